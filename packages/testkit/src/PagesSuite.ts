@@ -7,10 +7,14 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
+import type { Page } from "@runlease/core/Page"
+import { textPart } from "@runlease/core/RequestSnapshot"
 import { Runs } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
+
+const mega = 1024 * 1024
 
 const garbage = [
   "garbage",
@@ -53,6 +57,46 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ])
           deepStrictEqual([cursor, ...verdicts], [cursor, "InvalidCursor", "InvalidCursor", "InvalidCursor"])
         }
+      }),
+    )
+
+    test(
+      "end where their items take four megabytes, with one item at least",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const conversations = yield* Conversations
+        const worker = yield* TestRuns.register()
+        const { id } = yield* conversations.create()
+        const ids: Array<string> = []
+        for (const size of [3, 5, 1, 1]) {
+          const text = "x".repeat(size * mega)
+          const held = yield* TestRuns.hold(worker)
+          yield* runs.complete(held.runId, { status: "completed", result: text }, TestRuns.leaseOf(held))
+          yield* conversations.addMessage(id, { role: "user", parts: [textPart(text)] })
+          ids.push(held.runId)
+        }
+        const pagesOf = <A, E>(
+          list: (cursor: string | undefined) => Effect.Effect<Page<A>, E>,
+        ): Effect.Effect<ReadonlyArray<ReadonlyArray<A>>, E> =>
+          Effect.gen(function* () {
+            const pages: Array<ReadonlyArray<A>> = []
+            let cursor: string | undefined
+            do {
+              const page: Page<A> = yield* list(cursor)
+              pages.push(page.items)
+              cursor = page.next ?? undefined
+            } while (cursor !== undefined)
+            return pages
+          })
+        const [d, c, b, a] = ids.toReversed()
+        deepStrictEqual(
+          (yield* pagesOf((cursor) => runs.list({ cursor }))).map((page) => page.map(({ runId }) => runId)),
+          [[d, c], [b], [a]],
+        )
+        deepStrictEqual(
+          (yield* pagesOf((cursor) => conversations.messages(id, { cursor }))).map(({ length }) => length),
+          [1, 1, 2],
+        )
       }),
     )
 

@@ -97,6 +97,27 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "submit takes the messages of a conversation, and asks for a snapshot where they are too large",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const { id } = yield* conversations.create()
+        const parts = [RequestSnapshot.textPart("x".repeat(6 * 1024 * 1024))]
+        yield* conversations.addMessage(id, { role: "user", parts })
+        yield* TestRuns.submit({ conversationId: id, snapshot: undefined })
+        yield* conversations.addMessage(id, { role: "user", parts })
+        const runs = yield* Runs
+        const submission = TestRuns.submission({ conversationId: id, snapshot: undefined })
+        const refused = yield* Effect.flip(runs.submit(submission))
+        deepStrictEqual(
+          [refused._tag, refused._tag === "InvalidSubmission" && refused.field],
+          ["InvalidSubmission", "snapshot"],
+        )
+        yield* TestRuns.submit({ conversationId: id, snapshot: RequestSnapshot.fromText("short") })
+        strictEqual((yield* runs.list({ conversationId: id })).items.length, 2)
+      }),
+    )
+
+    test(
       "submit without a conversation is idempotent too",
       Effect.gen(function* () {
         const runs = yield* Runs

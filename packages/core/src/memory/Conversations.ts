@@ -9,7 +9,9 @@ import {
   type NewConversation,
 } from "../ports/Conversations.js"
 import * as Ids from "../model/Ids.js"
-import { pageOf } from "./Lookup.js"
+import { lengthOf } from "../model/Json.js"
+import { keysOf } from "../model/Page.js"
+import * as KeysetPage from "../store/KeysetPage.js"
 import * as State from "./State.js"
 
 /** Adds an empty conversation. */
@@ -79,11 +81,19 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
 
     messages: (conversationId, page) =>
       Either.flatMap(find(conversationId), ({ messages }) =>
-        pageOf(
-          messages.map((item, index) => ({ keys: [index], item })),
-          page,
-          [-1],
-        ),
+        Either.map(keysOf(page?.cursor, [-1]), ([before = -1]) => {
+          const limit = KeysetPage.limitOf(page)
+          const found = messages
+            .slice(before + 1, before + limit + 2)
+            .map((message, index) => ({ message, key: before + 1 + index }))
+          const sizes = found.map(({ message }) => lengthOf(message))
+          const rows = found.slice(0, KeysetPage.countWithin(sizes, limit))
+          return KeysetPage.pageWith(
+            { rows, more: rows.length < found.length },
+            ({ key }) => [key],
+            ({ message }) => message,
+          )
+        }),
       ),
   }
 }

@@ -2,10 +2,12 @@
  * Reads of runs in memory.
  */
 import { Effect } from "effect"
+import * as Json from "../model/Json.js"
 import { isTerminal } from "../model/Run.js"
 import { entryBytes } from "../ports/RunLog.js"
 import { isReserved } from "../model/StepRecord.js"
 import * as Transitions from "../rules/Transitions.js"
+import * as KeysetPage from "../store/KeysetPage.js"
 import type { LogBounds, RunReads } from "../store/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemorySummaries from "./MemorySummaries.js"
@@ -46,8 +48,8 @@ export const make = (state: State.State): RunReads<never> => ({
   firstSnapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.firstSnapshot),
 
   list: (projectId, { agentId, conversationId, parentRunId, status }, { before, limit }) =>
-    Effect.sync(() =>
-      Array.from(State.projectOf(state, projectId).runs.values())
+    Effect.sync(() => {
+      const found = Array.from(State.projectOf(state, projectId).runs.values())
         .filter(
           ({ details, key, state: { spec, status: current } }) =>
             key < before &&
@@ -57,9 +59,14 @@ export const make = (state: State.State): RunReads<never> => ({
             (parentRunId === undefined || details.parentRunId === parentRunId),
         )
         .toReversed()
-        .slice(0, limit)
-        .map((record) => ({ key: record.key, run: State.runOf(record) })),
-    ),
+        .slice(0, limit + 1)
+        .map((record) => ({ key: record.key, run: State.runOf(record) }))
+      const sizes = found.map(
+        ({ run: { metadata, result } }) => Json.lengthOf(metadata) + Json.lengthOf(result),
+      )
+      const rows = found.slice(0, KeysetPage.countWithin(sizes, limit))
+      return { rows, more: rows.length < found.length }
+    }),
 
   inputs: ({ projectId, runId }) =>
     Effect.sync(() =>

@@ -4,7 +4,6 @@
 import { DateTime, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isTerminal } from "../model/Run.js"
-import type { SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ConversationMessage } from "../ports/Conversations.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import { bytesOf } from "../rules/AppendRules.js"
@@ -26,6 +25,7 @@ import {
 } from "../store/RunRows.js"
 import { advanced, afterChange } from "../store/LaneHeads.js"
 import { newConversation } from "./Conversations.js"
+import * as MemoryBounds from "./MemoryBounds.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
 
@@ -60,16 +60,6 @@ const due = (state: State.State): ReadonlyArray<RunKey> =>
   Array.from(state.timed).flatMap(({ key, state: run }) =>
     (Transitions.dueAt(run) ?? Number.POSITIVE_INFINITY) <= state.instant ? [key] : [],
   )
-
-/** The messages of a conversation as those of a request. */
-const snapshotMessages = ({ messages }: State.ConversationRecord): ReadonlyArray<SnapshotMessage> =>
-  messages.map(({ createdAt, id, metadata, parts, role }) => ({
-    id,
-    role,
-    parts,
-    ...(metadata === null ? {} : { metadata }),
-    createdAt: DateTime.formatIso(createdAt),
-  }))
 
 const insertOne = (state: State.State, run: NewRun): RunKey => {
   const { conversationId, projectId, runId } = run.state.spec
@@ -254,7 +244,11 @@ export const make = (state: State.State): RunRows<never> => {
         return changes.map(afterChange)
       }),
     details: (runs) => ofRuns(runs, ({ details }) => details),
-    claimDetails: (runs) => ofRuns(runs, ({ details, resume }) => ({ details, snapshot: resume.snapshot })),
+    claimDetails: (runs) =>
+      ofRuns(MemoryBounds.claimed(state, runs), ({ details, resume }) => ({
+        details,
+        snapshot: resume.snapshot,
+      })),
     submitted: (runs) => ofRuns(runs, ({ details, submission }) => ({ details, submission })),
     resumeRecords: (keys) => ofKeys(keys, ({ resume }) => resume),
     inputs: (publicIds, keys) =>
@@ -279,7 +273,7 @@ export const make = (state: State.State): RunRows<never> => {
       Effect.sync(() =>
         present(refs, ({ conversationId, projectId }) => {
           const record = State.projectOf(state, projectId).conversations.get(conversationId)
-          return record && { projectId, conversationId, messages: snapshotMessages(record) }
+          return record && { projectId, conversationId, messages: MemoryBounds.messages(record) }
         }),
       ),
     messagesOf: (names) =>

@@ -11,7 +11,7 @@ export interface PageRequest {
   readonly limit?: number | undefined
 }
 
-/** `next` is null on the last page. */
+/** `next` is null on the last page. A page may have fewer items than its limit, where they are large. */
 export interface Page<out A> {
   readonly items: ReadonlyArray<A>
   readonly next: string | null
@@ -64,3 +64,11 @@ export const cursorOf = (keys: ReadonlyArray<number>): string => keys.join(".")
 
 export const defaultLimit = 50
 export const maxLimit = 100
+
+/**
+ * A page ends where its items take about so many bytes, and has one item at least.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxPageBytes = 4 * 1024 * 1024

@@ -158,15 +158,29 @@ export const thenGoOn = ({ entries, state }: Transition, now: number): Transitio
   entries,
 })
 
+/** The most characters of the message of an error: every list of runs has it. */
+const maxMessage = 16_384
+
+const withinBounds = (outcome: Outcome): Outcome => {
+  const { error } = outcome
+  return error == null || error.message.length <= maxMessage
+    ? outcome
+    : {
+        ...outcome,
+        error: { ...error, message: `${error.message.slice(0, maxMessage - 1).toWellFormed()}…` },
+      }
+}
+
 /** The only way into a terminal status. */
 export const finish = (
   before: RunState,
-  outcome: Outcome,
+  given: Outcome,
   now: number,
   lastAttempt: ControlEvents.PastAttempt | null = null,
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
   const { gate, log, spec } = before
+  const outcome = withinBounds(given)
   return transition(
     {
       ...before,

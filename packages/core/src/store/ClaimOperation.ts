@@ -22,6 +22,7 @@ import {
   byPreference,
   type ClaimDetails,
   type Found,
+  type HeldRun,
   type RunKey,
   type RunRef,
   type StoredRun,
@@ -45,6 +46,8 @@ interface Decision {
 /** `anew`: whether the runs were taken for this very request, and not for the one that it repeats. */
 interface Given {
   readonly runs: ReadonlyArray<ClaimedRun>
+  /** Runs that are claimed, and whose requests are too large to be given with the others. */
+  readonly withheld: ReadonlyArray<HeldRun>
   readonly anew: boolean
 }
 
@@ -151,6 +154,8 @@ const claimAll = <X>(
     )
   })
 
+const heldOf = ({ leaseEpoch, spec }: StoredRun["state"]): HeldRun => ({ leaseEpoch, runId: spec.runId })
+
 /** The operation of a claim, whose caller gets `handBack` for the runs that it is not there to take. */
 export const claim = <X>(
   handBack: (abandoned: Abandoned) => Effect.Effect<void, unknown>,
@@ -160,11 +165,13 @@ export const claim = <X>(
   decide: claimAll,
   answer: ({ anew, claimed, details }) => ({
     anew,
-    runs: claimed.map(({ key, queuedMillis, state }) => {
+    runs: claimed.flatMap(({ key, queuedMillis, state }) => {
+      const found = details.get(key)
+      if (found === undefined) return []
       if (queuedMillis !== undefined) StoreMetrics.pickUp.add(queuedMillis / 1000)
-      const { details: run, snapshot } = details.get(key)!
-      return toClaimed(state, run, forExecutor(snapshot), queuedMillis)
+      return [toClaimed(state, found.details, forExecutor(found.snapshot), queuedMillis)]
     }),
+    withheld: claimed.flatMap(({ key, state }) => (details.has(key) ? [] : [heldOf(state)])),
   }),
   // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
   abandoned: (request, { anew, runs }) =>
@@ -174,7 +181,7 @@ export const claim = <X>(
 /** The runs of a claim whose caller has gone. */
 export interface Abandoned {
   readonly request: Request
-  readonly taken: ReadonlyArray<ClaimedRun>
+  readonly taken: ReadonlyArray<HeldRun>
 }
 
 const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void => {

@@ -16,6 +16,7 @@ import * as ClaimTransitions from "../rules/ClaimTransitions.js"
 import {
   byPreference,
   type ClaimDetails,
+  type HeldRun,
   type NewRun,
   type RunKey,
   type RunRows,
@@ -85,10 +86,16 @@ const toStored = ({ claimed, key }: HandedRun): StoredRun => ({ key, state: clai
 const toRuns = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<ClaimedRun> =>
   handed
     .toSorted((a, b) => byPreference(toStored(a), toStored(b)))
-    .map(({ claimed, details, queuedMillis }) => {
+    .flatMap(({ claimed, details, queuedMillis }) => {
+      if (details === undefined) return []
       StoreMetrics.pickUp.add(queuedMillis / 1000)
-      return toClaimed(claimed.state, details!.details, forExecutor(details!.snapshot), queuedMillis)
+      return [toClaimed(claimed.state, details.details, forExecutor(details.snapshot), queuedMillis)]
     })
+
+const toWithheld = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<HeldRun> =>
+  handed.flatMap(({ claimed: { state }, details }) =>
+    details === undefined ? [{ leaseEpoch: state.leaseEpoch, runId: state.spec.runId }] : [],
+  )
 
 /**
  * `now` is the instant of the commit, and `since` the monotonic time in nanoseconds before it.
@@ -163,9 +170,13 @@ export const make = <X>(
       })
     }),
     deliver: Effect.suspend(() =>
-      Effect.forEach(byClaim, ([claim, handed]) => claim.give({ runs: toRuns(handed), since }), {
-        discard: true,
-      }),
+      Effect.forEach(
+        byClaim,
+        ([claim, handed]) => claim.give({ runs: toRuns(handed), withheld: toWithheld(handed), since }),
+        {
+          discard: true,
+        },
+      ),
     ),
     undo: taking.undo,
   }

@@ -61,7 +61,11 @@ const makeClaims = <X>(
       if (identity.projectId !== projectId) return yield* new WorkerNotFound({ workerId })
       const claim = ClaimSearch.request(identity, request)
       return yield* LongPoll.claimWithin({
-        claimNow: Effect.map(claimNow(claim), ({ runs }) => runs),
+        claimNow: Effect.flatMap(claimNow(claim), ({ runs, withheld }) =>
+          withheld.length === 0
+            ? Effect.succeed(runs)
+            : Effect.as(Effect.ignoreLogged(handBack({ request: claim, taken: withheld })), runs),
+        ),
         wait: (request.limit > 0 && request.wait) || Duration.zero,
         join: wakeups.claims.join(claim, (taken) =>
           // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
@@ -161,12 +165,9 @@ const makeRuns = <X>(
     list: Effect.fnUntraced(function* (options = {}) {
       const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
       const limit = KeysetPage.limitOf(options)
-      const rows = yield* reads.read("Runs.list", ({ list }) =>
-        list(projectId, options, { before, limit: limit + 1 }),
-      )
-      return KeysetPage.pageOf(
-        rows,
-        limit,
+      const found = yield* reads.read("Runs.list", ({ list }) => list(projectId, options, { before, limit }))
+      return KeysetPage.pageWith(
+        found,
         ({ key }) => [key],
         ({ run }) => run,
       )

@@ -10,6 +10,7 @@
 import type { Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import type { ClaimedRun } from "../model/Run.js"
 import type { TakenInput } from "../ports/FollowUp.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
@@ -137,8 +138,17 @@ export interface ConversationMessages {
   readonly projectId: Ids.ProjectId
   readonly conversationId: Ids.ConversationId
   /** Empty where they are not wanted. */
-  readonly messages: RequestSnapshot["messages"]
+  readonly messages: RequestSnapshot["messages"] | "too_large"
 }
+
+/** The most bytes of the messages of a conversation that a submission takes. */
+export const maxConversationBytes = 10 * 1024 * 1024
+
+/** The requests that one commit gives to claims end where they take so many bytes. */
+export const maxClaimBytes = 16 * 1024 * 1024
+
+/** What names a claim of a run. */
+export type HeldRun = Pick<ClaimedRun, "leaseEpoch" | "runId">
 
 /** Names a message of a conversation by its idempotency key. */
 export interface KeyedMessage {
@@ -222,7 +232,9 @@ export interface RunRows<X> {
   /** The details of runs that `find` and its like have given. */
   readonly details: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>
 
-  /** Without sessions where `sessions` is false, since no run has one yet. */
+  /**
+   * Without sessions where `sessions` is false, since no run has one yet. Runs beyond `maxClaimBytes` are left out, and the first is not.
+   */
   readonly claimDetails: (
     runs: ReadonlyArray<StoredRun>,
     sessions: boolean,

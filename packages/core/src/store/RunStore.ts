@@ -51,12 +51,15 @@ export interface RunReads<X> {
   /** The request that the run was submitted with, without the answers since. */
   readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
 
-  /** The newest runs of a project that are older than `before`, at most `limit`. */
+  /** The newest runs of a project that are older than `before`, as many as a page has, and whether there are others. */
   readonly list: (
     projectId: Ids.ProjectId,
     filter: Pick<ListRuns, "status" | "agentId" | "conversationId" | "parentRunId">,
     page: { readonly before: RunKey; readonly limit: number },
-  ) => Effect.Effect<ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>, X>
+  ) => Effect.Effect<
+    { readonly rows: ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>; readonly more: boolean },
+    X
+  >
 
   /** What a run has taken, oldest first. */
   readonly inputs: (ref: RunRef) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, X>

@@ -14,6 +14,7 @@ import type { TakenInput } from "../ports/FollowUp.js"
 import {
   type ConversationBusy,
   defaultMaxAttempts,
+  InvalidSubmission,
   type MessageRefused,
   type Submission,
   SubmissionConflict,
@@ -26,7 +27,7 @@ import type { AddedRun } from "./HandOver.js"
 import * as Multitask from "./Multitask.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
-import type { DetailChanges, RunRef, StoredRun } from "./RunRows.js"
+import { type DetailChanges, maxConversationBytes, type RunRef, type StoredRun } from "./RunRows.js"
 import * as SubmitReads from "./SubmitReads.js"
 import { logKey } from "./Wakeups.js"
 
@@ -38,6 +39,7 @@ export type Refusal =
   | RunNotFound
   | SubmissionConflict
   | ConversationBusy
+  | InvalidSubmission
   | MessageRefused
 
 /** What a submission is beside its own run: its place in a tree, or null for a root. `accepted` is called for a new run. */
@@ -193,6 +195,14 @@ export const submitAll = <X, R extends Request, E>(
       if (submission.conversationId !== undefined && history === undefined) {
         return Either.left(new ConversationNotFound({ conversationId }))
       }
+      if (history === "too_large" && submission.snapshot === undefined) {
+        return Either.left(
+          new InvalidSubmission({
+            field: "snapshot",
+            message: `snapshot: conversation ${conversationId} has more than ${maxConversationBytes} bytes of messages; send those that the run needs`,
+          }),
+        )
+      }
       const lane = SubmitReads.laneOf(request)
       const name = lane === null ? undefined : SubmitReads.laneName({ projectId, lane })
       const looked = name !== undefined && Multitask.looks(request) ? lanes.get(name) : undefined
@@ -214,7 +224,10 @@ export const submitAll = <X, R extends Request, E>(
         request.seed ?? [],
         batch.now,
       )
-      const snapshot = submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] }
+      const snapshot = submission.snapshot ?? {
+        ...RequestSnapshot.empty,
+        messages: Array.isArray(history) ? history : [],
+      }
       const run = {
         state: made.state,
         details: newDetails(submission, parent.parentRunId, parent.rootRunId),

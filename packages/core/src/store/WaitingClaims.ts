@@ -13,12 +13,14 @@
 import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
 import type { ClaimedRun } from "../model/Run.js"
 import * as ClaimSearch from "./ClaimSearch.js"
-import type { Route } from "./RunRows.js"
+import type { HeldRun, Route } from "./RunRows.js"
 import * as StoreMetrics from "./StoreMetrics.js"
 
 /** The runs that a commit has handed to a claim, and the monotonic time in nanoseconds before the instant of that commit. */
 export interface HandedRuns {
   readonly runs: ReadonlyArray<ClaimedRun>
+  /** Runs whose requests are too large to be given with the others. They are handed back. */
+  readonly withheld: ReadonlyArray<HeldRun>
   readonly since: bigint
 }
 
@@ -57,7 +59,7 @@ export interface WaitingClaims {
    */
   readonly join: (
     request: ClaimSearch.Request,
-    handBack: (runs: ReadonlyArray<ClaimedRun>) => Effect.Effect<void>,
+    handBack: (runs: ReadonlyArray<HeldRun>) => Effect.Effect<void>,
   ) => Effect.Effect<Wait, never, Scope.Scope>
   /** Wakes the first claim that accepts such a run. */
   readonly wake: (route: Route) => void
@@ -67,7 +69,7 @@ export interface WaitingClaims {
   readonly taking: () => Taking
 }
 
-type HandBack = (runs: ReadonlyArray<ClaimedRun>) => Effect.Effect<void>
+type HandBack = (runs: ReadonlyArray<HeldRun>) => Effect.Effect<void>
 
 interface Waiter {
   readonly request: ClaimSearch.Request
@@ -168,9 +170,9 @@ export const make = (): WaitingClaims => {
     Effect.suspend(() => {
       free(waiter)
       wakeRepeats(waiter)
-      if (waiter.left) return waiter.handBack(handed.runs)
+      if (waiter.left) return waiter.handBack([...handed.runs, ...handed.withheld])
       end(waiter, handed)
-      return Effect.void
+      return handed.withheld.length === 0 ? Effect.void : waiter.handBack(handed.withheld)
     })
 
   const taking = (): Taking => {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { ResumeRules, Ids, type Run } from "@runlease/core"
-import { DateTime, Schema } from "effect"
+import { DateTime, Option, Schema } from "effect"
 import { Timestamp } from "../Wire.js"
 import { ConversationRun } from "./ConversationRun.js"
 import { CanonicalStatus } from "./RunStatus.js"
@@ -16,8 +16,8 @@ const instant = Schema.NullOr(Timestamp)
 const RuntimeTargetKind = Schema.Literal("main_branch", "environment", "preview_branch")
 
 /**
- * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open; `output` is
- * its result.
+ * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open, without the result and the
+ * metadata, which are `output` and `metadata`.
  *
  * @since 0.1.0
  * @category models
@@ -66,7 +66,10 @@ export const CanonicalRun = Schema.Struct({
 export type CanonicalRun = typeof CanonicalRun.Type
 
 const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
-const encodeConfig = Schema.encodeSync(ConversationRun)
+const encodeConversationRun = Schema.encodeSync(ConversationRun)
+
+/** What a run has ended with may be large, so it is in the answer once. */
+const encodeConfig = (run: Run.Run) => encodeConversationRun({ ...run, result: null, metadata: null })
 
 const reasonOf = (waiting: Run.Waiting): string => {
   const { budget, children, expiresAt, inbox, wakesAt } = waiting
@@ -129,4 +132,8 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
 
 /** The run behind it, where `config` holds it. */
 export const toRun = (canonical: CanonicalRun) =>
-  Schema.decodeUnknownOption(ConversationRun)(canonical.config)
+  Option.map(Schema.decodeUnknownOption(ConversationRun)(canonical.config), (run): Run.Run => ({
+    ...run,
+    result: canonical.output ?? run.result,
+    metadata: canonical.metadata ?? run.metadata,
+  }))

@@ -4,13 +4,20 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { RequestSnapshot, ResumeRules, RunRows, RunState } from "@runlease/core"
+import { type RequestSnapshot, type ResumeRules, RunRows, type RunState } from "@runlease/core"
 import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { rowsOf } from "../rows/Columns.js"
 import { toDetails } from "../rows/RunCodec.js"
-import { type DetailRow, fixedDetails, latestSnapshot, listed, selectedDetails } from "../rows/RunRow.js"
+import {
+  type DetailRow,
+  fixedDetails,
+  latestSnapshot,
+  latestSnapshotBytes,
+  listed,
+  selectedDetails,
+} from "../rows/RunRow.js"
 import { sessionNames } from "../rows/SessionRow.js"
 import { keyRows } from "./RunQueries.js"
 
@@ -64,7 +71,15 @@ export const readClaimDetails = (
   sessions: boolean,
 ) => {
   const { sql } = database
-  const from = sql`FROM ${keysOf(database, runs)} v JOIN runs r ON r.run_pk = v.run_pk`
+  const from =
+    runs.length === 1
+      ? sql`FROM ${keysOf(database, runs)} v JOIN runs r ON r.run_pk = v.run_pk`
+      : sql`FROM (
+          SELECT run_pk, SUM(bytes) OVER (ORDER BY run_pk) - bytes AS bytes_before FROM (
+            SELECT r.run_pk, ${sql.literal(latestSnapshotBytes)} AS bytes
+            FROM ${keysOf(database, runs)} k JOIN runs r ON r.run_pk = k.run_pk
+          ) sized
+        ) v JOIN runs r ON r.run_pk = v.run_pk AND v.bytes_before < ${sql.literal(String(RunRows.maxClaimBytes))}`
   const common = `r.run_pk, ${latestSnapshot} AS snapshot, ${listed("r", fixedNames)}`
   const rows = sessions
     ? select(

@@ -5,11 +5,11 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { Ids, RequestSnapshot, RunStore } from "@runlease/core"
+import { type Ids, KeysetPage, type RequestSnapshot, type RunStore } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { toRun } from "../rows/RunCodec.js"
-import { joinedStates } from "../rows/RunRow.js"
+import { joinedStates, listedBytes } from "../rows/RunRow.js"
 import { tableOf } from "../rows/StateRows.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
@@ -69,13 +69,23 @@ const list =
     if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
     if (parentRunId !== undefined) filters.push(sql`r.parent_run_id = ${parentRunId}`)
     if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
-    return Effect.map(
-      sql<RunQueries.WholeRow>`SELECT ${sql.literal(RunQueries.selectedWhole)}
+    const newest = <Row extends object>(columns: string, most: number) =>
+      sql<Row>`SELECT ${sql.literal(columns)}
         FROM ${sql.literal(`${start.from} ${joinedStates}`)}
         LEFT JOIN sessions s ON s.run_pk = r.run_pk
-        WHERE ${sql.and(filters)} ORDER BY ${key} DESC LIMIT ${limit}`,
-      (rows) => rows.map((row) => ({ key: row.run_pk, run: toRun(row) })),
-    )
+        WHERE ${sql.and(filters)} ORDER BY ${key} DESC LIMIT ${most}`
+    return Effect.gen(function* () {
+      const sizes = yield* newest<{ readonly bytes: number }>(`${listedBytes} AS bytes`, limit + 1)
+      const count = KeysetPage.countWithin(
+        sizes.map(({ bytes }) => Number(bytes)),
+        limit,
+      )
+      const rows = count === 0 ? [] : yield* newest<RunQueries.WholeRow>(RunQueries.selectedWhole, count)
+      return {
+        rows: rows.map((row) => ({ key: row.run_pk, run: toRun(row) })),
+        more: sizes.length > count,
+      }
+    })
   }
 
 /**

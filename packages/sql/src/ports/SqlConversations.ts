@@ -28,6 +28,9 @@ interface MessageRow {
   readonly created_at: number
 }
 
+/** About how many bytes a message takes, for a SELECT from `messages`. */
+const messageBytes = "octet_length(parts) + COALESCE(octet_length(metadata), 0) AS bytes"
+
 const toConversation = (row: ConversationRow): Conversations.Conversation => ({
   id: row.id,
   projectId: row.project_id,
@@ -156,13 +159,23 @@ export const make = (
       const { conversation_pk } = yield* get("Conversations.messages", projectId, conversationId)
       const limit = KeysetPage.limitOf(page)
       const [after] = yield* Page.keysOf(page?.cursor, [0])
-      const rows = yield* store.read(
-        "Conversations.messages",
-        sql<MessageRow>`SELECT * FROM messages
+      const oldest = <Row extends object>(columns: string, most: number) =>
+        sql<Row>`SELECT ${sql.literal(columns)} FROM messages
           WHERE conversation_pk = ${conversation_pk} AND message_pk > ${after}
-          ORDER BY message_pk LIMIT ${limit + 1}`,
+          ORDER BY message_pk LIMIT ${most}`
+      const found = yield* store.read(
+        "Conversations.messages",
+        Effect.gen(function* () {
+          const sizes = yield* oldest<{ readonly bytes: number }>(messageBytes, limit + 1)
+          const count = KeysetPage.countWithin(
+            sizes.map(({ bytes }) => Number(bytes)),
+            limit,
+          )
+          const rows = count === 0 ? [] : yield* oldest<MessageRow>("*", count)
+          return { rows, more: sizes.length > count }
+        }),
       )
-      return KeysetPage.pageOf(rows, limit, (row) => [row.message_pk], toMessage(conversationId))
+      return KeysetPage.pageWith(found, (row) => [row.message_pk], toMessage(conversationId))
     }),
   })
 }

@@ -217,9 +217,26 @@ export const selectedDetails = [
   listed("o", Struct.keys(outcomeDetails)),
 ].join(", ")
 
-/** The snapshot of the latest input of a run, for a SELECT from `runs r`. */
-export const latestSnapshot = `(SELECT i.snapshot FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
+const ofLatestSnapshot = (
+  selected: string,
+): string => `(SELECT ${selected} FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
   ORDER BY i.run_pk DESC, i.input DESC LIMIT 1)`
+
+/** The snapshot of the latest input of a run, for a SELECT from `runs r`. */
+export const latestSnapshot = ofLatestSnapshot("i.snapshot")
+
+/** Its size in bytes. */
+export const latestSnapshotBytes = ofLatestSnapshot("octet_length(i.snapshot)")
+
+/** About how many bytes a run takes in a list, for a SELECT from `runs r` and `joinedStates`. */
+export const listedBytes = [
+  ["o", "result"],
+  ["o", "metadata"],
+  ["o", "error"],
+  ["w", "waiting"],
+]
+  .map(([alias, column]) => `COALESCE(octet_length(${alias}.${column}), 0)`)
+  .join(" + ")
 
 /** What is stored beside the state of a run: columns of `runs`, of `outcomes` and, where it may have one, of `sessions`. */
 export interface DetailRow extends Partial<SessionRow> {

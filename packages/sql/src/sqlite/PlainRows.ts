@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { RequestSnapshot, RunRows } from "@runlease/core"
+import { type RequestSnapshot, RunRows } from "@runlease/core"
 import type Sqlite from "better-sqlite3"
 import { Struct } from "effect"
 import { type Columns, rowsOf } from "../rows/Columns.js"
@@ -177,14 +177,18 @@ export const make = (database: Sqlite.Database): PlainRows => {
         return head === undefined ? [] : [toRun(head)]
       }),
 
-    claimDetails: (runs) =>
-      new Map(
-        runs.map(({ key, state }) => {
-          const row = toClaimed(findClaimed.get(key) ?? [])
-          const snapshot = JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot
-          return [key, { details: toDetails(state.spec.runId, row), snapshot }]
-        }),
-      ),
+    claimDetails: (runs) => {
+      const found = new Map<RunRows.RunKey, RunRows.ClaimDetails>()
+      let left = RunRows.maxClaimBytes
+      for (const { key, state } of runs) {
+        if (left <= 0) break
+        const row = toClaimed(findClaimed.get(key) ?? [])
+        left -= row.snapshot.length
+        const snapshot = JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot
+        found.set(key, { details: toDetails(state.spec.runId, row), snapshot })
+      }
+      return found
+    },
 
     insert: (runs, now) =>
       runs.map((run) => {

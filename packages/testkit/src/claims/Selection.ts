@@ -21,6 +21,28 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
+    "runs with large requests are claimed some at a time, and the attempts of the others do not count",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const text = "x".repeat(9 * 1024 * 1024)
+      for (const publicId of ["first", "second", "third"]) {
+        yield* TestRuns.submit({ publicId, snapshot: RequestSnapshot.fromText(text) })
+      }
+      const claimed = yield* TestRuns.claim(worker, { limit: 3 })
+      deepStrictEqual(
+        claimed.map(({ attempt, runId, snapshot }) => [
+          runId,
+          attempt,
+          RequestSnapshot.lastUserText(snapshot).length,
+        ]),
+        ["first", "second"].map((runId) => [runId, 1, text.length]),
+      )
+      const [third] = yield* TestRuns.claim(worker, { limit: 3 })
+      deepStrictEqual([third?.runId, third?.attempt], ["third", 1])
+    }),
+  )
+
+  test(
     "a claim returns the run with its snapshot, under a lease",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()

@@ -1,0 +1,36 @@
+/**
+ * How much of what is in memory one commit gives.
+ */
+import { DateTime } from "effect"
+import { lengthOf } from "../model/Json.js"
+import type { SnapshotMessage } from "../model/RequestSnapshot.js"
+import { maxClaimBytes, maxConversationBytes, type StoredRun } from "../store/RunRows.js"
+import type * as State from "./State.js"
+
+/** The first of these runs, as many as a commit gives the requests of. */
+export const claimed = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> => {
+  if (runs.length < 2) return runs
+  let left = maxClaimBytes
+  return runs.filter(({ key }) => {
+    const fits = left > 0
+    if (fits) left -= lengthOf(state.records.get(key)!.resume.snapshot)
+    return fits
+  })
+}
+
+/** The messages of a conversation as those of a request. */
+const snapshotMessages = ({ messages }: State.ConversationRecord): ReadonlyArray<SnapshotMessage> =>
+  messages.map(({ createdAt, id, metadata, parts, role }) => ({
+    id,
+    role,
+    parts,
+    ...(metadata === null ? {} : { metadata }),
+    createdAt: DateTime.formatIso(createdAt),
+  }))
+
+/** The messages of a conversation, where a submission takes as many. */
+export const messages = (record: State.ConversationRecord): ReadonlyArray<SnapshotMessage> | "too_large" => {
+  const all = snapshotMessages(record)
+  let left = maxConversationBytes
+  return all.every((message) => (left -= lengthOf(message)) >= 0) ? all : "too_large"
+}
