@@ -36,7 +36,13 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
     Effect.gen(function* () {
       const { settings, worker } = yield* asking("approving", "one")
       const shown = yield* run(["runs", "get", "one"], settings)
-      expect(shown.stdout).toContain("  deploy  Deploy it?\n")
+      const question = 'Deploy it? with {"to":"production","replicas":900}'
+      expect(shown.stdout).toContain(`  deploy  ${question}\n`)
+      const explained = (yield* run(["runs", "explain", "one"], settings)).stdout
+      expect(explained).toContain('It asked for "Deploy it?" with {"to":"production","replicas":900} and let')
+      expect(explained).toContain(`It waits for an answer to deploy: ${question}\n`)
+      const got = json((yield* run(["runs", "get", "one", "--json"], settings)).stdout)
+      expect(got).toMatchObject({ open: [{ tool_arguments: { to: "production", replicas: 900 } }] })
       const suggested = /Answer with: runlease (resume one) /.exec(shown.stdout)?.[1]
       expect(suggested).toBeDefined()
       const resumed = yield* run([...suggested!.split(" "), "--approve"], settings)

@@ -8,7 +8,8 @@ import { test, until } from "./Runs.js"
 
 const call = (toolCallId: string, toolCallName: string): ReadonlyArray<Peer.Event> => [
   { type: "TOOL_CALL_START", toolCallId, toolCallName },
-  { type: "TOOL_CALL_ARGS", toolCallId, delta: "{}" },
+  { type: "TOOL_CALL_ARGS", toolCallId, delta: '{"at":"ho' },
+  { type: "TOOL_CALL_ARGS", toolCallId, delta: 'me","pin":"1234"}' },
   { type: "TOOL_CALL_END", toolCallId },
 ]
 
@@ -21,7 +22,13 @@ const result = (toolCallId: string): Peer.Event => ({
 
 const snapshot: RequestSnapshot.RequestSnapshot = {
   ...RequestSnapshot.fromText("Go"),
-  tools: [{ name: "locate", description: "", parameters: {} }],
+  tools: [
+    {
+      name: "locate",
+      description: "",
+      parameters: { type: "object", properties: { pin: { type: "string", writeOnly: true } } },
+    },
+  ],
 }
 
 /** Runs an agent that sends these events and this end, and succeeds after the next request. */
@@ -54,8 +61,11 @@ const answer = (runId: Ids.RunId, ...answers: Interrupt.Answers) =>
     yield* until(TestRuns.getRun(runId), hasEnded)
   })
 
+/** The arguments of each call, without what the tool of the client declares as secret. */
+const shownArguments = { at: "home", pin: "<redacted>" }
+
 const pendingOf = (toolCallId: string) => ({
-  ...Interrupt.ofToolCall(toolCallId, "locate"),
+  ...Interrupt.ofToolCall(toolCallId, "locate", shownArguments),
   clientTool: true,
 })
 
@@ -125,7 +135,10 @@ describe("calls that an agent leaves to its client", () => {
         { type: "interrupt", interrupts: [approval] },
         isWaiting,
       )
-      deepStrictEqual(run.waiting?.interrupts, [approval, pendingOf("a")])
+      deepStrictEqual(run.waiting?.interrupts, [
+        { ...approval, toolName: "locate", toolArguments: shownArguments },
+        pendingOf("a"),
+      ])
       yield* answer(
         runId,
         { interruptId: "approve", status: "resolved", payload: true },

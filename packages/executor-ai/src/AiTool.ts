@@ -35,8 +35,13 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
  * an interrupt of reason `tool_call` that names the call. The worker makes the call if the answer is `true` or
  * `{ approved: true }`. After any other answer the model receives a refusal. Default: no.
  *
+ * The interrupt shows the arguments, 16 KiB of them at most. A parameter that is a `Schema.Redacted`, or whose JSON Schema has
+ * `writeOnly: true` or `format: "password"`, is shown as `<redacted>`. The log has the call as the model wrote it.
+ *
  * ```ts
- * const Deploy = Tool.make("deploy", { parameters: { to: Schema.String } }).annotate(AiTool.NeedsApproval, true)
+ * const Deploy = Tool.make("deploy", {
+ *   parameters: { to: Schema.String, token: Schema.Redacted(Schema.String) },
+ * }).annotate(AiTool.NeedsApproval, true)
  * ```
  *
  * @since 0.1.0

@@ -5,7 +5,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, type Interrupt, RequestSnapshot, ToolCalls } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, TestRuns } from "@runlease/testkit"
-import { Deferred, Effect, Exit, Layer, Ref, Schema, Scope } from "effect"
+import { Deferred, Effect, Exit, Layer, Redacted, Ref, Schema, Scope } from "effect"
 import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 import * as ModelWorkers from "./ModelWorkers.js"
@@ -16,6 +16,15 @@ const toolkit = Toolkit.make(
     parameters: { to: Schema.String },
     success: Schema.String,
     dependencies: [AiTool.CurrentCall],
+  }).annotate(AiTool.NeedsApproval, true),
+  Tool.make("refund", {
+    parameters: {
+      cents: Schema.Int,
+      card: Schema.Struct({ number: Schema.Redacted(Schema.String), owner: Schema.String }),
+      pins: Schema.Array(Schema.String.annotations({ jsonSchema: { type: "string", writeOnly: true } })),
+      note: Schema.String,
+    },
+    success: Schema.String,
   }).annotate(AiTool.NeedsApproval, true),
 )
 
@@ -29,6 +38,7 @@ const tools = Effect.gen(function* () {
         Ref.update(made, (all) => [...all, "look"]),
         `at ${at}`,
       ),
+    refund: ({ card, cents }) => Effect.succeed(`${cents} to ${Redacted.value(card.number)}`),
     deploy: ({ to }) =>
       Effect.gen(function* () {
         const { toolCallId } = yield* AiTool.CurrentCall
@@ -97,6 +107,37 @@ for (const protocol of ModelRuns.protocols) {
           }),
         )
       }
+
+      it.scopedLive("are shown with their arguments, cut to a size and without their secrets", () =>
+        Effect.gen(function* () {
+          const { layer } = yield* tools
+          const note = "thanks ".repeat(2_600)
+          const args = { cents: 900, card: { number: "4000-canary", owner: "Ann" }, pins: ["1", "2"], note }
+          const server = yield* ModelServer.make(
+            ModelServer.inTurn({ calls: [{ id: "d", name: "refund", args }] }, { texts: ["Done."] }),
+          )
+          yield* Effect.gen(function* () {
+            yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
+            const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Refund") })
+            const { waiting } = yield* ModelWorkers.untilStatus(runId, "waiting")
+            const shown = waiting!.interrupts[0]!.toolArguments as { readonly note: string }
+            deepStrictEqual(
+              { ...shown, note: shown.note.slice(0, 7) },
+              {
+                ...args,
+                card: { number: "<redacted>", owner: "Ann" },
+                pins: ["<redacted>", "<redacted>"],
+                note: "thanks ",
+              },
+            )
+            assertTrue(shown.note.endsWith(" more characters)") && JSON.stringify(shown).length <= 16_384)
+            // The call itself is made with what the model wrote.
+            yield* ModelWorkers.answer(runId, answer(true))
+            yield* ModelWorkers.untilStatus(runId, "completed")
+            assertTrue(JSON.stringify(server.requests[1]!.body).includes("900 to 4000-canary"))
+          }).pipe(Effect.provide(Layer.merge(layer, controlPlane)))
+        }),
+      )
 
       it.scopedLive("are not made again when the attempt that made them died", () =>
         Effect.gen(function* () {

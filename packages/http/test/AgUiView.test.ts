@@ -57,11 +57,20 @@ describe("AgUiView", () => {
     const asked = (of: object) => ({ type: "RUN_FINISHED", outcome: { type: "interrupt", interrupts: [of] } })
     const { current } = await shown([
       { type: "RUN_STARTED", ...run },
-      { ...asked({ ...interrupt, toolName: "colour", metadata: { a: 1 } }), ...run },
+      {
+        ...asked({ ...interrupt, toolName: "colour", toolArguments: { rgb: 900 }, metadata: { a: 1 } }),
+        ...run,
+      },
     ])
     expect(current).toEqual([
       { type: "RUN_STARTED", ...subject, protocolVersion: "1.0" },
-      { ...asked({ ...interrupt, metadata: { a: 1, "runlease.toolName": "colour" } }), ...subject },
+      {
+        ...asked({
+          ...interrupt,
+          metadata: { a: 1, "runlease.toolName": "colour", "runlease.toolArguments": { rgb: 900 } },
+        }),
+        ...subject,
+      },
     ])
   })
 

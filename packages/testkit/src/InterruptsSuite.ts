@@ -25,6 +25,7 @@ const lookup: Interrupt.Interrupt = {
   reason: "tool_call",
   toolCallId: "call-lookup",
   toolName: "look_up",
+  toolArguments: { of: [900, "cents"], at: null },
   clientTool: true,
 }
 const yes: Interrupt.Answer = {

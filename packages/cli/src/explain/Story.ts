@@ -6,6 +6,7 @@
 import { type Run, type RunLog, type Summaries } from "@runlease/core"
 import { DateTime, Predicate } from "effect"
 import * as Phrases from "../output/Phrases.js"
+import * as RunLines from "../output/RunLines.js"
 import type { Facts } from "./Facts.js"
 import * as Holder from "./Holder.js"
 
@@ -79,10 +80,13 @@ const questionOf = (facts: Facts, claim: Claim): string => {
   const interrupts = Predicate.isRecord(outcome) ? outcome["interrupts"] : undefined
   const texts = Array.isArray(interrupts)
     ? interrupts.flatMap((each) =>
-        Predicate.isRecord(each) ? (textOf(each["message"]) ?? textOf(each["id"]) ?? []) : [],
+        Predicate.isRecord(each)
+          ? JSON.stringify(textOf(each["message"]) ?? textOf(each["id"]) ?? "") +
+            RunLines.argumentsOf(each["toolArguments"])
+          : [],
       )
     : []
-  return texts.length === 0 ? "an answer" : texts.map((text) => JSON.stringify(text)).join(", ")
+  return texts.length === 0 ? "an answer" : texts.join(", ")
 }
 
 const renewalsOf = ({ claimedAt, renewals, renewedAt }: Claim): string =>

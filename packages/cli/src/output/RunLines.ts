@@ -1,7 +1,14 @@
 /**
  * Formats runs and their events, as lines for people and as JSON for machines.
  */
-import { ResumeRules, type Interrupt, type Run, type RunLog, WaitTransitions } from "@runlease/core"
+import {
+  type Interrupt,
+  ResumeRules,
+  type Run,
+  type RunLog,
+  ToolArguments,
+  WaitTransitions,
+} from "@runlease/core"
 import { DateTime } from "effect"
 import type { Paint } from "./Output.js"
 
@@ -12,9 +19,25 @@ const instant = (value: DateTime.Utc | null): string | null =>
 export const openInterrupts = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
   waiting === null ? [] : ResumeRules.open(waiting)
 
-/** The question of an interrupt, with its deadline. */
-export const questionOf = ({ expiresAt, message, reason, toolName }: Interrupt.Interrupt): string =>
+/** How much of the arguments a line shows, in UTF-16 units. `runs get --json` has them all. */
+const maxArguments = 2_000
+
+/** What a call is made with, behind the question about it. */
+export const argumentsOf = (toolArguments: unknown): string =>
+  toolArguments === undefined
+    ? ""
+    : ` with ${ToolArguments.cut(JSON.stringify(toolArguments) ?? "null", maxArguments)}`
+
+/** The question of an interrupt, with the arguments of its call and its deadline. */
+export const questionOf = ({
+  expiresAt,
+  message,
+  reason,
+  toolArguments,
+  toolName,
+}: Interrupt.Interrupt): string =>
   (message ?? (toolName === undefined ? reason : `the result of ${toolName}`)) +
+  argumentsOf(toolArguments) +
   (expiresAt === undefined ? "" : ` (until ${DateTime.formatIso(expiresAt)})`)
 
 const interruptJson = (interrupt: Interrupt.Interrupt) => ({
@@ -23,6 +46,7 @@ const interruptJson = (interrupt: Interrupt.Interrupt) => ({
   message: interrupt.message,
   tool_call_id: interrupt.toolCallId,
   tool_name: interrupt.toolName,
+  tool_arguments: interrupt.toolArguments,
   response_schema: interrupt.responseSchema,
   expires_at: interrupt.expiresAt && DateTime.formatIso(interrupt.expiresAt),
   metadata: interrupt.metadata,

@@ -16,7 +16,8 @@ const Properties = Schema.Record({ key: Schema.String, value: Schema.Unknown })
  * `id`: 1 to 256 characters, unique in its list. `reason`: one of AG-UI's (`tool_call`, `input_required`,
  * `confirmation`) or a name of one's own. `message`: the question, for people. `responseSchema`: JSON Schema of the
  * payload wanted. `expiresAt`: UTC; without an answer by then the run fails. `clientTool`: the
- * answer is the result of a tool that the client of the run has. `toolName` and `clientTool` are (ours), the rest is AG-UI's.
+ * answer is the result of a tool that the client of the run has. `toolArguments`: what the tool is called with, as JSON, bounded and
+ * without secrets (`ToolArguments`). `toolName`, `toolArguments` and `clientTool` are (ours), the rest is AG-UI's.
  *
  * @since 0.1.0
  * @category models
@@ -27,6 +28,7 @@ export const Interrupt = Schema.Struct({
   message: Schema.optional(Schema.String),
   toolCallId: Schema.optional(Schema.NonEmptyString),
   toolName: Schema.optional(Schema.NonEmptyString),
+  toolArguments: Schema.optional(Schema.Unknown),
   clientTool: Schema.optional(Schema.Boolean),
   responseSchema: Schema.optional(Properties),
   expiresAt: Schema.optional(Schema.DateTimeUtc),
@@ -83,11 +85,12 @@ export type Answers = readonly [Answer, ...ReadonlyArray<Answer>]
  * @since 0.1.0
  * @category constructors
  */
-export const ofToolCall = (toolCallId: string, toolName: string): Interrupt => ({
+export const ofToolCall = (toolCallId: string, toolName: string, toolArguments?: unknown): Interrupt => ({
   id: toolCallId,
   reason: "tool_call",
   toolCallId,
   toolName,
+  ...(toolArguments === undefined ? {} : { toolArguments }),
   clientTool: true,
 })
 

@@ -8,7 +8,7 @@ import type {
   RequestPermissionRequest,
   RequestPermissionResponse,
 } from "@agentclientprotocol/sdk"
-import { Interrupt, Interrupts } from "@runlease/core"
+import { Interrupt, Interrupts, ToolArguments } from "@runlease/core"
 import { Effect, Option, Predicate } from "effect"
 import * as Truncation from "./Truncation.js"
 import * as Questions from "./Questions.js"
@@ -56,11 +56,15 @@ const interruptOf = (
 ): Interrupt.Interrupt => {
   const tool = ToolCalls.nameOf(call.fields)
   const subject = toolCall.title ?? tool
+  const { rawInput } = call.fields
   return {
     id,
     reason: "confirmation",
     message: Truncation.text(subject === tool ? `Allow ${subject}?` : `Allow ${tool}: ${subject}?`, 4000),
     toolName: tool.slice(0, 256),
+    ...(ToolCalls.hasInput(call.fields)
+      ? { toolArguments: ToolArguments.bounded(rawInput, Math.min(ToolArguments.maxBytes, maxBytes / 4)) }
+      : {}),
     responseSchema: {
       type: "object",
       properties: {
@@ -69,7 +73,10 @@ const interruptOf = (
       },
       anyOf: [{ required: ["optionId"] }, { required: ["approved"] }],
     },
-    metadata: { options, toolCall: Truncation.json({ ...toolCall, toolCallId: call.id }, maxBytes) },
+    metadata: {
+      options,
+      toolCall: Truncation.json({ ...toolCall, toolCallId: call.id }, Math.floor((maxBytes * 3) / 4)),
+    },
   }
 }
 

@@ -98,15 +98,17 @@ const spawningRun = (run: Run.ClaimedRun) =>
     Effect.orElseSucceed(() => null),
   )
 
-const toolNames = (tools: ReadonlyArray<unknown>): ReadonlySet<string> =>
-  new Set(
+const parametersByName = (tools: ReadonlyArray<unknown>): ReadonlyMap<string, unknown> =>
+  new Map(
     tools.flatMap((tool) =>
-      Predicate.isRecord(tool) && typeof tool["name"] === "string" ? [tool["name"]] : [],
+      Predicate.isRecord(tool) && typeof tool["name"] === "string"
+        ? [[tool["name"], tool["parameters"]]]
+        : [],
     ),
   )
 
 /**
- * The body of the request, the part of the run that it continues, the names of the client's tools, and the basis of the
+ * The body of the request, the part of the run that it continues, the client's tools, and the basis of the
  * state.
  *
  * Fails with `input_not_ag_ui` when the snapshot does not fit AG-UI, such as with a tool without a name.
@@ -136,7 +138,7 @@ export const make = Effect.fnUntraced(function* (
     ...(resume.length === 0 ? {} : { resume }),
   })
   if (parsed.success) {
-    const clientTools = toolNames(snapshot.tools)
+    const clientTools = parametersByName(snapshot.tools)
     return { body: parsed.data, continued, clientTools, stateBasis: state.basis }
   }
   const [issue] = parsed.error.issues

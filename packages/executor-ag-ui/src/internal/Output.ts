@@ -17,8 +17,8 @@ const isEvent = Schema.is(AgentEvent.LogEvent)
 export interface Options {
   /** The run that was requested. */
   readonly runId: string
-  /** The names of the tools that the request offers. */
-  readonly clientTools: ReadonlySet<string>
+  /** The tools that the request offers, by name, with the JSON Schema of their arguments. */
+  readonly clientTools: ReadonlyMap<string, unknown>
   readonly maxEventBytes: number
   /** How long the stream may stay open after RUN_FINISHED, since a RUN_ERROR may still replace it. */
   readonly endGrace: Duration.Duration

@@ -29,12 +29,16 @@ export const isNeeded = (tools: Tools, name: string): boolean =>
   Object.hasOwn(tools, name) && Context.get(tools[name]!.annotations, AiTool.NeedsApproval)
 
 /** The question whether to make the call. The interrupt names the call, but the client does not make it. */
-export const interruptOf = ({ toolCallId, toolName }: RequestedCall.RequestedCall): Interrupt.Interrupt => ({
+export const interruptOf = (
+  { toolCallId, toolName }: RequestedCall.RequestedCall,
+  toolArguments: unknown,
+): Interrupt.Interrupt => ({
   id: toolCallId,
   reason: "tool_call",
   message: `May ${toolName} be called?`,
   toolCallId,
   toolName,
+  toolArguments,
   responseSchema: Interrupts.approvalSchema,
 })
 

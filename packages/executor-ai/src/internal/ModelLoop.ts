@@ -10,12 +10,14 @@ import {
   PastAttempts,
   type RequestSnapshot,
   type Run,
+  ToolArguments,
   ToolCalls,
 } from "@runlease/core"
 import { type Duration, Effect, Option, Stream } from "effect"
 import * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"
 import * as BudgetCheck from "./BudgetCheck.js"
+import * as CallArguments from "./CallArguments.js"
 import * as Failure from "./Failure.js"
 import * as ModelPrompt from "./ModelPrompt.js"
 import * as ModelRequest from "./ModelRequest.js"
@@ -98,11 +100,13 @@ export const make = (options: Options) =>
 
     /** Makes the run wait for these calls; undefined where there are none. */
     const wait = (calls: ReadonlyArray<RequestedCall>): Events | undefined => {
-      const [first, ...rest] = calls.map((call) =>
-        clientNames.has(call.toolName)
-          ? Interrupt.ofToolCall(call.toolCallId, call.toolName)
-          : Approvals.interruptOf(call),
-      )
+      const room = ToolArguments.roomFor(calls.length)
+      const [first, ...rest] = calls.map((call) => {
+        const args = CallArguments.shown(handlers.tools, client, call, room)
+        return clientNames.has(call.toolName)
+          ? Interrupt.ofToolCall(call.toolCallId, call.toolName, args)
+          : Approvals.interruptOf(call, args)
+      })
       return first === undefined
         ? undefined
         : Stream.fail(Executor.awaitAnswers([first, ...rest], options.answerWithin))

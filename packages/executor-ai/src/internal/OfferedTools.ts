@@ -9,7 +9,7 @@ const ClientTool = Schema.Struct({
   description: Schema.optional(Schema.String),
   parameters: Schema.optional(Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
 })
-type ClientTool = typeof ClientTool.Type
+export type ClientTool = typeof ClientTool.Type
 
 const decodeClientTools = Schema.decodeUnknown(Schema.Array(ClientTool))
 

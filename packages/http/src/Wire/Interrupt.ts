@@ -14,6 +14,7 @@ export const Interrupt = renamed({
   message: absent(Schema.String),
   toolCallId: absent(Schema.NonEmptyString).pipe(Schema.fromKey("tool_call_id")),
   toolName: absent(Schema.NonEmptyString).pipe(Schema.fromKey("tool_name")),
+  toolArguments: absent(Schema.Unknown).pipe(Schema.fromKey("tool_arguments")),
   clientTool: absent(Schema.Boolean).pipe(Schema.fromKey("client_tool")),
   responseSchema: absent(JsonObject).pipe(Schema.fromKey("response_schema")),
   expiresAt: absent(Timestamp).pipe(Schema.fromKey("expires_at")),

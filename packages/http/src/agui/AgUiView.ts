@@ -50,9 +50,13 @@ const withOurs = (metadata: unknown, fields: Readonly<Record<string, unknown>>) 
 })
 
 const toInterrupt = (interrupt: unknown): unknown => {
-  if (!Predicate.isRecord(interrupt) || interrupt["toolName"] === undefined) return interrupt
-  const { metadata, toolName, ...rest } = interrupt
-  return { ...rest, metadata: withOurs(metadata, { toolName }) }
+  if (!Predicate.isRecord(interrupt)) return interrupt
+  const { metadata, toolArguments, toolName, ...rest } = interrupt
+  const ours = {
+    ...(toolName === undefined ? {} : { toolName }),
+    ...(toolArguments === undefined ? {} : { toolArguments }),
+  }
+  return Object.keys(ours).length === 0 ? interrupt : { ...rest, metadata: withOurs(metadata, ours) }
 }
 
 /** Our own fields, which the protocol does not have, go into the metadata. */

@@ -25,7 +25,8 @@ const Member = ({ name, value }: { readonly name: string; readonly value: unknow
 }
 
 export const About = ({ ask, call }: { readonly ask: Ask; readonly call: ToolPart | undefined }) => {
-  const args = call === undefined || call.args === "" ? undefined : (parseJson(call.args) ?? call.args)
+  const logged = call === undefined || call.args === "" ? undefined : (parseJson(call.args) ?? call.args)
+  const args = ask.toolArguments ?? logged
   const members = Object.entries(ask.metadata ?? {})
   return (
     <>
@@ -33,7 +34,7 @@ export const About = ({ ask, call }: { readonly ask: Ask; readonly call: ToolPar
         <pre
           tabIndex={0}
           role="region"
-          aria-label={`Arguments of ${call?.name}`}
+          aria-label={`Arguments of ${ask.toolName ?? call?.name}`}
           className={`${box} max-h-60 overflow-y-auto`}
         >
           {typeof args === "string" ? args : JSON.stringify(args, null, 2)}

@@ -48,6 +48,11 @@ export const AskCard = ({
   <ConversationRow icon={<CirclePause aria-hidden size={14} strokeWidth={2.2} />} at={part.at}>
     <div className="rounded-2 border border-line-2 px-3 py-2">
       <p className="text-read">{part.ask.message ?? part.ask.toolName ?? part.ask.id}</p>
+      {part.ask.toolArguments === undefined ? null : (
+        <p className="mt-0.5 line-clamp-3 font-mono text-[12px] leading-[18px] break-all text-ink-2">
+          {JSON.stringify(part.ask.toolArguments)}
+        </p>
+      )}
       {answer !== undefined ? (
         <Answered part={part} answer={answer} />
       ) : isOpen ? (

@@ -7,6 +7,8 @@ export interface Ask {
   readonly message: string | undefined
   readonly toolCallId: string | undefined
   readonly toolName: string | undefined
+  /** Without the secrets, which the log may have. */
+  readonly toolArguments: unknown
   /** The answer is the result of a tool that the client has. */
   readonly clientTool: boolean
   readonly schema: Readonly<Record<string, unknown>> | undefined
@@ -44,6 +46,7 @@ export const askOf = (value: unknown): Ask | undefined => {
     message: text(value["message"]),
     toolCallId: text(value["toolCallId"]) ?? text(value["tool_call_id"]),
     toolName: text(value["toolName"]) ?? text(value["tool_name"]),
+    toolArguments: value["toolArguments"] ?? value["tool_arguments"],
     clientTool: (value["clientTool"] ?? value["client_tool"]) === true,
     schema: isRecord(schema) ? schema : undefined,
     expiresAt: instantOf(value["expiresAt"] ?? value["expires_at"]),
