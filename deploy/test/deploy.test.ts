@@ -103,6 +103,28 @@ describe("systemd", () => {
   })
 })
 
+describe("the autoscaler", () => {
+  it("scales by a number that the rules record, with as many runs for each worker as it has slots", () => {
+    const autoscaler = parseAllDocuments(read("kubernetes/worker.yaml"))
+      .map((document) => document.toJS() as { readonly kind: string })
+      .find(({ kind }) => kind === "HorizontalPodAutoscaler")
+    const [, slots] = /--concurrency=(\d+)/.exec(read("kubernetes/worker.yaml")) ?? []
+    expect(autoscaler).toMatchObject({
+      spec: {
+        metrics: [
+          {
+            external: {
+              metric: { name: "runlease_active_runs" },
+              target: { type: "AverageValue", averageValue: slots },
+            },
+          },
+        ],
+      },
+    })
+    expect(read("alerts/runlease.yaml")).toContain("record: runlease:active_runs\n")
+  })
+})
+
 describe("Prometheus and Grafana", () => {
   const dashboard = JSON.parse(read("grafana/runlease.json")) as {
     readonly panels: ReadonlyArray<{
@@ -141,6 +163,20 @@ describe("Prometheus and Grafana", () => {
       })
     },
   )
+
+  it.skipIf(!has("promtool", "--version"))("each alert fires when it must, and only then", () => {
+    const tests = read("test/alerts.yaml")
+    const tested = (name: string) => [...tests.matchAll(new RegExp(`alertname: ${name}\\b`, "g"))].length
+    const alerts = Array.from(read("alerts/runlease.yaml").matchAll(/alert: (\w+)/g), ([, name]) => name!)
+    expect(alerts.filter((name) => tested(name) < 2)).toEqual([])
+    const { status, stderr, stdout } = spawnSync(
+      "promtool",
+      ["test", "rules", join(folder, "test/alerts.yaml")],
+      { encoding: "utf8" },
+    )
+    expect(`${stdout}${stderr}`).toContain("SUCCESS")
+    expect(status).toBe(0)
+  })
 
   it("every metric is one that the documentation lists", () => {
     const documented = names(readFileSync(join(folder, "../docs/telemetry.md"), "utf8"))

@@ -3,6 +3,7 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import { StoreMetrics, WorkerMetrics } from "@runlease/core"
 import { ServerMetrics } from "@runlease/http"
 import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import Prometheus, { type PromMetrics } from "prom2javascript"
 import * as ProcessMetrics from "../src/telemetry/ProcessMetrics.js"
@@ -43,7 +44,7 @@ describe("the documentation of the metrics", () => {
           ?.split("|")
           .slice(2, 5)
           .map((cell) => cell.trim()),
-      ).toEqual([kind, unit === "1" ? "" : unit, labels.map((label) => `\`${label}\``).join(", ")])
+      ).toEqual([kind, unit.startsWith("{") ? "" : unit, labels.map((label) => `\`${label}\``).join(", ")])
     }
   })
 
@@ -53,6 +54,39 @@ describe("the documentation of the metrics", () => {
     expect(names.toSorted()).toEqual(all.map(({ name }) => name).toSorted())
   })
 })
+
+/**
+ * The name that the collector's exporter for Prometheus gives a metric: a unit that the name does not have, `total` for a counter, and
+ * `ratio` for a gauge of the unit 1. A unit in braces is none.
+ *
+ * Source: pkg/translator/prometheus of opentelemetry-collector-contrib, `normalizeName`
+ */
+const nameAtCollector = ({ kind, name, unit }: (typeof all)[number]): string => {
+  const words: Readonly<Record<string, string>> = { s: "seconds", By: "bytes" }
+  const tokens = name.split("_")
+  const word = words[unit]
+  if (word !== undefined && !tokens.includes(word)) tokens.push(word)
+  const others = tokens.filter((token) => token !== "total" && token !== "ratio")
+  const isRatio = kind === "gauge" && !(unit in words) && !unit.startsWith("{")
+  return [...others, ...(kind === "counter" ? ["total"] : []), ...(isRatio ? ["ratio"] : [])].join("_")
+}
+
+it("a collector gives each metric the name that it has here", () => {
+  expect(all.map(nameAtCollector)).toEqual(all.map(({ name }) => name))
+})
+
+const hasPromtool = spawnSync("promtool", ["--version"]).status === 0
+
+/** What `promtool check metrics` finds wrong with a page. */
+const problemsOf = (page: string): Effect.Effect<string> =>
+  Effect.promise(async () => {
+    const input = await (await fetch(page)).text()
+    const { status, stderr, stdout } = spawnSync("promtool", ["check", "metrics"], {
+      input,
+      encoding: "utf8",
+    })
+    return status === 0 ? "" : `${stdout}${stderr}`
+  })
 
 layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (suite) => {
   suite.scoped("of a server and a worker are what Prometheus reads, and their logs are JSON", () =>
@@ -84,6 +118,36 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
       )
       const announced = json(yield* worker.errorLine((line) => line.includes("/metrics")))
       const workerPage = String(announced["message"]).replace(/^.* /, "")
+
+      // Before anything has happened, so that the first of each is an increase.
+      const untouched = {
+        server: yield* scrape(`${url}/metrics`),
+        worker: yield* until(
+          scrape(workerPage),
+          (metrics) => valueOf(metrics, "runlease_worker_claims_total") !== undefined,
+        ),
+      }
+      expect(
+        [
+          ["runlease_store_submitted_total"],
+          ["runlease_store_claimed_total"],
+          ["runlease_store_pickup_seconds"],
+          ["runlease_store_claims_ended_total", { reason: "lease_expired" }],
+          ["runlease_store_ended_total", { status: "failed" }],
+        ].map(([name, labels]) =>
+          valueOf(untouched.server, name as string, labels as Record<string, string>),
+        ),
+      ).toEqual([0, 0, 0, 0, 0])
+      expect(
+        [
+          ["runlease_worker_renewal_failures_total"],
+          ["runlease_worker_leases_lost_total", { reason: "lost" }],
+          ["runlease_worker_runs_total", { outcome: "completed" }],
+        ].map(([name, labels]) =>
+          valueOf(untouched.worker, name as string, labels as Record<string, string>),
+        ),
+      ).toEqual([0, 0, 0])
+
       yield* run(["submit", "--agent", "echo", "--watch", "hi"], { cwd, env })
       yield* worker.line(has({ event: "completed" }))
 
@@ -115,6 +179,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
       // The worker follows its signals.
       expect(valueOf(ofServer, "runlease_server_requests_total", { status: "202" })).toBe(1)
       expect(valueOf(ofServer, "runlease_process_resident_memory_bytes")).toBeGreaterThan(1e7)
+      if (hasPromtool) {
+        expect(yield* problemsOf(`${url}/metrics`)).toBe("")
+        expect(yield* problemsOf(workerPage)).toBe("")
+      }
       for (const { data } of Object.values(ofServer)) {
         for (const { labels } of data) expect(labels).not.toHaveProperty("unit")
       }
@@ -123,6 +191,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
       const { metrics } = yield* collector.until(({ metrics: received }) =>
         received.has("runlease_store_runs"),
       )
+      expect(metrics.get("runlease_store_runs")).toBe("{run}")
       expect(metrics.get("runlease_store_pickup_seconds")).toBe("s")
       expect(metrics.get("runlease_process_resident_memory_bytes")).toBe("By")
 

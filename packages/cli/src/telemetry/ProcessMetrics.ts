@@ -8,8 +8,9 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 const lag = Meter.gauge({
   name: "runlease_process_event_loop_lag_seconds",
   unit: "s",
-  description: "How late the event loop was in the last seconds, by quantile",
-  labels: ["quantile"],
+  description: "How late the event loop was in the last seconds, by percentile",
+  // A label `quantile` is that of a summary in the format of Prometheus.
+  labels: ["percentile"],
 })
 
 const memory = Meter.gauge({
@@ -31,8 +32,8 @@ export const all: ReadonlyArray<Meter.Meter> = [lag, memory, cpu]
 const interval = Duration.seconds(5)
 const resolutionMillis = 10
 
-const byQuantile = Meter.label("quantile")
-const quantiles = [0.5, 0.99, 1]
+const byPercentile = Meter.label("percentile")
+const percentiles = [50, 99, 100]
 
 export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.gen(function* () {
@@ -44,12 +45,13 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
       }),
       (histogram) => Effect.sync(() => histogram.disable()),
     )
+    yield* Meter.register(all)
     let used = 0
     const look = Effect.sync(() => {
-      for (const quantile of quantiles) {
+      for (const percentile of percentiles) {
         // It has the time between two of its timers.
-        const nanos = delays.percentile(quantile * 100) - resolutionMillis * 1e6
-        lag.set(Math.max(0, nanos / 1e9), byQuantile(String(quantile)))
+        const nanos = delays.percentile(percentile) - resolutionMillis * 1e6
+        lag.set(Math.max(0, nanos / 1e9), byPercentile(String(percentile)))
       }
       delays.reset()
       memory.set(process.memoryUsage.rss())

@@ -1,12 +1,12 @@
 /**
  * How many runs of each project are in each status, while something reads the metrics of the server.
  */
-import { Access, ControlPlane, Meter, Statistics } from "@runlease/core"
+import { Access, ControlPlane, Meter, Run, Statistics } from "@runlease/core"
 import { Context, Duration, Effect, Layer, MetricLabel, Schedule } from "effect"
 
 const runs = Meter.gauge({
   name: "runlease_store_runs",
-  unit: "1",
+  unit: "{run}",
   description: "Runs of the database by their status; those that are pending are the queue",
   labels: ["project", "status"],
 })
@@ -23,7 +23,8 @@ export const layer: Layer.Layer<never, never, Access.Access | ControlPlane.Contr
       const controlPlane = yield* ControlPlane.ControlPlane
       const look = Effect.gen(function* () {
         for (const { id, slug } of yield* access.listProjects) {
-          const totals = new Map<string, number>()
+          // A project without a run has zeros: none of its values is absent.
+          const totals = new Map(Run.RunStatus.literals.map((status): [string, number] => [status, 0]))
           for (const counts of yield* Context.get(controlPlane.project(id), Statistics.Statistics).counts()) {
             for (const [status, count] of Object.entries(counts.runs)) {
               totals.set(status, (totals.get(status) ?? 0) + count)

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
+import { Effect, Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
 
 /**
  * Labels of a value. The same array for the same labels: the registry finds the value by it.
@@ -20,17 +20,20 @@ export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 /**
  * What a meter measures. Names are stable, and end with the unit where there is one.
  *
- * Units: as UCUM writes them: `s`, `By`, and `1` for a number of things.
+ * Units: as UCUM writes them: `s`, `By`, and for a number of things their name in braces. An exporter that adds units to names, as the
+ * collector of OpenTelemetry does, adds none for a name in braces. It would make a ratio of a gauge with the unit `1`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Description {
   readonly name: `runlease_${string}`
-  readonly unit: "s" | "By" | "1"
+  readonly unit: "s" | "By" | `{${string}}`
   readonly description: string
   /** The names of its labels. */
   readonly labels?: ReadonlyArray<string>
+  /** The values of its only label, where they are known beforehand. */
+  readonly values?: ReadonlyArray<string>
 }
 
 /**
@@ -43,6 +46,8 @@ export interface Meter extends Description {
   readonly add: (value: number, labels?: Labels) => void
   /** Sets a gauge. */
   readonly set: (value: number, labels?: Labels) => void
+  /** Exports the value from now on, as zero until it changes. */
+  readonly register: (labels?: Labels) => void
 }
 
 const none: Labels = []
@@ -61,6 +66,7 @@ const make = (kind: Meter["kind"], described: Description, key: Key): Meter => {
     kind,
     add: (value, labels = none) => metric.unsafeModify(value, labels),
     set: (value, labels = none) => metric.unsafeUpdate(value, labels),
+    register: (labels = none) => void metric.unsafeValue(labels),
   }
 }
 
@@ -152,3 +158,21 @@ export const labels = (first: string, second: string): ((one: string, other: str
     return found
   }
 }
+
+/**
+ * Exports the counters and the histograms as zeros from now on, for each value of their labels that is known beforehand. A reader of a
+ * counter sees an increase only between two values that it has read, so one that appears with its first increase hides it.
+ *
+ * @since 0.1.0
+ * @category exporting
+ */
+export const register = (meters: ReadonlyArray<Meter>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    for (const meter of meters) {
+      const { kind, labels: names = [], values = [] } = meter
+      const [name] = names
+      if (kind === "gauge") continue
+      if (name === undefined) meter.register()
+      else for (const value of values) meter.register([MetricLabel.make(name, value)])
+    }
+  })

@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import { Array, Cause, Clock, Data, Effect, Either, Exit, Option, type Scope } from "effect"
+import * as Meter from "../model/Meter.js"
 import { closed as unavailable, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import * as BatchQueue from "./BatchQueue.js"
 import * as StoreMetrics from "./StoreMetrics.js"
@@ -184,6 +185,7 @@ export const make = <Probe, Batch, X>(
     const maxBatch = options.maxBatch ?? 256
     const isolates = options.isolates ?? (() => true)
     const scope = yield* Effect.scope
+    yield* Meter.register(StoreMetrics.all)
 
     const commit = (items: ReadonlyArray<Request>): Effect.Effect<BatchQueue.Sent<Request>, Undone<X>> => {
       let begun = false

@@ -10,20 +10,20 @@ import type { CounterDelta } from "./CounterRows.js"
 
 export const commits = Meter.counter({
   name: "runlease_store_commits_total",
-  unit: "1",
+  unit: "{commit}",
   description: "Commits of the store",
 })
 
 export const commitFailures = Meter.counter({
   name: "runlease_store_commit_failures_total",
-  unit: "1",
+  unit: "{commit}",
   description: "Commits that were undone",
 })
 
 export const commitRequests = Meter.histogram(
   {
     name: "runlease_store_commit_requests",
-    unit: "1",
+    unit: "{request}",
     description: "How many requests shared a commit",
   },
   [1, 2, 4, 8, 16, 32, 64, 128, 256],
@@ -36,13 +36,13 @@ export const commitTime = Meter.histogram(
 
 export const submitted = Meter.counter({
   name: "runlease_store_submitted_total",
-  unit: "1",
+  unit: "{run}",
   description: "Runs that were submitted",
 })
 
 export const claimed = Meter.counter({
   name: "runlease_store_claimed_total",
-  unit: "1",
+  unit: "{claim}",
   description: "Claims of runs, each attempt of a run being one",
 })
 
@@ -57,27 +57,29 @@ export const pickUp = Meter.histogram(
 
 export const ended = Meter.counter({
   name: "runlease_store_ended_total",
-  unit: "1",
+  unit: "{run}",
   description: "Runs that ended, by their status",
   labels: ["status"],
+  values: ["completed", "failed", "cancelled"],
 })
 
 export const claimsEnded = Meter.counter({
   name: "runlease_store_claims_ended_total",
-  unit: "1",
+  unit: "{claim}",
   description: "Claims that ended before their runs did, by the reason",
   labels: ["reason"],
+  values: ["lease_expired", "released", "retry", "suspended", "waiting"],
 })
 
 export const waitingClaims = Meter.gauge({
   name: "runlease_store_waiting_claims",
-  unit: "1",
+  unit: "{claim}",
   description: "Claims that wait for a run",
 })
 
 export const poolConnections = Meter.gauge({
   name: "runlease_store_pool_connections",
-  unit: "1",
+  unit: "{connection}",
   description: "Open connections to PostgreSQL, by whether a statement uses them",
   labels: ["state"],
 })

@@ -19,6 +19,7 @@ import {
 } from "effect"
 import type { Executor } from "../executor/Executor.js"
 import * as Ids from "../model/Ids.js"
+import * as Meter from "../model/Meter.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
@@ -40,6 +41,7 @@ import * as LostLeases from "./LostLeases.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import * as WorkerHealth from "./WorkerHealth.js"
+import * as WorkerMetrics from "./WorkerMetrics.js"
 import { resolve, type Resolved, type WorkerOptions } from "./WorkerOptions.js"
 
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
@@ -117,6 +119,7 @@ export const make = Effect.fnUntraced(function* (
   workerOptions: WorkerOptions = {},
 ): Effect.fn.Return<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> {
   const options = resolve(workerOptions)
+  yield* Meter.register(WorkerMetrics.all)
   const registry = yield* WorkerRegistry
   const leases = yield* Leases
   const feed = yield* Effect.acquireRelease(

@@ -7,13 +7,13 @@ import * as Meter from "../model/Meter.js"
 
 export const claims = Meter.counter({
   name: "runlease_worker_claims_total",
-  unit: "1",
+  unit: "{claim}",
   description: "Claims that the control plane answered, with runs or with none",
 })
 
 export const claimedRuns = Meter.counter({
   name: "runlease_worker_claimed_runs_total",
-  unit: "1",
+  unit: "{run}",
   description: "Runs that the worker was given",
 })
 
@@ -28,21 +28,22 @@ export const pickUp = Meter.histogram(
 
 export const renewals = Meter.counter({
   name: "runlease_worker_renewals_total",
-  unit: "1",
+  unit: "{lease}",
   description: "Leases that were renewed",
 })
 
 export const renewalFailures = Meter.counter({
   name: "runlease_worker_renewal_failures_total",
-  unit: "1",
+  unit: "{request}",
   description: "Requests to renew leases that failed or got no answer in time",
 })
 
 export const leasesLost = Meter.counter({
   name: "runlease_worker_leases_lost_total",
-  unit: "1",
+  unit: "{lease}",
   description: "Leases that ended before their runs did",
   labels: ["reason"],
+  values: ["lost", "expired", "cancelled", "drained"],
 })
 
 export const stalls = Meter.histogram(
@@ -56,9 +57,10 @@ export const stalls = Meter.histogram(
 
 export const runs = Meter.counter({
   name: "runlease_worker_runs_total",
-  unit: "1",
+  unit: "{run}",
   description: "Runs that left the worker, by what became of them",
   labels: ["outcome"],
+  values: ["completed", "failed", "cancelled", "retrying", "suspended", "paused", "released", "lease_ended"],
 })
 
 export const executor = Meter.histogram(
@@ -72,19 +74,19 @@ export const executor = Meter.histogram(
 
 export const events = Meter.counter({
   name: "runlease_worker_events_total",
-  unit: "1",
+  unit: "{event}",
   description: "Events that executors gave for the logs of their runs",
 })
 
 export const runsInFlight = Meter.gauge({
   name: "runlease_worker_runs_in_flight",
-  unit: "1",
+  unit: "{run}",
   description: "Runs that the worker holds",
 })
 
 export const tokens = Meter.counter({
   name: "runlease_worker_tokens_total",
-  unit: "1",
+  unit: "{token}",
   description: "Tokens that executors reported, by their type and the model",
   labels: ["type", "model"],
 })

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import type { Access } from "@runlease/core"
+import { type Access, Meter } from "@runlease/core"
 import { Effect } from "effect"
 import { Callers } from "./Authenticate.js"
 import * as SpanUrl from "./SpanUrl.js"
@@ -38,7 +38,7 @@ const callerIn = (principal: Access.Principal): string => {
  * @category middleware
  */
 export const make = (logs: boolean) =>
-  Effect.map(Callers, (callers) => {
+  Effect.map(Effect.zipLeft(Callers, Meter.register(ServerMetrics.all)), (callers) => {
     const log = (
       request: HttpServerRequest.HttpServerRequest,
       id: string,

@@ -7,7 +7,7 @@ import { Meter } from "@runlease/core"
 
 export const requests = Meter.counter({
   name: "runlease_server_requests_total",
-  unit: "1",
+  unit: "{request}",
   description: "Requests that were answered, by the status of the answer",
   labels: ["status"],
 })
@@ -23,7 +23,7 @@ export const requestTime = Meter.histogram(
 
 export const streams = Meter.gauge({
   name: "runlease_server_streams",
-  unit: "1",
+  unit: "{stream}",
   description: "Event streams that clients have open",
 })
 
