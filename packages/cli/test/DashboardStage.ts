@@ -20,6 +20,9 @@ export const startWorker = Effect.fnUntraced(function* (
   return running
 })
 
+/** Those of the module, but the one whose worker is killed. */
+const agents = ["deployer", "steered", "writer", "lead", "failing", "mixed", "many", "number"]
+
 /** A server, a browser, and a worker that takes the runs of all agents but the one whose worker is killed. */
 export class Stage extends Context.Tag("cli/test/dashboard/Stage")<
   Stage,
@@ -34,7 +37,7 @@ export class Stage extends Context.Tag("cli/test/dashboard/Stage")<
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const browser = yield* Browser.launch
-      yield* startWorker({ cwd, env }, "carol", "deployer", "steered", "writer", "lead")
+      yield* startWorker({ cwd, env }, "carol", ...agents)
       return { browser, cwd, env }
     }),
   )

@@ -4,7 +4,7 @@ import { expect, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Browser from "./Browser.js"
 import { cancel, shows, Stage, statusOf, submit, visit } from "./DashboardStage.js"
-import { json } from "./Processes.js"
+import { json, run } from "./Processes.js"
 
 layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   excludeTestServices: true,
@@ -17,6 +17,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
       const { faults, page } = yield* visit()
       yield* Effect.promise(async () => {
         await submit(page, "deployer", "Deploy it")
+        await page.getByRole("region", { name: "Arguments of deploy" }).getByText("900").waitFor()
         await page.getByRole("button", { name: "Approve" }).click()
         await shows(page, "It is deployed.")
         await submit(page, "steered", "Go on")
@@ -24,6 +25,98 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
         await page.getByLabel("Message to this run").fill("left")
         await page.getByRole("button", { name: "Tell", exact: true }).click()
         await shows(page, "You said left.")
+      })
+      expect(faults).toEqual([])
+    }),
+  )
+
+  scoped("says why a run does not start, with the words and the command of `runs explain`", () =>
+    Effect.gen(function* () {
+      const { env, ...settings } = yield* Stage
+      const { faults, page } = yield* visit()
+      const explained = (id: string) =>
+        Effect.map(
+          run(["runs", "explain", id, "--json"], { ...settings, env }),
+          ({ stdout }) => json(stdout)["waits_for"] as ReadonlyArray<{ readonly text: string }>,
+        )
+      const shown = (id: string, command: string) =>
+        Effect.gen(function* () {
+          const [obstacle] = yield* explained(id)
+          yield* Effect.promise(async () => {
+            await page.goto(new URL(`/runs/${id}`, page.url()).href)
+            const panel = page.getByRole("region", { name: "Why it does not start" })
+            await panel.getByText(obstacle!.text).waitFor()
+            await panel.getByText(command, { exact: true }).waitFor()
+            expect(await Browser.violations(page)).toEqual([])
+          })
+        })
+      const submitted = (id: string, ...flags: ReadonlyArray<string>) =>
+        Effect.asVoid(run(["submit", "--id", id, ...flags, "Go on"], { ...settings, env }))
+
+      yield* submitted("lane-first", "--agent", "steered")
+      yield* Effect.promise(async () => {
+        await page.goto(new URL("/runs/lane-first", page.url()).href)
+        await shows(page, "What is next?")
+        await shows(page, "Waiting for a message")
+      })
+      const first = yield* run(["runs", "get", "lane-first", "--json"], { ...settings, env })
+      const lane = String(json(first.stdout)["conversation_id"])
+      yield* submitted("lane-second", "--agent", "steered", "--conversation", lane)
+      yield* shown("lane-second", "runlease runs explain lane-first")
+      yield* Effect.promise(() => shows(page, "Waits for its lane."))
+      yield* Effect.promise(() => Browser.picture(page, "run-behind-light"))
+      yield* submitted("nobodys", "--agent", "nobody", "--kind", "special")
+      yield* shown("nobodys", "runlease worker --agent nobody --kind special --command PROGRAM")
+      yield* Effect.promise(() => Browser.picture(page, "run-without-worker-light"))
+      expect(faults).toEqual([])
+    }),
+  )
+
+  scoped("begins with the error of a failed run, and finds all that failed with its code", () =>
+    Effect.gen(function* () {
+      const { faults, page } = yield* visit()
+      yield* Effect.promise(async () => {
+        await submit(page, "failing", "Ask the model")
+        const why = page.getByRole("region", { name: "Why it failed" })
+        await why.getByText("The model took no more requests").waitFor()
+        const lanes = page.getByRole("region", { name: "Leases" })
+        const [error, picture] = [await why.boundingBox(), await lanes.boundingBox()]
+        expect(error!.y).toBeLessThan(picture!.y)
+        expect(await Browser.violations(page)).toEqual([])
+        await Browser.picture(page, "run-failed-light")
+        await submit(page, "steered", "Go on")
+        await shows(page, "What is next?")
+        await page.goto(new URL("/runs?agent=failing", page.url()).href)
+        const code = page.getByRole("link", { name: "rate_limited" }).first()
+        await code.waitFor()
+        await code.click()
+        await page.waitForURL(/code=rate_limited/)
+        await page.getByText("Code", { exact: true }).first().waitFor()
+        const tabs = page.getByRole("navigation", { name: "State" })
+        await tabs.getByRole("link", { name: "All 1" }).waitFor()
+        expect(await tabs.innerText()).toMatch(/Waiting\s+0\s+Failed\s+1\s/)
+        await Browser.picture(page, "runs-by-code-light")
+      })
+      expect(faults).toEqual([])
+    }),
+  )
+
+  scoped("counts the children that a run waits for, and shows what each of many has said", () =>
+    Effect.gen(function* () {
+      const { faults, page } = yield* visit()
+      yield* Effect.promise(async () => {
+        await submit(page, "mixed", "Look at the weather")
+        await shows(page, "Waiting for 2 children")
+        await shows(page, "The model took no more requests")
+        await cancel(page)
+        const many = await submit(page, "many", "Count")
+        await page.getByText("All is counted.").first().waitFor()
+        await page.goto(new URL(`/runs/${many}`, page.url()).href)
+        await shows(page, "All is counted.")
+        await page.getByRole("link", { name: "122 more children" }).waitFor()
+        await page.getByRole("link", { name: "0", exact: true }).scrollIntoViewIfNeeded()
+        await shows(page, "Number 0 is known.")
+        expect(await page.getByRole("button", { name: /\d new$/ }).count()).toBe(0)
       })
       expect(faults).toEqual([])
     }),

@@ -29,6 +29,7 @@ describe("WorkerState", () => {
     ["one that holds runs", { inFlight: 2 }, 101, "working"],
     ["one whose runs are not counted", { inFlight: null }, 101, "idle"],
     ["one that drains", { status: "draining", inFlight: 2 }, 101, "draining"],
+    ["one whose operator asks it to claim no more", { drain: true, inFlight: 2 }, 101, "draining"],
     ["one that has ended", { status: "ended" }, 101, "gone"],
     ["one at its last moment of contact", { inFlight: 1 }, 175, "working"],
     ["one without contact since", { inFlight: 1 }, 176, "silent"],

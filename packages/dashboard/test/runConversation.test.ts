@@ -35,6 +35,7 @@ const textAt = (second: number, text = "said"): Part => ({
 
 const childAt = (second: number): Part => ({
   kind: "child",
+  index: 0,
   key: `child-${second}`,
   eventId: second,
   at: at(second),
@@ -142,27 +143,16 @@ describe("words", () => {
     }
     const waiting = (more: object) => ({ ...nothing, ...more }) as unknown as Json.RunSummary["waiting"]
     const ask = { id: "q", reason: "confirmation" }
-    expect(waitingWord(waiting({ interrupts: [ask] }), at(0))).toBe("Waiting for you")
-    expect(waitingWord(waiting({ interrupts: [ask], children: [[0]] }), at(0))).toBe(
-      "Waiting for you and a child",
-    )
-    expect(
-      waitingWord(
-        waiting({
-          children: [
-            [0, 1],
-            [1, 2],
-          ],
-        }),
-        at(0),
-      ),
-    ).toBe("Waiting for 3 children")
-    expect(waitingWord(waiting({ interrupts: [{ ...ask, client_tool: true }] }), at(0))).toBe(
-      "Waiting for its client",
-    )
-    expect(waitingWord(waiting({ wakes_at: new Date(at(60)).toISOString() }), at(0))).toMatch(
-      /^Sleeping until \d\d:42:00$/,
-    )
+    const word = (more: object, ...ended: ReadonlyArray<number>) =>
+      waitingWord(waiting(more), new Set(ended), at(0))
+    expect(word({ interrupts: [ask] })).toBe("Waiting for you")
+    expect(word({ interrupts: [ask], children: [[0]] })).toBe("Waiting for you and a child")
+    expect(word({ children: [[0, 1, 2]] })).toBe("Waiting for 3 children")
+    expect(word({ children: [[0, 1, 2]] }, 1)).toBe("Waiting for 2 children")
+    expect(word({ children: [[0, 1]] }, 0)).toBe("Waiting for a child")
+    expect(word({ children: [[0], [1], [2]] }, 2)).toBe("Waiting for one of 2 children")
+    expect(word({ interrupts: [{ ...ask, client_tool: true }] })).toBe("Waiting for its client")
+    expect(word({ wakes_at: new Date(at(60)).toISOString() })).toMatch(/^Sleeping until \d\d:42:00$/)
     expect(
       openAsks(waiting({ interrupts: [ask], answers: [{ interrupt_id: "q", status: "resolved" }] })),
     ).toEqual([])

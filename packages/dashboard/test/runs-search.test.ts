@@ -6,11 +6,12 @@ import { run } from "./runs.fixture.js"
 
 describe("the search of runs", () => {
   it("takes words for filters, and the rest for text", () => {
-    expect(parseSearch("agent:coder  attempt:>1 flaky   test state:failed")).toEqual({
+    expect(parseSearch("agent:coder  attempt:>1 flaky   test state:failed code:rate_limited")).toEqual({
       text: "flaky test",
       agent: "coder",
       attempt: 2,
       state: "failed",
+      code: "rate_limited",
     })
   })
 
@@ -50,6 +51,7 @@ describe("the filter of runs", () => {
       ...noFilter,
       status: "failed" as const,
       agent: "coder",
+      code: "rate_limited",
       text: "flaky",
       attempt: 2,
       from: "24h",
@@ -73,6 +75,11 @@ describe("the filter of runs", () => {
     expect(matches({ ...noFilter, from: "20m" }, one, now)).toBe(false)
     expect(matches({ ...noFilter, status: "failed" }, one, now)).toBe(false)
     expect(matches({ ...noFilter, text: one.run_id.slice(-8) }, one, now)).toBe(true)
+    const failed = run({ status: "failed", error: { code: "rate_limited", message: "Too many requests" } })
+    expect(queryOf({ ...noFilter, code: "rate_limited" }, now)["error_code"]).toBe("rate_limited")
+    expect(matches({ ...noFilter, code: "rate_limited" }, failed, now)).toBe(true)
+    expect(matches({ ...noFilter, code: "rate" }, failed, now)).toBe(false)
+    expect(matches({ ...noFilter, code: "rate_limited" }, one, now)).toBe(false)
     const child = run({ parent_run_id: one.run_id })
     expect(matches(noFilter, child, now)).toBeUndefined()
     expect(matches({ ...noFilter, children: true }, child, now)).toBe(true)

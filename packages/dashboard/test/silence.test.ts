@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as WorkerContact from "@runlease/core/WorkerContact"
 import type * as Json from "@runlease/http/Json"
 import { heldRuns, silenceOutcome, untaken } from "../web/src/ui/silence.js"
 import { heardFrom, isAskedToDrain, silenceOf, slotsOf, stateOf } from "../web/src/ui/workers.js"
@@ -28,13 +29,16 @@ const worker = (
       status,
       drain,
       display_name: null,
-      metadata: { runlease: { version: "0.1.0", agents, slots: 4, in_use: holds } },
+      metadata: {
+        ...(agents === null ? {} : { agent_ids: agents }),
+        runlease: { version: "0.1.0", agents, slots: 4, in_use: holds },
+      },
       in_flight: holds,
       created_at: before(9000),
       updated_at: before(9000),
       last_heartbeat_at: before(heard),
     },
-    next_lease_expires_at: holds === 0 ? null : before(heard - 60),
+    next_lease_expires_at: holds === 0 ? null : before(heard - 96),
     renewed_at: holds === 0 ? null : before(heard),
     lost_24h: 0,
   }) as Json.WorkerSummary
@@ -48,10 +52,13 @@ const counts = (pending: Readonly<Record<string, number>>): Json.ProjectStatisti
 const held = (agent: string, secondsLeft: number) => ({ agent, expiresAt: now + secondsLeft * 1000 })
 
 describe("the state of a worker", () => {
-  it("is silent sooner where it holds runs, and gone once it can hold no lease", () => {
-    assert.strictEqual(stateOf(worker("a", { heard: 45, holds: 1 }), now), "silent")
-    assert.strictEqual(stateOf(worker("a", { heard: 45 }), now), "idle")
-    assert.strictEqual(stateOf(worker("a", { heard: 61 }), now), "silent")
+  it("is silent after as long as the command says, and gone once it can hold no lease", () => {
+    const [silent, gone] = [WorkerContact.silentAfter / 1000, WorkerContact.goneAfter / 1000]
+    assert.strictEqual(stateOf(worker("a", { heard: silent, holds: 1 }), now), "working")
+    assert.strictEqual(stateOf(worker("a", { heard: silent }), now), "idle")
+    assert.strictEqual(stateOf(worker("a", { heard: silent + 1, holds: 1 }), now), "silent")
+    assert.strictEqual(stateOf(worker("a", { heard: silent + 1 }), now), "silent")
+    assert.strictEqual(stateOf(worker("a", { heard: gone }), now), "silent")
     assert.strictEqual(stateOf(worker("a", { heard: 301, holds: 1 }), now), "gone")
     assert.strictEqual(stateOf(worker("a", { status: "ended" }), now), "gone")
   })
@@ -62,16 +69,16 @@ describe("the state of a worker", () => {
     assert.isTrue(isAskedToDrain(asked))
     assert.isFalse(isAskedToDrain(stopping))
   })
-  it("counts from the latest word, renewals too", () => {
+  it("counts from the last heartbeat, as the command does", () => {
     const one = { ...worker("a", { heard: 30, holds: 1 }), renewed_at: before(4) }
-    assert.strictEqual(now - heardFrom(one), 4000)
-    assert.strictEqual(silenceOf(one, now), "4 s")
-    assert.strictEqual(silenceOf(one, now - 5000), "0 s")
+    assert.strictEqual(now - heardFrom(one), 30_000)
+    assert.strictEqual(silenceOf(one, now), "30 s")
+    assert.strictEqual(silenceOf(one, now - 31_000), "0 s")
   })
 })
 
 describe("what becomes of the runs of a silent worker", () => {
-  const silent = worker("a", { heard: 44, holds: 4, agents: ["coder", "scraper"] })
+  const silent = worker("a", { heard: 80, holds: 4, agents: ["coder", "scraper"] })
 
   it("is that others take them over", () => {
     const text = silenceOutcome(

@@ -121,6 +121,15 @@ for (const [name, store] of Object.entries(stores)) {
         strictEqual((yield* call("GET", "/runs/nothing/summary")).json.error, "run_not_found")
         strictEqual((yield* call("GET", `${inProject}/run-summaries?cursor=x`)).json.error, "invalid_cursor")
         strictEqual((yield* call("GET", `${inProject}/run-summaries?status=done`)).status, 400)
+        strictEqual((yield* call("GET", `${inProject}/run-summaries?error_code=x`)).json.searched, 3)
+        strictEqual((yield* call("GET", `${inProject}/run-summaries?error_code=`)).status, 400)
+        const counts = yield* call("GET", `${inProject}/run-counts?agent_id=one`)
+        deepStrictEqual(counts.json, {
+          counts: { pending: 2, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 },
+          searched: 2,
+          whole: true,
+        })
+        strictEqual((yield* call("GET", `${inProject}/run-counts?attempt=0`)).status, 400)
       }),
     )
 
@@ -236,6 +245,7 @@ for (const [name, store] of Object.entries(stores)) {
           "statistics",
           "attention",
           "run-summaries",
+          "run-counts",
           "worker-summaries",
           "lost-leases",
           "agents",

@@ -207,6 +207,7 @@ export const suiteStore = (
           ["Summaries.run", summaries.run(runId), { "runlease.run_id": runId }],
           ["Summaries.standing", summaries.standing(runId), { "runlease.run_id": runId }],
           ["Summaries.runs", summaries.runs(), {}],
+          ["Summaries.counts", summaries.counts(), {}],
           ["Summaries.held", summaries.held(workerId), ofWorker],
           ["Summaries.workers", summaries.workers(), {}],
           ["Summaries.lost", summaries.lost("1 day"), {}],

@@ -1,9 +1,8 @@
 /**
  * Explains why a watched run does not start.
  */
-import { type Ids, type Run, Runs, WorkerRegistry, WorkerState } from "@runlease/core"
+import { type Ids, PendingObstacle, type Run, Runs, WorkerRegistry, WorkerState } from "@runlease/core"
 import { Console, DateTime, Effect } from "effect"
-import * as WorkerLines from "../output/WorkerLines.js"
 
 /** How long a run may stay pending before the command explains why. */
 const explainAfter = "5 seconds"
@@ -26,7 +25,7 @@ const reasonOf = (
   }
   const candidates = workers.filter(canClaim(run, now))
   return candidates.length === 0
-    ? `No worker that takes runs of agent ${run.agentId} is working. Start one with: ${WorkerLines.startCommand(run)}`
+    ? `No worker that takes runs of agent ${run.agentId} is working. Start one with: ${PendingObstacle.startCommand(run)}`
     : `Run ${run.runId} waits for a slot of ${candidates.length === 1 ? "the worker" : `one of the ${candidates.length} workers`} that may take it, or for an earlier run of its conversation.`
 }
 

@@ -16,8 +16,8 @@ export const check = ({ client, now, project, workers }: Deployment): HealthChec
       path: { project_reference: project },
       urlParams: { last: 1 },
     })
-    const claiming = (yield* workers).filter(
-      ({ worker }) => ["working", "idle"].includes(WorkerState.of(worker, at)) && !worker.drain,
+    const claiming = (yield* workers).filter(({ worker }) =>
+      ["working", "idle"].includes(WorkerState.of(worker, at)),
     )
     const pending = counts.filter(({ runs }) => runs.pending > 0)
     const orphans = pending.filter(({ agent_id }) =>

@@ -1,10 +1,9 @@
 /**
  * Whether the run that has been pending longest is claimed although workers are free.
  */
-import { HealthCheck, WorkerMetadata, WorkerState } from "@runlease/core"
+import { HealthCheck, PendingObstacle, WorkerMetadata, WorkerState } from "@runlease/core"
 import { Effect, Option } from "effect"
 import * as Phrases from "../output/Phrases.js"
-import * as WorkerLines from "../output/WorkerLines.js"
 import { type Deployment, nameOf } from "./Deployment.js"
 
 /** How long a run may be pending before it is looked at, in milliseconds. */
@@ -28,16 +27,14 @@ export const check = ({ client, now, project, run, workers }: Deployment): Healt
     const pending = yield* run(oldestPending.runId)
     const taking = (yield* workers).filter(
       ({ worker }) =>
-        ["working", "idle"].includes(WorkerState.of(worker, at)) &&
-        !worker.drain &&
-        WorkerState.takes(worker, pending),
+        ["working", "idle"].includes(WorkerState.of(worker, at)) && WorkerState.takes(worker, pending),
     )
     const free = taking.filter(hasFree)
     const text = `Run ${pending.runId} of agent ${pending.agentId} has been pending for ${Phrases.span(age)}`
     if (taking.length === 0) {
       return HealthCheck.fail(
         `${text}, and no worker in contact claims such runs.`,
-        `Start one: ${WorkerLines.startCommand(pending)}`,
+        `Start one: ${PendingObstacle.startCommand(pending)}`,
       )
     }
     return free.length === 0

@@ -1,24 +1,19 @@
 /**
  * What keeps a run from going on now, and what to do about it.
  */
-import { WorkerMetadata, WorkerState } from "@runlease/core"
+import { PendingObstacle, WorkerMetadata, WorkerState } from "@runlease/core"
 import { DateTime, Option } from "effect"
 import * as Phrases from "../output/Phrases.js"
 import * as RunLines from "../output/RunLines.js"
-import * as WorkerLines from "../output/WorkerLines.js"
 import type { Facts } from "./Facts.js"
 
 /**
- * `behind`: the first run of its lane. `delayed`: its time. `no_worker`: no worker takes it. `queued`: a slot of a worker. `working`: the
- * worker that holds it. `lapsed`: its lease has lapsed and nobody has taken it yet. `driven`: its submitter executes it.
+ * A pending run has an obstacle of `PendingObstacle`. `working`: the worker that holds it. `lapsed`: its lease has lapsed and nobody has taken it yet. `driven`: its submitter executes it.
  * `question`, `time`, `children`, `message`, `budget`: what it waits for.
  */
 export interface Obstacle {
   readonly kind:
-    | "behind"
-    | "delayed"
-    | "no_worker"
-    | "queued"
+    | PendingObstacle.Obstacle["kind"]
     | "working"
     | "lapsed"
     | "driven"
@@ -31,83 +26,52 @@ export interface Obstacle {
   readonly advice: string | null
 }
 
-const behind = ({ run, standing: { ahead, runsAhead } }: Facts): Obstacle => {
-  if (ahead === null) {
-    return {
-      kind: "behind",
-      text: "It was behind another run of its lane, which has ended a moment ago.",
-      advice: null,
-    }
-  }
-  const holder = ahead.claims.at(-1)
-  const lane =
-    run.concurrencyKey === run.conversationId ? "conversation" : `lane ${JSON.stringify(run.concurrencyKey)}`
-  const does =
-    ahead.status === "running" && holder !== undefined
-      ? `worker ${holder.workerName} works on it`
-      : ahead.status === "waiting"
-        ? "it waits"
-        : ahead.status
-  return {
-    kind: "behind",
-    text:
-      `It is behind run ${ahead.runId} (${does}), the first of its ${lane}. ` +
-      `${runsAhead === 1 ? "No other run is" : `${runsAhead >= 1000 ? "1,000 runs or more are" : `${runsAhead} runs are`}`} before it there.`,
-    advice: `Look why that one does not go on: runlease runs explain ${ahead.runId}`,
-  }
-}
-
-const delayed = ({ run: { availableAt }, standing: { now } }: Facts): Obstacle => ({
-  kind: "delayed",
-  text: DateTime.greaterThan(availableAt, now)
-    ? `It is delayed until ${Phrases.near(availableAt, now)}, for ${Phrases.between(now, availableAt)} more.`
-    : `Its delay has ended at ${Phrases.near(availableAt, now)}; the store lets it go within a second.`,
-  advice: null,
-})
-
-/** The slots of a worker that says how many it has: as it said with its last heartbeat. */
-const slotsOf = ({ worker }: Facts["workers"][number]): string =>
-  Option.match(WorkerMetadata.of(worker.metadata), {
-    onNone: () => "",
-    onSome: ({ in_use, slots }) => ` (${Math.max(in_use, worker.inFlight ?? 0)} of ${slots} slots in use)`,
-  })
-
 const nameOf = ({ worker }: Facts["workers"][number]): string => worker.displayName ?? worker.workerKey
 
-const queued = ({ run, standing: { now, queuedBefore }, workers }: Facts): Obstacle => {
-  const taking = workers.filter(({ worker }) => WorkerState.takes(worker, run))
-  const inState = (...states: ReadonlyArray<WorkerState.WorkerState>) =>
-    taking.filter(({ worker }) => states.includes(WorkerState.of(worker, now)))
-  const claiming = inState("working", "idle").filter(({ worker }) => !worker.drain)
-  const only = [
-    `agent ${run.agentId}`,
-    ...(run.implementationKind === null ? [] : [`kind ${run.implementationKind}`]),
-    ...(run.workerKey === null ? [] : [`key ${run.workerKey}`]),
-  ].join(", ")
-  if (claiming.length === 0) {
-    const draining = inState("working", "idle", "draining").map(nameOf)
-    const silent = inState("silent").map(nameOf)
-    const rest = [
-      ...(draining.length === 0 ? [] : [`${Phrases.some(draining)} would, but claims no more (draining).`]),
-      ...(silent.length === 0 ? [] : [`${Phrases.some(silent)} would, but is silent.`]),
-    ]
-    return {
-      kind: "no_worker",
-      text: [`No worker in contact claims such runs (${only}).`, ...rest].join(" "),
-      advice: `Start one: ${WorkerLines.startCommand(run)}`,
-    }
-  }
-  const place =
-    queuedBefore === null || queuedBefore === 0
-      ? "It is the next to be claimed"
-      : `${queuedBefore >= 10_000 ? "10,000 runs or more are" : queuedBefore === 1 ? "1 run is" : `${queuedBefore} runs are`} claimed before it`
-  return {
-    kind: "queued",
-    text: `It waits for a free slot. ${place}. ${Phrases.count(claiming.length, "worker")} may take it: ${Phrases.some(claiming.map((each) => `${nameOf(each)}${slotsOf(each)}`))}.`,
-    advice:
-      "If slots are free and it stays so: runlease doctor. If all are in use: start workers, or raise --concurrency.",
-  }
+/** The slots of a worker that says how many it has: as it said with its last heartbeat. */
+const slotsOf = ({ worker }: Facts["workers"][number]): PendingObstacle.Claimer["slots"] =>
+  Option.match(WorkerMetadata.of(worker.metadata), {
+    onNone: () => null,
+    onSome: ({ in_use, slots }) => ({ all: slots, used: Math.max(in_use, worker.inFlight ?? 0) }),
+  })
+
+const times: PendingObstacle.Times = {
+  near: (instant, beside) => Phrases.near(DateTime.unsafeMake(instant), DateTime.unsafeMake(beside)),
+  span: Phrases.span,
 }
+
+const pending = ({ run, standing, workers }: Facts): Obstacle => {
+  const { ahead, gate, now, queuedBefore, runsAhead } = standing
+  const { advice, kind, text } = PendingObstacle.of(
+    {
+      ...run,
+      availableAt: run.availableAt.epochMillis,
+      lane: run.concurrencyKey === run.conversationId ? null : run.concurrencyKey,
+    },
+    {
+      now: now.epochMillis,
+      gate,
+      runsAhead,
+      queuedBefore,
+      ahead:
+        ahead === null
+          ? null
+          : { runId: ahead.runId, status: ahead.status, worker: ahead.claims.at(-1)?.workerName ?? null },
+      claimers: workers
+        .filter(({ worker }) => WorkerState.takes(worker, run))
+        .map((each) => ({
+          name: nameOf(each),
+          state: WorkerState.of(each.worker, now),
+          slots: slotsOf(each),
+        })),
+    },
+    times,
+  )
+  return { kind, text, advice: advice === null ? null : adviceText(advice) }
+}
+
+const adviceText = ({ command, text }: PendingObstacle.Advice): string =>
+  command === null ? text : `${text}: ${command}`
 
 const running = (facts: Facts): Obstacle => {
   const { lastEntry, run, standing, summary, workers } = facts
@@ -208,15 +172,14 @@ const waiting = ({ children, run, standing: { now } }: Facts): ReadonlyArray<Obs
 
 /** What keeps the run from going on; nothing for one that has ended. */
 export const of = (facts: Facts): ReadonlyArray<Obstacle> => {
-  const { run, standing } = facts
+  const { run } = facts
   switch (run.status) {
     case "running":
       return [running(facts)]
     case "waiting":
       return waiting(facts)
     case "pending":
-      if (standing.gate === "behind") return [behind(facts)]
-      return [standing.gate === "delayed" ? delayed(facts) : queued(facts)]
+      return [pending(facts)]
     default:
       return []
   }

@@ -161,16 +161,3 @@ export const contact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.U
   const seconds = Math.max(0, now.epochMillis - WorkerState.lastContact(worker).epochMillis) / 1000
   return `${Duration.format(Duration.seconds(Math.floor(seconds)))} ago`
 }
-
-/** The command that starts a worker which takes such runs. */
-export const startCommand = ({
-  agentId,
-  implementationKind,
-  workerKey,
-}: Pick<Run.Run, "agentId" | "implementationKind" | "workerKey">): string =>
-  [
-    `runlease worker --agent ${agentId}`,
-    ...(implementationKind === null ? [] : [`--kind ${implementationKind}`]),
-    ...(workerKey === null ? [] : [`--key ${workerKey}`]),
-    "--command PROGRAM",
-  ].join(" ")

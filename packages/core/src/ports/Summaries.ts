@@ -97,7 +97,8 @@ export interface RunSummary {
  *
  * `text` is in the title, in any case of its letters, or is the end of the id. `from` and `to` bound when a run was submitted, `to` is
  * not in it; of runs that several servers take at once, those of the last moments before a bound may count to the other side of it.
- * `attempt` is the least attempt. `roots`: no run that another one has spawned.
+ * `attempt` is the least attempt. `errorCode` is the code of the error with which a run has ended. `roots`: no run that another one has
+ * spawned.
  *
  * @since 0.1.0
  * @category models
@@ -111,6 +112,7 @@ export interface SummaryFilter {
   readonly from?: DateTime.Utc | undefined
   readonly to?: DateTime.Utc | undefined
   readonly attempt?: number | undefined
+  readonly errorCode?: string | undefined
   readonly roots?: boolean | undefined
 }
 
@@ -124,6 +126,19 @@ export interface SummaryFilter {
  */
 export interface SummaryPage extends Page<RunSummary> {
   readonly searched: number | null
+}
+
+/**
+ * How many runs of a filter are in each status. `searched` is how many runs were looked at, the newest first, `maxSearched` at most. `whole`:
+ * there are no others.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StatusCounts {
+  readonly counts: Readonly<Record<RunStatus, number>>
+  readonly searched: number
+  readonly whole: boolean
 }
 
 /** How many runs a page looks at, at most. */
@@ -212,6 +227,9 @@ export class Summaries extends Context.Tag("@runlease/core/Summaries")<
     readonly runs: (
       request?: SummaryFilter & PageRequest,
     ) => Effect.Effect<SummaryPage, InvalidCursor | ControlPlaneError>
+
+    /** Counts the runs of a filter by their status; a `status` of the filter is left out of account. */
+    readonly counts: (filter?: SummaryFilter) => Effect.Effect<StatusCounts, ControlPlaneError>
 
     /** The runs that a worker holds, 1,000 at most, those first whose lease ends first. */
     readonly held: (workerId: Ids.WorkerId) => Effect.Effect<ReadonlyArray<RunSummary>, ControlPlaneError>

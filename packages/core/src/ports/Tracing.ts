@@ -174,6 +174,7 @@ export const summaries = (self: Summaries["Type"]): Summaries["Type"] => ({
   run: method("Summaries.run", self.run, ofRun),
   standing: method("Summaries.standing", self.standing, ofRun),
   runs: method("Summaries.runs", self.runs),
+  counts: method("Summaries.counts", self.counts),
   held: method("Summaries.held", self.held, ofWorker),
   workers: method("Summaries.workers", self.workers),
   lost: method("Summaries.lost", self.lost),

@@ -141,6 +141,8 @@ export const make = <X>(
       return yield* read("Summaries.runs", page)
     }),
 
+    counts: (filter = {}) => read("Summaries.counts", SummarySearch.counts(rows, projectId, filter)),
+
     held: (workerId) =>
       rows.heldBy(projectId, workerId, maxHeld).pipe(
         Effect.flatMap((keys) => SummarySearch.inOrder(rows, keys)),

@@ -9,7 +9,7 @@
  */
 import type { Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
-import type { LeaseEpoch, RunStatus } from "../model/Run.js"
+import type { LeaseEpoch, RunError, RunStatus } from "../model/Run.js"
 import type { ClaimEnd } from "../ports/Summaries.js"
 import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
 
@@ -25,6 +25,13 @@ export interface SummaryRow extends StoredRun {
   readonly rootRunId: Ids.RunId
 }
 
+/** What a search looks at of the state of a run. */
+export interface CandidateState {
+  readonly status: RunStatus
+  readonly attempt: number
+  readonly error: Pick<RunError, "code"> | null
+}
+
 /** What a search looks at of a run. `spawned`: it is the child of another one. The state is there where the search needs it. */
 export interface Candidate {
   readonly key: RunKey
@@ -33,7 +40,7 @@ export interface Candidate {
   readonly conversationId: Ids.ConversationId
   readonly spawned: boolean
   readonly title: string | null
-  readonly state: { readonly status: RunStatus; readonly attempt: number } | undefined
+  readonly state: CandidateState | undefined
 }
 
 /** What an index finds: the runs that have this one thing, or all runs of the project. */

@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { cursorOf, type Page } from "../model/Page.js"
-import { maxSearched, type SummaryFilter } from "../ports/Summaries.js"
+import { maxSearched, type StatusCounts, type SummaryFilter } from "../ports/Summaries.js"
 import * as KeysetPage from "./KeysetPage.js"
 import type { RunKey } from "./RunRows.js"
 import type { Candidate, Range, Start, SummaryRow, SummaryRows } from "./SummaryRows.js"
@@ -38,7 +38,7 @@ const hasText = (text: string): Matches => {
 
 /** What a search looks for in the runs that a list begins at; nothing where an index finds them. */
 const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matches> => {
-  const { agentId, attempt, roots, status, text } = filter
+  const { agentId, attempt, errorCode, roots, status, text } = filter
   const conditions: Array<Matches> = []
   if (filter.conversationId !== undefined && !("conversationId" in start)) {
     conditions.push(({ conversationId }) => conversationId === filter.conversationId)
@@ -47,13 +47,14 @@ const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matche
   if (agentId !== undefined && !("agentId" in start)) conditions.push((run) => run.agentId === agentId)
   if (text !== undefined && text !== "") conditions.push(hasText(text))
   if (attempt !== undefined) conditions.push(({ state }) => state !== undefined && state.attempt >= attempt)
+  if (errorCode !== undefined) conditions.push(({ state }) => state?.error?.code === errorCode)
   if (roots === true) conditions.push(({ spawned }) => !spawned)
   return conditions
 }
 
 /** A run's state is in another table than what it is. */
-const needsStates = ({ attempt, status }: SummaryFilter, start: Start): boolean =>
-  attempt !== undefined || (status !== undefined && !("status" in start))
+const needsStates = ({ attempt, errorCode, status }: SummaryFilter, start: Start): boolean =>
+  attempt !== undefined || errorCode !== undefined || (status !== undefined && !("status" in start))
 
 /** Looks at runs, the newest first, until a page is full, none is left, or enough were looked at. */
 const search = <X>(
@@ -125,4 +126,35 @@ export const page = <X>(
       { ...range, limit },
     )
     return { items: yield* inOrder(rows, found), next, searched }
+  })
+
+/**
+ * The runs of a filter by their status, of the newest that a search looks at.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const counts = <X>(
+  rows: SummaryRows<X>,
+  projectId: Ids.ProjectId,
+  { status: _status, ...filter }: SummaryFilter,
+): Effect.Effect<StatusCounts, X> =>
+  Effect.gen(function* () {
+    const { before: first, least } = yield* rows.bounds(filter.from?.epochMillis, filter.to?.epochMillis)
+    const start = startOf(filter)
+    const conditions = conditionsOf(filter, start)
+    const found = { pending: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 }
+    let before = first
+    let searched = 0
+    while (searched < maxSearched) {
+      const some = yield* rows.candidates(projectId, start, { least, before, limit: chunk }, true)
+      for (const run of some) {
+        before = run.key
+        if (run.state !== undefined && conditions.every((matches) => matches(run)))
+          found[run.state.status] += 1
+      }
+      searched += some.length
+      if (some.length < chunk) return { counts: found, searched, whole: true }
+    }
+    return { counts: found, searched, whole: false }
   })

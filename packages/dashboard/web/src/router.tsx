@@ -57,6 +57,7 @@ const runs = createRoute({
   validateSearch: (search: Record<string, unknown>) => ({
     state: text(search["state"]),
     agent: text(search["agent"]),
+    code: text(search["code"]),
     q: text(search["q"]),
     from: text(search["from"]),
     to: text(search["to"]),

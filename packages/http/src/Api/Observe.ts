@@ -9,9 +9,16 @@ import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { integerText, PageInfo, pageOf, pageParams, Timestamp } from "../Wire.js"
+import { integerText, PageInfo, pageOf, pageParams } from "../Wire.js"
 import { ProjectStatistics } from "../Wire/Activity.js"
-import { Attention, LostLease, RunSummary, Standing, WorkerSummary } from "../Wire/RunSummary.js"
+import {
+  Attention,
+  LostLease,
+  RunSummary,
+  Standing,
+  StatusCounts,
+  WorkerSummary,
+} from "../Wire/RunSummary.js"
 import { Worker } from "../Wire/Worker.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import * as RunFilter from "./RunFilter.js"
@@ -65,16 +72,7 @@ export const group = HttpApiGroup.make("observe")
   .add(
     HttpApiEndpoint.get("runSummaries", "/projects/:project_reference/run-summaries")
       .setPath(projectPath)
-      .setUrlParams(
-        Schema.Struct({
-          ...RunFilter.params,
-          text: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
-          from: Schema.optional(Timestamp),
-          to: Schema.optional(Timestamp),
-          attempt: Schema.optional(integerText(1, 1_000_000)),
-          roots: Schema.optional(Schema.BooleanFromString),
-        }),
-      )
+      .setUrlParams(Schema.Struct(RunFilter.searchParams))
       .addSuccess(
         Schema.Struct({
           data: Schema.Array(RunSummary),
@@ -86,7 +84,20 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "List runs with all that a list shows",
           description:
-            "Newest first. `text` is looked for in titles and at the end of ids, `attempt` is the least attempt, `roots` leaves children out. No index finds these three, nor two of parent, conversation, status and agent together, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
+            "Newest first. `text` is looked for in titles and at the end of ids, `attempt` is the least attempt, `error_code` the code of the error with which a run has ended, `roots` leaves children out. No index finds these four, nor two of parent, conversation, status and agent together, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("runCounts", "/projects/:project_reference/run-counts")
+      .setPath(projectPath)
+      .setUrlParams(Schema.Struct(RunFilter.countParams))
+      .addSuccess(StatusCounts)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Count the runs of a list by status",
+          description:
+            "Takes what narrows the list. It looks at the newest 5,000 runs at most: `searched` says at how many it did, and `whole` that there are no others.",
         }),
       ),
   )

@@ -138,6 +138,13 @@ export const examples = {
   },
   "observe.attention": { answer: attention },
   "observe.runSummaries": { answer: { ...page([pending, running]), searched: null } },
+  "observe.runCounts": {
+    answer: {
+      counts: { pending: 1, running: 1, waiting: 0, completed: 0, failed: 0, cancelled: 0 },
+      searched: 2,
+      whole: true,
+    },
+  },
   "observe.runSummary": { answer: running },
   "observe.standing": {
     answer: {

@@ -5,25 +5,63 @@
  */
 import { Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
-import { pageParams } from "../Wire.js"
+import { integerText, pageParams, Timestamp } from "../Wire.js"
 
-/** The query of a list of runs: a page of it, and what its runs have in common. */
-export const params = {
-  ...pageParams,
-  status: Schema.optional(Run.RunStatus),
+/** What the runs of a list have in common, but their status. */
+const common = {
   agent_id: Schema.optional(Ids.AgentId),
   conversation_id: Schema.optional(Ids.ConversationId),
   parent_run_id: Schema.optional(Ids.RunId),
 }
 
+/** The query of a list of runs: a page of it, and what its runs have in common. */
+export const params = { ...pageParams, status: Schema.optional(Run.RunStatus), ...common }
+
+/** What a search looks for. */
+const searched = {
+  text: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
+  from: Schema.optional(Timestamp),
+  to: Schema.optional(Timestamp),
+  attempt: Schema.optional(integerText(1, 1_000_000)),
+  error_code: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
+  roots: Schema.optional(Schema.BooleanFromString),
+}
+
+/** The query of a list that is searched. */
+export const searchParams = { ...params, ...searched }
+
+/** The query of the counts of such a list. */
+export const countParams = { ...common, ...searched }
+
 const Params = Schema.Struct(params)
+const Common = Schema.Struct(common)
+const CountParams = Schema.Struct(countParams)
+const SearchParams = Schema.Struct(searchParams)
+
+const commonOf = (query: typeof Common.Type) => ({
+  agentId: query.agent_id,
+  conversationId: query.conversation_id,
+  parentRunId: query.parent_run_id,
+})
 
 /** The same as the ports take it. */
 export const toFilter = (query: typeof Params.Type) => ({
   cursor: query.cursor,
   limit: query.limit,
   status: query.status,
-  agentId: query.agent_id,
-  conversationId: query.conversation_id,
-  parentRunId: query.parent_run_id,
+  ...commonOf(query),
 })
+
+/** The query of counts as the ports take it. */
+export const toCountFilter = (query: typeof CountParams.Type) => ({
+  ...commonOf(query),
+  text: query.text,
+  from: query.from,
+  to: query.to,
+  attempt: query.attempt,
+  errorCode: query.error_code,
+  roots: query.roots,
+})
+
+/** The query of a search as the ports take it. */
+export const toSearch = (query: typeof SearchParams.Type) => ({ ...toFilter(query), ...toCountFilter(query) })

@@ -101,6 +101,20 @@ export const RunSummary = as<Summaries.RunSummary>()(
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "RunSummary" })
 
+/** How many runs of a list are in each status. `whole`: all of them are counted. */
+export const StatusCounts = Schema.Struct({
+  counts: Schema.Struct({
+    pending: count,
+    running: count,
+    waiting: count,
+    completed: count,
+    failed: count,
+    cancelled: count,
+  }),
+  searched: count,
+  whole: Schema.Boolean,
+}).annotations({ identifier: "StatusCounts" })
+
 /** Where a run stands. `queued_before`: null where it may not be claimed yet. `reason`: why its last holder gave it back. */
 export const Standing = as<Summaries.Standing>()(
   renamed({

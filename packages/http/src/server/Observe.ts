@@ -35,19 +35,18 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       .handle("runSummaries", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
-          const page = yield* Context.get(ports, Summaries.Summaries).runs({
-            ...RunFilter.toFilter(urlParams),
-            text: urlParams.text,
-            from: urlParams.from,
-            to: urlParams.to,
-            attempt: urlParams.attempt,
-            roots: urlParams.roots,
-          })
+          const page = yield* Context.get(ports, Summaries.Summaries).runs(RunFilter.toSearch(urlParams))
           return {
             data: page.items,
             page_info: pageInfo(urlParams.cursor, page.next),
             searched: page.searched,
           }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("runCounts", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          return yield* Context.get(ports, Summaries.Summaries).counts(RunFilter.toCountFilter(urlParams))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("runSummary", ({ path }) =>

@@ -11,7 +11,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids, Run, SummaryRows } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
-import { toStored } from "../rows/RunCodec.js"
+import { fromJson, toStored } from "../rows/RunCodec.js"
 import {
   aliases,
   joinedStates,
@@ -52,23 +52,30 @@ const candidateOf = (tables: ReadonlyArray<StateTable>): string =>
     listed("r", candidateNames),
     ...(tables.length === 0
       ? []
-      : [`${stateColumn("status", tables)} AS status`, `${stateColumn("attempt", tables)} AS attempt`]),
+      : [
+          `${stateColumn("status", tables)} AS status`,
+          `${stateColumn("attempt", tables)} AS attempt`,
+          `${stateColumn("error", tables)} AS error`,
+        ]),
   ].join(", ")
 
 type CandidateRow = Pick<
   SummaryColumns,
   "run_pk" | "run_id" | "agent_id" | "conversation_id" | "child" | "title"
 > &
-  Partial<Pick<SummaryColumns, "status" | "attempt">>
+  Partial<Pick<SummaryColumns, "status" | "attempt" | "error">>
 
-const toCandidate = ({ attempt, status, ...row }: CandidateRow): SummaryRows.Candidate => ({
+const toCandidate = ({ attempt, error = null, status, ...row }: CandidateRow): SummaryRows.Candidate => ({
   key: row.run_pk,
   runId: row.run_id,
   agentId: row.agent_id,
   conversationId: row.conversation_id,
   spawned: row.child !== null,
   title: row.title,
-  state: status === undefined || attempt === undefined ? undefined : { status, attempt },
+  state:
+    status === undefined || attempt === undefined
+      ? undefined
+      : { status, attempt, error: fromJson<Run.RunError>(error) },
 })
 
 const whole = `SELECT ${summaryOf(states)} FROM runs r ${joinedStates}`

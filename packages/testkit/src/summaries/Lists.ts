@@ -132,6 +132,47 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
+    "the code of an error is searched for, and the runs of a filter are counted by their status",
+    Effect.gen(function* () {
+      const [runs, summaries] = [yield* Runs, yield* Summaries]
+      yield* oneOfEach
+      const worker = yield* TestRuns.register()
+      const failing = Effect.fnUntraced(function* (title: string, code: string | null) {
+        yield* submit(title, { priority: 9 })
+        const run = yield* TestRuns.claimOne(worker)
+        const error = { code, message: "It broke" }
+        yield* runs.complete(run.runId, { status: "failed", error }, TestRuns.leaseOf(run))
+        return run
+      })
+      yield* failing("a", "rate_limited")
+      yield* failing("b", null)
+      const last = yield* failing("c", "rate_limited")
+      deepStrictEqual(yield* titles({ errorCode: "rate_limited" }), ["c", "a"])
+      deepStrictEqual(yield* titles({ errorCode: "rate_limited", status: "failed" }), ["c", "a"])
+      deepStrictEqual(yield* titles({ errorCode: "rate_limited", status: "completed" }), [])
+      deepStrictEqual(yield* titles({ errorCode: "rate" }), [])
+
+      const none = { pending: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 }
+      const each = { pending: 1, running: 1, waiting: 1, completed: 1, failed: 4, cancelled: 1 }
+      deepStrictEqual(yield* summaries.counts(), { counts: each, searched: 9, whole: true })
+      deepStrictEqual(yield* summaries.counts({ status: "running" }), {
+        counts: each,
+        searched: 9,
+        whole: true,
+      })
+      const limited = yield* summaries.counts({ errorCode: "rate_limited" })
+      deepStrictEqual(limited, { counts: { ...none, failed: 2 }, searched: 9, whole: true })
+      const { conversationId } = yield* TestRuns.getRun(last.runId)
+      deepStrictEqual(yield* summaries.counts({ conversationId }), {
+        counts: { ...none, failed: 1 },
+        searched: 1,
+        whole: true,
+      })
+      deepStrictEqual((yield* summaries.counts({ text: "nothing" })).counts, none)
+    }),
+  )
+
+  test(
     "the time of the submission is bounded from one instant on, and before another",
     Effect.gen(function* () {
       for (const name of Array.from({ length: 40 }, (_, index) => String(index))) {
@@ -192,6 +233,8 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
         found: [[], ["Wanted"]],
         searched: [maxSearched, 11],
       })
+      const { counts, searched, whole } = yield* Effect.flatMap(Summaries, (summaries) => summaries.counts())
+      deepStrictEqual([counts.pending, searched, whole], [maxSearched, maxSearched, false])
     }),
   )
 }

@@ -8,6 +8,7 @@ export const paths = {
   statistics: "GET /projects/:project/statistics",
   attention: "GET /projects/:project/attention",
   runSummaries: "GET /projects/:project/run-summaries",
+  runCounts: "GET /projects/:project/run-counts",
   projectLive: "GET /projects/:project/live",
   workerSummaries: "GET /projects/:project/worker-summaries",
   lostLeases: "GET /projects/:project/lost-leases",
@@ -17,6 +18,7 @@ export const paths = {
   submit: "POST /runs",
   run: "GET /runs/:run",
   runSummary: "GET /runs/:run/summary",
+  standing: "GET /runs/:run/standing",
   snapshot: "GET /runs/:run/snapshot",
   events: "GET /runs/:run/events",
   usage: "GET /runs/:run/usage",
@@ -48,6 +50,7 @@ interface Replies {
   readonly statistics: Json.ProjectStatistics
   readonly attention: Json.Attention
   readonly runSummaries: Page<Json.RunSummary> & { readonly searched: number | null }
+  readonly runCounts: Json.StatusCounts
   readonly projectLive: never
   readonly workerSummaries: Page<Json.WorkerSummary>
   readonly lostLeases: { readonly data: ReadonlyArray<Json.LostLease> }
@@ -57,6 +60,7 @@ interface Replies {
   readonly submit: Submitted
   readonly run: Json.CanonicalRun
   readonly runSummary: Json.RunSummary
+  readonly standing: Json.Standing
   readonly snapshot: Json.Snapshot
   readonly events: Json.LogPage
   readonly usage: Json.Usage

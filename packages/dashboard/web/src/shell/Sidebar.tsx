@@ -59,9 +59,10 @@ const Foot = () => {
         <BookOpen aria-hidden size={16} strokeWidth={1.9} className="shrink-0 text-ink-3" />
         <span className={label}>API</span>
       </a>
-      <div className="flex items-center border-t border-line pt-2 pl-2 text-small text-ink-3 max-wide:flex-col max-wide:pl-0">
-        <span className="min-w-0 grow truncate max-wide:sr-only">
-          Key <b className="font-medium text-ink-2">{key.name}</b>
+      <div className="flex items-center border-t border-line pt-2 pl-2 text-small leading-4 text-ink-3 max-wide:flex-col max-wide:pl-0">
+        <span className="min-w-0 grow max-wide:sr-only" title={`Key ${key.name}`}>
+          Key
+          <b className="line-clamp-2 font-medium break-words text-ink-2">{key.name}</b>
         </span>
         <button
           type="button"

@@ -4,6 +4,7 @@
 export const noRunsSearch = {
   state: undefined,
   agent: undefined,
+  code: undefined,
   q: undefined,
   from: undefined,
   to: undefined,

@@ -1,4 +1,5 @@
 /** What a worker says of itself, and whether it still says something. */
+import * as WorkerContact from "@runlease/core/WorkerContact"
 import type * as Json from "@runlease/http/Json"
 import { duration } from "../format/times"
 
@@ -21,46 +22,44 @@ export const toldBy = ({ worker }: Json.WorkerSummary): Told => {
   return metadata?.runlease ?? {}
 }
 
-/** Whether a worker claims runs of an agent. One that does not tell its agents may claim any. */
+/** Whether a worker claims runs of an agent that name no kind and no key. */
 export const takes = (summary: Json.WorkerSummary, agent: string): boolean =>
-  toldBy(summary).agents?.includes(agent) ?? true
+  claims(summary, { agentId: agent, implementationKind: null, workerKey: null })
+
+/** Whether a worker claims such runs. */
+export const claims = ({ worker }: Json.WorkerSummary, route: WorkerContact.Route): boolean =>
+  WorkerContact.takes(
+    {
+      implementationKind: worker.implementation_kind,
+      workerKey: worker.worker_key,
+      metadata: worker.metadata,
+    },
+    route,
+  )
 
 /** The runs that a worker holds, as the server counts them. */
 export const heldBy = ({ worker }: Json.WorkerSummary): number => worker.in_flight ?? 0
 
-/** When a worker was last heard from: its latest heartbeat or renewal, or its registration. */
-export const heardFrom = ({ renewed_at, worker }: Json.WorkerSummary): number =>
-  Math.max(
-    instantOf(renewed_at),
-    instantOf(worker.last_heartbeat_at),
-    instantOf(worker.updated_at),
-    instantOf(worker.created_at),
-  )
-
-/** A worker renews each third of a lease of 60 s, and sends a heartbeat each 30 s. */
-const silentWhenHolding = 40_000
-const silentWhenIdle = 60_000
-/** The longest lease: after so long without a word a worker has none left. */
-const goneAfter = 300_000
+/** When a worker was last heard from: its latest heartbeat, or its registration. */
+export const heardFrom = ({ worker }: Json.WorkerSummary): number =>
+  Math.max(instantOf(worker.last_heartbeat_at), instantOf(worker.updated_at), instantOf(worker.created_at))
 
 /** Whether somebody asks the worker to claim no more runs. */
 export const isAskedToDrain = ({ worker }: Json.WorkerSummary): boolean =>
   (worker as { readonly drain?: boolean }).drain === true
 
-/**
- * `silent`: it has missed two renewals, or two heartbeats where it holds nothing. `gone`: it has ended, or is silent for so long that no
- * lease of it is left. `draining`: it claims no more runs.
- */
-export type WorkerState = "working" | "idle" | "draining" | "silent" | "gone"
+export type WorkerState = WorkerContact.WorkerState
 
-export const stateOf = (summary: Json.WorkerSummary, now: number): WorkerState => {
-  const silence = now - heardFrom(summary)
-  const isHolding = heldBy(summary) > 0
-  if (summary.worker.status === "ended" || silence > goneAfter) return "gone"
-  if (silence > (isHolding ? silentWhenHolding : silentWhenIdle)) return "silent"
-  if (summary.worker.status === "draining" || isAskedToDrain(summary)) return "draining"
-  return isHolding ? "working" : "idle"
-}
+export const stateOf = (summary: Json.WorkerSummary, now: number): WorkerState =>
+  WorkerContact.stateOf(
+    {
+      status: summary.worker.status,
+      drain: isAskedToDrain(summary),
+      inFlight: heldBy(summary),
+      lastContact: heardFrom(summary),
+    },
+    now,
+  )
 
 export const isSilent = (summary: Json.WorkerSummary, now: number): boolean =>
   stateOf(summary, now) === "silent"

@@ -62,7 +62,17 @@ export const FailuresPanel = ({
                 className={`${cell} truncate ${code === null ? "text-ink-3" : "font-mono text-small"}`}
                 title={code ?? ""}
               >
-                {code ?? "no code"}
+                {code === null ? (
+                  "no code"
+                ) : (
+                  <Link
+                    to="/runs"
+                    search={{ ...noRunsSearch, state: "failed", code, children: "yes" }}
+                    className="hover:underline"
+                  >
+                    {code}
+                  </Link>
+                )}
               </td>
               <td className={cell}>
                 <i

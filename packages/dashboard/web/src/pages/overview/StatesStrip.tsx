@@ -35,7 +35,9 @@ const cellsOf = ({
     [
       "pending",
       counts.pending,
-      pending == null ? "" : `oldest ${duration(Math.max(0, now - Date.parse(pending.available_at)))}`,
+      pending == null || counts.pending === 0
+        ? ""
+        : `oldest ${duration(Math.max(0, now - Date.parse(pending.available_at)))}`,
     ],
     ["running", counts.running, slots === 0 ? "" : `of ${integer(slots)} slots`],
     [

@@ -6,12 +6,17 @@ import { useNow } from "../../ui/now"
 import { AskPanel } from "./ask/AskPanel"
 import { budgetOf } from "./ask/budgetLimits"
 import { requestQuery, runQuery, summaryQuery, usageQuery } from "./data/queries"
+import { useObstacle } from "./data/useObstacle"
 import { useLog, useRunDetails, useRunsBelow, useRunStore } from "./data/useRun"
 import { BudgetPanel } from "./facts/BudgetPanel"
 import { FactsPanel } from "./facts/FactsPanel"
+import { FailurePanel } from "./facts/FailurePanel"
+import { ObstaclePanel } from "./facts/ObstaclePanel"
 import { Lanes } from "./lanes/Lanes"
 import type { Story } from "./lanes/segments"
 import { answersById, openAsks } from "./model/asks"
+import { placeWords } from "./model/obstacle"
+import { endedChildren } from "./model/runLog"
 import type { Part, TextPart } from "./model/parts"
 import { reasonsOf } from "./model/waits"
 import { RunHead } from "./RunHead"
@@ -60,6 +65,8 @@ export const Run = ({
   const answers = useMemo(() => answersById(request, summary.waiting), [request, summary.waiting])
   const takeovers = useMemo(() => log.parts.filter((part) => part.kind === "takeover"), [log, version])
   const broken = useMemo(() => log.parts.filter(isBroken), [log, version])
+  const stuck = useObstacle(summary, run)
+  const place = stuck === undefined ? undefined : placeWords[stuck.obstacle.kind]
   const story: Story = useMemo(
     () => ({
       run: summary,
@@ -69,14 +76,16 @@ export const Run = ({
       broken,
       takeovers,
       waits: log.waits,
-      waitsFor: reasonsOf(summary.waiting, now),
+      waitsFor: reasonsOf(summary.waiting, endedChildren(log), now),
+      place,
       now,
     }),
-    [summary, children, log, version, broken, takeovers, now],
+    [summary, children, log, version, broken, takeovers, now, place],
   )
   return (
     <div className="max-desk:flex max-desk:flex-col max-desk:gap-3">
-      <RunHead summary={summary} log={log} childRuns={children} now={ticking} />
+      <RunHead summary={summary} log={log} now={ticking} />
+      {summary.status === "failed" ? <FailurePanel summary={summary} /> : null}
       {error === null ? null : (
         <p role="alert" className="mb-3 rounded-3 border border-failed bg-failed-bg px-4 py-2.5">
           {error.message}. What is shown may be old; the stream of the page goes on by itself.
@@ -95,12 +104,18 @@ export const Run = ({
           onRetryRequest={() => void requestAgain.refetch()}
           answers={answers}
           childRuns={children}
+          place={place}
           now={now}
         />
         <aside
           aria-label="Answer and facts"
           className="sticky top-16 grid max-h-[calc(100vh-76px)] min-w-0 grid-cols-[minmax(0,1fr)] gap-3 overflow-y-auto rounded-3 [scrollbar-width:thin] max-[1100px]:static max-[1100px]:max-h-none max-[1100px]:-order-1 max-desk:contents"
         >
+          {stuck === undefined ? null : (
+            <div className="min-w-0 max-desk:order-1">
+              <ObstaclePanel {...stuck} />
+            </div>
+          )}
           {asks.length === 0 ? null : (
             <div className="min-w-0 max-desk:order-1">
               <AskPanel asks={asks} summary={summary} log={log} budget={budget} now={now} />

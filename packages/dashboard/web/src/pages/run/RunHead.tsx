@@ -5,16 +5,16 @@ import type { ReactNode } from "react"
 import { ago, duration, exact, when } from "../../format/times"
 import { StateChip, wordOf } from "../../ui/State"
 import { RunActions } from "./actions/RunActions"
-import type { RunLog } from "./model/runLog"
+import { endedChildren, type RunLog } from "./model/runLog"
 import { waitingWord } from "./model/waits"
 import { noRunsSearch } from "../../shell/links"
 
-const stateWord = (summary: Json.RunSummary, now: number): string => {
+const stateWord = (summary: Json.RunSummary, log: RunLog, now: number): string => {
   const { attempt, claims, error, max_attempts, status } = summary
   const holder = claims.at(-1)
   switch (status) {
     case "waiting":
-      return waitingWord(summary.waiting, now)
+      return waitingWord(summary.waiting, endedChildren(log), now)
     case "running":
       return holder === undefined ? wordOf(status) : `Running on ${holder.worker_name}`
     case "pending":
@@ -45,14 +45,12 @@ const Ended = ({ summary }: { readonly summary: Json.RunSummary }) => {
 }
 
 export const RunHead = ({
-  childRuns,
   log,
   now,
   summary,
 }: {
   readonly summary: Json.RunSummary
   readonly log: RunLog
-  readonly childRuns: ReadonlyArray<Json.RunSummary>
   readonly now: number
 }) => {
   const created = Date.parse(summary.created_at)
@@ -63,7 +61,7 @@ export const RunHead = ({
           {summary.title ?? `A run of ${summary.agent_id}`}
         </h1>
         <div className="mt-1.5 flex flex-wrap items-center gap-x-4 gap-y-1 text-small leading-5 text-ink-3">
-          <StateChip status={summary.status} word={stateWord(summary, now)} />
+          <StateChip status={summary.status} word={stateWord(summary, log, now)} />
           <Fact label="Agent">
             <Link
               to="/runs"
@@ -81,7 +79,7 @@ export const RunHead = ({
           <Ended summary={summary} />
         </div>
       </div>
-      <RunActions summary={summary} log={log} childRuns={childRuns} />
+      <RunActions summary={summary} log={log} />
     </div>
   )
 }

@@ -42,6 +42,8 @@ export interface RunTabsProps {
   readonly onRetryRequest: () => void
   readonly answers: ReadonlyMap<string, Answer>
   readonly childRuns: ReadonlyArray<Json.RunSummary>
+  /** What keeps a pending run from starting. */
+  readonly place: string | undefined
   readonly now: number
 }
 
@@ -51,15 +53,27 @@ const useLoaded = (log: RunLog, summary: Json.RunSummary): boolean => {
   return log.lastId >= first
 }
 
-const ConversationTab = ({ answers, childRuns, log, now, request, summary, version }: RunTabsProps) => {
+const ConversationTab = ({
+  answers,
+  childRuns,
+  log,
+  now,
+  place,
+  request,
+  summary,
+  version,
+}: RunTabsProps) => {
   const isRead = useLoaded(log, summary)
-  const { fresh, show } = useFollow(log.parts.length, version, isRead)
+  // The log of an ended run has an end: what is still read of it is not new.
+  const [isOver] = useState(summary.finished_at !== null)
+  const { fresh, show } = useFollow(log.parts.length, version, isRead && !isOver)
   return (
     <>
       <div className="px-4 pt-1 max-desk:px-3">
         {isRead ? (
           <OpenedChild value={OpenChild}>
             <Conversation
+              place={place}
               log={log}
               summary={summary}
               request={request}

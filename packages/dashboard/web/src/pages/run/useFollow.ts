@@ -10,7 +10,7 @@ const isAtEnd = (): boolean =>
 const goToEnd = (): void => window.scrollTo({ top: document.documentElement.scrollHeight })
 
 /**
- * `count` is how many parts there are. It follows once somebody has scrolled to the end: a page that is opened begins at its top. `fresh`
+ * `count` is how many parts there are, `isOn` whether more may come. It follows once somebody has scrolled to the end: a page that is opened begins at its top. `fresh`
  * is how many have come out of sight.
  */
 export const useFollow = (count: number, version: number, isOn: boolean) => {
@@ -26,14 +26,14 @@ export const useFollow = (count: number, version: number, isOn: boolean) => {
     window.addEventListener("scroll", look, { passive: true })
     return () => window.removeEventListener("scroll", look)
   }, [isOn])
-  const before = useRef(count)
+  /** How many parts there were while it was on: null before, since what is read then is not new. */
+  const before = useRef<number | null>(null)
   useLayoutEffect(() => {
-    if (isOn && follows.current) goToEnd()
-    else if (isOn && count > before.current && before.current > 0 && !isAtEnd()) {
-      const known = before.current
-      setSeen((since) => since ?? known)
-    }
-    before.current = count
+    const known = before.current
+    before.current = isOn ? count : null
+    if (!isOn) return
+    if (follows.current) goToEnd()
+    else if (known !== null && known > 0 && count > known && !isAtEnd()) setSeen((since) => since ?? known)
   }, [count, version, isOn])
   const fresh = seen === null ? 0 : count - seen
   return {

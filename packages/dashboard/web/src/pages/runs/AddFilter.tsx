@@ -82,11 +82,13 @@ interface Props {
   /** Where menus open: in the content of the page. */
   readonly floor: HTMLElement | null
   readonly project: string
+  /** The codes of the runs that are shown. */
+  readonly codes: ReadonlyArray<string>
   readonly filter: RunFilter
   readonly onChange: (filter: RunFilter) => void
 }
 
-export const AddFilter = ({ filter, floor, onChange, project }: Props) => {
+export const AddFilter = ({ codes, filter, floor, onChange, project }: Props) => {
   const agents = useQuery(agentsQuery(project)).data ?? []
   return (
     <Menu.Root>
@@ -111,6 +113,14 @@ export const AddFilter = ({ filter, floor, onChange, project }: Props) => {
               chosen={filter.to === undefined ? filter.from : undefined}
               options={lastRanges.map((from) => ({ value: from, word: rangeWords({ from }, 0) ?? from }))}
               onChoose={(from) => onChange({ ...filter, from, to: undefined })}
+            />
+            <Choice
+              floor={floor}
+              word="Code"
+              chosen={filter.code}
+              options={codes.map((code) => ({ value: code, word: code }))}
+              empty="No run that is shown has failed with a code"
+              onChoose={(code) => onChange({ ...filter, code, status: "failed" })}
             />
             <Choice
               floor={floor}

@@ -20,6 +20,9 @@ const chipsOf = (filter: RunFilter, now: number): ReadonlyArray<Chip> => {
     ...(filter.agent === undefined
       ? []
       : [{ word: "Agent", value: filter.agent, removed: { agent: undefined } }]),
+    ...(filter.code === undefined
+      ? []
+      : [{ word: "Code", value: filter.code, removed: { code: undefined } }]),
     ...(filter.attempt === undefined
       ? []
       : [{ word: "Attempt", value: `${filter.attempt} or more`, removed: { attempt: undefined } }]),

@@ -34,6 +34,9 @@ const Item = memo(({ run }: { readonly run: Json.RunSummary }) => (
       <span className="col-start-2 flex min-w-0 items-center gap-2 text-small leading-[18px] text-ink-3">
         <MiniLane run={run} width={56} />
         <span className="truncate">{run.agent_id}</span>
+        {run.status !== "failed" || run.error?.code == null ? null : (
+          <code className="truncate font-mono text-failed">{run.error.code}</code>
+        )}
       </span>
       <span className="text-right text-small leading-5 text-ink-3">
         <Took run={run} />

@@ -1,4 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router"
+import type * as Json from "@runlease/http/Json"
 import { useCallback, useMemo, useRef, useState } from "react"
 import { useSession } from "../../api/session"
 import { Page } from "../../shell/Page"
@@ -25,6 +26,12 @@ import { wholeRun } from "../../shell/links"
 
 const route = getRouteApi("/signed-in/runs")
 
+/** The codes of some runs, and the one that is filtered by. */
+const codesOf = (rows: ReadonlyArray<Json.RunSummary>, chosen: string | undefined): ReadonlyArray<string> =>
+  Array.from(
+    new Set([...(chosen === undefined ? [] : [chosen]), ...rows.flatMap(({ error }) => error?.code ?? [])]),
+  ).toSorted()
+
 const RunsPage = () => {
   const project = useSession().project.slug
   const search = route.useSearch()
@@ -41,9 +48,9 @@ const RunsPage = () => {
   const [floor, setFloor] = useState<HTMLElement | null>(null)
   const runs = useRuns(project, filter)
   const { query, refresh, rows, showNew, update, visible, waiting } = runs
-  const counts = useCounts(project, filter.agent)
-  const allCounts = useCounts(project, undefined)
-  const hasRuns = allCounts && Object.values(allCounts).some((count) => count > 0)
+  const { all, ...counted } = useCounts(project, filter)
+  const hasRuns = all && Object.values(all).some((count) => count > 0)
+  const codes = useMemo(() => codesOf(rows, filter.code), [rows, filter.code])
   const columns = useColumns()
   const order = useMemo(() => rows.map((run) => run.run_id), [rows])
   const selection = useSelection(address, order)
@@ -119,12 +126,12 @@ const RunsPage = () => {
   return (
     <Page title="Runs">
       <div className="mb-3">
-        <StateTabs filter={filter} counts={counts} />
+        <StateTabs filter={filter} {...counted} />
       </div>
       <div className="mb-3 flex flex-wrap items-center gap-2">
         <SearchBox box={searchBox} filter={filter} onChange={setFilter} />
         <FilterChips filter={filter} onChange={setFilter} />
-        <AddFilter floor={floor} project={project} filter={filter} onChange={setFilter} />
+        <AddFilter floor={floor} project={project} codes={codes} filter={filter} onChange={setFilter} />
         <span className="grow max-desk:hidden" />
         <ColumnMenu floor={floor} {...columns} />
       </div>

@@ -29,13 +29,14 @@ export const SearchBox = ({ box, filter, onChange }: Props) => {
   }
   /** Takes the words out of what is typed, as filters. */
   const takeWords = (value: string) => {
-    const { agent, attempt, conversation, parent, state, text } = parseSearch(value)
+    const { agent, attempt, code, conversation, parent, state, text } = parseSearch(value)
     setTyped(/\s$/.test(value) && text !== "" ? `${text} ` : text)
     ask({
       ...filter,
       text,
       agent: agent ?? filter.agent,
       attempt: attempt ?? filter.attempt,
+      code: code ?? filter.code,
       conversation: conversation ?? filter.conversation,
       parent: parent ?? filter.parent,
       status: state ?? filter.status,

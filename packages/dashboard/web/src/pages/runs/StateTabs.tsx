@@ -1,20 +1,25 @@
 /** The states as tabs, each with how many runs are in it. */
 import { useQuery } from "@tanstack/react-query"
 import { Link } from "@tanstack/react-router"
+import type * as Json from "@runlease/http/Json"
 import { statisticsQuery } from "../../api/project"
 import { integer } from "../../format/numbers"
 import { StateIcon, wordOf, type RunStatus } from "../../ui/State"
-import { searchOf, type RunFilter } from "./filter"
-import { countsSpan } from "./useRuns"
+import { isNarrowed, isRootsOnly, searchOf, type RunFilter } from "./filter"
+import { countsSpan, runCountsQuery } from "./useRuns"
 
 const order: ReadonlyArray<RunStatus> = ["pending", "running", "waiting", "failed", "completed", "cancelled"]
 
 type Counts = Readonly<Record<RunStatus, number>>
 
-/** The runs of a project, or of one agent, by state; undefined until they are known. */
-export const useCounts = (project: string, agent: string | undefined): Counts | undefined => {
-  const { data } = useQuery(statisticsQuery(project, countsSpan))
-  if (data === undefined) return undefined
+/** `counts` is undefined until it is known. `isWhole`: no further runs are among them. */
+export interface Counted {
+  readonly counts: Counts | undefined
+  readonly isWhole: boolean
+  readonly note: string
+}
+
+const sumOf = (data: Json.ProjectStatistics, agent: string | undefined): Counts => {
   const counted = data.counts.filter(({ agent_id }) => agent === undefined || agent_id === agent)
   const sum = (status: RunStatus): number => counted.reduce((total, { runs }) => total + runs[status], 0)
   return {
@@ -27,18 +32,37 @@ export const useCounts = (project: string, agent: string | undefined): Counts | 
   }
 }
 
-export const StateTabs = ({
-  counts,
-  filter,
-}: {
-  readonly counts: Counts | undefined
-  readonly filter: RunFilter
-}) => {
+/** Whether the runs of a filter are those that the statistics count: of all agents or one, with children. */
+const isCounted = (filter: RunFilter): boolean =>
+  !isRootsOnly(filter) && !isNarrowed({ ...filter, agent: undefined })
+
+/** The runs of a filter by state, whatever state it names; `all` are those of the project. */
+export const useCounts = (
+  project: string,
+  filter: RunFilter,
+): Counted & { readonly all: Counts | undefined } => {
+  const statistics = useQuery(statisticsQuery(project, countsSpan)).data
+  const byStatistics = isCounted(filter)
+  const found = useQuery({ ...runCountsQuery(project, filter), enabled: !byStatistics }).data
+  const all = statistics && sumOf(statistics, undefined)
+  const ofAgent = statistics && sumOf(statistics, filter.agent)
+  const whose = filter.agent === undefined ? "" : ` of ${filter.agent}`
+  if (byStatistics) return { all, counts: ofAgent, isWhole: true, note: `All runs${whose}` }
+  if (found === undefined || found.whole) {
+    return { all, counts: found?.counts, isWhole: true, note: "The runs of this filter" }
+  }
+  // Of too many runs to be looked at, those that children are left out of are still told with them.
+  return isNarrowed({ ...filter, agent: undefined })
+    ? { all, counts: found.counts, isWhole: false, note: `Of the newest ${integer(found.searched)} runs` }
+    : { all, counts: ofAgent, isWhole: true, note: `All runs${whose}, with children` }
+}
+
+export const StateTabs = ({ counts, filter, isWhole, note }: Counted & { readonly filter: RunFilter }) => {
   const all = counts && order.reduce((total, status) => total + counts[status], 0)
   return (
     <nav
       aria-label="State"
-      title={`All runs${filter.agent === undefined ? "" : ` of ${filter.agent}`} are counted, whatever else is filtered`}
+      title={note}
       className="-ml-2 flex gap-1 overflow-x-auto [scrollbar-width:none] max-desk:-mx-3 max-desk:px-3"
     >
       {[undefined, ...order].map((status) => {
@@ -60,7 +84,10 @@ export const StateTabs = ({
             {status === undefined ? null : <StateIcon status={status} />}
             {status === undefined ? "All" : wordOf(status)}
             {count === undefined ? null : (
-              <span className="text-small font-normal text-ink-3">{integer(count)}</span>
+              <span className="text-small font-normal text-ink-3">
+                {integer(count)}
+                {isWhole ? "" : "+"}
+              </span>
             )}
           </Link>
         )

@@ -9,6 +9,7 @@ import { noRunsSearch } from "../../shell/links"
 export interface RunsSearch {
   readonly state: string | undefined
   readonly agent: string | undefined
+  readonly code: string | undefined
   readonly q: string | undefined
   readonly from: string | undefined
   readonly to: string | undefined
@@ -20,6 +21,8 @@ export interface RunsSearch {
 export interface RunFilter {
   readonly status: RunStatus | undefined
   readonly agent: string | undefined
+  /** The code of the error with which a run has ended. */
+  readonly code: string | undefined
   readonly text: string
   readonly attempt: number | undefined
   readonly from: string | undefined
@@ -35,6 +38,7 @@ export const filterOf = (search: RunsSearch): RunFilter => {
   return {
     status: allStatuses.find((status) => status === search.state) ?? words.state,
     agent: search.agent ?? words.agent,
+    code: search.code ?? words.code,
     text: words.text,
     attempt: words.attempt,
     from: search.from,
@@ -48,6 +52,7 @@ export const filterOf = (search: RunsSearch): RunFilter => {
 export const searchOf = (filter: RunFilter): RunsSearch => ({
   state: filter.status,
   agent: filter.agent,
+  code: filter.code,
   q: writeSearch(filter),
   from: filter.from,
   to: filter.to,
@@ -71,7 +76,7 @@ export const isRootsOnly = (filter: RunFilter): boolean =>
 /** Whether anything is left out but children. */
 export const isNarrowed = (filter: RunFilter): boolean =>
   writeSearch(filter) !== undefined ||
-  [filter.agent, filter.from, filter.to, filter.parent, filter.conversation].some(
+  [filter.agent, filter.code, filter.from, filter.to, filter.parent, filter.conversation].some(
     (value) => value !== undefined,
   )
 
@@ -84,6 +89,7 @@ export const queryOf = (
 ): Readonly<Record<string, string | number | boolean | undefined>> => ({
   status: filter.status,
   agent_id: filter.agent,
+  error_code: filter.code,
   text: filter.text === "" ? undefined : filter.text,
   attempt: filter.attempt,
   from: iso(instantOf(filter.from, now)),
@@ -105,6 +111,7 @@ export const matches = (filter: RunFilter, run: Json.RunSummary, now: number): b
   const isListed =
     (filter.status === undefined || run.status === filter.status) &&
     (filter.agent === undefined || run.agent_id === filter.agent) &&
+    (filter.code === undefined || run.error?.code === filter.code) &&
     (filter.parent === undefined || run.parent_run_id === filter.parent) &&
     (filter.conversation === undefined || run.conversation_id === filter.conversation) &&
     (filter.attempt === undefined || run.attempt >= filter.attempt) &&

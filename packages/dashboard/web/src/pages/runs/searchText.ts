@@ -4,6 +4,7 @@ import { allStatuses, type RunStatus } from "../../ui/State"
 export interface SearchWords {
   readonly text: string
   readonly agent?: string
+  readonly code?: string
   /** The least attempt. */
   readonly attempt?: number
   readonly state?: RunStatus
@@ -13,7 +14,7 @@ export interface SearchWords {
 
 type Words = { -readonly [K in keyof SearchWords]: SearchWords[K] }
 
-const word = /(?<=^|\s)(agent|attempt|state|parent|conversation):(?:"([^"]+)"|(\S+))(?=\s|$)/g
+const word = /(?<=^|\s)(agent|attempt|code|state|parent|conversation):(?:"([^"]+)"|(\S+))(?=\s|$)/g
 
 /** `>1`, `>=2`, and `2` for 2 or more. */
 const leastAttempt = (value: string): number | undefined => {
@@ -35,7 +36,7 @@ const take = (words: Words, key: string, value: string): boolean => {
     const state = stateOf(value)
     if (state === undefined) return false
     words.state = state
-  } else words[key as "agent" | "parent" | "conversation"] = value
+  } else words[key as "agent" | "code" | "parent" | "conversation"] = value
   return true
 }
 
@@ -59,7 +60,7 @@ export const isComplete = (typed: string): boolean => {
 
 /** `agent:` at the end is no text to look for while its value is being typed. */
 export const withoutUnfinished = (typed: string): string =>
-  typed.replace(/(?<=^|\s)(?:agent|attempt|state|parent|conversation):\S*$/, "")
+  typed.replace(/(?<=^|\s)(?:agent|attempt|code|state|parent|conversation):\S*$/, "")
 
 /** How the address writes what it has no parameter for. */
 export const writeSearch = ({

@@ -1,6 +1,7 @@
 /** The runs of a filter: pages that are loaded as they are needed, kept current in place, with new ones held back. */
 import {
   keepPreviousData,
+  queryOptions,
   useInfiniteQuery,
   useQueryClient,
   type UseInfiniteQueryResult,
@@ -8,6 +9,7 @@ import {
 import type * as Json from "@runlease/http/Json"
 import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react"
 import { send } from "../../api/client"
+import { isPaused } from "../../api/live"
 import { useProjectLive } from "../../api/project"
 import { hasEnded } from "./bulk"
 import { matches, queryOf, type RunFilter } from "./filter"
@@ -29,6 +31,17 @@ const none: Awaited = new Map()
 
 /** The statistics that the stream of the page gives: the counts alone matter here. */
 export const countsSpan = { step: "minute", last: 1 } as const
+
+/** The runs of a filter by state, read again while the page is there. */
+export const runCountsQuery = (project: string, filter: RunFilter) =>
+  queryOptions({
+    queryKey: ["run-counts", project, { ...filter, status: undefined }],
+    queryFn: ({ signal }) => {
+      const { status: _status, ...query } = queryOf(filter, Date.now())
+      return send("runCounts", { path: { project }, query, signal })
+    },
+    refetchInterval: () => (isPaused() ? false : 5000),
+  })
 
 export interface Runs {
   readonly query: UseInfiniteQueryResult<LoadedRuns>

@@ -6,7 +6,7 @@ import { plural } from "../../../format/numbers"
 import { Button } from "../../../ui/Button"
 import { Copy } from "../../../ui/Copy"
 import * as cli from "../model/cli"
-import type { RunLog } from "../model/runLog"
+import { openChildren, type RunLog } from "../model/runLog"
 import { CliMenu } from "./CliMenu"
 import { ConfirmDialog } from "../../../ui/ConfirmDialog"
 import { ForkDialog } from "./ForkDialog"
@@ -54,6 +54,7 @@ const linesOf = (
   last: number,
 ): ReadonlyArray<cli.CliLine> => [
   { label: "Show it", command: cli.get(id) },
+  { label: "Explain it", command: cli.explain(id) },
   { label: "Follow it", command: cli.watch(id) },
   { label: "Print its log", command: cli.events(id) },
   { label: "Show it with its children", command: cli.tree(id) },
@@ -61,15 +62,7 @@ const linesOf = (
   isEnded ? { label: "Retry it", command: cli.retry(id) } : { label: "Cancel it", command: cli.cancel(id) },
 ]
 
-export const RunActions = ({
-  childRuns,
-  log,
-  summary,
-}: {
-  readonly summary: Json.RunSummary
-  readonly log: RunLog
-  readonly childRuns: ReadonlyArray<Json.RunSummary>
-}) => {
+export const RunActions = ({ log, summary }: { readonly summary: Json.RunSummary; readonly log: RunLog }) => {
   const [dialog, setDialog] = useState<"cancel" | "fork" | null>(null)
   const retry = useRetry(summary.run_id)
   const isEnded = summary.finished_at !== null
@@ -99,11 +92,7 @@ export const RunActions = ({
         </p>
       )}
       {dialog === "cancel" ? (
-        <CancelDialog
-          runId={summary.run_id}
-          running={childRuns.filter(({ finished_at }) => finished_at === null).length}
-          onClose={close}
-        />
+        <CancelDialog runId={summary.run_id} running={openChildren(log.children).length} onClose={close} />
       ) : null}
       {dialog === "fork" ? (
         <ForkDialog runId={summary.run_id} log={log} after={null} onClose={close} />

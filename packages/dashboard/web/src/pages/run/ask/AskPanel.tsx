@@ -6,7 +6,7 @@ import { CliMenu } from "../actions/CliMenu"
 import { askAnchor } from "../conversation/AskCard"
 import * as cli from "../model/cli"
 import { type Ask, openAsks } from "../model/asks"
-import type { RunLog } from "../model/runLog"
+import { endedChildren, type RunLog } from "../model/runLog"
 import { listed, reasonsOf } from "../model/waits"
 import { About } from "./About"
 import { BudgetForm } from "./BudgetForm"
@@ -76,14 +76,18 @@ const ModeForm = ({
 /** `Without an answer by 03:54:17 the run fails with wait_expired. It also waits for a child.` */
 const Without = ({
   ask,
+  ended,
   now,
   waiting,
 }: {
   readonly ask: Ask
+  readonly ended: ReadonlySet<number>
   readonly waiting: Json.RunSummary["waiting"]
   readonly now: number
 }) => {
-  const others = reasonsOf(waiting, now).filter((reason) => reason !== "you" && reason !== "its client")
+  const others = reasonsOf(waiting, ended, now).filter(
+    (reason) => reason !== "you" && reason !== "its client",
+  )
   const also =
     others.length === 0 ? "" : ` It also waits for ${listed(others)}, which needs nothing from you.`
   const open = openAsks(waiting).length
@@ -163,7 +167,7 @@ export const AskPanel = ({
           <p className="text-read leading-5 font-medium break-words">{questionOf(ask)}</p>
           <About ask={ask} call={ask.toolCallId === undefined ? undefined : log.calls.get(ask.toolCallId)} />
           <Form ask={ask} runId={summary.run_id} budget={budget} />
-          <Without ask={ask} waiting={summary.waiting} now={now} />
+          <Without ask={ask} ended={endedChildren(log)} waiting={summary.waiting} now={now} />
         </div>
       ))}
     </section>

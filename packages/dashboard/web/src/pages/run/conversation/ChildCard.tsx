@@ -10,11 +10,18 @@ import { useLastSentence } from "../data/useChild"
 import type { ChildPart } from "../model/parts"
 import { lastOf } from "../lanes/spans"
 import { ConversationRow } from "./ConversationRow"
+import { useSeen } from "../../../ui/useSeen"
 import { MiniLane } from "../../../ui/MiniLane"
 import { OpenedChild } from "./openedChild"
 import { wholeRun } from "../../../shell/links"
 
 const deepest = 2
+
+/** What a child is like that has said nothing. */
+const silentWords = (status: string): string => {
+  if (status === "pending") return "Waits for a worker"
+  return status === "running" || status === "waiting" ? "Nothing said yet" : "It said nothing"
+}
 
 const isStatus = (status: string): status is RunStatus =>
   ["pending", "running", "waiting", "completed", "failed", "cancelled"].includes(status)
@@ -33,7 +40,8 @@ export const ChildCard = ({
 }) => {
   const [isOpen, setOpen] = useState(false)
   const Opened = useContext(OpenedChild)
-  const said = useLastSentence(child)
+  const { isSeen, ref } = useSeen<HTMLDivElement>()
+  const said = useLastSentence(isSeen ? child : undefined) || (part.outcome?.message ?? "")
   const status = child?.status ?? part.outcome?.status ?? "running"
   const until = child === undefined ? (part.endedAt ?? now) : lastOf(child, now)
   return (
@@ -41,7 +49,7 @@ export const ChildCard = ({
       icon={<CornerDownRight aria-hidden size={14} strokeWidth={2.2} className="text-child" />}
       at={part.at}
     >
-      <div className="rounded-2 border border-line-2">
+      <div ref={ref} className="rounded-2 border border-line-2">
         <div className="flex min-w-0 items-center gap-2.5 px-3 pt-2">
           {isStatus(status) ? (
             <span className="shrink-0">
@@ -78,7 +86,7 @@ export const ChildCard = ({
           ) : null}
         </div>
         <p className="truncate px-3 pt-0.5 pb-2 text-ink-2 max-desk:line-clamp-2 max-desk:whitespace-normal">
-          {said === "" ? (child?.status === "pending" ? "Waits for a worker" : "Nothing said yet") : said}
+          {said === "" ? silentWords(status) : said}
         </p>
         {isOpen && Opened !== undefined ? (
           <div className="border-t border-line px-3 py-1">

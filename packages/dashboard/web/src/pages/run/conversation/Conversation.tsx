@@ -20,6 +20,8 @@ export interface ConversationProps {
   readonly childRuns: ReadonlyArray<Json.RunSummary>
   /** 0 for the run of the page, more for a child that is opened in it. */
   readonly depth: number
+  /** What keeps a pending run from starting; undefined where it is not looked at. */
+  readonly place?: string | undefined
   readonly now: number
 }
 
@@ -40,6 +42,7 @@ export const Conversation = ({
   depth,
   log,
   now,
+  place,
   request,
   summary,
 }: ConversationProps) => {
@@ -126,7 +129,7 @@ export const Conversation = ({
           </section>
         ),
       )}
-      <WaitLine summary={summary} now={now} />
+      <WaitLine summary={summary} log={log} place={place} now={now} />
     </>
   )
 }

@@ -1,11 +1,21 @@
 /** What the page of a run reads besides its stream. */
 import { queryOptions } from "@tanstack/react-query"
+import type * as Json from "@runlease/http/Json"
 import { send } from "../../../api/client"
+import { isPaused } from "../../../api/live"
 
 export const summaryQuery = (runId: string) =>
   queryOptions({
     queryKey: ["run-summary", runId],
     queryFn: ({ signal }) => send("runSummary", { path: { run: runId }, signal }),
+  })
+
+/** Where a pending run stands, read again while it is. */
+export const standingQuery = (runId: string) =>
+  queryOptions({
+    queryKey: ["run-standing", runId],
+    queryFn: ({ signal }) => send("standing", { path: { run: runId }, signal }),
+    refetchInterval: () => (isPaused() ? false : 3000),
   })
 
 /** The run itself: its budget, where it came from, what it gave. */
@@ -28,11 +38,22 @@ export const usageQuery = (runId: string) =>
     queryFn: ({ signal }) => send("usage", { path: { run: runId }, signal }),
   })
 
+/** So many runs below another one are read, the newest first. A run may have thousands of children. */
+const mostBelow = 1000
+
 /** The runs that name this one as their parent: its children, and those that submit it again. */
 export const belowQuery = (project: string, runId: string) =>
   queryOptions({
     queryKey: ["runs-below", project, runId],
-    queryFn: async ({ signal }) =>
-      (await send("runSummaries", { path: { project }, query: { parent_run_id: runId, limit: 100 }, signal }))
-        .data,
+    queryFn: async ({ signal }) => {
+      const runs: Array<Json.RunSummary> = []
+      let cursor: string | undefined
+      do {
+        const query = { parent_run_id: runId, limit: 100, cursor }
+        const { data, page_info } = await send("runSummaries", { path: { project }, query, signal })
+        runs.push(...data)
+        cursor = page_info.next ?? undefined
+      } while (cursor !== undefined && runs.length < mostBelow)
+      return runs
+    },
   })

@@ -34,9 +34,9 @@ const sleep = "its time"
 
 /** `waited for a child`, `waits for you`, `slept` */
 export const idleWords = (segment: Segment & { readonly kind: "idle" }): string => {
-  const { idle, reasons } = segment
+  const { idle, place, reasons } = segment
   if (reasons.length === 1 && reasons[0] === sleep) return "slept"
-  if (idle.kind === "queue") return idle.isNow ? "waits for a worker" : "in the queue"
+  if (idle.kind === "queue") return idle.isNow ? (place ?? "pending") : "in the queue"
   const verb = idle.isNow ? "waits" : "waited"
   return reasons.length === 0 ? verb : `${verb} for ${listed(reasons)}`
 }

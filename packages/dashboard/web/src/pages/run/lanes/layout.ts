@@ -90,7 +90,7 @@ export const layOut = (story: Story, width: number, zoom: Span | null): Layout =
     height: rows.length * lane,
     axis: axisTicks(scale, width < 500 ? 72 : 80, nowX),
     nowX,
-    moreChildren: Math.max(0, story.children.length - maxChildren),
+    moreChildren: Math.max(0, Math.max(story.children.length, story.run.children) - maxChildren),
     told,
   }
 }

@@ -15,7 +15,12 @@ export type Work = StepPart | ToolPart | TextPart
 
 export type Segment = Base &
   (
-    | { readonly kind: "idle"; readonly idle: Idle; readonly reasons: ReadonlyArray<string> }
+    | {
+        readonly kind: "idle"
+        readonly idle: Idle
+        readonly reasons: ReadonlyArray<string>
+        readonly place: string | undefined
+      }
     | { readonly kind: "claim"; readonly number: number; readonly span: ClaimSpan }
     | {
         readonly kind: "loss"
@@ -41,6 +46,8 @@ export interface Story {
   readonly waits: ReadonlyArray<LoggedWait>
   /** What it waits for now. */
   readonly waitsFor: ReadonlyArray<string>
+  /** Where it stands while it is pending; undefined until that is read. */
+  readonly place?: string | undefined
   readonly now: number
 }
 
@@ -95,6 +102,7 @@ export const segmentsOf = (story: Story): Told => {
       from: idle.from,
       to: idle.to,
       idle,
+      place: idle.isNow ? story.place : undefined,
       reasons: idle.kind === "queue" ? [] : idle.isNow ? waitsFor : reasonsAt(waits, idle.from),
     }))
   const claims = spans.flatMap((span, index): ReadonlyArray<Segment> => {

@@ -13,6 +13,7 @@ export interface CliLine {
 }
 
 export const get = (runId: string): string => line("runs", "get", runId)
+export const explain = (runId: string): string => line("runs", "explain", runId)
 export const watch = (runId: string): string => line("watch", runId)
 export const events = (runId: string): string => line("runs", "events", runId)
 export const tree = (runId: string): string => line("runs", "tree", runId)

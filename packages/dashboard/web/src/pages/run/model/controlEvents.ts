@@ -1,6 +1,6 @@
 /** What the control plane writes: children, messages to the run, waits, the ends of attempts and of the run. */
 import { askOf, isRecord } from "./asks"
-import type { Read, RunLog } from "./runLog"
+import { childrenWord, openChildren, type Read, type RunLog } from "./runLog"
 import { asked, supersede } from "./openedItems"
 import type { EndPart } from "./parts"
 import { breakOff } from "./stepEvents"
@@ -44,6 +44,7 @@ const child: Fold = (log, read, value) => {
     kind: "child" as const,
     runId,
     name: text(value["name"]) ?? "child",
+    index: typeof value["index"] === "number" ? value["index"] : null,
     outcome: null,
     endedAt: null,
   }
@@ -72,8 +73,7 @@ const pauseWords: Readonly<Record<string, string>> = {
 
 const pauseWord = (reason: string, { children }: RunLog): string => {
   if (reason !== "children") return pauseWords[reason] ?? reason
-  const open = [...children.values()].filter(({ outcome }) => outcome === null).length
-  return open === 1 ? "a child" : open === 0 ? "its children" : `${open} children`
+  return childrenWord(openChildren(children).length)
 }
 
 const waiting: Fold = (log, read, value) => {

@@ -69,6 +69,8 @@ export interface ChildPart extends Base {
   readonly kind: "child"
   readonly runId: string
   readonly name: string
+  /** The children of a run are counted from 0; null for a detached one, which is no part of its tree. */
+  readonly index: number | null
   outcome: { readonly status: string; readonly message: string | null } | null
   endedAt: number | null
 }

@@ -56,6 +56,22 @@ export const makeRunLog = (): RunLog => ({
   stateAt: null,
 })
 
+/** The children that the run waits for, or may wait for: those of its tree that have not ended. */
+export const openChildren = (children: RunLog["children"]): ReadonlyArray<ChildPart> =>
+  [...children.values()].filter(({ index, outcome }) => index !== null && outcome === null)
+
+/** The indexes of the children that have ended, of those that the log tells of so far. */
+export const endedChildren = ({ children }: RunLog): ReadonlySet<number> =>
+  new Set(
+    [...children.values()].flatMap(({ index, outcome }) =>
+      index === null || outcome === null ? [] : [index],
+    ),
+  )
+
+/** `a child`, `3 children` */
+export const childrenWord = (count: number): string =>
+  count === 1 ? "a child" : count === 0 ? "its children" : `${count} children`
+
 /** An entry as the folding of each event needs it. */
 export interface Read {
   readonly event: Event

@@ -1,0 +1,104 @@
+/**
+ * Whether a worker is in contact, and which runs it claims: as plain values, for programs that have no Effect, such as the pages of the
+ * dashboard. Instants and spans are in milliseconds.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * - `working`: it is in contact and holds runs.
+ * - `idle`: it is in contact and holds none.
+ * - `draining`: it is in contact and claims no more: it shuts down, or its operator asks for it.
+ * - `silent`: its last contact is older than `silentAfter`. It is cut off, stopped, or dead.
+ * - `gone`: it has ended, or its last contact is older than `goneAfter`, so that no lease of it is left.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WorkerState = "working" | "idle" | "draining" | "silent" | "gone"
+
+/**
+ * Two heartbeats of a worker with the default interval of 30 seconds, and a quarter of a minute for what delays them.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const silentAfter = 75_000
+
+/**
+ * The longest lease.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const goneAfter = 300_000
+
+/**
+ * What a control plane knows of a worker. `drain`: its operator asks it to claim no more. `inFlight`: the runs that it holds, null where
+ * they are not counted. `lastContact`: when it last registered or sent a heartbeat.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Contact {
+  readonly status: string
+  readonly drain: boolean
+  readonly inFlight: number | null
+  readonly lastContact: number
+}
+
+/**
+ * The state of a worker at `now`. Where the control plane does not count the runs of workers, one that works is `idle`.
+ *
+ * @since 0.1.0
+ * @category state
+ */
+export const stateOf = ({ drain, inFlight, lastContact, status }: Contact, now: number): WorkerState => {
+  const silence = now - lastContact
+  if (status === "ended" || silence > goneAfter) return "gone"
+  if (silence > silentAfter) return "silent"
+  if (status === "draining" || drain) return "draining"
+  return inFlight !== null && inFlight > 0 ? "working" : "idle"
+}
+
+/**
+ * What a worker claims by: its kind, its key, and the agents in its metadata.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Claimer {
+  readonly implementationKind: string
+  readonly workerKey: string
+  readonly metadata: unknown
+}
+
+/**
+ * The runs of an agent that a kind or a key of worker must claim. Null: any.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Route {
+  readonly agentId: string
+  readonly implementationKind: string | null
+  readonly workerKey: string | null
+}
+
+/**
+ * Whether the worker claims such runs, as long as it claims. One that claims only some agents says so in `metadata.agent_ids`.
+ *
+ * @since 0.1.0
+ * @category state
+ */
+export const takes = ({ implementationKind, metadata, workerKey }: Claimer, route: Route): boolean => {
+  const agents =
+    typeof metadata === "object" && metadata !== null && "agent_ids" in metadata
+      ? metadata.agent_ids
+      : undefined
+  return (
+    (route.implementationKind === null || route.implementationKind === implementationKind) &&
+    (route.workerKey === null || route.workerKey === workerKey) &&
+    (!Array.isArray(agents) || agents.includes(route.agentId))
+  )
+}

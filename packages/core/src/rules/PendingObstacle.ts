@@ -1,0 +1,204 @@
+/**
+ * What keeps a pending run from starting, and what to do about it, in sentences: as plain values, for programs that have no Effect, such
+ * as the pages of the dashboard. Instants and spans are in milliseconds.
+ *
+ * @since 0.1.0
+ */
+import type { Route, WorkerState } from "../ports/WorkerContact.js"
+
+/**
+ * What to do, and the command that does it. The command may be null: nothing is to be done with one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Advice {
+  readonly text: string
+  readonly command: string | null
+}
+
+/**
+ * `behind`: the first run of its lane. `delayed`: its time. `no_worker`: no worker takes it. `queued`: a slot of a worker.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Obstacle {
+  readonly kind: "behind" | "delayed" | "no_worker" | "queued"
+  readonly text: string
+  readonly advice: Advice | null
+}
+
+/**
+ * The run. `lane`: its concurrency key, null where that is its conversation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PendingRun extends Route {
+  readonly availableAt: number
+  readonly lane: string | null
+}
+
+/**
+ * A worker that claims such runs. `slots`: as it says with its last heartbeat, null of one that does not say.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Claimer {
+  readonly name: string
+  readonly state: WorkerState
+  readonly slots: { readonly all: number; readonly used: number } | null
+}
+
+/**
+ * Where the run stands: `Summaries.Standing`, with the workers that claim such runs. `ahead`: the first run of its lane, with the worker
+ * that holds it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Place {
+  readonly now: number
+  readonly gate: "runnable" | "delayed" | "behind" | null
+  readonly ahead: { readonly runId: string; readonly status: string; readonly worker: string | null } | null
+  readonly runsAhead: number
+  readonly queuedBefore: number | null
+  readonly claimers: ReadonlyArray<Claimer>
+}
+
+/**
+ * Times as the reader has them: an instant beside another one, and a span.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Times {
+  readonly near: (instant: number, beside: number) => string
+  readonly span: (millis: number) => string
+}
+
+/** How many names `some` has. */
+const shown = 3
+
+const some = (names: ReadonlyArray<string>): string => {
+  if (names.length > shown) return `${names.slice(0, shown).join(", ")} and ${names.length - shown} more`
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
+}
+
+/** A count that stops at `most`. */
+const runs = (count: number, most: number, verb: readonly [one: string, many: string]): string =>
+  count >= most
+    ? `${most.toLocaleString("en")} runs or more ${verb[1]}`
+    : count === 1
+      ? `1 run ${verb[0]}`
+      : `${count} runs ${verb[1]}`
+
+/**
+ * The command that explains a run.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const explainCommand = (runId: string): string => `runlease runs explain ${runId}`
+
+/**
+ * The command that starts a worker which claims such runs.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const startCommand = ({ agentId, implementationKind, workerKey }: Route): string =>
+  [
+    `runlease worker --agent ${agentId}`,
+    ...(implementationKind === null ? [] : [`--kind ${implementationKind}`]),
+    ...(workerKey === null ? [] : [`--key ${workerKey}`]),
+    "--command PROGRAM",
+  ].join(" ")
+
+const behind = ({ lane }: PendingRun, { ahead, runsAhead }: Place): Obstacle => {
+  if (ahead === null) {
+    return {
+      kind: "behind",
+      text: "It was behind another run of its lane, which has ended a moment ago.",
+      advice: null,
+    }
+  }
+  const name = lane === null ? "conversation" : `lane ${JSON.stringify(lane)}`
+  const does =
+    ahead.status === "running" && ahead.worker !== null
+      ? `worker ${ahead.worker} works on it`
+      : ahead.status === "waiting"
+        ? "it waits"
+        : ahead.status
+  const before =
+    runsAhead === 1 ? "No other run is before it" : `${runs(runsAhead, 1000, ["is", "are"])} before it`
+  return {
+    kind: "behind",
+    text: `It is behind run ${ahead.runId} (${does}), the first of its ${name}. ${before} there.`,
+    advice: { text: "Look why that one does not go on", command: explainCommand(ahead.runId) },
+  }
+}
+
+const delayed = ({ availableAt }: PendingRun, { now }: Place, { near, span }: Times): Obstacle => ({
+  kind: "delayed",
+  text:
+    availableAt > now
+      ? `It is delayed until ${near(availableAt, now)}, for ${span(availableAt - now)} more.`
+      : `Its delay has ended at ${near(availableAt, now)}; the store lets it go within a second.`,
+  advice: null,
+})
+
+const slotsOf = ({ slots }: Claimer): string =>
+  slots === null ? "" : ` (${slots.used} of ${slots.all} slots in use)`
+
+const noWorker = (run: PendingRun, claimers: ReadonlyArray<Claimer>): Obstacle => {
+  const { agentId, implementationKind, workerKey } = run
+  const only = [
+    `agent ${agentId}`,
+    ...(implementationKind === null ? [] : [`kind ${implementationKind}`]),
+    ...(workerKey === null ? [] : [`key ${workerKey}`]),
+  ].join(", ")
+  const named = (state: WorkerState) =>
+    claimers.filter((claimer) => claimer.state === state).map(({ name }) => name)
+  const [draining, silent] = [named("draining"), named("silent")]
+  return {
+    kind: "no_worker",
+    text: [
+      `No worker in contact claims such runs (${only}).`,
+      ...(draining.length === 0 ? [] : [`${some(draining)} would, but claims no more (draining).`]),
+      ...(silent.length === 0 ? [] : [`${some(silent)} would, but is silent.`]),
+    ].join(" "),
+    advice: { text: "Start one", command: startCommand(run) },
+  }
+}
+
+const queued = (run: PendingRun, { claimers, queuedBefore }: Place): Obstacle => {
+  const claiming = claimers.filter(({ state }) => state === "working" || state === "idle")
+  if (claiming.length === 0) return noWorker(run, claimers)
+  const place =
+    queuedBefore === null || queuedBefore === 0
+      ? "It is the next to be claimed"
+      : `${runs(queuedBefore, 10_000, ["is", "are"])} claimed before it`
+  const names = some(claiming.map((claimer) => `${claimer.name}${slotsOf(claimer)}`))
+  return {
+    kind: "queued",
+    text: `It waits for a free slot. ${place}. ${claiming.length === 1 ? "1 worker" : `${claiming.length} workers`} may take it: ${names}.`,
+    advice: {
+      text: "If all slots are in use, start workers, or raise --concurrency. If slots are free and it stays so",
+      command: "runlease doctor",
+    },
+  }
+}
+
+/**
+ * What keeps a pending run from starting.
+ *
+ * @since 0.1.0
+ * @category sentences
+ */
+export const of = (run: PendingRun, place: Place, times: Times): Obstacle => {
+  if (place.gate === "behind") return behind(run, place)
+  return place.gate === "delayed" ? delayed(run, place, times) : queued(run, place)
+}
