@@ -7,7 +7,19 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { isControlPlaneError } from "@runlease/core/ControlPlaneError"
 import * as Refusal from "@runlease/http/Refusal"
-import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
+import {
+  Cause,
+  Clock,
+  Console,
+  Effect,
+  Exit,
+  FiberRef,
+  Layer,
+  Logger,
+  LogLevel,
+  Option,
+  Predicate,
+} from "effect"
 import * as Commands from "./commands/Commands.js"
 import { CommandFailure, ExitCode, QuietExit } from "./output/ExitCode.js"
 import * as CommandLine from "./help/CommandLine.js"
@@ -16,6 +28,7 @@ import * as HelpText from "./help/HelpText.js"
 import * as Overview from "./help/Overview.js"
 import * as Log from "./output/Log.js"
 import * as Output from "./output/Output.js"
+import * as LogFormat from "./input/LogFormat.js"
 import * as Settings from "./input/Settings.js"
 
 /**
@@ -60,10 +73,21 @@ const failureOf = (error: unknown): CommandFailure => {
   return new CommandFailure({ message, exitCode: ExitCode.error })
 }
 
-const print = (failure: CommandFailure): Effect.Effect<void> =>
-  Console.error(
-    [`Error: ${failure.message}`, ...(failure.hint === undefined ? [] : [failure.hint])].join("\n"),
+/** Says on stderr why the command fails: as text, or as a line of its log where that is in JSON. */
+const say = (
+  message: string,
+  details: Readonly<Record<"hint" | "error", string | undefined>>,
+): Effect.Effect<void> =>
+  Effect.flatMap(Effect.zip(FiberRef.get(Log.ofFailures), Clock.currentTimeMillis), ([format, now]) =>
+    Console.error(
+      format === "json"
+        ? Log.failureLine(new Date(now), message, details)
+        : [`Error: ${message}`, ...Object.values(details).filter(Predicate.isString)].join("\n"),
+    ),
   )
+
+const print = ({ hint, message }: CommandFailure): Effect.Effect<void> =>
+  say(message, { hint, error: undefined })
 
 /** The exit code of a cause. Prints the failure, unless it is already printed or has no message. */
 const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
@@ -72,7 +96,7 @@ const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
       Cause.isInterruptedOnly(cause)
         ? Effect.succeed(ExitCode.interrupted)
         : Effect.as(
-            Console.error(`Error: a defect of runlease itself\n${Cause.pretty(cause)}`),
+            say("a defect of runlease itself", { hint: undefined, error: Cause.pretty(cause) }),
             ExitCode.error,
           ),
     onSome: (error) => {
@@ -112,9 +136,15 @@ export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
     Effect.flatMap(({ args, provider }) => {
       const answer = Overview.answer(args)
       return answer === undefined
-        ? Effect.withConfigProvider(
-            run(argv.slice(0, 2), args[0] === "help" ? [...args.slice(1), "--help"] : args),
-            provider,
+        ? LogFormat.asked(args).pipe(
+            Effect.tap((format) => FiberRef.set(Log.ofFailures, format)),
+            Effect.flatMap((format) =>
+              Effect.provide(
+                run(argv.slice(0, 2), args[0] === "help" ? [...args.slice(1), "--help"] : args),
+                Log.layer(format),
+              ),
+            ),
+            Effect.withConfigProvider(provider),
           )
         : Console.log(answer.trimEnd())
     }),

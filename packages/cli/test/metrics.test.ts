@@ -258,6 +258,47 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
     }),
   )
 
+  suite.scoped("are all in JSON where the log is: events, lines of programs, and why a process ends", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const asked = { RUNLEASE_LOG_FORMAT: "json" }
+      const server = yield* start(["serve", "--port", "0"], { cwd, env: asked })
+      const ready = json(yield* server.line(() => true))
+      const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
+      const worker = yield* start(
+        [
+          "worker",
+          "--log-format",
+          "json",
+          "--command",
+          "sh",
+          "--",
+          "-c",
+          "echo from the program >&2; echo done",
+        ],
+        { cwd, env },
+      )
+      yield* run(["submit", "--agent", "any", "--watch", "hi"], { cwd, env })
+      yield* worker.line(has({ event: "completed" }))
+      yield* worker.signal("SIGTERM")
+      const ended = yield* worker.ended
+      for (const stream of [ended.stdout, ended.stderr]) jsonLines(stream)
+      expect(ended.stdout).toContain("from the program")
+      for (const args of [
+        ["worker", "--log-format", "json", "--command", "echo"],
+        ["serve", "--port", new URL(env.RUNLEASE_URL).port],
+      ]) {
+        const refused = yield* run(args, { cwd, env: { ...asked, ...env, RUNLEASE_API_KEY: "rlk_wrong" } })
+        expect(refused.code).not.toBe(0)
+        const lines = jsonLines(refused.stderr)
+        expect(lines.at(-1)).toMatchObject({ level: "error", message: expect.any(String) })
+      }
+      // Other commands speak to people.
+      const text = yield* run(["runs", "get", "none"], { cwd, env: { ...asked, ...env } })
+      expect(text.stderr).toMatch(/^Error: /)
+    }),
+  )
+
   suite.scoped("are refused settings that mean nothing", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

@@ -32,9 +32,10 @@
  */
 import { LanguageModel, Model, type Tool, type Toolkit } from "@effect/ai"
 import { type ControlPlane, Executor } from "@runlease/core"
-import { Duration, Effect, Layer, Option, Stream } from "effect"
+import { Config, Duration, Effect, Layer, Option, Stream } from "effect"
 import type * as AiTool from "./AiTool.js"
 import * as ModelLoop from "./internal/ModelLoop.js"
+import { ModelName } from "./internal/ModelName.js"
 import * as WorkerCalls from "./internal/WorkerCalls.js"
 
 /**
@@ -62,6 +63,12 @@ export interface Options<Tools extends Record<string, Tool.Any> = {}> {
   /** Default: for ever. The run then fails with code `wait_expired`. */
   readonly answerWithin?: Duration.DurationInput
 }
+
+/** The variable of OpenTelemetry that lets spans have what is said to a model and to its tools. */
+const capturesContent = Config.boolean("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT").pipe(
+  Config.withDefault(false),
+  Effect.catchAll((error) => Effect.as(Effect.logWarning(`It counts as false: ${error}`), false)),
+)
 
 /** The services that an executor over these tools requires, beside a model. */
 export type Needs<Tools extends Record<string, Tool.Any>> =
@@ -97,6 +104,11 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
   const start = ModelLoop.make({
     model,
     provider,
+    spans: {
+      provider,
+      model: Option.getOrUndefined(yield* Effect.serviceOption(ModelName)),
+      captures: yield* capturesContent,
+    },
     handlers,
     system: options.system,
     maxSteps: options.maxSteps ?? 16,

@@ -9,6 +9,9 @@ import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
 import { FetchHttpClient, type HttpClient } from "@effect/platform"
 import { Config, type ConfigError, Effect, Layer, Option, type Redacted, Schema, Stream } from "effect"
 import * as ChatCompletions from "./ChatCompletions.js"
+import { ModelName } from "./internal/ModelName.js"
+
+export { ModelName }
 
 /** The name has no supported provider, or no model. */
 export class UnknownModel extends Schema.TaggedError<UnknownModel>("@runlease/executor-ai/UnknownModel")(
@@ -108,9 +111,12 @@ const anthropicClient = (baseUrl: string | undefined) =>
 export const fromName = (
   name: string,
   { baseUrl, maxOutputTokens }: Options = {},
-): Layer.Layer<LanguageModel.LanguageModel | Model.ProviderName, UnknownModel | ConfigError.ConfigError> => {
+): Layer.Layer<
+  LanguageModel.LanguageModel | Model.ProviderName | ModelName,
+  UnknownModel | ConfigError.ConfigError
+> => {
   const [, provider = "", model = ""] = /^([^:]+):(.+)$/.exec(name) ?? []
-  const named = Layer.succeed(Model.ProviderName, provider)
+  const named = Layer.merge(Layer.succeed(Model.ProviderName, provider), Layer.succeed(ModelName, model))
   switch (provider) {
     case "openai":
       return OpenAiLanguageModel.layer({

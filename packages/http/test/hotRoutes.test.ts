@@ -343,6 +343,10 @@ describe("hot routes", () => {
         )
       strictEqual(parentOf("http.server POST")?.spanId, "b7ad6b7169203331")
       strictEqual(
+        spans.find(({ name }) => name === "http.server POST")?.attributes.get("http.route"),
+        "/agent-workers/workers/:worker_id/exchange",
+      )
+      strictEqual(
         parentOf("Claims.claim")?.spanId,
         spans.find(({ name }) => name === "http.server POST")?.spanId,
       )

@@ -57,7 +57,9 @@ const bodyMemory = Flag.whole("body-memory", {
   maximum: 1_048_576,
   setting: "RUNLEASE_BODY_MEMORY",
 }).pipe(
-  Options.withDescription("MiB of all request bodies at once, a quarter for each key and worker, three quarters for each project"),
+  Options.withDescription(
+    "MiB of all request bodies at once, a quarter for each key and worker, three quarters for each project",
+  ),
   Options.withDefault(256),
 )
 
@@ -153,7 +155,9 @@ export const command = Command.make(
     // The server answers only after its key is stored, and prints its address only after it answers.
     const serving = Layer.unwrapEffect(
       Effect.map(InitialKey.make, (key) =>
-        announce({ json: options.json, database: database.shown }, key).pipe(Layer.provideMerge(server)),
+        announce({ json: options.json || options.logFormat === "json", database: database.shown }, key).pipe(
+          Layer.provideMerge(server),
+        ),
       ),
     )
     yield* Layer.mergeAll(serving, retention, measures ? QueueDepth.layer : Layer.empty).pipe(

@@ -150,8 +150,9 @@ export const command = Command.make(
       parsed.timeout,
     )
     const paint = yield* Output.paint
+    const isJson = parsed.json || parsed.logFormat === "json"
     const lineOf = (time: Date, text: string, fields: Record<string, unknown>) =>
-      parsed.json
+      isJson
         ? JSON.stringify({ time: time.toISOString(), ...fields })
         : `${paint("dim", time.toTimeString().slice(0, 8))}  ${text}`
     const print = (event: WorkerEvent.WorkerEvent) =>

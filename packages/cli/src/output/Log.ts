@@ -44,6 +44,16 @@ const json = Logger.withConsoleError(
   ),
 )
 
+/** The format of what a process says when it fails. */
+export const ofFailures: FiberRef.FiberRef<Format> = FiberRef.unsafeMake<Format>("text")
+
+/** A failure as a line of the log in JSON. */
+export const failureLine = (
+  time: Date,
+  message: string,
+  details: Readonly<Record<string, string | undefined>>,
+): string => JSON.stringify({ time: time.toISOString(), level: "error", message, ...details })
+
 /** The log in that format. */
 export const layer = (format: Format): Layer.Layer<never> =>
   format === "json" ? Logger.replace(text, json) : Layer.empty

@@ -69,7 +69,7 @@ const attemptSpan = (
   ids: Ids | undefined,
   startTime: bigint,
 ): Tracer.Span => {
-  const { agentId, runId, snapshot } = run
+  const { agentId, conversationId, runId, snapshot } = run
   const span = tracer.span(
     `attempt ${agentId}`,
     Option.fromNullable(snapshot.traceContext && TraceContext.toSpan(snapshot.traceContext)),
@@ -78,6 +78,9 @@ const attemptSpan = (
     startTime,
     "consumer",
   )
+  span.attribute("gen_ai.operation.name", "invoke_agent")
+  span.attribute("gen_ai.agent.name", agentId)
+  span.attribute("gen_ai.conversation.id", conversationId)
   span.attribute("runlease.run_id", runId)
   span.attribute("runlease.agent_id", agentId)
   span.attribute("runlease.attempt", attempt)

@@ -19,6 +19,7 @@ import * as Approvals from "./Approvals.js"
 import * as BudgetCheck from "./BudgetCheck.js"
 import * as CallArguments from "./CallArguments.js"
 import * as Failure from "./Failure.js"
+import * as GenAiSpans from "./GenAiSpans.js"
 import * as ModelPrompt from "./ModelPrompt.js"
 import * as ModelRequest from "./ModelRequest.js"
 import * as OfferedTools from "./OfferedTools.js"
@@ -36,6 +37,7 @@ export interface Options {
   readonly model: LanguageModel.Service
   /** The name of the model's provider, where it is available. */
   readonly provider: string | undefined
+  readonly spans: GenAiSpans.Options
   readonly handlers: WorkerCalls.Handlers
   readonly system: string | undefined
   readonly maxSteps: number
@@ -60,7 +62,8 @@ export const make = (options: Options) =>
     const client = yield* OfferedTools.clientTools(run.snapshot, handlers.tools)
     const clientNames = new Set(client.map(({ name }) => name))
     const toolkit = OfferedTools.toolkit(handlers.tools, client)
-    const workerCalls = WorkerCalls.make({ run, handlers })
+    const spans = GenAiSpans.make(run, options.spans)
+    const workerCalls = WorkerCalls.make({ run, handlers, spans })
     const counter = ToolCalls.after(attempts)
     const ids = UniqueIds.make(run, attempts)
     const recorder = yield* RecordedAnswers.recorder(attempts)
@@ -228,7 +231,7 @@ export const make = (options: Options) =>
         return Stream.fromIterable(events)
       }
       const { idleTimeout, model } = options
-      return ModelRequest.send({ model, messages, toolkit, idleTimeout }, answer).pipe(
+      return ModelRequest.send({ model, messages, toolkit, idleTimeout, spans }, answer).pipe(
         Stream.catchAll((error) => (error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error))),
         Stream.concat(Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer, salvaged)))),
       )

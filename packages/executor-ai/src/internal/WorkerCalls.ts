@@ -1,11 +1,20 @@
 /** Makes the calls of a worker's tools, each at most as often as its tool allows over all attempts. */
 import { AiError, Tool, type Toolkit } from "@effect/ai"
-import { AgentEvent, ControlPlaneUnavailable, Executor, StepLog, ToolCalls } from "@runlease/core"
+import {
+  AgentEvent,
+  ControlPlaneUnavailable,
+  Executor,
+  StepLog,
+  ToolArguments,
+  ToolCalls,
+} from "@runlease/core"
 import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
 import * as Approvals from "./Approvals.js"
+import * as CallArguments from "./CallArguments.js"
 import * as Failure from "./Failure.js"
+import type { GenAiSpans } from "./GenAiSpans.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
 
@@ -96,8 +105,12 @@ type Events = ReadonlyArray<AgentEvent.AgentEvent>
 type Calls = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorError, ControlPlane.ProjectPorts>
 
 /** Makes the calls of one attempt. */
-export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers: Handlers }) => {
-  const { handlers, run } = options
+export const make = (options: {
+  readonly run: Run.ClaimedRun
+  readonly handlers: Handlers
+  readonly spans: GenAiSpans
+}) => {
+  const { handlers, run, spans } = options
 
   const execute = Effect.fnUntraced(function* (
     tool: Tool.Any,
@@ -110,9 +123,11 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
       )
     }
     const key = yield* ToolCalls.keyOf(run, { ...call, ordinal })
-    const exit = yield* handlers
-      .handle(tool.name, call.params)
-      .pipe(Effect.provideService(AiTool.CurrentCall, { run, toolCallId: call.toolCallId, key }), Effect.exit)
+    const exit = yield* handlers.handle(tool.name, call.params).pipe(
+      spans.tool(call, () => CallArguments.shown(handlers.tools, [], call, ToolArguments.maxBytes)),
+      Effect.provideService(AiTool.CurrentCall, { run, toolCallId: call.toolCallId, key }),
+      Effect.exit,
+    )
     if (Exit.isSuccess(exit)) return fromValue(exit.value.encodedResult, exit.value.isFailure)
     const failed = Cause.failureOption(exit.cause)
     if (Option.isSome(failed)) return yield* ofFailure(tool, failed.value)

@@ -10,7 +10,7 @@
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Ids } from "@runlease/core"
-import { Context, Effect, Either, type Scope } from "effect"
+import { Context, Effect, Either, type Scope, Tracer } from "effect"
 import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
 import { Callers } from "./Authenticate.js"
@@ -57,6 +57,12 @@ const parse = (text: string): unknown => {
   }
 }
 
+/** The route of a request in its span, where it has one, as the router names those of the others. */
+const nameRoute = (context: Context.Context<never>, name: string): void => {
+  const span = context.unsafeMap.get(Tracer.ParentSpan.key) as Tracer.AnySpan | undefined
+  if (span?._tag === "Span") span.attribute("http.route", `/agent-workers/workers/:worker_id/${name}`)
+}
+
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
 /**
@@ -99,7 +105,10 @@ export const inFront = Effect.gen(function* () {
       const handler = handlers.get(name)
       if (workerId === undefined || handler === undefined || !bodies.isUsual(request)) return app
       return Effect.interruptible(
-        answer(handler, Ids.WorkerId.make(workerId, { disableValidation: true }), request)(app),
+        Effect.contextWithEffect((context: Context.Context<never>) => {
+          nameRoute(context, name!)
+          return answer(handler, Ids.WorkerId.make(workerId, { disableValidation: true }), request)(app)
+        }),
       )
     })
 })
