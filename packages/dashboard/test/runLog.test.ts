@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { type Entry, makeRunLog } from "../web/src/pages/run/model/runLog"
 import { take } from "../web/src/pages/run/model/log"
 import type { Part } from "../web/src/pages/run/model/parts"
+import { argumentsOf } from "../web/src/pages/run/model/sentences"
 
 const start = Date.parse("2026-11-24T02:41:07.000Z")
 
@@ -120,6 +121,22 @@ describe("the log of a run", () => {
     )
     expect(only(log.parts, "ask")).toEqual([])
     expect(only(log.parts, "tool")).toMatchObject([{ name: "push", ask: { id: "q", toolCallId: "c1" } }])
+  })
+
+  it("shows the arguments of a call as the question about it does, without its secrets", () => {
+    const asked = { id: "q", reason: "tool_call", toolCallId: "c1", toolArguments: { pin: "<redacted>" } }
+    const [part] = only(
+      folded(
+        ...entriesOf(...call("c1", "push", '{"pin":"canary"}'), {
+          type: "RUN_FINISHED",
+          outcome: { type: "interrupt", interrupts: [asked] },
+          control: true,
+        }),
+      ).parts,
+      "tool",
+    )
+    expect(argumentsOf(part!)).toBe('{"pin":"<redacted>"}')
+    expect(argumentsOf({ ...part!, ask: null })).toBe('{"pin":"canary"}')
   })
 
   it("knows a step by its id where it has a key, and breaks off one whose attempt dies", () => {

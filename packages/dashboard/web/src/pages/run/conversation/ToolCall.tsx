@@ -2,7 +2,7 @@
 import { duration } from "../../../format/times"
 import type { Answer } from "../model/asks"
 import type { ToolPart } from "../model/parts"
-import { argumentsLine, parseJson, resultLine, resultText } from "../model/sentences"
+import { argumentsLine, argumentsOf, parseJson, resultLine, resultText } from "../model/sentences"
 import { verdictOf } from "../ask/verdict"
 import { Disclosure } from "./Disclosure"
 import { Output } from "./Output"
@@ -58,6 +58,7 @@ export const ToolCall = ({
   readonly now: number
 }) => {
   const Sign = signOf(part.name)
+  const args = argumentsOf(part)
   const isFailed = part.result?.isError === true
   return (
     <Disclosure
@@ -71,7 +72,7 @@ export const ToolCall = ({
             {part.name}
           </span>
           <span className="min-w-0 truncate font-mono text-[12px] leading-5 text-ink-2 max-desk:order-3 max-desk:basis-full">
-            {argumentsLine(part.args)}
+            {argumentsLine(args)}
           </span>
           {part.superseded && part.result !== null ? (
             <span className="shrink-0 text-small text-ink-3">called again by the next attempt</span>
@@ -89,8 +90,8 @@ export const ToolCall = ({
     >
       {() => (
         <>
-          {part.args === "" || part.args === "{}" ? null : (
-            <Output label={`Arguments of ${part.name}`} text={pretty(part.args)} wrap />
+          {args === "" || args === "{}" ? null : (
+            <Output label={`Arguments of ${part.name}`} text={pretty(args)} wrap />
           )}
           {part.result === null ? null : (
             <Output label={`Result of ${part.name}`} text={resultText(part.result.content)} />

@@ -1,5 +1,6 @@
 /** Texts and values in a few words. */
 import { isRecord } from "./asks"
+import type { ToolPart } from "./parts"
 
 const plain = (markdown: string): string =>
   markdown
@@ -37,6 +38,10 @@ const oneLine = (value: unknown): string =>
 
 /** The members that say what a call does, the most telling first. */
 const telling = ["command", "cmd", "path", "file_path", "file", "url", "query", "pattern", "name", "text"]
+
+/** The arguments of a call as text: those of the question about it, which has no secrets, else those of the log. */
+export const argumentsOf = ({ args, ask }: Pick<ToolPart, "args" | "ask">): string =>
+  ask?.toolArguments === undefined ? args : JSON.stringify(ask.toolArguments)
 
 /** The arguments of a call in a line. */
 export const argumentsLine = (args: string): string => {

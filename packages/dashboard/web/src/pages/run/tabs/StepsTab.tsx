@@ -11,7 +11,7 @@ import { Output } from "../conversation/Output"
 import { signOf } from "../conversation/toolIcons"
 import type { RunLog } from "../model/runLog"
 import type { StepPart, ToolPart } from "../model/parts"
-import { argumentsLine, resultLine, resultText } from "../model/sentences"
+import { argumentsLine, argumentsOf, resultLine, resultText } from "../model/sentences"
 import { eventOf, keyWord } from "../model/steps"
 import { VirtualRows } from "./VirtualRows"
 
@@ -72,7 +72,7 @@ const Row = ({
             <span className="font-medium">{step.name}</span>{" "}
             <span className="text-ink-2">
               {step.kind === "tool"
-                ? argumentsLine(step.args)
+                ? argumentsLine(argumentsOf(step))
                 : [kinds[step.step], keyWord(step.stepKey)]
                     .filter((word) => word !== "" && word !== "step")
                     .join(" ")}
@@ -105,7 +105,7 @@ const Row = ({
         <div className="px-4 pb-2 pl-11 max-desk:px-3">
           {step.kind === "step" ? <StepResult part={step} /> : null}
           {step.kind === "tool" && step.args !== "" ? (
-            <Output label={`Arguments of ${step.name}`} text={step.args} wrap />
+            <Output label={`Arguments of ${step.name}`} text={argumentsOf(step)} wrap />
           ) : null}
           {step.kind === "tool" && step.result !== null ? (
             <Output label={`Result of ${step.name}`} text={resultText(step.result.content)} />
