@@ -74,8 +74,10 @@ describe("a client whose control plane does not do its part", () => {
       const error = yield* getFails
       assertTrue(error._tag === "ControlPlaneUnsupported")
       deepStrictEqual([error.operation, error.retryable], ["Runs.get", false])
-      assertTrue(error.message.includes("not what this client knows"), error.message)
-    }).pipe(Effect.provide(answering(HttpServerResponse.unsafeJson({ hello: "world" })))),
+      assertTrue(error.message.includes("not what this client knows: `run_id` is no"), error.message)
+      // The error becomes that of a run, which others read than those who read its results.
+      assertTrue(!error.message.includes("canary"), error.message)
+    }).pipe(Effect.provide(answering(HttpServerResponse.unsafeJson({ run_id: { hello: "canary" } })))),
   )
 
   unavailable("gets no JSON", answering(HttpServerResponse.html("<p>hello</p>")), {

@@ -4,7 +4,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Activity, DurableClock, DurableDeferred, Workflow } from "@effect/workflow"
-import { type Run, Runs } from "@runlease/core"
+import { type Run, Runs, StepRecord } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Exit, Fiber, Layer, Schema, TestClock } from "effect"
 import { RunleaseWorkflowEngine } from "../src/index.js"
@@ -139,6 +139,20 @@ const twice = Twice.toLayer(() =>
   Effect.all([work("same"), work("same"), work("same")], { concurrency: "unbounded" }),
 )
 
+const Misread = Workflow.make({ name: "Misread", ...options })
+
+/** Reads the text that an activity has recorded as a number, and dies of it. */
+const misread = Misread.toLayer(() =>
+  Effect.gen(function* () {
+    const text = yield* Activity.make({
+      name: "read",
+      success: Schema.String,
+      execute: Effect.succeed("canary"),
+    })
+    yield* Effect.orDie(Schema.decodeUnknown(Schema.Struct({ count: Schema.Number }))({ count: text }))
+  }),
+)
+
 const runIdOf = (executionId: string) => RunleaseWorkflowEngine.runIdOf(executionId) as Run.Run["runId"]
 
 /** Lets the leases of a lost worker end. */
@@ -159,6 +173,20 @@ for (const [name, ports] of controlPlanes) {
         yield* Workers.start(steps)
         deepStrictEqual(yield* TestRuns.joinAdvancing(fiber), [1, 2, 1])
         deepStrictEqual(yield* counted("one", "two", "three"), [1, 2, 1])
+      }),
+    )
+
+    test(
+      "ends with the place of a value that does not fit a schema, and not with the value",
+      Effect.gen(function* () {
+        yield* Workers.start(misread)
+        const executionId = yield* Misread.execute({ id: "1" }, { discard: true })
+        yield* untilStatus(executionId, "failed")
+        const run = yield* TestRuns.getRun(runIdOf(executionId))
+        deepStrictEqual(run.error, { code: "ParseError", message: "`count` is no number" })
+        const shown = yield* TestRuns.eventsOf(run.runId)
+        const others = shown.filter((event) => !StepRecord.isReserved(event))
+        assertTrue(!JSON.stringify([run, others]).includes("canary"), JSON.stringify([run, others]))
       }),
     )
 

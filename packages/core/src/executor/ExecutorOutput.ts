@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Chunk, type Effect, Predicate, Schema, Stream } from "effect"
+import { Chunk, type Effect, ParseResult, Predicate, Schema, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
+import * as SchemaProblem from "../model/SchemaProblem.js"
 import { AwaitAnswers, ExecutorError, type ExecutorFailure } from "./ExecutorError.js"
 import { StepError } from "./StepError.js"
 
@@ -40,12 +41,19 @@ const isAlike = Schema.is(
 /** By what it is, not by its class: a module that a program loads may have its own copy of these classes. */
 const isFailure = (error: unknown): error is ExecutorFailure => isAlike(error)
 
-/** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. */
+/** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. Of a value that does not fit a schema it says where. */
 export const toFailure = (error: unknown): ExecutorFailure => {
   if (isFailure(error)) return error
   if (error instanceof StepError) {
     const { code, message, retryable } = error
     return new ExecutorError({ code, message, retryable, cause: error })
+  }
+  if (ParseResult.isParseError(error)) {
+    return new ExecutorError({
+      code: error._tag,
+      message: SchemaProblem.describe(error),
+      cause: SchemaProblem.withoutValues(error),
+    })
   }
   const tag = Predicate.hasProperty(error, "_tag") ? error._tag : undefined
   const message =

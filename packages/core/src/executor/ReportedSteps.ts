@@ -6,13 +6,13 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, Option, Schema } from "effect"
+import { Effect, Option } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 import { stepEventName, stepIdOf } from "../model/StepRecord.js"
 import { CurrentStep, type Keyed, take } from "./Step.js"
 import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
-import { failed, issue, opened, sealed } from "./StepOutcome.js"
+import { failed, issue, opened, parsed, sealed } from "./StepOutcome.js"
 
 /**
  * A step that an earlier attempt has recorded. `result` is a value of JSON, null where the step has none.
@@ -52,8 +52,6 @@ export interface Options extends Keyed {
 
 const nothing: Report = { events: [], committed: Effect.void }
 
-const parse = Schema.decodeUnknownEither(Schema.parseJson())
-
 /**
  * The results that earlier attempts have recorded outside of other steps, in the order of the log. The first attempt reads nothing.
  *
@@ -77,7 +75,7 @@ export const recorded: Effect.Effect<ReadonlyArray<ReportedStep>, StepError> = E
           const { codec, key, name, result: text = "null" } = done
           if (stepIdOf({ within, name, key }) !== id) return Effect.succeed([])
           return opened(codec, text).pipe(
-            Effect.flatMap((json) => Either.mapLeft(parse(json), ({ message }) => message)),
+            Effect.flatMap(parsed),
             Effect.mapBoth({
               onFailure: (problem) =>
                 failed(name, "unreadable", `The record of step ${name} cannot be read: ${problem}`),

@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Either, Option, type ParseResult, Schema } from "effect"
+import { Cause, Effect, Either, Option, Predicate, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as JsonText from "../model/JsonText.js"
 import * as OpenedItems from "../model/OpenedItems.js"
+import * as SchemaProblem from "../model/SchemaProblem.js"
 import * as Emit from "./Emit.js"
 import { StepCodec } from "./StepCodec.js"
 import { StepError } from "./StepError.js"
@@ -64,22 +65,34 @@ export interface Taken {
   readonly recorded: Recorded | undefined
 }
 
-const encoded = <A>(schema: Codec<A> | undefined, value: A): Effect.Effect<string | undefined> =>
+/** What a step gives as JSON text. One that does not fit its schema is a defect of the program. */
+const encoded = <A>(
+  name: string,
+  schema: Codec<A> | undefined,
+  value: A,
+): Effect.Effect<string | undefined> =>
   Effect.map(
-    Effect.orDie<unknown, ParseResult.ParseError, never>(
-      schema === undefined ? Effect.succeed(value) : Schema.encode(schema)(value),
-    ),
+    schema === undefined
+      ? Effect.succeed<unknown>(value)
+      : Effect.catchAll(Schema.encode(schema)(value), (error) =>
+          Effect.dieMessage(
+            `The result of step ${name} does not fit its schema: ${SchemaProblem.describe(error)}`,
+          ),
+        ),
     (json) => JSON.stringify(json) as string | undefined,
   )
 
 const parse = Schema.decodeUnknownEither(Schema.parseJson())
 
+/** The value of JSON text, or what is wrong with it, without a part of it. */
+export const parsed = (text: string): Either.Either<unknown, string> =>
+  Either.mapLeft(parse(text), () => "it is not JSON")
+
 const decoded = <A>(schema: Codec<A> | undefined, text: string | undefined): Either.Either<A, string> =>
-  Either.mapLeft(
-    Either.flatMap(text === undefined ? Either.right(undefined) : parse(text), (json) =>
-      schema === undefined ? Either.right(json as A) : Schema.decodeUnknownEither(schema)(json),
-    ),
-    ({ message }) => message,
+  Either.flatMap(text === undefined ? Either.right(undefined) : parsed(text), (json) =>
+    schema === undefined
+      ? Either.right(json as A)
+      : Either.mapLeft(Schema.decodeUnknownEither(schema)(json), SchemaProblem.describe),
   )
 
 /** The text of a value as it is recorded, with the name of its codec. */
@@ -91,12 +104,18 @@ export const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "c
       : Effect.map(codec.seal(text), (result) => ({ codec: codec.name, result }))
   })
 
+/** The kind of an error. Its message may have what the codec was given. */
+const kindOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
+  return error instanceof Error ? error.name : "an error"
+}
+
 /** The JSON text of a record, or why it cannot be had. */
 export const opened = (name: string | undefined, text: string): Effect.Effect<string, string> =>
   Effect.flatMap(StepCodec, (codec): Effect.Effect<string, string> => {
     if (name === undefined) return Effect.succeed(text)
     return codec?.name === name
-      ? Effect.mapError(codec.open(text), (error) => `its codec ${name} fails: ${String(error)}`)
+      ? Effect.mapError(codec.open(text), (error) => `its codec ${name} fails with ${kindOf(error)}`)
       : Effect.fail(`it was sealed by the codec ${name}, and this program has ${codec?.name ?? "none"}`)
   })
 
@@ -177,7 +196,7 @@ const isPlain = (value: unknown): boolean =>
 
 /** A schema that does not read what it has written is a mistake of the program. */
 const written = <A>({ name }: Taken, schema: Codec<A> | undefined, value: A): Effect.Effect<Written<A>> =>
-  Effect.flatMap(encoded(schema, value), (text) =>
+  Effect.flatMap(encoded(name, schema, value), (text) =>
     schema === undefined && isPlain(value)
       ? Effect.succeed({ text, value })
       : Either.match(decoded(schema, text), {

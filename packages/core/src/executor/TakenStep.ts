@@ -76,10 +76,11 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepErr
     const enclosing = yield* unlessOnce(name, `Step ${name}`)
     const id = stepIdOf({ within: enclosing?.id, name, key })
     if (!attempt.take(id)) {
+      const problem = key === undefined ? "without a key" : "with that key"
       return yield* failed(
         name,
         "duplicate",
-        `This attempt has had a step ${name} with the key ${JSON.stringify(key)} already; give each one a key of its own`,
+        `This attempt has had a step ${name} ${problem} already; give each one a key of its own`,
       )
     }
     const recorded = yield* Effect.mapError(attempt.recorded, (error) =>

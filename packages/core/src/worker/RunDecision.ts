@@ -8,6 +8,7 @@ import { Array, Cause, DateTime, Duration, Either, Exit, Option, Predicate } fro
 import type { LogEvent } from "../model/AgentEvent.js"
 import { bytesOf, sizeOf } from "../rules/AppendRules.js"
 import * as Interrupt from "../model/Interrupt.js"
+import * as SchemaProblem from "../model/SchemaProblem.js"
 import type { Questions, Waits } from "../executor/Parking.js"
 import type { Loss } from "./Lease.js"
 import type { Suspension } from "../ports/Leases.js"
@@ -176,6 +177,6 @@ export const decide = (
       Option.match(Cause.failureOption(cause), {
         onSome: (failure) =>
           ofFailure({ number: progressed ? 1 : attempt, of: maxAttempts }, options, failure),
-        onNone: () => fail("executor_defect", Cause.pretty(cause)),
+        onNone: () => fail("executor_defect", Cause.pretty(SchemaProblem.causeWithoutValues(cause))),
       }),
   })

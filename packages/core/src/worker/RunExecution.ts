@@ -21,6 +21,7 @@ import { Executor } from "../executor/Executor.js"
 import { LeaseDeadline } from "../executor/LeaseDeadline.js"
 import { StepLog } from "../executor/StepLog.js"
 import type * as Ids from "../model/Ids.js"
+import * as SchemaProblem from "../model/SchemaProblem.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import type { ForkOfRun, RunRecord } from "./RunRecord.js"
 import type { SinkFailure } from "./RunSink.js"
@@ -35,7 +36,9 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
   const failure = Option.getOrUndefined(Cause.failureOption(cause))
   const defect = Option.getOrUndefined(Cause.dieOption(cause))
   const thrown = failure === undefined ? defect : failure._tag === "ExecutorError" ? failure.cause : undefined
-  return thrown instanceof Error ? Effect.logError("The executor threw", Cause.die(thrown)) : Effect.void
+  return thrown instanceof Error
+    ? Effect.logError("The executor threw", Cause.die(SchemaProblem.withoutValues(thrown)))
+    : Effect.void
 }
 
 /**

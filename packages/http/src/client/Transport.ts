@@ -11,7 +11,7 @@ import {
   type HttpClientResponse,
   type HttpMethod,
 } from "@effect/platform"
-import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
+import { ControlPlaneError, ControlPlaneUnavailable as Unavailable, SchemaProblem } from "@runlease/core"
 import {
   Clock,
   Context,
@@ -21,7 +21,7 @@ import {
   Either,
   Fiber,
   Option,
-  ParseResult,
+  type ParseResult,
   Redacted,
   Runtime,
   Schema,
@@ -139,12 +139,7 @@ export const read = <A, I>(
 const misunderstood = (operation: string, error: ParseResult.ParseError) =>
   new ControlPlaneError.ControlPlaneUnsupported({
     operation,
-    message: `The control plane's answer is not what this client knows: ${ParseResult.ArrayFormatter.formatErrorSync(
-      error,
-    )
-      .map((issue) => `${issue.path.map(String).join(".")}: ${issue.message}`)
-      .join("; ")
-      .slice(0, 500)}`,
+    message: `The control plane's answer is not what this client knows: ${SchemaProblem.describe(error)}`,
   })
 
 const bodyFrom = ({ body, text }: Omit<Request<never, never>, "success" | "usual">) =>

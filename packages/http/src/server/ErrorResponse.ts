@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type HttpApiError, HttpServerResponse } from "@effect/platform"
-import { Token } from "@runlease/core"
+import { SchemaProblem, Token } from "@runlease/core"
 import { Cause, Effect, Option, ParseResult, Predicate } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 import * as Strict from "../contract/Strict.js"
@@ -51,6 +51,10 @@ const toResponse = (refusal: Refusal.Refusal): HttpServerResponse.HttpServerResp
     ...(refusal.headers === undefined ? {} : { headers: refusal.headers }),
   })
 
+/** The cause for the log: what is stored of a run may be in an error of a schema. */
+const withoutValues = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  SchemaProblem.causeWithoutValues(Cause.map(cause, SchemaProblem.withoutValues))
+
 const internal = Refusal.make(500, "internal", "The server has a fault; its log says more")
 
 /**
@@ -67,7 +71,8 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refu
   )
   return Option.match(found, {
     onSome: Effect.succeed,
-    onNone: () => Effect.as(Effect.logError("A request could not be handled", cause), internal),
+    onNone: () =>
+      Effect.as(Effect.logError("A request could not be handled", withoutValues(cause)), internal),
   })
 }
 

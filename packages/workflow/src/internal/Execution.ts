@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { Workflow, WorkflowEngine } from "@effect/workflow"
-import { type AgentEvent, Executor, type Interrupt, type Run } from "@runlease/core"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { type AgentEvent, Executor, type Interrupt, type Run, SchemaProblem } from "@runlease/core"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Option, type ParseResult, Scope } from "effect"
 import * as Activities from "./Activities.js"
 import * as Attempt from "./Attempt.js"
 import * as Children from "./Children.js"
@@ -41,11 +41,11 @@ export class CurrentOperations extends Context.Tag("@runlease/workflow/CurrentOp
   Operations
 >() {}
 
-const badRequest = (error: { readonly message: string }): Executor.ExecutorError =>
-  new Executor.ExecutorError({ code: "workflow_payload", message: error.message })
+const badRequest = (error: ParseResult.ParseError): Executor.ExecutorError =>
+  new Executor.ExecutorError({ code: "workflow_payload", message: SchemaProblem.describe(error) })
 
-const badExit = (error: { readonly message: string }): Executor.ExecutorError =>
-  new Executor.ExecutorError({ code: "workflow_exit", message: error.message })
+const badExit = (error: ParseResult.ParseError): Executor.ExecutorError =>
+  new Executor.ExecutorError({ code: "workflow_exit", message: SchemaProblem.describe(error) })
 
 /** The answers of those who have resumed the execution by hand. */
 const resumed = ({ snapshot }: Run.ClaimedRun): ReadonlyArray<Interrupt.Answer> =>
@@ -60,7 +60,10 @@ const suspend = (
     {
       id: `${resumePrefix}${resumed(run).length + 1}`,
       reason: "workflow_suspended",
-      message: cause === undefined ? "The workflow is suspended" : Cause.pretty(cause),
+      message:
+        cause === undefined
+          ? "The workflow is suspended"
+          : Cause.pretty(SchemaProblem.causeWithoutValues(cause)),
     },
   ])
 
@@ -110,7 +113,10 @@ export const execute = (
       ),
     )
     const end = (ended: Exit.Exit<unknown, unknown>) =>
-      Effect.mapError(Outcomes.toEvent(workflow, run, ended), badExit)
+      Effect.mapError(
+        Outcomes.toEvent(workflow, run, Exit.mapErrorCause(ended, SchemaProblem.causeWithoutValues)),
+        badExit,
+      )
     if (Exit.isFailure(exit)) {
       return yield* Cause.isInterruptedOnly(exit.cause) ? end(exit) : Effect.failCause(exit.cause)
     }
