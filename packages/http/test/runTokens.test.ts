@@ -104,6 +104,36 @@ describe("the token of a run", () => {
   )
 
   test(
+    "spawns no child into a conversation that there is, nor one that runs",
+    Effect.gen(function* () {
+      const now = yield* held
+      const other = yield* TestRuns.submit()
+      const nowhere = "00000000-0000-4000-8000-000000000000"
+      const { request } = child.run
+      const runs: ReadonlyArray<readonly [field: string, run: object]> = [
+        ["run.owner", { ...child.run, owner: { kind: "conversation", id: other.conversationId } }],
+        ["run.owner", { ...child.run, owner: { kind: "conversation", id: nowhere } }],
+        ["run.owner", { ...child.run, conversation_id: other.conversationId }],
+        ["run.owner", { ...child.run, conversation_id: nowhere }],
+        ["run.parent_run_id", { ...child.run, parent_run_id: other.runId }],
+        ["run.request.initial_status", { ...child.run, request: { ...request, initial_status: "running" } }],
+        ["run.request.budget", { ...child.run, request: { ...request, budget: { runs: 1 } } }],
+        ["run.request.multitask", { ...child.run, request: { ...request, multitask: "interrupt" } }],
+      ]
+      for (const [field, run] of runs) {
+        const { json, status } = yield* call("POST", childrenOf(now), {
+          token: now.token,
+          body: { ...child, run },
+        })
+        deepStrictEqual([status, json.error, json.field], [400, "invalid_request", field])
+        assertTrue(String(json.detail).startsWith(`${field}: a child`), json.detail)
+      }
+      const { items } = yield* (yield* Runs.Runs).list({})
+      deepStrictEqual(new Set(items.map(({ runId }) => runId)), new Set([now.run.runId, other.runId]))
+    }),
+  )
+
+  test(
     "is taken as an API key is, which makes commands work with it",
     Effect.gen(function* () {
       const { run, token } = yield* held

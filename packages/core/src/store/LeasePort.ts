@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, Either, Struct } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { LeaseLost } from "../model/Run.js"
-import type { Leases, SuspensionRefused } from "../ports/Leases.js"
-import { check, InvalidSubmission } from "../ports/Runs.js"
+import type { ChildSubmission, Leases, SuspensionRefused } from "../ports/Leases.js"
+import { check, InvalidSubmission, type SubmissionInput } from "../ports/Runs.js"
 import * as AppendRules from "../rules/AppendRules.js"
 import * as Transitions from "../rules/Transitions.js"
 import * as WaitTransitions from "../rules/WaitTransitions.js"
@@ -17,6 +17,28 @@ import type { RunCommits } from "./RunCommits.js"
 import * as SpawnOperation from "./SpawnOperation.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as TellOperation from "./TellOperation.js"
+
+/** What a submission may say that the request of a child may not, and why. */
+const notOfChild = {
+  conversationId: "a child has a conversation of its own, so leave it out",
+  parentRunId: "a child is of the run that spawns it, so leave it out",
+  initialStatus: "a child is pending, so leave it out",
+  budget: "a child has no budget of its own, so leave it out",
+  multitask: "a child waits for the other runs of its lane, so leave it out",
+} as const
+
+/** The request of a child, which a caller of another language or version may have sent as any submission. */
+const ofChild = (
+  submission: SubmissionInput & ChildSubmission,
+  parentRunId: Ids.RunId,
+): Either.Either<ChildSubmission, InvalidSubmission> => {
+  const usual: Partial<SubmissionInput> = { parentRunId, initialStatus: "pending" }
+  for (const field of Struct.keys(notOfChild)) {
+    if (submission[field] === undefined || submission[field] === usual[field]) continue
+    return Either.left(new InvalidSubmission({ field, message: `${field}: ${notOfChild[field]}` }))
+  }
+  return Either.right(submission)
+}
 
 /**
  * @since 0.1.0
@@ -53,13 +75,7 @@ export const make = <X>(
         make: (state, now) => WaitTransitions.suspend(state, lease, suspension, now),
       }),
     spawn: Effect.fnUntraced(function* (lease, { detached = false, submission, ...step }) {
-      const checked = yield* check({ ...submission, parentRunId: lease.runId })
-      if (checked.multitask !== undefined) {
-        return yield* new InvalidSubmission({
-          field: "multitask",
-          message: "multitask: a child waits for the other runs of its lane",
-        })
-      }
+      const checked = yield* check({ ...(yield* ofChild(submission, lease.runId)), parentRunId: lease.runId })
       const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
       // The first submission of a step stands, so another one is compared by its step alone.
       const sent = JSON.stringify([lease.runId, step.stepId, detached])
@@ -69,7 +85,7 @@ export const make = <X>(
         step,
         detached,
       }).pipe(
-        // It names no conversation, and leaves the runs of its lane alone.
+        // It makes its conversation, and leaves the runs of its lane alone.
         Effect.catchTags({
           ConversationNotFound: Effect.die,
           ConversationBusy: Effect.die,

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { ChildEvent, Claims, type Ids, Interrupt, Leases, type Run, RunLog } from "@runlease/core"
+import { ChildEvent, Claims, type Ids, Interrupt, Leases, type Run, RunLog, Runs } from "@runlease/core"
 import { Context, Duration, Effect } from "effect"
 import type { Append } from "../Api/Conversations.js"
 import type { Operation } from "../Api/Exchange.js"
@@ -116,8 +116,24 @@ const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leas
     : { ...pause, interrupts, expiresAfter: secondsOf(payload.expires_in_seconds) }
 }
 
+/** The fields that the request of a child may not have, as a body names them. */
+const fieldsOfChild: Readonly<Record<string, string>> = {
+  conversationId: "run.owner",
+  parentRunId: "run.parent_run_id",
+  initialStatus: "run.request.initial_status",
+  budget: "run.request.budget",
+  multitask: "run.request.multitask",
+}
+
+const inBody = (error: Runs.InvalidSubmission): Runs.InvalidSubmission => {
+  const field = fieldsOfChild[error.field]
+  return field === undefined
+    ? error
+    : new Runs.InvalidSubmission({ field, message: error.message.replace(error.field, field) })
+}
+
 export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRequest.Type) =>
-  Effect.map(
+  Effect.mapBoth(
     Context.get(ports, Leases.Leases).spawn(lease, {
       stepId: payload.step_id,
       name: payload.name,
@@ -128,7 +144,10 @@ export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRe
         publicId: payload.run.publicId ?? ChildEvent.childIdOf(lease.runId, payload.step_id),
       },
     }),
-    ({ index, runId }) => ({ run_id: runId, index }),
+    {
+      onSuccess: ({ index, runId }) => ({ run_id: runId, index }),
+      onFailure: (error) => (error._tag === "InvalidSubmission" ? inBody(error) : error),
+    },
   )
 
 export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>

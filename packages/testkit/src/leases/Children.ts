@@ -2,8 +2,9 @@
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { Runs } from "@runlease/core/Runs"
+import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { family, spawn, statusOf, wait } from "./Families.js"
@@ -64,6 +65,34 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         strictEqual(yield* TestRuns.verdictOf(spawning), "InvalidSubmission")
       }
       strictEqual((yield* (yield* Runs).list({ parentRunId: parent.runId })).items.length, 0)
+    }),
+  )
+
+  test(
+    "a child is pending in a conversation of its own, whatever its request says",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const { lease, parent } = yield* family(0)
+      const other = yield* TestRuns.submit()
+      const nowhere = Ids.ConversationId.make("00000000-0000-4000-8000-000000000000")
+      const requests: ReadonlyArray<Omit<Partial<SubmissionInput>, "publicId">> = [
+        { conversationId: other.conversationId },
+        { conversationId: parent.conversationId },
+        { conversationId: nowhere },
+        { initialStatus: "running" },
+        { parentRunId: other.runId },
+        { budget: { runs: 1 } },
+        { multitask: "interrupt" },
+      ]
+      for (const detached of [false, true]) {
+        for (const request of requests) {
+          const submission = { agentId: "agent", publicId: "child", ...request }
+          const spawning = leases.spawn(lease, { stepId: "s", name: "s", detached, submission })
+          deepStrictEqual([request, yield* TestRuns.verdictOf(spawning)], [request, "InvalidSubmission"])
+        }
+      }
+      strictEqual((yield* (yield* Runs).list({ parentRunId: parent.runId })).items.length, 0)
+      strictEqual((yield* TestRuns.getRun(other.runId)).status, "pending")
     }),
   )
 
