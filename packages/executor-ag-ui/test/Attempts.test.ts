@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { type Executor, type Ids, Leases, RecordedTurns, Runs } from "@runlease/core"
+import { type Executor, type Ids, Leases, RecordedTurns, Runs, Usage } from "@runlease/core"
 import { EventOrder, TestRuns, TestWorker } from "@runlease/testkit"
 import { Effect } from "effect"
 import { describe } from "vitest"
@@ -111,6 +111,33 @@ describe("an attempt after one that died when the agent's run had ended", () => 
         agent.calls.map(({ input }) => input.resume?.map(({ interruptId }) => interruptId)),
         [undefined, ["go"], ["go"]],
       )
+    }),
+  )
+})
+
+describe("an agent that sends events with reserved names", () => {
+  test(
+    "has them under other names in the log, and counted nowhere",
+    Effect.gen(function* () {
+      const names = ["usage", "attempt", "step", "message", "tool_begun"]
+      const value = { inputTokens: 10, cost: 7, step_id: "s", record_id: "r", name: "n" }
+      const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
+        begin()
+        await send(started)
+        await send(...names.map((name) => ({ type: "CUSTOM", name: `runlease.${name}`, value })))
+        return send(finished())
+      })
+      const { execute } = yield* Peer.make({ url: agent.url })
+      yield* TestWorker.start(execute)
+      const { runId } = yield* TestRuns.submit()
+      yield* untilStatus(runId, "completed")
+      const events = yield* TestRuns.eventsOf(runId)
+      deepStrictEqual(
+        events.flatMap(({ name, type }) => (type === "CUSTOM" && name !== "runlease.step" ? [name] : [])),
+        names.map((name) => `relayed.runlease.${name}`),
+      )
+      const { cost, usage } = yield* Usage.ofRun(runId)
+      deepStrictEqual([cost, usage], [0, []])
     }),
   )
 })

@@ -1,6 +1,14 @@
 /** Programs that record steps, as runs of a worker. */
 import { CommandExecutor } from "@runlease/executor-command"
-import { type AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import {
+  type AgentEvent,
+  MemoryControlPlane,
+  RequestSnapshot,
+  RunLog,
+  Runs,
+  Usage,
+  Worker,
+} from "@runlease/core"
 import { Faults, TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -88,6 +96,23 @@ describe("a program that takes lines", () => {
       strictEqual(valuesOf(events, "runlease.step").length, 1)
       // It works all the while, so its run does not wait for a message without a worker.
       strictEqual(valuesOf(events, "runlease.waiting").length, 0)
+    }).pipe(Effect.provide(MemoryControlPlane.layer)),
+  )
+})
+
+describe("a program that prints events with reserved names", () => {
+  it.scopedLive("has them under other names in the log, and counted nowhere", () =>
+    Effect.gen(function* () {
+      const value = { inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: 1, cost: 7 }
+      const names = ["usage", "attempt", "waiting", "message", "intent", "tool_uncertain"]
+      const lines = names.map((name) => JSON.stringify({ type: "CUSTOM", name: `runlease.${name}`, value }))
+      const { events, run } = yield* runToEnd(sh(lines.map((line) => `echo '${line}'`).join("\n")))
+      strictEqual(run.status, "completed", JSON.stringify(run.error))
+      deepStrictEqual(
+        events.flatMap(({ name }) => (typeof name === "string" ? [name] : [])),
+        names.map((name) => `relayed.runlease.${name}`),
+      )
+      deepStrictEqual(yield* Usage.ofRun(run.runId), { usage: [], cost: 0, unfinished: 0, runs: 1 })
     }).pipe(Effect.provide(MemoryControlPlane.layer)),
   )
 })

@@ -252,7 +252,7 @@ export const fallback =
               Effect.map(Ref.get(state), (before) =>
                 Stream.fromIterable([
                   ...LogState.closings(before),
-                  AgentEvent.custom("runlease.fallback", { code: error.code, message: error.message }),
+                  AgentEvent.reserved("runlease.fallback", { code: error.code, message: error.message }),
                 ]).pipe(Stream.concat(toStream(other)(run))),
               ),
             ),

@@ -62,8 +62,7 @@ export const make = (): IssuedRecords => {
     admit: (event) => {
       const id = StepRecord.recordIdOf(event)
       const record = id === undefined ? undefined : issued.get(id)
-      if (record === undefined || record.toAdmit === 0)
-        return { ...event, name: `relayed.${String(event["name"])}` }
+      if (record === undefined || record.toAdmit === 0) return AgentEvent.relayed(event)
       record.toAdmit -= 1
       progressed ||= StepRecord.isProgress(event)
       return event

@@ -6,7 +6,8 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
-import type { AgentEvent } from "./agui/Events.js"
+import { custom } from "./agui/Constructors.js"
+import type { AgentEvent, Custom } from "./agui/Events.js"
 
 export * from "./agui/Constructors.js"
 export type * from "./agui/Events.js"
@@ -34,6 +35,49 @@ export type LogEvent = typeof LogEvent.Type
  * @category constants
  */
 export const attemptEventName = "runlease.attempt"
+
+/**
+ * Whether an event has a name that begins with `runlease.`: readers of a log take what it says from the control plane and from workers alone.
+ *
+ * Source: docs/decisions/0085-reserved-names.md
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const isReserved = ({ name, type }: LogEvent): boolean =>
+  type === "CUSTOM" && typeof name === "string" && name.startsWith("runlease.")
+
+/** The mark of an event that code of this process has made. It is no part of the JSON, so no event from elsewhere has it. */
+const mark = Symbol.for("@runlease/core/AgentEvent/reserved")
+
+/**
+ * An event of an executor with a reserved name. The worker takes such an event of its executor only where this has made it; it renames one that
+ * comes from elsewhere, such as from a program or a remote agent.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const reserved = (name: `runlease.${string}`, value: unknown): Custom =>
+  Object.defineProperty(custom(name, value), mark, { value: true })
+
+/**
+ * Whether `reserved` has made this very event. A copy of it is another event.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const isMarked = (event: LogEvent): boolean => Object.hasOwn(event, mark)
+
+/**
+ * The event under a name that nothing takes for the control plane's or for a worker's: `relayed.` and its own.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const relayed = (event: LogEvent): LogEvent => ({
+  ...event,
+  name: `relayed.${String(event["name"])}`,
+})
 
 /** A type that AG-UI 1.0 names. */
 export type EventType = AgentEvent["type"]

@@ -4,7 +4,7 @@
  * `inputTokens` and `outputTokens` are totals: cached, cache-write and reasoning tokens are parts of them, and
  * `totalTokens` is their sum. An unknown count is absent.
  *
- * An executor reports each request in a CUSTOM event of `eventName`, whose value holds one entry. The control plane sums
+ * An executor reports each request in a CUSTOM event of `eventName`, which `toEvent` makes and whose value holds one entry. The control plane sums
  * them up in the event that ends this part of the run: RUN_FINISHED, an interrupt's included, or RUN_ERROR.
  *
  * Source: https://docs.ag-ui.com/concepts/events
@@ -12,7 +12,7 @@
  * @since 0.1.0
  */
 import { Option, Schema } from "effect"
-import { custom, type LogEvent } from "./AgentEvent.js"
+import { type LogEvent, reserved } from "./AgentEvent.js"
 import * as Count from "./Count.js"
 
 /** The name of the CUSTOM event that reports what one request used. */
@@ -102,4 +102,4 @@ export const fromEvent = (event: LogEvent): Option.Option<TokenUsage> =>
  * @category constructors
  */
 export const toEvent = (usage: TokenUsage, details: Readonly<Record<string, unknown>> = {}) =>
-  custom(eventName, { ...usage, ...details })
+  reserved(eventName, { ...usage, ...details })

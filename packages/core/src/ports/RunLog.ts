@@ -41,7 +41,7 @@ export interface AppendRequest {
   readonly events: ReadonlyArray<LogEvent>
   readonly expectedEventId?: EventId | undefined
   readonly expectedSequence?: Sequence | undefined
-  /** Absent for a trusted caller that holds no lease. */
+  /** Absent for a trusted caller that holds no lease. It appends no CUSTOM events named `runlease.…`: readers take them for the holder's. */
   readonly fence?: Fence | undefined
 }
 

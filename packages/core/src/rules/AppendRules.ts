@@ -5,7 +5,7 @@
  */
 import { Either } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
-import { endsRun } from "../model/AgentEvent.js"
+import { endsRun, isReserved } from "../model/AgentEvent.js"
 import { equalJson } from "../model/Json.js"
 import type { AppendRequest, LogEntry } from "../ports/RunLog.js"
 import { CursorMismatch, EventRefused, maxBatch, maxEventBytes } from "../ports/RunLog.js"
@@ -70,11 +70,42 @@ export const encode = (
   return Either.right(texts)
 }
 
-/** Whether the control plane and the workers take an event to be one of theirs. */
-const isReserved = ({ name, type }: LogEvent): boolean =>
-  type === "CUSTOM"
-    ? typeof name === "string" && name.startsWith("runlease.")
-    : type.startsWith("RUN_") || type.startsWith("TOOL_CALL_")
+/** Refuses the batch where one of its events is a holder's to write. */
+const unlessOfHolder = (
+  events: ReadonlyArray<LogEvent>,
+  isOfHolder: (event: LogEvent) => boolean,
+): Either.Either<void, EventRefused> => {
+  const index = events.findIndex(isOfHolder)
+  if (index < 0) return Either.void
+  const { name, type } = events[index]!
+  const shown = type === "CUSTOM" ? `a CUSTOM ${String(name)}` : type
+  const rule = `events[${index}] is ${shown}, which only the worker of the run or the control plane writes`
+  const message = type === "CUSTOM" ? `${rule}; give it a name that does not begin with "runlease."` : rule
+  return Either.left(new EventRefused({ index, reason: "reserved", message }))
+}
+
+/**
+ * Refuses the events that a caller may not append who holds no lease: CUSTOM ones named `runlease.…`, such as records of steps.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const unlessReserved = (events: ReadonlyArray<LogEvent>): Either.Either<void, EventRefused> =>
+  unlessOfHolder(events, isReserved)
+
+const isOfHolder = (event: LogEvent): boolean =>
+  isReserved(event) || event.type.startsWith("RUN_") || event.type.startsWith("TOOL_CALL_")
+
+/**
+ * The batch as JSON text, or why a caller may not append it that holds no lease.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const encodeUnfenced = (
+  events: ReadonlyArray<LogEvent>,
+): Either.Either<ReadonlyArray<string>, EventRefused> =>
+  Either.flatMap(encode(events), (texts) => Either.map(unlessReserved(events), () => texts))
 
 /**
  * The batch as JSON text, or why it may not come in beside the events of the holder.
@@ -85,14 +116,7 @@ const isReserved = ({ name, type }: LogEvent): boolean =>
 export const encodeBeside = (
   events: ReadonlyArray<LogEvent>,
 ): Either.Either<ReadonlyArray<string>, EventRefused> =>
-  Either.flatMap(encode(events), (texts) => {
-    const index = events.findIndex(isReserved)
-    if (index < 0) return Either.right(texts)
-    const { name, type } = events[index]!
-    const shown = type === "CUSTOM" ? `a CUSTOM ${String(name)}` : type
-    const message = `events[${index}] is ${shown}, which only the worker of the run or the control plane writes`
-    return Either.left(new EventRefused({ index, reason: "reserved", message }))
-  })
+  Either.flatMap(encode(events), (texts) => Either.map(unlessOfHolder(events, isOfHolder), () => texts))
 
 /** Where a log stands. */
 export interface Position {

@@ -28,7 +28,10 @@ export type Refusal = Exclude<AppendError, ControlPlaneError>
 export const request = (projectId: Ids.ProjectId, append: AppendRequest): Request => ({
   projectId,
   append,
-  encoded: AppendRules.encode(append.events),
+  encoded:
+    append.fence === undefined
+      ? AppendRules.encodeUnfenced(append.events)
+      : AppendRules.encode(append.events),
 })
 
 /** Adds those events that the log does not have already. */

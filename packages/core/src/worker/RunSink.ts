@@ -28,6 +28,7 @@ import * as StepRecord from "../model/StepRecord.js"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { LastEvents } from "../ports/Leases.js"
+import { endsAttempt } from "../rules/ControlEvents.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { type Appended, RunLog } from "../ports/RunLog.js"
 import * as AppendBuffer from "./AppendBuffer.js"
@@ -117,6 +118,12 @@ export interface RunSink {
 const inFull = <A, E, R>(events: Stream.Stream<A, E, R>) =>
   Channel.flatMap(Stream.toChannel(events), () => Channel.void)
 
+/** The event as an executor may write it: one that is not its own to write gets another name. The mark stays in this process. */
+const own = (event: AgentEvent.LogEvent): AgentEvent.LogEvent => {
+  if (!AgentEvent.isReserved(event)) return event
+  return AgentEvent.isMarked(event) && !endsAttempt(event) ? { ...event } : AgentEvent.relayed(event)
+}
+
 /**
  * Makes the sink of one run. `fork` starts the fiber that appends, with the first event. `stop` is called when the run
  * must end while the executor is running: by an event that it emits, or since the log refuses an append.
@@ -180,7 +187,7 @@ export const make = (options: {
     let records = false
     for (const given of events) {
       const isRecord = StepRecord.isReserved(given)
-      const event = isRecord ? steps().admit(given) : given
+      const event = isRecord ? steps().admit(given) : own(given)
       records ||= isRecord
       const problem = AgentEvent.problemOf(event)
       if (problem !== undefined) failure = new ExecutorError({ code: "bad_event", message: problem })

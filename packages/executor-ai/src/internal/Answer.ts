@@ -178,7 +178,7 @@ export const make = (ids: UniqueIds): Answer => {
         return readResult(part)
       case "source":
         return [
-          AgentEvent.custom("runlease.source", {
+          AgentEvent.reserved("runlease.source", {
             id: part.id,
             title: part.title,
             ...(part.sourceType === "url" ? { url: part.url } : { mediaType: part.mediaType }),
@@ -186,7 +186,7 @@ export const make = (ids: UniqueIds): Answer => {
         ]
       case "file":
         return [
-          AgentEvent.custom("runlease.file", {
+          AgentEvent.reserved("runlease.file", {
             mediaType: part.mediaType,
             data: Encoding.encodeBase64(part.data),
           }),

@@ -148,7 +148,7 @@ export const make = (options: {
     begun: ToolCalls.AskedCall,
     begunAs: string,
   ): Events => [
-    AgentEvent.custom(ToolCalls.uncertainEventName, { toolCallId, toolName, args: begun.args, begunAs }),
+    AgentEvent.reserved(ToolCalls.uncertainEventName, { toolCallId, toolName, args: begun.args, begunAs }),
   ]
 
   /** A drain waits for a call that must not happen twice, until the log has its result. Once it has begun, no such call begins. */
@@ -223,7 +223,7 @@ export const make = (options: {
       return unlessDrained(
         toolName,
         Stream.concat(
-          Stream.make(AgentEvent.custom(ToolCalls.begunEventName, { toolCallId })),
+          Stream.make(AgentEvent.reserved(ToolCalls.begunEventName, { toolCallId })),
           Stream.fromIterableEffect(Effect.map(execute(tool, call, ordinal), done)),
         ),
       )

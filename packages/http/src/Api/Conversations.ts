@@ -101,7 +101,7 @@ export const group = HttpApiGroup.make("conversations")
         OpenApi.annotations({
           summary: "Append events to a run",
           description:
-            "All or nothing. Safe to repeat with a cursor: what is there already is not appended twice. What comes with the token of a run stands beside the events of its worker: it gets no external sequence and has no cursor, and events that only the worker or the control plane writes are refused (`event_reserved`).",
+            "All or nothing. Safe to repeat with a cursor: what is there already is not appended twice. What comes with the token of a run stands beside the events of its worker: it gets no external sequence and has no cursor, and events that only the worker or the control plane writes are refused (`event_reserved`). So are CUSTOM events of an API key whose name begins with `runlease.`.",
         }),
       ),
   )

@@ -8,6 +8,7 @@ import { type Ids, TraceContext } from "@runlease/core"
 import { Cause, Effect, Either, Exit, Option, Schema } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation } from "../Api/Exchange.js"
+import type { CurrentPrincipal } from "../contract/Principal.js"
 import type * as Refusal from "../contract/Refusal.js"
 import * as ClaimedRun from "../Wire/ClaimedRun.js"
 import { choice } from "../Wire/Choice.js"
@@ -29,7 +30,7 @@ const perform = (
   ports: Ports,
   workerId: Ids.WorkerId,
   operation: Operation,
-): Effect.Effect<unknown, Verdicts.PortError> => {
+): Effect.Effect<unknown, Verdicts.PortError, CurrentPrincipal> => {
   if (operation.operation === "claim") {
     return Effect.map(WorkerOperations.claim(ports, workerId, operation), (runs) => ({
       runs: runs.map(ClaimedRun.toJson),
@@ -73,7 +74,9 @@ export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>, r
         SideBySide.exits(
           sent.map((operation) =>
             Either.match(reading(operation), {
-              onLeft: (refusal): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal> =>
+              onLeft: (
+                refusal,
+              ): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> =>
                 Effect.fail(refusal),
               onRight: (known) => performTraced(ports, workerId, known),
             }),

@@ -3,8 +3,19 @@
  *
  * @since 0.1.0
  */
-import { ChildEvent, Claims, type Ids, Interrupt, Leases, type Run, RunLog, Runs } from "@runlease/core"
-import { Context, Duration, Effect } from "effect"
+import {
+  type AgentEvent,
+  AppendRules,
+  ChildEvent,
+  Claims,
+  type Ids,
+  Interrupt,
+  Leases,
+  type Run,
+  RunLog,
+  Runs,
+} from "@runlease/core"
+import { Context, Duration, Effect, Either } from "effect"
 import type { Append } from "../Api/Conversations.js"
 import type { Operation } from "../Api/Exchange.js"
 import {
@@ -15,6 +26,7 @@ import {
 } from "../Api/Workers.js"
 import { type Suspension } from "../Api/Suspension.js"
 import { toOutcome } from "../Wire/Outcome.js"
+import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { Program } from "./Caller.js"
 import type { Ports } from "./ProjectPortsCache.js"
@@ -46,14 +58,29 @@ export const append = (
   fence: Run.Fence | undefined,
 ) =>
   Effect.map(
-    Context.get(ports, RunLog.RunLog).append({
-      runId,
-      events: payload.events,
-      expectedEventId: payload.expected_previous_event_id ?? undefined,
-      expectedSequence: payload.expected_previous_external_event_sequence ?? undefined,
-      fence,
-    }),
+    Effect.zipRight(
+      unlessReserved(payload.events),
+      Context.get(ports, RunLog.RunLog).append({
+        runId,
+        events: payload.events,
+        expectedEventId: payload.expected_previous_event_id ?? undefined,
+        expectedSequence: payload.expected_previous_external_event_sequence ?? undefined,
+        fence,
+      }),
+    ),
     toAppended,
+  )
+
+/**
+ * Refuses an API key events that readers of a log take for those of the worker that holds the run, also where the key acts for that worker.
+ *
+ * Source: docs/decisions/0085-reserved-names.md
+ */
+const unlessReserved = (
+  events: ReadonlyArray<AgentEvent.LogEvent> | undefined,
+): Effect.Effect<void, RunLog.EventRefused, CurrentPrincipal> =>
+  Effect.flatMap(CurrentPrincipal, ({ _tag }) =>
+    _tag === "Worker" || events === undefined ? Either.void : AppendRules.unlessReserved(events),
   )
 
 const cursors = ["expected_previous_event_id", "expected_previous_external_event_sequence"] as const
@@ -78,14 +105,17 @@ export const complete = (
   lease: Run.LeaseRef,
   payload: Extract<Operation, { readonly operation: "complete" }>,
 ) =>
-  Context.get(ports, Leases.Leases).complete(
-    lease,
-    toOutcome(payload),
-    payload.last && {
-      events: payload.last.events,
-      expectedSequence: payload.last.expected_previous_external_event_sequence,
-    },
-    payload.taken_messages,
+  Effect.zipRight(
+    unlessReserved(payload.last?.events),
+    Context.get(ports, Leases.Leases).complete(
+      lease,
+      toOutcome(payload),
+      payload.last && {
+        events: payload.last.events,
+        expectedSequence: payload.last.expected_previous_external_event_sequence,
+      },
+      payload.taken_messages,
+    ),
   )
 
 export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof ReleaseOptions.Type) =>

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { isReserved } from "@runlease/core/AgentEvent"
 import { isTerminal } from "@runlease/core/Run"
 import { followUp, resume } from "./ModelAnswers.js"
 import * as ModelBudgets from "./ModelBudgets.js"
@@ -147,6 +148,7 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     case "Append": {
       if (isTerminal(run.status)) return [run, "RunEnded"]
       if (run.status === "waiting") return [run, "RunWaiting"]
+      if (request.fence === null && request.events.some(isReserved)) return [run, "EventRefused"]
       const duplicates = ModelLog.countDuplicates(run.log, request)
       if (duplicates === undefined) return [run, "CursorMismatch"]
       const log = ModelLog.append(run.log, request.events.slice(duplicates))

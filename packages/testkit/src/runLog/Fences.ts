@@ -13,6 +13,23 @@ import { verdictOf } from "./Cursors.js"
 const event = (value: number) => AgentEvent.custom("test", value)
 const unknownRun = Ids.RunId.make("unknown")
 
+/** Those that the control plane and the workers write, and one that is for a later version. */
+const reservedNames = [
+  "runlease.step",
+  "runlease.intent",
+  "runlease.sleep",
+  "runlease.child",
+  "runlease.inbox",
+  "runlease.message",
+  "runlease.attempt",
+  "runlease.waiting",
+  "runlease.usage",
+  "runlease.fallback",
+  "runlease.tool_begun",
+  "runlease.tool_uncertain",
+  "runlease.later",
+]
+
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
@@ -83,6 +100,27 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* runs.cancel(claimed.runId)
       strictEqual(yield* verdictOf(request), "RunEnded")
       strictEqual(yield* verdictOf({ ...request, fence: { ...request.fence, workerId: other } }), "LeaseLost")
+    }),
+  )
+
+  test(
+    "append without a fence takes no event whose name is reserved, and its holder's does",
+    Effect.gen(function* () {
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const driven = yield* TestRuns.submit({ initialStatus: "running" })
+      for (const { runId } of [claimed, driven]) {
+        const before = yield* TestRuns.getRun(runId)
+        for (const name of reservedNames) {
+          const events = [event(1), AgentEvent.custom(name, { step_id: "s", record_id: "r", name: "n" })]
+          deepStrictEqual([name, yield* verdictOf({ runId, events })], [name, "EventRefused"])
+        }
+        deepStrictEqual(yield* TestRuns.getRun(runId), before)
+        // A name is reserved as it stands, and for CUSTOM events alone.
+        const others = [AgentEvent.custom("runlease", 1), { type: "runlease.step", name: "runlease.step" }]
+        strictEqual(yield* verdictOf({ runId, events: others }), "Succeeded")
+      }
+      const { latestSequence } = yield* TestRuns.append(claimed, [AgentEvent.custom("runlease.any", 1)])
+      strictEqual(latestSequence, 3)
     }),
   )
 

@@ -14,8 +14,10 @@ import {
   RunLog,
   Step,
   StepRecord,
+  TokenUsage,
+  Usage,
 } from "@runlease/core"
-import { Effect, Fiber, Option, Ref } from "effect"
+import { Effect, Fiber, Option, Ref, Stream } from "effect"
 import * as Faults from "../Faults.js"
 import { type Declare, log, start, submit, untilStatus } from "../TestWorker.js"
 import { counting, customs, said } from "./StepRuns.js"
@@ -236,6 +238,31 @@ export const tests = (test: Declare): void => {
           (yield* customs(runId)).filter((name) => String(name).startsWith("relayed.")),
           ["relayed.runlease.step", "relayed.runlease.intent"],
         )
+      }),
+    )
+
+    test(
+      "is not counted or shown as the worker's own where an executor relays it",
+      Effect.gen(function* () {
+        const usage = { inputTokens: 5, outputTokens: 5, model: "m" }
+        const names = ["attempt", "waiting", "usage", "tool_begun", "tool_uncertain", "later"]
+        // What came as JSON, and what a program makes of an event that it has.
+        const relayed = [
+          ...names.map((name) => ({ type: "CUSTOM", name: `runlease.${name}`, value: usage })),
+          { ...TokenUsage.toEvent(usage) },
+          AgentEvent.reserved("runlease.attempt", { attempt: 7 }),
+        ]
+        yield* start(() => Stream.fromIterable([...relayed, TokenUsage.toEvent(usage)]))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* customs(runId), [
+          ...names.map((name) => `relayed.runlease.${name}`),
+          "relayed.runlease.usage",
+          "relayed.runlease.attempt",
+          "runlease.usage",
+        ])
+        const sum = yield* Usage.ofRun(runId)
+        deepStrictEqual(sum.usage, [{ model: "m", inputTokens: 5, outputTokens: 5, totalTokens: 10 }])
       }),
     )
 
