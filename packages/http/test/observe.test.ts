@@ -1,8 +1,17 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, Leases, MemoryControlPlane, TokenUsage, WorkerRegistry } from "@runlease/core"
+import {
+  Access,
+  ControlPlane,
+  Leases,
+  MemoryControlPlane,
+  Runs,
+  Summaries,
+  TokenUsage,
+  WorkerRegistry,
+} from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { call } from "./raw.js"
 import { serve } from "./serving.js"
 import { sqlite } from "./sqlite.js"
@@ -30,6 +39,52 @@ const foreignKey = Effect.gen(function* () {
   const other = yield* access.createProject("other")
   const { token } = yield* access.createKey({ projectId: other.id, name: "foreign", admin: true })
   return Redacted.value(token)
+})
+
+/** The rows of lists as another version has written them: the first one is wrong in what `change` sets. */
+const firstRow =
+  (change: object) =>
+  <A extends { readonly items: ReadonlyArray<object> }, E, R>(listed: Effect.Effect<A, E, R>) =>
+    Effect.map(listed, (page) => ({
+      ...page,
+      items: page.items.map((item, index) => (index === 0 ? { ...item, ...change } : item)),
+    })) as Effect.Effect<A, E, R>
+
+const withWrongRows = Layer.map(MemoryControlPlane.layer, (context) => {
+  const plane = Context.get(context, ControlPlane.ControlPlane)
+  return Context.add(context, ControlPlane.ControlPlane, {
+    ...plane,
+    project: (projectId) => {
+      const ports = plane.project(projectId)
+      const runs = Context.get(ports, Runs.Runs)
+      const summaries = Context.get(ports, Summaries.Summaries)
+      return Context.add(
+        Context.add(ports, Runs.Runs, {
+          ...runs,
+          list: (options) => firstRow({ maxAttempts: 0 })(runs.list(options)),
+        }),
+        Summaries.Summaries,
+        { ...summaries, runs: (options) => firstRow({ tokens: 2 ** 60 })(summaries.runs(options)) },
+      )
+    },
+  })
+})
+
+describe("a list with a row that does not fit it", () => {
+  it.effect("has the other rows", () =>
+    Effect.gen(function* () {
+      for (const id of ["good", "wrong"]) {
+        yield* call("POST", "/runs", { body: { kind: "agent", public_id: id, request: { agent_id: "a" } } })
+      }
+      for (const path of [`${inProject}/runs`, `${inProject}/run-summaries`]) {
+        const { json, status } = yield* call("GET", path)
+        deepStrictEqual(
+          [path, status, json.data?.map(({ run_id }: { run_id: string }) => run_id), json.page_info?.next],
+          [path, 200, ["good"], null],
+        )
+      }
+    }).pipe(Effect.provide(serve(withWrongRows))),
+  )
 })
 
 for (const [name, store] of Object.entries(stores)) {

@@ -1,12 +1,13 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Access, Conversations, Run, RunLog, Runs } from "@runlease/core"
-import { Context, Effect } from "effect"
+import { Context, Effect, identity } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
-import { pageInfo } from "../Wire.js"
+import { Message } from "../Wire/Conversation.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
+import * as ListRows from "./ListRows.js"
 import * as WorkerOperations from "./WorkerOperations.js"
 import * as RunConversations from "./RunConversations.js"
 import * as RunStream from "./RunStream.js"
@@ -46,7 +47,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
         Effect.gen(function* () {
           const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
           const page = yield* conversations.messages(path.conversation_id, urlParams)
-          return { data: page.items, page_info: pageInfo(urlParams.cursor, page.next) }
+          return yield* ListRows.respond(Message, page, identity, ({ id }) => id, urlParams)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("conversationRun", ({ path }) =>

@@ -1,13 +1,14 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Summaries, WorkerRegistry } from "@runlease/core"
-import { Context, Effect } from "effect"
+import { Context, Effect, identity } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as RunFilter from "../Api/RunFilter.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { pageInfo } from "../Wire.js"
+import { RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
+import * as ListRows from "./ListRows.js"
 import * as ProjectTopics from "./ProjectTopics.js"
 import * as ProjectViews from "./ProjectViews.js"
 import * as RunPages from "./RunPages.js"
@@ -36,11 +37,10 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, Summaries.Summaries).runs(RunFilter.toSearch(urlParams))
-          return {
-            data: page.items,
-            page_info: pageInfo(urlParams.cursor, page.next),
+          return yield* ListRows.respond(RunSummary, page, identity, ({ runId }) => runId, {
+            cursor: urlParams.cursor,
             searched: page.searched,
-          }
+          })
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("runCounts", ({ path, urlParams }) =>
@@ -77,7 +77,7 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, Summaries.Summaries).workers(urlParams)
-          return { data: page.items, page_info: pageInfo(urlParams.cursor, page.next) }
+          return yield* ListRows.respond(WorkerSummary, page, identity, ({ worker }) => worker.id, urlParams)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("held", ({ path }) =>

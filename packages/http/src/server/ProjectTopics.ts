@@ -8,6 +8,7 @@ import {
   Context,
   Data,
   Effect,
+  identity,
   Layer,
   Option,
   PubSub,
@@ -23,6 +24,7 @@ import { pageInfo, pageOf } from "../Wire.js"
 import { ProjectStatistics } from "../Wire/Activity.js"
 import { Attention, RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
 import * as EventStream from "./EventStream.js"
+import * as ListRows from "./ListRows.js"
 import { type Ports, ProjectPortsCache } from "./ProjectPortsCache.js"
 import * as ProjectViews from "./ProjectViews.js"
 
@@ -67,8 +69,6 @@ const whole = <A, I>(
   }
 }
 
-const encodeRun = Schema.encodeSync(RunSummary)
-
 const readings: Readonly<Record<Topic, Reading>> = {
   statistics: whole(ProjectStatistics, ProjectViews.statistics),
   attention: whole(Attention, ProjectViews.attention),
@@ -80,10 +80,12 @@ const readings: Readonly<Record<Topic, Reading>> = {
   ),
   runs: {
     read: (ports) =>
-      Effect.map(
-        Context.get(ports, Summaries.Summaries).runs({ limit: 100 }),
-        ({ items }) => new Map(items.map((run) => [run.runId, JSON.stringify(encodeRun(run))])),
-      ),
+      Context.get(ports, Summaries.Summaries)
+        .runs({ limit: 100 })
+        .pipe(
+          Effect.flatMap(({ items }) => ListRows.encode(RunSummary, items, identity, ({ runId }) => runId)),
+          Effect.map((rows) => new Map(rows.map((run) => [run.run_id, JSON.stringify(run)]))),
+        ),
     data: (changed) => `[${changed.join(",")}]`,
   },
 }

@@ -24,6 +24,7 @@ import * as FollowUp from "../Wire/FollowUp.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import { Shutdown } from "./Shutdown.js"
+import * as ListRows from "./ListRows.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import { Revocation } from "./Revocation.js"
 import * as RunStream from "./RunStream.js"
@@ -199,10 +200,13 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, Runs.Runs).list(RunFilter.toFilter(urlParams))
-          return {
-            data: page.items.map(CanonicalRun.fromRun),
-            page_info: pageInfo(urlParams.cursor, page.next),
-          }
+          return yield* ListRows.respond(
+            CanonicalRun.CanonicalRun,
+            page,
+            CanonicalRun.fromRun,
+            ({ runId }) => runId,
+            urlParams,
+          )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("prune", ({ path, payload }) =>

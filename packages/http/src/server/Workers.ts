@@ -1,13 +1,14 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Access, type Ids, Leases, RequestSnapshot, Run, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Option, Redacted, Schema, Stream } from "effect"
+import { Context, Effect, identity, Option, Redacted, Schema, Stream } from "effect"
 import { Api } from "../Api.js"
 import type { RenewManyOptions } from "../Api/Workers.js"
-import { pageInfo } from "../Wire.js"
+import { Worker } from "../Wire/Worker.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import { Shutdown } from "./Shutdown.js"
 import * as EventStream from "./EventStream.js"
+import * as ListRows from "./ListRows.js"
 import * as WorkerOperations from "./WorkerOperations.js"
 import { Revocation } from "./Revocation.js"
 
@@ -48,7 +49,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).list(urlParams)
-          return { data: page.items, page_info: pageInfo(urlParams.cursor, page.next) }
+          return yield* ListRows.respond(Worker, page, identity, ({ id }) => id, urlParams)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("revokeTokens", ({ path }) =>
