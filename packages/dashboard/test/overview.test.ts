@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Json from "@runlease/http/Json"
+import { cellsOf } from "../web/src/pages/overview/StatesStrip.js"
 import { cost, finished, pickUp, queue } from "../web/src/pages/overview/charts.js"
 import { failedShare, failsOften, failuresOf, rateOf, totalsOf } from "../web/src/pages/overview/totals.js"
 import { chartTop, spreadLabels } from "../web/src/ui/chartScale.js"
@@ -117,5 +118,26 @@ describe("the axis of a chart", () => {
     assert.deepStrictEqual(spreadLabels([0.5, 0.1], 0.2), [0.5, 0.1])
     assert.deepStrictEqual(spreadLabels([0.5, 0.5], 0.25), [0.5, 0.75])
     assert.deepStrictEqual(spreadLabels([1, 1], 0.25), [0.75, 1])
+  })
+})
+
+describe("the states", () => {
+  it("have the age of the oldest pending run only where one is pending", () => {
+    const now = Date.UTC(2026, 10, 27, 3)
+    // What needs somebody is told apart from the counts, so it may still name a run that was claimed since.
+    const attention = {
+      waits: [],
+      oldest_pending: { available_at: new Date(now - 60_000).toISOString() },
+    } as unknown as Json.Attention
+    const noteOf = (counts: Json.ProjectStatistics["counts"]) =>
+      cellsOf({
+        statistics: { ...statistics, counts },
+        attention,
+        workers: [],
+        now,
+        span: "hour",
+      }).find(([status]) => status === "pending")
+    assert.deepStrictEqual(noteOf(statistics.counts), ["pending", 7, "oldest 1 m 00 s"])
+    assert.deepStrictEqual(noteOf([]), ["pending", 0, ""])
   })
 })

@@ -9,6 +9,7 @@ import type { Entry } from "../web/src/pages/run/model/runLog"
 import type { Part, TakeoverPart } from "../web/src/pages/run/model/parts"
 import { foldSections, sectionsOf, summaryOf } from "../web/src/pages/run/model/sections"
 import { argumentsLine, lastSentence, resultLine, resultText } from "../web/src/pages/run/model/sentences"
+import { knownBefore } from "../web/src/pages/run/useFollow"
 import { waitingWord } from "../web/src/pages/run/model/waits"
 
 const at = (second: number): number => Date.parse("2026-11-24T02:41:00.000Z") + second * 1000
@@ -129,6 +130,16 @@ describe("words", () => {
     ).toBe("one\ntwo")
     expect(resultLine("\n40 of 40 passed\nmore")).toBe("40 of 40 passed")
     expect(resultLine({ message: "No such file", code: 2 })).toBe("No such file")
+  })
+
+  it("have new parts only where the log goes on after it was read", () => {
+    // The log of an ended run comes in pieces: 250 parts, then 501.
+    expect(knownBefore(null, 250, false)).toBeNull()
+    expect(knownBefore(null, 501, true)).toBeNull()
+    expect(knownBefore(501, 501, true)).toBeNull()
+    expect(knownBefore(501, 503, true)).toBe(501)
+    expect(knownBefore(501, 503, false)).toBeNull()
+    expect(knownBefore(0, 3, true)).toBeNull()
   })
 
   it("say what a run waits for", () => {

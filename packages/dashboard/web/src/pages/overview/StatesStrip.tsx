@@ -18,7 +18,8 @@ interface Known {
   readonly span: SpanName
 }
 
-const cellsOf = ({
+/** Each state with how many runs are in it, and what is said below. */
+export const cellsOf = ({
   attention,
   now,
   span,

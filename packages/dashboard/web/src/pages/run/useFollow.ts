@@ -10,6 +10,13 @@ const isAtEnd = (): boolean =>
 const goToEnd = (): void => window.scrollTo({ top: document.documentElement.scrollHeight })
 
 /**
+ * How many of `count` parts are known where the others have just come; null where none are new. `before`: how many there were while it was
+ * on, null while it was off. What is read until it is on is not new, nor are the first parts.
+ */
+export const knownBefore = (before: number | null, count: number, isOn: boolean): number | null =>
+  isOn && before !== null && before > 0 && count > before ? before : null
+
+/**
  * `count` is how many parts there are, `isOn` whether more may come. It follows once somebody has scrolled to the end: a page that is opened begins at its top. `fresh`
  * is how many have come out of sight.
  */
@@ -29,11 +36,10 @@ export const useFollow = (count: number, version: number, isOn: boolean) => {
   /** How many parts there were while it was on: null before, since what is read then is not new. */
   const before = useRef<number | null>(null)
   useLayoutEffect(() => {
-    const known = before.current
+    const known = knownBefore(before.current, count, isOn)
     before.current = isOn ? count : null
-    if (!isOn) return
-    if (follows.current) goToEnd()
-    else if (known !== null && known > 0 && count > known && !isAtEnd()) setSeen((since) => since ?? known)
+    if (isOn && follows.current) goToEnd()
+    else if (known !== null && !isAtEnd()) setSeen((since) => since ?? known)
   }, [count, version, isOn])
   const fresh = seen === null ? 0 : count - seen
   return {
