@@ -34,4 +34,20 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
       expect(faults).toEqual([])
     }),
   )
+
+  scoped("reads the documentation of the API, whose policy refuses nothing that the page does", () =>
+    Effect.gen(function* () {
+      const { faults, page } = yield* visit()
+      yield* Effect.promise(async () => {
+        const answer = await page.goto(new URL("/docs", page.url()).href)
+        expect(answer?.headers()["content-security-policy"]).toContain("frame-ancestors 'none'")
+        await shows(page, "/agent-workers/workers/{worker_id}/claim")
+        await page.getByText("/healthz").first().click()
+        await page.getByRole("button", { name: "Try it out" }).click()
+        await page.getByRole("button", { name: "Execute" }).click()
+        await page.locator(".live-responses-table").waitFor()
+      })
+      expect(faults).toEqual([])
+    }),
+  )
 })

@@ -16,6 +16,7 @@ import {
 import { type Access, Tracing } from "@runlease/core"
 import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"
+import * as AnswerHeaders from "./server/AnswerHeaders.js"
 import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
@@ -137,6 +138,7 @@ const description = (url: string) =>
         Effect.flatMap(({ layerHttpLayerRouter }) =>
           HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api: described, path: "/docs" })),
         ),
+        Effect.flatMap((page) => Effect.cached(Effect.uninterruptible(AnswerHeaders.withPolicy(page)))),
         Scope.extend(yield* Effect.scope),
         // A first reader that leaves does not leave its interruption to the next.
         Effect.uninterruptible,
@@ -211,6 +213,7 @@ export const app = <E = never, R = never>({
     // `around` answers for an address that there is not.
     Effect.map(Effect.orDie),
     Effect.map((served) => (options.corsOrigins?.length ? Cors.allow(options.corsOrigins)(served) : served)),
+    Effect.map(Effect.map(AnswerHeaders.set)),
     Effect.map((served) => options.inFront?.(served) ?? served),
   )
 

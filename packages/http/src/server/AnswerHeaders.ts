@@ -1,0 +1,65 @@
+/**
+ * Headers that keep an answer from being taken for something else, and from being stored on its way.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerResponse } from "@effect/platform"
+import { Effect } from "effect"
+
+const nosniff = { "x-content-type-options": "nosniff" }
+const both = { ...nosniff, "cache-control": "no-store" }
+
+/**
+ * An answer is what its type says. Nothing stores it that the answer does not allow: it may have a token, and what a run has said is for its
+ * caller alone.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const set = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setHeaders(response, response.headers["cache-control"] === undefined ? both : nosniff)
+
+const inlineScript = /<script(?: [^>]*)?>([\s\S]*?)<\/script>/g
+
+const digestOf = (script: string): Effect.Effect<string> =>
+  Effect.map(
+    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(script))),
+    (digest) => `'sha256-${Buffer.from(digest).toString("base64")}'`,
+  )
+
+const policyOf = (page: HttpServerResponse.HttpServerResponse): Effect.Effect<string> => {
+  const html = page.body._tag === "Uint8Array" ? new TextDecoder().decode(page.body.body) : ""
+  const scripts = Array.from(html.matchAll(inlineScript), ([, script = ""]) => script)
+  return Effect.map(Effect.forEach(scripts, digestOf), (digests) =>
+    [
+      "default-src 'none'",
+      `script-src ${digests.join(" ")}`,
+      "style-src 'unsafe-inline'",
+      "img-src data:",
+      "font-src data:",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; "),
+  )
+}
+
+/**
+ * A page with a policy by which a browser runs no script but those of the page, loads nothing from elsewhere, sends requests to its own server
+ * alone, and shows the page in no frame.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const withPolicy = <E, R>(
+  page: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
+  Effect.flatMap(page, (response) =>
+    Effect.map(policyOf(response), (policy) =>
+      HttpServerResponse.setHeaders(response, {
+        "content-security-policy": policy,
+        "referrer-policy": "no-referrer",
+      }),
+    ),
+  )
