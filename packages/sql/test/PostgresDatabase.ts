@@ -65,3 +65,19 @@ export const waitersFor = (database: Redacted.Redacted, count: number): Effect.E
       { until: ([row]) => Number(row?.waiters) >= count },
     ),
   )
+
+/** Waits until no other session of a database is there. */
+export const untilAlone = (database: Redacted.Redacted): Effect.Effect<void> =>
+  Effect.asVoid(
+    Effect.repeat(
+      Effect.zipLeft(
+        ask<{ readonly others: string }>(
+          database,
+          `SELECT count(*)::text AS others FROM pg_stat_activity
+          WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+        ),
+        breath,
+      ),
+      { until: ([row]) => row?.others === "0" },
+    ),
+  )

@@ -47,6 +47,22 @@ export const end = <X>(
   return Either.right(true)
 }
 
+/** Reads the runs that the ends of these change too, all at once: the parents, and the roots whose budgets are charged. */
+export const loadAbove = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
+  Effect.suspend(() =>
+    batch.load(
+      refs.flatMap((ref) => {
+        const child = batch.find(ref)?.state.spec.child
+        if (child == null) return []
+        const { budget, parent } = child
+        return [...new Set([parent, ...(budget === undefined ? [] : [budget])])].map((runId) => ({
+          projectId: ref.projectId,
+          runId,
+        }))
+      }),
+    ),
+  )
+
 /** Whether an operation has changed a run, and the run after it. */
 export interface Decision {
   readonly changed: boolean
@@ -83,12 +99,19 @@ export const operation = <X>(): RunOperation<Request, Decision, Answer, Refusal,
   decide: (requests, batch) =>
     Effect.suspend(() => {
       const details = lateDetails(batch, requests)
-      return batch.inTurn(requests, (request) =>
+      const ended = batch.inTurn(requests, (request) =>
         Either.map(end(batch, request), (changed): Decision => ({
           changed,
           run: batch.find(request.ref)!,
           details,
         })),
+      )
+      return Effect.zipRight(
+        loadAbove(
+          batch,
+          requests.map(({ ref }) => ref),
+        ),
+        ended,
       )
     }),
   answer,

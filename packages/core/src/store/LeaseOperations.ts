@@ -111,7 +111,10 @@ export const complete = <X>(): RunOperation<Complete, Completed, Completed, Comp
   name: "Leases.complete",
   refs,
   decide: (requests, batch) =>
-    Effect.forEach(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
+    Effect.zipRight(
+      EndOperation.loadAbove(batch, requests.flatMap(refs)),
+      Effect.forEach(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
+    ),
   answer: Function.identity,
 })
 

@@ -2,7 +2,7 @@
  * Queries for runs.
  *
  * A transaction that changes a run locks its row of `runs`, which nothing else writes, and reads its state once it has the
- * lock. A claim locks the row of `queue` alone, so that row is locked too.
+ * lock.
  *
  * @since 0.1.0
  */
@@ -12,6 +12,7 @@ import type { RunRows } from "@runlease/core"
 import { Array as Arr, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
+import * as RunNames from "../dialect/RunNames.js"
 import { toStored } from "../rows/RunCodec.js"
 import {
   type DetailRow,
@@ -22,82 +23,54 @@ import {
   toRunRow,
 } from "../rows/RunRow.js"
 
-const refColumns = { project_id: "text", run_id: "text" } as const
-const keyColumns = { run_pk: "integer" } as const
-
 /** Names of runs as a table. */
-export const refRows = (database: Database, refs: ReadonlyArray<RunRows.RunRef>): Fragment =>
-  database.dialect.rows(
-    refColumns,
-    refs.map(({ projectId, runId }) => ({ project_id: projectId, run_id: runId })),
-  )
+export const refRows = ({ dialect }: Database, refs: ReadonlyArray<RunRows.RunRef>): Fragment =>
+  RunNames.refRows(dialect.rows, refs)
 
 /** Run keys as a table. */
-export const keyRows = (database: Database, keys: Iterable<number>): Fragment =>
-  database.dialect.rows(
-    keyColumns,
-    Array.from(keys, (run_pk) => ({ run_pk })),
-  )
+export const keyRows = ({ dialect }: Database, keys: Iterable<number>): Fragment =>
+  RunNames.keyRows(dialect.rows, keys)
 
-/** The runs `r` that rows `v` name, and those that they give the keys of. */
-const named = "r.project_id = v.project_id AND r.run_id = v.run_id"
-const keyed = "r.run_pk = v.run_pk"
-
-const readRuns = ({ sql }: Database, rows: Fragment, on: string) =>
+const readRuns = ({ dialect, sql }: Database, names: RunNames.RunNames) =>
   Effect.map(
     select(
       toRunRow,
-      sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${rows} v JOIN runs r ON ${sql.literal(on)}
+      sql<RunRow>`SELECT ${sql.literal(selectedRun)} ${RunNames.from(sql, dialect.rows, names)}
         ${sql.literal(joinedStates)}`,
     ),
     (found) => found.map(toStored),
   )
 
-type Locks = ReadonlyArray<Effect.Effect<void, SqlError>>
-
-/** Locks runs `r`, as far as the database has locks, before their states are read by a later statement. */
-const lockRuns = ({ dialect, sql }: Database, rows: Fragment, on: string): Locks => {
-  if (!dialect.locks) return []
-  const runs = sql`FROM ${rows} v JOIN runs r ON ${sql.literal(on)}`
-  return [
-    execute(sql`SELECT r.run_pk ${runs} ${dialect.lock("r", "r.run_pk")}`),
-    execute(
-      sql`SELECT q.run_pk ${runs} JOIN queue q ON q.run_pk = r.run_pk ${dialect.lock("q", "q.run_pk")}`,
-    ),
-  ].map(Effect.asVoid)
-}
-
 const find = (
   database: Database,
-  rows: Fragment,
-  on: string,
-  further: Locks = [],
+  names: RunNames.RunNames,
+  further: ReadonlyArray<Effect.Effect<void, SqlError>> = [],
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
   Effect.suspend(() => {
-    const locks = [...lockRuns(database, rows, on), ...further]
-    const reading = readRuns(database, rows, on)
-    if (locks.length === 0) return reading
+    const { check, statements } = database.dialect.lockRuns(names)
+    const reading = readRuns(database, names)
+    if (statements.length === 0) return reading
     let found: ReadonlyArray<RunRows.StoredRun> = []
     const read = Effect.map(reading, (runs) => {
       found = runs
     })
-    return Effect.map(database.dialect.together([...locks, read]), () => found)
+    return Effect.flatMap(database.dialect.together([...statements, ...further, read]), () =>
+      Effect.as(check(found), found),
+    )
   })
 
 /** Reads the named runs that exist, and locks them. */
-export const findRuns = (database: Database, refs: ReadonlyArray<RunRows.RunRef>) =>
-  find(database, refRows(database, refs), named)
+export const findRuns = (database: Database, refs: ReadonlyArray<RunRows.RunRef>) => find(database, { refs })
 
 /** Reads runs by key, and locks them. */
 export const findByKey = (database: Database, keys: Iterable<number>) =>
-  find(database, keyRows(database, keys), keyed)
+  find(database, { keys: Array.from(keys) })
 
 /** The same, and keeps those that run under a lease in it: a commit that remembers a lease ends it without a lock of `runs`. */
 export const findUnfinished = (database: Database, keys: ReadonlyArray<number>) => {
   const { dialect, sql } = database
-  const rows = keyRows(database, keys)
-  const leases = sql`SELECT l.run_pk FROM ${rows} v JOIN leases l ON l.run_pk = v.run_pk ORDER BY l.run_pk ${dialect.keep("l")}`
-  return find(database, rows, keyed, dialect.locks ? [Effect.asVoid(execute(leases))] : [])
+  const leases = sql`SELECT l.run_pk FROM ${keyRows(database, keys)} v JOIN leases l ON l.run_pk = v.run_pk ORDER BY l.run_pk ${dialect.keep("l")}`
+  return find(database, { keys }, dialect.locks ? [Effect.asVoid(execute(leases))] : [])
 }
 
 /** Reads runs by key and locks them, without those that another transaction is writing. No claim takes one that is due. */
@@ -111,15 +84,8 @@ export const findFree = (
     sql<{ readonly run_pk: number }>`SELECT r.run_pk FROM ${keyRows(database, keys)} v
       JOIN runs r ON r.run_pk = v.run_pk ${dialect.lockFree("r")}`,
   )
-  return Effect.flatMap(free, (rows) =>
-    readRuns(
-      database,
-      keyRows(
-        database,
-        rows.map(({ run_pk }) => run_pk),
-      ),
-      keyed,
-    ),
+  return Effect.flatMap(dialect.holding(free), (rows) =>
+    readRuns(database, { keys: rows.map(({ run_pk }) => run_pk) }),
   )
 }
 

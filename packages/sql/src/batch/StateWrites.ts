@@ -119,8 +119,9 @@ export interface StateWrites {
   readonly exact: ReadonlyArray<ExactWrite>
 }
 
-/** The statements of these changes, no two of which write the same row. */
-export const write = (database: Database, changes: ReadonlyArray<RunRows.Change>): StateWrites => {
+/** The statements of these changes, no two of which write the same row. Each writes its rows in the order of their keys. */
+export const write = (database: Database, unordered: ReadonlyArray<RunRows.Change>): StateWrites => {
+  const changes = unordered.toSorted((a, b) => a.key - b.key)
   const [staying, going] = Array.partition(changes, ({ after, before }) => tableOf(after) !== tableOf(before))
   const [others, leases] = Array.partition(going, ({ before }) => tableOf(before) === "leases")
   const [elsewhere, leased] = Array.partition(groupsOf(staying), ({ table }) => table === "leases")
@@ -133,10 +134,12 @@ export const write = (database: Database, changes: ReadonlyArray<RunRows.Change>
     ],
     exact: [
       ...leased.map((group) => ({
-        rows: group.rows.length,
+        keys: group.rows.map(({ run_pk }) => run_pk),
         statement: group.names.length === 0 ? check(database, group) : update(database, group),
       })),
-      ...(leases.length === 0 ? [] : [{ rows: leases.length, statement: removeLeases(database, leases) }]),
+      ...(leases.length === 0
+        ? []
+        : [{ keys: leases.map(({ key }) => key), statement: removeLeases(database, leases) }]),
     ],
   }
 }

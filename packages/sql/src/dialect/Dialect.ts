@@ -10,6 +10,7 @@ import type { RunRows } from "@runlease/core"
 import type { Effect } from "effect"
 import { type Columns, type RowOf, rowsOf } from "../rows/Columns.js"
 import { runNames, type RunRow } from "../rows/RunRow.js"
+import type { RunNames } from "./RunNames.js"
 
 /** A runnable run, and the index of the probe that found it. */
 export interface Candidate extends RunRow {
@@ -18,10 +19,10 @@ export interface Candidate extends RunRow {
 
 export const toCandidate = rowsOf<Candidate>(["probe", ...runNames])
 
-/** A write that returns its rows, and how many they must be. */
+/** A write of leases that returns its rows, which must be these, by their keys. */
 export interface ExactWrite {
   readonly statement: Statement<object>
-  readonly rows: number
+  readonly keys: ReadonlyArray<number>
 }
 
 /** Rows whose column has a value, with keys from `least` on and below `before`, and the index of the column and the key. */
@@ -31,6 +32,14 @@ export interface KeyRange {
   readonly value: string
   readonly least: number
   readonly before: number
+}
+
+/** Statements that lock runs, before a statement that reads them. */
+export interface RunLocking {
+  readonly statements: ReadonlyArray<Effect.Effect<void, SqlError>>
+
+  /** Fails, so that the transaction runs again, where the statements have not locked all of these runs, as they were read then. */
+  readonly check: (found: ReadonlyArray<RunRows.StoredRun>) => Effect.Effect<void, SqlError>
 }
 
 /**
@@ -94,6 +103,12 @@ export interface Dialect {
 
   /** Whether rows have locks; without them, there is one writer at a time. */
   readonly locks: boolean
+
+  /** Locks runs for writing, so that transactions which wait for each other's runs do not come about. Empty without locks. */
+  readonly lockRuns: (names: RunNames) => RunLocking
+
+  /** An effect that locks something else that another transaction may wait for. */
+  readonly holding: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
   /** Ends a SELECT that locks its rows of `alias` for writing, in the order of `key`: waits for other transactions. */
   readonly lock: (alias: string, key: string) => Fragment

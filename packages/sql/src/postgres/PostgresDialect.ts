@@ -19,6 +19,7 @@ import { selectedQueued } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
+import * as RunLocks from "./RunLocks.js"
 
 /** The transaction of a commit, whose BEGIN has been sent. */
 class OpenTransaction extends Context.Tag("@runlease/sql/OpenTransaction")<
@@ -58,6 +59,9 @@ const again = Schedule.exponential(Duration.millis(2)).pipe(
   ),
   Schedule.intersect(Schedule.recurs(8)),
 )
+
+/** The most times that a transaction begins again for runs of another one. It waits for them then, so this is a bound for mistakes. */
+const mostBeginnings = 64
 
 const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
   connection.executeUnprepared(statement, [], undefined)
@@ -193,9 +197,16 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open)
           ? effect
-          : Effect.retry(own(effect), {
-              schedule: again,
-              while: (error) => error instanceof SqlError && isContention(error),
+          : Effect.suspend(() => {
+              const locks = RunLocks.make()
+              return own(Effect.zipRight(RunLocks.begin(sql, rows, locks), effect)).pipe(
+                Effect.retry({ times: mostBeginnings, while: () => locks.busy }),
+                Effect.retry({
+                  schedule: again,
+                  while: (error) => error instanceof SqlError && isContention(error),
+                }),
+                Effect.provideService(RunLocks.RunLocks, locks),
+              )
             }),
       ),
     beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
@@ -216,43 +227,59 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       }
     },
     locks: true,
+    lockRuns: RunLocks.lockRuns(sql, rows),
+    holding: RunLocks.holding,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
     keep: (alias) => sql.literal(`FOR KEY SHARE OF ${alias}`),
     lockNames: (names) =>
       names.length === 0
         ? Effect.void
-        : Effect.asVoid(sql`SELECT pg_advisory_xact_lock(key) FROM (
+        : RunLocks.holding(
+            Effect.asVoid(sql`SELECT pg_advisory_xact_lock(key) FROM (
             SELECT DISTINCT hashtextextended(name, 0) AS key
             FROM ${rows(
               { name: "text" },
               names.map((name) => ({ name })),
             )} v ORDER BY key
           ) AS locks`),
-    // All of them see the database as it was before the first.
+          ),
+    // All of them see the database as it was before the first. Leases are locked in the order of their keys, as each statement
+    // writes its own.
     write: (statements, exact = []) => {
       const [only] = statements
       if (exact.length === 0 && statements.length < 2) {
-        return only === undefined ? Effect.void : Effect.asVoid(execute(only))
+        return only === undefined ? Effect.void : RunLocks.holding(Effect.asVoid(execute(only)))
       }
+      const all = exact.flatMap((write) => write.keys)
+      const keys = all.every((key, index) => index === 0 || all[index - 1]! < key) ? [] : all
+      const locked = sql`locked AS MATERIALIZED (SELECT run_pk FROM leases
+        WHERE run_pk = ANY(${`{${keys.join()}}`}::bigint[]) ORDER BY run_pk FOR NO KEY UPDATE)`
       const parts = [
+        ...(keys.length === 0 ? [] : [locked]),
         ...statements.map((statement, index) => sql`${sql.literal(`w${index}`)} AS (${statement})`),
         ...exact.map(({ statement }, index) => sql`${sql.literal(`x${index}`)} AS (${statement})`),
       ]
       const checks = exact.map(
-        ({ rows: expected }, index) =>
-          sql`1 / ((SELECT count(*) FROM ${sql.literal(`x${index}`)}) = ${expected})::int`,
+        (write, index) =>
+          sql`1 / ((SELECT count(*) FROM ${sql.literal(`x${index}`)}) = ${write.keys.length})::int`,
       )
-      return Effect.asVoid(
-        execute(sql`WITH ${sql.csv(parts)} SELECT ${checks.length === 0 ? sql`1` : sql.csv(checks)}`),
+      // The columns are made in their order.
+      const columns = [...(keys.length === 0 ? [] : [sql`(SELECT count(*) FROM locked)`]), ...checks]
+      return RunLocks.holding(
+        Effect.asVoid(
+          execute(sql`WITH ${sql.csv(parts)} SELECT ${columns.length === 0 ? sql`1` : sql.csv(columns)}`),
+        ),
       )
     },
     runnable: (probes) =>
-      Effect.map(
-        Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
-          select(toCandidate, sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
+      RunLocks.holding(
+        Effect.map(
+          Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
+            select(toCandidate, sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
+          ),
+          (found) => found.flat(),
         ),
-        (found) => found.flat(),
       ),
   }
 }

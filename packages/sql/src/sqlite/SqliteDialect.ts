@@ -142,6 +142,8 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone
     }),
     write: (statements) => Effect.forEach(statements, execute, { discard: true }),
     locks: false,
+    lockRuns: () => ({ statements: [], check: () => Effect.void }),
+    holding: (effect) => effect,
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
     keep: () => sql.literal(""),
