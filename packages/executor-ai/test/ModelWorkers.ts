@@ -78,6 +78,8 @@ export const withoutRecords =
       messages: Effect.succeed([]),
       issue: (name) => Effect.succeed({ id: name, event: AgentEvent.custom("unrecorded", name) }),
       issueParts: () => Effect.dieMessage("its records have one part"),
+      mayRecord: () => true,
+      countStep: () => {},
       reserve: () => true,
       committed: () => Effect.void,
       drainHold: DrainHold.make(),

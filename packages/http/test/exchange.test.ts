@@ -1,4 +1,3 @@
-import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
@@ -12,9 +11,9 @@ import {
   Runs,
 } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Context, Deferred, Effect, Fiber, Layer, Redacted } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer } from "effect"
 import { maxOperations } from "../src/Api/Exchange.js"
-import * as Client from "../src/Client.js"
+import { countedClient } from "./countedClient.js"
 import { plain } from "./plain.js"
 import { call } from "./raw.js"
 import { client, serve, Served } from "./serving.js"
@@ -150,28 +149,6 @@ describe("an exchange", () => {
       strictEqual((yield* exchange([])).json.answers.length, 0)
     }).pipe(Effect.provide(server)),
   )
-})
-
-/** Counts the requests of a client by the last part of their address. */
-const countedClient = Effect.gen(function* () {
-  const { key, url } = yield* Served
-  const counts = new Map<string, number>()
-  const http = Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(
-      HttpClient.HttpClient,
-      HttpClient.tapRequest((request) =>
-        Effect.sync(() => {
-          const last = request.url.split("/").at(-1)!
-          counts.set(last, (counts.get(last) ?? 0) + 1)
-        }),
-      ),
-    ),
-  ).pipe(Layer.provide(FetchHttpClient.layer))
-  const ports = yield* Layer.build(
-    Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(http)),
-  )
-  return { ports, counts }
 })
 
 const holdMany = (count: number) =>

@@ -1,11 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, RunLog } from "@runlease/core"
+import { AgentEvent, PastAttempts, RunLog } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Array, Effect, Layer } from "effect"
+import { Array, Effect, Layer, Stream } from "effect"
 import { connect } from "node:net"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { countedClient } from "./countedClient.js"
 import { type Answer, call } from "./raw.js"
 import { client, serve, Served } from "./serving.js"
 import { sqlite } from "./sqlite.js"
@@ -96,6 +97,34 @@ describe("a log of large events", () => {
       const taken = (yield* settled) - before
       // It has one write in bytes and a few more as text, each of them one event.
       assertTrue(taken <= viewers * 8 * RunLog.maxEventBytes, `${taken} bytes`)
+    }).pipe(Effect.scoped, Effect.provide(both)),
+  )
+})
+
+describe("a run of 10,000 steps, whose results are as large as they may be together", () => {
+  it.live("is read by its next attempt in 15 requests at most", () =>
+    Effect.gen(function* () {
+      const run = yield* held
+      const result = "x".repeat(Math.floor((8 * 1024 * 1024) / 10_000))
+      const records = Array.makeBy(100, (index) =>
+        AgentEvent.custom("runlease.step", {
+          step_id: String(index).padStart(32, "0"),
+          record_id: "0".repeat(36),
+          name: "step",
+          key: index,
+          result,
+        }),
+      )
+      yield* Effect.replicateEffect(TestRuns.append(run, records), 100)
+      const { latestEventId } = yield* TestRuns.getRun(run.runId)
+      const { counts, ports } = yield* countedClient
+      const read = yield* PastAttempts.entries({ ...run, latestEventId }, "records").pipe(
+        Stream.runCount,
+        Effect.provide(ports),
+      )
+      strictEqual(read, 10_000)
+      const requests = [...counts.values()].reduce((sum, count) => sum + count, 0)
+      assertTrue(requests <= 15, `${requests} requests`)
     }).pipe(Effect.scoped, Effect.provide(both)),
   )
 })

@@ -30,6 +30,16 @@ export interface LoggedSteps extends AttemptSteps, IssuedRecords.IssuedRecords {
 /** The bytes of the results of a run, as JSON. */
 const maxResultBytes = 8 * 1024 * 1024
 
+/** The steps of a run. */
+const maxSteps = 10_000
+
+/** How many steps are recorded. Children that are not detached have a bound of their own. */
+const countSteps = (recorded: ReadonlyMap<string, Recorded>): number => {
+  let count = 0
+  for (const { child } of recorded.values()) if (child?.index === undefined) count += 1
+  return count
+}
+
 const nothing: Recorded = {
   intent: false,
   done: undefined,
@@ -184,6 +194,10 @@ export const make = (options: {
   let known: Records | undefined
   let told: Told | undefined
   let resultBytes = 0
+  let stepsBefore = 0
+  /** The steps that this attempt has recorded, without those that were recorded before. */
+  const counted = new Set<string>()
+  const issued = IssuedRecords.make()
 
   /** A read is in flight, as a step is: else the run would be suspended for the waits of other fibers alone. One goes on at a time. */
   const reading = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -195,6 +209,8 @@ export const make = (options: {
         ? Effect.succeed(known)
         : Effect.map(recorded, (read) => {
             known = read
+            stepsBefore = countSteps(read.steps)
+            for (const id of read.steps.keys()) counted.delete(id)
             for (const step of read.steps.values()) {
               if (step.inbox !== undefined) inbox.tookBefore(step.inbox)
               resultBytes += JsonText.sizeOf(step.done?.result ?? step.done?.failure ?? "")
@@ -204,8 +220,20 @@ export const make = (options: {
     ),
   )
 
+  const isCounted = (stepId: string): boolean => counted.has(stepId) || known?.steps.has(stepId) === true
+
+  const countStep = (stepId: string): void => {
+    if (!isCounted(stepId)) counted.add(stepId)
+  }
+
   return {
-    ...IssuedRecords.make(),
+    ...issued,
+    issue: (name, record) => {
+      countStep(record.step_id)
+      return issued.issue(name, record)
+    },
+    mayRecord: (stepId) => stepsBefore + counted.size < maxSteps || isCounted(stepId),
+    countStep,
     runId,
     lease: options.lease,
     enter: parking.enter,

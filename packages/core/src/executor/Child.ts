@@ -120,7 +120,7 @@ const spawnOne = (
       ...(detached ? { detached } : {}),
       submission: { ...submission, publicId: submission.publicId ?? childIdOf(runId, stepId) },
     }
-    return yield* attempt.inFlight(
+    const spawned = yield* attempt.inFlight(
       taken,
       Effect.catchAll(
         traced(taken, retryUnavailable(leases.spawn(lease, request))),
@@ -131,6 +131,8 @@ const spawnOne = (
         },
       ),
     )
+    if (detached) attempt.countStep(stepId)
+    return spawned
   })
 
 /**
@@ -268,8 +270,6 @@ const firstEnded = (runs: ReadonlyArray<Run>): Run =>
       (run.finishedAt?.epochMillis ?? 0) < (first.finishedAt?.epochMillis ?? 0) ? run : first,
     )
 
-const Winner = Schema.String
-
 /**
  * Waits for the first of these children to end. A later attempt gets the same one.
  *
@@ -292,7 +292,7 @@ export const joinFirst = (
         ),
         (runs): string => firstEnded(runs).runId,
       ),
-      { ...options, schema: Winner },
+      { ...options, schema: Schema.String },
     )
     const child = children.find(({ runId }) => runId === winner) ?? children[0]
     const { look } = yield* looking((yield* StepLog).steps(), joining, get(child))

@@ -77,6 +77,12 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
     parts: ReadonlyArray<Omit<Encoded, "record_id">>,
   ) => Effect.Effect<{ readonly id: string; readonly events: ReadonlyArray<AgentEvent> }>
 
+  /** Whether the step may be recorded: the run has not as many others as it may have, those of this attempt among them. */
+  readonly mayRecord: (stepId: string) => boolean
+
+  /** Counts a step that is recorded against the bound of the run, once. */
+  readonly countStep: (stepId: string) => void
+
   /** Counts the bytes of a result against the bound of the run. False where they are over it, and not counted. */
   readonly reserve: (bytes: number) => boolean
 

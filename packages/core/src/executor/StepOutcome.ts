@@ -52,6 +52,9 @@ const maxBytes = 240_000
 export const failed = (step: string, reason: StepError["reason"], message: string): StepError =>
   new StepError({ step, reason, message })
 
+/** The error of a step of a run that has as many as it may have. */
+export const tooMany = (step: string): StepError => failed(step, "too_many", "The run has 10,000 steps")
+
 /** A step of this attempt, and what earlier attempts have recorded of it. */
 export interface Taken {
   readonly attempt: AttemptSteps
@@ -148,6 +151,8 @@ export const issue = (
         `With the result of step ${name} those of the run are over 8 MiB of JSON`,
       )
     }
+    if (!attempt.mayRecord(id)) return tooMany(name)
+    attempt.countStep(id)
     const common = { step_id: id, name, ...present({ key, codec, replaces, ...rest }) }
     const texts =
       text === undefined

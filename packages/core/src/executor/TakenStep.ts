@@ -9,8 +9,8 @@ import { uuidV7 } from "../model/Ids.js"
 import { stepIdOf } from "../model/StepRecord.js"
 import { hasReader } from "../ports/Tracing.js"
 import type { StepError } from "./StepError.js"
-import { type Recorded, StepLog } from "./StepLog.js"
-import { failed, type Taken } from "./StepOutcome.js"
+import { StepLog } from "./StepLog.js"
+import { failed, type Taken, tooMany } from "./StepOutcome.js"
 
 /**
  * The step that the code is in.
@@ -38,15 +38,6 @@ export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
  */
 export interface Keyed {
   readonly key?: unknown
-}
-
-const maxSteps = 10_000
-
-/** How many steps are recorded. Children that are not detached have a bound of their own. */
-const countSteps = (recorded: ReadonlyMap<string, Recorded>): number => {
-  let count = 0
-  for (const { child } of recorded.values()) if (child?.index === undefined) count += 1
-  return count
 }
 
 /** The step that the code is in, if it is in one. */
@@ -86,9 +77,7 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepErr
     const recorded = yield* Effect.mapError(attempt.recorded, (error) =>
       failed(name, "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
     )
-    if (recorded.size >= maxSteps && !recorded.has(id) && countSteps(recorded) >= maxSteps) {
-      return yield* failed(name, "too_many", `The run has ${maxSteps} steps`)
-    }
+    if (!attempt.mayRecord(id)) return yield* tooMany(name)
     const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
     const before = recorded.get(id)
     if (before !== undefined) attempt.inbox.passed(before.taken)

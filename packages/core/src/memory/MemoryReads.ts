@@ -4,7 +4,7 @@
 import { Effect } from "effect"
 import * as Json from "../model/Json.js"
 import { isTerminal } from "../model/Run.js"
-import { entryBytes } from "../ports/RunLog.js"
+import { entryBytes, type LogEntry } from "../ports/RunLog.js"
 import { isReserved } from "../model/StepRecord.js"
 import * as Transitions from "../rules/Transitions.js"
 import * as KeysetPage from "../store/KeysetPage.js"
@@ -13,16 +13,18 @@ import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemorySummaries from "./MemorySummaries.js"
 import * as State from "./State.js"
 
-/** The number of entries of a log that are on the page after `after`. */
-const pageEnd = ({ entries, sizes }: State.RunRecord, after: number, most: LogBounds): number => {
-  let end = after
+/** The entries of a log that are on the page after `after`. */
+const pageOf = ({ entries, sizes }: State.RunRecord, after: number, most: LogBounds): Array<LogEntry> => {
+  const page: Array<LogEntry> = []
   let bytes = 0
-  while (end < entries.length && end - after < most.entries) {
-    bytes += sizes[end]! + entryBytes
-    if (bytes > most.bytes && end > after) break
-    end += 1
+  for (let index = after; index < entries.length && page.length < most.entries; index += 1) {
+    const entry = entries[index]!
+    if (most.only !== undefined && !isReserved(entry.event)) continue
+    bytes += sizes[index]! + entryBytes
+    if (bytes > most.bytes && page.length > 0) break
+    page.push(entry)
   }
-  return end
+  return page
 }
 
 export const make = (state: State.State): RunReads<never> => ({
@@ -83,13 +85,7 @@ export const make = (state: State.State): RunReads<never> => ({
       const record = State.findRecord(state, ref)
       return (
         record && {
-          entries:
-            bounds.only === undefined
-              ? record.entries.slice(after, pageEnd(record, after, bounds))
-              : record.entries
-                  .slice(after)
-                  .filter(({ event }) => isReserved(event))
-                  .slice(0, bounds.entries),
+          entries: pageOf(record, after, bounds),
           // They are there anyway, so they count for nothing.
           bytes: 0,
           latest: record.state.latestEventId,

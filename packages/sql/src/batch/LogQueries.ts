@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
 import { type LogTails, RunLog, type RunRows, type RunStore } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
@@ -26,44 +27,37 @@ export const readTail = (
     (rows) => EventRows.toPiece(rows).entries,
   )
 
-const entryBytes = String(RunLog.entryBytes)
-
 /**
- * Where a page ends is found event by event, since a database may read an event whole to tell its size. A log has no gaps.
+ * Where a page ends is found entry by entry, since a database may read an event whole to tell its size. A log has no gaps; the index of
+ * records says which of its events have one.
  */
-const readEntries = ({ sql }: Database, key: number, after: number, most: RunStore.LogBounds) =>
-  Effect.map(
-    sql<EventRows.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
-      WHERE run_pk = ${key} AND event_id > ${after} AND event_id <= (
-        WITH RECURSIVE page (event_id, total, entries) AS (
-          SELECT event_id, octet_length(payload) + ${sql.literal(entryBytes)}, 1 FROM events
-          WHERE run_pk = ${key} AND event_id = ${after} + 1
-          UNION ALL
-          SELECT e.event_id, p.total + octet_length(e.payload) + ${sql.literal(entryBytes)}, p.entries + 1
-          FROM page p JOIN events e ON e.run_pk = ${key} AND e.event_id = p.event_id + 1
-          WHERE p.entries < ${most.entries}
-            AND p.total + octet_length(e.payload) + ${sql.literal(entryBytes)} <= ${most.bytes}
-        ) SELECT MAX(event_id) FROM page
-      ) ORDER BY event_id`,
+const readEntries = ({ sql }: Database, key: number, after: number, most: RunStore.LogBounds) => {
+  const size = sql.literal(`octet_length(e.payload) + ${RunLog.entryBytes}`)
+  const [source, place, nextAfter] =
+    most.only === undefined
+      ? ["events e", "e", (before: Fragment) => sql`${before} + 1`]
+      : [
+          "records r JOIN events e ON e.run_pk = r.run_pk AND e.event_id = r.event_id",
+          "r",
+          (before: Fragment) =>
+            sql`(SELECT MIN(n.event_id) FROM records n WHERE n.run_pk = ${key} AND n.event_id > ${before})`,
+        ]
+  return Effect.map(
+    sql<EventRows.EntryRow>`SELECT e.event_id, e.sequence, e.payload, e.created_at FROM ${sql.literal(source)}
+      WHERE ${sql.literal(place)}.run_pk = ${key} AND ${sql.literal(place)}.event_id > ${after}
+        AND ${sql.literal(place)}.event_id <= (
+          WITH RECURSIVE page (event_id, total, entries) AS (
+            SELECT e.event_id, ${size}, 1 FROM events e
+            WHERE e.run_pk = ${key} AND e.event_id = ${nextAfter(sql`${after}`)}
+            UNION ALL
+            SELECT e.event_id, p.total + ${size}, p.entries + 1
+            FROM page p JOIN events e ON e.run_pk = ${key} AND e.event_id = ${nextAfter(sql.literal("p.event_id"))}
+            WHERE p.entries < ${most.entries} AND p.total + ${size} <= ${most.bytes}
+          ) SELECT MAX(event_id) FROM page
+        ) ORDER BY ${sql.literal(place)}.event_id`,
     EventRows.toPiece,
   )
-
-/** The most records that are read at once: each may be as large as an event. */
-const mostRecords = 100
-
-/** The records of steps, as many as the bounds take. */
-const readRecords = ({ sql }: Database, key: number, after: number, most: RunStore.LogBounds) =>
-  Effect.map(
-    sql<EventRows.EntryRow>`SELECT e.event_id, e.sequence, e.payload, e.created_at
-      FROM records r JOIN events e ON e.run_pk = r.run_pk AND e.event_id = r.event_id
-      WHERE r.run_pk = ${key} AND r.event_id > ${after}
-      ORDER BY r.event_id LIMIT ${Math.min(most.entries, mostRecords)}`,
-    (rows) => {
-      let left = most.bytes
-      const over = rows.findIndex(({ payload }, index) => (left -= payload.length) < 0 && index > 0)
-      return EventRows.toPiece(over < 0 ? rows : rows.slice(0, over))
-    },
-  )
+}
 
 /** The oldest entries after an event, and how the run stood just before: one that had ended has no others. */
 export const readPage = (
@@ -79,8 +73,6 @@ export const readPage = (
         COALESCE(q.latest_event_id, l.latest_event_id, w.latest_event_id, o.latest_event_id) AS latest_event_id
       FROM runs r ${sql.literal(joinedStates)} WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`
     if (row === undefined) return undefined
-    const piece = yield* most.only === undefined
-      ? readEntries(database, row.run_pk, after, most)
-      : readRecords(database, row.run_pk, after, most)
+    const piece = yield* readEntries(database, row.run_pk, after, most)
     return { ...piece, latest: eventId(row.latest_event_id), ended: row.finished_at !== null }
   })

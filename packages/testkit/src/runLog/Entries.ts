@@ -4,7 +4,7 @@ import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import { EventId } from "@runlease/core/Run"
-import { maxBatch, maxEventBytes, RunLog } from "@runlease/core/RunLog"
+import { maxBatch, maxEventBytes, maxReadBytes, maxReadLimit, RunLog } from "@runlease/core/RunLog"
 import { Effect, Option } from "effect"
 import * as TestRuns from "../TestRuns.js"
 
@@ -39,6 +39,31 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       deepStrictEqual([first!, ...rest], whole)
       deepStrictEqual(yield* log.read({ runId, only: "records", after: rest.at(-1)!.eventId }), [])
       strictEqual(yield* TestRuns.verdictOf(log.read({ runId: unknownRun, only: "records" })), "RunNotFound")
+    }),
+  )
+
+  test(
+    "a page of records is full: it ends with its limit, or with its bytes",
+    Effect.gen(function* () {
+      const log = yield* RunLog
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const { runId } = claimed
+      const record = (id: string, result = "1") =>
+        AgentEvent.custom("runlease.step", { step_id: id, record_id: id, name: "n", result })
+      const small = Array.from({ length: maxBatch }, (_, index) => record(String(index)))
+      for (let batch = 0; batch < 11; batch++) yield* TestRuns.append(claimed, small)
+      const large = record("large", "x".repeat(maxEventBytes - 1_000))
+      for (let count = 0; count < 6; count++) yield* TestRuns.append(claimed, [event(count), large])
+      const pages: Array<number> = []
+      for (let after = EventId.make(0); ;) {
+        const page = yield* log.read({ runId, after, limit: maxReadLimit, only: "records" })
+        const bytes = page.reduce((sum, { event }) => sum + JSON.stringify(event).length, 0)
+        assertTrue(bytes <= maxReadBytes, `${bytes} bytes`)
+        if (page.length === 0) break
+        pages.push(page.length)
+        after = page.at(-1)!.eventId
+      }
+      deepStrictEqual(pages, [1_000, 104, 2])
     }),
   )
 

@@ -3,8 +3,9 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, type Run, Step } from "@runlease/core"
-import { Effect, Ref } from "effect"
+import { AgentEvent, Executor, type Run, RunLog, Step, StepRecord } from "@runlease/core"
+import { Array, Effect, Ref } from "effect"
+import * as TestRuns from "../TestRuns.js"
 import { log, start, submit, type Declare, untilStatus } from "../TestWorker.js"
 import { said } from "./StepRuns.js"
 
@@ -62,6 +63,37 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit({ maxAttempts: 1 })
         yield* untilStatus(runId, "failed")
         deepStrictEqual(yield* attempts(runId), [])
+      }),
+    )
+  })
+
+  describe("the 10,001st step of a run", () => {
+    test(
+      "is refused, with those of earlier attempts and of the present one counted",
+      Effect.gen(function* () {
+        const dead = yield* TestRuns.hold(yield* TestRuns.register())
+        const records = Array.makeBy(9_999, (key) =>
+          AgentEvent.custom("runlease.step", {
+            step_id: StepRecord.stepIdOf({ within: undefined, name: "before", key }),
+            record_id: String(key),
+            name: "before",
+            key,
+            result: "0",
+          }),
+        )
+        for (const batch of Array.chunksOf(records, RunLog.maxBatch)) yield* TestRuns.append(dead, batch)
+        yield* TestRuns.lapse
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              yield* Step.run("before", Effect.succeed(1), { key: 0 })
+              yield* Step.run("last", Effect.void)
+              yield* Step.run("too many", Effect.void)
+            }),
+          ),
+        )
+        const { error } = yield* untilStatus(dead.runId, "failed")
+        strictEqual(error?.code, "step_too_many", JSON.stringify(error))
       }),
     )
   })
