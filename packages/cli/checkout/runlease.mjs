@@ -4,10 +4,8 @@
 import { pathToFileURL } from "node:url"
 import { command } from "./bundle.mjs"
 
-const [subcommand, ...args] = process.argv.slice(2)
-
 /** Only these commands show the pages of the dashboard. */
-const showsPages = ["dev", "serve"].includes(subcommand) || (subcommand === "demo" && args.includes("--keep"))
+const showsPages = ["demo", "dev", "serve"].includes(process.argv[2])
 if (showsPages) await import("../../dashboard/web/build.mjs")
 
 const entry = await command()

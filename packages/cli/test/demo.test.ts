@@ -3,6 +3,7 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { folder, json, jsonLines, run, start, write } from "./Processes.js"
+import { onTerminal } from "./Terminal.js"
 
 /** The command lines of all running processes, without zombies. */
 const processes = Effect.map(Command.lines(Command.make("ps", "-eo", "stat=,args=")), (lines) =>
@@ -29,51 +30,85 @@ const leftIn = (temporary: string) =>
   )
 
 layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it) => {
-  it.scoped("takes over the runs that the killed worker held, and leaves its database with --keep", () =>
-    Effect.gen(function* () {
-      const { cwd, settings, temporary } = yield* stage
-      const demo = yield* start(["demo", "--keep"], settings)
-      yield* demo.line((line) => line.includes("serves it again"))
-      const page = yield* Effect.promise(async () => {
-        const [, url] = /The dashboard: (\S+),/.exec(
-          await Effect.runPromise(demo.line((line) => line.startsWith("The dashboard:"))),
-        )!
-        return (await fetch(url!, { headers: { accept: "text/html" } })).text()
-      })
-      expect(page).toContain("<title>Runlease</title>")
-      yield* demo.signal("SIGINT")
-      const { stderr, stdout } = yield* demo.ended
-      expect(stderr).toBe("")
-      expect(stdout).toContain("program in awk")
-      for (const name of ["one", "eight"]) {
-        expect(stdout).toMatch(
-          new RegExp(`done +\\d/8  [AB]  ${name}.md +${name} › First of ${name} › Second of ${name}\n`),
-        )
-      }
-      const [, held] = /kill -9 of worker [AB], which held (\d) runs?:/.exec(stdout)!
-      expect(stdout.match(/takes over/g)).toHaveLength(Number(held))
-      expect(stdout).toMatch(new RegExp(`^held by the killed worker +${held} runs?$`, "m"))
-      expect(stdout).toMatch(new RegExp(`^taken over +${held} runs? within`, "m"))
+  it.scoped(
+    "goes on behind the steps that the killed worker recorded, and leaves its database with --keep",
+    () =>
+      Effect.gen(function* () {
+        const { cwd, settings, temporary } = yield* stage
+        const demo = yield* start(["demo", "--keep"], settings)
+        yield* demo.line((line) => line.includes("serves it again"))
+        const page = yield* Effect.promise(async () => {
+          const [, url] = /The dashboard: (\S+),/.exec(
+            await Effect.runPromise(demo.line((line) => line.startsWith("The dashboard:"))),
+          )!
+          return (await fetch(url!, { headers: { accept: "text/html" } })).text()
+        })
+        expect(page).toContain("<title>Runlease</title>")
+        yield* demo.signal("SIGINT")
+        const { stderr, stdout } = yield* demo.ended
+        expect(stderr).toBe("")
+        expect(stdout).toMatch(/^ {2}dashboard http:\/\/127\.0\.0\.1:\d+\/, with the API key rlk_/m)
 
-      const [, apiKey] = /export RUNLEASE_URL=\S+ RUNLEASE_API_KEY=(\S+)/.exec(stdout)!
-      const [, database] = /serve --database (\S+)/.exec(stdout)!
-      const [, taken] = /runs events (\S+)/.exec(stdout)!
-      // The guard of the killed worker removes its folders a moment later.
-      yield* leftIn(temporary).pipe(
-        Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("250 millis") }),
-        Effect.timeout("30 seconds"),
-      )
-      expect(yield* leftIn(temporary)).toHaveLength(1)
-      const server = yield* start(["serve", "--json", "--port", "0", "--database", database!], {
-        cwd,
-        env: { RUNLEASE_API_KEY: apiKey! },
-      })
-      const { url } = json(yield* server.line(() => true))
-      const env = { RUNLEASE_API_KEY: apiKey!, RUNLEASE_URL: String(url) }
-      const listed = jsonLines((yield* run(["runs", "list", "--json"], { cwd, env })).stdout)
-      expect(listed.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => "completed"))
-      const events = yield* run(["runs", "events", taken!], { cwd, env })
-      expect(events.stdout).toContain("runlease.attempt")
+        const [, killed, held] =
+          /kill -9 of worker ([AB]), which held the editor, in its step 2, and (\d) document/.exec(stdout)!
+        const other = killed === "A" ? "B" : "A"
+        expect(stdout.match(/^ {2}editor .*/gm)).toEqual([
+          `  editor  ${killed}  step 1 of 3  count  8 documents, 24 headings`,
+          `  editor  ${killed}  step 2 of 3  pay    sends $0.24 to the bank, which answers late`,
+          `  editor  worker ${other} takes over: step 1 of the log is not done again`,
+          `  editor  ${other}  step 2 of 3  pay    found in the ledger: $0.24 are paid, and not again`,
+          `  editor  ${other}  step 3 of 3  write  the outline is written`,
+          "  editor  asks: Publish the outline of 8 documents? It waits without a worker.",
+          `  editor  ${other}  goes on with the answer`,
+          "  editor  ended: The outline is published.",
+        ])
+        for (const name of ["one", "eight"]) {
+          expect(stdout).toMatch(
+            new RegExp(`done +\\d/8  [AB]  ${name}.md +${name} › First of ${name} › Second of ${name}\n`),
+          )
+        }
+        expect(stdout.match(/takes over .*\.md, behind \d of its 3 headings/g) ?? []).toHaveLength(
+          Number(held),
+        )
+        const runs = Number(held) + 1
+        expect(stdout).toMatch(new RegExp(`^held by the killed worker +${runs} runs?$`, "m"))
+        expect(stdout).toMatch(new RegExp(`^taken over +${runs} runs? within`, "m"))
+        expect(stdout).toMatch(/^payments in the ledger +1$/m)
+
+        const [, apiKey] = /export RUNLEASE_URL=\S+ RUNLEASE_API_KEY=(\S+)/.exec(stdout)!
+        const [, database] = /serve --database (\S+)/.exec(stdout)!
+        const [, editor] = /runs events (\S+)/.exec(stdout)!
+        // The guard of the killed worker removes its folders a moment later.
+        yield* leftIn(temporary).pipe(
+          Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("250 millis") }),
+          Effect.timeout("30 seconds"),
+        )
+        expect(yield* leftIn(temporary)).toHaveLength(1)
+        const server = yield* start(["serve", "--json", "--port", "0", "--database", database!], {
+          cwd,
+          env: { RUNLEASE_API_KEY: apiKey! },
+        })
+        const { url } = json(yield* server.line(() => true))
+        const env = { RUNLEASE_API_KEY: apiKey!, RUNLEASE_URL: String(url) }
+        const listed = jsonLines((yield* run(["runs", "list", "--json"], { cwd, env })).stdout)
+        expect(listed.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => "completed"))
+        const steps = yield* run(["runs", "events", editor!, "--json", "--name", "runlease.step"], {
+          cwd,
+          env,
+        })
+        expect(
+          jsonLines(steps.stdout).map(({ event }) => (event as { value: { name: string } }).value.name),
+        ).toEqual(["count", "pay", "write"])
+      }),
+  )
+
+  it.scoped("lets the person at the terminal answer", () =>
+    Effect.gen(function* () {
+      const { cwd, settings } = yield* stage
+      const typed = "Publish the outline of 8 documents? [Y/n]"
+      const { stdout } = yield* onTerminal(["demo", "--folder", cwd], settings, [[typed, "n\n"]])
+      expect(stdout).toContain("editor  ended: The outline stays a draft.")
+      expect(stdout).toContain("the editor has paid once")
     }),
   )
 

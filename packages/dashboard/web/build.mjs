@@ -20,6 +20,7 @@ const isCurrent = () =>
   existsSync(built) && sources.every((file) => statSync(file).mtimeMs <= statSync(built).mtimeMs)
 
 if (!isCurrent()) {
+  process.stderr.write("Building the pages of the dashboard, which takes a while …\n")
   const { build } = await import("vite")
   // Where a run of tests builds, they would get the React of developers, which is larger and slower.
   const environment = process.env.NODE_ENV

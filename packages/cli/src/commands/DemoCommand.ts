@@ -1,16 +1,19 @@
 /**
- * `runlease demo`: works on real documents, and kills a worker half-way.
+ * `runlease demo`: works on real documents, and kills a worker in the middle of a step.
  */
 import { Command, Options } from "@effect/cli"
 import { Console, Effect } from "effect"
 import * as Demo from "../demo/Demo.js"
+import * as Display from "../demo/Display.js"
 import * as Documents from "../demo/Documents.js"
 import type { Summary } from "../demo/Report.js"
 import * as Screen from "../demo/Screen.js"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
+import * as Terminal from "../output/Terminal.js"
 import * as Settings from "../input/Settings.js"
+import * as Self from "../self/Self.js"
 
 const folder = Options.text("folder").pipe(
   Options.withDescription("The folder whose Markdown documents to work on"),
@@ -25,17 +28,13 @@ const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
-/** How to run this command again. In a clone it is not on the PATH. */
-const self = Effect.sync(() =>
-  process.argv[1]?.endsWith(".ts") === true ? "npx pnpm@10 runlease" : "runlease",
-)
-
 const introduction = (documents: ReadonlyArray<Documents.Document>, paint: Output.Paint): string =>
   [
-    `${paint("bold", "Runlease")}: a run for each of ${plural(documents.length, "document")}, two workers, one of them killed half-way`,
+    `${paint("bold", "Runlease")}: an editor of three steps, a run for each of ${plural(documents.length, "document")}, two workers, one of them killed`,
     "",
-    "The agent is a program in awk. It reads the document that its run names, streams the headings one by one, and ends",
-    `with the counts of lines, words and headings: ${Demo.program}`,
+    "The editor counts the documents, pays for their outline, and writes it; then it asks whether to publish it. Its worker",
+    "is killed while it pays. An outliner reads each document and records its headings one by one. Both agents:",
+    `  ${Demo.module}`,
     "",
   ].join("\n")
 
@@ -47,6 +46,8 @@ const tableOf = (summary: Summary, paint: Output.Paint): string => {
       ["runs", `${summary.runs}, ${summary.completed} completed`],
       ["attempts", String(summary.attempts)],
       ["events", String(summary.events)],
+      ["steps recorded", String(summary.steps)],
+      ["payments in the ledger", String(summary.payments)],
       ["pick-up latency p50", `${summary.pickUpP50} ms`],
       ["pick-up latency p99", `${summary.pickUpP99} ms, the wait for a free slot after the kill included`],
       ["held by the killed worker", plural(summary.held, "run")],
@@ -70,7 +71,7 @@ const nextSteps = (
     readonly database: string
     readonly apiKey: string
     readonly url: string
-    readonly run: string | null
+    readonly run: string
   } | null,
 ): string => {
   const lines =
@@ -82,12 +83,8 @@ const nextSteps = (
         ]
       : [
           ["runs list", "its runs"],
-          ...(keptDemo.run === null
-            ? []
-            : [
-                [`runs events ${keptDemo.run}`, "the log of a run that two workers have worked on"],
-                [`watch ${keptDemo.run}`, "the same, as text"],
-              ]),
+          [`runs explain ${keptDemo.run}`, "who held the editor when, and what was lost"],
+          [`runs events ${keptDemo.run}`, "its log, with its steps"],
           [`serve --database sqlite:${keptDemo.database}`, "serves it again, after Ctrl-C"],
         ]
   const width = Math.max(...lines.map(([command]) => command!.length))
@@ -112,12 +109,12 @@ export const command = Command.make(
     const documents = yield* Documents.find(options.folder)
     if (!options.json) yield* Console.log(introduction(documents, paint))
     const display = options.json
-      ? Screen.silent
+      ? Display.silent
       : Screen.make({
           documents,
           paint,
           columns: process.stdout.isTTY ? process.stdout.columns : undefined,
-          write: (text) => Effect.sync(() => void process.stdout.write(text)),
+          write: Terminal.write,
         })
     const { apiKey, database, summary, url } = yield* Demo.run(documents, display, { keep: options.keep })
     if (options.json) yield* Output.json(options.keep ? { ...summary, database, api_key: apiKey } : summary)
@@ -129,19 +126,19 @@ export const command = Command.make(
       })
     }
     if (options.json) return
-    const kept = options.keep ? { database, apiKey, url, run: summary.takenOverRun } : null
+    const kept = options.keep ? { database, apiKey, url, run: summary.editorRun } : null
     yield* Console.log(
       [
-        "Every document has one run with one outcome and its own figures, whatever was killed.",
+        "Whatever was killed: the editor has paid once, no step is recorded twice, and every document has one run with its own outline.",
         "",
-        nextSteps(yield* self, kept),
+        nextSteps(yield* Self.invocation, kept),
       ].join("\n"),
     )
     if (options.keep) yield* Effect.never
   }, Effect.scoped),
 ).pipe(
   Describe.command(
-    "See it work: start a control plane and two workers, submit a run for each Markdown document of a folder to an agent in awk, kill one worker with SIGKILL half-way, and check in the store that nothing was lost or doubled.",
+    "See it work: start a control plane and two workers, with an agent of three recorded steps and a run for each Markdown document of a folder, kill a worker with SIGKILL in the middle of a step, answer what the agent asks, and check in the store that nothing was lost or doubled.",
     ["runlease demo --folder ./docs"],
   ),
 )

@@ -4,24 +4,10 @@
 import type { ControlPlaneError, Ids, Interrupt } from "@runlease/core"
 import { Run, Runs } from "@runlease/core"
 import { Console, DateTime, Effect, Schema } from "effect"
-import { createInterface } from "node:readline"
+import * as Prompt from "../output/Prompt.js"
 import * as RunLines from "../output/RunLines.js"
 
 const parseJson = Schema.decodeOption(Schema.parseJson())
-
-/** Whether stdin and stdout are a terminal, so that a prompt reaches a person. */
-const isInteractive = Effect.sync(() => process.stdin.isTTY === true && process.stdout.isTTY === true)
-
-/** Reads one typed line. The terminal itself edits it, so that Ctrl-C still interrupts the command. */
-const prompt = (question: string): Effect.Effect<string> =>
-  Effect.async((resume) => {
-    const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false })
-    lines.question(question, (line) => {
-      lines.close()
-      resume(Effect.succeed(line))
-    })
-    return Effect.sync(() => lines.close())
-  })
 
 /** The payload that a typed line stands for: yes, no, JSON, or the text itself. */
 const payloadOf = (line: string): unknown => {
@@ -34,7 +20,7 @@ const payloadOf = (line: string): unknown => {
 
 const answer = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interrupt.Interrupt) {
   const runs = yield* Runs.Runs
-  const line = yield* prompt(
+  const line = yield* Prompt.line(
     `\n${RunLines.questionOf(interrupt)}\nAnswer with y, n, JSON or text; an empty line leaves it to others: `,
   )
   if (line.trim() === "") return
@@ -51,7 +37,7 @@ export const show = Effect.fnUntraced(function* (
   const run = yield* runs.get(runId)
   if (run.status !== "waiting") return
   yield* Console.log(`\n${RunLines.toText(run, yield* DateTime.now)}`)
-  if (!(yield* isInteractive)) return
+  if (!(yield* Prompt.isInteractive)) return
   yield* Effect.forEach(RunLines.openInterrupts(run), (interrupt) => answer(runId, interrupt), {
     discard: true,
   })

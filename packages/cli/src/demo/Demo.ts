@@ -1,110 +1,69 @@
 /**
- * The demonstration: a server, two workers, a run for each document, and one worker killed half-way.
+ * The demonstration: a server, two workers, an editor of three steps, a run for each document, and one worker that is killed while the
+ * editor pays.
  */
-import { FetchHttpClient, Path } from "@effect/platform"
-import { ControlEvents, Ids, RequestSnapshot, RunLog, Runs, Token } from "@runlease/core"
+import { FetchHttpClient, FileSystem, Path } from "@effect/platform"
+import { Ids, RequestSnapshot, Runs, Token } from "@runlease/core"
 import * as Client from "@runlease/http/Client"
-import { Clock, Deferred, Effect, Fiber, Layer, Option, Redacted, Ref, Stream } from "effect"
+import { Clock, Deferred, Effect, Fiber, Layer, Option, Redacted, Ref } from "effect"
 import { tmpdir } from "node:os"
+import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
+import { type Editing, editorId, outlinerId, type Outlining } from "./Agents.js"
+import type { Display } from "./Display.js"
 import type { Document } from "./Documents.js"
 import * as Fleet from "./Fleet.js"
+import * as Progress from "./Progress.js"
 import * as Report from "./Report.js"
 
-/** How many runs each worker works on at once. */
+/** How many documents each worker works on at once. It has a slot more, for the editor. */
 const concurrency = 3
 const workerNames = ["A", "B"] as const
 const leaseSeconds = 5
 
-/** The agent: a program in awk. */
-export const program = fileURLToPath(new URL("../../assets/outline.awk", import.meta.url))
+/** The module of the agents: beside this one, as a source or as built. */
+export const module = fileURLToPath(new URL(`./Agents${extname(import.meta.url)}`, import.meta.url))
 
-/** A document whose run is in progress, and the headings that have arrived so far. */
-export interface Progress {
-  readonly document: Document
-  /** The name of the worker that holds its run. */
-  readonly worker: string
-  readonly headings: ReadonlyArray<string>
-}
-
-/** Shows the demonstration while it goes on. */
-export interface Display {
-  readonly started: (fleet: {
-    readonly url: string
-    readonly database: string
-    readonly workers: ReadonlyArray<Fleet.WorkerProcess>
-  }) => Effect.Effect<void>
-  readonly progress: (progress: Progress) => Effect.Effect<void>
-  readonly takenOver: (progress: Progress) => Effect.Effect<void>
-  readonly finished: (progress: Progress, done: number) => Effect.Effect<void>
-  /** `held`: the documents whose runs the killed worker held, by the store. */
-  readonly killed: (worker: Fleet.WorkerProcess, held: ReadonlyArray<Document>) => Effect.Effect<void>
-}
-
-/** Seconds for each heading: slow enough to watch and to interrupt, some fifteen seconds in all. */
-const paceOf = (documents: ReadonlyArray<Document>): string => {
+/** Milliseconds for each heading: slow enough to watch and to interrupt, some fifteen seconds in all. */
+const paceOf = (documents: ReadonlyArray<Document>): number => {
   const headings = documents.reduce((sum, document) => sum + document.headings, 0)
-  return Math.min(1, (15 * concurrency * workerNames.length) / Math.max(1, headings)).toFixed(3)
+  return Math.min(1000, Math.round((15_000 * concurrency * workerNames.length) / Math.max(1, headings)))
 }
 
-const workerArgs = (documents: ReadonlyArray<Document>) =>
-  `--agent outliner --concurrency ${concurrency} --lease ${leaseSeconds}s --env OUTLINE_PACE=${paceOf(documents)}`
+const workerArgs =
+  `--agent ${editorId} --agent ${outlinerId} --concurrency ${concurrency + 1} --lease ${leaseSeconds}s --module`
     .split(" ")
-    .concat(["--command", "awk", "--", "-f", program])
+    .concat(module)
 
-/** The runs that each worker holds, by the store. */
-const heldRuns = Effect.gen(function* () {
-  const runs = yield* Runs.Runs
-  const { items } = yield* runs.list({ status: "running", limit: 100 })
-  return (worker: Fleet.WorkerProcess) =>
-    items.flatMap(({ lease, runId }) => (lease?.owner === worker.workerId ? [runId] : []))
-})
+/** The runs that a worker holds, by the store. */
+const heldBy = (worker: Fleet.WorkerProcess) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs.Runs
+    const { items } = yield* runs.list({ status: "running", limit: 100 })
+    return items.flatMap(({ lease, runId }) => (lease?.owner === worker.workerId ? [runId] : []))
+  })
 
-/** Waits until a worker holds runs, and returns the one that holds most. */
-const busiest = (workers: ReadonlyArray<Fleet.WorkerProcess>) =>
-  Effect.map(heldRuns, (heldBy) =>
-    workers
-      .map((worker) => ({ worker, held: heldBy(worker).length }))
-      .reduce((most, one) => (one.held > most.held ? one : most)),
-  ).pipe(
-    Effect.tap(({ held }) => (held === 0 ? Effect.sleep("20 millis") : Effect.void)),
-    Effect.repeat({ until: ({ held }) => held > 0 }),
-    Effect.map(({ worker }) => worker),
-  )
+/** The lines of the ledger. */
+const payments = (ledger: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const text = yield* Effect.orElseSucceed(fs.readFileString(ledger), () => "")
+    return text.split("\n").filter((line) => line !== "").length
+  })
 
-/** Follows a run to its end, and shows its headings as they arrive. */
-const followRun = Effect.fnUntraced(function* (
-  runId: Ids.RunId,
-  document: Document,
-  nameOf: (workerId: string | undefined) => string,
-  display: Display,
+/** The worker that holds the run, once it has paid; no worker where the run has gone on from there. */
+const payingWorker = Effect.fnUntraced(function* (
+  editor: Ids.RunId,
+  ledger: string,
+  workers: ReadonlyArray<Fleet.WorkerProcess>,
 ) {
   const runs = yield* Runs.Runs
-  const log = yield* RunLog.RunLog
-  const progress = yield* Ref.make<Progress>({ document, worker: "?", headings: [] })
-  yield* Stream.runForEach(log.follow({ runId }), ({ event }) => {
-    if (event.type === "RUN_STARTED") {
-      return Effect.flatMap(runs.get(runId), ({ lease }) =>
-        Ref.set(progress, { document, worker: nameOf(lease?.owner), headings: [] }),
-      )
-    }
-    if (event["name"] === ControlEvents.attemptEventName) {
-      const { worker_id } = event["value"] as { readonly worker_id?: string }
-      return Effect.flatMap(
-        Ref.updateAndGet(progress, () => ({ document, worker: nameOf(worker_id), headings: [] })),
-        display.takenOver,
-      )
-    }
-    if (event.type === "TEXT_MESSAGE_CONTENT") {
-      const heading = String(event["delta"]).trim().replace(/^#+ /, "")
-      return Effect.flatMap(
-        Ref.updateAndGet(progress, (before) => ({ ...before, headings: [...before.headings, heading] })),
-        display.progress,
-      )
-    }
-    return Effect.void
-  })
-  return yield* Ref.get(progress)
+  yield* payments(ledger).pipe(
+    Effect.tap((count) => (count === 0 ? Effect.sleep("20 millis") : Effect.void)),
+    Effect.repeat({ until: (count) => count > 0 }),
+  )
+  const { lease, status } = yield* runs.get(editor)
+  return workers.find(({ workerId }) => status === "running" && workerId === lease?.owner)
 })
 
 /**
@@ -119,6 +78,7 @@ export const run = Effect.fn("Demo.run")(function* (
   const path = yield* Path.Path
   const folder = path.join(tmpdir(), `runlease-demo-${yield* Ids.uuidV7}`)
   const database = path.join(folder, "runs.sqlite")
+  const ledger = path.join(folder, "ledger.jsonl")
   const apiKey = yield* Token.generate("rlk")
   const url = yield* Fleet.startServer({
     database,
@@ -127,26 +87,45 @@ export const run = Effect.fn("Demo.run")(function* (
   })
   const workers = yield* Effect.forEach(
     workerNames,
-    (name) => Fleet.startWorker({ name, url, apiKey, args: workerArgs(documents) }),
+    (name) => Fleet.startWorker({ name, url, apiKey, args: workerArgs }),
     { concurrency: "unbounded" },
   )
   const nameOf = (workerId: string | undefined) =>
     workers.find((worker) => worker.workerId === workerId)?.name ?? "?"
-  yield* display.started({ url, database, workers })
+  yield* display.started({ url, apiKey: Redacted.value(apiKey), database, workers })
 
   const work = Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const done = yield* Ref.make(0)
     const halfWay = yield* Deferred.make<void>()
-    const byRun = new Map<string, Document>()
+    const documentOf = new Map<string, Document>()
 
+    const { run: editor } = yield* runs.submit({
+      agentId: editorId,
+      // Its takeover does not wait behind the documents.
+      priority: 10,
+      snapshot: {
+        ...RequestSnapshot.fromText(`Outline ${Progress.documentsText(documents.length)}`),
+        state: {
+          documents: documents.map((document) => document.path),
+          ledger,
+          outline: path.join(folder, "outline.md"),
+        } satisfies Editing,
+      },
+    })
+    const editing = yield* Progress.ofEditor(editor.runId, nameOf, display)
+
+    const pace = paceOf(documents)
     const processDocument = Effect.fnUntraced(function* (document: Document) {
       const { run: submitted } = yield* runs.submit({
-        agentId: "outliner",
-        snapshot: RequestSnapshot.fromText(document.path),
+        agentId: outlinerId,
+        snapshot: {
+          ...RequestSnapshot.fromText(document.path),
+          state: { pace } satisfies typeof Outlining.Type,
+        },
       })
-      byRun.set(submitted.runId, document)
-      const progress = yield* followRun(submitted.runId, document, nameOf, display)
+      documentOf.set(submitted.runId, document)
+      const progress = yield* Progress.ofDocument(submitted.runId, document, nameOf, display)
       const count = yield* Ref.updateAndGet(done, (n) => n + 1)
       yield* display.finished(progress, count)
       if (count >= Math.floor(documents.length / 2)) yield* Deferred.succeed(halfWay, undefined)
@@ -156,14 +135,15 @@ export const run = Effect.fn("Demo.run")(function* (
     const killer = yield* Effect.fork(
       Effect.gen(function* () {
         if (documents.length > 1) yield* Deferred.await(halfWay)
-        const worker = yield* busiest(workers)
+        const worker = yield* payingWorker(editor.runId, ledger, workers)
+        if (worker === undefined) return null
         const killedAt = yield* Clock.currentTimeMillis
         yield* worker.kill
         // Requests that the worker sent before its death are committed by the time of the second answer.
-        const held = (yield* Effect.zipRight(heldRuns, heldRuns))(worker)
+        const held = yield* Effect.zipRight(heldBy(worker), heldBy(worker))
         yield* display.killed(
           worker,
-          held.flatMap((runId) => byRun.get(runId) ?? []),
+          held.flatMap((runId) => documentOf.get(runId) ?? []),
         )
         return { at: killedAt, workerId: worker.workerId, held: held.length }
       }),
@@ -172,19 +152,23 @@ export const run = Effect.fn("Demo.run")(function* (
     const expected = yield* Effect.forEach(documents, processDocument, {
       concurrency: concurrency * workerNames.length,
     })
-    // The kill did not happen when all runs were done before it.
-    const kill = yield* Effect.map(Fiber.interrupt(killer), (exit) =>
-      exit._tag === "Success" ? exit.value : null,
-    )
+    yield* Progress.answer(editor.runId, editing, display)
+    yield* Fiber.join(editing.ended)
+    const kill = yield* Fiber.join(killer)
 
-    const reports = yield* Effect.forEach(expected, Report.ofRun, { concurrency: 4 })
-    const stored = yield* Stream.runCount(
-      Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
-        Effect.map(runs.list({ limit: 100, cursor }), Report.nextPage),
+    const paid = yield* payments(ledger)
+    return Report.summary({
+      documents: yield* Effect.forEach(
+        expected,
+        ({ document, runId }) => Report.ofDocument(runId, document),
+        { concurrency: 4 },
       ),
-    )
-    return Report.summary({ reports, stored, kill })
-  })
+      editor: yield* Report.ofEditor(editor.runId, paid),
+      payments: paid,
+      count: yield* Report.stored,
+      kill,
+    })
+  }).pipe(Effect.scoped)
   const summary = yield* Effect.provide(
     work,
     Client.layer({ baseUrl: url, token: apiKey }).pipe(Layer.provide(FetchHttpClient.layer)),

@@ -16,6 +16,13 @@ const inherited = Effect.sync(() =>
   ),
 )
 
+/** How a person runs this command again: a package runner says of itself what it runs, and a clone is not on the PATH. */
+export const invocation = Effect.sync(() => {
+  const { npm_command, npm_lifecycle_event, npm_package_name } = process.env
+  if (npm_package_name === "runlease-workspace") return "npx pnpm@10 runlease"
+  return npm_command === "exec" && npm_lifecycle_event === "npx" ? "npx @runlease/cli" : "runlease"
+})
+
 /** What to start. */
 export interface Start {
   readonly args: ReadonlyArray<string>
