@@ -3,6 +3,7 @@
  */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { isControlPlaneError } from "@runlease/core/ControlPlaneError"
@@ -20,14 +21,16 @@ import {
   Option,
   Predicate,
 } from "effect"
+import { stripVTControlCharacters } from "node:util"
 import * as Commands from "./commands/Commands.js"
-import { CommandFailure, ExitCode, QuietExit } from "./output/ExitCode.js"
+import { CommandFailure, ExitCode, QuietExit, usage } from "./output/ExitCode.js"
 import * as CommandLine from "./help/CommandLine.js"
 import * as CommandTree from "./help/CommandTree.js"
 import * as HelpText from "./help/HelpText.js"
 import * as Overview from "./help/Overview.js"
 import * as Log from "./output/Log.js"
 import * as Output from "./output/Output.js"
+import * as Terminal from "./output/Terminal.js"
 import * as LogFormat from "./input/LogFormat.js"
 import * as Settings from "./input/Settings.js"
 
@@ -43,14 +46,26 @@ export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
 
 const unavailableHint = "Check that the server runs and that --url or RUNLEASE_URL names it."
 const refusedHint = "Check RUNLEASE_API_KEY; an admin key lists keys with: runlease keys list"
+const projectHint = "Name the project of the key with --project or RUNLEASE_PROJECT."
+
+/** What to do about a refusal, by what it says is wrong. */
+const refusalHint = (message: string): string | undefined => {
+  if (/\bProject .* does not exist\b/s.test(message)) return projectHint
+  return message.startsWith("The token") ? refusedHint : undefined
+}
+
+/** Without the colours that `@effect/cli` gives to all its text. */
+const plain = (text: string): string => stripVTControlCharacters(text).trim()
 
 /** Turns any error of a command into a message, a hint and an exit code. */
 const failureOf = (error: unknown): CommandFailure => {
   if (error instanceof CommandFailure) return error
+  if (ValidationError.isValidationError(error)) return usage(plain(HelpDoc.toAnsiText(error.error)))
   if (isControlPlaneError(error)) {
+    const hint = error._tag === "ControlPlaneRefused" ? refusalHint(error.message) : unavailableHint
     return new CommandFailure({
       message: error.message,
-      hint: error.retryable ? unavailableHint : refusedHint,
+      ...(hint === undefined ? {} : { hint }),
       exitCode: error.retryable ? ExitCode.unavailable : ExitCode.refused,
     })
   }
@@ -63,10 +78,11 @@ const failureOf = (error: unknown): CommandFailure => {
   }
   if (error instanceof Refusal.Refusal) {
     const refused = error.httpStatus === 401 || error.httpStatus === 403
+    const hint = refused ? refusedHint : refusalHint(error.message)
     return new CommandFailure({
       message: error.message,
       exitCode: refused ? ExitCode.refused : ExitCode.error,
-      ...(refused ? { hint: refusedHint } : {}),
+      ...(hint === undefined ? {} : { hint }),
     })
   }
   const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
@@ -89,7 +105,7 @@ const say = (
 const print = ({ hint, message }: CommandFailure): Effect.Effect<void> =>
   say(message, { hint, error: undefined })
 
-/** The exit code of a cause. Prints the failure, unless it is already printed or has no message. */
+/** The exit code of a cause. Prints the failure, unless it has no message. */
 const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
   Option.match(Cause.failureOption(cause), {
     onNone: () =>
@@ -101,8 +117,6 @@ const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
           ),
     onSome: (error) => {
       if (error instanceof QuietExit) return Effect.succeed(error.exitCode)
-      // `@effect/cli` already printed the validation error.
-      if (ValidationError.isValidationError(error)) return Effect.succeed(ExitCode.usage)
       const failure = failureOf(error)
       return Effect.as(print(failure), failure.exitCode)
     },
@@ -117,10 +131,13 @@ const run = Effect.fnUntraced(function* (prefix: ReadonlyArray<string>, args: Re
   if (line.builtIn === "help" || isGroup) {
     return yield* Console.log(HelpText.of(line.path, yield* Output.paint))
   }
-  return yield* Command.run(command, { name: "Runlease", version: Overview.version })([
-    ...prefix,
-    ...line.args,
-  ])
+  // The library prints what it refuses, in colours; it is printed as every other failure is.
+  const console = yield* Effect.console
+  const refusing: Console.Console = { ...console, error: () => Effect.void }
+  return yield* Command.run(Command.transformHandler(command, Effect.withConsole(console)), {
+    name: "Runlease",
+    version: Overview.version,
+  })([...prefix, ...line.args]).pipe(Effect.withConsole(refusing))
 })
 
 /**
@@ -160,4 +177,5 @@ export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
     Effect.flatMap(
       Exit.match({ onSuccess: () => Effect.succeed<number>(ExitCode.ok), onFailure: exitCodeOf }),
     ),
+    Terminal.guarded,
   )

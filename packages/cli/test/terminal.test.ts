@@ -1,7 +1,10 @@
+import { Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { folder, has, json, room, run, start } from "./Processes.js"
+import { hostile, obeyed } from "./hostileText.js"
+import { onTerminal } from "./Terminal.js"
 
 layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
   it.scoped("that closes drains a worker and ends a server, as SIGTERM does", () =>
@@ -44,6 +47,60 @@ layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
       for (const worker of [forPeople, forMachines]) {
         yield* worker.signal("SIGTERM")
         expect((yield* worker.ended).stderr).toBe("")
+      }
+    }),
+  )
+
+  it.scoped("gets as text what it would obey, from every command that shows what an agent says", () =>
+    Effect.gen(function* () {
+      const path = yield* Path.Path
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      const module = path.join(import.meta.dirname, "fixtures", "hostile.ts")
+      const worker = yield* start(["worker", "--module", module], settings)
+      const machine = yield* start(["worker", "--json", "--agent", "none", "--module", module], settings)
+      const watching = yield* start(["submit", "--agent", "a", "--id", "run-1", "--watch", "x"], settings)
+      const json = yield* start(["watch", "--json", "run-1"], settings)
+      yield* watching.line((line) => line.startsWith("Answer with"))
+
+      const read = ["get", "explain", "tree", "usage", "events"].map((name) => ["runs", name, "run-1"])
+      const commands = [...read, ["runs", "list"], ["workers", "list"]]
+      const shown = Effect.forEach([...commands, ...commands.map((args) => [...args, "--json"])], (args) =>
+        Effect.map(run(args, settings), ({ code, stderr, stdout }) => {
+          expect([args, code, obeyed(stdout + stderr)]).toEqual([args, 0, []])
+          return stdout
+        }),
+      )
+      const asking = yield* shown
+      expect(asking.join("")).toContain("a\\u001b]52;c;")
+      const prompted = yield* onTerminal(["watch", "run-1"], settings, [["Answer with y", "yes\n"]], true)
+      // Its own colours are all that it says to the terminal.
+      expect(prompted.stdout).toContain("\u001B[2m")
+      // oxlint-disable-next-line no-control-regex -- the sequences are what this is about
+      expect(obeyed(prompted.stdout.replaceAll(/\u001B\[(?:[0-9]|[23][0-9])m/g, ""))).toEqual([])
+      expect(prompted.stdout).not.toContain("\u001B[8m")
+      yield* shown
+
+      const refused = yield* Effect.forEach(
+        [
+          ["submit", "--agent", hostile, "x"],
+          ["watch", hostile],
+          ["runs", "list", "--limit", hostile],
+          ["worker", "--name", hostile, "--command", "cat"],
+          ["keys", "create", hostile],
+        ],
+        (args) => run(args, settings),
+      )
+      expect(refused.map(({ code, stderr, stdout }) => [code === 0, obeyed(stdout + stderr)])).toEqual(
+        refused.map(() => [false, []]),
+      )
+      for (const process of [watching, json]) {
+        const { code, stderr, stdout } = yield* process.ended
+        expect([code, obeyed(stdout + stderr)]).toEqual([2, []])
+      }
+      for (const process of [worker, machine]) {
+        yield* process.signal("SIGTERM")
+        expect(obeyed((yield* process.ended).stdout)).toEqual([])
       }
     }),
   )

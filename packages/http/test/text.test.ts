@@ -77,6 +77,21 @@ for (const [name, store] of stores) {
       }).pipe(Effect.provide(serve(store))),
     )
 
+    it.live("that nobody sees, or that are longer than a name, are refused", () =>
+      Effect.gen(function* () {
+        const names = texts.filter(([, , field]) =>
+          /^(public_id|request\.(agent_id|mode|concurrency_key)|runId|name|display_name)$/.test(field),
+        )
+        for (const [path, body, field] of names) {
+          for (const bad of ["a\u009b2J", "a\u202eb", "a\u200bb", "a\u2028b", "a".repeat(257)]) {
+            const { json, status } = yield* call("POST", path, { body: body(bad) })
+            deepStrictEqual([path, bad, status, json.field], [path, bad, 400, field])
+          }
+        }
+        deepStrictEqual((yield* call("GET", "/projects/default/runs")).json.data, [])
+      }).pipe(Effect.provide(serve(store))),
+    )
+
     it.live("that no address can name are refused", () =>
       Effect.gen(function* () {
         for (const [path, body, field] of ids) {

@@ -181,7 +181,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const wrong: ReadonlyArray<readonly [string, SubmissionInput]> = [
           ["agentId", { agentId: "" }],
           ["agentId", { agentId: "a".repeat(129) }],
+          ["agentId", { agentId: "a\u202eb" }],
           ["publicId", { agentId: "writer", publicId: ".." }],
+          ["publicId", { agentId: "writer", publicId: "a\u200bb" }],
+          ["mode", { agentId: "writer", mode: "m".repeat(129) }],
           ["conversationId", { agentId: "writer", conversationId: "not a UUID" }],
           ["parentRunId", { agentId: "writer", parentRunId: "a\nb" }],
           ["priority", { agentId: "writer", priority: 1001 }],

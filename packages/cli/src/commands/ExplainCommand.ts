@@ -12,6 +12,7 @@ import { runId } from "../input/PositionalText.js"
 import * as Settings from "../input/Settings.js"
 import * as Output from "../output/Output.js"
 import * as Phrases from "../output/Phrases.js"
+import * as Terminal from "../output/Terminal.js"
 
 const toJson = (facts: Facts.Facts) => ({
   run_id: facts.run.runId,
@@ -37,7 +38,7 @@ const lines = (moments: ReadonlyArray<Story.Moment>, paint: Output.Paint): Reado
     const date = Phrases.date(at).slice(0, 10)
     const heading = date === day ? [] : [paint("dim", date)]
     day = date
-    return [...heading, `${paint("dim", Phrases.clock(at))}  ${text}`]
+    return [...heading, `${paint("dim", Phrases.clock(at))}  ${Terminal.onOneLine(text)}`]
   })
 }
 
@@ -53,7 +54,10 @@ const toText = (facts: Facts.Facts, paint: Output.Paint): string => {
     ...(earlier === 0 ? [] : [`Its first ${Phrases.count(earlier, "claim")} are not shown.`]),
     ...lines(Story.of(facts), paint),
     ...(obstacles.length === 0 ? [] : ["", `${paint("bold", "Now")}, at ${Phrases.clock(standing.now)}:`]),
-    ...obstacles.flatMap(({ advice, text }) => [`  ${text}`, ...(advice === null ? [] : [`    ${advice}`])]),
+    ...obstacles.flatMap(({ advice, text }) => [
+      `  ${Terminal.onOneLine(text)}`,
+      ...(advice === null ? [] : [`    ${Terminal.onOneLine(advice)}`]),
+    ]),
   ].join("\n")
 }
 

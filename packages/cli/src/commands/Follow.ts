@@ -6,6 +6,7 @@ import { Console, Effect, FiberHandle, Predicate, Ref, Schedule, Stream } from "
 import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
 import * as RunLines from "../output/RunLines.js"
+import * as Terminal from "../output/Terminal.js"
 import * as Unclaimed from "./Unclaimed.js"
 import * as Waits from "./Waits.js"
 
@@ -14,11 +15,6 @@ const exitCodes: Readonly<Record<Run.TerminalStatus, number>> = {
   failed: ExitCode.runFailed,
   cancelled: ExitCode.runCancelled,
 }
-
-const write = (text: string): Effect.Effect<void> =>
-  Effect.sync(() => {
-    process.stdout.write(text)
-  })
 
 /** Retries for a minute, which is long enough for a server to restart. */
 const reconnect = Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(60)))
@@ -58,7 +54,7 @@ export const follow = Effect.fnUntraced(function* (options: {
       Effect.zipRight(
         options.json
           ? Output.json({ event_id: entry.eventId, event: entry.event })
-          : write(RunLines.ofEvent(entry, paint)),
+          : Terminal.write(RunLines.ofEvent(entry, paint)),
         Ref.set(shown, entry.eventId),
       ).pipe(Effect.zipRight(endsInInterrupt(entry) ? showWait : FiberHandle.clear(waits))),
     ),

@@ -1,7 +1,7 @@
 /**
  * `runlease workers`: lists the registered workers, drains them, and revokes their tokens.
  */
-import { Args, Command, Options } from "@effect/cli"
+import { Command, Options } from "@effect/cli"
 import { Ids, WorkerRegistry, WorkerState } from "@runlease/core"
 import { Console, DateTime, Effect } from "effect"
 import * as ApiClient from "../input/ApiClient.js"
@@ -9,7 +9,7 @@ import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import * as WorkerLines from "../output/WorkerLines.js"
-import { positionalText } from "../input/PositionalText.js"
+import { positional } from "../input/PositionalText.js"
 
 const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
 
@@ -56,8 +56,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
             worker.implementationKind,
             worker.workerKey,
             worker.displayName ?? "",
-            // Padded before it is painted, since the table counts the colour codes too.
-            paint(colours[state], state.padEnd(8)),
+            paint(colours[state], state),
             worker.inFlight === null ? "" : String(worker.inFlight),
             WorkerLines.contact(worker, now),
           ]
@@ -77,9 +76,7 @@ const revoke = Command.make(
   {
     connection: Settings.connection,
     json: Settings.json,
-    id: positionalText("worker-id", "The worker's id, as workers list shows it").pipe(
-      Args.withSchema(Ids.WorkerId),
-    ),
+    id: positional("worker-id", Ids.WorkerId, "The worker's id, as workers list shows it"),
   },
   ({ connection, id, json }) =>
     Effect.gen(function* () {
@@ -105,9 +102,7 @@ const drain = Command.make(
     connection: Settings.connection,
     json: Settings.json,
     stop: Options.boolean("stop").pipe(Options.withDescription("Let the worker claim again")),
-    id: positionalText("worker-id", "The worker's id, as workers list shows it").pipe(
-      Args.withSchema(Ids.WorkerId),
-    ),
+    id: positional("worker-id", Ids.WorkerId, "The worker's id, as workers list shows it"),
   },
   ({ connection, id, json, stop }) =>
     Effect.gen(function* () {

@@ -3,34 +3,43 @@
  */
 import { Config, Console, Effect } from "effect"
 import { styleText } from "node:util"
+import * as Terminal from "./Terminal.js"
 
 type Style = Parameters<typeof styleText>[0]
 
 /** Styles text, or returns it unchanged when the output shows no colours. */
 export type Paint = (style: Style, text: string) => string
 
+const coloured: Paint = (style, text) => {
+  const [on, off] = styleText(style, "|").split("|")
+  return Terminal.own(on!) + text + Terminal.own(off!)
+}
+
 /** Colours on a terminal, unless NO_COLOR is set. */
 export const paint: Effect.Effect<Paint> = Effect.map(
   Effect.orDie(Config.withDefault(Config.string("NO_COLOR"), "")),
-  (noColor) => (process.stdout.isTTY && noColor === "" ? styleText : (_style, text) => text),
+  (noColor) => (process.stdout.isTTY && noColor === "" ? coloured : (_style, text) => text),
 )
 
 /** One JSON value on a line of its own. */
 export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
 
-/** Formats rows as columns. Each column is as wide as its widest cell; the last is not padded. */
+/** Formats rows as columns. Each column is as wide as its widest cell; the last is not padded. A row is one line. */
 export const table = (
   headings: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
   paintWith: Paint,
 ): string => {
+  const lines = rows.map((row) => row.map(Terminal.onOneLine))
   const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => (row[column] ?? "").length)),
+    Math.max(heading.length, ...lines.map((cells) => Terminal.widthOf(cells[column] ?? ""))),
   )
   const line = (cells: ReadonlyArray<string>) =>
     cells
-      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column]!)))
+      .map((cell, column) =>
+        column === cells.length - 1 ? cell : cell + " ".repeat(widths[column]! - Terminal.widthOf(cell)),
+      )
       .join("  ")
       .trimEnd()
-  return [paintWith("bold", line(headings)), ...rows.map(line)].join("\n")
+  return [paintWith("bold", line(headings)), ...lines.map(line)].join("\n")
 }

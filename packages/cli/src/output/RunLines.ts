@@ -9,8 +9,10 @@ import {
   ToolArguments,
   WaitTransitions,
 } from "@runlease/core"
-import { DateTime } from "effect"
+import { DateTime, Option } from "effect"
 import type { Paint } from "./Output.js"
+import * as RecordLines from "./RecordLines.js"
+import * as Terminal from "./Terminal.js"
 
 const instant = (value: DateTime.Utc | null): string | null =>
   value === null ? null : DateTime.formatIso(value)
@@ -28,7 +30,7 @@ export const argumentsOf = (toolArguments: unknown): string =>
     ? ""
     : ` with ${ToolArguments.cut(JSON.stringify(toolArguments) ?? "null", maxArguments)}`
 
-/** The question of an interrupt, with the arguments of its call and its deadline. */
+/** The question of an interrupt, with the arguments of its call and its deadline, on one line. */
 export const questionOf = ({
   expiresAt,
   message,
@@ -36,7 +38,7 @@ export const questionOf = ({
   toolArguments,
   toolName,
 }: Interrupt.Interrupt): string =>
-  (message ?? (toolName === undefined ? reason : `the result of ${toolName}`)) +
+  Terminal.onOneLine(message ?? (toolName === undefined ? reason : `the result of ${toolName}`)) +
   argumentsOf(toolArguments) +
   (expiresAt === undefined ? "" : ` (until ${DateTime.formatIso(expiresAt)})`)
 
@@ -109,7 +111,10 @@ export const toText = (run: Run.Run, now: DateTime.Utc): string => {
     lease: leaseLine(run.lease, now),
   })
     .filter(([, value]) => value !== null)
-    .map(([key, value]) => `${key.padEnd(16)}${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(
+      ([key, value]) =>
+        `${key.padEnd(16)}${typeof value === "string" ? Terminal.onOneLine(value) : JSON.stringify(value)}`,
+    )
   const open = openInterrupts(run)
   if (open.length === 0) return lines.join("\n")
   const which = open.length === 1 ? "" : ` --interrupt ${open[0]!.id}`
@@ -150,7 +155,7 @@ export const toRow = (run: Run.Run, paint: Paint): ReadonlyArray<string> => [
 
 /** The run as a line of a tree. */
 export const toBranch = (run: Run.Run, paint: Paint): string => {
-  const ended = run.error === null ? "" : `  ${run.error.message}`
+  const ended = run.error === null ? "" : `  ${Terminal.onOneLine(run.error.message)}`
   return (
     `${run.agentId}  ${run.runId}  ${paint(colours[run.status], run.status)}  ${took(run)}`.trimEnd() + ended
   )
@@ -169,6 +174,8 @@ export const ofEvent = (entry: RunLog.LogEntry, paint: Paint): string => {
     case "TEXT_MESSAGE_END":
       return "\n"
     default: {
+      const record = RecordLines.of(event)
+      if (Option.isSome(record)) return `${paint("dim", Terminal.onOneLine(`· ${record.value}`))}\n`
       const about =
         field("stepName") ||
         field("toolCallName") ||
@@ -177,7 +184,8 @@ export const ofEvent = (entry: RunLog.LogEntry, paint: Paint): string => {
         field("name") ||
         ((event["outcome"] as { readonly type?: string } | undefined)?.type ?? "")
       const value = event.type === "CUSTOM" ? ` ${JSON.stringify(event["value"])}` : ""
-      return `${paint("dim", `· ${event.type.toLowerCase()}${about === "" ? "" : ` ${about}`}${value}`)}\n`
+      const line = `· ${event.type.toLowerCase()}${about === "" ? "" : ` ${about}`}${value}`
+      return `${paint("dim", Terminal.onOneLine(line))}\n`
     }
   }
 }

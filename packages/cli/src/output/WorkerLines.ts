@@ -12,6 +12,7 @@ import {
 import { type DateTime, Duration } from "effect"
 import type { Paint } from "./Output.js"
 import type { Line } from "./ProgramStderr.js"
+import * as Terminal from "./Terminal.js"
 
 const pauseJson = ({ budget, children, inbox, wakeAfter }: Leases.Pause) => ({
   ...(wakeAfter === undefined ? {} : { wake_after_ms: Duration.toMillis(wakeAfter) }),
@@ -83,8 +84,7 @@ const pauseTexts = ({ budget, children, inbox, wakeAfter }: Leases.Pause): Reado
     : [`sleeps for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(wakeAfter))))}`]),
 ]
 
-/** The event as a line. */
-export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
+const textOf = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
   const line = (run: Run.ClaimedRun, text: string) => `${paint("dim", run.runId)}  ${run.agentId}  ${text}`
   switch (event._tag) {
     case "Registered":
@@ -144,6 +144,10 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
   }
 }
 
+/** The event as a line. */
+export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string =>
+  Terminal.onOneLine(textOf(event, paint))
+
 /** A line of a program's stderr as the fields of a JSON line. */
 export const ofStderrJson = ({ agentId, runId, text }: Line): Record<string, unknown> => ({
   event: "stderr",
@@ -154,7 +158,7 @@ export const ofStderrJson = ({ agentId, runId, text }: Line): Record<string, unk
 
 /** A line of a program's stderr as a line. */
 export const ofStderr = ({ agentId, runId, text }: Line, paint: Paint): string =>
-  `${paint("dim", runId)}  ${agentId}  ${paint("dim", "|")} ${text}`
+  Terminal.onOneLine(`${paint("dim", runId)}  ${agentId}  ${paint("dim", "|")} ${text}`)
 
 /** How long ago the worker was last in contact. */
 export const contact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc): string => {

@@ -36,6 +36,15 @@ export const text = (max: number) =>
     }),
   )
 
+/** What is read as nothing, or turns the direction of what is around it, such as U+200B and U+202E. */
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u
+
+const isSeen = (value: string) => !unseen.test(value)
+const seen = { message: () => "must not contain characters that are not seen" }
+
+/** As `text`, of characters that a person sees: a name, or an id that somebody chooses. */
+export const visibleText = (max: number) => text(max).pipe(Schema.filter(isSeen, seen))
+
 /** A run's public id, 1 to 128 characters, unique in its project. */
 export const RunId = text(128).pipe(Schema.brand("RunId"))
 export type RunId = typeof RunId.Type
@@ -45,7 +54,7 @@ const hasAddress = (id: string) => id !== "." && id !== ".."
 const addressable = { message: () => "must not be . or .., which no URL can name" }
 
 /** A run's public id, as a submitter may choose it. */
-export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable))
+export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, seen))
 
 export const WorkerId = Uuid.pipe(Schema.brand("WorkerId"))
 export type WorkerId = typeof WorkerId.Type
@@ -74,7 +83,7 @@ export const AgentId = text(128).pipe(Schema.brand("AgentId"))
 export type AgentId = typeof AgentId.Type
 
 /** An agent that a run may be submitted for. */
-export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable))
+export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, seen))
 
 /**
  * Where the random bits of ids come from: a UUID of version 4, of the Web's secure source by default. A simulation gives those of a seed,

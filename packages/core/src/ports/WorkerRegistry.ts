@@ -31,8 +31,8 @@ export const Registration = Schema.Struct({
       message: () => "must be 1 to 128 letters, digits, or any of _ . : -",
     }),
   ),
-  implementationDisplayName: Schema.optional(Ids.text(128)),
-  displayName: Schema.optional(Schema.NullOr(Ids.text(128))),
+  implementationDisplayName: Schema.optional(Ids.visibleText(128)),
+  displayName: Schema.optional(Schema.NullOr(Ids.visibleText(128))),
   metadata: Schema.optional(Metadata),
 })
 export type Registration = typeof Registration.Type

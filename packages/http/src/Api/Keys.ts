@@ -18,7 +18,7 @@ const projectPath = Schema.Struct({ project_reference: Schema.String })
 export const maxKeySeconds = 315_360_000
 
 const NewKey = Schema.Struct({
-  name: Ids.text(128),
+  name: Ids.visibleText(128),
   admin: nullish(Schema.Boolean),
   expires_in_seconds: nullish(Schema.Int.pipe(Schema.between(1, maxKeySeconds))).annotations({
     description: `1 to ${maxKeySeconds}; the key does not expire when absent`,

@@ -21,7 +21,7 @@ const wire = Schema.Struct({
   conversation_id: nullish(Ids.ConversationId),
   trigger: nullish(Trigger),
   request: Schema.Struct({
-    mode: nullish(Ids.StorableText),
+    mode: nullish(Ids.visibleText(128)),
     agent_id: Ids.NewAgentId,
     implementation_kind: nullish(WorkerRegistry.Registration.fields.implementationKind),
     worker_key: nullish(WorkerRegistry.Registration.fields.workerKey),
@@ -31,7 +31,7 @@ const wire = Schema.Struct({
     priority: nullish(Schema.Int.pipe(Schema.between(-1000, 1000))),
     available_at: nullish(Timestamp),
     max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),
-    concurrency_key: Schema.optional(Schema.NullOr(Ids.text(256))).annotations({
+    concurrency_key: Schema.optional(Schema.NullOr(Ids.visibleText(256))).annotations({
       description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
     }),
     budget: nullish(TreeBudget.Limits).annotations({

@@ -13,8 +13,8 @@ const registration = WorkerRegistry.Registration.fields
 export const Registration = renamed({
   implementationKind: from("implementation_kind")(registration.implementationKind),
   workerKey: from("worker_key")(registration.workerKey),
-  implementationDisplayName: absent(Ids.text(128)).pipe(Schema.fromKey("implementation_display_name")),
-  displayName: nullish(Ids.text(128)).pipe(Schema.fromKey("display_name")),
+  implementationDisplayName: absent(Ids.visibleText(128)).pipe(Schema.fromKey("implementation_display_name")),
+  displayName: nullish(Ids.visibleText(128)).pipe(Schema.fromKey("display_name")),
   metadata: absent(Description),
 }).annotations({ identifier: "Registration" })
 
