@@ -1,7 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { folder, json, refuseToWork, room, run, Served, start, write } from "./Processes.js"
+import { folder, json, refuseToWork, room, run, runProcess, Served, start, write } from "./Processes.js"
 
 // Nothing listens on the discard port.
 const nowhere = "http://127.0.0.1:9"
@@ -105,6 +105,81 @@ layer(served, { excludeTestServices: true })("the errors of the command", (it) =
       expect(second.stderr).toContain(port)
       expect(second.stderr).toMatch(/in use/i)
       expect(second.stderr).not.toMatch(/\n\s+at /)
+    }),
+  )
+
+  it.scoped("say that a key has a character that no key has", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const commands = [
+        ["runs", "list"],
+        ["submit", "--agent", "a", "hello"],
+        ["watch", "run-1"],
+        ["keys", "list"],
+        ["worker", "--command", "cat"],
+        ["serve", "--port", "0"],
+        ["dev", "--port", "0"],
+      ]
+      for (const key of ["rlk_ 0123", "rlk_0123\r", "rlk_\u00e9"]) {
+        const env = { RUNLEASE_URL: nowhere, RUNLEASE_API_KEY: key }
+        for (const args of commands) {
+          const { code, stderr } = yield* run(args, { cwd, env })
+          expect([args, code, stderr]).toEqual([
+            args,
+            64,
+            expect.stringMatching(/RUNLEASE_API_KEY.* is no API key/),
+          ])
+          expect(stderr).not.toContain("rlk_")
+        }
+      }
+      const header = yield* run(["worker", "--ag-ui", "http://127.0.0.1:9/", "--ag-ui-header", "X Y=a"], {
+        cwd,
+        env: { RUNLEASE_API_KEY: "rlk_0123" },
+      })
+      expect([header.code, header.stderr]).toEqual([64, expect.stringContaining("--ag-ui-header")])
+    }),
+  )
+
+  it.scoped("name the project, and do not blame the key for it", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      for (const args of [
+        ["runs", "list"],
+        ["keys", "list"],
+        ["submit", "--agent", "a", "hello"],
+        ["worker", "--command", "cat"],
+      ]) {
+        const { code, stderr } = yield* run([...args, "--project", "nope"], settings)
+        expect([args, code === 0, stderr]).toEqual([args, false, expect.stringContaining("--project")])
+        expect(stderr).not.toContain("RUNLEASE_API_KEY")
+      }
+    }),
+  )
+
+  it.scoped("show where a module cannot be read, and no hint of something else", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { RUNLEASE_URL: nowhere, RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      yield* write(cwd, "broken.ts", "export default (\n")
+      yield* write(cwd, "importing.ts", 'import "./absent.ts"\nexport default () => "x"\n')
+      const load = (module: string) => runProcess(["worker", "--module", module], { cwd, env })
+      const [broken, importing, absent, empty] = yield* Effect.forEach(
+        ["./broken.ts", "./importing.ts", "./absent.ts", "./empty.ts"],
+        (module) =>
+          Effect.zipRight(
+            module === "./empty.ts" ? write(cwd, "empty.ts", "export {}") : Effect.void,
+            load(module),
+          ),
+      )
+      expect(broken!.stderr).toMatch(/The module \.\/broken\.ts cannot be loaded: .*broken\.ts:2:0: ERROR/s)
+      expect(importing!.stderr).toMatch(/absent\.ts/)
+      expect(absent!.stderr).toContain("--module: ./absent.ts does not exist")
+      for (const { code, stderr } of [broken!, importing!, absent!]) {
+        expect([code, stderr]).toEqual([64, expect.not.stringContaining("default export")])
+        expect(stderr).not.toMatch(/node:internal|node_modules/)
+      }
+      expect(empty!.stderr).toContain("exports no executor as its default")
+      expect(empty!.stderr).toContain("Its default export is an executor")
     }),
   )
 

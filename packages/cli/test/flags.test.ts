@@ -1,7 +1,25 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Commands from "../src/commands/Commands.js"
+import * as CommandTree from "../src/help/CommandTree.js"
 import { folder, has, json, room, run, start } from "./Processes.js"
+
+interface NamedCommand {
+  readonly names: ReadonlyArray<string>
+  readonly flags: ReadonlyArray<CommandTree.Flag>
+}
+
+const commandsOf = (
+  names: ReadonlyArray<string>,
+  tree: CommandTree.CommandTree,
+): ReadonlyArray<NamedCommand> =>
+  tree.subcommands.length === 0
+    ? [{ names, flags: tree.flags }]
+    : tree.subcommands.flatMap((subcommand) => commandsOf([...names, subcommand.name], subcommand))
+
+/** Every command with its flags. */
+const commands = Effect.map(Commands.load([]), (command) => commandsOf([], CommandTree.of(command)))
 
 const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
 
@@ -41,6 +59,55 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
           }),
         { concurrency: 2 },
       )
+    }),
+  )
+
+  it.scoped("are named by the error of a wrong value, and of a value that is given twice", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const constrained = (yield* commands).flatMap(({ flags, names }) =>
+        flags.flatMap((flag) => (flag.value === undefined ? [] : [{ ...flag, names }])),
+      )
+      expect(constrained.length).toBeGreaterThan(100)
+      for (const { choices, name, names, repeatable, value } of constrained) {
+        if (value !== "TEXT") {
+          const { code, stderr } = yield* run([...names, name, "~bad~"], { cwd, env })
+          expect([names, code, stderr]).toEqual([names, 64, expect.stringMatching(`${name} takes .*~bad~`)])
+        }
+        if (repeatable || choices !== undefined) continue
+        const { code, stderr } = yield* run([...names, name, "1", name, "1"], { cwd, env })
+        expect([names, code, stderr]).toEqual([names, 64, expect.stringContaining(`${name} is given twice`)])
+      }
+    }),
+  )
+
+  it.scoped("and arguments are named by the error of a text that is none of theirs", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const long = "x".repeat(300)
+      const refusals = [
+        [["submit", "--agent", "", "x"], "--agent must not be empty"],
+        [["submit", "--agent", "a", "--id", "..", "x"], "--id must not be . or .."],
+        [["submit", "--agent", "a", "--conversation", "c", "x"], "--conversation must be a UUID"],
+        [["submit", "--agent", "a", "--kind", "a b", "x"], "--kind must be 1 to 64 letters"],
+        [["submit", "--agent", "a", "--key", "a b", "x"], "--key must be 1 to 128 letters"],
+        [["runs", "list", "--agent", long], "--agent must be at most 128 characters"],
+        [["runs", "list", "--parent", long], "--parent must be at most 128 characters"],
+        [["runs", "retry", "run-1", "--id", long], "--id must be at most 128 characters"],
+        [["runs", "get", long], "<run-id> must be at most 128 characters"],
+        [["keys", "create", long], "<name> must be at most 128 characters"],
+        [["keys", "revoke", "k"], "<key-id> must be a UUID"],
+        [["workers", "drain", "w"], "<worker-id> must be a UUID"],
+        [["worker", "--command", "cat", "--agent", ""], "--agent must not be empty"],
+        [["worker", "--command", "cat", "--kind", "a b"], "--kind must be 1 to 64 letters"],
+        [["worker", "--command", "cat", "--key", "a b"], "--key must be 1 to 128 letters"],
+        [["worker", "--command", "cat", "--name", long], "--name must be at most 128 characters"],
+        [["tell", "run-1", "--key", long, "x"], "--key must be at most 200 characters"],
+      ] as const
+      for (const [args, message] of refusals) {
+        const { code, stderr } = yield* run(args, { cwd, env })
+        expect([args, code, stderr]).toEqual([args, 64, expect.stringContaining(message)])
+      }
     }),
   )
 

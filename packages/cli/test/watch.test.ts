@@ -1,15 +1,11 @@
 import { NodeContext } from "@effect/platform-node"
 import { Path } from "@effect/platform"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Stream } from "effect"
-import { spawn } from "node:child_process"
-import { inject } from "vitest"
+import { Effect } from "effect"
 import { has, room, run, start } from "./Processes.js"
+import { onTerminal } from "./Terminal.js"
 
 const asking = (path: Path.Path) => ["--module", path.join(import.meta.dirname, "fixtures", "asking.ts")]
-
-/** Runs a command on a pseudo-terminal, connected to its own stdin and stdout. */
-const onTerminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
   it.scoped("prints the run's id at once, and which worker to start when no worker claims it", () =>
@@ -56,38 +52,44 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
     }),
   )
 
+  it.scoped("says what is recorded as sentences, without results and ids of steps", () =>
+    Effect.gen(function* () {
+      const path = yield* Path.Path
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      const module = path.join(import.meta.dirname, "fixtures", "stepping.ts")
+      yield* start(["worker", "--module", module], settings)
+      const watching = yield* start(["submit", "--agent", "a", "--id", "run-1", "--watch", "x"], settings)
+      const { code, stdout } = yield* watching.ended
+      expect(code).toBe(0)
+      for (const line of [
+        "step count 7 is recorded",
+        "step pay begins, at most once",
+        "step pay is recorded",
+        "step read has found no message",
+        "step rest sleeps for 10 ms",
+        "used 12 input and 3 output tokens of m",
+      ]) {
+        expect(stdout).toContain(`· ${line}\n`)
+      }
+      expect(stdout).toMatch(/^· spawned child \S+ of agent child$/m)
+      expect(stdout).toMatch(/^· child \S+ of agent child has ended: completed$/m)
+      expect(stdout).not.toMatch(/step_id|record_id|runlease\.|secret/)
+    }),
+  )
+
   it.scoped("prompts on a terminal, and resumes the run with the typed answer", () =>
     Effect.gen(function* () {
       const path = yield* Path.Path
       const { cwd, env } = yield* room
       const settings = { cwd, env }
       yield* start(["worker", ...asking(path)], settings)
-      const command = [
-        process.execPath,
-        inject("runlease"),
-        "submit",
-        "--agent",
-        "approving",
-        "--id",
-        "run-1",
-      ]
-      const terminal = spawn("python3", ["-c", onTerminal, ...command, "--watch", "x"], {
-        cwd,
-        env: { PATH: process.env["PATH"]!, HOME: cwd, NO_COLOR: "1", ...env },
-        stdio: ["pipe", "pipe", "inherit"],
-      })
-      yield* Effect.addFinalizer(() => Effect.sync(() => terminal.kill("SIGKILL")))
-      const output = yield* Stream.fromAsyncIterable(terminal.stdout, (error) => error).pipe(
-        Stream.decodeText(),
-        Stream.scan("", (all, text) => {
-          if (!all.includes("Answer with y") && (all + text).includes("Answer with y")) {
-            terminal.stdin.write("yes\n")
-          }
-          return all + text
-        }),
-        Stream.runLast,
+      const { stdout } = yield* onTerminal(
+        ["submit", "--agent", "approving", "--id", "run-1", "--watch", "x"],
+        settings,
+        [["Answer with y", "yes\n"]],
       )
-      expect(output).toMatchObject({ _tag: "Some", value: expect.stringContaining("run_finished success") })
+      expect(stdout).toContain("run_finished success")
       const got = yield* run(["runs", "get", "run-1"], settings)
       expect(got.stdout).toMatch(/^status +completed$/m)
     }),

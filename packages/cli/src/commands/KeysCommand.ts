@@ -1,7 +1,7 @@
 /**
  * `runlease keys`: manages a project's API keys. It needs an admin key.
  */
-import { Args, Command, Options } from "@effect/cli"
+import { Command, Options } from "@effect/cli"
 import { type Access, Ids } from "@runlease/core"
 import { Console, DateTime, Duration, Effect, Option } from "effect"
 import * as ApiClient from "../input/ApiClient.js"
@@ -9,7 +9,7 @@ import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
-import { positionalText } from "../input/PositionalText.js"
+import { positional } from "../input/PositionalText.js"
 
 const common = { connection: Settings.connection, json: Settings.json }
 
@@ -32,7 +32,7 @@ const create = Command.make(
       Options.withDescription("How long the key is valid, such as 90d; until it is revoked when absent"),
       Options.optional,
     ),
-    name: positionalText("name", "What the key is for"),
+    name: positional("name", Ids.visibleText(128), "What the key is for"),
   },
   (options) =>
     Effect.gen(function* () {
@@ -101,7 +101,7 @@ const revoke = Command.make(
   "revoke",
   {
     ...common,
-    id: positionalText("key-id", "The key's id, as keys list shows it").pipe(Args.withSchema(Ids.KeyId)),
+    id: positional("key-id", Ids.KeyId, "The key's id, as keys list shows it"),
   },
   (options) =>
     Effect.gen(function* () {

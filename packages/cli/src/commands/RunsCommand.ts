@@ -40,13 +40,11 @@ const list = Command.make(
       Options.withDescription("Only runs of this status"),
       Options.optional,
     ),
-    agent: Options.text("agent").pipe(
-      Options.withSchema(Ids.AgentId),
+    agent: Flag.text("agent", Ids.AgentId).pipe(
       Options.withDescription("Only this agent's runs"),
       Options.optional,
     ),
-    parent: Options.text("parent").pipe(
-      Options.withSchema(Ids.RunId),
+    parent: Flag.text("parent", Ids.RunId).pipe(
       Options.withDescription("Only the runs right below this run"),
       Options.optional,
     ),
@@ -99,7 +97,7 @@ const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   ),
 )
 
-const newRunId = Options.text("id").pipe(
+const newRunId = Flag.text("id", Ids.NewRunId).pipe(
   Options.withDescription("The id of the new run, which makes the command idempotent"),
   Options.optional,
 )

@@ -2,7 +2,7 @@
  * `runlease submit`: submits one run from text, a file or stdin, or many from JSON lines.
  */
 import { Args, Command, Options } from "@effect/cli"
-import { Ids, RequestSnapshot, Runs, TraceContext } from "@runlease/core"
+import { Ids, RequestSnapshot, Runs, TraceContext, WorkerRegistry } from "@runlease/core"
 import { Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readAll } from "node:stream/consumers"
@@ -21,8 +21,7 @@ const inFlight = 16
 
 const options = {
   connection: Settings.connection,
-  agent: Options.text("agent").pipe(
-    Options.withSchema(Ids.AgentId),
+  agent: Flag.text("agent", Ids.NewAgentId).pipe(
     Options.withDescription("Which agent the run is for"),
     Options.optional,
   ),
@@ -36,13 +35,11 @@ const options = {
     ),
     Options.optional,
   ),
-  id: Options.text("id").pipe(
-    Options.withSchema(Ids.RunId),
+  id: Flag.text("id", Ids.NewRunId).pipe(
     Options.withDescription("The run's id; submitting it again with the same request changes nothing"),
     Options.optional,
   ),
-  conversation: Options.text("conversation").pipe(
-    Options.withSchema(Ids.ConversationId),
+  conversation: Flag.text("conversation", Ids.ConversationId).pipe(
     Options.withDescription("The conversation it belongs to; a new one when absent"),
     Options.optional,
   ),
@@ -64,11 +61,11 @@ const options = {
     ),
     Options.optional,
   ),
-  kind: Options.text("kind").pipe(
+  kind: Flag.text("kind", WorkerRegistry.Registration.fields.implementationKind).pipe(
     Options.withDescription("Only for workers of this implementation kind"),
     Options.optional,
   ),
-  key: Options.text("key").pipe(
+  key: Flag.text("key", WorkerRegistry.Registration.fields.workerKey).pipe(
     Options.withDescription("Only for the worker with this key"),
     Options.optional,
   ),

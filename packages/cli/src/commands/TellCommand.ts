@@ -2,10 +2,11 @@
  * `runlease tell`: a message to a run that has not ended.
  */
 import { Command, Options } from "@effect/cli"
-import { Runs } from "@runlease/core"
+import { Ids, Runs } from "@runlease/core"
 import { Console, Effect, Option } from "effect"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
+import * as Flag from "../input/Flag.js"
 import * as Output from "../output/Output.js"
 import { positionalText, runId } from "../input/PositionalText.js"
 import * as Settings from "../input/Settings.js"
@@ -15,7 +16,7 @@ export const command = Command.make(
   {
     connection: Settings.connection,
     json: Settings.json,
-    key: Options.text("key").pipe(
+    key: Flag.text("key", Ids.text(200)).pipe(
       Options.withDescription("The same key again tells nothing new"),
       Options.optional,
     ),

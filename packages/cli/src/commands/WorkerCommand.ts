@@ -2,7 +2,15 @@
  * `runlease worker`: claims runs and executes them.
  */
 import { Command, Options } from "@effect/cli"
-import { type ControlPlane, Executor, Worker, type WorkerEvent, type WorkerOptions } from "@runlease/core"
+import {
+  type ControlPlane,
+  Executor,
+  Ids,
+  Worker,
+  type WorkerEvent,
+  type WorkerOptions,
+  WorkerRegistry,
+} from "@runlease/core"
 import { Clock, Config, Console, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { hostname } from "node:os"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
@@ -22,9 +30,8 @@ import * as WorkerLines from "../output/WorkerLines.js"
 
 /** Which runs a worker claims, and how. */
 export const claiming = Describe.grouped("Claiming", {
-  agent: Options.text("agent").pipe(
+  agent: Flag.texts("agent", Ids.AgentId).pipe(
     Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
-    Options.repeated,
   ),
   concurrency: Flag.whole("concurrency", {
     minimum: 1,
@@ -63,18 +70,21 @@ const options = {
   executor: ExecutorFlags.options,
   ...claiming,
   ...Describe.grouped("This worker", {
-    kind: Options.text("kind").pipe(
+    kind: Flag.text("kind", WorkerRegistry.Registration.fields.implementationKind).pipe(
       Options.withDescription("This worker's implementation kind; runs may ask for one"),
       Options.withDefault("runlease"),
     ),
-    key: Options.text("key").pipe(
+    key: Flag.text("key", WorkerRegistry.Registration.fields.workerKey).pipe(
       Options.withDescription("This worker's key, the same over restarts; host and process when absent"),
       Options.optional,
     ),
     takeOver: Options.boolean("take-over").pipe(
       Options.withDescription("Start with --key although a worker with that key lives, which evicts it"),
     ),
-    name: Options.text("name").pipe(Options.withDescription("A name for people"), Options.optional),
+    name: Flag.text("name", Ids.visibleText(128)).pipe(
+      Options.withDescription("A name for people"),
+      Options.optional,
+    ),
     json: Settings.json,
   }),
   ...Describe.grouped("Telemetry", {

@@ -4,6 +4,7 @@
 import { Options } from "@effect/cli"
 import { Config, Effect, HashMap, Option, Redacted } from "effect"
 import * as Flag from "../input/Flag.js"
+import { usage } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
 
@@ -20,6 +21,15 @@ const options = Describe.grouped("A remote agent", {
 
 const authorization = Config.option(Config.redacted("RUNLEASE_AG_UI_AUTHORIZATION"))
 
+/** Fails for a header that no request can have. */
+const checkHeader = ([name, value]: readonly [string, string]) =>
+  /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+    ? Effect.succeed([name.toLowerCase(), Redacted.make(value)] as const)
+    : usage(
+        `--ag-ui-header: ${JSON.stringify(name)} is no header with a value that can be sent`,
+        "A name has letters, digits and dashes, and a value no line end.",
+      )
+
 const loadExecutor = Effect.promise(() => import("@runlease/executor-ag-ui/AgUiExecutor"))
 
 /** `--ag-ui URL` */
@@ -29,18 +39,18 @@ export const flag = ExecutorFlag.make({
   options,
   executor: ({ agUi, agUiHeader }) =>
     Option.map(agUi, (url) =>
-      Effect.zipWith(Effect.orDie(authorization), loadExecutor, (secret, AgUiExecutor) =>
-        AgUiExecutor.layer({
+      Effect.gen(function* () {
+        const secret = yield* Effect.orDie(authorization)
+        const given = Option.match(agUiHeader, { onNone: () => [], onSome: HashMap.toEntries })
+        const headers = yield* Effect.forEach(given, checkHeader)
+        const AgUiExecutor = yield* loadExecutor
+        return AgUiExecutor.layer({
           url,
           headers: {
             ...(Option.isSome(secret) ? { authorization: secret.value } : {}),
-            ...Object.fromEntries(
-              Option.match(agUiHeader, { onNone: () => [], onSome: HashMap.toEntries }).map(
-                ([name, value]) => [name.toLowerCase(), Redacted.make(value)],
-              ),
-            ),
+            ...Object.fromEntries(headers),
           },
-        }),
-      ),
+        })
+      }),
     ),
 })

@@ -4,10 +4,12 @@
 import { Options } from "@effect/cli"
 import { type ControlPlane, Executor, type Run } from "@runlease/core"
 import { Effect, Layer, Option, Predicate, Stream } from "effect"
+import { existsSync } from "node:fs"
 import * as Module from "node:module"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import { CommandFailure, ExitCode } from "../output/ExitCode.js"
+import * as Exception from "../output/Exception.js"
+import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
 import { Forms } from "./Forms.js"
@@ -74,14 +76,15 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
       }),
       (unregister) => Effect.promise(unregister),
     )
+    if (!existsSync(path)) {
+      return yield* usage(
+        `--module: ${path} does not exist`,
+        `Check the path, which is relative to this folder, ${process.cwd()}.`,
+      )
+    }
     const module: unknown = yield* Effect.tryPromise({
       try: () => import(pathToFileURL(resolve(path)).href),
-      catch: (error) =>
-        new CommandFailure({
-          message: `The module ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
-          hint,
-          exitCode: ExitCode.usage,
-        }),
+      catch: (error) => usage(`The module ${path} cannot be loaded: ${Exception.toText(error)}`),
     })
     const forms = Layer.succeed(Forms, yield* formsOf(path, module))
     const exported = Predicate.hasProperty(module, "default") ? module.default : undefined

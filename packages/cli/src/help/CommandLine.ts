@@ -4,7 +4,7 @@
  */
 import { Either, LogLevel } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
-import type { CommandTree, Flag } from "./CommandTree.js"
+import { type CommandTree, type Flag, keyValue } from "./CommandTree.js"
 import { didYouMean } from "./Suggestion.js"
 
 /** The flags that every command has, with their allowed values; none for a switch. */
@@ -47,9 +47,23 @@ const unknownFlag = (path: ReadonlyArray<CommandTree>, name: string): CommandFai
   )
 }
 
+const disjunction = new Intl.ListFormat("en", { type: "disjunction" })
+
+/** What is wrong with the value of a flag, where the parser would not say which flag that is. */
+const wrongValue = ({ choices, name, repeatable, value: form }: Flag, value: string): string | undefined => {
+  // The parser drops an empty value of a repeatable flag, so a worker for no agent would be one for all.
+  if (repeatable && value === "") return `${name} must not be empty`
+  if (choices !== undefined && !choices.includes(value)) {
+    return `${name} takes ${disjunction.format(choices)}, not ${JSON.stringify(value)}`
+  }
+  return form === keyValue && !/^[^=]+=./s.test(value.trim())
+    ? `${name} takes ${keyValue}, not ${JSON.stringify(value)}`
+    : undefined
+}
+
 /**
- * The command that `args` name, with its arguments in order. Fails for an unknown flag before `--`, and for a command
- * that does not exist.
+ * The command that `args` name, with its arguments in order. Fails for an unknown flag before `--`, for a value that its flag does not
+ * take, for a flag that is given twice and takes one value, and for a command that does not exist.
  */
 export const read = (
   root: CommandTree,
@@ -61,6 +75,7 @@ export const read = (
   const builtInArgs: Array<string> = []
   const flags: Array<string> = []
   const positional: Array<string> = []
+  const given = new Set<string>()
   for (let index = 0; index < before.length; index++) {
     const arg = before[index]!
     const command = path.at(-1)!
@@ -81,6 +96,11 @@ export const read = (
     const flag = command.flags.find((one) => namesOf(one).includes(name))
     const choices = builtIns.get(name)
     if (flag === undefined && choices === undefined) return Either.left(unknownFlag(path, written))
+    const isSwitch = flag?.value === undefined
+    if (flag !== undefined && !isSwitch && !flag.repeatable && given.has(flag.name)) {
+      return Either.left(usage(`${flag.name} is given twice`, helpOf(path)))
+    }
+    if (flag !== undefined) given.add(flag.name)
     const into = flag === undefined ? builtInArgs : flags
     if (flag === undefined ? choices?.length === 0 : flag.value === undefined) {
       into.push(arg)
@@ -92,6 +112,8 @@ export const read = (
     if (flag === undefined && !choices!.includes(value.toLowerCase())) {
       return Either.left(usage(`${name} takes ${choices!.join(", ")}, not ${JSON.stringify(value)}`))
     }
+    const wrong = flag === undefined ? undefined : wrongValue(flag, value)
+    if (wrong !== undefined) return Either.left(usage(wrong, helpOf(path)))
     into.push(name, value)
   }
   const last = [...positional, ...after]

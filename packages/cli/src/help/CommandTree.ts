@@ -15,6 +15,8 @@ export interface Flag {
   readonly aliases: ReadonlyArray<string>
   /** The form of its value, such as `TEXT`; undefined for a switch. */
   readonly value: string | undefined
+  /** The values that it takes; undefined where it takes others. */
+  readonly choices: ReadonlyArray<string> | undefined
   readonly description: string
   /** The default; none when the flag has no default. */
   readonly fallback: Option.Option<unknown>
@@ -124,12 +126,14 @@ const settingsOf = (node: ConfigNode | undefined): ReadonlyArray<string> => {
   return names.filter((name) => !name.includes(" "))
 }
 
-const valueOf = (name: Option.Option<string>, type: PrimitiveNode): string | undefined => {
-  if (type._tag === "Bool") return undefined
-  return type._tag === "Choice"
-    ? type.alternatives.map(([choice]) => choice).join("|")
-    : Option.getOrElse(name, () => "TEXT")
-}
+const choicesOf = (type: PrimitiveNode): ReadonlyArray<string> | undefined =>
+  type._tag === "Choice" ? type.alternatives.map(([choice]) => choice) : undefined
+
+const valueOf = (name: Option.Option<string>, type: PrimitiveNode): string | undefined =>
+  type._tag === "Bool" ? undefined : (choicesOf(type)?.join("|") ?? Option.getOrElse(name, () => "TEXT"))
+
+/** The form of the value of a flag that sets names. */
+export const keyValue = "NAME=VALUE"
 
 const dashed = (name: string): string => (name.length === 1 ? `-${name}` : `--${name}`)
 
@@ -145,6 +149,7 @@ const flagsOf = (node: OptionsNode): ReadonlyArray<Flag> => {
           name: node.fullName,
           aliases: node.aliases.map(dashed),
           value: valueOf(node.pseudoName, node.primitiveType),
+          choices: choicesOf(node.primitiveType),
           description: textOf(node.description),
           fallback: Option.none(),
           settings: [],
@@ -154,7 +159,7 @@ const flagsOf = (node: OptionsNode): ReadonlyArray<Flag> => {
         },
       ]
     case "KeyValueMap":
-      return change(node.argumentOption, () => ({ repeatable: true, required: false, value: "NAME=VALUE" }))
+      return change(node.argumentOption, () => ({ repeatable: true, required: false, value: keyValue }))
     case "Variadic":
       return change(node.argumentOption, () => ({ repeatable: true, required: false }))
     case "Map":

@@ -4,7 +4,7 @@
  */
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
 import { TreeBudget } from "@runlease/core"
-import { Config, Duration, Effect, Option, Schema } from "effect"
+import { Config, Duration, Effect, Option, ParseResult, Schema } from "effect"
 
 interface Bounds<A> {
   readonly minimum: A
@@ -53,6 +53,31 @@ const checked = <A>(
       onSome: (value) => Effect.succeed(value),
     }),
   )
+}
+
+/** Why a text does not fit a schema, in the words of the schema. */
+export const problemOf = (error: ParseResult.ParseError): string =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.message ?? error.message
+
+const decoding = <A>(name: string, schema: Schema.Schema<A, string>) => {
+  const decode = Schema.decode(schema)
+  return (given: string) =>
+    Effect.mapError(decode(given), (error) =>
+      ValidationError.invalidValue(HelpDoc.p(`--${name} ${problemOf(error)}: ${JSON.stringify(given)}`)),
+    )
+}
+
+/** A flag whose text fits a schema. */
+export const text = <A>(name: string, schema: Schema.Schema<A, string>): Options.Options<A> =>
+  Options.mapEffect(Options.text(name), decoding(name, schema))
+
+/** A repeatable flag whose texts fit a schema. */
+export const texts = <A>(
+  name: string,
+  schema: Schema.Schema<A, string>,
+): Options.Options<ReadonlyArray<A>> => {
+  const decode = decoding(name, schema)
+  return Options.mapEffect(Options.repeated(Options.text(name)), (given) => Effect.forEach(given, decode))
 }
 
 /** A flag for a whole number within bounds, both included. */

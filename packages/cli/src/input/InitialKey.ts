@@ -2,8 +2,8 @@
  * The API key that a server stores before it answers requests.
  */
 import { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
-import { Config, DateTime, Effect, Option, type Redacted } from "effect"
-import { environmentKey, name } from "./EnvironmentKey.js"
+import { DateTime, Effect, Option, type Redacted } from "effect"
+import { configured, name } from "./EnvironmentKey.js"
 
 const warnEnded = ({ _tag, keyId }: Access.KeyRevoked | Access.KeyExpired) =>
   Effect.logWarning(
@@ -14,10 +14,10 @@ const warnEnded = ({ _tag, keyId }: Access.KeyRevoked | Access.KeyExpired) =>
 const store = Effect.gen(function* () {
   const access = yield* Access.Access
   const { id: projectId } = yield* access.getProject(ControlPlane.defaultProject)
-  const configured = yield* Config.option(environmentKey)
-  if (Option.isSome(configured)) {
+  const given = yield* configured
+  if (Option.isSome(given)) {
     yield* access
-      .createKey({ projectId, name, admin: true, token: configured.value })
+      .createKey({ projectId, name, admin: true, token: given.value })
       .pipe(Effect.catchTags({ KeyRevoked: warnEnded, KeyExpired: warnEnded }))
     return Option.none<Redacted.Redacted>()
   }

@@ -16,7 +16,7 @@ import * as WorkerClient from "@runlease/http/WorkerClient"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
-import { environmentKey } from "./EnvironmentKey.js"
+import * as EnvironmentKey from "./EnvironmentKey.js"
 import * as Flag from "./Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as SettingsFile from "./SettingsFile.js"
@@ -82,7 +82,7 @@ const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
 
 const apiKey = Options.redacted("api-key").pipe(
   Options.withDescription("An API key of the project; the variable keeps it off the command line"),
-  Options.withFallbackConfig(environmentKey),
+  Options.withFallbackConfig(EnvironmentKey.environmentKey),
   Options.optional,
 )
 
@@ -111,7 +111,7 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
           "Set RUNLEASE_API_KEY, or api_key in runlease.json; `runlease serve` shows the first key once.",
         ),
       ),
-    onSome: Effect.succeed,
+    onSome: (key) => EnvironmentKey.check(key, "The value of --api-key, RUNLEASE_API_KEY or api_key"),
   })
 
 type Ports = ControlPlane.ProjectPorts | RunTokens.RunTokens
