@@ -1,8 +1,10 @@
 /** `runlease dev` as somebody uses it who writes an agent. */
+import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
 import { folder, jsonLines, run, start, write } from "./Processes.js"
+import { onTerminal } from "./Terminal.js"
 
 const says = (text: string): string => `export default async () => ${JSON.stringify(text)}\n`
 
@@ -27,17 +29,103 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
             Predicate.hasProperty(event, "delta") ? [event.delta] : [],
           ),
       )
-      yield* dev.line((line) => line.includes("waits for runs"))
+      expect(yield* dev.line((line) => line.startsWith("Next"))).toBe(
+        `Next, in another terminal: RUNLEASE_API_KEY=$(cat .runlease/dev.key) runlease submit --url ${url} --agent any --watch hello`,
+      )
       expect(yield* answer).toEqual(["one"])
 
+      const second = yield* run(["dev", "--port", "0"], { cwd })
+      expect([second.code, second.stderr]).toEqual([
+        1,
+        expect.stringContaining(`runlease dev runs in this folder already: ${url}/`),
+      ])
+
+      // Neither dependencies nor hidden folders are watched.
+      const fs = yield* FileSystem.FileSystem
+      for (const name of ["node_modules", ".git"]) {
+        yield* fs.makeDirectory(`${cwd}/${name}`)
+        yield* write(cwd, `${name}/other.ts`, says("other"))
+      }
       yield* write(cwd, "agent.ts", "export default (")
       yield* dev.line((line) => line.includes("It starts again when ./agent.ts"))
       yield* write(cwd, "agent.ts", says("two"))
       expect(yield* answer).toEqual(["two"])
 
+      yield* fs.makeDirectory(`${cwd}/parts`)
+      yield* write(cwd, "parts/text.ts", `export const text = "three"\n`)
+      yield* write(
+        cwd,
+        "agent.ts",
+        `import { text } from "./parts/text.ts"\nexport default async () => text\n`,
+      )
+      const said = (text: string) =>
+        answer.pipe(Effect.repeat({ until: (texts) => texts.includes(text) }), Effect.timeout("2 minutes"))
+      yield* said("three")
+      yield* write(cwd, "parts/text.ts", `export const text = "four"\n`)
+      yield* said("four")
+
       yield* dev.signal("SIGTERM")
-      expect((yield* dev.ended).code).toBe(0)
+      const { code, stdout } = yield* dev.ended
+      expect(code).toBe(0)
+      expect(stdout).not.toContain("other.ts")
+      expect(yield* fs.exists(`${cwd}/.runlease/dev.url`)).toBe(false)
     }),
+  )
+
+  it.scoped("signs a browser in once by its link, which it opens on a terminal", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const fs = yield* FileSystem.FileSystem
+      const browser = yield* write(cwd, "browser", `#!/bin/sh\nprintf %s "$1" > "${cwd}/opened"\n`)
+      yield* fs.chmod(browser, 0o755)
+      const { stdout } = yield* onTerminal(["dev", "--port", "0"], { cwd, env: { BROWSER: browser } }, [
+        ["Next, in another terminal", "\u0003"],
+      ])
+      expect(stdout).toContain(`sign in   ${yield* fs.readFileString(`${cwd}/opened`)} (works once)`)
+
+      const dev = yield* start(["dev", "--port", "0"], { cwd, env: { BROWSER: browser } })
+      const [link, url] = /(http:\S+)\/sign-in\?once=\S+/.exec(
+        yield* dev.line((line) => line.includes("sign in")),
+      )!
+
+      const open = (address: string, headers = {}) =>
+        Effect.promise(() => fetch(address, { headers, redirect: "manual" }))
+      const wrong = yield* open(`${link}x`, { accept: "text/html" })
+      expect([wrong.status, wrong.headers.get("set-cookie")]).toEqual([200, null])
+      const signedIn = yield* open(link!)
+      expect([signedIn.status, signedIn.headers.get("location")]).toEqual([303, "./"])
+      const cookie = signedIn.headers.get("set-cookie")!
+      expect(cookie).toMatch(/^runlease_session=rls_.*; HttpOnly; SameSite=Strict/)
+      const session = yield* open(`${url}/session`, { cookie: cookie.split(";")[0] })
+      expect(yield* Effect.promise(() => session.json())).toMatchObject({ key: { name: "dev", admin: true } })
+      const again = yield* open(link!)
+      expect([again.status, again.headers.get("set-cookie")]).toEqual([303, null])
+    }),
+  )
+
+  it.scoped(
+    "waits for a module that is broken at its start, which it loads once and whose exception it shows",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* folder
+        const fs = yield* FileSystem.FileSystem
+        const loading = `import { appendFileSync } from "node:fs"\nappendFileSync("loaded", "once ")\n`
+        yield* write(
+          cwd,
+          "agent.ts",
+          `${loading}\nconst start = () => {\n  throw new Error("no paper")\n}\nstart()\n`,
+        )
+        const dev = yield* start(["dev", "--port", "0", "--module", "./agent.ts"], { cwd })
+        yield* dev.line((line) => line.includes("It starts again when ./agent.ts"))
+        yield* write(cwd, "agent.ts", `${loading}${says("one")}`)
+        yield* dev.line((line) => line.includes("waits for runs"))
+        yield* dev.signal("SIGTERM")
+        const { stderr } = yield* dev.ended
+        expect(stderr).toBe(
+          "Error: The module ./agent.ts cannot be loaded: no paper\n  at ./agent.ts:5:9\n  at ./agent.ts:7:1\n",
+        )
+        expect(yield* fs.readFileString(`${cwd}/loaded`)).toBe("once once ")
+      }),
   )
 
   it.scoped("keeps its key over restarts, and refuses a wrong executor before anything starts", () =>

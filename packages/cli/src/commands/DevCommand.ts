@@ -2,7 +2,7 @@
  * `runlease dev`: everything on this machine, for somebody who writes an agent.
  */
 import { Command, Options } from "@effect/cli"
-import { HttpServer } from "@effect/platform"
+import { FileSystem, HttpServer, Path } from "@effect/platform"
 import { Access, ControlPlane } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
 import * as Server from "@runlease/http/Server"
@@ -10,12 +10,18 @@ import { Console, Effect, Layer, Option, Redacted } from "effect"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import * as Describe from "../help/Describe.js"
 import * as Database from "../input/Database.js"
+import * as DevFolder from "../input/DevFolder.js"
 import * as DevKey from "../input/DevKey.js"
+import * as EnvironmentKey from "../input/EnvironmentKey.js"
 import * as Flag from "../input/Flag.js"
-import { CommandFailure, ExitCode } from "../output/ExitCode.js"
+import * as Settings from "../input/Settings.js"
+import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
+import * as Browser from "../self/Browser.js"
+import * as Self from "../self/Self.js"
 import * as DevWorker from "./DevWorker.js"
 import * as LocalServer from "./LocalServer.js"
+import * as SignInLink from "./SignInLink.js"
 import * as WorkerCommand from "./WorkerCommand.js"
 
 const host = "127.0.0.1"
@@ -48,6 +54,26 @@ export const workerArgs = (argv: ReadonlyArray<string>): ReadonlyArray<string> =
 /** What works when the command line names nothing: an agent that says what it was told. */
 const echo = ["--command", "printenv", "--", "RUNLEASE_PROMPT"]
 
+/** Fails where a module cannot come to be, since there is no folder to wait for it in. */
+const checkFolder = Effect.fnUntraced(function* (module: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = path.dirname(path.resolve(module))
+  if (yield* Effect.orElseSucceed(fs.exists(folder), () => false)) return
+  return yield* usage(`--module: the folder ${folder} does not exist`, "Check the path of the module.")
+})
+
+/** The command that gives the worker something to do. */
+const nextStep = (url: string, agent: string) =>
+  Effect.gen(function* () {
+    const runlease = yield* Self.invocation
+    const key = Option.isSome(yield* EnvironmentKey.configured)
+      ? ""
+      : `RUNLEASE_API_KEY=$(cat ${DevKey.fileName}) `
+    const address = url === Settings.defaultUrl ? "" : ` --url ${url}`
+    return `Next, in another terminal: ${key}${runlease} submit${address} --agent ${agent} --watch hello`
+  })
+
 export const command = Command.make(
   "dev",
   options,
@@ -55,29 +81,50 @@ export const command = Command.make(
     const paint = yield* Output.paint
     const database = yield* Database.parse(parsed.database)
     const given = workerArgs(process.argv)
-    // A mistake in the flags of the executor ends the command before anything starts.
-    if (given.length > 0) yield* ExecutorFlags.executorOf(parsed.executor, parsed.rest)
+    const module = Option.getOrUndefined(parsed.executor.module.module)
+    // A mistake in the flags of the executor ends the command before anything starts. A module is loaded by the worker alone.
+    if (given.length > 0) {
+      const executor = yield* ExecutorFlags.selected(parsed.executor, parsed.rest)
+      yield* module === undefined ? executor : checkFolder(module)
+    }
     const apiKey = yield* DevKey.make
-    const server = Server.layerWith({ rateLimit: Infinity, inFront: yield* Dashboard.inFront() })
+    yield* DevFolder.checkFree(apiKey)
+    const signIn = yield* SignInLink.make
+    const dashboard = yield* Dashboard.inFront()
+    const server = Server.layerWith({
+      rateLimit: Infinity,
+      inFront: (api) => signIn.inFront(dashboard(api)),
+    })
     const work = Effect.gen(function* () {
       const access = yield* Access.Access
       const project = yield* access.getProject(ControlPlane.defaultProject)
-      yield* access.createKey({ projectId: project.id, name: "dev", admin: true, token: apiKey })
+      const { key } = yield* access.createKey({
+        projectId: project.id,
+        name: "dev",
+        admin: true,
+        token: apiKey,
+      })
+      yield* signIn.activate(access, key)
       const { address } = yield* HttpServer.HttpServer
       const url = LocalServer.urlOf(address)
+      yield* DevFolder.occupy(url)
       yield* Console.log(
         [
           `${paint("bold", "Runlease")}: ${paint("cyan", `${url}/`)}`,
+          `  sign in   ${paint("cyan", signIn.of(url))} (works once)`,
           `  database  ${database.shown}`,
           `  API key   ${Redacted.value(apiKey)}`,
           "",
         ].join("\n"),
       )
+      yield* Browser.open(signIn.of(url))
+      const next = yield* nextStep(url, parsed.agent[0] ?? "any")
       const code = yield* DevWorker.run({
         url,
         apiKey,
         args: given.length === 0 ? echo : given,
-        module: Option.getOrUndefined(parsed.executor.module.module),
+        module,
+        whenReady: Console.log(next),
       })
       return yield* new CommandFailure({
         message: `The worker has ended${code === null ? "" : ` with code ${code}`}`,
@@ -85,7 +132,7 @@ export const command = Command.make(
       })
     })
     return yield* Effect.provide(
-      work,
+      Effect.scoped(work),
       server.pipe(
         Layer.provideMerge(LocalServer.controlPlane(database, "normal")),
         Layer.provideMerge(LocalServer.listener({ host, port: parsed.port })),
@@ -94,7 +141,7 @@ export const command = Command.make(
   }),
 ).pipe(
   Describe.command(
-    "Everything to write an agent with: a store, a server with its dashboard, a key, and a worker, in one process group. A worker of --module starts again when the module or a file beside it changes. Without an executor it has an agent that says what it was told.",
+    "Everything to write an agent with: a store, a server with its dashboard, a key, and a worker, in one process group. On a terminal it opens the dashboard in the browser, signed in; BROWSER=none opens nothing. A worker of --module starts again when the module or a file beside it changes. Without an executor it has an agent that says what it was told.",
     ["runlease dev --module ./agent.ts", "runlease dev --command ./agent.sh", "runlease dev"],
   ),
 )

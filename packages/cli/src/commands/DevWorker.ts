@@ -1,9 +1,10 @@
 /**
  * The worker of `runlease dev`: a process of its own, which starts again when its module changes.
  */
-import { FileSystem, Path } from "@effect/platform"
+import { Path } from "@effect/platform"
 import { Console, Duration, Effect, type Redacted, Stream } from "effect"
 import * as Self from "../self/Self.js"
+import * as SourceChanges from "./SourceChanges.js"
 
 /** A change of one file often comes as several events. */
 const settle = Duration.millis(150)
@@ -18,39 +19,29 @@ export interface DevWorker {
   readonly args: ReadonlyArray<string>
   /** The module of the executor, which is watched with the folder that it is in. */
   readonly module: string | undefined
+  /** What is printed when the worker waits for runs. */
+  readonly whenReady: Effect.Effect<void>
 }
 
-/** Changes of sources beside a module or below it. */
-const changesOf = (module: string) =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const path = yield* Path.Path
-      const folder = path.dirname(path.resolve(module))
-      const isSource = (file: string): boolean => {
-        const parts = path.relative(folder, path.resolve(folder, file)).split(path.sep)
-        return (
-          /\.[cm]?[jt]sx?$|\.json$/.test(file) &&
-          !parts.some((part) => part === "node_modules" || part.startsWith("."))
-        )
-      }
-      return fs.watch(folder, { recursive: true }).pipe(
-        Stream.filter((event) => isSource(event.path)),
-        Stream.debounce(settle),
-      )
-    }),
-  )
+/** A worker that starts again hands its runs back soon, unless the command line says otherwise. */
+const drainTimeout = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args.some((arg) => /^--drain-timeout(=|$)/.test(arg)) ? [] : ["--drain-timeout", "1s"]
+
+/** The line of a worker that waits for runs. */
+const isReady = (line: string): boolean => / {2}Worker \S+ waits for runs$/.test(line)
 
 /** One process of the worker, until it ends. Its runs are handed back when it is stopped. */
-const once = ({ apiKey, args, module, url }: DevWorker) =>
+const once = ({ apiKey, args, module, url, whenReady }: DevWorker) =>
   Effect.scoped(
     Effect.gen(function* () {
       const { group, lines } = yield* Self.start({
-        args: ["worker", "--url", url, "--key", "dev", "--take-over", "--drain-timeout", "1s", ...args],
+        args: ["worker", "--url", url, "--key", "dev", "--take-over", ...drainTimeout(args), ...args],
         apiKey,
         killAfter,
       })
-      yield* Stream.runForEach(lines, (line) => Console.log(line))
+      yield* Stream.runForEach(lines, (line) =>
+        Effect.zipRight(Console.log(line), isReady(line) ? whenReady : Effect.void),
+      )
       const { code } = yield* group.ending
       yield* Console.log(
         module === undefined
@@ -70,9 +61,12 @@ export const run = (worker: DevWorker) => {
   const { module } = worker
   if (module === undefined) return once(worker)
   const restart = Effect.as(Console.log(`${module} has changed: starting its worker again`), undefined)
+  const changes = Stream.unwrap(
+    Effect.map(Path.Path, (path) => SourceChanges.below(path.dirname(path.resolve(module)))),
+  )
   return Stream.concat(
     Stream.void,
-    Stream.mapEffect(changesOf(module), () => restart),
+    Stream.mapEffect(Stream.debounce(changes, settle), () => restart),
   ).pipe(
     Stream.flatMap(() => Stream.fromEffect(once(worker)), { switch: true }),
     Stream.runDrain,

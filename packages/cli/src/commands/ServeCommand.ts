@@ -15,6 +15,7 @@ import * as InitialKey from "../input/InitialKey.js"
 import * as LocalServer from "./LocalServer.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
+import * as Self from "../self/Self.js"
 import * as QueueDepth from "../telemetry/QueueDepth.js"
 import * as Telemetry from "../telemetry/Telemetry.js"
 
@@ -96,6 +97,7 @@ const announce = (
         })
       }
       const paint = yield* Output.paint
+      const runlease = yield* Self.invocation
       yield* Console.log(
         [
           `${paint("bold", "Runlease")} listens on ${paint("cyan", url)}`,
@@ -111,8 +113,8 @@ const announce = (
             : []),
           "",
           "Next, in other terminals:",
-          `  runlease worker${urlFlag(url)} --command printenv -- RUNLEASE_PROMPT`,
-          `  runlease submit${urlFlag(url)} --agent echo --watch hello`,
+          `  ${runlease} worker${urlFlag(url)} --command printenv -- RUNLEASE_PROMPT`,
+          `  ${runlease} submit${urlFlag(url)} --agent echo --watch hello`,
         ].join("\n"),
       )
     }),

@@ -61,13 +61,13 @@ const conjunction = new Intl.ListFormat("en", { type: "conjunction" })
 const disjunction = new Intl.ListFormat("en", { type: "disjunction" })
 
 /**
- * The executor that the flags describe; `rest` are the arguments after `--`. Fails unless exactly one kind is selected, or
- * when a flag of another kind is given.
+ * Checks that the flags select exactly one kind of executor, with no flag of another kind. Gives what makes it; `rest` are the arguments
+ * after `--`.
  */
-export const executorOf = (
+export const selected = (
   parsed: Parsed,
   rest: ReadonlyArray<string>,
-): Effect.Effect<ExecutorFlag.ExecutorLayer, CommandFailure> => {
+): Effect.Effect<Effect.Effect<ExecutorFlag.ExecutorLayer, CommandFailure>, CommandFailure> => {
   const { env, passEnv, runToken, workRoot } = parsed.processes
   const shared: ExecutorFlag.Processes = {
     rest,
@@ -87,8 +87,8 @@ export const executorOf = (
     Acp.flag.read(parsed.acp, shared),
     AgUi.flag.read(parsed.agUi, shared),
   ]
-  const selected = candidates.filter(({ executor }) => Option.isSome(executor))
-  const [first] = selected
+  const chosen = candidates.filter(({ executor }) => Option.isSome(executor))
+  const [first] = chosen
   if (first === undefined || Option.isNone(first.executor)) {
     const stray = candidates.find(({ presentFlags }) => presentFlags.length > 0)
     const examples = disjunction.format(candidates.map(({ example, flag }) => `${flag} ${example}`))
@@ -101,8 +101,8 @@ export const executorOf = (
           ),
     )
   }
-  if (selected.length > 1) {
-    const flags = conjunction.format(selected.map(({ flag }) => flag))
+  if (chosen.length > 1) {
+    const flags = conjunction.format(chosen.map(({ flag }) => flag))
     return Effect.fail(usage(`${flags} exclude each other`, "A worker works in one way; start one for each."))
   }
   const other = candidates.find((candidate) => candidate !== first && candidate.presentFlags.length > 0)
@@ -125,5 +125,11 @@ export const executorOf = (
       ),
     )
   }
-  return first.executor.value
+  return Effect.succeed(first.executor.value)
 }
+
+/** The executor that the flags describe. */
+export const executorOf = (
+  parsed: Parsed,
+  rest: ReadonlyArray<string>,
+): Effect.Effect<ExecutorFlag.ExecutorLayer, CommandFailure> => Effect.flatten(selected(parsed, rest))

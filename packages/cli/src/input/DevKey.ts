@@ -3,15 +3,15 @@
  */
 import { FileSystem, Path } from "@effect/platform"
 import { Token } from "@runlease/core"
-import { Config, Effect, Option, Redacted } from "effect"
-import { environmentKey } from "./EnvironmentKey.js"
+import { Effect, Option, Redacted } from "effect"
+import { configured } from "./EnvironmentKey.js"
 
 /** Where the key is kept, readable by its owner only. */
-const fileName = ".runlease/dev.key"
+export const fileName = ".runlease/dev.key"
 
 export const make = Effect.gen(function* () {
-  const configured = yield* Config.option(environmentKey)
-  if (Option.isSome(configured)) return configured.value
+  const given = yield* configured
+  if (Option.isSome(given)) return given.value
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const kept = yield* Effect.option(fs.readFileString(fileName))

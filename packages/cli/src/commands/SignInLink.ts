@@ -1,0 +1,64 @@
+/**
+ * A link that signs a browser in with the key of this process, once.
+ *
+ * Source: docs/decisions/0087-sign-in-link.md
+ */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Access } from "@runlease/core"
+import * as Principal from "@runlease/http/Principal"
+import type * as Server from "@runlease/http/Server"
+import { Deferred, Effect, Redacted, Ref } from "effect"
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+
+const path = "/sign-in"
+const parameter = "once"
+
+export interface SignInLink {
+  /** Answers the link, and lets every other request through. */
+  readonly inFront: Server.InFront
+  /** The link of a server at `url`. */
+  readonly of: (url: string) => string
+  /** Lets the link sign in by this key. It signs nobody in before. */
+  readonly activate: (access: Access.Access["Type"], key: Access.ApiKey) => Effect.Effect<void>
+}
+
+const digest = (text: string) => createHash("sha256").update(text).digest()
+
+/** Makes a link. */
+export const make = Effect.gen(function* () {
+  const code = randomBytes(32).toString("hex")
+  const expected = digest(code)
+  const used = yield* Ref.make(false)
+  const issue = yield* Deferred.make<Effect.Effect<Redacted.Redacted, unknown>>()
+
+  const signIn = Effect.gen(function* () {
+    const token = yield* Effect.flatten(Deferred.await(issue))
+    return yield* HttpServerResponse.setCookie(
+      HttpServerResponse.empty({ status: 303, headers: { location: "./" } }),
+      Principal.sessionCookie,
+      Redacted.value(token),
+      { httpOnly: true, sameSite: "strict", path: "/", maxAge: Access.sessionLifetime },
+    )
+  })
+
+  const codeOf = ({ method, url }: HttpServerRequest.HttpServerRequest): string | null => {
+    if (method !== "GET" || !url.startsWith(`${path}?`)) return null
+    return new URLSearchParams(url.slice(path.length)).get(parameter)
+  }
+
+  const link: SignInLink = {
+    of: (url) => `${url}${path}?${parameter}=${code}`,
+    activate: (access, { id, projectId }) =>
+      Effect.asVoid(Deferred.succeed(issue, access.issueSession({ projectId, keyId: id }))),
+    inFront: (api) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        const given = codeOf(request)
+        return given !== null && timingSafeEqual(digest(given), expected)
+          ? Effect.flatMap(Ref.getAndSet(used, true), (wasUsed) =>
+              wasUsed ? HttpServerResponse.redirect(`.${path}`, { status: 303 }) : Effect.orDie(signIn),
+            )
+          : api
+      }),
+  }
+  return link
+})
