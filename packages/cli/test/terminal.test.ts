@@ -60,6 +60,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
       const worker = yield* start(["worker", "--module", module], settings)
       const machine = yield* start(["worker", "--json", "--agent", "none", "--module", module], settings)
       const watching = yield* start(["submit", "--agent", "a", "--id", "run-1", "--watch", "x"], settings)
+      yield* watching.line((line) => line === "run-1")
       const json = yield* start(["watch", "--json", "run-1"], settings)
       yield* watching.line((line) => line.startsWith("Answer with"))
 
