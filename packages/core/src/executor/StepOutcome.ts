@@ -186,12 +186,6 @@ export const write = (
 ): Effect.Effect<void, StepError, Emit.Emit> =>
   Effect.flatMap(issue(taken, kind, fields), (issued) => emit([], issued))
 
-/** What a step has given as a record has it, and as each attempt reads it there. */
-interface Written<A> {
-  readonly text: string | undefined
-  readonly value: A
-}
-
 /** Whether JSON has the value as it is. */
 const isPlain = (value: unknown): boolean =>
   value == null ||
@@ -199,8 +193,8 @@ const isPlain = (value: unknown): boolean =>
   typeof value === "boolean" ||
   (typeof value === "number" && Number.isFinite(value))
 
-/** A schema that does not read what it has written is a mistake of the program. */
-const written = <A>({ name }: Taken, schema: Codec<A> | undefined, value: A): Effect.Effect<Written<A>> =>
+/** What a step gives as its record has it, and as each attempt reads it there. A schema that does not read what it writes is a defect. */
+const written = <A>({ name }: Taken, schema: Codec<A> | undefined, value: A) =>
   Effect.flatMap(encoded(name, schema, value), (text) =>
     schema === undefined && isPlain(value)
       ? Effect.succeed({ text, value })
