@@ -12,6 +12,9 @@ const bin = (name) => join("node_modules", ".bin", name)
 try {
   for (const { manifest, tarball } of packAll(folder)) {
     console.log(`\n${manifest.name}`)
+    const files = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).split("\n")
+    const stray = files.filter((file) => file.endsWith(".tsbuildinfo"))
+    if (stray.length > 0) throw new Error(`the tarball has ${stray.join(", ")}`)
     run(bin("publint"), ["run", tarball, "--strict"])
     run(bin("attw"), [tarball, "--profile", "esm-only", "--quiet"])
   }

@@ -1,0 +1,56 @@
+/** The page of docs about worker modules: each of its modules works as it stands there. */
+import { FileSystem, Path } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Predicate } from "effect"
+import { jsonLines, room, run, start, write } from "./Processes.js"
+
+/** The modules of a page, by their names. */
+const modulesOf = (page: string) =>
+  Array.from(page.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm), ([, name, text]) => ({
+    name: name!,
+    text: text!,
+  }))
+
+/** What a run of each says for the text 250. */
+const answers: Readonly<Record<string, string>> = {
+  "echo.mjs": "echo.mjs heard: 250",
+  "counting.mts": "one two three",
+  "refund.mts": "refunded",
+  "greeter.mts": "Hello, greeter.mts",
+  "forms.mts": "written",
+}
+
+layer(NodeContext.layer, { excludeTestServices: true })("the modules of the docs", (it) => {
+  it.scoped("execute runs", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      // What a user installs beside the module.
+      yield* fs.symlink(path.join(import.meta.dirname, "../node_modules"), path.join(cwd, "node_modules"))
+      const page = yield* fs.readFileString(path.join(import.meta.dirname, "../../../docs/worker-modules.md"))
+      const modules = modulesOf(page)
+      expect(modules.map(({ name }) => name)).toEqual(Object.keys(answers))
+      for (const { name, text } of modules) {
+        yield* write(cwd, name, text)
+        const worker = yield* start(["worker", "--agent", name, "--module", `./${name}`], settings)
+        yield* worker.line((line) => line.includes("waits for runs"))
+        const submitted = yield* start(["submit", "--agent", name, "--id", name, "--watch", "250"], settings)
+        if (name === "refund.mts") {
+          yield* submitted.line((line) => line.includes("Refund 250 EUR?"))
+          yield* run(["resume", name, "--approve"], settings)
+        }
+        expect((yield* submitted.ended).code).toBe(0)
+        const { stdout } = yield* run(["runs", "events", "--json", name], settings)
+        const said = jsonLines(stdout).flatMap(({ event }) =>
+          Predicate.hasProperty(event, "delta") ? [event.delta] : [],
+        )
+        expect([name, said.join("")]).toEqual([name, answers[name]])
+        yield* worker.signal("SIGTERM")
+        yield* worker.ended
+      }
+    }),
+  )
+})
