@@ -1,6 +1,7 @@
 // Installs the packages as published beside a user's own effect, in a strict TypeScript project that checks every
-// declaration, and runs it: `node scripts/check-install.mjs [--node 22]…`. Without `--node`, on the Node that runs this.
-import { execFileSync } from "node:child_process"
+// declaration, and runs it: `node scripts/check-install.mjs [--node 22]…`. Without `--node`, on the Node that runs this. Then it does what
+// the README says, in an empty folder.
+import { execFileSync, spawn, spawnSync } from "node:child_process"
 import {
   copyFileSync,
   cpSync,
@@ -100,12 +101,64 @@ const check = (tarballs, effect, node, env) => {
   )
 }
 
+/** What no command needs is not installed with it: it counts no tokens. */
+const checkSize = (packed) => {
+  const folder = project(join(root, "command"), {})
+  const ours = packed
+    .filter(({ manifest }) => manifest.name !== "@runlease/testkit")
+    .map(({ tarball }) => tarball)
+  npm(["install", "--ignore-scripts", "effect@~3.22.2", "@effect/platform@^0.97.2", ...ours], folder)
+  const { packages } = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8"))
+  const heavy = Object.keys(packages).filter((path) => /\/(gpt-tokenizer|tiktoken)$/.test(path))
+  if (heavy.length > 0) fail(`installed with the command: ${heavy}`)
+  const command = join(folder, "node_modules/.bin/runlease")
+  const env = { ...process.env, RUNLEASE_API_KEY: "rlk_0", RUNLEASE_URL: "http://127.0.0.1:9" }
+  for (const [model, provider] of [
+    ["openai:gpt-4o", "@effect/ai-openai"],
+    ["anthropic:claude", "@effect/ai-anthropic"],
+  ]) {
+    const { stderr } = spawnSync(command, ["worker", "--model", model], { env, encoding: "utf8" })
+    if (!stderr.includes(`npm install ${provider}@`)) fail(`no package is named for ${model}: ${stderr}`)
+  }
+}
+
+/** The worker of the README, in an empty folder: its commands, its files, and what it says that these show. */
+const checkReadme = (packed) => {
+  const readme = readFileSync("README.md", "utf8")
+  const [, shell] = /^In an empty folder:\n\n```sh\n([\s\S]*?)```/m.exec(readme)
+  const folder = join(root, "readme")
+  mkdirSync(folder)
+  for (const line of shell.replaceAll("\\\n", " ").trim().split("\n")) {
+    const [command, ...words] = line.trim().split(/\s+/)
+    // What is published here is not on the registry yet.
+    const args = words.map((word) => packed.find(({ manifest }) => manifest.name === word)?.tarball ?? word)
+    run(command, words[0] === "install" ? [...args, "--ignore-scripts", "--no-audit"] : args, folder)
+  }
+  copyCompiled(folder)
+  for (const [, name, text] of readme.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)) {
+    writeFileSync(join(folder, name), text)
+  }
+  const [, submit, shown] = /^`npx (tsx \S+)` in a second terminal shows `(.*)`\.$/m.exec(readme)
+  const [, start] = /^`npx (tsx \S+)` starts it/m.exec(readme)
+  const worker = spawn("npx", start.split(" "), { cwd: folder, stdio: "ignore", detached: true })
+  try {
+    const output = run("npx", submit.split(" "), folder)
+    if (!output.includes(shown)) fail(`the program of the README shows: ${output}`)
+  } finally {
+    process.kill(-worker.pid)
+  }
+  console.log("The worker of the README runs as printed")
+}
+
 try {
-  const tarballs = packAll(root).map(({ tarball }) => tarball)
+  const packed = packAll(root)
+  const tarballs = packed.map(({ tarball }) => tarball)
   for (const node of nodes.length === 0 ? [undefined] : nodes) {
     const env = node === undefined ? process.env : environmentOf(node)
     for (const effect of effects) check(tarballs, effect, node, env)
   }
+  checkSize(packed)
+  checkReadme(packed)
 } catch (error) {
   // What the compiler finds goes to its output.
   if (error.stdout) console.error(error.stdout)

@@ -1,14 +1,12 @@
 /**
  * Language models by name, for a command line or a setting.
  *
+ * Source: docs/decisions/0088-providers-are-optional.md
+ *
  * @since 0.1.0
  */
 import { type LanguageModel, Model } from "@effect/ai"
-import { AnthropicClient, AnthropicLanguageModel } from "@effect/ai-anthropic"
-import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
-import { FetchHttpClient, type HttpClient } from "@effect/platform"
-import { Config, type ConfigError, Effect, Layer, Option, type Redacted, Schema, Stream } from "effect"
-import * as ChatCompletions from "./ChatCompletions.js"
+import { type ConfigError, Effect, Layer, Schema } from "effect"
 import { ModelName } from "./internal/ModelName.js"
 
 export { ModelName }
@@ -23,6 +21,23 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>("@runlease/ex
       `${JSON.stringify(this.name)} names no model; write openai:<model> or anthropic:<model>, ` +
       "or openai-chat:<model> for a server that speaks OpenAI's chat completions"
     )
+  }
+}
+
+/** The versions of the packages of providers that this one works with. */
+const versions = { "@effect/ai-openai": "0.41", "@effect/ai-anthropic": "0.27" } as const
+
+/**
+ * The package of the provider is not installed. `install`: the package with its version, as package managers take it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ProviderMissing extends Schema.TaggedError<ProviderMissing>(
+  "@runlease/executor-ai/ProviderMissing",
+)("ProviderMissing", { name: Schema.String, install: Schema.String }) {
+  override get message() {
+    return `The model ${this.name} needs a package that is not installed: npm install ${this.install}`
   }
 }
 
@@ -44,104 +59,69 @@ export interface Options {
   readonly maxOutputTokens?: number | undefined
 }
 
-type OpenAi = OpenAiClient.Service
+type Provided = Layer.Layer<LanguageModel.LanguageModel, ConfigError.ConfigError>
 
-/** Adds what the provider's module ignores: a failed response becomes an error, a refusal becomes text. */
-const withFailures = (client: OpenAi): OpenAi => ({
-  ...client,
-  createResponseStream: (request) =>
-    Stream.map(client.createResponseStream(request), (event) => {
-      if (event.type === "response.failed") {
-        return new OpenAiClient.ResponseErrorEvent({
-          type: "error",
-          code: event.response.error?.code ?? "server_error",
-          message: event.response.error?.message ?? "The response failed",
-          param: null,
-          sequence_number: event.sequence_number,
-        })
-      }
-      if (event.type === "response.refusal.delta") {
-        return new OpenAiClient.ResponseOutputTextDeltaEvent({ ...event, type: "response.output_text.delta" })
-      }
-      return event
-    }),
-})
-
-/** The URL of the API and its key. The key is optional when a URL is configured. */
-const access = (prefix: "OPENAI" | "ANTHROPIC", baseUrl: string | undefined) =>
-  Effect.gen(function* () {
-    const configured = yield* Config.option(Config.string(`${prefix}_BASE_URL`))
-    const apiUrl = (baseUrl ?? Option.getOrUndefined(configured))?.replace(/\/+$/, "")
-    const key = Config.redacted(`${prefix}_API_KEY`)
-    const apiKey: Redacted.Redacted | undefined =
-      apiUrl === undefined ? yield* key : Option.getOrUndefined(yield* Config.option(key))
-    return { apiKey, apiUrl }
-  })
-
-const openAiClient = (
-  baseUrl: string | undefined,
-): Layer.Layer<OpenAiClient.OpenAiClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Layer.scoped(
-    OpenAiClient.OpenAiClient,
-    Effect.flatMap(access("OPENAI", baseUrl), (options) =>
-      Effect.map(OpenAiClient.make(options), withFailures),
-    ),
-  )
-
-const anthropicClient = (baseUrl: string | undefined) =>
+/** The module that uses a provider's package, loaded once a model of it is used. */
+const load = <A>(
+  name: string,
+  provider: keyof typeof versions,
+  module: () => Promise<A>,
+  layer: (loaded: A) => Provided,
+): Layer.Layer<LanguageModel.LanguageModel, ProviderMissing | ConfigError.ConfigError> =>
   Layer.unwrapEffect(
-    Effect.map(access("ANTHROPIC", baseUrl), ({ apiKey, apiUrl }) =>
-      // The paths of Anthropic's client begin with the version.
-      AnthropicClient.layer({ apiKey, apiUrl: apiUrl?.replace(/\/v1$/, "") }),
+    Effect.tryPromise({ try: module, catch: (error) => error }).pipe(
+      Effect.catchAll((error) =>
+        error instanceof Error && error.message.includes(provider)
+          ? new ProviderMissing({ name, install: `${provider}@${versions[provider]}` })
+          : Effect.die(error),
+      ),
+      Effect.map(layer),
     ),
   )
 
 /**
  * Provides the model of a name: `openai:<model>` through the Responses API, `anthropic:<model>`, or `openai-chat:<model>`
- * through chat completions, for servers that are compatible with OpenAI.
+ * through chat completions, for servers that are compatible with OpenAI. The first and the last need the package `@effect/ai-openai`,
+ * the other one `@effect/ai-anthropic`.
  *
  * The keys come from the Config: OPENAI_API_KEY and ANTHROPIC_API_KEY. A key is required unless `baseUrl` or its variable
  * is set. OpenAI gets the tools as not `strict`, since most JSON schemas are not.
  *
- * Fails: `UnknownModel`; `ConfigError` without a key.
+ * Fails: `UnknownModel`; `ProviderMissing`; `ConfigError` without a key.
  *
  * @since 0.1.0
  * @category layers
  */
 export const fromName = (
   name: string,
-  { baseUrl, maxOutputTokens }: Options = {},
+  options: Options = {},
 ): Layer.Layer<
   LanguageModel.LanguageModel | Model.ProviderName | ModelName,
-  UnknownModel | ConfigError.ConfigError
+  UnknownModel | ProviderMissing | ConfigError.ConfigError
 > => {
   const [, provider = "", model = ""] = /^([^:]+):(.+)$/.exec(name) ?? []
   const named = Layer.merge(Layer.succeed(Model.ProviderName, provider), Layer.succeed(ModelName, model))
+  const openAi = () => import("./internal/OpenAiModel.js")
   switch (provider) {
     case "openai":
-      return OpenAiLanguageModel.layer({
-        model,
-        config: {
-          strict: false,
-          // The ids of files in the storage of OpenAI begin with this.
-          fileIdPrefixes: ["file-"],
-          ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
-        },
-      }).pipe(Layer.provide(openAiClient(baseUrl)), Layer.provide(FetchHttpClient.layer), Layer.merge(named))
+      return Layer.merge(
+        load(name, "@effect/ai-openai", openAi, ({ responses }) => responses(model, options)),
+        named,
+      )
     case "openai-chat":
-      return ChatCompletions.layer({ model, maxTokens: maxOutputTokens }).pipe(
-        Layer.provide(openAiClient(baseUrl)),
-        Layer.provide(FetchHttpClient.layer),
-        Layer.merge(named),
+      return Layer.merge(
+        load(name, "@effect/ai-openai", openAi, ({ chat }) => chat(model, options)),
+        named,
       )
     case "anthropic":
-      return AnthropicLanguageModel.layer({
-        model,
-        config: maxOutputTokens === undefined ? {} : { max_tokens: maxOutputTokens },
-      }).pipe(
-        Layer.provide(anthropicClient(baseUrl)),
-        Layer.provide(FetchHttpClient.layer),
-        Layer.merge(named),
+      return Layer.merge(
+        load(
+          name,
+          "@effect/ai-anthropic",
+          () => import("./internal/AnthropicModel.js"),
+          ({ messages }) => messages(model, options),
+        ),
+        named,
       )
     default:
       return Layer.fail(new UnknownModel({ name }))

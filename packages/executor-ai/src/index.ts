@@ -1,4 +1,3 @@
 export * as AiExecutor from "./AiExecutor.js"
 export * as AiModel from "./AiModel.js"
 export * as AiTool from "./AiTool.js"
-export * as ChatCompletions from "./ChatCompletions.js"

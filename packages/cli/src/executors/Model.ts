@@ -40,7 +40,7 @@ export const flag = ExecutorFlag.make({
         AiExecutor.layer(Option.isSome(system) ? { system: system.value } : {}).pipe(
           Layer.provide(AiModel.fromName(name, { baseUrl: Option.getOrUndefined(modelBaseUrl) })),
           Layer.mapError((error) =>
-            error._tag === "UnknownModel"
+            error._tag === "UnknownModel" || error._tag === "ProviderMissing"
               ? usage(error.message)
               : usage(`The model ${name} cannot be used: its key is not set`, hint),
           ),
