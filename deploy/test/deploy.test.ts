@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { validate as validateDockerfile } from "dockerfile-utils"
 import { execFileSync, spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseAllDocuments } from "yaml"
@@ -25,7 +25,33 @@ const inScratch = <A>(use: (scratch: string) => A): A => {
 describe("Dockerfile", () => {
   it("has no fault, and packs what the package script packs", () => {
     expect(validateDockerfile(read("Dockerfile"))).toEqual([])
-    expect(existsSync(join(folder, "../scripts/pack.mjs"))).toBe(true)
+    expect(existsSync(join(folder, "../scripts/published.mjs"))).toBe(true)
+  })
+
+  it("takes Node 22, and every package by the lock file", () => {
+    const text = read("Dockerfile")
+    const images = Array.from(text.matchAll(/^FROM (\S+)/gm), ([, image]) => image)
+    expect(images).toEqual(["node:22-bookworm", "node:22-bookworm", "node:22-bookworm-slim"])
+    const installs = text.match(/^.*\b(?:install|add|ci)\b.*$/gm)!.filter((line) => /\bp?npm\b/.test(line))
+    expect(installs).toHaveLength(2)
+    expect(installs.filter((line) => !line.includes("install --frozen-lockfile"))).toEqual([])
+    const { packageManager } = JSON.parse(readFileSync(join(folder, "../package.json"), "utf8"))
+    expect(new Set(text.match(/pnpm@\S+/g))).toEqual(new Set([packageManager]))
+  })
+
+  it("has the packages in the image as they are published", () => {
+    inScratch((scratch) => {
+      const manifest = { name: "@runlease/one", bin: { runlease: "./src/bin.ts" }, exports: "./src/index.ts" }
+      const publishConfig = { bin: { runlease: "./dist/bin.js" }, exports: "./dist/index.js" }
+      mkdirSync(join(scratch, "packages/one"), { recursive: true })
+      const file = join(scratch, "packages/one/package.json")
+      writeFileSync(
+        file,
+        JSON.stringify({ ...manifest, publishConfig: { ...publishConfig, access: "public" } }),
+      )
+      execFileSync("node", [join(folder, "../scripts/published.mjs")], { cwd: scratch })
+      expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ ...manifest, ...publishConfig })
+    })
   })
 })
 
@@ -61,6 +87,92 @@ describe("Kubernetes", () => {
     },
   )
 
+  interface Deployment extends Manifest {
+    readonly spec: {
+      readonly template: {
+        readonly metadata: { readonly labels: { readonly app: string } }
+        readonly spec: {
+          readonly automountServiceAccountToken?: boolean
+          readonly volumes: ReadonlyArray<{ readonly name: string; readonly emptyDir?: object }>
+          readonly containers: ReadonlyArray<{
+            readonly args: ReadonlyArray<string>
+            readonly env?: ReadonlyArray<object>
+            readonly envFrom?: ReadonlyArray<object>
+            readonly ports: ReadonlyArray<{ readonly name: string; readonly containerPort: number }>
+            readonly securityContext: object
+            readonly volumeMounts: ReadonlyArray<{ readonly name: string; readonly mountPath: string }>
+          }>
+        }
+      }
+    }
+  }
+
+  const deployments = manifests.filter(
+    ({ kind }) => kind === "Deployment",
+  ) as unknown as ReadonlyArray<Deployment>
+
+  it("no pod writes to its image, has a token of the cluster, or serves its metrics beside the API", () => {
+    expect(deployments.map(({ metadata }) => metadata.name)).toEqual(["server", "worker"])
+    for (const { spec } of deployments) {
+      const pod = spec.template.spec
+      const [container] = pod.containers
+      expect(pod.automountServiceAccountToken).toBe(false)
+      expect(container!.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      })
+      const written = pod.volumes.flatMap(({ emptyDir, name }) => (emptyDir === undefined ? [] : [name]))
+      expect(container!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual(["/data", "/tmp"])
+      expect(container!.volumeMounts.map(({ name }) => name)).toEqual(written)
+      expect(container!.args).not.toContain("--metrics")
+      const { containerPort } = container!.ports.find(({ name }) => name === "metrics")!
+      expect(container!.args).toContain(`--metrics-port=${containerPort}`)
+    }
+  })
+
+  it("a worker has a key of workers, and not the secret of the server", () => {
+    const secretsOf = (name: string) => {
+      const found = deployments.find(({ metadata }) => metadata.name === name)!
+      const [{ env = [], envFrom = [] }] = found.spec.template.spec.containers as readonly [
+        Deployment["spec"]["template"]["spec"]["containers"][number],
+      ]
+      return Array.from(
+        JSON.stringify([env, envFrom]).matchAll(/Ref":\{"name":"([^"]+)"/g),
+        ([, secret]) => secret,
+      )
+    }
+    expect([secretsOf("server"), secretsOf("worker")]).toEqual([["runlease"], ["worker"]])
+    expect(read("kubernetes/namespace.yaml")).toContain("runlease keys create worker")
+  })
+
+  it("a policy of the network is for every pod, and lets a worker reach no database", () => {
+    interface Policy extends Manifest {
+      readonly spec: {
+        readonly podSelector: { readonly matchLabels?: { readonly app: string } }
+        readonly policyTypes: ReadonlyArray<string>
+        readonly ingress?: ReadonlyArray<object>
+        readonly egress?: ReadonlyArray<{
+          readonly ports?: ReadonlyArray<{ readonly port: number | string }>
+        }>
+      }
+    }
+    const policies = manifests.filter(
+      ({ kind }) => kind === "NetworkPolicy",
+    ) as unknown as ReadonlyArray<Policy>
+    const forAll = policies.find(
+      ({ spec }) => spec.podSelector.matchLabels === undefined && spec.policyTypes.length === 2,
+    )
+    expect(forAll?.spec.ingress ?? forAll?.spec.egress).toBe(undefined)
+    const portsOf = (app: string) =>
+      policies
+        .filter(({ spec }) => spec.podSelector.matchLabels?.app === app)
+        .flatMap(({ spec }) => spec.egress ?? [])
+        .map(({ ports = [] }) => ports.map(({ port }) => port))
+    expect(portsOf("server")).toEqual([[5432]])
+    expect(portsOf("worker")).toEqual([["http"], [443]])
+  })
+
   it("every file is in the kustomization", () => {
     const { resources: named } = manifests.find(({ kind }) => kind === "Kustomization") as unknown as {
       readonly resources: ReadonlyArray<string>
@@ -69,23 +181,25 @@ describe("Kubernetes", () => {
   })
 })
 
-describe("compose", () => {
-  it.skipIf(!has("docker-compose", "version"))("docker-compose takes the file", () => {
-    const shown = execFileSync("docker-compose", ["-f", join(folder, "compose.yaml"), "config"], {
-      encoding: "utf8",
-      env: { ...process.env, RUNLEASE_API_KEY: "rlk_test", POSTGRES_PASSWORD: "secret" },
-    })
-    expect(shown).toContain("condition: service_healthy")
-  })
-
-  it("names only files that are there", () => {
-    const mounts = Array.from(read("compose.yaml").matchAll(/- (\.\/[^:]+):/g), ([, path]) => path!)
-    expect(mounts.length).toBeGreaterThan(4)
-    expect(mounts.filter((path) => !existsSync(join(folder, path)))).toEqual([])
-  })
-})
-
 describe("systemd", () => {
+  it.each(readdirSync(join(folder, "systemd")))("%s closes what a unit need not reach", (unit) => {
+    const lines = read(`systemd/${unit}`).split("\n")
+    const missing = [
+      "DynamicUser=yes",
+      "NoNewPrivileges=yes",
+      "ProtectSystem=strict",
+      "ProtectHome=yes",
+      "PrivateTmp=yes",
+      "PrivateDevices=yes",
+      "ProtectKernelTunables=yes",
+      "ProtectControlGroups=yes",
+      "CapabilityBoundingSet=",
+      "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+    ].filter((directive) => !lines.includes(directive))
+    expect(missing).toEqual([])
+    expect(lines.join("\n")).toContain("runlease keys create")
+  })
+
   it.skipIf(!has("systemd-analyze", "--version"))("systemd takes the units", () => {
     const verified = spawnSync(
       "systemd-analyze",

@@ -89,6 +89,27 @@ const problemsOf = (page: string): Effect.Effect<string> =>
   })
 
 layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (suite) => {
+  suite.scoped("of a server are on a port of their own, which has nothing else", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const server = yield* start(
+        ["serve", "--port", "0", "--json", "--metrics-port", "0", "--log-format", "json"],
+        { cwd },
+      )
+      const url = String(json(yield* server.line(() => true))["url"])
+      const announced = json(yield* server.errorLine((line) => line.includes("/metrics")))
+      const page = new URL(String(announced["message"]).replace(/^.* /, ""))
+      expect(page.port).not.toBe(new URL(url).port)
+      const metrics = yield* scrape(page.href)
+      expect(valueOf(metrics, "runlease_process_resident_memory_bytes")).toBeGreaterThan(1e7)
+      const statuses = yield* Effect.forEach(
+        [`${url}/metrics`, `${url}/healthz`, `${page.origin}/healthz`, `${page.origin}/projects`],
+        (address) => Effect.promise(() => fetch(address).then(({ status }) => status)),
+      )
+      expect(statuses).toEqual([404, 200, 404, 404])
+    }),
+  )
+
   suite.scoped("of a server and a worker are what Prometheus reads, and their logs are JSON", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

@@ -16,6 +16,7 @@ import * as LocalServer from "./LocalServer.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import * as Self from "../self/Self.js"
+import * as MetricsListener from "../telemetry/MetricsListener.js"
 import * as QueueDepth from "../telemetry/QueueDepth.js"
 import * as Telemetry from "../telemetry/Telemetry.js"
 
@@ -67,6 +68,14 @@ const bodyMemory = Flag.whole("body-memory", {
 const telemetry = Describe.grouped("Telemetry", {
   metrics: Flag.boolean("metrics", "RUNLEASE_METRICS").pipe(
     Options.withDescription("Answer GET /metrics to anyone, for Prometheus"),
+  ),
+  metricsPort: Flag.whole("metrics-port", { minimum: 0, maximum: 65_535 }).pipe(
+    Options.withDescription("Answer GET /metrics on this port, which has nothing else"),
+    Options.optional,
+  ),
+  metricsHost: Options.text("metrics-host").pipe(
+    Options.withDescription("The address of that port"),
+    Options.withDefault("127.0.0.1"),
   ),
   logRequests: Flag.boolean("log-requests", "RUNLEASE_LOG_REQUESTS").pipe(
     Options.withDescription("Log each request: method, path, status, time, caller, request id"),
@@ -140,7 +149,11 @@ export const command = Command.make(
     const { layer: exporting, measures } = yield* Telemetry.make({
       service: "runlease-server",
       logFormat: options.logFormat,
-      scraped: options.metrics,
+      scraped: options.metrics || Option.isSome(options.metricsPort),
+    })
+    const metrics = Option.match(options.metricsPort, {
+      onNone: () => Layer.empty,
+      onSome: (port) => MetricsListener.layer({ host: options.metricsHost, port }),
     })
     const server = Server.layerWith({
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
@@ -162,7 +175,7 @@ export const command = Command.make(
         ),
       ),
     )
-    yield* Layer.mergeAll(serving, retention, measures ? QueueDepth.layer : Layer.empty).pipe(
+    yield* Layer.mergeAll(serving, retention, metrics, measures ? QueueDepth.layer : Layer.empty).pipe(
       Layer.provide(LocalServer.controlPlane(database, options.synchronous)),
       Layer.provide(listener),
       Layer.launch,

@@ -23,8 +23,8 @@ import * as Output from "../output/Output.js"
 import * as ProgramStderr from "../output/ProgramStderr.js"
 import * as Settings from "../input/Settings.js"
 import * as Probes from "../telemetry/Probes.js"
+import * as MetricsListener from "../telemetry/MetricsListener.js"
 import * as Telemetry from "../telemetry/Telemetry.js"
-import * as WorkerListener from "../telemetry/WorkerListener.js"
 import * as TakeOver from "./TakeOver.js"
 import * as WorkerLines from "../output/WorkerLines.js"
 
@@ -193,14 +193,7 @@ export const command = Command.make(
     const probes = yield* Probes.make
     const listener = Option.match(parsed.metricsPort, {
       onNone: () => Layer.empty,
-      onSome: (port) =>
-        Layer.unwrapEffect(
-          Effect.map(Telemetry.metricsPage, (page) =>
-            WorkerListener.layer({ host: parsed.metricsHost, port }, page, probes, (address) =>
-              Effect.logInfo(`Metrics are at ${address}`),
-            ),
-          ),
-        ),
+      onSome: (port) => MetricsListener.layer({ host: parsed.metricsHost, port }, probes),
     })
     return yield* Effect.zipRight(refuseDuplicate, work(workerOptions, print, probes)).pipe(
       Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
