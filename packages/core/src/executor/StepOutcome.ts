@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Either, Option, Predicate, Schema } from "effect"
+import { Cause, Effect, Either, Option, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as JsonText from "../model/JsonText.js"
 import * as OpenedItems from "../model/OpenedItems.js"
@@ -108,10 +108,7 @@ export const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "c
   })
 
 /** The kind of an error. Its message may have what the codec was given. */
-const kindOf = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
-  return error instanceof Error ? error.name : "an error"
-}
+const kindOf = (error: unknown): string => (error instanceof Error ? error.name : "an error")
 
 /** The JSON text of a record, or why it cannot be had. */
 export const opened = (name: string | undefined, text: string): Effect.Effect<string, string> =>
