@@ -132,9 +132,15 @@ describe("an agent that sends events with reserved names", () => {
       const { runId } = yield* TestRuns.submit()
       yield* untilStatus(runId, "completed")
       const events = yield* TestRuns.eventsOf(runId)
+      const custom = events.flatMap(({ name, type }) => (type === "CUSTOM" ? [String(name)] : []))
       deepStrictEqual(
-        events.flatMap(({ name, type }) => (type === "CUSTOM" && name !== "runlease.step" ? [name] : [])),
+        custom.filter((name) => name.startsWith("relayed.")),
         names.map((name) => `relayed.runlease.${name}`),
+      )
+      // The executor's own: the request to the agent, and the record of its turn.
+      deepStrictEqual(
+        custom.filter((name) => name.startsWith("runlease.")),
+        ["runlease.request", "runlease.step"],
       )
       const { cost, usage } = yield* Usage.ofRun(runId)
       deepStrictEqual([cost, usage], [0, []])
