@@ -131,8 +131,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const answer = Stream.unwrapScoped(Effect.zipRight(begun?.committed ?? Effect.void, send)).pipe(
       Sse.decode(maxEventBytes),
       Output.events({ runId: body.runId, clientTools, maxEventBytes, endGrace, redact }),
-      Stream.mapConcat(RunEnd.withUsage),
       Stream.map(ids.translate),
+      // Behind the translation, which makes copies: a report of usage counts as it is made.
+      Stream.mapConcat(RunEnd.withUsage),
       Stream.tap(recordPending),
       Stream.mapConcatEffect((event) => {
         turns.observe(event)

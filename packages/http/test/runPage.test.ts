@@ -181,7 +181,7 @@ describe("the pages of runs", () => {
       let reads = 0
       const count: Statement.Statement.Transformer = (statement) =>
         Effect.sync(() => {
-          if (/^SELECT event_id.* FROM events/s.test(statement.compile()[0])) reads += 1
+          if (/^SELECT (e\.)?event_id.* FROM events/s.test(statement.compile()[0])) reads += 1
           return statement
         })
       return Effect.gen(function* () {

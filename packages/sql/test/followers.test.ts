@@ -12,7 +12,7 @@ const counted = <A, E, R>(body: (reads: () => number) => Effect.Effect<A, E, R>)
     let reads = 0
     const count: Statement.Statement.Transformer = (statement) =>
       Effect.sync(() => {
-        if (/^SELECT event_id.* FROM events/s.test(statement.compile()[0])) reads += 1
+        if (/^SELECT (e\.)?event_id.* FROM events/s.test(statement.compile()[0])) reads += 1
         return statement
       })
     return body(() => reads).pipe(

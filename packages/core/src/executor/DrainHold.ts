@@ -1,5 +1,6 @@
 /**
- * Bodies that happen at most once, which a drain lets finish: one that is interrupted may have happened, and nobody would do it again.
+ * Bodies that happen at most once, which a drain lets finish: one that is interrupted may have happened, and no later attempt
+ * runs it again.
  *
  * Source: docs/decisions/0057-steps.md
  *

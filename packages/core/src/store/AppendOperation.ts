@@ -60,6 +60,10 @@ export const append = <X>(
 ): Effect.Effect<Either.Either<Appended, Refusal>, X> => {
   const { append, encoded, projectId } = request
   const { events, expectedEventId, expectedSequence, fence, runId } = append
+  // What no caller without a lease may append depends on no run, so a server may refuse it before it asks the store.
+  if (Either.isLeft(encoded) && encoded.left.reason === "reserved") {
+    return Effect.succeed(Either.left(encoded.left))
+  }
   const run = batch.find({ projectId, runId })
   if (run === undefined) return Effect.succeed(Either.left(new RunNotFound({ runId })))
   const admitted = admits(run.state, fence, batch.now)

@@ -148,7 +148,6 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     case "Append": {
       if (isTerminal(run.status)) return [run, "RunEnded"]
       if (run.status === "waiting") return [run, "RunWaiting"]
-      if (request.fence === null && request.events.some(isReserved)) return [run, "EventRefused"]
       const duplicates = ModelLog.countDuplicates(run.log, request)
       if (duplicates === undefined) return [run, "CursorMismatch"]
       const log = ModelLog.append(run.log, request.events.slice(duplicates))
@@ -261,6 +260,9 @@ const stepOne = (state: State, request: Request): readonly [State, string] => {
     case "Pass":
       return [{ ...state, now: state.now + request.millis }, "Passed"]
     default: {
+      if (request._tag === "Append" && request.fence === null && request.events.some(isReserved)) {
+        return [state, "EventRefused"]
+      }
       const run = find(state, request.run)
       if (run === undefined) return [state, "RunNotFound"]
       const [after, verdict] = stepRun(state, run, request)
