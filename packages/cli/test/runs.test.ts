@@ -272,13 +272,13 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
       const [nothing, missing] = yield* Effect.all([load("nothing.ts"), load("missing.ts")], {
         concurrency: 2,
       })
-      for (const [{ code, stderr }, name] of [
-        [nothing, "nothing.ts"],
-        [missing, "missing.ts"],
+      for (const [{ code, stderr }, name, problem] of [
+        [nothing, "nothing.ts", "default export"],
+        [missing, "missing.ts", "does not exist"],
       ] as const) {
         expect(code).toBe(64)
         expect(stderr).toContain(name)
-        expect(stderr).toContain("default export")
+        expect(stderr).toContain(problem)
         expect(stderr).not.toMatch(/\n\s+at /)
       }
     }),

@@ -163,5 +163,5 @@ export const ofStderr = ({ agentId, runId, text }: Line, paint: Paint): string =
 /** How long ago the worker was last in contact. */
 export const contact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc): string => {
   const seconds = Math.max(0, now.epochMillis - WorkerState.lastContact(worker).epochMillis) / 1000
-  return `${Duration.format(Duration.seconds(Math.floor(seconds)))} ago`
+  return seconds < 1 ? "0s ago" : `${Duration.format(Duration.seconds(Math.floor(seconds)))} ago`
 }
