@@ -28,6 +28,35 @@ describe("compose", () => {
     expect(shown).toContain("condition: service_healthy")
   })
 
+  it.skipIf(!has("docker-compose", "version"))(
+    "runs a module of one's own in the place of the worker",
+    () => {
+      const files = ["compose.yaml", "compose.module.yaml"].flatMap((name) => ["-f", join(folder, name)])
+      const shown = execFileSync("docker-compose", [...files, "config", "--format", "json"], {
+        encoding: "utf8",
+        env: {
+          ...process.env,
+          RUNLEASE_API_KEY: "rlk_test",
+          POSTGRES_PASSWORD: "secret",
+          GRAFANA_PASSWORD: "own",
+          WORKER: folder,
+        },
+      })
+      const { worker } = (JSON.parse(shown) as { readonly services: Readonly<Record<string, unknown>> })
+        .services
+      expect(worker).toMatchObject({
+        image: "runlease-worker",
+        init: true,
+        read_only: true,
+        build: { context: folder, dockerfile_inline: expect.stringContaining("npm ci") },
+        command: expect.arrayContaining(["--module", "worker.ts"]),
+        environment: { RUNLEASE_URL: "http://server:4400", RUNLEASE_CONFIG: "/credentials/worker.json" },
+        volumes: [{ source: "credentials", target: "/credentials", read_only: true }],
+      })
+      expect(JSON.stringify(worker)).not.toContain("rlk_test")
+    },
+  )
+
   interface Service {
     readonly image: string
     readonly environment?: Readonly<Record<string, string>>
