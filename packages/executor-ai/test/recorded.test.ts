@@ -221,6 +221,23 @@ for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
       ),
     )
 
+    it.scopedLive("waits once for the approval of a call that the answer of an attempt that died has", () =>
+      after(
+        [...called("d1", "deploy"), record(true, [], ["d1"])],
+        [{ texts: ["Done."] }],
+        ({ requests, runId }) =>
+          Effect.gen(function* () {
+            yield* ModelWorkers.untilStatus(runId, "waiting")
+            yield* ModelWorkers.answer(runId, [
+              { interruptId: "d1", status: "resolved", payload: { approved: true } },
+            ])
+            yield* ModelWorkers.untilStatus(runId, "completed")
+            strictEqual(requests.length, 1)
+            assertTrue(JSON.stringify(requests[0]!.body).includes("deployed it"))
+          }),
+      ),
+    )
+
     it.scopedLive(
       "of a fork has what was recorded by its event in its request, and makes the calls after it anew",
       () =>

@@ -193,7 +193,7 @@ describe("a run whose attempts end at random", () => {
                 deepStrictEqual([...new Set(taken.requests)], whole.requests)
               }).pipe(Runtime.runPromise(runtime)),
             ),
-            { endOnFailure: true, seed: 1, numRuns: Number(process.env["RUNLEASE_HISTORIES"] ?? 10) },
+            { endOnFailure: true, numRuns: Number(process.env["RUNLEASE_HISTORIES"] ?? 40) },
           ),
         )
       }),

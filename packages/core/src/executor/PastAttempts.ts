@@ -120,8 +120,9 @@ export const read = (
         let reader = AttemptReader.make(shared)
         // Control planes may omit sequences. Only executors write TOOL_CALL_START, so one without a sequence shows that.
         let unsequenced = false
+        // One that waited says that what came before it has been answered, also where it wrote nothing.
         const close = (waited: boolean) => {
-          if (!reader.isEmpty()) attempts.push(reader.end(waited))
+          if (waited || !reader.isEmpty()) attempts.push(reader.end(waited))
           reader = AttemptReader.make(shared)
         }
         return entries(run).pipe(
