@@ -14,16 +14,19 @@ const read = (name: string) => readFileSync(join(folder, name), "utf8")
 /** Whether a program is there: it says its version. */
 const has = (program: string, ...version: ReadonlyArray<string>) => spawnSync(program, version).status === 0
 
+/** What the file takes from the environment. */
+const settings = {
+  ...process.env,
+  RUNLEASE_API_KEY: "rlk_test",
+  POSTGRES_PASSWORD: "secret",
+  GRAFANA_PASSWORD: "own",
+}
+
 describe("compose", () => {
   it.skipIf(!has("docker-compose", "version"))("docker-compose takes the file", () => {
     const shown = execFileSync("docker-compose", ["-f", join(folder, "compose.yaml"), "config"], {
       encoding: "utf8",
-      env: {
-        ...process.env,
-        RUNLEASE_API_KEY: "rlk_test",
-        POSTGRES_PASSWORD: "secret",
-        GRAFANA_PASSWORD: "own",
-      },
+      env: settings,
     })
     expect(shown).toContain("condition: service_healthy")
   })
@@ -34,13 +37,7 @@ describe("compose", () => {
       const files = ["compose.yaml", "compose.module.yaml"].flatMap((name) => ["-f", join(folder, name)])
       const shown = execFileSync("docker-compose", [...files, "config", "--format", "json"], {
         encoding: "utf8",
-        env: {
-          ...process.env,
-          RUNLEASE_API_KEY: "rlk_test",
-          POSTGRES_PASSWORD: "secret",
-          GRAFANA_PASSWORD: "own",
-          WORKER: folder,
-        },
+        env: { ...settings, WORKER: folder },
       })
       const { worker } = (JSON.parse(shown) as { readonly services: Readonly<Record<string, unknown>> })
         .services

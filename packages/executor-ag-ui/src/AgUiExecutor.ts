@@ -22,7 +22,7 @@
  */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { AgentEvent, Executor, RecordedTurns, type Run } from "@runlease/core"
-import { Duration, Effect, Layer, Option, Predicate, Redacted, Stream } from "effect"
+import { Duration, Effect, Layer, Predicate, Redacted, Stream } from "effect"
 import { mapMessage, redactor } from "./internal/Failure.js"
 import * as EndedTurns from "./internal/EndedTurns.js"
 import * as Input from "./internal/Input.js"
@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const { body, clientTools, continued, stateBasis } = yield* Input.make(run, pending)
     const ids = yield* UniqueIds.make(run, continued?.names ?? {})
     const url = options.url.replaceAll("{agent_id}", encodeURIComponent(agentOf(run)))
-    const begun = Option.getOrUndefined(yield* turns.begin)
+    const begun = yield* turns.begin
     const send = Request.send(client, { url, headers, redact, ...limits }, JSON.stringify(body))
 
     const recordPending = (event: AgentEvent.LogEvent) => {
@@ -128,7 +128,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
             state: stateBasis,
           })
     }
-    const answer = Stream.unwrapScoped(Effect.zipRight(begun?.committed ?? Effect.void, send)).pipe(
+    const answer = Stream.unwrapScoped(Effect.zipRight(begun.committed, send)).pipe(
       Sse.decode(maxEventBytes),
       Output.events({ runId: body.runId, clientTools, maxEventBytes, endGrace, redact }),
       Stream.map(ids.translate),
@@ -145,7 +145,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           : Effect.succeed([event])
       }),
     )
-    return Stream.concat(Stream.fromIterable(begun === undefined ? [] : [begun.event]), answer)
+    return Stream.concat(Stream.fromIterable(begun.events), answer)
   })
 
   return Executor.Executor.of({

@@ -2,9 +2,10 @@
 import { Tool, Toolkit } from "@effect/ai"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Chunk, ConfigProvider, Effect, Layer, Option, Redacted, Schema, Stream, Tracer } from "effect"
+import { Chunk, ConfigProvider, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Executor } from "@runlease/core"
 import { AiExecutor, AiTool } from "@runlease/executor-ai"
+import * as TestSpans from "@runlease/testkit/TestSpans"
 import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 
@@ -19,23 +20,6 @@ const handlers = toolkit.toLayer({
     Effect.succeed(`${cents} from ${Redacted.value(card)}`).pipe(Effect.withSpan("bank")),
 })
 
-/** Runs the effect, and gives the spans that it has made. */
-const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const spans: Array<Tracer.Span> = []
-    const native = yield* Effect.tracer
-    const tracer = Tracer.make({
-      span: (name, ...rest) => {
-        const span = native.span(name, ...rest)
-        spans.push(span)
-        return span
-      },
-      context: (body, fiber) => native.context(body, fiber),
-    })
-    yield* Effect.withTracer(effect, tracer)
-    return spans
-  })
-
 const capturing = (captured: boolean) =>
   ConfigProvider.fromMap(new Map([["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", String(captured)]]))
 
@@ -49,7 +33,7 @@ const run = (protocol: ModelServer.Protocol, captured: boolean) =>
         { texts: ["Done."], usage },
       ),
     )
-    const spans = yield* spansOf(
+    const spans = yield* TestSpans.of(
       Effect.gen(function* () {
         const { execute } = yield* AiExecutor.make({ toolkit }).pipe(
           Effect.withConfigProvider(capturing(captured)),

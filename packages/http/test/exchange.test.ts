@@ -1,17 +1,9 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  AgentEvent,
-  Claims,
-  ControlPlane,
-  Leases,
-  MemoryControlPlane,
-  Run,
-  RunLog,
-  Runs,
-} from "@runlease/core"
+import { AgentEvent, Claims, Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
+import * as Faults from "@runlease/testkit/Faults"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Context, Deferred, Effect, Fiber, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { maxOperations } from "../src/Api/Exchange.js"
 import { countedClient } from "./countedClient.js"
 import { plain } from "./plain.js"
@@ -207,25 +199,15 @@ describe("a client", () => {
     Effect.gen(function* () {
       const reached = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
-      const opening = Layer.map(MemoryControlPlane.layer, (context) => {
-        const controlPlane = Context.get(context, ControlPlane.ControlPlane)
-        return Context.add(context, ControlPlane.ControlPlane, {
-          ...controlPlane,
-          project: (projectId) => {
-            const ports = controlPlane.project(projectId)
-            const log = Context.get(ports, RunLog.RunLog)
-            return Context.add(ports, RunLog.RunLog, {
-              ...log,
-              // An append that takes its time.
-              append: (request) =>
-                Deferred.succeed(reached, undefined).pipe(
-                  Effect.zipRight(Deferred.await(gate)),
-                  Effect.zipRight(log.append(request)),
-                ),
-            })
-          },
-        })
-      })
+      const opening = Faults.overProjects(RunLog.RunLog, (log) => ({
+        ...log,
+        // An append that takes its time.
+        append: (request) =>
+          Deferred.succeed(reached, undefined).pipe(
+            Effect.zipRight(Deferred.await(gate)),
+            Effect.zipRight(log.append(request)),
+          ),
+      }))(MemoryControlPlane.layer)
       yield* Effect.gen(function* () {
         const claims = yield* Claims.Claims
         const runs = yield* Runs.Runs

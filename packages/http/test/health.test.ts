@@ -1,6 +1,6 @@
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, ControlPlane, ControlPlaneUnavailable, type Ids, MemoryControlPlane } from "@runlease/core"
+import { Claims, ControlPlaneUnavailable, MemoryControlPlane } from "@runlease/core"
 import { Faults, TestRuns } from "@runlease/testkit"
 import { Context, Effect, Fiber, Layer, Queue, Ref, TestClock } from "effect"
 import { call } from "./raw.js"
@@ -15,19 +15,12 @@ class Fault extends Context.Tag("test/Fault")<
 >() {}
 
 const store = ({ arrived, change }: Context.Tag.Service<Fault>) =>
-  Faults.over(ControlPlane.ControlPlane, (controlPlane) => ({
-    ...controlPlane,
-    project: (projectId: Ids.ProjectId) => {
-      const ports = controlPlane.project(projectId)
-      const { claim } = Context.get(ports, Claims.Claims)
-      return Context.add(ports, Claims.Claims, {
-        claim: (request) =>
-          Effect.zipRight(
-            Queue.offer(arrived, undefined),
-            Effect.flatMap(Ref.get(change), (changed) => changed(claim)(request)),
-          ),
-      })
-    },
+  Faults.overProjects(Claims.Claims, ({ claim }) => ({
+    claim: (request) =>
+      Effect.zipRight(
+        Queue.offer(arrived, undefined),
+        Effect.flatMap(Ref.get(change), (changed) => changed(claim)(request)),
+      ),
   }))(MemoryControlPlane.layer)
 
 const layer = Layer.unwrapEffect(

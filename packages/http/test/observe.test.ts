@@ -2,7 +2,6 @@ import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Access,
-  ControlPlane,
   Leases,
   MemoryControlPlane,
   Runs,
@@ -10,8 +9,9 @@ import {
   TokenUsage,
   WorkerRegistry,
 } from "@runlease/core"
+import * as Faults from "@runlease/testkit/Faults"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { call } from "./raw.js"
 import { serve } from "./serving.js"
 import { sqlite } from "./sqlite.js"
@@ -50,25 +50,16 @@ const firstRow =
       items: page.items.map((item, index) => (index === 0 ? { ...item, ...change } : item)),
     })) as Effect.Effect<A, E, R>
 
-const withWrongRows = Layer.map(MemoryControlPlane.layer, (context) => {
-  const plane = Context.get(context, ControlPlane.ControlPlane)
-  return Context.add(context, ControlPlane.ControlPlane, {
-    ...plane,
-    project: (projectId) => {
-      const ports = plane.project(projectId)
-      const runs = Context.get(ports, Runs.Runs)
-      const summaries = Context.get(ports, Summaries.Summaries)
-      return Context.add(
-        Context.add(ports, Runs.Runs, {
-          ...runs,
-          list: (options) => firstRow({ maxAttempts: 0 })(runs.list(options)),
-        }),
-        Summaries.Summaries,
-        { ...summaries, runs: (options) => firstRow({ tokens: 2 ** 60 })(summaries.runs(options)) },
-      )
-    },
-  })
-})
+const withWrongRows = MemoryControlPlane.layer.pipe(
+  Faults.overProjects(Runs.Runs, (runs) => ({
+    ...runs,
+    list: (options) => firstRow({ maxAttempts: 0 })(runs.list(options)),
+  })),
+  Faults.overProjects(Summaries.Summaries, (summaries) => ({
+    ...summaries,
+    runs: (options) => firstRow({ tokens: 2 ** 60 })(summaries.runs(options)),
+  })),
+)
 
 describe("a list with a row that does not fit it", () => {
   it.effect("has the other rows", () =>

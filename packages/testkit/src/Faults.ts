@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { ControlPlane, type StorePorts } from "@runlease/core/ControlPlane"
 import { Context, Layer } from "effect"
 
 /**
@@ -21,3 +22,18 @@ export const over =
     Layer.map(layer, (context) =>
       Context.add(context, tag, change(Context.get(context as Context.Context<A | I>, tag))),
     )
+
+/**
+ * The same control plane with a port of each of its projects replaced by `change` of it.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const overProjects = <I extends StorePorts, S>(tag: Context.Tag<I, S>, change: (service: S) => S) =>
+  over(ControlPlane, (controlPlane) => ({
+    ...controlPlane,
+    project: (projectId) => {
+      const ports = controlPlane.project(projectId)
+      return Context.add(ports, tag, change(Context.get(ports, tag)))
+    },
+  }))

@@ -21,6 +21,7 @@ import { Summaries } from "@runlease/core/Summaries"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Tracer } from "effect"
 import * as TestRuns from "./TestRuns.js"
+import * as TestSpans from "./TestSpans.js"
 
 /** A call, the name of its span, and the span's attributes. */
 type Call = readonly [name: string, call: Effect.Effect<unknown, unknown>, attributes: object]
@@ -30,20 +31,11 @@ const isOfPort =
 
 /** Makes each call with a tracer, and returns the spans of the ports: name, attributes and status. */
 const spansOf = (calls: ReadonlyArray<Call>) =>
-  Effect.gen(function* () {
-    const spans: Array<Tracer.Span> = []
-    const native = yield* Effect.tracer
-    const tracer = Tracer.make({
-      span: (name, ...rest) => {
-        const span = native.span(name, ...rest)
-        if (isOfPort.test(name)) spans.push(span)
-        return span
-      },
-      context: (body, fiber) => native.context(body, fiber),
-    })
-    for (const [, call] of calls) yield* Effect.exit(Effect.withTracer(call, tracer))
-    return spans.map(({ attributes, name, status }) => [name, Object.fromEntries(attributes), status._tag])
-  })
+  Effect.map(TestSpans.of(Effect.forEach(calls, ([, call]) => Effect.exit(call))), (spans) =>
+    spans
+      .filter(({ name }) => isOfPort.test(name))
+      .map(({ attributes, name, status }) => [name, Object.fromEntries(attributes), status._tag]),
+  )
 
 const expected = (calls: ReadonlyArray<Call>) =>
   calls.map(([name, , attributes]) => [name, attributes, "Ended"])

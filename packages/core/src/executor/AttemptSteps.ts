@@ -52,12 +52,11 @@ const nothing: Recorded = {
 /** The first record of a step counts, and one that replaces it. A sleep begins when its record was written. */
 const after = (
   before: Recorded,
-  { kind, record }: StepRecord.EventRecord,
+  kind: Exclude<StepRecord.EventRecord["kind"], "request">,
+  record: StepRecord.StepRecord,
   writtenAt: DateTime.Utc,
 ): Recorded => {
   switch (kind) {
-    case "request":
-      return before
     case "intent":
       return { ...before, intent: true }
     case "sleep": {
@@ -116,9 +115,10 @@ export const recordedBefore = (
               messages.push(...messageOf(entry))
               const read = Option.getOrUndefined(parts.next(entry.event))
               if (read === undefined) return
-              const { step_id } = read.record
-              if (read.kind === "request") return
-              const step = after(steps.get(step_id) ?? nothing, read, entry.createdAt)
+              const { kind, record } = read
+              if (kind === "request") return
+              const { step_id } = record
+              const step = after(steps.get(step_id) ?? nothing, kind, record, entry.createdAt)
               taken = Math.max(taken, step.inbox?.to ?? 0)
               steps.set(step_id, { ...step, taken })
             }),

@@ -13,7 +13,7 @@ import { Effect } from "effect"
  * @category models
  */
 export interface DrainHold {
-  /** Begins a body, which has ended when the result is called. Never ends once the hold is closed. */
+  /** Begins a body, which has ended when the result is called, once. Never ends once the hold is closed. */
   readonly enter: Effect.Effect<() => void>
 
   /** Closes the hold, and waits for the bodies that have begun. */
@@ -36,10 +36,7 @@ export const make = (): DrainHold => {
       if (closed) return Effect.never
       begun += 1
       free.unsafeClose()
-      let ended = false
       return Effect.succeed(() => {
-        if (ended) return
-        ended = true
         begun -= 1
         if (begun === 0) free.unsafeOpen()
       })

@@ -7,9 +7,8 @@
  * @since 0.1.0
  */
 import { Effect, Option } from "effect"
-import type { AgentEvent } from "../model/AgentEvent.js"
 import { requestEventName, stepIdOf } from "../model/StepRecord.js"
-import type { AttemptSteps } from "./StepLog.js"
+import type { Report } from "./ReportedSteps.js"
 import { StepLog } from "./StepLog.js"
 
 /**
@@ -24,17 +23,6 @@ export interface AnswerStep {
 }
 
 /**
- * `event` is the mark, for the Stream of the executor. `committed` ends once the log has it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Begun {
-  readonly event: AgentEvent
-  readonly committed: Effect.Effect<void>
-}
-
-/**
  * The id of the step of an answer. A report of usage that names it as its `request` closes the mark, and so does the record of the step.
  *
  * @since 0.1.0
@@ -42,28 +30,23 @@ export interface Begun {
  */
 export const idOf = ({ key, name }: AnswerStep): string => stepIdOf({ within: undefined, name, key })
 
-const mark = (steps: AttemptSteps, step: AnswerStep, fields: { readonly refused?: true }) =>
-  Effect.map(
-    steps.issue(requestEventName, { step_id: idOf(step), ...step, ...fields }),
-    ({ event, id }): Begun => ({ event, committed: steps.committed(id) }),
-  )
-
-const marked = (step: AnswerStep, fields: { readonly refused?: true }): Effect.Effect<Option.Option<Begun>> =>
-  Effect.flatMap(
-    Effect.serviceOption(StepLog),
-    Option.match({
-      onNone: () => Effect.succeedNone,
-      onSome: (log) => Effect.asSome(mark(log.steps(), step, fields)),
-    }),
-  )
+const mark = (step: AnswerStep, fields: { readonly refused?: true }): Effect.Effect<Report> =>
+  Effect.flatMap(Effect.serviceOption(StepLog), (log) => {
+    if (Option.isNone(log)) return Effect.succeed({ events: [], committed: Effect.void })
+    const steps = log.value.steps()
+    return Effect.map(
+      steps.issue(requestEventName, { step_id: idOf(step), ...step, ...fields }),
+      ({ event, id }) => ({ events: [event], committed: steps.committed(id) }),
+    )
+  })
 
 /**
- * The mark of a request that is about to be made. None where the execution has no log.
+ * The mark of a request that is about to be made.
  *
  * @since 0.1.0
  * @category marks
  */
-export const begin = (step: AnswerStep): Effect.Effect<Option.Option<Begun>> => marked(step, {})
+export const begin = (step: AnswerStep): Effect.Effect<Report> => mark(step, {})
 
 /**
  * The mark that the server has refused the request, which costs nothing then.
@@ -71,5 +54,4 @@ export const begin = (step: AnswerStep): Effect.Effect<Option.Option<Begun>> => 
  * @since 0.1.0
  * @category marks
  */
-export const refused = (step: AnswerStep): Effect.Effect<Option.Option<Begun>> =>
-  marked(step, { refused: true })
+export const refused = (step: AnswerStep): Effect.Effect<Report> => mark(step, { refused: true })

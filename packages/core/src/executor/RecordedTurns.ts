@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 import { endsRun, LogEvent } from "../model/AgentEvent.js"
 import * as StepRecord from "../model/StepRecord.js"
@@ -24,7 +24,7 @@ export interface RecordedTurns {
   readonly ended: ReadonlyArray<LogEvent>
 
   /** The mark that the next turn begins, which goes into the Stream of the executor before its request. */
-  readonly begin: Effect.Effect<Option.Option<ModelRequest.Begun>>
+  readonly begin: Effect.Effect<ReportedSteps.Report>
 
   /** Takes note of an event of the turn. The next turn begins behind the record of this one. */
   readonly observe: (event: LogEvent) => void

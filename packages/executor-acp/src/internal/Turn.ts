@@ -219,8 +219,8 @@ export const make = (settings: Settings) =>
     /** One turn, and those after it. */
     const turn = (prompt: Array<acp.ContentBlock>): Effect.Effect<void, Executor.ExecutorFailure> =>
       Effect.gen(function* () {
-        const begun = Option.getOrUndefined(yield* turns.begin)
-        if (begun !== undefined) yield* Effect.zipRight(output.emit([begun.event]), begun.committed)
+        const begun = yield* turns.begin
+        yield* Effect.zipRight(output.emit(begun.events), begun.committed)
         const result = yield* send(prompt).pipe(
           Effect.catchTag("RequestRefused", (refused) => Failure.ofRefusal(name, refused)),
           Effect.raceFirst(questions.suspension),

@@ -6,7 +6,6 @@ import {
   ControlPlaneUnavailable,
   Executor,
   Interrupt,
-  type ModelRequest as ModelRequestMark,
   PastAttempts,
   type RequestSnapshot,
   type Run,
@@ -48,9 +47,6 @@ export interface Options {
 }
 
 type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorFailure, ControlPlane.ProjectPorts>
-
-const eventsOfMark = (mark: Option.Option<ModelRequestMark.Begun>): Stream.Stream<AgentEvent.AgentEvent> =>
-  Stream.fromIterable(Option.toArray(mark).map(({ event }) => event))
 
 /** Starts the loop of a run. The result is the stream of the run's events. */
 export const make = (options: Options) =>
@@ -199,13 +195,8 @@ export const make = (options: Options) =>
 
     /** The mark of a request, which is made once the log has it: its price is not known before its answer is. */
     const request: Events = Stream.unwrap(
-      Effect.map(
-        recorder.begin,
-        Option.match({
-          onNone: () => ask,
-          onSome: ({ committed, event }) =>
-            Stream.concat(Stream.make(event), Stream.unwrap(Effect.as(committed, ask))),
-        }),
+      Effect.map(recorder.begin, ({ committed, events }) =>
+        Stream.concat(Stream.fromIterable(events), Stream.unwrap(Effect.as(committed, ask))),
       ),
     )
 
@@ -224,7 +215,10 @@ export const make = (options: Options) =>
         if (events === undefined) {
           const failed = Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
           return !answer.summary().begun && error._tag === "HttpResponseError"
-            ? Stream.concat(Stream.flatMap(Stream.fromEffect(recorder.refused), eventsOfMark), failed)
+            ? Stream.concat(
+                Stream.fromIterableEffect(Effect.map(recorder.refused, ({ events }) => events)),
+                failed,
+              )
             : failed
         }
         salvaged = true

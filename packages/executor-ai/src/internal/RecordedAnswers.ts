@@ -7,6 +7,7 @@ import {
   type AgentEvent,
   ModelRequest,
   type PastAttempts,
+  type ReportedSteps,
   StepLog,
   StepRecord,
   ToolCalls,
@@ -65,10 +66,10 @@ const resultOf = ({ calls, providerCalls }: Answer.Summary, continues: boolean):
 /** Records the answers of an attempt. */
 export interface Recorder {
   /** The mark of the request for the next answer. The request is made once the log has it. */
-  readonly begin: Effect.Effect<Option.Option<ModelRequest.Begun>>
+  readonly begin: Effect.Effect<ReportedSteps.Report>
 
   /** The mark that the server has refused that request. */
-  readonly refused: Effect.Effect<Option.Option<ModelRequest.Begun>>
+  readonly refused: Effect.Effect<ReportedSteps.Report>
 
   /** The id of the step of the next answer, which reports of its usage name. */
   readonly stepId: () => string

@@ -25,7 +25,7 @@ const fields = {
 }
 
 /** Runs by status. */
-const StatusCounts = Schema.Struct({
+export const CountsByStatus = Schema.Struct({
   pending: count,
   running: count,
   waiting: count,
@@ -38,7 +38,7 @@ export const Period = Schema.Struct({ start: Timestamp, pending: count, running:
 
 export const ProjectStatistics = Schema.Struct({
   /** The runs that there are, by agent. */
-  counts: Schema.Array(Schema.Struct({ agent_id: Ids.AgentId, runs: StatusCounts })),
+  counts: Schema.Array(Schema.Struct({ agent_id: Ids.AgentId, runs: CountsByStatus })),
   /** The oldest first. */
   periods: Schema.Array(Period),
   /** The same periods, added up for each agent, and for all. */

@@ -6,6 +6,7 @@
 import { Ids, Run, Summaries } from "@runlease/core"
 import { Schema } from "effect"
 import { as, from, renamed, Timestamp } from "../Wire.js"
+import { CountsByStatus } from "./Activity.js"
 import * as Wire from "./Interrupt.js"
 import { Worker } from "./Worker.js"
 
@@ -103,14 +104,7 @@ export const RunSummary = as<Summaries.RunSummary>()(
 
 /** How many runs of a list are in each status. `whole`: all of them are counted. */
 export const StatusCounts = Schema.Struct({
-  counts: Schema.Struct({
-    pending: count,
-    running: count,
-    waiting: count,
-    completed: count,
-    failed: count,
-    cancelled: count,
-  }),
+  counts: CountsByStatus,
   searched: count,
   whole: Schema.Boolean,
 }).annotations({ identifier: "StatusCounts" })

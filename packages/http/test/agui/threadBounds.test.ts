@@ -1,8 +1,9 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, type Ids, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
+import * as Faults from "@runlease/testkit/Faults"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Context, Deferred, Effect, Layer } from "effect"
+import { Deferred, Effect, Layer } from "effect"
 import { call } from "../raw.js"
 import { serve } from "../serving.js"
 
@@ -31,23 +32,13 @@ const threadOf = (count: number, size: number) =>
 
 /** A control plane that does not answer what the requests of these runs are. */
 const withoutAnswers = (silent: ReadonlySet<string>, asked: Deferred.Deferred<void>) =>
-  Layer.map(MemoryControlPlane.layer, (context) => {
-    const plane = Context.get(context, ControlPlane.ControlPlane)
-    return Context.add(context, ControlPlane.ControlPlane, {
-      ...plane,
-      project: (projectId) => {
-        const ports = plane.project(projectId)
-        const runs = Context.get(ports, Runs.Runs)
-        return Context.add(ports, Runs.Runs, {
-          ...runs,
-          snapshot: (runId) =>
-            silent.has(runId)
-              ? Effect.zipRight(Deferred.succeed(asked, undefined), Effect.never)
-              : runs.snapshot(runId),
-        })
-      },
-    })
-  })
+  Faults.overProjects(Runs.Runs, (runs) => ({
+    ...runs,
+    snapshot: (runId) =>
+      silent.has(runId)
+        ? Effect.zipRight(Deferred.succeed(asked, undefined), Effect.never)
+        : runs.snapshot(runId),
+  }))(MemoryControlPlane.layer)
 
 describe("the look-ups of threads", () => {
   it.scopedLive("of one project do not wait for those of another", () =>
