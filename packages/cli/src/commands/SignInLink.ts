@@ -18,7 +18,7 @@ export interface SignInLink {
   readonly inFront: Server.InFront
   /** The link of a server at `url`. */
   readonly of: (url: string) => string
-  /** Lets the link sign in by this key. It signs nobody in before. */
+  /** Lets the link sign in by this key. Before that it is refused. */
   readonly activate: (access: Access.Access["Type"], key: Access.ApiKey) => Effect.Effect<void>
 }
 

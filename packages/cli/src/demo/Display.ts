@@ -41,7 +41,7 @@ export interface Display {
   readonly editor: (event: EditorEvent) => Effect.Effect<void>
   /** `held`: the documents whose runs the killed worker held, by the store, beside the editor. */
   readonly killed: (worker: WorkerProcess, held: ReadonlyArray<Document>) => Effect.Effect<void>
-  /** Asks a person, and answers itself where nobody does. */
+  /** Asks a person, and answers itself after a time without an answer. */
   readonly ask: (question: string) => Effect.Effect<boolean>
 }
 
