@@ -157,7 +157,7 @@ const requestsOf = (
       snapshot: { ...RequestSnapshot.fromText("Do it", "u1"), tools: clientTools },
     })
     const start = (change?: (execute: Executor.Execute) => Executor.Execute) =>
-      ModelWorkers.start(server, { toolkit }, {}, history.protocol, change)
+      ModelWorkers.start(server, { toolkit, maxMalformedSteps: 5 }, {}, history.protocol, change)
     for (const after of ends) {
       const stopped = yield* Deferred.make<void>()
       const scope = yield* Scope.make()
