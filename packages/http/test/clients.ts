@@ -12,6 +12,7 @@ export const makeClient = (seen: number) => {
       client.text += Buffer.from(frames).toString("utf8")
       room -= 1
     },
+    takeTurn: (write) => void setImmediate(write),
     end: () => {
       client.ended = true
     },

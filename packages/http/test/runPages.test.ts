@@ -13,14 +13,13 @@ import {
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, DateTime, Effect, FastCheck, Layer, Schema, Stream, TestClock, TestContext } from "effect"
 import * as RunPages from "../src/server/RunPages.js"
-import * as StreamTurns from "../src/server/StreamTurns.js"
 import * as LogEntry from "../src/Wire/LogEntry.js"
 import { makeClient, turns, until } from "./clients.js"
 import { parse } from "./pages.js"
 
 const layer = Layer.merge(
   Layer.provideMerge(ControlPlane.layerProject(), MemoryControlPlane.layer),
-  Layer.provideMerge(RunPages.layer, StreamTurns.layer),
+  RunPages.layer,
 )
 
 const framesOf = (text: string) => text.split("\n\n").slice(0, -1).map(parse)

@@ -8,14 +8,13 @@ import { pipeline } from "node:stream/promises"
 import * as AgUiView from "../src/agui/AgUiView.js"
 import { frame } from "../src/server/EventStream.js"
 import * as ResponseBody from "../src/server/ResponseBody.js"
-import * as StreamTurns from "../src/server/StreamTurns.js"
 import * as ViewRing from "../src/server/ViewRing.js"
 import * as Views from "../src/server/Views.js"
 import { makeClient, turns, until } from "./clients.js"
 
 const layer = Layer.merge(
   Layer.provideMerge(ControlPlane.layerProject(), MemoryControlPlane.layer),
-  Layer.provideMerge(Views.layer, StreamTurns.layer),
+  Views.layer,
 )
 
 /** The frames of a whole log, each with the event it is of. */

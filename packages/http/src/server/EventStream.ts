@@ -31,6 +31,7 @@ export type Services =
   | Revocation
   | Shutdown
   | CurrentPrincipal
+  | StreamTurns.StreamTurns
   | HttpServerRequest.HttpServerRequest
   | Scope.Scope
 
@@ -38,6 +39,8 @@ export interface EventStream {
   readonly isReady: () => boolean
   /** Writes frames to a client that is ready. */
   readonly write: (frames: Uint8Array) => void
+  /** Calls it in a turn of its own, for large frames. */
+  readonly takeTurn: (write: () => void) => void
   /** Ends the stream, and drops what the client has not taken yet. */
   readonly end: () => void
 }
@@ -62,6 +65,8 @@ export const open = (onReady: () => void): Effect.Effect<Opened, never, Services
     const streams = yield* OpenStreams
     const request = yield* Effect.context<CurrentPrincipal | HttpServerRequest.HttpServerRequest>()
     const body = ResponseBody.make(comment, onReady)
+    const { projectId } = yield* CurrentPrincipal
+    const turns = yield* StreamTurns.StreamTurns
     yield* shutdown.onBegun(body.end)
     const cut = NodeConnection.cut(Context.get(request, HttpServerRequest.HttpServerRequest))
     yield* shutdown.onOverdue(cut)
@@ -73,7 +78,7 @@ export const open = (onReady: () => void): Effect.Effect<Opened, never, Services
       isRevoked: Effect.provide(isRevoked, request),
     })
     return {
-      stream: body,
+      stream: { ...body, takeTurn: (write) => turns.take(projectId, write) },
       response: HttpServerResponse.raw(body.readable, {
         contentType: "text/event-stream",
         headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
@@ -90,7 +95,7 @@ export const open = (onReady: () => void): Effect.Effect<Opened, never, Services
  */
 export const respond = <E>(
   frames: Stream.Stream<string, E>,
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services | StreamTurns.StreamTurns> =>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services> =>
   Effect.gen(function* () {
     const ready = yield* Effect.makeLatch()
     const { response, stream } = yield* open(() => ready.unsafeOpen())

@@ -27,8 +27,6 @@ export interface Options {
   readonly seen: number
   /** Calls back when the next batch may be sent. */
   readonly pause: (wake: () => void) => void
-  /** Calls it in a turn of its own. */
-  readonly takeTurn: (write: () => void) => void
   /** Called when the log cannot be read, after the stream was ended. */
   readonly onFailure: (cause: Cause.Cause<Failure>) => void
 }
@@ -52,7 +50,7 @@ const isChange = ({ sequence }: RunLog.LogEntry): boolean => sequence === null
  * @since 0.1.0
  * @category constructors
  */
-export const join = ({ onFailure, pause, reader, run, seen, stream, takeTurn }: Options): JoinedPage => {
+export const join = ({ onFailure, pause, reader, run, seen, stream }: Options): JoinedPage => {
   /** The log as it was when the page was opened comes as fast as the client takes it. */
   const opened = run.summary().latestEventId
   let position = seen
@@ -101,7 +99,7 @@ export const join = ({ onFailure, pause, reader, run, seen, stream, takeTurn }: 
     const frame = run.entriesFrame(read.entries)
     if (frame.length < largeWrite) return write(frame, read)
     inTurn = true
-    takeTurn(() => {
+    stream.takeTurn(() => {
       inTurn = false
       if (takesFrames()) write(frame, read)
       take()

@@ -13,7 +13,6 @@ import * as LiveRun from "./LiveRun.js"
 import * as Pauses from "./Pauses.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import * as RunPage from "./RunPage.js"
-import { StreamTurns } from "./StreamTurns.js"
 
 type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 
@@ -37,12 +36,11 @@ const batchInterval = "250 millis"
 /** Between two looks at a summary. */
 const summaryInterval = "10 seconds"
 
-export const layer: Layer.Layer<RunPages, never, StreamTurns> = Layer.scoped(
+export const layer: Layer.Layer<RunPages> = Layer.scoped(
   RunPages,
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
-    const { take: takeTurn } = yield* StreamTurns
     const { after: pauseBatches } = yield* Pauses.make(batchInterval)
     const { after: pauseLooks } = yield* Pauses.make(summaryInterval)
 
@@ -83,7 +81,6 @@ export const layer: Layer.Layer<RunPages, never, StreamTurns> = Layer.scoped(
           ...page,
           run: liveRun(summaries, first),
           pause: pauseBatches,
-          takeTurn,
           onFailure,
         }),
     }

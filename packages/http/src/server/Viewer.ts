@@ -21,8 +21,6 @@ export interface Options {
   readonly seen: number
   readonly before: ReadonlyArray<Uint8Array>
   readonly onEnd: () => void
-  /** Calls it in a turn of its own. */
-  readonly takeTurn: (write: () => void) => void
   /** The view that others share, if it is there. */
   readonly sharedView: () => LogView | undefined
   /** Makes a view for one viewer. */
@@ -45,7 +43,7 @@ export interface JoinedViewer {
  */
 export const join = (
   joined: LogView,
-  { onEnd, seen, sharedView, stream, takeTurn, viewFrom, ...options }: Options,
+  { onEnd, seen, sharedView, stream, viewFrom, ...options }: Options,
 ): JoinedViewer => {
   let view = joined
   /** A place at or before the position, where a view of its own can begin. */
@@ -79,7 +77,7 @@ export const join = (
 
   const writeInTurn = (): void => {
     inTurn = true
-    takeTurn(() => {
+    stream.takeTurn(() => {
       inTurn = false
       const piece = takesFrames() ? next() : undefined
       if (piece !== undefined) write(piece)

@@ -12,7 +12,6 @@ import * as OlderForm from "../agui/OlderForm.js"
 import * as PlainDelta from "../agui/PlainDelta.js"
 import type { EventStream } from "./EventStream.js"
 import * as LogView from "./LogView.js"
-import { StreamTurns } from "./StreamTurns.js"
 import * as Viewer from "./Viewer.js"
 import * as ViewFold from "./ViewFold.js"
 
@@ -82,12 +81,11 @@ const keyOf = ({ as, from, peer, runId }: Shown): string =>
 
 type SharedViews = Map<string, LogView.LogView>
 
-export const layer: Layer.Layer<Views, never, StreamTurns> = Layer.scoped(
+export const layer: Layer.Layer<Views> = Layer.scoped(
   Views,
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
-    const { take: takeTurn } = yield* StreamTurns
     const encoder = new TextEncoder()
 
     // All views of a log get the same objects, so what is worked out for one of them serves the others too.
@@ -176,7 +174,6 @@ export const layer: Layer.Layer<Views, never, StreamTurns> = Layer.scoped(
           before: before.map((frame) => encoder.encode(frame)),
           seen: Math.max(from, seen),
           onEnd,
-          takeTurn,
           sharedView: () => viewsOf(log).get(key),
           viewFrom: (place) => startView(log, shown, { from: place, isShared: false, onStop: () => {} }),
         })
