@@ -75,24 +75,29 @@ interface Complete {
 
 type CompleteRefusal = LeaseLost | RunNotFound | CursorMismatch | EventRefused | InboxNotEmpty
 
+const endOne = <X>(
+  batch: RunBatch<X>,
+  { lease, outcome, projectId, taken }: Complete,
+): Either.Either<Completed, CompleteRefusal> =>
+  Either.map(
+    EndOperation.end(batch, { ref: { projectId, runId: lease.runId }, outcome, fence: lease, taken }),
+    (completed) => ({ completed }),
+  )
+
 /** Ends a run with its last events. A run whose events are refused does not end. */
 const completeOne = <X>(
   batch: RunBatch<X>,
-  { last, lease, outcome, projectId, taken }: Complete,
+  request: Complete,
 ): Effect.Effect<Either.Either<Completed, CompleteRefusal>, X> => {
+  const { last, lease, projectId, taken } = request
+  if (last === undefined) return Effect.succeed(endOne(batch, request))
   const { runId, workerId } = lease
-  const ref = { projectId, runId }
-  const end = (): Either.Either<Completed, CompleteRefusal> =>
-    Either.map(EndOperation.end(batch, { ref, outcome, fence: lease, taken }), (completed) => ({
-      completed,
-    }))
-  if (last === undefined) return Effect.succeed(end())
-  const run = batch.find(ref)
+  const run = batch.find({ projectId, runId })
   const checked = run === undefined ? Either.void : mayEnd(run.state, lease, taken, batch.now)
   // Nothing is appended to a run that does not end.
   if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
   return Effect.map(AppendOperation.append(batch, last), (appended) => {
-    if (Either.isRight(appended) || appended.left._tag === "RunEnded") return end()
+    if (Either.isRight(appended) || appended.left._tag === "RunEnded") return endOne(batch, request)
     return Either.left(
       appended.left._tag === "RunWaiting" ? new LeaseLost({ runId, workerId }) : appended.left,
     )
@@ -113,7 +118,11 @@ export const complete = <X>(): RunOperation<Complete, Completed, Completed, Comp
   decide: (requests, batch) =>
     Effect.zipRight(
       EndOperation.loadAbove(batch, requests.flatMap(refs)),
-      Effect.forEach(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
+      requests.every(({ last }) => last === undefined)
+        ? batch.inTurn(requests, (request) => endOne(batch, request))
+        : Effect.forEach(requests, (request) =>
+            Effect.flatMap(batch.settle, () => completeOne(batch, request)),
+          ),
     ),
   answer: Function.identity,
 })

@@ -11,23 +11,11 @@ import type { Wait } from "./WaitingClaims.js"
 /** The longest time without a wake-up until a waiter polls. */
 export const slowPoll = Duration.seconds(1)
 
-/**
- * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
- *
- * The claim joins before it looks, so a run that becomes runnable in between is not missed. `waitedMillis` is the time until
- * the look that found the runs, or until the commit that handed them over, on the monotonic clock and rounded down, since
- * the holder counts its lease from then.
- *
- * @since 0.1.0
- * @category waiting
- */
-export const claimWithin = <E>(options: {
-  readonly claimNow: Effect.Effect<ReadonlyArray<ClaimedRun>, E>
-  readonly wait: Duration.DurationInput
-  readonly join: Effect.Effect<Wait, never, Scope.Scope>
-}): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+const waitSince = <E>(
+  begun: bigint,
+  options: Parameters<typeof claimWithin<E>>[0],
+): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
   Effect.gen(function* () {
-    const begun = yield* Clock.currentTimeNanos
     const waitedUntil = (nanos: bigint) => Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
     const found = (runs: ReadonlyArray<ClaimedRun>, since: bigint): ReadonlyArray<ClaimedRun> => {
       const waitedMillis = waitedUntil(since)
@@ -47,3 +35,27 @@ export const claimWithin = <E>(options: {
     while (result === undefined) result = yield* round
     return result
   })
+
+/**
+ * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
+ *
+ * A claim that waits joins, and looks again before it waits, so a run that becomes runnable in between is not missed. Most claims
+ * find runs at once, and never join. `waitedMillis` is the time until
+ * the look that found the runs, or until the commit that handed them over, on the monotonic clock and rounded down, since
+ * the holder counts its lease from then.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const claimWithin = <E>(options: {
+  readonly claimNow: Effect.Effect<ReadonlyArray<ClaimedRun>, E>
+  readonly wait: Duration.DurationInput
+  readonly join: Effect.Effect<Wait, never, Scope.Scope>
+}): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.flatMap(Clock.currentTimeNanos, (begun) =>
+    Effect.flatMap(options.claimNow, (claimed) =>
+      claimed.length > 0 || Duration.equals(options.wait, Duration.zero)
+        ? Effect.succeed(claimed)
+        : waitSince(begun, options),
+    ),
+  )

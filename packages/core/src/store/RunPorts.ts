@@ -55,24 +55,23 @@ const makeClaims = <X>(
   const handBack = commits.operation(ClaimOperation.handBack())
   const claimNow = commits.operation(ClaimOperation.claim(handBack))
   return (projectId) => ({
-    claim: Effect.fnUntraced(function* (request) {
-      const { workerId } = request
-      const identity = yield* worker(workerId)
-      if (identity.projectId !== projectId) return yield* new WorkerNotFound({ workerId })
-      const claim = ClaimSearch.request(identity, request)
-      return yield* LongPoll.claimWithin({
-        claimNow: Effect.flatMap(claimNow(claim), ({ runs, withheld }) =>
-          withheld.length === 0
-            ? Effect.succeed(runs)
-            : Effect.as(Effect.ignoreLogged(handBack({ request: claim, taken: withheld })), runs),
-        ),
-        wait: (request.limit > 0 && request.wait) || Duration.zero,
-        join: wakeups.claims.join(claim, (taken) =>
-          // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
-          Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
-        ),
-      })
-    }),
+    claim: (request) =>
+      Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
+        if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
+        const claim = ClaimSearch.request(identity, request)
+        return LongPoll.claimWithin({
+          claimNow: Effect.flatMap(claimNow(claim), ({ runs, withheld }) =>
+            withheld.length === 0
+              ? Effect.succeed(runs)
+              : Effect.as(Effect.ignoreLogged(handBack({ request: claim, taken: withheld })), runs),
+          ),
+          wait: (request.limit > 0 && request.wait) || Duration.zero,
+          join: wakeups.claims.join(claim, (taken) =>
+            // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
+            Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
+          ),
+        })
+      }),
   })
 }
 

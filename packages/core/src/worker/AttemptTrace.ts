@@ -100,27 +100,25 @@ export const begin = (
   run: ClaimedRun,
   workerId: string,
   clock: Clock.Clock,
-): Effect.Effect<Tracer.AnySpan | undefined> =>
-  Effect.tracerWith((tracer): Effect.Effect<Tracer.AnySpan | undefined> => {
-    const { attempt, leaseEpoch, queuedMillis, snapshot } = run
-    if (!hasReader(tracer)) {
-      return Effect.succeed(snapshot.traceContext && TraceContext.toSpan(snapshot.traceContext))
-    }
-    const ids = leaseEpoch === null ? undefined : idsOf(run, leaseEpoch)
-    const span = attemptSpan(
-      tracer,
-      run,
-      { attempt, leaseEpoch, workerId },
-      ids,
-      clock.unsafeCurrentTimeNanos(),
-    )
-    if (queuedMillis !== undefined) span.attribute("runlease.queued_ms", queuedMillis)
-    // A tracer that chooses its ids itself gave others to the attempts before.
-    if (leaseEpoch !== null && leaseEpoch > 1 && span.spanId === ids?.spanId) {
-      span.addLinks(linksOf(run, leaseEpoch))
-    }
-    return Effect.succeed(span)
-  })
+  tracer: Tracer.Tracer,
+): Tracer.AnySpan | undefined => {
+  const { attempt, leaseEpoch, queuedMillis, snapshot } = run
+  if (!hasReader(tracer)) return snapshot.traceContext && TraceContext.toSpan(snapshot.traceContext)
+  const ids = leaseEpoch === null ? undefined : idsOf(run, leaseEpoch)
+  const span = attemptSpan(
+    tracer,
+    run,
+    { attempt, leaseEpoch, workerId },
+    ids,
+    clock.unsafeCurrentTimeNanos(),
+  )
+  if (queuedMillis !== undefined) span.attribute("runlease.queued_ms", queuedMillis)
+  // A tracer that chooses its ids itself gave others to the attempts before.
+  if (leaseEpoch !== null && leaseEpoch > 1 && span.spanId === ids?.spanId) {
+    span.addLinks(linksOf(run, leaseEpoch))
+  }
+  return span
+}
 
 const failed = (code: string | null, message: string) =>
   Exit.fail(new ExecutorError({ code: code ?? "error", message }))

@@ -146,11 +146,16 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
+  const mayClaim = records.awaitSlot.pipe(
+    Effect.zipRight(worker.startPause.sleep),
+    Effect.zipRight(drainRequest.awaitNone),
+  )
+
   // Nothing can interrupt between the answer of a claim and the start of its runs, so no claimed run is forgotten.
   const round: ClaimLoop["round"] = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       if (drainRequest.isRequested()) unansweredSince = undefined
-      yield* restore(Effect.all([records.awaitSlot, worker.startPause.sleep, drainRequest.awaitNone]))
+      yield* restore(mayClaim)
       claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
       const sentAt = yield* Clock.currentTimeNanos
       unansweredSince ??= sentAt
@@ -178,7 +183,7 @@ export const make = Effect.fnUntraced(function* (
       claimId = undefined
       unansweredSince = undefined
       WorkerMetrics.claims.add(1)
-      yield* Effect.forEach(claimed, (run) => records.start(run, sentAt), { discard: true })
+      yield* records.start(claimed, sentAt)
       // A control plane that cannot wait answers at once, and then the worker waits.
       const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
       if (claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {

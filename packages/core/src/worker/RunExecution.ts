@@ -7,7 +7,9 @@ import {
   Cause,
   Context,
   Effect,
+  FiberId,
   FiberRef,
+  FiberRefs,
   HashMap,
   Option,
   Runtime,
@@ -23,6 +25,7 @@ import { StepLog } from "../executor/StepLog.js"
 import type * as Ids from "../model/Ids.js"
 import * as SchemaProblem from "../model/SchemaProblem.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
+import { LayeredMap } from "./LayeredMap.js"
 import type { ForkOfRun, RunRecord } from "./RunRecord.js"
 import type { SinkFailure } from "./RunSink.js"
 
@@ -78,13 +81,14 @@ export const make = Effect.fnUntraced(function* (
   // A worker may be made in an uninterruptible region, which its runs are not part of.
   const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
-  /** The caller's context with the services of a run, in one copy. */
+  const shared: ReadonlyMap<string, unknown> = runtime.context.unsafeMap
+
   const contextOf = ({
     lease,
     sink,
     span,
   }: Pick<RunRecord, "lease" | "sink" | "span">): Context.Context<RunContext> => {
-    const services = new Map(runtime.context.unsafeMap)
+    const services = new LayeredMap(shared)
     services.set(LeaseDeadline.key, lease.deadline)
     services.set(Emit.key, sink)
     services.set(StepLog.key, sink)
@@ -92,18 +96,31 @@ export const make = Effect.fnUntraced(function* (
     return Context.unsafeMake(services)
   }
 
+  /** What the fibers of all runs inherit; each has its own values in a copy. */
+  const inherited = FiberRefs.forkAs(runtime.fiberRefs, FiberId.unsafeMake()).locals
+  const refsOf =
+    (values: ReadonlyMap<FiberRef.FiberRef<any>, unknown>) =>
+    (_: FiberRefs.FiberRefs, id: FiberId.Runtime) => {
+      const locals = new Map(inherited)
+      values.forEach((value, ref) => locals.set(ref, [[id, value]]))
+      return FiberRefs.unsafeMake(locals)
+    }
+
   return {
     forkOf: (record, turns) => {
-      const named = Runtime.setFiberRef(
-        Runtime.make({ ...runtime, context: contextOf(record) }),
-        FiberRef.currentLogAnnotations,
-        HashMap.set(HashMap.set(annotations, "run_id", record.run.runId), "attempt", record.run.attempt),
-      )
-      const ofRun =
-        turns === undefined
-          ? named
-          : Runtime.setFiberRef(named, FiberRef.currentSupervisor, supervisor.zip(turns))
-      return (effect) => Runtime.runFork(ofRun, effect, { immediate: false })
+      const { attempt, runId } = record.run
+      const context = contextOf(record)
+      const values = new Map<FiberRef.FiberRef<any>, unknown>([
+        [FiberRef.currentContext, context],
+        [
+          FiberRef.currentLogAnnotations,
+          HashMap.set(HashMap.set(annotations, "run_id", runId), "attempt", attempt),
+        ],
+      ])
+      if (turns !== undefined) values.set(FiberRef.currentSupervisor, supervisor.zip(turns))
+      const ofRun = Runtime.make({ ...runtime, context, fiberRefs: FiberRefs.empty() })
+      const options = { immediate: false, updateRefs: refsOf(values) }
+      return (effect) => Runtime.runFork(ofRun, effect, options)
     },
     execute: ({ run, sink }) => sink.run(executor.execute(run)),
   }

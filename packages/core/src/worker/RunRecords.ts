@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Exit, Fiber, FiberId, Option, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, FiberId, Option, type Scope, type Tracer } from "effect"
 import type { Executor } from "../executor/Executor.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
@@ -35,11 +35,11 @@ import type { Resolved } from "./WorkerOptions.js"
  */
 export interface RunRecords {
   /**
-   * Starts the executor of a claimed run, unless its deadline has passed, and renews its lease.
+   * Starts the executors of claimed runs, but for those whose deadline has passed, and renews their leases.
    *
    * Units: `sentAt` is when the claim was sent, in nanoseconds of the monotonic clock.
    */
-  readonly start: (run: ClaimedRun, sentAt: bigint) => Effect.Effect<void>
+  readonly start: (runs: ReadonlyArray<ClaimedRun>, sentAt: bigint) => Effect.Effect<void>
 
   /**
    * Ends the lease of a run from this side: interrupts its executor, or a write that can no longer succeed. A drain
@@ -212,57 +212,70 @@ export const make = Effect.fnUntraced(function* (
   const endLease = (record: RunRecord, reason: Loss): void =>
     stop(record, new LeaseEnded({ runId: record.run.runId, reason }))
 
-  const start = (run: ClaimedRun, sentAt: bigint): Effect.Effect<void> =>
-    Effect.flatMap(AttemptTrace.begin(run, worker.id, clock), (span) => {
-      const lease = renewal.add(run, sentAt, {
-        onEnd: (reason) => endLease(record, reason),
-        onTold: (inbox) => record.sink.told(inbox),
-      })
-      const sink = RunSink.make({
-        log,
-        claimed: run,
-        lease: { ref: lease.ref, end: (reason) => Effect.sync(() => endLease(record, reason)) },
-        leaseDuration: options.leaseDuration,
-        clock,
-        linger: options.appendLinger,
-        fork: (effect) => record.fork(effect),
-        stop: (failure) => stop(record, failure),
-      })
-      const fork = execution.forkOf(
-        { run, lease, sink, span },
-        renewal.observe === undefined ? undefined : turns.of(run.runId),
-      )
-      const fiber = fork(
-        Effect.matchCauseEffect(
-          Effect.suspend(() => execution.execute(record)),
-          {
-            onSuccess: () => executed(record, Exit.void),
-            onFailure: (cause) => executed(record, Exit.failCause(cause)),
-          },
-        ),
-      )
-      const startedAt = clock.unsafeCurrentTimeNanos()
-      const record: RunRecord = {
-        run,
-        lease,
-        sink,
-        span,
-        startedAt,
-        fork,
-        state: { _tag: "Executing", fiber },
-      }
-      records.add(record)
-      occupied += 1
-      WorkerMetrics.claimedRuns.add(1)
-      WorkerMetrics.runsInFlight.add(1)
-      if (run.queuedMillis !== undefined) WorkerMetrics.pickUp.add(run.queuedMillis / 1000)
-      idle.unsafeClose()
-      worker.publish(WorkerEvent.Claimed({ run }))
-      // The answer to the claim came too late. The fiber has not begun, so the executor does not start.
-      if (lease.deadline.current().stopsAt <= startedAt) endLease(record, "Expired")
-      return span?._tag === "Span" && (run.leaseEpoch ?? 1) > 1
-        ? Effect.asVoid(Effect.forkIn(AttemptTrace.exportLost(log, run, span), scope))
-        : Effect.void
+  /** Gives the export of the attempt before, where that was lost and there is a tracer. */
+  const startOne = (
+    run: ClaimedRun,
+    sentAt: bigint,
+    tracer: Tracer.Tracer,
+  ): Effect.Effect<void> | undefined => {
+    const span = AttemptTrace.begin(run, worker.id, clock, tracer)
+    const lease = renewal.add(run, sentAt, {
+      onEnd: (reason) => endLease(record, reason),
+      onTold: (inbox) => record.sink.told(inbox),
+    })
+    const sink = RunSink.make({
+      log,
+      claimed: run,
+      lease: { ref: lease.ref, end: (reason) => Effect.sync(() => endLease(record, reason)) },
+      leaseDuration: options.leaseDuration,
+      clock,
+      linger: options.appendLinger,
+      fork: (effect) => record.fork(effect),
+      stop: (failure) => stop(record, failure),
+    })
+    const fork = execution.forkOf(
+      { run, lease, sink, span },
+      renewal.observe === undefined ? undefined : turns.of(run.runId),
+    )
+    const fiber = fork(
+      Effect.matchCauseEffect(
+        Effect.suspend(() => execution.execute(record)),
+        {
+          onSuccess: () => executed(record, Exit.void),
+          onFailure: (cause) => executed(record, Exit.failCause(cause)),
+        },
+      ),
+    )
+    const startedAt = clock.unsafeCurrentTimeNanos()
+    const record: RunRecord = {
+      run,
+      lease,
+      sink,
+      span,
+      startedAt,
+      fork,
+      state: { _tag: "Executing", fiber },
+    }
+    records.add(record)
+    occupied += 1
+    WorkerMetrics.claimedRuns.add(1)
+    WorkerMetrics.runsInFlight.add(1)
+    if (run.queuedMillis !== undefined) WorkerMetrics.pickUp.add(run.queuedMillis / 1000)
+    idle.unsafeClose()
+    worker.publish(WorkerEvent.Claimed({ run }))
+    // The answer to the claim came too late. The fiber has not begun, so the executor does not start.
+    if (lease.deadline.current().stopsAt <= startedAt) endLease(record, "Expired")
+    return span?._tag === "Span" && (run.leaseEpoch ?? 1) > 1
+      ? AttemptTrace.exportLost(log, run, span)
+      : undefined
+  }
+
+  const start = (runs: ReadonlyArray<ClaimedRun>, sentAt: bigint): Effect.Effect<void> =>
+    Effect.tracerWith((tracer) => {
+      const lost = runs.flatMap((run) => startOne(run, sentAt, tracer) ?? [])
+      return lost.length === 0
+        ? Effect.void
+        : Effect.forEach(lost, (exporting) => Effect.forkIn(exporting, scope), { discard: true })
     })
 
   const awaitSlot: Effect.Effect<void> = Effect.suspend(() => {

@@ -23,7 +23,7 @@ import * as Meter from "../model/Meter.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import { spreadBackoff, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
+import { spreadBackoff, untilAvailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
 import {
   type Metadata,
@@ -82,11 +82,10 @@ const isTransient = (error: WorkerError): boolean =>
 
 /** Retries while the control plane is unavailable, and logs each failure. */
 const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Effect<A, WorkerError, R> =>
-  effect.pipe(
-    Effect.tapError((error) =>
+  untilAvailable(patience)(
+    Effect.tapError(effect, (error) =>
       isTransient(error) ? Effect.logWarning(`${error.message}; trying again`) : Effect.void,
     ),
-    Effect.retry({ schedule: patience, while: isTransient }),
   )
 
 /** What the registry gets of a worker that holds so many runs. */
