@@ -71,7 +71,7 @@ const projectOf = (
     include: [...include],
     exclude: ["**/node_modules/**", ...except],
     globalSetup,
-    setupFiles: process.env["TEST_CPU"] === undefined ? [] : ["vitest.cpu.ts"],
+    setupFiles: ["vitest.setup.ts", ...(process.env["TEST_CPU"] === undefined ? [] : ["vitest.cpu.ts"])],
     // Libraries are loaded once for each process, not for each file.
     isolate: false,
     testTimeout,
