@@ -66,7 +66,7 @@ describe("an exchange", () => {
         null,
         { operation: "release", run_id: "c", lease_epoch: 1, reason: "r" },
         { operation: "suspend", run_id: "d", lease_epoch: 1, tool_call_id: "t", tool_name: "n" },
-        { operation: "claim", limit: 101 },
+        { operation: "claim", limit: 501 },
       ])
       strictEqual(status, 200)
       deepStrictEqual(statuses(json), [200, 403, 400, 404, 400, 400, 400, 200, 200, 400])

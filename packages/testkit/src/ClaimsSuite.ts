@@ -10,6 +10,7 @@ import * as ClaimRepeatSuite from "./ClaimRepeatSuite.js"
 import * as ClaimWaitSuite from "./ClaimWaitSuite.js"
 import * as HandOverSuite from "./HandOverSuite.js"
 import * as TestRuns from "./TestRuns.js"
+import * as Ahead from "./claims/Ahead.js"
 import * as Selection from "./claims/Selection.js"
 import * as Lanes from "./claims/Lanes.js"
 import * as Attempts from "./claims/Attempts.js"
@@ -25,6 +26,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Claims (${name})`, () => {
     Selection.tests(test)
+    Ahead.tests(test)
     Lanes.tests(test)
     Attempts.tests(test)
   })

@@ -11,6 +11,7 @@ import * as Appends from "./worker/Appends.js"
 import * as Budgets from "./worker/Budgets.js"
 import * as Cancellation from "./worker/Cancellation.js"
 import * as Claims from "./worker/Claims.js"
+import * as ClaimsAhead from "./worker/ClaimsAhead.js"
 import * as Deadlines from "./worker/Deadlines.js"
 import * as Drain from "./worker/Drain.js"
 import * as DrainRequests from "./worker/DrainRequests.js"
@@ -61,6 +62,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Questions.tests(test)
     Waits.tests(test)
     Claims.tests(test)
+    ClaimsAhead.tests(test)
     Leases.tests(test)
     Cancellation.tests(test)
     Deadlines.tests(test)

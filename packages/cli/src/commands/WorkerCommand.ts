@@ -3,6 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import {
+  Claims,
   type ControlPlane,
   Executor,
   Ids,
@@ -38,6 +39,16 @@ export const claiming = Describe.grouped("Claiming", {
     maximum: 10_000,
     setting: "RUNLEASE_CONCURRENCY",
   }).pipe(Options.withDescription("How many runs to work on at once"), Options.withDefault(10)),
+  claimAhead: Flag.whole("claim-ahead", {
+    minimum: 0,
+    maximum: Claims.maxClaim,
+    setting: "RUNLEASE_CLAIM_AHEAD",
+  }).pipe(
+    Options.withDescription(
+      "How many runs may wait at this worker for a slot, a second at most, so that quick runs do not wait for a claim each; three times --concurrency when absent, and 0 claims for free slots alone",
+    ),
+    Options.optional,
+  ),
   lease: Flag.duration("lease", {
     minimum: "5 seconds",
     maximum: "300 seconds",
@@ -175,6 +186,7 @@ export const command = Command.make(
       displayName: Option.getOrUndefined(parsed.name),
       version: Overview.version,
       concurrency: parsed.concurrency,
+      claimAhead: Option.getOrUndefined(parsed.claimAhead),
       agentIds: parsed.agent,
       leaseDuration: parsed.lease,
       drainTimeout: parsed.drainTimeout,

@@ -2,8 +2,8 @@
  * `runlease workers`: lists the registered workers, drains them, and revokes their tokens.
  */
 import { Command, Options } from "@effect/cli"
-import { Ids, WorkerRegistry, WorkerState } from "@runlease/core"
-import { Console, DateTime, Effect } from "effect"
+import { Ids, WorkerMetadata, WorkerRegistry, WorkerState } from "@runlease/core"
+import { Console, DateTime, Effect, Option } from "effect"
 import * as ApiClient from "../input/ApiClient.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
@@ -12,6 +12,16 @@ import * as WorkerLines from "../output/WorkerLines.js"
 import { positional } from "../input/PositionalText.js"
 
 const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
+
+/** How many of its runs wait for a slot, as it said with its last heartbeat. */
+const aheadOf = ({ metadata }: WorkerRegistry.RegisteredWorker): number =>
+  Option.match(WorkerMetadata.of(metadata), { onNone: () => 0, onSome: ({ ahead = 0 }) => ahead })
+
+const runsOf = (worker: WorkerRegistry.RegisteredWorker): string => {
+  const ahead = aheadOf(worker)
+  if (worker.inFlight === null) return ""
+  return ahead === 0 ? String(worker.inFlight) : `${worker.inFlight}, ${ahead} claimed ahead`
+}
 
 const colours: Readonly<Record<WorkerState.WorkerState, Parameters<Output.Paint>[0]>> = {
   working: "green",
@@ -39,6 +49,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
             status: worker.status,
             state: WorkerState.of(worker, now),
             in_flight: worker.inFlight,
+            ahead: aheadOf(worker),
             last_heartbeat_at: instant(worker.lastHeartbeatAt),
             last_contact_at: instant(WorkerState.lastContact(worker)),
           }),
@@ -57,7 +68,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
             worker.workerKey,
             worker.displayName ?? "",
             paint(colours[state], state),
-            worker.inFlight === null ? "" : String(worker.inFlight),
+            runsOf(worker),
             WorkerLines.contact(worker, now),
           ]
         }),

@@ -1,7 +1,7 @@
 /**
  * What keeps a run from going on now, and what to do about it.
  */
-import { PendingObstacle, WorkerMetadata, WorkerState } from "@runlease/core"
+import { PendingObstacle, WorkerMetadata, type WorkerRegistry, WorkerState } from "@runlease/core"
 import { DateTime, Option } from "effect"
 import * as Phrases from "../output/Phrases.js"
 import * as RunLines from "../output/RunLines.js"
@@ -34,6 +34,12 @@ const slotsOf = ({ worker }: Facts["workers"][number]): PendingObstacle.Claimer[
     onNone: () => null,
     onSome: ({ in_use, slots }) => ({ all: slots, used: Math.max(in_use, worker.inFlight ?? 0) }),
   })
+
+/** How many runs wait at a worker for a slot: as it said with its last heartbeat. */
+const aheadAt = (worker: WorkerRegistry.RegisteredWorker | undefined): number =>
+  worker === undefined
+    ? 0
+    : Option.match(WorkerMetadata.of(worker.metadata), { onNone: () => 0, onSome: ({ ahead = 0 }) => ahead })
 
 const times: PendingObstacle.Times = {
   near: (instant, beside) => Phrases.near(DateTime.unsafeMake(instant), DateTime.unsafeMake(beside)),
@@ -98,13 +104,18 @@ const running = (facts: Facts): Obstacle => {
       advice: "If it stays so, no server sweeps: runlease doctor",
     }
   }
+  const ahead = aheadAt(holder)
+  const waits =
+    ahead === 0
+      ? ""
+      : ` ${Phrases.count(ahead, "run")} of that worker waited for a slot; one waits a second at most.`
   const renewed =
     claim.renewals === 0 ? "not renewed yet" : `renewed ${Phrases.between(claim.renewedAt, now)} ago`
   return {
     kind: "working",
     text:
       `Worker ${claim.workerName}${state === "silent" || state === "gone" ? `, which is ${state},` : ""} holds it since ${Phrases.near(claim.claimedAt, now)} (attempt ${run.attempt} of ${run.maxAttempts}). ` +
-      `Its lease was ${renewed} and lasts ${Phrases.between(now, expiresAt)} more.${grown}`,
+      `Its lease was ${renewed} and lasts ${Phrases.between(now, expiresAt)} more.${waits}${grown}`,
     advice:
       state === "silent" || state === "gone"
         ? "Nothing: when the lease lapses, another worker takes the run."

@@ -53,6 +53,11 @@ export const SettingsFile = Schema.Struct({
   postgres_lock_timeout: text("serve: how long a statement may wait for a lock in PostgreSQL."),
   postgres_idle_in_transaction_timeout: text("serve: how long a transaction may be idle in PostgreSQL."),
   concurrency: whole("worker: how many runs to work on at once; 10 when absent.", 1, 10_000),
+  claim_ahead: whole(
+    "worker: how many runs may wait at the worker for a slot; three times concurrency when absent.",
+    0,
+    500,
+  ),
   lease: text("worker: how long a lease lasts, 5s to 300s; 60s when absent."),
   stall_limit: text(
     "worker: how long an executor may block the event loop before its leases lapse, such as 2m; twice the lease and a minute at least when absent.",

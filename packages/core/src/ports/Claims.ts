@@ -10,8 +10,11 @@ import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
 
+/** The most runs that one claim takes. */
+export const maxClaim = 500
+
 /**
- * Units: `leaseDuration` 5 to 300 seconds; `limit` 0 to 100; `wait` 0 to 30 seconds, zero when absent.
+ * Units: `leaseDuration` 5 to 300 seconds; `limit` 0 to `maxClaim`; `wait` 0 to 30 seconds, zero when absent.
  *
  * @since 0.1.0
  * @category models
@@ -19,6 +22,11 @@ import type { WorkerNotFound } from "./WorkerRegistry.js"
 export interface ClaimRequest {
   readonly workerId: Ids.WorkerId
   readonly limit: number
+  /**
+   * How many of `limit` wait at the worker until it has a free slot, 0 when absent. A run of a lane other than its conversation's is not taken
+   * for these, since it would let that lane wait. A claim that takes runs ahead alone is not held until one is runnable.
+   */
+  readonly ahead?: number | undefined
   readonly leaseDuration: Duration.DurationInput
   /** How long to hold the request until a run is runnable. */
   readonly wait?: Duration.DurationInput | undefined

@@ -29,7 +29,7 @@ export type LeaseLoss = typeof LeaseLoss.Type
 
 /**
  * `version`: that of its program, null where it has none. `agents`: those whose runs it claims, null for any. `slots`: how many runs
- * it executes at once. `in_use`: how many it holds. `forms`: a JSON Schema of the input of an agent, by the agent's id. `losses`: the last
+ * it executes at once. `in_use`: how many it holds, without those that wait for a slot. `ahead`: how many wait for one; absent for none. `forms`: a JSON Schema of the input of an agent, by the agent's id. `losses`: the last
  * leases that its process has lost, at most ten, the oldest first; absent for none.
  *
  * @since 0.1.0
@@ -40,6 +40,7 @@ export const WorkerMetadata = Schema.Struct({
   agents: Schema.NullOr(Schema.Array(AgentId)),
   slots: Schema.NonNegativeInt,
   in_use: Schema.NonNegativeInt,
+  ahead: Schema.optional(Schema.NonNegativeInt),
   forms: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
   losses: Schema.optional(Schema.Array(LeaseLoss)),
 })

@@ -24,11 +24,13 @@ export interface Request extends Claim {
   /** Empty for any. */
   readonly agentIds: ReadonlyArray<Ids.AgentId>
   readonly limit: number
+  /** How many of these wait at the worker. */
+  readonly ahead: number
 }
 
 export const request = (
   worker: WorkerIdentity,
-  { agentIds = [], claimId, leaseDuration, limit, workerId }: ClaimRequest,
+  { agentIds = [], ahead = 0, claimId, leaseDuration, limit, workerId }: ClaimRequest,
 ): Request => ({
   worker,
   workerId,
@@ -36,7 +38,12 @@ export const request = (
   leaseMillis: Duration.toMillis(leaseDuration),
   agentIds,
   limit,
+  ahead: Math.min(ahead, limit),
 })
+
+/** What a claim takes when it is held until a run is runnable: it has a free slot for each. */
+export const held = (request: Request): Request =>
+  request.ahead === 0 ? request : { ...request, limit: request.limit - request.ahead, ahead: 0 }
 
 /** Whether a claim may take runs of this route. */
 export const accepts =
@@ -121,8 +128,15 @@ export interface Assignment {
   readonly run: StoredRun
 }
 
+/** A claim that takes runs in turn with others, and the lists of what it may take. */
+interface Taker {
+  readonly request: Request
+  readonly lists: ReadonlyArray<{ readonly runs: ReadonlyArray<StoredRun>; next: number }>
+}
+
 /**
- * Assigns runs to claims: each claim in turn gets the best run that is left for it.
+ * Assigns runs to claims: each claim in turn gets the best run that is left for it. Those that wait at their worker are assigned last, and
+ * none of a lane that its submission names is among them: others take turns with it, and would wait too.
  *
  * @since 0.1.0
  * @category assigning
@@ -133,29 +147,42 @@ export const assign = (
 ): ReadonlyArray<Assignment> => {
   const assigned: Array<Assignment> = []
   const taken = new Set<number>()
-  const best = (lists: ReadonlyArray<{ readonly runs: ReadonlyArray<StoredRun>; next: number }>) => {
+  const best = ({ lists }: Taker, accepts: (run: StoredRun) => boolean) => {
     let first: StoredRun | undefined
     for (const list of lists) {
-      while (list.next < list.runs.length && taken.has(list.runs[list.next]!.key)) list.next += 1
+      for (let run = list.runs[list.next]; run !== undefined; run = list.runs[list.next]) {
+        if (!taken.has(run.key) && accepts(run)) break
+        list.next += 1
+      }
       const run = list.runs[list.next]
       if (run !== undefined && (first === undefined || byPreference(run, first) < 0)) first = run
     }
     return first
   }
-  let active = requests.map((request) => ({
+  const takers = requests.map((request) => ({
     request,
     lists: runnableOf(request).map((runs) => ({ runs, next: 0 })),
-    left: request.limit,
   }))
-  while (active.length > 0) {
-    active = active.filter((turn) => {
-      const run = turn.left > 0 ? best(turn.lists) : undefined
-      if (run === undefined) return false
-      taken.add(run.key)
-      assigned.push({ request: turn.request, run })
-      turn.left -= 1
-      return true
-    })
+  const inTurn = (wanted: (request: Request) => number, accepts: (run: StoredRun) => boolean) => {
+    let active = takers.map((taker) => ({ taker, left: wanted(taker.request) }))
+    while (active.length > 0) {
+      active = active.filter((turn) => {
+        const run = turn.left > 0 ? best(turn.taker, accepts) : undefined
+        if (run === undefined) return false
+        taken.add(run.key)
+        assigned.push({ request: turn.taker.request, run })
+        turn.left -= 1
+        return true
+      })
+    }
   }
+  inTurn(
+    ({ ahead, limit }) => limit - ahead,
+    () => true,
+  )
+  inTurn(
+    ({ ahead }) => ahead,
+    ({ state: { spec } }) => spec.lane === null || spec.lane === spec.conversationId,
+  )
   return assigned
 }

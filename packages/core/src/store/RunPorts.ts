@@ -65,8 +65,8 @@ const makeClaims = <X>(
               ? Effect.succeed(runs)
               : Effect.as(Effect.ignoreLogged(handBack({ request: claim, taken: withheld })), runs),
           ),
-          wait: (request.limit > 0 && request.wait) || Duration.zero,
-          join: wakeups.claims.join(claim, (taken) =>
+          wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
+          join: wakeups.claims.join(ClaimSearch.held(claim), (taken) =>
             // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
             Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
           ),

@@ -5,7 +5,7 @@
  */
 import { Cause, Clock, Duration, Effect, Exit, Fiber, FiberId, Random } from "effect"
 import * as Ids from "../model/Ids.js"
-import { Claims } from "../ports/Claims.js"
+import { Claims, maxClaim } from "../ports/Claims.js"
 import { Leases } from "../ports/Leases.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { WorkerNotFound } from "../ports/WorkerRegistry.js"
@@ -14,9 +14,6 @@ import type { RunRecords } from "./RunRecords.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
-
-/** The most runs that one claim takes. */
-const maxClaim = 100
 
 /** How long a drain waits for what a claim without an answer may have been given. */
 const handBackWithin = Duration.seconds(2)
@@ -82,7 +79,7 @@ export const makeStartPause = (): StartPause => {
  */
 export interface ClaimLoop {
   /**
-   * Waits for a free slot, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim that waits, and
+   * Waits for room, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim that waits, and
    * the next one waits until the request is taken back.
    *
    * Fails: a round that fails may be repeated; its claim is sent again with the same id, so a lost answer loses no run.
@@ -146,7 +143,7 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
-  const mayClaim = records.awaitSlot.pipe(
+  const mayClaim = records.awaitRoom.pipe(
     Effect.zipRight(worker.startPause.sleep),
     Effect.zipRight(drainRequest.awaitNone),
   )
@@ -158,14 +155,19 @@ export const make = Effect.fnUntraced(function* (
       yield* restore(mayClaim)
       claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
       const sentAt = yield* Clock.currentTimeNanos
+      const free = Math.min(records.freeSlots(), maxClaim)
+      const ahead = Math.min(records.aheadRoom(), maxClaim - free)
+      const limit = free + ahead
       unansweredSince ??= sentAt
       const claiming = yield* Effect.fork(
         restore(
           claims.claim({
             workerId: worker.id,
-            limit: Math.min(records.freeSlots(), maxClaim),
+            limit,
+            ...(ahead === 0 ? {} : { ahead }),
             leaseDuration: options.leaseDuration,
-            wait: options.claimWait,
+            // What would wait for a slot does not wait for a run.
+            ...(free === 0 ? {} : { wait: options.claimWait }),
             agentIds: options.agentIds,
             claimId,
           }),
@@ -183,10 +185,10 @@ export const make = Effect.fnUntraced(function* (
       claimId = undefined
       unansweredSince = undefined
       WorkerMetrics.claims.add(1)
-      yield* records.start(claimed, sentAt)
+      yield* records.start(claimed, { sentAt, limit })
       // A control plane that cannot wait answers at once, and then the worker waits.
       const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
-      if (claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
+      if (free > 0 && claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
         yield* restore(Effect.flatMap(jittered(options.pollInterval), Effect.sleep))
       }
     }),

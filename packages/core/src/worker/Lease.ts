@@ -12,12 +12,12 @@ import * as LeaseRenewal from "./LeaseRenewal.js"
 
 /**
  * Why a lease has ended. `Lost`: the store says so. `Expired`: the local deadline passed without an answer.
- * `Cancelled`: the run was cancelled. `Drained`: the worker is shutting down.
+ * `Cancelled`: the run was cancelled. `Drained`: the worker is shutting down. `Crowded`: the run has waited too long for a slot.
  *
  * @since 0.1.0
  * @category models
  */
-export const Loss = Schema.Literal("Lost", "Expired", "Cancelled", "Drained")
+export const Loss = Schema.Literal("Lost", "Expired", "Cancelled", "Drained", "Crowded")
 export type Loss = typeof Loss.Type
 
 /**

@@ -29,7 +29,8 @@ export type Decision =
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
   | { readonly _tag: "Suspend"; readonly waiting: Suspension; readonly waits?: Waits }
   | { readonly _tag: "Pause"; readonly waits: Waits }
-  | { readonly _tag: "HandBack"; readonly error: RunError | null }
+  | { readonly _tag: "HandBack"; readonly error: RunError }
+  | { readonly _tag: "LetGo"; readonly loss: "Drained" | "Crowded" }
   | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
 
 const end = (status: TerminalStatus, rest: Pick<Outcome, "metadata" | "result"> = {}): Decision => ({
@@ -134,8 +135,8 @@ interface Attempt {
 const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): Decision => {
   switch (failure._tag) {
     case "LeaseEnded":
-      return failure.reason === "Drained"
-        ? { _tag: "HandBack", error: null }
+      return failure.reason === "Drained" || failure.reason === "Crowded"
+        ? { _tag: "LetGo", loss: failure.reason }
         : { _tag: "LeaveAlone", reason: failure.reason }
     case "EndedByEvent":
       return ofEvent(failure.event)

@@ -2,13 +2,15 @@
  * A run that the worker has claimed, and how far it is with it.
  *
  * ```
- * Executing --> Writing --> Ended
- *     |            ^  |       ^
- *     v            |  +-------+  its lease ends
- *  Stopping -------+
+ *    +-------------------------+  it is handed back, or its lease ends
+ *    |                         v
+ * Waiting --> Executing --> Writing --> Ended
+ *                 |            ^  |       ^
+ *                 v            |  +-------+  its lease ends
+ *              Stopping -------+
  * ```
  *
- * A run that is executing or stopping holds a slot of the worker.
+ * A run that is executing or stopping holds a slot of the worker. A run waits only where it was claimed ahead.
  *
  * @since 0.1.0
  */
@@ -31,7 +33,7 @@ export interface ForkOfRun {
 }
 
 /**
- * `Executing`: the fiber runs the executor, and goes on to write. `Stopping`: the fiber waits, at most for the grace,
+ * `Waiting`: no fiber has begun. `Executing`: the fiber runs the executor, and goes on to write. `Stopping`: the fiber waits, at most for the grace,
  * until the interrupted executor has ended. `Writing`: the fiber writes the decision to the control plane. `Ended`: no
  * fiber works on the run, save for an executor that ignores its interruption.
  *
@@ -39,6 +41,7 @@ export interface ForkOfRun {
  * @category models
  */
 export type RunState =
+  | { readonly _tag: "Waiting" }
   | { readonly _tag: "Executing"; readonly fiber: Fiber.RuntimeFiber<void> }
   | { readonly _tag: "Stopping"; readonly failure: SinkFailure; readonly fiber: Fiber.RuntimeFiber<void> }
   | {
@@ -60,8 +63,8 @@ export interface RunRecord {
   readonly sink: RunSink
   /** The span of the attempt, or the submitter's where no tracer is there; absent where there is neither. */
   readonly span: Tracer.AnySpan | undefined
-  /** On the monotonic clock, in nanoseconds. */
-  readonly startedAt: bigint
+  /** When it was claimed, or has left its wait. On the monotonic clock, in nanoseconds. */
+  startedAt: bigint
   readonly fork: ForkOfRun
   state: RunState
 }

@@ -6,17 +6,18 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Exit, Fiber, FiberId, Option, type Scope, type Tracer } from "effect"
+import { Effect, Exit, type Scope, type Tracer } from "effect"
 import type { Executor } from "../executor/Executor.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import { Leases } from "../ports/Leases.js"
 import { RunLog } from "../ports/RunLog.js"
+import * as AheadRuns from "./AheadRuns.js"
 import * as AttemptTrace from "./AttemptTrace.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
-import { decide } from "./RunDecision.js"
+import * as RunConclusion from "./RunConclusion.js"
 import * as RunDrain from "./RunDrain.js"
 import * as RunExecution from "./RunExecution.js"
 import type { RunRecord, RunState } from "./RunRecord.js"
@@ -35,11 +36,15 @@ import type { Resolved } from "./WorkerOptions.js"
  */
 export interface RunRecords {
   /**
-   * Starts the executors of claimed runs, but for those whose deadline has passed, and renews their leases.
+   * Takes the runs that a claim of at most `limit` has got, and renews their leases. As many executors start as there are slots, and the
+   * other runs wait for one. A run whose deadline has passed does not start.
    *
    * Units: `sentAt` is when the claim was sent, in nanoseconds of the monotonic clock.
    */
-  readonly start: (runs: ReadonlyArray<ClaimedRun>, sentAt: bigint) => Effect.Effect<void>
+  readonly start: (
+    runs: ReadonlyArray<ClaimedRun>,
+    claim: { readonly sentAt: bigint; readonly limit: number },
+  ) => Effect.Effect<void>
 
   /**
    * Ends the lease of a run from this side: interrupts its executor, or a write that can no longer succeed. A drain
@@ -53,10 +58,19 @@ export interface RunRecords {
    */
   readonly freeSlots: () => number
 
-  /** Waits until at least one slot is free. */
-  readonly awaitSlot: Effect.Effect<void>
+  /** How many runs may be claimed beside those, to wait for a slot. */
+  readonly aheadRoom: () => number
+
+  /** Waits until some runs may be claimed. */
+  readonly awaitRoom: Effect.Effect<void>
 
   readonly all: () => ReadonlyArray<RunRecord>
+
+  /** How many of them wait for a slot. */
+  readonly waiting: () => number
+
+  /** Hands back the runs that wait. */
+  readonly letWaitingGo: () => void
 
   /** The renewals that have failed since one succeeded. */
   readonly renewalFailures: LeaseRenewal.LeaseRenewal["failures"]
@@ -106,25 +120,44 @@ export const make = Effect.fnUntraced(function* (
       )
     },
   })
-  const write = RunWrite.make(leases, options)
 
   const records = new Set<RunRecord>()
   const idle = yield* Effect.makeLatch(true)
-  const slotFreed = yield* Effect.makeLatch(false)
+  const room = yield* Effect.makeLatch(false)
   let occupied = 0
 
-  const freeSlots = () => Math.min(options.concurrency - occupied, 2 * options.concurrency - records.size)
+  const ahead = yield* AheadRuns.make<RunRecord>({
+    most: options.claimAhead,
+    slots: options.concurrency,
+  })
+
+  const freeSlots = () =>
+    Math.min(options.concurrency - occupied, 2 * options.concurrency - (records.size - ahead.size()))
+
+  /** Something may be claimed or started now that could not before. */
+  const roomMade = (): void => {
+    while (freeSlots() > 0) {
+      const next = ahead.take()
+      if (next === undefined) break
+      execute(next)
+    }
+    room.unsafeOpen()
+  }
 
   const move = (record: RunRecord, state: RunState): void => {
-    if (holdsSlot(record.state) && !holdsSlot(state)) {
+    if (record.state._tag === "Waiting") ahead.remove(record)
+    const frees = holdsSlot(record.state) && !holdsSlot(state)
+    if (frees) {
       const now = clock.unsafeCurrentTimeNanos()
       // The run that has blocked the loop may end in the same turn: it is named while it still holds its slot.
       renewal.observe?.(now)
       occupied -= 1
-      WorkerMetrics.executor.add(Number(now - record.startedAt) / 1e9)
-      slotFreed.unsafeOpen()
+      const nanos = now - record.startedAt
+      WorkerMetrics.executor.add(Number(nanos) / 1e9)
+      ahead.slotFreed(nanos)
     }
     record.state = state
+    if (frees) roomMade()
   }
 
   const end = (record: RunRecord, event: WorkerEvent.WorkerEvent): void => {
@@ -135,82 +168,36 @@ export const make = Effect.fnUntraced(function* (
     AttemptTrace.end(record.span, event, clock)
     WorkerMetrics.runsInFlight.add(-1)
     CountedEvents.countEnd(event)
-    slotFreed.unsafeOpen()
+    roomMade()
     if (records.size === 0) idle.unsafeOpen()
     // The event comes last, so that its listeners find the run gone.
     worker.publish(event)
   }
 
-  /** A store refuses the write of a cancelled run as that of a lost lease. */
-  const afterWrite = ({ run, state }: RunRecord, event: WorkerEvent.WorkerEvent): WorkerEvent.WorkerEvent =>
-    state._tag === "Writing" && state.cancelled === true && event._tag === "LeaseEnded"
-      ? WorkerEvent.leaseEnded(run, "Cancelled")
-      : event
-
-  /** Decides by the end of the execution and writes, in the fiber of the record. */
-  const conclude = (record: RunRecord, exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<void> =>
-    Effect.matchCauseEffect(
-      Effect.suspend(() => {
-        if (record.state._tag === "Ended") return Effect.succeed(record.state.event)
-        const decision = decide(record.run, record.sink.progressed(), options, exit)
-        move(record, { _tag: "Writing", decision, fiber: record.state.fiber })
-        const written = write(record, decision)
-        return Exit.isSuccess(exit) ? written : Effect.zipRight(RunExecution.logThrown(exit.cause), written)
-      }),
-      {
-        onSuccess: (event) => Effect.sync(() => end(record, afterWrite(record, event))),
-        onFailure: (cause) =>
-          Option.match(Cause.failureOption(cause), {
-            onSome: (failure) => conclude(record, Exit.fail(failure)),
-            onNone: () => Effect.sync(() => end(record, WorkerEvent.leaseEnded(record.run, "Lost"))),
-          }),
-      },
-    )
-
-  const executed = (record: RunRecord, exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<void> =>
-    Effect.flatMap(record.sink.settled, () =>
-      record.state._tag === "Executing" ? conclude(record, exit) : Effect.void,
-    )
-
-  /** Waits for the executor, which is interrupted, and concludes with the failure that then stands. */
-  const stopping = (record: RunRecord, executing: Fiber.RuntimeFiber<void>): Effect.Effect<void> =>
-    Effect.zipRight(
-      Effect.timeoutOption(
-        Effect.zipRight(Fiber.await(executing), record.sink.settled),
-        options.interruptGrace,
-      ),
-      Effect.suspend(() =>
-        record.state._tag === "Stopping" ? conclude(record, Exit.fail(record.state.failure)) : Effect.void,
-      ),
-    )
-
-  const stop = (record: RunRecord, failure: RunSink.SinkFailure): void => {
-    const { state } = record
-    switch (state._tag) {
-      case "Executing": {
-        state.fiber.unsafeInterruptAsFork(FiberId.none)
-        record.sink.interrupt()
-        const fiber = record.fork(stopping(record, state.fiber))
-        return move(record, { _tag: "Stopping", failure, fiber })
-      }
-      case "Stopping":
-        // Nothing else matters once the lease has ended.
-        if (state.failure._tag !== "LeaseEnded") move(record, { ...state, failure })
-        return
-      case "Writing":
-        if (failure._tag !== "LeaseEnded" || failure.reason === "Drained") return
-        // The write that is in flight may have ended the lease itself: its answer decides.
-        if (failure.reason === "Cancelled") record.state = { ...state, cancelled: true }
-        if (failure.reason !== "Expired") return
-        state.fiber.unsafeInterruptAsFork(FiberId.none)
-        return end(record, WorkerEvent.leaseEnded(record.run, failure.reason))
-      case "Ended":
-        return
-    }
-  }
+  const { executed, stop } = RunConclusion.make({
+    options,
+    write: RunWrite.make(leases, options),
+    move,
+    end,
+  })
 
   const endLease = (record: RunRecord, reason: Loss): void =>
     stop(record, new LeaseEnded({ runId: record.run.runId, reason }))
+
+  const execute = (record: RunRecord): void => {
+    const fiber = record.fork(
+      Effect.matchCauseEffect(
+        Effect.suspend(() => execution.execute(record)),
+        {
+          onSuccess: () => executed(record, Exit.void),
+          onFailure: (cause) => executed(record, Exit.failCause(cause)),
+        },
+      ),
+    )
+    record.startedAt = clock.unsafeCurrentTimeNanos()
+    record.state = { _tag: "Executing", fiber }
+    occupied += 1
+  }
 
   /** Gives the export of the attempt before, where that was lost and there is a tracer. */
   const startOne = (
@@ -237,61 +224,63 @@ export const make = Effect.fnUntraced(function* (
       { run, lease, sink, span },
       renewal.observe === undefined ? undefined : turns.of(run.runId),
     )
-    const fiber = fork(
-      Effect.matchCauseEffect(
-        Effect.suspend(() => execution.execute(record)),
-        {
-          onSuccess: () => executed(record, Exit.void),
-          onFailure: (cause) => executed(record, Exit.failCause(cause)),
-        },
-      ),
-    )
     const startedAt = clock.unsafeCurrentTimeNanos()
-    const record: RunRecord = {
-      run,
-      lease,
-      sink,
-      span,
-      startedAt,
-      fork,
-      state: { _tag: "Executing", fiber },
-    }
+    const record: RunRecord = { run, lease, sink, span, startedAt, fork, state: { _tag: "Waiting" } }
+    const hasSlot = freeSlots() > 0
     records.add(record)
-    occupied += 1
     WorkerMetrics.claimedRuns.add(1)
     WorkerMetrics.runsInFlight.add(1)
     if (run.queuedMillis !== undefined) WorkerMetrics.pickUp.add(run.queuedMillis / 1000)
     idle.unsafeClose()
     worker.publish(WorkerEvent.Claimed({ run }))
-    // The answer to the claim came too late. The fiber has not begun, so the executor does not start.
+    // The answer to the claim may have come too late.
     if (lease.deadline.current().stopsAt <= startedAt) endLease(record, "Expired")
+    else if (hasSlot) execute(record)
+    else ahead.add(record, startedAt)
     return span?._tag === "Span" && (run.leaseEpoch ?? 1) > 1
       ? AttemptTrace.exportLost(log, run, span)
       : undefined
   }
 
-  const start = (runs: ReadonlyArray<ClaimedRun>, sentAt: bigint): Effect.Effect<void> =>
+  const start: RunRecords["start"] = (runs, { limit, sentAt }) =>
     Effect.tracerWith((tracer) => {
+      ahead.answered({
+        sentAt,
+        receivedAt: clock.unsafeCurrentTimeNanos(),
+        full: AheadRuns.isFull(runs, limit),
+      })
       const lost = runs.flatMap((run) => startOne(run, sentAt, tracer) ?? [])
       return lost.length === 0
         ? Effect.void
         : Effect.forEach(lost, (exporting) => Effect.forkIn(exporting, scope), { discard: true })
     })
 
-  const awaitSlot: Effect.Effect<void> = Effect.suspend(() => {
-    if (freeSlots() > 0) return Effect.void
-    slotFreed.unsafeClose()
-    return Effect.zipRight(slotFreed.await, awaitSlot)
+  const awaitRoom: Effect.Effect<void> = Effect.suspend(() => {
+    if (freeSlots() + ahead.room() > 0) return Effect.void
+    room.unsafeClose()
+    return Effect.zipRight(room.await, awaitRoom)
   })
+
+  yield* Effect.forkScoped(ahead.watch((record) => endLease(record, "Crowded")))
+
+  const letWaitingGo = (): void => {
+    for (const record of ahead.all()) endLease(record, "Drained")
+  }
 
   return {
     start,
     endLease,
     freeSlots,
-    awaitSlot,
+    aheadRoom: ahead.room,
+    awaitRoom,
     all: () => Array.from(records),
+    waiting: ahead.size,
+    letWaitingGo,
     renewalFailures: renewal.failures,
     isRenewalOverdue: renewal.isOverdue,
-    drain: RunDrain.make({ records, idle, options, endLease, end }),
+    drain: Effect.zipRight(
+      Effect.sync(letWaitingGo),
+      RunDrain.make({ records, idle, options, endLease, end }),
+    ),
   }
 })

@@ -28,6 +28,11 @@ const pauseOf = ({ budget, children, inbox, wakesAt }: Waits): Effect.Effect<Pau
 
 const reasonOf = (error: RunError): string => `${error.code ?? "error"}: ${error.message}`
 
+const lettingGo = {
+  Drained: "the worker is shutting down",
+  Crowded: "the worker has no free slot for it",
+} as const
+
 /**
  * Writes a decision, after the events that the executor left, and returns what has become of the run.
  *
@@ -147,14 +152,15 @@ export const make =
             ),
           ),
         )
-      case "HandBack": {
-        const { error } = decision
-        if (error !== null) return handBack(error)
-        return retryUnavailable(leases.release(lease.ref, { reason: "the worker is shutting down" })).pipe(
+      case "HandBack":
+        return handBack(decision.error)
+      case "LetGo": {
+        const { loss } = decision
+        return retryUnavailable(leases.release(lease.ref, { reason: lettingGo[loss] })).pipe(
           Effect.timeout(options.interruptGrace),
           Effect.match({
-            onSuccess: () => WorkerEvent.Released({ run, error }),
-            onFailure: () => WorkerEvent.leaseEnded(run, "Drained"),
+            onSuccess: () => WorkerEvent.Released({ run, error: null }),
+            onFailure: () => WorkerEvent.leaseEnded(run, loss),
           }),
         )
       }

@@ -88,18 +88,20 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
     ),
   )
 
-/** What the registry gets of a worker that holds so many runs. */
+/** What the registry gets of a worker that holds so many runs, of which some wait for a slot. */
 const metadataOf = (
   given: WorkerOptions,
   { agentIds, concurrency }: Resolved,
-  inUse: number,
+  held: number,
+  ahead: number,
   losses: ReadonlyArray<LeaseLoss>,
 ): Metadata => {
   const runlease: WorkerMetadata = {
     version: given.version ?? null,
     agents: agentIds.length === 0 ? null : agentIds,
     slots: concurrency,
-    in_use: inUse,
+    in_use: held - ahead,
+    ...(ahead === 0 ? {} : { ahead }),
     ...(given.forms === undefined ? {} : { forms: given.forms }),
     ...(losses.length === 0 ? {} : { losses }),
   }
@@ -131,7 +133,7 @@ export const make = Effect.fnUntraced(function* (
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
       displayName: workerOptions.displayName,
-      metadata: metadataOf(workerOptions, options, 0, []),
+      metadata: metadataOf(workerOptions, options, 0, 0, []),
     }),
   )
   feed.publish(WorkerEvent.Registered({ worker: registered }))
@@ -164,7 +166,7 @@ export const make = Effect.fnUntraced(function* (
       : registry.heartbeat(
           registered.id,
           drainRequest.isRequested() ? "draining" : "active",
-          metadataOf(workerOptions, options, records.all().length, losses.all()),
+          metadataOf(workerOptions, options, records.all().length, records.waiting(), losses.all()),
         )
     // A signal that came meanwhile may be newer than this answer.
     return Effect.flatMap(beating, ({ drain }) => (before === drainSignals ? takeDrain(drain) : Effect.void))
@@ -174,6 +176,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.suspend(() => {
       if (draining || !drainRequest.set(requested)) return Effect.void
       feed.publish(WorkerEvent.DrainRequested({ requested, inFlight: records.all().length }))
+      if (requested) records.letWaitingGo()
       return beat
     })
   const announce = (status: WorkerStatus) =>

@@ -5,6 +5,7 @@
  */
 import { Duration } from "effect"
 import type * as Ids from "../model/Ids.js"
+import { maxClaim } from "../ports/Claims.js"
 import { maxLeaseDuration } from "../ports/Leases.js"
 
 /**
@@ -25,6 +26,12 @@ export interface WorkerOptions {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /** How many runs are executed at once, 1 or more. 10 when absent. */
   readonly concurrency?: number | undefined
+  /**
+   * How many runs may wait for a slot at the worker, so that quick runs do not wait for a claim each. As many wait as can end while
+   * a claim is under way, for a second at most, and none where runs take seconds. 0 to 500; three times `concurrency` when absent, and 0
+   * claims for free slots alone.
+   */
+  readonly claimAhead?: number | undefined
   /** The agents whose runs are claimed; any agent when absent. The registration has them in `metadata.agent_ids`. */
   readonly agentIds?: ReadonlyArray<string> | undefined
   /**
@@ -74,9 +81,11 @@ export const resolve = (options: WorkerOptions) => {
     minimum: "5 seconds",
     maximum: maxLeaseDuration,
   })
+  const concurrency = Math.max(1, Math.floor(options.concurrency ?? 10))
   return {
     implementationKind: options.implementationKind ?? "runlease",
-    concurrency: Math.max(1, Math.floor(options.concurrency ?? 10)),
+    concurrency,
+    claimAhead: Math.min(maxClaim, Math.max(0, Math.floor(options.claimAhead ?? 3 * concurrency))),
     agentIds: (options.agentIds ?? []) as ReadonlyArray<Ids.AgentId>,
     leaseDuration,
     claimWait: Duration.clamp(

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
-import { Ids, Run } from "@runlease/core"
+import { Claims, Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
@@ -40,8 +40,12 @@ const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
 
 export const ClaimOptions = Schema.Struct({
   lease_duration_seconds: leaseSeconds,
-  limit: nullish(Schema.Int.pipe(Schema.between(0, 100))).annotations({
+  limit: nullish(Schema.Int.pipe(Schema.between(0, Claims.maxClaim))).annotations({
     description: "1 when absent. With 0 it takes no run, and gives what its `claim_id` gave before",
+  }),
+  ahead: nullish(Schema.Int.pipe(Schema.between(0, Claims.maxClaim))).annotations({
+    description:
+      "How many of `limit` wait at the worker for a free slot, 0 when absent. No run of a lane other than its conversation's is among them. A claim of these alone is not held",
   }),
   wait_seconds: nullish(Schema.Int.pipe(Schema.between(0, maxWaitSeconds))),
   agent_ids: nullish(Schema.Array(Ids.AgentId).pipe(atMost(maxAgents))),

@@ -56,10 +56,11 @@ export const make: Effect.Effect<
       // When this fails too, the leases lapse.
     ).pipe(Effect.ignoreLogged)
 
-  const optionsOf = ({ agentIds = [], claimId, leaseDuration }: Port.ClaimRequest) => ({
+  const optionsOf = ({ agentIds = [], ahead = 0, claimId, leaseDuration }: Port.ClaimRequest) => ({
     lease_duration_seconds: Math.round(Duration.toSeconds(leaseDuration)),
     ...(claimId === undefined || !extensions ? {} : { claim_id: claimId }),
     ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }),
+    ...(ahead === 0 || !extensions ? {} : { ahead }),
   })
 
   const byItself = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {

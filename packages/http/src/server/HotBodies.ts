@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { RunLog } from "@runlease/core"
+import { Claims, RunLog } from "@runlease/core"
 import { Predicate } from "effect"
 import { maxOperations, type Operation } from "../Api/Exchange.js"
 import { maxAgents, maxRenewals, type RenewManyOptions } from "../Api/Workers.js"
@@ -44,7 +44,8 @@ const operations: ReadonlyMap<unknown, Check> = new Map([
       ["operation", isAnything],
       ["traceparent", optional(isText)],
       ["lease_duration_seconds", isLeaseSeconds],
-      ["limit", nullish(isWithin(0, 100))],
+      ["limit", nullish(isWithin(0, Claims.maxClaim))],
+      ["ahead", nullish(isWithin(0, Claims.maxClaim))],
       ["agent_ids", nullish(isListOf(isId, maxAgents))],
       ["claim_id", nullish(isId)],
     ]),

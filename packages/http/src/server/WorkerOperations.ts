@@ -38,6 +38,7 @@ export const claim = (ports: Ports, workerId: Ids.WorkerId, payload: typeof Clai
   Context.get(ports, Claims.Claims).claim({
     workerId,
     limit: payload.limit ?? 1,
+    ahead: payload.ahead ?? 0,
     leaseDuration: leaseOf(payload),
     wait: Duration.seconds(payload.wait_seconds ?? 0),
     agentIds: payload.agent_ids ?? undefined,

@@ -1,0 +1,32 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Array } from "effect"
+import * as ClaimSearch from "../src/store/ClaimSearch.js"
+import type { StoredRun } from "../src/store/RunRows.js"
+
+const runs = Array.makeBy(
+  6,
+  (key) => ({ key, state: { spec: { priority: 0, lane: null, conversationId: `c${key}` } } }) as StoredRun,
+)
+
+const assigned = (...claims: ReadonlyArray<Pick<ClaimSearch.Request, "limit" | "ahead">>) => {
+  const requests = claims as ReadonlyArray<ClaimSearch.Request>
+  const found = ClaimSearch.assign(requests, () => [runs])
+  return requests.map((request) => found.flatMap(({ request: by, run }) => (by === request ? [run.key] : [])))
+}
+
+describe("the assignment of runs to claims", () => {
+  it("goes by turns", () => {
+    deepStrictEqual(assigned({ limit: 2, ahead: 0 }, { limit: 2, ahead: 0 }), [
+      [0, 2],
+      [1, 3],
+    ])
+  })
+
+  it("gives no run ahead while another claim has a slot for it", () => {
+    deepStrictEqual(assigned({ limit: 6, ahead: 5 }, { limit: 4, ahead: 0 }), [
+      [0, 5],
+      [1, 2, 3, 4],
+    ])
+  })
+})
