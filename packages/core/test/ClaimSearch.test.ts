@@ -1,5 +1,4 @@
-import { describe, it } from "@effect/vitest"
-import { deepStrictEqual } from "@effect/vitest/utils"
+import { describe, expect, it } from "@effect/vitest"
 import { Array } from "effect"
 import * as ClaimSearch from "../src/store/ClaimSearch.js"
 import type { StoredRun } from "../src/store/RunRows.js"
@@ -17,14 +16,14 @@ const assigned = (...claims: ReadonlyArray<Pick<ClaimSearch.Request, "limit" | "
 
 describe("the assignment of runs to claims", () => {
   it("goes by turns", () => {
-    deepStrictEqual(assigned({ limit: 2, ahead: 0 }, { limit: 2, ahead: 0 }), [
+    expect(assigned({ limit: 2, ahead: 0 }, { limit: 2, ahead: 0 })).toEqual([
       [0, 2],
       [1, 3],
     ])
   })
 
   it("gives no run ahead while another claim has a slot for it", () => {
-    deepStrictEqual(assigned({ limit: 6, ahead: 5 }, { limit: 4, ahead: 0 }), [
+    expect(assigned({ limit: 6, ahead: 5 }, { limit: 4, ahead: 0 })).toEqual([
       [0, 5],
       [1, 2, 3, 4],
     ])

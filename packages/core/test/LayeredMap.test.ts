@@ -1,5 +1,4 @@
-import { describe, it } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { LayeredMap } from "../src/worker/LayeredMap.js"
 
@@ -15,20 +14,20 @@ describe("LayeredMap", () => {
         for (const [key, value] of [...above, ["c", undefined] as const]) {
           copy.set(key, value)
           layered.set(key, value)
-          deepStrictEqual(new Map(layered), copy)
-          deepStrictEqual([...layered.keys()].sort(), [...copy.keys()].sort())
-          deepStrictEqual(new Map(layered.entries()), copy)
-          deepStrictEqual([...layered.values()].sort(), [...copy.values()].sort())
-          strictEqual(layered.size, copy.size)
+          expect(new Map(layered)).toEqual(copy)
+          expect([...layered.keys()].sort()).toEqual([...copy.keys()].sort())
+          expect(new Map(layered.entries())).toEqual(copy)
+          expect([...layered.values()].sort()).toEqual([...copy.values()].sort())
+          expect(layered.size).toEqual(copy.size)
           const seen = new Map<string, number | undefined>()
           layered.forEach((found, name) => seen.set(name, found))
-          deepStrictEqual(seen, copy)
+          expect(seen).toEqual(copy)
           for (const name of ["a", "b", "c", "d"]) {
-            strictEqual(layered.get(name), copy.get(name))
-            strictEqual(layered.has(name), copy.has(name))
+            expect(layered.get(name)).toEqual(copy.get(name))
+            expect(layered.has(name)).toEqual(copy.has(name))
           }
         }
-        deepStrictEqual(base, new Map(below))
+        expect(base).toEqual(new Map(below))
       }),
     )
   })

@@ -62,6 +62,8 @@ export interface RunExecution {
   readonly execute: (record: Pick<RunRecord, "run" | "sink">) => Effect.Effect<void, SinkFailure, RunContext>
 }
 
+type AnyRef = Parameters<FiberRefs.FiberRefs["locals"]["get"]>[0]
+
 /**
  * Makes the executions of a worker, which run in the context of the caller.
  *
@@ -98,19 +100,17 @@ export const make = Effect.fnUntraced(function* (
 
   /** What the fibers of all runs inherit; each has its own values in a copy. */
   const inherited = FiberRefs.forkAs(runtime.fiberRefs, FiberId.unsafeMake()).locals
-  const refsOf =
-    (values: ReadonlyMap<FiberRef.FiberRef<any>, unknown>) =>
-    (_: FiberRefs.FiberRefs, id: FiberId.Runtime) => {
-      const locals = new Map(inherited)
-      values.forEach((value, ref) => locals.set(ref, [[id, value]]))
-      return FiberRefs.unsafeMake(locals)
-    }
+  const refsOf = (values: ReadonlyMap<AnyRef, unknown>) => (_: FiberRefs.FiberRefs, id: FiberId.Runtime) => {
+    const locals = new Map(inherited)
+    values.forEach((value, ref) => locals.set(ref, [[id, value]]))
+    return FiberRefs.unsafeMake(locals)
+  }
 
   return {
     forkOf: (record, turns) => {
       const { attempt, runId } = record.run
       const context = contextOf(record)
-      const values = new Map<FiberRef.FiberRef<any>, unknown>([
+      const values = new Map<AnyRef, unknown>([
         [FiberRef.currentContext, context],
         [
           FiberRef.currentLogAnnotations,

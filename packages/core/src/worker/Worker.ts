@@ -26,13 +26,11 @@ import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { spreadBackoff, untilAvailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
 import {
-  type Metadata,
   type RegisteredWorker,
   type WorkerNotFound,
   WorkerRegistry,
   type WorkerStatus,
 } from "../ports/WorkerRegistry.js"
-import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
 import * as ClaimLoop from "./ClaimLoop.js"
 import { detached } from "./Detached.js"
 import * as DrainRequest from "./DrainRequest.js"
@@ -41,8 +39,9 @@ import * as LostLeases from "./LostLeases.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import * as WorkerHealth from "./WorkerHealth.js"
+import * as OwnMetadata from "./OwnMetadata.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
-import { resolve, type Resolved, type WorkerOptions } from "./WorkerOptions.js"
+import { resolve, type WorkerOptions } from "./WorkerOptions.js"
 
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
 export type WorkerError = ControlPlaneError | WorkerNotFound
@@ -88,26 +87,6 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
     ),
   )
 
-/** What the registry gets of a worker that holds so many runs, of which some wait for a slot. */
-const metadataOf = (
-  given: WorkerOptions,
-  { agentIds, concurrency }: Resolved,
-  held: number,
-  ahead: number,
-  losses: ReadonlyArray<LeaseLoss>,
-): Metadata => {
-  const runlease: WorkerMetadata = {
-    version: given.version ?? null,
-    agents: agentIds.length === 0 ? null : agentIds,
-    slots: concurrency,
-    in_use: held - ahead,
-    ...(ahead === 0 ? {} : { ahead }),
-    ...(given.forms === undefined ? {} : { forms: given.forms }),
-    ...(losses.length === 0 ? {} : { losses }),
-  }
-  return { ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }), ...given.metadata, runlease }
-}
-
 /**
  * Starts a worker in the Scope. It is registered when this ends. Its fibers belong to the Scope, and closing the Scope
  * drains it: the worker claims no more, runs may go on for `drainTimeout`, then their executors are interrupted and the
@@ -133,7 +112,7 @@ export const make = Effect.fnUntraced(function* (
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
       displayName: workerOptions.displayName,
-      metadata: metadataOf(workerOptions, options, 0, 0, []),
+      metadata: OwnMetadata.of(workerOptions, options),
     }),
   )
   feed.publish(WorkerEvent.Registered({ worker: registered }))
@@ -166,7 +145,11 @@ export const make = Effect.fnUntraced(function* (
       : registry.heartbeat(
           registered.id,
           drainRequest.isRequested() ? "draining" : "active",
-          metadataOf(workerOptions, options, records.all().length, records.waiting(), losses.all()),
+          OwnMetadata.of(workerOptions, options, {
+            held: records.all().length,
+            ahead: records.waiting(),
+            losses: losses.all(),
+          }),
         )
     // A signal that came meanwhile may be newer than this answer.
     return Effect.flatMap(beating, ({ drain }) => (before === drainSignals ? takeDrain(drain) : Effect.void))

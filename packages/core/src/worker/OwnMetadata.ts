@@ -1,0 +1,43 @@
+/**
+ * What a worker says of itself in the registry.
+ *
+ * @since 0.1.0
+ */
+import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
+import type { Metadata } from "../ports/WorkerRegistry.js"
+import type { Resolved, WorkerOptions } from "./WorkerOptions.js"
+
+/**
+ * What a worker holds now. `ahead`: how many of the runs wait for a slot.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Holdings {
+  readonly held: number
+  readonly ahead: number
+  readonly losses: ReadonlyArray<LeaseLoss>
+}
+
+const nothing: Holdings = { held: 0, ahead: 0, losses: [] }
+
+/**
+ * @since 0.1.0
+ * @category metadata
+ */
+export const of = (
+  given: WorkerOptions,
+  { agentIds, concurrency }: Resolved,
+  { ahead, held, losses }: Holdings = nothing,
+): Metadata => {
+  const runlease: WorkerMetadata = {
+    version: given.version ?? null,
+    agents: agentIds.length === 0 ? null : agentIds,
+    slots: concurrency,
+    in_use: held - ahead,
+    ...(ahead === 0 ? {} : { ahead }),
+    ...(given.forms === undefined ? {} : { forms: given.forms }),
+    ...(losses.length === 0 ? {} : { losses }),
+  }
+  return { ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }), ...given.metadata, runlease }
+}
