@@ -1,33 +1,12 @@
 /** Steps of a service of Restate, whose server is a process of its own with storage of its own. */
-import { createEndpointHandler, service, type Context } from "@restatedev/restate-sdk"
+import { service, type Context } from "@restatedev/restate-sdk"
 import { Effect } from "effect"
-import { createServer } from "node:http2"
-import type { AddressInfo } from "node:net"
 import type { Server } from "../src/Restate.js"
 import { main } from "../src/contenders/Contender.js"
 import { makeTimes, resultOf } from "../src/contenders/Steps.js"
+import * as RestateEndpoint from "./RestateEndpoint.js"
 
 export type Options = Pick<Server, "admin" | "ingress">
-
-/** A function of Node 22 that the SDK calls. It works on Node 20 otherwise. */
-const withResolvers = () => {
-  let settle = {}
-  const promise = new Promise((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  return { promise, ...settle }
-}
-if (!("withResolvers" in Promise)) Object.assign(Promise, { withResolvers })
-
-const post = async (url: string, body: unknown): Promise<void> => {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  })
-  if (!response.ok) throw new Error(`${url} answers ${response.status}: ${await response.text()}`)
-  await response.arrayBuffer()
-}
 
 main<Options>(({ admin, ingress }) =>
   Effect.gen(function* () {
@@ -44,22 +23,16 @@ main<Options>(({ admin, ingress }) =>
         },
       },
     })
-    const server = yield* Effect.acquireRelease(
-      Effect.async<ReturnType<typeof createServer>>((resume) => {
-        const created = createServer(createEndpointHandler({ services: [weather], logger: () => {} }))
-        created.listen(0, "127.0.0.1", () => resume(Effect.succeed(created)))
-      }),
-      (created) => Effect.sync(() => created.close()),
-    )
-    const { port } = server.address() as AddressInfo
-    yield* Effect.promise(() => post(`${admin}/deployments`, { uri: `http://127.0.0.1:${port}` }))
+    yield* RestateEndpoint.serve(admin, [weather])
     return {
       fill: () => Effect.succeed(null),
       steps: ({ runs, steps }) =>
         Effect.promise(async () => {
           times = makeTimes()
           const startedAt = performance.now()
-          await Promise.all(Array.from({ length: runs }, () => post(`${ingress}/weather/run`, steps)))
+          await Promise.all(
+            Array.from({ length: runs }, () => RestateEndpoint.post(`${ingress}/weather/run`, steps)),
+          )
           const millis = performance.now() - startedAt
           return { rate: (runs * steps * 1000) / millis, appends: null, ...times.quantiles() }
         }),

@@ -3,9 +3,7 @@
  * run costs as much CPU as the worker that is measured.
  */
 import { Chunk, Effect, Option, Stream } from "effect"
-
-/** Milliseconds from one turn of the timer to the next. The streams of one turn produce together. */
-const turn = 5
+import * as Turns from "./Turns.js"
 
 /** Makes an event; undefined after the last. */
 export type Next<A> = () => A | undefined
@@ -46,34 +44,14 @@ export interface Feeds<A> {
 
 /** `pace`: milliseconds from one event of a stream to its next, a multiple of the timer's turn. */
 export const start = <A>(pace: number): Feeds<A> => {
-  // Streams get their places in turn, so that each turn of the timer feeds as many as the others.
-  const places: ReadonlyArray<Set<() => boolean>> = Array.from({ length: pace / turn }, () => new Set())
-  let opened = 0
-  let turns = 0
-  let late: Array<number> = []
-  const begun = performance.now()
-  const untilNext = () => begun + turns * turn - performance.now()
-  const run = () => {
-    while (untilNext() <= 0) {
-      late.push(-untilNext())
-      const place = places[turns % places.length]!
-      for (const produce of place) if (!produce()) place.delete(produce)
-      turns += 1
-    }
-    setTimeout(run, untilNext())
-  }
-  run()
+  const turns = Turns.start(pace)
   return {
     stream: (next) =>
       Stream.suspend(() => {
         const { produce, stream } = makeFeed(next)
-        places[opened++ % places.length]!.add(produce)
+        turns.add(produce)
         return stream
       }),
-    lateness: () => {
-      const taken = late
-      late = []
-      return taken
-    },
+    lateness: turns.lateness,
   }
 }

@@ -17,6 +17,8 @@ export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 export interface Turn<A, E, R> {
   readonly name: string
   readonly sample: Effect.Effect<A, E, R>
+  /** Warms up instead of a sample. */
+  readonly warmUp?: Effect.Effect<unknown, E, R>
 }
 
 export interface Samples<A> {
@@ -34,9 +36,9 @@ export const interleave = <A, E, R>(
     for (let round = 0; round <= rounds; round += 1) {
       // The first contender of one round is the last of the next.
       const order = turns.map((_, index) => turns[(index + round) % turns.length]!)
-      for (const { name, sample } of order) {
-        const value = yield* sample
-        if (round > 0) samples.get(name)!.push(value)
+      for (const { name, sample, warmUp = sample } of order) {
+        if (round === 0) yield* warmUp
+        else samples.get(name)!.push(yield* sample)
       }
     }
     return turns.map(({ name }) => ({ name, samples: samples.get(name)! }))

@@ -1,6 +1,18 @@
 /** The sizes of the measurements. */
 import { Context } from "effect"
 
+export interface AgentSizes {
+  /** Agents at once. */
+  readonly runs: number
+  /** Deltas of each answer, and of each in the round that warms up. */
+  readonly deltas: number
+  readonly warmUp: number
+  /** Agents at once whose worker is killed. */
+  readonly killed: number
+  /** The most agents at once that the search goes up to; without a search 0. */
+  readonly most: number
+}
+
 export interface Sizes {
   /** Whether only the contenders that the targets need are measured. */
   readonly targetsOnly: boolean
@@ -14,6 +26,7 @@ export interface Sizes {
   readonly steps: { readonly alone: number; readonly ofMany: number }
   /** Duration of the streaming measurement, in seconds. */
   readonly streaming: number
+  readonly agents: AgentSizes
   /** Rows of a large backlog, or of a long history. */
   readonly backlog: number
   readonly claims: number
@@ -39,6 +52,7 @@ export const full: Sizes = {
   pickUps: 200,
   steps: { alone: 500, ofMany: 100 },
   streaming: 15,
+  agents: { runs: 20, deltas: 200, warmUp: 50, killed: 10, most: 320 },
   backlog: 1_000_000,
   claims: 200,
   leases: 10_000,
@@ -57,6 +71,7 @@ export const quick: Sizes = {
   pickUps: 20,
   steps: { alone: 100, ofMany: 20 },
   streaming: 2,
+  agents: { runs: 5, deltas: 25, warmUp: 10, killed: 4, most: 0 },
   backlog: 50_000,
   claims: 30,
   leases: 2000,

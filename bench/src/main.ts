@@ -13,6 +13,7 @@ import { Before } from "./Before.js"
 import * as Chart from "./Chart.js"
 import type { Part } from "./Figures.js"
 import * as Machine from "./Machine.js"
+import * as Agent from "./measure/Agent.js"
 import * as Blocked from "./measure/Blocked.js"
 import * as Claims from "./measure/Claims.js"
 import * as Events from "./measure/Events.js"
@@ -49,6 +50,7 @@ const parts = {
   idle: Idle.measure,
   claims: Claims.measure,
   blocked: Blocked.measure,
+  agent: Agent.measure,
 }
 
 const chosen = (Object.keys(parts) as ReadonlyArray<keyof typeof parts>).filter((name) =>

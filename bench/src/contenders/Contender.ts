@@ -1,5 +1,5 @@
 /** The systems that are compared. Each runs in its own process, so their heaps do not affect each other. */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, type Scope } from "effect"
 import * as Child from "../Child.js"
 
