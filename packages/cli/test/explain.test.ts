@@ -62,6 +62,25 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
       }),
     )
 
+    it.scoped("and the list of workers say how many runs of a worker wait for a slot", () =>
+      Effect.gen(function* () {
+        const settings = yield* Served
+        const runId = yield* Hand.withPorts(settings.env)(
+          Effect.gen(function* () {
+            const { ref, workerId } = yield* Effect.flatMap(Hand.submit("ahead-1"), Hand.claim)
+            const registry = yield* WorkerRegistry.WorkerRegistry
+            yield* registry.heartbeat(workerId, "active", Hand.metadata(1, { ahead: 2 }))
+            return ref.runId
+          }),
+        )
+        expect((yield* explain(runId, settings)).text).toContain("2 runs of that worker waited for a slot")
+        const listed = yield* run(["workers", "list"], settings)
+        expect(listed.stdout).toMatch(/by-hand .*\d+, 2 claimed ahead/)
+        // The runs of other tests come next.
+        yield* Hand.withPorts(settings.env)(Effect.flatMap(Runs.Runs, (runs) => runs.cancel(runId)))
+      }),
+    )
+
     it.scoped(
       "has the account of a worker that lost its lease and lives, and the reason of one that gave up",
       () =>
