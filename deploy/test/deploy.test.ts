@@ -217,6 +217,58 @@ describe("systemd", () => {
   })
 })
 
+describe("the young generation of V8", () => {
+  const flag = "--max-semi-space-size=64"
+  /** Two semi-spaces of 16 MiB: what Node 20 and 22 have by themselves. */
+  const usual = 2 * 16 * 2 ** 20
+
+  /** A module that prints the most that the young generation gets, while more objects live than it has room for. */
+  const probe = `
+    import v8 from "node:v8"
+    const young = () => v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_size
+    const kept = []
+    let most = 0
+    for (let index = 0; index < 3_000_000; index++) {
+      kept[index % 200_000] = { index }
+      if (index % 1000 === 0) most = Math.max(most, young())
+    }
+    console.log(most)
+    process.exit()`
+
+  const { scripts } = JSON.parse(readFileSync(join(folder, "../package.json"), "utf8")) as {
+    readonly scripts: Readonly<Record<"demo" | "runlease", string>>
+  }
+
+  /** What a worker prints that loads the probe. */
+  const ofWorker = (command: string, options: string) =>
+    inScratch((scratch) => {
+      const module = join(scratch, "probe.mjs")
+      writeFileSync(module, probe)
+      const env = { ...process.env, NODE_OPTIONS: options, RUNLEASE_API_KEY: "rlk_test" }
+      const printed = execFileSync("sh", ["-c", `${command} worker --module "$0"`, module], {
+        cwd: join(folder, ".."),
+        encoding: "utf8",
+        env,
+      })
+      return Number(printed)
+    })
+
+  it("is larger for the command of a checkout", () => {
+    expect(scripts.demo).toBe(`${scripts.runlease} demo`)
+    expect(ofWorker(scripts.runlease, "")).toBeGreaterThan(usual)
+  })
+
+  const units = readdirSync(join(folder, "systemd")).map((unit) => `systemd/${unit}`)
+  it.each(["Dockerfile", "compose.module.yaml", ...units])("is larger by %s", (name) => {
+    const settings = read(name).matchAll(/^ *(?:ENV|Environment=).*\bNODE_OPTIONS=(.+)$/gm)
+    expect(Array.from(settings, ([, options]) => options)).toEqual([flag])
+  })
+
+  it("is larger for a command whose environment says so", () => {
+    expect(ofWorker(scripts.runlease.replace(flag, ""), flag)).toBeGreaterThan(usual)
+  })
+})
+
 describe("the autoscaler", () => {
   it("scales by a number that the rules record, with as many runs for each worker as it has slots", () => {
     const autoscaler = parseAllDocuments(read("kubernetes/worker.yaml"))

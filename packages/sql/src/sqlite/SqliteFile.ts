@@ -8,6 +8,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Layer, Option, Schema } from "effect"
 import * as fs from "node:fs"
 import { busyTimeout } from "./SqliteDialect.js"
+import * as Checkpoints from "./Checkpoints.js"
 import * as SqliteConnection from "./SqliteConnection.js"
 import * as SqliteFileCheck from "../dialect/SqliteFileCheck.js"
 
@@ -70,9 +71,6 @@ const usable = <A>(filename: string, client: Layer.Layer<A>): Layer.Layer<A, Sql
     ),
   )
 
-/** The number of pages that the -wal file gets before a commit moves them into the file: fewer moves write fewer pages. */
-const checkpointPages = 4000
-
 /** The file as it is, to read it. */
 export const reader = (filename: string): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> =>
   usable(filename, Layer.orDie(SqliteClient.layer({ filename, readonly: true, disableWAL: true })))
@@ -95,6 +93,25 @@ const keepPrivate = Effect.fnUntraced(function* (filename: string) {
   )
 })
 
+/** The handle whose transactions leave checkpoints to a thread. */
+const checkpointed = (options: Checkpoints.Options) =>
+  Layer.scoped(
+    SqliteConnection.SqliteHandle,
+    Effect.gen(function* () {
+      const { alone, database } = yield* SqliteConnection.SqliteHandle
+      const { look, room } = yield* Checkpoints.make(database, options)
+      const after = Effect.sync(look)
+      return {
+        database,
+        alone: (use) =>
+          Effect.zipRight(
+            room,
+            alone((connection) => Effect.zipLeft(use(connection), after)),
+          ),
+      }
+    }),
+  )
+
 /**
  * Opens the file, which is made when absent, for its owner alone, and watches that it stays where it is.
  *
@@ -113,7 +130,6 @@ export const layer = ({
       yield* sql.unsafe(`PRAGMA synchronous = ${synchronous}`)
       yield* sql.unsafe(`PRAGMA busy_timeout = ${busyTimeout}`)
       yield* sql.unsafe("PRAGMA foreign_keys = ON")
-      yield* sql.unsafe(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
       // The first read makes the -wal file.
       yield* sql`SELECT 1 FROM sqlite_master LIMIT 1`
     }).pipe(Effect.mapError(({ cause }) => unusable(filename)(cause))),
@@ -121,6 +137,7 @@ export const layer = ({
   const opened = Layer.provideMerge(settings, usable(filename, SqliteConnection.layer(filename)))
   if (filename === ":memory:") return opened
   return Layer.scoped(SqliteFileCheck.SqliteFileCheck, SqliteFileCheck.make(filename)).pipe(
+    Layer.provideMerge(checkpointed({ filename, synchronous })),
     Layer.provideMerge(opened),
     Layer.provide(Layer.effectDiscard(keepPrivate(filename))),
   )
