@@ -49,8 +49,8 @@ export const all = {
     worker: Fencing.deadlineFromAnswer,
   },
   "one-too-many": {
-    sentence: "a worker claims more runs than it has slots",
-    worker: Fencing.oneTooMany,
+    sentence: "a worker executes more runs at once than it has slots",
+    slots: (slots: number) => slots + 1,
   },
   "no-marks": {
     sentence: "a log has no marks of attempts",

@@ -61,7 +61,7 @@ const start = (world: World, worker: PlannedWorker, nth: number, ended: () => vo
   const program = (subject.worker ?? Worker.run)({
     implementationKind: "simulated",
     workerKey: worker.name,
-    concurrency: worker.slots,
+    concurrency: subject.fault?.slots?.(worker.slots) ?? worker.slots,
     leaseDuration: plan.lease,
     heartbeatInterval: "10 seconds",
     drainTimeout: "1 second",

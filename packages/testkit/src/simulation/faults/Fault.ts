@@ -18,6 +18,7 @@ export interface Change {
 
 /**
  * `store` changes the ports where the store serves them, `worker` where a worker has them, and `leases` what a store remembers.
+ * `slots` changes how many runs a worker executes at once.
  *
  * @since 0.1.0
  * @category models
@@ -26,6 +27,7 @@ export interface DeliberateFault {
   readonly sentence: string
   readonly store?: Change
   readonly worker?: Change
+  readonly slots?: (slots: number) => number
   readonly leases?: (remembered: RememberedLeases) => RememberedLeases
 }
 

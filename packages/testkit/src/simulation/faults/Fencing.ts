@@ -125,11 +125,6 @@ export const deadlineFromAnswer = replace(Claims, ({ claim }) => ({
     }),
 }))
 
-/** Claims one run more than there are slots. */
-export const oneTooMany = replace(Claims, ({ claim }) => ({
-  claim: (request) => claim({ ...request, limit: request.limit + 1 }),
-}))
-
 /** Remembers runs as they were before another server has written them. */
 export const keptAfterUndo = (remembered: RememberedLeases): RememberedLeases => ({
   ...remembered,
