@@ -24,6 +24,21 @@ const explain = (runId: string, settings: { readonly cwd: string; readonly env: 
     }
   })
 
+/** The server of the tests, without the runs that those before have left: a claim by hand takes the oldest. */
+const served = Effect.gen(function* () {
+  const settings = yield* Served
+  yield* Hand.withPorts(settings.env)(
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      for (const status of ["waiting", "running", "pending"] as const) {
+        const { items } = yield* runs.list({ status })
+        yield* Effect.forEach(items, ({ runId }) => runs.cancel(runId), { discard: true })
+      }
+    }),
+  )
+  return settings
+})
+
 layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestServices: true })(
   "runs explain",
   (it) => {
@@ -64,7 +79,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
 
     it.scoped("and the list of workers say how many runs of a worker wait for a slot", () =>
       Effect.gen(function* () {
-        const settings = yield* Served
+        const settings = yield* served
         const runId = yield* Hand.withPorts(settings.env)(
           Effect.gen(function* () {
             const { ref, workerId } = yield* Effect.flatMap(Hand.submit("ahead-1"), Hand.claim)
@@ -76,8 +91,6 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         expect((yield* explain(runId, settings)).text).toContain("2 runs of that worker waited for a slot")
         const listed = yield* run(["workers", "list"], settings)
         expect(listed.stdout).toMatch(/by-hand .*\d+, 2 claimed ahead/)
-        // The runs of other tests come next.
-        yield* Hand.withPorts(settings.env)(Effect.flatMap(Runs.Runs, (runs) => runs.cancel(runId)))
       }),
     )
 
@@ -85,7 +98,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
       "has the account of a worker that lost its lease and lives, and the reason of one that gave up",
       () =>
         Effect.gen(function* () {
-          const settings = yield* Served
+          const settings = yield* served
           const lost = yield* Hand.withPorts(settings.env)(
             Effect.gen(function* () {
               const runId = yield* Hand.submit("lost-1")
@@ -130,7 +143,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
 
     it.scoped("says what a run waits for: a worker, the run before it, an answer, a message", () =>
       Effect.gen(function* () {
-        const settings = yield* Served
+        const settings = yield* served
         const submitted = yield* run(
           ["submit", "--agent", "nobody", "--id", "none-1", "--json", "x"],
           settings,
@@ -178,7 +191,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
 
     it.scoped("says what a run waits for: a time, its children, a budget, a slot, its submitter", () =>
       Effect.gen(function* () {
-        const settings = yield* Served
+        const settings = yield* served
         yield* Hand.withPorts(settings.env)(
           Effect.gen(function* () {
             const leases = yield* Leases.Leases
