@@ -23,9 +23,11 @@ const takerOf = (entry: RunLog.LogEntry): Option.Option<string | undefined> => {
     : Option.none()
 }
 
-/** The name of the worker that holds a run. */
-const holderOf = (runId: Ids.RunId, nameOf: NameOf) =>
-  Effect.flatMap(Runs.Runs, (runs) => Effect.map(runs.get(runId), ({ lease }) => nameOf(lease?.owner)))
+/** The name of the worker that holds a run, or of the one before where the run has ended meanwhile. */
+const holderOf = (runId: Ids.RunId, nameOf: NameOf, before: string) =>
+  Effect.flatMap(Runs.Runs, (runs) =>
+    Effect.map(runs.get(runId), ({ lease }) => (lease === null ? before : nameOf(lease.owner))),
+  )
 
 /** Follows the run of a document to its end, and shows its headings as they are recorded. */
 export const ofDocument = Effect.fnUntraced(function* (
@@ -40,8 +42,10 @@ export const ofDocument = Effect.fnUntraced(function* (
   yield* Stream.runForEach(log.follow({ runId }), (entry) => {
     const { event } = entry
     if (event.type === "RUN_STARTED") {
-      return Effect.flatMap(holderOf(runId, nameOf), (worker) =>
-        Ref.update(progress, (before) => ({ ...before, worker })),
+      return Effect.flatMap(Ref.get(progress), ({ worker: before }) =>
+        Effect.flatMap(holderOf(runId, nameOf, before), (worker) =>
+          Ref.update(progress, (shown) => ({ ...shown, worker })),
+        ),
       )
     }
     if (event.type === "TEXT_MESSAGE_CONTENT") {
@@ -97,7 +101,7 @@ export const ofEditor = Effect.fnUntraced(function* (runId: Ids.RunId, nameOf: N
       const taker = takerOf(entry)
       const step = Report.stepOf(entry)
       if (event.type === "RUN_STARTED") {
-        worker = yield* holderOf(runId, nameOf)
+        worker = yield* holderOf(runId, nameOf, worker)
         if (!(yield* Deferred.isDone(question))) return
         yield* Deferred.succeed(goesOn, undefined)
         yield* display.editor({ _tag: "GoesOn", worker })
