@@ -25,7 +25,6 @@ import { StepLog } from "../executor/StepLog.js"
 import type * as Ids from "../model/Ids.js"
 import * as SchemaProblem from "../model/SchemaProblem.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import { LayeredMap } from "./LayeredMap.js"
 import type { ForkOfRun, RunRecord } from "./RunRecord.js"
 import type { SinkFailure } from "./RunSink.js"
 
@@ -90,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
     sink,
     span,
   }: Pick<RunRecord, "lease" | "sink" | "span">): Context.Context<RunContext> => {
-    const services = new LayeredMap(shared)
+    const services = new Map(shared)
     services.set(LeaseDeadline.key, lease.deadline)
     services.set(Emit.key, sink)
     services.set(StepLog.key, sink)
