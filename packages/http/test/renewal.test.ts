@@ -3,8 +3,8 @@ import { assertTrue, strictEqual } from "@effect/vitest/utils"
 import { LeaseRenewal, type LeaseDeadline, MemoryControlPlane, RenewalRounds } from "@runlease/core"
 import * as RenewalSuite from "@runlease/testkit/RenewalSuite"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Clock, Effect, Layer, Logger, Queue } from "effect"
-import type { Worker } from "node:worker_threads"
+import * as TestThreads from "@runlease/testkit/TestThreads"
+import { Clock, Effect, Layer, Queue } from "effect"
 import { plain } from "./plain.js"
 import { client, serve, threaded } from "./serving.js"
 
@@ -12,20 +12,6 @@ const memory = serve(MemoryControlPlane.layer)
 
 RenewalSuite.suite("HTTP, on the event loop", Layer.provide(client, memory))
 RenewalSuite.suite("HTTP, on a thread", Layer.provide(threaded, memory))
-
-/** The threads that start from now on. */
-const startedThreads = Effect.gen(function* () {
-  const threads = yield* Queue.unbounded<Worker>()
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const listener = (thread: Worker) => void Queue.unsafeOffer(threads, thread)
-      process.on("worker", listener)
-      return listener
-    }),
-    (listener) => Effect.sync(() => process.off("worker", listener)),
-  )
-  return threads
-})
 
 /** The deadlines of a lease. */
 const renewed = Effect.gen(function* () {
@@ -40,19 +26,11 @@ const renewed = Effect.gen(function* () {
   return deadlines
 })
 
-const logged = Effect.map(Queue.unbounded<string>(), (lines) => ({
-  lines,
-  layer: Logger.replace(
-    Logger.defaultLogger,
-    Logger.make(({ message }) => void Queue.unsafeOffer(lines, String(message))),
-  ),
-}))
-
 describe("the renewal thread", () => {
   it.scopedLive("leaves the rounds to the event loop when it ends, and the log says so", () =>
     Effect.gen(function* () {
-      const threads = yield* startedThreads
-      const log = yield* logged
+      const threads = yield* TestThreads.started
+      const log = yield* TestThreads.logged
       yield* Effect.gen(function* () {
         const deadlines = yield* renewed
         const thread = yield* Queue.take(threads)
@@ -66,7 +44,7 @@ describe("the renewal thread", () => {
 
   it.scopedLive("leaves the rounds to the event loop where the server renews leases one by one", () =>
     Effect.gen(function* () {
-      const log = yield* logged
+      const log = yield* TestThreads.logged
       yield* Effect.gen(function* () {
         const deadlines = yield* renewed
         strictEqual(
@@ -91,7 +69,7 @@ describe("the renewal thread", () => {
 
   it.scopedLive("ends with its worker", () =>
     Effect.gen(function* () {
-      const threads = yield* startedThreads
+      const threads = yield* TestThreads.started
       const thread = yield* Effect.scoped(Effect.zipRight(renewed, Queue.take(threads))).pipe(
         Effect.provide(threaded),
       )

@@ -2,14 +2,14 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { TestThreads } from "@runlease/testkit"
 import Sqlite from "better-sqlite3"
-import { Deferred, Effect, Layer, Logger, Queue } from "effect"
+import { Deferred, Effect, Layer, Queue } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
 import * as readline from "node:readline"
 import { fileURLToPath } from "node:url"
-import type { Worker } from "node:worker_threads"
 import { SqlControlPlane, SqliteFile } from "../src/index.js"
 import * as Checkpoints from "../src/sqlite/Checkpoints.js"
 import * as TempDatabase from "./TempDatabase.js"
@@ -29,28 +29,6 @@ const pragma = (name: string) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.map(sql.unsafe<Record<string, number>>(`PRAGMA ${name}`), ([row]) => Object.values(row!)[0]),
   )
-
-/** The threads that start from now on. */
-const startedThreads = Effect.gen(function* () {
-  const threads = yield* Queue.unbounded<Worker>()
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const listener = (thread: Worker) => void Queue.unsafeOffer(threads, thread)
-      process.on("worker", listener)
-      return listener
-    }),
-    (listener) => Effect.sync(() => process.off("worker", listener)),
-  )
-  return threads
-})
-
-const logged = Effect.map(Queue.unbounded<string>(), (lines) => ({
-  lines,
-  layer: Logger.replace(
-    Logger.defaultLogger,
-    Logger.make(({ message }) => void Queue.unsafeOffer(lines, String(message))),
-  ),
-}))
 
 const writers = 8
 
@@ -114,7 +92,7 @@ describe("checkpoints of an SQLite file", () => {
     () =>
       Effect.gen(function* () {
         const filename = yield* TempDatabase.filename
-        const threads = yield* startedThreads
+        const threads = yield* TestThreads.started
         yield* Effect.gen(function* () {
           const version = yield* pragma("data_version")
           const { largest } = yield* write(filename, 2 * Checkpoints.maxBytes)
@@ -155,7 +133,7 @@ describe("checkpoints of an SQLite file", () => {
   it.scopedLive("start no thread before one is due", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
-      const threads = yield* startedThreads
+      const threads = yield* TestThreads.started
       yield* Effect.provide(write(filename, interval / 2), opened(filename))
       strictEqual(yield* Queue.size(threads), 0)
     }),
@@ -164,8 +142,8 @@ describe("checkpoints of an SQLite file", () => {
   it.scopedLive("end with the Scope, which leaves all in the file", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
-      const threads = yield* startedThreads
-      const log = yield* logged
+      const threads = yield* TestThreads.started
+      const log = yield* TestThreads.logged
       const ended = yield* Deferred.make<number>()
       const { ids } = yield* Effect.gen(function* () {
         const written = yield* write(filename, 2 * interval)
@@ -197,8 +175,8 @@ describe("checkpoints of an SQLite file", () => {
   it.scopedLive("are made by commits once the thread has died, and the log says so", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
-      const threads = yield* startedThreads
-      const log = yield* logged
+      const threads = yield* TestThreads.started
+      const log = yield* TestThreads.logged
       yield* Effect.gen(function* () {
         const before = yield* write(filename, 2 * interval)
         const thread = yield* Queue.take(threads)
@@ -219,7 +197,7 @@ describe("checkpoints of an SQLite file", () => {
   it.scopedLive("that fail hold up no commit", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
-      const log = yield* logged
+      const log = yield* TestThreads.logged
       const database = yield* Effect.acquireRelease(
         Effect.sync(() => new Sqlite(filename)),
         (open) => Effect.sync(() => open.close()),

@@ -3,7 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { Ids, WorkerMetadata, WorkerRegistry, WorkerState } from "@runlease/core"
-import { Console, DateTime, Effect, Option } from "effect"
+import { Console, DateTime, Effect } from "effect"
 import * as ApiClient from "../input/ApiClient.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
@@ -13,14 +13,10 @@ import { positional } from "../input/PositionalText.js"
 
 const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
 
-/** How many of its runs wait for a slot, as it said with its last heartbeat. */
-const aheadOf = ({ metadata }: WorkerRegistry.RegisteredWorker): number =>
-  Option.match(WorkerMetadata.of(metadata), { onNone: () => 0, onSome: ({ ahead = 0 }) => ahead })
-
-const runsOf = (worker: WorkerRegistry.RegisteredWorker): string => {
-  const ahead = aheadOf(worker)
-  if (worker.inFlight === null) return ""
-  return ahead === 0 ? String(worker.inFlight) : `${worker.inFlight}, ${ahead} claimed ahead`
+const runsOf = ({ inFlight, metadata }: WorkerRegistry.RegisteredWorker): string => {
+  if (inFlight === null) return ""
+  const ahead = WorkerMetadata.aheadOf(metadata)
+  return ahead === 0 ? String(inFlight) : `${inFlight}, ${ahead} claimed ahead`
 }
 
 const colours: Readonly<Record<WorkerState.WorkerState, Parameters<Output.Paint>[0]>> = {
@@ -49,7 +45,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
             status: worker.status,
             state: WorkerState.of(worker, now),
             in_flight: worker.inFlight,
-            ahead: aheadOf(worker),
+            ahead: WorkerMetadata.aheadOf(worker.metadata),
             last_heartbeat_at: instant(worker.lastHeartbeatAt),
             last_contact_at: instant(WorkerState.lastContact(worker)),
           }),

@@ -42,11 +42,10 @@ export const ofDocument = Effect.fnUntraced(function* (
   yield* Stream.runForEach(log.follow({ runId }), (entry) => {
     const { event } = entry
     if (event.type === "RUN_STARTED") {
-      return Effect.flatMap(Ref.get(progress), ({ worker: before }) =>
-        Effect.flatMap(holderOf(runId, nameOf, before), (worker) =>
-          Ref.update(progress, (shown) => ({ ...shown, worker })),
-        ),
-      )
+      return Effect.gen(function* () {
+        const before = yield* Ref.get(progress)
+        yield* Ref.set(progress, { ...before, worker: yield* holderOf(runId, nameOf, before.worker) })
+      })
     }
     if (event.type === "TEXT_MESSAGE_CONTENT") {
       return Effect.sync(() => void texts.set(event["messageId"], String(event["delta"])))

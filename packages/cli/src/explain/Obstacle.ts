@@ -1,7 +1,7 @@
 /**
  * What keeps a run from going on now, and what to do about it.
  */
-import { PendingObstacle, WorkerMetadata, type WorkerRegistry, WorkerState } from "@runlease/core"
+import { PendingObstacle, WorkerMetadata, WorkerState } from "@runlease/core"
 import { DateTime, Option } from "effect"
 import * as Phrases from "../output/Phrases.js"
 import * as RunLines from "../output/RunLines.js"
@@ -34,12 +34,6 @@ const slotsOf = ({ worker }: Facts["workers"][number]): PendingObstacle.Claimer[
     onNone: () => null,
     onSome: ({ in_use, slots }) => ({ all: slots, used: Math.max(in_use, worker.inFlight ?? 0) }),
   })
-
-/** How many runs wait at a worker for a slot: as it said with its last heartbeat. */
-const aheadAt = (worker: WorkerRegistry.RegisteredWorker | undefined): number =>
-  worker === undefined
-    ? 0
-    : Option.match(WorkerMetadata.of(worker.metadata), { onNone: () => 0, onSome: ({ ahead = 0 }) => ahead })
 
 const times: PendingObstacle.Times = {
   near: (instant, beside) => Phrases.near(DateTime.unsafeMake(instant), DateTime.unsafeMake(beside)),
@@ -104,7 +98,7 @@ const running = (facts: Facts): Obstacle => {
       advice: "If it stays so, no server sweeps: runlease doctor",
     }
   }
-  const ahead = aheadAt(holder)
+  const ahead = WorkerMetadata.aheadOf(holder?.metadata)
   const waits =
     ahead === 0
       ? ""

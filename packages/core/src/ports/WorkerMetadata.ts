@@ -56,3 +56,12 @@ const decode = Schema.decodeUnknownOption(WorkerMetadata)
  */
 export const of = (metadata: unknown): Option.Option<WorkerMetadata> =>
   Predicate.hasProperty(metadata, "runlease") ? decode(metadata.runlease) : Option.none()
+
+/**
+ * How many runs of a worker wait for a slot, by its last heartbeat; 0 for a worker of another program.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const aheadOf = (metadata: unknown): number =>
+  Option.match(of(metadata), { onNone: () => 0, onSome: ({ ahead = 0 }) => ahead })

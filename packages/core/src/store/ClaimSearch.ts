@@ -148,12 +148,10 @@ export const assign = (
   const assigned: Array<Assignment> = []
   const taken = new Set<number>()
   const best = ({ lists }: Taker, accepts: (run: StoredRun) => boolean) => {
+    const isLeft = (run: StoredRun): boolean => !taken.has(run.key) && accepts(run)
     let first: StoredRun | undefined
     for (const list of lists) {
-      for (let run = list.runs[list.next]; run !== undefined; run = list.runs[list.next]) {
-        if (!taken.has(run.key) && accepts(run)) break
-        list.next += 1
-      }
+      while (list.next < list.runs.length && !isLeft(list.runs[list.next]!)) list.next += 1
       const run = list.runs[list.next]
       if (run !== undefined && (first === undefined || byPreference(run, first) < 0)) first = run
     }

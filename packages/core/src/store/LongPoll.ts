@@ -11,10 +11,13 @@ import type { Wait } from "./WaitingClaims.js"
 /** The longest time without a wake-up until a waiter polls. */
 export const slowPoll = Duration.seconds(1)
 
-const waitSince = <E>(
-  begun: bigint,
-  options: Parameters<typeof claimWithin<E>>[0],
-): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+interface Options<E> {
+  readonly claimNow: Effect.Effect<ReadonlyArray<ClaimedRun>, E>
+  readonly wait: Duration.DurationInput
+  readonly join: Effect.Effect<Wait, never, Scope.Scope>
+}
+
+const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
   Effect.gen(function* () {
     const waitedUntil = (nanos: bigint) => Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
     const found = (runs: ReadonlyArray<ClaimedRun>, since: bigint): ReadonlyArray<ClaimedRun> => {
@@ -40,18 +43,13 @@ const waitSince = <E>(
  * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
  *
  * A claim that waits joins, and looks again before it waits, so a run that becomes runnable in between is not missed. Most claims
- * find runs at once, and never join. `waitedMillis` is the time until
- * the look that found the runs, or until the commit that handed them over, on the monotonic clock and rounded down, since
- * the holder counts its lease from then.
+ * find runs at once, and never join. `waitedMillis` is the time until the look that found the runs, or until the commit that handed them
+ * over, on the monotonic clock and rounded down, since the holder counts its lease from then.
  *
  * @since 0.1.0
  * @category waiting
  */
-export const claimWithin = <E>(options: {
-  readonly claimNow: Effect.Effect<ReadonlyArray<ClaimedRun>, E>
-  readonly wait: Duration.DurationInput
-  readonly join: Effect.Effect<Wait, never, Scope.Scope>
-}): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+export const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
   Effect.flatMap(Clock.currentTimeNanos, (begun) =>
     Effect.flatMap(options.claimNow, (claimed) =>
       claimed.length > 0 || Duration.equals(options.wait, Duration.zero)

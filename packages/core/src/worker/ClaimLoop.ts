@@ -164,10 +164,10 @@ export const make = Effect.fnUntraced(function* (
           claims.claim({
             workerId: worker.id,
             limit,
-            ...(ahead === 0 ? {} : { ahead }),
+            ahead,
             leaseDuration: options.leaseDuration,
-            // What would wait for a slot does not wait for a run.
-            ...(free === 0 ? {} : { wait: options.claimWait }),
+            // A claim of runs that would wait for a slot is not held until there is one.
+            wait: free === 0 ? undefined : options.claimWait,
             agentIds: options.agentIds,
             claimId,
           }),

@@ -82,14 +82,13 @@ export const make = Effect.fnUntraced(function* (
   // A worker may be made in an uninterruptible region, which its runs are not part of.
   const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
-  const shared: ReadonlyMap<string, unknown> = runtime.context.unsafeMap
-
+  /** The caller's context with the services of a run, in one copy. */
   const contextOf = ({
     lease,
     sink,
     span,
   }: Pick<RunRecord, "lease" | "sink" | "span">): Context.Context<RunContext> => {
-    const services = new Map(shared)
+    const services = new Map(runtime.context.unsafeMap)
     services.set(LeaseDeadline.key, lease.deadline)
     services.set(Emit.key, sink)
     services.set(StepLog.key, sink)

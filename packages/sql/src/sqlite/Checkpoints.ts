@@ -75,7 +75,7 @@ export const make = (
     const failure = yield* Deferred.make<string>()
     let hasEnded = false
     let thread: Worker | undefined
-    let asked: CheckpointProgram.Mode | undefined
+    let requested: CheckpointProgram.Mode | undefined
     // The pages of the -wal at the last checkpoint.
     let lastPages = 0
     // Commits wait for it.
@@ -94,9 +94,9 @@ export const make = (
       Deferred.unsafeDone(failure, Exit.succeed(reason))
     }
 
-    const ask = (mode: CheckpointProgram.Mode): void => {
+    const request = (mode: CheckpointProgram.Mode): void => {
       if (mode === "RESTART") hold ??= Deferred.unsafeMake(FiberId.none)
-      asked = mode
+      requested = mode
       try {
         thread ??= start()
         thread.postMessage(mode, [])
@@ -110,8 +110,8 @@ export const make = (
       lastPages = pages
       const isNearlyFull = moved === pages && pages >= maxPages - interval
       // What was committed meanwhile is little, so commits wait shortly.
-      if (asked === "PASSIVE" && (isNearlyFull || hold !== undefined)) return ask("RESTART")
-      asked = undefined
+      if (requested === "PASSIVE" && (isNearlyFull || hold !== undefined)) return request("RESTART")
+      requested = undefined
       release()
     }
 
@@ -165,7 +165,7 @@ export const make = (
         if (pages < lastPages) lastPages = 0
         if (pages - lastPages < interval) return
         const isFull = pages >= maxPages
-        if (asked === undefined) ask(isFull ? "RESTART" : "PASSIVE")
+        if (requested === undefined) request(isFull ? "RESTART" : "PASSIVE")
         else if (isFull) hold = Deferred.unsafeMake(FiberId.none)
       },
     }
