@@ -321,7 +321,8 @@ describe("a transaction on PostgreSQL", () => {
           }),
         )
       yield* Effect.all([inOrder([1, 2]), inOrder([2, 1])], { concurrency: "unbounded" })
-      strictEqual(yield* Ref.get(attempts), 3)
+      // The one that is undone may begin again before the other has gone on, and meet it once more.
+      assertTrue((yield* Ref.get(attempts)) > 2)
       deepStrictEqual(yield* sql`SELECT id, times FROM two ORDER BY id`, [
         { id: 1, times: 2 },
         { id: 2, times: 2 },

@@ -30,33 +30,30 @@ export class Emit extends Context.Tag("@runlease/core/Emit")<
      * events that the output becomes.
      */
     readonly emit: (
-      output: string | AgentEvent,
+      output: string | AgentEvent | ReadonlyArray<AgentEvent>,
       observe?: (events: ReadonlyArray<AgentEvent>) => void,
     ) => Effect.Effect<void>
   }
 >() {}
 
 /**
- * What `effect` emits, with `observe` told of the events that it becomes.
+ * Calls `observe` too with the events that the output becomes.
  *
  * @since 0.1.0
  * @category output
  */
-export const observed = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
+export const observed = (
+  { emit: outer }: Context.Tag.Service<Emit>,
   observe: (events: ReadonlyArray<AgentEvent>) => void,
-): Effect.Effect<A, E, Exclude<R, Emit> | Emit> =>
-  Effect.flatMap(Emit, ({ emit: outer }) =>
-    Effect.provideService(effect, Emit, {
-      emit: (output, alsoObserve) =>
-        outer(output, (events) => {
-          observe(events)
-          alsoObserve?.(events)
-        }),
+): Context.Tag.Service<Emit> => ({
+  emit: (output, alsoObserve) =>
+    outer(output, (made) => {
+      observe(made)
+      alsoObserve?.(made)
     }),
-  )
+})
 
-const emit = (output: string | AgentEvent): Effect.Effect<void, never, Emit> =>
+const emit = (output: string | AgentEvent | ReadonlyArray<AgentEvent>): Effect.Effect<void, never, Emit> =>
   Effect.flatMap(Emit, (service) => service.emit(output))
 
 /**
@@ -74,3 +71,12 @@ export const text = (delta: string): Effect.Effect<void, never, Emit> => emit(de
  * @category output
  */
 export const event = (agentEvent: AgentEvent): Effect.Effect<void, never, Emit> => emit(agentEvent)
+
+/**
+ * Emits events as they are, together.
+ *
+ * @since 0.1.0
+ * @category output
+ */
+export const events = (agentEvents: ReadonlyArray<AgentEvent>): Effect.Effect<void, never, Emit> =>
+  emit(agentEvents)

@@ -24,8 +24,9 @@ import { maxPause } from "../ports/Leases.js"
 import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
-import { type Codecs, failed, record, replayed, type Replaying, type Taken, write } from "./StepOutcome.js"
-import { type CurrentStep, inStep, type Keyed, take, traced } from "./TakenStep.js"
+import { recorded } from "./RecordedStep.js"
+import { type Codecs, failed, replayed, type Replaying, type Taken, write } from "./StepOutcome.js"
+import { type CurrentStep, type Keyed, take, traced } from "./TakenStep.js"
 import { intentEventName, sleepEventName } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
@@ -95,12 +96,11 @@ export const run = <A, E, R>(
     return unlessReplayed(
       taken,
       options,
-      record(
-        taken,
-        inStep(taken, false, retry === undefined ? body : Effect.retry(body, retry)),
-        options,
-        true,
-      ),
+      recorded(taken, retry === undefined ? body : Effect.retry(body, retry), {
+        ...options,
+        atMostOnce: false,
+        shown: true,
+      }),
     )
   })
 
@@ -122,7 +122,8 @@ export const atMostOnce = <A, E, R>(
   options: Recording<A, E> & { readonly onUncertain?: Effect.Effect<A, E, R> | undefined } = {},
 ): Durable<A, E, R> =>
   Effect.flatMap(take(name, options), (taken) => {
-    const once = (effect: Effect.Effect<A, E, R>) => record(taken, inStep(taken, true, effect), options, true)
+    const once = (effect: Effect.Effect<A, E, R>) =>
+      recorded(taken, effect, { ...options, atMostOnce: true, shown: true })
     const { onUncertain } = options
     // A drain waits for the body and its record. Once it has begun, no body begins.
     const begin = Effect.acquireUseRelease(
@@ -151,11 +152,7 @@ export const emit = (
   options: Keyed = {},
 ): Durable<void, never, never> =>
   Effect.flatMap(take(name, options), (taken) =>
-    unlessReplayed(
-      taken,
-      {},
-      record(taken, Effect.forEach(events, Emit.event, { discard: true }), {}, false),
-    ),
+    unlessReplayed(taken, {}, recorded(taken, Emit.events(events), { atMostOnce: false, shown: false })),
   )
 
 const sleeping = (

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Either, Option, Schema } from "effect"
+import { Effect, Either, Option, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as JsonText from "../model/JsonText.js"
 import * as OpenedItems from "../model/OpenedItems.js"
@@ -68,21 +68,10 @@ export interface Taken {
   readonly recorded: Recorded | undefined
 }
 
-/** What a step gives as JSON text. One that does not fit its schema is a defect of the program. */
-const encoded = <A>(
-  name: string,
-  schema: Codec<A> | undefined,
-  value: A,
-): Effect.Effect<string | undefined> =>
-  Effect.map(
-    schema === undefined
-      ? Effect.succeed<unknown>(value)
-      : Effect.catchAll(Schema.encode(schema)(value), (error) =>
-          Effect.dieMessage(
-            `The result of step ${name} does not fit its schema: ${SchemaProblem.describe(error)}`,
-          ),
-        ),
-    (json) => JSON.stringify(json) as string | undefined,
+/** What a step gives as JSON. One that does not fit its schema is a defect of the program. */
+const encoded = <A>(name: string, schema: Codec<A>, value: A): Effect.Effect<unknown> =>
+  Effect.catchAll(Schema.encode(schema)(value), (error) =>
+    Effect.dieMessage(`The result of step ${name} does not fit its schema: ${SchemaProblem.describe(error)}`),
   )
 
 const parse = Schema.decodeUnknownEither(Schema.parseJson())
@@ -125,7 +114,8 @@ export interface Issued {
   readonly committed: Effect.Effect<void>
 }
 
-const notIssued: Issued = { events: [], committed: Effect.void }
+/** What a step without a record writes. */
+export const notIssued: Issued = { events: [], committed: Effect.void }
 
 /** A record, whose text is in several events where one cannot hold it. The last one has the ids, which then count only with the whole. */
 export const issue = (
@@ -169,19 +159,15 @@ export const issue = (
     }))
   })
 
-const emit = (
-  before: ReadonlyArray<AgentEvent.AgentEvent>,
-  { committed, events }: Issued,
-): Effect.Effect<void, never, Emit.Emit> =>
-  Effect.zipRight(Effect.forEach([...before, ...events], Emit.event, { discard: true }), committed)
-
 /** Writes a record without a result, and waits until it is in the log. */
 export const write = (
   taken: Taken,
   kind: RecordName,
   fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
 ): Effect.Effect<void, StepError, Emit.Emit> =>
-  Effect.flatMap(issue(taken, kind, fields), (issued) => emit([], issued))
+  Effect.flatMap(issue(taken, kind, fields), ({ committed, events }) =>
+    Effect.zipRight(Emit.events(events), committed),
+  )
 
 /** Whether JSON has the value as it is. */
 const isPlain = (value: unknown): boolean =>
@@ -190,17 +176,29 @@ const isPlain = (value: unknown): boolean =>
   typeof value === "boolean" ||
   (typeof value === "number" && Number.isFinite(value))
 
+/** The JSON text of a value. A function and undefined have none. */
+const textOf = (json: unknown): string | undefined => JSON.stringify(json)
+
 /** What a step gives as its record has it, and as each attempt reads it there. A schema that does not read what it writes is a defect. */
-const written = <A>({ name }: Taken, schema: Codec<A> | undefined, value: A) =>
-  Effect.flatMap(encoded(name, schema, value), (text) =>
-    schema === undefined && isPlain(value)
-      ? Effect.succeed({ text, value })
-      : Either.match(decoded(schema, text), {
-          onLeft: (problem) =>
-            Effect.dieMessage(`The schema of step ${name} does not read what it has written: ${problem}`),
-          onRight: (read) => Effect.succeed({ text, value: read }),
-        }),
-  )
+const written = <A>(
+  { name }: Taken,
+  schema: Codec<A> | undefined,
+  value: A,
+): Effect.Effect<{ readonly text: string | undefined; readonly value: A }> => {
+  if (schema === undefined) {
+    const text = textOf(value)
+    if (isPlain(value)) return Effect.succeed({ text, value })
+    return Effect.succeed({ text, value: (text === undefined ? undefined : JSON.parse(text)) as A })
+  }
+  return Effect.flatMap(encoded(name, schema, value), (json) => {
+    const text = textOf(json)
+    return Either.match(decoded(schema, text), {
+      onLeft: (problem) =>
+        Effect.dieMessage(`The schema of step ${name} does not read what it has written: ${problem}`),
+      onRight: (read) => Effect.succeed({ text, value: read }),
+    })
+  })
+}
 
 /** The record of a step, if it has one, and what the step gives: the same as later attempts get, which read the record. */
 export interface Outcome<A, E> {
@@ -214,55 +212,33 @@ export const recordOf = <A, E>(
   outcome: Either.Either<A, E>,
   { failure, schema }: Codecs<A, E>,
   opened: OpenedItems.OpenedItems,
-): Effect.Effect<Outcome<A, E>, StepError> =>
-  Effect.gen(function* () {
-    const { messages, tool_calls } = opened.ids()
-    const common = {
-      replaces: taken.recorded?.done?.record_id,
-      messages: messages.length === 0 ? undefined : messages,
-      tool_calls: tool_calls.length === 0 ? undefined : tool_calls,
-    }
-    if (Either.isRight(outcome)) {
-      const { text, value } = yield* written(taken, schema, outcome.right)
-      const issued = yield* issue(taken, stepEventName, { ...(yield* sealed(text)), ...common })
-      return { issued, given: Either.right(value) }
-    }
-    if (failure === undefined || !Schema.is(failure)(outcome.left)) {
-      return { issued: notIssued, given: outcome }
-    }
-    const { text = "null", value } = yield* written(taken, failure, outcome.left)
-    const { codec, result } = yield* sealed(text)
-    const issued = yield* issue(taken, stepEventName, { codec, failure: result, ...common })
-    return { issued, given: Either.left(value) }
-  })
-
-/** Runs the body of a step, and records its result, or its failure where that has a schema. */
-export const record = <A, E, R>(
-  taken: Taken,
-  body: Effect.Effect<A, E, R>,
-  codecs: Codecs<A, E>,
-  shown: boolean,
-): Effect.Effect<A, E | StepError, R | Emit.Emit> => {
-  const finished = shown ? [AgentEvent.stepFinished(taken.shownAs)] : []
-  const opened = OpenedItems.make()
-  const observed = Emit.observed(body, (events) => events.forEach(opened.observe))
-  const write = (outcome: Either.Either<A, E>) =>
-    Effect.flatMap(recordOf(taken, outcome, codecs, opened), ({ given, issued }) =>
-      Effect.as(emit(finished, issued), { given, isRecorded: issued !== notIssued }),
+): Effect.Effect<Outcome<A, E>, StepError> => {
+  const { messages, tool_calls } = opened.ids()
+  const common = {
+    replaces: taken.recorded?.done?.record_id,
+    messages: messages.length === 0 ? undefined : messages,
+    tool_calls: tool_calls.length === 0 ? undefined : tool_calls,
+  }
+  if (Either.isRight(outcome)) {
+    return Effect.flatMap(written(taken, schema, outcome.right), ({ text, value }) =>
+      Effect.flatMap(sealed(text), (result) =>
+        Effect.map(issue(taken, stepEventName, { ...result, ...common }), (issued) => ({
+          issued,
+          given: Either.right(value),
+        })),
+      ),
     )
-  return Effect.matchCauseEffect(
-    shown ? Effect.zipRight(Emit.event(AgentEvent.stepStarted(taken.shownAs)), observed) : observed,
-    {
-      onSuccess: (value) => Effect.flatMap(write(Either.right(value)), ({ given }) => given),
-      onFailure: (cause): Effect.Effect<never, E | StepError, Emit.Emit> =>
-        Option.match(Cause.failureOption(cause), {
-          onNone: () => Effect.zipRight(emit(finished, notIssued), Effect.failCause(cause)),
-          onSome: (error) =>
-            Effect.flatMap(write(Either.left(error)), ({ given, isRecorded }) =>
-              isRecorded && Either.isLeft(given) ? Effect.fail(given.left) : Effect.failCause(cause),
-            ),
-        }),
-    },
+  }
+  if (failure === undefined || !Schema.is(failure)(outcome.left)) {
+    return Effect.succeed({ issued: notIssued, given: outcome })
+  }
+  return Effect.flatMap(written(taken, failure, outcome.left), ({ text = "null", value }) =>
+    Effect.flatMap(sealed(text), ({ codec, result }) =>
+      Effect.map(issue(taken, stepEventName, { codec, failure: result, ...common }), (issued) => ({
+        issued,
+        given: Either.left(value),
+      })),
+    ),
   )
 }
 

@@ -46,6 +46,9 @@ export const enclosingStep: Effect.Effect<CurrentStep["Type"] | undefined> = Eff
   Option.getOrUndefined,
 )
 
+const nested = (name: string, what: string): StepError =>
+  failed(name, "nested", `${what} is inside a step that happens at most once`)
+
 /**
  * The step that the code is in, if it is in one. Fails inside a step that happens at most once: its intent says only that all of it may have
  * happened, so nothing in it is recorded, and nothing in it waits. `what` begins the sentence.
@@ -57,31 +60,35 @@ export const unlessOnce = (
   Effect.filterOrFail(
     enclosingStep,
     (enclosing) => enclosing?.atMostOnce !== true,
-    () => failed(name, "nested", `${what} is inside a step that happens at most once`),
+    () => nested(name, what),
   )
 
 /** Takes the step of that name and key, which this attempt has not had before. */
 export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
-  Effect.gen(function* () {
-    const attempt = (yield* StepLog).steps()
-    const enclosing = yield* unlessOnce(name, `Step ${name}`)
+  Effect.contextWithEffect((context: Context.Context<StepLog>) => {
+    const attempt = Context.get(context, StepLog).steps()
+    const enclosing = Option.getOrUndefined(Context.getOption(context, CurrentStep))
+    if (enclosing?.atMostOnce === true) return nested(name, `Step ${name}`)
     const id = stepIdOf({ within: enclosing?.id, name, key })
     if (!attempt.take(id)) {
       const problem = key === undefined ? "without a key" : "with that key"
-      return yield* failed(
+      return failed(
         name,
         "duplicate",
         `This attempt has had a step ${name} ${problem} already; give each one a key of its own`,
       )
     }
-    const recorded = yield* Effect.mapError(attempt.recorded, (error) =>
-      failed(name, "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
-    )
-    if (!attempt.mayRecord(id)) return yield* tooMany(name)
-    const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
-    const before = recorded.get(id)
-    if (before !== undefined) attempt.inbox.passed(before.taken)
-    return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: before }
+    return Effect.matchEffect(attempt.recorded, {
+      onFailure: (error) =>
+        failed(name, "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
+      onSuccess: (recorded) => {
+        if (!attempt.mayRecord(id)) return tooMany(name)
+        const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
+        const before = recorded.get(id)
+        if (before !== undefined) attempt.inbox.passed(before.taken)
+        return Effect.succeed({ attempt, id, within: enclosing?.id, name, key, shownAs, recorded: before })
+      },
+    })
   })
 
 /** What the code looks at while it waits, and the id of the step that it is in. */
@@ -127,11 +134,3 @@ export const currentStep = ({ attempt, id }: Taken, atMostOnce: boolean): Curren
   },
   atMostOnce,
 })
-
-/** The body in its step, in which `CurrentStep` is this one. */
-export const inStep = <A, E, R>(
-  taken: Taken,
-  atMostOnce: boolean,
-  body: Effect.Effect<A, E, R>,
-): Effect.Effect<A, E, Exclude<R, CurrentStep>> =>
-  Effect.suspend(() => Effect.provideService(body, CurrentStep, currentStep(taken, atMostOnce)))

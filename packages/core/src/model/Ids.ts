@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Effect, Schema } from "effect"
+import { Context, Effect, Schema } from "effect"
 
 /** A UUID of any version, as text. */
 export const Uuid = Schema.String.pipe(
@@ -103,12 +103,10 @@ export class RandomUuid extends Context.Reference<RandomUuid>()("@runlease/core/
  *
  * @since 0.1.0
  */
-export const uuidV7: Effect.Effect<string> = Effect.zipWith(
-  Clock.currentTimeMillis,
-  RandomUuid,
-  (millis, randomUuid) => {
-    const time = Math.max(0, Math.floor(millis)).toString(16).padStart(12, "0")
+export const uuidV7: Effect.Effect<string> = Effect.flatMap(RandomUuid, (randomUuid) =>
+  Effect.clockWith((clock) => {
+    const time = Math.max(0, Math.floor(clock.unsafeCurrentTimeMillis())).toString(16).padStart(12, "0")
     // The random bits and the variant of a version 4 are where those of a version 7 are.
-    return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${randomUuid().slice(15)}`
-  },
+    return Effect.succeed(`${time.slice(0, 8)}-${time.slice(8, 12)}-7${randomUuid().slice(15)}`)
+  }),
 )

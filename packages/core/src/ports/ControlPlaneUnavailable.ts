@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Schedule, Schema } from "effect"
+import { Duration, type Effect, Schedule, Schema } from "effect"
+import * as LazyRetry from "./LazyRetry.js"
 
 /**
  * The control plane did not answer: its store is down, or it cannot be reached. It says nothing of who owns a run: a
@@ -93,16 +94,7 @@ const isTransient = (error: unknown): error is ControlPlaneUnavailable =>
 export const untilAvailable =
   <Out>(schedule: Schedule.Schedule<Out, unknown>) =>
   <A, E, R>(effect: Effect.Effect<A, E | ControlPlaneUnavailable, R>) =>
-    // The schedule is only built when the first attempt fails, which is rare.
-    Effect.catchIf(effect, isTransient, (error) => {
-      let next: typeof effect = Effect.fail(error)
-      const attempts = Effect.suspend(() => {
-        const attempt = next
-        next = effect
-        return attempt
-      })
-      return Effect.retry(attempts, { schedule, while: isTransient })
-    })
+    LazyRetry.retry<A, E | ControlPlaneUnavailable, R>(effect, { schedule, while: isTransient })
 
 /**
  * Retries while the control plane is unavailable, for operations under a lease: the run is interrupted when its lease

@@ -12,6 +12,7 @@ import type { Appended, AppendError, AppendRequest, EventRefused } from "../port
 import * as AppendRules from "../rules/AppendRules.js"
 import { admits, holds } from "../rules/Fencing.js"
 import * as Transitions from "../rules/Transitions.js"
+import { inOrder } from "./InOrder.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
 import type { StoredRun } from "./RunRows.js"
@@ -100,7 +101,7 @@ export const append = <X>(
 export const operation = <X>(): RunOperation<Request, Appended, Appended, Refusal, X> => ({
   name: "RunLog.append",
   refs: ({ append: { runId }, projectId }) => [{ projectId, runId }],
-  decide: (requests, batch) => Effect.forEach(requests, (request) => append(batch, request)),
+  decide: (requests, batch) => inOrder(requests, (request) => append(batch, request)),
   answer: Function.identity,
 })
 

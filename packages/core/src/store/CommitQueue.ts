@@ -11,6 +11,7 @@ import { Array, Cause, Clock, Data, Effect, Either, Exit, Option, type Scope } f
 import * as Meter from "../model/Meter.js"
 import { closed as unavailable, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import * as BatchQueue from "./BatchQueue.js"
+import { inOrder } from "./InOrder.js"
 import * as StoreMetrics from "./StoreMetrics.js"
 import type { RunRef } from "./RunRows.js"
 
@@ -208,9 +209,9 @@ export const make = <Probe, Batch, X>(
             ),
             (batch) => {
               current = batch
-              return Effect.forEach(parts, (part) => part.decide(batch)).pipe(
-                Effect.zipLeft(Effect.suspend(() => options.finish(batch))),
-                Effect.map((answers) => ({ answers, batch })),
+              return Effect.flatMap(
+                inOrder(parts, (part) => part.decide(batch)),
+                (answers) => Effect.as(options.finish(batch), { answers, batch }),
               )
             },
           )

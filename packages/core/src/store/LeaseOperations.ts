@@ -16,6 +16,7 @@ import type { Transition } from "../rules/Transition.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as Deadlocks from "./Deadlocks.js"
 import * as EndOperation from "./EndOperation.js"
+import { inOrder } from "./InOrder.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
 
@@ -120,9 +121,7 @@ export const complete = <X>(): RunOperation<Complete, Completed, Completed, Comp
       EndOperation.loadAbove(batch, requests.flatMap(refs)),
       requests.every(({ last }) => last === undefined)
         ? batch.inTurn(requests, (request) => endOne(batch, request))
-        : Effect.forEach(requests, (request) =>
-            Effect.flatMap(batch.settle, () => completeOne(batch, request)),
-          ),
+        : inOrder(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
     ),
   answer: Function.identity,
 })

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Fiber, FiberId } from "effect"
+import { Duration, Effect, Fiber, FiberId } from "effect"
 import { ExecutorError } from "../executor/ExecutorError.js"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { LeaseRef } from "../model/Run.js"
@@ -162,24 +162,25 @@ export const make = (options: {
     })
   })
 
-  const appendNext = Effect.suspend(() => {
-    idle.unsafeClose()
-    return Effect.ensuring(
-      Effect.zipRight(
-        append,
-        Effect.map(Clock.currentTimeNanos, (now) => {
-          appendedAt = now
+  /** Appends what waits, for ever. `idle` is open between two appends, and once this has ended. */
+  const appendAll: Effect.Effect<never, ExecutorError | LeaseEnded> = Effect.suspend(() =>
+    waiting.length === 0
+      ? Effect.zipRight(some.await, appendAll)
+      : Effect.flatMap(untilLingered, () => {
+          idle.unsafeClose()
+          return Effect.flatMap(append, () =>
+            Effect.clockWith((clock) => {
+              appendedAt = clock.unsafeCurrentTimeNanos()
+              idle.unsafeOpen()
+              return appendAll
+            }),
+          )
         }),
-      ),
-      idle.open,
-    )
-  })
+  )
 
   // Starts a turn later, so that the events of an executor that ends at once are written with the outcome.
   const appender = Effect.yieldNow().pipe(
-    Effect.zipRight(
-      Effect.forever(some.await.pipe(Effect.zipRight(untilLingered), Effect.zipRight(appendNext))),
-    ),
+    Effect.zipRight(appendAll),
     Effect.catchAllDefect((defect) => refused("log_refused", `The log failed: ${String(defect)}`)),
     // When the lease has ended, the executor is being stopped already.
     Effect.catchAll((failure) =>
@@ -197,6 +198,7 @@ export const make = (options: {
     if (events.length < waiting.length) return Effect.zipRight(append, flushBefore)
     last = waiting
     waiting = []
+    some.unsafeClose()
     return Effect.succeed({ events, expectedSequence: sequence })
   })
 
@@ -210,7 +212,9 @@ export const make = (options: {
       some.unsafeOpen()
       none.unsafeClose()
       if (waiting.length >= capacity) room.unsafeClose()
-      appending ??= options.fork(appender)
+      if (appending !== undefined) return
+      appending = options.fork(appender)
+      appending.addObserver(() => idle.unsafeOpen())
     },
     // To await an open latch costs more than to look.
     room: () => (waiting.length < capacity ? Effect.void : room.await),

@@ -13,7 +13,7 @@ import {
   RecordedTurns,
   StepLog,
 } from "@runlease/core"
-import { type Context, Effect, Option } from "effect"
+import { Array, type Context, Effect, Option } from "effect"
 import * as Failure from "./Failure.js"
 
 const stepName = "inbox"
@@ -29,7 +29,7 @@ export interface ToldMessages {
 
   /** Takes them for the next turn. The log has their record when this ends, and all that went to `emit` before. */
   readonly take: (
-    emit: (event: AgentEvent.LogEvent) => Effect.Effect<void>,
+    emit: (events: ReadonlyArray<AgentEvent.LogEvent>) => Effect.Effect<void>,
   ) => Effect.Effect<Messages, Executor.ExecutorError>
 }
 
@@ -56,7 +56,7 @@ const ofLog = Effect.fnUntraced(function* (log: Context.Tag.Service<typeof StepL
     take: (emit) =>
       Effect.suspend(() => Inbox.drain(stepName, { key: turn++ })).pipe(
         Effect.provideService(Emit.Emit, {
-          emit: (output) => (typeof output === "string" ? Effect.void : emit(output)),
+          emit: (output) => (typeof output === "string" ? Effect.void : emit(Array.ensure(output))),
         }),
         Effect.provideService(StepLog.StepLog, log),
         Effect.mapError(Failure.ofStep),

@@ -202,7 +202,7 @@ export const make = (settings: Settings) =>
       return Prompt.ofTold(messages)
     }
     const takeTold = Effect.map(
-      told.take((event) => output.emit([event])),
+      told.take(output.emit),
       promptWith,
     )
 

@@ -6,11 +6,9 @@
  *
  * @since 0.1.0
  */
-import * as SqlClient from "@effect/sql/SqlClient"
-import type { Connection } from "@effect/sql/SqlConnection"
-import { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
-import { Array, Clock, Context, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
+import type * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Array, Effect } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core"
 import { type Candidate, type Dialect, toCandidate } from "../dialect/Dialect.js"
@@ -19,52 +17,11 @@ import { selectedQueued } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
+import * as PostgresTransaction from "./PostgresTransaction.js"
 import * as RunLocks from "./RunLocks.js"
-
-/** The transaction of a commit, whose BEGIN has been sent. */
-class OpenTransaction extends Context.Tag("@runlease/sql/OpenTransaction")<
-  OpenTransaction,
-  {
-    /** The instant of the transaction. */
-    readonly now: Effect.Effect<number, SqlError>
-    /** The same instant as a part of a statement. */
-    readonly instant: Fragment | number
-    /** Whether its COMMIT has been sent with its last statements. */
-    ended: boolean
-  }
->() {}
-
-const epochMillis = (time: string) => `(extract(epoch from ${time}) * 1000)::bigint`
-
-/** The instant at which the transaction began, the same in all of its statements. */
-const begun = epochMillis("now()")
-
-/** In whole milliseconds, as the database stores instants; the clock of a test may be between two. */
-const clockMillis = Effect.map(Clock.currentTimeMillis, Math.floor)
-
-/**
- * A concurrent transaction won: a serialization failure, a deadlock, a key that another transaction inserted meanwhile, a
- * write of another number of rows (which divides by zero), or a table that was altered under a prepared statement.
- */
-const isContention = (error: SqlError): boolean => /^(40001|40P01|23505|22012|0A000)$/.test(codeOf(error))
 
 /** Failures of the statement itself: values that do not fit, constraints, limits. */
 const isStatementFailure = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
-
-/** At once, then soon. */
-const again = Schedule.exponential(Duration.millis(2)).pipe(
-  Schedule.jittered,
-  Schedule.modifyDelay((out, delay) =>
-    Duration.toMillis(out) < 4 ? Duration.zero : Duration.millis(Math.ceil(Duration.toMillis(delay))),
-  ),
-  Schedule.intersect(Schedule.recurs(8)),
-)
-
-/** The most times that a transaction begins again for runs of another one. It waits for them then, so this is a bound for mistakes. */
-const mostBeginnings = 64
-
-const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
-  connection.executeUnprepared(statement, [], undefined)
 
 /**
  * The migrator checks for its own table in a way that would end the transaction, so the table is made first. The wait for
@@ -91,46 +48,6 @@ const types = { integer: "bigint", text: "text" } as const
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
-  const instantNow: Effect.Effect<Fragment | number> =
-    time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun))
-
-  // One exchange begins the transaction and reads the time. The first statements do not wait for its answer.
-  const begin = (connection: Connection, instant: Fragment | number): Effect.Effect<number, SqlError> =>
-    typeof instant === "number"
-      ? Effect.as(run(connection, "BEGIN"), instant)
-      : Effect.map(run(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
-          const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
-          return rows![0]!.now
-        })
-
-  const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const connection = yield* sql.reserve
-          const instant = yield* instantNow
-          const beginning = yield* Effect.fork(begin(connection, instant))
-          // A fiber starts when its parent yields, and no statement may be sent before BEGIN.
-          yield* Effect.yieldNow()
-          const open = { now: Fiber.join(beginning), instant, ended: false }
-          const exit = yield* effect.pipe(
-            Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
-            Effect.provideService(OpenTransaction, open),
-            restore,
-            Effect.exit,
-          )
-          yield* Fiber.await(beginning)
-          if (!open.ended) {
-            // A connection that is gone has rolled back already.
-            yield* Exit.isSuccess(exit)
-              ? run(connection, "COMMIT")
-              : Effect.ignore(run(connection, "ROLLBACK"))
-          }
-          return yield* exit
-        }),
-      ),
-    )
-
   const rows = <C extends Columns>(columns: C, values: ReadonlyArray<RowOf<C>>) => {
     const names = Object.keys(columns)
     const json = storableJson(values.map((row) => Object.fromEntries(names.map((name) => [name, row[name]]))))
@@ -160,55 +77,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
   }
 
   return {
-    now: Effect.flatMap(Effect.serviceOption(OpenTransaction), (open) => {
-      if (Option.isSome(open)) return open.value.now
-      return time === "clock"
-        ? clockMillis
-        : Effect.map(
-            sql<{
-              readonly now: number
-            }>`SELECT ${sql.literal(epochMillis("clock_timestamp()"))} AS now`,
-            ([row]) => row!.now,
-          )
-    }),
-    instant: Effect.flatMap(Effect.serviceOption(OpenTransaction), (open) =>
-      Option.isSome(open) ? Effect.succeed(open.value.instant) : instantNow,
-    ),
-    // Fibers start in their order, and the connection sends their statements without waiting for answers. A failure does
-    // not stop the others, since they have been sent; the statements after it fail in the database.
-    together: (effects) =>
-      Effect.flatMap(
-        Effect.forEach(effects, Effect.exit, { concurrency: "unbounded" }),
-        (exits) => exits.find(Exit.isFailure) ?? Effect.void,
-      ),
-    // After a failed statement, PostgreSQL treats COMMIT as ROLLBACK.
-    commit: Effect.flatMap(
-      Effect.all([
-        Effect.serviceOption(OpenTransaction),
-        Effect.serviceOption(SqlClient.TransactionConnection),
-      ]),
-      ([open, connection]) => {
-        if (Option.isNone(open) || Option.isNone(connection)) return Effect.void
-        open.value.ended = true
-        return Effect.asVoid(run(connection.value[0], "COMMIT"))
-      },
-    ),
-    transact: (effect) =>
-      Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
-        Option.isSome(open)
-          ? effect
-          : Effect.suspend(() => {
-              const locks = RunLocks.make()
-              return own(Effect.zipRight(RunLocks.begin(sql, rows, locks), effect)).pipe(
-                Effect.retry({ times: mostBeginnings, while: () => locks.busy }),
-                Effect.retry({
-                  schedule: again,
-                  while: (error) => error instanceof SqlError && isContention(error),
-                }),
-                Effect.provideService(RunLocks.RunLocks, locks),
-              )
-            }),
-      ),
+    ...PostgresTransaction.make(sql, time, rows),
     beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
     blames: isStatementFailure,
     // The driver does not block the thread, so requests arrive while a commit is in flight.

@@ -1,0 +1,23 @@
+/**
+ * Effects one after the other. `Effect.forEach` makes a region for them, which costs more than most of them do.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+
+/** What each of the effects gives, in their order. One begins when the one before it has ended. */
+export const inOrder = <A, B, E>(
+  items: ReadonlyArray<A>,
+  effectOf: (item: A) => Effect.Effect<B, E>,
+): Effect.Effect<ReadonlyArray<B>, E> => {
+  const given: Array<B> = []
+  const next: Effect.Effect<ReadonlyArray<B>, E> = Effect.suspend(() =>
+    given.length === items.length
+      ? Effect.succeed(given)
+      : Effect.flatMap(effectOf(items[given.length]!), (one) => {
+          given.push(one)
+          return next
+        }),
+  )
+  return next
+}
