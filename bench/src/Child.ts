@@ -49,6 +49,9 @@ const outputOf = (child: ChildProcess) =>
     })
   })
 
+/** Those of the image of `runlease`. The peers have them too. */
+const nodeFlags = ["--expose-gc", "--max-semi-space-size=64", "--no-allocation-site-pretenuring"]
+
 /** Starts a program of this folder, with the packages of `checkout` where that is given. The Scope kills it. */
 export const start = <Ready, Q = Common>(
   program: string,
@@ -60,7 +63,7 @@ export const start = <Ready, Q = Common>(
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         fork(path, [JSON.stringify(options)], {
-          execArgv: [...process.execArgv.filter((flag) => flag !== "--expose-gc"), "--expose-gc"],
+          execArgv: [...process.execArgv.filter((flag) => !nodeFlags.includes(flag)), ...nodeFlags],
           env: { ...process.env, ...(checkout !== undefined && { RUNLEASE_BENCH_CHECKOUT: checkout }) },
         }),
       ),

@@ -239,19 +239,44 @@ describe("the young generation of V8", () => {
     readonly scripts: Readonly<Record<"demo" | "runlease", string>>
   }
 
-  /** What a worker prints that loads the probe. */
-  const ofWorker = (command: string, options: string) =>
+  /** What a command prints that loads a module. */
+  const printedBy = (command: string, module: string, options = "") =>
     inScratch((scratch) => {
-      const module = join(scratch, "probe.mjs")
-      writeFileSync(module, probe)
+      const path = join(scratch, "probe.mjs")
+      writeFileSync(path, module)
       const env = { ...process.env, NODE_OPTIONS: options, RUNLEASE_API_KEY: "rlk_test" }
-      const printed = execFileSync("sh", ["-c", `${command} worker --module "$0"`, module], {
+      const printed = execFileSync("sh", ["-c", `${command} "$0"`, path], {
         cwd: join(folder, ".."),
         encoding: "utf8",
         env,
       })
       return Number(printed)
     })
+
+  const ofWorker = (command: string, options: string) =>
+    printedBy(`${command} worker --module`, probe, options)
+
+  /** A module that prints how many bytes the young generation gets of objects like those that have lasted. */
+  const lasting = `
+    import v8 from "node:v8"
+    const young = () => v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_used_size
+    class Item { constructor(index) { this.index = index; this.next = [index] } }
+    const kept = []
+    const fill = (count) => { for (let index = 0; index < count; index++) kept[index % 400_000] = new Item(index) }
+    for (let round = 0; round < 10; round++) fill(400_000)
+    const before = young()
+    fill(2000)
+    console.log(young() - before)
+    process.exit()`
+  const inYoung = 2000 * 90
+
+  it("has all new objects of the command, which Node by itself puts into old space in part", () => {
+    const command = scripts.runlease.replace(flag, "")
+    expect(printedBy(`${command} worker --module`, lasting)).toBeGreaterThan(inYoung)
+    // Node 22 has no part of these in old space.
+    const isPart = !process.version.startsWith("v22.")
+    expect(printedBy("node --max-semi-space-size=16", lasting) < inYoung).toBe(isPart)
+  })
 
   it("is larger for the command of a checkout", () => {
     expect(scripts.demo).toBe(`${scripts.runlease} demo`)
