@@ -60,6 +60,8 @@ const startedWith = (contender: Contender, more: Cpu.Meters = {}): Started => ({
 
 export interface RunleaseOptions {
   readonly concurrency?: number
+  /** The worker's own number when absent. */
+  readonly claimAhead?: number
   readonly load?: Backlog.Load
   /** How many control planes of their own, each with a waiting worker, share the database. One when absent. */
   readonly servers?: number
@@ -72,9 +74,9 @@ export interface RunleaseOptions {
 }
 
 const nameOf = (options: RunleaseOptions): string => {
-  const { checkout, concurrency = slots, load, noop, onLoop, servers = 1 } = options
+  const { checkout, claimAhead, concurrency = slots, load, noop, onLoop, servers = 1 } = options
   const variant = checkout === undefined ? (onLoop ? "loop" : noop) : "before"
-  return ["runlease", variant, concurrency, servers, load?.pending, load?.finished]
+  return ["runlease", variant, concurrency, claimAhead, servers, load?.pending, load?.finished]
     .filter((part) => part !== undefined && part !== "")
     .join("_")
 }
@@ -85,13 +87,20 @@ const noopOf = (checkout: string | undefined): Runlease["noop"] =>
 /** Worker and store in one process. */
 export const runlease = (backend: Backend, options: RunleaseOptions = {}) =>
   Effect.gen(function* () {
-    const { checkout, concurrency = slots, load, noop = noopOf(checkout), servers = 1 } = options
+    const { checkout, claimAhead, concurrency = slots, load, noop = noopOf(checkout), servers = 1 } = options
     const store = yield* (checkout === undefined ? storeOf : newStore)(backend, nameOf(options))
     if (load !== undefined) yield* Backlog.fill(store, load)
     const submits = yield* Before.isGiven
     const contender = yield* start(
       "Runlease",
-      { store, concurrency, noop, servers, submits } satisfies Runlease,
+      {
+        store,
+        concurrency,
+        noop,
+        servers,
+        submits,
+        ...(claimAhead !== undefined && { claimAhead }),
+      } satisfies Runlease,
       checkout,
     )
     return startedWith(contender, yield* databaseOf(backend))

@@ -7,6 +7,8 @@ import type * as Stores from "./Stores.js"
 export interface Options {
   readonly runs: number
   readonly concurrency: number
+  /** The worker's own number when absent. */
+  readonly claimAhead?: number
   /** What each run executes. */
   readonly execution: ReturnType<Executor.Executor["Type"]["execute"]>
   /** Ends before the last run does. Until then nothing looks how many are in flight, which takes CPU. */
@@ -16,7 +18,7 @@ export interface Options {
 /** Runs a worker until all runs have ended; returns runs per second. */
 export const perSecond = (
   ports: Stores.Ports,
-  { concurrency, execution, nearEnd = Effect.void, runs: count }: Options,
+  { claimAhead, concurrency, execution, nearEnd = Effect.void, runs: count }: Options,
 ) =>
   Effect.gen(function* () {
     let started = 0
@@ -30,7 +32,7 @@ export const perSecond = (
     }
     const { millis } = yield* Rounds.timed(
       Effect.gen(function* () {
-        const worker = yield* Worker.make({ concurrency }).pipe(
+        const worker = yield* Worker.make({ concurrency, claimAhead }).pipe(
           Effect.provideService(Executor.Executor, executor),
           Effect.provide(ports),
         )

@@ -43,15 +43,22 @@ const rate = (backend: string, beside: string, atLeast: number, slots = ""): Tar
   bound: { atLeast },
 })
 
-const byHand = (backend: string): string => `${backend}: by hand, 50 to a commit`
-
-const overNetwork = (backend: string): Target => ({
+const overNetwork = (backend: string, atLeast: number): Target => ({
   work: `No-op runs over the network, ${backend}`,
   part: "throughput",
   row: `${backend}: Runlease over the network`,
   column: "rate",
   beside: `${backend}: Runlease`,
-  bound: { atLeast: 0.5 },
+  bound: { atLeast },
+})
+
+const cpu = (row: string, atMost: number): Target => ({
+  work: "No-op runs, SQLite normal",
+  part: "throughput",
+  row,
+  column: "client",
+  bound: { atMost },
+  unit: "µs of CPU",
 })
 
 const pickUp = (row: string, beside: string, atMost: number): Target => ({
@@ -73,13 +80,13 @@ const acknowledged = (row: string, before: string): ReadonlyArray<Target> =>
     bound: { noWorse: "lower" },
   }))
 
-const steps = (row: string, column: string, beside: string): Target => ({
+const steps = (row: string, column: string, beside: string, bound: Bound): Target => ({
   work: "Durable steps",
   part: "steps",
   row,
   column,
   beside,
-  bound: { atLeast: 1 },
+  bound,
 })
 
 const events = (backend: string): Target => ({
@@ -121,23 +128,22 @@ const agent = (row: string, column: string, atMost: number): Target => ({
 
 const stores = ["SQLite normal", "PostgreSQL"]
 
+const overTheNetwork = ["PostgreSQL: Runlease over the network", "SQLite full: Runlease over the network"]
+
 const targets = (backlog: number): ReadonlyArray<Target> => [
-  rate("SQLite normal", byHand("SQLite normal"), 0.6),
-  rate("SQLite normal", "SQLite normal: plainjob", 1.4),
+  rate("SQLite normal", "SQLite normal: plainjob", 0.8),
+  rate("SQLite normal", "SQLite normal: plainjob", 1, ", 100 slots"),
   rate("SQLite full", "SQLite full: plainjob", 4),
-  rate("PostgreSQL", "PostgreSQL: pg-boss", 1, ", 100 slots"),
-  rate("PostgreSQL", "PostgreSQL: pg-boss", 0.65),
-  rate("PostgreSQL", "Redis: BullMQ, fsync always", 1.5),
-  rate("PostgreSQL", byHand("PostgreSQL"), 0.5),
-  ...stores.map(overNetwork),
-  {
-    work: "No-op runs, SQLite normal",
-    part: "throughput",
-    row: "SQLite normal: Runlease",
-    column: "client",
-    bound: { atMost: 80 },
-    unit: "µs of CPU",
-  },
+  rate("PostgreSQL", "PostgreSQL: pg-boss, 24 slots", 1),
+  rate("PostgreSQL", "PostgreSQL: graphile-worker, batched completion", 1.2),
+  rate("PostgreSQL", "Redis: BullMQ, fsync always", 0.8),
+  rate("PostgreSQL", "PostgreSQL: pg-boss, 100 slots", 0.9, ", 100 slots"),
+  rate("PostgreSQL", "Redis: BullMQ, fsync always, 100 slots", 1, ", 100 slots"),
+  rate("PostgreSQL", "PostgreSQL: pg-boss", 0.6, ", 500 ahead"),
+  overNetwork("SQLite normal", 0.7),
+  overNetwork("PostgreSQL", 0.8),
+  cpu("SQLite normal: Runlease", 100),
+  cpu("SQLite normal: Runlease, 100 slots", 80),
   pickUp("PostgreSQL: Runlease", "PostgreSQL: graphile-worker", 0.8),
   pickUp("PostgreSQL: Runlease over the network", "PostgreSQL: graphile-worker", 1.5),
   pickUp("SQLite normal: Runlease", "SQLite normal: Runlease before", 0.7),
@@ -145,12 +151,13 @@ const targets = (backlog: number): ReadonlyArray<Target> => [
     ...acknowledged(`${store}: Runlease`, `${store}: Runlease before`),
     ...acknowledged(`${store}: Runlease over the network`, `${store}: Runlease over the network, before`),
   ]),
-  ...["rate", "one run"].flatMap((column) => [
-    steps("PostgreSQL: Runlease", column, "PostgreSQL: DBOS"),
-    steps("PostgreSQL: Runlease", column, "Restate"),
-    steps("PostgreSQL: Runlease over the network", column, "Restate"),
-    steps("SQLite full: Runlease over the network", column, "Restate"),
-  ]),
+  steps("PostgreSQL: Runlease", "rate", "PostgreSQL: DBOS", { atLeast: 1 }),
+  steps("PostgreSQL: Runlease", "one run", "PostgreSQL: DBOS", { atLeast: 1 }),
+  steps("PostgreSQL: Runlease", "rate", "Restate", { atLeast: 1.2 }),
+  ...overTheNetwork.map((row) => steps(row, "rate", "Restate", { atLeast: 1 })),
+  ...["PostgreSQL: Runlease", ...overTheNetwork].map((row) =>
+    steps(row, "a step, p50", "Restate", { atMost: 1 }),
+  ),
   ...["PostgreSQL: Runlease", "PostgreSQL: Runlease over the network"].map((row): Target => ({
     work: "A durable step without events of its own",
     part: "steps",
@@ -160,8 +167,8 @@ const targets = (backlog: number): ReadonlyArray<Target> => [
     unit: "appends",
   })),
   ...stores.flatMap((store) => [
-    streaming(`${store}: 200 × 20/s`, "p50", 12, "ms"),
-    streaming(`${store}: 200 × 20/s`, "p99", 60, "ms"),
+    streaming(`${store}: 200 × 20/s`, "p50", 8, "ms"),
+    streaming(`${store}: 200 × 20/s`, "p99", 40, "ms"),
     streaming(`${store}: 200 × 20/s`, "server's loop", 70, "% busy"),
     streaming(`${store}: 400 × 20/s`, "dropped", 0, "deltas"),
     streaming(`${store}: 400 × 20/s`, "p50", 100, "ms"),

@@ -14,6 +14,7 @@ export interface Options {
   /** Whether leases are renewed on the event loop, over the network. */
   readonly onLoop?: boolean
   readonly concurrency: number
+  readonly claimAhead?: number
   /** What a no-op run is: an Effect, or a Stream that is pulled, which every commit can execute. */
   readonly noop: "effect" | "stream"
   /** How many control planes of their own, each with a worker, share the database. */
@@ -91,7 +92,7 @@ const claims = (ports: Stores.Ports, count: number) =>
     return times
   })
 
-main<Options>(({ concurrency, noop, onLoop, served, servers, store, submits }) =>
+main<Options>(({ claimAhead, concurrency, noop, onLoop, served, servers, store, submits }) =>
   Effect.gen(function* () {
     const open = served === undefined ? Stores.local(store) : Stores.client(served, onLoop)
     const stores = yield* Effect.replicateEffect(open, servers)
@@ -109,6 +110,7 @@ main<Options>(({ concurrency, noop, onLoop, served, servers, store, submits }) =
         DrainRate.perSecond(ports, {
           runs,
           concurrency,
+          ...(claimAhead !== undefined && { claimAhead }),
           execution: noop === "effect" ? Effect.void : Stream.empty,
         }),
       attend: () =>

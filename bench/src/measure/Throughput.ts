@@ -56,6 +56,11 @@ const pgBoss = (name: string, slots: number) => ({
 
 const entries = [
   ...own("PostgreSQL"),
+  {
+    name: "PostgreSQL: Runlease, 500 ahead",
+    started: Contenders.runlease("PostgreSQL", { concurrency, claimAhead: 500 }),
+    beside: `PostgreSQL: Runlease, ${many}`,
+  },
   graphile("", Contenders.slots, 0, false),
   graphile(`, ${many}`, concurrency, 0, false),
   graphile(", batched completion", Contenders.slots, 0, true),
