@@ -37,6 +37,67 @@ const logOf = <S extends Executor.Source<unknown, Emit.Emit>>(f: (run: ClaimedRu
     Effect.provide([Executor.layer(f), MemoryControlPlane.layer]),
   )
 
+describe("a Stream whose program emits", () => {
+  it.live("writes one message with what it emits and what the Stream gives", () =>
+    Effect.gen(function* () {
+      let id = ""
+      const events = yield* logOf((run) => {
+        id = run.messageId
+        return Stream.make("a", AgentEvent.stepStarted("look"), "b").pipe(
+          Stream.rechunk(1),
+          Stream.mapEffect((piece) => Effect.as(Emit.text("+"), piece)),
+        )
+      })
+      deepStrictEqual(
+        events.map(({ delta, messageId, type }) => [type, messageId, delta]),
+        [
+          ["TEXT_MESSAGE_START", id, undefined],
+          ["TEXT_MESSAGE_CONTENT", id, "+"],
+          ["TEXT_MESSAGE_CONTENT", id, "a"],
+          ["TEXT_MESSAGE_CONTENT", id, "+"],
+          ["TEXT_MESSAGE_END", id, undefined],
+          ["STEP_STARTED", undefined, undefined],
+          ["TEXT_MESSAGE_START", `${id}.1`, undefined],
+          ["TEXT_MESSAGE_CONTENT", `${id}.1`, "+"],
+          ["TEXT_MESSAGE_CONTENT", `${id}.1`, "b"],
+          ["TEXT_MESSAGE_END", `${id}.1`, undefined],
+          ["STEP_FINISHED", undefined, undefined],
+          ["RUN_FINISHED", undefined, undefined],
+        ],
+      )
+    }),
+  )
+
+  it.live("closes the message that it emits before an event of the Stream", () =>
+    Effect.gen(function* () {
+      let id = ""
+      const own = [AgentEvent.textStart("own"), AgentEvent.textContent("own", "x"), AgentEvent.textEnd("own")]
+      const events = yield* logOf((run) => {
+        id = run.messageId
+        return Stream.concat(
+          Stream.execute(Emit.text("+")),
+          Stream.concat(Stream.fromIterable(own), Stream.execute(Emit.text("+"))),
+        )
+      })
+      deepStrictEqual(
+        events.map(({ messageId, type }) => [type, messageId]),
+        [
+          ["TEXT_MESSAGE_START", id],
+          ["TEXT_MESSAGE_CONTENT", id],
+          ["TEXT_MESSAGE_END", id],
+          ["TEXT_MESSAGE_START", "own"],
+          ["TEXT_MESSAGE_CONTENT", "own"],
+          ["TEXT_MESSAGE_END", "own"],
+          ["TEXT_MESSAGE_START", `${id}.1`],
+          ["TEXT_MESSAGE_CONTENT", `${id}.1`],
+          ["TEXT_MESSAGE_END", `${id}.1`],
+          ["RUN_FINISHED", undefined],
+        ],
+      )
+    }),
+  )
+})
+
 describe("an Effect that emits", () => {
   it.effect("writes one message, which its output completes", () =>
     Effect.gen(function* () {

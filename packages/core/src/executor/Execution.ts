@@ -10,11 +10,11 @@ import type { ProjectPorts } from "../ports/ControlPlane.js"
 import * as AttemptSteps from "./AttemptSteps.js"
 import { Emit } from "./Emit.js"
 import type { ExecutorFailure } from "./ExecutorError.js"
-import { makeEvents, type Output } from "./ExecutorOutput.js"
+import { eventsOf, makeEvents, type Output } from "./ExecutorOutput.js"
 import { StepLog } from "./StepLog.js"
 
 /**
- * A Stream of events, or an Effect.
+ * A Stream of text and events, or an Effect. Text is that of the assistant's message.
  *
  * The events of an Effect are what it emits (see `Emit`) and then its output: text, events, or nothing. Its success ends
  * the run as the end of a Stream does, its failure as the failure of a Stream. No Stream is pulled for it, so a run that
@@ -24,7 +24,7 @@ import { StepLog } from "./StepLog.js"
  * @category models
  */
 export type Execution<R = never> =
-  | Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>
+  | Stream.Stream<string | AgentEvent.LogEvent, ExecutorFailure, R>
   | Effect.Effect<Output, ExecutorFailure, R | Emit | StepLog>
 
 /**
@@ -104,4 +104,4 @@ export const toStream = <R>(
           return Mailbox.toStream(mailbox)
         }),
       )
-    : execution
+    : eventsOf(run, execution)

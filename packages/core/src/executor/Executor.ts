@@ -106,7 +106,7 @@ export const make =
     return Stream.suspend(() => {
       const next = unread ?? (f(run) as typeof source)
       unread = undefined
-      return ofStream(run, next)
+      return ofStream(next)
     })
   }
 

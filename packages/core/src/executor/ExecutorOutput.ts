@@ -75,16 +75,12 @@ export const toFailure = (error: unknown): ExecutorFailure => {
  */
 export interface OutputEvents {
   /** The events of further output. */
-  readonly next: (output: Output) => ReadonlyArray<AgentEvent.AgentEvent>
+  readonly next: <E extends AgentEvent.LogEvent>(
+    output: string | E | ReadonlyArray<string | E> | void,
+  ) => ReadonlyArray<E | AgentEvent.AgentEvent>
 
   /** The events of the last output, which close the message that is open. */
   readonly last: (output: Output) => ReadonlyArray<AgentEvent.AgentEvent>
-}
-
-const listOf = (output: Output): ReadonlyArray<string | AgentEvent.AgentEvent> => {
-  if (output === undefined) return []
-  if (typeof output === "string") return [output]
-  return Array.isArray(output) ? output : [output as AgentEvent.AgentEvent]
 }
 
 /**
@@ -102,8 +98,10 @@ export const makeEvents = (run: ClaimedRun): OutputEvents => {
     open = undefined
     return events
   }
-  const eventsOf = (output: string | AgentEvent.AgentEvent): ReadonlyArray<AgentEvent.AgentEvent> => {
-    if (typeof output !== "string") return [...close(), output]
+  const eventsOf = <E extends AgentEvent.LogEvent>(
+    output: string | E,
+  ): ReadonlyArray<E | AgentEvent.AgentEvent> => {
+    if (typeof output !== "string") return open === undefined ? [output] : [...close(), output]
     if (output === "") return []
     if (open !== undefined) return [AgentEvent.textContent(open, output)]
     const base = messageIdOf(run)
@@ -111,31 +109,43 @@ export const makeEvents = (run: ClaimedRun): OutputEvents => {
     count += 1
     return [AgentEvent.textStart(open), AgentEvent.textContent(open, output)]
   }
-  const next: OutputEvents["next"] = (output) =>
-    typeof output === "string" ? eventsOf(output) : listOf(output).flatMap(eventsOf)
-  return { next, last: (output) => [...next(output), ...close()] }
+  const next: OutputEvents["next"] = <E extends AgentEvent.LogEvent>(
+    output: string | E | ReadonlyArray<string | E> | void,
+  ) => {
+    if (output === undefined) return []
+    return Array.isArray(output) ? output.flatMap(eventsOf<E>) : eventsOf(output as string | E)
+  }
+  return { next, last: (output) => [...next<AgentEvent.AgentEvent>(output), ...close()] }
 }
 
 /**
- * The events of a Stream or an async iterable, whose errors are failures of an executor.
+ * A Stream or an async iterable as a Stream whose errors are failures of an executor.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const ofStream = <E, R>(
-  run: ClaimedRun,
   source: Exclude<Source<E, R>, Effect.Effect<Output, E, R>>,
-): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R> => {
-  const events = makeEvents(run)
-  const stream: Stream.Stream<string | AgentEvent.AgentEvent, unknown, R> = isStream(source)
-    ? source
-    : Stream.fromAsyncIterable(source, (error) => error)
-  return stream.pipe(
-    Stream.mapChunks(Chunk.flatMap((output) => Chunk.unsafeFromArray([...events.next(output)]))),
-    Stream.concat(Stream.suspend(() => Stream.fromIterable(events.last(undefined)))),
-    Stream.mapError(toFailure),
-  )
-}
+): Stream.Stream<string | AgentEvent.AgentEvent, ExecutorFailure, R> =>
+  Stream.mapError(isStream(source) ? source : Stream.fromAsyncIterable(source, (error) => error), toFailure)
+
+/**
+ * The events of a Stream of text and events.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const eventsOf = <E, R>(
+  run: ClaimedRun,
+  output: Stream.Stream<string | AgentEvent.LogEvent, E, R>,
+): Stream.Stream<AgentEvent.LogEvent, E, R> =>
+  Stream.suspend(() => {
+    const events = makeEvents(run)
+    return output.pipe(
+      Stream.mapChunks(Chunk.flatMap((piece) => Chunk.unsafeFromArray([...events.next(piece)]))),
+      Stream.concat(Stream.suspend(() => Stream.fromIterable(events.last(undefined)))),
+    )
+  })
 
 const isStream = <E, R>(
   source: Source<E, R>,

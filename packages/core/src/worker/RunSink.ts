@@ -13,6 +13,8 @@ import {
   Either,
   Exit,
   type Fiber,
+  Iterable,
+  Predicate,
   Scope,
   Stream,
 } from "effect"
@@ -209,13 +211,22 @@ export const make = (options: {
   const accept = (events: Iterable<AgentEvent.LogEvent>): Effect.Effect<void, SinkFailure> =>
     add(events) ?? room()
 
-  const ofStream = <R>(events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>) =>
+  /** What a Stream gives, and what its program emits beside it, are one output: text goes into the message that is open. */
+  const eventsOf = (pieces: Iterable<string | AgentEvent.LogEvent>): Iterable<AgentEvent.LogEvent> => {
+    if (output === undefined && !Iterable.some(pieces, Predicate.isString)) {
+      return pieces as Iterable<AgentEvent.LogEvent>
+    }
+    return (output ??= makeEvents(claimed)).next(Array.from(pieces))
+  }
+
+  const ofStream = <R>(pieces: Stream.Stream<string | AgentEvent.LogEvent, ExecutorFailure, R>) =>
     Effect.flatMap(Scope.make(), (scope) => {
       // Pulling needs no fiber of its own; running a stream does.
-      const pulling = Effect.flatMap(Channel.toPullIn(inFull(events), scope), (pull) => {
-        const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) =>
-          Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
-        )
+      const pulling = Effect.flatMap(Channel.toPullIn(inFull(pieces), scope), (pull) => {
+        const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) => {
+          if (Either.isRight(pulled)) return Effect.zipRight(accept(eventsOf(pulled.right)), next)
+          return output === undefined ? Effect.void : accept(output.last(undefined))
+        })
         return next
       })
       return Effect.onError(pulling, (cause) => Scope.close(scope, Exit.failCause(cause)))
