@@ -66,6 +66,8 @@ const Operations = Schema.Array(
   Schema.Unknown.annotations({ identifier: "Operation", jsonSchema: WholeJsonSchema.of(Operation) }),
 ).pipe(atMost(maxOperations))
 
+export const Body = Schema.Struct({ operations: Operations })
+
 /** `retry_after` is in seconds. */
 export const Answer = Schema.Struct({
   status: Schema.Int,
@@ -80,7 +82,7 @@ export const group = HttpApiGroup.make("exchange")
   .add(
     HttpApiEndpoint.post("exchange", "/agent-workers/workers/:worker_id/exchange")
       .setPath(Schema.Struct({ worker_id: Ids.WorkerId }))
-      .setPayload(Schema.Struct({ operations: Operations }))
+      .setPayload(Body)
       .addSuccess(Answers)
       .annotateContext(
         OpenApi.annotations({

@@ -6,10 +6,9 @@
 import { Ids, RequestSnapshot, Run } from "@runlease/core"
 import { DateTime, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
-import * as Check from "./Check.js"
 import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
-import { isSnapshot, Snapshot } from "./Snapshot.js"
+import { Snapshot } from "./Snapshot.js"
 import * as Target from "./Target.js"
 
 /** Every key is there. Those after the targets may be missing from another server. */
@@ -116,45 +115,3 @@ export const toJson = (run: Run.ClaimedRun): typeof wire.Encoded => ({
   lease_expires_at: run.leaseExpiresAt && DateTime.formatIso(run.leaseExpiresAt),
   worker_session: run.session && encodeSession(run.session),
 })
-
-/** A run as this server sends it to a worker that has no session of an earlier attempt. */
-interface Usual extends Omit<typeof wire.Type, "lease_expires_at" | "worker_session"> {
-  readonly lease_expires_at: string | null
-}
-
-const hasUsualFields = Check.hasFields([
-  ["run_id", Check.isId],
-  ["conversation_id", Check.isUuid],
-  ["message_id", Check.isUuid],
-  ["project_id", Check.orNull(Check.isUuid)],
-  ["agent_id", Check.isId],
-  ["status", Check.isOneOf("running", "cancelled")],
-  ["request_snapshot", Check.orNull(isSnapshot)],
-  ["latest_event_id", Check.isCount],
-  ["latest_external_event_sequence", Check.isCount],
-  ["lease_owner", Check.orNull(Check.isText)],
-  ["lease_expires_at", Check.orNull(Check.isTimestamp)],
-  ["worker_session", (session) => session === null],
-  ...Object.keys(Target.shown).map((name) => [name, Check.orNull(Check.isText)] as const),
-  ["lease_epoch", Check.nullish(Check.isCount)],
-  ["attempt", Check.nullish(Check.isCount)],
-  ["max_attempts", Check.nullish(Check.isCount)],
-  ["waited_ms", Check.nullish(Check.isCount)],
-  ["queued_ms", Check.nullish(Check.isCount)],
-  ["inbox", Check.nullish(Check.isCount)],
-  ["budget_root_run_id", Check.nullish(Check.isId)],
-])
-
-const isUsual = (value: unknown): value is Usual => hasUsualFields(value)
-
-/** The run, as `ClaimedRun` decodes it; undefined for one that the schema must see. */
-export const ofJson = (value: unknown): Run.ClaimedRun | undefined => {
-  if (!isUsual(value)) return undefined
-  const { lease_expires_at: expires } = value
-  const run = toLeasedRun({
-    ...value,
-    lease_expires_at: expires === null ? null : DateTime.unsafeMake(expires),
-    worker_session: null,
-  })
-  return { ...run, snapshot: value.request_snapshot ?? RequestSnapshot.empty }
-}

@@ -23,7 +23,7 @@ const isTraceContext = Schema.is(RequestSnapshot.TraceContext)
 
 const areAnswers = Schema.is(Schema.Array(Interrupt.Answer))
 
-export const isSnapshot = (value: unknown): value is RequestSnapshot.RequestSnapshot =>
+const isSnapshot = (value: unknown): value is RequestSnapshot.RequestSnapshot =>
   Predicate.isRecord(value) &&
   Array.isArray(value["messages"]) &&
   value["messages"].every(isMessage) &&

@@ -1,9 +1,8 @@
 import type { Claims as Port, Ids, Run } from "@runlease/core"
-import { type Context, Duration, Effect, Predicate, Schema } from "effect"
+import { type Context, Duration, Effect, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
-import * as ClaimedRun from "../Wire/ClaimedRun.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
@@ -12,14 +11,7 @@ import { path, Transport } from "./Transport.js"
 
 const operation = "Claims.claim"
 
-/** The runs of a usual reply. */
-const usualReply = (body: unknown): typeof Replies.claim.Type | undefined => {
-  if (!Predicate.hasProperty(body, "runs") || !Array.isArray(body.runs)) return undefined
-  const runs = body.runs.flatMap((run) => ClaimedRun.ofJson(run) ?? [])
-  return runs.length === body.runs.length ? { runs } : undefined
-}
-
-const claim = kind(operation, Replies.claim, usualReply)
+const claim = kind(operation, Replies.claim)
 const release = kind("Leases.release", Schema.Unknown)
 
 export const make: Effect.Effect<

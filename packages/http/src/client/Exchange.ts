@@ -11,22 +11,9 @@ import {
   type Ids,
   TraceContext,
 } from "@runlease/core"
-import {
-  Cause,
-  Clock,
-  Context,
-  Effect,
-  Either,
-  Exit,
-  FiberSet,
-  Predicate,
-  type Schema,
-  Scope,
-  Tracer,
-} from "effect"
+import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope, Tracer } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
-import * as Check from "../Wire/Check.js"
 import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { lacks, path, read, failureOf, Transport } from "./Transport.js"
@@ -39,13 +26,9 @@ export interface Kind<A> {
   readonly read: (answer: Answer) => Either.Either<A, Failure>
 }
 
-/** `name` is the port's method; `usual` reads the usual body in plain code. */
-export const kind = <A, I>(
-  name: string,
-  success: Schema.Schema<A, I>,
-  usual?: (body: unknown) => A | undefined,
-): Kind<A> => {
-  const readBody = read(name, success, usual)
+/** `name` is the port's method. */
+export const kind = <A, I>(name: string, success: Schema.Schema<A, I>): Kind<A> => {
+  const readBody = read(name, success)
   return {
     name,
     read: ({ body, retry_after, status }) =>
@@ -79,19 +62,6 @@ export class Exchange extends Context.Tag("@runlease/http/client/Exchange")<
     ) => Effect.Effect<A, E | Failure>
   }
 >() {}
-
-const hasStatus = Check.hasFields([
-  ["status", Number.isSafeInteger],
-  ["retry_after", Check.optional(Number.isFinite)],
-])
-
-const hasAnswers = Check.hasFields([
-  ["answers", Check.isListOf((answer) => hasStatus(answer) && Predicate.hasProperty(answer, "body"))],
-])
-
-const isAnswers = (json: unknown): json is typeof Answers.Type => hasAnswers(json)
-
-const usualAnswers = (json: unknown): typeof Answers.Type | undefined => (isAnswers(json) ? json : undefined)
 
 /**
  * The largest number of exchanges of one worker in flight: while one is answered, the worker goes on with the runs of the
@@ -185,7 +155,6 @@ export const make: Effect.Effect<
       token,
       text: `{"operations":[${items.map(({ text }) => text).join(",")}]}`,
       success: Answers,
-      usual: usualAnswers,
     })
     if (answers.length !== items.length) return yield* mismatched()
     return { verdicts: answers.map((answer) => Exit.succeed(answer)), after: Effect.void }

@@ -1,11 +1,10 @@
 import { Interrupt, Json, Leases, Run, type RunLog as RunLogPort, Runs as RunsPort } from "@runlease/core"
-import { type Context, Duration, Effect, Predicate, Schema } from "effect"
+import { type Context, Duration, Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { SpawnedReply } from "../Api/Workers.js"
 import { maxExpirySeconds } from "../Api/Suspension.js"
-import * as Check from "../Wire/Check.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { Submission } from "../Wire/Submission.js"
 import { fromOutcome } from "../Wire/Outcome.js"
@@ -28,14 +27,9 @@ const expirySeconds = (duration: Duration.DurationInput): number =>
 const pauseSeconds = (duration: Duration.DurationInput): number =>
   Duration.toSeconds(Duration.min(duration, Leases.maxPause))
 
-const hasCompleted = Check.hasFields([["completed", Predicate.isBoolean]])
-const isCompleted = (body: unknown): body is Leases.Completed => hasCompleted(body)
-
 const kinds = {
   release: kind("Leases.release", Schema.Unknown),
-  complete: kind("Leases.complete", Replies.complete, (body) =>
-    isCompleted(body) ? { completed: body.completed } : undefined,
-  ),
+  complete: kind("Leases.complete", Replies.complete),
   suspend: kind("Leases.suspend", Schema.Unknown),
 }
 

@@ -4,22 +4,13 @@ import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/RunBodies.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import * as Check from "../Wire/Check.js"
 import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunLookup } from "./RunLookup.js"
 import { lacks, path, Transport } from "./Transport.js"
 
-const hasCursor = Check.hasFields([
-  ["latest_event_id", Check.isCount],
-  ["latest_external_event_sequence", Check.isCount],
-  ["appended_count", Check.isCount],
-  ["inbox", Check.optional(Check.isCount)],
-])
-const isAppended = (body: unknown): body is typeof Replies.append.Type => hasCursor(body)
-
-const append = kind("RunLog.append", Replies.append, (body) => (isAppended(body) ? body : undefined))
+const append = kind("RunLog.append", Replies.append)
 
 /** Where a log is after an append. */
 export const fromReply = (reply: typeof Replies.append.Type): RunLog.Appended => ({

@@ -29,6 +29,7 @@ import {
 } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Refusal from "../contract/Refusal.js"
+import * as Decoder from "../Wire/Decoder.js"
 import * as Unreachable from "./Unreachable.js"
 
 export interface Request<A, I> {
@@ -44,8 +45,6 @@ export interface Request<A, I> {
   /** A token to use instead of the API key. */
   readonly token?: Redacted.Redacted | undefined
   readonly success: Schema.Schema<A, I>
-  /** Reads the usual answer in plain code; undefined for one that the schema must see. */
-  readonly usual?: ((json: unknown) => A | undefined) | undefined
   /** How long the server may hold the request. */
   readonly wait?: Duration.Duration | undefined
 }
@@ -59,7 +58,7 @@ export class Transport extends Context.Tag("@runlease/http/client/Transport")<
 
     /** The response itself, its body unread, for as long as the Scope is open. */
     readonly open: (
-      request: Omit<Request<never, never>, "success" | "usual">,
+      request: Omit<Request<never, never>, "success">,
     ) => Effect.Effect<
       HttpClientResponse.HttpClientResponse,
       Refusal.Refusal | ControlPlaneError.ControlPlaneError
@@ -121,19 +120,13 @@ const refuse = (
 export const lacks = (refusal: Refusal.Refusal): boolean =>
   (refusal.httpStatus === 404 || refusal.httpStatus === 405) && refusal.body.error !== "run_not_found"
 
-/** Reads a successful answer by its schema, or in plain code where it is usual. */
+/** Reads a successful answer by its schema. */
 export const read = <A, I>(
   operation: string,
   success: Schema.Schema<A, I>,
-  usual: (json: unknown) => A | undefined = () => undefined,
 ): ((json: unknown) => Either.Either<A, ControlPlaneError.ControlPlaneUnsupported>) => {
-  const decode = Schema.decodeUnknownEither(success)
-  return (json) => {
-    const value = usual(json)
-    return value === undefined
-      ? Either.mapLeft(decode(json), (error) => misunderstood(operation, error))
-      : Either.right(value)
-  }
+  const decode = Decoder.decodeUnknownEither(success)
+  return (json) => Either.mapLeft(decode(json), (error) => misunderstood(operation, error))
 }
 
 const misunderstood = (operation: string, error: ParseResult.ParseError) =>
@@ -142,7 +135,7 @@ const misunderstood = (operation: string, error: ParseResult.ParseError) =>
     message: `The control plane's answer is not what this client knows: ${SchemaProblem.describe(error)}`,
   })
 
-const bodyFrom = ({ body, text }: Omit<Request<never, never>, "success" | "usual">) =>
+const bodyFrom = ({ body, text }: Omit<Request<never, never>, "success">) =>
   text !== undefined
     ? HttpBody.text(text, "application/json")
     : body !== undefined
@@ -239,6 +232,6 @@ export const make = (options: {
               operation: request.operation,
               message: "The control plane did not answer in time",
             }),
-        ).pipe(Effect.flatMap(read(request.operation, request.success, request.usual))),
+        ).pipe(Effect.flatMap(read(request.operation, request.success))),
     }
   })

@@ -5,13 +5,14 @@
  */
 import { HttpApiBuilder } from "@effect/platform"
 import { type Ids, TraceContext } from "@runlease/core"
-import { Cause, Effect, Either, Exit, Option, Schema } from "effect"
+import { Cause, Effect, Either, Exit, Option } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation } from "../Api/Exchange.js"
 import type { CurrentPrincipal } from "../contract/Principal.js"
 import type * as Refusal from "../contract/Refusal.js"
 import * as ClaimedRun from "../Wire/ClaimedRun.js"
 import { choice } from "../Wire/Choice.js"
+import * as Decoder from "../Wire/Decoder.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import type { Ports } from "./ProjectPortsCache.js"
@@ -19,7 +20,7 @@ import * as SideBySide from "./SideBySide.js"
 import * as WorkerOperations from "./WorkerOperations.js"
 import * as ErrorResponse from "./ErrorResponse.js"
 
-const decode = Schema.decodeUnknownEither(choice("operation", Operation))
+const decode = Decoder.decodeUnknownEither(choice("operation", Operation))
 
 const refused = ({ body, headers, httpStatus }: Refusal.Refusal): Answer => {
   const seconds = headers?.["retry-after"]
@@ -62,18 +63,17 @@ const answerOf = (exit: Exit.Exit<unknown, Verdicts.PortError | Refusal.Refusal>
     ? Effect.succeed({ status: 200, body: exit.value })
     : Effect.map(ErrorResponse.ofCause(Cause.map(exit.cause, (error) => Verdicts.encode(error))), refused)
 
-/** Reads an operation by its schema. */
-export const read = (sent: unknown): Either.Either<Operation, Refusal.Refusal> =>
+const read = (sent: unknown): Either.Either<Operation, Refusal.Refusal> =>
   Either.mapLeft(decode(sent), ErrorResponse.ofParse)
 
-/** Does operations of a worker side by side, each as `reading` reads it. */
-export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>, reading: typeof read) =>
+/** Does operations of a worker side by side. */
+export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>) =>
   Effect.flatMap(Caller.worker(workerId), (ports) =>
     Effect.map(
       Effect.flatMap(
         SideBySide.exits(
           sent.map((operation) =>
-            Either.match(reading(operation), {
+            Either.match(read(operation), {
               onLeft: (
                 refusal,
               ): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> =>
@@ -89,5 +89,5 @@ export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>, r
   )
 
 export const layer = HttpApiBuilder.group(Api, "exchange", (handlers) =>
-  handlers.handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations, read)),
+  handlers.handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations)),
 )

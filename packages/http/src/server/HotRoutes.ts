@@ -1,8 +1,8 @@
 /**
  * The routes that workers call all the time, answered before the router.
  *
- * The method, the address, the headers and the body of a usual request are checked in plain code, and its handler is the
- * one that its endpoint has. Every other request goes on to the router.
+ * The method, the address and the headers of a usual request are checked in plain code, its body by the decoder of its schema, and its
+ * handler is the one that its endpoint has. Every other request goes on to the router.
  *
  * Source: docs/decisions/0049-hot-routes.md
  *
@@ -10,12 +10,14 @@
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Ids } from "@runlease/core"
-import { Context, Effect, Either, type Scope, Tracer } from "effect"
+import { Context, Effect, type Scope, Tracer } from "effect"
+import { Body } from "../Api/Exchange.js"
+import { RenewManyOptions } from "../Api/Workers.js"
 import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
+import * as Decoder from "../Wire/Decoder.js"
 import { Callers } from "./Authenticate.js"
 import * as Exchange from "./Exchange.js"
-import * as HotBodies from "./HotBodies.js"
 import { ProjectPortsCache } from "./ProjectPortsCache.js"
 import { Bodies } from "./ReadBody.js"
 import * as Workers from "./Workers.js"
@@ -31,18 +33,24 @@ type Handler = (
   body: unknown,
 ) => Effect.Effect<unknown, Refusal, CurrentPrincipal | ProjectPortsCache> | undefined
 
-const readOperation: typeof Exchange.read = (sent) =>
-  HotBodies.isOperation(sent) ? Either.right(sent) : Exchange.read(sent)
+const readExchange = Decoder.compiledOf(Body)
+
+const readRenewal = Decoder.compiledOf(RenewManyOptions)
 
 const handlers: ReadonlyMap<string | undefined, Handler> = new Map<string, Handler>([
   [
     "exchange",
-    (workerId, body) =>
-      HotBodies.isExchange(body) ? Exchange.exchange(workerId, body.operations, readOperation) : undefined,
+    (workerId, body) => {
+      const read = readExchange(body)
+      return read && Exchange.exchange(workerId, read.operations)
+    },
   ],
   [
     "leases",
-    (workerId, body) => (HotBodies.isRenewMany(body) ? Workers.renewMany(workerId, body) : undefined),
+    (workerId, body) => {
+      const read = readRenewal(body)
+      return read && Workers.renewMany(workerId, read)
+    },
   ],
 ])
 

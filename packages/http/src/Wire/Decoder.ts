@@ -1,0 +1,227 @@
+/**
+ * Decoders that are compiled from schemas, for what crosses the wire all the time: one costs a small part of its schema.
+ *
+ * A decoder gives what its schema gives, or leaves the value to the schema, which decides and says what is wrong. A value that its
+ * schema would only copy is given as it is.
+ *
+ * Source: docs/decisions/0049-hot-routes.md
+ *
+ * @since 0.1.0
+ */
+import { Either, Option, type ParseResult, Predicate, Schema, type SchemaAST as AST } from "effect"
+
+/** What a decoder gives for a value that its schema refuses. */
+const refused: unique symbol = Symbol("refused")
+
+/** What it gives for a value that only the schema can read. */
+const unread: unique symbol = Symbol("unread")
+
+type Decoder = (value: unknown) => unknown
+
+const isNone = (decoded: unknown): boolean => decoded === refused || decoded === unread
+
+const left: Decoder = () => unread
+
+const unchanged: Decoder = (value) => value
+
+const where =
+  (holds: (value: unknown) => boolean): Decoder =>
+  (value) =>
+    holds(value) ? value : refused
+
+const options: AST.ParseOptions = {}
+
+/** What a function of a schema gives; an Effect is left to the schema. */
+const given = (result: unknown): unknown => {
+  if (!Either.isEither(result)) return unread
+  return Either.isRight(result) ? result.right : refused
+}
+
+const ofRefinement = (ast: AST.Refinement): Decoder => {
+  const from = compile(ast.from)
+  return (value) => {
+    const decoded = from(value)
+    return isNone(decoded) || Option.isNone(ast.filter(decoded, options, ast)) ? decoded : refused
+  }
+}
+
+/** Renames fields and fills in defaults. */
+const ofFields = ({ propertySignatureTransformations: all }: AST.TypeLiteralTransformation): Decoder => {
+  return (value) => {
+    const made: Record<PropertyKey, unknown> = { ...(value as object) }
+    for (const { decode, from, to } of all) {
+      const field = decode(Object.hasOwn(made, from) ? Option.some(made[from]) : Option.none())
+      delete made[from]
+      if (Option.isSome(field)) made[to] = field.value
+    }
+    return made
+  }
+}
+
+const ofTransformation = (ast: AST.Transformation): Decoder => {
+  const from = compile(ast.from)
+  const to = compile(ast.to)
+  const { transformation } = ast
+  const transform = (value: unknown, sent: unknown): unknown => {
+    switch (transformation._tag) {
+      case "ComposeTransformation":
+        return value
+      case "TypeLiteralTransformation":
+        return ofFields(transformation)(value)
+      case "FinalTransformation":
+        return given(transformation.decode(value, options, ast, sent))
+    }
+  }
+  return (value) => {
+    const decoded = from(value)
+    if (isNone(decoded)) return decoded
+    const made = transform(decoded, value)
+    return isNone(made) ? made : to(made)
+  }
+}
+
+const ofDeclaration = (ast: AST.Declaration): Decoder => {
+  const decode = ast.decodeUnknown(...ast.typeParameters)
+  return (value) => given(decode(value, options, ast))
+}
+
+const ofList = (ast: AST.TupleType): Decoder => {
+  const [rest] = ast.rest
+  if (rest === undefined || ast.rest.length > 1 || ast.elements.length > 0) return left
+  const item = compile(rest.type)
+  return (value) => {
+    if (!Array.isArray(value)) return refused
+    let changed: Array<unknown> | undefined
+    for (let index = 0; index < value.length; index++) {
+      const decoded = item(value[index])
+      if (isNone(decoded)) return decoded
+      if (changed === undefined && decoded !== value[index]) changed = value.slice(0, index)
+      changed?.push(decoded)
+    }
+    return changed ?? value
+  }
+}
+
+interface Field {
+  readonly name: string
+  readonly decode: Decoder
+  readonly isOptional: boolean
+}
+
+/** A field that the schema does not name is dropped. */
+const ofStruct = ({ indexSignatures, propertySignatures }: AST.TypeLiteral): Decoder => {
+  if (indexSignatures.length > 0) return left
+  if (propertySignatures.length === 0) return where(Predicate.isNotNullable)
+  const fields = propertySignatures.flatMap(({ isOptional, name, type }): ReadonlyArray<Field> =>
+    typeof name === "string" ? [{ name, decode: compile(type), isOptional }] : [],
+  )
+  if (fields.length < propertySignatures.length) return left
+  return (value) => {
+    if (!Predicate.isRecord(value)) return refused
+    let isUnread = false
+    let isChanged = false
+    const made: Record<string, unknown> = {}
+    let present = 0
+    for (const { decode, isOptional, name } of fields) {
+      if (!Object.hasOwn(value, name)) {
+        if (isOptional) continue
+        return refused
+      }
+      const decoded = decode(value[name])
+      if (decoded === refused) return refused
+      isUnread ||= decoded === unread
+      isChanged ||= decoded !== value[name]
+      made[name] = decoded
+      present += 1
+    }
+    if (isUnread) return unread
+    return isChanged || present < Object.keys(value).length ? made : value
+  }
+}
+
+/** The first member that takes the value gives it. */
+const ofUnion = (ast: AST.Union): Decoder => {
+  const members = ast.types.map(compile)
+  return (value) => {
+    for (const member of members) {
+      const decoded = member(value)
+      if (decoded !== refused) return decoded
+    }
+    return refused
+  }
+}
+
+const compiled = new WeakMap<AST.AST, Decoder>()
+
+const compile = (ast: AST.AST): Decoder => {
+  const before = compiled.get(ast)
+  if (before !== undefined) return before
+  const decoder = compileNew(ast)
+  compiled.set(ast, decoder)
+  return decoder
+}
+
+const compileNew = (ast: AST.AST): Decoder => {
+  switch (ast._tag) {
+    case "UnknownKeyword":
+    case "AnyKeyword":
+      return unchanged
+    case "StringKeyword":
+      return where(Predicate.isString)
+    case "NumberKeyword":
+      return where(Predicate.isNumber)
+    case "BooleanKeyword":
+      return where(Predicate.isBoolean)
+    case "UndefinedKeyword":
+      return where(Predicate.isUndefined)
+    case "Literal":
+      return where((value) => value === ast.literal)
+    case "Refinement":
+      return ofRefinement(ast)
+    case "Transformation":
+      return ofTransformation(ast)
+    case "Declaration":
+      return ofDeclaration(ast)
+    case "TupleType":
+      return ofList(ast)
+    case "TypeLiteral":
+      return ofStruct(ast)
+    case "Union":
+      return ofUnion(ast)
+    default:
+      return left
+  }
+}
+
+/**
+ * The value as the compiled decoder of a schema reads it; undefined where that leaves it to the schema, or refuses it.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const compiledOf = <A extends {} | null, I>(
+  schema: Schema.Schema<A, I>,
+): ((value: unknown) => A | undefined) => {
+  const decoder = compile(schema.ast)
+  return (value) => {
+    const decoded = decoder(value)
+    return isNone(decoded) ? undefined : (decoded as A)
+  }
+}
+
+/**
+ * As `Schema.decodeUnknownEither`.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const decodeUnknownEither = <A, I>(
+  schema: Schema.Schema<A, I>,
+): ((value: unknown) => Either.Either<A, ParseResult.ParseError>) => {
+  const decoder = compile(schema.ast)
+  const bySchema = Schema.decodeUnknownEither(schema)
+  return (value) => {
+    const decoded = decoder(value)
+    return isNone(decoded) ? bySchema(value) : Either.right(decoded as A)
+  }
+}
