@@ -1,0 +1,47 @@
+/** Checks that the index of decisions has each of them under its title, and that no link between pages of this repository is dead. */
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+
+const listed = execFileSync("git", ["ls-files", "*.md"], { encoding: "utf8" })
+const pages = listed.split("\n").filter((path) => path !== "" && existsSync(path))
+const problems = []
+
+const index = "docs/decisions/README.md"
+const lines = readFileSync(index, "utf8")
+for (const page of pages.filter((path) => /^docs\/decisions\/\d/.test(path))) {
+  const name = page.slice(page.lastIndexOf("/") + 1)
+  const [heading] = readFileSync(page, "utf8").split("\n")
+  const entry = `- [${heading.slice(2)}](${name})\n`
+  if (lines.split(entry).length !== 2) problems.push(`${index}: needs one line ${entry.trim()}`)
+}
+
+/** The anchor that a heading gets. */
+const anchorOf = (heading) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replaceAll(/\s/g, "-")
+
+const anchorsOf = (page) =>
+  new Set([...readFileSync(page, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading)))
+
+for (const page of pages) {
+  const text = readFileSync(page, "utf8").replaceAll(/```[\s\S]*?```/g, "")
+  for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^[a-z]+:/.test(link)) continue
+    const [path, anchor] = link.split("#")
+    const target = path === "" ? page : join(dirname(page), path)
+    if (!existsSync(target)) problems.push(`${page}: ${link} is not there`)
+    else if (anchor !== undefined && target.endsWith(".md") && !anchorsOf(target).has(anchor)) {
+      problems.push(`${page}: ${link} has no such heading`)
+    }
+  }
+}
+
+if (problems.length > 0) {
+  console.error(problems.join("\n"))
+  process.exit(1)
+}
+console.log(`${pages.length} pages: no dead link`)
