@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Array } from "effect"
-import * as ClaimSearch from "../src/store/ClaimSearch.js"
-import type { StoredRun } from "../src/store/RunRows.js"
+import * as ClaimSearch from "../src/store/commit/ClaimSearch.js"
+import type { StoredRun } from "../src/store/rows/RunRows.js"
 
 const runs = Array.makeBy(
   6,

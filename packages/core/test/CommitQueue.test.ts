@@ -3,7 +3,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Deferred, Effect, Either, Exit, Fiber, Function, Scope } from "effect"
 import * as Ids from "../src/model/Ids.js"
 import { ControlPlaneUnavailable } from "../src/ports/ControlPlaneUnavailable.js"
-import * as CommitQueue from "../src/store/CommitQueue.js"
+import * as CommitQueue from "../src/store/commit/CommitQueue.js"
 
 /** What a commit was begun with, and what operations have added to it. */
 interface Batch {

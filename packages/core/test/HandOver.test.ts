@@ -10,10 +10,10 @@ import type { ClaimedRun } from "../src/model/Run.js"
 import { Claims, type ClaimRequest } from "../src/ports/Claims.js"
 import { ControlPlaneUnavailable } from "../src/ports/ControlPlaneUnavailable.js"
 import { Runs, type SubmissionInput } from "../src/ports/Runs.js"
-import * as RunCommits from "../src/store/RunCommits.js"
-import * as RunPorts from "../src/store/RunPorts.js"
-import type { RunStore } from "../src/store/RunStore.js"
-import * as Wakeups from "../src/store/Wakeups.js"
+import * as RunCommits from "../src/store/commit/RunCommits.js"
+import * as RunPorts from "../src/store/operations/RunPorts.js"
+import type { RunStore } from "../src/store/rows/RunStore.js"
+import * as Wakeups from "../src/store/commit/Wakeups.js"
 
 const projectId = Ids.ProjectId.make("00000000-0000-7000-8000-000000000000")
 

@@ -15,10 +15,10 @@ import {
 } from "effect"
 import { ControlPlaneUnavailable } from "../src/ports/ControlPlaneUnavailable.js"
 import * as Ids from "../src/model/Ids.js"
-import * as LogTails from "../src/store/LogTails.js"
+import * as LogTails from "../src/store/log/LogTails.js"
 import { EventId, Sequence } from "../src/model/Run.js"
 import type { LogEntries, LogEntry } from "../src/ports/RunLog.js"
-import * as Wakeups from "../src/store/Wakeups.js"
+import * as Wakeups from "../src/store/commit/Wakeups.js"
 
 const ref = {
   projectId: Ids.ProjectId.make("3f2a2c66-5b9c-4d51-9b0a-6f0f8f5d9a10"),

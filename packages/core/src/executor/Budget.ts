@@ -21,8 +21,8 @@ import { Runs } from "../ports/Runs.js"
 import * as Emit from "./Emit.js"
 import type * as Step from "./Step.js"
 import { StepLog } from "./StepLog.js"
-import { failed } from "./StepOutcome.js"
-import { looking, unlessOnce } from "./TakenStep.js"
+import { failed } from "./StepRecording.js"
+import { looking, unlessOnce } from "./CurrentStep.js"
 
 /** How often a wait that stays in the worker looks at the budget. */
 const pause = Schedule.spaced("1 second")

@@ -23,8 +23,8 @@ import type { Emit } from "./Emit.js"
 import * as Budget from "./Budget.js"
 import * as Step from "./Step.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
-import { failed, type Taken } from "./StepOutcome.js"
-import { looking, traced } from "./TakenStep.js"
+import { failed, type AttemptStep } from "./StepRecording.js"
+import { looking, traced } from "./CurrentStep.js"
 
 /**
  * A child of this run.
@@ -88,7 +88,7 @@ type Durable<A, E> = Effect.Effect<A, E | Step.StepError, Emit | StepLog | Lease
 const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepError =>
   failed(step, _tag === "ControlPlaneUnavailable" ? "unavailable" : "refused", message)
 
-const notAsRecorded = ({ name }: Taken, detached: boolean): Step.StepError =>
+const notAsRecorded = ({ name }: AttemptStep, detached: boolean): Step.StepError =>
   failed(
     name,
     "unreadable",

@@ -19,22 +19,22 @@ import { inboxEventName } from "../model/StepRecord.js"
 import { inRange, type Range } from "./AttemptInbox.js"
 import * as Step from "./Step.js"
 import { StepLog } from "./StepLog.js"
-import { failed, type Taken, write } from "./StepOutcome.js"
+import { failed, type AttemptStep, write } from "./StepRecording.js"
 
 export type { InboxMessage }
 
 /** The messages to the run so far. */
-const messagesOf = ({ attempt, name }: Taken) =>
+const messagesOf = ({ attempt, name }: AttemptStep) =>
   Effect.mapError(attempt.messages, (error) =>
     failed(name, "unavailable", `The messages to the run cannot be read: ${error.message}`),
   )
 
 /** The messages that a step of an earlier attempt has taken. */
-const replayed = (taken: Taken, range: Range) =>
+const replayed = (taken: AttemptStep, range: Range) =>
   Effect.map(messagesOf(taken), (messages) => inRange(messages, range))
 
 /** Takes messages, as many as `most`. Taking none is recorded too, unless it is in a step, whose own record tells what came before. */
-const takeNow = (taken: Taken, most: number): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
+const takeNow = (taken: AttemptStep, most: number): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
   taken.attempt.inFlight(
     taken,
     Effect.gen(function* () {
@@ -53,7 +53,7 @@ const takeNow = (taken: Taken, most: number): Step.Durable<ReadonlyArray<InboxMe
 const unlessReplayed = (
   name: string,
   options: Step.Keyed,
-  now: (taken: Taken) => Step.Durable<ReadonlyArray<InboxMessage>, never, never>,
+  now: (taken: AttemptStep) => Step.Durable<ReadonlyArray<InboxMessage>, never, never>,
 ): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
   Effect.flatMap(Step.take(name, options), (taken) => {
     const range = taken.recorded?.inbox

@@ -16,8 +16,8 @@ import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
-import { failed } from "./StepOutcome.js"
-import { unlessOnce } from "./TakenStep.js"
+import { failed } from "./StepRecording.js"
+import { unlessOnce } from "./CurrentStep.js"
 
 /**
  * A question, which becomes an interrupt of the run. `reason` is `input_required` when absent.

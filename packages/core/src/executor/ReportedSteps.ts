@@ -12,7 +12,7 @@ import { stepEventName, stepIdOf } from "../model/StepRecord.js"
 import { CurrentStep, type Keyed, take } from "./Step.js"
 import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
-import { failed, issue, opened, parsed, sealed } from "./StepOutcome.js"
+import { failed, issue, opened, parsed, sealed } from "./StepRecording.js"
 
 /**
  * A step that an earlier attempt has recorded. `result` is a value of JSON, null where the step has none.

@@ -24,14 +24,14 @@ import { maxPause } from "../ports/Leases.js"
 import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
-import { recorded } from "./RecordedStep.js"
-import { type Codecs, failed, replayed, type Replaying, type Taken, write } from "./StepOutcome.js"
-import { type CurrentStep, type Keyed, take, traced } from "./TakenStep.js"
+import { recorded } from "./StepBody.js"
+import { type Codecs, failed, replayed, type Replaying, type AttemptStep, write } from "./StepRecording.js"
+import { type CurrentStep, type Keyed, take, traced } from "./CurrentStep.js"
 import { intentEventName, sleepEventName } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
 export { stream } from "./StepStream.js"
-export { CurrentStep, type Keyed, take } from "./TakenStep.js"
+export { CurrentStep, type Keyed, take } from "./CurrentStep.js"
 
 /**
  * `schema` encodes the result, which is a value of JSON when it is absent. `failure` is the schema of failures that are recorded:
@@ -62,7 +62,7 @@ export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, Curren
 
 /** What an earlier attempt has recorded, else the effect, with the step in flight. */
 const unlessReplayed = <A, E, E2, R>(
-  taken: Taken,
+  taken: AttemptStep,
   codecs: Replaying<A, E>,
   effect: Effect.Effect<A, E2, R>,
 ): Effect.Effect<A, E | E2 | StepError, R> =>

@@ -9,8 +9,8 @@ import * as OpenedItems from "../model/OpenedItems.js"
 import { hasReader } from "../ports/Tracing.js"
 import type { StepError } from "./StepError.js"
 import type { StepLog } from "./StepLog.js"
-import * as StepOutcome from "./StepOutcome.js"
-import { CurrentStep, currentStep, type Keyed, spanOf, take } from "./TakenStep.js"
+import * as StepRecording from "./StepRecording.js"
+import { CurrentStep, currentStep, type Keyed, spanOf, take } from "./CurrentStep.js"
 
 type Events<E, R> = Stream.Stream<AgentEvent.AgentEvent, E, R>
 
@@ -37,12 +37,12 @@ export const stream = <A, E, R, E2, R2>(
   body: Events<E, R>,
   result: Effect.Effect<A, E, R>,
   next: (value: A) => Events<E2, R2>,
-  options: Keyed & StepOutcome.Replaying<A, E> = {},
+  options: Keyed & StepRecording.Replaying<A, E> = {},
 ): Events<E | E2 | StepError, Exclude<R, CurrentStep> | R2 | StepLog> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const taken = yield* take(name, options)
-      const before = yield* StepOutcome.replayed(taken, options)
+      const before = yield* StepRecording.replayed(taken, options)
       if (Option.isSome(before)) return next(before.value)
       const { events, outcome } = recorded(taken, body, result, options)
       const span = hasReader(yield* Effect.tracer) ? spanOf(taken) : undefined
@@ -61,10 +61,10 @@ const inSpan = <E, R>(events: Events<E, R>, { attributes, name }: ReturnType<typ
 
 /** The events of a step, with its record at their end, and its outcome once that is in the log. */
 const recorded = <A, E, R>(
-  taken: StepOutcome.Taken,
+  taken: StepRecording.AttemptStep,
   body: Events<E, R>,
   result: Effect.Effect<A, E, R>,
-  codecs: StepOutcome.Codecs<A, E>,
+  codecs: StepRecording.Codecs<A, E>,
 ): {
   readonly events: Events<StepError, Exclude<R, CurrentStep>>
   readonly outcome: () => Either.Either<A, E>
@@ -93,7 +93,7 @@ const recorded = <A, E, R>(
   )
   const writing = Stream.unwrap(
     Effect.map(
-      Effect.suspend(() => StepOutcome.recordOf(taken, outcome, codecs, opened)),
+      Effect.suspend(() => StepRecording.recordOf(taken, outcome, codecs, opened)),
       ({ given, issued: { committed, events } }) => {
         outcome = given
         return Stream.concat(

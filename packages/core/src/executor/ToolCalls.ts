@@ -162,7 +162,7 @@ export const Verdict = Data.taggedEnum<Verdict>()
  * @since 0.1.0
  * @category models
  */
-export interface Taken {
+export interface TakenCall {
   readonly ordinal: number
   readonly verdict: (sideEffect: SideEffect) => Verdict
 }
@@ -174,7 +174,7 @@ export interface Taken {
  * @category models
  */
 export interface Calls {
-  readonly take: (call: AskedCall) => Taken
+  readonly take: (call: AskedCall) => TakenCall
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 import * as Ids from "../model/Ids.js"
 import { lengthOf } from "../model/Json.js"
 import { keysOf } from "../model/Page.js"
-import * as KeysetPage from "../store/KeysetPage.js"
+import * as KeysetPage from "../store/rows/KeysetPage.js"
 import * as State from "./State.js"
 
 /** Adds an empty conversation. */

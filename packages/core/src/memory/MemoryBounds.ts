@@ -4,7 +4,7 @@
 import { DateTime } from "effect"
 import { lengthOf } from "../model/Json.js"
 import type { SnapshotMessage } from "../model/RequestSnapshot.js"
-import { maxClaimBytes, maxConversationBytes, type StoredRun } from "../store/RunRows.js"
+import { maxClaimBytes, maxConversationBytes, type StoredRun } from "../store/rows/RunRows.js"
 import type * as State from "./State.js"
 
 /** The first of these runs, as many as a commit gives the requests of. */

@@ -2,8 +2,8 @@
  * The counters of runs in memory, which are added up at once.
  */
 import type * as Ids from "../model/Ids.js"
-import { addUp, type CounterDelta, type CounterSum, keyOf, stepMillis, sumsOf } from "../store/CounterRows.js"
-import type { CounterQuery } from "../store/RunStore.js"
+import { addUp, type CounterDelta, type CounterSum, keyOf, stepMillis, sumsOf } from "../store/rows/CounterRows.js"
+import type { CounterQuery } from "../store/rows/RunStore.js"
 import * as State from "./State.js"
 
 export const add = (state: State.State, deltas: ReadonlyArray<CounterDelta>): void => {

@@ -22,8 +22,8 @@ import {
   type Search,
   type StoredRun,
   type ToldMessage,
-} from "../store/RunRows.js"
-import { advanced, afterChange } from "../store/LaneHeads.js"
+} from "../store/rows/RunRows.js"
+import { advanced, afterChange } from "../store/rows/LaneHeads.js"
 import { newConversation } from "./Conversations.js"
 import * as MemoryBounds from "./MemoryBounds.js"
 import * as MemoryCounters from "./MemoryCounters.js"

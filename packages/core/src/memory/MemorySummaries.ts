@@ -4,8 +4,8 @@
 import { Array as Arr, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isRunnable } from "../rules/Transition.js"
-import { byPreference } from "../store/RunRows.js"
-import type { ClaimRow, Range, Start, SummaryRow, SummaryRows } from "../store/SummaryRows.js"
+import { byPreference } from "../store/rows/RunRows.js"
+import type { ClaimRow, Range, Start, SummaryRow, SummaryRows } from "../store/rows/SummaryRows.js"
 import * as State from "./State.js"
 
 const toRow = ({ details, key, state, title }: State.RunRecord): SummaryRow => ({

@@ -4,7 +4,7 @@
 import { DateTime, Duration, type Effect, Either } from "effect"
 import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ports/ControlPlane.js"
 import { openChildren } from "../rules/ChildTransitions.js"
-import * as CounterRows from "../store/CounterRows.js"
+import * as CounterRows from "../store/rows/CounterRows.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
 

@@ -11,9 +11,9 @@ import type { TakenInput } from "../ports/FollowUp.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
-import type { CounterSum } from "../store/CounterRows.js"
-import type { RunKey, RunRef } from "../store/RunRows.js"
-import * as StoreClock from "../store/StoreClock.js"
+import type { CounterSum } from "../store/rows/CounterRows.js"
+import type { RunKey, RunRef } from "../store/rows/RunRows.js"
+import * as StoreClock from "../store/rows/StoreClock.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
 /** A run, its log and what is stored beside it. */

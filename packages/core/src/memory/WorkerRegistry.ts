@@ -10,7 +10,7 @@ import {
   type WorkerRegistry,
 } from "../ports/WorkerRegistry.js"
 import { pageOf } from "./Lookup.js"
-import type { Wakeups } from "../store/Wakeups.js"
+import type { Wakeups } from "../store/commit/Wakeups.js"
 import * as State from "./State.js"
 
 /** A worker that has sent no heartbeat comes last. */

@@ -26,7 +26,7 @@ import * as RunWrite from "./RunWrite.js"
 import * as LoopTurns from "./LoopTurns.js"
 import * as StallReport from "./StallReport.js"
 import * as WorkerEvent from "./WorkerEvent.js"
-import * as CountedEvents from "./CountedEvents.js"
+import * as EventMetrics from "./EventMetrics.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
 
@@ -167,7 +167,7 @@ export const make = Effect.fnUntraced(function* (
     records.delete(record)
     AttemptTrace.end(record.span, event, clock)
     WorkerMetrics.runsInFlight.add(-1)
-    CountedEvents.countEnd(event)
+    EventMetrics.countEnd(event)
     roomMade()
     if (records.size === 0) idle.unsafeOpen()
     // The event comes last, so that its listeners find the run gone.

@@ -18,7 +18,7 @@ import * as Failure from "./Failure.js"
 const stepName = "inbox"
 
 /** Messages, and the event that says that they were taken. */
-export interface Taken {
+export interface TakenMessages {
   readonly messages: ReadonlyArray<InboxMessage.InboxMessage>
   readonly record: AgentEvent.AgentEvent
 }
@@ -28,7 +28,7 @@ export interface ToldMessages {
   readonly pending: () => boolean
 
   /** Takes them. Their record comes before the answer to the request that has them. */
-  readonly take: Effect.Effect<Taken, Executor.ExecutorError>
+  readonly take: Effect.Effect<TakenMessages, Executor.ExecutorError>
 }
 
 const none: ToldMessages = {

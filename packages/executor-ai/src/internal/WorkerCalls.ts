@@ -176,7 +176,7 @@ export const make = (options: {
      */
     perform: (
       call: RequestedCall,
-      count: ToolCalls.Taken,
+      count: ToolCalls.TakenCall,
       recorded: Effect.Effect<void>,
       onResult: OnResult,
     ): Calls => {

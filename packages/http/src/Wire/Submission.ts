@@ -6,7 +6,7 @@
 import { Ids, Run, Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
-import { choice } from "./Choice.js"
+import { choice } from "./DiscriminatedUnion.js"
 import { Trigger } from "./ConversationRun.js"
 import { NewSnapshot } from "./Snapshot.js"
 import * as Target from "./Target.js"

@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { type LogTails, RunLog, type RunRows, type RunStore } from "@runlease/core"
+import { RunLog, type RunRows, type RunStore } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
@@ -65,7 +65,7 @@ export const readPage = (
   { projectId, runId }: RunRows.RunRef,
   after: number,
   most: RunStore.LogBounds,
-): Effect.Effect<LogTails.LogPage | undefined, SqlError> =>
+): Effect.Effect<RunStore.LogPage | undefined, SqlError> =>
   Effect.gen(function* () {
     const { sql } = database
     const [row] = yield* sql<Pick<RunRow, "run_pk" | "finished_at" | "latest_event_id">>`

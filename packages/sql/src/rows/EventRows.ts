@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { AgentEvent, Wakeups } from "@runlease/core"
+import type { AgentEvent, RunStore } from "@runlease/core"
 import type { Columns } from "./Columns.js"
 import { eventId, instant, sequence } from "./RunCodec.js"
 
@@ -23,7 +23,7 @@ export interface EntryRow {
 }
 
 /** Rows of one log, in its order, as entries. */
-export const toPiece = (rows: ReadonlyArray<EntryRow>): Wakeups.LogPiece => ({
+export const toPiece = (rows: ReadonlyArray<EntryRow>): RunStore.LogPiece => ({
   entries: rows.map((row) => ({
     eventId: eventId(row.event_id),
     sequence: row.sequence === null ? null : sequence(row.sequence),

@@ -39,7 +39,7 @@ export interface AppendCommand {
 }
 
 /** How many of its messages a run has taken; null where it takes none. */
-export type Taken = "all" | "all but one" | null
+export type TakenMessages = "all" | "all but one" | null
 
 export type Single =
   | Extract<Request, { _tag: "Submit" | "Claim" }>
@@ -83,7 +83,7 @@ export type Single =
       readonly time: number | null
       /** Whether the run waits for its children, for all of them or for the first to end. */
       readonly children: "all" | "first" | null
-      readonly inbox: Taken
+      readonly inbox: TakenMessages
       readonly budget: boolean
       /** Calls whose results let the run go on too. */
       readonly calls: ReadonlyArray<PendingCallCommand>
@@ -94,7 +94,7 @@ export type Single =
       readonly lease: LeaseCommand
       readonly trusted: boolean
       readonly status: TerminalStatus
-      readonly taken: Taken
+      readonly taken: TakenMessages
     }
   | { readonly _tag: "Session"; readonly lease: LeaseCommand; readonly key: string }
   | { readonly _tag: "Pass"; readonly until: number | "lapse" | "before a lapse" }
@@ -126,7 +126,7 @@ const pendingCalls = fc.oneof(
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
 const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
 
-const taken = fc.constantFrom<Taken>(null, "all", "all but one")
+const taken = fc.constantFrom<TakenMessages>(null, "all", "all but one")
 
 const submit: fc.Arbitrary<Single> = fc.record({
   _tag: fc.constant("Submit"),

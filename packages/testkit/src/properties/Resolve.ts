@@ -133,7 +133,7 @@ const untilLapse = ({ now, runs }: ModelState.State): number => {
 const childOf = (parent: number, child: number): number => 10 * (parent + 1) + child
 
 /** How many messages a run has taken. */
-const takenOf = (state: ModelState.State, run: number, taken: Command.Taken): number | null => {
+const takenOf = (state: ModelState.State, run: number, taken: Command.TakenMessages): number | null => {
   const told = ModelState.find(state, run)?.told.length ?? 0
   return taken === null ? null : taken === "all" ? told : Math.max(0, told - 1)
 }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Answers from "@runlease/core/Answers"
+import * as ResumeRules from "@runlease/core/ResumeRules"
 import { Claims } from "@runlease/core/Claims"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { AgentId, RunId, type WorkerId } from "@runlease/core/Ids"
@@ -224,7 +224,7 @@ export const make = (options: {
   const pendingCalls = (waiting: Run["waiting"]): ReadonlyArray<PendingCall> =>
     waiting === null
       ? []
-      : Answers.open(waiting).map(({ expiresAt, id }) => ({
+      : ResumeRules.open(waiting).map(({ expiresAt, id }) => ({
           call: id,
           until: expiresAt === undefined ? null : sinceOrigin(expiresAt),
         }))

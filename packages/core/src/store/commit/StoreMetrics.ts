@@ -1,0 +1,148 @@
+/**
+ * What stores measure. docs/telemetry.md lists it for readers.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import * as Meter from "../../model/Meter.js"
+import type { EndedClaim } from "../../rules/RunState.js"
+import type { CounterDelta } from "../rows/CounterRows.js"
+
+export const commits = Meter.counter({
+  name: "runlease_store_commits_total",
+  unit: "{commit}",
+  description: "Commits of the store",
+})
+
+export const commitFailures = Meter.counter({
+  name: "runlease_store_commit_failures_total",
+  unit: "{commit}",
+  description: "Commits that were undone",
+})
+
+export const commitRequests = Meter.histogram(
+  {
+    name: "runlease_store_commit_requests",
+    unit: "{request}",
+    description: "How many requests shared a commit",
+  },
+  [1, 2, 4, 8, 16, 32, 64, 128, 256],
+)
+
+export const commitTime = Meter.histogram(
+  { name: "runlease_store_commit_seconds", unit: "s", description: "How long a commit took" },
+  Meter.seconds,
+)
+
+export const submitted = Meter.counter({
+  name: "runlease_store_submitted_total",
+  unit: "{run}",
+  description: "Runs that were submitted",
+})
+
+export const claimed = Meter.counter({
+  name: "runlease_store_claimed_total",
+  unit: "{claim}",
+  description: "Claims of runs, each attempt of a run being one",
+})
+
+export const pickUp = Meter.histogram(
+  {
+    name: "runlease_store_pickup_seconds",
+    unit: "s",
+    description: "From when a run was runnable to its claim",
+  },
+  Meter.longSeconds,
+)
+
+export const ended = Meter.counter({
+  name: "runlease_store_ended_total",
+  unit: "{run}",
+  description: "Runs that ended, by their status",
+  labels: ["status"],
+  values: ["completed", "failed", "cancelled"],
+})
+
+export const claimsEnded = Meter.counter({
+  name: "runlease_store_claims_ended_total",
+  unit: "{claim}",
+  description: "Claims that ended before their runs did, by the reason",
+  labels: ["reason"],
+  values: ["lease_expired", "released", "retry", "suspended", "waiting"],
+})
+
+export const waitingClaims = Meter.gauge({
+  name: "runlease_store_waiting_claims",
+  unit: "{claim}",
+  description: "Claims that wait for a run",
+})
+
+export const poolConnections = Meter.gauge({
+  name: "runlease_store_pool_connections",
+  unit: "{connection}",
+  description: "Open connections to PostgreSQL, by whether a statement uses them",
+  labels: ["state"],
+})
+
+const byReason = Meter.label("reason")
+export const byState = Meter.label("state")
+const byStatus = Meter.label("status")
+
+/** All of them. */
+export const all: ReadonlyArray<Meter.Meter> = [
+  commits,
+  commitFailures,
+  commitRequests,
+  commitTime,
+  submitted,
+  claimed,
+  pickUp,
+  ended,
+  claimsEnded,
+  waitingClaims,
+  poolConnections,
+]
+
+const counted: ReadonlyMap<string, (by: number) => void> = new Map([
+  ["submitted", (by: number) => submitted.add(by)],
+  ["claimed", (by: number) => claimed.add(by)],
+  ...["completed", "failed", "cancelled"].map(
+    (status) => [`ended.${status}`, (by: number) => ended.add(by, byStatus(status))] as const,
+  ),
+])
+
+/**
+ * What one commit did to runs, which counts once it has succeeded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CommitMeasure {
+  /** Takes note of counters, and returns them. */
+  readonly counted: (deltas: ReadonlyArray<CounterDelta>) => ReadonlyArray<CounterDelta>
+  readonly claimEnded: (claim: EndedClaim) => void
+  /** Counts it all. */
+  readonly publish: Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ofCommit = (): CommitMeasure => {
+  const all: Array<CounterDelta> = []
+  const reasons: Array<string> = []
+  return {
+    counted: (deltas) => {
+      all.push(...deltas)
+      return deltas
+    },
+    claimEnded: (claim) => void reasons.push(claim.ended),
+    publish: Effect.sync(() => {
+      for (const { counters } of all) {
+        for (const name in counters) counted.get(name)?.(counters[name]!)
+      }
+      for (const reason of reasons) claimsEnded.add(1, byReason(reason))
+    }),
+  }
+}

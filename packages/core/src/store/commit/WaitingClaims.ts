@@ -1,0 +1,238 @@
+/**
+ * The claims that wait in this process for a run.
+ *
+ * A commit that makes a run runnable either hands it to a claim that waits, or wakes one that looks again. Only a claim whose
+ * own look has found nothing is handed runs: no older run is left that it may take.
+ *
+ * A wake-up may be lost, so every waiting claim also looks again slowly.
+ *
+ * Source: docs/decisions/0050-a-commit-hands-its-runs-to-waiting-claims.md
+ *
+ * @since 0.1.0
+ */
+import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
+import type { ClaimedRun } from "../../model/Run.js"
+import * as ClaimSearch from "./ClaimSearch.js"
+import type { HeldRun, Route } from "../rows/RunRows.js"
+import * as StoreMetrics from "./StoreMetrics.js"
+
+/** The runs that a commit has handed to a claim, and the monotonic time in nanoseconds before the instant of that commit. */
+export interface HandedRuns {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  /** Runs whose requests are too large to be given with the others. They are handed back. */
+  readonly withheld: ReadonlyArray<HeldRun>
+  readonly since: bigint
+}
+
+/** A claim as the commit sees it that takes it. */
+export interface WaitingClaim {
+  readonly request: ClaimSearch.Request
+  /** Ends its wait with these runs; a claim whose caller has gone hands them back. */
+  readonly give: (handed: HandedRuns) => Effect.Effect<void>
+}
+
+/** The waiting claims that one commit takes. They wait for its end, and no other commit takes them. */
+export interface Taking {
+  /**
+   * Takes the claim that gets this run. Of those that accept it, this is the first that no commit has taken, else one that this
+   * commit has taken and that wants more runs; undefined when there is none.
+   */
+  readonly take: (route: Route) => WaitingClaim | undefined
+  /** Lets all of them look again, since the commit was undone or has perhaps failed. */
+  readonly undo: () => void
+}
+
+/** How a claim waits. */
+export interface Wait {
+  /** Ends with the runs that a commit hands over, or with undefined when the claim has to look again. */
+  readonly next: (time: Duration.DurationInput) => Effect.Effect<HandedRuns | undefined>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface WaitingClaims {
+  /**
+   * Adds a claim that is about to look; it waits from the first `next` until the Scope closes. When it then has not received
+   * what ended its wait, a wake-up is passed on, and runs go to `handBack`.
+   */
+  readonly join: (
+    request: ClaimSearch.Request,
+    handBack: (runs: ReadonlyArray<HeldRun>) => Effect.Effect<void>,
+  ) => Effect.Effect<Wait, never, Scope.Scope>
+  /** Wakes the first claim that accepts such a run. */
+  readonly wake: (route: Route) => void
+  readonly wakeAll: () => void
+  /** Whether a commit could hand a run to one of them. */
+  readonly someWait: () => boolean
+  readonly taking: () => Taking
+}
+
+type HandBack = (runs: ReadonlyArray<HeldRun>) => Effect.Effect<void>
+
+interface Waiter {
+  readonly request: ClaimSearch.Request
+  readonly handBack: HandBack
+  readonly accepts: (route: Route) => boolean
+  /** Names the claim, if it has an id. A repeat has the same name. */
+  readonly name: string | undefined
+  readonly ended: Deferred.Deferred<HandedRuns | undefined>
+  /** Its own look has found nothing. */
+  armed: boolean
+  /** The caller has what ended the wait. */
+  received: boolean
+  left: boolean
+  /** The run that it was woken for. */
+  route: Route | undefined
+  handed: HandedRuns | undefined
+}
+
+const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => ({
+  request,
+  handBack,
+  accepts: ClaimSearch.accepts(request),
+  name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
+  ended: Deferred.unsafeMake(FiberId.none),
+  armed: false,
+  received: false,
+  left: false,
+  route: undefined,
+  handed: undefined,
+})
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): WaitingClaims => {
+  /** Those that no commit has taken, in the order of their arrival. */
+  const waiting = new Set<Waiter>()
+  /** The names of those that a commit has taken. */
+  const takenNames = new Set<string>()
+
+  const end = (waiter: Waiter, handed: HandedRuns | undefined): void => {
+    waiting.delete(waiter)
+    waiter.handed = handed
+    Deferred.unsafeDone(waiter.ended, Exit.succeed(handed))
+  }
+
+  const wake = (route: Route): void => {
+    for (const waiter of waiting) {
+      if (!waiter.accepts(route)) continue
+      waiter.route = route
+      return end(waiter, undefined)
+    }
+  }
+
+  const leave = (waiter: Waiter): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      waiting.delete(waiter)
+      waiter.left = true
+      StoreMetrics.waitingClaims.add(-1)
+      if (waiter.received) return Effect.void
+      if (waiter.route !== undefined) wake(waiter.route)
+      return waiter.handed === undefined ? Effect.void : waiter.handBack(waiter.handed.runs)
+    })
+
+  const next = (waiter: Waiter, time: Duration.DurationInput): Effect.Effect<HandedRuns | undefined> =>
+    Effect.suspend(() => {
+      waiter.armed = true
+      return Deferred.await(waiter.ended).pipe(
+        Effect.timeoutOption(time),
+        // A claim that no commit has taken leaves; one that was taken waits for the end of the commit.
+        Effect.flatMap((ended) => {
+          if (Option.isSome(ended)) return Effect.succeed(ended.value)
+          return waiting.delete(waiter) ? Effect.succeed(undefined) : Deferred.await(waiter.ended)
+        }),
+        Effect.map((handed) => {
+          waiter.received = true
+          return handed
+        }),
+      )
+    })
+
+  /** A repeat gets the runs of its claim, so it is not taken while a commit has its claim. */
+  const mayTake = ({ accepts, armed, name }: Waiter, route: Route): boolean =>
+    armed && accepts(route) && (name === undefined || !takenNames.has(name))
+
+  const free = ({ name }: Waiter): void => {
+    if (name !== undefined) takenNames.delete(name)
+  }
+
+  /** A repeat that looked before the commit has not found the runs that its claim has now. */
+  const wakeRepeats = ({ name }: Waiter): void => {
+    if (name === undefined) return
+    for (const other of waiting) if (other.name === name) end(other, undefined)
+  }
+
+  const give = (waiter: Waiter, handed: HandedRuns): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      free(waiter)
+      wakeRepeats(waiter)
+      if (waiter.left) return waiter.handBack([...handed.runs, ...handed.withheld])
+      end(waiter, handed)
+      return handed.withheld.length === 0 ? Effect.void : waiter.handBack(handed.withheld)
+    })
+
+  const taking = (): Taking => {
+    /** Those that are taken, with how many runs each gets. The one whose last run came first is the first. */
+    const taken = new Map<Waiter, { count: number; readonly claim: WaitingClaim }>()
+
+    const takeFirst = (route: Route): Waiter | undefined => {
+      for (const waiter of waiting) {
+        if (!mayTake(waiter, route)) continue
+        waiting.delete(waiter)
+        if (waiter.name !== undefined) takenNames.add(waiter.name)
+        return waiter
+      }
+      for (const [waiter, { count }] of taken) {
+        if (count < waiter.request.limit && waiter.accepts(route)) return waiter
+      }
+      return undefined
+    }
+
+    return {
+      take: (route) => {
+        const waiter = takeFirst(route)
+        if (waiter === undefined) return undefined
+        const turn = taken.get(waiter) ?? {
+          count: 0,
+          claim: { request: waiter.request, give: (handed) => give(waiter, handed) },
+        }
+        turn.count += 1
+        taken.delete(waiter)
+        taken.set(waiter, turn)
+        return turn.claim
+      },
+      undo: () => {
+        for (const waiter of taken.keys()) {
+          free(waiter)
+          end(waiter, undefined)
+        }
+        taken.clear()
+      },
+    }
+  }
+
+  const joined = (request: ClaimSearch.Request, handBack: HandBack) =>
+    Effect.sync(() => {
+      const waiter = newWaiter(request, handBack)
+      waiting.add(waiter)
+      StoreMetrics.waitingClaims.add(1)
+      return waiter
+    })
+
+  return {
+    join: (request, handBack) =>
+      Effect.map(Effect.acquireRelease(joined(request, handBack), leave), (waiter): Wait => ({
+        next: (time) => next(waiter, time),
+      })),
+    wake,
+    wakeAll: () => {
+      for (const waiter of Array.from(waiting)) end(waiter, undefined)
+    },
+    someWait: () => Iterable.some(waiting, ({ armed }) => armed),
+    taking,
+  }
+}

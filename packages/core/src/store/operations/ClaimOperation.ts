@@ -1,0 +1,209 @@
+/**
+ * Claims: runnable runs go to workers under leases, and a claim that is sent again gets what it got.
+ *
+ * Claims of one commit share one search, and take turns at what it finds.
+ *
+ * Source: docs/decisions/0022-claim-ids.md
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either, Iterable } from "effect"
+import { forExecutor } from "../../model/RequestSnapshot.js"
+import type { ClaimedRun } from "../../model/Run.js"
+import { runnableSince } from "../../rules/Counters.js"
+import { toClaimed } from "../../rules/RunState.js"
+import { isRunnable } from "../../rules/Transition.js"
+import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
+import * as ClaimSearch from "../commit/ClaimSearch.js"
+import * as DueRuns from "./DueRuns.js"
+import type { RunBatch } from "../commit/RunBatch.js"
+import type { RunOperation } from "../commit/RunCommits.js"
+import {
+  byPreference,
+  type ClaimDetails,
+  type Found,
+  type HeldRun,
+  type RunKey,
+  type RunRef,
+  type StoredRun,
+} from "../rows/RunRows.js"
+import * as StoreMetrics from "../commit/StoreMetrics.js"
+
+type Request = ClaimSearch.Request
+
+/** A run that a claim gets. `queuedMillis`: how long it had been runnable; undefined for one that is given again. */
+interface TakenRun extends StoredRun {
+  readonly queuedMillis?: number
+}
+
+/** The runs that a claim takes, or that a repeated claim is given again. */
+interface Decision {
+  readonly claimed: ReadonlyArray<TakenRun>
+  readonly details: ReadonlyMap<RunKey, ClaimDetails>
+  readonly anew: boolean
+}
+
+/** `anew`: whether the runs were taken for this very request, and not for the one that it repeats. */
+interface Given {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  /** Runs that are claimed, and whose requests are too large to be given with the others. */
+  readonly withheld: ReadonlyArray<HeldRun>
+  readonly anew: boolean
+}
+
+const nothing: Found = { runnable: [], given: [], due: [] }
+
+/** The runs of these as far as the request gave them and its worker still holds them. */
+const giveAgain = <X>(
+  batch: RunBatch<X>,
+  request: Request,
+  runs: ReadonlyArray<StoredRun>,
+): ReadonlyArray<StoredRun> =>
+  runs.flatMap((run) => {
+    const again = ClaimTransitions.claimAgain(run.state, request, batch.now)
+    return again === undefined ? [] : [batch.apply(run, again)]
+  })
+
+/** The runs of each request that repeats an earlier claim. A request without any claims anew. */
+const repeatEarlier = <X>(
+  batch: RunBatch<X>,
+  given: ReadonlyMap<Request, ReadonlyArray<RunRef>>,
+): Effect.Effect<Map<Request, ReadonlyArray<StoredRun>>, X> => {
+  const again = new Map<Request, ReadonlyArray<StoredRun>>()
+  if (given.size === 0) return Effect.succeed(again)
+  return Effect.map(batch.load([...given.values()].flat()), () => {
+    for (const [request, refs] of given) {
+      const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(byPreference)
+      const held = giveAgain(batch, request, found)
+      if (held.length > 0) again.set(request, held)
+    }
+    return again
+  })
+}
+
+/** The requests of one commit whose id is new, and the others, each with the one that it repeats. */
+const separate = (requests: ReadonlyArray<Request>) => {
+  const named = new Map<string, Request>()
+  const repeats = new Map<Request, Request>()
+  const first = requests.filter((request) => {
+    if (request.claimId === null) return true
+    const name = `${request.workerId} ${request.claimId}`
+    const before = named.get(name)
+    if (before === undefined) named.set(name, request)
+    else repeats.set(request, before)
+    return before === undefined
+  })
+  return { first, repeats }
+}
+
+/** Whether this commit has changed a run since it was found runnable: another run may be runnable in its place. */
+const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assignment>): boolean =>
+  assigned.some(({ run }) => {
+    const now = batch.find(run.state.spec)
+    return now !== undefined && !isRunnable(now.state)
+  })
+
+/** Claims runnable runs, for each request in its order of preference. */
+const takeAnew = <X>(
+  batch: RunBatch<X>,
+  plan: ClaimSearch.Plan,
+  requests: ReadonlyArray<Request>,
+  found: Found,
+): Effect.Effect<ReadonlyMap<Request, ReadonlyArray<TakenRun>>, X> => {
+  const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
+  const take = (assigned: ReadonlyArray<ClaimSearch.Assignment>) => {
+    const taken = new Map<Request, Array<TakenRun>>(requests.map((request) => [request, []]))
+    for (const { request, run } of assigned) {
+      const current = batch.add(run)
+      if (!isRunnable(current.state)) continue
+      const { key, state } = batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now))
+      const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
+      taken.get(request)!.push({ key, state, queuedMillis })
+    }
+    return taken
+  }
+  const assigned = assign(found)
+  if (found.due.length === 0 && !isStale(batch, assigned)) return Effect.succeed(take(assigned))
+  // A run that was due may be runnable now, and takes its turn by age and priority too.
+  return DueRuns.moveDue(batch, found.due).pipe(
+    Effect.zipRight(batch.flush()),
+    Effect.zipRight(batch.rows.search(plan.search)),
+    Effect.map((again) => take(assign(again))),
+  )
+}
+
+const claimAll = <X>(
+  requests: ReadonlyArray<Request>,
+  batch: RunBatch<X>,
+): Effect.Effect<ReadonlyArray<Either.Either<Decision>>, X> =>
+  Effect.gen(function* () {
+    yield* batch.settle
+    const found = batch.found ?? nothing
+    const plan = ClaimSearch.plan(requests)
+    const again = yield* repeatEarlier(batch, plan.given(found))
+    const { first, repeats } = separate(requests.filter((request) => !again.has(request)))
+    const taken = yield* takeAnew(batch, plan, first, found)
+    for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
+    const runsOf = (request: Request) => taken.get(request) ?? again.get(request)!
+    const given = new Map(requests.flatMap(runsOf).map((run) => [run.key, run]))
+    // A session is recorded by a holder, so a run that is claimed for the first time has none.
+    const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => state.leaseEpoch > 1)
+    const details = batch.lateClaimDetails([...given.values()], sessions)
+    return requests.map((request) =>
+      Either.right({ claimed: runsOf(request), details, anew: taken.has(request) }),
+    )
+  })
+
+const heldOf = ({ leaseEpoch, spec }: StoredRun["state"]): HeldRun => ({ leaseEpoch, runId: spec.runId })
+
+/** The operation of a claim, whose caller gets `handBack` for the runs that it is not there to take. */
+export const claim = <X>(
+  handBack: (abandoned: Abandoned) => Effect.Effect<void, unknown>,
+): RunOperation<Request, Decision, Given, never, X> => ({
+  name: "Claims.claim",
+  probes: (request) => [request],
+  decide: claimAll,
+  answer: ({ anew, claimed, details }) => ({
+    anew,
+    runs: claimed.flatMap(({ key, queuedMillis, state }) => {
+      const found = details.get(key)
+      if (found === undefined) return []
+      if (queuedMillis !== undefined) StoreMetrics.pickUp.add(queuedMillis / 1000)
+      return [toClaimed(state, found.details, forExecutor(found.snapshot), queuedMillis)]
+    }),
+    withheld: claimed.flatMap(({ key, state }) => (details.has(key) ? [] : [heldOf(state)])),
+  }),
+  // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
+  abandoned: (request, { anew, runs }) =>
+    anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, taken: runs })) : Effect.void,
+})
+
+/** The runs of a claim whose caller has gone. */
+export interface Abandoned {
+  readonly request: Request
+  readonly taken: ReadonlyArray<HeldRun>
+}
+
+const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void => {
+  const { projectId } = request.worker
+  for (const { leaseEpoch, runId } of taken) {
+    const run = batch.find({ projectId, runId })
+    if (run === undefined) continue
+    const fence = { workerId: request.workerId, epoch: leaseEpoch }
+    const abandoned = ClaimTransitions.abandonClaim(run.state, fence, batch.now)
+    if (abandoned !== undefined) batch.apply(run, abandoned)
+  }
+}
+
+/** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat was given them since. */
+export const handBack = <X>(): RunOperation<Abandoned, void, void, never, X> => ({
+  name: "Claims.handBack",
+  refs: ({ request: { worker }, taken }) =>
+    taken.map(({ runId }) => ({ projectId: worker.projectId, runId })),
+  decide: (requests, batch) =>
+    Effect.sync(() => {
+      for (const request of requests) handBackOne(request, batch)
+      return requests.map(() => Either.void)
+    }),
+  answer: () => undefined,
+})

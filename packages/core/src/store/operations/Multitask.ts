@@ -1,0 +1,93 @@
+/**
+ * A submission to a lane with unfinished runs: what becomes of them, and of it.
+ *
+ * Source: docs/decisions/0062-an-inbox.md
+ *
+ * @since 0.1.0
+ */
+import { Either } from "effect"
+import type * as Ids from "../../model/Ids.js"
+import type { SnapshotMessage } from "../../model/RequestSnapshot.js"
+import { isTerminal, type RunEnded } from "../../model/Run.js"
+import { ConversationBusy, type MessageRefused, type Submission } from "../../ports/Runs.js"
+import * as InboxTransitions from "../../rules/InboxTransitions.js"
+import type { Transition } from "../../rules/Transition.js"
+import * as Transitions from "../../rules/Transitions.js"
+import type { RunBatch } from "../commit/RunBatch.js"
+import type { DetailChanges, RunRef, StoredRun } from "../rows/RunRows.js"
+
+/** What a run of the lane is told instead of a submission that steers, each with its id in the conversation. */
+export interface Told extends Pick<SnapshotMessage, "parts"> {
+  readonly id: Ids.MessageId
+}
+
+interface Request {
+  readonly submission: Submission
+  readonly told: ReadonlyArray<Told>
+}
+
+/** Whether the submission asks for the runs of its lane. */
+export const looks = ({ submission: { multitask = "enqueue" } }: Pick<Request, "submission">): boolean =>
+  multitask !== "enqueue"
+
+/** Those of these runs that have not ended by now. */
+export const unfinishedOf = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): ReadonlyArray<StoredRun> =>
+  refs.flatMap((ref) => batch.find(ref) ?? []).filter(({ state }) => !isTerminal(state.status))
+
+/** Tells a run all of it or nothing. */
+const tell = <X>(
+  batch: RunBatch<X>,
+  run: StoredRun,
+  told: ReadonlyArray<Told>,
+  details: (run: StoredRun) => DetailChanges,
+): Either.Either<StoredRun, MessageRefused> => {
+  const transitions: Array<Transition> = []
+  for (const { id, parts } of told) {
+    const made: Either.Either<Transition, RunEnded | MessageRefused> = InboxTransitions.tell(
+      transitions.at(-1)?.state ?? run.state,
+      { id, parts },
+      batch.now,
+    )
+    // The run has not ended.
+    if (Either.isLeft(made)) return Either.left(made.left as MessageRefused)
+    transitions.push(made.right)
+  }
+  const messages = told.map(({ id, parts }) => ({ id, key: undefined, parts }))
+  batch.describe(run, { ...details(run), messages })
+  return Either.right(transitions.reduce((before, made) => batch.apply(before, made), run))
+}
+
+/** Cancels a run as `Runs.cancel` does. */
+const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
+  const ended = Transitions.end(run.state, undefined, { status: "cancelled" }, batch.now)
+  if (Either.isRight(ended)) batch.apply(run, ended.right)
+}
+
+/**
+ * Does to the runs of the lane what the submission asks for; they are named from the oldest on. Gives the run that was told the
+ * submission, and then changes its `details` too; undefined where the submission is to be a run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const decide = <X>(
+  batch: RunBatch<X>,
+  { submission: { multitask }, told }: Request,
+  lane: ReadonlyArray<RunRef>,
+  details: (first: StoredRun) => DetailChanges,
+): Either.Either<StoredRun | undefined, ConversationBusy | MessageRefused> => {
+  const unfinished = unfinishedOf(batch, lane)
+  const [first] = unfinished
+  if (first === undefined) return Either.right(undefined)
+  switch (multitask) {
+    case "reject":
+      return Either.left(new ConversationBusy({ runId: first.state.spec.runId }))
+    case "interrupt":
+      for (const run of unfinished) cancel(batch, run)
+      return Either.right(undefined)
+    case "steer":
+      return tell(batch, first, told, details)
+    default:
+      return Either.right(undefined)
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Spawns: a holder submits children of its run.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either } from "effect"
+import { type ChildStep, maxChildren } from "../../model/ChildEvent.js"
+import { type LeaseLost, type LeaseRef, RunNotFound } from "../../model/Run.js"
+import { ChildRefused, type Spawned } from "../../ports/Leases.js"
+import * as ChildTransitions from "../../rules/ChildTransitions.js"
+import { holds } from "../../rules/Fencing.js"
+import { budgetRootOf, type ChildSpec, lanesOf, type RunState } from "../../rules/RunState.js"
+import type { RunBatch } from "../commit/RunBatch.js"
+import type { RunOperation } from "../commit/RunCommits.js"
+import type { RunRef } from "../rows/RunRows.js"
+import * as SubmitOperation from "./SubmitOperation.js"
+
+/** The submission names its parent, which `lease` is of. */
+export interface Request extends SubmitOperation.Request {
+  readonly lease: LeaseRef
+  readonly step: ChildStep
+  readonly detached: boolean
+}
+
+type Refusal = LeaseLost | RunNotFound | ChildRefused
+
+const parentOf = ({ lease, projectId }: Request): RunRef => ({ projectId, runId: lease.runId })
+
+const refuse = (reason: ChildRefused["reason"], message: string) =>
+  Either.left(new ChildRefused({ reason, message }))
+
+/** The place of the next child of the run. A detached one is a root, whatever is above its parent. */
+const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSpec | null, Refusal> => {
+  const parent = batch.find(parentOf(request))
+  const { lease, submission } = request
+  const { runId } = lease
+  if (parent === undefined) return Either.left(new RunNotFound({ runId }))
+  const { children, spec } = parent.state
+  const depth = (spec.child?.depth ?? 0) + 1
+  const index = children?.count ?? 0
+  const lane = submission.concurrencyKey ?? null
+  return Either.flatMap(holds(parent.state, lease, batch.now), () => {
+    if (request.detached) return Either.right(null)
+    if (depth >= ChildTransitions.maxDepth) {
+      return refuse("depth", `A tree has at most ${ChildTransitions.maxDepth} runs from its root down`)
+    }
+    if (index >= maxChildren) {
+      return refuse("too_many", `Run ${runId} has ${maxChildren} children`)
+    }
+    const lanes = lanesOf(parent.state)
+    if (lane !== null && lanes.includes(lane)) {
+      return refuse("lane", `A run above the child has the lane ${lane}, so the child could never run`)
+    }
+    const budget = budgetRootOf(parent.state)
+    return Either.right({
+      parent: runId,
+      index,
+      depth,
+      ...(lanes.length === 0 ? {} : { lanes }),
+      ...(budget === undefined ? {} : { budget }),
+    })
+  })
+}
+
+const spawnedOf = ({ spec }: RunState): Spawned =>
+  spec.child === null ? { runId: spec.runId } : { runId: spec.runId, index: spec.child.index }
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export const operation = <X>(): RunOperation<
+  Request,
+  Spawned,
+  Spawned,
+  SubmitOperation.Refusal | Refusal,
+  X
+> => ({
+  name: "Leases.spawn",
+  refs: (request) => [parentOf(request)],
+  decide: (requests, batch) =>
+    Effect.map(
+      SubmitOperation.submitAll(requests, batch, {
+        placeOf: (request) => placeOf(batch, request),
+        accepted: (request, child) => {
+          const parent = batch.find(parentOf(request))!
+          const { runId, step, submission } = request
+          const spawned = { ...step, runId, agentId: submission.agentId, index: child?.index }
+          batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
+        },
+      }),
+      (verdicts) => verdicts.map(Either.map(({ state }) => spawnedOf(state))),
+    ),
+  answer: (spawned) => spawned,
+})

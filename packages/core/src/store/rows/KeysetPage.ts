@@ -1,0 +1,62 @@
+/**
+ * Pages by key: a cursor is the last key of the page before.
+ *
+ * @since 0.1.0
+ */
+import { cursorOf, defaultLimit, maxLimit, maxPageBytes, type Page, type PageRequest } from "../../model/Page.js"
+
+/**
+ * How many items a page has.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const limitOf = (request: PageRequest | undefined): number =>
+  Math.min(Math.max(1, request?.limit ?? defaultLimit), maxLimit)
+
+/**
+ * How many items a page has, of those with these sizes in bytes, of which there is one more than `limit` if there are as many.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const countWithin = (sizes: ReadonlyArray<number>, limit: number): number => {
+  let left = maxPageBytes
+  const over = sizes.findIndex((bytes, index) => (left -= bytes) < 0 && index > 0)
+  return Math.min(over < 0 ? sizes.length : over, limit)
+}
+
+/**
+ * The page of these rows, and whether others come after it.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const pageWith = <Row, A>(
+  { more, rows }: { readonly rows: ReadonlyArray<Row>; readonly more: boolean },
+  keys: (row: Row) => ReadonlyArray<number>,
+  toItem: (row: Row) => A,
+): Page<A> => {
+  const last = rows.at(-1)
+  return { items: rows.map(toItem), next: more && last !== undefined ? cursorOf(keys(last)) : null }
+}
+
+/**
+ * The page, given its rows and one more if there is one.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const pageOf = <Row, A>(
+  rows: ReadonlyArray<Row>,
+  limit: number,
+  keys: (row: Row) => ReadonlyArray<number>,
+  toItem: (row: Row) => A,
+): Page<A> => {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  return {
+    items: items.map(toItem),
+    next: rows.length > limit && last !== undefined ? cursorOf(keys(last)) : null,
+  }
+}

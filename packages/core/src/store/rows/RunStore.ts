@@ -1,0 +1,132 @@
+/**
+ * What a store implements for runs: the rows of a transaction, and reads outside of one.
+ *
+ * `X` is the failure of the store. Instants are milliseconds since the epoch.
+ *
+ * Source: docs/decisions/0039-a-store-implements-rows.md, docs/writing-a-store.md
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import type * as Ids from "../../model/Ids.js"
+import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
+import type { EventId, Run } from "../../model/Run.js"
+import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
+import type { TakenInput } from "../../ports/FollowUp.js"
+import type { LogEntry } from "../../ports/RunLog.js"
+import type { ListRuns } from "../../ports/Runs.js"
+import type { CounterSum, Step } from "./CounterRows.js"
+import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
+import type { SummaryRows } from "./SummaryRows.js"
+
+/** Successive entries of a log, and their size in bytes of JSON. */
+export interface LogPiece {
+  readonly entries: ReadonlyArray<LogEntry>
+  readonly bytes: number
+}
+
+/**
+ * Some entries of a log. `latest` is the run's last event and `ended` whether it has ended, both as they were before
+ * the entries were read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LogPage extends LogPiece {
+  readonly latest: EventId
+  readonly ended: boolean
+}
+
+/** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least; of records only. */
+export interface LogBounds {
+  readonly only?: "records" | undefined
+  readonly entries: number
+  readonly bytes: number
+}
+
+/** Which counters are read: of periods from the one that begins at `first` on, where periods are wanted. */
+export interface CounterQuery {
+  readonly agentId?: Ids.AgentId | undefined
+  readonly periods?: { readonly step: Step; readonly first: number } | undefined
+}
+
+/**
+ * Reads outside of a transaction. Each sees what was committed before it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunReads<X> {
+  /** The store's time. */
+  readonly now: Effect.Effect<number, X>
+
+  /** The project, kind and key of a worker, which never change. */
+  readonly worker: (workerId: Ids.WorkerId) => Effect.Effect<WorkerIdentity | undefined, X>
+
+  readonly run: (ref: RunRef) => Effect.Effect<Run | undefined, X>
+  readonly snapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
+
+  /** The request that the run was submitted with, without the answers since. */
+  readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
+
+  /** The newest runs of a project that are older than `before`, as many as a page has, and whether there are others. */
+  readonly list: (
+    projectId: Ids.ProjectId,
+    filter: Pick<ListRuns, "status" | "agentId" | "conversationId" | "parentRunId">,
+    page: { readonly before: RunKey; readonly limit: number },
+  ) => Effect.Effect<
+    { readonly rows: ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>; readonly more: boolean },
+    X
+  >
+
+  /** What a run has taken, oldest first. */
+  readonly inputs: (ref: RunRef) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, X>
+
+  /** The run that has taken the input of that name. */
+  readonly runIdOf: (name: RunRef) => Effect.Effect<Ids.RunId | undefined, X>
+
+  /** The oldest entries of a log after an event. */
+  readonly log: (ref: RunRef, after: EventId, bounds: LogBounds) => Effect.Effect<LogPage | undefined, X>
+
+  /**
+   * The counters of a project as they are at one moment: those since ever, and those of each period of `periods`, of one agent or of
+   * all. Several sums of one key mean their sum.
+   */
+  readonly counters: (
+    projectId: Ids.ProjectId,
+    query: CounterQuery,
+  ) => Effect.Effect<ReadonlyArray<CounterSum>, X>
+
+  /** What lists show of runs. */
+  readonly summaries: SummaryRows<X>
+
+  /** When time changes the next run; null for never. */
+  readonly nextDue: Effect.Effect<number | null, X>
+}
+
+/**
+ * A store of runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunStore<X> {
+  readonly rows: RunRows<X>
+
+  /**
+   * Runs an effect over `rows` as one transaction, and again when a concurrent one wins; if it fails, nothing has changed. One transaction
+   * runs at a time for each commit in flight.
+   */
+  readonly transact: <A>(effect: Effect.Effect<A, X>) => Effect.Effect<A, X>
+
+  readonly reads: RunReads<X>
+
+  /** Runs before a commit takes its requests, so that callers that are about to send one share it. */
+  readonly gather: Effect.Effect<void>
+
+  /** Whether one request may have caused the failure of a transaction, so that the others succeed without it. */
+  readonly isolates: (failure: X) => boolean
+
+  /** The error that callers get for a failure of the store. */
+  readonly unavailable: (operation: string, failure: X) => ControlPlaneUnavailable
+}
