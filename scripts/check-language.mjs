@@ -11,7 +11,14 @@ const words = /\b(?:asked|held|kept|known|nobody|said|told|whoever)\b/gi
 
 const paths = execFileSync(
   "git",
-  ["ls-files", "packages/*/src/*", "packages/dashboard/web/*", "docs/*.md", "README.md", "packages/*/README.md"],
+  [
+    "ls-files",
+    "packages/*/src/*",
+    "packages/dashboard/web/*",
+    "docs/*.md",
+    "README.md",
+    "packages/*/README.md",
+  ],
   { encoding: "utf8" },
 )
 const counts = paths

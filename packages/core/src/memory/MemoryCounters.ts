@@ -2,7 +2,14 @@
  * The counters of runs in memory, which are added up at once.
  */
 import type * as Ids from "../model/Ids.js"
-import { addUp, type CounterDelta, type CounterSum, keyOf, stepMillis, sumsOf } from "../store/rows/CounterRows.js"
+import {
+  addUp,
+  type CounterDelta,
+  type CounterSum,
+  keyOf,
+  stepMillis,
+  sumsOf,
+} from "../store/rows/CounterRows.js"
 import type { CounterQuery } from "../store/rows/RunStore.js"
 import * as State from "./State.js"
 

@@ -172,7 +172,8 @@ export const make = (options: {
             Effect.clockWith((clock) => {
               appendedAt = clock.unsafeCurrentTimeNanos()
               idle.unsafeOpen()
-              return appendAll
+              // Executors that waited for room add their events first, so that one append has more of them.
+              return Effect.zipRight(Effect.yieldNow(), appendAll)
             }),
           )
         }),

@@ -201,10 +201,7 @@ export const make = (settings: Settings) =>
       if (messages.length > 0) record.setRequested(Prompt.lastTold(messages))
       return Prompt.ofTold(messages)
     }
-    const takeTold = Effect.map(
-      told.take(output.emit),
-      promptWith,
-    )
+    const takeTold = Effect.map(told.take(output.emit), promptWith)
 
     const firstRequest = Effect.gen(function* () {
       const begun = told.unfinished.length > 0

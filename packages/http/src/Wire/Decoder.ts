@@ -119,9 +119,8 @@ const ofStruct = ({ indexSignatures, propertySignatures }: AST.TypeLiteral): Dec
   return (value) => {
     if (!Predicate.isRecord(value)) return refused
     let isUnread = false
-    let isChanged = false
-    const made: Record<string, unknown> = {}
     let present = 0
+    let changed: Map<string, unknown> | undefined
     for (const { decode, isOptional, name } of fields) {
       if (!Object.hasOwn(value, name)) {
         if (isOptional) continue
@@ -130,12 +129,16 @@ const ofStruct = ({ indexSignatures, propertySignatures }: AST.TypeLiteral): Dec
       const decoded = decode(value[name])
       if (decoded === refused) return refused
       isUnread ||= decoded === unread
-      isChanged ||= decoded !== value[name]
-      made[name] = decoded
+      if (decoded !== value[name]) (changed ??= new Map()).set(name, decoded)
       present += 1
     }
     if (isUnread) return unread
-    return isChanged || present < Object.keys(value).length ? made : value
+    if (changed === undefined && present === Object.keys(value).length) return value
+    const made: Record<string, unknown> = {}
+    for (const { name } of fields) {
+      if (Object.hasOwn(value, name)) made[name] = changed?.has(name) ? changed.get(name) : value[name]
+    }
+    return made
   }
 }
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type AgentEvent, Run, RunLog } from "@runlease/core"
-import { DateTime, ParseResult, Schema } from "effect"
+import { DateTime, ParseResult, Predicate, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import * as WholeJsonSchema from "./WholeJsonSchema.js"
 
@@ -26,12 +26,15 @@ export const Event: Schema.Schema<AgentEvent.LogEvent> = Schema.declare(
 
 const decodeEvents = ParseResult.decodeUnknown(Schema.Array(Event))
 
-/** The events of an append. A list that is too long for one goes on unread: the log refuses it, and says so in its own words. */
+/**
+ * The events of an append. A list that is too long for one goes on unread: the log refuses it, and says so in its own words. A list of
+ * objects is given as it is, since each delta passes here.
+ */
 export const Events: Schema.Schema<ReadonlyArray<AgentEvent.LogEvent>, unknown> = Schema.declare(
   [],
   {
     decode: () => (value, options) =>
-      Array.isArray(value) && value.length > RunLog.maxBatch
+      Array.isArray(value) && (value.length > RunLog.maxBatch || value.every(Predicate.isRecord))
         ? ParseResult.succeed(value as ReadonlyArray<AgentEvent.LogEvent>)
         : decodeEvents(value, options),
     encode: () => ParseResult.succeed,

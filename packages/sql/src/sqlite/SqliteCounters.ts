@@ -15,7 +15,11 @@ import * as SqliteStatements from "./SqliteStatements.js"
 export const make = (
   database: Sqlite.Database,
 ): ((counted: ReadonlyArray<CounterRows.CounterDelta>) => void) => {
-  const insert = SqliteStatements.inserter(SqliteStatements.preparing(database), "counter_deltas", deltaColumns)
+  const insert = SqliteStatements.inserter(
+    SqliteStatements.preparing(database),
+    "counter_deltas",
+    deltaColumns,
+  )
   return (counted) => {
     for (const delta of counted) insert({ ...deltaRow(delta) })
   }

@@ -3,7 +3,14 @@
  *
  * @since 0.1.0
  */
-import { cursorOf, defaultLimit, maxLimit, maxPageBytes, type Page, type PageRequest } from "../../model/Page.js"
+import {
+  cursorOf,
+  defaultLimit,
+  maxLimit,
+  maxPageBytes,
+  type Page,
+  type PageRequest,
+} from "../../model/Page.js"
 
 /**
  * How many items a page has.
