@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Option } from "effect"
+import { Context, Effect, Either, Option } from "effect"
 import { sha256 } from "../model/Digest.js"
 import { uuidV7 } from "../model/Ids.js"
 import { stepIdOf } from "../model/StepRecord.js"
@@ -40,14 +40,17 @@ export interface Keyed {
   readonly key?: unknown
 }
 
-/** The step that the code is in, if it is in one. */
-export const enclosingStep: Effect.Effect<CurrentStep["Type"] | undefined> = Effect.map(
-  Effect.serviceOption(CurrentStep),
-  Option.getOrUndefined,
-)
-
-const nested = (name: string, what: string): StepError =>
-  failed(name, "nested", `${what} is inside a step that happens at most once`)
+/** The step that code in this context is in, if it is in one. None may be inside a step that happens at most once. */
+const enclosingIn = (
+  context: Context.Context<never>,
+  name: string,
+  what: string,
+): Either.Either<CurrentStep["Type"] | undefined, StepError> => {
+  const enclosing = Option.getOrUndefined(Context.getOption(context, CurrentStep))
+  return enclosing?.atMostOnce === true
+    ? Either.left(failed(name, "nested", `${what} is inside a step that happens at most once`))
+    : Either.right(enclosing)
+}
 
 /**
  * The step that the code is in, if it is in one. Fails inside a step that happens at most once: its intent says only that all of it may have
@@ -57,18 +60,15 @@ export const unlessOnce = (
   name: string,
   what: string,
 ): Effect.Effect<CurrentStep["Type"] | undefined, StepError> =>
-  Effect.filterOrFail(
-    enclosingStep,
-    (enclosing) => enclosing?.atMostOnce !== true,
-    () => nested(name, what),
-  )
+  Effect.contextWithEffect((context: Context.Context<never>) => enclosingIn(context, name, what))
 
 /** Takes the step of that name and key, which this attempt has not had before. */
 export const take = (name: string, { key }: Keyed): Effect.Effect<AttemptStep, StepError, StepLog> =>
   Effect.contextWithEffect((context: Context.Context<StepLog>) => {
     const attempt = Context.get(context, StepLog).steps()
-    const enclosing = Option.getOrUndefined(Context.getOption(context, CurrentStep))
-    if (enclosing?.atMostOnce === true) return nested(name, `Step ${name}`)
+    const place = enclosingIn(context, name, `Step ${name}`)
+    if (Either.isLeft(place)) return place.left
+    const enclosing = place.right
     const id = stepIdOf({ within: enclosing?.id, name, key })
     if (!attempt.take(id)) {
       const problem = key === undefined ? "without a key" : "with that key"

@@ -38,7 +38,10 @@ export const recorded = <A, E, R>(
         observed(outer, (events) => events.forEach(opened.observe)),
       ),
     )
-    const working = Effect.provide(body, inside as Context.Context<R>)
+    const working = Effect.mapInputContext<A, E, R, Exclude<R, CurrentStep> | Emit>(
+      body,
+      () => inside as Context.Context<R>,
+    )
     return Effect.matchCauseEffect(
       shown ? Effect.zipRight(outer.emit(AgentEvent.stepStarted(taken.shownAs)), working) : working,
       {

@@ -45,37 +45,36 @@ const ofRefinement = (ast: AST.Refinement): Decoder => {
   }
 }
 
-/** Renames fields and fills in defaults. */
-const ofFields = ({ propertySignatureTransformations: all }: AST.TypeLiteralTransformation): Decoder => {
-  return (value) => {
-    const made: Record<PropertyKey, unknown> = { ...(value as object) }
-    for (const { decode, from, to } of all) {
-      const field = decode(Object.hasOwn(made, from) ? Option.some(made[from]) : Option.none())
-      delete made[from]
-      if (Option.isSome(field)) made[to] = field.value
-    }
-    return made
+/** What makes the decoded value of what was sent, between its two sides. */
+const stepOf = (ast: AST.Transformation): ((value: unknown, sent: unknown) => unknown) => {
+  const { transformation } = ast
+  switch (transformation._tag) {
+    case "ComposeTransformation":
+      return unchanged
+    case "FinalTransformation":
+      return (value, sent) => given(transformation.decode(value, options, ast, sent))
+    case "TypeLiteralTransformation":
+      // Renames fields and fills in defaults.
+      return (value) => {
+        const made: Record<PropertyKey, unknown> = { ...(value as object) }
+        for (const { decode, from, to } of transformation.propertySignatureTransformations) {
+          const field = decode(Object.hasOwn(made, from) ? Option.some(made[from]) : Option.none())
+          delete made[from]
+          if (Option.isSome(field)) made[to] = field.value
+        }
+        return made
+      }
   }
 }
 
 const ofTransformation = (ast: AST.Transformation): Decoder => {
   const from = compile(ast.from)
+  const step = stepOf(ast)
   const to = compile(ast.to)
-  const { transformation } = ast
-  const transform = (value: unknown, sent: unknown): unknown => {
-    switch (transformation._tag) {
-      case "ComposeTransformation":
-        return value
-      case "TypeLiteralTransformation":
-        return ofFields(transformation)(value)
-      case "FinalTransformation":
-        return given(transformation.decode(value, options, ast, sent))
-    }
-  }
   return (value) => {
     const decoded = from(value)
     if (isNone(decoded)) return decoded
-    const made = transform(decoded, value)
+    const made = step(decoded, value)
     return isNone(made) ? made : to(made)
   }
 }

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HttpApiBuilder } from "@effect/platform"
-import { type Ids, TraceContext } from "@runlease/core"
+import { type Ids, SideBySide, TraceContext } from "@runlease/core"
 import { Cause, Effect, Either, Exit, Option } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation } from "../Api/Exchange.js"
@@ -16,7 +16,6 @@ import * as Decoder from "../Wire/Decoder.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import type { Ports } from "./ProjectPortsCache.js"
-import * as SideBySide from "./SideBySide.js"
 import * as WorkerOperations from "./WorkerOperations.js"
 import * as ErrorResponse from "./ErrorResponse.js"
 
@@ -81,6 +80,8 @@ export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>) =
               onRight: (known) => performTraced(ports, workerId, known),
             }),
           ),
+          // The store makes one commit of requests that arrive together.
+          { immediate: true },
         ),
         Effect.forEach(answerOf),
       ),

@@ -7,7 +7,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { LazyRetry } from "@runlease/core"
+import { LazyRetry, SideBySide } from "@runlease/core"
 import { Clock, Context, Duration, Effect, Exit, Fiber, Option, Runtime, Schedule } from "effect"
 import type { Dialect } from "../dialect/Dialect.js"
 import { codeOf } from "../dialect/SqlFailure.js"
@@ -52,24 +52,6 @@ const again = Schedule.exponential(Duration.millis(2)).pipe(
 
 /** The most times that a transaction begins again for runs of another one. It waits for them then, so this is a bound for mistakes. */
 const mostBeginnings = 64
-
-/** Starts effects in their order, each in a turn of its own, and waits for all of them. Gives the failure of the first that has failed. */
-const sentTogether = <E>(effects: ReadonlyArray<Effect.Effect<void, E>>): Effect.Effect<void, E> =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
-    Effect.async<void, E>((resume) => {
-      let left = effects.length
-      const fibers = effects.map((effect) => Runtime.runFork(runtime, effect, { immediate: false }))
-      const exits: Array<Exit.Exit<void, E>> = []
-      for (const [index, fiber] of fibers.entries()) {
-        fiber.addObserver((exit) => {
-          exits[index] = exit
-          left -= 1
-          if (left === 0) resume(exits.find(Exit.isFailure) ?? Effect.void)
-        })
-      }
-      return Fiber.interruptAll(fibers)
-    }),
-  )
 
 const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
   connection.executeUnprepared(statement, [], undefined)
@@ -150,8 +132,12 @@ export const make = (
     // not stop the others, since they have been sent; the statements after it fail in the database.
     together: (effects) => {
       const [only] = effects
-      if (only === undefined) return Effect.void
-      return effects.length === 1 ? only : sentTogether(effects)
+      return only !== undefined && effects.length === 1
+        ? only
+        : Effect.flatMap(
+            SideBySide.exits(effects, { immediate: false }),
+            (exits) => exits.find(Exit.isFailure) ?? Effect.void,
+          )
     },
     // After a failed statement, PostgreSQL treats COMMIT as ROLLBACK.
     commit: Effect.flatMap(

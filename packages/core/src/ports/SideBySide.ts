@@ -6,16 +6,15 @@
 import { Effect, type Exit, Fiber, Runtime } from "effect"
 
 /**
- * Starts all effects at once and gives their exits in order. An interruption interrupts them all.
- *
- * A store makes one commit of requests that arrive together, so every effect starts before anything else runs.
- * `Effect.forEach` starts its fibers one by one and costs twice as much.
+ * Starts all effects in their order and gives their exits in the same. An interruption interrupts them all. With `immediate` each runs
+ * until it waits before the next one starts; else each starts in a turn of its own. `Effect.forEach` costs twice as much.
  *
  * @since 0.1.0
  * @category concurrency
  */
 export const exits = <A, E, R>(
   effects: ReadonlyArray<Effect.Effect<A, E, R>>,
+  options: { readonly immediate: boolean },
 ): Effect.Effect<ReadonlyArray<Exit.Exit<A, E>>, never, R> =>
   effects.length === 0
     ? Effect.succeed([])
@@ -24,7 +23,7 @@ export const exits = <A, E, R>(
           const run = Runtime.runFork(runtime)
           const done: Array<Exit.Exit<A, E>> = []
           let left = effects.length
-          const fibers = effects.map((effect) => run(effect, { immediate: true }))
+          const fibers = effects.map((effect) => run(effect, options))
           for (const [index, fiber] of fibers.entries()) {
             fiber.addObserver((exit) => {
               done[index] = exit
