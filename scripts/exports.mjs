@@ -1,21 +1,29 @@
 // The public paths of the packages whose sources lie in rooms: each module that `src/index.ts` names is a path of its own,
-// `@runlease/core/Leases`, whatever room it is in. `node scripts/exports.mjs` writes them into the manifests;
+// `@runlease/core/Leases`, whatever room it is in. A package may have further indexes for other readers:
+// `@runlease/core/store` has the modules that authors of stores need, and `@runlease/core/store/RunRows` is one of them. `node scripts/exports.mjs` writes them into the manifests;
 // with `--check` it fails where a manifest differs.
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** Paths beside the modules of the index: modules that the types of a client name, and the program of the command. */
 const packages = { core: [], sql: [], http: ["Api/*"], cli: ["bin"] }
+const indexes = { core: ["executor", "store", "internal"] }
 const line = /^export \* as (\w+) from "\.\/(.+)\.js"$/
 
-const exportsOf = (folder, others) => {
-  const modules = readFileSync(join(folder, "src/index.ts"), "utf8")
+const modulesOf = (folder, index) =>
+  readFileSync(join(folder, `src/${index}.ts`), "utf8")
     .split("\n")
     .flatMap((text) => (line.exec(text) === null ? [] : [line.exec(text).slice(1)]))
+
+const exportsOf = (folder, others, further) => {
   const paths = (target) =>
     Object.fromEntries([
       [".", target("index")],
-      ...modules.map(([name, path]) => [`./${name}`, target(path)]),
+      ...modulesOf(folder, "index").map(([name, path]) => [`./${name}`, target(path)]),
+      ...further.flatMap((index) => [
+        [`./${index}`, target(index)],
+        ...modulesOf(folder, index).map(([name, path]) => [`./${index}/${name}`, target(path)]),
+      ]),
       ...others.map((path) => [`./${path}`, target(path)]),
     ])
   return {
@@ -28,13 +36,13 @@ for (const [name, others] of Object.entries(packages)) {
   const file = join("packages", name, "package.json")
   const before = readFileSync(file, "utf8")
   const manifest = JSON.parse(before)
-  const { published, sources } = exportsOf(join("packages", name), others)
+  const { published, sources } = exportsOf(join("packages", name), others, indexes[name] ?? [])
   manifest.exports = sources
   manifest.publishConfig.exports = published
   const after = `${JSON.stringify(manifest, null, 2)}\n`
   if (after === before) continue
   if (process.argv.includes("--check")) {
-    throw new Error(`${file} does not list the modules of src/index.ts: run node scripts/exports.mjs`)
+    throw new Error(`${file} does not list the modules of its indexes: run node scripts/exports.mjs`)
   }
   writeFileSync(file, after)
 }

@@ -1,6 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it, layer } from "@effect/vitest"
-import { StoreMetrics, WorkerMetrics } from "@runlease/core"
+import { WorkerMetrics } from "@runlease/core"
+import { StoreMetrics } from "@runlease/core/store"
 import { ServerMetrics } from "@runlease/http"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"

@@ -1,6 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { type Ids, RecordedTurns } from "@runlease/core"
+import { type Ids } from "@runlease/core"
+import { RecordedTurns } from "@runlease/core/executor"
 import { Effect } from "effect"
 import * as Agents from "../../executor-acp/test/Agents.js"
 import * as Peer from "../../executor-ag-ui/test/Peer.js"

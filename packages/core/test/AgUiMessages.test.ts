@@ -1,6 +1,7 @@
 import { MessageSchema } from "@ag-ui/core/schemas"
 import { describe, expect, it } from "@effect/vitest"
-import { AgUiMessages, type RequestSnapshot } from "@runlease/core"
+import { type RequestSnapshot } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import { FastCheck } from "effect"
 
 type Message = AgUiMessages.Message

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { ToolArguments } from "@runlease/core"
+import { ToolArguments } from "@runlease/core/executor"
 import { FastCheck as fc } from "effect"
 
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length

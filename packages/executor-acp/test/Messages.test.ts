@@ -1,5 +1,6 @@
 /** Runs that are told something while their agent works. */
-import { Conversations, type Ids, RecordedTurns, RequestSnapshot, Runs } from "@runlease/core"
+import { Conversations, type Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { RecordedTurns } from "@runlease/core/executor"
 import { EventOrder, TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, deepStrictEqual, strictEqual } from "@effect/vitest/utils"

@@ -1,4 +1,5 @@
-import { AgentEvent, LogState } from "@runlease/core"
+import { AgentEvent } from "@runlease/core"
+import { LogState } from "@runlease/core/store"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"

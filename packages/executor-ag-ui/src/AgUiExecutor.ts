@@ -21,7 +21,8 @@
  * @since 0.1.0
  */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
-import { AgentEvent, Executor, RecordedTurns, type Run } from "@runlease/core"
+import { AgentEvent, Executor, type Run } from "@runlease/core"
+import { RecordedTurns } from "@runlease/core/executor"
 import { Duration, Effect, Layer, Predicate, Redacted, Stream } from "effect"
 import { mapMessage, redactor } from "./internal/Failure.js"
 import * as EndedTurns from "./internal/EndedTurns.js"

@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { type Executor, type Ids, Leases, RecordedTurns, Runs, Usage } from "@runlease/core"
+import { type Executor, type Ids, Leases, Runs, Usage } from "@runlease/core"
+import { RecordedTurns } from "@runlease/core/executor"
 import { EventOrder, TestRuns, TestWorker } from "@runlease/testkit"
 import { Effect } from "effect"
 import { describe } from "vitest"

@@ -16,7 +16,8 @@
  * @since 0.1.0
  */
 import { Tool } from "@effect/ai"
-import type { Run, ToolCalls } from "@runlease/core"
+import type { Run } from "@runlease/core"
+import type { ToolCalls } from "@runlease/core/executor"
 import { Context } from "effect"
 
 /**

@@ -3,17 +3,16 @@ import type { Tool } from "@effect/ai"
 import {
   AgentEvent,
   type ControlPlane,
-  DrainHold,
   Executor,
   type Ids,
   MemoryControlPlane,
   type Run,
   RunLog,
   Runs,
-  StepLog,
   Worker,
   type WorkerOptions,
 } from "@runlease/core"
+import { DrainHold, StepLog } from "@runlease/core/executor"
 import type { AiExecutor } from "@runlease/executor-ai"
 import { SqlControlPlane } from "@runlease/sql"
 import { TestRuns } from "@runlease/testkit"

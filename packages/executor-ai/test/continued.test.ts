@@ -1,7 +1,8 @@
 /** A run that goes on with the whole history of its client in place of what it was submitted with. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgUiMessages, type AgentEvent, Executor, Interrupt, RequestSnapshot, Worker } from "@runlease/core"
+import { type AgentEvent, Executor, Interrupt, RequestSnapshot, Worker } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Ref, Stream } from "effect"
 import * as ModelRuns from "./ModelRuns.js"

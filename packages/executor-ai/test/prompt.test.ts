@@ -1,7 +1,8 @@
 /** The prompt that a model gets for a request's snapshot. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { type AgentEvent, AgUiMessages, RequestSnapshot } from "@runlease/core"
+import { type AgentEvent, RequestSnapshot } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import { Effect, Logger, LogLevel, Predicate } from "effect"
 import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"

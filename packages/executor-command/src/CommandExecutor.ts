@@ -20,7 +20,8 @@
  *
  * @since 0.1.0
  */
-import { Executor, ReportedSteps, type Run, type Step, TraceContext } from "@runlease/core"
+import { Executor, type Run, type Step, TraceContext } from "@runlease/core"
+import { ReportedSteps } from "@runlease/core/executor"
 import { Diagnostics, Environment, ProcessGroup, WorkDir } from "@runlease/process"
 import { Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { resolve } from "node:path"

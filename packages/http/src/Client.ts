@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { ControlPlane, RunTokens } from "@runlease/core"
+import type { ControlPlane } from "@runlease/core"
+import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
 

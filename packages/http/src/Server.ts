@@ -13,7 +13,8 @@ import {
   HttpServerResponse,
   OpenApi,
 } from "@effect/platform"
-import { type Access, Tracing } from "@runlease/core"
+import { type Access } from "@runlease/core"
+import { Tracing } from "@runlease/core/executor"
 import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"
 import * as AnswerHeaders from "./server/AnswerHeaders.js"

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { ControlPlane, RenewalRounds, RunTokens } from "@runlease/core"
+import type { ControlPlane } from "@runlease/core"
+import type { RunTokens } from "@runlease/core/executor"
+import type { RenewalRounds } from "@runlease/core/internal"
 import type { Duration, Layer } from "effect"
 import type { ClientOptions } from "./Client.js"
 import * as Ports from "./client/Ports.js"

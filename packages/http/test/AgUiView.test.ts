@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { AgentEvent, ChildEvent, ControlEvents, LogState } from "@runlease/core"
+import { AgentEvent } from "@runlease/core"
+import { ChildEvent } from "@runlease/core/internal"
+import { ControlEvents, LogState } from "@runlease/core/store"
 import { FastCheck } from "effect"
 import { peers, shown, subject, taken, viewOf } from "./agui/Clients.js"
 

@@ -8,14 +8,12 @@ import {
   Executor,
   type Leases,
   MemoryControlPlane,
-  ReportedSteps,
   type Run,
   type Runs,
   Step,
-  StepCodec,
-  type StepLog,
   StepRecord,
 } from "@runlease/core"
+import { ReportedSteps, StepCodec, type StepLog } from "@runlease/core/executor"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Cause, Effect, Layer, Logger, Schema } from "effect"

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, PastAttempts, RunLog } from "@runlease/core"
+import { AgentEvent, RunLog } from "@runlease/core"
+import { PastAttempts } from "@runlease/core/executor"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, Effect, Layer, Stream } from "effect"
 import { connect } from "node:net"

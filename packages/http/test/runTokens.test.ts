@@ -1,16 +1,9 @@
 import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  ControlPlaneError,
-  Ids,
-  MemoryControlPlane,
-  Run as CoreRun,
-  type Run,
-  RunToken,
-  RunTokens,
-  Runs,
-} from "@runlease/core"
+import { ControlPlaneError, Ids, MemoryControlPlane, Run as CoreRun, type Run, Runs } from "@runlease/core"
+import { RunTokens } from "@runlease/core/executor"
+import { RunToken } from "@runlease/core/store"
 import { SqlControlPlane } from "@runlease/sql"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer, Redacted } from "effect"

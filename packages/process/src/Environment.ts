@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type Executor, RequestSnapshot, type Run, RunTokens } from "@runlease/core"
+import { type Executor, RequestSnapshot, type Run } from "@runlease/core"
+import { RunTokens } from "@runlease/core/executor"
 import { Config, ConfigProvider, Effect, Option, Record, Redacted } from "effect"
 
 export type Values = Readonly<Record<string, string>>

@@ -22,7 +22,8 @@
  *
  * @since 0.1.0
  */
-import { Executor, type LeaseDeadline } from "@runlease/core"
+import { Executor } from "@runlease/core"
+import { type LeaseDeadline } from "@runlease/core/executor"
 import { Deferred, Duration, Effect, Exit, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"

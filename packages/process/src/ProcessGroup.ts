@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Executor, Ids, LeaseDeadline } from "@runlease/core"
+import { Executor, Ids } from "@runlease/core"
+import { LeaseDeadline } from "@runlease/core/executor"
 import { Deferred, type Duration, Effect, Exit, type Scope, type Stream } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Writable } from "node:stream"

@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { LeaseDeadline } from "@runlease/core"
+import { LeaseDeadline } from "@runlease/core/executor"
 import { Clock, Effect, Fiber } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"

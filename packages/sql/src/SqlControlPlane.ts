@@ -10,15 +10,11 @@ import {
   ControlPlaneError,
   Conversations,
   type Ids,
-  RunPorts,
   Statistics,
-  StatisticsReads,
   Summaries,
-  SummaryReads,
-  Sweeper,
-  TokenCache,
   WorkerRegistry,
 } from "@runlease/core"
+import { RunPorts, StatisticsReads, SummaryReads, Sweeper, TokenCache } from "@runlease/core/store"
 import { Config, type ConfigError, Context, Effect, Layer, Option, type Scope } from "effect"
 import * as LeaseBounds from "./batch/LeaseBounds.js"
 import * as SqlRunRows from "./batch/SqlRunRows.js"

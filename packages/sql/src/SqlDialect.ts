@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
-import { StoreClock } from "@runlease/core"
+import { StoreClock } from "@runlease/core/store"
 import { Effect, Option } from "effect"
 import type { Dialect } from "./dialect/Dialect.js"
 import { StoreTime } from "./dialect/StoreTime.js"

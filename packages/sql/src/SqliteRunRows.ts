@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import { SqlError } from "@effect/sql/SqlError"
-import { LaneHeads, type RunRows } from "@runlease/core"
+import { LaneHeads, type RunRows } from "@runlease/core/store"
 import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import * as RunWrites from "./batch/RunWrites.js"

@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { StoreMetrics } from "@runlease/core"
+import { StoreMetrics } from "@runlease/core/store"
 import { Array, Effect, Fiber, Layer, Metric, MetricState, Schedule } from "effect"
 import { PostgresPool } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"

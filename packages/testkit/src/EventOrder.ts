@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as AgentEvent from "@runlease/core/AgentEvent"
-import * as LogState from "@runlease/core/LogState"
+import * as LogState from "@runlease/core/store/LogState"
 
 type Event = AgentEvent.LogEvent
 

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { Access, MemoryControlPlane, TokenCache, Wakeups } from "@runlease/core"
+import { Access, MemoryControlPlane } from "@runlease/core"
+import { TokenCache, Wakeups } from "@runlease/core/store"
 import { Duration, Effect, Option } from "effect"
 import * as JumpClock from "../src/JumpClock.js"
 

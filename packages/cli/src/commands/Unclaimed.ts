@@ -1,7 +1,8 @@
 /**
  * Explains why a watched run does not start.
  */
-import { type Ids, PendingObstacle, type Run, Runs, WorkerRegistry, WorkerState } from "@runlease/core"
+import { type Ids, type Run, Runs, WorkerRegistry, WorkerState } from "@runlease/core"
+import { PendingObstacle } from "@runlease/core/internal"
 import { Console, DateTime, Effect } from "effect"
 
 /** How long a run may stay pending before the command explains why. */

@@ -3,7 +3,8 @@
  * editor pays.
  */
 import { FetchHttpClient, FileSystem, Path } from "@effect/platform"
-import { Ids, RequestSnapshot, Runs, Token } from "@runlease/core"
+import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { Token } from "@runlease/core/store"
 import * as Client from "@runlease/http/Client"
 import { Clock, Deferred, Effect, Fiber, Layer, Option, Redacted, Ref } from "effect"
 import { tmpdir } from "node:os"

@@ -1,7 +1,8 @@
 /**
  * Whether runs have used up their attempts in the last day: something in them ends their workers.
  */
-import { ControlEvents, HealthCheck } from "@runlease/core"
+import { HealthCheck } from "@runlease/core"
+import { ControlEvents } from "@runlease/core/store"
 import { Effect } from "effect"
 import * as Phrases from "../output/Phrases.js"
 import type { Deployment } from "./Deployment.js"

@@ -1,7 +1,8 @@
 /**
  * Whether the run that has been pending longest is claimed although workers are free.
  */
-import { HealthCheck, PendingObstacle, WorkerMetadata, WorkerState } from "@runlease/core"
+import { HealthCheck, WorkerMetadata, WorkerState } from "@runlease/core"
+import { PendingObstacle } from "@runlease/core/internal"
 import { Effect, Option } from "effect"
 import * as Phrases from "../output/Phrases.js"
 import { type Deployment, nameOf } from "./Deployment.js"

@@ -3,9 +3,7 @@
  */
 import {
   AgentEvent,
-  ChildEvent,
   type ControlPlaneError,
-  ControlEvents,
   type Ids,
   Run,
   RunLog,
@@ -13,6 +11,8 @@ import {
   StepRecord,
   type Summaries,
 } from "@runlease/core"
+import { ChildEvent } from "@runlease/core/internal"
+import { ControlEvents } from "@runlease/core/store"
 import type * as Api from "@runlease/http/Api"
 import { Chunk, Effect, Option, Stream } from "effect"
 import type * as ApiClient from "../input/ApiClient.js"

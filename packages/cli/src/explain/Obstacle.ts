@@ -1,7 +1,8 @@
 /**
  * What keeps a run from going on now, and what to do about it.
  */
-import { PendingObstacle, WorkerMetadata, WorkerState } from "@runlease/core"
+import { WorkerMetadata, WorkerState } from "@runlease/core"
+import { PendingObstacle } from "@runlease/core/internal"
 import { DateTime, Option } from "effect"
 import * as Phrases from "../output/Phrases.js"
 import * as RunLines from "../output/RunLines.js"

@@ -2,7 +2,7 @@
  * The API key of `runlease dev`: that of the environment, or one that is made once and kept in a file.
  */
 import { FileSystem, Path } from "@effect/platform"
-import { Token } from "@runlease/core"
+import { Token } from "@runlease/core/store"
 import { Effect, Option, Redacted } from "effect"
 import { configured } from "./EnvironmentKey.js"
 

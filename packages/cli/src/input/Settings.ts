@@ -5,12 +5,9 @@
  */
 import { Options } from "@effect/cli"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import {
-  type ControlPlane,
-  ControlPlaneUnavailable,
-  type RenewalRounds,
-  type RunTokens,
-} from "@runlease/core"
+import { type ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
+import { type RunTokens } from "@runlease/core/executor"
+import { type RenewalRounds } from "@runlease/core/internal"
 import * as Client from "@runlease/http/Client"
 import * as WorkerClient from "@runlease/http/WorkerClient"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"

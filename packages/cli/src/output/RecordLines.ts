@@ -1,15 +1,9 @@
 /**
  * What the control plane and the steps of a run write into its log, as sentences: their records are for programs.
  */
-import {
-  AgentEvent,
-  ChildEvent,
-  ControlEvents,
-  InboxMessage,
-  RequestSnapshot,
-  StepRecord,
-  TokenUsage,
-} from "@runlease/core"
+import { AgentEvent, InboxMessage, RequestSnapshot, StepRecord, TokenUsage } from "@runlease/core"
+import { ChildEvent } from "@runlease/core/internal"
+import { ControlEvents } from "@runlease/core/store"
 import { Option, Schema } from "effect"
 import * as Phrases from "./Phrases.js"
 

@@ -1,14 +1,9 @@
 /**
  * Formats runs and their events, as lines for people and as JSON for machines.
  */
-import {
-  type Interrupt,
-  ResumeRules,
-  type Run,
-  type RunLog,
-  ToolArguments,
-  WaitTransitions,
-} from "@runlease/core"
+import { type Interrupt, type Run, type RunLog } from "@runlease/core"
+import { ToolArguments } from "@runlease/core/executor"
+import { ResumeRules, WaitTransitions } from "@runlease/core/store"
 import { DateTime, Option } from "effect"
 import type { Paint } from "./Output.js"
 import * as RecordLines from "./RecordLines.js"

@@ -1,7 +1,8 @@
 /**
  * How many runs of each project are in each status, while something reads the metrics of the server.
  */
-import { Access, ControlPlane, Meter, Run, Statistics } from "@runlease/core"
+import { Access, ControlPlane, Run, Statistics } from "@runlease/core"
+import { Meter } from "@runlease/core/internal"
 import { Context, Duration, Effect, Layer, MetricLabel, Schedule } from "effect"
 
 const runs = Meter.gauge({

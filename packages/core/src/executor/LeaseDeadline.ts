@@ -66,9 +66,12 @@ export const unsafeMake = (first: Deadline): MovingDeadline => {
  * @since 0.1.0
  * @category services
  */
-export class LeaseDeadline extends Context.Reference<LeaseDeadline>()("@runlease/core/LeaseDeadline", {
-  defaultValue: (): Pick<MovingDeadline, "follow"> => ({ follow: () => () => {} }),
-}) {}
+export class LeaseDeadline extends Context.Reference<LeaseDeadline>()(
+  "@runlease/core/executor/LeaseDeadline",
+  {
+    defaultValue: (): Pick<MovingDeadline, "follow"> => ({ follow: () => () => {} }),
+  },
+) {}
 
 /**
  * The current deadline, then the latest one after each renewal. The stream does not end with the lease: the run is

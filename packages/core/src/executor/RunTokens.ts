@@ -32,7 +32,7 @@ export interface RunAccess {
  * @since 0.1.0
  * @category services
  */
-export class RunTokens extends Context.Tag("@runlease/core/RunTokens")<
+export class RunTokens extends Context.Tag("@runlease/core/executor/RunTokens")<
   RunTokens,
   {
     /** The token of a run that a worker holds, which has registered by these ports. */

@@ -32,6 +32,6 @@ export interface Codec {
  * @since 0.1.0
  * @category services
  */
-export class StepCodec extends Context.Reference<StepCodec>()("@runlease/core/StepCodec", {
+export class StepCodec extends Context.Reference<StepCodec>()("@runlease/core/executor/StepCodec", {
   defaultValue: (): Codec | undefined => undefined,
 }) {}

@@ -111,7 +111,7 @@ export interface IssuedRecord {
  * @since 0.1.0
  * @category services
  */
-export class StepLog extends Context.Tag("@runlease/core/StepLog")<
+export class StepLog extends Context.Tag("@runlease/core/executor/StepLog")<
   StepLog,
   {
     /** Made at the first step, so that a run without steps pays nothing. */

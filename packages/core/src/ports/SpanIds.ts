@@ -16,7 +16,7 @@ import { Context, DefaultServices, Option, Tracer } from "effect"
  * @since 0.1.0
  * @category services
  */
-export class SpanIds extends Context.Tag("@runlease/core/SpanIds")<
+export class SpanIds extends Context.Tag("@runlease/core/internal/SpanIds")<
   SpanIds,
   { readonly traceId: string; readonly spanId: string }
 >() {}

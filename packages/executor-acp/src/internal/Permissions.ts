@@ -8,7 +8,8 @@ import type {
   RequestPermissionRequest,
   RequestPermissionResponse,
 } from "@agentclientprotocol/sdk"
-import { Interrupt, Interrupts, ToolArguments } from "@runlease/core"
+import { Interrupt, Interrupts } from "@runlease/core"
+import { ToolArguments } from "@runlease/core/executor"
 import { Effect, Option, Predicate } from "effect"
 import * as Truncation from "./Truncation.js"
 import * as Questions from "./Questions.js"

@@ -7,7 +7,8 @@
  *
  * Source: docs/decisions/0016-acp-permissions.md
  */
-import { Executor, Interrupt, Json } from "@runlease/core"
+import { Executor, Interrupt } from "@runlease/core"
+import { Json } from "@runlease/core/executor"
 import { Deferred, Duration, Effect, Option, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import * as Truncation from "./Truncation.js"

@@ -3,16 +3,8 @@
  *
  * Source: docs/decisions/0062-an-inbox.md
  */
-import {
-  type AgentEvent,
-  AttemptInbox,
-  Emit,
-  type Executor,
-  Inbox,
-  type InboxMessage,
-  RecordedTurns,
-  StepLog,
-} from "@runlease/core"
+import { type AgentEvent, Emit, type Executor, Inbox, type InboxMessage } from "@runlease/core"
+import { AttemptInbox, RecordedTurns, StepLog } from "@runlease/core/executor"
 import { Array, type Context, Effect, Option } from "effect"
 import * as Failure from "./Failure.js"
 

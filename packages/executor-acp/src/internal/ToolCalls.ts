@@ -1,5 +1,7 @@
 /** The tool calls of an agent. Each is assembled from all of its updates. */
-import { AgentEvent, ControlEvents, Json } from "@runlease/core"
+import { AgentEvent } from "@runlease/core"
+import { Json } from "@runlease/core/executor"
+import { ControlEvents } from "@runlease/core/store"
 import { Predicate } from "effect"
 import * as Truncation from "./Truncation.js"
 import * as ReportedTerminals from "./ReportedTerminals.js"

@@ -3,16 +3,8 @@
  * another one while the run has been told something.
  */
 import type * as acp from "@agentclientprotocol/sdk"
-import {
-  type AgentEvent,
-  ControlPlaneUnavailable,
-  Executor,
-  Ids,
-  PastAttempts,
-  RecordedTurns,
-  type Run,
-  Runs,
-} from "@runlease/core"
+import { type AgentEvent, ControlPlaneUnavailable, Executor, Ids, type Run, Runs } from "@runlease/core"
+import { PastAttempts, RecordedTurns } from "@runlease/core/executor"
 import { Environment } from "@runlease/process"
 import {
   Deferred,

@@ -8,7 +8,8 @@
  */
 import { EventType, omitOptionalNulls } from "@ag-ui/core"
 import { EventSchemas } from "@ag-ui/core/schemas"
-import { type AgentEvent, AgUiMembers } from "@runlease/core"
+import { type AgentEvent } from "@runlease/core"
+import { AgUiMembers } from "@runlease/core/executor"
 import { Either, Predicate } from "effect"
 
 type Event = AgentEvent.LogEvent

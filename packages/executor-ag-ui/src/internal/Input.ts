@@ -1,6 +1,7 @@
 /** Converts the run's snapshot to AG-UI's RunAgentInput, the request to a remote agent. */
 import { PROTOCOL_VERSION, RunAgentInputSchema } from "@ag-ui/core/schemas"
-import { AgUiMessages, Ids, Interrupts, RequestSnapshot, type Run, Runs } from "@runlease/core"
+import { Ids, Interrupts, RequestSnapshot, type Run, Runs } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import { Effect, Option, Predicate } from "effect"
 import type { PendingInterrupts } from "./PendingInterrupts.js"
 import { excerpt, permanent } from "./Failure.js"

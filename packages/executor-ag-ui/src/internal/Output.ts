@@ -1,5 +1,6 @@
 /** Converts the event stream of a remote agent to events of the run. */
-import { AgentEvent, AgUiChunks, AgUiMembers, type Executor } from "@runlease/core"
+import { AgentEvent, type Executor } from "@runlease/core"
+import { AgUiChunks, AgUiMembers } from "@runlease/core/executor"
 import { Chunk, type Duration, Effect, Either, Option, Schema, Stream } from "effect"
 import * as EventShape from "./EventShape.js"
 import { excerpt, permanent, retryable } from "./Failure.js"

@@ -6,7 +6,8 @@
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/tool-calls
  */
-import { type AgentEvent, Interrupt, ToolArguments } from "@runlease/core"
+import { type AgentEvent, Interrupt } from "@runlease/core"
+import { ToolArguments } from "@runlease/core/executor"
 import { Either, Option, Predicate, Schema } from "effect"
 
 type Event = AgentEvent.LogEvent

@@ -2,7 +2,8 @@
  * The agent's own turns in this run, before the run waited for answers, and those that are recorded. The agent may store no history, and it cannot use a
  * result without its call.
  */
-import { type Executor, PastAttempts, type RequestSnapshot, type Run, type RunLog } from "@runlease/core"
+import { type Executor, type RequestSnapshot, type Run, type RunLog } from "@runlease/core"
+import { PastAttempts } from "@runlease/core/executor"
 import { Effect } from "effect"
 import { readingLog } from "./Failure.js"
 

@@ -4,16 +4,9 @@
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/state
  */
-import {
-  type AgentEvent,
-  ControlEvents,
-  type Executor,
-  Json,
-  PastAttempts,
-  RecordedTurns,
-  type Run,
-  type RunLog,
-} from "@runlease/core"
+import { type AgentEvent, type Executor, type Run, type RunLog } from "@runlease/core"
+import { Json, PastAttempts, RecordedTurns } from "@runlease/core/executor"
+import { ControlEvents } from "@runlease/core/store"
 import { Effect, Predicate, Schema, Stream } from "effect"
 import { applyPatch, type Operation } from "rfc6902"
 import { readingLog } from "./Failure.js"

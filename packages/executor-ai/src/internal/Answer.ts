@@ -1,6 +1,7 @@
 /** Reads one answer of a model: its parts become AG-UI events, and its content becomes part of the next request. */
 import type { AiError, Response, Tool } from "@effect/ai"
-import { AgentEvent, PastAttempts, type RequestSnapshot } from "@runlease/core"
+import { AgentEvent, type RequestSnapshot } from "@runlease/core"
+import { PastAttempts } from "@runlease/core/executor"
 import { Encoding, Option } from "effect"
 import * as ContentBlock from "./ContentBlock.js"
 import * as ProviderOptions from "./ProviderOptions.js"

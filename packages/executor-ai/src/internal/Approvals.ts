@@ -1,12 +1,7 @@
 /** Calls that a person must approve before they are made, in a later part of the run. */
 import type { Tool } from "@effect/ai"
-import {
-  type Interrupt,
-  Interrupts,
-  type PastAttempts,
-  type RequestSnapshot,
-  ToolCalls,
-} from "@runlease/core"
+import { type Interrupt, Interrupts, type RequestSnapshot } from "@runlease/core"
+import { type PastAttempts, ToolCalls } from "@runlease/core/executor"
 import { Context, Option, Predicate } from "effect"
 import * as AiTool from "../AiTool.js"
 import * as RequestedCall from "./RequestedCall.js"

@@ -1,5 +1,6 @@
 /** The budget of a run's tree, before each request to the model. */
-import { Budget, type ControlPlane, type Executor, StepLog } from "@runlease/core"
+import { Budget, type ControlPlane, type Executor } from "@runlease/core"
+import { StepLog } from "@runlease/core/executor"
 import { Effect, Option } from "effect"
 import * as Failure from "./Failure.js"
 

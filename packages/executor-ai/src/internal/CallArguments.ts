@@ -1,6 +1,6 @@
 /** The arguments of a call as a question about it shows them. A secret is a `Schema.Redacted`, or one by its JSON Schema. */
 import { Tool } from "@effect/ai"
-import { ToolArguments } from "@runlease/core"
+import { ToolArguments } from "@runlease/core/executor"
 import { Option, Predicate, SchemaAST } from "effect"
 import type { ClientTool } from "./OfferedTools.js"
 import type { RequestedCall } from "./RequestedCall.js"

@@ -7,7 +7,8 @@
  * Source: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
  */
 import type { Response } from "@effect/ai"
-import { type Run, type TokenUsage, Tracing } from "@runlease/core"
+import { type Run, type TokenUsage } from "@runlease/core"
+import { Tracing } from "@runlease/core/executor"
 import { Effect, Option, Stream, Tracer } from "effect"
 import * as Usage from "./Usage.js"
 

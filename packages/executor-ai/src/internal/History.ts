@@ -1,5 +1,6 @@
 /** Merges the messages of a request and those in the log of its run into one history. */
-import type { PastAttempts, RequestSnapshot } from "@runlease/core"
+import type { RequestSnapshot } from "@runlease/core"
+import type { PastAttempts } from "@runlease/core/executor"
 
 type Message = RequestSnapshot.SnapshotMessage
 

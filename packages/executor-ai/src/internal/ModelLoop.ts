@@ -6,12 +6,10 @@ import {
   ControlPlaneUnavailable,
   Executor,
   Interrupt,
-  PastAttempts,
   type RequestSnapshot,
   type Run,
-  ToolArguments,
-  ToolCalls,
 } from "@runlease/core"
+import { PastAttempts, ToolArguments, ToolCalls } from "@runlease/core/executor"
 import { type Duration, Effect, Option, Stream } from "effect"
 import * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"

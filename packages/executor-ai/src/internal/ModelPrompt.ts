@@ -1,6 +1,7 @@
 /** Builds the prompt of a model from the conversation so far. */
 import { Prompt } from "@effect/ai"
-import { type PastAttempts, RequestSnapshot } from "@runlease/core"
+import { RequestSnapshot } from "@runlease/core"
+import { type PastAttempts } from "@runlease/core/executor"
 import { Effect, Either, Predicate } from "effect"
 import * as History from "./History.js"
 import * as Media from "./Media.js"

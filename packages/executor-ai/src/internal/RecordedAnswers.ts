@@ -3,15 +3,14 @@
  *
  * Source: docs/decisions/0064-answers-of-a-model-are-records.md
  */
+import { type AgentEvent, StepRecord } from "@runlease/core"
 import {
-  type AgentEvent,
   ModelRequest,
   type PastAttempts,
   type ReportedSteps,
   StepLog,
-  StepRecord,
   ToolCalls,
-} from "@runlease/core"
+} from "@runlease/core/executor"
 import { Effect, Option, Schema, Stream } from "effect"
 import type * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"

@@ -1,5 +1,5 @@
 /** A tool call in a model's answer. */
-import type { PastAttempts } from "@runlease/core"
+import type { PastAttempts } from "@runlease/core/executor"
 import { Option, Predicate, Schema } from "effect"
 import type * as ProviderOptions from "./ProviderOptions.js"
 

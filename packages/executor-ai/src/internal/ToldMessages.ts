@@ -3,15 +3,8 @@
  *
  * Source: docs/decisions/0062-an-inbox.md
  */
-import {
-  type AgentEvent,
-  AttemptInbox,
-  type Executor,
-  type InboxMessage,
-  type Run,
-  StepLog,
-  StepRecord,
-} from "@runlease/core"
+import { type AgentEvent, type Executor, type InboxMessage, type Run, StepRecord } from "@runlease/core"
+import { AttemptInbox, StepLog } from "@runlease/core/executor"
 import { Effect, Option } from "effect"
 import * as Failure from "./Failure.js"
 

@@ -1,5 +1,6 @@
 /** The results of tool calls as events. A client makes a call itself if it sees no result. */
-import { AgentEvent, type PastAttempts, type RequestSnapshot } from "@runlease/core"
+import { AgentEvent, type RequestSnapshot } from "@runlease/core"
+import { type PastAttempts } from "@runlease/core/executor"
 
 /** The result of a call, as the log and the client show it. */
 export interface Result {

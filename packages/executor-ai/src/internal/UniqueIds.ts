@@ -1,5 +1,6 @@
 /** Ids of messages and calls that no other attempt of the run uses. */
-import type { PastAttempts, Run } from "@runlease/core"
+import type { Run } from "@runlease/core"
+import type { PastAttempts } from "@runlease/core/executor"
 import * as History from "./History.js"
 
 export interface UniqueIds {

@@ -1,6 +1,7 @@
 /** Token usage: one report per step in the log, and their sum in the run's metadata. */
 import type { Response } from "@effect/ai"
-import { type AgentEvent, type PastAttempts, TokenUsage } from "@runlease/core"
+import { type AgentEvent, TokenUsage } from "@runlease/core"
+import { type PastAttempts } from "@runlease/core/executor"
 import { Option, Predicate, Schema } from "effect"
 
 const Step = Schema.Struct({ ...TokenUsage.TokenUsage.fields, finishReason: Schema.String })

@@ -1,13 +1,7 @@
 /** Makes the calls of a worker's tools, each at most as often as its tool allows over all attempts. */
 import { AiError, Tool, type Toolkit } from "@effect/ai"
-import {
-  AgentEvent,
-  ControlPlaneUnavailable,
-  Executor,
-  StepLog,
-  ToolArguments,
-  ToolCalls,
-} from "@runlease/core"
+import { AgentEvent, ControlPlaneUnavailable, Executor } from "@runlease/core"
+import { StepLog, ToolArguments, ToolCalls } from "@runlease/core/executor"
 import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"

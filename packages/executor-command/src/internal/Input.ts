@@ -1,5 +1,6 @@
 /** What a program reads from its stdin: the request, and lines about its steps where it takes lines. */
-import { Executor, type InboxMessage, type ReportedSteps } from "@runlease/core"
+import { Executor, type InboxMessage } from "@runlease/core"
+import { type ReportedSteps } from "@runlease/core/executor"
 import type { ProcessGroup } from "@runlease/process"
 import { Effect, Queue, type Scope } from "effect"
 import { writeFile } from "node:fs/promises"

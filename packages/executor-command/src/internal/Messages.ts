@@ -1,5 +1,6 @@
 /** The messages to a run, for a program that takes lines. */
-import { Emit, type Executor, Inbox, type Step, StepLog } from "@runlease/core"
+import { Emit, type Executor, Inbox, type Step } from "@runlease/core"
+import { StepLog } from "@runlease/core/executor"
 import { Effect, Option, Stream } from "effect"
 import type * as Input from "./Input.js"
 

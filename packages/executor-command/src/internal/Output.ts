@@ -1,5 +1,6 @@
 /** Converts a program's stdout to events of the run. */
-import { AgentEvent, Executor, Ids, type ReportedSteps } from "@runlease/core"
+import { AgentEvent, Executor, Ids } from "@runlease/core"
+import { type ReportedSteps } from "@runlease/core/executor"
 import { Lines } from "@runlease/process"
 import { Effect, Either, Option, Schema, Stream } from "effect"
 import * as StepLine from "./StepLine.js"

@@ -1,5 +1,6 @@
 /** The JSON document that a program reads from its stdin. */
-import { Ids, type ReportedSteps, RequestSnapshot, Run } from "@runlease/core"
+import { Ids, RequestSnapshot, Run } from "@runlease/core"
+import { type ReportedSteps } from "@runlease/core/executor"
 import { Effect, Schema } from "effect"
 import { join } from "node:path"
 

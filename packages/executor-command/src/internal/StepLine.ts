@@ -1,5 +1,6 @@
 /** A line by which a program records a step: `{"type":"CUSTOM","name":"runlease.step","value":{"name","key"?,"result"}}`. */
-import { type AgentEvent, type ReportedSteps, StepRecord } from "@runlease/core"
+import { type AgentEvent, StepRecord } from "@runlease/core"
+import { type ReportedSteps } from "@runlease/core/executor"
 import { Either, Predicate } from "effect"
 
 export const isStep = ({ name, type }: AgentEvent.LogEvent): boolean =>

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { ChildEvent, Ids, Leases } from "@runlease/core"
+import { Ids, Leases } from "@runlease/core"
+import { ChildEvent } from "@runlease/core/internal"
 import { Duration, Schema } from "effect"
 import { atMost, nullish } from "../Wire.js"
 import * as Interrupt from "../Wire/Interrupt.js"

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Histogram, Ids, type Statistics } from "@runlease/core"
+import { Ids, type Statistics } from "@runlease/core"
+import { Histogram } from "@runlease/core/internal"
 import { Schema } from "effect"
 import { Timestamp } from "../Wire.js"
 

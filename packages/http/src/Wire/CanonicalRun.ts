@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { ResumeRules, Ids, type Run } from "@runlease/core"
+import { Ids, type Run } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
 import { DateTime, Option, Schema } from "effect"
 import { Timestamp } from "../Wire.js"
 import { ConversationRun } from "./ConversationRun.js"

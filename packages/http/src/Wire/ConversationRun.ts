@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Ids, Interrupt, ResumeRules, Run, TreeBudget } from "@runlease/core"
+import { Ids, Interrupt, Run, TreeBudget } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
 import { Schema } from "effect"
 import { as, from, nullish, renamed, Timestamp } from "../Wire.js"
 import * as Wire from "./Interrupt.js"

@@ -11,14 +11,9 @@
  */
 import { omitOptionalNulls } from "@ag-ui/core"
 import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
-import {
-  type AgentEvent,
-  AgUiChunks,
-  ControlEvents,
-  InboxMessage,
-  LogState,
-  StepRecord,
-} from "@runlease/core"
+import { type AgentEvent, InboxMessage, StepRecord } from "@runlease/core"
+import { AgUiChunks } from "@runlease/core/executor"
+import { ControlEvents, LogState } from "@runlease/core/store"
 import { Either, Predicate } from "effect"
 import * as Children from "./Children.js"
 import * as KnownFields from "./KnownFields.js"

@@ -8,7 +8,9 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, ChildEvent, ControlEvents } from "@runlease/core"
+import { type AgentEvent } from "@runlease/core"
+import { ChildEvent } from "@runlease/core/internal"
+import { ControlEvents } from "@runlease/core/store"
 import { Option } from "effect"
 import type * as Ownership from "./Ownership.js"
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { OpenedItems } from "@runlease/core"
+import type { OpenedItems } from "@runlease/core/internal"
 import type { ThreadMessages } from "./ThreadMessages.js"
 
 export interface DroppedItems {

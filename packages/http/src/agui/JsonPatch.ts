@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Json } from "@runlease/core"
+import { Json } from "@runlease/core/executor"
 import { Predicate } from "effect"
 import { applyPatch, type Operation, Pointer } from "rfc6902"
 

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import { omitOptionalNulls } from "@ag-ui/core"
-import { AgUiMembers } from "@runlease/core"
+import { AgUiMembers } from "@runlease/core/executor"
 import { Predicate } from "effect"
 
 /** The input, and sentences for our log about parts that are left out or not recognised. */

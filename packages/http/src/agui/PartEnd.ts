@@ -10,7 +10,8 @@
  *
  * @since 0.1.0
  */
-import { AgentEvent, ControlEvents } from "@runlease/core"
+import { AgentEvent } from "@runlease/core"
+import { ControlEvents } from "@runlease/core/store"
 import { Predicate } from "effect"
 import type { Peer, Viewer } from "./Peer.js"
 

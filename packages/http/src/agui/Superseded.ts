@@ -5,7 +5,9 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, ControlEvents, OpenedItems, StepRecord } from "@runlease/core"
+import { type AgentEvent, StepRecord } from "@runlease/core"
+import { OpenedItems } from "@runlease/core/internal"
+import { ControlEvents } from "@runlease/core/store"
 import { Option, Predicate } from "effect"
 
 type Event = AgentEvent.LogEvent

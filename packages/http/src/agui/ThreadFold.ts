@@ -6,7 +6,9 @@
  *
  * @since 0.1.0
  */
-import type { AgentEvent, AgUiMessages, OpenedItems } from "@runlease/core"
+import type { AgentEvent } from "@runlease/core"
+import type { AgUiMessages } from "@runlease/core/executor"
+import type { OpenedItems } from "@runlease/core/internal"
 import { Predicate } from "effect"
 import * as DroppedItems from "./DroppedItems.js"
 import * as JsonPatch from "./JsonPatch.js"

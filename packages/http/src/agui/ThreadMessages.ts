@@ -5,7 +5,8 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, AgUiMessages, InboxMessage } from "@runlease/core"
+import { type AgentEvent, InboxMessage } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import { Option, Predicate } from "effect"
 import * as JsonPatch from "./JsonPatch.js"
 import * as LinkedList from "./LinkedList.js"

@@ -4,13 +4,12 @@
  * @since 0.1.0
  */
 import {
-  BatchQueue,
   ControlPlaneError,
   ControlPlaneUnavailable as Unavailable,
-  Detached,
   type Ids,
   TraceContext,
 } from "@runlease/core"
+import { BatchQueue, Detached } from "@runlease/core/internal"
 import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope, Tracer } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"

@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import type { RenewalRounds } from "@runlease/core"
+import type { RenewalRounds } from "@runlease/core/internal"
 
 /** Where the fields of a slot are, in bytes. A run's id has 128 characters at most, each of 3 bytes at most. */
 export const layout = {

@@ -1,4 +1,5 @@
-import { Interrupt, Json, Leases, Run, type RunLog as RunLogPort, Runs as RunsPort } from "@runlease/core"
+import { Interrupt, Leases, Run, type RunLog as RunLogPort, Runs as RunsPort } from "@runlease/core"
+import { Json } from "@runlease/core/executor"
 import { type Context, Duration, Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"

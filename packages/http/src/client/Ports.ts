@@ -11,9 +11,9 @@ import {
   Leases as LeasesPort,
   RunLog as RunLogPort,
   Runs as RunsPort,
-  RunTokens as RunTokensService,
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
+import { RunTokens as RunTokensService } from "@runlease/core/executor"
 import { Layer, type Redacted } from "effect"
 import { Extensions } from "./Extensions.js"
 import * as Claims from "./Claims.js"

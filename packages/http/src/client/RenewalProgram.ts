@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { RenewalRounds } from "@runlease/core"
+import type { RenewalRounds } from "@runlease/core/internal"
 import type { Layout } from "./LeaseTable.js"
 import type { Cells } from "./LoopBeat.js"
 

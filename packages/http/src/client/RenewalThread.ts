@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type Leases, RenewalRounds } from "@runlease/core"
+import { type Leases } from "@runlease/core"
+import { RenewalRounds } from "@runlease/core/internal"
 import { type Context, Deferred, Duration, Effect, Layer, Queue, Redacted, type Scope } from "effect"
 import { Worker } from "node:worker_threads"
 import { maxRenewals } from "../Api/Workers.js"

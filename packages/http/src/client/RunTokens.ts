@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
-import { type Run, RunToken, RunTokens } from "@runlease/core"
+import { type Run } from "@runlease/core"
+import { RunTokens } from "@runlease/core/executor"
+import { RunToken } from "@runlease/core/store"
 import { Effect, Layer } from "effect"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"

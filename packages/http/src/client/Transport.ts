@@ -11,7 +11,8 @@ import {
   type HttpClientResponse,
   type HttpMethod,
 } from "@effect/platform"
-import { ControlPlaneError, ControlPlaneUnavailable as Unavailable, SchemaProblem } from "@runlease/core"
+import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
+import { SchemaProblem } from "@runlease/core/internal"
 import {
   Clock,
   Context,

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Access, type Ids, Run, Runs, type RunToken } from "@runlease/core"
+import { Access, type Ids, Run, Runs } from "@runlease/core"
+import { type RunToken } from "@runlease/core/store"
 import { Context, Effect } from "effect"
 import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
 import { CurrentPrincipal } from "../contract/Principal.js"

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { HttpServerRequest } from "@effect/platform"
-import { TraceContext, Tracing } from "@runlease/core"
+import { TraceContext } from "@runlease/core"
+import { Tracing } from "@runlease/core/executor"
 import { Effect, Option } from "effect"
 
 /** The app in the span that the request's `traceparent` names. Where a tracer is there, the server's own span is in it already. */

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { type HttpApiError, HttpServerResponse } from "@effect/platform"
-import { SchemaProblem, Token } from "@runlease/core"
+import { SchemaProblem } from "@runlease/core/internal"
+import { Token } from "@runlease/core/store"
 import { Cause, Effect, Option, ParseResult, Predicate } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 import * as Strict from "../contract/Strict.js"

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { HttpApiBuilder } from "@effect/platform"
-import { type Ids, SideBySide, TraceContext } from "@runlease/core"
+import { type Ids, TraceContext } from "@runlease/core"
+import { SideBySide } from "@runlease/core/internal"
 import { Cause, Effect, Either, Exit, Option } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation } from "../Api/Exchange.js"

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { type Access, Meter } from "@runlease/core"
+import { type Access } from "@runlease/core"
+import { Meter } from "@runlease/core/internal"
 import { Effect } from "effect"
 import { Callers } from "./Authenticate.js"
 import * as SpanUrl from "./SpanUrl.js"

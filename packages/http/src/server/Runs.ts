@@ -1,8 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
 import {
   Access,
-  AppendRules,
-  ControlEvents,
   ControlPlane,
   type Ids,
   Interrupt,
@@ -12,6 +10,8 @@ import {
   RunLog,
   Runs,
 } from "@runlease/core"
+import { AppendRules } from "@runlease/core/internal"
+import { ControlEvents } from "@runlease/core/store"
 import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"

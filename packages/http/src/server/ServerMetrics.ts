@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Meter } from "@runlease/core"
+import { Meter } from "@runlease/core/internal"
 
 export const requests = Meter.counter({
   name: "runlease_server_requests_total",

@@ -1,5 +1,6 @@
 import { Headers, HttpApiBuilder, HttpServerRequest } from "@effect/platform"
-import { Access, Token } from "@runlease/core"
+import { Access } from "@runlease/core"
+import { Token } from "@runlease/core/store"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { Api } from "../Api.js"
 import { projectOf } from "../Api/Session.js"

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HttpServerRequest, type HttpServerResponse } from "@effect/platform"
-import { Token } from "@runlease/core"
+import { Token } from "@runlease/core/store"
 import { Effect } from "effect"
 
 /** The path, without the query, which may have secrets, and without a token that was put there. */

@@ -1,5 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Ids, Interrupt, ResumeRules, type Run, RunLog, Runs } from "@runlease/core"
+import { Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Predicate, RcMap, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as ThreadNames from "../agui/ThreadNames.js"

@@ -3,18 +3,8 @@
  *
  * @since 0.1.0
  */
-import {
-  type AgentEvent,
-  AppendRules,
-  ChildEvent,
-  Claims,
-  type Ids,
-  Interrupt,
-  Leases,
-  type Run,
-  RunLog,
-  Runs,
-} from "@runlease/core"
+import { type AgentEvent, Claims, type Ids, Interrupt, Leases, type Run, RunLog, Runs } from "@runlease/core"
+import { AppendRules, ChildEvent } from "@runlease/core/internal"
 import { Context, Duration, Effect, Either } from "effect"
 import type { Append } from "../Api/Conversations.js"
 import type { Operation } from "../Api/Exchange.js"

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type AgentEvent, ChildEvent, ControlEvents, LogState } from "@runlease/core"
+import { type AgentEvent } from "@runlease/core"
+import { ChildEvent } from "@runlease/core/internal"
+import { ControlEvents, LogState } from "@runlease/core/store"
 import * as AgUiView from "../../src/agui/AgUiView.js"
 import { peers, shown, subject, taken } from "./Clients.js"
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { AgentEvent, ControlEvents, Interrupt, LogState, type Run, TokenUsage } from "@runlease/core"
+import { AgentEvent, Interrupt, type Run, TokenUsage } from "@runlease/core"
+import { ControlEvents, LogState } from "@runlease/core/store"
 import { shown, subject } from "./Clients.js"
 
 type Event = AgentEvent.LogEvent

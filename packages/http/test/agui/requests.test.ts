@@ -9,8 +9,8 @@ import {
   Runs,
   WorkerRegistry,
   AgentEvent,
-  AgUiMessages,
 } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Queue, Schedule, Stream } from "effect"

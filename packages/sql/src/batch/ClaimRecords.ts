@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Ids, Summaries, SummaryRows } from "@runlease/core"
+import type { Ids, Summaries } from "@runlease/core"
+import type { SummaryRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { leaseEpoch } from "../rows/RunCodec.js"

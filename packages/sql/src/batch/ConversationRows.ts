@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Ids, type RequestSnapshot, RunRows } from "@runlease/core"
+import { type Ids, type RequestSnapshot } from "@runlease/core"
+import { RunRows } from "@runlease/core/store"
 import { DateTime, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type RequestSnapshot, type ResumeRules, RunRows, type RunState } from "@runlease/core"
+import { type RequestSnapshot } from "@runlease/core"
+import { type ResumeRules, RunRows, type RunState } from "@runlease/core/store"
 import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"

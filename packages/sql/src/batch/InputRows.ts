@@ -5,7 +5,8 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
-import { type FollowUp, type Ids, type RunRows, Wakeups } from "@runlease/core"
+import { type FollowUp, type Ids } from "@runlease/core"
+import { type RunRows, Wakeups } from "@runlease/core/store"
 import { Array, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

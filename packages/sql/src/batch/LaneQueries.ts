@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Ids, RunRows } from "@runlease/core"
+import type { Ids } from "@runlease/core"
+import type { RunRows } from "@runlease/core/store"
 import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"

@@ -8,7 +8,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core"
+import type { RunRows } from "@runlease/core/store"
 import { Array as Arr, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"

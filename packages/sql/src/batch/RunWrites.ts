@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
-import { type CounterRows, type RunRows, StepRecord } from "@runlease/core"
+import { StepRecord } from "@runlease/core"
+import { type CounterRows, type RunRows } from "@runlease/core/store"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
 import type { Columns } from "../rows/Columns.js"

@@ -5,7 +5,8 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { type Ids, KeysetPage, type RequestSnapshot, type RunStore } from "@runlease/core"
+import { type Ids, type RequestSnapshot } from "@runlease/core"
+import { KeysetPage, type RunStore } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { toRun } from "../rows/RunCodec.js"

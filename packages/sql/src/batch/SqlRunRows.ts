@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { RunRows } from "@runlease/core"
+import type { RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as ClaimQueries from "./ClaimQueries.js"

@@ -4,13 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import {
-  type ControlPlaneUnavailable,
-  RunCommits,
-  type RunRows,
-  type RunStore,
-  Wakeups,
-} from "@runlease/core"
+import { type ControlPlaneUnavailable } from "@runlease/core"
+import { RunCommits, type RunRows, type RunStore, Wakeups } from "@runlease/core/store"
 import { Effect, type Scope } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as SqlFailure from "../dialect/SqlFailure.js"

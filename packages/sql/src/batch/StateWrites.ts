@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
-import type { RunRows, RunState } from "@runlease/core"
+import type { RunRows, RunState } from "@runlease/core/store"
 import { Array, Struct } from "effect"
 import type { Columns } from "../rows/Columns.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"

@@ -8,7 +8,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Ids, Run, SummaryRows } from "@runlease/core"
+import type { Ids, Run } from "@runlease/core"
+import type { SummaryRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
 import { fromJson, toStored } from "../rows/RunCodec.js"

@@ -6,7 +6,7 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core"
+import type { RunRows } from "@runlease/core/store"
 import type { Effect } from "effect"
 import { type Columns, type RowOf, rowsOf } from "../rows/Columns.js"
 import { runNames, type RunRow } from "../rows/RunRow.js"

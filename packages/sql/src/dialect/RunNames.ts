@@ -5,7 +5,7 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Fragment } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core"
+import type { RunRows } from "@runlease/core/store"
 import type { Dialect } from "./Dialect.js"
 
 /**

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { ControlPlane, CounterRows, type Ids, type Run } from "@runlease/core"
+import { ControlPlane, type Ids, type Run } from "@runlease/core"
+import { CounterRows } from "@runlease/core/store"
 import { Duration, Effect, Either, Function } from "effect"
 import * as CounterQueries from "../batch/CounterQueries.js"
 import { keyRows } from "../batch/RunQueries.js"

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
+import { Access, Ids, WorkerRegistry } from "@runlease/core"
+import { Token } from "@runlease/core/store"
 import { DateTime, Duration, Effect, Either, Function } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 import * as SqlAuthentication from "./SqlAuthentication.js"

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type Access, type Ids, RunToken, Token } from "@runlease/core"
+import { type Access, type Ids } from "@runlease/core"
+import { RunToken, Token } from "@runlease/core/store"
 import { Effect, Option } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Conversations, Ids, KeysetPage, Page } from "@runlease/core"
+import { Conversations, Ids, Page } from "@runlease/core"
+import { KeysetPage } from "@runlease/core/store"
 import { DateTime, Effect, Either, Function } from "effect"
 import { fromJson, toJson } from "../rows/RunCodec.js"
 import type { SqlStore } from "../batch/SqlStore.js"

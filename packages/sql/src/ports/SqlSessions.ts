@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { Access, type ControlPlaneError, type Ids, Token } from "@runlease/core"
+import { Access, type ControlPlaneError, type Ids } from "@runlease/core"
+import { Token } from "@runlease/core/store"
 import { Duration, Effect, Either } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 

@@ -6,7 +6,7 @@
 import { PgClient } from "@effect/sql-pg"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import { StoreMetrics } from "@runlease/core"
+import { StoreMetrics } from "@runlease/core/store"
 import { Config, Effect, Layer } from "effect"
 import * as Pg from "pg"
 import { clientConfig, sessionSettings } from "./ClientConfig.js"

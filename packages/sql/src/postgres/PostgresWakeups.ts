@@ -8,7 +8,8 @@
  *
  * @since 0.1.0
  */
-import { ControlPlaneUnavailable, Ids, type Wakeups } from "@runlease/core"
+import { ControlPlaneUnavailable, Ids } from "@runlease/core"
+import { type Wakeups } from "@runlease/core/store"
 import { Data, Deferred, Duration, Effect, FiberId, Option, Queue, Schedule, type Scope } from "effect"
 import * as Pg from "pg"
 import type * as PostgresPool from "./PostgresPool.js"

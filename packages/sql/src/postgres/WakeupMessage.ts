@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Ids, type Leases, Run, type RunRows, type Wakeups } from "@runlease/core"
+import { Ids, type Leases, Run } from "@runlease/core"
+import { type RunRows, type Wakeups } from "@runlease/core/store"
 import { Schema } from "effect"
 
 /** The largest size of the items of a message: a notification has fewer than 8,000 bytes, and a message has more than its items. */

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { CounterRows, Counters, Ids } from "@runlease/core"
+import type { Ids } from "@runlease/core"
+import type { CounterRows, Counters } from "@runlease/core/store"
 import type { Columns } from "./Columns.js"
 
 /** Columns of `counter_deltas`. */

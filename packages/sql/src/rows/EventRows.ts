@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { AgentEvent, RunStore } from "@runlease/core"
+import type { AgentEvent } from "@runlease/core"
+import type { RunStore } from "@runlease/core/store"
 import type { Columns } from "./Columns.js"
 import { eventId, instant, sequence } from "./RunCodec.js"
 

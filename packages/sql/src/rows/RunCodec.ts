@@ -3,16 +3,8 @@
  *
  * @since 0.1.0
  */
-import {
-  type ControlEvents,
-  type Ids,
-  LogState,
-  ResumeRules,
-  Run,
-  type RunRows,
-  RunState,
-  type WorkerSession,
-} from "@runlease/core"
+import { type Ids, Run, type WorkerSession } from "@runlease/core"
+import { type ControlEvents, LogState, ResumeRules, type RunRows, RunState } from "@runlease/core/store"
 import { Brand, DateTime, Schema, Struct } from "effect"
 import type { Columns } from "./Columns.js"
 import { type DetailRow, Gate, type RunRow } from "./RunRow.js"

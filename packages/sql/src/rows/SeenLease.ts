@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import { SqlError } from "@effect/sql/SqlError"
-import type { RunState } from "@runlease/core"
+import type { RunState } from "@runlease/core/store"
 import { Data, Struct } from "effect"
 import type { Columns } from "./Columns.js"
 import { toJson } from "./RunCodec.js"

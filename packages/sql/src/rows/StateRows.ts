@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { LogState, type RunRows, type RunState, WaitTransitions } from "@runlease/core"
+import { LogState, type RunRows, type RunState, WaitTransitions } from "@runlease/core/store"
 import { encodeWaiting, type Row, toJson } from "./RunCodec.js"
 import { Gate, type StateColumn, stateColumns, type StateTable } from "./RunRow.js"
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { CounterRows } from "@runlease/core"
+import type { CounterRows } from "@runlease/core/store"
 import type Sqlite from "better-sqlite3"
 import { deltaColumns, deltaRow } from "../rows/CounterRow.js"
 import * as SqliteStatements from "./SqliteStatements.js"

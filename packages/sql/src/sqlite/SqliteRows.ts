@@ -7,7 +7,8 @@
  *
  * @since 0.1.0
  */
-import { type RequestSnapshot, RunRows } from "@runlease/core"
+import { type RequestSnapshot } from "@runlease/core"
+import { RunRows } from "@runlease/core/store"
 import type Sqlite from "better-sqlite3"
 import { Struct } from "effect"
 import { type Columns, rowsOf } from "../rows/Columns.js"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Wakeups } from "@runlease/core"
+import type { Wakeups } from "@runlease/core/store"
 import type { Handle } from "./SqliteConnection.js"
 
 /**

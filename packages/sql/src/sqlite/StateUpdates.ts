@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { RunRows } from "@runlease/core"
+import type { RunRows } from "@runlease/core/store"
 import { stateColumns, type StateTable } from "../rows/RunRow.js"
 import * as SeenLease from "../rows/SeenLease.js"
 import { noDetails, parts, tableOf } from "../rows/StateRows.js"

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { isChildEvent } from "@runlease/core/ChildEvent"
-import { canonicalJson } from "@runlease/core/Json"
+import { isChildEvent } from "@runlease/core/internal/ChildEvent"
+import { canonicalJson } from "@runlease/core/executor/Json"
 import { isMessage } from "@runlease/core/InboxMessage"
-import * as LogState from "@runlease/core/LogState"
-import { endsLog } from "@runlease/core/ControlEvents"
+import * as LogState from "@runlease/core/store/LogState"
+import { endsLog } from "@runlease/core/store/ControlEvents"
 import type { LogEntry } from "@runlease/core/RunLog"
 
 /**

@@ -9,7 +9,7 @@ import type { InvalidCursor } from "@runlease/core/Page"
 import { isTerminal, type Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import type { Activity, AgentCounts, Statistics } from "@runlease/core/Statistics"
-import * as Histogram from "@runlease/core/Histogram"
+import * as Histogram from "@runlease/core/internal/Histogram"
 import { Effect } from "effect"
 
 /** Both as text. */

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as ResumeRules from "@runlease/core/ResumeRules"
+import * as ResumeRules from "@runlease/core/store/ResumeRules"
 import { Claims } from "@runlease/core/Claims"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { AgentId, RunId, type WorkerId } from "@runlease/core/Ids"

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Claims } from "@runlease/core/Claims"
-import { endsLog } from "@runlease/core/ControlEvents"
+import { endsLog } from "@runlease/core/store/ControlEvents"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import { Conversations } from "@runlease/core/Conversations"

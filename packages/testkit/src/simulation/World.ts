@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import * as RememberedLeases from "@runlease/core/RememberedLeases"
+import * as RememberedLeases from "@runlease/core/store/RememberedLeases"
 import { isTerminal } from "@runlease/core/Run"
 import { Cause, Effect, Exit, identity, Layer, Scope } from "effect"
 import * as Clients from "./Clients.js"

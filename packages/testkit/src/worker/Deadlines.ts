@@ -3,7 +3,8 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { Executor, LeaseDeadline } from "@runlease/core"
+import { Executor } from "@runlease/core"
+import { LeaseDeadline } from "@runlease/core/executor"
 import { Clock, Effect, Queue, Stream, TestClock } from "effect"
 import { type Declare, start, submit, until } from "../TestWorker.js"
 

@@ -7,12 +7,12 @@ import {
   AgentEvent,
   ControlPlaneError,
   Executor,
-  Lease,
   Leases,
   Runs,
   WorkerMetadata,
   WorkerRegistry,
 } from "@runlease/core"
+import { Lease } from "@runlease/core/internal"
 import {
   Clock,
   Deferred,

@@ -3,7 +3,8 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, ReportedSteps, Step, StepCodec } from "@runlease/core"
+import { AgentEvent, Executor, Step } from "@runlease/core"
+import { ReportedSteps, StepCodec } from "@runlease/core/executor"
 import { Effect, Stream } from "effect"
 import { log, start, submit, type Declare, untilStatus } from "../TestWorker.js"
 import { customs } from "./StepRuns.js"

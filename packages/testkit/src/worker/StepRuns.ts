@@ -1,7 +1,8 @@
 /**
  * What tests of steps share.
  */
-import { type Emit, Executor, type Run, type StepLog } from "@runlease/core"
+import { type Emit, Executor, type Run } from "@runlease/core"
+import { type StepLog } from "@runlease/core/executor"
 import { Effect, Ref } from "effect"
 import { log, start } from "../TestWorker.js"
 

@@ -3,7 +3,8 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Emit, Executor, RunLog, Step, StepCodec } from "@runlease/core"
+import { Emit, Executor, RunLog, Step } from "@runlease/core"
+import { StepCodec } from "@runlease/core/executor"
 import { Effect, Either, Ref, Schedule, Schema } from "effect"
 import { log, run, start, submit, type Declare, until, untilStatus } from "../TestWorker.js"
 import { counting, customs, dyingBefore, said } from "./StepRuns.js"

@@ -3,19 +3,8 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  Child,
-  Emit,
-  Executor,
-  Inbox,
-  Interrupts,
-  Leases,
-  Run,
-  RunLog,
-  Runs,
-  Step,
-  StepLog,
-} from "@runlease/core"
+import { Child, Emit, Executor, Inbox, Interrupts, Leases, Run, RunLog, Runs, Step } from "@runlease/core"
+import { StepLog } from "@runlease/core/executor"
 import { Deferred, Effect, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { Workflow, WorkflowEngine } from "@effect/workflow"
-import { ControlPlaneError, Executor, type Run, Step, StepLog } from "@runlease/core"
+import { ControlPlaneError, Executor, type Run, Step } from "@runlease/core"
+import { StepLog } from "@runlease/core/executor"
 import { Context, Deferred, Effect, Exit, Fiber, FiberId, Scope } from "effect"
 import * as Flight from "./Flight.js"
 

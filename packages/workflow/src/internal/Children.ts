@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { Workflow } from "@effect/workflow"
-import { Child, ControlPlaneUnavailable, Run, Runs, StepLog } from "@runlease/core"
+import { Child, ControlPlaneUnavailable, Run, Runs } from "@runlease/core"
+import { StepLog } from "@runlease/core/executor"
 import { Duration, Effect, Option } from "effect"
 import type { Attempt } from "./Attempt.js"
 import * as Outcomes from "./Outcomes.js"

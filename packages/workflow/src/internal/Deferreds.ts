@@ -5,7 +5,8 @@
  *
  * @since 0.1.0
  */
-import { Step, StepLog, StepRecord } from "@runlease/core"
+import { Step, StepRecord } from "@runlease/core"
+import { StepLog } from "@runlease/core/executor"
 import { Cause, Clock, Deferred, Duration, Effect, Exit, FiberId } from "effect"
 import type { Attempt } from "./Attempt.js"
 import * as Exits from "./Exits.js"

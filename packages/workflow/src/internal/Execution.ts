@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { Workflow, WorkflowEngine } from "@effect/workflow"
-import { type AgentEvent, Executor, type Interrupt, type Run, SchemaProblem } from "@runlease/core"
+import { type AgentEvent, Executor, type Interrupt, type Run } from "@runlease/core"
+import { SchemaProblem } from "@runlease/core/internal"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Option, type ParseResult, Scope } from "effect"
 import * as Activities from "./Activities.js"
 import * as Attempt from "./Attempt.js"

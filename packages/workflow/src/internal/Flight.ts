@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { StepLog } from "@runlease/core"
+import type { StepLog } from "@runlease/core/executor"
 import { Effect } from "effect"
 
 /** How long nothing may be in flight before the execution is at rest: two steps in a row have a moment between them. */

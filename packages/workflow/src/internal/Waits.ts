@@ -6,7 +6,8 @@
  *
  * @since 0.1.0
  */
-import { type Executor, Step, StepLog, StepRecord } from "@runlease/core"
+import { type Executor, Step, StepRecord } from "@runlease/core"
+import { StepLog } from "@runlease/core/executor"
 import { Deferred, Effect, FiberId, Option, Schedule, Schema } from "effect"
 import { type Attempt, outsideSteps } from "./Attempt.js"
 import { isInterruption } from "./Messages.js"

@@ -51,6 +51,6 @@ export const make = (most = 10_000): RememberedLeases => {
  * @since 0.1.0
  * @category references
  */
-export class Maker extends Context.Reference<Maker>()("@runlease/core/RememberedLeases", {
+export class Maker extends Context.Reference<Maker>()("@runlease/core/store/RememberedLeases", {
   defaultValue: () => (): RememberedLeases => make(),
 }) {}

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type Ids, ResumeRules, type Run, Runs } from "@runlease/core"
+import { type Ids, type Run, Runs } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPortsCache.js"

@@ -6,7 +6,8 @@
  *
  * @since 0.1.0
  */
-import { AgentEvent, AgUiMessages, type Ids, Run, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, type Ids, Run, RunLog, Runs } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import { Array, Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
 import { maxBytes } from "../../contract/Body.js"
 import * as Superseded from "../../agui/Superseded.js"

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { AgUiMessages, type FollowUp, type Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
+import { type FollowUp, type Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
 
 /** The parts of the request beside its input. */

@@ -6,7 +6,6 @@
  * @since 0.1.0
  */
 import {
-  ResumeRules,
   type ControlPlaneError,
   type FollowUp,
   type Ids,
@@ -16,6 +15,7 @@ import {
   RunLog,
   Runs,
 } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
 import { Array, Chunk, Context, Effect, Either, Option, Predicate, Stream } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPortsCache.js"

@@ -5,7 +5,8 @@
  *
  * @since 0.1.0
  */
-import { AgUiMessages, Ids, Runs } from "@runlease/core"
+import { Ids, Runs } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
 import { Context, Effect, Predicate, Schema, Stream } from "effect"
 import * as AgUiView from "../../agui/AgUiView.js"
 import * as Peer from "../../agui/Peer.js"

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { ResumeRules, Ids, type Run, Runs } from "@runlease/core"
+import { Ids, type Run, Runs } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Schema } from "effect"
 import type { Ports } from "../ProjectPortsCache.js"
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import type { RememberedLeases } from "@runlease/core/RememberedLeases"
+import type { RememberedLeases } from "@runlease/core/store/RememberedLeases"
 import type { Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Context, Effect, type Scope } from "effect"

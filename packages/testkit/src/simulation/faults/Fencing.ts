@@ -9,7 +9,7 @@ import { Leases } from "@runlease/core/Leases"
 import { type Fence, LeaseEpoch } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
-import type { RememberedLeases } from "@runlease/core/RememberedLeases"
+import type { RememberedLeases } from "@runlease/core/store/RememberedLeases"
 import { Clock, DateTime, Effect } from "effect"
 import { all, replace } from "./Fault.js"
 
