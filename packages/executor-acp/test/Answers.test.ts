@@ -90,7 +90,7 @@ describe("the configuration options of a session", () => {
   const chosen = (...configOptions: ReadonlyArray<object>) =>
     AskingMode.choose(undefined, JSON.parse(JSON.stringify({ configOptions }))).map(({ id }) => id)
 
-  it("are found with a missing, a known or an unknown category", () => {
+  it("are found with a missing, a standard or an unknown category", () => {
     for (const category of [undefined, null, "mode", "_own", 1]) {
       expect([category, chosen({ ...option, category })]).toEqual([category, ["careful"]])
     }

@@ -2,7 +2,7 @@
  * Limits the tokens that are not valid, for each address. A token over the limit is refused before its digest is computed
  * and looked up. The refusal is delayed, which slows down a connection that keeps sending.
  *
- * Source: docs/decisions/0018-callers-that-are-not-known.md
+ * Source: docs/decisions/0018-callers-without-a-valid-token.md
  *
  * @since 0.1.0
  */

@@ -129,7 +129,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
     )
 
     test(
-      "answer all that is asked, or are refused and change nothing",
+      "answer all open interrupts, or are refused and change nothing",
       Effect.gen(function* () {
         yield* TestWorker.start(asker)
         const first = yield* post(input({ runId: "first" }))

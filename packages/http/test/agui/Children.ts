@@ -33,7 +33,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
 
   describe(`children of an AG-UI client's run over ${name}, with ${version.name}`, () => {
     test(
-      "are subagents, whose ends the client is told while the run waits for them",
+      "are subagents, whose ends reach the client while the run waits for them",
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
         const parent = Effect.gen(function* () {

@@ -80,7 +80,7 @@ describe("the end of a part", () => {
     expect(unanswered(older)).toEqual(["b", "a"])
   })
 
-  it("is an interrupt that lists what is no tool of the client, where something else is asked too", async () => {
+  it("is an interrupt that lists only the questions, where tools of the client are open too", async () => {
     const { current, older } = await shown(
       waiting([...call("own"), ...call("a")], [clientTool("a"), approval]),
     )

@@ -43,7 +43,7 @@ const user = (content: unknown, id = "m1") => ({ id, role: "user", content })
 
 describe("the request of an AG-UI client", () => {
   test(
-    "is what the executor is asked",
+    "is the request that the executor gets",
     Effect.gen(function* () {
       const next = yield* keeper
       const tools = [{ name: "colour", description: "A colour", parameters: { type: "object" } }]
@@ -450,7 +450,7 @@ describe("the capabilities of an agent", () => {
   }
 
   test(
-    "are what the server does, and what its worker said last",
+    "are those of the server and the latest ones of its worker",
     Effect.gen(function* () {
       deepStrictEqual(yield* capabilities("painter"), { identity: { name: "painter" }, ...served })
       const registry = yield* WorkerRegistry.WorkerRegistry
