@@ -1,4 +1,4 @@
-/** Checks that the index of decisions has each of them under its title, and that no link between pages of this repository is dead. */
+/** Checks that the indexes of decisions and of notes have each page under its title, and that no link between pages of this repository is dead. */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -7,13 +7,15 @@ const listed = execFileSync("git", ["ls-files", "*.md"], { encoding: "utf8" })
 const pages = listed.split("\n").filter((path) => path !== "" && existsSync(path))
 const problems = []
 
-const index = "docs/decisions/README.md"
-const lines = readFileSync(index, "utf8")
-for (const page of pages.filter((path) => /^docs\/decisions\/\d/.test(path))) {
-  const name = page.slice(page.lastIndexOf("/") + 1)
-  const [heading] = readFileSync(page, "utf8").split("\n")
-  const entry = `- [${heading.slice(2)}](${name})\n`
-  if (lines.split(entry).length !== 2) problems.push(`${index}: needs one line ${entry.trim()}`)
+for (const folder of ["docs/decisions", "bench/notes"]) {
+  const index = `${folder}/README.md`
+  const lines = readFileSync(index, "utf8")
+  for (const page of pages.filter((path) => path.startsWith(`${folder}/0`))) {
+    const name = page.slice(page.lastIndexOf("/") + 1)
+    const [heading] = readFileSync(page, "utf8").split("\n")
+    const entry = `- [${heading.slice(2)}](${name})\n`
+    if (lines.split(entry).length !== 2) problems.push(`${index}: needs one line ${entry.trim()}`)
+  }
 }
 
 /** The anchor that a heading gets. */
