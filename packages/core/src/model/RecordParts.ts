@@ -1,7 +1,7 @@
 /**
  * Records in parts: a result that one event cannot hold is in several, which count only when all of them are there.
  *
- * Source: docs/decisions/0057-steps.md
+ * Source: docs/decisions/0095-records-of-steps.md
  *
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
  * The streams of pages that show one run each. Pages of one run share what is read for them.
  *
- * Source: docs/decisions/0048-viewers.md
+ * Source: docs/decisions/0097-pages-of-a-run.md
  *
  * @since 0.1.0
  */

@@ -7,7 +7,7 @@
  * A look locks the lanes that it sees, and those of the waiting run and of all above it. Of the waits that close a circle together, any two
  * see a lane that the other one locks, so the later one sees the earlier one.
  *
- * Source: docs/decisions/0060-no-lost-wake-up.md
+ * Source: docs/decisions/0096-circles-of-waits.md
  *
  * @since 0.1.0
  */
