@@ -143,7 +143,7 @@ export const suite = (name: string, store: Store): void => {
 
   describe(`threads of AG-UI clients over ${name}`, () => {
     test(
-      "hold what a client has that followed them, and a client has that comes to them",
+      "hold the messages of a client that followed them, and of a client that comes later",
       Effect.gen(function* () {
         yield* TestWorker.start(busy)
         const chat = yield* connect({ threadId: "a thread/ü" })
@@ -272,7 +272,7 @@ export const suite = (name: string, store: Store): void => {
     )
 
     test(
-      "tell what their run waits for, to whom comes to them, part by part",
+      "show the waits of their run part by part to a client that comes later",
       Effect.gen(function* () {
         yield* TestWorker.start(
           Executor.make((run) =>
