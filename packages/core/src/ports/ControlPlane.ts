@@ -8,17 +8,17 @@
  */
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Access, type ProjectNotFound } from "./Access.js"
-import { Claims } from "./Claims.js"
+import type { Claims } from "./Claims.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
-import { Conversations } from "./Conversations.js"
+import type { Conversations } from "./Conversations.js"
 import type * as Ids from "../model/Ids.js"
-import { Leases } from "./Leases.js"
-import { RunLog } from "./RunLog.js"
-import { Runs } from "./Runs.js"
-import { Statistics } from "./Statistics.js"
-import { Summaries } from "./Summaries.js"
+import type { Leases } from "./Leases.js"
+import type { RunLog } from "./RunLog.js"
+import type { Runs } from "./Runs.js"
+import type { Statistics } from "./Statistics.js"
+import type { Summaries } from "./Summaries.js"
 import * as Tracing from "./Tracing.js"
-import { WorkerRegistry } from "./WorkerRegistry.js"
+import type { WorkerRegistry } from "./WorkerRegistry.js"
 
 /** Every port of one project that workers and clients use, in process or over HTTP. */
 export type ProjectPorts = Claims | Conversations | Leases | RunLog | Runs | WorkerRegistry
@@ -68,23 +68,8 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
 >() {}
 
 /**
- * The ports of a project with a span for each call of a method, such as `Leases.renew`, where a tracer is there.
- *
- * @since 0.1.0
- * @category tracing
- */
-export const tracedPorts = (ports: Context.Context<ProjectPorts>): Context.Context<ProjectPorts> =>
-  Context.make(Claims, Tracing.claims(Context.get(ports, Claims))).pipe(
-    Context.add(Conversations, Tracing.conversations(Context.get(ports, Conversations))),
-    Context.add(Leases, Tracing.leases(Context.get(ports, Leases))),
-    Context.add(RunLog, Tracing.runLog(Context.get(ports, RunLog))),
-    Context.add(Runs, Tracing.runs(Context.get(ports, Runs))),
-    Context.add(WorkerRegistry, Tracing.workerRegistry(Context.get(ports, WorkerRegistry))),
-  )
-
-/**
- * A store with a span for each call of a method, its projects' ports included. Every store is made with it, so that all
- * have the same spans. Where no tracer is there, no span is made.
+ * A store with a span for each call of a method, such as `Leases.renew`, its projects' ports included. Every store is made with it,
+ * so that all have the same spans. Where no tracer is there, no span is made.
  *
  * Source: docs/decisions/0043-spans-of-ports.md
  *
@@ -94,18 +79,11 @@ export const tracedPorts = (ports: Context.Context<ProjectPorts>): Context.Conte
 export const traced = (
   store: Context.Context<ControlPlane | Access>,
 ): Context.Context<ControlPlane | Access> => {
-  const { project, prune, ready } = Context.get(store, ControlPlane)
+  const { project, ...methods } = Context.get(store, ControlPlane)
   return Context.make(ControlPlane, {
-    project: (projectId) => {
-      const ports = project(projectId)
-      return tracedPorts(ports).pipe(
-        Context.add(Statistics, Tracing.statistics(Context.get(ports, Statistics))),
-        Context.add(Summaries, Tracing.summaries(Context.get(ports, Summaries))),
-      )
-    },
-    prune: Tracing.method("ControlPlane.prune", prune),
-    ready: Tracing.effect("ControlPlane.ready", ready),
-  }).pipe(Context.add(Access, Tracing.access(Context.get(store, Access))))
+    ...Tracing.port("ControlPlane", methods),
+    project: (projectId) => Tracing.ports(project(projectId)),
+  }).pipe(Context.add(Access, Tracing.port("Access", Context.get(store, Access))))
 }
 
 /** The slug of the project that always exists. */

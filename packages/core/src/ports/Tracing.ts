@@ -5,18 +5,7 @@
  *
  * @since 0.1.0
  */
-import { Context, DefaultServices, Effect, Tracer } from "effect"
-import type { Access } from "./Access.js"
-import type { Claims } from "./Claims.js"
-import type { Conversations } from "./Conversations.js"
-import type { Leases } from "./Leases.js"
-import type { RunLog } from "./RunLog.js"
-import type { Runs } from "./Runs.js"
-import type { Statistics } from "./Statistics.js"
-import type { Summaries } from "./Summaries.js"
-import type { WorkerRegistry } from "./WorkerRegistry.js"
-
-type Attributes = Readonly<Record<string, string>>
+import { Context, DefaultServices, Effect, Predicate, Tracer } from "effect"
 
 /** Effect's default tracer keeps its spans in memory and exports none, so a span that it makes has no reader. */
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
@@ -29,154 +18,105 @@ const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  */
 export const hasReader = (tracer: Tracer.Tracer): boolean => tracer !== defaultTracer
 
-const inSpan = <A, E, R>(name: string, attributes: () => Attributes, call: () => Effect.Effect<A, E, R>) =>
-  Effect.tracerWith((tracer) =>
-    hasReader(tracer)
-      ? Effect.withSpan(Effect.suspend(call), name, { attributes: attributes(), captureStackTrace: false })
-      : call(),
-  )
+type Attributes = Readonly<Record<string, string>>
+
+type Arguments = ReadonlyArray<unknown>
+
+const runId = "runlease.run_id"
+const workerId = "runlease.worker_id"
+
+const ofId = (attribute: string, id: unknown): Attributes =>
+  typeof id === "string" ? { [attribute]: id } : {}
+
+/** The ids in a request, such as those of a lease, or of a run and its fence. */
+const ofRequest = (request: unknown): Attributes =>
+  Predicate.isRecord(request)
+    ? {
+        ...ofId(runId, request["runId"]),
+        ...ofId(workerId, request["workerId"]),
+        ...(request["fence"] === undefined ? {} : ofRequest(request["fence"])),
+      }
+    : {}
+
+/** A text that is the first argument of such a port is an id, which is this attribute. */
+const subjects: Readonly<Record<string, string>> = {
+  Conversations: "runlease.conversation_id",
+  Runs: runId,
+  WorkerRegistry: workerId,
+}
+
+/** The methods that follow neither rule. */
+const exceptions: Readonly<Record<string, (...args: Arguments) => Attributes>> = {
+  "Runs.complete": (id, _outcome, fence) => ofRequest({ runId: id, fence }),
+  "Runs.submit": (submission) =>
+    ofRequest({ runId: Predicate.isRecord(submission) ? submission["publicId"] : undefined }),
+  "Summaries.held": (id) => ofId(workerId, id),
+  "Summaries.run": (id) => ofId(runId, id),
+  "Summaries.standing": (id) => ofId(runId, id),
+}
+
+/** A stream lasts as long as its worker or its run, so it has no span. */
+const streams: ReadonlySet<string> = new Set(["Leases.signals", "RunLog.follow"])
+
+/** The ids of a request and nothing else of it: a token, a key or a payload is in no attribute. */
+const attributesOf = (port: string, name: string, args: Arguments): Attributes => {
+  const exception = exceptions[name]
+  if (exception !== undefined) return exception(...args)
+  const [first] = args
+  const subject = subjects[port]
+  return typeof first === "string" && subject !== undefined ? ofId(subject, first) : ofRequest(first)
+}
+
+type Method = (...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
+
+const inSpan = (name: string, call: Effect.Effect<unknown, unknown, unknown>, attributes: Attributes) =>
+  Effect.withSpan(call, name, { attributes, captureStackTrace: false })
+
+const method = (port: string, name: string, self: Method): Method =>
+  streams.has(name)
+    ? self
+    : (...args) =>
+        Effect.tracerWith((tracer) =>
+          hasReader(tracer)
+            ? inSpan(
+                name,
+                Effect.suspend(() => self(...args)),
+                attributesOf(port, name, args),
+              )
+            : self(...args),
+        )
+
+const effect = (name: string, self: Effect.Effect<unknown, unknown, unknown>) =>
+  Effect.tracerWith((tracer) => (hasReader(tracer) ? inSpan(name, self, {}) : self))
 
 /**
- * The effect in a span, where a tracer is there.
+ * The service of a port, each call of which has a span `<port>.<method>` where a tracer is there. Without one, a call costs a
+ * look at the fiber's services.
  *
  * @since 0.1.0
  * @category tracing
  */
-export const effect = <A, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  inSpan(
-    name,
-    () => ({}),
-    () => self,
-  )
+export const port = <Service extends object>(port: string, service: Service): Service => {
+  const traced: Record<string, unknown> = {}
+  for (const [key, member] of Object.entries(service)) {
+    const name = `${port}.${key}`
+    traced[key] = typeof member === "function" ? method(port, name, member) : effect(name, member)
+  }
+  return traced as Service
+}
 
 /**
- * The method, each of whose calls gets a span where a tracer is there. Without one, a call costs a look at the fiber's
- * services.
+ * Every port of a context with such spans. The name of a port is the last part of its tag's key.
  *
  * @since 0.1.0
  * @category tracing
  */
-export const method =
-  <Arguments extends ReadonlyArray<unknown>, A, E, R = never>(
-    name: string,
-    self: (...args: Arguments) => Effect.Effect<A, E, R>,
-    attributes: (...args: Arguments) => Attributes = () => ({}),
-  ) =>
-  (...args: Arguments): Effect.Effect<A, E, R> =>
-    inSpan(
-      name,
-      () => attributes(...args),
-      () => self(...args),
-    )
-
-const ofRun = (runId: string): Attributes => ({ "runlease.run_id": runId })
-const ofWorker = (workerId: string): Attributes => ({ "runlease.worker_id": workerId })
-const ofConversation = (id: string): Attributes => ({ "runlease.conversation_id": id })
-const ofLease = ({ runId, workerId }: { readonly runId: string; readonly workerId: string }): Attributes => ({
-  ...ofRun(runId),
-  ...ofWorker(workerId),
-})
-
-/** `Access` with a span for each call. No attribute has a token or a key. */
-export const access = (self: Access["Type"]): Access["Type"] => ({
-  createProject: method("Access.createProject", self.createProject),
-  getProject: method("Access.getProject", self.getProject),
-  listProjects: effect("Access.listProjects", self.listProjects),
-  createKey: method("Access.createKey", self.createKey),
-  listKeys: method("Access.listKeys", self.listKeys),
-  revokeKey: method("Access.revokeKey", self.revokeKey),
-  issueWorkerToken: method("Access.issueWorkerToken", self.issueWorkerToken, ({ workerId }) =>
-    ofWorker(workerId),
-  ),
-  revokeWorkerTokens: method("Access.revokeWorkerTokens", self.revokeWorkerTokens, ({ workerId }) =>
-    ofWorker(workerId),
-  ),
-  issueSession: method("Access.issueSession", self.issueSession),
-  endSession: method("Access.endSession", self.endSession),
-  authenticate: method("Access.authenticate", self.authenticate),
-})
-
-/** `Claims` with a span for each call. */
-export const claims = (self: Claims["Type"]): Claims["Type"] => ({
-  claim: method("Claims.claim", self.claim, ({ workerId }) => ofWorker(workerId)),
-})
-
-/** `Conversations` with a span for each call. */
-export const conversations = (self: Conversations["Type"]): Conversations["Type"] => ({
-  create: method("Conversations.create", self.create),
-  get: method("Conversations.get", self.get, ofConversation),
-  addMessage: method("Conversations.addMessage", self.addMessage, ofConversation),
-  messages: method("Conversations.messages", self.messages, ofConversation),
-})
-
-/** `Leases` with a span for each call. The stream of signals lasts as long as its worker and has none. */
-export const leases = (self: Leases["Type"]): Leases["Type"] => ({
-  renew: method("Leases.renew", self.renew, ({ workerId }) => ofWorker(workerId)),
-  release: method("Leases.release", self.release, ofLease),
-  complete: method("Leases.complete", self.complete, ofLease),
-  suspend: method("Leases.suspend", self.suspend, ofLease),
-  spawn: method("Leases.spawn", self.spawn, ofLease),
-  appendBeside: method("Leases.appendBeside", self.appendBeside, ofLease),
-  tell: method("Leases.tell", self.tell, ofLease),
-  signals: self.signals,
-})
-
-/** `RunLog` with a span for each call. The stream of a follower lasts as long as its run and has none. */
-export const runLog = (self: RunLog["Type"]): RunLog["Type"] => ({
-  append: method("RunLog.append", self.append, ({ fence, runId }) => ({
-    ...ofRun(runId),
-    ...(fence && ofWorker(fence.workerId)),
-  })),
-  read: method("RunLog.read", self.read, ({ runId }) => ofRun(runId)),
-  follow: self.follow,
-  reader: method("RunLog.reader", self.reader, ({ runId }) => ofRun(runId)),
-})
-
-/** `Runs` with a span for each call. */
-export const runs = (self: Runs["Type"]): Runs["Type"] => ({
-  submit: method("Runs.submit", self.submit, ({ publicId }) =>
-    publicId === undefined ? {} : ofRun(publicId),
-  ),
-  get: method("Runs.get", self.get, ofRun),
-  snapshot: method("Runs.snapshot", self.snapshot, ofRun),
-  list: method("Runs.list", self.list),
-  cancel: method("Runs.cancel", self.cancel, ofRun),
-  retry: method("Runs.retry", self.retry, ofRun),
-  fork: method("Runs.fork", self.fork, ofRun),
-  resume: method("Runs.resume", self.resume, ofRun),
-  tell: method("Runs.tell", self.tell, ofRun),
-  followUp: method("Runs.followUp", self.followUp, ofRun),
-  inputs: method("Runs.inputs", self.inputs, ofRun),
-  complete: method("Runs.complete", self.complete, (runId, _outcome, fence) => ({
-    ...ofRun(runId),
-    ...(fence && ofWorker(fence.workerId)),
-  })),
-  recordSession: method("Runs.recordSession", self.recordSession, ofLease),
-})
-
-/** `WorkerRegistry` with a span for each call. */
-export const workerRegistry = (self: WorkerRegistry["Type"]): WorkerRegistry["Type"] => ({
-  register: method("WorkerRegistry.register", self.register),
-  heartbeat: method("WorkerRegistry.heartbeat", self.heartbeat, ofWorker),
-  drain: method("WorkerRegistry.drain", self.drain, ofWorker),
-  list: method("WorkerRegistry.list", self.list),
-})
-
-/** `Statistics` with a span for each call. */
-export const statistics = (self: Statistics["Type"]): Statistics["Type"] => ({
-  counts: method("Statistics.counts", self.counts),
-  periods: method("Statistics.periods", self.periods),
-  agents: method("Statistics.agents", self.agents),
-})
-
-/** `Summaries` with a span for each call. */
-export const summaries = (self: Summaries["Type"]): Summaries["Type"] => ({
-  run: method("Summaries.run", self.run, ofRun),
-  standing: method("Summaries.standing", self.standing, ofRun),
-  runs: method("Summaries.runs", self.runs),
-  counts: method("Summaries.counts", self.counts),
-  held: method("Summaries.held", self.held, ofWorker),
-  workers: method("Summaries.workers", self.workers),
-  lost: method("Summaries.lost", self.lost),
-  attention: method("Summaries.attention", self.attention),
-})
+export const ports = <Ports>(context: Context.Context<Ports>): Context.Context<Ports> =>
+  Context.unsafeMake(
+    new Map(
+      Array.from(context.unsafeMap, ([key, service]) => [
+        key,
+        port(key.slice(key.lastIndexOf("/") + 1), service),
+      ]),
+    ),
+  )

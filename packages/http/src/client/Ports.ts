@@ -6,14 +6,14 @@
 import type { HttpClient } from "@effect/platform"
 import {
   Claims as ClaimsPort,
-  ControlPlane,
+  type ControlPlane,
   Conversations as ConversationsPort,
   Leases as LeasesPort,
   RunLog as RunLogPort,
   Runs as RunsPort,
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
-import { RunTokens as RunTokensService } from "@runlease/core/executor"
+import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
 import { Layer, type Redacted } from "effect"
 import { Extensions } from "./Extensions.js"
 import * as Claims from "./Claims.js"
@@ -65,6 +65,6 @@ export const layerWith = <More>(
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
-  ).pipe(Layer.map(ControlPlane.tracedPorts))
+  ).pipe(Layer.map(Tracing.ports))
   return Layer.provide(Layer.mergeAll(ports, RunTokens.layer(options.baseUrl), more), shared)
 }
