@@ -56,10 +56,16 @@ export interface Served {
 export const server = (options: StoreOptions, checkout?: string) =>
   Child.start<Served>("server.ts", options, checkout)
 
-/** The HTTP client of `runlease worker`; leases are renewed on the event loop where `onLoop`, and by older commits. */
+type LayerOf = typeof Http.Client.layerWith
+
+/** Earlier commits name it `layer`. */
+const layerOf = (module: { readonly layerWith: LayerOf; readonly layer?: LayerOf }): LayerOf =>
+  module.layer ?? module.layerWith
+
+/** The HTTP client of `runlease worker`; leases are renewed on the event loop where `onLoop`, and by earlier commits. */
 export const client = ({ key, url }: Served, onLoop = false): Effect.Effect<Ports, never, Scope.Scope> => {
-  const layerOf = onLoop || !("WorkerClient" in Http) ? Http.Client.layer : Http.WorkerClient.layer
+  const layer = layerOf(onLoop || !("WorkerClient" in Http) ? Http.Client : Http.WorkerClient)
   return Layer.build(
-    layerOf({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),
+    layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),
   )
 }

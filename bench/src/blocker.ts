@@ -35,7 +35,7 @@ const start: Effect.Effect<void, unknown, Scope.Scope> = Effect.gen(function* ()
     const ports = yield* Stores.client(queue.served, queue.onLoop)
     yield* Worker.make({ concurrency: 1, leaseDuration: `${lease} seconds` }).pipe(
       Effect.provide(ports),
-      Effect.provide(Executor.layer(() => Effect.sync(execute))),
+      Effect.provide(Executor.layerFrom(() => Effect.sync(execute))),
     )
   } else {
     yield* BullMqJob.startWorker(queue, lease, execute)

@@ -17,23 +17,23 @@ import { RunleaseWorkflowEngine } from "@runlease/workflow"
 import { Console, Effect, Layer, Redacted, Schema, Stream } from "effect"
 
 // Each public type that takes an Effect library of the project's own takes the project's copy of it.
-const client = Client.layer({ baseUrl: "http://127.0.0.1:1", token: Redacted.make("token") })
+const client = Client.layerWith({ baseUrl: "http://127.0.0.1:1", token: Redacted.make("token") })
 export const remote: Layer.Layer<ControlPlane.ProjectPorts, unknown, HttpClient.HttpClient> = client
 export const database: Layer.Layer<Runs.Runs, unknown, SqlClient.SqlClient> = SqlControlPlane.layer
 const toolkit = Toolkit.make(Tool.make("add", { parameters: { a: Schema.Int }, success: Schema.Int }))
 export const others = [
-  AcpExecutor.layer,
-  AgUiExecutor.layer({ url: "http://127.0.0.1:1/{agent_id}" }),
-  AiExecutor.layer({ toolkit }),
-  CommandExecutor.layer,
-  PostgresPool.layer,
+  AcpExecutor.layerWith,
+  AgUiExecutor.layerWith({ url: "http://127.0.0.1:1/{agent_id}" }),
+  AiExecutor.layerWith({ toolkit }),
+  CommandExecutor.layerWith,
+  PostgresPool.layerWith,
   ProcessGroup,
   Runlease,
   RunleaseWorkflowEngine.layer,
 ]
 export type Suite = typeof WorkerSuite.suite
 
-const agent = Executor.layer((run) =>
+const agent = Executor.layerFrom((run) =>
   Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`),
 )
 const store = SqlControlPlane.layerSqlite({ filename: ":memory:" })

@@ -63,7 +63,7 @@ main<Options>(({ concurrency, lease, model, served }) =>
     const ports = yield* Stores.client(served)
     yield* Worker.make({ concurrency, leaseDuration: `${lease} seconds` }).pipe(
       Effect.provide(ports),
-      Effect.provide(Executor.layer(agent(model))),
+      Effect.provide(Executor.layerFrom(agent(model))),
     )
     return {}
   }),

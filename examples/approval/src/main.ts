@@ -12,7 +12,7 @@ import {
 import { Console, Effect, Layer, Stream } from "effect"
 
 /** Refunds the requested amount. More than 100 EUR needs a person's approval. */
-const refunds = Executor.layer((run) =>
+const refunds = Executor.layerFrom((run) =>
   Effect.gen(function* () {
     const amount = Number(RequestSnapshot.lastUserText(run.snapshot))
     if (amount > 100) {
@@ -58,6 +58,6 @@ const program = Effect.gen(function* () {
   }
 })
 
-const worker = Worker.layer().pipe(Layer.provide(refunds), Layer.provideMerge(MemoryControlPlane.layer))
+const worker = Worker.layer.pipe(Layer.provide(refunds), Layer.provideMerge(MemoryControlPlane.layer))
 
 program.pipe(Effect.provide(worker), NodeRuntime.runMain)

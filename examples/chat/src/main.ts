@@ -40,8 +40,8 @@ const program = Effect.gen(function* () {
   }
 })
 
-const worker = Worker.layer().pipe(
-  Layer.provide(AiExecutor.layer({ system: "You answer in one short sentence." })),
+const worker = Worker.layer.pipe(
+  Layer.provide(AiExecutor.layerWith({ system: "You answer in one short sentence." })),
   Layer.provide(model),
   Layer.provideMerge(MemoryControlPlane.layer),
 )

@@ -20,7 +20,7 @@ const readPage = (page: number) =>
     return 100 + page
   })
 
-const agent = Executor.layer(() =>
+const agent = Executor.layerFrom(() =>
   Effect.gen(function* () {
     const words = yield* Effect.forEach(Array.range(1, 6), (page) =>
       Step.run("page", readPage(page), { key: page }),

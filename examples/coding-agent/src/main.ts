@@ -15,7 +15,7 @@ const executor = Layer.unwrapEffect(
       onSome: (words) => words.split(" "),
     })
     const passEnv = [...AcpExecutor.defaultPassEnv, "ANTHROPIC_API_KEY", "OPENAI_API_KEY"]
-    return AcpExecutor.layer({ command, args, passEnv, permission: "ask", workRoot: "work" })
+    return AcpExecutor.layerWith({ command, args, passEnv, permission: "ask", workRoot: "work" })
   }),
 )
 
@@ -56,6 +56,6 @@ const program = Effect.gen(function* () {
   }
 })
 
-const worker = Worker.layer().pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
+const worker = Worker.layer.pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
 
 program.pipe(Effect.provide([worker, NodeContext.layer]), NodeRuntime.runMain)

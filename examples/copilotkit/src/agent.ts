@@ -24,7 +24,7 @@ const Refund = Tool.make("refund", {
 const toolkit = Toolkit.make(Refund)
 
 /** The executor of `runlease worker --module`. The tools of the page come with each request. */
-export default AiExecutor.layer({
+export default AiExecutor.layerWith({
   system: "You help at an order desk, in one short sentence.",
   toolkit,
 }).pipe(

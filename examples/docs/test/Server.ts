@@ -19,7 +19,7 @@ import { createServer } from "node:http"
 
 const callId = "call-1"
 
-const assistant = Executor.make((run) => {
+const assistant = Executor.from((run) => {
   const { messages, tools } = run.snapshot
   const text = RequestSnapshot.lastUserText(run.snapshot)
   if (text.startsWith("Refund")) {

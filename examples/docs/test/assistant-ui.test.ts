@@ -9,7 +9,7 @@ const lineOf = ({ parts, role }: RequestSnapshot.SnapshotMessage) =>
   [role, ...parts.flatMap(({ result, text, toolName }) => [text, toolName, result]).filter(Boolean)].join(" ")
 
 /** An agent that sets or chooses a colour with the page's tools, requests approval for a refund, or tells an endless story. Otherwise it answers with its messages. */
-const assistant = Executor.make((run) => {
+const assistant = Executor.from((run) => {
   const { messages } = run.snapshot
   const text = RequestSnapshot.lastUserText(run.snapshot)
   const result = messages.at(-1)?.parts.find(({ type }) => type === "tool_result")

@@ -53,7 +53,7 @@ const answerOf = Effect.fnUntraced(function* (text: string) {
 const program = Effect.gen(function* () {
   const remote = yield* ControlPlane.Remote
   yield* Effect.forEach(names, (name) => startWorker(name, remote), { concurrency: "unbounded" })
-  const ports = Client.layer({ baseUrl: remote.url, token: remote.key, project: remote.project }).pipe(
+  const ports = Client.layerWith({ baseUrl: remote.url, token: remote.key, project: remote.project }).pipe(
     Layer.provide(FetchHttpClient.layer),
   )
   yield* Effect.gen(function* () {

@@ -5,7 +5,7 @@ import { Client } from "@runlease/http"
 import { Config, Effect, Layer } from "effect"
 
 /** One worker process. The environment names the control plane. */
-const agent = Executor.layer((run) =>
+const agent = Executor.layerFrom((run) =>
   Effect.gen(function* () {
     const name = yield* Config.string("WORKER_NAME")
     yield* Effect.sleep("50 millis")

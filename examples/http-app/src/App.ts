@@ -27,13 +27,15 @@ const greet = HttpLayerRouter.use((router) =>
   }),
 )
 
-const agent = Executor.layer((run) => Effect.succeed(`Hello, ${RequestSnapshot.lastUserText(run.snapshot)}!`))
+const agent = Executor.layerFrom((run) =>
+  Effect.succeed(`Hello, ${RequestSnapshot.lastUserText(run.snapshot)}!`),
+)
 
 /** The application's routes, the API of the runs under /agents, and a worker, over one store. */
 export const layer = HttpLayerRouter.serve(
   Layer.mergeAll(greet, Server.mount("/agents", { authentication: Users.authentication })),
   { disableLogger: true, disableListenLog: true },
 ).pipe(
-  Layer.merge(Worker.layer({ concurrency: 4 }).pipe(Layer.provide(agent))),
+  Layer.merge(Worker.layerWith({ concurrency: 4 }).pipe(Layer.provide(agent))),
   Layer.provide(SqlControlPlane.layerSqlite({ filename: ":memory:" })),
 )

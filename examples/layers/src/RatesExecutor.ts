@@ -3,7 +3,7 @@ import { Effect, pipe, Stream } from "effect"
 import { Rates } from "./Rates.js"
 
 /** Answers with a rate, in a step of its own. Its errors and its requirement `Rates` are inferred. */
-const quote = Executor.make((run) => {
+const quote = Executor.from((run) => {
   const currency = RequestSnapshot.lastUserText(run.snapshot)
   return Stream.make(AgentEvent.stepStarted("ask the bank")).pipe(
     Stream.concat(

@@ -32,10 +32,10 @@ const watching = Layer.scopedDiscard(
 )
 
 const worker = watching.pipe(
-  Layer.provideMerge(Worker.layer({ concurrency: 4 })),
+  Layer.provideMerge(Worker.layerWith({ concurrency: 4 })),
   Layer.provide(RatesExecutor.layer),
   Layer.provide(Rates.layer),
-  // Merged, since the program submits to the same store. SqlControlPlane.layerSqlite or Client.layer fit here too.
+  // Merged, since the program submits to the same store. SqlControlPlane.layerSqlite or Client.layerWith fit here too.
   Layer.provideMerge(MemoryControlPlane.layer),
 )
 

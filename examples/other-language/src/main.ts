@@ -5,7 +5,7 @@ import { Console, Effect, Layer, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 
 /** Runs awk without a shell, in a folder per run, with named variables only; its processes end with the run. */
-const executor = CommandExecutor.layer({
+const executor = CommandExecutor.layerWith({
   command: "awk",
   args: ["-f", fileURLToPath(new URL("../agent/count.awk", import.meta.url))],
 })
@@ -27,6 +27,6 @@ const program = Effect.gen(function* () {
   )
 })
 
-const worker = Worker.layer().pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
+const worker = Worker.layer.pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
 
 program.pipe(Effect.provide(worker), NodeRuntime.runMain)

@@ -6,7 +6,7 @@ import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import * as StandIn from "./StandIn.js"
 
 const standIn = Layer.unwrapEffect(
-  HttpServer.addressFormattedWith((url) => Effect.succeed(AgUiExecutor.layer({ url }))),
+  HttpServer.addressFormattedWith((url) => Effect.succeed(AgUiExecutor.layerWith({ url }))),
 ).pipe(Layer.provide(StandIn.agent))
 
 /** The agent at AGENT_URL, with the header AGENT_AUTHORIZATION; else the stand-in, which needs no key. */
@@ -20,7 +20,7 @@ const executor = Layer.unwrapEffect(
       Option.match(url, {
         onNone: () => standIn,
         onSome: (given) =>
-          AgUiExecutor.layer({
+          AgUiExecutor.layerWith({
             url: given,
             headers: Option.match(secret, {
               onNone: () => ({}),
@@ -46,6 +46,6 @@ const program = Effect.gen(function* () {
   )
 })
 
-const worker = Worker.layer().pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
+const worker = Worker.layer.pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
 
 program.pipe(Effect.provide(worker), NodeRuntime.runMain)

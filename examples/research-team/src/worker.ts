@@ -42,7 +42,7 @@ const lead = Effect.gen(function* () {
   return [...found, summary].join("\n")
 })
 
-const agent = Executor.layer(({ agentId, conversationId, runId, snapshot }) =>
+const agent = Executor.layerFrom(({ agentId, conversationId, runId, snapshot }) =>
   agentId === "lead"
     ? lead
     : Effect.gen(function* () {

@@ -4,7 +4,7 @@ import { SqlControlPlane } from "@runlease/sql"
 import { Effect } from "effect"
 import { submitAndShow } from "./submit.js"
 
-const agent = Executor.layer((run) =>
+const agent = Executor.layerFrom((run) =>
   Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`),
 )
 const store = SqlControlPlane.layerSqlite({ filename: "runs.sqlite" })

@@ -14,7 +14,7 @@ const model = Layer.unwrapEffect(
 
 Worker.run({ leaseDuration: "5 seconds" }).pipe(
   Effect.provide([
-    Layer.provide(AiExecutor.layer({ system: "You plan a journey." }), model),
+    Layer.provide(AiExecutor.layerWith({ system: "You plan a journey." }), model),
     Client.layerConfig.pipe(Layer.provide(FetchHttpClient.layer)),
   ]),
   NodeRuntime.runMain,

@@ -2,7 +2,7 @@ import { AgentEvent, Executor } from "@runlease/core"
 import { Effect, Stream } from "effect"
 
 /** An executor that takes four minutes, in two steps, and returns its result as text. */
-export const execute = Executor.make(() =>
+export const execute = Executor.from(() =>
   Stream.make("sources", "draft").pipe(
     Stream.flatMap((step) =>
       Stream.make(AgentEvent.stepStarted(step)).pipe(

@@ -5,7 +5,7 @@ import { Effect, Layer } from "effect"
 import * as Researcher from "../src/Researcher.js"
 
 /** A worker with the executor under test, over a control plane in memory; both use the test's clock. */
-const worker = Worker.layer({ leaseDuration: "1 minute", drainTimeout: 0 }).pipe(
+const worker = Worker.layerWith({ leaseDuration: "1 minute", drainTimeout: 0 }).pipe(
   Layer.provide(Executor.layerWith(Researcher.execute)),
 )
 const healthy = worker.pipe(Layer.provideMerge(MemoryControlPlane.layer))

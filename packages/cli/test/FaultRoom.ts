@@ -17,7 +17,7 @@ export type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>>
 /** The ports of runs and logs, over HTTP. */
 export const connect = Effect.fnUntraced(function* (env: Env) {
   const ports = yield* Layer.build(
-    Client.layer({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
+    Client.layerWith({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
       Layer.provide(FetchHttpClient.layer),
     ),
   )

@@ -14,7 +14,7 @@ export const withPorts =
   <A, E>(effect: Effect.Effect<A, E, ControlPlane.ProjectPorts>) =>
     Effect.provide(
       effect,
-      Client.layer({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
+      Client.layerWith({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
         Layer.provide(FetchHttpClient.layer),
       ),
     )

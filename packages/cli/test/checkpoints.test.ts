@@ -22,7 +22,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server on an SQLite f
         yield* Effect.repeat(submit, { until: () => Effect.map(size, (now) => now > before) })
       }).pipe(
         Effect.provide(
-          Client.layer({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }),
+          Client.layerWith({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }),
         ),
         Effect.provide(FetchHttpClient.layer),
       )

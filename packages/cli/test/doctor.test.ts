@@ -43,7 +43,7 @@ const sqliteOf = (cwd: string) => `${cwd}/.runlease/runlease.sqlite`
 /** Changes the database of a server behind its back. */
 const change = (cwd: string, statement: string) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(SqliteFile.layer({ filename: sqliteOf(cwd) })),
+    Effect.provide(SqliteFile.layerWith({ filename: sqliteOf(cwd) })),
   )
 
 const server = ["server", "version", "clock", "store", "key"]
@@ -227,7 +227,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
         ),
       ).pipe(
         Effect.provide(
-          PostgresPool.layer({ url: Redacted.make(url), idleInTransactionTimeout: "5 minutes" }),
+          PostgresPool.layerWith({ url: Redacted.make(url), idleInTransactionTimeout: "5 minutes" }),
         ),
       )
       expect(late.message).toContain("run-1 (running)")

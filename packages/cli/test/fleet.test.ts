@@ -70,9 +70,9 @@ const nextMigration = Effect.gen(function* () {
 
 /** Migrates the database as a server of the later version does when it starts. */
 const migrateToNext = (database: string) =>
-  Migrations.run({ ...Migrations.all, "9999_Next": nextMigration }).pipe(
+  Migrations.apply({ ...Migrations.all, "9999_Next": nextMigration }).pipe(
     Effect.provide(
-      PostgresPool.layer({ url: Redacted.make(database), maxConnections: 1, statementTimeout: 0 }),
+      PostgresPool.layerWith({ url: Redacted.make(database), maxConnections: 1, statementTimeout: 0 }),
     ),
   )
 

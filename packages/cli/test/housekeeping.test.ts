@@ -72,7 +72,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           const fs = yield* FileSystem.FileSystem
           const path = yield* Path.Path
           const client = yield* Layer.build(
-            Client.layer({
+            Client.layerWith({
               baseUrl: settings.env.RUNLEASE_URL,
               token: Redacted.make(settings.env.RUNLEASE_API_KEY),
             }),

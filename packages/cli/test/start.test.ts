@@ -84,7 +84,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
 
       const locked = yield* Deferred.make<void>()
       const release = yield* Deferred.make<void>()
-      const pool = yield* Layer.build(PostgresPool.layer({ url: Redacted.make(database) }))
+      const pool = yield* Layer.build(PostgresPool.layerWith({ url: Redacted.make(database) }))
       const sql = Context.get(pool, SqlClient.SqlClient)
       const lock = sql`LOCK TABLE credentials IN SHARE ROW EXCLUSIVE MODE`
       const waiting = sql`SELECT 1 FROM pg_locks

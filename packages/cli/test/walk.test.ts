@@ -181,7 +181,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
         [
           `import { Executor } from "@runlease/core"`,
           `import { Stream } from "effect"`,
-          `export default Executor.layer((run) => Stream.make("one ", "two ", run.runId))`,
+          `export default Executor.layerFrom((run) => Stream.make("one ", "two ", run.runId))`,
         ].join("\n"),
       )
       yield* start(["worker", "--module", "worker.ts"], settings)

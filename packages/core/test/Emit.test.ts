@@ -34,7 +34,7 @@ const logOf = <S extends Executor.Source<unknown, Emit.Emit>>(f: (run: ClaimedRu
       .slice(1)
   }).pipe(
     Effect.raceFirst(Worker.run({ drainTimeout: 0 })),
-    Effect.provide([Executor.layer(f), MemoryControlPlane.layer]),
+    Effect.provide([Executor.layerFrom(f), MemoryControlPlane.layer]),
   )
 
 describe("a Stream whose program emits", () => {
@@ -102,7 +102,7 @@ describe("an Effect that emits", () => {
   it.effect("writes one message, which its output completes", () =>
     Effect.gen(function* () {
       const step = AgentEvent.stepStarted("look")
-      const execute = Executor.make(() =>
+      const execute = Executor.from(() =>
         Effect.gen(function* () {
           yield* Emit.text("a")
           yield* Emit.text("b")
@@ -128,7 +128,7 @@ describe("an Effect that emits", () => {
   it.effect("shows events while it still runs", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const execute = Executor.make(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(gate))))
+      const execute = Executor.from(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(gate))))
       const count = yield* Executor.toStream(execute)(claimed()).pipe(
         Stream.tap((event) =>
           event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(gate, undefined) : Effect.void,
@@ -143,7 +143,7 @@ describe("an Effect that emits", () => {
     Effect.gen(function* () {
       const emitted = yield* Ref.make(0)
       const gate = yield* Effect.makeLatch(false)
-      const execute = Executor.make(() =>
+      const execute = Executor.from(() =>
         Effect.repeatN(
           Effect.zipRight(
             Emit.text("x"),
@@ -166,7 +166,7 @@ describe("an Effect that emits", () => {
 
   it.effect("fails after the events that it emitted", () =>
     Effect.gen(function* () {
-      const execute = Executor.make(() =>
+      const execute = Executor.from(() =>
         Effect.zipRight(Emit.text("half"), Effect.fail(new Error("no more"))),
       )
       const events = yield* Ref.make<ReadonlyArray<string>>([])
@@ -183,7 +183,7 @@ describe("an Effect that emits", () => {
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const interrupted = yield* Deferred.make<void>()
-      const execute = Executor.make(() =>
+      const execute = Executor.from(() =>
         Deferred.succeed(started, undefined).pipe(
           Effect.zipRight(Effect.never),
           Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined)),
@@ -225,7 +225,7 @@ describe("an Effect that emits", () => {
 describe("an async generator", () => {
   it.effect("behaves like a Stream", () =>
     Effect.gen(function* () {
-      const execute = Executor.make(async function* () {
+      const execute = Executor.from(async function* () {
         yield "a"
         yield AgentEvent.custom("n", 1)
         yield "b"
@@ -246,7 +246,7 @@ describe("an async generator", () => {
   it.effect("runs its finally block when the run is interrupted", () =>
     Effect.gen(function* () {
       let ended = false
-      const execute = Executor.make(async function* () {
+      const execute = Executor.from(async function* () {
         try {
           for (;;) yield "x"
         } finally {

@@ -18,10 +18,10 @@ const failing = (error: Executor.ExecutorFailure) => () =>
 
 const message = claimed().messageId
 
-describe("Executor.make", () => {
+describe("Executor.from", () => {
   it.effect("makes one message from a string", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed("hello"))), [
+      deepStrictEqual(yield* collect(Executor.from(() => Effect.succeed("hello"))), [
         AgentEvent.textStart(message),
         AgentEvent.textContent(message, "hello"),
         AgentEvent.textEnd(message),
@@ -32,7 +32,7 @@ describe("Executor.make", () => {
   it.effect("closes the message before an event and opens another after it", () =>
     Effect.gen(function* () {
       const step = AgentEvent.stepStarted("look")
-      deepStrictEqual(yield* collect(Executor.make(() => Stream.make("a", "b", step, "", "c"))), [
+      deepStrictEqual(yield* collect(Executor.from(() => Stream.make("a", "b", step, "", "c"))), [
         AgentEvent.textStart(message),
         AgentEvent.textContent(message, "a"),
         AgentEvent.textContent(message, "b"),
@@ -47,22 +47,22 @@ describe("Executor.make", () => {
 
   it.effect("emits nothing for void, and events unchanged", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* collect(Executor.make(() => Effect.void)), [])
+      deepStrictEqual(yield* collect(Executor.from(() => Effect.void)), [])
       const event = AgentEvent.custom("n", 1)
-      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed([event]))), [event])
+      deepStrictEqual(yield* collect(Executor.from(() => Effect.succeed([event]))), [event])
     }),
   )
 
   it.effect("uses another message id at a later claim", () =>
     Effect.gen(function* () {
       const [first] = yield* collect(
-        Executor.make(() => Effect.succeed("x")),
+        Executor.from(() => Effect.succeed("x")),
         claimed({ attempt: 2 }),
       )
       deepStrictEqual(first, AgentEvent.textStart(`${message}-2`))
       const resumed = claimed({ attempt: 1, leaseEpoch: LeaseEpoch.make(3) })
       const [next] = yield* collect(
-        Executor.make(() => Effect.succeed("x")),
+        Executor.from(() => Effect.succeed("x")),
         resumed,
       )
       deepStrictEqual(next, AgentEvent.textStart(`${message}-3`))
@@ -72,7 +72,7 @@ describe("Executor.make", () => {
   it.effect("converts any error to an ExecutorError", () =>
     Effect.gen(function* () {
       const tagged = yield* Effect.flip(
-        collect(Executor.make(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))),
+        collect(Executor.from(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))),
       )
       assertTrue(tagged._tag === "ExecutorError")
       strictEqual(tagged.code, "QuotaSpent")
@@ -84,7 +84,7 @@ describe("Executor.make", () => {
   it.effect("uses the services that its layer provides", () =>
     Effect.gen(function* () {
       class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
-      const layer = Executor.layer(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
+      const layer = Executor.layerFrom(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
       const { execute } = yield* Effect.provide(Executor.Executor, layer)
       strictEqual(
         (yield* collect((run) =>
@@ -97,9 +97,9 @@ describe("Executor.make", () => {
 })
 
 describe("the combinators of executors, of an Effect", () => {
-  const saying = Executor.make(() => Emit.text("hel").pipe(Effect.as("lo")))
+  const saying = Executor.from(() => Emit.text("hel").pipe(Effect.as("lo")))
   const busy = new Executor.ExecutorError({ code: "busy", message: "later" })
-  const failingEffect = Executor.make(() => Effect.zipRight(Emit.text("half"), busy))
+  const failingEffect = Executor.from(() => Effect.zipRight(Emit.text("half"), busy))
 
   it.effect("return an Effect where they change no events", () =>
     Effect.gen(function* () {
@@ -119,7 +119,7 @@ describe("the combinators of executors, of an Effect", () => {
   it.effect("time out one that never ends, after its events", () =>
     Effect.gen(function* () {
       const emitted = yield* Ref.make(0)
-      const never = Executor.make(() =>
+      const never = Executor.from(() =>
         Effect.zipRight(Emit.event(AgentEvent.stepStarted("s")), Effect.never),
       )
       const fiber = yield* Executor.toStream(Executor.timeout("10 minutes")(never))(claimed()).pipe(
@@ -159,7 +159,7 @@ describe("the combinators of executors, of an Effect", () => {
     Effect.gen(function* () {
       let called = 0
       const limited = yield* Executor.limit(1)(
-        Executor.make(() => {
+        Executor.from(() => {
           called += 1
           return Effect.never
         }),
@@ -191,12 +191,12 @@ describe("the combinators of executors, of an Effect", () => {
   )
 })
 
-describe("a Stream of Executor.make that runs again", () => {
+describe("a Stream of Executor.from that runs again", () => {
   it.effect("gets another async iterable from the function", () =>
     Effect.gen(function* () {
       let called = 0
       const events = Executor.toStream(
-        Executor.make(async function* () {
+        Executor.from(async function* () {
           called += 1
           yield "a"
         }),
@@ -211,7 +211,7 @@ describe("a Stream of Executor.make that runs again", () => {
 describe("the combinators of executors", () => {
   it.effect("route by agent, and refuse an unknown one", () =>
     Effect.gen(function* () {
-      const route = Executor.route({ echo: Executor.make(() => Effect.succeed("echo")) })
+      const route = Executor.route({ echo: Executor.from(() => Effect.succeed("echo")) })
       strictEqual((yield* collect(route)).length, 3)
       for (const agentId of ["unknown", "constructor"]) {
         const failure = yield* Effect.flip(collect(route, claimed({ agentId: AgentId.make(agentId) })))
@@ -261,7 +261,7 @@ describe("the combinators of executors", () => {
 
   it.effect("fall back after closing what the first executor left open", () =>
     Effect.gen(function* () {
-      const both = Executor.fallback(Executor.make(() => Effect.succeed("second")))(
+      const both = Executor.fallback(Executor.from(() => Effect.succeed("second")))(
         failing(new Executor.ExecutorError({ code: "down", message: "off" })),
       )
       deepStrictEqual((yield* collect(both)).slice(0, 3), [
@@ -277,7 +277,7 @@ describe("the combinators of executors", () => {
       const waiting = failing(Executor.awaitToolResult("t", "ask"))
       for (const execute of [
         Executor.retryable({})(waiting),
-        Executor.fallback(Executor.make(() => Effect.void))(waiting),
+        Executor.fallback(Executor.from(() => Effect.void))(waiting),
       ]) {
         strictEqual((yield* Effect.flip(collect(execute)))._tag, "AwaitAnswers")
       }
@@ -289,10 +289,10 @@ describe("the combinators of executors", () => {
       // An error class of another copy has the same fields and another constructor.
       const copyOf = (error: Executor.ExecutorFailure): unknown => ({ ...error, message: error.message })
       const down = new Executor.ExecutorError({ code: "down", message: "off", retryable: true })
-      const failed = yield* Effect.flip(collect(Executor.make(() => Effect.fail(copyOf(down)))))
+      const failed = yield* Effect.flip(collect(Executor.from(() => Effect.fail(copyOf(down)))))
       assertTrue(failed._tag === "ExecutorError" && failed.code === "down" && failed.retryable)
       const waits = copyOf(Executor.awaitToolResult("t", "ask"))
-      const waiting = yield* Effect.flip(collect(Executor.make(() => Effect.fail(waits))))
+      const waiting = yield* Effect.flip(collect(Executor.from(() => Effect.fail(waits))))
       strictEqual(waiting._tag, "AwaitAnswers")
     }),
   )

@@ -6,7 +6,7 @@ import * as Interrupts from "../src/executor/Interrupts.js"
 import type { ClaimedRun } from "../src/model/Run.js"
 import { claimed } from "./claimed.js"
 
-const asking = Executor.make((run) =>
+const asking = Executor.from((run) =>
   Effect.map(Interrupts.ask(run, { id: "q", message: "Well?" }), ({ payload }) => String(payload)),
 )
 

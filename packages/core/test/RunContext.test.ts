@@ -24,7 +24,7 @@ const observe = (
 ) =>
   Effect.gen(function* () {
     const observed = yield* Deferred.make<Observation, unknown>()
-    const agent = Executor.layer((run) =>
+    const agent = Executor.layerFrom((run) =>
       Effect.gen(function* () {
         const runs = yield* Runs
         const { status } = yield* runs.get(run.runId)

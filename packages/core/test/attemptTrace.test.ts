@@ -37,7 +37,7 @@ const attemptsOf = (
   Effect.gen(function* () {
     const spans: Array<Tracer.Span> = []
     const tracer = wrap(yield* collecting(spans))
-    const agent = Executor.layer((run) =>
+    const agent = Executor.layerFrom((run) =>
       run.attempt < 3
         ? Effect.fail(new ExecutorError({ code: "again", message: "not yet", retryable: true }))
         : Effect.void,

@@ -150,12 +150,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * Provides a worker with an executor that starts an agent for each run.
  *
  * ```ts
- * const agent = AcpExecutor.layer({ command: "opencode", args: ["acp"], permission: "ask", workRoot: "/var/lib/agents" })
+ * const agent = AcpExecutor.layerWith({ command: "opencode", args: ["acp"], permission: "ask", workRoot: "/var/lib/agents" })
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Executor.Executor> =>
+export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.effect(Executor.Executor, make(options))

@@ -11,7 +11,7 @@ export const startWorker = ({ options }: Pick<Subject, "options">) =>
       Effect.zipRight(
         Worker.make({ leaseDuration: "30 seconds", drainTimeout: 0, retryDelay: () => 0 }),
         Effect.never,
-      ).pipe(Effect.provide(AcpExecutor.layer(options))),
+      ).pipe(Effect.provide(AcpExecutor.layerWith(options))),
     ),
   )
 

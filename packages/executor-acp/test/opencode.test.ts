@@ -43,7 +43,7 @@ describe.skipIf(isMissing(Opencode.agent))("opencode", () => {
       yield* Effect.forkScoped(
         Effect.scoped(
           Effect.zipRight(Worker.make({ leaseDuration: "60 seconds", drainTimeout: 0 }), Effect.never).pipe(
-            Effect.provide(AcpExecutor.layer(options)),
+            Effect.provide(AcpExecutor.layerWith(options)),
           ),
         ),
       )

@@ -169,12 +169,12 @@ export const layerWithClient = (
  * Provides a worker with an executor over a remote agent, which it reaches through `fetch`.
  *
  * ```ts
- * const agent = AgUiExecutor.layer({ url: "https://agents.example.com/ag-ui/{agent_id}" })
+ * const agent = AgUiExecutor.layerWith({ url: "https://agents.example.com/ag-ui/{agent_id}" })
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Executor.Executor> =>
+export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.provide(layerWithClient(options), FetchHttpClient.layer)

@@ -314,7 +314,7 @@ describe("the layer", () => {
       const agent = yield* polite
       const run = yield* claimed()
       const { events } = yield* Effect.flatMap(Executor.Executor, (executor) => execute(executor, run)).pipe(
-        Effect.provide(AgUiExecutor.layer({ url: agent.url })),
+        Effect.provide(AgUiExecutor.layerWith({ url: agent.url })),
       )
       strictEqual(events.length, 4)
     }),

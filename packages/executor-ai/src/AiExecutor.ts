@@ -3,7 +3,7 @@
  * tools of the client.
  *
  * ```ts
- * const agent = AiExecutor.layer({ toolkit, system: "You are helpful." }).pipe(
+ * const agent = AiExecutor.layerWith({ toolkit, system: "You are helpful." }).pipe(
  *   Layer.provide(toolkit.toLayer(handlers)),
  *   Layer.provide(AiModel.fromName("anthropic:claude-sonnet-4-5")),
  * )
@@ -126,7 +126,15 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
  * @since 0.1.0
  * @category layers
  */
-export const layer = <Tools extends Record<string, Tool.Any> = {}>(
-  options: Options<Tools> = {},
+export const layerWith = <Tools extends Record<string, Tool.Any> = {}>(
+  options: Options<Tools>,
 ): Layer.Layer<Executor.Executor, never, LanguageModel.LanguageModel | Needs<Tools>> =>
   Layer.effect(Executor.Executor, make(options))
+
+/**
+ * As `layerWith`, with every option as it is when absent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Executor.Executor, never, LanguageModel.LanguageModel> = layerWith({})

@@ -14,7 +14,7 @@ describe("a worker of an agent and a store", () => {
     it.scopedLive(`works for a model (${name})`, () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make(ModelServer.inTurn({ texts: ["Hello"] }))
-        const agent = AiExecutor.layer().pipe(Layer.provide(ModelRuns.model("responses", server)))
+        const agent = AiExecutor.layer.pipe(Layer.provide(ModelRuns.model("responses", server)))
         const worker: Effect.Effect<void, unknown> = Worker.run({ drainTimeout: 0 }).pipe(
           Effect.race(
             Effect.gen(function* () {

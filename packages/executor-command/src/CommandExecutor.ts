@@ -193,12 +193,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * Provides a worker with an executor that starts a program for each run.
  *
  * ```ts
- * const agent = CommandExecutor.layer({ command: "printenv", args: ["RUNLEASE_PROMPT"] })
+ * const agent = CommandExecutor.layerWith({ command: "printenv", args: ["RUNLEASE_PROMPT"] })
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Executor.Executor> =>
+export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.effect(Executor.Executor, make(options))

@@ -54,7 +54,7 @@ describe("a program that succeeds", () => {
       ])
     }).pipe(
       Effect.provide(
-        CommandExecutor.layer({
+        CommandExecutor.layerWith({
           command: "awk",
           args: ['BEGIN { print toupper(ENVIRON["RUNLEASE_PROMPT"]) }'],
         }),
@@ -245,7 +245,7 @@ describe("the environment of a program", () => {
     Effect.gen(function* () {
       const { error, events } = yield* failureOf({ ...sh("echo begun"), runToken: true })
       deepStrictEqual([error.code, error.handBack, events], ["run_token_unavailable", true, []])
-      assertInclude(error.message, "connect the worker by Client.layer of @runlease/http")
+      assertInclude(error.message, "connect the worker by Client.layerWith of @runlease/http")
     }),
   )
 

@@ -57,7 +57,7 @@ describe.runIf(process.platform === "linux")("many programs at once", () => {
         const token = yield* Ids.uuidV7
         yield* Worker.make({ concurrency }).pipe(
           Effect.provide(
-            CommandExecutor.layer({
+            CommandExecutor.layerWith({
               command: "sh",
               // Each program leaves a child and a file, and writes a hundred lines.
               args: [

@@ -22,7 +22,7 @@ import { delta, fixture, folder, sh } from "./Programs.js"
 const runToEnd = (options: CommandExecutor.Options) =>
   Effect.gen(function* () {
     yield* Worker.make({ drainTimeout: 0, retryDelay: () => 0 }).pipe(
-      Effect.provide(CommandExecutor.layer(options)),
+      Effect.provide(CommandExecutor.layerWith(options)),
     )
     const { runId } = yield* TestRuns.submit()
     const log = yield* RunLog.RunLog
@@ -124,7 +124,7 @@ describe("the messages to a run", () => {
       Effect.gen(function* () {
         yield* Worker.make({ drainTimeout: 0, retryDelay: () => 0 }).pipe(
           Effect.provide(
-            CommandExecutor.layer({ command: fixture("steps.mjs"), args: ["messages"], stdin: "lines" }),
+            CommandExecutor.layerWith({ command: fixture("steps.mjs"), args: ["messages"], stdin: "lines" }),
           ),
         )
         const runs = yield* Runs.Runs

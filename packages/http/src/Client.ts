@@ -32,13 +32,13 @@ export interface ClientOptions {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
+export const layerWith = (
   options: ClientOptions,
 ): Layer.Layer<ControlPlane.ProjectPorts | RunTokens.RunTokens, never, HttpClient.HttpClient> =>
   Ports.layer({ ...options, project: options.project ?? "default", extensions: true })
 
 /**
- * As `layer`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).
+ * As `layerWith`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).
  *
  * @since 0.1.0
  * @category layers
@@ -54,6 +54,6 @@ export const layerConfig: Layer.Layer<
       token: Config.redacted(Config.nonEmptyString("RUNLEASE_API_KEY")),
       project: Config.withDefault(Config.nonEmptyString("RUNLEASE_PROJECT"), "default"),
     }),
-    layer,
+    layerWith,
   ),
 )

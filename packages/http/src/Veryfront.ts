@@ -29,19 +29,19 @@ const publicUrl = "https://api.veryfront.com"
 /**
  * The six ports of a project.
  *
- * Fails: as those of `Client.layer`. What this API cannot do, such as to suspend a run, to claim by agent, or to submit
+ * Fails: as those of `Client.layerWith`. What this API cannot do, such as to suspend a run, to claim by agent, or to submit
  * with a priority, is `ControlPlaneUnsupported`.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
+export const layerWith = (
   options: VeryfrontOptions,
 ): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> =>
   Ports.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl, extensions: false })
 
 /**
- * As `layer`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL.
+ * As `layerWith`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL.
  *
  * @since 0.1.0
  * @category layers
@@ -57,6 +57,6 @@ export const layerConfig: Layer.Layer<
       token: Config.redacted("VERYFRONT_API_TOKEN"),
       project: Config.nonEmptyString("VERYFRONT_PROJECT"),
     }),
-    layer,
+    layerWith,
   ),
 )

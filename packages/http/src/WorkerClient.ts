@@ -29,7 +29,7 @@ export interface WorkerClientOptions extends ClientOptions {
 }
 
 /**
- * The ports of `Client.layer`, with `RenewalRounds` on a thread. The thread starts with the first lease of a worker and
+ * The ports of `Client.layerWith`, with `RenewalRounds` on a thread. The thread starts with the first lease of a worker and
  * ends with the worker. If it ends early, or the server renews leases only one by one, they are renewed on the event loop,
  * and a warning says so.
  *
@@ -39,7 +39,7 @@ export interface WorkerClientOptions extends ClientOptions {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
+export const layerWith = (
   options: WorkerClientOptions,
 ): Layer.Layer<
   ControlPlane.ProjectPorts | RenewalRounds.RenewalRounds | RunTokens.RunTokens,

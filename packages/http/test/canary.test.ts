@@ -210,7 +210,7 @@ describe("a value that only a program and its records have", () => {
       `is in no error, stream, summary or line of a log: ${title}`,
       Effect.gen(function* () {
         lines.length = 0
-        const execute = Executor.make((claimed) => {
+        const execute = Executor.from((claimed) => {
           if (claimed.agentId === "child")
             return Effect.succeed(
               AgentEvent.runFinished(claimed.conversationId, claimed.runId, { result: { answer: canary } }),

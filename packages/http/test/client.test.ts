@@ -31,7 +31,9 @@ const answering = (response: HttpServerResponse.HttpServerResponse) =>
   )
 
 const at = (baseUrl: string, token = "secret-token", project = "default") =>
-  Client.layer({ baseUrl, token: Redacted.make(token), project }).pipe(Layer.provide(FetchHttpClient.layer))
+  Client.layerWith({ baseUrl, token: Redacted.make(token), project }).pipe(
+    Layer.provide(FetchHttpClient.layer),
+  )
 
 const unavailable = (
   title: string,

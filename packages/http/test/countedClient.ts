@@ -20,7 +20,7 @@ export const countedClient = Effect.gen(function* () {
     ),
   ).pipe(Layer.provide(FetchHttpClient.layer))
   const ports = yield* Layer.build(
-    Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(http)),
+    Client.layerWith({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(http)),
   )
   return { ports, counts }
 })

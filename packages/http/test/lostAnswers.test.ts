@@ -67,7 +67,7 @@ describe("a claim whose answer is lost on the way", () => {
       const { key, url } = yield* Served
       const cut = yield* cutting(url)
       const api = Layer.provide(
-        Client.layer({ baseUrl: cut.url, token: Redacted.make(key) }),
+        Client.layerWith({ baseUrl: cut.url, token: Redacted.make(key) }),
         FetchHttpClient.layer,
       )
       yield* Effect.gen(function* () {
@@ -75,7 +75,7 @@ describe("a claim whose answer is lost on the way", () => {
         const { run } = yield* runs.submit({ ...TestRuns.submission(), maxAttempts: 1 })
         yield* Effect.provide(
           Worker.make(),
-          Executor.layer(() => Effect.succeed("done")),
+          Executor.layerFrom(() => Effect.succeed("done")),
         )
         const ended = yield* Effect.repeat(Effect.delay(runs.get(run.runId), "20 millis"), {
           until: ({ status }) => Run.isTerminal(status),

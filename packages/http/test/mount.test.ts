@@ -86,7 +86,7 @@ describe("under a prefix", () => {
   it.live("a worker and its client find it by its URL", () =>
     Effect.gen(function* () {
       const { key, url } = yield* Served
-      const client = Client.layer({ baseUrl: `${url}/agents`, token: Redacted.make(key) }).pipe(
+      const client = Client.layerWith({ baseUrl: `${url}/agents`, token: Redacted.make(key) }).pipe(
         Layer.provide(FetchHttpClient.layer),
       )
       yield* Effect.gen(function* () {

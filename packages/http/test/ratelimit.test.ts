@@ -90,7 +90,7 @@ describe("the rate limit", () => {
       const { key, url } = yield* Served
       const error = yield* Effect.flatMap(Runs.Runs, (runs) => Effect.flip(Effect.forever(runs.list()))).pipe(
         Effect.provide(
-          Layer.provide(Client.layer({ baseUrl: url, token: Redacted.make(key) }), FetchHttpClient.layer),
+          Layer.provide(Client.layerWith({ baseUrl: url, token: Redacted.make(key) }), FetchHttpClient.layer),
         ),
       )
       assertTrue(error instanceof ControlPlaneUnavailable.ControlPlaneUnavailable)

@@ -92,7 +92,7 @@ describe("an event with a reserved name", () => {
       const bodies = yield* Ref.make(0)
       const forged = yield* Ref.make<ReadonlyArray<number>>([])
       yield* TestWorker.start(
-        Executor.make(({ attempt, conversationId, runId }) =>
+        Executor.from(({ attempt, conversationId, runId }) =>
           Effect.gen(function* () {
             if (attempt === 1) {
               const path = `/conversations/${conversationId}/runs/${runId}/events`

@@ -228,7 +228,7 @@ describe("the token of a run", () => {
       )
     }).pipe(
       Effect.provide(
-        Veryfront.layer({ token: Redacted.make("key"), project: "default" }).pipe(
+        Veryfront.layerWith({ token: Redacted.make("key"), project: "default" }).pipe(
           Layer.provide(FetchHttpClient.layer),
         ),
       ),

@@ -101,12 +101,14 @@ export const serveWithoutExchange = <E>(store: Layer.Layer<ControlPlane.ControlP
 
 /** The ports of project `default`, of a client of the server that renews leases on a thread. */
 export const threaded = Layer.unwrapEffect(
-  Effect.map(Served, ({ key, url }) => WorkerClient.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
+  Effect.map(Served, ({ key, url }) =>
+    WorkerClient.layerWith({ baseUrl: `${url}/`, token: Redacted.make(key) }),
+  ),
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
 /** The ports of project `default`, of a client of the server. */
 export const client = Layer.unwrapEffect(
-  Effect.map(Served, ({ key, url }) => Client.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
+  Effect.map(Served, ({ key, url }) => Client.layerWith({ baseUrl: `${url}/`, token: Redacted.make(key) })),
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
 /** The ports of a new project, of a client of the server with a key of that project. */
@@ -116,7 +118,7 @@ const clientOfNewProject = Layer.unwrapEffect(
     const access = yield* Access.Access
     const { id, slug } = yield* SharedPlane.newProject
     const { token } = yield* access.createKey({ projectId: id, name: "test", admin: false })
-    return Client.layer({ baseUrl: `${url}/`, token, project: slug })
+    return Client.layerWith({ baseUrl: `${url}/`, token, project: slug })
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer))
 

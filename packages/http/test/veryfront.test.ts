@@ -77,7 +77,7 @@ const unknownIn = ({ body, headers, method, url }: Requested): ReadonlyArray<str
 const portsOf = (requests: Array<Requested>) =>
   Layer.unwrapEffect(
     Effect.map(Served, ({ key, url }) =>
-      Veryfront.layer({ baseUrl: url, token: Redacted.make(key), project: "default" }),
+      Veryfront.layerWith({ baseUrl: url, token: Redacted.make(key), project: "default" }),
     ),
   ).pipe(Layer.provide(FetchHttpClient.layer), Layer.provide(plain(requests)))
 

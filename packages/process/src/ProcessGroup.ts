@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function* (
     path: options.guardPath,
   })
   // The guard starts first, so that it removes the folder even if the worker is killed right after creating it.
-  if (options.workDir !== undefined) yield* WorkDir.make(options.workDir)
+  if (options.workDir !== undefined) yield* WorkDir.create(options.workDir)
   const { follow } = yield* LeaseDeadline.LeaseDeadline
   const clock = yield* Effect.clock
   yield* Effect.acquireRelease(

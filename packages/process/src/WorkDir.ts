@@ -27,7 +27,7 @@ export const newPath = (root: string = tmpdir()): Effect.Effect<string> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = (path: string): Effect.Effect<void, Executor.ExecutorError, Scope.Scope> =>
+export const create = (path: string): Effect.Effect<void, Executor.ExecutorError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
       try: async () => {

@@ -39,7 +39,7 @@ const unreadable = (message: string): ReadonlyArray<HealthCheck.Report> => [
 export const sqlite = (filename: string): Effect.Effect<ReadonlyArray<HealthCheck.Report>> =>
   Effect.suspend(() =>
     fs.existsSync(filename)
-      ? HealthCheck.runAfter(SqliteRead.check, [
+      ? HealthCheck.reports(SqliteRead.check, [
           TablesVersion.check,
           SqliteIndexes.check,
           SqliteDisk.check(filename),
@@ -63,7 +63,7 @@ const defaultStatementTimeout = "30 seconds"
  */
 export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyArray<HealthCheck.Report>> => {
   const { maxConnections = defaultConnections, statementTimeout = defaultStatementTimeout } = options
-  return HealthCheck.runAfter(PostgresServer.check, [
+  return HealthCheck.reports(PostgresServer.check, [
     TablesVersion.check,
     PostgresIndexes.check,
     DatabaseClock.check,
@@ -75,7 +75,7 @@ export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyA
     PostgresTransactions.check(),
     PostgresSize.check,
   ]).pipe(
-    Effect.provide(PostgresPool.layer({ ...options, maxConnections: 1 })),
+    Effect.provide(PostgresPool.layerWith({ ...options, maxConnections: 1 })),
     Effect.catchTag("SqlError", () =>
       Effect.succeed([
         {

@@ -113,13 +113,13 @@ const waiting = <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, F
   )
 
 /**
- * Runs the migrations that are new to the database, in one transaction. Running it again, or from several processes
+ * Applies the migrations that are new to the database, in one transaction. Applying them again, or from several processes
  * at once, changes nothing. Waits for a database that is starting up or locked.
  *
  * @since 0.1.0
  * @category migrations
  */
-export const run = (
+export const apply = (
   migrations: Migrations,
 ): Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =>
   Effect.gen(function* () {

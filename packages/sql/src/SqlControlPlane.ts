@@ -44,7 +44,7 @@ type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts
  * @category migrations
  */
 export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
-  Migrations.run(Migrations.all)
+  Migrations.apply(Migrations.all)
 
 const makePorts = (store: SqlStore.SqlStore) =>
   Effect.map(RunPorts.make(store.runs, store.writer, store.wakeups), (runPorts) => {
@@ -55,8 +55,8 @@ const makePorts = (store: SqlStore.SqlStore) =>
       return runPorts(projectId).pipe(
         Context.add(Conversations.Conversations, conversations(projectId)),
         Context.add(WorkerRegistry.WorkerRegistry, registry),
-        Context.add(Statistics.Statistics, StatisticsReads.make(store.runs, projectId)),
-        Context.add(Summaries.Summaries, SummaryReads.make(store.runs, projectId, registry)),
+        Context.add(Statistics.Statistics, StatisticsReads.ofProject(store.runs, projectId)),
+        Context.add(Summaries.Summaries, SummaryReads.ofProject(store.runs, projectId, registry)),
       )
     }
   })
@@ -137,7 +137,7 @@ export const layer: Layer.Layer<Ports, ControlPlaneError.ControlPlaneError, SqlC
 export const layerSqlite = (
   options: SqliteFile.Options,
 ): Layer.Layer<Ports, ControlPlaneError.ControlPlaneError | SqliteFile.SqliteFileUnusable> =>
-  layer.pipe(Layer.provide(SqliteFile.layer(options)))
+  layer.pipe(Layer.provide(SqliteFile.layerWith(options)))
 
 /**
  * The control plane on a PostgreSQL database, which any number of servers may share, and the ports of its project
@@ -152,7 +152,7 @@ export const layerPostgres = (
   options: PostgresPool.Options,
 ): Layer.Layer<Ports, ControlPlaneError.ControlPlaneError> => {
   const pool = (how: PostgresPool.Options) =>
-    Layer.mapError(PostgresPool.layer(how), (error) => SqlFailure.unavailable("connect", error))
+    Layer.mapError(PostgresPool.layerWith(how), (error) => SqlFailure.unavailable("connect", error))
   const migrated = Effect.provide(migrate, pool({ ...options, maxConnections: 1, statementTimeout: 0 }))
   return Layer.provide(
     withDefaultProject(

@@ -22,7 +22,7 @@ const sizeOf = (file: string): number => fs.statSync(file, { throwIfNoEntry: fal
 
 /** A control plane and its connection. */
 const opened = (filename: string) =>
-  SqlControlPlane.layer.pipe(Layer.provideMerge(SqliteFile.layer({ filename })))
+  SqlControlPlane.layer.pipe(Layer.provideMerge(SqliteFile.layerWith({ filename })))
 
 /** A value of the connection that writes. */
 const pragma = (name: string) =>

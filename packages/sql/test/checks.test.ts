@@ -33,10 +33,10 @@ const sqliteFile = (migrations: Migrations.Migrations, ...statements: ReadonlyAr
   Effect.gen(function* () {
     const filename = yield* TempDatabase.filename
     yield* Effect.gen(function* () {
-      yield* Migrations.run(migrations)
+      yield* Migrations.apply(migrations)
       const sql = yield* SqlClient.SqlClient
       yield* Effect.forEach(statements, (statement) => sql.unsafe(statement))
-    }).pipe(Effect.provide(SqliteFile.layer({ filename })))
+    }).pipe(Effect.provide(SqliteFile.layerWith({ filename })))
     return filename
   })
 
@@ -74,7 +74,7 @@ describe("the checks of an SQLite file", () => {
         assertTrue(message.includes("waits_in_lane is another index"))
         yield* Effect.flatMap(SqlClient.SqlClient, (sql) =>
           Effect.forEach(advice!.replace("Run: ", "").split("; "), (statement) => sql.unsafe(statement)),
-        ).pipe(Effect.provide(SqliteFile.layer({ filename })))
+        ).pipe(Effect.provide(SqliteFile.layerWith({ filename })))
         strictEqual(reportOf(yield* DatabaseChecks.sqlite(filename), "indexes").verdict, "ok")
       }),
   )
@@ -127,7 +127,7 @@ describe("the checks of an SQLite file", () => {
 const postgresDatabase = (migrations: Migrations.Migrations = Migrations.all) =>
   Effect.gen(function* () {
     const url = yield* PostgresDatabase.url
-    yield* Effect.provide(Migrations.run(migrations), PostgresPool.layer({ url }))
+    yield* Effect.provide(Migrations.apply(migrations), PostgresPool.layerWith({ url }))
     return url
   })
 
@@ -254,7 +254,10 @@ describe("the checks of a PostgreSQL database", () => {
       // A notification stays in its database.
       const elsewhere = yield* PostgresDatabase.url
       const examine = (listening: Redacted.Redacted) =>
-        Effect.provide(PostgresNotifications.check({ url: listening }).examine, PostgresPool.layer({ url }))
+        Effect.provide(
+          PostgresNotifications.check({ url: listening }).examine,
+          PostgresPool.layerWith({ url }),
+        )
       strictEqual((yield* examine(elsewhere)).verdict, "fail")
       assertTrue((yield* examine(url)).message.includes("No server listens now"))
       yield* Layer.build(SqlControlPlane.layerPostgres({ url }))
@@ -280,7 +283,7 @@ describe("the checks of a PostgreSQL database", () => {
       strictEqual(client.database, new URL(Redacted.value(url)).pathname.slice(1))
       const { advice, message, verdict } = yield* Effect.provide(
         PostgresTransactions.check(0).examine,
-        PostgresPool.layer({ url }),
+        PostgresPool.layerWith({ url }),
       )
       strictEqual(verdict, "warn")
       assertTrue(message.includes("stays open") || message.includes("is open for"))

@@ -31,12 +31,12 @@ interface Database {
 }
 
 const sqlite = Effect.map(TempDatabase.filename, (filename): Database => ({
-  client: SqliteFile.layer({ filename }),
+  client: SqliteFile.layerWith({ filename }),
   controlPlane: SqlControlPlane.layerSqlite({ filename }),
 }))
 
 const postgres = Effect.map(PostgresDatabase.url, (url): Database => ({
-  client: PostgresPool.layer({ url }),
+  client: PostgresPool.layerWith({ url }),
   controlPlane: SqlControlPlane.layerPostgres({ url }),
 }))
 

@@ -139,7 +139,7 @@ describe("a control plane on an SQLite file", () => {
       const working = (name: string) =>
         Worker.make({ workerKey: name, drainTimeout: 0 }).pipe(
           Effect.provide(
-            Executor.layer((run) =>
+            Executor.layerFrom((run) =>
               Effect.gen(function* () {
                 const runs = yield* Runs.Runs
                 const lease = {

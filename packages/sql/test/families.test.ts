@@ -28,7 +28,7 @@ describe("a parent with 1,000 children", () => {
         yield* Worker.make({ concurrency: 2, drainTimeout: 0 }).pipe(
           Effect.provide(
             Executor.layerWith(
-              Executor.make(({ agentId, conversationId, runId }) =>
+              Executor.from(({ agentId, conversationId, runId }) =>
                 agentId === "child"
                   ? child
                   : Effect.gen(function* () {

@@ -113,7 +113,9 @@ describe("a control plane whose file is removed", () => {
       yield* submit
       yield* ready
     }).pipe(
-      Effect.provide(SqlControlPlane.layer.pipe(Layer.provide(SqliteFile.layer({ filename: ":memory:" })))),
+      Effect.provide(
+        SqlControlPlane.layer.pipe(Layer.provide(SqliteFile.layerWith({ filename: ":memory:" }))),
+      ),
     ),
   )
 })

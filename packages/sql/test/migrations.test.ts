@@ -8,12 +8,12 @@ import * as PostgresDatabase from "./PostgresDatabase.js"
 describe("migrations under servers that write", () => {
   it.scopedLive("fail as unavailable when their connection is lost", () =>
     Effect.gen(function* () {
-      const pool = Layer.orDie(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
+      const pool = Layer.orDie(PostgresPool.layerWith({ url: yield* PostgresDatabase.url }))
       const lost = Effect.flatMap(
         SqlClient.SqlClient,
         (sql) => sql`SELECT pg_terminate_backend(pg_backend_pid())`,
       )
-      const migrating = Effect.provide(Migrations.run({ "0001_Lost": Effect.asVoid(lost) }), pool)
+      const migrating = Effect.provide(Migrations.apply({ "0001_Lost": Effect.asVoid(lost) }), pool)
       const { _tag, operation } = yield* Effect.flip(migrating)
       deepStrictEqual({ _tag, operation }, { _tag: "ControlPlaneUnavailable", operation: "migrate" })
     }),
@@ -22,8 +22,8 @@ describe("migrations under servers that write", () => {
   it.scopedLive("are retried when they lose a deadlock", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
-      const pool = PostgresPool.layer({ url, lockTimeout: "1 minute" })
-      yield* Effect.provide(Migrations.run(Migrations.all), pool)
+      const pool = PostgresPool.layerWith({ url, lockTimeout: "1 minute" })
+      yield* Effect.provide(Migrations.apply(Migrations.all), pool)
 
       const locked = yield* Deferred.make<void>()
       let made = 0
@@ -52,7 +52,7 @@ describe("migrations under servers that write", () => {
       }).pipe((body) => Effect.flatMap(SqlClient.SqlClient, (sql) => sql.withTransaction(body)))
 
       const migrating = yield* Effect.fork(
-        Effect.provide(Migrations.run({ ...Migrations.all, "9999_Next": next }), pool),
+        Effect.provide(Migrations.apply({ ...Migrations.all, "9999_Next": next }), pool),
       )
       deepStrictEqual(yield* Effect.provide(commit, pool), [])
       yield* Fiber.join(migrating)

@@ -37,7 +37,7 @@ it.scopedLive("the connections of a pool are counted by whether a statement uses
         idle: 0,
       })
       deepStrictEqual(yield* connections, { used: 0, idle: 1 })
-    }).pipe(Effect.provide(PostgresPool.layer({ url })))
+    }).pipe(Effect.provide(PostgresPool.layerWith({ url })))
     yield* noneLeft
   }),
 )
@@ -46,7 +46,7 @@ it.scopedLive("a connection that both sides end is counted once as gone", () =>
   Effect.gen(function* () {
     const url = yield* PostgresDatabase.url
     yield* noneLeft
-    const killer = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+    const killer = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
     const kill = Effect.flatMap(
       SqlClient.SqlClient,
       (sql) =>
@@ -60,7 +60,7 @@ it.scopedLive("a connection that both sides end is counted once as gone", () =>
         { concurrency: "unbounded" },
       )
       return yield* Effect.forkDaemon(kill)
-    }).pipe(Effect.provide(PostgresPool.layer({ url })))
+    }).pipe(Effect.provide(PostgresPool.layerWith({ url })))
     yield* Effect.repeatN(Effect.flatMap(pool, Fiber.join), 20)
     yield* Effect.repeat(connections, {
       until: ({ idle, used }) => idle === 1 && used === 0,

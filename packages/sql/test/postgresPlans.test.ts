@@ -106,7 +106,7 @@ describe("query plans of PostgreSQL", () => {
         )
         yield* Effect.provide(everything, Layer.provide(layer, record)).pipe(Effect.provide(record))
 
-        const pool = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+        const pool = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
         const sql = Context.get(pool, SqlClient.SqlClient)
         yield* sql.unsafe(growth)
         const explained = [...statements].filter(([text]) =>

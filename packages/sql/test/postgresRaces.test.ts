@@ -204,7 +204,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
       yield* runs.submit({ agentId, concurrencyKey: "lane" })
       const [held] = yield* claim
 
-      const blocker = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const blocker = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
       const sql = Context.get(blocker, SqlClient.SqlClient)
       yield* sql`BEGIN`
       yield* sql`LOCK TABLE inputs IN SHARE MODE`
@@ -245,7 +245,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
       const driven = yield* runs.submit({ agentId, concurrencyKey: "lane", initialStatus: "running" })
       const last = yield* runs.submit({ agentId, concurrencyKey: "lane" })
 
-      const blocker = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const blocker = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
       const sql = Context.get(blocker, SqlClient.SqlClient)
       yield* sql`BEGIN`
       yield* sql`LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE`
@@ -303,7 +303,7 @@ describe("a transaction on PostgreSQL", () => {
   it.scopedLive("is retried when a concurrent one wins", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
-      const context = yield* Layer.build(PostgresPool.layer({ url }))
+      const context = yield* Layer.build(PostgresPool.layerWith({ url }))
       const sql = Context.get(context, SqlClient.SqlClient)
       const dialect = yield* SqlDialect.dialectOf(sql)
       yield* sql`CREATE TABLE two (id bigint PRIMARY KEY, times bigint NOT NULL)`
@@ -332,7 +332,7 @@ describe("a transaction on PostgreSQL", () => {
 
   it.scopedLive("whose last statement fails commits nothing, although COMMIT was pipelined", () =>
     Effect.gen(function* () {
-      const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
+      const context = yield* Layer.build(PostgresPool.layerWith({ url: yield* PostgresDatabase.url }))
       const sql = Context.get(context, SqlClient.SqlClient)
       const dialect = yield* SqlDialect.dialectOf(sql)
       yield* sql`CREATE TABLE numbers (n bigint PRIMARY KEY)`
@@ -349,7 +349,7 @@ describe("a transaction on PostgreSQL", () => {
 
   it.scopedLive("fails after repeated serialization failures", () =>
     Effect.gen(function* () {
-      const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
+      const context = yield* Layer.build(PostgresPool.layerWith({ url: yield* PostgresDatabase.url }))
       const sql = Context.get(context, SqlClient.SqlClient)
       const dialect = yield* SqlDialect.dialectOf(sql)
       const attempts = yield* Ref.make(0)

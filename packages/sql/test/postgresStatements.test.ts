@@ -13,7 +13,7 @@ describe("statements on PostgreSQL", () => {
   it.scopedLive("are prepared again after their table is altered, also in a transaction", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
-      const context = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const context = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
       const sql = Context.get(context, SqlClient.SqlClient)
       const dialect = yield* SqlDialect.dialectOf(sql)
       yield* sql`CREATE TABLE t (id bigint)`
@@ -35,7 +35,7 @@ describe("statements on PostgreSQL", () => {
   it.scoped("have one instant within a transaction, also when a test's Clock goes on meanwhile", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
-      const context = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const context = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
       const dialect = yield* SqlDialect.dialectOf(Context.get(context, SqlClient.SqlClient))
       const instants = Effect.all([
         dialect.instant,

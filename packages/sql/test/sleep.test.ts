@@ -11,7 +11,7 @@ const startWorker = (attempts: Ref.Ref<number>, sleep: Duration.DurationInput) =
   Worker.make({ leaseDuration: "5 seconds", drainTimeout: 0 }).pipe(
     Effect.provide(
       Executor.layerWith(
-        Executor.make(() =>
+        Executor.from(() =>
           Effect.gen(function* () {
             const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
             yield* Step.sleep("pause", sleep)

@@ -45,7 +45,7 @@ const soundRuns = Effect.gen(function* () {
 
 /** A control plane and its connection. */
 const opened = (filename: string) =>
-  SqlControlPlane.layer.pipe(Layer.provideMerge(SqliteFile.layer({ filename })))
+  SqlControlPlane.layer.pipe(Layer.provideMerge(SqliteFile.layerWith({ filename })))
 
 describe("a database in trouble", () => {
   it.scopedLive(

@@ -239,7 +239,7 @@ export const suite = (
         const otherRuns = Context.get(controlPlane.project(other.id), Runs)
         const first = yield* finish()
         const theirs = yield* Effect.provide(finish(), controlPlane.project(other.id))
-        yield* Layer.build(Retention.layer({ keepFinished: "10 seconds" }))
+        yield* Layer.build(Retention.layerWith({ keepFinished: "10 seconds" }))
         yield* TestClock.adjust("9 seconds")
         const second = yield* finish()
         yield* TestRuns.settle

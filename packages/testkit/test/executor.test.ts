@@ -53,16 +53,16 @@ const textsOf = (behaviour: ExecutorSuite.Behaviour) => {
 }
 
 /** An executor made from a function; its peer writes lines of JSON. */
-ExecutorSuite.suite("Executor.make of a Stream", (behaviour) =>
+ExecutorSuite.suite("Executor.from of a Stream", (behaviour) =>
   Effect.sync(() => {
     const { texts, ...counts } = textsOf(behaviour)
-    return { execute: Executor.make(() => texts), ...counts }
+    return { execute: Executor.from(() => texts), ...counts }
   }),
 )
 
-ExecutorSuite.suite("Executor.make of an Effect", (behaviour) =>
+ExecutorSuite.suite("Executor.from of an Effect", (behaviour) =>
   Effect.sync(() => {
     const { texts, ...counts } = textsOf(behaviour)
-    return { execute: Executor.make(() => Stream.runForEach(texts, Emit.text)), ...counts }
+    return { execute: Executor.from(() => Stream.runForEach(texts, Emit.text)), ...counts }
   }),
 )

@@ -40,7 +40,7 @@ describe("Simulation", () => {
             workers += 1
             return Worker.run(options)
           }),
-        execute: Executor.make((run) =>
+        execute: Executor.from((run) =>
           Effect.gen(function* () {
             yield* Effect.sleep("2 seconds")
             yield* Emit.text(RequestSnapshot.lastUserText(run.snapshot).toUpperCase())

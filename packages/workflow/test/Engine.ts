@@ -22,7 +22,7 @@ export const worker = (
   workflows: Layer.Layer<never, never, WorkflowEngine.WorkflowEngine | Flags>,
   options: WorkerOptions.WorkerOptions = {},
 ) =>
-  Worker.layer({ leaseDuration: "30 seconds", drainTimeout: 0, ...options }).pipe(
+  Worker.layerWith({ leaseDuration: "30 seconds", drainTimeout: 0, ...options }).pipe(
     Layer.provideMerge(workflows),
     Layer.provideMerge(RunleaseWorkflowEngine.layer),
   )

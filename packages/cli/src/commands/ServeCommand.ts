@@ -165,7 +165,7 @@ export const command = Command.make(
     })
     const retention = Option.match(options.keepFinished, {
       onNone: () => Layer.empty,
-      onSome: (time) => Retention.layer({ keepFinished: time }),
+      onSome: (time) => Retention.layerWith({ keepFinished: time }),
     })
     // The server answers only after its key is stored, and prints its address only after it answers.
     const serving = Layer.unwrapEffect(

@@ -172,7 +172,7 @@ export const run = Effect.fn("Demo.run")(function* (
   }).pipe(Effect.scoped)
   const summary = yield* Effect.provide(
     work,
-    Client.layer({ baseUrl: url, token: apiKey }).pipe(Layer.provide(FetchHttpClient.layer)),
+    Client.layerWith({ baseUrl: url, token: apiKey }).pipe(Layer.provide(FetchHttpClient.layer)),
   )
   return { summary, database, url, apiKey: Redacted.value(apiKey) }
 })

@@ -42,7 +42,7 @@ const project = (connection: Settings.Connection, ahead: number) =>
       workers: yield* Effect.cached(Facts.workersOf(client, connection.project)),
       run: runs.get,
     }
-    return yield* HealthCheck.runAfter(
+    return yield* HealthCheck.reports(
       KeyCheck.check(client, connection.project),
       ofProject.map((check) => check(deployment)),
     )
@@ -53,7 +53,7 @@ export const run = Effect.fnUntraced(function* (connection: Settings.Connection)
   const http = yield* HttpClient.HttpClient
   const anonymous = yield* ApiClient.anonymous(connection)
   const measured = yield* Effect.orElseSucceed(ClockSkew.measure(http, connection.url), Option.none)
-  const reports = yield* HealthCheck.runAfter(ServerCheck.check(anonymous, connection.url), [
+  const reports = yield* HealthCheck.reports(ServerCheck.check(anonymous, connection.url), [
     VersionCheck.check(http, connection.url),
     ClockSkew.check(measured),
     ServerCheck.store(anonymous),

@@ -56,7 +56,7 @@ export const flag = ExecutorFlag.make({
         : Effect.map(
             Effect.zipRight(ProgramCheck.check("--acp", command, processes), loadExecutor),
             (AcpExecutor) =>
-              AcpExecutor.layer({
+              AcpExecutor.layerWith({
                 command,
                 args,
                 env,

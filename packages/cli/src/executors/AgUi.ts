@@ -44,7 +44,7 @@ export const flag = ExecutorFlag.make({
         const given = Option.match(agUiHeader, { onNone: () => [], onSome: HashMap.toEntries })
         const headers = yield* Effect.forEach(given, checkHeader)
         const AgUiExecutor = yield* loadExecutor
-        return AgUiExecutor.layer({
+        return AgUiExecutor.layerWith({
           url,
           headers: {
             ...(Option.isSome(secret) ? { authorization: secret.value } : {}),

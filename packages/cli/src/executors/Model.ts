@@ -37,7 +37,7 @@ export const flag = ExecutorFlag.make({
   executor: ({ model, modelBaseUrl, system }) =>
     Option.map(model, (name) =>
       Effect.map(modules, ({ AiExecutor, AiModel }) =>
-        AiExecutor.layer(Option.isSome(system) ? { system: system.value } : {}).pipe(
+        AiExecutor.layerWith(Option.isSome(system) ? { system: system.value } : {}).pipe(
           Layer.provide(AiModel.fromName(name, { baseUrl: Option.getOrUndefined(modelBaseUrl) })),
           Layer.mapError((error) =>
             error._tag === "UnknownModel" || error._tag === "ProviderMissing"

@@ -92,7 +92,7 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
     if (Predicate.isFunction(exported)) {
       return Layer.merge(
         forms,
-        Executor.layer((run: Run.ClaimedRun) => sourceOf(exported(run))),
+        Executor.layerFrom((run: Run.ClaimedRun) => sourceOf(exported(run))),
       )
     }
     return yield* new CommandFailure({

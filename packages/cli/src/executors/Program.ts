@@ -43,7 +43,7 @@ export const flag = ExecutorFlag.make({
       const { env, grace, passEnv, rest, runToken, workRoot } = processes
       return Effect.as(
         ProgramCheck.check("--command", name, processes),
-        CommandExecutor.layer({
+        CommandExecutor.layerWith({
           command: name,
           args: [...arg, ...rest],
           env,

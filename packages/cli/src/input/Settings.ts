@@ -117,7 +117,7 @@ type Ports = ControlPlane.ProjectPorts | RunTokens.RunTokens
 export const client = (settings: Connection): Layer.Layer<Ports, CommandFailure> =>
   Layer.unwrapEffect(
     Effect.map(requireKey(settings), (token) =>
-      Client.layer({ baseUrl: settings.url, token, project: settings.project }),
+      Client.layerWith({ baseUrl: settings.url, token, project: settings.project }),
     ),
   ).pipe(Layer.provide(NodeHttpClient.layerUndici))
 
@@ -128,7 +128,7 @@ export const workerClient = (
 ): Layer.Layer<Ports | RenewalRounds.RenewalRounds, CommandFailure> =>
   Layer.unwrapEffect(
     Effect.map(requireKey(settings), (token) =>
-      WorkerClient.layer({ ...renewal, baseUrl: settings.url, token, project: settings.project }),
+      WorkerClient.layerWith({ ...renewal, baseUrl: settings.url, token, project: settings.project }),
     ),
   ).pipe(Layer.provide(NodeHttpClient.layerUndici))
 

@@ -50,7 +50,9 @@ export const connect = Effect.fnUntraced(function* (
   name: string,
 ) {
   const direct = yield* Layer.build(
-    Client.layer({ baseUrl: url, token: Redacted.make(apiKey) }).pipe(Layer.provide(FetchHttpClient.layer)),
+    Client.layerWith({ baseUrl: url, token: Redacted.make(apiKey) }).pipe(
+      Layer.provide(FetchHttpClient.layer),
+    ),
   )
   return { direct, recorded: RemotePorts.make(direct, link, recorder, name) }
 })

@@ -2,7 +2,7 @@
  * Output of an executor's Effect while it works: text of the assistant's message, and events.
  *
  * ```ts
- * Executor.make((run) =>
+ * Executor.from((run) =>
  *   Effect.gen(function* () {
  *     yield* Emit.text("Looking … ")
  *     yield* Emit.event(AgentEvent.stepStarted("look"))
@@ -17,7 +17,7 @@ import { Context, Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 
 /**
- * Where the output of one run goes. `Executor.make` provides it to the Effect of each run.
+ * Where the output of one run goes. `Executor.from` provides it to the Effect of each run.
  *
  * @since 0.1.0
  * @category services

@@ -1,7 +1,7 @@
 /**
  * Executors: from a claimed run to a Stream of events, or to an Effect that emits them.
  *
- * `make` and `layer` take a function. An executor is itself a function of a claimed run, so a combinator, such as
+ * `from` and `layerFrom` take a function. An executor is itself a function of a claimed run, so a combinator, such as
  * `timeout`, is a function from one executor to another.
  *
  * @since 0.1.0
@@ -96,7 +96,7 @@ export type Needs<S> =
  * @since 0.1.0
  * @category constructors
  */
-export const make =
+export const from =
   <S extends Source>(f: (run: ClaimedRun) => S): ExecuteWith<Needs<S>> =>
   (run) => {
     const source = f(run) as Source<unknown, Needs<S>>
@@ -115,15 +115,15 @@ export const make =
  * of the control plane, which come with the run.
  *
  * ```ts
- * Executor.layer((run) => Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`))
+ * Executor.layerFrom((run) => Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`))
  * ```
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = <S extends Source>(
+export const layerFrom = <S extends Source>(
   f: (run: ClaimedRun) => S,
-): Layer.Layer<Executor, never, Exclude<Needs<S>, RunContext>> => layerWith(make(f))
+): Layer.Layer<Executor, never, Exclude<Needs<S>, RunContext>> => layerWith(from(f))
 
 /** The services that come with each run. The place where the layer is built may have others of the same tags. */
 const withoutRunContext = Context.omit(

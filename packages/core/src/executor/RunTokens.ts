@@ -57,7 +57,7 @@ export const current: Effect.Effect<RunAccess, ExecutorError> = Effect.flatMap(
     const lease = Option.getOrUndefined(log)?.steps().lease
     if (Option.isNone(tokens) || lease === undefined) {
       return unavailable(
-        "A program gets a token of its run only where its worker has its runs from a server: connect the worker by Client.layer of @runlease/http, or leave runToken out",
+        "A program gets a token of its run only where its worker has its runs from a server: connect the worker by Client.layerWith of @runlease/http, or leave runToken out",
       )
     }
     return Effect.mapError(tokens.value.make(lease), ({ message }) => unavailable(message))

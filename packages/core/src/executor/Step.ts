@@ -2,7 +2,7 @@
  * Steps: work of a run whose result is recorded in its log, so that a later attempt does not do it again.
  *
  * ```ts
- * Executor.make((run) =>
+ * Executor.from((run) =>
  *   Effect.gen(function* () {
  *     const pages = yield* Step.run("search", search(run))
  *     const notes = yield* Effect.forEach(pages, (page) => Step.run("read", read(page), { key: page.url }))

@@ -63,8 +63,8 @@ export const make: Effect.Effect<
         return runPorts(projectId).pipe(
           Context.add(Conversations, MemoryConversations.make(state, projectId)),
           Context.add(WorkerRegistry, registry),
-          Context.add(Statistics, StatisticsReads.make(store, projectId)),
-          Context.add(Summaries, SummaryReads.make(store, projectId, registry)),
+          Context.add(Statistics, StatisticsReads.ofProject(store, projectId)),
+          Context.add(Summaries, SummaryReads.ofProject(store, projectId, registry)),
         )
       },
       prune: (request) => prune(state, request),

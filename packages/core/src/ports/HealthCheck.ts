@@ -71,13 +71,8 @@ const within = Duration.seconds(10)
 
 const unfinished = "Look at the checks before this one; if they are fine, run it again."
 
-/**
- * Runs a check. One that fails, or takes longer than ten seconds, is a finding too.
- *
- * @since 0.1.0
- * @category running
- */
-export const run = <R>({ examine, name }: HealthCheck<R>): Effect.Effect<Report, never, R> =>
+/** Runs a check. One that fails, or takes longer than ten seconds, is a finding too. */
+const report = <R>({ examine, name }: HealthCheck<R>): Effect.Effect<Report, never, R> =>
   examine.pipe(
     Effect.disconnect,
     Effect.timeoutTo({
@@ -95,12 +90,12 @@ export const run = <R>({ examine, name }: HealthCheck<R>): Effect.Effect<Report,
  * @since 0.1.0
  * @category running
  */
-export const runAfter = <R>(
+export const reports = <R>(
   first: HealthCheck<R>,
   others: ReadonlyArray<HealthCheck<R>>,
 ): Effect.Effect<ReadonlyArray<Report>, never, R> =>
-  Effect.flatMap(run(first), (report) =>
-    report.verdict === "fail"
-      ? Effect.succeed([report])
-      : Effect.map(Effect.forEach(others, run), (reports) => [report, ...reports]),
+  Effect.flatMap(report(first), (found) =>
+    found.verdict === "fail"
+      ? Effect.succeed([found])
+      : Effect.map(Effect.forEach(others, report), (rest) => [found, ...rest]),
   )

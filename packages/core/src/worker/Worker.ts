@@ -280,6 +280,14 @@ export const run = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-  options: WorkerOptions = {},
+export const layerWith = (
+  options: WorkerOptions,
 ): Layer.Layer<Worker, WorkerError, Executor | ProjectPorts> => Layer.scoped(Worker, make(options))
+
+/**
+ * As `layerWith`, with every option as it is when absent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Worker, WorkerError, Executor | ProjectPorts> = layerWith({})

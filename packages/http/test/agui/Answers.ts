@@ -26,7 +26,7 @@ const outcomeOf = (events: ReadonlyArray<BaseEvent>) => {
 }
 
 /** Asks whether to deploy, then where to, and says what it was told. */
-const deployer = Executor.make((run) =>
+const deployer = Executor.from((run) =>
   Effect.gen(function* () {
     if (!(yield* Interrupts.approve(run, { id: "deploy", message: "Deploy?" }))) return "Not deployed"
     const { payload } = yield* Interrupts.ask(run, { id: "where", message: "Where to?" })
@@ -35,14 +35,14 @@ const deployer = Executor.make((run) =>
 )
 
 /** Asks for two things at once. */
-const asker = Executor.make((run) =>
+const asker = Executor.from((run) =>
   Effect.map(Interrupts.askAll(run, [{ id: "a" }, { id: "b" }]), (answers) =>
     answers.map(({ payload, status }) => `${status} ${String(payload)}`).join(", "),
   ),
 )
 
 /** Calls a tool of the client, and says what came of it. */
-const caller = Executor.make((run) => {
+const caller = Executor.from((run) => {
   const result = run.snapshot.messages
     .flatMap(({ parts }) => parts)
     .find((part) => part.type === "tool_result" && part["toolCallId"] === "call-1")
@@ -223,7 +223,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "that cancel what nobody waits for any more leave the message to be said",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make((run) =>
+          Executor.from((run) =>
             RequestSnapshot.lastUserText(run.snapshot) === "ask"
               ? Effect.map(Interrupts.ask(run, { id: "q", expiresAfter: "1 second" }), () => "Answered")
               : Effect.succeed("Said"),
@@ -245,7 +245,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "cancel the run when their stream is closed",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make((run) =>
+          Executor.from((run) =>
             Stream.concat(
               Stream.fromEffect(Effect.as(Interrupts.approve(run, { id: "go" }), "Going")),
               Stream.never,

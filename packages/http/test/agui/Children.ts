@@ -41,7 +41,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
           const outcomes = yield* Child.joinAll(children)
           return outcomes.map(({ _tag }) => _tag).join()
         })
-        yield* TestWorker.start(Executor.make((run) => (run.agentId === "agent" ? parent : child(gate, run))))
+        yield* TestWorker.start(Executor.from((run) => (run.agentId === "agent" ? parent : child(gate, run))))
         const chat = yield* connect()
         const { done } = yield* chat.run({ runId: "parent" })
         yield* untilStatus("parent", "waiting")
@@ -70,7 +70,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
               return "done"
             })
           yield* TestWorker.start(
-            Executor.make((run) => (run.agentId === "agent" ? parent(run) : child(gate, run))),
+            Executor.from((run) => (run.agentId === "agent" ? parent(run) : child(gate, run))),
           )
           const chat = yield* connect({ threadId: "t" })
           const asked = yield* chat.say("Write", { runId: "first" })
@@ -101,7 +101,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
         const parent = Effect.as(Child.spawn("work", { agentId: "writer" }), "done without it")
-        yield* TestWorker.start(Executor.make((run) => (run.agentId === "agent" ? parent : child(gate, run))))
+        yield* TestWorker.start(Executor.from((run) => (run.agentId === "agent" ? parent : child(gate, run))))
         const chat = yield* connect()
         const { events } = yield* chat.say("Write")
         deepStrictEqual(told(events), [

@@ -48,7 +48,7 @@ const describeInput = (snapshot: Snapshot) =>
 
 /** A stream that calls two tools of its client, waits for both, beside `questions`, and says what it then was given. */
 const caller = (...questions: ReadonlyArray<Interrupt.Interrupt>) =>
-  Executor.make(({ snapshot }) => {
+  Executor.from(({ snapshot }) => {
     const wanted = ["call-1", "call-2"].filter((id) => !resultsIn(snapshot).has(id))
     const answered = new Set((snapshot.resume ?? []).map(({ interruptId }) => interruptId))
     const [first, ...rest] = [
@@ -250,7 +250,7 @@ export const suite = (name: string, store: Store): void => {
       "and answers to its questions may come under the id of the part that asked, as CopilotKit sends them",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make((run) =>
+          Executor.from((run) =>
             Effect.gen(function* () {
               const [one, two] = [
                 yield* Interrupts.approve(run, { id: "one" }),
@@ -276,7 +276,7 @@ export const suite = (name: string, store: Store): void => {
       "may be failures, whose reason the agent reads, or parts",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make(({ snapshot }) => {
+          Executor.from(({ snapshot }) => {
             const results = resultsIn(snapshot)
             return results.size === 0
               ? Stream.fail(
@@ -446,7 +446,7 @@ export const suite = (name: string, store: Store): void => {
       "come too late once the wait has expired, and the input is served",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make(({ snapshot }) =>
+          Executor.from(({ snapshot }) =>
             resultsIn(snapshot).size === 0
               ? Stream.fail(
                   Executor.awaitAnswers(

@@ -229,6 +229,6 @@ export const idsOf = (event: BaseEvent | undefined) => [event?.["threadId"], eve
 export const statusOf = (runId: string) =>
   Effect.map(TestRuns.getRun(Ids.RunId.make(runId)), ({ status }) => status)
 
-export const echo = Executor.make((claimed) =>
+export const echo = Executor.from((claimed) =>
   Effect.succeed(`You said: ${RequestSnapshot.lastUserText(claimed.snapshot)}`),
 )

@@ -101,7 +101,7 @@ const inText = (message: Message): object =>
 const restated = ["RUN_STARTED", "STATE_SNAPSHOT", "MESSAGES_SNAPSHOT", "RUN_FINISHED"]
 
 /** A turn with everything that a client keeps, and some of it in pieces. */
-const busy = Executor.make((run) => {
+const busy = Executor.from((run) => {
   const turn = run.snapshot.messages.length
   const id = (name: string) => `${name}-${turn}`
   return Stream.make(
@@ -179,7 +179,7 @@ export const suite = (name: string, store: Store): void => {
       "do not hold what a dead attempt has shown, once another has recorded something in its place",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make(({ attempt, snapshot }) =>
+          Executor.from(({ attempt, snapshot }) =>
             Effect.gen(function* () {
               yield* Emit.text(`Half ${attempt}`)
               if (attempt < 3) return yield* Effect.fail(Executor.retryableError("died", "again"))
@@ -242,11 +242,11 @@ export const suite = (name: string, store: Store): void => {
       Effect.gen(function* () {
         const words = yield* Queue.unbounded<string>()
         const scope = yield* Scope.make()
-        yield* Scope.extend(TestWorker.start(Executor.make(() => Effect.succeed("Hello"))), scope)
+        yield* Scope.extend(TestWorker.start(Executor.from(() => Effect.succeed("Hello"))), scope)
         const chat = yield* connect({ threadId: "t", query: "?detach=true" })
         yield* chat.say("hi")
         yield* Scope.close(scope, Exit.void)
-        yield* TestWorker.start(Executor.make(() => Stream.take(Stream.fromQueue(words), 2)))
+        yield* TestWorker.start(Executor.from(() => Stream.take(Stream.fromQueue(words), 2)))
         chat.agent.addMessage({ id: "u2", role: "user", content: "count" })
         const { done, events } = yield* chat.run({ runId: "counting" })
         yield* Queue.offer(words, "one ")
@@ -275,7 +275,7 @@ export const suite = (name: string, store: Store): void => {
       "show the waits of their run part by part to a client that comes later",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make((run) =>
+          Executor.from((run) =>
             Effect.gen(function* () {
               const { payload } = yield* Interrupts.ask(run, { id: "where", message: "Where to?" })
               if (!(yield* Interrupts.approve(run, { id: "sure" }))) return "Not done"
@@ -317,7 +317,7 @@ export const suite = (name: string, store: Store): void => {
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
         yield* TestWorker.start(
-          Executor.make((run) =>
+          Executor.from((run) =>
             run.agentId === "child"
               ? Effect.as(Deferred.await(gate), "done")
               : Effect.gen(function* () {
@@ -344,7 +344,7 @@ export const suite = (name: string, store: Store): void => {
       "name their run by the input that it has taken last, and tell the calls that it waits for",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make((run) => {
+          Executor.from((run) => {
             const results = run.snapshot.messages.flatMap(({ parts }) =>
               parts.filter(({ type }) => type === "tool_result"),
             )
@@ -388,7 +388,7 @@ export const suite = (name: string, store: Store): void => {
       "tell a run that works what it does not have, by the ids of the messages",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const keys: Array<string | undefined> = []
               while (keys.at(-1) !== "u3") keys.push((yield* Inbox.take("take", { key: keys.length })).key)
@@ -450,7 +450,7 @@ export const suite = (name: string, store: Store): void => {
         yield* TestWorker.start((run) =>
           RequestSnapshot.lastUserText(run.snapshot) === "endless"
             ? endless.execute(run)
-            : Executor.make(() => Effect.succeed("done"))(run),
+            : Executor.from(() => Effect.succeed("done"))(run),
         )
         const chat = yield* connect({ threadId: "t", query: "?detach=true" })
         const behind = yield* connect({ threadId: "t", query: "?detach=true" })
@@ -495,7 +495,7 @@ export const suite = (name: string, store: Store): void => {
         strictEqual((yield* look("t")).queuedRunIds.length, 0)
         yield* stop("t")
         yield* untilThread("t", "idle")
-        yield* TestWorker.start(Executor.make(() => Effect.succeed("fine")))
+        yield* TestWorker.start(Executor.from(() => Effect.succeed("fine")))
       }),
     )
 

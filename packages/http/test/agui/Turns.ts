@@ -68,7 +68,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "send each event as it comes",
       Effect.gen(function* () {
         const words = yield* Queue.unbounded<string>()
-        yield* TestWorker.start(Executor.make(() => Stream.take(Stream.fromQueue(words), 2)))
+        yield* TestWorker.start(Executor.from(() => Stream.take(Stream.fromQueue(words), 2)))
         const chat = yield* connect()
         const { done, events } = yield* chat.run()
         strictEqual((yield* Queue.take(events)).type, "RUN_STARTED")
@@ -115,7 +115,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "tell the error of the executor, and leave the thread as it was",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.make((run) =>
+          Executor.from((run) =>
             RequestSnapshot.lastUserText(run.snapshot) === "good"
               ? Effect.succeed("fine")
               : Stream.concat(
@@ -148,7 +148,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
         yield* TestRuns.append(held!, [AgentEvent.textStart("m"), AgentEvent.textContent("m", "half an ans")])
         yield* until(events, "TEXT_MESSAGE_CONTENT")
         // Nobody renews its lease, which lapses.
-        yield* TestWorker.start(Executor.make(() => Effect.succeed("The whole answer")))
+        yield* TestWorker.start(Executor.from(() => Effect.succeed("The whole answer")))
         const { events: all } = yield* done
         deepStrictEqual(typesOf(all), [...whole.slice(0, 4), "CUSTOM", ...whole.slice(1)])
         strictEqual(chat.answer(), "The whole answer")
@@ -163,13 +163,13 @@ export const suite = (name: string, store: Store, version: Version): void => {
         for (let attempt = 0; attempt < 3; attempt++) {
           const scope = yield* Scope.make()
           yield* Scope.extend(
-            TestWorker.start(Executor.make(() => Stream.concat(Stream.make("half"), Stream.never))),
+            TestWorker.start(Executor.from(() => Stream.concat(Stream.make("half"), Stream.never))),
             scope,
           )
           yield* until(events, "TEXT_MESSAGE_CONTENT")
           yield* Scope.close(scope, Exit.void)
         }
-        yield* TestWorker.start(Executor.make(() => Effect.succeed("whole")))
+        yield* TestWorker.start(Executor.from(() => Effect.succeed("whole")))
         const { events: all } = yield* done
         strictEqual(all.filter(({ type }) => type === "RUN_STARTED").length, 1)
         strictEqual(all.at(-1)?.type, "RUN_FINISHED")

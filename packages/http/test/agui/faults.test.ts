@@ -86,7 +86,7 @@ describe.each(versions)("the stream of an AG-UI $name", (version) => {
   tester(forgetful, version)(
     "goes on when the store comes back",
     Effect.gen(function* () {
-      yield* TestWorker.start(Executor.make(() => Stream.make("a", AgentEvent.stepStarted("s"), "b")))
+      yield* TestWorker.start(Executor.from(() => Stream.make("a", AgentEvent.stepStarted("s"), "b")))
       const chat = yield* connect()
       const { events } = yield* chat.say("hello")
       deepStrictEqual(typesOf(events), [
@@ -115,7 +115,7 @@ describe.each(versions)("the stream of an AG-UI $name", (version) => {
       const endless = yield* TestWorker.makeEndless
       yield* TestWorker.start((run) =>
         Stream.concat(
-          Executor.toStream(Executor.make(() => Effect.succeed("half")))(run),
+          Executor.toStream(Executor.from(() => Effect.succeed("half")))(run),
           endless.execute(run),
         ),
       )

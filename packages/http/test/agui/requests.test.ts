@@ -35,7 +35,7 @@ const post = (body: unknown, query = "", options: Omit<Call, "body"> = {}) =>
 /** A worker that keeps what it was asked, and says nothing. */
 const keeper = Effect.gen(function* () {
   const asked = yield* Queue.unbounded<Run.ClaimedRun>()
-  yield* TestWorker.start(Executor.make((run) => Effect.asVoid(Queue.offer(asked, run))))
+  yield* TestWorker.start(Executor.from((run) => Effect.asVoid(Queue.offer(asked, run))))
   return Queue.take(asked)
 })
 
@@ -239,7 +239,7 @@ describe("the request of an AG-UI client", () => {
     "is answered as the version that it declares has it",
     Effect.gen(function* () {
       yield* TestWorker.start(
-        Executor.make(() =>
+        Executor.from(() =>
           Stream.fail(Executor.awaitAnswers([{ ...Interrupt.ofToolCall("c", "colour"), clientTool: true }])),
         ),
       )
@@ -261,7 +261,7 @@ describe("the request of an AG-UI client", () => {
         { type: "image", source: { type: "url", value: "https://example.org/a.png" } },
       ]
       yield* TestWorker.start(
-        Executor.make(() =>
+        Executor.from(() =>
           Stream.make(AgentEvent.toolCallStart("c", "look"), AgentEvent.toolCallEnd("c"), {
             ...AgentEvent.toolCallResult("c", "c-result", ""),
             content,
@@ -295,7 +295,7 @@ describe("the request of an AG-UI client", () => {
   test(
     "reads as one JSON object a line, with line feeds alone, from the first byte on",
     Effect.gen(function* () {
-      yield* TestWorker.start(Executor.make(() => Effect.succeed("a\r\nb\u2028c")))
+      yield* TestWorker.start(Executor.from(() => Effect.succeed("a\r\nb\u2028c")))
       const { text } = yield* post(input())
       assertTrue(!text.includes("\r"))
       const frames = text.split("\n\n").filter((frame) => frame !== "" && frame !== ":")

@@ -59,8 +59,8 @@ export const upTo = (version: number): Effect.Effect<Expected, SqlError> => {
   const migrations = Object.fromEntries(
     Object.entries(Migrations.all).filter(([name]) => Migrations.numberOf(name) <= version),
   )
-  return Effect.zipRight(Migrations.run(migrations), read).pipe(
-    Effect.provide(SqliteFile.layer({ filename: ":memory:" })),
+  return Effect.zipRight(Migrations.apply(migrations), read).pipe(
+    Effect.provide(SqliteFile.layerWith({ filename: ":memory:" })),
     // A database in memory is made of nothing but this program.
     Effect.catchTags({ ControlPlaneUnavailable: Effect.die, SqliteFileUnusable: Effect.die }),
   )

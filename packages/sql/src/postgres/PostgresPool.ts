@@ -100,7 +100,7 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<SqlClient, SqlError> =>
+export const layerWith = (options: Options): Layer.Layer<SqlClient, SqlError> =>
   PgClient.layerFromPool({
     acquire: Effect.acquireRelease(acquire(options), (pool) => Effect.promise(() => pool.end())),
   })

@@ -120,7 +120,7 @@ const checkpointed = (options: Checkpoints.Options) =>
  * @since 0.1.0
  * @category layers
  */
-export const layer = ({
+export const layerWith = ({
   filename,
   synchronous = "normal",
 }: Options): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> => {

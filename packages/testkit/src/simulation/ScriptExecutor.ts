@@ -183,6 +183,6 @@ const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) 
  * @category constructors
  */
 export const make = (options: Options): Executor.ExecuteWith<Executor.RunContext> =>
-  Executor.make((run: ClaimedRun) =>
+  Executor.from((run: ClaimedRun) =>
     Effect.suspend(() => makeExecution(options, run, executing(options.process, run))),
   )

@@ -51,7 +51,7 @@ export const tests = (test: Declare): void => {
       "are sent again when an answer is lost, and add nothing twice",
       Effect.gen(function* () {
         loseNext = true
-        yield* start(Executor.make(() => Stream.make("a", "b", "c")))
+        yield* start(Executor.from(() => Stream.make("a", "b", "c")))
         const { runId } = yield* submit()
         const done = yield* until(
           Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
@@ -133,7 +133,7 @@ export const tests = (test: Declare): void => {
       "split a delta over the size limit and lose nothing of it",
       Effect.gen(function* () {
         const text = "ab😀\n".repeat(80_000)
-        yield* start(Executor.make(() => Effect.succeed(text)))
+        yield* start(Executor.from(() => Effect.succeed(text)))
         const { runId } = yield* submit()
         yield* until(
           Effect.zipRight(TestClock.adjust("10 millis"), run(runId)),

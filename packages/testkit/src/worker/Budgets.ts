@@ -45,7 +45,7 @@ export const tests = (test: Declare): void => {
           }),
         )
         yield* start(
-          Executor.make(({ agentId }) =>
+          Executor.from(({ agentId }) =>
             Effect.gen(function* () {
               if (agentId === "child") return JSON.stringify(yield* answers)
               const child = yield* Child.spawn("child", {
@@ -71,7 +71,7 @@ export const tests = (test: Declare): void => {
       "is looked at before the run is suspended for something else",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.raceFirst(
               Effect.suspend(() => {
                 isSlow = true
@@ -99,7 +99,7 @@ export const tests = (test: Declare): void => {
       "spawns no more than it may",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(({ agentId }) =>
+          Executor.from(({ agentId }) =>
             agentId === "child"
               ? Effect.succeed("done")
               : Effect.gen(function* () {

@@ -47,7 +47,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const claims = yield* Ref.make(0)
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.agentId === "child"
               ? shout(claimed)
               : Effect.gen(function* () {
@@ -74,7 +74,7 @@ export const tests = (test: Declare): void => {
     test(
       "fails where it waits for a child that it does not have",
       Effect.gen(function* () {
-        yield* start(Executor.make(() => Effect.as(Child.join({ ...strange, index: 3 }), "never")))
+        yield* start(Executor.from(() => Effect.as(Child.join({ ...strange, index: 3 }), "never")))
         const other = yield* submit({
           publicId: strange.runId,
           availableAt: DateTime.unsafeMake("2100-01-01"),
@@ -92,7 +92,7 @@ export const tests = (test: Declare): void => {
         const runs = yield* Runs.Runs
         const attempts = yield* Ref.make(0)
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.agentId === "child"
               ? shout(claimed)
               : Effect.gen(function* () {
@@ -120,7 +120,7 @@ export const tests = (test: Declare): void => {
         const runs = yield* Runs.Runs
         const endless = yield* makeEndless
         yield* start(
-          Executor.make((claimed) => {
+          Executor.from((claimed) => {
             if (claimed.agentId === "endless") return endless.execute(claimed)
             return claimed.agentId === "child"
               ? shout(claimed)
@@ -147,7 +147,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const taken = yield* submit({ agentId: "child", publicId: "taken" })
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.agentId === "child"
               ? shout(claimed)
               : Effect.gen(function* () {
@@ -170,7 +170,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.agentId === "child"
               ? Effect.zipRight(Deferred.await(gate), shout(claimed))
               : Effect.race(
@@ -203,7 +203,7 @@ export const tests = (test: Declare): void => {
         const gate = yield* Deferred.make<void>()
         const attempts = yield* Ref.make(0)
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.agentId === "child"
               ? Effect.zipRight(Deferred.await(gate), shout(claimed))
               : Effect.gen(function* () {
@@ -231,7 +231,7 @@ export const tests = (test: Declare): void => {
         const runs = yield* Runs.Runs
         const endless = yield* makeEndless
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.agentId === "endless"
               ? endless.execute(claimed)
               : Effect.flatMap(Child.spawn("slow", { agentId: "endless" }), Child.join).pipe(

@@ -46,7 +46,7 @@ export const tests = (test: Declare): void => {
         yield* Ref.set(sent, [])
         const first = yield* submit({ maxAttempts: 1 })
         const second = yield* submit({ maxAttempts: 1 })
-        yield* start(Executor.make(() => Effect.void))
+        yield* start(Executor.from(() => Effect.void))
         // Each step reads the store, so that time does not run ahead of a store in another process.
         yield* until(
           Effect.zipRight(TestClock.adjust("100 millis"), Effect.zipRight(run(first.runId), Ref.get(sent))),
@@ -69,7 +69,7 @@ export const tests = (test: Declare): void => {
       "is followed by claims with new ids",
       Effect.gen(function* () {
         yield* Ref.set(sent, [])
-        yield* start(Executor.make(() => Effect.void))
+        yield* start(Executor.from(() => Effect.void))
         for (const _ of Array.range(1, 3)) {
           const { runId } = yield* submit()
           yield* until(
@@ -95,7 +95,7 @@ export const tests = (test: Declare): void => {
         yield* answered.close
         yield* given.close
         const started = yield* Ref.make(0)
-        const worker = yield* start(Executor.make(() => Ref.update(started, (count) => count + 1)))
+        const worker = yield* start(Executor.from(() => Ref.update(started, (count) => count + 1)))
         const events = yield* listen(worker)
         const { runId } = yield* submit({ maxAttempts: 1 })
         yield* given.await

@@ -29,7 +29,7 @@ const crowded = (options: WorkerOptions.WorkerOptions = {}) =>
       Array.makeBy(12, (index) => submit({ publicId: `run ${index}`, maxAttempts: 1 })),
     )
     const worker = yield* start(
-      Executor.make(({ runId }) => {
+      Executor.from(({ runId }) => {
         started.push(runId)
         return started.length <= 4 ? Effect.void : Deferred.await(finish)
       }),

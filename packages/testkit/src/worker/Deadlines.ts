@@ -15,7 +15,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const deadlines = yield* Queue.unbounded<LeaseDeadline.Deadline>()
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Stream.runForEach(LeaseDeadline.changes, (deadline) => Queue.offer(deadlines, deadline)),
           ),
         )

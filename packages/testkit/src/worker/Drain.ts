@@ -26,7 +26,7 @@ export const tests = (test: Declare): void => {
       "has a stream of its runs, now and after each change",
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()
-        const worker = yield* start(Executor.make(() => Deferred.await(finish)))
+        const worker = yield* start(Executor.from(() => Deferred.await(finish)))
         const counts = yield* Queue.unbounded<number>()
         yield* Worker.inFlight.pipe(
           Stream.runForEach((runs) => Queue.offer(counts, runs.length)),
@@ -51,7 +51,7 @@ export const tests = (test: Declare): void => {
         const finish = yield* Deferred.make<void>()
         const scope = yield* Scope.make()
         yield* start(
-          Executor.make(() => Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(finish))),
+          Executor.from(() => Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(finish))),
           { concurrency: 2, drainTimeout: "10 seconds" },
         ).pipe(Scope.extend(scope))
         const first = yield* submit()
@@ -113,7 +113,7 @@ export const tests = (test: Declare): void => {
         const back = yield* run(runId)
         strictEqual(back.status, "pending")
         strictEqual(back.attempt, 0)
-        yield* start(Executor.make(() => Effect.succeed("done")))
+        yield* start(Executor.from(() => Effect.succeed("done")))
         strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
       }),
     )
@@ -124,7 +124,7 @@ export const tests = (test: Declare): void => {
         const scope = yield* Scope.make()
         const executed = yield* Deferred.make<void>()
         const worker = yield* start(
-          Executor.make(() => Deferred.succeed(executed, undefined).pipe(Effect.asVoid)),
+          Executor.from(() => Deferred.succeed(executed, undefined).pipe(Effect.asVoid)),
           {
             drainTimeout: "10 seconds",
             interruptGrace: "5 seconds",
@@ -227,7 +227,7 @@ export const tests = (test: Declare): void => {
         const executed = yield* Deferred.make<void>()
         const scope = yield* Scope.make()
         yield* start(
-          Executor.make(() => Effect.asVoid(Deferred.succeed(executed, undefined))),
+          Executor.from(() => Effect.asVoid(Deferred.succeed(executed, undefined))),
           { drainTimeout: "10 seconds", interruptGrace: "5 seconds" },
         ).pipe(Scope.extend(scope))
         const { runId } = yield* submit()

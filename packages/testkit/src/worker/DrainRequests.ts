@@ -37,7 +37,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()
         const worker = yield* start(
-          Executor.make(() => Deferred.await(finish)),
+          Executor.from(() => Deferred.await(finish)),
           { concurrency: 3 },
         )
         const events = yield* listen(worker)
@@ -71,7 +71,7 @@ export const tests = (test: Declare): void => {
     test(
       "hands back the runs of a claim whose answer is still on its way",
       Effect.gen(function* () {
-        const worker = yield* start(Executor.make(() => Effect.void))
+        const worker = yield* start(Executor.from(() => Effect.void))
         const { runId } = yield* submit()
         yield* untilStatus(runId, "running")
         yield* drain(worker, true)
@@ -84,7 +84,7 @@ export const tests = (test: Declare): void => {
       "is told by its heartbeat where it has no signals",
       Effect.gen(function* () {
         const worker = yield* start(
-          Executor.make(() => Effect.void),
+          Executor.from(() => Effect.void),
           { heartbeatInterval: "30 seconds" },
         )
         const events = yield* listen(worker)
@@ -107,7 +107,7 @@ export const tests = (test: Declare): void => {
         const finish = yield* Deferred.make<void>()
         const form = { type: "object", properties: { topic: { type: "string" } } }
         const worker = yield* start(
-          Executor.make(() => Deferred.await(finish)),
+          Executor.from(() => Deferred.await(finish)),
           {
             agentIds: ["agent"],
             concurrency: 3,

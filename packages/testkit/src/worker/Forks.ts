@@ -52,7 +52,7 @@ export const tests = (test: Declare): void => {
             ),
           )
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               yield* Emit.text("outside")
               const first = yield* step("first", large)
@@ -105,7 +105,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(({ agentId, runId }) =>
+          Executor.from(({ agentId, runId }) =>
             Effect.gen(function* () {
               if (agentId === "other") return "child"
               yield* Step.sleep("nap", "1 second")

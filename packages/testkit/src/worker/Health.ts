@@ -38,7 +38,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         isAway = true
         const worker = yield* start(
-          Executor.make(() => Effect.void),
+          Executor.from(() => Effect.void),
           { claimWait: "10 seconds" },
         )
         yield* pass(25)
@@ -74,7 +74,7 @@ export const tests = (test: Declare): void => {
       "is draining while its operator asks for it",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry.WorkerRegistry
-        const worker = yield* start(Executor.make(() => Effect.void))
+        const worker = yield* start(Executor.from(() => Effect.void))
         yield* registry.drain(worker.registered.id, true)
         yield* eventually(worker, "Draining")
         yield* registry.drain(worker.registered.id, false)

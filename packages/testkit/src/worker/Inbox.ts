@@ -21,7 +21,7 @@ const drain = (name: string, key?: unknown) =>
   Effect.map(Inbox.drain(name, { key }), (messages) => messages.map(textOf).join("+"))
 
 /** Gives the first message, unless none comes within an hour. */
-const patient = Executor.make(() =>
+const patient = Executor.from(() =>
   Effect.raceFirst(
     Effect.map(Inbox.take("answer"), textOf),
     Effect.as(Step.sleep("patience", "1 hour"), "nobody"),
@@ -71,7 +71,7 @@ export const tests = (test: Declare): void => {
         const gate = yield* Deferred.make<void>()
         const attempts = yield* Ref.make(0)
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
               const first = yield* drain("first")
@@ -97,7 +97,7 @@ export const tests = (test: Declare): void => {
         const gate = yield* Deferred.make<void>()
         const attempts = yield* Ref.make(0)
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
               const first = yield* drain("first")
@@ -149,7 +149,7 @@ export const tests = (test: Declare): void => {
         const gate = yield* Deferred.make<void>()
         const attempts = yield* Ref.make(0)
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const told = yield* drain("all")
               yield* Ref.update(attempts, (n) => n + 1)
@@ -173,7 +173,7 @@ export const tests = (test: Declare): void => {
         const gate = yield* Deferred.make<void>()
         const attempts = yield* Ref.make(0)
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const isPending = yield* Inbox.pending
               if ((yield* Ref.updateAndGet(attempts, (n) => n + 1)) === 1) yield* Deferred.await(gate)
@@ -194,7 +194,7 @@ export const tests = (test: Declare): void => {
       "gets a message while it works, without a renewal",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               yield* Effect.repeat(Effect.zipRight(Effect.sleep("10 millis"), Inbox.pending), {
                 until: (isPending) => isPending,
@@ -220,7 +220,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               yield* Step.run("before", next)
               const first = yield* Inbox.take("first")
@@ -275,7 +275,7 @@ export const tests = (test: Declare): void => {
       "records an empty taking only outside of steps",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               yield* drain("outside")
               yield* Step.run("work", drain("inside"))

@@ -31,7 +31,7 @@ export const tests = (test: Declare): void => {
             .find((part) => part.type === "tool_result")
           return answer === undefined
             ? Stream.fail(Executor.awaitToolResult("call-1", "ask"))
-            : Executor.make(() => Effect.succeed(`the answer is ${String(answer["result"])}`))(claimed)
+            : Executor.from(() => Effect.succeed(`the answer is ${String(answer["result"])}`))(claimed)
         })
         const { runId } = yield* submit()
         const waiting = yield* untilStatus(runId, "waiting")

@@ -64,7 +64,7 @@ export const tests = (test: Declare): void => {
         yield* TestRuns.append(dead, [part(1, "4"), part(2, "2")])
         yield* TestRuns.lapse
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Effect.map(Step.run("large", next), (value) => JSON.stringify([attempt, value])),
           ),
         )
@@ -79,7 +79,7 @@ export const tests = (test: Declare): void => {
         const attempts = yield* Ref.make(0)
         const large = "x".repeat(5 * mebibyte)
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
               yield* Step.run("first", Effect.succeed(large))

@@ -14,7 +14,7 @@ export const tests = (test: Declare): void => {
     test(
       "is not lost where a renewal overtakes the answer to the end of the run",
       Effect.gen(function* () {
-        const worker = yield* start(Executor.make(() => Effect.succeed("done")))
+        const worker = yield* start(Executor.from(() => Effect.succeed("done")))
         const events = yield* listen(worker)
         const { runId } = yield* submit()
         yield* until(run(runId), ({ status }) => status === "completed")
@@ -51,7 +51,7 @@ export const tests = (test: Declare): void => {
               Effect.asVoid(wait),
             ),
           )
-        const executor = Executor.make(() =>
+        const executor = Executor.from(() =>
           Effect.zipRight(
             body("first", Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(finish))),
             body("second", Effect.void),

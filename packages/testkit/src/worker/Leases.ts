@@ -196,7 +196,7 @@ export const tests = (test: Declare): void => {
         yield* TestClock.adjust("5 seconds")
         yield* Deferred.await(finalized)
         yield* Scope.close(stale, Exit.void)
-        yield* start(Executor.make(() => Effect.succeed("second")))
+        yield* start(Executor.from(() => Effect.succeed("second")))
         yield* until(
           Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
           (current) => current.status === "completed",

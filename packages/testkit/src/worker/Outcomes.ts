@@ -24,7 +24,7 @@ export const tests = (test: Declare): void => {
     test(
       "completes the run, with a log that opens and closes",
       Effect.gen(function* () {
-        yield* start(Executor.make(() => Effect.succeed("hello")))
+        yield* start(Executor.from(() => Effect.succeed("hello")))
         const { runId } = yield* submit()
         const done = yield* untilStatus(runId, "completed")
         strictEqual(done.attempt, 1)
@@ -42,7 +42,7 @@ export const tests = (test: Declare): void => {
         const most = yield* Ref.make(0)
         const gate = yield* Queue.unbounded<void>()
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const running = yield* Ref.updateAndGet(now, (n) => n + 1)
               yield* Ref.update(most, (n) => Math.max(n, running))
@@ -67,7 +67,7 @@ export const tests = (test: Declare): void => {
         yield* written.close
         const executed = yield* Queue.unbounded<void>()
         const worker = yield* start(
-          Executor.make(() => Effect.asVoid(Queue.offer(executed, undefined))),
+          Executor.from(() => Effect.asVoid(Queue.offer(executed, undefined))),
           { concurrency: 1 },
         )
         const submitted = yield* Effect.replicateEffect(submit(), 4)
@@ -130,7 +130,7 @@ export const tests = (test: Declare): void => {
       "with its events at hand writes them and its outcome in one request",
       Effect.gen(function* () {
         requests.length = 0
-        yield* start(Executor.make(() => Effect.succeed("hello")))
+        yield* start(Executor.from(() => Effect.succeed("hello")))
         const { runId } = yield* submit()
         strictEqual((yield* untilStatus(runId, "completed")).latestSequence, 3)
         deepStrictEqual(requests, ["complete with 3"])

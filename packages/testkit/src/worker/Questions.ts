@@ -12,7 +12,7 @@ import { said } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
   describe("a run that asks a question", () => {
-    const deploying = Executor.make((claimed) =>
+    const deploying = Executor.from((claimed) =>
       Effect.map(Interrupts.approve(claimed, { id: "deploy", message: "Deploy?" }), (yes) =>
         yes ? "deployed" : "left alone",
       ),
@@ -53,7 +53,7 @@ export const tests = (test: Declare): void => {
       "may ask one question after another, or several at once, and gets every answer",
       Effect.gen(function* () {
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.gen(function* () {
               const name = yield* Interrupts.ask(claimed, { id: "name", message: "Who?" })
               const rest = yield* Interrupts.askAll(claimed, [
@@ -81,7 +81,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         const executing = (name: string) =>
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.gen(function* () {
               const lease = TestRuns.leaseOf(claimed)
               if (claimed.session === null) yield* runs.recordSession(lease, { sessionKey: `of ${name}` })
@@ -110,7 +110,7 @@ export const tests = (test: Declare): void => {
       "asks the questions of all its fibers at once",
       Effect.gen(function* () {
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.map(
               Effect.forEach(
                 ["size", "colour"],
@@ -139,7 +139,7 @@ export const tests = (test: Declare): void => {
       "waits for each answer as long as its question says",
       Effect.gen(function* () {
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.as(
               Effect.all(
                 [
@@ -173,7 +173,7 @@ export const tests = (test: Declare): void => {
         const message = "m".repeat(100_000)
         const runs = yield* Runs.Runs
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.map(
               Effect.forEach(["a", "b", "c"], (id) => Interrupts.ask(claimed, { id, message }), {
                 concurrency: "unbounded",
@@ -196,7 +196,7 @@ export const tests = (test: Declare): void => {
       "fails when one attempt asks one question twice, also when the first has its answer",
       Effect.gen(function* () {
         yield* start(
-          Executor.make((claimed) => {
+          Executor.from((claimed) => {
             const asking = Interrupts.approve(claimed, { id: "deploy" })
             return Effect.as(
               Effect.all([asking, asking], claimed.agentId === "at once" ? { concurrency: 2 } : {}),
@@ -219,7 +219,7 @@ export const tests = (test: Declare): void => {
       "cannot ask inside a step that happens at most once",
       Effect.gen(function* () {
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.as(Step.atMostOnce("deploy", Interrupts.approve(claimed, { id: "sure" })), "deployed"),
           ),
         )

@@ -32,7 +32,7 @@ export const tests = (test: Declare): void => {
       "is recorded behind the events before it, and read by later attempts, in order",
       Effect.gen(function* () {
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             recorded.pipe(
               Stream.concat(Stream.make(AgentEvent.custom("work", claimed.attempt))),
               Stream.concat(report("b", { attempt: claimed.attempt })),
@@ -67,7 +67,7 @@ export const tests = (test: Declare): void => {
       "is refused when the attempt has had one of its name and key, or its result is too large",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(({ agentId }) =>
+          Executor.from(({ agentId }) =>
             agentId === "twice"
               ? Stream.concat(report("a", 1, { key: "k" }), report("a", 2, { key: "k" }))
               : report("large", '"'.repeat(3 * 1024 * 1024)),
@@ -93,7 +93,7 @@ export const tests = (test: Declare): void => {
           open: (sealed) => Effect.succeed(turned(sealed)),
         })
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             recorded.pipe(
               Stream.concat(report("a", "secret")),
               Stream.concat(claimed.leaseEpoch === 1 ? Stream.fail(again) : Stream.empty),
@@ -118,7 +118,7 @@ export const tests = (test: Declare): void => {
       "is not told from one inside another step by its name alone",
       Effect.gen(function* () {
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.leaseEpoch === 1
               ? Stream.fromEffect(
                   Effect.zipRight(Step.run("outer", Step.run("inner", Effect.succeed(1))), again),

@@ -31,7 +31,7 @@ export const tests = (test: Declare): void => {
         const { count, next } = yield* counting
         const attempts = yield* Ref.make<ReadonlyArray<number>>([])
         yield* start(
-          Executor.make(({ agentId, attempt }) =>
+          Executor.from(({ agentId, attempt }) =>
             Effect.gen(function* () {
               if (agentId === "other") return "done"
               yield* Ref.update(attempts, (all) => [...all, attempt])
@@ -68,7 +68,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const attempts = yield* Ref.make(0)
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
               yield* Step.sleep("pause", attempt === 1 ? "1 minute" : "10 minutes")
@@ -87,7 +87,7 @@ export const tests = (test: Declare): void => {
     test(
       "stays in its worker when that is over within half a lease",
       Effect.gen(function* () {
-        yield* start(Executor.make(() => Effect.as(Step.sleep("pause", "10 seconds"), "done")))
+        yield* start(Executor.from(() => Effect.as(Step.sleep("pause", "10 seconds"), "done")))
         const { runId } = yield* submit()
         yield* untilAsleep(runId)
         yield* TestRuns.settle
@@ -105,7 +105,7 @@ export const tests = (test: Declare): void => {
         const { count, next } = yield* counting
         const gate = yield* Deferred.make<void>()
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.map(
               Effect.all(
                 [
@@ -140,7 +140,7 @@ export const tests = (test: Declare): void => {
         const outer = yield* counting
         const inner = yield* counting
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Step.run(
               "outer",
               outer.next.pipe(
@@ -165,7 +165,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.map(
               Effect.forEach(
                 [1, 2],
@@ -196,7 +196,7 @@ export const tests = (test: Declare): void => {
       "is cancelled at once",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
-        yield* start(Executor.make(() => Effect.as(Step.sleep("pause", "1 minute"), "never")))
+        yield* start(Executor.from(() => Effect.as(Step.sleep("pause", "1 minute"), "never")))
         const { runId } = yield* submit()
         yield* untilSuspended(runId)
         strictEqual((yield* runs.cancel(runId)).run.status, "cancelled")
@@ -209,7 +209,7 @@ export const tests = (test: Declare): void => {
       "goes on at once when the time it sleeps until has passed, and cannot sleep for ever",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(({ agentId }) =>
+          Executor.from(({ agentId }) =>
             agentId === "past"
               ? Effect.as(Step.sleepUntil("pause", DateTime.unsafeMake(0)), "done")
               : Effect.as(Step.sleep("pause", "4000 days"), "never"),

@@ -28,7 +28,7 @@ export const tests = (test: Declare): void => {
         const events = ["a", "b"].map((id) => AgentEvent.custom("noted", { id }))
         const noted = Effect.forEach(events, Emit.event, { discard: true })
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.forEach(
               [Effect.void, noted, noted, Effect.void],
               (body, key) => Step.run("note", body, { key }),
@@ -49,7 +49,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         appends = 0
         yield* start(
-          Executor.make(({ runId }) =>
+          Executor.from(({ runId }) =>
             Step.run(
               "note",
               Effect.forEach(["first", "second", "third"], (name) =>

@@ -21,7 +21,7 @@ const attempts = (runId: Run.Run["runId"]) =>
 const recording = (recorded: number, last: number) =>
   Effect.flatMap(Ref.make(0), (attempts) =>
     start(
-      Executor.make(() =>
+      Executor.from(() =>
         Effect.gen(function* () {
           const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
           if (attempt <= recorded) yield* Step.run("work", Effect.void, { key: attempt })
@@ -84,7 +84,7 @@ export const tests = (test: Declare): void => {
         for (const batch of Array.chunksOf(records, RunLog.maxBatch)) yield* TestRuns.append(dead, batch)
         yield* TestRuns.lapse
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               yield* Step.run("before", Effect.succeed(1), { key: 0 })
               yield* Step.run("last", Effect.void)

@@ -11,7 +11,7 @@ type Body<A, E> = Effect.Effect<A, E, Emit.Emit | StepLog.StepLog>
 /** A worker whose executor runs `body`, and dies after it in each attempt before `last`. */
 export const dyingBefore = <A, E>(last: number, body: (claimed: Run.ClaimedRun) => Body<A, E>) =>
   start(
-    Executor.make((claimed) =>
+    Executor.from((claimed) =>
       Effect.flatMap(body(claimed), (value) =>
         claimed.attempt < last
           ? Effect.fail(Executor.retryableError("died", "again"))

@@ -33,7 +33,7 @@ export const tests = (test: Declare): void => {
         const { count, next } = yield* counting
         const calls = Stream.make(AgentEvent.toolCallStart("c", "find"), AgentEvent.toolCallEnd("c"))
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Step.stream("draft", Stream.concat(text("draft", "one ", "two"), calls), next, shows(attempt, 3)),
           ),
           { retryDelay: () => 0 },
@@ -68,7 +68,7 @@ export const tests = (test: Declare): void => {
       "goes on with what its record has, in each attempt",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Step.stream("when", Stream.empty, Effect.succeed(new Date(0)), (when) =>
               Stream.concat(
                 text(`says-${attempt}`, typeof when),
@@ -88,7 +88,7 @@ export const tests = (test: Declare): void => {
       "is in the log before the stream goes on",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(({ runId }) =>
+          Executor.from(({ runId }) =>
             Step.stream("draft", Stream.empty, Effect.succeed("draft"), () =>
               Stream.unwrap(
                 Effect.gen(function* () {
@@ -110,7 +110,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Step.stream(
               "draft",
               attempt < 3
@@ -142,7 +142,7 @@ export const tests = (test: Declare): void => {
             Stream.catchAll((error) => text(`${name} ${String(error)}`, name)),
           )
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             caught("body", Stream.fromEffect(failing)).pipe(
               Stream.concat(caught("result", text("r", "r"))),
               Stream.concat(Stream.suspend(() => shows(attempt, 2)("done"))),
@@ -169,7 +169,7 @@ export const tests = (test: Declare): void => {
           next: () => Stream.Stream<AgentEvent.AgentEvent, Step.StepError, never>,
         ) => Step.stream("draft", Stream.execute(note), note, next, { key })
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Stream.concat(
               draft(1, () => Stream.empty),
               Stream.concat(
@@ -196,7 +196,7 @@ export const tests = (test: Declare): void => {
         const goOn = yield* Effect.makeLatch()
         const sleeping = Stream.execute(Step.sleep("pause", "1 minute"))
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Stream.merge(
               sleeping,
               Step.stream("draft", Stream.execute(goOn.await), next, () => Stream.empty),

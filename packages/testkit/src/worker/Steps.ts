@@ -37,7 +37,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { next } = yield* counting
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.gen(function* () {
               yield* Step.run("count", next)
               const entries = yield* (yield* RunLog.RunLog).read({ runId: claimed.runId })
@@ -56,7 +56,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { next } = yield* counting
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.gen(function* () {
               yield* Emit.text("first")
               yield* until(run(claimed.runId), ({ latestSequence }) => latestSequence > 0)
@@ -108,7 +108,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { next } = yield* counting
         const twice = Effect.zipRight(Step.run("count", next), Step.run("count", next))
-        yield* start(Executor.make(() => Effect.asVoid(twice)))
+        yield* start(Executor.from(() => Effect.asVoid(twice)))
         const { runId } = yield* submit()
         const { error } = yield* untilStatus(runId, "failed")
         strictEqual(error?.code, "step_duplicate")

@@ -29,7 +29,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Step.atMostOnce(
               "pay",
               Effect.zipRight(next, Effect.fail(Executor.retryableError("died", "again"))),
@@ -48,7 +48,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Effect.gen(function* () {
               const paid = yield* Step.atMostOnce(
                 "pay",
@@ -85,7 +85,7 @@ export const tests = (test: Declare): void => {
         }
         const refused = yield* Ref.make<Record<string, unknown>>({})
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.forEach(
               Object.entries(inside),
               ([what, effect]) =>
@@ -118,7 +118,7 @@ export const tests = (test: Declare): void => {
         yield* reading.close
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Effect.gen(function* () {
               if (attempt === 2) {
                 hangs = true
@@ -153,7 +153,7 @@ export const tests = (test: Declare): void => {
       "is there once when it is emitted as a step, and once for each attempt when it is not",
       Effect.gen(function* () {
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Effect.gen(function* () {
               yield* Step.emit("hello", [AgentEvent.custom("once", 1)])
               if (attempt < 3) return yield* Effect.fail(Executor.retryableError("died", "again"))
@@ -175,7 +175,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const text = (id: string) => [AgentEvent.textStart(id), AgentEvent.textEnd(id)]
         yield* start(
-          Executor.make(() =>
+          Executor.from(() =>
             Effect.gen(function* () {
               yield* Emit.text("outside")
               yield* Step.run(
@@ -215,7 +215,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Effect.gen(function* () {
               if (attempt === 1) {
                 const stepId = "0".repeat(32)
@@ -272,7 +272,7 @@ export const tests = (test: Declare): void => {
         const { count, next } = yield* counting
         const begun = yield* Effect.makeLatch()
         yield* start(
-          Executor.make(({ attempt }) =>
+          Executor.from(({ attempt }) =>
             Effect.gen(function* () {
               const first = yield* Step.run("first", next)
               const endless = Effect.zipRight(Effect.zipRight(next, begun.open), Effect.never)

@@ -53,7 +53,7 @@ export const tests = (test: Declare): void => {
         const { count, next } = yield* counting
         const gate = yield* Deferred.make<void>()
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Effect.map(
               Effect.all(
                 [approve(claimed), Step.run("work", Effect.zipLeft(next, Deferred.await(gate)))],
@@ -79,7 +79,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    const patient = Executor.make((claimed) =>
+    const patient = Executor.from((claimed) =>
       Effect.gen(function* () {
         const decision = yield* Step.run(
           "decision",
@@ -126,7 +126,7 @@ export const tests = (test: Declare): void => {
     const asksAgain = Effect.gen(function* () {
       const { count, next } = yield* counting
       yield* start(
-        Executor.make((claimed) =>
+        Executor.from((claimed) =>
           Effect.map(
             Effect.all(
               [
@@ -166,7 +166,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             claimed.agentId === "child"
               ? Effect.as(Inbox.take("go"), "ended")
               : Effect.gen(function* () {
@@ -243,7 +243,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         yield* start(
-          Executor.make((claimed) =>
+          Executor.from((claimed) =>
             Step.run(
               "decision",
               Effect.race(approve(claimed), Effect.as(Inbox.take("message"), "told otherwise")),

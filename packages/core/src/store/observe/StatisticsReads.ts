@@ -124,7 +124,7 @@ const periodsOf = (sums: ReadonlyArray<CounterSum>, { step }: Periods, first: nu
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>(store: RunStore<X>, projectId: Ids.ProjectId): Statistics["Type"] => {
+export const ofProject = <X>(store: RunStore<X>, projectId: Ids.ProjectId): Statistics["Type"] => {
   const { reads } = store
   const { read } = StoreReads.reading(store)
 

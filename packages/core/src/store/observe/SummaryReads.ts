@@ -102,7 +102,7 @@ const standingOf = <X>(rows: SummaryRows<X>, run: SummaryRow, now: number): Effe
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>(
+export const ofProject = <X>(
   store: RunStore<X>,
   projectId: Ids.ProjectId,
   registry: WorkerRegistry["Type"],

@@ -46,7 +46,7 @@ const intervalOf = (keepFinished: Duration.Duration): Duration.Duration =>
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: {
+export const layerWith = (options: {
   readonly keepFinished: Duration.DurationInput
 }): Layer.Layer<never, never, ControlPlane | Access> => {
   const olderThan = Duration.decode(options.keepFinished)
