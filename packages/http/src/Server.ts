@@ -6,7 +6,6 @@
 import {
   HttpApiBuilder,
   HttpLayerRouter,
-  HttpMiddleware,
   HttpServer,
   type HttpServerRequest,
   HttpServerRespondable,
@@ -14,7 +13,6 @@ import {
   OpenApi,
 } from "@effect/platform"
 import { type Access } from "@runlease/core"
-import { Tracing } from "@runlease/core/executor"
 import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"
 import * as AnswerHeaders from "./server/AnswerHeaders.js"
@@ -25,7 +23,6 @@ import * as BodyBudget from "./server/BodyBudget.js"
 import * as ClaimAnswers from "./server/ClaimAnswers.js"
 import * as Shutdown from "./server/Shutdown.js"
 import * as Conversations from "./server/Conversations.js"
-import * as CallersTrace from "./server/CallersTrace.js"
 import * as Cors from "./server/Cors.js"
 import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
@@ -41,7 +38,7 @@ import * as OpenStreams from "./server/OpenStreams.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
-import * as SpanUrl from "./server/SpanUrl.js"
+import * as RequestSpan from "./server/RequestSpan.js"
 import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as RunPages from "./server/RunPages.js"
@@ -172,7 +169,7 @@ const around = (logRequests: boolean) =>
       const releaseBodies = yield* BodyBudget.releaseAfter
       const hotRoutes = yield* HotRoutes.inFront
       return (routed: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
-        measured(ErrorResponse.respond(CallersTrace.joined(leave(releaseBodies(hotRoutes(routed))))))
+        measured(ErrorResponse.respond(RequestSpan.inCallers(leave(releaseBodies(hotRoutes(routed))))))
     }),
     { global: true },
   )
@@ -235,12 +232,6 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
     }),
   )
 
-/** Effect's default tracer exports no span, and the span of a request costs as much as its direct path. */
-const withoutUnreadSpans = <A, E, R>(serving: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.tracerWith((tracer) =>
-    Tracing.hasReader(tracer) ? serving : HttpMiddleware.withTracerDisabledWhenEffect(serving, () => true),
-  )
-
 /**
  * Serves the contract. Closing its Scope ends the event streams and the requests that wait, then the server.
  *
@@ -250,7 +241,7 @@ const withoutUnreadSpans = <A, E, R>(serving: Effect.Effect<A, E, R>): Effect.Ef
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
   Layer.scopedDiscard(
     Effect.flatMap(app(options), (served) =>
-      withoutUnreadSpans(HttpServer.serveEffect(SpanUrl.withoutSecrets(served))),
+      RequestSpan.withoutUnread(HttpServer.serveEffect(RequestSpan.withoutSecrets(served))),
     ),
   )
 

@@ -1,7 +1,6 @@
 import { Conversations } from "@runlease/core"
 import { type Context, DateTime, Effect, Option, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import * as Verdicts from "../contract/Verdicts.js"
 import { pageOf } from "../Wire.js"
 import { Conversation, Message, NewMessage } from "../Wire/Conversation.js"
 import { path, Transport } from "./Transport.js"
@@ -43,35 +42,29 @@ export const make: Effect.Effect<
     ),
 
     get: (conversationId) =>
-      transport
-        .request({
+      transport.call(
+        {
           operation: "Conversations.get",
           method: "GET",
           path: path`/conversations/${conversationId}`,
           success: Conversation,
-        })
-        .pipe(
-          Effect.catchTag(
-            "Refusal",
-            Verdicts.decode("Conversations.get", ["ConversationNotFound"], { conversationId }),
-          ),
-        ),
+        },
+        ["ConversationNotFound"],
+        { conversationId },
+      ),
 
     addMessage: Effect.fnUntraced(function* (conversationId, message) {
-      const added = yield* transport
-        .request({
+      const added = yield* transport.call(
+        {
           operation: "Conversations.addMessage",
           method: "POST",
           path: path`/conversations/${conversationId}/messages`,
           body: encodeMessage(message),
           success: Added,
-        })
-        .pipe(
-          Effect.catchTag(
-            "Refusal",
-            Verdicts.decode("Conversations.addMessage", ["ConversationNotFound"], { conversationId }),
-          ),
-        )
+        },
+        ["ConversationNotFound"],
+        { conversationId },
+      )
       const createdAt = yield* DateTime.now
       return Option.getOrElse(decodeMessage(added), () => ({
         id: added.id,
@@ -85,23 +78,20 @@ export const make: Effect.Effect<
     }),
 
     messages: Effect.fnUntraced(function* (conversationId, page) {
-      const { data, page_info } = yield* transport
-        .request({
+      const { data, page_info } = yield* transport.call(
+        {
           operation: "Conversations.messages",
           method: "GET",
           path: path`/conversations/${conversationId}/messages`,
           query: { cursor: page?.cursor, limit: page?.limit },
           success: Messages,
-        })
-        .pipe(
-          Effect.catchTag(
-            "Refusal",
-            Verdicts.decode("Conversations.messages", ["ConversationNotFound", "InvalidCursor"], {
-              conversationId,
-              cursor: page?.cursor,
-            }),
-          ),
-        )
+        },
+        ["ConversationNotFound", "InvalidCursor"],
+        {
+          conversationId,
+          cursor: page?.cursor,
+        },
+      )
       return { items: data, next: page_info.next }
     }),
   }

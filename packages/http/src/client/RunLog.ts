@@ -88,8 +88,8 @@ export const make: Effect.Effect<
         )
 
   const page = (options: PageOf & { readonly wait?: Duration.Duration | undefined }) =>
-    transport
-      .request({
+    transport.call(
+      {
         operation: "RunLog.read",
         method: "GET",
         path: path`/runs/${options.runId}/events`,
@@ -102,10 +102,10 @@ export const make: Effect.Effect<
         },
         success: LogPage,
         wait: options.wait,
-      })
-      .pipe(
-        Effect.catchTag("Refusal", Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })),
-      )
+      },
+      ["RunNotFound"],
+      { runId: options.runId },
+    )
 
   /** Reads the log where the server does not find what matches. */
   const matching = (

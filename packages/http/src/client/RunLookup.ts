@@ -5,7 +5,6 @@
  */
 import { type ControlPlaneError, Ids, Run } from "@runlease/core"
 import { Context, Effect, Option, Schema } from "effect"
-import * as Verdicts from "../contract/Verdicts.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
 import { path, Transport } from "./Transport.js"
@@ -35,14 +34,16 @@ export const make: Effect.Effect<Context.Tag.Service<RunLookup>, never, Transpor
   const transport = yield* Transport
 
   const canonical = (runId: Ids.RunId) =>
-    transport
-      .request({
+    transport.call(
+      {
         operation: "Runs.get",
         method: "GET",
         path: path`/runs/${runId}`,
         success: CanonicalRun.CanonicalRun,
-      })
-      .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.get", ["RunNotFound"], { runId })))
+      },
+      ["RunNotFound"],
+      { runId },
+    )
 
   const conversationIn = (
     run: CanonicalRun.CanonicalRun,
@@ -62,14 +63,16 @@ export const make: Effect.Effect<Context.Tag.Service<RunLookup>, never, Transpor
 
   const inConversation = Effect.fnUntraced(function* (run: CanonicalRun.CanonicalRun) {
     const conversationId = yield* conversationIn(run)
-    return yield* transport
-      .request({
+    return yield* transport.call(
+      {
         operation: "Runs.get",
         method: "GET",
         path: path`/conversations/${conversationId}/runs/${run.run_id}`,
         success: ConversationRun,
-      })
-      .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.get", ["RunNotFound"], { runId: run.run_id })))
+      },
+      ["RunNotFound"],
+      { runId: run.run_id },
+    )
   })
 
   const toRun = (run: CanonicalRun.CanonicalRun) =>

@@ -1,6 +1,5 @@
-import type { Run, Runs } from "@runlease/core"
+import type { Interrupt, Run, Runs } from "@runlease/core"
 import { type Context, Effect, type Redacted, Schema } from "effect"
-import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from "../Api/RunBodies.js"
 import { SessionReply } from "../Api/Workers.js"
@@ -8,16 +7,16 @@ import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { fromOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
+import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
-import * as Resubmissions from "./Resubmissions.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { resumeBody } from "./PublicRuns.js"
 import { RunLookup } from "./RunLookup.js"
 import * as Submissions from "./Submissions.js"
 import { path, Transport } from "./Transport.js"
 
+const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
 const encodeSession = Schema.encodeSync(SessionRecord)
 const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
 const CanonicalRuns = pageOf(CanonicalRun)
@@ -30,7 +29,15 @@ const matches =
     (options?.agentId === undefined || run.agentId === options.agentId) &&
     (options?.conversationId === undefined || run.conversationId === options.conversationId)
 
-/** The request that tells a run a message. */
+/** One answer that is a result, in the form that every server takes. */
+const resumeBody = (answers: Interrupt.Answers) => {
+  const [{ interruptId, isError, metadata, payload, status }, ...others] = answers
+  return others.length === 0 && status === "resolved" && payload !== undefined && metadata === undefined
+    ? { type: "tool_result", tool_call_id: interruptId, result: payload, is_error: isError }
+    : { type: "interrupts", resume: encodeAnswers(answers) }
+}
+
+/** The request that sends a message to a run. */
 export const toldRequest = (
   operation: string,
   runId: string,
@@ -56,20 +63,22 @@ export const make = (
     const extensions = yield* Extensions
 
     return {
-      ...Submissions.make({ transport, lookup, extensions }),
+      ...(yield* Submissions.make),
 
       get: lookup.get,
 
       snapshot: (runId) =>
         extensions
-          ? transport
-              .request({
+          ? transport.call(
+              {
                 operation: "Runs.snapshot",
                 method: "GET",
                 path: path`/runs/${runId}/snapshot`,
                 success: Snapshot,
-              })
-              .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.snapshot", ["RunNotFound"], { runId })))
+              },
+              ["RunNotFound"],
+              { runId },
+            )
           : missing("Runs.snapshot", "show the request of a run"),
 
       list: Effect.fnUntraced(
@@ -102,30 +111,27 @@ export const make = (
           }),
       ),
 
-      ...(yield* Resubmissions.make),
-
       tell: Effect.fnUntraced(function* (runId, message) {
         if (!extensions) return yield* missing("Runs.tell", "take a message to a run")
-        const { duplicate, message_id: id } = yield* transport
-          .request(toldRequest("Runs.tell", runId, message))
-          .pipe(
-            Effect.catchTag(
-              "Refusal",
-              Verdicts.decode("Runs.tell", ["RunEnded", "MessageRefused", "RunNotFound"], { runId }),
-            ),
-          )
+        const { duplicate, message_id: id } = yield* transport.call(
+          toldRequest("Runs.tell", runId, message),
+          ["RunEnded", "MessageRefused", "RunNotFound"],
+          { runId },
+        )
         return { id, duplicate }
       }),
 
       cancel: Effect.fnUntraced(function* (runId) {
-        const { cancelled, run } = yield* transport
-          .request({
+        const { cancelled, run } = yield* transport.call(
+          {
             operation: "Runs.cancel",
             method: "POST",
             path: path`/runs/${runId}/cancel`,
             success: CancelledReply,
-          })
-          .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.cancel", ["RunNotFound"], { runId })))
+          },
+          ["RunNotFound"],
+          { runId },
+        )
         return { cancelled, run: yield* lookup.toRun(run) }
       }),
 
@@ -134,23 +140,20 @@ export const make = (
         if (body.type === "interrupts" && !extensions) {
           return yield* missing("Runs.resume", "take anything but the result of one tool call")
         }
-        const { duplicate, run } = yield* transport
-          .request({
+        const { duplicate, run } = yield* transport.call(
+          {
             operation: "Runs.resume",
             method: "POST",
             path: path`/runs/${runId}/resume`,
             body,
             success: ResumedReply,
-          })
-          .pipe(
-            Effect.catchTag(
-              "Refusal",
-              Verdicts.decode("Runs.resume", ["NotWaiting", "RunNotFound"], {
-                runId,
-                interruptId: answers[0].interruptId,
-              }),
-            ),
-          )
+          },
+          ["NotWaiting", "RunNotFound"],
+          {
+            runId,
+            interruptId: answers[0].interruptId,
+          },
+        )
         return {
           duplicate: duplicate ?? false,
           run: run === undefined ? yield* lookup.get(runId) : yield* lookup.toRun(run),
@@ -159,87 +162,72 @@ export const make = (
 
       followUp: Effect.fnUntraced(function* (runId, followUp) {
         if (!extensions) return yield* missing("Runs.followUp", "take a later input of a run")
-        const reply = yield* transport
-          .request({
+        const reply = yield* transport.call(
+          {
             operation: "Runs.followUp",
             method: "POST",
             path: path`/runs/${runId}/follow-ups`,
             body: encodeFollowUp(followUp),
             success: FollowUp.FollowedUp,
-          })
-          .pipe(
-            Effect.catchTag(
-              "Refusal",
-              Verdicts.decode("Runs.followUp", ["NotWaiting", "SubmissionConflict", "RunNotFound"], {
-                runId,
-                publicId: followUp.publicId,
-                interruptId: followUp.resume[0]?.interruptId,
-              }),
-            ),
-          )
+          },
+          ["NotWaiting", "SubmissionConflict", "RunNotFound"],
+          {
+            runId,
+            publicId: followUp.publicId,
+            interruptId: followUp.resume[0]?.interruptId,
+          },
+        )
         return FollowUp.fromReply(reply, yield* lookup.toRun(reply.run))
       }),
 
       inputs: Effect.fnUntraced(function* (runId) {
         if (!extensions) return []
-        const { data } = yield* transport
-          .request({
-            operation: "Runs.inputs",
-            method: "GET",
-            path: path`/runs/${runId}/follow-ups`,
-            success: TakenInputs,
-          })
-          .pipe(
-            Effect.catchTag("Refusal", (refusal) =>
-              Effect.fail(ControlPlaneErrors.decode("Runs.inputs")(refusal)),
-            ),
-          )
+        const { data } = yield* transport.call({
+          operation: "Runs.inputs",
+          method: "GET",
+          path: path`/runs/${runId}/follow-ups`,
+          success: TakenInputs,
+        })
         return data
       }),
 
       complete: Effect.fnUntraced(function* (runId, outcome, fence, taken) {
         const credential = yield* credentials.fenced(fence)
-        const { completed, run } = yield* transport
-          .request({
+        const { completed, run } = yield* transport.call(
+          {
             operation: "Runs.complete",
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
             body: extensions ? fromOutcome(outcome, taken) : fromOutcome({ ...outcome, result: undefined }),
             success: CompletedReply,
-          })
-          .pipe(
-            Effect.catchTag(
-              "Refusal",
-              Verdicts.decode("Runs.complete", ["LeaseLost", "InboxNotEmpty", "RunNotFound"], {
-                runId,
-                workerId: fence?.workerId,
-              }),
-            ),
-          )
+          },
+          ["LeaseLost", "InboxNotEmpty", "RunNotFound"],
+          {
+            runId,
+            workerId: fence?.workerId,
+          },
+        )
         return { completed, run: yield* lookup.toRun(run) }
       }),
 
       recordSession: Effect.fnUntraced(function* (lease, record) {
         const credential = yield* credentials.fenced(lease)
-        const { session } = yield* transport
-          .request({
+        const { session } = yield* transport.call(
+          {
             operation: "Runs.recordSession",
             method: "PUT",
             path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/session`,
             ...credential,
             body: encodeSession(record),
             success: SessionReply,
-          })
-          .pipe(
-            Effect.catchTag(
-              "Refusal",
-              Verdicts.decode("Runs.recordSession", ["RunEnded", "LeaseLost", "RunNotFound"], {
-                runId: lease.runId,
-                workerId: lease.workerId,
-              }),
-            ),
-          )
+          },
+          ["RunEnded", "LeaseLost", "RunNotFound"],
+          {
+            runId: lease.runId,
+            workerId: lease.workerId,
+          },
+        )
         return session
       }),
     }

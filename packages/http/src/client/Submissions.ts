@@ -1,73 +1,104 @@
 /**
- * Submissions over HTTP.
+ * Submissions over HTTP, new ones and those of a run once more.
  *
  * @since 0.1.0
  */
 import { Runs } from "@runlease/core"
-import { type Context, Effect, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { Submitted } from "../Api/RunBodies.js"
-import * as Verdicts from "../contract/Verdicts.js"
+import type { About, Tag } from "../contract/Verdict.js"
 import { Submission } from "../Wire/Submission.js"
-import { type Extensions, missing } from "./Extensions.js"
-import { ofOurs } from "./PublicRuns.js"
-import type { RunLookup } from "./RunLookup.js"
-import type { Transport } from "./Transport.js"
+import { Extensions, missing } from "./Extensions.js"
+import { RunLookup } from "./RunLookup.js"
+import { path, Transport } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
 
-interface Parts {
-  readonly transport: Context.Tag.Service<Transport>
-  readonly lookup: Context.Tag.Service<RunLookup>
-  readonly extensions: Context.Tag.Service<Extensions>
+/** The first part of a submission that the public API does not have. */
+const ofOurs = (submission: Runs.Submission): string | undefined => {
+  if (submission.conversationId === undefined) return "a run without a conversation; create one first"
+  if (submission.snapshot !== undefined) return "a snapshot; add its messages to the conversation"
+  if (submission.priority !== undefined) return "a priority"
+  if (submission.availableAt !== undefined) return "a time before which the run waits"
+  if (submission.maxAttempts !== undefined) return "a number of attempts"
+  if (submission.concurrencyKey !== undefined) return "a concurrency key"
+  if (submission.budget !== undefined) return "a budget"
+  if (submission.multitask !== undefined) return "what becomes of a run that works"
+  return undefined
 }
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({
-  extensions,
-  lookup,
-  transport,
-}: Parts): Pick<Context.Tag.Service<Runs.Runs>, "submit"> => ({
-  submit: Runs.submitChecked(
-    Effect.fnUntraced(function* (submission: Runs.Submission) {
+export const make: Effect.Effect<
+  Pick<Runs.Runs["Type"], "submit" | "retry" | "fork">,
+  never,
+  Extensions | RunLookup | Transport
+> = Effect.gen(function* () {
+  const transport = yield* Transport
+  const lookup = yield* RunLookup
+  const extensions = yield* Extensions
+
+  const send = Effect.fnUntraced(function* <T extends Tag>(
+    operation: string,
+    to: string,
+    body: unknown,
+    expected: ReadonlyArray<T>,
+    about: About,
+  ) {
+    const { duplicate, run, steered } = yield* transport.call(
+      { operation, method: "POST", path: to, body, success: Submitted },
+      expected,
+      about,
+    )
+    return { run: yield* lookup.toRun(run), duplicate: duplicate ?? false, steered: steered ?? false }
+  })
+
+  const sendAgain: typeof send = (operation, ...request) =>
+    extensions ? send(operation, ...request) : missing(operation, "submit a run again")
+
+  return {
+    submit: Runs.submitChecked((submission: Runs.Submission) => {
       const ours = extensions ? undefined : ofOurs(submission)
-      if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
-      const { duplicate, run, steered } = yield* transport
-        .request({
-          operation: "Runs.submit",
-          method: "POST",
-          path: "/runs",
-          body: encodeSubmission(submission),
-          success: Submitted,
-        })
-        .pipe(
-          Effect.catchTag(
-            "Refusal",
-            Verdicts.decode(
-              "Runs.submit",
-              [
-                "SubmissionConflict",
-                "ConversationBusy",
-                "MessageRefused",
-                "InvalidSubmission",
-                "ConversationNotFound",
-                "RunNotFound",
-              ],
-              {
-                publicId: submission.publicId,
-                conversationId: submission.conversationId,
-                runId: submission.parentRunId,
-              },
-            ),
-          ),
-        )
-      return {
-        run: yield* lookup.toRun(run),
-        duplicate: duplicate ?? false,
-        steered: steered ?? false,
-      }
+      return ours === undefined
+        ? send(
+            "Runs.submit",
+            "/runs",
+            encodeSubmission(submission),
+            [
+              "SubmissionConflict",
+              "ConversationBusy",
+              "MessageRefused",
+              "InvalidSubmission",
+              "ConversationNotFound",
+              "RunNotFound",
+            ],
+            {
+              publicId: submission.publicId,
+              conversationId: submission.conversationId,
+              runId: submission.parentRunId,
+            },
+          )
+        : missing("Runs.submit", `take ${ours}`)
     }),
-  ),
+
+    retry: (runId, { publicId } = {}) =>
+      sendAgain(
+        "Runs.retry",
+        path`/runs/${runId}/retry`,
+        { public_id: publicId },
+        ["RunUnfinished", "SubmissionConflict", "InvalidSubmission", "RunNotFound"],
+        { publicId, runId },
+      ),
+
+    fork: (runId, { after, publicId }) =>
+      sendAgain(
+        "Runs.fork",
+        path`/runs/${runId}/fork`,
+        { after_event_id: after, public_id: publicId },
+        ["ForkRefused", "SubmissionConflict", "InvalidSubmission", "RunNotFound"],
+        { publicId, runId, after },
+      ),
+  }
 })

@@ -12,6 +12,7 @@ import {
   type HttpMethod,
 } from "@effect/platform"
 import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
+import { Tracing } from "@runlease/core/executor"
 import { SchemaProblem } from "@runlease/core/internal"
 import {
   Clock,
@@ -30,6 +31,8 @@ import {
 } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Refusal from "../contract/Refusal.js"
+import type { About, ErrorOf, Tag } from "../contract/Verdict.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Decoder from "../Wire/Decoder.js"
 import * as Unreachable from "./Unreachable.js"
 
@@ -56,6 +59,13 @@ export class Transport extends Context.Tag("@runlease/http/client/Transport")<
     readonly request: <A, I>(
       request: Request<A, I>,
     ) => Effect.Effect<A, Refusal.Refusal | ControlPlaneError.ControlPlaneError>
+
+    /** As `request`. A refusal is one of the `expected` errors, or else a `ControlPlaneError`. */
+    readonly call: <A, I, T extends Tag = never, E = never>(
+      request: Request<A, I>,
+      expected?: ReadonlyArray<T>,
+      about?: About<E>,
+    ) => Effect.Effect<A, ErrorOf<T> | E | ControlPlaneError.ControlPlaneError>
 
     /** The response itself, its body unread, for as long as the Scope is open. */
     readonly open: (
@@ -169,15 +179,13 @@ const within = <A, E, E2>(
     }),
   )
 
-const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
-
 /**
  * Whether a span of a request is of use: Effect's default tracer exports none, but the server may belong to the trace of
  * a span around the request.
  */
 const hasReader = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
   Context.getOption(fiber.currentContext, Tracer.ParentSpan)._tag === "Some" ||
-  Context.get(fiber.getFiberRef(DefaultServices.currentServices), Tracer.Tracer) !== defaultTracer
+  Tracing.hasReader(Context.get(fiber.getFiberRef(DefaultServices.currentServices), Tracer.Tracer))
 
 export const make = (options: {
   readonly baseUrl: string
@@ -217,22 +225,26 @@ export const make = (options: {
         ),
       )
 
+    const request: Context.Tag.Service<Transport>["request"] = (request) =>
+      within(
+        Effect.withClock(
+          Effect.flatMap(open(request), (response) =>
+            Effect.mapError(response.json, unreachable(request.operation)),
+          ),
+          networkClock,
+        ),
+        Duration.sum(request.wait ?? Duration.zero, answerTimeout),
+        () =>
+          new Unavailable.ControlPlaneUnavailable({
+            operation: request.operation,
+            message: "The control plane did not answer in time",
+          }),
+      ).pipe(Effect.flatMap(read(request.operation, request.success)))
+
     return {
       open,
-      request: (request) =>
-        within(
-          Effect.withClock(
-            Effect.flatMap(open(request), (response) =>
-              Effect.mapError(response.json, unreachable(request.operation)),
-            ),
-            networkClock,
-          ),
-          Duration.sum(request.wait ?? Duration.zero, answerTimeout),
-          () =>
-            new Unavailable.ControlPlaneUnavailable({
-              operation: request.operation,
-              message: "The control plane did not answer in time",
-            }),
-        ).pipe(Effect.flatMap(read(request.operation, request.success))),
+      request,
+      call: (sent, expected = [], about = {}) =>
+        Effect.catchTag(request(sent), "Refusal", Verdicts.decode(sent.operation, expected, about)),
     }
   })

@@ -44,21 +44,18 @@ export const make = (
           ...(metadata === undefined ? {} : { metadata }),
         }
         const credential = yield* credentials.of(workerId)
-        const { token, worker } = yield* transport
-          .request({
+        const { token, worker } = yield* transport.call(
+          {
             operation: "WorkerRegistry.heartbeat",
             method: "POST",
             path: path`/agent-workers/workers/${workerId}/heartbeat`,
             ...(extensions && Object.keys(body).length > 0 ? { body } : {}),
             token: credential.token,
             success: HeartbeatReply,
-          })
-          .pipe(
-            Effect.catchTag(
-              "Refusal",
-              Verdicts.decode("WorkerRegistry.heartbeat", ["WorkerNotFound"], { workerId }),
-            ),
-          )
+          },
+          ["WorkerNotFound"],
+          { workerId },
+        )
         if (token !== null) yield* credentials.keep(workerId, token)
         return worker
       }),

@@ -10,7 +10,7 @@
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Ids } from "@runlease/core"
-import { Context, Effect, type Scope, Tracer } from "effect"
+import { Context, Effect, type Scope } from "effect"
 import { Body } from "../Api/Exchange.js"
 import { RenewManyOptions } from "../Api/Workers.js"
 import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
@@ -20,6 +20,7 @@ import { Callers } from "./Authenticate.js"
 import * as Exchange from "./Exchange.js"
 import { ProjectPortsCache } from "./ProjectPortsCache.js"
 import { Bodies } from "./ReadBody.js"
+import * as RequestSpan from "./RequestSpan.js"
 import * as Workers from "./Workers.js"
 
 /** Whether there are hot routes. Tests of the router turn them off. */
@@ -65,12 +66,6 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** The route of a request in its span, where it has one, as the router names those of the others. */
-const nameRoute = (context: Context.Context<never>, name: string): void => {
-  const span = context.unsafeMap.get(Tracer.ParentSpan.key) as Tracer.AnySpan | undefined
-  if (span?._tag === "Span") span.attribute("http.route", `/agent-workers/workers/:worker_id/${name}`)
-}
-
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
 /**
@@ -114,7 +109,7 @@ export const inFront = Effect.gen(function* () {
       if (workerId === undefined || handler === undefined || !bodies.isUsual(request)) return app
       return Effect.interruptible(
         Effect.contextWithEffect((context: Context.Context<never>) => {
-          nameRoute(context, name!)
+          RequestSpan.nameRoute(context, `/agent-workers/workers/:worker_id/${name}`)
           return answer(handler, Ids.WorkerId.make(workerId, { disableValidation: true }), request)(app)
         }),
       )

@@ -8,7 +8,7 @@ import { type Access } from "@runlease/core"
 import { Meter } from "@runlease/core/internal"
 import { Effect } from "effect"
 import { Callers } from "./Authenticate.js"
-import * as SpanUrl from "./SpanUrl.js"
+import * as RequestSpan from "./RequestSpan.js"
 import * as ServerMetrics from "./ServerMetrics.js"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -50,7 +50,7 @@ export const make = (logs: boolean) =>
       return Effect.annotateLogs(Effect.logInfo("request"), {
         request_id: id,
         method: request.method,
-        path: SpanUrl.pathOf(request.originalUrl),
+        path: RequestSpan.pathOf(request.originalUrl),
         status,
         ms: Math.round(millis * 10) / 10,
         ...(caller === undefined ? {} : { caller: callerIn(caller) }),
