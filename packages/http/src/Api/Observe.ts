@@ -27,7 +27,7 @@ const projectPath = Schema.Struct({ project_reference: Schema.String })
 const runPath = Schema.Struct({ run_id: Ids.RunId })
 const workerPath = Schema.Struct({ worker_id: Ids.WorkerId })
 
-/** An agent that workers of the project say they have. `form`: a JSON Schema of its input; null where none is told. */
+/** An agent of the project's workers. `form`: a JSON Schema of its input; null where no worker gives one. */
 export const Agent = Schema.Struct({
   agent_id: Ids.AgentId,
   workers: Schema.NonNegativeInt,

@@ -32,7 +32,7 @@ export const LogPage = Schema.Struct({
 
 export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
 
-/** (ours) What a run is told: text, or parts of a message. */
+/** (ours) A message to a run: text, or parts. */
 export const Fork = Schema.Struct({
   after_event_id: Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER)),
   public_id: nullish(Ids.NewRunId),

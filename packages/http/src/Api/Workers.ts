@@ -83,7 +83,7 @@ export const RenewManyOptions = Schema.Struct({
   lease_duration_seconds: leaseSeconds,
 })
 
-/** One answer for each lease, in the order asked. */
+/** One answer for each lease, in the order of the request. */
 export const RenewedMany = Schema.Struct({
   leases: Schema.Array(
     Schema.Struct({
@@ -101,7 +101,7 @@ export const ReleaseOptions = Schema.Struct({
   count_attempt: nullish(Schema.Boolean),
 })
 
-/** A child of a held run. */
+/** A child of a run under lease. */
 export const SpawnRequest = Schema.Struct({
   step_id: Ids.text(64),
   name: Schema.NonEmptyString,

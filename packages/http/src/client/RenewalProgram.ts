@@ -186,7 +186,7 @@ const program = (): void => {
     try {
       writeSync(2, `${line}\n`)
     } catch {
-      // A log that nobody can write to ends nothing.
+      // A log that takes no lines ends nothing.
     }
   }
 

@@ -86,8 +86,8 @@ export const make: Effect.Effect<Context.Tag.Service<RunLookup>, never, Transpor
     get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
     conversationOf: (runId) =>
       Effect.suspend(() => {
-        const known = conversations.get(runId)
-        if (known !== undefined) return Effect.succeed(known)
+        const cached = conversations.get(runId)
+        if (cached !== undefined) return Effect.succeed(cached)
         return Effect.tap(Effect.flatMap(canonical(runId), conversationIn), (conversationId) =>
           Effect.sync(() => learn(runId, conversationId)),
         )

@@ -38,7 +38,7 @@ const resumeBody = (answers: Interrupt.Answers) => {
 }
 
 /** The request that sends a message to a run. */
-export const toldRequest = (
+export const messageRequest = (
   operation: string,
   runId: string,
   { idempotencyKey, parts }: Runs.NewMessage,
@@ -114,7 +114,7 @@ export const make = (
       tell: Effect.fnUntraced(function* (runId, message) {
         if (!extensions) return yield* missing("Runs.tell", "take a message to a run")
         const { duplicate, message_id: id } = yield* transport.call(
-          toldRequest("Runs.tell", runId, message),
+          messageRequest("Runs.tell", runId, message),
           ["RunEnded", "MessageRefused", "RunNotFound"],
           { runId },
         )

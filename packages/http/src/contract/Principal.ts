@@ -44,7 +44,7 @@ const ofCaller = 1 / 4
 /** What all callers of a project may take together, so that they leave something for the callers of others. */
 const ofProject = 3 / 4
 
-/** The share of a caller who is not known. */
+/** The share of a caller that is not identified. */
 export const unknownShare: Share = { name: "", part: ofCaller }
 
 /**

@@ -9,7 +9,7 @@ import { as } from "../Wire.js"
 
 /**
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
- * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages it has been told, or which run works.
+ * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages were sent to it, or which run works.
  *
  * @since 0.1.0
  * @category models

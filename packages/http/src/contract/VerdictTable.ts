@@ -19,7 +19,7 @@ const decodeReason = Schema.decodeUnknownOption(RunLog.EventRefused.fields.reaso
 const decodeChildReason = Schema.decodeUnknownOption(Leases.ChildRefused.fields.reason)
 const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
 
-/** A key that has ended authenticates nobody. */
+/** A key that has ended authenticates no caller. */
 const endedKey: Omit<Verdict<Access.KeyExpired | Access.KeyRevoked>, "decode"> = {
   status: 401,
   codes: [],
@@ -164,10 +164,10 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
       detail: message,
       run_id: runId,
     }),
-    decode: ({ error, run_id: told }, { runId = "" }) =>
+    decode: ({ error, run_id: refusedId }, { runId = "" }) =>
       Effect.succeed(
         new Runs.MessageRefused({
-          runId: told ?? runId,
+          runId: refusedId ?? runId,
           reason: error === "message_too_many" ? "too_many" : "too_large",
         }),
       ),

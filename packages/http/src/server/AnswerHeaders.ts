@@ -10,8 +10,8 @@ const nosniff = { "x-content-type-options": "nosniff" }
 const both = { ...nosniff, "cache-control": "no-store" }
 
 /**
- * An answer is what its type says. Nothing stores it that the answer does not allow: it may have a token, and what a run has said is for its
- * caller alone.
+ * The type of an answer stands, and no cache stores an answer that does not allow it: it may have a token, and the events of a run are for
+ * its caller alone.
  *
  * @since 0.1.0
  * @category middleware

@@ -37,7 +37,7 @@ export class Callers extends Context.Tag("@runlease/http/server/Callers")<
     ) => Effect.Effect<Access.Principal, Refusal.Refusal>
 
     /** The caller of a request, where it was found. */
-    readonly known: (request: HttpServerRequest.HttpServerRequest) => Access.Principal | undefined
+    readonly identified: (request: HttpServerRequest.HttpServerRequest) => Access.Principal | undefined
   }
 >() {}
 
@@ -53,7 +53,7 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
     // Routing may replace a request, but not its source.
     const answers = new WeakMap<object, Effect.Effect<Access.Principal, Refusal.Refusal>>()
 
-    const known = new WeakMap<object, Access.Principal>()
+    const identified = new WeakMap<object, Access.Principal>()
 
     const identify = (request: HttpServerRequest.HttpServerRequest) =>
       Effect.flatMap(authentication.identify(request), (found) =>
@@ -66,7 +66,7 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
     const remember = (request: HttpServerRequest.HttpServerRequest) =>
       Effect.matchEffect(identify(request), {
         onSuccess: (principal) => {
-          known.set(sourceOf(request), principal)
+          identified.set(sourceOf(request), principal)
           return answer(request, Effect.succeed(principal))
         },
         onFailure: (refusal) => answer(request, Effect.fail(refusal)),
@@ -82,7 +82,7 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
 
     return {
       of: (request) => answers.get(sourceOf(request)) ?? remember(request),
-      known: (request) => known.get(sourceOf(request)),
+      identified: (request) => identified.get(sourceOf(request)),
     }
   }),
 )

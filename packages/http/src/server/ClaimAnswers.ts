@@ -2,7 +2,7 @@
  * Whether the claims at this server get their answers, with runs or with none.
  *
  * A claim that waits is a worker in contact with free slots, and it looks for runs every second. So a server that answers its claims
- * gives the runs that are due to the workers that are here, and one that nobody claims from has not stalled.
+ * gives the runs that are due to the workers that are here, and one without claims has not stalled.
  *
  * Source: docs/decisions/0079-readiness.md
  *
@@ -26,7 +26,7 @@ export class ClaimAnswers extends Context.Tag("@runlease/http/server/ClaimAnswer
 
 const patience = Duration.unsafeToNanos(Duration.seconds(15))
 
-/** Workers claim again within this. When they no longer do, nothing is known of their claims. */
+/** Workers claim again within this time. Failures that are older say nothing of the claims of now. */
 const forgetAfter = 2n * patience
 
 const stalled = (message: string) =>

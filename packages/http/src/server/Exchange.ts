@@ -78,7 +78,7 @@ export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>) =
                 refusal,
               ): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> =>
                 Effect.fail(refusal),
-              onRight: (known) => performTraced(ports, workerId, known),
+              onRight: (decoded) => performTraced(ports, workerId, decoded),
             }),
           ),
           // The store makes one commit of requests that arrive together.

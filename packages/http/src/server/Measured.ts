@@ -46,7 +46,7 @@ export const make = (logs: boolean) =>
       status: number,
       millis: number,
     ) => {
-      const caller = callers.known(request)
+      const caller = callers.identified(request)
       return Effect.annotateLogs(Effect.logInfo("request"), {
         request_id: id,
         method: request.method,

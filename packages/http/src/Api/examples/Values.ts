@@ -1,11 +1,19 @@
 /**
- * A run of the examples, and what it names.
+ * Values that examples share.
  *
  * @since 0.1.0
  */
 
+export const projectId = "01a20000-0000-7000-8000-000000000001"
 export const conversationId = "01a20000-0000-7000-8000-000000000002"
+export const keyId = "01a20000-0000-7000-8000-000000000004"
 export const submittedAt = "2026-01-31T09:00:00.000Z"
+
+/** A page that is the whole list. */
+export const page = (data: ReadonlyArray<unknown>) => ({
+  data,
+  page_info: { self: null, first: null, next: null, prev: null },
+})
 
 /** A run as /runs shows it before it is claimed. */
 export const pending = {

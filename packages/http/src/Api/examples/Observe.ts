@@ -3,11 +3,9 @@
  *
  * @since 0.1.0
  */
-import { conversationId, submittedAt } from "./ExampleRun.js"
+import { conversationId, keyId, page, projectId, submittedAt } from "./Values.js"
 
 const workerId = "01a20000-0000-7000-8000-000000000005"
-const projectId = "01a20000-0000-7000-8000-000000000001"
-const keyId = "01a20000-0000-7000-8000-000000000004"
 const claimedAt = "2026-01-31T09:00:01.000Z"
 const renewedAt = "2026-01-31T09:00:21.000Z"
 const expiresAt = "2026-01-31T09:01:21.000Z"
@@ -92,11 +90,6 @@ const activity = {
   tokens: 1280,
   cost: 4100,
 }
-
-const page = (data: ReadonlyArray<unknown>) => ({
-  data,
-  page_info: { self: null, first: null, next: null, prev: null },
-})
 
 const attention = { waits: [], oldest_pending: pending }
 
