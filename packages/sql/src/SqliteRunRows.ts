@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import { SqlError } from "@effect/sql/SqlError"
-import { LaneHeads, type RunRows } from "@runlease/core/store"
+import { type RunRows, StoredRun } from "@runlease/core/store"
 import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import * as RunWrites from "./batch/RunWrites.js"
@@ -35,9 +35,9 @@ export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRo
     advanceLanes: (lanes) =>
       Effect.flatMap(now, (instant) =>
         attempt(() => {
-          const changes = LaneHeads.advanced(plain.laneHeads(lanes), instant)
+          const changes = StoredRun.advanced(plain.laneHeads(lanes), instant)
           plain.write(changes, instant)
-          return changes.map(LaneHeads.afterChange)
+          return changes.map(StoredRun.afterChange)
         }),
       ),
     claimDetails: (runs, sessions) =>

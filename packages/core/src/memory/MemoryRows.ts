@@ -21,9 +21,9 @@ import {
   type RunRows,
   type Search,
   type StoredRun,
-  type ToldMessage,
+  type UserMessage,
 } from "../store/rows/RunRows.js"
-import { advanced, afterChange } from "../store/rows/LaneHeads.js"
+import { advanced, afterChange } from "../store/rows/StoredRun.js"
 import { newConversation } from "./Conversations.js"
 import * as MemoryBounds from "./MemoryBounds.js"
 import * as MemoryCounters from "./MemoryCounters.js"
@@ -97,7 +97,7 @@ const conversationOf = (state: State.State, { conversationId, projectId }: RunSp
   State.projectOf(state, projectId).conversations.get(conversationId)!
 
 /** Adds a message of a user to the conversation of a run. */
-const tell = (state: State.State, spec: RunSpec, { id, key, parts }: ToldMessage): void => {
+const tell = (state: State.State, spec: RunSpec, { id, key, parts }: UserMessage): void => {
   const record = conversationOf(state, spec)
   const at = DateTime.unsafeMake(state.instant)
   const message: ConversationMessage = {
@@ -115,7 +115,7 @@ const tell = (state: State.State, spec: RunSpec, { id, key, parts }: ToldMessage
 }
 
 /** Takes back the message that was added last. */
-const untell = (state: State.State, spec: RunSpec, { key }: ToldMessage): void => {
+const untell = (state: State.State, spec: RunSpec, { key }: UserMessage): void => {
   const record = conversationOf(state, spec)
   record.messages.pop()
   if (key !== undefined) record.byIdempotencyKey.delete(key)

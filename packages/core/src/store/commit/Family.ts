@@ -12,9 +12,10 @@ import { isReached } from "../../model/TreeBudget.js"
 import * as BudgetTransitions from "../../rules/BudgetTransitions.js"
 import * as ChildTransitions from "../../rules/ChildTransitions.js"
 import * as ControlEvents from "../../rules/ControlEvents.js"
-import type { Consequence, Transition } from "../../rules/Transition.js"
 import * as Transitions from "../../rules/Transitions.js"
-import type { RunRef, RunRows, StoredRun } from "../rows/RunRows.js"
+import type { RunRows } from "../rows/RunRows.js"
+import type { RunRef } from "../rows/StoredRun.js"
+import type { BatchRuns, BudgetChange } from "./BatchRuns.js"
 
 /** How a child ends whose parent has ended before it. */
 const parentEnded: Outcome = { status: "cancelled", error: ControlEvents.parentEnded }
@@ -22,24 +23,11 @@ const parentEnded: Outcome = { status: "cancelled", error: ControlEvents.parentE
 /** The most runs that one commit ends since their parents have ended. */
 const mostEnded = 256
 
-type BudgetTag = "Spent" | "AwaitsBudget" | "BudgetRaised"
-
-/** A consequence for other runs of the tree. */
-type OfTree = Extract<Consequence, { readonly _tag: "ChildEnded" | "ParentEnded" | BudgetTag }>
-
-/** A consequence for the budget of a tree, and the run of the tree that it comes from. */
-interface BudgetChange {
-  readonly from: RunRef
-  readonly consequence: Extract<OfTree, { readonly _tag: BudgetTag }>
-}
-
 /**
  * @since 0.1.0
  * @category models
  */
 export interface Family<X> {
-  /** Takes note of what a transition of a run means for others of its tree. */
-  readonly follow: (from: RunRef, consequence: OfTree) => void
   /** Makes the transitions that follow, and those that follow from them. Children beyond the bound stay, and their parent is due. */
   readonly settle: Effect.Effect<void, X>
   /** Decides requests one after the other. What the end of a run means is settled before the next one. */
@@ -49,42 +37,32 @@ export interface Family<X> {
   ) => Effect.Effect<ReadonlyArray<Verdict>, X>
 }
 
-/** The runs of the commit that a family changes. */
-interface Runs<X> {
-  readonly now: number
-  readonly rows: Pick<RunRows<X>, "openChildren">
-  readonly load: (refs: ReadonlyArray<RunRef>) => Effect.Effect<void, X>
-  readonly add: (run: StoredRun) => StoredRun
-  readonly find: (ref: RunRef) => StoredRun | undefined
-  readonly apply: (run: StoredRun, transition: Transition) => void
-}
-
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<X> => {
-  let children: Array<{ readonly parent: RunRef; readonly child: RunRef }> = []
-  let parents: Array<RunRef> = []
-  let budgets: Array<BudgetChange> = []
+export const make = <X>(
+  { add, apply, consequences, find, load }: BatchRuns<X>,
+  rows: RunRows<X>,
+  now: number,
+): Family<X> => {
+  const { budgets, endedChildren, endedParents } = consequences
   let endable = mostEnded
 
   /** Leaves out parents that were pruned. */
-  const tellParents = Effect.suspend(() => {
-    const ended = children
-    children = []
+  const changeParents = Effect.suspend(() => {
+    const ended = endedChildren.splice(0)
     return Effect.map(load(ended.map(({ parent }) => parent)), () => {
       for (const { child, parent } of ended) {
         const run = find(parent)
-        const told = run && ChildTransitions.childEnded(run.state, find(child)!.state, now)
-        if (told !== undefined) apply(run!, told)
+        const changed = run && ChildTransitions.childEnded(run.state, find(child)!.state, now)
+        if (changed !== undefined) apply(run!, changed)
       }
     })
   })
 
   const endChildren = Effect.suspend(() => {
-    const over = parents
-    parents = []
+    const over = endedParents.splice(0)
     if (over.length === 0 || endable <= 0) return Effect.void
     return Effect.map(rows.openChildren(over, endable), (found) => {
       endable -= found.length
@@ -130,8 +108,7 @@ export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<
   }
 
   const changeBudgets = Effect.suspend(() => {
-    const changes = budgets
-    budgets = []
+    const changes = budgets.splice(0)
     if (changes.length === 0) return Effect.void
     const named = changes.flatMap(({ consequence, from }) =>
       consequence._tag === "BudgetRaised"
@@ -141,21 +118,16 @@ export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<
     return Effect.map(load(named), () => changes.forEach(changeBudget))
   })
 
-  const isSettled = (): boolean => children.length === 0 && parents.length === 0 && budgets.length === 0
+  const isSettled = (): boolean =>
+    endedChildren.length === 0 && endedParents.length === 0 && budgets.length === 0
 
   const settle: Effect.Effect<void, X> = Effect.suspend(() =>
     isSettled()
       ? Effect.void
-      : Effect.zipRight(Effect.all([endChildren, tellParents, changeBudgets], { discard: true }), settle),
+      : Effect.zipRight(Effect.all([endChildren, changeParents, changeBudgets], { discard: true }), settle),
   )
 
   return {
-    follow: (from, consequence) => {
-      if (consequence._tag === "ParentEnded") parents.push(from)
-      else if (consequence._tag === "ChildEnded") {
-        children.push({ parent: ofProject(from, consequence.parent), child: from })
-      } else budgets.push({ from, consequence })
-    },
     settle,
     inTurn: <Request, Verdict>(requests: ReadonlyArray<Request>, decide: (request: Request) => Verdict) => {
       const verdicts: Array<Verdict> = []

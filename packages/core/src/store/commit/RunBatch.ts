@@ -8,50 +8,28 @@
  *
  * @since 0.1.0
  */
-import { Effect, Iterable } from "effect"
-import type { RunDetails, RunState } from "../../rules/RunState.js"
-import { isRunnable, type NewEntry, type Transition } from "../../rules/Transition.js"
-import * as CounterRows from "../rows/CounterRows.js"
-import * as HandOver from "./HandOver.js"
+import { Effect } from "effect"
+import type { RunDetails } from "../../rules/RunState.js"
+import { byPreference, type ClaimDetails, type Found, type RunRows } from "../rows/RunRows.js"
+import type { DetailChanges, RunKey, StoredRun } from "../rows/StoredRun.js"
+import * as BatchRuns from "./BatchRuns.js"
 import * as Family from "./Family.js"
-import { growthOf } from "./LogGrowth.js"
-import * as LateReads from "./LateReads.js"
-import { changesSome, mergeDetails, noDetails } from "./MergeDetails.js"
+import * as HandOver from "./HandOver.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
-import {
-  byPreference,
-  type ClaimDetails,
-  type DetailChanges,
-  type Found,
-  type Lane,
-  type RunKey,
-  type RunRef,
-  type RunRows,
-  type StoredRun,
-} from "../rows/RunRows.js"
 import * as StoreMetrics from "./StoreMetrics.js"
-import { logKey, type Wakeups } from "./Wakeups.js"
+import type { Wakeups } from "./Wakeups.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface RunBatch<X> extends Pick<Family.Family<X>, "settle" | "inTurn"> {
+export interface RunBatch<X>
+  extends Pick<BatchRuns.BatchRuns<X>, "load" | "add" | "find" | "apply" | "describe">, Family.Family<X> {
   /** The instant of the commit. */
   readonly now: number
   readonly rows: RunRows<X>
   /** What the search of the commit has found for its claims; undefined when it has none. */
   readonly found: Found | undefined
-  /** Reads the runs that the batch does not have yet; `find` does not find those that do not exist. */
-  readonly load: (refs: ReadonlyArray<RunRef>) => Effect.Effect<void, X>
-  /** Adds a run that was just read, unless the batch has it; returns it as it is in the batch. */
-  readonly add: (run: StoredRun) => StoredRun
-  /** A run of the batch, after its transitions so far. */
-  readonly find: (ref: RunRef) => StoredRun | undefined
-  /** Makes the transition of a run of the batch. Its consequences follow when the batch is written. */
-  readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
-  /** Changes what is stored beside a run of the batch. */
-  readonly describe: (run: StoredRun, details: DetailChanges) => void
   /** Adds new runs, each with the transition that made it, and offers them to waiting claims: `later` where the commit may end them yet. */
   readonly insert: (runs: ReadonlyArray<HandOver.AddedRun>, offer: "now" | "later") => Effect.Effect<void, X>
   /** Writes what has changed so far, families included, for a query that must see it: with names, only where one of these details has. */
@@ -72,27 +50,13 @@ export interface RunBatch<X> extends Pick<Family.Family<X>, "settle" | "inTurn">
   readonly undo: () => void
 }
 
-/** A run of the batch: as the store has it, as it is now, and what is to be written of it. */
-interface Entry {
-  readonly log: string
-  stored: RunState
-  run: StoredRun
-  entries: Array<NewEntry>
-  details: DetailChanges
-  /** Whether the run was remembered, and the store has not compared it yet. */
-  unchecked: boolean
-}
-
 /**
- * What a batch begins with: the instant of the commit, the runs that it names, those of them that were read and those that were
- * remembered, what the search of its claims has found, and the hand-over of runs that become runnable.
+ * What a batch begins with: its runs, what the search of its claims has found, and the hand-over of runs that become runnable.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Beginning<X> extends Pick<RunBatch<X>, "now" | "found"> {
-  readonly runs: ReadonlyArray<StoredRun>
-  readonly remembered: ReadonlyArray<StoredRun>
+export interface Beginning<X> extends BatchRuns.Beginning, Pick<RunBatch<X>, "found"> {
   readonly handOver: HandOver.HandOver<X>
 }
 
@@ -104,150 +68,57 @@ export const make = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,
   leases: RememberedLeases,
-  { found, handOver, now, remembered, runs }: Beginning<X>,
+  beginning: Beginning<X>,
 ): RunBatch<X> => {
-  const entries = new Map<string, Entry>()
-  const changed = new Set<Entry>()
-  const counters = CounterRows.make(now)
-  let lanes: Array<Lane> = []
-  /** Those that became runnable in this commit. */
-  const runnable = new Set<Entry>()
-  const late = LateReads.make<X>()
+  const { found, handOver, now } = beginning
   const measured = StoreMetrics.ofCommit()
-  const after: Array<Effect.Effect<void>> = [measured.publish]
+  const runs = BatchRuns.make(rows, measured, beginning)
+  const { add, apply, consequences, describe, find, load, write } = runs
+  const { inTurn, settle } = Family.make(runs, rows, now)
+  const { grown, lanes, signals } = consequences
+  const lateReads: Array<Effect.Effect<void, X>> = []
 
-  const enter = (run: StoredRun, unchecked = false): Entry => {
-    const log = logKey(run.state.spec)
-    const entry: Entry = { log, stored: run.state, run, entries: [], details: noDetails, unchecked }
-    entries.set(log, entry)
-    return entry
-  }
-
-  const entryOf = ({ state }: StoredRun): Entry => entries.get(logKey(state.spec))!
-
-  const find = (ref: RunRef): StoredRun | undefined => entries.get(logKey(ref))?.run
-
-  const add = (run: StoredRun): StoredRun => find(run.state.spec) ?? enter(run).run
-  for (const run of remembered) enter(run, true)
-  for (const run of runs) add(run)
-
-  const describe = (run: StoredRun, details: DetailChanges): void => {
-    const entry = entryOf(run)
-    entry.details = mergeDetails(entry.details, details)
-    changed.add(entry)
-  }
-
-  const follow = (entry: Entry, { consequences, entries: added, state }: Transition): StoredRun => {
-    const { spec } = state
-    entry.run = { key: entry.run.key, state }
-    entry.entries.push(...added)
-    changed.add(entry)
-    for (const consequence of consequences) {
-      switch (consequence._tag) {
-        case "Runnable":
-          runnable.add(entry)
-          break
-        case "LaneFreed":
-          lanes.push({ projectId: spec.projectId, lane: consequence.lane })
-          break
-        case "Signalled":
-          after.push(wakeups.signal(consequence.workerId, consequence.signal))
-          break
-        case "ClaimEnded":
-          entry.details = mergeDetails(entry.details, { claims: [consequence.claim] })
-          measured.claimEnded(consequence.claim)
-          break
-        default:
-          family.follow(spec, consequence)
-      }
+  const late = <A>(
+    of: ReadonlyArray<StoredRun>,
+    read: (of: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, A>, X>,
+  ): ReadonlyMap<RunKey, A> => {
+    const details = new Map<RunKey, A>()
+    if (of.length > 0) {
+      lateReads.push(Effect.map(read(of), (all) => all.forEach((value, key) => details.set(key, value))))
     }
-    return entry.run
+    return details
   }
 
-  const writeChanged = Effect.suspend(() => {
-    if (changed.size === 0) return Effect.void
-    const written = Array.from(changed)
-    changed.clear()
-    const changes = written.map(({ details, entries: added, run, stored }) => ({
-      key: run.key,
-      before: stored,
-      after: run.state,
-      entries: added,
-      details,
-    }))
-    const grown = written.flatMap((entry) =>
-      entry.entries.length === 0 ? [] : [growthOf(entry.log, entry.entries, now)],
-    )
-    if (grown.length > 0) after.push(wakeups.logsGrew(grown))
-    for (const entry of written) {
-      counters.changed(entry.stored, entry.run.state)
-      entry.stored = entry.run.state
-      entry.entries = []
-      entry.details = noDetails
-      entry.unchecked = false
-    }
-    return rows.write(changes, measured.counted(counters.take()))
-  })
-
-  const load = (refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> => {
-    const missing = refs.filter((ref) => !entries.has(logKey(ref)))
-    return missing.length === 0 ? Effect.void : Effect.map(rows.find(missing), (read) => read.forEach(add))
-  }
-
-  const family = Family.make({
-    now,
-    rows,
-    load,
-    add,
-    find,
-    apply: (run, transition) => void follow(entryOf(run), transition),
-  })
-
-  /** Hands runs that became runnable, and that no operation has claimed since, to claims that wait: the best runs first. */
+  /** Hands runs that became runnable to claims that wait: the best runs first. */
   const handRunnable = (): void => {
-    const waiting = Array.from(runnable, ({ run }) => run).filter(({ state }) => isRunnable(state))
-    for (const run of waiting.sort(byPreference)) {
+    for (const run of runs.runnable().sort(byPreference)) {
       const claimed = handOver.offer(run)
-      if (claimed !== undefined) follow(entryOf(run), claimed)
+      if (claimed !== undefined) apply(run, claimed)
     }
   }
 
   /** Lets the first run of each freed lane go, after all changes are written, and then writes. A run that goes on frees no lane. */
-  const advance = (write: Effect.Effect<void, X>) =>
-    Effect.suspend(() => {
-      if (lanes.length === 0) return Effect.void
-      const freed = lanes
-      lanes = []
-      return Effect.flatMap(rows.advanceLanes(freed), (gone) => {
-        for (const run of gone) {
-          const entry = entryOf(add(run))
-          entry.stored = run.state
-          entry.run = run
-          if (isRunnable(run.state)) runnable.add(entry)
-        }
-        return write
-      })
-    })
-
-  const wakeClaims = Effect.suspend(() => {
-    const left = Array.from(runnable, ({ run }) => run.state).filter(isRunnable)
-    return left.length === 0 ? Effect.void : wakeups.runnable(left.map(({ spec }) => spec))
-  })
+  const advance = (thenWrite: Effect.Effect<void, X>) =>
+    Effect.suspend(() =>
+      lanes.length === 0
+        ? Effect.void
+        : Effect.flatMap(rows.advanceLanes(lanes.splice(0)), (gone) => {
+            for (const run of gone) runs.advanced(run)
+            return thenWrite
+          }),
+    )
 
   return {
     now,
     rows,
     found,
+    load,
     add,
     find,
+    apply,
     describe,
-    settle: family.settle,
-    inTurn: family.inTurn,
-    load,
-    apply: (run, transition, details) => {
-      if (details !== undefined) describe(run, details)
-      return follow(entryOf(run), transition)
-    },
+    settle,
+    inTurn,
     insert: (added, offer) =>
       Effect.suspend(() => {
         if (offer === "now") handRunnable()
@@ -255,44 +126,53 @@ export const make = <X>(
         return Effect.map(rows.insert(inserted.map(({ run }) => run)), (keys) => {
           stored(keys)
           for (const [index, { made, run }] of inserted.entries()) {
-            counters.inserted(run.state)
-            follow(enter({ key: keys[index]!, state: run.state }), made)
+            runs.inserted({ key: keys[index]!, state: run.state }, made)
           }
         })
       }),
     flush: (...names) =>
-      Effect.flatMap(family.settle, () =>
-        Iterable.some(changed, ({ details }) => changesSome(details, names))
-          ? rows.together([writeChanged, advance(writeChanged)])
-          : Effect.void,
+      Effect.flatMap(settle, () =>
+        runs.changes(names) ? rows.together([write, advance(write)]) : Effect.void,
       ),
-    lateDetails: (runs) => late.read(runs, rows.details),
-    lateClaimDetails: (runs, sessions) => late.read(runs, (all) => rows.claimDetails(all, sessions)),
+    lateDetails: (of) => late(of, rows.details),
+    lateClaimDetails: (of, sessions) => late(of, (all) => rows.claimDetails(all, sessions)),
     // A run of a freed lane may go to a claim that waits, which is a further write: then the transaction ends only after that.
-    finish: Effect.flatMap(family.settle, () => {
+    finish: Effect.flatMap(settle, () => {
       handRunnable()
-      for (const entry of entries.values()) if (entry.unchecked) changed.add(entry)
+      runs.compareRemembered()
       const last = lanes.length === 0 || !wakeups.claims.someWait()
       return rows.together([
-        writeChanged,
+        write,
         advance(
           Effect.suspend(() => {
             if (last) return Effect.void
             handRunnable()
-            return rows.together([writeChanged, handOver.read])
+            return rows.together([write, handOver.read])
           }),
         ),
-        ...late.reads(),
+        ...lateReads,
         handOver.read,
         ...(last ? [rows.commit] : []),
       ])
     }),
-    after: Effect.suspend(() => Effect.all([handOver.deliver, wakeClaims, ...after], { discard: true })),
+    after: Effect.suspend(() => {
+      const left = runs.runnable().map(({ state }) => state.spec)
+      return Effect.all(
+        [
+          handOver.deliver,
+          ...(left.length === 0 ? [] : [wakeups.runnable(left)]),
+          measured.publish,
+          ...(grown.length === 0 ? [] : [wakeups.logsGrew(grown)]),
+          ...signals.map(({ signal, workerId }) => wakeups.signal(workerId, signal)),
+        ],
+        { discard: true },
+      )
+    }),
     remember: () => {
-      for (const { run } of entries.values()) leases.remember(run)
+      for (const run of runs.all()) leases.remember(run)
     },
     undo: () => {
-      for (const { run } of entries.values()) leases.forget(run)
+      for (const run of runs.all()) leases.forget(run)
       handOver.undo()
     },
   }

@@ -14,31 +14,11 @@ import type { ClaimedRun } from "../../model/Run.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import type { LogEntry } from "../../ports/RunLog.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
-import type { RunDetails, RunState } from "../../rules/RunState.js"
+import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
-import type { Change, NewRun } from "./RunChanges.js"
+import type { Change, NewRun, RunKey, RunRef, StoredRun } from "./StoredRun.js"
 
-export type { Change, DetailChanges, NewRun, ToldMessage } from "./RunChanges.js"
-
-/** Names a run, or an input that a run has taken. */
-export interface RunRef {
-  readonly projectId: Ids.ProjectId
-  readonly runId: Ids.RunId
-}
-
-/** The store's own name of a run. It grows with each submission: of two runs, the older has the lower key. */
-export type RunKey = number
-
-/**
- * A run of the store.
- *
- * @since 0.1.0
- * @category models
- */
-export interface StoredRun {
-  readonly key: RunKey
-  readonly state: RunState
-}
+export type { Change, DetailChanges, NewRun, RunKey, RunRef, StoredRun, UserMessage } from "./StoredRun.js"
 
 /** The project of a runnable run, and the workers that it accepts. */
 export interface Route {

@@ -1,0 +1,114 @@
+/**
+ * A run as a store has it, and what a commit changes of it.
+ *
+ * @since 0.1.0
+ */
+import type * as Ids from "../../model/Ids.js"
+import type { MessagePart, RequestSnapshot } from "../../model/RequestSnapshot.js"
+import type { WorkerSession } from "../../model/WorkerSession.js"
+import type { TakenInput } from "../../ports/FollowUp.js"
+import type { ResumeRecord } from "../../rules/ResumeRules.js"
+import type { EndedClaim, RunDetails, RunState } from "../../rules/RunState.js"
+import type { NewEntry } from "../../rules/Transition.js"
+import * as Transitions from "../../rules/Transitions.js"
+
+/** Names a run, or an input that a run has taken. */
+export interface RunRef {
+  readonly projectId: Ids.ProjectId
+  readonly runId: Ids.RunId
+}
+
+/** The store's own name of a run. It grows with each submission: of two runs, the older has the lower key. */
+export type RunKey = number
+
+/**
+ * A run of the store.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredRun {
+  readonly key: RunKey
+  readonly state: RunState
+}
+
+/**
+ * A run that a submission makes. `title` is that of its snapshot. `submission` is the request as text, to be compared with another of
+ * the same public id; `newConversation` when its conversation is made with it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NewRun {
+  readonly state: RunState
+  readonly details: RunDetails
+  readonly title: string | null
+  readonly submission: string
+  readonly snapshot: RequestSnapshot
+  readonly newConversation: boolean
+}
+
+/** A message of a user that the conversation of a run gets. */
+export interface UserMessage {
+  readonly id: Ids.MessageId
+  readonly key: string | undefined
+  readonly parts: ReadonlyArray<MessagePart>
+}
+
+/** Changes of what is stored beside a run's state. What is absent stays. */
+export interface DetailChanges {
+  readonly metadata?: RunDetails["metadata"] | undefined
+  readonly result?: unknown
+  readonly session?: WorkerSession | undefined
+  readonly resume?: ResumeRecord | undefined
+  readonly inputs?: ReadonlyArray<TakenInput> | undefined
+  /** Claims of the run that ended without an outcome. */
+  readonly claims?: ReadonlyArray<EndedClaim> | undefined
+  readonly messages?: ReadonlyArray<UserMessage> | undefined
+}
+
+/** Nothing changes beside the state. */
+export const noDetails: DetailChanges = {}
+
+/** Both changes, the later one last. */
+export const mergeDetails = (before: DetailChanges, after: DetailChanges): DetailChanges =>
+  before === noDetails
+    ? after
+    : {
+        ...before,
+        ...after,
+        inputs: [...(before.inputs ?? []), ...(after.inputs ?? [])],
+        claims: [...(before.claims ?? []), ...(after.claims ?? [])],
+        messages: [...(before.messages ?? []), ...(after.messages ?? [])],
+      }
+
+/**
+ * How one run has changed in a commit: its state before and after, and the entries that its log gets.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Change {
+  readonly key: RunKey
+  readonly before: RunState
+  readonly after: RunState
+  readonly entries: ReadonlyArray<NewEntry>
+  readonly details: DetailChanges
+}
+
+/**
+ * The changes that let the first unfinished runs of lanes go, for a store that reads those runs before it writes them.
+ *
+ * @since 0.1.0
+ * @category changes
+ */
+export const advanced = (heads: ReadonlyArray<StoredRun>, now: number): ReadonlyArray<Change> =>
+  heads.flatMap(({ key, state }) => {
+    const transition = Transitions.advance(state, now)
+    return transition === undefined
+      ? []
+      : [{ key, before: state, after: transition.state, entries: transition.entries, details: noDetails }]
+  })
+
+/** A changed run as it is now. */
+export const afterChange = ({ after, key }: Change): StoredRun => ({ key, state: after })
