@@ -98,36 +98,33 @@ class Undone<X> extends Data.Error<{
   readonly isolates: boolean
 }> {}
 
-/** The requests of one operation within one commit. */
-interface Part<Probe, Batch, X> {
-  readonly refs: () => ReadonlyArray<RunRef>
-  readonly probes: () => ReadonlyArray<Probe>
-  /** What it returns gives each request its verdict. */
-  readonly decide: (batch: Batch) => Effect.Effect<() => void, X>
+type Verdict<A, E> = Either.Either<A, E> | Exit.Exit<never, ControlPlaneUnavailable>
+
+/** A request of any operation, whose types are those of its operation. */
+interface AnyRequest<Probe, Batch, X> {
+  readonly operation: Operation<unknown, unknown, unknown, unknown, Probe, Batch, X>
+  readonly request: unknown
 }
 
-/** An operation without its types. */
-interface Sort<Probe, Batch, X> {
-  readonly name: string
-  /** The requests that have entered since the last part. */
-  readonly part: () => Part<Probe, Batch, X>
+/** The requests of one operation within one commit, and their places among all requests of the commit. */
+interface Part<Probe, Batch, X> extends Pick<AnyRequest<Probe, Batch, X>, "operation"> {
+  readonly requests: Array.NonEmptyArray<unknown>
+  readonly places: Array<number>
 }
 
-/** A request without its types: it keeps its own verdict. */
-interface Item<Probe, Batch, X> {
-  readonly sort: Sort<Probe, Batch, X>
-  /** Enters the next part of its operation. */
-  readonly enter: () => void
-  readonly fail: (cause: Cause.Cause<ControlPlaneUnavailable>) => void
-  /** Gives the caller the verdict. */
-  readonly resume: () => void
-  readonly abandoned: () => Effect.Effect<void>
-}
-
-/** A request from its caller to its verdict. */
-interface Entry<Request, A, E> {
-  readonly request: Request
-  verdict: Either.Either<A, E> | Exit.Exit<never, ControlPlaneUnavailable> | undefined
+const partsOf = <Probe, Batch, X>(
+  all: ReadonlyArray<AnyRequest<Probe, Batch, X>>,
+): ReadonlyArray<Part<Probe, Batch, X>> => {
+  const parts = new Map<unknown, Part<Probe, Batch, X>>()
+  for (const [place, { operation, request }] of all.entries()) {
+    const part = parts.get(operation)
+    if (part === undefined) parts.set(operation, { operation, requests: [request], places: [place] })
+    else {
+      part.requests.push(request)
+      part.places.push(place)
+    }
+  }
+  return [...parts.values()]
 }
 
 /** `nanos` is how long the commit took. */
@@ -135,40 +132,6 @@ const measure = (requests: number, nanos: bigint): void => {
   StoreMetrics.commits.add(1)
   StoreMetrics.commitRequests.add(requests)
   StoreMetrics.commitTime.add(Number(nanos) / 1e9)
-}
-
-const makeSort = <Request, Decision, A, E, Probe, Batch, X>(
-  operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
-) => {
-  type Entries = Array<Entry<Request, A, E>>
-  const { answer, decide, name, probes, refs } = operation
-  let entered: Entries = []
-
-  const part = (entries: Entries): Part<Probe, Batch, X> => {
-    const requests = entries.map(({ request }) => request)
-    return {
-      refs: () => (refs === undefined ? [] : requests.flatMap(refs)),
-      probes: () => (probes === undefined ? [] : requests.flatMap(probes)),
-      decide: (batch) =>
-        Array.isNonEmptyArray(requests)
-          ? Effect.map(decide(requests, batch), (decisions) => () => {
-              for (const [index, entry] of entries.entries()) {
-                entry.verdict = Either.map(decisions[index]!, (decision) => answer(decision, batch))
-              }
-            })
-          : Effect.succeed(() => {}),
-    }
-  }
-
-  const sort: Sort<Probe, Batch, X> = {
-    name,
-    part: () => {
-      const entries = entered
-      entered = []
-      return part(entries)
-    },
-  }
-  return { sort, enter: (entry: Entry<Request, A, E>) => void entered.push(entry) }
 }
 
 /**
@@ -182,14 +145,19 @@ export const make = <Probe, Batch, X>(
   options: Options<Probe, Batch, X>,
 ): Effect.Effect<CommitQueue<Probe, Batch, X>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    type Request = Item<Probe, Batch, X>
+    type Request = AnyRequest<Probe, Batch, X>
+    type AnyVerdict = Verdict<unknown, unknown>
     const maxBatch = options.maxBatch ?? 256
     const isolates = options.isolates ?? (() => true)
     const scope = yield* Effect.scope
     yield* Meter.register(StoreMetrics.all)
 
-    const commit = (items: ReadonlyArray<Request>): Effect.Effect<BatchQueue.Sent<Request>, Undone<X>> => {
+    const commit = (
+      requests: ReadonlyArray<Request>,
+    ): Effect.Effect<BatchQueue.Sent<AnyVerdict>, Undone<X>> => {
+      const parts = partsOf(requests)
       let begun = false
+      let begunAt = 0n
       let current: Batch | undefined
       const undo = () => {
         if (current !== undefined) options.undone?.(current)
@@ -199,34 +167,40 @@ export const make = <Probe, Batch, X>(
         Effect.suspend(() => {
           begun = true
           undo()
-          for (const item of items) item.enter()
-          const parts = Array.fromIterable(new Set(items.map(({ sort }) => sort))).map((sort) => sort.part())
           return Effect.flatMap(
             options.begin(
-              parts.flatMap((part) => part.refs()),
-              parts.flatMap((part) => part.probes()),
+              parts.flatMap(({ operation: { refs }, requests: own }) => (refs ? own.flatMap(refs) : [])),
+              parts.flatMap(({ operation: { probes }, requests: own }) =>
+                probes ? own.flatMap(probes) : [],
+              ),
               since,
             ),
             (batch) => {
               current = batch
               return Effect.flatMap(
-                inOrder(parts, (part) => part.decide(batch)),
-                (answers) => Effect.as(options.finish(batch), { answers, batch }),
+                inOrder(parts, ({ operation, requests: own }) => operation.decide(own, batch)),
+                (decisions) => Effect.as(options.finish(batch), { batch, decisions }),
               )
             },
           )
         })
-      let begunAt = 0n
       const transaction = Effect.flatMap(Clock.currentTimeNanos, (since) => {
         begunAt = since
         return options.transact(bodySince(since))
       })
       return Effect.matchCauseEffect(transaction, {
-        onSuccess: ({ answers, batch }) =>
+        onSuccess: ({ batch, decisions }) =>
           Effect.clockWith((clock) => {
-            measure(items.length, clock.unsafeCurrentTimeNanos() - begunAt)
-            for (const answer of answers) answer()
-            return Effect.succeed({ verdicts: items, after: options.after(batch) })
+            measure(requests.length, clock.unsafeCurrentTimeNanos() - begunAt)
+            const verdicts: Array<AnyVerdict> = []
+            for (const [of, { operation, places }] of parts.entries()) {
+              for (const [index, place] of places.entries()) {
+                verdicts[place] = Either.map(decisions[of]![index]!, (decision) =>
+                  operation.answer(decision, batch),
+                )
+              }
+            }
+            return Effect.succeed({ verdicts, after: options.after(batch) })
           }),
         // A transaction that did not begin was not failed by a request.
         onFailure: (failure) => {
@@ -240,52 +214,37 @@ export const make = <Probe, Batch, X>(
       })
     }
 
-    const failed = (item: Request, cause: Cause.Cause<Undone<X>> | "closed"): Request => {
-      const { name } = item.sort
-      item.fail(
-        cause === "closed"
-          ? Cause.fail(unavailable(name))
-          : Cause.flatMap(cause, ({ failure }) =>
-              Cause.map(failure, (error) => options.unavailable(name, error)),
-            ),
-      )
-      return item
-    }
-
-    const queue = yield* BatchQueue.make<Request, Request, Undone<X>>({
+    const queue = yield* BatchQueue.make<Request, AnyVerdict, Undone<X>>({
       send: commit,
       fitting: () => maxBatch,
       inFlight: 1,
       gather: options.gather ?? Effect.yieldNow(),
       isolates: (undone) => undone.isolates,
       cut: false,
-      failed,
-      abandoned: (item) => item.abandoned(),
+      failed: ({ operation: { name } }, cause) =>
+        Exit.failCause(
+          cause === "closed"
+            ? Cause.fail(unavailable(name))
+            : Cause.flatMap(cause, ({ failure }) =>
+                Cause.map(failure, (error) => options.unavailable(name, error)),
+              ),
+        ),
+      abandoned: ({ operation: { abandoned }, request }, verdict) =>
+        abandoned !== undefined && verdict._tag === "Right"
+          ? Effect.asVoid(Effect.forkIn(abandoned(request, verdict.right), scope))
+          : Effect.void,
     })
 
     return {
       operation: <Request, Decision, A, E>(
         operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
       ) => {
-        const { enter, sort } = makeSort(operation)
-        const { abandoned } = operation
+        // The queue gives the requests of an operation to that operation alone, and its verdicts to their callers.
+        const any = operation as unknown as AnyRequest<Probe, Batch, X>["operation"]
         return (request: Request) =>
-          Effect.async<A, E | ControlPlaneUnavailable>((resume) => {
-            const entry: Entry<Request, A, E> = { request, verdict: undefined }
-            const item: Item<Probe, Batch, X> = {
-              sort,
-              enter: () => enter(entry),
-              fail: (cause) => {
-                entry.verdict = Exit.failCause(cause)
-              },
-              resume: () => resume(entry.verdict!),
-              abandoned: () =>
-                abandoned !== undefined && entry.verdict?._tag === "Right"
-                  ? Effect.asVoid(Effect.forkIn(abandoned(request, entry.verdict.right), scope))
-                  : Effect.void,
-            }
-            return queue.add(item, (settled) => settled.resume())
-          })
+          Effect.async<A, E | ControlPlaneUnavailable>((resume) =>
+            queue.add({ operation: any, request }, resume as (verdict: AnyVerdict) => void),
+          )
       },
     }
   })
