@@ -7,12 +7,15 @@
  * @since 0.1.0
  */
 import type { Scope } from "effect"
-import { Effect, Queue, Stream } from "effect"
+import { Duration, Effect, Queue, Stream } from "effect"
 import type { LeaseSignal } from "../../ports/Leases.js"
 import type { EventId, Run } from "../../model/Run.js"
 import type { Route } from "../rows/RunRows.js"
 import type { LogPiece } from "../rows/RunStore.js"
 import * as WaitingClaims from "./WaitingClaims.js"
+
+/** The longest time without a wake-up until a waiter polls. */
+export const slowPoll = Duration.seconds(1)
 
 /** Names a run's log among those of all projects. */
 export const logKey = (run: Pick<Run, "projectId" | "runId">): string => `${run.projectId}/${run.runId}`

@@ -13,9 +13,8 @@ import { closed, type ControlPlaneUnavailable } from "../../ports/ControlPlaneUn
 import * as LogWindow from "./LogWindow.js"
 import { EventId } from "../../model/Run.js"
 import { followWith, type LogEntries, type LogEntry, type LogReader } from "../../ports/RunLog.js"
-import { slowPoll } from "../commit/LongPoll.js"
 import type { RunRef } from "../rows/RunRows.js"
-import { type LogGrowth, logKey, type Wakeups } from "../commit/Wakeups.js"
+import { type LogGrowth, logKey, slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { LogPage, LogPiece } from "../rows/RunStore.js"
 
 /**

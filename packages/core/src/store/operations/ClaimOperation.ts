@@ -15,7 +15,7 @@ import { toClaimed } from "../../rules/RunState.js"
 import { isRunnable } from "../../rules/Transition.js"
 import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
-import * as DueRuns from "./DueRuns.js"
+import * as Sweeper from "./Sweeper.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import {
@@ -125,7 +125,7 @@ const takeAnew = <X>(
   const assigned = assign(found)
   if (found.due.length === 0 && !isStale(batch, assigned)) return Effect.succeed(take(assigned))
   // A run that was due may be runnable now, and takes its turn by age and priority too.
-  return DueRuns.moveDue(batch, found.due).pipe(
+  return Sweeper.moveDue(batch, found.due).pipe(
     Effect.zipRight(batch.flush()),
     Effect.zipRight(batch.rows.search(plan.search)),
     Effect.map((again) => take(assign(again))),

@@ -4,17 +4,40 @@
  * @since 0.1.0
  */
 import { Duration, Effect, Either, Function } from "effect"
-import * as DueRuns from "./DueRuns.js"
-import { slowPoll } from "../commit/LongPoll.js"
+import * as Transitions from "../../rules/Transitions.js"
+import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
+import { slowPoll } from "../commit/Wakeups.js"
+import type { RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
+
+/**
+ * Applies what time has made of these runs, and writes it. Returns how many of them were still due.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Effect.Effect<number, X> => {
+  if (keys.length === 0) return Effect.succeed(0)
+  const move = (found: StoredRun): boolean => {
+    const run = batch.add(found)
+    const due = Transitions.due(run.state, batch.now)
+    if (due !== undefined) batch.apply(run, due)
+    return due !== undefined
+  }
+  return Effect.flatMap(batch.rows.findFree(keys), (found) =>
+    Effect.flatMap(batch.inTurn(found, move), (moved) =>
+      Effect.as(batch.flush(), moved.filter(Boolean).length),
+    ),
+  )
+}
 
 /** Moves what is due, a bounded number of runs; returns how many. */
 const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
   name: "Sweep",
   decide: (requests, batch) =>
     batch.rows.due.pipe(
-      Effect.flatMap((due) => DueRuns.moveDue(batch, due)),
+      Effect.flatMap((due) => moveDue(batch, due)),
       Effect.map((moved) => requests.map(() => Either.right(moved))),
     ),
   answer: Function.identity,

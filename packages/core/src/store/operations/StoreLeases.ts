@@ -1,9 +1,9 @@
 /**
- * The port of leases without its signals, over the commits of a store.
+ * The port of leases over the commits of a store.
  *
  * @since 0.1.0
  */
-import { Effect, Either, Struct } from "effect"
+import { Effect, Either, Stream, Struct } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { LeaseLost } from "../../model/Run.js"
 import type { ChildSubmission, Leases, SuspensionRefused } from "../../ports/Leases.js"
@@ -14,6 +14,8 @@ import * as WaitTransitions from "../../rules/WaitTransitions.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as LeaseOperations from "./LeaseOperations.js"
 import type { RunCommits } from "../commit/RunCommits.js"
+import type { Wakeups } from "../commit/Wakeups.js"
+import type { StoreReads } from "../rows/StoreReads.js"
 import * as SpawnOperation from "./SpawnOperation.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as TellOperation from "./TellOperation.js"
@@ -46,8 +48,10 @@ const ofChild = (
  */
 export const make = <X>(
   commits: RunCommits<X>,
+  { worker }: StoreReads<X>,
+  { signals }: Wakeups,
   tell: TellOperation.Tell,
-): ((projectId: Ids.ProjectId) => Omit<Leases["Type"], "signals">) => {
+): ((projectId: Ids.ProjectId) => Leases["Type"]) => {
   const renew = commits.operation(LeaseOperations.renew<X>())
   const complete = commits.operation(LeaseOperations.complete<X>())
   const release = commits.operation(LeaseOperations.ofHolder<X, LeaseLost>("Leases.release"))
@@ -105,6 +109,14 @@ export const make = <X>(
       ).pipe(
         // A run that has ended has no holder.
         Effect.catchTag("RunEnded", Effect.die),
+      ),
+    // Signals go to a worker by its id alone. Those of a worker of another project stay unread.
+    signals: (workerId) =>
+      Stream.unwrap(
+        worker(workerId).pipe(
+          Effect.map((found) => (found.projectId === projectId ? signals(workerId) : Stream.never)),
+          Effect.catchTag("WorkerNotFound", () => Effect.succeed(Stream.never)),
+        ),
       ),
   })
 }

@@ -1,0 +1,93 @@
+/**
+ * The port of claims over the commits of a store. A claim may wait until a run is runnable.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Duration, Effect, type Scope } from "effect"
+import type * as Ids from "../../model/Ids.js"
+import type { ClaimedRun } from "../../model/Run.js"
+import type { Claims } from "../../ports/Claims.js"
+import { WorkerNotFound } from "../../ports/WorkerRegistry.js"
+import * as ClaimSearch from "../commit/ClaimSearch.js"
+import type { RunCommits } from "../commit/RunCommits.js"
+import type { Wait } from "../commit/WaitingClaims.js"
+import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
+import type { StoreReads } from "../rows/StoreReads.js"
+import * as ClaimOperation from "./ClaimOperation.js"
+
+interface Options<E> {
+  readonly claimNow: Effect.Effect<ReadonlyArray<ClaimedRun>, E>
+  readonly wait: Duration.DurationInput
+  readonly join: Effect.Effect<Wait, never, Scope.Scope>
+}
+
+const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.gen(function* () {
+    const waitedUntil = (nanos: bigint) => Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
+    const found = (runs: ReadonlyArray<ClaimedRun>, since: bigint): ReadonlyArray<ClaimedRun> => {
+      const waitedMillis = waitedUntil(since)
+      return runs.map((run): ClaimedRun => ({ ...run, waitedMillis }))
+    }
+    const round = Effect.gen(function* () {
+      const { next } = yield* options.join
+      const since = yield* Clock.currentTimeNanos
+      const claimed = yield* options.claimNow
+      if (claimed.length > 0) return found(claimed, since)
+      const left = Duration.toMillis(options.wait) - waitedUntil(yield* Clock.currentTimeNanos)
+      if (left <= 0) return []
+      const handed = yield* next(Duration.min(Duration.millis(left), slowPoll))
+      return handed && found(handed.runs, handed.since)
+    }).pipe(Effect.scoped)
+    let result = yield* round
+    while (result === undefined) result = yield* round
+    return result
+  })
+
+/**
+ * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
+ *
+ * A claim that waits joins, and looks again before it waits, so a run that becomes runnable in between is not missed. Most claims
+ * find runs at once, and never join. `waitedMillis` is the time until the look that found the runs, or until the commit that handed them
+ * over, on the monotonic clock and rounded down, since the holder counts its lease from then.
+ */
+const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.flatMap(Clock.currentTimeNanos, (begun) =>
+    Effect.flatMap(options.claimNow, (claimed) =>
+      claimed.length > 0 || Duration.equals(options.wait, Duration.zero)
+        ? Effect.succeed(claimed)
+        : waitSince(begun, options),
+    ),
+  )
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  commits: RunCommits<X>,
+  { worker }: StoreReads<X>,
+  wakeups: Wakeups,
+  scope: Scope.Scope,
+): ((projectId: Ids.ProjectId) => Claims["Type"]) => {
+  const handBack = commits.operation(ClaimOperation.handBack())
+  const claimNow = commits.operation(ClaimOperation.claim(handBack))
+  return (projectId) => ({
+    claim: (request) =>
+      Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
+        if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
+        const claim = ClaimSearch.request(identity, request)
+        return claimWithin({
+          claimNow: Effect.flatMap(claimNow(claim), ({ runs, withheld }) =>
+            withheld.length === 0
+              ? Effect.succeed(runs)
+              : Effect.as(Effect.ignoreLogged(handBack({ request: claim, taken: withheld })), runs),
+          ),
+          wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
+          join: wakeups.claims.join(ClaimSearch.held(claim), (taken) =>
+            // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
+            Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
+          ),
+        })
+      }),
+  })
+}

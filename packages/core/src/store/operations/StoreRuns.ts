@@ -1,0 +1,146 @@
+/**
+ * The port of runs over a store: what changes runs goes into its commits, and what reads them does not.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import type { LogEvent } from "../../model/AgentEvent.js"
+import * as Ids from "../../model/Ids.js"
+import { keysOf } from "../../model/Page.js"
+import { isTerminal, RunNotFound } from "../../model/Run.js"
+import { again, requestText, type Runs, RunUnfinished, submitChecked } from "../../ports/Runs.js"
+import * as FollowUpRules from "../../rules/FollowUpRules.js"
+import type { RunCommits } from "../commit/RunCommits.js"
+import * as KeysetPage from "../rows/KeysetPage.js"
+import type { StoreReads } from "../rows/StoreReads.js"
+import * as EndOperation from "./EndOperation.js"
+import * as Fork from "./Fork.js"
+import * as ResumeOperation from "./ResumeOperation.js"
+import * as SessionOperation from "./SessionOperation.js"
+import * as SubmitOperation from "./SubmitOperation.js"
+import * as TellOperation from "./TellOperation.js"
+
+/**
+ * What is read of the run never changes once it has ended, so it is read before the commit that submits it again.
+ */
+const retryOf = <X>(
+  reads: StoreReads<X>,
+  projectId: Ids.ProjectId,
+  submit: Runs["Type"]["submit"],
+): Runs["Type"]["retry"] =>
+  Effect.fnUntraced(function* (name, { publicId } = {}) {
+    const run = yield* reads.named("Runs.retry", { projectId, runId: name }, ({ run }, ref) => run(ref))
+    const { runId, status } = run
+    if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
+    const snapshot = yield* reads.named("Runs.retry", { projectId, runId }, ({ firstSnapshot }, ref) =>
+      firstSnapshot(ref),
+    )
+    return yield* Effect.catchTags(submit(again(run, snapshot, publicId)), {
+      // Its conversation was deleted with it.
+      ConversationNotFound: () => new RunNotFound({ runId }),
+      // It waits for the other runs of its lane.
+      ConversationBusy: Effect.die,
+      MessageRefused: Effect.die,
+    })
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  commits: RunCommits<X>,
+  reads: StoreReads<X>,
+  tell: TellOperation.Tell,
+): ((projectId: Ids.ProjectId) => Runs["Type"]) => {
+  const submit = commits.operation(SubmitOperation.operation<X>())
+  const end = commits.operation(EndOperation.operation<X>())
+  const resume = commits.operation(ResumeOperation.resume<X>())
+  const followUp = commits.operation(ResumeOperation.followUp<X>())
+  const recordSession = commits.operation(SessionOperation.operation<X>())
+
+  const submitTo = (projectId: Ids.ProjectId, seed: ReadonlyArray<LogEvent> = []) =>
+    submitChecked(
+      Effect.fnUntraced(function* (submission) {
+        // Nothing can be compared with a submission that has no name.
+        const sent = submission.publicId === undefined ? "" : requestText(submission)
+        return yield* submit({ ...(yield* SubmitOperation.request(projectId, submission, sent)), seed })
+      }),
+    )
+
+  return (projectId) => ({
+    submit: submitTo(projectId),
+
+    retry: retryOf(reads, projectId, submitTo(projectId)),
+    fork: Fork.make(reads, projectId, (seed) => submitTo(projectId, seed)),
+
+    get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
+
+    snapshot: (runId) =>
+      reads.named("Runs.snapshot", { projectId, runId }, ({ snapshot }, ref) => snapshot(ref)),
+
+    inputs: (runId) => reads.read("Runs.inputs", ({ inputs }) => inputs({ projectId, runId })),
+
+    list: Effect.fnUntraced(function* (options = {}) {
+      const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
+      const limit = KeysetPage.limitOf(options)
+      const found = yield* reads.read("Runs.list", ({ list }) => list(projectId, options, { before, limit }))
+      return KeysetPage.pageWith(
+        found,
+        ({ key }) => [key],
+        ({ run }) => run,
+      )
+    }),
+
+    cancel: (runId) =>
+      reads
+        .onNamed("Runs.cancel", { projectId, runId }, (ref) =>
+          end({ ref, outcome: { status: "cancelled" }, fence: undefined }),
+        )
+        .pipe(
+          Effect.map(({ changed, run }) => ({ cancelled: changed, run })),
+          // Only a fence can be lost, and only its holder takes messages: a cancellation has none.
+          Effect.catchTags({ LeaseLost: Effect.die, InboxNotEmpty: Effect.die }),
+        ),
+
+    resume: Effect.fnUntraced(function* (runId, answers) {
+      const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
+      const { changed, run } = yield* reads.onNamed("Runs.resume", { projectId, runId }, (ref) =>
+        resume({ ref, answers, messageIds }),
+      )
+      return { duplicate: !changed, run }
+    }),
+
+    tell: (runId, message) =>
+      Effect.flatMap(TellOperation.named(message), (named) =>
+        reads.onNamed("Runs.tell", { projectId, runId }, (ref) => tell({ ...named, ref })),
+      ).pipe(
+        // Only a fence can be lost.
+        Effect.catchTag("LeaseLost", Effect.die),
+      ),
+
+    followUp: Effect.fnUntraced(function* (runId, input) {
+      const messageId = yield* Ids.uuidV7
+      const fingerprint = FollowUpRules.fingerprintOf(input)
+      return yield* reads.onNamed("Runs.followUp", { projectId, runId }, (ref) =>
+        followUp({ ref, followUp: input, fingerprint, messageId }),
+      )
+    }),
+
+    complete: (runId, outcome, fence, taken) =>
+      Effect.map(
+        reads.onNamed("Runs.complete", { projectId, runId }, (ref) => end({ ref, outcome, fence, taken })),
+        ({ changed, run }) => ({ completed: changed, run }),
+      ),
+
+    recordSession: Effect.fnUntraced(function* (lease, record) {
+      const newId = Ids.SessionId.make(yield* Ids.uuidV7)
+      // A worker that is gone has lost its lease, which the commit finds.
+      const implementationKind = yield* reads.worker(lease.workerId).pipe(
+        Effect.map((worker) => worker.implementationKind),
+        Effect.catchTag("WorkerNotFound", () => Effect.succeed("")),
+      )
+      return yield* recordSession({ projectId, lease, record, implementationKind, newId })
+    }),
+  })
+}
