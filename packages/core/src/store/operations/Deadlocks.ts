@@ -16,7 +16,7 @@ import { lanesOf } from "../../rules/RunState.js"
 import * as WaitTransitions from "../../rules/WaitTransitions.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { Lane, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
-import { laneName } from "./SubmitReads.js"
+import { laneName } from "./SubmitRequest.js"
 
 /** The most runs that are read for one wait. What is not read counts as if it could end. */
 const mostRuns = 1_000

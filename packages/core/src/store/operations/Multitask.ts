@@ -6,27 +6,21 @@
  * @since 0.1.0
  */
 import { Either } from "effect"
-import type * as Ids from "../../model/Ids.js"
-import type { SnapshotMessage } from "../../model/RequestSnapshot.js"
 import { isTerminal, type RunEnded } from "../../model/Run.js"
 import { ConversationBusy, type MessageRefused, type Submission } from "../../ports/Runs.js"
 import * as InboxTransitions from "../../rules/InboxTransitions.js"
 import type { Transition } from "../../rules/Transition.js"
 import * as Transitions from "../../rules/Transitions.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import type { DetailChanges, RunRef, StoredRun } from "../rows/RunRows.js"
-
-/** What a run of the lane is told instead of a submission that steers, each with its id in the conversation. */
-export interface Told extends Pick<SnapshotMessage, "parts"> {
-  readonly id: Ids.MessageId
-}
+import type { DetailChanges, RunRef, StoredRun, UserMessage } from "../rows/RunRows.js"
 
 interface Request {
   readonly submission: Submission
-  readonly told: ReadonlyArray<Told>
+  /** What a run of the lane gets instead of a submission that steers. */
+  readonly messages: ReadonlyArray<UserMessage>
 }
 
-/** Whether the submission asks for the runs of its lane. */
+/** Whether the submission looks at the runs of its lane. */
 export const looks = ({ submission: { multitask = "enqueue" } }: Pick<Request, "submission">): boolean =>
   multitask !== "enqueue"
 
@@ -34,15 +28,15 @@ export const looks = ({ submission: { multitask = "enqueue" } }: Pick<Request, "
 export const unfinishedOf = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): ReadonlyArray<StoredRun> =>
   refs.flatMap((ref) => batch.find(ref) ?? []).filter(({ state }) => !isTerminal(state.status))
 
-/** Tells a run all of it or nothing. */
-const tell = <X>(
+/** Sends a run all of the messages or none. */
+const send = <X>(
   batch: RunBatch<X>,
   run: StoredRun,
-  told: ReadonlyArray<Told>,
+  messages: ReadonlyArray<UserMessage>,
   details: (run: StoredRun) => DetailChanges,
 ): Either.Either<StoredRun, MessageRefused> => {
   const transitions: Array<Transition> = []
-  for (const { id, parts } of told) {
+  for (const { id, parts } of messages) {
     const made: Either.Either<Transition, RunEnded | MessageRefused> = InboxTransitions.tell(
       transitions.at(-1)?.state ?? run.state,
       { id, parts },
@@ -52,7 +46,6 @@ const tell = <X>(
     if (Either.isLeft(made)) return Either.left(made.left as MessageRefused)
     transitions.push(made.right)
   }
-  const messages = told.map(({ id, parts }) => ({ id, key: undefined, parts }))
   batch.describe(run, { ...details(run), messages })
   return Either.right(transitions.reduce((before, made) => batch.apply(before, made), run))
 }
@@ -64,15 +57,15 @@ const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
 }
 
 /**
- * Does to the runs of the lane what the submission asks for; they are named from the oldest on. Gives the run that was told the
- * submission, and then changes its `details` too; undefined where the submission is to be a run.
+ * Does to the runs of the lane what the submission asks for; they are named from the oldest on. Gives the run that got the
+ * messages of the submission, and then changes its `details` too; undefined where the submission is to be a run.
  *
  * @since 0.1.0
  * @category operations
  */
 export const decide = <X>(
   batch: RunBatch<X>,
-  { submission: { multitask }, told }: Request,
+  { messages, submission: { multitask } }: Request,
   lane: ReadonlyArray<RunRef>,
   details: (first: StoredRun) => DetailChanges,
 ): Either.Either<StoredRun | undefined, ConversationBusy | MessageRefused> => {
@@ -86,7 +79,7 @@ export const decide = <X>(
       for (const run of unfinished) cancel(batch, run)
       return Either.right(undefined)
     case "steer":
-      return tell(batch, first, told, details)
+      return send(batch, first, messages, details)
     default:
       return Either.right(undefined)
   }

@@ -14,9 +14,10 @@ import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { RunRef } from "../rows/RunRows.js"
 import * as SubmitOperation from "./SubmitOperation.js"
+import type { Request as SubmitRequest } from "./SubmitRequest.js"
 
 /** The submission names its parent, which `lease` is of. */
-export interface Request extends SubmitOperation.Request {
+export interface Request extends SubmitRequest {
   readonly lease: LeaseRef
   readonly step: ChildStep
   readonly detached: boolean

@@ -17,7 +17,7 @@ import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as SpawnOperation from "./SpawnOperation.js"
-import * as SubmitOperation from "./SubmitOperation.js"
+import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
 
 /** What a submission may say that the request of a child may not, and why. */
@@ -84,7 +84,7 @@ export const make = <X>(
       // The first submission of a step stands, so another one is compared by its step alone.
       const sent = JSON.stringify([lease.runId, step.stepId, detached])
       return yield* spawn({
-        ...(yield* SubmitOperation.request(projectId, child, sent)),
+        ...(yield* SubmitRequest.request(projectId, child, sent)),
         lease,
         step,
         detached,

@@ -18,6 +18,7 @@ import * as Fork from "./Fork.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
 import * as SubmitOperation from "./SubmitOperation.js"
+import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
 
 /**
@@ -64,7 +65,7 @@ export const make = <X>(
       Effect.fnUntraced(function* (submission) {
         // Nothing can be compared with a submission that has no name.
         const sent = submission.publicId === undefined ? "" : requestText(submission)
-        return yield* submit({ ...(yield* SubmitOperation.request(projectId, submission, sent)), seed })
+        return yield* submit({ ...(yield* SubmitRequest.request(projectId, submission, sent)), seed })
       }),
     )
 

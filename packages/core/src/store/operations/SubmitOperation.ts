@@ -3,36 +3,36 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Effect, Either } from "effect"
-import type { LogEvent } from "../../model/AgentEvent.js"
-import { sha256 } from "../../model/Digest.js"
-import type * as Ids from "../../model/Ids.js"
+import { Effect, Either } from "effect"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
-import { noTarget, projectTarget, type Run, RunNotFound } from "../../model/Run.js"
+import { type Run, RunNotFound } from "../../model/Run.js"
 import { ConversationNotFound } from "../../ports/Conversations.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import {
   type ConversationBusy,
-  defaultMaxAttempts,
   InvalidSubmission,
   type MessageRefused,
-  type Submission,
   SubmissionConflict,
   type Submitted,
 } from "../../ports/Runs.js"
-import { type ChildSpec, type RunDetails, type RunState, toRun } from "../../rules/RunState.js"
-import { eventId, type Transition } from "../../rules/Transition.js"
-import * as Transitions from "../../rules/Transitions.js"
+import { type ChildSpec, type RunState, toRun } from "../../rules/RunState.js"
+import { eventId } from "../../rules/Transition.js"
 import type { AddedRun } from "../commit/HandOver.js"
-import * as Multitask from "./Multitask.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
-import { type DetailChanges, maxConversationBytes, type RunRef, type StoredRun } from "../rows/RunRows.js"
-import * as SubmitReads from "./SubmitReads.js"
 import { logKey } from "../commit/Wakeups.js"
-
-export { request, type Request } from "./SubmitReads.js"
-type Request = SubmitReads.Request
+import { type DetailChanges, maxConversationBytes, type RunRef, type StoredRun } from "../rows/RunRows.js"
+import * as Multitask from "./Multitask.js"
+import * as SubmitReads from "./SubmitReads.js"
+import {
+  fingerprintOf,
+  laneName,
+  laneOf,
+  newRun,
+  type Parent,
+  type Place,
+  type Request,
+} from "./SubmitRequest.js"
 
 export type Refusal =
   | ConversationNotFound
@@ -58,69 +58,179 @@ export interface Decision {
   readonly steered: boolean
 }
 
-/** The run that an accepted submission became, or the one that was told it. */
+/** The run that an accepted submission became, or the one that got its messages. */
 interface Accepted extends Pick<Decision, "duplicate" | "steered"> {
   readonly ref: RunRef
 }
 
-/** A new run whose log begins with these events. */
-const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): Transition => {
-  if (seed.length === 0) return made
-  const events = seed.map((event) => ({ event, text: JSON.stringify(event) }))
-  const { entries, state } = Transitions.append(made.state, events, now)
-  return { ...made, state, entries: [...made.entries, ...entries] }
+/** The submissions of one commit: what was found for them, and the new runs that they have become so far. */
+interface Submissions<X> {
+  readonly batch: RunBatch<X>
+  readonly found: SubmitReads.Found
+  /** By the names of their logs. */
+  readonly accepted: Map<string, AddedRun>
+  /** Those that are not in the store yet. */
+  readonly added: Array<AddedRun>
 }
 
-const submitted = (
-  { conversationId, messageId, projectId, runId, submission }: Request,
-  place: { readonly lane: string | null; readonly behind: boolean; readonly child: ChildSpec | null },
-  now: number,
-): Transition =>
-  Transitions.submit(
-    {
-      projectId,
-      runId,
-      conversationId,
-      messageId,
-      agentId: submission.agentId,
-      implementationKind: submission.implementationKind ?? null,
-      workerKey: submission.workerKey ?? null,
-      lane: place.lane,
-      priority: submission.priority ?? 0,
-      maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
-      createdAt: now,
-      child: place.child,
-    },
-    {
-      driven: submission.initialStatus === "running",
-      behind: place.behind,
-      budget: submission.budget,
-      availableAt:
-        submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt),
-    },
-    now,
+/** The details and the submission of a run that is there already, or that this commit has accepted so far. */
+const submittedBefore = <X>({ accepted, batch, found }: Submissions<X>, ref: RunRef) => {
+  const run = batch.find(ref)
+  return accepted.get(logKey(ref))?.run ?? (run && found.details.get(run.key))
+}
+
+/** What became of the same submission before; a conflict where another one has its public id, and undefined where none has. */
+const repeated = <X>(
+  submissions: Submissions<X>,
+  request: Request,
+): Either.Either<Accepted, SubmissionConflict> | undefined => {
+  const { inputs, taken } = submissions.found
+  const { projectId, runId, sent } = request
+  const before = submittedBefore(submissions, request)
+  if (before?.submission === sent) return Either.right({ ref: request, duplicate: true, steered: false })
+  const input = taken.get(logKey(request))
+  if (before === undefined && input !== undefined && input.fingerprint === fingerprintOf(request)) {
+    return Either.right({ ref: { projectId, runId: input.runId }, duplicate: true, steered: true })
+  }
+  return before !== undefined || inputs.has(logKey(request))
+    ? Either.left(new SubmissionConflict({ publicId: runId }))
+    : undefined
+}
+
+/** The parent that a submission names, with its root; undefined where it does not exist. */
+const parentOf = <X>(submissions: Submissions<X>, request: Request): Parent | undefined => {
+  const { projectId, runId, submission } = request
+  if (submission.parentRunId === undefined) return { parentRunId: null, rootRunId: runId }
+  const named = { projectId, runId: submission.parentRunId }
+  const parentRunId = submissions.found.inputs.get(logKey(named)) ?? named.runId
+  const parent = submittedBefore(submissions, { projectId, runId: parentRunId })
+  return parent && { parentRunId, rootRunId: parent.details.rootRunId }
+}
+
+/** The request as the executor gets it: that of the submission, else the messages of its conversation. */
+const snapshotOf = <X>(
+  { found: { histories } }: Submissions<X>,
+  request: Request,
+): Either.Either<RequestSnapshot.RequestSnapshot, ConversationNotFound | InvalidSubmission> => {
+  const { conversationId, submission } = request
+  const history = histories.get(SubmitReads.conversationName(request))
+  if (submission.conversationId !== undefined && history === undefined) {
+    return Either.left(new ConversationNotFound({ conversationId }))
+  }
+  if (submission.snapshot !== undefined) return Either.right(submission.snapshot)
+  if (history === "too_large") {
+    return Either.left(
+      new InvalidSubmission({
+        field: "snapshot",
+        message: `snapshot: conversation ${conversationId} has more than ${maxConversationBytes} bytes of messages; send those that the run needs`,
+      }),
+    )
+  }
+  return Either.right({ ...RequestSnapshot.empty, messages: history ?? [] })
+}
+
+/** Records that a run has taken a submission as its input. */
+const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: StoredRun): DetailChanges => {
+  const { runId } = state.spec
+  if (request.submission.publicId === undefined) return {}
+  const input: TakenInput = {
+    runId,
+    publicId: request.runId,
+    since: eventId(0),
+    fingerprint: fingerprintOf(request),
+  }
+  found.taken.set(logKey(request), input)
+  found.inputs.set(logKey(request), runId)
+  return { inputs: [input] }
+}
+
+/** The runs of the lane that a submission looks at; undefined where it looks at none. */
+const lookedAt = <X>({ found: { lanes } }: Submissions<X>, request: Request) => {
+  const lane = Multitask.looks(request) ? laneOf(request) : null
+  return lane === null ? undefined : lanes.get(laneName({ projectId: request.projectId, lane }))
+}
+
+/** Adds a run to the lane of its submission, and returns whether it is behind another one. */
+const enterLane = <X>(submissions: Submissions<X>, request: Request): Omit<Place, "child"> => {
+  const { busyLanes, lanes } = submissions.found
+  const { projectId, runId } = request
+  const lane = laneOf(request)
+  if (lane === null) return { lane, behind: false }
+  const name = laneName({ projectId, lane })
+  // One that has looked has left no unfinished run in its lane.
+  const behind = busyLanes.has(name) && lookedAt(submissions, request) === undefined
+  busyLanes.add(name)
+  lanes.get(name)?.push({ projectId, runId })
+  return { lane, behind }
+}
+
+/** Decides one submission: it is a repeat, it is refused, it goes to a run of its lane, or it becomes a run. */
+const accept = <X, R extends Request, E>(
+  submissions: Submissions<X>,
+  request: R,
+  placing: Placing<R, E>,
+): Either.Either<Accepted, Refusal | E> => {
+  const { accepted, added, batch } = submissions
+  const child = placing.placeOf(request)
+  if (Either.isLeft(child)) return Either.left(child.left)
+  const before = repeated(submissions, request)
+  if (before !== undefined) return before
+  const parent = parentOf(submissions, request)
+  if (parent === undefined) {
+    return Either.left(new RunNotFound({ runId: request.submission.parentRunId ?? request.runId }))
+  }
+  const snapshot = snapshotOf(submissions, request)
+  if (Either.isLeft(snapshot)) return Either.left(snapshot.left)
+  const lane = lookedAt(submissions, request)
+  if (lane !== undefined) {
+    const met = Multitask.decide(batch, request, lane, (run) => takeInput(submissions, request, run))
+    if (Either.isLeft(met)) return Either.left(met.left)
+    if (met.right !== undefined) {
+      return Either.right({ ref: met.right.state.spec, duplicate: false, steered: true })
+    }
+  }
+  const place = { ...enterLane(submissions, request), child: child.right }
+  const run = newRun(request, snapshot.right, parent, place, batch.now)
+  accepted.set(logKey(request), run)
+  added.push(run)
+  placing.accepted(request, child.right)
+  return Either.right({ ref: request, duplicate: false, steered: false })
+}
+
+/** Inserts the new runs that are not in the store yet. */
+const insertAdded = <X>({ added, batch }: Submissions<X>, offer: "now" | "later"): Effect.Effect<void, X> =>
+  added.length === 0 ? Effect.void : batch.insert(added.splice(0), offer)
+
+/** What the submissions are answered, with the details of runs that were there before. */
+const decisionsOf = <X, E>(
+  { accepted, batch }: Submissions<X>,
+  verdicts: ReadonlyArray<Either.Either<Accepted, E>>,
+): ReadonlyArray<Either.Either<Decision, E>> => {
+  const madeOf = ({ ref, steered }: Accepted) => (steered ? undefined : accepted.get(logKey(ref)))
+  const existing = verdicts.flatMap((verdict) =>
+    Either.isRight(verdict) && madeOf(verdict.right) === undefined ? [batch.find(verdict.right.ref)!] : [],
   )
-
-const newDetails = (
-  submission: Submission,
-  parentRunId: Ids.RunId | null,
-  rootRunId: Ids.RunId,
-): RunDetails => ({
-  mode: submission.mode ?? null,
-  parentRunId,
-  rootRunId,
-  trigger: submission.trigger ?? null,
-  sourceTarget: submission.sourceTarget ?? projectTarget,
-  runtimeTarget: submission.runtimeTarget ?? noTarget,
-  session: null,
-  metadata: null,
-  result: null,
-})
-
-const fingerprintOf = ({ sent }: Request): string => sha256(sent)
+  const lateDetails = batch.lateDetails(existing)
+  return verdicts.map(
+    Either.map((verdict): Decision => {
+      const { duplicate, ref, steered } = verdict
+      const made = madeOf(verdict)
+      // A new run is answered as it was submitted, also when a waiting claim has it by now.
+      if (made !== undefined) {
+        const { state } = made.made
+        return { duplicate, steered, state, answered: () => toRun(state, made.run.details) }
+      }
+      const answered = () => {
+        const { key, state } = batch.find(ref)!
+        return toRun(state, lateDetails.get(key)!)
+      }
+      return { duplicate, steered, state: batch.find(ref)!.state, answered }
+    }),
+  )
+}
 
 /**
- * Submits all of these requests that nothing refuses.
+ * Submits all of these requests that nothing refuses. One that looks at its lane sees those before it as they are stored.
  *
  * @since 0.1.0
  * @category operations
@@ -131,146 +241,17 @@ export const submitAll = <X, R extends Request, E>(
   placing: Placing<R, E>,
 ): Effect.Effect<ReadonlyArray<Either.Either<Decision, Refusal | E>>, X> =>
   Effect.gen(function* () {
-    const lanes = yield* SubmitReads.looked(requests, batch)
-    const { details, inputs, messages, taken } = yield* SubmitReads.named(requests, batch)
-    const busyLanes = yield* SubmitReads.busyLanes(requests, lanes, batch)
-    const accepted = new Map<string, AddedRun>()
-    let added: Array<AddedRun> = []
-
-    const insertAdded = (offer: "now" | "later") =>
-      Effect.suspend(() => {
-        const runs = added
-        added = []
-        return runs.length === 0 ? Effect.void : batch.insert(runs, offer)
-      })
-
-    /** The details and the submission of a run that is there already, or that this commit has accepted so far. */
-    const submittedBefore = (ref: RunRef) => {
-      const run = batch.find(ref)
-      return accepted.get(logKey(ref))?.run ?? (run && details.get(run.key))
-    }
-
-    const parentOf = ({ projectId, runId, submission: { parentRunId } }: Request) => {
-      if (parentRunId === undefined) return { parentRunId: null, rootRunId: runId }
-      const id = inputs.get(logKey({ projectId, runId: parentRunId })) ?? parentRunId
-      const found = submittedBefore({ projectId, runId: id })
-      return found && { parentRunId: id, rootRunId: found.details.rootRunId }
-    }
-
-    /** The input that a submission becomes which `first` is told. */
-    const inputOf =
-      (request: R) =>
-      ({ state: { spec } }: StoredRun): DetailChanges => {
-        if (request.submission.publicId === undefined) return {}
-        const input: TakenInput = {
-          runId: spec.runId,
-          publicId: request.runId,
-          since: eventId(0),
-          fingerprint: fingerprintOf(request),
-        }
-        taken.set(logKey(request), input)
-        inputs.set(logKey(request), spec.runId)
-        return { inputs: [input] }
-      }
-
-    const accept = (request: R): Either.Either<Accepted, Refusal | E> => {
-      const { conversationId, projectId, runId, sent, submission } = request
-      const placed = placing.placeOf(request)
-      if (Either.isLeft(placed)) return Either.left(placed.left)
-      const child = placed.right
-      const before = submittedBefore(request)
-      if (before?.submission === sent) return Either.right({ ref: request, duplicate: true, steered: false })
-      const input = taken.get(logKey(request))
-      if (before === undefined && input !== undefined && input.fingerprint === fingerprintOf(request)) {
-        return Either.right({ ref: { projectId, runId: input.runId }, duplicate: true, steered: true })
-      }
-      if (before !== undefined || inputs.has(logKey(request))) {
-        return Either.left(new SubmissionConflict({ publicId: runId }))
-      }
-      const parent = parentOf(request)
-      if (parent === undefined) {
-        return Either.left(new RunNotFound({ runId: submission.parentRunId ?? runId }))
-      }
-      const history = messages.get(`${projectId}/${conversationId}`)
-      if (submission.conversationId !== undefined && history === undefined) {
-        return Either.left(new ConversationNotFound({ conversationId }))
-      }
-      if (history === "too_large" && submission.snapshot === undefined) {
-        return Either.left(
-          new InvalidSubmission({
-            field: "snapshot",
-            message: `snapshot: conversation ${conversationId} has more than ${maxConversationBytes} bytes of messages; send those that the run needs`,
-          }),
-        )
-      }
-      const lane = SubmitReads.laneOf(request)
-      const name = lane === null ? undefined : SubmitReads.laneName({ projectId, lane })
-      const looked = name !== undefined && Multitask.looks(request) ? lanes.get(name) : undefined
-      if (looked !== undefined) {
-        const met = Multitask.decide(batch, request, looked, inputOf(request))
-        if (Either.isLeft(met)) return Either.left(met.left)
-        if (met.right !== undefined) {
-          return Either.right({ ref: met.right.state.spec, duplicate: false, steered: true })
-        }
-      }
-      // One that has looked has left no unfinished run in its lane.
-      const behind = name !== undefined && looked === undefined && busyLanes.has(name)
-      if (name !== undefined) {
-        busyLanes.add(name)
-        lanes.get(name)?.push({ projectId, runId })
-      }
-      const made = seeded(
-        submitted(request, { lane, behind, child }, batch.now),
-        request.seed ?? [],
-        batch.now,
-      )
-      const snapshot = submission.snapshot ?? {
-        ...RequestSnapshot.empty,
-        messages: Array.isArray(history) ? history : [],
-      }
-      const run = {
-        state: made.state,
-        details: newDetails(submission, parent.parentRunId, parent.rootRunId),
-        title: RequestSnapshot.titleOf(snapshot),
-        submission: sent,
-        snapshot: SubmitReads.withTrace(snapshot, request.span),
-        newConversation: submission.conversationId === undefined,
-      }
-      accepted.set(logKey(request), { made, run })
-      added.push({ made, run })
-      placing.accepted(request, child)
-      return Either.right({ ref: request, duplicate: false, steered: false })
-    }
-
+    const found = yield* SubmitReads.read(requests, batch)
+    const submissions: Submissions<X> = { batch, found, accepted: new Map(), added: [] }
     const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
     for (const request of requests) {
       const looks = Multitask.looks(request)
-      if (looks) yield* insertAdded("later")
-      verdicts.push(accept(request))
+      if (looks) yield* insertAdded(submissions, "later")
+      verdicts.push(accept(submissions, request, placing))
       if (looks) yield* batch.settle
     }
-    yield* insertAdded("now")
-    const madeOf = ({ ref, steered }: Accepted) => (steered ? undefined : accepted.get(logKey(ref)))
-    const existing = verdicts.flatMap((verdict) =>
-      Either.isRight(verdict) && madeOf(verdict.right) === undefined ? [batch.find(verdict.right.ref)!] : [],
-    )
-    const lateDetails = batch.lateDetails(existing)
-    return verdicts.map(
-      Either.map((verdict): Decision => {
-        const { duplicate, ref, steered } = verdict
-        const made = madeOf(verdict)
-        // A new run is answered as it was submitted, also when a waiting claim has it by now.
-        if (made !== undefined) {
-          const { state } = made.made
-          return { duplicate, steered, state, answered: () => toRun(state, made.run.details) }
-        }
-        const answered = () => {
-          const { key, state } = batch.find(ref)!
-          return toRun(state, lateDetails.get(key)!)
-        }
-        return { duplicate, steered, state: batch.find(ref)!.state, answered }
-      }),
-    )
+    yield* insertAdded(submissions, "now")
+    return decisionsOf(submissions, verdicts)
   })
 
 /**

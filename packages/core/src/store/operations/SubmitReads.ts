@@ -1,76 +1,16 @@
 /**
- * Submissions as requests, and what those of a commit read.
+ * What the submissions of a commit read before they are decided.
  *
  * @since 0.1.0
  */
-import { Effect, type Tracer } from "effect"
-import type { LogEvent } from "../../model/AgentEvent.js"
-import * as Ids from "../../model/Ids.js"
-import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
-import * as TraceContext from "../../ports/TraceContext.js"
-import { lastSaid, type Submission } from "../../ports/Runs.js"
-import * as Multitask from "./Multitask.js"
+import { Effect } from "effect"
+import type * as Ids from "../../model/Ids.js"
+import type { TakenInput } from "../../ports/FollowUp.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import type { Lane, RunRef } from "../rows/RunRows.js"
 import { logKey } from "../commit/Wakeups.js"
-
-/** A submission without a trace of its own belongs to that of the span that it was submitted in. */
-export const withTrace = (snapshot: RequestSnapshot, span: Tracer.AnySpan | undefined): RequestSnapshot =>
-  span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) }
-
-/** A submission, with the ids of what it may make. */
-export interface Request {
-  readonly projectId: Ids.ProjectId
-  readonly submission: Submission
-  /** The submission as it was sent, to be compared with another of the same public id. */
-  readonly sent: string
-  readonly runId: Ids.RunId
-  readonly messageId: Ids.MessageId
-  /** The events that the log of the run begins with. */
-  readonly seed?: ReadonlyArray<LogEvent>
-  /** The conversation that it names, or a new one. */
-  readonly conversationId: Ids.ConversationId
-  /** The span that it was submitted in. */
-  readonly span: Tracer.AnySpan | undefined
-  /** Empty unless it steers. */
-  readonly told: ReadonlyArray<Multitask.Told>
-}
-
-const newId = <A>(make: (id: string, options: { readonly disableValidation: true }) => A) =>
-  Effect.map(Ids.uuidV7, (id) => make(id, { disableValidation: true }))
-
-/**
- * A request to submit what is checked.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const request = Effect.fnUntraced(function* (
-  projectId: Ids.ProjectId,
-  submission: Submission,
-  sent: string,
-) {
-  const { conversationId, multitask, publicId } = submission
-  const said = multitask === "steer" ? lastSaid(submission) : []
-  return {
-    projectId,
-    submission,
-    sent,
-    runId: publicId ?? (yield* newId(Ids.RunId.make)),
-    messageId: yield* newId(Ids.MessageId.make),
-    conversationId: conversationId ?? (yield* newId(Ids.ConversationId.make)),
-    span: submission.snapshot?.traceContext === undefined ? yield* TraceContext.current : undefined,
-    told: yield* Effect.forEach(said, ({ parts }) =>
-      Effect.map(newId(Ids.MessageId.make), (id) => ({ id, parts })),
-    ),
-  } satisfies Request
-})
-
-export const laneName = ({ lane, projectId }: Lane): string => `${projectId}/${lane}`
-
-/** The lane that a submission goes into. */
-export const laneOf = ({ conversationId, submission }: Request): string | null =>
-  submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
+import type { ConversationMessages, Lane, RunKey, RunRef, SubmittedDetails } from "../rows/RunRows.js"
+import * as Multitask from "./Multitask.js"
+import { laneName, laneOf, type Request } from "./SubmitRequest.js"
 
 /** The lanes of these submissions in which another run may be. A new conversation has no other runs. */
 const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
@@ -83,72 +23,110 @@ const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
   })
 
 /**
- * The runs of the lanes that submissions look at, by lane, from the oldest on. It comes before `named`: until a lane is locked, a
- * submission of the same public id may be under way to it.
+ * What a commit has found for its submissions, by the names that `logKey`, `laneName` and `conversationName` give.
+ *
+ * @since 0.1.0
+ * @category models
  */
-export const looked = <X>(requests: ReadonlyArray<Request>, { add, rows }: RunBatch<X>) =>
-  Effect.gen(function* () {
-    const looking = new Map(
-      sharedLanes(requests.filter(Multitask.looks)).map((lane) => [laneName(lane), lane]),
-    )
-    const lanes = new Map(Array.from(looking.keys(), (name): [string, Array<RunRef>] => [name, []]))
-    if (looking.size > 0) {
-      for (const run of yield* rows.laneRuns([...looking.values()])) {
-        const { lane, projectId, runId } = add(run).state.spec
-        if (lane !== null) lanes.get(laneName({ projectId, lane }))?.push({ projectId, runId })
-      }
+export interface Found {
+  /** The runs of the lanes that submissions look at, from the oldest on. */
+  readonly lanes: ReadonlyMap<string, Array<RunRef>>
+  /** The lanes that have an unfinished run. */
+  readonly busyLanes: Set<string>
+  /** The runs that have taken inputs, by the names of the inputs. */
+  readonly inputs: Map<string, Ids.RunId>
+  /** Inputs of submissions that steer. */
+  readonly taken: Map<string, TakenInput>
+  /** The submissions of runs that are there already. */
+  readonly details: ReadonlyMap<RunKey, SubmittedDetails>
+  readonly histories: ReadonlyMap<string, ConversationMessages["messages"]>
+}
+
+export const conversationName = (ref: Pick<Request, "projectId" | "conversationId">): string =>
+  `${ref.projectId}/${ref.conversationId}`
+
+const nothing: ReadonlyArray<never> = []
+
+/** The runs of the lanes that submissions look at. */
+const readLanes = <X>(requests: ReadonlyArray<Request>, { add, rows }: RunBatch<X>) => {
+  const looking = new Map(sharedLanes(requests.filter(Multitask.looks)).map((lane) => [laneName(lane), lane]))
+  const lanes = new Map(Array.from(looking.keys(), (name): [string, Array<RunRef>] => [name, []]))
+  if (looking.size === 0) return Effect.succeed(lanes)
+  return Effect.map(rows.laneRuns([...looking.values()]), (runs) => {
+    for (const run of runs) {
+      const { lane, projectId, runId } = add(run).state.spec
+      if (lane !== null) lanes.get(laneName({ projectId, lane }))?.push({ projectId, runId })
     }
     return lanes
   })
+}
 
-/** The lanes of submissions that have an unfinished run; those that were looked at are known. */
-export const busyLanes = <X>(
-  requests: ReadonlyArray<Request>,
-  lanes: ReadonlyMap<string, ReadonlyArray<RunRef>>,
-  batch: RunBatch<X>,
-) =>
-  Effect.gen(function* () {
-    const others = sharedLanes(requests).filter((lane) => !lanes.has(laneName(lane)))
-    const busy = others.length === 0 ? [] : yield* batch.rows.busyLanes(others)
-    const known = Array.from(lanes).flatMap(([name, runs]) =>
-      Multitask.unfinishedOf(batch, runs).length === 0 ? [] : [name],
-    )
-    return new Set([...known, ...busy.map(laneName)])
-  })
+/** The lanes of submissions that have an unfinished run. Those that were looked at are not read again. */
+const readBusyLanes = <X>(requests: ReadonlyArray<Request>, lanes: Found["lanes"], batch: RunBatch<X>) => {
+  const others = sharedLanes(requests).filter((lane) => !lanes.has(laneName(lane)))
+  const busy = Array.from(lanes).flatMap(([name, runs]) =>
+    Multitask.unfinishedOf(batch, runs).length === 0 ? [] : [name],
+  )
+  return others.length === 0
+    ? Effect.succeed(new Set(busy))
+    : Effect.map(batch.rows.busyLanes(others), (found) => new Set([...busy, ...found.map(laneName)]))
+}
 
-/** What is there already of what the submissions name. */
-export const named = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
+/** The runs and inputs that the submissions name. */
+const readNamed = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) => {
+  const names = requests.flatMap(({ projectId, runId, submission: { parentRunId, publicId } }) => [
+    ...(publicId === undefined ? [] : [{ projectId, runId }]),
+    ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
+  ])
+  return names.length === 0
+    ? Effect.succeed(nothing)
+    : Effect.zipRight(
+        batch.flush("inputs"),
+        Effect.suspend(() => batch.rows.findNamed(names)),
+      )
+}
+
+const readHistories = <X>(requests: ReadonlyArray<Request>, { rows }: RunBatch<X>) => {
+  const refs = requests.flatMap(({ conversationId, projectId, submission }) =>
+    submission.conversationId === undefined
+      ? []
+      : [{ projectId, conversationId, messages: submission.snapshot === undefined }],
+  )
+  return refs.length === 0 ? Effect.succeed(nothing) : rows.conversations(refs)
+}
+
+/**
+ * Reads what is there already of what the submissions name. Lanes come first: until a lane is locked, a submission of the same public
+ * id may be under way to it.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Found, X> =>
   Effect.gen(function* () {
     const { rows } = batch
-    const names = requests.flatMap(({ projectId, runId, submission: { parentRunId, publicId } }) => [
-      ...(publicId === undefined ? [] : [{ projectId, runId }]),
-      ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
-    ])
-    /** The ids of runs by the names of inputs that they have taken. */
+    const lanes = yield* readLanes(requests, batch)
+    const named = yield* readNamed(requests, batch)
     const inputs = new Map<string, Ids.RunId>()
-    if (names.length > 0) yield* batch.flush("inputs")
-    const found = names.length === 0 ? [] : yield* rows.findNamed(names)
-    for (const { name, run } of found) {
+    for (const { name, run } of named) {
       const { runId } = batch.add(run).state.spec
       if (name.runId !== runId) inputs.set(logKey(name), runId)
     }
-    const details = new Map(found.length === 0 ? [] : yield* rows.submitted(found.map(({ run }) => run)))
-    const steering = requests.filter(({ told, ...ref }) => told.length > 0 && inputs.has(logKey(ref)))
-    const taken = steering.length === 0 ? [] : yield* rows.inputs(steering, [])
-    const conversationRefs = requests.flatMap(({ conversationId, projectId, submission }) =>
-      submission.conversationId === undefined
-        ? []
-        : [{ projectId, conversationId, messages: submission.snapshot === undefined }],
-    )
-    const conversations = conversationRefs.length === 0 ? [] : yield* rows.conversations(conversationRefs)
+    const details =
+      named.length === 0
+        ? new Map<RunKey, SubmittedDetails>()
+        : yield* rows.submitted(named.map(({ run }) => run))
+    const steering = requests.filter(({ messages, ...ref }) => messages.length > 0 && inputs.has(logKey(ref)))
+    const taken = steering.length === 0 ? nothing : yield* rows.inputs(steering, [])
+    const histories = yield* readHistories(requests, batch)
     return {
+      lanes,
+      busyLanes: yield* readBusyLanes(requests, lanes, batch),
       inputs,
-      details,
       taken: new Map(
         taken.map(({ input, projectId }) => [logKey({ projectId, runId: input.publicId }), input]),
       ),
-      messages: new Map(
-        conversations.map((found) => [`${found.projectId}/${found.conversationId}`, found.messages]),
-      ),
+      details,
+      histories: new Map(histories.map((found) => [conversationName(found), found.messages])),
     }
   })

@@ -1,0 +1,170 @@
+/**
+ * A submission as a request of a commit, and the run that it becomes.
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Effect, type Tracer } from "effect"
+import type { LogEvent } from "../../model/AgentEvent.js"
+import { sha256 } from "../../model/Digest.js"
+import * as Ids from "../../model/Ids.js"
+import * as RequestSnapshot from "../../model/RequestSnapshot.js"
+import { noTarget, projectTarget } from "../../model/Run.js"
+import * as TraceContext from "../../ports/TraceContext.js"
+import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.js"
+import type { ChildSpec, RunDetails } from "../../rules/RunState.js"
+import type { Transition } from "../../rules/Transition.js"
+import * as Transitions from "../../rules/Transitions.js"
+import type { AddedRun } from "../commit/HandOver.js"
+import type { Lane, UserMessage } from "../rows/RunRows.js"
+
+/** A submission, with the ids of what it may make. */
+export interface Request {
+  readonly projectId: Ids.ProjectId
+  readonly submission: Submission
+  /** The submission as it was sent, to be compared with another of the same public id. */
+  readonly sent: string
+  readonly runId: Ids.RunId
+  readonly messageId: Ids.MessageId
+  /** The events that the log of the run begins with. */
+  readonly seed?: ReadonlyArray<LogEvent>
+  /** The conversation that it names, or a new one. */
+  readonly conversationId: Ids.ConversationId
+  /** The span that it was submitted in. */
+  readonly span: Tracer.AnySpan | undefined
+  /** What it sends to an unfinished run of its lane. Empty unless it steers. */
+  readonly messages: ReadonlyArray<UserMessage>
+}
+
+const newId = <A>(make: (id: string, options: { readonly disableValidation: true }) => A) =>
+  Effect.map(Ids.uuidV7, (id) => make(id, { disableValidation: true }))
+
+/**
+ * A request to submit what is checked.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const request = Effect.fnUntraced(function* (
+  projectId: Ids.ProjectId,
+  submission: Submission,
+  sent: string,
+) {
+  const { conversationId, multitask, publicId } = submission
+  return {
+    projectId,
+    submission,
+    sent,
+    runId: publicId ?? (yield* newId(Ids.RunId.make)),
+    messageId: yield* newId(Ids.MessageId.make),
+    conversationId: conversationId ?? (yield* newId(Ids.ConversationId.make)),
+    span: submission.snapshot?.traceContext === undefined ? yield* TraceContext.current : undefined,
+    messages: yield* Effect.forEach(multitask === "steer" ? lastSaid(submission) : [], ({ parts }) =>
+      Effect.map(newId(Ids.MessageId.make), (id) => ({ id, key: undefined, parts })),
+    ),
+  } satisfies Request
+})
+
+/** Names a lane among those of all projects. */
+export const laneName = ({ lane, projectId }: Lane): string => `${projectId}/${lane}`
+
+/** The lane that a submission goes into. */
+export const laneOf = ({ conversationId, submission }: Request): string | null =>
+  submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
+
+/** The hash of a submission, to be compared with another of the same public id. */
+export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
+
+/** The run that a submission names as its parent, or null, and the root of its own run. */
+export type Parent = Pick<RunDetails, "parentRunId" | "rootRunId">
+
+/** Where a new run is in its lane and in its tree. */
+export interface Place {
+  readonly lane: string | null
+  readonly behind: boolean
+  readonly child: ChildSpec | null
+}
+
+/** A submission without a trace of its own belongs to that of the span that it was submitted in. */
+const withTrace = (
+  snapshot: RequestSnapshot.RequestSnapshot,
+  span: Tracer.AnySpan | undefined,
+): RequestSnapshot.RequestSnapshot =>
+  span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) }
+
+/** A new run whose log begins with these events. */
+const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): Transition => {
+  if (seed.length === 0) return made
+  const events = seed.map((event) => ({ event, text: JSON.stringify(event) }))
+  const { entries, state } = Transitions.append(made.state, events, now)
+  return { ...made, state, entries: [...made.entries, ...entries] }
+}
+
+const submitted = (
+  { conversationId, messageId, projectId, runId, submission }: Request,
+  place: Place,
+  now: number,
+): Transition =>
+  Transitions.submit(
+    {
+      projectId,
+      runId,
+      conversationId,
+      messageId,
+      agentId: submission.agentId,
+      implementationKind: submission.implementationKind ?? null,
+      workerKey: submission.workerKey ?? null,
+      lane: place.lane,
+      priority: submission.priority ?? 0,
+      maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
+      createdAt: now,
+      child: place.child,
+    },
+    {
+      driven: submission.initialStatus === "running",
+      behind: place.behind,
+      budget: submission.budget,
+      availableAt:
+        submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt),
+    },
+    now,
+  )
+
+const newDetails = (submission: Submission, parent: Parent): RunDetails => ({
+  mode: submission.mode ?? null,
+  parentRunId: parent.parentRunId,
+  rootRunId: parent.rootRunId,
+  trigger: submission.trigger ?? null,
+  sourceTarget: submission.sourceTarget ?? projectTarget,
+  runtimeTarget: submission.runtimeTarget ?? noTarget,
+  session: null,
+  metadata: null,
+  result: null,
+})
+
+/**
+ * The run that a request becomes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const newRun = (
+  request: Request,
+  snapshot: RequestSnapshot.RequestSnapshot,
+  parent: Parent,
+  place: Place,
+  now: number,
+): AddedRun => {
+  const { seed = [], sent, span, submission } = request
+  const made = seeded(submitted(request, place, now), seed, now)
+  return {
+    made,
+    run: {
+      state: made.state,
+      details: newDetails(submission, parent),
+      title: RequestSnapshot.titleOf(snapshot),
+      submission: sent,
+      snapshot: withTrace(snapshot, span),
+      newConversation: submission.conversationId === undefined,
+    },
+  }
+}
