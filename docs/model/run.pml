@@ -89,5 +89,5 @@ inline give(r, w) {
   runs[r].owner = w; runs[r].left = LEASE
 }
 
-/* Transitions.due: a lapsed lease ends its attempt, also when nothing claims. */
+/* RunTransitions.due: a lapsed lease ends its attempt, also when nothing claims. */
 #define lapsed(r) (runs[r].status == running && runs[r].left == 0)

@@ -107,7 +107,7 @@ inline compare_with_log() {
   fi
 }
 
-/* Transitions.append */
+/* RunTransitions.append */
 inline add_events() {
   do
   :: there < m.count && runs[r].length < ROOM ->
@@ -211,7 +211,7 @@ inline commit_ending() {
 }
 #endif
 
-/* Transitions.release */
+/* RunTransitions.release */
 inline commit_release(counted) {
   if
   :: is_held -> by_holder(); end_attempt(r, counted); answer(Done)
@@ -219,7 +219,7 @@ inline commit_release(counted) {
   fi
 }
 
-/* Transitions.end by a user. A signal to the worker makes it faster and may be lost, so it is left out. */
+/* RunTransitions.end by a user. A signal to the worker makes it faster and may be lost, so it is left out. */
 #define may_cancel(r) (runs[r].status != absent && !terminal(r) && !runs[r].revoked)
 
 inline cancel(r) {

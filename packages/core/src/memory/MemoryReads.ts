@@ -6,7 +6,7 @@ import * as Json from "../model/Json.js"
 import { isTerminal } from "../model/Run.js"
 import { entryBytes, type LogEntry } from "../ports/RunLog.js"
 import { isReserved } from "../model/StepRecord.js"
-import * as Transitions from "../rules/Transitions.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../store/rows/KeysetPage.js"
 import type { LogBounds, RunReads } from "../store/rows/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
@@ -100,7 +100,7 @@ export const make = (state: State.State): RunReads<never> => ({
 
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY
-    for (const record of state.timed) next = Math.min(next, Transitions.dueAt(record.state) ?? next)
+    for (const record of state.timed) next = Math.min(next, RunTransitions.dueAt(record.state) ?? next)
     return Number.isFinite(next) ? next : null
   }),
 })

@@ -9,7 +9,7 @@ import type { LogEntry } from "../ports/RunLog.js"
 import { bytesOf } from "../rules/AppendRules.js"
 import type { RunSpec } from "../rules/RunState.js"
 import { isRunnable } from "../rules/Transition.js"
-import * as Transitions from "../rules/Transitions.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
 import {
   byPreference,
   type Change,
@@ -58,7 +58,7 @@ const given = (state: State.State, { claims }: Search): Found["given"] =>
 
 const due = (state: State.State): ReadonlyArray<RunKey> =>
   Array.from(state.timed).flatMap(({ key, state: run }) =>
-    (Transitions.dueAt(run) ?? Number.POSITIVE_INFINITY) <= state.instant ? [key] : [],
+    (RunTransitions.dueAt(run) ?? Number.POSITIVE_INFINITY) <= state.instant ? [key] : [],
   )
 
 const insertOne = (state: State.State, run: NewRun): RunKey => {

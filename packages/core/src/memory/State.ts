@@ -4,7 +4,7 @@
 import { DateTime, Effect, type Either, Exit, Runtime } from "effect"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
 import { type EndedClaim, type RunDetails, type RunState, toRun } from "../rules/RunState.js"
-import * as Transitions from "../rules/Transitions.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
 import type { Conversation, ConversationMessage } from "../ports/Conversations.js"
 import type * as Ids from "../model/Ids.js"
 import type { TakenInput } from "../ports/FollowUp.js"
@@ -113,7 +113,7 @@ const setMember = <A>(set: Set<A>, member: A, isMember: boolean): void => {
 export const place = (state: State, record: RunRecord, gone = false): void => {
   const { finishedAt, spec, status } = record.state
   setMember(state.pending, record, !gone && status === "pending")
-  setMember(state.timed, record, !gone && Transitions.dueAt(record.state) !== null)
+  setMember(state.timed, record, !gone && RunTransitions.dueAt(record.state) !== null)
   if (spec.lane === null) return
   const { lanes } = projectOf(state, spec.projectId)
   const lane = lanes.get(spec.lane) ?? new Set()

@@ -31,7 +31,7 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  *
  * - `Runnable`: a worker may claim the run from now on.
  * - `LaneFreed`: the run may have been the first of its lane, so that the first one now may `advance`.
- * - `Signalled`: this worker, which executes the run, should know something of it.
+ * - `Signalled`: this worker, which executes the run, gets a signal.
  * - `ClaimEnded`: a claim ended without an outcome of its own: the run goes on without it, or its lease lapsed in the last attempt.
  * - `ChildEnded`: the run was the child of this one.
  * - `Spent`: the run has spent of the budget that this root has.
@@ -111,7 +111,7 @@ export const gateOf = (availableAt: number, createdAt: number, now: number): Gat
 /** When a run that was claimed may be claimed again: its time had come, also where the clock was set back since. */
 export const undelayed = ({ availableAt }: RunState, now: number): number => Math.min(availableAt, now)
 
-/** What the holder of a run is told of it; nothing where no worker executes it. */
+/** The signal for the holder of a run; nothing where no worker executes it. */
 export const signalled = ({ holder, status }: RunState, signal: LeaseSignal): ReadonlyArray<Consequence> =>
   status === "running" && holder !== null
     ? [{ _tag: "Signalled", workerId: holder.workerId, signal }]

@@ -41,8 +41,8 @@ export const request = (
   ahead: Math.min(ahead, limit),
 })
 
-/** What a claim takes when it is held until a run is runnable: it has a free slot for each. */
-export const held = (request: Request): Request =>
+/** The part of a claim that may wait until a run is runnable: its worker has a free slot for each run. */
+export const waiting = (request: Request): Request =>
   request.ahead === 0 ? request : { ...request, limit: request.limit - request.ahead, ahead: 0 }
 
 /** Whether a claim may take runs of this route. */

@@ -12,7 +12,7 @@ import { isReached } from "../../model/TreeBudget.js"
 import * as BudgetTransitions from "../../rules/BudgetTransitions.js"
 import * as ChildTransitions from "../../rules/ChildTransitions.js"
 import * as ControlEvents from "../../rules/ControlEvents.js"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunRows } from "../rows/RunRows.js"
 import type { RunRef } from "../rows/StoredRun.js"
 import type { BatchRuns, BudgetChange } from "./BatchRuns.js"
@@ -67,7 +67,7 @@ export const make = <X>(
     return Effect.map(rows.openChildren(over, endable), (found) => {
       endable -= found.length
       for (const run of found.map(add)) {
-        const ended = Transitions.end(run.state, undefined, parentEnded, now)
+        const ended = RunTransitions.end(run.state, undefined, parentEnded, now)
         if (Either.isRight(ended)) apply(run, ended.right)
       }
       if (found.length > 0) return

@@ -104,7 +104,7 @@ const makeTail = <E>(
     /** Undefined until the first read, which begins at `start`. */
     let window: LogWindow.LogWindow | undefined
     let start = 0
-    /** The last event of the log as far as the tail knows; infinite when it does not know. */
+    /** The last event of the log that the tail has seen; infinite where the log may have grown since. */
     let latest = Number.POSITIVE_INFINITY
     let ended = false
     /** Whether a wake-up has carried entries since the last slow poll, which shows that none was lost before. */

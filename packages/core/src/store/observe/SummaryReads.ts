@@ -147,7 +147,7 @@ export const ofProject = <X>(
       rows.heldBy(projectId, workerId, maxHeld).pipe(
         Effect.flatMap((keys) => SummarySearch.inOrder(rows, keys)),
         Effect.flatMap((found) => ofRows(rows, found)),
-        (held) => read("Summaries.held", held),
+        (runs) => read("Summaries.held", runs),
       ),
 
     workers: Effect.fnUntraced(function* (request) {
@@ -158,12 +158,12 @@ export const ofProject = <X>(
           Effect.all([rows.leases(projectId), rows.lostBy(projectId, now - dayMillis, maxCounted)]),
         ),
       )
-      const held = new Map(leases.map((each) => [each.workerId, each]))
+      const byWorker = new Map(leases.map((each) => [each.workerId, each]))
       return {
         items: items.map((worker) => ({
           worker,
-          nextExpiry: instantOrNull(held.get(worker.id)?.nextExpiry ?? null),
-          renewedAt: instantOrNull(held.get(worker.id)?.renewedAt ?? null),
+          nextExpiry: instantOrNull(byWorker.get(worker.id)?.nextExpiry ?? null),
+          renewedAt: instantOrNull(byWorker.get(worker.id)?.renewedAt ?? null),
           lost: lost.get(worker.id) ?? 0,
         })),
         next,

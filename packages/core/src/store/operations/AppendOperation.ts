@@ -11,7 +11,7 @@ import type { ControlPlaneError } from "../../ports/ControlPlaneError.js"
 import type { Appended, AppendError, AppendRequest, EventRefused } from "../../ports/RunLog.js"
 import * as AppendRules from "../../rules/AppendRules.js"
 import { admits, holds } from "../../rules/Fencing.js"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import { inOrder } from "../rows/InOrder.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
@@ -45,7 +45,7 @@ const add = <X>(
 ): Appended => {
   const added = events.slice(there).map((event, index) => ({ event, text: texts[there + index]! }))
   const { state } =
-    added.length === 0 ? run : batch.apply(run, Transitions.append(run.state, added, batch.now, beside))
+    added.length === 0 ? run : batch.apply(run, RunTransitions.append(run.state, added, batch.now, beside))
   return {
     latestEventId: state.latestEventId,
     latestSequence: state.latestSequence,

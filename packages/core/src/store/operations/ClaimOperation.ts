@@ -74,8 +74,8 @@ const repeatEarlier = <X>(
   return Effect.map(batch.load([...given.values()].flat()), () => {
     for (const [request, refs] of given) {
       const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(byPreference)
-      const held = giveAgain(batch, request, found)
-      if (held.length > 0) again.set(request, held)
+      const repeated = giveAgain(batch, request, found)
+      if (repeated.length > 0) again.set(request, repeated)
     }
     return again
   })

@@ -9,7 +9,7 @@ import type { InboxNotEmpty } from "../../ports/Leases.js"
 import type { Outcome } from "../../ports/Runs.js"
 import { mayEnd } from "../../rules/InboxTransitions.js"
 import { type RunDetails, toRun } from "../../rules/RunState.js"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { DetailChanges, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
@@ -39,7 +39,7 @@ export const end = <X>(
   if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
   const checked = mayEnd(run.state, fence, taken, batch.now)
   if (Either.isLeft(checked)) return Either.left(checked.left)
-  const ended = Transitions.end(run.state, fence, outcome, batch.now)
+  const ended = RunTransitions.end(run.state, fence, outcome, batch.now)
   if (Either.isLeft(ended)) {
     return ended.left._tag === "RunEnded" ? Either.right(false) : Either.left(ended.left)
   }

@@ -74,7 +74,7 @@ export const make = <X>(
       records.push(...entries)
       return records.length > maxEvents ? refused("too_large") : Effect.void
     })
-    const forked = ForkedLog.make(ForkedLog.keptOf(records, last.createdAt))
+    const forked = ForkedLog.make(ForkedLog.copiedRecords(records, last.createdAt))
     yield* readUpTo(ref, after, undefined, (entries) => {
       entries.forEach(forked.next)
       return forked.events().length > maxEvents ? refused("too_large") : Effect.void

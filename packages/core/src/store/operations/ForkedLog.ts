@@ -10,12 +10,12 @@ import * as RecordParts from "../../model/RecordParts.js"
 import type { LogEntry } from "../../ports/RunLog.js"
 
 /**
- * Of the entries of records: those that count, by their ids, and the messages and calls that these name.
+ * The records that a fork copies, by their ids, and the messages and calls that these name.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Kept {
+export interface CopiedRecords {
   readonly records: ReadonlySet<string>
   readonly messages: ReadonlySet<string>
   readonly calls: ReadonlySet<string>
@@ -34,13 +34,13 @@ const wakesAt = ({ duration_ms, until }: StepRecord, writtenAt: DateTime.Utc): D
   until ?? DateTime.add(writtenAt, { millis: duration_ms ?? 0 })
 
 /**
- * What of the records of a log a fork keeps that goes on at an instant: steps that are whole, and sleeps that are over. It keeps no intents, since what
- * they announce had not been recorded, no children, and no messages that the run has taken.
+ * Finds the records that a fork copies which goes on at an instant: whole steps, and sleeps that are over. It copies no intents, since what
+ * they announce was not recorded, no children, and no messages that the run has taken.
  *
  * @since 0.1.0
  * @category folding
  */
-export const keptOf = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): Kept => {
+export const copiedRecords = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): CopiedRecords => {
   const records = new Set<string>()
   const messages = new Set<string>()
   const calls = new Set<string>()
@@ -67,13 +67,13 @@ export interface ForkedLog {
 }
 
 /**
- * Collects the records that are kept, and the events of the messages and calls that they name, each at its place. The end of a call
+ * Collects those records, and the events of the messages and calls that they name, each at its place. The end of a call
  * that has no result is left out: then the fork makes the call.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ calls, messages, records }: Kept): ForkedLog => {
+export const make = ({ calls, messages, records }: CopiedRecords): ForkedLog => {
   const events: Array<LogEvent> = []
   const answered = new Set<unknown>()
 

@@ -37,8 +37,8 @@ const renewOne = <X>(
   if (Either.isRight(renewed)) {
     batch.apply(run, renewed.right)
     const { inbox } = run.state.log
-    const held = { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) } as const
-    return inbox === undefined ? held : { ...held, inbox }
+    const renewal = { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) } as const
+    return inbox === undefined ? renewal : { ...renewal, inbox }
   }
   const { left } = renewed
   return { _tag: left._tag === "RunEnded" && left.status === "cancelled" ? "Cancelled" : "Lost", runId }

@@ -10,7 +10,7 @@ import { isTerminal, type RunEnded } from "../../model/Run.js"
 import { ConversationBusy, type MessageRefused, type Submission } from "../../ports/Runs.js"
 import * as InboxTransitions from "../../rules/InboxTransitions.js"
 import type { Transition } from "../../rules/Transition.js"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { DetailChanges, RunRef, StoredRun, UserMessage } from "../rows/RunRows.js"
 
@@ -52,12 +52,12 @@ const send = <X>(
 
 /** Cancels a run as `Runs.cancel` does. */
 const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
-  const ended = Transitions.end(run.state, undefined, { status: "cancelled" }, batch.now)
+  const ended = RunTransitions.end(run.state, undefined, { status: "cancelled" }, batch.now)
   if (Either.isRight(ended)) batch.apply(run, ended.right)
 }
 
 /**
- * Does to the runs of the lane what the submission asks for; they are named from the oldest on. Gives the run that got the
+ * Changes the runs of the lane as the submission requests; they are named from the oldest on. Gives the run that got the
  * messages of the submission, and then changes its `details` too; undefined where the submission is to be a run.
  *
  * @since 0.1.0

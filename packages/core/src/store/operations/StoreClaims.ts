@@ -83,7 +83,7 @@ export const make = <X>(
               : Effect.as(Effect.ignoreLogged(handBack({ request: claim, taken: withheld })), runs),
           ),
           wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
-          join: wakeups.claims.join(ClaimSearch.held(claim), (taken) =>
+          join: wakeups.claims.join(ClaimSearch.waiting(claim), (taken) =>
             // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
             Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
           ),

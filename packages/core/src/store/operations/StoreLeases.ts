@@ -9,7 +9,7 @@ import type { LeaseLost } from "../../model/Run.js"
 import type { ChildSubmission, Leases, SuspensionRefused } from "../../ports/Leases.js"
 import { check, InvalidSubmission, type SubmissionInput } from "../../ports/Runs.js"
 import * as AppendRules from "../../rules/AppendRules.js"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import * as WaitTransitions from "../../rules/WaitTransitions.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as LeaseOperations from "./LeaseOperations.js"
@@ -63,7 +63,7 @@ export const make = <X>(
   return (projectId) => ({
     renew: (request) => renew({ projectId, request }),
     release: (lease, options = {}) =>
-      release({ projectId, lease, make: (state, now) => Transitions.release(state, lease, options, now) }),
+      release({ projectId, lease, make: (state, now) => RunTransitions.release(state, lease, options, now) }),
     complete: (lease, outcome, last, taken) =>
       complete({
         projectId,

@@ -13,7 +13,7 @@ import * as TraceContext from "../../ports/TraceContext.js"
 import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.js"
 import type { ChildSpec, RunDetails } from "../../rules/RunState.js"
 import type { Transition } from "../../rules/Transition.js"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { AddedRun } from "../commit/HandOver.js"
 import type { Lane, UserMessage } from "../rows/RunRows.js"
 
@@ -95,7 +95,7 @@ const withTrace = (
 const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): Transition => {
   if (seed.length === 0) return made
   const events = seed.map((event) => ({ event, text: JSON.stringify(event) }))
-  const { entries, state } = Transitions.append(made.state, events, now)
+  const { entries, state } = RunTransitions.append(made.state, events, now)
   return { ...made, state, entries: [...made.entries, ...entries] }
 }
 
@@ -104,7 +104,7 @@ const submitted = (
   place: Place,
   now: number,
 ): Transition =>
-  Transitions.submit(
+  RunTransitions.submit(
     {
       projectId,
       runId,

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Duration, Effect, Either, Function } from "effect"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import { slowPoll } from "../commit/Wakeups.js"
@@ -21,7 +21,7 @@ export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Eff
   if (keys.length === 0) return Effect.succeed(0)
   const move = (found: StoredRun): boolean => {
     const run = batch.add(found)
-    const due = Transitions.due(run.state, batch.now)
+    const due = RunTransitions.due(run.state, batch.now)
     if (due !== undefined) batch.apply(run, due)
     return due !== undefined
   }

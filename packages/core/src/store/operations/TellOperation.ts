@@ -48,7 +48,7 @@ export const operation = <X>(): RunOperation<Request, ToldMessage, ToldMessage, 
   decide: (requests, batch) =>
     Effect.gen(function* () {
       const names = requests.flatMap((request) => nameOf(batch, request) ?? [])
-      const told = new Map(
+      const sentBefore = new Map(
         names.length === 0
           ? []
           : (yield* batch.rows.messagesOf(names)).map(({ id, name }) => [textOf(name), id] as const),
@@ -57,17 +57,17 @@ export const operation = <X>(): RunOperation<Request, ToldMessage, ToldMessage, 
         const { fence, message, newId, ref } = request
         const run = batch.find(ref)
         if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
-        const held = fence === undefined ? Either.void : holds(run.state, fence, batch.now)
-        if (Either.isLeft(held)) return Either.left(held.left)
+        const fenced = fence === undefined ? Either.void : holds(run.state, fence, batch.now)
+        if (Either.isLeft(fenced)) return Either.left(fenced.left)
         const name = nameOf(batch, request)
-        const before = name && told.get(textOf(name))
+        const before = name && sentBefore.get(textOf(name))
         if (before !== undefined) return Either.right({ id: before, duplicate: true })
         const { idempotencyKey, parts } = message
         const key = idempotencyKey === undefined ? {} : { key: idempotencyKey }
         return Either.map(
           InboxTransitions.tell(run.state, { id: newId, ...key, parts }, batch.now),
           (transition) => {
-            if (name !== undefined) told.set(textOf(name), newId)
+            if (name !== undefined) sentBefore.set(textOf(name), newId)
             batch.apply(run, transition, { messages: [{ id: newId, key: name?.key, parts }] })
             return { id: newId, duplicate: false }
           },
@@ -87,7 +87,7 @@ export const named = (message: NewMessage): Effect.Effect<Pick<Request, "message
   Effect.map(uuidV7, (id) => ({ message, newId: MessageId.make(id, { disableValidation: true }) }))
 
 /**
- * Tells messages, in shared commits.
+ * Sends messages to runs, in shared commits.
  *
  * @since 0.1.0
  * @category models

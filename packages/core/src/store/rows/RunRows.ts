@@ -204,7 +204,7 @@ export interface RunRows<X> {
   readonly waitingRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /**
-   * Lets the first unfinished run of each of these lanes go, whose first run has ended: `Transitions.advance`. Gives those that
+   * Lets the first unfinished run of each of these lanes go, whose first run has ended: `RunTransitions.advance`. Gives those that
    * were behind, as they are now.
    */
   readonly advanceLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>

@@ -10,7 +10,7 @@ import type { TakenInput } from "../../ports/FollowUp.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { EndedClaim, RunDetails, RunState } from "../../rules/RunState.js"
 import type { NewEntry } from "../../rules/Transition.js"
-import * as Transitions from "../../rules/Transitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 
 /** Names a run, or an input that a run has taken. */
 export interface RunRef {
@@ -104,7 +104,7 @@ export interface Change {
  */
 export const advanced = (heads: ReadonlyArray<StoredRun>, now: number): ReadonlyArray<Change> =>
   heads.flatMap(({ key, state }) => {
-    const transition = Transitions.advance(state, now)
+    const transition = RunTransitions.advance(state, now)
     return transition === undefined
       ? []
       : [{ key, before: state, after: transition.state, entries: transition.entries, details: noDetails }]

@@ -65,7 +65,7 @@ export interface ClaimRange {
   readonly last: number
 }
 
-/** A claim of a run. `expiresAt` is null where it was not kept; `ended` and `endedAt` are null while it holds the run. */
+/** A claim of a run. `expiresAt` is null where no row has it; `ended` and `endedAt` are null while it holds the run. */
 export interface ClaimRow {
   readonly key: RunKey
   readonly epoch: LeaseEpoch

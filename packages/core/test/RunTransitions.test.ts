@@ -8,7 +8,7 @@ import * as Fencing from "../src/rules/Fencing.js"
 import * as LogState from "../src/rules/LogState.js"
 import type { RunSpec, RunState } from "../src/rules/RunState.js"
 import * as ClaimTransitions from "../src/rules/ClaimTransitions.js"
-import * as Transitions from "../src/rules/Transitions.js"
+import * as RunTransitions from "../src/rules/RunTransitions.js"
 import * as WaitTransitions from "../src/rules/WaitTransitions.js"
 
 const uuid = (n: number) => `00000000-0000-4000-8000-00000000000${n}`
@@ -28,8 +28,8 @@ const spec: RunSpec = {
   child: null,
 }
 
-const submitted = (start: Partial<Transitions.Start> = {}, now = 1000) =>
-  Transitions.submit(spec, { driven: false, behind: false, availableAt: now, ...start }, now)
+const submitted = (start: Partial<RunTransitions.Start> = {}, now = 1000) =>
+  RunTransitions.submit(spec, { driven: false, behind: false, availableAt: now, ...start }, now)
 
 const claimId = ClaimId.make(uuid(5))
 const claimed = (now = 1000) =>
@@ -59,10 +59,10 @@ describe("the transitions of a run", () => {
     Effect.sync(() => {
       const state = frozen(claimed())
       Either.getOrThrow(ClaimTransitions.renew(state, fence, 5000, 2000))
-      Either.getOrThrow(Transitions.release(state, fence, {}, 2000))
-      Either.getOrThrow(Transitions.end(state, fence, { status: "completed" }, 2000))
-      Transitions.append(state, [{ event: { type: "CUSTOM" }, text: "{}" }], 2000)
-      assertTrue(Transitions.due(state, 6000) !== undefined)
+      Either.getOrThrow(RunTransitions.release(state, fence, {}, 2000))
+      Either.getOrThrow(RunTransitions.end(state, fence, { status: "completed" }, 2000))
+      RunTransitions.append(state, [{ event: { type: "CUSTOM" }, text: "{}" }], 2000)
+      assertTrue(RunTransitions.due(state, 6000) !== undefined)
       strictEqual(state.latestEventId, 1)
     }),
   )
@@ -71,12 +71,12 @@ describe("the transitions of a run", () => {
     Effect.sync(() => {
       const delayed = submitted({ availableAt: 3000 }).state
       for (const state of [delayed, claimed()]) {
-        const at = Transitions.dueAt(state)!
-        strictEqual(Transitions.due(state, at - 1), undefined)
-        assertTrue(Transitions.due(state, at) !== undefined)
+        const at = RunTransitions.dueAt(state)!
+        strictEqual(RunTransitions.due(state, at - 1), undefined)
+        assertTrue(RunTransitions.due(state, at) !== undefined)
       }
-      strictEqual(Transitions.dueAt(submitted().state), null)
-      strictEqual(Transitions.dueAt(submitted({ driven: true }).state), null)
+      strictEqual(RunTransitions.dueAt(submitted().state), null)
+      strictEqual(RunTransitions.dueAt(submitted({ driven: true }).state), null)
     }),
   )
 
@@ -84,14 +84,14 @@ describe("the transitions of a run", () => {
     Effect.sync(() => {
       const behind = submitted({ behind: true }).state
       const end = (state: RunState) =>
-        Either.getOrThrow(Transitions.end(state, undefined, { status: "cancelled" }, 2000))
+        Either.getOrThrow(RunTransitions.end(state, undefined, { status: "cancelled" }, 2000))
       deepStrictEqual(tags(end(submitted().state).consequences), ["LaneFreed"])
       deepStrictEqual(tags(end(behind).consequences), [])
       deepStrictEqual(tags(end(claimed()).consequences), ["Signalled", "LaneFreed"])
-      const advanced = Transitions.advance(behind, 2000)!
+      const advanced = RunTransitions.advance(behind, 2000)!
       deepStrictEqual(tags(advanced.consequences), ["Runnable"])
-      strictEqual(Transitions.advance(advanced.state, 2000), undefined)
-      strictEqual(Transitions.advance(end(behind).state, 2000), undefined)
+      strictEqual(RunTransitions.advance(advanced.state, 2000), undefined)
+      strictEqual(RunTransitions.advance(end(behind).state, 2000), undefined)
     }),
   )
 
@@ -108,7 +108,7 @@ describe("the transitions of a run", () => {
           { claimedAt, longestGap, renewals, last },
           { claimedAt: 500, longestGap: 200, renewals: 2, last: 800 },
         )
-        const { consequences } = Either.getOrThrow(Transitions.release(renewed, fence, {}, 900))
+        const { consequences } = Either.getOrThrow(RunTransitions.release(renewed, fence, {}, 900))
         const ended = consequences.find(({ _tag }) => _tag === "ClaimEnded")
         deepStrictEqual(ended, {
           _tag: "ClaimEnded",
@@ -126,7 +126,7 @@ describe("the transitions of a run", () => {
   it.effect("do not make a run late when the wall clock is set back after its submission", () =>
     Effect.sync(() => {
       deepStrictEqual(tags(submitted({ availableAt: 1000 }, 500).consequences), ["Runnable"])
-      const released = Either.getOrThrow(Transitions.release(claimed(500), fence, {}, 600))
+      const released = Either.getOrThrow(RunTransitions.release(claimed(500), fence, {}, 600))
       strictEqual(released.state.availableAt, 600)
       deepStrictEqual(tags(released.consequences), ["Runnable", "ClaimEnded"])
     }),
@@ -135,7 +135,7 @@ describe("the transitions of a run", () => {
   it.effect("tell the last holder how the run ended, unless its lease had lapsed before", () =>
     Effect.sync(() => {
       const endedAt = (now: number) =>
-        Either.getOrThrow(Transitions.end(claimed(), undefined, { status: "completed" }, now)).state
+        Either.getOrThrow(RunTransitions.end(claimed(), undefined, { status: "completed" }, now)).state
       assertLeft(
         Either.mapLeft(Fencing.checkFence(endedAt(5999), fence, 9000), ({ _tag }) => _tag),
         "RunEnded",
@@ -149,7 +149,7 @@ describe("the transitions of a run", () => {
 
   it.effect("leave of the log of a run that has ended what it was at first, which stores do not write", () =>
     Effect.sync(() => {
-      const ended = Transitions.end(claimed(), fence, { status: "completed" }, 2000)
+      const ended = RunTransitions.end(claimed(), fence, { status: "completed" }, 2000)
       assertTrue(Either.isRight(ended))
       strictEqual(ended.right.state.log, LogState.initial)
     }),
@@ -190,7 +190,7 @@ describe("the transitions of a run", () => {
 
   it.effect("open a log with the first events of a run without a claim", () =>
     Effect.sync(() => {
-      const appended = Transitions.append(
+      const appended = RunTransitions.append(
         submitted().state,
         [{ event: { type: "CUSTOM" }, text: '{"type":"CUSTOM"}' }],
         2000,
