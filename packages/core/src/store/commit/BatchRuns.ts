@@ -29,13 +29,8 @@ export interface BudgetChange {
   readonly consequence: Extract<Consequence, { readonly _tag: "Spent" | "AwaitsBudget" | "BudgetRaised" }>
 }
 
-/**
- * What a commit has yet to do for others, by its kind.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Consequences {
+/** Consequences that a commit has yet to follow up, by their kinds. */
+interface Consequences {
   /** Lanes whose first run has ended. */
   readonly lanes: Array<Lane>
   readonly endedChildren: Array<{ readonly parent: RunRef; readonly child: RunRef }>
