@@ -1,4 +1,6 @@
 /** What packages of Runlease share. No promise: a module here may change or go in any version. */
+export * as AgUiItems from "./model/AgUiItems.js"
+export * as AgUiOwners from "./model/AgUiOwners.js"
 export * as AppendRules from "./rules/AppendRules.js"
 export * as BatchQueue from "./store/commit/BatchQueue.js"
 export * as ChildEvent from "./model/ChildEvent.js"

@@ -438,6 +438,17 @@ export const rejected: Readonly<Record<string, Rejected>> = {
     ),
     problem: "REASONING_ENCRYPTED_VALUE gives tool call c to subagent two, and it belongs to one",
   },
+  "a tool call under a message of another agent": {
+    events: run(
+      { type: "TEXT_MESSAGE_START", messageId: "m", subagentRunId: "one" },
+      { type: "TEXT_MESSAGE_END", messageId: "m" },
+      { type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "look" },
+      { type: "TOOL_CALL_END", toolCallId: "c" },
+      { type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "look", parentMessageId: "m" },
+    ),
+    problem:
+      "TOOL_CALL_START gives tool call c to message m of one, and the call belongs to the parent agent",
+  },
   "a first chunk without an id": {
     events: run({ type: "TEXT_MESSAGE_CHUNK", delta: "Hello" }),
     problem: "TEXT_MESSAGE_CHUNK opens a message without `messageId`",

@@ -4,23 +4,10 @@
  * @since 0.1.0
  */
 import * as AgentEvent from "@runlease/core/AgentEvent"
+import * as AgUiItems from "@runlease/core/internal/AgUiItems"
 import * as LogState from "@runlease/core/store/LogState"
 
 type Event = AgentEvent.LogEvent
-
-/** The start event that a content event needs before it. */
-const startOf = (event: Event): Event | undefined => {
-  switch (event.type) {
-    case "TEXT_MESSAGE_CONTENT":
-      return { type: "TEXT_MESSAGE_START", messageId: event["messageId"] }
-    case "TOOL_CALL_ARGS":
-      return { type: "TOOL_CALL_START", toolCallId: event["toolCallId"] }
-    case "REASONING_MESSAGE_CONTENT":
-      return { type: "REASONING_MESSAGE_START", messageId: event["messageId"] }
-    default:
-      return undefined
-  }
-}
 
 /** The message or tool call that a start event creates; its id may start only once. */
 const startedId = (event: Event): string | undefined => {
@@ -56,7 +43,7 @@ export const violations = (
     if (over) say("nothing comes after the end of the run")
     if (event.type === "RUN_STARTED" && index > 0) say("a run starts once, before all else")
     if (LogState.misplaced(state, event)) say("it opens what is open, or closes what is not")
-    const start = startOf(event)
+    const start = AgUiItems.openingOf(event)
     if (start !== undefined && !LogState.misplaced(state, start)) say("it goes on with what is not open")
     const id = startedId(event)
     if (id !== undefined) {

@@ -9,6 +9,7 @@
 import { Effect, Schema } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 import { endsRun, LogEvent } from "../model/AgentEvent.js"
+import * as OpenedItems from "../model/OpenedItems.js"
 import * as StepRecord from "../model/StepRecord.js"
 import { ExecutorError } from "./ExecutorError.js"
 import * as ModelRequest from "./ModelRequest.js"
@@ -49,13 +50,6 @@ const maxBytes = 240_000
 
 const isEnd = (value: unknown): value is LogEvent => Schema.is(LogEvent)(value) && endsRun(value)
 
-const opened: Readonly<Record<string, "messageId" | "toolCallId">> = {
-  TEXT_MESSAGE_START: "messageId",
-  REASONING_START: "messageId",
-  REASONING_MESSAGE_START: "messageId",
-  TOOL_CALL_START: "toolCallId",
-}
-
 /**
  * Whether an event is the record of a turn.
  *
@@ -79,20 +73,17 @@ export const read: Effect.Effect<RecordedTurns, ExecutorError> = ReportedSteps.r
   Effect.mapError(({ code, message, retryable }) => new ExecutorError({ code, message, retryable })),
   Effect.map((steps): RecordedTurns => {
     const ended = steps.flatMap(({ name, result }) => (name === stepName && isEnd(result) ? [result] : []))
-    const ids = { messageId: new Set<string>(), toolCallId: new Set<string>() }
+    const opened = OpenedItems.make()
     let number = ended.length
     return {
       ended,
       begin: Effect.suspend(() => ModelRequest.begin({ name: stepName, key: number })),
-      observe: (event) => {
-        const field = Object.hasOwn(opened, event.type) ? opened[event.type] : undefined
-        const id = field === undefined ? undefined : event[field]
-        if (field !== undefined && typeof id === "string") ids[field].add(id)
-      },
+      observe: opened.observe,
       record: (end) =>
         Effect.suspend(() => {
-          const opening = { messages: Array.from(ids.messageId), toolCalls: Array.from(ids.toolCallId) }
-          for (const all of Object.values(ids)) all.clear()
+          const { messages, tool_calls: toolCalls } = opened.ids()
+          const opening = { messages, toolCalls }
+          opened.clear()
           const size = new TextEncoder().encode(JSON.stringify([opening, JSON.stringify(end)])).length
           if (size > maxBytes) {
             return Effect.as(Effect.logWarning("The turn of the agent has no record: it is too large"), [])

@@ -10,53 +10,44 @@
  */
 import { Either } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
+import * as AgUiItems from "./AgUiItems.js"
 
 type Event = LogEvent
 
 interface ChunkKind {
   readonly noun: string
-  readonly id: string
+  readonly id: AgUiItems.Field
   /** Fields of the start that a later chunk may repeat, but not change. */
   readonly fixed: ReadonlyArray<string>
   readonly required: ReadonlyArray<string>
-  /** What the start has where the chunk says nothing. */
+  /** Fields of the start that the chunk may leave out. */
   readonly defaults: Readonly<Record<string, unknown>>
   readonly start: string
   readonly content: string
   readonly end: string
 }
 
+const kindOf = (
+  { closes, continues, defaults, field, noun, opens }: AgUiItems.Item,
+  fixed: ReadonlyArray<string>,
+  required: ReadonlyArray<string> = [],
+): ChunkKind => ({
+  noun,
+  id: field,
+  fixed,
+  required: [field, ...required],
+  defaults,
+  start: opens,
+  content: continues!,
+  end: closes[0]!,
+})
+
+const { message, reasoningMessage, tool } = AgUiItems.items
+
 const kinds: Readonly<Record<string, ChunkKind>> = {
-  TEXT_MESSAGE_CHUNK: {
-    noun: "message",
-    id: "messageId",
-    fixed: ["role", "name"],
-    required: ["messageId"],
-    defaults: { role: "assistant" },
-    start: "TEXT_MESSAGE_START",
-    content: "TEXT_MESSAGE_CONTENT",
-    end: "TEXT_MESSAGE_END",
-  },
-  TOOL_CALL_CHUNK: {
-    noun: "tool call",
-    id: "toolCallId",
-    fixed: ["toolCallName", "parentMessageId"],
-    required: ["toolCallId", "toolCallName"],
-    defaults: {},
-    start: "TOOL_CALL_START",
-    content: "TOOL_CALL_ARGS",
-    end: "TOOL_CALL_END",
-  },
-  REASONING_MESSAGE_CHUNK: {
-    noun: "reasoning message",
-    id: "messageId",
-    fixed: [],
-    required: ["messageId"],
-    defaults: { role: "reasoning" },
-    start: "REASONING_MESSAGE_START",
-    content: "REASONING_MESSAGE_CONTENT",
-    end: "REASONING_MESSAGE_END",
-  },
+  TEXT_MESSAGE_CHUNK: kindOf(message, ["role", "name"]),
+  TOOL_CALL_CHUNK: kindOf(tool, ["toolCallName", "parentMessageId"], ["toolCallName"]),
+  REASONING_MESSAGE_CHUNK: kindOf(reasoningMessage, []),
 }
 
 const closesNothing = new Set([
@@ -92,8 +83,7 @@ const without = (event: Event, fields: ReadonlyArray<string>): Readonly<Record<s
  * @since 0.1.0
  * @category guards
  */
-export const isChunk = ({ type }: Event): boolean =>
-  type === "TEXT_MESSAGE_CHUNK" || type === "TOOL_CALL_CHUNK" || type === "REASONING_MESSAGE_CHUNK"
+export const isChunk = ({ type }: Event): boolean => AgUiItems.useOf(type)?.action === "chunk"
 
 /** What chunks have open, of one stream. Takes events of the schema only, each of them in order. */
 export interface Lanes {

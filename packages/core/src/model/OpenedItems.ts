@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import type { LogEvent } from "./AgentEvent.js"
+import * as AgUiItems from "./AgUiItems.js"
 
 /**
  * Messages and tool calls by their ids, as a record names them.
@@ -40,23 +41,12 @@ export interface OpenedItems {
   readonly copy: () => OpenedItems
 }
 
-const fields: Readonly<Record<string, "messageId" | "toolCallId">> = {
-  TEXT_MESSAGE_START: "messageId",
-  TEXT_MESSAGE_CHUNK: "messageId",
-  REASONING_START: "messageId",
-  REASONING_MESSAGE_START: "messageId",
-  REASONING_MESSAGE_CHUNK: "messageId",
-  TOOL_CALL_START: "toolCallId",
-  TOOL_CALL_CHUNK: "toolCallId",
-}
-
 const ofItems = (messages: Set<string>, calls: Set<string>): OpenedItems => ({
   observe: (event) => {
-    const field = Object.hasOwn(fields, event.type) ? fields[event.type]! : undefined
-    const id = field === undefined ? undefined : event[field]
-    if (typeof id !== "string") return
-    if (field === "messageId") messages.add(id)
-    else calls.add(id)
+    const begun = AgUiItems.beginningOf(event)
+    if (begun === undefined) return
+    if (begun.field === "messageId") messages.add(begun.id)
+    else calls.add(begun.id)
   },
   forget: (ids) => {
     for (const id of ids.messages ?? []) messages.delete(id)

@@ -7,13 +7,20 @@
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { attemptEventName } from "../model/AgentEvent.js"
+import * as AgUiItems from "../model/AgUiItems.js"
 import * as Count from "../model/Count.js"
 import * as StepRecord from "../model/StepRecord.js"
 import * as TokenUsage from "../model/TokenUsage.js"
 import { costOf, tokensOf } from "../model/TreeBudget.js"
 
-const OpenKind = Schema.Literal("message", "tool", "step", "reasoning", "reasoningMessage", "subagent")
-type OpenKind = typeof OpenKind.Type
+const OpenKind = Schema.Literal(
+  "message",
+  "tool",
+  "step",
+  "reasoning",
+  "reasoningMessage",
+  "subagent",
+) satisfies Schema.Schema<AgUiItems.Kind>
 
 /** `owner` is the subagent that a step belongs to; only its owner may finish it. */
 const OpenItem = Schema.Struct({
@@ -144,31 +151,9 @@ export const withoutProgress = (state: LogState): LogState => {
   return rest
 }
 
-const opens: Record<string, readonly [OpenKind, string]> = {
-  TEXT_MESSAGE_START: ["message", "messageId"],
-  TOOL_CALL_START: ["tool", "toolCallId"],
-  STEP_STARTED: ["step", "stepName"],
-  REASONING_START: ["reasoning", "messageId"],
-  REASONING_MESSAGE_START: ["reasoningMessage", "messageId"],
-  SUBAGENT_STARTED: ["subagent", "subagentRunId"],
-}
+type Use = AgUiItems.Use
 
-const closes: Record<string, readonly [OpenKind, string]> = {
-  TEXT_MESSAGE_END: ["message", "messageId"],
-  TOOL_CALL_END: ["tool", "toolCallId"],
-  STEP_FINISHED: ["step", "stepName"],
-  REASONING_END: ["reasoning", "messageId"],
-  REASONING_MESSAGE_END: ["reasoningMessage", "messageId"],
-  SUBAGENT_FINISHED: ["subagent", "subagentRunId"],
-  SUBAGENT_ERROR: ["subagent", "subagentRunId"],
-}
-
-const itemOf = (
-  table: Record<string, readonly [OpenKind, string]>,
-  event: LogEvent,
-): OpenItem | undefined => {
-  if (!Object.hasOwn(table, event.type)) return undefined
-  const [kind, field] = table[event.type]!
+const itemOf = ({ item: { field, kind } }: Use, event: LogEvent): OpenItem | undefined => {
   const id = event[field]
   if (typeof id !== "string") return undefined
   const owner = event["subagentRunId"]
@@ -179,10 +164,10 @@ const same = (a: OpenItem, b: OpenItem) => a.kind === b.kind && a.id === b.id &&
 
 /** Whether `event` opens something that is open already, or closes something that is not. */
 export const misplaced = (state: LogState, event: LogEvent): boolean => {
-  const opening = itemOf(opens, event)
-  if (opening !== undefined) return state.open.some((item) => same(item, opening))
-  const closing = itemOf(closes, event)
-  return closing !== undefined && !state.open.some((item) => same(item, closing))
+  const use = AgUiItems.useOf(event.type)
+  if (use === undefined || (use.action !== "opens" && use.action !== "closes")) return false
+  const item = itemOf(use, event)
+  return item !== undefined && state.open.some((open) => same(open, item)) === (use.action === "opens")
 }
 
 const withUnanswered = (
@@ -200,6 +185,32 @@ const answered = (state: LogState, id: unknown): LogState => {
     : state
 }
 
+const afterCustom = (state: LogState, event: LogEvent): LogState => {
+  if (!state.started && StepRecord.isReserved(event)) {
+    return { ...state, between: (state.between ?? 0) + 1 }
+  }
+  if (StepRecord.isProgress(event)) return state.progress === true ? state : { ...state, progress: true }
+  return Option.match(TokenUsage.fromEvent(event), {
+    onNone: () => state,
+    onSome: (used) => withUsage(state, event, used),
+  })
+}
+
+const afterOpening = (state: LogState, item: OpenItem | undefined): LogState =>
+  item === undefined || state.open.some((open) => same(open, item))
+    ? state
+    : { ...state, open: [...state.open.slice(1 - maxOpen), item] }
+
+const afterClosing = (state: LogState, item: OpenItem | undefined, event: LogEvent): LogState => {
+  const index = item === undefined ? -1 : state.open.findIndex((open) => same(open, item))
+  if (item === undefined || index < 0) return state
+  const closed = { ...state, open: state.open.toSpliced(index, 1) }
+  if (item.kind !== "tool") return closed
+  const owner = event["subagentRunId"]
+  const call = typeof owner === "string" ? { id: item.id, owner } : { id: item.id }
+  return withUnanswered(closed, [...(state.unanswered ?? []), call])
+}
+
 /**
  * The state after one more event. An event that opens and closes nothing gives the same object back.
  *
@@ -207,61 +218,39 @@ const answered = (state: LogState, id: unknown): LogState => {
  * @category folding
  */
 export const next = (before: LogState, event: LogEvent): LogState => {
-  const state = event.type === "CUSTOM" ? withRequest(before, event) : before
-  if (event.type === "RUN_STARTED") return state.started ? state : withoutItems(true, state)
-  if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return withoutItems(false, state)
-  const opening = itemOf(opens, event)
-  if (opening !== undefined) {
-    return state.open.some((item) => same(item, opening))
-      ? state
-      : { ...state, open: [...state.open.slice(1 - maxOpen), opening] }
-  }
-  if (event.type === "TOOL_CALL_RESULT") return answered(state, event["toolCallId"])
-  const closing = itemOf(closes, event)
-  if (closing === undefined) {
-    if (event.type !== "CUSTOM") return state
-    if (!state.started && StepRecord.isReserved(event)) {
-      return { ...state, between: (state.between ?? 0) + 1 }
+  switch (event.type) {
+    case "CUSTOM":
+      return afterCustom(withRequest(before, event), event)
+    case "RUN_STARTED":
+      return before.started ? before : withoutItems(true, before)
+    case "RUN_FINISHED":
+    case "RUN_ERROR":
+      return withoutItems(false, before)
+    case "TOOL_CALL_RESULT":
+      return answered(before, event["toolCallId"])
+    default: {
+      const use = AgUiItems.useOf(event.type)
+      if (use === undefined) return before
+      if (use.action === "opens") return afterOpening(before, itemOf(use, event))
+      return use.action === "closes" ? afterClosing(before, itemOf(use, event), event) : before
     }
-    if (StepRecord.isProgress(event)) return state.progress === true ? state : { ...state, progress: true }
-    return Option.match(TokenUsage.fromEvent(event), {
-      onNone: () => state,
-      onSome: (used) => withUsage(state, event, used),
-    })
   }
-  const index = state.open.findIndex((item) => same(item, closing))
-  if (index < 0) return state
-  const closed = { ...state, open: state.open.toSpliced(index, 1) }
-  if (closing.kind !== "tool") return closed
-  const owner = event["subagentRunId"]
-  const call = typeof owner === "string" ? { id: closing.id, owner } : { id: closing.id }
-  return withUnanswered(closed, [...(state.unanswered ?? []), call])
 }
 
 export const afterAll = (state: LogState, events: ReadonlyArray<LogEvent>): LogState =>
   events.reduce(next, state)
 
-const closingOf = (item: OpenItem): LogEvent => {
-  switch (item.kind) {
-    case "message":
-      return { type: "TEXT_MESSAGE_END", messageId: item.id }
-    case "tool":
-      return { type: "TOOL_CALL_END", toolCallId: item.id }
-    case "step":
-      return item.owner === undefined
-        ? { type: "STEP_FINISHED", stepName: item.id }
-        : { type: "STEP_FINISHED", stepName: item.id, subagentRunId: item.owner }
-    case "reasoning":
-      return { type: "REASONING_END", messageId: item.id }
-    case "reasoningMessage":
-      return { type: "REASONING_MESSAGE_END", messageId: item.id }
-    case "subagent":
-      return {
-        type: "SUBAGENT_ERROR",
-        subagentRunId: item.id,
-        message: "The attempt ended before this subagent did",
-      }
+const closingOf = ({ id, kind, owner }: OpenItem): LogEvent => {
+  if (kind === "subagent") {
+    return {
+      type: "SUBAGENT_ERROR",
+      subagentRunId: id,
+      message: "The attempt ended before this subagent did",
+    }
   }
+  const { closes, field } = AgUiItems.items[kind]
+  const closing = { type: closes[0]!, [field]: id }
+  return owner === undefined ? closing : { ...closing, subagentRunId: owner }
 }
 
 /**

@@ -6,23 +6,12 @@
  */
 import { type AgentEvent, type Run } from "@runlease/core"
 import { PastAttempts } from "@runlease/core/executor"
+import { AgUiItems } from "@runlease/core/internal"
 import { Effect, Predicate, Stream } from "effect"
 import { readingLog } from "./Failure.js"
 
 type Event = AgentEvent.LogEvent
 type Kind = "message" | "toolCall"
-
-/** The kind of thing that each type of event begins, and the field with its id. A first chunk begins something too. */
-const beginnings: Readonly<Record<string, readonly [Kind, string]>> = {
-  TEXT_MESSAGE_START: ["message", "messageId"],
-  TEXT_MESSAGE_CHUNK: ["message", "messageId"],
-  REASONING_START: ["message", "messageId"],
-  REASONING_MESSAGE_START: ["message", "messageId"],
-  REASONING_MESSAGE_CHUNK: ["message", "messageId"],
-  TOOL_CALL_RESULT: ["message", "messageId"],
-  TOOL_CALL_START: ["toolCall", "toolCallId"],
-  TOOL_CALL_CHUNK: ["toolCall", "toolCallId"],
-}
 
 /** The kind of thing that each field with an id refers to. */
 const references: Readonly<Record<string, Kind>> = {
@@ -32,11 +21,12 @@ const references: Readonly<Record<string, Kind>> = {
   parentToolCallId: "toolCall",
 }
 
+/** The result of a call is a message of its own. */
 const beginningOf = (event: Event): readonly [Kind, string] | undefined => {
-  if (!Object.hasOwn(beginnings, event.type)) return undefined
-  const [kind, field] = beginnings[event.type]!
-  const id = event[field]
-  return typeof id === "string" ? [kind, id] : undefined
+  const begun = AgUiItems.beginningOf(event)
+  if (begun !== undefined) return [begun.field === "messageId" ? "message" : "toolCall", begun.id]
+  const { messageId, type } = event
+  return type === "TOOL_CALL_RESULT" && typeof messageId === "string" ? ["message", messageId] : undefined
 }
 
 /** The ids that the log has begun before this claim. */

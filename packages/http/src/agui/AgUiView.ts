@@ -13,6 +13,7 @@ import { omitOptionalNulls } from "@ag-ui/core"
 import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
 import { type AgentEvent, InboxMessage, StepRecord } from "@runlease/core"
 import { AgUiChunks } from "@runlease/core/executor"
+import { AgUiItems } from "@runlease/core/internal"
 import { ControlEvents, LogState } from "@runlease/core/store"
 import { Either, Predicate } from "effect"
 import * as Children from "./Children.js"
@@ -92,28 +93,12 @@ const tag = (event: Event): { readonly subagentRunId?: string } => {
   return subagentRunId === undefined ? {} : { subagentRunId }
 }
 
-/** For what continues something: the start that must have come before it. */
+/** The start that must come before an event that continues an item. */
 const startOf = (event: Event): Event | undefined => {
-  switch (event.type) {
-    case "TEXT_MESSAGE_CONTENT":
-      return { type: "TEXT_MESSAGE_START", messageId: event["messageId"], role: "assistant", ...tag(event) }
-    case "TOOL_CALL_ARGS":
-      return {
-        type: "TOOL_CALL_START",
-        toolCallId: event["toolCallId"],
-        toolCallName: text(event, "toolCallName") ?? "unknown",
-        ...tag(event),
-      }
-    case "REASONING_MESSAGE_CONTENT":
-      return {
-        type: "REASONING_MESSAGE_START",
-        messageId: event["messageId"],
-        role: "reasoning",
-        ...tag(event),
-      }
-    default:
-      return undefined
-  }
+  const opening = AgUiItems.openingOf(event)
+  if (opening === undefined) return undefined
+  const name = opening.type === "TOOL_CALL_START" ? text(event, "toolCallName") : undefined
+  return { ...opening, ...(name === undefined ? {} : { toolCallName: name }), ...tag(event) }
 }
 
 /**
