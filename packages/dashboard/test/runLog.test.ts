@@ -212,6 +212,24 @@ describe("the log of a run", () => {
     expect(log.state).toEqual({ plan: ["b"], "x/y": 2, first: "a" })
   })
 
+  it("leaves an event as it was when a later delta changes the state that it has made", () => {
+    const entries = entriesOf(
+      { type: "STATE_SNAPSHOT", snapshot: { plan: [] } },
+      { type: "STATE_DELTA", delta: [{ op: "add", path: "/plan/-", value: { step: 1 } }] },
+      { type: "STATE_DELTA", delta: [{ op: "replace", path: "/plan/0/step", value: 2 }] },
+      { type: "STATE_DELTA", delta: [{ op: "add", path: "no pointer", value: 3 }] },
+    )
+    const before = structuredClone(entries)
+    expect(folded(...entries).state).toEqual({ plan: [{ step: 2 }] })
+    expect(entries).toEqual(before)
+  })
+
+  it("folds the deltas of a state that no snapshot begins", () => {
+    expect(
+      folded(...entriesOf({ type: "STATE_DELTA", delta: [{ op: "add", path: "/a", value: 1 }] })).state,
+    ).toEqual({ a: 1 })
+  })
+
   it("folds 100,000 entries", () => {
     const deltas = Array.from({ length: 100_000 }, (_, index) => ({
       type: "TEXT_MESSAGE_CONTENT",

@@ -7,7 +7,6 @@ import { Array as Arr, Option } from "effect"
 import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
 import * as InboxMessage from "../model/InboxMessage.js"
 import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
-import * as RecordParts from "../model/RecordParts.js"
 import * as StepRecord from "../model/StepRecord.js"
 import type { LoggedResult, PastAttempt } from "./PastAttempts.js"
 
@@ -72,8 +71,11 @@ export const make = ({ recordedCalls, told }: Shared) => {
     }
   }
 
-  const recordParts = RecordParts.make()
-  const record = ({ kind, record: read }: StepRecord.EventRecord): void => {
+  const nextRecord = StepRecord.reader()
+  const record = (event: LogEvent): void => {
+    const whole = nextRecord(event)
+    if (whole === undefined) return
+    const { kind, record: read } = whole
     if (kind === "inbox") return take(read)
     if (kind !== "step") return
     records.push(read)
@@ -145,7 +147,7 @@ export const make = ({ recordedCalls, told }: Shared) => {
               told.set(message.number, message),
             )
           }
-          if (StepRecord.isReserved(event)) return void Option.map(recordParts.next(event), record)
+          if (StepRecord.isReserved(event)) return record(event)
           customs.push({ name: text(event["name"]), value: event["value"] })
       }
     },

@@ -6,7 +6,6 @@
 import { type Clock, type Context, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as Ids from "../model/Ids.js"
 import * as JsonText from "../model/JsonText.js"
-import * as RecordParts from "../model/RecordParts.js"
 import * as InboxMessage from "../model/InboxMessage.js"
 import { type ClaimedRun, EventId, type LeaseRef, type RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
@@ -17,7 +16,7 @@ import * as IssuedRecords from "./IssuedRecords.js"
 import type { Parking } from "./Parking.js"
 import * as PastAttempts from "./PastAttempts.js"
 import type { AttemptSteps, Recorded, Records, StepLog } from "./StepLog.js"
-import type * as StepRecord from "../model/StepRecord.js"
+import * as StepRecord from "../model/StepRecord.js"
 
 /**
  * Steps whose records go through what appends events to the log.
@@ -103,7 +102,7 @@ export const recordedBefore = (
   Effect.suspend(() => {
     const steps = new Map<string, Recorded>()
     const messages: Array<InboxMessage.InboxMessage> = []
-    const parts = RecordParts.make()
+    const nextRecord = StepRecord.reader()
     // The log of a fork begins with records.
     const isFirst = (claimed.leaseEpoch === 1 && claimed.latestSequence === 0) || claimed.latestEventId <= 1
     let taken = 0
@@ -113,7 +112,7 @@ export const recordedBefore = (
           Stream.runForEach(PastAttempts.entries(claimed, "records"), (entry) =>
             Effect.sync(() => {
               messages.push(...messageOf(entry))
-              const read = Option.getOrUndefined(parts.next(entry.event))
+              const read = nextRecord(entry.event)
               if (read === undefined) return
               const { kind, record } = read
               if (kind === "request") return

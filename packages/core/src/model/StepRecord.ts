@@ -11,6 +11,7 @@ import { RunId } from "./Ids.js"
 import { sha256 } from "./Digest.js"
 import { isMessage } from "./InboxMessage.js"
 import { canonicalJson } from "./Json.js"
+import * as RecordParts from "./RecordParts.js"
 
 /**
  * The name of the event that has the result or the failure of a step.
@@ -197,3 +198,18 @@ export const fromEvent = ({ name, type, value }: LogEvent): Option.Option<EventR
   type === "CUSTOM" && isName(name)
     ? Option.map(decode(value), (record) => ({ kind: kinds[name], record }))
     : Option.none()
+
+/**
+ * A function that takes the next event of a log, and gives the record that is whole with it, if one is. It reads a log from its beginning.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const reader = (): ((event: LogEvent) => EventRecord | undefined) => {
+  const whole = RecordParts.make<StepRecord>()
+  return (event) => {
+    const read = Option.getOrUndefined(fromEvent(event))
+    const record = read === undefined ? undefined : whole(read.record)
+    return read === undefined || record === undefined ? undefined : { kind: read.kind, record }
+  }
+}

@@ -5,7 +5,6 @@
 import { toolCallResult } from "./Constructors.js"
 import type { ToolCallResult } from "./Events.js"
 import type { Content } from "./Messages.js"
-import { isRecord } from "./JsonObject.js"
 
 const key = "runlease.isError"
 
@@ -15,6 +14,6 @@ export const toolCallFailure = (messageId: string, toolCallId: string, content: 
 
 /** Whether a TOOL_CALL_RESULT is that of a call that failed. Older logs have it in a field of the event. */
 export const isToolCallFailure = (event: { readonly [key: string]: unknown }): boolean => {
-  const metadata = event["metadata"]
-  return event["isError"] === true || (isRecord(metadata) && metadata[key] === true)
+  const metadata = event["metadata"] as Readonly<Record<string, unknown>> | null | undefined
+  return event["isError"] === true || metadata?.[key] === true
 }

@@ -3,10 +3,9 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Option, Predicate } from "effect"
+import { DateTime, Predicate } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
-import { sleepEventName, stepEventName, type StepRecord } from "../../model/StepRecord.js"
-import * as RecordParts from "../../model/RecordParts.js"
+import { reader, sleepEventName, stepEventName, type StepRecord } from "../../model/StepRecord.js"
 import type { LogEntry } from "../../ports/RunLog.js"
 
 /**
@@ -44,10 +43,10 @@ export const copiedRecords = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc
   const records = new Set<string>()
   const messages = new Set<string>()
   const calls = new Set<string>()
-  const parts = RecordParts.make()
+  const nextRecord = reader()
   for (const { createdAt, event, sequence } of entries) {
     if (sequence === null) continue
-    const read = Option.getOrUndefined(parts.next(event))
+    const read = nextRecord(event)
     if (read === undefined) continue
     const { kind, record } = read
     const isOver = kind === "sleep" && DateTime.lessThanOrEqualTo(wakesAt(record, createdAt), at)

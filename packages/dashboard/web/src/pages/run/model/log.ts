@@ -1,15 +1,10 @@
 /** Folds the log of a run as its entries come: what the conversation shows, the steps, the state. */
-import { isRecord } from "./asks"
-import { applyPatch } from "./jsonPatch"
+import * as AgUiItems from "@runlease/core/internal/AgUiItems"
 import * as Control from "./controlEvents"
 import * as Items from "./openedItems"
 import type { Entry, Read, RunLog } from "./runLog"
+import { foldState } from "./state"
 import * as Steps from "./stepEvents"
-
-const foldState = (log: RunLog, { at, event }: Read): void => {
-  log.state = event.type === "STATE_SNAPSHOT" ? event["snapshot"] : applyPatch(log.state, event["delta"])
-  log.stateAt = at
-}
 
 const foldNote = (log: RunLog, read: Read, label: string, value: unknown): void => {
   log.parts.push({
@@ -38,26 +33,22 @@ const foldCustom = (log: RunLog, read: Read): void => {
   if (!silent.has(name)) foldNote(log, read, name.replace(/^runlease\./, ""), value)
 }
 
-const fold: Readonly<Record<string, (log: RunLog, read: Read) => void>> = {
-  TEXT_MESSAGE_START: Items.text("text"),
-  TEXT_MESSAGE_CHUNK: Items.text("text"),
-  TEXT_MESSAGE_CONTENT: Items.text("text"),
-  TEXT_MESSAGE_END: Items.textEnd,
-  REASONING_START: Items.text("reasoning"),
-  REASONING_MESSAGE_START: Items.text("reasoning"),
-  REASONING_MESSAGE_CHUNK: Items.text("reasoning"),
-  REASONING_MESSAGE_CONTENT: Items.text("reasoning"),
-  REASONING_END: Items.textEnd,
-  TOOL_CALL_START: Items.call,
-  TOOL_CALL_CHUNK: Items.call,
-  TOOL_CALL_ARGS: Items.call,
-  TOOL_CALL_END: Items.callEnd,
+type Fold = (log: RunLog, read: Read) => void
+
+/** The events that begin or continue an item, and those that end it. */
+const items: Partial<Record<AgUiItems.Kind, readonly [continues: Fold, ends?: Fold]>> = {
+  message: [Items.text("text"), Items.textEnd],
+  tool: [Items.call, Items.callEnd],
+  reasoning: [Items.text("reasoning"), Items.textEnd],
+  reasoningMessage: [Items.text("reasoning")],
+  step: [Steps.started, Steps.finished],
+}
+
+const others: Readonly<Record<string, Fold>> = {
   TOOL_CALL_RESULT: Items.callResult,
-  STEP_STARTED: Steps.started,
-  STEP_FINISHED: Steps.finished,
   STATE_SNAPSHOT: foldState,
   STATE_DELTA: foldState,
-  RUN_STARTED: (log) => log.unrecorded.clear(),
+  RUN_STARTED: (log) => log.opened.clear(),
   RUN_FINISHED: Control.finished,
   RUN_ERROR: Control.failed,
   CUSTOM: foldCustom,
@@ -65,6 +56,13 @@ const fold: Readonly<Record<string, (log: RunLog, read: Read) => void>> = {
     foldNote(log, read, String(read.event["activityType"]), read.event["content"]),
   SUBAGENT_STARTED: (log, read) => foldNote(log, read, "subagent", read.event["name"]),
   SUBAGENT_ERROR: (log, read) => foldNote(log, read, "subagent failed", read.event["message"]),
+}
+
+const foldOf = (type: string): Fold | undefined => {
+  const use = AgUiItems.useOf(type)
+  const ofItem = use === undefined ? undefined : items[use.item.kind]
+  if (use !== undefined && ofItem !== undefined) return ofItem[use.action === "closes" ? 1 : 0]
+  return Object.hasOwn(others, type) ? others[type] : undefined
 }
 
 /** Takes the next entries. One that the log has already changes nothing, since a stream that was lost may send some again. */
@@ -76,8 +74,7 @@ export const take = (log: RunLog, entries: ReadonlyArray<Entry>): void => {
     const { payload } = entry
     const type = payload.type
     log.types.set(type, (log.types.get(type) ?? 0) + 1)
-    if (!isRecord(payload) || !Object.hasOwn(fold, type)) continue
-    fold[type]!(log, {
+    foldOf(type)?.(log, {
       event: payload,
       eventId: entry.event_id,
       at: Date.parse(entry.created_at),

@@ -1,4 +1,6 @@
 /** Messages, reasoning and tool calls. */
+import * as AgUiItems from "@runlease/core/internal/AgUiItems"
+import { isToolCallFailure } from "@runlease/core/internal/ToolFailure"
 import { askOf, isRecord } from "./asks"
 import type { Read, RunLog } from "./runLog"
 import type { TextPart, ToolPart } from "./parts"
@@ -6,7 +8,12 @@ import type { TextPart, ToolPart } from "./parts"
 const idOf = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined
 
-const textPart = (log: RunLog, { at, eventId }: Read, kind: TextPart["kind"], id: string): TextPart => {
+const textPart = (
+  log: RunLog,
+  { at, event, eventId }: Read,
+  kind: TextPart["kind"],
+  id: string,
+): TextPart => {
   const before = log.texts.get(id)
   // A later attempt may begin a message of the same id anew.
   if (before !== undefined && before.kind === kind && !before.cut) return before
@@ -23,7 +30,7 @@ const textPart = (log: RunLog, { at, eventId }: Read, kind: TextPart["kind"], id
     endedAt: null,
   }
   log.texts.set(id, part)
-  log.unrecorded.set(`message ${id}`, part)
+  log.opened.observe(AgUiItems.openingOf(event) ?? event)
   log.parts.push(part)
   return part
 }
@@ -75,7 +82,7 @@ const callPart = (log: RunLog, { at, event, eventId }: Read, id: string): ToolPa
     uncertain: false,
   }
   log.calls.set(id, part)
-  log.unrecorded.set(`call ${id}`, part)
+  log.opened.observe(AgUiItems.openingOf(event) ?? event)
   log.parts.push(part)
   log.steps.push(part)
   return part
@@ -99,20 +106,13 @@ export const callEnd = (log: RunLog, { at, byControl, event }: Read): void => {
   part.version += 1
 }
 
-const failedKey = "runlease.isError"
-
-const isFailure = (event: Read["event"]): boolean => {
-  const metadata = event["metadata"]
-  return event["isError"] === true || (isRecord(metadata) && metadata[failedKey] === true)
-}
-
 export const callResult = (log: RunLog, read: Read): void => {
   const { at, event, eventId } = read
   const id = idOf(event["toolCallId"])
   if (id === undefined) return
   const part = callPart(log, read, id)
   if (part.result === null && !part.superseded) log.done += 1
-  part.result = { content: event["content"], isError: isFailure(event), at, eventId }
+  part.result = { content: event["content"], isError: isToolCallFailure(event), at, eventId }
   part.open = false
   part.version += 1
 }
@@ -144,22 +144,17 @@ export const asked = (log: RunLog, interrupt: unknown): boolean => {
   return true
 }
 
-/** The end of an attempt: what it has opened and no record names is done again. */
+/** At the end of an attempt: a later attempt does again what no record names. */
 export const supersede = (log: RunLog): void => {
-  for (const part of log.unrecorded.values()) {
+  const { messages, tool_calls } = log.opened.ids()
+  log.opened.clear()
+  for (const part of [
+    ...messages.map((id) => log.texts.get(id)),
+    ...tool_calls.map((id) => log.calls.get(id)),
+  ]) {
+    if (part === undefined) continue
     part.superseded = true
     part.version += 1
     if (part.kind === "tool" && part.result !== null) log.done -= 1
   }
-  log.unrecorded.clear()
-}
-
-/** What a record names stays. */
-export const recorded = (
-  log: RunLog,
-  messages: ReadonlyArray<unknown>,
-  calls: ReadonlyArray<unknown>,
-): void => {
-  for (const id of messages) log.unrecorded.delete(`message ${String(id)}`)
-  for (const id of calls) log.unrecorded.delete(`call ${String(id)}`)
 }

@@ -1,10 +1,14 @@
 /** The log of a run as its page keeps it. */
+import * as OpenedItems from "@runlease/core/internal/OpenedItems"
+import * as RecordParts from "@runlease/core/internal/RecordParts"
 import type * as Json from "@runlease/http/Json"
 import type { ChildPart, Part, StepPart, TextPart, ToldPart, ToolPart } from "./parts"
-import { recordParts, type RecordParts } from "./records"
 
 export type Entry = Json.LogEntry
 export type Event = Entry["payload"]
+
+/** The record of a step, or a part of it. */
+export type LoggedRecord = RecordParts.RecordPart & Readonly<Record<string, unknown>>
 
 /** A wait that the log tells of: when it began, and what for. */
 export interface LoggedWait {
@@ -23,9 +27,9 @@ export interface RunLog {
   readonly openSteps: Map<string, StepPart>
   readonly children: Map<string, ChildPart>
   readonly told: Map<number, ToldPart>
-  /** What this attempt has opened and no record names yet. */
-  readonly unrecorded: Map<string, TextPart | ToolPart>
-  readonly records: RecordParts
+  /** The messages and calls of this attempt that no record names yet. */
+  readonly opened: OpenedItems.OpenedItems
+  readonly wholeRecord: (record: LoggedRecord) => LoggedRecord | undefined
   readonly types: Map<string, number>
   readonly waits: Array<LoggedWait>
   lastId: number
@@ -45,8 +49,8 @@ export const makeRunLog = (): RunLog => ({
   openSteps: new Map(),
   children: new Map(),
   told: new Map(),
-  unrecorded: new Map(),
-  records: recordParts(),
+  opened: OpenedItems.make(),
+  wholeRecord: RecordParts.make(),
   types: new Map(),
   waits: [],
   lastId: 0,

@@ -1,7 +1,6 @@
 /** Steps: their beginnings and ends, and their records. */
 import { isRecord as isObject } from "./asks"
-import type { Read, RunLog } from "./runLog"
-import { recorded } from "./openedItems"
+import type { LoggedRecord, Read, RunLog } from "./runLog"
 import type { StepKind, StepPart } from "./parts"
 
 const kinds: Readonly<Record<string, StepKind>> = {
@@ -93,19 +92,19 @@ const takeMessages = (log: RunLog, record: Readonly<Record<string, unknown>>): v
 /** When the first of what a record names was opened: the step has no beginning of its own in the log. */
 const beganAt = (
   log: RunLog,
-  messages: ReadonlyArray<unknown>,
-  calls: ReadonlyArray<unknown>,
+  messages: ReadonlyArray<string>,
+  calls: ReadonlyArray<string>,
   at: number,
-): number => {
-  let first = at
-  for (const id of messages) first = Math.min(first, log.texts.get(String(id))?.at ?? at)
-  for (const id of calls) first = Math.min(first, log.calls.get(String(id))?.at ?? at)
-  return first
-}
+): number =>
+  Math.min(
+    at,
+    ...messages.map((id) => log.texts.get(id)?.at ?? at),
+    ...calls.map((id) => log.calls.get(id)?.at ?? at),
+  )
 
 export const foldRecord = (log: RunLog, read: Read, eventName: string, value: unknown): void => {
-  const record = log.records(value)
-  if (record === undefined || !isObject(record)) return
+  const record = isObject(value) ? log.wholeRecord(value as LoggedRecord) : undefined
+  if (record === undefined) return
   const kind = kinds[eventName]!
   const name = String(record["name"])
   const begun = begunAs(log, name, String(record["step_id"]))
@@ -113,9 +112,9 @@ export const foldRecord = (log: RunLog, read: Read, eventName: string, value: un
     if (begun !== undefined) begun.once = true
     return
   }
-  const messages = list(record["messages"])
-  const calls = list(record["tool_calls"])
-  recorded(log, messages, calls)
+  const messages = list(record["messages"]).map(String)
+  const calls = list(record["tool_calls"]).map(String)
+  log.opened.forget({ messages, tool_calls: calls })
   const part =
     begun ??
     make(
