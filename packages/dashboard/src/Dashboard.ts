@@ -1,7 +1,7 @@
 /**
  * Serves the built pages of the dashboard in front of the API.
  *
- * A browser that opens an address gets the page, and the page asks the API at the same address for JSON: whoever accepts HTML gets the
+ * A browser that opens an address gets the page, and the page requests JSON from the API at the same address: a client that accepts HTML gets the
  * page. So each view has one URL, below whatever prefix the API is mounted.
  *
  * Source: docs/decisions/0072-dashboard.md

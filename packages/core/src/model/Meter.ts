@@ -128,10 +128,10 @@ export const longSeconds: ReadonlyArray<number> = [...seconds, 900, 3600, 14_400
  * @category labels
  */
 export const label = (name: string): ((value: string) => Labels) => {
-  const known = new Map<string, Labels>()
+  const tagged = new Map<string, Labels>()
   return (value) => {
-    let labels = known.get(value)
-    if (labels === undefined) known.set(value, (labels = [MetricLabel.make(name, value)]))
+    let labels = tagged.get(value)
+    if (labels === undefined) tagged.set(value, (labels = [MetricLabel.make(name, value)]))
     return labels
   }
 }
@@ -145,15 +145,15 @@ export const label = (name: string): ((value: string) => Labels) => {
  */
 export const labels = (first: string, second: string): ((one: string, other: string) => Labels) => {
   const most = 100
-  const known = new Map<string, Labels>()
+  const tagged = new Map<string, Labels>()
   const values = new Set<string>()
   return (one, other) => {
     if (!values.has(other) && values.size < most) values.add(other)
     const value = values.has(other) ? other : "other"
     const key = `${one} ${value}`
-    let found = known.get(key)
+    let found = tagged.get(key)
     if (found === undefined) {
-      known.set(key, (found = [MetricLabel.make(first, one), MetricLabel.make(second, value)]))
+      tagged.set(key, (found = [MetricLabel.make(first, one), MetricLabel.make(second, value)]))
     }
     return found
   }

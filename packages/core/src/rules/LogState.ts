@@ -48,7 +48,7 @@ const maxUnanswered = 100
  * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
  * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
  * `reported`: what requests to models used in all parts of the log, if any did. `progress`: the attempt has recorded a step that no
- * attempt before it had. `inbox`: how many messages the run has been told, if any. `between`: how many events have come since the last
+ * attempt before it had. `inbox`: how many messages the run has, if any. `between`: how many events have come since the last
  * part of the log ended, if any. `requests`: the steps of the requests to models that have begun and whose answers are neither recorded
  * nor reported, if any; a later attempt counts its own.
  *

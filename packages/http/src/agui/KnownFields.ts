@@ -12,7 +12,7 @@ import { z } from "zod/v4"
 
 type Event = AgentEvent.LogEvent
 
-/** A value with its known fields: the same value where it has no others. */
+/** A value with the fields of its schema: the same value where it has no others. */
 type Prune = (value: unknown) => unknown
 
 type JsonSchema = z.core.JSONSchema.JSONSchema | boolean
@@ -27,11 +27,11 @@ const ofObject = (properties: Readonly<Record<string, JsonSchema>>): Prune => {
     for (const name of Object.keys(value)) {
       const field = fields.get(name)
       if (field === whole) continue
-      const kept = field?.(value[name])
-      if (field !== undefined && kept === value[name]) continue
+      const bare = field?.(value[name])
+      if (field !== undefined && bare === value[name]) continue
       pruned ??= { ...value }
       if (field === undefined) delete pruned[name]
-      else pruned[name] = kept
+      else pruned[name] = bare
     }
     return pruned ?? value
   }
@@ -42,7 +42,7 @@ const ofArray =
   (value) => {
     if (!Array.isArray(value)) return value
     const pruned = value.map(item)
-    return pruned.every((kept, index) => kept === value[index]) ? value : pruned
+    return pruned.every((bare, index) => bare === value[index]) ? value : pruned
   }
 
 /** Whether the value is of the alternative, by its kind and the fields that have one value alone. */

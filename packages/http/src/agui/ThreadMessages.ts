@@ -88,7 +88,7 @@ export const withArguments = (call: Call, change: (given: string) => string, nam
 }
 
 /** A call by its message and its place there. */
-interface Held {
+interface PlacedCall {
   readonly entry: Entry
   readonly at: number
 }
@@ -102,7 +102,7 @@ interface Held {
 export const make = (maxBytes: number): ThreadMessages => {
   const list = LinkedList.make<Entry>()
   const ids = new Map<string, Entry>()
-  const calls = new Map<string, Held>()
+  const calls = new Map<string, PlacedCall>()
   const results = new Map<string, Set<Entry>>()
   let bytes = 0
   let omitted = 0
@@ -163,8 +163,8 @@ export const make = (maxBytes: number): ThreadMessages => {
 
   /** The place behind the message of a call, and behind the results that stand there. */
   const endOfResults = (call: Entry): Entry => {
-    const known = call.lastResult
-    let at = known === undefined || known.moves !== known.entry.moves ? call : known.entry
+    const latest = call.lastResult
+    let at = latest === undefined || latest.moves !== latest.entry.moves ? call : latest.entry
     while (at.after?.message.role === "tool") at = at.after
     if (at !== call) call.lastResult = { entry: at, moves: at.moves }
     return at
@@ -223,9 +223,9 @@ export const make = (maxBytes: number): ThreadMessages => {
     },
 
     changeCall: (toolCallId, change, more) => {
-      const held = calls.get(toolCallId)
-      if (held === undefined) return
-      const { at, entry } = held
+      const placed = calls.get(toolCallId)
+      if (placed === undefined) return
+      const { at, entry } = placed
       entry.calls ??= [...callsOf(entry)]
       const before = entry.calls[at]!
       const after = (entry.calls[at] = change(before))
@@ -233,9 +233,9 @@ export const make = (maxBytes: number): ThreadMessages => {
     },
 
     removeCall: (toolCallId) => {
-      const held = calls.get(toolCallId)
-      if (held === undefined) return
-      const { at, entry } = held
+      const placed = calls.get(toolCallId)
+      if (placed === undefined) return
+      const { at, entry } = placed
       entry.calls ??= [...callsOf(entry)]
       grow(entry, -JsonPatch.sizeOf(entry.calls[at]) - 1)
       entry.calls[at] = undefined
@@ -253,14 +253,15 @@ export const make = (maxBytes: number): ThreadMessages => {
 }
 
 /**
- * Adds the message that the run was told by an event, under the id that its client may have for it. Another event adds none.
+ * Adds the message to the run that an event has, under the id that its client may have for it. Another event adds none.
  *
  * @since 0.1.0
  * @category adding
  */
 export const addTold = ({ add, byId }: ThreadMessages, event: AgentEvent.LogEvent): void => {
-  const told = Option.getOrUndefined(InboxMessage.fromEvent(event))
-  const id = told?.key ?? told?.id
-  if (told === undefined || id === undefined || byId(id) !== undefined) return
-  for (const message of AgUiMessages.toAgUi([{ id, role: "user", parts: told.parts }])) add(message, true)
+  const inboxMessage = Option.getOrUndefined(InboxMessage.fromEvent(event))
+  const id = inboxMessage?.key ?? inboxMessage?.id
+  if (inboxMessage === undefined || id === undefined || byId(id) !== undefined) return
+  for (const message of AgUiMessages.toAgUi([{ id, role: "user", parts: inboxMessage.parts }]))
+    add(message, true)
 }

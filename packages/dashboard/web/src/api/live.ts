@@ -69,7 +69,7 @@ interface Waiting {
 
 /**
  * Follows a stream while the component is there. `on` has a function for each named event; each gets the decoded `data` and the event's
- * id. While paused, events are kept and given in order afterwards; of those in `wholes`, which tell all there is, the latest.
+ * id. While paused, events are queued and given in order afterwards; of those in `wholes`, which replace each other, the latest.
  */
 export const useLive = (
   url: string | undefined,

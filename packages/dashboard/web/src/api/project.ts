@@ -1,4 +1,4 @@
-/** What the pages know of the project: read once, and kept current by the stream of the page. */
+/** The state of the project: read once, and updated by the stream of the page. */
 import { queryOptions, useQueryClient } from "@tanstack/react-query"
 import type * as Json from "@runlease/http/Json"
 import { send, urlOf } from "./client"
@@ -59,7 +59,7 @@ export const agentsQuery = (project: string) =>
 /** Topics whose events tell all there is. */
 const wholes = ["attention", "workers", "statistics"]
 
-interface Told {
+interface LiveOptions {
   readonly span?: Span
   readonly onRuns?: (runs: ReadonlyArray<Json.RunSummary>) => void
 }
@@ -68,7 +68,7 @@ interface Told {
  * Follows the project while the page is there: what needs somebody and the workers always, statistics of `span` and changed runs where
  * the page wants them.
  */
-export const useProjectLive = ({ onRuns, span }: Told): void => {
+export const useProjectLive = ({ onRuns, span }: LiveOptions): void => {
   const project = useProject()
   const client = useQueryClient()
   const topics = [

@@ -4,9 +4,9 @@ let ahead = 0
 
 /** Learns from an answer how far the server's clock is ahead of the one here. Answers tell it to the second, so less than two is nothing. */
 export const learnClock = ({ headers }: Response): void => {
-  const told = Date.parse(headers.get("date") ?? "")
-  if (Number.isNaN(told)) return
-  const difference = told + 500 - Date.now()
+  const served = Date.parse(headers.get("date") ?? "")
+  if (Number.isNaN(served)) return
+  const difference = served + 500 - Date.now()
   ahead = Math.abs(difference) < 2000 ? 0 : difference
 }
 

@@ -11,5 +11,5 @@ export const sessionQuery = queryOptions({
 
 export const useSession = () => useSuspenseQuery(sessionQuery).data
 
-/** The slug of the project; undefined until it is known. */
+/** The slug of the project; undefined until it is read. */
 export const useProject = (): string | undefined => useQuery(sessionQuery).data?.project.slug

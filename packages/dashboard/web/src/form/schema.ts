@@ -113,7 +113,7 @@ const fieldOf = (name: string, value: unknown, required: boolean, depth: number)
   return inner === undefined ? { ...base, kind: "json" } : { ...base, kind: "object", fields: inner }
 }
 
-/** The fields of an object; undefined where the schema is none whose members are all told. */
+/** The fields of an object; undefined where the schema does not list all of its members. */
 export const fieldsOf = (schema: Schema | undefined, depth = 0): ReadonlyArray<Field> | undefined => {
   if (schema === undefined || typeOf(schema).type !== "object" || !isObject(schema["properties"]))
     return undefined

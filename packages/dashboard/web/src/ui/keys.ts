@@ -7,7 +7,7 @@ export interface Key {
   readonly label: string
   /** Returning `false` leaves the event to the browser. */
   readonly run: (event: KeyboardEvent) => void | boolean
-  /** Whether it runs again while it is held down. */
+  /** Whether it runs again while its key is down. */
   readonly repeats?: boolean
 }
 

@@ -1,4 +1,4 @@
-/** What becomes of the runs of a silent worker, and of runs that nobody takes. */
+/** What becomes of the runs of a silent worker, and of runs that no worker claims. */
 import type * as Json from "@runlease/http/Json"
 import { plural } from "../format/numbers"
 import { secondsLeft } from "../format/leases"
@@ -34,16 +34,16 @@ const lapse = (count: number, first: number, last: number, now: number): string 
   return `${its} ${count === 1 ? "runs" : "run"} out in ${between(Math.max(0, first - now), last - now)}.`
 }
 
-/** The agents of a silent worker's runs, and of pending ones that it would claim, whose runs nobody else takes. */
+/** The agents of a silent worker's runs, and of pending ones that it would claim, whose runs no other worker claims. */
 export const orphaned = (
   silent: Json.WorkerSummary,
-  held: ReadonlyArray<HeldRun>,
+  owned: ReadonlyArray<HeldRun>,
   workers: ReadonlyArray<Json.WorkerSummary>,
   counts: ReadonlyArray<AgentCounts>,
   now: number,
 ): ReadonlyArray<string> => {
   const wanted = new Set([
-    ...held.map(({ agent }) => agent),
+    ...owned.map(({ agent }) => agent),
     ...counts.flatMap(({ agent_id, runs }) =>
       runs.pending > 0 && takes(silent, agent_id) ? [agent_id] : [],
     ),
@@ -53,8 +53,8 @@ export const orphaned = (
   )
 }
 
-/** That nobody takes some agents, and how many of their runs wait. */
-const nobody = (agents: ReadonlyArray<string>, counts: ReadonlyArray<AgentCounts>): string => {
+/** The sentence that no worker claims the runs of some agents, and how many of them wait. */
+const unclaimed = (agents: ReadonlyArray<string>, counts: ReadonlyArray<AgentCounts>): string => {
   if (agents.length === 0) return ""
   const pending = counts.reduce(
     (sum, { agent_id, runs }) => (agents.includes(agent_id) ? sum + runs.pending : sum),
@@ -65,18 +65,18 @@ const nobody = (agents: ReadonlyArray<string>, counts: ReadonlyArray<AgentCounts
   return ` No other worker takes ${list.format(agents)}${pending === 0 ? "" : waits}.`
 }
 
-/** What becomes of the runs of a silent worker. `held` is undefined until they are read. */
+/** What becomes of the runs of a silent worker. `owned` is undefined until they are read. */
 export const silenceOutcome = (
   silent: Json.WorkerSummary,
-  held: ReadonlyArray<HeldRun> | undefined,
+  owned: ReadonlyArray<HeldRun> | undefined,
   workers: ReadonlyArray<Json.WorkerSummary>,
   counts: ReadonlyArray<AgentCounts>,
   now: number,
 ): string => {
-  const count = held?.length ?? heldBy(silent)
-  const without = held === undefined ? [] : orphaned(silent, held, workers, counts, now)
-  const left = (held ?? []).filter(({ agent }) => without.includes(agent)).length
-  const expiries = (held ?? []).map(({ expiresAt }) => expiresAt)
+  const count = owned?.length ?? heldBy(silent)
+  const without = owned === undefined ? [] : orphaned(silent, owned, workers, counts, now)
+  const left = (owned ?? []).filter(({ agent }) => without.includes(agent)).length
+  const expiries = (owned ?? []).map(({ expiresAt }) => expiresAt)
   const first = expiries.length > 0 ? Math.min(...expiries) : Date.parse(silent.next_lease_expires_at ?? "")
   const last = expiries.length > 0 ? Math.max(...expiries) : first
   const holds =
@@ -86,10 +86,10 @@ export const silenceOutcome = (
         ? `It holds ${plural(count, "run")}.`
         : lapse(count, first, last, now)
   const others =
-    held === undefined || left === count
+    owned === undefined || left === count
       ? ""
       : ` Other workers ${last <= now ? "" : "then "}take ${left > 0 ? plural(count - left, "run") : count === 1 ? "the run" : "the runs"} over.`
-  return `${holds}${others}${nobody(without, counts)}`
+  return `${holds}${others}${unclaimed(without, counts)}`
 }
 
 /** Agents with pending runs that no worker in contact takes, those with the most first. */

@@ -30,12 +30,12 @@ export const strokeOf = (event: KeyEvent): string | undefined => {
 /** The strokes that are pressed one after the other: `g o` has two, `Shift x` one. */
 export const strokesOf = (keys: string): ReadonlyArray<string> => {
   const strokes: Array<string> = []
-  let held = ""
+  let prefix = ""
   for (const word of keys.split(" ")) {
-    if (modifiers.has(word)) held += `${word} `
+    if (modifiers.has(word)) prefix += `${word} `
     else {
-      strokes.push(held + word)
-      held = ""
+      strokes.push(prefix + word)
+      prefix = ""
     }
   }
   return strokes

@@ -9,7 +9,7 @@ const instantOf = (instant: string | null): number => (instant === null ? 0 : Da
 export const nameOf = ({ worker }: Json.WorkerSummary): string => worker.display_name ?? worker.worker_key
 
 /** What a worker tells in `metadata.runlease`; empty from one that tells nothing. */
-export interface Told {
+export interface WorkerDetails {
   readonly version?: string | null
   /** Null: any agent. */
   readonly agents?: ReadonlyArray<string> | null
@@ -17,8 +17,8 @@ export interface Told {
   readonly in_use?: number
 }
 
-export const toldBy = ({ worker }: Json.WorkerSummary): Told => {
-  const metadata = worker.metadata as { readonly runlease?: Told } | null
+export const toldBy = ({ worker }: Json.WorkerSummary): WorkerDetails => {
+  const metadata = worker.metadata as { readonly runlease?: WorkerDetails } | null
   return metadata?.runlease ?? {}
 }
 

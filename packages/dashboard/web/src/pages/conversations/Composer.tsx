@@ -15,7 +15,7 @@ interface Props {
   readonly conversation: string
   /** The newest first. */
   readonly runs: ReadonlyArray<Json.RunSummary>
-  /** How many messages the conversation has; undefined until it is known. */
+  /** How many messages the conversation has; undefined until they are read. */
   readonly messages: number | undefined
   readonly floor: HTMLElement | null
   readonly onSubmitted: () => void
@@ -33,8 +33,8 @@ const hint = (runs: Props["runs"], messages: number | undefined): string => {
 export const Composer = ({ conversation, floor, messages, onSubmitted, project, runs }: Props) => {
   const [text, setText] = useState("")
   const [chosen, setChosen] = useState<string>()
-  const known = useQuery(agentsQuery(project)).data ?? []
-  const agents = [...new Set([...runs.map((run) => run.agent_id), ...known.map((agent) => agent.agent_id)])]
+  const listed = useQuery(agentsQuery(project)).data ?? []
+  const agents = [...new Set([...runs.map((run) => run.agent_id), ...listed.map((agent) => agent.agent_id)])]
   const agent = chosen ?? agents[0]
   const next = useSubmitNext(conversation, () => {
     setText("")

@@ -48,7 +48,7 @@ const useConversation = (project: string, id: string) => {
   useEffect(() => {
     visible.current = [0, runs.rows.length]
   })
-  // A run that begins, ends or is told something may bring messages.
+  // A run that begins, ends or gets a message may bring messages.
   const { refetch } = messages
   const newest = runs.rows
     .map((run) => run.updated_at)
@@ -66,9 +66,9 @@ const ConversationPage = () => {
   const [floor, setFloor] = useState<HTMLElement | null>(null)
   const { conversation, messages, runs } = useConversation(project, id)
   const now = useNow()
-  const told = useMemo(() => messages.data?.pages.flatMap((page) => page.data) ?? [], [messages.data])
-  const items = useMemo(() => timelineOf(told, runs.rows), [told, runs.rows])
-  // What was just said here comes into view.
+  const history = useMemo(() => messages.data?.pages.flatMap((page) => page.data) ?? [], [messages.data])
+  const items = useMemo(() => timelineOf(history, runs.rows), [history, runs.rows])
+  // A message that was just sent here comes into view.
   const isFollowing = useRef(false)
   useEffect(() => {
     if (isFollowing.current) scrollTo({ top: document.documentElement.scrollHeight })
@@ -169,7 +169,7 @@ const ConversationPage = () => {
               project={project}
               conversation={id}
               runs={runs.rows}
-              messages={messages.data === undefined || messages.hasNextPage ? undefined : told.length}
+              messages={messages.data === undefined || messages.hasNextPage ? undefined : history.length}
               floor={floor}
               onSubmitted={() => {
                 isFollowing.current = true

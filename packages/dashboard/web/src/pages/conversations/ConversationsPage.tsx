@@ -106,7 +106,7 @@ const ConversationsPage = () => {
   const navigate = useNavigate()
   const isPhone = usePhone()
 
-  // All rows are drawn, so all of them are kept current.
+  // All rows are drawn, so all of them are updated.
   useEffect(() => {
     visible.current = [0, rows.length]
   })

@@ -1,4 +1,4 @@
-/** A message of a conversation: who said it, and its parts. */
+/** A message of a conversation: its author and its parts. */
 import type * as Json from "@runlease/http/Json"
 import { Bot, ChevronRight, MessageSquare, Paperclip, UserRound, Wrench, type LucideIcon } from "lucide-react"
 import { exact, when } from "../../format/times"

@@ -16,7 +16,7 @@ import { spans } from "./spans"
 import { countsOf, endedOf, failsOften, failuresOf } from "./totals"
 import { noRunsSearch, wholeRun } from "../../shell/links"
 
-interface Known {
+interface Loaded {
   readonly statistics: Json.ProjectStatistics
   readonly attention: Json.Attention
   readonly workers: ReadonlyArray<Json.WorkerSummary>
@@ -24,9 +24,9 @@ interface Known {
   readonly span: SpanName
 }
 
-const Silent = ({ now, statistics, worker, workers }: Known & { readonly worker: Json.WorkerSummary }) => {
-  const held = useQuery({ ...heldQuery(worker.worker.id), enabled: heldBy(worker) > 0 })
-  const runs = heldBy(worker) === 0 ? [] : held.data === undefined ? undefined : heldRuns(held.data)
+const Silent = ({ now, statistics, worker, workers }: Loaded & { readonly worker: Json.WorkerSummary }) => {
+  const owned = useQuery({ ...heldQuery(worker.worker.id), enabled: heldBy(worker) > 0 })
+  const runs = heldBy(worker) === 0 ? [] : owned.data === undefined ? undefined : heldRuns(owned.data)
   return (
     <NeedRow
       icon={<Unplug aria-hidden size={16} className="text-failed" />}
@@ -42,7 +42,7 @@ const Silent = ({ now, statistics, worker, workers }: Known & { readonly worker:
 /** The server tells of so many waits. */
 const mostWaits = 20
 
-const Waits = ({ attention: { waits }, now }: Known) => {
+const Waits = ({ attention: { waits }, now }: Loaded) => {
   const [first] = waits
   if (first === undefined) return null
   const expiry = first.waiting?.expires_at ?? null
@@ -79,7 +79,7 @@ const Waits = ({ attention: { waits }, now }: Known) => {
   )
 }
 
-const Failing = ({ agent, span }: Known & { readonly agent: Json.ProjectStatistics["agents"][number] }) => {
+const Failing = ({ agent, span }: Loaded & { readonly agent: Json.ProjectStatistics["agents"][number] }) => {
   const [most] = failuresOf([agent])
   return (
     <NeedRow
@@ -100,15 +100,15 @@ const Failing = ({ agent, span }: Known & { readonly agent: Json.ProjectStatisti
   )
 }
 
-export const NeedsYou = ({ known }: { readonly known: Known | undefined }) => {
-  if (known === undefined) {
+export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) => {
+  if (loaded === undefined) {
     return (
       <Panel title="Needs you">
         <Skeleton rows={1} height={44} />
       </Panel>
     )
   }
-  const { attention, now, statistics, workers } = known
+  const { attention, now, statistics, workers } = loaded
   const silent = workers
     .filter((worker) => isSilent(worker, now))
     .toSorted((a, b) => heldBy(b) - heldBy(a) || heardFrom(a) - heardFrom(b))
@@ -135,9 +135,9 @@ export const NeedsYou = ({ known }: { readonly known: Known | undefined }) => {
     <Panel title="Needs you" note={integer(needs)}>
       <ul>
         {silent.map((worker) => (
-          <Silent key={worker.worker.id} {...known} worker={worker} />
+          <Silent key={worker.worker.id} {...loaded} worker={worker} />
         ))}
-        <Waits {...known} />
+        <Waits {...loaded} />
         {alone.map(({ agent, pending }) => (
           <NeedRow
             key={agent}
@@ -152,7 +152,7 @@ export const NeedsYou = ({ known }: { readonly known: Known | undefined }) => {
           </NeedRow>
         ))}
         {failing.map((agent) => (
-          <Failing key={agent.agent_id} {...known} agent={agent} />
+          <Failing key={agent.agent_id} {...loaded} agent={agent} />
         ))}
       </ul>
     </Panel>

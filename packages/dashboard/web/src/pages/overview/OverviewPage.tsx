@@ -41,14 +41,14 @@ const OverviewPage = () => {
   const failed = [statistics, attention, workers].find(
     ({ data, error }) => error !== null && data === undefined,
   )
-  const known =
+  const loaded =
     statistics.data === undefined || attention.data === undefined || workers.data === undefined
       ? undefined
       : { statistics: statistics.data, attention: attention.data, workers: workers.data, now, span }
   const isNew =
-    known !== undefined &&
-    known.statistics.counts.length === 0 &&
-    !known.workers.some((worker) => isHere(worker, now))
+    loaded !== undefined &&
+    loaded.statistics.counts.length === 0 &&
+    !loaded.workers.some((worker) => isHere(worker, now))
 
   const control = (className: string) => (
     <SegmentedControl
@@ -67,7 +67,7 @@ const OverviewPage = () => {
             <Trouble error={failed.error} retry={() => void failed.refetch()} />
           </div>
         )}
-        {isNew ? <FirstSteps /> : failed === undefined ? <NeedsYou known={known} /> : null}
+        {isNew ? <FirstSteps /> : failed === undefined ? <NeedsYou loaded={loaded} /> : null}
         <StatesStrip
           statistics={statistics.data}
           attention={attention.data}

@@ -10,7 +10,7 @@ import { type SpanName, spans } from "./spans"
 import { countsOf, totalsOf } from "./totals"
 import { noRunsSearch } from "../../shell/links"
 
-interface Known {
+interface Loaded {
   readonly statistics: Json.ProjectStatistics | undefined
   readonly attention: Json.Attention | undefined
   readonly workers: ReadonlyArray<Json.WorkerSummary>
@@ -18,14 +18,14 @@ interface Known {
   readonly span: SpanName
 }
 
-/** Each state with how many runs are in it, and what is said below. */
+/** Each state with how many runs are in it, and the line below. */
 export const cellsOf = ({
   attention,
   now,
   span,
   statistics,
   workers,
-}: Known & { statistics: Json.ProjectStatistics }) => {
+}: Loaded & { statistics: Json.ProjectStatistics }) => {
   const counts = countsOf(statistics)
   const totals = totalsOf(statistics)
   const { slots } = slotsOf(workers)
@@ -57,8 +57,8 @@ export const cellsOf = ({
 
 const states: ReadonlyArray<RunStatus> = ["pending", "running", "waiting", "completed", "failed", "cancelled"]
 
-export const StatesStrip = ({ statistics, ...known }: Known) => {
-  const cells = statistics === undefined ? undefined : cellsOf({ ...known, statistics })
+export const StatesStrip = ({ statistics, ...loaded }: Loaded) => {
+  const cells = statistics === undefined ? undefined : cellsOf({ ...loaded, statistics })
   return (
     <FigureStrip label="Runs by state">
       {states.map((status, index) => (

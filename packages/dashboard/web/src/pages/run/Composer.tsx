@@ -23,7 +23,7 @@ const newKey = (): string =>
 export const Composer = ({ summary }: { readonly summary: Json.RunSummary }) => {
   const [text, setText] = useState("")
   const input = useRef<HTMLInputElement>(null)
-  // The same message is not told twice where its answer is lost and it is sent again.
+  // A message that is sent again after a lost answer has the same key, so the run gets it once.
   const key = useRef<string | undefined>(undefined)
   const tell = useTell(summary.run_id)
   const isEnded = summary.finished_at !== null
@@ -37,11 +37,11 @@ export const Composer = ({ summary }: { readonly summary: Json.RunSummary }) => 
     },
   })
   const submit = () => {
-    const said = text.trim()
-    if (said === "" || tell.isPending) return
+    const trimmed = text.trim()
+    if (trimmed === "" || tell.isPending) return
     key.current ??= newKey()
     tell.mutate(
-      { text: said, key: key.current },
+      { text: trimmed, key: key.current },
       {
         onSuccess: () => {
           key.current = undefined

@@ -106,9 +106,9 @@ const ConversationTab = ({
 
 export const RunTabs = (props: RunTabsProps) => {
   const { log, now, onRetryRequest, request, requestError, summary, version } = props
-  const { event, tab: asked } = route.useSearch()
+  const { event, tab: requested } = route.useSearch()
   const navigate = useNavigate()
-  const tab = tabOf(asked, event)
+  const tab = tabOf(requested, event)
   useKeys({
     e: {
       label: "The events of the run",

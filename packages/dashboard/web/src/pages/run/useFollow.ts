@@ -36,10 +36,10 @@ export const useFollow = (count: number, version: number, isOn: boolean) => {
   /** How many parts there were while it was on: null before, since what is read then is not new. */
   const before = useRef<number | null>(null)
   useLayoutEffect(() => {
-    const known = knownBefore(before.current, count, isOn)
+    const latest = knownBefore(before.current, count, isOn)
     before.current = isOn ? count : null
     if (isOn && follows.current) goToEnd()
-    else if (known !== null && !isAtEnd()) setSeen((since) => since ?? known)
+    else if (latest !== null && !isAtEnd()) setSeen((since) => since ?? latest)
   }, [count, version, isOn])
   const fresh = seen === null ? 0 : count - seen
   return {

@@ -17,7 +17,7 @@ interface Props {
   readonly filter: RunFilter
   readonly onChange: (filter: RunFilter) => void
   readonly runs: Runs
-  /** Whether the project has runs at all; undefined until it is known. */
+  /** Whether the project has runs at all; undefined until it is read. */
   readonly hasRuns: boolean | undefined
 }
 

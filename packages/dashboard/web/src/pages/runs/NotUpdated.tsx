@@ -15,7 +15,7 @@ export const NotUpdated = ({
 }) => {
   const current = useNow()
   const { state } = useConnection()
-  // Where the stream is lost as well, that is said, and one of the two is enough.
+  // A lost stream has a notice of its own, and one of the two is enough.
   if (failure === undefined || state === "reconnecting") return null
   const seconds = Math.max(0, Math.ceil((failure.nextAt - current) / 1000))
   return (

@@ -16,7 +16,7 @@ interface Props {
   readonly onCursor: (runId: string) => void
 }
 
-/** A click anywhere on a row is one on its link, with the same keys held. */
+/** A click anywhere on a row is one on its link, with the same modifier keys. */
 const openRow = (event: MouseEvent<HTMLTableRowElement>): void => {
   const { target } = event
   if (!(target instanceof Element) || target.closest("a, input, button") !== null) return

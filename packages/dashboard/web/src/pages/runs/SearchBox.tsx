@@ -15,16 +15,16 @@ interface Props {
 
 export const SearchBox = ({ box, filter, onChange }: Props) => {
   const [typed, setTyped] = useState(filter.text)
-  /** The text that this box last asked for: another one comes from the address. */
-  const asked = useRef(filter.text)
+  /** The text that this box last searched for: another one comes from the address. */
+  const requested = useRef(filter.text)
   useEffect(() => {
-    if (filter.text === asked.current) return
-    asked.current = filter.text
+    if (filter.text === requested.current) return
+    requested.current = filter.text
     setTyped(filter.text)
   }, [filter.text])
 
   const ask = (next: RunFilter) => {
-    asked.current = next.text
+    requested.current = next.text
     onChange(next)
   }
   /** Takes the words out of what is typed, as filters. */
@@ -49,7 +49,7 @@ export const SearchBox = ({ box, filter, onChange }: Props) => {
     current.current = ask
   })
   useEffect(() => {
-    if (looked === asked.current) return
+    if (looked === requested.current) return
     const timer = setTimeout(() => current.current({ ...filter, text: looked }), typingPause)
     return () => clearTimeout(timer)
   }, [filter, looked])

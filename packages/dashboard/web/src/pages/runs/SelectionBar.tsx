@@ -9,7 +9,7 @@ import { canBe, resultWords, selectionWords, type BulkKind, type BulkProgress } 
 import { ConfirmBulk } from "./ConfirmBulk"
 import { wholeRun } from "../../shell/links"
 
-/** From so many runs on it is asked again. */
+/** From so many runs on, an operation needs a confirmation. */
 const confirmFrom: Readonly<Record<BulkKind, number>> = { cancel: 2, retry: 20, fork: 20 }
 
 const actions: ReadonlyArray<readonly [kind: BulkKind, word: string, Icon: LucideIcon]> = [
@@ -85,7 +85,7 @@ const Result = ({
 
 export const SelectionBar = (props: Props) => {
   const { onClear, onDismiss, onStart, onStop, progress, runs } = props
-  const [asked, setAsked] = useState<BulkKind>()
+  const [pending, setPending] = useState<BulkKind>()
   if (runs.length === 0 && progress === undefined) return null
   const able = (kind: BulkKind) => runs.filter((run) => canBe(kind, run))
   return (
@@ -106,7 +106,7 @@ export const SelectionBar = (props: Props) => {
                 key={kind}
                 small
                 look={kind === "cancel" ? "danger" : "plain"}
-                onClick={() => (count >= confirmFrom[kind] ? setAsked(kind) : onStart(kind, runs))}
+                onClick={() => (count >= confirmFrom[kind] ? setPending(kind) : onStart(kind, runs))}
               >
                 <Icon aria-hidden size={14} className={kind === "cancel" ? "" : "text-ink-3"} />
                 {count === runs.length ? word : `${word} ${integer(count)}`}
@@ -126,12 +126,12 @@ export const SelectionBar = (props: Props) => {
         <Progress progress={progress} onStop={onStop} />
       )}
       <ConfirmBulk
-        kind={asked}
-        count={asked === undefined ? 0 : able(asked).length}
-        onClose={() => setAsked(undefined)}
+        kind={pending}
+        count={pending === undefined ? 0 : able(pending).length}
+        onClose={() => setPending(undefined)}
         onConfirm={() => {
-          if (asked !== undefined) onStart(asked, runs)
-          setAsked(undefined)
+          if (pending !== undefined) onStart(pending, runs)
+          setPending(undefined)
         }}
       />
     </div>

@@ -12,7 +12,7 @@ const order: ReadonlyArray<RunStatus> = ["pending", "running", "waiting", "faile
 
 type Counts = Readonly<Record<RunStatus, number>>
 
-/** `counts` is undefined until it is known. `isWhole`: no further runs are among them. */
+/** `counts` is undefined until it is read. `isWhole`: no further runs are among them. */
 export interface Counted {
   readonly counts: Counts | undefined
   readonly isWhole: boolean
@@ -51,7 +51,7 @@ export const useCounts = (
   if (found === undefined || found.whole) {
     return { all, counts: found?.counts, isWhole: true, note: "The runs of this filter" }
   }
-  // Of too many runs to be looked at, those that children are left out of are still told with them.
+  // Where there are too many runs to look at, the counts without children include them.
   return isNarrowed({ ...filter, agent: undefined })
     ? { all, counts: found.counts, isWhole: false, note: `Of the newest ${integer(found.searched)} runs` }
     : { all, counts: ofAgent, isWhole: true, note: `All runs${whose}, with children` }

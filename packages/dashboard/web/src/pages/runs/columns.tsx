@@ -95,7 +95,7 @@ export const choosable: ReadonlyArray<readonly [id: string, word: string]> = [
 const onlyChosen = ["priority", "code", "id"]
 const onlyWhereWide = ["attempt", "worker", "tokens"]
 
-/** What is shown where nobody has chosen. */
+/** The columns that are shown until a reader chooses. */
 export const defaultVisibility = (isWide: boolean): Readonly<Record<string, boolean>> =>
   Object.fromEntries([
     ...onlyChosen.map((id) => [id, false] as const),

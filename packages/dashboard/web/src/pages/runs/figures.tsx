@@ -43,7 +43,7 @@ export const Attempt = ({ run }: Props) => {
   return attempt === 0 ? none : <span title={`${attempt} of ${run.max_attempts}`}>{attempt}</span>
 }
 
-/** Who holds it, or held it at its end. */
+/** The owner of its lease, or the last one. */
 export const WorkerName = ({ run }: Props) => {
   const claim = run.claims.at(-1)
   const isHeld = run.status === "running" || hasEnded(run)

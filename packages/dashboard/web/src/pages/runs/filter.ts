@@ -1,4 +1,4 @@
-/** Which runs the page shows: read from its address, sent to the API, and asked of each run that the stream tells of. */
+/** Which runs the page shows: read from its address, sent to the API, and matched with each run of the stream. */
 import type * as Json from "@runlease/http/Json"
 import { allStatuses, type RunStatus } from "../../ui/State"
 import { instantOf } from "./range"
@@ -66,7 +66,7 @@ export const noFilter: RunFilter = filterOf(noRunsSearch)
 /** The end of an id, as the pages show it, or more of it. */
 const idText = /^[0-9a-f-]{8,36}$/i
 
-/** Whether runs without a parent alone are asked for: not where children are what is looked for. */
+/** Whether the filter requests only runs without a parent: not where it searches for children. */
 export const isRootsOnly = (filter: RunFilter): boolean =>
   !filter.children &&
   filter.parent === undefined &&

@@ -59,10 +59,10 @@ export const withNewest = (
   const alone: LoadedRuns = { pages: [newest], pageParams: [undefined] }
   const [first, ...others] = loaded?.pages ?? []
   if (loaded === undefined || first === undefined) return alone
-  const known = new Set(loaded.pages.flatMap((page) => page.data.map((run) => run.run_id)))
-  if (newest.page_info.next !== null && !newest.data.some((run) => known.has(run.run_id))) return alone
+  const listed = new Set(loaded.pages.flatMap((page) => page.data.map((run) => run.run_id)))
+  if (newest.page_info.next !== null && !newest.data.some((run) => listed.has(run.run_id))) return alone
   const changed = new Map(newest.data.map((run) => [run.run_id, run]))
-  const added = newest.data.filter((run) => !known.has(run.run_id))
+  const added = newest.data.filter((run) => !listed.has(run.run_id))
   const current = withChanged({ pages: [first, ...others], pageParams: loaded.pageParams }, changed)
   return {
     ...current,
@@ -73,17 +73,17 @@ export const withNewest = (
   }
 }
 
-/** Of runs that are told of, those that the list has and does not show yet. Where `isListed` does not know, it stays as it was. */
+/** Of the updated runs, those that the list has and does not show yet. Where `isListed` is undefined, it stays as it was. */
 export const awaited = (
   before: ReadonlyMap<string, Json.RunSummary>,
-  told: ReadonlyArray<Json.RunSummary>,
+  updates: ReadonlyArray<Json.RunSummary>,
   rows: ReadonlyArray<Json.RunSummary>,
   list: { readonly isComplete: boolean; readonly isListed: (run: Json.RunSummary) => boolean | undefined },
 ): ReadonlyMap<string, Json.RunSummary> => {
   const shown = new Set(rows.map((run) => run.run_id))
   const oldest = rows.at(-1)
   const next = new Map(before)
-  for (const run of told) {
+  for (const run of updates) {
     const isReached = list.isComplete || (oldest !== undefined && isNewer(run, oldest))
     const isListed = list.isListed(run) ?? before.has(run.run_id)
     if (!shown.has(run.run_id) && isReached && isListed) next.set(run.run_id, run)

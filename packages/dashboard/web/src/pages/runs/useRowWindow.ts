@@ -10,13 +10,13 @@ interface Options {
   readonly height: number
   /** The element that the rows begin with. */
   readonly body: RefObject<HTMLElement | null>
-  /** Asked for when the end of what is loaded comes near. */
+  /** Loads more rows when the end of the loaded ones comes near. */
   readonly onEnd: () => void
   readonly visible: RefObject<readonly [first: number, last: number]>
   readonly bottom: number
 }
 
-/** How far above the end, in rows, more is asked for. */
+/** How far above the end, in rows, more rows are loaded. */
 const ahead = 30
 
 const useTopOf = (element: RefObject<HTMLElement | null>): number => {

@@ -1,4 +1,4 @@
-/** The runs of a filter: pages that are loaded as they are needed, kept current in place, with new ones held back. */
+/** The runs of a filter: pages that are loaded as they are needed and updated in place. New runs wait until a reader requests them. */
 import {
   keepPreviousData,
   queryOptions,
@@ -76,7 +76,7 @@ export const useRuns = (project: string, filter: RunFilter): Runs => {
     queryFn: ({ pageParam, signal }) => load(pageParam, signal),
     initialPageParam: undefined,
     getNextPageParam: (page) => page.page_info.next ?? undefined,
-    // What is loaded is kept current row by row: reading a hundred pages again would be all the work of the list.
+    // Loaded rows are updated one by one: reading a hundred pages again would be all the work of the list.
     staleTime: Infinity,
     refetchOnReconnect: false,
     refetchOnWindowFocus: false,
@@ -104,7 +104,7 @@ export const useRuns = (project: string, filter: RunFilter): Runs => {
     [client, key],
   )
 
-  /** Takes in what is told of runs: changes at once, new ones when they are asked for. */
+  /** Takes updates of runs: changes at once, new runs when a reader requests them. */
   const take = useCallback(
     (runs: ReadonlyArray<Json.RunSummary>, isListed: (run: Json.RunSummary) => boolean | undefined) => {
       // Until the first page of this filter is there, the rows are those of another one.
@@ -129,7 +129,7 @@ export const useRuns = (project: string, filter: RunFilter): Runs => {
     setWaiting({ key, runs: none })
   }, [client, filter.status, key, load])
 
-  // A list that was left and is opened again begins with what is new, as long as nobody has scrolled.
+  // A list that was left and is opened again begins with what is new, until its reader scrolls.
   const isOpened = useRef<unknown>(undefined)
   useEffect(() => {
     if (isOpened.current === key) return
@@ -142,9 +142,9 @@ export const useRuns = (project: string, filter: RunFilter): Runs => {
 
   useProjectLive({
     span: countsSpan,
-    onRuns: (told) => {
+    onRuns: (changed) => {
       const now = Date.now()
-      take(told, (run) => matches(filter, run, now))
+      take(changed, (run) => matches(filter, run, now))
     },
   })
 

@@ -1,4 +1,4 @@
-/** Sign-in with an API key, which goes to the server once and is kept nowhere here. */
+/** Sign-in with an API key, which goes to the server once and is not stored here. */
 import { useMutation, useQueryClient } from "@tanstack/react-query"
 import { useRouter, useSearch } from "@tanstack/react-router"
 import { useEffect, useRef, type FormEvent } from "react"

@@ -21,8 +21,8 @@ export const AgentField = ({
   readonly problem: string | undefined
   readonly onChange: (agent: string) => void
 }) => {
-  const known = agents.find(({ agent_id }) => agent_id === agent)
-  const [isOther, setOther] = useState(agent !== "" && known === undefined)
+  const listed = agents.find(({ agent_id }) => agent_id === agent)
+  const [isOther, setOther] = useState(agent !== "" && listed === undefined)
   const isTyped = isOther || agents.length === 0
   return (
     <>
@@ -31,7 +31,7 @@ export const AgentField = ({
           label="Agent"
           problem={isTyped ? undefined : problem}
           help={
-            known?.workers === 0 && !isTyped
+            listed?.workers === 0 && !isTyped
               ? "No worker has this agent now. The run waits in the queue until one does."
               : undefined
           }

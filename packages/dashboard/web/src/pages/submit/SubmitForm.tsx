@@ -34,8 +34,8 @@ const useInput = (agents: ReadonlyArray<Json.Agent>, agent: string) => {
     setValues: (next: Values) => setEdited({ ...edited, [agent]: next }),
     text,
     setText,
-    /** What is said to the agent. */
-    said: payload === undefined ? text : JSON.stringify(payload.value),
+    /** The input of the agent. */
+    message: payload === undefined ? text : JSON.stringify(payload.value),
     problems: payload?.problems ?? {},
   }
 }
@@ -64,7 +64,7 @@ export const SubmitForm = ({
   const input = useInput(agents, options.agent)
   const [isTried, setTried] = useState(false)
   const submit = useSubmit()
-  const filled: Filled = { ...options, text: input.said }
+  const filled: Filled = { ...options, text: input.message }
   const { body, command, problems } = submissionOf(filled)
   const shown = isTried ? problems : {}
   const shownFields: Problems = isTried ? input.problems : {}

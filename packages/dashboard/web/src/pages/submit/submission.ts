@@ -4,7 +4,7 @@ import { submit } from "../run/model/cli"
 
 export interface Filled {
   readonly agent: string
-  /** What is said to the agent: text, or the JSON of its form. */
+  /** The input of the agent: text, or the JSON of its form. */
   readonly text: string
   readonly priority: string
   readonly delay: string
@@ -55,7 +55,7 @@ export const submissionOf = (filled: Filled): Submission => {
   const seconds = delay.trim() === "" ? undefined : secondsOf(delay)
   const { limits, problems } = limitsFrom(budget)
   const isLimited = limitNames.some((name) => limits[name] !== undefined)
-  const known = {
+  const parsed = {
     priority: priority === "wrong" ? undefined : priority,
     maxAttempts: maxAttempts === "wrong" ? undefined : maxAttempts,
   }
@@ -77,8 +77,8 @@ export const submissionOf = (filled: Filled): Submission => {
           tools: [],
           context: [],
         },
-        ...(known.priority === undefined ? {} : { priority: known.priority }),
-        ...(known.maxAttempts === undefined ? {} : { max_attempts: known.maxAttempts }),
+        ...(parsed.priority === undefined ? {} : { priority: parsed.priority }),
+        ...(parsed.maxAttempts === undefined ? {} : { max_attempts: parsed.maxAttempts }),
         ...(seconds === undefined ? {} : { available_at: new Date(now + seconds * 1000).toISOString() }),
         ...(key.trim() === "" ? {} : { concurrency_key: key.trim() }),
         ...(isLimited ? { budget: limits } : {}),
@@ -89,7 +89,7 @@ export const submissionOf = (filled: Filled): Submission => {
         ? submit({
             agent: agent.trim(),
             text,
-            ...known,
+            ...parsed,
             delay: seconds === undefined ? undefined : `${seconds}s`,
             budget: isLimited ? limits : undefined,
           })

@@ -1,4 +1,4 @@
-/** Asks a worker to claim no more runs, or to claim again. One that shuts down by itself cannot be asked. */
+/** Requests that a worker claims no more runs, or claims again. A worker that shuts down by itself takes no such request. */
 import { useMutation, useQueryClient } from "@tanstack/react-query"
 import type * as Json from "@runlease/http/Json"
 import { send } from "../../api/client"

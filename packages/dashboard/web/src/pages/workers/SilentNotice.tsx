@@ -22,8 +22,8 @@ export const SilentNotice = ({
   readonly onAdd: () => void
 }) => {
   const holds = heldBy(worker) > 0
-  const held = useQuery({ ...heldQuery(worker.worker.id), enabled: holds })
-  const runs = !holds ? [] : held.data === undefined ? undefined : heldRuns(held.data)
+  const leases = useQuery({ ...heldQuery(worker.worker.id), enabled: holds })
+  const runs = !holds ? [] : leases.data === undefined ? undefined : heldRuns(leases.data)
   const count = runs?.length ?? heldBy(worker)
   const isAlone = orphaned(worker, runs ?? [], workers, counts, now).length > 0
   const title = `${nameOf(worker)} has been silent for ${silenceOf(worker, now)}${count === 0 ? "" : ` and holds ${plural(count, "run")}`}.`

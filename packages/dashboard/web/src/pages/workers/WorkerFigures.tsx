@@ -9,7 +9,7 @@ import { countsOf } from "../overview/totals"
 import { lossesOf, median, takenOverAfter } from "./fleet"
 import { noRunsSearch } from "../../shell/links"
 
-interface Known {
+interface Figures {
   /** All that the server lists, and those of them that are here. */
   readonly all: ReadonlyArray<Json.WorkerSummary> | undefined
   readonly here: ReadonlyArray<Json.WorkerSummary>
@@ -24,7 +24,7 @@ const unknown = "–"
 /** Claims in the last minute that is over. */
 const claims = ({ periods }: Json.ProjectStatistics): number => periods.at(-2)?.claimed ?? 0
 
-export const WorkerFigures = ({ all, attention, here, lost, now, statistics }: Known) => {
+export const WorkerFigures = ({ all, attention, here, lost, now, statistics }: Figures) => {
   const { slots, used } = slotsOf(here)
   const silent = here.filter((worker) => isSilent(worker, now)).length
   const oldest = attention?.oldest_pending

@@ -18,13 +18,13 @@ export const goToAsk = (id: string): void => {
 
 const Answered = ({ answer, part }: { readonly part: AskPart; readonly answer: Answer }) => {
   const verdict = verdictOf(part.ask, answer)
-  const said = saidIn(answer)
+  const fields = saidIn(answer)
   return (
     <div className="mt-1 text-ink-2">
       <span className="font-medium text-ink">{verdict.charAt(0).toUpperCase() + verdict.slice(1)}</span>
-      {said.length === 0 ? null : (
+      {fields.length === 0 ? null : (
         <dl className="mt-1 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-0.5">
-          {said.map(([name, value]) => (
+          {fields.map(([name, value]) => (
             <div key={name} className="contents">
               <dt className="text-ink-3">{name === "" ? "Answer" : labelOf(name)}</dt>
               <dd className="break-words whitespace-pre-wrap">{value}</dd>

@@ -1,4 +1,4 @@
-/** A child of the run: its state, its claims, what it said last. It opens in place, in two depths. */
+/** A child of the run: its state, its claims, its last sentence. It opens in place, in two depths. */
 import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
 import { ChevronRight, CornerDownRight } from "lucide-react"
@@ -17,7 +17,7 @@ import { wholeRun } from "../../../shell/links"
 
 const deepest = 2
 
-/** What a child is like that has said nothing. */
+/** The words for a child without a message. */
 const silentWords = (status: string): string => {
   if (status === "pending") return "Waits for a worker"
   return status === "running" || status === "waiting" ? "Nothing said yet" : "It said nothing"
@@ -41,7 +41,7 @@ export const ChildCard = ({
   const [isOpen, setOpen] = useState(false)
   const Opened = useContext(OpenedChild)
   const { isSeen, ref } = useSeen<HTMLDivElement>()
-  const said = useLastSentence(isSeen ? child : undefined) || (part.outcome?.message ?? "")
+  const sentence = useLastSentence(isSeen ? child : undefined) || (part.outcome?.message ?? "")
   const status = child?.status ?? part.outcome?.status ?? "running"
   const until = child === undefined ? (part.endedAt ?? now) : lastOf(child, now)
   return (
@@ -86,7 +86,7 @@ export const ChildCard = ({
           ) : null}
         </div>
         <p className="truncate px-3 pt-0.5 pb-2 text-ink-2 max-desk:line-clamp-2 max-desk:whitespace-normal">
-          {said === "" ? silentWords(status) : said}
+          {sentence === "" ? silentWords(status) : sentence}
         </p>
         {isOpen && Opened !== undefined ? (
           <div className="border-t border-line px-3 py-1">

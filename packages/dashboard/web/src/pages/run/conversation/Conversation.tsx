@@ -1,4 +1,4 @@
-/** What a run was asked, what it did and said, by its claims. */
+/** The input of a run, its work and its messages, by its claims. */
 import type * as Json from "@runlease/http/Json"
 import { Fragment, useMemo, useState } from "react"
 import { type Answer, openAsks } from "../model/asks"
@@ -56,7 +56,7 @@ export const Conversation = ({
     [claims],
   )
   const childById = new Map(childRuns.map((child) => [child.run_id as string, child]))
-  const asked = new Set(openAsks(summary.waiting).map(({ id }) => id))
+  const open = new Set(openAsks(summary.waiting).map(({ id }) => id))
   const askIdOf = (part: Part): string | undefined =>
     part.kind === "ask" ? part.ask.id : part.kind === "tool" ? part.ask?.id : undefined
   const view = (part: Part) => {
@@ -66,7 +66,7 @@ export const Conversation = ({
         part={part}
         version={part.version}
         answer={askId === undefined ? undefined : answers.get(askId)}
-        isAsked={askId !== undefined && asked.has(askId)}
+        isAsked={askId !== undefined && open.has(askId)}
         child={part.kind === "child" ? childById.get(part.runId) : undefined}
         names={names}
         maxAttempts={summary.max_attempts}

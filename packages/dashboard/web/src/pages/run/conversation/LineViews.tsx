@@ -31,8 +31,8 @@ const signs = {
 export const outcomeOf = (part: StepPart, now: number): string => {
   if (part.brokenAt !== null) return "broken off"
   if (part.endedAt === null) return `${duration(now - part.at)} so far`
-  const said = part.failure ?? part.result
-  const line = part.codec === undefined && said !== undefined ? resultLine(parseJson(said)) : ""
+  const outcome = part.failure ?? part.result
+  const line = part.codec === undefined && outcome !== undefined ? resultLine(parseJson(outcome)) : ""
   const took = part.shown ? duration(part.endedAt - part.at) : ""
   return [line, took].filter((text) => text !== "").join(", ")
 }

@@ -1,4 +1,4 @@
-/** What the user, the agent and those who told it something have said. */
+/** The texts of the user and of the agent, and messages to the run. */
 import { MessageSquareReply, Quote, UserRound } from "lucide-react"
 import { lazy, Suspense } from "react"
 import { duration } from "../../../format/times"

@@ -38,11 +38,11 @@ const Outcome = ({
     return <>{part.begunAt === null ? "" : `${duration(now - part.begunAt)} so far`}</>
   }
   const took = part.begunAt === null || ask !== null ? "" : duration(result.at - part.begunAt)
-  const said = resultLine(result.content)
+  const summary = resultLine(result.content)
   return (
     <span className={result.isError ? "text-failed" : ""}>
-      {result.isError && said === "" ? "failed" : said}
-      {said !== "" && took !== "" ? ", " : ""}
+      {result.isError && summary === "" ? "failed" : summary}
+      {summary !== "" && took !== "" ? ", " : ""}
       {took}
     </span>
   )

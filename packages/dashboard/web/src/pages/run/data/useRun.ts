@@ -11,7 +11,7 @@ import { makeRunStore, type RunStore } from "./runStore"
 
 export const useLog = (store: RunStore): number => useSyncExternalStore(store.subscribe, store.version)
 
-/** The store of a run, fed by its stream; `isThere`: the run is known to be. */
+/** The store of a run, fed by its stream; `isThere`: the run exists. */
 export const useRunStore = (runId: string, isThere: boolean): RunStore => {
   const [store] = useState(makeRunStore)
   const client = useQueryClient()
@@ -55,11 +55,11 @@ export const useRunsBelow = (summary: Json.RunSummary, log: RunLog) => {
       !isPaused && (state.data ?? []).some((run) => run.finished_at === null) ? 3000 : false,
   })
   const client = useQueryClient()
-  const known = `${log.children.size} ${summary.children}`
+  const childCounts = `${log.children.size} ${summary.children}`
   useEffect(() => {
     if (project !== undefined)
       void client.invalidateQueries({ queryKey: belowQuery(project, summary.run_id).queryKey })
-  }, [client, project, summary.run_id, known])
+  }, [client, project, summary.run_id, childCounts])
   const isRead = log.lastId >= summary.latest_event_id
   const isChild = (run: Json.RunSummary) =>
     log.children.has(run.run_id) || (!isRead && run.conversation_id !== summary.conversation_id)

@@ -1,4 +1,4 @@
-/** The lease of a run over time: who held it, who lost it, what it waited for. */
+/** The lease of a run over time: its owners, its losses, its waits. */
 import { Link } from "@tanstack/react-router"
 import { useLayoutEffect, useMemo, useRef, useState } from "react"
 import { plural } from "../../../format/numbers"
@@ -11,7 +11,7 @@ import { LaneLegend } from "./LaneLegend"
 import { LanePlot } from "./LanePlot"
 import { layOut } from "./layout"
 import type { Span } from "./scale"
-import type { Segment, Story, Told } from "./segments"
+import type { Segment, Story, Picture } from "./segments"
 import { noRunsSearch } from "../../../shell/links"
 
 const useWidth = () => {
@@ -29,7 +29,7 @@ const useWidth = () => {
 }
 
 /** `3 claims, 1 lost, 2 waits` */
-const countsOf = ({ segments, spans }: Told, total: number): string => {
+const countsOf = ({ segments, spans }: Picture, total: number): string => {
   const lost = spans.filter(({ lossTo }) => lossTo !== null).length
   const waits = segments.filter((segment) => segment.kind === "idle" && segment.idle.kind === "wait").length
   return [
@@ -45,15 +45,15 @@ export const Lanes = ({ story }: { readonly story: Story }) => {
   const [selected, setSelected] = useState<string | null>(null)
   const [pointed, setPointed] = useState<string | null>(null)
   const layout = useMemo(() => (width === 0 ? undefined : layOut(story, width, zoom)), [story, width, zoom])
-  const told = layout?.told
-  const all: ReadonlyArray<Segment> = told?.segments ?? []
-  const known = (id: string | null): Segment | undefined =>
+  const picture = layout?.picture
+  const all: ReadonlyArray<Segment> = picture?.segments ?? []
+  const segmentOf = (id: string | null): Segment | undefined =>
     id === null
       ? undefined
       : (all.find((segment) => segment.id === id) ??
-        told?.steps.find((segment) => segment.id === id) ??
-        told?.reads.find((segment) => segment.id === id))
-  const shown = known(pointed) ?? known(selected) ?? mostTelling(all)
+        picture?.steps.find((segment) => segment.id === id) ??
+        picture?.reads.find((segment) => segment.id === id))
+  const shown = segmentOf(pointed) ?? segmentOf(selected) ?? mostTelling(all)
   const stepped = all.filter(({ from, to }) => to > from)
 
   const step = (by: 1 | -1) => {
@@ -70,7 +70,7 @@ export const Lanes = ({ story }: { readonly story: Story }) => {
     "]": { label: "The next segment of the lease", run: () => step(1), repeats: true },
   })
 
-  const chosen = known(selected)
+  const chosen = segmentOf(selected)
   return (
     <section aria-labelledby="lanes-title" className="rounded-3 border border-line bg-surface">
       <header className="flex min-h-10 items-center gap-2 px-4 max-desk:px-3">
@@ -78,7 +78,7 @@ export const Lanes = ({ story }: { readonly story: Story }) => {
           Leases
         </h2>
         <span className="truncate text-ink-3">
-          {told === undefined ? "" : countsOf(told, story.run.claims.at(-1)?.lease_epoch ?? 0)}
+          {picture === undefined ? "" : countsOf(picture, story.run.claims.at(-1)?.lease_epoch ?? 0)}
         </span>
         <span className="ml-auto flex items-center gap-3">
           {zoom === null ? (

@@ -40,7 +40,7 @@ const renewed = ({ claim }: ClaimSpan): string =>
 
 const sinceRenewal = (millis: number): string => (millis < 1000 ? "just now" : `${duration(millis)} ago`)
 
-const asked = (unfinished: number): string | null =>
+const repeatedAnswers = (unfinished: number): string | null =>
   unfinished === 0
     ? null
     : unfinished === 1
@@ -81,7 +81,7 @@ const ofLoss = ({ next, span, takeover, to }: Segment & { readonly kind: "loss" 
     ...nothing,
     lead: "Lease lost.",
     text: `${claim.worker_name} last renewed at ${clock(heldTo)}, ${after}.`,
-    paid: takeover === null ? null : asked(takeover.unfinished),
+    paid: takeover === null ? null : repeatedAnswers(takeover.unfinished),
     tone: "lost",
     worker: workerOf(span),
   }
@@ -145,7 +145,7 @@ export const describe = (segment: Segment, now: number): Detail => {
         ...nothing,
         lead: "Taken over.",
         text: `${plural(segment.takeover.read, "step")} read from the log at ${clock(segment.from)}, and not done again.`,
-        paid: asked(segment.takeover.unfinished),
+        paid: repeatedAnswers(segment.takeover.unfinished),
         tone: "step",
       }
   }

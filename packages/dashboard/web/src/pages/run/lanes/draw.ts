@@ -1,9 +1,9 @@
 /** Draws the segments of a run into its lanes. */
 import { type Bar, type BarLook, type Drawing, isOn, lane, placed, type Row } from "./drawing"
-import type { Segment, Story, Told } from "./segments"
+import type { Segment, Story, Picture } from "./segments"
 import { type ClaimSpan, endOf } from "./spans"
 
-/** The renewals of a claim, evenly spaced, since their number is kept and not the time of each. Every nth where they would be too close. */
+/** The renewals of a claim, evenly spaced, since the log has their number and not the time of each. Every nth where they would be too close. */
 export const renewalTicks = (from: number, to: number, count: number): ReadonlyArray<number> => {
   if (count <= 0 || to <= from) return []
   const gap = (to - from) / count
@@ -53,7 +53,7 @@ const ticks = (drawing: Drawing, row: number, { claim, from, isLive }: ClaimSpan
   }
 }
 
-export const drawIdles = (drawing: Drawing, { segments }: Told): void => {
+export const drawIdles = (drawing: Drawing, { segments }: Picture): void => {
   for (const segment of segments) {
     if (segment.kind !== "idle") continue
     bar(drawing, segment.idle.kind, 0, segment.from, segment.to)
@@ -92,7 +92,7 @@ const drawLinks = (drawing: Drawing, row: number, span: ClaimSpan, before: Claim
 
 export const drawClaims = (
   drawing: Drawing,
-  { segments, spans }: Told,
+  { segments, spans }: Picture,
   { now }: Pick<Story, "now">,
 ): void => {
   spans.forEach((span, index) => {
@@ -107,12 +107,12 @@ export const drawClaims = (
   }
 }
 
-const isBroken = ({ step }: Told["steps"][number]): boolean =>
+const isBroken = ({ step }: Picture["steps"][number]): boolean =>
   step.kind === "step"
     ? step.brokenAt !== null
     : step.cut || (step.kind === "tool" && step.superseded && step.result === null)
 
-export const drawSteps = (drawing: Drawing, { steps }: Told): void => {
+export const drawSteps = (drawing: Drawing, { steps }: Picture): void => {
   const row = drawing.rows.findIndex(({ kind }) => kind === "steps")
   const bars: Array<Bar> = []
   for (const segment of steps) {
@@ -129,7 +129,7 @@ export const drawSteps = (drawing: Drawing, { steps }: Told): void => {
   drawing.bars.push(...joined(bars))
 }
 
-export const drawReads = (drawing: Drawing, { reads }: Told): void => {
+export const drawReads = (drawing: Drawing, { reads }: Picture): void => {
   const row = drawing.rows.findIndex(({ kind }) => kind === "steps")
   for (const segment of reads) {
     const at = placed(drawing.scale, segment.from, segment.to)
@@ -151,7 +151,7 @@ const drawChild = (drawing: Drawing, row: number, segment: Segment & { readonly 
   hit(drawing, row, segment)
 }
 
-export const drawChildren = (drawing: Drawing, { segments }: Told): void => {
+export const drawChildren = (drawing: Drawing, { segments }: Picture): void => {
   for (const segment of segments) {
     if (segment.kind !== "child") continue
     const row = drawing.rows.findIndex(

@@ -119,7 +119,7 @@ const labelOf = (layout: Layout, { row, segment, width, x }: Hit, now: number): 
 const extentOf = ({ side, text, x }: Label): readonly [number, number] =>
   side === "left" ? [x - text.length * letter, x] : [x, x + text.length * letter]
 
-/** What is told first where there is no room for all. */
+/** The labels that are drawn first where there is no room for all. */
 const weightOf = (segment: Segment): number =>
   segment.kind === "loss" || segment.kind === "child"
     ? 2

@@ -36,8 +36,8 @@ const merged = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
 }
 
 /** The idle times of more than 10 minutes in a span, without a little at each side of them. */
-export const longIdles = (held: ReadonlyArray<Span>, { from, to }: Span): ReadonlyArray<Span> => {
-  const all = merged(held)
+export const longIdles = (owned: ReadonlyArray<Span>, { from, to }: Span): ReadonlyArray<Span> => {
+  const all = merged(owned)
   const sum = all.reduce((total, span) => total + span.to - span.from, 0)
   const margin = Math.min(30_000, Math.max(1000, sum * 0.04))
   const edges = [from, ...all.flatMap((span) => [span.from, span.to]), to]

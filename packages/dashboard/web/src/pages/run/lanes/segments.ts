@@ -60,7 +60,7 @@ const reasonsAt = (waits: ReadonlyArray<LoggedWait>, at: number): ReadonlyArray<
   return nearest !== undefined && Math.abs(nearest.at - at) < 1000 ? nearest.reasons : []
 }
 
-export interface Told {
+export interface Picture {
   readonly spans: ReadonlyArray<ClaimSpan>
   /** Those that are stepped through, in the order of time. */
   readonly segments: ReadonlyArray<Segment>
@@ -68,7 +68,7 @@ export interface Told {
   readonly reads: ReadonlyArray<Segment & { readonly kind: "read" }>
 }
 
-/** When work was begun, and when it ended; `last` is when the run was no longer held. */
+/** When work was begun, and when it ended; `last` is when the run lost its last lease. */
 const timesOf = (work: Work, last: number): Pick<Base, "from" | "to"> => {
   if (work.kind === "tool") {
     const from = work.begunAt ?? work.at
@@ -89,7 +89,7 @@ const workSegment = (work: Work, last: number): Segment & { readonly kind: "step
 const isBar = (part: StepPart | ToolPart): boolean => part.kind === "tool" || part.step === "step"
 
 /** The story of a run, cut into segments. The claims of a run with more than 50 of them are the newest: the first here is the one it has. */
-export const segmentsOf = (story: Story): Told => {
+export const segmentsOf = (story: Story): Picture => {
   const { broken, children, now, run, steps, takeovers, waits, waitsFor } = story
   const spans = run.claims.map((claim) => spanOf(claim, now))
   const final = spans.at(-1)
@@ -111,7 +111,7 @@ export const segmentsOf = (story: Story): Told => {
     const takeover =
       takeovers.find(({ at }) => at >= span.heldTo && (next === null || Math.abs(at - next.from) < 1000)) ??
       null
-    const held: Segment = {
+    const owned: Segment = {
       kind: "claim",
       id: `claim-${number}`,
       from: span.from,
@@ -120,9 +120,9 @@ export const segmentsOf = (story: Story): Told => {
       span,
     }
     return span.lossTo === null
-      ? [held]
+      ? [owned]
       : [
-          held,
+          owned,
           {
             kind: "loss",
             id: `loss-${number}`,

@@ -1,7 +1,7 @@
 /** What the control plane writes: children, messages to the run, waits, the ends of attempts and of the run. */
 import { askOf, isRecord } from "./asks"
 import { childrenWord, openChildren, type Read, type RunLog } from "./runLog"
-import { asked, supersede } from "./openedItems"
+import { attachAsk, supersede } from "./openedItems"
 import type { EndPart } from "./parts"
 import { breakOff } from "./stepEvents"
 
@@ -80,12 +80,12 @@ const waiting: Fold = (log, read, value) => {
   supersede(log)
   const reasons = value["reasons"]
   const until = text(value["until"])
-  const known = Array.isArray(reasons) ? reasons.map(String) : []
-  log.waits.push({ at: read.at, reasons: known.map((reason) => pauseWord(reason, log)) })
+  const given = Array.isArray(reasons) ? reasons.map(String) : []
+  log.waits.push({ at: read.at, reasons: given.map((reason) => pauseWord(reason, log)) })
   log.parts.push({
     ...base(read, "pause"),
     kind: "pause",
-    reasons: known.map((reason) => pauseWord(reason, log)),
+    reasons: given.map((reason) => pauseWord(reason, log)),
     until: until === null ? null : Date.parse(until),
   })
 }
@@ -143,7 +143,7 @@ export const finished = (log: RunLog, read: Read): void => {
     log.waits.push({ at: read.at, reasons: [all.some(isBudget) ? "a higher budget" : "an answer"] })
     for (const interrupt of all) {
       const ask = askOf(interrupt)
-      if (ask === undefined || asked(log, interrupt)) continue
+      if (ask === undefined || attachAsk(log, interrupt)) continue
       log.parts.push({ ...base(read, `ask-${ask.id}`), kind: "ask", ask })
     }
     return

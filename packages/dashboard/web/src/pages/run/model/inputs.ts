@@ -1,4 +1,4 @@
-/** What a request says: the last texts of the user, and what was said before. */
+/** The messages of a request: the last texts of the user, and those before. */
 import type * as Json from "@runlease/http/Json"
 import { isRecord } from "./asks"
 
@@ -20,7 +20,7 @@ export const textOf = (parts: ReadonlyArray<unknown>): string =>
     })
     .join("\n\n")
 
-/** The messages of the user behind everything that others have said, and those before them. */
+/** The messages of the user behind the last message of anyone else, and those before them. */
 export const inputsOf = (
   request: Json.Snapshot,
 ): { readonly last: ReadonlyArray<Input>; readonly before: ReadonlyArray<Input> } => {

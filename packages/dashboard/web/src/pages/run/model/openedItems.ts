@@ -135,7 +135,7 @@ export const begun = (log: RunLog, { at, event }: Read): void => {
 }
 
 /** What a question is about is shown with it. Undefined where it is about no call that the log has. */
-export const asked = (log: RunLog, interrupt: unknown): boolean => {
+export const attachAsk = (log: RunLog, interrupt: unknown): boolean => {
   const ask = askOf(interrupt)
   const part = ask?.toolCallId === undefined ? undefined : log.calls.get(ask.toolCallId)
   if (ask === undefined || part === undefined) return false

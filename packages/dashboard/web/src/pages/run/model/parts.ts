@@ -37,7 +37,7 @@ export interface ToolPart extends Opened {
   /** When its arguments were complete. */
   begunAt: number | null
   result: ToolResult | null
-  /** Whether to call it, or its result, was asked. */
+  /** The question whether to make the call, or what its result is. */
   ask: Ask | null
   /** An earlier attempt may have made the call. */
   uncertain: boolean
@@ -93,7 +93,7 @@ export interface PausePart extends Base {
   readonly until: number | null
 }
 
-/** The end of an attempt without an outcome, and the start of the next. `unfinished`: answers of a model that are asked again. */
+/** The end of an attempt without an outcome, and the start of the next. `unfinished`: requests to a model that are made again. */
 export interface TakeoverPart extends Base {
   readonly kind: "takeover"
   readonly previousWorker: string

@@ -12,7 +12,7 @@ export interface Section {
   readonly parts: ReadonlyArray<Part>
 }
 
-/** Whether a part has a place of its own. A step that has opened messages or calls is told by these. */
+/** Whether a part has a place of its own. The messages and calls that a step has opened stand for it. */
 const isShown = (part: Part): boolean => {
   // A message that was read says so itself.
   if (part.kind === "step") return part.step !== "inbox" && (part.shown || !part.opens)
@@ -65,7 +65,7 @@ export const sectionsOf = (
   return sections.filter(({ claim, parts: own }) => claim !== null || own.length > 0)
 }
 
-/** What stays in sight where a claim is folded: children, and what people said. */
+/** The parts that stay in sight where a claim is folded: children, messages to the run, questions and their answers. */
 export const staysInSight = (part: Part): boolean =>
   part.kind === "child" ||
   part.kind === "told" ||
@@ -114,10 +114,10 @@ export const foldSections = (
 export const summaryOf = (parts: ReadonlyArray<Part>): string => {
   const steps = parts.filter(({ kind }) => kind === "tool" || kind === "step").length
   const texts = parts.flatMap((part) => (part.kind === "text" && part.text !== "" ? [part.text] : []))
-  const said = lastSentence(texts.at(-1) ?? "")
+  const sentence = lastSentence(texts.at(-1) ?? "")
   return [
     ...(steps > 0 ? [plural(steps, "step")] : []),
     ...(texts.length > 0 ? [plural(texts.length, "message")] : []),
-    ...(said === "" ? [] : [said]),
+    ...(sentence === "" ? [] : [sentence]),
   ].join(", ")
 }

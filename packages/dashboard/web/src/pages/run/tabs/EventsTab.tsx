@@ -71,8 +71,10 @@ const Event = ({
 }
 
 const useOpened = (event: string | undefined) => {
-  const asked = event === undefined ? Number.NaN : Number(event)
-  const [opened, setOpened] = useState<ReadonlySet<number>>(new Set(Number.isNaN(asked) ? [] : [asked]))
+  const requested = event === undefined ? Number.NaN : Number(event)
+  const [opened, setOpened] = useState<ReadonlySet<number>>(
+    new Set(Number.isNaN(requested) ? [] : [requested]),
+  )
   const navigate = useNavigate({ from: "/runs/$runId" })
   const toggle = (id: number) => {
     const next = new Set(opened)
@@ -85,7 +87,7 @@ const useOpened = (event: string | undefined) => {
       resetScroll: false,
     })
   }
-  return { asked, opened, toggle }
+  return { requested, opened, toggle }
 }
 
 export const EventsTab = ({
@@ -102,8 +104,8 @@ export const EventsTab = ({
 }) => {
   const [search, setSearch] = useState<EventSearch>({ text: "", type: "" })
   const found = useFound(log, version, search)
-  const { asked, opened, toggle } = useOpened(event)
-  const [first] = useState(asked)
+  const { requested, opened, toggle } = useOpened(event)
+  const [first] = useState(requested)
   const isAll = search.text === "" && search.type === ""
   const target = Number.isNaN(first) ? -1 : found.entries.findIndex(({ event_id }) => event_id === first)
   const types = [...log.types].toSorted((a, b) => b[1] - a[1])

@@ -32,7 +32,7 @@ const tookOf = (step: Step, now: number): string => {
   return duration((step.endedAt ?? step.brokenAt ?? now) - step.at)
 }
 
-const said = (step: Step, now: number): string => {
+const wordsOf = (step: Step, now: number): string => {
   if (step.kind === "step") return outcomeOf(step, now).replace(/, [^,]*$/, "")
   if (step.result === null)
     return step.superseded || step.cut ? "broken off" : step.ask === null ? "at work" : "waits"
@@ -79,7 +79,7 @@ const Row = ({
             </span>
           </span>
           <span className={`truncate max-desk:col-start-3 ${isFailed(step) ? "text-failed" : "text-ink-2"}`}>
-            {said(step, now)}
+            {wordsOf(step, now)}
           </span>
           <span className="text-right text-ink-2 max-desk:hidden">{tookOf(step, now)}</span>
           <time title={exact(step.at)} className="text-right text-small text-ink-3 max-desk:hidden">
