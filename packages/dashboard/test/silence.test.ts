@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as WorkerContact from "@runlease/core/internal/WorkerContact"
+import * as WorkerContact from "@runlease/core/WorkerContact"
 import type * as Json from "@runlease/http/Json"
 import { heldRuns, silenceOutcome, untaken } from "../web/src/ui/silence.js"
 import { heardFrom, isAskedToDrain, silenceOf, slotsOf, stateOf } from "../web/src/ui/workers.js"
