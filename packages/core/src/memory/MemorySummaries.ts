@@ -28,19 +28,7 @@ const isIn =
 
 /** The claims of a run that ended without an outcome. */
 const claimsOf = ({ claims, key }: State.RunRecord): ReadonlyArray<ClaimRow> =>
-  claims.map(({ attempt, ended, endedAt, holder, leaseEpoch }) => ({
-    key,
-    epoch: leaseEpoch,
-    attempt,
-    workerId: holder.workerId,
-    claimedAt: holder.claimedAt,
-    renewals: holder.renewals,
-    renewedAt: holder.renewedAt,
-    longestGap: holder.longestGap,
-    expiresAt: holder.expiresAt,
-    endedAt,
-    ended,
-  }))
+  claims.map(({ holder, leaseEpoch, ...claim }) => ({ key, epoch: leaseEpoch, ...claim, ...holder }))
 
 export const make = (state: State.State): SummaryRows<never> => {
   const recordsOf = (projectId: Ids.ProjectId) => Array.from(State.projectOf(state, projectId).runs.values())

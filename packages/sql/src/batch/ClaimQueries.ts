@@ -8,11 +8,12 @@ import { RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import { toStored } from "../rows/RunCodec.js"
-import type { RunRow } from "../rows/RunRow.js"
+import type { NameRow } from "../rows/RunRow.js"
 import * as DueQueries from "./DueQueries.js"
 
-type NamedRow = Pick<RunRow, "project_id" | "run_id"> & { readonly claim: number }
+interface GivenRow extends NameRow {
+  readonly claim: number
+}
 
 /** The runs that name each of these claims: one index probe for each. */
 const readGiven = (
@@ -26,7 +27,7 @@ const readGiven = (
       WHERE claim_id = ${claimId} AND lease_owner = ${workerId}`,
   )
   return Effect.map(
-    execute(sql<NamedRow>`SELECT n.claim, r.project_id, r.run_id
+    execute(sql<GivenRow>`SELECT n.claim, r.project_id, r.run_id
       FROM (${sql.join(" UNION ALL ", false)(named)}) n JOIN runs r ON r.run_pk = n.run_pk`),
     (rows) => {
       for (const { claim, project_id, run_id } of rows) {
@@ -43,7 +44,7 @@ const readRunnable = (
 ): Effect.Effect<RunRows.Found["runnable"], SqlError> =>
   Effect.map(dialect.runnable(probes), (candidates) => {
     const runnable = probes.map((): Array<RunRows.StoredRun> => [])
-    for (const candidate of candidates) runnable[candidate.probe]!.push(toStored(candidate))
+    for (const { probe, run } of candidates) runnable[probe]!.push(run)
     for (const runs of runnable) runs.sort(RunRows.byPreference)
     return runnable
   })

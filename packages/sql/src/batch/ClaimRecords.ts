@@ -4,42 +4,25 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Ids, Summaries } from "@runlease/core"
+import type { Ids } from "@runlease/core"
 import type { SummaryRows } from "@runlease/core/store"
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import { leaseEpoch } from "../rows/RunCodec.js"
+import { select } from "../dialect/ExecuteStatement.js"
+import type { ToRow } from "../rows/Columns.js"
+import { reader } from "../rows/Fields.js"
+import { claimFields, claimHolderFields } from "../rows/RunFields.js"
+import { claimColumns } from "../rows/RunRow.js"
 
-interface ClaimColumns {
-  readonly run_pk: number
-  readonly lease_epoch: number
-  readonly attempt: number
-  readonly worker_id: Ids.WorkerId
-  readonly claimed_at: number
-  readonly renewals: number
-  readonly renewed_at: number
-  readonly longest_gap: number
-  readonly expires_at: number | null
-  readonly ended_at: number
-  readonly ended: Summaries.ClaimEnd
+const names = ["run_pk", ...Struct.keys(claimColumns)]
+const columns = names.map((name) => `c.${name}`).join(", ")
+const readClaim = reader(claimFields, names)
+const readHolder = reader(claimHolderFields, names)
+
+const toClaim: ToRow<SummaryRows.ClaimRow> = (values) => {
+  const { leaseEpoch, ...claim } = readClaim(values)
+  return { key: values[0] as number, epoch: leaseEpoch, ...claim, ...readHolder(values) }
 }
-
-const columns = `c.run_pk, c.lease_epoch, c.attempt, c.worker_id, c.claimed_at, c.renewals, c.renewed_at, c.longest_gap,
-  c.expires_at, c.ended_at, c.ended`
-
-const toClaim = (row: ClaimColumns): SummaryRows.ClaimRow => ({
-  key: row.run_pk,
-  epoch: leaseEpoch(row.lease_epoch),
-  attempt: row.attempt,
-  workerId: row.worker_id,
-  claimedAt: row.claimed_at,
-  renewals: row.renewals,
-  renewedAt: row.renewed_at,
-  longestGap: row.longest_gap,
-  expiresAt: row.expires_at,
-  endedAt: row.ended_at,
-  ended: row.ended,
-})
 
 type Reads = Pick<
   SummaryRows.SummaryRows<SqlError>,
@@ -62,13 +45,13 @@ export const make = ({ dialect, sql }: Database): Reads => {
 
   return {
     claims: (ranges) =>
-      Effect.map(
-        sql<ClaimColumns>`SELECT ${sql.literal(columns)} FROM ${dialect.rows(
+      select(
+        toClaim,
+        sql`SELECT ${sql.literal(columns)} FROM ${dialect.rows(
           { run_pk: "integer", first_epoch: "integer", last_epoch: "integer" },
           ranges.map(({ first, key, last }) => ({ run_pk: key, first_epoch: first, last_epoch: last })),
         )} v JOIN claims c
           ON c.run_pk = v.run_pk AND c.lease_epoch >= v.first_epoch AND c.lease_epoch <= v.last_epoch`,
-        (rows) => rows.map(toClaim),
       ),
 
     workerNames: (workerIds) =>
@@ -114,10 +97,10 @@ export const make = ({ dialect, sql }: Database): Reads => {
       ),
 
     lost: (projectId, since, limit) =>
-      Effect.map(
-        sql<ClaimColumns>`SELECT ${sql.literal(columns)} FROM claims c WHERE ${isLost(projectId, since)}
+      select(
+        toClaim,
+        sql`SELECT ${sql.literal(columns)} FROM claims c WHERE ${isLost(projectId, since)}
           ORDER BY c.ended_at DESC, c.run_pk DESC LIMIT ${limit}`,
-        (rows) => rows.map(toClaim),
       ),
 
     lostBy: (projectId, since, limit) =>

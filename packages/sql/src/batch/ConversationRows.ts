@@ -9,7 +9,7 @@ import { RunRows } from "@runlease/core/store"
 import { DateTime, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import { fromJson } from "../rows/RunCodec.js"
+import { fromJson } from "../rows/Fields.js"
 
 interface MessageRow {
   readonly project_id: string

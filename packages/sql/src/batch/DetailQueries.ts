@@ -4,63 +4,60 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
+import type { Statement } from "@effect/sql/Statement"
 import { type RequestSnapshot } from "@runlease/core"
 import { type ResumeRules, RunRows, type RunState } from "@runlease/core/store"
-import { Effect, Struct } from "effect"
+import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { rowsOf } from "../rows/Columns.js"
-import { toDetails } from "../rows/RunCodec.js"
+import type { ToRow } from "../rows/Columns.js"
 import {
-  type DetailRow,
+  allDetails,
+  type DetailSelection,
   fixedDetails,
   latestSnapshot,
   latestSnapshotBytes,
-  listed,
-  selectedDetails,
+  sessionDetails,
 } from "../rows/RunRow.js"
-import { sessionNames } from "../rows/SessionRow.js"
 import { keyRows } from "./RunQueries.js"
 
-const fixedNames = Struct.keys(fixedDetails)
-const names = [...fixedNames, ...sessionNames, "metadata", "result"] as const
+/** Details in rows of a run's key, a text and the columns of the details. */
+const keyed = ({ columns, names, readerIn }: DetailSelection) => ({
+  columns,
+  toDetails: readerIn(["run_pk", "text", ...names]),
+})
 
-type KeyedRow = DetailRow & { readonly run_pk: number }
-type ClaimRow = KeyedRow & { readonly snapshot: string }
-type SubmittedRow = KeyedRow & { readonly submission: string }
+const all = keyed(allDetails)
+const fixed = keyed(fixedDetails)
+const fixedWithSession = keyed(sessionDetails)
 
-const toKeyedRow = rowsOf<KeyedRow>(["run_pk", ...names])
-const toClaimRow = rowsOf<ClaimRow>(["run_pk", "snapshot", ...fixedNames])
-const toSessionClaimRow = rowsOf<ClaimRow>(["run_pk", "snapshot", ...fixedNames, ...sessionNames])
-const toSubmittedRow = rowsOf<SubmittedRow>(["run_pk", "submission", ...names])
-
-const readRows = <Row extends KeyedRow, A>(
+const readRows = <A>(
   runs: ReadonlyArray<RunRows.StoredRun>,
-  rows: Effect.Effect<ReadonlyArray<Row>, SqlError>,
-  convert: (details: RunState.RunDetails, row: Row) => A,
+  { toDetails }: ReturnType<typeof keyed>,
+  statement: Statement<object>,
+  convert: (details: RunState.RunDetails, text: string) => A,
 ): Effect.Effect<ReadonlyMap<number, A>, SqlError> => {
   const ids = new Map(runs.map(({ key, state }) => [key, state.spec.runId]))
-  return Effect.map(
-    rows,
-    (found) => new Map(found.map((row) => [row.run_pk, convert(toDetails(ids.get(row.run_pk)!, row), row)])),
-  )
+  const toRow: ToRow<readonly [number, A]> = (values) => {
+    const key = values[0] as number
+    return [key, convert(toDetails(ids.get(key)!, values), values[1] as string)]
+  }
+  return Effect.map(select(toRow, statement), (found) => new Map(found))
 }
 
 const keysOf = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) =>
   keyRows(database, new Set(runs.map(({ key }) => key)))
 
-/** Joins what `selectedDetails` needs. */
+/** Joins what `allDetails` needs. */
 const joined = `LEFT JOIN outcomes o ON o.run_pk = r.run_pk LEFT JOIN sessions s ON s.run_pk = r.run_pk`
 
 export const readDetails = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) => {
   const { sql } = database
   return readRows(
     runs,
-    select(
-      toKeyedRow,
-      sql`SELECT r.run_pk, ${sql.literal(selectedDetails)} FROM ${keysOf(database, runs)} v
-        JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joined)}`,
-    ),
+    all,
+    sql`SELECT r.run_pk, NULL, ${sql.literal(all.columns)} FROM ${keysOf(database, runs)} v
+      JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joined)}`,
     (details) => details,
   )
 }
@@ -81,31 +78,28 @@ export const readClaimDetails = (
             FROM ${keysOf(database, runs)} k JOIN runs r ON r.run_pk = k.run_pk
           ) sized
         ) v JOIN runs r ON r.run_pk = v.run_pk AND v.bytes_before < ${sql.literal(String(RunRows.maxClaimBytes))}`
-  const common = `r.run_pk, ${latestSnapshot} AS snapshot, ${listed("r", fixedNames)}`
-  const rows = sessions
-    ? select(
-        toSessionClaimRow,
-        sql`SELECT ${sql.literal(`${common}, ${listed("s", sessionNames)}`)} ${from}
-          LEFT JOIN sessions s ON s.run_pk = r.run_pk`,
-      )
-    : select(toClaimRow, sql`SELECT ${sql.literal(common)} ${from}`)
-  return readRows(runs, rows, (details, row): RunRows.ClaimDetails => ({
-    details,
-    snapshot: JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot,
-  }))
+  const selection = sessions ? fixedWithSession : fixed
+  const join = sessions ? "LEFT JOIN sessions s ON s.run_pk = r.run_pk" : ""
+  return readRows(
+    runs,
+    selection,
+    sql`SELECT r.run_pk, ${sql.literal(`${latestSnapshot}, ${selection.columns}`)} ${from} ${sql.literal(join)}`,
+    (details, text): RunRows.ClaimDetails => ({
+      details,
+      snapshot: JSON.parse(text) as RequestSnapshot.RequestSnapshot,
+    }),
+  )
 }
 
 export const readSubmitted = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) => {
   const { sql } = database
   return readRows(
     runs,
-    select(
-      toSubmittedRow,
-      sql`SELECT r.run_pk, f.submission, ${sql.literal(selectedDetails)} FROM ${keysOf(database, runs)} v
-        JOIN runs r ON r.run_pk = v.run_pk JOIN inputs f ON f.run_pk = r.run_pk AND f.input = 0
-        ${sql.literal(joined)}`,
-    ),
-    (details, row): RunRows.SubmittedDetails => ({ details, submission: row.submission }),
+    all,
+    sql`SELECT r.run_pk, f.submission, ${sql.literal(all.columns)} FROM ${keysOf(database, runs)} v
+      JOIN runs r ON r.run_pk = v.run_pk JOIN inputs f ON f.run_pk = r.run_pk AND f.input = 0
+      ${sql.literal(joined)}`,
+    (details, submission): RunRows.SubmittedDetails => ({ details, submission }),
   )
 }
 

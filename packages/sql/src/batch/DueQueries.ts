@@ -8,7 +8,7 @@ import type { Fragment } from "@effect/sql/Statement"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import { Gate } from "../rows/RunRow.js"
+import { Gate } from "../rows/RunFields.js"
 
 /** The largest number of each kind in one commit. */
 const mostOfEach = 200

@@ -11,7 +11,7 @@ import { Array, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { eventId } from "../rows/RunCodec.js"
-import type { RunRow } from "../rows/RunRow.js"
+import type { NameRow } from "../rows/RunRow.js"
 import { findRuns, keyRows, refRows } from "./RunQueries.js"
 
 const columns = {
@@ -126,7 +126,7 @@ export const findNamed = (
   Effect.gen(function* () {
     const { sql } = database
     const rows = yield* execute(
-      sql<Pick<RunRow, "project_id" | "run_id"> & { readonly named_id: Ids.RunId }>`
+      sql<NameRow & { readonly named_id: Ids.RunId }>`
         SELECT r.project_id, r.run_id, v.run_id AS named_id FROM ${refRows(database, names)} v
         LEFT JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.run_id
         LEFT JOIN runs q ON q.run_pk = i.run_pk

@@ -9,15 +9,8 @@ import type { RunRows } from "@runlease/core/store"
 import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { toStored } from "../rows/RunCodec.js"
-import {
-  Gate,
-  type RunRow,
-  selectedQueued,
-  stateColumns,
-  toRunRow,
-  unfinishedTables,
-} from "../rows/RunRow.js"
+import { Gate } from "../rows/RunFields.js"
+import { queuedRuns, stateColumns, unfinishedTables } from "../rows/RunRow.js"
 import * as RunQueries from "./RunQueries.js"
 
 type Lane = RunRows.Lane
@@ -104,7 +97,7 @@ export const advance = (
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { sql } = database
   const behind = sql.literal(String(Gate.behind))
-  const gone = sql<RunRow>`WITH heads AS MATERIALIZED (
+  const gone = sql`WITH heads AS MATERIALIZED (
       SELECT DISTINCT h.run_pk, h.state FROM ${laneRows(database, lanes)} v CROSS JOIN LATERAL (
         SELECT u.run_pk, u.gate, u.state FROM (${sql.literal(unfinished)}) u ORDER BY u.run_pk LIMIT 1
       ) h WHERE h.gate = ${behind} OR h.state <> 'queue'
@@ -117,12 +110,12 @@ export const advance = (
       WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads WHERE state = 'queue')) AND gate = ${behind}
       RETURNING ${sql.literal(queuedNames)}
     )
-    SELECT ${sql.literal(selectedQueued)}, 1 / ((SELECT count(*) FROM heads) =
+    SELECT ${sql.literal(queuedRuns.columns)}, 1 / ((SELECT count(*) FROM heads) =
       (SELECT count(*) FROM gone) + (SELECT count(*) FROM leased) + (SELECT count(*) FROM waiting))::int AS exact
     FROM (SELECT 1) one LEFT JOIN (gone q JOIN runs r ON r.run_pk = q.run_pk) ON TRUE`
   // Where no run is let go, one row without a run says so.
-  return Effect.map(select(toRunRow, gone), (rows) =>
-    rows.filter(({ run_pk }) => Number.isInteger(run_pk)).map(toStored),
+  return Effect.map(select(queuedRuns.toValue, gone), (runs) =>
+    runs.filter(({ key }) => Number.isInteger(key)),
   )
 }
 

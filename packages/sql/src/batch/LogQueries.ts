@@ -12,7 +12,7 @@ import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as EventRows from "../rows/EventRows.js"
 import { eventId } from "../rows/RunCodec.js"
-import { joinedStates, type RunRow } from "../rows/RunRow.js"
+import { joinedStates } from "../rows/RunRow.js"
 
 /** The entries of a log after a place that outsiders have appended. */
 export const readTail = (
@@ -60,6 +60,12 @@ const readEntries = ({ sql }: Database, key: number, after: number, most: RunSto
   )
 }
 
+interface EndRow {
+  readonly run_pk: number
+  readonly finished_at: number | null
+  readonly latest_event_id: number
+}
+
 /** The oldest entries after an event, and how the run stood just before: one that had ended has no others. */
 export const readPage = (
   database: Database,
@@ -69,7 +75,7 @@ export const readPage = (
 ): Effect.Effect<RunStore.LogPage | undefined, SqlError> =>
   Effect.gen(function* () {
     const { sql } = database
-    const [row] = yield* sql<Pick<RunRow, "run_pk" | "finished_at" | "latest_event_id">>`
+    const [row] = yield* sql<EndRow>`
       SELECT r.run_pk, o.finished_at,
         COALESCE(q.latest_event_id, l.latest_event_id, w.latest_event_id, o.latest_event_id) AS latest_event_id
       FROM runs r ${sql.literal(joinedStates)} WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`

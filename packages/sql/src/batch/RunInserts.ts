@@ -17,7 +17,7 @@ import {
   newConversationRow,
   newRow,
 } from "../rows/RunCodec.js"
-import { runColumns, type RunRow } from "../rows/RunRow.js"
+import { type NameRow, runColumns } from "../rows/RunRow.js"
 import * as StateWrites from "./StateWrites.js"
 
 /**
@@ -33,7 +33,7 @@ export const insert = (
 ): Effect.Effect<ReadonlyArray<number>, SqlError> =>
   Effect.gen(function* () {
     const inserted = yield* execute(
-      BulkStatements.insert<Columns, Pick<RunRow, "run_pk" | "project_id" | "run_id">>(
+      BulkStatements.insert<Columns, NameRow & { readonly run_pk: number }>(
         database,
         "runs",
         runColumns,

@@ -8,20 +8,14 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core/store"
+import type { Run } from "@runlease/core"
+import { type RunRows, RunState } from "@runlease/core/store"
 import { Array as Arr, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import * as RunNames from "../dialect/RunNames.js"
-import { toStored } from "../rows/RunCodec.js"
-import {
-  type DetailRow,
-  joinedStates,
-  type RunRow,
-  selectedDetails,
-  selectedRun,
-  toRunRow,
-} from "../rows/RunRow.js"
+import type { ToRow } from "../rows/Columns.js"
+import { allDetails, allRuns, joinedStates } from "../rows/RunRow.js"
 
 /** Names of runs as a table. */
 export const refRows = ({ dialect }: Database, refs: ReadonlyArray<RunRows.RunRef>): Fragment =>
@@ -32,13 +26,10 @@ export const keyRows = ({ dialect }: Database, keys: Iterable<number>): Fragment
   RunNames.keyRows(dialect.rows, keys)
 
 const readRuns = ({ dialect, sql }: Database, names: RunNames.RunNames) =>
-  Effect.map(
-    select(
-      toRunRow,
-      sql<RunRow>`SELECT ${sql.literal(selectedRun)} ${RunNames.from(sql, dialect.rows, names)}
-        ${sql.literal(joinedStates)}`,
-    ),
-    (found) => found.map(toStored),
+  select(
+    allRuns.toValue,
+    sql`SELECT ${sql.literal(allRuns.columns)} ${RunNames.from(sql, dialect.rows, names)}
+      ${sql.literal(joinedStates)}`,
   )
 
 const find = (
@@ -131,20 +122,28 @@ export const findOpenChildren = (
     Effect.map((found) => found.filter(({ state }) => state.finishedAt === null)),
   )
 
-/** A run with what is stored beside its state. */
-export type WholeRow = RunRow & DetailRow
+/** Columns of runs with what is stored beside their states, for a SELECT from `runs r`, `joinedStates` and `sessions s`. */
+export const wholeColumns = `${allRuns.columns}, ${allDetails.columns}`
 
-/** The columns of a `WholeRow`, for a SELECT from `runs r`, `joinedStates` and `sessions s`. */
-export const selectedWhole = `${selectedRun}, ${selectedDetails}`
+const toDetails = allDetails.readerIn([...allRuns.names, ...allDetails.names])
+
+/** The run of a row of `wholeColumns`, as its clients see it. */
+export const toWhole: ToRow<{ readonly key: number; readonly run: Run.Run }> = (values) => {
+  const { key, state } = allRuns.toValue(values)
+  return { key, run: RunState.toRun(state, toDetails(state.spec.runId, values)) }
+}
 
 /** Reads one run with its session, without locking it. */
 export const readRun = (
   { sql }: Database,
   ref: RunRows.RunRef,
-): Effect.Effect<WholeRow | undefined, SqlError> =>
+): Effect.Effect<Run.Run | undefined, SqlError> =>
   Effect.map(
-    sql<WholeRow>`SELECT ${sql.literal(selectedWhole)} FROM runs r ${sql.literal(joinedStates)}
-      LEFT JOIN sessions s ON s.run_pk = r.run_pk
-      WHERE r.project_id = ${ref.projectId} AND r.run_id = ${ref.runId}`,
-    ([row]) => row,
+    select(
+      toWhole,
+      sql`SELECT ${sql.literal(wholeColumns)} FROM runs r ${sql.literal(joinedStates)}
+        LEFT JOIN sessions s ON s.run_pk = r.run_pk
+        WHERE r.project_id = ${ref.projectId} AND r.run_id = ${ref.runId}`,
+    ),
+    ([found]) => found?.run,
   )

@@ -8,10 +8,12 @@ import { StepRecord } from "@runlease/core"
 import { type CounterRows, type RunRows } from "@runlease/core/store"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
-import type { Columns } from "../rows/Columns.js"
+import type { Columns, Value } from "../rows/Columns.js"
 import * as EventRows from "../rows/EventRows.js"
-import { sessionRow } from "../rows/RunCodec.js"
-import { sessionColumns } from "../rows/SessionRow.js"
+import { encodersFor } from "../rows/Fields.js"
+import { claimFields, claimHolderFields } from "../rows/RunFields.js"
+import { claimColumns } from "../rows/RunRow.js"
+import { sessionColumns, sessionRow } from "../rows/SessionRow.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as MessageRows from "./MessageRows.js"
@@ -66,39 +68,22 @@ const putSessions = ({ dialect, sql }: Database, changes: ReadonlyArray<RunRows.
   ]
 }
 
-const claimColumns = {
-  run_pk: "integer",
-  lease_epoch: "integer",
-  attempt: "integer",
-  worker_id: "text",
-  claimed_at: "integer",
-  renewals: "integer",
-  renewed_at: "integer",
-  longest_gap: "integer",
-  ended_at: "integer",
-  ended: "text",
-  expires_at: "integer",
-  project_id: "text",
-} as const satisfies Columns
+/** `project_id` is for an index. */
+const claimRowColumns: Columns = { run_pk: "integer", ...claimColumns, project_id: "text" }
+
+const ofClaim = encodersFor("claims", claimFields)
+const ofHolder = encodersFor("claims", claimHolderFields)
 
 const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => {
   const rows = changes.flatMap(({ after: { spec }, details: { claims = [] }, key }) =>
-    claims.map(({ attempt, ended, endedAt, holder, leaseEpoch }) => ({
-      run_pk: key,
-      lease_epoch: leaseEpoch,
-      attempt,
-      worker_id: holder.workerId,
-      claimed_at: holder.claimedAt,
-      renewals: holder.renewals,
-      renewed_at: holder.renewedAt,
-      longest_gap: holder.longestGap,
-      ended_at: endedAt,
-      ended,
-      expires_at: holder.expiresAt,
-      project_id: spec.projectId,
-    })),
+    claims.map((claim) => {
+      const row: Record<string, Value> = { run_pk: key, project_id: spec.projectId }
+      for (const { column, encode, name } of ofClaim) row[column] = encode(claim[name])
+      for (const { column, encode, name } of ofHolder) row[column] = encode(claim.holder[name])
+      return row
+    }),
   )
-  return rows.length === 0 ? [] : [BulkStatements.insert(database, "claims", claimColumns, rows)]
+  return rows.length === 0 ? [] : [BulkStatements.insert(database, "claims", claimRowColumns, rows)]
 }
 
 /** The statements of what changes beside states and logs. */

@@ -9,7 +9,8 @@ import { type Ids, type RequestSnapshot } from "@runlease/core"
 import { KeysetPage, type RunStore } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import { toRun } from "../rows/RunCodec.js"
+import { select } from "../dialect/ExecuteStatement.js"
+import type { ToRow } from "../rows/Columns.js"
 import { joinedStates, listedBytes } from "../rows/RunRow.js"
 import { tableOf } from "../rows/StateRows.js"
 import * as CounterQueries from "./CounterQueries.js"
@@ -70,22 +71,19 @@ const list =
     if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
     if (parentRunId !== undefined) filters.push(sql`r.parent_run_id = ${parentRunId}`)
     if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
-    const newest = <Row extends object>(columns: string, most: number) =>
-      sql<Row>`SELECT ${sql.literal(columns)}
-        FROM ${sql.literal(`${start.from} ${joinedStates}`)}
-        LEFT JOIN sessions s ON s.run_pk = r.run_pk
-        WHERE ${sql.and(filters)} ORDER BY ${key} DESC LIMIT ${most}`
-    return Effect.gen(function* () {
-      const sizes = yield* newest<{ readonly bytes: number }>(`${listedBytes} AS bytes`, limit + 1)
-      const count = KeysetPage.countWithin(
-        sizes.map(({ bytes }) => Number(bytes)),
-        limit,
+    const newest = <A>(columns: string, toRow: ToRow<A>, most: number) =>
+      select(
+        toRow,
+        sql`SELECT ${sql.literal(columns)}
+          FROM ${sql.literal(`${start.from} ${joinedStates}`)}
+          LEFT JOIN sessions s ON s.run_pk = r.run_pk
+          WHERE ${sql.and(filters)} ORDER BY ${key} DESC LIMIT ${most}`,
       )
-      const rows = count === 0 ? [] : yield* newest<RunQueries.WholeRow>(RunQueries.selectedWhole, count)
-      return {
-        rows: rows.map((row) => ({ key: row.run_pk, run: toRun(row) })),
-        more: sizes.length > count,
-      }
+    return Effect.gen(function* () {
+      const sizes = yield* newest(`${listedBytes} AS bytes`, ([bytes]) => Number(bytes), limit + 1)
+      const count = KeysetPage.countWithin(sizes, limit)
+      const rows = count === 0 ? [] : yield* newest(RunQueries.wholeColumns, RunQueries.toWhole, count)
+      return { rows, more: sizes.length > count }
     })
   }
 
@@ -108,7 +106,7 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
         },
     ),
 
-  run: (ref) => Effect.map(RunQueries.readRun(database, ref), (row) => row && toRun(row)),
+  run: (ref) => RunQueries.readRun(database, ref),
 
   snapshot: (ref) =>
     Effect.map(DetailQueries.readSnapshot(database, ref), (text) =>

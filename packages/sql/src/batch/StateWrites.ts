@@ -5,14 +5,15 @@
  */
 import type { Statement } from "@effect/sql/Statement"
 import type { RunRows, RunState } from "@runlease/core/store"
-import { Array, Struct } from "effect"
-import type { Columns } from "../rows/Columns.js"
+import { Array } from "effect"
+import type { Columns, Value } from "../rows/Columns.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database, ExactWrite } from "../dialect/Dialect.js"
 import type { Row } from "../rows/RunCodec.js"
 import * as SeenLease from "../rows/SeenLease.js"
-import { movingColumns, stateColumns, type StateTable } from "../rows/RunRow.js"
-import { movedColumns, stateRow, tableOf } from "../rows/StateRows.js"
+import { states, type StateTable } from "../rows/RunFields.js"
+import { stateColumns } from "../rows/RunRow.js"
+import { changedIn, namesOf, stateRow, tableOf } from "../rows/StateRows.js"
 
 type Statements = ReadonlyArray<Statement<object>>
 
@@ -20,7 +21,7 @@ const byTable = <A extends { readonly table: StateTable }>(
   all: ReadonlyArray<A>,
 ): ReadonlyArray<readonly [StateTable, ReadonlyArray<A>]> => {
   const groups = Array.groupBy(all, ({ table }) => table)
-  return Struct.keys(stateColumns).flatMap((table) => {
+  return states.flatMap((table) => {
     const group = groups[table]
     return group === undefined ? [] : [[table, group] as const]
   })
@@ -61,12 +62,13 @@ const groupsOf = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<Group> 
   const groups = new Map<string, Group>()
   for (const { after, before, key } of changes) {
     const table = tableOf(after)
-    const columns = movedColumns(before, after)
-    const names = Object.keys(columns)
-    const name = `${table} ${names.join()}`
-    const group = groups.get(name) ?? { table, names, rows: [], before: [] }
+    const written = changedIn[table](before, after)
+    const name = `${table} ${written.columns}`
+    const group = groups.get(name) ?? { table, names: namesOf(table, written), rows: [], before: [] }
     groups.set(name, group)
-    group.rows.push({ ...columns, run_pk: key })
+    const row: Record<string, Value> & { run_pk: number } = { run_pk: key }
+    for (const [index, column] of group.names.entries()) row[column] = written.values[index]!
+    group.rows.push(row)
     group.before.push(before)
   }
   return Array.fromIterable(groups.values())
@@ -86,7 +88,7 @@ const update = (database: Database, { before, names, rows, table }: Group): Stat
   BulkStatements.update<Columns, string>(
     database,
     table,
-    movingColumns[table],
+    stateColumns[table],
     names,
     rows,
     table === "leases"

@@ -8,43 +8,37 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
+import type { Statement } from "@effect/sql/Statement"
 import type { Ids, Run } from "@runlease/core"
 import type { SummaryRows } from "@runlease/core/store"
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
-import { fromJson, toStored } from "../rows/RunCodec.js"
-import {
-  aliases,
-  joinedStates,
-  listed,
-  type RunRow,
-  selectedFrom,
-  stateColumn,
-  type StateTable,
-} from "../rows/RunRow.js"
-import { tableOf } from "../rows/StateRows.js"
+import { select } from "../dialect/ExecuteStatement.js"
+import { columnsIn, fromJson, reader } from "../rows/Fields.js"
+import { detailFields, states, type StateTable, titleFields } from "../rows/RunFields.js"
+import { aliases, joinedStates, listed, runsIn, type Selection, stateColumn } from "../rows/RunRow.js"
+import { byTable, tableOf } from "../rows/StateRows.js"
 import * as ClaimRecords from "./ClaimRecords.js"
 import * as PendingQueries from "./PendingQueries.js"
 import { keyRows } from "./RunQueries.js"
 
-type SummaryColumns = RunRow & {
-  readonly title: string | null
-  readonly parent_run_id: Ids.RunId | null
-  readonly root_run_id: Ids.RunId
+const summaryFields = { ...titleFields, ...Struct.pick(detailFields, "parentRunId", "rootRunId") }
+const summaryNames = Struct.keys(columnsIn("runs", summaryFields))
+
+/** Summaries of runs whose state is in one of these tables. */
+const summaryOf = (tables: ReadonlyArray<StateTable>): Selection<SummaryRows.SummaryRow> => {
+  const runs = runsIn(...tables)
+  const names = [...runs.names, ...summaryNames]
+  const read = reader(summaryFields, names)
+  return {
+    names,
+    columns: `${runs.columns}, ${listed("r", summaryNames)}`,
+    toValue: (values) => ({ ...runs.toValue(values), ...read(values) }),
+  }
 }
 
-const toRow = (row: SummaryColumns): SummaryRows.SummaryRow => ({
-  ...toStored(row),
-  title: row.title,
-  parentRunId: row.parent_run_id,
-  rootRunId: row.root_run_id,
-})
-
-const states: ReadonlyArray<StateTable> = ["queue", "leases", "waits", "outcomes"]
-
-/** The columns of a summary, of runs whose state is in one of these tables. */
-const summaryOf = (tables: ReadonlyArray<StateTable>): string =>
-  `${selectedFrom(tables)}, ${listed("r", ["title", "parent_run_id", "root_run_id"])}`
+const allSummaries = summaryOf(states)
+const summariesIn = byTable((table) => summaryOf([table]))
 
 const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "child", "title"]
 
@@ -60,11 +54,17 @@ const candidateOf = (tables: ReadonlyArray<StateTable>): string =>
         ]),
   ].join(", ")
 
-type CandidateRow = Pick<
-  SummaryColumns,
-  "run_pk" | "run_id" | "agent_id" | "conversation_id" | "child" | "title"
-> &
-  Partial<Pick<SummaryColumns, "status" | "attempt" | "error">>
+interface CandidateRow {
+  readonly run_pk: number
+  readonly run_id: Ids.RunId
+  readonly agent_id: Ids.AgentId
+  readonly conversation_id: Ids.ConversationId
+  readonly child: string | null
+  readonly title: string | null
+  readonly status?: Run.RunStatus
+  readonly attempt?: number
+  readonly error?: string | null
+}
 
 const toCandidate = ({ attempt, error = null, status, ...row }: CandidateRow): SummaryRows.Candidate => ({
   key: row.run_pk,
@@ -79,7 +79,7 @@ const toCandidate = ({ attempt, error = null, status, ...row }: CandidateRow): S
       : { status, attempt, error: fromJson<Run.RunError>(error) },
 })
 
-const whole = `SELECT ${summaryOf(states)} FROM runs r ${joinedStates}`
+const whole = `SELECT ${allSummaries.columns} FROM runs r ${joinedStates}`
 
 /** A run that is being deleted has status `pruned`. */
 const isThere = "COALESCE(o.status, '') <> 'pruned'"
@@ -88,19 +88,22 @@ const find =
   ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["find"] =>
   ({ projectId, runId }) =>
     Effect.map(
-      sql<SummaryColumns>`${sql.literal(whole)}
-        WHERE r.project_id = ${projectId} AND r.run_id = ${runId} AND ${sql.literal(isThere)}`,
-      ([row]) => row && toRow(row),
+      select(
+        allSummaries.toValue,
+        sql`${sql.literal(whole)}
+          WHERE r.project_id = ${projectId} AND r.run_id = ${runId} AND ${sql.literal(isThere)}`,
+      ),
+      ([found]) => found,
     )
 
 const ofKeys =
   (database: Database): SummaryRows.SummaryRows<SqlError>["ofKeys"] =>
   (keys) => {
     const { sql } = database
-    return Effect.map(
-      sql<SummaryColumns>`SELECT ${sql.literal(summaryOf(states))} FROM ${keyRows(database, keys)} v
+    return select(
+      allSummaries.toValue,
+      sql`SELECT ${sql.literal(allSummaries.columns)} FROM ${keyRows(database, keys)} v
         JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joinedStates)} WHERE ${sql.literal(isThere)}`,
-      (rows) => rows.map(toRow),
     )
   }
 
@@ -159,18 +162,15 @@ const joinStates = (tables: ReadonlyArray<StateTable>): string =>
     })
     .join(" ")
 
-/** The newest runs, with the columns that `columns` names of their tables. */
+/** The newest runs of a source, with these columns of their tables. */
 const newest = <A extends object>(
-  database: Database,
+  { dialect, sql }: Database,
   projectId: Ids.ProjectId,
-  start: SummaryRows.Start,
-  range: SummaryRows.Range,
-  columns: (tables: ReadonlyArray<StateTable>) => string,
-  withStates = true,
-): Effect.Effect<ReadonlyArray<A>, SqlError> => {
-  const { dialect, sql } = database
-  const { before, least, limit } = range
-  const { at, filters, states: tables, table } = sourceOf(projectId, start)
+  { at, filters, states: tables, table }: Source,
+  { before, least, limit }: SummaryRows.Range,
+  columns: string,
+  withStates: boolean,
+): Statement<A> => {
   const keys =
     at === undefined
       ? { hint: "", condition: sql`b.run_pk >= ${least} AND b.run_pk < ${before}`, order: "b.run_pk DESC" }
@@ -183,7 +183,7 @@ const newest = <A extends object>(
   ]
   const joined = withStates ? tables : []
   const most = limits.find((each) => limit <= each) ?? limits[1]
-  return sql<A>`SELECT ${sql.literal(columns(joined))} FROM (
+  return sql<A>`SELECT ${sql.literal(columns)} FROM (
       SELECT b.run_pk FROM ${sql.literal(`${table} b ${keys.hint}`)} WHERE ${sql.and(all)}
       ORDER BY ${sql.literal(`${keys.order} LIMIT ${most}`)}
     ) page JOIN runs r ON r.run_pk = page.run_pk ${sql.literal(joinStates(joined))}
@@ -239,15 +239,21 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
 
   ofKeys: ofKeys(database),
 
-  list: (projectId, start, range) =>
-    Effect.map(newest<SummaryColumns>(database, projectId, start, range, summaryOf), (rows) =>
-      rows.map(toRow),
-    ),
+  list: (projectId, start, range) => {
+    const source = sourceOf(projectId, start)
+    const [only, further] = source.states
+    const { columns, toValue } =
+      only === undefined || further !== undefined ? allSummaries : summariesIn[only]
+    return select(toValue, newest(database, projectId, source, range, columns, true))
+  },
 
-  candidates: (projectId, start, range, withStates) =>
-    Effect.map(newest<CandidateRow>(database, projectId, start, range, candidateOf, withStates), (rows) =>
+  candidates: (projectId, start, range, withStates) => {
+    const source = sourceOf(projectId, start)
+    const columns = candidateOf(withStates ? source.states : [])
+    return Effect.map(newest<CandidateRow>(database, projectId, source, range, columns, withStates), (rows) =>
       rows.map(toCandidate),
-    ),
+    )
+  },
 
   bounds: bounds(database),
 

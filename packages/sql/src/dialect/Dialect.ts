@@ -8,16 +8,21 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import type { RunRows } from "@runlease/core/store"
 import type { Effect } from "effect"
-import { type Columns, type RowOf, rowsOf } from "../rows/Columns.js"
-import { runNames, type RunRow } from "../rows/RunRow.js"
+import type { Columns, RowOf, ToRow } from "../rows/Columns.js"
+import { queuedRuns } from "../rows/RunRow.js"
 import type { RunNames } from "./RunNames.js"
 
 /** A runnable run, and the index of the probe that found it. */
-export interface Candidate extends RunRow {
+export interface Candidate {
+  readonly run: RunRows.StoredRun
   readonly probe: number
 }
 
-export const toCandidate = rowsOf<Candidate>(["probe", ...runNames])
+/** Of a SELECT of the columns of `queuedRuns`, and then the index. */
+export const toCandidate: ToRow<Candidate> = (values) => ({
+  run: queuedRuns.toValue(values),
+  probe: Number(values[queuedRuns.names.length]),
+})
 
 /** A write of leases that returns its rows, which must be these, by their keys. */
 export interface ExactWrite {

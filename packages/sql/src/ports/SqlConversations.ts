@@ -6,7 +6,7 @@
 import { Conversations, Ids, Page } from "@runlease/core"
 import { KeysetPage } from "@runlease/core/store"
 import { DateTime, Effect, Either, Function } from "effect"
-import { fromJson, toJson } from "../rows/RunCodec.js"
+import { fromJson, toJson } from "../rows/Fields.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 interface ConversationRow {

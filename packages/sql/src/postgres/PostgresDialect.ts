@@ -11,9 +11,9 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Array, Effect } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core/store"
-import { type Candidate, type Dialect, toCandidate } from "../dialect/Dialect.js"
+import { type Dialect, toCandidate } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { selectedQueued } from "../rows/RunRow.js"
+import { queuedRuns } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
@@ -56,7 +56,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     )}))`
   }
 
-  const columns = sql.literal(selectedQueued)
+  const columns = sql.literal(queuedRuns.columns)
 
   // All rows that a probe finds have the same kind and key, but PostgreSQL uses the order of the index only where ORDER BY
   // names the columns that are compared with IS NULL.
@@ -67,7 +67,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
     return sql`SELECT * FROM (
-      SELECT ${sql.literal(String(index))} AS probe, ${columns} FROM queue q JOIN runs r ON r.run_pk = q.run_pk
+      SELECT ${columns}, ${sql.literal(String(index))} AS probe FROM queue q JOIN runs r ON r.run_pk = q.run_pk
       WHERE q.gate = 0 AND q.project_id = ${projectId}
         ${agentId === null ? sql.literal("") : sql`AND q.agent_id = ${agentId}`}
         AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
@@ -145,7 +145,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       RunLocks.holding(
         Effect.map(
           Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
-            select(toCandidate, sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
+            select(toCandidate, sql`${sql.join(" UNION ALL ", false)(some)}`),
           ),
           (found) => found.flat(),
         ),

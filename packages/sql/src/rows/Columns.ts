@@ -1,24 +1,25 @@
 /**
- * The types of rows that are handed to a statement.
+ * The types of columns, and of the rows that a statement takes or gives.
  *
  * @since 0.1.0
  */
 
-/** The columns of rows that are handed to a statement, and their types. */
-export type Columns = Readonly<Record<string, "integer" | "text">>
+/** What a column has. JSON is text; instants are milliseconds since the epoch. */
+export type Value = string | number | null
 
-/** A row of bare values as an object of its columns. */
+export type ColumnType = "integer" | "text"
+
+/** The columns of rows that a statement takes, and their types. */
+export type Columns = Readonly<Record<string, ColumnType>>
+
+/** A row of bare values as a value of its own. */
 export type ToRow<A> = (values: ReadonlyArray<unknown>) => A
 
 /**
  * Rows of these columns over bare values, as the driver reads them fastest. A row reads its array by position and copies nothing,
- * so its columns are properties, but not its own ones: it is not to be spread. `constants` are columns that are not selected, since
- * they are the same in all rows.
+ * so its columns are properties, but not its own ones: it is not to be spread.
  */
-export const rowsOf = <A extends object>(
-  columns: ReadonlyArray<keyof A>,
-  constants: ReadonlyArray<readonly [keyof A, unknown]> = [],
-): ToRow<A> => {
+export const rowsOf = <A extends object>(columns: ReadonlyArray<keyof A>): ToRow<A> => {
   class Row {
     constructor(readonly cells: ReadonlyArray<unknown>) {}
   }
@@ -29,7 +30,6 @@ export const rowsOf = <A extends object>(
       },
     })
   }
-  for (const [column, value] of constants) Object.defineProperty(Row.prototype, column, { value })
   return (values) => {
     const row: object = new Row(values)
     return row as A

@@ -9,7 +9,7 @@ import { SqlError } from "@effect/sql/SqlError"
 import type { RunState } from "@runlease/core/store"
 import { Data, Struct } from "effect"
 import type { Columns } from "./Columns.js"
-import { toJson } from "./RunCodec.js"
+import { toJson } from "./Fields.js"
 
 /**
  * Columns of rows `v`: what changes with each write of a lease. A budget may change by itself: another run of its tree spends.

@@ -1,93 +1,56 @@
 /**
- * The rows of states: each column of a state is a part of it.
+ * The rows of states, and what changes in them.
  *
  * @since 0.1.0
  */
-import { LogState, type RunRows, type RunState, WaitTransitions } from "@runlease/core/store"
-import { encodeWaiting, type Row, toJson } from "./RunCodec.js"
-import { Gate, type StateColumn, stateColumns, type StateTable } from "./RunRow.js"
-
-type Value = string | number | null
+import type { RunRows, RunState } from "@runlease/core/store"
+import type { Value } from "./Columns.js"
+import { type Encoder, encodersFor, type Fields } from "./Fields.js"
+import type { Row } from "./RunCodec.js"
+import {
+  detailFields,
+  holderFields,
+  indexFields,
+  specFields,
+  stateFields,
+  type StateTable,
+} from "./RunFields.js"
+import { stateColumns } from "./RunRow.js"
 
 type Details = Pick<RunRows.DetailChanges, "metadata" | "result">
 
-export const noDetails: Details = {}
+const noDetails: Details = {}
 
-/** A column that holds a part of the state. A part that is the same as before is not encoded again. */
-export interface StatePart {
-  readonly name: StateColumn
-  readonly of: (state: RunState.RunState, details: Details) => unknown
-  readonly encode: (state: RunState.RunState, details: Details) => Value
+/** Part of a run whose fields are columns of its state. It is null where a run has none. */
+interface Part {
+  readonly of: (state: RunState.RunState, details: Details) => Readonly<Record<string, unknown>> | null
+  readonly encoders: ReadonlyArray<Encoder<Readonly<Record<string, unknown>>>>
 }
 
-const plain = (name: StateColumn, of: (state: RunState.RunState) => Value): StatePart => ({
-  name,
-  of,
-  encode: of,
-})
+const part = <A extends object>(
+  table: StateTable,
+  fields: Fields<A>,
+  of: (state: RunState.RunState, details: Details) => object | null,
+): Part => ({ of: of as Part["of"], encoders: encodersFor(table, fields) as unknown as Part["encoders"] })
 
-const json = (name: StateColumn, of: StatePart["of"]): StatePart => ({
-  name,
-  of,
-  encode: (state, details) => toJson(of(state, details)),
-})
-
-const answersDue = ({ waiting }: RunState.RunState): number | null =>
-  waiting === null || waiting.interrupts.length === 0
-    ? null
-    : (waiting.expiresAt?.epochMillis ?? Number.MAX_SAFE_INTEGER)
-
-const allParts: ReadonlyArray<StatePart> = [
-  plain("project_id", ({ spec }) => spec.projectId),
-  plain("lane", ({ spec }) => spec.lane),
-  plain("agent_id", ({ spec }) => spec.agentId),
-  plain("implementation_kind", ({ spec }) => spec.implementationKind),
-  plain("worker_key", ({ spec }) => spec.workerKey),
-  plain("priority", ({ spec }) => spec.priority),
-  plain("gate", ({ gate }) => Gate[gate]),
-  plain("available_at", ({ availableAt }) => availableAt),
-  plain("attempt", ({ attempt }) => attempt),
-  plain("lease_epoch", ({ leaseEpoch }) => leaseEpoch),
-  plain("latest_event_id", ({ latestEventId }) => latestEventId),
-  plain("latest_sequence", ({ latestSequence }) => latestSequence),
-  json("log_state", ({ log }) => (log === LogState.initial ? null : log)),
-  plain("updated_at", ({ updatedAt }) => updatedAt),
-  plain("started_at", ({ startedAt }) => startedAt),
-  json("children", ({ children }) => children),
-  json("budget", ({ budget }) => budget),
-  json("past_attempt", ({ pastAttempt }) => pastAttempt),
-  plain("lease_owner", ({ holder }) => holder?.workerId ?? null),
-  plain("lease_expires_at", ({ holder }) => holder?.expiresAt ?? null),
-  plain("claim_id", ({ holder }) => holder?.claimId ?? null),
-  plain("claimed_at", ({ holder }) => holder?.claimedAt ?? null),
-  plain("renewals", ({ holder }) => holder?.renewals ?? null),
-  plain("renewed_at", ({ holder }) => holder?.renewedAt ?? null),
-  plain("longest_gap", ({ holder }) => holder?.longestGap ?? null),
-  {
-    name: "waiting",
-    of: ({ waiting }) => waiting,
-    encode: ({ waiting }) => (waiting === null ? null : toJson(encodeWaiting(waiting))),
-  },
-  plain("waiting_expires_at", WaitTransitions.endsAt),
-  plain("answers_due", answersDue),
-  plain("status", ({ status }) => status),
-  json("error", ({ error }) => error),
-  plain("finished_at", ({ finishedAt }) => finishedAt),
-  plain("open_children", ({ children }) => children?.open ?? null),
-  json("metadata", (_state, { metadata }) => metadata),
-  json("result", (_state, { result }) => result),
+const partsOf = (table: StateTable): ReadonlyArray<Part> => [
+  part(table, specFields, ({ spec }) => spec),
+  part(table, stateFields, (state) => state),
+  part(table, holderFields, ({ holder }) => holder),
+  part(table, detailFields, (_state, details) => details),
 ]
 
-const partsOf = (table: StateTable): ReadonlyArray<StatePart> =>
-  allParts.filter(({ name }) => name in stateColumns[table])
+/** A value for each state. */
+export const byTable = <A>(of: (table: StateTable) => A): Readonly<Record<StateTable, A>> => ({
+  queue: of("queue"),
+  leases: of("leases"),
+  waits: of("waits"),
+  outcomes: of("outcomes"),
+})
 
-/** The columns of each state but its key. */
-export const parts: Readonly<Record<StateTable, ReadonlyArray<StatePart>>> = {
-  queue: partsOf("queue"),
-  leases: partsOf("leases"),
-  waits: partsOf("waits"),
-  outcomes: partsOf("outcomes"),
-}
+const parts = byTable(partsOf)
+
+const indexedIn = byTable((table) => indexFields.filter((field) => field.table === table))
 
 /** The table that a run in this state stands in. */
 export const tableOf = ({ status }: Pick<RunState.RunState, "status">): StateTable =>
@@ -99,18 +62,83 @@ export const tableOf = ({ status }: Pick<RunState.RunState, "status">): StateTab
         ? "waits"
         : "outcomes"
 
-/** The columns of a state that have other values than before, in a table that it stays in. */
-export const movedColumns = (before: RunState.RunState, after: RunState.RunState): Row => {
-  const moved: Record<string, Value> = {}
-  for (const { encode, name, of } of parts[tableOf(after)]) {
-    if (of(before, noDetails) !== of(after, noDetails)) moved[name] = encode(after, noDetails)
-  }
-  return moved
-}
-
 /** The row of a state in its table. An outcome has its metadata and its result. */
 export const stateRow = (key: number, state: RunState.RunState, details: Details): Row => {
+  const table = tableOf(state)
   const row: Record<string, Value> = { run_pk: key }
-  for (const { encode, name } of parts[tableOf(state)]) row[name] = encode(state, details)
+  for (const { encoders, of } of parts[table]) {
+    const value = of(state, details)
+    for (const { column, encode, name } of encoders) row[column] = value === null ? null : encode(value[name])
+  }
+  for (const { column, of } of indexedIn[table]) row[column] = of(state)
   return row
 }
+
+/** Columns of a state that are written: as bits in the order of `columnsOf`, and their values. */
+export interface Written {
+  readonly columns: number
+  readonly values: ReadonlyArray<Value>
+}
+
+/** The columns of a table in the order of the bits of `Written`. */
+const columnsOf = byTable((table): ReadonlyArray<string> => [
+  ...parts[table].flatMap(({ encoders }) => encoders.map(({ column }) => column)),
+  ...indexedIn[table].map(({ column }) => column),
+])
+
+/** The names of the columns that have been written. */
+export const namesOf = (table: StateTable, { columns }: Pick<Written, "columns">): ReadonlyArray<string> =>
+  columnsOf[table].filter((_name, index) => (columns & (1 << index)) !== 0)
+
+/** All columns of a table but its key. */
+export const allNamesOf = (table: StateTable): ReadonlyArray<string> => columnsOf[table]
+
+/**
+ * Makes the function that finds what a change writes into a table over a row of the same or another one: the columns that differ, and of
+ * those that the other table lacks the ones with a value. What is the same as before is not encoded again.
+ */
+export const differenceOf = (from: StateTable, to: StateTable) => {
+  const stored = (column: string) => column in stateColumns[from]
+  const compared = parts[to].map(({ encoders, of }) => ({
+    of,
+    columns: encoders.map((encoder) => ({ ...encoder, isStored: stored(encoder.column) })),
+    areStored: encoders.every(({ column }) => stored(column)),
+  }))
+  const indexed = indexedIn[to].map((field) => ({ ...field, isStored: stored(field.column) }))
+  return (before: RunState.RunState, after: RunState.RunState, details: Details = noDetails): Written => {
+    let bits = 0
+    let bit = 1
+    const values: Array<Value> = []
+    for (const { areStored, columns, of } of compared) {
+      const old = of(before, noDetails)
+      const next = of(after, details)
+      if (areStored && old === next) {
+        bit <<= columns.length
+        continue
+      }
+      for (const { encode, isStored, name } of columns) {
+        const value = next === null ? null : next[name]
+        if (!isStored || (old === null ? null : old[name]) !== value) {
+          const written = next === null ? null : encode(value)
+          if (isStored || written !== null) {
+            bits |= bit
+            values.push(written)
+          }
+        }
+        bit <<= 1
+      }
+    }
+    for (const { isStored, of } of indexed) {
+      const value = of(after)
+      if (isStored ? of(before) !== value : value !== null) {
+        bits |= bit
+        values.push(value)
+      }
+      bit <<= 1
+    }
+    return { columns: bits, values }
+  }
+}
+
+/** What a change writes into the table that its run stays in. */
+export const changedIn = byTable((table) => differenceOf(table, table))

@@ -9,9 +9,9 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Array, Effect, Option } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core/store"
-import { type Candidate, type Dialect, toCandidate } from "../dialect/Dialect.js"
+import { type Dialect, toCandidate } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { selectedQueued } from "../rows/RunRow.js"
+import { queuedRuns } from "../rows/RunRow.js"
 import * as SeenLease from "../rows/SeenLease.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 
@@ -154,7 +154,7 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone
         Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
           select(
             toCandidate,
-            sql<Candidate>`SELECT p.probe, ${sql.literal(selectedQueued)}
+            sql`SELECT ${sql.literal(queuedRuns.columns)}, p.probe
               FROM (${sql.join(" UNION ALL ", false)(some)}) p
               CROSS JOIN queue q ON q.run_pk = p.run_pk CROSS JOIN runs r ON r.run_pk = p.run_pk`,
           ),

@@ -10,7 +10,6 @@
 import { type RequestSnapshot } from "@runlease/core"
 import { RunRows } from "@runlease/core/store"
 import type Sqlite from "better-sqlite3"
-import { Struct } from "effect"
 import { type Columns, rowsOf } from "../rows/Columns.js"
 import {
   conversationColumns,
@@ -18,28 +17,22 @@ import {
   inputColumns,
   newConversationRow,
   newRow,
-  toDetails,
-  toStored,
 } from "../rows/RunCodec.js"
+import { Gate } from "../rows/RunFields.js"
 import {
-  type DetailRow,
+  allRuns,
   fixedDetails,
-  Gate,
   joinedStates,
   latestSnapshot,
   leasedRuns,
-  listed,
-  runColumns,
-  type RunRow,
+  type NameRow,
   queuedRuns,
-  selectedRun,
+  runColumns,
   stateColumns,
-  toRunRow,
   unfinishedTables,
 } from "../rows/RunRow.js"
-import { stateRow, tableOf } from "../rows/StateRows.js"
+import { byTable, stateRow, tableOf } from "../rows/StateRows.js"
 import * as SqliteStatements from "./SqliteStatements.js"
-import type { Value } from "./SqliteStatements.js"
 import * as StateUpdates from "./StateUpdates.js"
 
 /**
@@ -68,7 +61,7 @@ const equals = (column: string, value: string | null): string =>
 
 /** SQLite plans a statement again at each run when its LIMIT is a bare parameter. */
 const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe): string =>
-  `SELECT ${queuedRuns.selected} FROM queue q CROSS JOIN runs r ON r.run_pk = q.run_pk
+  `SELECT ${queuedRuns.columns} FROM queue q CROSS JOIN runs r ON r.run_pk = q.run_pk
     WHERE q.gate = 0 AND q.project_id = ? ${agentId === null ? "" : "AND q.agent_id = ?"}
       AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
     ORDER BY q.priority DESC, q.run_pk LIMIT ? + 0`
@@ -77,10 +70,10 @@ const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe)
 const shapeOf = ({ agentId, implementationKind, workerKey }: RunRows.Probe): number =>
   (agentId === null ? 0 : 1) + (implementationKind === null ? 0 : 2) + (workerKey === null ? 0 : 4)
 
-const namedLeased = `SELECT ${leasedRuns.selected} FROM runs r CROSS JOIN leases l ON l.run_pk = r.run_pk
+const namedLeased = `SELECT ${leasedRuns.columns} FROM runs r CROSS JOIN leases l ON l.run_pk = r.run_pk
   WHERE r.project_id = ? AND r.run_id = ?`
-const named = `SELECT ${selectedRun} FROM runs r ${joinedStates} WHERE r.project_id = ? AND r.run_id = ?`
-const keyed = `SELECT ${selectedRun} FROM runs r ${joinedStates} WHERE r.run_pk = ?`
+const named = `SELECT ${allRuns.columns} FROM runs r ${joinedStates} WHERE r.project_id = ? AND r.run_id = ?`
+const keyed = `SELECT ${allRuns.columns} FROM runs r ${joinedStates} WHERE r.run_pk = ?`
 const given = `SELECT r.project_id, r.run_id FROM leases l CROSS JOIN runs r ON r.run_pk = l.run_pk
   WHERE l.claim_id = ? AND l.lease_owner = ?`
 const due = [
@@ -95,17 +88,10 @@ const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
     ORDER BY run_pk LIMIT 1`,
 )
-const fixedNames = Struct.keys(fixedDetails)
-const claimed = `SELECT ${latestSnapshot}, ${listed("r", fixedNames)} FROM runs r WHERE r.run_pk = ?`
+const claimed = `SELECT ${latestSnapshot}, ${fixedDetails.columns} FROM runs r WHERE r.run_pk = ?`
 
-const toRef = rowsOf<Pick<RunRow, "project_id" | "run_id">>(["project_id", "run_id"])
-const toClaimed = rowsOf<DetailRow & { readonly snapshot: string }>(["snapshot", ...fixedNames])
-
-type Values = ReadonlyArray<Value>
-
-const toRun = (values: Values): RunRows.StoredRun => toStored(toRunRow(values))
-const toQueued = (values: Values): RunRows.StoredRun => toStored(queuedRuns.toRow(values))
-const toLeased = (values: Values): RunRows.StoredRun => toStored(leasedRuns.toRow(values))
+const toRef = rowsOf<NameRow>(["project_id", "run_id"])
+const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
 
 /**
  * @since 0.1.0
@@ -129,19 +115,14 @@ export const make = (database: Sqlite.Database): SqliteRows => {
     runnable.set(shape, statement)
     const { agentId, implementationKind, projectId, wanted, workerKey } = probe
     const parameters = [projectId, agentId, implementationKind, workerKey, wanted]
-    return statement.all(...parameters.filter((value) => value !== null)).map(toQueued)
+    return statement.all(...parameters.filter((value) => value !== null)).map(queuedRuns.toValue)
   }
 
   const inserter = (table: string, columns: Columns) => SqliteStatements.inserter(prepare, table, columns)
   const insertRun = inserter("runs", runColumns)
   const insertInput = inserter("inputs", inputColumns)
   const insertConversation = inserter("conversations", conversationColumns)
-  const insertState = {
-    queue: inserter("queue", stateColumns.queue),
-    leases: inserter("leases", stateColumns.leases),
-    waits: inserter("waits", stateColumns.waits),
-    outcomes: inserter("outcomes", stateColumns.outcomes),
-  }
+  const insertState = byTable((table) => inserter(table, stateColumns[table]))
   const insertEvent = prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
@@ -152,9 +133,9 @@ export const make = (database: Sqlite.Database): SqliteRows => {
     find: (refs) =>
       refs.flatMap(({ projectId, runId }) => {
         const leased = findLeased.get(projectId, runId)
-        if (leased !== undefined) return [toLeased(leased)]
+        if (leased !== undefined) return [leasedRuns.toValue(leased)]
         const found = findNamed.get(projectId, runId)
-        return found === undefined ? [] : [toRun(found)]
+        return found === undefined ? [] : [allRuns.toValue(found)]
       }),
 
     search: ({ claims, probes }, now) => ({
@@ -175,7 +156,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
       lanes.flatMap(({ lane, projectId }) => {
         const keys = findHeads.flatMap((statement) => statement.get(projectId, lane)?.map(Number) ?? [])
         const head = keys.length === 0 ? undefined : findKeyed.get(Math.min(...keys))
-        return head === undefined ? [] : [toRun(head)]
+        return head === undefined ? [] : [allRuns.toValue(head)]
       }),
 
     claimDetails: (runs) => {
@@ -183,10 +164,11 @@ export const make = (database: Sqlite.Database): SqliteRows => {
       let left = RunRows.maxClaimBytes
       for (const { key, state } of runs) {
         if (left <= 0) break
-        const row = toClaimed(findClaimed.get(key) ?? [])
-        left -= row.snapshot.length
-        const snapshot = JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot
-        found.set(key, { details: toDetails(state.spec.runId, row), snapshot })
+        const values = findClaimed.get(key) ?? []
+        const text = values[0] as string
+        left -= text.length
+        const snapshot = JSON.parse(text) as RequestSnapshot.RequestSnapshot
+        found.set(key, { details: toDetails(state.spec.runId, values), snapshot })
       }
       return found
     },

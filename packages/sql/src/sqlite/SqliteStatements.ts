@@ -4,9 +4,7 @@
  * @since 0.1.0
  */
 import type Sqlite from "better-sqlite3"
-import type { Columns } from "../rows/Columns.js"
-
-export type Value = string | number | null
+import type { Columns, Value } from "../rows/Columns.js"
 
 type Values = Readonly<Record<string, unknown>>
 

@@ -6,10 +6,12 @@
  * @since 0.1.0
  */
 import type { RunRows } from "@runlease/core/store"
-import { stateColumns, type StateTable } from "../rows/RunRow.js"
+import type { StateTable } from "../rows/RunFields.js"
+import { stateColumns } from "../rows/RunRow.js"
 import * as SeenLease from "../rows/SeenLease.js"
-import { noDetails, parts, tableOf } from "../rows/StateRows.js"
-import type { Prepare, Prepared, Value } from "./SqliteStatements.js"
+import * as StateRows from "../rows/StateRows.js"
+import type { Value } from "../rows/Columns.js"
+import type { Prepare, Prepared } from "./SqliteStatements.js"
 
 /** Writes the state of a change. Throws `SeenLease.changed` when the run is not where, or its lease not as, the change saw it. */
 export type Write = (change: RunRows.Change) => void
@@ -21,75 +23,50 @@ const conditionOf = (table: StateTable): string =>
 const seenBy = ({ before, key }: RunRows.Change, table: StateTable): ReadonlyArray<Value> =>
   table === "leases" ? [key, ...SeenLease.valuesOf(before)] : [key]
 
-/** What a change binds: the columns, as bits in the order of the table's parts, and their values. */
-interface Bound {
-  readonly columns: number
-  readonly values: ReadonlyArray<Value>
-}
-
-/** Binds the columns that differ, and of those that the table before lacks the ones with a value. */
-const binding = (from: StateTable, to: StateTable) => {
-  const columns = parts[to].map((part) => ({ ...part, stored: part.name in stateColumns[from] }))
-  return ({ after, before, details }: RunRows.Change): Bound => {
-    let bits = 0
-    const values: Array<Value> = []
-    for (let index = 0; index < columns.length; index += 1) {
-      const { encode, of, stored } = columns[index]!
-      if (stored && of(before, noDetails) === of(after, details)) continue
-      const value = encode(after, details)
-      if (!stored && value === null) continue
-      bits |= 1 << index
-      values.push(value)
-    }
-    return { columns: bits, values }
-  }
-}
-
 /** Prepares a statement for each set of columns. */
-const byColumns = (prepare: Prepare, table: StateTable, text: (bound: ReadonlySet<string>) => string) => {
+const byColumns = (prepare: Prepare, table: StateTable, text: (bound: ReadonlyArray<string>) => string) => {
   const prepared = new Map<number, Prepared>()
-  return (columns: number): Prepared => {
-    const before = prepared.get(columns)
+  return (written: StateRows.Written): Prepared => {
+    const before = prepared.get(written.columns)
     if (before !== undefined) return before
-    const bound = parts[table].filter((_part, index) => (columns & (1 << index)) !== 0)
-    const statement = prepare(text(new Set(bound.map(({ name }) => name))))
-    prepared.set(columns, statement)
+    const statement = prepare(text(StateRows.namesOf(table, written)))
+    prepared.set(written.columns, statement)
     return statement
   }
 }
 
 const staying = (prepare: Prepare, table: StateTable): Write => {
-  const bind = binding(table, table)
+  const difference = StateRows.changedIn[table]
   const condition = conditionOf(table)
   const update = byColumns(prepare, table, (bound) => {
-    const assignments = Array.from(bound, (name) => `${name} = ?`)
+    const assignments = bound.map((name) => `${name} = ?`)
     return `UPDATE ${table} SET ${assignments.join(", ")} WHERE ${condition}`
   })
   const check = prepare(`SELECT 1 FROM ${table} WHERE ${condition}`)
   return (change) => {
-    const { columns, values } = bind(change)
+    const written = difference(change.before, change.after, change.details)
     const seen = seenBy(change, table)
     const found =
-      columns === 0
+      written.columns === 0
         ? table !== "leases" || check.get(...seen) !== undefined
-        : update(columns).run(...values, ...seen).changes === 1
+        : update(written).run(...written.values, ...seen).changes === 1
     if (!found) throw SeenLease.changed()
   }
 }
 
 const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
-  const bind = binding(from, to)
+  const difference = StateRows.differenceOf(from, to)
   const insert = byColumns(prepare, to, (bound) => {
-    const names = parts[to]
-      .map(({ name }) => name)
-      .filter((name) => bound.has(name) || name in stateColumns[from])
+    const names = StateRows.allNamesOf(to).filter(
+      (name) => bound.includes(name) || name in stateColumns[from],
+    )
     return `INSERT INTO ${to} (run_pk, ${names.join(", ")})
-      SELECT run_pk, ${names.map((name) => (bound.has(name) ? "?" : name)).join(", ")} FROM ${from} WHERE run_pk = ?`
+      SELECT run_pk, ${names.map((name) => (bound.includes(name) ? "?" : name)).join(", ")} FROM ${from} WHERE run_pk = ?`
   })
   const remove = prepare(`DELETE FROM ${from} WHERE ${conditionOf(from)}`)
   return (change) => {
-    const { columns, values } = bind(change)
-    insert(columns).run(...values, change.key)
+    const written = difference(change.before, change.after, change.details)
+    insert(written).run(...written.values, change.key)
     if (remove.run(...seenBy(change, from)).changes !== 1) throw SeenLease.changed()
   }
 }
@@ -99,20 +76,8 @@ const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
  * @category constructors
  */
 export const make = (prepare: Prepare): Write => {
-  const writes = (from: StateTable): Readonly<Record<StateTable, Write>> => {
-    const write = (to: StateTable) => (from === to ? staying(prepare, to) : moving(prepare, from, to))
-    return {
-      queue: write("queue"),
-      leases: write("leases"),
-      waits: write("waits"),
-      outcomes: write("outcomes"),
-    }
-  }
-  const all = {
-    queue: writes("queue"),
-    leases: writes("leases"),
-    waits: writes("waits"),
-    outcomes: writes("outcomes"),
-  }
-  return (change) => all[tableOf(change.before)][tableOf(change.after)](change)
+  const all = StateRows.byTable((from) =>
+    StateRows.byTable((to) => (from === to ? staying(prepare, to) : moving(prepare, from, to))),
+  )
+  return (change) => all[StateRows.tableOf(change.before)][StateRows.tableOf(change.after)](change)
 }

@@ -34,19 +34,13 @@ const endOf = (state: RunState, expiresAt: number): ClaimEnd | null => {
 export const lastClaim = ({ key, state }: StoredRun): ClaimRow | undefined => {
   const { attempt, finishedAt, holder, leaseEpoch } = state
   if (holder === null) return undefined
-  const { claimedAt, expiresAt, longestGap, renewals, renewedAt, workerId } = holder
   return {
+    ...holder,
     key,
     epoch: leaseEpoch,
     attempt,
-    workerId,
-    claimedAt,
-    renewals,
-    renewedAt,
-    longestGap,
-    expiresAt,
     endedAt: finishedAt,
-    ended: endOf(state, expiresAt),
+    ended: endOf(state, holder.expiresAt),
   }
 }
 

@@ -11,6 +11,7 @@ import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { LeaseEpoch, RunError, RunStatus } from "../../model/Run.js"
 import type { ClaimEnd } from "../../ports/Summaries.js"
+import type { Holder, RunDetails } from "../../rules/RunState.js"
 import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
 
 /**
@@ -19,10 +20,8 @@ import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
  * @since 0.1.0
  * @category models
  */
-export interface SummaryRow extends StoredRun {
+export interface SummaryRow extends StoredRun, Pick<RunDetails, "parentRunId" | "rootRunId"> {
   readonly title: string | null
-  readonly parentRunId: Ids.RunId | null
-  readonly rootRunId: Ids.RunId
 }
 
 /** What a search looks at of the state of a run. */
@@ -65,16 +64,11 @@ export interface ClaimRange {
   readonly last: number
 }
 
-/** A claim of a run. `expiresAt` is null where no row has it; `ended` and `endedAt` are null while it holds the run. */
-export interface ClaimRow {
+/** A claim of a run. `expiresAt` is null where no row has it; `ended` and `endedAt` are null while the claim has the run. */
+export interface ClaimRow extends Omit<Holder, "claimId" | "expiresAt"> {
   readonly key: RunKey
   readonly epoch: LeaseEpoch
   readonly attempt: number
-  readonly workerId: Ids.WorkerId
-  readonly claimedAt: number
-  readonly renewals: number
-  readonly renewedAt: number
-  readonly longestGap: number
   readonly expiresAt: number | null
   readonly endedAt: number | null
   readonly ended: ClaimEnd | null
