@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Schema, SchemaAST } from "effect"
+import { SnakeCase } from "@runlease/core/internal"
+import { Record, Schema, SchemaAST } from "effect"
 import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
 
 /**
@@ -54,21 +55,34 @@ export const from =
   <A, I>(schema: Schema.Schema<A, I>) =>
     Schema.propertySignature(schema).pipe(Schema.fromKey(key))
 
+/** The fields of a struct with their names on the wire: a schema has that of its field, in snake_case. */
+type WireFields<Fields extends Schema.Struct.Fields> = {
+  readonly [Name in keyof Fields]: Fields[Name] extends Schema.Schema.All
+    ? Schema.PropertySignature<
+        ":",
+        Schema.Schema.Type<Fields[Name]>,
+        SnakeCase.SnakeCase<Name & string>,
+        ":",
+        Schema.Schema.Encoded<Fields[Name]>
+      >
+    : Fields[Name]
+}
+
+const named = (name: string, field: Schema.Struct.Field): Schema.Struct.Field =>
+  Schema.isSchema(field) ? from(SnakeCase.snakeCase(name))(field as Schema.Schema<unknown>) : field
+
 /**
- * A struct with fields `from` the wire. The description of the API shows the wire alone: JSONSchema adds the titles and
- * descriptions of the renamed fields to those of the wire, unless the renamed struct has a JSON Schema of its own.
+ * A struct whose fields have other names on the wire: those in snake_case, or that of `from`. The description of the API shows the wire
+ * alone: JSONSchema adds the titles and descriptions of the renamed fields to those of the wire, unless the renamed struct has a JSON
+ * Schema of its own.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const renamed = <Fields extends Schema.Struct.Fields>(
   fields: Fields,
-): Schema.Schema<
-  Schema.Struct.Type<Fields>,
-  Schema.Struct.Encoded<Fields>,
-  Schema.Struct.Context<Fields>
-> => {
-  const { ast } = Schema.Struct(fields)
+): Schema.Schema<Schema.Struct.Type<Fields>, Schema.Struct.Encoded<WireFields<Fields>>> => {
+  const { ast } = Schema.Struct(Record.map(fields, (field, name) => named(name, field)))
   return Schema.make(
     SchemaAST.isTransformation(ast)
       ? new SchemaAST.Transformation(

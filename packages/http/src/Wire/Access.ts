@@ -5,21 +5,21 @@
  */
 import { Ids } from "@runlease/core"
 import { Schema } from "effect"
-import { from, orNull, renamed, Timestamp } from "../Wire.js"
+import { orNull, renamed, Timestamp } from "../Wire.js"
 
 export const Project = renamed({
   id: Ids.ProjectId,
   slug: Schema.String,
-  createdAt: from("created_at")(Timestamp),
+  createdAt: Timestamp,
 }).annotations({ identifier: "Project" })
 
 /** An API key as it may be shown: its token is in the answer that made it and nowhere else. */
 export const ApiKey = renamed({
   id: Ids.KeyId,
-  projectId: from("project_id")(Ids.ProjectId),
+  projectId: Ids.ProjectId,
   name: Schema.String,
   admin: Schema.Boolean,
-  createdAt: from("created_at")(Timestamp),
-  revokedAt: from("revoked_at")(Schema.NullOr(Timestamp)),
+  createdAt: Timestamp,
+  revokedAt: Schema.NullOr(Timestamp),
   expiresAt: orNull(Timestamp).pipe(Schema.fromKey("expires_at")),
 }).annotations({ identifier: "ApiKey" })

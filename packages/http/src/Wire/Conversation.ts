@@ -6,15 +6,15 @@
 import { Conversations, Ids, RequestSnapshot } from "@runlease/core"
 import { Schema } from "effect"
 import { MessageParts } from "./Snapshot.js"
-import { absent, Description, from, Json, JsonObject, nullish, orNull, renamed, Timestamp } from "../Wire.js"
+import { absent, Description, Json, JsonObject, nullish, orNull, renamed, Timestamp } from "../Wire.js"
 
 export const Conversation = renamed({
   id: Ids.ConversationId,
-  projectId: from("project_id")(Ids.ProjectId),
+  projectId: Ids.ProjectId,
   title: orNull(Schema.String),
   metadata: Schema.optionalWith(Json, { default: () => null }),
-  createdAt: from("created_at")(Timestamp),
-  updatedAt: from("updated_at")(Timestamp),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
 }).annotations({ identifier: "Conversation" })
 
 /** `project_id`, when given, must be the caller's. */
@@ -27,12 +27,12 @@ export const NewConversation = Schema.Struct({
 
 export const Message = renamed({
   id: Ids.MessageId,
-  conversationId: from("conversation_id")(Ids.ConversationId),
+  conversationId: Ids.ConversationId,
   role: Schema.String,
   parts: Schema.Array(RequestSnapshot.MessagePart),
   parentId: orNull(Schema.String).pipe(Schema.fromKey("parent_id")),
   metadata: Schema.optionalWith(Json, { default: () => null }),
-  createdAt: from("created_at")(Timestamp),
+  createdAt: Timestamp,
 }).annotations({ identifier: "Message" })
 
 export const NewMessage = renamed({

@@ -6,16 +6,16 @@
 import { Ids, Interrupt, Run, TreeBudget } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Schema } from "effect"
-import { as, from, nullish, renamed, Timestamp } from "../Wire.js"
+import { as, nullish, renamed, Timestamp } from "../Wire.js"
 import * as Wire from "./Interrupt.js"
 import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
 import * as Target from "./Target.js"
 
 const Trigger = renamed({
-  conversationId: from("conversation_id")(Ids.ConversationId),
-  messageId: from("message_id")(Ids.MessageId),
-  toolCallId: from("tool_call_id")(Ids.StorableText),
+  conversationId: Ids.ConversationId,
+  messageId: Ids.MessageId,
+  toolCallId: Ids.StorableText,
 })
 
 /** Another server may not tell a run's project. */

@@ -17,7 +17,7 @@ const answers = Schema.optionalWith(Schema.Array(Answer).pipe(atMost(maxMessages
 
 /** Answers may be absent. */
 export const FollowUp = renamed({
-  publicId: from("public_id")(Ids.NewRunId),
+  publicId: Ids.NewRunId,
   resume: answers,
   results: answers,
   snapshot: from("request_snapshot")(NewSnapshot),
@@ -25,7 +25,7 @@ export const FollowUp = renamed({
 
 /** An input that a run has taken: its name, and the event after which the run went on. */
 export const TakenInput = renamed({
-  publicId: from("public_id")(Ids.RunId),
+  publicId: Ids.RunId,
   since: from("since_event_id")(Run.EventId),
 })
 

@@ -5,7 +5,7 @@
  */
 import { Interrupt as Core, Ids } from "@runlease/core"
 import { Schema } from "effect"
-import { absent, atMost, from, JsonObject, renamed, Timestamp } from "../Wire.js"
+import { absent, atMost, JsonObject, renamed, Timestamp } from "../Wire.js"
 
 /** Something that a run waits for. */
 export const Interrupt = renamed({
@@ -33,7 +33,7 @@ export const Interrupts = Schema.NonEmptyArray(Interrupt).pipe(
 
 /** An answer to one of them. */
 export const Answer = renamed({
-  interruptId: from("interrupt_id")(Schema.NonEmptyString),
+  interruptId: Schema.NonEmptyString,
   status: Core.Answer.fields.status,
   payload: Schema.optional(Schema.Unknown),
   isError: absent(Schema.Boolean).pipe(Schema.fromKey("is_error")),

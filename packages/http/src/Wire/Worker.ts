@@ -5,14 +5,14 @@
  */
 import { Ids, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
-import { absent, Description, from, Json, nullish, orNull, renamed, Timestamp } from "../Wire.js"
+import { absent, Description, Json, nullish, orNull, renamed, Timestamp } from "../Wire.js"
 
 const registration = WorkerRegistry.Registration.fields
 
 /** The registration of a worker. */
 export const Registration = renamed({
-  implementationKind: from("implementation_kind")(registration.implementationKind),
-  workerKey: from("worker_key")(registration.workerKey),
+  implementationKind: registration.implementationKind,
+  workerKey: registration.workerKey,
   implementationDisplayName: absent(Ids.visibleText(128)).pipe(Schema.fromKey("implementation_display_name")),
   displayName: nullish(Ids.visibleText(128)).pipe(Schema.fromKey("display_name")),
   metadata: absent(Description),
@@ -21,16 +21,16 @@ export const Registration = renamed({
 /** A registered worker. */
 export const Worker = renamed({
   id: Ids.WorkerId,
-  projectId: from("project_id")(Ids.ProjectId),
-  implementationKind: from("implementation_kind")(Schema.String),
+  projectId: Ids.ProjectId,
+  implementationKind: Schema.String,
   implementationDisplayName: orNull(Schema.String).pipe(Schema.fromKey("implementation_display_name")),
-  workerKey: from("worker_key")(Schema.String),
+  workerKey: Schema.String,
   status: Schema.String,
   drain: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true }),
-  displayName: from("display_name")(Schema.NullOr(Schema.String)),
+  displayName: Schema.NullOr(Schema.String),
   metadata: Json,
   inFlight: orNull(Schema.NonNegativeInt).pipe(Schema.fromKey("in_flight")),
-  createdAt: from("created_at")(Timestamp),
-  updatedAt: from("updated_at")(Timestamp),
-  lastHeartbeatAt: from("last_heartbeat_at")(Schema.NullOr(Timestamp)),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  lastHeartbeatAt: Schema.NullOr(Timestamp),
 }).annotations({ identifier: "Worker" })

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { SnakeCase } from "@runlease/core/internal"
 import { Struct } from "effect"
 import type { ColumnType, ToRow, Value } from "./Columns.js"
 
@@ -61,13 +62,9 @@ export const json = <A>(tables: ReadonlyArray<string>, column?: string): Field<A
   decode: fromJson as (value: never) => A | null,
 })
 
-/** The name of a column: snake_case of the field's. */
-export const snakeCase = (name: string): string =>
-  name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-
 /** The column of a field. */
 export const columnOf = (name: string, { column }: Pick<AnyField, "column">): string =>
-  column ?? snakeCase(name)
+  column ?? SnakeCase.snakeCase(name)
 
 /** The columns that these fields have in a table, and their types. */
 export const columnsIn = (table: string, fields: AnyFields): Record<string, ColumnType> =>
