@@ -98,7 +98,7 @@ export const lastUserText = (snapshot: RequestSnapshot): string => {
 const maxTitle = 120
 
 /**
- * The last text of a user, on one line, 120 characters at most; null where no user has said any.
+ * The last text of a user, on one line, 120 characters at most; null where there is none.
  *
  * @since 0.1.0
  * @category accessors

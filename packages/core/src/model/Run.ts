@@ -95,7 +95,7 @@ export const Waiting = Schema.Struct({
 export type Waiting = typeof Waiting.Type
 
 /**
- * A run as the control plane knows it. Its snapshot and its events are read apart from it.
+ * A run of the control plane. Its snapshot and its events are read apart from it.
  *
  * Units: every instant is UTC. `priority`: higher goes first. `attempt` counts claims that are not
  * handed back; it is 0 until the first.
@@ -147,11 +147,11 @@ export type Run = typeof Run.Type
 /**
  * What a worker gets when it claims: the request, the lease, and where the log stands.
  *
- * `leaseEpoch` and `maxAttempts` are null from a control plane that does not tell them: its leases are fenced by their
- * owner alone, and it bounds the attempts itself. `snapshot` and `attempt` are never null: from one that tells none,
- * the snapshot is empty and the attempt 1. `waitedMillis` is how long, at least, the control plane had held the claim
- * when it gave the run; 0 when it does not tell. `queuedMillis` is how long the run had been runnable when it was claimed, by the
- * store's clock; absent where it is not told. `inbox` is how many messages the run has been told; absent for none.
+ * `leaseEpoch` and `maxAttempts` are null from a control plane that does not send them: its leases are fenced by their
+ * owner alone, and it bounds the attempts itself. `snapshot` and `attempt` are never null: from one that sends none,
+ * the snapshot is empty and the attempt 1. `waitedMillis` is how long, at least, the claim had waited
+ * when the control plane gave the run; 0 from one that does not report it. `queuedMillis` is how long the run had been runnable when it was claimed, by the
+ * store's clock; absent where it is not reported. `inbox` is how many messages were sent to the run; absent for none.
  * `budgetRoot` is the run whose budget this one spends; absent where it spends none.
  *
  * @since 0.1.0
@@ -205,8 +205,8 @@ export const toClaimed = (run: Run, snapshot: RequestSnapshot): ClaimedRun => ({
 })
 
 /**
- * Who says it holds a run: checked against owner and epoch in the same transaction as the effect.
- * A null epoch (a foreign client that never heard of it) is checked against the owner alone.
+ * The lease that a caller claims to own. Owner and epoch are compared in the same transaction as the effect; with a null
+ * epoch, from a client without epochs, the owner alone.
  *
  * @since 0.1.0
  * @category models

@@ -1,7 +1,7 @@
 /**
  * Tokens of runs: what the program of a run may show instead of the token of its worker.
  *
- * The worker signs one with its own token, so no store is asked for it and no store has it. It names a lease, and is worth nothing once the
+ * The worker signs one with its own token, so no request to a store makes it and no store has it. It names a lease, and is worth nothing once the
  * worker does not hold that lease, or once its own token is not valid.
  *
  * A token is `rlr_`, the claim as JSON in UTF-8, `[epoch, worker id, run id]`, and the signature, both in hex digits. The signature is the

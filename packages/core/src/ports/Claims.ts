@@ -24,7 +24,7 @@ export interface ClaimRequest {
   readonly limit: number
   /**
    * How many of `limit` wait at the worker until it has a free slot, 0 when absent. A run of a lane other than its conversation's is not taken
-   * for these, since it would let that lane wait. A claim that takes runs ahead alone is not held until one is runnable.
+   * for these, since it would let that lane wait. A claim that takes runs ahead alone does not wait until one is runnable.
    */
   readonly ahead?: number | undefined
   readonly leaseDuration: Duration.DurationInput
@@ -48,8 +48,8 @@ export class Claims extends Context.Tag("@runlease/core/Claims")<
      * array when none became runnable within `wait`.
      *
      * A claim that the same worker repeats with the same `claimId` gives the runs that this id gave before and whose
-     * leases are still held, with the same epochs and attempts; the leases then last `leaseDuration` from now. Where
-     * the id gave nothing, or none of its leases is held any more, the repeat claims anew. With a `limit` of 0 it does not:
+     * leases are still owned, with the same epochs and attempts; the leases then last `leaseDuration` from now. Where
+     * the id gave nothing, or none of its leases is owned any more, the repeat claims anew. With a `limit` of 0 it does not:
      * so a worker finds out, at once, what it was given by a claim whose answer it does not wait for.
      *
      * Source: docs/decisions/0022-claim-ids.md

@@ -31,7 +31,7 @@ export interface FollowUp {
 /**
  * What an input has made of a run.
  *
- * - `Continued`: all that was open has an answer, and the run goes on after event `since`, with which it had asked. A `duplicate`
+ * - `Continued`: all that was open has an answer, and the run goes on after event `since`, the request for them. A `duplicate`
  *   changed nothing.
  * - `Answered`: the run has these very answers already, but not from a recorded input.
  * - `Uncovered`: interrupts that are no tools of the client have no answer. Nothing has changed.
@@ -47,7 +47,7 @@ export type FollowedUp =
   | { readonly _tag: "Uncovered"; readonly run: Run; readonly open: ReadonlyArray<string> }
   | { readonly _tag: "Left"; readonly run: Run }
 
-/** An input that a run has taken. `since` is 0 for a submission that the run was told: the run did not wait for it. */
+/** An input that a run has taken. `since` is 0 for a submission that became a message: the run did not wait for it. */
 export interface TakenInput {
   readonly runId: Ids.RunId
   readonly publicId: Ids.RunId

@@ -23,8 +23,8 @@ import type {
 /**
  * What the store says of one lease that was to be renewed.
  *
- * `Held`: renewed until `expiresAt`, by the store's clock; the run has been told `inbox` messages, absent for none. `Cancelled`: the run
- * was cancelled while the caller held it. `Lost`: the caller does not hold it, and never will again under this epoch.
+ * `Held`: renewed until `expiresAt`, by the store's clock; `inbox` messages were sent to the run, absent for none. `Cancelled`: the run
+ * was cancelled while the caller owned it. `Lost`: the caller does not hold it, and never will again under this epoch.
  *
  * @since 0.1.0
  * @category models
@@ -174,7 +174,7 @@ export class SuspensionRefused extends Schema.TaggedError<SuspensionRefused>(
 export const maxPause = Duration.days(3_650)
 
 /**
- * The run has been told more than its executor has taken, so it has not ended.
+ * More messages were sent to the run than its executor has taken, so it has not ended.
  *
  * @since 0.1.0
  * @category errors
@@ -225,7 +225,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
      * Ends a run with its last events, in one commit. A refusal of the events leaves the run as it was; as in an
      * append, those that are there already are not added again.
      *
-     * `taken` is how many messages a run has taken that takes some. Where it has been told more, nothing changes: `InboxNotEmpty`.
+     * `taken` is how many messages a run has taken that takes some. Where more were sent to it, nothing changes: `InboxNotEmpty`.
      */
     readonly complete: (
       lease: LeaseRef,
@@ -282,7 +282,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     ) => Effect.Effect<ToldMessage, LeaseLost | RunNotFound | MessageRefused | ControlPlaneError>
 
     /**
-     * Cancellations of runs held by this worker, messages to them, and what its operator asks of it, as they happen. Never ends by itself. It
+     * Cancellations of the runs of this worker, messages to them, and requests of its operator, as they happen. Never ends by itself. It
      * stays silent where the control plane has no signals, and for a worker of another project.
      */
     readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneError>

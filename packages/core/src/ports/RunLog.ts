@@ -46,7 +46,7 @@ export interface AppendRequest {
 }
 
 /**
- * Where the log is after it; `appendedCount` is how many events were new. `inbox` is how many messages the run has been told; absent
+ * Where the log is after it; `appendedCount` is how many events were new. `inbox` is how many messages were sent to the run; absent
  * for none.
  */
 export interface Appended {

@@ -133,7 +133,7 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runleas
 }
 
 /**
- * What a run is told. `idempotencyKey`: the same key again gives the first message, 1 to 200 characters.
+ * A message to a run. `idempotencyKey`: the same key again gives the first message, 1 to 200 characters.
  *
  * @since 0.1.0
  * @category models
@@ -144,7 +144,7 @@ export interface NewMessage {
 }
 
 /**
- * A message that a run has been told: its id in the conversation of the run.
+ * A message that was sent to a run: its id in the conversation of the run.
  *
  * @since 0.1.0
  * @category models
@@ -165,10 +165,10 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
   Runs,
   {
     /**
-     * Accepts a run, once: the same public id with the same request gives the first run and `duplicate`, or the run that was told it.
+     * Accepts a run, once: the same public id with the same request gives the first run and `duplicate`, or the run that has it as a message.
      *
      * `multitask` of the submission says what becomes of the unfinished runs of its lane, and of it. It is decided in the commit of
-     * the submission, so no run begins or ends in between. A public id that became a message names the run that was told it.
+     * the submission, so no run begins or ends in between. A public id that became a message names the run that has it.
      *
      * Fails: `ConversationBusy` for `reject`, and `MessageRefused` for `steer` where the run takes no such message.
      */
@@ -214,7 +214,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     /**
      * Submits a run once more, ended or not, whose log begins with what the log of this one had recorded by the event `after`: the
      * results of steps, sleeps that were over then, and the messages and tool calls that records name. So the fork does not do that
-     * again, and goes on from there. It spawns its children anew, gets no messages that this run was told, and no usage.
+     * again, and goes on from there. It spawns its children anew, gets none of the messages to this run, and no usage.
      *
      * The request, the parent and `publicId` are as in `retry`.
      */
@@ -283,7 +283,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       RunNotFound | LeaseLost | InboxNotEmpty | ControlPlaneError
     >
 
-    /** Records or updates the worker session of a held run. */
+    /** Records or updates the worker session of a run under a lease. */
     readonly recordSession: (
       lease: LeaseRef,
       record: SessionRecord,

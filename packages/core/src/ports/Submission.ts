@@ -108,7 +108,7 @@ export interface Submitted {
 }
 
 /**
- * What the user says at the end of the messages of a submission, behind all that anybody else has said.
+ * The messages of the user at the end of a submission, after the last message of anyone else.
  *
  * @since 0.1.0
  * @category accessors

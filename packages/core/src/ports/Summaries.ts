@@ -1,7 +1,7 @@
 /**
  * The port of what people look at: runs and workers as rows of a list, each with all that the row shows.
  *
- * Nothing here counts runs or reads a log: what it gives is kept with each run, or found by an index.
+ * No operation counts runs or reads a log: each reads what is stored with a run, or uses an index.
  *
  * Source: docs/decisions/0070-summaries.md
  *
@@ -33,12 +33,12 @@ export type ClaimEnd =
   | "cancelled"
 
 /**
- * A claim of a run: who held it and how its lease was renewed.
+ * A claim of a run: its worker, and how its lease was renewed.
  *
  * `workerName` is the display name of the worker, or its key. `renewedAt` is the last renewal, or the claim. `longestGap` is the longest
  * time between two renewals, in milliseconds. `expiresAt` is when the lease ends, or would have ended if it had not been given up before;
- * null for a claim that ended under a version which did not keep it. `endedAt` is when the store has seen its end, which for a lapsed lease
- * is after `expiresAt`. `endedAt` and `ended` are null while the run is held.
+ * null for a claim that ended under a version without it. `endedAt` is when the store has seen its end, which for a lapsed lease
+ * is after `expiresAt`. `endedAt` and `ended` are null while the claim has the run.
  *
  * @since 0.1.0
  * @category models
@@ -196,7 +196,7 @@ export interface Attention {
  * `gate`: what a pending run waits for before a worker may claim it: nothing, its time, or the runs before it in its lane; null for a run
  * that is not pending. `ahead`: the first unfinished run of its lane, where that is another one. `runsAhead`: how many unfinished runs of its
  * lane are before it, 1,000 at most. `queuedBefore`: how many runs with the same kind and key of worker are claimed before it, 10,000 at most;
- * null where it may not be claimed yet. `reason`: what its last holder said when it gave the run back, until the next claim; null for nothing.
+ * null where it may not be claimed yet. `reason`: the reason that its last worker gave when it released the run, until the next claim; null for nothing.
  *
  * @since 0.1.0
  * @category models

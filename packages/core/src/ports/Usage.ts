@@ -22,7 +22,7 @@ import { Runs } from "./Runs.js"
 
 /**
  * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that tell one. `unfinished`: answers that an
- * attempt which has ended had requested and not received whole; what they cost is not known. `runs`: how many runs this is the sum of.
+ * attempt which has ended had requested and not received whole; their cost is missing. `runs`: how many runs this is the sum of.
  *
  * @since 0.1.0
  * @category models

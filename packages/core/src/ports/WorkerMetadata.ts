@@ -8,7 +8,7 @@ import { AgentId, RunId } from "../model/Ids.js"
 import { LeaseEpoch } from "../model/Run.js"
 
 /**
- * A lease that the worker has lost, as it saw it. `refused`: the store said that the lease is not the worker's. `expired`: the worker got
+ * A lease that the worker has lost, as it saw it. `refused`: the store answered that the worker does not own the lease. `expired`: the worker got
  * no answer in time, and stopped by itself. `failed_renewals`: how many renewals in a row had failed by then; `failure` is how the last
  * one did, null where none has.
  *

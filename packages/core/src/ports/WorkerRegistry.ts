@@ -57,7 +57,7 @@ export const nextStatus = (current: string, next: WorkerStatus | undefined): str
   next === undefined || (next === "ended" && current !== "draining") ? current : next
 
 /**
- * A registered worker. `status` is a `WorkerStatus`, or what another control plane says. `drain`: it is asked to claim no more
+ * A registered worker. `status` is a `WorkerStatus`, or a status of another control plane. `drain`: its operator requests that it claims no more
  * runs. `inFlight` is how many runs it holds, where `list` gave the worker and the control plane counts them.
  *
  * @since 0.1.0

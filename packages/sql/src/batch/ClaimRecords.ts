@@ -1,5 +1,5 @@
 /**
- * Queries for the claims of runs, for those who hold runs now, and for the leases that have lapsed.
+ * Queries for the claims of runs, for the leases that workers have, and for those that have lapsed.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,7 @@ type Reads = Pick<
  */
 export const make = ({ dialect, sql }: Database): Reads => {
   /** The condition on a lease that has not lapsed. */
-  const isHeld = Effect.map(
+  const currentLease = Effect.map(
     dialect.instant,
     (now) => sql`lease_owner IS NOT NULL AND lease_expires_at > ${now}`,
   )
@@ -69,9 +69,9 @@ export const make = ({ dialect, sql }: Database): Reads => {
     heldBy: (projectId, workerId, limit) =>
       Effect.map(
         Effect.flatMap(
-          isHeld,
-          (held) => sql<{ readonly run_pk: number }>`SELECT run_pk FROM leases
-            WHERE ${held} AND lease_owner = ${workerId} AND project_id = ${projectId}
+          currentLease,
+          (isCurrent) => sql<{ readonly run_pk: number }>`SELECT run_pk FROM leases
+            WHERE ${isCurrent} AND lease_owner = ${workerId} AND project_id = ${projectId}
             ORDER BY lease_expires_at, run_pk LIMIT ${limit}`,
         ),
         (rows) => rows.map(({ run_pk }) => run_pk),
@@ -80,13 +80,13 @@ export const make = ({ dialect, sql }: Database): Reads => {
     leases: (projectId) =>
       Effect.map(
         Effect.flatMap(
-          isHeld,
-          (held) => sql<{
+          currentLease,
+          (isCurrent) => sql<{
             readonly worker_id: Ids.WorkerId
             readonly next_expiry: number
             readonly renewed_at: number
           }>`SELECT lease_owner AS worker_id, MIN(lease_expires_at) AS next_expiry, MAX(renewed_at) AS renewed_at
-            FROM leases WHERE ${held} AND project_id = ${projectId} GROUP BY lease_owner`,
+            FROM leases WHERE ${isCurrent} AND project_id = ${projectId} GROUP BY lease_owner`,
         ),
         (rows) =>
           rows.map((row) => ({

@@ -1,5 +1,5 @@
 /**
- * The messages that runs have been told, in their conversations.
+ * The messages to runs, in their conversations.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ const columns = {
   idempotency_key: "text",
 } as const
 
-/** Adds what runs have been told, in its order. */
+/** Adds the messages to runs, in their order. */
 export const insert = (
   { dialect, sql }: Database,
   changes: ReadonlyArray<RunRows.Change>,
@@ -36,14 +36,14 @@ export const insert = (
     })),
   )
   if (rows.length === 0) return []
-  const told = rows.map((row, nth) => ({ nth, ...row }))
+  const numbered = rows.map((row, nth) => ({ nth, ...row }))
   return [
     sql<object>`INSERT INTO messages (conversation_pk, id, role, parts, idempotency_key, created_at)
       SELECT c.conversation_pk, v.id, 'user', v.parts, v.idempotency_key, ${now}
-      FROM ${dialect.rows(columns, told)} v
+      FROM ${dialect.rows(columns, numbered)} v
       JOIN conversations c ON c.project_id = v.project_id AND c.id = v.conversation_id ORDER BY v.nth`,
     sql<object>`UPDATE conversations SET updated_at = ${now} WHERE conversation_pk IN (
-      SELECT c.conversation_pk FROM ${dialect.rows(columns, told)} v
+      SELECT c.conversation_pk FROM ${dialect.rows(columns, numbered)} v
       JOIN conversations c ON c.project_id = v.project_id AND c.id = v.conversation_id)`,
   ]
 }

@@ -172,7 +172,7 @@ const shared = ({ integer }: Types): string => `
     updated_at ${integer} NOT NULL,
     started_at ${integer}`
 
-/** The claim that a run is held by, or was when it ended: how often and how evenly its lease was renewed. */
+/** The claim that has a run, or had it at its end: how often and how evenly its lease was renewed. */
 const claim = ({ integer }: Types): string => `
     lease_owner TEXT,
     lease_expires_at ${integer},

@@ -1,7 +1,7 @@
 /**
  * What lists show of runs: their titles, the leases that have lapsed, and the runs that wait for answers.
  *
- * Runs that are there have no title. Of their claims that ended, the ends of their leases were not kept.
+ * Runs that are there have no title. The claims that have ended do not record when their leases ended.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * Workers that are asked to claim no more, and sessions of people in a browser.
+ * Workers that drain at the request of an operator, and sessions of people in a browser.
  *
  * A session is a credential that expires: `issued_by` is its API key, so it is revoked with that.
  */

@@ -198,17 +198,17 @@ export const make = (
           AND (COALESCE(last_heartbeat_at, -1), worker_pk) < (${beat}, ${key})
           ORDER BY COALESCE(last_heartbeat_at, -1) DESC, worker_pk DESC LIMIT ${limit + 1}`,
       )
-      const held = yield* store.read(
+      const leased = yield* store.read(
         "WorkerRegistry.list",
         Effect.flatMap(
           store.dialect.instant,
-          (now) => sql<{ readonly lease_owner: string; readonly held: number }>`
-          SELECT lease_owner, CAST(COUNT(*) AS INTEGER) AS held FROM leases
+          (now) => sql<{ readonly lease_owner: string; readonly leases: number }>`
+          SELECT lease_owner, CAST(COUNT(*) AS INTEGER) AS leases FROM leases
           WHERE lease_owner IS NOT NULL AND lease_expires_at > ${now}
           GROUP BY lease_owner`,
         ),
       )
-      const inFlight = new Map(held.map((row) => [row.lease_owner, row.held]))
+      const inFlight = new Map(leased.map((row) => [row.lease_owner, row.leases]))
       return KeysetPage.pageOf(
         rows,
         limit,

@@ -29,9 +29,9 @@ const Item = Schema.Union(
   Schema.Tuple(Schema.Literal("l"), Schema.String, Schema.NullOr(Run.EventId)),
   /** A worker's run was cancelled. */
   Schema.Tuple(Schema.Literal("c"), Schema.String, Ids.RunId),
-  /** A worker's run was told something: it has so many messages. */
+  /** The run of a worker has a new message; `inbox` counts its messages. */
   Schema.Tuple(Schema.Literal("t"), Schema.String, Ids.RunId, Schema.Positive),
-  /** A worker is asked to claim no more runs, or to claim again. */
+  /** An operator requests that a worker claims no more runs, or claims again. */
   Schema.Tuple(Schema.Literal("d"), Schema.String, Schema.Boolean),
   /** A token has ended. */
   Schema.Tuple(Schema.Literal("e")),
