@@ -6,10 +6,10 @@
 import type { Statement } from "@effect/sql/Statement"
 import type { RunRows, RunState } from "@runlease/core/store"
 import { Array } from "effect"
-import type { Columns, Value } from "../rows/Columns.js"
+import type { Columns } from "../rows/Columns.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database, ExactWrite } from "../dialect/Dialect.js"
-import type { Row } from "../rows/RunCodec.js"
+import { type Row, rowOf } from "../rows/RunCodec.js"
 import * as SeenLease from "../rows/SeenLease.js"
 import { states, type StateTable } from "../rows/RunFields.js"
 import { stateColumns } from "../rows/RunRow.js"
@@ -66,9 +66,7 @@ const groupsOf = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<Group> 
     const name = `${table} ${written.columns}`
     const group = groups.get(name) ?? { table, names: namesOf(table, written), rows: [], before: [] }
     groups.set(name, group)
-    const row: Record<string, Value> & { run_pk: number } = { run_pk: key }
-    for (const [index, column] of group.names.entries()) row[column] = written.values[index]!
-    group.rows.push(row)
+    group.rows.push({ ...rowOf(group.names, written.values), run_pk: key })
     group.before.push(before)
   }
   return Array.fromIterable(groups.values())

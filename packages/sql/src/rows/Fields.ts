@@ -118,11 +118,12 @@ export const reader = <A extends object>(
   const present = all.filter(({ position }) => position >= 0)
   const plain = present.filter(({ decode }) => decode === unchanged)
   const decoded = present.filter(({ decode }) => decode !== unchanged)
+  const plainNames = plain.map(({ name }) => name)
+  const plainPositions = plain.map(({ position }) => position)
   return (values) => {
     const made: Record<string, unknown> = { ...absent }
-    for (let index = 0; index < plain.length; index += 1) {
-      const { name, position } = plain[index]!
-      made[name] = values[position]
+    for (let index = 0; index < plainNames.length; index += 1) {
+      made[plainNames[index]!] = values[plainPositions[index]!]
     }
     for (let index = 0; index < decoded.length; index += 1) {
       const { decode, name, position } = decoded[index]!

@@ -9,6 +9,7 @@ import { Brand, DateTime } from "effect"
 import type { Columns, Value } from "./Columns.js"
 import { encodersFor } from "./Fields.js"
 import { detailFields, specFields } from "./RunFields.js"
+import { runColumns } from "./RunRow.js"
 
 // Numbers of the database were checked before they were written.
 export const eventId = Brand.nominal<Run.EventId>()
@@ -18,16 +19,29 @@ export const instant = (millis: number): DateTime.Utc => DateTime.unsafeMake(mil
 
 export type Row = Readonly<Record<string, Value>>
 
+/** The row of these values. */
+export const rowOf = (names: ReadonlyArray<string>, values: ReadonlyArray<Value>): Record<string, Value> => {
+  const row: Record<string, Value> = {}
+  for (const [index, name] of names.entries()) row[name] = values[index]!
+  return row
+}
+
+const runNames = Object.keys(runColumns)
+
 const ofSpec = encodersFor("runs", specFields)
 const ofDetails = encodersFor("runs", detailFields)
 
-/** The row of a new run in `runs`, whose key the database gives. */
-export const newRow = ({ details, state: { spec }, title }: RunRows.NewRun): Row => {
-  const row: Record<string, Value> = { title }
-  for (const { column, encode, name } of ofSpec) row[column] = encode(spec[name])
-  for (const { column, encode, name } of ofDetails) row[column] = encode(details[name])
-  return row
+/** The values of a new run in `runs`, in the order of `runColumns`. The database gives its key. */
+export const newValues = ({ details, state: { spec }, title }: RunRows.NewRun): ReadonlyArray<Value> => {
+  const values: Array<Value> = []
+  for (const { encode, name } of ofSpec) values.push(encode(spec[name]))
+  for (const { encode, name } of ofDetails) values.push(encode(details[name]))
+  values.push(title)
+  return values
 }
+
+/** The same as a row. */
+export const newRow = (run: RunRows.NewRun): Row => rowOf(runNames, newValues(run))
 
 /** Columns of `inputs` that a submission sets. */
 export const inputColumns = {

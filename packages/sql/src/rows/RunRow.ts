@@ -34,10 +34,10 @@ const columnsOf = (table: StateTable): Columns => ({
   ...columnsIn(table, specFields),
   ...columnsIn(table, stateFields),
   ...columnsIn(table, holderFields),
+  ...columnsIn(table, detailFields),
   ...Object.fromEntries(
     indexFields.flatMap((field) => (field.table === table ? [[field.column, "integer"] as const] : [])),
   ),
-  ...columnsIn(table, detailFields),
 })
 
 /** The columns of each state. */

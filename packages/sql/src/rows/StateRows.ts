@@ -6,7 +6,7 @@
 import type { RunRows, RunState } from "@runlease/core/store"
 import type { Value } from "./Columns.js"
 import { type Encoder, encodersFor, type Fields } from "./Fields.js"
-import type { Row } from "./RunCodec.js"
+import { type Row, rowOf } from "./RunCodec.js"
 import {
   detailFields,
   holderFields,
@@ -62,17 +62,27 @@ export const tableOf = ({ status }: Pick<RunState.RunState, "status">): StateTab
         ? "waits"
         : "outcomes"
 
-/** The row of a state in its table. An outcome has its metadata and its result. */
-export const stateRow = (key: number, state: RunState.RunState, details: Details): Row => {
+/** The values of a state in its table, in the order of the table's `stateColumns`. An outcome has its metadata and its result. */
+export const stateValues = (
+  key: number,
+  state: RunState.RunState,
+  details: Details = noDetails,
+): ReadonlyArray<Value> => {
   const table = tableOf(state)
-  const row: Record<string, Value> = { run_pk: key }
+  const values: Array<Value> = [key]
   for (const { encoders, of } of parts[table]) {
     const value = of(state, details)
-    for (const { column, encode, name } of encoders) row[column] = value === null ? null : encode(value[name])
+    for (const { encode, name } of encoders) values.push(value === null ? null : encode(value[name]))
   }
-  for (const { column, of } of indexedIn[table]) row[column] = of(state)
-  return row
+  for (const { of } of indexedIn[table]) values.push(of(state))
+  return values
 }
+
+const namesIn = byTable((table) => Object.keys(stateColumns[table]))
+
+/** The same as a row. */
+export const stateRow = (key: number, state: RunState.RunState, details: Details): Row =>
+  rowOf(namesIn[tableOf(state)], stateValues(key, state, details))
 
 /** Columns of a state that are written: as bits in the order of `columnsOf`, and their values. */
 export interface Written {
@@ -80,11 +90,8 @@ export interface Written {
   readonly values: ReadonlyArray<Value>
 }
 
-/** The columns of a table in the order of the bits of `Written`. */
-const columnsOf = byTable((table): ReadonlyArray<string> => [
-  ...parts[table].flatMap(({ encoders }) => encoders.map(({ column }) => column)),
-  ...indexedIn[table].map(({ column }) => column),
-])
+/** The columns of a table but its key, in the order of the bits of `Written`. */
+const columnsOf = byTable((table) => namesIn[table].slice(1))
 
 /** The names of the columns that have been written. */
 export const namesOf = (table: StateTable, { columns }: Pick<Written, "columns">): ReadonlyArray<string> =>

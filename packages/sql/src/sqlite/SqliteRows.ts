@@ -16,7 +16,7 @@ import {
   firstInputRow,
   inputColumns,
   newConversationRow,
-  newRow,
+  newValues,
 } from "../rows/RunCodec.js"
 import { Gate } from "../rows/RunFields.js"
 import {
@@ -31,7 +31,7 @@ import {
   stateColumns,
   unfinishedTables,
 } from "../rows/RunRow.js"
-import { byTable, stateRow, tableOf } from "../rows/StateRows.js"
+import { byTable, stateValues, tableOf } from "../rows/StateRows.js"
 import * as SqliteStatements from "./SqliteStatements.js"
 import * as StateUpdates from "./StateUpdates.js"
 
@@ -119,10 +119,10 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   }
 
   const inserter = (table: string, columns: Columns) => SqliteStatements.inserter(prepare, table, columns)
-  const insertRun = inserter("runs", runColumns)
+  const insertRun = SqliteStatements.valuesInserter(prepare, "runs", runColumns)
   const insertInput = inserter("inputs", inputColumns)
   const insertConversation = inserter("conversations", conversationColumns)
-  const insertState = byTable((table) => inserter(table, stateColumns[table]))
+  const insertState = byTable((table) => SqliteStatements.valuesInserter(prepare, table, stateColumns[table]))
   const insertEvent = prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
@@ -175,9 +175,9 @@ export const make = (database: Sqlite.Database): SqliteRows => {
 
     insert: (runs, now) =>
       runs.map((run) => {
-        const key = insertRun(newRow(run))
+        const key = insertRun(newValues(run))
         insertInput(firstInputRow(key, run))
-        insertState[tableOf(run.state)](stateRow(key, run.state, {}))
+        insertState[tableOf(run.state)](stateValues(key, run.state))
         if (run.newConversation) insertConversation(newConversationRow(run.state.spec, now))
         return key
       }),

@@ -21,12 +21,23 @@ export const preparing =
     return statement.reader ? statement.raw(true) : statement
   }
 
-/** Makes the function that inserts a row, and returns its key. Columns that the row lacks are null. */
-export const inserter = (prepare: Prepare, table: string, columns: Columns): ((row: Values) => number) => {
+/** Makes the function that inserts a row of values, in the order of the columns, and returns its key. */
+export const valuesInserter = (
+  prepare: Prepare,
+  table: string,
+  columns: Columns,
+): ((values: ReadonlyArray<Value>) => number) => {
   const names = Object.keys(columns)
   const places = names.map(() => "?").join(", ")
   const insert = prepare(`INSERT INTO ${table} (${names.join(", ")}) VALUES (${places})`)
+  return (values) => Number(insert.run(...values).lastInsertRowid)
+}
+
+/** The same for rows. Columns that a row lacks are null. */
+export const inserter = (prepare: Prepare, table: string, columns: Columns): ((row: Values) => number) => {
+  const names = Object.keys(columns)
+  const insert = valuesInserter(prepare, table, columns)
   const valueOf = (value: unknown): Value =>
     typeof value === "string" || typeof value === "number" ? value : null
-  return (row) => Number(insert.run(...names.map((name) => valueOf(row[name]))).lastInsertRowid)
+  return (row) => insert(names.map((name) => valueOf(row[name])))
 }
