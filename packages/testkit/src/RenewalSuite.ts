@@ -41,7 +41,7 @@ const renewing = Effect.fnUntraced(function* (publicIds: ReadonlyArray<string>) 
       const deadlines = yield* Queue.unbounded<Deadline>()
       const lease = renewal.add(run, sentAt, {
         onEnd: (end) => Queue.unsafeOffer(ends, end),
-        onTold: (inbox) => Queue.unsafeOffer(told, inbox),
+        onMessages: (inbox) => Queue.unsafeOffer(told, inbox),
       })
       lease.deadline.follow((deadline) => Queue.unsafeOffer(deadlines, deadline))
       return { run, ends, told, deadlines, remove: Effect.sync(() => renewal.remove(lease)) }

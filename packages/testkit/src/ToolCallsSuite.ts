@@ -87,12 +87,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         ])
         const claimed = yield* nextAttempt(worker)
         const [attempt] = yield* PastAttempts.read(claimed)
-        deepStrictEqual(Object.fromEntries(attempt!.calls.map((call) => [call.toolCallId, call.kept])), {
+        deepStrictEqual(Object.fromEntries(attempt!.calls.map((call) => [call.toolCallId, call.valid])), {
           a: true,
           b: false,
         })
         deepStrictEqual(
-          attempt!.kept.map(({ parts, role }) => [role, parts.map(({ type }) => type)]),
+          attempt!.validMessages.map(({ parts, role }) => [role, parts.map(({ type }) => type)]),
           [
             ["assistant", ["text", "tool_call"]],
             ["tool", ["tool_result"]],
@@ -119,7 +119,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             toolName: "charge",
             args: '{"to":"me","sum":1}',
             ended: true,
-            kept: false,
+            valid: false,
             result: Option.none(),
             ordinal: 1,
           },

@@ -1,5 +1,5 @@
 /**
- * The messages of a run as one attempt sees them: which it has been told, and which it and the attempts before it have taken.
+ * The messages of a run as one attempt sees them: which have come, and which it and the attempts before it have taken.
  *
  * @since 0.1.0
  */
@@ -23,8 +23,8 @@ export interface AttemptInbox {
   /** Whether there are messages that were not taken. The attempt takes messages from then on. */
   readonly pending: () => boolean
 
-  /** Takes note that the run has been told so many messages. */
-  readonly told: (inbox: number) => void
+  /** Takes note that the run has so many messages. */
+  readonly received: (inbox: number) => void
 
   /** Whether there are messages that no step had taken which this attempt has passed. It takes messages from then on. */
   readonly ahead: () => boolean
@@ -46,21 +46,21 @@ export interface AttemptInbox {
 }
 
 /**
- * `told` is how many messages the run had when the attempt began.
+ * `receivedBefore` is how many messages the run had when the attempt began.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (toldBefore: number): AttemptInbox => {
+export const make = (receivedBefore: number): AttemptInbox => {
   const alone = Effect.unsafeMakeSemaphore(1)
   const some = Effect.unsafeMakeLatch(false)
-  let told = toldBefore
+  let received = receivedBefore
   let taken = 0
   let passed = 0
   let isUsed = false
 
   const changed = (): void => {
-    if (told > taken) some.unsafeOpen()
+    if (received > taken) some.unsafeOpen()
     else some.unsafeClose()
   }
 
@@ -77,15 +77,15 @@ export const make = (toldBefore: number): AttemptInbox => {
     taken: () => (isUsed ? taken : undefined),
     pending: () => {
       isUsed = true
-      return told > taken
+      return received > taken
     },
-    told: (inbox) => {
-      told = Math.max(told, inbox)
+    received: (inbox) => {
+      received = Math.max(received, inbox)
       changed()
     },
     ahead: () => {
       isUsed = true
-      return told > passed
+      return received > passed
     },
     took: ({ to }) => {
       take(to)

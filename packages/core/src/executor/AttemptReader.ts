@@ -13,11 +13,11 @@ import type { LoggedResult, PastAttempt } from "./PastAttempts.js"
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
 /**
- * What the attempts of a run share: `told` are the messages to the run so far, by their numbers; `recordedCalls` are the calls that
+ * What the attempts of a run share: `inbox` has the messages to the run so far, by their numbers; `recordedCalls` are the calls that
  * records name. An attempt may answer a call that the record of an earlier one names.
  */
 export interface Shared {
-  readonly told: Map<number, InboxMessage.InboxMessage>
+  readonly inbox: Map<number, InboxMessage.InboxMessage>
   readonly recordedCalls: Set<unknown>
 }
 
@@ -30,7 +30,7 @@ interface ReadMessage {
 }
 
 /** Builds one attempt from the events of the log. */
-export const make = ({ recordedCalls, told }: Shared) => {
+export const make = ({ recordedCalls, inbox }: Shared) => {
   const messages: Array<ReadMessage> = []
   const parts = new Map<string, Record<string, unknown> & MessagePart>()
   const messageIds = new Set<string>()
@@ -61,7 +61,7 @@ export const make = ({ recordedCalls, told }: Shared) => {
   /** A message to the run stands where a step of the run has taken it. */
   const take = ({ after = 0, to = 0 }: StepRecord.StepRecord): void => {
     for (let number = after + 1; number <= to; number += 1) {
-      const message = told.get(number)
+      const message = inbox.get(number)
       if (message === undefined) continue
       const id = message.key ?? message.id
       const parts = message.parts.map((part) => ({ ...part }))
@@ -144,7 +144,7 @@ export const make = ({ recordedCalls, told }: Shared) => {
         case "CUSTOM":
           if (!ofExecutor) {
             return void Option.map(InboxMessage.fromEvent(event), (message) =>
-              told.set(message.number, message),
+              inbox.set(message.number, message),
             )
           }
           if (StepRecord.isReserved(event)) return record(event)
@@ -153,13 +153,13 @@ export const make = ({ recordedCalls, told }: Shared) => {
     },
     isEmpty: () => empty,
     end: (waited: boolean): PastAttempt => {
-      const kept = waited ? messages : recorded()
+      const valid = waited ? messages : recorded()
       return {
         waited,
         messages: messages.map(toMessage),
-        kept: kept.map(toMessage),
-        turns: Arr.isNonEmptyReadonlyArray(kept)
-          ? Arr.groupWith(kept, (a, b) => a.turn === b.turn).map((turn) => turn.map(toMessage))
+        validMessages: valid.map(toMessage),
+        turns: Arr.isNonEmptyReadonlyArray(valid)
+          ? Arr.groupWith(valid, (a, b) => a.turn === b.turn).map((turn) => turn.map(toMessage))
           : [],
         records,
         messageIds,
@@ -173,7 +173,7 @@ export const make = ({ recordedCalls, told }: Shared) => {
               toolName: text(part["toolName"]),
               args: text(part["args"]),
               ended: ended.has(toolCallId),
-              kept: waited || recordedCalls.has(toolCallId),
+              valid: waited || recordedCalls.has(toolCallId),
               result: Option.fromNullable(results.get(toolCallId)),
             }
           }),

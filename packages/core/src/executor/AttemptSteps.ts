@@ -80,7 +80,7 @@ const after = (
 }
 
 /** Messages, and the last event that was read for them. */
-interface Told {
+interface Messages {
   readonly messages: ReadonlyArray<InboxMessage.InboxMessage>
   readonly latest: EventId
 }
@@ -90,7 +90,7 @@ const messageOf = ({ event, sequence }: LogEntry): ReadonlyArray<InboxMessage.In
   sequence === null ? Option.toArray(InboxMessage.fromEvent(event)) : []
 
 /**
- * What the attempts before this one have recorded, and what the run was told before it was claimed. Reads nothing when there was
+ * What the attempts before this one have recorded, and the messages that the run had when it was claimed. Reads nothing when there was
  * neither.
  *
  * @since 0.1.0
@@ -127,18 +127,18 @@ export const recordedBefore = (
   })
 
 /**
- * The messages that the run was told after an event.
+ * The messages to the run after an event.
  *
  * @since 0.1.0
  * @category reading
  */
-export const toldAfter = (
+export const messagesAfter = (
   runId: Ids.RunId,
   eventId: EventId,
-): Effect.Effect<Told, RunNotFound | ControlPlaneError, RunLog> =>
+): Effect.Effect<Messages, RunNotFound | ControlPlaneError, RunLog> =>
   Effect.flatMap(RunLog, (log) => {
     const messages: Array<InboxMessage.InboxMessage> = []
-    const readFrom = (after: EventId): Effect.Effect<Told, RunNotFound | ControlPlaneError> =>
+    const readFrom = (after: EventId): Effect.Effect<Messages, RunNotFound | ControlPlaneError> =>
       Effect.flatMap(log.read({ runId, after, limit: maxReadLimit, only: "records" }), (page) => {
         messages.push(...page.flatMap(messageOf))
         const last = page.at(-1)
@@ -148,8 +148,8 @@ export const toldAfter = (
   })
 
 /**
- * The store's time for the holder of a lease: as its claim told it, and from then on by the monotonic clock. It is never ahead of the
- * store's. A control plane that tells no lease is taken to have the worker's time.
+ * The store's time for the holder of a lease: as its claim gives it, and from then on by the monotonic clock. It is never ahead of the
+ * store's. A control plane that gives no lease is taken to have the worker's time.
  *
  * Units: milliseconds since the epoch.
  *
@@ -182,16 +182,18 @@ export const make = (options: {
   readonly budgetRoot?: Ids.RunId | undefined
   readonly recorded: Effect.Effect<Records, RunNotFound | ControlPlaneError>
   readonly inbox: AttemptInbox.AttemptInbox
-  /** The messages that the run was told after an event; those before the attempt when the event is absent. */
-  readonly toldAfter: (after: EventId | undefined) => Effect.Effect<Told, RunNotFound | ControlPlaneError>
+  /** The messages to the run after an event; those before the attempt when the event is absent. */
+  readonly messagesAfter: (
+    after: EventId | undefined,
+  ) => Effect.Effect<Messages, RunNotFound | ControlPlaneError>
   readonly parking: Pick<Parking, "enter" | "inFlight" | "park">
   readonly storeTime: () => number
 }): LoggedSteps => {
   const { inbox, parking, recorded, runId } = options
   const taken = new Set<string>()
   const inTurn = Effect.unsafeMakeSemaphore(1)
-  let known: Records | undefined
-  let told: Told | undefined
+  let loaded: Records | undefined
+  let messagesRead: Messages | undefined
   let resultBytes = 0
   let stepsBefore = 0
   /** The steps that this attempt has recorded, without those that were recorded before. */
@@ -204,10 +206,10 @@ export const make = (options: {
 
   const records = reading(
     Effect.suspend(() =>
-      known !== undefined
-        ? Effect.succeed(known)
+      loaded !== undefined
+        ? Effect.succeed(loaded)
         : Effect.map(recorded, (read) => {
-            known = read
+            loaded = read
             stepsBefore = countSteps(read.steps)
             for (const id of read.steps.keys()) counted.delete(id)
             for (const step of read.steps.values()) {
@@ -219,7 +221,7 @@ export const make = (options: {
     ),
   )
 
-  const isCounted = (stepId: string): boolean => counted.has(stepId) || known?.steps.has(stepId) === true
+  const isCounted = (stepId: string): boolean => counted.has(stepId) || loaded?.steps.has(stepId) === true
 
   const countStep = (stepId: string): void => {
     if (!isCounted(stepId)) counted.add(stepId)
@@ -249,16 +251,16 @@ export const make = (options: {
     },
     // To wait in turn costs more than to look.
     recorded: Effect.suspend(() =>
-      known === undefined ? Effect.map(records, ({ steps }) => steps) : Effect.succeed(known.steps),
+      loaded === undefined ? Effect.map(records, ({ steps }) => steps) : Effect.succeed(loaded.steps),
     ),
     inbox,
     messages: Effect.flatMap(records, ({ messages: before }) =>
       reading(
         Effect.map(
-          Effect.suspend(() => options.toldAfter(told?.latest)),
+          Effect.suspend(() => options.messagesAfter(messagesRead?.latest)),
           ({ latest, messages }) => {
-            told = { latest, messages: [...(told?.messages ?? before), ...messages] }
-            return told.messages
+            messagesRead = { latest, messages: [...(messagesRead?.messages ?? before), ...messages] }
+            return messagesRead.messages
           },
         ),
       ),
@@ -285,7 +287,7 @@ export const withoutLog = (runId: Ids.RunId): Effect.Effect<Context.Tag.Service<
         lease: undefined,
         recorded: Effect.succeed({ steps: new Map(), messages: [] }),
         inbox: AttemptInbox.make(0),
-        toldAfter: (after = EventId.make(0)) => Effect.succeed({ messages: [], latest: after }),
+        messagesAfter: (after = EventId.make(0)) => Effect.succeed({ messages: [], latest: after }),
         parking: {
           enter: () => () => {},
           inFlight: (_step, effect) => effect,

@@ -20,7 +20,7 @@ export interface DrainHold {
   readonly close: Effect.Effect<void>
 
   /** Whether a body has begun and not ended. */
-  readonly isHeld: () => boolean
+  readonly isActive: () => boolean
 }
 
 /**
@@ -45,6 +45,6 @@ export const make = (): DrainHold => {
       closed = true
       return free.await
     }),
-    isHeld: () => begun > 0,
+    isActive: () => begun > 0,
   }
 }

@@ -115,7 +115,7 @@ export const from =
  * of the control plane, which come with the run.
  *
  * ```ts
- * Executor.layerFrom((run) => Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`))
+ * Executor.layerFrom((run) => Effect.succeed(`Your message: ${RequestSnapshot.lastUserText(run.snapshot)}`))
  * ```
  *
  * @since 0.1.0

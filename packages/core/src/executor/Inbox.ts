@@ -2,8 +2,8 @@
  * Messages to a run while it works.
  *
  * ```ts
- * const told = yield* Inbox.drain("before round", { key: round })
- * const answer = yield* Step.run("answer", ask(told), { key: round })
+ * const messages = yield* Inbox.drain("before round", { key: round })
+ * const answer = yield* Step.run("answer", ask(messages), { key: round })
  * ```
  *
  * Taking is recorded as a step: a later attempt takes the same messages in the same place. A run that takes messages does not complete

@@ -59,7 +59,7 @@ const toInterrupt = ({ reason = "input_required", ...question }: Question): Inte
 })
 
 /**
- * What asking fails with: `StepError` for an id that this attempt has asked before, or inside a step that happens at most once. Where an
+ * The failures of a question: `StepError` for an id that this attempt has used before, or inside a step that happens at most once. Where an
  * executor runs without a worker, nothing can wait for an answer that is not there: it fails with `AwaitAnswers`.
  *
  * @since 0.1.0
@@ -70,7 +70,7 @@ export type NotAnswered = AwaitAnswers | StepError
 /**
  * The answers to several questions, in their order. Questions without an answer wait for it. Once no step of the run is in flight, the
  * run is suspended with the open questions of all its fibers. It goes on when all of them are answered, or when another wait of it ends
- * first: then the questions that are still open are asked again, and the answers that were given stay.
+ * first: then it asks the open questions again, and the answers that were given stay.
  *
  * Fails: see `NotAnswered`.
  *
@@ -92,7 +92,7 @@ export const askAll = (
         return yield* failed(
           id,
           "duplicate",
-          `This attempt has asked the question ${id} already; give each one an id of its own`,
+          `This attempt has a question ${id} already; give each one an id of its own`,
         )
       }
     }

@@ -27,8 +27,8 @@ export interface IssuedRecords extends Pick<AttemptSteps, "issue" | "issueParts"
   readonly appended: (events: ReadonlyArray<AgentEvent.LogEvent>) => void
 }
 
-/** A record that was issued, and what waits for it. */
-interface Issued {
+/** A record that was issued, the events of it that are outstanding, and the waits for its commit. */
+interface OpenRecord {
   /** How many of its events may still enter the log, and how many are not in the log yet. */
   toAdmit: number
   toCommit: number
@@ -40,7 +40,7 @@ interface Issued {
  * @category constructors
  */
 export const make = (): IssuedRecords => {
-  const issued = new Map<string, Issued>()
+  const issued = new Map<string, OpenRecord>()
   let progressed = false
 
   const issueParts: AttemptSteps["issueParts"] = (name, parts) =>

@@ -1,5 +1,5 @@
 /**
- * The marks of requests to a model. A request that began and whose answer is not recorded has a price that is not known, so a request
+ * The marks of requests to a model. A request that began and whose answer is not recorded has an unknown price, so a request
  * is made once the log has its mark.
  *
  * Source: docs/decisions/0058-superseded-parts.md

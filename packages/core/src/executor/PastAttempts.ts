@@ -28,7 +28,7 @@ export interface LoggedResult {
 /**
  * A tool call in the log. `args` is JSON text as the agent wrote it. `ended` is true when the executor itself ended the
  * arguments; when it is false, the control plane ended them after the attempt died, and `args` may be incomplete unless the call
- * is kept: it is when the attempt waited, or a record names it.
+ * is valid. It is valid when the attempt waited, or when a record names it.
  *
  * @since 0.1.0
  * @category models
@@ -38,18 +38,18 @@ export interface LoggedCall {
   readonly toolName: string
   readonly args: string
   readonly ended: boolean
-  readonly kept: boolean
+  readonly valid: boolean
   readonly result: Option.Option<LoggedResult>
 }
 
 /**
  * An attempt that ended without an outcome. When `waited` is true, it was suspended for answers, and its messages are part
  * of the conversation. Otherwise it died or was handed back, and its messages are void, but for those that a record names.
- * `kept` are the messages that are part of the conversation, with the results of their calls. `turns` are the same, divided after
+ * `validMessages` are those that are part of the conversation, with the results of their calls. `turns` are the same, divided after
  * each record: the messages of two recorded answers are never in one turn. `records` are those of its steps.
  *
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, tool messages, whose parts
- * are `tool_result`, and those that the run was told and has taken, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
+ * are `tool_result`, and the messages to the run that it has taken, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
  * these messages in AG-UI. `customs` are the executor's own CUSTOM events.
  *
  * @since 0.1.0
@@ -58,7 +58,7 @@ export interface LoggedCall {
 export interface PastAttempt {
   readonly waited: boolean
   readonly messages: ReadonlyArray<SnapshotMessage>
-  readonly kept: ReadonlyArray<SnapshotMessage>
+  readonly validMessages: ReadonlyArray<SnapshotMessage>
   readonly turns: ReadonlyArray<ReadonlyArray<SnapshotMessage>>
   readonly records: ReadonlyArray<StepRecord.StepRecord>
   readonly messageIds: ReadonlySet<string>
@@ -116,7 +116,7 @@ export const read = (
     ? Effect.succeed([])
     : Effect.suspend(() => {
         const attempts: Array<PastAttempt> = []
-        const shared: AttemptReader.Shared = { told: new Map(), recordedCalls: new Set() }
+        const shared: AttemptReader.Shared = { inbox: new Map(), recordedCalls: new Set() }
         let reader = AttemptReader.make(shared)
         // Control planes may omit sequences. Only executors write TOOL_CALL_START, so one without a sequence shows that.
         let unsequenced = false
@@ -148,7 +148,7 @@ export const read = (
  * @category reading
  */
 export const messagesOf = (events: ReadonlyArray<LogEvent>): ReadonlyArray<SnapshotMessage> => {
-  const reader = AttemptReader.make({ told: new Map(), recordedCalls: new Set() })
+  const reader = AttemptReader.make({ inbox: new Map(), recordedCalls: new Set() })
   for (const event of events) reader.read(event, true)
   return reader.end(true).messages
 }

@@ -11,7 +11,7 @@
  * )
  * ```
  *
- * A step is known by its enclosing step, its name and its key. A loop gives a key to each of its rounds. Code outside of steps
+ * Its enclosing step, its name and its key identify a step. A loop gives a key to each of its rounds. Code outside of steps
  * runs again in each attempt.
  *
  * Source: docs/decisions/0057-steps.md

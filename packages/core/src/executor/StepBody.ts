@@ -8,7 +8,7 @@ import * as AgentEvent from "../model/AgentEvent.js"
 import * as OpenedItems from "../model/OpenedItems.js"
 import { Emit, observed } from "./Emit.js"
 import type { StepError } from "./StepError.js"
-import { type Codecs, type Issued, notIssued, recordOf, type AttemptStep } from "./StepRecording.js"
+import { type Codecs, type IssuedEvents, notIssued, recordOf, type AttemptStep } from "./StepRecording.js"
 import { CurrentStep, currentStep } from "./CurrentStep.js"
 
 /** `shown`: whether the log says when the step begins and ends. */
@@ -29,7 +29,10 @@ export const recorded = <A, E, R>(
     const outer = Context.get(context, Emit)
     const opened = OpenedItems.make()
     const finished = shown ? [AgentEvent.stepFinished(taken.shownAs)] : []
-    const end = <B, E2>({ committed, events }: Issued, given: Effect.Effect<B, E2>): Effect.Effect<B, E2> =>
+    const end = <B, E2>(
+      { committed, events }: IssuedEvents,
+      given: Effect.Effect<B, E2>,
+    ): Effect.Effect<B, E2> =>
       Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, given))
     const inside = context.pipe(
       Context.add(CurrentStep, currentStep(taken, atMostOnce)),

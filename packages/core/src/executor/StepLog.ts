@@ -62,7 +62,7 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   /** What the attempts before this one have recorded, by the ids of the steps. */
   readonly recorded: Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError>
 
-  /** Which messages the run has been told, and which it has taken. */
+  /** Which messages the run has, and which it has taken. */
   readonly inbox: AttemptInbox
 
   /** The messages to the run so far. */

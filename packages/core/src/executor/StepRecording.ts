@@ -109,20 +109,20 @@ export const opened = (name: string | undefined, text: string): Effect.Effect<st
   })
 
 /** The events of a record, and the wait until they are in the log. */
-export interface Issued {
+export interface IssuedEvents {
   readonly events: ReadonlyArray<AgentEvent.AgentEvent>
   readonly committed: Effect.Effect<void>
 }
 
 /** What a step without a record writes. */
-export const notIssued: Issued = { events: [], committed: Effect.void }
+export const notIssued: IssuedEvents = { events: [], committed: Effect.void }
 
 /** A record, whose text is in several events where one cannot hold it. The last one has the ids, which then count only with the whole. */
 export const issue = (
   { attempt, id, key, name }: AttemptStep,
   kind: RecordName,
   fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
-): Effect.Effect<Issued, StepError> =>
+): Effect.Effect<IssuedEvents, StepError> =>
   Effect.suspend(() => {
     const { codec, failure, messages, replaces, result, tool_calls, ...rest } = fields
     const present = (record: Partial<Encoded>) =>
@@ -202,7 +202,7 @@ const written = <A>(
 
 /** The record of a step, if it has one, and what the step gives: the same as later attempts get, which read the record. */
 export interface Outcome<A, E> {
-  readonly issued: Issued
+  readonly issued: IssuedEvents
   readonly given: Either.Either<A, E>
 }
 

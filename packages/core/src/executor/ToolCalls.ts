@@ -49,7 +49,7 @@ export const begunEventName = "runlease.tool_begun"
  * @since 0.1.0
  * @category models
  */
-export interface AskedCall {
+export interface CallRequest {
   readonly toolName: string
   readonly args: string
 }
@@ -67,7 +67,7 @@ export interface BegunCall extends LoggedCall {
 const parsed = Schema.decodeUnknownOption(Schema.parseJson())
 
 /** A text that is equal for calls with the same tool and arguments. */
-const signatureOf = ({ args, toolName }: AskedCall): string => {
+const signatureOf = ({ args, toolName }: CallRequest): string => {
   const given = args.trim() === "" ? Option.some<unknown>({}) : parsed(args)
   return `${toolName} ${Option.match(given, { onNone: () => args, onSome: canonicalJson })}`
 }
@@ -75,8 +75,8 @@ const signatureOf = ({ args, toolName }: AskedCall): string => {
 const makeCounter = (counts: ReadonlyMap<string, number> = new Map()) => {
   const current = new Map(counts)
   return {
-    count: (call: AskedCall): number => current.get(signatureOf(call)) ?? 0,
-    next: (call: AskedCall): number => {
+    count: (call: CallRequest): number => current.get(signatureOf(call)) ?? 0,
+    next: (call: CallRequest): number => {
       const signature = signatureOf(call)
       const ordinal = (current.get(signature) ?? 0) + 1
       current.set(signature, ordinal)
@@ -86,7 +86,7 @@ const makeCounter = (counts: ReadonlyMap<string, number> = new Map()) => {
   }
 }
 
-const keyOfCall = (call: AskedCall, ordinal: number): string => `${ordinal} ${signatureOf(call)}`
+const keyOfCall = (call: CallRequest, ordinal: number): string => `${ordinal} ${signatureOf(call)}`
 
 /**
  * Keeps one call of those that several dead attempts began: one with a result, or else one that ended. Calls that are part of the
@@ -101,7 +101,7 @@ const fold = (attempts: ReadonlyArray<PastAttempt>) => {
     const next = settled.copy()
     for (const call of attempt.calls) {
       const ordinal = counter.next(call)
-      if (call.kept) {
+      if (call.valid) {
         next.next(call)
         continue
       }
@@ -139,7 +139,7 @@ export const begunBefore = (
  */
 export const keyOf = (
   run: Pick<ClaimedRun, "runId">,
-  call: AskedCall & { readonly ordinal: number },
+  call: CallRequest & { readonly ordinal: number },
 ): Effect.Effect<string> => Effect.sync(() => sha256(`${run.runId} ${keyOfCall(call, call.ordinal)}`))
 
 /**
@@ -174,7 +174,7 @@ export interface TakenCall {
  * @category models
  */
 export interface Calls {
-  readonly take: (call: AskedCall) => TakenCall
+  readonly take: (call: CallRequest) => TakenCall
 }
 
 /**

@@ -14,7 +14,7 @@ import * as MemorySummaries from "./MemorySummaries.js"
 import * as State from "./State.js"
 
 /** The entries of a log that are on the page after `after`. */
-const pageOf = ({ entries, sizes }: State.RunRecord, after: number, most: LogBounds): Array<LogEntry> => {
+const pageOf = ({ entries, sizes }: State.MemoryRun, after: number, most: LogBounds): Array<LogEntry> => {
   const page: Array<LogEntry> = []
   let bytes = 0
   for (let index = after; index < entries.length && page.length < most.entries; index += 1) {

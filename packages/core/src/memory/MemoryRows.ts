@@ -30,7 +30,7 @@ import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
 
 /** A record changes with its run; what a transaction has found does not. */
-const toStored = ({ key, state }: State.RunRecord): StoredRun => ({ key, state })
+const toStored = ({ key, state }: State.MemoryRun): StoredRun => ({ key, state })
 
 const matches = ({ agentId, implementationKind, projectId, workerKey }: Probe, spec: RunSpec): boolean =>
   spec.projectId === projectId &&
@@ -69,7 +69,7 @@ const insertOne = (state: State.State, run: NewRun): RunKey => {
     newConversation({ now: state.instant, at, state }, projectId, conversationId)
   }
   state.lastKey += 1
-  const record: State.RunRecord = {
+  const record: State.MemoryRun = {
     key: state.lastKey,
     state: run.state,
     details: run.details,
@@ -161,17 +161,17 @@ const present = <A, B>(values: ReadonlyArray<A>, find: (value: A) => B | undefin
 /** The runs of these values that have a record. */
 const stored = <A>(
   values: ReadonlyArray<A>,
-  find: (value: A) => State.RunRecord | undefined,
+  find: (value: A) => State.MemoryRun | undefined,
 ): ReadonlyArray<StoredRun> => present(values, find).map(toStored)
 
 export const make = (state: State.State): RunRows<never> => {
   const ofKeys = <A>(
     keys: ReadonlyArray<RunKey>,
-    read: (record: State.RunRecord) => A,
+    read: (record: State.MemoryRun) => A,
   ): Effect.Effect<ReadonlyMap<RunKey, A>> =>
     Effect.sync(() => new Map(keys.map((key) => [key, read(state.records.get(key)!)])))
 
-  const ofRuns = <A>(runs: ReadonlyArray<StoredRun>, read: (record: State.RunRecord) => A) =>
+  const ofRuns = <A>(runs: ReadonlyArray<StoredRun>, read: (record: State.MemoryRun) => A) =>
     ofKeys(
       runs.map(({ key }) => key),
       read,
@@ -179,7 +179,7 @@ export const make = (state: State.State): RunRows<never> => {
 
   const laneOf = ({ lane, projectId }: Lane) => State.projectOf(state, projectId).lanes.get(lane)
 
-  const recordOf = (projectId: Ids.ProjectId, name: Ids.RunId): State.RunRecord | undefined => {
+  const recordOf = (projectId: Ids.ProjectId, name: Ids.RunId): State.MemoryRun | undefined => {
     const { inputs, runs } = State.projectOf(state, projectId)
     return runs.get(name) ?? runs.get(inputs.get(name)?.runId ?? name)
   }

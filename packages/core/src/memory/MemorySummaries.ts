@@ -8,7 +8,7 @@ import { byPreference } from "../store/rows/RunRows.js"
 import type { ClaimRow, Range, Start, SummaryRow, SummaryRows } from "../store/rows/SummaryRows.js"
 import * as State from "./State.js"
 
-const toRow = ({ details, key, state, title }: State.RunRecord): SummaryRow => ({
+const toRow = ({ details, key, state, title }: State.MemoryRun): SummaryRow => ({
   key,
   state,
   title,
@@ -18,7 +18,7 @@ const toRow = ({ details, key, state, title }: State.RunRecord): SummaryRow => (
 
 const isIn =
   (start: Start, { before, least }: Range) =>
-  ({ details, key, state: { spec, status } }: State.RunRecord): boolean =>
+  ({ details, key, state: { spec, status } }: State.MemoryRun): boolean =>
     key >= least &&
     key < before &&
     (!("parentRunId" in start) || details.parentRunId === start.parentRunId) &&
@@ -27,7 +27,7 @@ const isIn =
     (!("agentId" in start) || spec.agentId === start.agentId)
 
 /** The claims of a run that ended without an outcome. */
-const claimsOf = ({ claims, key }: State.RunRecord): ReadonlyArray<ClaimRow> =>
+const claimsOf = ({ claims, key }: State.MemoryRun): ReadonlyArray<ClaimRow> =>
   claims.map(({ holder, leaseEpoch, ...claim }) => ({ key, epoch: leaseEpoch, ...claim, ...holder }))
 
 export const make = (state: State.State): SummaryRows<never> => {
@@ -37,7 +37,7 @@ export const make = (state: State.State): SummaryRows<never> => {
     recordsOf(projectId).filter(isIn(start, range)).toReversed().slice(0, range.limit)
 
   /** The holders of leases that have not lapsed, with their runs. */
-  const held = (projectId: Ids.ProjectId) =>
+  const readLeases = (projectId: Ids.ProjectId) =>
     Effect.map(state.now, (now) =>
       recordsOf(projectId).flatMap(({ key, state: { holder, status } }) =>
         status === "running" && holder !== null && holder.expiresAt > now ? [{ key, holder }] : [],
@@ -116,7 +116,7 @@ export const make = (state: State.State): SummaryRows<never> => {
       }),
 
     heldBy: (projectId, workerId, limit) =>
-      Effect.map(held(projectId), (all) =>
+      Effect.map(readLeases(projectId), (all) =>
         all
           .filter(({ holder }) => holder.workerId === workerId)
           .sort((a, b) => a.holder.expiresAt - b.holder.expiresAt || a.key - b.key)
@@ -125,7 +125,7 @@ export const make = (state: State.State): SummaryRows<never> => {
       ),
 
     leases: (projectId) =>
-      Effect.map(held(projectId), (all) =>
+      Effect.map(readLeases(projectId), (all) =>
         Object.values(Arr.groupBy(all, ({ holder }) => holder.workerId)).map((leases) => ({
           workerId: leases[0].holder.workerId,
           nextExpiry: Math.min(...leases.map(({ holder }) => holder.expiresAt)),

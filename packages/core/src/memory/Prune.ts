@@ -25,7 +25,7 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
     const before = now - Duration.toMillis(request.olderThan)
     const limit = Math.min(Math.max(1, request.limit ?? defaultPruneLimit), maxPruneLimit)
     // A child is read by its parent until that has ended, and a parent is needed until its children have.
-    const isNeeded = ({ state: run }: State.RunRecord): boolean => {
+    const isNeeded = ({ state: run }: State.MemoryRun): boolean => {
       const parent = run.spec.child && project.runs.get(run.spec.child.parent)
       return openChildren(run) > 0 || (parent != null && parent.state.finishedAt === null)
     }

@@ -17,7 +17,7 @@ import * as StoreClock from "../store/rows/StoreClock.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
 /** A run, its log and what is stored beside it. */
-export interface RunRecord {
+export interface MemoryRun {
   readonly key: RunKey
   state: RunState
   details: RunDetails
@@ -35,7 +35,7 @@ export interface RunRecord {
 }
 
 /** The run as its clients see it. */
-export const runOf = ({ details, state }: RunRecord): Run => toRun(state, details)
+export const runOf = ({ details, state }: MemoryRun): Run => toRun(state, details)
 
 export interface ConversationRecord {
   conversation: Conversation
@@ -45,11 +45,11 @@ export interface ConversationRecord {
 
 /** One project's share. Maps and sets are in the order of insertion, which is the order of submission. */
 export interface ProjectState {
-  readonly runs: Map<Ids.RunId, RunRecord>
+  readonly runs: Map<Ids.RunId, MemoryRun>
   /** The inputs that runs have taken since they were submitted, by their public ids. */
   readonly inputs: Map<Ids.RunId, TakenInput>
   /** The unfinished runs of each lane; the first is the one that may run. */
-  readonly lanes: Map<string, Set<RunRecord>>
+  readonly lanes: Map<string, Set<MemoryRun>>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>
   readonly conversations: Map<Ids.ConversationId, ConversationRecord>
   /** Conversations that lost a run to pruning. */
@@ -62,10 +62,10 @@ export interface State {
   /** The store's time, in milliseconds. */
   readonly now: Effect.Effect<number>
   readonly projects: Map<Ids.ProjectId, ProjectState>
-  readonly records: Map<RunKey, RunRecord>
-  readonly pending: Set<RunRecord>
+  readonly records: Map<RunKey, MemoryRun>
+  readonly pending: Set<MemoryRun>
   /** Runs that time alone changes: under a lease, delayed, or waiting for answers until some time. */
-  readonly timed: Set<RunRecord>
+  readonly timed: Set<MemoryRun>
   /** The key of the run that was submitted last. */
   lastKey: RunKey
   /** The instant of the transaction that is running. */
@@ -101,7 +101,7 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
   return project
 }
 
-export const findRecord = (state: State, { projectId, runId }: RunRef): RunRecord | undefined =>
+export const findRecord = (state: State, { projectId, runId }: RunRef): MemoryRun | undefined =>
   state.projects.get(projectId)?.runs.get(runId)
 
 const setMember = <A>(set: Set<A>, member: A, isMember: boolean): void => {
@@ -110,7 +110,7 @@ const setMember = <A>(set: Set<A>, member: A, isMember: boolean): void => {
 }
 
 /** Puts a run where its state belongs. The run is in no lane once it has ended, or with `gone`. */
-export const place = (state: State, record: RunRecord, gone = false): void => {
+export const place = (state: State, record: MemoryRun, gone = false): void => {
   const { finishedAt, spec, status } = record.state
   setMember(state.pending, record, !gone && status === "pending")
   setMember(state.timed, record, !gone && RunTransitions.dueAt(record.state) !== null)

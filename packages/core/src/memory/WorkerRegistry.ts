@@ -32,7 +32,7 @@ export const make = (
   }
 
   /** How many runs each worker holds; a lapsed lease holds none. */
-  const held = (now: number): ReadonlyMap<string, number> => {
+  const countLeases = (now: number): ReadonlyMap<string, number> => {
     const counts = new Map<string, number>()
     for (const { state: run } of runs.values()) {
       if (run.status !== "running" || run.holder === null || run.holder.expiresAt <= now) continue
@@ -87,9 +87,9 @@ export const make = (
         State.step(state, ({ at }) => {
           const worker = workers.get(workerId)
           if (worker === undefined) return Either.left(new WorkerNotFound({ workerId }))
-          const asked = { ...worker, drain, updatedAt: at }
-          workers.set(workerId, asked)
-          return Either.right(asked)
+          const changed = { ...worker, drain, updatedAt: at }
+          workers.set(workerId, changed)
+          return Either.right(changed)
         }),
         wakeups.signal(workerId, { _tag: "Drain", drain }),
       ),
@@ -103,7 +103,7 @@ export const make = (
         }))
           .toReversed()
           .sort((a, b) => a.keys[0]! - b.keys[0]!)
-        const inFlight = held(now)
+        const inFlight = countLeases(now)
         return Effect.map(
           pageOf(newest, page, [Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]),
           ({ items, next }) => ({

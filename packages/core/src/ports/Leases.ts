@@ -17,7 +17,7 @@ import type {
   NewMessage,
   Outcome,
   SubmissionInput,
-  ToldMessage,
+  SentMessage,
 } from "./Runs.js"
 
 /**
@@ -279,7 +279,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     readonly tell: (
       lease: LeaseRef,
       message: NewMessage,
-    ) => Effect.Effect<ToldMessage, LeaseLost | RunNotFound | MessageRefused | ControlPlaneError>
+    ) => Effect.Effect<SentMessage, LeaseLost | RunNotFound | MessageRefused | ControlPlaneError>
 
     /**
      * Cancellations of the runs of this worker, messages to them, and requests of its operator, as they happen. Never ends by itself. It

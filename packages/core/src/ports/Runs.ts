@@ -149,7 +149,7 @@ export interface NewMessage {
  * @since 0.1.0
  * @category models
  */
-export interface ToldMessage {
+export interface SentMessage {
   readonly id: string
   readonly duplicate: boolean
 }
@@ -247,7 +247,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     readonly tell: (
       runId: Ids.RunId,
       message: NewMessage,
-    ) => Effect.Effect<ToldMessage, RunNotFound | RunEnded | MessageRefused | ControlPlaneError>
+    ) => Effect.Effect<SentMessage, RunNotFound | RunEnded | MessageRefused | ControlPlaneError>
 
     /**
      * Gives the run the next input of its client, under a public id of its own, by the rules of `FollowUp`. It is one step:

@@ -62,8 +62,8 @@ export const spent = (root: RunState, more: Partial<Budget.Spent>, now: number):
   const after: RunState = { ...root, budget, updatedAt: isTerminal(root.status) ? root.updatedAt : now }
   const { log, spec, waiting } = after
   if (waiting === null || waiting.interrupts.length > 0 || !mustAsk(after)) return transition(after)
-  const asked = asking(after)
-  return transition({ ...after, waiting: asked }, ControlEvents.suspended(spec, log, asked))
+  const nextWait = asking(after)
+  return transition({ ...after, waiting: nextWait }, ControlEvents.suspended(spec, log, nextWait))
 }
 
 /** The root after one of the runs below it has begun to wait for the budget. */
@@ -80,13 +80,13 @@ export const raised = (state: RunState, now: number): Transition | undefined =>
 
 const decodeLimits = Schema.decodeUnknownOption(Budget.Limits)
 
-/** The answer to what a root has asked; undefined when it has asked nothing of that kind. */
+/** The answer to the question of a root about its budget; undefined when it has no such question. */
 export const answerOf = (
   { waiting }: Pick<RunState, "waiting">,
   answers: ReadonlyArray<Answer>,
 ): Answer | undefined => {
-  const asked = waiting?.interrupts.find(({ reason }) => reason === "budget")
-  return asked && answers.findLast(({ interruptId }) => interruptId === asked.id)
+  const interrupt = waiting?.interrupts.find(({ reason }) => reason === "budget")
+  return interrupt && answers.findLast(({ interruptId }) => interruptId === interrupt.id)
 }
 
 /** The root after an answer: it goes on with higher limits, and those below it with it. Without limits it fails. */
@@ -96,7 +96,7 @@ export const answered = (root: RunState, { isError, payload, status }: Answer, n
       ? undefined
       : Option.getOrUndefined(Option.filter(decodeLimits(payload), (given) => Object.keys(given).length > 0))
   if (limits === undefined) {
-    const message = `${question(root).message?.split(".")[0]}, and nobody has raised it`
+    const message = `${question(root).message?.split(".")[0]}, and it was not raised`
     return fail(root, { code: "budget_spent", message }, now)
   }
   const { limits: before, spent: so, waiting } = root.budget!

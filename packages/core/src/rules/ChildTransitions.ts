@@ -15,7 +15,7 @@ import { isTerminal } from "../model/Run.js"
 import { SuspensionRefused } from "../ports/Leases.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { Children, RunState } from "./RunState.js"
-import { ofSpawn } from "./Spending.js"
+import { chargeSpawn } from "./BudgetCharges.js"
 import { thenGoOn, transition, type Transition } from "./Transition.js"
 
 /** The most runs between a run and the root of its tree, itself included. */
@@ -82,13 +82,13 @@ export const spawned = (
   child: ChildEvent.Child & ChildEvent.ChildStep,
   now: number,
 ): Transition => {
-  const told = ControlEvents.spawned(parent.spec, parent.log, child)
-  if (child.index === undefined) return transition({ ...parent, updatedAt: now }, told)
+  const events = ControlEvents.spawned(parent.spec, parent.log, child)
+  if (child.index === undefined) return transition({ ...parent, updatedAt: now }, events)
   const { count, ended, open } = parent.children ?? none
   return transition(
     { ...parent, children: { count: count + 1, open: open + 1, ended }, updatedAt: now },
-    told,
-    ofSpawn(parent),
+    events,
+    chargeSpawn(parent),
   )
 }
 
@@ -110,8 +110,8 @@ export const childEnded = (parent: RunState, child: RunState, now: number): Tran
   const after: RunState = { ...parent, children: { ...children, open: children.open - 1, ended } }
   if (isTerminal(status)) return transition(after)
   const outcome = { status: child.status, ...(child.error === null ? {} : { error: child.error }) }
-  const told = [ChildEvent.ended({ agentId, index, runId }, outcome)]
-  const made = transition({ ...after, updatedAt: now }, told)
+  const events = [ChildEvent.ended({ agentId, index, runId }, outcome)]
+  const made = transition({ ...after, updatedAt: now }, events)
   const goesOn = status === "waiting" && someEnded(after, waiting?.children ?? [])
   return goesOn ? thenGoOn(made, now) : made
 }

@@ -13,7 +13,7 @@ import * as ControlEvents from "./ControlEvents.js"
 import { checkFence } from "./Fencing.js"
 import * as LogState from "./LogState.js"
 import type { Holder, RunState } from "./RunState.js"
-import { ofLease } from "./Spending.js"
+import { chargeLease } from "./BudgetCharges.js"
 import { endAttempt, leaseEpoch, transition, type Transition, undelayed } from "./Transition.js"
 
 /** A claim that takes runs. */
@@ -71,7 +71,7 @@ const renewedTo = (state: RunState, expiresAt: number, now: number): Transition 
   transition(
     { ...state, holder: state.holder && renewed(state.holder, expiresAt, now), updatedAt: now },
     [],
-    ofLease(state, now),
+    chargeLease(state, now),
   )
 
 /**

@@ -127,8 +127,8 @@ export const paused = (
   }),
 ]
 
-/** When a run is told something. The log of a run that waits for a person's answer is not opened for it. */
-export const told = (
+/** When a message is sent to a run. The log of a run that waits for a person's answer is not opened for it. */
+export const messageSent = (
   subject: Subject,
   state: LogState.LogState,
   isWaiting: boolean,
@@ -182,7 +182,7 @@ const extended = (event: AgentEvent.LogEvent, fields: object): AgentEvent.LogEve
 const withUsage = (event: AgentEvent.LogEvent, { usage }: LogState.LogState): AgentEvent.LogEvent =>
   usage === undefined ? event : extended(event, { usage })
 
-/** The event with how many answers have a price that is not known, unless the mark of the last attempt says it. */
+/** The event with how many answers have an unknown price, unless the mark of the last attempt says it. */
 const withUnfinished = (
   event: AgentEvent.LogEvent,
   state: LogState.LogState,

@@ -41,7 +41,7 @@ export const holds = (state: RunState, fence: Fence, now: number): Either.Either
   )
 
 /** Makes a transition that only the holder may make. */
-export const whileHeld = (
+export const whileOwned = (
   state: RunState,
   fence: Fence,
   now: number,
@@ -61,8 +61,8 @@ export const admits = (
 ): Either.Either<void, LeaseLost | RunEnded | RunWaiting> => {
   const { runId } = state.spec
   if (fence !== undefined) {
-    const held = checkFence(state, fence, now)
-    if (Either.isLeft(held)) return held
+    const verdict = checkFence(state, fence, now)
+    if (Either.isLeft(verdict)) return verdict
   }
   if (isTerminal(state.status)) return Either.left(new RunEnded({ runId, status: state.status }))
   return state.status === "waiting" ? Either.left(new RunWaiting({ runId })) : Either.void

@@ -24,9 +24,9 @@ import * as ResumeRules from "./ResumeRules.js"
 export const fingerprintOf = ({ resume, snapshot }: FollowUp): string =>
   sha256(canonicalJson({ resume, snapshot: { ...snapshot, traceContext: undefined } }))
 
-/** A run, and what a store knows of it and of the public id. The run has asked with event `askedAt`. */
+/** A run, and what a store has of it and of the public id. Event `questionEventId` has the questions of the run. */
 export interface Situation {
-  readonly run: Pick<Run, "runId" | "waiting" | "latestEventId"> & { readonly askedAt: EventId }
+  readonly run: Pick<Run, "runId" | "waiting" | "latestEventId"> & { readonly questionEventId: EventId }
   readonly record: ResumeRules.ResumeRecord
   /** Whether a run has the public id. */
   readonly namesRun: boolean
@@ -189,7 +189,7 @@ export const decide = (
     )
     return result === undefined ? [] : [{ ...result, interruptId: interrupt.id }]
   })
-  const input: TakenInput = { runId: run.runId, publicId, since: run.askedAt, fingerprint }
+  const input: TakenInput = { runId: run.runId, publicId, since: run.questionEventId, fingerprint }
 
   return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting> => {
     if (answered.duplicate && given.length === 0) {

@@ -1,5 +1,5 @@
 /**
- * The part of the state machine in which a run is told something.
+ * The part of the state machine that takes messages to a run.
  *
  * A message is an entry of the run's log, and the state of the log counts them. So whether a run has a message that it has not taken is
  * seen in one state, and no order of a message and of the run's wait or end loses the message.
@@ -21,7 +21,7 @@ import { checkFence } from "./Fencing.js"
 import type { RunState } from "./RunState.js"
 import { signalled, thenGoOn, transition, type Transition } from "./Transition.js"
 
-/** How many messages the run has been told. */
+/** How many messages have been sent to the run. */
 const countOf = ({ log }: Pick<RunState, "log">): number => log.inbox ?? 0
 
 /** Whether the run has more messages than so many; false where the number is absent. */
@@ -48,7 +48,7 @@ export const tell = (
   if (inbox > maxMessages) {
     return Either.left(new MessageRefused({ runId, reason: "too_many" }))
   }
-  const events = ControlEvents.told(spec, log, status === "waiting", { ...given, number: inbox })
+  const events = ControlEvents.messageSent(spec, log, status === "waiting", { ...given, number: inbox })
   if (events.some((event) => sizeOf(event) > maxEventBytes)) {
     return Either.left(new MessageRefused({ runId, reason: "too_large" }))
   }

@@ -13,10 +13,10 @@ import type { Release } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
 import * as Budget from "../model/TreeBudget.js"
 import * as ControlEvents from "./ControlEvents.js"
-import { checkFence, whileHeld } from "./Fencing.js"
+import { checkFence, whileOwned } from "./Fencing.js"
 import * as LogState from "./LogState.js"
 import type { RunSpec, RunState } from "./RunState.js"
-import { ofEvents } from "./Spending.js"
+import { chargeEvents } from "./BudgetCharges.js"
 import {
   type EncodedEvent,
   endAttempt,
@@ -115,7 +115,7 @@ export const append = (
       updatedAt: now,
     },
     entries: entries.length === 0 ? added : [...entries, ...added],
-    consequences: ofEvents(
+    consequences: chargeEvents(
       state,
       events.map(({ event }) => event),
     ),
@@ -157,7 +157,7 @@ export const release = (
   { countAttempt = false, delay = Duration.zero, reason }: Release,
   now: number,
 ): Either.Either<Transition, LeaseLost> =>
-  whileHeld(state, fence, now, () => {
+  whileOwned(state, fence, now, () => {
     const millis = Duration.toMillis(delay)
     return endAttempt(
       state,

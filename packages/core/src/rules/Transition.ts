@@ -15,7 +15,7 @@ import type { Outcome } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
 import * as LogState from "./LogState.js"
 import type { EndedClaim, Gate, RunState } from "./RunState.js"
-import { ofLease, type Spends } from "./Spending.js"
+import { chargeLease, type BudgetCharge } from "./BudgetCharges.js"
 
 /** An event and its JSON, which is written once. */
 export interface EncodedEvent {
@@ -49,7 +49,7 @@ export type Consequence =
   | { readonly _tag: "ClaimEnded"; readonly claim: EndedClaim }
   | { readonly _tag: "ChildEnded"; readonly parent: Ids.RunId }
   | { readonly _tag: "ParentEnded" }
-  | Spends
+  | BudgetCharge
   | { readonly _tag: "AwaitsBudget"; readonly root: Ids.RunId }
   | { readonly _tag: "BudgetRaised"; readonly runs: ReadonlyArray<Ids.RunId> }
 
@@ -132,7 +132,7 @@ export const claimEnded = (
   state: RunState,
   ended: EndedClaim["ended"],
   now: number,
-): ReadonlyArray<Consequence> => [...endedClaim(state, ended, now), ...ofLease(state, now)]
+): ReadonlyArray<Consequence> => [...endedClaim(state, ended, now), ...chargeLease(state, now)]
 
 /** A run that was claimed, or whose delay is over, waits for a claim. It is the first of its lane. */
 export const pend = (
@@ -194,7 +194,7 @@ export const finish = (
     ControlEvents.ended(spec, log, outcome, lastAttempt),
     [
       ...consequences,
-      ...ofLease(before, now),
+      ...chargeLease(before, now),
       // The first of a lane goes on when one behind it ends.
       ...(spec.lane === null || gate === "behind"
         ? nothing

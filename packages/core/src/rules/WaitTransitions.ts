@@ -53,7 +53,7 @@ export const suspend = (
 const suspended = (state: RunState, suspension: Suspension | Pause, now: number): Transition => {
   const { log, spec } = state
   const given = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
-  // The question of a person comes first: the budget is asked for when the run waits again.
+  // The question to a person comes first. The run asks for its budget when it waits again.
   const wanted =
     ResumeRules.isPaused(given) && BudgetTransitions.mustAsk(state) ? BudgetTransitions.asking(state) : given
   const isMet = someEnded(state, wanted.children ?? []) || hasMore(state, wanted.inbox)

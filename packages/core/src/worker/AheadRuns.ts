@@ -125,6 +125,6 @@ export const make = <A>({
     }
   })
 
-/** How a claim is answered: in full, and at once, or not. A claim that was held until a run came shows no backlog. */
+/** How a claim is answered: in full, and at once, or not. A claim that waited until a run came shows no backlog. */
 export const isFull = (runs: ReadonlyArray<ClaimedRun>, limit: number): boolean =>
   runs.length >= limit && runs.every(({ waitedMillis }) => waitedMillis === 0)

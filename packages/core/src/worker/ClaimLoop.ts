@@ -166,7 +166,7 @@ export const make = Effect.fnUntraced(function* (
             limit,
             ahead,
             leaseDuration: options.leaseDuration,
-            // A claim of runs that would wait for a slot is not held until there is one.
+            // A claim does not wait for runs that would then wait for a slot.
             wait: free === 0 ? undefined : options.claimWait,
             agentIds: options.agentIds,
             claimId,

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 export interface DrainRequest {
   readonly isRequested: () => boolean
 
-  /** Takes note of what is asked; whether that is new. */
+  /** Takes note of a request, or of its end. Whether that is new. */
   readonly set: (requested: boolean) => boolean
 
   /** Waits while a drain is requested. */

@@ -44,7 +44,7 @@ export class LeaseEnded extends Schema.TaggedError<LeaseEnded>("@runlease/core/L
 export interface Lease {
   readonly ref: LeaseRef
 
-  /** Runs an effect while the lease is held. When the lease ends first, interrupts the effect and fails. */
+  /** Runs an effect while the worker owns the lease. When the lease ends first, interrupts the effect and fails. */
   readonly guard: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | LeaseEnded, R>
 
   /** Fails with the reason once the lease has ended. */

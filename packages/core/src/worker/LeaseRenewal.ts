@@ -24,10 +24,10 @@ import * as WorkerMetrics from "./WorkerMetrics.js"
  */
 export type RenewalEnd = "Lost" | "Expired" | "Cancelled"
 
-/** What follows from a renewal: the lease has ended, or the run has been told so many messages. */
+/** What follows from a renewal: the lease has ended, or the run has so many messages. */
 export interface Listener {
   readonly onEnd: (end: RenewalEnd) => void
-  readonly onTold?: ((inbox: number | undefined) => void) | undefined
+  readonly onMessages?: ((inbox: number | undefined) => void) | undefined
 }
 
 /**
@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function* (options: {
       if (answer._tag === "Held") {
         WorkerMetrics.renewals.add(1)
         extend(entry, sentAt)
-        entry.listener.onTold?.(answer.inbox)
+        entry.listener.onMessages?.(answer.inbox)
       } else entry.listener.onEnd(answer._tag)
     },
     failed: fail,

@@ -26,7 +26,7 @@ export interface LoopTurns {
   /** Sees the turns of the fibers that it supervises as those of this run. */
   readonly of: (runId: RunId) => Supervisor.Supervisor<void>
 
-  /** The runs whose turns were most of a stall that ends now, or none where that is not known. Forgets the turns before. */
+  /** The runs whose turns were most of a stall that ends now, or none where that is unclear. Forgets the turns before. */
   readonly blockers: (stall: Duration.Duration) => ReadonlySet<RunId>
 }
 

@@ -10,7 +10,7 @@ import type { LeaseLoss } from "../ports/WorkerMetadata.js"
 import type { RenewalFailures } from "./LeaseRenewal.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
 
-/** The most losses that are kept; the oldest gives way. */
+/** The most losses that the worker remembers; the oldest gives way. */
 const most = 10
 
 /**

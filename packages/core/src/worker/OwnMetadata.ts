@@ -8,18 +8,18 @@ import type { Metadata } from "../ports/WorkerRegistry.js"
 import type { Resolved, WorkerOptions } from "./WorkerOptions.js"
 
 /**
- * What a worker holds now. `ahead`: how many of the runs wait for a slot.
+ * What a worker has now. `inFlight`: its runs. `ahead`: how many of them wait for a slot.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Holdings {
-  readonly held: number
+  readonly inFlight: number
   readonly ahead: number
   readonly losses: ReadonlyArray<LeaseLoss>
 }
 
-const nothing: Holdings = { held: 0, ahead: 0, losses: [] }
+const nothing: Holdings = { inFlight: 0, ahead: 0, losses: [] }
 
 /**
  * @since 0.1.0
@@ -28,13 +28,13 @@ const nothing: Holdings = { held: 0, ahead: 0, losses: [] }
 export const of = (
   given: WorkerOptions,
   { agentIds, concurrency }: Resolved,
-  { ahead, held, losses }: Holdings = nothing,
+  { ahead, inFlight, losses }: Holdings = nothing,
 ): Metadata => {
   const runlease: WorkerMetadata = {
     version: given.version ?? null,
     agents: agentIds.length === 0 ? null : agentIds,
     slots: concurrency,
-    in_use: held - ahead,
+    in_use: inFlight - ahead,
     ...(ahead === 0 ? {} : { ahead }),
     ...(given.forms === undefined ? {} : { forms: given.forms }),
     ...(losses.length === 0 ? {} : { losses }),

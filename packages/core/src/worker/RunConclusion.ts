@@ -6,7 +6,7 @@
 import { Cause, Effect, Exit, Fiber, FiberId, Option } from "effect"
 import { type Decision, decide } from "./RunDecision.js"
 import * as RunExecution from "./RunExecution.js"
-import type { RunRecord, RunState } from "./RunRecord.js"
+import type { RunRecord, RunPhase } from "./RunRecord.js"
 import type { SinkFailure } from "./RunSink.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
@@ -24,7 +24,7 @@ export interface RunConclusion {
 }
 
 /**
- * `write` writes a decision. `move` changes the state of a record, and `end` removes it.
+ * `write` writes a decision. `move` changes the phase of a record, and `end` removes it.
  *
  * @since 0.1.0
  * @category constructors
@@ -40,12 +40,12 @@ export const make = ({
     record: RunRecord,
     decision: Decision,
   ) => Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure>
-  readonly move: (record: RunRecord, state: RunState) => void
+  readonly move: (record: RunRecord, phase: RunPhase) => void
   readonly end: (record: RunRecord, event: WorkerEvent.WorkerEvent) => void
 }): RunConclusion => {
   /** A store refuses the write of a cancelled run as that of a lost lease. */
-  const afterWrite = ({ run, state }: RunRecord, event: WorkerEvent.WorkerEvent): WorkerEvent.WorkerEvent =>
-    state._tag === "Writing" && state.cancelled === true && event._tag === "LeaseEnded"
+  const afterWrite = ({ run, phase }: RunRecord, event: WorkerEvent.WorkerEvent): WorkerEvent.WorkerEvent =>
+    phase._tag === "Writing" && phase.cancelled === true && event._tag === "LeaseEnded"
       ? WorkerEvent.leaseEnded(run, "Cancelled")
       : event
 
@@ -73,16 +73,16 @@ export const make = ({
   /** Decides by the end of the execution and writes, in the fiber of the record. */
   const conclude = (record: RunRecord, exit: Exit.Exit<void, SinkFailure>): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const { run, sink, state } = record
-      if (state._tag === "Ended" || state._tag === "Waiting") return Effect.void
+      const { run, sink, phase } = record
+      if (phase._tag === "Ended" || phase._tag === "Waiting") return Effect.void
       const decision = decide(run, sink.progressed(), options, exit)
-      move(record, { _tag: "Writing", decision, fiber: state.fiber })
+      move(record, { _tag: "Writing", decision, fiber: phase.fiber })
       return writeDown(record, decision, exit)
     })
 
   const executed = (record: RunRecord, exit: Exit.Exit<void, SinkFailure>): Effect.Effect<void> =>
     Effect.flatMap(record.sink.settled, () =>
-      record.state._tag === "Executing" ? conclude(record, exit) : Effect.void,
+      record.phase._tag === "Executing" ? conclude(record, exit) : Effect.void,
     )
 
   /** Waits for the executor, which is interrupted, and concludes with the failure that then stands. */
@@ -93,13 +93,13 @@ export const make = ({
         options.interruptGrace,
       ),
       Effect.suspend(() =>
-        record.state._tag === "Stopping" ? conclude(record, Exit.fail(record.state.failure)) : Effect.void,
+        record.phase._tag === "Stopping" ? conclude(record, Exit.fail(record.phase.failure)) : Effect.void,
       ),
     )
 
   const stop = (record: RunRecord, failure: SinkFailure): void => {
-    const { state } = record
-    switch (state._tag) {
+    const { phase } = record
+    switch (phase._tag) {
       case "Waiting": {
         const exit = Exit.fail(failure)
         const decision = decide(record.run, false, options, exit)
@@ -107,21 +107,21 @@ export const make = ({
         return move(record, { _tag: "Writing", decision, fiber })
       }
       case "Executing": {
-        state.fiber.unsafeInterruptAsFork(FiberId.none)
+        phase.fiber.unsafeInterruptAsFork(FiberId.none)
         record.sink.interrupt()
-        const fiber = record.fork(stopping(record, state.fiber))
+        const fiber = record.fork(stopping(record, phase.fiber))
         return move(record, { _tag: "Stopping", failure, fiber })
       }
       case "Stopping":
         // Nothing else matters once the lease has ended.
-        if (state.failure._tag !== "LeaseEnded") move(record, { ...state, failure })
+        if (phase.failure._tag !== "LeaseEnded") move(record, { ...phase, failure })
         return
       case "Writing":
         if (failure._tag !== "LeaseEnded" || failure.reason === "Drained") return
         // The write that is in flight may have ended the lease itself: its answer decides.
-        if (failure.reason === "Cancelled") record.state = { ...state, cancelled: true }
+        if (failure.reason === "Cancelled") record.phase = { ...phase, cancelled: true }
         if (failure.reason !== "Expired") return
-        state.fiber.unsafeInterruptAsFork(FiberId.none)
+        phase.fiber.unsafeInterruptAsFork(FiberId.none)
         return end(record, WorkerEvent.leaseEnded(record.run, failure.reason))
       case "Ended":
         return

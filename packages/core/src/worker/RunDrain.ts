@@ -52,7 +52,7 @@ export const make = ({
     )
     const left = Array.from(records)
     if (left.length === 0) return
-    const fibers = left.flatMap(({ state }) => ("fiber" in state ? [state.fiber] : []))
+    const fibers = left.flatMap(({ phase }) => ("fiber" in phase ? [phase.fiber] : []))
     yield* Effect.timeoutOption(Effect.disconnect(Fiber.interruptAll(fibers)), lastWait)
     for (const record of left) end(record, WorkerEvent.leaseEnded(record.run, "Drained"))
   })

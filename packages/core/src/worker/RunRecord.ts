@@ -40,7 +40,7 @@ export interface ForkOfRun {
  * @since 0.1.0
  * @category models
  */
-export type RunState =
+export type RunPhase =
   | { readonly _tag: "Waiting" }
   | { readonly _tag: "Executing"; readonly fiber: Fiber.RuntimeFiber<void> }
   | { readonly _tag: "Stopping"; readonly failure: SinkFailure; readonly fiber: Fiber.RuntimeFiber<void> }
@@ -66,5 +66,5 @@ export interface RunRecord {
   /** When it was claimed, or has left its wait. On the monotonic clock, in nanoseconds. */
   startedAt: bigint
   readonly fork: ForkOfRun
-  state: RunState
+  phase: RunPhase
 }

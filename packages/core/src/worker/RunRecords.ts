@@ -1,5 +1,5 @@
 /**
- * The runs that a worker has claimed, as records that move from state to state.
+ * The runs that a worker has claimed, as records that move from phase to phase.
  *
  * Each record has one fiber at a time. The Scope of the worker owns them through `drain`, which its finalizer runs:
  * nothing else ends the fibers of the runs.
@@ -20,7 +20,7 @@ import * as LeaseRenewal from "./LeaseRenewal.js"
 import * as RunConclusion from "./RunConclusion.js"
 import * as RunDrain from "./RunDrain.js"
 import * as RunExecution from "./RunExecution.js"
-import type { RunRecord, RunState } from "./RunRecord.js"
+import type { RunRecord, RunPhase } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
 import * as RunWrite from "./RunWrite.js"
 import * as LoopTurns from "./LoopTurns.js"
@@ -86,7 +86,7 @@ export interface RunRecords {
   readonly drain: Effect.Effect<void>
 }
 
-const holdsSlot = ({ _tag }: RunState): boolean => _tag === "Executing" || _tag === "Stopping"
+const holdsSlot = ({ _tag }: RunPhase): boolean => _tag === "Executing" || _tag === "Stopping"
 
 /**
  * Makes the records of a worker. Their leases are renewed by fibers of the Scope, so `drain` must run before it closes.
@@ -111,7 +111,7 @@ export const make = Effect.fnUntraced(function* (
     onStall: (stall) => {
       const blockers = turns.blockers(stall.duration)
       const executing = Array.from(records)
-        .filter(({ state }) => holdsSlot(state))
+        .filter(({ phase }) => holdsSlot(phase))
         .map(({ run }) => run)
       return StallReport.report(
         stall,
@@ -144,9 +144,9 @@ export const make = Effect.fnUntraced(function* (
     room.unsafeOpen()
   }
 
-  const move = (record: RunRecord, state: RunState): void => {
-    if (record.state._tag === "Waiting") ahead.remove(record)
-    const frees = holdsSlot(record.state) && !holdsSlot(state)
+  const move = (record: RunRecord, phase: RunPhase): void => {
+    if (record.phase._tag === "Waiting") ahead.remove(record)
+    const frees = holdsSlot(record.phase) && !holdsSlot(phase)
     if (frees) {
       const now = clock.unsafeCurrentTimeNanos()
       // The run that has blocked the loop may end in the same turn: it is named while it still holds its slot.
@@ -156,12 +156,12 @@ export const make = Effect.fnUntraced(function* (
       WorkerMetrics.executor.add(Number(nanos) / 1e9)
       ahead.slotFreed(nanos)
     }
-    record.state = state
+    record.phase = phase
     if (frees) roomMade()
   }
 
   const end = (record: RunRecord, event: WorkerEvent.WorkerEvent): void => {
-    if (record.state._tag === "Ended") return
+    if (record.phase._tag === "Ended") return
     move(record, { _tag: "Ended", event })
     renewal.remove(record.lease)
     records.delete(record)
@@ -195,7 +195,7 @@ export const make = Effect.fnUntraced(function* (
       ),
     )
     record.startedAt = clock.unsafeCurrentTimeNanos()
-    record.state = { _tag: "Executing", fiber }
+    record.phase = { _tag: "Executing", fiber }
     occupied += 1
   }
 
@@ -208,7 +208,7 @@ export const make = Effect.fnUntraced(function* (
     const span = AttemptTrace.begin(run, worker.id, clock, tracer)
     const lease = renewal.add(run, sentAt, {
       onEnd: (reason) => endLease(record, reason),
-      onTold: (inbox) => record.sink.told(inbox),
+      onMessages: (inbox) => record.sink.received(inbox),
     })
     const sink = RunSink.make({
       log,
@@ -225,7 +225,7 @@ export const make = Effect.fnUntraced(function* (
       renewal.observe === undefined ? undefined : turns.of(run.runId),
     )
     const startedAt = clock.unsafeCurrentTimeNanos()
-    const record: RunRecord = { run, lease, sink, span, startedAt, fork, state: { _tag: "Waiting" } }
+    const record: RunRecord = { run, lease, sink, span, startedAt, fork, phase: { _tag: "Waiting" } }
     const hasSlot = freeSlots() > 0
     records.add(record)
     WorkerMetrics.claimedRuns.add(1)

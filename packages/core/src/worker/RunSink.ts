@@ -73,8 +73,8 @@ export interface RunSink {
   /** The steps of the run, made when they are first needed. */
   readonly steps: () => AttemptSteps.LoggedSteps
 
-  /** Takes note that the run has been told so many messages. */
-  readonly told: (inbox: number | undefined) => void
+  /** Takes note that the run has so many messages. */
+  readonly received: (inbox: number | undefined) => void
 
   /** How many messages the run has taken; absent where its executor takes none. */
   readonly taken: () => number | undefined
@@ -162,7 +162,8 @@ export const make = (options: {
       budgetRoot: claimed.budgetRoot,
       recorded: ofLog(AttemptSteps.recordedBefore(claimed)),
       inbox: AttemptInbox.make(inbox),
-      toldAfter: (after = claimed.latestEventId) => ofLog(AttemptSteps.toldAfter(claimed.runId, after)),
+      messagesAfter: (after = claimed.latestEventId) =>
+        ofLog(AttemptSteps.messagesAfter(claimed.runId, after)),
       parking: (parking = Parking.make({
         inMemory: Duration.times(options.leaseDuration, 0.5),
         fork: options.fork,
@@ -170,15 +171,15 @@ export const make = (options: {
       })),
       storeTime,
     }))
-  const told = (count: number | undefined): void => {
+  const received = (count: number | undefined): void => {
     if (count === undefined || count <= inbox) return
     inbox = count
-    ofRun?.inbox.told(count)
+    ofRun?.inbox.received(count)
   }
 
   const appended = (events: ReadonlyArray<AgentEvent.LogEvent>, answer: Appended): void => {
     ofRun?.appended(events)
-    told(answer.inbox)
+    received(answer.inbox)
   }
 
   /** Adds the events before the first that cannot be added, and returns the failure if there is one. */
@@ -241,7 +242,7 @@ export const make = (options: {
 
   return {
     steps,
-    told,
+    received,
     taken: () => ofRun?.inbox.taken(),
     progressed: () => ofRun?.progressed() === true,
     run: (execution) => (Effect.isEffect(execution) ? ofEffect(execution) : ofStream(execution)),
@@ -258,7 +259,7 @@ export const make = (options: {
       }),
     releaseDrain: Effect.suspend(() => {
       if (ofRun === undefined) return Effect.void
-      const { close, isHeld } = ofRun.drainHold
+      const { close, isActive: isHeld } = ofRun.drainHold
       return isHeld()
         ? Effect.zipRight(
             close,

@@ -128,12 +128,14 @@ export const make =
           sink.flush,
           Effect.matchEffect(
             retryUnavailable(
-              Effect.flatMap(suspension, (asked) => Effect.as(leases.suspend(lease.ref, asked), asked)),
+              Effect.flatMap(suspension, (requested) =>
+                Effect.as(leases.suspend(lease.ref, requested), requested),
+              ),
             ),
             {
               onFailure: (error) =>
                 isControlPlaneError(error) || error._tag === "SuspensionRefused" ? cannotWait(error) : lost(),
-              onSuccess: (asked) => Effect.succeed(WorkerEvent.Suspended({ run, waiting: asked })),
+              onSuccess: (requested) => Effect.succeed(WorkerEvent.Suspended({ run, waiting: requested })),
             },
           ),
         )

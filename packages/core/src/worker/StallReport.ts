@@ -32,8 +32,8 @@ const lineOf = (
 }
 
 /**
- * Counts a stall that has ended, and publishes it with the runs whose code blocked the loop, or with all that were executing where that is
- * not known. The effect logs it. Where no run was executing, it is only counted.
+ * Counts a stall that has ended, and publishes it with the runs whose code blocked the loop, or with all that were executing where it is
+ * unclear whose. The effect logs it. Where no run was executing, it is only counted.
  *
  * @since 0.1.0
  * @category reporting

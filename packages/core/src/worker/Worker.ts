@@ -146,7 +146,7 @@ export const make = Effect.fnUntraced(function* (
           registered.id,
           drainRequest.isRequested() ? "draining" : "active",
           OwnMetadata.of(workerOptions, options, {
-            held: records.all().length,
+            inFlight: records.all().length,
             ahead: records.waiting(),
             losses: losses.all(),
           }),
@@ -174,7 +174,7 @@ export const make = Effect.fnUntraced(function* (
         for (const record of records.all()) {
           if (record.run.runId !== signal.runId) continue
           if (signal._tag === "Cancelled") records.endLease(record, signal._tag)
-          else record.sink.told(signal.inbox)
+          else record.sink.received(signal.inbox)
         }
         return Effect.void
       }),

@@ -16,7 +16,7 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
  * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
  * and the worker left the run alone. `DrainRequested`: the operator asks the worker to claim no more, or to claim again.
  * `Draining`: the worker shuts down. `Stalled`: the event loop stood still in the code of these runs (`areBlockers`), or while these runs
- * were executing and it is not known which of them had it; after `stoppedAfter`, where it is there, leases were no longer renewed.
+ * were executing and any of them may have caused it; after `stoppedAfter`, where it is there, leases were no longer renewed.
  *
  * @since 0.1.0
  * @category models

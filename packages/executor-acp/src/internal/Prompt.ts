@@ -19,12 +19,12 @@ export const lastOf = ({ snapshot }: Run.ClaimedRun): string | undefined => {
 }
 
 /** The messages that the run was told, as `PastAttempts` has them. */
-export const ofTold = (told: ReadonlyArray<InboxMessage.InboxMessage>): ReadonlyArray<Message> =>
-  told.map(({ id, key, parts }) => ({ id: key ?? id, role: "user", parts }))
+export const ofInbox = (messages: ReadonlyArray<InboxMessage.InboxMessage>): ReadonlyArray<Message> =>
+  messages.map(({ id, key, parts }) => ({ id: key ?? id, role: "user", parts }))
 
 /** As `lastOf`, of messages that the run was told. A later run may have the last of them under its id or under its key. */
-export const lastTold = (told: ReadonlyArray<InboxMessage.InboxMessage>): string | undefined => {
-  const last = told.at(-1)
+export const lastOfInbox = (messages: ReadonlyArray<InboxMessage.InboxMessage>): string | undefined => {
+  const last = messages.at(-1)
   return last === undefined
     ? undefined
     : [last.id, last.key]

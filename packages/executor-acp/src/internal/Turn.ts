@@ -29,7 +29,7 @@ import * as SessionRecord from "./SessionRecord.js"
 import * as SessionStart from "./SessionStart.js"
 import * as StopReason from "./StopReason.js"
 import * as Terminals from "./Terminals.js"
-import * as ToldMessages from "./ToldMessages.js"
+import * as RunMessages from "./RunMessages.js"
 import * as TurnOutput from "./TurnOutput.js"
 import * as UpdateEvents from "./UpdateEvents.js"
 import type * as WorkFolder from "./WorkFolder.js"
@@ -85,12 +85,12 @@ const personHandlers = (
 })
 
 /** All messages of the conversation before these, which the run was told. */
-const historyBefore = (run: Run.ClaimedRun, told: Prompt.Request["latest"]) =>
+const historyBefore = (run: Run.ClaimedRun, latest: Prompt.Request["latest"]) =>
   ControlPlaneUnavailable.retryUnavailable(PastAttempts.read(run)).pipe(
     Effect.mapError(Failure.ofControlPlane),
     Effect.map((attempts) => {
-      const ids = new Set(told.map(({ id }) => id))
-      const ofRun = attempts.flatMap(({ kept }) => kept).filter(({ id }) => !ids.has(id))
+      const ids = new Set(latest.map(({ id }) => id))
+      const ofRun = attempts.flatMap(({ validMessages }) => validMessages).filter(({ id }) => !ids.has(id))
       return [...run.snapshot.messages, ...ofRun]
     }),
   )
@@ -103,10 +103,10 @@ export const make = (settings: Settings) =>
   Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {
     const { cancelGrace, guardPath, killAfter, maxMessageBytes, name } = settings
     const turns = yield* RecordedTurns.read
-    const told = yield* ToldMessages.make
+    const inbox = yield* RunMessages.make
     const ended = turns.ended.at(-1)
-    const goesOnAfter = (end: AgentEvent.LogEvent) => StopReason.isSuccess(end) && told.pending()
-    if (ended !== undefined && told.unfinished.length === 0 && !goesOnAfter(ended)) {
+    const goesOnAfter = (end: AgentEvent.LogEvent) => StopReason.isSuccess(end) && inbox.pending()
+    if (ended !== undefined && inbox.unfinished.length === 0 && !goesOnAfter(ended)) {
       return Stream.make(ended)
     }
     const runs = yield* Runs.Runs
@@ -189,19 +189,19 @@ export const make = (settings: Settings) =>
         return yield* Deferred.await(answer)
       })
 
-    const promptWith = (messages: ToldMessages.Messages) => {
-      if (messages.length > 0) record.setRequested(Prompt.lastTold(messages))
-      return Prompt.ofTold(messages)
+    const promptWith = (messages: RunMessages.Messages) => {
+      if (messages.length > 0) record.setRequested(Prompt.lastOfInbox(messages))
+      return Prompt.ofInbox(messages)
     }
-    const takeTold = Effect.map(told.take(output.emit), promptWith)
+    const takeMessages = Effect.map(inbox.take(output.emit), promptWith)
 
     const firstRequest = Effect.gen(function* () {
-      const begun = told.unfinished.length > 0
+      const begun = inbox.unfinished.length > 0
       if (ended === undefined) {
         const request = Prompt.ofRun(run, knowledge, promptedBefore)
-        return { ...request, latest: [...request.latest, ...promptWith(told.unfinished)] }
+        return { ...request, latest: [...request.latest, ...promptWith(inbox.unfinished)] }
       }
-      const latest = begun ? promptWith(told.unfinished) : yield* takeTold
+      const latest = begun ? promptWith(inbox.unfinished) : yield* takeMessages
       return { begun, latest, history: knowledge === "run" ? [] : yield* historyBefore(run, latest) }
     })
 
@@ -220,7 +220,7 @@ export const make = (settings: Settings) =>
         const recorded = yield* turns.record(end)
         const goesOn = goesOnAfter(end)
         yield* output.emitWork([...closing, ...recorded, ...(goesOn ? [] : [end])])
-        if (goesOn) yield* turn(Prompt.ofMessages(yield* takeTold, capabilities))
+        if (goesOn) yield* turn(Prompt.ofMessages(yield* takeMessages, capabilities))
       })
 
     yield* firstRequest.pipe(

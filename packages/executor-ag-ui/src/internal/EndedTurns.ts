@@ -21,8 +21,8 @@ export const unanswered = (
   const last = ended.at(-1)
   if (last === undefined) return undefined
   const ids = interruptsOf(last)
-  const asked = ended.flatMap(interruptsOf)
+  const requested = ended.flatMap(interruptsOf)
   const answered = (run.snapshot.resume ?? []).map(({ interruptId }) => interruptId as unknown)
   const count = (all: ReadonlyArray<unknown>, id: unknown) => all.filter((one) => one === id).length
-  return ids.length > 0 && ids.every((id) => count(answered, id) >= count(asked, id)) ? undefined : last
+  return ids.length > 0 && ids.every((id) => count(answered, id) >= count(requested, id)) ? undefined : last
 }

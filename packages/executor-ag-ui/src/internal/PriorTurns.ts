@@ -23,15 +23,15 @@ const merge = (
 ): ReadonlyArray<Message> => {
   const requested = callsOf(messages, "tool_call")
   const turns = attempts
-    .map(({ calls, kept }) => ({ calls: calls.filter((call) => call.kept), kept }))
+    .map(({ calls, validMessages }) => ({ calls: calls.filter((call) => call.valid), validMessages }))
     .filter(({ calls }) => !calls.some(({ toolCallId }) => requested.has(toolCallId)))
-    .map(({ calls, kept }) => {
+    .map(({ calls, validMessages }) => {
       const ids = new Set<unknown>(calls.map(({ toolCallId }) => toolCallId))
       const results = messages.filter(
         (message) =>
           message.role === "tool" && [...callsOf([message], "tool_result")].some((id) => ids.has(id)),
       )
-      return [...kept, ...results]
+      return [...validMessages, ...results]
     })
   const placed = new Set(turns.flat())
   return [...messages.filter((message) => !placed.has(message)), ...turns.flat()]

@@ -57,7 +57,7 @@ export const decisions = (
   const lastWait = attempts.findLastIndex(({ waited }) => waited)
   return attempts.slice(0, lastWait + 1).flatMap(({ calls }) =>
     calls.flatMap((call) => {
-      if (!call.kept) return []
+      if (!call.valid) return []
       const { ordinal } = counter.take(call)
       const { toolCallId, toolName } = call
       if (answered.has(toolCallId) || !isNeeded(tools, toolName)) return []

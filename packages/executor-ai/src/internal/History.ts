@@ -83,7 +83,7 @@ export const make = (
 ): History => {
   const places = new Map<number, Array<ReadonlyArray<Message>>>()
   let next = given.length
-  for (const attempt of attempts.filter(({ kept }) => kept.length > 0).toReversed()) {
+  for (const attempt of attempts.filter(({ validMessages }) => validMessages.length > 0).toReversed()) {
     const called = new Set(attempt.calls.map(({ toolCallId }) => toolCallId))
     const there = given.findIndex(isWrittenBy(attempt))
     const answered = given.findIndex((message) =>
@@ -111,7 +111,7 @@ export const make = (
   }
   const called = calledIds(turns.flat())
   const dead = attempts.flatMap(({ calls }) =>
-    calls.flatMap(({ kept, toolCallId }) => (kept ? [] : [toolCallId])),
+    calls.flatMap(({ valid, toolCallId }) => (valid ? [] : [toolCallId])),
   )
   return {
     turns,

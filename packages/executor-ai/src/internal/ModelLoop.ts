@@ -22,7 +22,7 @@ import * as ModelRequest from "./ModelRequest.js"
 import * as OfferedTools from "./OfferedTools.js"
 import * as RecordedAnswers from "./RecordedAnswers.js"
 import type { RequestedCall } from "./RequestedCall.js"
-import * as ToldMessages from "./ToldMessages.js"
+import * as RunMessages from "./RunMessages.js"
 import * as ToolResults from "./ToolResults.js"
 import * as UniqueIds from "./UniqueIds.js"
 import * as UnsupportedFiles from "./UnsupportedFiles.js"
@@ -61,7 +61,7 @@ export const make = (options: Options) =>
     const counter = ToolCalls.after(attempts)
     const ids = UniqueIds.make(run, attempts)
     const recorder = yield* RecordedAnswers.recorder(attempts)
-    const told = yield* ToldMessages.make(run)
+    const inbox = yield* RunMessages.make(run)
     const checkBudget = yield* BudgetCheck.make
 
     let messages: ReadonlyArray<Prompt.Message> = []
@@ -83,8 +83,8 @@ export const make = (options: Options) =>
     )
 
     /** The run ends, unless it was told something that no request has had. */
-    const finishedUnlessTold: Events = Stream.suspend(() =>
-      told.pending()
+    const finishOrContinue: Events = Stream.suspend(() =>
+      inbox.pending()
         ? settledSteps >= maxSteps
           ? Stream.fail(Failure.stepLimit(maxSteps))
           : step
@@ -166,7 +166,7 @@ export const make = (options: Options) =>
       const continues = calls.length > 0 || finish?.reason === "pause"
       const recorded = recorder.record(summary, continues)
       const rest = !continues
-        ? finishedUnlessTold
+        ? finishOrContinue
         : settledSteps >= maxSteps
           ? Stream.fail(Failure.stepLimit(maxSteps))
           : calls.length > 0
@@ -178,15 +178,15 @@ export const make = (options: Options) =>
     /** One request, which is not made before the answer to the last one cannot be lost. It has what the run was told since, and waits for the budget. */
     const step: Events = Stream.unwrap(
       Effect.map(Effect.zipRight(recorder.committed, checkBudget), () =>
-        told.pending() ? Stream.concat(takeTold, request) : request,
+        inbox.pending() ? Stream.concat(takeMessages, request) : request,
       ),
     )
 
-    const takeTold: Events = Stream.fromEffect(
+    const takeMessages: Events = Stream.fromEffect(
       Effect.gen(function* () {
-        const taken = yield* told.take
-        const said = taken.messages.map(({ id, parts }) => ({ id, role: "user", parts }))
-        messages = [...messages, ...(yield* ModelPrompt.ofUser(said, options.provider))]
+        const taken = yield* inbox.take
+        const prompts = taken.messages.map(({ id, parts }) => ({ id, role: "user", parts }))
+        messages = [...messages, ...(yield* ModelPrompt.ofUser(prompts, options.provider))]
         return taken.record
       }),
     )
@@ -233,7 +233,7 @@ export const make = (options: Options) =>
     const settleAndStep = Stream.suspend((): Events => {
       const settled = new Map<string, RequestSnapshot.MessagePart>()
       const before = Option.getOrUndefined(RecordedAnswers.last(attempts))
-      if (before?.continues === false && !told.pending()) return finished
+      if (before?.continues === false && !inbox.pending()) return finished
       if (settledSteps >= maxSteps) return Stream.fail(Failure.stepLimit(maxSteps))
       const open = before?.open ?? []
       const decisions = Stream.fromIterable([

@@ -144,7 +144,7 @@ export const last = (attempts: Attempts): Option.Option<LastAnswer> => {
     const answered = ToolResults.answeredIds(attempts)
     const counter = ToolCalls.after([])
     const open = attempts
-      .flatMap(({ calls }) => calls.filter(({ kept }) => kept))
+      .flatMap(({ calls }) => calls.filter(({ valid }) => valid))
       .flatMap((call): ReadonlyArray<OpenCall> => {
         const { ordinal } = counter.take(call)
         const { ended, toolCallId } = call
@@ -153,7 +153,7 @@ export const last = (attempts: Attempts): Option.Option<LastAnswer> => {
         return [{ ...RequestedCall.fromLog(call, problems[toolCallId]), ordinal, begun }]
       })
     // A message that was taken behind the answer has none itself.
-    const isTold = part.flatMap(({ kept }) => kept).at(-1)?.role === "user"
-    return { continues: continues || isTold, open }
+    const hasNewMessage = part.flatMap(({ validMessages }) => validMessages).at(-1)?.role === "user"
+    return { continues: continues || hasNewMessage, open }
   })
 }

@@ -44,8 +44,8 @@ export const ofDeadAttempts = (
   const answered = answeredIds(attempts)
   const content = "The attempt that began this call ended before its result was recorded."
   return attempts.flatMap(({ calls }) =>
-    calls.flatMap(({ kept, toolCallId }) =>
-      kept || answered.has(toolCallId) ? [] : [eventOf(toolCallId, { content, isError: true })],
+    calls.flatMap(({ valid, toolCallId }) =>
+      valid || answered.has(toolCallId) ? [] : [eventOf(toolCallId, { content, isError: true })],
     ),
   )
 }

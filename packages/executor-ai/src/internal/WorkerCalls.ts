@@ -139,7 +139,7 @@ export const make = (options: {
 
   const uncertainEvents = (
     { toolCallId, toolName }: RequestedCall,
-    begun: ToolCalls.AskedCall,
+    begun: ToolCalls.CallRequest,
     begunAs: string,
   ): Events => [
     AgentEvent.reserved(ToolCalls.uncertainEventName, { toolCallId, toolName, args: begun.args, begunAs }),

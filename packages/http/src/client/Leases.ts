@@ -269,7 +269,7 @@ export const make = Effect.fnUntraced(function* (
     tell: Effect.fnUntraced(function* (lease, message) {
       const token = yield* tokenOf(lease)
       return yield* transport.request(Runs.messageRequest("Leases.tell", lease.runId, message, token)).pipe(
-        Effect.map(({ duplicate, message_id: id }): RunsPort.ToldMessage => ({ id, duplicate })),
+        Effect.map(({ duplicate, message_id: id }): RunsPort.SentMessage => ({ id, duplicate })),
         Effect.catchTag(
           "Refusal",
           Verdicts.decode("Leases.tell", ["RunNotFound", "LeaseLost", "MessageRefused"], aboutLease(lease)),

@@ -11,7 +11,7 @@ import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
 import { EventId, type LeaseRef } from "@runlease/core/Run"
 import { followWith, readerOf, RunLog } from "@runlease/core/RunLog"
-import { defaultMaxAttempts, Runs, type ToldMessage } from "@runlease/core/Runs"
+import { defaultMaxAttempts, Runs, type SentMessage } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Context, Duration, Effect } from "effect"
 import * as Facts from "./Facts.js"
@@ -38,7 +38,7 @@ export interface Told {
   ): Effect.Effect<A, E | ControlPlaneUnavailable>
 }
 
-const messageOf = ({ id }: ToldMessage) => ({ message: id })
+const messageOf = ({ id }: SentMessage) => ({ message: id })
 
 const leasesOf = (store: Leases["Type"], link: Link, quiet: Quiet, told: Told): Leases["Type"] => ({
   renew: (request) =>

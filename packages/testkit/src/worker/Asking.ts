@@ -15,7 +15,7 @@ export const resolved = (interruptId: string, payload: unknown): Interrupt.Answe
 })
 
 /** Waits until the run is suspended for these questions. */
-export const untilAsked = (runId: RunId, ...ids: ReadonlyArray<string>) =>
+export const untilWaitsFor = (runId: RunId, ...ids: ReadonlyArray<string>) =>
   TestRuns.eventually(
     run(runId),
     ({ waiting }) => waiting?.interrupts.map(({ id }) => id).join(" ") === ids.join(" "),

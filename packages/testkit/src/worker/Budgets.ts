@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit } from "../TestWorker.js"
-import { counting, said } from "./StepRuns.js"
+import { counting, textsOf } from "./StepRuns.js"
 
 const untilAsking = (runId: Run.Run["runId"]) =>
   TestRuns.eventually(run(runId), ({ waiting }) => waiting?.interrupts[0]?.reason === "budget", {
@@ -63,7 +63,7 @@ export const tests = (test: Declare): void => {
         deepStrictEqual([budget?.spent.tokens, yield* count], [80, 2])
         yield* raise(runId, { tokens: 1_000 })
         yield* untilCompleted(runId)
-        deepStrictEqual([yield* said(runId), yield* count], [["joined"], 3])
+        deepStrictEqual([yield* textsOf(runId), yield* count], [["joined"], 3])
       }),
     )
 
@@ -83,7 +83,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit({ budget: { tokens: 80 } })
         yield* untilCompleted(runId)
-        deepStrictEqual(yield* said(runId), ["checked"])
+        deepStrictEqual(yield* textsOf(runId), ["checked"])
       }),
       Faults.over(Runs.Runs, (runs) => ({
         ...runs,

@@ -8,7 +8,7 @@ import { DateTime, Deferred, Effect, Either, Ref } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, makeEndless, run, start, submit, until } from "../TestWorker.js"
-import { said } from "./StepRuns.js"
+import { textsOf } from "./StepRuns.js"
 
 const textOf = ({ snapshot }: Run.ClaimedRun): string =>
   snapshot.messages
@@ -65,7 +65,7 @@ export const tests = (test: Declare): void => {
         const parents = yield* Effect.replicateEffect(submit({ maxAttempts: 1 }), 2)
         for (const { runId } of parents) {
           strictEqual((yield* untilEnded(runId)).status, "completed")
-          deepStrictEqual(yield* said(runId), ["A,B,C"])
+          deepStrictEqual(yield* textsOf(runId), ["A,B,C"])
         }
         strictEqual(yield* Ref.get(claims), 4)
       }),
@@ -109,7 +109,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         strictEqual((yield* untilEnded(runId)).status, "completed")
-        deepStrictEqual(yield* said(runId), [JSON.stringify(["Right", "Left", "It will not"])])
+        deepStrictEqual(yield* textsOf(runId), [JSON.stringify(["Right", "Left", "It will not"])])
         strictEqual((yield* runs.list({ parentRunId: runId })).items.length, 2)
       }),
     )
@@ -134,7 +134,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         strictEqual((yield* untilEnded(runId)).status, "completed")
-        deepStrictEqual(yield* said(runId), ["true Right"])
+        deepStrictEqual(yield* textsOf(runId), ["true Right"])
         const { runId: slow } = yield* endless.finalized
         const { error, status } = yield* run(slow)
         deepStrictEqual([status, error?.code], ["cancelled", "parent_ended"])
@@ -161,7 +161,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         strictEqual((yield* untilEnded(runId)).status, "completed")
-        deepStrictEqual(yield* said(runId), ["mine InvalidSubmission publicId"])
+        deepStrictEqual(yield* textsOf(runId), ["mine InvalidSubmission publicId"])
       }),
     )
 
@@ -188,7 +188,7 @@ export const tests = (test: Declare): void => {
         })
         yield* Deferred.succeed(gate, undefined)
         strictEqual((yield* untilEnded(runId)).status, "completed")
-        deepStrictEqual(yield* said(runId), ["A"])
+        deepStrictEqual(yield* textsOf(runId), ["A"])
       }),
       Faults.over(Runs.Runs, (runs) => ({
         ...runs,
@@ -219,7 +219,7 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         strictEqual((yield* untilEnded(runId)).status, "completed")
         const [apart, ...others] = (yield* runs.list({ parentRunId: runId })).items
-        deepStrictEqual([yield* said(runId), others], [[apart!.runId], []])
+        deepStrictEqual([yield* textsOf(runId), others], [[apart!.runId], []])
         yield* Deferred.succeed(gate, undefined)
         strictEqual((yield* untilEnded(apart!.runId)).result, "A")
       }),

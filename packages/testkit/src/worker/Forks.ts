@@ -18,7 +18,7 @@ import {
 import { DateTime, Effect, Option, Ref } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, log, run, start, submit, untilStatus } from "../TestWorker.js"
-import { counting, said } from "./StepRuns.js"
+import { counting, textsOf } from "./StepRuns.js"
 
 /** The event of the record of a step with that name. */
 const recordOf = (runId: Run.Run["runId"], name: string) =>
@@ -87,7 +87,7 @@ export const tests = (test: Declare): void => {
         strictEqual((yield* fork(original.runId, at, "forked")).duplicate, true)
         const events = yield* log(forked.runId)
         deepStrictEqual(events[0]?.type, "RUN_STARTED")
-        const texts = yield* said(forked.runId)
+        const texts = yield* textsOf(forked.runId)
         deepStrictEqual(texts.slice(0, 2), ["recorded", "outside"])
         // Nothing that an attempt shows outside of its steps was recorded.
         strictEqual(texts.filter((text) => text === "outside").length, 1)

@@ -8,7 +8,7 @@ import { Deferred, Effect, Ref } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
-import { counting, customs, dyingBefore, said } from "./StepRuns.js"
+import { counting, customs, dyingBefore, textsOf } from "./StepRuns.js"
 
 type RunId = Run.Run["runId"]
 
@@ -59,7 +59,7 @@ export const tests = (test: Declare): void => {
         yield* Deferred.succeed(gates[1]!, undefined)
         yield* untilStatus(runId, "completed")
         // The second attempt took nothing in the first round, since the first one did not.
-        deepStrictEqual(yield* said(runId), ['["","left+right"]'])
+        deepStrictEqual(yield* textsOf(runId), ['["","left+right"]'])
         strictEqual(yield* count, 2)
       }),
     )
@@ -86,7 +86,7 @@ export const tests = (test: Declare): void => {
         yield* tell(runId, "late")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), [" 1", " 1 late"])
+        deepStrictEqual(yield* textsOf(runId), [" 1", " 1 late"])
         deepStrictEqual([yield* count, yield* Ref.get(attempts)], [1, 2])
       }),
     )
@@ -113,7 +113,7 @@ export const tests = (test: Declare): void => {
         yield* tell(runId, "late")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* said(runId), yield* Ref.get(attempts)], [["+late"], 3])
+        deepStrictEqual([yield* textsOf(runId), yield* Ref.get(attempts)], [["+late"], 3])
       }),
     )
 
@@ -139,7 +139,7 @@ export const tests = (test: Declare): void => {
         yield* tell(runId, "left")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* said(runId), yield* count], [['"left"'], 3])
+        deepStrictEqual([yield* textsOf(runId), yield* count], [['"left"'], 3])
       }),
     )
 
@@ -186,7 +186,7 @@ export const tests = (test: Declare): void => {
         yield* tell(runId, "late")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* said(runId), yield* Ref.get(attempts)], [["false", "true"], 2])
+        deepStrictEqual([yield* textsOf(runId), yield* Ref.get(attempts)], [["false", "true"], 2])
       }),
     )
 
@@ -211,7 +211,7 @@ export const tests = (test: Declare): void => {
           step: "10 millis",
           within: "2 seconds",
         })
-        deepStrictEqual(yield* said(runId), ["left"])
+        deepStrictEqual(yield* textsOf(runId), ["left"])
       }),
     )
 
@@ -238,7 +238,7 @@ export const tests = (test: Declare): void => {
         yield* untilWaiting(runId)
         yield* tell(runId, "two")
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* said(runId), yield* count], [["one then two"], 1])
+        deepStrictEqual([yield* textsOf(runId), yield* count], [["one then two"], 1])
       }),
     )
 
@@ -250,7 +250,7 @@ export const tests = (test: Declare): void => {
         yield* untilWaiting(runId)
         yield* tell(runId, "me")
         yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "10 millis" })
-        deepStrictEqual(yield* said(runId), ["me"])
+        deepStrictEqual(yield* textsOf(runId), ["me"])
       }),
     )
 
@@ -262,7 +262,7 @@ export const tests = (test: Declare): void => {
         yield* until(customs(runId), (names) => names.includes("runlease.sleep"))
         yield* tell(runId, "me")
         yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "10 millis" })
-        deepStrictEqual(yield* said(runId), ["me"])
+        deepStrictEqual(yield* textsOf(runId), ["me"])
       }),
       Faults.over(RunLog.RunLog, (log) => ({
         ...log,

@@ -7,7 +7,7 @@ import { AgentEvent, Executor, RunLog, Step, StepRecord } from "@runlease/core"
 import { Effect, Option, Ref } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, start, submit, untilStatus } from "../TestWorker.js"
-import { counting, dyingBefore, said } from "./StepRuns.js"
+import { counting, dyingBefore, textsOf } from "./StepRuns.js"
 
 const mebibyte = 1024 * 1024
 
@@ -69,7 +69,7 @@ export const tests = (test: Declare): void => {
           ),
         )
         yield* untilStatus(dead.runId, "completed")
-        deepStrictEqual([yield* count, yield* said(dead.runId)], [1, ["[2,1]"]])
+        deepStrictEqual([yield* count, yield* textsOf(dead.runId)], [1, ["[2,1]"]])
       }),
     )
 

@@ -7,8 +7,8 @@ import { Executor, Interrupts, Runs, Step } from "@runlease/core"
 import { DateTime, Effect, Exit, Scope, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit, until, untilStatus, untilSuspended } from "../TestWorker.js"
-import { answered, resolved, untilAsked } from "./Asking.js"
-import { said } from "./StepRuns.js"
+import { answered, resolved, untilWaitsFor } from "./Asking.js"
+import { textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
   describe("a run that asks a question", () => {
@@ -44,8 +44,8 @@ export const tests = (test: Declare): void => {
         yield* runs.resume(second.runId, [{ interruptId: "deploy", status: "cancelled" }])
         yield* untilStatus(first.runId, "completed")
         yield* untilStatus(second.runId, "completed")
-        deepStrictEqual(yield* said(first.runId), ["deployed"])
-        deepStrictEqual(yield* said(second.runId), ["left alone"])
+        deepStrictEqual(yield* textsOf(first.runId), ["deployed"])
+        deepStrictEqual(yield* textsOf(second.runId), ["left alone"])
       }),
     )
 
@@ -66,13 +66,13 @@ export const tests = (test: Declare): void => {
         )
         const runs = yield* Runs.Runs
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "name")
+        yield* untilWaitsFor(runId, "name")
         yield* runs.resume(runId, [resolved("name", "Ann")])
-        yield* untilAsked(runId, "size", "colour")
+        yield* untilWaitsFor(runId, "size", "colour")
         yield* runs.resume(runId, [resolved("colour", "red")])
         yield* runs.resume(runId, [resolved("size", 3)])
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["Ann 3 red"])
+        deepStrictEqual(yield* textsOf(runId), ["Ann 3 red"])
       }),
     )
 
@@ -102,7 +102,7 @@ export const tests = (test: Declare): void => {
           Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
           (current) => current.status === "completed",
         )
-        deepStrictEqual(yield* said(runId), ["second goes on with the session of first: yes"])
+        deepStrictEqual(yield* textsOf(runId), ["second goes on with the session of first: yes"])
       }),
     )
 
@@ -122,7 +122,7 @@ export const tests = (test: Declare): void => {
           ),
         )
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "size", "colour")
+        yield* untilWaitsFor(runId, "size", "colour")
         deepStrictEqual(
           (yield* TestRuns.typesOf(runId)).filter((type) => type.startsWith("RUN_")),
           ["RUN_STARTED", "RUN_FINISHED"],
@@ -131,7 +131,7 @@ export const tests = (test: Declare): void => {
         strictEqual((yield* run(runId)).status, "waiting")
         yield* answered(runId, "size", 3)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["3 red"])
+        deepStrictEqual(yield* textsOf(runId), ["3 red"])
       }),
     )
 
@@ -154,7 +154,7 @@ export const tests = (test: Declare): void => {
           ),
         )
         const { runId } = yield* submit()
-        const { waiting } = yield* untilAsked(runId, "soon", "later", "ever")
+        const { waiting } = yield* untilWaitsFor(runId, "soon", "later", "ever")
         const [soon, later, ever] = waiting!.interrupts.map(({ expiresAt }) => expiresAt)
         deepStrictEqual(waiting!.expiresAt, soon)
         deepStrictEqual(later, DateTime.add(soon!, { seconds: 20 }))
@@ -183,12 +183,12 @@ export const tests = (test: Declare): void => {
           ),
         )
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "a", "b")
+        yield* untilWaitsFor(runId, "a", "b")
         yield* runs.resume(runId, [resolved("a", 1), resolved("b", 2)])
-        yield* untilAsked(runId, "c")
+        yield* untilWaitsFor(runId, "c")
         yield* answered(runId, "c", 3)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["1 2 3"])
+        deepStrictEqual(yield* textsOf(runId), ["1 2 3"])
       }),
     )
 
@@ -207,7 +207,7 @@ export const tests = (test: Declare): void => {
         const atOnce = yield* submit({ agentId: "at once" })
         strictEqual((yield* untilStatus(atOnce.runId, "failed")).error?.code, "step_duplicate")
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "deploy")
+        yield* untilWaitsFor(runId, "deploy")
         yield* answered(runId, "deploy", true)
         const { error } = yield* untilStatus(runId, "failed")
         strictEqual(error?.code, "step_duplicate")

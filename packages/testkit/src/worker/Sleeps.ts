@@ -8,7 +8,7 @@ import { DateTime, Deferred, Effect, Ref, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import * as TestWorker from "../TestWorker.js"
 import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
-import { counting, customs, said } from "./StepRuns.js"
+import { counting, customs, textsOf } from "./StepRuns.js"
 
 type RunId = Run.Run["runId"]
 
@@ -52,7 +52,7 @@ export const tests = (test: Declare): void => {
         strictEqual((yield* run(runId)).status, "waiting")
         yield* TestClock.adjust(10_000)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["1 then 2"])
+        deepStrictEqual(yield* textsOf(runId), ["1 then 2"])
         deepStrictEqual([yield* count, yield* Ref.get(attempts)], [2, [1, 1]])
         deepStrictEqual(yield* customs(runId), [
           "runlease.step",
@@ -80,7 +80,7 @@ export const tests = (test: Declare): void => {
         yield* untilSuspended(runId)
         yield* TestClock.adjust(minute)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["attempt 2"])
+        deepStrictEqual(yield* textsOf(runId), ["attempt 2"])
       }),
     )
 
@@ -156,7 +156,7 @@ export const tests = (test: Declare): void => {
         yield* TestClock.adjust(minute)
         yield* untilStatus(runId, "completed")
         deepStrictEqual([yield* outer.count, yield* inner.count], [2, 1])
-        deepStrictEqual(yield* said(runId), ["1"])
+        deepStrictEqual(yield* textsOf(runId), ["1"])
       }),
     )
 
@@ -188,7 +188,7 @@ export const tests = (test: Declare): void => {
         yield* untilSuspended(runId, 2)
         yield* TestClock.adjust(minute)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["1,2"])
+        deepStrictEqual(yield* textsOf(runId), ["1,2"])
       }),
     )
 

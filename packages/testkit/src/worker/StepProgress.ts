@@ -7,7 +7,7 @@ import { AgentEvent, Executor, type Run, RunLog, Step, StepRecord } from "@runle
 import { Array, Effect, Ref } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { log, start, submit, type Declare, untilStatus } from "../TestWorker.js"
-import { said } from "./StepRuns.js"
+import { textsOf } from "./StepRuns.js"
 
 /** The numbers of the later attempts, as the log has them. */
 const attempts = (runId: Run.Run["runId"]) =>
@@ -40,7 +40,7 @@ export const tests = (test: Declare): void => {
         yield* recording(4, 4)
         const { runId } = yield* submit({ maxAttempts: 2 })
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["Attempt 4"])
+        deepStrictEqual(yield* textsOf(runId), ["Attempt 4"])
         deepStrictEqual(yield* attempts(runId), [2, 2, 2])
       }),
     )

@@ -22,7 +22,7 @@ export const dyingBefore = <A, E>(last: number, body: (claimed: Run.ClaimedRun) 
   )
 
 /** The texts of the messages of a run's log. */
-export const said = (runId: Run.Run["runId"]) =>
+export const textsOf = (runId: Run.Run["runId"]) =>
   Effect.map(log(runId), (events) =>
     events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [event["delta"]] : [])),
   )

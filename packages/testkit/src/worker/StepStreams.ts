@@ -7,7 +7,7 @@ import { AgentEvent, Executor, RunLog, Step, StepRecord } from "@runlease/core"
 import { Effect, Option, Ref, Schema, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
-import { counting, customs, said } from "./StepRuns.js"
+import { counting, customs, textsOf } from "./StepRuns.js"
 
 const died = Executor.retryableError("died", "again")
 
@@ -40,7 +40,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* said(runId)], [1, ["one ", "two", "1"]])
+        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, ["one ", "two", "1"]])
         const events = yield* log(runId)
         const [record, ...others] = records(events)
         deepStrictEqual(
@@ -80,7 +80,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["string", "string"])
+        deepStrictEqual(yield* textsOf(runId), ["string", "string"])
       }),
     )
 
@@ -101,7 +101,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["true"])
+        deepStrictEqual(yield* textsOf(runId), ["true"])
       }),
     )
 
@@ -124,7 +124,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* said(runId)], [1, ["half ", "half ", "whole ", "1"]])
+        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, ["half ", "half ", "whole ", "1"]])
         deepStrictEqual(
           records(yield* log(runId)).map(({ messages }) => messages),
           [["whole"]],
@@ -153,7 +153,7 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
         deepStrictEqual(
-          [yield* count, yield* said(runId)],
+          [yield* count, yield* textsOf(runId)],
           [2, ["body", "r", "result", "body", "result", JSON.stringify("done")]],
         )
       }),

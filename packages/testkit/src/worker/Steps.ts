@@ -7,7 +7,7 @@ import { Emit, Executor, RunLog, Step } from "@runlease/core"
 import { StepCodec } from "@runlease/core/executor"
 import { Effect, Either, Ref, Schedule, Schema } from "effect"
 import { log, run, start, submit, type Declare, until, untilStatus } from "../TestWorker.js"
-import { counting, customs, dyingBefore, said } from "./StepRuns.js"
+import { counting, customs, dyingBefore, textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
   describe("a step", () => {
@@ -19,7 +19,7 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
         strictEqual(yield* count, 1)
-        deepStrictEqual(yield* said(runId), ["1"])
+        deepStrictEqual(yield* textsOf(runId), ["1"])
         deepStrictEqual(
           (yield* log(runId)).flatMap(({ stepName, type }) =>
             type.startsWith("STEP") ? [[type, stepName]] : [],
@@ -47,7 +47,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["true"])
+        deepStrictEqual(yield* textsOf(runId), ["true"])
       }),
     )
 
@@ -68,7 +68,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["first", "second", "1"])
+        deepStrictEqual(yield* textsOf(runId), ["first", "second", "1"])
       }),
     )
 
@@ -85,7 +85,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), [JSON.stringify(["d1", "c1", "b1", "a1"])])
+        deepStrictEqual(yield* textsOf(runId), [JSON.stringify(["d1", "c1", "b1", "a1"])])
       }),
     )
 
@@ -98,7 +98,7 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
         strictEqual(yield* count, 2)
-        deepStrictEqual(yield* said(runId), ["[1,2]"])
+        deepStrictEqual(yield* textsOf(runId), ["[1,2]"])
         strictEqual((yield* customs(runId)).filter((name) => name === "runlease.step").length, 4)
       }),
     )
@@ -127,7 +127,7 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
         strictEqual(yield* count, 3)
-        deepStrictEqual(yield* said(runId), [JSON.stringify([Either.left("no"), Either.left("no")])])
+        deepStrictEqual(yield* textsOf(runId), [JSON.stringify([Either.left("no"), Either.left("no")])])
       }),
     )
 
@@ -154,7 +154,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["0"])
+        deepStrictEqual(yield* textsOf(runId), ["0"])
       }),
     )
 
@@ -211,7 +211,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* said(runId)], [2, [JSON.stringify("2")]])
+        deepStrictEqual([yield* count, yield* textsOf(runId)], [2, [JSON.stringify("2")]])
       }),
     )
 
@@ -238,7 +238,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* said(runId)], [1, [JSON.stringify("secret 1")]])
+        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, [JSON.stringify("secret 1")]])
         const written = JSON.stringify(
           yield* log(runId).pipe(
             Effect.map((events) => events.filter(({ name }) => name === "runlease.step")),

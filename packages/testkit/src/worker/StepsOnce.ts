@@ -20,7 +20,7 @@ import {
 import { Effect, Fiber, Option, Ref, Stream } from "effect"
 import * as Faults from "../Faults.js"
 import { type Declare, log, start, submit, untilStatus } from "../TestWorker.js"
-import { counting, customs, said } from "./StepRuns.js"
+import { counting, customs, textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
   describe("a step that happens at most once", () => {
@@ -62,7 +62,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* said(runId)], [1, ["found in attempt 2"]])
+        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, ["found in attempt 2"]])
       }),
     )
 
@@ -135,7 +135,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* said(runId)], [1, ["1"]])
+        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, ["1"]])
       }),
       Faults.over(RunLog.RunLog, (log) => ({
         ...log,
@@ -288,7 +288,7 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
         strictEqual(yield* count, 3)
-        deepStrictEqual(yield* said(runId), ["[1,3]"])
+        deepStrictEqual(yield* textsOf(runId), ["[1,3]"])
       }),
     )
   })

@@ -9,8 +9,8 @@ import { Deferred, Effect, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
-import { answered, untilAsked } from "./Asking.js"
-import { counting, customs, said } from "./StepRuns.js"
+import { answered, untilWaitsFor } from "./Asking.js"
+import { counting, customs, textsOf } from "./StepRuns.js"
 
 const atOnce = { concurrency: "unbounded" } as const
 
@@ -18,7 +18,7 @@ const approve = (claimed: Run.ClaimedRun, id = "deploy") =>
   Effect.map(Interrupts.approve(claimed, { id }), (yes) => (yes ? "approved" : "declined"))
 
 /** The ids of the questions that the run waits for, in the order of its log. */
-const asked = (runId: Run.Run["runId"]) =>
+const questionsOf = (runId: Run.Run["runId"]) =>
   Effect.map(TestRuns.eventsOf(runId), (events) =>
     events.flatMap((event) => {
       if (TestRuns.outcomeOf(event) !== "interrupt") return []
@@ -70,11 +70,11 @@ export const tests = (test: Declare): void => {
         yield* TestRuns.settle
         strictEqual((yield* run(runId)).status, "running")
         yield* Deferred.succeed(gate, undefined)
-        yield* untilAsked(runId, "deploy")
+        yield* untilWaitsFor(runId, "deploy")
         deepStrictEqual(yield* customs(runId), ["runlease.step"])
         yield* answered(runId, "deploy", true)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["approved,1"])
+        deepStrictEqual(yield* textsOf(runId), ["approved,1"])
         strictEqual(yield* count, 1)
       }),
     )
@@ -96,16 +96,16 @@ export const tests = (test: Declare): void => {
         const runs = yield* Runs.Runs
         yield* start(patient)
         const { runId } = yield* submit()
-        const { waiting } = yield* untilAsked(runId, "deploy")
+        const { waiting } = yield* untilWaitsFor(runId, "deploy")
         assertTrue(waiting?.wakesAt !== undefined)
         yield* TestClock.adjust("10 seconds")
-        yield* untilAsked(runId)
+        yield* untilWaitsFor(runId)
         const late = runs.resume(runId, [{ interruptId: "deploy", status: "resolved", payload: true }])
         strictEqual(yield* TestRuns.verdictOf(late), "NotWaiting")
         yield* TestClock.adjust("40 seconds")
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["not answered"])
-        deepStrictEqual(yield* asked(runId), ["deploy"])
+        deepStrictEqual(yield* textsOf(runId), ["not answered"])
+        deepStrictEqual(yield* questionsOf(runId), ["deploy"])
       }),
     )
 
@@ -114,12 +114,12 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         yield* start(patient)
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "deploy")
+        yield* untilWaitsFor(runId, "deploy")
         yield* answered(runId, "deploy", true)
-        yield* untilAsked(runId)
+        yield* untilWaitsFor(runId)
         yield* TestClock.adjust("40 seconds")
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["approved"])
+        deepStrictEqual(yield* textsOf(runId), ["approved"])
       }),
     )
 
@@ -141,15 +141,15 @@ export const tests = (test: Declare): void => {
         ),
       )
       const { runId } = yield* submit()
-      yield* untilAsked(runId, "a", "b")
+      yield* untilWaitsFor(runId, "a", "b")
       yield* answered(runId, "a", true)
       yield* TestClock.adjust("10 seconds")
-      yield* untilAsked(runId, "b")
+      yield* untilWaitsFor(runId, "b")
       strictEqual(yield* count, 1)
-      deepStrictEqual(yield* asked(runId), ["a b", "b"])
+      deepStrictEqual(yield* questionsOf(runId), ["a b", "b"])
       yield* answered(runId, "b", false)
       yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "50 millis" })
-      deepStrictEqual(yield* said(runId), ["approved,declined,1"])
+      deepStrictEqual(yield* textsOf(runId), ["approved,declined,1"])
       strictEqual(yield* count, 1)
     })
 
@@ -183,7 +183,7 @@ export const tests = (test: Declare): void => {
           ),
         )
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "deploy")
+        yield* untilWaitsFor(runId, "deploy")
         const child = Effect.map(runs.list({ parentRunId: runId }), ({ items }) => items[0]!)
         const told = runs.tell((yield* child).runId, { parts: [{ type: "text", text: "go" }] })
         const endChild = Effect.zipRight(
@@ -200,11 +200,11 @@ export const tests = (test: Declare): void => {
         const { endChild, runId } = yield* waitingFamily
         yield* endChild
         yield* until(customs(runId), (names) => names.includes("runlease.step"))
-        yield* untilAsked(runId, "deploy")
-        deepStrictEqual(yield* asked(runId), ["deploy", "deploy"])
+        yield* untilWaitsFor(runId, "deploy")
+        deepStrictEqual(yield* questionsOf(runId), ["deploy", "deploy"])
         yield* answered(runId, "deploy", true)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["approved,joined"])
+        deepStrictEqual(yield* textsOf(runId), ["approved,joined"])
       }),
     )
 
@@ -213,7 +213,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { endChild, runId } = yield* waitingFor((child) => Child.joinFirst("first", [child]))
         yield* endChild
-        yield* TestRuns.eventually(asked(runId), (questions) => questions.length === 2, {
+        yield* TestRuns.eventually(questionsOf(runId), (questions) => questions.length === 2, {
           step: "10 millis",
         })
         deepStrictEqual(yield* customs(runId), [
@@ -231,10 +231,10 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { endChild, runId } = yield* waitingFamily
         yield* answered(runId, "deploy", true)
-        yield* untilAsked(runId)
+        yield* untilWaitsFor(runId)
         yield* endChild
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["approved,joined"])
+        deepStrictEqual(yield* textsOf(runId), ["approved,joined"])
       }),
     )
 
@@ -253,14 +253,14 @@ export const tests = (test: Declare): void => {
         const tell = (runId: Run.Run["runId"]) =>
           runs.tell(runId, { parts: [{ type: "text", text: "no need" }] })
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "deploy")
+        yield* untilWaitsFor(runId, "deploy")
         yield* tell(runId)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["told otherwise"])
+        deepStrictEqual(yield* textsOf(runId), ["told otherwise"])
         const other = yield* submit({ concurrencyKey: "lane" })
         yield* tell(other.runId)
         yield* untilStatus(other.runId, "completed")
-        deepStrictEqual(yield* asked(other.runId), [])
+        deepStrictEqual(yield* questionsOf(other.runId), [])
       }),
     )
   })

@@ -118,7 +118,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
           runId: spec.runId,
           waiting,
           latestEventId,
-          askedAt: eventId(latestEventId - (log.between ?? 0)),
+          questionEventId: eventId(latestEventId - (log.between ?? 0)),
         },
         record: records.get(run.key)!,
         namesRun: batch.find(publicRef(request)) !== undefined,

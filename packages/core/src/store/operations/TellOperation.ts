@@ -9,7 +9,7 @@ import { Effect, Either, Function } from "effect"
 import { MessageId, uuidV7 } from "../../model/Ids.js"
 import { type Fence, type LeaseLost, type RunEnded, RunNotFound } from "../../model/Run.js"
 import type { ControlPlaneError } from "../../ports/ControlPlaneError.js"
-import type { MessageRefused, NewMessage, ToldMessage } from "../../ports/Runs.js"
+import type { MessageRefused, NewMessage, SentMessage } from "../../ports/Runs.js"
 import { holds } from "../../rules/Fencing.js"
 import * as InboxTransitions from "../../rules/InboxTransitions.js"
 import type { RunBatch } from "../commit/RunBatch.js"
@@ -42,7 +42,7 @@ const textOf = ({ conversationId, key, projectId }: KeyedMessage): string =>
  * @since 0.1.0
  * @category operations
  */
-export const operation = <X>(): RunOperation<Request, ToldMessage, ToldMessage, Refusal, X> => ({
+export const operation = <X>(): RunOperation<Request, SentMessage, SentMessage, Refusal, X> => ({
   name: "Runs.tell",
   refs: ({ ref }) => [ref],
   decide: (requests, batch) =>
@@ -53,7 +53,7 @@ export const operation = <X>(): RunOperation<Request, ToldMessage, ToldMessage, 
           ? []
           : (yield* batch.rows.messagesOf(names)).map(({ id, name }) => [textOf(name), id] as const),
       )
-      return yield* batch.inTurn(requests, (request): Either.Either<ToldMessage, Refusal> => {
+      return yield* batch.inTurn(requests, (request): Either.Either<SentMessage, Refusal> => {
         const { fence, message, newId, ref } = request
         const run = batch.find(ref)
         if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
@@ -92,7 +92,7 @@ export const named = (message: NewMessage): Effect.Effect<Pick<Request, "message
  * @since 0.1.0
  * @category models
  */
-export type Tell = (request: Request) => Effect.Effect<ToldMessage, Refusal | ControlPlaneError>
+export type Tell = (request: Request) => Effect.Effect<SentMessage, Refusal | ControlPlaneError>
 
 /**
  * @since 0.1.0

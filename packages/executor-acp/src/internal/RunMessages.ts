@@ -12,7 +12,7 @@ const stepName = "inbox"
 
 export type Messages = ReadonlyArray<InboxMessage.InboxMessage>
 
-export interface ToldMessages {
+export interface RunMessages {
   /** The messages that earlier attempts have taken for a turn that has not ended. */
   readonly unfinished: Messages
 
@@ -25,7 +25,7 @@ export interface ToldMessages {
   ) => Effect.Effect<Messages, Executor.ExecutorError>
 }
 
-const none: ToldMessages = {
+const none: RunMessages = {
   unfinished: [],
   pending: () => false,
   take: () => Effect.dieMessage("Nothing tells this run anything"),
@@ -42,7 +42,7 @@ const ofLog = Effect.fnUntraced(function* (log: Context.Tag.Service<typeof StepL
     turn += 1
   }
   const all = ranges.length === 0 ? [] : yield* steps.messages
-  const told: ToldMessages = {
+  const messages: RunMessages = {
     unfinished: ranges.flatMap((range) => AttemptInbox.inRange(all, range)),
     pending: steps.inbox.pending,
     take: (emit) =>
@@ -54,11 +54,11 @@ const ofLog = Effect.fnUntraced(function* (log: Context.Tag.Service<typeof StepL
         Effect.mapError(Failure.ofStep),
       ),
   }
-  return told
+  return messages
 })
 
 /** The messages to the run of this execution. The first attempt of a run that was told nothing reads nothing. */
-export const make: Effect.Effect<ToldMessages, Executor.ExecutorError> = Effect.flatMap(
+export const make: Effect.Effect<RunMessages, Executor.ExecutorError> = Effect.flatMap(
   Effect.serviceOption(StepLog.StepLog),
   Option.match({
     onNone: () => Effect.succeed(none),

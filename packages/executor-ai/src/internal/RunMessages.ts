@@ -16,7 +16,7 @@ export interface TakenMessages {
   readonly record: AgentEvent.AgentEvent
 }
 
-export interface ToldMessages {
+export interface RunMessages {
   /** Whether there are some that no request has had. */
   readonly pending: () => boolean
 
@@ -24,12 +24,12 @@ export interface ToldMessages {
   readonly take: Effect.Effect<TakenMessages, Executor.ExecutorError>
 }
 
-const none: ToldMessages = {
+const none: RunMessages = {
   pending: () => false,
   take: Effect.dieMessage("Nothing tells this run anything"),
 }
 
-const ofSteps = ({ inbox, issue, messages }: StepLog.AttemptSteps): ToldMessages => ({
+const ofSteps = ({ inbox, issue, messages }: StepLog.AttemptSteps): RunMessages => ({
   pending: inbox.pending,
   take: Effect.gen(function* () {
     const after = inbox.taken() ?? 0
@@ -48,7 +48,7 @@ const ofSteps = ({ inbox, issue, messages }: StepLog.AttemptSteps): ToldMessages
 })
 
 /** Those of a run. An attempt begins after what the attempts before it have taken. */
-export const make = (run: Run.ClaimedRun): Effect.Effect<ToldMessages, Executor.ExecutorError> =>
+export const make = (run: Run.ClaimedRun): Effect.Effect<RunMessages, Executor.ExecutorError> =>
   Effect.flatMap(
     Effect.serviceOption(StepLog.StepLog),
     Option.match({
