@@ -153,7 +153,7 @@ export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
     Effect.flatMap(({ args, provider }) => {
       const answer = Overview.answer(args)
       return answer === undefined
-        ? LogFormat.asked(args).pipe(
+        ? LogFormat.requested(args).pipe(
             Effect.tap((format) => FiberRef.set(Log.ofFailures, format)),
             Effect.flatMap((format) =>
               Effect.provide(

@@ -50,7 +50,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
         expect(stdout).toMatch(/^ {2}dashboard http:\/\/127\.0\.0\.1:\d+\/, with the API key rlk_/m)
 
         const [, killed, held] =
-          /kill -9 of worker ([AB]), which held the editor, in its step 2, and (\d) document/.exec(stdout)!
+          /kill -9 of worker ([AB]), which ran the editor, in its step 2, and (\d) document/.exec(stdout)!
         const other = killed === "A" ? "B" : "A"
         expect(stdout.match(/^ {2}editor .*/gm)).toEqual([
           `  editor  ${killed}  step 1 of 3  count  8 documents, 24 headings`,
@@ -71,7 +71,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
           Number(held),
         )
         const runs = Number(held) + 1
-        expect(stdout).toMatch(new RegExp(`^held by the killed worker +${runs} runs?$`, "m"))
+        expect(stdout).toMatch(new RegExp(`^interrupted by the kill +${runs} runs?$`, "m"))
         expect(stdout).toMatch(new RegExp(`^taken over +${runs} runs? within`, "m"))
         expect(stdout).toMatch(/^payments in the ledger +1$/m)
 

@@ -6,7 +6,7 @@
  * session and puts the conversation into the prompt. The prompt holds the messages of the user that the agent has not seen.
  * The agent's updates become AG-UI events. Its requests for files and commands are limited to the working folder.
  *
- * A run has one turn, and another one in the same session while it has been told something: the messages to the run are the prompt of the
+ * A run has one turn, and another one in the same session while it has new messages: they are the prompt of the
  * next turn, unless the agent gave up the last one.
  *
  * The end of a turn is recorded in the log of the run. If the worker dies after that, such as while the agent exits, the next attempt ends

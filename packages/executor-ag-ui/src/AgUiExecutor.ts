@@ -11,7 +11,7 @@
  * RUN_ERROR fails the run with its code and message.
  *
  * The end of the agent's run is recorded in the log of the run. If the worker dies after that, the next attempt ends as the agent's run did,
- * and the agent is not asked again.
+ * and the agent gets no second request.
  *
  * The stream must follow the rules of AG-UI 1.0. A stream that breaks one fails the run and is not repaired. Events and
  * fields that the protocol does not describe, such as those of a later version, are accepted.

@@ -64,7 +64,7 @@ export interface Options<Tools extends Record<string, Tool.Any> = {}> {
   readonly answerWithin?: Duration.DurationInput
 }
 
-/** The variable of OpenTelemetry that lets spans have what is said to a model and to its tools. */
+/** The variable of OpenTelemetry that lets spans have the contents of requests to a model and to its tools. */
 const capturesContent = Config.boolean("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT").pipe(
   Config.withDefault(false),
   Effect.catchAll((error) => Effect.as(Effect.logWarning(`It counts as false: ${error}`), false)),

@@ -171,7 +171,7 @@ describe("a worker of very many runs", () => {
       })
       strictEqual(renewals.length, 2101)
       assertTrue(renewals.slice(0, -1).every(({ _tag }) => _tag === "Lost"))
-      strictEqual(renewals.at(-1)?._tag, "Held")
+      strictEqual(renewals.at(-1)?._tag, "Renewed")
     }).pipe(Effect.provide(both)),
   )
 })

@@ -51,7 +51,7 @@ describe("the client of a server without our extensions", () => {
       })
       deepStrictEqual(
         (yield* renew).map(({ _tag }) => _tag),
-        ["Held", "Held"],
+        ["Renewed", "Renewed"],
       )
       const runs = yield* Runs.Runs
       yield* runs.cancel(run.runId)

@@ -225,7 +225,7 @@ describe("over the public API alone", () => {
       const renewed = yield* leases.renew({ workerId: worker, leases: [lease], leaseDuration: "30 seconds" })
       deepStrictEqual(
         renewed.map(({ _tag }) => _tag),
-        ["Held"],
+        ["Renewed"],
       )
       yield* TestRuns.append(claimed, [AgentEvent.custom("test", 1)])
       yield* leases.release(lease)

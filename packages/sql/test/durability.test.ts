@@ -72,7 +72,7 @@ describe("a control plane on an SQLite file", () => {
           leases: [{ runId, epoch }],
           leaseDuration: "60 seconds",
         })
-        strictEqual(renewals[0]!._tag, "Held")
+        strictEqual(renewals[0]!._tag, "Renewed")
         const next = yield* claim(workerId)
         deepStrictEqual(
           next.map((run) => run.runId),

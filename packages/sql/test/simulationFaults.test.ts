@@ -4,5 +4,5 @@ import * as AlternatingPorts from "./AlternatingPorts.js"
 SimulationSuite.faults(
   "two control planes on one SQLite file",
   { store: AlternatingPorts.layerSqlite, turnsOfLoop: true },
-  { "kept-after-undo": { seed: 6, breaks: "store-answers" } },
+  { "lease-after-undo": { seed: 6, breaks: "store-answers" } },
 )

@@ -76,7 +76,7 @@ describe("a file reopened after the wall clock was set back", () => {
             leases: [TestRuns.leaseOf(claimed)],
             leaseDuration: TestRuns.leaseDuration,
           })
-          strictEqual(renewal?._tag, "Held")
+          strictEqual(renewal?._tag, "Renewed")
           const other = yield* TestRuns.register("other")
           yield* clock.jump(Duration.toMillis(TestRuns.leaseDuration))
           strictEqual((yield* TestRuns.claimOne(other)).runId, claimed.runId)

@@ -91,11 +91,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         yield* TestRuns.submit({ publicId: "completed" })
         yield* TestRuns.submit({ publicId: "released" })
-        yield* TestRuns.submit({ publicId: "held" })
+        yield* TestRuns.submit({ publicId: "working" })
         const [completed, released] = yield* TestRuns.claim(worker, { claimId, limit: 3 })
         yield* TestRuns.complete(completed!)
         yield* leases.release(TestRuns.leaseOf(released!))
-        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { claimId, limit: 3 })), ["held"])
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { claimId, limit: 3 })), ["working"])
       }),
     )
 

@@ -40,9 +40,9 @@ export const all = {
     sentence: "an outcome under a lapsed lease is accepted until the sweep",
     store: Fencing.lapsedComplete,
   },
-  "kept-after-undo": {
+  "lease-after-undo": {
     sentence: "a commit that is undone, as another server has written, does not forget its runs",
-    leases: Fencing.keptAfterUndo,
+    leases: Fencing.rememberedAfterUndo,
   },
   "deadline-from-answer": {
     sentence: "a worker counts its lease from the answer to its claim, and not from the request",
@@ -93,16 +93,16 @@ export const all = {
     store: Outcomes.withoutBound,
   },
   "no-keys": {
-    sentence: "a message that is sent again is told again",
+    sentence: "a message that is sent again is stored again",
     store: Outcomes.withoutKeys,
   },
   "another-child": {
     sentence: "a spawn that is sent again spawns another child",
     store: Families.anotherChild,
   },
-  "told-twice": {
-    sentence: "a parent is told the end of a child twice",
-    store: Families.toldTwice,
+  "child-end-twice": {
+    sentence: "a parent's log has the end of a child twice",
+    store: Families.repeatedChildEnd,
   },
   "charged-again": {
     sentence: "a report of usage that is sent again is charged again",

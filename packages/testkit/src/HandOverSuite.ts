@@ -26,7 +26,7 @@ const waitingClaim = (worker: Ids.WorkerId, options: Partial<ClaimRequest> = {})
   )
 
 /** The run is claimed as soon as the request that made it runnable has its answer. */
-const heldBy = (worker: Ids.WorkerId, runId: Ids.RunId) =>
+const untilRunningAt = (worker: Ids.WorkerId, runId: Ids.RunId) =>
   Effect.map(TestRuns.getRun(runId), ({ attempt, lease, status }) =>
     deepStrictEqual([status, lease?.owner, attempt], ["running", worker, 1]),
   )
@@ -51,7 +51,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const waiting = yield* waitingClaim(worker)
         const snapshot = RequestSnapshot.fromText("Hello")
         const submitted = yield* TestRuns.submit({ snapshot })
-        yield* heldBy(worker, submitted.runId)
+        yield* untilRunningAt(worker, submitted.runId)
         strictEqual(submitted.status, "pending")
         strictEqual(submitted.attempt, 0)
         const [claimed] = yield* Fiber.join(waiting)
@@ -76,7 +76,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestRuns.settle
         const expiresAt = yield* TestRuns.after("30 seconds")
         const { runId } = yield* TestRuns.submit()
-        yield* heldBy(worker, runId)
+        yield* untilRunningAt(worker, runId)
         const [claimed] = yield* Fiber.join(waiting)
         strictEqual(claimed!.waitedMillis, 2300)
         deepStrictEqual(claimed!.leaseExpiresAt, expiresAt)
@@ -96,7 +96,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         ])
         for (const { runId } of others) strictEqual((yield* TestRuns.getRun(runId)).status, "pending")
         const { runId } = yield* TestRuns.submit({ workerKey: "worker-1", implementationKind: "test" })
-        yield* heldBy(worker, runId)
+        yield* untilRunningAt(worker, runId)
         deepStrictEqual(namesOf(yield* Fiber.join(waiting)), [runId])
       }),
     )
@@ -127,7 +127,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const next = yield* TestRuns.submit({ concurrencyKey: "lane" })
         strictEqual((yield* TestRuns.getRun(next.runId)).status, "pending")
         yield* TestRuns.complete(first)
-        yield* heldBy(other, next.runId)
+        yield* untilRunningAt(other, next.runId)
         deepStrictEqual(namesOf(yield* Fiber.join(waiting)), [next.runId])
       }),
     )
@@ -143,7 +143,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* runs.recordSession(TestRuns.leaseOf(first), { sessionKey: "session-1" })
         const waiting = yield* waitingClaim(other)
         yield* leases.release(TestRuns.leaseOf(first))
-        yield* heldBy(other, first.runId)
+        yield* untilRunningAt(other, first.runId)
         const [claimed] = yield* Fiber.join(waiting)
         deepStrictEqual([claimed!.runId, claimed!.leaseEpoch], [first.runId, 2])
         strictEqual(claimed!.session?.sessionKey, "session-1")
@@ -160,7 +160,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* leases.suspend(TestRuns.leaseOf(first), TestRuns.forToolCall("call"))
         const waiting = yield* waitingClaim(worker)
         yield* runs.resume(first.runId, TestRuns.resultOf("call", "yes"))
-        yield* heldBy(worker, first.runId)
+        yield* untilRunningAt(worker, first.runId)
         deepStrictEqual(
           (yield* Fiber.join(waiting)).map(({ snapshot }) => snapshot.messages.map(({ parts }) => parts)),
           [[[{ type: "tool_result", toolCallId: "call", result: "yes" }]]],
@@ -175,7 +175,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const claimId = Ids.ClaimId.make("claim-1")
         const waiting = yield* waitingClaim(worker, { claimId })
         const { runId } = yield* TestRuns.submit({ maxAttempts: 1 })
-        yield* heldBy(worker, runId)
+        yield* untilRunningAt(worker, runId)
         yield* TestRuns.submit({ publicId: "other" })
         const claimed = yield* Fiber.join(waiting)
         const again = yield* TestRuns.claim(worker, { claimId, wait: "20 seconds" })

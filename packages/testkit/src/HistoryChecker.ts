@@ -1,7 +1,7 @@
 /**
  * Reads the history of a simulation and tells which invariants it broke.
  *
- * It knows nothing of the code that made the history: all that it judges by is what was asked and answered, what executors did, and how
+ * It is independent of the code that made the history. It judges by requests and answers, by what executors did, and by how
  * it ended.
  *
  * @since 0.1.0

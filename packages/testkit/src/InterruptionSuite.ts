@@ -91,7 +91,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             leases: claimed.map(TestRuns.leaseOf),
             leaseDuration: TestRuns.leaseDuration,
           })
-          strictEqual(renewal?._tag, "Held")
+          strictEqual(renewal?._tag, "Renewed")
           yield* TestRuns.complete(claimed[0]!)
         }
       }),

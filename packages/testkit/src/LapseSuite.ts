@@ -20,7 +20,7 @@ const events = [AgentEvent.custom("test", 1)]
 const outcome = { status: "completed" } as const
 
 /** Does something as the holder of a run, and gives the verdict. */
-type Operation = (held: ClaimedRun) => Effect.Effect<string, unknown, ProjectPorts>
+type Operation = (claimed: ClaimedRun) => Effect.Effect<string, unknown, ProjectPorts>
 
 /** What only the holder of a run may do. */
 const operations = Effect.gen(function* () {
@@ -28,21 +28,24 @@ const operations = Effect.gen(function* () {
   const runs = yield* Runs
   const { leaseOf, verdictOf } = TestRuns
   const made: Readonly<Record<string, Operation>> = {
-    complete: (held) => verdictOf(leases.complete(leaseOf(held), outcome)),
-    "complete with events": (held) =>
-      verdictOf(leases.complete(leaseOf(held), outcome, { events, expectedSequence: held.latestSequence })),
-    "complete by Runs": (held) => verdictOf(runs.complete(held.runId, outcome, leaseOf(held))),
-    append: (held) => verdictOf(TestRuns.append(held, events)),
-    "append beside": (held) => verdictOf(leases.appendBeside(leaseOf(held), events)),
-    renew: (held) => Effect.map(renew(held), ({ _tag }) => (_tag === "Held" ? "Succeeded" : _tag)),
-    release: (held) => verdictOf(leases.release(leaseOf(held))),
-    suspend: (held) => verdictOf(leases.suspend(leaseOf(held), TestRuns.forToolCall())),
-    tell: (held) => verdictOf(leases.tell(leaseOf(held), { parts: [textPart("hello")] })),
-    spawn: (held) => {
-      const submission = { agentId: "child", publicId: `child of ${held.runId}` }
-      return verdictOf(leases.spawn(leaseOf(held), { stepId: "step", name: "step", submission }))
+    complete: (claimed) => verdictOf(leases.complete(leaseOf(claimed), outcome)),
+    "complete with events": (claimed) =>
+      verdictOf(
+        leases.complete(leaseOf(claimed), outcome, { events, expectedSequence: claimed.latestSequence }),
+      ),
+    "complete by Runs": (claimed) => verdictOf(runs.complete(claimed.runId, outcome, leaseOf(claimed))),
+    append: (claimed) => verdictOf(TestRuns.append(claimed, events)),
+    "append beside": (claimed) => verdictOf(leases.appendBeside(leaseOf(claimed), events)),
+    renew: (claimed) => Effect.map(renew(claimed), ({ _tag }) => (_tag === "Renewed" ? "Succeeded" : _tag)),
+    release: (claimed) => verdictOf(leases.release(leaseOf(claimed))),
+    suspend: (claimed) => verdictOf(leases.suspend(leaseOf(claimed), TestRuns.forToolCall())),
+    tell: (claimed) => verdictOf(leases.tell(leaseOf(claimed), { parts: [textPart("hello")] })),
+    spawn: (claimed) => {
+      const submission = { agentId: "child", publicId: `child of ${claimed.runId}` }
+      return verdictOf(leases.spawn(leaseOf(claimed), { stepId: "step", name: "step", submission }))
     },
-    "record a session": (held) => verdictOf(runs.recordSession(leaseOf(held), { sessionKey: "session" })),
+    "record a session": (claimed) =>
+      verdictOf(runs.recordSession(leaseOf(claimed), { sessionKey: "session" })),
   }
   return made
 })
@@ -68,17 +71,17 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             yield* Effect.forEach(named, () => TestRuns.submit(), { concurrency: "unbounded" })
             return yield* TestRuns.claim(worker, { limit: named.length })
           })
-          const tryAll = Effect.fnUntraced(function* (held: ReadonlyArray<ClaimedRun>) {
+          const tryAll = Effect.fnUntraced(function* (runs: ReadonlyArray<ClaimedRun>) {
             const verdicts: Record<string, string> = {}
             for (const [index, [name, operation]] of named.entries())
-              verdicts[name] = yield* operation(held[index]!)
+              verdicts[name] = yield* operation(runs[index]!)
             return verdicts
           })
           const expected = (verdict: string) => Object.fromEntries(named.map(([name]) => [name, verdict]))
           const inTime = yield* holdAll
           const late = yield* holdAll
           const statesOfLate = Effect.map(runs.list({ limit: 100 }), ({ items }) =>
-            items.filter(({ runId }) => late.some((held) => held.runId === runId)),
+            items.filter(({ runId }) => late.some((run) => run.runId === runId)),
           )
           // The sweeper has looked, and sleeps.
           yield* TestRuns.settle
@@ -97,7 +100,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
           const taken = yield* TestRuns.claim(yield* TestRuns.register("other"), { limit: 100 })
           deepStrictEqual(
-            late.map(({ runId }) => taken.find((held) => held.runId === runId)?.attempt),
+            late.map(({ runId }) => taken.find((run) => run.runId === runId)?.attempt),
             named.map(() => 2),
           )
         }).pipe(Effect.scoped, Effect.provide(layer), Effect.withClock(clock))

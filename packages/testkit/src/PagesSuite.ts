@@ -70,10 +70,14 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const ids: Array<string> = []
         for (const size of [3, 5, 1, 1]) {
           const text = "x".repeat(size * mega)
-          const held = yield* TestRuns.hold(worker)
-          yield* runs.complete(held.runId, { status: "completed", result: text }, TestRuns.leaseOf(held))
+          const claimed = yield* TestRuns.hold(worker)
+          yield* runs.complete(
+            claimed.runId,
+            { status: "completed", result: text },
+            TestRuns.leaseOf(claimed),
+          )
           yield* conversations.addMessage(id, { role: "user", parts: [textPart(text)] })
-          ids.push(held.runId)
+          ids.push(claimed.runId)
         }
         const pagesOf = <A, E>(
           list: (cursor: string | undefined) => Effect.Effect<Page<A>, E>,

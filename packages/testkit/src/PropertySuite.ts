@@ -26,7 +26,7 @@ import * as SystemUnderTest from "./properties/SystemUnderTest.js"
 import * as TestRuns from "./TestRuns.js"
 
 /**
- * `Kept`: all histories agree with the model; counts the histories, the requests, and each verdict of each kind of
+ * `Passed`: all histories agree with the model; counts the histories, the requests, and each verdict of each kind of
  * request. `Broken`: the shortest history found that does not agree.
  *
  * @since 0.1.0
@@ -34,7 +34,7 @@ import * as TestRuns from "./TestRuns.js"
  */
 export type Report =
   | {
-      readonly _tag: "Kept"
+      readonly _tag: "Passed"
       readonly histories: number
       readonly requests: number
       readonly verdicts: ReadonlyMap<string, number>
@@ -152,7 +152,7 @@ export const check = <E>(
           ...Option.match(start, { onNone: () => ({}), onSome: (start) => ({ numRuns: 1, ...start }) }),
         }),
       )
-      if (!details.failed) return { _tag: "Kept", histories: executed, requests, verdicts } satisfies Report
+      if (!details.failed) return { _tag: "Passed", histories: executed, requests, verdicts } satisfies Report
       const found =
         details.errorInstance instanceof History.HistoryFailed
           ? details.errorInstance
@@ -179,7 +179,7 @@ export const check = <E>(
  * @category running
  */
 export const show = (name: string, report: Report): string => {
-  if (report._tag === "Kept") {
+  if (report._tag === "Passed") {
     const { histories, requests, verdicts } = report
     return `${name}: ${histories} interleavings of ${requests} requests agree with the model, ${verdicts.size} kinds of verdicts`
   }

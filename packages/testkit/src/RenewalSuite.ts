@@ -37,14 +37,14 @@ const renewing = Effect.fnUntraced(function* (publicIds: ReadonlyArray<string>) 
   return yield* Effect.forEach(claimed, (run) =>
     Effect.gen(function* () {
       const ends = yield* Queue.unbounded<LeaseRenewal.RenewalEnd>()
-      const told = yield* Queue.unbounded<number | undefined>()
+      const counts = yield* Queue.unbounded<number | undefined>()
       const deadlines = yield* Queue.unbounded<Deadline>()
       const lease = renewal.add(run, sentAt, {
         onEnd: (end) => Queue.unsafeOffer(ends, end),
-        onMessages: (inbox) => Queue.unsafeOffer(told, inbox),
+        onMessages: (inbox) => Queue.unsafeOffer(counts, inbox),
       })
       lease.deadline.follow((deadline) => Queue.unsafeOffer(deadlines, deadline))
-      return { run, ends, told, deadlines, remove: Effect.sync(() => renewal.remove(lease)) }
+      return { run, ends, counts, deadlines, remove: Effect.sync(() => renewal.remove(lease)) }
     }),
   )
 })
@@ -80,12 +80,12 @@ export const suite = <More>(name: string, layer: Layer.Layer<ProjectPorts | More
     )
 
     test(
-      "tells how many messages the run has been told",
+      "tells how many messages the run has",
       Effect.gen(function* () {
-        const { run, told } = yield* renewingOne
+        const { run, counts } = yield* renewingOne
         const runs = yield* Runs
         yield* runs.tell(run.runId, { parts: [{ type: "text", text: "more" }] })
-        strictEqual(yield* Queue.take(told), 1)
+        strictEqual(yield* Queue.take(counts), 1)
       }),
     )
 

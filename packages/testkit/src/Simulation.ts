@@ -19,14 +19,14 @@ export type { Subject } from "./simulation/Subject.js"
 export type * from "./simulation/Plan.js"
 
 /**
- * `Kept`: no history broke an invariant. `Broken`: the history of `seed` did. `plan` is the smallest that was found for it, after `tries`,
+ * `Passed`: no history broke an invariant. `Broken`: the history of `seed` did. `plan` is the smallest that was found for it, after `tries`,
  * and `history` what happened.
  *
  * @since 0.1.0
  * @category models
  */
 export type Report =
-  | { readonly _tag: "Kept"; readonly seeds: number; readonly calls: number; readonly executions: number }
+  | { readonly _tag: "Passed"; readonly seeds: number; readonly calls: number; readonly executions: number }
   | {
       readonly _tag: "Broken"
       readonly seeds: number
@@ -99,7 +99,7 @@ export const search = Effect.fn("Simulation.search")(function* <E>(
     executions += history.incidents.filter(({ _tag }) => _tag === "ExecutorBegan").length
     if (options.progress !== undefined) yield* options.progress(seed)
   }
-  return { _tag: "Kept", seeds: options.seeds, calls, executions }
+  return { _tag: "Passed", seeds: options.seeds, calls, executions }
 })
 
 /**
@@ -109,7 +109,7 @@ export const search = Effect.fn("Simulation.search")(function* <E>(
  * @category running
  */
 export const show = (name: string, report: Report, again: (seed: number) => string): string => {
-  if (report._tag === "Kept") {
+  if (report._tag === "Passed") {
     const { calls, executions, seeds } = report
     return `${name}: ${seeds} seeds with ${calls} calls and ${executions} executions broke nothing`
   }

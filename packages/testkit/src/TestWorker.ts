@@ -76,7 +76,7 @@ export const untilStatus = (runId: Run.Run["runId"], status: Run.RunStatus) =>
 export const untilRenewed = (runId: Run.Run["runId"], atLeast: Duration.DurationInput) =>
   until(
     Effect.zip(run(runId), TestRuns.after(atLeast)),
-    ([{ lease: held }, then]) => held === null || DateTime.greaterThanOrEqualTo(held.expiresAt, then),
+    ([{ lease }, then]) => lease === null || DateTime.greaterThanOrEqualTo(lease.expiresAt, then),
   )
 
 /** Waits until the run holds no worker: until nothing of it is in flight, and a moment more. */

@@ -72,13 +72,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const dead = yield* TestRuns.hold(worker)
         yield* TestRuns.append(dead, [
-          ...textEvents("kept", "Hello"),
+          ...textEvents("valid", "Hello"),
           ...callEvents("a", "charge", '{"sum":1}'),
           AgentEvent.custom("runlease.step", {
             step_id: "0".repeat(32),
             record_id: "record",
             name: "answer",
-            messages: ["kept"],
+            messages: ["valid"],
             tool_calls: ["a"],
           }),
           resultEvent("a", "charged"),

@@ -75,7 +75,7 @@ export const suite = (
             leases: [TestRuns.leaseOf(claimed)],
             leaseDuration: TestRuns.leaseDuration,
           })
-          strictEqual(renewal?._tag, "Held")
+          strictEqual(renewal?._tag, "Renewed")
           yield* clock.jump(lease - 1000)
           deepStrictEqual(yield* TestRuns.claim(other), [])
           yield* clock.jump(1000)

@@ -122,7 +122,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "drain is stored and told by heartbeats, until it is taken back or the worker registers anew",
+      "drain is stored and returned by heartbeats, until it is taken back or the worker registers anew",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const [one, two] = [yield* TestRuns.register("one"), yield* TestRuns.register("two")]

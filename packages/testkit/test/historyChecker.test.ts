@@ -31,7 +31,7 @@ const renewed = (at: number) =>
     "Renew",
     at,
     { leases: [{ run: "run", epoch: 1 }] },
-    { renewals: [{ run: "run", epoch: 1, verdict: "Held", expiresAt: at + 5_000 }] },
+    { renewals: [{ run: "run", epoch: 1, verdict: "Renewed", expiresAt: at + 5_000 }] },
   )
 
 const completed = (at: number, result?: string) =>
@@ -145,22 +145,16 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
     ],
   ],
   "nothing-lost": [
+    ["run run was accepted at 1.001 s; it does not exist", { calls: [submitted(1_000, "run")] }],
     [
-      "a client was told at 1.001 s that run run is accepted; it does not exist",
-      { calls: [submitted(1_000, "run")] },
-    ],
-    [
-      "worker-1#1 was told at 2.001 s that 1 events of run run are in its log after sequence 0; they are not",
+      "worker-1#1 appended 1 events to the log of run run at 2.001 s, after sequence 0; they are not there",
       { calls: [appended(2_000, token("a", 1))], final: [final([token("b", 1)])] },
     ],
     [
-      "worker-1#1 was told at 2.001 s that run run ended as completed 1; it is completed 2",
+      "worker-1#1 ended run run at 2.001 s as completed 1; it is completed 2",
       { calls: [completed(2_000, "1")], final: [final([], { result: "2" })] },
     ],
-    [
-      "a client was told at 2.001 s that run run is cancelled; it is completed",
-      { calls: [cancelled(2_000)], final: [final()] },
-    ],
+    ["run run was cancelled at 2.001 s; it is completed", { calls: [cancelled(2_000)], final: [final()] }],
     [
       "run run had ended as failed poison at 2.000 s; it is completed",
       { calls: [looked(2_000, "failed", { error: "poison" })], final: [final()] },
@@ -173,7 +167,7 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
       { calls: [submitted(1_000, "run"), submitted(2_000, "run")], final: [final()] },
     ],
     [
-      "run run was ended twice, and each time said to be the first",
+      "run run was ended twice, each time as the first",
       { calls: [completed(2_000), completed(3_000)], final: [final()] },
     ],
   ],
@@ -186,7 +180,7 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
       },
     ],
     [
-      "run run was cancelled at 2.000 s, and worker-1#1 told at 3.000 s that it holds it",
+      "run run was cancelled at 2.000 s, and worker-1#1 renewed its lease at 3.000 s",
       { calls: [cancelled(2_000), renewed(3_000)] },
     ],
     [
@@ -354,10 +348,10 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
   ],
   "messages-once": [
     [
-      "run run was told message m at 2.001 s; its log does not have it",
+      "run run accepted message m at 2.001 s; its log does not have it",
       { calls: [told(2_000, "m")], final: [final()] },
     ],
-    ["run run was told message k as m and n", { calls: [told(2_000, "m"), told(3_000, "n")] }],
+    ["run run has message k as m and n", { calls: [told(2_000, "m"), told(3_000, "n")] }],
     [
       "a step of run run took the messages after 0, and the one before it had taken 1",
       {
@@ -371,7 +365,7 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
       },
     ],
     [
-      "run run completed without message n that it was told at 3.000 s, after its last claim",
+      "run run completed without message n that it accepted at 3.000 s, after its last claim",
       {
         calls: [grant(2_000, "run", 1), told(3_000, "n")],
         final: [
@@ -564,7 +558,7 @@ const kept: ReadonlyArray<readonly [string, Given]> = [
     },
   ],
   [
-    "a message was told again under its key, after the end of its run",
+    "a message was sent again under its key, after the end of its run",
     {
       calls: [told(1_500, "m"), grant(2_000, "run", 1), told(60_000, "m")],
       final: [

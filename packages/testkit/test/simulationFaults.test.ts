@@ -9,7 +9,7 @@ import * as SimulationSuite from "../src/SimulationSuite.js"
 const memory = { store: MemoryControlPlane.layer, turnsOfLoop: false }
 
 /** A fault that only several control planes on one database show. */
-type Shared = "kept-after-undo"
+type Shared = "lease-after-undo"
 
 const shown: Readonly<Record<Exclude<SimulationSuite.FaultName, Shared>, SimulationSuite.Shown>> = {
   "renewal-without-epoch": { seed: 8, breaks: "fenced" },
@@ -31,7 +31,7 @@ const shown: Readonly<Record<Exclude<SimulationSuite.FaultName, Shared>, Simulat
   "no-bound": { seed: 1, breaks: "poison-stops" },
   "no-keys": { seed: 3, breaks: "messages-once" },
   "another-child": { seed: 70, breaks: "steps-once" },
-  "told-twice": { seed: 12, breaks: "log-is-ag-ui" },
+  "child-end-twice": { seed: 12, breaks: "log-is-ag-ui" },
   "charged-again": { seed: 161, breaks: "budgets-are-exact" },
   "lost-wake-up": { seed: 47, breaks: "each-run-ends" },
   "early-join": { seed: 21, breaks: "children-once" },

@@ -50,7 +50,7 @@ const tableOf = (summary: Summary, paint: Output.Paint): string => {
       ["payments in the ledger", String(summary.payments)],
       ["pick-up latency p50", `${summary.pickUpP50} ms`],
       ["pick-up latency p99", `${summary.pickUpP99} ms, the wait for a free slot after the kill included`],
-      ["held by the killed worker", plural(summary.held, "run")],
+      ["interrupted by the kill", plural(summary.interrupted, "run")],
       [
         "taken over",
         summary.takeoverMillis === null
@@ -64,10 +64,10 @@ const tableOf = (summary: Summary, paint: Output.Paint): string => {
   )
 }
 
-/** Commands to try next. `keptDemo` is the database that `--keep` leaves behind. */
+/** Commands to try next. `demo` is the database that `--keep` leaves behind. */
 const nextSteps = (
   runlease: string,
-  keptDemo: {
+  demo: {
     readonly database: string
     readonly apiKey: string
     readonly url: string
@@ -75,7 +75,7 @@ const nextSteps = (
   } | null,
 ): string => {
   const lines =
-    keptDemo === null
+    demo === null
       ? [
           ["demo --keep", "the same, and its dashboard stays open to be looked at"],
           ["serve", "a control plane of your own; it prints the commands for a worker and a run"],
@@ -83,19 +83,19 @@ const nextSteps = (
         ]
       : [
           ["runs list", "its runs"],
-          [`runs explain ${keptDemo.run}`, "who held the editor when, and what was lost"],
-          [`runs events ${keptDemo.run}`, "its log, with its steps"],
-          [`serve --database sqlite:${keptDemo.database}`, "serves it again, after Ctrl-C"],
+          [`runs explain ${demo.run}`, "which worker ran the editor when, and what was lost"],
+          [`runs events ${demo.run}`, "its log, with its steps"],
+          [`serve --database sqlite:${demo.database}`, "serves it again, after Ctrl-C"],
         ]
   const width = Math.max(...lines.map(([command]) => command!.length))
   return [
-    ...(keptDemo === null
+    ...(demo === null
       ? ["Next:"]
       : [
-          `The dashboard: ${keptDemo.url}/, with the API key ${keptDemo.apiKey}. Ctrl-C ends it; the database is kept.`,
+          `The dashboard: ${demo.url}/, with the API key ${demo.apiKey}. Ctrl-C ends it; the database stays.`,
           "",
           "From another terminal:",
-          `  export RUNLEASE_URL=${keptDemo.url} RUNLEASE_API_KEY=${keptDemo.apiKey}`,
+          `  export RUNLEASE_URL=${demo.url} RUNLEASE_API_KEY=${demo.apiKey}`,
         ]),
     ...lines.map(([command, comment]) => `  ${runlease} ${command!.padEnd(width)}  # ${comment}`),
   ].join("\n")
@@ -126,12 +126,12 @@ export const command = Command.make(
       })
     }
     if (options.json) return
-    const kept = options.keep ? { database, apiKey, url, run: summary.editorRun } : null
+    const demo = options.keep ? { database, apiKey, url, run: summary.editorRun } : null
     yield* Console.log(
       [
         "Whatever was killed: the editor has paid once, no step is recorded twice, and every document has one run with its own outline.",
         "",
-        nextSteps(yield* Self.invocation, kept),
+        nextSteps(yield* Self.invocation, demo),
       ].join("\n"),
     )
     if (options.keep) yield* Effect.never

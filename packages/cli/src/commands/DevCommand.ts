@@ -51,7 +51,7 @@ export const workerArgs = (argv: ReadonlyArray<string>): ReadonlyArray<string> =
   })
 }
 
-/** What works when the command line names nothing: an agent that says what it was told. */
+/** The agent that works when the command line names none: it repeats its prompt. */
 const echo = ["--command", "printenv", "--", "RUNLEASE_PROMPT"]
 
 /** Fails where a module cannot come to be, since there is no folder to wait for it in. */
@@ -141,7 +141,7 @@ export const command = Command.make(
   }),
 ).pipe(
   Describe.command(
-    "Everything to write an agent with: a store, a server with its dashboard, a key, and a worker, in one process group. On a terminal it opens the dashboard in the browser, signed in; BROWSER=none opens nothing. A worker of --module starts again when the module or a file beside it changes. Without an executor it has an agent that says what it was told.",
+    "Everything to write an agent with: a store, a server with its dashboard, a key, and a worker, in one process group. On a terminal it opens the dashboard in the browser, signed in; BROWSER=none opens nothing. A worker of --module starts again when the module or a file beside it changes. Without an executor it has an agent that repeats its prompt.",
     ["runlease dev --module ./agent.ts", "runlease dev --command ./agent.sh", "runlease dev"],
   ),
 )

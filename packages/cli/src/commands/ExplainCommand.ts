@@ -18,7 +18,7 @@ const toJson = (facts: Facts.Facts) => ({
   run_id: facts.run.runId,
   status: facts.run.status,
   now: DateTime.formatIso(facts.standing.now),
-  earlier_claims: Story.untold(facts),
+  earlier_claims: Story.earlierClaims(facts),
   moments: Story.of(facts).map(({ at, claim, event, text }) => ({
     at: DateTime.formatIso(at),
     event,
@@ -44,7 +44,7 @@ const lines = (moments: ReadonlyArray<Story.Moment>, paint: Output.Paint): Reado
 
 const toText = (facts: Facts.Facts, paint: Output.Paint): string => {
   const { run, standing, summary } = facts
-  const earlier = Story.untold(facts)
+  const earlier = Story.earlierClaims(facts)
   const title = summary.title === null ? "" : `  ${JSON.stringify(summary.title)}`
   const obstacles = Obstacle.of(facts)
   return [
@@ -75,7 +75,8 @@ export const command = Command.make(
       yield* options.json ? Output.json(toJson(facts)) : Console.log(toText(facts, yield* Output.paint))
     }).pipe(Settings.withClient(options.connection), ApiClient.provideHttpClient(options.connection)),
 ).pipe(
-  Describe.command("Explain a run: who held it when, what was lost and why, and what it waits for now.", [
-    "runlease runs explain RUN",
-  ]),
+  Describe.command(
+    "Explain a run: which worker ran it when, what was lost and why, and what it waits for now.",
+    ["runlease runs explain RUN"],
+  ),
 )

@@ -41,7 +41,7 @@ const keepFinished = Flag.duration("keep-finished", {
   maximum: "36500 days",
   setting: "RUNLEASE_KEEP_FINISHED",
 }).pipe(
-  Options.withDescription("How long finished runs are kept, such as 30d; for ever when absent"),
+  Options.withDescription("How long finished runs stay, such as 30d; for ever when absent"),
   Options.optional,
 )
 

@@ -37,7 +37,7 @@ const rest = ({ cost, runs, unfinished }: Usage.Usage): string =>
     ...(cost === 0 ? [] : [`cost ${cost / 1_000_000}`]),
     ...(unfinished === 0
       ? []
-      : [`${unfinished} ${unfinished === 1 ? "answer" : "answers"} broke off; what they cost is not known`]),
+      : [`${unfinished} ${unfinished === 1 ? "answer" : "answers"} broke off, at an unknown cost`]),
   ].join(", ")
 
 /** The sums as text: a table of the models, and the rest. */

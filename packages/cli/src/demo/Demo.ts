@@ -37,7 +37,7 @@ const workerArgs =
     .concat(module)
 
 /** The runs that a worker holds, by the store. */
-const heldBy = (worker: Fleet.WorkerProcess) =>
+const runsOf = (worker: Fleet.WorkerProcess) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const { items } = yield* runs.list({ status: "running", limit: 100 })
@@ -141,12 +141,12 @@ export const run = Effect.fn("Demo.run")(function* (
         const killedAt = yield* Clock.currentTimeMillis
         yield* worker.kill
         // Requests that the worker sent before its death are committed by the time of the second answer.
-        const held = yield* Effect.zipRight(heldBy(worker), heldBy(worker))
+        const interrupted = yield* Effect.zipRight(runsOf(worker), runsOf(worker))
         yield* display.killed(
           worker,
-          held.flatMap((runId) => documentOf.get(runId) ?? []),
+          interrupted.flatMap((runId) => documentOf.get(runId) ?? []),
         )
-        return { at: killedAt, workerId: worker.workerId, held: held.length }
+        return { at: killedAt, workerId: worker.workerId, interrupted: interrupted.length }
       }),
     )
     // Each run is submitted when a slot is free for it, so that the pick-up measures the control plane alone.

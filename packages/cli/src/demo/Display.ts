@@ -24,7 +24,7 @@ export type EditorEvent =
     }
   | { readonly _tag: "Paying"; readonly worker: string }
   | { readonly _tag: "TakenOver"; readonly worker: string; readonly recorded: ReadonlyArray<EditorStep> }
-  | { readonly _tag: "Asked"; readonly question: string }
+  | { readonly _tag: "Question"; readonly question: string }
   | { readonly _tag: "GoesOn"; readonly worker: string }
   | { readonly _tag: "Ended"; readonly text: string }
 
@@ -39,8 +39,8 @@ export interface Display {
   readonly takenOver: (progress: DocumentProgress) => Effect.Effect<void>
   readonly finished: (progress: DocumentProgress, done: number) => Effect.Effect<void>
   readonly editor: (event: EditorEvent) => Effect.Effect<void>
-  /** `held`: the documents whose runs the killed worker held, by the store, beside the editor. */
-  readonly killed: (worker: WorkerProcess, held: ReadonlyArray<Document>) => Effect.Effect<void>
+  /** `interrupted`: the documents whose runs the killed worker owned, by the store, beside the editor. */
+  readonly killed: (worker: WorkerProcess, interrupted: ReadonlyArray<Document>) => Effect.Effect<void>
   /** Asks a person, and answers itself after a time without an answer. */
   readonly ask: (question: string) => Effect.Effect<boolean>
 }

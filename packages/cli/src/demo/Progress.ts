@@ -120,7 +120,7 @@ export const ofEditor = Effect.fnUntraced(function* (runId: Ids.RunId, nameOf: N
         })
       } else if (Report.asks(entry)) {
         yield* Deferred.succeed(question, questionOf(entry))
-        yield* display.editor({ _tag: "Asked", question: questionOf(entry) })
+        yield* display.editor({ _tag: "Question", question: questionOf(entry) })
       } else if (event.type === "TEXT_MESSAGE_CONTENT") {
         text = String(event["delta"])
       } else if (ControlEvents.endsLog(entry)) {

@@ -155,7 +155,7 @@ export const ofEditor = Effect.fn("Report.ofEditor")(function* (runId: Run.Run["
       [names.join() === editorSteps.join(), `its steps are ${names.join(", ")}`],
       [intents.length === 1, `it has begun to pay ${intents.length} times`],
       [payments === 1, `it has paid ${payments} times`],
-      [entries.filter(asks).length === 1, "it has not asked exactly once"],
+      [entries.filter(asks).length === 1, "it has not put its question exactly once"],
     ]
   })
 })
@@ -185,15 +185,15 @@ export const summary = (found: {
   readonly editor: RunReport
   readonly payments: number
   readonly count: number
-  /** The kill of a worker, and how many runs it held then; null without a kill. */
-  readonly kill: { readonly at: number; readonly workerId: string; readonly held: number } | null
+  /** The kill of a worker, and how many runs it interrupted; null without a kill. */
+  readonly kill: { readonly at: number; readonly workerId: string; readonly interrupted: number } | null
 }) => {
   const { count, documents, editor, kill, payments } = found
   const reports = [editor, ...documents]
   const pickUps = documents.map((report) => report.pickUp)
   const taken = reports.filter(({ takenOver }) => kill !== null && takenOver?.from === kill.workerId)
   const takeovers = taken.map(({ takenOver }) => takenOver!.at)
-  const held = kill?.held ?? 0
+  const interrupted = kill?.interrupted ?? 0
   return {
     runs: reports.length,
     completed: reports.filter((report) => report.status === "completed").length,
@@ -203,16 +203,16 @@ export const summary = (found: {
     payments,
     pickUpP50: quantile(pickUps, 0.5),
     pickUpP99: quantile(pickUps, 0.99),
-    held,
+    interrupted,
     takenOver: takeovers.length,
     takeoverMillis: kill === null || takeovers.length === 0 ? null : Math.max(...takeovers) - kill.at,
     editorRun: editor.runId,
     problems: [
       ...reports.flatMap((report) => report.problems),
       ...(count === reports.length ? [] : [`${count} runs are stored of ${reports.length}`]),
-      ...(takeovers.length === held
+      ...(takeovers.length === interrupted
         ? []
-        : [`${takeovers.length} runs were taken over of ${held} that the killed worker held`]),
+        : [`${takeovers.length} runs were taken over of ${interrupted} that the kill interrupted`]),
       ...(takeovers.length > 0 ? [] : ["No run was taken over, so nothing was shown of that"]),
     ],
   }

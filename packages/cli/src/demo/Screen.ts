@@ -97,7 +97,7 @@ export const make = ({ columns, documents, paint, write }: Options): Display => 
         return event.recorded.length === 0
           ? `worker ${event.worker} takes over`
           : `worker ${event.worker} takes over: ${numbers(event.recorded)} of the log ${event.recorded.length === 1 ? "is" : "are"} not done again`
-      case "Asked":
+      case "Question":
         return `asks: ${event.question} It waits without a worker.`
       case "GoesOn":
         return `${event.worker}  goes on with the answer`
@@ -141,13 +141,13 @@ export const make = ({ columns, documents, paint, write }: Options): Display => 
         )
       }),
     editor: (event) => show(paint("magenta", `  editor  ${editorLine(event)}`)),
-    killed: (worker, held) =>
+    killed: (worker, interrupted) =>
       show(
         paint(
           "red",
-          `  kill -9 of worker ${worker.name}, which held the editor, in its step 2, and ${plural(held.length, "document")}${held.length === 0 ? "." : ":"}`,
+          `  kill -9 of worker ${worker.name}, which ran the editor, in its step 2, and ${plural(interrupted.length, "document")}${interrupted.length === 0 ? "." : ":"}`,
         ),
-        ...held.map((document) => `        ${document.name}`),
+        ...interrupted.map((document) => `        ${document.name}`),
         "  Their leases lapse within 5 s; then the other worker takes them over, as its slots get free.",
       ),
     ask: (question) =>

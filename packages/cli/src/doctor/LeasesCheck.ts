@@ -13,13 +13,13 @@ const requests = 5
 const shortestLease = 5000
 
 /** All in milliseconds. */
-export interface Held {
+export interface LeaseSample {
   readonly lease: number
   readonly gap: number
   readonly worker: string
 }
 
-const heldBy = ({ claims }: Summaries.RunSummary): ReadonlyArray<Held> => {
+const sampleOf = ({ claims }: Summaries.RunSummary): ReadonlyArray<LeaseSample> => {
   const claim = claims.at(-1)
   if (claim === undefined || claim.expiresAt === null || claim.ended !== null) return []
   const { expiresAt, longestGap, renewedAt, workerName } = claim
@@ -27,10 +27,10 @@ const heldBy = ({ claims }: Summaries.RunSummary): ReadonlyArray<Held> => {
 }
 
 /** `slowest`: the longest that a request took. A worker renews at a third of a lease, and waits as long for the answer. */
-export const findingOf = (slowest: number, held: ReadonlyArray<Held>): HealthCheck.Finding => {
+export const findingOf = (slowest: number, leases: ReadonlyArray<LeaseSample>): HealthCheck.Finding => {
   const took = `A request that reaches the store takes up to ${slowest} ms`
-  const shortest = Math.min(...held.map(({ lease }) => lease))
-  if (held.length === 0) {
+  const shortest = Math.min(...leases.map(({ lease }) => lease))
+  if (leases.length === 0) {
     return slowest < shortestLease / 3
       ? HealthCheck.ok(`${took}. No run is at work, so how long leases are is unknown.`)
       : HealthCheck.warn(
@@ -44,12 +44,12 @@ export const findingOf = (slowest: number, held: ReadonlyArray<Held>): HealthChe
       `Start workers with a longer --lease, of ${Math.min(300, Math.ceil((slowest * 6) / 1000))} s at least, or find out what is slow.`,
     )
   }
-  const late = held.filter(({ gap, lease }) => gap > lease * 0.6)
+  const late = leases.filter(({ gap, lease }) => gap > lease * 0.6)
   const worst = late.toSorted((a, b) => b.gap / b.lease - a.gap / a.lease)[0]
   return worst === undefined
     ? HealthCheck.ok(`${took}; the shortest lease in use lasts ${Phrases.span(shortest)}.`)
     : HealthCheck.warn(
-        `${late.length} of ${Phrases.count(held.length, "lease")} were nearly lost: ${worst.worker} left ${Phrases.span(worst.gap)} between two renewals of a lease of ${Phrases.span(worst.lease)}.`,
+        `${late.length} of ${Phrases.count(leases.length, "lease")} were nearly lost: ${worst.worker} left ${Phrases.span(worst.gap)} between two renewals of a lease of ${Phrases.span(worst.lease)}.`,
         "Look for a blocked event loop or a slow network at that worker, or start it with a longer --lease.",
       )
 }
@@ -63,6 +63,6 @@ export const check = ({ client, project }: Deployment): HealthCheck.HealthCheck 
       path: { project_reference: project },
       urlParams: { status: "running", limit: 100 },
     })
-    return findingOf(slowest, data.flatMap(heldBy))
+    return findingOf(slowest, data.flatMap(sampleOf))
   }),
 })

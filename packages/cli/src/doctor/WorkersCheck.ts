@@ -32,7 +32,7 @@ export const check = ({ now, workers }: Deployment): HealthCheck.HealthCheck => 
     return draining.length === 0
       ? HealthCheck.ok(`${Phrases.count(contact.length, "worker is", "workers are")} in contact.`)
       : HealthCheck.warn(
-          `${Phrases.some(draining.map(nameOf))} ${draining.length === 1 ? "was" : "were"} asked to claim no more.`,
+          `${Phrases.some(draining.map(nameOf))} ${draining.length === 1 ? "has" : "have"} a request to claim no more runs.`,
           `Let it claim again: runlease workers drain ${draining[0]!.worker.id} --stop`,
         )
   }),

@@ -29,7 +29,7 @@ const processes = Describe.grouped("The process of a program or a coding agent",
   ),
   runToken: Options.boolean("run-token").pipe(
     Options.withDescription(
-      "Give it a token that may append to its run, tell it messages and spawn its children, while the run is held",
+      "Give it a token that may append to its run, send it messages and spawn its children, while the run is leased",
     ),
   ),
 })

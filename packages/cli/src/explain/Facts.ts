@@ -1,5 +1,5 @@
 /**
- * What is kept about a run and tells how it came to where it is.
+ * What the store has of a run, and how the run came to where it is.
  */
 import {
   AgentEvent,

@@ -1,5 +1,5 @@
 /**
- * What is known of a worker that held a run: its own account of a lost lease, and when it was last heard of.
+ * What the store has of a worker that ran a run: its own account of a lost lease, and its last sign of life.
  */
 import { type Summaries, WorkerMetadata, WorkerState } from "@runlease/core"
 import { DateTime, Duration, Option } from "effect"
@@ -33,7 +33,7 @@ const account = (facts: Facts, claim: Claim): string | undefined => {
     : `${says}, and no renewal had failed`
 }
 
-/** The latest sign of life of the worker that is kept: a heartbeat, a claim or a renewal. */
+/** The latest stored sign of life of the worker: a heartbeat, a claim or a renewal. */
 const lastSign = (facts: Facts, { workerId }: Claim): DateTime.Utc | undefined => {
   const found = facts.workers.find(({ worker }) => worker.id === workerId)
   if (found === undefined) return undefined

@@ -9,7 +9,7 @@ import * as RunLines from "../output/RunLines.js"
 import type { Facts } from "./Facts.js"
 
 /**
- * A pending run has an obstacle of `PendingObstacle`. `working`: the worker that holds it. `lapsed`: its lease has lapsed and nobody has taken it yet. `driven`: its submitter executes it.
+ * A pending run has an obstacle of `PendingObstacle`. `working`: the worker that holds it. `lapsed`: its lease has lapsed, and no worker has taken it over yet. `driven`: its submitter executes it.
  * `question`, `time`, `children`, `message`, `budget`: what it waits for.
  */
 export interface Obstacle {
@@ -29,7 +29,7 @@ export interface Obstacle {
 
 const nameOf = ({ worker }: Facts["workers"][number]): string => worker.displayName ?? worker.workerKey
 
-/** The slots of a worker that says how many it has: as it said with its last heartbeat. */
+/** The slots of a worker that reports them, as of its last heartbeat. */
 const slotsOf = ({ worker }: Facts["workers"][number]): PendingObstacle.Claimer["slots"] =>
   Option.match(WorkerMetadata.of(worker.metadata), {
     onNone: () => null,

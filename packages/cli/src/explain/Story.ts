@@ -1,7 +1,7 @@
 /**
  * The life of a run so far, as sentences in the order of time.
  *
- * Everything in it is kept by the store: a thing that is not kept is said to be unknown.
+ * Everything in it comes from the store. A fact that the store does not have is called unknown.
  */
 import { type Run, type RunLog, type Summaries } from "@runlease/core"
 import { DateTime, Predicate } from "effect"
@@ -133,11 +133,11 @@ const endOf = (facts: Facts, claim: Claim): ReadonlyArray<Moment> => {
       )
     case "suspended":
       return moment(
-        `It asked for ${questionOf(facts, claim)} and let worker ${workerName} go, which had held it for ${Phrases.between(claimedAt, endedAt)}.`,
+        `It asked for ${questionOf(facts, claim)} and let worker ${workerName} go, which had run it for ${Phrases.between(claimedAt, endedAt)}.`,
       )
     case "waiting":
       return moment(
-        `It began to wait ${pauseOf(facts, claim)} and let worker ${workerName} go, which had held it for ${Phrases.between(claimedAt, endedAt)}.`,
+        `It began to wait ${pauseOf(facts, claim)} and let worker ${workerName} go, which had run it for ${Phrases.between(claimedAt, endedAt)}.`,
       )
     case "completed":
     case "failed":
@@ -191,7 +191,7 @@ const finished = ({ run, summary }: Facts): ReadonlyArray<Moment> => {
   const holds = claim !== undefined && claim.ended === status
   const where = holds
     ? ` at worker ${claim.workerName}, ${Phrases.between(claim.claimedAt, finishedAt)} after its claim`
-    : " while no worker held it"
+    : " while no worker ran it"
   const total = `${Phrases.between(createdAt, finishedAt)} after it was submitted`
   const text =
     status === "completed"
@@ -220,5 +220,6 @@ export const of = (facts: Facts): ReadonlyArray<Moment> => {
   ]
 }
 
-/** How many claims are older than those that are told. */
-export const untold = ({ summary: { claims } }: Facts): number => Math.max(0, (claims[0]?.epoch ?? 1) - 1)
+/** How many claims are older than those of the story. */
+export const earlierClaims = ({ summary: { claims } }: Facts): number =>
+  Math.max(0, (claims[0]?.epoch ?? 1) - 1)

@@ -1,12 +1,12 @@
 /**
- * The API key of `runlease dev`: that of the environment, or one that is made once and kept in a file.
+ * The API key of `runlease dev`: that of the environment, or one that is made once and stored in a file.
  */
 import { FileSystem, Path } from "@effect/platform"
 import { Token } from "@runlease/core/store"
 import { Effect, Option, Redacted } from "effect"
 import { configured } from "./EnvironmentKey.js"
 
-/** Where the key is kept, readable by its owner only. */
+/** Where the key is stored, readable by its owner only. */
 export const fileName = ".runlease/dev.key"
 
 export const make = Effect.gen(function* () {
@@ -14,8 +14,8 @@ export const make = Effect.gen(function* () {
   if (Option.isSome(given)) return given.value
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const kept = yield* Effect.option(fs.readFileString(fileName))
-  if (Option.isSome(kept) && kept.value.trim() !== "") return Redacted.make(kept.value.trim())
+  const stored = yield* Effect.option(fs.readFileString(fileName))
+  if (Option.isSome(stored) && stored.value.trim() !== "") return Redacted.make(stored.value.trim())
   const token = yield* Token.generate("rlk")
   yield* fs.makeDirectory(path.dirname(fileName), { recursive: true, mode: 0o700 })
   yield* fs.writeFileString(fileName, `${Redacted.value(token)}\n`, { mode: 0o600 })

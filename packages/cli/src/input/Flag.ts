@@ -96,8 +96,10 @@ const parseLimits = (text: string): Option.Option<TreeBudget.Limits> => {
   const pairs = text.split(",").map((pair) => /^(\w+)=(\d+)$/.exec(pair.trim()))
   const names = pairs.map((pair) => pair?.[1])
   const given = Object.fromEntries(pairs.map((pair) => [pair?.[1], Number(pair?.[2])]))
-  const known = names.every((name) => name !== undefined && Object.hasOwn(TreeBudget.Limits.fields, name))
-  return known && new Set(names).size === names.length && isLimits(given) ? Option.some(given) : Option.none()
+  const areNames = names.every((name) => name !== undefined && Object.hasOwn(TreeBudget.Limits.fields, name))
+  return areNames && new Set(names).size === names.length && isLimits(given)
+    ? Option.some(given)
+    : Option.none()
 }
 
 /** A flag for the limits of a budget. */

@@ -1,5 +1,5 @@
 /**
- * The format of the log before the arguments are read: what goes wrong until then is said in it too.
+ * The format of the log before the arguments are read: errors until then are printed in it too.
  */
 import { Config, Effect } from "effect"
 import type * as Log from "../output/Log.js"
@@ -7,8 +7,8 @@ import type * as Log from "../output/Log.js"
 /** The commands that have `--log-format`. */
 const logging = new Set(["serve", "worker"])
 
-/** The log format that a command line and its settings ask for, before they are checked. */
-export const asked = (args: ReadonlyArray<string>): Effect.Effect<Log.Format> => {
+/** The log format that a command line and its settings request, before they are checked. */
+export const requested = (args: ReadonlyArray<string>): Effect.Effect<Log.Format> => {
   if (!logging.has(args[0] ?? "")) return Effect.succeed("text")
   const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
   const at = own.findLastIndex((arg) => arg === "--log-format" || arg.startsWith("--log-format="))

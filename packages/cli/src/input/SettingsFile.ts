@@ -26,7 +26,7 @@ export const SettingsFile = Schema.Struct({
   database: text(
     "serve, backup: sqlite:PATH or postgres://USER@HOST/NAME; sqlite:.runlease/runlease.sqlite when absent.",
   ),
-  keep_finished: text("serve: how long finished runs are kept, such as 30d; for ever when absent."),
+  keep_finished: text("serve: how long finished runs stay, such as 30d; for ever when absent."),
   rate_limit: whole(
     "serve: requests a second of each API key and each worker, 0 for no limit; 5000 when absent.",
     0,

@@ -18,7 +18,7 @@ import {
 export const formats = ["text", "json"] as const
 export type Format = (typeof formats)[number]
 
-/** What every command logs with, unless it is told otherwise. */
+/** The logger of every command, unless a flag selects another. */
 export const text: Logger.Logger<unknown, void> = Logger.withConsoleError(Logger.logfmtLogger)
 
 const spanOf = (refs: FiberRefs.FiberRefs): Option.Option<Tracer.AnySpan> =>

@@ -28,7 +28,7 @@ const asText = (characters: string): string =>
 /** The text as it is written. */
 export const finished = (text: string): string =>
   text
-    .replace(obeyed, (characters, kept: string | undefined) => kept ?? asText(characters))
+    .replace(obeyed, (characters, visible: string | undefined) => visible ?? asText(characters))
     .replaceAll(escape, "\u001B")
 
 /** Text of others as a part of one line: its line feeds and tabs are shown as text too. */

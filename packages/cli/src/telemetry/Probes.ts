@@ -1,5 +1,5 @@
 /**
- * What the probes of a worker are told: whether its process lives, and whether it consumes runs.
+ * The answers to the probes of a worker: whether its process lives, and whether it consumes runs.
  *
  * Source: docs/decisions/0079-readiness.md
  */

@@ -183,9 +183,7 @@ export const make = (options: {
   readonly recorded: Effect.Effect<Records, RunNotFound | ControlPlaneError>
   readonly inbox: AttemptInbox.AttemptInbox
   /** The messages to the run after an event; those before the attempt when the event is absent. */
-  readonly messagesAfter: (
-    after: EventId | undefined,
-  ) => Effect.Effect<Messages, RunNotFound | ControlPlaneError>
+  readonly messagesAfter: (after?: EventId) => Effect.Effect<Messages, RunNotFound | ControlPlaneError>
   readonly parking: Pick<Parking, "enter" | "inFlight" | "park">
   readonly storeTime: () => number
 }): LoggedSteps => {

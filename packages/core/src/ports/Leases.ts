@@ -23,15 +23,15 @@ import type {
 /**
  * What the store says of one lease that was to be renewed.
  *
- * `Held`: renewed until `expiresAt`, by the store's clock; `inbox` messages were sent to the run, absent for none. `Cancelled`: the run
- * was cancelled while the caller owned it. `Lost`: the caller does not hold it, and never will again under this epoch.
+ * `Renewed`: until `expiresAt`, by the store's clock; the run has `inbox` messages, absent for none. `Cancelled`: the run
+ * was cancelled while the caller owned its lease. `Lost`: the caller does not own it, and never will again under this epoch.
  *
  * @since 0.1.0
  * @category models
  */
 export type Renewal =
   | {
-      readonly _tag: "Held"
+      readonly _tag: "Renewed"
       readonly runId: Ids.RunId
       readonly expiresAt: DateTime.Utc
       readonly inbox?: number | undefined
@@ -200,13 +200,13 @@ export interface Completed {
 }
 
 /**
- * Something a worker should know before its next renewal. The renewal says it too: signals may be lost. `Told`: the run has been told
- * `inbox` messages by now. `Drain`: the worker is asked to claim no more runs, or to claim again; the answer to a heartbeat says it
+ * Something a worker should know before its next renewal. The renewal says it too: signals may be lost. `MessageSent`: the run has
+ * `inbox` messages by now. `Drain`: the operator asks the worker to claim no more runs, or to claim again; the answer to a heartbeat says it
  * too.
  */
 export type LeaseSignal =
   | { readonly _tag: "Cancelled"; readonly runId: Ids.RunId }
-  | { readonly _tag: "Told"; readonly runId: Ids.RunId; readonly inbox: number }
+  | { readonly _tag: "MessageSent"; readonly runId: Ids.RunId; readonly inbox: number }
   | { readonly _tag: "Drain"; readonly drain: boolean }
 
 export class Leases extends Context.Tag("@runlease/core/Leases")<

@@ -53,7 +53,7 @@ export const tell = (
     return Either.left(new MessageRefused({ runId, reason: "too_large" }))
   }
   const after = { ...state, log: { ...log, inbox }, updatedAt: now }
-  const made = transition(after, events, signalled(state, { _tag: "Told", runId, inbox }))
+  const made = transition(after, events, signalled(state, { _tag: "MessageSent", runId, inbox }))
   if (status !== "waiting" || waiting === null || !hasMore(made.state, waiting.inbox)) {
     return Either.right(made)
   }

@@ -131,7 +131,7 @@ export const make = Effect.fnUntraced(function* (options: {
     answer: (entry, answer: RoundAnswer, sentAt) => {
       failures = undefined
       if (!entries.has(entry)) return
-      if (answer._tag === "Held") {
+      if (answer._tag === "Renewed") {
         WorkerMetrics.renewals.add(1)
         extend(entry, sentAt)
         entry.listener.onMessages?.(answer.inbox)

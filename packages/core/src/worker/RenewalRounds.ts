@@ -32,7 +32,7 @@ export interface RoundLease {
  * @category models
  */
 export type RoundAnswer =
-  | { readonly _tag: "Held"; readonly inbox?: number | undefined }
+  | { readonly _tag: "Renewed"; readonly inbox?: number | undefined }
   | { readonly _tag: "Cancelled" }
   | { readonly _tag: "Lost" }
 

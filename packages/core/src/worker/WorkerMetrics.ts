@@ -67,7 +67,7 @@ export const executor = Meter.histogram(
   {
     name: "runlease_worker_executor_seconds",
     unit: "s",
-    description: "How long the executor of a run has held its slot",
+    description: "How long the executor of a run has occupied its slot",
   },
   Meter.longSeconds,
 )

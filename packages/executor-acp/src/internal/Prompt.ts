@@ -18,11 +18,11 @@ export const lastOf = ({ snapshot }: Run.ClaimedRun): string | undefined => {
   return message === undefined ? undefined : fingerprintOf(message)
 }
 
-/** The messages that the run was told, as `PastAttempts` has them. */
+/** The messages to the run, as `PastAttempts` has them. */
 export const ofInbox = (messages: ReadonlyArray<InboxMessage.InboxMessage>): ReadonlyArray<Message> =>
   messages.map(({ id, key, parts }) => ({ id: key ?? id, role: "user", parts }))
 
-/** As `lastOf`, of messages that the run was told. A later run may have the last of them under its id or under its key. */
+/** As `lastOf`, of messages to the run. A later run may have the last of them under its id or under its key. */
 export const lastOfInbox = (messages: ReadonlyArray<InboxMessage.InboxMessage>): string | undefined => {
   const last = messages.at(-1)
   return last === undefined
@@ -132,7 +132,7 @@ export interface Request {
   readonly begun: boolean
 }
 
-/** What the first turn of a run is asked. `prompted`: the fingerprint of the last message that earlier runs prompted. */
+/** The prompt of the first turn of a run. `prompted`: the fingerprint of the last message that earlier runs prompted. */
 export const ofRun = (
   { snapshot }: Run.ClaimedRun,
   knowledge: SessionKnowledge,

@@ -1,5 +1,5 @@
 /**
- * What a run is told while its agent works. The agent gets it behind its turn, as the prompt of the next one.
+ * The messages to a run while its agent works. The agent gets them behind its turn, as the prompt of the next one.
  *
  * Source: docs/decisions/0062-an-inbox.md
  */
@@ -28,7 +28,7 @@ export interface RunMessages {
 const none: RunMessages = {
   unfinished: [],
   pending: () => false,
-  take: () => Effect.dieMessage("Nothing tells this run anything"),
+  take: () => Effect.dieMessage("No message can reach this run"),
 }
 
 const ofLog = Effect.fnUntraced(function* (log: Context.Tag.Service<typeof StepLog.StepLog>) {
@@ -57,7 +57,7 @@ const ofLog = Effect.fnUntraced(function* (log: Context.Tag.Service<typeof StepL
   return messages
 })
 
-/** The messages to the run of this execution. The first attempt of a run that was told nothing reads nothing. */
+/** The messages to the run of this execution. The first attempt of a run without messages reads nothing. */
 export const make: Effect.Effect<RunMessages, Executor.ExecutorError> = Effect.flatMap(
   Effect.serviceOption(StepLog.StepLog),
   Option.match({

@@ -1,6 +1,6 @@
 /**
  * The turns of an agent, which do one run: from its process over its session and prompts to the end of the last turn. There is one turn, and
- * another one while the run has been told something.
+ * another one while the run has new messages.
  */
 import type * as acp from "@agentclientprotocol/sdk"
 import { type AgentEvent, ControlPlaneUnavailable, Executor, Ids, type Run, Runs } from "@runlease/core"
@@ -84,7 +84,7 @@ const personHandlers = (
   },
 })
 
-/** All messages of the conversation before these, which the run was told. */
+/** All messages of the conversation before these, which were sent to the run. */
 const historyBefore = (run: Run.ClaimedRun, latest: Prompt.Request["latest"]) =>
   ControlPlaneUnavailable.retryUnavailable(PastAttempts.read(run)).pipe(
     Effect.mapError(Failure.ofControlPlane),
@@ -97,7 +97,7 @@ const historyBefore = (run: Run.ClaimedRun, latest: Prompt.Request["latest"]) =>
 
 /**
  * Starts the turns of a run. The result is the stream of the run's events. The Scope ends the agent. A turn whose end is recorded is not
- * done again: the run ends as it did, or goes on with what it has been told.
+ * done again: the run ends as it did, or goes on with its new messages.
  */
 export const make = (settings: Settings) =>
   Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {

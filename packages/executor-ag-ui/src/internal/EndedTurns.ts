@@ -11,7 +11,7 @@ const interruptsOf = ({ outcome }: AgentEvent.LogEvent): ReadonlyArray<unknown> 
     : []
 
 /**
- * The end of the last run of the agent, if this run is yet to end by it. Undefined if the agent has to be asked: for the first time, or
+ * The end of the last run of the agent, if this run is yet to end by it. Undefined if the agent needs a request: for the first time, or
  * with the answers to its interrupts. An agent may use an id again, so each interrupt of that id needs an answer of its own.
  */
 export const unanswered = (

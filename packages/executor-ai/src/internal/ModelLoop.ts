@@ -82,7 +82,7 @@ export const make = (options: Options) =>
       }),
     )
 
-    /** The run ends, unless it was told something that no request has had. */
+    /** The run ends, unless it has a message that no request has had. */
     const finishOrContinue: Events = Stream.suspend(() =>
       inbox.pending()
         ? settledSteps >= maxSteps
@@ -175,7 +175,7 @@ export const make = (options: Options) =>
       return reports.pipe(Stream.concat(recorded), Stream.concat(rest))
     }
 
-    /** One request, which is not made before the answer to the last one cannot be lost. It has what the run was told since, and waits for the budget. */
+    /** One request, which is not made before the answer to the last one cannot be lost. It has the messages to the run since then, and waits for the budget. */
     const step: Events = Stream.unwrap(
       Effect.map(Effect.zipRight(recorder.committed, checkBudget), () =>
         inbox.pending() ? Stream.concat(takeMessages, request) : request,
@@ -191,7 +191,7 @@ export const make = (options: Options) =>
       }),
     )
 
-    /** The mark of a request, which is made once the log has it: its price is not known before its answer is. */
+    /** The mark of a request, which is made once the log has it: its price is unknown until its answer is there. */
     const request: Events = Stream.unwrap(
       Effect.map(recorder.begin, ({ committed, events }) =>
         Stream.concat(Stream.fromIterable(events), Stream.unwrap(Effect.as(committed, ask))),

@@ -1,5 +1,5 @@
 /**
- * What the run is told while it works, for the next request to the model.
+ * The messages to the run while it works, for the next request to the model.
  *
  * Source: docs/decisions/0062-an-inbox.md
  */
@@ -26,7 +26,7 @@ export interface RunMessages {
 
 const none: RunMessages = {
   pending: () => false,
-  take: Effect.dieMessage("Nothing tells this run anything"),
+  take: Effect.dieMessage("No message can reach this run"),
 }
 
 const ofSteps = ({ inbox, issue, messages }: StepLog.AttemptSteps): RunMessages => ({

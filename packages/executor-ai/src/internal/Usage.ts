@@ -55,7 +55,7 @@ export const stepOf = (model: string | undefined, { metadata, reason, usage }: R
   }
 }
 
-/** `request` is the step of the answer, whose price is known now. */
+/** `request` is the step of the answer, whose price is there now. */
 export const eventOf = ({ finishReason, ...usage }: Step, request: string): AgentEvent.AgentEvent =>
   TokenUsage.toEvent(usage, { finishReason, request })
 

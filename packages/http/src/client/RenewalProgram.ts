@@ -124,14 +124,14 @@ const program = (): void => {
 
   const answerOf = (lease: Record<string, unknown> | undefined): RenewalRounds.RoundAnswer => {
     if (lease?.["status"] === "held" && typeof lease["lease_expires_at"] === "string")
-      return { _tag: "Held", inbox: typeof lease["inbox"] === "number" ? lease["inbox"] : undefined }
+      return { _tag: "Renewed", inbox: typeof lease["inbox"] === "number" ? lease["inbox"] : undefined }
     return { _tag: lease?.["status"] === "cancelled" ? "Cancelled" : "Lost" }
   }
 
   const take = (held: Held, sentAt: bigint, leases: ReadonlyArray<Record<string, unknown> | undefined>) => {
     const answers = held.map((lease, position): SlotAnswer => {
       const answer = answerOf(leases[position])
-      if (answer._tag === "Held") noteRenewal(lease, sentAt)
+      if (answer._tag === "Renewed") noteRenewal(lease, sentAt)
       return { slot: lease.slot, generation: lease.generation, answer }
     })
     report({ _tag: "Answered", sentAt, answers })

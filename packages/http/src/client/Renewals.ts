@@ -41,7 +41,7 @@ export const make: Effect.Effect<
       const lease = leases[index]
       if (lease?.status === "held" && lease.lease_expires_at !== null) {
         const { inbox, lease_expires_at: expiresAt } = lease
-        return { _tag: "Held", runId, expiresAt, inbox }
+        return { _tag: "Renewed", runId, expiresAt, inbox }
       }
       return { _tag: lease?.status === "cancelled" ? "Cancelled" : "Lost", runId }
     })
@@ -75,7 +75,7 @@ export const make: Effect.Effect<
     if (run?.status === "cancelled") return { _tag: "Cancelled", runId } as const
     if (run?.status !== "running") return { _tag: "Lost", runId } as const
     const expiresAt = run.leaseExpiresAt ?? DateTime.addDuration(yield* DateTime.now, request.leaseDuration)
-    return { _tag: "Held", runId, expiresAt } as const
+    return { _tag: "Renewed", runId, expiresAt } as const
   })
 
   const renewEach = (request: Leases.RenewRequest) =>

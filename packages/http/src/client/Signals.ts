@@ -69,7 +69,7 @@ export const make: Effect.Effect<
         const runId = signal.run_id as Ids.RunId
         return signal.type === "cancelled"
           ? { _tag: "Cancelled", runId }
-          : { _tag: "Told", runId, inbox: signal.inbox }
+          : { _tag: "MessageSent", runId, inbox: signal.inbox }
       }),
       Stream.concat(
         Stream.fail(

@@ -138,7 +138,7 @@ const toWireSignal = (signal: Leases.LeaseSignal) => {
   switch (signal._tag) {
     case "Cancelled":
       return { type: "cancelled", run_id: signal.runId }
-    case "Told":
+    case "MessageSent":
       return { type: "message", run_id: signal.runId, inbox: signal.inbox }
     case "Drain":
       return { type: "drain", drain: signal.drain }
@@ -147,7 +147,7 @@ const toWireSignal = (signal: Leases.LeaseSignal) => {
 
 const toWire = (renewal: Leases.Renewal) => {
   switch (renewal._tag) {
-    case "Held":
+    case "Renewed":
       return {
         run_id: renewal.runId,
         status: "held" as const,

@@ -98,7 +98,7 @@ export const link = (
               case "c":
                 return local.signal(item[1], { _tag: "Cancelled", runId: item[2] })
               case "t":
-                return local.signal(item[1], { _tag: "Told", runId: item[2], inbox: item[3] })
+                return local.signal(item[1], { _tag: "MessageSent", runId: item[2], inbox: item[3] })
               case "d":
                 return local.signal(item[1], { _tag: "Drain", drain: item[2] })
               case "e":

@@ -93,7 +93,7 @@ export const makeOutbox = (): Outbox => {
       switch (signal._tag) {
         case "Cancelled":
           return put(`c${workerId}/${signal.runId}`, ["c", workerId, signal.runId])
-        case "Told":
+        case "MessageSent":
           return put(`t${workerId}/${signal.runId}`, ["t", workerId, signal.runId, signal.inbox])
         case "Drain":
           return put(`d${workerId}`, ["d", workerId, signal.drain])

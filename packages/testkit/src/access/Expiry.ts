@@ -34,8 +34,8 @@ export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
       const { id: projectId } = yield* access.getProject("default")
       const { key, token } = yield* access.createKey({ projectId, name: "short", expiresIn: "1 hour" })
       strictEqual(key.expiresAt && DateTime.distance(key.createdAt, key.expiresAt), hour)
-      const kept = yield* access.createKey({ projectId, name: "kept" })
-      strictEqual(kept.key.expiresAt, null)
+      const lasting = yield* access.createKey({ projectId, name: "lasting" })
+      strictEqual(lasting.key.expiresAt, null)
       const workerId = yield* TestRuns.register()
       const ofWorker = yield* access.issueWorkerToken({ projectId, workerId, issuedBy: key.id })
       const issued = [
@@ -49,9 +49,9 @@ export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
         }),
       ]
       const others = [
-        kept.token,
-        yield* access.issueWorkerToken({ projectId, workerId, issuedBy: kept.key.id }),
-        yield* access.issueSession({ projectId, keyId: kept.key.id }),
+        lasting.token,
+        yield* access.issueWorkerToken({ projectId, workerId, issuedBy: lasting.key.id }),
+        yield* access.issueSession({ projectId, keyId: lasting.key.id }),
       ]
       yield* clock.jump(hour - 1)
       deepStrictEqual(yield* Effect.forEach(issued, tagOf), ["ApiKey", "Worker", "ApiKey", "Run"])
@@ -85,11 +85,11 @@ export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
       const access = yield* Access
       const { id: projectId } = yield* access.getProject("default")
       const { key, token } = yield* access.createKey({ projectId, name: "short", expiresIn: "1 hour" })
-      const kept = yield* access.createKey({ projectId, name: "kept" })
+      const lasting = yield* access.createKey({ projectId, name: "lasting" })
       yield* access.endSession(token)
       strictEqual(yield* tagOf(token), "ApiKey")
       yield* clock.jump(hour)
-      yield* access.issueSession({ projectId, keyId: kept.key.id })
-      deepStrictEqual(yield* access.listKeys(projectId), [kept.key, key])
+      yield* access.issueSession({ projectId, keyId: lasting.key.id })
+      deepStrictEqual(yield* access.listKeys(projectId), [lasting.key, key])
     }))
 }

@@ -49,14 +49,14 @@ export const tests = (test: TestRuns.Test<Ports>, layer: Layer.Layer<Ports, unkn
       const project = yield* access.getProject("default")
       const issue = (keyId: Ids.KeyId) => access.issueSession({ projectId: project.id, keyId })
       const lost = yield* access.createKey({ projectId: project.id, name: "lost" })
-      const kept = yield* access.createKey({ projectId: project.id, name: "kept" })
-      const tokens = [yield* issue(lost.key.id), yield* issue(kept.key.id), yield* issue(kept.key.id)]
+      const lasting = yield* access.createKey({ projectId: project.id, name: "lasting" })
+      const tokens = [yield* issue(lost.key.id), yield* issue(lasting.key.id), yield* issue(lasting.key.id)]
       yield* access.revokeKey(project.id, lost.key.id)
       deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Refused", "ApiKey", "ApiKey"])
       yield* access.endSession(tokens[1]!)
       yield* access.endSession(tokens[1]!)
-      yield* access.endSession(kept.token)
-      deepStrictEqual(yield* Effect.forEach([...tokens, kept.token], tagOf), [
+      yield* access.endSession(lasting.token)
+      deepStrictEqual(yield* Effect.forEach([...tokens, lasting.token], tagOf), [
         "Refused",
         "Refused",
         "ApiKey",

@@ -55,7 +55,7 @@ const answer = (root: RunId, given: Partial<Answer>) =>
     return yield* runs.resume(root, [{ interruptId: id, status: "resolved", ...given }])
   })
 
-/** A root with these limits and one child, both held by the worker. */
+/** A root with these limits and one child, both leased by the worker. */
 const tree = (worker: WorkerId, budget: Limits) =>
   Effect.gen(function* () {
     const root = yield* TestRuns.hold(worker, { budget })
@@ -217,10 +217,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       `a request to a model counts ${unfinished === 0 ? "not " : ""}as unfinished that ${what}`,
       Effect.gen(function* () {
         const runs = yield* Runs
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        yield* TestRuns.append(held, [request("a"), ...closing])
-        yield* runs.cancel(held.runId)
-        strictEqual((yield* Usage.ofRun(held.runId)).unfinished, unfinished)
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        yield* TestRuns.append(claimed, [request("a"), ...closing])
+        yield* runs.cancel(claimed.runId)
+        strictEqual((yield* Usage.ofRun(claimed.runId)).unfinished, unfinished)
       }),
     )
   }

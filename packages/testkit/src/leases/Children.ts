@@ -137,7 +137,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a run cannot wait for children that it does not have, nor for too many, and is held as before",
+    "a run cannot wait for children that it does not have, nor for too many, and its lease stays",
     Effect.gen(function* () {
       const { children, parent, worker } = yield* family(2)
       const all = Array.from({ length: 10_000 }, () => 0)

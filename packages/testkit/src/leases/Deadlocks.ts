@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { spawn, statusOf, wait } from "./Families.js"
 
-/** Held runs, each in a lane of its own with a child in the lane of the next one, behind it. */
+/** Claimed runs, each in a lane of its own with a child in the lane of the next one, behind it. */
 const ring = (count: number) =>
   Effect.gen(function* () {
     const worker = yield* TestRuns.register()
@@ -108,23 +108,23 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "a wait that something else may end closes no circle",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const { runs: held, worker } = yield* ring(2)
-      const [first, second] = [held[0]!, held[1]!]
+      const { runs: claimed, worker } = yield* ring(2)
+      const [first, second] = [claimed[0]!, claimed[1]!]
       yield* wait(first, [0])
       yield* suspend(second, { children: [[0]], wakeAfter: "5 seconds" })
       deepStrictEqual([yield* errorOf(first), yield* statusOf(second.runId)], [null, "waiting"])
       yield* TestRuns.eventually(statusOf(second.runId), (status) => status === "pending")
-      const asked = yield* TestRuns.claimOne(worker)
-      yield* suspend(asked, { ...TestRuns.forToolCall("call"), children: [[0]] })
+      const suspended = yield* TestRuns.claimOne(worker)
+      yield* suspend(suspended, { ...TestRuns.forToolCall("call"), children: [[0]] })
       strictEqual(yield* statusOf(second.runId), "waiting")
       yield* runs.resume(second.runId, TestRuns.resultOf("call", "yes"))
       const again = yield* TestRuns.claimOne(worker)
       yield* suspend(again, { children: [[0]], inbox: 0 })
       strictEqual(yield* statusOf(second.runId), "waiting")
       yield* runs.tell(second.runId, { parts: [{ type: "text", text: "go on" }] })
-      const told = yield* TestRuns.claimOne(worker)
-      yield* spawn(TestRuns.leaseOf(told), "free")
-      yield* wait(told, [0], [1])
+      const resumed = yield* TestRuns.claimOne(worker)
+      yield* spawn(TestRuns.leaseOf(resumed), "free")
+      yield* wait(resumed, [0], [1])
       strictEqual(yield* statusOf(second.runId), "waiting")
       const free = yield* TestRuns.claimOne(worker)
       yield* TestRuns.complete(free)
@@ -139,8 +139,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "a run behind one that waits for a person waits with it",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const { children, runs: held, worker } = yield* ring(2)
-      const [first, second] = [held[0]!, held[1]!]
+      const { children, runs: claimed, worker } = yield* ring(2)
+      const [first, second] = [claimed[0]!, claimed[1]!]
       yield* suspend(second, TestRuns.forToolCall("call"))
       yield* wait(first, [0])
       strictEqual(yield* statusOf(first.runId), "waiting")

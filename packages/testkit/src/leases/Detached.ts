@@ -38,15 +38,15 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const child = yield* spawn(lease, "c")
       strictEqual(child.index, 0)
       strictEqual((yield* TestRuns.getRun(parent.runId)).budget?.spent.runs, 2)
-      const held = yield* Effect.replicateEffect(TestRuns.claimOne(worker), 2)
+      const claimed = yield* Effect.replicateEffect(TestRuns.claimOne(worker), 2)
       deepStrictEqual(
-        held.map(({ budgetRoot, runId }) => [runId, budgetRoot]),
+        claimed.map(({ budgetRoot, runId }) => [runId, budgetRoot]),
         [
           [first.runId, undefined],
           [child.runId, parent.runId],
         ],
       )
-      yield* TestRuns.complete(held[0]!)
+      yield* TestRuns.complete(claimed[0]!)
       strictEqual((yield* TestRuns.eventsOf(parent.runId)).length, 4)
       yield* leases.complete(lease, { status: "completed" })
       deepStrictEqual(

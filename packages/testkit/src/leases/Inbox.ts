@@ -60,7 +60,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       deepStrictEqual([items[0]?.id, first.duplicate], [first.id, false])
       const appended = yield* TestRuns.append(claimed, [AgentEvent.stepStarted("work")])
       const renewed = yield* renew(claimed)
-      deepStrictEqual([appended.inbox, renewed._tag === "Held" && renewed.inbox], [2, 2])
+      deepStrictEqual([appended.inbox, renewed._tag === "Renewed" && renewed.inbox], [2, 2])
     }),
   )
 
@@ -106,7 +106,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       )
       yield* tell(claimed.runId, "left")
       const { runId } = claimed
-      deepStrictEqual(yield* Queue.take(signals), { _tag: "Told", runId, inbox: 1 })
+      deepStrictEqual(yield* Queue.take(signals), { _tag: "MessageSent", runId, inbox: 1 })
     }),
   )
 

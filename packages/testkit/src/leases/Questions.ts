@@ -156,13 +156,13 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* TestRuns.append(root, [TokenUsage.toEvent({ inputTokens: 9, outputTokens: 1 })])
       yield* ask(child, ["b"], { budget: true })
       yield* ask(root, ["a"], { budget: true })
-      const asked = Effect.map(TestRuns.getRun(root.runId), ({ waiting }) =>
+      const reasons = Effect.map(TestRuns.getRun(root.runId), ({ waiting }) =>
         waiting?.interrupts.map(({ reason }) => reason),
       )
-      deepStrictEqual(yield* asked, ["confirmation"])
+      deepStrictEqual(yield* reasons, ["confirmation"])
       yield* runs.resume(root.runId, [yes("a")])
       yield* leases.suspend(TestRuns.leaseOf(yield* TestRuns.claimOne(worker)), { budget: true })
-      deepStrictEqual(yield* asked, ["budget"])
+      deepStrictEqual(yield* reasons, ["budget"])
       strictEqual(yield* status(child), "waiting")
       const { waiting } = yield* TestRuns.getRun(root.runId)
       const interruptId = waiting!.interrupts[0]!.id

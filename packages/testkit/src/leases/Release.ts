@@ -20,7 +20,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual(yield* TestRuns.verdictOf(leases.release(thief)), "LeaseLost")
       const waiting = TestRuns.forToolCall()
       strictEqual(yield* TestRuns.verdictOf(leases.suspend(thief, waiting)), "LeaseLost")
-      strictEqual((yield* renew(claimed))._tag, "Held")
+      strictEqual((yield* renew(claimed))._tag, "Renewed")
     }),
   )
 

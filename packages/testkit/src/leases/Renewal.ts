@@ -29,11 +29,11 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const claimed = yield* TestRuns.hold(worker)
       yield* TestClock.adjust("20 seconds")
       const renewal = yield* renew(claimed)
-      strictEqual(renewal._tag, "Held")
-      deepStrictEqual(renewal._tag === "Held" && renewal.expiresAt, yield* TestRuns.after("30 seconds"))
+      strictEqual(renewal._tag, "Renewed")
+      deepStrictEqual(renewal._tag === "Renewed" && renewal.expiresAt, yield* TestRuns.after("30 seconds"))
       yield* TestClock.adjust("29 seconds")
       deepStrictEqual(yield* TestRuns.claim(worker), [])
-      strictEqual((yield* renew(claimed))._tag, "Held")
+      strictEqual((yield* renew(claimed))._tag, "Renewed")
     }),
   )
 
@@ -65,7 +65,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
           ["Cancelled", cancelled.runId],
           ["Lost", theirs.runId],
           ["Lost", unknown.runId],
-          ["Held", claimed.runId],
+          ["Renewed", claimed.runId],
           ["Lost", finished.runId],
         ],
       )
@@ -85,7 +85,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)
-      strictEqual((yield* renew(claimed, null))._tag, "Held")
+      strictEqual((yield* renew(claimed, null))._tag, "Renewed")
       yield* TestRuns.lapse
       yield* TestRuns.claimOne(yield* TestRuns.register("other"))
       strictEqual((yield* renew(claimed, null))._tag, "Lost")
@@ -115,7 +115,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const stale = TestRuns.leaseOf(former)
       strictEqual(yield* TestRuns.verdictOf(leases.release(stale, { delay: "1 minute" })), "LeaseLost")
       strictEqual(yield* TestRuns.verdictOf(leases.suspend(stale, TestRuns.forToolCall())), "LeaseLost")
-      strictEqual((yield* renew(current))._tag, "Held")
+      strictEqual((yield* renew(current))._tag, "Renewed")
       strictEqual((yield* TestRuns.getRun(current.runId)).status, "running")
     }),
   )

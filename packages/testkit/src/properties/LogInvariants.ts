@@ -39,7 +39,7 @@ export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<stri
   let betweenRuns = false
   let open = 0
   for (const { event } of entries) {
-    // A run that waits for a person may be told something, and its children may end.
+    // A run that waits for a person may get messages, and its children may end.
     const isBetween = !isMessage(event) && !isChildEvent(event)
     if (event.type !== "RUN_STARTED" && !state.started && isBetween) betweenRuns = true
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") open += state.open.length

@@ -43,9 +43,9 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
   const [first] = lane
   if (first !== undefined && request.multitask === "reject") return [state, "ConversationBusy"]
   if (first !== undefined && request.multitask === "steer") {
-    const [told] = stepRun(state, first, { _tag: "Tell", run: first.run, key: null })
-    const steered = [...told.steered, { run: request.run, submission }]
-    return [replaceRun(state, { ...told, steered }), `Steered ${runName(first.run)}`]
+    const [withMessage] = stepRun(state, first, { _tag: "Tell", run: first.run, key: null })
+    const steered = [...withMessage.steered, { run: request.run, submission }]
+    return [replaceRun(state, { ...withMessage, steered }), `Steered ${runName(first.run)}`]
   }
   const left =
     request.multitask === "interrupt"
@@ -70,7 +70,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     awaitsBudget: false,
     budgetRoot: request.tokens === null ? null : request.run,
     ledger: request.tokens === null ? null : { limit: request.tokens, spent: 0, waiting: [] },
-    told: [],
+    inbox: [],
     steered: [],
     parent: null,
     children: 0,
@@ -92,10 +92,10 @@ const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): read
   for (const { epoch, run: number } of request.leases) {
     const run = find(after, number)
     const standing = run === undefined ? "lost" : standingOf(after, run, { worker: request.worker, epoch })
-    if (run !== undefined && standing === "held") {
+    if (run !== undefined && standing === "owned") {
       const until = state.now + request.lease
       after = replaceRun(after, { ...run, lease: { worker: request.worker, until } })
-      verdicts.push(`Held until ${instant(until)}`)
+      verdicts.push(`Renewed until ${instant(until)}`)
     } else verdicts.push(standing === "ended" && run?.status === "cancelled" ? "Cancelled" : "Lost")
   }
   return [after, verdicts.join(", ")]
@@ -105,7 +105,7 @@ const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): read
 const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): readonly [State, string] => {
   const parent = find(state, request.run)
   if (parent === undefined) return [state, "RunNotFound"]
-  if (standingOf(state, parent, request.fence) !== "held") return [state, "LeaseLost"]
+  if (standingOf(state, parent, request.fence) !== "owned") return [state, "LeaseLost"]
   const existing = find(state, request.child)
   if (existing !== undefined) return [state, `Spawned ${existing.parent?.index}`]
   const [withChild] = submit(state, {
@@ -177,7 +177,7 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
         return [ModelBudgets.ask({ ...run, attempt: 0, lease: null }), "Paused"]
       }
       const isMet =
-        isOver(run, request.children) || (request.inbox !== null && run.told.length > request.inbox)
+        isOver(run, request.children) || (request.inbox !== null && run.inbox.length > request.inbox)
       const waiting = isMet ? [] : pendingCalls(state, request)
       const log = (waiting.length === 0 ? ModelLog.pause : ModelLog.suspend)(run.log)
       const awaiting = request.children.length === 0 ? null : request.children
@@ -208,19 +208,19 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
       return followUp(state, run, request)
     case "Tell": {
-      if (request.key !== null && run.told.includes(request.key)) return [run, "Told before"]
+      if (request.key !== null && run.inbox.includes(request.key)) return [run, "Sent before"]
       if (isTerminal(run.status)) return [run, "RunEnded"]
-      const told = [...run.told, request.key]
-      const after = { ...run, told, log: ModelLog.addMessage(run.log, run.status === "waiting") }
-      const isMet = run.listening !== null && told.length > run.listening
-      return [isMet ? goOn(state, after) : after, "Told"]
+      const inbox = [...run.inbox, request.key]
+      const after = { ...run, inbox, log: ModelLog.addMessage(run.log, run.status === "waiting") }
+      const isMet = run.listening !== null && inbox.length > run.listening
+      return [isMet ? goOn(state, after) : after, "Sent"]
     }
     case "Cancel":
       if (isTerminal(run.status)) return [run, "Ended before"]
       return [end(state, run, "cancelled", null), "Cancelled"]
     case "Complete":
       if (isTerminal(run.status)) return [run, "Ended before"]
-      if (standing === "held" && request.taken !== null && run.told.length > request.taken) {
+      if (standing === "owned" && request.taken !== null && run.inbox.length > request.taken) {
         return [run, "InboxNotEmpty"]
       }
       return [end(state, run, request.status, request.status === "failed" ? "reported" : null), "Completed"]

@@ -50,7 +50,7 @@ export const followUp = (
   if (results.length < run.waiting.length) {
     return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
   }
-  const since = ModelLog.askedAt(run.log)
+  const since = ModelLog.questionEvent(run.log)
   return [
     {
       ...withoutWait(run),

@@ -14,7 +14,7 @@ export const isOver = ({ ended }: Run, groups: ReadonlyArray<ReadonlyArray<numbe
   groups.some((group) => group.every((index) => ended.includes(index)))
 
 /** The parent after one of its children has ended. */
-const told = (state: State, parent: Run, index: number): Run => {
+const addChildEnd = (state: State, parent: Run, index: number): Run => {
   const log = hasEnded(parent) ? parent.log : ModelLog.addChildEvent(parent.log, false)
   const after = { ...parent, log, ended: [...parent.ended, index] }
   return parent.status === "waiting" && isOver(after, parent.awaiting ?? []) ? goOn(state, after) : after
@@ -22,13 +22,13 @@ const told = (state: State, parent: Run, index: number): Run => {
 
 /** Cancels the children of runs that have ended since `before`, and tells the parents of those that have. */
 export const settle = (before: State, after: State): State => {
-  const known = new Set(before.runs.filter(hasEnded).map(({ run }) => run))
+  const endedBefore = new Set(before.runs.filter(hasEnded).map(({ run }) => run))
   let state = after
   for (;;) {
-    const ended = state.runs.filter((run) => hasEnded(run) && !known.has(run.run))
+    const ended = state.runs.filter((run) => hasEnded(run) && !endedBefore.has(run.run))
     if (ended.length === 0) return state
     for (const { run } of ended) {
-      known.add(run)
+      endedBefore.add(run)
       for (const child of state.runs) {
         if (child.parent?.run !== run || hasEnded(child)) continue
         state = replaceRun(state, end(state, child, "cancelled", "parent_ended"))
@@ -36,7 +36,7 @@ export const settle = (before: State, after: State): State => {
     }
     for (const { parent } of ended) {
       const run = parent === null ? undefined : find(state, parent.run)
-      if (run !== undefined) state = replaceRun(state, told(state, run, parent!.index))
+      if (run !== undefined) state = replaceRun(state, addChildEnd(state, run, parent!.index))
     }
   }
 }

@@ -118,8 +118,8 @@ export const suspend = (log: ModelLog): ModelLog => ({
   calls: [],
 })
 
-/** The event with which the run has asked last. */
-export const askedAt = ({ entries }: ModelLog): number =>
+/** The event with the last questions of the run. */
+export const questionEvent = ({ entries }: ModelLog): number =>
   entries.findLastIndex(({ text }) => text === "RUN_FINISHED interrupt") + 1
 
 /** The record of a child, or how it has ended. */

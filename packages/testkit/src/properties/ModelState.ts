@@ -20,7 +20,7 @@ export interface Run {
   readonly epoch: number
   /** A lapsed lease stays until a sweep removes it. */
   readonly lease: { readonly worker: number; readonly until: number } | null
-  /** The worker that held the run when it ended. */
+  /** The worker that ran the run to its end. */
   readonly lastHolder: number | null
   /** The calls that have no answer yet. */
   readonly waiting: ReadonlyArray<PendingCall>
@@ -41,7 +41,7 @@ export interface Run {
     readonly waiting: ReadonlyArray<number>
   } | null
   /** The keys of its messages. */
-  readonly told: ReadonlyArray<number | null>
+  readonly inbox: ReadonlyArray<number | null>
   /** The submissions, by the numbers of their runs, that became messages to this one. */
   readonly steered: ReadonlyArray<{ readonly run: number; readonly submission: string }>
   readonly parent: { readonly run: number; readonly index: number } | null
@@ -69,7 +69,7 @@ export interface State {
 
 export const initial: State = { now: 0, runs: [] }
 
-/** A run by its number, or by that of a submission that it was told. */
+/** A run by its number, or by that of a submission that it took as a message. */
 export const find = ({ runs }: State, run: number): Run | undefined =>
   runs.find((each) => each.run === run) ??
   runs.find(({ steered }) => steered.some((submission) => submission.run === run))
@@ -92,10 +92,10 @@ export const isRunnable = (state: State, run: Run): boolean =>
   (run.lane === null ||
     state.runs.find(({ lane, status }) => lane === run.lane && !isTerminal(status)) === run)
 
-/** Whether the fence holds the run, held it when it ended, or neither. */
-export const standingOf = (state: State, run: Run, { epoch, worker }: Fence): "held" | "ended" | "lost" => {
+/** Whether the fence owns the run, owned it when it ended, or neither. */
+export const standingOf = (state: State, run: Run, { epoch, worker }: Fence): "owned" | "ended" | "lost" => {
   if (epoch !== null && epoch !== run.epoch) return "lost"
-  if (run.lease?.worker === worker && !isLapsed(state, run)) return "held"
+  if (run.lease?.worker === worker && !isLapsed(state, run)) return "owned"
   return isTerminal(run.status) && run.lastHolder === worker ? "ended" : "lost"
 }
 

@@ -39,7 +39,7 @@ export const format = (observation: Observation): string =>
     `epoch ${observation.epoch}`,
     ...(observation.lease === null
       ? []
-      : [`held by ${workerName(observation.lease.worker)} until ${instant(observation.lease.until)}`]),
+      : [`leased by ${workerName(observation.lease.worker)} until ${instant(observation.lease.until)}`]),
     ...observation.waiting.map(({ call, until }) => `waiting for ${call} ${untilText(until)}`),
     ...(observation.wakesAt === null ? [] : [`sleeping ${untilText(observation.wakesAt)}`]),
     ...(observation.awaiting === null

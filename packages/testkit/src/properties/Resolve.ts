@@ -134,8 +134,8 @@ const childOf = (parent: number, child: number): number => 10 * (parent + 1) + c
 
 /** How many messages a run has taken. */
 const takenOf = (state: ModelState.State, run: number, taken: Command.TakenMessages): number | null => {
-  const told = ModelState.find(state, run)?.told.length ?? 0
-  return taken === null ? null : taken === "all" ? told : Math.max(0, told - 1)
+  const count = ModelState.find(state, run)?.inbox.length ?? 0
+  return taken === null ? null : taken === "all" ? count : Math.max(0, count - 1)
 }
 
 /** What a run waits for; a time where it waits for nothing else. */

@@ -132,7 +132,9 @@ export const make = (options: {
         })
         return renewals
           .map((renewal) =>
-            renewal._tag === "Held" ? `Held until ${instant(sinceOrigin(renewal.expiresAt))}` : renewal._tag,
+            renewal._tag === "Renewed"
+              ? `Renewed until ${instant(sinceOrigin(renewal.expiresAt))}`
+              : renewal._tag,
           )
           .join(", ")
       }
@@ -170,7 +172,7 @@ export const make = (options: {
           parts: [],
           ...(request.key === null ? {} : { idempotencyKey: String(request.key) }),
         })
-        return duplicate ? "Told before" : "Told"
+        return duplicate ? "Sent before" : "Sent"
       }
       case "Spawn": {
         const stepId = String(request.child)

@@ -23,8 +23,8 @@ export const submit = (multitask: Multitask, input: Partial<SubmissionInput> = {
 
 const statusOf = (runId: string) => Effect.map(TestRuns.getRun(Ids.RunId.make(runId)), ({ status }) => status)
 
-/** The texts that a run has been told. */
-export const told = (runId: Ids.RunId) =>
+/** The texts of the messages to a run. */
+export const textsTo = (runId: Ids.RunId) =>
   Effect.map(TestRuns.eventsOf(runId), (events) =>
     events
       .flatMap((event) => Option.toArray(InboxMessage.fromEvent(event)))
@@ -160,7 +160,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual(yield* statusOf(runId), "running")
       const steered = yield* submit("steer", { conversationId, concurrencyKey: "lane" })
       strictEqual(steered.run.runId, keyed.runId)
-      deepStrictEqual([yield* told(keyed.runId), yield* told(runId)], [["Shorter"], []])
+      deepStrictEqual([yield* textsTo(keyed.runId), yield* textsTo(runId)], [["Shorter"], []])
       yield* submit("interrupt", { conversationId, concurrencyKey: "lane" })
       deepStrictEqual(yield* Effect.forEach([keyed.runId, runId], statusOf), ["cancelled", "running"])
     }),

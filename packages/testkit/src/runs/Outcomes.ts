@@ -71,7 +71,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual(duplicate, false)
       strictEqual((yield* runs.retry(first.runId, { publicId: "again" })).duplicate, true)
       const before = yield* TestRuns.getRun(first.runId)
-      const kept = (of: Run) => [
+      const unchanged = (of: Run) => [
         of.agentId,
         of.conversationId,
         of.concurrencyKey,
@@ -81,7 +81,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         of.sourceTarget,
         of.runtimeTarget,
       ]
-      deepStrictEqual(kept(run), kept(before))
+      deepStrictEqual(unchanged(run), unchanged(before))
       deepStrictEqual([run.runId, run.status, run.parentRunId], ["again", "pending", first.runId])
       const claimed = yield* TestRuns.claimOne(worker)
       strictEqual(claimed.runId, run.runId)

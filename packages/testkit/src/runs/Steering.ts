@@ -9,7 +9,7 @@ import { maxEventBytes } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { submit, told } from "./Multitask.js"
+import { submit, textsTo } from "./Multitask.js"
 
 const message = (role: string, text: string) => ({
   id: text,
@@ -20,7 +20,7 @@ const message = (role: string, text: string) => ({
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a submission that steers becomes what the user said last, to the first run of its lane",
+    "a submission that steers becomes a message with the user's last text, to the first run of its lane",
     Effect.gen(function* () {
       const runs = yield* Runs
       const conversations = yield* Conversations
@@ -40,7 +40,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         agentId: "other",
       })
       deepStrictEqual([run.runId, duplicate, steered], [runId, false, true])
-      deepStrictEqual(yield* told(runId), ["Shorter", "And colder"])
+      deepStrictEqual(yield* textsTo(runId), ["Shorter", "And colder"])
       const { items } = yield* conversations.messages(conversationId)
       deepStrictEqual(
         items.map(({ parts, role }) => [role, parts[0]?.["text"]]),
@@ -64,7 +64,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       deepStrictEqual([first.run.runId, first.steered], ["steers", false])
       const second = yield* steering
       deepStrictEqual([second.run.runId, second.duplicate, second.steered], ["steers", true, false])
-      deepStrictEqual(yield* told(first.run.runId), [])
+      deepStrictEqual(yield* textsTo(first.run.runId), [])
     }),
   )
 
@@ -82,7 +82,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const again = yield* steering
       deepStrictEqual([again.run.runId, again.duplicate, again.steered], [runId, true, true])
       strictEqual(again.run.status, "completed")
-      deepStrictEqual(yield* told(runId), ["Shorter"])
+      deepStrictEqual(yield* textsTo(runId), ["Shorter"])
       strictEqual((yield* runs.get(Ids.RunId.make("steers"))).runId, runId)
       // The run did not go on with it.
       deepStrictEqual(yield* runs.inputs(runId), [])
@@ -101,7 +101,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const { conversationId, runId } = yield* TestRuns.hold(yield* TestRuns.register())
       yield* submit("steer", { conversationId })
       yield* submit("steer", { conversationId })
-      deepStrictEqual(yield* told(runId), ["Shorter", "Shorter"])
+      deepStrictEqual(yield* textsTo(runId), ["Shorter", "Shorter"])
     }),
   )
 
@@ -120,7 +120,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a submission that steers says something, and no more than a run takes, or nothing is told",
+    "a submission that steers has a text, and no more than a run takes, or no message is sent",
     Effect.gen(function* () {
       const runs = yield* Runs
       const { conversationId, runId } = yield* TestRuns.hold(yield* TestRuns.register())
@@ -133,7 +133,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const snapshot = { ...RequestSnapshot.empty, messages }
       const large = yield* Effect.flip(submit("steer", { conversationId, snapshot }))
       deepStrictEqual([large._tag, "runId" in large && large.runId], ["MessageRefused", runId])
-      deepStrictEqual(yield* told(runId), [])
+      deepStrictEqual(yield* textsTo(runId), [])
       strictEqual((yield* runs.list({ conversationId })).items.length, 1)
     }),
   )

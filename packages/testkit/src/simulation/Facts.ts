@@ -10,7 +10,7 @@ import type { ClaimedRun, LeaseRef, Run } from "@runlease/core/Run"
 import type { LogEntry } from "@runlease/core/RunLog"
 import type { Outcome } from "@runlease/core/Runs"
 import { Cause, Exit, Option, Predicate } from "effect"
-import type { Ending, Entry, Event, Final, Grant, Held, Refused, Seen } from "./History.js"
+import type { Ending, Entry, Event, Final, Grant, LeaseKey, Refused, Seen } from "./History.js"
 
 /** JSON of a value; null is nothing. */
 const jsonOf = (value: unknown): string | undefined => (value == null ? undefined : JSON.stringify(value))
@@ -34,7 +34,10 @@ export const answerOf =
 
 export const nothing = (): null => null
 
-export const heldOf = ({ epoch, runId }: Pick<LeaseRef, "runId" | "epoch">): Held => ({ run: runId, epoch })
+export const leaseKeyOf = ({ epoch, runId }: Pick<LeaseRef, "runId" | "epoch">): LeaseKey => ({
+  run: runId,
+  epoch,
+})
 
 export const grantOf = ({ attempt, leaseEpoch, leaseExpiresAt, runId }: ClaimedRun): Grant => ({
   run: runId,
@@ -49,9 +52,9 @@ export const renewalsOf =
     renewals: leases.map((lease, index) => {
       const renewal = renewals[index]
       return {
-        ...heldOf(lease),
+        ...leaseKeyOf(lease),
         verdict: renewal?._tag ?? ("Lost" as const),
-        expiresAt: renewal?._tag === "Held" ? renewal.expiresAt.epochMillis : undefined,
+        expiresAt: renewal?._tag === "Renewed" ? renewal.expiresAt.epochMillis : undefined,
       }
     }),
   })

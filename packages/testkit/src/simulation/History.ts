@@ -1,5 +1,5 @@
 /**
- * What happened in a simulation: what was asked and answered, what executors did, and how it ended. It is plain data, so a checker
+ * What happened in a simulation: requests and answers, what executors did, and how it ended. It is plain data, so a checker
  * needs nothing else, and a test can write one by hand.
  *
  * Units: instants are milliseconds of the store's clock, with fractions, since the simulation began.
@@ -40,8 +40,8 @@ export interface Exchange<Name extends string, Request, Answer> {
   readonly received: Answered<Answer> | undefined
 }
 
-/** What the sender says it holds. */
-export interface Held {
+/** The run and the epoch of a lease, as its sender names them. */
+export interface LeaseKey {
   readonly run: string
   readonly epoch: number | null
 }
@@ -81,30 +81,33 @@ export type Claim = Exchange<
 
 export type Renew = Exchange<
   "Renew",
-  { readonly leases: ReadonlyArray<Held> },
+  { readonly leases: ReadonlyArray<LeaseKey> },
   {
     readonly renewals: ReadonlyArray<
-      Held & { readonly verdict: "Held" | "Cancelled" | "Lost"; readonly expiresAt?: number | undefined }
+      LeaseKey & {
+        readonly verdict: "Renewed" | "Cancelled" | "Lost"
+        readonly expiresAt?: number | undefined
+      }
     >
   }
 >
 
 export type Append = Exchange<
   "Append",
-  Held & { readonly events: ReadonlyArray<Event>; readonly after: number | undefined },
+  LeaseKey & { readonly events: ReadonlyArray<Event>; readonly after: number | undefined },
   { readonly latest: number }
 >
 
 export type Complete = Exchange<
   "Complete",
-  Held & { readonly ending: Ending; readonly events: ReadonlyArray<Event> },
+  LeaseKey & { readonly ending: Ending; readonly events: ReadonlyArray<Event> },
   { readonly completed: boolean }
 >
 
 /** `children`: groups of children of which one suffices, by their indexes. `forOthers`: for something else than those and answers. */
 export type Suspend = Exchange<
   "Suspend",
-  Held & {
+  LeaseKey & {
     readonly questions: ReadonlyArray<string>
     readonly children: ReadonlyArray<ReadonlyArray<number>>
     readonly forOthers: boolean
@@ -112,11 +115,11 @@ export type Suspend = Exchange<
   null
 >
 
-export type Release = Exchange<"Release", Held & { readonly counted: boolean }, null>
+export type Release = Exchange<"Release", LeaseKey & { readonly counted: boolean }, null>
 
 export type Spawn = Exchange<
   "Spawn",
-  Held & { readonly step: string; readonly maxAttempts: number },
+  LeaseKey & { readonly step: string; readonly maxAttempts: number },
   { readonly child: string }
 >
 

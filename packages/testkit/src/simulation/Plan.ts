@@ -1,5 +1,5 @@
 /**
- * What a simulation does, as data: who works, what is asked, and what goes wrong. A plan gives the same history each time, so a part of it
+ * What a simulation does, as data: the workers, the requests, and the faults. A plan gives the same history each time, so a part of it
  * can be left out to see whether the history is still wrong.
  *
  * Units: milliseconds. Instants count from the beginning of the simulation, by the store's clock.

@@ -135,11 +135,11 @@ export const make = (options: {
   }
 
   /** What has come while the process was paused, with the world's instant. */
-  let held: Array<() => void> = []
+  let delayed: Array<() => void> = []
   const deliver: Process["deliver"] = (run) => {
     if (dead) return
     if (paused === undefined) run()
-    else held.push(run)
+    else delayed.push(run)
   }
 
   const timers = new Set<Timer>()
@@ -230,8 +230,8 @@ export const make = (options: {
         rearm()
       }
       paused = undefined
-      const arrived = held
-      held = []
+      const arrived = delayed
+      delayed = []
       // Fibers run between them, as between the callbacks of an event loop.
       for (const run of arrived) {
         time.turn(() => {

@@ -22,13 +22,13 @@ import type { AnswerOf, Recorder, RequestOf } from "./Recorder.js"
 /** How long a request waits for its answer, in milliseconds. */
 const patience = 1_500
 
-/** A request that the history does not tell. */
+/** A request that the history does not record. */
 export interface Quiet {
   <A, E>(operation: string, serve: Effect.Effect<A, E>): Effect.Effect<A, E | ControlPlaneUnavailable>
 }
 
-/** A request that the history tells. `waits` is how long the store may keep it, in milliseconds. */
-export interface Told {
+/** A request that the history records. `waits` is how long the store may keep it, in milliseconds. */
+export interface ObserveCall {
   <Name extends Call["call"], A, E>(
     name: Name,
     request: RequestOf<Name>,
@@ -40,25 +40,30 @@ export interface Told {
 
 const messageOf = ({ id }: SentMessage) => ({ message: id })
 
-const leasesOf = (store: Leases["Type"], link: Link, quiet: Quiet, told: Told): Leases["Type"] => ({
+const leasesOf = (
+  store: Leases["Type"],
+  link: Link,
+  quiet: Quiet,
+  observeCall: ObserveCall,
+): Leases["Type"] => ({
   renew: (request) =>
-    told(
+    observeCall(
       "Renew",
-      { leases: request.leases.map(Facts.heldOf) },
+      { leases: request.leases.map(Facts.leaseKeyOf) },
       store.renew(request),
       Facts.renewalsOf(request),
     ),
   release: (lease, release = {}) =>
-    told(
+    observeCall(
       "Release",
-      { ...Facts.heldOf(lease), counted: release.countAttempt === true },
+      { ...Facts.leaseKeyOf(lease), counted: release.countAttempt === true },
       store.release(lease, release),
       Facts.nothing,
     ),
   complete: (lease, outcome, last, taken) =>
-    told(
+    observeCall(
       "Complete",
-      { ...Facts.heldOf(lease), ending: Facts.endingOf(outcome), events: last?.events ?? [] },
+      { ...Facts.leaseKeyOf(lease), ending: Facts.endingOf(outcome), events: last?.events ?? [] },
       store.complete(lease, outcome, last, taken),
       ({ completed }) => ({ completed }),
     ),
@@ -66,18 +71,18 @@ const leasesOf = (store: Leases["Type"], link: Link, quiet: Quiet, told: Told): 
     const questions = "interrupts" in suspension ? suspension.interrupts.map(({ id }) => id) : []
     const { budget, children = [], inbox, wakeAfter } = suspension
     const forOthers = [budget, inbox, wakeAfter].some((wait) => wait !== undefined)
-    return told(
+    return observeCall(
       "Suspend",
-      { ...Facts.heldOf(lease), questions, children, forOthers },
+      { ...Facts.leaseKeyOf(lease), questions, children, forOthers },
       store.suspend(lease, suspension),
       Facts.nothing,
     )
   },
   spawn: (lease, spawn) =>
-    told(
+    observeCall(
       "Spawn",
       {
-        ...Facts.heldOf(lease),
+        ...Facts.leaseKeyOf(lease),
         step: spawn.stepId,
         maxAttempts: spawn.submission.maxAttempts ?? defaultMaxAttempts,
       },
@@ -86,7 +91,7 @@ const leasesOf = (store: Leases["Type"], link: Link, quiet: Quiet, told: Told): 
     ),
   appendBeside: (lease, events) => quiet("AppendBeside", store.appendBeside(lease, events)),
   tell: (lease, message) =>
-    told(
+    observeCall(
       "Tell",
       { run: lease.runId, key: message.idempotencyKey ?? "" },
       store.tell(lease, message),
@@ -95,7 +100,7 @@ const leasesOf = (store: Leases["Type"], link: Link, quiet: Quiet, told: Told): 
   signals: (workerId) => link.pushes("Signal", store.signals(workerId)),
 })
 
-const runLogOf = (store: RunLog["Type"], quiet: Quiet, told: Told): RunLog["Type"] => {
+const runLogOf = (store: RunLog["Type"], quiet: Quiet, observeCall: ObserveCall): RunLog["Type"] => {
   const read: RunLog["Type"]["read"] = (options) => quiet("Read", store.read(options))
   const reader: RunLog["Type"]["reader"] = ({ runId }) => {
     const page = (after: EventId): ReturnType<Parameters<typeof readerOf>[0]> =>
@@ -110,10 +115,10 @@ const runLogOf = (store: RunLog["Type"], quiet: Quiet, told: Told): RunLog["Type
   return {
     append: (request) => {
       const { events, expectedSequence, fence, runId } = request
-      const held = { run: runId, epoch: fence?.epoch ?? null }
-      return told(
+      const lease = { run: runId, epoch: fence?.epoch ?? null }
+      return observeCall(
         "Append",
-        { ...held, events, after: expectedSequence },
+        { ...lease, events, after: expectedSequence },
         store.append(request),
         (appended) => ({
           latest: appended.latestSequence,
@@ -126,9 +131,9 @@ const runLogOf = (store: RunLog["Type"], quiet: Quiet, told: Told): RunLog["Type
   }
 }
 
-const runsOf = (store: Runs["Type"], quiet: Quiet, told: Told): Runs["Type"] => ({
+const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Runs["Type"] => ({
   submit: (submission) =>
-    told(
+    observeCall(
       "Submit",
       {
         run: submission.publicId ?? "",
@@ -139,27 +144,32 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, told: Told): Runs["Type"] => 
       store.submit(submission),
       ({ duplicate, run }) => ({ ...Facts.seenOf(run), duplicate }),
     ),
-  get: (runId) => told("Look", { run: runId }, store.get(runId), Facts.seenOf),
+  get: (runId) => observeCall("Look", { run: runId }, store.get(runId), Facts.seenOf),
   snapshot: (runId) => quiet("Snapshot", store.snapshot(runId)),
   list: (options) => quiet("List", store.list(options)),
   cancel: (runId) =>
-    told("Cancel", { run: runId }, store.cancel(runId), ({ cancelled, run }) => ({
+    observeCall("Cancel", { run: runId }, store.cancel(runId), ({ cancelled, run }) => ({
       ...Facts.seenOf(run),
       cancelled,
     })),
   retry: (runId, options) => quiet("Retry", store.retry(runId, options)),
   fork: (runId, options) => quiet("Fork", store.fork(runId, options)),
   resume: (runId, answers) =>
-    told(
+    observeCall(
       "Resume",
       { run: runId, answers: Facts.answersOf(answers) },
       store.resume(runId, answers),
       ({ duplicate }) => ({ duplicate }),
     ),
   tell: (runId, message) =>
-    told("Tell", { run: runId, key: message.idempotencyKey ?? "" }, store.tell(runId, message), messageOf),
+    observeCall(
+      "Tell",
+      { run: runId, key: message.idempotencyKey ?? "" },
+      store.tell(runId, message),
+      messageOf,
+    ),
   followUp: (runId, followUp) =>
-    told(
+    observeCall(
       "FollowUp",
       { run: runId, input: followUp.publicId, answers: Facts.answersOf(followUp.resume) },
       store.followUp(runId, followUp),
@@ -168,9 +178,9 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, told: Told): Runs["Type"] => 
   inputs: (runId) => quiet("Inputs", store.inputs(runId)),
   complete: (runId, outcome, fence, taken) => {
     const lease = { runId, epoch: fence?.epoch ?? null } satisfies Pick<LeaseRef, "runId" | "epoch">
-    return told(
+    return observeCall(
       "Complete",
-      { ...Facts.heldOf(lease), ending: Facts.endingOf(outcome), events: [] },
+      { ...Facts.leaseKeyOf(lease), ending: Facts.endingOf(outcome), events: [] },
       store.complete(runId, outcome, fence, taken),
       ({ completed }) => ({ completed }),
     )
@@ -193,7 +203,7 @@ export const make = (
   const quiet: Quiet = (operation, serve) =>
     link.request({ operation, patience, serve, executed: () => {}, received: () => {} })
 
-  const told: Told = (name, request, serve, answerOf, waits = 0) =>
+  const observeCall: ObserveCall = (name, request, serve, answerOf, waits = 0) =>
     Effect.suspend(() => {
       const fact = Facts.answerOf(answerOf)
       const call = recorder.call(name, from, request)
@@ -211,7 +221,7 @@ export const make = (
   const conversations = Context.get(store, Conversations)
   return Context.make(Claims, {
     claim: (request) =>
-      told(
+      observeCall(
         "Claim",
         { claimId: request.claimId, limit: request.limit },
         claims.claim(request),
@@ -219,9 +229,9 @@ export const make = (
         Duration.toMillis(request.wait ?? 0),
       ),
   }).pipe(
-    Context.add(Leases, leasesOf(Context.get(store, Leases), link, quiet, told)),
-    Context.add(RunLog, runLogOf(Context.get(store, RunLog), quiet, told)),
-    Context.add(Runs, runsOf(Context.get(store, Runs), quiet, told)),
+    Context.add(Leases, leasesOf(Context.get(store, Leases), link, quiet, observeCall)),
+    Context.add(RunLog, runLogOf(Context.get(store, RunLog), quiet, observeCall)),
+    Context.add(Runs, runsOf(Context.get(store, Runs), quiet, observeCall)),
     Context.add(WorkerRegistry, {
       register: (registration) => quiet("Register", registry.register(registration)),
       heartbeat: (workerId, status, metadata) =>

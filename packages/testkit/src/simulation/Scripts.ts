@@ -11,7 +11,7 @@ export const operationsOf = (script: Script): ReadonlyArray<Operation> =>
     operation._tag === "Together" ? [operation, ...operation.scripts.flatMap(operationsOf)] : [operation],
   )
 
-/** The name by which a child is asked for: that of its parent, and that of its operation. */
+/** The name of a child: that of its parent, and that of its operation. */
 export const childName = (parent: string, name: string): string => `${parent}/${name}`
 
 /**

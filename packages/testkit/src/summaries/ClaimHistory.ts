@@ -49,7 +49,7 @@ export const tests = (test: TestRuns.Test<StorePorts | ControlPlane>): void => {
       yield* TestClock.adjust("9 seconds")
       yield* renew(claimed)
       yield* TestClock.adjust("2 seconds")
-      const held = {
+      const open = {
         epoch: claimed.leaseEpoch!,
         attempt: 1,
         workerId: worker.id,
@@ -62,10 +62,10 @@ export const tests = (test: TestRuns.Test<StorePorts | ControlPlane>): void => {
         endedAt: null,
         ended: null,
       }
-      deepStrictEqual(yield* claimsOf(claimed), [held])
+      deepStrictEqual(yield* claimsOf(claimed), [open])
       const leases = yield* Leases
       yield* leases.release(TestRuns.leaseOf(claimed))
-      const released = { ...held, endedAt: at(15), ended: "released" as const }
+      const released = { ...open, endedAt: at(15), ended: "released" as const }
       deepStrictEqual(yield* claimsOf(claimed), [released])
 
       const again = yield* TestRuns.claimOne(yield* TestRuns.register("other"))
@@ -167,7 +167,7 @@ export const tests = (test: TestRuns.Test<StorePorts | ControlPlane>): void => {
       const third = yield* TestRuns.claimOne(other)
       yield* submit("Once")
       yield* lose(worker, 1)
-      // The third lease has lapsed too, and nobody has claimed either run since.
+      // The third lease has lapsed too, and no worker has claimed either run since.
       yield* TestRuns.untilFailed(third.runId)
       const described = Effect.map(lost(), (all) =>
         all

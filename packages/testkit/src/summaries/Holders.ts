@@ -13,7 +13,7 @@ import { submit } from "./Listed.js"
 const hold = (worker: Ids.WorkerId, title: string, leaseDuration: Duration.DurationInput) =>
   Effect.zipRight(submit(title), TestRuns.claimOne(worker, { leaseDuration }))
 
-const held = (worker: Ids.WorkerId) =>
+const titlesOf = (worker: Ids.WorkerId) =>
   Effect.flatMap(Summaries, (summaries) =>
     Effect.map(summaries.held(worker), (runs) => runs.map(({ title }) => title)),
   )
@@ -39,12 +39,12 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
       yield* hold(one, "short", "10 seconds")
       const middle = yield* hold(one, "middle", "1 minute")
       yield* hold(two, "other", "1 minute")
-      deepStrictEqual(yield* held(one), ["short", "middle", "long"])
-      deepStrictEqual(yield* held(two), ["other"])
-      deepStrictEqual(yield* held(Ids.WorkerId.make("00000000-0000-7000-8000-000000000000")), [])
+      deepStrictEqual(yield* titlesOf(one), ["short", "middle", "long"])
+      deepStrictEqual(yield* titlesOf(two), ["other"])
+      deepStrictEqual(yield* titlesOf(Ids.WorkerId.make("00000000-0000-7000-8000-000000000000")), [])
       yield* leases.release(TestRuns.leaseOf(middle), { delay: "1 hour" })
       yield* TestClock.adjust("10 seconds")
-      deepStrictEqual(yield* held(one), ["long"])
+      deepStrictEqual(yield* titlesOf(one), ["long"])
     }),
   )
 

@@ -47,8 +47,15 @@ const crowded = (options: WorkerOptions.WorkerOptions = {}) =>
       yield* TestClock.adjust(roundTrip)
       yield* TestRuns.settle
     }
-    const held = (yield* worker.inFlight).map(({ runId }) => runId)
-    return { worker, finish, started, submitted, held, waiting: held.filter((id) => !started.includes(id)) }
+    const inFlight = (yield* worker.inFlight).map(({ runId }) => runId)
+    return {
+      worker,
+      finish,
+      started,
+      submitted,
+      inFlight,
+      waiting: inFlight.filter((id) => !started.includes(id)),
+    }
   })
 
 export const tests = (test: Declare): void => {
@@ -56,11 +63,11 @@ export const tests = (test: Declare): void => {
     test(
       "wait for a slot under a lease that is renewed, and start without another claim",
       Effect.gen(function* () {
-        const { finish, held, started, submitted, waiting } = yield* crowded()
+        const { finish, inFlight, started, submitted, waiting } = yield* crowded()
         assertTrue(waiting.length > 0)
         strictEqual(started.length, 6)
-        strictEqual(held.length, 2 + waiting.length)
-        for (const runId of held) strictEqual((yield* run(runId)).status, "running")
+        strictEqual(inFlight.length, 2 + waiting.length)
+        for (const runId of inFlight) strictEqual((yield* run(runId)).status, "running")
         yield* Deferred.succeed(finish, undefined)
         yield* until(
           Effect.sync(() => started),

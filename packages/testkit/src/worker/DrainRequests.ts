@@ -31,9 +31,9 @@ const untilEvent = (events: Queue.Dequeue<WorkerEvent.WorkerEvent>, tag: WorkerE
   until(Queue.take(events), ({ _tag }) => _tag === tag)
 
 export const tests = (test: Declare): void => {
-  describe("a worker that is asked to drain", () => {
+  describe("a worker with a request to drain", () => {
     test(
-      "keeps what it holds and claims nothing, until it is asked to claim again",
+      "finishes its runs and claims nothing, until the request is withdrawn",
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()
         const worker = yield* start(
@@ -81,7 +81,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "is told by its heartbeat where it has no signals",
+      "learns of the request by its heartbeat where it has no signals",
       Effect.gen(function* () {
         const worker = yield* start(
           Executor.from(() => Effect.void),
@@ -117,11 +117,11 @@ export const tests = (test: Declare): void => {
             heartbeatInterval: "30 seconds",
           },
         )
-        const said = { version: "1.2.3", agents: ["agent"], slots: 3, in_use: 0, forms: { agent: form } }
+        const metadata = { version: "1.2.3", agents: ["agent"], slots: 3, in_use: 0, forms: { agent: form } }
         deepStrictEqual((yield* registered(worker)).metadata, {
           agent_ids: ["agent"],
           region: "eu",
-          runlease: said,
+          runlease: metadata,
         })
         const events = yield* listen(worker)
         const { runId } = yield* submit()
@@ -133,7 +133,7 @@ export const tests = (test: Declare): void => {
         deepStrictEqual(busy.metadata, {
           agent_ids: ["agent"],
           region: "eu",
-          runlease: { ...said, in_use: 1 },
+          runlease: { ...metadata, in_use: 1 },
         })
         yield* Deferred.succeed(finish, undefined)
         yield* untilStatus(runId, "completed")

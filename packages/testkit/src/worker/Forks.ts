@@ -150,8 +150,8 @@ export const tests = (test: Declare): void => {
       "copies up to 10,000 records in one commit, and is refused with more",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        const { runId } = held
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        const { runId } = claimed
         for (let batch = 0; batch < 101; batch++) {
           const records = Array.from({ length: RunLog.maxBatch }, (_, index) =>
             AgentEvent.custom("runlease.step", {
@@ -160,7 +160,7 @@ export const tests = (test: Declare): void => {
               name: "n",
             }),
           )
-          yield* TestRuns.append(held, records)
+          yield* TestRuns.append(claimed, records)
         }
         const { run: forked } = yield* runs.fork(runId, { after: Run.EventId.make(10_001) })
         deepStrictEqual([Number(forked.latestEventId), Number(forked.latestSequence)], [10_001, 10_000])

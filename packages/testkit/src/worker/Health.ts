@@ -1,5 +1,5 @@
 /**
- * Tests of what a worker says when it is asked whether it consumes runs.
+ * Tests of the health of a worker: whether it consumes runs.
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"

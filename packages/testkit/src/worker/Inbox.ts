@@ -24,7 +24,7 @@ const drain = (name: string, key?: unknown) =>
 const patient = Executor.from(() =>
   Effect.raceFirst(
     Effect.map(Inbox.take("answer"), textOf),
-    Effect.as(Step.sleep("patience", "1 hour"), "nobody"),
+    Effect.as(Step.sleep("patience", "1 hour"), "timeout"),
   ),
 )
 
@@ -44,9 +44,9 @@ export const tests = (test: Declare): void => {
         yield* dyingBefore(2, () =>
           Effect.forEach([0, 1], (round) =>
             Effect.gen(function* () {
-              const told = yield* drain("round", round)
+              const texts = yield* drain("round", round)
               yield* Step.run("work", Effect.zipRight(next, Deferred.await(gates[round]!)), { key: round })
-              return told
+              return texts
             }),
           ),
         )
@@ -151,10 +151,10 @@ export const tests = (test: Declare): void => {
         yield* start(
           Executor.from(() =>
             Effect.gen(function* () {
-              const told = yield* drain("all")
+              const texts = yield* drain("all")
               yield* Ref.update(attempts, (n) => n + 1)
               yield* Deferred.await(gate)
-              return `told "${told}"`
+              return `messages "${texts}"`
             }),
           ),
         )
@@ -200,7 +200,7 @@ export const tests = (test: Declare): void => {
                 until: (isPending) => isPending,
               })
               return yield* drain("all")
-            }).pipe(Effect.map((told) => told)),
+            }).pipe(Effect.map((texts) => texts)),
           ),
         )
         const { runId } = yield* submit()

@@ -115,7 +115,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "is not told from one inside another step by its name alone",
+      "is distinct from one of the same name inside another step",
       Effect.gen(function* () {
         yield* start(
           Executor.from((claimed) =>

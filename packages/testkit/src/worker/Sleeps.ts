@@ -64,7 +64,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "sleeps for as long as it said first, whatever later code says",
+      "sleeps for the first duration, whatever later code gives",
       Effect.gen(function* () {
         const attempts = yield* Ref.make(0)
         yield* start(

@@ -122,7 +122,7 @@ export const tests = (test: Declare): void => {
         const failing = (name: string, options: Step.Options<never, string>) =>
           Effect.either(Step.run(name, Effect.zipRight(next, Effect.fail("no")), options))
         yield* dyingBefore(2, () =>
-          Effect.all([failing("kept", { failure: Schema.String }), failing("forgotten", {})]),
+          Effect.all([failing("recorded", { failure: Schema.String }), failing("forgotten", {})]),
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")

@@ -185,9 +185,9 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilWaitsFor(runId, "deploy")
         const child = Effect.map(runs.list({ parentRunId: runId }), ({ items }) => items[0]!)
-        const told = runs.tell((yield* child).runId, { parts: [{ type: "text", text: "go" }] })
+        const sent = runs.tell((yield* child).runId, { parts: [{ type: "text", text: "go" }] })
         const endChild = Effect.zipRight(
-          told,
+          sent,
           until(child, ({ status }) => status === "completed"),
         )
         return { endChild, runId }
@@ -246,7 +246,7 @@ export const tests = (test: Declare): void => {
           Executor.from((claimed) =>
             Step.run(
               "decision",
-              Effect.race(approve(claimed), Effect.as(Inbox.take("message"), "told otherwise")),
+              Effect.race(approve(claimed), Effect.as(Inbox.take("message"), "another message")),
             ),
           ),
         )
@@ -256,7 +256,7 @@ export const tests = (test: Declare): void => {
         yield* untilWaitsFor(runId, "deploy")
         yield* tell(runId)
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* textsOf(runId), ["told otherwise"])
+        deepStrictEqual(yield* textsOf(runId), ["another message"])
         const other = yield* submit({ concurrencyKey: "lane" })
         yield* tell(other.runId)
         yield* untilStatus(other.runId, "completed")

@@ -50,14 +50,14 @@ export const make = (attempt: Attempt): Activities => {
       )
     })
 
-  // A step is known by the step that it is in, and so is an activity.
+  // The step around it is part of the identity of a step, and of an activity.
   const execute: Activities["execute"] = (activity, number) =>
     Effect.flatMap(Effect.serviceOption(Step.CurrentStep), (enclosing) => {
       const key = JSON.stringify([Option.getOrUndefined(enclosing)?.id, activity.name, number])
-      const known = results.get(key)
-      if (known !== undefined) {
+      const earlier = results.get(key)
+      if (earlier !== undefined) {
         return Effect.flatMap(
-          Deferred.await(known),
+          Deferred.await(earlier),
           Option.match({ onNone: () => execute(activity, number), onSome: Effect.succeed }),
         )
       }

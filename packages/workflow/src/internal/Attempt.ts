@@ -110,8 +110,8 @@ export const make = (options: {
       once: <A>(key: string, effect: Effect.Effect<A, unknown, RunContext>) =>
         operation(
           Effect.suspend(() => {
-            const known = memo.get(key) as Deferred.Deferred<A> | undefined
-            if (known !== undefined) return Deferred.await(known)
+            const earlier = memo.get(key) as Deferred.Deferred<A> | undefined
+            if (earlier !== undefined) return Deferred.await(earlier)
             const made = Deferred.unsafeMake<A>(FiberId.none)
             memo.set(key, made as Deferred.Deferred<unknown>)
             return Effect.zipRight(

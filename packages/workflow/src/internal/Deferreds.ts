@@ -36,8 +36,8 @@ export const make = (attempt: Attempt, waits: Waits): Deferreds => {
   const given = new Map<string, Deferred.Deferred<unknown>>()
 
   const own = (name: string): Deferred.Deferred<unknown> => {
-    const known = given.get(name)
-    if (known !== undefined) return known
+    const earlier = given.get(name)
+    if (earlier !== undefined) return earlier
     const made = Deferred.unsafeMake<unknown>(FiberId.none)
     given.set(name, made)
     return made

@@ -37,7 +37,7 @@ const renewOne = <X>(
   if (Either.isRight(renewed)) {
     batch.apply(run, renewed.right)
     const { inbox } = run.state.log
-    const renewal = { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) } as const
+    const renewal = { _tag: "Renewed", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) } as const
     return inbox === undefined ? renewal : { ...renewal, inbox }
   }
   const { left } = renewed

@@ -35,7 +35,7 @@ export const anotherChild = replace(Leases, (leases) => {
 })
 
 /** Tells a parent the end of each child twice. */
-export const toldTwice = replace(RunLog, (log) => ({
+export const repeatedChildEnd = replace(RunLog, (log) => ({
   ...log,
   read: (options) =>
     Effect.map(

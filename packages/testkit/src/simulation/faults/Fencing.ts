@@ -73,12 +73,12 @@ export const appendCheckedBefore = replace(RunLog, (log, ports) => {
       Effect.gen(function* () {
         const runs = yield* Runs
         const { lease, status } = yield* runs.get(request.runId)
-        const isHeld =
+        const isOwned =
           status === "running" &&
           lease !== null &&
           lease.owner === request.fence?.workerId &&
           lease.epoch === request.fence.epoch
-        if (!isHeld) return yield* log.append(request)
+        if (!isOwned) return yield* log.append(request)
         count += 1
         yield* Effect.sleep(count % 3 === 0 ? 4_000 : 1)
         const { lease: later } = yield* runs.get(request.runId)
@@ -112,7 +112,7 @@ export const lapsedComplete = replace(Leases, (leases, ports) => ({
 }))
 
 /**
- * The deadline of a claimed run counts from when the claim had waited. So a worker counts from the answer where the claim is said to have
+ * The deadline of a claimed run counts from when the claim had waited. So a worker counts from the answer where the claim seems to have
  * waited for as long as it took.
  */
 export const deadlineFromAnswer = replace(Claims, ({ claim }) => ({
@@ -126,7 +126,7 @@ export const deadlineFromAnswer = replace(Claims, ({ claim }) => ({
 }))
 
 /** Remembers runs as they were before another server has written them. */
-export const keptAfterUndo = (remembered: RememberedLeases): RememberedLeases => ({
+export const rememberedAfterUndo = (remembered: RememberedLeases): RememberedLeases => ({
   ...remembered,
   forget: () => {},
 })

@@ -17,7 +17,9 @@ export const cancelOnlyPushed = replace(Leases, (leases) => ({
       const renewals = yield* leases.renew(request)
       const expiresAt = DateTime.addDuration(yield* DateTime.now, request.leaseDuration)
       return renewals.map((renewal) =>
-        renewal._tag === "Cancelled" ? { _tag: "Held" as const, runId: renewal.runId, expiresAt } : renewal,
+        renewal._tag === "Cancelled"
+          ? { _tag: "Renewed" as const, runId: renewal.runId, expiresAt }
+          : renewal,
       )
     }),
 }))
@@ -87,7 +89,7 @@ export const withoutBound = replace(Runs, (runs) => ({
   submit: (submission) => runs.submit({ ...submission, maxAttempts: 100 }),
 }))
 
-/** Tells a run something again that is told again under its key. */
+/** Sends a run each message without its key, so one that is sent again is stored again. */
 export const withoutKeys = replace(Runs, (runs) => ({
   ...runs,
   tell: (runId, { parts }) => runs.tell(runId, { parts }),

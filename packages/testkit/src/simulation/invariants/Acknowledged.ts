@@ -39,8 +39,8 @@ const lostEvents = (history: History, finals: ReadonlyMap<string, Final>): Reado
     return hasEvents(log, events, after)
       ? []
       : [
-          `${from} was told at ${instant(received.at)} that ${events.length} events of run ${run} are in its log after ` +
-            `sequence ${after}; they are not`,
+          `${from} appended ${events.length} events to the log of run ${run} at ${instant(received.at)}, after ` +
+            `sequence ${after}; they are not there`,
         ]
   })
 
@@ -48,9 +48,7 @@ const lostRuns = (history: History, finals: ReadonlyMap<string, Final>): Readonl
   named(history, "Submit").flatMap(({ received }) => {
     if (received === undefined || isRefused(received.answer)) return []
     const { run } = received.answer
-    return finals.has(run)
-      ? []
-      : [`a client was told at ${instant(received.at)} that run ${run} is accepted; it does not exist`]
+    return finals.has(run) ? [] : [`run ${run} was accepted at ${instant(received.at)}; it does not exist`]
   })
 
 const lostEndings = (history: History, finals: ReadonlyMap<string, Final>): ReadonlyArray<string> =>
@@ -60,7 +58,7 @@ const lostEndings = (history: History, finals: ReadonlyMap<string, Final>): Read
     return final !== undefined && isSameEnding(final, request.ending)
       ? []
       : [
-          `${from} was told at ${instant(received.at)} that run ${request.run} ended as ${endingText(request.ending)}; it is ` +
+          `${from} ended run ${request.run} at ${instant(received.at)} as ${endingText(request.ending)}; it is ` +
             (final === undefined ? "gone" : endingText(final)),
         ]
   })
@@ -72,9 +70,7 @@ const lostCancellations = (history: History, finals: ReadonlyMap<string, Final>)
     const final = finals.get(run)
     return final?.status === "cancelled"
       ? []
-      : [
-          `a client was told at ${instant(received.at)} that run ${run} is cancelled; it is ${final?.status ?? "gone"}`,
-        ]
+      : [`run ${run} was cancelled at ${instant(received.at)}; it is ${final?.status ?? "gone"}`]
   })
 
 /** All that anybody was shown of runs. */
@@ -130,7 +126,7 @@ const endedTwice = (history: History): ReadonlyArray<string> => {
     ),
     ...accepted(history, "Cancel").flatMap(({ answer }) => (answer.cancelled ? [answer.run] : [])),
   ]
-  return repeated(ended).map((run) => `run ${run} was ended twice, and each time said to be the first`)
+  return repeated(ended).map((run) => `run ${run} was ended twice, each time as the first`)
 }
 
 /** A submission that made two runs under one id. */

@@ -72,7 +72,7 @@ export const attemptsAreMarked: Invariant = {
   },
 }
 
-/** How many attempts each run may have in a row, as was asked. */
+/** How many attempts each run may have in a row, by its submission. */
 const mostAttempts = (history: History): ReadonlyMap<string, number> =>
   new Map([
     ...named(history, "Submit").map(({ request }) => [request.run, request.maxAttempts] as const),
@@ -102,14 +102,14 @@ const inRow = ({ log }: Final): ReadonlyArray<number> => {
 }
 
 /**
- * A run has no more attempts in a row without an outcome or a new record than was asked.
+ * A run has no more attempts in a row without an outcome or a new record than its submission allows.
  *
  * @since 0.1.0
  * @category invariants
  */
 export const poisonStops: Invariant = {
   name: "poison-stops",
-  holds: "a run whose attempts give nothing fails after as many as were asked",
+  holds: "a run whose attempts give nothing fails after as many as its request allows",
   broken: (history) => {
     const most = mostAttempts(history)
     return history.final.flatMap((final) => {

@@ -43,10 +43,10 @@ export const cancelIsState: Invariant = {
     const renewed = accepted(history, "Renew").flatMap(({ answer, at, call }) =>
       answer.renewals.flatMap(({ run, verdict }) => {
         const cancelled = cancelledAt.get(run)
-        return cancelled === undefined || at <= cancelled || verdict !== "Held"
+        return cancelled === undefined || at <= cancelled || verdict !== "Renewed"
           ? []
           : [
-              `run ${run} was cancelled at ${instant(cancelled)}, and ${call.from} told at ${instant(at)} that it holds it`,
+              `run ${run} was cancelled at ${instant(cancelled)}, and ${call.from} renewed its lease at ${instant(at)}`,
             ]
       }),
     )

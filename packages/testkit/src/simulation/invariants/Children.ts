@@ -1,5 +1,5 @@
 /**
- * A step spawns one child, whatever is sent again; each end of a child is told to its parent once, and a join gives how it ended.
+ * A step spawns one child, whatever is sent again; the log of its parent has its end once, and a join gives how it ended.
  *
  * @since 0.1.0
  */
@@ -22,15 +22,15 @@ const doubled = (history: History): ReadonlyArray<string> => {
 }
 
 /** What the log of a parent tells of one child, more than once. */
-const toldTwice = ({ log, run }: Final): ReadonlyArray<string> => {
-  const told = log.flatMap(({ event }) => {
+const repeatedEnds = ({ log, run }: Final): ReadonlyArray<string> => {
+  const ends = log.flatMap(({ event }) => {
     const value = valueOf(event, "runlease.child")
     if (value === undefined) return []
     return [
       `${value["outcome"] === undefined ? "the beginning" : "the end"} of child ${String(value["child_run_id"])}`,
     ]
   })
-  return Object.entries(Array.groupBy(told, (what) => what)).flatMap(([what, { length }]) =>
+  return Object.entries(Array.groupBy(ends, (what) => what)).flatMap(([what, { length }]) =>
     length === 1 ? [] : [`the log of run ${run} tells ${what} ${length} times`],
   )
 }
@@ -39,10 +39,10 @@ const toldTwice = ({ log, run }: Final): ReadonlyArray<string> => {
 const unknown = ({ final }: History): ReadonlyArray<string> => {
   const logs = new Map(final.map(({ log, run }) => [run, log]))
   return final.flatMap(({ parent, run }) => {
-    const isTold = logs
+    const isLogged = logs
       .get(parent ?? "")
       ?.some(({ event }) => valueOf(event, "runlease.child")?.["child_run_id"] === run)
-    return parent === undefined || isTold === true
+    return parent === undefined || isLogged === true
       ? []
       : [`run ${run} is a child of ${parent}, whose log does not tell it`]
   })
@@ -126,10 +126,10 @@ const wokenEarly = (history: History): ReadonlyArray<string> => {
  */
 export const childrenOnce: Invariant = {
   name: "children-once",
-  holds: "a step spawns one child, whose end is told once, and a join waits for it and gives it",
+  holds: "a step spawns one child, whose end arrives once, and a join waits for it and gives it",
   broken: (history) => [
     ...doubled(history),
-    ...history.final.flatMap(toldTwice),
+    ...history.final.flatMap(repeatedEnds),
     ...unknown(history),
     ...misjoined(history),
     ...wokenEarly(history),

@@ -11,7 +11,7 @@ import { accepted } from "./Calls.js"
 export interface Span extends Executing {
   readonly from: number
   readonly to: number
-  /** Its process had been suspended with its clock since it asked for the run, so it could not know how much time had passed. */
+  /** Its process was suspended with its clock after it had requested the run, so it cannot see how much time has passed. */
   readonly isUnaware: boolean
 }
 
@@ -61,28 +61,29 @@ const livesOf = (history: History): Map<string, Life> => {
 
 const key = ({ epoch, process, run }: Executing): string => `${process} ${run} ${epoch}`
 
-/** When each lease was first asked for. */
-const askedAt = (history: History): ReadonlyMap<string, number> => {
-  const asked = new Map<string, number>()
+/** When each lease was first requested. */
+const requestTimes = (history: History): ReadonlyMap<string, number> => {
+  const requestedAt = new Map<string, number>()
   for (const { answer, call } of accepted(history, "Claim")) {
     for (const { epoch, run } of answer.grants) {
       const lease = key({ process: call.from, run, epoch })
-      asked.set(lease, Math.min(call.sentAt, asked.get(lease) ?? call.sentAt))
+      requestedAt.set(lease, Math.min(call.sentAt, requestedAt.get(lease) ?? call.sentAt))
     }
   }
-  return asked
+  return requestedAt
 }
 
 const spansOf = (
   executing: Executing,
-  { asked, from, to }: { readonly asked: number; readonly from: number; readonly to: number },
+  { requestedAt, from, to }: { readonly requestedAt: number; readonly from: number; readonly to: number },
   life: Life | undefined,
   reaction: number,
 ): Array<Span> => {
   const { epoch, process, run } = executing
   const spans: Array<Span> = []
   let isUnaware =
-    life?.pauses.some((pause) => pause.clock === "stands" && asked < pause.to && pause.to <= from) === true
+    life?.pauses.some((pause) => pause.clock === "stands" && requestedAt < pause.to && pause.to <= from) ===
+    true
   let begin = from
   const add = (until: number): void => {
     if (until >= begin) spans.push({ process, run, epoch, from: begin, to: until, isUnaware })
@@ -105,14 +106,14 @@ const spansOf = (
  */
 export const executionsOf = (history: History): ReadonlyArray<Execution> => {
   const lives = livesOf(history)
-  const asked = askedAt(history)
+  const requests = requestTimes(history)
   const open = new Map<string, Extract<Incident, { readonly _tag: "ExecutorBegan" }>>()
   const executions: Array<Execution> = []
   const close = (began: Extract<Incident, { readonly _tag: "ExecutorBegan" }>, end: number): void => {
     const { at: from, attempt, epoch, process, run } = began
     const life = lives.get(process)
     const to = Math.min(end, life?.end ?? end)
-    const times = { asked: asked.get(key(began)) ?? from, from, to }
+    const times = { requestedAt: requests.get(key(began)) ?? from, from, to }
     const spans = spansOf(began, times, life, history.reaction ?? 0)
     executions.push({ process, run, epoch, attempt, from, to, spans })
     open.delete(key(began))

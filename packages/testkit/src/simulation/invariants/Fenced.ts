@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Grant, Held, History } from "../History.js"
+import type { Grant, LeaseKey, History } from "../History.js"
 import { accepted, named } from "./Calls.js"
 import { tokensOf } from "./Tokens.js"
 import { instant, type Invariant } from "./Violation.js"
@@ -41,13 +41,13 @@ const notRaised = (grants: ReadonlyArray<Granted>): ReadonlyArray<string> => {
 
 interface AcceptedOfHolder {
   readonly at: number
-  readonly call: { readonly call: string; readonly from: string; readonly request: Held }
+  readonly call: { readonly call: string; readonly from: string; readonly request: LeaseKey }
 }
 
 /** What the store accepted of holders. */
 const acceptedOf = (
   history: History,
-): ReadonlyArray<Held & { readonly at: number; readonly what: string }> => {
+): ReadonlyArray<LeaseKey & { readonly at: number; readonly what: string }> => {
   const of = ({ at, call: { call, from, request } }: AcceptedOfHolder) => ({
     run: request.run,
     epoch: request.epoch,
@@ -62,7 +62,7 @@ const acceptedOf = (
     ...accepted(history, "Complete").flatMap((complete) => (complete.answer.completed ? [of(complete)] : [])),
     ...accepted(history, "Renew").flatMap(({ answer, at, call }) =>
       answer.renewals.flatMap(({ epoch, run, verdict }) =>
-        verdict === "Held" ? [{ run, epoch, at, what: `Renew of ${call.from}` }] : [],
+        verdict === "Renewed" ? [{ run, epoch, at, what: `Renew of ${call.from}` }] : [],
       ),
     ),
   ]
@@ -83,7 +83,7 @@ const afterLater = (history: History, grants: ReadonlyArray<Granted>): ReadonlyA
 /** Accepted after the end of its lease, as far as that had been granted before. The store's time is in whole milliseconds. */
 const afterEnd = (history: History, grants: ReadonlyArray<Granted>): ReadonlyArray<string> => {
   const ends = new Map<string, Array<{ readonly from: number; readonly to: number }>>()
-  const extend = ({ epoch, run }: Held, from: number, to: number): void => {
+  const extend = ({ epoch, run }: LeaseKey, from: number, to: number): void => {
     const lease = `${run} ${epoch}`
     ends.set(lease, [...(ends.get(lease) ?? []), { from, to }])
   }

@@ -1,5 +1,5 @@
 /**
- * A message is told to a run once, in its order, and taken once; a question has one answer.
+ * A run has each message once, in its order, and takes it once. A question has one answer.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ const messagesOf = ({ log }: Final) =>
       : [{ id: String(value["message_id"]), number: Number(value["number"]), key: value["idempotency_key"] }]
   })
 
-/** What was told, and is not there. */
+/** Messages that were accepted, and are not there. */
 const lost = (history: History): ReadonlyArray<string> => {
   const finals = new Map(history.final.map((final) => [final.run, final]))
   return named(history, "Tell").flatMap(({ received, request: { run } }) => {
@@ -26,17 +26,17 @@ const lost = (history: History): ReadonlyArray<string> => {
     const final = finals.get(run)
     return final === undefined || messagesOf(final).some(({ id }) => id === message)
       ? []
-      : [`run ${run} was told message ${message} at ${instant(received.at)}; its log does not have it`]
+      : [`run ${run} accepted message ${message} at ${instant(received.at)}; its log does not have it`]
   })
 }
 
-/** Messages that were told again under their key, as others. */
-const toldTwice = (history: History): ReadonlyArray<string> => {
-  const told = accepted(history, "Tell").map(({ answer, call: { request } }) => ({
-    key: `run ${request.run} was told message ${request.key}`,
+/** Messages that were stored again under their key, as others. */
+const repeatedMessages = (history: History): ReadonlyArray<string> => {
+  const sent = accepted(history, "Tell").map(({ answer, call: { request } }) => ({
+    key: `run ${request.run} has message ${request.key}`,
     message: answer.message,
   }))
-  return Object.entries(Array.groupBy(told, ({ key }) => key)).flatMap(([key, messages]) => {
+  return Object.entries(Array.groupBy(sent, ({ key }) => key)).flatMap(([key, messages]) => {
     const ids = Array.dedupe(messages.map(({ message }) => message))
     return ids.length === 1 ? [] : [`${key} as ${ids.join(" and ")}`]
   })
@@ -51,7 +51,7 @@ const misplaced = (final: Final): ReadonlyArray<string> => {
       : [`the messages of run ${final.run} are not numbered from 1 in their order`]),
     ...(Array.dedupe(keys).length === keys.length
       ? []
-      : [`run ${final.run} was told a message twice under one key`]),
+      : [`run ${final.run} has a message twice under one key`]),
   ]
 }
 
@@ -80,8 +80,8 @@ const mistaken = (final: Final): ReadonlyArray<string> => {
 const left = (history: History): ReadonlyArray<string> => {
   const claims = accepted(history, "Claim")
   if (claims.length === 0) return []
-  // A message that is sent again was told when it came first.
-  const told = Array.dedupeWith(accepted(history, "Tell"), (a, b) => a.answer.message === b.answer.message)
+  // A message that is sent again was accepted when it came first.
+  const sent = Array.dedupeWith(accepted(history, "Tell"), (a, b) => a.answer.message === b.answer.message)
   return history.final.flatMap((final) => {
     const taken = takingsOf(final).at(-1)?.to
     if (final.status !== "completed" || taken === undefined) return []
@@ -91,18 +91,18 @@ const left = (history: History): ReadonlyArray<string> => {
       ),
     )
     const numbers = new Map(messagesOf(final).map(({ id, number }) => [id, number]))
-    const late = told.filter(
+    const late = sent.filter(
       ({ answer, at, call }) =>
         call.request.run === final.run && at > claimedAt && (numbers.get(answer.message) ?? 0) > taken,
     )
     return late.map(
       ({ answer, at }) =>
-        `run ${final.run} completed without message ${answer.message} that it was told at ${instant(at)}, after its last claim`,
+        `run ${final.run} completed without message ${answer.message} that it accepted at ${instant(at)}, after its last claim`,
     )
   })
 }
 
-/** Questions with two answers, and answers that were given to nobody. */
+/** Questions with two answers, and answers that reached no executor. */
 const answeredTwice = (history: History): ReadonlyArray<string> => {
   const inputs = accepted(history, "FollowUp").filter(({ answer }) => answer.outcome === "Continued")
   const answers = [...accepted(history, "Resume"), ...inputs].flatMap(({ answer, at, call: { request } }) =>
@@ -142,10 +142,10 @@ const answeredTwice = (history: History): ReadonlyArray<string> => {
  */
 export const messagesOnce: Invariant = {
   name: "messages-once",
-  holds: "a message is told and taken once, in its order, and a question has one answer",
+  holds: "a message is sent and taken once, in its order, and a question has one answer",
   broken: (history) => [
     ...lost(history),
-    ...toldTwice(history),
+    ...repeatedMessages(history),
     ...history.final.flatMap(misplaced),
     ...history.final.flatMap(mistaken),
     ...left(history),

@@ -29,7 +29,7 @@ const overlaps = (executions: ReadonlyArray<Execution>): ReadonlyArray<string> =
   )
 }
 
-/** The end of each lease, by run and epoch: what the store has granted, whether or not anybody was told. */
+/** The end of each lease, by run and epoch: what the store has granted, whether or not an answer arrived. */
 const leaseEnds = (history: History): ReadonlyMap<string, number> => {
   const ends = new Map<string, number>()
   const extend = (run: string, epoch: number | null, to: number): void => {

@@ -23,7 +23,7 @@ const workingOn = (history: History, executions: ReadonlyArray<Execution>): Read
       }),
   )
 
-const heldWhileWaiting = (history: History): ReadonlyArray<string> =>
+const leasedWhileWaiting = (history: History): ReadonlyArray<string> =>
   [...accepted(history, "Look"), ...accepted(history, "Submit")].flatMap(
     ({ answer: { holder, run, status }, at }) =>
       status === "waiting" && holder !== undefined
@@ -60,7 +60,7 @@ export const waitsHoldNothing: Invariant = {
   holds: "a run that waits has no executor, no lease and no slot",
   broken: (history, executions) => [
     ...workingOn(history, executions),
-    ...heldWhileWaiting(history),
+    ...leasedWhileWaiting(history),
     ...overfull(history, executions),
   ],
 }
