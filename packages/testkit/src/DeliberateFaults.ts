@@ -93,7 +93,7 @@ export const all = {
     store: Outcomes.withoutBound,
   },
   "no-keys": {
-    sentence: "a message that is sent again is stored again",
+    sentence: "a message that is sent again arrives again",
     store: Outcomes.withoutKeys,
   },
   "another-child": {
@@ -101,7 +101,7 @@ export const all = {
     store: Families.anotherChild,
   },
   "child-end-twice": {
-    sentence: "a parent's log has the end of a child twice",
+    sentence: "a parent gets the end of a child twice",
     store: Families.repeatedChildEnd,
   },
   "charged-again": {
