@@ -119,7 +119,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
         const draining = (yield* examine(settings)).of("workers")
         expect([draining.verdict, draining.message]).toEqual([
           "warn",
-          expect.stringContaining("alpha was asked"),
+          expect.stringContaining("alpha has a request to claim no more"),
         ])
         expect(draining.advice).toContain(`runlease workers drain ${worker.workerId} --stop`)
 
