@@ -132,7 +132,7 @@ describe("the layout", () => {
 
   it("draws the loss, its x and the connector to the next claim", () => {
     const layout = layOut(storyOf(runOf([lost, live]), 170 * second), 800, null)
-    expect(layout.bars.map(({ look }) => look)).toEqual(["queue", "queue", "loss", "held", "left", "live"])
+    expect(layout.bars.map(({ look }) => look)).toEqual(["queue", "queue", "loss", "past", "left", "live"])
     expect(layout.losses).toHaveLength(1)
     expect(layout.losses[0]!.x).toBeCloseTo(layout.scale.x(start + 122 * second))
     expect(layout.links.at(-1)).toMatchObject({ dashed: false, y2: 51 })

@@ -61,7 +61,7 @@ export const group = HttpApiGroup.make("agUi")
         OpenApi.annotations({
           summary: "What an agent can do",
           description:
-            "`AgentCapabilities` of AG-UI 1.0: what this server does for every agent, and what a worker said of this one under `capabilities` in its metadata. What is not said is unknown.",
+            "`AgentCapabilities` of AG-UI 1.0: what this server does for every agent, and what a worker tells of this one under `capabilities` in its metadata. What is absent is not determined.",
         }),
       ),
   )

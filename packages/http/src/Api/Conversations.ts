@@ -31,7 +31,7 @@ export const Appended = Schema.Struct({
   latest_external_event_sequence: Run.Sequence,
   appended_count: Schema.NonNegativeInt,
   inbox: Schema.optional(Schema.NonNegativeInt).annotations({
-    description: "(ours) How many messages the run has been told; absent for none",
+    description: "(ours) How many messages the run has; absent for none",
   }),
   run: ConversationRun,
 })

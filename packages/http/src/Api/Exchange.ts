@@ -88,7 +88,7 @@ export const group = HttpApiGroup.make("exchange")
         OpenApi.annotations({
           summary: "Do many operations of a worker",
           description:
-            "The operations are done side by side. Each has an answer, in the order asked: the status and the body that its own endpoint would have answered, without the run.",
+            "The operations are done side by side. Each has an answer, in the order of the operations: the status and the body that its own endpoint would have answered, without the run.",
         }),
       ),
   )

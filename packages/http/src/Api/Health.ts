@@ -32,4 +32,4 @@ export const group = HttpApiGroup.make("health")
         }),
       ),
   )
-  .annotateContext(OpenApi.annotations({ title: "Health", description: "For whoever watches the server." }))
+  .annotateContext(OpenApi.annotations({ title: "Health", description: "For what watches the server." }))

@@ -108,7 +108,8 @@ export const group = HttpApiGroup.make("observe")
       .annotateContext(
         OpenApi.annotations({
           summary: "Read a run with its claims",
-          description: "Each claim says who held the run, how its lease was renewed, and how it ended.",
+          description:
+            "Each claim has the worker that owned the run, how its lease was renewed, and how it ended.",
         }),
       ),
   )
@@ -215,7 +216,7 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "Ask a worker to claim no more runs",
           description:
-            "The worker keeps the runs that it holds. With `drain: false` it claims again. It is told at once where it follows its signals, at its next heartbeat otherwise.",
+            "The worker keeps the runs that it holds. With `drain: false` it claims again. It learns of it at once where it follows its signals, at its next heartbeat otherwise.",
         }),
       ),
   )

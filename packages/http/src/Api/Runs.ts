@@ -95,7 +95,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Read the log of a run",
           description:
-            "The events as they were given, oldest first. With `wait_seconds` the request is held until there is one more. `ended` is true when the log has ended and this page reaches its end. With `type` or `name` a page has only events that match. No index finds these, so a page that has none reads the log to its end.",
+            "The events as they were given, oldest first. With `wait_seconds` the request waits until there is one more. `ended` is true when the log has ended and this page reaches its end. With `type` or `name` a page has only events that match. No index finds these, so a page that has none reads the log to its end.",
         }),
       ),
   )

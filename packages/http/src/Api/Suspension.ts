@@ -40,7 +40,7 @@ const suspension = {
   }),
 }
 
-interface AskedFor {
+interface Awaited {
   readonly interrupts?: unknown
   readonly tool_call_id?: unknown
   readonly tool_name?: unknown
@@ -52,9 +52,9 @@ interface AskedFor {
 }
 
 /** One of the forms of answers, whole, or something else that the run waits for; or both. */
-const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
-  const { expires_in_seconds, interrupts, tool_call_id, tool_name } = asked
-  const { budget, children, taken_messages, wake_in_seconds } = asked
+const oneForm = (given: Awaited): Schema.FilterOutput | undefined => {
+  const { expires_in_seconds, interrupts, tool_call_id, tool_name } = given
+  const { budget, children, taken_messages, wake_in_seconds } = given
   const isPause = [budget, children, taken_messages, wake_in_seconds].some((field) => field != null)
   if (isPause && [expires_in_seconds, interrupts, tool_call_id, tool_name].every((field) => field == null)) {
     return undefined

@@ -45,7 +45,7 @@ export const ClaimOptions = Schema.Struct({
   }),
   ahead: nullish(Schema.Int.pipe(Schema.between(0, Claims.maxClaim))).annotations({
     description:
-      "How many of `limit` wait at the worker for a free slot, 0 when absent. No run of a lane other than its conversation's is among them. A claim of these alone is not held",
+      "How many of `limit` wait at the worker for a free slot, 0 when absent. No run of a lane other than its conversation's is among them. A claim of these alone does not wait",
   }),
   wait_seconds: nullish(Schema.Int.pipe(Schema.between(0, maxWaitSeconds))),
   agent_ids: nullish(Schema.Array(Ids.AgentId).pipe(atMost(maxAgents))),
@@ -178,7 +178,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Claim the next runnable agent run",
           description:
-            "`run` is null when there is none. With `limit` the answer also has `runs`. With `wait_seconds` the request is held until a run is runnable. Sent again with the same `claim_id` while the leases that it gave are held, a claim gives the same runs, and their leases last from then on.",
+            "`run` is null when there is none. With `limit` the answer also has `runs`. With `wait_seconds` the request waits until a run is runnable. Sent again with the same `claim_id` while the leases that it gave are held, a claim gives the same runs, and their leases last from then on.",
         }),
       ),
   )
@@ -192,7 +192,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Renew a lease",
           description:
-            "`run` is the run while it is held, or when it was cancelled since; null once the lease is lost.",
+            "`run` is the run while the lease is yours, or when it was cancelled since; null once the lease is lost.",
         }),
       ),
   )
@@ -204,7 +204,7 @@ export const group = HttpApiGroup.make("workers")
       .annotateContext(
         OpenApi.annotations({
           summary: "Renew many leases",
-          description: "One answer for each of `leases` or `run_ids`, in the order asked.",
+          description: "One answer for each of `leases` or `run_ids`, in their order.",
         }),
       ),
   )
@@ -245,7 +245,7 @@ export const group = HttpApiGroup.make("workers")
       .addError(Refusal.Conflict)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Spawn a child of a held run",
+          summary: "Spawn a child of a claimed run",
           description:
             "`run` is a submission; its `public_id` is made of the parent's id and the step's, by the server when absent, and sent again it gives the first child. The token of a run may spawn children of its own run, while that is held. The child is pending in a conversation of its own: `owner`, `conversation_id`, another `parent_run_id`, `initial_status`, `budget` and `multitask` are refused. The end of a run cancels those of its children that have not ended. One that is `detached` is the root of a tree of its own: no end of another run cancels it, no run waits for it, and it has no `index`.",
         }),
@@ -260,7 +260,7 @@ export const group = HttpApiGroup.make("workers")
       .addError(Refusal.Conflict)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Record the worker session of a held run",
+          summary: "Record the worker session of a claimed run",
           description: "One per run; recording again updates it.",
         }),
       ),
@@ -275,7 +275,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Follow the cancellations of a worker's runs, the messages to them, and requests to drain",
           description:
-            'An event stream of `{"type":"cancelled","run_id":"…"}` and `{"type":"message","run_id":"…","inbox":1}`, where `inbox` is how many messages the run has been told, and of `{"type":"drain","drain":true}`. A renewal and the answer to a heartbeat say the same: this only makes it faster.',
+            'An event stream of `{"type":"cancelled","run_id":"…"}` and `{"type":"message","run_id":"…","inbox":1}`, where `inbox` is how many messages the run has, and of `{"type":"drain","drain":true}`. A renewal and the answer to a heartbeat say the same: this only makes it faster.',
         }),
       ),
   )

@@ -96,7 +96,7 @@ const fitting = (items: ReadonlyArray<Item>): number => {
 const mismatched = () =>
   new ControlPlaneError.ControlPlaneUnsupported({
     operation: "Exchange.perform",
-    message: "The control plane's answers are not as many as it was asked for",
+    message: "The control plane's answers are not as many as its requests",
   })
 
 /** The failure of an exchange is that of each of its operations. */

@@ -85,7 +85,7 @@ const program = (): void => {
         return isWhole ? [{ slot, generation, runId, epoch: epoch < 0n ? null : Number(epoch) }] : []
       }).flat(),
     )
-  type Held = ReturnType<typeof heldLeases>
+  type OwnedLeases = ReturnType<typeof heldLeases>
 
   const post = (body: string): Promise<{ readonly status: number; readonly text: string }> =>
     new Promise((resolve, reject) => {
@@ -115,7 +115,7 @@ const program = (): void => {
     })
 
   /** Writes when a renewal was sent to where the main thread finds it as soon as it goes on. */
-  const noteRenewal = ({ generation, slot }: Held[number], sentAt: bigint): void => {
+  const noteRenewal = ({ generation, slot }: OwnedLeases[number], sentAt: bigint): void => {
     const { int32, int64 } = pages[Math.floor(slot / layout.pageSlots)]!
     const start = (slot % layout.pageSlots) * layout.slotBytes
     if (Atomics.load(int32, (start + layout.generation) / 4) === generation)
@@ -128,8 +128,12 @@ const program = (): void => {
     return { _tag: lease?.["status"] === "cancelled" ? "Cancelled" : "Lost" }
   }
 
-  const take = (held: Held, sentAt: bigint, leases: ReadonlyArray<Record<string, unknown> | undefined>) => {
-    const answers = held.map((lease, position): SlotAnswer => {
+  const take = (
+    owned: OwnedLeases,
+    sentAt: bigint,
+    leases: ReadonlyArray<Record<string, unknown> | undefined>,
+  ) => {
+    const answers = owned.map((lease, position): SlotAnswer => {
       const answer = answerOf(leases[position])
       if (answer._tag === "Renewed") noteRenewal(lease, sentAt)
       return { slot: lease.slot, generation: lease.generation, answer }
@@ -146,17 +150,17 @@ const program = (): void => {
   }
 
   /** Renews these leases, and returns whether the same request may succeed soon. */
-  const renew = async (held: Held): Promise<boolean> => {
+  const renew = async (owned: OwnedLeases): Promise<boolean> => {
     const sentAt = process.hrtime.bigint()
     const body = JSON.stringify({
-      leases: held.map(({ epoch, runId }) => ({ run_id: runId, lease_epoch: epoch })),
+      leases: owned.map(({ epoch, runId }) => ({ run_id: runId, lease_epoch: epoch })),
       lease_duration_seconds: settings.leaseSeconds,
     })
     try {
       const { status, text } = await post(body)
       const answer = parse(text) as { readonly leases?: unknown } | null | undefined
       if (status >= 200 && status < 300 && Array.isArray(answer?.leases)) {
-        take(held, sentAt, answer.leases)
+        take(owned, sentAt, answer.leases)
         return false
       }
       report({ _tag: "Refused", status, body: answer })
@@ -192,20 +196,20 @@ const program = (): void => {
 
   let isStopped = false
   /** Whether the main thread has stood still for longer than the limit. */
-  const stops = (held: Held): boolean => {
+  const stops = (owned: OwnedLeases): boolean => {
     const now = process.hrtime.bigint()
     const still = now - Atomics.load(times, cells.movedAt)
     if (still <= stallLimit) {
       isStopped = false
       return false
     }
-    if (!isStopped && held.length > 0) {
+    if (!isStopped && owned.length > 0) {
       isStopped = true
       Atomics.store(times, cells.givenUpAt, now)
       const seconds = Math.round(Number(still / 1_000_000_000n))
       log(
         `The event loop has stood still for ${seconds} s, longer than the stall limit of ${settings.stallLimitMillis / 1000} s: leases are not renewed any more, so their runs go to other workers`,
-        held.map(({ runId }) => runId),
+        owned.map(({ runId }) => runId),
       )
     }
     return true
@@ -213,10 +217,10 @@ const program = (): void => {
 
   const round = async (): Promise<void> => {
     for (let delay = 100; ; delay = Math.min(2 * delay, 2000)) {
-      const held = heldLeases()
-      if (held.length === 0 || stops(held)) return
-      const chunks = Array.from({ length: Math.ceil(held.length / settings.maxRenewals) }, (_, chunk) =>
-        held.slice(chunk * settings.maxRenewals, (chunk + 1) * settings.maxRenewals),
+      const owned = heldLeases()
+      if (owned.length === 0 || stops(owned)) return
+      const chunks = Array.from({ length: Math.ceil(owned.length / settings.maxRenewals) }, (_, chunk) =>
+        owned.slice(chunk * settings.maxRenewals, (chunk + 1) * settings.maxRenewals),
       )
       const again = await Promise.all(chunks.map(renew))
       if (!again.includes(true)) return

@@ -8,7 +8,7 @@ import { Predicate } from "effect"
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "its name is not known",
+  ENOTFOUND: "its name cannot be found",
   EAI_AGAIN: "its name cannot be looked up now",
   EHOSTUNREACH: "there is no way to that host",
   ENETUNREACH: "there is no way to that network",

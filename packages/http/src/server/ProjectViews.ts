@@ -62,11 +62,11 @@ const isInContact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc)
 export const agents = Effect.fnUntraced(function* (ports: Ports) {
   const now = yield* DateTime.now
   const counts = yield* Context.get(ports, Statistics.Statistics).counts()
-  const said = (yield* workers(ports)).flatMap((worker) =>
+  const registered = (yield* workers(ports)).flatMap((worker) =>
     isInContact(worker, now) ? Option.toArray(WorkerMetadata.of(worker.metadata)) : [],
   )
   const ids = new Set([
-    ...said.flatMap(({ agents: own, forms = {} }) => [
+    ...registered.flatMap(({ agents: own, forms = {} }) => [
       ...(own ?? []),
       ...(Object.keys(forms) as Array<Ids.AgentId>),
     ]),
@@ -75,7 +75,7 @@ export const agents = Effect.fnUntraced(function* (ports: Ports) {
   return Array.from(ids)
     .toSorted()
     .map((agentId) => {
-      const claiming = said.filter(({ agents: own }) => own === null || own.includes(agentId))
+      const claiming = registered.filter(({ agents: own }) => own === null || own.includes(agentId))
       const form = claiming.find(({ forms }) => forms?.[agentId] !== undefined)?.forms?.[agentId]
       return { agent_id: agentId, workers: claiming.length, form: form ?? null }
     })

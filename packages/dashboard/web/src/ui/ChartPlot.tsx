@@ -50,7 +50,7 @@ const seriesOf = (props: Current, line: ChartLine, index: number): uPlot.Series 
     alpha: line.alpha ?? 1,
     spanGaps: true,
     ...(line.dashed === true ? { dash: [3, 3] } : {}),
-    ...(line.look === "area" ? { fill: () => colourOf("--held-bg") } : {}),
+    ...(line.look === "area" ? { fill: () => colourOf("--claimed-bg") } : {}),
     // A value without neighbours is no line.
     points: {
       size: 4,

@@ -4,7 +4,7 @@ import { useNow } from "./now"
 
 const Segment = ({ segment: { from, kind, to } }: { readonly segment: LaneSegment }) => {
   if (kind === "past" || kind === "live") {
-    const fill = kind === "live" ? "var(--running)" : "var(--held)"
+    const fill = kind === "live" ? "var(--running)" : "var(--claimed)"
     return <rect x={from} y={4} width={to - from} height={6} rx={1} fill={fill} />
   }
   const isWait = kind === "wait"

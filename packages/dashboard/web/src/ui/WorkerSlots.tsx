@@ -9,7 +9,7 @@ const hatched =
   "bg-[repeating-linear-gradient(135deg,var(--failed)_0_2px,transparent_2px_4px)] shadow-[inset_0_0_0_1px_var(--failed)]"
 
 const fillOf = (state: WorkerState): string =>
-  state === "silent" ? hatched : state === "working" || state === "idle" ? "bg-running" : "bg-held"
+  state === "silent" ? hatched : state === "working" || state === "idle" ? "bg-running" : "bg-claimed"
 
 export const usedOfSlots = (summary: Json.WorkerSummary): string => {
   const { slots } = toldBy(summary)

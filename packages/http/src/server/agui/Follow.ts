@@ -1,5 +1,5 @@
 /**
- * Streams a run to the client that asked for it, until it ends or waits.
+ * Streams a run to its client, until it ends or waits.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ const cancel = (ports: Ports, runId: Ids.RunId) =>
       }),
       Effect.catchTag("RunNotFound", () => Effect.void),
       Effect.catchAll((error) =>
-        Effect.logWarning(`Run ${runId}, which nobody follows any more, could not be cancelled`, error),
+        Effect.logWarning(`Run ${runId}, which has no follower any more, could not be cancelled`, error),
       ),
     )
 

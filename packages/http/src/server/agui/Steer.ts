@@ -22,7 +22,7 @@ const isAsked = ({ forwardedProps }: RunAgentInput): boolean =>
   Predicate.isRecord(forwardedProps["runlease"]) &&
   forwardedProps["runlease"]["steer"] === true
 
-/** What the user says behind all that the agent has said. */
+/** The messages of the user behind the last one of the agent. */
 const newMessages = ({ messages }: RunAgentInput) =>
   AgUiMessages.fromAgUi(messages.slice(messages.findLastIndex(({ role }) => role !== "user") + 1))
 
@@ -30,7 +30,7 @@ const isKey = Schema.is(Ids.text(200))
 
 /**
  * Tells the run of the thread that works what the input says, without the messages that the run has, by their ids: in its request, or among
- * those that it was told. False where it is to be a run of its own: the client did not ask for it,
+ * those that were sent to it. False where it is to be a run of its own: the client did not ask for it,
  * says nothing new, or no run of that agent works in the thread.
  *
  * @since 0.1.0
@@ -48,7 +48,7 @@ export const steer = Effect.fnUntraced(function* (
   if (current === undefined || current.agentId !== agentId) return false
   const runs = Context.get(ports, Runs.Runs)
   // The history of a client that has heard nothing yet ends in what its run was submitted with, too.
-  const told = Effect.flatMap(runs.snapshot(current.runId), (request) => {
+  const sending = Effect.flatMap(runs.snapshot(current.runId), (request) => {
     const had = new Set(request.messages.map(({ id }) => id))
     return Effect.forEach(
       messages.filter(({ id }) => !had.has(id)),
@@ -56,7 +56,7 @@ export const steer = Effect.fnUntraced(function* (
     )
   })
   // It may have ended by now.
-  return yield* Effect.as(told, true).pipe(
+  return yield* Effect.as(sending, true).pipe(
     Effect.catchTags({ RunEnded: () => Effect.succeed(false), RunNotFound: () => Effect.succeed(false) }),
   )
 })

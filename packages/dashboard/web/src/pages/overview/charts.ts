@@ -127,7 +127,7 @@ export const cost = (statistics: Statistics, span: SpanName): ChartContent => {
     figure: dollars(totals.cost),
     note: `${short(totals.tokens)} tokens`,
     summary: `${dollars(totals.cost)} for ${plural(totals.tokens, "token")} in the ${spans[span].words}. At most ${dollars(most(values))} a ${spans[span].step}.`,
-    lines: [{ label: "cost", colour: "--held", values, look: "bars" }],
+    lines: [{ label: "cost", colour: "--claimed", values, look: "bars" }],
     top: chartTop(values, false),
     labelOf: costLabel,
     at: (index) => ({

@@ -25,7 +25,7 @@ const Bar = ({
   return (
     <>
       {rest === 0 ? null : (
-        <rect x={x} y={height - rest} width={barWidth} height={rest} fill="var(--held)" opacity={0.85} />
+        <rect x={x} y={height - rest} width={barWidth} height={rest} fill="var(--claimed)" opacity={0.85} />
       )}
       {failed === 0 ? null : (
         <rect

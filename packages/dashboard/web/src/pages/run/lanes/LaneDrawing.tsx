@@ -6,7 +6,7 @@ const shapes: Record<Bar["look"], { readonly y: number; readonly height: number;
   {
     queue: { y: 11, height: 2, radius: 0 },
     wait: { y: 7, height: 10, radius: 2 },
-    held: { y: 6, height: 12, radius: 2 },
+    past: { y: 6, height: 12, radius: 2 },
     live: { y: 6, height: 12, radius: 2 },
     left: { y: 6.5, height: 11, radius: 2 },
     loss: { y: 6, height: 12, radius: 0 },
@@ -22,7 +22,7 @@ const paints: Record<
 > = {
   queue: { fill: "var(--edge)" },
   wait: { fill: "url(#lane-dots)", stroke: "var(--waiting)" },
-  held: { fill: "var(--held-bg)", stroke: "var(--held)" },
+  past: { fill: "var(--claimed-bg)", stroke: "var(--claimed)" },
   live: { fill: "var(--running)" },
   left: { fill: "var(--running-bg)", stroke: "var(--running)", dashes: "3 2" },
   loss: { fill: "url(#lane-hatch)" },
@@ -62,7 +62,7 @@ const BarShape = ({ bar: { look, row, width, x } }: { readonly bar: Bar }) => {
   )
 }
 
-const capColours = { held: "var(--held)", live: "var(--running)", child: "var(--child)" } as const
+const capColours = { past: "var(--claimed)", live: "var(--running)", child: "var(--child)" } as const
 
 const cross = "M-4 -4l8 8m0-8l-8 8"
 
@@ -115,7 +115,7 @@ export const LaneDrawing = ({ layout }: { readonly layout: Layout }) => (
         x2={x}
         y1={row * lane + 6}
         y2={row * lane + 11}
-        stroke={isLive ? "var(--surface)" : "var(--held)"}
+        stroke={isLive ? "var(--surface)" : "var(--claimed)"}
       />
     ))}
     {layout.caps.map(({ look, row, x }, index) => (

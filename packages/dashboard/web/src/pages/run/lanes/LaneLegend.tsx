@@ -2,10 +2,10 @@
 const items = [
   [
     "claimed, renewals",
-    <svg key="held" width="22" height="12">
-      <rect x="1" y="1" width="20" height="10" rx="2" fill="var(--held-bg)" stroke="var(--held)" />
-      <path d="M1 0v12" stroke="var(--held)" strokeWidth="2" />
-      <path d="M8 1v5M15 1v5" stroke="var(--held)" />
+    <svg key="past" width="22" height="12">
+      <rect x="1" y="1" width="20" height="10" rx="2" fill="var(--claimed-bg)" stroke="var(--claimed)" />
+      <path d="M1 0v12" stroke="var(--claimed)" strokeWidth="2" />
+      <path d="M8 1v5M15 1v5" stroke="var(--claimed)" />
     </svg>,
   ],
   [

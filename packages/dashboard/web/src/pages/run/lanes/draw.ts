@@ -40,7 +40,7 @@ const link = (drawing: Drawing, at: number, y1: number, y2: number, dashed = fal
   if (isOn(drawing.scale, at)) drawing.links.push({ x: drawing.scale.x(at), y1, y2, dashed })
 }
 
-const cap = (drawing: Drawing, look: "held" | "live" | "child", row: number, at: number): void => {
+const cap = (drawing: Drawing, look: "past" | "live" | "child", row: number, at: number): void => {
   if (isOn(drawing.scale, at)) drawing.caps.push({ look, row, x: drawing.scale.x(at) })
 }
 
@@ -71,9 +71,9 @@ const drawClaim = (drawing: Drawing, row: number, span: ClaimSpan, now: number):
   const { from, heldTo, isLive, leaseTo, lossTo } = span
   if (lossTo !== null) bar(drawing, "loss", row, heldTo, lossTo)
   if (leaseTo !== null) bar(drawing, "left", row, Math.max(now, heldTo), leaseTo)
-  bar(drawing, isLive ? "live" : "held", row, from, heldTo)
+  bar(drawing, isLive ? "live" : "past", row, from, heldTo)
   ticks(drawing, row, span)
-  cap(drawing, isLive ? "live" : "held", row, from)
+  cap(drawing, isLive ? "live" : "past", row, from)
   if (lossTo !== null && isOn(drawing.scale, lossTo)) drawing.losses.push({ row, x: drawing.scale.x(lossTo) })
 }
 

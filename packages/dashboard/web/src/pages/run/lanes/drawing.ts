@@ -17,7 +17,7 @@ export type Row =
 export type BarLook =
   | "queue"
   | "wait"
-  | "held"
+  | "past"
   | "live"
   | "left"
   | "loss"
@@ -57,7 +57,7 @@ export interface Drawing {
   readonly rows: ReadonlyArray<Row>
   readonly bars: Array<Bar>
   readonly links: Array<Link>
-  readonly caps: Array<Mark & { readonly look: "held" | "live" | "child" }>
+  readonly caps: Array<Mark & { readonly look: "past" | "live" | "child" }>
   readonly ticks: Array<Mark & { readonly isLive: boolean }>
   readonly losses: Array<Mark>
   readonly reads: Array<Hit>
