@@ -28,6 +28,7 @@ const examples = [
   "other-language",
   "chat",
   "approval",
+  "purchase",
   "remote-agent",
   "coding-agent",
   "fleet",

@@ -1,5 +1,6 @@
 import { NodeRuntime } from "@effect/platform-node"
 import {
+  AgentEvent,
   Executor,
   type Ids,
   Interrupts,
@@ -16,7 +17,8 @@ const refunds = Executor.layerFrom((run) =>
   Effect.gen(function* () {
     const amount = Number(RequestSnapshot.lastUserText(run.snapshot))
     if (amount > 100) {
-      const yes = yield* Interrupts.approve(run, { id: "refund", message: `Refund ${amount} EUR?` })
+      const about = { amount: `${amount} EUR` }
+      const yes = yield* Interrupts.approve("refund", { message: "Refund it?", about })
       if (!yes) return `The refund of ${amount} EUR is denied.`
     }
     return `Refunded ${amount} EUR.`
@@ -27,9 +29,9 @@ const refunds = Executor.layerFrom((run) =>
 const person = Effect.fnUntraced(function* (runId: Ids.RunId, amount: number) {
   const runs = yield* Runs.Runs
   const { waiting } = yield* runs.get(runId)
-  for (const { id, message } of waiting?.interrupts ?? []) {
+  for (const { id, message, metadata } of waiting?.interrupts ?? []) {
     const approved = amount <= 500
-    yield* Console.log(`  ${message} ${approved ? "yes" : "no"}`)
+    yield* Console.log(`  ${message} ${JSON.stringify(metadata?.["about"])} ${approved ? "yes" : "no"}`)
     yield* runs.resume(runId, [{ interruptId: id, status: "resolved", payload: { approved } }])
   }
 })
@@ -45,16 +47,12 @@ const program = Effect.gen(function* () {
     })
     yield* Console.log(run.runId)
     // A run that waits writes RUN_FINISHED with an interrupt; its log continues after the answer.
-    yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => {
-      switch (event.type) {
-        case "RUN_FINISHED":
-          return person(run.runId, amount)
-        case "TEXT_MESSAGE_CONTENT":
-          return Console.log(`  ${String(event["delta"])}`)
-        default:
-          return Effect.void
-      }
+    const shown = AgentEvent.match({
+      RUN_FINISHED: () => person(run.runId, amount),
+      TEXT_MESSAGE_CONTENT: ({ delta }) => Console.log(`  ${delta}`),
+      orElse: () => Effect.void,
     })
+    yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => shown(event))
   }
 })
 

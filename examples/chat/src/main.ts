@@ -1,14 +1,27 @@
-import { NodeRuntime } from "@effect/platform-node"
-import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AiExecutor, AiModel } from "@runlease/executor-ai"
+import * as ModelServer from "@runlease/testkit/ModelServer"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
-import * as StandIn from "./StandIn.js"
+import { createServer } from "node:http"
 
-/** The model that MODEL names, or one that needs no key. */
+/** A server on loopback with the protocol of a real model. It needs no key. */
+const standIn = Layer.unwrapEffect(
+  Effect.map(ModelServer.ModelServer, ({ url }) =>
+    AiModel.fromName("openai-chat:stand-in", { baseUrl: url }),
+  ),
+).pipe(
+  Layer.provide(
+    ModelServer.layer(({ messages }) => `I have read ${messages.length} messages, and have nothing to add.`),
+  ),
+  Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+)
+
+/** The model that MODEL names, or the stand-in. */
 const model = Layer.unwrapEffect(
   Effect.map(
     Config.option(Config.string("MODEL")),
-    Option.match({ onNone: () => StandIn.model, onSome: (name) => AiModel.fromName(name) }),
+    Option.match({ onNone: () => standIn, onSome: (name) => AiModel.fromName(name) }),
   ),
 )
 
@@ -30,8 +43,9 @@ const program = Effect.gen(function* () {
       snapshot: { ...RequestSnapshot.empty, messages: [...messages] },
     })
     const answer = yield* log.follow({ runId: run.runId }).pipe(
-      Stream.filter(({ event }) => event.type === "TEXT_MESSAGE_CONTENT"),
-      Stream.runFold("", (text, { event }) => text + String(event["delta"])),
+      Stream.map(({ event }) => event),
+      Stream.filter(AgentEvent.is("TEXT_MESSAGE_CONTENT")),
+      Stream.runFold("", (text, { delta }) => text + delta),
     )
     messages.push(message("assistant", answer, run.messageId))
     const { metadata, status } = yield* runs.get(run.runId)

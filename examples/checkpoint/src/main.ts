@@ -1,38 +1,35 @@
-import { Command, HttpServer } from "@effect/platform"
+import { Command } from "@effect/platform"
 import { NodeContext, NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Access, ControlPlane, RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
-import { Console, Effect, Layer, Predicate, Redacted, Stream } from "effect"
+import * as WorkerProcess from "@runlease/testkit/WorkerProcess"
+import { Console, Effect, Layer, Schema, Stream } from "effect"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 
 const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** What a worker process needs to find the control plane of this process. */
-const connection = Effect.gen(function* () {
-  const access = yield* Access.Access
-  const project = yield* access.getProject(ControlPlane.defaultProject)
-  const { token } = yield* access.createKey({ projectId: project.id, name: "checkpoint" })
-  const { address } = yield* HttpServer.HttpServer
-  return {
-    RUNLEASE_URL: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`,
-    RUNLEASE_API_KEY: Redacted.value(token),
-  }
-})
-
 /** Starts a worker process. The Scope ends it. */
 const startWorker = (name: string, environment: Readonly<Record<string, string>>) =>
-  Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
-    Command.env({ WORKER_NAME: name, ...environment }),
-    Command.stderr("inherit"),
-    Command.start,
-  )
+  Command.start(WorkerProcess.command(workerProgram, { WORKER_NAME: name, ...environment }))
+
+/** The event of a worker that reads a page. */
+const decodePage = Schema.decodeUnknown(Schema.Struct({ name: Schema.String, page: Schema.Int }))
+
+const shown = AgentEvent.match({
+  CUSTOM: ({ name, value }) =>
+    name === "reads"
+      ? Effect.flatMap(decodePage(value), (read) => Console.log(`${read.name} reads page ${read.page}`))
+      : Effect.void,
+  TEXT_MESSAGE_CONTENT: ({ delta }) => Console.log(delta),
+  orElse: () => Effect.void,
+})
 
 const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
-  const environment = yield* connection
+  const environment = yield* WorkerProcess.connection
   const { run } = yield* runs.submit({
     agentId: "reader",
     snapshot: RequestSnapshot.fromText("Read the book."),
@@ -45,13 +42,7 @@ const program = Effect.gen(function* () {
     Effect.forkScoped,
   )
 
-  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => {
-    const { delta, name, type, value } = event
-    if (type === "CUSTOM" && name === "reads" && Predicate.isRecord(value)) {
-      return Console.log(`${String(value["name"])} reads page ${String(value["page"])}`)
-    }
-    return type === "TEXT_MESSAGE_CONTENT" ? Console.log(String(delta)) : Effect.void
-  })
+  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => shown(event))
 }).pipe(Effect.scoped)
 
 const controlPlane = Server.layer.pipe(

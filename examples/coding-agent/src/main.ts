@@ -1,6 +1,14 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { type Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import {
+  AgentEvent,
+  type Ids,
+  MemoryControlPlane,
+  RequestSnapshot,
+  RunLog,
+  Runs,
+  Worker,
+} from "@runlease/core"
 import { AcpExecutor } from "@runlease/executor-acp"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import { fileURLToPath } from "node:url"
@@ -37,18 +45,13 @@ const program = Effect.gen(function* () {
     agentId: "coder",
     snapshot: RequestSnapshot.fromText("Write a greeting to the world into greeting.txt"),
   })
-  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => {
-    switch (event.type) {
-      case "TOOL_CALL_START":
-        return Console.log(`tool call: ${String(event["toolCallName"])}`)
-      case "TEXT_MESSAGE_CONTENT":
-        return Console.log(String(event["delta"]))
-      case "RUN_FINISHED":
-        return person(run.runId)
-      default:
-        return Effect.void
-    }
+  const shown = AgentEvent.match({
+    TOOL_CALL_START: ({ toolCallName }) => Console.log(`tool call: ${toolCallName}`),
+    TEXT_MESSAGE_CONTENT: ({ delta }) => Console.log(delta),
+    RUN_FINISHED: () => person(run.runId),
+    orElse: () => Effect.void,
   })
+  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => shown(event))
   yield* Console.log((yield* runs.get(run.runId)).status)
   for (const name of yield* fs.readDirectory("work", { recursive: true })) {
     if (!name.endsWith("greeting.txt")) continue

@@ -23,7 +23,7 @@ const assistant = Executor.from((run) => {
   const { messages, tools } = run.snapshot
   const text = RequestSnapshot.lastUserText(run.snapshot)
   if (text.startsWith("Refund")) {
-    return Effect.map(Interrupts.approve(run, { id: "refund", message: `${text}?` }), (approved) =>
+    return Effect.map(Interrupts.approve("refund", { message: `${text}?` }), (approved) =>
       approved ? "Refunded" : "Not refunded",
     )
   }

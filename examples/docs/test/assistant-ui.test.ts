@@ -16,7 +16,7 @@ const assistant = Executor.from((run) => {
   if (result !== undefined) return Effect.succeed(`Done: ${String(result["result"])}`)
   if (text.startsWith("Tell")) return Stream.concat(Stream.make("Once upon a time"), Stream.never)
   if (text.startsWith("Refund")) {
-    return Effect.map(Interrupts.approve(run, { id: "refund", message: `${text}?` }), (approved) =>
+    return Effect.map(Interrupts.approve("refund", { message: `${text}?` }), (approved) =>
       approved ? "Refunded" : "Not refunded",
     )
   }

@@ -1,8 +1,7 @@
-import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Access, ControlPlane } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
+import * as WorkerProcess from "@runlease/testkit/WorkerProcess"
 import { Config, Context, Effect, Layer, Option, Redacted } from "effect"
 import { createServer } from "node:http"
 
@@ -16,15 +15,8 @@ export class Remote extends Context.Tag("example/Remote")<
 const standIn = Layer.effect(
   Remote,
   Effect.gen(function* () {
-    const access = yield* Access.Access
-    const project = yield* access.getProject(ControlPlane.defaultProject)
-    const { token } = yield* access.createKey({ projectId: project.id, name: "fleet" })
-    const { address } = yield* HttpServer.HttpServer
-    return {
-      url: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`,
-      key: token,
-      project: project.slug,
-    }
+    const { RUNLEASE_API_KEY, RUNLEASE_URL } = yield* WorkerProcess.connection
+    return { url: RUNLEASE_URL, key: Redacted.make(RUNLEASE_API_KEY), project: "default" }
   }),
 ).pipe(
   Layer.provideMerge(Server.layer),

@@ -1,7 +1,8 @@
 import { Command, FetchHttpClient } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Client } from "@runlease/http"
+import * as WorkerProcess from "@runlease/testkit/WorkerProcess"
 import { Console, Deferred, Effect, Layer, Redacted, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 import * as ControlPlane from "./ControlPlane.js"
@@ -11,15 +12,13 @@ const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
 
 /** Starts a worker process and waits until it is ready. Closing the Scope drains and ends it. */
 const startWorker = Effect.fnUntraced(function* (name: string, remote: ControlPlane.Remote["Type"]) {
-  const worker = yield* Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
-    Command.env({
+  const worker = yield* Command.start(
+    WorkerProcess.command(workerProgram, {
       WORKER_NAME: name,
       RUNLEASE_URL: remote.url,
       RUNLEASE_API_KEY: Redacted.value(remote.key),
       RUNLEASE_PROJECT: remote.project,
     }),
-    Command.stderr("inherit"),
-    Command.start,
   )
   // `Worker.run` logs one line when the worker is registered; a worker that cannot start ends without it.
   const started = yield* Deferred.make<void>()
@@ -45,8 +44,10 @@ const answerOf = Effect.fnUntraced(function* (text: string) {
     agentId: "task",
     snapshot: RequestSnapshot.fromText(text),
   })
-  return yield* Stream.runFold(log.follow({ runId: run.runId }), "", (answer, { event }) =>
-    event.type === "TEXT_MESSAGE_CONTENT" ? answer + String(event["delta"]) : answer,
+  return yield* log.follow({ runId: run.runId }).pipe(
+    Stream.map(({ event }) => event),
+    Stream.filter(AgentEvent.is("TEXT_MESSAGE_CONTENT")),
+    Stream.runFold("", (answer, { delta }) => answer + delta),
   )
 })
 

@@ -9,8 +9,7 @@ const Conversation = Schema.Struct({ owner: Schema.Struct({ id: Schema.String })
 
 /** Sends requests to the application from outside. */
 const visit = Effect.gen(function* () {
-  const { address } = yield* HttpServer.HttpServer
-  const url = `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`
+  const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
   const headers = { "x-user": "ada" }
 
   const greeted = yield* HttpClient.post(`${url}/greetings/world`, { body: HttpBody.empty })

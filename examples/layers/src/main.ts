@@ -1,5 +1,5 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { Console, Effect, Layer, Stream } from "effect"
 import * as Rates from "./Rates.js"
 import * as RatesExecutor from "./RatesExecutor.js"
@@ -14,8 +14,10 @@ const program = Effect.gen(function* () {
       agentId: "rates",
       snapshot: RequestSnapshot.fromText(currency),
     })
-    yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>
-      event.type === "TEXT_MESSAGE_CONTENT" ? Console.log(`  ${String(event["delta"])}`) : Effect.void,
+    yield* log.follow({ runId: run.runId }).pipe(
+      Stream.map(({ event }) => event),
+      Stream.filter(AgentEvent.is("TEXT_MESSAGE_CONTENT")),
+      Stream.runForEach(({ delta }) => Console.log(`  ${delta}`)),
     )
   }
 })

@@ -1,5 +1,5 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { CommandExecutor } from "@runlease/executor-command"
 import { Console, Effect, Layer, Stream } from "effect"
 import { fileURLToPath } from "node:url"
@@ -10,6 +10,12 @@ const executor = CommandExecutor.layerWith({
   args: ["-f", fileURLToPath(new URL("../agent/count.awk", import.meta.url))],
 })
 
+const lineOf = AgentEvent.match({
+  TEXT_MESSAGE_CONTENT: ({ delta }) => `  ${delta.trimEnd()}`,
+  CUSTOM: ({ name, type, value }) => `${type} ${name}=${String(value)}`,
+  orElse: ({ type }) => type,
+})
+
 const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
@@ -18,13 +24,7 @@ const program = Effect.gen(function* () {
     agentId: "counter",
     snapshot: RequestSnapshot.fromText("how many words are in this"),
   })
-  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>
-    Console.log(
-      event.type === "TEXT_MESSAGE_CONTENT"
-        ? `  ${String(event["delta"]).trimEnd()}`
-        : `${event.type}${event.type === "CUSTOM" ? ` ${String(event["name"])}=${String(event["value"])}` : ""}`,
-    ),
-  )
+  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => Console.log(lineOf(event)))
 })
 
 const worker = Worker.layer.pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))

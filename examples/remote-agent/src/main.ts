@@ -1,6 +1,6 @@
 import { HttpServer } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
-import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AgUiExecutor } from "@runlease/executor-ag-ui"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import * as StandIn from "./StandIn.js"
@@ -31,6 +31,11 @@ const executor = Layer.unwrapEffect(
   ),
 )
 
+const lineOf = AgentEvent.match({
+  TEXT_MESSAGE_CONTENT: ({ delta, type }) => `${type} ${JSON.stringify(delta)}`,
+  orElse: ({ type }) => type,
+})
+
 const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
@@ -40,9 +45,7 @@ const program = Effect.gen(function* () {
     snapshot: RequestSnapshot.fromText("How many letters?"),
   })
   yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event, eventId }) =>
-    Console.log(
-      `${eventId} ${event.type}${event["delta"] === undefined ? "" : ` ${JSON.stringify(event["delta"])}`}`,
-    ),
+    Console.log(`${eventId} ${lineOf(event)}`),
   )
 })
 

@@ -1,16 +1,17 @@
 import { Command, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeContext, NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Access, ControlPlane, RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { Runs } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
-import { Console, Effect, Layer, Redacted, Ref, Stream } from "effect"
+import * as WorkerProcess from "@runlease/testkit/WorkerProcess"
+import { Console, Effect, Layer, Ref } from "effect"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
+import { Lead } from "./agents.js"
+
+const topics = ["bees", "clouds", "glass", "salt", "tides"]
 
 const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
-
-const urlOf = ({ address }: Pick<HttpServer.HttpServer, "address">) =>
-  `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`
 
 /** A model that takes a while to answer. Each answer that it begins is paid. */
 const makeModel = Effect.gen(function* () {
@@ -24,41 +25,27 @@ const makeModel = Effect.gen(function* () {
       return HttpServerResponse.text(`answer to "${question}"`)
     }),
   )
-  return { url: urlOf(server), asked: Ref.get(asked) }
-})
-
-/** What a worker process needs to find the control plane of this process. */
-const connection = Effect.gen(function* () {
-  const access = yield* Access.Access
-  const project = yield* access.getProject(ControlPlane.defaultProject)
-  const { token } = yield* access.createKey({ projectId: project.id, name: "research-team" })
-  return { RUNLEASE_URL: urlOf(yield* HttpServer.HttpServer), RUNLEASE_API_KEY: Redacted.value(token) }
+  return { url: HttpServer.formatAddress(server.address), asked: Ref.get(asked) }
 })
 
 /** Starts a worker process. The Scope ends it. */
 const startWorker = (environment: Readonly<Record<string, string>>) =>
-  Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
-    Command.env(environment),
-    Command.stderr("inherit"),
-    Command.start,
-  )
+  Command.start(WorkerProcess.command(workerProgram, environment))
 
 const program = Effect.gen(function* () {
-  const runs = yield* Runs.Runs
-  const log = yield* RunLog.RunLog
   const model = yield* makeModel
-  const environment = { ...(yield* connection), MODEL_URL: model.url }
-  const { run } = yield* runs.submit({ agentId: "lead", snapshot: RequestSnapshot.fromText("Research.") })
+  const environment = { ...(yield* WorkerProcess.connection), MODEL_URL: model.url }
+  const { run } = yield* Lead.submit({ topics })
 
   const ada = yield* startWorker({ ...environment, CONCURRENCY: "1", DIES_AT: "4" })
   yield* Effect.exit(ada.exitCode)
   yield* Console.log("ada was killed in the middle of an answer; brian goes on")
   yield* startWorker(environment)
 
-  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>
-    event.type === "TEXT_MESSAGE_CONTENT" ? Console.log(String(event["delta"])) : Effect.void,
-  )
-  const children = yield* runs.list({ parentRunId: run.runId })
+  const { findings, summary } = yield* Lead.await(run.runId)
+  for (const { checked, found } of findings) yield* Console.log(`${found}; ${checked}`)
+  yield* Console.log(summary)
+  const children = yield* (yield* Runs.Runs).list({ parentRunId: run.runId })
   const asked = yield* model.asked
   yield* Console.log(
     `The bill: ${children.items.length + 1} runs, ${new Set(asked).size} questions, ${asked.length} answers`,

@@ -1,53 +1,43 @@
-import { Command, HttpServer } from "@effect/platform"
+import { Command } from "@effect/platform"
 import { NodeContext, NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Access, ControlPlane, RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
-import { Chunk, Console, Effect, Layer, Option, Redacted, Stream } from "effect"
+import * as ModelServer from "@runlease/testkit/ModelServer"
+import * as WorkerProcess from "@runlease/testkit/WorkerProcess"
+import { Chunk, Console, Effect, Layer, Option, Stream } from "effect"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
-import * as StandIn from "./StandIn.js"
 
 const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** What a worker process needs to find the control plane of this process. */
-const connection = Effect.gen(function* () {
-  const access = yield* Access.Access
-  const project = yield* access.getProject(ControlPlane.defaultProject)
-  const { token } = yield* access.createKey({ projectId: project.id, name: "steering" })
-  const { address } = yield* HttpServer.HttpServer
-  return {
-    RUNLEASE_URL: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`,
-    RUNLEASE_API_KEY: Redacted.value(token),
-  }
-})
-
 /** Starts a worker process. The Scope ends it. */
 const startWorker = (environment: Readonly<Record<string, string>>) =>
-  Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
-    Command.env(environment),
-    Command.stderr("inherit"),
-    Command.start,
-  )
+  Command.start(WorkerProcess.command(workerProgram, environment))
+
+/** A stand-in for a model, with the protocol of a real one. It takes for ever to end its first answer. */
+const standIn = ModelServer.layer((_request, before) =>
+  before === 0
+    ? Stream.concat(Stream.make("First you take the plane to Lisbon."), Stream.never)
+    : Stream.make("First you take the night train to Lisbon."),
+).pipe(Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })))
 
 const correction = "No planes, please."
 
 const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
-  const model = yield* StandIn.make
-  const environment = { ...(yield* connection), MODEL_URL: model.url }
+  const model = yield* ModelServer.ModelServer
+  const environment = { ...(yield* WorkerProcess.connection), MODEL_URL: model.url }
   const { run } = yield* runs.submit({
     agentId: "planner",
     snapshot: RequestSnapshot.fromText("How do I get from Paris to Lisbon?"),
   })
-  const texts = log
-    .follow({ runId: run.runId })
-    .pipe(
-      Stream.filterMap(({ event }) =>
-        event.type === "TEXT_MESSAGE_CONTENT" ? Option.some(String(event["delta"])) : Option.none(),
-      ),
-    )
+  const texts = log.follow({ runId: run.runId }).pipe(
+    Stream.map(({ event }) => event),
+    Stream.filter(AgentEvent.is("TEXT_MESSAGE_CONTENT")),
+    Stream.map(({ delta }) => delta),
+  )
 
   const ada = yield* startWorker(environment)
   yield* Console.log(`ada:   ${Option.getOrThrow(yield* Stream.runHead(texts))}`)
@@ -59,7 +49,7 @@ const program = Effect.gen(function* () {
   yield* startWorker(environment)
   yield* Console.log(`brian: ${Chunk.unsafeLast(yield* Stream.runCollect(texts))}`)
   for (const [index, request] of (yield* model.requests).entries()) {
-    const times = request.split(correction).length - 1
+    const times = request.messages.filter((message) => ModelServer.textOf(message) === correction).length
     yield* Console.log(`Request ${index + 1} to the model had the correction ${times} times.`)
   }
 }).pipe(Effect.scoped)
@@ -69,4 +59,4 @@ const controlPlane = Server.layer.pipe(
   Layer.provideMerge(SqlControlPlane.layerSqlite({ filename: ":memory:" })),
 )
 
-program.pipe(Effect.provide([controlPlane, NodeContext.layer]), NodeRuntime.runMain)
+program.pipe(Effect.provide([controlPlane, standIn, NodeContext.layer]), NodeRuntime.runMain)

@@ -7,9 +7,7 @@ import { Config, Effect, Layer } from "effect"
 
 /** One worker process. MODEL_URL is where its model is. */
 const model = Layer.unwrapEffect(
-  Effect.map(Config.string("MODEL_URL"), (url) =>
-    AiModel.fromName("openai-chat:stand-in", { baseUrl: `${url}/v1` }),
-  ),
+  Effect.map(Config.string("MODEL_URL"), (url) => AiModel.fromName("openai-chat:stand-in", { baseUrl: url })),
 )
 
 Worker.run({ leaseDuration: "5 seconds" }).pipe(

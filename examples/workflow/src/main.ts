@@ -1,41 +1,28 @@
-import { Command, HttpServer } from "@effect/platform"
+import { Command } from "@effect/platform"
 import { NodeContext, NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { DurableDeferred } from "@effect/workflow"
-import { Access, ControlPlane, Runs } from "@runlease/core"
+import { Runs } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
 import { RunleaseWorkflowEngine } from "@runlease/workflow"
-import { Console, Effect, Exit, Fiber, Layer, Redacted, Schedule } from "effect"
+import * as WorkerProcess from "@runlease/testkit/WorkerProcess"
+import { Console, Effect, Exit, Fiber, Layer, Schedule } from "effect"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import { Approval, Order } from "./order.js"
 
 const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** What a worker process needs to find the control plane of this process. */
-const connection = Effect.gen(function* () {
-  const access = yield* Access.Access
-  const project = yield* access.getProject(ControlPlane.defaultProject)
-  const { token } = yield* access.createKey({ projectId: project.id, name: "workflow" })
-  const { address } = yield* HttpServer.HttpServer
-  return {
-    RUNLEASE_URL: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`,
-    RUNLEASE_API_KEY: Redacted.value(token),
-  }
-})
-
 /** Starts a worker process. The Scope ends it. */
 const startWorker = (name: string, environment: Readonly<Record<string, string>>) =>
-  Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
-    Command.env({ WORKER_NAME: name, ...environment }),
+  WorkerProcess.command(workerProgram, { WORKER_NAME: name, ...environment }).pipe(
     Command.stdout("inherit"),
-    Command.stderr("inherit"),
     Command.start,
   )
 
 const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
-  const environment = yield* connection
+  const environment = yield* WorkerProcess.connection
   const payload = { id: "order-1", item: "chairs", count: 3 }
   const executionId = yield* Order.executionId(payload)
   const ordering = yield* Effect.fork(Order.execute(payload))

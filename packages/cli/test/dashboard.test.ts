@@ -17,7 +17,8 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
       const { faults, page } = yield* visit()
       yield* Effect.promise(async () => {
         await submit(page, "deployer", "Deploy it")
-        await page.getByRole("region", { name: "Arguments of deploy" }).getByText("900").waitFor()
+        await page.getByLabel("What it is about").getByText("900", { exact: true }).waitFor()
+        await page.getByRole("region", { name: "Change" }).getByText("-replicas: 300").waitFor()
         await page.getByRole("button", { name: "Approve" }).click()
         await shows(page, "It is deployed.")
         await submit(page, "steered", "Go on")

@@ -11,7 +11,7 @@ class Worker extends Context.Tag("cli/test/Worker")<Worker, Running>() {
     Worker,
     Effect.gen(function* () {
       const settings = yield* Served
-      const agents = ["--agent", "approving", "--agent", "asking"]
+      const agents = ["approving", "asking", "calling"].flatMap((name) => ["--agent", name])
       const worker = yield* start(["worker", "--json", ...agents, "--module", module], settings)
       yield* worker.line(has({ event: "registered" }))
       return worker
@@ -36,13 +36,15 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
     Effect.gen(function* () {
       const { settings, worker } = yield* asking("approving", "one")
       const shown = yield* run(["runs", "get", "one"], settings)
-      const question = 'Deploy it? with {"to":"production","replicas":900}'
-      expect(shown.stdout).toContain(`  deploy  ${question}\n`)
+      const question = 'Deploy it? about {"to":"production","replicas":900}'
+      expect(shown.stdout).toContain("  deploy  Deploy it?\n    to: production\n    replicas: 900\n")
       const explained = (yield* run(["runs", "explain", "one"], settings)).stdout
-      expect(explained).toContain('It asked for "Deploy it?" with {"to":"production","replicas":900} and let')
+      expect(explained).toContain(
+        'It asked for "Deploy it?" about {"to":"production","replicas":900} and let',
+      )
       expect(explained).toContain(`It waits for an answer to deploy: ${question}\n`)
       const got = json((yield* run(["runs", "get", "one", "--json"], settings)).stdout)
-      expect(got).toMatchObject({ open: [{ tool_arguments: { to: "production", replicas: 900 } }] })
+      expect(got).toMatchObject({ open: [{ metadata: { about: { to: "production", replicas: 900 } } }] })
       const suggested = /Answer with: runlease (resume one) /.exec(shown.stdout)?.[1]
       expect(suggested).toBeDefined()
       const resumed = yield* run([...suggested!.split(" "), "--approve"], settings)
@@ -63,6 +65,16 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
     }),
   )
 
+  it.scoped("is shown with the arguments of the call that it asks about", () =>
+    Effect.gen(function* () {
+      const { settings } = yield* asking("calling", "called")
+      const shown = yield* run(["runs", "get", "called"], settings)
+      expect(shown.stdout).toContain('  deploy  Deploy it? with {"to":"production","replicas":900}\n')
+      const got = json((yield* run(["runs", "get", "called", "--json"], settings)).stdout)
+      expect(got).toMatchObject({ open: [{ tool_arguments: { to: "production", replicas: 900 } }] })
+    }),
+  )
+
   it.scoped("goes on after a no", () =>
     Effect.gen(function* () {
       const { settings } = yield* asking("approving", "refused")
@@ -74,12 +86,13 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
   it.scoped("needs the interrupt's id when several are open, and goes on after the last answer", () =>
     Effect.gen(function* () {
       const { settings } = yield* asking("asking", "two")
+      const diff = "-small\n+large\n"
       const got = json((yield* run(["runs", "get", "two", "--json"], settings)).stdout)
       expect(got).toMatchObject({
         waiting_for: "name, size",
         open: [
           { id: "name", message: "Who is it for?" },
-          { id: "size", response_schema: { type: "integer" } },
+          { id: "size", response_schema: { type: "integer" }, metadata: { about: { diff } } },
         ],
       })
       const [which, wrong, none, many, noJson] = yield* Effect.forEach(
@@ -94,7 +107,9 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
         { concurrency: 2 },
       )
       expect(which!.code).toBe(64)
-      expect(which!.stderr).toContain("--interrupt 'size'  How large?")
+      expect(which!.stderr).toContain(
+        "--interrupt 'size'  How large?\n    diff:\n      -small\n      +large\n",
+      )
       expect(wrong!.code).toBe(1)
       expect(wrong!.stderr).toContain("it waits for name, size")
       for (const misused of [none!, many!]) {
@@ -105,7 +120,11 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
       expect(noJson!.stderr).toContain("--text 'three'")
 
       const first = yield* run(["resume", "two", "--interrupt", "name", "--text", "Ann"], settings)
-      expect(first.stdout).toContain("waits for 1 more:\n  --interrupt 'size'  How large?")
+      expect(first.stdout).toContain("waits for 1 more:\n  --interrupt 'size'  How large?\n    diff:\n")
+      expect((yield* run(["resume", "two", "--text", "huge", "--json"], settings)).code).toBe(0)
+      const again = yield* start(["watch", "two"], settings)
+      const reason = "The answer before does not fit: it is no number"
+      yield* again.line((line) => line === `  size~2  How large? (${reason})`)
       expect((yield* run(["resume", "two", "--result", "3", "--json"], settings)).code).toBe(0)
       expect((yield* run(["watch", "two"], settings)).stdout).toContain('["Ann",3]\n')
     }),

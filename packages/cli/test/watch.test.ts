@@ -40,7 +40,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
         ["submit", "--agent", "approving", "--id", "run-1", "--watch", "x"],
         settings,
       )
-      yield* watching.line((line) => line.includes('Deploy it? with {"to":"production","replicas":900}'))
+      yield* watching.line((line) => line === "  deploy  Deploy it?")
+      yield* watching.line((line) => line === "    replicas: 900")
       yield* watching.line((line) => line.startsWith("Answer with: runlease resume run-1"))
       const got = yield* run(["runs", "get", "run-1"], settings)
       const late = yield* start(["watch", "run-1", "--after", "1000"], settings)

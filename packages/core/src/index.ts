@@ -1,4 +1,5 @@
 export * as Access from "./ports/Access.js"
+export * as Agent from "./executor/Agent.js"
 export * as AgentEvent from "./model/AgentEvent.js"
 export * as Budget from "./executor/Budget.js"
 export * as Child from "./executor/Child.js"

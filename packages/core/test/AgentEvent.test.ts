@@ -1,7 +1,8 @@
 import { EventType, type AGUIEvent } from "@ag-ui/core"
 import { EventSchemas } from "@ag-ui/core/schemas"
-import { describe, expect, it } from "@effect/vitest"
+import { assert, describe, expect, it } from "@effect/vitest"
 import type { Effect, Stream } from "effect"
+import { expectTypeOf } from "vitest"
 import * as AgentEvent from "../src/model/AgentEvent.js"
 import type * as Emit from "../src/executor/Emit.js"
 import type { Output, Source } from "../src/executor/ExecutorOutput.js"
@@ -237,5 +238,50 @@ describe("the type of an event", () => {
       Assignable<Stream.Stream<string | AgentEvent.Custom>, Source>,
     ] = [true, true]
     expect([...refused, ...accepted].filter(Boolean)).toHaveLength(2)
+  })
+})
+
+describe("events for readers", () => {
+  const ended: AgentEvent.LogEvent = { type: "TEXT_MESSAGE_END", messageId: "m" }
+  const says: AgentEvent.LogEvent = { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: "hi" }
+  const half: AgentEvent.LogEvent = { type: "TEXT_MESSAGE_CONTENT", messageId: "m" }
+  const later: AgentEvent.LogEvent = { type: "OF_A_LATER_PROTOCOL", delta: 1 }
+
+  it("are of a type where they have its fields", () => {
+    const isText = AgentEvent.is("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END")
+    assert.deepStrictEqual(
+      [ended, says, half, later].filter(isText).map(({ type }) => type),
+      ["TEXT_MESSAGE_END", "TEXT_MESSAGE_CONTENT"],
+    )
+    const texts = [ended, says].filter(AgentEvent.is("TEXT_MESSAGE_CONTENT"))
+    expectTypeOf(texts).toEqualTypeOf<Array<AgentEvent.EventOf<"TEXT_MESSAGE_CONTENT">>>()
+    // @ts-expect-error -- a type that no event has
+    AgentEvent.is("TEXT_MESSAGE")
+  })
+
+  it("go to the case of their type, else to orElse", () => {
+    const text = AgentEvent.match({
+      TEXT_MESSAGE_CONTENT: ({ delta }) => delta,
+      TEXT_MESSAGE_END: ({ messageId }) => `(${messageId})`,
+      orElse: ({ type }) => type,
+    })
+    assert.deepStrictEqual([says, ended, half, later, { type: "orElse" }, { type: "toString" }].map(text), [
+      "hi",
+      "(m)",
+      "TEXT_MESSAGE_CONTENT",
+      "OF_A_LATER_PROTOCOL",
+      "orElse",
+      "toString",
+    ])
+    expectTypeOf(text).returns.toEqualTypeOf<string>()
+    // @ts-expect-error -- events of a later protocol have no case
+    AgentEvent.match({ RUN_STARTED: () => 1 })
+    // @ts-expect-error -- a type that no event has
+    AgentEvent.match({ TEXT_MESSAGE: () => 1, orElse: () => 0 })
+  })
+
+  it("may have cases of different types", () => {
+    const either = AgentEvent.match({ TEXT_MESSAGE_END: () => 1, orElse: () => "none" })
+    expectTypeOf(either).returns.toEqualTypeOf<string | number>()
   })
 })

@@ -187,7 +187,7 @@ describe("an agent's interrupts", () => {
       yield* TestWorker.start((run) =>
         Stream.unwrap(
           Effect.as(
-            Effect.mapError(Interrupts.approve(run, { id: "first", message: "Go?" }), Executor.toFailure),
+            Effect.mapError(Interrupts.approve("first", { message: "Go?" }), Executor.toFailure),
             Executor.toStream(executor.execute)(run),
           ),
         ),

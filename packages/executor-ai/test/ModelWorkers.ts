@@ -60,6 +60,7 @@ export const withoutRecords =
     const steps: StepLog.AttemptSteps = {
       runId: run.runId,
       lease: undefined,
+      answers: [],
       budgetRoot: undefined,
       take: () => true,
       recorded: Effect.succeed(new Map()),

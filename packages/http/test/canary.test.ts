@@ -2,18 +2,16 @@ import { FetchHttpClient, HttpClient, HttpClientRequest } from "@effect/platform
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
+  Agent,
   AgentEvent,
   Child,
-  type Emit,
   Executor,
-  type Leases,
   MemoryControlPlane,
   type Run,
-  type Runs,
   Step,
   StepRecord,
 } from "@runlease/core"
-import { ReportedSteps, StepCodec, type StepLog } from "@runlease/core/executor"
+import { ReportedSteps, StepCodec } from "@runlease/core/executor"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Cause, Effect, Layer, Logger, Schema } from "effect"
@@ -29,9 +27,10 @@ const codec: StepCodec.Codec = {
   open: (sealed) => Effect.succeed(turned(sealed)),
 }
 
-type Services = Emit.Emit | StepLog.StepLog | Leases.Leases | Runs.Runs
+/** Its program ends with another value than this. */
+const Counting = Agent.make({ name: "child", success: Schema.Struct({ answer: Schema.Number }) })
 
-type Body = Effect.Effect<unknown, unknown, Services>
+type Body = Effect.Effect<unknown, unknown, Executor.RunContext>
 
 const sealedBy =
   (given: StepCodec.Codec) =>
@@ -127,22 +126,12 @@ const programs: ReadonlyArray<Program> = [
   },
   {
     title: "the outcome of a child that the program cannot decode",
-    body: () =>
-      Effect.gen(function* () {
-        const child = yield* Child.spawn("ask", { agentId: "child" })
-        const { result: answer } = yield* Child.join(child)
-        return yield* Schema.decodeUnknown(Schema.Struct({ answer: Schema.Number }))(answer)
-      }),
+    body: () => Effect.flatMap(Child.spawn("ask", Counting, "go"), Child.join),
     error: /answer/,
   },
   {
     title: "the outcome of a child that the program dies of",
-    body: () =>
-      Effect.gen(function* () {
-        const child = yield* Child.spawn("ask", { agentId: "child" })
-        const { result: answer } = yield* Child.join(child)
-        return yield* Effect.orDie(Schema.decodeUnknown(Schema.Struct({ answer: Schema.Number }))(answer))
-      }),
+    body: () => Effect.orDie(Effect.flatMap(Child.spawn("ask", Counting, "go"), Child.join)),
     error: /answer/,
   },
 ]

@@ -149,7 +149,7 @@ describe("a control plane on an SQLite file", () => {
                 }
                 const sessionKey = run.session?.sessionKey ?? `session of ${name}`
                 yield* runs.recordSession(lease, { sessionKey })
-                const yes = yield* Interrupts.approve(run, { id: "deploy", message: "Deploy?" })
+                const yes = yield* Interrupts.approve("deploy", { message: "Deploy?" })
                 return `${name} goes on with the ${sessionKey}: ${yes}`
               }),
             ),

@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Child, Executor, Runs, Worker } from "@runlease/core"
+import { Agent, AgentEvent, Child, Executor, Runs, Worker } from "@runlease/core"
 import { Effect, Either, Ref } from "effect"
 import * as TempDatabase from "./TempDatabase.js"
 
@@ -35,7 +35,8 @@ describe("a parent with 1,000 children", () => {
                       yield* Ref.update(claims, (n) => n + 1)
                       const children = yield* Child.spawnAll(
                         "spawn",
-                        Array.from({ length: count }, () => ({ agentId: "child" })),
+                        Agent.make({ name: "child" }),
+                        Array.from({ length: count }, () => "go"),
                       )
                       const outcomes = yield* Child.joinAll(children)
                       return [

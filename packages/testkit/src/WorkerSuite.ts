@@ -22,6 +22,7 @@ import * as Interrupts from "./worker/Interrupts.js"
 import * as LastWrites from "./worker/LastWrites.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
+import * as QuestionAnswers from "./worker/QuestionAnswers.js"
 import * as Questions from "./worker/Questions.js"
 import * as Sleeps from "./worker/Sleeps.js"
 import * as Children from "./worker/Children.js"
@@ -60,6 +61,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Budgets.tests(test)
     Interrupts.tests(test)
     Questions.tests(test)
+    QuestionAnswers.tests(test)
     Waits.tests(test)
     Claims.tests(test)
     ClaimsAhead.tests(test)

@@ -1,4 +1,5 @@
 export * as AccessSuite from "./AccessSuite.js"
+export * as AgentSuite from "./AgentSuite.js"
 export * as ClaimRepeatSuite from "./ClaimRepeatSuite.js"
 export * as ClaimWaitSuite from "./ClaimWaitSuite.js"
 export * as ClaimedRuns from "./ClaimedRuns.js"

@@ -8,6 +8,7 @@ import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import { runId } from "../input/PositionalText.js"
+import * as AboutLines from "../output/AboutLines.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Settings from "../input/Settings.js"
 
@@ -51,10 +52,13 @@ const payloadOf = ({
 
 const quoted = (text: string): string => `'${text.slice(0, 80).replaceAll("'", `'\\''`)}'`
 
-/** The open interrupts, one line each, as flags to choose from. */
+/** The open interrupts, as flags to choose from, with what they are about. */
 const openLines = (open: ReadonlyArray<Interrupt.Interrupt>): string =>
   open
-    .map((interrupt) => `  --interrupt ${quoted(interrupt.id)}  ${RunLines.questionOf(interrupt)}`)
+    .map(
+      (interrupt) =>
+        `  --interrupt ${quoted(interrupt.id)}  ${RunLines.questionOf(interrupt)}${AboutLines.of(interrupt, "    ")}`,
+    )
     .join("\n")
 
 /** The id of the only open interrupt, for a command that names none. */

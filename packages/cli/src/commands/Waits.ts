@@ -4,6 +4,7 @@
 import type { ControlPlaneError, Ids, Interrupt } from "@runlease/core"
 import { Run, Runs } from "@runlease/core"
 import { Console, DateTime, Effect, Schema } from "effect"
+import * as AboutLines from "../output/AboutLines.js"
 import * as Prompt from "../output/Prompt.js"
 import * as RunLines from "../output/RunLines.js"
 
@@ -21,7 +22,7 @@ const payloadOf = (line: string): unknown => {
 const answer = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interrupt.Interrupt) {
   const runs = yield* Runs.Runs
   const line = yield* Prompt.line(
-    `\n${RunLines.questionOf(interrupt)}\nAnswer with y, n, JSON or text; an empty line leaves it to others: `,
+    `\n${RunLines.questionOf(interrupt)}${AboutLines.of(interrupt, "  ")}\nAnswer with y, n, JSON or text; an empty line leaves it to others: `,
   )
   if (line.trim() === "") return
   yield* runs

@@ -143,7 +143,7 @@ const editor = (run: Run.ClaimedRun) =>
     })
     yield* Step.run("write", write(editing))
     const message = `Publish the outline of ${documents} ${documents === 1 ? "document" : "documents"}?`
-    const approved = yield* Interrupts.approve(run, { id: "publish", message })
+    const approved = yield* Interrupts.approve("publish", { message, about: { documents, headings } })
     return approved ? "The outline is published." : "The outline stays a draft."
   })
 

@@ -4,6 +4,7 @@
 import { WorkerMetadata, WorkerState } from "@runlease/core"
 import { PendingObstacle } from "@runlease/core/internal"
 import { DateTime, Option } from "effect"
+import * as AboutLines from "../output/AboutLines.js"
 import * as Phrases from "../output/Phrases.js"
 import * as RunLines from "../output/RunLines.js"
 import type { Facts } from "./Facts.js"
@@ -126,7 +127,7 @@ const waiting = ({ children, run, standing: { now } }: Facts): ReadonlyArray<Obs
   return [
     ...open.map((interrupt): Obstacle => ({
       kind: "question",
-      text: `It waits for an answer to ${interrupt.id}: ${RunLines.questionOf(interrupt)}`,
+      text: `It waits for an answer to ${interrupt.id}: ${RunLines.questionOf(interrupt)}${AboutLines.onOneLine(interrupt.metadata)}`,
       advice: `Answer: runlease resume ${run.runId}${which(interrupt.id)} (--approve | --deny | --result JSON | --text TEXT)`,
     })),
     ...(wakesAt === undefined

@@ -5,6 +5,7 @@
  */
 import { type Run, type RunLog, type Summaries } from "@runlease/core"
 import { DateTime, Predicate } from "effect"
+import * as AboutLines from "../output/AboutLines.js"
 import * as Phrases from "../output/Phrases.js"
 import * as RunLines from "../output/RunLines.js"
 import type { Facts } from "./Facts.js"
@@ -82,7 +83,8 @@ const questionOf = (facts: Facts, claim: Claim): string => {
     ? interrupts.flatMap((each) =>
         Predicate.isRecord(each)
           ? JSON.stringify(textOf(each["message"]) ?? textOf(each["id"]) ?? "") +
-            RunLines.argumentsOf(each["toolArguments"])
+            RunLines.argumentsOf(each["toolArguments"]) +
+            AboutLines.onOneLine(each["metadata"])
           : [],
       )
     : []

@@ -5,6 +5,7 @@ import { type Interrupt, type Run, type RunLog } from "@runlease/core"
 import { ToolArguments } from "@runlease/core/executor"
 import { ResumeRules, WaitTransitions } from "@runlease/core/store"
 import { DateTime, Option } from "effect"
+import * as AboutLines from "./AboutLines.js"
 import type { Paint } from "./Output.js"
 import * as RecordLines from "./RecordLines.js"
 import * as Terminal from "./Terminal.js"
@@ -117,7 +118,9 @@ export const toText = (run: Run.Run, now: DateTime.Utc): string => {
     ...lines,
     "",
     "It asks:",
-    ...open.map((interrupt) => `  ${interrupt.id}  ${questionOf(interrupt)}`),
+    ...open.map(
+      (interrupt) => `  ${interrupt.id}  ${questionOf(interrupt)}${AboutLines.of(interrupt, "    ")}`,
+    ),
     `Answer with: runlease resume ${run.runId}${which} (--approve | --deny | --result JSON | --text TEXT)`,
   ].join("\n")
 }

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { type Clock, type Context, DateTime, Duration, Effect, Option, Stream } from "effect"
+import { type Clock, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as Ids from "../model/Ids.js"
 import * as JsonText from "../model/JsonText.js"
+import type { Answer } from "../model/Interrupt.js"
 import * as InboxMessage from "../model/InboxMessage.js"
 import { type ClaimedRun, EventId, type LeaseRef, type RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
@@ -15,7 +16,7 @@ import * as DrainHold from "./DrainHold.js"
 import * as IssuedRecords from "./IssuedRecords.js"
 import type { Parking } from "./Parking.js"
 import * as PastAttempts from "./PastAttempts.js"
-import type { AttemptSteps, Recorded, Records, StepLog } from "./StepLog.js"
+import type { AttemptSteps, Recorded, Records } from "./StepLog.js"
 import * as StepRecord from "../model/StepRecord.js"
 
 /**
@@ -179,6 +180,7 @@ export const storeTime = (
 export const make = (options: {
   readonly runId: Ids.RunId
   readonly lease: LeaseRef | undefined
+  readonly answers: ReadonlyArray<Answer>
   readonly budgetRoot?: Ids.RunId | undefined
   readonly recorded: Effect.Effect<Records, RunNotFound | ControlPlaneError>
   readonly inbox: AttemptInbox.AttemptInbox
@@ -235,6 +237,7 @@ export const make = (options: {
     countStep,
     runId,
     lease: options.lease,
+    answers: options.answers,
     enter: parking.enter,
     budgetRoot: options.budgetRoot,
     inFlight: parking.inFlight,
@@ -270,30 +273,3 @@ export const make = (options: {
     },
   }
 }
-
-/**
- * The steps of an execution that has no log: nothing was recorded before, nothing waits for its records, and it sleeps in memory.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const withoutLog = (runId: Ids.RunId): Effect.Effect<Context.Tag.Service<StepLog>> =>
-  Effect.map(Effect.clock, (clock) => {
-    const steps: AttemptSteps = {
-      ...make({
-        runId,
-        lease: undefined,
-        recorded: Effect.succeed({ steps: new Map(), messages: [] }),
-        inbox: AttemptInbox.make(0),
-        messagesAfter: (after = EventId.make(0)) => Effect.succeed({ messages: [], latest: after }),
-        parking: {
-          enter: () => () => {},
-          inFlight: (_step, effect) => effect,
-          park: (_within, _wait, effect) => effect,
-        },
-        storeTime: () => clock.unsafeCurrentTimeMillis(),
-      }),
-      committed: () => Effect.void,
-    }
-    return { steps: () => steps }
-  })

@@ -1,9 +1,11 @@
 /**
- * Children of a run: runs that it spawns, and waits for without a worker.
+ * Children of a run: runs of agents that it spawns, and waits for without a worker.
  *
  * ```ts
- * const children = yield* Child.spawnAll("research", topics.map((topic) => ({ agentId: "researcher", snapshot: about(topic) })))
- * const results = yield* Child.joinAll(children)
+ * const Researcher = Agent.make({ name: "researcher", payload: { topic: Schema.String }, success: Schema.String })
+ *
+ * const children = yield* Child.spawnAll("research", Researcher, topics.map((topic) => ({ topic })))
+ * const findings = yield* Child.joinAll(children)
  * ```
  *
  * The end of a run cancels those of its children that have not ended, and theirs.
@@ -12,28 +14,27 @@
  *
  * @since 0.1.0
  */
-import { Array, Effect, Either, Schedule, Schema } from "effect"
-import { childIdOf } from "../model/ChildEvent.js"
-import { isTerminal, type Run, RunError } from "../model/Run.js"
-import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
-import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
-import { type ChildRefused, type ChildSubmission, Leases, type Spawned } from "../ports/Leases.js"
-import { type InvalidSubmission, Runs } from "../ports/Runs.js"
-import type { Emit } from "./Emit.js"
-import * as Budget from "./Budget.js"
+import { type Array, Effect, Either, Schema } from "effect"
+import type { Run } from "../model/Run.js"
+import type { ChildRefused } from "../ports/Leases.js"
+import type { RunLog } from "../ports/RunLog.js"
+import type { InvalidSubmission } from "../ports/Runs.js"
+import * as AgentOutcome from "./AgentOutcome.js"
+import * as AgentRuns from "./AgentRuns.js"
+import * as ChildRuns from "./ChildRuns.js"
+import { looking } from "./CurrentStep.js"
+import type { ResultUnreadable, RunFailed } from "./RunFailed.js"
 import * as Step from "./Step.js"
-import { type AttemptSteps, StepLog } from "./StepLog.js"
-import { failed, type AttemptStep } from "./StepRecording.js"
-import { looking, traced } from "./CurrentStep.js"
+import { StepLog } from "./StepLog.js"
 
 /**
- * A child of this run.
+ * A child of this run, with what its agent gives and how that fails.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ChildRef extends Spawned {
-  readonly index: number
+export interface ChildRef<A, E> extends ChildRuns.ChildRef {
+  readonly agent: AgentOutcome.Outcomes<A, E>
 }
 
 /**
@@ -42,207 +43,126 @@ export interface ChildRef extends Spawned {
  * @since 0.1.0
  * @category models
  */
-export interface DetachedRef extends Pick<Spawned, "runId"> {}
+export type DetachedRef = ChildRuns.DetachedRef
 
 /**
- * The request of a child: an agent, a snapshot, and what else a submission has. It has a conversation of its own, and no lane unless
- * `concurrencyKey` names one. `publicId`: made of the ids of this run and of the step when absent.
+ * What a child may have beside its payload. It has a conversation of its own, and no lane unless `concurrencyKey` names one. `publicId`:
+ * made of the ids of this run and of the step when absent.
  *
  * @since 0.1.0
  * @category models
  */
-export type Submission = Omit<ChildSubmission, "publicId"> & { readonly publicId?: string | undefined }
+export interface SpawnOptions extends Step.Keyed, Omit<ChildRuns.Submission, "agentId"> {}
 
 /**
- * The child has failed or was cancelled.
+ * How a child may end without a value: as its agent declares, or otherwise.
  *
  * @since 0.1.0
  * @category errors
  */
-export class ChildFailed extends Schema.TaggedError<ChildFailed>("@runlease/core/ChildFailed")(
-  "ChildFailed",
-  {
-    runId: Schema.String,
-    status: Schema.Literal("failed", "cancelled"),
-    error: Schema.NullOr(RunError),
-  },
-) {
-  override get message() {
-    return `Child ${this.runId} ${this.status === "failed" ? "has failed" : "was cancelled"}: ${this.error?.message ?? "no reason was given"}`
-  }
-}
+export type JoinError<E> = E | RunFailed | ResultUnreadable
+
+type Spawning<A> = ChildRuns.Durable<A, ChildRefused | InvalidSubmission>
+type Joining<A, E> = Effect.Effect<
+  A,
+  E | Step.StepError,
+  Effect.Effect.Context<ChildRuns.Durable<A, E>> | RunLog
+>
 
 /**
- * What a child has given: the result of its run, and its metadata.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Outcome {
-  readonly result: unknown
-  readonly metadata: unknown
-}
-
-type Durable<A, E> = Effect.Effect<A, E | Step.StepError, Emit | StepLog | Leases | Runs>
-
-const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepError =>
-  failed(step, _tag === "ControlPlaneUnavailable" ? "unavailable" : "refused", message)
-
-const notAsRecorded = ({ name }: AttemptStep, detached: boolean): Step.StepError =>
-  failed(
-    name,
-    "unreadable",
-    `The record of step ${name} is that of a child that is ${detached ? "not " : ""}detached`,
-  )
-
-const spawnOne = (
-  name: string,
-  submission: Submission,
-  { detached = false, ...keyed }: Step.Keyed & { readonly detached?: boolean },
-): Durable<Spawned, ChildRefused | InvalidSubmission> =>
-  Effect.gen(function* () {
-    const taken = yield* Step.take(name, keyed)
-    const { attempt, id: stepId, key, recorded } = taken
-    const child = recorded?.child
-    if (child !== undefined) {
-      return detached === (child.index === undefined) ? child : yield* notAsRecorded(taken, detached)
-    }
-    yield* Budget.check
-    const { lease, runId } = attempt
-    const leases = yield* Leases
-    if (lease === undefined) {
-      return yield* failed(name, "refused", "A run that no worker holds cannot have children")
-    }
-    const request = {
-      stepId,
-      name,
-      ...(key === undefined ? {} : { key }),
-      ...(detached ? { detached } : {}),
-      submission: { ...submission, publicId: submission.publicId ?? childIdOf(runId, stepId) },
-    }
-    const spawned = yield* attempt.inFlight(
-      taken,
-      Effect.catchAll(
-        traced(taken, retryUnavailable(leases.spawn(lease, request))),
-        (error): Effect.Effect<never, ChildRefused | InvalidSubmission | Step.StepError> => {
-          if (isControlPlaneError(error)) return notDone(name, error)
-          // The worker interrupts an executor whose lease is lost.
-          return error._tag === "LeaseLost" || error._tag === "RunNotFound" ? Effect.never : error
-        },
-      ),
-    )
-    if (detached) attempt.countStep(stepId)
-    return spawned
-  })
-
-/**
- * Spawns a child, once: a later attempt gets the child that there is.
+ * Spawns a run of the agent, once: a later attempt gets the child that there is.
  *
  * A `detached` child goes on when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
  * `Runs.get` reads it, and `runlease runs list --parent` lists it.
  *
  * It waits while the budget of the tree is spent.
  *
- * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
- * `InvalidSubmission` of the field `publicId` where a run that this step has not spawned has that id; and with `StepError`.
+ * Fails: `InvalidSubmission` of the field `input` where the payload does not fit, and of `publicId` where a run that this step has not
+ * spawned has that id; `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it; and
+ * with `StepError`.
  *
  * @since 0.1.0
  * @category spawning
  */
-export function spawn(
+export function spawn<P, A, E>(
   name: string,
-  submission: Submission,
-  options: Step.Keyed & { readonly detached: true },
-): Durable<DetachedRef, ChildRefused | InvalidSubmission>
-export function spawn(
+  agent: AgentRuns.Parts<P, A, E>,
+  payload: P,
+  options: SpawnOptions & { readonly detached: true },
+): Spawning<DetachedRef>
+export function spawn<P, A, E>(
   name: string,
-  submission: Submission,
-  options?: Step.Keyed & { readonly detached?: false },
-): Durable<ChildRef, ChildRefused | InvalidSubmission>
-export function spawn(
+  agent: AgentRuns.Parts<P, A, E>,
+  payload: P,
+  options?: SpawnOptions & { readonly detached?: false },
+): Spawning<ChildRef<A, E>>
+export function spawn<P, A, E>(
   name: string,
-  submission: Submission,
-  options: Step.Keyed & { readonly detached?: boolean } = {},
-): Durable<Spawned, ChildRefused | InvalidSubmission> {
-  return spawnOne(name, submission, options)
-}
-
-/** How many children are spawned, or looked at, at once. */
-const atOnce = 64
-
-/**
- * Spawns children, each once, by their places in the list.
- *
- * @since 0.1.0
- * @category spawning
- */
-export const spawnAll = (
-  name: string,
-  submissions: ReadonlyArray<Submission>,
-): Durable<ReadonlyArray<ChildRef>, ChildRefused | InvalidSubmission> =>
-  Effect.forEach(submissions, (submission, index) => spawn(name, submission, { key: index }), {
-    concurrency: atOnce,
-  })
-
-const get = ({ runId }: ChildRef) =>
-  Effect.flatMap(Runs, (runs) =>
-    Effect.catchAll(retryUnavailable(runs.get(runId)), (error) =>
-      error._tag === "RunNotFound"
-        ? failed("join", "refused", `Child ${runId} is gone`)
-        : notDone("join", error),
+  agent: AgentRuns.Parts<P, A, E>,
+  payload: P,
+  { detached = false, key, ...options }: SpawnOptions & { readonly detached?: boolean } = {},
+): Spawning<DetachedRef | ChildRef<A, E>> {
+  return Effect.flatMap(AgentRuns.submission(agent, payload, options), (submission) =>
+    Effect.map(
+      ChildRuns.spawn(name, submission, { ...(key === undefined ? {} : { key }), detached }),
+      // A child that is not detached has an index.
+      (spawned) => ({ ...spawned, agent }) as ChildRef<A, E>,
     ),
   )
+}
 
-const outcomeOf = ({ error, metadata, result, runId, status }: Run): Either.Either<Outcome, ChildFailed> =>
-  status === "failed" || status === "cancelled"
-    ? Either.left(new ChildFailed({ runId, status, error }))
-    : Either.right({ result, metadata })
+/**
+ * Spawns a run of the agent for each payload, each once, by their places in the list.
+ *
+ * @since 0.1.0
+ * @category spawning
+ */
+export const spawnAll = <P, A, E>(
+  name: string,
+  agent: AgentRuns.Parts<P, A, E>,
+  payloads: ReadonlyArray<P>,
+): Spawning<ReadonlyArray<ChildRef<A, E>>> =>
+  Effect.forEach(payloads, (payload, index) => spawn(name, agent, payload, { key: index }), {
+    concurrency: ChildRuns.atOnce,
+  })
 
-const hasEnded = ({ status }: Run): boolean => isTerminal(status)
+// oxlint-disable-next-line no-explicit-any -- a child of any types
+type AnyChild = ChildRef<any, any>
 
-/** How often a wait that stays in the worker looks at a child. */
-const pause = Schedule.spaced("1 second")
+type ValueOf<C> = C extends ChildRef<infer A, infer _E> ? A : never
+type ErrorOf<C> = C extends ChildRef<infer _A, infer E> ? E : never
 
-const joining = { name: "join", what: "A join of children" }
+/** How a child of these types has ended. */
+type OutcomeOf<C> = C extends ChildRef<infer A, infer E> ? Either.Either<A, JoinError<E>> : never
 
-/** Waits until enough of the children have ended. `groupsOf` gives the groups of those that are open of which one is enough. */
-const untilEnded = (
-  children: ReadonlyArray<ChildRef>,
-  isEnough: (runs: ReadonlyArray<Run>) => boolean,
-  groupsOf: (open: ReadonlyArray<number>) => ReadonlyArray<ReadonlyArray<number>>,
-): Durable<ReadonlyArray<Run>, never> =>
+/** The child of these types that has ended first, and how. */
+type FirstOf<C> = readonly [child: C, outcome: Either.Either<ValueOf<C>, JoinError<ErrorOf<C>>>]
+
+/** How a child has ended. The text of an agent without a value is in its log. */
+const outcomeOf = <A, E>(
+  { agent }: ChildRef<A, E>,
+  run: Run,
+): Joining<Either.Either<A, JoinError<E>>, never> =>
   Effect.gen(function* () {
-    const attempt: AttemptSteps = (yield* StepLog).steps()
-    const { look, within } = yield* looking(
-      attempt,
-      joining,
-      Effect.forEach(children, get, { concurrency: atOnce }),
+    const { look } = yield* looking(
+      (yield* StepLog).steps(),
+      ChildRuns.joining,
+      Effect.catchAll(AgentOutcome.of(agent, run), (error) => ChildRuns.notRead("join", run.runId, error)),
     )
-    let runs = yield* look
-    while (!isEnough(runs)) {
-      const open = children.filter((_, index) => !hasEnded(runs[index]!))
-      const [first] = open
-      const [group = [], ...others] = groupsOf(open.map(({ index }) => index))
-      const ended = Effect.repeat(get(first!), { schedule: pause, until: hasEnded })
-      yield* others.reduce<Effect.Effect<unknown, Step.StepError, Runs>>(
-        (waiting, other) => attempt.park(within, { children: other }, waiting),
-        attempt.park(within, { children: group }, ended),
-      )
-      runs = yield* look
-    }
-    return runs
+    return yield* look
   })
 
 /**
- * Waits for a child, without a worker once nothing else of the run is in flight, and gives what it has given.
+ * Waits for a child, without a worker once nothing else of the run is in flight, and gives its value.
  *
- * Fails: `ChildFailed`, and with `StepError`.
+ * Fails: as the child's agent declares; `RunFailed` for any other failure and for a cancellation; `ResultUnreadable` where the value does
+ * not fit the agent's schema; and with `StepError`.
  *
  * @since 0.1.0
  * @category joining
  */
-export const join = (child: ChildRef): Durable<Outcome, ChildFailed> =>
-  Effect.flatMap(joinAll([child]), ([outcome]) => outcome!)
+export const join = <A, E>(child: ChildRef<A, E>): Joining<A, JoinError<E>> =>
+  Effect.flatMap(joinAll([child]), ([outcome]) => outcome as Either.Either<A, JoinError<E>>)
 
 /**
  * Waits for all of these children, and gives how each has ended. The run goes on once, when the last of them has ended.
@@ -250,22 +170,25 @@ export const join = (child: ChildRef): Durable<Outcome, ChildFailed> =>
  * @since 0.1.0
  * @category joining
  */
-export const joinAll = (
-  children: ReadonlyArray<ChildRef>,
-): Durable<ReadonlyArray<Either.Either<Outcome, ChildFailed>>, never> =>
-  Effect.map(
-    untilEnded(
+export const joinAll = <const C extends ReadonlyArray<AnyChild>>(
+  children: C,
+): Joining<{ readonly [K in keyof C]: OutcomeOf<C[K]> }, never> =>
+  Effect.flatMap(
+    ChildRuns.untilEnded(
       children,
-      (runs) => runs.every(hasEnded),
+      (runs) => runs.every(ChildRuns.hasEnded),
       (open) => [open],
     ),
-    Array.map(outcomeOf),
+    (runs) =>
+      Effect.forEach(children, (child, index) => outcomeOf(child, runs[index]!), {
+        concurrency: ChildRuns.atOnce,
+      }) as Joining<never, never>,
   )
 
 /** The child that has ended first; of those that are open none. */
 const firstEnded = (runs: ReadonlyArray<Run>): Run =>
   runs
-    .filter(hasEnded)
+    .filter(ChildRuns.hasEnded)
     .reduce((first, run) =>
       (run.finishedAt?.epochMillis ?? 0) < (first.finishedAt?.epochMillis ?? 0) ? run : first,
     )
@@ -276,18 +199,18 @@ const firstEnded = (runs: ReadonlyArray<Run>): Run =>
  * @since 0.1.0
  * @category joining
  */
-export const joinFirst = (
+export const joinFirst = <const C extends Array.NonEmptyReadonlyArray<AnyChild>>(
   name: string,
-  children: Array.NonEmptyReadonlyArray<ChildRef>,
+  children: C,
   options: Step.Keyed = {},
-): Durable<readonly [ChildRef, Either.Either<Outcome, ChildFailed>], never> =>
+): Joining<FirstOf<C[number]>, never> =>
   Effect.gen(function* () {
     const winner = yield* Step.run(
       name,
       Effect.map(
-        untilEnded(
+        ChildRuns.untilEnded(
           children,
-          (runs) => runs.some(hasEnded),
+          (runs) => runs.some(ChildRuns.hasEnded),
           (open) => open.map((index) => [index]),
         ),
         (runs): string => firstEnded(runs).runId,
@@ -295,6 +218,6 @@ export const joinFirst = (
       { ...options, schema: Schema.String },
     )
     const child = children.find(({ runId }) => runId === winner) ?? children[0]
-    const { look } = yield* looking((yield* StepLog).steps(), joining, get(child))
-    return [child, outcomeOf(yield* look)] as const
+    const { look } = yield* looking((yield* StepLog).steps(), ChildRuns.joining, ChildRuns.get(child))
+    return [child, yield* outcomeOf(child, yield* look)] as unknown as FirstOf<C[number]>
   })

@@ -7,11 +7,11 @@ import { Context, Effect, Mailbox, Option, Stream } from "effect"
 import type * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import * as AttemptSteps from "./AttemptSteps.js"
 import { Emit } from "./Emit.js"
 import type { ExecutorFailure } from "./ExecutorError.js"
 import { eventsOf, makeEvents, type Output } from "./ExecutorOutput.js"
 import { StepLog } from "./StepLog.js"
+import * as UnloggedSteps from "./UnloggedSteps.js"
 
 /**
  * A Stream of text and events, or an Effect. Text is that of the assistant's message.
@@ -34,6 +34,16 @@ export type Execution<R = never> =
  * @category models
  */
 export type RunContext = ProjectPorts | Emit | StepLog
+
+/**
+ * An executor that still needs services, beside the ports that come with the run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteWith<out R> {
+  (run: ClaimedRun): Execution<R>
+}
 
 /**
  * Changes the failure of an execution.
@@ -85,7 +95,7 @@ export const toStream = <R>(
           const events = makeEvents(run)
           const steps = yield* Effect.flatMap(
             Effect.serviceOption(StepLog),
-            Option.match({ onNone: () => AttemptSteps.withoutLog(run.runId), onSome: Effect.succeed }),
+            Option.match({ onNone: () => UnloggedSteps.make(run), onSome: Effect.succeed }),
           )
           yield* execution.pipe(
             Effect.provideService(StepLog, steps),

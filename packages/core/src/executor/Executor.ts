@@ -6,18 +6,18 @@
  *
  * @since 0.1.0
  */
-import { Context, Duration, Effect, Layer, Ref, Stream, Tracer } from "effect"
+import { Context, Effect, Layer, Option, Stream, Tracer } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import { Claims } from "../ports/Claims.js"
 import { Conversations } from "../ports/Conversations.js"
 import { Emit } from "./Emit.js"
 import * as Executions from "./Execution.js"
-import type { Execution, RunContext } from "./Execution.js"
-import { ExecutorError, type ExecutorFailure } from "./ExecutorError.js"
+import { route } from "./Combinators.js"
+import type { ExecuteWith, Execution, RunContext } from "./Execution.js"
+import type { ExecutorFailure } from "./ExecutorError.js"
 import { ofStream, type Source, toFailure } from "./ExecutorOutput.js"
 import { Leases } from "../ports/Leases.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import * as LogState from "../rules/LogState.js"
 import type { ClaimedRun } from "../model/Run.js"
 import { RunLog } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
@@ -32,7 +32,8 @@ export {
   type ExecutorFailure,
   retryableError,
 } from "./ExecutorError.js"
-export type { Execution, RunContext } from "./Execution.js"
+export { fallback, limit, retryable, route, timeout } from "./Combinators.js"
+export type { ExecuteWith, Execution, RunContext } from "./Execution.js"
 export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutput.js"
 
 /**
@@ -63,18 +64,12 @@ export interface Execute {
  */
 export class Executor extends Context.Tag("@runlease/core/Executor")<
   Executor,
-  { readonly execute: Execute }
+  {
+    readonly execute: Execute
+    /** The agent whose runs it executes; absent where it executes those of any agent. */
+    readonly agent?: { readonly name: string; readonly form?: object | undefined } | undefined
+  }
 >() {}
-
-/**
- * An executor that still needs services, beside the ports that come with the run.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ExecuteWith<out R> {
-  (run: ClaimedRun): Execution<R>
-}
 
 /**
  * The services that a source needs, without `Emit` and `StepLog`, which come with the run.
@@ -138,6 +133,12 @@ const withoutRunContext = Context.omit(
   Tracer.ParentSpan,
 )
 
+const serviceOf = <R>(execute: ExecuteWith<R>) =>
+  Effect.map(Effect.context<Exclude<R, RunContext>>(), (context): Executor["Type"] => {
+    const services = withoutRunContext(context)
+    return { execute: (run: ClaimedRun) => Executions.provide<R>(execute(run), services) }
+  })
+
 /**
  * The layer of an executor that is made or combined already.
  *
@@ -145,13 +146,7 @@ const withoutRunContext = Context.omit(
  * @category layers
  */
 export const layerWith = <R>(execute: ExecuteWith<R>): Layer.Layer<Executor, never, Exclude<R, RunContext>> =>
-  Layer.effect(
-    Executor,
-    Effect.map(Effect.context<Exclude<R, RunContext>>(), (context) => {
-      const services = withoutRunContext(context)
-      return { execute: (run: ClaimedRun) => Executions.provide<R>(execute(run), services) }
-    }),
-  )
+  Layer.effect(Executor, serviceOf(execute))
 
 /**
  * The executor as a function to a Stream, for a program that executes a run without a worker.
@@ -165,128 +160,67 @@ export const toStream =
     Executions.toStream(run, execute(run))
 
 /**
- * Chooses by the run's agent id. A run of an agent that is not there fails with code `unknown_agent`; a worker that
- * claims only `Object.keys(routes)` never gets one.
+ * The service of an executor in a context: of one agent, which its key names, or of all others.
  *
- * @since 0.1.0
- * @category combinators
+ * Source: docs/decisions/0098-typed-agents.md
  */
-export const route =
-  <R>(routes: Readonly<Record<string, ExecuteWith<R>>>): ExecuteWith<R> =>
-  (run) =>
-    Object.hasOwn(routes, run.agentId)
-      ? routes[run.agentId]!(run)
-      : Stream.fail(
-          new ExecutorError({
-            code: "unknown_agent",
-            message: `This worker has no executor for agent ${run.agentId}; it has ${Object.keys(routes).join(", ")}`,
-          }),
-        )
+const ofAgent = (name: string) => Context.GenericTag<Executor, Executor["Type"]>(`${Executor.key}/${name}`)
 
 /**
- * Fails the run with code `executor_timeout` when the whole of it takes longer than `duration`.
+ * The layer of an executor of one agent alone. It stands beside those of other agents, and beside one for all others.
+ *
+ * `form` is the JSON Schema of the agent's payload.
  *
  * @since 0.1.0
- * @category combinators
+ * @category layers
  */
-export const timeout =
-  (duration: Duration.DurationInput) =>
-  <R>(execute: ExecuteWith<R>): ExecuteWith<R> => {
-    const failure = () =>
-      new ExecutorError({
-        code: "executor_timeout",
-        message: `The executor did not end within ${Duration.format(duration)}`,
-      })
-    return (run) => {
-      const execution = execute(run)
-      return Effect.isEffect(execution)
-        ? Effect.timeoutFail(execution, { duration, onTimeout: failure })
-        : Stream.interruptWhen(execution, Effect.delay(Effect.failSync(failure), duration))
-    }
-  }
+export const layerAgent = <R>(
+  agent: { readonly name: string; readonly form?: object | undefined },
+  execute: ExecuteWith<R>,
+): Layer.Layer<Executor, never, Exclude<R, RunContext>> =>
+  Layer.effect(
+    ofAgent(agent.name),
+    Effect.map(serviceOf(execute), (service) => ({ ...service, agent })),
+  )
 
 /**
- * Says which failures are retryable, and after how long by the number of the attempt that failed (1 is the
- * first). Waiting for answers is not a failure and passes.
+ * The executors of a context as one. `agents`: those that have an executor of their own. `isOpen`: whether one executes runs of any
+ * other agent.
  *
  * @since 0.1.0
- * @category combinators
+ * @category models
  */
-export const retryable =
-  (policy: {
-    readonly while?: ((error: ExecutorError) => boolean) | undefined
-    readonly delay?: ((attempt: number) => Duration.DurationInput) | undefined
-  }) =>
-  <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
-  (run) =>
-    Executions.mapError(execute(run), (failure) => {
-      if (failure._tag === "AwaitAnswers") return failure
-      const isRetryable = policy.while?.(failure) ?? true
-      return new ExecutorError({
-        ...failure,
-        message: failure.message,
-        retryable: isRetryable,
-        ...(isRetryable && policy.delay !== undefined
-          ? { retryAfter: Duration.decode(policy.delay(run.attempt)) }
-          : {}),
-      })
-    })
+export interface Executors {
+  readonly execute: Execute
+  readonly agents: ReadonlyArray<{ readonly name: string; readonly form?: object | undefined }>
+  readonly isOpen: boolean
+}
+
+const prefix = `${Executor.key}/`
 
 /**
- * Goes on with `other` where this one fails, in the same attempt. What the first left open is closed, and a CUSTOM
- * event `runlease.fallback` tells its code and message.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const fallback =
-  <R2>(other: ExecuteWith<R2>) =>
-  <R>(execute: ExecuteWith<R>): ExecuteWith<R | R2> =>
-  (run) =>
-    Stream.unwrap(
-      Effect.map(Ref.make(LogState.initial), (state) =>
-        toStream(execute)(run).pipe(
-          Stream.tap((event) => Ref.update(state, (before) => LogState.next(before, event))),
-          Stream.catchTag("ExecutorError", (error) =>
-            Stream.unwrap(
-              Effect.map(Ref.get(state), (before) =>
-                Stream.fromIterable([
-                  ...LogState.closings(before),
-                  AgentEvent.reserved("runlease.fallback", { code: error.code, message: error.message }),
-                ]).pipe(Stream.concat(toStream(other)(run))),
-              ),
-            ),
-          ),
-        ),
-      ),
-    )
-
-/**
- * Lets at most `permits` runs into the executor at once; the others wait, under their lease.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const limit =
-  (permits: number) =>
-  <R>(execute: ExecuteWith<R>): Effect.Effect<ExecuteWith<R>> =>
-    Effect.map(
-      Effect.makeSemaphore(permits),
-      (semaphore): ExecuteWith<R> =>
-        (run) =>
-          Stream.acquireRelease(semaphore.take(1), () => semaphore.release(1)).pipe(
-            // An executor may begin to work when it is called, so it is called under the permit.
-            Stream.flatMap(() => toStream(execute)(run)),
-          ),
-    )
-
-/**
- * The executor of the context as a function, for the combinators.
+ * The executors of the context: that of all runs, and those of single agents, which go first.
  *
  * @since 0.1.0
  * @category accessors
  */
-export const current: Effect.Effect<Execute, never, Executor> = Effect.map(
-  Executor,
-  (service) => service.execute,
+export const all: Effect.Effect<Executors, never, Executor> = Effect.contextWith(
+  (context: Context.Context<Executor>) => {
+    const own = new Map<string, Executor["Type"]>()
+    for (const [key, service] of context.unsafeMap as Map<string, Executor["Type"]>) {
+      if (key.startsWith(prefix)) own.set(key.slice(prefix.length), service)
+    }
+    const others = Context.getOption(context, Executor)
+    const routes = Object.fromEntries(Array.from(own, ([name, { execute }]) => [name, execute]))
+    const execute: Execute = own.size === 0 ? Option.getOrThrow(others).execute : route(routes, others)
+    return { execute, isOpen: Option.isSome(others), agents: Array.from(own.values(), ({ agent }) => agent!) }
+  },
 )
+
+/**
+ * The executors of the context as one function, for the combinators.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const current: Effect.Effect<Execute, never, Executor> = Effect.map(all, ({ execute }) => execute)

@@ -12,7 +12,7 @@ import { Interrupts, ofToolCall } from "../model/Interrupt.js"
  * `retryable` hands the run back while attempts are left, after `retryAfter` when it is given and else
  * after the worker's back-off. `handBack` says that the worker cannot start such runs now, though another may: the run is
  * handed back at once with its attempt not counted, and the worker waits before it claims again. `code` is for programs,
- * `message` for people; both end up in the run.
+ * `message` for people, `detail` is JSON for a program that knows the agent; all three end up in the run.
  *
  * @since 0.1.0
  * @category errors
@@ -25,6 +25,7 @@ export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/
     retryable: Schema.optionalWith(Schema.Boolean, { default: () => false }),
     retryAfter: Schema.optional(Schema.DurationFromSelf),
     handBack: Schema.optional(Schema.Boolean),
+    detail: Schema.optional(Schema.Unknown),
     cause: Schema.optional(Schema.Defect),
   },
 ) {}

@@ -39,7 +39,7 @@ const isAlike = Schema.is(
 )
 
 /** By what it is, not by its class: a module that a program loads may have its own copy of these classes. */
-const isFailure = (error: unknown): error is ExecutorFailure => isAlike(error)
+export const isFailure = (error: unknown): error is ExecutorFailure => isAlike(error)
 
 /** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. Of a value that does not fit a schema it says where. */
 export const toFailure = (error: unknown): ExecutorFailure => {
@@ -126,8 +126,9 @@ export const makeEvents = (run: ClaimedRun): OutputEvents => {
  */
 export const ofStream = <E, R>(
   source: Exclude<Source<E, R>, Effect.Effect<Output, E, R>>,
+  failureOf: (error: unknown) => ExecutorFailure = toFailure,
 ): Stream.Stream<string | AgentEvent.AgentEvent, ExecutorFailure, R> =>
-  Stream.mapError(isStream(source) ? source : Stream.fromAsyncIterable(source, (error) => error), toFailure)
+  Stream.mapError(isStream(source) ? source : Stream.fromAsyncIterable(source, (error) => error), failureOf)
 
 /**
  * The events of a Stream of text and events.

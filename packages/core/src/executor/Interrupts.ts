@@ -1,66 +1,76 @@
 /**
  * Questions of an executor that a person or a program answers while the run is suspended.
  *
- * A question waits as a sleep does: the run is suspended, and its questions are shown, once no step of it is in flight. The executor runs
- * again from its beginning when the answers are there, so each question has an id, by which the executor finds its answer. An attempt that
- * asks one id twice fails: the answer to one question is none to the next.
+ * ```ts
+ * const yes = yield* Interrupts.approve("publish", { message: "Publish the report?", about: { pages: 12 } })
+ * const address = yield* Interrupts.ask("address", { message: "Where to?", schema: Address })
+ * ```
+ *
+ * A question has a name, as a step has. It waits as a sleep does: the run is suspended, and its questions are shown, once no step of it is
+ * in flight. The executor runs again from its beginning when the answers are there, and the question gives its answer at once.
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, Option, Predicate } from "effect"
+import { Array, type Duration, Effect, Either, Option, Predicate, Record, Schema } from "effect"
+import * as FormSchema from "../model/FormSchema.js"
+import * as SchemaProblem from "../model/SchemaProblem.js"
+import { stepIdOf } from "../model/StepRecord.js"
 import { type AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
 import type { Answer, Interrupt } from "../model/Interrupt.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
-import type { ClaimedRun } from "../model/Run.js"
 import type { StepError } from "./StepError.js"
-import { StepLog } from "./StepLog.js"
-import { failed } from "./StepRecording.js"
-import { unlessOnce } from "./CurrentStep.js"
+import { type AttemptSteps, StepLog } from "./StepLog.js"
+import { type Codec, failed } from "./StepRecording.js"
+import { type Keyed, unlessOnce } from "./CurrentStep.js"
 
 /**
- * A question, which becomes an interrupt of the run. `reason` is `input_required` when absent.
+ * What a question shows, and how long the run waits for its answer.
  *
- * @since 0.1.0
- * @category models
- */
-export interface Question extends Omit<Interrupt, "reason"> {
-  readonly reason?: string | undefined
-}
-
-/**
- * How long the run waits for answers.
+ * `message`: the question, for people. `about`: what it is about, such as an amount, a file or a diff, as JSON: each client shows it
+ * beside the question. `key`: a value of JSON that tells questions of one name apart.
  *
  * Units: `expiresAfter` is 1 second to 365 days from when the run is suspended; the run waits for ever when absent. Where something else
- * ends the wait first, the next one counts anew; the `expiresAt` of a question is one instant for all of them.
+ * ends the wait first, the next one counts anew.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Patience {
+export interface Question extends Keyed {
+  readonly message: string
+  readonly about?: unknown
   readonly expiresAfter?: Duration.DurationInput | undefined
 }
 
-type RunWithAnswers = Pick<ClaimedRun, "snapshot">
-
 /**
- * The answer to an interrupt; the last one when the interrupt was answered more than once.
+ * A question whose answer fits a schema. Text when the schema is absent.
  *
  * @since 0.1.0
- * @category accessors
+ * @category models
  */
-export const answerTo = (snapshot: RequestSnapshot, id: string): Option.Option<Answer> =>
-  Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
-
-const toInterrupt = ({ reason = "input_required", ...question }: Question): Interrupt => ({
-  ...question,
-  reason,
-})
+export interface TypedQuestion<A> extends Question {
+  readonly schema?: Codec<A> | undefined
+}
 
 /**
- * The failures of a question: `StepError` for an id that this attempt has used before, or inside a step that happens at most once. Where an
- * executor runs without a worker, nothing can wait for an answer that is not there: it fails with `AwaitAnswers`.
+ * A person does not want to answer the question.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Declined")("Declined", {
+  question: Schema.String,
+}) {
+  override get message() {
+    return `The question ${this.question} was declined`
+  }
+}
+
+/**
+ * What a question fails with beside `Declined`: `StepError` for a name and key that this attempt has used before, or inside a step that
+ * happens at most once. Where an executor runs without a worker, nothing can wait for an answer that is not there: it fails with
+ * `AwaitAnswers`.
  *
  * @since 0.1.0
  * @category errors
@@ -68,58 +78,13 @@ const toInterrupt = ({ reason = "input_required", ...question }: Question): Inte
 export type NotAnswered = AwaitAnswers | StepError
 
 /**
- * The answers to several questions, in their order. Questions without an answer wait for it. Once no step of the run is in flight, the
- * run is suspended with the open questions of all its fibers. It goes on when all of them are answered, or when another wait of it ends
- * first: then it asks the open questions again, and the answers that were given stay.
- *
- * Fails: see `NotAnswered`.
+ * The answer to an interrupt; the last one when the interrupt was answered more than once.
  *
  * @since 0.1.0
- * @category asking
+ * @category accessors
  */
-export const askAll = (
-  run: RunWithAnswers,
-  questions: ReadonlyArray<Question>,
-  { expiresAfter }: Patience = {},
-): Effect.Effect<ReadonlyArray<Answer>, NotAnswered, StepLog> =>
-  Effect.gen(function* () {
-    const attempt = (yield* StepLog).steps()
-    let within: string | undefined
-    for (const { id } of questions) {
-      within = (yield* unlessOnce(id, `Question ${id}`))?.id
-      // No id of a step has a space.
-      if (!attempt.take(`question ${id}`)) {
-        return yield* failed(
-          id,
-          "duplicate",
-          `This attempt has a question ${id} already; give each one an id of its own`,
-        )
-      }
-    }
-    const answers = questions.map(({ id }) => answerTo(run.snapshot, id))
-    const [first, ...others] = questions.filter((_, index) => Option.isNone(answers[index]!)).map(toInterrupt)
-    if (first === undefined) return answers.flatMap(Option.toArray)
-    const awaited = awaitAnswers([first, ...others], expiresAfter)
-    return yield* attempt.lease === undefined ? awaited : attempt.park(within, awaited, Effect.never)
-  })
-
-/**
- * The answer to a question, as `askAll` waits for it. The executor runs again when the answer is there, and finds it here.
- *
- * ```ts
- * const { payload } = yield* Interrupts.ask(run, { id: "colour", message: "Which colour?" })
- * ```
- *
- * Fails: see `NotAnswered`.
- *
- * @since 0.1.0
- * @category asking
- */
-export const ask = (
-  run: RunWithAnswers,
-  { expiresAfter, ...question }: Question & Patience,
-): Effect.Effect<Answer, NotAnswered, StepLog> =>
-  Effect.map(askAll(run, [question], { expiresAfter }), ([answer]) => answer!)
+export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string): Option.Option<Answer> =>
+  Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
 
 /**
  * The JSON Schema of an answer that approves or not.
@@ -144,18 +109,198 @@ export const approved = ({ isError, payload, status }: Answer): boolean =>
   isError !== true &&
   (payload === true || (Predicate.isRecord(payload) && payload["approved"] === true))
 
+/** How the answer to a question is read. */
+interface Reader<A> {
+  readonly reason: string
+  /** Absent for a schema that JSON Schema cannot express. */
+  readonly responseSchema: Readonly<globalThis.Record<string, unknown>> | undefined
+  /** A `string` is what is wrong with the answer. */
+  readonly read: (answer: Answer, name: string) => Either.Either<A, string | Declined>
+}
+
+const approval: Reader<boolean> = {
+  reason: "confirmation",
+  responseSchema: approvalSchema,
+  read: (answer) => Either.right(approved(answer)),
+}
+
+const readerOf = <A>(schema: Codec<A>): Reader<A> => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return {
+    reason: "input_required",
+    responseSchema: FormSchema.of(schema),
+    read: ({ isError, payload, status }, name) =>
+      status === "cancelled" || isError === true
+        ? Either.left(new Declined({ question: name }))
+        : Either.mapLeft(decode(payload), SchemaProblem.describe),
+  }
+}
+
+/** A question of this attempt. */
+interface OpenQuestion<A> {
+  readonly name: string
+  readonly question: Question
+  readonly reader: Reader<A>
+  /** What it is about, as JSON has it. */
+  readonly about: unknown
+  readonly id: string
+  readonly within: string | undefined
+}
+
+/** A value as JSON has it. Defect: it is none of JSON. */
+const asJson = (name: string, value: unknown): Effect.Effect<unknown> =>
+  Effect.try({
+    try: () => (value === undefined ? undefined : (JSON.parse(JSON.stringify(value) ?? "null") as unknown)),
+    catch: () => new Error(`What the question ${name} is about cannot be JSON`),
+  }).pipe(Effect.orDie)
+
+/** The most characters of a name in an id, which has the start of a hash and the number of a round behind it. */
+const maxName = 200
+
+/** A name that is the id of its question, which people type. One that could be the id of another question, or of its second round, is not. */
+const isPlain = new RegExp(`^[^:~]{1,${maxName}}$`, "u")
+
+/** Takes the question of that name and key, which this attempt has not had before. */
+const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader: Reader<A>) =>
+  Effect.gen(function* () {
+    const { key } = question
+    const within = (yield* unlessOnce(name, `Question ${name}`))?.id
+    const stepId = stepIdOf({ within, name: `question ${name}`, key })
+    if (!attempt.take(stepId)) {
+      return yield* failed(
+        name,
+        "duplicate",
+        `This attempt has had the question ${name} ${key === undefined ? "without a key" : "with that key"} already; give each one a name or a key of its own`,
+      )
+    }
+    const id =
+      key === undefined && within === undefined && isPlain.test(name)
+        ? name
+        : `${name.slice(0, maxName)}:${stepId.slice(0, 8)}`
+    return { name, question, reader, about: yield* asJson(name, question.about), id, within }
+  })
+
+/** What the answers so far make of a question: its value, or the interrupt that is to be answered. */
+const stateOf = <A>(
+  attempt: AttemptSteps,
+  { about, id, name, question: { message }, reader }: OpenQuestion<A>,
+): Either.Either<A, Interrupt | Declined> => {
+  let problem: string | undefined
+  for (let round = 1; ; round += 1) {
+    const interrupt = {
+      id: round === 1 ? id : `${id}~${round}`,
+      reason: reader.reason,
+      message: problem === undefined ? message : `${message} (The answer before does not fit: ${problem})`,
+      ...(reader.responseSchema === undefined ? {} : { responseSchema: reader.responseSchema }),
+      ...(about === undefined ? {} : { metadata: { about } }),
+    }
+    const answer = answerTo({ resume: attempt.answers }, interrupt.id)
+    if (Option.isNone(answer)) return Either.left(interrupt)
+    const read = reader.read(answer.value, name)
+    if (Either.isRight(read)) return Either.right(read.right)
+    if (read.left instanceof Declined) return Either.left(read.left)
+    problem = read.left
+  }
+}
+
+/** The values of questions; those that have no answer wait for it together. */
+const answers = <A>(
+  questions: ReadonlyArray<{
+    readonly name: string
+    readonly question: Question
+    readonly reader: Reader<A>
+  }>,
+): Effect.Effect<ReadonlyArray<A>, NotAnswered | Declined, StepLog> =>
+  Effect.gen(function* () {
+    const attempt = (yield* StepLog).steps()
+    const taken = yield* Effect.forEach(questions, ({ name, question, reader }) =>
+      take(attempt, name, question, reader),
+    )
+    const states = taken.map((one) => ({ ...one, state: stateOf(attempt, one) }))
+    const values: globalThis.Array<A> = []
+    const open: globalThis.Array<{
+      readonly interrupt: Interrupt
+      readonly after: Question["expiresAfter"]
+    }> = []
+    for (const { question, state } of states) {
+      if (Either.isRight(state)) values.push(state.right)
+      else if (state.left instanceof Declined) return yield* state.left
+      else open.push({ interrupt: state.left, after: question.expiresAfter })
+    }
+    if (!Array.isNonEmptyReadonlyArray(open)) return values
+    const [{ after }] = open
+    const awaited = awaitAnswers(
+      Array.map(open, ({ interrupt }) => interrupt),
+      after,
+    )
+    return yield* attempt.lease === undefined
+      ? awaited
+      : attempt.park(taken[0]?.within, awaited, Effect.never)
+  })
+
 /**
  * Asks for an approval, and returns whether it was given.
  *
- * ```ts
- * if (yield* Interrupts.approve(run, { id: "deploy", message: "Deploy to production?" })) yield* deploy
- * ```
+ * Fails: see `NotAnswered`.
  *
  * @since 0.1.0
  * @category asking
  */
-export const approve = (
-  run: RunWithAnswers,
-  question: Question & Patience,
-): Effect.Effect<boolean, NotAnswered, StepLog> =>
-  Effect.map(ask(run, { reason: "confirmation", responseSchema: approvalSchema, ...question }), approved)
+export const approve = (name: string, question: Question): Effect.Effect<boolean, NotAnswered, StepLog> =>
+  Effect.map(
+    Effect.catchTag(answers([{ name, question, reader: approval }]), "Declined", () =>
+      Effect.succeed([false]),
+    ),
+    ([yes]) => yes === true,
+  )
+
+const text = readerOf(Schema.String)
+
+const readerFor = <A>({ schema }: TypedQuestion<A>): Reader<A> =>
+  schema === undefined ? (text as Reader<never>) : readerOf(schema)
+
+/**
+ * Asks a question, and returns the answer by its schema, or text where it has none. After an answer that does not fit, it asks again and
+ * names what is wrong.
+ *
+ * Fails: `Declined`, and see `NotAnswered`.
+ *
+ * @since 0.1.0
+ * @category asking
+ */
+export const ask = <A = string>(
+  name: string,
+  question: TypedQuestion<A>,
+): Effect.Effect<A, NotAnswered | Declined, StepLog> =>
+  Effect.map(answers([{ name, question, reader: readerFor(question) }]), ([answer]) => answer as A)
+
+/**
+ * Asks several questions at once, by their names, and goes on with all of the answers. They wait as long as the first of them says.
+ *
+ * Fails: as `ask`.
+ *
+ * @since 0.1.0
+ * @category asking
+ */
+export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQuestion>>>(
+  questions: Q,
+): Effect.Effect<{ readonly [K in keyof Q]: AnswerOf<Q[K]> }, NotAnswered | Declined, StepLog> =>
+  Effect.map(
+    answers(
+      Record.toEntries<string, AnyQuestion>(questions).map(([name, question]) => ({
+        name,
+        question,
+        reader: readerFor(question),
+      })),
+    ),
+    (values) =>
+      Object.fromEntries(Object.keys(questions).map((name, index) => [name, values[index]])) as {
+        readonly [K in keyof Q]: AnswerOf<Q[K]>
+      },
+  )
+
+// oxlint-disable-next-line no-explicit-any -- a schema of an unknown type is assignable to no other type
+type AnyQuestion = TypedQuestion<any>
+
+/** The type of the answer to a question. */
+type AnswerOf<Q> = Q extends { readonly schema: Codec<infer A> } ? A : string

@@ -18,19 +18,28 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Duration, Effect, Option, type Schedule } from "effect"
-import type * as AgentEvent from "../model/AgentEvent.js"
+import { DateTime, Duration, Effect, Option, Predicate, type Schedule, Stream } from "effect"
+import * as AgentEvent from "../model/AgentEvent.js"
+import type { IsJson } from "../model/IsJson.js"
 import { maxPause } from "../ports/Leases.js"
 import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
 import { recorded } from "./StepBody.js"
-import { type Codecs, failed, replayed, type Replaying, type AttemptStep, write } from "./StepRecording.js"
+import { Result } from "./AgentResult.js"
+import {
+  type Codec,
+  type Codecs,
+  failed,
+  replayed,
+  type Replaying,
+  type AttemptStep,
+  write,
+} from "./StepRecording.js"
 import { type CurrentStep, type Keyed, take, traced } from "./CurrentStep.js"
 import { intentEventName, sleepEventName } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
-export { stream } from "./StepStream.js"
 export { CurrentStep, type Keyed, take } from "./CurrentStep.js"
 
 /**
@@ -59,6 +68,15 @@ export interface Options<A, E> extends Keyed, Replaying<A, E> {
  * @category models
  */
 export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit | StepLog>
+
+/**
+ * The options of a step. A result that JSON changes, such as a `Date`, needs a schema: a later attempt gets what JSON gives back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OptionsOf<A, Given extends { readonly schema?: Codec<A> | undefined }> =
+  IsJson<A> extends true ? [options?: Given] : [options: Given & { readonly schema: Codec<A> }]
 
 /** What an earlier attempt has recorded, else the effect, with the step in flight. */
 const unlessReplayed = <A, E, E2, R>(
@@ -89,7 +107,13 @@ const unlessReplayed = <A, E, E2, R>(
 export const run = <A, E, R>(
   name: string,
   body: Effect.Effect<A, E, R>,
-  options: Options<A, E> = {},
+  ...[options = {}]: OptionsOf<A, Options<A, E>>
+): Durable<A, E, R> => runWith(name, body, options)
+
+const runWith = <A, E, R>(
+  name: string,
+  body: Effect.Effect<A, E, R>,
+  options: Options<A, E>,
 ): Durable<A, E, R> =>
   Effect.flatMap(take(name, options), (taken) => {
     const { retry } = options
@@ -103,6 +127,70 @@ export const run = <A, E, R>(
       }),
     )
   })
+
+type Piece = string | AgentEvent.AgentEvent | Result<unknown>
+
+/** What the step of a stream gives: the value of its result where it has one, else its text. */
+type ValueOf<P> = [Extract<P, Result<unknown>>] extends [never]
+  ? string
+  : Extract<P, Result<unknown>>["value"]
+
+const isText = AgentEvent.is("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_CHUNK")
+
+/**
+ * The text and the events of a stream, once: they go to the log as they come, and the text, or the value of an `Agent.result` at the
+ * end, is recorded. A later attempt gets that from the log, and the stream does not run.
+ *
+ * ```ts
+ * const draft = yield* Step.stream("draft", model.draft(prompt))
+ * ```
+ *
+ * Fails: as the stream does, and with `StepError`.
+ *
+ * Units: as `run`.
+ *
+ * @since 0.1.0
+ * @category steps
+ */
+export const stream = <P extends Piece, E, R>(
+  name: string,
+  body: Stream.Stream<P, E, R>,
+  ...[options = {}]: OptionsOf<ValueOf<P>, Options<ValueOf<P>, E>>
+): Durable<ValueOf<P>, E, R | Emit.Emit> =>
+  runWith(
+    name,
+    Effect.suspend(() => {
+      let value: { readonly of: unknown } | undefined
+      let text = ""
+      const take = (piece: Piece): ReadonlyArray<AgentEvent.AgentEvent> | string => {
+        if (piece instanceof Result) {
+          value = { of: piece.value }
+          return []
+        }
+        if (Predicate.isString(piece)) {
+          text += piece
+          return piece
+        }
+        if (isText(piece)) text += piece.delta ?? ""
+        return [piece]
+      }
+      return Effect.map(
+        Stream.runForEach(body, (piece) => Effect.flatMap(Emit.Emit, ({ emit }) => emit(take(piece)))),
+        () => (value === undefined ? text : value.of) as ValueOf<P>,
+      )
+    }),
+    options,
+  )
+
+/**
+ * `onUncertain` finds out what an earlier attempt has done, which has begun the body and recorded no result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AtMostOnce<A, E, R> extends Recording<A, E> {
+  readonly onUncertain?: Effect.Effect<A, E, R> | undefined
+}
 
 /**
  * Runs the body at most once, whatever dies. The log says that it is about to run before it does. An attempt that finds this
@@ -119,7 +207,7 @@ export const run = <A, E, R>(
 export const atMostOnce = <A, E, R>(
   name: string,
   body: Effect.Effect<A, E, R>,
-  options: Recording<A, E> & { readonly onUncertain?: Effect.Effect<A, E, R> | undefined } = {},
+  ...[options = {}]: OptionsOf<A, AtMostOnce<A, E, R>>
 ): Durable<A, E, R> =>
   Effect.flatMap(take(name, options), (taken) => {
     const once = (effect: Effect.Effect<A, E, R>) =>

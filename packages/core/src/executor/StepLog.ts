@@ -5,6 +5,7 @@
  */
 import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
+import type { Answer } from "../model/Interrupt.js"
 import type { InboxMessage } from "../model/InboxMessage.js"
 import type * as Ids from "../model/Ids.js"
 import type { LeaseRef, RunNotFound } from "../model/Run.js"
@@ -52,6 +53,9 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
 
   /** Absent where the execution has no log. */
   readonly lease: LeaseRef | undefined
+
+  /** Every answer that the run has been given so far, oldest first. */
+  readonly answers: ReadonlyArray<Answer>
 
   /** The run whose budget this one spends, where there is one. */
   readonly budgetRoot: Ids.RunId | undefined

@@ -147,3 +147,64 @@ export const problemOf = (event: unknown): string | undefined => {
 /** RUN_FINISHED and RUN_ERROR: only the control plane writes them into a log. */
 export const endsRun = (event: LogEvent): boolean =>
   event.type === "RUN_FINISHED" || event.type === "RUN_ERROR"
+
+/**
+ * The event of a type.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EventOf<T extends EventType> = Extract<AgentEvent, { readonly type: T }>
+
+/**
+ * Whether an event of a log is of that type and has the fields of it.
+ *
+ * ```ts
+ * Stream.filter(events, AgentEvent.is("TEXT_MESSAGE_CONTENT")) // a Stream of TextContent
+ * ```
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const is =
+  <T extends EventType>(...types: ReadonlyArray<T>) =>
+  (event: LogEvent): event is EventOf<T> =>
+    types.includes(event.type as T) && problemOf(event) === undefined
+
+/**
+ * Functions of events by their types. `orElse` is for the others, those of a later protocol among them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Cases<A> = { readonly [T in EventType]?: (event: EventOf<T>) => A } & {
+  readonly orElse: (event: LogEvent) => A
+}
+
+/**
+ * A function of events that calls the case of their type.
+ *
+ * ```ts
+ * const text = AgentEvent.match({
+ *   TEXT_MESSAGE_CONTENT: ({ delta }) => delta,
+ *   RUN_FINISHED: () => "\n",
+ *   orElse: () => "",
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category matching
+ */
+export const match =
+  <C extends Cases<unknown>>(cases: C & Only<C>) =>
+  (event: LogEvent): ReturnType<NonNullable<C[keyof C & keyof Cases<unknown>]>> => {
+    const matched = Object.hasOwn(cases, event.type) ? cases[event.type as EventType] : undefined
+    const called =
+      matched !== undefined && problemOf(event) === undefined
+        ? (matched as (event: LogEvent) => unknown)
+        : cases.orElse
+    return called(event) as ReturnType<NonNullable<C[keyof C & keyof Cases<unknown>]>>
+  }
+
+/** No case is of a type that no event has. */
+type Only<C> = { readonly [K in Exclude<keyof C, keyof Cases<unknown>>]: never }

@@ -35,13 +35,14 @@ export const TraceContext = Schema.Struct({
  * `resume`: every answer that this run was given so far, oldest first. One to a tool call is a message as well. `protocol`:
  * the protocol of the client that sent this, where its rules say what a later input of the same client means for the run.
  * `asOf`: the event of the log up to which the messages tell what happened, where they came after the run had begun. Executors are
- * given neither.
+ * given neither. `input`: the payload of a typed agent (see `Agent`), any JSON, beside the messages or in place of them.
  *
  * @since 0.1.0
  * @category models
  */
 export const RequestSnapshot = Schema.Struct({
   messages: Schema.Array(SnapshotMessage),
+  input: Schema.optional(Schema.Unknown),
   tools: Schema.Array(Schema.Unknown),
   context: Schema.Array(Schema.Unknown),
   forwardedProps: Schema.optional(Schema.Unknown),

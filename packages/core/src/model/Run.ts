@@ -62,8 +62,15 @@ export const Trigger = Schema.Struct({
 })
 export type Trigger = typeof Trigger.Type
 
-/** Why a run failed: a code for programs and a sentence for people. */
-export const RunError = Schema.Struct({ code: Schema.NullOr(Schema.String), message: Schema.String })
+/**
+ * Why a run failed: a code for programs and a sentence for people. `detail`: the failure of a typed agent, encoded by the schema of its
+ * errors (see `Agent`).
+ */
+export const RunError = Schema.Struct({
+  code: Schema.NullOr(Schema.String),
+  message: Schema.String,
+  detail: Schema.optional(Schema.Unknown),
+})
 export type RunError = typeof RunError.Type
 
 /** A worker holds the lease while the run is `running` and the store's clock is before `expiresAt`. */

@@ -38,9 +38,17 @@ const end = (status: TerminalStatus, rest: Pick<Outcome, "metadata" | "result"> 
   outcome: { status, ...rest },
 })
 
-const fail = (code: string | null, message: string, rest: Pick<Outcome, "metadata"> = {}): Decision => ({
+const fail = (
+  code: string | null,
+  message: string,
+  { detail, ...rest }: Pick<Outcome, "metadata"> & Pick<RunError, "detail"> = {},
+): Decision => ({
   _tag: "End",
-  outcome: { status: "failed", error: { code, message: shorten(message) }, ...rest },
+  outcome: {
+    status: "failed",
+    error: { code, message: shorten(message), ...(detail === undefined ? {} : { detail }) },
+    ...rest,
+  },
 })
 
 const maxMessage = 4_000
@@ -100,14 +108,18 @@ const ofParked = ({ now, waits }: Parked): Decision =>
     : { _tag: "Pause", waits }
 
 /** Decides by the executor's own RUN_FINISHED or RUN_ERROR. */
-const ofEvent = (event: LogEvent): Decision => {
+const ofEvent = (agentId: string, event: LogEvent): Decision => {
   const { metadata, outcome, result } = event
   if (metadata != null && !Predicate.isRecord(metadata)) {
     return fail("bad_event", `${event.type} must have an object in \`metadata\``)
   }
   const bytes = sizeOf(event)
   if (bytes > maxEventBytes) {
-    return fail("event_too_large", `${event.type} is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
+    const what = result == null ? event.type : `The result of agent ${agentId}`
+    return fail(
+      "event_too_large",
+      `${what} is ${bytes} bytes of JSON; an event has room for ${maxEventBytes}`,
+    )
   }
   const rest = metadata == null ? {} : { metadata }
   if (event.type === "RUN_ERROR") {
@@ -126,8 +138,9 @@ const ofEvent = (event: LogEvent): Decision => {
   })
 }
 
-/** Which attempt this is, `of` how many. One that has recorded a step counts as the first. */
+/** Which attempt this is, `of` how many, and of which agent. One that has recorded a step counts as the first. */
 interface Attempt {
+  readonly agentId: string
   readonly number: number
   readonly of: number | null
 }
@@ -139,7 +152,7 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
         ? { _tag: "LetGo", loss: failure.reason }
         : { _tag: "LeaveAlone", reason: failure.reason }
     case "EndedByEvent":
-      return ofEvent(failure.event)
+      return ofEvent(attempt.agentId, failure.event)
     case "Parked":
       return ofParked(failure)
     case "AwaitAnswers":
@@ -154,7 +167,7 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
             error,
             delay: failure.retryAfter ?? Duration.decode(options.retryDelay(number)),
           }
-        : fail(failure.code, failure.message)
+        : fail(failure.code, failure.message, { detail: failure.detail })
     }
   }
 }
@@ -167,7 +180,7 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
  * @category deciding
  */
 export const decide = (
-  { attempt, maxAttempts }: Pick<ClaimedRun, "attempt" | "maxAttempts">,
+  { agentId, attempt, maxAttempts }: Pick<ClaimedRun, "agentId" | "attempt" | "maxAttempts">,
   progressed: boolean,
   options: Resolved,
   exit: Exit.Exit<void, SinkFailure>,
@@ -177,7 +190,7 @@ export const decide = (
     onFailure: (cause) =>
       Option.match(Cause.failureOption(cause), {
         onSome: (failure) =>
-          ofFailure({ number: progressed ? 1 : attempt, of: maxAttempts }, options, failure),
+          ofFailure({ agentId, number: progressed ? 1 : attempt, of: maxAttempts }, options, failure),
         onNone: () => fail("executor_defect", Cause.pretty(SchemaProblem.causeWithoutValues(cause))),
       }),
   })

@@ -19,7 +19,7 @@ import {
 } from "effect"
 import { Emit } from "../executor/Emit.js"
 import type { RunContext } from "../executor/Execution.js"
-import { Executor } from "../executor/Executor.js"
+import * as Executor from "../executor/Executor.js"
 import { LeaseDeadline } from "../executor/LeaseDeadline.js"
 import { StepLog } from "../executor/StepLog.js"
 import type * as Ids from "../model/Ids.js"
@@ -71,8 +71,8 @@ type AnyRef = Parameters<FiberRefs.FiberRefs["locals"]["get"]>[0]
  */
 export const make = Effect.fnUntraced(function* (
   workerId: Ids.WorkerId,
-): Effect.fn.Return<RunExecution, never, Executor | ProjectPorts> {
-  const executor = yield* Executor
+): Effect.fn.Return<RunExecution, never, Executor.Executor | ProjectPorts> {
+  const { execute } = yield* Executor.all
   const annotations = HashMap.set(
     yield* FiberRef.get(FiberRef.currentLogAnnotations),
     "worker_id",
@@ -120,6 +120,6 @@ export const make = Effect.fnUntraced(function* (
       const options = { immediate: false, updateRefs: refsOf(values) }
       return (effect) => Runtime.runFork(ofRun, effect, options)
     },
-    execute: ({ run, sink }) => sink.run(executor.execute(run)),
+    execute: ({ run, sink }) => sink.run(execute(run)),
   }
 })

@@ -159,6 +159,7 @@ export const make = (options: {
     (ofRun ??= AttemptSteps.make({
       runId: claimed.runId,
       lease: options.lease.ref,
+      answers: claimed.snapshot.resume ?? [],
       budgetRoot: claimed.budgetRoot,
       recorded: ofLog(AttemptSteps.recordedBefore(claimed)),
       inbox: AttemptInbox.make(inbox),

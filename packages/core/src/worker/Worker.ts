@@ -39,6 +39,7 @@ import * as LostLeases from "./LostLeases.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import * as WorkerHealth from "./WorkerHealth.js"
+import * as OwnAgents from "./OwnAgents.js"
 import * as OwnMetadata from "./OwnMetadata.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 import { resolve, type WorkerOptions } from "./WorkerOptions.js"
@@ -96,8 +97,9 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (
-  workerOptions: WorkerOptions = {},
+  given: WorkerOptions = {},
 ): Effect.fn.Return<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> {
+  const workerOptions = yield* OwnAgents.resolve(given)
   const options = resolve(workerOptions)
   yield* Meter.register(WorkerMetrics.all)
   const registry = yield* WorkerRegistry
@@ -266,7 +268,7 @@ export const run = (
   options: WorkerOptions = {},
 ): Effect.Effect<never, ControlPlaneError, Executor | ProjectPorts> =>
   make(options).pipe(
-    Effect.tap((worker) => logStart(worker, options)),
+    Effect.tap((worker) => Effect.flatMap(OwnAgents.resolve(options), (own) => logStart(worker, own))),
     Effect.flatMap((worker) => worker.failed),
     Effect.scoped,
     Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),

@@ -32,11 +32,14 @@ export interface WorkerOptions {
    * claims for free slots alone.
    */
   readonly claimAhead?: number | undefined
-  /** The agents whose runs are claimed; any agent when absent. The registration has them in `metadata.agent_ids`. */
+  /**
+   * The agents whose runs are claimed. When absent: the typed agents whose layers the worker has (see `Agent`), or any agent where its
+   * executor is for all. The registration has them in `metadata.agent_ids`.
+   */
   readonly agentIds?: ReadonlyArray<string> | undefined
   /**
-   * A JSON Schema of the input of an agent, by the agent's id, such as `JSONSchema.make` gives: a page makes a form of it. Heartbeats
-   * have all of them, so keep them small.
+   * A JSON Schema of the payload of an agent, by the agent's id, beside those of typed agents: a page makes a form of it, and a server
+   * refuses a payload that does not fit. Heartbeats have all of them, so keep them small.
    */
   readonly forms?: Readonly<Record<string, object>> | undefined
   /**

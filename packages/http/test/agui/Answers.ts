@@ -2,7 +2,7 @@ import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
-import { Effect, Stream } from "effect"
+import { Effect, Schema, Stream } from "effect"
 import { call } from "../raw.js"
 import {
   type BaseEvent,
@@ -26,18 +26,26 @@ const outcomeOf = (events: ReadonlyArray<BaseEvent>) => {
 }
 
 /** Asks whether to deploy, then where to, and says what it was told. */
-const deployer = Executor.from((run) =>
+const deployer = Executor.from(() =>
   Effect.gen(function* () {
-    if (!(yield* Interrupts.approve(run, { id: "deploy", message: "Deploy?" }))) return "Not deployed"
-    const { payload } = yield* Interrupts.ask(run, { id: "where", message: "Where to?" })
-    return `Deployed to ${String(payload)}`
+    if (!(yield* Interrupts.approve("deploy", { message: "Deploy?" }))) return "Not deployed"
+    return `Deployed to ${yield* Interrupts.ask("where", { message: "Where to?" })}`
   }),
 )
 
 /** Asks for two things at once. */
-const asker = Executor.from((run) =>
-  Effect.map(Interrupts.askAll(run, [{ id: "a" }, { id: "b" }]), (answers) =>
-    answers.map(({ payload, status }) => `${status} ${String(payload)}`).join(", "),
+const asker = Executor.from(() =>
+  Effect.map(
+    Effect.forEach(
+      ["a", "b"],
+      (name) =>
+        Effect.match(Interrupts.ask(name, { message: "Which?", schema: Schema.Int }), {
+          onFailure: ({ _tag }) => _tag,
+          onSuccess: (answer) => `answered ${answer}`,
+        }),
+      { concurrency: "unbounded" },
+    ),
+    (answers) => answers.join(", "),
   ),
 )
 
@@ -150,7 +158,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
         }
         strictEqual(yield* statusOf("first"), "waiting")
         const all = yield* post(input({ runId: "next", resume: [resolved("a", 1), cancelled("b")] }))
-        assertTrue(all.text.includes("resolved 1, cancelled undefined"))
+        assertTrue(all.text.includes("answered 1, Declined"))
       }),
     )
 
@@ -225,7 +233,10 @@ export const suite = (name: string, store: Store, version: Version): void => {
         yield* TestWorker.start(
           Executor.from((run) =>
             RequestSnapshot.lastUserText(run.snapshot) === "ask"
-              ? Effect.map(Interrupts.ask(run, { id: "q", expiresAfter: "1 second" }), () => "Answered")
+              ? Effect.map(
+                  Interrupts.ask("q", { message: "Well?", expiresAfter: "1 second" }),
+                  () => "Answered",
+                )
               : Effect.succeed("Said"),
           ),
         )
@@ -245,9 +256,9 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "cancel the run when their stream is closed",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.from((run) =>
+          Executor.from(() =>
             Stream.concat(
-              Stream.fromEffect(Effect.as(Interrupts.approve(run, { id: "go" }), "Going")),
+              Stream.fromEffect(Effect.as(Interrupts.approve("go", { message: "Go?" }), "Going")),
               Stream.never,
             ),
           ),

@@ -1,6 +1,6 @@
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Child, Executor, Interrupts, type Run } from "@runlease/core"
+import { Agent, Child, Executor, Interrupts, type Run } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect } from "effect"
 import {
@@ -27,6 +27,8 @@ const child = (gate: Deferred.Deferred<void>, { agentId }: Run.ClaimedRun) =>
     ? Effect.as(Deferred.await(gate), "written")
     : Effect.fail(new Executor.ExecutorError({ code: "broken", message: "It is broken" }))
 
+const Writer = Agent.make({ name: "writer" })
+
 /** The children of a run, as its client is shown them. */
 export const suite = (name: string, store: Store, version: Version): void => {
   const test = tester(store, version)
@@ -37,8 +39,9 @@ export const suite = (name: string, store: Store, version: Version): void => {
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
         const parent = Effect.gen(function* () {
-          const children = yield* Child.spawnAll("work", [{ agentId: "writer" }, { agentId: "broken" }])
-          const outcomes = yield* Child.joinAll(children)
+          const writer = yield* Child.spawn("write", Writer, "go")
+          const broken = yield* Child.spawn("break", Agent.make({ name: "broken" }), "go")
+          const outcomes = yield* Child.joinAll([writer, broken])
           return outcomes.map(({ _tag }) => _tag).join()
         })
         yield* TestWorker.start(Executor.from((run) => (run.agentId === "agent" ? parent : child(gate, run))))
@@ -64,8 +67,8 @@ export const suite = (name: string, store: Store, version: Version): void => {
           const gate = yield* Deferred.make<void>()
           const parent = (run: Run.ClaimedRun) =>
             Effect.gen(function* () {
-              const spawned = yield* Child.spawn("work", { agentId: "writer", publicId: "child" })
-              yield* Interrupts.approve(run, { id: "go", message: "Go on?" })
+              const spawned = yield* Child.spawn("work", Writer, "go", { publicId: "child" })
+              yield* Interrupts.approve("go", { message: "Go on?" })
               yield* Child.join(spawned)
               return "done"
             })
@@ -100,7 +103,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "are cancelled for the client when the run ends before them",
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
-        const parent = Effect.as(Child.spawn("work", { agentId: "writer" }), "done without it")
+        const parent = Effect.as(Child.spawn("work", Writer, "go"), "done without it")
         yield* TestWorker.start(Executor.from((run) => (run.agentId === "agent" ? parent : child(gate, run))))
         const chat = yield* connect()
         const { events } = yield* chat.say("Write")

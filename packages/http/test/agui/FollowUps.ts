@@ -250,11 +250,11 @@ export const suite = (name: string, store: Store): void => {
       "and answers to its questions may come under the id of the part that asked, as CopilotKit sends them",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.from((run) =>
+          Executor.from(() =>
             Effect.gen(function* () {
               const [one, two] = [
-                yield* Interrupts.approve(run, { id: "one" }),
-                yield* Interrupts.approve(run, { id: "two" }),
+                yield* Interrupts.approve("one", { message: "One?" }),
+                yield* Interrupts.approve("two", { message: "Two?" }),
               ]
               return `one ${one}, two ${two}`
             }),

@@ -2,7 +2,17 @@ import * as Current from "@ag-ui/client"
 import * as Older from "@ag-ui/client-0.0.59"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Child, Emit, Executor, Inbox, Interrupts, RequestSnapshot, Step } from "@runlease/core"
+import {
+  Agent,
+  AgentEvent,
+  Child,
+  Emit,
+  Executor,
+  Inbox,
+  Interrupts,
+  RequestSnapshot,
+  Step,
+} from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Exit, Fiber, Predicate, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
@@ -275,11 +285,11 @@ export const suite = (name: string, store: Store): void => {
       "show the waits of their run part by part to a client that comes later",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executor.from((run) =>
+          Executor.from(() =>
             Effect.gen(function* () {
-              const { payload } = yield* Interrupts.ask(run, { id: "where", message: "Where to?" })
-              if (!(yield* Interrupts.approve(run, { id: "sure" }))) return "Not done"
-              return `Gone to ${String(payload)}`
+              const place = yield* Interrupts.ask("where", { message: "Where to?", about: { seats: 2 } })
+              if (!(yield* Interrupts.approve("sure", { message: "Sure?" }))) return "Not done"
+              return `Gone to ${place}`
             }),
           ),
         )
@@ -293,8 +303,8 @@ export const suite = (name: string, store: Store): void => {
           deepStrictEqual([waiting.status, waiting.runId], ["waiting", runId])
           deepStrictEqual(waiting.interrupts, plain(chat.agent.pendingInterrupts))
           deepStrictEqual(
-            waiting.interrupts.map((one: { id: string }) => one.id),
-            [id],
+            waiting.interrupts.map((one: { id: string; metadata?: object }) => [one.id, one.metadata]),
+            [[id, id === "where" ? { about: { seats: 2 } } : undefined]],
           )
           for (const peer of peers) {
             const page = yield* comeBack("t", peer)
@@ -321,8 +331,8 @@ export const suite = (name: string, store: Store): void => {
             run.agentId === "child"
               ? Effect.as(Deferred.await(gate), "done")
               : Effect.gen(function* () {
-                  yield* Child.spawn("work", { agentId: "child", publicId: "child" })
-                  yield* Interrupts.approve(run, { id: "sure" })
+                  yield* Child.spawn("work", Agent.make({ name: "child" }), "go", { publicId: "child" })
+                  yield* Interrupts.approve("sure", { message: "Sure?" })
                   return "sure"
                 }),
           ),

@@ -84,6 +84,6 @@ describe("a thread without a name", () => {
   )
 })
 
-const answering = Executor.from((run) =>
-  Effect.map(Interrupts.approve(run, { id: "sure" }), (sure) => (sure ? "Sure" : "Not sure")),
+const answering = Executor.from(() =>
+  Effect.map(Interrupts.approve("sure", { message: "Sure?" }), (sure) => (sure ? "Sure" : "Not sure")),
 )

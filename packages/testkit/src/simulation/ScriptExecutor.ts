@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Agent from "@runlease/core/Agent"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Budget from "@runlease/core/Budget"
 import * as Child from "@runlease/core/Child"
@@ -11,11 +12,11 @@ import * as Emit from "@runlease/core/Emit"
 import * as Executor from "@runlease/core/Executor"
 import * as Inbox from "@runlease/core/Inbox"
 import * as Interrupts from "@runlease/core/Interrupts"
-import { fromText, lastUserText } from "@runlease/core/RequestSnapshot"
+import { lastUserText } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
 import * as Step from "@runlease/core/Step"
 import type { StepLog } from "@runlease/core/executor/StepLog"
-import { Array, Effect, Either } from "effect"
+import { Array, Effect, Either, Schema } from "effect"
 import type { Executing } from "./History.js"
 import { executing } from "./ObservedExecutor.js"
 import type { Operation, Script } from "./Plan.js"
@@ -42,10 +43,15 @@ type Performed = Effect.Effect<unknown, unknown, Emit.Emit | StepLog | ProjectPo
 
 const messageOf = ({ key, number }: Inbox.InboxMessage) => ({ number, key })
 
-const outcomeOf = (outcome: Either.Either<Child.Outcome, Child.ChildFailed>) =>
+/** A run of the simulation, whose payload is the name of its script. */
+const Scripted = Agent.make({ name: "agent", success: Schema.NullOr(Schema.String) })
+
+type ScriptedRef = Child.ChildRef<string | null, never>
+
+const outcomeOf = (outcome: Either.Either<string | null, Child.JoinError<never>>) =>
   Either.match(outcome, {
-    onLeft: ({ status }) => ({ status }),
-    onRight: ({ result }) => ({ status: "completed", result: result ?? null }),
+    onLeft: (error) => ({ status: error._tag === "RunFailed" ? error.status : error._tag }),
+    onRight: (result) => ({ status: "completed", result }),
   })
 
 /** One execution of the script of a run. */
@@ -79,7 +85,7 @@ const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) 
   )
 
   /** `children` are those that its script has spawned so far. */
-  const perform = (operation: Operation, children: Array<Child.ChildRef>): Performed => {
+  const perform = (operation: Operation, children: Array<ScriptedRef>): Performed => {
     switch (operation._tag) {
       case "Emit":
         return Effect.replicateEffect(emitToken, operation.count, { discard: true })
@@ -103,20 +109,19 @@ const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) 
       case "Ask":
         return returned(
           operation.name,
-          Effect.map(Interrupts.ask(run, { id: operation.name }), ({ payload }) => payload),
+          Interrupts.ask(operation.name, { message: "Well?", schema: Schema.Unknown }),
         )
       case "Spawn": {
-        const submission = {
-          agentId: "agent",
-          snapshot: fromText(childName(name, operation.name)),
-          maxAttempts: operation.maxAttempts,
-        }
+        const { maxAttempts } = operation
         return returned(
           operation.name,
-          Effect.map(Child.spawn(operation.name, submission), (child) => {
-            children.push(child)
-            return child.runId
-          }),
+          Effect.map(
+            Child.spawn(operation.name, Scripted, childName(name, operation.name), { maxAttempts }),
+            (child) => {
+              children.push(child)
+              return child.runId
+            },
+          ),
         )
       }
       case "Join":
@@ -170,7 +175,7 @@ const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) 
   }
   const performAll = (script: Script): Performed =>
     Effect.suspend(() => {
-      const children: Array<Child.ChildRef> = []
+      const children: Array<ScriptedRef> = []
       return Effect.forEach(script, (operation) => perform(operation, children), { discard: true })
     })
   return Effect.asVoid(performAll(options.scriptOf(name)))

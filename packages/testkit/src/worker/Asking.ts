@@ -14,14 +14,21 @@ export const resolved = (interruptId: string, payload: unknown): Interrupt.Answe
   payload,
 })
 
-/** Waits until the run is suspended for these questions. */
-export const untilWaitsFor = (runId: RunId, ...ids: ReadonlyArray<string>) =>
+/** The name of a question, as the id of its interrupt has it: a hash follows the name of one inside a step. */
+export const nameIn = (id: string): string => id.split(":", 1)[0]!
+
+/** Waits until the run is suspended for the questions of these names. */
+export const untilWaitsFor = (runId: RunId, ...names: ReadonlyArray<string>) =>
   TestRuns.eventually(
     run(runId),
-    ({ waiting }) => waiting?.interrupts.map(({ id }) => id).join(" ") === ids.join(" "),
+    ({ waiting }) => waiting?.interrupts.map(({ id }) => nameIn(id)).join(" ") === names.join(" "),
     { step: "50 millis", within: "2 seconds" },
   )
 
-/** Answers one question of the run. */
-export const answered = (runId: RunId, id: string, payload: unknown) =>
-  Effect.flatMap(Runs.Runs, (runs) => runs.resume(runId, [resolved(id, payload)]))
+/** Answers the open question of that name. */
+export const answered = (runId: RunId, name: string, payload: unknown) =>
+  Effect.gen(function* () {
+    const { waiting } = yield* run(runId)
+    const question = waiting?.interrupts.find(({ id }) => nameIn(id) === name)
+    return yield* (yield* Runs.Runs).resume(runId, [resolved(question?.id ?? name, payload)])
+  })

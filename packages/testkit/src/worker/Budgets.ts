@@ -3,12 +3,14 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Budget, Child, Executor, RequestSnapshot, type Run, Runs, Step } from "@runlease/core"
+import { Agent, Budget, Child, Executor, type Run, Runs, Step } from "@runlease/core"
 import { Effect } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit } from "../TestWorker.js"
 import { counting, textsOf } from "./StepRuns.js"
+
+const Working = Agent.make({ name: "child" })
 
 const untilAsking = (runId: Run.Run["runId"]) =>
   TestRuns.eventually(run(runId), ({ waiting }) => waiting?.interrupts[0]?.reason === "budget", {
@@ -48,11 +50,7 @@ export const tests = (test: Declare): void => {
           Executor.from(({ agentId }) =>
             Effect.gen(function* () {
               if (agentId === "child") return JSON.stringify(yield* answers)
-              const child = yield* Child.spawn("child", {
-                agentId: "child",
-                snapshot: RequestSnapshot.fromText("go"),
-              })
-              yield* Child.join(child)
+              yield* Child.join(yield* Child.spawn("child", Working, "go"))
               return "joined"
             }),
           ),
@@ -103,9 +101,7 @@ export const tests = (test: Declare): void => {
             agentId === "child"
               ? Effect.succeed("done")
               : Effect.gen(function* () {
-                  const snapshot = RequestSnapshot.fromText("go")
-                  for (const key of [1, 2])
-                    yield* Child.spawn("child", { agentId: "child", snapshot }, { key })
+                  for (const key of [1, 2]) yield* Child.spawn("child", Working, "go", { key })
                   return "spawned"
                 }),
           ),

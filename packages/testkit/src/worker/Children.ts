@@ -3,17 +3,27 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Child, Executor, Ids, RequestSnapshot, Runs, type Run, Step } from "@runlease/core"
+import {
+  Agent,
+  AgentEvent,
+  Child,
+  Executor,
+  Ids,
+  RequestSnapshot,
+  Runs,
+  type Run,
+  Step,
+} from "@runlease/core"
 import { DateTime, Deferred, Effect, Either, Ref } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, makeEndless, run, start, submit, until } from "../TestWorker.js"
 import { textsOf } from "./StepRuns.js"
 
-const textOf = ({ snapshot }: Run.ClaimedRun): string =>
-  snapshot.messages
-    .flatMap(({ parts }) => parts.flatMap(({ text }) => (typeof text === "string" ? [text] : [])))
-    .join()
+const textOf = ({ snapshot }: Run.ClaimedRun): string => RequestSnapshot.lastUserText(snapshot)
+
+const Shouting = Agent.make({ name: "child" })
+const Endless = Agent.make({ name: "endless" })
 
 /** A child that gives its text in capitals, or fails where that is `fail`. */
 const shout = (claimed: Run.ClaimedRun) =>
@@ -29,9 +39,7 @@ const shout = (claimed: Run.ClaimedRun) =>
 const slow = "slow-child"
 
 /** A run that is no child of another. */
-const strange = { runId: Ids.RunId.make("no-child") }
-
-const asking = (text: string) => ({ agentId: "child", snapshot: RequestSnapshot.fromText(text) })
+const strange = { runId: Ids.RunId.make("no-child"), index: 3, agent: Shouting }
 
 /** Waits until the run has ended, in steps of test time that let a wait be released. */
 const untilEnded = (runId: Run.Run["runId"]) =>
@@ -52,12 +60,9 @@ export const tests = (test: Declare): void => {
               ? shout(claimed)
               : Effect.gen(function* () {
                   yield* Ref.update(claims, (n) => n + 1)
-                  const children = yield* Child.spawnAll("ask", ["a", "b", "c"].map(asking))
+                  const children = yield* Child.spawnAll("ask", Shouting, ["a", "b", "c"])
                   const outcomes = yield* Child.joinAll(children)
-                  return outcomes
-                    .map(Either.map(({ result }) => String(result)))
-                    .map(Either.getOrElse(String))
-                    .join()
+                  return outcomes.map(Either.getOrElse(String)).join()
                 }),
           ),
           { concurrency: 1 },
@@ -74,7 +79,7 @@ export const tests = (test: Declare): void => {
     test(
       "fails where it waits for a child that it does not have",
       Effect.gen(function* () {
-        yield* start(Executor.from(() => Effect.as(Child.join({ ...strange, index: 3 }), "never")))
+        yield* start(Executor.from(() => Effect.as(Child.join(strange), "never")))
         const other = yield* submit({
           publicId: strange.runId,
           availableAt: DateTime.unsafeMake("2100-01-01"),
@@ -96,7 +101,7 @@ export const tests = (test: Declare): void => {
             claimed.agentId === "child"
               ? shout(claimed)
               : Effect.gen(function* () {
-                  const children = yield* Child.spawnAll("ask", ["a", "fail"].map(asking))
+                  const children = yield* Child.spawnAll("ask", Shouting, ["a", "fail"])
                   if ((yield* Ref.updateAndGet(attempts, (n) => n + 1)) < 3) {
                     return yield* Executor.retryableError("died", "again")
                   }
@@ -125,8 +130,8 @@ export const tests = (test: Declare): void => {
             return claimed.agentId === "child"
               ? shout(claimed)
               : Effect.gen(function* () {
-                  const slow = yield* Child.spawn("slow", { agentId: "endless" })
-                  const fast = yield* Child.spawn("fast", asking("fast"))
+                  const slow = yield* Child.spawn("slow", Endless, "go")
+                  const fast = yield* Child.spawn("fast", Shouting, "fast")
                   const [child, outcome] = yield* Child.joinFirst("race", [slow, fast])
                   return `${String(child.runId === fast.runId)} ${outcome._tag}`
                 })
@@ -151,9 +156,9 @@ export const tests = (test: Declare): void => {
             claimed.agentId === "child"
               ? shout(claimed)
               : Effect.gen(function* () {
-                  const { runId } = yield* Child.spawn("mine", { ...asking("a"), publicId: "mine" })
+                  const { runId } = yield* Child.spawn("mine", Shouting, "a", { publicId: "mine" })
                   const refused = yield* Effect.flip(
-                    Child.spawn("taken", { ...asking("a"), publicId: taken.runId }),
+                    Child.spawn("taken", Shouting, "a", { publicId: taken.runId }),
                   )
                   return `${runId} ${refused._tag} ${"field" in refused ? refused.field : ""}`
                 }),
@@ -175,9 +180,7 @@ export const tests = (test: Declare): void => {
               ? Effect.zipRight(Deferred.await(gate), shout(claimed))
               : Effect.race(
                   Effect.as(Step.sleep("pause", "1 hour"), "late"),
-                  Effect.flatMap(Child.spawn("slow", { ...asking("a"), publicId: slow }), Child.join).pipe(
-                    Effect.map(({ result }) => String(result)),
-                  ),
+                  Effect.flatMap(Child.spawn("slow", Shouting, "a", { publicId: slow }), Child.join),
                 ),
           ),
         )
@@ -207,7 +210,7 @@ export const tests = (test: Declare): void => {
             claimed.agentId === "child"
               ? Effect.zipRight(Deferred.await(gate), shout(claimed))
               : Effect.gen(function* () {
-                  const { runId } = yield* Child.spawn("apart", asking("a"), { detached: true })
+                  const { runId } = yield* Child.spawn("apart", Shouting, "a", { detached: true })
                   if ((yield* Ref.updateAndGet(attempts, (n) => n + 1)) < 3) {
                     return yield* Executor.retryableError("died", "again")
                   }
@@ -234,9 +237,7 @@ export const tests = (test: Declare): void => {
           Executor.from((claimed) =>
             claimed.agentId === "endless"
               ? endless.execute(claimed)
-              : Effect.flatMap(Child.spawn("slow", { agentId: "endless" }), Child.join).pipe(
-                  Effect.as("never"),
-                ),
+              : Effect.flatMap(Child.spawn("slow", Endless, "go"), Child.join).pipe(Effect.as("never")),
           ),
         )
         const { runId } = yield* submit()

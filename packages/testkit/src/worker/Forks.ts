@@ -4,6 +4,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
+  Agent,
   AgentEvent,
   Child,
   Emit,
@@ -43,7 +44,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const done = yield* Ref.make<ReadonlyArray<string>>([])
         const large = "x".repeat(600_000)
-        const step = <A>(name: string, value: A) =>
+        const step = (name: string, value: string | number) =>
           Step.run(
             name,
             Effect.as(
@@ -109,12 +110,7 @@ export const tests = (test: Declare): void => {
             Effect.gen(function* () {
               if (agentId === "other") return "child"
               yield* Step.sleep("nap", "1 second")
-              yield* Child.join(
-                yield* Child.spawn("child", {
-                  agentId: "other" as never,
-                  snapshot: RequestSnapshot.fromText("hi"),
-                }),
-              )
+              yield* Child.join(yield* Child.spawn("child", Agent.make({ name: "other" }), "hi"))
               yield* Step.run("before", Effect.void)
               const paid = yield* Step.atMostOnce("pay", next)
               return runId.startsWith("forked") ? `paid ${paid}` : "first"

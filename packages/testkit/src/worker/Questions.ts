@@ -4,7 +4,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Interrupts, Runs, Step } from "@runlease/core"
-import { DateTime, Effect, Exit, Scope, TestClock } from "effect"
+import { DateTime, Effect, Exit, Schema, Scope, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit, until, untilStatus, untilSuspended } from "../TestWorker.js"
 import { answered, resolved, untilWaitsFor } from "./Asking.js"
@@ -12,8 +12,8 @@ import { textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
   describe("a run that asks a question", () => {
-    const deploying = Executor.from((claimed) =>
-      Effect.map(Interrupts.approve(claimed, { id: "deploy", message: "Deploy?" }), (yes) =>
+    const deploying = Executor.from(() =>
+      Effect.map(Interrupts.approve("deploy", { message: "Deploy?" }), (yes) =>
         yes ? "deployed" : "left alone",
       ),
     )
@@ -53,14 +53,14 @@ export const tests = (test: Declare): void => {
       "may ask one question after another, or several at once, and gets every answer",
       Effect.gen(function* () {
         yield* start(
-          Executor.from((claimed) =>
+          Executor.from(() =>
             Effect.gen(function* () {
-              const name = yield* Interrupts.ask(claimed, { id: "name", message: "Who?" })
-              const rest = yield* Interrupts.askAll(claimed, [
-                { id: "size", message: "How large?" },
-                { id: "colour", message: "Which colour?" },
-              ])
-              return [name, ...rest].map(({ payload }) => String(payload)).join(" ")
+              const name = yield* Interrupts.ask("name", { message: "Who?" })
+              const { colour, size } = yield* Interrupts.askAll({
+                size: { message: "How large?", schema: Schema.Int },
+                colour: { message: "Which colour?" },
+              })
+              return `${name} ${size + 1} ${colour}`
             }),
           ),
         )
@@ -72,7 +72,7 @@ export const tests = (test: Declare): void => {
         yield* runs.resume(runId, [resolved("colour", "red")])
         yield* runs.resume(runId, [resolved("size", 3)])
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* textsOf(runId), ["Ann 3 red"])
+        deepStrictEqual(yield* textsOf(runId), ["Ann 4 red"])
       }),
     )
 
@@ -85,8 +85,8 @@ export const tests = (test: Declare): void => {
             Effect.gen(function* () {
               const lease = TestRuns.leaseOf(claimed)
               if (claimed.session === null) yield* runs.recordSession(lease, { sessionKey: `of ${name}` })
-              const { payload } = yield* Interrupts.ask(claimed, { id: "q", message: "Well?" })
-              return `${name} goes on with the session ${claimed.session?.sessionKey}: ${String(payload)}`
+              const answer = yield* Interrupts.ask("q", { message: "Well?" })
+              return `${name} goes on with the session ${claimed.session?.sessionKey}: ${answer}`
             }),
           )
         const gone = yield* Scope.make()
@@ -110,13 +110,11 @@ export const tests = (test: Declare): void => {
       "asks the questions of all its fibers at once",
       Effect.gen(function* () {
         yield* start(
-          Executor.from((claimed) =>
+          Executor.from(() =>
             Effect.map(
-              Effect.forEach(
-                ["size", "colour"],
-                (id) => Effect.map(Interrupts.ask(claimed, { id }), ({ payload }) => String(payload)),
-                { concurrency: "unbounded" },
-              ),
+              Effect.forEach(["size", "colour"], (name) => Interrupts.ask(name, { message: "Which?" }), {
+                concurrency: "unbounded",
+              }),
               (answers) => answers.join(" "),
             ),
           ),
@@ -129,7 +127,7 @@ export const tests = (test: Declare): void => {
         )
         yield* answered(runId, "colour", "red")
         strictEqual((yield* run(runId)).status, "waiting")
-        yield* answered(runId, "size", 3)
+        yield* answered(runId, "size", "3")
         yield* untilStatus(runId, "completed")
         deepStrictEqual(yield* textsOf(runId), ["3 red"])
       }),
@@ -139,13 +137,13 @@ export const tests = (test: Declare): void => {
       "waits for each answer as long as its question says",
       Effect.gen(function* () {
         yield* start(
-          Executor.from((claimed) =>
+          Executor.from(() =>
             Effect.as(
               Effect.all(
                 [
-                  Interrupts.ask(claimed, { id: "soon", expiresAfter: "10 seconds" }),
-                  Interrupts.ask(claimed, { id: "later", expiresAfter: "30 seconds" }),
-                  Interrupts.ask(claimed, { id: "ever" }),
+                  Interrupts.approve("soon", { message: "Soon?", expiresAfter: "10 seconds" }),
+                  Interrupts.approve("later", { message: "Later?", expiresAfter: "30 seconds" }),
+                  Interrupts.approve("ever", { message: "Ever?" }),
                 ],
                 { concurrency: "unbounded" },
               ),
@@ -173,12 +171,14 @@ export const tests = (test: Declare): void => {
         const message = "m".repeat(100_000)
         const runs = yield* Runs.Runs
         yield* start(
-          Executor.from((claimed) =>
+          Executor.from(() =>
             Effect.map(
-              Effect.forEach(["a", "b", "c"], (id) => Interrupts.ask(claimed, { id, message }), {
-                concurrency: "unbounded",
-              }),
-              (answers) => answers.map(({ payload }) => String(payload)).join(" "),
+              Effect.forEach(
+                ["a", "b", "c"],
+                (name) => Interrupts.ask(name, { message, schema: Schema.Int }),
+                { concurrency: "unbounded" },
+              ),
+              (answers) => answers.join(" "),
             ),
           ),
         )
@@ -197,7 +197,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         yield* start(
           Executor.from((claimed) => {
-            const asking = Interrupts.approve(claimed, { id: "deploy" })
+            const asking = Interrupts.approve("deploy", { message: "Deploy?" })
             return Effect.as(
               Effect.all([asking, asking], claimed.agentId === "at once" ? { concurrency: 2 } : {}),
               "deployed twice",
@@ -219,8 +219,11 @@ export const tests = (test: Declare): void => {
       "cannot ask inside a step that happens at most once",
       Effect.gen(function* () {
         yield* start(
-          Executor.from((claimed) =>
-            Effect.as(Step.atMostOnce("deploy", Interrupts.approve(claimed, { id: "sure" })), "deployed"),
+          Executor.from(() =>
+            Effect.as(
+              Step.atMostOnce("deploy", Interrupts.approve("sure", { message: "Sure?" })),
+              "deployed",
+            ),
           ),
         )
         const { runId } = yield* submit()

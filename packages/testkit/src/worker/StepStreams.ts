@@ -1,13 +1,13 @@
 /**
- * Tests of steps that are parts of a Stream.
+ * Tests of steps whose body is a Stream.
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, RunLog, Step, StepRecord } from "@runlease/core"
+import { Agent, AgentEvent, Executor, RunLog, Step, StepRecord } from "@runlease/core"
 import { Effect, Option, Ref, Schema, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
-import { counting, customs, textsOf } from "./StepRuns.js"
+import { counting, customs, dyingBefore, textsOf } from "./StepRuns.js"
 
 const died = Executor.retryableError("died", "again")
 
@@ -18,34 +18,33 @@ const text = (id: string, ...deltas: ReadonlyArray<string>) =>
     AgentEvent.textEnd(id),
   )
 
-/** What comes after the step: the value, and the end of the attempt unless it is the last. */
-const shows = (attempt: number, last: number) => (value: unknown) =>
-  attempt < last ? Stream.fail(died) : text(`m-${attempt}`, JSON.stringify(value))
-
 const records = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => Option.toArray(StepRecord.fromEvent(event)).map(({ record }) => record))
 
 export const tests = (test: Declare): void => {
-  describe("a step that is a part of a Stream", () => {
+  describe("a step whose body is a Stream", () => {
     test(
-      "shows its events once and records its result after them, with what they have opened",
+      "shows its events once and records its text after them, with what they have opened",
       Effect.gen(function* () {
         const { count, next } = yield* counting
         const calls = Stream.make(AgentEvent.toolCallStart("c", "find"), AgentEvent.toolCallEnd("c"))
-        yield* start(
-          Executor.from(({ attempt }) =>
-            Step.stream("draft", Stream.concat(text("draft", "one ", "two"), calls), next, shows(attempt, 3)),
+        yield* dyingBefore(3, () =>
+          Step.stream(
+            "draft",
+            text("draft", "one ", "two").pipe(Stream.concat(calls), Stream.concat(Stream.execute(next))),
           ),
-          { retryDelay: () => 0 },
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, ["one ", "two", "1"]])
+        deepStrictEqual(
+          [yield* count, yield* textsOf(runId)],
+          [1, ["one ", "two", JSON.stringify("one two")]],
+        )
         const events = yield* log(runId)
         const [record, ...others] = records(events)
         deepStrictEqual(
           [record?.name, record?.result, record?.messages, record?.tool_calls, others],
-          ["draft", "1", ["draft"], ["c"], []],
+          ["draft", JSON.stringify("one two"), ["draft"], ["c"], []],
         )
         const at = events.findIndex(StepRecord.isReserved)
         deepStrictEqual(
@@ -65,37 +64,48 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on with what its record has, in each attempt",
+      "makes one message of its strings, which later text is no part of",
       Effect.gen(function* () {
-        yield* start(
-          Executor.from(({ attempt }) =>
-            Step.stream("when", Stream.empty, Effect.succeed(new Date(0)), (when) =>
-              Stream.concat(
-                text(`says-${attempt}`, typeof when),
-                attempt === 1 ? Stream.fail(died) : Stream.empty,
-              ),
-            ),
-          ),
-          { retryDelay: () => 0 },
-        )
+        yield* dyingBefore(2, () => Step.stream("draft", Stream.make("one ", "two")))
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* textsOf(runId), ["string", "string"])
+        deepStrictEqual(yield* textsOf(runId), ["one ", "two", JSON.stringify("one two")])
+        const starts = (yield* log(runId)).filter(AgentEvent.is("TEXT_MESSAGE_START"))
+        const [record] = records(yield* log(runId))
+        strictEqual(starts.length, 2)
+        deepStrictEqual(
+          record?.messages,
+          starts.slice(0, 1).map(({ messageId }) => messageId),
+        )
       }),
     )
 
     test(
-      "is in the log before the stream goes on",
+      "gives what its record has, in each attempt: a result at its end in place of the text",
+      Effect.gen(function* () {
+        const given = yield* Ref.make<ReadonlyArray<unknown>>([])
+        yield* dyingBefore(2, () =>
+          Step.stream("when", Stream.make("at ", Agent.result(new Date(0))), { schema: Schema.Date }).pipe(
+            Effect.tap((when) => Ref.update(given, (all) => [...all, when])),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* Ref.get(given), [new Date(0), new Date(0)])
+      }),
+    )
+
+    test(
+      "is in the log before the program goes on",
       Effect.gen(function* () {
         yield* start(
           Executor.from(({ runId }) =>
-            Step.stream("draft", Stream.empty, Effect.succeed("draft"), () =>
-              Stream.unwrap(
-                Effect.gen(function* () {
-                  const entries = yield* (yield* RunLog.RunLog).read({ runId })
-                  return text("m", String(entries.some(({ event }) => StepRecord.isReserved(event))))
-                }),
-              ),
+            Effect.zipRight(
+              Step.stream("draft", Stream.make(Agent.result("draft"))),
+              Effect.gen(function* () {
+                const entries = yield* (yield* RunLog.RunLog).read({ runId })
+                return String(entries.some(({ event }) => StepRecord.isReserved(event)))
+              }),
             ),
           ),
         )
@@ -109,22 +119,20 @@ export const tests = (test: Declare): void => {
       "runs again in an attempt after one that died in it, and leaves that one's events without a record",
       Effect.gen(function* () {
         const { count, next } = yield* counting
-        yield* start(
-          Executor.from(({ attempt }) =>
-            Step.stream(
-              "draft",
-              attempt < 3
-                ? Stream.concat(text(`half-${attempt}`, "half "), Stream.fail(died))
-                : text("whole", "whole "),
-              next,
-              shows(attempt, 3),
-            ),
+        yield* dyingBefore(3, ({ attempt }) =>
+          Step.stream(
+            "draft",
+            attempt < 3
+              ? Stream.concat(text(`half-${attempt}`, "half "), Stream.fail(died))
+              : Stream.concat(text("whole", "whole "), Stream.execute(next)),
           ),
-          { retryDelay: () => 0 },
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, ["half ", "half ", "whole ", "1"]])
+        deepStrictEqual(
+          [yield* count, yield* textsOf(runId)],
+          [1, ["half ", "half ", "whole ", JSON.stringify("whole ")]],
+        )
         deepStrictEqual(
           records(yield* log(runId)).map(({ messages }) => messages),
           [["whole"]],
@@ -133,29 +141,16 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "records a failure that has a schema, of its body as of its result, and fails with it again",
+      "records a failure that has a schema, and fails with it again",
       Effect.gen(function* () {
         const { count, next } = yield* counting
-        const failing = Effect.zipRight(next, Effect.fail("no"))
-        const caught = (name: string, events: Stream.Stream<AgentEvent.AgentEvent, string>) =>
-          Step.stream(name, events, failing, () => Stream.empty, { failure: Schema.String }).pipe(
-            Stream.catchAll((error) => text(`${name} ${String(error)}`, name)),
-          )
-        yield* start(
-          Executor.from(({ attempt }) =>
-            caught("body", Stream.fromEffect(failing)).pipe(
-              Stream.concat(caught("result", text("r", "r"))),
-              Stream.concat(Stream.suspend(() => shows(attempt, 2)("done"))),
-            ),
-          ),
-          { retryDelay: () => 0 },
+        const failing = Stream.concat(Stream.make("half "), Stream.execute(next)).pipe(
+          Stream.concat(Stream.fail("no")),
         )
+        yield* dyingBefore(2, () => Effect.flip(Step.stream("draft", failing, { failure: Schema.String })))
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(
-          [yield* count, yield* textsOf(runId)],
-          [2, ["body", "r", "result", "body", "result", JSON.stringify("done")]],
-        )
+        deepStrictEqual([yield* count, yield* textsOf(runId)], [1, ["half ", JSON.stringify("no")]])
       }),
     )
 
@@ -164,28 +159,12 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const ids = yield* Ref.make<ReadonlyArray<string>>([])
         const note = Effect.flatMap(Step.CurrentStep, ({ id }) => Ref.update(ids, (all) => [...all, id]))
-        const draft = (
-          key: number,
-          next: () => Stream.Stream<AgentEvent.AgentEvent, Step.StepError, never>,
-        ) => Step.stream("draft", Stream.execute(note), note, next, { key })
-        yield* start(
-          Executor.from(() =>
-            Stream.concat(
-              draft(1, () => Stream.empty),
-              Stream.concat(
-                draft(2, () => Stream.empty),
-                draft(1, () => Stream.empty),
-              ),
-            ),
-          ),
-        )
+        const draft = (key: number) => Step.stream("draft", Stream.execute(note), { key })
+        yield* start(Executor.from(() => Effect.forEach([1, 2, 1], draft, { discard: true })))
         const { runId } = yield* submit()
         const { error } = yield* untilStatus(runId, "failed")
         const expected = [1, 2].map((key) => StepRecord.stepIdOf({ within: undefined, name: "draft", key }))
-        deepStrictEqual(
-          [error?.code, yield* Ref.get(ids)],
-          ["step_duplicate", expected.flatMap((id) => [id, id])],
-        )
+        deepStrictEqual([error?.code, yield* Ref.get(ids)], ["step_duplicate", expected])
       }),
     )
 
@@ -194,13 +173,13 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const { count, next } = yield* counting
         const goOn = yield* Effect.makeLatch()
-        const sleeping = Stream.execute(Step.sleep("pause", "1 minute"))
+        const body = Stream.concat(Stream.execute(goOn.await), Stream.execute(next))
         yield* start(
           Executor.from(() =>
-            Stream.merge(
-              sleeping,
-              Step.stream("draft", Stream.execute(goOn.await), next, () => Stream.empty),
-            ),
+            Effect.all([Step.sleep("pause", "1 minute"), Step.stream("draft", body)], {
+              concurrency: "unbounded",
+              discard: true,
+            }),
           ),
         )
         const { runId } = yield* submit({ maxAttempts: 1 })

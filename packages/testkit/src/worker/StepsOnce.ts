@@ -4,6 +4,7 @@
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
+  Agent,
   AgentEvent,
   Budget,
   Child,
@@ -69,7 +70,8 @@ export const tests = (test: Declare): void => {
     test(
       "has no steps and no waits in it",
       Effect.gen(function* () {
-        const child = { runId: Ids.RunId.make("child"), index: 0 }
+        const agent = Agent.make({ name: "child" })
+        const child = { runId: Ids.RunId.make("child"), index: 0, agent }
         const inside: Record<string, Effect.Effect<unknown, unknown, Executor.RunContext>> = {
           run: Step.run("inner", Effect.void),
           once: Step.atMostOnce("inner", Effect.void),
@@ -77,7 +79,7 @@ export const tests = (test: Declare): void => {
           sleep: Step.sleep("inner", "1 hour"),
           drain: Inbox.drain("inner"),
           take: Inbox.take("inner"),
-          spawn: Child.spawn("inner", { agentId: "child" }),
+          spawn: Child.spawn("inner", agent, "go"),
           join: Child.join(child),
           joinAll: Child.joinAll([child]),
           joinFirst: Child.joinFirst("inner", [child]),

@@ -3,19 +3,18 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Child, Emit, Executor, Inbox, Interrupts, Leases, Run, RunLog, Runs, Step } from "@runlease/core"
-import { StepLog } from "@runlease/core/executor"
+import { Agent, Child, Executor, Inbox, Interrupts, Run, RunLog, Runs, Step } from "@runlease/core"
 import { Deferred, Effect, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
-import { answered, untilWaitsFor } from "./Asking.js"
+import { answered, nameIn, resolved, untilWaitsFor } from "./Asking.js"
 import { counting, customs, textsOf } from "./StepRuns.js"
 
 const atOnce = { concurrency: "unbounded" } as const
 
-const approve = (claimed: Run.ClaimedRun, id = "deploy") =>
-  Effect.map(Interrupts.approve(claimed, { id }), (yes) => (yes ? "approved" : "declined"))
+const approve = (name = "deploy") =>
+  Effect.map(Interrupts.approve(name, { message: "May I?" }), (yes) => (yes ? "approved" : "declined"))
 
 /** The ids of the questions that the run waits for, in the order of its log. */
 const questionsOf = (runId: Run.Run["runId"]) =>
@@ -25,7 +24,7 @@ const questionsOf = (runId: Run.Run["runId"]) =>
       const { interrupts } = event["outcome"] as {
         readonly interrupts: ReadonlyArray<{ readonly id: string }>
       }
-      return [interrupts.map(({ id }) => id).join(" ")]
+      return [interrupts.map(({ id }) => nameIn(id)).join(" ")]
     }),
   )
 
@@ -53,12 +52,9 @@ export const tests = (test: Declare): void => {
         const { count, next } = yield* counting
         const gate = yield* Deferred.make<void>()
         yield* start(
-          Executor.from((claimed) =>
+          Executor.from(() =>
             Effect.map(
-              Effect.all(
-                [approve(claimed), Step.run("work", Effect.zipLeft(next, Deferred.await(gate)))],
-                atOnce,
-              ),
+              Effect.all([approve(), Step.run("work", Effect.zipLeft(next, Deferred.await(gate)))], atOnce),
               (both) => both.join(),
             ),
           ),
@@ -79,11 +75,11 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    const patient = Executor.from((claimed) =>
+    const patient = Executor.from(() =>
       Effect.gen(function* () {
         const decision = yield* Step.run(
           "decision",
-          Effect.race(approve(claimed), Effect.as(Step.sleep("patience", "10 seconds"), "not answered")),
+          Effect.race(approve(), Effect.as(Step.sleep("patience", "10 seconds"), "not answered")),
         )
         yield* Step.sleep("later", "40 seconds")
         return decision
@@ -100,7 +96,7 @@ export const tests = (test: Declare): void => {
         assertTrue(waiting?.wakesAt !== undefined)
         yield* TestClock.adjust("10 seconds")
         yield* untilWaitsFor(runId)
-        const late = runs.resume(runId, [{ interruptId: "deploy", status: "resolved", payload: true }])
+        const late = runs.resume(runId, [resolved(waiting!.interrupts[0]!.id, true)])
         strictEqual(yield* TestRuns.verdictOf(late), "NotWaiting")
         yield* TestClock.adjust("40 seconds")
         yield* untilStatus(runId, "completed")
@@ -126,12 +122,12 @@ export const tests = (test: Declare): void => {
     const asksAgain = Effect.gen(function* () {
       const { count, next } = yield* counting
       yield* start(
-        Executor.from((claimed) =>
+        Executor.from(() =>
           Effect.map(
             Effect.all(
               [
-                approve(claimed, "a"),
-                approve(claimed, "b"),
+                approve("a"),
+                approve("b"),
                 Effect.zipRight(Step.sleep("pause", "10 seconds"), Step.run("remind", next)),
               ],
               atOnce,
@@ -159,9 +155,7 @@ export const tests = (test: Declare): void => {
 
     /** A run that waits for an answer and for a child. A message to the child ends it. */
     const waitingFor = <A, E>(
-      joined: (
-        child: Child.ChildRef,
-      ) => Effect.Effect<A, E, Emit.Emit | StepLog.StepLog | Leases.Leases | Runs.Runs>,
+      joined: (child: Child.ChildRef<string, never>) => Effect.Effect<A, E, Executor.RunContext>,
     ) =>
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
@@ -170,12 +164,9 @@ export const tests = (test: Declare): void => {
             claimed.agentId === "child"
               ? Effect.as(Inbox.take("go"), "ended")
               : Effect.gen(function* () {
-                  const child = yield* Child.spawn("child", { agentId: "child", snapshot: claimed.snapshot })
+                  const child = yield* Child.spawn("child", Agent.make({ name: "child" }), "hi")
                   const [answer, ended] = yield* Effect.all(
-                    [
-                      approve(claimed),
-                      Effect.zipRight(joined(child), Step.run("joined", Effect.succeed("joined"))),
-                    ],
+                    [approve(), Effect.zipRight(joined(child), Step.run("joined", Effect.succeed("joined")))],
                     atOnce,
                   )
                   return `${answer},${ended}`
@@ -243,11 +234,8 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         yield* start(
-          Executor.from((claimed) =>
-            Step.run(
-              "decision",
-              Effect.race(approve(claimed), Effect.as(Inbox.take("message"), "another message")),
-            ),
+          Executor.from(() =>
+            Step.run("decision", Effect.race(approve(), Effect.as(Inbox.take("message"), "another message"))),
           ),
         )
         const tell = (runId: Run.Run["runId"]) =>

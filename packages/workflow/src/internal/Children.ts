@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { Workflow } from "@effect/workflow"
-import { Child, ControlPlaneUnavailable, Run, Runs } from "@runlease/core"
-import { StepLog } from "@runlease/core/executor"
+import { ControlPlaneUnavailable, Run, Runs } from "@runlease/core"
+import { ChildRuns, StepLog } from "@runlease/core/executor"
 import { Duration, Effect, Option } from "effect"
 import type { Attempt } from "./Attempt.js"
 import * as Outcomes from "./Outcomes.js"
@@ -24,8 +24,12 @@ interface AwaitedRun {
 const betweenLooks = Duration.minutes(1)
 
 /** Spawns a child unless another run has its id. */
-const spawnOrFind = (name: string, request: Child.Submission & { readonly publicId: string }, key: string) =>
-  Effect.catchTag(Child.spawn(name, request, { key }), "InvalidSubmission", (error) =>
+const spawnOrFind = (
+  name: string,
+  request: ChildRuns.Submission & { readonly publicId: string },
+  key: string,
+) =>
+  Effect.catchTag(ChildRuns.spawn(name, request, { key }), "InvalidSubmission", (error) =>
     error.field === "publicId"
       ? Effect.succeed<AwaitedRun>({ runId: request.publicId as Run.Run["runId"], index: undefined })
       : Effect.fail(error),

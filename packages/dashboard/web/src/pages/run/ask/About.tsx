@@ -1,8 +1,10 @@
 /** What a question is about: the arguments of the call, and what the agent says beside it. */
 import { labelOf } from "../../../form/schema"
+import { aboutOf, besideOf } from "../model/about"
 import type { Ask } from "../model/asks"
 import type { ToolPart } from "../model/parts"
 import { parseJson } from "../model/sentences"
+import { AboutParts } from "./AboutParts"
 
 const box = "overflow-x-auto rounded-2 bg-sunken px-2.5 py-2 font-mono text-[12px] leading-[18px] text-ink-2"
 
@@ -27,9 +29,10 @@ const Member = ({ name, value }: { readonly name: string; readonly value: unknow
 export const About = ({ ask, call }: { readonly ask: Ask; readonly call: ToolPart | undefined }) => {
   const logged = call === undefined || call.args === "" ? undefined : (parseJson(call.args) ?? call.args)
   const args = ask.toolArguments ?? logged
-  const members = Object.entries(ask.metadata ?? {})
+  const members = besideOf(ask)
   return (
     <>
+      <AboutParts parts={aboutOf(ask)} isBrief={false} />
       {args === undefined ? null : (
         <pre
           tabIndex={0}

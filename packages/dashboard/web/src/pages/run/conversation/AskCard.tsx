@@ -2,7 +2,9 @@
 import { CirclePause } from "lucide-react"
 import { labelOf } from "../../../form/schema"
 import { Button } from "../../../ui/Button"
+import { AboutParts } from "../ask/AboutParts"
 import { saidIn, verdictOf } from "../ask/verdict"
+import { aboutOf } from "../model/about"
 import type { Answer } from "../model/asks"
 import type { AskPart } from "../model/parts"
 import { ConversationRow } from "./ConversationRow"
@@ -48,6 +50,7 @@ export const AskCard = ({
   <ConversationRow icon={<CirclePause aria-hidden size={14} strokeWidth={2.2} />} at={part.at}>
     <div className="rounded-2 border border-line-2 px-3 py-2">
       <p className="text-read">{part.ask.message ?? part.ask.toolName ?? part.ask.id}</p>
+      <AboutParts parts={aboutOf(part.ask)} isBrief />
       {part.ask.toolArguments === undefined ? null : (
         <p className="mt-0.5 line-clamp-3 font-mono text-[12px] leading-[18px] break-all text-ink-2">
           {JSON.stringify(part.ask.toolArguments)}

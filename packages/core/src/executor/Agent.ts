@@ -1,0 +1,190 @@
+/**
+ * Agents with types: what a run of an agent takes, what it gives, and how it fails.
+ *
+ * An agent is a value that its submitters, its parents and its workers share:
+ *
+ * ```ts
+ * class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", { files: Schema.Int }) {}
+ *
+ * const Review = Agent.make({
+ *   name: "review",
+ *   payload: { repository: Schema.String, pull: Schema.Int },
+ *   success: Schema.Struct({ approved: Schema.Boolean, notes: Schema.Array(Schema.String) }),
+ *   error: TooLarge,
+ * })
+ *
+ * // A worker
+ * const reviewer = Review.toLayer(({ pull, repository }) => review(repository, pull))
+ * // A program
+ * const { approved } = yield* Review.execute({ repository: "runlease", pull: 12 })
+ * ```
+ *
+ * Source: docs/decisions/0098-typed-agents.md
+ *
+ * @since 0.1.0
+ */
+import { Effect, type Layer, Schema, type Stream, type Types } from "effect"
+import * as Ids from "../model/Ids.js"
+import type { ClaimedRun } from "../model/Run.js"
+import type { RunLog } from "../ports/RunLog.js"
+import type { Runs, Submitted } from "../ports/Runs.js"
+import * as AgentExecution from "./AgentExecution.js"
+import * as AgentRuns from "./AgentRuns.js"
+import * as AgentSchemas from "./AgentSchemas.js"
+import type { RunContext } from "./Execution.js"
+import { type Executor, layerAgent, type Needs } from "./Executor.js"
+import type { Source } from "./ExecutorOutput.js"
+import type { Codec } from "./StepRecording.js"
+
+export type { ValueSource } from "./AgentExecution.js"
+export { Result, result } from "./AgentResult.js"
+export type { AwaitError, Followed, SubmitError, SubmitOptions } from "./AgentRuns.js"
+export { ResultUnreadable, RunFailed } from "./RunFailed.js"
+
+/**
+ * An agent by its name: `Payload` is what a run of it takes, `Success` what it gives, and `Error` how it fails by declaration.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Agent<Payload, Success, Error> {
+  readonly name: string
+  readonly definition: AgentSchemas.Definition<Payload, Success, Error>
+  readonly schemas: AgentSchemas.AgentSchemas<Payload, Success, Error>
+
+  /**
+   * Submits a run. It does not wait for it.
+   *
+   * Fails: `InvalidSubmission` of the field `input` where the payload does not fit, before anything is submitted; and as `Runs.submit`.
+   */
+  readonly submit: (
+    payload: Payload,
+    options?: AgentRuns.SubmitOptions,
+  ) => Effect.Effect<Submitted, AgentRuns.SubmitError, Runs>
+
+  /**
+   * Submits a run, waits for its end, and gives its value. A `publicId` makes it idempotent: the same one gives the value of the first run.
+   * The run goes on where the wait is interrupted.
+   *
+   * Fails: as the agent declares; `RunFailed` for any other failure and for a cancellation; and as `submit` and `await`.
+   */
+  readonly execute: (
+    payload: Payload,
+    options?: AgentRuns.SubmitOptions,
+  ) => Effect.Effect<Success, Error | AgentRuns.SubmitError | AgentRuns.AwaitError, Runs | RunLog>
+
+  /**
+   * Waits for the end of a run, and gives its value.
+   *
+   * Fails: as the agent declares; `RunFailed`; and `ResultUnreadable` where the run is of another agent or its value does not fit.
+   */
+  readonly await: (runId: Ids.RunId) => Effect.Effect<Success, Error | AgentRuns.AwaitError, Runs | RunLog>
+
+  /** The events of a run from its first on, those to come included, and then its value. Fails: as `await`. */
+  readonly follow: (
+    runId: Ids.RunId,
+  ) => Stream.Stream<AgentRuns.Followed<Success>, Error | AgentRuns.AwaitError, Runs | RunLog>
+}
+
+/**
+ * An agent whose runs give a value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ValueAgent<Payload, Success, Error> extends Agent<Payload, Success, Error> {
+  readonly successSchema: Codec<Success>
+
+  /**
+   * The layer of the agent's executor, for a worker. The function gets the payload and the run, and returns an Effect of the value, or a
+   * Stream of text and events that ends with `Agent.result`. The worker claims runs of the agents whose layers it has.
+   */
+  readonly toLayer: <S extends AgentExecution.ValueSource<Success>>(
+    f: (payload: Payload, run: ClaimedRun) => S,
+  ) => Layer.Layer<Executor, never, Exclude<Needs<S>, RunContext>>
+}
+
+/**
+ * An agent whose runs give text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TextAgent<Payload, Error> extends Agent<Payload, string, Error> {
+  /** As that of a `ValueAgent`; the function returns what that of `Executor.from` does. */
+  readonly toLayer: <S extends Source>(
+    f: (payload: Payload, run: ClaimedRun) => S,
+  ) => Layer.Layer<Executor, never, Exclude<Needs<S>, RunContext>>
+}
+
+/** The schema of a payload, or the fields of a struct. */
+// oxlint-disable-next-line no-explicit-any -- a schema of an unknown type is assignable to no other type
+type PayloadSchema = Codec<any> | Schema.Struct.Fields
+
+type PayloadOf<P> =
+  P extends Schema.Schema<infer A, infer _I, never>
+    ? A
+    : P extends Schema.Struct.Fields
+      ? Types.Simplify<Schema.Struct.Type<P>>
+      : never
+
+interface Options<P, E> {
+  /** The agent's id: what `agentId` is in a submission. */
+  readonly name: string
+  /** A schema, or the fields of a struct. Without one the agent takes text: that of the last message of the user. */
+  readonly payload?: P | undefined
+  /** The failures that the agent declares. Each is in the run, up to 16 KiB of JSON; submitters and parents get it back. */
+  readonly error?: Codec<E> | undefined
+}
+
+const checkName: (name: string) => string = Schema.validateSync(Schema.typeSchema(Ids.NewAgentId)) as never
+
+/**
+ * Makes an agent. Throws where the name can be no agent's id. The schemas need no services.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export function make<A, P extends PayloadSchema = Codec<string>, E = never>(
+  options: Options<P, E> & {
+    /** The value of a run, up to 240 KB of JSON. Without a schema a run gives the text of its last message. */
+    readonly success: Codec<A>
+  },
+): ValueAgent<PayloadOf<P>, A, E>
+export function make<P extends PayloadSchema = Codec<string>, E = never>(
+  options: Options<P, E>,
+): TextAgent<PayloadOf<P>, E>
+export function make<P, A, E>({
+  error,
+  name,
+  payload,
+  success,
+}: Options<PayloadSchema, E> & { readonly success?: Codec<A> | undefined }): Agent<P, A, E> & {
+  readonly successSchema?: unknown
+  readonly toLayer: unknown
+} {
+  const definition: AgentSchemas.Definition<P, A, E> = {
+    name: checkName(name),
+    payload: (payload === undefined || Schema.isSchema(payload)
+      ? payload
+      : Schema.Struct(payload as Schema.Struct.Fields)) as Codec<P> | undefined,
+    success,
+    error,
+  }
+  const schemas = AgentSchemas.make(definition)
+  const parts = { definition, schemas }
+  const submit: Agent<P, A, E>["submit"] = (given, options = {}) => AgentRuns.submit(parts, given, options)
+  const awaitEnd: Agent<P, A, E>["await"] = (runId) => AgentRuns.awaitEnd(parts, runId)
+  return {
+    name,
+    definition,
+    schemas,
+    successSchema: success,
+    submit,
+    await: awaitEnd,
+    execute: (given, options) => Effect.flatMap(submit(given, options), ({ run }) => awaitEnd(run.runId)),
+    follow: (runId) => AgentRuns.follow(parts, runId),
+    toLayer: <S extends Source | AgentExecution.ValueSource<A>>(f: (given: P, run: ClaimedRun) => S) =>
+      layerAgent({ name, form: schemas.form }, AgentExecution.make({ ...definition, ...schemas }, f)),
+  }
+}

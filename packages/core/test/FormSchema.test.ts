@@ -1,0 +1,55 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Schema } from "effect"
+import * as FormSchema from "../src/model/FormSchema.js"
+
+class Place extends Schema.Class<Place>("Place")({
+  city: Schema.NonEmptyString,
+  floor: Schema.Int.pipe(Schema.between(1, 9)).annotations({ title: "Floor" }),
+}) {}
+
+interface Tree {
+  readonly children: ReadonlyArray<Tree>
+}
+
+const Tree: Schema.Schema<Tree> = Schema.Struct({
+  children: Schema.Array(Schema.suspend(() => Tree).annotations({ identifier: "Tree" })),
+})
+
+describe("the JSON Schema of a form", () => {
+  it("has every part in its place, and no title that is a filter's", () => {
+    deepStrictEqual(FormSchema.of(Schema.Struct({ place: Place, copies: Schema.Int })), {
+      type: "object",
+      required: ["place", "copies"],
+      properties: {
+        place: {
+          type: "object",
+          required: ["city", "floor"],
+          properties: {
+            city: { type: "string", description: "a non empty string", minLength: 1 },
+            floor: {
+              type: "integer",
+              title: "Floor",
+              description: "a number between 1 and 9",
+              minimum: 1,
+              maximum: 9,
+            },
+          },
+          additionalProperties: false,
+        },
+        copies: { type: "integer", description: "an integer" },
+      },
+      additionalProperties: false,
+    })
+  })
+
+  it("refers to its parts where one contains itself", () => {
+    deepStrictEqual(FormSchema.of(Tree)?.["properties"], {
+      children: { type: "array", items: { $ref: "#/$defs/TreeEncodedBound" } },
+    })
+  })
+
+  it("is absent where JSON Schema has no words for the value", () => {
+    strictEqual(FormSchema.of(Schema.instanceOf(Date)), undefined)
+  })
+})

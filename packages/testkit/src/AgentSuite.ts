@@ -1,0 +1,33 @@
+/**
+ * The conformance suite of agents with types over any control plane.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import type { ControlPlane } from "@runlease/core"
+import type { Layer } from "effect"
+import * as Children from "./agent/Children.js"
+import * as Failing from "./agent/Failing.js"
+import * as Payloads from "./agent/Payloads.js"
+import * as Results from "./agent/Results.js"
+import * as Submitting from "./agent/Submitting.js"
+import * as Workers from "./agent/Workers.js"
+import { declare } from "./TestWorker.js"
+
+/**
+ * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void => {
+  const test = declare(layer)
+  describe(`Agents over ${name}`, () => {
+    Submitting.tests(test)
+    Payloads.tests(test)
+    Results.tests(test)
+    Failing.tests(test)
+    Workers.tests(test)
+    Children.tests(test)
+  })
+}

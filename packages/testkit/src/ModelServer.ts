@@ -1,0 +1,157 @@
+/**
+ * A stand-in for a language model: a server with the protocol of a real one, whose answers a test or a demonstration writes.
+ *
+ * ```ts
+ * const model = ModelServer.layer(({ messages }) => `I have read ${messages.length} messages.`).pipe(
+ *   Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+ * )
+ * // With @runlease/executor-ai:
+ * const { url } = yield* ModelServer.ModelServer
+ * AiModel.fromName("openai-chat:stand-in", { baseUrl: url })
+ * ```
+ *
+ * It has the streamed chat completions of OpenAI, and takes any key. It requires `@effect/platform`.
+ *
+ * Source: https://platform.openai.com/docs/api-reference/chat-streaming
+ *
+ * @since 0.1.0
+ */
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Array, Context, Effect, Layer, Predicate, Ref, Schema, Stream } from "effect"
+
+const Message = Schema.Struct({ role: Schema.String, content: Schema.optional(Schema.Unknown) })
+
+/**
+ * What the model is sent: messages, and the tools that it may call. `content` is text, or parts of which some are text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Request = Schema.Struct({
+  messages: Schema.Array(Message),
+  tools: Schema.optionalWith(
+    Schema.Array(Schema.Struct({ function: Schema.Struct({ name: Schema.String }) })),
+    { default: () => [] },
+  ),
+})
+export type Request = typeof Request.Type
+
+/**
+ * What the model answers: text, which is sent word by word; text as it comes; or a call of a tool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Answer =
+  | string
+  | Stream.Stream<string>
+  | { readonly tool: string; readonly arguments: Readonly<Record<string, unknown>> }
+
+/**
+ * A model that answers.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class ModelServer extends Context.Tag("@runlease/testkit/ModelServer")<
+  ModelServer,
+  {
+    /** The base of its paths: `${url}/chat/completions`. */
+    readonly url: string
+    /** The requests so far, the first one first. */
+    readonly requests: Effect.Effect<ReadonlyArray<Request>>
+  }
+>() {}
+
+/**
+ * The text of a message: its content, or that of its parts.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const textOf = ({ content }: Request["messages"][number]): string =>
+  Array.isArray(content)
+    ? content
+        .map((part) => (Predicate.isRecord(part) && Predicate.isString(part["text"]) ? part["text"] : ""))
+        .join("")
+    : Predicate.isString(content)
+      ? content
+      : ""
+
+/**
+ * The words of a text, each with the space behind it.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const wordsOf = (text: string): ReadonlyArray<string> => text.split(/(?<= )/)
+
+const chunk = (choices: ReadonlyArray<object>, usage?: object): string =>
+  JSON.stringify({ id: "1", object: "chat.completion.chunk", created: 0, model: "stand-in", choices, usage })
+
+const piece = (delta: object, finish: string | null = null) =>
+  chunk([{ index: 0, delta, finish_reason: finish }])
+
+/** The tokens of an answer: ten go in, and each piece is one. */
+const usage = (pieces: number) =>
+  chunk([], { prompt_tokens: 10, completion_tokens: pieces, total_tokens: 10 + pieces })
+
+const chunksOf = (answer: Answer, callId: string): Stream.Stream<string> => {
+  if (!Predicate.isString(answer) && "tool" in answer) {
+    const called = { name: answer.tool, arguments: JSON.stringify(answer.arguments) }
+    const call = { index: 0, id: callId, type: "function", function: called }
+    return Stream.make(
+      piece({ role: "assistant", tool_calls: [call] }),
+      piece({}, "tool_calls"),
+      usage(1),
+      "[DONE]",
+    )
+  }
+  const texts = Predicate.isString(answer) ? Stream.fromIterable(wordsOf(answer)) : answer
+  return Stream.suspend(() => {
+    let count = 0
+    const answered = Stream.map(texts, (content) => {
+      count += 1
+      return piece({ role: "assistant", content })
+    })
+    return Stream.concat(
+      answered,
+      Stream.suspend(() => Stream.make(piece({}, "stop"), usage(count), "[DONE]")),
+    )
+  })
+}
+
+/**
+ * Serves the model. `answer` gets each request, and how many came before it.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  answer: (request: Request, before: number) => Answer,
+): Layer.Layer<ModelServer, never, HttpServer.HttpServer> =>
+  Layer.unwrapEffect(
+    Effect.map(Ref.make<ReadonlyArray<Request>>([]), (requests) => {
+      const answering = Effect.gen(function* () {
+        const request = yield* HttpServerRequest.schemaBodyJson(Request)
+        const before = (yield* Ref.getAndUpdate(requests, (all) => [...all, request])).length
+        const frames = Stream.map(
+          chunksOf(answer(request, before), `call-${before + 1}`),
+          (data) => `data: ${data}\n\n`,
+        )
+        return HttpServerResponse.stream(Stream.encodeText(frames), { contentType: "text/event-stream" })
+      })
+      return Layer.merge(
+        HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.post("/v1/chat/completions", answering))),
+        Layer.effect(
+          ModelServer,
+          HttpServer.addressFormattedWith((url) =>
+            Effect.succeed({ url: `${url}/v1`, requests: Ref.get(requests) }),
+          ),
+        ),
+      )
+    }),
+  )

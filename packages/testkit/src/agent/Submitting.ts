@@ -1,0 +1,133 @@
+/**
+ * Tests of the runs of an agent, as their submitters see them.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Agent, AgentEvent, Emit, Ids, RequestSnapshot } from "@runlease/core"
+import { DateTime, Deferred, Effect, Fiber, Ref, Schema, Stream } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, run, submit } from "../TestWorker.js"
+import { Chat, chat, ended, Review, review, settled, start } from "./Agents.js"
+
+const payload = { repository: "runlease", pull: 12 }
+const value = { approved: true, at: DateTime.unsafeMake(12) }
+const encoded = { approved: true, at: "1970-01-01T00:00:00.012Z" }
+
+export const tests = (test: Declare): void => {
+  describe("a run of an agent", () => {
+    test(
+      "gives its value to who executes it",
+      Effect.gen(function* () {
+        yield* start(review)
+        deepStrictEqual(yield* settled(Review.execute(payload)), value)
+      }),
+    )
+
+    test(
+      "has its payload in its snapshot and its value in its result, as JSON",
+      Effect.gen(function* () {
+        const snapshots = yield* Ref.make<ReadonlyArray<unknown>>([])
+        yield* start(
+          Review.toLayer((_payload, { snapshot }) =>
+            Effect.as(
+              Ref.update(snapshots, (all) => [...all, snapshot.input]),
+              value,
+            ),
+          ),
+        )
+        const { run: submitted } = yield* Review.submit(payload, { publicId: "review-1" })
+        const { agentId, result, runId } = yield* ended(submitted.runId)
+        deepStrictEqual([runId, agentId, result], ["review-1", "review", encoded])
+        deepStrictEqual(yield* Ref.get(snapshots), [payload])
+      }),
+    )
+
+    test(
+      "is submitted first, and awaited while it runs and after its end",
+      Effect.gen(function* () {
+        const { run: submitted } = yield* Review.submit(payload)
+        yield* start(review)
+        deepStrictEqual(yield* settled(Review.await(submitted.runId)), value)
+        deepStrictEqual(yield* Review.await(submitted.runId), value)
+      }),
+    )
+
+    test(
+      "is followed: its events from the first, and then its value",
+      Effect.gen(function* () {
+        yield* start(review)
+        const { run: submitted } = yield* Review.submit(payload)
+        const followed = Array.from(yield* settled(Stream.runCollect(Review.follow(submitted.runId))))
+        deepStrictEqual(
+          followed.map((item) => (item._tag === "Event" ? item.event.type : item.value)),
+          ["RUN_STARTED", "RUN_FINISHED", value],
+        )
+      }),
+    )
+
+    test(
+      "is the same for the same public id",
+      Effect.gen(function* () {
+        const runs = yield* Ref.make(0)
+        const Counter = Agent.make({ name: "counter", success: Schema.Int })
+        yield* start(Counter.toLayer(() => Ref.updateAndGet(runs, (n) => n + 1)))
+        const execute = settled(Counter.execute("count", { publicId: "once" }))
+        deepStrictEqual([yield* execute, yield* execute, yield* Ref.get(runs)], [1, 1, 1])
+      }),
+    )
+
+    test(
+      "goes on where the wait for it is interrupted",
+      Effect.gen(function* () {
+        const started = yield* Deferred.make<void>()
+        const gate = yield* Deferred.make<void>()
+        yield* start(
+          Review.toLayer(() =>
+            Deferred.succeed(started, undefined).pipe(
+              Effect.zipRight(Deferred.await(gate)),
+              Effect.as(value),
+            ),
+          ),
+        )
+        const waiting = yield* TestRuns.start(Review.execute(payload, { publicId: "long" }))
+        yield* Deferred.await(started)
+        yield* Fiber.interrupt(waiting)
+        const runId = Ids.RunId.make("long")
+        strictEqual((yield* run(runId)).status, "running")
+        yield* Deferred.succeed(gate, undefined)
+        deepStrictEqual(yield* settled(Review.await(runId)), value)
+      }),
+    )
+
+    test(
+      "takes and gives text where its agent has no schemas",
+      Effect.gen(function* () {
+        yield* start(chat)
+        strictEqual(yield* settled(Chat.execute("hello")), "You wrote: hello")
+        const snapshot = RequestSnapshot.fromText("An earlier message")
+        strictEqual(yield* settled(Chat.execute("and this", { snapshot })), "You wrote: and this")
+        // As any client submits it.
+        const { runId } = yield* submit({ agentId: "chat", snapshot: RequestSnapshot.fromText("hi") })
+        strictEqual(yield* settled(Chat.await(runId)), "You wrote: hi")
+      }),
+    )
+
+    test(
+      "gives the last of the messages that it writes, and an empty text where it writes none",
+      Effect.gen(function* () {
+        yield* start(
+          Chat.toLayer((text) =>
+            text === "nothing"
+              ? Effect.void
+              : Emit.text("first").pipe(
+                  Effect.zipRight(Emit.event(AgentEvent.custom("between", null))),
+                  Effect.as("last"),
+                ),
+          ),
+        )
+        strictEqual(yield* settled(Chat.execute("two")), "last")
+        strictEqual(yield* settled(Chat.execute("nothing")), "")
+      }),
+    )
+  })
+}
