@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 
-const most = 93
+const most = 91
 
 const words = /\b(?:asked|held|kept|known|nobody|said|told|whoever)\b/gi
 

@@ -1,6 +1,7 @@
-import { FileSystem, HttpServer } from "@effect/platform"
+import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Config, Console, Effect, Layer, Option } from "effect"
+import * as ModelServer from "@runlease/testkit/ModelServer"
+import { Config, Console, Context, Effect, Layer, Option } from "effect"
 import * as Backend from "./Backend.js"
 import * as Site from "./Site.js"
 import * as StandIn from "./StandIn.js"
@@ -13,8 +14,7 @@ const model = Effect.flatMap(
     onNone: () =>
       Effect.gen(function* () {
         const context = yield* Layer.build(StandIn.layer(Effect.sleep("80 millis")))
-        const url = yield* HttpServer.addressFormattedWith(Effect.succeed).pipe(Effect.provide(context))
-        return { name: "openai-chat:stand-in", baseUrl: `${url}/v1` }
+        return { name: "openai-chat:stand-in", baseUrl: Context.get(context, ModelServer.ModelServer).url }
       }),
   }),
 )

@@ -1,8 +1,9 @@
 /**
  * The processes of the example, with a stand-in model whose pace the test controls.
  */
-import { FileSystem, HttpServer } from "@effect/platform"
+import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
+import * as ModelServer from "@runlease/testkit/ModelServer"
 import { Context, Effect, Layer } from "effect"
 import * as Backend from "../src/Backend.js"
 import * as Site from "../src/Site.js"
@@ -23,10 +24,9 @@ export const layer = Layer.scoped(
     const fs = yield* FileSystem.FileSystem
     const pace = yield* Pace.make
     const model = yield* Layer.build(StandIn.layer(pace.turn))
-    const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed).pipe(Effect.provide(model))
     const backend = yield* Backend.make({
       folder: yield* fs.makeTempDirectoryScoped(),
-      model: { name: "openai-chat:stand-in", baseUrl: `${baseUrl}/v1` },
+      model: { name: "openai-chat:stand-in", baseUrl: Context.get(model, ModelServer.ModelServer).url },
     })
     return { backend, pace }
   }),

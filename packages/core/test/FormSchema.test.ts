@@ -1,5 +1,4 @@
-import { describe, it } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as FormSchema from "../src/model/FormSchema.js"
 
@@ -18,7 +17,7 @@ const Tree: Schema.Schema<Tree> = Schema.Struct({
 
 describe("the JSON Schema of a form", () => {
   it("has every part in its place, and no title that is a filter's", () => {
-    deepStrictEqual(FormSchema.of(Schema.Struct({ place: Place, copies: Schema.Int })), {
+    expect(FormSchema.of(Schema.Struct({ place: Place, copies: Schema.Int }))).toEqual({
       type: "object",
       required: ["place", "copies"],
       properties: {
@@ -44,12 +43,12 @@ describe("the JSON Schema of a form", () => {
   })
 
   it("refers to its parts where one contains itself", () => {
-    deepStrictEqual(FormSchema.of(Tree)?.["properties"], {
+    expect(FormSchema.of(Tree)?.["properties"]).toEqual({
       children: { type: "array", items: { $ref: "#/$defs/TreeEncodedBound" } },
     })
   })
 
   it("is absent where JSON Schema has no words for the value", () => {
-    strictEqual(FormSchema.of(Schema.instanceOf(Date)), undefined)
+    expect(FormSchema.of(Schema.instanceOf(Date))).toBeUndefined()
   })
 })

@@ -1,7 +1,8 @@
 import type * as Json from "@runlease/http/Json"
+import { JSONSchema, Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import { payloadOf } from "../web/src/form/payload"
-import { fieldsOf, initialOf, labelOf } from "../web/src/form/schema"
+import { fieldsOf, initialOf, isText, labelOf } from "../web/src/form/schema"
 import { budgetOf, limitsFrom } from "../web/src/pages/run/ask/budgetLimits"
 import { approving, declining, modeOf } from "../web/src/pages/run/ask/mode"
 import { askOf } from "../web/src/pages/run/model/asks"
@@ -44,6 +45,29 @@ describe("fields of a schema", () => {
     expect(fieldsOf({ type: "string" })).toBeUndefined()
     expect(fieldsOf({ ...schema, oneOf: [] })).toBeUndefined()
     expect(fieldsOf(undefined)).toBeUndefined()
+  })
+
+  it("are those of the definitions that a schema of Effect refers to", () => {
+    const payload = Schema.Struct({
+      repository: Schema.String,
+      pull: Schema.Int.pipe(Schema.positive()),
+      note: Schema.NullOr(Schema.NonEmptyString),
+      labels: Schema.Array(Schema.NonEmptyString).annotations({ title: "Which labels" }),
+    }).annotations({ identifier: "Review" })
+    const form = { ...JSONSchema.make(payload) } as Record<string, unknown>
+    const fields = fieldsOf(form)!
+    expect(fields.map(({ kind, label, name, required }) => [name, kind, required, label])).toEqual([
+      ["repository", "text", true, "Repository"],
+      ["pull", "number", true, "Pull"],
+      ["note", "text", false, "Note"],
+      ["labels", "list", true, "Which labels"],
+    ])
+    expect(payloadOf(fields, { repository: "runlease", pull: "12", labels: "a\nb" })).toEqual({
+      problems: {},
+      value: { repository: "runlease", pull: 12, note: null, labels: ["a", "b"] },
+    })
+    expect(isText({ ...JSONSchema.make(Schema.NonEmptyString) })).toBe(true)
+    expect(fieldsOf({ $ref: "#/$defs/Self", $defs: { Self: { $ref: "#/$defs/Self" } } })).toBeUndefined()
   })
 
   it("are named as people write", () => {
@@ -169,6 +193,18 @@ describe("a submission", () => {
       },
     })
     expect(command).toBe("runlease submit --agent coder 'Fix it'")
+  })
+
+  it("has the payload of an agent with a form in the place of a text", () => {
+    const { body, command, problems } = submissionOf({
+      ...nothingFilled,
+      agent: "review",
+      text: "",
+      input: { value: { pull: 12 } },
+    })
+    expect(problems).toEqual({})
+    expect(body(0)).toEqual({ kind: "agent", request: { agent_id: "review", input: { pull: 12 } } })
+    expect(command).toBe(`runlease submit --agent review --input '{"pull":12}'`)
   })
 
   it("counts a delay from now, and has a command where there is a flag for all", () => {

@@ -15,6 +15,7 @@ import {
 import { type Access } from "@runlease/core"
 import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"
+import * as AgentForms from "./server/AgentForms.js"
 import * as AnswerHeaders from "./server/AnswerHeaders.js"
 import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
@@ -93,7 +94,7 @@ const handlers = Layer.mergeAll(
   Threads.layer,
   Usage.layer,
   Workers.layer,
-).pipe(Layer.provide([Authenticate.middleware, ReadBody.middleware]))
+).pipe(Layer.provide([AgentForms.layer, Authenticate.middleware, ReadBody.middleware]))
 
 /** What finds the callers of requests and reads their bodies, for the router and for what is before it. */
 const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {

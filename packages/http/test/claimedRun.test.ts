@@ -42,6 +42,7 @@ const json = record({
   status: field("running", "cancelled", "waiting_for_tool"),
   request_snapshot: field(snapshot, null, {
     ...snapshot,
+    input: { deep: [1, null] },
     traceContext: { traceId: "t", spanId: "s", traceFlags: 1 },
   }),
   latest_event_id: count,

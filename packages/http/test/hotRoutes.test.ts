@@ -91,6 +91,7 @@ const operation: FastCheck.Arbitrary<unknown> = oneof(
         metadata: field({ anything: 1 }),
         terminal_error_code: field("code"),
         terminal_error_message: field("message"),
+        terminal_error_detail: oddValue,
         result: oddValue,
         last: oneof(oddValue, record({ events, expected_previous_external_event_sequence: sequence })),
       },

@@ -96,8 +96,8 @@ const piece = (delta: object, finish: string | null = null) =>
   chunk([{ index: 0, delta, finish_reason: finish }])
 
 /** The tokens of an answer: ten go in, and each piece is one. */
-const usage = (pieces: number) =>
-  chunk([], { prompt_tokens: 10, completion_tokens: pieces, total_tokens: 10 + pieces })
+const usage = (count: number) =>
+  chunk([], { prompt_tokens: 10, completion_tokens: count, total_tokens: 10 + count })
 
 const chunksOf = (answer: Answer, callId: string): Stream.Stream<string> => {
   if (!Predicate.isString(answer) && "tool" in answer) {
@@ -113,12 +113,12 @@ const chunksOf = (answer: Answer, callId: string): Stream.Stream<string> => {
   const texts = Predicate.isString(answer) ? Stream.fromIterable(wordsOf(answer)) : answer
   return Stream.suspend(() => {
     let count = 0
-    const answered = Stream.map(texts, (content) => {
+    const pieces = Stream.map(texts, (content) => {
       count += 1
       return piece({ role: "assistant", content })
     })
     return Stream.concat(
-      answered,
+      pieces,
       Stream.suspend(() => Stream.make(piece({}, "stop"), usage(count), "[DONE]")),
     )
   })

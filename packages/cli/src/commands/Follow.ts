@@ -7,6 +7,7 @@ import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Terminal from "../output/Terminal.js"
+import { inputOf } from "./RunInput.js"
 import * as Unclaimed from "./Unclaimed.js"
 import * as Waits from "./Waits.js"
 
@@ -60,6 +61,8 @@ export const follow = Effect.fnUntraced(function* (options: {
     ),
     Effect.zipRight(runs.get(options.runId)),
   )
+  const input = options.json || options.after > 0 ? undefined : yield* inputOf(options.runId)
+  if (input !== undefined) yield* Terminal.write(RunLines.ofInput(input, paint))
   const before = yield* runs.get(options.runId)
   if (before.latestEventId <= options.after) yield* showWait
   const run = yield* untilEnd.pipe(

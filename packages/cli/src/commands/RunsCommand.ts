@@ -13,6 +13,7 @@ import * as ExplainCommand from "./ExplainCommand.js"
 import * as TreeCommand from "./TreeCommand.js"
 import * as UsageCommand from "./UsageCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
+import { inputOf } from "./RunInput.js"
 import { runId } from "../input/PositionalText.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Settings from "../input/Settings.js"
@@ -77,10 +78,17 @@ const get = Command.make("get", { ...common, runId }, (options) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const run = yield* runs.get(options.runId)
+    const input = yield* inputOf(run.runId)
     const now = yield* DateTime.now
-    yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(RunLines.toText(run, now))
+    yield* options.json
+      ? Output.json({ ...RunLines.toJson(run), ...(input === undefined ? {} : { input }) })
+      : Console.log(RunLines.toText(run, now, input))
   }).pipe(Settings.withClient(options.connection)),
-).pipe(Describe.command("Show one run: its holder and for how long, and what it asks while it waits."))
+).pipe(
+  Describe.command(
+    "Show one run: its payload and its result, its holder and for how long, and what it asks while it waits.",
+  ),
+)
 
 const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   Effect.gen(function* () {

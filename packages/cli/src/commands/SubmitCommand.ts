@@ -3,11 +3,12 @@
  */
 import { Args, Command, Options } from "@effect/cli"
 import { Ids, RequestSnapshot, Runs, TraceContext, WorkerRegistry } from "@runlease/core"
-import { Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
+import { Clock, Config, Console, DateTime, Duration, Effect, Either, Option, Ref } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readAll } from "node:stream/consumers"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
+import * as JsonText from "../input/JsonText.js"
 import { follow } from "./Follow.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
@@ -29,9 +30,13 @@ const options = {
     Options.withDescription("Read the text from this file; - is stdin"),
     Options.optional,
   ),
+  input: Options.text("input").pipe(
+    Options.withDescription("The payload of the agent, as JSON; @FILE reads a file, - reads stdin"),
+    Options.optional,
+  ),
   jsonl: Options.text("jsonl").pipe(
     Options.withDescription(
-      "Submit many from this file: a JSON object a line with text, agent, public_id, …; - is stdin",
+      "Submit many from this file: a JSON object a line with text, input, agent, public_id, …; - is stdin",
     ),
     Options.optional,
   ),
@@ -96,17 +101,47 @@ const read = (file: string): Effect.Effect<string, CommandFailure> =>
       usage(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`),
   })
 
-const sourceOf = (parsed: Parsed): Effect.Effect<string, CommandFailure> => {
+const textOf = (parsed: Parsed): Effect.Effect<string | undefined, CommandFailure> => {
   if (Option.isSome(parsed.file) && Option.isSome(parsed.text)) {
     return Effect.fail(usage("Both a text and --file were given"))
   }
   if (Option.isSome(parsed.file)) return read(parsed.file.value)
   return Option.match(parsed.text, {
-    onNone: () =>
-      Effect.fail(usage("There is no text to submit", "Give a TEXT, --file FILE, or - for stdin.")),
+    onNone: () => Effect.succeed(undefined),
     onSome: (text) => (text === "-" ? read("-") : Effect.succeed(text)),
   })
 }
+
+/** The value of `--input`: JSON, a file of it after `@`, or stdin. */
+const inputOf = (given: string): Effect.Effect<unknown, CommandFailure> => {
+  const file = given === "-" ? "-" : given.startsWith("@") ? given.slice(1) : undefined
+  const name = file === undefined ? "--input" : file === "-" ? "The stdin of --input" : file
+  return Effect.flatMap(file === undefined ? Effect.succeed(given) : read(file), (text) =>
+    Either.mapLeft(JsonText.parse(text), (place) =>
+      usage(
+        text.trim() === "" ? `${name} is empty` : `${name} is no JSON at ${place}`,
+        `Give JSON, as --input '{"pull": 12}', a file, as --input @payload.json, or - for stdin.`,
+      ),
+    ),
+  )
+}
+
+const readsStdin = ({ file, input, text }: Parsed): boolean =>
+  Option.contains(input, "-") && (Option.contains(text, "-") || Option.contains(file, "-"))
+
+/** The request: the text as a message of the user, the input beside it. */
+const requestOf = Effect.fnUntraced(function* (parsed: Parsed) {
+  if (readsStdin(parsed)) return yield* usage("Both the text and --input read stdin")
+  const text = yield* textOf(parsed)
+  const messages = text === undefined ? RequestSnapshot.empty : RequestSnapshot.fromText(text)
+  if (Option.isSome(parsed.input)) return { ...messages, input: yield* inputOf(parsed.input.value) }
+  return text === undefined
+    ? yield* usage(
+        "There is no text to submit",
+        "Give a TEXT, --file FILE, - for stdin, or --input JSON for an agent with a payload.",
+      )
+    : messages
+})
 
 /** A record with the field `name` if `value` is present; else an empty record. */
 const field = <K extends string, A>(name: K, value: Option.Option<A>) =>
@@ -118,7 +153,7 @@ const callersSpan = Effect.map(
   TraceContext.ofHeader,
 )
 
-const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) {
+const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: RequestSnapshot.RequestSnapshot) {
   const agentId = yield* Option.match(parsed.agent, {
     onNone: () => Effect.fail(usage("No agent was named", "Name it with --agent ID.")),
     onSome: Effect.succeed,
@@ -127,7 +162,7 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) 
   const submission: Runs.Submission = {
     agentId,
     snapshot: {
-      ...RequestSnapshot.fromText(text),
+      ...request,
       ...field("traceContext", Option.map(yield* callersSpan, TraceContext.ofSpan)),
     },
     ...field("publicId", parsed.id),
@@ -151,7 +186,7 @@ const checkProject = Effect.flatMap(Runs.Runs, (runs) => runs.list({ limit: 1 })
 
 const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
   const runs = yield* Runs.Runs
-  const submission = yield* submissionOf(parsed, yield* sourceOf(parsed))
+  const submission = yield* submissionOf(parsed, yield* requestOf(parsed))
   yield* checkProject
   const { run, ...submitted } = yield* runs.submit(submission)
   if (parsed.json) yield* Output.json({ ...submitted, ...RunLines.toJson(run) })
@@ -160,6 +195,9 @@ const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
 })
 
 const submitMany = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
+  if (Option.isSome(parsed.input)) {
+    return yield* usage("Both --input and --jsonl were given", "A line of the file has an input of its own.")
+  }
   const runs = yield* Runs.Runs
   const submissions = yield* SubmissionLines.parse(yield* read(file), Option.getOrUndefined(parsed.agent))
   yield* checkProject
@@ -196,6 +234,7 @@ export const command = Command.make("submit", options, (parsed) =>
   Describe.command("Submit a run and print its id.", [
     "runlease submit --agent echo hello",
     "git diff | runlease submit --agent reviewer --watch -",
+    `runlease submit --agent review --input '{"repository": "runlease", "pull": 12}'`,
     "runlease submit --jsonl runs.jsonl",
     "runlease submit --agent writer --conversation ID --multitask steer 'Shorter, please'",
   ]),

@@ -6,10 +6,11 @@ import * as Strict from "@runlease/http/Strict"
 import { Either, ParseResult, Schema } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 
-/** One line. `text` is short for one user message; `agent` defaults to that of the command. */
+/** One line. `text` is short for one user message; `input` is the payload of the agent; `agent` defaults to that of the command. */
 const Line = Schema.Struct({
   agent: Schema.optional(Ids.AgentId),
   text: Schema.optional(Schema.String),
+  input: Schema.optional(Schema.Unknown),
   messages: Schema.optional(Schema.Array(RequestSnapshot.SnapshotMessage)),
   public_id: Schema.optional(Ids.RunId),
   conversation_id: Schema.optional(Ids.ConversationId),
@@ -27,6 +28,20 @@ const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProp
 const defined = <A extends Record<string, unknown>>(fields: A) =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
+const snapshotOf = ({
+  input,
+  messages,
+  text,
+}: typeof Line.Type): RequestSnapshot.RequestSnapshot | undefined => {
+  const request =
+    messages !== undefined
+      ? { ...RequestSnapshot.empty, messages }
+      : text !== undefined
+        ? RequestSnapshot.fromText(text)
+        : undefined
+  return input === undefined ? request : { ...(request ?? RequestSnapshot.empty), input }
+}
+
 const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submission => ({
   agentId,
   ...defined({
@@ -39,12 +54,7 @@ const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submis
     concurrencyKey: line.concurrency_key,
     budget: line.budget,
     multitask: line.multitask,
-    snapshot:
-      line.messages === undefined
-        ? line.text === undefined
-          ? undefined
-          : RequestSnapshot.fromText(line.text)
-        : { ...RequestSnapshot.empty, messages: line.messages },
+    snapshot: snapshotOf(line),
   }),
 })
 

@@ -97,20 +97,37 @@ const leaseLine = (lease: Run.LeaseRecord | null, now: DateTime.Utc): string | n
   return left > 0 ? `expires in ${left}s` : `expired ${-left}s ago`
 }
 
-/** The fields of the run as lines, its lease relative to `now`, and how to answer its open interrupts. */
-export const toText = (run: Run.Run, now: DateTime.Utc): string => {
-  const { attempt, held_by, lease_expires_at: _, max_attempts, open: __, ...fields } = toJson(run)
+/** The most characters of a value of JSON on one line. */
+const maxWidth = 80
+
+/** A value of JSON for people: on one line where that is short. */
+export const ofJson = (value: unknown): string => {
+  const line = JSON.stringify(value)
+  return line.length <= maxWidth ? line : JSON.stringify(value, null, 2)
+}
+
+/** A value with more lines stands below its name. */
+const fieldLine = (key: string, value: unknown): string => {
+  const text = typeof value === "string" ? Terminal.onOneLine(value) : ofJson(value)
+  return text.includes("\n") ? `${key}\n  ${text.replaceAll("\n", "\n  ")}` : `${key.padEnd(16)}${text}`
+}
+
+/**
+ * The fields of the run as lines, its lease relative to `now`, and how to answer its open interrupts. `input`: the payload of the run,
+ * where it has one.
+ */
+export const toText = (run: Run.Run, now: DateTime.Utc, input?: unknown): string => {
+  const { attempt, held_by, lease_expires_at: _, max_attempts, open: __, result, ...fields } = toJson(run)
   const lines = Object.entries({
     ...fields,
     attempt: attempt === 0 ? null : `${attempt} of ${max_attempts}`,
     "held by": held_by,
     lease: leaseLine(run.lease, now),
+    ...(input === undefined ? {} : { input }),
+    result,
   })
-    .filter(([, value]) => value !== null)
-    .map(
-      ([key, value]) =>
-        `${key.padEnd(16)}${typeof value === "string" ? Terminal.onOneLine(value) : JSON.stringify(value)}`,
-    )
+    .filter(([key, value]) => value !== null || key === "input")
+    .map(([key, value]) => fieldLine(key, value))
   const open = openInterrupts(run)
   if (open.length === 0) return lines.join("\n")
   const which = open.length === 1 ? "" : ` --interrupt ${open[0]!.id}`
@@ -159,31 +176,42 @@ export const toBranch = (run: Run.Run, paint: Paint): string => {
   )
 }
 
-/** An event as text to write unchanged: deltas without a line end, anything else as a line. */
-export const ofEvent = (entry: RunLog.LogEntry, paint: Paint): string => {
-  const { event } = entry
+/** An event as a line. */
+const eventLine = (event: RunLog.LogEntry["event"], paint: Paint): string => {
   const field = (name: string) => (typeof event[name] === "string" ? event[name] : "")
+  const record = RecordLines.of(event)
+  if (Option.isSome(record)) return `${paint("dim", Terminal.onOneLine(`· ${record.value}`))}\n`
+  const about =
+    field("stepName") ||
+    field("toolCallName") ||
+    field("toolCallId") ||
+    field("message") ||
+    field("name") ||
+    ((event["outcome"] as { readonly type?: string } | undefined)?.type ?? "")
+  const value = event.type === "CUSTOM" ? ` ${JSON.stringify(event["value"])}` : ""
+  const line = `· ${event.type.toLowerCase()}${about === "" ? "" : ` ${about}`}${value}`
+  return `${paint("dim", Terminal.onOneLine(line))}\n`
+}
+
+/** The payload of a run, before its events. */
+export const ofInput = (input: unknown, paint: Paint): string =>
+  `${paint("dim", "· input")} ${ofJson(input)}\n`
+
+/** An event as text to write unchanged: deltas without a line end, anything else as a line, with the result of the run below its end. */
+export const ofEvent = ({ event }: RunLog.LogEntry, paint: Paint): string => {
   switch (event.type) {
     case "TEXT_MESSAGE_CONTENT":
     case "TEXT_MESSAGE_CHUNK":
-      return field("delta")
+      return typeof event["delta"] === "string" ? event["delta"] : ""
     case "TEXT_MESSAGE_START":
       return ""
     case "TEXT_MESSAGE_END":
       return "\n"
-    default: {
-      const record = RecordLines.of(event)
-      if (Option.isSome(record)) return `${paint("dim", Terminal.onOneLine(`· ${record.value}`))}\n`
-      const about =
-        field("stepName") ||
-        field("toolCallName") ||
-        field("toolCallId") ||
-        field("message") ||
-        field("name") ||
-        ((event["outcome"] as { readonly type?: string } | undefined)?.type ?? "")
-      const value = event.type === "CUSTOM" ? ` ${JSON.stringify(event["value"])}` : ""
-      const line = `· ${event.type.toLowerCase()}${about === "" ? "" : ` ${about}`}${value}`
-      return `${paint("dim", Terminal.onOneLine(line))}\n`
-    }
+    case "RUN_FINISHED":
+      return event["result"] == null
+        ? eventLine(event, paint)
+        : `${eventLine(event, paint)}${ofJson(event["result"])}\n`
+    default:
+      return eventLine(event, paint)
   }
 }

@@ -87,12 +87,12 @@ export const make = <P, A, E>({
 
   /** In the words of the JSON Schema, which servers and pages have, where that finds a problem too. `undefined` is no JSON. */
   const jsonProblem = (json: unknown): string | undefined => {
-    if (form === undefined) return undefined
+    if (form === undefined || json === undefined) return undefined
     check ??= JsonSchemaProblem.make(form)
-    return Option.getOrUndefined(Option.liftThrowable(check)(json))
+    return check(json)
   }
   const payloadProblem = (problem: ParseResult.ParseError, json?: unknown): string =>
-    `The payload of agent ${name} does not fit: ${jsonProblem(json) ?? SchemaProblem.describe(problem)}`
+    JsonSchemaProblem.ofPayload(name, jsonProblem(json) ?? SchemaProblem.describe(problem))
   const resultProblem = (problem: ParseResult.ParseError): string =>
     `The result of agent ${name} does not fit: ${SchemaProblem.describe(problem)}`
 

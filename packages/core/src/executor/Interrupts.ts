@@ -13,17 +13,17 @@
  *
  * @since 0.1.0
  */
-import { Array, type Duration, Effect, Either, Option, Predicate, Record, Schema } from "effect"
-import * as FormSchema from "../model/FormSchema.js"
-import * as SchemaProblem from "../model/SchemaProblem.js"
+import { Array, type Duration, Effect, Either, Option, Record } from "effect"
 import { stepIdOf } from "../model/StepRecord.js"
+import * as Answers from "./Answers.js"
 import { type AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
-import type { Answer, Interrupt } from "../model/Interrupt.js"
-import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import type { Interrupt } from "../model/Interrupt.js"
 import type { StepError } from "./StepError.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { type Codec, failed } from "./StepRecording.js"
 import { type Keyed, unlessOnce } from "./CurrentStep.js"
+
+export { answerTo, approvalSchema, approved, Declined } from "./Answers.js"
 
 /**
  * What a question shows, and how long the run waits for its answer.
@@ -54,20 +54,6 @@ export interface TypedQuestion<A> extends Question {
 }
 
 /**
- * A person does not want to answer the question.
- *
- * @since 0.1.0
- * @category errors
- */
-export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Declined")("Declined", {
-  question: Schema.String,
-}) {
-  override get message() {
-    return `The question ${this.question} was declined`
-  }
-}
-
-/**
  * What a question fails with beside `Declined`: `StepError` for a name and key that this attempt has used before, or inside a step that
  * happens at most once. Where an executor runs without a worker, nothing can wait for an answer that is not there: it fails with
  * `AwaitAnswers`.
@@ -77,70 +63,11 @@ export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Decli
  */
 export type NotAnswered = AwaitAnswers | StepError
 
-/**
- * The answer to an interrupt; the last one when the interrupt was answered more than once.
- *
- * @since 0.1.0
- * @category accessors
- */
-export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string): Option.Option<Answer> =>
-  Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
-
-/**
- * The JSON Schema of an answer that approves or not.
- *
- * @since 0.1.0
- * @category constants
- */
-export const approvalSchema = {
-  type: "object",
-  properties: { approved: { type: "boolean" } },
-  required: ["approved"],
-}
-
-/**
- * Whether an answer approves: it is `true` or `{ approved: true }`. Any other answer does not.
- *
- * @since 0.1.0
- * @category accessors
- */
-export const approved = ({ isError, payload, status }: Answer): boolean =>
-  status === "resolved" &&
-  isError !== true &&
-  (payload === true || (Predicate.isRecord(payload) && payload["approved"] === true))
-
-/** How the answer to a question is read. */
-interface Reader<A> {
-  readonly reason: string
-  /** Absent for a schema that JSON Schema cannot express. */
-  readonly responseSchema: Readonly<globalThis.Record<string, unknown>> | undefined
-  /** A `string` is what is wrong with the answer. */
-  readonly read: (answer: Answer, name: string) => Either.Either<A, string | Declined>
-}
-
-const approval: Reader<boolean> = {
-  reason: "confirmation",
-  responseSchema: approvalSchema,
-  read: (answer) => Either.right(approved(answer)),
-}
-
-const readerOf = <A>(schema: Codec<A>): Reader<A> => {
-  const decode = Schema.decodeUnknownEither(schema)
-  return {
-    reason: "input_required",
-    responseSchema: FormSchema.of(schema),
-    read: ({ isError, payload, status }, name) =>
-      status === "cancelled" || isError === true
-        ? Either.left(new Declined({ question: name }))
-        : Either.mapLeft(decode(payload), SchemaProblem.describe),
-  }
-}
-
 /** A question of this attempt. */
-interface OpenQuestion<A> {
+interface Taken<A> {
   readonly name: string
   readonly question: Question
-  readonly reader: Reader<A>
+  readonly reader: Answers.Reader<A>
   /** What it is about, as JSON has it. */
   readonly about: unknown
   readonly id: string
@@ -161,7 +88,7 @@ const maxName = 200
 const isPlain = new RegExp(`^[^:~]{1,${maxName}}$`, "u")
 
 /** Takes the question of that name and key, which this attempt has not had before. */
-const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader: Reader<A>) =>
+const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader: Answers.Reader<A>) =>
   Effect.gen(function* () {
     const { key } = question
     const within = (yield* unlessOnce(name, `Question ${name}`))?.id
@@ -183,8 +110,8 @@ const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader
 /** What the answers so far make of a question: its value, or the interrupt that is to be answered. */
 const stateOf = <A>(
   attempt: AttemptSteps,
-  { about, id, name, question: { message }, reader }: OpenQuestion<A>,
-): Either.Either<A, Interrupt | Declined> => {
+  { about, id, name, question: { message }, reader }: Taken<A>,
+): Either.Either<A, Interrupt | Answers.Declined> => {
   let problem: string | undefined
   for (let round = 1; ; round += 1) {
     const interrupt = {
@@ -194,11 +121,11 @@ const stateOf = <A>(
       ...(reader.responseSchema === undefined ? {} : { responseSchema: reader.responseSchema }),
       ...(about === undefined ? {} : { metadata: { about } }),
     }
-    const answer = answerTo({ resume: attempt.answers }, interrupt.id)
+    const answer = Answers.answerTo({ resume: attempt.answers }, interrupt.id)
     if (Option.isNone(answer)) return Either.left(interrupt)
     const read = reader.read(answer.value, name)
     if (Either.isRight(read)) return Either.right(read.right)
-    if (read.left instanceof Declined) return Either.left(read.left)
+    if (read.left instanceof Answers.Declined) return Either.left(read.left)
     problem = read.left
   }
 }
@@ -208,9 +135,9 @@ const answers = <A>(
   questions: ReadonlyArray<{
     readonly name: string
     readonly question: Question
-    readonly reader: Reader<A>
+    readonly reader: Answers.Reader<A>
   }>,
-): Effect.Effect<ReadonlyArray<A>, NotAnswered | Declined, StepLog> =>
+): Effect.Effect<ReadonlyArray<A>, NotAnswered | Answers.Declined, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
     const taken = yield* Effect.forEach(questions, ({ name, question, reader }) =>
@@ -224,7 +151,7 @@ const answers = <A>(
     }> = []
     for (const { question, state } of states) {
       if (Either.isRight(state)) values.push(state.right)
-      else if (state.left instanceof Declined) return yield* state.left
+      else if (state.left instanceof Answers.Declined) return yield* state.left
       else open.push({ interrupt: state.left, after: question.expiresAfter })
     }
     if (!Array.isNonEmptyReadonlyArray(open)) return values
@@ -248,16 +175,11 @@ const answers = <A>(
  */
 export const approve = (name: string, question: Question): Effect.Effect<boolean, NotAnswered, StepLog> =>
   Effect.map(
-    Effect.catchTag(answers([{ name, question, reader: approval }]), "Declined", () =>
+    Effect.catchTag(answers([{ name, question, reader: Answers.approval }]), "Declined", () =>
       Effect.succeed([false]),
     ),
     ([yes]) => yes === true,
   )
-
-const text = readerOf(Schema.String)
-
-const readerFor = <A>({ schema }: TypedQuestion<A>): Reader<A> =>
-  schema === undefined ? (text as Reader<never>) : readerOf(schema)
 
 /**
  * Asks a question, and returns the answer by its schema, or text where it has none. After an answer that does not fit, it asks again and
@@ -271,8 +193,11 @@ const readerFor = <A>({ schema }: TypedQuestion<A>): Reader<A> =>
 export const ask = <A = string>(
   name: string,
   question: TypedQuestion<A>,
-): Effect.Effect<A, NotAnswered | Declined, StepLog> =>
-  Effect.map(answers([{ name, question, reader: readerFor(question) }]), ([answer]) => answer as A)
+): Effect.Effect<A, NotAnswered | Answers.Declined, StepLog> =>
+  Effect.map(
+    answers([{ name, question, reader: Answers.readerOf(question.schema) }]),
+    ([answer]) => answer as A,
+  )
 
 /**
  * Asks several questions at once, by their names, and goes on with all of the answers. They wait as long as the first of them says.
@@ -284,13 +209,13 @@ export const ask = <A = string>(
  */
 export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQuestion>>>(
   questions: Q,
-): Effect.Effect<{ readonly [K in keyof Q]: AnswerOf<Q[K]> }, NotAnswered | Declined, StepLog> =>
+): Effect.Effect<{ readonly [K in keyof Q]: AnswerOf<Q[K]> }, NotAnswered | Answers.Declined, StepLog> =>
   Effect.map(
     answers(
       Record.toEntries<string, AnyQuestion>(questions).map(([name, question]) => ({
         name,
         question,
-        reader: readerFor(question),
+        reader: Answers.readerOf(question.schema),
       })),
     ),
     (values) =>

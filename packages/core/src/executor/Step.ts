@@ -18,15 +18,14 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Duration, Effect, Option, Predicate, type Schedule, Stream } from "effect"
-import * as AgentEvent from "../model/AgentEvent.js"
+import { DateTime, Duration, Effect, Option, type Schedule, type Stream } from "effect"
+import type * as AgentEvent from "../model/AgentEvent.js"
 import type { IsJson } from "../model/IsJson.js"
 import { maxPause } from "../ports/Leases.js"
 import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
 import { recorded } from "./StepBody.js"
-import { Result } from "./AgentResult.js"
 import {
   type Codec,
   type Codecs,
@@ -37,6 +36,7 @@ import {
   write,
 } from "./StepRecording.js"
 import { type CurrentStep, type Keyed, take, traced } from "./CurrentStep.js"
+import { collected, type Piece, type ValueOf } from "./StepStream.js"
 import { intentEventName, sleepEventName } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
@@ -128,15 +128,6 @@ const runWith = <A, E, R>(
     )
   })
 
-type Piece = string | AgentEvent.AgentEvent | Result<unknown>
-
-/** What the step of a stream gives: the value of its result where it has one, else its text. */
-type ValueOf<P> = [Extract<P, Result<unknown>>] extends [never]
-  ? string
-  : Extract<P, Result<unknown>>["value"]
-
-const isText = AgentEvent.is("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_CHUNK")
-
 /**
  * The text and the events of a stream, once: they go to the log as they come, and the text, or the value of an `Agent.result` at the
  * end, is recorded. A later attempt gets that from the log, and the stream does not run.
@@ -156,31 +147,7 @@ export const stream = <P extends Piece, E, R>(
   name: string,
   body: Stream.Stream<P, E, R>,
   ...[options = {}]: OptionsOf<ValueOf<P>, Options<ValueOf<P>, E>>
-): Durable<ValueOf<P>, E, R | Emit.Emit> =>
-  runWith(
-    name,
-    Effect.suspend(() => {
-      let value: { readonly of: unknown } | undefined
-      let text = ""
-      const take = (piece: Piece): ReadonlyArray<AgentEvent.AgentEvent> | string => {
-        if (piece instanceof Result) {
-          value = { of: piece.value }
-          return []
-        }
-        if (Predicate.isString(piece)) {
-          text += piece
-          return piece
-        }
-        if (isText(piece)) text += piece.delta ?? ""
-        return [piece]
-      }
-      return Effect.map(
-        Stream.runForEach(body, (piece) => Effect.flatMap(Emit.Emit, ({ emit }) => emit(take(piece)))),
-        () => (value === undefined ? text : value.of) as ValueOf<P>,
-      )
-    }),
-    options,
-  )
+): Durable<ValueOf<P>, E, R | Emit.Emit> => runWith(name, collected(body), options)
 
 /**
  * `onUncertain` finds out what an earlier attempt has done, which has begun the body and recorded no result.

@@ -5,8 +5,8 @@
  *
  * @since 0.1.0
  */
-import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema"
-import { Array, Predicate } from "effect"
+import { type OutputUnit, type Schema, type ValidationResult, Validator } from "@cfworker/json-schema"
+import { Array, Option, Predicate } from "effect"
 
 /** How many problems a sentence names. */
 const most = 3
@@ -98,6 +98,16 @@ const sentenceOf = (schema: object, unit: OutputUnit): string => {
   return `${place} ${expectation(unit.keyword, at(schema, way))}`
 }
 
+const fitting: ValidationResult = { valid: true, errors: [] }
+
+/** The validator throws where a reference leads nowhere, a pattern is none, or a schema refers to itself in the same place. */
+const validatorOf = (schema: object): ((value: unknown) => ValidationResult) => {
+  const orFitting = Option.getOrElse(() => fitting)
+  const read = Option.liftThrowable(() => new Validator(schema as Schema, "2019-09", false))()
+  return (value) =>
+    orFitting(Option.flatMap(read, (validator) => Option.liftThrowable(() => validator.validate(value))()))
+}
+
 /** What says most of why the value does not fit. */
 const telling = (units: ReadonlyArray<OutputUnit>): ReadonlyArray<OutputUnit> => {
   const branches = units.filter(({ keyword }) => branching.has(keyword))
@@ -116,9 +126,9 @@ const telling = (units: ReadonlyArray<OutputUnit>): ReadonlyArray<OutputUnit> =>
  * @category constructors
  */
 export const make = (schema: object): ((value: unknown) => string | undefined) => {
-  const validator = new Validator(schema as Schema, "2019-09", false)
+  const validate = validatorOf(schema)
   return (value) => {
-    const { errors, valid } = validator.validate(value)
+    const { errors, valid } = validate(value)
     if (valid) return undefined
     const inner = telling(errors)
     const sentences = Array.dedupe(
@@ -128,3 +138,12 @@ export const make = (schema: object): ((value: unknown) => string | undefined) =
     return sentences.length > most ? `${named}; and ${sentences.length - most} more` : named
   }
 }
+
+/**
+ * The sentence with which a payload of an agent is refused, wherever that is.
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
+export const ofPayload = (agent: string, problem: string): string =>
+  `The payload of agent ${agent} does not fit: ${problem}`

@@ -27,11 +27,14 @@ const projectPath = Schema.Struct({ project_reference: Schema.String })
 const runPath = Schema.Struct({ run_id: Ids.RunId })
 const workerPath = Schema.Struct({ worker_id: Ids.WorkerId })
 
-/** An agent of the project's workers. `form`: a JSON Schema of its input; null where no worker gives one. */
+/** An agent of the project's workers. `form`: the JSON Schema of its payload; null where no worker registers one. */
 export const Agent = Schema.Struct({
   agent_id: Ids.AgentId,
   workers: Schema.NonNegativeInt,
-  form: Schema.NullOr(Schema.Unknown),
+  form: Schema.NullOr(Schema.Unknown).annotations({
+    description:
+      "The JSON Schema of `input` in a submission for this agent; null where no worker registers one",
+  }),
 })
 
 /** Which parts of a project a stream tells of. */
@@ -203,7 +206,8 @@ export const group = HttpApiGroup.make("observe")
       .annotateContext(
         OpenApi.annotations({
           summary: "List the agents of a project",
-          description: "Those that its workers say they have, and those that it has runs of.",
+          description:
+            "Those of its workers, and those that it has runs of. `form` is the JSON Schema of the payload of an agent: what `input` of a submission takes.",
         }),
       ),
   )

@@ -243,6 +243,7 @@ export const group = HttpApiGroup.make("workers")
       .setPayload(SpawnRequest)
       .addSuccess(SpawnedReply, { status: 201 })
       .addError(Refusal.Conflict)
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "Spawn a child of a claimed run",

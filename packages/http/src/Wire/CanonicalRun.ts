@@ -17,8 +17,8 @@ const instant = Schema.NullOr(Timestamp)
 const RuntimeTargetKind = Schema.Literal("main_branch", "environment", "preview_branch")
 
 /**
- * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open, without the result and the
- * metadata, which are `output` and `metadata`.
+ * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open, without the result, the
+ * metadata and the detail of the error, which are `output`, `metadata` and `error.detail`.
  *
  * @since 0.1.0
  * @category models
@@ -52,15 +52,20 @@ export const CanonicalRun = Schema.Struct({
   timeout_seconds: integer,
   backoff_limit: integer,
   metadata: Schema.Unknown,
-  input: Schema.Unknown,
+  input: Schema.Unknown.annotations({
+    description:
+      "Null, since a run is stored apart from its request: GET /runs/{id}/snapshot has its `input`",
+  }),
   config: Schema.Unknown,
-  output: Schema.Unknown,
+  output: Schema.Unknown.annotations({ description: "The result of the run, null where there is none" }),
   artifacts: Schema.Array(Schema.Unknown),
   error: Schema.NullOr(
     Schema.Struct({
       message: Schema.String,
       code: Schema.optional(Schema.String),
-      detail: Schema.optional(Schema.Unknown),
+      detail: Schema.optional(Schema.Unknown).annotations({
+        description: "The failure that the agent declares, as JSON, whose tag is the `code`",
+      }),
     }),
   ),
 }).annotations({ identifier: "CanonicalRun" })
@@ -70,7 +75,11 @@ const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConversationRun = Schema.encodeSync(ConversationRun)
 
 /** What a run has ended with may be large, so it is in the answer once. */
-const encodeConfig = (run: Run.Run) => encodeConversationRun({ ...run, result: null, metadata: null })
+const encodeConfig = (run: Run.Run) =>
+  encodeConversationRun({ ...run, result: null, metadata: null, error: withoutDetail(run.error) })
+
+const withoutDetail = (error: Run.Run["error"]): Run.Run["error"] =>
+  error?.detail === undefined ? error : { code: error.code, message: error.message }
 
 const reasonOf = (waiting: Run.Waiting): string => {
   const { budget, children, expiresAt, inbox, wakesAt } = waiting
@@ -128,7 +137,11 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
   error:
     run.error === null
       ? null
-      : { message: run.error.message, ...(run.error.code === null ? {} : { code: run.error.code }) },
+      : {
+          message: run.error.message,
+          ...(run.error.code === null ? {} : { code: run.error.code }),
+          ...(run.error.detail === undefined ? {} : { detail: run.error.detail }),
+        },
 })
 
 /** The run behind it, where `config` holds it. */
@@ -137,4 +150,8 @@ export const toRun = (canonical: CanonicalRun) =>
     ...run,
     result: canonical.output ?? run.result,
     metadata: canonical.metadata ?? run.metadata,
+    error:
+      run.error === null || canonical.error?.detail === undefined
+        ? run.error
+        : { ...run.error, detail: canonical.error.detail },
   }))

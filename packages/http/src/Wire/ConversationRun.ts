@@ -8,6 +8,7 @@ import { ResumeRules } from "@runlease/core/store"
 import { Schema } from "effect"
 import { as, nullish, renamed, Timestamp } from "../Wire.js"
 import * as Wire from "./Interrupt.js"
+import * as RunError from "./RunError.js"
 import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
 import * as Target from "./Target.js"
@@ -37,6 +38,9 @@ const wire = Schema.Struct({
   finished_at: nullish(Timestamp),
   terminal_error_code: nullish(Schema.String),
   terminal_error_message: nullish(Schema.String),
+  terminal_error_detail: Schema.optional(Schema.Unknown).annotations({
+    description: "(ours) The failure that the agent declares, as JSON; absent where there is none",
+  }),
   ...Target.given,
   parent_run_id: nullish(Ids.RunId),
   updated_at: nullish(Timestamp),
@@ -102,7 +106,7 @@ const toolCallOf = (waiting: Run.Waiting | null) => {
 }
 
 /**
- * Every key is there. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
+ * Every key is there, `terminal_error_detail` apart. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
  *
  * @since 0.1.0
  * @category models
@@ -141,13 +145,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     waiting: waitingOf(run),
     ...(run.budget == null ? {} : { budget: run.budget }),
     session: run.worker_session ?? null,
-    error:
-      run.terminal_error_message == null && run.terminal_error_code == null
-        ? null
-        : {
-            code: run.terminal_error_code ?? null,
-            message: run.terminal_error_message ?? run.terminal_error_code ?? "",
-          },
+    error: RunError.of(run),
     metadata: run.metadata ?? null,
     result: run.result ?? null,
     createdAt: run.created_at,
@@ -171,6 +169,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     finished_at: run.finishedAt,
     terminal_error_code: run.error?.code ?? null,
     terminal_error_message: run.error?.message ?? null,
+    ...RunError.detailOf(run.error),
     ...Target.keys(run),
     runtime_target_release_version: run.runtimeTarget.releaseVersion,
     parent_run_id: run.parentRunId,

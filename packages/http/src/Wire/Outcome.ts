@@ -6,12 +6,17 @@
 import { Run, type Runs } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonObject, nullish } from "../Wire.js"
+import * as RunError from "./RunError.js"
 
 export const Outcome = Schema.Struct({
   status: Run.TerminalStatus,
   metadata: nullish(JsonObject),
   terminal_error_code: nullish(Schema.String),
   terminal_error_message: nullish(Schema.String),
+  terminal_error_detail: Schema.optional(Schema.Unknown).annotations({
+    description:
+      "(ours) The failure that the agent declares, as JSON; read where there is a code or a message",
+  }),
   result: Schema.optional(Schema.Unknown).annotations({ description: "What the run gives" }),
   taken_messages: Schema.optional(Schema.NonNegativeInt).annotations({
     description: "(ours) How many messages the run has taken; where it has been told more, it does not end",
@@ -20,10 +25,9 @@ export const Outcome = Schema.Struct({
 
 /** A code without a message is its own message. */
 export const toOutcome = (wire: typeof Outcome.Type): Runs.Outcome => {
-  const message = wire.terminal_error_message ?? wire.terminal_error_code
   return {
     status: wire.status,
-    error: message == null ? undefined : { code: wire.terminal_error_code ?? null, message },
+    error: RunError.of(wire) ?? undefined,
     metadata: wire.metadata,
     ...(wire.result === undefined ? {} : { result: wire.result }),
   }
@@ -37,6 +41,14 @@ export const fromOutcome = (
   metadata,
   terminal_error_code: error?.code,
   terminal_error_message: error?.message,
+  ...RunError.detailOf(error),
   result,
   ...(taken === undefined ? {} : { taken_messages: taken }),
+})
+
+/** The outcome without the result of the run and the detail of its error, which the public API does not have. */
+export const publicOutcome = ({ error, metadata, status }: Runs.Outcome): Runs.Outcome => ({
+  status,
+  metadata,
+  ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
 })

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, Run, Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
+import { Ids, RequestSnapshot, Run, Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { choice } from "./DiscriminatedUnion.js"
@@ -28,6 +28,10 @@ const wire = Schema.Struct({
     initial_status: nullish(Schema.Literal("pending", "running")),
     ...Target.given,
     request_snapshot: nullish(NewSnapshot),
+    input: Schema.optional(Schema.Unknown).annotations({
+      description:
+        "(ours) The payload of the agent, any JSON, as `input` of the request snapshot. GET /projects/{project}/agents has the JSON Schema of each agent.",
+    }),
     priority: nullish(Schema.Int.pipe(Schema.between(-1000, 1000))),
     available_at: nullish(Timestamp),
     max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),
@@ -42,8 +46,18 @@ const wire = Schema.Struct({
       description:
         "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), or it is refused (`reject`)",
     }),
-  }),
+  }).pipe(
+    Schema.filter(({ input, request_snapshot: snapshot }) =>
+      input === undefined || snapshot?.input === undefined
+        ? undefined
+        : { path: ["input"], message: "is in `request_snapshot` too; give it once" },
+    ),
+  ),
 })
+
+/** A request with an input and no snapshot has no messages, those of its conversation included. */
+const snapshotOf = ({ input, request_snapshot: snapshot }: typeof wire.Type.request) =>
+  input === undefined ? (snapshot ?? undefined) : { ...(snapshot ?? RequestSnapshot.empty), input }
 
 const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
   Object.values(target).every((value) => value === null) ? undefined : target
@@ -67,7 +81,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     initialStatus: request.initial_status ?? undefined,
     sourceTarget: unlessEmpty(Target.source(request)),
     runtimeTarget: unlessEmpty(Target.runtime(request)),
-    snapshot: request.request_snapshot ?? undefined,
+    snapshot: snapshotOf(request),
     priority: request.priority ?? undefined,
     availableAt: request.available_at ?? undefined,
     maxAttempts: request.max_attempts ?? undefined,

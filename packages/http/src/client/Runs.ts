@@ -5,7 +5,7 @@ import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from 
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
-import { fromOutcome } from "../Wire/Outcome.js"
+import { fromOutcome, publicOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
@@ -199,7 +199,7 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: extensions ? fromOutcome(outcome, taken) : fromOutcome({ ...outcome, result: undefined }),
+            body: extensions ? fromOutcome(outcome, taken) : fromOutcome(publicOutcome(outcome)),
             success: CompletedReply,
           },
           ["LeaseLost", "InboxNotEmpty", "RunNotFound"],

@@ -17,6 +17,9 @@ const encodeSubmission = Schema.encodeSync(Submission)
 /** The first part of a submission that the public API does not have. */
 const ofOurs = (submission: Runs.Submission): string | undefined => {
   if (submission.conversationId === undefined) return "a run without a conversation; create one first"
+  if (submission.snapshot?.input !== undefined) {
+    return "an input; add it to the conversation as a message whose text is its JSON"
+  }
   if (submission.snapshot !== undefined) return "a snapshot; add its messages to the conversation"
   if (submission.priority !== undefined) return "a priority"
   if (submission.availableAt !== undefined) return "a time before which the run waits"

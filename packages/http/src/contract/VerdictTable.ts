@@ -75,7 +75,7 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   },
   InvalidSubmission: {
     status: 400,
-    codes: ["invalid_request"],
+    codes: ["invalid_request", "invalid_payload"],
     encode: ({ field, message }) => ({
       error: "invalid_request",
       detail: message,

@@ -58,13 +58,22 @@ const isInContact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc)
   return state !== "gone" && state !== "silent"
 }
 
-/** The agents that workers in contact say they have, newest heartbeat first, and those that the project has runs of. */
-export const agents = Effect.fnUntraced(function* (ports: Ports) {
+/** What the workers in contact have registered of themselves, newest heartbeat first. */
+export const inContact = Effect.fnUntraced(function* (ports: Ports) {
   const now = yield* DateTime.now
-  const counts = yield* Context.get(ports, Statistics.Statistics).counts()
-  const registered = (yield* workers(ports)).flatMap((worker) =>
+  return (yield* workers(ports)).flatMap((worker) =>
     isInContact(worker, now) ? Option.toArray(WorkerMetadata.of(worker.metadata)) : [],
   )
+})
+
+/** Whether a worker claims runs of the agent. */
+export const claims = ({ agents: own }: WorkerMetadata.WorkerMetadata, agentId: Ids.AgentId): boolean =>
+  own === null || own.includes(agentId)
+
+/** The agents of workers in contact, newest heartbeat first, and those that the project has runs of. */
+export const agents = Effect.fnUntraced(function* (ports: Ports) {
+  const counts = yield* Context.get(ports, Statistics.Statistics).counts()
+  const registered = yield* inContact(ports)
   const ids = new Set([
     ...registered.flatMap(({ agents: own, forms = {} }) => [
       ...(own ?? []),
@@ -75,7 +84,7 @@ export const agents = Effect.fnUntraced(function* (ports: Ports) {
   return Array.from(ids)
     .toSorted()
     .map((agentId) => {
-      const claiming = registered.filter(({ agents: own }) => own === null || own.includes(agentId))
+      const claiming = registered.filter((worker) => claims(worker, agentId))
       const form = claiming.find(({ forms }) => forms?.[agentId] !== undefined)?.forms?.[agentId]
       return { agent_id: agentId, workers: claiming.length, form: form ?? null }
     })

@@ -22,6 +22,7 @@ import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { toOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
 import { Shutdown } from "./Shutdown.js"
 import * as ListRows from "./ListRows.js"
@@ -134,8 +135,8 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
               { field: "kind" },
             )
           }
-          const runs = Context.get(yield* Caller.ports, Runs.Runs)
-          const { duplicate, run, steered } = yield* runs.submit(payload)
+          const ports = yield* Effect.tap(Caller.ports, AgentForms.check(payload))
+          const { duplicate, run, steered } = yield* Context.get(ports, Runs.Runs).submit(payload)
           return { accepted: true, duplicate, steered, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )

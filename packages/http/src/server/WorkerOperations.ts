@@ -18,6 +18,7 @@ import { type Suspension } from "../Api/Suspension.js"
 import { toOutcome } from "../Wire/Outcome.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
+import * as AgentForms from "./AgentForms.js"
 import type { Program } from "./Caller.js"
 import type { Ports } from "./ProjectPortsCache.js"
 
@@ -153,23 +154,23 @@ const inBody = (error: Runs.InvalidSubmission): Runs.InvalidSubmission => {
     : new Runs.InvalidSubmission({ field, message: error.message.replace(error.field, field) })
 }
 
-export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRequest.Type) =>
-  Effect.mapBoth(
-    Context.get(ports, Leases.Leases).spawn(lease, {
-      stepId: payload.step_id,
-      name: payload.name,
-      key: payload.key,
-      detached: payload.detached ?? undefined,
-      submission: {
-        ...payload.run,
-        publicId: payload.run.publicId ?? ChildEvent.childIdOf(lease.runId, payload.step_id),
-      },
-    }),
-    {
-      onSuccess: ({ index, runId }) => ({ run_id: runId, index }),
-      onFailure: (error) => (error._tag === "InvalidSubmission" ? inBody(error) : error),
-    },
-  )
+export const spawn = (
+  ports: Ports,
+  lease: Run.LeaseRef,
+  { detached, key, name, run, step_id: stepId }: typeof SpawnRequest.Type,
+) =>
+  Effect.gen(function* () {
+    const submission = { ...run, publicId: run.publicId ?? ChildEvent.childIdOf(lease.runId, stepId) }
+    yield* AgentForms.check(submission)
+    const spawned = yield* Context.get(ports, Leases.Leases).spawn(lease, {
+      stepId,
+      name,
+      key,
+      detached: detached ?? undefined,
+      submission,
+    })
+    return { run_id: spawned.runId, index: spawned.index }
+  }).pipe(Effect.catchTag("InvalidSubmission", (error) => Effect.fail(inBody(error))))
 
 export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>
   Effect.as(Context.get(ports, Leases.Leases).suspend(lease, suspensionOf(payload)), {

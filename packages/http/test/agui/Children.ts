@@ -65,7 +65,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
         `are suspended for the client while it is asked, and end in its next run, whose answer comes ${when} their end`,
         Effect.gen(function* () {
           const gate = yield* Deferred.make<void>()
-          const parent = (run: Run.ClaimedRun) =>
+          const parent = () =>
             Effect.gen(function* () {
               const spawned = yield* Child.spawn("work", Writer, "go", { publicId: "child" })
               yield* Interrupts.approve("go", { message: "Go on?" })
@@ -73,7 +73,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
               return "done"
             })
           yield* TestWorker.start(
-            Executor.from((run) => (run.agentId === "agent" ? parent(run) : child(gate, run))),
+            Executor.from((run) => (run.agentId === "agent" ? parent() : child(gate, run))),
           )
           const chat = yield* connect({ threadId: "t" })
           const asked = yield* chat.say("Write", { runId: "first" })

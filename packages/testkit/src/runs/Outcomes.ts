@@ -50,6 +50,25 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
+    "the failure that an agent declares stays with the run, as JSON",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      for (const detail of [{ _tag: "TooLarge", files: 12 }, [1, null], "text", 0, false, null]) {
+        const error = { code: "TooLarge", message: "It has 12 files", detail }
+        const byLease = yield* TestRuns.hold(worker)
+        const leases = yield* Leases
+        yield* leases.complete(TestRuns.leaseOf(byLease), { status: "failed", error })
+        deepStrictEqual((yield* TestRuns.getRun(byLease.runId)).error, error)
+        const { runId } = yield* TestRuns.submit()
+        deepStrictEqual((yield* runs.complete(runId, { status: "failed", error })).run.error, error)
+        const listed = yield* runs.list({ limit: 1 })
+        deepStrictEqual(listed.items[0]?.error, error)
+      }
+    }),
+  )
+
+  test(
     "a run that has ended is submitted again with its request, once under one id",
     Effect.gen(function* () {
       const runs = yield* Runs

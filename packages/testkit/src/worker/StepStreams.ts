@@ -73,10 +73,7 @@ export const tests = (test: Declare): void => {
         const starts = (yield* log(runId)).filter(AgentEvent.is("TEXT_MESSAGE_START"))
         const [record] = records(yield* log(runId))
         strictEqual(starts.length, 2)
-        deepStrictEqual(
-          record?.messages,
-          starts.slice(0, 1).map(({ messageId }) => messageId),
-        )
+        deepStrictEqual(record?.messages, [starts[0]!.messageId])
       }),
     )
 

@@ -85,7 +85,7 @@ const read = (field: Field, given: unknown): Read => {
   }
 }
 
-/** The value of a form. Fields that are left empty and not required are absent. */
+/** The value of a form. Fields that are left empty and not required are absent, or null where the schema wants them. */
 export const payloadOf = (fields: ReadonlyArray<Field>, values: Values, path = ""): Payload => {
   const value: Record<string, unknown> = {}
   const problems: Record<string, string> = {}
@@ -95,11 +95,16 @@ export const payloadOf = (fields: ReadonlyArray<Field>, values: Values, path = "
     if (field.kind === "object") {
       const inner = payloadOf(field.fields, isObject(given) ? given : {}, at)
       Object.assign(problems, inner.problems)
-      if (Object.keys(inner.value).length > 0 || field.required) value[field.name] = inner.value
+      if (Object.values(inner.value).some((one) => one !== null) || field.required) {
+        value[field.name] = inner.value
+      }
       continue
     }
     const one = read(field, given)
-    if (one === undefined) continue
+    if (one === undefined) {
+      if (field.nullWhenEmpty) value[field.name] = null
+      continue
+    }
     if ("problem" in one) problems[at] = one.problem
     else value[field.name] = one.value
   }

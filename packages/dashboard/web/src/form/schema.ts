@@ -7,6 +7,8 @@ interface Base {
   readonly label: string
   readonly help: string | undefined
   readonly required: boolean
+  /** Whether its value is null where it is left empty. */
+  readonly nullWhenEmpty: boolean
 }
 
 export type Field = Base &
@@ -50,13 +52,57 @@ export const labelOf = (name: string): string => {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** A type that may be null as well is that type, and not required. */
-const typeOf = (schema: Schema): { readonly type: string | undefined; readonly orNull: boolean } => {
-  const { type } = schema
-  if (!Array.isArray(type)) return { type: text(type), orNull: false }
-  const others = type.filter((one) => one !== "null")
-  return { type: others.length === 1 ? text(others[0]) : undefined, orNull: others.length < type.length }
+/** The definitions of a schema, by their names. */
+type Definitions = Readonly<Record<string, unknown>>
+
+const definitionsOf = (schema: Schema | undefined): Definitions => {
+  const definitions = schema?.["$defs"]
+  return isObject(definitions) ? definitions : {}
 }
+
+const definition = /^#\/\$defs\/([^/]+)$/
+
+/** The schema that a reference to a definition stands for, with what is beside the reference. */
+const resolve = (schema: Schema, definitions: Definitions, depth = 0): Schema => {
+  const reference = schema["$ref"]
+  const name = typeof reference === "string" ? definition.exec(reference)?.[1] : undefined
+  const target = name === undefined ? undefined : definitions[decodeURIComponent(name)]
+  if (!isObject(target) || depth > deepest) return schema
+  const { $ref: _, ...beside } = schema
+  return { ...resolve(target, definitions, depth + 1), ...beside }
+}
+
+const isNull = (schema: unknown): boolean => isObject(schema) && schema["type"] === "null"
+
+/** The title that a person has written. The checks of Effect have titles as well, such as `int` and `between(1, 5)`. */
+const titleOf = (schema: Schema): string | undefined => {
+  const title = text(schema["title"])
+  return title === undefined || /^[a-z]\w*(?:\(.*\))?$/.test(title) ? undefined : title
+}
+
+/** A type that may be null as well is that type, and not required. */
+const withoutNull = (
+  schema: Schema,
+  definitions: Definitions,
+): { readonly schema: Schema; readonly orNull: boolean } => {
+  const { anyOf, type, ...rest } = schema
+  if (Array.isArray(type)) {
+    const others = type.filter((one) => one !== "null")
+    return {
+      schema: others.length === 1 ? { ...schema, type: others[0] as unknown } : schema,
+      orNull: others.length < type.length,
+    }
+  }
+  if (!Array.isArray(anyOf) || anyOf.length !== 2 || !anyOf.some(isNull)) return { schema, orNull: false }
+  const other: unknown = anyOf.find((one) => !isNull(one))
+  return isObject(other)
+    ? { schema: { ...resolve(other, definitions), ...rest }, orNull: true }
+    : { schema, orNull: true }
+}
+
+/** What a schema says of its value, with references in their places. */
+const readOf = (value: unknown, definitions: Definitions) =>
+  withoutNull(resolve(isObject(value) ? value : {}, definitions), definitions)
 
 const isChoice = (values: unknown): values is ReadonlyArray<string | number | boolean | null> =>
   Array.isArray(values) &&
@@ -66,14 +112,21 @@ const isChoice = (values: unknown): values is ReadonlyArray<string | number | bo
 /** How deep objects in objects have fields. */
 const deepest = 3
 
-const fieldOf = (name: string, value: unknown, required: boolean, depth: number): Field => {
-  const schema: Schema = isObject(value) ? value : {}
-  const { orNull, type } = typeOf(schema)
+const fieldOf = (
+  name: string,
+  value: unknown,
+  required: boolean,
+  depth: number,
+  definitions: Definitions,
+): Field => {
+  const { orNull, schema } = readOf(value, definitions)
+  const { type } = schema
   const base: Base = {
     name,
-    label: text(schema["title"]) ?? labelOf(name),
+    label: titleOf(schema) ?? labelOf(name),
     help: text(schema["description"]),
     required: required && !orNull,
+    nullWhenEmpty: required && orNull,
   }
   if (isChoice(schema["enum"])) return { ...base, kind: "choice", options: schema["enum"] }
   if (type === "boolean") return { ...base, kind: "boolean" }
@@ -101,45 +154,60 @@ const fieldOf = (name: string, value: unknown, required: boolean, depth: number)
       max: number(schema["maximum"]),
     }
   }
-  if (
-    type === "array" &&
-    isObject(schema["items"]) &&
-    typeOf(schema["items"]).type === "string" &&
-    !schema["items"]["enum"]
-  ) {
-    return { ...base, kind: "list" }
+  if (type === "array" && isObject(schema["items"])) {
+    const items = readOf(schema["items"], definitions)
+    if (items.schema["type"] === "string" && !items.orNull && !items.schema["enum"]) {
+      return { ...base, kind: "list" }
+    }
   }
-  const inner = type === "object" && depth < deepest ? fieldsOf(schema, depth + 1) : undefined
+  const inner = type === "object" && depth < deepest ? membersOf(schema, depth + 1, definitions) : undefined
   return inner === undefined ? { ...base, kind: "json" } : { ...base, kind: "object", fields: inner }
 }
 
-/** The fields of an object; undefined where the schema does not list all of its members. */
-export const fieldsOf = (schema: Schema | undefined, depth = 0): ReadonlyArray<Field> | undefined => {
-  if (schema === undefined || typeOf(schema).type !== "object" || !isObject(schema["properties"]))
-    return undefined
+const membersOf = (
+  schema: Schema,
+  depth: number,
+  definitions: Definitions,
+): ReadonlyArray<Field> | undefined => {
+  if (schema["type"] !== "object" || !isObject(schema["properties"])) return undefined
   if (
     ["oneOf", "anyOf", "allOf", "$ref", "patternProperties"].some((keyword) => Object.hasOwn(schema, keyword))
   )
     return undefined
   const required = Array.isArray(schema["required"]) ? schema["required"] : []
   return Object.entries(schema["properties"]).map(([name, value]) =>
-    fieldOf(name, value, required.includes(name), depth),
+    fieldOf(name, value, required.includes(name), depth, definitions),
   )
 }
 
-/** The values that a form begins with: the defaults that the schema tells. */
-export const initialOf = (schema: Schema | undefined): Values => {
-  const properties = schema?.["properties"]
+/** The fields of an object; undefined where the schema is none whose members are all there. */
+export const fieldsOf = (schema: Schema | undefined): ReadonlyArray<Field> | undefined => {
+  const definitions = definitionsOf(schema)
+  return schema === undefined ? undefined : membersOf(readOf(schema, definitions).schema, 0, definitions)
+}
+
+/** Whether the value is text, which is written as it is. */
+export const isText = (schema: Schema | undefined): boolean =>
+  schema !== undefined && readOf(schema, definitionsOf(schema)).schema["type"] === "string"
+
+const defaultsOf = (schema: Schema, definitions: Definitions, depth: number): Values => {
+  const properties = schema["properties"]
   if (!isObject(properties)) return {}
   const values: Record<string, unknown> = {}
-  for (const [name, one] of Object.entries(properties)) {
-    if (!isObject(one)) continue
+  for (const [name, value] of Object.entries(properties)) {
+    const one = readOf(value, definitions).schema
     if (Object.hasOwn(one, "default")) values[name] = one["default"]
     else if (Object.hasOwn(one, "const")) values[name] = one["const"]
-    else if (typeOf(one).type === "object") {
-      const inner = initialOf(one)
+    else if (one["type"] === "object" && depth < deepest) {
+      const inner = defaultsOf(one, definitions, depth + 1)
       if (Object.keys(inner).length > 0) values[name] = inner
     }
   }
   return values
+}
+
+/** The values that a form begins with: the defaults of the schema. */
+export const initialOf = (schema: Schema | undefined): Values => {
+  const definitions = definitionsOf(schema)
+  return schema === undefined ? {} : defaultsOf(readOf(schema, definitions).schema, definitions, 0)
 }

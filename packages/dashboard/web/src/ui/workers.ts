@@ -1,5 +1,5 @@
 /** What a worker says of itself, and whether it still says something. */
-import * as WorkerContact from "@runlease/core/internal/WorkerContact"
+import * as WorkerContact from "@runlease/core/WorkerContact"
 import type * as Json from "@runlease/http/Json"
 import { duration } from "../format/times"
 

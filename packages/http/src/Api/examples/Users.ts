@@ -7,6 +7,8 @@ import { conversationId, keyId, page, pending, projectId, submittedAt } from "./
 
 const messageId = "01a20000-0000-7000-8000-000000000003"
 const finishedAt = "2026-01-31T09:00:04.000Z"
+/** As `form` of the example of agents has it. */
+const payload = { topic: "tides" }
 const parts = [{ type: "text", text: "Write the report" }]
 
 const ended = {
@@ -85,6 +87,7 @@ export const examples = {
       request: {
         agent_id: "writer",
         request_snapshot: { messages: [{ id: "m1", role: "user", parts }], tools: [], context: [] },
+        input: payload,
         max_attempts: 3,
         multitask: "enqueue",
       },
@@ -92,7 +95,9 @@ export const examples = {
     answer: { accepted: true, duplicate: false, steered: false, run: pending },
   },
   "runs.run": { answer: completed },
-  "runs.snapshot": { answer: { messages: [{ id: "m1", role: "user", parts }], tools: [], context: [] } },
+  "runs.snapshot": {
+    answer: { messages: [{ id: "m1", role: "user", parts }], tools: [], context: [], input: payload },
+  },
   "runs.events": {
     answer: {
       ...page([

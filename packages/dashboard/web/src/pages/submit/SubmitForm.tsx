@@ -5,8 +5,8 @@ import type * as Json from "@runlease/http/Json"
 import { type FormEvent, type KeyboardEvent, useState } from "react"
 import { send } from "../../api/client"
 import { areaClass, FormFields, Labelled } from "../../form/FormFields"
-import { payloadOf, type Problems } from "../../form/payload"
-import { type Field, fieldsOf, initialOf, type Schema, type Values } from "../../form/schema"
+import { parsed, payloadOf, type Problems } from "../../form/payload"
+import { type Field, fieldsOf, initialOf, isText, type Schema, type Values } from "../../form/schema"
 import { Button } from "../../ui/Button"
 import { Copy } from "../../ui/Copy"
 import { isRecord } from "../run/model/asks"
@@ -20,7 +20,17 @@ const schemaOf = (agents: ReadonlyArray<Json.Agent>, agent: string): Schema | un
   return isRecord(form) ? form : undefined
 }
 
-/** The input of an agent: the fields of its form, else a text. */
+type Input = { readonly value: unknown } | undefined
+
+/** What is written for an agent without fields: text as it is, and anything else as JSON. */
+const writtenOf = (schema: Schema, text: string): { readonly input: Input; readonly problem?: string } => {
+  if (isText(schema)) return { input: { value: text } }
+  if (text.trim() === "") return { input: { value: undefined }, problem: "Fill this in" }
+  const read = parsed(text)
+  return "problem" in read ? { input: { value: undefined }, problem: read.problem } : { input: read }
+}
+
+/** The payload of an agent: the fields of its form, else JSON; or a text for an agent without a form. */
 const useInput = (agents: ReadonlyArray<Json.Agent>, agent: string) => {
   const [text, setText] = useState("")
   const [edited, setEdited] = useState<Readonly<Record<string, Values>>>({})
@@ -28,14 +38,16 @@ const useInput = (agents: ReadonlyArray<Json.Agent>, agent: string) => {
   const fields: ReadonlyArray<Field> | undefined = fieldsOf(schema)
   const values = edited[agent] ?? initialOf(schema)
   const payload = fields === undefined ? undefined : payloadOf(fields, values)
+  const written = schema === undefined || fields !== undefined ? undefined : writtenOf(schema, text)
   return {
     fields,
     values,
     setValues: (next: Values) => setEdited({ ...edited, [agent]: next }),
+    isJson: written !== undefined && !isText(schema),
     text,
     setText,
-    /** The input of the agent. */
-    message: payload === undefined ? text : JSON.stringify(payload.value),
+    textProblem: written?.problem,
+    input: (payload === undefined ? written?.input : { value: payload.value }) satisfies Input,
     problems: payload?.problems ?? {},
   }
 }
@@ -64,8 +76,13 @@ export const SubmitForm = ({
   const input = useInput(agents, options.agent)
   const [isTried, setTried] = useState(false)
   const submit = useSubmit()
-  const filled: Filled = { ...options, text: input.message }
-  const { body, command, problems } = submissionOf(filled)
+  const filled: Filled = { ...options, text: input.text, input: input.input }
+  const submission = submissionOf(filled)
+  const { body, command } = submission
+  const problems =
+    input.textProblem === undefined
+      ? submission.problems
+      : { ...submission.problems, text: input.textProblem }
   const shown = isTried ? problems : {}
   const shownFields: Problems = isTried ? input.problems : {}
   const go = () => {
@@ -94,7 +111,7 @@ export const SubmitForm = ({
         onChange={(agent) => setOptions({ ...options, agent })}
       />
       {input.fields === undefined ? (
-        <Labelled label="What it is to do" problem={shown.text}>
+        <Labelled label={input.isJson ? "Payload, as JSON" : "What it is to do"} problem={shown.text}>
           {({ describedBy, id }) => (
             <textarea
               id={id}

@@ -4,8 +4,10 @@ import { submit } from "../run/model/cli"
 
 export interface Filled {
   readonly agent: string
-  /** The input of the agent: text, or the JSON of its form. */
+  /** The text for the agent; unused where there is an input. */
   readonly text: string
+  /** The payload of an agent that has a form. */
+  readonly input?: { readonly value: unknown } | undefined
   readonly priority: string
   readonly delay: string
   readonly maxAttempts: string
@@ -13,7 +15,7 @@ export interface Filled {
   readonly budget: Partial<Record<LimitName, string>>
 }
 
-export const nothingFilled: Omit<Filled, "agent" | "text"> = {
+export const nothingFilled: Omit<Filled, "agent" | "text" | "input"> = {
   priority: "",
   delay: "",
   maxAttempts: "",
@@ -49,7 +51,7 @@ export interface Submission {
 }
 
 export const submissionOf = (filled: Filled): Submission => {
-  const { agent, budget, delay, key, text } = filled
+  const { agent, budget, delay, input, key, text } = filled
   const priority = whole(filled.priority, -1000, 1000)
   const maxAttempts = whole(filled.maxAttempts, 1, 100)
   const seconds = delay.trim() === "" ? undefined : secondsOf(delay)
@@ -63,7 +65,7 @@ export const submissionOf = (filled: Filled): Submission => {
     problems: {
       ...problems,
       ...(agent.trim() === "" ? { agent: "Choose an agent" } : {}),
-      ...(text.trim() === "" ? { text: "Write what the agent is to do" } : {}),
+      ...(input === undefined && text.trim() === "" ? { text: "Write what the agent is to do" } : {}),
       ...(priority === "wrong" ? { priority: "A whole number from -1000 to 1000" } : {}),
       ...(maxAttempts === "wrong" ? { maxAttempts: "A whole number from 1 to 100" } : {}),
       ...(delay.trim() !== "" && seconds === undefined ? { delay: "Such as 30 s, 5 m, 2 h or 1 d" } : {}),
@@ -72,11 +74,15 @@ export const submissionOf = (filled: Filled): Submission => {
       kind: "agent",
       request: {
         agent_id: agent.trim(),
-        request_snapshot: {
-          messages: [{ id: "message-1", role: "user", parts: [{ type: "text", text }] }],
-          tools: [],
-          context: [],
-        },
+        ...(input === undefined
+          ? {
+              request_snapshot: {
+                messages: [{ id: "message-1", role: "user", parts: [{ type: "text", text }] }],
+                tools: [],
+                context: [],
+              },
+            }
+          : { input: input.value }),
         ...(parsed.priority === undefined ? {} : { priority: parsed.priority }),
         ...(parsed.maxAttempts === undefined ? {} : { max_attempts: parsed.maxAttempts }),
         ...(seconds === undefined ? {} : { available_at: new Date(now + seconds * 1000).toISOString() }),
@@ -89,6 +95,7 @@ export const submissionOf = (filled: Filled): Submission => {
         ? submit({
             agent: agent.trim(),
             text,
+            input,
             ...parsed,
             delay: seconds === undefined ? undefined : `${seconds}s`,
             budget: isLimited ? limits : undefined,

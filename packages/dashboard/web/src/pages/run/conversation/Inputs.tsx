@@ -6,13 +6,17 @@ import { isRecord } from "../model/asks"
 import { inputsOf } from "../model/inputs"
 import { parseJson } from "../model/sentences"
 import { Disclosure } from "./Disclosure"
+import { Output } from "./Output"
 import { Rich, UserText } from "./TextViews"
 
-/** An input that is an object of JSON, such as a form gives, is shown as one. */
+/** A text that is an object of JSON is shown as one. */
 const shownAs = (text: string): string => {
   const value = text.startsWith("{") ? parseJson(text) : undefined
   return isRecord(value) ? `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\`` : text
 }
+
+const payloadText = (input: unknown): string =>
+  typeof input === "string" ? input : JSON.stringify(input, null, 2)
 
 export const Inputs = ({
   createdAt,
@@ -46,10 +50,13 @@ export const Inputs = ({
           )}
         </Disclosure>
       )}
+      {request?.input === undefined ? null : (
+        <Output label="Payload of the run" wrap text={payloadText(request.input)} />
+      )}
       {inputs.last.map(({ id, text }) => (
         <UserText key={id} text={shownAs(text)} at={createdAt} />
       ))}
-      {inputs.last.length === 0 && inputs.before.length === 0 ? (
+      {inputs.last.length === 0 && inputs.before.length === 0 && request?.input === undefined ? (
         <p className="py-2 text-ink-3">The request has no text.</p>
       ) : null}
     </div>

@@ -27,6 +27,8 @@ export const tell = (runId: string, text: string): string => line("tell", runId,
 export interface Submitted {
   readonly agent: string
   readonly text: string
+  /** The payload, in the place of the text. */
+  readonly input?: { readonly value: unknown } | undefined
   readonly priority?: number | undefined
   readonly maxAttempts?: number | undefined
   readonly delay?: string | undefined
@@ -38,6 +40,7 @@ export const submit = ({
   agent,
   budget,
   delay,
+  input,
   maxAttempts,
   multitask,
   priority,
@@ -53,7 +56,7 @@ export const submit = ({
     ...(delay === undefined ? [] : ["--available-in", delay]),
     ...(limits.length === 0 ? [] : ["--budget", limits.join(",")]),
     ...(multitask === undefined ? [] : ["--multitask", multitask]),
-    text === "" ? "TEXT" : text,
+    ...(input === undefined ? [text === "" ? "TEXT" : text] : ["--input", JSON.stringify(input.value)]),
   )
 }
 

@@ -57,9 +57,14 @@ export const RequestTab = ({
 }) => {
   if (request === undefined)
     return error === null ? <Skeleton rows={4} /> : <Trouble error={error} retry={retry} />
-  const { context, forwardedProps, messages, resume, tools, traceContext } = request
+  const { context, forwardedProps, input, messages, resume, tools, traceContext } = request
   return (
     <>
+      {input === undefined ? null : (
+        <Part title="Payload">
+          <Output label="Payload" text={json(input)} wrap />
+        </Part>
+      )}
       <Part title="Messages" note={plural(messages.length, "message")}>
         {messages.map((message, index) => (
           <Disclosed
