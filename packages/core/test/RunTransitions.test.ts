@@ -25,6 +25,7 @@ const spec: RunSpec = {
   priority: 0,
   maxAttempts: 2,
   createdAt: 1000,
+  timeLimits: null,
   child: null,
 }
 

@@ -20,6 +20,7 @@ import budgets from "./migrations/0006_Budgets.js"
 import records from "./migrations/0005_Records.js"
 import children from "./migrations/0004_Children.js"
 import drainAndSessions from "./migrations/0008_DrainAndSessions.js"
+import timeLimits from "./migrations/0009_TimeLimits.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -45,6 +46,7 @@ export const all: Migrations = {
   "0006_Budgets": budgets,
   "0007_Summaries": summaries,
   "0008_DrainAndSessions": drainAndSessions,
+  "0009_TimeLimits": timeLimits,
 }
 
 /** The table that has the migrations of a database. */

@@ -105,6 +105,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Budgets" },
         { name: "Summaries" },
         { name: "DrainAndSessions" },
+        { name: "TimeLimits" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

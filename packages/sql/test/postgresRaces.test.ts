@@ -79,6 +79,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Budgets" },
           { name: "Summaries" },
           { name: "DrainAndSessions" },
+          { name: "TimeLimits" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

@@ -16,6 +16,7 @@ import * as Detached from "./leases/Detached.js"
 import * as Inbox from "./leases/Inbox.js"
 import * as Pause from "./leases/Pause.js"
 import * as Programs from "./leases/Programs.js"
+import * as TimeLimits from "./leases/TimeLimits.js"
 import * as Questions from "./leases/Questions.js"
 import * as Completion from "./leases/Completion.js"
 
@@ -39,6 +40,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Inbox.tests(test)
     Programs.tests(test)
     Budgets.tests(test)
+    TimeLimits.tests(test)
     Completion.tests(test)
   })
 }

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
+import { Seconds } from "./TimeLimits.js"
 import { Budget } from "./TreeBudget.js"
 import { Answer, Interrupt } from "./Interrupt.js"
 import { RequestSnapshot } from "./RequestSnapshot.js"
@@ -138,6 +139,13 @@ export const Run = Schema.Struct({
   waiting: Schema.NullOr(Waiting),
   /** Of the tree below this run; absent where it is no root with a budget. */
   budget: Schema.optional(Budget),
+  /** The limits of time of its submission (see `TimeLimits`). */
+  ttlSeconds: Schema.optional(Seconds),
+  timeoutSeconds: Schema.optional(Seconds),
+  /** When it is cancelled if no worker claims it before; absent once one has, or without a ttl. */
+  startBy: Schema.optional(Schema.DateTimeUtcFromNumber),
+  /** When its work reaches its timeout if its lease lasts until then; absent without a lease or a timeout. */
+  timeoutAt: Schema.optional(Schema.DateTimeUtcFromNumber),
   session: Schema.NullOr(WorkerSession),
   error: Schema.NullOr(RunError),
   metadata: Schema.Unknown,

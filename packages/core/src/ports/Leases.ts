@@ -24,7 +24,7 @@ import type {
  * What the store says of one lease that was to be renewed.
  *
  * `Renewed`: until `expiresAt`, by the store's clock; the run has `inbox` messages, absent for none. `Cancelled`: the run
- * was cancelled while the caller owned its lease. `Lost`: the caller does not own it, and never will again under this epoch.
+ * was cancelled, or reached its timeout, while the caller owned its lease. `Lost`: the caller does not own it, and never will again under this epoch.
  *
  * @since 0.1.0
  * @category models
@@ -200,7 +200,7 @@ export interface Completed {
 }
 
 /**
- * Something a worker should know before its next renewal. The renewal says it too: signals may be lost. `MessageSent`: the run has
+ * Something a worker should know before its next renewal. The renewal says it too: signals may be lost. `Cancelled`: as that of a renewal. `MessageSent`: the run has
  * `inbox` messages by now. `Drain`: the operator asks the worker to claim no more runs, or to claim again; the answer to a heartbeat says it
  * too.
  */

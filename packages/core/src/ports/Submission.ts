@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Either, ParseResult, Schema } from "effect"
+import { limitsOf, Seconds } from "../model/TimeLimits.js"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
@@ -26,8 +27,9 @@ export type Multitask = typeof Multitask.Type
  * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
  * conversation when absent, and null for no lane. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
- * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `initialStatus: "running"`
- * means that another program executes the run: it is never claimed and has no lease. `multitask`: `enqueue` when absent; a submission
+ * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `ttlSeconds` and `timeoutSeconds`: its limits of time (see
+ * `TimeLimits`), 1 second to 365 days, none when absent. `initialStatus: "running"`
+ * means that another program executes the run: it is never claimed and has no lease, so it has no limits of time. `multitask`: `enqueue` when absent; a submission
  * without a lane, or with a new conversation for one, finds no other run.
  *
  * @since 0.1.0
@@ -52,6 +54,8 @@ export const Submission = Schema.Struct({
   concurrencyKey: Schema.optional(Schema.NullOr(Ids.visibleText(256))),
   budget: Schema.optional(Limits),
   multitask: Schema.optional(Multitask),
+  ttlSeconds: Schema.optional(Seconds),
+  timeoutSeconds: Schema.optional(Seconds),
 })
 export type Submission = typeof Submission.Type
 
@@ -133,14 +137,25 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
     const problem = issue?.message.split("\n")[0] ?? "is malformed"
     return new InvalidSubmission({ field, message: field === "" ? problem : `${field}: ${problem}` })
   })
-  return Either.filterOrLeft(
-    checked,
-    (submission) => submission.multitask !== "steer" || lastSaid(submission).length > 0,
-    () =>
-      new InvalidSubmission({
-        field: "snapshot",
-        message: "snapshot: must end with a message of the user, which a run is told that works",
-      }),
+  return checked.pipe(
+    Either.filterOrLeft(
+      (submission) => submission.multitask !== "steer" || lastSaid(submission).length > 0,
+      () =>
+        new InvalidSubmission({
+          field: "snapshot",
+          message: "snapshot: must end with a message of the user, which a run is told that works",
+        }),
+    ),
+    Either.filterOrLeft(
+      (submission) => submission.initialStatus !== "running" || limitsOf(submission) === null,
+      ({ ttlSeconds }) => {
+        const field = ttlSeconds === undefined ? "timeoutSeconds" : "ttlSeconds"
+        return new InvalidSubmission({
+          field,
+          message: `${field}: a run that its submitter executes has no lease, so it has no limits of time`,
+        })
+      },
+    ),
   )
 }
 
@@ -183,4 +198,5 @@ export const again = (
   priority: run.priority,
   maxAttempts: run.maxAttempts,
   concurrencyKey: run.concurrencyKey,
+  ...limitsOf(run),
 })

@@ -17,9 +17,11 @@ import type {
   Sequence,
   Waiting,
 } from "../model/Run.js"
+import type { TimeLimits } from "../model/TimeLimits.js"
 import type { Budget } from "../model/TreeBudget.js"
 import type { AttemptEnd, PastAttempt } from "./ControlEvents.js"
 import type { LogState } from "./LogState.js"
+import * as TimeRules from "./TimeRules.js"
 
 /**
  * What the submission of a run fixes for good. Instants are milliseconds since the epoch.
@@ -40,6 +42,8 @@ export interface RunSpec {
   readonly priority: number
   readonly maxAttempts: number
   readonly createdAt: number
+  /** Null for a run without limits of time. */
+  readonly timeLimits: TimeLimits | null
   /** Absent for the root of a tree. */
   readonly child: ChildSpec | null
 }
@@ -126,6 +130,8 @@ export interface RunState {
   readonly gate: Gate
   readonly availableAt: number
   readonly attempt: number
+  /** How long the claims that ended have worked; null for none, and for a run without a timeout. */
+  readonly workedMillis: number | null
   readonly leaseEpoch: LeaseEpoch
   /** Stays when the run ends, so that its last holder learns how. */
   readonly holder: Holder | null
@@ -192,6 +198,8 @@ export const lanesOf = ({ spec: { child, lane } }: Pick<RunState, "spec">): Read
  */
 export const toRun = (state: RunState, details: RunDetails): Run => {
   const { spec } = state
+  const startBy = TimeRules.startBy(state)
+  const timeoutAt = TimeRules.timeoutAt(state)
   return {
     runId: spec.runId,
     projectId: spec.projectId,
@@ -217,6 +225,9 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     leaseEpoch: state.leaseEpoch,
     waiting: state.waiting,
     ...(state.budget === null ? {} : { budget: { limits: state.budget.limits, spent: state.budget.spent } }),
+    ...spec.timeLimits,
+    ...(startBy === null ? {} : { startBy: DateTime.unsafeMake(startBy) }),
+    ...(timeoutAt === null ? {} : { timeoutAt: DateTime.unsafeMake(timeoutAt) }),
     session: details.session,
     error: state.error,
     metadata: details.metadata,

@@ -17,6 +17,7 @@ import { checkFence, whileOwned } from "./Fencing.js"
 import * as LogState from "./LogState.js"
 import type { RunSpec, RunState } from "./RunState.js"
 import { chargeEvents } from "./BudgetCharges.js"
+import * as TimeRules from "./TimeRules.js"
 import {
   type EncodedEvent,
   endAttempt,
@@ -67,6 +68,7 @@ export const submit = (
     gate: behind && !driven ? "behind" : gateOf(availableAt, spec.createdAt, now),
     availableAt,
     attempt: 0,
+    workedMillis: null,
     leaseEpoch: leaseEpoch(0),
     holder: null,
     pastAttempt: null,
@@ -171,26 +173,30 @@ export const release = (
     )
   })
 
+/** The earlier of two instants, where null is never. */
+const earlier = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other)
+
 /**
- * When time alone changes the run next: its lease lapses, its wait ends or its delay ends; null for never. A run that has ended with open
- * children is always due, until they are cancelled.
+ * When time alone changes the run next: its lease lapses, its wait or its delay ends, or one of its limits of time is reached; null for
+ * never. A run that has ended with open children is always due, until they are cancelled.
  */
 export const dueAt = (state: RunState): number | null => {
   const { availableAt, gate, holder, status } = state
   switch (status) {
     case "running":
-      return holder?.expiresAt ?? null
+      return earlier(holder?.expiresAt ?? null, TimeRules.timeoutAt(state))
     case "waiting":
       return endsAt(state)
     case "pending":
-      return gate === "delayed" ? availableAt : null
+      return earlier(gate === "delayed" ? availableAt : null, TimeRules.startBy(state))
     default:
       return openChildren(state) > 0 ? 0 : null
   }
 }
 
 /**
- * What time has made of the run: a lease has lapsed, a wait or a delay has ended, or
+ * What time has made of the run: a lease has lapsed, a wait or a delay has ended, a limit of time is reached, or
  * the run has ended before its children; undefined when nothing has.
  *
  * @since 0.1.0
@@ -209,7 +215,9 @@ export const due = (state: RunState, now: number): Transition | undefined => {
     case "waiting":
       return endWait(state, now)
     case "pending":
-      return pend(state, state.availableAt, now)
+      return TimeRules.isExpired(state, now)
+        ? finish(state, { status: "cancelled", error: TimeRules.expired(state) }, now)
+        : pend(state, state.availableAt, now)
     default:
       return transition(state, nothing, [{ _tag: "ParentEnded" }])
   }

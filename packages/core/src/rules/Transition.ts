@@ -14,6 +14,7 @@ import type { LogEntry } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
 import * as LogState from "./LogState.js"
+import * as TimeRules from "./TimeRules.js"
 import type { EndedClaim, Gate, RunState } from "./RunState.js"
 import { chargeLease, type BudgetCharge } from "./BudgetCharges.js"
 
@@ -97,9 +98,13 @@ export const transition = (
   }
 }
 
-/** Whether a claim may take the run. */
+/** Whether nothing but a claim is between the run and its start. */
 export const isRunnable = ({ gate, status }: Pick<RunState, "gate" | "status">): boolean =>
   status === "pending" && gate === "runnable"
+
+/** Whether a claim may take the run now: it is runnable, and its time for a start is not over. */
+export const isClaimable = (state: RunState, now: number): boolean =>
+  isRunnable(state) && !TimeRules.isExpired(state, now)
 
 /**
  * The gate of a pending run that is behind no other. A run that was submitted without a delay has none, also where the
@@ -208,6 +213,16 @@ export const finish = (
 export const fail = (before: RunState, error: RunError, now: number): Transition =>
   finish(before, { status: "failed", error }, now)
 
+/** Fails a run that has worked for as long as it may. Its worker, if it still has one, has to stop. */
+export const timeOut = (before: RunState, now: number): Transition =>
+  finish(
+    before,
+    { status: "failed", error: TimeRules.timedOut(before) },
+    now,
+    null,
+    signalled(before, { _tag: "Cancelled", runId: before.spec.runId }),
+  )
+
 /**
  * The number of an attempt that ends without an outcome, as the next one counts from it; undefined when none is left. One that has
  * recorded a step counts as the first. A run of one attempt has no second in any case.
@@ -220,7 +235,7 @@ const attemptAfter = ({ attempt, log, spec }: RunState, counted: boolean): numbe
   return made < spec.maxAttempts ? made : undefined
 }
 
-/** An attempt ends without an outcome: the run is pending again or, with no attempts left, failed. */
+/** An attempt ends without an outcome: the run is pending again or, with no attempts or no time left, failed. */
 export const endAttempt = (
   before: RunState,
   how: {
@@ -231,6 +246,7 @@ export const endAttempt = (
   },
   now: number,
 ): Transition => {
+  if (TimeRules.isOverTime(before, now)) return timeOut(before, now)
   const { attempt, holder, spec } = before
   const past: ControlEvents.PastAttempt = {
     attempt,
@@ -244,6 +260,7 @@ export const endAttempt = (
     const lost = how.ended === "lease_expired" ? endedClaim(before, how.ended, now) : nothing
     return finish(before, { status: "failed", error }, now, past, lost)
   }
-  const after = { ...before, attempt: counted, pastAttempt: past }
+  const workedMillis = TimeRules.worked(before, now)
+  const after = { ...before, attempt: counted, pastAttempt: past, workedMillis }
   return pend(after, how.availableAt, now, claimEnded(before, how.ended, now))
 }

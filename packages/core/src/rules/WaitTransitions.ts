@@ -21,11 +21,12 @@ import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
 import { budgetRootOf, type RunState } from "./RunState.js"
 import { mayAwait, someEnded } from "./ChildTransitions.js"
-import { claimEnded, fail, finish, goOn, transition, type Transition } from "./Transition.js"
+import * as TimeRules from "./TimeRules.js"
+import { claimEnded, fail, finish, goOn, timeOut, transition, type Transition } from "./Transition.js"
 
 /**
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
- * is pending at once, and asks nothing.
+ * is pending at once, and asks nothing. A run that has worked for as long as it may fails instead.
  *
  * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have.
  *
@@ -51,6 +52,7 @@ export const suspend = (
   )
 
 const suspended = (state: RunState, suspension: Suspension | Pause, now: number): Transition => {
+  if (TimeRules.isOverTime(state, now)) return timeOut(state, now)
   const { log, spec } = state
   const given = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
   // The question to a person comes first. The run asks for its budget when it waits again.
@@ -61,7 +63,15 @@ const suspended = (state: RunState, suspension: Suspension | Pause, now: number)
   const paused = ResumeRules.isPaused(waiting)
   const root = waiting.budget === true ? budgetRootOf(state) : undefined
   const after = transition(
-    { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
+    {
+      ...state,
+      status: "waiting",
+      attempt: 0,
+      workedMillis: TimeRules.worked(state, now),
+      waiting,
+      holder: null,
+      updatedAt: now,
+    },
     paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
     [
       ...claimEnded(state, paused ? "waiting" : "suspended", now),

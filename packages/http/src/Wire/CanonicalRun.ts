@@ -127,7 +127,7 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
       ? null
       : Math.trunc(DateTime.distance(run.startedAt, run.finishedAt)),
   exit_code: null,
-  timeout_seconds: null,
+  timeout_seconds: run.timeoutSeconds ?? null,
   backoff_limit: null,
   metadata: run.metadata ?? null,
   input: null,

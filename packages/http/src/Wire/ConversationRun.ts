@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, Interrupt, Run, TreeBudget } from "@runlease/core"
+import { Ids, Interrupt, Run, TimeLimits, TreeBudget } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Schema } from "effect"
 import { as, nullish, renamed, Timestamp } from "../Wire.js"
@@ -66,6 +66,14 @@ const wire = Schema.Struct({
   waiting_taken_messages: nullish(Schema.NonNegativeInt),
   waiting_for_budget: nullish(Schema.Boolean),
   budget: nullish(TreeBudget.Budget),
+  ttl_seconds: nullish(TimeLimits.Seconds),
+  timeout_seconds: nullish(TimeLimits.Seconds),
+  start_by: nullish(Timestamp).annotations({
+    description: "(ours) When the run is cancelled if no worker claims it before",
+  }),
+  timeout_at: nullish(Timestamp).annotations({
+    description: "(ours) When the run reaches its timeout if its lease lasts until then",
+  }),
   result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
 })
@@ -144,6 +152,10 @@ export const ConversationRun = as<Run.Run>()(wire, {
     leaseEpoch: run.lease_epoch ?? Run.LeaseEpoch.make(0),
     waiting: waitingOf(run),
     ...(run.budget == null ? {} : { budget: run.budget }),
+    ...(run.ttl_seconds == null ? {} : { ttlSeconds: run.ttl_seconds }),
+    ...(run.timeout_seconds == null ? {} : { timeoutSeconds: run.timeout_seconds }),
+    ...(run.start_by == null ? {} : { startBy: run.start_by }),
+    ...(run.timeout_at == null ? {} : { timeoutAt: run.timeout_at }),
     session: run.worker_session ?? null,
     error: RunError.of(run),
     metadata: run.metadata ?? null,
@@ -196,6 +208,10 @@ export const ConversationRun = as<Run.Run>()(wire, {
     waiting_taken_messages: run.waiting?.inbox ?? null,
     waiting_for_budget: run.waiting?.budget ?? null,
     budget: run.budget ?? null,
+    ttl_seconds: run.ttlSeconds ?? null,
+    timeout_seconds: run.timeoutSeconds ?? null,
+    start_by: run.startBy ?? null,
+    timeout_at: run.timeoutAt ?? null,
     result: run.result ?? null,
     worker_session: run.session,
   }),

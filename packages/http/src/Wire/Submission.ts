@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Run, Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
+import { Ids, RequestSnapshot, Run, Runs, TimeLimits, TreeBudget, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { choice } from "./DiscriminatedUnion.js"
@@ -35,6 +35,14 @@ const wire = Schema.Struct({
     priority: nullish(Schema.Int.pipe(Schema.between(-1000, 1000))),
     available_at: nullish(Timestamp),
     max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),
+    ttl_seconds: nullish(TimeLimits.Seconds).annotations({
+      description:
+        "(ours) A run that no worker has claimed so many seconds after it was submitted, or after its `available_at`, is cancelled with code `EXPIRED`; none when absent",
+    }),
+    timeout_seconds: nullish(TimeLimits.Seconds).annotations({
+      description:
+        "(ours) A run that has worked for so many seconds in all of its attempts fails with code `TIMEOUT`; its waits and its time in the queue do not count; none when absent",
+    }),
     concurrency_key: Schema.optional(Schema.NullOr(Ids.visibleText(256))).annotations({
       description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
     }),
@@ -51,6 +59,14 @@ const wire = Schema.Struct({
       input === undefined || snapshot?.input === undefined
         ? undefined
         : { path: ["input"], message: "is in `request_snapshot` too; give it once" },
+    ),
+    Schema.filter(({ initial_status: status, timeout_seconds: timeout, ttl_seconds: ttl }) =>
+      status !== "running" || (ttl ?? timeout) == null
+        ? undefined
+        : {
+            path: [ttl == null ? "timeout_seconds" : "ttl_seconds"],
+            message: "is for runs that a worker claims; `initial_status` `running` has no lease",
+          },
     ),
   ),
 })
@@ -85,6 +101,8 @@ export const Submission = as<Runs.Submission>()(wire, {
     priority: request.priority ?? undefined,
     availableAt: request.available_at ?? undefined,
     maxAttempts: request.max_attempts ?? undefined,
+    ttlSeconds: request.ttl_seconds ?? undefined,
+    timeoutSeconds: request.timeout_seconds ?? undefined,
     concurrencyKey: request.concurrency_key,
     budget: request.budget ?? undefined,
     multitask: request.multitask ?? undefined,
@@ -118,6 +136,8 @@ export const Submission = as<Runs.Submission>()(wire, {
       priority: submission.priority,
       available_at: submission.availableAt,
       max_attempts: submission.maxAttempts,
+      ttl_seconds: submission.ttlSeconds,
+      timeout_seconds: submission.timeoutSeconds,
       concurrency_key: submission.concurrencyKey,
       budget: submission.budget,
       multitask: submission.multitask,

@@ -24,6 +24,8 @@ const ofOurs = (submission: Runs.Submission): string | undefined => {
   if (submission.priority !== undefined) return "a priority"
   if (submission.availableAt !== undefined) return "a time before which the run waits"
   if (submission.maxAttempts !== undefined) return "a number of attempts"
+  if (submission.ttlSeconds !== undefined) return "a time by which the run starts"
+  if (submission.timeoutSeconds !== undefined) return "a timeout"
   if (submission.concurrencyKey !== undefined) return "a concurrency key"
   if (submission.budget !== undefined) return "a budget"
   if (submission.multitask !== undefined) return "what becomes of a run that works"

@@ -1,5 +1,6 @@
 /**
- * Queries for runs that time moves: their lease has lapsed, their wait has expired or their delay is over.
+ * Queries for runs that time moves: their lease has lapsed, their wait has expired, their delay is over, or a limit of
+ * their time is reached.
  *
  * @since 0.1.0
  */
@@ -13,7 +14,7 @@ import { Gate } from "../rows/RunFields.js"
 /** The largest number of each kind in one commit. */
 const mostOfEach = 200
 
-/** Selects the runs that are due by `now`; four index probes when there are none. */
+/** Selects the runs that are due by `now`; six index probes when there are none. */
 const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
   // PostgreSQL prepares what has parameters; SQLite plans a statement again whose limit is a bare parameter.
   const atMost = sql`${mostOfEach} + 0`
@@ -33,6 +34,14 @@ const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
     ) delayed
     UNION ALL
     SELECT run_pk FROM (
+      SELECT run_pk FROM queue WHERE start_by <= ${now} ORDER BY start_by LIMIT ${atMost}
+    ) unclaimed
+    UNION ALL
+    SELECT run_pk FROM (
+      SELECT run_pk FROM leases WHERE timeout_at <= ${now} ORDER BY timeout_at LIMIT ${atMost}
+    ) timed_out
+    UNION ALL
+    SELECT run_pk FROM (
       SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${atMost}
     ) parents`
 }
@@ -45,7 +54,7 @@ export const readDue = (database: Database): Effect.Effect<ReadonlyArray<number>
     ),
   )
 
-/** When the next lease lapses, wait expires or delay ends; null when none does. */
+/** When the next lease lapses, wait expires, delay ends or limit of time is reached; null when none is. */
 export const nextDue = ({ sql }: Database): Effect.Effect<number | null, SqlError> =>
   Effect.map(
     sql<{ readonly due: number | null }>`
@@ -64,6 +73,14 @@ export const nextDue = ({ sql }: Database): Effect.Effect<number | null, SqlErro
           SELECT available_at AS due FROM queue WHERE gate = ${sql.literal(String(Gate.delayed))}
           AND available_at >= 0 ORDER BY available_at LIMIT 1
         ) delayed
+        UNION ALL
+        SELECT due FROM (
+          SELECT start_by AS due FROM queue WHERE start_by IS NOT NULL ORDER BY start_by LIMIT 1
+        ) unclaimed
+        UNION ALL
+        SELECT due FROM (
+          SELECT timeout_at AS due FROM leases WHERE timeout_at IS NOT NULL ORDER BY timeout_at LIMIT 1
+        ) timing_out
         UNION ALL
         SELECT due FROM (
           SELECT 0 AS due FROM outcomes WHERE open_children > 0 LIMIT 1

@@ -7,7 +7,14 @@
  * @since 0.1.0
  */
 import { Run } from "@runlease/core"
-import { LogState, ResumeRules, type RunRows, type RunState, WaitTransitions } from "@runlease/core/store"
+import {
+  LogState,
+  ResumeRules,
+  type RunRows,
+  type RunState,
+  TimeRules,
+  WaitTransitions,
+} from "@runlease/core/store"
 import { Record, Schema, Struct } from "effect"
 import type { Value } from "./Columns.js"
 import { type Field, type Fields, fromJson, integer, json, text, toJson } from "./Fields.js"
@@ -27,6 +34,7 @@ const repeated = ["runs", ...states]
 const queued = ["runs", "queue"]
 const claimed = ["leases", "outcomes"]
 const ended = ["outcomes"]
+const unended = ["queue", "leases", "waits"]
 
 /** What a submission sets for good. Claims and lanes are found by what the tables of states repeat. */
 export const specFields: Fields<RunState.RunSpec> = {
@@ -41,6 +49,7 @@ export const specFields: Fields<RunState.RunSpec> = {
   priority: integer(queued),
   maxAttempts: integer(once),
   createdAt: integer(once),
+  timeLimits: json(once),
   child: json(once),
 }
 
@@ -91,6 +100,7 @@ export const stateFields: Fields<Omit<RunState.RunState, "spec" | "holder">> = {
   },
   availableAt: integer(states),
   attempt: integer(states),
+  workedMillis: integer(unended),
   leaseEpoch: integer(states),
   pastAttempt: json(["queue"]),
   waiting,
@@ -158,5 +168,7 @@ export const indexFields: ReadonlyArray<IndexField> = [
   { column: "waiting_expires_at", table: "waits", of: WaitTransitions.endsAt },
   // When the run fails without answers, or a time after all others; null where it asks for none.
   { column: "answers_due", table: "waits", of: answersDue },
+  { column: "start_by", table: "queue", of: TimeRules.startBy },
+  { column: "timeout_at", table: "leases", of: TimeRules.timeoutAt },
   { column: "open_children", table: "outcomes", of: ({ children }) => children?.open ?? null },
 ]

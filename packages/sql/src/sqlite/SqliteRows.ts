@@ -82,6 +82,8 @@ const due = [
   `SELECT run_pk FROM waits WHERE waiting_expires_at <= ? ORDER BY waiting_expires_at LIMIT ${mostDue}`,
   `SELECT run_pk FROM queue WHERE gate = ${Gate.delayed} AND available_at <= ?
     ORDER BY available_at LIMIT ${mostDue}`,
+  `SELECT run_pk FROM queue WHERE start_by <= ? ORDER BY start_by LIMIT ${mostDue}`,
+  `SELECT run_pk FROM leases WHERE timeout_at <= ? ORDER BY timeout_at LIMIT ${mostDue}`,
 ]
 const dueParents = `SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${mostDue}`
 const heads = unfinishedTables.map(

@@ -11,7 +11,7 @@ import { forExecutor, type RequestSnapshot } from "../../model/RequestSnapshot.j
 import type { ClaimedRun } from "../../model/Run.js"
 import { runnableSince } from "../../rules/Counters.js"
 import { type RunState, toClaimed } from "../../rules/RunState.js"
-import { isRunnable, type Transition } from "../../rules/Transition.js"
+import { isClaimable, type Transition } from "../../rules/Transition.js"
 import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
 import {
   byPreference,
@@ -113,7 +113,7 @@ export const make = <X>(
   let unread: Array<HandedRun> = []
 
   const hand = (key: RunKey, state: RunState): HandedRun | undefined => {
-    const claim = isRunnable(state) ? taking.take(state.spec) : undefined
+    const claim = isClaimable(state, now) ? taking.take(state.spec) : undefined
     if (claim === undefined) return undefined
     const handed = {
       claimed: ClaimTransitions.claim(state, claim.request, now),

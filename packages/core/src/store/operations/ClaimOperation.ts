@@ -12,7 +12,7 @@ import { forExecutor } from "../../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../../model/Run.js"
 import { runnableSince } from "../../rules/Counters.js"
 import { toClaimed } from "../../rules/RunState.js"
-import { isRunnable } from "../../rules/Transition.js"
+import { isClaimable, isRunnable } from "../../rules/Transition.js"
 import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
 import * as Sweeper from "./Sweeper.js"
@@ -115,7 +115,7 @@ const takeAnew = <X>(
     const taken = new Map<Request, Array<TakenRun>>(requests.map((request) => [request, []]))
     for (const { request, run } of assigned) {
       const current = batch.add(run)
-      if (!isRunnable(current.state)) continue
+      if (!isClaimable(current.state, batch.now)) continue
       const { key, state } = batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now))
       const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
       taken.get(request)!.push({ key, state, queuedMillis })

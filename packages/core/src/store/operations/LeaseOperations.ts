@@ -12,6 +12,7 @@ import type { Outcome } from "../../ports/Runs.js"
 import type { RunState } from "../../rules/RunState.js"
 import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
 import { mayEnd } from "../../rules/InboxTransitions.js"
+import { hasTimedOut } from "../../rules/TimeRules.js"
 import type { Transition } from "../../rules/Transition.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as Deadlocks from "./Deadlocks.js"
@@ -41,7 +42,8 @@ const renewOne = <X>(
     return inbox === undefined ? renewal : { ...renewal, inbox }
   }
   const { left } = renewed
-  return { _tag: left._tag === "RunEnded" && left.status === "cancelled" ? "Cancelled" : "Lost", runId }
+  const isStopped = left._tag === "RunEnded" && (left.status === "cancelled" || hasTimedOut(run.state))
+  return { _tag: isStopped ? "Cancelled" : "Lost", runId }
 }
 
 /**

@@ -9,6 +9,7 @@ import { sha256 } from "../../model/Digest.js"
 import * as Ids from "../../model/Ids.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
 import { noTarget, projectTarget } from "../../model/Run.js"
+import { limitsOf } from "../../model/TimeLimits.js"
 import * as TraceContext from "../../ports/TraceContext.js"
 import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.js"
 import type { ChildSpec, RunDetails } from "../../rules/RunState.js"
@@ -117,6 +118,7 @@ const submitted = (
       priority: submission.priority ?? 0,
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,
+      timeLimits: limitsOf(submission),
       child: place.child,
     },
     {

@@ -1,5 +1,5 @@
 /**
- * Time passing: leases lapse, waits expire, delays end.
+ * Time passing: leases lapse, waits expire, delays end, limits of time are reached.
  *
  * @since 0.1.0
  */
