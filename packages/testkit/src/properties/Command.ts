@@ -135,6 +135,8 @@ const submit: fc.Arbitrary<Single> = fc.record({
   priority: fc.nat(1),
   maxAttempts: fc.constantFrom(2, 1, 3),
   availableAt: fc.constantFrom(null, null, null, 20_000),
+  ttl: fc.constantFrom(null, null, null, 10_000),
+  timeout: fc.constantFrom(null, null, null, 15_000),
   driven: rarely,
   ofClient: fc.boolean(),
   tokens: fc.constantFrom(null, null, 20),

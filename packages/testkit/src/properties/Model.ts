@@ -9,11 +9,12 @@ import { isTerminal } from "@runlease/core/Run"
 import { followUp, resume } from "./ModelAnswers.js"
 import * as ModelBudgets from "./ModelBudgets.js"
 import { claim } from "./ModelClaims.js"
-import { isOver, settle } from "./ModelFamilies.js"
+import { settle } from "./ModelFamilies.js"
 import * as ModelLog from "./ModelLog.js"
 import {
   end,
   endAttempt,
+  endClaim,
   find,
   goOn,
   isOverdue,
@@ -23,8 +24,9 @@ import {
   type State,
   sweep,
 } from "./ModelState.js"
+import { pause, pendingCalls } from "./ModelWaits.js"
 import * as Observation from "./Observation.js"
-import { type Calls, instant, type Request, runName, type Submit } from "./Request.js"
+import { instant, type Request, runName, type Submit } from "./Request.js"
 
 const submit = (state: State, request: Submit): readonly [State, string] => {
   const submission = JSON.stringify(request)
@@ -58,6 +60,9 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     priority: request.priority,
     maxAttempts: request.maxAttempts,
     availableAt: request.availableAt ?? state.now,
+    startBy: request.ttl === null ? null : Math.max(state.now, request.availableAt ?? 0) + request.ttl,
+    work: request.timeout === null ? null : { most: request.timeout, done: 0 },
+    claimedAt: 0,
     status: request.driven ? "running" : "pending",
     attempt: 0,
     epoch: 0,
@@ -86,6 +91,9 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
   return [{ ...left, runs: [...left.runs, run] }, "Submitted"]
 }
 
+/** Whether the control plane has ended a run that its worker executes. */
+const isStopped = ({ error, status }: Run): boolean => status === "cancelled" || error === "TIMEOUT"
+
 const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): readonly [State, string] => {
   const verdicts: Array<string> = []
   let after = state
@@ -96,7 +104,7 @@ const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): read
       const until = state.now + request.lease
       after = replaceRun(after, { ...run, lease: { worker: request.worker, until } })
       verdicts.push(`Renewed until ${instant(until)}`)
-    } else verdicts.push(standing === "ended" && run?.status === "cancelled" ? "Cancelled" : "Lost")
+    } else verdicts.push(standing === "ended" && isStopped(run!) ? "Cancelled" : "Lost")
   }
   return [after, verdicts.join(", ")]
 }
@@ -115,6 +123,8 @@ const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): read
     priority: 0,
     maxAttempts: 100,
     availableAt: null,
+    ttl: null,
+    timeout: null,
     driven: false,
     ofClient: false,
     tokens: null,
@@ -129,13 +139,6 @@ const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): read
   const after = { ...parent, children: index + 1, log: ModelLog.addChildEvent(parent.log, true) }
   return [replaceRun(replaceRun(withChild, child), after), `Spawned ${index}`]
 }
-
-/** The calls that a run is to wait for, with their times. */
-const pendingCalls = ({ now }: State, { calls, expiresAfter }: Calls): Run["waiting"] =>
-  calls.map(({ call, until }) => ({
-    call,
-    until: until ?? (expiresAfter === null ? null : now + expiresAfter),
-  }))
 
 type RunRequest = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" | "Spawn" | "Raise" }>
 
@@ -169,35 +172,21 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
       if (standing === "ended") return [run, "LeaseLost"]
       const log = ModelLog.suspend(run.log)
       const waiting = pendingCalls(state, request)
-      return [{ ...run, status: "waiting", attempt: 0, lease: null, waiting, log }, "Suspended"]
+      return [
+        endClaim(state, run, (after) => ({
+          ...after,
+          status: "waiting",
+          attempt: 0,
+          lease: null,
+          waiting,
+          log,
+        })),
+        "Suspended",
+      ]
     }
-    case "Pause": {
+    case "Pause":
       if (standing === "ended") return [run, "LeaseLost"]
-      if (request.calls.length === 0 && ModelBudgets.mustAsk(run)) {
-        return [ModelBudgets.ask({ ...run, attempt: 0, lease: null }), "Paused"]
-      }
-      const isMet =
-        isOver(run, request.children) || (request.inbox !== null && run.inbox.length > request.inbox)
-      const waiting = isMet ? [] : pendingCalls(state, request)
-      const log = (waiting.length === 0 ? ModelLog.pause : ModelLog.suspend)(run.log)
-      const awaiting = request.children.length === 0 ? null : request.children
-      const wakesAt = request.time === null ? null : state.now + request.time
-      const listening = request.inbox
-      const awaitsBudget = request.budget
-      const after: Run = {
-        ...run,
-        awaitsBudget,
-        status: "waiting",
-        attempt: 0,
-        lease: null,
-        waiting,
-        wakesAt,
-        awaiting,
-        listening,
-        log,
-      }
-      return [isMet ? goOn(state, after) : after, "Paused"]
-    }
+      return [endClaim(state, run, (after) => pause(state, after, request)), "Paused"]
     case "Resume": {
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
       const [resumed, verdict] = resume(run, request.answers)

@@ -23,6 +23,8 @@ const startAttempt = (state: State, run: Run, { lease, worker }: Claim): Run => 
     attempt,
     epoch: run.epoch + 1,
     lease: { worker, until: state.now + lease },
+    startBy: null,
+    claimedAt: state.now,
     past: null,
     log: ModelLog.claim(run.log, run.past, { attempt, worker }),
   }

@@ -15,6 +15,12 @@ export interface Run {
   readonly priority: number
   readonly maxAttempts: number
   readonly availableAt: number
+  /** When the run is cancelled if no worker has claimed it; null once one has. */
+  readonly startBy: number | null
+  /** How long the run may work, and how long the claims that ended have; null for a run without a timeout. */
+  readonly work: { readonly most: number; readonly done: number } | null
+  /** When the last claim began. */
+  readonly claimedAt: number
   readonly status: RunStatus
   readonly attempt: number
   readonly epoch: number
@@ -86,8 +92,20 @@ export const isOverdue = (state: State, { waiting, wakesAt }: Run): boolean =>
   (wakesAt !== null && wakesAt <= state.now) ||
   waiting.some(({ until }) => until !== null && until <= state.now)
 
+const isExpired = ({ now }: State, { startBy, status }: Run): boolean =>
+  status === "pending" && startBy !== null && startBy <= now
+
+/** How long the run has worked under its lease, which ends at the latest when it lapses. */
+const workOf = ({ now }: State, { claimedAt, lease }: Run): number =>
+  lease === null ? 0 : Math.min(now, lease.until) - claimedAt
+
+/** Whether the run has worked for as long as it may. */
+const isOverTime = (state: State, run: Run): boolean =>
+  run.work !== null && run.lease !== null && run.work.done + workOf(state, run) >= run.work.most
+
 export const isRunnable = (state: State, run: Run): boolean =>
   run.status === "pending" &&
+  !isExpired(state, run) &&
   run.availableAt <= state.now &&
   (run.lane === null ||
     state.runs.find(({ lane, status }) => lane === run.lane && !isTerminal(status)) === run)
@@ -126,11 +144,27 @@ export const end = (
   log: ModelLog.end(run.log, status, error, last),
 })
 
+/** What becomes of a run whose claim ends: it fails where it has worked for as long as it may. */
+export const endClaim = (state: State, run: Run, goesOn: (run: Run) => Run): Run =>
+  isOverTime(state, run)
+    ? end(state, run, "failed", "TIMEOUT")
+    : goesOn({
+        ...run,
+        work: run.work && { ...run.work, done: run.work.done + workOf(state, run) },
+      })
+
 export const endAttempt = (
   state: State,
   run: Run,
   ended: ModelLog.PastAttempt["ended"],
   availableAt = run.availableAt,
+): Run => endClaim(state, run, (after) => afterAttempt(state, after, ended, availableAt))
+
+const afterAttempt = (
+  state: State,
+  run: Run,
+  ended: ModelLog.PastAttempt["ended"],
+  availableAt: number,
 ): Run => {
   const past = { attempt: run.attempt, worker: run.lease?.worker ?? -1, ended }
   const counted = ended !== "released"
@@ -158,12 +192,14 @@ export const goOn = (state: State, run: Run): Run => ({
 const wakesFirst = ({ waiting, wakesAt }: Run): boolean =>
   wakesAt !== null && waiting.every(({ until }) => until === null || wakesAt <= until)
 
-/** The run after a sweep, which ends lapsed leases and overdue waits. */
+/** The run after a sweep, which ends lapsed leases, overdue waits, and runs whose limit of time is reached. */
 export const sweep = (state: State, run: Run): Run =>
-  isLapsed(state, run)
+  isLapsed(state, run) || isOverTime(state, run)
     ? endAttempt(state, run, "lease_expired")
-    : !isOverdue(state, run)
-      ? run
-      : wakesFirst(run)
-        ? goOn(state, run)
-        : end(state, run, "failed", "wait_expired")
+    : isExpired(state, run)
+      ? end(state, run, "cancelled", "EXPIRED")
+      : !isOverdue(state, run)
+        ? run
+        : wakesFirst(run)
+          ? goOn(state, run)
+          : end(state, run, "failed", "wait_expired")

@@ -20,6 +20,9 @@ export interface Submit {
   readonly priority: number
   readonly maxAttempts: number
   readonly availableAt: number | null
+  /** How long the run may wait for its first claim, and how long it may work, in milliseconds; null for ever. */
+  readonly ttl: number | null
+  readonly timeout: number | null
   /** The run is driven by its submitter, so it is never claimed. */
   readonly driven: boolean
   /** The client's protocol ends a run when the agent calls one of the client's tools. */
@@ -162,6 +165,8 @@ export const describe = (request: Request): string => {
         `priority ${request.priority}`,
         `${request.maxAttempts} attempts`,
         ...(request.availableAt === null ? [] : [`not before ${instant(request.availableAt)}`]),
+        ...(request.ttl === null ? [] : [`started within ${instant(request.ttl)}`]),
+        ...(request.timeout === null ? [] : [`works for ${instant(request.timeout)} at most`]),
         ...(request.driven ? ["driven by its submitter"] : []),
         ...(request.multitask === "enqueue" ? [] : [request.multitask]),
         ...(request.ofClient ? ["by a client"] : []),

@@ -43,6 +43,8 @@ export const make = (options: {
     ...(request.availableAt === null
       ? {}
       : { availableAt: DateTime.unsafeMake(origin + request.availableAt) }),
+    ...(request.ttl === null ? {} : { ttlSeconds: request.ttl / 1000 }),
+    ...(request.timeout === null ? {} : { timeoutSeconds: request.timeout / 1000 }),
     ...(request.driven ? { initialStatus: "running" } : {}),
     snapshot: request.ofClient ? { ...fromText("client"), protocol: "ag-ui" } : fromText("left"),
     multitask: request.multitask,

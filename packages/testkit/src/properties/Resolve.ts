@@ -160,6 +160,8 @@ const waitsOf = (
 export const resolve = (progress: Progress, command: Command.Single): Request | undefined => {
   switch (command._tag) {
     case "Submit":
+      // No worker claims it, so it has no limits of time.
+      return command.driven ? { ...command, ttl: null, timeout: null } : command
     case "Claim":
       return command
     case "Cancel":
