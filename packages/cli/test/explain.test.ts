@@ -189,6 +189,32 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
       }),
     )
 
+    it.scoped("says when a limit of time ends a run that was submitted with one", () =>
+      Effect.gen(function* () {
+        const settings = yield* served
+        const get = Effect.map(run(["runs", "get", "limited-1", "--json"], settings), ({ stdout }) =>
+          json(stdout),
+        )
+        const submitted = yield* run(
+          ["submit", "--agent", "hand", "--id", "limited-1", "--ttl", "10m", "--timeout", "1h", "hello"],
+          settings,
+        )
+        expect([submitted.code, submitted.stdout.trim()]).toEqual([0, "limited-1"])
+        const pending = yield* get
+        expect(pending).toMatchObject({ ttl_seconds: 600, timeout_seconds: 3600, timeout_at: null })
+        const startsBy = Date.parse(String(pending["created_at"])) + 600_000
+        expect(pending["start_by"]).toBe(new Date(startsBy).toISOString())
+        const waiting = yield* explain("limited-1", settings)
+        expect(waiting.text).toMatch(/Without a claim it is cancelled at .+, in (10 min|9 min \d+ s)\./)
+
+        yield* Hand.withPorts(settings.env)(Hand.claim(Ids.RunId.make("limited-1")))
+        const running = yield* get
+        expect(running).toMatchObject({ start_by: null, timeout_at: expect.any(String) })
+        const working = yield* explain("limited-1", settings)
+        expect(working.text).toMatch(/It reaches its timeout at .+, after 59 min \d+ s of further work\./)
+      }),
+    )
+
     it.scoped("says what a run waits for: a time, its children, a budget, a slot, its submitter", () =>
       Effect.gen(function* () {
         const settings = yield* served

@@ -74,6 +74,20 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
     }),
   )
 
+  it.scoped("names the bounds of a limit of time", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      for (const [flag, wrong] of [
+        ["--ttl", "0s"],
+        ["--timeout", "366d"],
+      ] as const) {
+        const { code, stderr } = yield* run(["submit", "--agent", "a", flag, wrong, "x"], { cwd })
+        expect(stderr).toContain(`${flag} takes 1s to 365d, written as 500ms, 30s, 5m, 1h or 30d`)
+        expect(code).toBe(64)
+      }
+    }),
+  )
+
   it.scoped("names the limits of a budget", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

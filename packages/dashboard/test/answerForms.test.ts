@@ -215,6 +215,8 @@ describe("a submission", () => {
       delay: "5 m",
       priority: "-3",
       maxAttempts: "2",
+      ttl: "10 m",
+      timeout: "1 h",
       budget: { tokens: "1000" },
     }
     const { body, command } = submissionOf(filled)
@@ -222,12 +224,14 @@ describe("a submission", () => {
       request: {
         priority: -3,
         max_attempts: 2,
+        ttl_seconds: 600,
+        timeout_seconds: 3600,
         available_at: "1970-01-01T00:05:00.000Z",
         budget: { tokens: 1000 },
       },
     })
     expect(command).toBe(
-      "runlease submit --agent a --priority -3 --max-attempts 2 --available-in 300s --budget tokens=1000 t",
+      "runlease submit --agent a --priority -3 --max-attempts 2 --available-in 300s --ttl 600s --timeout 3600s --budget tokens=1000 t",
     )
     expect(submissionOf({ ...filled, key: "lane" }).command).toBeNull()
   })

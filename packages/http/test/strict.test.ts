@@ -24,6 +24,8 @@ const request = {
   priority: 1,
   available_at: "2026-01-01T00:00:00Z",
   max_attempts: 1,
+  ttl_seconds: 600,
+  timeout_seconds: 3600,
   concurrency_key: "c",
 }
 

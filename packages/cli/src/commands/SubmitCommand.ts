@@ -2,7 +2,7 @@
  * `runlease submit`: submits one run from text, a file or stdin, or many from JSON lines.
  */
 import { Args, Command, Options } from "@effect/cli"
-import { Ids, RequestSnapshot, Runs, TraceContext, WorkerRegistry } from "@runlease/core"
+import { Ids, RequestSnapshot, Runs, TimeLimits, TraceContext, WorkerRegistry } from "@runlease/core"
 import { Clock, Config, Console, DateTime, Duration, Effect, Either, Option, Ref } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readAll } from "node:stream/consumers"
@@ -19,6 +19,8 @@ import { positionalText } from "../input/PositionalText.js"
 
 /** How many submissions of `--jsonl` are in flight at once. */
 const inFlight = 16
+
+const maxLimit = Duration.seconds(TimeLimits.maxSeconds)
 
 const options = {
   connection: Settings.connection,
@@ -58,6 +60,14 @@ const options = {
   ),
   availableIn: Flag.duration("available-in", { minimum: 0, maximum: "3650 days" }).pipe(
     Options.withDescription("How long until it may be claimed"),
+    Options.optional,
+  ),
+  ttl: Flag.duration("ttl", { minimum: "1 second", maximum: maxLimit }).pipe(
+    Options.withDescription("Cancel it when no worker has claimed it by then, as 10m"),
+    Options.optional,
+  ),
+  timeout: Flag.duration("timeout", { minimum: "1 second", maximum: maxLimit }).pipe(
+    Options.withDescription("Fail it when it has worked for so long in all of its attempts, as 1h"),
     Options.optional,
   ),
   budget: Flag.limits("budget").pipe(
@@ -169,6 +179,8 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: Reque
     ...field("conversationId", parsed.conversation),
     ...field("priority", parsed.priority),
     ...field("maxAttempts", parsed.maxAttempts),
+    ...field("ttlSeconds", Option.map(parsed.ttl, Duration.toSeconds)),
+    ...field("timeoutSeconds", Option.map(parsed.timeout, Duration.toSeconds)),
     ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
@@ -235,6 +247,7 @@ export const command = Command.make("submit", options, (parsed) =>
     "runlease submit --agent echo hello",
     "git diff | runlease submit --agent reviewer --watch -",
     `runlease submit --agent review --input '{"repository": "runlease", "pull": 12}'`,
+    "runlease submit --agent reviewer --ttl 10m --timeout 1h 'Look at the open pulls'",
     "runlease submit --jsonl runs.jsonl",
     "runlease submit --agent writer --conversation ID --multitask steer 'Shorter, please'",
   ]),

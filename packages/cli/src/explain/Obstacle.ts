@@ -42,7 +42,8 @@ const times: PendingObstacle.Times = {
   span: Phrases.span,
 }
 
-const pending = ({ run, standing, workers }: Facts): Obstacle => {
+const pending = (facts: Facts): Obstacle => {
+  const { run, standing, workers } = facts
   const { ahead, gate, now, queuedBefore, runsAhead } = standing
   const { advice, kind, text } = PendingObstacle.of(
     {
@@ -69,7 +70,17 @@ const pending = ({ run, standing, workers }: Facts): Obstacle => {
     },
     times,
   )
-  return { kind, text, advice: advice === null ? null : adviceText(advice) }
+  return { kind, text: text + limitText(facts), advice: advice === null ? null : adviceText(advice) }
+}
+
+/** When a limit of time ends the run, if nothing comes before; empty for a run without one. */
+const limitText = ({ run: { startBy, timeoutAt }, standing: { now } }: Facts): string => {
+  if (startBy !== undefined) {
+    return ` Without a claim it is cancelled at ${Phrases.near(startBy, now)}, in ${Phrases.between(now, startBy)}.`
+  }
+  return timeoutAt === undefined
+    ? ""
+    : ` It reaches its timeout at ${Phrases.near(timeoutAt, now)}, after ${Phrases.between(now, timeoutAt)} of further work.`
 }
 
 const adviceText = ({ command, text }: PendingObstacle.Advice): string =>
@@ -111,7 +122,7 @@ const running = (facts: Facts): Obstacle => {
     kind: "working",
     text:
       `Worker ${claim.workerName}${state === "silent" || state === "gone" ? `, which is ${state},` : ""} holds it since ${Phrases.near(claim.claimedAt, now)} (attempt ${run.attempt} of ${run.maxAttempts}). ` +
-      `Its lease was ${renewed} and lasts ${Phrases.between(now, expiresAt)} more.${waits}${grown}`,
+      `Its lease was ${renewed} and lasts ${Phrases.between(now, expiresAt)} more.${limitText(facts)}${waits}${grown}`,
     advice:
       state === "silent" || state === "gone"
         ? "Nothing: when the lease lapses, another worker takes the run."

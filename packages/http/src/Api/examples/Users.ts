@@ -89,6 +89,8 @@ export const examples = {
         request_snapshot: { messages: [{ id: "m1", role: "user", parts }], tools: [], context: [] },
         input: payload,
         max_attempts: 3,
+        ttl_seconds: 600,
+        timeout_seconds: 3600,
         multitask: "enqueue",
       },
     },

@@ -42,7 +42,7 @@ export const pending = {
   completed_at: null,
   duration_ms: null,
   exit_code: null,
-  timeout_seconds: null,
+  timeout_seconds: 3600,
   backoff_limit: null,
   metadata: null,
   input: null,

@@ -9,6 +9,8 @@ const fields = [
   ["priority", "Priority", "-1000 to 1000, higher first. 0 when empty.", "numeric"],
   ["delay", "Not before", "Such as 30 s, 5 m, 2 h or 1 d from now. At once when empty.", "text"],
   ["maxAttempts", "Attempts", "1 to 100. 3 when empty.", "numeric"],
+  ["ttl", "Start within", "Cancelled if no worker claims it by then, such as 10 m.", "text"],
+  ["timeout", "Timeout", "Fails when it has worked for so long, such as 1 h. Waits do not count.", "text"],
   ["key", "Concurrency key", "Runs with one key do not overlap.", "text"],
 ] as const
 

@@ -11,6 +11,8 @@ export interface Filled {
   readonly priority: string
   readonly delay: string
   readonly maxAttempts: string
+  readonly ttl: string
+  readonly timeout: string
   readonly key: string
   readonly budget: Partial<Record<LimitName, string>>
 }
@@ -19,12 +21,14 @@ export const nothingFilled: Omit<Filled, "agent" | "text" | "input"> = {
   priority: "",
   delay: "",
   maxAttempts: "",
+  ttl: "",
+  timeout: "",
   key: "",
   budget: {},
 }
 
 export type FilledProblems = Partial<
-  Record<"agent" | "text" | "priority" | "delay" | "maxAttempts" | LimitName, string>
+  Record<"agent" | "text" | "priority" | "delay" | "maxAttempts" | "ttl" | "timeout" | LimitName, string>
 >
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
@@ -36,11 +40,23 @@ export const secondsOf = (text: string): number | undefined => {
   return Math.round(Number(found[1]) * units[found[2]!.toLowerCase()]!)
 }
 
+/** The longest limit of time, in seconds. */
+const mostSeconds = 31_536_000
+
+/** A limit of time in seconds. */
+const limitOf = (text: string): number | undefined | "wrong" => {
+  if (text.trim() === "") return undefined
+  const seconds = secondsOf(text)
+  return seconds !== undefined && seconds >= 1 && seconds <= mostSeconds ? seconds : "wrong"
+}
+
 const whole = (text: string, least: number, most: number): number | undefined | "wrong" => {
   if (text.trim() === "") return undefined
   const value = Number(text)
   return Number.isInteger(value) && value >= least && value <= most ? value : "wrong"
 }
+
+const limitHelp = "Such as 30 s, 5 m, 2 h or 1 d, up to 365 d"
 
 export interface Submission {
   readonly problems: FilledProblems
@@ -54,12 +70,16 @@ export const submissionOf = (filled: Filled): Submission => {
   const { agent, budget, delay, input, key, text } = filled
   const priority = whole(filled.priority, -1000, 1000)
   const maxAttempts = whole(filled.maxAttempts, 1, 100)
+  const ttl = limitOf(filled.ttl)
+  const timeout = limitOf(filled.timeout)
   const seconds = delay.trim() === "" ? undefined : secondsOf(delay)
   const { limits, problems } = limitsFrom(budget)
   const isLimited = limitNames.some((name) => limits[name] !== undefined)
   const parsed = {
     priority: priority === "wrong" ? undefined : priority,
     maxAttempts: maxAttempts === "wrong" ? undefined : maxAttempts,
+    ttl: ttl === "wrong" ? undefined : ttl,
+    timeout: timeout === "wrong" ? undefined : timeout,
   }
   return {
     problems: {
@@ -68,6 +88,8 @@ export const submissionOf = (filled: Filled): Submission => {
       ...(input === undefined && text.trim() === "" ? { text: "Write what the agent is to do" } : {}),
       ...(priority === "wrong" ? { priority: "A whole number from -1000 to 1000" } : {}),
       ...(maxAttempts === "wrong" ? { maxAttempts: "A whole number from 1 to 100" } : {}),
+      ...(ttl === "wrong" ? { ttl: limitHelp } : {}),
+      ...(timeout === "wrong" ? { timeout: limitHelp } : {}),
       ...(delay.trim() !== "" && seconds === undefined ? { delay: "Such as 30 s, 5 m, 2 h or 1 d" } : {}),
     },
     body: (now) => ({
@@ -85,6 +107,8 @@ export const submissionOf = (filled: Filled): Submission => {
           : { input: input.value }),
         ...(parsed.priority === undefined ? {} : { priority: parsed.priority }),
         ...(parsed.maxAttempts === undefined ? {} : { max_attempts: parsed.maxAttempts }),
+        ...(parsed.ttl === undefined ? {} : { ttl_seconds: parsed.ttl }),
+        ...(parsed.timeout === undefined ? {} : { timeout_seconds: parsed.timeout }),
         ...(seconds === undefined ? {} : { available_at: new Date(now + seconds * 1000).toISOString() }),
         ...(key.trim() === "" ? {} : { concurrency_key: key.trim() }),
         ...(isLimited ? { budget: limits } : {}),

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
 import { shortId } from "../../../format/ids"
 import { dollars, integer, short } from "../../../format/numbers"
+import { duration } from "../../../format/times"
 import { Panel } from "../../../ui/Panel"
 import { colourOf, wordOf } from "../../../ui/State"
 import { isRecord } from "../model/asks"
@@ -110,6 +111,8 @@ export const FactsPanel = ({
   const holder = summary.claims.at(-1)
   const config = isRecord(run?.config) ? run.config : {}
   const lane = config["concurrency_key"]
+  const ttl = config["ttl_seconds"]
+  const timeout = config["timeout_seconds"]
   const trace = request?.traceContext?.traceId
   return (
     <Panel title="Facts">
@@ -129,6 +132,8 @@ export const FactsPanel = ({
         )}
         <Used summary={summary} usage={usage} />
         {summary.priority === 0 ? null : <Fact label="Priority">{summary.priority}</Fact>}
+        {typeof ttl !== "number" ? null : <Fact label="Starts within">{duration(ttl * 1000)}</Fact>}
+        {typeof timeout !== "number" ? null : <Fact label="Timeout">{duration(timeout * 1000)} of work</Fact>}
         <Lineage summary={summary} parent={parent} again={again} />
         <Fact label="Conversation">
           <Link

@@ -32,6 +32,9 @@ export interface Submitted {
   readonly priority?: number | undefined
   readonly maxAttempts?: number | undefined
   readonly delay?: string | undefined
+  /** In seconds. */
+  readonly ttl?: number | undefined
+  readonly timeout?: number | undefined
   readonly budget?: Readonly<Record<string, number>> | undefined
   readonly multitask?: string | undefined
 }
@@ -45,6 +48,8 @@ export const submit = ({
   multitask,
   priority,
   text,
+  timeout,
+  ttl,
 }: Submitted): string => {
   const limits = Object.entries(budget ?? {}).map(([name, limit]) => `${name}=${limit}`)
   return line(
@@ -54,6 +59,8 @@ export const submit = ({
     ...(priority === undefined ? [] : ["--priority", String(priority)]),
     ...(maxAttempts === undefined ? [] : ["--max-attempts", String(maxAttempts)]),
     ...(delay === undefined ? [] : ["--available-in", delay]),
+    ...(ttl === undefined ? [] : ["--ttl", `${ttl}s`]),
+    ...(timeout === undefined ? [] : ["--timeout", `${timeout}s`]),
     ...(limits.length === 0 ? [] : ["--budget", limits.join(",")]),
     ...(multitask === undefined ? [] : ["--multitask", multitask]),
     ...(input === undefined ? [text === "" ? "TEXT" : text] : ["--input", JSON.stringify(input.value)]),
