@@ -6,6 +6,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Leases, Runs } from "@runlease/core"
 import { Deferred, Duration, Effect, Queue, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
+import * as TestRuns from "../TestRuns.js"
 import { type Declare, listen, log, makeEndless, run, start, submit, until } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
@@ -66,5 +67,38 @@ export const tests = (test: Declare): void => {
         yield* until(worker.inFlight, ({ length }) => length === 0)
       }),
     )
+  })
+
+  describe("a run that reaches its timeout", () => {
+    for (const [how, wait, layer] of [
+      ["by a signal", 0, undefined],
+      [
+        "at the next renewal when there are no signals",
+        10,
+        Faults.over(Leases.Leases, (leases) => ({ ...leases, signals: () => Stream.never })),
+      ],
+    ] as const) {
+      test(
+        `interrupts its executor ${how}`,
+        Effect.gen(function* () {
+          const endless = yield* makeEndless
+          const worker = yield* start(endless.execute)
+          const events = yield* listen(worker)
+          const { runId } = yield* submit({ timeoutSeconds: 25 })
+          yield* Queue.take(endless.started)
+          yield* TestClock.adjust(Duration.seconds(24))
+          strictEqual(yield* Queue.size(endless.finalized), 0)
+          yield* TestRuns.eventually(run(runId), ({ status }) => status === "failed", { step: "500 millis" })
+          yield* TestClock.adjust(Duration.seconds(wait))
+          yield* Queue.take(endless.finalized)
+          const ended = yield* until(Queue.take(events), (event) => event._tag === "LeaseEnded")
+          assertTrue(ended._tag === "LeaseEnded" && ended.reason === "Cancelled")
+          const { error } = yield* run(runId)
+          strictEqual(error?.code, "TIMEOUT")
+          strictEqual((yield* log(runId)).at(-1)?.["code"], "TIMEOUT")
+        }),
+        layer,
+      )
+    }
   })
 }
