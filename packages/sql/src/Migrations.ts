@@ -21,6 +21,7 @@ import records from "./migrations/0005_Records.js"
 import children from "./migrations/0004_Children.js"
 import drainAndSessions from "./migrations/0008_DrainAndSessions.js"
 import timeLimits from "./migrations/0009_TimeLimits.js"
+import schedules from "./migrations/0010_Schedules.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -47,6 +48,7 @@ export const all: Migrations = {
   "0007_Summaries": summaries,
   "0008_DrainAndSessions": drainAndSessions,
   "0009_TimeLimits": timeLimits,
+  "0010_Schedules": schedules,
 }
 
 /** The table that has the migrations of a database. */

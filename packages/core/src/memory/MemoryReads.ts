@@ -10,6 +10,7 @@ import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../store/rows/KeysetPage.js"
 import type { LogBounds, RunReads } from "../store/rows/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
+import * as MemorySchedules from "./MemorySchedules.js"
 import * as MemorySummaries from "./MemorySummaries.js"
 import * as State from "./State.js"
 
@@ -98,9 +99,11 @@ export const make = (state: State.State): RunReads<never> => ({
 
   summaries: MemorySummaries.make(state),
 
+  schedules: MemorySchedules.reads(state),
+
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY
     for (const record of state.timed) next = Math.min(next, RunTransitions.dueAt(record.state) ?? next)
-    return Number.isFinite(next) ? next : null
+    return { runs: Number.isFinite(next) ? next : null, schedules: MemorySchedules.nextDue(state) }
   }),
 })

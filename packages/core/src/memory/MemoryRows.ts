@@ -27,6 +27,7 @@ import { advanced, afterChange } from "../store/rows/StoredRun.js"
 import { newConversation } from "./Conversations.js"
 import * as MemoryBounds from "./MemoryBounds.js"
 import * as MemoryCounters from "./MemoryCounters.js"
+import * as MemorySchedules from "./MemorySchedules.js"
 import * as State from "./State.js"
 
 /** A record changes with its run; what a transaction has found does not. */
@@ -188,6 +189,7 @@ export const make = (state: State.State): RunRows<never> => {
     state.records.get(key)!.entries.slice(eventId)
 
   return {
+    schedules: MemorySchedules.rows(state),
     now: Effect.sync(() => state.instant),
     together: (effects) => Effect.all(effects, { discard: true }),
     commit: Effect.void,

@@ -13,6 +13,7 @@ import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { CounterSum } from "../store/rows/CounterRows.js"
 import type { RunKey, RunRef } from "../store/rows/RunRows.js"
+import type { ScheduleKey, StoredSchedule } from "../store/rows/ScheduleRows.js"
 import * as StoreClock from "../store/rows/StoreClock.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
@@ -66,6 +67,9 @@ export interface State {
   readonly pending: Set<MemoryRun>
   /** Runs that time alone changes: under a lease, delayed, or waiting for answers until some time. */
   readonly timed: Set<MemoryRun>
+  readonly schedules: Map<ScheduleKey, StoredSchedule>
+  /** The key of the schedule that was made last. */
+  lastScheduleKey: ScheduleKey
   /** The key of the run that was submitted last. */
   lastKey: RunKey
   /** The instant of the transaction that is running. */
@@ -80,6 +84,8 @@ export const make: Effect.Effect<State> = Effect.map(StoreClock.make, (now) => (
   records: new Map(),
   pending: new Set(),
   timed: new Set(),
+  schedules: new Map(),
+  lastScheduleKey: 0,
   lastKey: 0,
   instant: 0,
   undo: [],

@@ -1,7 +1,7 @@
 /**
  * The control plane seen from a server: every project's ports, and whether the store is up.
  *
- * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Statistics`, `Summaries`) are each
+ * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `Statistics`, `Summaries`) are each
  * bound to one project, so that ids of another project do not exist for its users.
  *
  * @since 0.1.0
@@ -15,6 +15,7 @@ import type * as Ids from "../model/Ids.js"
 import type { Leases } from "./Leases.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
+import type { Schedules } from "./Schedules.js"
 import type { Statistics } from "./Statistics.js"
 import type { Summaries } from "./Summaries.js"
 import * as Tracing from "./Tracing.js"
@@ -24,7 +25,7 @@ import type { WorkerRegistry } from "./WorkerRegistry.js"
 export type ProjectPorts = Claims | Conversations | Leases | RunLog | Runs | WorkerRegistry
 
 /** Every port of one project that a store has. */
-export type StorePorts = ProjectPorts | Statistics | Summaries
+export type StorePorts = ProjectPorts | Schedules | Statistics | Summaries
 
 /**
  * Which finished runs are to be deleted, and how many at most.

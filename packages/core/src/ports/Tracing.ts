@@ -42,6 +42,7 @@ const ofRequest = (request: unknown): Attributes =>
 const subjects: Readonly<Record<string, string>> = {
   Conversations: "runlease.conversation_id",
   Runs: runId,
+  Schedules: "runlease.schedule_id",
   WorkerRegistry: workerId,
 }
 

@@ -6,6 +6,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
+import type { RunStore } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
@@ -54,11 +55,13 @@ export const readDue = (database: Database): Effect.Effect<ReadonlyArray<number>
     ),
   )
 
-/** When the next lease lapses, wait expires, delay ends or limit of time is reached; null when none is. */
-export const nextDue = ({ sql }: Database): Effect.Effect<number | null, SqlError> =>
+/** When the next lease lapses, wait expires, delay ends or limit of time is reached, and when the next schedule ticks; null when none does. */
+export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlError> =>
   Effect.map(
-    sql<{ readonly due: number | null }>`
-      SELECT MIN(due) AS due FROM (
+    sql<{ readonly due: number | null; readonly ticks: number | null }>`
+      SELECT MIN(due) AS due, (
+        SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
+      ) AS ticks FROM (
         SELECT due FROM (
           SELECT lease_expires_at AS due FROM leases WHERE lease_owner IS NOT NULL
           AND lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1
@@ -86,5 +89,5 @@ export const nextDue = ({ sql }: Database): Effect.Effect<number | null, SqlErro
           SELECT 0 AS due FROM outcomes WHERE open_children > 0 LIMIT 1
         ) parents
       ) next`,
-    ([row]) => row?.due ?? null,
+    ([row]) => ({ runs: row?.due ?? null, schedules: row?.ticks ?? null }),
   )

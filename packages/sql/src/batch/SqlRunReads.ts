@@ -19,6 +19,7 @@ import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LogQueries from "./LogQueries.js"
 import * as RunQueries from "./RunQueries.js"
+import * as ScheduleQueries from "./ScheduleQueries.js"
 import * as SummaryQueries from "./SummaryQueries.js"
 
 interface WorkerRow {
@@ -129,6 +130,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
   counters: (projectId, query) => CounterQueries.read(database, projectId, query),
 
   summaries: SummaryQueries.make(database),
+
+  schedules: ScheduleQueries.reads(database),
 
   nextDue: DueQueries.nextDue(database),
 })

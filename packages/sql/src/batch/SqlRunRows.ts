@@ -18,6 +18,7 @@ import * as MessageRows from "./MessageRows.js"
 import * as RunInserts from "./RunInserts.js"
 import * as RunQueries from "./RunQueries.js"
 import * as RunWrites from "./RunWrites.js"
+import * as ScheduleQueries from "./ScheduleQueries.js"
 
 /**
  * @since 0.1.0
@@ -26,6 +27,7 @@ import * as RunWrites from "./RunWrites.js"
 export const make = (database: Database): RunRows.RunRows<SqlError> => {
   const { dialect } = database
   return {
+    schedules: ScheduleQueries.rows(database),
     now: dialect.now,
     together: dialect.together,
     commit: dialect.commit,

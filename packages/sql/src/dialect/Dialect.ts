@@ -55,7 +55,13 @@ export interface Dialect {
   /** The store's time, in milliseconds since the epoch; one instant within one transaction. */
   readonly now: Effect.Effect<number, SqlError>
 
-  /** The same instant as a part of a statement, which does not wait for its value. */
+  /**
+   * The civil time, which schedules follow: the database's where it is the store's time, and otherwise that of the wall clock, which an
+   * operator may set.
+   */
+  readonly civilNow: Effect.Effect<number, SqlError>
+
+  /** The instant of `now` as a part of a statement, which does not wait for its value. */
   readonly instant: Effect.Effect<Fragment | number>
 
   /**

@@ -76,8 +76,10 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     ) ${sql.literal(`probe_${index}`)}`
   }
 
+  const transactions = PostgresTransaction.make(sql, time, rows)
   return {
-    ...PostgresTransaction.make(sql, time, rows),
+    ...transactions,
+    civilNow: transactions.now,
     beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
     blames: isStatementFailure,
     // The driver does not block the thread, so requests arrive while a commit is in flight.

@@ -6,7 +6,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Array, Effect, Option } from "effect"
+import { Array, Clock, Effect, Option } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core/store"
 import { type Dialect, toCandidate } from "../dialect/Dialect.js"
@@ -107,6 +107,7 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone
 
   return {
     now,
+    civilNow: Clock.currentTimeMillis,
     instant: now,
     together: (effects) => Effect.all(effects, { discard: true }),
     commit: Effect.void,

@@ -1,5 +1,5 @@
 /**
- * The ports about runs, over a store that implements rows.
+ * The ports about runs and schedules, over a store that implements rows.
  *
  * Source: docs/decisions/0039-a-store-implements-rows.md
  *
@@ -11,6 +11,7 @@ import { Claims } from "../../ports/Claims.js"
 import { Leases } from "../../ports/Leases.js"
 import { RunLog } from "../../ports/RunLog.js"
 import { Runs } from "../../ports/Runs.js"
+import { Schedules } from "../../ports/Schedules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import type { RunStore } from "../rows/RunStore.js"
@@ -19,10 +20,11 @@ import * as StoreClaims from "./StoreClaims.js"
 import * as StoreLeases from "./StoreLeases.js"
 import * as StoreRunLog from "./StoreRunLog.js"
 import * as StoreRuns from "./StoreRuns.js"
+import * as StoreSchedules from "./StoreSchedules.js"
 import * as TellOperation from "./TellOperation.js"
 
 /**
- * The ports about runs of any project. Logs are followed until the Scope closes.
+ * The ports about runs and schedules of any project. Logs are followed until the Scope closes.
  *
  * @since 0.1.0
  * @category constructors
@@ -32,7 +34,7 @@ export const make = <X>(
   commits: RunCommits<X>,
   wakeups: Wakeups,
 ): Effect.Effect<
-  (projectId: Ids.ProjectId) => Context.Context<Claims | Leases | RunLog | Runs>,
+  (projectId: Ids.ProjectId) => Context.Context<Claims | Leases | RunLog | Runs | Schedules>,
   never,
   Scope.Scope
 > =>
@@ -43,10 +45,12 @@ export const make = <X>(
     const leases = StoreLeases.make(commits, reads, wakeups, tell)
     const runLog = yield* StoreRunLog.make(commits, reads, wakeups)
     const runs = StoreRuns.make(commits, reads, tell)
+    const schedules = StoreSchedules.make(store, commits)
     return (projectId) =>
       Context.make(Claims, claims(projectId)).pipe(
         Context.add(Leases, leases(projectId)),
         Context.add(RunLog, runLog(projectId)),
         Context.add(Runs, runs(projectId)),
+        Context.add(Schedules, schedules(projectId)),
       )
   })

@@ -48,7 +48,7 @@ export interface Placing<R, E> {
   readonly accepted: (request: R, child: ChildSpec | null) => void
 }
 
-const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
+export const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
 
 /** `state` is that of the decision. `answered` is the run as the commit has written it, with all that belongs to its state. */
 export interface Decision {

@@ -1,15 +1,17 @@
 /**
- * Time passing: leases lapse, waits expire, delays end, limits of time are reached.
+ * Time passing: leases lapse, waits expire, delays end, limits of time are reached, schedules tick.
  *
  * @since 0.1.0
  */
 import { Duration, Effect, Either, Function } from "effect"
 import * as RunTransitions from "../../rules/RunTransitions.js"
+import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import { slowPoll } from "../commit/Wakeups.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
+import * as TickOperation from "./TickOperation.js"
 
 /**
  * Applies what time has made of these runs, and writes it. Returns how many of them were still due.
@@ -44,21 +46,37 @@ const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
 })
 
 /**
- * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims. A sweep
- * that fails is tried again later.
+ * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims, and schedules tick. A
+ * sweep that fails is tried again later. A pause is short, so that a civil clock that is set is noticed soon.
  *
  * @since 0.1.0
  * @category running
  */
 export const run = <X>({ reads, unavailable }: RunStore<X>, commits: RunCommits<X>): Effect.Effect<never> => {
   const sweepNow = commits.operation(sweep<X>())
+  const tickNow = commits.operation(TickOperation.operation<X>())
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
     unavailable("Sweep", error),
   )
+  const civilNow = Effect.mapError(reads.schedules.civilNow, (error) => unavailable("Sweep", error))
+  /** Does what is due, and returns how long nothing else is. */
+  const pauseOf = (
+    due: number | null,
+    now: Effect.Effect<number, ControlPlaneUnavailable>,
+    moveNow: typeof sweepNow,
+  ) =>
+    due === null
+      ? Effect.succeed(slowPoll)
+      : Effect.flatMap(now, (instant) =>
+          due > instant
+            ? Effect.succeed(Duration.millis(due - instant))
+            : Effect.map(moveNow(), (moved) => (moved > 0 ? Duration.zero : slowPoll)),
+        )
   const pause = Effect.gen(function* () {
     const { due, now } = yield* times
-    if (due !== null && due <= now && (yield* sweepNow()) > 0) return Duration.zero
-    return due === null || due <= now ? slowPoll : Duration.min(Duration.millis(due - now), slowPoll)
+    const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
+    const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
+    return Duration.min(Duration.min(ofRuns, ofSchedules), slowPoll)
   })
   return pause.pipe(
     Effect.tapError((error) => Effect.logWarning("The sweep failed and will be tried again", error)),

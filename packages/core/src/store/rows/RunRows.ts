@@ -16,6 +16,7 @@ import type { LogEntry } from "../../ports/RunLog.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
+import type { ScheduleRows } from "./ScheduleRows.js"
 import type { Change, NewRun, RunKey, RunRef, StoredRun } from "./StoredRun.js"
 
 export type { Change, DetailChanges, NewRun, RunKey, RunRef, StoredRun, UserMessage } from "./StoredRun.js"
@@ -157,6 +158,8 @@ export interface SubmittedDetails {
  * @category models
  */
 export interface RunRows<X> {
+  readonly schedules: ScheduleRows<X>
+
   /** The instant of the transaction. */
   readonly now: Effect.Effect<number, X>
 

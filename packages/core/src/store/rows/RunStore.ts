@@ -17,6 +17,7 @@ import type { LogEntry } from "../../ports/RunLog.js"
 import type { ListRuns } from "../../ports/Runs.js"
 import type { CounterSum, Step } from "./CounterRows.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
+import type { ScheduleReads } from "./ScheduleRows.js"
 import type { SummaryRows } from "./SummaryRows.js"
 
 /** Successive entries of a log, and their size in bytes of JSON. */
@@ -48,6 +49,12 @@ export interface LogBounds {
 export interface CounterQuery {
   readonly agentId?: Ids.AgentId | undefined
   readonly periods?: { readonly step: Step; readonly first: number } | undefined
+}
+
+/** The instants at which something is due next. */
+export interface NextDue {
+  readonly runs: number | null
+  readonly schedules: number | null
 }
 
 /**
@@ -100,8 +107,10 @@ export interface RunReads<X> {
   /** What lists show of runs. */
   readonly summaries: SummaryRows<X>
 
-  /** When time changes the next run; null for never. */
-  readonly nextDue: Effect.Effect<number | null, X>
+  readonly schedules: ScheduleReads<X>
+
+  /** When time changes the next run, and by the civil clock when the next schedule ticks; null for never. */
+  readonly nextDue: Effect.Effect<NextDue, X>
 }
 
 /**

@@ -1,0 +1,106 @@
+/**
+ * The check of what a schedule is made of, with the defaults of what its maker leaves out.
+ *
+ * @since 0.1.0
+ */
+import { Either, ParseResult, Schema } from "effect"
+import { sha256 } from "../model/Digest.js"
+import { canonicalJson } from "../model/Json.js"
+import { noTarget } from "../model/Run.js"
+import { ScheduleDefinition } from "../model/Schedule.js"
+import { InvalidSchedule, type NewSchedule, type ScheduleChanges } from "../ports/Schedules.js"
+import * as CronTime from "./CronTime.js"
+
+const defaults = {
+  timezone: "UTC",
+  startsAt: null,
+  endsAt: null,
+  runtimeTarget: noTarget,
+  config: {},
+  timeoutSeconds: 3600,
+  backoffLimit: 2,
+  concurrencyPolicy: "Forbid",
+  missed: "skip",
+  windowSeconds: 0,
+  maxRuns: null,
+  pauseAfterFailures: 0,
+  health: null,
+  sourcePath: null,
+  integrationRequirements: [],
+}
+
+/** A definition as it is stored: instants are milliseconds. */
+export type Definition = typeof ScheduleDefinition.Encoded
+
+const fields = Object.keys(ScheduleDefinition.fields)
+
+/** The fields of a definition that are given; one that is undefined is left out. */
+const given = (values: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(values).filter(([name, value]) => value !== undefined && fields.includes(name)),
+  )
+
+const validate = Schema.validateEither(ScheduleDefinition)
+const encode = Schema.encodeSync(ScheduleDefinition)
+const decode = Schema.decodeSync(ScheduleDefinition)
+
+const check = (values: object): Either.Either<Definition, InvalidSchedule> =>
+  Either.mapBoth(validate(values), {
+    onRight: (definition) => encode(definition),
+    onLeft: (error) => {
+      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+      const field = issue?.path.map(String).join(".") ?? ""
+      return new InvalidSchedule({ field, message: issue?.message.split("\n")[0] ?? "is malformed" })
+    },
+  })
+
+/** A checked definition, and its times. */
+export interface Checked {
+  readonly definition: Definition
+  readonly time: CronTime.CronTime
+}
+
+const timed = (definition: Definition, now: number): Either.Either<Checked, InvalidSchedule> =>
+  Either.map(CronTime.parseComing(decode(definition), now), (time) => ({ definition, time }))
+
+/**
+ * The definition of a new schedule, which ticks after `now` at least once.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const ofNew = (schedule: NewSchedule, now: number): Either.Either<Checked, InvalidSchedule> =>
+  Either.flatMap(check({ ...defaults, ...given(schedule) }), (definition) => timed(definition, now))
+
+/**
+ * A definition with changes.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const ofChanges = (
+  before: Definition,
+  changes: ScheduleChanges,
+  now: number,
+): Either.Either<Checked, InvalidSchedule> =>
+  Either.flatMap(check({ ...decode(pick(before)), ...given(changes) }), (definition) =>
+    timed(definition, now),
+  )
+
+/** The definition of a record. */
+export const pick = (record: Definition): Definition => {
+  const values: Readonly<Record<string, unknown>> = { ...record }
+  // A record has every field of its definition.
+  return Object.fromEntries(fields.map((name) => [name, values[name]])) as unknown as Definition
+}
+
+/** The times of a schedule that was checked when it was stored. A Left is a time zone that this system no longer has. */
+export const timeOf = (record: Definition): Either.Either<CronTime.CronTime, InvalidSchedule> =>
+  CronTime.parse(decode(pick(record)))
+
+/** Two declarations are the same where their hashes are. */
+export const hashOf = (definition: Definition): string => sha256(canonicalJson(definition))
+
+/** Whether two definitions tick at the same times. */
+export const ticksAlike = (a: Definition, b: Definition): boolean =>
+  a.schedule === b.schedule && a.timezone === b.timezone && a.startsAt === b.startsAt && a.endsAt === b.endsAt

@@ -1,0 +1,144 @@
+/**
+ * The runs that schedules begin: their submissions, in the commit that advances the schedule.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either } from "effect"
+import * as Ids from "../../model/Ids.js"
+import { canonicalJson } from "../../model/Json.js"
+import * as RequestSnapshot from "../../model/RequestSnapshot.js"
+import { ConversationNotFound } from "../../ports/Conversations.js"
+import { check, InvalidSubmission, type SubmissionInput } from "../../ports/Runs.js"
+import type { ScheduleRecord } from "../../rules/ScheduleRules.js"
+import type { RunBatch } from "../commit/RunBatch.js"
+import * as SubmitOperation from "./SubmitOperation.js"
+import * as SubmitRequest from "./SubmitRequest.js"
+
+/** A run to begin. `nominal`: the tick. `at`: when the run was to begin. `lastAt`: when the run before it was. */
+export interface ScheduledRun {
+  readonly publicId: string
+  readonly nominal: number
+  readonly at: number
+  readonly lastAt: number | null
+  readonly backfilled: boolean
+}
+
+const iso = (instant: number): string => new Date(instant).toISOString()
+
+/** The public id of the run of a tick: two servers, or a backfill, cannot begin it twice. */
+export const idOfTick = ({ id }: ScheduleRecord, nominal: number): string => `schedule:${id}:${iso(nominal)}`
+
+/** The lane of the runs of a schedule that do not overlap and have no conversation in common. */
+const laneOf = ({ concurrencyPolicy, id, target }: ScheduleRecord): Pick<SubmissionInput, "concurrencyKey"> =>
+  target.conversationId !== undefined
+    ? {}
+    : { concurrencyKey: concurrencyPolicy === "Allow" ? null : `schedule:${id}` }
+
+/** What the agent is given of the tick. */
+const timesOf = ({ at, backfilled, lastAt, nominal }: ScheduledRun) => ({
+  scheduled_at: iso(at),
+  nominal_at: iso(nominal),
+  last_at: lastAt === null ? null : iso(lastAt),
+  backfilled,
+})
+
+/** The times are the payload of a schedule that has none of its own; else they are beside it, in the context. */
+const snapshotOf = (
+  { config: { input, prompt } }: ScheduleRecord,
+  run: ScheduledRun,
+  history: RequestSnapshot.RequestSnapshot["messages"],
+): RequestSnapshot.RequestSnapshot => {
+  const times = timesOf(run)
+  const messages = prompt === undefined ? [] : RequestSnapshot.fromText(prompt, run.publicId).messages
+  return {
+    ...RequestSnapshot.empty,
+    messages: [...history, ...messages],
+    input: input === undefined ? times : input,
+    context: input === undefined ? [] : [{ description: "schedule", value: JSON.stringify(times) }],
+  }
+}
+
+const submissionOf = (
+  record: ScheduleRecord,
+  run: ScheduledRun,
+  history: RequestSnapshot.RequestSnapshot["messages"],
+): SubmissionInput => {
+  const { backoffLimit, runtimeTarget, target } = record
+  return {
+    publicId: run.publicId,
+    agentId: target.id,
+    ...(target.conversationId === undefined ? {} : { conversationId: target.conversationId }),
+    runtimeTarget,
+    maxAttempts: backoffLimit + 1,
+    snapshot: snapshotOf(record, run, history),
+    ...laneOf(record),
+  }
+}
+
+/** The messages of the conversation of a schedule, which each of its runs begins with. */
+const readHistory = <X>(
+  { rows }: RunBatch<X>,
+  { projectId, target }: ScheduleRecord,
+): Effect.Effect<
+  Either.Either<RequestSnapshot.RequestSnapshot["messages"], ConversationNotFound | InvalidSubmission>,
+  X
+> => {
+  if (target.conversationId === undefined) return Effect.succeed(Either.right([]))
+  const conversationId = Ids.ConversationId.make(target.conversationId)
+  return Effect.map(
+    rows.conversations([{ projectId: Ids.ProjectId.make(projectId), conversationId, messages: true }]),
+    ([found]) => {
+      if (found === undefined) return Either.left(new ConversationNotFound({ conversationId }))
+      return found.messages === "too_large"
+        ? Either.left(
+            new InvalidSubmission({
+              field: "target.conversationId",
+              message: `conversation ${conversationId} is too large for a run`,
+            }),
+          )
+        : Either.right(found.messages)
+    },
+  )
+}
+
+export type Refusal = SubmitOperation.Refusal
+
+/** One run of a schedule that is to begin. */
+export interface Wanted {
+  readonly record: ScheduleRecord
+  readonly run: ScheduledRun
+}
+
+const requestOf = <X>(
+  batch: RunBatch<X>,
+  { record, run }: Wanted,
+): Effect.Effect<Either.Either<SubmitRequest.Request, Refusal>, X> =>
+  Effect.gen(function* () {
+    const history = yield* readHistory(batch, record)
+    const checked = Either.flatMap(history, (messages) => check(submissionOf(record, run, messages)))
+    if (Either.isLeft(checked)) return Either.left(checked.left)
+    // A tick and its backfill are the same run, though they differ in what the run is given.
+    const sent = canonicalJson({ schedule: record.id })
+    const projectId = Ids.ProjectId.make(record.projectId)
+    return Either.right(yield* SubmitRequest.request(projectId, checked.right, sent))
+  })
+
+/**
+ * Submits all of these runs that nothing refuses, and answers in their order.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const submit = <X>(
+  batch: RunBatch<X>,
+  wanted: ReadonlyArray<Wanted>,
+): Effect.Effect<ReadonlyArray<Either.Either<SubmitOperation.Decision, Refusal>>, X> =>
+  Effect.gen(function* () {
+    const requests: Array<Either.Either<SubmitRequest.Request, Refusal>> = []
+    for (const one of wanted) requests.push(yield* requestOf(batch, one))
+    const checked = requests.flatMap((request) => (Either.isRight(request) ? [request.right] : []))
+    const decisions = [...(yield* SubmitOperation.submitAll(checked, batch, SubmitOperation.roots))]
+    return requests.map((request): Either.Either<SubmitOperation.Decision, Refusal> =>
+      Either.isLeft(request) ? Either.left(request.left) : decisions.shift()!,
+    )
+  })

@@ -1,0 +1,261 @@
+/**
+ * The port of schedules over a store.
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Effect, Either, Schema } from "effect"
+import { sha256 } from "../../model/Digest.js"
+import * as Ids from "../../model/Ids.js"
+import { keysOf } from "../../model/Page.js"
+import { isTerminal } from "../../model/Run.js"
+import { Schedule } from "../../model/Schedule.js"
+import {
+  type BackfillRequest,
+  InvalidSchedule,
+  ScheduleNotFound,
+  type Schedules,
+} from "../../ports/Schedules.js"
+import * as CronTime from "../../rules/CronTime.js"
+import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
+import * as ScheduleRules from "../../rules/ScheduleRules.js"
+import type { RunCommits } from "../commit/RunCommits.js"
+import * as KeysetPage from "../rows/KeysetPage.js"
+import type { RunStore } from "../rows/RunStore.js"
+import type { StoredSchedule } from "../rows/ScheduleRows.js"
+import * as StoreReads from "../rows/StoreReads.js"
+import * as ApplyOperation from "./ApplyOperation.js"
+import * as ScheduleOperations from "./ScheduleOperations.js"
+import * as ScheduleRuns from "./ScheduleRuns.js"
+
+const decode = Schema.decodeSync(Schedule)
+
+const toSchedule = ({
+  failures: _failures,
+  openRuns: _openRuns,
+  ...schedule
+}: ScheduleRules.ScheduleRecord) => decode(schedule)
+
+/** A schedule with the ends of its runs, which are written with its next tick. */
+const readEnds = <X>({ reads }: RunStore<X>, { record }: StoredSchedule) =>
+  Effect.map(
+    Effect.forEach(record.openRuns, (runId) =>
+      Effect.map(
+        reads.run({ projectId: Ids.ProjectId.make(record.projectId), runId: Ids.RunId.make(runId) }),
+        (run) => ({ runId, run }),
+      ),
+    ),
+    (runs) =>
+      ScheduleRules.settle(
+        record,
+        runs.flatMap(({ run }) =>
+          run !== undefined && isTerminal(run.status) && run.finishedAt !== null
+            ? {
+                runId: run.runId,
+                status: run.status,
+                finishedAt: DateTime.toEpochMillis(run.finishedAt),
+                error: run.error,
+              }
+            : [],
+        ),
+        [],
+      ),
+  )
+
+const countWithin = (count: number | undefined, most: number, absent: number): number =>
+  Math.min(most, Math.max(1, Math.floor(count ?? absent)))
+
+/** The ticks of the past that a backfill names. */
+const pastTicks =
+  ({ from, limit, to }: BackfillRequest): ScheduleOperations.Call["runsOf"] =>
+  (record, now) => {
+    const [first, last] = [DateTime.toEpochMillis(from), DateTime.toEpochMillis(to)]
+    const refuse = (field: string, message: string) => Either.left(new InvalidSchedule({ field, message }))
+    if (first > last) return refuse("from", "must not be after to")
+    if (last >= now) return refuse("to", "must be past; ticks to come run by themselves")
+    return Either.map(ScheduleChecks.timeOf(record), (time) => {
+      const share = ScheduleRules.shareOf(record)
+      const ticks = CronTime.upcoming(time, first - 1, countWithin(limit, 1000, 100)).filter(
+        (tick) => tick <= last,
+      )
+      return ticks.map((nominal, index) => ({
+        publicId: ScheduleRuns.idOfTick(record, nominal),
+        nominal,
+        at: nominal + share,
+        lastAt: index === 0 ? null : ticks[index - 1]! + share,
+        backfilled: true,
+      }))
+    })
+  }
+
+/** Whether a tick up to `to` comes after another one. */
+const isMore = (record: ScheduleRules.ScheduleRecord, after: number, to: DateTime.Utc): boolean =>
+  Either.match(ScheduleChecks.timeOf(record), {
+    onLeft: () => false,
+    onRight: ({ next }) => (next(after) ?? Number.POSITIVE_INFINITY) <= DateTime.toEpochMillis(to),
+  })
+
+/** One run at the time of the call. */
+const runNow =
+  (name: string): ScheduleOperations.Call["runsOf"] =>
+  (record, now) =>
+    Either.right([
+      {
+        publicId: `schedule:${record.id}:run:${name}`,
+        nominal: now,
+        at: now,
+        lastAt: record.lastScheduledAt,
+        backfilled: false,
+      },
+    ])
+
+/** Refusals that the submission of a scheduled run cannot have: it has no parent, and waits for its lane. */
+const impossible = {
+  RunNotFound: Effect.die,
+  ConversationBusy: Effect.die,
+  MessageRefused: Effect.die,
+  // Another program has given a run of its own this public id.
+  SubmissionConflict: ({ message }: { readonly message: string }) =>
+    new InvalidSchedule({ field: "id", message }),
+  InvalidSubmission: ({ field, message }: { readonly field: string; readonly message: string }) =>
+    new InvalidSchedule({ field, message }),
+}
+
+/**
+ * The port of schedules of any project.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  store: RunStore<X>,
+  commits: RunCommits<X>,
+): ((projectId: Ids.ProjectId) => Schedules["Type"]) => {
+  const create = commits.operation(ScheduleOperations.create<X>())
+  const change = commits.operation(ScheduleOperations.change<X>())
+  const call = commits.operation(ScheduleOperations.call<X>())
+  const apply = commits.operation(ApplyOperation.operation<X>())
+  const { read } = StoreReads.reading(store)
+
+  return (projectId) => {
+    const find = (operation: string, scheduleId: string) =>
+      Effect.flatMap(
+        read(operation, ({ schedules }) => schedules.find({ projectId, scheduleId })),
+        (found) => (found === undefined ? new ScheduleNotFound({ scheduleId }) : Effect.succeed(found)),
+      )
+    const withEnds = (operation: string, stored: StoredSchedule) =>
+      Effect.map(
+        read(operation, () => readEnds(store, stored)),
+        toSchedule,
+      )
+    const changed = (request: Omit<ScheduleOperations.Change<InvalidSchedule>, "ref">, scheduleId: string) =>
+      Effect.map(change({ ...request, ref: { projectId, scheduleId } }), toSchedule)
+
+    return {
+      create: Effect.fnUntraced(function* (schedule) {
+        const id = yield* Ids.uuidV7
+        return toSchedule(yield* create({ projectId, id, schedule }))
+      }),
+
+      get: (scheduleId) =>
+        Effect.flatMap(find("Schedules.get", scheduleId), (found) => withEnds("Schedules.get", found)),
+
+      list: Effect.fnUntraced(function* (options = {}) {
+        const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
+        const limit = KeysetPage.limitOf(options)
+        const found = yield* read("Schedules.list", ({ schedules }) =>
+          schedules.list(projectId, options, { before, limit }),
+        )
+        const items = yield* Effect.forEach(found.slice(0, limit), (stored) =>
+          Effect.map(withEnds("Schedules.list", stored), (schedule) => ({ key: stored.key, schedule })),
+        )
+        return KeysetPage.pageWith(
+          { rows: items, more: found.length > limit },
+          ({ key }) => [key],
+          ({ schedule }) => schedule,
+        )
+      }),
+
+      update: (scheduleId, changes, { revision } = {}) =>
+        changed({ revision, ofSource: false, change: ScheduleOperations.redefine(changes) }, scheduleId),
+
+      pause: (scheduleId, { reason, revision } = {}) =>
+        changed(
+          {
+            revision,
+            ofSource: true,
+            change: (record, now) =>
+              Either.right(
+                record.status === "paused"
+                  ? record
+                  : ScheduleRules.pause(record, reason?.slice(0, 500) ?? null, now),
+              ),
+          },
+          scheduleId,
+        ).pipe(Effect.catchTags({ InvalidSchedule: Effect.die, ScheduleOfSource: Effect.die })),
+
+      resume: (scheduleId, { revision } = {}) =>
+        changed(
+          {
+            revision,
+            ofSource: true,
+            change: (record, now) =>
+              record.status === "active"
+                ? Either.right(record)
+                : Either.map(ScheduleChecks.timeOf(record), (time) =>
+                    ScheduleRules.resume(record, time, now),
+                  ),
+          },
+          scheduleId,
+        ).pipe(Effect.catchTags({ InvalidSchedule: Effect.die, ScheduleOfSource: Effect.die })),
+
+      remove: (scheduleId, { revision } = {}) =>
+        Effect.asVoid(
+          changed({ revision, ofSource: false, change: () => Either.right(null) }, scheduleId),
+        ).pipe(Effect.catchTag("InvalidSchedule", Effect.die)),
+
+      runNow: Effect.fnUntraced(function* (scheduleId, { idempotencyKey } = {}) {
+        const name = idempotencyKey === undefined ? yield* Ids.uuidV7 : sha256(idempotencyKey).slice(0, 32)
+        const [called] = yield* call({ ref: { projectId, scheduleId }, runsOf: runNow(name) }).pipe(
+          Effect.catchTags(impossible),
+        )
+        return { run: called!.run, duplicate: called!.duplicate }
+      }),
+
+      upcoming: (scheduleId, count) =>
+        Effect.gen(function* () {
+          const { record } = yield* find("Schedules.upcoming", scheduleId)
+          const now = yield* read("Schedules.upcoming", ({ schedules }) => schedules.civilNow)
+          const share = ScheduleRules.shareOf(record)
+          return Either.match(ScheduleChecks.timeOf(record), {
+            onLeft: () => [],
+            onRight: (time) =>
+              CronTime.upcoming(time, now, countWithin(count, 100, 10)).map((nominal) => ({
+                nominalAt: DateTime.unsafeMake(nominal),
+                at: DateTime.unsafeMake(nominal + share),
+              })),
+          })
+        }),
+
+      backfill: Effect.fnUntraced(function* (scheduleId, request) {
+        const called = yield* call({ ref: { projectId, scheduleId }, runsOf: pastTicks(request) }).pipe(
+          Effect.catchTags(impossible),
+        )
+        const last = called.at(-1)
+        const { record } = yield* find("Schedules.backfill", scheduleId)
+        return {
+          ticks: called.map(({ duplicate, nominal, run }) => ({
+            nominalAt: DateTime.unsafeMake(nominal),
+            runId: run.runId,
+            duplicate,
+          })),
+          more: last !== undefined && isMore(record, last.nominal, request.to),
+        }
+      }),
+
+      apply: Effect.fnUntraced(function* (declared) {
+        const ids = yield* Effect.replicateEffect(Ids.uuidV7, declared.schedules.length)
+        return yield* apply({ projectId, ids, declared })
+      }),
+    }
+  }
+}

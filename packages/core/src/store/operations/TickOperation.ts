@@ -1,0 +1,139 @@
+/**
+ * Ticks of schedules: one commit begins the runs that are due and sets the next tick, so no tick is lost and none runs twice.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either, Function } from "effect"
+import * as Ids from "../../model/Ids.js"
+import { isTerminal, type RunStatus } from "../../model/Run.js"
+import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
+import * as ScheduleRules from "../../rules/ScheduleRules.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
+import type { RunState } from "../../rules/RunState.js"
+import type { RunBatch } from "../commit/RunBatch.js"
+import type { RunOperation } from "../commit/RunCommits.js"
+import type { StoredSchedule } from "../rows/ScheduleRows.js"
+import * as ScheduleRuns from "./ScheduleRuns.js"
+
+/** The largest number of schedules in one commit. */
+const mostSchedules = 200
+
+const refOf = ({ projectId }: ScheduleRules.ScheduleRecord, runId: string) => ({
+  projectId: Ids.ProjectId.make(projectId),
+  runId: Ids.RunId.make(runId),
+})
+
+/** The end of a run; undefined while it has not ended. */
+const endOf = ({ error, finishedAt, spec, status }: RunState): ScheduleRules.EndedRun | undefined =>
+  isTerminal(status) && finishedAt !== null ? { runId: spec.runId, status, finishedAt, error } : undefined
+
+/** The schedule with the ends of its runs, which the batch has loaded. */
+const settled = <X>(
+  batch: RunBatch<X>,
+  record: ScheduleRules.ScheduleRecord,
+): ScheduleRules.ScheduleRecord => {
+  const runs = record.openRuns.map((runId) => ({ runId, run: batch.find(refOf(record, runId)) }))
+  return ScheduleRules.settle(
+    record,
+    runs.flatMap(({ run }) => (run === undefined ? [] : (endOf(run.state) ?? []))),
+    runs.flatMap(({ run, runId }) => (run === undefined ? [runId] : [])),
+  )
+}
+
+const lastOf = <X>(batch: RunBatch<X>, record: ScheduleRules.ScheduleRecord): ScheduleRules.LastRun => {
+  const run = record.lastRunId === null ? undefined : batch.find(refOf(record, record.lastRunId))
+  if (run === undefined || isTerminal(run.state.status)) return "ended"
+  const status: RunStatus = run.state.status
+  return status === "pending" && run.state.attempt === 0 ? "waiting" : "working"
+}
+
+const cancelLast = <X>(batch: RunBatch<X>, record: ScheduleRules.ScheduleRecord): void => {
+  const run = record.lastRunId === null ? undefined : batch.find(refOf(record, record.lastRunId))
+  if (run === undefined) return
+  const ended = RunTransitions.end(run.state, undefined, { status: "cancelled" }, batch.now)
+  if (Either.isRight(ended)) batch.apply(run, ended.right)
+}
+
+/** A schedule after its tick, and the runs that the tick begins. */
+interface Ticked {
+  readonly key: number
+  record: ScheduleRules.ScheduleRecord
+  readonly runs: ReadonlyArray<number>
+}
+
+const tickOne = <X>(batch: RunBatch<X>, { key, record: before }: StoredSchedule, now: number): Ticked => {
+  const record = settled(batch, before)
+  const time = ScheduleChecks.timeOf(record)
+  if (Either.isLeft(time)) {
+    return { key, record: ScheduleRules.pause(record, time.left.message, now), runs: [] }
+  }
+  const { plan, record: next } = ScheduleRules.tick(record, time.right, lastOf(batch, record), now)
+  if (plan.cancelsLast) cancelLast(batch, record)
+  return { key, record: next, runs: plan.runs }
+}
+
+/** Records what became of the runs of ticks. A tick whose run is refused is a failure of its schedule. */
+const recordRuns = (
+  wanted: ReadonlyArray<{ readonly of: Ticked; readonly run: ScheduleRuns.ScheduledRun }>,
+  decisions: Effect.Effect.Success<ReturnType<typeof ScheduleRuns.submit>>,
+  now: number,
+): void => {
+  for (const [index, { of, run }] of wanted.entries()) {
+    const decision = decisions[index]!
+    if (Either.isLeft(decision)) {
+      const { _tag: code, message } = decision.left
+      of.record = ScheduleRules.refused(of.record, now, { code, message })
+    } else if (!decision.right.duplicate) {
+      of.record = ScheduleRules.began(of.record, run.publicId, run.at)
+    }
+  }
+}
+
+const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>
+  Effect.gen(function* () {
+    const { schedules } = batch.rows
+    const now = yield* schedules.civilNow
+    const due = yield* schedules.due(now, mostSchedules)
+    if (due.length === 0) return 0
+    const open = due.flatMap(({ record }) =>
+      [...record.openRuns, ...(record.lastRunId === null ? [] : [record.lastRunId])].map((runId) =>
+        refOf(record, runId),
+      ),
+    )
+    if (open.length > 0) yield* batch.load(open)
+    const ticked = due.map((stored) => tickOne(batch, stored, now))
+    // A cancelled run leaves its lane before another one enters it.
+    yield* batch.settle
+    const wanted = ticked.flatMap((of) => {
+      const share = ScheduleRules.shareOf(of.record)
+      return of.runs.map((nominal, index) => ({
+        of,
+        record: of.record,
+        run: {
+          publicId: ScheduleRuns.idOfTick(of.record, nominal),
+          nominal,
+          at: nominal + share,
+          lastAt: index === 0 ? of.record.lastScheduledAt : of.runs[index - 1]! + share,
+          backfilled: false,
+        },
+      }))
+    })
+    recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
+    yield* schedules.update(ticked)
+    return due.length
+  })
+
+/**
+ * Ticks the schedules that are due, a bounded number; gives how many.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const operation = <X>(): RunOperation<void, number, number, never, X> => ({
+  name: "Tick",
+  decide: (requests, batch) =>
+    Effect.map(tickAll(batch), (ticked) => requests.map(() => Either.right(ticked))),
+  answer: Function.identity,
+})
+
+export { refOf, settled }

@@ -1,0 +1,114 @@
+/**
+ * Schedules on a SQL database.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
+import type { ScheduleRows, ScheduleRules } from "@runlease/core/store"
+import { Effect } from "effect"
+import * as BulkStatements from "../dialect/BulkStatements.js"
+import type { Database } from "../dialect/Dialect.js"
+import { execute } from "../dialect/ExecuteStatement.js"
+
+interface Row {
+  readonly schedule_pk: number
+  readonly body: string
+}
+
+const toStored = ({ body, schedule_pk }: Row): ScheduleRows.StoredSchedule => ({
+  key: Number(schedule_pk),
+  record: JSON.parse(body) as ScheduleRules.ScheduleRecord,
+})
+
+const columns = {
+  id: "text",
+  project_id: "text",
+  status: "text",
+  source: "text",
+  source_key: "text",
+  next_at: "integer",
+  body: "text",
+} as const
+
+const rowOf = (record: ScheduleRules.ScheduleRecord) => ({
+  id: record.id,
+  project_id: record.projectId,
+  status: record.status,
+  source: record.source,
+  source_key: record.sourceTriggerId,
+  next_at: record.nextAt,
+  body: JSON.stringify(record),
+})
+
+const select = ({ sql }: Database, rest: Fragment) =>
+  Effect.map(sql<Row>`SELECT s.schedule_pk, s.body FROM schedules s ${rest}`, (rows) => rows.map(toStored))
+
+const named = ({ sql }: Database, { projectId, scheduleId }: ScheduleRows.ScheduleRef): Fragment =>
+  sql`WHERE s.project_id = ${projectId} AND s.id = ${scheduleId}`
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const rows = (database: Database): ScheduleRows.ScheduleRows<SqlError> => {
+  const { dialect, sql } = database
+  const locked = (rest: Fragment) =>
+    dialect.holding(select(database, sql`${rest} ${dialect.lock("s", "s.schedule_pk")}`))
+  return {
+    civilNow: dialect.civilNow,
+
+    find: (ref) => Effect.map(locked(named(database, ref)), ([found]) => found),
+
+    due: (now, limit) =>
+      dialect.holding(
+        select(
+          database,
+          sql`WHERE s.next_at <= ${now} ORDER BY s.next_at LIMIT ${limit} + 0 ${dialect.lockFree("s")}`,
+        ),
+      ),
+
+    ofSource: (projectId, source) =>
+      Effect.zipRight(
+        dialect.lockNames([`schedules/${projectId}/${source}`]),
+        locked(sql`WHERE s.project_id = ${projectId} AND s.source = ${source}`),
+      ),
+
+    insert: (records) =>
+      Effect.asVoid(execute(BulkStatements.insert(database, "schedules", columns, records.map(rowOf)))),
+
+    update: (schedules) =>
+      Effect.forEach(
+        schedules,
+        ({ key, record }) => {
+          const { body, next_at, status } = rowOf(record)
+          return sql`UPDATE schedules SET status = ${status}, next_at = ${next_at}, body = ${body}
+            WHERE schedule_pk = ${key}`
+        },
+        { discard: true },
+      ),
+
+    remove: (keys) => Effect.asVoid(sql`DELETE FROM schedules WHERE ${dialect.isOneOf("schedule_pk", keys)}`),
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const reads = (database: Database): ScheduleRows.ScheduleReads<SqlError> => {
+  const { dialect, sql } = database
+  return {
+    civilNow: dialect.civilNow,
+
+    find: (ref) => Effect.map(select(database, named(database, ref)), ([found]) => found),
+
+    list: (projectId, { source, sourceTriggerId, status }, { before, limit }) => {
+      const filters = [sql`s.project_id = ${projectId}`, sql`s.schedule_pk < ${before}`]
+      if (status !== undefined) filters.push(sql`s.status = ${status}`)
+      if (source !== undefined) filters.push(sql`s.source = ${source}`)
+      if (sourceTriggerId !== undefined) filters.push(sql`s.source_key = ${sourceTriggerId}`)
+      return select(database, sql`WHERE ${sql.and(filters)} ORDER BY s.schedule_pk DESC LIMIT ${limit + 1}`)
+    },
+  }
+}
