@@ -1,5 +1,5 @@
 /**
- * Every suite of a store: its ports, access, projects, pruning, statistics, summaries, interruption and spans.
+ * Every suite of a store: its ports, access, projects, pruning, schedules, statistics, summaries, interruption and spans.
  *
  * @since 0.1.0
  */
@@ -11,6 +11,7 @@ import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
 import * as LapseSuite from "./LapseSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
+import * as SchedulesSuite from "./SchedulesSuite.js"
 import * as SharedPlane from "./SharedPlane.js"
 import * as PruneSuite from "./PruneSuite.js"
 import * as StatisticsSuite from "./StatisticsSuite.js"
@@ -18,7 +19,7 @@ import * as SummariesSuite from "./SummariesSuite.js"
 import * as TracingSuite from "./TracingSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of statistics, of summaries, of
+ * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of schedules, of statistics, of summaries, of
  * interrupted calls, and of spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
  *
  * ```ts
@@ -37,6 +38,7 @@ export const suite = (
   AccessSuite.suite(name, layer)
   IsolationSuite.suite(name, layer)
   PruneSuite.suite(name, layer)
+  SchedulesSuite.suite(name, layer)
   StatisticsSuite.suite(name, layer)
   SummariesSuite.suite(name, layer)
   InterruptionSuite.suite(name, layer)

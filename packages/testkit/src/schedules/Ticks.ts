@@ -1,0 +1,118 @@
+/**
+ * Ticks: their times, their runs, and what the runs are given.
+ */
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { StorePorts } from "@runlease/core/ControlPlane"
+import { Runs } from "@runlease/core/Runs"
+import { Schedules } from "@runlease/core/Schedules"
+import { DateTime, Effect } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import * as TestSchedules from "./TestSchedules.js"
+
+const { create, get, minute, pass, passTick, ticksOf } = TestSchedules
+
+export const declare = (test: TestRuns.Test<StorePorts>): void => {
+  test(
+    "each tick begins one run, whose public id is made of the schedule and the time",
+    Effect.gen(function* () {
+      const schedule = yield* create()
+      strictEqual(schedule.status, "active")
+      strictEqual(DateTime.toEpochMillis(schedule.nextNominal!), 60_000)
+      yield* passTick(schedule.id, 2)
+      deepStrictEqual(yield* ticksOf(schedule.id), [minute(1), minute(2)])
+      const after = yield* get(schedule.id)
+      strictEqual(after.runCount, 2)
+      strictEqual(after.lastRunId, TestSchedules.runId(schedule.id, 2))
+      strictEqual(DateTime.toEpochMillis(after.lastScheduledAt!), 120_000)
+      strictEqual(DateTime.toEpochMillis(after.nextNominal!), 180_000)
+    }),
+  )
+
+  test(
+    "a run has the times of its tick as its payload, beside the prompt",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const schedule = yield* create({ config: { prompt: "Report" }, backoffLimit: 4 })
+      yield* passTick(schedule.id, 2)
+      const second = TestSchedules.runId(schedule.id, 2)
+      const snapshot = yield* runs.snapshot(second)
+      deepStrictEqual(
+        snapshot.messages.map(({ parts }) => parts),
+        [[{ type: "text", text: "Report" }]],
+      )
+      deepStrictEqual(snapshot.input, {
+        scheduled_at: minute(2),
+        nominal_at: minute(2),
+        last_at: minute(1),
+        backfilled: false,
+      })
+      strictEqual((yield* runs.get(second)).maxAttempts, 5)
+    }),
+  )
+
+  test(
+    "a run of a schedule with a payload has that, and the times in its context",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const schedule = yield* create({ config: { input: { region: "north" } } })
+      yield* passTick(schedule.id, 1)
+      const snapshot = yield* runs.snapshot(TestSchedules.runId(schedule.id, 1))
+      deepStrictEqual(snapshot.input, { region: "north" })
+      const times = { scheduled_at: minute(1), nominal_at: minute(1), last_at: null, backfilled: false }
+      deepStrictEqual(snapshot.context, [{ description: "schedule", value: JSON.stringify(times) }])
+    }),
+  )
+
+  test(
+    "a run in a conversation begins with its messages, and one without has a conversation of its own",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const { conversationId } = yield* TestRuns.submit({ agentId: "other" })
+      const shared = yield* create({ target: { kind: "agent", id: "agent", conversationId } })
+      const own = yield* create()
+      yield* passTick(shared.id, 2)
+      yield* passTick(own.id, 2)
+      const conversations = (id: typeof own.id) =>
+        Effect.map(TestSchedules.runsOf(id), (all) => new Set(all.map((run) => run.conversationId)))
+      deepStrictEqual([...(yield* conversations(shared.id))], [conversationId])
+      strictEqual((yield* conversations(own.id)).size, 2)
+      strictEqual((yield* runs.get(TestSchedules.runId(shared.id, 1))).concurrencyKey, conversationId)
+    }),
+  )
+
+  test(
+    "the window delays each run of a schedule by as much",
+    Effect.gen(function* () {
+      const schedules = yield* Schedules
+      const schedule = yield* create({ windowSeconds: 60 })
+      const ticks = yield* schedules.upcoming(schedule.id, 3)
+      const delays = ticks.map(({ at, nominalAt }) => DateTime.distance(nominalAt, at))
+      strictEqual(new Set(delays).size, 1)
+      strictEqual(delays[0]! >= 0 && delays[0]! < 60_000, true)
+      deepStrictEqual(
+        ticks.map(({ nominalAt }) => DateTime.toEpochMillis(nominalAt)),
+        [60_000, 120_000, 180_000],
+      )
+    }),
+  )
+
+  test(
+    "a schedule is complete after its last run, and after its end",
+    Effect.gen(function* () {
+      const few = yield* create({ maxRuns: 2 })
+      const short = yield* create({ endsAt: DateTime.unsafeMake(90_000) })
+      yield* passTick(few.id, 2)
+      yield* passTick(short.id, 1)
+      yield* pass("2 minutes")
+      for (const [id, count] of [
+        [few.id, 2],
+        [short.id, 1],
+      ] as const) {
+        const after = yield* get(id)
+        strictEqual(after.runCount, count)
+        strictEqual(after.nextAt, null)
+        strictEqual(after.completedAt === null, false)
+      }
+    }),
+  )
+}
