@@ -167,3 +167,16 @@ export const Schedule = Schema.Struct({
   updatedAt: Schema.DateTimeUtcFromNumber,
 })
 export type Schedule = typeof Schedule.Type
+
+const runOfSchedule = /^schedule:([0-9a-f-]{36}):/
+
+/**
+ * The schedule that has begun a run, which the run's public id names; undefined for any other run.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const scheduleOf = (runId: string): ScheduleId | undefined => {
+  const id = runOfSchedule.exec(runId)?.[1]
+  return id === undefined ? undefined : ScheduleId.make(id)
+}

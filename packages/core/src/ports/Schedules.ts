@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { Context, type DateTime, type Effect, Schema } from "effect"
+import { Context, type DateTime, Effect, Layer, Schema } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { Run } from "../model/Run.js"
@@ -227,3 +227,37 @@ export class Schedules extends Context.Tag("@runlease/core/Schedules")<
     ) => Effect.Effect<ReadonlyArray<AppliedSchedule>, InvalidSchedule | ControlPlaneError>
   }
 >() {}
+
+/**
+ * Makes the schedules of `source` what a worker's code declares, when the Layer is built: at the start of the worker. An unchanged
+ * schedule is not written. With `prune`, those that the source has declared before and does not declare now are removed.
+ *
+ * ```ts
+ * Schedules.layerApply("reports", [
+ *   { key: "nightly", name: "Nightly report", target: { kind: "agent", id: "report" }, schedule: "0 2 * * *" },
+ * ])
+ * ```
+ *
+ * Fails: `InvalidSchedule` names the declaration and its field.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerApply = (
+  source: string,
+  schedules: ReadonlyArray<DeclaredSchedule>,
+  options: Pick<ApplySchedules, "prune"> = {},
+): Layer.Layer<never, InvalidSchedule | ControlPlaneError, Schedules> =>
+  Layer.effectDiscard(
+    Effect.flatMap(Schedules, ({ apply }) => apply({ ...options, source, schedules })).pipe(
+      Effect.flatMap((applied) => {
+        const changed = applied.filter(({ action }) => action !== "unchanged")
+        return Effect.when(
+          Effect.logInfo(
+            `Schedules of ${source}: ${changed.map(({ action, key }) => `${key} ${action}`).join(", ")}`,
+          ),
+          () => changed.length > 0,
+        )
+      }),
+    ),
+  )

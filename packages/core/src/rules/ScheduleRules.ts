@@ -227,6 +227,19 @@ export const refused = (
   failure: { readonly code: string; readonly message: string },
 ): ScheduleRecord => failed(record, at, { ...failure, runId: null })
 
+const afterEnd = (record: ScheduleRecord, { error, finishedAt, runId, status }: EndedRun): ScheduleRecord => {
+  switch (status) {
+    case "completed":
+      return { ...record, failures: 0, lastSuccessfulAt: finishedAt }
+    case "failed": {
+      const failure = error ?? { code: null, message: "The run failed" }
+      return failed(record, finishedAt, { ...failure, runId })
+    }
+    case "cancelled":
+      return record
+  }
+}
+
 /**
  * The schedule after the ends of runs, in the order of their ends. `gone` are runs that were deleted. A cancelled run is neither a success nor a failure.
  *
@@ -240,21 +253,8 @@ export const settle = (
 ): ScheduleRecord => {
   if (ended.length === 0 && gone.length === 0) return record
   const over = new Set([...gone, ...ended.map(({ runId }) => runId)])
-  let settled: ScheduleRecord = {
-    ...record,
-    openRuns: record.openRuns.filter((runId) => !over.has(runId)),
-  }
-  for (const { error, finishedAt, runId, status } of ended.toSorted((a, b) => a.finishedAt - b.finishedAt)) {
-    if (status === "completed") settled = { ...settled, failures: 0, lastSuccessfulAt: finishedAt }
-    else if (status === "failed") {
-      settled = failed(settled, finishedAt, {
-        code: error?.code ?? null,
-        message: error?.message ?? "The run failed",
-        runId,
-      })
-    }
-  }
-  return settled
+  const openRuns = record.openRuns.filter((runId) => !over.has(runId))
+  return ended.toSorted((a, b) => a.finishedAt - b.finishedAt).reduce(afterEnd, { ...record, openRuns })
 }
 
 /**

@@ -3,8 +3,8 @@
  */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { StorePorts } from "@runlease/core/ControlPlane"
-import { type ApplySchedules, Schedules } from "@runlease/core/Schedules"
-import { Effect } from "effect"
+import { type ApplySchedules, layerApply, Schedules } from "@runlease/core/Schedules"
+import { Effect, Layer } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import * as TestSchedules from "./TestSchedules.js"
 
@@ -39,6 +39,20 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
       deepStrictEqual(actionsOf(yield* apply("deploy", ["a", "b"])), ["a unchanged", "b unchanged"])
       deepStrictEqual(yield* schedules.list({ source: "deploy" }), before)
       strictEqual(before.items[0]?.definitionSource, "source")
+    }),
+  )
+
+  test(
+    "a Layer of a worker declares its schedules when it is built, and nothing new the next time",
+    Effect.gen(function* () {
+      const schedules = yield* Schedules
+      const declared = [{ ...everyMinute({ schedule: "0 2 * * *" }), key: "nightly" }]
+      const start = Effect.scoped(Layer.build(layerApply("worker", declared)))
+      yield* start
+      const before = yield* schedules.list({ source: "worker" })
+      strictEqual(before.items.length, 1)
+      yield* start
+      deepStrictEqual(yield* schedules.list({ source: "worker" }), before)
     }),
   )
 

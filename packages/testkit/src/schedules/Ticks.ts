@@ -4,6 +4,7 @@
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import { Runs } from "@runlease/core/Runs"
+import { scheduleOf } from "@runlease/core/Schedule"
 import { Schedules } from "@runlease/core/Schedules"
 import { DateTime, Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
@@ -23,6 +24,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
       const after = yield* get(schedule.id)
       strictEqual(after.runCount, 2)
       strictEqual(after.lastRunId, TestSchedules.runId(schedule.id, 2))
+      strictEqual(scheduleOf(after.lastRunId!), schedule.id)
       strictEqual(DateTime.toEpochMillis(after.lastScheduledAt!), 120_000)
       strictEqual(DateTime.toEpochMillis(after.nextNominal!), 180_000)
     }),
