@@ -1,0 +1,16 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Code from "./Code.js"
+
+const page = await Code.read("../../../docs/flow.md")
+
+const files = Object.fromEntries(
+  Code.blocksOf(page).flatMap(({ name, text }) => (name === undefined ? [] : [[name, text]])),
+)
+
+describe("the code of the page about flow", () => {
+  it("compiles where a block is a whole file", async () => {
+    expect(Object.keys(files)).toEqual(["schedules.ts", "create.ts"])
+    const folder = await Code.write("flow", files)
+    expect(Code.problemsOf(Object.keys(files).map((name) => folder + name))).toEqual([])
+  })
+})
