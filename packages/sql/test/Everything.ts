@@ -11,9 +11,11 @@ import {
   Run,
   RunLog,
   Runs,
+  Schedules,
   Summaries,
   WorkerRegistry,
 } from "@runlease/core"
+import { TestRuns } from "@runlease/testkit"
 import { Array, DateTime, Effect, TestClock } from "effect"
 
 /** Calls every method of `Summaries`, in each variant that has its own statements. */
@@ -40,6 +42,22 @@ const summaries = (worker: WorkerRegistry.RegisteredWorker, { conversationId, ru
     yield* lost("1 day")
     yield* attention()
   })
+
+/** Calls the methods of `Schedules`, in each variant that has its own statements, and lets a schedule tick. */
+const schedules = Effect.gen(function* () {
+  const { apply, create, get, list, remove, runNow, update } = yield* Schedules.Schedules
+  const target = { kind: "agent", id: "agent" } as const
+  const { id } = yield* create({ name: "Minutes", target, schedule: "* * * * *" })
+  const declared = { key: "nightly", name: "Nightly", target, schedule: "0 2 * * *" }
+  yield* apply({ source: "deploy", schedules: [declared] })
+  yield* apply({ source: "deploy", schedules: [], prune: true })
+  yield* list()
+  yield* list({ status: "active" })
+  yield* update(id, { name: "Each minute" })
+  yield* TestRuns.eventually(get(id), ({ runCount }) => runCount > 0)
+  yield* runNow(id)
+  yield* remove(id)
+})
 
 /** Calls every method of every port, in each variant that has its own statements. */
 export const everything = Effect.gen(function* () {
@@ -163,6 +181,8 @@ export const everything = Effect.gen(function* () {
   yield* Retention.pruneAll({ projectId: long.run.projectId, olderThan: 0 }).pipe(
     Effect.raceFirst(Effect.forever(TestClock.adjust("10 millis"))),
   )
+
+  yield* schedules
 
   const project = yield* access.getProject("default")
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })

@@ -11,7 +11,7 @@ import * as TempDatabase from "./TempDatabase.js"
 
 /** A full scan of a table that grows with use, with or without an index. */
 const scan =
-  /\bSCAN ([rqlwoftinescm]|runs|inputs|queue|leases|waits|outcomes|claims|events|sessions|messages|conversations|credentials|workers)\b/
+  /\bSCAN ([rqlwoftinescm]|runs|inputs|queue|leases|waits|outcomes|claims|events|sessions|messages|conversations|credentials|workers|schedules)\b/
 
 /** A scan of all runs of a project or a conversation. */
 const history = /\bruns_by_(project|conversation)\b|\(project_id=\?\)$/
@@ -52,6 +52,9 @@ const indexes = [
   "outcomes_with_children (open_children>?)",
   "runs_by_parent (project_id=? AND parent_run_id=?)",
   "conversations_runless (project_id=? AND updated_at<?)",
+  "schedules_due (next_at<?)",
+  "schedules_by_project (project_id=? AND schedule_pk<?)",
+  "schedules_by_source (project_id=? AND source=?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
 ]
 
