@@ -84,7 +84,10 @@ export const ofChanges = (
   now: number,
 ): Either.Either<Checked, InvalidSchedule> =>
   Either.flatMap(check({ ...decode(pick(before)), ...given(changes) }), (definition) =>
-    timed(definition, now),
+    // A schedule that is complete can be renamed.
+    ticksAlike(before, definition)
+      ? Either.map(timeOf(definition), (time) => ({ definition, time }))
+      : timed(definition, now),
   )
 
 /** The definition of a record. */

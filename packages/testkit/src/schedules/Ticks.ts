@@ -114,6 +114,9 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
         strictEqual(after.runCount, count)
         strictEqual(after.nextAt, null)
         strictEqual(after.completedAt === null, false)
+        const renamed = yield* (yield* Schedules).update(id, { name: "Complete" })
+        strictEqual(renamed.name, "Complete")
+        strictEqual(renamed.nextAt, null)
       }
     }),
   )

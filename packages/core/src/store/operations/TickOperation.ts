@@ -135,5 +135,3 @@ export const operation = <X>(): RunOperation<void, number, number, never, X> => 
     Effect.map(tickAll(batch), (ticked) => requests.map(() => Either.right(ticked))),
   answer: Function.identity,
 })
-
-export { refOf, settled }
