@@ -34,7 +34,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
     "a run has the times of its tick as its payload, beside the prompt",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const schedule = yield* create({ config: { prompt: "Report" }, backoffLimit: 4 })
+      const schedule = yield* create({ config: { prompt: "Report" }, backoffLimit: 4, timeoutSeconds: 90 })
       yield* passTick(schedule.id, 2)
       const second = TestSchedules.runId(schedule.id, 2)
       const snapshot = yield* runs.snapshot(second)
@@ -48,7 +48,9 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
         last_at: minute(1),
         backfilled: false,
       })
-      strictEqual((yield* runs.get(second)).maxAttempts, 5)
+      const { maxAttempts, timeoutSeconds } = yield* runs.get(second)
+      strictEqual(maxAttempts, 5)
+      strictEqual(timeoutSeconds, 90)
     }),
   )
 

@@ -63,13 +63,14 @@ const submissionOf = (
   run: ScheduledRun,
   history: RequestSnapshot.RequestSnapshot["messages"],
 ): SubmissionInput => {
-  const { backoffLimit, runtimeTarget, target } = record
+  const { backoffLimit, runtimeTarget, target, timeoutSeconds } = record
   return {
     publicId: run.publicId,
     agentId: target.id,
     ...(target.conversationId === undefined ? {} : { conversationId: target.conversationId }),
     runtimeTarget,
     maxAttempts: backoffLimit + 1,
+    timeoutSeconds,
     snapshot: snapshotOf(record, run, history),
     ...laneOf(record),
   }
