@@ -13,6 +13,7 @@ import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
 import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
+import * as Schedules from "./Api/Schedules.js"
 import * as Observe from "./Api/Observe.js"
 import * as Session from "./Api/Session.js"
 import * as Usage from "./Api/Usage.js"
@@ -41,6 +42,7 @@ const described: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transfor
 export class Api extends HttpApi.make("runlease")
   .add(Runs.group)
   .add(Usage.group)
+  .add(Schedules.group)
   .add(Observe.group)
   .add(Session.groups.signIn)
   .add(Session.groups.session)

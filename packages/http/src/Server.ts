@@ -44,6 +44,7 @@ import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as RunPages from "./server/RunPages.js"
 import * as Runs from "./server/Runs.js"
+import * as Schedules from "./server/Schedules.js"
 import * as Threads from "./server/Threads.js"
 import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
@@ -90,6 +91,7 @@ const handlers = Layer.mergeAll(
   Keys.layer,
   Layer.provide(Observe.layer, [ProjectTopics.layer, RunPages.layer]),
   Runs.layer,
+  Schedules.layer,
   Session.layer,
   Threads.layer,
   Usage.layer,

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { ControlPlane } from "@runlease/core"
+import type { ControlPlane, Schedules } from "@runlease/core"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
 
@@ -27,7 +27,7 @@ export interface VeryfrontOptions {
 const publicUrl = "https://api.veryfront.com"
 
 /**
- * The six ports of a project.
+ * The ports of a project, that of schedules among them.
  *
  * Fails: as those of `Client.layerWith`. What this API cannot do, such as to suspend a run, to claim by agent, or to submit
  * with a priority, is `ControlPlaneUnsupported`.
@@ -37,7 +37,7 @@ const publicUrl = "https://api.veryfront.com"
  */
 export const layerWith = (
   options: VeryfrontOptions,
-): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> =>
+): Layer.Layer<ControlPlane.ProjectPorts | Schedules.Schedules, never, HttpClient.HttpClient> =>
   Ports.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl, extensions: false })
 
 /**
@@ -47,7 +47,7 @@ export const layerWith = (
  * @category layers
  */
 export const layerConfig: Layer.Layer<
-  ControlPlane.ProjectPorts,
+  ControlPlane.ProjectPorts | Schedules.Schedules,
   ConfigError.ConfigError,
   HttpClient.HttpClient
 > = Layer.unwrapEffect(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Access, Ids, Leases, MemoryControlPlane } from "@runlease/core"
+import { Access, Ids, Leases, MemoryControlPlane, Schedules } from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
@@ -43,6 +43,12 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       const leases = yield* Leases.Leases
       yield* leases.suspend(TestRuns.leaseOf(run), TestRuns.forToolCall())
     }
+    const schedules = yield* Schedules.Schedules
+    const schedule = yield* schedules.create({
+      name,
+      target: { kind: "agent", id: agentId },
+      schedule: "0 9 * * *",
+    })
     return {
       project: own.project.slug,
       projectId: own.project.id,
@@ -52,6 +58,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       key: key.id,
       agent: agentId,
       thread: `thread-${name}`,
+      schedule: schedule.id,
       fresh: `new-${name}`,
     } satisfies Requests.Names
   }).pipe(Effect.provide(own.ports))
@@ -63,7 +70,7 @@ const isRefusal = (cell: string) => !/^\+?20\d$/.test(cell)
 
 /** The same kinds of names, of which nothing has one. */
 const makeNothing = Effect.gen(function* () {
-  const [projectId, conversation, worker, key] = yield* Effect.replicateEffect(Ids.uuidV7, 4)
+  const [projectId, conversation, worker, key, schedule] = yield* Effect.replicateEffect(Ids.uuidV7, 5)
   return (names: Requests.Names): Requests.Names => ({
     ...names,
     project: names.project === names.projectId ? projectId! : "nothing",
@@ -73,6 +80,7 @@ const makeNothing = Effect.gen(function* () {
     conversation: conversation!,
     worker: worker!,
     key: key!,
+    schedule: schedule!,
   })
 })
 

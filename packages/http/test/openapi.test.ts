@@ -67,6 +67,7 @@ describe("the description of the API", () => {
     expect(document.tags?.map(({ name }) => name)).toEqual([
       "Runs",
       "Usage",
+      "Schedules",
       "Observe",
       "Sign in",
       "Session",

@@ -10,6 +10,7 @@ import {
   Run,
   RunLog,
   Runs,
+  Schedules,
   WorkerRegistry,
 } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
@@ -20,6 +21,7 @@ import * as Verdicts from "../src/contract/Verdicts.js"
 
 const runId = "run-1"
 const workerId = "worker-1"
+const scheduleId = "schedule-1"
 
 /** Every error of the ports with its status, code, detail, and what else its refusal has. */
 const wire: ReadonlyArray<
@@ -157,6 +159,34 @@ const wire: ReadonlyArray<
     { field: "public_id" },
   ],
   [
+    new Schedules.ScheduleNotFound({ scheduleId }),
+    404,
+    "schedule_not_found",
+    "Schedule schedule-1 does not exist",
+    { field: "schedule_id" },
+  ],
+  [
+    new Schedules.InvalidSchedule({ field: "schedules.0.startsAt", message: "starts after its end" }),
+    422,
+    "invalid_schedule",
+    "schedules.0.starts_at: starts after its end",
+    { field: "schedules.0.starts_at" },
+  ],
+  [
+    new Schedules.RevisionMismatch({ scheduleId, revision: 3 }),
+    412,
+    "revision_mismatch",
+    "Schedule schedule-1 has revision 3 now; read it again",
+    { revision: 3 },
+  ],
+  [
+    new Schedules.ScheduleOfSource({ scheduleId, source: "shop" }),
+    409,
+    "schedule_of_source",
+    "Schedule schedule-1 is declared by source shop; change it there, and apply it",
+    { source: "shop" },
+  ],
+  [
     new WorkerRegistry.WorkerNotFound({ workerId }),
     404,
     "worker_not_found",
@@ -199,6 +229,7 @@ const about = {
   publicId: "report-1",
   interruptId: "call-1",
   cursor: "1.2",
+  scheduleId,
 }
 
 /** What each method of the ports can fail with, apart from the control plane that does not answer. */
@@ -218,6 +249,10 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
   { operation: "Runs.resume", expected: ["NotWaiting", "RunNotFound"] },
   { operation: "Runs.followUp", expected: ["NotWaiting", "SubmissionConflict", "RunNotFound"] },
   { operation: "Runs.complete", expected: ["LeaseLost", "RunNotFound"] },
+  {
+    operation: "Schedules.update",
+    expected: ["RevisionMismatch", "ScheduleOfSource", "ScheduleNotFound", "InvalidSchedule"],
+  },
   { operation: "Runs.recordSession", expected: ["RunEnded", "LeaseLost", "RunNotFound"] },
 ]
 

@@ -5,6 +5,7 @@
  */
 import { Predicate, Record as Records } from "effect"
 import * as Observe from "./examples/Observe.js"
+import * as Schedules from "./examples/Schedules.js"
 import * as Users from "./examples/Users.js"
 
 /** A request to an endpoint, and its answer. */
@@ -14,7 +15,11 @@ interface Example {
 }
 
 /** By `group.endpoint`. */
-export const examples: Readonly<Record<string, Example>> = { ...Users.examples, ...Observe.examples }
+export const examples: Readonly<Record<string, Example>> = {
+  ...Users.examples,
+  ...Observe.examples,
+  ...Schedules.examples,
+}
 
 /** The content of a body, every media type with the example. */
 const contentWith = (body: unknown, example: unknown): unknown =>

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, type Run } from "@runlease/core"
+import { Ids, type Run, Schedule } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { DateTime, Option, Schema } from "effect"
 import { Timestamp } from "../Wire.js"
@@ -108,14 +108,14 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
   waiting_reason: run.waiting === null ? null : reasonOf(run.waiting),
   target: run.agentId,
   workflow_id: null,
-  schedule_id: null,
+  schedule_id: Schedule.scheduleOf(run.runId) ?? null,
   batch_id: null,
   runtime_target_kind: isRuntimeTargetKind(run.runtimeTarget.kind) ? run.runtimeTarget.kind : null,
   runtime_target_environment_id: run.runtimeTarget.environmentId,
   runtime_target_branch_id: run.runtimeTarget.branchId,
   logs: null,
   start_mode: run.mode,
-  trigger_kind: "api",
+  trigger_kind: Schedule.scheduleOf(run.runId) === undefined ? "api" : "schedule",
   trigger_id: run.trigger?.toolCallId ?? null,
   created_by: null,
   created_at: run.createdAt,

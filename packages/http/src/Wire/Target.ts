@@ -77,3 +77,11 @@ export const keys = (run: { readonly sourceTarget: Run.Target; readonly runtimeT
   runtime_target_environment_id: run.runtimeTarget.environmentId,
   runtime_target_branch_id: run.runtimeTarget.branchId,
 })
+
+/** The keys of the runtime target alone. */
+export const runtimeKeys = (target: Run.Target) => ({
+  runtime_target_kind: target.kind,
+  runtime_target_environment_id: target.environmentId,
+  runtime_target_branch_id: target.branchId,
+  runtime_target_release_version: target.releaseVersion,
+})

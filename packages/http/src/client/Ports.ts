@@ -1,5 +1,5 @@
 /**
- * The six ports over one server.
+ * The ports over one server.
  *
  * @since 0.1.0
  */
@@ -11,6 +11,7 @@ import {
   Leases as LeasesPort,
   RunLog as RunLogPort,
   Runs as RunsPort,
+  Schedules as SchedulesPort,
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
 import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
@@ -23,6 +24,7 @@ import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
+import * as Schedules from "./Schedules.js"
 import * as RunTokens from "./RunTokens.js"
 import * as RunLookup from "./RunLookup.js"
 import * as Transport from "./Transport.js"
@@ -35,8 +37,8 @@ export interface Options {
   readonly extensions: boolean
 }
 
-/** The ports, and the tokens of the runs that are claimed by them. */
-export type Provided = ControlPlane.ProjectPorts | RunTokensService.RunTokens
+/** The ports, that of schedules among them, and the tokens of the runs that are claimed by them. */
+export type Provided = ControlPlane.ProjectPorts | SchedulesPort.Schedules | RunTokensService.RunTokens
 
 export const layer = (options: Options): Layer.Layer<Provided, never, HttpClient.HttpClient> =>
   layerWith(options, Layer.empty)
@@ -64,6 +66,7 @@ export const layerWith = <More>(
     Layer.effect(LeasesPort.Leases, Leases.make(options.project)),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
+    Layer.effect(SchedulesPort.Schedules, Schedules.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
   ).pipe(Layer.map(Tracing.ports))
   return Layer.provide(Layer.mergeAll(ports, RunTokens.layer(options.baseUrl), more), shared)

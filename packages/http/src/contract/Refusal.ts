@@ -9,7 +9,8 @@ import { as } from "../Wire.js"
 
 /**
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
- * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages were sent to it, or which run works.
+ * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages were sent to it, which run works,
+ * or which revision and source a schedule has.
  *
  * @since 0.1.0
  * @category models
@@ -25,6 +26,8 @@ export const Body = Schema.Struct({
   open_interrupt_ids: Schema.optional(Schema.Array(Schema.String)),
   inbox: Schema.optional(Schema.Number),
   run_id: Schema.optional(Schema.String),
+  revision: Schema.optional(Schema.Number),
+  source: Schema.optional(Schema.String),
 }).annotations({ identifier: "Refusal" })
 export type Body = typeof Body.Type
 
@@ -83,6 +86,7 @@ export const Forbidden = documented(403, "The token is right, but not for this, 
 export const NotFound = documented(404, "There is no such thing in the caller's project")
 export const Conflict = documented(409, "Something else is there already, or the run is not in that state")
 export const Timeout = documented(408, "The body did not arrive in time")
+export const PreconditionFailed = documented(412, "There is a newer revision than `If-Match` names")
 export const TooLarge = documented(413, "The body is too large")
 export const UnsupportedMediaType = documented(415, "The body is not JSON")
 export const Unprocessable = documented(422, "The request is well-formed, but not one that this server does")

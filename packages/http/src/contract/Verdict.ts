@@ -3,7 +3,17 @@
  *
  * @since 0.1.0
  */
-import type { Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import type {
+  Access,
+  Conversations,
+  Leases,
+  Page,
+  Run,
+  RunLog,
+  Runs,
+  Schedules,
+  WorkerRegistry,
+} from "@runlease/core"
 import type { Effect } from "effect"
 import type * as Refusal from "./Refusal.js"
 
@@ -32,6 +42,10 @@ export type VerdictError =
   | Runs.NotWaiting
   | Runs.RunUnfinished
   | Runs.SubmissionConflict
+  | Schedules.InvalidSchedule
+  | Schedules.RevisionMismatch
+  | Schedules.ScheduleNotFound
+  | Schedules.ScheduleOfSource
   | WorkerRegistry.WorkerNotFound
 
 export type Tag = VerdictError["_tag"]
@@ -51,6 +65,7 @@ export interface About<E = never> {
   readonly interruptId?: string | undefined
   readonly after?: number | undefined
   readonly cursor?: string | undefined
+  readonly scheduleId?: string | undefined
   readonly readRun?: Effect.Effect<Run.Run, E> | undefined
 }
 

@@ -12,6 +12,7 @@ const allowedHeaders = [
   "X-API-Key",
   "Content-Type",
   "Last-Event-ID",
+  "If-Match",
   "Traceparent",
   epochHeader,
   workerHeader,
@@ -23,7 +24,7 @@ const exposedHeaders = ["Retry-After", "WWW-Authenticate", "Allow"]
 /** How long a browser may cache a preflight, in seconds: the most that browsers allow. */
 const maxAge = 86_400
 
-const methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 /**
  * Lets pages of these origins, or of any for `*`, call the API. A preflight carries no token, so it is answered before the

@@ -45,6 +45,7 @@ export const send = (
     key_id: names.key,
     agent_id: names.agent,
     thread_id: names.thread,
+    schedule_id: names.schedule,
   }
   const address = path.replace(/:([a-z_]+)/g, (_, part: string) => parts[part]!)
   return Effect.flatMap(Served, ({ url }) =>

@@ -10,6 +10,7 @@ export interface Names {
   readonly key: string
   readonly agent: string
   readonly thread: string
+  readonly schedule: string
   /** In the names of what requests make. */
   readonly fresh: string
 }
@@ -22,6 +23,8 @@ export interface Request {
 type Make = (names: Names, credential: string) => Request
 
 const nothing: Make = () => ({})
+
+const definition = { name: "new", target: { kind: "agent", id: "a" }, schedule: "0 9 * * *" }
 
 const registration = { implementation_kind: "test", worker_key: "holder" }
 
@@ -50,6 +53,10 @@ const requests: Readonly<Record<string, Make>> = {
       request_snapshot: { messages: [], tools: [], context: [] },
     },
   }),
+  "schedules.create": () => ({ body: definition }),
+  "schedules.apply": () => ({ body: { source: "shop", schedules: [{ key: "new", ...definition }] } }),
+  "schedules.update": () => ({ body: { name: "newer" } }),
+  "schedules.backfill": () => ({ body: { from: "1969-12-31T00:00:00Z", to: "1970-01-01T00:00:00Z" } }),
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),
   "signIn.signIn": (_, api_key) => ({ body: { api_key } }),

@@ -1,0 +1,121 @@
+import { HttpApiBuilder, HttpServerResponse } from "@effect/platform"
+import { Schedules } from "@runlease/core"
+import { Context, Effect, identity } from "effect"
+import { Api } from "../Api.js"
+import type { Condition } from "../Api/ScheduleBodies.js"
+import * as Verdicts from "../contract/Verdicts.js"
+import { pageInfo } from "../Wire.js"
+import * as CanonicalRun from "../Wire/CanonicalRun.js"
+import { Schedule } from "../Wire/Schedule.js"
+import * as Caller from "./Caller.js"
+import * as ListRows from "./ListRows.js"
+
+/** The schedules of the named project, which must be the caller's. */
+const schedulesOf = (path: { readonly project_reference: string }) =>
+  Effect.map(Caller.project(path.project_reference), ({ ports }) => Context.get(ports, Schedules.Schedules))
+
+const conditionOf = (headers: typeof Condition.Type): Schedules.IfRevision => ({
+  revision: headers["if-match"],
+})
+
+export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
+  handlers
+    .handle("create", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const { keyId, ports } = yield* Caller.project(path.project_reference)
+        const schedules = Context.get(ports, Schedules.Schedules)
+        return { schedule: yield* schedules.create({ ...payload, createdBy: keyId }) }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("list", ({ path, urlParams }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        const { items, next } = yield* schedules.list({
+          cursor: urlParams.cursor,
+          limit: urlParams.limit,
+          status: urlParams.status,
+          source: urlParams.source,
+          sourceTriggerId: urlParams.source_trigger_id,
+        })
+        return HttpServerResponse.unsafeJson({
+          schedules: yield* ListRows.encode(Schedule, items, identity, ({ id }) => id),
+          source_schedules: [],
+          page_info: pageInfo(urlParams.cursor, next),
+        })
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("apply", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        const applied = yield* schedules.apply({
+          source: payload.source,
+          schedules: payload.schedules,
+          prune: payload.prune ?? false,
+          dryRun: payload.dry_run ?? false,
+        })
+        return { schedules: applied }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("get", ({ path }) =>
+      Effect.flatMap(schedulesOf(path), (schedules) => schedules.get(path.schedule_id)).pipe(
+        Effect.mapError(Verdicts.encode),
+      ),
+    )
+    .handle("update", ({ headers, path, payload }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        return { schedule: yield* schedules.update(path.schedule_id, payload, conditionOf(headers)) }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("remove", ({ headers, path }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        yield* schedules.remove(path.schedule_id, conditionOf(headers))
+        return { deleted: true }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("pause", ({ headers, path, payload }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        const reason = payload.reason ?? undefined
+        return { schedule: yield* schedules.pause(path.schedule_id, { ...conditionOf(headers), reason }) }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("resume", ({ headers, path }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        return { schedule: yield* schedules.resume(path.schedule_id, conditionOf(headers)) }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("runNow", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        const { duplicate, run } = yield* schedules.runNow(path.schedule_id, {
+          idempotencyKey: payload.idempotency_key ?? undefined,
+        })
+        return {
+          run_id: run.runId,
+          run_execution_id: run.runId,
+          schedule_id: path.schedule_id,
+          duplicate,
+          run: CanonicalRun.fromRun(run),
+        }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("backfill", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        return yield* schedules.backfill(path.schedule_id, {
+          from: payload.from,
+          to: payload.to,
+          limit: payload.limit ?? undefined,
+        })
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("upcoming", ({ path, urlParams }) =>
+      Effect.gen(function* () {
+        const schedules = yield* schedulesOf(path)
+        return { ticks: yield* schedules.upcoming(path.schedule_id, urlParams.count) }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    ),
+)

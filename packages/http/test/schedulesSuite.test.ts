@@ -1,0 +1,12 @@
+import { MemoryControlPlane } from "@runlease/core"
+import * as SchedulesSuite from "@runlease/testkit/SchedulesSuite"
+import { Layer } from "effect"
+import { client, serve } from "./serving.js"
+
+const store = MemoryControlPlane.layer
+
+// The port is that of the client; what a client does not have is that of the store.
+SchedulesSuite.suite(
+  "HTTP before memory",
+  Layer.provideMerge(client, Layer.provideMerge(serve(store), store)),
+)
