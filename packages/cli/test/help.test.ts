@@ -44,6 +44,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         ["runs", "usage"],
         ["workers", "revoke"],
         ["keys", "create"],
+        ["schedules", "create"],
+        ["schedules", "apply"],
         ["demo"],
       ]
       yield* Effect.forEach(

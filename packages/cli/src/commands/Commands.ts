@@ -12,6 +12,7 @@ const modules = {
   submit: () => import("./SubmitCommand.js"),
   watch: () => import("./WatchCommand.js"),
   runs: () => import("./RunsCommand.js"),
+  schedules: () => import("./SchedulesCommand.js"),
   resume: () => import("./ResumeCommand.js"),
   tell: () => import("./TellCommand.js"),
   workers: () => import("./WorkersCommand.js"),

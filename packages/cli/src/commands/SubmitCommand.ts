@@ -4,11 +4,9 @@
 import { Args, Command, Options } from "@effect/cli"
 import { Ids, RequestSnapshot, Runs, TimeLimits, TraceContext, WorkerRegistry } from "@runlease/core"
 import { Clock, Config, Console, DateTime, Duration, Effect, Either, Option, Ref } from "effect"
-import { readFile } from "node:fs/promises"
-import { text as readAll } from "node:stream/consumers"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
-import * as JsonText from "../input/JsonText.js"
+import { inputOf, read } from "../input/GivenText.js"
 import { follow } from "./Follow.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
@@ -104,13 +102,6 @@ const options = {
 
 type Parsed = Command.Command.ParseConfig<typeof options>
 
-const read = (file: string): Effect.Effect<string, CommandFailure> =>
-  Effect.tryPromise({
-    try: () => (file === "-" ? readAll(process.stdin) : readFile(file, "utf8")),
-    catch: (error) =>
-      usage(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`),
-  })
-
 const textOf = (parsed: Parsed): Effect.Effect<string | undefined, CommandFailure> => {
   if (Option.isSome(parsed.file) && Option.isSome(parsed.text)) {
     return Effect.fail(usage("Both a text and --file were given"))
@@ -120,20 +111,6 @@ const textOf = (parsed: Parsed): Effect.Effect<string | undefined, CommandFailur
     onNone: () => Effect.succeed(undefined),
     onSome: (text) => (text === "-" ? read("-") : Effect.succeed(text)),
   })
-}
-
-/** The value of `--input`: JSON, a file of it after `@`, or stdin. */
-const inputOf = (given: string): Effect.Effect<unknown, CommandFailure> => {
-  const file = given === "-" ? "-" : given.startsWith("@") ? given.slice(1) : undefined
-  const name = file === undefined ? "--input" : file === "-" ? "The stdin of --input" : file
-  return Effect.flatMap(file === undefined ? Effect.succeed(given) : read(file), (text) =>
-    Either.mapLeft(JsonText.parse(text), (place) =>
-      usage(
-        text.trim() === "" ? `${name} is empty` : `${name} is no JSON at ${place}`,
-        `Give JSON, as --input '{"pull": 12}', a file, as --input @payload.json, or - for stdin.`,
-      ),
-    ),
-  )
 }
 
 const readsStdin = ({ file, input, text }: Parsed): boolean =>

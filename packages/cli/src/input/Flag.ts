@@ -4,7 +4,7 @@
  */
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
 import { TreeBudget } from "@runlease/core"
-import { Config, Duration, Effect, Option, ParseResult, Schema } from "effect"
+import { Config, DateTime, Duration, Effect, Option, ParseResult, Schema } from "effect"
 
 interface Bounds<A> {
   readonly minimum: A
@@ -166,6 +166,18 @@ export const duration = (
     Option.filter(parseDuration(text), Duration.between({ minimum, maximum })),
   )
 }
+
+const withZone = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/
+
+/** A flag for an instant, written with its offset from UTC. */
+export const instant = (name: string): Options.Options<DateTime.Utc> =>
+  checked(
+    name,
+    "INSTANT",
+    undefined,
+    "an instant, as 2026-02-01T09:00:00Z or 2026-02-01T09:00+01:00",
+    (text) => (withZone.test(text) ? Option.map(DateTime.make(text), DateTime.toUtc) : Option.none()),
+  )
 
 /** A flag without a value; its setting is `true` or `false`. */
 export const boolean = (name: string, setting: string): Options.Options<boolean> =>

@@ -1,0 +1,131 @@
+/**
+ * The flags that define a schedule, and the definition that they give.
+ */
+import { Options } from "@effect/cli"
+import { Ids, Schedule, type Schedules } from "@runlease/core"
+import { Duration, Effect, Option, Record } from "effect"
+import * as Describe from "../help/Describe.js"
+import { type CommandFailure } from "../output/ExitCode.js"
+import * as Flag from "./Flag.js"
+import { inputOf } from "./GivenText.js"
+
+export const schedule = Options.text("schedule").pipe(
+  Options.withPseudoName("WHEN"),
+  Options.withDescription(
+    'Five fields of cron (minute hour day month weekday), as "0 9 * * 1-5", or an interval, as "every 90s"',
+  ),
+)
+
+export const agent = Flag.text("agent", Ids.NewAgentId).pipe(
+  Options.withDescription("The agent whose runs begin"),
+)
+
+/** What both `create` and `update` take. */
+export const others = {
+  timezone: Options.text("timezone").pipe(
+    Options.withPseudoName("ZONE"),
+    Options.withDescription("The time zone of the cron, such as Europe/Berlin; UTC when absent"),
+    Options.optional,
+  ),
+  prompt: Options.text("prompt").pipe(
+    Options.withDescription("What each run is given, as a message of the user"),
+    Options.optional,
+  ),
+  input: Options.text("input").pipe(
+    Options.withDescription("The payload of each run, as JSON; @FILE reads a file, - reads stdin"),
+    Options.optional,
+  ),
+  conversation: Flag.text("conversation", Ids.ConversationId).pipe(
+    Options.withDescription("The conversation of all runs; each has its own when absent"),
+    Options.optional,
+  ),
+  ...Describe.grouped("Runs that meet, are late or fail", {
+    policy: Options.choice("policy", Schedule.ConcurrencyPolicy.literals).pipe(
+      Options.withDescription(
+        "While the last run has not ended: skip the tick (Forbid, the default), begin its run too (Allow), cancel that run (Replace) or wait behind it (Queue)",
+      ),
+      Options.optional,
+    ),
+    missed: Options.choice("missed", Schedule.MissedPolicy.literals).pipe(
+      Options.withDescription(
+        "Ticks that no server was there for: no run (skip, the default), one for the last of them (once), or one for each (all)",
+      ),
+      Options.optional,
+    ),
+    window: Flag.duration("window", { minimum: 0, maximum: "1 hour" }).pipe(
+      Options.withDescription(
+        "Begin each run this late at most, so that many schedules do not begin together",
+      ),
+      Options.optional,
+    ),
+    timeout: Flag.duration("timeout", { minimum: "1 second", maximum: "7 days" }).pipe(
+      Options.withDescription("How long a run may take; 1h when absent"),
+      Options.optional,
+    ),
+    maxAttempts: Flag.whole("max-attempts", { minimum: 1, maximum: 100 }).pipe(
+      Options.withDescription("How many attempts each run has; 3 when absent"),
+      Options.optional,
+    ),
+    pauseAfter: Flag.whole("pause-after-failures", { minimum: 0, maximum: 1000 }).pipe(
+      Options.withDescription("Pause after so many failed runs in a row; 0, the default, for never"),
+      Options.optional,
+    ),
+    staleAfter: Flag.duration("stale-after", { minimum: "1 second", maximum: "3650 days" }).pipe(
+      Options.withDescription(
+        "Show the schedule as stale when no run has completed for so long, such as 26h",
+      ),
+      Options.optional,
+    ),
+  }),
+  ...Describe.grouped("First and last tick", {
+    startsAt: Flag.instant("starts-at").pipe(
+      Options.withDescription("No tick before it; an interval counts from it"),
+      Options.optional,
+    ),
+    endsAt: Flag.instant("ends-at").pipe(Options.withDescription("No tick after it"), Options.optional),
+    maxRuns: Flag.whole("max-runs", { minimum: 1, maximum: 1_000_000_000 }).pipe(
+      Options.withDescription("The schedule is complete after so many runs"),
+      Options.optional,
+    ),
+  }),
+}
+
+type Options_<F> = { readonly [K in keyof F]: F[K] extends Options.Options<infer A> ? A : never }
+
+export type Given = Options_<typeof others>
+
+const seconds = Option.map((time: Duration.Duration) => Math.ceil(Duration.toSeconds(time)))
+
+/** The parts that are there. */
+const present = <A extends globalThis.Record<string, Option.Option<unknown>>>(
+  parts: A,
+): { readonly [K in keyof A]?: Option.Option.Value<A[K]> } => Record.getSomes(parts) as never
+
+/** What the runs are given, beside what the schedule has. */
+export const configOf = (
+  { input, prompt }: Given,
+  before: Schedule.ScheduleConfig = {},
+): Effect.Effect<Schedule.ScheduleConfig, CommandFailure> =>
+  Effect.map(
+    Option.match(input, {
+      onNone: () => Effect.succeed({}),
+      onSome: (given) => Effect.map(inputOf(given), (value) => ({ input: value })),
+    }),
+    (given) => ({ ...before, ...present({ prompt }), ...given }),
+  )
+
+/** The fields of a definition that the flags give, but for its agent, its times and its config. */
+export const changesOf = (given: Given): Schedules.ScheduleChanges =>
+  present({
+    timezone: given.timezone,
+    concurrencyPolicy: given.policy,
+    missed: given.missed,
+    windowSeconds: seconds(given.window),
+    timeoutSeconds: seconds(given.timeout),
+    backoffLimit: Option.map(given.maxAttempts, (attempts) => attempts - 1),
+    pauseAfterFailures: given.pauseAfter,
+    health: Option.map(seconds(given.staleAfter), (maxStalenessSeconds) => ({ maxStalenessSeconds })),
+    startsAt: given.startsAt,
+    endsAt: given.endsAt,
+    maxRuns: given.maxRuns,
+  })
