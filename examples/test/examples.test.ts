@@ -29,6 +29,7 @@ const examples = [
   "chat",
   "approval",
   "purchase",
+  "nightly-report",
   "remote-agent",
   "coding-agent",
   "fleet",
