@@ -3,7 +3,7 @@
  */
 import { Args, Command, Options } from "@effect/cli"
 import { Ids, RequestSnapshot, Runs, TimeLimits, TraceContext, WorkerRegistry } from "@runlease/core"
-import { Clock, Config, Console, DateTime, Duration, Effect, Either, Option, Ref } from "effect"
+import { Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import { inputOf, read } from "../input/GivenText.js"
