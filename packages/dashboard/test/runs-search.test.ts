@@ -26,6 +26,7 @@ describe("the search of runs", () => {
       text: "attempt:many state:odd http://x agent:",
     })
     expect(parseSearch('agent:"my agent" x')).toEqual({ text: "x", agent: "my agent" })
+    expect(parseSearch("label:customer:42 label:none")).toEqual({ text: "label:none", label: "customer:42" })
     expect(parseSearch("subagent:coder")).toEqual({ text: "subagent:coder" })
   })
 
@@ -37,9 +38,13 @@ describe("the search of runs", () => {
   })
 
   it("writes what it reads", () => {
-    const written = writeSearch({ attempt: 3, text: "flaky test" })
-    expect(parseSearch(written ?? "")).toEqual({ attempt: 3, text: "flaky test" })
-    expect(writeSearch({ attempt: undefined, text: "" })).toBeUndefined()
+    const written = writeSearch({ attempt: 3, label: "customer:the first", text: "flaky test" })
+    expect(parseSearch(written ?? "")).toEqual({
+      attempt: 3,
+      label: "customer:the first",
+      text: "flaky test",
+    })
+    expect(writeSearch({ attempt: undefined, label: undefined, text: "" })).toBeUndefined()
   })
 })
 
@@ -54,6 +59,7 @@ describe("the filter of runs", () => {
       code: "rate_limited",
       text: "flaky",
       attempt: 2,
+      label: "customer:the first",
       from: "24h",
       children: true,
     }
@@ -80,6 +86,11 @@ describe("the filter of runs", () => {
     expect(matches({ ...noFilter, code: "rate_limited" }, failed, now)).toBe(true)
     expect(matches({ ...noFilter, code: "rate" }, failed, now)).toBe(false)
     expect(matches({ ...noFilter, code: "rate_limited" }, one, now)).toBe(false)
+    const labelled = run({ labels: { customer: "a:b" } })
+    expect(queryOf({ ...noFilter, label: "customer:a:b" }, now)["label"]).toBe("customer:a:b")
+    expect(matches({ ...noFilter, label: "customer:a:b" }, labelled, now)).toBe(true)
+    expect(matches({ ...noFilter, label: "customer:a" }, labelled, now)).toBe(false)
+    expect(matches({ ...noFilter, label: "customer:a:b" }, one, now)).toBe(false)
     const child = run({ parent_run_id: one.run_id })
     expect(matches(noFilter, child, now)).toBeUndefined()
     expect(matches({ ...noFilter, children: true }, child, now)).toBe(true)

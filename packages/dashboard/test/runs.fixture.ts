@@ -20,6 +20,7 @@ export const run = (given: Partial<Json.RunSummary> = {}): Json.RunSummary => {
     max_attempts: 3,
     waiting: null,
     error: null,
+    labels: {},
     tokens: 0,
     cost: 0,
     children: 0,

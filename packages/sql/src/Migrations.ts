@@ -19,6 +19,7 @@ import summaries from "./migrations/0007_Summaries.js"
 import budgets from "./migrations/0006_Budgets.js"
 import records from "./migrations/0005_Records.js"
 import children from "./migrations/0004_Children.js"
+import labels from "./migrations/0011_Labels.js"
 import drainAndSessions from "./migrations/0008_DrainAndSessions.js"
 import timeLimits from "./migrations/0009_TimeLimits.js"
 import schedules from "./migrations/0010_Schedules.js"
@@ -49,6 +50,7 @@ export const all: Migrations = {
   "0008_DrainAndSessions": drainAndSessions,
   "0009_TimeLimits": timeLimits,
   "0010_Schedules": schedules,
+  "0011_Labels": labels,
 }
 
 /** The table that has the migrations of a database. */

@@ -28,6 +28,8 @@ const summaries = (worker: WorkerRegistry.RegisteredWorker, { conversationId, ru
     yield* standing(runId)
     yield* runs()
     yield* runs({ from: now })
+    yield* runs({ labels: { customer: "42" } })
+    yield* runs({ labels: { customer: "42", tier: "gold" }, text: "title" })
     yield* runs({ from: now, to: now, conversationId })
     for (const status of Run.RunStatus.literals) {
       yield* runs({ status })
@@ -131,6 +133,12 @@ export const everything = Effect.gen(function* () {
   yield* runs.snapshot(first.runId)
   yield* runs.list()
   yield* runs.list({ status: "completed", conversationId: conversation.id })
+  yield* runs.submit({ agentId, concurrencyKey: null, labels: { customer: "42" } })
+  yield* runs.label(first.runId, { customer: "42", tier: "gold" })
+  yield* runs.label(first.runId, { tier: null })
+  yield* runs.list({ labels: { customer: "42" } })
+  yield* runs.list({ labels: { customer: "42", tier: "gold" }, status: "completed" })
+  yield* runs.list({ labels: { customer: "42" }, conversationId: conversation.id })
 
   const publicId = Ids.RunId.make("next")
   yield* runs.submit({ agentId, publicId: "asks", concurrencyKey: null, priority: 10 })

@@ -11,7 +11,7 @@ import * as TempDatabase from "./TempDatabase.js"
 
 /** A full scan of a table that grows with use, with or without an index. */
 const scan =
-  /\bSCAN ([rqlwoftinescm]|runs|inputs|queue|leases|waits|outcomes|claims|events|sessions|messages|conversations|credentials|workers|schedules)\b/
+  /\bSCAN ([rqlwoftinescm]|runs|inputs|queue|leases|waits|outcomes|claims|events|sessions|messages|conversations|credentials|workers|schedules|run_labels)\b/
 
 /** A scan of all runs of a project or a conversation. */
 const history = /\bruns_by_(project|conversation)\b|\(project_id=\?\)$/
@@ -56,6 +56,8 @@ const indexes = [
   "schedules_by_project (project_id=? AND schedule_pk<?)",
   "schedules_by_source (project_id=? AND source=?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
+  "PRIMARY KEY (project_id=? AND name=? AND value=? AND run_pk>? AND run_pk<?)",
+  "PRIMARY KEY (project_id=? AND name=? AND value=? AND run_pk<?)",
 ]
 
 describe("query plans", () => {

@@ -68,6 +68,23 @@ export const suite = (
     )
 
     test(
+      "deletes the labels of the runs that it deletes",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const labels = { customer: "42" }
+        const old = yield* finish({ labels })
+        yield* TestClock.adjust("20 seconds")
+        const { runId } = yield* TestRuns.submit({ labels })
+        strictEqual((yield* prune(old.projectId)).pruned, 1)
+        const { items } = yield* runs.list({ labels })
+        deepStrictEqual(
+          items.map((run) => run.runId),
+          [runId],
+        )
+      }),
+    )
+
+    test(
       "deletes the runs that finished long enough ago, with their logs, and nothing else",
       Effect.gen(function* () {
         const runs = yield* Runs

@@ -8,6 +8,8 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
 import * as SubmitSuite from "./SubmitSuite.js"
 import * as TestRuns from "./TestRuns.js"
+import * as Batch from "./runs/Batch.js"
+import * as Labels from "./runs/Labels.js"
 import * as Outcomes from "./runs/Outcomes.js"
 import * as Multitask from "./runs/Multitask.js"
 import * as Steering from "./runs/Steering.js"
@@ -29,6 +31,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Resume.tests(test)
     Multitask.tests(test)
     Steering.tests(test)
+    Labels.tests(test)
+    Batch.tests(test)
   })
 
   SubmitSuite.suite(name, layer)

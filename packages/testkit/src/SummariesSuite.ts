@@ -8,6 +8,7 @@ import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as ClaimHistory from "./summaries/ClaimHistory.js"
 import * as Holders from "./summaries/Holders.js"
+import * as Labels from "./summaries/Labels.js"
 import * as Lists from "./summaries/Lists.js"
 import * as Places from "./summaries/Places.js"
 import * as Titles from "./summaries/Titles.js"
@@ -26,6 +27,7 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
     Titles.tests(test)
     ClaimHistory.tests(test)
     Lists.tests(test)
+    Labels.tests(test)
     Holders.tests(test)
     Places.tests(test)
   })

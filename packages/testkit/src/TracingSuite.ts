@@ -124,6 +124,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ["Runs.complete", runs.complete(runId, { status: "completed" }, lease), ofLease],
           ["Runs.complete", runs.complete(runId, { status: "completed" }), ofRun],
           ["Runs.cancel", runs.cancel(runId), ofRun],
+          ["Runs.label", runs.label(runId, { a: "1" }), ofRun],
+          ["Runs.submitMany", runs.submitMany([{ agentId: "agent" }]), {}],
           ["Runs.retry", runs.retry(runId), ofRun],
           ["Runs.fork", runs.fork(runId, { after: EventId.make(1) }), ofRun],
           ["Runs.tell", runs.tell(runId, { parts: [] }), ofRun],

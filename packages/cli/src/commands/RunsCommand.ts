@@ -12,6 +12,7 @@ import * as Output from "../output/Output.js"
 import * as ExplainCommand from "./ExplainCommand.js"
 import * as TreeCommand from "./TreeCommand.js"
 import * as UsageCommand from "./UsageCommand.js"
+import * as LabelCommand from "./LabelCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
 import { inputOf } from "./RunInput.js"
 import { runId } from "../input/PositionalText.js"
@@ -49,6 +50,11 @@ const list = Command.make(
       Options.withDescription("Only the runs right below this run"),
       Options.optional,
     ),
+    labels: Flag.labels("label").pipe(
+      Options.withDescription(
+        "Only runs with this label, as name=value; with several, runs that have all of them",
+      ),
+    ),
     limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
       Options.withDescription("How many, 1 to 100"),
       Options.withDefault(20),
@@ -65,6 +71,7 @@ const list = Command.make(
         status: Option.getOrUndefined(options.status),
         agentId: Option.getOrUndefined(options.agent),
         parentRunId: Option.getOrUndefined(options.parent),
+        labels: options.labels,
         cursor: Option.getOrUndefined(options.cursor),
         limit: options.limit,
       })
@@ -72,7 +79,12 @@ const list = Command.make(
       yield* show(options.json, page.items)
       if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
     }).pipe(Settings.withClient(options.connection)),
-).pipe(Describe.command("List runs, newest first.", ["runlease runs list --status failed --agent reviewer"]))
+).pipe(
+  Describe.command("List runs, newest first.", [
+    "runlease runs list --status failed --agent reviewer",
+    "runlease runs list --label customer=42 --label tier=gold",
+  ]),
+)
 
 const get = Command.make("get", { ...common, runId }, (options) =>
   Effect.gen(function* () {
@@ -227,7 +239,7 @@ const prune = Command.make(
 )
 
 export const command = Command.make("runs").pipe(
-  Describe.command("Look at runs, cancel them, answer what they wait for, delete old ones."),
+  Describe.command("Look at runs, cancel and label them, answer what they wait for, delete old ones."),
   Command.withSubcommands([
     list,
     get,
@@ -238,6 +250,7 @@ export const command = Command.make("runs").pipe(
     cancel,
     retry,
     fork,
+    LabelCommand.command,
     ResumeCommand.command,
     prune,
   ]),

@@ -3,7 +3,7 @@
  */
 import { Args, Command, Options } from "@effect/cli"
 import { Ids, RequestSnapshot, Runs, TimeLimits, TraceContext, WorkerRegistry } from "@runlease/core"
-import { Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
+import { Array, Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import { inputOf, read } from "../input/GivenText.js"
@@ -15,8 +15,8 @@ import * as Settings from "../input/Settings.js"
 import * as SubmissionLines from "../input/SubmissionLines.js"
 import { positionalText } from "../input/PositionalText.js"
 
-/** How many submissions of `--jsonl` are in flight at once. */
-const inFlight = 16
+/** How many batches of `--jsonl` are in flight at once. */
+const inFlight = 4
 
 const maxLimit = Duration.seconds(TimeLimits.maxSeconds)
 
@@ -87,6 +87,9 @@ const options = {
       "When a run of the conversation works: wait behind it (enqueue), tell it the text (steer), cancel it (interrupt) or fail (reject)",
     ),
     Options.optional,
+  ),
+  labels: Flag.labels("label").pipe(
+    Options.withDescription("A label of the run as name=value; several may be given"),
   ),
   watch: Options.boolean("watch").pipe(
     Options.withDescription("Follow it, as runlease watch does; the exit code says how it ended"),
@@ -162,6 +165,7 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: Reque
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
     ...field("multitask", parsed.multitask),
+    ...field("labels", Option.fromNullable(parsed.labels)),
     ...field(
       "availableAt",
       Option.map(parsed.availableIn, (wait) => DateTime.unsafeMake(now + Duration.toMillis(wait))),
@@ -193,13 +197,16 @@ const submitMany = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
   const sent = yield* Ref.make(0)
   const terminal = process.stderr.isTTY === true
   yield* Effect.forEach(
-    submissions,
-    (submission) =>
+    SubmissionLines.batches(submissions),
+    (batch) =>
       Effect.gen(function* () {
-        const { run, ...submitted } = yield* runs.submit(submission)
-        yield* parsed.json ? Output.json({ ...submitted, ...RunLines.toJson(run) }) : Console.log(run.runId)
-        const count = yield* Ref.updateAndGet(sent, (n) => n + 1)
-        if (terminal) process.stderr.write(`\r${count} of ${submissions.length} submitted`)
+        const verdicts = yield* runs.submitMany(batch)
+        for (const { run, ...submitted } of Array.getRights(verdicts)) {
+          yield* parsed.json ? Output.json({ ...submitted, ...RunLines.toJson(run) }) : Console.log(run.runId)
+          yield* Ref.update(sent, (n) => n + 1)
+        }
+        if (terminal) process.stderr.write(`\r${yield* Ref.get(sent)} of ${submissions.length} submitted`)
+        yield* Effect.all(verdicts, { discard: true })
       }),
     { concurrency: inFlight, discard: true },
   ).pipe(
@@ -226,6 +233,7 @@ export const command = Command.make("submit", options, (parsed) =>
     `runlease submit --agent review --input '{"repository": "runlease", "pull": 12}'`,
     "runlease submit --agent reviewer --ttl 10m --timeout 1h 'Look at the open pulls'",
     "runlease submit --jsonl runs.jsonl",
+    "runlease submit --agent reviewer --label customer=42 --label tier=gold hello",
     "runlease submit --agent writer --conversation ID --multitask steer 'Shorter, please'",
   ]),
 )

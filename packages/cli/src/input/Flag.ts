@@ -3,8 +3,8 @@
  * names the flag, or the setting that the value comes from, and what is allowed.
  */
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
-import { TreeBudget } from "@runlease/core"
-import { Config, DateTime, Duration, Effect, Option, ParseResult, Schema } from "effect"
+import { Labels, TreeBudget } from "@runlease/core"
+import { Config, DateTime, Duration, Effect, Either, Option, ParseResult, Schema } from "effect"
 
 interface Bounds<A> {
   readonly minimum: A
@@ -120,6 +120,39 @@ const units: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 }
+
+const validateLabels = Schema.validateEither(Labels.Labels)
+
+/** `name=value` as a pair. */
+const pairOf = (text: string): Labels.Label | undefined => {
+  const [, name, value] = /^([^=]*)=(.*)$/s.exec(text) ?? []
+  return name === undefined || value === undefined ? undefined : [name, value]
+}
+
+/** The labels of these texts, each name once; else what is wrong. */
+const parseLabels = (name: string, given: ReadonlyArray<string>): Either.Either<Labels.Labels, string> => {
+  const pairs = given.map(pairOf)
+  const malformed = given.find((_, index) => pairs[index] === undefined)
+  if (malformed !== undefined) {
+    return Either.left(`--${name} takes name=value, as customer=42, not ${JSON.stringify(malformed)}`)
+  }
+  const labels = Object.fromEntries(pairs as ReadonlyArray<Labels.Label>)
+  if (Object.keys(labels).length < pairs.length) return Either.left(`--${name} takes each name once`)
+  return Either.mapLeft(validateLabels(labels), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    return `--${name}: ${[...(issue?.path ?? []).map(String), issue?.message ?? "is malformed"].join(" ")}`
+  })
+}
+
+/** A repeatable flag for labels; undefined where it is not there. */
+export const labels = (name: string): Options.Options<Labels.Labels | undefined> =>
+  Options.mapEffect(Options.repeated(Options.text(name)), (given) =>
+    given.length === 0
+      ? Effect.succeed(undefined)
+      : Effect.mapError(parseLabels(name, given), (problem) =>
+          ValidationError.invalidValue(HelpDoc.p(problem)),
+        ),
+  )
 
 const parseDuration = (text: string): Option.Option<Duration.Duration> => {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text.replaceAll(" ", "")) ?? []

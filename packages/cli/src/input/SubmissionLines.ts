@@ -23,6 +23,8 @@ const Line = Schema.Struct({
   concurrency_key: Runs.Submission.fields.concurrencyKey,
   budget: Runs.Submission.fields.budget,
   multitask: Runs.Submission.fields.multitask,
+  batch_id: Runs.Submission.fields.batchId,
+  labels: Runs.Submission.fields.labels,
 })
 
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProperty: "error" })
@@ -58,9 +60,37 @@ const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submis
     concurrencyKey: line.concurrency_key,
     budget: line.budget,
     multitask: line.multitask,
+    batchId: line.batch_id,
+    labels: line.labels,
     snapshot: snapshotOf(line),
   }),
 })
+
+/** A batch is one commit, which other callers wait for. */
+const maxInBatch = 250
+
+/** The most characters of JSON in one batch. */
+const maxLength = 4 * 1024 * 1024
+
+/** The submissions in batches that a server takes in one request, in their order. */
+export const batches = (
+  submissions: ReadonlyArray<Runs.Submission>,
+): ReadonlyArray<ReadonlyArray<Runs.Submission>> => {
+  const found: Array<Array<Runs.Submission>> = []
+  let left = 0
+  for (const submission of submissions) {
+    const { length } = JSON.stringify(submission)
+    const last = found.at(-1)
+    if (last === undefined || last.length === maxInBatch || length > left) {
+      found.push([submission])
+      left = maxLength - length
+    } else {
+      last.push(submission)
+      left -= length
+    }
+  }
+  return found
+}
 
 /**
  * Parses every line to a submission. Fails with the problem of each wrong line. `agent` applies to lines without one.

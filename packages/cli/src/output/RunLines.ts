@@ -1,7 +1,7 @@
 /**
  * Formats runs and their events, as lines for people and as JSON for machines.
  */
-import { type Interrupt, type Run, type RunLog } from "@runlease/core"
+import { type Interrupt, Labels, type Run, type RunLog } from "@runlease/core"
 import { ToolArguments } from "@runlease/core/executor"
 import { ResumeRules, WaitTransitions } from "@runlease/core/store"
 import { DateTime, Option } from "effect"
@@ -68,6 +68,14 @@ const waitingUntil = (run: Run.Run): string | null => {
   return endsAt === null ? null : instant(DateTime.unsafeMake(endsAt))
 }
 
+/** Labels on one line; null for none. */
+export const ofLabels = (labels: Labels.Labels): string | null =>
+  Labels.isEmpty(labels)
+    ? null
+    : Labels.entries(labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" ")
+
 /** The run as the fields of a JSON line. */
 export const toJson = (run: Run.Run) => ({
   run_id: run.runId,
@@ -89,6 +97,8 @@ export const toJson = (run: Run.Run) => ({
   start_by: instant(run.startBy ?? null),
   timeout_seconds: run.timeoutSeconds ?? null,
   timeout_at: instant(run.timeoutAt ?? null),
+  labels: run.labels,
+  batch_id: run.batchId,
   open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
   error: run.error,
   metadata: run.metadata,
@@ -124,6 +134,7 @@ export const toText = (run: Run.Run, now: DateTime.Utc, input?: unknown): string
   const { attempt, held_by, lease_expires_at: _, max_attempts, open: __, result, ...fields } = toJson(run)
   const lines = Object.entries({
     ...fields,
+    labels: ofLabels(run.labels),
     attempt: attempt === 0 ? null : `${attempt} of ${max_attempts}`,
     "held by": held_by,
     lease: leaseLine(run.lease, now),

@@ -141,12 +141,13 @@ const writeOne = (state: State.State, { after, details, entries, key }: Change):
     record.entries.push({ eventId, sequence, event, createdAt })
     record.sizes.push(bytesOf(text))
   }
-  const { metadata, result, session } = details
+  const { labels, metadata, result, session } = details
   record.details = {
     ...record.details,
     ...(metadata === undefined ? {} : { metadata }),
     ...(result === undefined ? {} : { result }),
     ...(session === undefined ? {} : { session }),
+    ...(labels === undefined ? {} : { labels: labels.after }),
   }
   record.resume = details.resume ?? record.resume
   record.claims.push(...(details.claims ?? []))

@@ -14,6 +14,7 @@ const toRow = ({ details, key, state, title }: State.MemoryRun): SummaryRow => (
   title,
   parentRunId: details.parentRunId,
   rootRunId: details.rootRunId,
+  labels: details.labels,
 })
 
 const isIn =
@@ -23,6 +24,7 @@ const isIn =
     key < before &&
     (!("parentRunId" in start) || details.parentRunId === start.parentRunId) &&
     (!("conversationId" in start) || spec.conversationId === start.conversationId) &&
+    (!("label" in start) || details.labels[start.label[0]] === start.label[1]) &&
     (!("status" in start) || status === start.status) &&
     (!("agentId" in start) || spec.agentId === start.agentId)
 
@@ -72,15 +74,26 @@ export const make = (state: State.State): SummaryRows<never> => {
 
     candidates: (projectId, start, range) =>
       Effect.sync(() =>
-        newest(projectId, start, range).map(({ key, state: run, title }) => ({
+        newest(projectId, start, range).map(({ details, key, state: run, title }) => ({
           key,
           runId: run.spec.runId,
           agentId: run.spec.agentId,
           conversationId: run.spec.conversationId,
           spawned: run.spec.child !== null,
           title,
+          labels: details.labels,
           state: run,
         })),
+      ),
+
+    labelled: (projectId, labels, limit) =>
+      Effect.sync(() =>
+        labels.map(
+          ([name, value]) =>
+            recordsOf(projectId)
+              .filter(({ details }) => details.labels[name] === value)
+              .slice(0, limit).length,
+        ),
       ),
 
     bounds: (from = 0, to = Number.POSITIVE_INFINITY) =>

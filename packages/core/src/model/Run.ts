@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
+import { Labels } from "./Labels.js"
 import { Seconds } from "./TimeLimits.js"
 import { Budget } from "./TreeBudget.js"
 import { Answer, Interrupt } from "./Interrupt.js"
@@ -147,6 +148,9 @@ export const Run = Schema.Struct({
   /** When its work reaches its timeout if its lease lasts until then; absent without a lease or a timeout. */
   timeoutAt: Schema.optional(Schema.DateTimeUtcFromNumber),
   session: Schema.NullOr(WorkerSession),
+  labels: Labels,
+  /** What its submitter calls the batch that it was submitted in. */
+  batchId: Schema.NullOr(Schema.String),
   error: Schema.NullOr(RunError),
   metadata: Schema.Unknown,
   /** What the run gave, as its outcome says; null is nothing. */

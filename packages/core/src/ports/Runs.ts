@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import { Context, type Effect, Schema } from "effect"
+import { Context, type Effect, type Either, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import type { FollowUp, FollowedUp, TakenInput } from "./FollowUp.js"
 import type * as Ids from "../model/Ids.js"
 import type { Answers } from "../model/Interrupt.js"
-import { maxMessages } from "../model/InboxMessage.js"
+import type { LabelChanges, Labels } from "../model/Labels.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { MessagePart, RequestSnapshot } from "../model/RequestSnapshot.js"
 import type {
@@ -24,7 +24,8 @@ import type {
 } from "../model/Run.js"
 import type { Run, RunNotFound } from "../model/Run.js"
 import type { InboxNotEmpty } from "./Leases.js"
-import { maxEventBytes } from "./RunLog.js"
+import type { LabelsRefused } from "./RunLabels.js"
+import type { ForkRefused, MessageRefused } from "./RunRefusals.js"
 import type { ConversationBusy, InvalidSubmission, SubmissionInput, Submitted } from "./Submission.js"
 import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
 
@@ -39,9 +40,24 @@ export {
   requestText,
   Submission,
   submitChecked,
+  checkCount,
   type SubmissionInput,
   type Submitted,
 } from "./Submission.js"
+export { LabelsRefused } from "./RunLabels.js"
+export { ForkRefused, MessageRefused } from "./RunRefusals.js"
+
+/** Why a submission becomes no run. */
+export type SubmitRefusal =
+  | ConversationNotFound
+  | InvalidSubmission
+  | RunNotFound
+  | SubmissionConflict
+  | ConversationBusy
+  | MessageRefused
+
+/** The most submissions that are sent together. */
+export const maxSubmissions = 500
 
 /** How a run ends. The event that closes its log tells metadata and result, unless that event would be too large. */
 export interface Outcome {
@@ -94,45 +110,6 @@ export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/
 }
 
 /**
- * The run cannot be forked there. `no_event`: its log has no such event. `too_large`: it had recorded more than 10,000 events or 16
- * MiB by then.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core/ForkRefused")(
-  "ForkRefused",
-  {
-    runId: Schema.String,
-    after: Schema.Number,
-    reason: Schema.Literal("no_event", "too_large"),
-  },
-) {
-  override get message() {
-    return this.reason === "no_event"
-      ? `The log of run ${this.runId} has no event ${this.after}`
-      : `Run ${this.runId} had recorded too much by event ${this.after}: a fork copies up to 10,000 events and 16 MiB`
-  }
-}
-
-/**
- * The run does not take the message. `too_large`: it is more than an event of the log takes. `too_many`: the run has 10,000 messages.
- *
- * @since 0.1.0
- * @category errors
- */
-export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runlease/core/MessageRefused")(
-  "MessageRefused",
-  { runId: Schema.String, reason: Schema.Literal("too_large", "too_many") },
-) {
-  override get message() {
-    return this.reason === "too_large"
-      ? `The message is too large: it must be less than ${maxEventBytes} bytes of JSON`
-      : `Run ${this.runId} has ${maxMessages} messages, and takes no more`
-  }
-}
-
-/**
  * A message to a run. `idempotencyKey`: the same key again gives the first message, 1 to 200 characters.
  *
  * @since 0.1.0
@@ -159,6 +136,8 @@ export interface ListRuns extends PageRequest {
   readonly agentId?: Ids.AgentId | undefined
   readonly conversationId?: Ids.ConversationId | undefined
   readonly parentRunId?: Ids.RunId | undefined
+  /** Only runs that have all of these labels. */
+  readonly labels?: Labels | undefined
 }
 
 export class Runs extends Context.Tag("@runlease/core/Runs")<
@@ -174,15 +153,19 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      */
     readonly submit: (
       submission: SubmissionInput,
+    ) => Effect.Effect<Submitted, SubmitRefusal | ControlPlaneError>
+
+    /**
+     * Submits up to 500 runs in one commit, each as `submit` does, in their order: what one becomes is in its place of the answer, and
+     * one that is refused leaves the others as they are. When the call fails, it may be sent again where the runs have public ids.
+     *
+     * Fails: `InvalidSubmission` of field `runs` for more than 500.
+     */
+    readonly submitMany: (
+      submissions: ReadonlyArray<SubmissionInput>,
     ) => Effect.Effect<
-      Submitted,
-      | ConversationNotFound
-      | InvalidSubmission
-      | RunNotFound
-      | SubmissionConflict
-      | ConversationBusy
-      | MessageRefused
-      | ControlPlaneError
+      ReadonlyArray<Either.Either<Submitted, SubmitRefusal>>,
+      InvalidSubmission | ControlPlaneError
     >
 
     /** A run by its id, or by that of an input that it has taken since. So do `snapshot`, `cancel`, `resume` and `complete`. */
@@ -198,6 +181,16 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     readonly cancel: (
       runId: Ids.RunId,
     ) => Effect.Effect<{ readonly cancelled: boolean; readonly run: Run }, RunNotFound | ControlPlaneError>
+
+    /**
+     * Changes labels of a run, also of one that has ended: each name gets its value, or is removed where that is null. Gives the run.
+     *
+     * Fails: `LabelsRefused` for a label that no run can have, and where the run would have more than 16.
+     */
+    readonly label: (
+      runId: Ids.RunId,
+      changes: LabelChanges,
+    ) => Effect.Effect<Run, RunNotFound | LabelsRefused | ControlPlaneError>
 
     /**
      * Submits a run once more that has ended: the same request under a new id, or under `publicId`, which makes it idempotent as in

@@ -8,6 +8,7 @@ import { limitsOf, Seconds } from "../model/TimeLimits.js"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
+import { Labels } from "../model/Labels.js"
 import { RequestSnapshot, type SnapshotMessage } from "../model/RequestSnapshot.js"
 import { type Run, Target, Trigger } from "../model/Run.js"
 
@@ -30,7 +31,8 @@ export type Multitask = typeof Multitask.Type
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `ttlSeconds` and `timeoutSeconds`: its limits of time (see
  * `TimeLimits`), 1 second to 365 days, none when absent. `initialStatus: "running"`
  * means that another program executes the run: it is never claimed and has no lease, so it has no limits of time. `multitask`: `enqueue` when absent; a submission
- * without a lane, or with a new conversation for one, finds no other run.
+ * without a lane, or with a new conversation for one, finds no other run. `labels`: 16 at most; the run has those of its
+ * parent too, where it has none of that name. `batchId`: what the submitter calls the batch that the run is in.
  *
  * @since 0.1.0
  * @category models
@@ -56,6 +58,8 @@ export const Submission = Schema.Struct({
   multitask: Schema.optional(Multitask),
   ttlSeconds: Schema.optional(Seconds),
   timeoutSeconds: Schema.optional(Seconds),
+  labels: Schema.optional(Labels),
+  batchId: Schema.optional(Ids.visibleText(128)),
 })
 export type Submission = typeof Submission.Type
 
@@ -158,6 +162,20 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
     ),
   )
 }
+
+/** The submissions, when they are not too many to be sent together. */
+export const checkCount = (
+  submissions: ReadonlyArray<SubmissionInput>,
+  most: number,
+): Either.Either<ReadonlyArray<SubmissionInput>, InvalidSubmission> =>
+  submissions.length > most
+    ? Either.left(
+        new InvalidSubmission({
+          field: "runs",
+          message: `runs: at most ${most} are submitted together, and not ${submissions.length}`,
+        }),
+      )
+    : Either.right(submissions)
 
 /**
  * `Runs.submit` of a control plane that takes checked submissions. Every control plane is made with it, so that

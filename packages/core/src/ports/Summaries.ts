@@ -10,6 +10,7 @@
 import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
+import type { Labels } from "../model/Labels.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { LeaseEpoch, RunError, RunNotFound, RunStatus, Waiting } from "../model/Run.js"
 import type { RegisteredWorker } from "./WorkerRegistry.js"
@@ -80,6 +81,7 @@ export interface RunSummary {
   readonly maxAttempts: number
   readonly waiting: Waiting | null
   readonly error: RunError | null
+  readonly labels: Labels
   readonly tokens: number
   readonly cost: number
   readonly children: number
@@ -98,7 +100,7 @@ export interface RunSummary {
  * `text` is in the title, in any case of its letters, or is the end of the id. `from` and `to` bound when a run was submitted, `to` is
  * not in it; of runs that several servers take at once, those of the last moments before a bound may count to the other side of it.
  * `attempt` is the least attempt. `errorCode` is the code of the error with which a run has ended. `roots`: no run that another one has
- * spawned.
+ * spawned. A run has all of `labels`.
  *
  * @since 0.1.0
  * @category models
@@ -114,10 +116,11 @@ export interface SummaryFilter {
   readonly attempt?: number | undefined
   readonly errorCode?: string | undefined
   readonly roots?: boolean | undefined
+  readonly labels?: Labels | undefined
 }
 
 /**
- * A page of a list. An index finds the runs of one parent, conversation, status or agent. Among those of the first of these that the filter
+ * A page of a list. An index finds the runs of one parent, conversation, label, status or agent. Among those of the first of these that the filter
  * names, or among all runs, the page looks for what else it names: `searched` is how many runs were looked at. A page that has looked at
  * `maxSearched` is short, and its `next` goes on. Null where the index found all of them.
  *

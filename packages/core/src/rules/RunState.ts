@@ -166,6 +166,8 @@ export type RunDetails = Pick<
   | "sourceTarget"
   | "runtimeTarget"
   | "session"
+  | "labels"
+  | "batchId"
   | "metadata"
   | "result"
 >
@@ -229,6 +231,8 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     ...(startBy === null ? {} : { startBy: DateTime.unsafeMake(startBy) }),
     ...(timeoutAt === null ? {} : { timeoutAt: DateTime.unsafeMake(timeoutAt) }),
     session: details.session,
+    labels: details.labels,
+    batchId: details.batchId,
     error: state.error,
     metadata: details.metadata,
     result: details.result,

@@ -3,17 +3,25 @@
  *
  * @since 0.1.0
  */
-import { ControlPlane, Ids } from "@runlease/core"
+import { ControlPlane, Ids, Labels, Runs } from "@runlease/core"
 import { Schema } from "effect"
-import { PageInfo, nullish } from "../Wire.js"
+import { atMost, PageInfo, nullish } from "../Wire.js"
+import * as Refusal from "../contract/Refusal.js"
+import { strict } from "../contract/Strict.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { choice } from "../Wire/DiscriminatedUnion.js"
 import { TakenInput } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { MessageParts } from "../Wire/Snapshot.js"
+import { Submission } from "../Wire/Submission.js"
+import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
 
 /** Kinds of runs that other servers of this API know. */
 export const OtherKind = Schema.Struct({ kind: Schema.Literal("task", "workflow", "eval") })
+
+/** A run to be submitted, by its kind. */
+export const NewRun = choice("kind", Schema.Union(strict(Submission), OtherKind))
 
 /** (ours) `steered`: the submission became a message to the run, and no run. */
 export const Submitted = Schema.Struct({
@@ -21,6 +29,25 @@ export const Submitted = Schema.Struct({
   duplicate: Schema.optional(Schema.Boolean),
   steered: Schema.optional(Schema.Boolean),
   run: CanonicalRun,
+})
+
+/** (ours) Runs that are submitted together. They are read one by one, so that one that is wrong is refused alone. */
+export const Batch = Schema.Struct({
+  batch_id: nullish(Ids.visibleText(128)).annotations({
+    description: "`batch_id` of those runs that have none",
+  }),
+  runs: Schema.Array(
+    Schema.Unknown.annotations({ identifier: "NewRun", jsonSchema: WholeJsonSchema.of(NewRun) }),
+  ).pipe(atMost(Runs.maxSubmissions)),
+})
+
+/** The status and the body that POST /runs answers: a refusal, or what the submission became. */
+export const BatchAnswer = Schema.Struct({ status: Schema.Int, body: Schema.Union(Submitted, Refusal.Body) })
+export type BatchAnswer = typeof BatchAnswer.Type
+
+export const BatchAnswers = Schema.Struct({
+  batch_id: Schema.NullOr(Schema.String),
+  answers: Schema.Array(BatchAnswer),
 })
 
 /** (ours) `ended`: the log has ended and this page reaches its end. */
@@ -37,6 +64,9 @@ export const Fork = Schema.Struct({
   after_event_id: Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER)),
   public_id: nullish(Ids.NewRunId),
 })
+
+/** (ours) Labels that a run gets, and null for each that it loses. */
+export const Label = Schema.Struct({ labels: Labels.LabelChanges })
 
 export const Tell = Schema.Struct({
   text: Schema.optional(Schema.NonEmptyString),

@@ -6,12 +6,14 @@
 import { Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { integerText, pageParams, Timestamp } from "../Wire.js"
+import * as Labels from "../Wire/Labels.js"
 
 /** What the runs of a list have in common, but their status. */
 const common = {
   agent_id: Schema.optional(Ids.AgentId),
   conversation_id: Schema.optional(Ids.ConversationId),
   parent_run_id: Schema.optional(Ids.RunId),
+  label: Labels.inQuery,
 }
 
 /** The query of a list of runs: a page of it, and what its runs have in common. */
@@ -42,6 +44,7 @@ const commonOf = (query: typeof Common.Type) => ({
   agentId: query.agent_id,
   conversationId: query.conversation_id,
   parentRunId: query.parent_run_id,
+  labels: query.label,
 })
 
 /** The same as the ports take it. */

@@ -16,36 +16,18 @@ import { choice } from "../Wire/DiscriminatedUnion.js"
 import { FollowedUp, FollowUp } from "../Wire/FollowUp.js"
 import { Outcome } from "../Wire/Outcome.js"
 import { Snapshot } from "../Wire/Snapshot.js"
-import { Submission } from "../Wire/Submission.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 import * as Bodies from "./RunBodies.js"
+import * as LogParams from "./LogParams.js"
 import * as RunFilter from "./RunFilter.js"
 
 const runPath = Schema.Struct({ run_id: Ids.RunId })
 
-/** Where a page of a log begins, and how long it may be. */
-const logPageParams = {
-  after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
-  limit: Schema.optional(integerText(1, 1000)),
-  type: Schema.optional(
-    Schema.String.pipe(
-      Schema.maxLength(1000),
-      Schema.annotations({ description: "Only events of these types, with commas between them" }),
-    ),
-  ),
-  name: Schema.optional(
-    Schema.String.pipe(
-      Schema.maxLength(1000),
-      Schema.annotations({ description: "Only events of this name, as CUSTOM events have one" }),
-    ),
-  ),
-}
-
 export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("submit", "/runs")
-      .setPayload(choice("kind", Schema.Union(strict(Submission), Bodies.OtherKind)))
+      .setPayload(Bodies.NewRun)
       .addSuccess(Bodies.Submitted, { status: 202 })
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
@@ -59,12 +41,43 @@ export const group = HttpApiGroup.make("runs")
       ),
   )
   .add(
+    HttpApiEndpoint.post("submitMany", "/runs/batch")
+      .setPayload(strict(Bodies.Batch))
+      .addSuccess(Bodies.BatchAnswers)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Submit many runs in one commit",
+          description:
+            "(ours) 1 to 500 runs, each as POST /runs takes it. `answers` has for each, in its place, the status and the body that POST /runs would have answered; one that is refused leaves the others as they are. `batch_id` is in each of the runs. Runs with a `public_id` may be sent again.",
+        }),
+      ),
+  )
+  .add(
     HttpApiEndpoint.get("run", "/runs/:run_id")
       .setPath(runPath)
       .addSuccess(CanonicalRun)
       .addError(Refusal.NotFound)
       .annotateContext(
-        OpenApi.annotations({ summary: "Read a run", description: "All keys of a run are always there." }),
+        OpenApi.annotations({
+          summary: "Read a run",
+          description:
+            "All keys of a run are always there, `labels` apart, which a run without labels does not have.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.patch("label", "/runs/:run_id")
+      .setPath(runPath)
+      .setPayload(strict(Bodies.Label))
+      .addSuccess(CanonicalRun)
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Unprocessable)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Change labels of a run",
+          description:
+            "(ours) Each name of `labels` gets its value, or is removed where that is null. Other labels stay. The run may have ended. 422 `labels_refused` where it would have more than 16.",
+        }),
       ),
   )
   .add(
@@ -85,7 +98,7 @@ export const group = HttpApiGroup.make("runs")
       .setPath(runPath)
       .setUrlParams(
         Schema.Struct({
-          ...logPageParams,
+          ...LogParams.params,
           wait_seconds: Schema.optional(integerText(0, 30)),
         }),
       )
@@ -102,7 +115,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.get("steps", "/runs/:run_id/steps")
       .setPath(runPath)
-      .setUrlParams(Schema.Struct(logPageParams))
+      .setUrlParams(Schema.Struct(LogParams.params))
       .addSuccess(Bodies.LogPage)
       .addError(Refusal.NotFound)
       .annotateContext(
@@ -135,7 +148,8 @@ export const group = HttpApiGroup.make("runs")
       .annotateContext(
         OpenApi.annotations({
           summary: "List the runs of a project",
-          description: "Newest first. `cursor` takes the `page_info.next` of the page before.",
+          description:
+            "Newest first. `label` is `name:value`, as `customer:42`, and may be there several times: the runs have all of them. `cursor` takes the `page_info.next` of the page before.",
         }),
       ),
   )

@@ -7,6 +7,7 @@ import { Ids, type Run, Schedule } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { DateTime, Option, Schema } from "effect"
 import { Timestamp } from "../Wire.js"
+import * as Labels from "./Labels.js"
 import { ConversationRun } from "./ConversationRun.js"
 import { CanonicalStatus } from "./RunStatus.js"
 
@@ -17,7 +18,7 @@ const instant = Schema.NullOr(Timestamp)
 const RuntimeTargetKind = Schema.Literal("main_branch", "environment", "preview_branch")
 
 /**
- * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open, without the result, the
+ * All 33 keys, always, and `labels` (ours) where the run has some. `config` is what its conversation shows of the run, which other servers leave open, without the result, the
  * metadata and the detail of the error, which are `output`, `metadata` and `error.detail`.
  *
  * @since 0.1.0
@@ -59,6 +60,7 @@ export const CanonicalRun = Schema.Struct({
   config: Schema.Unknown,
   output: Schema.Unknown.annotations({ description: "The result of the run, null where there is none" }),
   artifacts: Schema.Array(Schema.Unknown),
+  labels: Labels.someOfRun,
   error: Schema.NullOr(
     Schema.Struct({
       message: Schema.String,
@@ -76,7 +78,7 @@ const encodeConversationRun = Schema.encodeSync(ConversationRun)
 
 /** What a run has ended with may be large, so it is in the answer once. */
 const encodeConfig = (run: Run.Run) =>
-  encodeConversationRun({ ...run, result: null, metadata: null, error: withoutDetail(run.error) })
+  encodeConversationRun({ ...run, result: null, metadata: null, labels: {}, error: withoutDetail(run.error) })
 
 const withoutDetail = (error: Run.Run["error"]): Run.Run["error"] =>
   error?.detail === undefined ? error : { code: error.code, message: error.message }
@@ -109,7 +111,7 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
   target: run.agentId,
   workflow_id: null,
   schedule_id: Schedule.scheduleOf(run.runId) ?? null,
-  batch_id: null,
+  batch_id: run.batchId,
   runtime_target_kind: isRuntimeTargetKind(run.runtimeTarget.kind) ? run.runtimeTarget.kind : null,
   runtime_target_environment_id: run.runtimeTarget.environmentId,
   runtime_target_branch_id: run.runtimeTarget.branchId,
@@ -134,6 +136,7 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
   config: encodeConfig(run),
   output: run.result ?? null,
   artifacts: [],
+  ...Labels.fields(run.labels),
   error:
     run.error === null
       ? null
@@ -150,6 +153,8 @@ export const toRun = (canonical: CanonicalRun) =>
     ...run,
     result: canonical.output ?? run.result,
     metadata: canonical.metadata ?? run.metadata,
+    labels: canonical.labels ?? run.labels,
+    batchId: canonical.batch_id,
     error:
       run.error === null || canonical.error?.detail === undefined
         ? run.error

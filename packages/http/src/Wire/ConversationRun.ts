@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Ids, Interrupt, Run, TimeLimits, TreeBudget } from "@runlease/core"
+import { Ids, Interrupt, Labels, Run, TimeLimits, TreeBudget } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Schema } from "effect"
 import { as, nullish, renamed, Timestamp } from "../Wire.js"
 import * as Wire from "./Interrupt.js"
+import * as WireLabels from "./Labels.js"
 import * as RunError from "./RunError.js"
 import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
@@ -76,6 +77,8 @@ const wire = Schema.Struct({
   }),
   result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
+  labels: WireLabels.someOfRun,
+  batch_id: nullish(Schema.String),
 })
 
 /** Another server tells one tool call, and when the wait for it ends. */
@@ -114,7 +117,7 @@ const toolCallOf = (waiting: Run.Waiting | null) => {
 }
 
 /**
- * Every key is there, `terminal_error_detail` apart. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
+ * Every key is there, `terminal_error_detail`, `labels` and `batch_id` apart. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
  *
  * @since 0.1.0
  * @category models
@@ -157,6 +160,8 @@ export const ConversationRun = as<Run.Run>()(wire, {
     ...(run.start_by == null ? {} : { startBy: run.start_by }),
     ...(run.timeout_at == null ? {} : { timeoutAt: run.timeout_at }),
     session: run.worker_session ?? null,
+    labels: run.labels ?? Labels.none,
+    batchId: run.batch_id ?? null,
     error: RunError.of(run),
     metadata: run.metadata ?? null,
     result: run.result ?? null,
@@ -214,6 +219,8 @@ export const ConversationRun = as<Run.Run>()(wire, {
     timeout_at: run.timeoutAt ?? null,
     result: run.result ?? null,
     worker_session: run.session,
+    ...WireLabels.fields(run.labels),
+    ...(run.batchId === null ? {} : { batch_id: run.batchId }),
   }),
 }).annotations({ identifier: "ConversationRun" })
 

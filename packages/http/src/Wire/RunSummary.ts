@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, Run, Summaries } from "@runlease/core"
+import { Ids, Labels, Run, Summaries } from "@runlease/core"
 import { Schema } from "effect"
 import { as, from, renamed, Timestamp } from "../Wire.js"
 import { CountsByStatus } from "./Activity.js"
@@ -88,6 +88,7 @@ export const RunSummary = as<Summaries.RunSummary>()(
     maxAttempts: count,
     waiting: Schema.NullOr(Waiting),
     error: Schema.NullOr(Run.RunError),
+    labels: Labels.Labels,
     tokens: count,
     cost: count,
     children: count,

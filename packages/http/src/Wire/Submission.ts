@@ -3,7 +3,16 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Run, Runs, TimeLimits, TreeBudget, WorkerRegistry } from "@runlease/core"
+import {
+  Ids,
+  Labels,
+  RequestSnapshot,
+  Run,
+  Runs,
+  TimeLimits,
+  TreeBudget,
+  WorkerRegistry,
+} from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { choice } from "./DiscriminatedUnion.js"
@@ -20,6 +29,7 @@ const wire = Schema.Struct({
   parent_run_id: nullish(Ids.RunId),
   conversation_id: nullish(Ids.ConversationId),
   trigger: nullish(Trigger),
+  batch_id: nullish(Ids.visibleText(128)),
   request: Schema.Struct({
     mode: nullish(Ids.visibleText(128)),
     agent_id: Ids.NewAgentId,
@@ -53,6 +63,10 @@ const wire = Schema.Struct({
     multitask: nullish(Runs.Multitask).annotations({
       description:
         "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), or it is refused (`reject`)",
+    }),
+    labels: nullish(Labels.Labels).annotations({
+      description:
+        "(ours) A value by each name, 16 at most. The run has those of its parent too, where it has none of that name. Names have 1 to 64 of a-z, 0-9, _, . and -; values have up to 128 characters",
     }),
   }).pipe(
     Schema.filter(({ input, request_snapshot: snapshot }) =>
@@ -91,6 +105,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     conversationId: run.owner?.id ?? run.conversation_id ?? undefined,
     parentRunId: run.parent_run_id ?? undefined,
     trigger: run.trigger ?? undefined,
+    batchId: run.batch_id ?? undefined,
     mode: request.mode ?? undefined,
     implementationKind: request.implementation_kind ?? undefined,
     workerKey: request.worker_key ?? undefined,
@@ -106,6 +121,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     concurrencyKey: request.concurrency_key,
     budget: request.budget ?? undefined,
     multitask: request.multitask ?? undefined,
+    labels: request.labels ?? undefined,
   }),
   encode: (submission) => ({
     kind: "agent" as const,
@@ -117,6 +133,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     parent_run_id: submission.parentRunId,
     conversation_id: undefined,
     trigger: submission.trigger,
+    batch_id: submission.batchId,
     request: {
       agent_id: submission.agentId,
       mode: submission.mode,
@@ -141,6 +158,7 @@ export const Submission = as<Runs.Submission>()(wire, {
       concurrency_key: submission.concurrencyKey,
       budget: submission.budget,
       multitask: submission.multitask,
+      labels: submission.labels,
     },
   }),
 }).annotations({ identifier: "Submission" })

@@ -1,4 +1,5 @@
 import type { Interrupt, Run, Runs } from "@runlease/core"
+import { LabelRules } from "@runlease/core/store"
 import { type Context, Effect, type Redacted, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
 import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from "../Api/RunBodies.js"
@@ -7,6 +8,7 @@ import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { fromOutcome, publicOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
+import * as Labels from "../Wire/Labels.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
@@ -27,7 +29,8 @@ const matches =
     (options?.status === undefined || run.status === options.status) &&
     (options?.parentRunId === undefined || run.parentRunId === options.parentRunId) &&
     (options?.agentId === undefined || run.agentId === options.agentId) &&
-    (options?.conversationId === undefined || run.conversationId === options.conversationId)
+    (options?.conversationId === undefined || run.conversationId === options.conversationId) &&
+    LabelRules.hasAll(run.labels, options?.labels ?? {})
 
 /** One answer that is a result, in the form that every server takes. */
 const resumeBody = (answers: Interrupt.Answers) => {
@@ -96,6 +99,7 @@ export const make = (
                     agent_id: options?.agentId,
                     conversation_id: options?.conversationId,
                     parent_run_id: options?.parentRunId,
+                    label: options?.labels && Labels.toQuery(options.labels),
                   }
                 : {}),
             },
@@ -110,6 +114,22 @@ export const make = (
             RunNotFound: (error) => Effect.die(error),
           }),
       ),
+
+      label: Effect.fnUntraced(function* (runId, labels) {
+        if (!extensions) return yield* missing("Runs.label", "change labels of a run")
+        const run = yield* transport.call(
+          {
+            operation: "Runs.label",
+            method: "PATCH",
+            path: path`/runs/${runId}`,
+            body: { labels },
+            success: CanonicalRun,
+          },
+          ["LabelsRefused", "RunNotFound"],
+          { runId },
+        )
+        return yield* lookup.toRun(run)
+      }),
 
       tell: Effect.fnUntraced(function* (runId, message) {
         if (!extensions) return yield* missing("Runs.tell", "take a message to a run")

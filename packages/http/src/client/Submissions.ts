@@ -3,14 +3,16 @@
  *
  * @since 0.1.0
  */
-import { Runs } from "@runlease/core"
-import { Effect, Schema } from "effect"
-import { Submitted } from "../Api/RunBodies.js"
+import { ControlPlaneError, Runs } from "@runlease/core"
+import { Array, Effect, Either, Schema } from "effect"
+import { type BatchAnswer, BatchAnswers, Submitted } from "../Api/RunBodies.js"
+import * as Refusal from "../contract/Refusal.js"
 import type { About, Tag } from "../contract/Verdict.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { Submission } from "../Wire/Submission.js"
 import { Extensions, missing } from "./Extensions.js"
 import { RunLookup } from "./RunLookup.js"
-import { path, Transport } from "./Transport.js"
+import { lacks, path, Transport } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
 
@@ -29,15 +31,42 @@ const ofOurs = (submission: Runs.Submission): string | undefined => {
   if (submission.concurrencyKey !== undefined) return "a concurrency key"
   if (submission.budget !== undefined) return "a budget"
   if (submission.multitask !== undefined) return "what becomes of a run that works"
+  if (submission.labels !== undefined) return "labels"
+  if (submission.batchId !== undefined) return "the id of a batch"
   return undefined
 }
+
+const refusals = [
+  "SubmissionConflict",
+  "ConversationBusy",
+  "MessageRefused",
+  "InvalidSubmission",
+  "ConversationNotFound",
+  "RunNotFound",
+] as const
+
+const aboutOf = (submission: Runs.Submission): About => ({
+  publicId: submission.publicId,
+  conversationId: submission.conversationId,
+  runId: submission.parentRunId,
+})
+
+/** A refusal of one submission is a verdict; a failure of the control plane fails all of them. */
+const verdictOf = <E extends { readonly _tag: string }>(
+  submitted: Effect.Effect<Runs.Submitted, E | ControlPlaneError.ControlPlaneError>,
+) =>
+  Effect.catchAll(Effect.map(submitted, Either.right), (error) =>
+    ControlPlaneError.isControlPlaneError(error)
+      ? Effect.fail(error)
+      : Effect.succeed(Either.left(error as Exclude<E, ControlPlaneError.ControlPlaneError>)),
+  )
 
 /**
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<
-  Pick<Runs.Runs["Type"], "submit" | "retry" | "fork">,
+  Pick<Runs.Runs["Type"], "submit" | "submitMany" | "retry" | "fork">,
   never,
   Extensions | RunLookup | Transport
 > = Effect.gen(function* () {
@@ -63,30 +92,60 @@ export const make: Effect.Effect<
   const sendAgain: typeof send = (operation, ...request) =>
     extensions ? send(operation, ...request) : missing(operation, "submit a run again")
 
+  const submit = Runs.submitChecked((submission: Runs.Submission) => {
+    const ours = extensions ? undefined : ofOurs(submission)
+    return ours === undefined
+      ? send("Runs.submit", "/runs", encodeSubmission(submission), refusals, aboutOf(submission))
+      : missing("Runs.submit", `take ${ours}`)
+  })
+
+  /** What each of these became, as one after the other. */
+  const oneByOne = (submissions: ReadonlyArray<Runs.SubmissionInput>) =>
+    Effect.forEach(submissions, (submission) => verdictOf(submit(submission)), { concurrency: 16 })
+
+  const answered = (submission: Runs.Submission, { body, status }: BatchAnswer) =>
+    "run" in body
+      ? Effect.map(lookup.toRun(body.run), (run) => ({
+          run,
+          duplicate: body.duplicate ?? false,
+          steered: body.steered ?? false,
+        }))
+      : Verdicts.decode(
+          "Runs.submitMany",
+          refusals,
+          aboutOf(submission),
+        )(new Refusal.Refusal({ httpStatus: status, body }))
+
+  const inOneCommit = Effect.fnUntraced(function* (submissions: ReadonlyArray<Runs.SubmissionInput>) {
+    const checked = Array.map(yield* Runs.checkCount(submissions, Runs.maxSubmissions), Runs.check)
+    const sent = Array.getRights(checked)
+    const { answers } = yield* transport.request({
+      operation: "Runs.submitMany",
+      method: "POST",
+      path: "/runs/batch",
+      body: { runs: sent.map((submission) => encodeSubmission(submission)) },
+      success: BatchAnswers,
+    })
+    let next = 0
+    return yield* Effect.forEach(checked, (each) =>
+      Either.isLeft(each)
+        ? Effect.succeed(Either.left(each.left))
+        : Effect.suspend(() => verdictOf(answered(each.right, answers[next++]!))),
+    )
+  })
+
   return {
-    submit: Runs.submitChecked((submission: Runs.Submission) => {
-      const ours = extensions ? undefined : ofOurs(submission)
-      return ours === undefined
-        ? send(
-            "Runs.submit",
-            "/runs",
-            encodeSubmission(submission),
-            [
-              "SubmissionConflict",
-              "ConversationBusy",
-              "MessageRefused",
-              "InvalidSubmission",
-              "ConversationNotFound",
-              "RunNotFound",
-            ],
-            {
-              publicId: submission.publicId,
-              conversationId: submission.conversationId,
-              runId: submission.parentRunId,
-            },
+    submit,
+
+    // A server of another version, or of another maker, may not have the endpoint.
+    submitMany: (submissions) =>
+      extensions
+        ? Effect.catchTag(inOneCommit(submissions), "Refusal", (refusal) =>
+            lacks(refusal)
+              ? oneByOne(submissions)
+              : Verdicts.decode("Runs.submitMany", ["InvalidSubmission"], {})(refusal),
           )
-        : missing("Runs.submit", `take ${ours}`)
-    }),
+        : Effect.flatMap(Runs.checkCount(submissions, Runs.maxSubmissions), oneByOne),
 
     retry: (runId, { publicId } = {}) =>
       sendAgain(

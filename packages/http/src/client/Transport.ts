@@ -41,7 +41,7 @@ export interface Request<A, I> {
   readonly operation: string
   readonly method: HttpMethod.HttpMethod
   readonly path: string
-  readonly query?: Readonly<Record<string, string | number | undefined>>
+  readonly query?: Readonly<Record<string, string | number | ReadonlyArray<string> | undefined>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
   /** A body that is JSON text already. */

@@ -37,6 +37,7 @@ export type VerdictError =
   | RunLog.RunWaiting
   | Runs.ConversationBusy
   | Runs.InvalidSubmission
+  | Runs.LabelsRefused
   | Runs.ForkRefused
   | Runs.MessageRefused
   | Runs.NotWaiting

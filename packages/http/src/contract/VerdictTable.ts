@@ -86,6 +86,13 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
     decode: ({ detail, field = "" }) =>
       Effect.succeed(new Runs.InvalidSubmission({ field, message: detail })),
   },
+  LabelsRefused: {
+    status: 422,
+    codes: ["labels_refused", "invalid_request"],
+    encode: ({ field, message }) => ({ error: "labels_refused", detail: message, field }),
+    decode: ({ detail, field = "labels" }) =>
+      Effect.succeed(new Runs.LabelsRefused({ field, message: detail })),
+  },
   SubmissionConflict: {
     status: 409,
     codes: ["submission_conflict"],

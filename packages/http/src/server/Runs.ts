@@ -15,8 +15,8 @@ import { ControlEvents } from "@runlease/core/store"
 import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
+import * as LogParams from "../Api/LogParams.js"
 import * as RunFilter from "../Api/RunFilter.js"
-import * as Refusal from "../contract/Refusal.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { toOutcome } from "../Wire/Outcome.js"
@@ -28,6 +28,7 @@ import { Shutdown } from "./Shutdown.js"
 import * as ListRows from "./ListRows.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import { Revocation } from "./Revocation.js"
+import * as SubmitBatch from "./SubmitBatch.js"
 import * as RunStream from "./RunStream.js"
 
 interface PageRequest extends LogFilter.LogFilter {
@@ -40,16 +41,6 @@ interface LogPage {
   readonly entries: ReadonlyArray<RunLog.LogEntry>
   readonly ended: boolean
 }
-
-interface FilterParams {
-  readonly type?: string | undefined
-  readonly name?: string | undefined
-}
-
-const filterOf = ({ name, type }: FilterParams): LogFilter.LogFilter => ({
-  types: type?.split(",").filter((one) => one !== ""),
-  name,
-})
 
 /** The number of entries that fit into a page, at least one. */
 const fitting = (entries: ReadonlyArray<RunLog.LogEntry>): number => {
@@ -127,23 +118,24 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     return handlers
       .handle("submit", ({ payload }) =>
         Effect.gen(function* () {
-          if ("kind" in payload) {
-            return yield* Refusal.make(
-              422,
-              "unsupported_kind",
-              `Runs of kind ${payload.kind} are not done here, only those of kind agent`,
-              { field: "kind" },
-            )
-          }
-          const ports = yield* Effect.tap(Caller.ports, AgentForms.check(payload))
-          const { duplicate, run, steered } = yield* Context.get(ports, Runs.Runs).submit(payload)
-          return { accepted: true, duplicate, steered, run: CanonicalRun.fromRun(run) }
+          const submission = yield* SubmitBatch.ofAgent(payload)
+          const ports = yield* Effect.tap(Caller.ports, AgentForms.check(submission))
+          return SubmitBatch.replyOf(yield* Context.get(ports, Runs.Runs).submit(submission))
         }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("submitMany", ({ payload }) =>
+        Effect.mapError(SubmitBatch.submit(payload), (error) => Verdicts.encode(error)),
       )
       .handle("run", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return CanonicalRun.fromRun(yield* runs.get(path.run_id))
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("label", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          return CanonicalRun.fromRun(yield* runs.label(path.run_id, payload.labels))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("snapshot", ({ path }) =>
@@ -157,7 +149,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const ports = yield* Caller.ports
           const after = Run.EventId.make(urlParams.after_event_id ?? 0)
           const limit = urlParams.limit ?? RunLog.defaultReadLimit
-          const request = { runId: path.run_id, after, limit, ...filterOf(urlParams) }
+          const request = { runId: path.run_id, after, limit, ...LogParams.toFilter(urlParams) }
           const page = yield* urlParams.wait_seconds
             ? unlessRevoked(pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds)))
             : pageAfter(ports, request)
@@ -176,7 +168,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             after: Run.EventId.make(urlParams.after_event_id ?? 0),
             limit: urlParams.limit ?? RunLog.defaultReadLimit,
             only: "records",
-            ...filterOf(urlParams),
+            ...LogParams.toFilter(urlParams),
           })
           return {
             data: entries,

@@ -80,6 +80,7 @@ export const cellOf = (endpoint: Endpoint, { status, text }: Answer): string => 
       return json.run === null ? "lost" : "200"
     case "workers.renewMany":
       return json.leases[0].status === "lost" ? "lost" : "200"
+    case "runs.submitMany":
     case "exchange.exchange": {
       const inner = json.answers.map((answer: Json) => verdictOf(answer.status, answer.body.error))
       return Array.from(new Set<string>(inner), (one) => (one === "lost" ? one : `+${one}`)).join("/")

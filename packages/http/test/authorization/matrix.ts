@@ -2,7 +2,7 @@
  * Who may do what: a line for each endpoint, a column for each kind of principal.
  *
  * A number is the status of the answer. `lost`: the caller does not hold the lease of the run. `+N`: the status of the operations of an
- * exchange. The requests name things of project `default`: a run, its conversation, the worker that holds it, a key. What a principal
+ * exchange, and of the runs of a batch. The requests name things of project `default`: a run, its conversation, the worker that holds it, a key. What a principal
  * of another project cannot see is for it as what does not exist; where that is no failure, the answer is empty.
  *
  * - `nobody`: no token, a malformed one, an unknown one, a key that was revoked or has expired, a worker whose key was revoked, a session
@@ -20,7 +20,9 @@
 export const matrix = `
 endpoint                       nobody   key  admin  session  cross  holder  other  posing  program  astray  usurper  f-key  f-admin  f-session  f-worker  f-posing  f-program
 runs.submit                       401   202    202      202    403     403    403     403      403     403      403    404      404        404       403       403        403
+runs.submitMany                   401  +202   +202     +202    403     403    403     403      403     403      403   +404     +404       +404       403       403        403
 runs.run                          401   200    200      200    200     403    403     403      403     403      403    404      404        404       403       403        403
+runs.label                        401   200    200      200    403     403    403     403      403     403      403    404      404        404       403       403        403
 runs.snapshot                     401   200    200      200    200     403    403     403      403     403      403    404      404        404       403       403        403
 runs.events                       401   200    200      200    200     403    403     403      403     403      403    404      404        404       403       403        403
 runs.steps                        401   200    200      200    200     403    403     403      403     403      403    404      404        404       403       403        403

@@ -39,6 +39,20 @@ const requests: Readonly<Record<string, Make>> = {
       request: { agent_id: agent },
     },
   }),
+  "runs.submitMany": ({ agent, conversation, fresh, run }) => ({
+    body: {
+      runs: [
+        {
+          kind: "agent",
+          public_id: fresh,
+          owner: { kind: "conversation", id: conversation },
+          parent_run_id: run,
+          request: { agent_id: agent },
+        },
+      ],
+    },
+  }),
+  "runs.label": () => ({ body: { labels: { customer: "42" } } }),
   "runs.prune": () => ({ body: { older_than_seconds: 1_000_000 } }),
   "runs.complete": () => ({ body: { status: "completed" } }),
   "runs.fork": () => ({ body: { after_event_id: 1 } }),

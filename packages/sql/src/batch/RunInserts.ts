@@ -18,6 +18,7 @@ import {
   newRow,
 } from "../rows/RunCodec.js"
 import { type NameRow, runColumns } from "../rows/RunRow.js"
+import * as LabelRows from "./LabelRows.js"
 import * as StateWrites from "./StateWrites.js"
 
 /**
@@ -47,12 +48,16 @@ export const insert = (
     const keys = runs.map(({ state: { spec } }) => byName.get(`${spec.projectId}/${spec.runId}`)!)
     const inputs = runs.map((run, index) => firstInputRow(keys[index]!, run))
     const states = runs.map(({ state }, index) => ({ key: keys[index]!, after: state, details: {} }))
+    const labels = runs.flatMap(({ details, state: { spec } }, index) =>
+      LabelRows.rowsOf(spec.projectId, keys[index]!, details.labels),
+    )
     const conversations = runs.flatMap(({ newConversation, state: { spec } }) =>
       newConversation ? [newConversationRow(spec, now)] : [],
     )
     yield* database.dialect.write([
       ...StateWrites.insert(database, states),
       BulkStatements.insert(database, "inputs", inputColumns, inputs),
+      ...LabelRows.insert(database, labels),
       ...(conversations.length === 0
         ? []
         : [BulkStatements.insert(database, "conversations", conversationColumns, conversations)]),

@@ -16,6 +16,7 @@ import { claimColumns } from "../rows/RunRow.js"
 import { sessionColumns, sessionRow } from "../rows/SessionRow.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as InputRows from "./InputRows.js"
+import * as LabelRows from "./LabelRows.js"
 import * as MessageRows from "./MessageRows.js"
 import * as StateWrites from "./StateWrites.js"
 
@@ -97,6 +98,7 @@ export const writeDetails = (
   ...InputRows.insert(database, changes),
   ...MessageRows.insert(database, changes, now),
   ...putSessions(database, changes),
+  ...LabelRows.write(database, changes),
 ]
 
 /** The statements of these changes, no two of which write the same row. `now` is the instant of the transaction. */

@@ -5,18 +5,20 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { type Ids, type RequestSnapshot } from "@runlease/core"
-import { KeysetPage, type RunStore } from "@runlease/core/store"
+import { type Ids, Labels, type RequestSnapshot } from "@runlease/core"
+import { KeysetPage, RareLabel, type RunStore } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { select } from "../dialect/ExecuteStatement.js"
 import type { ToRow } from "../rows/Columns.js"
-import { joinedStates, listedBytes } from "../rows/RunRow.js"
+import { states } from "../rows/RunFields.js"
+import { joinedStates, listedBytes, stateColumn } from "../rows/RunRow.js"
 import { tableOf } from "../rows/StateRows.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
+import * as LabelRows from "./LabelRows.js"
 import * as LogQueries from "./LogQueries.js"
 import * as RunQueries from "./RunQueries.js"
 import * as ScheduleQueries from "./ScheduleQueries.js"
@@ -35,6 +37,22 @@ interface Start {
   readonly filters: ReadonlyArray<Fragment>
 }
 
+type Filter = Parameters<RunStore.RunReads<SqlError>["list"]>[1]
+
+/** The label that a list begins at; undefined where it begins at the runs of a conversation or of a parent, which are few. */
+const firstLabel = (
+  database: Database,
+  projectId: Ids.ProjectId,
+  { conversationId, labels = Labels.none, parentRunId }: Filter,
+): Effect.Effect<Labels.Label | undefined, SqlError> =>
+  Labels.isEmpty(labels) || conversationId !== undefined || parentRunId !== undefined
+    ? Effect.succeed(undefined)
+    : RareLabel.find(
+        { labelled: (of, all, limit) => LabelRows.count(database, of, all, limit) },
+        projectId,
+        labels,
+      )
+
 /**
  * A list of one status begins at the rows of that status. SQLite would begin with all runs of the project, so CROSS JOIN fixes the
  * order for it, unless the runs of an agent or of a conversation may be fewer.
@@ -42,8 +60,23 @@ interface Start {
 const startOf = (
   { sql }: Database,
   projectId: Ids.ProjectId,
-  { agentId, conversationId, parentRunId, status }: Parameters<RunStore.RunReads<SqlError>["list"]>[1],
+  { agentId, conversationId, parentRunId, status }: Filter,
+  label: Labels.Label | undefined,
 ): Start => {
+  if (label !== undefined) {
+    const [name, value] = label
+    return {
+      from: "run_labels f CROSS JOIN runs r",
+      key: "f.run_pk",
+      filters: [
+        sql.literal("r.run_pk = f.run_pk"),
+        sql`f.project_id = ${projectId}`,
+        sql`f.name = ${name}`,
+        sql`f.value = ${value}`,
+        ...(status === undefined ? [] : [sql`${sql.literal(stateColumn("status", states))} = ${status}`]),
+      ],
+    }
+  }
   if (status === undefined) return { from: "runs r", key: "r.run_pk", filters: [] }
   const table = tableOf({ status })
   const filters = table !== "outcomes" ? [] : [sql`f.project_id = ${projectId}`, sql`f.status = ${status}`]
@@ -56,37 +89,55 @@ const startOf = (
     : { from: `${table} f JOIN runs r ON r.run_pk = f.run_pk`, key: "r.run_pk", filters }
 }
 
-const list =
-  (database: Database): RunStore.RunReads<SqlError>["list"] =>
-  (projectId, filter, { before, limit }) => {
-    const { sql } = database
-    const { agentId, conversationId, parentRunId } = filter
-    const start = startOf(database, projectId, filter)
-    const key = sql.literal(start.key)
-    const filters: Array<Fragment> = [
-      sql`r.project_id = ${projectId}`,
-      sql`${key} < ${before}`,
-      sql`COALESCE(o.status, '') <> 'pruned'`,
-      ...start.filters,
-    ]
-    if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
-    if (parentRunId !== undefined) filters.push(sql`r.parent_run_id = ${parentRunId}`)
-    if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
-    const newest = <A>(columns: string, toRow: ToRow<A>, most: number) =>
-      select(
-        toRow,
-        sql`SELECT ${sql.literal(columns)}
+const listFrom = (
+  database: Database,
+  projectId: Ids.ProjectId,
+  filter: Filter,
+  { before, limit }: Parameters<RunStore.RunReads<SqlError>["list"]>[2],
+  label: Labels.Label | undefined,
+): ReturnType<RunStore.RunReads<SqlError>["list"]> => {
+  const { sql } = database
+  const { agentId, conversationId, labels = Labels.none, parentRunId } = filter
+  const start = startOf(database, projectId, filter, label)
+  const key = sql.literal(start.key)
+  const filters: Array<Fragment> = [
+    sql`r.project_id = ${projectId}`,
+    sql`${key} < ${before}`,
+    sql`COALESCE(o.status, '') <> 'pruned'`,
+    ...start.filters,
+  ]
+  for (const [name, value] of Labels.entries(labels)) {
+    if (name === label?.[0]) continue
+    filters.push(
+      sql`EXISTS (SELECT 1 FROM run_labels x WHERE x.project_id = ${projectId} AND x.name = ${name}
+          AND x.value = ${value} AND x.run_pk = r.run_pk)`,
+    )
+  }
+  if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
+  if (parentRunId !== undefined) filters.push(sql`r.parent_run_id = ${parentRunId}`)
+  if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
+  const newest = <A>(columns: string, toRow: ToRow<A>, most: number) =>
+    select(
+      toRow,
+      sql`SELECT ${sql.literal(columns)}
           FROM ${sql.literal(`${start.from} ${joinedStates}`)}
           LEFT JOIN sessions s ON s.run_pk = r.run_pk
           WHERE ${sql.and(filters)} ORDER BY ${key} DESC LIMIT ${most}`,
-      )
-    return Effect.gen(function* () {
-      const sizes = yield* newest(`${listedBytes} AS bytes`, ([bytes]) => Number(bytes), limit + 1)
-      const count = KeysetPage.countWithin(sizes, limit)
-      const rows = count === 0 ? [] : yield* newest(RunQueries.wholeColumns, RunQueries.toWhole, count)
-      return { rows, more: sizes.length > count }
-    })
-  }
+    )
+  return Effect.gen(function* () {
+    const sizes = yield* newest(`${listedBytes} AS bytes`, ([bytes]) => Number(bytes), limit + 1)
+    const count = KeysetPage.countWithin(sizes, limit)
+    const rows = count === 0 ? [] : yield* newest(RunQueries.wholeColumns, RunQueries.toWhole, count)
+    return { rows, more: sizes.length > count }
+  })
+}
+
+const list =
+  (database: Database): RunStore.RunReads<SqlError>["list"] =>
+  (projectId, filter, page) =>
+    Effect.flatMap(firstLabel(database, projectId, filter), (label) =>
+      listFrom(database, projectId, filter, page, label),
+    )
 
 /**
  * @since 0.1.0

@@ -9,7 +9,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
-import type { Ids, Run } from "@runlease/core"
+import { type Ids, Labels, type Run } from "@runlease/core"
 import type { SummaryRows } from "@runlease/core/store"
 import { Effect, Struct } from "effect"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
@@ -19,10 +19,11 @@ import { detailFields, states, type StateTable, titleFields } from "../rows/RunF
 import { aliases, joinedStates, listed, runsIn, type Selection, stateColumn } from "../rows/RunRow.js"
 import { byTable, tableOf } from "../rows/StateRows.js"
 import * as ClaimRecords from "./ClaimRecords.js"
+import * as LabelRows from "./LabelRows.js"
 import * as PendingQueries from "./PendingQueries.js"
 import { keyRows } from "./RunQueries.js"
 
-const summaryFields = { ...titleFields, ...Struct.pick(detailFields, "parentRunId", "rootRunId") }
+const summaryFields = { ...titleFields, ...Struct.pick(detailFields, "parentRunId", "rootRunId", "labels") }
 const summaryNames = Struct.keys(columnsIn("runs", summaryFields))
 
 /** Summaries of runs whose state is in one of these tables. */
@@ -40,7 +41,7 @@ const summaryOf = (tables: ReadonlyArray<StateTable>): Selection<SummaryRows.Sum
 const allSummaries = summaryOf(states)
 const summariesIn = byTable((table) => summaryOf([table]))
 
-const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "child", "title"]
+const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "child", "title", "labels"]
 
 const candidateOf = (tables: ReadonlyArray<StateTable>): string =>
   [
@@ -61,6 +62,7 @@ interface CandidateRow {
   readonly conversation_id: Ids.ConversationId
   readonly child: string | null
   readonly title: string | null
+  readonly labels: string | null
   readonly status?: Run.RunStatus
   readonly attempt?: number
   readonly error?: string | null
@@ -73,6 +75,7 @@ const toCandidate = ({ attempt, error = null, status, ...row }: CandidateRow): S
   conversationId: row.conversation_id,
   spawned: row.child !== null,
   title: row.title,
+  labels: fromJson<Labels.Labels>(row.labels) ?? Labels.none,
   state:
     status === undefined || attempt === undefined
       ? undefined
@@ -112,8 +115,10 @@ const ofKeys =
  * one value in a column, by this index.
  */
 interface Source {
-  readonly table: StateTable | "runs"
+  readonly table: StateTable | "runs" | "run_labels"
   readonly at: Pick<KeyRange, "index" | "column" | "value"> | undefined
+  /** The label that its rows have. */
+  readonly label?: Labels.Label
   readonly filters: ReadonlyArray<string>
   readonly states: ReadonlyArray<StateTable>
 }
@@ -129,6 +134,9 @@ const ofStatus = (status: Run.RunStatus): Source => {
 
 const sourceOf = (projectId: Ids.ProjectId, start: SummaryRows.Start): Source => {
   if ("status" in start) return ofStatus(start.status)
+  if ("label" in start) {
+    return { table: "run_labels", at: undefined, label: start.label, filters: [], states }
+  }
   const ofRuns = (
     name: string,
     column: string,
@@ -166,7 +174,7 @@ const joinStates = (tables: ReadonlyArray<StateTable>): string =>
 const newest = <A extends object>(
   { dialect, sql }: Database,
   projectId: Ids.ProjectId,
-  { at, filters, states: tables, table }: Source,
+  { at, filters, label, states: tables, table }: Source,
   { before, least, limit }: SummaryRows.Range,
   columns: string,
   withStates: boolean,
@@ -179,6 +187,7 @@ const newest = <A extends object>(
     keys.condition,
     // Beside its comparison with the key, it would keep PostgreSQL from beginning there.
     ...(at?.column === "project_id" ? [] : [sql`b.project_id = ${projectId}`]),
+    ...(label === undefined ? [] : [sql`b.name = ${label[0]}`, sql`b.value = ${label[1]}`]),
     ...filters.map((filter) => sql.literal(filter)),
   ]
   const joined = withStates ? tables : []
@@ -254,6 +263,8 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
       rows.map(toCandidate),
     )
   },
+
+  labelled: (projectId, labels, limit) => LabelRows.count(database, projectId, labels, limit),
 
   bounds: bounds(database),
 

@@ -8,6 +8,7 @@ import { ControlPlane, type Ids, type Run } from "@runlease/core"
 import { CounterRows } from "@runlease/core/store"
 import { Duration, Effect, Either, Function } from "effect"
 import * as CounterQueries from "../batch/CounterQueries.js"
+import * as LabelRows from "../batch/LabelRows.js"
 import { keyRows } from "../batch/RunQueries.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
@@ -34,10 +35,12 @@ interface Batch {
 const hiddenId = (key: number): string => `\u0001${key}`
 
 /** Deletes the last events of a log that is too long for one commit, and hides its run meanwhile. */
-const shorten = ({ sql }: SqlStore, { latest_event_id, run_pk }: Finished) =>
+const shorten = (store: SqlStore, { latest_event_id, run_pk }: Finished) =>
   Effect.gen(function* () {
+    const { sql } = store
     const left = latest_event_id - rowsPerCommit
-    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)}, title = NULL WHERE run_pk = ${run_pk}`
+    yield* LabelRows.prune(store, keyRows(store, [run_pk]))
+    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)}, title = NULL, labels = NULL WHERE run_pk = ${run_pk}`
     yield* sql`UPDATE outcomes SET status = 'pruned', latest_event_id = ${left} WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM inputs WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM records WHERE run_pk = ${run_pk}`
@@ -52,6 +55,7 @@ const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Fini
       store,
       runs.map(({ run_pk }) => run_pk),
     )
+    yield* LabelRows.prune(store, keys)
     for (const table of ["records", "events", "sessions", "inputs", "claims", "outcomes", "runs"]) {
       yield* sql`DELETE FROM ${sql(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
     }

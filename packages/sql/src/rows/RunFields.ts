@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Run } from "@runlease/core"
+import { Labels, Run } from "@runlease/core"
 import {
   LogState,
   ResumeRules,
@@ -122,6 +122,13 @@ const target = (usual: Run.Target): Field<Run.Target> => ({
   decode: (stored: string | null) => fromJson<Run.Target>(stored) ?? usual,
 })
 
+/** Most runs have none. */
+const labels: Field<Labels.Labels> = {
+  ...json(once),
+  encode: (value) => (Labels.isEmpty(value) ? null : toJson(value)),
+  decode: (stored: string | null) => fromJson<Labels.Labels>(stored) ?? Labels.none,
+}
+
 /** What is stored beside the state of a run, but its session. */
 export const detailFields: Fields<Omit<RunState.RunDetails, "session">> = {
   mode: text(once),
@@ -132,6 +139,8 @@ export const detailFields: Fields<Omit<RunState.RunDetails, "session">> = {
   runtimeTarget: target(Run.noTarget),
   metadata: json(ended),
   result: json(ended),
+  labels,
+  batchId: text(once),
 }
 
 /** What lists show of a submission. */

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { type RequestSnapshot } from "@runlease/core"
+import { Labels, type RequestSnapshot } from "@runlease/core"
 import { RunRows } from "@runlease/core/store"
 import type Sqlite from "better-sqlite3"
 import { type Columns, rowsOf } from "../rows/Columns.js"
@@ -125,6 +125,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const insertInput = inserter("inputs", inputColumns)
   const insertConversation = inserter("conversations", conversationColumns)
   const insertState = byTable((table) => SqliteStatements.valuesInserter(prepare, table, stateColumns[table]))
+  const insertLabel = prepare("INSERT INTO run_labels (project_id, name, value, run_pk) VALUES (?, ?, ?, ?)")
   const insertEvent = prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
@@ -180,6 +181,9 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         const key = insertRun(newValues(run))
         insertInput(firstInputRow(key, run))
         insertState[tableOf(run.state)](stateValues(key, run.state))
+        for (const [name, value] of Labels.entries(run.details.labels)) {
+          insertLabel.run(run.state.spec.projectId, name, value, key)
+        }
         if (run.newConversation) insertConversation(newConversationRow(run.state.spec, now))
         return key
       }),

@@ -144,6 +144,7 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Ru
       store.submit(submission),
       ({ duplicate, run }) => ({ ...Facts.seenOf(run), duplicate }),
     ),
+  submitMany: (submissions) => quiet("SubmitMany", store.submitMany(submissions)),
   get: (runId) => observeCall("Look", { run: runId }, store.get(runId), Facts.seenOf),
   snapshot: (runId) => quiet("Snapshot", store.snapshot(runId)),
   list: (options) => quiet("List", store.list(options)),
@@ -154,6 +155,7 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Ru
     })),
   retry: (runId, options) => quiet("Retry", store.retry(runId, options)),
   fork: (runId, options) => quiet("Fork", store.fork(runId, options)),
+  label: (runId, changes) => quiet("Label", store.label(runId, changes)),
   resume: (runId, answers) =>
     observeCall(
       "Resume",

@@ -45,6 +45,7 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
         maxAttempts: 5,
         waiting: null,
         error: null,
+        labels: {},
         tokens: 0,
         cost: 0,
         children: 0,

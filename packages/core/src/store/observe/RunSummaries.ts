@@ -68,7 +68,7 @@ export const toRecord = (claim: ClaimRow, names: ReadonlyMap<Ids.WorkerId, strin
 })
 
 const toSummary = (
-  { parentRunId, rootRunId, state, title }: SummaryRow,
+  { labels, parentRunId, rootRunId, state, title }: SummaryRow,
   claims: ReadonlyArray<ClaimRecord>,
 ): RunSummary => {
   const { spec } = state
@@ -85,6 +85,7 @@ const toSummary = (
     maxAttempts: spec.maxAttempts,
     waiting: state.waiting,
     error: state.error,
+    labels,
     ...reportedOf(state.log),
     children: state.children?.count ?? 0,
     claims,

@@ -3,13 +3,16 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import type * as Ids from "../../model/Ids.js"
+import * as Labels from "../../model/Labels.js"
 import { cursorOf, type Page } from "../../model/Page.js"
 import { maxSearched, type StatusCounts, type SummaryFilter } from "../../ports/Summaries.js"
+import * as LabelRules from "../../rules/LabelRules.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { RunKey } from "../rows/RunRows.js"
 import type { Candidate, Range, Start, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
+import * as RareLabel from "./RareLabel.js"
 
 /** The most runs that a search reads at once. */
 const chunk = 1000
@@ -20,11 +23,18 @@ export interface RowPage extends Page<SummaryRow> {
 }
 
 /** Where a list begins: at the runs that have one of these, those first of which a run has few. */
-const startOf = ({ agentId, conversationId, parentRunId, status }: SummaryFilter): Start => {
-  if (parentRunId !== undefined) return { parentRunId }
-  if (conversationId !== undefined) return { conversationId }
-  if (status !== undefined) return { status }
-  return agentId === undefined ? {} : { agentId }
+const startOf = <X>(
+  rows: SummaryRows<X>,
+  projectId: Ids.ProjectId,
+  { agentId, conversationId, labels = Labels.none, parentRunId, status }: SummaryFilter,
+): Effect.Effect<Start, X> => {
+  if (parentRunId !== undefined) return Effect.succeed({ parentRunId })
+  if (conversationId !== undefined) return Effect.succeed({ conversationId })
+  if (!Labels.isEmpty(labels)) {
+    return Effect.map(RareLabel.find(rows, projectId, labels), (label) => ({ label }))
+  }
+  if (status !== undefined) return Effect.succeed({ status })
+  return Effect.succeed(agentId === undefined ? {} : { agentId })
 }
 
 type Matches = (run: Candidate) => boolean
@@ -38,7 +48,7 @@ const hasText = (text: string): Matches => {
 
 /** What a search looks for in the runs that a list begins at; nothing where an index finds them. */
 const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matches> => {
-  const { agentId, attempt, errorCode, roots, status, text } = filter
+  const { agentId, attempt, errorCode, labels = Labels.none, roots, status, text } = filter
   const conditions: Array<Matches> = []
   if (filter.conversationId !== undefined && !("conversationId" in start)) {
     conditions.push(({ conversationId }) => conversationId === filter.conversationId)
@@ -48,6 +58,8 @@ const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matche
   if (text !== undefined && text !== "") conditions.push(hasText(text))
   if (attempt !== undefined) conditions.push(({ state }) => state !== undefined && state.attempt >= attempt)
   if (errorCode !== undefined) conditions.push(({ state }) => state?.error?.code === errorCode)
+  const others = "label" in start ? Struct.omit(labels, start.label[0]) : labels
+  if (!Labels.isEmpty(others)) conditions.push((run) => LabelRules.hasAll(run.labels, others))
   if (roots === true) conditions.push(({ spawned }) => !spawned)
   return conditions
 }
@@ -108,7 +120,7 @@ export const page = <X>(
   Effect.gen(function* () {
     const bounds = yield* rows.bounds(filter.from?.epochMillis, filter.to?.epochMillis)
     const range = { least: bounds.least, before: Math.min(before, bounds.before) }
-    const start = startOf(filter)
+    const start = yield* startOf(rows, projectId, filter)
     const conditions = conditionsOf(filter, start)
     if (conditions.length === 0) {
       const found = yield* rows.list(projectId, start, { ...range, limit: limit + 1 })
@@ -141,7 +153,7 @@ export const counts = <X>(
 ): Effect.Effect<StatusCounts, X> =>
   Effect.gen(function* () {
     const { before: first, least } = yield* rows.bounds(filter.from?.epochMillis, filter.to?.epochMillis)
-    const start = startOf(filter)
+    const start = yield* startOf(rows, projectId, filter)
     const conditions = conditionsOf(filter, start)
     const found = { pending: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 }
     let before = first

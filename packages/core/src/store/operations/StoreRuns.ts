@@ -3,20 +3,34 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Array, Effect, Either } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
 import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
 import { isTerminal, RunNotFound } from "../../model/Run.js"
-import { again, requestText, type Runs, RunUnfinished, submitChecked } from "../../ports/Runs.js"
+import {
+  again,
+  check,
+  checkCount,
+  maxSubmissions,
+  requestText,
+  type Runs,
+  RunUnfinished,
+  type Submission,
+  submitChecked,
+  type SubmissionInput,
+} from "../../ports/Runs.js"
+import * as RunLabels from "../../ports/RunLabels.js"
 import * as FollowUpRules from "../../rules/FollowUpRules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as EndOperation from "./EndOperation.js"
 import * as Fork from "./Fork.js"
+import * as LabelOperation from "./LabelOperation.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
+import * as SubmitManyOperation from "./SubmitManyOperation.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
@@ -55,22 +69,45 @@ export const make = <X>(
   tell: TellOperation.Tell,
 ): ((projectId: Ids.ProjectId) => Runs["Type"]) => {
   const submit = commits.operation(SubmitOperation.operation<X>())
+  const submitTogether = commits.operation(SubmitManyOperation.operation<X>())
   const end = commits.operation(EndOperation.operation<X>())
   const resume = commits.operation(ResumeOperation.resume<X>())
   const followUp = commits.operation(ResumeOperation.followUp<X>())
+  const label = commits.operation(LabelOperation.operation<X>())
   const recordSession = commits.operation(SessionOperation.operation<X>())
+
+  const requestOf = (projectId: Ids.ProjectId, submission: Submission) =>
+    // Nothing can be compared with a submission that has no name.
+    SubmitRequest.request(
+      projectId,
+      submission,
+      submission.publicId === undefined ? "" : requestText(submission),
+    )
 
   const submitTo = (projectId: Ids.ProjectId, seed: ReadonlyArray<LogEvent> = []) =>
     submitChecked(
       Effect.fnUntraced(function* (submission) {
-        // Nothing can be compared with a submission that has no name.
-        const sent = submission.publicId === undefined ? "" : requestText(submission)
-        return yield* submit({ ...(yield* SubmitRequest.request(projectId, submission, sent)), seed })
+        return yield* submit({ ...(yield* requestOf(projectId, submission)), seed })
       }),
     )
 
+  const submitMany = Effect.fnUntraced(function* (
+    projectId: Ids.ProjectId,
+    submissions: ReadonlyArray<SubmissionInput>,
+  ) {
+    const checked = Array.map(yield* checkCount(submissions, maxSubmissions), check)
+    const requests = yield* Effect.forEach(Array.getRights(checked), (submission) =>
+      requestOf(projectId, submission),
+    )
+    const verdicts = requests.length === 0 ? [] : yield* submitTogether(requests)
+    let next = 0
+    return checked.map(Either.flatMap(() => verdicts[next++]!))
+  })
+
   return (projectId) => ({
     submit: submitTo(projectId),
+
+    submitMany: (submissions) => submitMany(projectId, submissions),
 
     retry: retryOf(reads, projectId, submitTo(projectId)),
     fork: Fork.make(reads, projectId, (seed) => submitTo(projectId, seed)),
@@ -103,6 +140,11 @@ export const make = <X>(
           // Only a fence can be lost, and only its holder takes messages: a cancellation has none.
           Effect.catchTags({ LeaseLost: Effect.die, InboxNotEmpty: Effect.die }),
         ),
+
+    label: (runId, changes) =>
+      Effect.flatMap(RunLabels.check(changes), (checked) =>
+        reads.onNamed("Runs.label", { projectId, runId }, (ref) => label({ ref, changes: checked })),
+      ),
 
     resume: Effect.fnUntraced(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Either } from "effect"
+import * as Labels from "../../model/Labels.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
 import { type Run, RunNotFound } from "../../model/Run.js"
 import { ConversationNotFound } from "../../ports/Conversations.js"
@@ -15,6 +16,7 @@ import {
   SubmissionConflict,
   type Submitted,
 } from "../../ports/Runs.js"
+import * as LabelRules from "../../rules/LabelRules.js"
 import { type ChildSpec, type RunState, toRun } from "../../rules/RunState.js"
 import { eventId } from "../../rules/Transition.js"
 import type { AddedRun } from "../commit/HandOver.js"
@@ -48,6 +50,7 @@ export interface Placing<R, E> {
   readonly accepted: (request: R, child: ChildSpec | null) => void
 }
 
+/** Each submission is a root. */
 export const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
 
 /** `state` is that of the decision. `answered` is the run as the commit has written it, with all that belongs to its state. */
@@ -100,11 +103,12 @@ const repeated = <X>(
 /** The parent that a submission names, with its root; undefined where it does not exist. */
 const parentOf = <X>(submissions: Submissions<X>, request: Request): Parent | undefined => {
   const { projectId, runId, submission } = request
-  if (submission.parentRunId === undefined) return { parentRunId: null, rootRunId: runId }
+  if (submission.parentRunId === undefined)
+    return { parentRunId: null, rootRunId: runId, labels: Labels.none }
   const named = { projectId, runId: submission.parentRunId }
   const parentRunId = submissions.found.inputs.get(logKey(named)) ?? named.runId
   const parent = submittedBefore(submissions, { projectId, runId: parentRunId })
-  return parent && { parentRunId, rootRunId: parent.details.rootRunId }
+  return parent && { parentRunId, rootRunId: parent.details.rootRunId, labels: parent.details.labels }
 }
 
 /** The request as the executor gets it: that of the submission, else the messages of its conversation. */
@@ -128,6 +132,12 @@ const snapshotOf = <X>(
   }
   return Either.right({ ...RequestSnapshot.empty, messages: history ?? [] })
 }
+
+/** Most runs have no labels, and no parent that has some. */
+const labelsOf = ({ submission }: Request, parent: Parent) =>
+  submission.labels === undefined && parent.labels === Labels.none
+    ? Either.right(Labels.none)
+    : LabelRules.inherited(submission.labels ?? Labels.none, parent.labels)
 
 /** Records that a run has taken a submission as its input. */
 const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: StoredRun): DetailChanges => {
@@ -181,6 +191,8 @@ const accept = <X, R extends Request, E>(
   }
   const snapshot = snapshotOf(submissions, request)
   if (Either.isLeft(snapshot)) return Either.left(snapshot.left)
+  const labels = labelsOf(request, parent)
+  if (Either.isLeft(labels)) return Either.left(labels.left)
   const lane = lookedAt(submissions, request)
   if (lane !== undefined) {
     const met = Multitask.decide(batch, request, lane, (run) => takeInput(submissions, request, run))
@@ -190,7 +202,7 @@ const accept = <X, R extends Request, E>(
     }
   }
   const place = { ...enterLane(submissions, request), child: child.right }
-  const run = newRun(request, snapshot.right, parent, place, batch.now)
+  const run = newRun(request, snapshot.right, parent, place, labels.right, batch.now)
   accepted.set(logKey(request), run)
   added.push(run)
   placing.accepted(request, child.right)
@@ -254,6 +266,13 @@ export const submitAll = <X, R extends Request, E>(
     return decisionsOf(submissions, verdicts)
   })
 
+/** What a submission is answered, once its commit has succeeded. */
+export const answerOf = ({ answered, duplicate, steered }: Decision): Submitted => ({
+  duplicate,
+  steered,
+  run: answered(),
+})
+
 /**
  * @since 0.1.0
  * @category operations
@@ -261,5 +280,5 @@ export const submitAll = <X, R extends Request, E>(
 export const operation = <X>(): RunOperation<Request, Decision, Submitted, Refusal, X> => ({
   name: "Runs.submit",
   decide: (requests, batch) => submitAll(requests, batch, roots),
-  answer: ({ answered, duplicate, steered }) => ({ duplicate, steered, run: answered() }),
+  answer: answerOf,
 })

@@ -7,6 +7,7 @@ import { DateTime, Effect, type Tracer } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
 import { sha256 } from "../../model/Digest.js"
 import * as Ids from "../../model/Ids.js"
+import type { Labels } from "../../model/Labels.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
 import { noTarget, projectTarget } from "../../model/Run.js"
 import { limitsOf } from "../../model/TimeLimits.js"
@@ -75,8 +76,8 @@ export const laneOf = ({ conversationId, submission }: Request): string | null =
 /** The hash of a submission, to be compared with another of the same public id. */
 export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
 
-/** The run that a submission names as its parent, or null, and the root of its own run. */
-export type Parent = Pick<RunDetails, "parentRunId" | "rootRunId">
+/** The run that a submission names as its parent, or null, the root of its own run, and the labels of the parent. */
+export type Parent = Pick<RunDetails, "parentRunId" | "rootRunId" | "labels">
 
 /** Where a new run is in its lane and in its tree. */
 export interface Place {
@@ -131,7 +132,7 @@ const submitted = (
     now,
   )
 
-const newDetails = (submission: Submission, parent: Parent): RunDetails => ({
+const newDetails = (submission: Submission, parent: Parent, labels: Labels): RunDetails => ({
   mode: submission.mode ?? null,
   parentRunId: parent.parentRunId,
   rootRunId: parent.rootRunId,
@@ -139,6 +140,8 @@ const newDetails = (submission: Submission, parent: Parent): RunDetails => ({
   sourceTarget: submission.sourceTarget ?? projectTarget,
   runtimeTarget: submission.runtimeTarget ?? noTarget,
   session: null,
+  labels,
+  batchId: submission.batchId ?? null,
   metadata: null,
   result: null,
 })
@@ -154,6 +157,7 @@ export const newRun = (
   snapshot: RequestSnapshot.RequestSnapshot,
   parent: Parent,
   place: Place,
+  labels: Labels,
   now: number,
 ): AddedRun => {
   const { seed = [], sent, span, submission } = request
@@ -162,7 +166,7 @@ export const newRun = (
     made,
     run: {
       state: made.state,
-      details: newDetails(submission, parent),
+      details: newDetails(submission, parent, labels),
       title: RequestSnapshot.titleOf(snapshot),
       submission: sent,
       snapshot: withTrace(snapshot, span),

@@ -79,7 +79,7 @@ export interface RunReads<X> {
   /** The newest runs of a project that are older than `before`, as many as a page has, and whether there are others. */
   readonly list: (
     projectId: Ids.ProjectId,
-    filter: Pick<ListRuns, "status" | "agentId" | "conversationId" | "parentRunId">,
+    filter: Pick<ListRuns, "status" | "agentId" | "conversationId" | "parentRunId" | "labels">,
     page: { readonly before: RunKey; readonly limit: number },
   ) => Effect.Effect<
     { readonly rows: ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>; readonly more: boolean },

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Ids from "../../model/Ids.js"
+import type { Labels } from "../../model/Labels.js"
 import type { MessagePart, RequestSnapshot } from "../../model/RequestSnapshot.js"
 import type { WorkerSession } from "../../model/WorkerSession.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
@@ -65,6 +66,8 @@ export interface DetailChanges {
   /** Claims of the run that ended without an outcome. */
   readonly claims?: ReadonlyArray<EndedClaim> | undefined
   readonly messages?: ReadonlyArray<UserMessage> | undefined
+  /** The labels of the run, as they were before its changes and as they are after them. */
+  readonly labels?: { readonly before: Labels; readonly after: Labels } | undefined
 }
 
 /** Nothing changes beside the state. */
@@ -77,6 +80,9 @@ export const mergeDetails = (before: DetailChanges, after: DetailChanges): Detai
     : {
         ...before,
         ...after,
+        ...(before.labels === undefined || after.labels === undefined
+          ? {}
+          : { labels: { before: before.labels.before, after: after.labels.after } }),
         inputs: [...(before.inputs ?? []), ...(after.inputs ?? [])],
         claims: [...(before.claims ?? []), ...(after.claims ?? [])],
         messages: [...(before.messages ?? []), ...(after.messages ?? [])],

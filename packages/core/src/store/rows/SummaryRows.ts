@@ -9,6 +9,7 @@
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
+import type { Label, Labels } from "../../model/Labels.js"
 import type { LeaseEpoch, RunError, RunStatus } from "../../model/Run.js"
 import type { ClaimEnd } from "../../ports/Summaries.js"
 import type { Holder, RunDetails } from "../../rules/RunState.js"
@@ -20,7 +21,7 @@ import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
  * @since 0.1.0
  * @category models
  */
-export interface SummaryRow extends StoredRun, Pick<RunDetails, "parentRunId" | "rootRunId"> {
+export interface SummaryRow extends StoredRun, Pick<RunDetails, "parentRunId" | "rootRunId" | "labels"> {
   readonly title: string | null
 }
 
@@ -39,6 +40,7 @@ export interface Candidate {
   readonly conversationId: Ids.ConversationId
   readonly spawned: boolean
   readonly title: string | null
+  readonly labels: Labels
   readonly state: CandidateState | undefined
 }
 
@@ -46,6 +48,7 @@ export interface Candidate {
 export type Start =
   | { readonly parentRunId: Ids.RunId }
   | { readonly conversationId: Ids.ConversationId }
+  | { readonly label: Label }
   | { readonly status: RunStatus }
   | { readonly agentId: Ids.AgentId }
   | Readonly<Record<string, never>>
@@ -105,6 +108,13 @@ export interface SummaryRows<X> {
     range: Range,
     states: boolean,
   ) => Effect.Effect<ReadonlyArray<Candidate>, X>
+
+  /** How many runs have each of these labels, counted up to `limit`. */
+  readonly labelled: (
+    projectId: Ids.ProjectId,
+    labels: ReadonlyArray<Label>,
+    limit: number,
+  ) => Effect.Effect<ReadonlyArray<number>, X>
 
   /**
    * The keys between which are the runs that were submitted from one instant on and before another. A run is on one side of an instant,

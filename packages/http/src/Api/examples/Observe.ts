@@ -37,6 +37,7 @@ const pending = {
   max_attempts: 3,
   waiting: null,
   error: null,
+  labels: { customer: "42" },
   tokens: 0,
   cost: 0,
   children: 0,

@@ -92,11 +92,43 @@ export const examples = {
         ttl_seconds: 600,
         timeout_seconds: 3600,
         multitask: "enqueue",
+        labels: { customer: "42" },
       },
     },
     answer: { accepted: true, duplicate: false, steered: false, run: pending },
   },
+  "runs.submitMany": {
+    sent: {
+      batch_id: "import-7",
+      runs: [
+        { kind: "agent", public_id: "report-1", request: { agent_id: "writer", input: payload } },
+        { kind: "agent", public_id: "report-2", parent_run_id: "none", request: { agent_id: "writer" } },
+      ],
+    },
+    answer: {
+      batch_id: "import-7",
+      answers: [
+        {
+          status: 202,
+          body: {
+            accepted: true,
+            duplicate: false,
+            steered: false,
+            run: { ...pending, batch_id: "import-7" },
+          },
+        },
+        {
+          status: 404,
+          body: { error: "run_not_found", detail: "Run none does not exist", field: "run_id" },
+        },
+      ],
+    },
+  },
   "runs.run": { answer: completed },
+  "runs.label": {
+    sent: { labels: { reviewed: "yes", tier: null } },
+    answer: { ...completed, labels: { customer: "42", reviewed: "yes" } },
+  },
   "runs.snapshot": {
     answer: { messages: [{ id: "m1", role: "user", parts }], tools: [], context: [], input: payload },
   },

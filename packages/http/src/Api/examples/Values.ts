@@ -49,5 +49,6 @@ export const pending = {
   config: null,
   output: null,
   artifacts: [],
+  labels: { customer: "42" },
   error: null,
 }

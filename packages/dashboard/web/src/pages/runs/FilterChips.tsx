@@ -23,6 +23,9 @@ const chipsOf = (filter: RunFilter, now: number): ReadonlyArray<Chip> => {
     ...(filter.code === undefined
       ? []
       : [{ word: "Code", value: filter.code, removed: { code: undefined } }]),
+    ...(filter.label === undefined
+      ? []
+      : [{ word: "Label", value: filter.label, removed: { label: undefined } }]),
     ...(filter.attempt === undefined
       ? []
       : [{ word: "Attempt", value: `${filter.attempt} or more`, removed: { attempt: undefined } }]),

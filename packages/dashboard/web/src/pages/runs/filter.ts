@@ -25,6 +25,8 @@ export interface RunFilter {
   readonly code: string | undefined
   readonly text: string
   readonly attempt: number | undefined
+  /** `name:value` */
+  readonly label: string | undefined
   readonly from: string | undefined
   readonly to: string | undefined
   readonly parent: string | undefined
@@ -41,6 +43,7 @@ export const filterOf = (search: RunsSearch): RunFilter => {
     code: search.code ?? words.code,
     text: words.text,
     attempt: words.attempt,
+    label: words.label,
     from: search.from,
     to: search.to,
     parent: search.parent ?? words.parent,
@@ -92,12 +95,18 @@ export const queryOf = (
   error_code: filter.code,
   text: filter.text === "" ? undefined : filter.text,
   attempt: filter.attempt,
+  label: filter.label,
   from: iso(instantOf(filter.from, now)),
   to: iso(instantOf(filter.to, now)),
   parent_run_id: filter.parent,
   conversation_id: filter.conversation,
   roots: isRootsOnly(filter) ? true : undefined,
 })
+
+const hasLabel = ({ labels }: Json.RunSummary, label: string): boolean => {
+  const colon = label.indexOf(":")
+  return labels[label.slice(0, colon)] === label.slice(colon + 1)
+}
 
 /**
  * Whether the API would list a run for this filter; undefined where the run alone does not say so: one with a parent is its child, which
@@ -114,6 +123,7 @@ export const matches = (filter: RunFilter, run: Json.RunSummary, now: number): b
     (filter.code === undefined || run.error?.code === filter.code) &&
     (filter.parent === undefined || run.parent_run_id === filter.parent) &&
     (filter.conversation === undefined || run.conversation_id === filter.conversation) &&
+    (filter.label === undefined || hasLabel(run, filter.label)) &&
     (filter.attempt === undefined || run.attempt >= filter.attempt) &&
     (from === undefined || created >= from) &&
     (to === undefined || created < to) &&

@@ -1,4 +1,4 @@
-/** What is typed to find runs: `agent:coder attempt:>1 flaky test`. What is no such word is text. */
+/** What is typed to find runs: `agent:coder label:customer:42 attempt:>1 flaky test`. What is no such word is text. */
 import { allStatuses, type RunStatus } from "../../ui/State"
 
 export interface SearchWords {
@@ -7,6 +7,8 @@ export interface SearchWords {
   readonly code?: string
   /** The least attempt. */
   readonly attempt?: number
+  /** `name:value` */
+  readonly label?: string
   readonly state?: RunStatus
   readonly parent?: string
   readonly conversation?: string
@@ -14,7 +16,7 @@ export interface SearchWords {
 
 type Words = { -readonly [K in keyof SearchWords]: SearchWords[K] }
 
-const word = /(?<=^|\s)(agent|attempt|code|state|parent|conversation):(?:"([^"]+)"|(\S+))(?=\s|$)/g
+const word = /(?<=^|\s)(agent|attempt|code|label|state|parent|conversation):(?:"([^"]+)"|(\S+))(?=\s|$)/g
 
 /** `>1`, `>=2`, and `2` for 2 or more. */
 const leastAttempt = (value: string): number | undefined => {
@@ -32,6 +34,9 @@ const take = (words: Words, key: string, value: string): boolean => {
     const attempt = leastAttempt(value)
     if (attempt === undefined) return false
     words.attempt = attempt
+  } else if (key === "label") {
+    if (!value.includes(":")) return false
+    words.label = value
   } else if (key === "state") {
     const state = stateOf(value)
     if (state === undefined) return false
@@ -60,16 +65,22 @@ export const isComplete = (typed: string): boolean => {
 
 /** `agent:` at the end is no text to look for while its value is being typed. */
 export const withoutUnfinished = (typed: string): string =>
-  typed.replace(/(?<=^|\s)(?:agent|attempt|code|state|parent|conversation):\S*$/, "")
+  typed.replace(/(?<=^|\s)(?:agent|attempt|code|label|state|parent|conversation):\S*$/, "")
 
 /** How the address writes what it has no parameter for. */
 export const writeSearch = ({
   attempt,
+  label,
   text,
 }: {
   readonly attempt: number | undefined
+  readonly label: string | undefined
   readonly text: string
 }): string | undefined => {
-  const parts = [...(attempt === undefined ? [] : [`attempt:>=${attempt}`]), ...(text === "" ? [] : [text])]
+  const parts = [
+    ...(label === undefined ? [] : [/\s/.test(label) ? `label:"${label}"` : `label:${label}`]),
+    ...(attempt === undefined ? [] : [`attempt:>=${attempt}`]),
+    ...(text === "" ? [] : [text]),
+  ]
   return parts.length === 0 ? undefined : parts.join(" ")
 }

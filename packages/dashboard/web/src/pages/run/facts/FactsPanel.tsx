@@ -149,6 +149,11 @@ export const FactsPanel = ({
             <span className="font-mono text-[12px] break-all">{lane}</span>
           </Fact>
         )}
+        {Object.entries(summary.labels).map(([name, value]) => (
+          <Fact key={name} label={name}>
+            <span className="break-all">{value}</span>
+          </Fact>
+        ))}
         {trace === undefined ? null : (
           <Fact label="Trace">
             <span className="block truncate font-mono text-[12px]" title={trace}>

@@ -1,0 +1,47 @@
+/**
+ * Why a run is not forked, and why it takes no message.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import { maxMessages } from "../model/InboxMessage.js"
+import { maxEventBytes } from "./RunLog.js"
+
+/**
+ * The run cannot be forked there. `no_event`: its log has no such event. `too_large`: it had recorded more than 10,000 events or 16
+ * MiB by then.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core/ForkRefused")(
+  "ForkRefused",
+  {
+    runId: Schema.String,
+    after: Schema.Number,
+    reason: Schema.Literal("no_event", "too_large"),
+  },
+) {
+  override get message() {
+    return this.reason === "no_event"
+      ? `The log of run ${this.runId} has no event ${this.after}`
+      : `Run ${this.runId} had recorded too much by event ${this.after}: a fork copies up to 10,000 events and 16 MiB`
+  }
+}
+
+/**
+ * The run does not take the message. `too_large`: it is more than an event of the log takes. `too_many`: the run has 10,000 messages.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runlease/core/MessageRefused")(
+  "MessageRefused",
+  { runId: Schema.String, reason: Schema.Literal("too_large", "too_many") },
+) {
+  override get message() {
+    return this.reason === "too_large"
+      ? `The message is too large: it must be less than ${maxEventBytes} bytes of JSON`
+      : `Run ${this.runId} has ${maxMessages} messages, and takes no more`
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Changes of labels, also of runs that have ended.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either } from "effect"
+import type { LabelChanges, Labels } from "../../model/Labels.js"
+import { type Run, RunNotFound } from "../../model/Run.js"
+import type { LabelsRefused } from "../../ports/RunLabels.js"
+import * as LabelRules from "../../rules/LabelRules.js"
+import { toRun } from "../../rules/RunState.js"
+import type { RunOperation } from "../commit/RunCommits.js"
+import { logKey } from "../commit/Wakeups.js"
+import type { RunRef } from "../rows/RunRows.js"
+
+interface Request {
+  readonly ref: RunRef
+  readonly changes: LabelChanges
+}
+
+/**
+ * Finds its runs itself, so that they are locked before their labels are read: a commit that remembers a lease does not lock its run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const operation = <X>(): RunOperation<Request, () => Run, Run, RunNotFound | LabelsRefused, X> => ({
+  name: "Runs.label",
+  decide: (requests, batch) =>
+    Effect.gen(function* () {
+      const found = yield* batch.rows.find(requests.map(({ ref }) => ref))
+      const runs = new Map(found.map((run) => [logKey(run.state.spec), batch.add(run)]))
+      const labels = new Map<number, Labels>()
+      if (runs.size > 0) {
+        // A run of this commit may have details that are not written yet.
+        yield* batch.flush()
+        const details = yield* batch.rows.details([...runs.values()])
+        for (const [key, each] of details) labels.set(key, each.labels)
+      }
+      const changed = new Set<string>()
+      const verdicts = requests.map(
+        ({ changes, ref }): Either.Either<string, RunNotFound | LabelsRefused> => {
+          const name = logKey(ref)
+          const run = runs.get(name)
+          if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
+          const before = labels.get(run.key)!
+          return Either.map(LabelRules.changed(ref.runId, before, changes), (after) => {
+            batch.describe(run, { labels: { before, after } })
+            labels.set(run.key, after)
+            changed.add(name)
+            return name
+          })
+        },
+      )
+      const late = batch.lateDetails([...changed].map((name) => runs.get(name)!))
+      return verdicts.map(
+        Either.map((name) => () => {
+          const { key, state } = batch.find(runs.get(name)!.state.spec)!
+          return toRun(state, late.get(key)!)
+        }),
+      )
+    }),
+  answer: (run) => run(),
+})

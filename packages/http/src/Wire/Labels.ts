@@ -1,0 +1,61 @@
+/**
+ * Labels of runs on the wire: in bodies as an object, in queries as `name:value`.
+ *
+ * @since 0.1.0
+ */
+import { Labels } from "@runlease/core"
+import { ParseResult, Schema } from "effect"
+
+/** The labels of a run in a shape that has the key where there are some. */
+export const someOfRun = Schema.optional(Labels.Labels).annotations({
+  description: "(ours) The labels of the run: a value by each name; absent where it has none",
+})
+
+/** That key, where there are some. */
+export const fields = (labels: Labels.Labels): { readonly labels?: Labels.Labels } =>
+  Labels.isEmpty(labels) ? {} : { labels }
+
+const text = Schema.String.annotations({ description: "`name:value`" })
+
+const isLabels = Schema.is(Labels.Labels)
+
+const pairOf = (label: string): Labels.Label | undefined => {
+  const colon = label.indexOf(":")
+  return colon < 0 ? undefined : [label.slice(0, colon), label.slice(colon + 1)]
+}
+
+/** The labels of a query: each name once. */
+const parse = (texts: ReadonlyArray<string>): Labels.Labels | string => {
+  const pairs = texts.map(pairOf)
+  const malformed = texts.find((_, index) => pairs[index] === undefined)
+  if (malformed !== undefined)
+    return `must be name:value, as customer:42, and not ${JSON.stringify(malformed)}`
+  const labels = Object.fromEntries(pairs as ReadonlyArray<Labels.Label>)
+  if (Object.keys(labels).length < pairs.length)
+    return "must have each name once, since a run has one value of it"
+  return isLabels(labels)
+    ? labels
+    : `must be names of a-z, 0-9, _, . and -, values of at most 128 characters, and ${Labels.maxLabels} labels at most`
+}
+
+/** `label` of a query, which may stand there several times. */
+export const inQuery = Schema.optional(
+  Schema.transformOrFail(
+    Schema.Array(text).pipe(Schema.maxItems(Labels.maxLabels)),
+    Schema.typeSchema(Labels.Labels),
+    {
+      strict: true,
+      decode: (texts, _, ast) => {
+        const labels = parse(texts)
+        return typeof labels === "string"
+          ? ParseResult.fail(new ParseResult.Type(ast, texts, labels))
+          : ParseResult.succeed(labels)
+      },
+      encode: (labels) => ParseResult.succeed(toQuery(labels)),
+    },
+  ),
+)
+
+/** The values of `label` in a query. */
+export const toQuery = (labels: Labels.Labels): ReadonlyArray<string> =>
+  Labels.entries(labels).map(([name, value]) => `${name}:${value}`)
