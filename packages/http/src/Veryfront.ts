@@ -4,6 +4,11 @@
  * Where that API has less, this does without: claims come one at a time and are polled for, leases are renewed one by
  * one, a run is handed back by letting its lease lapse, and a cancellation is heard at the next renewal.
  *
+ * The API takes no request with a run, and no result. A submission without a conversation gets one with the messages of its user, and its
+ * input as a message of JSON. A run that is claimed without a request has the messages of its conversation. The result of a run, and the
+ * detail of its failure, are `runlease_result` and `runlease_error_detail` of its metadata, which they replace. So agents with types are
+ * submitted and executed here too. A worker has an executor for any agent beside theirs, since claims name no agent.
+ *
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"

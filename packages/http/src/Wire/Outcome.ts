@@ -45,10 +45,3 @@ export const fromOutcome = (
   result,
   ...(taken === undefined ? {} : { taken_messages: taken }),
 })
-
-/** The outcome without the result of the run and the detail of its error, which the public API does not have. */
-export const publicOutcome = ({ error, metadata, status }: Runs.Outcome): Runs.Outcome => ({
-  status,
-  metadata,
-  ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
-})

@@ -3,6 +3,7 @@ import { type Context, Duration, Effect, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
+import * as ConversationRequest from "./ConversationRequest.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
@@ -24,6 +25,7 @@ export const make: Effect.Effect<
   const exchange = yield* Exchange
   const lookup = yield* RunLookup
   const extensions = yield* Extensions
+  const readRequest = yield* ConversationRequest.makeRead
   // Workers whose last claim was full. There may be more runs, so their next claim does not wait.
   const sated = new Set<Ids.WorkerId>()
 
@@ -101,7 +103,7 @@ export const make: Effect.Effect<
         if (claimed.length < limit) sated.delete(workerId)
         else sated.add(workerId)
         for (const { conversationId, runId } of claimed) lookup.learn(runId, conversationId)
-        return claimed
+        return extensions ? claimed : yield* Effect.forEach(claimed, readRequest)
       },
       (claiming, { workerId }) =>
         Effect.catchTag(claiming, "Refusal", Verdicts.decode(operation, ["WorkerNotFound"], { workerId })),

@@ -6,7 +6,8 @@ import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from 
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
-import { fromOutcome, publicOutcome } from "../Wire/Outcome.js"
+import * as MetadataOutcome from "../Wire/MetadataOutcome.js"
+import { fromOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as Labels from "../Wire/Labels.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
@@ -219,7 +220,7 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: extensions ? fromOutcome(outcome, taken) : fromOutcome(publicOutcome(outcome)),
+            body: extensions ? fromOutcome(outcome, taken) : fromOutcome(MetadataOutcome.toPublic(outcome)),
             success: CompletedReply,
           },
           ["LeaseLost", "InboxNotEmpty", "RunNotFound"],

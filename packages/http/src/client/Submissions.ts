@@ -10,19 +10,21 @@ import * as Refusal from "../contract/Refusal.js"
 import type { About, Tag } from "../contract/Verdict.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Submission } from "../Wire/Submission.js"
+import * as ConversationRequest from "./ConversationRequest.js"
 import { Extensions, missing } from "./Extensions.js"
 import { RunLookup } from "./RunLookup.js"
 import { lacks, path, Transport } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
 
-/** The first part of a submission that the public API does not have. */
-const ofOurs = (submission: Runs.Submission): string | undefined => {
-  if (submission.conversationId === undefined) return "a run without a conversation; create one first"
-  if (submission.snapshot?.input !== undefined) {
-    return "an input; add it to the conversation as a message whose text is its JSON"
+/** The first part of a submission that the public API does not have. `isWritten`: its request becomes messages of a new conversation. */
+const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string | undefined => {
+  if (!isWritten && submission.snapshot !== undefined) {
+    return "a snapshot beside a conversation, or one of more than an input and messages of the user; add its messages to the conversation"
   }
-  if (submission.snapshot !== undefined) return "a snapshot; add its messages to the conversation"
+  if (!isWritten && submission.conversationId === undefined) {
+    return "a run without a conversation and a snapshot; create one first"
+  }
   if (submission.priority !== undefined) return "a priority"
   if (submission.availableAt !== undefined) return "a time before which the run waits"
   if (submission.maxAttempts !== undefined) return "a number of attempts"
@@ -73,6 +75,7 @@ export const make: Effect.Effect<
   const transport = yield* Transport
   const lookup = yield* RunLookup
   const extensions = yield* Extensions
+  const writeRequest = yield* ConversationRequest.makeWrite
 
   const send = Effect.fnUntraced(function* <T extends Tag>(
     operation: string,
@@ -92,12 +95,30 @@ export const make: Effect.Effect<
   const sendAgain: typeof send = (operation, ...request) =>
     extensions ? send(operation, ...request) : missing(operation, "submit a run again")
 
-  const submit = Runs.submitChecked((submission: Runs.Submission) => {
-    const ours = extensions ? undefined : ofOurs(submission)
-    return ours === undefined
-      ? send("Runs.submit", "/runs", encodeSubmission(submission), refusals, aboutOf(submission))
-      : missing("Runs.submit", `take ${ours}`)
+  const sendOne = (submission: Runs.Submission) =>
+    send("Runs.submit", "/runs", encodeSubmission(submission), refusals, aboutOf(submission))
+
+  /** What such a server takes: a run of a conversation, which has its request. */
+  const submitPublic = Effect.fnUntraced(function* (submission: Runs.Submission) {
+    const { conversationId, publicId, snapshot } = submission
+    const messages =
+      snapshot === undefined || conversationId !== undefined
+        ? undefined
+        : ConversationRequest.messagesOf(snapshot)
+    const ours = beyondPublic(submission, messages !== undefined)
+    if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
+    return yield* sendOne(
+      messages === undefined
+        ? submission
+        : {
+            ...submission,
+            snapshot: undefined,
+            conversationId: yield* writeRequest(messages, publicId),
+          },
+    )
   })
+
+  const submit = Runs.submitChecked(extensions ? sendOne : submitPublic)
 
   /** What each of these became, as one after the other. */
   const oneByOne = (submissions: ReadonlyArray<Runs.SubmissionInput>) =>
