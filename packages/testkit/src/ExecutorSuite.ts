@@ -23,6 +23,7 @@ export {
   SaysThenHangs,
   type Subject,
 } from "./executor/Subject.js"
+export { ofAgent } from "./executor/AgentSubject.js"
 export type { Resources } from "./executor/Cleanup.js"
 
 /**

@@ -1,4 +1,4 @@
-import { Emit, Executor } from "@runlease/core"
+import { Agent, Emit, Executor } from "@runlease/core"
 import { Effect, type ParseResult, Schema, Stream } from "effect"
 import * as ExecutorSuite from "../src/ExecutorSuite.js"
 
@@ -66,3 +66,14 @@ ExecutorSuite.suite("Executor.from of an Effect", (behaviour) =>
     return { execute: Executor.from(() => Stream.runForEach(texts, Emit.text)), ...counts }
   }),
 )
+
+const Writer = Agent.make({ name: "writer", payload: { topic: Schema.String }, success: Schema.Int })
+
+ExecutorSuite.suite("an agent with types", (behaviour) => {
+  const { texts, ...counts } = textsOf(behaviour)
+  const layer = Writer.toLayer(({ topic }) => Stream.concat(texts, Stream.make(Agent.result(topic.length))))
+  return Effect.map(ExecutorSuite.ofAgent(Writer, { topic: "sun" }, layer), (subject) => ({
+    ...subject,
+    ...counts,
+  }))
+})

@@ -63,18 +63,23 @@ const ofPieces = <P, A, E, R>(
   run: ClaimedRun,
   pieces: Stream.Stream<Piece<A>, ExecutorFailure, R>,
 ): Stream.Stream<string | AgentEvent.AgentEvent, ExecutorFailure, R> =>
-  pieces.pipe(
-    Stream.mapChunksEffect((chunk) =>
-      Effect.gen(function* () {
-        const events: Array<string | AgentEvent.AgentEvent> = []
-        for (const piece of chunk) {
-          events.push(piece instanceof Result ? yield* ended(schemas, run, piece.value) : piece)
-        }
-        return Chunk.unsafeFromArray(events)
-      }),
-    ),
-    Stream.concat(Stream.fail(withoutResult(schemas))),
-  )
+  Stream.suspend(() => {
+    let hasEnded = false
+    return pieces.pipe(
+      Stream.takeUntil((piece) => piece instanceof Result),
+      Stream.mapChunksEffect((chunk) =>
+        Effect.gen(function* () {
+          const events: Array<string | AgentEvent.AgentEvent> = []
+          for (const piece of chunk) {
+            hasEnded = piece instanceof Result
+            events.push(piece instanceof Result ? yield* ended(schemas, run, piece.value) : piece)
+          }
+          return Chunk.unsafeFromArray(events)
+        }),
+      ),
+      Stream.concat(Stream.suspend(() => (hasEnded ? Stream.empty : Stream.fail(withoutResult(schemas))))),
+    )
+  })
 
 /**
  * The executor of an agent. A payload that does not fit fails the run with code `invalid_payload`, a value with `invalid_result`. An

@@ -51,7 +51,7 @@ export const tests = (make: Make): void => {
             (run.attempt === 1 ? crashing : succeeding).execute(run),
           ),
         )
-        const { runId } = yield* TestRuns.submit()
+        const { runId } = yield* TestRuns.submit(crashing.submission)
         yield* assertLog(runId, text + text)
         const run = yield* TestRuns.getRun(runId)
         strictEqual(run.status, "completed")
@@ -64,7 +64,7 @@ export const tests = (make: Make): void => {
       Effect.gen(function* () {
         const crashing = yield* make(SaysThenCrashes({ texts }))
         yield* TestWorker.start(Executor.retryable({ delay: () => 0 })(crashing.execute))
-        const { runId } = yield* TestRuns.submit({ maxAttempts: 2 })
+        const { runId } = yield* TestRuns.submit({ ...crashing.submission, maxAttempts: 2 })
         yield* assertLog(runId, text + text)
         const run = yield* TestRuns.getRun(runId)
         strictEqual(run.status, "failed")
@@ -77,7 +77,7 @@ export const tests = (make: Make): void => {
       Effect.gen(function* () {
         const hanging = yield* make(SaysThenHangs({ texts }))
         yield* TestWorker.start(hanging.execute, { leaseDuration: "5 seconds" })
-        const { runId } = yield* TestRuns.submit()
+        const { runId } = yield* TestRuns.submit(hanging.submission)
         yield* untilText(runId, text)
         const runs = yield* Runs
         yield* runs.cancel(runId)
@@ -93,7 +93,7 @@ export const tests = (make: Make): void => {
         const hanging = yield* make(SaysThenHangs({ texts }))
         const scope = yield* Scope.make()
         yield* Scope.extend(TestWorker.start(hanging.execute), scope)
-        const { runId } = yield* TestRuns.submit()
+        const { runId } = yield* TestRuns.submit(hanging.submission)
         yield* untilText(runId, text)
         yield* inTime("the worker has drained")(Scope.close(scope, Exit.void))
         yield* untilNoPeer(hanging)

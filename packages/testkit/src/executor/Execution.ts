@@ -52,7 +52,7 @@ export interface Execution {
 
 /** Executes a run and consumes its events: all, or the first `limit` of them until `consume` raises the limit. */
 export const start = (
-  { execute }: Subject,
+  { execute, submission }: Subject,
   { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
 ): Effect.Effect<Execution, unknown, ProjectPorts | Scope.Scope> =>
   Effect.gen(function* () {
@@ -60,7 +60,7 @@ export const start = (
     const gate = yield* Effect.makeLatch(true)
     let most = limit
     const worker = yield* TestRuns.register()
-    yield* TestRuns.submit()
+    yield* TestRuns.submit(submission)
     const run = yield* TestRuns.claimOne(worker, { leaseDuration: "300 seconds" })
     const fiber = yield* Effect.forkScoped(
       Stream.runForEach(toStream(execute)(run), (event) =>

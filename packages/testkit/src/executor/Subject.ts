@@ -1,6 +1,7 @@
 /** What a caller of the executor suite provides: an executor whose peer behaves as the test requires. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { Execute } from "@runlease/core/Executor"
+import type { SubmissionInput } from "@runlease/core/Runs"
 import { Data, type Effect, type Scope } from "effect"
 
 /**
@@ -32,7 +33,8 @@ export { Floods, Huge, Malformed, Says, SaysThenCrashes, SaysThenHangs }
  * An executor whose peers all behave in one way.
  *
  * `produced` is the number of deltas that its peers have written so far. `alive` is the number of peers that run now:
- * processes, or requests that have not ended.
+ * processes, or requests that have not ended. `submission` is what a run of it is submitted with; agent `agent` without a request when
+ * absent.
  *
  * @since 0.1.0
  * @category models
@@ -41,6 +43,7 @@ export interface Subject {
   readonly execute: Execute
   readonly produced: Effect.Effect<number>
   readonly alive: Effect.Effect<number>
+  readonly submission?: Partial<SubmissionInput> | undefined
 }
 
 /** Makes a subject for one test. Its runs come from the `ProjectPorts` in the context. */
