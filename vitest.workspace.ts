@@ -55,6 +55,7 @@ const groups: Readonly<Record<string, Group>> = {
     first: ["examples/testing/test/**/*.test.ts"],
     // A search takes millions of states, and each program of the docs is a process of its own.
     testTimeout: 900_000,
+    globalSetup: [postgres],
   },
 }
 

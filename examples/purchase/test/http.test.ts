@@ -1,0 +1,26 @@
+import { FetchHttpClient, HttpServer } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Access, MemoryControlPlane } from "@runlease/core"
+import { Client, Server } from "@runlease/http"
+import { SharedPlane } from "@runlease/testkit"
+import { Effect, Layer } from "effect"
+import { createServer } from "node:http"
+import * as Takeovers from "./Takeovers.js"
+
+const server = Server.layerWith({ rateLimit: Infinity }).pipe(
+  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+  Layer.provideMerge(MemoryControlPlane.layer),
+)
+
+/** The ports of a new project, of a client of the server. */
+const client = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const baseUrl = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+    const access = yield* Access.Access
+    const { id, slug } = yield* SharedPlane.newProject
+    const { token } = yield* access.createKey({ projectId: id, name: "test", admin: false })
+    return Client.layerWith({ baseUrl, token, project: slug })
+  }),
+).pipe(Layer.provide(FetchHttpClient.layer))
+
+Takeovers.suite("HTTP", server, client)
