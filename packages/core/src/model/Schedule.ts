@@ -168,6 +168,8 @@ export const Schedule = Schema.Struct({
 })
 export type Schedule = typeof Schedule.Type
 
+const isScheduleId = Schema.is(ScheduleId)
+
 const runOfSchedule = /^schedule:([0-9a-f-]{36}):/
 
 /**
@@ -178,5 +180,6 @@ const runOfSchedule = /^schedule:([0-9a-f-]{36}):/
  */
 export const scheduleOf = (runId: string): ScheduleId | undefined => {
   const id = runOfSchedule.exec(runId)?.[1]
-  return id === undefined ? undefined : ScheduleId.make(id)
+  // Any submitter may choose a public id of this form.
+  return isScheduleId(id) ? id : undefined
 }
