@@ -73,6 +73,18 @@ const bodies: Readonly<Record<string, object>> = {
       concurrency_key: "c",
     },
   },
+  submitMany: { batch_id: "b", runs: [{ kind: "agent", public_id: "p", request: { agent_id: "a" } }] },
+  label: { labels: { customer: "42" } },
+  apply: {
+    source: "s",
+    prune: true,
+    dry_run: true,
+    schedules: [{ key: "k", name: "n", target: { kind: "agent", id: "a" }, schedule: "0 2 * * *" }],
+  },
+  update: { name: "n", schedule: "0 2 * * *", timezone: "UTC", max_runs: 1 },
+  pause: { reason: "r" },
+  runNow: { run_name: "n", idempotency_key: "k" },
+  backfill: { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", limit: 1 },
   complete: { status: "failed", metadata: {}, terminal_error_code: "c", terminal_error_message: "m" },
   resume: { type: "tool_result", tool_call_id: "t", result: 1, is_error: false },
   followUp: {
@@ -115,7 +127,7 @@ const bodies: Readonly<Record<string, object>> = {
   createKey: { name: "n", admin: false },
 }
 
-const withoutBody = new Set(["signOut", "heartbeat", "cancel", "revokeKey", "revokeTokens"])
+const withoutBody = new Set(["signOut", "heartbeat", "cancel", "remove", "revokeKey", "revokeTokens"])
 
 const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000)
 
@@ -410,6 +422,7 @@ describe("hostile input", () => {
           key_id: "00000000-0000-4000-8000-000000000000",
           agent_id: "nobody",
           thread_id: "nobody",
+          schedule_id: "00000000-0000-4000-8000-000000000000",
         }
         for (const { method, name, path } of endpoints) {
           assertTrue(method === "GET" || withoutBody.has(name) || name in bodies, `${name} has no body here`)
