@@ -34,7 +34,7 @@ const startOf = <X>(
     return Effect.map(RareLabel.find(rows, projectId, labels), (label) => ({ label }))
   }
   if (status !== undefined) return Effect.succeed({ status })
-  return Effect.succeed(agentId === undefined ? {} : { agentId })
+  return Effect.succeed<Start>(agentId === undefined ? {} : { agentId })
 }
 
 type Matches = (run: Candidate) => boolean
