@@ -59,7 +59,7 @@ describe("under a prefix", () => {
       const nothing = yield* call("GET", "/agents/nowhere")
       deepStrictEqual([nothing.status, nothing.json.error], [404, "not_found"])
       const notAllowed = yield* call("PUT", "/agents/runs/run-1")
-      deepStrictEqual([notAllowed.status, notAllowed.headers.get("allow")], [405, "GET"])
+      deepStrictEqual([notAllowed.status, notAllowed.headers.get("allow")], [405, "GET, PATCH"])
       strictEqual((yield* call("HEAD", "/agents/healthz")).status, 200)
     }),
   )

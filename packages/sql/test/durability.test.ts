@@ -106,6 +106,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Summaries" },
         { name: "DrainAndSessions" },
         { name: "TimeLimits" },
+        { name: "Schedules" },
         { name: "Labels" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`

@@ -80,6 +80,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Summaries" },
           { name: "DrainAndSessions" },
           { name: "TimeLimits" },
+          { name: "Schedules" },
           { name: "Labels" },
         ],
       )
