@@ -10,9 +10,10 @@ import * as RunLines from "../output/RunLines.js"
 
 const parseJson = Schema.decodeOption(Schema.parseJson())
 
-/** The payload that a typed line stands for: yes, no, JSON, or the text itself. */
-const payloadOf = (line: string): unknown => {
+/** The payload that a typed line stands for: yes, no, JSON, or the text itself, which is all that a question for text takes. */
+const payloadOf = (line: string, { responseSchema }: Interrupt.Interrupt): unknown => {
   const text = line.trim()
+  if (responseSchema?.["type"] === "string") return text
   if (/^(y|yes)$/i.test(text)) return { approved: true }
   if (/^(n|no)$/i.test(text)) return { approved: false }
   const json = parseJson(text)
@@ -26,7 +27,7 @@ const answer = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interru
   )
   if (line.trim() === "") return
   yield* runs
-    .resume(runId, [{ interruptId: interrupt.id, status: "resolved", payload: payloadOf(line) }])
+    .resume(runId, [{ interruptId: interrupt.id, status: "resolved", payload: payloadOf(line, interrupt) }])
     .pipe(Effect.catchTag("NotWaiting", ({ message }) => Console.error(message)))
 })
 
