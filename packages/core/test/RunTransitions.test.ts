@@ -2,32 +2,15 @@
 import { assertLeft, assertRight, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
-import { AgentId, ClaimId, ConversationId, MessageId, ProjectId, RunId, WorkerId } from "../src/model/Ids.js"
+import { ClaimId, WorkerId } from "../src/model/Ids.js"
 import { LeaseEpoch } from "../src/model/Run.js"
 import * as Fencing from "../src/rules/Fencing.js"
 import * as LogState from "../src/rules/LogState.js"
-import type { RunSpec, RunState } from "../src/rules/RunState.js"
+import type { RunState } from "../src/rules/RunState.js"
 import * as ClaimTransitions from "../src/rules/ClaimTransitions.js"
 import * as RunTransitions from "../src/rules/RunTransitions.js"
 import * as WaitTransitions from "../src/rules/WaitTransitions.js"
-
-const uuid = (n: number) => `00000000-0000-4000-8000-00000000000${n}`
-const workerId = WorkerId.make(uuid(1))
-const spec: RunSpec = {
-  projectId: ProjectId.make(uuid(2)),
-  runId: RunId.make("run-1"),
-  conversationId: ConversationId.make(uuid(3)),
-  messageId: MessageId.make(uuid(4)),
-  agentId: AgentId.make("echo"),
-  implementationKind: null,
-  workerKey: null,
-  lane: "lane",
-  priority: 0,
-  maxAttempts: 2,
-  createdAt: 1000,
-  timeLimits: null,
-  child: null,
-}
+import { spec, uuid, workerId } from "./runSpec.js"
 
 const submitted = (start: Partial<RunTransitions.Start> = {}, now = 1000) =>
   RunTransitions.submit(spec, { driven: false, behind: false, availableAt: now, ...start }, now)

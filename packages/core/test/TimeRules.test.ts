@@ -1,7 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Duration, Effect, Either, FastCheck } from "effect"
-import { AgentId, ConversationId, MessageId, ProjectId, RunId, WorkerId } from "../src/model/Ids.js"
 import type { TimeLimits } from "../src/model/TimeLimits.js"
 import type { RunState } from "../src/rules/RunState.js"
 import * as ClaimTransitions from "../src/rules/ClaimTransitions.js"
@@ -9,28 +8,13 @@ import * as RunTransitions from "../src/rules/RunTransitions.js"
 import * as TimeRules from "../src/rules/TimeRules.js"
 import { isClaimable } from "../src/rules/Transition.js"
 import * as WaitTransitions from "../src/rules/WaitTransitions.js"
+import { spec, workerId } from "./runSpec.js"
 
-const uuid = (n: number) => `00000000-0000-4000-8000-00000000000${n}`
-const workerId = WorkerId.make(uuid(1))
 const fence = { workerId, epoch: null }
 
 const submitted = (timeLimits: TimeLimits | null, start: Partial<RunTransitions.Start> = {}): RunState =>
   RunTransitions.submit(
-    {
-      projectId: ProjectId.make(uuid(2)),
-      runId: RunId.make("run-1"),
-      conversationId: ConversationId.make(uuid(3)),
-      messageId: MessageId.make(uuid(4)),
-      agentId: AgentId.make("echo"),
-      implementationKind: null,
-      workerKey: null,
-      lane: null,
-      priority: 0,
-      maxAttempts: 100,
-      createdAt: 1000,
-      timeLimits,
-      child: null,
-    },
+    { ...spec, lane: null, maxAttempts: 100, timeLimits },
     { driven: false, behind: false, availableAt: 1000, ...start },
     1000,
   ).state

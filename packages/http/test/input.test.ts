@@ -265,7 +265,7 @@ describe("a payload that fits no schema of its agent", () => {
 
 describe("the failure that an agent declares", () => {
   test(
-    "reaches who waits for the run over HTTP, and is in the answer once",
+    "reaches a waiting program over HTTP, and is in the answer once",
     Effect.gen(function* () {
       const working = yield* Effect.fork(
         Layer.launch(

@@ -83,7 +83,7 @@ export const submit = <P, A, E>(parts: Parts<P, A, E>, payload: P, options: Subm
 
 /** The entries of the log after an event. */
 const entries = (runId: RunId, after?: EventId) =>
-  Stream.unwrap(Effect.map(RunLog, (log) => log.follow({ runId, ...(after === undefined ? {} : { after }) })))
+  Stream.unwrap(Effect.map(RunLog, (log) => log.follow({ runId, after })))
 
 /** The value of a run that has ended. */
 const valueOf = <P, A, E>(

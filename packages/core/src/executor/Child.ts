@@ -104,7 +104,7 @@ export function spawn<P, A, E>(
 ): Spawning<DetachedRef | ChildRef<A, E>> {
   return Effect.flatMap(AgentRuns.submission(agent, payload, options), (submission) =>
     Effect.map(
-      ChildRuns.spawn(name, submission, { ...(key === undefined ? {} : { key }), detached }),
+      ChildRuns.spawn(name, submission, { key, detached }),
       // A child that is not detached has an index.
       (spawned) => ({ ...spawned, agent }) as ChildRef<A, E>,
     ),

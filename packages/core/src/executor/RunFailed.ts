@@ -1,5 +1,5 @@
 /**
- * How a run that somebody waits for has not given a value.
+ * Why the wait for a run ends without its value.
  *
  * @since 0.1.0
  */

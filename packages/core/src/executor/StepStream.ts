@@ -21,7 +21,7 @@ const isText = AgentEvent.is("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_CHUNK")
 export const collected = <P extends Piece, E, R>(
   body: Stream.Stream<P, E, R>,
 ): Effect.Effect<ValueOf<P>, E, R | Emit.Emit> =>
-  Effect.suspend(() => {
+  Effect.flatMap(Emit.Emit, ({ emit }) => {
     let value: { readonly of: unknown } | undefined
     let text = ""
     const outputOf = (piece: Piece): string | ReadonlyArray<AgentEvent.AgentEvent> => {
@@ -37,7 +37,7 @@ export const collected = <P extends Piece, E, R>(
       return [piece]
     }
     return Effect.map(
-      Stream.runForEach(body, (piece) => Effect.flatMap(Emit.Emit, ({ emit }) => emit(outputOf(piece)))),
+      Stream.runForEach(body, (piece) => emit(outputOf(piece))),
       () => (value === undefined ? text : value.of) as ValueOf<P>,
     )
   })

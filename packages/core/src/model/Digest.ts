@@ -13,3 +13,23 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
  * @category digests
  */
 export const sha256 = (text: string): string => bytesToHex(digest(utf8ToBytes(text)))
+
+/**
+ * A UUID of version 8, which is one's own making, of the first 16 bytes of the digest: the same for the same text.
+ *
+ * Source: RFC 9562 section 5.8
+ *
+ * @since 0.1.0
+ * @category digests
+ */
+export const uuidOf = (text: string): string => {
+  const hex = sha256(text)
+  const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16)
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ].join("-")
+}

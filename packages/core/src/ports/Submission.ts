@@ -147,7 +147,7 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
       () =>
         new InvalidSubmission({
           field: "snapshot",
-          message: "snapshot: must end with a message of the user, which a run is told that works",
+          message: "snapshot: must end with a message of the user for the run that works",
         }),
     ),
     Either.filterOrLeft(

@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import { sha256 } from "../model/Digest.js"
-import type { RunError, TerminalStatus } from "../model/Run.js"
+import { isTerminal, type RunError, type RunStatus, type TerminalStatus } from "../model/Run.js"
 import type { Schedule } from "../model/Schedule.js"
 import type { CronTime } from "./CronTime.js"
 
@@ -206,6 +206,23 @@ export interface EndedRun {
   readonly finishedAt: number
   readonly error: RunError | null
 }
+
+/**
+ * The end of a run; undefined while it has not ended.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const endOf = ({
+  error,
+  finishedAt,
+  runId,
+  status,
+}: Omit<EndedRun, "status" | "finishedAt"> & {
+  readonly status: RunStatus
+  readonly finishedAt: number | null
+}): EndedRun | undefined =>
+  isTerminal(status) && finishedAt !== null ? { runId, status, finishedAt, error } : undefined
 
 const failed = (
   record: ScheduleRecord,

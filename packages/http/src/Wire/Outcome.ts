@@ -24,14 +24,12 @@ export const Outcome = Schema.Struct({
 })
 
 /** A code without a message is its own message. */
-export const toOutcome = (wire: typeof Outcome.Type): Runs.Outcome => {
-  return {
-    status: wire.status,
-    error: RunError.of(wire) ?? undefined,
-    metadata: wire.metadata,
-    ...(wire.result === undefined ? {} : { result: wire.result }),
-  }
-}
+export const toOutcome = (wire: typeof Outcome.Type): Runs.Outcome => ({
+  status: wire.status,
+  error: RunError.of(wire) ?? undefined,
+  metadata: wire.metadata,
+  ...(wire.result === undefined ? {} : { result: wire.result }),
+})
 
 export const fromOutcome = (
   { error, metadata, result, status }: Runs.Outcome,

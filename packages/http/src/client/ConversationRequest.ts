@@ -46,13 +46,8 @@ export const messagesOf = ({
 }
 
 /** A UUID of version 8 that the public id alone decides. */
-const conversationIdOf = (publicId: string): Ids.ConversationId => {
-  const hex = Digest.sha256(`conversation of run ${publicId}`)
-  const variant = "89ab"[Number.parseInt(hex[16]!, 16) % 4]!
-  return Ids.ConversationId.make(
-    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`,
-  )
-}
+const conversationIdOf = (publicId: string): Ids.ConversationId =>
+  Ids.ConversationId.make(Digest.uuidOf(`conversation of run ${publicId}`))
 
 /**
  * Writes such messages into a conversation, and gives its id. A public id has one conversation: a repeat finds it with its messages.

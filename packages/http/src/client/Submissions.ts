@@ -77,6 +77,9 @@ export const make: Effect.Effect<
   const extensions = yield* Extensions
   const writeRequest = yield* ConversationRequest.makeWrite
 
+  const submitted = ({ duplicate = false, run, steered = false }: typeof Submitted.Type) =>
+    Effect.map(lookup.toRun(run), (found) => ({ run: found, duplicate, steered }))
+
   const send = Effect.fnUntraced(function* <T extends Tag>(
     operation: string,
     to: string,
@@ -84,12 +87,13 @@ export const make: Effect.Effect<
     expected: ReadonlyArray<T>,
     about: About,
   ) {
-    const { duplicate, run, steered } = yield* transport.call(
-      { operation, method: "POST", path: to, body, success: Submitted },
-      expected,
-      about,
+    return yield* submitted(
+      yield* transport.call(
+        { operation, method: "POST", path: to, body, success: Submitted },
+        expected,
+        about,
+      ),
     )
-    return { run: yield* lookup.toRun(run), duplicate: duplicate ?? false, steered: steered ?? false }
   })
 
   const sendAgain: typeof send = (operation, ...request) =>
@@ -126,11 +130,7 @@ export const make: Effect.Effect<
 
   const answered = (submission: Runs.Submission, { body, status }: BatchAnswer) =>
     "run" in body
-      ? Effect.map(lookup.toRun(body.run), (run) => ({
-          run,
-          duplicate: body.duplicate ?? false,
-          steered: body.steered ?? false,
-        }))
+      ? submitted(body)
       : Verdicts.decode(
           "Runs.submitMany",
           refusals,

@@ -9,6 +9,7 @@ import { canonicalJson } from "../../model/Json.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
 import { ConversationNotFound } from "../../ports/Conversations.js"
 import { check, InvalidSubmission, type SubmissionInput } from "../../ports/Runs.js"
+import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { ScheduleRecord } from "../../rules/ScheduleRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import * as SubmitOperation from "./SubmitOperation.js"
@@ -26,7 +27,23 @@ export interface ScheduledRun {
 const iso = (instant: number): string => new Date(instant).toISOString()
 
 /** The public id of the run of a tick: two servers, or a backfill, cannot begin it twice. */
-export const idOfTick = ({ id }: ScheduleRecord, nominal: number): string => `schedule:${id}:${iso(nominal)}`
+const idOfTick = ({ id }: ScheduleRecord, nominal: number): string => `schedule:${id}:${iso(nominal)}`
+
+/** The runs of ticks, in the order of their times. `lastAt`: when the run before the first of them was to begin. */
+export const ofTicks = (
+  record: ScheduleRecord,
+  ticks: ReadonlyArray<number>,
+  { backfilled, lastAt }: Pick<ScheduledRun, "backfilled" | "lastAt">,
+): ReadonlyArray<ScheduledRun> => {
+  const share = ScheduleRules.shareOf(record)
+  return ticks.map((nominal, index) => ({
+    publicId: idOfTick(record, nominal),
+    nominal,
+    at: nominal + share,
+    lastAt: index === 0 ? lastAt : ticks[index - 1]! + share,
+    backfilled,
+  }))
+}
 
 /** The lane of the runs of a schedule that do not overlap and have no conversation in common. */
 const laneOf = ({ concurrencyPolicy, id, target }: ScheduleRecord): Pick<SubmissionInput, "concurrencyKey"> =>

@@ -7,7 +7,6 @@ import { DateTime, Effect, Either, Schema } from "effect"
 import { sha256 } from "../../model/Digest.js"
 import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
-import { isTerminal } from "../../model/Run.js"
 import { Schedule } from "../../model/Schedule.js"
 import {
   type BackfillRequest,
@@ -48,14 +47,12 @@ const readEnds = <X>({ reads }: RunStore<X>, { record }: StoredSchedule) =>
       ScheduleRules.settle(
         record,
         runs.flatMap(({ run }) =>
-          run !== undefined && isTerminal(run.status) && run.finishedAt !== null
-            ? {
-                runId: run.runId,
-                status: run.status,
-                finishedAt: DateTime.toEpochMillis(run.finishedAt),
-                error: run.error,
-              }
-            : [],
+          run === undefined
+            ? []
+            : (ScheduleRules.endOf({
+                ...run,
+                finishedAt: run.finishedAt && DateTime.toEpochMillis(run.finishedAt),
+              }) ?? []),
         ),
         [],
       ),
@@ -73,17 +70,10 @@ const pastTicks =
     if (first > last) return refuse("from", "must not be after to")
     if (last >= now) return refuse("to", "must be past; ticks to come run by themselves")
     return Either.map(ScheduleChecks.timeOf(record), (time) => {
-      const share = ScheduleRules.shareOf(record)
       const ticks = CronTime.upcoming(time, first - 1, countWithin(limit, 1000, 100)).filter(
         (tick) => tick <= last,
       )
-      return ticks.map((nominal, index) => ({
-        publicId: ScheduleRuns.idOfTick(record, nominal),
-        nominal,
-        at: nominal + share,
-        lastAt: index === 0 ? null : ticks[index - 1]! + share,
-        backfilled: true,
-      }))
+      return ScheduleRuns.ofTicks(record, ticks, { lastAt: null, backfilled: true })
     })
   }
 

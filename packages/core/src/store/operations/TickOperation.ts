@@ -23,9 +23,7 @@ const refOf = ({ projectId }: ScheduleRules.ScheduleRecord, runId: string) => ({
   runId: Ids.RunId.make(runId),
 })
 
-/** The end of a run; undefined while it has not ended. */
-const endOf = ({ error, finishedAt, spec, status }: RunState): ScheduleRules.EndedRun | undefined =>
-  isTerminal(status) && finishedAt !== null ? { runId: spec.runId, status, finishedAt, error } : undefined
+const endOf = (state: RunState) => ScheduleRules.endOf({ ...state, runId: state.spec.runId })
 
 /** The schedule with the ends of its runs, which the batch has loaded. */
 const settled = <X>(
@@ -105,18 +103,9 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>
     // A cancelled run leaves its lane before another one enters it.
     yield* batch.settle
     const wanted = ticked.flatMap((of) => {
-      const share = ScheduleRules.shareOf(of.record)
-      return of.runs.map((nominal, index) => ({
-        of,
-        record: of.record,
-        run: {
-          publicId: ScheduleRuns.idOfTick(of.record, nominal),
-          nominal,
-          at: nominal + share,
-          lastAt: index === 0 ? of.record.lastScheduledAt : of.runs[index - 1]! + share,
-          backfilled: false,
-        },
-      }))
+      const { record, runs } = of
+      const since = { lastAt: record.lastScheduledAt, backfilled: false }
+      return ScheduleRuns.ofTicks(record, runs, since).map((run) => ({ of, record, run }))
     })
     recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
     yield* schedules.update(ticked)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Ids, type Run, Runs } from "@runlease/core"
+import { Digest } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Schema } from "effect"
 import type { Ports } from "../ProjectPortsCache.js"
@@ -14,15 +15,7 @@ export interface Thread {
   readonly conversationId: Ids.ConversationId
 }
 
-/** The first 16 bytes as a UUID of version 8, which is one's own making. Source: RFC 9562 section 5.8. */
-const uuidOf = (bytes: Uint8Array): string => {
-  const hex = Array.from(bytes.subarray(0, 16), (byte, index) =>
-    (index === 6 ? (byte & 0x0f) | 0x80 : index === 8 ? (byte & 0x3f) | 0x80 : byte)
-      .toString(16)
-      .padStart(2, "0"),
-  ).join("")
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
-}
+const isConversationId = Schema.is(Ids.ConversationId)
 
 /**
  * The thread of that name. A UUID is the conversation's own id; any other name gives the same one of the project each
@@ -34,14 +27,10 @@ const uuidOf = (bytes: Uint8Array): string => {
  * @category constructors
  */
 export const make = (projectId: Ids.ProjectId, id: string): Effect.Effect<Thread> =>
-  Schema.is(Ids.ConversationId)(id)
-    ? Effect.succeed({ id, conversationId: id })
-    : Effect.map(
-        Effect.promise(() =>
-          globalThis.crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${projectId}\n${id}`)),
-        ),
-        (digest) => ({ id, conversationId: Ids.ConversationId.make(uuidOf(new Uint8Array(digest))) }),
-      )
+  Effect.sync(() => ({
+    id,
+    conversationId: isConversationId(id) ? id : Ids.ConversationId.make(Digest.uuidOf(`${projectId}\n${id}`)),
+  }))
 
 /** The interrupts of a run that have no answer and are no tools of its client. */
 export const questionIds = ({ waiting }: Run.Run): ReadonlyArray<string> =>
