@@ -85,6 +85,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
     Effect.gen(function* () {
       const cwd = yield* folder
       const long = "x".repeat(300)
+      const id = "00000000-0000-4000-8000-000000000000"
       const refusals = [
         [["submit", "--agent", "", "x"], "--agent must not be empty"],
         [["submit", "--agent", "a", "--id", "..", "x"], "--id must not be . or .."],
@@ -103,6 +104,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
         [["worker", "--command", "cat", "--key", "a b"], "--key must be 1 to 128 letters"],
         [["worker", "--command", "cat", "--name", long], "--name must be at most 128 characters"],
         [["tell", "run-1", "--key", long, "x"], "--key must be at most 200 characters"],
+        [["schedules", "create", "Report", "--agent", "a"], "No schedule was given"],
+        [["schedules", "create", "Report", "--schedule", "0 9 * * *"], "No agent was named"],
+        [["schedules", "apply", "schedules.json"], "No source was named"],
+        [["schedules", "backfill", id, "--to", "2026-01-31T00:00:00Z"], "No time was given, or half of one"],
       ] as const
       for (const [args, message] of refusals) {
         const { code, stderr } = yield* run(args, { cwd, env })

@@ -28,13 +28,19 @@ export const create = Command.make(
   },
   (given) =>
     Effect.gen(function* () {
+      const when = yield* Flag.required(
+        given.schedule,
+        "No schedule was given",
+        'Give it with --schedule "0 9 * * 1-5", or --schedule "every 90s".',
+      )
+      const agent = yield* Flag.required(given.agent, "No agent was named", "Name it with --agent ID.")
       const schedules = yield* Schedules.Schedules
       const schedule = yield* schedules.create({
         name: given.name,
-        schedule: given.schedule,
+        schedule: when,
         target: {
           kind: "agent",
-          id: given.agent,
+          id: agent,
           ...Record.getSomes({ conversationId: given.conversation }),
         },
         config: yield* ScheduleFlags.configOf(given),
@@ -62,8 +68,8 @@ export const update = Command.make(
   {
     ...common,
     name: Flag.text("name", name).pipe(Options.withDescription("What the schedule is for"), Options.optional),
-    schedule: Options.optional(ScheduleFlags.schedule),
-    agent: Options.optional(ScheduleFlags.agent),
+    schedule: ScheduleFlags.schedule,
+    agent: ScheduleFlags.agent,
     ...ScheduleFlags.others,
     revision,
     scheduleId,
@@ -113,6 +119,7 @@ export const apply = Command.make(
     ...common,
     source: Flag.text("source", Ids.visibleText(128)).pipe(
       Options.withDescription("The name of what declares these schedules, such as the repository"),
+      Options.optional,
     ),
     prune: Options.boolean("prune").pipe(
       Options.withDescription(
@@ -124,8 +131,9 @@ export const apply = Command.make(
     ),
     file: positionalText("file", 'A JSON file, as {"schedules": [...]}; - is stdin'),
   },
-  ({ connection, dryRun, file, json, prune, source }) =>
+  ({ connection, dryRun, file, json, prune, ...given }) =>
     Effect.gen(function* () {
+      const source = yield* Flag.required(given.source, "No source was named", "Name it with --source NAME.")
       const declared = yield* SchedulesFile.parse(file === "-" ? "stdin" : file, yield* read(file))
       const schedules = yield* Schedules.Schedules
       const applied = yield* schedules.apply({ source, schedules: declared, prune, dryRun })

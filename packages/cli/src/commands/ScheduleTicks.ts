@@ -86,9 +86,13 @@ export const backfill = Command.make(
   "backfill",
   {
     ...common,
-    from: Flag.instant("from").pipe(Options.withDescription("The first tick, or a time before it")),
+    from: Flag.instant("from").pipe(
+      Options.withDescription("The first tick, or a time before it"),
+      Options.optional,
+    ),
     to: Flag.instant("to").pipe(
       Options.withDescription("The last tick, or a time after it; it must be past"),
+      Options.optional,
     ),
     limit: Flag.whole("limit", { minimum: 1, maximum: 1000 }).pipe(
       Options.withDescription("How many ticks, the oldest first, 1 to 1000"),
@@ -98,10 +102,15 @@ export const backfill = Command.make(
   },
   (given) =>
     Effect.gen(function* () {
+      const [from, to] = yield* Flag.required(
+        Option.all([given.from, given.to]),
+        "No time was given, or half of one",
+        "Give it with --from 2026-01-01T00:00:00Z --to 2026-01-31T23:59:59Z.",
+      )
       const schedules = yield* Schedules.Schedules
       const { more, ticks } = yield* schedules.backfill(given.scheduleId, {
-        from: given.from,
-        to: given.to,
+        from,
+        to,
         limit: given.limit,
       })
       yield* Effect.forEach(

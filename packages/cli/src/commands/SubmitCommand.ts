@@ -144,10 +144,7 @@ const callersSpan = Effect.map(
 )
 
 const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: RequestSnapshot.RequestSnapshot) {
-  const agentId = yield* Option.match(parsed.agent, {
-    onNone: () => Effect.fail(usage("No agent was named", "Name it with --agent ID.")),
-    onSome: Effect.succeed,
-  })
+  const agentId = yield* Flag.required(parsed.agent, "No agent was named", "Name it with --agent ID.")
   const now = yield* Clock.currentTimeMillis
   const submission: Runs.Submission = {
     agentId,

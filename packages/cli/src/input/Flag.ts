@@ -5,6 +5,7 @@
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
 import { Labels, TreeBudget } from "@runlease/core"
 import { Config, DateTime, Duration, Effect, Either, Option, ParseResult, Schema } from "effect"
+import { type CommandFailure, usage } from "../output/ExitCode.js"
 
 interface Bounds<A> {
   readonly minimum: A
@@ -221,3 +222,10 @@ export const httpUrl = (name: string, setting?: string): Options.Options<string>
   checked(name, "URL", setting, "a URL that begins with http:// or https://", (text) =>
     /^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? Option.some(text) : Option.none(),
   )
+
+/** The value of a flag that the command needs. Wrong values of other flags come first, since those are refused when they are read. */
+export const required = <A>(
+  given: Option.Option<A>,
+  missing: string,
+  hint: string,
+): Effect.Effect<A, CommandFailure> => Effect.mapError(given, () => usage(missing, hint))

@@ -10,20 +10,20 @@ import * as Flag from "./Flag.js"
 import { inputOf } from "./GivenText.js"
 
 export const schedule = Options.text("schedule").pipe(
-  Options.withPseudoName("WHEN"),
   Options.withDescription(
     'Five fields of cron (minute hour day month weekday), as "0 9 * * 1-5", or an interval, as "every 90s"',
   ),
+  Options.optional,
 )
 
 export const agent = Flag.text("agent", Ids.NewAgentId).pipe(
   Options.withDescription("The agent whose runs begin"),
+  Options.optional,
 )
 
 /** What both `create` and `update` take. */
 export const others = {
   timezone: Options.text("timezone").pipe(
-    Options.withPseudoName("ZONE"),
     Options.withDescription("The time zone of the cron, such as Europe/Berlin; UTC when absent"),
     Options.optional,
   ),
