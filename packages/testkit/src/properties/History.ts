@@ -160,6 +160,10 @@ const sendAll = (system: SystemUnderTest, requests: ReadonlyArray<Request>) =>
 /** The limit of a history in real time, so that a store that never answers fails the test, and a busy machine does not. */
 const timeLimit = Effect.sleep("60 seconds").pipe(Effect.withClock(Clock.make()))
 
+const isOpen = ({ status }: ModelState.Run): boolean => !isTerminal(status)
+
+const hasOpenRun = ({ runs }: ModelState.State): boolean => runs.some(isOpen)
+
 /** The largest number of requests that ending all runs takes. */
 const maxEndingRequests = Command.runs * 24
 
@@ -249,10 +253,10 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
     }
     yield* checkTotals
     for (let round = 0; round < maxEndingRequests; round++) {
-      const state = states[0]!
-      const next = state.runs.find(({ status }) => !isTerminal(status))
-      if (next === undefined) break
-      yield* execute([nextToEnd(state, next)])
+      // While several states fit, a run may have ended in one of them and be open in another.
+      const state = states.find(hasOpenRun)
+      if (state === undefined) break
+      yield* execute([nextToEnd(state, state.runs.find(isOpen)!)])
     }
     yield* checkTotals
     // Where sweeps may have come in several orders, the logs tell in which they came.
@@ -275,7 +279,7 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
       const broken = LogInvariants.violations(entries)
       if (broken.length > 0) return yield* fail(`the log of ${runName(run)} breaks: ${broken.join("; ")}`)
     }
-    const open = fitting[0]!.runs.find(({ status }) => !isTerminal(status))
+    const open = fitting[0]!.runs.find(isOpen)
     if (open !== undefined) return yield* fail(`${runName(open.run)} cannot be ended: it is ${open.status}`)
     return done
   })
