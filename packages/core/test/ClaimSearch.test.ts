@@ -5,7 +5,11 @@ import type { StoredRun } from "../src/store/rows/RunRows.js"
 
 const runs = Array.makeBy(
   6,
-  (key) => ({ key, state: { spec: { priority: 0, lane: null, conversationId: `c${key}` } } }) as StoredRun,
+  (key) =>
+    ({
+      key,
+      state: { spec: { priority: 0, lane: null, limit: null, conversationId: `c${key}` } },
+    }) as StoredRun,
 )
 
 const assigned = (...claims: ReadonlyArray<Pick<ClaimSearch.Request, "limit" | "ahead">>) => {

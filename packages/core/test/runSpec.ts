@@ -15,6 +15,8 @@ export const spec: RunSpec = {
   implementationKind: null,
   workerKey: null,
   lane: "lane",
+  limit: null,
+  concurrencyLimit: null,
   priority: 0,
   maxAttempts: 2,
   createdAt: 1000,

@@ -11,6 +11,7 @@ import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
+import * as Limits from "./Api/Limits.js"
 import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
@@ -49,6 +50,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Conversations.group)
   .add(AgUi.group)
   .add(Threads.group)
+  .add(Limits.group)
   .add(Workers.group)
   .add(Exchange.group)
   .add(Keys.group)

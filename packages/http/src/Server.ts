@@ -29,6 +29,7 @@ import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
 import * as HotRoutes from "./server/HotRoutes.js"
 import * as Keys from "./server/Keys.js"
+import * as Limits from "./server/Limits.js"
 import * as Observe from "./server/Observe.js"
 import * as ProjectTopics from "./server/ProjectTopics.js"
 import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
@@ -95,6 +96,7 @@ const handlers = Layer.mergeAll(
   Session.layer,
   Threads.layer,
   Usage.layer,
+  Limits.layer,
   Workers.layer,
 ).pipe(Layer.provide([AgentForms.layer, Authenticate.middleware, ReadBody.middleware]))
 

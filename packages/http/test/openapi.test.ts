@@ -74,6 +74,7 @@ describe("the description of the API", () => {
       "Conversations",
       "AG-UI",
       "Threads",
+      "Limits",
       "Workers",
       "Exchange",
       "Projects and keys",

@@ -27,6 +27,7 @@ const request = {
   ttl_seconds: 600,
   timeout_seconds: 3600,
   concurrency_key: "c",
+  concurrency_limit: 1,
 }
 
 /** The fields of every body that a user writes, and what else may be in it. */

@@ -23,6 +23,7 @@ import labels from "./migrations/0011_Labels.js"
 import drainAndSessions from "./migrations/0008_DrainAndSessions.js"
 import timeLimits from "./migrations/0009_TimeLimits.js"
 import schedules from "./migrations/0010_Schedules.js"
+import limits from "./migrations/0012_Limits.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -51,6 +52,7 @@ export const all: Migrations = {
   "0009_TimeLimits": timeLimits,
   "0010_Schedules": schedules,
   "0011_Labels": labels,
+  "0012_Limits": limits,
 }
 
 /** The table that has the migrations of a database. */

@@ -108,6 +108,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "TimeLimits" },
         { name: "Schedules" },
         { name: "Labels" },
+        { name: "Limits" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -82,6 +82,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "TimeLimits" },
           { name: "Schedules" },
           { name: "Labels" },
+          { name: "Limits" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

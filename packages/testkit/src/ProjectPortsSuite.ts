@@ -1,5 +1,5 @@
 /**
- * The suites of the six ports of a project. They use nothing else, so they also test a control plane behind HTTP.
+ * The suites of the ports of a project. They use nothing else, so they also test a control plane behind HTTP.
  *
  * @since 0.1.0
  */
@@ -10,6 +10,7 @@ import * as ConversationsSuite from "./ConversationsSuite.js"
 import * as FollowUpSuite from "./FollowUpSuite.js"
 import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
+import * as LimitsSuite from "./LimitsSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
@@ -20,7 +21,7 @@ import * as WaitingSuite from "./WaitingSuite.js"
 import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
 
 /**
- * Declares the tests of the six ports. `layer` gives a fresh, empty project each time it is built.
+ * Declares the tests of the ports. `layer` gives a fresh, empty project each time it is built.
  *
  * @since 0.1.0
  * @category suites
@@ -28,6 +29,7 @@ import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   ClaimsSuite.suite(name, layer)
   LeasesSuite.suite(name, layer)
+  LimitsSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)
   TextSuite.suite(name, layer)

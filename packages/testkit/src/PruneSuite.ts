@@ -11,6 +11,7 @@ import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import * as Interrupt from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
+import { Limits } from "@runlease/core/Limits"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import * as Retention from "@runlease/core/Retention"
 import { RunLog } from "@runlease/core/RunLog"
@@ -81,6 +82,29 @@ export const suite = (
           items.map((run) => run.runId),
           [runId],
         )
+      }),
+    )
+
+    test(
+      "forgets a limit once none of its runs is unfinished",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const limited = (publicId: string, concurrencyKey: string) =>
+          TestRuns.hold(worker, { publicId, concurrencyKey, concurrencyLimit: 1 })
+        yield* TestRuns.complete(yield* limited("ended", "ended"))
+        const waits = yield* limited("waits", "waits")
+        yield* leases.suspend(TestRuns.leaseOf(waits), TestRuns.forToolCall())
+        yield* TestClock.adjust("20 seconds")
+        yield* prune(waits.projectId!)
+        const { items } = yield* Effect.flatMap(Limits, ({ list }) => list())
+        strictEqual(items.map(({ concurrencyKey }) => concurrencyKey).join(), "waits")
+        // The limit of a run that waits is still the same.
+        yield* TestRuns.submit({ publicId: "next", concurrencyKey: "waits", concurrencyLimit: 1 })
+        yield* runs.resume(waits.runId, TestRuns.resultOf("call", "done"))
+        const claimed = yield* TestRuns.claim(worker, { limit: 10 })
+        strictEqual(claimed.length, 1)
       }),
     )
 

@@ -16,6 +16,7 @@ const modules = {
   resume: () => import("./ResumeCommand.js"),
   tell: () => import("./TellCommand.js"),
   workers: () => import("./WorkersCommand.js"),
+  limits: () => import("./LimitsCommand.js"),
   doctor: () => import("./DoctorCommand.js"),
   keys: () => import("./KeysCommand.js"),
   demo: () => import("./DemoCommand.js"),

@@ -2,7 +2,7 @@
  * `runlease submit`: submits one run from text, a file or stdin, or many from JSON lines.
  */
 import { Args, Command, Options } from "@effect/cli"
-import { Ids, RequestSnapshot, Runs, TimeLimits, TraceContext, WorkerRegistry } from "@runlease/core"
+import { Ids, Limits, RequestSnapshot, Runs, TimeLimits, TraceContext, WorkerRegistry } from "@runlease/core"
 import { Array, Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
@@ -66,6 +66,14 @@ const options = {
   ),
   timeout: Flag.duration("timeout", { minimum: "1 second", maximum: maxLimit }).pipe(
     Options.withDescription("Fail it when it has worked for so long in all of its attempts, as 1h"),
+    Options.optional,
+  ),
+  concurrencyKey: Flag.text("concurrency-key", Limits.ConcurrencyKey).pipe(
+    Options.withDescription("Runs with one key go one after the other, in their order"),
+    Options.optional,
+  ),
+  concurrencyLimit: Flag.whole("concurrency-limit", { minimum: 1, maximum: 100_000 }).pipe(
+    Options.withDescription("With it, at most so many runs of the concurrency key work at once"),
     Options.optional,
   ),
   budget: Flag.limits("budget").pipe(
@@ -158,6 +166,8 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: Reque
     ...field("maxAttempts", parsed.maxAttempts),
     ...field("ttlSeconds", Option.map(parsed.ttl, Duration.toSeconds)),
     ...field("timeoutSeconds", Option.map(parsed.timeout, Duration.toSeconds)),
+    ...field("concurrencyKey", parsed.concurrencyKey),
+    ...field("concurrencyLimit", parsed.concurrencyLimit),
     ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
@@ -231,6 +241,7 @@ export const command = Command.make("submit", options, (parsed) =>
     "runlease submit --agent reviewer --ttl 10m --timeout 1h 'Look at the open pulls'",
     "runlease submit --jsonl runs.jsonl",
     "runlease submit --agent reviewer --label customer=42 --label tier=gold hello",
+    "runlease submit --agent import --concurrency-key customer-7 --concurrency-limit 5 'Load it'",
     "runlease submit --agent writer --conversation ID --multitask steer 'Shorter, please'",
   ]),
 )

@@ -44,7 +44,7 @@ const times: PendingObstacle.Times = {
 
 const pending = (facts: Facts): Obstacle => {
   const { run, standing, workers } = facts
-  const { ahead, gate, now, queuedBefore, runsAhead } = standing
+  const { ahead, gate, limit, now, queuedBefore, runsAhead } = standing
   const { advice, kind, text } = PendingObstacle.of(
     {
       ...run,
@@ -54,6 +54,7 @@ const pending = (facts: Facts): Obstacle => {
     {
       now: now.epochMillis,
       gate,
+      limit,
       runsAhead,
       queuedBefore,
       ahead:

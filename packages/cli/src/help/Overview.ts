@@ -22,6 +22,7 @@ const overview = `runlease: durable agent runs under leases
   runlease tell RUN TEXT            tell a working run something
   runlease runs list|get|explain|tree|events|cancel|resume|retry|prune
   runlease schedules create|list|get|update|pause|resume|delete|run|upcoming|backfill|apply
+  runlease limits list|pause|resume
   runlease workers list|drain|revoke
   runlease keys create|list|revoke
   runlease doctor                   check a deployment, and say what to change

@@ -12,6 +12,7 @@ import * as KeysetPage from "../store/rows/KeysetPage.js"
 import type { LogBounds, RunReads } from "../store/rows/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemorySchedules from "./MemorySchedules.js"
+import * as MemoryLimits from "./MemoryLimits.js"
 import * as MemorySummaries from "./MemorySummaries.js"
 import * as State from "./State.js"
 
@@ -99,6 +100,8 @@ export const make = (state: State.State): RunReads<never> => ({
 
   counters: (projectId, query) => Effect.sync(() => MemoryCounters.read(state, projectId, query)),
 
+  limits: MemoryLimits.reads(state),
+
   summaries: MemorySummaries.make(state),
 
   schedules: MemorySchedules.reads(state),
@@ -106,6 +109,7 @@ export const make = (state: State.State): RunReads<never> => ({
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY
     for (const record of state.timed) next = Math.min(next, RunTransitions.dueAt(record.state) ?? next)
+    for (const { checkAt } of MemoryLimits.all(state)) next = Math.min(next, checkAt ?? next)
     return { runs: Number.isFinite(next) ? next : null, schedules: MemorySchedules.nextDue(state) }
   }),
 })

@@ -26,6 +26,7 @@ import {
 import { advanced, afterChange } from "../store/rows/StoredRun.js"
 import { newConversation } from "./Conversations.js"
 import * as MemoryBounds from "./MemoryBounds.js"
+import * as MemoryLimits from "./MemoryLimits.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemorySchedules from "./MemorySchedules.js"
 import * as State from "./State.js"
@@ -191,6 +192,7 @@ export const make = (state: State.State): RunRows<never> => {
 
   return {
     schedules: MemorySchedules.rows(state),
+    limits: MemoryLimits.make(state),
     now: Effect.sync(() => state.instant),
     together: (effects) => Effect.all(effects, { discard: true }),
     commit: Effect.void,

@@ -3,6 +3,7 @@
  */
 import { DateTime, Duration, type Effect, Either } from "effect"
 import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ports/ControlPlane.js"
+import * as LimitRules from "../rules/LimitRules.js"
 import { openChildren } from "../rules/ChildTransitions.js"
 import * as CounterRows from "../store/rows/CounterRows.js"
 import * as MemoryCounters from "./MemoryCounters.js"
@@ -49,6 +50,9 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
     if (!more) {
       pruneConversations(project, before)
       MemoryCounters.prune(project, before)
+      for (const usage of project.limits.values()) {
+        if (LimitRules.isIdle(usage)) project.limits.delete(usage.limit)
+      }
     }
     return Either.right({ pruned: pruned.length, more })
   })

@@ -11,6 +11,7 @@ import type { TakenInput } from "../ports/FollowUp.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
+import type { LimitUsage } from "../rules/LimitRules.js"
 import type { CounterSum } from "../store/rows/CounterRows.js"
 import type { RunKey, RunRef } from "../store/rows/RunRows.js"
 import type { ScheduleKey, StoredSchedule } from "../store/rows/ScheduleRows.js"
@@ -51,6 +52,8 @@ export interface ProjectState {
   readonly inputs: Map<Ids.RunId, TakenInput>
   /** The unfinished runs of each lane; the first is the one that may run. */
   readonly lanes: Map<string, Set<MemoryRun>>
+  /** The limits of concurrency, by their names. */
+  readonly limits: Map<string, LimitUsage>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>
   readonly conversations: Map<Ids.ConversationId, ConversationRecord>
   /** Conversations that lost a run to pruning. */
@@ -72,6 +75,8 @@ export interface State {
   lastScheduleKey: ScheduleKey
   /** The key of the run that was submitted last. */
   lastKey: RunKey
+  /** The key of the limit that was added last. */
+  lastLimit: number
   /** The instant of the transaction that is running. */
   instant: number
   /** What takes back the changes of the transaction that is running, the last change first. */
@@ -87,6 +92,7 @@ export const make: Effect.Effect<State> = Effect.map(StoreClock.make, (now) => (
   schedules: new Map(),
   lastScheduleKey: 0,
   lastKey: 0,
+  lastLimit: 0,
   instant: 0,
   undo: [],
 }))
@@ -98,6 +104,7 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
     runs: new Map(),
     inputs: new Map(),
     lanes: new Map(),
+    limits: new Map(),
     workers: new Map(),
     conversations: new Map(),
     thinned: new Set(),

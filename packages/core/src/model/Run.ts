@@ -131,6 +131,8 @@ export const Run = Schema.Struct({
   priority: Schema.Int,
   /** Runs of one lane do not overlap and go in the order submitted; null is a lane of its own. */
   concurrencyKey: Schema.NullOr(Schema.String),
+  /** With it the key is no lane: at most so many runs of the key work at once. Absent where the submission has none. */
+  concurrencyLimit: Schema.optional(Schema.Int),
   attempt: Schema.NonNegativeInt,
   maxAttempts: Schema.Positive.pipe(Schema.int()),
   latestEventId: EventId,

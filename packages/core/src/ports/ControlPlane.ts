@@ -1,8 +1,8 @@
 /**
  * The control plane seen from a server: every project's ports, and whether the store is up.
  *
- * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `Statistics`, `Summaries`) are each
- * bound to one project, so that ids of another project do not exist for its users.
+ * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `Statistics`,
+ * `Summaries`) are each bound to one project, so that ids of another project do not exist for its users.
  *
  * @since 0.1.0
  */
@@ -13,6 +13,7 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { Conversations } from "./Conversations.js"
 import type * as Ids from "../model/Ids.js"
 import type { Leases } from "./Leases.js"
+import type { Limits } from "./Limits.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
 import type { Schedules } from "./Schedules.js"
@@ -22,7 +23,7 @@ import * as Tracing from "./Tracing.js"
 import type { WorkerRegistry } from "./WorkerRegistry.js"
 
 /** Every port of one project that workers and clients use, in process or over HTTP. */
-export type ProjectPorts = Claims | Conversations | Leases | RunLog | Runs | WorkerRegistry
+export type ProjectPorts = Claims | Conversations | Leases | Limits | RunLog | Runs | WorkerRegistry
 
 /** Every port of one project that a store has. */
 export type StorePorts = ProjectPorts | Schedules | Statistics | Summaries

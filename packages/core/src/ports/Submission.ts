@@ -5,6 +5,7 @@
  */
 import { Effect, Either, ParseResult, Schema } from "effect"
 import { limitsOf, Seconds } from "../model/TimeLimits.js"
+import { ConcurrencyKey } from "./Limits.js"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
@@ -27,7 +28,8 @@ export type Multitask = typeof Multitask.Type
  *
  * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
- * conversation when absent, and null for no lane. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
+ * conversation when absent, and null for no lane. `concurrencyLimit`: with it, at most so many runs of the key work at once, and the key is
+ * no lane; 1 to 100,000; the last submission of a key sets it. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `ttlSeconds` and `timeoutSeconds`: its limits of time (see
  * `TimeLimits`), 1 second to 365 days, none when absent. `initialStatus: "running"`
  * means that another program executes the run: it is never claimed and has no lease, so it has no limits of time. `multitask`: `enqueue` when absent; a submission
@@ -53,7 +55,8 @@ export const Submission = Schema.Struct({
   priority: Schema.optional(Schema.Int.pipe(Schema.between(-1000, 1000))),
   availableAt: Schema.optional(Schema.DateTimeUtcFromNumber),
   maxAttempts: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
-  concurrencyKey: Schema.optional(Schema.NullOr(Ids.visibleText(256))),
+  concurrencyKey: Schema.optional(Schema.NullOr(ConcurrencyKey)),
+  concurrencyLimit: Schema.optional(Schema.Int.pipe(Schema.between(1, 100_000))),
   budget: Schema.optional(Limits),
   multitask: Schema.optional(Multitask),
   ttlSeconds: Schema.optional(Seconds),
@@ -126,6 +129,21 @@ export const lastSaid = ({ snapshot }: Submission): ReadonlyArray<SnapshotMessag
     ? []
     : snapshot.messages.slice(snapshot.messages.findLastIndex(({ role }) => role !== "user") + 1)
 
+/** What is wrong with the limit of a submission. */
+const limitProblem = ({
+  concurrencyKey,
+  concurrencyLimit,
+  initialStatus,
+  multitask = "enqueue",
+}: Submission): string | undefined => {
+  if (concurrencyLimit === undefined) return undefined
+  if (concurrencyKey == null) return "needs a concurrency key: the limit is of the runs that share it"
+  if (initialStatus === "running") return "a run that its submitter drives waits for no place; leave it out"
+  return multitask === "enqueue"
+    ? undefined
+    : `multitask ${multitask} is about the runs of a lane, and a key with a limit is none; leave one of the two out`
+}
+
 const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
 
 /**
@@ -160,6 +178,12 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
         })
       },
     ),
+    Either.flatMap((submission) => {
+      const problem = limitProblem(submission)
+      if (problem === undefined) return Either.right(submission)
+      const field = "concurrencyLimit"
+      return Either.left(new InvalidSubmission({ field, message: `${field}: ${problem}` }))
+    }),
   )
 }
 
@@ -217,4 +241,5 @@ export const again = (
   maxAttempts: run.maxAttempts,
   concurrencyKey: run.concurrencyKey,
   ...limitsOf(run),
+  ...(run.concurrencyLimit === undefined ? {} : { concurrencyLimit: run.concurrencyLimit }),
 })

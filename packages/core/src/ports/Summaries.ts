@@ -12,6 +12,7 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Labels } from "../model/Labels.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
+import type { Limit } from "./Limits.js"
 import type { LeaseEpoch, RunError, RunNotFound, RunStatus, Waiting } from "../model/Run.js"
 import type { RegisteredWorker } from "./WorkerRegistry.js"
 
@@ -194,23 +195,35 @@ export interface Attention {
 }
 
 /**
+ * A limit for whose place a run waits. `before`: how many runs get a place before it, 10,000 at most.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LimitStanding extends Omit<Limit, "open"> {
+  readonly before: number
+}
+
+/**
  * Where a run stands among others, at the instant `now` of the store.
  *
- * `gate`: what a pending run waits for before a worker may claim it: nothing, its time, or the runs before it in its lane; null for a run
- * that is not pending. `ahead`: the first unfinished run of its lane, where that is another one. `runsAhead`: how many unfinished runs of its
+ * `gate`: what a pending run waits for before a worker may claim it: nothing, its time, the runs before it in its lane, or a place at its
+ * limit; null for a run that is not pending. `ahead`: the first unfinished run of its lane, where that is another one. `runsAhead`: how many unfinished runs of its
  * lane are before it, 1,000 at most. `queuedBefore`: how many runs with the same kind and key of worker are claimed before it, 10,000 at most;
  * null where it may not be claimed yet. `reason`: the reason that its last worker gave when it released the run, until the next claim; null for nothing.
+ * `limit`: the limit for whose place it waits.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Standing {
   readonly now: DateTime.Utc
-  readonly gate: "runnable" | "delayed" | "behind" | null
+  readonly gate: "runnable" | "delayed" | "behind" | "limited" | null
   readonly ahead: RunSummary | null
   readonly runsAhead: number
   readonly queuedBefore: number | null
   readonly reason: string | null
+  readonly limit: LimitStanding | null
 }
 
 /**

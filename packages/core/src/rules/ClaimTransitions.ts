@@ -39,6 +39,7 @@ export const claim = (
     {
       ...state,
       status: "running",
+      placedAt: null,
       attempt,
       leaseEpoch: leaseEpoch(state.leaseEpoch + 1),
       holder: {

@@ -52,7 +52,8 @@ export const runnableSince = (
   { availableAt, gate, holder, status, updatedAt }: RunState,
   now: number,
 ): number => {
-  if (status === "pending") return gate === "behind" ? now : Math.max(availableAt, updatedAt)
+  if (status === "pending")
+    return gate === "behind" || gate === "limited" ? now : Math.max(availableAt, updatedAt)
   // A lapsed lease counts as runnable.
   return status === "running" && holder !== null ? holder.expiresAt : now
 }

@@ -18,13 +18,13 @@ export interface Advice {
 }
 
 /**
- * `behind`: the first run of its lane. `delayed`: its time. `no_worker`: no worker takes it. `queued`: a slot of a worker.
+ * `behind`: the first run of its lane. `delayed`: its time. `no_worker`: no worker takes it. `queued`: a slot of a worker. `limited`: a place at its limit.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Obstacle {
-  readonly kind: "behind" | "delayed" | "no_worker" | "queued"
+  readonly kind: "behind" | "delayed" | "limited" | "no_worker" | "queued"
   readonly text: string
   readonly advice: Advice | null
 }
@@ -61,11 +61,22 @@ export interface Claimer {
  */
 export interface Place {
   readonly now: number
-  readonly gate: "runnable" | "delayed" | "behind" | null
+  readonly gate: "runnable" | "delayed" | "behind" | "limited" | null
   readonly ahead: { readonly runId: string; readonly status: string; readonly worker: string | null } | null
   readonly runsAhead: number
   readonly queuedBefore: number | null
   readonly claimers: ReadonlyArray<Claimer>
+  readonly limit: LimitPlace | null
+}
+
+/** Where the run stands at its limit: `Summaries.LimitStanding`. */
+export interface LimitPlace {
+  readonly concurrencyKey: string
+  readonly maxRunning: number | null
+  readonly paused: boolean
+  readonly running: number
+  readonly waiting: number
+  readonly before: number
 }
 
 /**
@@ -150,6 +161,36 @@ const delayed = ({ availableAt }: PendingRun, { now }: Place, { near, span }: Ti
   advice: null,
 })
 
+const ordinal = (place: number): string => {
+  const last = place % 10
+  const ending = Math.floor(place / 10) % 10 === 1 ? "th" : (["th", "st", "nd", "rd"][last] ?? "th")
+  return `${place.toLocaleString("en")}${ending}`
+}
+
+const limited = ({ limit }: Place): Obstacle => {
+  if (limit === null) {
+    return {
+      kind: "limited",
+      text: "It waits for a place at its limit, which has changed a moment ago.",
+      advice: null,
+    }
+  }
+  const { before, concurrencyKey, maxRunning, paused, running, waiting } = limit
+  const key = JSON.stringify(concurrencyKey)
+  const place = `It waits for a place at limit ${key}, ${ordinal(before + 1)} of ${Math.max(waiting, before + 1).toLocaleString("en")}.`
+  return paused
+    ? {
+        kind: "limited",
+        text: `${place} The key is paused.`,
+        advice: { text: "Resume it", command: `runlease limits resume ${key}` },
+      }
+    : {
+        kind: "limited",
+        text: `${place} ${running} of ${maxRunning?.toLocaleString("en") ?? "any number"} that may work at once ${running === 1 ? "does" : "do"}.`,
+        advice: { text: "See all limits", command: "runlease limits list" },
+      }
+}
+
 const slotsOf = ({ slots }: Claimer): string =>
   slots === null ? "" : ` (${slots.used} of ${slots.all} slots in use)`
 
@@ -200,5 +241,6 @@ const queued = (run: PendingRun, { claimers, queuedBefore }: Place): Obstacle =>
  */
 export const of = (run: PendingRun, place: Place, times: Times): Obstacle => {
   if (place.gate === "behind") return behind(run, place)
+  if (place.gate === "limited") return limited(place)
   return place.gate === "delayed" ? delayed(run, place, times) : queued(run, place)
 }

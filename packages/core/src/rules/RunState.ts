@@ -20,6 +20,7 @@ import type {
 import type { TimeLimits } from "../model/TimeLimits.js"
 import type { Budget } from "../model/TreeBudget.js"
 import type { AttemptEnd, PastAttempt } from "./ControlEvents.js"
+import * as LimitKey from "./LimitKey.js"
 import type { LogState } from "./LogState.js"
 import * as TimeRules from "./TimeRules.js"
 
@@ -39,6 +40,10 @@ export interface RunSpec {
   readonly workerKey: string | null
   /** Runs of one lane go one after the other; null is a lane of its own. */
   readonly lane: string | null
+  /** At most so many runs of one limit work at once; null is no limit. */
+  readonly limit: string | null
+  /** How many, as the submission has it; null where it does not. */
+  readonly concurrencyLimit: number | null
   readonly priority: number
   readonly maxAttempts: number
   readonly createdAt: number
@@ -88,12 +93,12 @@ export interface Children {
 
 /**
  * What a pending run waits for: `runnable`, nothing but a claim; `delayed`, its `availableAt`; `behind`, the runs before it in
- * its lane. Only `behind` means something for a run that is not pending.
+ * its lane; `limited`, a place at its limit. Only `behind` means something for a run that is not pending.
  *
  * @since 0.1.0
  * @category models
  */
-export type Gate = "runnable" | "delayed" | "behind"
+export type Gate = "runnable" | "delayed" | "behind" | "limited"
 
 /** The worker that the lease of a run belongs to, and how it has been renewed. */
 export interface Holder {
@@ -129,6 +134,8 @@ export interface RunState {
   readonly status: RunStatus
   readonly gate: Gate
   readonly availableAt: number
+  /** Since when a runnable run has a place at its limit; null for any other run, and for one that has lost it. */
+  readonly placedAt: number | null
   readonly attempt: number
   /** How long the claims that ended have worked; null for none, and for a run without a timeout. */
   readonly workedMillis: number | null
@@ -218,7 +225,8 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     sourceTarget: details.sourceTarget,
     runtimeTarget: details.runtimeTarget,
     priority: spec.priority,
-    concurrencyKey: spec.lane,
+    concurrencyKey: spec.limit === null ? spec.lane : LimitKey.keyOf(spec.limit),
+    ...(spec.concurrencyLimit === null ? {} : { concurrencyLimit: spec.concurrencyLimit }),
     attempt: state.attempt,
     maxAttempts: spec.maxAttempts,
     latestEventId: state.latestEventId,

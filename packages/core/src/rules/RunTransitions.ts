@@ -65,8 +65,9 @@ export const submit = (
   const state: RunState = {
     spec,
     status: driven ? "running" : "pending",
-    gate: behind && !driven ? "behind" : gateOf(availableAt, spec.createdAt, now),
+    gate: behind && !driven ? "behind" : gateOf(availableAt, spec, now),
     availableAt,
+    placedAt: null,
     attempt: 0,
     workedMillis: null,
     leaseEpoch: leaseEpoch(0),
@@ -231,6 +232,6 @@ export const due = (state: RunState, now: number): Transition | undefined => {
  */
 export const advance = (state: RunState, now: number): Transition | undefined => {
   if (state.gate !== "behind" || state.finishedAt !== null) return undefined
-  const after = { ...state, gate: gateOf(state.availableAt, state.spec.createdAt, now), updatedAt: now }
+  const after = { ...state, gate: gateOf(state.availableAt, state.spec, now), updatedAt: now }
   return transition(after, nothing, isRunnable(after) ? runnable : nothing)
 }

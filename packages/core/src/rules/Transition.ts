@@ -15,7 +15,7 @@ import type { Outcome } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
 import * as LogState from "./LogState.js"
 import * as TimeRules from "./TimeRules.js"
-import type { EndedClaim, Gate, RunState } from "./RunState.js"
+import type { EndedClaim, Gate, RunSpec, RunState } from "./RunState.js"
 import { chargeLease, type BudgetCharge } from "./BudgetCharges.js"
 
 /** An event and its JSON, which is written once. */
@@ -108,10 +108,10 @@ export const isClaimable = (state: RunState, now: number): boolean =>
 
 /**
  * The gate of a pending run that is behind no other. A run that was submitted without a delay has none, also where the
- * clock was set back since.
+ * clock was set back since. One with a limit waits for a place.
  */
-export const gateOf = (availableAt: number, createdAt: number, now: number): Gate =>
-  availableAt > now && availableAt > createdAt ? "delayed" : "runnable"
+export const gateOf = (availableAt: number, { createdAt, limit }: RunSpec, now: number): Gate =>
+  availableAt > now && availableAt > createdAt ? "delayed" : limit === null ? "runnable" : "limited"
 
 /** When a run that was claimed may be claimed again: its time had come, also where the clock was set back since. */
 export const undelayed = ({ availableAt }: RunState, now: number): number => Math.min(availableAt, now)
@@ -146,9 +146,18 @@ export const pend = (
   now: number,
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
-  const gate = gateOf(availableAt, before.spec.createdAt, now)
+  const gate = gateOf(availableAt, before.spec, now)
   return transition(
-    { ...before, status: "pending", gate, availableAt, holder: null, waiting: null, updatedAt: now },
+    {
+      ...before,
+      status: "pending",
+      gate,
+      availableAt,
+      placedAt: null,
+      holder: null,
+      waiting: null,
+      updatedAt: now,
+    },
     nothing,
     gate === "runnable" ? [...runnable, ...consequences] : consequences,
   )
@@ -190,6 +199,7 @@ export const finish = (
     {
       ...before,
       status: outcome.status,
+      placedAt: null,
       pastAttempt: null,
       waiting: null,
       error: outcome.error ?? null,

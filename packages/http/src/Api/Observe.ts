@@ -124,7 +124,7 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "Read what a pending run waits for",
           description:
-            "`gate`: a worker may claim it (`runnable`), it waits for its time (`delayed`) or for the runs before it in its lane (`behind`), of which `ahead` is the first. `queued_before` runs with the same kind and key of worker are claimed before it. `now` is the time of the store.",
+            "`gate`: a worker may claim it (`runnable`), it waits for its time (`delayed`) for the runs before it in its lane (`behind`), of which `ahead` is the first, or for a place at its limit (`limited`): `limit.before` runs get one before it. `queued_before` runs with the same kind and key of worker are claimed before it. `now` is the time of the store.",
         }),
       ),
   )

@@ -8,6 +8,7 @@ import { Schema } from "effect"
 import { as, from, renamed, Timestamp } from "../Wire.js"
 import { CountsByStatus } from "./Activity.js"
 import * as Wire from "./Interrupt.js"
+import * as Limit from "./Limit.js"
 import { Worker } from "./Worker.js"
 
 const instant = Schema.NullOr(Timestamp)
@@ -114,11 +115,12 @@ export const StatusCounts = Schema.Struct({
 export const Standing = as<Summaries.Standing>()(
   renamed({
     now: Timestamp,
-    gate: Schema.NullOr(Schema.Literal("runnable", "delayed", "behind")),
+    gate: Schema.NullOr(Schema.Literal("runnable", "delayed", "behind", "limited")),
     ahead: Schema.NullOr(RunSummary),
     runsAhead: count,
     queuedBefore: Schema.NullOr(count),
     reason: Schema.NullOr(Schema.String),
+    limit: Schema.NullOr(renamed({ ...Limit.fields, before: count })),
   }),
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "Standing" })

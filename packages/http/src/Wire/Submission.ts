@@ -56,6 +56,10 @@ const wire = Schema.Struct({
     concurrency_key: Schema.optional(Schema.NullOr(Ids.visibleText(256))).annotations({
       description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
     }),
+    concurrency_limit: nullish(Runs.Submission.fields.concurrencyLimit.from).annotations({
+      description:
+        "(ours) With it, at most so many runs of `concurrency_key` work at once, and the key is no lane. The last submission of a key sets it. 1 to 100,000",
+    }),
     budget: nullish(TreeBudget.Limits).annotations({
       description:
         "(ours) What the run and those below it may spend together: `tokens`, `cost` (millionths), `steps`, `seconds` under lease, `runs`",
@@ -119,6 +123,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     ttlSeconds: request.ttl_seconds ?? undefined,
     timeoutSeconds: request.timeout_seconds ?? undefined,
     concurrencyKey: request.concurrency_key,
+    concurrencyLimit: request.concurrency_limit ?? undefined,
     budget: request.budget ?? undefined,
     multitask: request.multitask ?? undefined,
     labels: request.labels ?? undefined,
@@ -156,6 +161,7 @@ export const Submission = as<Runs.Submission>()(wire, {
       ttl_seconds: submission.ttlSeconds,
       timeout_seconds: submission.timeoutSeconds,
       concurrency_key: submission.concurrencyKey,
+      concurrency_limit: submission.concurrencyLimit,
       budget: submission.budget,
       multitask: submission.multitask,
       labels: submission.labels,

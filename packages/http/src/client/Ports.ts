@@ -9,6 +9,7 @@ import {
   type ControlPlane,
   Conversations as ConversationsPort,
   Leases as LeasesPort,
+  Limits as LimitsPort,
   RunLog as RunLogPort,
   Runs as RunsPort,
   Schedules as SchedulesPort,
@@ -22,6 +23,7 @@ import * as Conversations from "./Conversations.js"
 import * as Credentials from "./Credentials.js"
 import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
+import * as Limits from "./Limits.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import * as Schedules from "./Schedules.js"
@@ -64,6 +66,7 @@ export const layerWith = <More>(
     Layer.effect(ClaimsPort.Claims, Claims.make),
     Layer.effect(ConversationsPort.Conversations, Conversations.make),
     Layer.effect(LeasesPort.Leases, Leases.make(options.project)),
+    Layer.effect(LimitsPort.Limits, Limits.make(options.project)),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
     Layer.effect(SchedulesPort.Schedules, Schedules.make(options.project)),

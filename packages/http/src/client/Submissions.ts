@@ -31,6 +31,7 @@ const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string |
   if (submission.ttlSeconds !== undefined) return "a time by which the run starts"
   if (submission.timeoutSeconds !== undefined) return "a timeout"
   if (submission.concurrencyKey !== undefined) return "a concurrency key"
+  if (submission.concurrencyLimit !== undefined) return "a limit of a concurrency key"
   if (submission.budget !== undefined) return "a budget"
   if (submission.multitask !== undefined) return "what becomes of a run that works"
   if (submission.labels !== undefined) return "labels"

@@ -73,6 +73,8 @@ const requests: Readonly<Record<string, Make>> = {
   "schedules.backfill": () => ({ body: { from: "1969-12-31T00:00:00Z", to: "1970-01-01T00:00:00Z" } }),
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),
+  "limits.pauseLimit": () => ({ body: { concurrency_key: "key" } }),
+  "limits.resumeLimit": () => ({ body: { concurrency_key: "key" } }),
   "signIn.signIn": (_, api_key) => ({ body: { api_key } }),
   "conversations.create": ({ projectId }) => ({ body: { project_id: projectId } }),
   "conversations.addMessage": () => ({ body: { role: "user", parts: [{ type: "text", text: "hello" }] } }),

@@ -55,7 +55,10 @@ export const readDue = (database: Database): Effect.Effect<ReadonlyArray<number>
     ),
   )
 
-/** When the next lease lapses, wait expires, delay ends or limit of time is reached, and when the next schedule ticks; null when none does. */
+/**
+ * When the next lease lapses, wait expires, delay ends, limit of time is reached or limit of concurrency is looked at, and when the next
+ * schedule ticks; null when none does.
+ */
 export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlError> =>
   Effect.map(
     sql<{ readonly due: number | null; readonly ticks: number | null }>`
@@ -88,6 +91,10 @@ export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlE
         SELECT due FROM (
           SELECT 0 AS due FROM outcomes WHERE open_children > 0 LIMIT 1
         ) parents
+        UNION ALL
+        SELECT due FROM (
+          SELECT check_at AS due FROM limits WHERE check_at IS NOT NULL ORDER BY check_at LIMIT 1
+        ) limited
       ) next`,
     ([row]) => ({ runs: row?.due ?? null, schedules: row?.ticks ?? null }),
   )

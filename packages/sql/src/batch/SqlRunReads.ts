@@ -19,6 +19,7 @@ import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LabelRows from "./LabelRows.js"
+import * as LimitQueries from "./LimitQueries.js"
 import * as LogQueries from "./LogQueries.js"
 import * as RunQueries from "./RunQueries.js"
 import * as ScheduleQueries from "./ScheduleQueries.js"
@@ -179,6 +180,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
   log: (ref, after, bounds) => LogQueries.readPage(database, ref, after, bounds),
 
   counters: (projectId, query) => CounterQueries.read(database, projectId, query),
+
+  limits: LimitQueries.reads(database),
 
   summaries: SummaryQueries.make(database),
 

@@ -13,6 +13,7 @@ import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LaneQueries from "./LaneQueries.js"
+import * as LimitQueries from "./LimitQueries.js"
 import * as LogQueries from "./LogQueries.js"
 import * as MessageRows from "./MessageRows.js"
 import * as RunInserts from "./RunInserts.js"
@@ -28,6 +29,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
   const { dialect } = database
   return {
     schedules: ScheduleQueries.rows(database),
+    limits: LimitQueries.make(database),
     now: dialect.now,
     together: dialect.together,
     commit: dialect.commit,

@@ -9,6 +9,7 @@ import { CounterRows } from "@runlease/core/store"
 import { Duration, Effect, Either, Function } from "effect"
 import * as CounterQueries from "../batch/CounterQueries.js"
 import * as LabelRows from "../batch/LabelRows.js"
+import * as LimitQueries from "../batch/LimitQueries.js"
 import { keyRows } from "../batch/RunQueries.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
@@ -164,7 +165,8 @@ const pruneOne = (
     const { more, pruned } = yield* pruneRuns(store, batch)
     if (more) return Either.right({ pruned, more })
     const conversations = yield* pruneConversations(store, batch)
-    return Either.right({ pruned, more: (yield* pruneCounters(store, batch)) || conversations })
+    const limits = yield* LimitQueries.prune(store, request.projectId, rowsPerCommit)
+    return Either.right({ pruned, more: (yield* pruneCounters(store, batch)) || conversations || limits })
   })
 
 /**

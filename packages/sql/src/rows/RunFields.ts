@@ -25,9 +25,9 @@ export type StateTable = "queue" | "leases" | "waits" | "outcomes"
 export const states: ReadonlyArray<StateTable> = ["queue", "leases", "waits", "outcomes"]
 
 /** Values of `gate`. */
-export const Gate = { runnable: 0, delayed: 1, behind: 2 } as const
+export const Gate = { runnable: 0, delayed: 1, behind: 2, limited: 3 } as const
 
-const gates: ReadonlyArray<RunState.Gate> = ["runnable", "delayed", "behind"]
+const gates: ReadonlyArray<RunState.Gate> = ["runnable", "delayed", "behind", "limited"]
 
 const once = ["runs"]
 const repeated = ["runs", ...states]
@@ -46,6 +46,8 @@ export const specFields: Fields<RunState.RunSpec> = {
   implementationKind: text(queued),
   workerKey: text(queued),
   lane: text(repeated),
+  limit: text(queued, "limit_name"),
+  concurrencyLimit: integer(once),
   priority: integer(queued),
   maxAttempts: integer(once),
   createdAt: integer(once),
@@ -99,6 +101,7 @@ export const stateFields: Fields<Omit<RunState.RunState, "spec" | "holder">> = {
     decode: (stored: number) => gates[stored]!,
   },
   availableAt: integer(states),
+  placedAt: integer(["queue"]),
   attempt: integer(states),
   workedMillis: integer(unended),
   leaseEpoch: integer(states),

@@ -9,6 +9,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
+import { Limits } from "@runlease/core/Limits"
 import { EventId, type LeaseRef } from "@runlease/core/Run"
 import { followWith, readerOf, RunLog } from "@runlease/core/RunLog"
 import { defaultMaxAttempts, Runs, type SentMessage } from "@runlease/core/Runs"
@@ -232,6 +233,7 @@ export const make = (
       ),
   }).pipe(
     Context.add(Leases, leasesOf(Context.get(store, Leases), link, quiet, observeCall)),
+    Context.add(Limits, Context.get(store, Limits)),
     Context.add(RunLog, runLogOf(Context.get(store, RunLog), quiet, observeCall)),
     Context.add(Runs, runsOf(Context.get(store, Runs), quiet, observeCall)),
     Context.add(WorkerRegistry, {

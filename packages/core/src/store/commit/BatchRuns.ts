@@ -20,6 +20,7 @@ import {
   type RunRef,
   type StoredRun,
 } from "../rows/StoredRun.js"
+import * as LimitUsages from "./LimitUsages.js"
 import type { CommitMeasure } from "./StoreMetrics.js"
 import { type LogGrowth, logKey } from "./Wakeups.js"
 
@@ -64,6 +65,8 @@ export interface BatchRuns<X> {
   readonly runnable: () => Array<StoredRun>
   readonly all: () => Iterable<StoredRun>
   readonly consequences: Consequences
+  /** The limits of the runs, with what their transitions change. */
+  readonly limits: LimitUsages.LimitUsages
   /** Whether one of these details is to be written; without names, whether anything is. */
   readonly changes: (names: ReadonlyArray<keyof DetailChanges>) => boolean
   /** Lets the next write compare the runs that were remembered, also where they have not changed. */
@@ -128,6 +131,7 @@ export const make = <X>(
   const changed = new Set<Entry>()
   const runnable = new Set<Entry>()
   const counters = CounterRows.make(now)
+  const limits = LimitUsages.make()
   const consequences: Consequences = {
     lanes: [],
     endedChildren: [],
@@ -188,6 +192,7 @@ export const make = <X>(
   }
 
   const change = (entry: Entry, { consequences: meant, entries: added, state }: Transition): StoredRun => {
+    if (state.spec.limit !== null) limits.changed(entry.run.state, state)
     entry.run = { key: entry.run.key, state }
     entry.entries.push(...added)
     changed.add(entry)
@@ -225,6 +230,7 @@ export const make = <X>(
     describe: (run, details) => addDetails(entryOf(run), details),
     inserted: (run, made) => {
       counters.inserted(run.state)
+      if (run.state.spec.limit !== null) limits.changed(undefined, run.state)
       change(enter(run), made)
     },
     advanced: (run) => {
@@ -236,6 +242,7 @@ export const make = <X>(
     runnable: () => Array.from(runnable, ({ run }) => run).filter(({ state }) => isRunnable(state)),
     all: () => Iterable.map(entries.values(), ({ run }) => run),
     consequences,
+    limits,
     changes: (names) =>
       changed.size > 0 &&
       (names.length === 0 || Iterable.some(changed, ({ details }) => changesSome(details, names))),

@@ -136,7 +136,7 @@ interface Taker {
 
 /**
  * Assigns runs to claims: each claim in turn gets the best run that is left for it. Those that wait at their worker are assigned last, and
- * none of a lane that its submission names is among them: others take turns with it, and would wait too.
+ * none of a lane that its submission names, or of a limit, is among them: others take turns with it, and would wait too.
  *
  * @since 0.1.0
  * @category assigning
@@ -180,7 +180,7 @@ export const assign = (
   )
   inTurn(
     ({ ahead }) => ahead,
-    ({ state: { spec } }) => spec.lane === null || spec.lane === spec.conversationId,
+    ({ state: { spec } }) => spec.limit === null && (spec.lane === null || spec.lane === spec.conversationId),
   )
   return assigned
 }

@@ -12,6 +12,7 @@ import { Effect } from "effect"
 import type { RunDetails } from "../../rules/RunState.js"
 import { byPreference, type ClaimDetails, type Found, type RunRows } from "../rows/RunRows.js"
 import type { DetailChanges, RunKey, StoredRun } from "../rows/StoredRun.js"
+import * as Admission from "./Admission.js"
 import * as BatchRuns from "./BatchRuns.js"
 import * as Family from "./Family.js"
 import * as HandOver from "./HandOver.js"
@@ -24,7 +25,12 @@ import type { Wakeups } from "./Wakeups.js"
  * @category models
  */
 export interface RunBatch<X>
-  extends Pick<BatchRuns.BatchRuns<X>, "load" | "add" | "find" | "apply" | "describe">, Family.Family<X> {
+  extends
+    Pick<BatchRuns.BatchRuns<X>, "load" | "add" | "find" | "apply" | "describe" | "limits">,
+    Pick<Admission.Admission<X>, "mayStart">,
+    Family.Family<X> {
+  /** Reads the limits of these runs, so that `mayStart` can be decided, and locks them. */
+  readonly lockLimits: Admission.Admission<X>["lock"]
   /** The instant of the commit. */
   readonly now: number
   readonly rows: RunRows<X>
@@ -73,7 +79,8 @@ export const make = <X>(
   const { found, handOver, now } = beginning
   const measured = StoreMetrics.ofCommit()
   const runs = BatchRuns.make(rows, measured, beginning)
-  const { add, apply, consequences, describe, find, load, write } = runs
+  const { add, apply, consequences, describe, find, limits, load, write } = runs
+  const { admit, lock, mayStart } = Admission.make(runs, rows, now)
   const { inTurn, settle } = Family.make(runs, rows, now)
   const { grown, lanes, signals } = consequences
   const lateReads: Array<Effect.Effect<void, X>> = []
@@ -92,7 +99,7 @@ export const make = <X>(
   /** Hands runs that became runnable to claims that wait: the best runs first. */
   const handRunnable = (): void => {
     for (const run of runs.runnable().sort(byPreference)) {
-      const claimed = handOver.offer(run)
+      const claimed = mayStart(run) ? handOver.offer(run) : undefined
       if (claimed !== undefined) apply(run, claimed)
     }
   }
@@ -108,6 +115,19 @@ export const make = <X>(
           }),
     )
 
+  /** The same where a limit has changed: a run that it lets in may go to a claim that waits. */
+  const finishLimited = Effect.suspend(() => rows.together([write, advance(write)])).pipe(
+    Effect.zipRight(admit),
+    Effect.zipRight(
+      Effect.suspend(() => {
+        handRunnable()
+        return write
+      }),
+    ),
+    Effect.zipRight(admit),
+    Effect.zipRight(Effect.suspend(() => rows.together([...lateReads, handOver.read, rows.commit]))),
+  )
+
   return {
     now,
     rows,
@@ -119,6 +139,9 @@ export const make = <X>(
     describe,
     settle,
     inTurn,
+    limits,
+    lockLimits: lock,
+    mayStart,
     insert: (added, offer) =>
       Effect.suspend(() => {
         if (offer === "now") handRunnable()
@@ -132,7 +155,11 @@ export const make = <X>(
       }),
     flush: (...names) =>
       Effect.flatMap(settle, () =>
-        runs.changes(names) ? rows.together([write, advance(write)]) : Effect.void,
+        runs.changes(names)
+          ? Effect.zipRight(rows.together([write, advance(write)]), admit)
+          : names.length === 0
+            ? admit
+            : Effect.void,
       ),
     lateDetails: (of) => late(of, rows.details),
     lateClaimDetails: (of, sessions) => late(of, (all) => rows.claimDetails(all, sessions)),
@@ -140,6 +167,7 @@ export const make = <X>(
     finish: Effect.flatMap(settle, () => {
       handRunnable()
       runs.compareRemembered()
+      if (limits.someChanged()) return finishLimited
       const last = lanes.length === 0 || !wakeups.claims.someWait()
       return rows.together([
         write,

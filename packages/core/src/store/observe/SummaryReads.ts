@@ -8,12 +8,15 @@
 import { DateTime, Duration, Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
-import type { LostLease, Standing, Summaries } from "../../ports/Summaries.js"
+import type { LimitStanding, LostLease, Standing, Summaries } from "../../ports/Summaries.js"
 import type { WorkerRegistry } from "../../ports/WorkerRegistry.js"
+import * as LimitKey from "../../rules/LimitKey.js"
 import { instantOrNull } from "../../rules/RunState.js"
 import { isRunnable } from "../../rules/Transition.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import type { RunStore } from "../rows/RunStore.js"
+import { limitOf } from "../../rules/LimitRules.js"
+import type { LimitReads } from "../rows/LimitRows.js"
+import type { RunReads, RunStore } from "../rows/RunStore.js"
 import { isExhausted, lastClaim, namesOf, ofRows, toRecord } from "./RunSummaries.js"
 import type { ClaimRow, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
 import * as StoreReads from "../rows/StoreReads.js"
@@ -80,8 +83,24 @@ const lostLeases = <X>(
     })
   })
 
+/** Where a run stands at its limit. */
+const limitStanding = <X>(limits: LimitReads<X>, run: SummaryRow): Effect.Effect<LimitStanding | null, X> =>
+  Effect.gen(function* () {
+    const limit = limitOf(run.state)
+    const usage = limit && (yield* limits.find(limit))
+    if (usage === undefined) return null
+    const { behind, maxRunning, paused, running } = usage
+    const concurrencyKey = LimitKey.keyOf(usage.limit)
+    const before = yield* limits.before(run, maxQueued)
+    return { concurrencyKey, maxRunning, paused, running, waiting: behind, before }
+  })
+
 /** Where a run stands among others. */
-const standingOf = <X>(rows: SummaryRows<X>, run: SummaryRow, now: number): Effect.Effect<Standing, X> =>
+const standingOf = <X>(
+  { limits, summaries: rows }: RunReads<X>,
+  run: SummaryRow,
+  now: number,
+): Effect.Effect<Standing, X> =>
   Effect.gen(function* () {
     const { gate, status } = run.state
     const lane = gate === "behind" && status === "pending" ? yield* rows.aheadInLane(run, maxAhead) : []
@@ -93,6 +112,7 @@ const standingOf = <X>(rows: SummaryRows<X>, run: SummaryRow, now: number): Effe
       runsAhead: lane.length,
       queuedBefore: isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null,
       reason: run.state.pastAttempt?.reason ?? null,
+      limit: gate === "limited" && status === "pending" ? yield* limitStanding(limits, run) : null,
     }
   })
 
@@ -124,9 +144,9 @@ export const ofProject = <X>(
       ),
 
     standing: (runId) =>
-      named("Summaries.standing", { projectId, runId }, ({ now, summaries }, ref) =>
-        Effect.flatMap(Effect.all([summaries.find(ref), now]), ([found, instant]) =>
-          found === undefined ? Effect.succeed(undefined) : standingOf(summaries, found, instant),
+      named("Summaries.standing", { projectId, runId }, (all, ref) =>
+        Effect.flatMap(Effect.all([all.summaries.find(ref), all.now]), ([found, instant]) =>
+          found === undefined ? Effect.succeed(undefined) : standingOf(all, found, instant),
         ),
       ),
 

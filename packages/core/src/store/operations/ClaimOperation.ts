@@ -14,6 +14,7 @@ import { runnableSince } from "../../rules/Counters.js"
 import { toClaimed } from "../../rules/RunState.js"
 import { isClaimable, isRunnable } from "../../rules/Transition.js"
 import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
+import * as LimitRules from "../../rules/LimitRules.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
 import * as Sweeper from "./Sweeper.js"
 import type { RunBatch } from "../commit/RunBatch.js"
@@ -103,6 +104,61 @@ const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assi
     return now !== undefined && !isRunnable(now.state)
   })
 
+type Taken = ReadonlyMap<Request, Array<TakenRun>>
+
+/** Claims these runs. Those whose limit has no room are put behind it; returns how many. */
+const take = <X>(
+  batch: RunBatch<X>,
+  assigned: ReadonlyArray<ClaimSearch.Assignment>,
+  taken: Taken,
+): number => {
+  let full = 0
+  for (const { request, run } of assigned) {
+    const current = batch.add(run)
+    if (!isClaimable(current.state, batch.now)) continue
+    if (!batch.mayStart(current)) {
+      batch.apply(current, LimitRules.putBack(current.state, batch.now))
+      full += 1
+      continue
+    }
+    const { key, state } = batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now))
+    const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
+    taken.get(request)!.push({ key, state, queuedMillis })
+  }
+  return full
+}
+
+/** What a request still wants. */
+const left = (request: Request, taken: Taken): Request => {
+  const limit = request.limit - taken.get(request)!.length
+  return { ...request, limit, ahead: Math.min(request.ahead, limit) }
+}
+
+/**
+ * Claims the runs of an assignment. While a limit has no room for one of them, that run is put behind it and the requests search again:
+ * a place was given for it, so a search is paid for by an admission.
+ */
+const takeWithLimits = <X>(
+  batch: RunBatch<X>,
+  plan: ClaimSearch.Plan,
+  requests: ReadonlyArray<Request>,
+  assigned: ReadonlyArray<ClaimSearch.Assignment>,
+  taken: Taken,
+): Effect.Effect<Taken, X> =>
+  Effect.flatMap(batch.lockLimits(assigned.map(({ run }) => run)), () => {
+    if (take(batch, assigned, taken) === 0) return Effect.succeed(taken)
+    const wanting = new Map(requests.map((request) => [left(request, taken), request]))
+    const origin = (request: Request): Request => wanting.get(request)!
+    return batch.flush().pipe(
+      Effect.zipRight(batch.rows.search(plan.search)),
+      Effect.flatMap((found) => {
+        const again = ClaimSearch.assign([...wanting.keys()], (each) => plan.runnable(origin(each), found))
+        const ofRequests = again.map(({ request, run }) => ({ request: origin(request), run }))
+        return takeWithLimits(batch, plan, requests, ofRequests, taken)
+      }),
+    )
+  })
+
 /** Claims runnable runs, for each request in its order of preference. */
 const takeAnew = <X>(
   batch: RunBatch<X>,
@@ -111,24 +167,21 @@ const takeAnew = <X>(
   found: Found,
 ): Effect.Effect<ReadonlyMap<Request, ReadonlyArray<TakenRun>>, X> => {
   const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
-  const take = (assigned: ReadonlyArray<ClaimSearch.Assignment>) => {
+  const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<Taken, X> => {
     const taken = new Map<Request, Array<TakenRun>>(requests.map((request) => [request, []]))
-    for (const { request, run } of assigned) {
-      const current = batch.add(run)
-      if (!isClaimable(current.state, batch.now)) continue
-      const { key, state } = batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now))
-      const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
-      taken.get(request)!.push({ key, state, queuedMillis })
+    if (assigned.some(({ run }) => run.state.spec.limit !== null)) {
+      return takeWithLimits(batch, plan, requests, assigned, taken)
     }
-    return taken
+    take(batch, assigned, taken)
+    return Effect.succeed(taken)
   }
   const assigned = assign(found)
-  if (found.due.length === 0 && !isStale(batch, assigned)) return Effect.succeed(take(assigned))
+  if (found.due.length === 0 && !isStale(batch, assigned)) return takeAll(assigned)
   // A run that was due may be runnable now, and takes its turn by age and priority too.
   return Sweeper.moveDue(batch, found.due).pipe(
     Effect.zipRight(batch.flush()),
     Effect.zipRight(batch.rows.search(plan.search)),
-    Effect.map((again) => take(assign(again))),
+    Effect.flatMap((again) => takeAll(assign(again))),
   )
 }
 

@@ -8,6 +8,7 @@
 import { Context, Effect, type Scope } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { Claims } from "../../ports/Claims.js"
+import { Limits } from "../../ports/Limits.js"
 import { Leases } from "../../ports/Leases.js"
 import { RunLog } from "../../ports/RunLog.js"
 import { Runs } from "../../ports/Runs.js"
@@ -18,6 +19,7 @@ import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as StoreClaims from "./StoreClaims.js"
 import * as StoreLeases from "./StoreLeases.js"
+import * as StoreLimits from "./StoreLimits.js"
 import * as StoreRunLog from "./StoreRunLog.js"
 import * as StoreRuns from "./StoreRuns.js"
 import * as StoreSchedules from "./StoreSchedules.js"
@@ -34,7 +36,7 @@ export const make = <X>(
   commits: RunCommits<X>,
   wakeups: Wakeups,
 ): Effect.Effect<
-  (projectId: Ids.ProjectId) => Context.Context<Claims | Leases | RunLog | Runs | Schedules>,
+  (projectId: Ids.ProjectId) => Context.Context<Claims | Leases | Limits | RunLog | Runs | Schedules>,
   never,
   Scope.Scope
 > =>
@@ -43,12 +45,14 @@ export const make = <X>(
     const claims = StoreClaims.make(commits, reads, wakeups, yield* Effect.scope)
     const tell = TellOperation.make(commits)
     const leases = StoreLeases.make(commits, reads, wakeups, tell)
+    const limits = StoreLimits.make(commits, reads)
     const runLog = yield* StoreRunLog.make(commits, reads, wakeups)
     const runs = StoreRuns.make(commits, reads, tell)
     const schedules = StoreSchedules.make(store, commits)
     return (projectId) =>
       Context.make(Claims, claims(projectId)).pipe(
         Context.add(Leases, leases(projectId)),
+        Context.add(Limits, limits(projectId)),
         Context.add(RunLog, runLog(projectId)),
         Context.add(Runs, runs(projectId)),
         Context.add(Schedules, schedules(projectId)),

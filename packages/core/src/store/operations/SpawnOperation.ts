@@ -39,7 +39,8 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
   const { children, spec } = parent.state
   const depth = (spec.child?.depth ?? 0) + 1
   const index = children?.count ?? 0
-  const lane = submission.concurrencyKey ?? null
+  // A key with a limit is no lane.
+  const lane = submission.concurrencyLimit === undefined ? (submission.concurrencyKey ?? null) : null
   return Either.flatMap(holds(parent.state, lease, batch.now), () => {
     if (request.detached) return Either.right(null)
     if (depth >= ChildTransitions.maxDepth) {

@@ -23,6 +23,7 @@ import type { AddedRun } from "../commit/HandOver.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import { logKey } from "../commit/Wakeups.js"
+import type { LimitSetting } from "../rows/LimitRows.js"
 import { type DetailChanges, maxConversationBytes, type RunRef, type StoredRun } from "../rows/RunRows.js"
 import * as Multitask from "./Multitask.js"
 import * as SubmitReads from "./SubmitReads.js"
@@ -30,6 +31,7 @@ import {
   fingerprintOf,
   laneName,
   laneOf,
+  limitOf,
   newRun,
   type Parent,
   type Place,
@@ -74,6 +76,8 @@ interface Submissions<X> {
   readonly accepted: Map<string, AddedRun>
   /** Those that are not in the store yet. */
   readonly added: Array<AddedRun>
+  /** The limits that those set, by their names: the last one stands. */
+  readonly limits: Map<string, LimitSetting>
 }
 
 /** The details and the submission of a run that is there already, or that this commit has accepted so far. */
@@ -205,13 +209,24 @@ const accept = <X, R extends Request, E>(
   const run = newRun(request, snapshot.right, parent, place, labels.right, batch.now)
   accepted.set(logKey(request), run)
   added.push(run)
+  const limit = limitOf(request)
+  if (limit !== undefined) submissions.limits.set(`${limit.projectId}/${limit.limit}`, limit)
   placing.accepted(request, child.right)
   return Either.right({ ref: request, duplicate: false, steered: false })
 }
 
-/** Inserts the new runs that are not in the store yet. */
-const insertAdded = <X>({ added, batch }: Submissions<X>, offer: "now" | "later"): Effect.Effect<void, X> =>
-  added.length === 0 ? Effect.void : batch.insert(added.splice(0), offer)
+/** Inserts the new runs that are not in the store yet, after the limits that they set. */
+const insertAdded = <X>(
+  { added, batch, limits }: Submissions<X>,
+  offer: "now" | "later",
+): Effect.Effect<void, X> => {
+  if (added.length === 0) return Effect.void
+  const inserting = batch.insert(added.splice(0), offer)
+  if (limits.size === 0) return inserting
+  const settings = [...limits.values()]
+  limits.clear()
+  return Effect.zipRight(batch.rows.limits.set(settings), inserting)
+}
 
 /** What the submissions are answered, with the details of runs that were there before. */
 const decisionsOf = <X, E>(
@@ -254,7 +269,7 @@ export const submitAll = <X, R extends Request, E>(
 ): Effect.Effect<ReadonlyArray<Either.Either<Decision, Refusal | E>>, X> =>
   Effect.gen(function* () {
     const found = yield* SubmitReads.read(requests, batch)
-    const submissions: Submissions<X> = { batch, found, accepted: new Map(), added: [] }
+    const submissions: Submissions<X> = { batch, found, accepted: new Map(), added: [], limits: new Map() }
     const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
     for (const request of requests) {
       const looks = Multitask.looks(request)

@@ -15,8 +15,10 @@ import * as TraceContext from "../../ports/TraceContext.js"
 import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.js"
 import type { ChildSpec, RunDetails } from "../../rules/RunState.js"
 import type { Transition } from "../../rules/Transition.js"
+import * as LimitKey from "../../rules/LimitKey.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { AddedRun } from "../commit/HandOver.js"
+import type { LimitSetting } from "../rows/LimitRows.js"
 import type { Lane, UserMessage } from "../rows/RunRows.js"
 
 /** A submission, with the ids of what it may make. */
@@ -69,9 +71,23 @@ export const request = Effect.fnUntraced(function* (
 /** Names a lane among those of all projects. */
 export const laneName = ({ lane, projectId }: Lane): string => `${projectId}/${lane}`
 
-/** The lane that a submission goes into. */
+/** The lane that a submission goes into. The runs of a key with a limit go side by side. */
 export const laneOf = ({ conversationId, submission }: Request): string | null =>
-  submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
+  submission.concurrencyLimit !== undefined
+    ? null
+    : submission.concurrencyKey === undefined
+      ? conversationId
+      : submission.concurrencyKey
+
+/** The limit that a submission sets, and that its run has; undefined where it has none. */
+export const limitOf = ({ projectId, submission }: Request): LimitSetting | undefined =>
+  submission.concurrencyLimit === undefined || submission.concurrencyKey == null
+    ? undefined
+    : {
+        projectId,
+        limit: LimitKey.ofKey(submission.concurrencyKey),
+        maxRunning: submission.concurrencyLimit,
+      }
 
 /** The hash of a submission, to be compared with another of the same public id. */
 export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
@@ -101,12 +117,9 @@ const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): T
   return { ...made, state, entries: [...made.entries, ...entries] }
 }
 
-const submitted = (
-  { conversationId, messageId, projectId, runId, submission }: Request,
-  place: Place,
-  now: number,
-): Transition =>
-  RunTransitions.submit(
+const submitted = (request: Request, place: Place, now: number): Transition => {
+  const { conversationId, messageId, projectId, runId, submission } = request
+  return RunTransitions.submit(
     {
       projectId,
       runId,
@@ -116,6 +129,8 @@ const submitted = (
       implementationKind: submission.implementationKind ?? null,
       workerKey: submission.workerKey ?? null,
       lane: place.lane,
+      limit: limitOf(request)?.limit ?? null,
+      concurrencyLimit: submission.concurrencyLimit ?? null,
       priority: submission.priority ?? 0,
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,
@@ -131,6 +146,7 @@ const submitted = (
     },
     now,
   )
+}
 
 const newDetails = (submission: Submission, parent: Parent, labels: Labels): RunDetails => ({
   mode: submission.mode ?? null,

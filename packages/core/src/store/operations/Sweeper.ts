@@ -1,9 +1,10 @@
 /**
- * Time passing: leases lapse, waits expire, delays end, limits of time are reached, schedules tick.
+ * Time passing: leases lapse, waits expire, delays end, limits of time are reached, places at limits are lost, and schedules tick.
  *
  * @since 0.1.0
  */
 import { Duration, Effect, Either, Function } from "effect"
+import * as LimitRules from "../../rules/LimitRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
 import type { RunBatch } from "../commit/RunBatch.js"
@@ -34,12 +35,39 @@ export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Eff
   )
 }
 
+/** How many of the runs with a place are looked at. Those that had it longest come first. */
+const mostPlaced = LimitRules.mostOpened
+
+/** Takes the places that no worker has claimed in time, and lets other runs in. */
+const loosen = <X>(batch: RunBatch<X>, limit: LimitRules.LimitRef): Effect.Effect<void, X> =>
+  Effect.map(batch.rows.limits.placed(limit, mostPlaced), (found) => {
+    let since: number | null = null
+    for (const run of found.map(batch.add)) {
+      const lost = LimitRules.losePlace(run.state, batch.now)
+      if (lost === undefined) since ??= run.state.placedAt
+      else batch.apply(run, lost)
+    }
+    batch.limits.touch(limit, since === null ? null : since + LimitRules.placeMillis)
+  })
+
+/** Looks at the limits that are due; returns how many. */
+const moveLimits = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>
+  Effect.flatMap(batch.rows.limits.due, (limits) =>
+    limits.length === 0
+      ? Effect.succeed(0)
+      : Effect.forEach(limits, (limit) => loosen(batch, limit), { discard: true }).pipe(
+          Effect.zipRight(batch.flush()),
+          Effect.as(limits.length),
+        ),
+  )
+
 /** Moves what is due, a bounded number of runs; returns how many. */
 const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
   name: "Sweep",
   decide: (requests, batch) =>
     batch.rows.due.pipe(
       Effect.flatMap((due) => moveDue(batch, due)),
+      Effect.zipWith(moveLimits(batch), (runs, limits) => runs + limits),
       Effect.map((moved) => requests.map(() => Either.right(moved))),
     ),
   answer: Function.identity,

@@ -17,6 +17,7 @@ import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
 import type { ScheduleRows } from "./ScheduleRows.js"
+import type { LimitRows } from "./LimitRows.js"
 import type { Change, NewRun, RunKey, RunRef, StoredRun } from "./StoredRun.js"
 
 export type { Change, DetailChanges, NewRun, RunKey, RunRef, StoredRun, UserMessage } from "./StoredRun.js"
@@ -159,6 +160,8 @@ export interface SubmittedDetails {
  */
 export interface RunRows<X> {
   readonly schedules: ScheduleRows<X>
+  /** The limits of concurrency. */
+  readonly limits: LimitRows<X>
 
   /** The instant of the transaction. */
   readonly now: Effect.Effect<number, X>

@@ -16,6 +16,7 @@ import type { TakenInput } from "../../ports/FollowUp.js"
 import type { LogEntry } from "../../ports/RunLog.js"
 import type { ListRuns } from "../../ports/Runs.js"
 import type { CounterSum, Step } from "./CounterRows.js"
+import type { LimitReads } from "./LimitRows.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
 import type { ScheduleReads } from "./ScheduleRows.js"
 import type { SummaryRows } from "./SummaryRows.js"
@@ -109,7 +110,10 @@ export interface RunReads<X> {
 
   readonly schedules: ScheduleReads<X>
 
-  /** When time changes the next run, and by the civil clock when the next schedule ticks; null for never. */
+  /** The limits of concurrency. */
+  readonly limits: LimitReads<X>
+
+  /** When time changes the next run or the next limit, and by the civil clock when the next schedule ticks; null for never. */
   readonly nextDue: Effect.Effect<NextDue, X>
 }
 

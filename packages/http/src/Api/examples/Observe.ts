@@ -117,6 +117,15 @@ const session = {
  * @since 0.1.0
  * @category examples
  */
+const limit = {
+  concurrency_key: "customer-7",
+  max_running: 5,
+  paused: false,
+  running: 5,
+  open: 0,
+  waiting: 40,
+}
+
 export const examples = {
   "observe.statistics": {
     answer: {
@@ -148,6 +157,7 @@ export const examples = {
       runs_ahead: 1,
       queued_before: null,
       reason: null,
+      limit: null,
     },
   },
   "observe.runLive": { answer: event("run", running) + event("entries", [entry], 2) },
@@ -186,4 +196,7 @@ export const examples = {
   "signIn.signIn": { sent: { api_key: "rlk_…" }, answer: session },
   "signIn.signOut": { answer: undefined },
   "session.session": { answer: session },
+  "limits.limits": { answer: page([limit]) },
+  "limits.pauseLimit": { sent: { concurrency_key: "customer-7" }, answer: { ...limit, paused: true } },
+  "limits.resumeLimit": { sent: { concurrency_key: "customer-7" }, answer: limit },
 }

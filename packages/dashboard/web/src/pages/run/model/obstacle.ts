@@ -20,7 +20,7 @@ const slotsOf = (worker: Json.WorkerSummary): PendingObstacle.Claimer["slots"] =
 export const obstacleOf = (
   summary: Json.RunSummary,
   config: unknown,
-  { ahead, gate, now, queued_before, runs_ahead }: Json.Standing,
+  { ahead, gate, limit, now, queued_before, runs_ahead }: Json.Standing,
   workers: ReadonlyArray<Json.WorkerSummary>,
 ): Obstacle => {
   const more = isRecord(config) ? config : {}
@@ -46,6 +46,10 @@ export const obstacleOf = (
         ahead === null
           ? null
           : { runId: ahead.run_id, status: ahead.status, worker: ahead.claims.at(-1)?.worker_name ?? null },
+      limit:
+        limit === null
+          ? null
+          : { ...limit, concurrencyKey: limit.concurrency_key, maxRunning: limit.max_running },
       claimers: workers
         .filter((worker) => claims(worker, route))
         .map((worker) => ({ name: nameOf(worker), state: stateOf(worker, at), slots: slotsOf(worker) })),
@@ -58,6 +62,7 @@ export const obstacleOf = (
 export const placeWords: Readonly<Record<Obstacle["kind"], string>> = {
   behind: "waits for its lane",
   delayed: "delayed",
+  limited: "waits for a place",
   no_worker: "no worker takes it",
   queued: "waits for a worker",
 }

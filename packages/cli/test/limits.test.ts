@@ -1,0 +1,46 @@
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { json, room, run, Served } from "./Processes.js"
+
+layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestServices: true })(
+  "limits",
+  (it) => {
+    it.scoped("are given at a submission, listed, paused and resumed, and explained", () =>
+      Effect.gen(function* () {
+        const { cwd } = yield* room
+        const { env } = yield* Served
+        const settings = { cwd, env }
+        const submit = (id: string) =>
+          run(
+            ["submit", "--agent", "a", "--id", id, "--concurrency-key", "k", "--concurrency-limit", "1", "x"],
+            settings,
+          )
+        for (const id of ["limited-1", "limited-2", "limited-3"]) {
+          expect((yield* submit(id)).code).toBe(0)
+        }
+        const usage = { concurrency_key: "k", max_running: 1, running: 0 }
+        expect(json((yield* run(["limits", "list", "--json"], settings)).stdout)).toEqual({
+          ...usage,
+          paused: false,
+          open: 1,
+          waiting: 2,
+        })
+        const explained = yield* run(["runs", "explain", "limited-3"], settings)
+        expect(explained.stdout).toContain('It waits for a place at limit "k", 2nd of 2.')
+        expect(json((yield* run(["limits", "pause", "k", "--json"], settings)).stdout)).toEqual({
+          ...usage,
+          paused: true,
+          open: 0,
+          waiting: 3,
+        })
+        const paused = yield* run(["runs", "explain", "limited-3"], settings)
+        expect(paused.stdout).toContain("runlease limits resume")
+        expect((yield* run(["limits", "resume", "k"], settings)).stdout).toContain("2 of its runs wait")
+        const alone = yield* run(["submit", "--agent", "a", "--concurrency-limit", "2", "x"], settings)
+        expect(alone.code).not.toBe(0)
+        expect(alone.stderr).toContain("needs a concurrency key")
+      }),
+    )
+  },
+)

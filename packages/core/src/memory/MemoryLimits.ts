@@ -1,0 +1,123 @@
+/**
+ * The limits of concurrency in memory.
+ */
+import { Effect, Iterable } from "effect"
+import * as LimitRules from "../rules/LimitRules.js"
+import type { LimitReads, LimitRows } from "../store/rows/LimitRows.js"
+import { byPreference, type StoredRun } from "../store/rows/RunRows.js"
+import * as State from "./State.js"
+
+const toStored = ({ key, state }: State.MemoryRun): StoredRun => ({ key, state })
+
+const find = (
+  state: State.State,
+  { limit, projectId }: LimitRules.LimitRef,
+): LimitRules.LimitUsage | undefined => State.projectOf(state, projectId).limits.get(limit)
+
+const put = (state: State.State, usage: LimitRules.LimitUsage): LimitRules.LimitUsage => {
+  const { limits } = State.projectOf(state, usage.projectId)
+  const before = limits.get(usage.limit)
+  state.undo.push(() => {
+    if (before === undefined) limits.delete(usage.limit)
+    else limits.set(usage.limit, before)
+  })
+  limits.set(usage.limit, usage)
+  return usage
+}
+
+const added = (state: State.State, { limit, projectId }: LimitRules.LimitRef): LimitRules.LimitUsage => {
+  state.lastLimit += 1
+  const counts = { running: 0, open: 0, stale: 0, behind: 0, parked: 0 }
+  return { key: state.lastLimit, projectId, limit, ...counts, maxRunning: null, paused: false, checkAt: null }
+}
+
+/** The pending runs of a limit, by preference. */
+const pendingOf = (state: State.State, { limit, projectId }: LimitRules.LimitRef): Array<StoredRun> =>
+  Array.from(
+    Iterable.filter(
+      state.pending,
+      ({ state: { spec } }) => spec.limit === limit && spec.projectId === projectId,
+    ),
+    toStored,
+  ).sort(byPreference)
+
+const isBehind = ({ state: { gate } }: StoredRun): boolean => gate === "limited"
+
+/** All limits. */
+export const all = (state: State.State): Iterable<LimitRules.LimitUsage> =>
+  Iterable.flatMap(state.projects.values(), ({ limits }) => limits.values())
+
+export const make = (state: State.State): LimitRows<never> => ({
+  set: (settings) =>
+    Effect.sync(() => {
+      for (const { maxRunning, paused, ...ref } of settings) {
+        const usage = find(state, ref) ?? added(state, ref)
+        put(state, { ...usage, maxRunning: maxRunning ?? usage.maxRunning, paused: paused ?? usage.paused })
+      }
+    }),
+
+  lock: (limits) => Effect.sync(() => limits.flatMap((limit) => find(state, limit) ?? [])),
+
+  change: (changes) =>
+    Effect.sync(() =>
+      changes.map((change) => {
+        const usage = find(state, change)!
+        return put(state, {
+          ...usage,
+          running: usage.running + change.running,
+          open: usage.open + change.open,
+          stale: usage.stale + change.stale,
+          behind: usage.behind + change.behind,
+          parked: usage.parked + change.parked,
+          checkAt: change.checkAt === undefined ? usage.checkAt : change.checkAt,
+        })
+      }),
+    ),
+
+  next: (usage, most) =>
+    Effect.sync(() => {
+      const pending = pendingOf(state, usage)
+      const stale = pending.filter((run) => LimitRules.countOf(run.state) === "stale")
+      return pending
+        .filter(isBehind)
+        .filter((run) => !stale.some((other) => LimitRules.sameRoute(other.state.spec, run.state.spec)))
+        .slice(0, most)
+    }),
+
+  placed: (limit, most) =>
+    Effect.sync(() =>
+      pendingOf(state, limit)
+        .filter((run) => LimitRules.countOf(run.state) === "open")
+        .sort((a, b) => a.state.placedAt! - b.state.placedAt!)
+        .slice(0, most),
+    ),
+
+  lastOpen: (limit, most) =>
+    Effect.sync(() =>
+      pendingOf(state, limit)
+        .filter((run) => LimitRules.countOf(run.state) === "open")
+        .toReversed()
+        .slice(0, most),
+    ),
+
+  due: Effect.sync(() =>
+    Array.from(Iterable.filter(all(state), ({ checkAt }) => checkAt !== null && checkAt <= state.instant)),
+  ),
+})
+
+export const reads = (state: State.State): LimitReads<never> => ({
+  list: (projectId, { before, limit }) =>
+    Effect.sync(() =>
+      Array.from(State.projectOf(state, projectId).limits.values())
+        .filter((usage) => usage.key < before && !LimitRules.isIdle(usage))
+        .sort((a, b) => b.key - a.key)
+        .slice(0, limit),
+    ),
+  find: (limit) => Effect.sync(() => find(state, limit)),
+  before: (run, most) =>
+    Effect.sync(() => {
+      const limit = LimitRules.limitOf(run.state)
+      const behind = limit === undefined ? [] : pendingOf(state, limit).filter(isBehind)
+      return Math.min(behind.filter((other) => byPreference(other, run) < 0).length, most)
+    }),
+})

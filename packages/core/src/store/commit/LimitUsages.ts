@@ -1,0 +1,97 @@
+/**
+ * The limits of one commit: what its transitions add to their counts, and the limits as the store has them.
+ *
+ * The counts follow from the states of runs alone, so they are equal to a count of the rows at every commit.
+ *
+ * @since 0.1.0
+ */
+import type { RunState } from "../../rules/RunState.js"
+import * as LimitRules from "../../rules/LimitRules.js"
+import type { LimitChange } from "../rows/LimitRows.js"
+
+/** A limit of the commit. `usage`: as the store has it, locked; undefined until it is read. */
+interface Entry extends LimitRules.LimitRef {
+  readonly added: { running: number; open: number; stale: number; behind: number; parked: number }
+  checkAt?: number | null | undefined
+  usage: LimitRules.LimitUsage | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LimitUsages {
+  /** Adds what a transition of a run changes; `before` is undefined for a new run. */
+  readonly changed: (before: RunState | undefined, after: RunState) => void
+  /** Lets the commit look for runs that may be let in, and sets when the limit is looked at again. */
+  readonly touch: (limit: LimitRules.LimitRef, checkAt?: number | null) => void
+  /** Takes limits as the store has them, without what `take` has not given yet. */
+  readonly stored: (usages: ReadonlyArray<LimitRules.LimitUsage>) => void
+  readonly isStored: (limit: LimitRules.LimitRef) => boolean
+  /** Whether one more run may work; false of a limit that is not stored. */
+  readonly mayStart: (limit: LimitRules.LimitRef) => boolean
+  /** Whether there is something to take. */
+  readonly someChanged: () => boolean
+  /** What is to be added to the rows of the store. */
+  readonly take: () => ReadonlyArray<LimitChange>
+}
+
+const nameOf = ({ limit, projectId }: LimitRules.LimitRef): string => `${projectId}/${limit}`
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): LimitUsages => {
+  const entries = new Map<string, Entry>()
+  const changed = new Set<Entry>()
+
+  const entryOf = ({ limit, projectId }: LimitRules.LimitRef): Entry => {
+    const name = nameOf({ limit, projectId })
+    const before = entries.get(name)
+    if (before !== undefined) return before
+    const added = { running: 0, open: 0, stale: 0, behind: 0, parked: 0 }
+    const entry: Entry = { limit, projectId, added, usage: undefined }
+    entries.set(name, entry)
+    return entry
+  }
+
+  return {
+    changed: (before, after) => {
+      const limit = LimitRules.limitOf(after)
+      if (limit === undefined) return
+      const was = before && LimitRules.countOf(before)
+      const is = LimitRules.countOf(after)
+      if (was === is) return
+      const entry = entryOf(limit)
+      if (was !== undefined) entry.added[was] -= 1
+      if (is !== undefined) entry.added[is] += 1
+      changed.add(entry)
+    },
+    touch: (limit, checkAt) => {
+      const entry = entryOf(limit)
+      if (checkAt !== undefined) entry.checkAt = checkAt
+      changed.add(entry)
+    },
+    stored: (usages) => {
+      for (const usage of usages) entryOf(usage).usage = usage
+    },
+    isStored: (limit) => entryOf(limit).usage !== undefined,
+    mayStart: (limit) => {
+      const { added, usage } = entryOf(limit)
+      return usage !== undefined && LimitRules.mayStart({ ...usage, running: usage.running + added.running })
+    },
+    someChanged: () => changed.size > 0,
+    take: () => {
+      const changes = Array.from(changed, (entry): LimitChange => {
+        const { added, checkAt, limit, projectId } = entry
+        const change = { limit, projectId, ...added, ...(checkAt === undefined ? {} : { checkAt }) }
+        Object.assign(added, { running: 0, open: 0, stale: 0, behind: 0, parked: 0 })
+        entry.checkAt = undefined
+        return change
+      })
+      changed.clear()
+      return changes
+    },
+  }
+}

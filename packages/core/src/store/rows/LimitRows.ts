@@ -1,0 +1,68 @@
+/**
+ * The rows of limits in one transaction, whatever the tables of a store are.
+ *
+ * `X` is the failure of the store. Instants are milliseconds since the epoch.
+ *
+ * Source: docs/decisions/0102-limits.md, docs/writing-a-store.md
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import type * as Ids from "../../model/Ids.js"
+import type { LimitCounts, LimitRef, LimitUsage } from "../../rules/LimitRules.js"
+import type { StoredRun } from "./StoredRun.js"
+
+/** What is set of a limit. What is absent stays; a limit that is new has no bound and is not paused. */
+export interface LimitSetting extends LimitRef {
+  readonly maxRunning?: number | undefined
+  readonly paused?: boolean | undefined
+}
+
+/** What a commit adds to the counts of a limit, and when the limit is looked at again; an absent `checkAt` stays. */
+export interface LimitChange extends LimitRef, LimitCounts {
+  readonly checkAt?: number | null | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LimitRows<X> {
+  /** Sets limits, and adds those that are new. Each limit is in one setting at most. */
+  readonly set: (settings: ReadonlyArray<LimitSetting>) => Effect.Effect<void, X>
+
+  /** Those of these limits that exist, locked until the end of the transaction. */
+  readonly lock: (limits: ReadonlyArray<LimitRef>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
+
+  /** Adds to the counts of limits, each of which exists, and gives them as they are then, locked. Each limit is in one change at most. */
+  readonly change: (changes: ReadonlyArray<LimitChange>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
+
+  /**
+   * The runs behind a limit that are next, by preference, at most `most`, and locked. Where an open run has lost its place, no run of its
+   * route is among them.
+   */
+  readonly next: (usage: LimitUsage, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** The open runs of a limit that have a place, the longest first, at most `most`, without those that another transaction is writing. */
+  readonly placed: (limit: LimitRef, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** The open runs of a limit that have a place, the last by preference first, at most `most`, without those of other transactions. */
+  readonly lastOpen: (limit: LimitRef, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** The limits to look at by now, a bounded number. */
+  readonly due: Effect.Effect<ReadonlyArray<LimitRef>, X>
+}
+
+/** Reads of limits outside of a transaction. */
+export interface LimitReads<X> {
+  /** The limits of a project that are paused or have runs, the newest first, with a key below `before`, at most `limit`. */
+  readonly list: (
+    projectId: Ids.ProjectId,
+    page: { readonly before: number; readonly limit: number },
+  ) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
+
+  readonly find: (limit: LimitRef) => Effect.Effect<LimitUsage | undefined, X>
+
+  /** How many runs behind the limit of this one go before it, counted up to `most`. */
+  readonly before: (run: StoredRun, most: number) => Effect.Effect<number, X>
+}

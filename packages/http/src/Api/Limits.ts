@@ -1,0 +1,67 @@
+/**
+ * Limits of concurrency: those of keys, and their pause. (ours)
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { Limits } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../contract/Body.js"
+import { Authorization } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
+import { pageOf, pageParams } from "../Wire.js"
+import { Limit } from "../Wire/Limit.js"
+
+const projectPath = Schema.Struct({ project_reference: Schema.String })
+
+export const KeyRequest = Schema.Struct({ concurrency_key: Limits.ConcurrencyKey })
+
+export const group = HttpApiGroup.make("limits")
+  .add(
+    HttpApiEndpoint.get("limits", "/projects/:project_reference/limits")
+      .setPath(projectPath)
+      .setUrlParams(Schema.Struct(pageParams))
+      .addSuccess(pageOf(Limit))
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List the limits of a project",
+          description:
+            "The keys of submissions with a `concurrency_limit` that have runs or are paused, the newest first. `running` runs work, `open` ones wait for a worker, `waiting` ones for a place.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("pauseLimit", "/projects/:project_reference/limits/pause")
+      .setPath(projectPath)
+      .setPayload(KeyRequest)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Pause a concurrency key",
+          description:
+            "No run of the key that has a `concurrency_limit` starts until it is resumed. Those that work go on.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("resumeLimit", "/projects/:project_reference/limits/resume")
+      .setPath(projectPath)
+      .setPayload(KeyRequest)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Resume a concurrency key",
+          description: "As many of its runs as its limit allows may start at once.",
+        }),
+      ),
+  )
+  .addError(Refusal.Forbidden)
+  .addError(Refusal.NotFound)
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(
+    OpenApi.annotations({
+      title: "Limits",
+      description: "How many runs of one key work at once.",
+    }),
+  )

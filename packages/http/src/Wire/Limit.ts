@@ -1,0 +1,25 @@
+/**
+ * A limit of concurrency, on the wire. (ours)
+ *
+ * @since 0.1.0
+ */
+import type { Limits } from "@runlease/core"
+import { Schema } from "effect"
+import { as, renamed } from "../Wire.js"
+
+const count = Schema.NonNegativeInt
+
+/** What `Limit` and the standing of a run share. */
+export const fields = {
+  concurrencyKey: Schema.String,
+  maxRunning: Schema.NullOr(count),
+  paused: Schema.Boolean,
+  running: count,
+  waiting: count,
+}
+
+/** A limit. `max_running`: null where no submission has set it. `open`: in the queue, and not claimed yet. `waiting`: for a place. */
+export const Limit = as<Limits.Limit>()(renamed({ ...fields, open: count }), {
+  decode: (wire) => wire,
+  encode: (value) => value,
+}).annotations({ identifier: "Limit" })

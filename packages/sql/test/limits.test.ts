@@ -1,0 +1,4 @@
+import { LimitsPropertySuite } from "@runlease/testkit"
+import * as TempDatabase from "./TempDatabase.js"
+
+LimitsPropertySuite.suite("SQLite", TempDatabase.layer, { worlds: 6, steps: 80 })

@@ -1,0 +1,4 @@
+import { LimitsPropertySuite } from "@runlease/testkit"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+
+LimitsPropertySuite.suite("PostgreSQL", PostgresDatabase.layerOfFile(), { worlds: 2, steps: 60 })

@@ -1,0 +1,283 @@
+/**
+ * Property test of limits of concurrency: random histories of submissions, claims, ends, waits, pauses and changed limits.
+ *
+ * After each step: no more runs of a key work than its limit allows since it was set, and the counts of each limit equal a count of the
+ * runs. At the end all runs of routes with workers have ended. Runs of one key, route and priority start in the order of submission.
+ *
+ * @since 0.1.0
+ */
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
+import { Claims } from "@runlease/core/Claims"
+import type { StorePorts } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import { type Limit, Limits } from "@runlease/core/Limits"
+import type { ClaimedRun, Run } from "@runlease/core/Run"
+import { Runs } from "@runlease/core/Runs"
+import { Summaries } from "@runlease/core/Summaries"
+import { Duration, Effect, Layer, Predicate, Ref, TestClock } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+/** Numbers that look random and are the same for each seed. */
+const randomOf = (seed: number) => {
+  let state = seed
+  return (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return Math.floor((state / 0x80000000) * below)
+  }
+}
+
+const keys = ["a", "b", "c"]
+const liveAgents = ["one", "two"].map((id) => Ids.AgentId.make(id))
+const routes = [...liveAgents, Ids.AgentId.make("without-workers")]
+const leaseDuration = "30 seconds"
+
+/** Longer than two runs of routes without workers keep places from others. */
+const mostIdleSeconds = 15
+
+const isLost = Predicate.isTagged("LeaseLost")
+
+/** What the test expects of a key. `allowed`: how many of its runs may work by now. */
+interface Key {
+  bound: number
+  paused: boolean
+  allowed: number
+}
+
+interface KeyCounts {
+  readonly key: string
+  readonly running: number
+  readonly open: number
+  readonly waiting: number
+}
+
+/** `stored`: of the limits. `counts`: of the runs. */
+interface Counts {
+  readonly stored: ReadonlyArray<KeyCounts>
+  readonly counts: ReadonlyArray<KeyCounts>
+}
+
+/** A run that has not been claimed, and has not been delayed. */
+interface Fresh {
+  readonly runId: string
+  readonly line: string
+}
+
+const world = (seed: number, steps: number) =>
+  Effect.gen(function* () {
+    const int = randomOf(seed * 7919 + 13)
+    const pick = <A>(values: ReadonlyArray<A>): A => values[int(values.length)]!
+    const { claim } = yield* Claims
+    const leases = yield* Leases
+    const limits = yield* Limits
+    const runs = yield* Runs
+    const summaries = yield* Summaries
+    const workerId = yield* TestRuns.register()
+    const expected = new Map(keys.map((key): [string, Key] => [key, { bound: 0, paused: false, allowed: 0 }]))
+    const working = new Map<string, ClaimedRun>()
+    const all = new Set<Run["runId"]>()
+    const fresh: Array<Fresh> = []
+    const count = yield* Ref.make(0)
+
+    const effective = ({ bound, paused }: Key): number => (paused ? 0 : bound)
+
+    const setBound = (key: string, change: Partial<Key>): void => {
+      const entry = expected.get(key)!
+      Object.assign(entry, change)
+      entry.allowed = Math.max(entry.allowed, effective(entry))
+    }
+
+    const submit = (key: string, bound: number, agentId: Ids.AgentId = pick(routes)) =>
+      Effect.gen(function* () {
+        const publicId = `run-${yield* Ref.updateAndGet(count, (n) => n + 1)}`
+        const priority = int(3)
+        const delayed = int(10) === 0
+        const { run } = yield* runs.submit({
+          agentId,
+          publicId,
+          priority,
+          concurrencyKey: key,
+          concurrencyLimit: bound,
+          ...(delayed ? { availableAt: yield* TestRuns.after(Duration.seconds(1 + int(4))) } : {}),
+        })
+        setBound(key, { bound })
+        all.add(run.runId)
+        if (!delayed) fresh.push({ runId: run.runId, line: [key, agentId, priority].join(" ") })
+      })
+
+    const started = (claimed: ReadonlyArray<ClaimedRun>): void => {
+      for (const run of claimed) {
+        working.set(run.runId, run)
+        const at = fresh.findIndex(({ runId }) => runId === run.runId)
+        if (at < 0) continue
+        const { line } = fresh[at]!
+        const older = fresh.slice(0, at).filter((other) => other.line === line)
+        deepStrictEqual(older, [], `${run.runId} started before older runs`)
+        fresh.splice(at, 1)
+      }
+    }
+
+    const claimSome = Effect.map(
+      Effect.suspend(() =>
+        claim({
+          workerId,
+          limit: 1 + int(3),
+          leaseDuration,
+          agentIds: int(2) === 0 ? liveAgents : [pick(liveAgents)],
+        }),
+      ),
+      started,
+    )
+
+    const leave = Effect.suspend((): Effect.Effect<void, unknown> => {
+      if (working.size === 0) return Effect.void
+      const run = pick([...working.values()])
+      working.delete(run.runId)
+      const lease = TestRuns.leaseOf(run)
+      const how = int(6)
+      if (how === 0) return Effect.asVoid(leases.suspend(lease, TestRuns.forToolCall()))
+      if (how === 1) return Effect.asVoid(leases.release(lease, {}))
+      if (how === 2) return Effect.asVoid(leases.release(lease, { delay: Duration.seconds(1 + int(4)) }))
+      if (how === 3) return Effect.asVoid(runs.cancel(run.runId))
+      return Effect.asVoid(runs.complete(run.runId, { status: "completed" }, lease))
+    }).pipe(Effect.catchIf(isLost, () => Effect.void))
+
+    const statuses = Effect.map(
+      Effect.suspend(() => Effect.forEach([...all], (runId) => runs.get(runId))),
+      (found) => found.filter(({ finishedAt }) => finishedAt === null),
+    )
+
+    const changeOne = Effect.flatMap(statuses, (unfinished) => {
+      if (unfinished.length === 0) return Effect.void
+      const run = pick(unfinished)
+      const cancel = Effect.asVoid(runs.cancel(run.runId))
+      if (run.status === "waiting") {
+        return Effect.asVoid(runs.resume(run.runId, TestRuns.resultOf("call", "done")))
+      }
+      if (run.status !== "pending") return Effect.void
+      const at = fresh.findIndex(({ runId }) => runId === run.runId)
+      if (at >= 0) fresh.splice(at, 1)
+      return cancel
+    })
+
+    const pauseOrResume = Effect.suspend(() => {
+      const key = pick(keys)
+      const paused = int(2) === 0
+      return Effect.map(paused ? limits.pause(key) : limits.resume(key), () => setBound(key, { paused }))
+    })
+
+    const step = Effect.suspend((): Effect.Effect<unknown, unknown> => {
+      const kind = int(100)
+      if (kind < 38) return submit(pick(keys), 1 + int(3))
+      if (kind < 62) return claimSome
+      if (kind < 80) return leave
+      if (kind < 86) return changeOne
+      if (kind < 90) return pauseOrResume
+      if (kind < 93) return Effect.all([leave, claimSome, leave], { concurrency: "unbounded" })
+      return TestClock.adjust(Duration.seconds(kind === 99 ? 31 : 1 + int(5)))
+    })
+
+    const counted = (unfinished: ReadonlyArray<Run>) =>
+      Effect.map(
+        Effect.forEach(
+          unfinished.filter(({ status }) => status === "pending"),
+          (run) => Effect.map(summaries.standing(run.runId), ({ gate }) => ({ run, gate })),
+        ),
+        (pending) =>
+          keys.map((key) => {
+            const of = (gate: string) =>
+              pending.filter((each) => each.run.concurrencyKey === key && each.gate === gate).length
+            const running = unfinished.filter(
+              ({ concurrencyKey, status }) => concurrencyKey === key && status === "running",
+            ).length
+            return { key, running, open: of("runnable"), waiting: of("limited") }
+          }),
+      )
+
+    const toCounts = (items: ReadonlyArray<Limit>, key: string): KeyCounts => {
+      const found = items.find(({ concurrencyKey }) => concurrencyKey === key)
+      return { key, running: found?.running ?? 0, open: found?.open ?? 0, waiting: found?.waiting ?? 0 }
+    }
+
+    /** The counts of the limits and of the runs at one moment: a sweep may be under way. */
+    const countBoth: Effect.Effect<Counts, unknown> = Effect.gen(function* () {
+      const { items } = yield* limits.list()
+      const counts = yield* Effect.flatMap(statuses, counted)
+      const after = yield* limits.list()
+      return JSON.stringify(items) === JSON.stringify(after.items)
+        ? { stored: keys.map((key) => toCounts(items, key)), counts }
+        : yield* countBoth
+    })
+
+    const check = Effect.gen(function* () {
+      const { counts, stored } = yield* countBoth
+      deepStrictEqual(stored, counts)
+      for (const { key, running } of stored) {
+        const entry = expected.get(key)!
+        assertTrue(running <= entry.allowed, `${running} runs of ${key} work, and ${entry.allowed} may`)
+        entry.allowed = Math.max(running, effective(entry))
+      }
+    })
+
+    for (let at = 0; at < steps; at += 1) {
+      yield* step
+      yield* check
+    }
+
+    // The end: all keys are open, and everything that workers take ends.
+    for (const key of keys) {
+      yield* limits.resume(key)
+      setBound(key, { paused: false })
+      yield* submit(key, 1 + int(2), liveAgents[0])
+    }
+    for (const { runId, status } of yield* statuses) {
+      if (status === "waiting") yield* runs.resume(runId, TestRuns.resultOf("call", "done"))
+    }
+    let idle = 0
+    while (true) {
+      const claimed = yield* claim({ workerId, limit: 2, leaseDuration, agentIds: liveAgents })
+      started(claimed)
+      for (const run of working.values()) {
+        yield* Effect.catchTag(TestRuns.complete(run), "LeaseLost", () => Effect.void)
+      }
+      working.clear()
+      yield* check
+      const left = (yield* statuses).filter(({ agentId }) => liveAgents.includes(agentId))
+      if (left.length === 0) return
+      idle = claimed.length === 0 ? idle + 1 : 0
+      assertTrue(idle <= mostIdleSeconds + 35, `${left.map(({ runId }) => runId).join()} wait for ever`)
+      if (claimed.length === 0) yield* TestClock.adjust("1 second")
+    }
+  })
+
+/**
+ * Declares the test. Each of the `worlds` has a store of its own.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (
+  name: string,
+  layer: Layer.Layer<StorePorts, unknown>,
+  { steps, worlds }: { readonly worlds: number; readonly steps: number },
+): void => {
+  describe(`Limits (${name})`, () => {
+    it.effect(
+      "every history stays within its limits, counts right, and ends",
+      () =>
+        Effect.forEach(
+          Array.from({ length: worlds }, (_, seed) => seed),
+          (seed) =>
+            world(seed, steps).pipe(
+              Effect.annotateLogs({ seed }),
+              Effect.tapErrorCause(() => Effect.logError(`History ${seed} failed`)),
+              Effect.scoped,
+              Effect.provide(Layer.fresh(layer)),
+            ),
+          { discard: true },
+        ),
+      Duration.toMillis("10 minutes"),
+    )
+  })
+}
