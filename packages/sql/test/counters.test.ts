@@ -80,6 +80,10 @@ const work = Effect.gen(function* () {
 
 /** Makes the database one of before it counted. */
 const uncounted = [
+  "DROP TABLE limits",
+  ...["queue_limited", "queue_open"].map((index) => `DROP INDEX ${index}`),
+  ...["limit_name", "placed_at"].map((column) => `ALTER TABLE queue DROP COLUMN ${column}`),
+  ...["limit_name", "concurrency_limit"].map((column) => `ALTER TABLE runs DROP COLUMN ${column}`),
   "DROP TABLE counter_deltas",
   "DROP TABLE counter_sums",
   "DROP INDEX outcomes_by_status",
