@@ -24,6 +24,7 @@ import drainAndSessions from "./migrations/0008_DrainAndSessions.js"
 import timeLimits from "./migrations/0009_TimeLimits.js"
 import schedules from "./migrations/0010_Schedules.js"
 import limits from "./migrations/0012_Limits.js"
+import bulk from "./migrations/0013_Bulk.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -53,6 +54,7 @@ export const all: Migrations = {
   "0010_Schedules": schedules,
   "0011_Labels": labels,
   "0012_Limits": limits,
+  "0013_Bulk": bulk,
 }
 
 /** The table that has the migrations of a database. */

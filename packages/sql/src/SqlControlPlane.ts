@@ -78,7 +78,7 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
   yield* LeaseBounds.shortenLeases(store)
-  yield* Effect.forkScoped(Sweeper.run(store.runs, store.writer))
+  yield* Effect.forkScoped(Sweeper.run(store.runs, store.writer, store.wakeups))
   yield* Effect.forkScoped(CounterSums.run(store))
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {

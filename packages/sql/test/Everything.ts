@@ -1,6 +1,7 @@
 import {
   Access,
   type AgentEvent,
+  BulkOperations,
   Claims,
   Conversations,
   Ids,
@@ -59,6 +60,26 @@ const schedules = Effect.gen(function* () {
   yield* TestRuns.eventually(get(id), ({ runCount }) => runCount > 0)
   yield* runNow(id)
   yield* remove(id)
+})
+
+/** Calls the methods of `BulkOperations`, in each variant that has its own statements, and lets an operation end. */
+const bulk = Effect.gen(function* () {
+  const { abort, create, get, list } = yield* BulkOperations.BulkOperations
+  const agentId = Ids.AgentId.make("agent")
+  const labels = { team: "bulk" }
+  const { run } = yield* (yield* Runs.Runs).submit({ agentId, concurrencyKey: null })
+  const { id } = yield* create({ action: "label", filter: { agentId }, labels })
+  yield* create({ action: "label", filter: { labels, text: "title" }, labels })
+  yield* create({ action: "cancel", filter: { status: "pending", agentId, labels } })
+  yield* create({ action: "retry", all: true })
+  yield* create({ action: "retry", filter: { agentId }, dryRun: true })
+  yield* create({ action: "retry", filter: { status: "cancelled" }, dryRun: true })
+  yield* create({ action: "retry", filter: { parentRunId: run.runId } })
+  yield* create({ action: "cancel", runIds: [run.runId, "nowhere"] })
+  yield* list()
+  yield* list({ status: "completed" })
+  yield* TestRuns.eventually(get(id), ({ status }) => status === "completed")
+  yield* abort(id)
 })
 
 /** Calls every method of every port, in each variant that has its own statements. */
@@ -191,6 +212,7 @@ export const everything = Effect.gen(function* () {
   )
 
   yield* schedules
+  yield* bulk
 
   const project = yield* access.getProject("default")
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })

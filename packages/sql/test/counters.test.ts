@@ -96,6 +96,7 @@ const uncounted = [
   "DROP TABLE run_labels",
   "ALTER TABLE runs DROP COLUMN labels",
   "ALTER TABLE runs DROP COLUMN batch_id",
+  "DROP TABLE bulk_operations",
   "DROP TABLE schedules",
   "DROP INDEX queue_start_by",
   "ALTER TABLE queue DROP COLUMN start_by",

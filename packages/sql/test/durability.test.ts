@@ -109,6 +109,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Schedules" },
         { name: "Labels" },
         { name: "Limits" },
+        { name: "Bulk" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

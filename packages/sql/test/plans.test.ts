@@ -55,6 +55,8 @@ const indexes = [
   "schedules_due (next_at<?)",
   "schedules_by_project (project_id=? AND schedule_pk<?)",
   "schedules_by_source (project_id=? AND source=?)",
+  "bulk_operations_by_project (project_id=? AND bulk_pk<?)",
+  "bulk_operations_finished (project_id=? AND finished_at<?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
   "PRIMARY KEY (project_id=? AND name=? AND value=? AND run_pk>? AND run_pk<?)",
   "PRIMARY KEY (project_id=? AND name=? AND value=? AND run_pk<?)",

@@ -83,6 +83,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Schedules" },
           { name: "Labels" },
           { name: "Limits" },
+          { name: "Bulk" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

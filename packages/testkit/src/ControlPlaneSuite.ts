@@ -1,5 +1,5 @@
 /**
- * Every suite of a store: its ports, access, projects, pruning, schedules, statistics, summaries, interruption and spans.
+ * Every suite of a store: its ports, access, projects, pruning, schedules, bulk operations, statistics, summaries, interruption and spans.
  *
  * @since 0.1.0
  */
@@ -7,6 +7,7 @@ import type { Access } from "@runlease/core/Access"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as AccessSuite from "./AccessSuite.js"
+import * as BulkSuite from "./BulkSuite.js"
 import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
 import * as LapseSuite from "./LapseSuite.js"
@@ -19,7 +20,7 @@ import * as SummariesSuite from "./SummariesSuite.js"
 import * as TracingSuite from "./TracingSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of schedules, of statistics, of summaries, of
+ * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of schedules, of bulk operations, of statistics, of summaries, of
  * interrupted calls, and of spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
  *
  * ```ts
@@ -39,6 +40,7 @@ export const suite = (
   IsolationSuite.suite(name, layer)
   PruneSuite.suite(name, layer)
   SchedulesSuite.suite(name, layer)
+  BulkSuite.suite(name, layer)
   StatisticsSuite.suite(name, layer)
   SummariesSuite.suite(name, layer)
   InterruptionSuite.suite(name, layer)

@@ -3,20 +3,36 @@
  */
 import { DateTime } from "effect"
 import { lengthOf } from "../model/Json.js"
-import type { SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
 import { maxClaimBytes, maxConversationBytes, type StoredRun } from "../store/rows/RunRows.js"
 import type * as State from "./State.js"
 
-/** The first of these runs, as many as a commit gives the requests of. */
-export const claimed = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> => {
+/** The first of these runs whose requests, as `read` gives them, fit into one commit. */
+const within = (
+  state: State.State,
+  runs: ReadonlyArray<StoredRun>,
+  read: (run: State.MemoryRun) => RequestSnapshot,
+): ReadonlyArray<StoredRun> => {
   if (runs.length < 2) return runs
   let left = maxClaimBytes
   return runs.filter(({ key }) => {
     const fits = left > 0
-    if (fits) left -= lengthOf(state.records.get(key)!.resume.snapshot)
+    if (fits) left -= lengthOf(read(state.records.get(key)!))
     return fits
   })
 }
+
+/** The first of these runs, as many as a commit gives the requests of. */
+export const claimed = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> =>
+  within(state, runs, ({ resume }) => resume.snapshot)
+
+/** The runs with the lowest keys, as many as a commit gives the first requests of. */
+export const submitted = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> =>
+  within(
+    state,
+    runs.toSorted((a, b) => a.key - b.key),
+    ({ firstSnapshot }) => firstSnapshot,
+  )
 
 /** The messages of a conversation as those of a request. */
 const snapshotMessages = ({ messages }: State.ConversationRecord): ReadonlyArray<SnapshotMessage> =>

@@ -55,7 +55,7 @@ export const make: Effect.Effect<
   const commits = yield* RunCommits.make(store, wakeups)
   const runPorts = yield* RunPorts.make(store, commits, wakeups)
   const access = TokenCache.remembering(yield* MemoryAccess.make(state), wakeups)
-  yield* Effect.forkScoped(Sweeper.run(store, commits))
+  yield* Effect.forkScoped(Sweeper.run(store, commits, wakeups))
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {
       project: (projectId) => {

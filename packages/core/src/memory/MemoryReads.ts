@@ -10,6 +10,7 @@ import * as LabelRules from "../rules/LabelRules.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../store/rows/KeysetPage.js"
 import type { LogBounds, RunReads } from "../store/rows/RunStore.js"
+import * as MemoryBulk from "./MemoryBulk.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemorySchedules from "./MemorySchedules.js"
 import * as MemoryLimits from "./MemoryLimits.js"
@@ -106,10 +107,16 @@ export const make = (state: State.State): RunReads<never> => ({
 
   schedules: MemorySchedules.reads(state),
 
+  bulk: MemoryBulk.reads(state),
+
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY
     for (const record of state.timed) next = Math.min(next, RunTransitions.dueAt(record.state) ?? next)
     for (const { checkAt } of MemoryLimits.all(state)) next = Math.min(next, checkAt ?? next)
-    return { runs: Number.isFinite(next) ? next : null, schedules: MemorySchedules.nextDue(state) }
+    return {
+      runs: Number.isFinite(next) ? next : null,
+      schedules: MemorySchedules.nextDue(state),
+      bulk: MemoryBulk.someRuns(state),
+    }
   }),
 })

@@ -4,7 +4,6 @@
 import { DateTime, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isTerminal } from "../model/Run.js"
-import type { ConversationMessage } from "../ports/Conversations.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import { bytesOf } from "../rules/AppendRules.js"
 import type { RunSpec } from "../rules/RunState.js"
@@ -21,14 +20,16 @@ import {
   type RunRows,
   type Search,
   type StoredRun,
-  type UserMessage,
 } from "../store/rows/RunRows.js"
 import { advanced, afterChange } from "../store/rows/StoredRun.js"
 import { newConversation } from "./Conversations.js"
 import * as MemoryBounds from "./MemoryBounds.js"
 import * as MemoryLimits from "./MemoryLimits.js"
+import * as MemoryBulk from "./MemoryBulk.js"
 import * as MemoryCounters from "./MemoryCounters.js"
+import { tell, untell } from "./MemoryMessages.js"
 import * as MemorySchedules from "./MemorySchedules.js"
+import * as MemorySummaries from "./MemorySummaries.js"
 import * as State from "./State.js"
 
 /** A record changes with its run; what a transaction has found does not. */
@@ -93,34 +94,6 @@ const insertOne = (state: State.State, run: NewRun): RunKey => {
     State.place(state, record, true)
   })
   return record.key
-}
-
-const conversationOf = (state: State.State, { conversationId, projectId }: RunSpec) =>
-  State.projectOf(state, projectId).conversations.get(conversationId)!
-
-/** Adds a message of a user to the conversation of a run. */
-const tell = (state: State.State, spec: RunSpec, { id, key, parts }: UserMessage): void => {
-  const record = conversationOf(state, spec)
-  const at = DateTime.unsafeMake(state.instant)
-  const message: ConversationMessage = {
-    id,
-    conversationId: spec.conversationId,
-    role: "user",
-    parts,
-    parentId: null,
-    metadata: null,
-    createdAt: at,
-  }
-  record.messages.push(message)
-  if (key !== undefined) record.byIdempotencyKey.set(key, message)
-  record.conversation = { ...record.conversation, updatedAt: at }
-}
-
-/** Takes back the message that was added last. */
-const untell = (state: State.State, spec: RunSpec, { key }: UserMessage): void => {
-  const record = conversationOf(state, spec)
-  record.messages.pop()
-  if (key !== undefined) record.byIdempotencyKey.delete(key)
 }
 
 const writeOne = (state: State.State, { after, details, entries, key }: Change): void => {
@@ -193,6 +166,9 @@ export const make = (state: State.State): RunRows<never> => {
   return {
     schedules: MemorySchedules.rows(state),
     limits: MemoryLimits.make(state),
+    bulk: MemoryBulk.rows(state),
+    filters: MemorySummaries.make(state),
+    lastKey: Effect.sync(() => state.lastKey),
     now: Effect.sync(() => state.instant),
     together: (effects) => Effect.all(effects, { discard: true }),
     commit: Effect.void,
@@ -253,6 +229,11 @@ export const make = (state: State.State): RunRows<never> => {
       ofRuns(MemoryBounds.claimed(state, runs), ({ details, resume }) => ({
         details,
         snapshot: resume.snapshot,
+      })),
+    firstRequests: (runs) =>
+      ofRuns(MemoryBounds.submitted(state, runs), ({ details, firstSnapshot }) => ({
+        details,
+        snapshot: firstSnapshot,
       })),
     submitted: (runs) => ofRuns(runs, ({ details, submission }) => ({ details, submission })),
     resumeRecords: (keys) => ofKeys(keys, ({ resume }) => resume),

@@ -35,8 +35,10 @@ const claimsOf = ({ claims, key }: State.MemoryRun): ReadonlyArray<ClaimRow> =>
 export const make = (state: State.State): SummaryRows<never> => {
   const recordsOf = (projectId: Ids.ProjectId) => Array.from(State.projectOf(state, projectId).runs.values())
 
-  const newest = (projectId: Ids.ProjectId, start: Start, range: Range) =>
-    recordsOf(projectId).filter(isIn(start, range)).toReversed().slice(0, range.limit)
+  const newest = (projectId: Ids.ProjectId, start: Start, range: Range) => {
+    const found = recordsOf(projectId).filter(isIn(start, range))
+    return (range.oldestFirst === true ? found : found.toReversed()).slice(0, range.limit)
+  }
 
   /** The holders of leases that have not lapsed, with their runs. */
   const readLeases = (projectId: Ids.ProjectId) =>

@@ -20,6 +20,14 @@ const pruneConversations = (project: State.ProjectState, before: number): void =
   }
 }
 
+/** Deletes the bulk operations of a project that ended by an instant. */
+const pruneBulk = (state: State.State, projectId: string, before: number): void => {
+  for (const { key, record } of state.bulk.values()) {
+    const { finishedAt } = record
+    if (record.projectId === projectId && finishedAt !== null && finishedAt <= before) state.bulk.delete(key)
+  }
+}
+
 export const prune = (state: State.State, request: PruneRequest): Effect.Effect<Pruned> =>
   State.step(state, ({ now }) => {
     const project = State.projectOf(state, request.projectId)
@@ -53,6 +61,7 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
       for (const usage of project.limits.values()) {
         if (LimitRules.isIdle(usage)) project.limits.delete(usage.limit)
       }
+      pruneBulk(state, request.projectId, before)
     }
     return Either.right({ pruned: pruned.length, more })
   })

@@ -13,6 +13,7 @@ import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { LimitUsage } from "../rules/LimitRules.js"
 import type { CounterSum } from "../store/rows/CounterRows.js"
+import type { BulkKey, StoredBulk } from "../store/rows/BulkRows.js"
 import type { RunKey, RunRef } from "../store/rows/RunRows.js"
 import type { ScheduleKey, StoredSchedule } from "../store/rows/ScheduleRows.js"
 import * as StoreClock from "../store/rows/StoreClock.js"
@@ -73,6 +74,10 @@ export interface State {
   readonly schedules: Map<ScheduleKey, StoredSchedule>
   /** The key of the schedule that was made last. */
   lastScheduleKey: ScheduleKey
+  /** In the order of their keys. */
+  readonly bulk: Map<BulkKey, StoredBulk>
+  /** The key of the bulk operation that was made last. */
+  lastBulkKey: BulkKey
   /** The key of the run that was submitted last. */
   lastKey: RunKey
   /** The key of the limit that was added last. */
@@ -91,6 +96,8 @@ export const make: Effect.Effect<State> = Effect.map(StoreClock.make, (now) => (
   timed: new Set(),
   schedules: new Map(),
   lastScheduleKey: 0,
+  bulk: new Map(),
+  lastBulkKey: 0,
   lastKey: 0,
   lastLimit: 0,
   instant: 0,

@@ -1,13 +1,14 @@
 /**
  * The control plane seen from a server: every project's ports, and whether the store is up.
  *
- * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `Statistics`,
- * `Summaries`) are each bound to one project, so that ids of another project do not exist for its users.
+ * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `BulkOperations`,
+ * `Statistics`, `Summaries`) are each bound to one project, so that ids of another project do not exist for its users.
  *
  * @since 0.1.0
  */
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Access, type ProjectNotFound } from "./Access.js"
+import type { BulkOperations } from "./BulkOperations.js"
 import type { Claims } from "./Claims.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { Conversations } from "./Conversations.js"
@@ -26,7 +27,7 @@ import type { WorkerRegistry } from "./WorkerRegistry.js"
 export type ProjectPorts = Claims | Conversations | Leases | Limits | RunLog | Runs | WorkerRegistry
 
 /** Every port of one project that a store has. */
-export type StorePorts = ProjectPorts | Schedules | Statistics | Summaries
+export type StorePorts = ProjectPorts | BulkOperations | Schedules | Statistics | Summaries
 
 /**
  * Which finished runs are to be deleted, and how many at most.
@@ -60,7 +61,7 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
     /**
      * Deletes some finished runs that are old enough, with their events, details and sessions, in one small commit;
      * then conversations that have lost their last run this way and are as old themselves. A public id that was
-     * pruned may be used again. The counters of periods that are as old go too.
+     * pruned may be used again. The counters of periods that are as old go too, and bulk operations that ended by then.
      */
     readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneError>
 

@@ -40,6 +40,7 @@ const ofRequest = (request: unknown): Attributes =>
 
 /** A text that is the first argument of such a port is an id, which is this attribute. */
 const subjects: Readonly<Record<string, string>> = {
+  BulkOperations: "runlease.bulk_id",
   Conversations: "runlease.conversation_id",
   Runs: runId,
   Schedules: "runlease.schedule_id",

@@ -91,6 +91,27 @@ export const readClaimDetails = (
   )
 }
 
+/** Those with the lowest keys, as many as a commit gives the requests of. */
+export const readFirstRequests = (
+  database: Database,
+  runs: ReadonlyArray<RunRows.StoredRun>,
+): Effect.Effect<ReadonlyMap<number, RunRows.ClaimDetails>, SqlError> => {
+  const { sql } = database
+  return readRows(
+    runs,
+    all,
+    sql`SELECT r.run_pk, i.snapshot, ${sql.literal(all.columns)} FROM (
+        SELECT k.run_pk, SUM(octet_length(f.snapshot)) OVER (ORDER BY k.run_pk) - octet_length(f.snapshot) AS bytes_before
+        FROM ${keysOf(database, runs)} k JOIN inputs f ON f.run_pk = k.run_pk AND f.input = 0
+      ) v JOIN runs r ON r.run_pk = v.run_pk AND v.bytes_before < ${sql.literal(String(RunRows.maxClaimBytes))}
+      JOIN inputs i ON i.run_pk = r.run_pk AND i.input = 0 ${sql.literal(joined)}`,
+    (details, text): RunRows.ClaimDetails => ({
+      details,
+      snapshot: JSON.parse(text) as RequestSnapshot.RequestSnapshot,
+    }),
+  )
+}
+
 export const readSubmitted = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) => {
   const { sql } = database
   return readRows(

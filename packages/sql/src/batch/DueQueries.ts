@@ -57,14 +57,16 @@ export const readDue = (database: Database): Effect.Effect<ReadonlyArray<number>
 
 /**
  * When the next lease lapses, wait expires, delay ends, limit of time is reached or limit of concurrency is looked at, and when the next
- * schedule ticks; null when none does.
+ * schedule ticks; null when none does. Whether a bulk operation has runs left.
  */
 export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlError> =>
   Effect.map(
-    sql<{ readonly due: number | null; readonly ticks: number | null }>`
+    sql<{ readonly due: number | null; readonly ticks: number | null; readonly bulk: number | null }>`
       SELECT MIN(due) AS due, (
         SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
-      ) AS ticks FROM (
+      ) AS ticks, (
+        SELECT next_at FROM bulk_operations WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
+      ) AS bulk FROM (
         SELECT due FROM (
           SELECT lease_expires_at AS due FROM leases WHERE lease_owner IS NOT NULL
           AND lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1
@@ -96,5 +98,5 @@ export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlE
           SELECT check_at AS due FROM limits WHERE check_at IS NOT NULL ORDER BY check_at LIMIT 1
         ) limited
       ) next`,
-    ([row]) => ({ runs: row?.due ?? null, schedules: row?.ticks ?? null }),
+    ([row]) => ({ runs: row?.due ?? null, schedules: row?.ticks ?? null, bulk: row?.bulk != null }),
   )

@@ -14,6 +14,7 @@ import type { ToRow } from "../rows/Columns.js"
 import { states } from "../rows/RunFields.js"
 import { joinedStates, listedBytes, stateColumn } from "../rows/RunRow.js"
 import { tableOf } from "../rows/StateRows.js"
+import * as BulkQueries from "./BulkQueries.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
@@ -186,6 +187,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
   summaries: SummaryQueries.make(database),
 
   schedules: ScheduleQueries.reads(database),
+
+  bulk: BulkQueries.reads(database),
 
   nextDue: DueQueries.nextDue(database),
 })

@@ -7,6 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
+import * as BulkQueries from "./BulkQueries.js"
 import * as ClaimQueries from "./ClaimQueries.js"
 import * as ConversationRows from "./ConversationRows.js"
 import * as DetailQueries from "./DetailQueries.js"
@@ -20,6 +21,7 @@ import * as RunInserts from "./RunInserts.js"
 import * as RunQueries from "./RunQueries.js"
 import * as RunWrites from "./RunWrites.js"
 import * as ScheduleQueries from "./ScheduleQueries.js"
+import * as SummaryQueries from "./SummaryQueries.js"
 
 /**
  * @since 0.1.0
@@ -30,6 +32,9 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
   return {
     schedules: ScheduleQueries.rows(database),
     limits: LimitQueries.make(database),
+    bulk: BulkQueries.rows(database),
+    filters: SummaryQueries.make(database),
+    lastKey: RunQueries.lastKey(database),
     now: dialect.now,
     together: dialect.together,
     commit: dialect.commit,
@@ -46,6 +51,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     advanceLanes: (lanes) => Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, now)),
     details: (runs) => DetailQueries.readDetails(database, runs),
     claimDetails: (runs, sessions) => DetailQueries.readClaimDetails(database, runs, sessions),
+    firstRequests: (runs) => DetailQueries.readFirstRequests(database, runs),
     submitted: (runs) => DetailQueries.readSubmitted(database, runs),
     resumeRecords: (keys) => DetailQueries.readResumeRecords(database, keys),
     inputs: (names, keys) => InputRows.read(database, names, keys),

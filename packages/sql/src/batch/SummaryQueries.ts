@@ -158,8 +158,8 @@ const sourceOf = (projectId: Ids.ProjectId, start: SummaryRows.Start): Source =>
     : ofRuns("project", "project_id", projectId)
 }
 
-/** The most runs of a page and one more, and the most of a search. PostgreSQL plans for a tenth of a table where a limit is a parameter. */
-const limits = [101, 1000] as const
+/** The most runs of a page and one more, of a part of a bulk operation, and of a search. PostgreSQL plans for a tenth of a table where a limit is a parameter. */
+const limits = [101, 256, 1000] as const
 
 /** Joins the tables of which one has the state of a run. */
 const joinStates = (tables: ReadonlyArray<StateTable>): string =>
@@ -170,19 +170,24 @@ const joinStates = (tables: ReadonlyArray<StateTable>): string =>
     })
     .join(" ")
 
-/** The newest runs of a source, with these columns of their tables. */
-const newest = <A extends object>(
+/** The runs of a source from one end of a range, with these columns of their tables. */
+const inRange = <A extends object>(
   { dialect, sql }: Database,
   projectId: Ids.ProjectId,
   { at, filters, label, states: tables, table }: Source,
-  { before, least, limit }: SummaryRows.Range,
+  { before, least, limit, oldestFirst = false }: SummaryRows.Range,
   columns: string,
   withStates: boolean,
 ): Statement<A> => {
+  const direction = oldestFirst ? "ASC" : "DESC"
   const keys =
     at === undefined
-      ? { hint: "", condition: sql`b.run_pk >= ${least} AND b.run_pk < ${before}`, order: "b.run_pk DESC" }
-      : dialect.keyRange({ ...at, least, before })
+      ? {
+          hint: "",
+          condition: sql`b.run_pk >= ${least} AND b.run_pk < ${before}`,
+          order: `b.run_pk ${direction}`,
+        }
+      : dialect.keyRange({ ...at, direction, least, before })
   const all = [
     keys.condition,
     // Beside its comparison with the key, it would keep PostgreSQL from beginning there.
@@ -191,12 +196,12 @@ const newest = <A extends object>(
     ...filters.map((filter) => sql.literal(filter)),
   ]
   const joined = withStates ? tables : []
-  const most = limits.find((each) => limit <= each) ?? limits[1]
+  const most = limits.find((each) => limit <= each) ?? limits[2]
   return sql<A>`SELECT ${sql.literal(columns)} FROM (
       SELECT b.run_pk FROM ${sql.literal(`${table} b ${keys.hint}`)} WHERE ${sql.and(all)}
       ORDER BY ${sql.literal(`${keys.order} LIMIT ${most}`)}
     ) page JOIN runs r ON r.run_pk = page.run_pk ${sql.literal(joinStates(joined))}
-    ORDER BY page.run_pk DESC LIMIT ${limit}`
+    ORDER BY ${sql.literal(`page.run_pk ${direction}`)} LIMIT ${limit}`
 }
 
 /**
@@ -253,14 +258,15 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
     const [only, further] = source.states
     const { columns, toValue } =
       only === undefined || further !== undefined ? allSummaries : summariesIn[only]
-    return select(toValue, newest(database, projectId, source, range, columns, true))
+    return select(toValue, inRange(database, projectId, source, range, columns, true))
   },
 
   candidates: (projectId, start, range, withStates) => {
     const source = sourceOf(projectId, start)
     const columns = candidateOf(withStates ? source.states : [])
-    return Effect.map(newest<CandidateRow>(database, projectId, source, range, columns, withStates), (rows) =>
-      rows.map(toCandidate),
+    return Effect.map(
+      inRange<CandidateRow>(database, projectId, source, range, columns, withStates),
+      (rows) => rows.map(toCandidate),
     )
   },
 

@@ -30,8 +30,9 @@ export interface ExactWrite {
   readonly keys: ReadonlyArray<number>
 }
 
-/** Rows whose column has a value, with keys from `least` on and below `before`, and the index of the column and the key. */
+/** Rows whose column has a value, with keys from `least` on and below `before`, and the index of the column and the key. `direction`: of the keys. */
 export interface KeyRange {
+  readonly direction: "ASC" | "DESC"
   readonly index: string
   readonly column: string
   readonly value: string
@@ -94,7 +95,7 @@ export interface Dialect {
   readonly isOneOf: (column: string, values: Iterable<number>) => Fragment
 
   /**
-   * How the database finds rows `b` by an index of one column and the key: those whose column has a value, the newest first. `hint` follows
+   * How the database finds rows `b` by an index of one column and the key: those whose column has a value, in the order of `direction`. `hint` follows
    * the name of the table.
    */
   readonly keyRange: (range: KeyRange) => {

@@ -1,5 +1,5 @@
 /**
- * Deleting finished runs, and the conversations left without any, a bounded number of rows at a time.
+ * Deleting finished runs, the conversations left without any, and ended bulk operations, a bounded number of rows at a time.
  *
  * @since 0.1.0
  */
@@ -7,6 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane, type Ids, type Run } from "@runlease/core"
 import { CounterRows } from "@runlease/core/store"
 import { Duration, Effect, Either, Function } from "effect"
+import * as BulkQueries from "../batch/BulkQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"
 import * as LabelRows from "../batch/LabelRows.js"
 import * as LimitQueries from "../batch/LimitQueries.js"
@@ -166,7 +167,9 @@ const pruneOne = (
     if (more) return Either.right({ pruned, more })
     const conversations = yield* pruneConversations(store, batch)
     const limits = yield* LimitQueries.prune(store, request.projectId, rowsPerCommit)
-    return Either.right({ pruned, more: (yield* pruneCounters(store, batch)) || conversations || limits })
+    const bulk = yield* BulkQueries.prune(store, request.projectId, batch.before, batch.limit)
+    const counters = yield* pruneCounters(store, batch)
+    return Either.right({ pruned, more: counters || conversations || limits || bulk })
   })
 
 /**

@@ -89,12 +89,12 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     isOneOf: (column, values) => sql`${sql.literal(column)} = ANY(${`{${[...values].join()}}`}::bigint[])`,
     // A plan for any value takes each value for a frequent one, and would read all rows in the order of their keys until it has found
     // some. An order that begins with the column excludes it, and comparisons of both columns are where the scan begins and ends.
-    keyRange: ({ before, column, least, value }) => {
+    keyRange: ({ before, column, direction, least, value }) => {
       const both = sql.literal(`(b.${column}, b.run_pk)`)
       return {
         hint: "",
         condition: sql`${both} >= (${value}, ${least}) AND ${both} < (${value}, ${before})`,
-        order: `b.${column} DESC, b.run_pk DESC`,
+        order: `b.${column} ${direction}, b.run_pk ${direction}`,
       }
     },
     locks: true,

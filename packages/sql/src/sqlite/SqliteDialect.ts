@@ -136,10 +136,10 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone
     isOneOf: (column, values) =>
       sql`${sql.literal(column)} IN (SELECT value FROM json_each(${JSON.stringify([...values])}))`,
     // Without numbers of rows, SQLite takes an index of fewer columns for as good.
-    keyRange: ({ before, column, index, least, value }) => ({
+    keyRange: ({ before, column, direction, index, least, value }) => ({
       hint: `INDEXED BY ${index}`,
       condition: sql`${sql.literal(`b.${column}`)} = ${value} AND b.run_pk >= ${least} AND b.run_pk < ${before}`,
-      order: "b.run_pk DESC",
+      order: `b.run_pk ${direction}`,
     }),
     write: (statements) => Effect.forEach(statements, execute, { discard: true }),
     locks: false,

@@ -45,6 +45,12 @@ export interface Wakeups {
   /** Wakes the followers of these logs, which grew. */
   readonly logsGrew: (growths: Iterable<LogGrowth>) => Effect.Effect<void>
 
+  /** Ends the pause of `unlessBulk` that lasts, or the next one: a bulk operation has begun. */
+  readonly bulkBegun: Effect.Effect<void>
+
+  /** Waits for so long, or until a bulk operation begins here. */
+  readonly unlessBulk: (duration: Duration.Duration) => Effect.Effect<void>
+
   /** Wakes all waiters and followers, since wake-ups may have been lost. */
   readonly all: Effect.Effect<void>
 
@@ -86,6 +92,7 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
   const claims = WaitingClaims.make()
   const logs = makeRegistry<(growth: LogGrowth) => void>()
   const workers = makeRegistry<Queue.Queue<LeaseSignal>>()
+  const bulk = Effect.unsafeMakeLatch(false)
   let tokenEndings = 0
 
   const notify = (growths: Iterable<LogGrowth>): void => {
@@ -100,6 +107,8 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
       }),
     logListener: logs.join,
     logsGrew: (growths) => Effect.sync(() => notify(growths)),
+    bulkBegun: bulk.open,
+    unlessBulk: (duration) => Effect.zipRight(Effect.timeoutOption(bulk.await, duration), bulk.close),
     all: Effect.sync(() => {
       tokenEndings += 1
       notify(Array.from(logs.keys(), (log) => ({ log })))

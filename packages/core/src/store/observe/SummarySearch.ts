@@ -3,16 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Effect, Struct } from "effect"
+import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
-import * as Labels from "../../model/Labels.js"
 import { cursorOf, type Page } from "../../model/Page.js"
 import { maxSearched, type StatusCounts, type SummaryFilter } from "../../ports/Summaries.js"
-import * as LabelRules from "../../rules/LabelRules.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { RunKey } from "../rows/RunRows.js"
-import type { Candidate, Range, Start, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
-import * as RareLabel from "./RareLabel.js"
+import { conditionsOf, type Matches, needsStates, startOf } from "../rows/FilterStart.js"
+import type { Candidate, Range, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
 
 /** The most runs that a search reads at once. */
 const chunk = 1000
@@ -21,52 +19,6 @@ const chunk = 1000
 export interface RowPage extends Page<SummaryRow> {
   readonly searched: number | null
 }
-
-/** Where a list begins: at the runs that have one of these, those first of which a run has few. */
-const startOf = <X>(
-  rows: SummaryRows<X>,
-  projectId: Ids.ProjectId,
-  { agentId, conversationId, labels = Labels.none, parentRunId, status }: SummaryFilter,
-): Effect.Effect<Start, X> => {
-  if (parentRunId !== undefined) return Effect.succeed({ parentRunId })
-  if (conversationId !== undefined) return Effect.succeed({ conversationId })
-  if (!Labels.isEmpty(labels)) {
-    return Effect.map(RareLabel.find(rows, projectId, labels), (label) => ({ label }))
-  }
-  if (status !== undefined) return Effect.succeed({ status })
-  return Effect.succeed<Start>(agentId === undefined ? {} : { agentId })
-}
-
-type Matches = (run: Candidate) => boolean
-
-/** Whether the letters of a text, in any case, are in the title, or are the end of the id. */
-const hasText = (text: string): Matches => {
-  const wanted = text.toLowerCase()
-  return ({ runId, title }) =>
-    title?.toLowerCase().includes(wanted) === true || runId.toLowerCase().endsWith(wanted)
-}
-
-/** What a search looks for in the runs that a list begins at; nothing where an index finds them. */
-const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matches> => {
-  const { agentId, attempt, errorCode, labels = Labels.none, roots, status, text } = filter
-  const conditions: Array<Matches> = []
-  if (filter.conversationId !== undefined && !("conversationId" in start)) {
-    conditions.push(({ conversationId }) => conversationId === filter.conversationId)
-  }
-  if (status !== undefined && !("status" in start)) conditions.push(({ state }) => state?.status === status)
-  if (agentId !== undefined && !("agentId" in start)) conditions.push((run) => run.agentId === agentId)
-  if (text !== undefined && text !== "") conditions.push(hasText(text))
-  if (attempt !== undefined) conditions.push(({ state }) => state !== undefined && state.attempt >= attempt)
-  if (errorCode !== undefined) conditions.push(({ state }) => state?.error?.code === errorCode)
-  const others = "label" in start ? Struct.omit(labels, start.label[0]) : labels
-  if (!Labels.isEmpty(others)) conditions.push((run) => LabelRules.hasAll(run.labels, others))
-  if (roots === true) conditions.push(({ spawned }) => !spawned)
-  return conditions
-}
-
-/** A run's state is in another table than what it is. */
-const needsStates = ({ attempt, errorCode, status }: SummaryFilter, start: Start): boolean =>
-  attempt !== undefined || errorCode !== undefined || (status !== undefined && !("status" in start))
 
 /** Looks at runs, the newest first, until a page is full, none is left, or enough were looked at. */
 const search = <X>(

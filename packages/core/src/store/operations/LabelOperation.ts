@@ -9,14 +9,31 @@ import { type Run, RunNotFound } from "../../model/Run.js"
 import type { LabelsRefused } from "../../ports/RunLabels.js"
 import * as LabelRules from "../../rules/LabelRules.js"
 import { toRun } from "../../rules/RunState.js"
+import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import { logKey } from "../commit/Wakeups.js"
-import type { RunRef } from "../rows/RunRows.js"
+import type { RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
 
 interface Request {
   readonly ref: RunRef
   readonly changes: LabelChanges
 }
+
+/** The labels of these runs of a batch, which are locked. */
+export const labelsOf = <X>(
+  batch: RunBatch<X>,
+  runs: ReadonlyArray<StoredRun>,
+): Effect.Effect<Map<RunKey, Labels>, X> =>
+  runs.length === 0
+    ? Effect.succeed(new Map())
+    : // A run of this commit may have details that are not written yet.
+      Effect.zipRight(
+        batch.flush(),
+        Effect.map(
+          batch.rows.details(runs),
+          (details) => new Map(Array.from(details, ([key, { labels }]) => [key, labels])),
+        ),
+      )
 
 /**
  * Finds its runs itself, so that they are locked before their labels are read: a commit that remembers a lease does not lock its run.
@@ -30,13 +47,7 @@ export const operation = <X>(): RunOperation<Request, () => Run, Run, RunNotFoun
     Effect.gen(function* () {
       const found = yield* batch.rows.find(requests.map(({ ref }) => ref))
       const runs = new Map(found.map((run) => [logKey(run.state.spec), batch.add(run)]))
-      const labels = new Map<number, Labels>()
-      if (runs.size > 0) {
-        // A run of this commit may have details that are not written yet.
-        yield* batch.flush()
-        const details = yield* batch.rows.details([...runs.values()])
-        for (const [key, each] of details) labels.set(key, each.labels)
-      }
+      const labels = yield* labelsOf(batch, [...runs.values()])
       const changed = new Set<string>()
       const verdicts = requests.map(
         ({ changes, ref }): Either.Either<string, RunNotFound | LabelsRefused> => {

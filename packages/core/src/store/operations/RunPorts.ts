@@ -1,5 +1,5 @@
 /**
- * The ports about runs and schedules, over a store that implements rows.
+ * The ports about runs, schedules and bulk operations, over a store that implements rows.
  *
  * Source: docs/decisions/0039-a-store-implements-rows.md
  *
@@ -7,6 +7,7 @@
  */
 import { Context, Effect, type Scope } from "effect"
 import type * as Ids from "../../model/Ids.js"
+import { BulkOperations } from "../../ports/BulkOperations.js"
 import { Claims } from "../../ports/Claims.js"
 import { Limits } from "../../ports/Limits.js"
 import { Leases } from "../../ports/Leases.js"
@@ -17,6 +18,7 @@ import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
+import * as StoreBulk from "./StoreBulk.js"
 import * as StoreClaims from "./StoreClaims.js"
 import * as StoreLeases from "./StoreLeases.js"
 import * as StoreLimits from "./StoreLimits.js"
@@ -26,7 +28,7 @@ import * as StoreSchedules from "./StoreSchedules.js"
 import * as TellOperation from "./TellOperation.js"
 
 /**
- * The ports about runs and schedules of any project. Logs are followed until the Scope closes.
+ * The ports about runs, schedules and bulk operations of any project. Logs are followed until the Scope closes.
  *
  * @since 0.1.0
  * @category constructors
@@ -36,7 +38,9 @@ export const make = <X>(
   commits: RunCommits<X>,
   wakeups: Wakeups,
 ): Effect.Effect<
-  (projectId: Ids.ProjectId) => Context.Context<Claims | Leases | Limits | RunLog | Runs | Schedules>,
+  (
+    projectId: Ids.ProjectId,
+  ) => Context.Context<BulkOperations | Claims | Leases | Limits | RunLog | Runs | Schedules>,
   never,
   Scope.Scope
 > =>
@@ -49,6 +53,7 @@ export const make = <X>(
     const runLog = yield* StoreRunLog.make(commits, reads, wakeups)
     const runs = StoreRuns.make(commits, reads, tell)
     const schedules = StoreSchedules.make(store, commits)
+    const bulk = StoreBulk.make(store, commits, wakeups)
     return (projectId) =>
       Context.make(Claims, claims(projectId)).pipe(
         Context.add(Leases, leases(projectId)),
@@ -56,5 +61,6 @@ export const make = <X>(
         Context.add(RunLog, runLog(projectId)),
         Context.add(Runs, runs(projectId)),
         Context.add(Schedules, schedules(projectId)),
+        Context.add(BulkOperations, bulk(projectId)),
       )
   })

@@ -1,5 +1,6 @@
 /**
- * Time passing: leases lapse, waits expire, delays end, limits of time are reached, places at limits are lost, and schedules tick.
+ * What is due: leases lapse, waits expire, delays end, limits of time are reached, places at limits are lost, schedules tick, bulk
+ * operations go on.
  *
  * @since 0.1.0
  */
@@ -9,9 +10,10 @@ import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
-import { slowPoll } from "../commit/Wakeups.js"
+import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
+import * as BulkParts from "./BulkParts.js"
 import * as TickOperation from "./TickOperation.js"
 
 /**
@@ -74,13 +76,18 @@ const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
 })
 
 /**
- * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims, and schedules tick. A
- * sweep that fails is tried again later. A pause is short, so that a civil clock that is set is noticed soon.
+ * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims, schedules tick, and
+ * bulk operations go on, one part of one of them in each look. A sweep that fails is tried again later. A pause is short, so that a civil clock that is set is noticed soon.
  *
  * @since 0.1.0
  * @category running
  */
-export const run = <X>({ reads, unavailable }: RunStore<X>, commits: RunCommits<X>): Effect.Effect<never> => {
+export const run = <X>(
+  { reads, unavailable }: RunStore<X>,
+  commits: RunCommits<X>,
+  wakeups: Wakeups,
+): Effect.Effect<never> => {
+  const workNow = commits.operation(BulkParts.work<X>())
   const sweepNow = commits.operation(sweep<X>())
   const tickNow = commits.operation(TickOperation.operation<X>())
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
@@ -104,12 +111,15 @@ export const run = <X>({ reads, unavailable }: RunStore<X>, commits: RunCommits<
     const { due, now } = yield* times
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
-    return Duration.min(Duration.min(ofRuns, ofSchedules), slowPoll)
+    const ofBulk = due.bulk && (yield* workNow()) ? Duration.zero : slowPoll
+    return Duration.min(Duration.min(ofRuns, ofSchedules), ofBulk)
   })
   return pause.pipe(
     Effect.tapError((error) => Effect.logWarning("The sweep failed and will be tried again", error)),
     Effect.orElseSucceed(() => slowPoll),
-    Effect.flatMap((duration) => Effect.sleep(duration)),
+    Effect.flatMap((duration) =>
+      Duration.equals(duration, Duration.zero) ? Effect.yieldNow() : wakeups.unlessBulk(duration),
+    ),
     Effect.forever,
   )
 }

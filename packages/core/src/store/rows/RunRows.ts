@@ -16,8 +16,10 @@ import type { LogEntry } from "../../ports/RunLog.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
+import type { BulkRows } from "./BulkRows.js"
 import type { ScheduleRows } from "./ScheduleRows.js"
 import type { LimitRows } from "./LimitRows.js"
+import type { SummaryRows } from "./SummaryRows.js"
 import type { Change, NewRun, RunKey, RunRef, StoredRun } from "./StoredRun.js"
 
 export type { Change, DetailChanges, NewRun, RunKey, RunRef, StoredRun, UserMessage } from "./StoredRun.js"
@@ -163,6 +165,14 @@ export interface RunRows<X> {
   /** The limits of concurrency. */
   readonly limits: LimitRows<X>
 
+  readonly bulk: BulkRows<X>
+
+  /** How the runs of a filter are found. They are not locked. */
+  readonly filters: Pick<SummaryRows<X>, "bounds" | "candidates" | "labelled">
+
+  /** The key of the newest run of the store; 0 for none. */
+  readonly lastKey: Effect.Effect<RunKey, X>
+
   /** The instant of the transaction. */
   readonly now: Effect.Effect<number, X>
 
@@ -224,6 +234,11 @@ export interface RunRows<X> {
   readonly claimDetails: (
     runs: ReadonlyArray<StoredRun>,
     sessions: boolean,
+  ) => Effect.Effect<ReadonlyMap<RunKey, ClaimDetails>, X>
+
+  /** The details of runs with the requests that they were submitted with. Runs beyond `maxClaimBytes` are left out, those with the lowest keys are not. */
+  readonly firstRequests: (
+    runs: ReadonlyArray<StoredRun>,
   ) => Effect.Effect<ReadonlyMap<RunKey, ClaimDetails>, X>
   readonly submitted: (
     runs: ReadonlyArray<StoredRun>,

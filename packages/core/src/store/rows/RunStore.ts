@@ -18,6 +18,7 @@ import type { ListRuns } from "../../ports/Runs.js"
 import type { CounterSum, Step } from "./CounterRows.js"
 import type { LimitReads } from "./LimitRows.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
+import type { BulkReads } from "./BulkRows.js"
 import type { ScheduleReads } from "./ScheduleRows.js"
 import type { SummaryRows } from "./SummaryRows.js"
 
@@ -52,10 +53,11 @@ export interface CounterQuery {
   readonly periods?: { readonly step: Step; readonly first: number } | undefined
 }
 
-/** The instants at which something is due next. */
+/** The instants at which something is due next. `bulk`: a bulk operation has runs left. */
 export interface NextDue {
   readonly runs: number | null
   readonly schedules: number | null
+  readonly bulk: boolean
 }
 
 /**
@@ -113,7 +115,12 @@ export interface RunReads<X> {
   /** The limits of concurrency. */
   readonly limits: LimitReads<X>
 
-  /** When time changes the next run or the next limit, and by the civil clock when the next schedule ticks; null for never. */
+  readonly bulk: BulkReads<X>
+
+  /**
+   * When time changes the next run or the next limit, and by the civil clock when the next schedule ticks; null for never. Whether a bulk
+   * operation has runs left.
+   */
   readonly nextDue: Effect.Effect<NextDue, X>
 }
 

@@ -53,11 +53,12 @@ export type Start =
   | { readonly agentId: Ids.AgentId }
   | Readonly<Record<string, never>>
 
-/** The newest runs with a key from `least` on and below `before`, at most `limit`. */
+/** The newest runs with a key from `least` on and below `before`, at most `limit`; the oldest of them with `oldestFirst`. */
 export interface Range {
   readonly least: RunKey
   readonly before: RunKey
   readonly limit: number
+  readonly oldestFirst?: boolean | undefined
 }
 
 /** The claims of a run with these epochs. */
@@ -94,7 +95,7 @@ export interface SummaryRows<X> {
   /** Those of these runs that exist. */
   readonly ofKeys: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
 
-  /** Newest first. */
+  /** Newest first, unless the range says otherwise. */
   readonly list: (
     projectId: Ids.ProjectId,
     start: Start,

@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { entries, type Label, type Labels } from "../../model/Labels.js"
-import type { SummaryRows } from "../rows/SummaryRows.js"
+import type { SummaryRows } from "./SummaryRows.js"
 
 /** The most runs of a label that are counted. Labels with more are alike. */
 const maxCounted = 1000

@@ -1,0 +1,36 @@
+/**
+ * The messages that commits add to conversations in memory.
+ */
+import { DateTime } from "effect"
+import type { ConversationMessage } from "../ports/Conversations.js"
+import type { RunSpec } from "../rules/RunState.js"
+import type { UserMessage } from "../store/rows/RunRows.js"
+import * as State from "./State.js"
+
+const conversationOf = (state: State.State, { conversationId, projectId }: RunSpec) =>
+  State.projectOf(state, projectId).conversations.get(conversationId)!
+
+/** Adds a message of a user to the conversation of a run. */
+export const tell = (state: State.State, spec: RunSpec, { id, key, parts }: UserMessage): void => {
+  const record = conversationOf(state, spec)
+  const at = DateTime.unsafeMake(state.instant)
+  const message: ConversationMessage = {
+    id,
+    conversationId: spec.conversationId,
+    role: "user",
+    parts,
+    parentId: null,
+    metadata: null,
+    createdAt: at,
+  }
+  record.messages.push(message)
+  if (key !== undefined) record.byIdempotencyKey.set(key, message)
+  record.conversation = { ...record.conversation, updatedAt: at }
+}
+
+/** Takes back the message that was added last. */
+export const untell = (state: State.State, spec: RunSpec, { key }: UserMessage): void => {
+  const record = conversationOf(state, spec)
+  record.messages.pop()
+  if (key !== undefined) record.byIdempotencyKey.delete(key)
+}

@@ -1,0 +1,121 @@
+/**
+ * A bulk operation: one action on many runs, done a part at a time.
+ *
+ * Source: docs/decisions/0103-bulk-operations.md
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import * as Ids from "./Ids.js"
+import { LabelChanges, Labels } from "./Labels.js"
+import { RunStatus } from "./Run.js"
+
+/** A bulk operation's id, unique among all projects. */
+export const BulkId = Ids.Uuid.pipe(Schema.brand("BulkId"))
+export type BulkId = typeof BulkId.Type
+
+/**
+ * What becomes of each run: it is cancelled; it is submitted once more, where it has ended; its labels change.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const BulkAction = Schema.Literal("cancel", "retry", "label")
+export type BulkAction = typeof BulkAction.Type
+
+/** `running`: some runs are left. `completed`: none are. `aborted`: it was stopped before its end, and what it has done stays. */
+export const BulkStatus = Schema.Literal("running", "completed", "aborted")
+export type BulkStatus = typeof BulkStatus.Type
+
+/** The most runs that an operation names one by one. */
+export const maxRunIds = 1000
+
+const searchText = Ids.StorableText.pipe(Schema.minLength(1), Schema.maxLength(200))
+
+/**
+ * Which runs an operation is for, as `SummaryFilter` of `Summaries.runs` says it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const BulkFilter = Schema.Struct({
+  status: Schema.optional(RunStatus),
+  agentId: Schema.optional(Ids.AgentId),
+  conversationId: Schema.optional(Ids.ConversationId),
+  parentRunId: Schema.optional(Ids.RunId),
+  text: Schema.optional(searchText),
+  from: Schema.optional(Schema.DateTimeUtcFromNumber),
+  to: Schema.optional(Schema.DateTimeUtcFromNumber),
+  attempt: Schema.optional(Schema.Int.pipe(Schema.between(1, 1_000_000))),
+  errorCode: Schema.optional(searchText),
+  roots: Schema.optional(Schema.Boolean),
+  labels: Schema.optional(Labels),
+})
+export type BulkFilter = typeof BulkFilter.Type
+
+/**
+ * A bulk operation to be made: `filter` or `runIds` says for which runs.
+ *
+ * `all`: a filter that names nothing means every run of the project, and is refused without it. `labels`: what the action `label`
+ * changes; null removes one. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
+ * run, and counts what it would do.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const NewBulk = Schema.Struct({
+  action: BulkAction,
+  filter: Schema.optional(BulkFilter),
+  all: Schema.optional(Schema.Boolean),
+  runIds: Schema.optional(Schema.Array(Ids.RunId)),
+  labels: Schema.optional(LabelChanges),
+  reason: Schema.optional(Ids.visibleText(500)),
+  dryRun: Schema.optional(Schema.Boolean),
+  createdBy: Schema.optional(Schema.NullOr(Schema.String)),
+})
+
+/** Why the operation left a run as it was. */
+export const BulkFailure = Schema.Struct({
+  runId: Ids.RunId,
+  code: Schema.String,
+  message: Schema.String,
+})
+export type BulkFailure = typeof BulkFailure.Type
+
+const count = Schema.NonNegativeInt
+const instant = Schema.DateTimeUtcFromNumber
+
+/**
+ * A bulk operation of a project.
+ *
+ * `filter` is null where `named` runs were named one by one. `searched`: the runs that it has looked at so far. `matched`: those of them that the filter
+ * finds, which are the sum of the next three. `done`: those that the action has changed, or would change in a dry run. `skipped`: those
+ * that had ended before (`cancel`), have not ended (`retry`) or had the labels already (`label`). `failed`: those that refused it;
+ * `failures` are the first ten of them. `cursor`: where it goes on, null at its end.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const BulkOperation = Schema.Struct({
+  id: BulkId,
+  projectId: Ids.ProjectId,
+  action: BulkAction,
+  status: BulkStatus,
+  filter: Schema.NullOr(BulkFilter),
+  named: Schema.NullOr(count),
+  labels: Schema.NullOr(LabelChanges),
+  reason: Schema.NullOr(Schema.String),
+  dryRun: Schema.Boolean,
+  searched: count,
+  matched: count,
+  done: count,
+  skipped: count,
+  failed: count,
+  failures: Schema.Array(BulkFailure),
+  cursor: Schema.NullOr(Schema.String),
+  createdBy: Schema.NullOr(Schema.String),
+  createdAt: instant,
+  updatedAt: instant,
+  finishedAt: Schema.NullOr(instant),
+})
+export type BulkOperation = typeof BulkOperation.Type

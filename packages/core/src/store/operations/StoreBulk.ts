@@ -1,0 +1,69 @@
+/**
+ * The port of bulk operations over a store.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Schema } from "effect"
+import { BulkOperation as Model } from "../../model/BulkOperation.js"
+import * as Ids from "../../model/Ids.js"
+import { keysOf } from "../../model/Page.js"
+import { BulkNotFound, type BulkOperations } from "../../ports/BulkOperations.js"
+import * as BulkRules from "../../rules/BulkRules.js"
+import type { RunCommits } from "../commit/RunCommits.js"
+import type { Wakeups } from "../commit/Wakeups.js"
+import * as KeysetPage from "../rows/KeysetPage.js"
+import type { RunStore } from "../rows/RunStore.js"
+import * as StoreReads from "../rows/StoreReads.js"
+import * as BulkParts from "./BulkParts.js"
+
+const decode = Schema.decodeSync(Model)
+
+const toModel = ({ from: _from, runIds: _runIds, to: _to, ...bulk }: BulkRules.BulkRecord) => decode(bulk)
+
+/**
+ * The port of bulk operations of any project.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  store: RunStore<X>,
+  commits: RunCommits<X>,
+  wakeups: Wakeups,
+): ((projectId: Ids.ProjectId) => BulkOperations["Type"]) => {
+  const create = commits.operation(BulkParts.create<X>())
+  const abort = commits.operation(BulkParts.abort<X>())
+  const { read } = StoreReads.reading(store)
+
+  return (projectId) => ({
+    create: Effect.fnUntraced(function* (bulk) {
+      const checked = yield* BulkRules.check(bulk)
+      const record = yield* create({ projectId, id: yield* Ids.uuidV7, bulk: checked })
+      if (record.status === "running") yield* wakeups.bulkBegun
+      return toModel(record)
+    }),
+
+    get: (bulkId) =>
+      Effect.flatMap(
+        read("BulkOperations.get", ({ bulk }) => bulk.find({ projectId, bulkId })),
+        (found) =>
+          found === undefined ? new BulkNotFound({ bulkId }) : Effect.succeed(toModel(found.record)),
+      ),
+
+    list: Effect.fnUntraced(function* (options = {}) {
+      const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
+      const limit = KeysetPage.limitOf(options)
+      const found = yield* read("BulkOperations.list", ({ bulk }) =>
+        bulk.list(projectId, options, { before, limit }),
+      )
+      return KeysetPage.pageOf(
+        found,
+        limit,
+        ({ key }) => [key],
+        ({ record }) => toModel(record),
+      )
+    }),
+
+    abort: (bulkId) => Effect.map(abort({ projectId, bulkId }), toModel),
+  })
+}

@@ -1,0 +1,59 @@
+/**
+ * How the runs of a filter are found: where a list of them begins, and what is looked for from there.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Struct } from "effect"
+import type * as Ids from "../../model/Ids.js"
+import * as Labels from "../../model/Labels.js"
+import type { SummaryFilter } from "../../ports/Summaries.js"
+import * as LabelRules from "../../rules/LabelRules.js"
+import * as RareLabel from "./RareLabel.js"
+import type { Candidate, Start, SummaryRows } from "./SummaryRows.js"
+
+/** Where a list begins: at the runs that have one of these, those first of which a run has few. */
+export const startOf = <X>(
+  rows: Pick<SummaryRows<X>, "labelled">,
+  projectId: Ids.ProjectId,
+  { agentId, conversationId, labels = Labels.none, parentRunId, status }: SummaryFilter,
+): Effect.Effect<Start, X> => {
+  if (parentRunId !== undefined) return Effect.succeed({ parentRunId })
+  if (conversationId !== undefined) return Effect.succeed({ conversationId })
+  if (!Labels.isEmpty(labels)) {
+    return Effect.map(RareLabel.find(rows, projectId, labels), (label) => ({ label }))
+  }
+  if (status !== undefined) return Effect.succeed({ status })
+  return Effect.succeed<Start>(agentId === undefined ? {} : { agentId })
+}
+
+/** Whether a run has what a condition names. */
+export type Matches = (run: Candidate) => boolean
+
+/** Whether the letters of a text, in any case, are in the title, or are the end of the id. */
+const hasText = (text: string): Matches => {
+  const wanted = text.toLowerCase()
+  return ({ runId, title }) =>
+    title?.toLowerCase().includes(wanted) === true || runId.toLowerCase().endsWith(wanted)
+}
+
+/** What a search looks for in the runs that a list begins at; nothing where an index finds them. */
+export const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matches> => {
+  const { agentId, attempt, errorCode, labels = Labels.none, roots, status, text } = filter
+  const conditions: Array<Matches> = []
+  if (filter.conversationId !== undefined && !("conversationId" in start)) {
+    conditions.push(({ conversationId }) => conversationId === filter.conversationId)
+  }
+  if (status !== undefined && !("status" in start)) conditions.push(({ state }) => state?.status === status)
+  if (agentId !== undefined && !("agentId" in start)) conditions.push((run) => run.agentId === agentId)
+  if (text !== undefined && text !== "") conditions.push(hasText(text))
+  if (attempt !== undefined) conditions.push(({ state }) => state !== undefined && state.attempt >= attempt)
+  if (errorCode !== undefined) conditions.push(({ state }) => state?.error?.code === errorCode)
+  const others = "label" in start ? Struct.omit(labels, start.label[0]) : labels
+  if (!Labels.isEmpty(others)) conditions.push((run) => LabelRules.hasAll(run.labels, others))
+  if (roots === true) conditions.push(({ spawned }) => !spawned)
+  return conditions
+}
+
+/** A run's state is in another table than what it is. */
+export const needsStates = ({ attempt, errorCode, status }: SummaryFilter, start: Start): boolean =>
+  attempt !== undefined || errorCode !== undefined || (status !== undefined && !("status" in start))

@@ -1,0 +1,33 @@
+/**
+ * What the bulk operations of a store must do: change the runs that their filter finds, each once, and count them.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
+import type { Layer } from "effect"
+import * as Cancel from "./bulk/Cancel.js"
+import * as Label from "./bulk/Label.js"
+import * as Operations from "./bulk/Operations.js"
+import * as Retry from "./bulk/Retry.js"
+import * as TestRuns from "./TestRuns.js"
+
+/**
+ * Declares the tests of `BulkOperations`. Each build of `layer` makes a fresh, empty control plane by Effect's Clock.
+ *
+ * ```ts
+ * BulkSuite.suite("memory", MemoryControlPlane.layer)
+ * ```
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {
+  describe(`Bulk operations (${name})`, () => {
+    const test = TestRuns.tester(layer)
+    Cancel.declare(test)
+    Retry.declare(test)
+    Label.declare(test)
+    Operations.declare(test)
+  })
+}
