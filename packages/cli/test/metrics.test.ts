@@ -247,6 +247,35 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
     }),
   )
 
+  suite.scoped("count the ticks of schedules, how late they are, and those that begin no run", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const server = yield* start(["serve", "--port", "0", "--json", "--metrics"], { cwd })
+      const ready = json(yield* server.line(() => true))
+      const url = String(ready["url"])
+      const skipped = (metrics: PromMetrics, reason: string) =>
+        valueOf(metrics, "runlease_schedule_skipped_total", { reason })
+      const before = yield* scrape(`${url}/metrics`)
+      expect(valueOf(before, "runlease_schedule_ticks_total")).toBe(0)
+      expect(valueOf(before, "runlease_schedule_lateness_seconds")).toBe(0)
+      expect([skipped(before, "missed"), skipped(before, "overlap")]).toEqual([0, 0])
+
+      const env = { RUNLEASE_URL: url, RUNLEASE_API_KEY: String(ready["api_key"]) }
+      // No worker ends the first run, so each later tick is skipped.
+      yield* run(["schedules", "create", "Seconds", "--agent", "absent", "--schedule", "every 1s"], {
+        cwd,
+        env,
+      })
+      const after = yield* until(
+        scrape(`${url}/metrics`),
+        (metrics) => (skipped(metrics, "overlap") ?? 0) >= 2,
+      )
+      expect(valueOf(after, "runlease_schedule_ticks_total")).toBe(1)
+      expect(valueOf(after, "runlease_schedule_lateness_seconds")).toBe(1)
+      expect(skipped(after, "missed")).toBe(0)
+    }),
+  )
+
   suite.scoped("of a run have its ids, its attempt and its worker", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

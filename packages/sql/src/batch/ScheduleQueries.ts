@@ -31,6 +31,8 @@ const columns = {
   body: "text",
 } as const
 
+const changed = { schedule_pk: "integer", status: "text", next_at: "integer", body: "text" } as const
+
 const rowOf = (record: ScheduleRules.ScheduleRecord) => ({
   id: record.id,
   project_id: record.projectId,
@@ -78,14 +80,14 @@ export const rows = (database: Database): ScheduleRows.ScheduleRows<SqlError> =>
       Effect.asVoid(execute(BulkStatements.insert(database, "schedules", columns, records.map(rowOf)))),
 
     update: (schedules) =>
-      Effect.forEach(
-        schedules,
-        ({ key, record }) => {
-          const { body, next_at, status } = rowOf(record)
-          return sql`UPDATE schedules SET status = ${status}, next_at = ${next_at}, body = ${body}
-            WHERE schedule_pk = ${key}`
-        },
-        { discard: true },
+      Effect.asVoid(
+        execute(
+          sql`UPDATE schedules SET status = v.status, next_at = v.next_at, body = v.body
+            FROM ${dialect.rows(
+              changed,
+              schedules.map(({ key, record }) => ({ schedule_pk: key, ...rowOf(record) })),
+            )} v WHERE schedules.schedule_pk = v.schedule_pk`,
+        ),
       ),
 
     remove: (keys) => Effect.asVoid(sql`DELETE FROM schedules WHERE ${dialect.isOneOf("schedule_pk", keys)}`),

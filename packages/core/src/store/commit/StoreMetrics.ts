@@ -71,6 +71,29 @@ export const claimsEnded = Meter.counter({
   values: ["lease_expired", "released", "retry", "suspended", "waiting"],
 })
 
+export const scheduleTicks = Meter.counter({
+  name: "runlease_schedule_ticks_total",
+  unit: "{tick}",
+  description: "Ticks of schedules that began a run",
+})
+
+export const scheduleLateness = Meter.histogram(
+  {
+    name: "runlease_schedule_lateness_seconds",
+    unit: "s",
+    description: "From when the run of a tick was to begin to the commit that began it",
+  },
+  Meter.longSeconds,
+)
+
+export const scheduleSkipped = Meter.counter({
+  name: "runlease_schedule_skipped_total",
+  unit: "{tick}",
+  description: "Ticks of schedules that began no run, by the reason",
+  labels: ["reason"],
+  values: ["missed", "overlap"],
+})
+
 export const waitingClaims = Meter.gauge({
   name: "runlease_store_waiting_claims",
   unit: "{claim}",
@@ -99,6 +122,9 @@ export const all: ReadonlyArray<Meter.Meter> = [
   pickUp,
   ended,
   claimsEnded,
+  scheduleTicks,
+  scheduleLateness,
+  scheduleSkipped,
   waitingClaims,
   poolConnections,
 ]
@@ -110,6 +136,32 @@ const counted: ReadonlyMap<string, (by: number) => void> = new Map([
     (status) => [`ended.${status}`, (by: number) => ended.add(by, byStatus(status))] as const,
   ),
 ])
+
+/**
+ * What the ticks of one commit came to. `lateness`: of each tick that began a run, in milliseconds. `missed` and `overlap`: the ticks that
+ * began none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ticks {
+  readonly lateness: ReadonlyArray<number>
+  readonly missed: number
+  readonly overlap: number
+}
+
+/**
+ * Counts the ticks of a commit that has succeeded.
+ *
+ * @since 0.1.0
+ * @category schedules
+ */
+export const ticked = ({ lateness, missed, overlap }: Ticks): void => {
+  scheduleTicks.add(lateness.length)
+  for (const late of lateness) scheduleLateness.add(Math.max(0, late) / 1000)
+  scheduleSkipped.add(missed, byReason("missed"))
+  scheduleSkipped.add(overlap, byReason("overlap"))
+}
 
 /**
  * What one commit did to runs, which counts once it has succeeded.

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, Function } from "effect"
+import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { isTerminal, type RunStatus } from "../../model/Run.js"
 import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
@@ -12,6 +12,7 @@ import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunState } from "../../rules/RunState.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
+import * as StoreMetrics from "../commit/StoreMetrics.js"
 import type { StoredSchedule } from "../rows/ScheduleRows.js"
 import * as ScheduleRuns from "./ScheduleRuns.js"
 
@@ -59,9 +60,26 @@ interface Ticked {
   readonly runs: ReadonlyArray<number>
 }
 
-const tickOne = <X>(batch: RunBatch<X>, { key, record: before }: StoredSchedule, now: number): Ticked => {
+/** Computes the times of schedules. Many schedules of a commit often have the same. */
+const makeTimes = (): typeof ScheduleChecks.timeOf => {
+  const made = new Map<string, ReturnType<typeof ScheduleChecks.timeOf>>()
+  return (record) => {
+    const { endsAt, schedule, startsAt, timezone } = record
+    const name = JSON.stringify([schedule, timezone, startsAt, endsAt])
+    const time = made.get(name) ?? ScheduleChecks.timeOf(record)
+    made.set(name, time)
+    return time
+  }
+}
+
+const tickOne = <X>(
+  batch: RunBatch<X>,
+  { key, record: before }: StoredSchedule,
+  timeOf: typeof ScheduleChecks.timeOf,
+  now: number,
+): Ticked => {
   const record = settled(batch, before)
-  const time = ScheduleChecks.timeOf(record)
+  const time = timeOf(record)
   if (Either.isLeft(time)) {
     return { key, record: ScheduleRules.pause(record, time.left.message, now), runs: [] }
   }
@@ -70,12 +88,13 @@ const tickOne = <X>(batch: RunBatch<X>, { key, record: before }: StoredSchedule,
   return { key, record: next, runs: plan.runs }
 }
 
-/** Records what became of the runs of ticks. A tick whose run is refused is a failure of its schedule. */
+/** Records what became of the runs of ticks, and gives those that began. A tick whose run is refused is a failure of its schedule. */
 const recordRuns = (
   wanted: ReadonlyArray<{ readonly of: Ticked; readonly run: ScheduleRuns.ScheduledRun }>,
   decisions: Effect.Effect.Success<ReturnType<typeof ScheduleRuns.submit>>,
   now: number,
-): void => {
+): ReadonlyArray<ScheduleRuns.ScheduledRun> => {
+  const begun: Array<ScheduleRuns.ScheduledRun> = []
   for (const [index, { of, run }] of wanted.entries()) {
     const decision = decisions[index]!
     if (Either.isLeft(decision)) {
@@ -83,23 +102,42 @@ const recordRuns = (
       of.record = ScheduleRules.refused(of.record, now, { code, message })
     } else if (!decision.right.duplicate) {
       of.record = ScheduleRules.began(of.record, run.publicId, run.at)
+      begun.push(run)
     }
   }
+  return begun
 }
 
-const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>
+/** What the ticks of a commit came to. */
+interface Tally extends StoreMetrics.Ticks {
+  /** How many schedules were due. */
+  readonly schedules: number
+}
+
+const nothing: Tally = { schedules: 0, lateness: [], missed: 0, overlap: 0 }
+
+/** How many more ticks of a kind the schedules have skipped than before. */
+const skippedBy = (
+  due: ReadonlyArray<StoredSchedule>,
+  ticked: ReadonlyArray<Ticked>,
+  kind: "missed" | "overlap",
+): number =>
+  ticked.reduce((sum, { record }, index) => sum + record.skipped[kind] - due[index]!.record.skipped[kind], 0)
+
+const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
   Effect.gen(function* () {
     const { schedules } = batch.rows
     const now = yield* schedules.civilNow
     const due = yield* schedules.due(now, mostSchedules)
-    if (due.length === 0) return 0
+    if (due.length === 0) return nothing
     const open = due.flatMap(({ record }) =>
       [...record.openRuns, ...(record.lastRunId === null ? [] : [record.lastRunId])].map((runId) =>
         refOf(record, runId),
       ),
     )
     if (open.length > 0) yield* batch.load(open)
-    const ticked = due.map((stored) => tickOne(batch, stored, now))
+    const timeOf = makeTimes()
+    const ticked = due.map((stored) => tickOne(batch, stored, timeOf, now))
     // A cancelled run leaves its lane before another one enters it.
     yield* batch.settle
     const wanted = ticked.flatMap((of) => {
@@ -107,9 +145,14 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>
       const since = { lastAt: record.lastScheduledAt, backfilled: false }
       return ScheduleRuns.ofTicks(record, runs, since).map((run) => ({ of, record, run }))
     })
-    recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
+    const begun = recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
     yield* schedules.update(ticked)
-    return due.length
+    return {
+      schedules: due.length,
+      lateness: begun.map(({ at }) => now - at),
+      missed: skippedBy(due, ticked, "missed"),
+      overlap: skippedBy(due, ticked, "overlap"),
+    }
   })
 
 /**
@@ -118,9 +161,14 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>
  * @since 0.1.0
  * @category operations
  */
-export const operation = <X>(): RunOperation<void, number, number, never, X> => ({
+export const operation = <X>(): RunOperation<void, Tally, number, never, X> => ({
   name: "Tick",
   decide: (requests, batch) =>
-    Effect.map(tickAll(batch), (ticked) => requests.map(() => Either.right(ticked))),
-  answer: Function.identity,
+    Effect.map(tickAll(batch), (tally) =>
+      requests.map((_, index) => Either.right(index === 0 ? tally : nothing)),
+    ),
+  answer: (tally) => {
+    StoreMetrics.ticked(tally)
+    return tally.schedules
+  },
 })
