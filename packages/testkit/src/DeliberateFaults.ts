@@ -10,6 +10,7 @@ import type { DeliberateFault } from "./simulation/faults/Fault.js"
 import * as Fencing from "./simulation/faults/Fencing.js"
 import * as Logs from "./simulation/faults/Logs.js"
 import * as Outcomes from "./simulation/faults/Outcomes.js"
+import * as Ticks from "./simulation/faults/Ticks.js"
 
 export type { DeliberateFault } from "./simulation/faults/Fault.js"
 
@@ -115,5 +116,13 @@ export const all = {
   "early-join": {
     sentence: "a parent goes on before the last of the children that it waits for has ended",
     store: Families.earlyJoin,
+  },
+  "declared-again": {
+    sentence: "a declaration of schedules that is sent again makes its schedules again",
+    store: Ticks.declaredAgain,
+  },
+  "uncounted-ticks": {
+    sentence: "a schedule does not count the ticks that it skips",
+    store: Ticks.uncounted,
   },
 } satisfies Readonly<Record<string, DeliberateFault>>

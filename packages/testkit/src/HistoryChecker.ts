@@ -20,6 +20,7 @@ import { logIsAgUi } from "./simulation/invariants/LogIsAgUi.js"
 import { messagesOnce } from "./simulation/invariants/Messages.js"
 import { oneHolder } from "./simulation/invariants/OneHolder.js"
 import { stepsOnce } from "./simulation/invariants/Steps.js"
+import { ticksOnce } from "./simulation/invariants/Ticks.js"
 import { storeAnswers } from "./simulation/invariants/StoreAnswers.js"
 import { waitsHoldNothing } from "./simulation/invariants/Waits.js"
 import type { Invariant, Violation } from "./simulation/invariants/Violation.js"
@@ -48,6 +49,7 @@ export const invariants: ReadonlyArray<Invariant> = [
   childrenOnce,
   messagesOnce,
   budgetsAreExact,
+  ticksOnce,
   storeAnswers,
   eachRunEnds,
 ]

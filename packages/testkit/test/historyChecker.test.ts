@@ -69,6 +69,25 @@ const later = (entry: HistoryChecker.Entry): HistoryChecker.Entry => ({
   sequence: entry.sequence === null ? null : entry.sequence + 1,
 })
 
+/** A schedule with ticks at 5, 7 and 9 seconds, which it has all done. */
+const ticking = (given: Partial<HistoryChecker.FinalSchedule> = {}): HistoryChecker.FinalSchedule => ({
+  id: "a",
+  key: "nightly",
+  createdAt: 0,
+  first: 5_000,
+  every: 2_000,
+  last: 9_000,
+  policy: "Allow",
+  missed: "skip",
+  isComplete: true,
+  skipped: { missed: 0, overlap: 0 },
+  ...given,
+})
+
+/** The runs of ticks at these seconds. */
+const ticked = (seconds: ReadonlyArray<number>, id = "a") =>
+  seconds.map((second) => final([], { run: `schedule:${id}:1970-01-01T00:00:0${second}.000Z` }))
+
 /** Histories that break an invariant, with the beginning of the sentence for it. */
 const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [string, Given]>>> = {
   "one-holder": [
@@ -399,6 +418,31 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
       },
     ],
   ],
+  "ticks-once": [
+    [
+      "schedule nightly has 3 ticks: 2 began a run, 0 are counted as missed, and 0 as overlapping",
+      { schedules: [ticking()], final: ticked([5, 9]) },
+    ],
+    [
+      "run schedule:a:1970-01-01T00:00:06.000Z is of no tick of schedule nightly",
+      { schedules: [ticking({ skipped: { missed: 2, overlap: 0 } })], final: ticked([6]) },
+    ],
+    [
+      "the tick of nightly at 5.000 s has the runs schedule:a:1970-01-01T00:00:05.000Z and schedule:b:1970-01-01T00:00:05.000Z",
+      {
+        schedules: [ticking({ last: 5_000 }), ticking({ id: "b", last: 5_000 })],
+        final: [...ticked([5]), ...ticked([5], "b")],
+      },
+    ],
+    [
+      "schedule nightly skipped 2 missed ticks, all of which it is to run",
+      { schedules: [ticking({ missed: "all", skipped: { missed: 2, overlap: 0 } })], final: ticked([9]) },
+    ],
+    [
+      "schedule nightly skipped 1 ticks, and its runs may overlap",
+      { schedules: [ticking({ skipped: { missed: 0, overlap: 1 } })], final: ticked([5, 7]) },
+    ],
+  ],
   "store-answers": [
     [
       "Complete of worker-1#1 reached the store, which was not available to it at 2.000 s",
@@ -417,6 +461,10 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
   "each-run-ends": [
     ["run run was still waiting at 60.000 s", { final: [final([], { status: "waiting" })], settled: false }],
     ["a client was still not answered at 60.000 s", { final: [final()], settled: false }],
+    [
+      "schedule nightly still had ticks to come at 60.000 s",
+      { schedules: [ticking({ isComplete: false })], final: ticked([5]), settled: false },
+    ],
     ["the store died", { crashes: ["the store died"] }],
   ],
 }
@@ -427,6 +475,13 @@ const secondAttempt = [final([attempt("lease_expired")], { epoch: 2 })]
 /** Histories that look like the broken ones and break nothing. */
 const kept: ReadonlyArray<readonly [string, Given]> = [
   ["nothing happened", {}],
+  [
+    "a schedule that was made after its first tick skipped another one",
+    {
+      schedules: [ticking({ createdAt: 5_000, skipped: { missed: 1, overlap: 0 } })],
+      final: ticked([9]),
+    },
+  ],
   [
     "a stopped process had lost its run, and stopped when it woke",
     {

@@ -35,6 +35,8 @@ const shown: Readonly<Record<Exclude<SimulationSuite.FaultName, Shared>, Simulat
   "charged-again": { seed: 161, breaks: "budgets-are-exact" },
   "lost-wake-up": { seed: 47, breaks: "each-run-ends" },
   "early-join": { seed: 21, breaks: "children-once" },
+  "declared-again": { seed: 5, breaks: "ticks-once" },
+  "uncounted-ticks": { seed: 2, breaks: "ticks-once" },
 }
 
 SimulationSuite.faults("memory", memory, shown)

@@ -85,5 +85,7 @@ export const scriptOf =
   (seed: number) =>
   (name: string): Script => {
     const root = /^run-(\d+)/.exec(name)
-    return root === null ? [] : (byName({ runs: [taskOf(seed, Number(root[1])).run] }).get(name) ?? [])
+    return root === null
+      ? []
+      : (byName({ runs: [taskOf(seed, Number(root[1])).run], schedules: [] }).get(name) ?? [])
   }

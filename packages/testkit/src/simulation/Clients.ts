@@ -14,6 +14,7 @@ import { Array, type Context, Effect, Schedule } from "effect"
 import type { Action, Operation, Plan, PlannedRun } from "./Plan.js"
 import * as Prng from "./Prng.js"
 import * as RemotePorts from "./RemotePorts.js"
+import * as Schedules from "./Schedules.js"
 import { byName, operationsOf } from "./Scripts.js"
 import type { Subject } from "./Subject.js"
 import type { World } from "./Workers.js"
@@ -116,16 +117,13 @@ export const make = (world: World): { readonly isDone: () => boolean } => {
   const { makeProcess, network, plan, ports, recorder, subject } = world
   const connect = (name: string) => {
     const process = makeProcess(name, 1)
-    const remote: Context.Context<ProjectPorts> = RemotePorts.make(
-      ports,
-      network.link(name, process),
-      recorder,
-      name,
-    )
-    return (effect: Effect.Effect<unknown, unknown, ProjectPorts>) =>
+    const link = network.link(name, process)
+    const remote: Context.Context<ProjectPorts> = RemotePorts.make(ports, link, recorder, name)
+    const run = (effect: Effect.Effect<unknown, unknown, ProjectPorts>) =>
       process.fork(Effect.provide(effect, remote))
+    return { link, run }
   }
-  const run = connect("client")
+  const { link, run } = connect("client")
   let left = 0
   const does = (at: number, effect: Effect.Effect<unknown, unknown, ProjectPorts>): void => {
     left += 1
@@ -138,9 +136,14 @@ export const make = (world: World): { readonly isDone: () => boolean } => {
       does(planned.at + late, submit(plan.seed, subject.request, planned))
   }
   for (const action of plan.actions) does(action.at, act(action))
+  for (const schedule of plan.schedules) {
+    for (const late of [0, ...schedule.repeats]) {
+      does(schedule.at + late, untilAnswered(Schedules.declare(ports, link, schedule)))
+    }
+  }
   if (subject.execute !== undefined || needsAttendants(plan)) {
     for (let index = 1; index <= plan.attendants; index += 1) {
-      connect(`attendant-${index}`)(attend(`attendant-${index}`, index > 1))
+      connect(`attendant-${index}`).run(attend(`attendant-${index}`, index > 1))
     }
   }
   return { isDone: () => left === 0 }

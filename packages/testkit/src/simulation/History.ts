@@ -233,6 +233,24 @@ export interface Final extends Seen {
 }
 
 /**
+ * A schedule when all was over. Its ticks are those from `first` to `last`, each `every` after the one before, which are after `createdAt`,
+ * all by the wall clock of the store. `key`: what its declaration calls it. `isComplete`: it has no tick to come. `skipped`: how many ticks
+ * it counts that began no run.
+ */
+export interface FinalSchedule {
+  readonly id: string
+  readonly key: string
+  readonly createdAt: number
+  readonly first: number
+  readonly every: number
+  readonly last: number
+  readonly policy: string
+  readonly missed: string
+  readonly isComplete: boolean
+  readonly skipped: { readonly missed: number; readonly overlap: number }
+}
+
+/**
  * `settled`: every run had ended when the simulation stopped. `lease` is the length of the leases. `slots`: of each worker.
  *
  * @since 0.1.0
@@ -244,6 +262,8 @@ export interface History {
   readonly calls: ReadonlyArray<Call>
   readonly incidents: ReadonlyArray<Incident>
   readonly final: ReadonlyArray<Final>
+  /** None when absent. */
+  readonly schedules?: ReadonlyArray<FinalSchedule> | undefined
   readonly settled: boolean
   readonly endedAt: number
   /** What must not happen at all: the store died, or the world turned in a circle. */

@@ -25,11 +25,13 @@ export const planLines = ({
   latency,
   lease,
   runs,
+  schedules,
   workers,
 }: Plan): ReadonlyArray<string> => [
   `leases of ${lease} ms, messages take up to ${latency} ms`,
   ...workers.map((worker) => `worker: ${fieldsOf(worker)}`),
   ...runs.map((run) => `run: ${fieldsOf(run)}`),
+  ...schedules.map((schedule) => `schedule: ${fieldsOf(schedule)}`),
   ...actions.map((action) => `client: ${action._tag} ${fieldsOf(action)}`),
   ...faults.map((fault) => `fault: ${fault._tag} ${fieldsOf(fault)}`),
 ]
@@ -63,7 +65,13 @@ const incidentLine = ({ _tag, at: _at, ...fields }: Incident): string => `${_tag
  * @since 0.1.0
  * @category text
  */
-export const historyLines = ({ calls, endedAt, final, incidents }: History): ReadonlyArray<string> => [
+export const historyLines = ({
+  calls,
+  endedAt,
+  final,
+  incidents,
+  schedules = [],
+}: History): ReadonlyArray<string> => [
   ...[
     ...calls.filter((call) => !isDull(call)).map((call) => ({ at: call.sentAt, line: callLine(call) })),
     ...incidents.map((incident) => ({ at: incident.at, line: incidentLine(incident) })),
@@ -74,4 +82,5 @@ export const historyLines = ({ calls, endedAt, final, incidents }: History): Rea
     ({ log, run, status }) =>
       `${instant(endedAt)} run ${run} is ${status}; its log: ${log.map(({ event }) => (event.type === "CUSTOM" ? String(event["name"]) : event.type)).join(", ")}`,
   ),
+  ...schedules.map((schedule) => `${instant(endedAt)} schedule: ${fieldsOf(schedule)}`),
 ]

@@ -62,6 +62,25 @@ export interface PlannedRun {
   readonly budget: number | undefined
 }
 
+/**
+ * A schedule that a client declares at `at`, and again so much later, each time. Its ticks are from `first` on, each `every` after the one
+ * before, `ticks` in all. Instants are by the wall clock of the store, which agrees with its other clock until it is set.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PlannedSchedule {
+  readonly name: string
+  readonly at: number
+  readonly repeats: ReadonlyArray<number>
+  readonly first: number
+  readonly every: number
+  readonly ticks: number
+  readonly policy: "Allow" | "Forbid" | "Replace" | "Queue"
+  readonly missed: "skip" | "once" | "all"
+  readonly script: Script
+}
+
 /** What a client does to a run that was submitted: it cancels it, or tells it something under a key. */
 export type Action =
   | { readonly _tag: "Cancel"; readonly run: string; readonly at: number }
@@ -99,6 +118,7 @@ export type MessageFault =
  * - `Pause`: a worker does nothing for a time.
  * - `Crash`: a worker dies, and comes back under its key. `silent`: the store does not notice that its connections are gone.
  * - `Shutdown`: a worker drains, and comes back so much later.
+ * - `Clock`: the wall clock of the store is wrong by `ahead` for a time, and its other clock is not.
  *
  * @since 0.1.0
  * @category faults
@@ -141,6 +161,7 @@ export type Fault =
     }
   | { readonly _tag: "Shutdown"; readonly worker: string; readonly at: number; readonly millis: number }
   | { readonly _tag: "Freeze"; readonly at: number; readonly millis: number }
+  | { readonly _tag: "Clock"; readonly at: number; readonly millis: number; readonly ahead: number }
 
 /**
  * `latency`: the longest that a message takes. `attendants`: clients that answer what runs ask, and tell runs what they wait for; each
@@ -155,6 +176,7 @@ export interface Plan {
   readonly latency: number
   readonly workers: ReadonlyArray<PlannedWorker>
   readonly runs: ReadonlyArray<PlannedRun>
+  readonly schedules: ReadonlyArray<PlannedSchedule>
   readonly actions: ReadonlyArray<Action>
   readonly attendants: number
   readonly faults: ReadonlyArray<Fault>

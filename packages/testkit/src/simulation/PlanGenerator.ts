@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { Array } from "effect"
-import type { Action, Fault, MessageFault, Plan, PlannedRun, PlannedWorker } from "./Plan.js"
+import type { Action, Fault, MessageFault, Plan, PlannedRun, PlannedSchedule, PlannedWorker } from "./Plan.js"
 import * as Prng from "./Prng.js"
 import * as ScriptGenerator from "./ScriptGenerator.js"
 
@@ -65,7 +65,11 @@ const messageFaultOf = (prng: Prng.Prng): MessageFault => {
   }
 }
 
-const faultOf = (prng: Prng.Prng, sort: Fault["_tag"], workers: ReadonlyArray<PlannedWorker>): Fault => {
+const faultOf = (
+  prng: Prng.Prng,
+  sort: (typeof faultSorts)[number],
+  workers: ReadonlyArray<PlannedWorker>,
+): Fault => {
   const worker = workers[prng.between(0, workers.length - 1)]!.name
   const at = prng.between(0, horizon)
   const millis = prng.between(200, longestFault)
@@ -134,6 +138,30 @@ const actionsOf = (prng: Prng.Prng, runs: ReadonlyArray<PlannedRun>): ReadonlyAr
   )
 }
 
+const hour = 3_600_000
+
+const schedulesOf = (prng: Prng.Prng): ReadonlyArray<PlannedSchedule> =>
+  Array.makeBy(prng.chance(0.3) ? prng.between(1, 2) : 0, (index) => ({
+    name: `schedule-${index + 1}`,
+    at: prng.between(0, 2_000),
+    repeats: prng.chance(0.5) ? Array.makeBy(prng.between(1, 2), () => prng.between(1, 12_000)) : [],
+    first: prng.between(3, 8) * 1_000,
+    every: prng.between(1, 4) * 1_000,
+    ticks: prng.between(2, 6),
+    policy: prng.pick(["Allow", "Forbid", "Replace", "Queue"]),
+    missed: prng.pick(["skip", "once", "all"]),
+    script: [{ _tag: "Work", millis: prng.between(10, 6_000) }],
+  }))
+
+/** The times in which the wall clock of the store is an hour off. Schedules alone follow it. */
+const clocksOf = (prng: Prng.Prng, schedules: ReadonlyArray<PlannedSchedule>): ReadonlyArray<Fault> =>
+  Array.makeBy(schedules.length > 0 && prng.chance(0.6) ? prng.between(1, 2) : 0, () => ({
+    _tag: "Clock",
+    at: prng.between(0, horizon),
+    millis: prng.between(200, longestFault),
+    ahead: prng.pick([hour, -hour]),
+  }))
+
 /**
  * The plan of a seed.
  *
@@ -151,15 +179,18 @@ export const make = (seed: number): Plan => {
       faultOf(prng, sort, workers),
     ),
   )
+  const ofSchedules = Prng.make(Prng.hash("schedules", seed))
+  const schedules = schedulesOf(ofSchedules)
   return {
     seed,
     lease,
     latency: prng.pick([2, 10, 50, 200]),
     workers,
     runs,
+    schedules,
     actions,
     attendants: prng.chance(0.3) ? 2 : 1,
-    faults,
+    faults: [...faults, ...clocksOf(ofSchedules, schedules)],
     calmAt: horizon + longestFault,
   }
 }

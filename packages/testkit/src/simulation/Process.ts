@@ -62,6 +62,9 @@ export interface Process {
    */
   readonly bury: () => void
 
+  /** Sets its wall clock so many milliseconds ahead of the time that passes, which timers and the monotonic clock follow. */
+  readonly setWall: (ahead: number) => void
+
   readonly isPaused: () => boolean
   readonly isDead: () => boolean
   readonly isBuried: () => boolean
@@ -98,6 +101,7 @@ export const make = (options: {
   let buried = false
   let paused: PausedClock | undefined
   let turns = 0
+  let ahead = 0
 
   // The local time is linear in the world's since the last change of the rate.
   let rate = options.rate
@@ -171,11 +175,12 @@ export const make = (options: {
     }
   }
 
+  const wall = () => Math.floor(local() / 1000) + ahead
   const clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => Math.floor(local() / 1000),
+    unsafeCurrentTimeMillis: wall,
     unsafeCurrentTimeNanos: () => BigInt(local()) * 1000n,
-    currentTimeMillis: Effect.sync(() => Math.floor(local() / 1000)),
+    currentTimeMillis: Effect.sync(wall),
     currentTimeNanos: Effect.sync(() => BigInt(local()) * 1000n),
     sleep: (duration) =>
       Effect.async<void>((resume) => {
@@ -257,6 +262,9 @@ export const make = (options: {
       timers.clear()
       for (const fiber of roots) fiber.unsafeInterruptAsFork(FiberId.none)
       askForTurn()
+    },
+    setWall: (millis) => {
+      ahead = millis
     },
     isPaused: () => paused !== undefined,
     isDead: () => dead,

@@ -15,12 +15,15 @@ export const operationsOf = (script: Script): ReadonlyArray<Operation> =>
 export const childName = (parent: string, name: string): string => `${parent}/${name}`
 
 /**
- * The scripts of the runs of a plan, children included, by the names of the runs.
+ * The scripts of the runs of a plan, those of schedules and children included, by the names of the runs.
  *
  * @since 0.1.0
  * @category reading
  */
-export const byName = ({ runs }: Pick<Plan, "runs">): ReadonlyMap<string, Script> => {
+export const byName = ({
+  runs,
+  schedules,
+}: Pick<Plan, "runs" | "schedules">): ReadonlyMap<string, Script> => {
   const found = new Map<string, Script>()
   const add = (name: string, script: Script): void => {
     found.set(name, script)
@@ -28,6 +31,6 @@ export const byName = ({ runs }: Pick<Plan, "runs">): ReadonlyMap<string, Script
       if (operation._tag === "Spawn") add(childName(name, operation.name), operation.script)
     }
   }
-  for (const { name, script } of runs) add(name, script)
+  for (const { name, script } of [...runs, ...schedules]) add(name, script)
   return found
 }

@@ -66,12 +66,21 @@ export const smaller = function* (plan: Plan): Generator<Plan> {
   for (const faults of withoutPart(plan.faults)) yield { ...plan, faults }
   for (const actions of withoutPart(plan.actions)) yield { ...plan, actions }
   for (const runs of withoutPart(plan.runs)) if (runs.length > 0) yield consistent({ ...plan, runs })
+  for (const schedules of withoutPart(plan.schedules)) yield { ...plan, schedules }
   for (const workers of withoutPart(plan.workers))
     if (workers.length > 0) yield consistent({ ...plan, workers })
   for (const [index, run] of plan.runs.entries()) {
     for (const smallerRun of smallerRuns(run)) {
       yield { ...plan, runs: plan.runs.with(index, smallerRun) }
     }
+  }
+  for (const [index, schedule] of plan.schedules.entries()) {
+    const change = (changes: Partial<typeof schedule>) => ({
+      ...plan,
+      schedules: plan.schedules.with(index, { ...schedule, ...changes }),
+    })
+    for (const repeats of withoutPart(schedule.repeats)) yield change({ repeats })
+    if (schedule.ticks > 1) yield change({ ticks: schedule.ticks - 1 })
   }
   for (const [index, worker] of plan.workers.entries()) {
     if (worker.drift !== 0) yield { ...plan, workers: plan.workers.with(index, { ...worker, drift: 0 }) }

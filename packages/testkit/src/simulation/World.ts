@@ -15,6 +15,7 @@ import type { Plan, Script } from "./Plan.js"
 import * as Process from "./Process.js"
 import * as Prng from "./Prng.js"
 import * as Recorder from "./Recorder.js"
+import * as Schedules from "./Schedules.js"
 import { byName } from "./Scripts.js"
 import type { Subject } from "./Subject.js"
 import * as VirtualTime from "./VirtualTime.js"
@@ -106,9 +107,14 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
     scriptOf: scriptsOf(plan),
   }
   for (const fault of plan.faults) {
-    if (fault._tag !== "Freeze") continue
-    time.at(fault.at * 1000, () => store.pause("runs"))
-    time.at((fault.at + fault.millis) * 1000, store.resume)
+    if (fault._tag === "Freeze") {
+      time.at(fault.at * 1000, () => store.pause("runs"))
+      time.at((fault.at + fault.millis) * 1000, store.resume)
+    }
+    if (fault._tag === "Clock") {
+      time.at(fault.at * 1000, () => store.setWall(fault.ahead))
+      time.at((fault.at + fault.millis) * 1000, () => store.setWall(0))
+    }
   }
   for (const worker of plan.workers) Workers.make(world, worker)
   const clients = Clients.make(world)
@@ -119,6 +125,8 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
   }
   const hasSettled = async (): Promise<boolean> => {
     if (!clients.isDone()) return false
+    const schedules = await inStore(Schedules.finals(ports))
+    if (Exit.isFailure(schedules) || schedules.value.some(({ isComplete }) => !isComplete)) return false
     const runs = await inStore(Effect.provide(allRuns, ports))
     return Exit.isSuccess(runs) && runs.value.every(({ status }) => isTerminal(status))
   }
@@ -132,6 +140,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
   }
 
   const final = await inStore(Effect.provide(finals, ports))
+  const schedules = await inStore(Schedules.finals(ports))
   const endedAt = recorder.now()
   if (Exit.isFailure(final)) recorder.crashed(`the runs cannot be read: ${Cause.pretty(final.cause)}`)
   recorder.close()
@@ -144,6 +153,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
     calls: recorder.calls,
     incidents: recorder.incidents,
     final: Exit.isSuccess(final) ? final.value : [],
+    schedules: Exit.isSuccess(schedules) ? schedules.value : [],
     settled,
     endedAt,
     crashes: recorder.crashes,

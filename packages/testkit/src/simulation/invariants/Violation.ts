@@ -27,6 +27,7 @@ export type Name =
   | "children-once"
   | "messages-once"
   | "budgets-are-exact"
+  | "ticks-once"
   | "store-answers"
   | "each-run-ends"
 
