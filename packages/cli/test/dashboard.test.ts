@@ -253,6 +253,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
             overview: "/",
             runs: "/runs",
             workers: "/workers",
+            schedules: "/schedules",
             conversations: "/conversations",
             submit: "/submit",
           }

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Json from "@runlease/http/Json"
 import { isLow, leaseLength, secondsLeft } from "../web/src/format/leases.js"
-import { isOlder, keepOrder, median, takenOverAfter } from "../web/src/pages/workers/fleet.js"
+import { isOlder, median, takenOverAfter } from "../web/src/pages/workers/fleet.js"
+import { keepOrder } from "../web/src/ui/steadyOrder.js"
 import { byTitle } from "../web/src/shell/keyList.js"
 import { findItems, runIdOf } from "../web/src/shell/paletteMatch.js"
 

@@ -14,6 +14,7 @@ import type * as InterruptWire from "./Wire/Interrupt.js"
 import type * as LogEntryWire from "./Wire/LogEntry.js"
 import type * as SnapshotWire from "./Wire/Snapshot.js"
 import type * as Summary from "./Wire/RunSummary.js"
+import type * as ScheduleWire from "./Wire/Schedule.js"
 import type * as WorkerWire from "./Wire/Worker.js"
 
 export type RunSummary = typeof Summary.RunSummary.Encoded
@@ -36,5 +37,6 @@ export type Interrupt = typeof InterruptWire.Interrupt.Encoded
 export type Answer = typeof InterruptWire.Answer.Encoded
 export type Usage = typeof UsagePort.Usage.Encoded
 export type Worker = typeof WorkerWire.Worker.Encoded
+export type Schedule = typeof ScheduleWire.Schedule.Encoded
 export type Conversation = typeof ConversationWire.Conversation.Encoded
 export type ConversationMessage = typeof ConversationWire.Message.Encoded

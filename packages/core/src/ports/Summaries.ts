@@ -98,7 +98,7 @@ export interface RunSummary {
 /**
  * Which runs a list has; all of them where nothing is named.
  *
- * `text` is in the title, in any case of its letters, or is the end of the id. `from` and `to` bound when a run was submitted, `to` is
+ * `text` is in the title, in any case of its letters, or is the start or the end of the id. `from` and `to` bound when a run was submitted, `to` is
  * not in it; of runs that several servers take at once, those of the last moments before a bound may count to the other side of it.
  * `attempt` is the least attempt. `errorCode` is the code of the error with which a run has ended. `roots`: no run that another one has
  * spawned. A run has all of `labels`.

@@ -97,6 +97,18 @@ const conversation = createRoute({
   component: lazyRouteComponent(() => import("./pages/conversations/ConversationPage")),
 })
 
+const schedules = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/schedules",
+  component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage")),
+})
+
+const schedule = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/schedules/$scheduleId",
+  component: lazyRouteComponent(() => import("./pages/schedules/SchedulePage")),
+})
+
 const submit = createRoute({
   getParentRoute: () => signedIn,
   path: "/submit",
@@ -106,7 +118,17 @@ const submit = createRoute({
 
 const routeTree = root.addChildren([
   signIn,
-  signedIn.addChildren([overview, runs, run, workers, conversations, conversation, submit]),
+  signedIn.addChildren([
+    overview,
+    runs,
+    run,
+    workers,
+    conversations,
+    conversation,
+    schedules,
+    schedule,
+    submit,
+  ]),
 ])
 
 export const makeRouter = (queryClient: QueryClient) =>

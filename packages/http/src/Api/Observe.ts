@@ -87,7 +87,7 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "List runs with all that a list shows",
           description:
-            "Newest first. `text` is looked for in titles and at the end of ids, `attempt` is the least attempt, `error_code` the code of the error with which a run has ended, `roots` leaves children out. `label` is `name:value`, and may be there several times: the runs have all of them. No index finds these four, nor two labels, nor two of parent, conversation, label, status and agent together, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
+            "Newest first. `text` is looked for in titles, and at the start and the end of ids, `attempt` is the least attempt, `error_code` the code of the error with which a run has ended, `roots` leaves children out. `label` is `name:value`, and may be there several times: the runs have all of them. No index finds these four, nor two labels, nor two of parent, conversation, label, status and agent together, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
         }),
       ),
   )

@@ -12,10 +12,10 @@ const text = Schema.NullOr(Schema.String)
 const instant = Schema.NullOr(Timestamp)
 
 /** A field that other servers do not have. */
-const added = <A, I>(key: string, schema: Schema.Schema<A, I>, fallback: () => A) =>
+const added = <Key extends string, A, I>(key: Key, schema: Schema.Schema<A, I>, fallback: () => A) =>
   Schema.optionalWith(schema, { default: fallback, nullable: true }).pipe(Schema.fromKey(key))
 
-const addedOrNull = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
+const addedOrNull = <Key extends string, A, I>(key: Key, schema: Schema.Schema<A, I>) =>
   orNull(schema).pipe(Schema.fromKey(key))
 
 /** The agent of a schedule. */

@@ -102,7 +102,7 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "a text is in the title, in any case, or at the end of the id",
+    "a text is in the title, in any case, or at the start or the end of the id",
     Effect.gen(function* () {
       yield* submit("Straßen und ÄRGER", { publicId: "first-ABC" })
       yield* submit("100% of_it", { publicId: "second-abcd" })
@@ -111,7 +111,8 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
       deepStrictEqual(yield* titles({ text: "% of" }), ["100% of_it"])
       deepStrictEqual(yield* titles({ text: "_" }), ["100% of_it"])
       deepStrictEqual(yield* titles({ text: "ABC" }), [null, "Straßen und ÄRGER"])
-      deepStrictEqual(yield* titles({ text: "second" }), [])
+      deepStrictEqual(yield* titles({ text: "Second" }), ["100% of_it"])
+      deepStrictEqual(yield* titles({ text: "cond" }), [])
     }),
   )
 

@@ -29,11 +29,13 @@ export const startOf = <X>(
 /** Whether a run has what a condition names. */
 export type Matches = (run: Candidate) => boolean
 
-/** Whether the letters of a text, in any case, are in the title, or are the end of the id. */
+/** Whether the letters of a text, in any case, are in the title, or are the start or the end of the id. */
 const hasText = (text: string): Matches => {
   const wanted = text.toLowerCase()
-  return ({ runId, title }) =>
-    title?.toLowerCase().includes(wanted) === true || runId.toLowerCase().endsWith(wanted)
+  return ({ runId, title }) => {
+    const id = runId.toLowerCase()
+    return title?.toLowerCase().includes(wanted) === true || id.startsWith(wanted) || id.endsWith(wanted)
+  }
 }
 
 /** What a search looks for in the runs that a list begins at; nothing where an index finds them. */

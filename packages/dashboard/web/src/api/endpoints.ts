@@ -31,6 +31,14 @@ export const paths = {
   conversation: "GET /conversations/:conversation",
   messages: "GET /conversations/:conversation/messages",
   addMessage: "POST /conversations/:conversation/messages",
+  schedules: "GET /projects/:project/schedules",
+  schedule: "GET /projects/:project/schedules/:schedule",
+  removeSchedule: "DELETE /projects/:project/schedules/:schedule",
+  pauseSchedule: "POST /projects/:project/schedules/:schedule/pause",
+  resumeSchedule: "POST /projects/:project/schedules/:schedule/resume",
+  runSchedule: "POST /projects/:project/schedules/:schedule/runs",
+  backfillSchedule: "POST /projects/:project/schedules/:schedule/backfill",
+  upcoming: "GET /projects/:project/schedules/:schedule/upcoming",
 } as const
 
 export interface Page<A> {
@@ -41,6 +49,12 @@ export interface Page<A> {
 export interface Submitted {
   readonly run: Json.CanonicalRun
   readonly duplicate: boolean
+}
+
+/** A time of a schedule, and when its run begins. */
+export interface Tick {
+  readonly nominal_at: string
+  readonly at: string
 }
 
 interface Replies {
@@ -73,6 +87,24 @@ interface Replies {
   readonly conversation: Json.Conversation
   readonly messages: Page<Json.ConversationMessage>
   readonly addMessage: Json.ConversationMessage
+  readonly schedules: {
+    readonly schedules: ReadonlyArray<Json.Schedule>
+    readonly page_info?: { readonly next: string | null } | undefined
+  }
+  readonly schedule: Json.Schedule
+  readonly removeSchedule: { readonly deleted: boolean }
+  readonly pauseSchedule: { readonly schedule: Json.Schedule }
+  readonly resumeSchedule: { readonly schedule: Json.Schedule }
+  readonly runSchedule: { readonly run_id: string }
+  readonly backfillSchedule: {
+    readonly ticks: ReadonlyArray<{
+      readonly nominal_at: string
+      readonly run_id: string
+      readonly duplicate: boolean
+    }>
+    readonly more: boolean
+  }
+  readonly upcoming: { readonly ticks: ReadonlyArray<Tick> }
 }
 
 export type Reply<N extends keyof typeof paths> = Replies[N]

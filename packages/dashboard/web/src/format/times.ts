@@ -24,6 +24,10 @@ export const ago = (instant: number, now: number): string => {
   return `${Math.floor(seconds / 86_400)} d ago`
 }
 
+/** `in 12 s`, `in 5 m`, `in 3 h`, `in 2 d`; `now` when it has come */
+export const until = (instant: number, now: number): string =>
+  instant - now < 1000 ? "now" : `in ${ago(now, instant).slice(0, -4)}`
+
 /** `55:37`, as a countdown shows it; `1:02:10` from an hour on */
 export const countdown = (millis: number): string => {
   const seconds = Math.max(0, Math.ceil(millis / 1000))

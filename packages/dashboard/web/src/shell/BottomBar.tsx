@@ -14,14 +14,15 @@ export const BottomBar = () => {
   const counts = useCounts()
   const matches = useMatchRoute()
   const isMore =
-    matches({ to: "/conversations", fuzzy: true }) !== false || matches({ to: "/submit" }) !== false
+    pages.some(({ isRare, to }) => isRare && matches({ to, fuzzy: true }) !== false) ||
+    matches({ to: "/submit" }) !== false
   return (
     <nav
       aria-label="Main"
       className="fixed inset-x-0 bottom-0 z-10 grid grid-cols-4 border-t border-line-2 bg-surface pb-[env(safe-area-inset-bottom)] desk:hidden"
     >
       {pages
-        .filter(({ to }) => to !== "/conversations")
+        .filter(({ isRare }) => !isRare)
         .map(({ Icon, label, to }) => (
           <Link
             key={to}

@@ -1,8 +1,9 @@
 /** What a phone's bar has no room for. */
 import { Link } from "@tanstack/react-router"
-import { BookOpen, LogOut, MessagesSquare, Plus } from "lucide-react"
+import { BookOpen, LogOut, Plus } from "lucide-react"
 import { useSession } from "../api/session"
 import { ModalDialog } from "../ui/ModalDialog"
+import { pages } from "./pages"
 import { useSignOut } from "./signOut"
 
 const row = "flex min-h-12 w-full items-center gap-3 px-4 text-read font-medium"
@@ -17,10 +18,14 @@ const MoreDialog = ({ onClose }: { readonly onClose: () => void }) => {
           <Plus aria-hidden size={18} className="text-ink-3" />
           Submit a run
         </Link>
-        <Link to="/conversations" className={row} onClick={onClose}>
-          <MessagesSquare aria-hidden size={18} className="text-ink-3" />
-          Conversations
-        </Link>
+        {pages
+          .filter(({ isRare }) => isRare)
+          .map(({ Icon, label, to }) => (
+            <Link key={to} to={to} className={row} onClick={onClose}>
+              <Icon aria-hidden size={18} className="text-ink-3" />
+              {label}
+            </Link>
+          ))}
         <a href="docs" className={row}>
           <BookOpen aria-hidden size={18} className="text-ink-3" />
           API

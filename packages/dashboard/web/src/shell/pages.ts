@@ -1,11 +1,12 @@
-/** The pages of the sidebar. */
-import { Gauge, MessagesSquare, Rows3, Server } from "lucide-react"
+/** The pages of the sidebar. A phone has those with `isRare` behind "More". */
+import { CalendarClock, Gauge, MessagesSquare, Rows3, Server } from "lucide-react"
 
 export const pages = [
-  { to: "/", label: "Overview", key: "g o", Icon: Gauge },
-  { to: "/runs", label: "Runs", key: "g r", Icon: Rows3 },
-  { to: "/conversations", label: "Conversations", key: "g c", Icon: MessagesSquare },
-  { to: "/workers", label: "Workers", key: "g w", Icon: Server },
+  { to: "/", label: "Overview", key: "g o", Icon: Gauge, isRare: false },
+  { to: "/runs", label: "Runs", key: "g r", Icon: Rows3, isRare: false },
+  { to: "/conversations", label: "Conversations", key: "g c", Icon: MessagesSquare, isRare: true },
+  { to: "/workers", label: "Workers", key: "g w", Icon: Server, isRare: false },
+  { to: "/schedules", label: "Schedules", key: "g s", Icon: CalendarClock, isRare: true },
 ] as const
 
 export type PagePath = (typeof pages)[number]["to"]

@@ -8,9 +8,10 @@ import { CommandLine } from "../../ui/CommandLine"
 import { useKeys } from "../../ui/keys"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
+import { useSteadyOrder } from "../../ui/steadyOrder"
 import { isHere } from "../../ui/workers"
 import { workerCommand } from "./commands"
-import { inOrder, keepOrder, newestVersion } from "./fleet"
+import { inOrder, newestVersion } from "./fleet"
 import { useOpenWorkers } from "./openWorkers"
 import { columns, onlyWide, WorkerRow } from "./WorkerRow"
 import { WorkerItem } from "./WorkerItem"
@@ -31,25 +32,6 @@ const useRowKeys = (box: React.RefObject<HTMLElement | null>): void => {
   })
 }
 
-/** The workers in their order; in that of before while somebody points at one. */
-const useOrder = (workers: ReadonlyArray<Json.WorkerSummary>, now: number) => {
-  const [isTouched, setTouched] = useState(false)
-  const before = useRef<ReadonlyArray<string>>([])
-  const idOf = ({ worker }: Json.WorkerSummary) => worker.id
-  const sorted = inOrder(workers, now)
-  const rows = isTouched ? keepOrder(sorted, before.current, idOf) : sorted
-  before.current = rows.map(idOf)
-  return {
-    rows,
-    hold: {
-      onPointerEnter: () => setTouched(true),
-      onPointerLeave: () => setTouched(false),
-      onFocus: () => setTouched(true),
-      onBlur: () => setTouched(false),
-    },
-  }
-}
-
 export const WorkersTable = ({
   now,
   workers,
@@ -65,7 +47,7 @@ export const WorkersTable = ({
   const here = all.filter((worker) => isHere(worker, now))
   const left = all.length - here.length
   const newest = newestVersion(here)
-  const { hold, rows } = useOrder(showsLeft ? all : here, now)
+  const { hold, rows } = useSteadyOrder(inOrder(showsLeft ? all : here, now), ({ worker }) => worker.id)
   const propsOf = (summary: Json.WorkerSummary) => ({
     summary,
     newest,

@@ -21,17 +21,6 @@ export const inOrder = (
   )
 }
 
-/** The order of before, without those that are no longer there and with new ones at the end. */
-export const keepOrder = <A>(
-  items: ReadonlyArray<A>,
-  before: ReadonlyArray<string>,
-  idOf: (item: A) => string,
-): ReadonlyArray<A> => {
-  const places = new Map(before.map((id, place) => [id, place]))
-  const placeOf = (item: A): number => places.get(idOf(item)) ?? before.length
-  return items.toSorted((a, b) => placeOf(a) - placeOf(b))
-}
-
 /** Whether a version is lower than another; never for one that is not three numbers. */
 export const isOlder = (version: string, other: string): boolean => {
   const [a, b] = [version, other].map((one) => /^v?(\d+)\.(\d+)\.(\d+)$/.exec(one)?.slice(1).map(Number))

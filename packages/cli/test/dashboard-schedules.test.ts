@@ -1,0 +1,115 @@
+/** The pages of schedules in a real browser. */
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as Browser from "./Browser.js"
+import { shows, Stage, visit } from "./DashboardStage.js"
+import { json, run } from "./Processes.js"
+
+/** Creates a schedule by the command. Gives its id. */
+const create = Effect.fnUntraced(function* (name: string, ...flags: ReadonlyArray<string>) {
+  const { cwd, env } = yield* Stage
+  const { stdout } = yield* run(["schedules", "create", name, "--json", ...flags], { cwd, env })
+  return String(json(stdout)["id"])
+})
+
+layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
+  excludeTestServices: true,
+  timeout: "5 minutes",
+})("the pages of schedules", (it) => {
+  const scoped = Browser.isThere ? it.scoped : it.scoped.skip
+
+  scoped("list when each runs, pause and resume it, and begin a run", () =>
+    Effect.gen(function* () {
+      const { faults, page } = yield* visit()
+      const weekdays = ["--schedule", "0 2 * * 1-5", "--timezone", "Europe/Berlin"]
+      yield* create("Count at night", "--agent", "number", ...weekdays, "--prompt", "7")
+      yield* Effect.promise(async () => {
+        await page.getByRole("link", { name: "Schedules" }).click()
+        const row = page.getByRole("row", { name: /Count at night/ })
+        await row.getByText("Monday to Friday at 02:00 Europe/Berlin").waitFor()
+        await row.getByText(/^in \d+ [hmd]$/).waitFor()
+        await row.getByRole("button", { name: "Pause Count at night" }).click()
+        await row.getByText("Paused").waitFor()
+        await row.getByRole("button", { name: "Run now: Count at night" }).click()
+        const link = row.getByRole("link", { name: "Open the run" })
+        await link.waitFor()
+        await row.getByRole("button", { name: "Resume Count at night" }).click()
+        await row.getByText("Active").waitFor()
+        await link.click()
+        await shows(page, "Number 7 is known.")
+        await page.getByRole("region", { name: "Facts" }).getByRole("link").first().waitFor()
+        await page.goBack()
+        await row.waitFor()
+      })
+      expect(faults).toEqual([])
+    }),
+  )
+
+  scoped("say first which schedule its failures have paused, and lead to what failed", () =>
+    Effect.gen(function* () {
+      const { faults, page } = yield* visit()
+      const each = ["--schedule", "every 1s", "--policy", "Allow", "--pause-after-failures", "1"]
+      yield* create("Ask each second", "--agent", "failing", ...each, "--prompt", "Now")
+      yield* Effect.promise(async () => {
+        await page.goto(new URL("/schedules", page.url()).href)
+        const notice = page.getByRole("region", { name: "Schedule Ask each second" })
+        await notice.getByText("Ask each second is paused: its last run failed.").waitFor()
+        await notice.getByText("No run begins until it is resumed.").waitFor()
+        expect(await Browser.violations(page)).toEqual([])
+        await notice.getByRole("link", { name: "See what failed" }).click()
+        await shows(page, "The model took no more requests")
+        await page.getByRole("region", { name: "Facts" }).getByText("Schedule", { exact: true }).waitFor()
+      })
+      expect(faults).toEqual([])
+    }),
+  )
+
+  for (const look of ["light", "dark", "phone"] as const) {
+    scoped(`show the ticks and the runs of one, fill what is past, and delete it, ${look}`, () =>
+      Effect.gen(function* () {
+        const { faults, page } = yield* visit(look)
+        const { cwd, env } = yield* Stage
+        const name = `Count each hour, ${look}`
+        const hourly = ["--agent", "number", "--schedule", "0 * * * *", "--prompt", "9"]
+        const id = yield* create(name, ...hourly)
+        yield* Effect.promise(async () => {
+          await page.goto(new URL("/schedules", page.url()).href)
+          await page.getByRole("link", { name }).click()
+          await page.getByRole("heading", { name }).waitFor()
+          const ticks = page.getByRole("region", { name: "Next ticks" }).getByRole("listitem")
+          await ticks.nth(7).waitFor()
+          await shows(page, "It has begun no run yet.")
+          await page.getByRole("button", { name: "Backfill" }).click()
+          const dialog = page.getByRole("alertdialog")
+          await dialog.getByRole("button", { name: "Begin the runs" }).click()
+          await dialog.getByText(/^2[45] runs begun\.$/).waitFor()
+          expect(await Browser.violations(page)).toEqual([])
+          await dialog.getByRole("button", { name: "Close" }).click()
+          const runs = page.getByRole("region", { name: "Runs" })
+          await runs
+            .getByText("Completed")
+            .first()
+            .waitFor({ state: look === "phone" ? "attached" : "visible" })
+          await runs.getByText(/^2[45] begun$/).waitFor()
+          expect(await Browser.violations(page)).toEqual([])
+          await Browser.picture(page, `schedule-${look}`)
+          await page.goto(new URL("/schedules", page.url()).href)
+          await page.getByRole("link", { name }).waitFor()
+          expect(await Browser.violations(page)).toEqual([])
+          await Browser.picture(page, `schedules-${look}`)
+          await page.getByRole("link", { name }).click()
+          await page.getByRole("button", { name: "Delete" }).click()
+          await page.getByRole("alertdialog").getByRole("button", { name: "Delete the schedule" }).click()
+          await page.waitForURL(/\/schedules$/)
+          await page.getByRole("link", { name }).waitFor({ state: "detached" })
+          await page.goto(new URL(`/schedules/${id}`, page.url()).href)
+          await shows(page, "It may belong to another project, or have been deleted.")
+        })
+        const { stdout } = yield* run(["schedules", "list", "--json"], { cwd, env })
+        expect(stdout).not.toContain(id)
+        expect(faults.filter((fault) => !fault.includes("404"))).toEqual([])
+      }),
+    )
+  }
+})

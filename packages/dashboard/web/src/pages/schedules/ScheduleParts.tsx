@@ -1,0 +1,133 @@
+/** The state of a schedule, its times in words, and the buttons that change it. */
+import { Link } from "@tanstack/react-router"
+import type * as Json from "@runlease/http/Json"
+import { CircleCheck, CirclePause, Flag, Trash2, TriangleAlert, type LucideIcon } from "lucide-react"
+import { wholeRun } from "../../shell/links"
+import { Button, buttonClass } from "../../ui/Button"
+import { cronWords, hasZone } from "./cronWords"
+import { useScheduleActions } from "./queries"
+import { isTrouble, stateOf, type ScheduleState as State } from "./scheduleState"
+
+const states: Record<State, readonly [LucideIcon, word: string]> = {
+  active: [CircleCheck, "Active"],
+  stale: [TriangleAlert, "Stale"],
+  paused: [CirclePause, "Paused"],
+  stopped: [CirclePause, "Paused"],
+  complete: [Flag, "Complete"],
+  deleting: [Trash2, "Deleting"],
+}
+
+export const ScheduleState = ({
+  iconOnly = false,
+  state,
+}: {
+  readonly state: State
+  readonly iconOnly?: boolean
+}) => {
+  const [Icon, word] = states[state]
+  return (
+    <span
+      className={`inline-flex items-center gap-1.5 align-middle font-medium whitespace-nowrap ${isTrouble(state) ? "text-failed" : "text-ink-2"}`}
+    >
+      <Icon aria-hidden size={14} strokeWidth={2.2} className="shrink-0" />
+      <span className={iconOnly ? "sr-only" : ""}>{word}</span>
+    </span>
+  )
+}
+
+/** `Monday to Friday at 02:00 Europe/Berlin`; the cron itself where no words say it. */
+export const Times = ({ schedule: { schedule, timezone } }: { readonly schedule: Json.Schedule }) => {
+  const words = cronWords(schedule)
+  return (
+    <span title={hasZone(schedule) ? `${schedule} ${timezone}` : schedule}>
+      {words === undefined ? (
+        <code className="font-mono text-small">{schedule}</code>
+      ) : (
+        <span className="inline-block first-letter:uppercase">{words}</span>
+      )}
+      {hasZone(schedule) && timezone !== "UTC" ? (
+        <span className="text-ink-3"> {timezone.replaceAll("_", " ")}</span>
+      ) : null}
+    </span>
+  )
+}
+
+interface Props {
+  readonly schedule: Json.Schedule
+  readonly look?: "quiet" | "plain"
+  readonly small?: boolean
+}
+
+const Refused = ({ error }: { readonly error: Error | null }) =>
+  error === null ? null : (
+    <span role="alert" className="self-center text-small whitespace-normal text-failed">
+      {error.message}.
+    </span>
+  )
+
+/** Begins a run, and then leads to it. */
+export const RunNow = ({ look = "quiet", schedule, small = true }: Props) => {
+  const { run } = useScheduleActions(schedule)
+  return (
+    <>
+      <Refused error={run.error} />
+      {run.data === undefined ? (
+        <Button
+          look={look}
+          small={small}
+          disabled={run.isPending}
+          aria-label={`Run now: ${schedule.name}`}
+          title={
+            schedule.concurrency_policy === "Allow"
+              ? "A run begins at once; the next tick stays"
+              : "A run begins as soon as those before it have ended; the next tick stays"
+          }
+          onClick={() => run.mutate()}
+        >
+          Run now
+        </Button>
+      ) : (
+        <Link
+          to="/runs/$runId"
+          params={{ runId: run.data }}
+          search={wholeRun}
+          className={`${buttonClass(look, small)} text-accent!`}
+        >
+          Open the run
+        </Link>
+      )}
+    </>
+  )
+}
+
+export const PauseButton = ({ look = "quiet", schedule, small = true }: Props) => {
+  const { pause } = useScheduleActions(schedule)
+  if (schedule.completed_at !== null || schedule.status === "deleting") return null
+  const isPaused = schedule.status === "paused"
+  return (
+    <>
+      <Refused error={pause.error} />
+      <Button
+        look={look}
+        small={small}
+        disabled={pause.isPending}
+        aria-label={`${isPaused ? "Resume" : "Pause"} ${schedule.name}`}
+        title={isPaused ? "It ticks from now on" : "No run begins until it is resumed"}
+        onClick={() => pause.mutate(!isPaused)}
+      >
+        {isPaused ? "Resume" : "Pause"}
+      </Button>
+    </>
+  )
+}
+
+/** The state of a schedule at a time, with the reason of a pause. */
+export const StateOf = ({ now, schedule }: { readonly schedule: Json.Schedule; readonly now: number }) => {
+  const state = stateOf(schedule, now)
+  const reason = state === "paused" ? schedule.paused_reason : null
+  return (
+    <span title={reason ?? undefined} className="inline-flex align-middle">
+      <ScheduleState state={state} />
+    </span>
+  )
+}
