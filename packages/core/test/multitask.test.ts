@@ -32,6 +32,7 @@ describe("Runs.submit", () => {
           submit("steers", "steer"),
           submit("interrupts", "interrupt"),
           submit("behind", "enqueue"),
+          submit("latest", "latest"),
           submit("rejected", "reject"),
           submit("steers too", "steer"),
           submit("steers", "steer"),
@@ -43,16 +44,18 @@ describe("Runs.submit", () => {
         "message to first",
         "run interrupts",
         "run behind",
+        "run latest",
         "ConversationBusy",
-        "message to interrupts",
+        "message to latest",
         "message to first",
       ])
       const { items } = yield* runs.list()
       deepStrictEqual(
         items.map(({ runId, status }) => [runId, status]),
         [
-          ["behind", "pending"],
-          ["interrupts", "pending"],
+          ["latest", "pending"],
+          ["behind", "cancelled"],
+          ["interrupts", "cancelled"],
           ["first", "cancelled"],
         ],
       )

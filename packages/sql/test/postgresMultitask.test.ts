@@ -81,6 +81,29 @@ describe("submissions to one lane from several PostgreSQL servers at once", () =
     }),
   )
 
+  it.scopedLive("of those of which the latest stays, one waits behind the run that works", () =>
+    Effect.gen(function* () {
+      const planes = yield* servers
+      const registry = Context.get(planes[0]!, WorkerRegistry.WorkerRegistry)
+      const { id: workerId } = yield* registry.register({ implementationKind: "test", workerKey: "worker-1" })
+      const claims = Context.get(planes[0]!, Claims.Claims)
+      for (let round = 0; round < rounds; round++) {
+        const conversationId = yield* conversationOf(planes[0]!)
+        yield* submit(planes[0]!, { conversationId, priority: 1 })
+        yield* claims.claim({ workerId, limit: 1, leaseDuration: "30 seconds" })
+        yield* submit(planes[0]!, { conversationId })
+        yield* Effect.forEach(planes, (plane) => submit(plane, { conversationId, multitask: "latest" }), {
+          concurrency: "unbounded",
+        })
+        const runs = yield* runsOf(planes[0]!, conversationId)
+        deepStrictEqual(
+          runs.map(({ status }) => status),
+          ["pending", "cancelled", "cancelled", "cancelled", "running"],
+        )
+      }
+    }),
+  )
+
   it.scopedLive("one public id acts once", () =>
     Effect.gen(function* () {
       const planes = yield* servers
@@ -102,7 +125,7 @@ describe("submissions to one lane from several PostgreSQL servers at once", () =
         const steered = answers.every((answer) => answer.steered)
         strictEqual(yield* toldTimes(planes[2]!, first.runId), steered ? 1 : 0)
         strictEqual((yield* runsOf(planes[2]!, conversationId)).length, steered ? 1 : 2)
-        for (const multitask of ["reject", "interrupt"] as const) {
+        for (const multitask of ["reject", "interrupt", "latest"] as const) {
           const lane = { concurrencyKey: `${multitask}-${round}` }
           const once = yield* Effect.forEach(
             planes,

@@ -92,7 +92,7 @@ const options = {
   ),
   multitask: Options.choice("multitask", Runs.Multitask.literals).pipe(
     Options.withDescription(
-      "When a run of the conversation works: wait behind it (enqueue), tell it the text (steer), cancel it (interrupt) or fail (reject)",
+      "When a run of the conversation works: wait behind it (enqueue), tell it the text (steer), cancel it (interrupt), take the place of those that wait behind it (latest) or fail (reject)",
     ),
     Options.optional,
   ),

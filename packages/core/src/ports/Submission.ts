@@ -15,12 +15,13 @@ import { type Run, Target, Trigger } from "../model/Run.js"
 
 /**
  * What becomes of a submission whose lane has an unfinished run: it waits behind (`enqueue`); it is a message to the first of them and
- * no run (`steer`); it cancels them and goes (`interrupt`); it is refused (`reject`).
+ * no run (`steer`); it cancels them and goes (`interrupt`); it cancels those that no worker has claimed yet, and waits behind the others
+ * (`latest`); it is refused (`reject`).
  *
  * @since 0.1.0
  * @category models
  */
-export const Multitask = Schema.Literal("enqueue", "steer", "interrupt", "reject")
+export const Multitask = Schema.Literal("enqueue", "steer", "interrupt", "latest", "reject")
 export type Multitask = typeof Multitask.Type
 
 /**

@@ -66,7 +66,7 @@ const wire = Schema.Struct({
     }),
     multitask: nullish(Runs.Multitask).annotations({
       description:
-        "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), or it is refused (`reject`)",
+        "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), it cancels those of them that no worker has claimed yet and waits behind the others (`latest`), or it is refused (`reject`)",
     }),
     labels: nullish(Labels.Labels).annotations({
       description:

@@ -5,11 +5,10 @@
  * @since 0.1.0
  */
 import type { TerminalStatus } from "@runlease/core/Run"
-import type { Multitask } from "@runlease/core/Runs"
 import { FastCheck as fc } from "effect"
 import type { Request } from "./Request.js"
+import { rarely, runs, submit } from "./SubmitCommand.js"
 
-export const runs = 4
 export const workers = 4
 
 /** A lease granted so far, counted back from the latest, and the fence that the request shows for it. */
@@ -108,7 +107,6 @@ const lease: fc.Arbitrary<LeaseCommand> = fc.record({
   back: fc.constantFrom(0, 0, 0, 1, 2, 3),
   as: fc.constantFrom<LeaseCommand["as"]>("holder", "holder", "holder", "holder", "without epoch", "another"),
 })
-const run = fc.nat(runs - 1)
 const which = fc.nat(runs * 3)
 // The first workers claim most often, so a worker often claims a run that it had before.
 const worker = fc.constantFrom(0, 0, 0, 0, 1, 1, 2, 3)
@@ -124,24 +122,7 @@ const pendingCalls = fc.oneof(
   two,
 )
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
-const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
-
 const taken = fc.constantFrom<TakenMessages>(null, "all", "all but one")
-
-const submit: fc.Arbitrary<Single> = fc.record({
-  _tag: fc.constant("Submit"),
-  run,
-  lane: fc.constantFrom(null, "a", "b"),
-  priority: fc.nat(1),
-  maxAttempts: fc.constantFrom(2, 1, 3),
-  availableAt: fc.constantFrom(null, null, null, 20_000),
-  ttl: fc.constantFrom(null, null, null, 10_000),
-  timeout: fc.constantFrom(null, null, null, 15_000),
-  driven: rarely,
-  ofClient: fc.boolean(),
-  tokens: fc.constantFrom(null, null, 20),
-  multitask: fc.constantFrom<Multitask>("enqueue", "enqueue", "enqueue", "steer", "interrupt", "reject"),
-})
 
 const claim: fc.Arbitrary<Single> = fc.record({
   _tag: fc.constant("Claim"),

@@ -8,6 +8,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { isTerminal } from "@runlease/core/Run"
 import { Clock, Data, Effect, Fiber, Option } from "effect"
 import * as Command from "./Command.js"
+import * as SubmitCommand from "./SubmitCommand.js"
 import * as LogInvariants from "./LogInvariants.js"
 import * as Model from "./Model.js"
 import { isAsking } from "./ModelBudgets.js"
@@ -102,7 +103,7 @@ const runsToObserve = ({ request }: Exchange): ReadonlyArray<number> => {
   }
 }
 
-const claimAll: Request = { _tag: "Claim", worker: 0, limit: Command.runs, lease: 30_000, waits: false }
+const claimAll: Request = { _tag: "Claim", worker: 0, limit: SubmitCommand.runs, lease: 30_000, waits: false }
 
 const waits = (request: Request): boolean => request._tag === "Claim" && request.waits
 
@@ -165,7 +166,7 @@ const isOpen = ({ status }: ModelState.Run): boolean => !isTerminal(status)
 const hasOpenRun = ({ runs }: ModelState.State): boolean => runs.some(isOpen)
 
 /** The largest number of requests that ending all runs takes. */
-const maxEndingRequests = Command.runs * 24
+const maxEndingRequests = SubmitCommand.runs * 24
 
 /**
  * Executes the commands, ends every run and checks every log. Returns all requests with their verdicts.

@@ -49,10 +49,13 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     const steered = [...withMessage.steered, { run: request.run, submission }]
     return [replaceRun(state, { ...withMessage, steered }), `Steered ${runName(first.run)}`]
   }
-  const left =
+  const ended =
     request.multitask === "interrupt"
-      ? lane.reduce((each, run) => replaceRun(each, end(each, run, "cancelled", null)), state)
-      : state
+      ? lane
+      : request.multitask === "latest"
+        ? lane.filter(({ epoch, status }) => status === "pending" && epoch === 0)
+        : []
+  const left = ended.reduce((each, run) => replaceRun(each, end(each, run, "cancelled", null)), state)
   const run: Run = {
     run: request.run,
     submission,

@@ -5,6 +5,7 @@
  */
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Command from "./Command.js"
+import * as SubmitCommand from "./SubmitCommand.js"
 import * as ModelBudgets from "./ModelBudgets.js"
 import * as ModelState from "./ModelState.js"
 import type { Fence, Request } from "./Request.js"
@@ -105,8 +106,8 @@ const appendOf = (progress: Progress, command: Command.AppendCommand): Request |
 
 /** One of these runs, or occasionally one that may not exist. */
 const pickRun = (candidates: ReadonlyArray<ModelState.Run>, which: number): number =>
-  (which === Command.runs * 3 ? undefined : candidates[which % Math.max(1, candidates.length)]?.run) ??
-  Command.runs - 1
+  (which === SubmitCommand.runs * 3 ? undefined : candidates[which % Math.max(1, candidates.length)]?.run) ??
+  SubmitCommand.runs - 1
 
 /** A duration that all calls share becomes the `expiresAfter` of the suspension; others become an `until` per call. */
 const pendingCallsOf = ({ now }: ModelState.State, calls: ReadonlyArray<Command.PendingCallCommand>) => {

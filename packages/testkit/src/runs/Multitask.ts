@@ -129,10 +129,88 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
+    "the latest submission cancels what waits in its lane, and goes after the run that works",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const conversationId = yield* conversation
+      const claimed = yield* TestRuns.hold(worker, { conversationId })
+      const behind = yield* Effect.replicateEffect(TestRuns.submit({ conversationId }), 2)
+      const { run } = yield* submit("latest", { conversationId })
+      const last = yield* submit("latest", { conversationId })
+      const others = [claimed, ...behind, run].map(({ runId }) => runId)
+      deepStrictEqual(yield* Effect.forEach(others, statusOf), [
+        "running",
+        "cancelled",
+        "cancelled",
+        "cancelled",
+      ])
+      deepStrictEqual((yield* TestRuns.getRun(run.runId)).error, null)
+      deepStrictEqual(yield* TestRuns.claim(worker), [])
+      yield* TestRuns.complete(claimed)
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, last.run.runId)
+    }),
+  )
+
+  test(
+    "the latest submission cancels the first of its lane too, where no worker has claimed it",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const conversationId = yield* conversation
+      const first = yield* TestRuns.submit({ conversationId })
+      const { run } = yield* submit("latest", { conversationId })
+      strictEqual(yield* statusOf(first.runId), "cancelled")
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, run.runId)
+    }),
+  )
+
+  test(
+    "a run that was handed back or that waits has begun, so the latest submission goes after it",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const leases = yield* Leases
+      const worker = yield* TestRuns.register()
+      const conversationId = yield* conversation
+      const released = yield* TestRuns.hold(worker, { conversationId })
+      yield* leases.release(TestRuns.leaseOf(released))
+      yield* submit("latest", { conversationId })
+      const again = yield* TestRuns.claimOne(worker)
+      strictEqual(again.runId, released.runId)
+      yield* leases.suspend(TestRuns.leaseOf(again), TestRuns.forToolCall())
+      const { run } = yield* submit("latest", { conversationId })
+      strictEqual(yield* statusOf(released.runId), "waiting")
+      deepStrictEqual(yield* TestRuns.claim(worker), [])
+      yield* runs.cancel(released.runId)
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, run.runId)
+      deepStrictEqual(yield* TestRuns.claim(worker), [])
+    }),
+  )
+
+  test(
+    "of many submissions at once of which the latest stays, one run is left beside the one that works",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const conversationId = yield* conversation
+      const claimed = yield* TestRuns.hold(worker, { conversationId })
+      yield* Effect.forEach(Array.from({ length: 5 }), () => submit("latest", { conversationId }), {
+        concurrency: "unbounded",
+      })
+      const { items } = yield* runs.list({ conversationId })
+      deepStrictEqual(items.map(({ status }) => status).toSorted(), [
+        ...Array.from({ length: 4 }, () => "cancelled"),
+        "pending",
+        "running",
+      ])
+      yield* TestRuns.complete(claimed)
+      strictEqual((yield* TestRuns.claim(worker, { limit: 10 })).length, 1)
+    }),
+  )
+
+  test(
     "a public id that was accepted does not act again",
     Effect.gen(function* () {
       const conversationId = yield* conversation
-      for (const multitask of ["reject", "interrupt"] as const) {
+      for (const multitask of ["reject", "interrupt", "latest"] as const) {
         const publicId = `${multitask}s`
         const once = submit(multitask, { conversationId, publicId })
         const [first, second] = yield* Effect.all([once, once], { concurrency: "unbounded" })

@@ -57,7 +57,7 @@ export interface PlannedRun {
   readonly script: Script
   readonly maxAttempts: number
   readonly conversation: string | undefined
-  readonly multitask: "enqueue" | "steer" | "interrupt" | "reject"
+  readonly multitask: "enqueue" | "steer" | "interrupt" | "latest" | "reject"
   readonly repeats: ReadonlyArray<number>
   readonly budget: number | undefined
 }

@@ -119,7 +119,7 @@ const runsOf = (prng: Prng.Prng): ReadonlyArray<PlannedRun> => {
     script: ScriptGenerator.make(prng, features),
     maxAttempts: prng.between(1, 4),
     conversation: conversations === 0 ? undefined : `conversation-${prng.between(1, conversations)}`,
-    multitask: multitasks ? prng.pick(["enqueue", "steer", "interrupt", "reject"]) : "enqueue",
+    multitask: multitasks ? prng.pick(["enqueue", "steer", "interrupt", "latest", "reject"]) : "enqueue",
     repeats: prng.chance(0.2) ? Array.makeBy(prng.between(1, 2), () => prng.between(1, 5_000)) : [],
     budget: features.has("Spend") ? prng.between(1, 12) : undefined,
   }))

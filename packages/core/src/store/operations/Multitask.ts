@@ -50,6 +50,9 @@ const send = <X>(
   return Either.right(transitions.reduce((before, made) => batch.apply(before, made), run))
 }
 
+/** No worker has claimed the run, so it has done nothing yet. One that was handed back, or that waits, has begun. */
+const hasNotBegun = ({ state }: StoredRun): boolean => state.status === "pending" && state.startedAt === null
+
 /** Cancels a run as `Runs.cancel` does. */
 const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
   const ended = RunTransitions.end(run.state, undefined, { status: "cancelled" }, batch.now)
@@ -77,6 +80,9 @@ export const decide = <X>(
       return Either.left(new ConversationBusy({ runId: first.state.spec.runId }))
     case "interrupt":
       for (const run of unfinished) cancel(batch, run)
+      return Either.right(undefined)
+    case "latest":
+      for (const run of unfinished) if (hasNotBegun(run)) cancel(batch, run)
       return Either.right(undefined)
     case "steer":
       return send(batch, first, messages, details)

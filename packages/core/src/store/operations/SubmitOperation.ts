@@ -171,8 +171,12 @@ const enterLane = <X>(submissions: Submissions<X>, request: Request): Omit<Place
   const lane = laneOf(request)
   if (lane === null) return { lane, behind: false }
   const name = laneName({ projectId, lane })
-  // One that has looked has left no unfinished run in its lane.
-  const behind = busyLanes.has(name) && lookedAt(submissions, request) === undefined
+  // One that has looked may have ended runs of its lane.
+  const laneRuns = lookedAt(submissions, request)
+  const behind =
+    laneRuns === undefined
+      ? busyLanes.has(name)
+      : Multitask.unfinishedOf(submissions.batch, laneRuns).length > 0
   busyLanes.add(name)
   lanes.get(name)?.push({ projectId, runId })
   return { lane, behind }

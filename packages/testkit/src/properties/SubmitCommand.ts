@@ -1,0 +1,36 @@
+/**
+ * Submissions that fast-check generates.
+ *
+ * @since 0.1.0
+ */
+import type { Multitask } from "@runlease/core/Runs"
+import { FastCheck as fc } from "effect"
+import type { Submit } from "./Request.js"
+
+export const runs = 4
+
+export const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
+
+export const submit: fc.Arbitrary<Submit> = fc.record({
+  _tag: fc.constant<"Submit">("Submit"),
+  run: fc.nat(runs - 1),
+  lane: fc.constantFrom(null, "a", "b"),
+  priority: fc.nat(1),
+  maxAttempts: fc.constantFrom(2, 1, 3),
+  availableAt: fc.constantFrom(null, null, null, 20_000),
+  ttl: fc.constantFrom(null, null, null, 10_000),
+  timeout: fc.constantFrom(null, null, null, 15_000),
+  driven: rarely,
+  ofClient: fc.boolean(),
+  tokens: fc.constantFrom(null, null, 20),
+  multitask: fc.constantFrom<Multitask>(
+    "enqueue",
+    "enqueue",
+    "enqueue",
+    "steer",
+    "interrupt",
+    "latest",
+    "latest",
+    "reject",
+  ),
+})
