@@ -6,6 +6,7 @@
 import { HttpApi, type HttpApiClient, OpenApi } from "@effect/platform"
 import { Struct } from "effect"
 import * as AgUi from "./Api/AgUi.js"
+import * as Bulk from "./Api/Bulk.js"
 import * as Conversations from "./Api/Conversations.js"
 import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
@@ -44,6 +45,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Runs.group)
   .add(Usage.group)
   .add(Schedules.group)
+  .add(Bulk.group)
   .add(Observe.group)
   .add(Session.groups.signIn)
   .add(Session.groups.session)

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { ControlPlane, Schedules } from "@runlease/core"
+import type { BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
@@ -22,7 +22,7 @@ export interface ClientOptions {
 }
 
 /**
- * The ports of a project, that of schedules among them. A worker that registers here speaks with a token of its own from then on, and can make tokens of the runs that
+ * The ports of a project, those of schedules and bulk operations among them. A worker that registers here speaks with a token of its own from then on, and can make tokens of the runs that
  * it holds, for their programs.
  *
  * Units: an answer is awaited for 10 seconds, a claim that waits for as much longer.
@@ -35,7 +35,7 @@ export interface ClientOptions {
 export const layerWith = (
   options: ClientOptions,
 ): Layer.Layer<
-  ControlPlane.ProjectPorts | RunTokens.RunTokens | Schedules.Schedules,
+  ControlPlane.ProjectPorts | RunTokens.RunTokens | BulkOperations.BulkOperations | Schedules.Schedules,
   never,
   HttpClient.HttpClient
 > => Ports.layer({ ...options, project: options.project ?? "default", extensions: true })
@@ -47,7 +47,7 @@ export const layerWith = (
  * @category layers
  */
 export const layerConfig: Layer.Layer<
-  ControlPlane.ProjectPorts | RunTokens.RunTokens | Schedules.Schedules,
+  ControlPlane.ProjectPorts | RunTokens.RunTokens | BulkOperations.BulkOperations | Schedules.Schedules,
   ConfigError.ConfigError,
   HttpClient.HttpClient
 > = Layer.unwrapEffect(

@@ -45,6 +45,7 @@ import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as RunPages from "./server/RunPages.js"
 import * as Runs from "./server/Runs.js"
+import * as Bulk from "./server/Bulk.js"
 import * as Schedules from "./server/Schedules.js"
 import * as Threads from "./server/Threads.js"
 import * as Usage from "./server/Usage.js"
@@ -93,6 +94,7 @@ const handlers = Layer.mergeAll(
   Layer.provide(Observe.layer, [ProjectTopics.layer, RunPages.layer]),
   Runs.layer,
   Schedules.layer,
+  Bulk.layer,
   Session.layer,
   Threads.layer,
   Usage.layer,

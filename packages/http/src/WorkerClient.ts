@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { ControlPlane, Schedules } from "@runlease/core"
+import type { BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type { RenewalRounds } from "@runlease/core/internal"
 import type { Duration, Layer } from "effect"
@@ -42,7 +42,11 @@ export interface WorkerClientOptions extends ClientOptions {
 export const layerWith = (
   options: WorkerClientOptions,
 ): Layer.Layer<
-  ControlPlane.ProjectPorts | RenewalRounds.RenewalRounds | RunTokens.RunTokens | Schedules.Schedules,
+  | ControlPlane.ProjectPorts
+  | RenewalRounds.RenewalRounds
+  | RunTokens.RunTokens
+  | BulkOperations.BulkOperations
+  | Schedules.Schedules,
   never,
   HttpClient.HttpClient
 > =>

@@ -1,6 +1,7 @@
 export * as AgUiView from "./agui/AgUiView.js"
 export * as Api from "./Api.js"
 export * as Authentication from "./server/Authentication.js"
+export * as BulkWire from "./Wire/Bulk.js"
 export * as Client from "./Client.js"
 export * as Json from "./Json.js"
 export * as NewScheduleWire from "./Wire/NewSchedule.js"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Access, Ids, Leases, MemoryControlPlane, Schedules } from "@runlease/core"
+import { Access, BulkOperations, Ids, Leases, MemoryControlPlane, Schedules } from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
@@ -49,6 +49,8 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       target: { kind: "agent", id: agentId },
       schedule: "0 9 * * *",
     })
+    const bulks = yield* BulkOperations.BulkOperations
+    const bulk = yield* bulks.create({ action: "cancel", runIds: ["nothing"] })
     return {
       project: own.project.slug,
       projectId: own.project.id,
@@ -59,6 +61,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       agent: agentId,
       thread: `thread-${name}`,
       schedule: schedule.id,
+      bulk: bulk.id,
       fresh: `new-${name}`,
     } satisfies Requests.Names
   }).pipe(Effect.provide(own.ports))
@@ -70,7 +73,7 @@ const isRefusal = (cell: string) => !/^\+?20\d$/.test(cell)
 
 /** The same kinds of names, of which nothing has one. */
 const makeNothing = Effect.gen(function* () {
-  const [projectId, conversation, worker, key, schedule] = yield* Effect.replicateEffect(Ids.uuidV7, 5)
+  const [projectId, conversation, worker, key, schedule, bulk] = yield* Effect.replicateEffect(Ids.uuidV7, 6)
   return (names: Requests.Names): Requests.Names => ({
     ...names,
     project: names.project === names.projectId ? projectId! : "nothing",
@@ -81,6 +84,7 @@ const makeNothing = Effect.gen(function* () {
     worker: worker!,
     key: key!,
     schedule: schedule!,
+    bulk: bulk!,
   })
 })
 

@@ -81,6 +81,14 @@ const bodies: Readonly<Record<string, object>> = {
     dry_run: true,
     schedules: [{ key: "k", name: "n", target: { kind: "agent", id: "a" }, schedule: "0 2 * * *" }],
   },
+  begin: {
+    action: "label",
+    filter: { status: "pending", agent_id: "a", text: "t", from: "2026-01-01T00:00:00Z", labels: { a: "b" } },
+    all: false,
+    labels: { customer: "42" },
+    reason: "r",
+    dry_run: true,
+  },
   update: { name: "n", schedule: "0 2 * * *", timezone: "UTC", max_runs: 1 },
   pause: { reason: "r" },
   runNow: { run_name: "n", idempotency_key: "k" },
@@ -127,7 +135,15 @@ const bodies: Readonly<Record<string, object>> = {
   createKey: { name: "n", admin: false },
 }
 
-const withoutBody = new Set(["signOut", "heartbeat", "cancel", "remove", "revokeKey", "revokeTokens"])
+const withoutBody = new Set([
+  "signOut",
+  "heartbeat",
+  "cancel",
+  "remove",
+  "abort",
+  "revokeKey",
+  "revokeTokens",
+])
 
 const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000)
 
@@ -423,6 +439,7 @@ describe("hostile input", () => {
           agent_id: "nobody",
           thread_id: "nobody",
           schedule_id: "00000000-0000-4000-8000-000000000000",
+          bulk_id: "00000000-0000-4000-8000-000000000000",
         }
         for (const { method, name, path } of endpoints) {
           assertTrue(method === "GET" || withoutBody.has(name) || name in bodies, `${name} has no body here`)

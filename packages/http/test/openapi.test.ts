@@ -68,6 +68,7 @@ describe("the description of the API", () => {
       "Runs",
       "Usage",
       "Schedules",
+      "Bulk operations",
       "Observe",
       "Sign in",
       "Session",

@@ -54,6 +54,30 @@ const bodies: ReadonlyArray<readonly [path: string, body: object, status: number
     },
     201,
   ],
+  [
+    "/projects/default/bulk",
+    {
+      action: "label",
+      filter: {
+        status: "failed",
+        agent_id: "a",
+        conversation_id: uuid,
+        parent_run_id: "p",
+        text: "t",
+        from: "2026-01-01T00:00:00Z",
+        to: "2026-01-02T00:00:00Z",
+        attempt: 1,
+        error_code: "c",
+        roots: true,
+        labels: { anything: "1" },
+      },
+      all: false,
+      labels: { anything: "1" },
+      reason: "r",
+      dry_run: false,
+    },
+    202,
+  ],
   // There is no such run to be answered, but the bodies fit.
   [
     "/runs/r/resume",
@@ -115,7 +139,7 @@ describe("a body that a user writes", () => {
           count += 1
         }
       }
-      strictEqual(count, 11)
+      strictEqual(count, 13)
       deepStrictEqual((yield* call("GET", "/projects/default/runs")).json.data, [])
       deepStrictEqual((yield* call("GET", `/conversations/${uuid}/messages`)).json.data, [])
     }).pipe(Effect.provide(served)),

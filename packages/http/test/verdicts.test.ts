@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { assertEquals, deepStrictEqual } from "@effect/vitest/utils"
 import {
   Access,
+  BulkOperations,
   ControlPlaneError,
   ControlPlaneUnavailable as Unavailable,
   Conversations,
@@ -22,6 +23,7 @@ import * as Verdicts from "../src/contract/Verdicts.js"
 const runId = "run-1"
 const workerId = "worker-1"
 const scheduleId = "schedule-1"
+const bulkId = "bulk-1"
 
 /** Every error of the ports with its status, code, detail, and what else its refusal has. */
 const wire: ReadonlyArray<
@@ -159,6 +161,20 @@ const wire: ReadonlyArray<
     { field: "public_id" },
   ],
   [
+    new BulkOperations.BulkNotFound({ bulkId }),
+    404,
+    "bulk_not_found",
+    "Bulk operation bulk-1 does not exist",
+    { field: "bulk_id" },
+  ],
+  [
+    new BulkOperations.InvalidBulk({ field: "runIds", message: "must be 1 to 1000 ids" }),
+    422,
+    "invalid_bulk",
+    "run_ids: must be 1 to 1000 ids",
+    { field: "run_ids" },
+  ],
+  [
     new Schedules.ScheduleNotFound({ scheduleId }),
     404,
     "schedule_not_found",
@@ -230,6 +246,7 @@ const about = {
   interruptId: "call-1",
   cursor: "1.2",
   scheduleId,
+  bulkId,
 }
 
 /** What each method of the ports can fail with, apart from the control plane that does not answer. */
@@ -253,6 +270,8 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
     operation: "Schedules.update",
     expected: ["RevisionMismatch", "ScheduleOfSource", "ScheduleNotFound", "InvalidSchedule"],
   },
+  { operation: "BulkOperations.create", expected: ["InvalidBulk"] },
+  { operation: "BulkOperations.get", expected: ["BulkNotFound"] },
   { operation: "Runs.recordSession", expected: ["RunEnded", "LeaseLost", "RunNotFound"] },
 ]
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Predicate, Record as Records } from "effect"
+import * as Bulk from "./examples/Bulk.js"
 import * as Observe from "./examples/Observe.js"
 import * as Schedules from "./examples/Schedules.js"
 import * as Users from "./examples/Users.js"
@@ -19,6 +20,7 @@ export const examples: Readonly<Record<string, Example>> = {
   ...Users.examples,
   ...Observe.examples,
   ...Schedules.examples,
+  ...Bulk.examples,
 }
 
 /** The content of a body, every media type with the example. */

@@ -5,6 +5,7 @@
  */
 import type { HttpClient } from "@effect/platform"
 import {
+  BulkOperations as BulkPort,
   Claims as ClaimsPort,
   type ControlPlane,
   Conversations as ConversationsPort,
@@ -18,6 +19,7 @@ import {
 import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
 import { Layer, type Redacted } from "effect"
 import { Extensions } from "./Extensions.js"
+import * as Bulk from "./Bulk.js"
 import * as Claims from "./Claims.js"
 import * as Conversations from "./Conversations.js"
 import * as Credentials from "./Credentials.js"
@@ -39,8 +41,12 @@ export interface Options {
   readonly extensions: boolean
 }
 
-/** The ports, that of schedules among them, and the tokens of the runs that are claimed by them. */
-export type Provided = ControlPlane.ProjectPorts | SchedulesPort.Schedules | RunTokensService.RunTokens
+/** The ports, those of schedules and bulk operations among them, and the tokens of the runs that are claimed by them. */
+export type Provided =
+  | ControlPlane.ProjectPorts
+  | BulkPort.BulkOperations
+  | SchedulesPort.Schedules
+  | RunTokensService.RunTokens
 
 export const layer = (options: Options): Layer.Layer<Provided, never, HttpClient.HttpClient> =>
   layerWith(options, Layer.empty)
@@ -69,6 +75,7 @@ export const layerWith = <More>(
     Layer.effect(LimitsPort.Limits, Limits.make(options.project)),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
+    Layer.effect(BulkPort.BulkOperations, Bulk.make(options.project)),
     Layer.effect(SchedulesPort.Schedules, Schedules.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
   ).pipe(Layer.map(Tracing.ports))

@@ -5,6 +5,7 @@
  */
 import type {
   Access,
+  BulkOperations,
   Conversations,
   Leases,
   Page,
@@ -24,6 +25,8 @@ export type VerdictError =
   | Access.KeyRevoked
   | Access.ProjectExists
   | Access.ProjectNotFound
+  | BulkOperations.BulkNotFound
+  | BulkOperations.InvalidBulk
   | Conversations.ConversationNotFound
   | Leases.ChildRefused
   | Leases.InboxNotEmpty
@@ -67,6 +70,7 @@ export interface About<E = never> {
   readonly after?: number | undefined
   readonly cursor?: string | undefined
   readonly scheduleId?: string | undefined
+  readonly bulkId?: string | undefined
   readonly readRun?: Effect.Effect<Run.Run, E> | undefined
 }
 

@@ -6,6 +6,7 @@
 import { type Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
 import * as Refusal from "./Refusal.js"
+import { bulkVerdicts } from "./BulkVerdicts.js"
 import { scheduleVerdicts } from "./ScheduleVerdicts.js"
 import type { ErrorOf, Tag, Verdict } from "./Verdict.js"
 
@@ -30,6 +31,7 @@ const endedKey: Omit<Verdict<Access.KeyExpired | Access.KeyRevoked>, "decode"> =
 
 export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   ...scheduleVerdicts,
+  ...bulkVerdicts,
   KeyNotFound: {
     status: 404,
     codes: ["key_not_found"],

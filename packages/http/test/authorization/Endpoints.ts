@@ -46,6 +46,7 @@ export const send = (
     agent_id: names.agent,
     thread_id: names.thread,
     schedule_id: names.schedule,
+    bulk_id: names.bulk,
   }
   const address = path.replace(/:([a-z_]+)/g, (_, part: string) => parts[part]!)
   return Effect.flatMap(Served, ({ url }) =>

@@ -11,6 +11,7 @@ export interface Names {
   readonly agent: string
   readonly thread: string
   readonly schedule: string
+  readonly bulk: string
   /** In the names of what requests make. */
   readonly fresh: string
 }
@@ -71,6 +72,7 @@ const requests: Readonly<Record<string, Make>> = {
   "schedules.apply": () => ({ body: { source: "shop", schedules: [{ key: "new", ...definition }] } }),
   "schedules.update": () => ({ body: { name: "newer" } }),
   "schedules.backfill": () => ({ body: { from: "1969-12-31T00:00:00Z", to: "1970-01-01T00:00:00Z" } }),
+  "bulk.begin": () => ({ body: { action: "cancel", filter: { agent_id: "none" } } }),
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),
   "limits.pauseLimit": () => ({ body: { concurrency_key: "key" } }),

@@ -98,14 +98,14 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
     "abort stops an operation, and what it has done stays",
     Effect.gen(function* () {
       const bulks = yield* BulkOperations
-      yield* submit(600)
+      yield* submit(3000)
       const { done, id, status } = yield* TestBulk.create({ action: "cancel", all: true })
       strictEqual(status, "running")
       const aborted = yield* bulks.abort(id)
       deepStrictEqual([aborted.status, aborted.cursor], ["aborted", null])
-      strictEqual(aborted.done >= done && aborted.done < 600, true)
+      strictEqual(aborted.done >= done && aborted.done < 3000, true)
       yield* TestRuns.settle
-      deepStrictEqual(yield* statuses, { pending: 600 - aborted.done, cancelled: aborted.done })
+      deepStrictEqual(yield* statuses, { pending: 3000 - aborted.done, cancelled: aborted.done })
       deepStrictEqual(yield* bulks.abort(id), aborted)
       deepStrictEqual(yield* bulks.get(id), aborted)
       strictEqual(yield* verdictOf(bulks.get(missing)), "BulkNotFound")
@@ -158,7 +158,7 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
       for (const reason of ["a", "b", "c"]) {
         made.unshift((yield* run({ action: "cancel", all: true, reason })).id)
       }
-      yield* submit(600)
+      yield* submit(3000)
       const running = yield* TestBulk.create({ action: "cancel", all: true })
       yield* bulks.abort(running.id)
       const idsOf = (page: Effect.Effect.Success<ReturnType<typeof bulks.list>>) =>

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Either, Function } from "effect"
+import { Clock, Duration, Effect, Either, Function } from "effect"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
@@ -75,6 +75,9 @@ const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
   answer: Function.identity,
 })
 
+/** A turn of the event loop, whatever the Clock says: sockets with data are read before the next part of a bulk operation. */
+const turn = Effect.withClock(Effect.sleep(Duration.zero), Clock.make())
+
 /**
  * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims, schedules tick, and
  * bulk operations go on, one part of one of them in each look. A sweep that fails is tried again later. A pause is short, so that a civil clock that is set is noticed soon.
@@ -111,14 +114,14 @@ export const run = <X>(
     const { due, now } = yield* times
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
-    const ofBulk = due.bulk && (yield* workNow()) ? Duration.zero : slowPoll
+    const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow(), turn)) ? Duration.zero : slowPoll
     return Duration.min(Duration.min(ofRuns, ofSchedules), ofBulk)
   })
   return pause.pipe(
     Effect.tapError((error) => Effect.logWarning("The sweep failed and will be tried again", error)),
     Effect.orElseSucceed(() => slowPoll),
     Effect.flatMap((duration) =>
-      Duration.equals(duration, Duration.zero) ? Effect.yieldNow() : wakeups.unlessBulk(duration),
+      Duration.equals(duration, Duration.zero) ? Effect.sleep(duration) : wakeups.unlessBulk(duration),
     ),
     Effect.forever,
   )

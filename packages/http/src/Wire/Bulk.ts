@@ -1,0 +1,124 @@
+/**
+ * Bulk operations on the wire. (ours)
+ *
+ * @since 0.1.0
+ */
+import { BulkOperation as Model, Ids, Labels, Run } from "@runlease/core"
+import { Predicate, Record, Schema } from "effect"
+import { as, atMost, renamed, Timestamp } from "../Wire.js"
+
+/** A field that may be absent or null, with the same meaning. */
+const may = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(schema, { nullable: true }).pipe(Schema.fromKey(key))
+
+const { attempt, errorCode, text } = Model.BulkFilter.fields
+
+/** The schema of a field that may be absent. */
+const inner = <A, I>(schema: Schema.optional<Schema.Schema<A, I>>): Schema.Schema<A, I> => schema.from
+
+/** JSON has no undefined, so a field of that value is absent. */
+const withoutUndefined = <A extends object>(value: A): A =>
+  Record.filter(value as Record<string, unknown>, Predicate.isNotUndefined) as A
+
+/** The fields of a value of core, where absent ones are undefined. */
+const given = <A extends object>() => {
+  return <W extends object, I>(wire: Schema.Schema<W, I>): Schema.Schema<A, I> =>
+    as<A>()(wire, {
+      decode: (value) => value as unknown as A,
+      encode: (value) => withoutUndefined(value) as unknown as W,
+    })
+}
+
+/**
+ * Which runs an operation is for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const BulkFilter = given<Model.BulkFilter>()(
+  renamed({
+    status: may("status", Run.RunStatus),
+    agentId: may("agent_id", Ids.AgentId),
+    conversationId: may("conversation_id", Ids.ConversationId),
+    parentRunId: may("parent_run_id", Ids.RunId),
+    text: may("text", inner(text)).annotations({
+      description: "In the title, in any case of its letters, or the end of the id",
+    }),
+    from: may("from", Timestamp).annotations({ description: "Submitted from then on" }),
+    to: may("to", Timestamp).annotations({ description: "Submitted before then" }),
+    attempt: may("attempt", inner(attempt)).annotations({ description: "The least attempt" }),
+    errorCode: may("error_code", inner(errorCode)).annotations({
+      description: "The code of the error with which a run has ended",
+    }),
+    roots: may("roots", Schema.Boolean).annotations({ description: "No run that another one has spawned" }),
+    labels: may("labels", Labels.Labels).annotations({ description: "The run has all of these" }),
+  }),
+).annotations({ identifier: "BulkFilter" })
+
+/** Of more run ids, none is read. The rules refuse those beyond 1,000, and say how many there are. */
+const mostRead = 10 * Model.maxRunIds
+
+/**
+ * A bulk operation to be made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const NewBulk = given<typeof Model.NewBulk.Type>()(
+  renamed({
+    action: Model.BulkAction.annotations({
+      description:
+        "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more. `label`: its labels change",
+    }),
+    filter: may("filter", BulkFilter).annotations({
+      description: "All of these hold for the runs. One that names nothing needs `all`",
+    }),
+    all: may("all", Schema.Boolean).annotations({ description: "Every run of the project" }),
+    runIds: may("run_ids", atMost(mostRead)(Schema.Array(Ids.RunId))).annotations({
+      description: "Instead of a filter: 1 to 1,000 ids",
+    }),
+    labels: may("labels", Labels.LabelChanges).annotations({
+      description: "For `label`: each name gets its value, or is removed where that is null",
+    }),
+    reason: may("reason", Ids.visibleText(500)).annotations({
+      description: "Why. A cancelled run has it as the message of its error, with code `bulk_cancelled`",
+    }),
+    dryRun: may("dry_run", Schema.Boolean).annotations({
+      description: "Change no run, and count what the operation would do",
+    }),
+  }),
+).annotations({ identifier: "NewBulk" })
+
+const count = Schema.NonNegativeInt
+
+/**
+ * A bulk operation: every key, always.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Bulk = as<Model.BulkOperation>()(
+  renamed({
+    id: Model.BulkId,
+    projectId: Ids.ProjectId,
+    action: Model.BulkAction,
+    status: Model.BulkStatus,
+    filter: Schema.NullOr(BulkFilter),
+    named: Schema.NullOr(count),
+    labels: Schema.NullOr(Labels.LabelChanges),
+    reason: Schema.NullOr(Schema.String),
+    dryRun: Schema.Boolean,
+    searched: count,
+    matched: count,
+    done: count,
+    skipped: count,
+    failed: count,
+    failures: Schema.Array(renamed({ runId: Ids.RunId, code: Schema.String, message: Schema.String })),
+    cursor: Schema.NullOr(Schema.String),
+    createdBy: Schema.NullOr(Schema.String),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    finishedAt: Schema.NullOr(Timestamp),
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "Bulk" })
