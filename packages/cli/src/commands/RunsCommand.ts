@@ -9,6 +9,7 @@ import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
+import * as BulkCommand from "./BulkCommand.js"
 import * as ExplainCommand from "./ExplainCommand.js"
 import * as TreeCommand from "./TreeCommand.js"
 import * as UsageCommand from "./UsageCommand.js"
@@ -251,6 +252,7 @@ export const command = Command.make("runs").pipe(
     retry,
     fork,
     LabelCommand.command,
+    BulkCommand.command,
     ResumeCommand.command,
     prune,
   ]),

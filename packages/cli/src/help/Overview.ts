@@ -21,6 +21,7 @@ const overview = `runlease: durable agent runs under leases
   runlease resume RUN --approve     answer what a waiting run asks
   runlease tell RUN TEXT            tell a working run something
   runlease runs list|get|explain|tree|events|cancel|resume|retry|prune
+  runlease runs bulk cancel|retry|label|list|get|abort
   runlease schedules create|list|get|update|pause|resume|delete|run|upcoming|backfill|apply
   runlease limits list|pause|resume
   runlease workers list|drain|revoke

@@ -5,7 +5,12 @@
  */
 import { Options } from "@effect/cli"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { type ControlPlane, ControlPlaneUnavailable, type Schedules } from "@runlease/core"
+import {
+  type BulkOperations,
+  type ControlPlane,
+  ControlPlaneUnavailable,
+  type Schedules,
+} from "@runlease/core"
 import { type RunTokens } from "@runlease/core/executor"
 import { type RenewalRounds } from "@runlease/core/internal"
 import * as Client from "@runlease/http/Client"
@@ -111,7 +116,11 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
     onSome: (key) => EnvironmentKey.check(key, "The value of --api-key, RUNLEASE_API_KEY or api_key"),
   })
 
-type Ports = ControlPlane.ProjectPorts | RunTokens.RunTokens | Schedules.Schedules
+type Ports =
+  | ControlPlane.ProjectPorts
+  | BulkOperations.BulkOperations
+  | RunTokens.RunTokens
+  | Schedules.Schedules
 
 /** The ports of the project over HTTP. Fails when the connection has no key. */
 export const client = (settings: Connection): Layer.Layer<Ports, CommandFailure> =>

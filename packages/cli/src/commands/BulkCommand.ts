@@ -1,0 +1,156 @@
+/**
+ * `runlease runs bulk`: one action on many runs.
+ */
+import { Command, Options } from "@effect/cli"
+import { BulkOperation, BulkOperations, Ids, Labels } from "@runlease/core"
+import { Console, Effect, Option } from "effect"
+import * as Describe from "../help/Describe.js"
+import * as Flag from "../input/Flag.js"
+import * as RunFilterFlags from "../input/RunFilterFlags.js"
+import * as BulkLines from "../output/BulkLines.js"
+import { usage } from "../output/ExitCode.js"
+import * as Output from "../output/Output.js"
+import { bulkId, common, report, wait, withBulk } from "./BulkWait.js"
+
+const options = {
+  ...common,
+  ...RunFilterFlags.flags,
+  reason: Flag.text("reason", Ids.visibleText(500)).pipe(
+    Options.withDescription("Why, as runs bulk get shows it"),
+    Options.optional,
+  ),
+  dryRun: Options.boolean("dry-run").pipe(
+    Options.withDescription("Change no run, and count what would be done"),
+  ),
+  wait,
+}
+
+type Given = Parameters<typeof RunFilterFlags.toRuns>[0] & {
+  readonly json: boolean
+  readonly reason: Option.Option<string>
+  readonly dryRun: boolean
+  readonly wait: boolean
+}
+
+const begin = (given: Given, action: Pick<BulkOperations.NewBulk, "action" | "labels">) =>
+  Effect.gen(function* () {
+    const bulks = yield* BulkOperations.BulkOperations
+    const begun = yield* bulks.create({
+      ...action,
+      ...RunFilterFlags.toRuns(given),
+      ...(Option.isSome(given.reason) ? { reason: given.reason.value } : {}),
+      ...(given.dryRun ? { dryRun: true } : {}),
+    })
+    yield* report(begun, { json: given.json, waits: given.wait || given.dryRun })
+  })
+
+const cancel = Command.make("cancel", options, (given) =>
+  begin(given, { action: "cancel" }).pipe(withBulk(given.connection)),
+).pipe(
+  Describe.command(
+    "Cancel many runs, also those that workers work on. The server goes on by itself, 256 runs in one commit; runs that are submitted later stay.",
+    [
+      "runlease runs bulk cancel --status pending --agent reviewer --dry-run",
+      'runlease runs bulk cancel --label customer=42 --reason "wrong release" --wait',
+    ],
+  ),
+)
+
+const retry = Command.make("retry", options, (given) =>
+  begin(given, { action: "retry" }).pipe(withBulk(given.connection)),
+).pipe(
+  Describe.command(
+    "Submit many runs again that have ended, oldest first: the same requests as new runs. Runs that have not ended are skipped.",
+    ["runlease runs bulk retry --status failed --from 2026-02-01T00:00:00Z --wait"],
+  ),
+)
+
+const label = Command.make(
+  "label",
+  {
+    ...options,
+    set: Flag.labels("set").pipe(
+      Options.withDescription("A label that the runs get, as name=value; several may be given"),
+    ),
+    remove: Flag.texts("remove", Labels.Name).pipe(
+      Options.withDescription("The name of a label that the runs lose; several may be given"),
+    ),
+  },
+  ({ remove, set = Labels.none, ...given }) =>
+    Effect.gen(function* () {
+      const labels = { ...Object.fromEntries(remove.map((name) => [name, null])), ...set }
+      if (Object.keys(labels).length < remove.length + Object.keys(set).length) {
+        return yield* usage("A label is both set and removed", "Name each label once.")
+      }
+      if (Object.keys(labels).length === 0) {
+        return yield* usage("There is nothing to change", "Give --set NAME=VALUE or --remove NAME.")
+      }
+      yield* begin(given, { action: "label", labels })
+    }).pipe(withBulk(given.connection)),
+).pipe(
+  Describe.command("Change labels of many runs, also of those that have ended.", [
+    "runlease runs bulk label --agent reviewer --set team=a --remove trial",
+  ]),
+)
+
+const list = Command.make(
+  "list",
+  {
+    ...common,
+    status: Options.choice("status", BulkOperation.BulkStatus.literals).pipe(
+      Options.withDescription("Only operations of this status"),
+      Options.optional,
+    ),
+    limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
+      Options.withDescription("How many, 1 to 100"),
+      Options.withDefault(20),
+    ),
+    cursor: Options.text("cursor").pipe(
+      Options.withDescription("Where the previous page ended, as it printed"),
+      Options.optional,
+    ),
+  },
+  (given) =>
+    Effect.gen(function* () {
+      const bulks = yield* BulkOperations.BulkOperations
+      const page = yield* bulks.list({
+        status: Option.getOrUndefined(given.status),
+        cursor: Option.getOrUndefined(given.cursor),
+        limit: given.limit,
+      })
+      const paint = yield* Output.paint
+      if (given.json) {
+        yield* Effect.forEach(page.items, (bulk) => Output.json(BulkLines.toJson(bulk)), { discard: true })
+      } else if (page.items.length === 0) {
+        yield* Console.log("No bulk operations. To begin one: runlease help runs bulk cancel")
+      } else {
+        const rows = page.items.map((bulk) => BulkLines.toRow(bulk, paint))
+        yield* Console.log(Output.table(BulkLines.headings, rows, paint))
+      }
+      if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
+    }).pipe(withBulk(given.connection)),
+).pipe(Describe.command("List bulk operations, newest first.", ["runlease runs bulk list --status running"]))
+
+const get = Command.make("get", { ...common, wait, bulkId }, (given) =>
+  Effect.gen(function* () {
+    const bulks = yield* BulkOperations.BulkOperations
+    const bulk = yield* bulks.get(given.bulkId)
+    yield* report(bulk, { json: given.json, waits: given.wait }, BulkLines.toText)
+  }).pipe(withBulk(given.connection)),
+).pipe(
+  Describe.command(
+    "Show one bulk operation: which runs it is for, what it has done, and which runs refused it.",
+  ),
+)
+
+const abort = Command.make("abort", { ...common, bulkId }, (given) =>
+  Effect.gen(function* () {
+    const bulks = yield* BulkOperations.BulkOperations
+    yield* report(yield* bulks.abort(given.bulkId), { json: given.json, waits: false })
+  }).pipe(withBulk(given.connection)),
+).pipe(Describe.command("Stop a bulk operation. What it has done stays."))
+
+export const command = Command.make("bulk").pipe(
+  Describe.command("Cancel, retry or label many runs at once: those of a filter, or those that are named."),
+  Command.withSubcommands([cancel, retry, label, list, get, abort]),
+)

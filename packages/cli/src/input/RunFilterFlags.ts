@@ -1,0 +1,91 @@
+/**
+ * The flags that say which runs a bulk operation is for.
+ */
+import { Options } from "@effect/cli"
+import { type BulkOperations, Ids, Run } from "@runlease/core"
+import { type DateTime, Option } from "effect"
+import * as Flag from "./Flag.js"
+
+const searchText = Ids.visibleText(200)
+
+export const flags = {
+  status: Options.choice("status", Run.RunStatus.literals).pipe(
+    Options.withDescription("Only runs of this status"),
+    Options.optional,
+  ),
+  agent: Flag.text("agent", Ids.AgentId).pipe(
+    Options.withDescription("Only this agent's runs"),
+    Options.optional,
+  ),
+  label: Flag.labels("label").pipe(
+    Options.withDescription(
+      "Only runs with this label, as name=value; with several, runs that have all of them",
+    ),
+  ),
+  parent: Flag.text("parent", Ids.RunId).pipe(
+    Options.withDescription("Only the runs right below this run"),
+    Options.optional,
+  ),
+  conversation: Flag.text("conversation", Ids.ConversationId).pipe(
+    Options.withDescription("Only the runs of this conversation"),
+    Options.optional,
+  ),
+  text: Flag.text("text", searchText).pipe(
+    Options.withDescription("Only runs with this text in their title, or at the end of their id"),
+    Options.optional,
+  ),
+  errorCode: Flag.text("error-code", searchText).pipe(
+    Options.withDescription("Only runs that ended with this error code"),
+    Options.optional,
+  ),
+  from: Flag.instant("from").pipe(
+    Options.withDescription("Only runs that were submitted from then on, as 2026-02-01T09:00:00Z"),
+    Options.optional,
+  ),
+  to: Flag.instant("to").pipe(
+    Options.withDescription("Only runs that were submitted before then"),
+    Options.optional,
+  ),
+  run: Flag.texts("run", Ids.RunId).pipe(
+    Options.withDescription("This run, instead of a filter; several may be given, 1,000 at most"),
+  ),
+  all: Options.boolean("all").pipe(
+    Options.withDescription("Every run of the project, where no other flag says which"),
+  ),
+}
+
+interface Given {
+  readonly status: Option.Option<Run.RunStatus>
+  readonly agent: Option.Option<Ids.AgentId>
+  readonly label: Readonly<Record<string, string>> | undefined
+  readonly parent: Option.Option<Ids.RunId>
+  readonly conversation: Option.Option<Ids.ConversationId>
+  readonly text: Option.Option<string>
+  readonly errorCode: Option.Option<string>
+  readonly from: Option.Option<DateTime.Utc>
+  readonly to: Option.Option<DateTime.Utc>
+  readonly run: ReadonlyArray<Ids.RunId>
+  readonly all: boolean
+}
+
+/** Which runs the flags name, as the port takes it. A filter and runs that are named one by one exclude each other there. */
+export const toRuns = (given: Given): Pick<BulkOperations.NewBulk, "filter" | "runIds" | "all"> => {
+  const filter = Object.fromEntries(
+    Object.entries({
+      status: Option.getOrUndefined(given.status),
+      agentId: Option.getOrUndefined(given.agent),
+      labels: given.label,
+      parentRunId: Option.getOrUndefined(given.parent),
+      conversationId: Option.getOrUndefined(given.conversation),
+      text: Option.getOrUndefined(given.text),
+      errorCode: Option.getOrUndefined(given.errorCode),
+      from: Option.getOrUndefined(given.from),
+      to: Option.getOrUndefined(given.to),
+    }).filter(([, value]) => value !== undefined),
+  )
+  return {
+    ...(Object.keys(filter).length === 0 ? {} : { filter }),
+    ...(given.run.length === 0 ? {} : { runIds: given.run }),
+    ...(given.all ? { all: true } : {}),
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Formats bulk operations, as lines for people and as JSON for machines.
+ */
+import { type BulkOperation } from "@runlease/core"
+import * as BulkWire from "@runlease/http/BulkWire"
+import { Schema } from "effect"
+import type { Paint } from "./Output.js"
+import * as Phrases from "./Phrases.js"
+import * as Terminal from "./Terminal.js"
+
+/** The operation as the API shows it. */
+export const toJson = Schema.encodeSync(BulkWire.Bulk)
+
+type Bulk = BulkOperation.BulkOperation
+
+const colours: Readonly<Record<BulkOperation.BulkStatus, Parameters<Paint>[0]>> = {
+  running: "yellow",
+  completed: "green",
+  aborted: "red",
+}
+
+const verbs: Readonly<Record<BulkOperation.BulkAction, readonly [done: string, skipped: string]>> = {
+  cancel: ["cancelled", "had ended"],
+  retry: ["submitted again", "had not ended"],
+  label: ["labelled", "had the labels"],
+}
+
+/** What an operation has done so far, as a part of a sentence. */
+export const countsOf = ({ action, done, dryRun, failed, skipped }: Bulk): string => {
+  const [verb, why] = verbs[action]
+  return [
+    `${Phrases.count(done, "run")} ${dryRun ? "would be " : ""}${verb}`,
+    ...(skipped === 0 ? [] : [`${skipped} ${why}`]),
+    ...(failed === 0 ? [] : [`${failed} failed`]),
+  ].join(", ")
+}
+
+const filterOf = ({ filter, named }: Bulk): string => {
+  if (filter === null) return Phrases.count(named ?? 0, "named run")
+  const { from, labels, to, ...rest } = filter
+  const times = {
+    ...(from === undefined ? {} : { from: Phrases.date(from) }),
+    ...(to === undefined ? {} : { to: Phrases.date(to) }),
+  }
+  const conditions = [
+    ...Object.entries({ ...rest, ...times }).map(([name, value]) => `${name}=${String(value)}`),
+    ...Object.entries(labels ?? {}).map(([name, value]) => `label ${name}=${value}`),
+  ]
+  return conditions.length === 0 ? "all runs" : conditions.join(", ")
+}
+
+/** The headings of `toRow`. */
+export const headings = ["OPERATION", "ACTION", "RUNS", "DONE", "SKIPPED", "FAILED", "BEGAN (UTC)", "STATUS"]
+
+/** The operation as a row below `headings`. */
+export const toRow = (bulk: Bulk, paint: Paint): ReadonlyArray<string> => [
+  bulk.id,
+  bulk.dryRun ? `${bulk.action} (dry run)` : bulk.action,
+  filterOf(bulk),
+  String(bulk.done),
+  String(bulk.skipped),
+  String(bulk.failed),
+  Phrases.date(bulk.createdAt),
+  paint(colours[bulk.status], bulk.status),
+]
+
+/** The operation as lines, with the first runs that refused it. */
+export const toText = (bulk: Bulk): string => {
+  const fields = {
+    operation: bulk.id,
+    action: bulk.dryRun ? `${bulk.action}, as a dry run` : bulk.action,
+    runs: filterOf(bulk),
+    labels: bulk.labels === null ? null : JSON.stringify(bulk.labels),
+    reason: bulk.reason,
+    status: bulk.status,
+    result: countsOf(bulk),
+    searched: String(bulk.searched),
+    began: `${Phrases.date(bulk.createdAt)} UTC`,
+    ended: bulk.finishedAt === null ? null : `${Phrases.date(bulk.finishedAt)} UTC`,
+  }
+  return [
+    ...Object.entries(fields).flatMap(([key, value]) =>
+      value === null ? [] : [`${key.padEnd(16)}${Terminal.onOneLine(value)}`],
+    ),
+    ...failuresOf(bulk),
+  ].join("\n")
+}
+
+/** The first runs that refused an operation, a line for each. */
+export const failuresOf = ({ failed, failures }: Bulk): ReadonlyArray<string> => [
+  ...failures.map(({ message, runId }) => Terminal.onOneLine(`failed          ${runId}: ${message}`)),
+  ...(failed > failures.length ? [`                and ${failed - failures.length} more`] : []),
+]
