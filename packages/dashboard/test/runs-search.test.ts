@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest"
-import { filterOf, isRootsOnly, matches, noFilter, queryOf, searchOf } from "../web/src/pages/runs/filter.js"
+import {
+  addLabel,
+  filterOf,
+  isRootsOnly,
+  matches,
+  noFilter,
+  queryOf,
+  searchOf,
+} from "../web/src/pages/runs/filter.js"
 import { instantOf, rangeWords } from "../web/src/pages/runs/range.js"
 import { isComplete, parseSearch, withoutUnfinished, writeSearch } from "../web/src/pages/runs/searchText.js"
+import { noRunsSearch } from "../web/src/shell/links.js"
 import { run } from "./runs.fixture.js"
 
 describe("the search of runs", () => {
@@ -26,7 +35,10 @@ describe("the search of runs", () => {
       text: "attempt:many state:odd http://x agent:",
     })
     expect(parseSearch('agent:"my agent" x')).toEqual({ text: "x", agent: "my agent" })
-    expect(parseSearch("label:customer:42 label:none")).toEqual({ text: "label:none", label: "customer:42" })
+    expect(parseSearch("label:customer:42 label:none")).toEqual({
+      text: "label:none",
+      labels: ["customer:42"],
+    })
     expect(parseSearch("subagent:coder")).toEqual({ text: "subagent:coder" })
   })
 
@@ -38,13 +50,17 @@ describe("the search of runs", () => {
   })
 
   it("writes what it reads", () => {
-    const written = writeSearch({ attempt: 3, label: "customer:the first", text: "flaky test" })
-    expect(parseSearch(written ?? "")).toEqual({
+    const written = writeSearch({
       attempt: 3,
-      label: "customer:the first",
+      labels: ["customer:the first", "env:prod"],
       text: "flaky test",
     })
-    expect(writeSearch({ attempt: undefined, label: undefined, text: "" })).toBeUndefined()
+    expect(parseSearch(written ?? "")).toEqual({
+      attempt: 3,
+      labels: ["customer:the first", "env:prod"],
+      text: "flaky test",
+    })
+    expect(writeSearch({ attempt: undefined, labels: [], text: "" })).toBeUndefined()
   })
 })
 
@@ -59,7 +75,7 @@ describe("the filter of runs", () => {
       code: "rate_limited",
       text: "flaky",
       attempt: 2,
-      label: "customer:the first",
+      labels: ["customer:the first", "env:prod"],
       from: "24h",
       children: true,
     }
@@ -75,22 +91,32 @@ describe("the filter of runs", () => {
     expect(isRootsOnly({ ...noFilter, text: "flaky" })).toBe(true)
   })
 
+  it("adds a label to the address, in the place of one of its name", () => {
+    const both = addLabel(addLabel(noRunsSearch, "customer:42"), "env:prod")
+    expect(filterOf(both).labels).toEqual(["customer:42", "env:prod"])
+    expect(filterOf(addLabel(both, "customer:7")).labels).toEqual(["env:prod", "customer:7"])
+  })
+
   it("says of a run whether it is listed, where that is certain", () => {
     const one = run({ title: "Fix the Flaky test", created_at: "2026-11-24T11:30:00.000Z" })
     expect(matches({ ...noFilter, text: "flaky", from: "1h" }, one, now)).toBe(true)
     expect(matches({ ...noFilter, from: "20m" }, one, now)).toBe(false)
     expect(matches({ ...noFilter, status: "failed" }, one, now)).toBe(false)
     expect(matches({ ...noFilter, text: one.run_id.slice(-8) }, one, now)).toBe(true)
+    expect(matches({ ...noFilter, text: one.run_id.slice(0, 8) }, one, now)).toBe(true)
+    expect(matches({ ...noFilter, text: one.run_id.slice(1, 8) }, one, now)).toBe(false)
     const failed = run({ status: "failed", error: { code: "rate_limited", message: "Too many requests" } })
     expect(queryOf({ ...noFilter, code: "rate_limited" }, now)["error_code"]).toBe("rate_limited")
     expect(matches({ ...noFilter, code: "rate_limited" }, failed, now)).toBe(true)
     expect(matches({ ...noFilter, code: "rate" }, failed, now)).toBe(false)
     expect(matches({ ...noFilter, code: "rate_limited" }, one, now)).toBe(false)
-    const labelled = run({ labels: { customer: "a:b" } })
-    expect(queryOf({ ...noFilter, label: "customer:a:b" }, now)["label"]).toBe("customer:a:b")
-    expect(matches({ ...noFilter, label: "customer:a:b" }, labelled, now)).toBe(true)
-    expect(matches({ ...noFilter, label: "customer:a" }, labelled, now)).toBe(false)
-    expect(matches({ ...noFilter, label: "customer:a:b" }, one, now)).toBe(false)
+    const labelled = run({ labels: { customer: "a:b", env: "prod" } })
+    const having = (...labels: ReadonlyArray<string>) => ({ ...noFilter, labels })
+    expect(queryOf(having("customer:a:b", "env:prod"), now)["label"]).toEqual(["customer:a:b", "env:prod"])
+    expect(matches(having("customer:a:b"), labelled, now)).toBe(true)
+    expect(matches(having("env:prod", "customer:a:b"), labelled, now)).toBe(true)
+    expect(matches(having("env:prod", "customer:a"), labelled, now)).toBe(false)
+    expect(matches(having("customer:a:b"), one, now)).toBe(false)
     const child = run({ parent_run_id: one.run_id })
     expect(matches(noFilter, child, now)).toBeUndefined()
     expect(matches({ ...noFilter, children: true }, child, now)).toBe(true)

@@ -15,9 +15,14 @@ export class ApiError extends Error {
 
 type Name = keyof typeof paths
 
+type QueryValue = string | number | boolean | undefined
+
+export type Query = Readonly<Record<string, QueryValue | ReadonlyArray<string>>>
+
 export interface RequestOptions {
   readonly path?: Readonly<Record<string, string>>
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** A list is one parameter several times. */
+  readonly query?: Query
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
 }
@@ -28,7 +33,8 @@ export const urlOf = (name: Name, { path = {}, query = {} }: RequestOptions = {}
   const filled = template.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(path[key] ?? ""))
   const url = new URL(`.${filled}`, document.baseURI)
   for (const [key, value] of Object.entries(query)) {
-    if (value !== undefined) url.searchParams.set(key, String(value))
+    if (value === undefined) continue
+    for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(key, String(one))
   }
   return url.href
 }

@@ -8,6 +8,9 @@ import { RunActions } from "./actions/RunActions"
 import { endedChildren, type RunLog } from "./model/runLog"
 import { waitingWord } from "./model/waits"
 import { noRunsSearch } from "../../shell/links"
+import { Label, labelChip } from "../../ui/Label"
+import { addLabel } from "../runs/filter"
+import { labelTexts } from "../runs/labels"
 
 const stateWord = (summary: Json.RunSummary, log: RunLog, now: number): string => {
   const { attempt, claims, error, max_attempts, status } = summary
@@ -44,6 +47,29 @@ const Ended = ({ summary }: { readonly summary: Json.RunSummary }) => {
   )
 }
 
+/** The labels, as links to all runs that have them. */
+const RunLabels = ({ summary }: { readonly summary: Json.RunSummary }) => {
+  const labels = labelTexts(summary)
+  if (labels.length === 0) return null
+  return (
+    <span className="flex min-w-0 flex-wrap items-center gap-1">
+      <span className="mr-1">Labels</span>
+      {labels.map((label) => (
+        <Link
+          key={label}
+          to="/runs"
+          search={addLabel(noRunsSearch, label)}
+          aria-label={label}
+          title={`Runs with ${label}`}
+          className={`${labelChip} hover:border-edge hover:text-ink max-desk:h-8 max-desk:px-2`}
+        >
+          <Label text={label} />
+        </Link>
+      ))}
+    </span>
+  )
+}
+
 export const RunHead = ({
   log,
   now,
@@ -77,6 +103,7 @@ export const RunHead = ({
             </time>
           </Fact>
           <Ended summary={summary} />
+          <RunLabels summary={summary} />
         </div>
       </div>
       <RunActions summary={summary} log={log} />

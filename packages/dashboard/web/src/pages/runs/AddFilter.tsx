@@ -8,6 +8,7 @@ import { buttonClass } from "../../ui/Button"
 import type { RunFilter } from "./filter"
 import { menuItem, menuPopup } from "./menuLook"
 import { lastRanges, rangeWords } from "./range"
+import { withLabel } from "./searchText"
 
 interface Option {
   readonly value: string
@@ -84,11 +85,12 @@ interface Props {
   readonly project: string
   /** The codes of the runs that are shown. */
   readonly codes: ReadonlyArray<string>
+  readonly labels: ReadonlyArray<string>
   readonly filter: RunFilter
   readonly onChange: (filter: RunFilter) => void
 }
 
-export const AddFilter = ({ codes, filter, floor, onChange, project }: Props) => {
+export const AddFilter = ({ codes, filter, floor, labels, onChange, project }: Props) => {
   const agents = useQuery(agentsQuery(project)).data ?? []
   return (
     <Menu.Root>
@@ -121,6 +123,14 @@ export const AddFilter = ({ codes, filter, floor, onChange, project }: Props) =>
               options={codes.map((code) => ({ value: code, word: code }))}
               empty="No run that is shown has failed with a code"
               onChoose={(code) => onChange({ ...filter, code, status: "failed" })}
+            />
+            <Choice
+              floor={floor}
+              word="Label"
+              chosen={filter.labels.at(-1)}
+              options={labels.map((label) => ({ value: label, word: label }))}
+              empty="No run that is shown has a label"
+              onChoose={(label) => onChange({ ...filter, labels: withLabel(filter.labels, label) })}
             />
             <Choice
               floor={floor}

@@ -23,9 +23,11 @@ const chipsOf = (filter: RunFilter, now: number): ReadonlyArray<Chip> => {
     ...(filter.code === undefined
       ? []
       : [{ word: "Code", value: filter.code, removed: { code: undefined } }]),
-    ...(filter.label === undefined
-      ? []
-      : [{ word: "Label", value: filter.label, removed: { label: undefined } }]),
+    ...filter.labels.map((label) => ({
+      word: "Label",
+      value: label,
+      removed: { labels: filter.labels.filter((one) => one !== label) },
+    })),
     ...(filter.attempt === undefined
       ? []
       : [{ word: "Attempt", value: `${filter.attempt} or more`, removed: { attempt: undefined } }]),
@@ -50,14 +52,14 @@ export const FilterChips = ({ filter, onChange }: Props) => {
   const now = useNow()
   return chipsOf(filter, now).map(({ removed, value, word }) => (
     <span
-      key={word}
+      key={`${word} ${value}`}
       className="inline-flex h-[30px] items-center gap-1.5 rounded-2 border border-line-2 bg-surface pr-[3px] pl-2.5 max-desk:h-11"
     >
       <span className="text-ink-3">{word}</span>
       <b className="max-w-60 truncate font-medium">{value}</b>
       <button
         type="button"
-        aria-label={`Remove the filter ${word}`}
+        aria-label={`Remove the filter ${word}${word === "Label" ? ` ${value}` : ""}`}
         onClick={() => onChange({ ...filter, ...removed })}
         className="grid size-6 place-items-center rounded-1 text-ink-3 hover:bg-hover hover:text-ink max-desk:size-10"
       >

@@ -5,6 +5,7 @@ import { memo, useRef, type ReactNode, type RefObject } from "react"
 import { StateIcon, wordOf } from "../../ui/State"
 import { Started, Took } from "./figures"
 import { MiniLane } from "../../ui/MiniLane"
+import { labelTexts } from "./labels"
 import { titleOf } from "./RunTitle"
 import { useRowWindow } from "./useRowWindow"
 import { wholeRun } from "../../shell/links"
@@ -33,7 +34,10 @@ const Item = memo(({ run }: { readonly run: Json.RunSummary }) => (
       </span>
       <span className="col-start-2 flex min-w-0 items-center gap-2 text-small leading-[18px] text-ink-3">
         <MiniLane run={run} width={56} />
-        <span className="truncate">{run.agent_id}</span>
+        <span className="max-w-1/2 shrink-0 truncate">{run.agent_id}</span>
+        {labelTexts(run).length === 0 ? null : (
+          <span className="shrink-[99] truncate">{labelTexts(run).join(" ")}</span>
+        )}
         {run.status !== "failed" || run.error?.code == null ? null : (
           <code className="truncate font-mono text-failed">{run.error.code}</code>
         )}

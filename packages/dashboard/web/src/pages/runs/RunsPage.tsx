@@ -8,6 +8,7 @@ import { AddFilter } from "./AddFilter"
 import { ColumnMenu } from "./ColumnMenu"
 import { FilterChips } from "./FilterChips"
 import { filterOf, searchOf, type RunFilter } from "./filter"
+import { labelTexts } from "./labels"
 import { ListEnd } from "./ListEnd"
 import { NewPill } from "./NewPill"
 import { NotUpdated } from "./NotUpdated"
@@ -32,6 +33,13 @@ const codesOf = (rows: ReadonlyArray<Json.RunSummary>, chosen: string | undefine
     new Set([...(chosen === undefined ? [] : [chosen]), ...rows.flatMap(({ error }) => error?.code ?? [])]),
   ).toSorted()
 
+/** The labels of some runs, and those that are filtered by. */
+const labelsOf = (
+  rows: ReadonlyArray<Json.RunSummary>,
+  chosen: ReadonlyArray<string>,
+): ReadonlyArray<string> =>
+  Array.from(new Set([...chosen, ...rows.flatMap((run) => labelTexts(run))])).toSorted()
+
 const RunsPage = () => {
   const project = useSession().project.slug
   const search = route.useSearch()
@@ -51,7 +59,8 @@ const RunsPage = () => {
   const { all, ...counted } = useCounts(project, filter)
   const hasRuns = all && Object.values(all).some((count) => count > 0)
   const codes = useMemo(() => codesOf(rows, filter.code), [rows, filter.code])
-  const columns = useColumns()
+  const labels = useMemo(() => labelsOf(rows, filter.labels), [rows, filter.labels])
+  const columns = useColumns(labels.length > 0)
   const order = useMemo(() => rows.map((run) => run.run_id), [rows])
   const selection = useSelection(address, order)
   const selected = useMemo(() => rows.filter((run) => selection.ids[run.run_id]), [rows, selection.ids])
@@ -131,7 +140,14 @@ const RunsPage = () => {
       <div className="mb-3 flex flex-wrap items-center gap-2">
         <SearchBox box={searchBox} filter={filter} onChange={setFilter} />
         <FilterChips filter={filter} onChange={setFilter} />
-        <AddFilter floor={floor} project={project} codes={codes} filter={filter} onChange={setFilter} />
+        <AddFilter
+          floor={floor}
+          project={project}
+          codes={codes}
+          labels={labels}
+          filter={filter}
+          onChange={setFilter}
+        />
         <span className="grow max-desk:hidden" />
         <ColumnMenu floor={floor} {...columns} />
       </div>

@@ -2,7 +2,7 @@
 import { Search } from "lucide-react"
 import { useEffect, useRef, useState, type RefObject } from "react"
 import type { RunFilter } from "./filter"
-import { isComplete, parseSearch, withoutUnfinished } from "./searchText"
+import { isComplete, parseSearch, withLabel, withoutUnfinished } from "./searchText"
 
 /** How long somebody has to stop typing before text is looked for. */
 const typingPause = 300
@@ -29,7 +29,7 @@ export const SearchBox = ({ box, filter, onChange }: Props) => {
   }
   /** Takes the words out of what is typed, as filters. */
   const takeWords = (value: string) => {
-    const { agent, attempt, code, conversation, parent, state, text } = parseSearch(value)
+    const { agent, attempt, code, conversation, labels = [], parent, state, text } = parseSearch(value)
     setTyped(/\s$/.test(value) && text !== "" ? `${text} ` : text)
     ask({
       ...filter,
@@ -38,6 +38,7 @@ export const SearchBox = ({ box, filter, onChange }: Props) => {
       attempt: attempt ?? filter.attempt,
       code: code ?? filter.code,
       conversation: conversation ?? filter.conversation,
+      labels: labels.reduce(withLabel, filter.labels),
       parent: parent ?? filter.parent,
       status: state ?? filter.status,
     })

@@ -10,6 +10,7 @@ import { shortId } from "../../format/ids"
 import { State } from "../../ui/State"
 import { Attempt, Cost, Started, Tokens, Took, WorkerName } from "./figures"
 import { MiniLane } from "../../ui/MiniLane"
+import { RunLabels } from "./RunLabels"
 import { RunTitle } from "./RunTitle"
 
 export const features = tableFeatures({ columnVisibilityFeature, rowSelectionFeature })
@@ -33,6 +34,7 @@ export const columns = helper.columns([
     header: "Agent",
     cell: ({ row }) => <span title={row.original.agent_id}>{row.original.agent_id}</span>,
   }),
+  helper.display({ id: "labels", header: "Labels", cell: ({ row }) => <RunLabels run={row.original} /> }),
   helper.display({ id: "leases", header: "Leases", cell: ({ row }) => <MiniLane run={row.original} /> }),
   helper.display({ id: "attempt", header: "Attempt", cell: ({ row }) => <Attempt run={row.original} /> }),
   helper.display({ id: "worker", header: "Worker", cell: ({ row }) => <WorkerName run={row.original} /> }),
@@ -66,6 +68,7 @@ export const looks: Readonly<Record<string, ColumnLook>> = {
   state: { width: 108, className: "[&>span]:align-middle" },
   run: { className: "" },
   agent: { width: 114, className: cut },
+  labels: { width: 172, className: "" },
   leases: { width: 92, className: "" },
   attempt: { width: 64, className: right },
   worker: { width: 80, className: cut },
@@ -81,6 +84,7 @@ export const looks: Readonly<Record<string, ColumnLook>> = {
 /** The columns that can be left out, with their words. */
 export const choosable: ReadonlyArray<readonly [id: string, word: string]> = [
   ["agent", "Agent"],
+  ["labels", "Labels"],
   ["leases", "Leases"],
   ["attempt", "Attempt"],
   ["worker", "Worker"],
@@ -95,9 +99,10 @@ export const choosable: ReadonlyArray<readonly [id: string, word: string]> = [
 const onlyChosen = ["priority", "code", "id"]
 const onlyWhereWide = ["attempt", "worker", "tokens"]
 
-/** The columns that are shown until a reader chooses. */
-export const defaultVisibility = (isWide: boolean): Readonly<Record<string, boolean>> =>
+/** The columns that are shown until a reader chooses: labels where a run has some. */
+export const defaultVisibility = (isWide: boolean, hasLabels: boolean): Readonly<Record<string, boolean>> =>
   Object.fromEntries([
+    ["labels", isWide && hasLabels] as const,
     ...onlyChosen.map((id) => [id, false] as const),
     ...onlyWhereWide.map((id) => [id, isWide] as const),
   ])

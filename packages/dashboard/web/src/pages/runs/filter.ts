@@ -1,8 +1,9 @@
 /** Which runs the page shows: read from its address, sent to the API, and matched with each run of the stream. */
 import type * as Json from "@runlease/http/Json"
 import { allStatuses, type RunStatus } from "../../ui/State"
+import type { Query } from "../../api/client"
 import { instantOf } from "./range"
-import { parseSearch, writeSearch } from "./searchText"
+import { parseSearch, withLabel, writeSearch } from "./searchText"
 import { noRunsSearch } from "../../shell/links"
 
 /** The parameters of the page's address. */
@@ -25,8 +26,8 @@ export interface RunFilter {
   readonly code: string | undefined
   readonly text: string
   readonly attempt: number | undefined
-  /** `name:value` */
-  readonly label: string | undefined
+  /** Each is `name:value`; a run has all of them. */
+  readonly labels: ReadonlyArray<string>
   readonly from: string | undefined
   readonly to: string | undefined
   readonly parent: string | undefined
@@ -43,7 +44,7 @@ export const filterOf = (search: RunsSearch): RunFilter => {
     code: search.code ?? words.code,
     text: words.text,
     attempt: words.attempt,
-    label: words.label,
+    labels: words.labels ?? [],
     from: search.from,
     to: search.to,
     parent: search.parent ?? words.parent,
@@ -63,6 +64,12 @@ export const searchOf = (filter: RunFilter): RunsSearch => ({
   conversation: filter.conversation,
   children: filter.children ? "yes" : undefined,
 })
+
+/** The same address with one more label to look for. */
+export const addLabel = (search: RunsSearch, label: string): RunsSearch => {
+  const filter = filterOf(search)
+  return searchOf({ ...filter, labels: withLabel(filter.labels, label) })
+}
 
 export const noFilter: RunFilter = filterOf(noRunsSearch)
 
@@ -86,16 +93,13 @@ export const isNarrowed = (filter: RunFilter): boolean =>
 const iso = (instant: number | undefined): string | undefined =>
   instant === undefined ? undefined : new Date(instant).toISOString()
 
-export const queryOf = (
-  filter: RunFilter,
-  now: number,
-): Readonly<Record<string, string | number | boolean | undefined>> => ({
+export const queryOf = (filter: RunFilter, now: number): Query => ({
   status: filter.status,
   agent_id: filter.agent,
   error_code: filter.code,
   text: filter.text === "" ? undefined : filter.text,
   attempt: filter.attempt,
-  label: filter.label,
+  label: filter.labels,
   from: iso(instantOf(filter.from, now)),
   to: iso(instantOf(filter.to, now)),
   parent_run_id: filter.parent,
@@ -107,6 +111,9 @@ const hasLabel = ({ labels }: Json.RunSummary, label: string): boolean => {
   const colon = label.indexOf(":")
   return labels[label.slice(0, colon)] === label.slice(colon + 1)
 }
+
+/** Whether an id begins or ends with a text. */
+const hasEnd = (id: string, text: string): boolean => id.startsWith(text) || id.endsWith(text)
 
 /**
  * Whether the API would list a run for this filter; undefined where the run alone does not say so: one with a parent is its child, which
@@ -123,12 +130,12 @@ export const matches = (filter: RunFilter, run: Json.RunSummary, now: number): b
     (filter.code === undefined || run.error?.code === filter.code) &&
     (filter.parent === undefined || run.parent_run_id === filter.parent) &&
     (filter.conversation === undefined || run.conversation_id === filter.conversation) &&
-    (filter.label === undefined || hasLabel(run, filter.label)) &&
+    filter.labels.every((label) => hasLabel(run, label)) &&
     (filter.attempt === undefined || run.attempt >= filter.attempt) &&
     (from === undefined || created >= from) &&
     (to === undefined || created < to) &&
     (text === "" ||
       (run.title?.toLowerCase().includes(text) ?? false) ||
-      run.run_id.toLowerCase().endsWith(text))
+      hasEnd(run.run_id.toLowerCase(), text))
   return isListed && isRootsOnly(filter) && run.parent_run_id !== null ? undefined : isListed
 }

@@ -7,8 +7,8 @@ export interface SearchWords {
   readonly code?: string
   /** The least attempt. */
   readonly attempt?: number
-  /** `name:value` */
-  readonly label?: string
+  /** Each is `name:value`. */
+  readonly labels?: ReadonlyArray<string>
   readonly state?: RunStatus
   readonly parent?: string
   readonly conversation?: string
@@ -29,6 +29,14 @@ const leastAttempt = (value: string): number | undefined => {
 const stateOf = (value: string): RunStatus | undefined =>
   allStatuses.find((status) => status === value.toLowerCase())
 
+const nameOf = (label: string): string => label.slice(0, label.indexOf(":"))
+
+/** Labels with one more, which takes the place of one of its name: a run has one value of each name. */
+export const withLabel = (labels: ReadonlyArray<string>, label: string): ReadonlyArray<string> => [
+  ...labels.filter((one) => nameOf(one) !== nameOf(label)),
+  label,
+]
+
 const take = (words: Words, key: string, value: string): boolean => {
   if (key === "attempt") {
     const attempt = leastAttempt(value)
@@ -36,7 +44,7 @@ const take = (words: Words, key: string, value: string): boolean => {
     words.attempt = attempt
   } else if (key === "label") {
     if (!value.includes(":")) return false
-    words.label = value
+    words.labels = withLabel(words.labels ?? [], value)
   } else if (key === "state") {
     const state = stateOf(value)
     if (state === undefined) return false
@@ -70,15 +78,15 @@ export const withoutUnfinished = (typed: string): string =>
 /** How the address writes what it has no parameter for. */
 export const writeSearch = ({
   attempt,
-  label,
+  labels,
   text,
 }: {
   readonly attempt: number | undefined
-  readonly label: string | undefined
+  readonly labels: ReadonlyArray<string>
   readonly text: string
 }): string | undefined => {
   const parts = [
-    ...(label === undefined ? [] : [/\s/.test(label) ? `label:"${label}"` : `label:${label}`]),
+    ...labels.map((label) => (/\s/.test(label) ? `label:"${label}"` : `label:${label}`)),
     ...(attempt === undefined ? [] : [`attempt:>=${attempt}`]),
     ...(text === "" ? [] : [text]),
   ]

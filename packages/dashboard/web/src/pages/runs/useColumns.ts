@@ -27,7 +27,7 @@ const write = (chosen: Chosen): void => {
   }
 }
 
-export const useColumns = () => {
+export const useColumns = (hasLabels: boolean) => {
   const isWide = useMedia("(min-width: 1101px)")
   const [chosen, setChosen] = useState(read)
   const choose = useCallback((id: string, isShown: boolean) => {
@@ -41,6 +41,9 @@ export const useColumns = () => {
     write({})
     setChosen({})
   }, [])
-  const visibility = useMemo(() => ({ ...defaultVisibility(isWide), ...chosen }), [chosen, isWide])
+  const visibility = useMemo(
+    () => ({ ...defaultVisibility(isWide, hasLabels), ...chosen }),
+    [chosen, hasLabels, isWide],
+  )
   return { visibility, choose, reset, isChosen: Object.keys(chosen).length > 0 }
 }

@@ -1,7 +1,7 @@
 /** Ids, attempts, usage, and the runs that this one comes from and that came from it. */
 import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
-import { shortId } from "../../../format/ids"
+import { scheduleOf, shortId } from "../../../format/ids"
 import { dollars, integer, short } from "../../../format/numbers"
 import { duration } from "../../../format/times"
 import { Panel } from "../../../ui/Panel"
@@ -113,6 +113,7 @@ export const FactsPanel = ({
   const lane = config["concurrency_key"]
   const ttl = config["ttl_seconds"]
   const timeout = config["timeout_seconds"]
+  const schedule = scheduleOf(summary.run_id)
   const trace = request?.traceContext?.traceId
   return (
     <Panel title="Facts">
@@ -134,6 +135,17 @@ export const FactsPanel = ({
         {summary.priority === 0 ? null : <Fact label="Priority">{summary.priority}</Fact>}
         {typeof ttl !== "number" ? null : <Fact label="Starts within">{duration(ttl * 1000)}</Fact>}
         {typeof timeout !== "number" ? null : <Fact label="Timeout">{duration(timeout * 1000)} of work</Fact>}
+        {schedule === undefined ? null : (
+          <Fact label="Schedule">
+            <Link
+              to="/schedules/$scheduleId"
+              params={{ scheduleId: schedule }}
+              className={`${linkClass} font-mono text-[12px]`}
+            >
+              {shortId(schedule)}
+            </Link>
+          </Fact>
+        )}
         <Lineage summary={summary} parent={parent} again={again} />
         <Fact label="Conversation">
           <Link
@@ -149,11 +161,6 @@ export const FactsPanel = ({
             <span className="font-mono text-[12px] break-all">{lane}</span>
           </Fact>
         )}
-        {Object.entries(summary.labels).map(([name, value]) => (
-          <Fact key={name} label={name}>
-            <span className="break-all">{value}</span>
-          </Fact>
-        ))}
         {trace === undefined ? null : (
           <Fact label="Trace">
             <span className="block truncate font-mono text-[12px]" title={trace}>
