@@ -254,6 +254,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
             runs: "/runs",
             workers: "/workers",
             schedules: "/schedules",
+            limits: "/limits",
             conversations: "/conversations",
             submit: "/submit",
           }

@@ -11,6 +11,7 @@ import type * as ActivityWire from "./Wire/Activity.js"
 import type * as CanonicalRunWire from "./Wire/CanonicalRun.js"
 import type * as ConversationWire from "./Wire/Conversation.js"
 import type * as InterruptWire from "./Wire/Interrupt.js"
+import type * as LimitWire from "./Wire/Limit.js"
 import type * as LogEntryWire from "./Wire/LogEntry.js"
 import type * as SnapshotWire from "./Wire/Snapshot.js"
 import type * as Summary from "./Wire/RunSummary.js"
@@ -37,6 +38,7 @@ export type Interrupt = typeof InterruptWire.Interrupt.Encoded
 export type Answer = typeof InterruptWire.Answer.Encoded
 export type Usage = typeof UsagePort.Usage.Encoded
 export type Worker = typeof WorkerWire.Worker.Encoded
+export type Limit = typeof LimitWire.Limit.Encoded
 export type Schedule = typeof ScheduleWire.Schedule.Encoded
 export type Conversation = typeof ConversationWire.Conversation.Encoded
 export type ConversationMessage = typeof ConversationWire.Message.Encoded

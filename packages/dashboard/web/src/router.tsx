@@ -109,6 +109,12 @@ const schedule = createRoute({
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulePage")),
 })
 
+const limits = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/limits",
+  component: lazyRouteComponent(() => import("./pages/limits/LimitsPage")),
+})
+
 const submit = createRoute({
   getParentRoute: () => signedIn,
   path: "/submit",
@@ -127,6 +133,7 @@ const routeTree = root.addChildren([
     conversation,
     schedules,
     schedule,
+    limits,
     submit,
   ]),
 ])

@@ -39,6 +39,9 @@ export const paths = {
   runSchedule: "POST /projects/:project/schedules/:schedule/runs",
   backfillSchedule: "POST /projects/:project/schedules/:schedule/backfill",
   upcoming: "GET /projects/:project/schedules/:schedule/upcoming",
+  limits: "GET /projects/:project/limits",
+  pauseLimit: "POST /projects/:project/limits/pause",
+  resumeLimit: "POST /projects/:project/limits/resume",
 } as const
 
 export interface Page<A> {
@@ -105,6 +108,9 @@ interface Replies {
     readonly more: boolean
   }
   readonly upcoming: { readonly ticks: ReadonlyArray<Tick> }
+  readonly limits: Page<Json.Limit>
+  readonly pauseLimit: Json.Limit
+  readonly resumeLimit: Json.Limit
 }
 
 export type Reply<N extends keyof typeof paths> = Replies[N]

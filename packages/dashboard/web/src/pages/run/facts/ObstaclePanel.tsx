@@ -29,7 +29,7 @@ const Linked = ({ run, text }: { readonly text: string; readonly run: Json.RunSu
 
 export const ObstaclePanel = ({
   ahead,
-  obstacle: { advice, text },
+  obstacle: { advice, kind, text },
 }: {
   readonly obstacle: Obstacle
   readonly ahead: Json.RunSummary | null
@@ -41,7 +41,16 @@ export const ObstaclePanel = ({
       </p>
       {advice === null ? null : (
         <>
-          <p className="text-ink-2">{advice.text}:</p>
+          <p className="text-ink-2">
+            {kind === "limited" ? (
+              <Link to="/limits" className={linkClass}>
+                {advice.text}
+              </Link>
+            ) : (
+              advice.text
+            )}
+            :
+          </p>
           {advice.command === null ? null : <CommandLine text={advice.command} />}
         </>
       )}

@@ -1,0 +1,83 @@
+/** Labels and limits in a real browser. */
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as Browser from "./Browser.js"
+import { shows, Stage, visit } from "./DashboardStage.js"
+import { run } from "./Processes.js"
+
+const submit = Effect.fnUntraced(function* (id: string, ...flags: ReadonlyArray<string>) {
+  const { cwd, env } = yield* Stage
+  yield* run(["submit", "--id", id, ...flags], { cwd, env })
+})
+
+layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
+  excludeTestServices: true,
+  timeout: "5 minutes",
+})("labels and limits in a browser", (it) => {
+  const scoped = Browser.isThere ? it.scoped : it.scoped.skip
+
+  scoped("find the runs of a label that is clicked, and of another one that is typed", () =>
+    Effect.gen(function* () {
+      const { faults, page } = yield* visit()
+      const labelled = (id: string, customer: string, env: string) =>
+        submit(id, "--agent", "number", "--label", `customer=${customer}`, "--label", `env=${env}`, id)
+      yield* labelled("first-live", "42", "live")
+      yield* labelled("first-test", "42", "test")
+      yield* labelled("second-live", "7", "live")
+      yield* Effect.promise(async () => {
+        await page.goto(new URL("/runs/first-live", page.url()).href)
+        await page.getByRole("link", { name: "customer:42" }).click()
+        await page.waitForURL(/\/runs\?q=label/)
+        const row = (title: string) => page.getByRole("row", { name: title })
+        await row("first-test").waitFor()
+        await row("first-live").waitFor()
+        expect(await row("second-live").count()).toBe(0)
+        await row("first-live").getByRole("link", { name: "env:live" }).click()
+        await row("first-test").waitFor({ state: "detached" })
+        await row("first-live").waitFor()
+        expect(await Browser.violations(page)).toEqual([])
+        await Browser.picture(page, "runs-labels-light")
+        await page.getByRole("button", { name: "Remove the filter Label customer:42" }).click()
+        await row("second-live").waitFor()
+        await page.getByLabel("Search runs").fill("label:customer:7 ")
+        await row("first-live").waitFor({ state: "detached" })
+        await page.getByRole("button", { name: "Remove the filter Label customer:7" }).waitFor()
+      })
+      expect(faults).toEqual([])
+    }),
+  )
+
+  for (const look of ["light", "dark", "phone"] as const) {
+    scoped(`show who waits at a limit, which is paused and resumed, ${look}`, () =>
+      Effect.gen(function* () {
+        const { faults, page } = yield* visit(look)
+        const key = `customer-${look}`
+        for (const id of ["one", "two", "three"]) {
+          const limit = ["--concurrency-key", key, "--concurrency-limit", "1"]
+          yield* submit(`${id}-${look}`, "--agent", "writer", ...limit, "Write a report")
+        }
+        yield* Effect.promise(async () => {
+          await page.goto(new URL(`/runs/three-${look}`, page.url()).href)
+          const why = page.getByRole("region", { name: "Why it does not start" })
+          await why.getByText(`It waits for a place at limit "${key}", 2nd of 2.`).waitFor()
+          await why.getByRole("link", { name: "See all limits" }).click()
+          await page.getByRole("heading", { name: "Limits" }).first().waitFor()
+          const row = page
+            .getByRole(look === "phone" ? "listitem" : "row")
+            .filter({ hasText: key, visible: true })
+          await row.getByText("1 of 1").waitFor()
+          await row.getByRole("img", { name: /^1 of 1 places in use/ }).waitFor()
+          await row.getByRole("button", { name: `Pause ${key}` }).click()
+          await row.getByRole("button", { name: `Resume ${key}` }).waitFor()
+          expect(await Browser.violations(page)).toEqual([])
+          await Browser.picture(page, `limits-${look}`)
+          await row.getByRole("button", { name: `Resume ${key}` }).click()
+          await row.getByRole("button", { name: `Pause ${key}` }).waitFor()
+          await shows(page, /\d full/)
+        })
+        expect(faults).toEqual([])
+      }),
+    )
+  }
+})

@@ -1,0 +1,43 @@
+import type * as Json from "@runlease/http/Json"
+import { describe, expect, it } from "vitest"
+import { inOrder, stateOf, usedWords } from "../web/src/pages/limits/limits.js"
+
+const limit = (key: string, given: Partial<Json.Limit> = {}): Json.Limit => ({
+  concurrency_key: key,
+  max_running: 2,
+  paused: false,
+  running: 0,
+  open: 0,
+  waiting: 0,
+  ...given,
+})
+
+describe("a limit", () => {
+  it("is full while runs wait for a place, also where its places are open and not in use", () => {
+    expect(stateOf(limit("k", { running: 2 }))).toBe("free")
+    expect(stateOf(limit("k", { running: 1, open: 1, waiting: 1 }))).toBe("full")
+    expect(stateOf(limit("k", { paused: true, waiting: 3 }))).toBe("paused")
+  })
+
+  it("says how many of its places are in use, where a submission has set how many there are", () => {
+    expect(usedWords(limit("k", { running: 3 }))).toBe("3 of 2")
+    expect(usedWords(limit("k", { max_running: null }))).toBe("0")
+  })
+})
+
+describe("the list of limits", () => {
+  it("has paused ones first, then full ones, then the others, by their keys", () => {
+    const limits = [
+      limit("customer-10"),
+      limit("customer-9"),
+      limit("z", { waiting: 1 }),
+      limit("import", { paused: true }),
+    ]
+    expect(inOrder(limits).map((one) => one.concurrency_key)).toEqual([
+      "import",
+      "z",
+      "customer-9",
+      "customer-10",
+    ])
+  })
+})

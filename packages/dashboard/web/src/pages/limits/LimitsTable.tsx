@@ -1,0 +1,159 @@
+/** The limits: a table, or a list on a phone. Its rows stay where they are while the pointer or the focus is on them. */
+import type * as Json from "@runlease/http/Json"
+import { CircleCheck, CirclePause, Hourglass, type LucideIcon } from "lucide-react"
+import { integer } from "../../format/numbers"
+import { Button } from "../../ui/Button"
+import { Slots } from "../../ui/Slots"
+import { useSteadyOrder } from "../../ui/steadyOrder"
+import { inOrder, stateOf, usedWords, usePause, type LimitState } from "./limits"
+
+const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
+const right = `${head} text-right!`
+const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-2"
+const number = `${cell} text-right text-ink-2`
+
+const states: Readonly<Record<LimitState, readonly [LucideIcon, word: string, title: string]>> = {
+  paused: [CirclePause, "Paused", "None of its runs starts until it is resumed"],
+  full: [Hourglass, "Full", "Runs wait for a place"],
+  free: [CircleCheck, "Free", "A run starts as soon as a worker has a slot"],
+}
+
+const State = ({ iconOnly = false, limit }: { readonly limit: Json.Limit; readonly iconOnly?: boolean }) => {
+  const [Icon, word, title] = states[stateOf(limit)]
+  return (
+    <span
+      title={title}
+      className="inline-flex items-center gap-1.5 align-middle font-medium whitespace-nowrap text-ink-2"
+    >
+      <Icon aria-hidden size={14} strokeWidth={2.2} className="shrink-0" />
+      <span className={iconOnly ? "sr-only" : ""}>{word}</span>
+    </span>
+  )
+}
+
+const Places = ({ limit }: { readonly limit: Json.Limit }) =>
+  limit.max_running === null ? null : (
+    <Slots
+      slots={limit.max_running}
+      used={limit.running}
+      open={limit.open}
+      fill={limit.paused ? "bg-claimed" : "bg-running"}
+      label={`${usedWords(limit)} places in use, ${limit.open} more taken`}
+    />
+  )
+
+const PauseButton = ({ limit }: { readonly limit: Json.Limit }) => {
+  const { error, isPending, mutate } = usePause(limit)
+  return (
+    <>
+      {error === null ? null : (
+        <span role="alert" className="mr-1 text-small text-failed">
+          {error.message}.
+        </span>
+      )}
+      <Button
+        look="quiet"
+        small
+        disabled={isPending}
+        aria-label={`${limit.paused ? "Resume" : "Pause"} ${limit.concurrency_key}`}
+        title={
+          limit.paused
+            ? "As many of its runs start as the limit allows"
+            : "None of its runs starts; those at work go on"
+        }
+        onClick={() => mutate(!limit.paused)}
+      >
+        {limit.paused ? "Resume" : "Pause"}
+      </Button>
+    </>
+  )
+}
+
+const Row = ({ limit }: { readonly limit: Json.Limit }) => (
+  <tr className="transition-colors duration-[120ms] hover:bg-hover">
+    <td className={cell}>
+      <State limit={limit} />
+    </td>
+    <td className={`${cell} truncate font-medium`} title={limit.concurrency_key}>
+      {limit.concurrency_key}
+    </td>
+    <td className={cell}>
+      <Places limit={limit} />
+    </td>
+    <td className={number}>{usedWords(limit)}</td>
+    <td className={number}>{integer(limit.open)}</td>
+    <td className={`${cell} text-right ${limit.waiting > 0 ? "font-medium" : "text-ink-2"}`}>
+      {integer(limit.waiting)}
+    </td>
+    <td className={`${cell} text-right`}>
+      <PauseButton limit={limit} />
+    </td>
+  </tr>
+)
+
+const Item = ({ limit }: { readonly limit: Json.Limit }) => (
+  <li className="flex min-h-16 items-center gap-2.5 border-t border-line px-3">
+    <State limit={limit} iconOnly />
+    <div className="min-w-0 grow">
+      <p className="truncate font-medium">{limit.concurrency_key}</p>
+      <p className="flex items-center gap-2 text-small leading-[18px] text-ink-3">
+        <Places limit={limit} />
+        <span className="truncate">
+          {usedWords(limit)}
+          {limit.max_running === null ? " running" : ""}
+          {limit.open === 0 ? "" : `, ${integer(limit.open)} open`}
+          {limit.waiting === 0 ? "" : `, ${integer(limit.waiting)} waiting`}
+        </span>
+      </p>
+    </div>
+    <PauseButton limit={limit} />
+  </li>
+)
+
+export const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Limit> }) => {
+  const { hold, rows } = useSteadyOrder(inOrder(limits), (limit) => limit.concurrency_key)
+  return (
+    <div {...hold}>
+      <table className="w-full table-fixed border-collapse max-desk:hidden">
+        <colgroup>
+          <col className="w-[100px]" />
+          <col />
+          <col className="w-[168px]" />
+          <col className="w-[92px]" />
+          <col className="w-[92px]" />
+          <col className="w-[92px]" />
+          <col className="w-[112px]" />
+        </colgroup>
+        <thead>
+          <tr>
+            <th className={head}>State</th>
+            <th className={head}>Key</th>
+            <th className={head}>Places</th>
+            <th className={right} title="Runs that work, and how many may">
+              Running
+            </th>
+            <th className={right} title="Runs that have a place and wait for a worker">
+              Open
+            </th>
+            <th className={right} title="Runs that wait for a place">
+              Waiting
+            </th>
+            <th className={head}>
+              <span className="sr-only">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((limit) => (
+            <Row key={limit.concurrency_key} limit={limit} />
+          ))}
+        </tbody>
+      </table>
+      <ul className="desk:hidden">
+        {rows.map((limit) => (
+          <Item key={limit.concurrency_key} limit={limit} />
+        ))}
+      </ul>
+    </div>
+  )
+}

@@ -1,0 +1,48 @@
+/** How many of some places are in use: a cell each, one bar where there are many. */
+
+const mostCells = 16
+
+const empty = "shadow-[inset_0_0_0_1px_var(--edge)]"
+
+const taken = "bg-running-bg shadow-[inset_0_0_0_1px_var(--running)]"
+
+export const Slots = ({
+  fill,
+  label,
+  open = 0,
+  slots,
+  used,
+}: {
+  readonly slots: number
+  readonly used: number
+  /** How many more are taken, and not in use yet. */
+  readonly open?: number
+  /** The class of a place that is in use. */
+  readonly fill: string
+  readonly label: string
+}) => {
+  if (slots > mostCells) {
+    return (
+      <span
+        role="img"
+        aria-label={label}
+        className={`inline-block h-3 w-[106px] overflow-hidden rounded-[1.5px] align-[-1px] ${empty}`}
+      >
+        <i
+          className={`block h-full rounded-[1.5px] ${fill}`}
+          style={{ width: `${Math.min(100, (used / slots) * 100)}%` }}
+        />
+      </span>
+    )
+  }
+  return (
+    <span role="img" aria-label={label} className="inline-grid grid-flow-col gap-0.5 align-[-1px]">
+      {Array.from({ length: Math.max(slots, Math.min(used, mostCells)) }, (_, slot) => (
+        <i
+          key={slot}
+          className={`h-3 w-[7px] rounded-[1.5px] ${slot < used ? fill : slot < used + open ? taken : empty}`}
+        />
+      ))}
+    </span>
+  )
+}
