@@ -1,9 +1,9 @@
-/** Labels and limits in a real browser. */
+/** Labels, limits and bulk operations in a real browser. */
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Browser from "./Browser.js"
-import { shows, Stage, visit } from "./DashboardStage.js"
+import { shows, Stage, statusOf, visit } from "./DashboardStage.js"
 import { run } from "./Processes.js"
 
 const submit = Effect.fnUntraced(function* (id: string, ...flags: ReadonlyArray<string>) {
@@ -14,7 +14,7 @@ const submit = Effect.fnUntraced(function* (id: string, ...flags: ReadonlyArray<
 layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   excludeTestServices: true,
   timeout: "5 minutes",
-})("labels and limits in a browser", (it) => {
+})("labels, limits and bulk operations in a browser", (it) => {
   const scoped = Browser.isThere ? it.scoped : it.scoped.skip
 
   scoped("find the runs of a label that is clicked, and of another one that is typed", () =>
@@ -44,6 +44,45 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
         await row("first-live").waitFor({ state: "detached" })
         await page.getByRole("button", { name: "Remove the filter Label customer:7" }).waitFor()
       })
+      expect(faults).toEqual([])
+    }),
+  )
+
+  scoped("cancel all runs that match, and say first how many they are", () =>
+    Effect.gen(function* () {
+      const { env } = yield* Stage
+      const { faults, page } = yield* visit()
+      yield* submit("ended", "--agent", "number", "--label", "import=old", "9")
+      const pending = ["pending-1", "pending-2", "pending-3"]
+      for (const id of pending) {
+        yield* submit(id, "--agent", "absent", "--kind", "special", "--label", "import=old", id)
+      }
+      yield* submit("other", "--agent", "absent", "--kind", "special", "--label", "import=new", "other")
+      yield* Effect.promise(async () => {
+        await page.goto(new URL("/runs", page.url()).href)
+        const button = page.getByRole("button", { name: "Cancel all that match" })
+        await page.getByRole("row", { name: "other" }).waitFor()
+        expect(await button.count()).toBe(0)
+        await page.goto(new URL("/runs?q=label:import:old", page.url()).href)
+        await page.getByRole("row", { name: "Completed" }).waitFor()
+        await button.click()
+        const dialog = page.getByRole("alertdialog")
+        await dialog.getByRole("heading", { name: "Cancel 3 runs?" }).waitFor()
+        await dialog
+          .getByText("They match Label import:old and have not ended; 1 more ended already.")
+          .waitFor()
+        await dialog.getByLabel("Reason, optional").fill("The file was wrong")
+        expect(await Browser.violations(page)).toEqual([])
+        await Browser.picture(page, "cancel-all-light")
+        await dialog.getByRole("button", { name: "Cancel 3 runs" }).click()
+        await dialog.getByText("3 cancelled, 1 had ended already.").waitFor()
+        await dialog.getByRole("button", { name: "Done" }).click()
+        await page.getByRole("row", { name: "Cancelled" }).nth(2).waitFor()
+        await button.click()
+        await dialog.getByText("No run that matches is left to cancel.").waitFor()
+      })
+      for (const id of pending) expect(yield* statusOf(env, id)).toBe("cancelled")
+      expect(yield* statusOf(env, "other")).toBe("pending")
       expect(faults).toEqual([])
     }),
   )

@@ -8,6 +8,7 @@ import type * as Observe from "./Api/Observe.js"
 import type * as RunBodies from "./Api/RunBodies.js"
 import type * as SessionApi from "./Api/Session.js"
 import type * as ActivityWire from "./Wire/Activity.js"
+import type * as BulkWire from "./Wire/Bulk.js"
 import type * as CanonicalRunWire from "./Wire/CanonicalRun.js"
 import type * as ConversationWire from "./Wire/Conversation.js"
 import type * as InterruptWire from "./Wire/Interrupt.js"
@@ -38,6 +39,8 @@ export type Interrupt = typeof InterruptWire.Interrupt.Encoded
 export type Answer = typeof InterruptWire.Answer.Encoded
 export type Usage = typeof UsagePort.Usage.Encoded
 export type Worker = typeof WorkerWire.Worker.Encoded
+export type Bulk = typeof BulkWire.Bulk.Encoded
+export type NewBulk = typeof BulkWire.NewBulk.Encoded
 export type Limit = typeof LimitWire.Limit.Encoded
 export type Schedule = typeof ScheduleWire.Schedule.Encoded
 export type Conversation = typeof ConversationWire.Conversation.Encoded

@@ -39,6 +39,9 @@ export const paths = {
   runSchedule: "POST /projects/:project/schedules/:schedule/runs",
   backfillSchedule: "POST /projects/:project/schedules/:schedule/backfill",
   upcoming: "GET /projects/:project/schedules/:schedule/upcoming",
+  beginBulk: "POST /projects/:project/bulk",
+  bulk: "GET /projects/:project/bulk/:bulk",
+  abortBulk: "POST /projects/:project/bulk/:bulk/abort",
   limits: "GET /projects/:project/limits",
   pauseLimit: "POST /projects/:project/limits/pause",
   resumeLimit: "POST /projects/:project/limits/resume",
@@ -108,6 +111,9 @@ interface Replies {
     readonly more: boolean
   }
   readonly upcoming: { readonly ticks: ReadonlyArray<Tick> }
+  readonly beginBulk: { readonly bulk: Json.Bulk }
+  readonly bulk: { readonly bulk: Json.Bulk }
+  readonly abortBulk: { readonly bulk: Json.Bulk }
   readonly limits: Page<Json.Limit>
   readonly pauseLimit: Json.Limit
   readonly resumeLimit: Json.Limit

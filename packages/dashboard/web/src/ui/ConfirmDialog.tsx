@@ -18,14 +18,14 @@ export const ConfirmDialog = ({
 }: {
   readonly title: string
   readonly children: ReactNode
-  /** The word of the button that does it, and of the one that does not. */
-  readonly confirm: string
+  /** The word of the button that does it, where it can be done, and of the one that does not. */
+  readonly confirm?: string
   readonly keep: string
   readonly look?: "solid" | "danger"
   readonly isOpen: boolean
   readonly isBusy?: boolean
   readonly error?: Error | null
-  readonly onConfirm: () => void
+  readonly onConfirm?: () => void
   readonly onOpenChange: (isOpen: boolean) => void
 }) => (
   <AlertDialog.Root open={isOpen} onOpenChange={onOpenChange}>
@@ -43,9 +43,11 @@ export const ConfirmDialog = ({
         )}
         <div className="mt-1 flex justify-end gap-2">
           <AlertDialog.Close className={buttonClass()}>{keep}</AlertDialog.Close>
-          <button type="button" disabled={isBusy} className={buttonClass(look)} onClick={onConfirm}>
-            {confirm}
-          </button>
+          {confirm === undefined ? null : (
+            <button type="button" disabled={isBusy} className={buttonClass(look)} onClick={onConfirm}>
+              {confirm}
+            </button>
+          )}
         </div>
       </AlertDialog.Popup>
     </AlertDialog.Portal>

@@ -2,6 +2,7 @@
 import { X } from "lucide-react"
 import { shortId } from "../../format/ids"
 import { useNow } from "../../ui/now"
+import { wordOf } from "../../ui/State"
 import type { RunFilter } from "./filter"
 import { rangeWords } from "./range"
 
@@ -41,6 +42,22 @@ const chipsOf = (filter: RunFilter, now: number): ReadonlyArray<Chip> => {
         ]),
     ...(filter.children ? [{ word: "Show", value: "children too", removed: { children: false } }] : []),
   ]
+}
+
+/** What the filter looks for, within a sentence: `Label customer:42, Agent coder`. */
+export const FilterWords = ({ filter }: { readonly filter: RunFilter }) => {
+  const now = useNow()
+  const words = [
+    ...(filter.status === undefined ? [] : [["State", wordOf(filter.status).toLowerCase()] as const]),
+    ...(filter.text === "" ? [] : [["Text", filter.text] as const]),
+    ...chipsOf(filter, now).map(({ value, word }) => [word, value] as const),
+  ]
+  return words.map(([word, value], index) => (
+    <span key={`${word} ${value}`}>
+      {index === 0 ? "" : ", "}
+      {word} <b className="font-medium break-words text-ink">{value}</b>
+    </span>
+  ))
 }
 
 interface Props {

@@ -1,10 +1,13 @@
 import { getRouteApi } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
-import { useCallback, useMemo, useRef, useState } from "react"
+import { X } from "lucide-react"
+import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react"
 import { useSession } from "../../api/session"
 import { Page } from "../../shell/Page"
+import { Button } from "../../ui/Button"
 import { useKeys } from "../../ui/keys"
 import { AddFilter } from "./AddFilter"
+import { isOffered } from "./cancelAll/bulkFilter"
 import { ColumnMenu } from "./ColumnMenu"
 import { FilterChips } from "./FilterChips"
 import { filterOf, searchOf, type RunFilter } from "./filter"
@@ -24,6 +27,8 @@ import { usePhone } from "./useMedia"
 import { useRuns } from "./useRuns"
 import { useSelection } from "./useSelection"
 import { wholeRun } from "../../shell/links"
+
+const CancelAllDialog = lazy(() => import("./cancelAll/CancelAllDialog"))
 
 const route = getRouteApi("/signed-in/runs")
 
@@ -53,6 +58,7 @@ const RunsPage = () => {
   )
 
   const isPhone = usePhone()
+  const [isCancelling, setCancelling] = useState(false)
   const [floor, setFloor] = useState<HTMLElement | null>(null)
   const runs = useRuns(project, filter)
   const { query, refresh, rows, showNew, update, visible, waiting } = runs
@@ -149,6 +155,12 @@ const RunsPage = () => {
           onChange={setFilter}
         />
         <span className="grow max-desk:hidden" />
+        {isPhone || !isOffered(filter) || rows.length === 0 ? null : (
+          <Button look="danger" onClick={() => setCancelling(true)}>
+            <X aria-hidden size={14} />
+            Cancel all that match
+          </Button>
+        )}
         <ColumnMenu floor={floor} {...columns} />
       </div>
       <section aria-label="Runs" className="rounded-3 border border-line bg-surface">
@@ -193,6 +205,11 @@ const RunsPage = () => {
           onClear={() => selection.selectAll(false)}
         />
       )}
+      {isCancelling ? (
+        <Suspense fallback={null}>
+          <CancelAllDialog filter={filter} onClose={() => setCancelling(false)} onDone={refresh.now} />
+        </Suspense>
+      ) : null}
       <NotUpdated refresh={refresh} isAbove={selected.length > 0 || bulk.progress !== undefined} />
       <div ref={setFloor} />
     </Page>
