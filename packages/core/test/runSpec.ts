@@ -17,6 +17,7 @@ export const spec: RunSpec = {
   lane: "lane",
   limit: null,
   concurrencyLimit: null,
+  debounceKey: null,
   priority: 0,
   maxAttempts: 2,
   createdAt: 1000,

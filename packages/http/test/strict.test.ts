@@ -30,6 +30,9 @@ const request = {
   concurrency_limit: 1,
 }
 
+/** What an ordinary submission has not. */
+const debounced = { agent_id: "a", debounce: { key: "k", seconds: 5, max_seconds: 60 } }
+
 /** The fields of every body that a user writes, and what else may be in it. */
 const bodies: ReadonlyArray<readonly [path: string, body: object, status: number]> = [
   [
@@ -42,6 +45,7 @@ const bodies: ReadonlyArray<readonly [path: string, body: object, status: number
     },
     202,
   ],
+  ["/runs", { kind: "agent", request: debounced }, 202],
   ["/conversations", { id: uuid, title: "t", metadata: { anything: 1 } }, 201],
   [
     `/conversations/${uuid}/messages`,

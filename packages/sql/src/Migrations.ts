@@ -23,6 +23,7 @@ import labels from "./migrations/0011_Labels.js"
 import drainAndSessions from "./migrations/0008_DrainAndSessions.js"
 import timeLimits from "./migrations/0009_TimeLimits.js"
 import schedules from "./migrations/0010_Schedules.js"
+import debounce from "./migrations/0014_Debounce.js"
 import limits from "./migrations/0012_Limits.js"
 import bulk from "./migrations/0013_Bulk.js"
 import * as SqlDialect from "./SqlDialect.js"
@@ -55,6 +56,7 @@ export const all: Migrations = {
   "0011_Labels": labels,
   "0012_Limits": limits,
   "0013_Bulk": bulk,
+  "0014_Debounce": debounce,
 }
 
 /** The table that has the migrations of a database. */

@@ -104,6 +104,12 @@ export const everything = Effect.gen(function* () {
   yield* conversations.addMessage(conversation.id, { role: "user", parts: [], idempotencyKey: "once" })
   yield* conversations.messages(conversation.id)
 
+  const debounced = { agentId, debounce: { key: "key", seconds: 3600 } }
+  const { run: waiting } = yield* runs.submit(debounced)
+  yield* runs.submit({ ...debounced, publicId: "debounces" })
+  yield* runs.submit({ ...debounced, publicId: "debounces" })
+  yield* runs.cancel(waiting.runId)
+
   const inConversation = { agentId, conversationId: conversation.id }
   const { run: first } = yield* runs.submit(inConversation)
   const { run: second } = yield* runs.submit({ ...inConversation, parentRunId: first.runId })

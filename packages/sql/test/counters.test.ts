@@ -80,6 +80,8 @@ const work = Effect.gen(function* () {
 
 /** Makes the database one of before it counted. */
 const uncounted = [
+  "DROP INDEX queue_debounced",
+  ...["queue", "runs"].map((table) => `ALTER TABLE ${table} DROP COLUMN debounce_key`),
   "DROP TABLE limits",
   ...["queue_limited", "queue_open"].map((index) => `DROP INDEX ${index}`),
   ...["limit_name", "placed_at"].map((column) => `ALTER TABLE queue DROP COLUMN ${column}`),

@@ -110,6 +110,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Labels" },
         { name: "Limits" },
         { name: "Bulk" },
+        { name: "Debounce" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -34,6 +34,7 @@ const indexes = [
   "queue_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=?)",
   "queue_delayed (available_at<?)",
   "queue_start_by (start_by<?)",
+  "queue_debounced (project_id=? AND agent_id=? AND debounce_key=?)",
   "queue_in_lane (project_id=? AND lane=?)",
   "leases_expiring (lease_expires_at<?)",
   "leases_timeout_at (timeout_at<?)",

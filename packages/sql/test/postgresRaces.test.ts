@@ -84,6 +84,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Labels" },
           { name: "Limits" },
           { name: "Bulk" },
+          { name: "Debounce" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

@@ -9,6 +9,7 @@ import { type Layer } from "effect"
 import * as SubmitSuite from "./SubmitSuite.js"
 import * as TestRuns from "./TestRuns.js"
 import * as Batch from "./runs/Batch.js"
+import * as Debounce from "./runs/Debounce.js"
 import * as Labels from "./runs/Labels.js"
 import * as Outcomes from "./runs/Outcomes.js"
 import * as Multitask from "./runs/Multitask.js"
@@ -31,6 +32,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Resume.tests(test)
     Multitask.tests(test)
     Steering.tests(test)
+    Debounce.tests(test)
     Labels.tests(test)
     Batch.tests(test)
   })

@@ -2,7 +2,16 @@
  * `runlease submit`: submits one run from text, a file or stdin, or many from JSON lines.
  */
 import { Args, Command, Options } from "@effect/cli"
-import { Ids, Limits, RequestSnapshot, Runs, TimeLimits, TraceContext, WorkerRegistry } from "@runlease/core"
+import {
+  Debounce,
+  Ids,
+  Limits,
+  RequestSnapshot,
+  Runs,
+  TimeLimits,
+  TraceContext,
+  WorkerRegistry,
+} from "@runlease/core"
 import { Array, Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
@@ -76,6 +85,18 @@ const options = {
     Options.withDescription("With it, at most so many runs of the concurrency key work at once"),
     Options.optional,
   ),
+  debounce: Flag.duration("debounce", { minimum: "1 second", maximum: maxLimit }).pipe(
+    Options.withDescription("Wait so long for the next submission of --debounce-key, as 30s"),
+    Options.optional,
+  ),
+  debounceKey: Flag.text("debounce-key", Debounce.Debounce.fields.key).pipe(
+    Options.withDescription("The pending run of this key and agent takes the text, and waits anew"),
+    Options.optional,
+  ),
+  debounceMax: Flag.duration("debounce-max", { minimum: "1 second", maximum: maxLimit }).pipe(
+    Options.withDescription("How long it waits in all, from the first submission on, as 5m"),
+    Options.optional,
+  ),
   budget: Flag.limits("budget").pipe(
     Options.withDescription(
       "What the run and those below it may spend, as tokens=200000,runs=20; also cost, steps, seconds",
@@ -145,6 +166,20 @@ const requestOf = Effect.fnUntraced(function* (parsed: Parsed) {
 const field = <K extends string, A>(name: K, value: Option.Option<A>) =>
   Option.match(value, { onNone: () => ({}), onSome: (some) => ({ [name]: some }) as { [_ in K]: A } })
 
+const debounceOf = Effect.fnUntraced(function* ({ debounce, debounceKey, debounceMax }: Parsed) {
+  if (Option.isNone(debounce) && Option.isNone(debounceKey) && Option.isNone(debounceMax)) {
+    return Option.none()
+  }
+  const given = "A debounce has a key and a time"
+  const wait = yield* Flag.required(debounce, given, "Give the time with --debounce 30s.")
+  const key = yield* Flag.required(debounceKey, given, "Give the key with --debounce-key KEY.")
+  return Option.some({
+    key,
+    seconds: Duration.toSeconds(wait),
+    ...field("maxSeconds", Option.map(debounceMax, Duration.toSeconds)),
+  })
+})
+
 /** The span of the program that runs this command, as OpenTelemetry passes it between processes. */
 const callersSpan = Effect.map(
   Effect.orDie(Config.withDefault(Config.string("TRACEPARENT"), "")),
@@ -168,6 +203,7 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: Reque
     ...field("timeoutSeconds", Option.map(parsed.timeout, Duration.toSeconds)),
     ...field("concurrencyKey", parsed.concurrencyKey),
     ...field("concurrencyLimit", parsed.concurrencyLimit),
+    ...field("debounce", yield* debounceOf(parsed)),
     ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
@@ -242,6 +278,7 @@ export const command = Command.make("submit", options, (parsed) =>
     "runlease submit --jsonl runs.jsonl",
     "runlease submit --agent reviewer --label customer=42 --label tier=gold hello",
     "runlease submit --agent import --concurrency-key customer-7 --concurrency-limit 5 'Load it'",
+    "runlease submit --agent reviewer --debounce 30s --debounce-key pull-12 'Review pull 12'",
     "runlease submit --agent writer --conversation ID --multitask steer 'Shorter, please'",
   ]),
 )

@@ -1,7 +1,7 @@
 /**
  * Submissions as JSON lines: one run a line. All lines are checked before the first is sent.
  */
-import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { Debounce, Ids, RequestSnapshot, Runs, TimeLimits } from "@runlease/core"
 import * as Strict from "@runlease/http/Strict"
 import { Either, ParseResult, Schema } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
@@ -26,6 +26,13 @@ const Line = Schema.Struct({
   multitask: Runs.Submission.fields.multitask,
   batch_id: Runs.Submission.fields.batchId,
   labels: Runs.Submission.fields.labels,
+  debounce: Schema.optional(
+    Schema.Struct({
+      key: Debounce.Debounce.fields.key,
+      seconds: TimeLimits.Seconds,
+      max_seconds: Schema.optional(TimeLimits.Seconds),
+    }),
+  ),
 })
 
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProperty: "error" })
@@ -64,6 +71,11 @@ const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submis
     multitask: line.multitask,
     batchId: line.batch_id,
     labels: line.labels,
+    debounce: line.debounce && {
+      key: line.debounce.key,
+      seconds: line.debounce.seconds,
+      maxSeconds: line.debounce.max_seconds,
+    },
     snapshot: snapshotOf(line),
   }),
 })

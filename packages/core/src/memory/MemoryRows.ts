@@ -1,20 +1,18 @@
 /**
  * The rows of a transaction in memory. Every operation is synchronous, and what it changes can be taken back.
  */
-import { DateTime, Effect } from "effect"
+import { Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isTerminal } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
-import { bytesOf } from "../rules/AppendRules.js"
+import * as DebounceRules from "../rules/DebounceRules.js"
 import type { RunSpec } from "../rules/RunState.js"
 import { isRunnable } from "../rules/Transition.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import {
   byPreference,
-  type Change,
   type Found,
   type Lane,
-  type NewRun,
   type Probe,
   type RunKey,
   type RunRows,
@@ -22,14 +20,13 @@ import {
   type StoredRun,
 } from "../store/rows/RunRows.js"
 import { advanced, afterChange } from "../store/rows/StoredRun.js"
-import { newConversation } from "./Conversations.js"
 import * as MemoryBounds from "./MemoryBounds.js"
 import * as MemoryLimits from "./MemoryLimits.js"
 import * as MemoryBulk from "./MemoryBulk.js"
 import * as MemoryCounters from "./MemoryCounters.js"
-import { tell, untell } from "./MemoryMessages.js"
 import * as MemorySchedules from "./MemorySchedules.js"
 import * as MemorySummaries from "./MemorySummaries.js"
+import * as MemoryWrites from "./MemoryWrites.js"
 import * as State from "./State.js"
 
 /** A record changes with its run; what a transaction has found does not. */
@@ -63,72 +60,6 @@ const due = (state: State.State): ReadonlyArray<RunKey> =>
   Array.from(state.timed).flatMap(({ key, state: run }) =>
     (RunTransitions.dueAt(run) ?? Number.POSITIVE_INFINITY) <= state.instant ? [key] : [],
   )
-
-const insertOne = (state: State.State, run: NewRun): RunKey => {
-  const { conversationId, projectId, runId } = run.state.spec
-  const project = State.projectOf(state, projectId)
-  if (run.newConversation) {
-    const at = DateTime.unsafeMake(state.instant)
-    newConversation({ now: state.instant, at, state }, projectId, conversationId)
-  }
-  state.lastKey += 1
-  const record: State.MemoryRun = {
-    key: state.lastKey,
-    state: run.state,
-    details: run.details,
-    title: run.title,
-    claims: [],
-    submission: run.submission,
-    firstSnapshot: run.snapshot,
-    resume: { snapshot: run.snapshot, answers: {} },
-    entries: [],
-    sizes: [],
-  }
-  project.runs.set(runId, record)
-  state.records.set(record.key, record)
-  State.place(state, record)
-  state.undo.push(() => {
-    project.runs.delete(runId)
-    state.records.delete(record.key)
-    if (run.newConversation) project.conversations.delete(conversationId)
-    State.place(state, record, true)
-  })
-  return record.key
-}
-
-const writeOne = (state: State.State, { after, details, entries, key }: Change): void => {
-  const record = state.records.get(key)!
-  const { inputs } = State.projectOf(state, after.spec.projectId)
-  const before = { ...record, length: record.entries.length, claimed: record.claims.length }
-  state.undo.push(() => {
-    Object.assign(record, { state: before.state, details: before.details, resume: before.resume })
-    record.entries.length = before.length
-    record.sizes.length = before.length
-    record.claims.length = before.claimed
-    for (const { publicId } of details.inputs ?? []) inputs.delete(publicId)
-    for (const message of details.messages ?? []) untell(state, after.spec, message)
-    State.place(state, record)
-  })
-  record.state = after
-  const createdAt = DateTime.unsafeMake(state.instant)
-  for (const { event, eventId, sequence, text } of entries) {
-    record.entries.push({ eventId, sequence, event, createdAt })
-    record.sizes.push(bytesOf(text))
-  }
-  const { labels, metadata, result, session } = details
-  record.details = {
-    ...record.details,
-    ...(metadata === undefined ? {} : { metadata }),
-    ...(result === undefined ? {} : { result }),
-    ...(session === undefined ? {} : { session }),
-    ...(labels === undefined ? {} : { labels: labels.after }),
-  }
-  record.resume = details.resume ?? record.resume
-  record.claims.push(...(details.claims ?? []))
-  for (const input of details.inputs ?? []) inputs.set(input.publicId, input)
-  for (const message of details.messages ?? []) tell(state, after.spec, message)
-  State.place(state, record)
-}
 
 /** Those of these values that are defined. */
 const present = <A, B>(values: ReadonlyArray<A>, find: (value: A) => B | undefined): ReadonlyArray<B> =>
@@ -201,6 +132,20 @@ export const make = (state: State.State): RunRows<never> => {
     due: Effect.sync(() => due(state)),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
     laneRuns: (lanes) => Effect.sync(() => lanes.flatMap((lane) => Array.from(laneOf(lane) ?? [], toStored))),
+    debounced: (names) =>
+      Effect.sync(() =>
+        names.flatMap(({ agentId, key, projectId }) =>
+          Array.from(state.pending)
+            .filter(
+              ({ state: run }) =>
+                DebounceRules.openKey(run) === key &&
+                run.spec.agentId === agentId &&
+                run.spec.projectId === projectId,
+            )
+            .map(toStored)
+            .toSorted((a, b) => a.key - b.key),
+        ),
+      ),
     lanesOfChildren: (lanes) =>
       Effect.sync(() =>
         lanes.filter((lane) =>
@@ -221,7 +166,7 @@ export const make = (state: State.State): RunRows<never> => {
       Effect.sync(() => {
         const heads = stored(lanes, (lane) => laneOf(lane)?.values().next().value)
         const changes = advanced(heads, state.instant)
-        for (const change of changes) writeOne(state, change)
+        for (const change of changes) MemoryWrites.write(state, change)
         return changes.map(afterChange)
       }),
     details: (runs) => ofRuns(runs, ({ details }) => details),
@@ -270,10 +215,10 @@ export const make = (state: State.State): RunRows<never> => {
           return message && { name, id: message.id }
         }),
       ),
-    insert: (runs) => Effect.sync(() => runs.map((run) => insertOne(state, run))),
+    insert: (runs) => Effect.sync(() => runs.map((run) => MemoryWrites.insert(state, run))),
     write: (changes, counted) =>
       Effect.sync(() => {
-        for (const change of changes) writeOne(state, change)
+        for (const change of changes) MemoryWrites.write(state, change)
         MemoryCounters.add(state, counted)
       }),
   }

@@ -24,12 +24,12 @@ export interface MemoryRun {
   readonly key: RunKey
   state: RunState
   details: RunDetails
-  readonly title: string | null
+  title: string | null
   /** Its claims that ended without an outcome, the oldest first. */
   readonly claims: Array<EndedClaim>
   /** The submission as it was sent, as canonical JSON. */
   readonly submission: string
-  readonly firstSnapshot: RequestSnapshot
+  firstSnapshot: RequestSnapshot
   resume: ResumeRecord
   /** Event `n` is at index `n - 1`. */
   readonly entries: Array<LogEntry>

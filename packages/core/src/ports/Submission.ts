@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, ParseResult, Schema } from "effect"
+import { Effect, Either, ParseResult, Schema, Struct } from "effect"
+import { Debounce } from "../model/Debounce.js"
 import { limitsOf, Seconds } from "../model/TimeLimits.js"
 import { ConcurrencyKey } from "./Limits.js"
 import { Limits } from "../model/TreeBudget.js"
@@ -35,7 +36,8 @@ export type Multitask = typeof Multitask.Type
  * `TimeLimits`), 1 second to 365 days, none when absent. `initialStatus: "running"`
  * means that another program executes the run: it is never claimed and has no lease, so it has no limits of time. `multitask`: `enqueue` when absent; a submission
  * without a lane, or with a new conversation for one, finds no other run. `labels`: 16 at most; the run has those of its
- * parent too, where it has none of that name. `batchId`: what the submitter calls the batch that the run is in.
+ * parent too, where it has none of that name. `batchId`: what the submitter calls the batch that the run is in. `debounce`: the run waits for
+ * later submissions of a key, which it takes until a worker claims it.
  *
  * @since 0.1.0
  * @category models
@@ -64,6 +66,7 @@ export const Submission = Schema.Struct({
   timeoutSeconds: Schema.optional(Seconds),
   labels: Schema.optional(Labels),
   batchId: Schema.optional(Ids.visibleText(128)),
+  debounce: Schema.optional(Debounce),
 })
 export type Submission = typeof Submission.Type
 
@@ -108,7 +111,8 @@ export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@run
 }
 
 /**
- * What a submission became. `duplicate`: it was accepted before. `steered`: it became a message to `run`.
+ * What a submission became. `duplicate`: it was accepted before. `steered`: it became a message to `run`. `debounced`: it
+ * became the input of `run`, which was submitted before and which no worker had claimed.
  *
  * @since 0.1.0
  * @category models
@@ -117,6 +121,7 @@ export interface Submitted {
   readonly run: Run
   readonly duplicate: boolean
   readonly steered: boolean
+  readonly debounced: boolean
 }
 
 /**
@@ -144,6 +149,36 @@ const limitProblem = ({
     ? undefined
     : `multitask ${multitask} is about the runs of a lane, and a key with a limit is none; leave one of the two out`
 }
+
+/** What a debounced submission goes without: the run could not have it of each submission that it takes. */
+const withoutDebounce = {
+  availableAt: "a time",
+  conversationId: "a conversation",
+  parentRunId: "a parent",
+  multitask: "a multitask",
+} as const
+
+/** What is wrong with the debounce of a submission. */
+const debounceProblem = (submission: Submission): string | undefined => {
+  const { debounce, initialStatus } = submission
+  if (debounce === undefined) return undefined
+  const { maxSeconds, seconds } = debounce
+  if (maxSeconds !== undefined && maxSeconds < seconds)
+    return `${maxSeconds} seconds in all are less than ${seconds}`
+  if (initialStatus === "running") return "a run that its submitter executes takes no later submission"
+  const beside = Struct.keys(withoutDebounce).find((field) => submission[field] !== undefined)
+  return beside && `goes without ${withoutDebounce[beside]}, since the next submission may have another`
+}
+
+/** A submission whose `field` has no problem. */
+const without =
+  (field: keyof Submission, problemOf: (submission: Submission) => string | undefined) =>
+  (submission: Submission): Either.Either<Submission, InvalidSubmission> => {
+    const problem = problemOf(submission)
+    return problem === undefined
+      ? Either.right(submission)
+      : Either.left(new InvalidSubmission({ field, message: `${field}: ${problem}` }))
+  }
 
 const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
 
@@ -179,12 +214,8 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
         })
       },
     ),
-    Either.flatMap((submission) => {
-      const problem = limitProblem(submission)
-      if (problem === undefined) return Either.right(submission)
-      const field = "concurrencyLimit"
-      return Either.left(new InvalidSubmission({ field, message: `${field}: ${problem}` }))
-    }),
+    Either.flatMap(without("concurrencyLimit", limitProblem)),
+    Either.flatMap(without("debounce", debounceProblem)),
   )
 }
 

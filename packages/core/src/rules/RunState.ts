@@ -44,6 +44,8 @@ export interface RunSpec {
   readonly limit: string | null
   /** How many, as the submission has it; null where it does not. */
   readonly concurrencyLimit: number | null
+  /** Until a worker claims the run, it takes the later submissions of this key; null for a run that takes none. */
+  readonly debounceKey: string | null
   readonly priority: number
   readonly maxAttempts: number
   readonly createdAt: number

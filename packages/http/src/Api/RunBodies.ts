@@ -23,11 +23,15 @@ export const OtherKind = Schema.Struct({ kind: Schema.Literal("task", "workflow"
 /** A run to be submitted, by its kind. */
 export const NewRun = choice("kind", Schema.Union(strict(Submission), OtherKind))
 
-/** (ours) `steered`: the submission became a message to the run, and no run. */
+/**
+ * (ours) `steered`: the submission became a message to the run, and no run. `debounced`: it became the input of a run that was submitted
+ * before.
+ */
 export const Submitted = Schema.Struct({
   accepted: Schema.Boolean,
   duplicate: Schema.optional(Schema.Boolean),
   steered: Schema.optional(Schema.Boolean),
+  debounced: Schema.optional(Schema.Boolean),
   run: CanonicalRun,
 })
 

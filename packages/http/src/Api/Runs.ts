@@ -36,7 +36,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Submit a run",
           description:
-            "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409. `multitask` of the request says what becomes of it where a run works in its conversation; with `steer` the answer has that run, and `steered: true`. An `input` that fits no JSON Schema of the agent's workers is refused with 422 `invalid_payload`; GET /projects/{project}/agents has the schemas.",
+            "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409. `multitask` of the request says what becomes of it where a run works in its conversation; with `steer` the answer has that run, and `steered: true`. With `debounce` a pending run of the key may take the request; the answer has that run, and `debounced: true`. An `input` that fits no JSON Schema of the agent's workers is refused with 422 `invalid_payload`; GET /projects/{project}/agents has the schemas.",
         }),
       ),
   )

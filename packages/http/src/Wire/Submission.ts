@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import {
+  Debounce,
   Ids,
   Labels,
   RequestSnapshot,
@@ -19,6 +20,13 @@ import { choice } from "./DiscriminatedUnion.js"
 import { Trigger } from "./ConversationRun.js"
 import { NewSnapshot } from "./Snapshot.js"
 import * as Target from "./Target.js"
+
+/** As `Debounce` of core. */
+const DebounceBody = Schema.Struct({
+  key: Debounce.Debounce.fields.key,
+  seconds: TimeLimits.Seconds,
+  max_seconds: nullish(TimeLimits.Seconds),
+})
 
 const wire = Schema.Struct({
   kind: Schema.Literal("agent"),
@@ -66,7 +74,11 @@ const wire = Schema.Struct({
     }),
     multitask: nullish(Runs.Multitask).annotations({
       description:
-        "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), it cancels those of them that no worker has claimed yet and waits behind the others (`latest`), or it is refused (`reject`)",
+        "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), it cancels those that no worker has claimed and waits behind the others (`latest`), or it is refused (`reject`)",
+    }),
+    debounce: nullish(DebounceBody).annotations({
+      description:
+        "(ours) The run waits `seconds` for the next submission of `key` and agent, which becomes its input until a worker claims it; `max_seconds` in all",
     }),
     labels: nullish(Labels.Labels).annotations({
       description:
@@ -92,6 +104,15 @@ const wire = Schema.Struct({
 /** A request with an input and no snapshot has no messages, those of its conversation included. */
 const snapshotOf = ({ input, request_snapshot: snapshot }: typeof wire.Type.request) =>
   input === undefined ? (snapshot ?? undefined) : { ...(snapshot ?? RequestSnapshot.empty), input }
+
+const debounceOf = ({ debounce }: typeof wire.Type.request) =>
+  debounce == null
+    ? undefined
+    : {
+        key: debounce.key,
+        seconds: debounce.seconds,
+        ...(debounce.max_seconds == null ? {} : { maxSeconds: debounce.max_seconds }),
+      }
 
 const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
   Object.values(target).every((value) => value === null) ? undefined : target
@@ -127,6 +148,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     budget: request.budget ?? undefined,
     multitask: request.multitask ?? undefined,
     labels: request.labels ?? undefined,
+    debounce: debounceOf(request),
   }),
   encode: (submission) => ({
     kind: "agent" as const,
@@ -165,6 +187,11 @@ export const Submission = as<Runs.Submission>()(wire, {
       budget: submission.budget,
       multitask: submission.multitask,
       labels: submission.labels,
+      debounce: submission.debounce && {
+        key: submission.debounce.key,
+        seconds: submission.debounce.seconds,
+        max_seconds: submission.debounce.maxSeconds,
+      },
     },
   }),
 }).annotations({ identifier: "Submission" })

@@ -26,6 +26,7 @@ const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string |
     return "a run without a conversation and a snapshot; create one first"
   }
   if (submission.priority !== undefined) return "a priority"
+  if (submission.debounce !== undefined) return "a debounce"
   if (submission.availableAt !== undefined) return "a time before which the run waits"
   if (submission.maxAttempts !== undefined) return "a number of attempts"
   if (submission.ttlSeconds !== undefined) return "a time by which the run starts"
@@ -78,8 +79,8 @@ export const make: Effect.Effect<
   const extensions = yield* Extensions
   const writeRequest = yield* ConversationRequest.makeWrite
 
-  const submitted = ({ duplicate = false, run, steered = false }: typeof Submitted.Type) =>
-    Effect.map(lookup.toRun(run), (found) => ({ run: found, duplicate, steered }))
+  const submitted = ({ debounced = false, duplicate = false, run, steered = false }: typeof Submitted.Type) =>
+    Effect.map(lookup.toRun(run), (found) => ({ run: found, duplicate, steered, debounced }))
 
   const send = Effect.fnUntraced(function* <T extends Tag>(
     operation: string,

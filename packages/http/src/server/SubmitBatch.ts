@@ -30,10 +30,16 @@ export const ofAgent = (payload: typeof NewRun.Type): Either.Either<Runs.Submiss
     : Either.right(payload)
 
 /** What a submission became, as its endpoint answers it. */
-export const replyOf = ({ duplicate, run, steered }: Runs.Submitted): typeof Bodies.Submitted.Type => ({
+export const replyOf = ({
+  debounced,
+  duplicate,
+  run,
+  steered,
+}: Runs.Submitted): typeof Bodies.Submitted.Type => ({
   accepted: true,
   duplicate,
   steered,
+  debounced,
   run: CanonicalRun.fromRun(run),
 })
 

@@ -145,6 +145,7 @@ const fieldsOfChild: Readonly<Record<string, string>> = {
   initialStatus: "run.request.initial_status",
   budget: "run.request.budget",
   multitask: "run.request.multitask",
+  debounce: "run.request.debounce",
 }
 
 const inBody = (error: Runs.InvalidSubmission): Runs.InvalidSubmission => {

@@ -52,23 +52,16 @@ export const remove = (
           SELECT project_id, name, value, run_pk FROM ${dialect.rows(columns, rows)} v)`,
       ]
 
-/** The statements of changed labels. */
+/** The statements of changed labels, for the index alone. */
 export const write = (
   database: Database,
   changes: ReadonlyArray<RunRows.Change>,
 ): ReadonlyArray<Statement<object>> => {
   const labelled = changes.flatMap(({ after: { spec }, details: { labels }, key }) =>
-    labels === undefined
-      ? []
-      : [{ key, labels, spec, change: LabelRules.indexChange(labels.before, labels.after) }],
+    labels === undefined ? [] : [{ key, spec, change: LabelRules.indexChange(labels.before, labels.after) }],
   )
   if (labelled.length === 0) return []
-  const rows = labelled.map(({ key, labels: { after } }) => ({
-    run_pk: key,
-    labels: Labels.isEmpty(after) ? null : JSON.stringify(after),
-  }))
   return [
-    BulkStatements.update(database, "runs", { run_pk: "integer", labels: "text" }, ["labels"], rows),
     ...remove(
       database,
       labelled.flatMap(({ change, key, spec }) => rowsOf(spec.projectId, key, change.removed)),

@@ -18,6 +18,7 @@ import * as CounterQueries from "./CounterQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LabelRows from "./LabelRows.js"
 import * as MessageRows from "./MessageRows.js"
+import * as RunUpdates from "./RunUpdates.js"
 import * as StateWrites from "./StateWrites.js"
 
 type Statements = ReadonlyArray<Statement<object>>
@@ -98,6 +99,7 @@ export const writeDetails = (
   ...InputRows.insert(database, changes),
   ...MessageRows.insert(database, changes, now),
   ...putSessions(database, changes),
+  ...RunUpdates.write(database, changes),
   ...LabelRows.write(database, changes),
 ]
 

@@ -10,6 +10,7 @@ import type { Database } from "../dialect/Dialect.js"
 import * as BulkQueries from "./BulkQueries.js"
 import * as ClaimQueries from "./ClaimQueries.js"
 import * as ConversationRows from "./ConversationRows.js"
+import * as DebounceQueries from "./DebounceQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
@@ -46,6 +47,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     due: DueQueries.readDue(database),
     busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),
     laneRuns: (lanes) => LaneQueries.readRuns(database, lanes),
+    debounced: (names) => DebounceQueries.read(database, names),
     lanesOfChildren: (lanes) => LaneQueries.readOfChildren(database, lanes),
     waitingRuns: (lanes) => LaneQueries.readRuns(database, lanes, ["waits"]),
     advanceLanes: (lanes) => Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, now)),

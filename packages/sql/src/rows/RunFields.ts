@@ -8,6 +8,7 @@
  */
 import { Labels, Run } from "@runlease/core"
 import {
+  DebounceRules,
   LogState,
   ResumeRules,
   type RunRows,
@@ -48,6 +49,7 @@ export const specFields: Fields<RunState.RunSpec> = {
   lane: text(repeated),
   limit: text(queued, "limit_name"),
   concurrencyLimit: integer(once),
+  debounceKey: text(once),
   priority: integer(queued),
   maxAttempts: integer(once),
   createdAt: integer(once),
@@ -167,6 +169,7 @@ export const claimHolderFields = Record.map(Struct.omit(holderFields, "claimId")
 /** A column that only an index reads. */
 export interface IndexField {
   readonly column: string
+  readonly type?: "text"
   readonly table: StateTable
   readonly of: (state: RunState.RunState) => Value
 }
@@ -181,6 +184,7 @@ export const indexFields: ReadonlyArray<IndexField> = [
   // When the run fails without answers, or a time after all others; null where it asks for none.
   { column: "answers_due", table: "waits", of: answersDue },
   { column: "start_by", table: "queue", of: TimeRules.startBy },
+  { column: "debounce_key", type: "text", table: "queue", of: DebounceRules.openKey },
   { column: "timeout_at", table: "leases", of: TimeRules.timeoutAt },
   { column: "open_children", table: "outcomes", of: ({ children }) => children?.open ?? null },
 ]

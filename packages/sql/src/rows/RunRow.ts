@@ -36,7 +36,9 @@ const columnsOf = (table: StateTable): Columns => ({
   ...columnsIn(table, holderFields),
   ...columnsIn(table, detailFields),
   ...Object.fromEntries(
-    indexFields.flatMap((field) => (field.table === table ? [[field.column, "integer"] as const] : [])),
+    indexFields.flatMap(({ column, table: of, type = "integer" }) =>
+      of === table ? [[column, type] as const] : [],
+    ),
   ),
 })
 

@@ -7,6 +7,7 @@
 import { isReserved } from "@runlease/core/AgentEvent"
 import { isTerminal } from "@runlease/core/Run"
 import { followUp, resume } from "./ModelAnswers.js"
+import { debounce, debouncedUntil } from "./ModelDebounce.js"
 import * as ModelBudgets from "./ModelBudgets.js"
 import { claim } from "./ModelClaims.js"
 import { settle } from "./ModelFamilies.js"
@@ -30,14 +31,20 @@ import { instant, type Request, runName, type Submit } from "./Request.js"
 
 const submit = (state: State, request: Submit): readonly [State, string] => {
   const submission = JSON.stringify(request)
+  const isAmong = (taken: Run["steered"]) => taken.some((before) => before.submission === submission)
   const existing = find(state, request.run)
   if (existing?.run === request.run) {
     return [state, existing.submission === submission ? "Duplicate" : "SubmissionConflict"]
   }
   if (existing !== undefined) {
-    const same = existing.steered.some((before) => before.submission === submission)
-    return [state, same ? `Steered before ${runName(existing.run)}` : "SubmissionConflict"]
+    if (isAmong(existing.steered)) return [state, `Steered before ${runName(existing.run)}`]
+    return [
+      state,
+      isAmong(existing.taken) ? `Debounced before ${runName(existing.run)}` : "SubmissionConflict",
+    ]
   }
+  const debounced = debounce(state, request, submission)
+  if (debounced !== undefined) return debounced
   const lane =
     request.lane === null
       ? []
@@ -56,14 +63,18 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
         ? lane.filter(({ epoch, status }) => status === "pending" && epoch === 0)
         : []
   const left = ended.reduce((each, run) => replaceRun(each, end(each, run, "cancelled", null)), state)
+  const availableAt =
+    request.debounce === null
+      ? (request.availableAt ?? state.now)
+      : debouncedUntil(request.debounce, state.now, state.now)
   const run: Run = {
     run: request.run,
     submission,
     lane: request.lane,
     priority: request.priority,
     maxAttempts: request.maxAttempts,
-    availableAt: request.availableAt ?? state.now,
-    startBy: request.ttl === null ? null : Math.max(state.now, request.availableAt ?? 0) + request.ttl,
+    availableAt,
+    startBy: request.ttl === null ? null : Math.max(state.now, availableAt) + request.ttl,
     work: request.timeout === null ? null : { most: request.timeout, done: 0 },
     claimedAt: 0,
     status: request.driven ? "running" : "pending",
@@ -80,6 +91,10 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     ledger: request.tokens === null ? null : { limit: request.tokens, spent: 0, waiting: [] },
     inbox: [],
     steered: [],
+    debounceKey: request.debounce?.key ?? null,
+    taken: [],
+    createdAt: state.now,
+    ttl: request.ttl,
     parent: null,
     children: 0,
     ended: [],
@@ -132,6 +147,7 @@ const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): read
     ofClient: false,
     tokens: null,
     multitask: "enqueue",
+    debounce: null,
   })
   const index = parent.children
   const child = {

@@ -50,6 +50,13 @@ export interface Run {
   readonly inbox: ReadonlyArray<number | null>
   /** The submissions, by the numbers of their runs, that became messages to this one. */
   readonly steered: ReadonlyArray<{ readonly run: number; readonly submission: string }>
+  /** The key whose later submissions the run takes, until its first claim. */
+  readonly debounceKey: string | null
+  /** The submissions that it has taken. */
+  readonly taken: ReadonlyArray<{ readonly run: number; readonly submission: string }>
+  readonly createdAt: number
+  /** How long the run may be claimable before its first claim; null for ever. */
+  readonly ttl: number | null
   readonly parent: { readonly run: number; readonly index: number } | null
   /** How many children the run has spawned. */
   readonly children: number
@@ -75,10 +82,10 @@ export interface State {
 
 export const initial: State = { now: 0, runs: [] }
 
-/** A run by its number, or by that of a submission that it took as a message. */
+/** A run by its number, or by that of a submission that it took. */
 export const find = ({ runs }: State, run: number): Run | undefined =>
   runs.find((each) => each.run === run) ??
-  runs.find(({ steered }) => steered.some((submission) => submission.run === run))
+  runs.find(({ steered, taken }) => [...steered, ...taken].some((submission) => submission.run === run))
 
 export const replaceRun = (state: State, changed: Run): State => ({
   ...state,
@@ -92,7 +99,7 @@ export const isOverdue = (state: State, { waiting, wakesAt }: Run): boolean =>
   (wakesAt !== null && wakesAt <= state.now) ||
   waiting.some(({ until }) => until !== null && until <= state.now)
 
-const isExpired = ({ now }: State, { startBy, status }: Run): boolean =>
+export const isExpired = ({ now }: State, { startBy, status }: Run): boolean =>
   status === "pending" && startBy !== null && startBy <= now
 
 /** How long the run has worked under its lease, which ends at the latest when it lapses. */

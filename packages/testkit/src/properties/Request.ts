@@ -30,6 +30,8 @@ export interface Submit {
   /** How many tokens the run and those below it may spend; null for a run without a budget. */
   readonly tokens: number | null
   readonly multitask: Multitask
+  /** The run takes later submissions of the key. Times are in milliseconds. */
+  readonly debounce: { readonly key: string; readonly wait: number; readonly most: number | null } | null
 }
 
 export interface Append {
@@ -155,6 +157,14 @@ const callsText = ({ calls, expiresAfter }: Calls): string =>
   calls.map(({ call, until }) => call + (until === null ? "" : ` (until ${instant(until)})`)).join(", ") +
   (expiresAfter === null ? "" : `, ${instant(expiresAfter)} at most`)
 
+const debounceText = ({ debounce }: Submit): ReadonlyArray<string> =>
+  debounce === null
+    ? []
+    : [
+        `debounced by ${debounce.key} for ${instant(debounce.wait)}`,
+        ...(debounce.most === null ? [] : [`${instant(debounce.most)} in all`]),
+      ]
+
 /** One line of a history. */
 export const describe = (request: Request): string => {
   switch (request._tag) {
@@ -169,6 +179,7 @@ export const describe = (request: Request): string => {
         ...(request.timeout === null ? [] : [`works for ${instant(request.timeout)} at most`]),
         ...(request.driven ? ["driven by its submitter"] : []),
         ...(request.multitask === "enqueue" ? [] : [request.multitask]),
+        ...debounceText(request),
         ...(request.ofClient ? ["by a client"] : []),
         ...(request.tokens === null ? [] : [`with ${request.tokens} tokens`]),
       ].join(", ")

@@ -47,7 +47,15 @@ export const make = (options: {
     ...(request.timeout === null ? {} : { timeoutSeconds: request.timeout / 1000 }),
     ...(request.driven ? { initialStatus: "running" } : {}),
     snapshot: request.ofClient ? { ...fromText("client"), protocol: "ag-ui" } : fromText("left"),
-    multitask: request.multitask,
+    ...(request.debounce === null
+      ? { multitask: request.multitask }
+      : {
+          debounce: {
+            key: `${name}-${request.debounce.key}`,
+            seconds: request.debounce.wait / 1000,
+            ...(request.debounce.most === null ? {} : { maxSeconds: request.debounce.most / 1000 }),
+          },
+        }),
     ...(request.tokens === null ? {} : { budget: { tokens: request.tokens } }),
   })
 

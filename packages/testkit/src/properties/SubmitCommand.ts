@@ -11,7 +11,7 @@ export const runs = 4
 
 export const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
 
-export const submit: fc.Arbitrary<Submit> = fc.record({
+const any: fc.Arbitrary<Submit> = fc.record({
   _tag: fc.constant<"Submit">("Submit"),
   run: fc.nat(runs - 1),
   lane: fc.constantFrom(null, "a", "b"),
@@ -33,4 +33,19 @@ export const submit: fc.Arbitrary<Submit> = fc.record({
     "latest",
     "reject",
   ),
+  debounce: fc.constantFrom<Submit["debounce"]>(
+    null,
+    null,
+    null,
+    { key: "x", wait: 10_000, most: null },
+    { key: "x", wait: 10_000, most: 30_000 },
+    { key: "y", wait: 20_000, most: 20_000 },
+  ),
 })
+
+/** What is debounced has nothing that it cannot go with. */
+export const submit = any.map((request): Submit =>
+  request.debounce === null
+    ? request
+    : { ...request, availableAt: null, driven: false, multitask: "enqueue" },
+)

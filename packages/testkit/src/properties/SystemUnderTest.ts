@@ -95,9 +95,9 @@ export const make = (options: {
     const runs = yield* Runs
     switch (request._tag) {
       case "Submit": {
-        const { duplicate, run, steered } = yield* runs.submit(submissionOf(request))
-        if (!steered) return duplicate ? "Duplicate" : "Submitted"
-        return `Steered ${duplicate ? "before " : ""}${runName(numberOf(run.runId))}`
+        const { debounced, duplicate, run, steered } = yield* runs.submit(submissionOf(request))
+        if (!steered && !debounced) return duplicate ? "Duplicate" : "Submitted"
+        return `${steered ? "Steered" : "Debounced"} ${duplicate ? "before " : ""}${runName(numberOf(run.runId))}`
       }
       case "Claim": {
         const { lease: leaseDuration, limit } = request

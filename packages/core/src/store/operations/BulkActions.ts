@@ -16,6 +16,7 @@ import type { ClaimDetails, RunKey, StoredRun } from "../rows/RunRows.js"
 import * as BulkTargets from "./BulkTargets.js"
 import * as EndOperation from "./EndOperation.js"
 import * as LabelOperation from "./LabelOperation.js"
+import type * as SubmitAnswers from "./SubmitAnswers.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 
@@ -92,7 +93,7 @@ const label = <X>(
 type Submitting = Either.Either<SubmitRequest.Request, SubmitOperation.Refusal>
 
 /** What a submission of it became. */
-type Submitted = Either.Either<Pick<SubmitOperation.Decision, "duplicate">, SubmitOperation.Refusal>
+type Submitted = Either.Either<Pick<SubmitAnswers.Decision, "duplicate">, SubmitOperation.Refusal>
 
 const requestOf = (
   record: Record,

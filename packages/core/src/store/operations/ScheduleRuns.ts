@@ -12,6 +12,7 @@ import { check, InvalidSubmission, type SubmissionInput } from "../../ports/Runs
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { ScheduleRecord } from "../../rules/ScheduleRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
+import type * as SubmitAnswers from "./SubmitAnswers.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 
@@ -150,13 +151,13 @@ const requestOf = <X>(
 export const submit = <X>(
   batch: RunBatch<X>,
   wanted: ReadonlyArray<Wanted>,
-): Effect.Effect<ReadonlyArray<Either.Either<SubmitOperation.Decision, Refusal>>, X> =>
+): Effect.Effect<ReadonlyArray<Either.Either<SubmitAnswers.Decision, Refusal>>, X> =>
   Effect.gen(function* () {
     const requests: Array<Either.Either<SubmitRequest.Request, Refusal>> = []
     for (const one of wanted) requests.push(yield* requestOf(batch, one))
     const checked = requests.flatMap((request) => (Either.isRight(request) ? [request.right] : []))
     const decisions = [...(yield* SubmitOperation.submitAll(checked, batch, SubmitOperation.roots))]
-    return requests.map((request): Either.Either<SubmitOperation.Decision, Refusal> =>
+    return requests.map((request): Either.Either<SubmitAnswers.Decision, Refusal> =>
       Either.isLeft(request) ? Either.left(request.left) : decisions.shift()!,
     )
   })

@@ -27,6 +27,7 @@ const notOfChild = {
   initialStatus: "a child is pending, so leave it out",
   budget: "a child has no budget of its own, so leave it out",
   multitask: "a child waits for the other runs of its lane, so leave it out",
+  debounce: "a child is a step of its parent, so leave it out",
 } as const
 
 /** The request of a child, which a caller of another language or version may have sent as any submission. */

@@ -6,6 +6,7 @@
 import { Effect, Either } from "effect"
 import type { Submitted } from "../../ports/Runs.js"
 import type { RunOperation } from "../commit/RunCommits.js"
+import * as SubmitAnswers from "./SubmitAnswers.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import type { Request } from "./SubmitRequest.js"
 
@@ -17,7 +18,7 @@ import type { Request } from "./SubmitRequest.js"
  */
 export const operation = <X>(): RunOperation<
   ReadonlyArray<Request>,
-  ReadonlyArray<Either.Either<SubmitOperation.Decision, SubmitOperation.Refusal>>,
+  ReadonlyArray<Either.Either<SubmitAnswers.Decision, SubmitOperation.Refusal>>,
   ReadonlyArray<Either.Either<Submitted, SubmitOperation.Refusal>>,
   never,
   X
@@ -31,5 +32,5 @@ export const operation = <X>(): RunOperation<
         return Either.right(verdicts.slice(next - length, next))
       })
     }),
-  answer: (decisions) => decisions.map(Either.map(SubmitOperation.answerOf)),
+  answer: (decisions) => decisions.map(Either.map(SubmitAnswers.answerOf)),
 })

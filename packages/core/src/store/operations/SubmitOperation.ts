@@ -6,7 +6,7 @@
 import { Effect, Either } from "effect"
 import * as Labels from "../../model/Labels.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
-import { type Run, RunNotFound } from "../../model/Run.js"
+import { RunNotFound } from "../../model/Run.js"
 import { ConversationNotFound } from "../../ports/Conversations.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import {
@@ -17,7 +17,7 @@ import {
   type Submitted,
 } from "../../ports/Runs.js"
 import * as LabelRules from "../../rules/LabelRules.js"
-import { type ChildSpec, type RunState, toRun } from "../../rules/RunState.js"
+import type { ChildSpec } from "../../rules/RunState.js"
 import { eventId } from "../../rules/Transition.js"
 import type { AddedRun } from "../commit/HandOver.js"
 import type { RunBatch } from "../commit/RunBatch.js"
@@ -25,7 +25,9 @@ import type { RunOperation } from "../commit/RunCommits.js"
 import { logKey } from "../commit/Wakeups.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
 import { type DetailChanges, maxConversationBytes, type RunRef, type StoredRun } from "../rows/RunRows.js"
+import * as Debounce from "./Debounce.js"
 import * as Multitask from "./Multitask.js"
+import { type Accepted, answerOf, asRun, type Decision, decisionsOf } from "./SubmitAnswers.js"
 import * as SubmitReads from "./SubmitReads.js"
 import {
   fingerprintOf,
@@ -55,19 +57,6 @@ export interface Placing<R, E> {
 /** Each submission is a root. */
 export const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
 
-/** `state` is that of the decision. `answered` is the run as the commit has written it, with all that belongs to its state. */
-export interface Decision {
-  readonly state: RunState
-  readonly answered: () => Run
-  readonly duplicate: boolean
-  readonly steered: boolean
-}
-
-/** The run that an accepted submission became, or the one that got its messages. */
-interface Accepted extends Pick<Decision, "duplicate" | "steered"> {
-  readonly ref: RunRef
-}
-
 /** The submissions of one commit: what was found for them, and the new runs that they have become so far. */
 interface Submissions<X> {
   readonly batch: RunBatch<X>
@@ -94,10 +83,16 @@ const repeated = <X>(
   const { inputs, taken } = submissions.found
   const { projectId, runId, sent } = request
   const before = submittedBefore(submissions, request)
-  if (before?.submission === sent) return Either.right({ ref: request, duplicate: true, steered: false })
+  if (before?.submission === sent) return Either.right({ ...asRun, ref: request, duplicate: true })
   const input = taken.get(logKey(request))
   if (before === undefined && input !== undefined && input.fingerprint === fingerprintOf(request)) {
-    return Either.right({ ref: { projectId, runId: input.runId }, duplicate: true, steered: true })
+    const debounced = request.submission.debounce !== undefined
+    return Either.right({
+      ref: { projectId, runId: input.runId },
+      duplicate: true,
+      steered: !debounced,
+      debounced,
+    })
   }
   return before !== undefined || inputs.has(logKey(request))
     ? Either.left(new SubmissionConflict({ publicId: runId }))
@@ -201,22 +196,27 @@ const accept = <X, R extends Request, E>(
   if (Either.isLeft(snapshot)) return Either.left(snapshot.left)
   const labels = labelsOf(request, parent)
   if (Either.isLeft(labels)) return Either.left(labels.left)
+  const takenBy = Debounce.take(batch, submissions.found, request, snapshot.right, (run) =>
+    takeInput(submissions, request, run),
+  )
+  if (takenBy !== undefined) return Either.right({ ...asRun, ref: takenBy.state.spec, debounced: true })
   const lane = lookedAt(submissions, request)
   if (lane !== undefined) {
     const met = Multitask.decide(batch, request, lane, (run) => takeInput(submissions, request, run))
     if (Either.isLeft(met)) return Either.left(met.left)
     if (met.right !== undefined) {
-      return Either.right({ ref: met.right.state.spec, duplicate: false, steered: true })
+      return Either.right({ ...asRun, ref: met.right.state.spec, steered: true })
     }
   }
   const place = { ...enterLane(submissions, request), child: child.right }
   const run = newRun(request, snapshot.right, parent, place, labels.right, batch.now)
   accepted.set(logKey(request), run)
   added.push(run)
+  Debounce.enter(submissions.found, request)
   const limit = limitOf(request)
   if (limit !== undefined) submissions.limits.set(`${limit.projectId}/${limit.limit}`, limit)
   placing.accepted(request, child.right)
-  return Either.right({ ref: request, duplicate: false, steered: false })
+  return Either.right({ ...asRun, ref: request })
 }
 
 /** Inserts the new runs that are not in the store yet, after the limits that they set. */
@@ -230,34 +230,6 @@ const insertAdded = <X>(
   const settings = [...limits.values()]
   limits.clear()
   return Effect.zipRight(batch.rows.limits.set(settings), inserting)
-}
-
-/** What the submissions are answered, with the details of runs that were there before. */
-const decisionsOf = <X, E>(
-  { accepted, batch }: Submissions<X>,
-  verdicts: ReadonlyArray<Either.Either<Accepted, E>>,
-): ReadonlyArray<Either.Either<Decision, E>> => {
-  const madeOf = ({ ref, steered }: Accepted) => (steered ? undefined : accepted.get(logKey(ref)))
-  const existing = verdicts.flatMap((verdict) =>
-    Either.isRight(verdict) && madeOf(verdict.right) === undefined ? [batch.find(verdict.right.ref)!] : [],
-  )
-  const lateDetails = batch.lateDetails(existing)
-  return verdicts.map(
-    Either.map((verdict): Decision => {
-      const { duplicate, ref, steered } = verdict
-      const made = madeOf(verdict)
-      // A new run is answered as it was submitted, also when a waiting claim has it by now.
-      if (made !== undefined) {
-        const { state } = made.made
-        return { duplicate, steered, state, answered: () => toRun(state, made.run.details) }
-      }
-      const answered = () => {
-        const { key, state } = batch.find(ref)!
-        return toRun(state, lateDetails.get(key)!)
-      }
-      return { duplicate, steered, state: batch.find(ref)!.state, answered }
-    }),
-  )
 }
 
 /**
@@ -277,20 +249,14 @@ export const submitAll = <X, R extends Request, E>(
     const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
     for (const request of requests) {
       const looks = Multitask.looks(request)
-      if (looks) yield* insertAdded(submissions, "later")
+      if (looks || Debounce.isAmong(found, request, submissions.accepted))
+        yield* insertAdded(submissions, "later")
       verdicts.push(accept(submissions, request, placing))
       if (looks) yield* batch.settle
     }
     yield* insertAdded(submissions, "now")
-    return decisionsOf(submissions, verdicts)
+    return decisionsOf(batch, submissions.accepted, verdicts)
   })
-
-/** What a submission is answered, once its commit has succeeded. */
-export const answerOf = ({ answered, duplicate, steered }: Decision): Submitted => ({
-  duplicate,
-  steered,
-  run: answered(),
-})
 
 /**
  * @since 0.1.0

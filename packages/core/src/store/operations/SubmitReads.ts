@@ -8,9 +8,16 @@ import type * as Ids from "../../model/Ids.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import { logKey } from "../commit/Wakeups.js"
-import type { ConversationMessages, Lane, RunKey, RunRef, SubmittedDetails } from "../rows/RunRows.js"
+import type {
+  ConversationMessages,
+  Debounced,
+  Lane,
+  RunKey,
+  RunRef,
+  SubmittedDetails,
+} from "../rows/RunRows.js"
 import * as Multitask from "./Multitask.js"
-import { laneName, laneOf, type Request } from "./SubmitRequest.js"
+import { debouncedName, debouncedOf, laneName, laneOf, type Request } from "./SubmitRequest.js"
 
 /** The lanes of these submissions in which another run may be. A new conversation has no other runs. */
 const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
@@ -35,7 +42,9 @@ export interface Found {
   readonly busyLanes: Set<string>
   /** The runs that have taken inputs, by the names of the inputs. */
   readonly inputs: Map<string, Ids.RunId>
-  /** Inputs of submissions that steer. */
+  /** The runs that took earlier submissions of their keys, the oldest first, by the names of `debouncedName`. */
+  readonly debounced: Map<string, Array<RunRef>>
+  /** Inputs of submissions that steer, or that another run has taken. */
   readonly taken: Map<string, TakenInput>
   /** The submissions of runs that are there already. */
   readonly details: ReadonlyMap<RunKey, SubmittedDetails>
@@ -58,6 +67,25 @@ const readLanes = <X>(requests: ReadonlyArray<Request>, { add, rows }: RunBatch<
       if (lane !== null) lanes.get(laneName({ projectId, lane }))?.push({ projectId, runId })
     }
     return lanes
+  })
+}
+
+/** The runs that may take these submissions. */
+const readDebounced = <X>(requests: ReadonlyArray<Request>, { add, rows }: RunBatch<X>) => {
+  const names = new Map<string, Debounced>()
+  for (const request of requests) {
+    const name = debouncedOf(request)
+    if (name !== undefined) names.set(debouncedName(name), name)
+  }
+  const found = new Map(Array.from(names.keys(), (name): [string, Array<RunRef>] => [name, []]))
+  if (names.size === 0) return Effect.succeed(found)
+  return Effect.map(rows.debounced([...names.values()]), (runs) => {
+    for (const run of runs) {
+      const { agentId, debounceKey, projectId, runId } = add(run).state.spec
+      if (debounceKey === null) continue
+      found.get(debouncedName({ projectId, agentId, key: debounceKey }))?.push({ projectId, runId })
+    }
+    return found
   })
 }
 
@@ -96,8 +124,8 @@ const readHistories = <X>(requests: ReadonlyArray<Request>, { rows }: RunBatch<X
 }
 
 /**
- * Reads what is there already of what the submissions name. Lanes come first: until a lane is locked, a submission of the same public
- * id may be under way to it.
+ * Reads what is there already of what the submissions name. Keys and lanes come first: until they are locked, a submission of the same
+ * public id may be under way to them.
  *
  * @since 0.1.0
  * @category reading
@@ -105,6 +133,7 @@ const readHistories = <X>(requests: ReadonlyArray<Request>, { rows }: RunBatch<X
 export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Found, X> =>
   Effect.gen(function* () {
     const { rows } = batch
+    const debounced = yield* readDebounced(requests, batch)
     const lanes = yield* readLanes(requests, batch)
     const named = yield* readNamed(requests, batch)
     const inputs = new Map<string, Ids.RunId>()
@@ -116,10 +145,14 @@ export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): E
       named.length === 0
         ? new Map<RunKey, SubmittedDetails>()
         : yield* rows.submitted(named.map(({ run }) => run))
-    const steering = requests.filter(({ messages, ...ref }) => messages.length > 0 && inputs.has(logKey(ref)))
-    const taken = steering.length === 0 ? nothing : yield* rows.inputs(steering, [])
+    const going = requests.filter(
+      (request) =>
+        (request.messages.length > 0 || debouncedOf(request) !== undefined) && inputs.has(logKey(request)),
+    )
+    const taken = going.length === 0 ? nothing : yield* rows.inputs(going, [])
     const histories = yield* readHistories(requests, batch)
     return {
+      debounced,
       lanes,
       busyLanes: yield* readBusyLanes(requests, lanes, batch),
       inputs,

@@ -16,10 +16,11 @@ import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.
 import type { ChildSpec, RunDetails } from "../../rules/RunState.js"
 import type { Transition } from "../../rules/Transition.js"
 import * as LimitKey from "../../rules/LimitKey.js"
+import * as DebounceRules from "../../rules/DebounceRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { AddedRun } from "../commit/HandOver.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
-import type { Lane, UserMessage } from "../rows/RunRows.js"
+import type { Debounced, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
 
 /** A submission, with the ids of what it may make. */
 export interface Request {
@@ -89,6 +90,17 @@ export const limitOf = ({ projectId, submission }: Request): LimitSetting | unde
         maxRunning: submission.concurrencyLimit,
       }
 
+/** The runs that may take a submission; undefined where it is to be a run in any case. */
+export const debouncedOf = ({
+  projectId,
+  submission: { agentId, debounce },
+}: Request): Debounced | undefined =>
+  debounce === undefined ? undefined : { projectId, agentId, key: debounce.key }
+
+/** Names such runs among those of all projects. */
+export const debouncedName = ({ agentId, key, projectId }: Debounced): string =>
+  JSON.stringify([projectId, agentId, key])
+
 /** The hash of a submission, to be compared with another of the same public id. */
 export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
 
@@ -102,12 +114,16 @@ export interface Place {
   readonly child: ChildSpec | null
 }
 
-/** A submission without a trace of its own belongs to that of the span that it was submitted in. */
-const withTrace = (
+/**
+ * The request of a run, and its title. A submission without a trace of its own belongs to that of the span that it was submitted in.
+ */
+export const requested = (
+  { span }: Request,
   snapshot: RequestSnapshot.RequestSnapshot,
-  span: Tracer.AnySpan | undefined,
-): RequestSnapshot.RequestSnapshot =>
-  span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) }
+): Pick<NewRun, "snapshot" | "title"> => ({
+  title: RequestSnapshot.titleOf(snapshot),
+  snapshot: span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) },
+})
 
 /** A new run whose log begins with these events. */
 const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): Transition => {
@@ -115,6 +131,11 @@ const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): T
   const events = seed.map((event) => ({ event, text: JSON.stringify(event) }))
   const { entries, state } = RunTransitions.append(made.state, events, now)
   return { ...made, state, entries: [...made.entries, ...entries] }
+}
+
+const availableAtOf = ({ availableAt, debounce }: Submission, now: number): number => {
+  if (debounce !== undefined) return DebounceRules.availableAt(debounce, { createdAt: now, now })
+  return availableAt === undefined ? now : DateTime.toEpochMillis(availableAt)
 }
 
 const submitted = (request: Request, place: Place, now: number): Transition => {
@@ -131,6 +152,7 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
       lane: place.lane,
       limit: limitOf(request)?.limit ?? null,
       concurrencyLimit: submission.concurrencyLimit ?? null,
+      debounceKey: submission.debounce?.key ?? null,
       priority: submission.priority ?? 0,
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,
@@ -141,8 +163,7 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
       driven: submission.initialStatus === "running",
       behind: place.behind,
       budget: submission.budget,
-      availableAt:
-        submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt),
+      availableAt: availableAtOf(submission, now),
     },
     now,
   )
@@ -176,16 +197,15 @@ export const newRun = (
   labels: Labels,
   now: number,
 ): AddedRun => {
-  const { seed = [], sent, span, submission } = request
+  const { seed = [], sent, submission } = request
   const made = seeded(submitted(request, place, now), seed, now)
   return {
     made,
     run: {
       state: made.state,
       details: newDetails(submission, parent, labels),
-      title: RequestSnapshot.titleOf(snapshot),
+      ...requested(request, snapshot),
       submission: sent,
-      snapshot: withTrace(snapshot, span),
       newConversation: submission.conversationId === undefined,
     },
   }

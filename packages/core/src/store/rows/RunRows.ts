@@ -102,6 +102,13 @@ export interface Lane {
   readonly lane: string
 }
 
+/** The runs of a project and an agent that take later submissions of a key. */
+export interface Debounced {
+  readonly projectId: Ids.ProjectId
+  readonly agentId: Ids.AgentId
+  readonly key: string
+}
+
 /** A place in a log: what outsiders have appended after it is compared with what they send again. */
 export interface TailRef {
   readonly key: RunKey
@@ -212,6 +219,9 @@ export interface RunRows<X> {
 
   /** The unfinished runs of these lanes, those of a lane from the oldest on, locked. Otherwise as `busyLanes`. */
   readonly laneRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** The runs that take later submissions of these keys, by `DebounceRules.openKey`, from the oldest on, locked. Otherwise as `busyLanes`. */
+  readonly debounced: (names: ReadonlyArray<Debounced>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** Those of these lanes in which a child of some run is behind another run. Otherwise as `busyLanes`. */
   readonly lanesOfChildren: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>

@@ -62,6 +62,8 @@ export interface DetailChanges {
   readonly result?: unknown
   readonly session?: WorkerSession | undefined
   readonly resume?: ResumeRecord | undefined
+  /** What the run is given in the place of the request that it was submitted with, and its title. */
+  readonly request?: Pick<NewRun, "snapshot" | "title"> | undefined
   readonly inputs?: ReadonlyArray<TakenInput> | undefined
   /** Claims of the run that ended without an outcome. */
   readonly claims?: ReadonlyArray<EndedClaim> | undefined

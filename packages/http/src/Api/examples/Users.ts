@@ -95,7 +95,7 @@ export const examples = {
         labels: { customer: "42" },
       },
     },
-    answer: { accepted: true, duplicate: false, steered: false, run: pending },
+    answer: { accepted: true, duplicate: false, steered: false, debounced: false, run: pending },
   },
   "runs.submitMany": {
     sent: {
@@ -114,6 +114,7 @@ export const examples = {
             accepted: true,
             duplicate: false,
             steered: false,
+            debounced: false,
             run: { ...pending, batch_id: "import-7" },
           },
         },

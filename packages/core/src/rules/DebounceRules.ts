@@ -1,0 +1,61 @@
+/**
+ * Debounced runs: a pending run that no worker has claimed takes the later submissions of its key, and waits for the next.
+ *
+ * Units: `now` and other instants are in milliseconds since the epoch.
+ * Source: docs/decisions/0104-debounce.md
+ *
+ * @since 0.1.0
+ */
+import type { Debounce } from "../model/Debounce.js"
+import type { RunState } from "./RunState.js"
+import * as TimeRules from "./TimeRules.js"
+import { gateOf, pend, transition, type Transition } from "./Transition.js"
+
+/**
+ * When the run of a submission may be claimed, whose first submission was at `createdAt`.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const availableAt = (
+  { maxSeconds, seconds }: Debounce,
+  { createdAt, now }: { readonly createdAt: number; readonly now: number },
+): number =>
+  Math.min(
+    now + seconds * 1000,
+    maxSeconds === undefined ? Number.POSITIVE_INFINITY : createdAt + maxSeconds * 1000,
+  )
+
+/**
+ * The key whose later submissions the run takes; null for none. It does not look at the time.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const openKey = ({
+  spec: { debounceKey },
+  startedAt,
+  status,
+}: Pick<RunState, "spec" | "startedAt" | "status">): string | null =>
+  status === "pending" && startedAt === null ? debounceKey : null
+
+/** Whether the run takes a later submission of its key now. */
+export const takes = (state: RunState, now: number): boolean =>
+  openKey(state) !== null && !TimeRules.isExpired(state, now)
+
+/**
+ * Moves the start of a run that takes a later submission. A run that is behind others of its lane stays there.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const postpone = (state: RunState, debounce: Debounce, now: number): Transition => {
+  const { createdAt } = state.spec
+  const at = availableAt(debounce, { createdAt, now })
+  const after = { ...state, availableAt: at, updatedAt: now }
+  if (state.gate === "behind") return transition(after)
+  const gate = gateOf(at, state.spec, now)
+  if (gate === "delayed") return transition({ ...after, gate, placedAt: null })
+  // The delay of a run that has one is over. One without is where it was: it may have a place at its limit.
+  return state.gate === "delayed" ? pend(state, at, now) : transition(after)
+}
