@@ -143,7 +143,7 @@ describe("a body that a user writes", () => {
           count += 1
         }
       }
-      strictEqual(count, 13)
+      strictEqual(count, 16)
       deepStrictEqual((yield* call("GET", "/projects/default/runs")).json.data, [])
       deepStrictEqual((yield* call("GET", `/conversations/${uuid}/messages`)).json.data, [])
     }).pipe(Effect.provide(served)),
