@@ -16,13 +16,13 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         expect(first).toMatchObject({ debounced: false, status: "pending" })
         const second = json((yield* submit("two", ...wait)).stdout)
         expect(second).toMatchObject({ debounced: true, run_id: first["run_id"] })
-        const line = { text: "three", agent: "debounced", debounce: { key: "pull 12", seconds: 60 } }
+        const line = { input: { pull: 12 }, agent: "debounced", debounce: { key: "pull 12", seconds: 60 } }
         const sent = yield* run(["submit", "--jsonl", "-", "--json"], {
           ...settings,
           stdin: JSON.stringify(line),
         })
         expect(jsonLines(sent.stdout)).toMatchObject([{ debounced: true, run_id: first["run_id"] }])
-        expect((yield* run(["runs", "get", String(first["run_id"])], settings)).stdout).toContain("three")
+        expect((yield* run(["runs", "get", String(first["run_id"])], settings)).stdout).toContain('"pull":12')
       }),
     )
 
