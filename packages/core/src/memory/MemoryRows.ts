@@ -111,6 +111,7 @@ export const make = (state: State.State): RunRows<never> => {
           return run && { name, run: toStored(run) }
         }),
       ),
+    findKeys: (keys) => Effect.sync(() => stored(keys, (key) => state.records.get(key))),
     findFree: (keys) => Effect.sync(() => stored(keys, (key) => state.records.get(key))),
     openChildren: (parents, limit) =>
       Effect.sync(() =>

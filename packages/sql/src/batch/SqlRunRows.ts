@@ -41,6 +41,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     commit: dialect.commit,
     find: (refs) => RunQueries.findRuns(database, refs),
     findNamed: (names) => InputRows.findNamed(database, names),
+    findKeys: (keys) => RunQueries.findByKey(database, keys),
     findFree: (keys) => RunQueries.findFree(database, keys),
     openChildren: (parents, limit) => RunQueries.findOpenChildren(database, parents, limit),
     search: (search) => ClaimQueries.search(database, search),

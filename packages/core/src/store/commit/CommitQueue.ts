@@ -52,6 +52,9 @@ export interface CommitQueue<Probe, Batch, X> {
   readonly operation: <Request, Decision, A, E = never>(
     operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
   ) => (request: Request) => Effect.Effect<A, E | ControlPlaneUnavailable>
+
+  /** How many requests commits have taken so far. */
+  readonly taken: () => number
 }
 
 /**
@@ -149,6 +152,7 @@ export const make = <Probe, Batch, X>(
     type AnyVerdict = Verdict<unknown, unknown>
     const maxBatch = options.maxBatch ?? 256
     const isolates = options.isolates ?? (() => true)
+    let taken = 0
     const scope = yield* Effect.scope
     yield* Meter.register(StoreMetrics.all)
 
@@ -156,6 +160,7 @@ export const make = <Probe, Batch, X>(
       requests: ReadonlyArray<Request>,
     ): Effect.Effect<BatchQueue.Sent<AnyVerdict>, Undone<X>> => {
       const parts = partsOf(requests)
+      taken += requests.length
       let begun = false
       let begunAt = 0n
       let current: Batch | undefined
@@ -236,6 +241,7 @@ export const make = <Probe, Batch, X>(
     })
 
     return {
+      taken: () => taken,
       operation: <Request, Decision, A, E>(
         operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
       ) => {

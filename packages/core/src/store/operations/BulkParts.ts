@@ -19,13 +19,26 @@ import * as BulkTargets from "./BulkTargets.js"
 /** The most runs of a part. A run that is submitted again brings a request with it. */
 const mostOf = { cancel: 256, label: 256, retry: 64 } as const
 
+/** The most runs of a part while others use the store: a claim waits a few milliseconds for it. */
+const mostBeside = 32
+
+/**
+ * The most runs of the next part. It is half of the last one where other requests came meanwhile, and twice as many where none did.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const sizeAfter = (last: number, others: boolean): number =>
+  others ? Math.max(mostBeside, last / 2) : Math.min(mostOf.cancel, last * 2)
+
 /** The operation after its next part. */
 const advance = <X>(
   batch: RunBatch<X>,
   record: BulkRules.BulkRecord,
+  most: number,
 ): Effect.Effect<BulkRules.BulkRecord, X> =>
   Effect.gen(function* () {
-    const found = yield* BulkTargets.find(batch, record, mostOf[record.action])
+    const found = yield* BulkTargets.find(batch, record, Math.min(most, mostOf[record.action]))
     const { targets, verdicts } = yield* BulkActions.act(batch, record, found)
     return BulkRules.advance(record, { ...targets, verdicts }, batch.now)
   })
@@ -67,7 +80,7 @@ export const create = <X>(): RunOperation<
     Effect.forEach(requests, (creation, index) =>
       Effect.gen(function* () {
         const begun = yield* begin(batch, creation)
-        const record = index === 0 ? yield* advance(batch, begun) : begun
+        const record = index === 0 ? yield* advance(batch, begun, mostOf.cancel) : begun
         yield* batch.rows.bulk.insert(record)
         return Either.right(record)
       }),
@@ -103,19 +116,19 @@ export const abort = <X>(): RunOperation<
 })
 
 /**
- * Does the next part of a running operation; false where there is none that another server is not working on.
+ * Does the next part of a running operation, with so many runs at most; false where there is none that another server is not working on.
  *
  * @since 0.1.0
  * @category operations
  */
-export const work = <X>(): RunOperation<void, boolean, boolean, never, X> => ({
+export const work = <X>(): RunOperation<number, boolean, boolean, never, X> => ({
   name: "BulkOperations.work",
   decide: (requests, batch) =>
     Effect.gen(function* () {
       const { bulk } = batch.rows
       const found = yield* bulk.next
       if (found !== undefined) {
-        yield* bulk.update({ key: found.key, record: yield* advance(batch, found.record) })
+        yield* bulk.update({ key: found.key, record: yield* advance(batch, found.record, requests[0]) })
       }
       return requests.map(() => Either.right(found !== undefined))
     }),

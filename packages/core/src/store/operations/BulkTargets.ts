@@ -54,8 +54,8 @@ const ofFilter = <X>(
     const some = yield* rows.filters.candidates(projectId, start, range, needsStates(filter, start))
     const places = some.flatMap((run, place) => (conditions.every((matches) => matches(run)) ? [place] : []))
     const searched = places.length > most ? places[most]! : some.length
-    const names = places.slice(0, most).map((place) => some[place]!.runId)
-    const found = names.length === 0 ? [] : yield* rows.find(names.map((runId) => ({ projectId, runId })))
+    const keys = places.slice(0, most).map((place) => some[place]!.key)
+    const found = keys.length === 0 ? [] : yield* rows.findKeys(keys)
     const runs = new Map(found.map((run) => [run.key, add(run)]))
     return {
       ...keysAfter(record, some[searched - 1]?.key),

@@ -90,7 +90,7 @@ export const run = <X>(
   commits: RunCommits<X>,
   wakeups: Wakeups,
 ): Effect.Effect<never> => {
-  const workNow = commits.operation(BulkParts.work<X>())
+  const work = commits.operation(BulkParts.work<X>())
   const sweepNow = commits.operation(sweep<X>())
   const tickNow = commits.operation(TickOperation.operation<X>())
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
@@ -110,11 +110,20 @@ export const run = <X>(
             ? Effect.succeed(Duration.millis(due - instant))
             : Effect.map(moveNow(), (moved) => (moved > 0 ? Duration.zero : slowPoll)),
         )
+  let size = BulkParts.sizeAfter(Number.POSITIVE_INFINITY, false)
+  /** Does a part of a bulk operation; false where there is none. Other requests make the next one smaller. */
+  const workNow = Effect.suspend(() => {
+    const before = commits.taken()
+    return Effect.map(Effect.zipLeft(work(size), turn), (worked) => {
+      size = BulkParts.sizeAfter(size, commits.taken() - before > 1)
+      return worked
+    })
+  })
   const pause = Effect.gen(function* () {
     const { due, now } = yield* times
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
-    const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow(), turn)) ? Duration.zero : slowPoll
+    const ofBulk = due.bulk && (yield* workNow) ? Duration.zero : slowPoll
     return Duration.min(Duration.min(ofRuns, ofSchedules), ofBulk)
   })
   return pause.pipe(

@@ -200,6 +200,9 @@ export interface RunRows<X> {
     refs: ReadonlyArray<RunRef>,
   ) => Effect.Effect<ReadonlyArray<{ readonly name: RunRef; readonly run: StoredRun }>, X>
 
+  /** Those of these runs that exist, by key. */
+  readonly findKeys: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
   /** Runs by key, without those that another transaction is writing. */
   readonly findFree: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
