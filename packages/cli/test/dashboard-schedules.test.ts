@@ -46,6 +46,42 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     }),
   )
 
+  scoped("create one by a form, which says what is wrong with its times", () =>
+    Effect.gen(function* () {
+      const { faults, page } = yield* visit()
+      const { cwd, env } = yield* Stage
+      yield* Effect.promise(async () => {
+        await page.goto(new URL("/schedules", page.url()).href)
+        await page.getByRole("button", { name: "New schedule" }).click()
+        const form = page.getByRole("dialog", { name: "New schedule" })
+        const button = form.getByRole("button", { name: "Create the schedule" })
+        await button.click()
+        await form.getByText("Say what it is for").waitFor()
+        await form.getByLabel("Name", { exact: true }).fill("Count on the 30th")
+        await form.getByLabel("Agent", { exact: true }).fill("number")
+        await form.getByLabel("When", { exact: true }).fill("0 0 30 2 *")
+        await form.getByLabel("Time zone").fill("Asia/Kolkata")
+        await form.getByLabel("What each run is given").fill("30")
+        await button.click()
+        await form.getByRole("alert").filter({ hasText: "schedule" }).waitFor()
+        await form.getByLabel("When", { exact: true }).fill("0 6 1 * *")
+        await form.getByText("Day 1 of the month at 06:00.").waitFor()
+        expect(await Browser.violations(page)).toEqual([])
+        await Browser.picture(page, "schedule-new-light")
+        await button.click()
+        await page.getByRole("heading", { name: "Count on the 30th" }).waitFor()
+        await page
+          .getByRole("region", { name: "Next ticks" })
+          .getByText(/^\w+ 1 \w+, 06:00$/)
+          .first()
+          .waitFor()
+      })
+      const { stdout } = yield* run(["schedules", "list", "--json"], { cwd, env })
+      expect(stdout).toContain(`"timezone":"Asia/Kolkata"`)
+      expect(faults.filter((fault) => !fault.includes("422"))).toEqual([])
+    }),
+  )
+
   scoped("say first which schedule its failures have paused, and lead to what failed", () =>
     Effect.gen(function* () {
       const { faults, page } = yield* visit()

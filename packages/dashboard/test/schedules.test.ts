@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { scheduleOf, shortId } from "../web/src/format/ids.js"
 import { until } from "../web/src/format/times.js"
 import { cronWords } from "../web/src/pages/schedules/cronWords.js"
+import { createLine } from "../web/src/pages/schedules/scheduleCli.js"
 import { inZone } from "../web/src/pages/schedules/localTime.js"
 import {
   inOrder,
@@ -155,6 +156,19 @@ describe("a run of a schedule", () => {
     expect(scheduleOf(id)).toBeUndefined()
     expect(scheduleOf("schedule:mine:1")).toBeUndefined()
     expect(shortId(id)).toBe("000000aa")
+  })
+})
+
+describe("the command that creates a schedule", () => {
+  const filled = { name: "", agent: "", schedule: "", timezone: "UTC", prompt: "", policy: "Forbid" }
+
+  it("has what the form has, but for what is the same without", () => {
+    expect(createLine(filled)).toBe("runlease schedules create NAME --agent AGENT --schedule WHEN")
+    const night = { ...filled, name: "Night", agent: "report", schedule: "0 2 * * *", prompt: "It's late" }
+    expect(createLine({ ...night, timezone: "Europe/Berlin", policy: "Queue" })).toBe(
+      `runlease schedules create Night --agent report --schedule '0 2 * * *' --timezone Europe/Berlin --prompt 'It'\\''s late' --policy Queue`,
+    )
+    expect(createLine({ ...night, schedule: "every 90s", timezone: "Europe/Berlin" })).not.toContain("Berlin")
   })
 })
 

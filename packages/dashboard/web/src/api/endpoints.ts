@@ -32,6 +32,7 @@ export const paths = {
   messages: "GET /conversations/:conversation/messages",
   addMessage: "POST /conversations/:conversation/messages",
   schedules: "GET /projects/:project/schedules",
+  createSchedule: "POST /projects/:project/schedules",
   schedule: "GET /projects/:project/schedules/:schedule",
   removeSchedule: "DELETE /projects/:project/schedules/:schedule",
   pauseSchedule: "POST /projects/:project/schedules/:schedule/pause",
@@ -97,6 +98,7 @@ interface Replies {
     readonly schedules: ReadonlyArray<Json.Schedule>
     readonly page_info?: { readonly next: string | null } | undefined
   }
+  readonly createSchedule: { readonly schedule: Json.Schedule }
   readonly schedule: Json.Schedule
   readonly removeSchedule: { readonly deleted: boolean }
   readonly pauseSchedule: { readonly schedule: Json.Schedule }

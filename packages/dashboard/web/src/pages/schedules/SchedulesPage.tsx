@@ -1,9 +1,12 @@
 /** Which schedules there are, when they tick next, and which of them have trouble. */
 import { useQuery } from "@tanstack/react-query"
 import type * as Json from "@runlease/http/Json"
+import { Plus } from "lucide-react"
+import { lazy, Suspense, useState } from "react"
 import { useSession } from "../../api/session"
 import { plural } from "../../format/numbers"
 import { Page } from "../../shell/Page"
+import { Button } from "../../ui/Button"
 import { Empty } from "../../ui/Empty"
 import { Skeleton } from "../../ui/Loading"
 import { useNow } from "../../ui/now"
@@ -13,6 +16,8 @@ import { mostSchedules, schedulesQuery, useSchedulesLive } from "./queries"
 import { inOrder, isTrouble, stateOf } from "./scheduleState"
 import { SchedulesTable } from "./SchedulesTable"
 import { TroubleNotice } from "./TroubleNotice"
+
+const CreateSchedule = lazy(() => import("./CreateSchedule"))
 
 /** More are found in the table. */
 const mostNotices = 3
@@ -38,6 +43,7 @@ const SchedulesPage = () => {
   useSchedulesLive()
   const { data, error, refetch } = useQuery(schedulesQuery(slug))
   const now = useNow()
+  const [isCreating, setCreating] = useState(false)
   const troubled = inOrder(data ?? [], now)
     .filter((schedule) => isTrouble(stateOf(schedule, now)))
     .slice(0, mostNotices)
@@ -50,6 +56,12 @@ const SchedulesPage = () => {
         <Panel
           title="Schedules"
           note={data === undefined || data.length === 0 ? undefined : countWords(data, now)}
+          aside={
+            <Button small aria-haspopup="dialog" onClick={() => setCreating(true)}>
+              <Plus aria-hidden size={14} className="text-ink-3" />
+              New schedule
+            </Button>
+          }
         >
           {data === undefined ? (
             error === null ? (
@@ -64,6 +76,11 @@ const SchedulesPage = () => {
           )}
         </Panel>
       </div>
+      {isCreating ? (
+        <Suspense fallback={null}>
+          <CreateSchedule onClose={() => setCreating(false)} />
+        </Suspense>
+      ) : null}
     </Page>
   )
 }

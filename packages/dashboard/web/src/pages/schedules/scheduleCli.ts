@@ -1,6 +1,7 @@
 /** The line of the command for each action of a schedule. */
 import type * as Json from "@runlease/http/Json"
 import { type CliLine, quoted } from "../run/model/cli"
+import { hasZone } from "./cronWords"
 
 export const linesOf = ({ completed_at, id, source, status }: Json.Schedule): ReadonlyArray<CliLine> => {
   const line = (verb: string, ...more: ReadonlyArray<string>) =>
@@ -16,4 +17,31 @@ export const linesOf = ({ completed_at, id, source, status }: Json.Schedule): Re
         : [{ label: "Pause it", command: line("pause") }]),
     ...(source == null ? [{ label: "Delete it", command: line("delete") }] : []),
   ]
+}
+
+/** What a form of a new schedule has. */
+interface Filled {
+  readonly name: string
+  readonly agent: string
+  readonly schedule: string
+  readonly timezone: string
+  readonly prompt: string
+  readonly policy: string
+}
+
+export const createLine = ({ agent, name, policy, prompt, schedule, timezone }: Filled): string => {
+  const flag = (word: string, value: string, isShown = value !== "") => (isShown ? [word, value] : [])
+  return [
+    "runlease",
+    "schedules",
+    "create",
+    name || "NAME",
+    ...flag("--agent", agent || "AGENT"),
+    ...flag("--schedule", schedule || "WHEN"),
+    ...flag("--timezone", timezone, hasZone(schedule) && timezone !== "" && timezone !== "UTC"),
+    ...flag("--prompt", prompt),
+    ...flag("--policy", policy, policy !== "Forbid"),
+  ]
+    .map((word) => quoted(word))
+    .join(" ")
 }
