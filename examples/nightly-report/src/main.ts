@@ -1,5 +1,5 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { MemoryControlPlane, Schedules, Worker } from "@runlease/core"
+import { MemoryControlPlane, Runs, Schedules, Worker } from "@runlease/core"
 import { Console, DateTime, Effect, Layer, Schedule } from "effect"
 import { Report } from "./agents.js"
 import { declared, source } from "./schedules.js"
@@ -41,6 +41,11 @@ const program = Effect.gen(function* () {
 
   const { run } = yield* runNow(nightly.id)
   yield* Console.log(`Now: ${(yield* Report.await(run.runId)).title}`)
+
+  const nights = yield* (yield* Runs.Runs).list({ labels: { report: "nightly" } })
+  yield* Console.log(
+    `Nights by their label: ${nights.items.length}; of ${run.concurrencyKey}, ${run.concurrencyLimit} work at once`,
+  )
 
   yield* Effect.repeat(find("pulse"), {
     until: ({ completedAt }) => completedAt !== null,

@@ -14,7 +14,13 @@ export const declared: ReadonlyArray<Schedules.DeclaredSchedule> = [
     schedule: "0 4 * * *",
     timezone: "Europe/Berlin",
     missed: "once",
-    config: { input: { topic: "tides" } },
+    config: {
+      input: { topic: "tides" },
+      labels: { report: "nightly" },
+      // Two reports are written at once, whatever begins them.
+      concurrencyKey: "reports",
+      concurrencyLimit: 2,
+    },
   },
   {
     key: "pulse",
@@ -23,6 +29,6 @@ export const declared: ReadonlyArray<Schedules.DeclaredSchedule> = [
     schedule: "every 1s",
     concurrencyPolicy: "Queue",
     maxRuns: 2,
-    config: { input: { topic: "pulse" } },
+    config: { input: { topic: "pulse" }, labels: { report: "pulse" } },
   },
 ]

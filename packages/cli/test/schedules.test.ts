@@ -94,6 +94,59 @@ layer(Layer.provideMerge(Served.layer, NodeContext.layer), { excludeTestServices
       }),
     )
 
+    it.scoped("give their runs labels and a limit, and lose what an update clears", () =>
+      Effect.gen(function* () {
+        const limited = ["--concurrency-key", "reports", "--concurrency-limit", "2"]
+        const ends = ["--ends-at", "2090-01-01T00:00:00Z", "--max-runs", "9", "--stale-after", "26h"]
+        const made = yield* created(
+          "Full",
+          ...cron,
+          "--prompt",
+          "x",
+          "--label",
+          "tier=gold",
+          ...limited,
+          ...ends,
+        )
+        const id = String(made["id"])
+        expect(made).toMatchObject({
+          config: {
+            prompt: "x",
+            labels: { tier: "gold" },
+            concurrency_key: "reports",
+            concurrency_limit: 2,
+          },
+          max_runs: 9,
+        })
+        const shown = yield* schedules("get", id)
+        expect(shown).toMatch(/^labels +tier=gold$/m)
+        expect(shown).toMatch(/^concurrency +reports, 2 at once$/m)
+        yield* schedules("run", id)
+        expect(yield* schedules("list", "--status", "stale")).toContain("No schedules")
+
+        const cleared = ["prompt", "concurrency-limit", "ends-at", "max-runs", "stale-after"]
+        const clear = cleared.flatMap((name) => ["--clear", name])
+        const [after] = yield* lines("update", id, "--label", "tier=iron", ...clear)
+        expect(after).toMatchObject({
+          config: { labels: { tier: "iron" }, concurrency_key: "reports" },
+          ends_at: null,
+          max_runs: null,
+          health: null,
+        })
+        expect(Object.keys(after!["config"] as object).toSorted()).toEqual(["concurrency_key", "labels"])
+        const both = yield* refusal("update", id, "--clear", "prompt", "--prompt", "y")
+        expect(both).toMatchObject({
+          code: 64,
+          stderr: expect.stringContaining("--prompt and --clear prompt exclude each other"),
+        })
+        const alone = yield* refusal("update", id, "--clear", "concurrency-key", "--concurrency-limit", "2")
+        expect(alone).toMatchObject({ code: 64, stderr: expect.stringContaining("needs a concurrency key") })
+        const timeout = yield* refusal("update", id, "--clear", "timeout")
+        expect(timeout.code).toBe(64)
+        yield* schedules("delete", id)
+      }),
+    )
+
     it.scoped("are refused with what would be right", () =>
       Effect.gen(function* () {
         const wrong = [

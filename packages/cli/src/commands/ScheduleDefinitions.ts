@@ -2,7 +2,7 @@
  * `runlease schedules create`, `update` and `apply`: what schedules are.
  */
 import { Command, Options } from "@effect/cli"
-import { Ids, Schedules } from "@runlease/core"
+import { Ids, type Schedule, Schedules } from "@runlease/core"
 import { Console, Effect, Option, Record } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"
@@ -60,8 +60,36 @@ export const create = Command.make(
 )
 
 /** Whether a change needs what the schedule has: its agent and its config are written whole. */
-const readsBefore = (given: ScheduleFlags.Given & { readonly agent: Option.Option<string> }): boolean =>
-  [given.agent, given.conversation, given.prompt, given.input].some(Option.isSome)
+const readsBefore = (
+  given: ScheduleFlags.Given & {
+    readonly agent: Option.Option<string>
+    readonly clear: ReadonlyArray<ScheduleFlags.Clearable>
+  },
+): boolean =>
+  given.labels !== undefined ||
+  ScheduleFlags.clearsParts(given.clear) ||
+  [
+    given.agent,
+    given.conversation,
+    given.prompt,
+    given.input,
+    given.concurrencyKey,
+    given.concurrencyLimit,
+  ].some((value: Option.Option<unknown>) => Option.isSome(value))
+
+/** The agent and the conversation of a schedule, after the change. */
+const targetOf = (
+  { conversationId, ...target }: Schedule.ScheduleTarget,
+  given: Pick<ScheduleFlags.Given, "conversation"> & {
+    readonly agent: Option.Option<string>
+    readonly clear: ReadonlyArray<ScheduleFlags.Clearable>
+  },
+): Schedules.NewSchedule["target"] => ({
+  ...target,
+  ...(conversationId === undefined || given.clear.includes("conversation") ? {} : { conversationId }),
+  ...Record.getSomes({ id: given.agent }),
+  ...Record.getSomes({ conversationId: given.conversation }),
+})
 
 export const update = Command.make(
   "update",
@@ -71,25 +99,30 @@ export const update = Command.make(
     schedule: ScheduleFlags.schedule,
     agent: ScheduleFlags.agent,
     ...ScheduleFlags.others,
+    clear: ScheduleFlags.clear,
     revision,
     scheduleId,
   },
   (given) =>
     Effect.gen(function* () {
+      const [both] = ScheduleFlags.givenAndCleared(given)
+      if (both !== undefined) {
+        return yield* usage(`--${both} and --clear ${both} exclude each other`, "Give one of them.")
+      }
       const schedules = yield* Schedules.Schedules
       const before = readsBefore(given) ? yield* schedules.get(given.scheduleId) : undefined
       const changes: Schedules.ScheduleChanges = {
         ...Record.getSomes({ name: given.name, schedule: given.schedule }),
         ...ScheduleFlags.changesOf(given),
+        ...ScheduleFlags.clearedOf(given.clear),
         ...(before === undefined
           ? {}
           : {
-              target: {
-                ...before.target,
-                ...Record.getSomes({ id: given.agent }),
-                ...Record.getSomes({ conversationId: given.conversation }),
-              },
-              config: yield* ScheduleFlags.configOf(given, before.config),
+              target: targetOf(before.target, given),
+              config: yield* ScheduleFlags.configOf(
+                given,
+                ScheduleFlags.withoutCleared(before.config, given.clear),
+              ),
             }),
       }
       if (Object.keys(changes).length === 0) {
@@ -109,6 +142,7 @@ export const update = Command.make(
     [
       `runlease schedules update SCHEDULE --schedule "0 8 * * 1-5"`,
       "runlease schedules update SCHEDULE --policy Queue --revision 3",
+      "runlease schedules update SCHEDULE --clear ends-at --clear prompt",
     ],
   ),
 )

@@ -2,7 +2,7 @@
  * The flags that define a schedule, and the definition that they give.
  */
 import { Options } from "@effect/cli"
-import { Ids, Schedule, type Schedules } from "@runlease/core"
+import { Ids, Limits, Schedule, type Schedules } from "@runlease/core"
 import { Duration, Effect, Option, Record } from "effect"
 import * as Describe from "../help/Describe.js"
 import { type CommandFailure } from "../output/ExitCode.js"
@@ -39,7 +39,20 @@ export const others = {
     Options.withDescription("The conversation of all runs; each has its own when absent"),
     Options.optional,
   ),
+  labels: Flag.labels("label").pipe(
+    Options.withDescription("A label of each run as name=value; several may be given"),
+  ),
   ...Describe.grouped("Runs that meet, are late or fail", {
+    concurrencyKey: Flag.text("concurrency-key", Limits.ConcurrencyKey).pipe(
+      Options.withDescription(
+        "What the runs share with others: they go one after the other, or as --concurrency-limit allows",
+      ),
+      Options.optional,
+    ),
+    concurrencyLimit: Flag.whole("concurrency-limit", { minimum: 1, maximum: 100_000 }).pipe(
+      Options.withDescription("With it, at most so many runs of the concurrency key work at once"),
+      Options.optional,
+    ),
     policy: Options.choice("policy", Schedule.ConcurrencyPolicy.literals).pipe(
       Options.withDescription(
         "While the last run has not ended: skip the tick (Forbid, the default), begin its run too (Allow), cancel that run (Replace) or wait behind it (Queue)",
@@ -103,7 +116,7 @@ const present = <A extends globalThis.Record<string, Option.Option<unknown>>>(
 
 /** What the runs are given, beside what the schedule has. */
 export const configOf = (
-  { input, prompt }: Given,
+  { concurrencyKey, concurrencyLimit, input, labels, prompt }: Given,
   before: Schedule.ScheduleConfig = {},
 ): Effect.Effect<Schedule.ScheduleConfig, CommandFailure> =>
   Effect.map(
@@ -111,8 +124,81 @@ export const configOf = (
       onNone: () => Effect.succeed({}),
       onSome: (given) => Effect.map(inputOf(given), (value) => ({ input: value })),
     }),
-    (given) => ({ ...before, ...present({ prompt }), ...given }),
+    (given) => ({
+      ...before,
+      ...present({ prompt, concurrencyKey, concurrencyLimit, labels: Option.fromNullable(labels) }),
+      ...given,
+    }),
   )
+
+/** The fields that a schedule may be without. */
+export const clearable = [
+  "prompt",
+  "input",
+  "label",
+  "concurrency-key",
+  "concurrency-limit",
+  "conversation",
+  "stale-after",
+  "starts-at",
+  "ends-at",
+  "max-runs",
+] as const
+
+export type Clearable = (typeof clearable)[number]
+
+export const clear = Options.choice("clear", clearable).pipe(
+  Options.withDescription("Take this away from the schedule, by the name of its flag; several may be given"),
+  Options.repeated,
+)
+
+/** The fields that are both given and to be cleared. */
+export const givenAndCleared = (
+  given: Given & { readonly clear: ReadonlyArray<Clearable> },
+): ReadonlyArray<Clearable> => {
+  const values: Readonly<globalThis.Record<Clearable, Option.Option<unknown>>> = {
+    prompt: given.prompt,
+    input: given.input,
+    label: Option.fromNullable(given.labels),
+    "concurrency-key": given.concurrencyKey,
+    "concurrency-limit": given.concurrencyLimit,
+    conversation: given.conversation,
+    "stale-after": given.staleAfter,
+    "starts-at": given.startsAt,
+    "ends-at": given.endsAt,
+    "max-runs": given.maxRuns,
+  }
+  return given.clear.filter((name) => Option.isSome(values[name]))
+}
+
+const ofConfig: Partial<globalThis.Record<Clearable, keyof Schedule.ScheduleConfig>> = {
+  prompt: "prompt",
+  input: "input",
+  label: "labels",
+  "concurrency-key": "concurrencyKey",
+  "concurrency-limit": "concurrencyLimit",
+}
+
+/** The config without what is cleared. */
+export const withoutCleared = (
+  config: Schedule.ScheduleConfig,
+  cleared: ReadonlyArray<Clearable>,
+): Schedule.ScheduleConfig => {
+  const names = new Set<string>(cleared.flatMap((name) => ofConfig[name] ?? []))
+  return Record.filter(config as globalThis.Record<string, unknown>, (_, name) => !names.has(name))
+}
+
+/** Whether a change takes something away from the config or the target, which are written whole. */
+export const clearsParts = (cleared: ReadonlyArray<Clearable>): boolean =>
+  cleared.some((name) => name === "conversation" || ofConfig[name] !== undefined)
+
+/** The changes that take away the other fields. */
+export const clearedOf = (cleared: ReadonlyArray<Clearable>): Schedules.ScheduleChanges => ({
+  ...(cleared.includes("stale-after") ? { health: null } : {}),
+  ...(cleared.includes("starts-at") ? { startsAt: null } : {}),
+  ...(cleared.includes("ends-at") ? { endsAt: null } : {}),
+  ...(cleared.includes("max-runs") ? { maxRuns: null } : {}),
+})
 
 /** The fields of a definition that the flags give, but for its agent, its times and its config. */
 export const changesOf = (given: Given): Schedules.ScheduleChanges =>

@@ -14,13 +14,13 @@ export const toJson = Schema.encodeSync(ScheduleWire.Schedule)
 
 type State = Schedule.ScheduleStatus | "complete" | "stale"
 
-/** `stale`: it has had no success for longer than its health allows. */
+/** `stale`: it has had no success for as long as its health allows. */
 export const stateOf = (schedule: Schedule.Schedule, now: DateTime.Utc): State => {
   const { completedAt, createdAt, health, lastSuccessfulAt, status } = schedule
   if (completedAt !== null) return "complete"
   if (status !== "active" || health === null) return status
   const since = (lastSuccessfulAt ?? createdAt).epochMillis
-  return now.epochMillis - since > health.maxStalenessSeconds * 1000 ? "stale" : status
+  return now.epochMillis - since >= health.maxStalenessSeconds * 1000 ? "stale" : status
 }
 
 const colours: Readonly<Record<State, Parameters<Paint>[0]>> = {
@@ -71,6 +71,18 @@ const failureOf = (schedule: Schedule.Schedule): string | null =>
     ? null
     : `${Phrases.date(schedule.lastFailureAt)}  ${schedule.lastFailureMessage ?? ""}  ${schedule.lastFailureRunId ?? ""}`
 
+const labelsOf = ({ labels = {} }: Schedule.ScheduleConfig): string | null =>
+  Object.keys(labels).length === 0
+    ? null
+    : Object.entries(labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(", ")
+
+const concurrencyOf = ({ concurrencyKey, concurrencyLimit }: Schedule.ScheduleConfig): string | null => {
+  if (concurrencyKey === undefined) return null
+  return `${concurrencyKey}, ${concurrencyLimit === undefined ? "one after the other" : `${concurrencyLimit} at once`}`
+}
+
 /** The schedule as lines, and what to do with it next. */
 export const toText = (schedule: Schedule.Schedule, now: DateTime.Utc): string => {
   const { config, health, target } = schedule
@@ -84,6 +96,8 @@ export const toText = (schedule: Schedule.Schedule, now: DateTime.Utc): string =
     conversation: target.conversationId ?? null,
     prompt: config.prompt ?? null,
     input: config.input === undefined ? null : ofJson(config.input),
+    labels: labelsOf(config),
+    concurrency: concurrencyOf(config),
     next: schedule.nextAt === null ? null : `${Phrases.date(schedule.nextAt)} UTC`,
     last: schedule.lastScheduledAt === null ? null : `${Phrases.date(schedule.lastScheduledAt)} UTC`,
     "last run": schedule.lastRunId,

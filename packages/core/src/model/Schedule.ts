@@ -7,6 +7,7 @@
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
+import { Labels } from "./Labels.js"
 import { Target } from "./Run.js"
 
 /** A schedule's id, unique among all projects. */
@@ -56,10 +57,20 @@ export const ScheduleTarget = Schema.Struct({
 })
 export type ScheduleTarget = typeof ScheduleTarget.Type
 
-/** What each run is given. `prompt`: a message of the user. `input`: the payload of a typed agent, any JSON. */
+/**
+ * What each run is given. `prompt`: a message of the user. `input`: the payload of a typed agent, any JSON. `labels`: 16 at most.
+ * `concurrencyKey`: what the run shares with others, instead of the schedule's own lane: a lane, or with `concurrencyLimit` a limit of so
+ * many runs that work at once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const ScheduleConfig = Schema.Struct({
   prompt: Schema.optional(Ids.StorableText.pipe(Schema.maxLength(20_000))),
   input: Schema.optional(Schema.Unknown),
+  labels: Schema.optional(Labels),
+  concurrencyKey: Schema.optional(Ids.visibleText(256)),
+  concurrencyLimit: Schema.optional(Schema.Int.pipe(Schema.between(1, 100_000))),
 })
 export type ScheduleConfig = typeof ScheduleConfig.Type
 

@@ -44,15 +44,33 @@ const validate = Schema.validateEither(ScheduleDefinition)
 const encode = Schema.encodeSync(ScheduleDefinition)
 const decode = Schema.decodeSync(ScheduleDefinition)
 
+/** A limit is that of a key, and its runs have no lane in which one of them waits for another. */
+const limitProblem = ({ concurrencyPolicy, config }: ScheduleDefinition): string | undefined => {
+  if (config.concurrencyLimit === undefined) return undefined
+  if (config.concurrencyKey === undefined) {
+    return "needs a concurrency key: the limit is of the runs that share it"
+  }
+  return concurrencyPolicy === "Replace" || concurrencyPolicy === "Queue"
+    ? `does not go with policy ${concurrencyPolicy}, whose runs wait for each other in a lane; choose Allow or Forbid, or leave the limit out`
+    : undefined
+}
+
+const checkLimit = (definition: ScheduleDefinition): Either.Either<ScheduleDefinition, InvalidSchedule> => {
+  const message = limitProblem(definition)
+  return message === undefined
+    ? Either.right(definition)
+    : Either.left(new InvalidSchedule({ field: "config.concurrencyLimit", message }))
+}
+
 const check = (values: object): Either.Either<Definition, InvalidSchedule> =>
-  Either.mapBoth(validate(values), {
-    onRight: (definition) => encode(definition),
-    onLeft: (error) => {
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      const field = issue?.path.map(String).join(".") ?? ""
-      return new InvalidSchedule({ field, message: issue?.message.split("\n")[0] ?? "is malformed" })
-    },
-  })
+  Either.mapLeft(validate(values), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const field = issue?.path.map(String).join(".") ?? ""
+    return new InvalidSchedule({ field, message: issue?.message.split("\n")[0] ?? "is malformed" })
+  }).pipe(
+    Either.flatMap(checkLimit),
+    Either.map((definition) => encode(definition)),
+  )
 
 /** A checked definition, and its times. */
 export interface Checked {

@@ -6,7 +6,7 @@
 import { Ids, Schedule as Model, type Schedules } from "@runlease/core"
 import { Predicate, Record, Schema } from "effect"
 import { as, atMost, renamed, Timestamp } from "../Wire.js"
-import { ScheduleHealth, ScheduleTarget } from "./Schedule.js"
+import { ScheduleConfig, ScheduleHealth, ScheduleTarget } from "./Schedule.js"
 import * as Target from "./Target.js"
 
 const fields = Model.ScheduleDefinition.fields
@@ -37,11 +37,13 @@ const options = {
     description: "An IANA name, such as Europe/Berlin; UTC when absent",
   }),
   ...runtimeTarget,
-  config: may("config", fields.config).annotations({
+  config: may("config", ScheduleConfig).annotations({
     description:
-      "What each run is given. `prompt`: a message of the user. (ours) `input`: the payload of the agent, any JSON",
+      "What each run is given. `prompt`: a message of the user. (ours) `input`: the payload of the agent, any JSON; `labels`; and `concurrency_key` with `concurrency_limit`, as a submission has them",
   }),
-  timeoutSeconds: may("timeout_seconds", fields.timeoutSeconds),
+  timeoutSeconds: may("timeout_seconds", fields.timeoutSeconds).annotations({
+    description: "How long a run works at most, 3600 when absent. Each schedule has a timeout",
+  }),
   backoffLimit: may("backoff_limit", fields.backoffLimit).annotations({
     description: "The number of attempts of a run after its first; 2 when absent",
   }),

@@ -26,6 +26,19 @@ export const ScheduleTarget = renamed({
   conversationMode: absent(Schema.Literal("create_new", "reuse")).pipe(Schema.fromKey("conversation_mode")),
 })
 
+const given = Model.ScheduleConfig.fields
+
+/** What each run is given. */
+export const ScheduleConfig = renamed({
+  prompt: given.prompt,
+  input: given.input,
+  labels: given.labels,
+  concurrencyKey: Schema.optional(Ids.visibleText(256)).pipe(Schema.fromKey("concurrency_key")),
+  concurrencyLimit: Schema.optional(Schema.Int.pipe(Schema.between(1, 100_000))).pipe(
+    Schema.fromKey("concurrency_limit"),
+  ),
+})
+
 /** How long a schedule may be without a success. */
 export const ScheduleHealth = renamed({
   maxStalenessSeconds: Model.ScheduleHealth.fields.maxStalenessSeconds,
@@ -44,7 +57,7 @@ const wire = renamed({
   runtime_target_kind: text,
   runtime_target_environment_id: text,
   runtime_target_branch_id: text,
-  config: fields.config,
+  config: ScheduleConfig,
   timeoutSeconds: Schema.Int,
   backoffLimit: Schema.Int,
   concurrencyPolicy: fields.concurrencyPolicy,

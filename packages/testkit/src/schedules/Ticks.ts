@@ -85,6 +85,55 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
+    "the runs of a schedule have its labels, and go under its limit",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const config = { labels: { report: "nightly" }, concurrencyKey: "reports", concurrencyLimit: 2 }
+      const first = yield* create({ config })
+      const second = yield* create({ config: { ...config, labels: {} } })
+      yield* passTick(first.id, 2)
+      yield* passTick(second.id, 2)
+      const { items } = yield* runs.list({ labels: { report: "nightly" } })
+      deepStrictEqual(
+        items.map(({ runId }) => runId),
+        [2, 1].map((index) => TestSchedules.runId(first.id, index)),
+      )
+      // Two of the four at once, whatever their schedules.
+      const worker = yield* TestRuns.register()
+      const claimed = yield* TestRuns.claim(worker, { limit: 10 })
+      strictEqual(claimed.length, 2)
+      strictEqual((yield* runs.get(claimed[0]!.runId)).concurrencyKey, "reports")
+      yield* TestRuns.complete(claimed[0]!)
+      strictEqual((yield* TestRuns.claim(worker, { limit: 10 })).length, 1)
+    }),
+  )
+
+  test(
+    "schedules with one concurrency key and no limit share a lane, and a limit needs a key",
+    Effect.gen(function* () {
+      const shared = { config: { concurrencyKey: "reports" } }
+      const first = yield* create(shared)
+      const second = yield* create(shared)
+      yield* passTick(first.id, 1)
+      yield* passTick(second.id, 1)
+      const worker = yield* TestRuns.register()
+      const [claimed, ...others] = yield* TestRuns.claim(worker, { limit: 10 })
+      strictEqual(others.length, 0)
+      yield* TestRuns.complete(claimed!)
+      strictEqual((yield* TestRuns.claim(worker, { limit: 10 })).length, 1)
+      const config = { concurrencyKey: "reports", concurrencyLimit: 2 }
+      for (const wrong of [
+        { config: { concurrencyLimit: 2 } },
+        { config, concurrencyPolicy: "Queue" },
+        { config, concurrencyPolicy: "Replace" },
+      ] as const) {
+        const error = yield* Effect.flip(create(wrong))
+        strictEqual(error._tag === "InvalidSchedule" && error.field, "config.concurrencyLimit")
+      }
+    }),
+  )
+
+  test(
     "the window delays each run of a schedule by as much",
     Effect.gen(function* () {
       const schedules = yield* Schedules

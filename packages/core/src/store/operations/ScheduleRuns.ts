@@ -46,11 +46,17 @@ export const ofTicks = (
   }))
 }
 
-/** The lane of the runs of a schedule that do not overlap and have no conversation in common. */
-const laneOf = ({ concurrencyPolicy, id, target }: ScheduleRecord): Pick<SubmissionInput, "concurrencyKey"> =>
-  target.conversationId !== undefined
-    ? {}
-    : { concurrencyKey: concurrencyPolicy === "Allow" ? null : `schedule:${id}` }
+/** The lane or the limit of the runs: that of the config, else a lane of the schedule where they do not overlap and share no conversation. */
+const concurrencyOf = ({
+  concurrencyPolicy,
+  config: { concurrencyKey, concurrencyLimit },
+  id,
+  target,
+}: ScheduleRecord): Pick<SubmissionInput, "concurrencyKey" | "concurrencyLimit"> => {
+  if (concurrencyKey !== undefined) return { concurrencyKey, concurrencyLimit }
+  if (target.conversationId !== undefined) return {}
+  return { concurrencyKey: concurrencyPolicy === "Allow" ? null : `schedule:${id}` }
+}
 
 /** What the agent is given of the tick. */
 const timesOf = ({ at, backfilled, lastAt, nominal }: ScheduledRun) => ({
@@ -90,7 +96,8 @@ const submissionOf = (
     maxAttempts: backoffLimit + 1,
     timeoutSeconds,
     snapshot: snapshotOf(record, run, history),
-    ...laneOf(record),
+    labels: record.config.labels,
+    ...concurrencyOf(record),
   }
 }
 
