@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as CronTime from "@runlease/core/store/CronTime"
+import { CronExpressionParser } from "cron-parser"
 import { DateTime, Either, FastCheck } from "effect"
 
 const minute = 60_000
@@ -73,6 +74,14 @@ const changesOf = (local: (instant: number) => number, years: readonly [number, 
   return changes
 }
 
+const found = new Map<string, ReadonlyArray<number>>()
+
+const changesBetween2024And2030 = (zone: string): ReadonlyArray<number> => {
+  const changes = found.get(zone) ?? changesOf(localOf(zone), [2024, 2031])
+  found.set(zone, changes)
+  return changes
+}
+
 interface Fields {
   readonly text: string
   readonly minutes: ReadonlyArray<number>
@@ -128,11 +137,11 @@ describe("CronTime", () => {
       locals.set(instant, at)
       return at
     }
-    const changes = changesOf(local, [2025, 2027])
+    const changes = changesBetween2024And2030(zone)
     const around = changes.length === 0 ? [Date.UTC(2026, 2, 29)] : changes
     for (const change of around) {
-      const from = change - 8 * hour
-      const to = change + 8 * hour
+      const from = change - 4 * hour
+      const to = change + 4 * hour
       for (const fields of schedules) {
         const time = parsed(fields.text, zone)
         const found: Array<number> = []
@@ -143,6 +152,29 @@ describe("CronTime", () => {
         expect(iso(found), `${fields.text} in ${zone} around ${new Date(change).toISOString()}`).toEqual(
           iso(searched(fields, local, [from, to])),
         )
+      }
+    }
+  })
+
+  // Where a change is by half an hour, or at a quarter to an hour, cron-parser loses ticks and gives others again.
+  const wholeHours = zones.filter((zone) => zone !== "Australia/Lord_Howe" && zone !== "Pacific/Chatham")
+
+  it.each(wholeHours)("agrees with cron-parser around the changes of %s", (zone) => {
+    for (const change of changesBetween2024And2030(zone)) {
+      for (const text of [
+        "* * * * *",
+        "*/15 * * * *",
+        "0 * * * *",
+        "59 23 * * *",
+        "15 4 * * 0",
+        "0 12 1 * *",
+      ]) {
+        const from = change - 8 * hour
+        const time = parsed(text, zone)
+        const other = CronExpressionParser.parse(text, { tz: zone, currentDate: new Date(from) })
+        const theirs = Array.from({ length: 40 }, () => other.next().toDate().toISOString())
+        const ours = CronTime.upcoming(time, from, 40).map((tick) => new Date(tick).toISOString())
+        expect(ours, `${text} in ${zone} around ${new Date(change).toISOString()}`).toEqual(theirs)
       }
     }
   })
