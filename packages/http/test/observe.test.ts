@@ -5,6 +5,7 @@ import {
   Leases,
   MemoryControlPlane,
   Runs,
+  Schedules,
   Summaries,
   TokenUsage,
   WorkerRegistry,
@@ -180,8 +181,13 @@ for (const [name, store] of Object.entries(stores)) {
     )
 
     test(
-      "is what needs somebody: runs that wait, and the oldest that is pending",
+      "is what needs somebody: runs that wait, the oldest that is pending, and stale schedules",
       Effect.gen(function* () {
+        const schedules = yield* Schedules.Schedules
+        const schedule = { target: { kind: "agent", id: "one" }, schedule: "0 0 1 1 *" } as const
+        yield* schedules.create({ ...schedule, name: "fresh", health: { maxStalenessSeconds: 86_400 } })
+        const stale = yield* schedules.create({ ...schedule, name: "b", health: { maxStalenessSeconds: 1 } })
+        yield* TestRuns.eventually(schedules.list({ stale: true }), ({ items }) => items.length > 0)
         const worker = yield* TestRuns.register()
         const waiting = yield* TestRuns.hold(worker)
         const leases = yield* Leases.Leases
@@ -194,6 +200,10 @@ for (const [name, store] of Object.entries(stores)) {
         )
         strictEqual(json.waits[0].waiting.interrupts.length, 1)
         strictEqual(json.oldest_pending.run_id, pending.runId)
+        deepStrictEqual(
+          json.stale_schedules.map(({ id }: { id: string }) => id),
+          [stale.id],
+        )
       }),
     )
 

@@ -26,6 +26,7 @@ import schedules from "./migrations/0010_Schedules.js"
 import debounce from "./migrations/0014_Debounce.js"
 import limits from "./migrations/0012_Limits.js"
 import bulk from "./migrations/0013_Bulk.js"
+import staleSchedules from "./migrations/0015_StaleSchedules.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -57,6 +58,7 @@ export const all: Migrations = {
   "0012_Limits": limits,
   "0013_Bulk": bulk,
   "0014_Debounce": debounce,
+  "0015_StaleSchedules": staleSchedules,
 }
 
 /** The table that has the migrations of a database. */

@@ -111,6 +111,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Limits" },
         { name: "Bulk" },
         { name: "Debounce" },
+        { name: "StaleSchedules" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

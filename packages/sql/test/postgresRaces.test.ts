@@ -85,6 +85,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Limits" },
           { name: "Bulk" },
           { name: "Debounce" },
+          { name: "StaleSchedules" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

@@ -16,7 +16,7 @@ const list = Command.make(
   "list",
   {
     ...common,
-    status: Options.choice("status", Schedule.ScheduleStatus.literals).pipe(
+    status: Options.choice("status", [...Schedule.ScheduleStatus.literals, "stale"]).pipe(
       Options.withDescription("Only schedules of this status"),
       Options.optional,
     ),
@@ -36,8 +36,9 @@ const list = Command.make(
   (options) =>
     Effect.gen(function* () {
       const schedules = yield* Schedules.Schedules
+      const status = Option.getOrUndefined(options.status)
       const page = yield* schedules.list({
-        status: Option.getOrUndefined(options.status),
+        ...(status === "stale" ? { stale: true } : { status }),
         source: Option.getOrUndefined(options.source),
         cursor: Option.getOrUndefined(options.cursor),
         limit: options.limit,
@@ -59,7 +60,7 @@ const list = Command.make(
 ).pipe(
   Describe.command(
     "List schedules, newest first, with their next and last ticks. One is active, paused, stale (without a success for longer than --stale-after) or complete.",
-    ["runlease schedules list --status paused", "runlease schedules list --source shop"],
+    ["runlease schedules list --status stale", "runlease schedules list --source shop"],
   ),
 )
 

@@ -2,11 +2,12 @@
  * Schedules over the state in memory.
  */
 import { Clock, Effect } from "effect"
+import { dueAt } from "../rules/ScheduleHealth.js"
 import type { ScheduleKey, ScheduleReads, ScheduleRows, StoredSchedule } from "../store/rows/ScheduleRows.js"
 import type { State } from "./State.js"
 
 const byNext = (a: StoredSchedule, b: StoredSchedule): number =>
-  a.record.nextAt! - b.record.nextAt! || a.key - b.key
+  dueAt(a.record)! - dueAt(b.record)! || a.key - b.key
 
 /** Puts a schedule in its place, or takes it away, until the transaction is undone. */
 const place = (state: State, key: ScheduleKey, schedule: StoredSchedule | undefined): void => {
@@ -35,7 +36,10 @@ export const rows = (state: State): ScheduleRows<never> => ({
   due: (now, limit) =>
     Effect.sync(() =>
       Array.from(state.schedules.values())
-        .filter(({ record: { nextAt } }) => nextAt !== null && nextAt <= now)
+        .filter(({ record }) => {
+          const due = dueAt(record)
+          return due !== null && due <= now
+        })
         .sort(byNext)
         .slice(0, limit),
     ),
@@ -66,11 +70,12 @@ export const rows = (state: State): ScheduleRows<never> => ({
     }),
 })
 
-/** When the next schedule ticks; null for never. */
+/** When the next schedule is due; null for never. */
 export const nextDue = (state: State): number | null => {
   let next: number | null = null
   for (const { record } of state.schedules.values()) {
-    if (record.nextAt !== null && (next === null || record.nextAt < next)) next = record.nextAt
+    const due = dueAt(record)
+    if (due !== null && (next === null || due < next)) next = due
   }
   return next
 }
@@ -79,7 +84,7 @@ export const reads = (state: State): ScheduleReads<never> => ({
   civilNow: Clock.currentTimeMillis,
   find: find(state),
 
-  list: (projectId, { source, sourceTriggerId, status }, { before, limit }) =>
+  list: (projectId, { source, sourceTriggerId, stale, status }, { before, limit }) =>
     Effect.sync(() =>
       Array.from(state.schedules.values())
         .filter(
@@ -87,6 +92,7 @@ export const reads = (state: State): ScheduleReads<never> => ({
             key < before &&
             record.projectId === projectId &&
             (status === undefined || record.status === status) &&
+            (stale !== true || record.stale === true) &&
             (source === undefined || record.source === source) &&
             (sourceTriggerId === undefined || record.sourceTriggerId === sourceTriggerId),
         )

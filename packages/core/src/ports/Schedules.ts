@@ -100,7 +100,9 @@ export interface RunNow {
   readonly idempotencyKey?: string | undefined
 }
 
+/** `stale`: those alone that have had no success for as long as their `health` allows. */
 export interface ListSchedules extends PageRequest {
+  readonly stale?: boolean | undefined
   readonly status?: ScheduleStatus | undefined
   readonly source?: string | undefined
   readonly sourceTriggerId?: string | undefined

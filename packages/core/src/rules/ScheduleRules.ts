@@ -14,7 +14,7 @@ import type { CronTime } from "./CronTime.js"
 
 /**
  * A schedule as a store has it. `openRuns`: its newest runs whose end the schedule does not have yet, the oldest first. `failures`: the failed
- * runs since the last success.
+ * runs since the last success. `stale`: the store has seen that it is stale; absent in what was written before that was looked at.
  *
  * @since 0.1.0
  * @category models
@@ -22,6 +22,7 @@ import type { CronTime } from "./CronTime.js"
 export interface ScheduleRecord extends Readonly<typeof Schedule.Encoded> {
   readonly openRuns: ReadonlyArray<string>
   readonly failures: number
+  readonly stale?: boolean
 }
 
 /** A tick that is late by more than this is missed, in milliseconds. */
@@ -273,17 +274,3 @@ export const settle = (
   const openRuns = record.openRuns.filter((runId) => !over.has(runId))
   return ended.toSorted((a, b) => a.finishedAt - b.finishedAt).reduce(afterEnd, { ...record, openRuns })
 }
-
-/**
- * Whether a schedule has had no success for longer than its `health` allows.
- *
- * @since 0.1.0
- * @category rules
- */
-export const isStale = (
-  { createdAt, health, lastSuccessfulAt, status }: ScheduleRecord,
-  now: number,
-): boolean =>
-  status === "active" &&
-  health !== null &&
-  now - (lastSuccessfulAt ?? createdAt) > health.maxStalenessSeconds * 1000

@@ -28,6 +28,7 @@ export const Condition = Schema.Struct({ "if-match": Schema.optional(Revision) }
 export const listParams = Schema.Struct({
   ...pageParams,
   status: Schema.optional(Model.ScheduleStatus),
+  stale: Schema.optional(Schema.BooleanFromString),
   source: Schema.optional(Schema.String.pipe(Schema.maxLength(128))),
   source_trigger_id: Schema.optional(Schema.String.pipe(Schema.maxLength(128))),
 })

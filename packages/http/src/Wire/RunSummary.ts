@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
-import { Ids, Labels, Run, Summaries } from "@runlease/core"
+import { Ids, Labels, Run, type Schedule as Model, Summaries } from "@runlease/core"
 import { Schema } from "effect"
 import { as, from, renamed, Timestamp } from "../Wire.js"
 import { CountsByStatus } from "./Activity.js"
 import * as Wire from "./Interrupt.js"
 import * as Limit from "./Limit.js"
+import { Schedule } from "./Schedule.js"
 import { Worker } from "./Worker.js"
 
 const instant = Schema.NullOr(Timestamp)
@@ -148,10 +149,17 @@ export const LostLease = as<Summaries.LostLease>()(
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "LostLease" })
 
-export const Attention = as<Summaries.Attention>()(
+export interface Attention extends Summaries.Attention {
+  readonly staleSchedules: ReadonlyArray<Model.Schedule>
+}
+
+export const Attention = as<Attention>()(
   renamed({
     waits: Schema.Array(RunSummary),
     oldestPending: Schema.NullOr(RunSummary),
+    staleSchedules: Schema.optionalWith(Schema.Array(Schedule), { default: () => [] }).pipe(
+      Schema.fromKey("stale_schedules"),
+    ),
   }),
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "Attention" })

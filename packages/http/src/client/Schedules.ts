@@ -74,7 +74,12 @@ export const make = (
               status: options?.status,
               source_trigger_id: options?.sourceTriggerId,
               ...(extensions
-                ? { cursor: options?.cursor, limit: options?.limit, source: options?.source }
+                ? {
+                    cursor: options?.cursor,
+                    limit: options?.limit,
+                    source: options?.source,
+                    stale: options?.stale === true ? "true" : undefined,
+                  }
                 : {}),
             },
             success: Bodies.ScheduleList,

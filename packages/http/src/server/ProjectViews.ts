@@ -3,7 +3,15 @@
  *
  * @since 0.1.0
  */
-import { type Ids, Statistics, Summaries, WorkerMetadata, WorkerRegistry, WorkerState } from "@runlease/core"
+import {
+  type Ids,
+  Schedules,
+  Statistics,
+  Summaries,
+  WorkerMetadata,
+  WorkerRegistry,
+  WorkerState,
+} from "@runlease/core"
 import { Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
 import { fromActivity } from "../Wire/Activity.js"
 import type { Ports } from "./ProjectPortsCache.js"
@@ -38,7 +46,13 @@ export const statistics = Effect.fnUntraced(function* (
   }
 })
 
-export const attention = (ports: Ports) => Context.get(ports, Summaries.Summaries).attention()
+/** The most stale schedules that are shown. */
+const maxStale = 20
+
+export const attention = Effect.fnUntraced(function* (ports: Ports) {
+  const { items } = yield* Context.get(ports, Schedules.Schedules).list({ stale: true, limit: maxStale })
+  return { ...(yield* Context.get(ports, Summaries.Summaries).attention()), staleSchedules: items }
+})
 
 /** Workers beyond these have not been in contact for long, where there are as many. */
 const maxWorkers = 1000

@@ -34,6 +34,7 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           cursor: urlParams.cursor,
           limit: urlParams.limit,
           status: urlParams.status,
+          stale: urlParams.stale,
           source: urlParams.source,
           sourceTriggerId: urlParams.source_trigger_id,
         })

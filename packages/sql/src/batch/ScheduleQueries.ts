@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { ScheduleRows, ScheduleRules } from "@runlease/core/store"
+import { ScheduleHealth, type ScheduleRows, type ScheduleRules } from "@runlease/core/store"
 import { Effect } from "effect"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
@@ -28,10 +28,17 @@ const columns = {
   source: "text",
   source_key: "text",
   next_at: "integer",
+  stale: "integer",
   body: "text",
 } as const
 
-const changed = { schedule_pk: "integer", status: "text", next_at: "integer", body: "text" } as const
+const changed = {
+  schedule_pk: "integer",
+  status: "text",
+  next_at: "integer",
+  stale: "integer",
+  body: "text",
+} as const
 
 const rowOf = (record: ScheduleRules.ScheduleRecord) => ({
   id: record.id,
@@ -39,7 +46,8 @@ const rowOf = (record: ScheduleRules.ScheduleRecord) => ({
   status: record.status,
   source: record.source,
   source_key: record.sourceTriggerId,
-  next_at: record.nextAt,
+  next_at: ScheduleHealth.dueAt(record),
+  stale: record.stale === true && record.status === "active" ? 1 : 0,
   body: JSON.stringify(record),
 })
 
@@ -82,7 +90,7 @@ export const rows = (database: Database): ScheduleRows.ScheduleRows<SqlError> =>
     update: (schedules) =>
       Effect.asVoid(
         execute(
-          sql`UPDATE schedules SET status = v.status, next_at = v.next_at, body = v.body
+          sql`UPDATE schedules SET status = v.status, next_at = v.next_at, stale = v.stale, body = v.body
             FROM ${dialect.rows(
               changed,
               schedules.map(({ key, record }) => ({ schedule_pk: key, ...rowOf(record) })),
@@ -105,8 +113,9 @@ export const reads = (database: Database): ScheduleRows.ScheduleReads<SqlError> 
 
     find: (ref) => Effect.map(select(database, named(database, ref)), ([found]) => found),
 
-    list: (projectId, { source, sourceTriggerId, status }, { before, limit }) => {
+    list: (projectId, { source, sourceTriggerId, stale, status }, { before, limit }) => {
       const filters = [sql`s.project_id = ${projectId}`, sql`s.schedule_pk < ${before}`]
+      if (stale === true) filters.push(sql`s.stale = 1`)
       if (status !== undefined) filters.push(sql`s.status = ${status}`)
       if (source !== undefined) filters.push(sql`s.source = ${source}`)
       if (sourceTriggerId !== undefined) filters.push(sql`s.source_key = ${sourceTriggerId}`)

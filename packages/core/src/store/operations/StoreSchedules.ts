@@ -16,6 +16,7 @@ import {
 } from "../../ports/Schedules.js"
 import * as CronTime from "../../rules/CronTime.js"
 import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
+import * as ScheduleHealth from "../../rules/ScheduleHealth.js"
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
@@ -31,6 +32,7 @@ const decode = Schema.decodeSync(Schedule)
 const toSchedule = ({
   failures: _failures,
   openRuns: _openRuns,
+  stale: _stale,
   ...schedule
 }: ScheduleRules.ScheduleRecord) => decode(schedule)
 
@@ -155,14 +157,22 @@ export const make = <X>(
         const found = yield* read("Schedules.list", ({ schedules }) =>
           schedules.list(projectId, options, { before, limit }),
         )
-        const items = yield* Effect.forEach(found.slice(0, limit), (stored) =>
-          Effect.map(withEnds("Schedules.list", stored), (schedule) => ({ key: stored.key, schedule })),
+        const now = yield* read("Schedules.list", ({ schedules }) => schedules.civilNow)
+        const rows = yield* Effect.forEach(found.slice(0, limit), (stored) =>
+          Effect.map(
+            read("Schedules.list", () => readEnds(store, stored)),
+            (record) => ({ key: stored.key, record }),
+          ),
         )
-        return KeysetPage.pageWith(
-          { rows: items, more: found.length > limit },
+        const page = KeysetPage.pageWith(
+          { rows, more: found.length > limit },
           ({ key }) => [key],
-          ({ schedule }) => schedule,
+          ({ record }) => record,
         )
+        // A run of a stale schedule may have succeeded since its last tick.
+        const isListed = (record: ScheduleRules.ScheduleRecord) =>
+          options.stale !== true || ScheduleHealth.isStale(record, now)
+        return { ...page, items: page.items.filter(isListed).map(toSchedule) }
       }),
 
       update: (scheduleId, changes, { revision } = {}) =>

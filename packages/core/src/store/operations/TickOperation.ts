@@ -7,6 +7,7 @@ import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { isTerminal, type RunStatus } from "../../model/Run.js"
 import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
+import * as ScheduleHealth from "../../rules/ScheduleHealth.js"
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunState } from "../../rules/RunState.js"
@@ -146,7 +147,9 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
       return ScheduleRuns.ofTicks(record, runs, since).map((run) => ({ of, record, run }))
     })
     const begun = recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
-    yield* schedules.update(ticked)
+    yield* schedules.update(
+      ticked.map(({ key, record }) => ({ key, record: ScheduleHealth.judge(record, now) })),
+    )
     return {
       schedules: due.length,
       lateness: begun.map(({ at }) => now - at),

@@ -27,8 +27,9 @@ export interface ScheduleRef {
   readonly scheduleId: string
 }
 
-/** Which schedules a list has. */
+/** Which schedules a list has. `stale`: those alone that the store has seen to be stale. */
 export interface ScheduleFilter {
+  readonly stale?: boolean | undefined
   readonly status?: ScheduleStatus | undefined
   readonly source?: string | undefined
   readonly sourceTriggerId?: string | undefined
@@ -44,7 +45,7 @@ export interface ScheduleRows<X> {
   /** The civil time of the transaction. */
   readonly civilNow: Effect.Effect<number, X>
 
-  /** The schedules whose `nextAt` is up to `now`, the earliest first, without those that another transaction is writing. */
+  /** The schedules that are due by `ScheduleHealth.dueAt`, the earliest first, without those that another transaction is writing. */
   readonly due: (now: number, limit: number) => Effect.Effect<ReadonlyArray<StoredSchedule>, X>
 
   readonly find: (ref: ScheduleRef) => Effect.Effect<StoredSchedule | undefined, X>

@@ -92,7 +92,7 @@ const activity = {
   cost: 4100,
 }
 
-const attention = { waits: [], oldest_pending: pending }
+const attention = { waits: [], oldest_pending: pending, stale_schedules: [] }
 
 /** A named event of a stream. */
 const event = (name: string, data: unknown, id?: number): string =>
