@@ -66,6 +66,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
         await form.getByRole("alert").filter({ hasText: "schedule" }).waitFor()
         await form.getByLabel("When", { exact: true }).fill("0 6 1 * *")
         await form.getByText("Day 1 of the month at 06:00.").waitFor()
+        expect(await form.getByRole("alert").count()).toBe(0)
         expect(await Browser.violations(page)).toEqual([])
         await Browser.picture(page, "schedule-new-light")
         await button.click()

@@ -40,7 +40,10 @@ const CreateSchedule = ({ onClose }: { readonly onClose: () => void }) => {
   })
   const [isTried, setTried] = useState(false)
   const lists = useId()
-  const set = (name: keyof typeof filled) => (value: string) => setFilled({ ...filled, [name]: value })
+  const set = (name: keyof typeof filled) => (value: string) => {
+    setFilled({ ...filled, [name]: value })
+    create.reset()
+  }
   const missing = (name: "name" | "agent" | "schedule", sentence: string) =>
     isTried && filled[name].trim() === "" ? sentence : undefined
   const words = cronWords(filled.schedule)
