@@ -39,6 +39,26 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
       }),
     )
 
+    it.scoped("are beside a time of the submission in a list", () =>
+      Effect.gen(function* () {
+        const settings = yield* Served
+        yield* run(["submit", "--agent", "timed", "--id", "timed", "x"], settings)
+        const ids = (...flags: ReadonlyArray<string>) =>
+          Effect.map(run(["runs", "list", "--json", "--agent", "timed", ...flags], settings), ({ stdout }) =>
+            jsonLines(stdout).map((line) => line["run_id"]),
+          )
+        expect(yield* ids("--since", "1h")).toEqual(["timed"])
+        expect(yield* ids("--until", "1h")).toEqual([])
+        expect(yield* ids("--since", "2026-02-01T09:00:00Z", "--until", "0s")).toEqual(["timed"])
+        expect(yield* ids("--until", "2026-02-01T09:00:00+01:00")).toEqual([])
+        const refused = yield* run(["runs", "list", "--since", "yesterday"], settings)
+        expect([refused.code, refused.stderr]).toEqual([
+          64,
+          expect.stringContaining("--since takes how long ago"),
+        ])
+      }),
+    )
+
     it.scoped(
       "are in the lines of --jsonl, which are sent in batches; a line that is refused leaves the others",
       () =>

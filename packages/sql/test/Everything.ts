@@ -159,6 +159,7 @@ export const everything = Effect.gen(function* () {
   yield* runs.get(first.runId)
   yield* runs.snapshot(first.runId)
   yield* runs.list()
+  yield* runs.list({ from: DateTime.unsafeMake(1), to: DateTime.unsafeMake(2) })
   yield* runs.list({ status: "completed", conversationId: conversation.id })
   yield* runs.submit({ agentId, concurrencyKey: null, labels: { customer: "42" } })
   yield* runs.label(first.runId, { customer: "42", tier: "gold" })

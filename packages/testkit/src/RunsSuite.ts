@@ -14,6 +14,7 @@ import * as Labels from "./runs/Labels.js"
 import * as Outcomes from "./runs/Outcomes.js"
 import * as Multitask from "./runs/Multitask.js"
 import * as Steering from "./runs/Steering.js"
+import * as Times from "./runs/Times.js"
 import * as Sessions from "./runs/Sessions.js"
 import * as Resume from "./runs/Resume.js"
 
@@ -35,6 +36,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Debounce.tests(test)
     Labels.tests(test)
     Batch.tests(test)
+    Times.tests(test)
   })
 
   SubmitSuite.suite(name, layer)

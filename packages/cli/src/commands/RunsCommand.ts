@@ -35,6 +35,12 @@ const show = (json: boolean, runs: ReadonlyArray<Run.Run>) =>
         ),
       )
 
+/** A time that is given as so long ago, or as an instant. */
+const instantOf =
+  (now: DateTime.Utc) =>
+  (time: DateTime.Utc | Duration.Duration): DateTime.Utc =>
+    Duration.isDuration(time) ? DateTime.subtractDuration(now, time) : time
+
 const list = Command.make(
   "list",
   {
@@ -56,6 +62,14 @@ const list = Command.make(
         "Only runs with this label, as name=value; with several, runs that have all of them",
       ),
     ),
+    since: Flag.past("since").pipe(
+      Options.withDescription("Only runs that were submitted from then on, as 2h or 2026-02-01T09:00:00Z"),
+      Options.optional,
+    ),
+    until: Flag.past("until").pipe(
+      Options.withDescription("Only runs that were submitted before then"),
+      Options.optional,
+    ),
     limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
       Options.withDescription("How many, 1 to 100"),
       Options.withDefault(20),
@@ -68,11 +82,14 @@ const list = Command.make(
   (options) =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
+      const now = yield* DateTime.now
       const page = yield* runs.list({
         status: Option.getOrUndefined(options.status),
         agentId: Option.getOrUndefined(options.agent),
         parentRunId: Option.getOrUndefined(options.parent),
         labels: options.labels,
+        from: Option.getOrUndefined(Option.map(options.since, instantOf(now))),
+        to: Option.getOrUndefined(Option.map(options.until, instantOf(now))),
         cursor: Option.getOrUndefined(options.cursor),
         limit: options.limit,
       })
@@ -84,6 +101,7 @@ const list = Command.make(
   Describe.command("List runs, newest first.", [
     "runlease runs list --status failed --agent reviewer",
     "runlease runs list --label customer=42 --label tier=gold",
+    "runlease runs list --status failed --since 2h",
   ]),
 )
 

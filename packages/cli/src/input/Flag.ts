@@ -213,6 +213,17 @@ export const instant = (name: string): Options.Options<DateTime.Utc> =>
     (text) => (withZone.test(text) ? Option.map(DateTime.make(text), DateTime.toUtc) : Option.none()),
   )
 
+/** A flag for a time in the past: an instant, or how long ago it was. */
+export const past = (name: string): Options.Options<DateTime.Utc | Duration.Duration> =>
+  checked(
+    name,
+    "TIME",
+    undefined,
+    "how long ago, as 30s, 5m, 2h or 7d, or an instant, as 2026-02-01T09:00:00Z",
+    (text): Option.Option<DateTime.Utc | Duration.Duration> =>
+      withZone.test(text) ? Option.map(DateTime.make(text), DateTime.toUtc) : parseDuration(text),
+  )
+
 /** A flag without a value; its setting is `true` or `false`. */
 export const boolean = (name: string, setting: string): Options.Options<boolean> =>
   Options.withFallbackConfig(Options.boolean(name), Config.boolean(setting))

@@ -53,11 +53,16 @@ export const make = (state: State.State): RunReads<never> => ({
 
   firstSnapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.firstSnapshot),
 
-  list: (projectId, { agentId, conversationId, labels = {}, parentRunId, status }, { before, limit }) =>
+  list: (
+    projectId,
+    { agentId, conversationId, labels = {}, parentRunId, status },
+    { before, least, limit },
+  ) =>
     Effect.sync(() => {
       const found = Array.from(State.projectOf(state, projectId).runs.values())
         .filter(
           ({ details, key, state: { spec, status: current } }) =>
+            key >= least &&
             key < before &&
             (status === undefined || current === status) &&
             (agentId === undefined || spec.agentId === agentId) &&

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, type Effect, type Either, Schema } from "effect"
+import { Context, type DateTime, type Effect, type Either, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import type { FollowUp, FollowedUp, TakenInput } from "./FollowUp.js"
@@ -131,6 +131,13 @@ export interface SentMessage {
   readonly duplicate: boolean
 }
 
+/**
+ * Which runs a list has. `from` and `to` bound when a run was submitted, `to` is not in it; of runs that several servers take at once, those of
+ * the last moments before a bound may count to the other side of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ListRuns extends PageRequest {
   readonly status?: RunStatus | undefined
   readonly agentId?: Ids.AgentId | undefined
@@ -138,6 +145,8 @@ export interface ListRuns extends PageRequest {
   readonly parentRunId?: Ids.RunId | undefined
   /** Only runs that have all of these labels. */
   readonly labels?: Labels | undefined
+  readonly from?: DateTime.Utc | undefined
+  readonly to?: DateTime.Utc | undefined
 }
 
 export class Runs extends Context.Tag("@runlease/core/Runs")<

@@ -17,7 +17,14 @@ const common = {
 }
 
 /** The query of a list of runs: a page of it, and what its runs have in common. */
-export const params = { ...pageParams, status: Schema.optional(Run.RunStatus), ...common }
+const params = { ...pageParams, status: Schema.optional(Run.RunStatus), ...common }
+
+/** The same, and between which instants its runs were submitted. */
+export const listParams = {
+  ...params,
+  created_after: Schema.optional(Timestamp),
+  created_before: Schema.optional(Timestamp),
+}
 
 /** What a search looks for. */
 const searched = {
@@ -36,6 +43,7 @@ export const searchParams = { ...params, ...searched }
 export const countParams = { ...common, ...searched }
 
 const Params = Schema.Struct(params)
+const ListParams = Schema.Struct(listParams)
 const Common = Schema.Struct(common)
 const CountParams = Schema.Struct(countParams)
 const SearchParams = Schema.Struct(searchParams)
@@ -48,11 +56,18 @@ const commonOf = (query: typeof Common.Type) => ({
 })
 
 /** The same as the ports take it. */
-export const toFilter = (query: typeof Params.Type) => ({
+const toFilter = (query: typeof Params.Type) => ({
   cursor: query.cursor,
   limit: query.limit,
   status: query.status,
   ...commonOf(query),
+})
+
+/** The query of a list as the ports take it. */
+export const toList = (query: typeof ListParams.Type) => ({
+  ...toFilter(query),
+  from: query.created_after,
+  to: query.created_before,
 })
 
 /** The query of counts as the ports take it. */

@@ -142,14 +142,14 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.get("list", "/projects/:project_reference/runs")
       .setPath(Schema.Struct({ project_reference: Schema.String }))
-      .setUrlParams(Schema.Struct(RunFilter.params))
+      .setUrlParams(Schema.Struct(RunFilter.listParams))
       .addSuccess(pageOf(CanonicalRun))
       .addError(Refusal.NotFound)
       .annotateContext(
         OpenApi.annotations({
           summary: "List the runs of a project",
           description:
-            "Newest first. `label` is `name:value`, as `customer:42`, and may be there several times: the runs have all of them. `cursor` takes the `page_info.next` of the page before.",
+            "Newest first. `label` is `name:value`, as `customer:42`, and may be there several times: the runs have all of them. (ours) `created_after` and `created_before` bound when a run was submitted, the second is not in it. `cursor` takes the `page_info.next` of the page before.",
         }),
       ),
   )

@@ -1,6 +1,6 @@
 import type { Interrupt, Run, Runs } from "@runlease/core"
 import { LabelRules } from "@runlease/core/store"
-import { type Context, Effect, type Redacted, Schema } from "effect"
+import { type Context, DateTime, Effect, type Redacted, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
 import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from "../Api/RunBodies.js"
 import { SessionReply } from "../Api/Workers.js"
@@ -31,6 +31,8 @@ const matches =
     (options?.parentRunId === undefined || run.parentRunId === options.parentRunId) &&
     (options?.agentId === undefined || run.agentId === options.agentId) &&
     (options?.conversationId === undefined || run.conversationId === options.conversationId) &&
+    (options?.from === undefined || DateTime.greaterThanOrEqualTo(run.createdAt, options.from)) &&
+    (options?.to === undefined || DateTime.lessThan(run.createdAt, options.to)) &&
     LabelRules.hasAll(run.labels, options?.labels ?? {})
 
 /** One answer that is a result, in the form that every server takes. */
@@ -101,6 +103,8 @@ export const make = (
                     conversation_id: options?.conversationId,
                     parent_run_id: options?.parentRunId,
                     label: options?.labels && Labels.toQuery(options.labels),
+                    created_after: options?.from && DateTime.formatIso(options.from),
+                    created_before: options?.to && DateTime.formatIso(options.to),
                   }
                 : {}),
             },

@@ -192,7 +192,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       .handle("list", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
-          const page = yield* Context.get(ports, Runs.Runs).list(RunFilter.toFilter(urlParams))
+          const page = yield* Context.get(ports, Runs.Runs).list(RunFilter.toList(urlParams))
           return yield* ListRows.respond(
             CanonicalRun.CanonicalRun,
             page,

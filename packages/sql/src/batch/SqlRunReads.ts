@@ -95,7 +95,7 @@ const listFrom = (
   database: Database,
   projectId: Ids.ProjectId,
   filter: Filter,
-  { before, limit }: Parameters<RunStore.RunReads<SqlError>["list"]>[2],
+  { before, least, limit }: Parameters<RunStore.RunReads<SqlError>["list"]>[2],
   label: Labels.Label | undefined,
 ): ReturnType<RunStore.RunReads<SqlError>["list"]> => {
   const { sql } = database
@@ -105,6 +105,7 @@ const listFrom = (
   const filters: Array<Fragment> = [
     sql`r.project_id = ${projectId}`,
     sql`${key} < ${before}`,
+    ...(least === 0 ? [] : [sql`${key} >= ${least}`]),
     sql`COALESCE(o.status, '') <> 'pruned'`,
     ...start.filters,
   ]

@@ -12,6 +12,7 @@ import {
   again,
   check,
   checkCount,
+  type ListRuns,
   maxSubmissions,
   requestText,
   type Runs,
@@ -24,6 +25,7 @@ import * as RunLabels from "../../ports/RunLabels.js"
 import * as FollowUpRules from "../../rules/FollowUpRules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
+import type { SummaryRows } from "../rows/SummaryRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as EndOperation from "./EndOperation.js"
 import * as Fork from "./Fork.js"
@@ -58,6 +60,15 @@ const retryOf = <X>(
       MessageRefused: Effect.die,
     })
   })
+
+/** The keys of the runs that were submitted between two instants. A list without instants reads nothing for it. */
+const boundsOf = <X>(
+  summaries: SummaryRows<X>,
+  { from, to }: ListRuns,
+): ReturnType<SummaryRows<X>["bounds"]> =>
+  from === undefined && to === undefined
+    ? Effect.succeed({ least: 0, before: Number.MAX_SAFE_INTEGER })
+    : summaries.bounds(from?.epochMillis, to?.epochMillis)
 
 /**
  * @since 0.1.0
@@ -122,7 +133,15 @@ export const make = <X>(
     list: Effect.fnUntraced(function* (options = {}) {
       const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
       const limit = KeysetPage.limitOf(options)
-      const found = yield* reads.read("Runs.list", ({ list }) => list(projectId, options, { before, limit }))
+      const found = yield* reads.read("Runs.list", ({ list, summaries }) =>
+        Effect.flatMap(boundsOf(summaries, options), (bounds) =>
+          list(projectId, options, {
+            least: bounds.least,
+            before: Math.min(before, bounds.before),
+            limit,
+          }),
+        ),
+      )
       return KeysetPage.pageWith(
         found,
         ({ key }) => [key],

@@ -79,11 +79,11 @@ export interface RunReads<X> {
   /** The request that the run was submitted with, without the answers since. */
   readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
 
-  /** The newest runs of a project that are older than `before`, as many as a page has, and whether there are others. */
+  /** The newest runs of a project with keys from `least` on and below `before`, as many as a page has, and whether there are others. */
   readonly list: (
     projectId: Ids.ProjectId,
     filter: Pick<ListRuns, "status" | "agentId" | "conversationId" | "parentRunId" | "labels">,
-    page: { readonly before: RunKey; readonly limit: number },
+    page: { readonly least: RunKey; readonly before: RunKey; readonly limit: number },
   ) => Effect.Effect<
     { readonly rows: ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>; readonly more: boolean },
     X
