@@ -38,7 +38,7 @@ export const folder = Effect.gen(function* () {
 export const layer = (
   options: StoreOptions,
 ): Layer.Layer<
-  ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts,
+  ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts,
   ControlPlaneError.ControlPlaneError | SqliteFile.SqliteFileUnusable
 > =>
   options._tag === "Sqlite"
