@@ -90,6 +90,8 @@ const bodies: Readonly<Record<string, object>> = {
     dry_run: true,
   },
   update: { name: "n", schedule: "0 2 * * *", timezone: "UTC", max_runs: 1 },
+  pauseLimit: { concurrency_key: "k" },
+  resumeLimit: { concurrency_key: "k" },
   pause: { reason: "r" },
   runNow: { run_name: "n", idempotency_key: "k" },
   backfill: { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", limit: 1 },
