@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { PgBoss } from "pg-boss"
 import * as Postgres from "../src/Postgres.js"
-import { main } from "../src/contenders/Contender.js"
+import { main, perKey } from "../src/contenders/Contender.js"
 import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
@@ -48,6 +48,35 @@ main<Options>(({ batchSize, fetchers, url }) =>
           }
           await Postgres.tidy(client)
           return null
+        }),
+      fillKeys: ({ keys, runs }) =>
+        Effect.promise(async () => {
+          for (let done = 0; done < runs; done += 1000) {
+            await boss.insert(
+              queue,
+              Array.from({ length: Math.min(1000, runs - done) }, (_, index) => ({
+                data: {},
+                group: { id: `key-${(done + index) % keys}` },
+              })),
+            )
+          }
+          await Postgres.tidy(client)
+          return null
+        }),
+      limited: (count) =>
+        Effect.promise(async () => {
+          const claimed: Array<number> = []
+          const ended: Array<number> = []
+          for (let index = 0; index < count; index += 1) {
+            const startedAt = performance.now()
+            const [job] = await boss.fetch(queue, { batchSize: 1, groupConcurrency: perKey })
+            const claimedAt = performance.now()
+            if (job === undefined) throw new Error("The backlog is used up")
+            await boss.complete(queue, job.id)
+            claimed.push(claimedAt - startedAt)
+            ended.push(performance.now() - claimedAt)
+          }
+          return { claimed, ended }
         }),
       drain: (count) =>
         PeerTiming.perSecond(

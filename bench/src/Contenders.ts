@@ -63,6 +63,8 @@ export interface RunleaseOptions {
   /** The worker's own number when absent. */
   readonly claimAhead?: number
   readonly load?: Backlog.Load
+  /** How many keys with limits its runs share. */
+  readonly keys?: number
   /** How many control planes of their own, each with a waiting worker, share the database. One when absent. */
   readonly servers?: number
   /** An Effect when absent; a Stream for the commit before. */
@@ -74,9 +76,9 @@ export interface RunleaseOptions {
 }
 
 const nameOf = (options: RunleaseOptions): string => {
-  const { checkout, claimAhead, concurrency = slots, load, noop, onLoop, servers = 1 } = options
+  const { checkout, claimAhead, concurrency = slots, keys, load, noop, onLoop, servers = 1 } = options
   const variant = checkout === undefined ? (onLoop ? "loop" : noop) : "before"
-  return ["runlease", variant, concurrency, claimAhead, servers, load?.pending, load?.finished]
+  return ["runlease", variant, concurrency, claimAhead, servers, load?.pending, load?.finished, keys]
     .filter((part) => part !== undefined && part !== "")
     .join("_")
 }
@@ -164,9 +166,10 @@ export const graphileWorker = (options: Omit<GraphileWorker, "url">) =>
     return startedWith(contender, yield* postgresMeter)
   })
 
-export const pgBoss = (options: Omit<PgBoss, "url">) =>
+/** `keys`: how many groups its jobs share, where they do. */
+export const pgBoss = (options: Omit<PgBoss, "url">, keys = 0) =>
   Effect.gen(function* () {
-    const url = yield* Machine.database(`boss_${options.fetchers}_${options.batchSize}`)
+    const url = yield* Machine.database(`boss_${options.fetchers}_${options.batchSize}_${keys}`)
     const contender = yield* startPeer("PgBoss", { ...options, url } satisfies PgBoss)
     return startedWith(contender, yield* postgresMeter)
   })

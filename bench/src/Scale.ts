@@ -30,6 +30,8 @@ export interface Sizes {
   /** Rows of a large backlog, or of a long history. */
   readonly backlog: number
   readonly claims: number
+  /** Runs that wait behind limits. */
+  readonly keyed: number
   readonly leases: number
   /** Lease duration in seconds; a worker renews after a third of it. */
   readonly lease: number
@@ -55,6 +57,7 @@ export const full: Sizes = {
   agents: { runs: 20, deltas: 200, warmUp: 50, killed: 10, most: 320 },
   backlog: 1_000_000,
   claims: 200,
+  keyed: 100_000,
   leases: 10_000,
   lease: 60,
   inFlight: 1000,
@@ -74,6 +77,7 @@ export const quick: Sizes = {
   agents: { runs: 5, deltas: 25, warmUp: 10, killed: 4, most: 0 },
   backlog: 50_000,
   claims: 30,
+  keyed: 10_000,
   leases: 2000,
   lease: 9,
   inFlight: 500,

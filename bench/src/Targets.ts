@@ -1,7 +1,7 @@
 /** The targets of the figures, and whether they are met. */
 import { Effect } from "effect"
 import type { Part } from "./Figures.js"
-import { Scale } from "./Scale.js"
+import { Scale, type Sizes } from "./Scale.js"
 import type { Summary } from "./Statistics.js"
 
 /**
@@ -117,6 +117,16 @@ const claims = (backend: string, many: string): ReadonlyArray<Target> =>
     bound: { atMost: 1.2 },
   }))
 
+const limited = (backend: string, keyed: number): ReadonlyArray<Target> =>
+  [keyed / 100, keyed].map((keys) => ({
+    work: "A claim of a run whose key has a limit",
+    part: "limits",
+    row: `${backend}: ${keys.toLocaleString("en-US")} keys`,
+    column: "claimed, p50",
+    beside: `${backend}: 1 key`,
+    bound: { atMost: 1.5 },
+  }))
+
 const agent = (row: string, column: string, atMost: number): Target => ({
   work: "Agents that stream",
   part: "agent",
@@ -130,7 +140,9 @@ const stores = ["SQLite normal", "PostgreSQL"]
 
 const overTheNetwork = ["PostgreSQL: Runlease over the network", "SQLite full: Runlease over the network"]
 
-const targets = (backlog: number): ReadonlyArray<Target> => [
+type Amounts = Pick<Sizes, "backlog" | "keyed">
+
+const targets = ({ backlog, keyed }: Amounts): ReadonlyArray<Target> => [
   rate("SQLite normal", "SQLite normal: plainjob", 0.8),
   rate("SQLite normal", "SQLite normal: plainjob", 1, ", 100 slots"),
   rate("SQLite full", "SQLite full: plainjob", 4),
@@ -182,6 +194,7 @@ const targets = (backlog: number): ReadonlyArray<Target> => [
   },
   ...["PostgreSQL", "SQLite normal", "SQLite full"].map(events),
   ...stores.flatMap((store) => claims(store, backlog.toLocaleString("en-US"))),
+  ...stores.flatMap((store) => limited(store, keyed)),
   ...["SQLite full: Runlease", "PostgreSQL: Runlease"].flatMap((row) => [
     agent(row, "CPU", 0.8),
     agent(row, "delta, p99", 0.8),
@@ -247,20 +260,25 @@ const verdict = (target: Target, { rows }: Part): Verdict => {
 }
 
 /** The parts that have targets. */
-export const parts: ReadonlySet<string> = new Set(targets(0).map(({ part }) => part))
+export const parts: ReadonlySet<string> = new Set(targets({ backlog: 0, keyed: 0 }).map(({ part }) => part))
 
 /** Whether a row of a part is measured: in small sizes only those that the targets need. */
 export const isMeasured = (part: string): Effect.Effect<(row: string) => boolean, never, Scale> =>
-  Effect.map(Scale, ({ backlog, targetsOnly }) => {
+  Effect.map(Scale, ({ backlog, keyed, targetsOnly }) => {
     const needed = new Set(
-      targets(backlog).flatMap((target) => (target.part === part ? [target.row, ...besideOf(target)] : [])),
+      targets({ backlog, keyed }).flatMap((target) =>
+        target.part === part ? [target.row, ...besideOf(target)] : [],
+      ),
     )
     return (row) => !targetsOnly || needed.has(row)
   })
 
 /** The verdicts of the measured parts. */
-export const verdicts = (measured: Readonly<Record<string, Part>>, backlog: number): ReadonlyArray<Verdict> =>
-  targets(backlog).flatMap((target) => {
+export const verdicts = (
+  measured: Readonly<Record<string, Part>>,
+  amounts: Amounts,
+): ReadonlyArray<Verdict> =>
+  targets(amounts).flatMap((target) => {
     const part = measured[target.part]
     return part === undefined ? [] : [verdict(target, part)]
   })

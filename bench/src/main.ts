@@ -19,6 +19,7 @@ import * as Claims from "./measure/Claims.js"
 import * as Events from "./measure/Events.js"
 import * as Holding from "./measure/Holding.js"
 import * as Idle from "./measure/Idle.js"
+import * as Limits from "./measure/Limits.js"
 import * as PickUp from "./measure/PickUp.js"
 import * as Steps from "./measure/Steps.js"
 import * as Streaming from "./measure/Streaming.js"
@@ -49,6 +50,7 @@ const parts = {
   holding: Holding.measure,
   idle: Idle.measure,
   claims: Claims.measure,
+  limits: Limits.measure,
   blocked: Blocked.measure,
   agent: Agent.measure,
 }
@@ -83,13 +85,13 @@ const machine = Effect.gen(function* () {
 
 const program = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const { backlog } = yield* Scale.Scale
+  const amounts = yield* Scale.Scale
   const described = yield* machine
   yield* Console.log(`${described}\n`)
   const results = Object.fromEntries(
     yield* Effect.forEach(chosen, (name) => Effect.map(measured(name), (part) => [name, part] as const)),
   )
-  const verdicts = Targets.verdicts(results, backlog)
+  const verdicts = Targets.verdicts(results, amounts)
   if (verdicts.length > 0) yield* Console.log(Report.verdicts(verdicts))
   const whole = !quick && only === undefined
   const write = (name: string, extension: string, text: string) =>

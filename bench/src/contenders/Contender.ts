@@ -31,6 +31,21 @@ export interface StepRates {
   readonly appends: number | null
 }
 
+/** Runs that share some keys, each of which has the limit `perKey`. */
+export interface Keyed {
+  readonly runs: number
+  readonly keys: number
+}
+
+/** How many runs of a key may work at once. */
+export const perKey = 2
+
+/** The times of claims of one run each, and of the ends of these runs. */
+export interface Limited {
+  readonly claimed: ReadonlyArray<number>
+  readonly ended: ReadonlyArray<number>
+}
+
 /** The calls of a contender. Times are in milliseconds. */
 export type Calls = {
   /** Adds so many no-op runs. */
@@ -43,6 +58,10 @@ export type Calls = {
   readonly attend: { readonly input: null; readonly output: null }
   /** Makes so many claims of one run each; the time of each. */
   readonly claims: { readonly input: number; readonly output: ReadonlyArray<number> }
+  /** Adds so many runs that share keys with limits. */
+  readonly fillKeys: { readonly input: Keyed; readonly output: null }
+  /** Claims one of those after another, so many, and ends each before the next. */
+  readonly limited: { readonly input: number; readonly output: Limited }
   /** Executes all added runs concurrently, each of which streams; returns logged events per second. */
   readonly stream: { readonly input: Streams; readonly output: number }
   /** Executes runs of steps at once, for which `fill` has prepared. */

@@ -1,12 +1,12 @@
 /** Runlease workers over stores in their process or, with `served`, a worker over the network. */
-import { AgentEvent, Claims, Executor, Runs, Worker, WorkerRegistry } from "@runlease/core"
+import { AgentEvent, Claims, Executor, Leases, Runs, Worker, WorkerRegistry } from "@runlease/core"
 import { Context, Deferred, Effect, FiberId, Scope, Stream } from "effect"
 import * as DrainRate from "../DrainRate.js"
 import * as Backlog from "../hand/Backlog.js"
 import * as Rounds from "../Rounds.js"
 import * as Stores from "../Stores.js"
 import { submission } from "../Submission.js"
-import { main, type PickUp } from "./Contender.js"
+import { type Keyed, type Limited, main, perKey, type PickUp } from "./Contender.js"
 
 export interface Options {
   readonly store: Stores.StoreOptions
@@ -92,6 +92,37 @@ const claims = (ports: Stores.Ports, count: number) =>
     return times
   })
 
+const fillKeys = (ports: Stores.Ports, { keys, runs }: Keyed) =>
+  Effect.forEach(
+    Array.from({ length: runs }, (_, index) => `key-${index % keys}`),
+    (concurrencyKey) =>
+      Context.get(ports, Runs.Runs).submit({ ...submission, concurrencyKey, concurrencyLimit: perKey }),
+    { concurrency: 200, discard: true },
+  )
+
+const limited = (ports: Stores.Ports, count: number) =>
+  Effect.gen(function* () {
+    const { id: workerId } = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).register({
+      implementationKind: "bench",
+      workerKey: "bench",
+    })
+    const port = Context.get(ports, Claims.Claims)
+    const leases = Context.get(ports, Leases.Leases)
+    const claimed: Array<number> = []
+    const ended: Array<number> = []
+    for (let index = 0; index < count; index += 1) {
+      const { millis, value } = yield* Rounds.timed(
+        port.claim({ workerId, limit: 1, leaseDuration: "300 seconds" }),
+      )
+      const [run] = value
+      if (run === undefined) return yield* Effect.dieMessage("The backlog is used up")
+      claimed.push(millis)
+      const lease = { runId: run.runId, workerId, epoch: run.leaseEpoch }
+      ended.push((yield* Rounds.timed(leases.complete(lease, { status: "completed" }))).millis)
+    }
+    return { claimed, ended } satisfies Limited
+  })
+
 main<Options>(({ claimAhead, concurrency, noop, onLoop, served, servers, store, submits }) =>
   Effect.gen(function* () {
     const open = served === undefined ? Stores.local(store) : Stores.client(served, onLoop)
@@ -123,6 +154,8 @@ main<Options>(({ claimAhead, concurrency, noop, onLoop, served, servers, store, 
         return attended ? all : Effect.scoped(Effect.zipRight(idle.start, all))
       },
       claims: (count) => claims(ports, count),
+      fillKeys: (keyed) => Effect.zipRight(fillKeys(ports, keyed), Effect.as(Backlog.tidy(store), null)),
+      limited: (count) => limited(ports, count),
       stream: ({ events, runs }) =>
         Effect.map(
           DrainRate.perSecond(ports, { runs, concurrency: runs, execution: streaming(events) }),

@@ -19,7 +19,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         for (const id of ["limited-1", "limited-2", "limited-3"]) {
           expect((yield* submit(id)).code).toBe(0)
         }
-        const usage = { concurrency_key: "k", max_running: 1, running: 0 }
+        const usage = { kind: "concurrency_key", key: "k", max_running: 1, running: 0 }
         expect(json((yield* run(["limits", "list", "--json"], settings)).stdout)).toEqual({
           ...usage,
           paused: false,
@@ -40,6 +40,40 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         const alone = yield* run(["submit", "--agent", "a", "--concurrency-limit", "2", "x"], settings)
         expect(alone.code).not.toBe(0)
         expect(alone.stderr).toContain("needs a concurrency key")
+      }),
+    )
+
+    it.scoped("are set for an agent, which is paused and resumed, and then removed", () =>
+      Effect.gen(function* () {
+        const { cwd } = yield* room
+        const { env } = yield* Served
+        const settings = { cwd, env }
+        const limits = (...args: ReadonlyArray<string>) => run(["limits", ...args], settings)
+        for (const id of ["governed-1", "governed-2"]) {
+          expect((yield* run(["submit", "--agent", "busy", "--id", id, "x"], settings)).code).toBe(0)
+        }
+        const set = yield* limits("set", "--agent", "busy", "--max-running", "1", "--json")
+        const usage = { kind: "agent", key: "busy", max_running: 1, running: 0 }
+        expect(json(set.stdout)).toEqual({ ...usage, paused: false, open: 1, waiting: 1 })
+        const explained = yield* run(["runs", "explain", "governed-2"], settings)
+        expect(explained.stdout).toContain('It waits for a place at the limit of agent "busy", 1st of 1.')
+        expect((yield* limits("pause", "--agent", "busy")).stdout).toContain(
+          "runlease limits resume --agent busy",
+        )
+        expect((yield* limits("list")).stdout).toMatch(/agent +busy +paused/)
+        const paused = yield* run(["runs", "explain", "governed-1"], settings)
+        expect(paused.stdout).toContain('runlease limits resume --agent "busy"')
+        expect((yield* limits("resume", "--agent", "busy")).stdout).toContain("1 of its runs wait")
+        const removed = yield* limits("delete", "--agent", "busy", "--json")
+        expect(json(removed.stdout)).toEqual({
+          ...usage,
+          max_running: null,
+          paused: false,
+          open: 2,
+          waiting: 0,
+        })
+        const both = yield* limits("pause", "k", "--agent", "busy")
+        expect([both.code, both.stderr]).toEqual([64, expect.stringContaining("One key or one agent")])
       }),
     )
   },

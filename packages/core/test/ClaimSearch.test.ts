@@ -8,7 +8,7 @@ const runs = Array.makeBy(
   (key) =>
     ({
       key,
-      state: { spec: { priority: 0, lane: null, limit: null, conversationId: `c${key}` } },
+      state: { limits: null, spec: { priority: 0, lane: null, conversationId: `c${key}` } },
     }) as StoredRun,
 )
 

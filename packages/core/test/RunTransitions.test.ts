@@ -72,10 +72,10 @@ describe("the transitions of a run", () => {
       deepStrictEqual(tags(end(submitted().state).consequences), ["LaneFreed"])
       deepStrictEqual(tags(end(behind).consequences), [])
       deepStrictEqual(tags(end(claimed()).consequences), ["Signalled", "LaneFreed"])
-      const advanced = RunTransitions.advance(behind, 2000)!
+      const advanced = RunTransitions.advance(behind, 2000, true)!
       deepStrictEqual(tags(advanced.consequences), ["Runnable"])
-      strictEqual(RunTransitions.advance(advanced.state, 2000), undefined)
-      strictEqual(RunTransitions.advance(end(behind).state, 2000), undefined)
+      strictEqual(RunTransitions.advance(advanced.state, 2000, true), undefined)
+      strictEqual(RunTransitions.advance(end(behind).state, 2000, true), undefined)
     }),
   )
 

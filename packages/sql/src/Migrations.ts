@@ -27,6 +27,7 @@ import debounce from "./migrations/0014_Debounce.js"
 import limits from "./migrations/0012_Limits.js"
 import bulk from "./migrations/0013_Bulk.js"
 import staleSchedules from "./migrations/0015_StaleSchedules.js"
+import namedLimits from "./migrations/0016_NamedLimits.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -59,6 +60,7 @@ export const all: Migrations = {
   "0013_Bulk": bulk,
   "0014_Debounce": debounce,
   "0015_StaleSchedules": staleSchedules,
+  "0016_NamedLimits": namedLimits,
 }
 
 /** The table that has the migrations of a database. */

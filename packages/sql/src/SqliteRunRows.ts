@@ -32,10 +32,10 @@ export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRo
     ...bulk,
     find: (refs) => attempt(() => plain.find(refs)),
     search: (search) => Effect.flatMap(now, (instant) => attempt(() => plain.search(search, instant))),
-    advanceLanes: (lanes) =>
+    advanceLanes: (lanes, admits) =>
       Effect.flatMap(now, (instant) =>
         attempt(() => {
-          const changes = StoredRun.advanced(plain.laneHeads(lanes), instant)
+          const changes = StoredRun.advanced(plain.laneHeads(lanes), instant, admits)
           plain.write(changes, instant)
           return changes.map(StoredRun.afterChange)
         }),

@@ -83,8 +83,13 @@ const uncounted = [
   "DROP INDEX queue_debounced",
   ...["queue", "runs"].map((table) => `ALTER TABLE ${table} DROP COLUMN debounce_key`),
   "DROP TABLE limits",
-  ...["queue_limited", "queue_open"].map((index) => `DROP INDEX ${index}`),
-  ...["limit_name", "placed_at"].map((column) => `ALTER TABLE queue DROP COLUMN ${column}`),
+  ...["queue_limited", "queue_place_1", "queue_place_2", "queue_place_3"].map(
+    (index) => `DROP INDEX ${index}`,
+  ),
+  ...["limit_name", "placed_at", "placed_at_2", "placed_at_3", "place_1", "place_2", "place_3"].map(
+    (column) => `ALTER TABLE queue DROP COLUMN ${column}`,
+  ),
+  ...["queue", "leases", "waits"].map((table) => `ALTER TABLE ${table} DROP COLUMN limits`),
   ...["limit_name", "concurrency_limit"].map((column) => `ALTER TABLE runs DROP COLUMN ${column}`),
   "DROP TABLE counter_deltas",
   "DROP TABLE counter_sums",

@@ -112,6 +112,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Bulk" },
         { name: "Debounce" },
         { name: "StaleSchedules" },
+        { name: "NamedLimits" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

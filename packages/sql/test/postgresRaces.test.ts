@@ -86,6 +86,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Bulk" },
           { name: "Debounce" },
           { name: "StaleSchedules" },
+          { name: "NamedLimits" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

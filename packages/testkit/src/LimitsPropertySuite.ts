@@ -1,7 +1,8 @@
 /**
- * Property test of limits of concurrency: random histories of submissions, claims, ends, waits, pauses and changed limits.
+ * Property test of limits of concurrency: random histories of submissions, claims, ends, waits, pauses and changed limits. A run has up to
+ * two: that of its key, and that of its agent, which may come while the agent has runs.
  *
- * After each step: no more runs of a key work than its limit allows since it was set, and the counts of each limit equal a count of the
+ * After each step: no more runs of a limit work than it allows since it was set, and the counts of each limit equal a count of the
  * runs. At the end all runs of routes with workers have ended. Runs of one key, route and priority start in the order of submission.
  *
  * @since 0.1.0
@@ -12,50 +13,38 @@ import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { type Limit, Limits } from "@runlease/core/Limits"
+import { type LimitSubject, Limits } from "@runlease/core/Limits"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
 import { Duration, Effect, Layer, Predicate, Ref, TestClock } from "effect"
+import { countOf, type LimitCounts, nameOf, ofAgent, ofKey, randomOf, toCounts } from "./LimitCounting.js"
 import * as TestRuns from "./TestRuns.js"
-
-/** Numbers that look random and are the same for each seed. */
-const randomOf = (seed: number) => {
-  let state = seed
-  return (below: number): number => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-    return Math.floor((state / 0x80000000) * below)
-  }
-}
 
 const keys = ["a", "b", "c"]
 const liveAgents = ["one", "two"].map((id) => Ids.AgentId.make(id))
 const routes = [...liveAgents, Ids.AgentId.make("without-workers")]
 const leaseDuration = "30 seconds"
 
-/** Longer than two runs of routes without workers keep places from others. */
-const mostIdleSeconds = 15
+/** Longer than two runs of routes without workers keep places from others, at each of two limits. */
+const mostIdleSeconds = 30
+
+/** Those of keys are narrower, and all runs of an agent have its limit. */
+const subjects = [...keys.map(ofKey), ...routes.map(ofAgent)]
 
 const isLost = Predicate.isTagged("LeaseLost")
 
-/** What the test expects of a key. `allowed`: how many of its runs may work by now. */
-interface Key {
+/** What the test expects of a limit. `allowed`: how many of its runs may work by now. */
+interface Bound {
   bound: number
   paused: boolean
   allowed: number
 }
 
-interface KeyCounts {
-  readonly key: string
-  readonly running: number
-  readonly open: number
-  readonly waiting: number
-}
-
 /** `stored`: of the limits. `counts`: of the runs. */
 interface Counts {
-  readonly stored: ReadonlyArray<KeyCounts>
-  readonly counts: ReadonlyArray<KeyCounts>
+  readonly stored: ReadonlyArray<LimitCounts>
+  readonly counts: ReadonlyArray<LimitCounts>
 }
 
 /** A run that has not been claimed, and has not been delayed. */
@@ -74,21 +63,29 @@ const world = (seed: number, steps: number) =>
     const runs = yield* Runs
     const summaries = yield* Summaries
     const workerId = yield* TestRuns.register()
-    const expected = new Map(keys.map((key): [string, Key] => [key, { bound: 0, paused: false, allowed: 0 }]))
+    const unbounded = { bound: Number.POSITIVE_INFINITY, paused: false, allowed: Number.POSITIVE_INFINITY }
+    const expected = new Map(
+      subjects.map((subject): [string, Bound] => [
+        nameOf(subject),
+        subject.kind === "agent" ? { ...unbounded } : { bound: 0, paused: false, allowed: 0 },
+      ]),
+    )
+    /** The agents that have got a limit: it may have no bound by now, and its runs count all the same. */
+    const governed = new Set<string>()
     const working = new Map<string, ClaimedRun>()
     const all = new Set<Run["runId"]>()
     const fresh: Array<Fresh> = []
     const count = yield* Ref.make(0)
 
-    const effective = ({ bound, paused }: Key): number => (paused ? 0 : bound)
+    const effective = ({ bound, paused }: Bound): number => (paused ? 0 : bound)
 
-    const setBound = (key: string, change: Partial<Key>): void => {
-      const entry = expected.get(key)!
+    const setBound = (subject: LimitSubject, change: Partial<Bound>): void => {
+      const entry = expected.get(nameOf(subject))!
       Object.assign(entry, change)
       entry.allowed = Math.max(entry.allowed, effective(entry))
     }
 
-    const submit = (key: string, bound: number, agentId: Ids.AgentId = pick(routes)) =>
+    const submit = (key: string | null, bound: number, agentId: Ids.AgentId = pick(routes)) =>
       Effect.gen(function* () {
         const publicId = `run-${yield* Ref.updateAndGet(count, (n) => n + 1)}`
         const priority = int(3)
@@ -98,10 +95,10 @@ const world = (seed: number, steps: number) =>
           publicId,
           priority,
           concurrencyKey: key,
-          concurrencyLimit: bound,
+          ...(key === null ? {} : { concurrencyLimit: bound }),
           ...(delayed ? { availableAt: yield* TestRuns.after(Duration.seconds(1 + int(4))) } : {}),
         })
-        setBound(key, { bound })
+        if (key !== null) setBound(ofKey(key), { bound })
         all.add(run.runId)
         if (!delayed) fresh.push({ runId: run.runId, line: [key, agentId, priority].join(" ") })
       })
@@ -162,43 +159,53 @@ const world = (seed: number, steps: number) =>
     })
 
     const pauseOrResume = Effect.suspend(() => {
-      const key = pick(keys)
+      const subject = int(2) === 0 || governed.size === 0 ? ofKey(pick(keys)) : ofAgent(pick([...governed]))
       const paused = int(2) === 0
-      return Effect.map(paused ? limits.pause(key) : limits.resume(key), () => setBound(key, { paused }))
+      return Effect.map(paused ? limits.pause(subject) : limits.resume(subject), () =>
+        setBound(subject, { paused }),
+      )
+    })
+
+    const limitAgent = Effect.suspend(() => {
+      const agentId = pick(routes)
+      const bound = 1 + int(3)
+      governed.add(agentId)
+      return Effect.map(limits.setAgent(agentId, bound), () => setBound(ofAgent(agentId), { bound }))
     })
 
     const step = Effect.suspend((): Effect.Effect<unknown, unknown> => {
       const kind = int(100)
-      if (kind < 38) return submit(pick(keys), 1 + int(3))
+      if (kind < 38) return submit(int(4) === 0 ? null : pick(keys), 1 + int(3))
       if (kind < 62) return claimSome
       if (kind < 80) return leave
       if (kind < 86) return changeOne
       if (kind < 90) return pauseOrResume
+      if (kind === 90) return limitAgent
       if (kind < 93) return Effect.all([leave, claimSome, leave], { concurrency: "unbounded" })
       return TestClock.adjust(Duration.seconds(kind === 99 ? 31 : 1 + int(5)))
     })
+
+    /** Whether a run has a limit. */
+    const has = ({ agentId, concurrencyKey, concurrencyLimit }: Run, { key, kind }: LimitSubject): boolean =>
+      kind === "agent"
+        ? agentId === key && governed.has(key)
+        : concurrencyKey === key && concurrencyLimit !== undefined
 
     const counted = (unfinished: ReadonlyArray<Run>) =>
       Effect.map(
         Effect.forEach(
           unfinished.filter(({ status }) => status === "pending"),
-          (run) => Effect.map(summaries.standing(run.runId), ({ gate }) => ({ run, gate })),
+          (run) => Effect.map(summaries.standing(run.runId), (standing) => ({ run, standing })),
         ),
         (pending) =>
-          keys.map((key) => {
-            const of = (gate: string) =>
-              pending.filter((each) => each.run.concurrencyKey === key && each.gate === gate).length
-            const running = unfinished.filter(
-              ({ concurrencyKey, status }) => concurrencyKey === key && status === "running",
-            ).length
-            return { key, running, open: of("runnable"), waiting: of("limited") }
+          subjects.map((subject) => {
+            const of = (count: "open" | "waiting") =>
+              pending.filter(({ run, standing }) => has(run, subject) && countOf(standing, subject) === count)
+                .length
+            const running = unfinished.filter((run) => run.status === "running" && has(run, subject)).length
+            return { name: nameOf(subject), running, open: of("open"), waiting: of("waiting") }
           }),
       )
-
-    const toCounts = (items: ReadonlyArray<Limit>, key: string): KeyCounts => {
-      const found = items.find(({ concurrencyKey }) => concurrencyKey === key)
-      return { key, running: found?.running ?? 0, open: found?.open ?? 0, waiting: found?.waiting ?? 0 }
-    }
 
     /** The counts of the limits and of the runs at one moment: a sweep may be under way. */
     const countBoth: Effect.Effect<Counts, unknown> = Effect.gen(function* () {
@@ -206,16 +213,16 @@ const world = (seed: number, steps: number) =>
       const counts = yield* Effect.flatMap(statuses, counted)
       const after = yield* limits.list()
       return JSON.stringify(items) === JSON.stringify(after.items)
-        ? { stored: keys.map((key) => toCounts(items, key)), counts }
+        ? { stored: subjects.map((subject) => toCounts(items, subject)), counts }
         : yield* countBoth
     })
 
     const check = Effect.gen(function* () {
       const { counts, stored } = yield* countBoth
       deepStrictEqual(stored, counts)
-      for (const { key, running } of stored) {
-        const entry = expected.get(key)!
-        assertTrue(running <= entry.allowed, `${running} runs of ${key} work, and ${entry.allowed} may`)
+      for (const { name, running } of stored) {
+        const entry = expected.get(name)!
+        assertTrue(running <= entry.allowed, `${running} runs of ${name} work, and ${entry.allowed} may`)
         entry.allowed = Math.max(running, effective(entry))
       }
     })
@@ -225,11 +232,11 @@ const world = (seed: number, steps: number) =>
       yield* check
     }
 
-    // The end: all keys are open, and everything that workers take ends.
-    for (const key of keys) {
-      yield* limits.resume(key)
-      setBound(key, { paused: false })
-      yield* submit(key, 1 + int(2), liveAgents[0])
+    // The end: nothing is paused, and everything that workers take ends.
+    for (const subject of [...keys.map(ofKey), ...Array.from(governed, ofAgent)]) {
+      yield* limits.resume(subject)
+      setBound(subject, { paused: false })
+      if (subject.kind === "concurrency_key") yield* submit(subject.key, 1 + int(2), liveAgents[0])
     }
     for (const { runId, status } of yield* statuses) {
       if (status === "waiting") yield* runs.resume(runId, TestRuns.resultOf("call", "done"))

@@ -19,6 +19,8 @@ const submit = (publicId: string, concurrencyLimit: number, input: Partial<Submi
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
 
+const ofKey = (key: string) => ({ kind: "concurrency_key" as const, key })
+
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 
 /**
@@ -43,8 +45,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestRuns.complete(first[1]!)
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["3"])
         deepStrictEqual(yield* limits, [
-          { concurrencyKey: "other", maxRunning: 2, paused: false, running: 1, open: 0, waiting: 0 },
-          { concurrencyKey: "key", maxRunning: 2, paused: false, running: 2, open: 0, waiting: 1 },
+          { ...ofKey("other"), maxRunning: 2, paused: false, running: 1, open: 0, waiting: 0 },
+          { ...ofKey("key"), maxRunning: 2, paused: false, running: 2, open: 0, waiting: 1 },
         ])
       }),
     )
@@ -112,12 +114,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const { pause, resume } = yield* Limits
         for (const id of ["1", "2", "3", "4"]) yield* submit(id, 2)
         const first = yield* TestRuns.claimOne(worker)
-        const usage = { concurrencyKey: "key", maxRunning: 2, running: 1, open: 0, waiting: 3 }
-        deepStrictEqual(yield* pause("key"), { ...usage, paused: true })
+        const usage = { ...ofKey("key"), maxRunning: 2, running: 1, open: 0, waiting: 3 }
+        deepStrictEqual(yield* pause(ofKey("key")), { ...usage, paused: true })
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
         yield* TestRuns.complete(first)
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
-        yield* resume("key")
+        yield* resume(ofKey("key"))
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["2", "3"])
       }),
     )
@@ -127,10 +129,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { pause, resume } = yield* Limits
-        yield* pause("key")
+        yield* pause(ofKey("key"))
         yield* submit("1", 1)
         deepStrictEqual(yield* TestRuns.claim(worker), [])
-        yield* resume("key")
+        yield* resume(ofKey("key"))
         strictEqual((yield* TestRuns.claimOne(worker)).runId, "1")
       }),
     )

@@ -10,6 +10,7 @@ import * as ConversationsSuite from "./ConversationsSuite.js"
 import * as FollowUpSuite from "./FollowUpSuite.js"
 import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
+import * as AgentLimitsSuite from "./AgentLimitsSuite.js"
 import * as LimitsSuite from "./LimitsSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
@@ -30,6 +31,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   ClaimsSuite.suite(name, layer)
   LeasesSuite.suite(name, layer)
   LimitsSuite.suite(name, layer)
+  AgentLimitsSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)
   TextSuite.suite(name, layer)

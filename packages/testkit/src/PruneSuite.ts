@@ -99,7 +99,7 @@ export const suite = (
         yield* TestClock.adjust("20 seconds")
         yield* prune(waits.projectId!)
         const { items } = yield* Effect.flatMap(Limits, ({ list }) => list())
-        strictEqual(items.map(({ concurrencyKey }) => concurrencyKey).join(), "waits")
+        strictEqual(items.map(({ key }) => key).join(), "waits")
         // The limit of a run that waits is still the same.
         yield* TestRuns.submit({ publicId: "next", concurrencyKey: "waits", concurrencyLimit: 1 })
         yield* runs.resume(waits.runId, TestRuns.resultOf("call", "done"))

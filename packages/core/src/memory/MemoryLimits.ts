@@ -2,6 +2,7 @@
  * The limits of concurrency in memory.
  */
 import { Effect, Iterable } from "effect"
+import * as LimitPlaces from "../rules/LimitPlaces.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import type { LimitReads, LimitRows } from "../store/rows/LimitRows.js"
 import { byPreference, type StoredRun } from "../store/rows/RunRows.js"
@@ -36,23 +37,41 @@ const pendingOf = (state: State.State, { limit, projectId }: LimitRules.LimitRef
   Array.from(
     Iterable.filter(
       state.pending,
-      ({ state: { spec } }) => spec.limit === limit && spec.projectId === projectId,
+      ({ state: { limits, spec } }) =>
+        LimitPlaces.at(limits, limit) !== undefined && spec.projectId === projectId,
     ),
     toStored,
   ).sort(byPreference)
 
-const isBehind = ({ state: { gate } }: StoredRun): boolean => gate === "limited"
+const isBehind =
+  ({ limit }: LimitRules.LimitRef) =>
+  ({ state }: StoredRun): boolean =>
+    LimitRules.behindOf(state) === limit
+
+/** The runs that have a place at a limit, by preference. */
+const placedOf = (state: State.State, ref: LimitRules.LimitRef): Array<StoredRun> =>
+  pendingOf(state, ref).filter((run) => LimitRules.countOf(run.state, ref.limit) === "open")
+
+const sinceAt = ({ state: { limits } }: StoredRun, { limit }: LimitRules.LimitRef): number =>
+  LimitPlaces.at(limits, limit)?.since ?? 0
 
 /** All limits. */
 export const all = (state: State.State): Iterable<LimitRules.LimitUsage> =>
   Iterable.flatMap(state.projects.values(), ({ limits }) => limits.values())
+
+/** Whether a limit is of all runs of some agent. */
+export const someGovern = (state: State.State): boolean => Iterable.some(all(state), LimitRules.governs)
 
 export const make = (state: State.State): LimitRows<never> => ({
   set: (settings) =>
     Effect.sync(() => {
       for (const { maxRunning, paused, ...ref } of settings) {
         const usage = find(state, ref) ?? added(state, ref)
-        put(state, { ...usage, maxRunning: maxRunning ?? usage.maxRunning, paused: paused ?? usage.paused })
+        put(state, {
+          ...usage,
+          maxRunning: maxRunning === undefined ? usage.maxRunning : maxRunning,
+          paused: paused ?? usage.paused,
+        })
       }
     }),
 
@@ -77,27 +96,34 @@ export const make = (state: State.State): LimitRows<never> => ({
   next: (usage, most) =>
     Effect.sync(() => {
       const pending = pendingOf(state, usage)
-      const stale = pending.filter((run) => LimitRules.countOf(run.state) === "stale")
+      const stale = pending.filter((run) => LimitRules.countOf(run.state, usage.limit) === "stale")
       return pending
-        .filter(isBehind)
+        .filter(isBehind(usage))
         .filter((run) => !stale.some((other) => LimitRules.sameRoute(other.state.spec, run.state.spec)))
         .slice(0, most)
     }),
 
   placed: (limit, most) =>
     Effect.sync(() =>
-      pendingOf(state, limit)
-        .filter((run) => LimitRules.countOf(run.state) === "open")
-        .sort((a, b) => a.state.placedAt! - b.state.placedAt!)
+      placedOf(state, limit)
+        .sort((a, b) => sinceAt(a, limit) - sinceAt(b, limit))
         .slice(0, most),
     ),
 
-  lastOpen: (limit, most) =>
+  lastOpen: (limit, most) => Effect.sync(() => placedOf(state, limit).toReversed().slice(0, most)),
+
+  ofAgent: ({ agentId, after, projectId }, most) =>
     Effect.sync(() =>
-      pendingOf(state, limit)
-        .filter((run) => LimitRules.countOf(run.state) === "open")
-        .toReversed()
-        .slice(0, most),
+      Array.from(state.records.values())
+        .filter(
+          ({ key, state: { holder, spec, status } }) =>
+            key > after &&
+            spec.projectId === projectId &&
+            spec.agentId === agentId &&
+            (status === "pending" || status === "waiting" || (status === "running" && holder !== null)),
+        )
+        .slice(0, most)
+        .map(toStored),
     ),
 
   due: Effect.sync(() =>
@@ -116,8 +142,10 @@ export const reads = (state: State.State): LimitReads<never> => ({
   find: (limit) => Effect.sync(() => find(state, limit)),
   before: (run, most) =>
     Effect.sync(() => {
-      const limit = LimitRules.limitOf(run.state)
-      const behind = limit === undefined ? [] : pendingOf(state, limit).filter(isBehind)
+      const { projectId } = run.state.spec
+      const limit = LimitRules.behindOf(run.state)
+      const ref = { limit: limit ?? "", projectId }
+      const behind = limit === null ? [] : pendingOf(state, ref).filter(isBehind(ref))
       return Math.min(behind.filter((other) => byPreference(other, run) < 0).length, most)
     }),
 })

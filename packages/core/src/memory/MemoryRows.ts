@@ -129,8 +129,9 @@ export const make = (state: State.State): RunRows<never> => {
         runnable: runnable(state, search),
         given: given(state, search),
         due: due(state),
+        governs: MemoryLimits.someGovern(state),
       })),
-    due: Effect.sync(() => due(state)),
+    due: Effect.sync(() => ({ due: due(state), governs: MemoryLimits.someGovern(state) })),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
     laneRuns: (lanes) => Effect.sync(() => lanes.flatMap((lane) => Array.from(laneOf(lane) ?? [], toStored))),
     debounced: (names) =>
@@ -163,10 +164,10 @@ export const make = (state: State.State): RunRows<never> => {
           .filter(({ state: { status } }) => status === "waiting")
           .map(toStored),
       ),
-    advanceLanes: (lanes) =>
+    advanceLanes: (lanes, admits) =>
       Effect.sync(() => {
         const heads = stored(lanes, (lane) => laneOf(lane)?.values().next().value)
-        const changes = advanced(heads, state.instant)
+        const changes = advanced(heads, state.instant, admits)
         for (const change of changes) MemoryWrites.write(state, change)
         return changes.map(afterChange)
       }),

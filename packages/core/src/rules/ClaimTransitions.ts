@@ -11,6 +11,7 @@ import type * as Ids from "../model/Ids.js"
 import type { Fence, LeaseLost, RunEnded } from "../model/Run.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { checkFence } from "./Fencing.js"
+import * as LimitPlaces from "./LimitPlaces.js"
 import * as LogState from "./LogState.js"
 import type { Holder, RunState } from "./RunState.js"
 import { chargeLease } from "./BudgetCharges.js"
@@ -39,7 +40,7 @@ export const claim = (
     {
       ...state,
       status: "running",
-      placedAt: null,
+      limits: LimitPlaces.clear(state.limits),
       attempt,
       leaseEpoch: leaseEpoch(state.leaseEpoch + 1),
       holder: {

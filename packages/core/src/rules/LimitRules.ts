@@ -1,10 +1,11 @@
 /**
- * Limits of concurrency: at most so many runs of one key work at once.
+ * Limits of concurrency: at most so many runs of one key, or of one agent, work at once.
  *
- * A run is admitted before the queue and counted at its claim. A pending run with a limit is behind it (`limited`) until a place is free.
- * Then it is open: runnable, with a place. A run that works takes a place until its end, its wait, its release or its lapse. An open run
- * that no worker claims for `placeMillis`, while others are behind, loses its place to a run of another route: it stays runnable, is
- * `stale`, and its claim checks for room.
+ * A run is admitted before the queue and counted at its claim. A pending run goes through its limits from narrow to wide. It is behind a
+ * limit (`limited`) until a place is free there, and has the places of those that it has passed. With all of them it is runnable. A run
+ * that works takes a place at each until its end, its wait, its release or its lapse. A place that a run has had for `placeMillis` without a
+ * claim, while others are behind, goes to a run of another route: the run stays where it is, its place is `stale`, and its claim checks
+ * for room.
  *
  * Units: `now` and other instants are in milliseconds since the epoch.
  * Source: docs/decisions/0102-limits.md
@@ -12,8 +13,10 @@
  * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
+import * as LimitKey from "./LimitKey.js"
+import * as LimitPlaces from "./LimitPlaces.js"
 import type { RunSpec, RunState } from "./RunState.js"
-import { isRunnable, runnable, transition, type Transition } from "./Transition.js"
+import { runnable, transition, type Transition } from "./Transition.js"
 
 /** Names a limit at one key. */
 export interface LimitRef {
@@ -52,24 +55,49 @@ export const placeMillis = 5000
 /** The most runs that one commit lets into the queue at one limit. */
 export const mostOpened = 256
 
+const nothing: ReadonlyArray<LimitRef> = []
+
 /**
- * The limit of a run; undefined where it has none.
+ * The limits of a run, from narrow to wide.
  *
  * @since 0.1.0
  * @category accessors
  */
-export const limitOf = ({ spec: { limit, projectId } }: RunState): LimitRef | undefined =>
-  limit === null ? undefined : { limit, projectId }
+export const limitsOf = ({ limits, spec: { projectId } }: RunState): ReadonlyArray<LimitRef> =>
+  limits === null ? nothing : limits.map(({ name }) => ({ limit: name, projectId }))
 
-/** As what a run counts at its limit; undefined for a run without one, and for one that has ended. */
-export const countOf = (state: RunState): keyof LimitCounts | undefined => {
-  if (state.spec.limit === null) return undefined
+/** The limits that a run would have if its agent had one, and does not have yet. */
+export const governorsOf = ({
+  limits,
+  spec: { agentId, projectId },
+}: Pick<RunState, "limits"> & {
+  readonly spec: Pick<RunSpec, "agentId" | "projectId">
+}): ReadonlyArray<LimitRef> => {
+  const limit = LimitKey.ofAgent(agentId)
+  return LimitPlaces.at(limits, limit) === undefined ? [{ limit, projectId }] : nothing
+}
+
+/** The limit that a pending run is behind; null for one that is behind none. */
+export const behindOf = ({ gate, limits, status }: RunState): string | null =>
+  status === "pending" && gate === "limited"
+    ? (limits?.[LimitPlaces.firstWithout(limits)]?.name ?? null)
+    : null
+
+/** As what a run counts at a limit; undefined for a run without that limit, and for one that has ended. */
+export const countOf = (state: RunState, limit: string): keyof LimitCounts | undefined => {
+  const place = LimitPlaces.at(state.limits, limit)
+  if (place === undefined) return undefined
   if (state.status === "running") return "running"
   if (state.status === "waiting") return "parked"
   if (state.status !== "pending") return undefined
-  if (state.gate === "limited") return "behind"
-  if (state.gate !== "runnable") return "parked"
-  return state.placedAt === null ? "stale" : "open"
+  if (place.since !== null) return place.stale ? "stale" : "open"
+  return behindOf(state) === limit ? "behind" : "parked"
+}
+
+/** The place of a pending run at a limit, as an index finds it: since when, or null for one that is stale. Undefined where it has none. */
+export const placeIn = (state: RunState, index: number): LimitPlaces.LimitPlace | undefined => {
+  const place = state.status === "pending" ? state.limits?.[index] : undefined
+  return place === undefined || place.since === null ? undefined : place
 }
 
 /** How many runs may work at once. */
@@ -82,9 +110,16 @@ export const room = (usage: LimitUsage): number => bound(usage) - usage.running 
 /** Whether one more run may work. */
 export const mayStart = (usage: LimitUsage): boolean => usage.running < bound(usage)
 
+/** Whether the limit has no runs. */
+export const isUnused = ({ behind, open, parked, running, stale }: LimitCounts): boolean =>
+  running + open + stale + behind + parked === 0
+
+/** Whether the limit is of all runs of an agent. One without a bound is none. */
+export const governs = (usage: LimitUsage): boolean =>
+  LimitKey.governs(usage.limit) && bound(usage) !== Number.POSITIVE_INFINITY
+
 /** Whether the limit has no runs and nothing is set of it but what the next submission sets. */
-export const isIdle = ({ behind, open, parked, paused, running, stale }: LimitUsage): boolean =>
-  !paused && running + open + stale + behind + parked === 0
+export const isIdle = (usage: LimitUsage): boolean => !usage.paused && !governs(usage) && isUnused(usage)
 
 /** When the store looks at the limit again. `opened`: how many runs this commit has let in. */
 export const checkAfter = (usage: LimitUsage, opened: number, now: number): number | null => {
@@ -93,34 +128,61 @@ export const checkAfter = (usage: LimitUsage, opened: number, now: number): numb
   return usage.open === 0 ? null : (usage.checkAt ?? now + placeMillis)
 }
 
-/**
- * Gives a place to a run that is behind its limit.
- *
- * @since 0.1.0
- * @category transitions
- */
-export const open = (state: RunState, now: number): Transition =>
-  transition({ ...state, gate: "runnable", placedAt: now, updatedAt: now }, [], runnable)
+const moved = (state: RunState, limits: LimitPlaces.LimitPlaces, now: number): Transition => {
+  const gate = LimitPlaces.firstWithout(limits) < 0 ? "runnable" : "limited"
+  return transition({ ...state, gate, limits, updatedAt: now }, [], gate === "runnable" ? runnable : [])
+}
 
 /**
- * Puts a runnable run behind its limit, since no place is free at its claim.
+ * Gives a place to a run at the limit that it is behind. It is runnable then, or behind its next limit.
  *
  * @since 0.1.0
  * @category transitions
  */
-export const putBack = (state: RunState, now: number): Transition =>
-  transition({ ...state, gate: "limited", placedAt: null, updatedAt: now })
+export const open = (state: RunState, now: number): Transition => {
+  const name = behindOf(state)
+  return moved(
+    state,
+    name === null ? state.limits : LimitPlaces.replace(state.limits, { name, since: now, stale: false }),
+    now,
+  )
+}
 
 /**
- * Takes the place of an open run that no worker has claimed; undefined where it has none, or not for long enough.
+ * Puts a run behind a limit where it has a place, since no place is free. It keeps the places before it, and loses those after it.
  *
  * @since 0.1.0
  * @category transitions
  */
-export const losePlace = (state: RunState, now: number): Transition | undefined =>
-  isRunnable(state) && state.placedAt !== null && state.placedAt <= now - placeMillis
-    ? transition({ ...state, placedAt: null })
+export const putBack = (state: RunState, limit: string, now: number): Transition => {
+  const index = state.limits?.findIndex(({ name }) => name === limit) ?? -1
+  return moved(state, LimitPlaces.clearFrom(state.limits, Math.max(0, index)), now)
+}
+
+/**
+ * Brings a run that has not ended under a limit of its agent, the widest. A runnable run is behind it then.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const govern = (state: RunState, limit: string): Transition => {
+  const limits = LimitPlaces.add(state.limits, limit)
+  const gate = state.status === "pending" && state.gate === "runnable" ? "limited" : state.gate
+  return transition({ ...state, gate, limits })
+}
+
+/**
+ * Takes the place of a run at a limit, where no worker has claimed it for too long; undefined where it has none, or not for long enough.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const losePlace = (state: RunState, limit: string, now: number): Transition | undefined => {
+  const place = LimitPlaces.at(state.limits, limit)
+  return countOf(state, limit) === "open" && place !== undefined && place.since! <= now - placeMillis
+    ? transition({ ...state, limits: LimitPlaces.replace(state.limits, { ...place, stale: true }) })
     : undefined
+}
 
 /** Whether the same workers claim both runs. */
 export const sameRoute = (a: RunSpec, b: RunSpec): boolean =>

@@ -71,7 +71,8 @@ export interface Place {
 
 /** Where the run stands at its limit: `Summaries.LimitStanding`. */
 export interface LimitPlace {
-  readonly concurrencyKey: string
+  readonly kind: "concurrency_key" | "agent"
+  readonly key: string
   readonly maxRunning: number | null
   readonly paused: boolean
   readonly running: number
@@ -175,14 +176,18 @@ const limited = ({ limit }: Place): Obstacle => {
       advice: null,
     }
   }
-  const { before, concurrencyKey, maxRunning, paused, running, waiting } = limit
-  const key = JSON.stringify(concurrencyKey)
-  const place = `It waits for a place at limit ${key}, ${ordinal(before + 1)} of ${Math.max(waiting, before + 1).toLocaleString("en")}.`
+  const { before, kind, maxRunning, paused, running, waiting } = limit
+  const key = JSON.stringify(limit.key)
+  const [name, subject] = kind === "agent" ? [`the limit of agent ${key}`, "agent"] : [`limit ${key}`, "key"]
+  const place = `It waits for a place at ${name}, ${ordinal(before + 1)} of ${Math.max(waiting, before + 1).toLocaleString("en")}.`
   return paused
     ? {
         kind: "limited",
-        text: `${place} The key is paused.`,
-        advice: { text: "Resume it", command: `runlease limits resume ${key}` },
+        text: `${place} The ${subject} is paused.`,
+        advice: {
+          text: "Resume it",
+          command: `runlease limits resume ${kind === "agent" ? `--agent ${key}` : key}`,
+        },
       }
     : {
         kind: "limited",

@@ -21,6 +21,7 @@ import type { TimeLimits } from "../model/TimeLimits.js"
 import type { Budget } from "../model/TreeBudget.js"
 import type { AttemptEnd, PastAttempt } from "./ControlEvents.js"
 import * as LimitKey from "./LimitKey.js"
+import type { LimitPlaces } from "./LimitPlaces.js"
 import type { LogState } from "./LogState.js"
 import * as TimeRules from "./TimeRules.js"
 
@@ -40,7 +41,7 @@ export interface RunSpec {
   readonly workerKey: string | null
   /** Runs of one lane go one after the other; null is a lane of its own. */
   readonly lane: string | null
-  /** At most so many runs of one limit work at once; null is no limit. */
+  /** The limit of its concurrency key; null where that is a lane. */
   readonly limit: string | null
   /** How many, as the submission has it; null where it does not. */
   readonly concurrencyLimit: number | null
@@ -95,7 +96,7 @@ export interface Children {
 
 /**
  * What a pending run waits for: `runnable`, nothing but a claim; `delayed`, its `availableAt`; `behind`, the runs before it in
- * its lane; `limited`, a place at its limit. Only `behind` means something for a run that is not pending.
+ * its lane; `limited`, a place at the first of its limits where it has none. Only `behind` means something for a run that is not pending.
  *
  * @since 0.1.0
  * @category models
@@ -136,8 +137,8 @@ export interface RunState {
   readonly status: RunStatus
   readonly gate: Gate
   readonly availableAt: number
-  /** Since when a runnable run has a place at its limit; null for any other run, and for one that has lost it. */
-  readonly placedAt: number | null
+  /** Its limits, from narrow to wide, with its places there while it is pending. */
+  readonly limits: LimitPlaces
   readonly attempt: number
   /** How long the claims that ended have worked; null for none, and for a run without a timeout. */
   readonly workedMillis: number | null
@@ -227,7 +228,7 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     sourceTarget: details.sourceTarget,
     runtimeTarget: details.runtimeTarget,
     priority: spec.priority,
-    concurrencyKey: spec.limit === null ? spec.lane : LimitKey.keyOf(spec.limit),
+    concurrencyKey: spec.limit === null ? spec.lane : LimitKey.subjectOf(spec.limit).key,
     ...(spec.concurrencyLimit === null ? {} : { concurrencyLimit: spec.concurrencyLimit }),
     attempt: state.attempt,
     maxAttempts: spec.maxAttempts,

@@ -14,6 +14,7 @@ import type { Outcome } from "../ports/Runs.js"
 import * as Budget from "../model/TreeBudget.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { checkFence, whileOwned } from "./Fencing.js"
+import type { LimitPlaces } from "./LimitPlaces.js"
 import * as LogState from "./LogState.js"
 import type { RunSpec, RunState } from "./RunState.js"
 import { chargeEvents } from "./BudgetCharges.js"
@@ -41,7 +42,7 @@ import { endsAt, endWait } from "./WaitTransitions.js"
 
 /**
  * How a new run begins. `driven`: its submitter executes it, so it is running and no worker claims it. `behind`: an unfinished
- * run has its lane; a driven run goes all the same, and those behind it wait for its end.
+ * run has its lane; a driven run goes all the same, and those behind it wait for its end. `limits`: absent for none.
  *
  * @since 0.1.0
  * @category models
@@ -50,6 +51,7 @@ export interface Start {
   readonly driven: boolean
   readonly behind: boolean
   readonly availableAt: number
+  readonly limits?: LimitPlaces
   readonly budget?: Budget.Limits | undefined
 }
 
@@ -59,15 +61,15 @@ export interface Start {
  */
 export const submit = (
   spec: RunSpec,
-  { availableAt, behind, budget, driven }: Start,
+  { availableAt, behind, budget, driven, limits = null }: Start,
   now: number,
 ): Transition => {
   const state: RunState = {
     spec,
     status: driven ? "running" : "pending",
-    gate: behind && !driven ? "behind" : gateOf(availableAt, spec, now),
+    gate: behind && !driven ? "behind" : gateOf(availableAt, { limits, spec }, now),
     availableAt,
-    placedAt: null,
+    limits,
     attempt: 0,
     workedMillis: null,
     leaseEpoch: leaseEpoch(0),
@@ -225,13 +227,15 @@ export const due = (state: RunState, now: number): Transition | undefined => {
 }
 
 /**
- * Lets a run go that has become the first of its lane; undefined when it was before, or has ended.
+ * Lets a run go that has become the first of its lane; undefined when it was before, or has ended. Where nothing `admits` it to its limits,
+ * it is due at once instead.
  *
  * @since 0.1.0
  * @category transitions
  */
-export const advance = (state: RunState, now: number): Transition | undefined => {
+export const advance = (state: RunState, now: number, admits: boolean): Transition | undefined => {
   if (state.gate !== "behind" || state.finishedAt !== null) return undefined
-  const after = { ...state, gate: gateOf(state.availableAt, state.spec, now), updatedAt: now }
+  const gate = gateOf(state.availableAt, state, now)
+  const after: RunState = { ...state, gate: gate === "limited" && !admits ? "delayed" : gate, updatedAt: now }
   return transition(after, nothing, isRunnable(after) ? runnable : nothing)
 }

@@ -13,6 +13,7 @@ import type { LeaseSignal } from "../ports/Leases.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
+import * as LimitPlaces from "./LimitPlaces.js"
 import * as LogState from "./LogState.js"
 import * as TimeRules from "./TimeRules.js"
 import type { EndedClaim, Gate, RunSpec, RunState } from "./RunState.js"
@@ -108,10 +109,17 @@ export const isClaimable = (state: RunState, now: number): boolean =>
 
 /**
  * The gate of a pending run that is behind no other. A run that was submitted without a delay has none, also where the
- * clock was set back since. One with a limit waits for a place.
+ * clock was set back since. One with limits waits for places.
  */
-export const gateOf = (availableAt: number, { createdAt, limit }: RunSpec, now: number): Gate =>
-  availableAt > now && availableAt > createdAt ? "delayed" : limit === null ? "runnable" : "limited"
+export const gateOf = (
+  availableAt: number,
+  {
+    limits,
+    spec: { createdAt },
+  }: { readonly spec: Pick<RunSpec, "createdAt">; readonly limits: LimitPlaces.LimitPlaces },
+  now: number,
+): Gate =>
+  availableAt > now && availableAt > createdAt ? "delayed" : limits === null ? "runnable" : "limited"
 
 /** When a run that was claimed may be claimed again: its time had come, also where the clock was set back since. */
 export const undelayed = ({ availableAt }: RunState, now: number): number => Math.min(availableAt, now)
@@ -146,14 +154,14 @@ export const pend = (
   now: number,
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
-  const gate = gateOf(availableAt, before.spec, now)
+  const gate = gateOf(availableAt, before, now)
   return transition(
     {
       ...before,
       status: "pending",
       gate,
       availableAt,
-      placedAt: null,
+      limits: LimitPlaces.clear(before.limits),
       holder: null,
       waiting: null,
       updatedAt: now,
@@ -199,7 +207,7 @@ export const finish = (
     {
       ...before,
       status: outcome.status,
-      placedAt: null,
+      limits: LimitPlaces.clear(before.limits),
       pastAttempt: null,
       waiting: null,
       error: outcome.error ?? null,

@@ -1,10 +1,10 @@
 /**
- * Limits of concurrency: those of keys, and their pause. (ours)
+ * Limits of concurrency: those of keys and of agents, and their pause. (ours)
  *
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { Limits } from "@runlease/core"
+import { Ids, Limits } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
@@ -13,6 +13,10 @@ import { pageOf, pageParams } from "../Wire.js"
 import { Limit } from "../Wire/Limit.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
+
+const agentPath = Schema.Struct({ project_reference: Schema.String, agent_id: Ids.NewAgentId })
+
+export const AgentLimitRequest = Schema.Struct({ max_running: Schema.NullOr(Limits.MaxRunning) })
 
 export const KeyRequest = Schema.Struct({ concurrency_key: Limits.ConcurrencyKey })
 
@@ -26,7 +30,7 @@ export const group = HttpApiGroup.make("limits")
         OpenApi.annotations({
           summary: "List the limits of a project",
           description:
-            "The keys of submissions with a `concurrency_limit` that have runs or are paused, the newest first. `running` runs work, `open` ones wait for a worker, `waiting` ones for a place.",
+            "The keys of submissions with a `concurrency_limit` that have runs or are paused, and the agents with a limit or a pause, the newest first. `running` runs work, `open` ones have a place and wait for a worker, `waiting` ones wait for a place.",
         }),
       ),
   )
@@ -55,6 +59,41 @@ export const group = HttpApiGroup.make("limits")
         }),
       ),
   )
+  .add(
+    HttpApiEndpoint.put("setAgentLimit", "/projects/:project_reference/agents/:agent_id/limit")
+      .setPath(agentPath)
+      .setPayload(AgentLimitRequest)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Set how many runs of an agent work at once",
+          description:
+            "`max_running` is 1 to 100,000, or null for any number. Runs that are there already count. A lower limit ends no run: those that work go on.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("pauseAgent", "/projects/:project_reference/agents/:agent_id/pause")
+      .setPath(agentPath)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Pause an agent",
+          description: "None of its runs starts until it is resumed. Those that work go on.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("resumeAgent", "/projects/:project_reference/agents/:agent_id/resume")
+      .setPath(agentPath)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Resume an agent",
+          description: "As many of its runs as its limit allows may start at once.",
+        }),
+      ),
+  )
   .addError(Refusal.Forbidden)
   .addError(Refusal.NotFound)
   .middleware(JsonBody)
@@ -62,6 +101,6 @@ export const group = HttpApiGroup.make("limits")
   .annotateContext(
     OpenApi.annotations({
       title: "Limits",
-      description: "How many runs of one key work at once.",
+      description: "How many runs of one key, or of one agent, work at once.",
     }),
   )

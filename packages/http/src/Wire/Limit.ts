@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Limits } from "@runlease/core"
+import { Limits } from "@runlease/core"
 import { Schema } from "effect"
 import { as, renamed } from "../Wire.js"
 
@@ -11,14 +11,16 @@ const count = Schema.NonNegativeInt
 
 /** What `Limit` and the standing of a run share. */
 export const fields = {
-  concurrencyKey: Schema.String,
+  ...Limits.LimitSubject.fields,
   maxRunning: Schema.NullOr(count),
   paused: Schema.Boolean,
   running: count,
   waiting: count,
 }
 
-/** A limit. `max_running`: null where no submission has set it. `open`: in the queue, and not claimed yet. `waiting`: for a place. */
+/**
+ * A limit. `kind` and `key`: what it is of. `max_running`: null for any number. `open`: with a place, and not claimed yet. `waiting`: for a place.
+ */
 export const Limit = as<Limits.Limit>()(renamed({ ...fields, open: count }), {
   decode: (wire) => wire,
   encode: (value) => value,

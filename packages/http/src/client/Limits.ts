@@ -10,7 +10,7 @@ import * as Verdicts from "../contract/Verdicts.js"
 import { pageOf } from "../Wire.js"
 import { Limit } from "../Wire/Limit.js"
 import { Extensions, missing } from "./Extensions.js"
-import { path, Transport } from "./Transport.js"
+import { path, type Request, Transport } from "./Transport.js"
 
 const Page = pageOf(Limit)
 
@@ -23,22 +23,24 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
     const transport = yield* Transport
     const extensions = yield* Extensions
 
-    const change = (operation: string, to: string) => (concurrencyKey: string) =>
+    const send = (operation: string, to: Pick<Request<never, never>, "method" | "path" | "body">) =>
       extensions
-        ? transport
-            .request({
-              operation,
+        ? Effect.catchTag(transport.request({ operation, ...to, success: Limit }), "Refusal", (refusal) =>
+            Effect.fail(ControlPlaneErrors.decode(operation)(refusal)),
+          )
+        : missing(operation, "limit or pause a concurrency key or an agent")
+
+    const change = (operation: string, verb: "pause" | "resume") => (subject: Limits.LimitSubject) =>
+      send(
+        operation,
+        subject.kind === "agent"
+          ? { method: "POST", path: path`/projects/${project}/agents/${subject.key}/${verb}` }
+          : {
               method: "POST",
-              path: to,
-              body: { concurrency_key: concurrencyKey },
-              success: Limit,
-            })
-            .pipe(
-              Effect.catchTag("Refusal", (refusal) =>
-                Effect.fail(ControlPlaneErrors.decode(operation)(refusal)),
-              ),
-            )
-        : missing(operation, "pause a concurrency key")
+              path: path`/projects/${project}/limits/${verb}`,
+              body: { concurrency_key: subject.key },
+            },
+      )
 
     return {
       list: Effect.fnUntraced(
@@ -60,7 +62,13 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
             Verdicts.decode("Limits.list", ["InvalidCursor"], { cursor: page?.cursor }),
           ),
       ),
-      pause: change("Limits.pause", path`/projects/${project}/limits/pause`),
-      resume: change("Limits.resume", path`/projects/${project}/limits/resume`),
+      setAgent: (agentId, maxRunning) =>
+        send("Limits.setAgent", {
+          method: "PUT",
+          path: path`/projects/${project}/agents/${agentId}/limit`,
+          body: { max_running: maxRunning },
+        }),
+      pause: change("Limits.pause", "pause"),
+      resume: change("Limits.resume", "resume"),
     }
   })

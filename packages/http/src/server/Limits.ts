@@ -19,13 +19,37 @@ export const layer = HttpApiBuilder.group(Api, "limits", (handlers) =>
     .handle("pauseLimit", ({ path, payload }) =>
       Effect.gen(function* () {
         const { ports } = yield* Caller.project(path.project_reference)
-        return yield* Context.get(ports, Limits.Limits).pause(payload.concurrency_key)
+        return yield* Context.get(ports, Limits.Limits).pause({
+          kind: "concurrency_key",
+          key: payload.concurrency_key,
+        })
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("resumeLimit", ({ path, payload }) =>
       Effect.gen(function* () {
         const { ports } = yield* Caller.project(path.project_reference)
-        return yield* Context.get(ports, Limits.Limits).resume(payload.concurrency_key)
+        return yield* Context.get(ports, Limits.Limits).resume({
+          kind: "concurrency_key",
+          key: payload.concurrency_key,
+        })
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("setAgentLimit", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        return yield* Context.get(ports, Limits.Limits).setAgent(path.agent_id, payload.max_running)
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("pauseAgent", ({ path }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        return yield* Context.get(ports, Limits.Limits).pause({ kind: "agent", key: path.agent_id })
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("resumeAgent", ({ path }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        return yield* Context.get(ports, Limits.Limits).resume({ kind: "agent", key: path.agent_id })
       }).pipe(Effect.mapError(Verdicts.encode)),
     ),
 )

@@ -60,11 +60,12 @@ export const search = (
   Effect.suspend(() => {
     const found: { -readonly [K in keyof RunRows.Found]: RunRows.Found[K] } = {
       due: [],
+      governs: false,
       given: [],
       runnable: [],
     }
     const reads = [
-      Effect.map(DueQueries.readDue(database), (due) => void (found.due = due)),
+      Effect.map(DueQueries.readDue(database), (due) => void Object.assign(found, due)),
       Effect.map(readGiven(database, claims), (given) => void (found.given = given)),
       Effect.map(readRunnable(database, probes), (runnable) => void (found.runnable = runnable)),
     ]

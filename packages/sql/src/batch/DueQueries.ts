@@ -6,7 +6,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { RunStore } from "@runlease/core/store"
+import type { RunRows, RunStore } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
@@ -15,7 +15,10 @@ import { Gate } from "../rows/RunFields.js"
 /** The largest number of each kind in one commit. */
 const mostOfEach = 200
 
-/** Selects the runs that are due by `now`; six index probes when there are none. */
+/** Stands for a run in the place of its key: some limit is of all runs of an agent. */
+const governing = -1
+
+/** Selects the runs that are due by `now`, and `governing`; seven index probes when there are none. */
 const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
   // PostgreSQL prepares what has parameters; SQLite plans a statement again whose limit is a bare parameter.
   const atMost = sql`${mostOfEach} + 0`
@@ -44,15 +47,22 @@ const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
     UNION ALL
     SELECT run_pk FROM (
       SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${atMost}
-    ) parents`
+    ) parents
+    UNION ALL
+    SELECT run_pk FROM (
+      SELECT ${sql.literal(String(governing))} AS run_pk FROM limits WHERE governs = 1 LIMIT 1
+    ) governed`
 }
 
-/** The keys of the runs that are due by the instant of the transaction. */
-export const readDue = (database: Database): Effect.Effect<ReadonlyArray<number>, SqlError> =>
+/** The keys of the runs that are due by the instant of the transaction, and whether some limit is of all runs of an agent. */
+export const readDue = (
+  database: Database,
+): Effect.Effect<Pick<RunRows.Found, "due" | "governs">, SqlError> =>
   Effect.flatMap(database.dialect.instant, (now) =>
-    Effect.map(execute(database.sql<{ readonly run_pk: number }>`${selectDue(database, now)}`), (due) =>
-      due.map(({ run_pk }) => run_pk),
-    ),
+    Effect.map(execute(database.sql<{ readonly run_pk: number }>`${selectDue(database, now)}`), (rows) => {
+      const keys = rows.map(({ run_pk }) => run_pk)
+      return { due: keys.filter((key) => key !== governing), governs: keys.includes(governing) }
+    }),
   )
 
 /**

@@ -93,7 +93,7 @@ const lockedIn = (table: string): string => `SELECT run_pk FROM ${table}
 export const advance = (
   database: Database,
   lanes: ReadonlyArray<Lane>,
-  now: number,
+  { admits, now }: { readonly admits: boolean; readonly now: number },
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { sql } = database
   const behind = sql.literal(String(Gate.behind))
@@ -106,7 +106,8 @@ export const advance = (
     ), gone AS (
       UPDATE queue SET gate = CASE
         WHEN available_at > ${now} AND available_at > (SELECT r.created_at FROM runs r WHERE r.run_pk = queue.run_pk)
-        THEN ${sql.literal(String(Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END, updated_at = ${now}
+        THEN ${sql.literal(String(Gate.delayed))}
+        WHEN limits IS NOT NULL THEN ${sql.literal(String(admits ? Gate.limited : Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END, updated_at = ${now}
       WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads WHERE state = 'queue')) AND gate = ${behind}
       RETURNING ${sql.literal(queuedNames)}
     )

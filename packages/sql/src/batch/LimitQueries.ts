@@ -10,50 +10,15 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { Ids } from "@runlease/core"
-import { type LimitRows, LimitRules, RunRows } from "@runlease/core/store"
+import { LimitKey, LimitPlaces, type LimitRows, LimitRules, RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import { Gate } from "../rows/RunFields.js"
+import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
+import { Gate, placeColumns } from "../rows/RunFields.js"
 import * as RunQueries from "./RunQueries.js"
 
 type Limit = LimitRules.LimitRef
-
-interface UsageRow {
-  readonly limit_pk: number
-  readonly project_id: Ids.ProjectId
-  readonly limit_name: string
-  readonly max_running: number | null
-  readonly paused: number
-  readonly running: number
-  readonly open: number
-  readonly stale: number
-  readonly behind: number
-  readonly parked: number
-  readonly check_at: number | null
-}
-
-const names =
-  "limit_pk, project_id, limit_name, max_running, paused, running, open, stale, behind, parked, check_at"
-const columns = names
-  .split(", ")
-  .map((name) => `limits.${name} AS ${name}`)
-  .join(", ")
-
-const toUsage = (row: UsageRow): LimitRules.LimitUsage => ({
-  key: row.limit_pk,
-  projectId: row.project_id,
-  limit: row.limit_name,
-  maxRunning: row.max_running,
-  paused: row.paused === 1,
-  running: row.running,
-  open: row.open,
-  stale: row.stale,
-  behind: row.behind,
-  parked: row.parked,
-  checkAt: row.check_at,
-})
 
 interface KeyRow {
   readonly run_pk: number
@@ -68,13 +33,16 @@ const set = (
   { dialect, sql }: Database,
   { limit, maxRunning, paused, projectId }: LimitRows.LimitSetting,
 ) => {
-  const isPaused = paused === undefined ? null : Number(paused)
+  const mayGovern = LimitKey.governs(limit)
+  const governs = Number(mayGovern && (paused === true || (maxRunning ?? null) !== null))
+  const running = maxRunning === undefined ? "limits.max_running" : "excluded.max_running"
+  const pausing = paused === undefined ? "limits.paused" : "excluded.paused"
+  const governing = mayGovern ? `CASE WHEN ${running} IS NULL AND ${pausing} = 0 THEN 0 ELSE 1 END` : "0"
   return dialect.holding(
-    execute(sql`INSERT INTO limits (project_id, limit_name, max_running, paused, running, open, stale, behind, parked)
-      VALUES (${projectId}, ${limit}, ${maxRunning ?? null}, ${isPaused ?? 0}, 0, 0, 0, 0, 0)
-      ON CONFLICT (project_id, limit_name) DO UPDATE SET
-        max_running = ${maxRunning === undefined ? sql.literal("limits.max_running") : sql.literal("excluded.max_running")},
-        paused = ${isPaused === null ? sql.literal("limits.paused") : sql.literal("excluded.paused")}`),
+    execute(sql`INSERT INTO limits (project_id, limit_name, max_running, paused, governs, running, open, stale, behind, parked)
+      VALUES (${projectId}, ${limit}, ${maxRunning ?? null}, ${Number(paused === true)}, ${governs}, 0, 0, 0, 0, 0)
+      ON CONFLICT (project_id, limit_name) DO UPDATE SET max_running = ${sql.literal(running)}, paused = ${sql.literal(pausing)},
+        governs = ${sql.literal(governing)}`),
   )
 }
 
@@ -130,12 +98,17 @@ const change = (
   return Effect.map(Effect.zipRight(locked, dialect.holding(update)), (found) => found.map(toUsage))
 }
 
-/** The condition that no open run with the route of `q` has lost its place. */
-const isLive = ({ sql }: Database, { limit, projectId }: Limit): Fragment => sql`NOT EXISTS (
-  SELECT 1 FROM queue s WHERE s.gate = 0 AND s.limit_name IS NOT NULL AND s.project_id = ${projectId} AND s.limit_name = ${limit}
-    AND s.placed_at IS NULL AND s.agent_id = q.agent_id
+/** The condition that no run with the route of `q` has lost its place. */
+const isLive = ({ sql }: Database, { limit, projectId }: Limit): Fragment =>
+  sql.and(
+    placeColumns.map(
+      ({ at, name }) => sql`NOT EXISTS (
+  SELECT 1 FROM queue s WHERE s.${sql.literal(name)} IS NOT NULL AND s.project_id = ${projectId} AND s.${sql.literal(name)} = ${limit}
+    AND s.${sql.literal(at)} IS NULL AND s.agent_id = q.agent_id
     AND COALESCE(s.implementation_kind, '') = COALESCE(q.implementation_kind, '')
-    AND COALESCE(s.worker_key, '') = COALESCE(q.worker_key, ''))`
+    AND COALESCE(s.worker_key, '') = COALESCE(q.worker_key, ''))`,
+    ),
+  )
 
 const next = (
   database: Database,
@@ -158,25 +131,59 @@ const next = (
   )
 }
 
-/** The open runs of a limit that have a place. A claim locks the rows of `queue` alone, so these are locked too, without waiting. */
-const open = (
+/**
+ * The runs that have a place at a limit, by each of the columns that may have it. A claim locks the rows of `queue` alone, so these are
+ * locked too, without waiting.
+ */
+const placed = (
   database: Database,
   { limit, projectId }: Limit,
-  order: string,
+  orderOf: (at: string) => string,
   most: number,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { dialect, sql } = database
-  const keys = execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE q.gate = 0 AND q.limit_name IS NOT NULL
-    AND q.project_id = ${projectId} AND q.limit_name = ${limit} AND q.placed_at IS NOT NULL
-    ORDER BY ${sql.literal(order)} LIMIT ${most} ${dialect.lockFree("q")}`)
+  const keys = Effect.forEach(placeColumns, ({ at, name }) => {
+    const order = sql.literal(orderOf(at))
+    return execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE q.${sql.literal(name)} IS NOT NULL
+      AND q.project_id = ${projectId} AND q.${sql.literal(name)} = ${limit} AND q.${sql.literal(at)} IS NOT NULL
+      ORDER BY ${order} LIMIT ${most} ${dialect.lockFree("q")}`)
+  })
   return Effect.flatMap(dialect.holding(keys), (rows) =>
-    rows.length === 0
+    rows.every((some) => some.length === 0)
       ? Effect.succeed([])
-      : Effect.map(RunQueries.findFree(database, keysOf(rows)), (runs) =>
-          runs.filter(({ state }) => LimitRules.countOf(state) === "open"),
+      : Effect.map(RunQueries.findFree(database, keysOf(rows.flat())), (runs) =>
+          runs.filter(({ state }) => LimitRules.countOf(state, limit) === "open"),
         ),
   )
 }
+
+const ofAgent = (
+  database: Database,
+  { after, agentId, projectId }: Parameters<LimitRows.LimitRows<SqlError>["ofAgent"]>[0],
+  most: number,
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
+  const { sql } = database
+  const keys = execute(sql<KeyRow>`SELECT run_pk FROM (
+      SELECT * FROM (SELECT q.run_pk FROM queue q WHERE q.project_id = ${projectId} AND q.agent_id = ${agentId}
+        AND q.run_pk > ${after} ORDER BY q.run_pk LIMIT ${most}) queued
+      UNION ALL
+      SELECT * FROM (SELECT l.run_pk FROM leases l JOIN runs r ON r.run_pk = l.run_pk WHERE l.project_id = ${projectId}
+        AND l.lease_owner IS NOT NULL AND r.agent_id = ${agentId} AND l.run_pk > ${after} ORDER BY l.run_pk LIMIT ${most}) leased
+      UNION ALL
+      SELECT * FROM (SELECT w.run_pk FROM waits w JOIN runs r ON r.run_pk = w.run_pk WHERE w.project_id = ${projectId}
+        AND r.agent_id = ${agentId} AND w.run_pk > ${after} ORDER BY w.run_pk LIMIT ${most}) waiting
+    ) found ORDER BY run_pk LIMIT ${most}`)
+  return Effect.flatMap(keys, (rows) =>
+    rows.length === 0
+      ? Effect.succeed([])
+      : Effect.map(RunQueries.findByKey(database, keysOf(rows)), (runs) =>
+          runs.toSorted((a, b) => a.key - b.key),
+        ),
+  )
+}
+
+const sinceAt = ({ state: { limits } }: RunRows.StoredRun, { limit }: Limit): number =>
+  LimitPlaces.at(limits, limit)?.since ?? 0
 
 /** The largest number of limits that one commit looks at. */
 const mostDue = 200
@@ -194,10 +201,16 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
     change: (changes) => change(database, changes),
     next: (usage, most) => next(database, usage, most),
     placed: (limit, most) =>
-      Effect.map(open(database, limit, "q.placed_at", most), (runs) =>
-        runs.toSorted((a, b) => a.state.placedAt! - b.state.placedAt!),
+      Effect.map(
+        placed(database, limit, (at) => `q.${at}`, most),
+        (runs) => runs.toSorted((a, b) => sinceAt(a, limit) - sinceAt(b, limit)).slice(0, most),
       ),
-    lastOpen: (limit, most) => open(database, limit, "q.priority, q.run_pk DESC", most),
+    lastOpen: (limit, most) =>
+      Effect.map(
+        placed(database, limit, () => "q.priority, q.run_pk DESC", most),
+        (runs) => runs.toSorted((a, b) => RunRows.byPreference(b, a)).slice(0, most),
+      ),
+    ofAgent: (agent, most) => ofAgent(database, agent, most),
     due: Effect.flatMap(dialect.now, (now) =>
       Effect.map(
         execute(sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE check_at <= ${now}
@@ -207,46 +220,3 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
     ),
   }
 }
-
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const reads = ({ sql }: Database): LimitRows.LimitReads<SqlError> => ({
-  list: (projectId, { before, limit }) =>
-    Effect.map(
-      sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE project_id = ${projectId} AND limit_pk < ${before}
-        AND paused + running + open + stale + behind + parked > 0 ORDER BY limit_pk DESC LIMIT ${limit}`,
-      (found) => found.map(toUsage),
-    ),
-  find: ({ limit, projectId }) =>
-    Effect.map(
-      sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE project_id = ${projectId} AND limit_name = ${limit}`,
-      ([row]) => row && toUsage(row),
-    ),
-  before: ({ key, state: { spec } }, most) => {
-    const of = (condition: Fragment) => sql`SELECT * FROM (
-      SELECT 1 AS one FROM queue WHERE gate = ${sql.literal(String(Gate.limited))} AND project_id = ${spec.projectId}
-        AND limit_name = ${spec.limit} AND ${condition} LIMIT ${most}) part`
-    return Effect.map(
-      sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
-        ${of(sql`priority > ${spec.priority}`)} UNION ALL ${of(sql`priority = ${spec.priority} AND run_pk < ${key}`)}
-      ) preferred`,
-      ([row]) => Math.min(row?.before ?? 0, most),
-    )
-  },
-})
-
-/** Deletes limits of a project that have no runs and are not paused, at most `most`. Returns whether there may be others. */
-export const prune = (
-  { dialect, sql }: Database,
-  projectId: Ids.ProjectId,
-  most: number,
-): Effect.Effect<boolean, SqlError> =>
-  Effect.map(
-    sql<object>`DELETE FROM limits WHERE limit_pk IN (
-      SELECT limit_pk FROM limits WHERE project_id = ${projectId}
-        AND paused + running + open + stale + behind + parked = 0 LIMIT ${most} ${dialect.lockFree("limits")}
-    ) RETURNING limit_pk`,
-    (deleted) => deleted.length === most,
-  )

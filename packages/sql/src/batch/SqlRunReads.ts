@@ -20,7 +20,7 @@ import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LabelRows from "./LabelRows.js"
-import * as LimitQueries from "./LimitQueries.js"
+import * as LimitReads from "./LimitReads.js"
 import * as LogQueries from "./LogQueries.js"
 import * as RunQueries from "./RunQueries.js"
 import * as ScheduleQueries from "./ScheduleQueries.js"
@@ -183,7 +183,7 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
 
   counters: (projectId, query) => CounterQueries.read(database, projectId, query),
 
-  limits: LimitQueries.reads(database),
+  limits: LimitReads.reads(database),
 
   summaries: SummaryQueries.make(database),
 

@@ -51,7 +51,8 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     debounced: (names) => DebounceQueries.read(database, names),
     lanesOfChildren: (lanes) => LaneQueries.readOfChildren(database, lanes),
     waitingRuns: (lanes) => LaneQueries.readRuns(database, lanes, ["waits"]),
-    advanceLanes: (lanes) => Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, now)),
+    advanceLanes: (lanes, admits) =>
+      Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, { admits, now })),
     details: (runs) => DetailQueries.readDetails(database, runs),
     claimDetails: (runs, sessions) => DetailQueries.readClaimDetails(database, runs, sessions),
     firstRequests: (runs) => DetailQueries.readFirstRequests(database, runs),

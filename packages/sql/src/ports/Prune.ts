@@ -10,7 +10,7 @@ import { Duration, Effect, Either, Function } from "effect"
 import * as BulkQueries from "../batch/BulkQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"
 import * as LabelRows from "../batch/LabelRows.js"
-import * as LimitQueries from "../batch/LimitQueries.js"
+import * as LimitReads from "../batch/LimitReads.js"
 import { keyRows } from "../batch/RunQueries.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
@@ -166,7 +166,7 @@ const pruneOne = (
     const { more, pruned } = yield* pruneRuns(store, batch)
     if (more) return Either.right({ pruned, more })
     const conversations = yield* pruneConversations(store, batch)
-    const limits = yield* LimitQueries.prune(store, request.projectId, rowsPerCommit)
+    const limits = yield* LimitReads.prune(store, request.projectId, rowsPerCommit)
     const bulk = yield* BulkQueries.prune(store, request.projectId, batch.before, batch.limit)
     const counters = yield* pruneCounters(store, batch)
     return Either.right({ pruned, more: counters || conversations || limits || bulk })

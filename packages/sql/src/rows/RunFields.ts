@@ -9,6 +9,7 @@
 import { Labels, Run } from "@runlease/core"
 import {
   DebounceRules,
+  LimitRules,
   LogState,
   ResumeRules,
   type RunRows,
@@ -16,7 +17,7 @@ import {
   TimeRules,
   WaitTransitions,
 } from "@runlease/core/store"
-import { Record, Schema, Struct } from "effect"
+import { Array as Arr, Record, Schema, Struct } from "effect"
 import type { Value } from "./Columns.js"
 import { type Field, type Fields, fromJson, integer, json, text, toJson } from "./Fields.js"
 
@@ -47,7 +48,7 @@ export const specFields: Fields<RunState.RunSpec> = {
   implementationKind: text(queued),
   workerKey: text(queued),
   lane: text(repeated),
-  limit: text(queued, "limit_name"),
+  limit: text(once, "limit_name"),
   concurrencyLimit: integer(once),
   debounceKey: text(once),
   priority: integer(queued),
@@ -103,7 +104,7 @@ export const stateFields: Fields<Omit<RunState.RunState, "spec" | "holder">> = {
     decode: (stored: number) => gates[stored]!,
   },
   availableAt: integer(states),
-  placedAt: integer(["queue"]),
+  limits: json(unended),
   attempt: integer(states),
   workedMillis: integer(unended),
   leaseEpoch: integer(states),
@@ -179,6 +180,32 @@ const answersDue = ({ waiting: wait }: RunState.RunState): number | null =>
     ? null
     : (wait.expiresAt?.epochMillis ?? Number.MAX_SAFE_INTEGER)
 
+/** The most limits of a run. */
+export const mostLimits = 3
+
+/** The columns of the place of a run at each of its limits: the name of the limit, and since when; null for a stale one. */
+export const placeColumns = Arr.makeBy(mostLimits, (index) => ({
+  name: `place_${index + 1}`,
+  at: index === 0 ? "placed_at" : `placed_at_${index + 1}`,
+}))
+
+const placeFields = placeColumns.flatMap(({ at, name }, index): ReadonlyArray<IndexField> => [
+  {
+    column: name,
+    type: "text",
+    table: "queue",
+    of: (state) => LimitRules.placeIn(state, index)?.name ?? null,
+  },
+  {
+    column: at,
+    table: "queue",
+    of: (state) => {
+      const place = LimitRules.placeIn(state, index)
+      return place === undefined || place.stale ? null : place.since
+    },
+  },
+])
+
 export const indexFields: ReadonlyArray<IndexField> = [
   { column: "waiting_expires_at", table: "waits", of: WaitTransitions.endsAt },
   // When the run fails without answers, or a time after all others; null where it asks for none.
@@ -186,5 +213,8 @@ export const indexFields: ReadonlyArray<IndexField> = [
   { column: "start_by", table: "queue", of: TimeRules.startBy },
   { column: "debounce_key", type: "text", table: "queue", of: DebounceRules.openKey },
   { column: "timeout_at", table: "leases", of: TimeRules.timeoutAt },
+  // The limit that it is behind, and those where it has places.
+  { column: "limit_name", type: "text", table: "queue", of: LimitRules.behindOf },
+  ...placeFields,
   { column: "open_children", table: "outcomes", of: ({ children }) => children?.open ?? null },
 ]

@@ -12,7 +12,8 @@ import type { Columns } from "./Columns.js"
 import { toJson } from "./Fields.js"
 
 /**
- * Columns of rows `v`: what changes with each write of a lease. A budget may change by itself: another run of its tree spends.
+ * Columns of rows `v`: what changes with each write of a lease. A budget may change by itself, since another run of its tree spends, and so may the limits, since
+ * an agent gets one.
  */
 export const columns = {
   seen_lease_epoch: "integer",
@@ -20,17 +21,31 @@ export const columns = {
   seen_lease_expires_at: "integer",
   seen_renewals: "integer",
   seen_budget: "text",
+  seen_limits: "text",
 } as const satisfies Columns
 
 /** The values of `columns`, in their order. */
-export const valuesOf = ({ budget, holder, latestEventId, leaseEpoch }: RunState.RunState) =>
-  [leaseEpoch, latestEventId, holder?.expiresAt ?? null, holder?.renewals ?? null, toJson(budget)] as const
+export const valuesOf = ({ budget, holder, latestEventId, leaseEpoch, limits }: RunState.RunState) =>
+  [
+    leaseEpoch,
+    latestEventId,
+    holder?.expiresAt ?? null,
+    holder?.renewals ?? null,
+    toJson(budget),
+    toJson(limits),
+  ] as const
 
 /** The same as a row. */
 export const rowOf = (state: RunState.RunState) => {
-  const [seen_lease_epoch, seen_latest_event_id, seen_lease_expires_at, seen_renewals, seen_budget] =
-    valuesOf(state)
-  return { seen_lease_epoch, seen_latest_event_id, seen_lease_expires_at, seen_renewals, seen_budget }
+  const values = valuesOf(state)
+  return {
+    seen_lease_epoch: values[0],
+    seen_latest_event_id: values[1],
+    seen_lease_expires_at: values[2],
+    seen_renewals: values[3],
+    seen_budget: values[4],
+    seen_limits: values[5],
+  }
 }
 
 /** The condition that a row of `leases` is as seen; `value` is what stands for the value of a column. */

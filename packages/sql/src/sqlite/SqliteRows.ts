@@ -86,6 +86,7 @@ const due = [
   `SELECT run_pk FROM leases WHERE timeout_at <= ? ORDER BY timeout_at LIMIT ${mostDue}`,
 ]
 const dueParents = `SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${mostDue}`
+const governing = "SELECT 1 FROM limits WHERE governs = 1 LIMIT 1"
 const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
     ORDER BY run_pk LIMIT 1`,
@@ -108,6 +109,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const findClaimed = prepare(claimed)
   const findDue = due.map(prepare)
   const findDueParents = prepare(dueParents)
+  const findGoverning = prepare(governing)
   const findHeads = heads.map(prepare)
   const runnable = new Map<number, SqliteStatements.Prepared>()
 
@@ -153,6 +155,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         ...findDue.flatMap((statement) => statement.all(now).map(([key]) => Number(key))),
         ...findDueParents.all().map(([key]) => Number(key)),
       ],
+      governs: findGoverning.get() !== undefined,
     }),
 
     laneHeads: (lanes) =>

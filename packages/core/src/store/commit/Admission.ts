@@ -17,26 +17,41 @@ import type { BatchRuns } from "./BatchRuns.js"
 export interface Admission<X> {
   /** Writes the counts of the limits that have changed, and lets the next runs in, or the last ones out. The states of runs are written before. */
   readonly admit: Effect.Effect<void, X>
-  /** Reads the limits of these runs that the commit has not read yet, and locks them. */
-  readonly lock: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<void, X>
-  /** Whether no limit is in the way of the claim of a runnable run. */
+  /** Reads those of these limits that the commit has not read yet, and locks them. */
+  readonly lock: (limits: ReadonlyArray<LimitRules.LimitRef>) => Effect.Effect<void, X>
+  /** The limits that may be in the way of a run: those of its agent too, where a limit governs. */
+  readonly limitsOf: (run: StoredRun) => ReadonlyArray<LimitRules.LimitRef>
+  /** The limit of its agent that a run is to be brought under before it starts; undefined where it is under all. The limits are locked. */
+  readonly governor: (run: StoredRun) => string | undefined
+  /** The first limit of a run that has no room for one more to work; undefined for none. The limits are locked. */
+  readonly full: (run: StoredRun) => string | undefined
+  /** Whether no limit is in the way of the claim of a runnable run; false where the commit has not read one of them. */
   readonly mayStart: (run: StoredRun) => boolean
 }
 
 /**
+ * `governs`: whether some limit is of all runs of an agent.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>(runs: BatchRuns<X>, rows: RunRows<X>, now: number): Admission<X> => {
+export const make = <X>(
+  runs: BatchRuns<X>,
+  rows: RunRows<X>,
+  { governs, now }: { readonly governs: boolean; readonly now: number },
+): Admission<X> => {
   const { add, apply, limits, write } = runs
+  /** How many runs the commit has let in at each limit. */
+  const opened = new Map<string, number>()
 
   /** Lets the next runs of a limit in, and gives how many. */
-  const openNext = (usage: LimitRules.LimitUsage): Effect.Effect<number, X> => {
-    const most = Math.min(LimitRules.room(usage), usage.behind, LimitRules.mostOpened)
+  const openNext = (usage: LimitRules.LimitUsage, so: number): Effect.Effect<number, X> => {
+    const most = Math.min(LimitRules.room(usage), usage.behind, LimitRules.mostOpened - so)
     if (most <= 0) return Effect.succeed(0)
     return Effect.map(rows.limits.next(usage, most), (found) => {
-      for (const run of found.map(add)) apply(run, LimitRules.open(run.state, now))
-      return found.length
+      const behind = found.map(add).filter(({ state }) => LimitRules.behindOf(state) === usage.limit)
+      for (const run of behind) apply(run, LimitRules.open(run.state, now))
+      return behind.length
     })
   }
 
@@ -45,8 +60,9 @@ export const make = <X>(runs: BatchRuns<X>, rows: RunRows<X>, now: number): Admi
     const most = Math.min(-LimitRules.room(usage), usage.open, LimitRules.mostOpened)
     if (most <= 0) return Effect.succeed(0)
     return Effect.map(rows.limits.lastOpen(usage, most), (found) => {
-      for (const run of found.map(add)) apply(run, LimitRules.putBack(run.state, now))
-      return found.length
+      const placed = found.map(add).filter(({ state }) => LimitRules.countOf(state, usage.limit) === "open")
+      for (const run of placed) apply(run, LimitRules.putBack(run.state, usage.limit, now))
+      return placed.length
     })
   }
 
@@ -54,38 +70,45 @@ export const make = <X>(runs: BatchRuns<X>, rows: RunRows<X>, now: number): Admi
     Effect.tap(rows.limits.change(limits.take()), (usages) => Effect.sync(() => limits.stored(usages))),
   )
 
-  const admit: Effect.Effect<void, X> = Effect.gen(function* () {
-    if (!limits.someChanged()) return
-    const usages = yield* change
-    for (const usage of usages) {
+  const balance = (usage: LimitRules.LimitUsage): Effect.Effect<void, X> =>
+    Effect.gen(function* () {
+      const name = `${usage.projectId}/${usage.limit}`
+      const before = opened.get(name) ?? 0
       const closed = yield* closeLast(usage)
-      const opened = closed > 0 ? 0 : yield* openNext(usage)
-      const more = opened - closed
-      const after = { ...usage, open: usage.open + more, behind: usage.behind - more }
-      const checkAt = LimitRules.checkAfter(after, opened, now)
-      if (more !== 0 || checkAt !== usage.checkAt) limits.touch(usage, checkAt)
+      const more = closed > 0 ? 0 : yield* openNext(usage, before)
+      opened.set(name, before + more)
+      const change = more - closed
+      const after = { ...usage, open: usage.open + change, behind: usage.behind - change }
+      const checkAt = LimitRules.checkAfter(after, before + more, now)
+      if (change !== 0 || checkAt !== usage.checkAt) limits.touch(usage, checkAt)
+    })
+
+  /** A run that is let in at one limit may be behind the next one, which then takes its turn. */
+  const admit: Effect.Effect<void, X> = Effect.gen(function* () {
+    while (limits.someChanged()) {
+      yield* Effect.forEach(yield* change, balance, { discard: true })
+      yield* write
     }
-    if (!limits.someChanged()) return
-    yield* write
-    yield* change
   })
+
+  const governorsOf = ({ state }: StoredRun) => (governs ? LimitRules.governorsOf(state) : [])
 
   return {
     admit,
-    lock: (found) => {
-      const refs = new Map(
-        found.flatMap(({ state }) => {
-          const limit = LimitRules.limitOf(state)
-          return limit === undefined || limits.isStored(limit)
-            ? []
-            : [[`${limit.projectId}/${limit.limit}`, limit] as const]
-        }),
-      )
-      return refs.size === 0 ? Effect.void : Effect.map(rows.limits.lock([...refs.values()]), limits.stored)
+    lock: (wanted) => {
+      const refs = limits.unread(wanted)
+      return refs.length === 0
+        ? Effect.void
+        : Effect.map(rows.limits.lock(refs), (usages) => {
+            limits.stored(usages)
+            limits.absent(refs)
+          })
     },
-    mayStart: ({ state }) => {
-      const limit = LimitRules.limitOf(state)
-      return limit === undefined || limits.mayStart(limit)
-    },
+    limitsOf: (run) => [...LimitRules.limitsOf(run.state), ...governorsOf(run)],
+    governor: (run) => governorsOf(run).find((limit) => limits.governs(limit) === true)?.limit,
+    full: ({ state }) => LimitRules.limitsOf(state).find((limit) => !limits.mayStart(limit))?.limit,
+    mayStart: (run) =>
+      LimitRules.limitsOf(run.state).every(limits.mayStart) &&
+      governorsOf(run).every((limit) => limits.governs(limit) === false),
   }
 }

@@ -192,7 +192,7 @@ export const make = <X>(
   }
 
   const change = (entry: Entry, { consequences: meant, entries: added, state }: Transition): StoredRun => {
-    if (state.spec.limit !== null) limits.changed(entry.run.state, state)
+    if (state.limits !== null) limits.changed(entry.run.state, state)
     entry.run = { key: entry.run.key, state }
     entry.entries.push(...added)
     changed.add(entry)
@@ -230,11 +230,12 @@ export const make = <X>(
     describe: (run, details) => addDetails(entryOf(run), details),
     inserted: (run, made) => {
       counters.inserted(run.state)
-      if (run.state.spec.limit !== null) limits.changed(undefined, run.state)
+      if (run.state.limits !== null) limits.changed(undefined, run.state)
       change(enter(run), made)
     },
     advanced: (run) => {
       const entry = entryOf(add(run))
+      if (run.state.limits !== null) limits.changed({ ...run.state, gate: "behind" }, run.state)
       entry.stored = run.state
       entry.run = run
       if (isRunnable(run.state)) runnable.add(entry)

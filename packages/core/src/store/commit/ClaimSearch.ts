@@ -180,7 +180,8 @@ export const assign = (
   )
   inTurn(
     ({ ahead }) => ahead,
-    ({ state: { spec } }) => spec.limit === null && (spec.lane === null || spec.lane === spec.conversationId),
+    ({ state: { limits, spec } }) =>
+      limits === null && (spec.lane === null || spec.lane === spec.conversationId),
   )
   return assigned
 }

@@ -9,11 +9,11 @@ import type { RunState } from "../../rules/RunState.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { LimitChange } from "../rows/LimitRows.js"
 
-/** A limit of the commit. `usage`: as the store has it, locked; undefined until it is read. */
+/** A limit of the commit. `usage`: as the store has it, locked; undefined until it is read, and null where it does not exist. */
 interface Entry extends LimitRules.LimitRef {
   readonly added: { running: number; open: number; stale: number; behind: number; parked: number }
   checkAt?: number | null | undefined
-  usage: LimitRules.LimitUsage | undefined
+  usage: LimitRules.LimitUsage | null | undefined
 }
 
 /**
@@ -27,9 +27,14 @@ export interface LimitUsages {
   readonly touch: (limit: LimitRules.LimitRef, checkAt?: number | null) => void
   /** Takes limits as the store has them, without what `take` has not given yet. */
   readonly stored: (usages: ReadonlyArray<LimitRules.LimitUsage>) => void
-  readonly isStored: (limit: LimitRules.LimitRef) => boolean
+  /** Those of these limits that the commit has not read yet. */
+  readonly unread: (limits: ReadonlyArray<LimitRules.LimitRef>) => ReadonlyArray<LimitRules.LimitRef>
+  /** Notes that those of these limits that are not stored do not exist. */
+  readonly absent: (limits: ReadonlyArray<LimitRules.LimitRef>) => void
   /** Whether one more run may work; false of a limit that is not stored. */
   readonly mayStart: (limit: LimitRules.LimitRef) => boolean
+  /** Whether the limit is of all runs of an agent; undefined where the commit has not read it. */
+  readonly governs: (limit: LimitRules.LimitRef) => boolean | undefined
   /** Whether there is something to take. */
   readonly someChanged: () => boolean
   /** What is to be added to the rows of the store. */
@@ -58,15 +63,15 @@ export const make = (): LimitUsages => {
 
   return {
     changed: (before, after) => {
-      const limit = LimitRules.limitOf(after)
-      if (limit === undefined) return
-      const was = before && LimitRules.countOf(before)
-      const is = LimitRules.countOf(after)
-      if (was === is) return
-      const entry = entryOf(limit)
-      if (was !== undefined) entry.added[was] -= 1
-      if (is !== undefined) entry.added[is] += 1
-      changed.add(entry)
+      for (const limit of LimitRules.limitsOf(after)) {
+        const was = before && LimitRules.countOf(before, limit.limit)
+        const is = LimitRules.countOf(after, limit.limit)
+        if (was === is) continue
+        const entry = entryOf(limit)
+        if (was !== undefined) entry.added[was] -= 1
+        if (is !== undefined) entry.added[is] += 1
+        changed.add(entry)
+      }
     },
     touch: (limit, checkAt) => {
       const entry = entryOf(limit)
@@ -76,10 +81,20 @@ export const make = (): LimitUsages => {
     stored: (usages) => {
       for (const usage of usages) entryOf(usage).usage = usage
     },
-    isStored: (limit) => entryOf(limit).usage !== undefined,
+    unread: (limits) => {
+      const unread = new Map(limits.map((limit) => [nameOf(limit), limit]))
+      return Array.from(unread.values()).filter((limit) => entryOf(limit).usage === undefined)
+    },
+    absent: (limits) => {
+      for (const limit of limits) entryOf(limit).usage ??= null
+    },
+    governs: (limit) => {
+      const { usage } = entryOf(limit)
+      return usage == null ? (usage === null ? false : undefined) : LimitRules.governs(usage)
+    },
     mayStart: (limit) => {
       const { added, usage } = entryOf(limit)
-      return usage !== undefined && LimitRules.mayStart({ ...usage, running: usage.running + added.running })
+      return usage != null && LimitRules.mayStart({ ...usage, running: usage.running + added.running })
     },
     someChanged: () => changed.size > 0,
     take: () => {

@@ -21,15 +21,24 @@ import * as StoreMetrics from "./StoreMetrics.js"
 import type { Wakeups } from "./Wakeups.js"
 
 /**
+ * Whether some limit is of all runs of an agent: as of now where the commit has searched, otherwise as of the last search or setting of
+ * this process.
+ */
+export interface Governing {
+  governs: boolean
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
 export interface RunBatch<X>
   extends
     Pick<BatchRuns.BatchRuns<X>, "load" | "add" | "find" | "apply" | "describe" | "limits">,
-    Pick<Admission.Admission<X>, "mayStart">,
+    Pick<Admission.Admission<X>, "limitsOf" | "governor" | "full">,
     Family.Family<X> {
-  /** Reads the limits of these runs, so that `mayStart` can be decided, and locks them. */
+  readonly governing: Governing
+  /** Reads those of these limits that the commit has not read yet, so that `governor` and `full` can be decided, and locks them. */
   readonly lockLimits: Admission.Admission<X>["lock"]
   /** The instant of the commit. */
   readonly now: number
@@ -62,7 +71,7 @@ export interface RunBatch<X>
  * @since 0.1.0
  * @category models
  */
-export interface Beginning<X> extends BatchRuns.Beginning, Pick<RunBatch<X>, "found"> {
+export interface Beginning<X> extends BatchRuns.Beginning, Pick<RunBatch<X>, "found" | "governing"> {
   readonly handOver: HandOver.HandOver<X>
 }
 
@@ -76,11 +85,14 @@ export const make = <X>(
   leases: RememberedLeases,
   beginning: Beginning<X>,
 ): RunBatch<X> => {
-  const { found, handOver, now } = beginning
+  const { found, governing, handOver, now } = beginning
   const measured = StoreMetrics.ofCommit()
   const runs = BatchRuns.make(rows, measured, beginning)
   const { add, apply, consequences, describe, find, limits, load, write } = runs
-  const { admit, lock, mayStart } = Admission.make(runs, rows, now)
+  const { admit, full, governor, limitsOf, lock, mayStart } = Admission.make(runs, rows, {
+    governs: governing.governs,
+    now,
+  })
   const { inTurn, settle } = Family.make(runs, rows, now)
   const { grown, lanes, signals } = consequences
   const lateReads: Array<Effect.Effect<void, X>> = []
@@ -104,19 +116,22 @@ export const make = <X>(
     }
   }
 
-  /** Lets the first run of each freed lane go, after all changes are written, and then writes. A run that goes on frees no lane. */
-  const advance = (thenWrite: Effect.Effect<void, X>) =>
+  /**
+   * Lets the first run of each freed lane go, after all changes are written, and then writes. A run that goes on frees no lane. `admits`: the
+   * commit lets runs in at their limits after it.
+   */
+  const advance = (thenWrite: Effect.Effect<void, X>, admits: boolean) =>
     Effect.suspend(() =>
       lanes.length === 0
         ? Effect.void
-        : Effect.flatMap(rows.advanceLanes(lanes.splice(0)), (gone) => {
+        : Effect.flatMap(rows.advanceLanes(lanes.splice(0), admits), (gone) => {
             for (const run of gone) runs.advanced(run)
             return thenWrite
           }),
     )
 
   /** The same where a limit has changed: a run that it lets in may go to a claim that waits. */
-  const finishLimited = Effect.suspend(() => rows.together([write, advance(write)])).pipe(
+  const finishLimited = Effect.suspend(() => rows.together([write, advance(write, true)])).pipe(
     Effect.zipRight(admit),
     Effect.zipRight(
       Effect.suspend(() => {
@@ -140,8 +155,11 @@ export const make = <X>(
     settle,
     inTurn,
     limits,
+    governing,
+    limitsOf,
     lockLimits: lock,
-    mayStart,
+    governor,
+    full,
     insert: (added, offer) =>
       Effect.suspend(() => {
         if (offer === "now") handRunnable()
@@ -156,7 +174,7 @@ export const make = <X>(
     flush: (...names) =>
       Effect.flatMap(settle, () =>
         runs.changes(names)
-          ? Effect.zipRight(rows.together([write, advance(write)]), admit)
+          ? Effect.zipRight(rows.together([write, advance(write, true)]), admit)
           : names.length === 0
             ? admit
             : Effect.void,
@@ -177,6 +195,7 @@ export const make = <X>(
             handRunnable()
             return rows.together([write, handOver.read])
           }),
+          false,
         ),
         ...lateReads,
         handOver.read,

@@ -41,7 +41,8 @@ export type RunCommits<X> = CommitQueue.CommitQueue<ClaimSearch.Request, RunBatc
  * Begins the batch of a commit: reads the runs that it names and does not remember, and searches for those that its claims may
  * take. `since` is the monotonic time in nanoseconds before its instant.
  *
- * When claims wait, it also reads what is due: runs are handed to them only when time makes no other run runnable.
+ * When claims wait, it also reads what is due: runs are handed to them only when time makes no other run runnable. `governing` remembers
+ * whether a limit is of all runs of some agent, as of the last search or setting of this process.
  */
 const begin = <X>(
   rows: RunRows<X>,
@@ -50,6 +51,7 @@ const begin = <X>(
   refs: ReadonlyArray<RunRef>,
   search: Search | undefined,
   since: bigint,
+  governing: RunBatch.Governing,
 ): Effect.Effect<RunBatch.RunBatch<X>, X> =>
   Effect.suspend(() => {
     const remembered = new Map<string, StoredRun>()
@@ -74,12 +76,14 @@ const begin = <X>(
         Effect.map(rows.search(search), (read) => {
           found = read
           due = read.due
+          governing.governs = read.governs
         }),
       )
     } else if (wakeups.claims.someWait()) {
       reads.push(
         Effect.map(rows.due, (read) => {
-          due = read
+          due = read.due
+          governing.governs = read.governs
         }),
       )
     }
@@ -94,6 +98,7 @@ const begin = <X>(
           runs,
           remembered: [...remembered.values()],
           found,
+          governing,
           handOver,
         })
       },
@@ -110,6 +115,7 @@ export const make = <X>(
 ): Effect.Effect<RunCommits<X>, never, Scope.Scope> =>
   Effect.flatMap(RememberedLeases.Maker, (makeRemembered) => {
     const leases = makeRemembered()
+    const governing = { governs: false }
     return CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
       transact,
       begin: (refs, claims, since) =>
@@ -120,6 +126,7 @@ export const make = <X>(
           refs,
           claims.length === 0 ? undefined : ClaimSearch.plan(claims).search,
           since,
+          governing,
         ),
       finish: ({ finish }) => finish,
       after: ({ after, remember }) => {

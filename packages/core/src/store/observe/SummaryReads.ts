@@ -14,7 +14,7 @@ import * as LimitKey from "../../rules/LimitKey.js"
 import { instantOrNull } from "../../rules/RunState.js"
 import { isRunnable } from "../../rules/Transition.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import { limitOf } from "../../rules/LimitRules.js"
+import { behindOf } from "../../rules/LimitRules.js"
 import type { LimitReads } from "../rows/LimitRows.js"
 import type { RunReads, RunStore } from "../rows/RunStore.js"
 import { isExhausted, lastClaim, namesOf, ofRows, toRecord } from "./RunSummaries.js"
@@ -86,13 +86,13 @@ const lostLeases = <X>(
 /** Where a run stands at its limit. */
 const limitStanding = <X>(limits: LimitReads<X>, run: SummaryRow): Effect.Effect<LimitStanding | null, X> =>
   Effect.gen(function* () {
-    const limit = limitOf(run.state)
-    const usage = limit && (yield* limits.find(limit))
+    const limit = behindOf(run.state)
+    const { projectId } = run.state.spec
+    const usage = limit === null ? undefined : yield* limits.find({ limit, projectId })
     if (usage === undefined) return null
     const { behind, maxRunning, paused, running } = usage
-    const concurrencyKey = LimitKey.keyOf(usage.limit)
     const before = yield* limits.before(run, maxQueued)
-    return { concurrencyKey, maxRunning, paused, running, waiting: behind, before }
+    return { ...LimitKey.subjectOf(usage.limit), maxRunning, paused, running, waiting: behind, before }
   })
 
 /** Where a run stands among others. */

@@ -52,7 +52,7 @@ interface Given {
   readonly anew: boolean
 }
 
-const nothing: Found = { runnable: [], given: [], due: [] }
+const nothing: Found = { runnable: [], given: [], due: [], governs: false }
 
 /** The runs of these as far as the request gave them and its worker still holds them. */
 const giveAgain = <X>(
@@ -106,26 +106,32 @@ const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assi
 
 type Taken = ReadonlyMap<Request, Array<TakenRun>>
 
-/** Claims these runs. Those whose limit has no room are put behind it; returns how many. */
+/** Claims these runs. Those that have a limit without room, or are not under that of their agent yet, are put behind it; returns how many. */
 const take = <X>(
   batch: RunBatch<X>,
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
   taken: Taken,
 ): number => {
-  let full = 0
+  let putBack = 0
   for (const { request, run } of assigned) {
     const current = batch.add(run)
     if (!isClaimable(current.state, batch.now)) continue
-    if (!batch.mayStart(current)) {
-      batch.apply(current, LimitRules.putBack(current.state, batch.now))
-      full += 1
+    const governor = batch.governor(current)
+    const full = governor ?? batch.full(current)
+    if (full !== undefined) {
+      const back =
+        governor === undefined
+          ? LimitRules.putBack(current.state, full, batch.now)
+          : LimitRules.govern(current.state, governor)
+      batch.apply(current, back)
+      putBack += 1
       continue
     }
     const { key, state } = batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now))
     const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
     taken.get(request)!.push({ key, state, queuedMillis })
   }
-  return full
+  return putBack
 }
 
 /** What a request still wants. */
@@ -145,7 +151,7 @@ const takeWithLimits = <X>(
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
   taken: Taken,
 ): Effect.Effect<Taken, X> =>
-  Effect.flatMap(batch.lockLimits(assigned.map(({ run }) => run)), () => {
+  Effect.flatMap(batch.lockLimits(assigned.flatMap(({ run }) => batch.limitsOf(run))), () => {
     if (take(batch, assigned, taken) === 0) return Effect.succeed(taken)
     const wanting = new Map(requests.map((request) => [left(request, taken), request]))
     const origin = (request: Request): Request => wanting.get(request)!
@@ -169,7 +175,7 @@ const takeAnew = <X>(
   const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
   const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<Taken, X> => {
     const taken = new Map<Request, Array<TakenRun>>(requests.map((request) => [request, []]))
-    if (assigned.some(({ run }) => run.state.spec.limit !== null)) {
+    if (batch.governing.governs || assigned.some(({ run }) => run.state.limits !== null)) {
       return takeWithLimits(batch, plan, requests, assigned, taken)
     }
     take(batch, assigned, taken)

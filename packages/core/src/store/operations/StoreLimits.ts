@@ -4,18 +4,28 @@
  * @since 0.1.0
  */
 import { Effect, Either, Function } from "effect"
-import type * as Ids from "../../model/Ids.js"
+import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
-import type { Limit, Limits } from "../../ports/Limits.js"
+import type { Limit, Limits, LimitSubject } from "../../ports/Limits.js"
 import * as LimitKey from "../../rules/LimitKey.js"
-import type { LimitRef, LimitUsage } from "../../rules/LimitRules.js"
+import * as LimitPlaces from "../../rules/LimitPlaces.js"
+import * as LimitRules from "../../rules/LimitRules.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
+import type { RunKey } from "../rows/RunRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 
-const toLimit = ({ behind, limit, maxRunning, open, paused, running, stale }: LimitUsage): Limit => ({
-  concurrencyKey: LimitKey.keyOf(limit),
+const toLimit = ({
+  behind,
+  limit,
+  maxRunning,
+  open,
+  paused,
+  running,
+  stale,
+}: LimitRules.LimitUsage): Limit => ({
+  ...LimitKey.subjectOf(limit),
   maxRunning,
   paused,
   running,
@@ -24,15 +34,55 @@ const toLimit = ({ behind, limit, maxRunning, open, paused, running, stale }: Li
 })
 
 /** Sets limits, and lets in the runs that have room then. Of two settings of one limit in a commit the later one stands. */
-const set = <X>(): RunOperation<LimitSetting, LimitRef, LimitRef, never, X> => ({
+const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.LimitRef, never, X> => ({
   name: "Limits.set",
-  decide: (settings, { limits, rows }) => {
+  decide: (settings, { governing, limits, rows }) => {
     const named = new Map(settings.map((setting) => [`${setting.projectId}/${setting.limit}`, setting]))
     for (const setting of named.values()) limits.touch(setting)
+    if (settings.some(({ limit }) => LimitKey.governs(limit))) governing.governs = true
     return Effect.as(rows.limits.set([...named.values()]), settings.map(Either.right))
   },
   answer: Function.identity,
 })
+
+/** The runs of an agent that come under its limit, from the key `after` on. */
+interface Attachment {
+  readonly projectId: Ids.ProjectId
+  readonly agentId: Ids.AgentId
+  readonly after: RunKey
+}
+
+/** The most runs that one commit brings under a limit. */
+const mostAttached = 256
+
+/** Brings the runs of an agent that were there before its limit under it, a bounded number; gives where to go on. */
+const attach = <X>(): RunOperation<Attachment, RunKey | undefined, RunKey | undefined, never, X> => ({
+  name: "Limits.attach",
+  decide: (attachments, batch) =>
+    Effect.forEach(attachments, (attachment) =>
+      Effect.map(batch.rows.limits.ofAgent(attachment, mostAttached), (found) => {
+        const limit = LimitKey.ofAgent(attachment.agentId)
+        for (const run of found.map(batch.add)) {
+          const isUnder = LimitPlaces.at(run.state.limits, limit) !== undefined
+          if (!isUnder && run.state.finishedAt === null) batch.apply(run, LimitRules.govern(run.state, limit))
+        }
+        return Either.right(found.length < mostAttached ? undefined : found.at(-1)?.key)
+      }),
+    ),
+  answer: Function.identity,
+})
+
+/** A limit that was not used may be deleted once it is no longer paused. */
+const unused = {
+  running: 0,
+  open: 0,
+  stale: 0,
+  behind: 0,
+  parked: 0,
+  maxRunning: null,
+  checkAt: null,
+  key: 0,
+}
 
 /**
  * @since 0.1.0
@@ -43,15 +93,28 @@ export const make = <X>(
   reads: StoreReads<X>,
 ): ((projectId: Ids.ProjectId) => Limits["Type"]) => {
   const setting = commits.operation(set<X>())
+  const attaching = commits.operation(attach<X>())
 
   return (projectId) => {
-    const pausing = (operation: string, paused: boolean) =>
-      Effect.fnUntraced(function* (concurrencyKey: string) {
-        const limit = yield* setting({ projectId, limit: LimitKey.ofKey(concurrencyKey), paused })
-        const found = yield* reads.read(operation, ({ limits }) => limits.find(limit))
-        const idle = { running: 0, open: 0, stale: 0, behind: 0, parked: 0, maxRunning: null, checkAt: null }
-        // A limit that was not used may be deleted once it is no longer paused.
-        return toLimit(found ?? { ...limit, ...idle, key: 0, paused })
+    /**
+     * Sets a limit. Then it brings the runs of an agent that were there before under it. Runs that are submitted meanwhile are under it, or
+     * come under it at their claim.
+     */
+    const change = (operation: string) =>
+      Effect.fnUntraced(function* (
+        subject: LimitSubject,
+        changed: Pick<LimitSetting, "maxRunning" | "paused">,
+      ) {
+        const limit = LimitKey.nameOf(subject)
+        const ref = yield* setting({ projectId, limit, ...changed })
+        const find = reads.read(operation, ({ limits }) => limits.find(ref))
+        const found = yield* find
+        if (found === undefined) return toLimit({ ...unused, ...ref, paused: changed.paused ?? false })
+        if (!LimitRules.governs(found)) return toLimit(found)
+        const agentId = Ids.AgentId.make(subject.key)
+        let after: RunKey | undefined = 0
+        while (after !== undefined) after = yield* attaching({ projectId, agentId, after })
+        return toLimit((yield* find) ?? found)
       })
 
     return {
@@ -63,8 +126,10 @@ export const make = <X>(
         )
         return KeysetPage.pageOf(rows, limit, ({ key }) => [key], toLimit)
       }),
-      pause: pausing("Limits.pause", true),
-      resume: pausing("Limits.resume", false),
+      setAgent: (agentId, maxRunning) =>
+        change("Limits.setAgent")({ kind: "agent", key: agentId }, { maxRunning }),
+      pause: (subject) => change("Limits.pause")(subject, { paused: true }),
+      resume: (subject) => change("Limits.resume")(subject, { paused: false }),
     }
   }
 }

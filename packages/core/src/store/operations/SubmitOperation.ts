@@ -160,7 +160,7 @@ const lookedAt = <X>({ found: { lanes } }: Submissions<X>, request: Request) => 
 }
 
 /** Adds a run to the lane of its submission, and returns whether it is behind another one. */
-const enterLane = <X>(submissions: Submissions<X>, request: Request): Omit<Place, "child"> => {
+const enterLane = <X>(submissions: Submissions<X>, request: Request): Pick<Place, "lane" | "behind"> => {
   const { busyLanes, lanes } = submissions.found
   const { projectId, runId } = request
   const lane = laneOf(request)
@@ -208,7 +208,8 @@ const accept = <X, R extends Request, E>(
       return Either.right({ ...asRun, ref: met.right.state.spec, steered: true })
     }
   }
-  const place = { ...enterLane(submissions, request), child: child.right }
+  const governor = submissions.found.governorOf(request)
+  const place = { ...enterLane(submissions, request), child: child.right, governor }
   const run = newRun(request, snapshot.right, parent, place, labels.right, batch.now)
   accepted.set(logKey(request), run)
   added.push(run)

@@ -6,6 +6,8 @@
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
+import * as LimitKey from "../../rules/LimitKey.js"
+import type * as LimitRules from "../../rules/LimitRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import { logKey } from "../commit/Wakeups.js"
 import type {
@@ -49,6 +51,8 @@ export interface Found {
   /** The submissions of runs that are there already. */
   readonly details: ReadonlyMap<RunKey, SubmittedDetails>
   readonly histories: ReadonlyMap<string, ConversationMessages["messages"]>
+  /** The limit that the agent of a submission has now. */
+  readonly governorOf: (request: Request) => string | undefined
 }
 
 export const conversationName = (ref: Pick<Request, "projectId" | "conversationId">): string =>
@@ -123,6 +127,19 @@ const readHistories = <X>(requests: ReadonlyArray<Request>, { rows }: RunBatch<X
   return refs.length === 0 ? Effect.succeed(nothing) : rows.conversations(refs)
 }
 
+/** The limits of the agents of these submissions. Most stores have none, and then nothing is read. */
+const readGovernors = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) => {
+  const refOf = ({ projectId, submission: { agentId } }: Request): LimitRules.LimitRef => ({
+    projectId,
+    limit: LimitKey.ofAgent(agentId),
+  })
+  return batch.governing.governs
+    ? Effect.as(batch.lockLimits(requests.map(refOf)), (request: Request) =>
+        batch.limits.governs(refOf(request)) === true ? refOf(request).limit : undefined,
+      )
+    : Effect.succeed(() => undefined)
+}
+
 /**
  * Reads what is there already of what the submissions name. Keys and lanes come first: until they are locked, a submission of the same
  * public id may be under way to them.
@@ -151,15 +168,17 @@ export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): E
     )
     const taken = going.length === 0 ? nothing : yield* rows.inputs(going, [])
     const histories = yield* readHistories(requests, batch)
+    const busyLanes = yield* readBusyLanes(requests, lanes, batch)
     return {
       debounced,
       lanes,
-      busyLanes: yield* readBusyLanes(requests, lanes, batch),
+      busyLanes,
       inputs,
       taken: new Map(
         taken.map(({ input, projectId }) => [logKey({ projectId, runId: input.publicId }), input]),
       ),
       details,
       histories: new Map(histories.map((found) => [conversationName(found), found.messages])),
+      governorOf: yield* readGovernors(requests, batch),
     }
   })

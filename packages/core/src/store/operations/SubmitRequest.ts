@@ -15,6 +15,7 @@ import * as TraceContext from "../../ports/TraceContext.js"
 import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.js"
 import type { ChildSpec, RunDetails } from "../../rules/RunState.js"
 import type { Transition } from "../../rules/Transition.js"
+import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitKey from "../../rules/LimitKey.js"
 import * as DebounceRules from "../../rules/DebounceRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
@@ -107,11 +108,12 @@ export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
 /** The run that a submission names as its parent, or null, the root of its own run, and the labels of the parent. */
 export type Parent = Pick<RunDetails, "parentRunId" | "rootRunId" | "labels">
 
-/** Where a new run is in its lane and in its tree. */
+/** Where a new run is in its lane and in its tree, and the limit of its agent. */
 export interface Place {
   readonly lane: string | null
   readonly behind: boolean
   readonly child: ChildSpec | null
+  readonly governor: string | undefined
 }
 
 /**
@@ -138,8 +140,15 @@ const availableAtOf = ({ availableAt, debounce }: Submission, now: number): numb
   return availableAt === undefined ? now : DateTime.toEpochMillis(availableAt)
 }
 
+/** The limits of a new run, from narrow to wide. A run that its submitter drives has none. */
+const limitsOfRun = (limit: string | null, { submission }: Request, { governor }: Place) =>
+  submission.initialStatus === "running"
+    ? null
+    : LimitPlaces.of([limit, governor].filter((name) => name != null))
+
 const submitted = (request: Request, place: Place, now: number): Transition => {
   const { conversationId, messageId, projectId, runId, submission } = request
+  const limit = limitOf(request)?.limit ?? null
   return RunTransitions.submit(
     {
       projectId,
@@ -150,7 +159,7 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
       implementationKind: submission.implementationKind ?? null,
       workerKey: submission.workerKey ?? null,
       lane: place.lane,
-      limit: limitOf(request)?.limit ?? null,
+      limit,
       concurrencyLimit: submission.concurrencyLimit ?? null,
       debounceKey: submission.debounce?.key ?? null,
       priority: submission.priority ?? 0,
@@ -162,6 +171,7 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
     {
       driven: submission.initialStatus === "running",
       behind: place.behind,
+      limits: limitsOfRun(limit, request, place),
       budget: submission.budget,
       availableAt: availableAtOf(submission, now),
     },

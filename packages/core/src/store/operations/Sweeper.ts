@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Clock, Duration, Effect, Either, Function } from "effect"
+import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
@@ -45,8 +46,8 @@ const loosen = <X>(batch: RunBatch<X>, limit: LimitRules.LimitRef): Effect.Effec
   Effect.map(batch.rows.limits.placed(limit, mostPlaced), (found) => {
     let since: number | null = null
     for (const run of found.map(batch.add)) {
-      const lost = LimitRules.losePlace(run.state, batch.now)
-      if (lost === undefined) since ??= run.state.placedAt
+      const lost = LimitRules.losePlace(run.state, limit.limit, batch.now)
+      if (lost === undefined) since ??= LimitPlaces.at(run.state.limits, limit.limit)?.since ?? null
       else batch.apply(run, lost)
     }
     batch.limits.touch(limit, since === null ? null : since + LimitRules.placeMillis)
@@ -68,7 +69,7 @@ const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
   name: "Sweep",
   decide: (requests, batch) =>
     batch.rows.due.pipe(
-      Effect.flatMap((due) => moveDue(batch, due)),
+      Effect.flatMap(({ due }) => moveDue(batch, due)),
       Effect.zipWith(moveLimits(batch), (runs, limits) => runs + limits),
       Effect.map((moved) => requests.map(() => Either.right(moved))),
     ),

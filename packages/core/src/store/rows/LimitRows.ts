@@ -10,11 +10,12 @@
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { LimitCounts, LimitRef, LimitUsage } from "../../rules/LimitRules.js"
-import type { StoredRun } from "./StoredRun.js"
+import type { RunKey, StoredRun } from "./StoredRun.js"
 
 /** What is set of a limit. What is absent stays; a limit that is new has no bound and is not paused. */
 export interface LimitSetting extends LimitRef {
-  readonly maxRunning?: number | undefined
+  /** Null for no bound. */
+  readonly maxRunning?: number | null | undefined
   readonly paused?: boolean | undefined
 }
 
@@ -43,11 +44,17 @@ export interface LimitRows<X> {
    */
   readonly next: (usage: LimitUsage, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
-  /** The open runs of a limit that have a place, the longest first, at most `most`, without those that another transaction is writing. */
+  /** The runs that have a place at a limit and no lease, the longest first, at most `most`, without those that another transaction is writing. */
   readonly placed: (limit: LimitRef, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
-  /** The open runs of a limit that have a place, the last by preference first, at most `most`, without those of other transactions. */
+  /** The runs that have a place at a limit and no lease, the last by preference first, at most `most`, without those of other transactions. */
   readonly lastOpen: (limit: LimitRef, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** The runs of an agent that are pending, have a lease or wait, the oldest first, with a key above `after`, at most `most`, and locked. */
+  readonly ofAgent: (
+    agent: { readonly projectId: Ids.ProjectId; readonly agentId: Ids.AgentId; readonly after: RunKey },
+    most: number,
+  ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The limits to look at by now, a bounded number. */
   readonly due: Effect.Effect<ReadonlyArray<LimitRef>, X>
@@ -55,7 +62,7 @@ export interface LimitRows<X> {
 
 /** Reads of limits outside of a transaction. */
 export interface LimitReads<X> {
-  /** The limits of a project that are paused or have runs, the newest first, with a key below `before`, at most `limit`. */
+  /** The limits of a project that are paused, have runs, or are of an agent, the newest first, with a key below `before`, at most `limit`. */
   readonly list: (
     projectId: Ids.ProjectId,
     page: { readonly before: number; readonly limit: number },
@@ -63,6 +70,6 @@ export interface LimitReads<X> {
 
   readonly find: (limit: LimitRef) => Effect.Effect<LimitUsage | undefined, X>
 
-  /** How many runs behind the limit of this one go before it, counted up to `most`. */
+  /** How many runs behind the limit that this one is behind go before it, counted up to `most`. */
   readonly before: (run: StoredRun, most: number) => Effect.Effect<number, X>
 }

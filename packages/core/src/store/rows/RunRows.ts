@@ -85,7 +85,7 @@ export interface Search {
  *
  * `runnable`: for each probe the runs that match it, by preference, without those that another transaction is writing; they
  * are locked. `given`: for each claim the running runs that name it; they are not locked.
- * `due`: runs that time may change by now, a bounded number; they are not locked.
+ * `due`: runs that time may change by now, a bounded number; they are not locked. `governs`: whether a limit is of all runs of some agent.
  *
  * @since 0.1.0
  * @category models
@@ -94,6 +94,7 @@ export interface Found {
   readonly runnable: ReadonlyArray<ReadonlyArray<StoredRun>>
   readonly given: ReadonlyArray<ReadonlyArray<RunRef>>
   readonly due: ReadonlyArray<RunKey>
+  readonly governs: boolean
 }
 
 /** Runs of one lane go one after the other. */
@@ -214,8 +215,8 @@ export interface RunRows<X> {
 
   readonly search: (search: Search) => Effect.Effect<Found, X>
 
-  /** `due` of a search without its claims. */
-  readonly due: Effect.Effect<ReadonlyArray<RunKey>, X>
+  /** The same of a search without claims. */
+  readonly due: Effect.Effect<Pick<Found, "due" | "governs">, X>
 
   /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
   readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
@@ -233,10 +234,13 @@ export interface RunRows<X> {
   readonly waitingRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /**
-   * Lets the first unfinished run of each of these lanes go, whose first run has ended: `RunTransitions.advance`. Gives those that
-   * were behind, as they are now.
+   * Lets the first unfinished run of each of these lanes go, whose first run has ended: `RunTransitions.advance`, which takes `admits` too.
+   * Gives those that were behind, as they are now.
    */
-  readonly advanceLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  readonly advanceLanes: (
+    lanes: ReadonlyArray<Lane>,
+    admits: boolean,
+  ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The details of runs that `find` and its like have given. */
   readonly details: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>

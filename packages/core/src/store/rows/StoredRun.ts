@@ -110,9 +110,13 @@ export interface Change {
  * @since 0.1.0
  * @category changes
  */
-export const advanced = (heads: ReadonlyArray<StoredRun>, now: number): ReadonlyArray<Change> =>
+export const advanced = (
+  heads: ReadonlyArray<StoredRun>,
+  now: number,
+  admits: boolean,
+): ReadonlyArray<Change> =>
   heads.flatMap(({ key, state }) => {
-    const transition = RunTransitions.advance(state, now)
+    const transition = RunTransitions.advance(state, now, admits)
     return transition === undefined
       ? []
       : [{ key, before: state, after: transition.state, entries: transition.entries, details: noDetails }]

@@ -118,13 +118,16 @@ const session = {
  * @category examples
  */
 const limit = {
-  concurrency_key: "customer-7",
+  kind: "concurrency_key",
+  key: "customer-7",
   max_running: 5,
   paused: false,
   running: 5,
   open: 0,
   waiting: 40,
 }
+
+const agentLimit = { ...limit, kind: "agent", key: "reviewer" }
 
 export const examples = {
   "observe.statistics": {
@@ -198,5 +201,8 @@ export const examples = {
   "session.session": { answer: session },
   "limits.limits": { answer: page([limit]) },
   "limits.pauseLimit": { sent: { concurrency_key: "customer-7" }, answer: { ...limit, paused: true } },
+  "limits.setAgentLimit": { sent: { max_running: 5 }, answer: agentLimit },
+  "limits.pauseAgent": { answer: { ...agentLimit, paused: true } },
+  "limits.resumeAgent": { answer: agentLimit },
   "limits.resumeLimit": { sent: { concurrency_key: "customer-7" }, answer: limit },
 }

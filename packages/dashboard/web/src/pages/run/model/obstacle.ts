@@ -46,10 +46,7 @@ export const obstacleOf = (
         ahead === null
           ? null
           : { runId: ahead.run_id, status: ahead.status, worker: ahead.claims.at(-1)?.worker_name ?? null },
-      limit:
-        limit === null
-          ? null
-          : { ...limit, concurrencyKey: limit.concurrency_key, maxRunning: limit.max_running },
+      limit: limit === null ? null : { ...limit, maxRunning: limit.max_running },
       claimers: workers
         .filter((worker) => claims(worker, route))
         .map((worker) => ({ name: nameOf(worker), state: stateOf(worker, at), slots: slotsOf(worker) })),
