@@ -19,7 +19,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         for (const id of ["limited-1", "limited-2", "limited-3"]) {
           expect((yield* submit(id)).code).toBe(0)
         }
-        const usage = { kind: "concurrency_key", key: "k", max_running: 1, running: 0 }
+        const usage = { kind: "concurrency_key", name: null, key: "k", max_running: 1, running: 0 }
         expect(json((yield* run(["limits", "list", "--json"], settings)).stdout)).toEqual({
           ...usage,
           paused: false,
@@ -53,7 +53,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           expect((yield* run(["submit", "--agent", "busy", "--id", id, "x"], settings)).code).toBe(0)
         }
         const set = yield* limits("set", "--agent", "busy", "--max-running", "1", "--json")
-        const usage = { kind: "agent", key: "busy", max_running: 1, running: 0 }
+        const usage = { kind: "agent", name: null, key: "busy", max_running: 1, running: 0 }
         expect(json(set.stdout)).toEqual({ ...usage, paused: false, open: 1, waiting: 1 })
         const explained = yield* run(["runs", "explain", "governed-2"], settings)
         expect(explained.stdout).toContain('It waits for a place at the limit of agent "busy", 1st of 1.')
@@ -74,6 +74,33 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         })
         const both = yield* limits("pause", "k", "--agent", "busy")
         expect([both.code, both.stderr]).toEqual([64, expect.stringContaining("One key or one agent")])
+      }),
+    )
+
+    it.scoped("have names, which submissions give keys of", () =>
+      Effect.gen(function* () {
+        const { cwd } = yield* room
+        const { env } = yield* Served
+        const settings = { cwd, env }
+        const submit = (id: string, limit: string) =>
+          run(["submit", "--agent", "named", "--id", id, "--limit", limit, "x"], settings)
+        const unknown = yield* submit("named-0", "gpu=eu")
+        expect(unknown.code).not.toBe(0)
+        expect(unknown.stderr).toContain("limits.gpu: there is no such limit")
+        const set = yield* run(["limits", "set", "gpu", "--max-running", "1", "--json"], settings)
+        expect(json(set.stdout)).toEqual({ name: "gpu", max_running: 1 })
+        for (const id of ["named-1", "named-2"]) expect((yield* submit(id, "gpu=eu")).code).toBe(0)
+        expect((yield* run(["limits", "get", "gpu"], settings)).stdout).toContain("At most 1 runs")
+        const explained = yield* run(["runs", "explain", "named-2"], settings)
+        expect(explained.stdout).toContain('It waits for a place at limit gpu, key "eu", 1st of 1.')
+        const paused = yield* run(["limits", "pause", "--limit", "gpu=eu", "--json"], settings)
+        expect(json(paused.stdout)).toMatchObject({ kind: "named", name: "gpu", key: "eu", waiting: 2 })
+        expect((yield* run(["limits", "delete", "gpu"], settings)).code).toBe(0)
+        const gone = yield* run(["limits", "get", "gpu"], settings)
+        expect([gone.code === 0, gone.stderr]).toEqual([
+          false,
+          expect.stringContaining("There is no limit gpu"),
+        ])
       }),
     )
   },

@@ -18,6 +18,7 @@ export const spec: RunSpec = {
   limit: null,
   concurrencyLimit: null,
   debounceKey: null,
+  namedLimits: null,
   priority: 0,
   maxAttempts: 2,
   createdAt: 1000,

@@ -95,6 +95,7 @@ const bodies: Readonly<Record<string, object>> = {
   pause: { reason: "r" },
   pauseLimit: { concurrency_key: "c" },
   resumeLimit: { concurrency_key: "c" },
+  define: { max_running: 4 },
   setAgentLimit: { max_running: 5 },
   runNow: { run_name: "n", idempotency_key: "k" },
   backfill: { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", limit: 1 },
@@ -445,6 +446,7 @@ describe("hostile input", () => {
           thread_id: "nobody",
           schedule_id: "00000000-0000-4000-8000-000000000000",
           bulk_id: "00000000-0000-4000-8000-000000000000",
+          limit_name: "gpu",
         }
         for (const { method, name, path } of endpoints) {
           assertTrue(method === "GET" || withoutBody.has(name) || name in bodies, `${name} has no body here`)

@@ -6,6 +6,7 @@ import {
   ControlPlaneError,
   ControlPlaneUnavailable as Unavailable,
   Conversations,
+  Limits,
   MemoryControlPlane,
   Page,
   Run,
@@ -201,6 +202,13 @@ const wire: ReadonlyArray<
     "schedule_of_source",
     "Schedule schedule-1 is declared by source shop; change it there, and apply it",
     { source: "shop" },
+  ],
+  [
+    new Limits.LimitNotFound({ name: "gpu" }),
+    404,
+    "limit_not_found",
+    "There is no limit gpu",
+    { field: "limit_name" },
   ],
   [
     new WorkerRegistry.WorkerNotFound({ workerId }),

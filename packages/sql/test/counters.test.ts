@@ -83,6 +83,7 @@ const uncounted = [
   "DROP INDEX queue_debounced",
   ...["queue", "runs"].map((table) => `ALTER TABLE ${table} DROP COLUMN debounce_key`),
   "DROP TABLE limits",
+  "DROP TABLE named_limits",
   ...["queue_limited", "queue_place_1", "queue_place_2", "queue_place_3"].map(
     (index) => `DROP INDEX ${index}`,
   ),
@@ -90,7 +91,9 @@ const uncounted = [
     (column) => `ALTER TABLE queue DROP COLUMN ${column}`,
   ),
   ...["queue", "leases", "waits"].map((table) => `ALTER TABLE ${table} DROP COLUMN limits`),
-  ...["limit_name", "concurrency_limit"].map((column) => `ALTER TABLE runs DROP COLUMN ${column}`),
+  ...["limit_name", "concurrency_limit", "named_limits"].map(
+    (column) => `ALTER TABLE runs DROP COLUMN ${column}`,
+  ),
   "DROP TABLE counter_deltas",
   "DROP TABLE counter_sums",
   "DROP INDEX outcomes_by_status",

@@ -20,8 +20,8 @@ const submit = (publicId: string, concurrencyLimit: number) =>
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
 
-const ofKey = (key: string) => ({ kind: "concurrency_key" as const, key })
-const ofAgent = (key: string) => ({ kind: "agent" as const, key })
+const ofKey = (key: string) => ({ kind: "concurrency_key" as const, name: null, key })
+const ofAgent = (key: string) => ({ kind: "agent" as const, name: null, key })
 
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 

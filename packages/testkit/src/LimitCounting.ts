@@ -15,9 +15,9 @@ export const randomOf = (seed: number) => {
   }
 }
 
-export const ofKey = (key: string): LimitSubject => ({ kind: "concurrency_key", key })
-export const ofAgent = (key: string): LimitSubject => ({ kind: "agent", key })
-export const nameOf = ({ key, kind }: LimitSubject): string => `${kind} ${key}`
+export const ofKey = (key: string): LimitSubject => ({ kind: "concurrency_key", name: null, key })
+export const ofAgent = (key: string): LimitSubject => ({ kind: "agent", name: null, key })
+export const nameOf = ({ key, kind, name }: LimitSubject): string => `${kind} ${name ?? ""} ${key}`
 
 export interface LimitCounts {
   readonly name: string

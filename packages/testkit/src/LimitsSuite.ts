@@ -19,7 +19,7 @@ const submit = (publicId: string, concurrencyLimit: number, input: Partial<Submi
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
 
-const ofKey = (key: string) => ({ kind: "concurrency_key" as const, key })
+const ofKey = (key: string) => ({ kind: "concurrency_key" as const, name: null, key })
 
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 

@@ -12,6 +12,7 @@ import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
 import * as AgentLimitsSuite from "./AgentLimitsSuite.js"
 import * as LimitsSuite from "./LimitsSuite.js"
+import * as NamedLimitsSuite from "./NamedLimitsSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
@@ -32,6 +33,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   LeasesSuite.suite(name, layer)
   LimitsSuite.suite(name, layer)
   AgentLimitsSuite.suite(name, layer)
+  NamedLimitsSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)
   TextSuite.suite(name, layer)

@@ -1,9 +1,9 @@
 /**
- * `runlease limits`: lists the limits of concurrency keys and agents, sets those of agents, and pauses and resumes them.
+ * `runlease limits`: lists limits, sets those of agents and those with names, and pauses and resumes them.
  */
 import { Args, Command, Options } from "@effect/cli"
 import { Ids, Limits } from "@runlease/core"
-import { Console, Effect, Option } from "effect"
+import { Array, Console, Effect, Option } from "effect"
 import * as Flag from "../input/Flag.js"
 import * as ExitCode from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
@@ -11,8 +11,9 @@ import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import { positional } from "../input/PositionalText.js"
 
-const toJson = ({ key, kind, maxRunning, open, paused, running, waiting }: Limits.Limit) => ({
+const toJson = ({ key, kind, maxRunning, name, open, paused, running, waiting }: Limits.Limit) => ({
   kind,
+  name,
   key,
   max_running: maxRunning,
   paused,
@@ -32,7 +33,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
     }
     if (items.length === 0) return yield* Console.log("No limit has runs, and none is paused")
     const rows = items.map((limit) => [
-      limit.kind === "agent" ? "agent" : "key",
+      limit.kind === "agent" ? "agent" : (limit.name ?? "key"),
       limit.key,
       boundOf(limit),
       String(limit.running),
@@ -54,49 +55,123 @@ const agent = Flag.text("agent", Ids.NewAgentId).pipe(
   Options.optional,
 )
 
-const noAgent = ["No agent was named", "Name it with --agent ID."] as const
+const name = Args.optional(positional("name", Limits.LimitName, "The name of the limit"))
 
-const maxRunning = Flag.whole("max-running", { minimum: 1, maximum: 100_000 }).pipe(
-  Options.withDescription("How many of its runs may work at once: 1 to 100,000"),
+const maxRunning = Flag.whole("max-running", { minimum: 0, maximum: 100_000 }).pipe(
+  Options.withDescription(
+    "How many runs of the agent, or of each key of the name, may work at once: up to 100,000",
+  ),
   Options.optional,
 )
 
+interface Target {
+  readonly agent: Option.Option<Ids.AgentId>
+  readonly name: Option.Option<string>
+}
+
+/** The one of both that was given. */
+const onTarget = <A, E, R>(
+  given: Target,
+  on: {
+    readonly agent: (agentId: Ids.AgentId) => Effect.Effect<A, E, R>
+    readonly name: (name: string) => Effect.Effect<A, E, R>
+  },
+): Effect.Effect<A, E | ExitCode.CommandFailure, R> => {
+  if (Option.isSome(given.agent) && Option.isNone(given.name)) return on.agent(given.agent.value)
+  if (Option.isSome(given.name) && Option.isNone(given.agent)) return on.name(given.name.value)
+  return Effect.fail(
+    ExitCode.usage(
+      "One name or one agent is needed",
+      "Give the name of the limit, or an agent with --agent ID.",
+    ),
+  )
+}
+
+const toNamed = (limit: Limits.NamedLimit) => ({ name: limit.name, max_running: limit.maxRunning })
+
 const set = Command.make(
   "set",
-  { connection: Settings.connection, json: Settings.json, agent, maxRunning },
+  { connection: Settings.connection, json: Settings.json, agent, maxRunning, name },
   (options) =>
     Effect.gen(function* () {
-      const agentId = yield* Flag.required(options.agent, ...noAgent)
       const most = yield* Flag.required(
         options.maxRunning,
         "No limit was given",
         "Give it with --max-running N.",
       )
-      const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.setAgent(agentId, most))
-      if (options.json) return yield* Output.json(toJson(limit))
-      yield* Console.log(
-        `At most ${most} runs of ${agentId} work at once. ${limit.running} work now, ${limit.waiting} wait for a place`,
-      )
+      const limits = yield* Limits.Limits
+      yield* onTarget(options, {
+        agent: (agentId) =>
+          Effect.gen(function* () {
+            if (most === 0) {
+              return yield* ExitCode.usage(
+                "--max-running of an agent takes 1 to 100,000",
+                `To start none of its runs: runlease limits pause --agent ${agentId}`,
+              )
+            }
+            const limit = yield* limits.setAgent(agentId, most)
+            if (options.json) return yield* Output.json(toJson(limit))
+            return yield* Console.log(
+              `At most ${most} runs of ${agentId} work at once. ${limit.running} work now, ${limit.waiting} wait for a place`,
+            )
+          }),
+        name: (named) =>
+          Effect.gen(function* () {
+            const limit = yield* limits.define({ name: named, maxRunning: most })
+            if (options.json) return yield* Output.json(toNamed(limit))
+            return yield* Console.log(
+              `At most ${most} runs of each key of ${named} work at once. To use it: runlease submit --limit ${named}=KEY`,
+            )
+          }),
+      })
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "Set how many runs of an agent may work at once. Those that work go on. The limit of a concurrency key is set by submit --concurrency-limit.",
-    ["runlease limits set --agent reviewer --max-running 5"],
+    "Set how many runs of an agent, or of each key of a limit with a name, may work at once. Those that work go on. The limit of a concurrency key is set by submit --concurrency-limit.",
+    ["runlease limits set gpu --max-running 4", "runlease limits set --agent reviewer --max-running 5"],
   ),
 )
 
-const remove = Command.make(
-  "delete",
-  { connection: Settings.connection, json: Settings.json, agent },
+const get = Command.make(
+  "get",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    name: positional("name", Limits.LimitName, "The name of the limit"),
+  },
   (options) =>
     Effect.gen(function* () {
-      const agentId = yield* Flag.required(options.agent, ...noAgent)
-      const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.setAgent(agentId, null))
-      if (options.json) return yield* Output.json(toJson(limit))
-      yield* Console.log(`Any number of runs of ${agentId} may work at once`)
+      const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.named(options.name))
+      if (options.json) return yield* Output.json(toNamed(limit))
+      yield* Console.log(`At most ${limit.maxRunning} runs of each key of ${limit.name} work at once`)
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(Describe.command("Show a limit with a name.", ["runlease limits get gpu"]))
+
+const remove = Command.make(
+  "delete",
+  { connection: Settings.connection, json: Settings.json, agent, name },
+  (options) =>
+    Effect.gen(function* () {
+      const limits = yield* Limits.Limits
+      yield* onTarget(options, {
+        agent: (agentId) =>
+          Effect.flatMap(limits.setAgent(agentId, null), (limit) =>
+            options.json
+              ? Output.json(toJson(limit))
+              : Console.log(`Any number of runs of ${agentId} may work at once`),
+          ),
+        name: (named) =>
+          Effect.zipRight(
+            limits.remove(named),
+            options.json
+              ? Output.json({ name: named, deleted: true })
+              : Console.log(`Removed ${named}: its runs start without it, and no submission may name it`),
+          ),
+      })
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
-  Describe.command("Let any number of runs of an agent work at once.", [
+  Describe.command("Remove the limit of an agent, or a limit with a name.", [
+    "runlease limits delete gpu",
     "runlease limits delete --agent reviewer",
   ]),
 )
@@ -105,31 +180,40 @@ const options = {
   connection: Settings.connection,
   json: Settings.json,
   agent,
+  limit: Flag.limitKeys("limit").pipe(Options.withDescription("A key of a limit with a name, as gpu=eu")),
   key: Args.optional(
     positional("key", Limits.ConcurrencyKey, "The concurrency key, as submit --concurrency-key has it"),
   ),
 }
 
-/** The one of both that was given. */
+/** The one that was given. */
 const subjectOf = (given: {
   readonly agent: Option.Option<string>
   readonly key: Option.Option<string>
-}): Effect.Effect<Limits.LimitSubject, ExitCode.CommandFailure> =>
-  Option.isSome(given.agent) === Option.isSome(given.key)
+  readonly limit: Limits.LimitKeys | undefined
+}): Effect.Effect<Limits.LimitSubject, ExitCode.CommandFailure> => {
+  const subjects: ReadonlyArray<Limits.LimitSubject> = [
+    ...Array.map(Option.toArray(given.agent), (key) => ({ kind: "agent" as const, name: null, key })),
+    ...Array.map(Option.toArray(given.key), (key) => ({ kind: "concurrency_key" as const, name: null, key })),
+    ...Object.entries(given.limit ?? {}).map(([named, key]) => ({
+      kind: "named" as const,
+      name: named,
+      key,
+    })),
+  ]
+  const [subject] = subjects
+  return subject === undefined || subjects.length > 1
     ? Effect.fail(
         ExitCode.usage(
           "One key or one agent is needed",
-          "Name a concurrency key, or an agent with --agent ID.",
+          "Name a concurrency key, an agent with --agent ID, or a key of a limit with --limit NAME=KEY.",
         ),
       )
-    : Effect.succeed(
-        Option.match(given.agent, {
-          onSome: (key) => ({ kind: "agent" as const, key }),
-          onNone: () => ({ kind: "concurrency_key" as const, key: Option.getOrElse(given.key, () => "") }),
-        }),
-      )
+    : Effect.succeed(subject)
+}
 
-const flagOf = ({ key, kind }: Limits.LimitSubject): string => (kind === "agent" ? `--agent ${key}` : key)
+const flagOf = ({ key, kind, name: named }: Limits.LimitSubject): string =>
+  kind === "agent" ? `--agent ${key}` : named === null ? key : `--limit ${named}=${key}`
 
 const pause = Command.make("pause", options, (given) =>
   Effect.gen(function* () {
@@ -163,7 +247,7 @@ const resume = Command.make("resume", options, (given) =>
 
 export const command = Command.make("limits").pipe(
   Describe.command(
-    "Look at the limits of concurrency keys and of agents, set those of agents, and pause them.",
+    "Look at the limits of concurrency keys, of agents and with names, set them, and pause them.",
   ),
-  Command.withSubcommands([list, set, remove, pause, resume]),
+  Command.withSubcommands([list, set, get, remove, pause, resume]),
 )

@@ -97,6 +97,11 @@ const options = {
     Options.withDescription("How long it waits in all, from the first submission on, as 5m"),
     Options.optional,
   ),
+  limits: Flag.limitKeys("limit").pipe(
+    Options.withDescription(
+      "Its key at a limit with a name, as gpu=eu; two may be given, the narrow one first",
+    ),
+  ),
   budget: Flag.limits("budget").pipe(
     Options.withDescription(
       "What the run and those below it may spend, as tokens=200000,runs=20; also cost, steps, seconds",
@@ -204,6 +209,7 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: Reque
     ...field("concurrencyKey", parsed.concurrencyKey),
     ...field("concurrencyLimit", parsed.concurrencyLimit),
     ...field("debounce", yield* debounceOf(parsed)),
+    ...field("limits", Option.fromNullable(parsed.limits)),
     ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),

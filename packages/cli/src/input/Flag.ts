@@ -3,7 +3,7 @@
  * names the flag, or the setting that the value comes from, and what is allowed.
  */
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
-import { Labels, TreeBudget } from "@runlease/core"
+import { Labels, Limits, TreeBudget } from "@runlease/core"
 import { Config, DateTime, Duration, Effect, Either, Option, ParseResult, Schema } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 
@@ -151,6 +151,30 @@ export const labels = (name: string): Options.Options<Labels.Labels | undefined>
     given.length === 0
       ? Effect.succeed(undefined)
       : Effect.mapError(parseLabels(name, given), (problem) =>
+          ValidationError.invalidValue(HelpDoc.p(problem)),
+        ),
+  )
+
+const validateKeys = Schema.validateEither(Limits.LimitKeys)
+
+/** Keys of limits with names as `name=key`, each name once; else what is wrong. */
+const parseKeys = (name: string, given: ReadonlyArray<string>): Either.Either<Limits.LimitKeys, string> => {
+  const pairs = given.map(pairOf)
+  const malformed = given.find((_, index) => pairs[index] === undefined)
+  if (malformed !== undefined) {
+    return Either.left(`--${name} takes name=key, as gpu=eu, not ${JSON.stringify(malformed)}`)
+  }
+  const keys = Object.fromEntries(pairs as ReadonlyArray<Labels.Label>)
+  if (Object.keys(keys).length < pairs.length) return Either.left(`--${name} takes each name once`)
+  return Either.mapLeft(validateKeys(keys), (error) => `--${name}: ${problemOf(error)}`)
+}
+
+/** A repeatable flag for keys of limits with names; undefined where it is not there. */
+export const limitKeys = (name: string): Options.Options<Limits.LimitKeys | undefined> =>
+  Options.mapEffect(Options.repeated(Options.text(name)), (given) =>
+    given.length === 0
+      ? Effect.succeed(undefined)
+      : Effect.mapError(parseKeys(name, given), (problem) =>
           ValidationError.invalidValue(HelpDoc.p(problem)),
         ),
   )

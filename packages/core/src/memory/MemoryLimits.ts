@@ -2,9 +2,10 @@
  * The limits of concurrency in memory.
  */
 import { Effect, Iterable } from "effect"
+import * as LimitKey from "../rules/LimitKey.js"
 import * as LimitPlaces from "../rules/LimitPlaces.js"
 import * as LimitRules from "../rules/LimitRules.js"
-import type { LimitReads, LimitRows } from "../store/rows/LimitRows.js"
+import type { LimitReads, LimitRows, NamedRef, NamedSetting } from "../store/rows/LimitRows.js"
 import { byPreference, type StoredRun } from "../store/rows/RunRows.js"
 import * as State from "./State.js"
 
@@ -59,6 +60,11 @@ const sinceAt = ({ state: { limits } }: StoredRun, { limit }: LimitRules.LimitRe
 export const all = (state: State.State): Iterable<LimitRules.LimitUsage> =>
   Iterable.flatMap(state.projects.values(), ({ limits }) => limits.values())
 
+const findNamed = (state: State.State, { name, projectId }: NamedRef): NamedSetting | undefined => {
+  const maxRunning = State.projectOf(state, projectId).namedLimits.get(name)
+  return maxRunning === undefined ? undefined : { projectId, name, maxRunning }
+}
+
 /** Whether a limit is of all runs of some agent. */
 export const someGovern = (state: State.State): boolean => Iterable.some(all(state), LimitRules.governs)
 
@@ -74,6 +80,26 @@ export const make = (state: State.State): LimitRows<never> => ({
         })
       }
     }),
+
+  define: (settings) =>
+    Effect.sync(() => {
+      for (const { maxRunning, name, projectId } of settings) {
+        const project = State.projectOf(state, projectId)
+        const before = project.namedLimits.get(name)
+        const setTo = (bound: number | null | undefined): void => {
+          if (bound == null) project.namedLimits.delete(name)
+          else project.namedLimits.set(name, bound)
+        }
+        setTo(maxRunning)
+        state.undo.push(() => setTo(before))
+        for (const usage of project.limits.values()) {
+          if (!usage.limit.startsWith(LimitKey.prefixOf(name))) continue
+          put(state, { ...usage, maxRunning, checkAt: LimitRules.isUnused(usage) ? null : state.instant })
+        }
+      }
+    }),
+
+  defined: (names) => Effect.sync(() => names.flatMap((name) => findNamed(state, name) ?? [])),
 
   lock: (limits) => Effect.sync(() => limits.flatMap((limit) => find(state, limit) ?? [])),
 
@@ -139,6 +165,7 @@ export const reads = (state: State.State): LimitReads<never> => ({
         .sort((a, b) => b.key - a.key)
         .slice(0, limit),
     ),
+  named: (limit) => Effect.sync(() => findNamed(state, limit)),
   find: (limit) => Effect.sync(() => find(state, limit)),
   before: (run, most) =>
     Effect.sync(() => {

@@ -55,6 +55,8 @@ export interface ProjectState {
   readonly lanes: Map<string, Set<MemoryRun>>
   /** The limits of concurrency, by their names. */
   readonly limits: Map<string, LimitUsage>
+  /** The bounds of limits with names. */
+  readonly namedLimits: Map<string, number>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>
   readonly conversations: Map<Ids.ConversationId, ConversationRecord>
   /** Conversations that lost a run to pruning. */
@@ -112,6 +114,7 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
     inputs: new Map(),
     lanes: new Map(),
     limits: new Map(),
+    namedLimits: new Map(),
     workers: new Map(),
     conversations: new Map(),
     thinned: new Set(),

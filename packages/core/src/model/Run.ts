@@ -133,6 +133,7 @@ export const Run = Schema.Struct({
   concurrencyKey: Schema.NullOr(Schema.String),
   /** With it the key is no lane: at most so many runs of the key work at once. Absent where the submission has none. */
   concurrencyLimit: Schema.optional(Schema.Int),
+  limits: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
   attempt: Schema.NonNegativeInt,
   maxAttempts: Schema.Positive.pipe(Schema.int()),
   latestEventId: EventId,

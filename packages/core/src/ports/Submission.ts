@@ -6,7 +6,7 @@
 import { Effect, Either, ParseResult, Schema, Struct } from "effect"
 import { Debounce } from "../model/Debounce.js"
 import { limitsOf, Seconds } from "../model/TimeLimits.js"
-import { ConcurrencyKey } from "./Limits.js"
+import { ConcurrencyKey, LimitKeys } from "./Limits.js"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
@@ -31,7 +31,7 @@ export type Multitask = typeof Multitask.Type
  * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
  * conversation when absent, and null for no lane. `concurrencyLimit`: with it, at most so many runs of the key work at once, and the key is
- * no lane; 1 to 100,000; the last submission of a key sets it. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
+ * no lane; 1 to 100,000; the last submission of a key sets it. `limits`: its keys at limits with names, 2 at most, and 1 beside a `concurrencyLimit`. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `ttlSeconds` and `timeoutSeconds`: its limits of time (see
  * `TimeLimits`), 1 second to 365 days, none when absent. `initialStatus: "running"`
  * means that another program executes the run: it is never claimed and has no lease, so it has no limits of time. `multitask`: `enqueue` when absent; a submission
@@ -60,6 +60,7 @@ export const Submission = Schema.Struct({
   maxAttempts: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
   concurrencyKey: Schema.optional(Schema.NullOr(ConcurrencyKey)),
   concurrencyLimit: Schema.optional(Schema.Int.pipe(Schema.between(1, 100_000))),
+  limits: Schema.optional(LimitKeys),
   budget: Schema.optional(Limits),
   multitask: Schema.optional(Multitask),
   ttlSeconds: Schema.optional(Seconds),
@@ -135,7 +136,17 @@ export const lastSaid = ({ snapshot }: Submission): ReadonlyArray<SnapshotMessag
     ? []
     : snapshot.messages.slice(snapshot.messages.findLastIndex(({ role }) => role !== "user") + 1)
 
-/** What is wrong with the limit of a submission. */
+/** What is wrong with the limits with names of a submission. */
+const namedProblem = ({ concurrencyLimit, initialStatus, limits = {} }: Submission): string | undefined => {
+  const count = Object.keys(limits).length
+  if (count > 0 && initialStatus === "running")
+    return "a run that its submitter drives waits for no place; leave it out"
+  return count > 1 && concurrencyLimit !== undefined
+    ? "takes 1 limit at most beside a limit of the concurrency key"
+    : undefined
+}
+
+/** What is wrong with the limit of the concurrency key of a submission. */
 const limitProblem = ({
   concurrencyKey,
   concurrencyLimit,
@@ -215,6 +226,7 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
       },
     ),
     Either.flatMap(without("concurrencyLimit", limitProblem)),
+    Either.flatMap(without("limits", namedProblem)),
     Either.flatMap(without("debounce", debounceProblem)),
   )
 }
@@ -274,4 +286,5 @@ export const again = (
   concurrencyKey: run.concurrencyKey,
   ...limitsOf(run),
   ...(run.concurrencyLimit === undefined ? {} : { concurrencyLimit: run.concurrencyLimit }),
+  ...(run.limits === undefined ? {} : { limits: run.limits }),
 })

@@ -12,7 +12,7 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Labels } from "../model/Labels.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
-import type { Limit } from "./Limits.js"
+import type { LimitSubject, LimitUse } from "./Limits.js"
 import type { LeaseEpoch, RunError, RunNotFound, RunStatus, Waiting } from "../model/Run.js"
 import type { RegisteredWorker } from "./WorkerRegistry.js"
 
@@ -200,7 +200,7 @@ export interface Attention {
  * @since 0.1.0
  * @category models
  */
-export interface LimitStanding extends Omit<Limit, "open"> {
+export interface LimitStanding extends LimitSubject, Omit<LimitUse, "open"> {
   readonly before: number
 }
 

@@ -5,20 +5,26 @@
  */
 
 /**
- * What a limit is of: the runs that share a concurrency key, or those of an agent.
+ * What a limit is of: the runs that share a concurrency key, those of an agent, or those that share a key of a limit with a name. `name`: that
+ * one, null for the others.
  *
  * @since 0.1.0
  * @category models
  */
 export interface LimitSubject {
-  readonly kind: "concurrency_key" | "agent"
+  readonly kind: "concurrency_key" | "agent" | "named"
+  readonly name: string | null
   readonly key: string
 }
 
-const prefixes = { concurrency_key: "key:", agent: "agent:" } as const
+const prefixes = { concurrency_key: "key:", agent: "agent:", named: "name:" } as const
+
+/** What the names of the limits of all keys of a limit with a name begin with. Such a name has no colon. */
+export const prefixOf = (name: string): string => `${prefixes.named}${name}:`
 
 /** The name of a limit. */
-export const nameOf = ({ key, kind }: LimitSubject): string => prefixes[kind] + key
+export const nameOf = ({ key, kind, name }: LimitSubject): string =>
+  (name === null ? prefixes[kind] : prefixOf(name)) + key
 
 /** The limit of the runs that share a concurrency key. */
 export const ofKey = (concurrencyKey: string): string => prefixes.concurrency_key + concurrencyKey
@@ -30,7 +36,12 @@ export const ofAgent = (agentId: string): string => prefixes.agent + agentId
 export const governs = (limit: string): boolean => limit.startsWith(prefixes.agent)
 
 /** What a limit is of. */
-export const subjectOf = (limit: string): LimitSubject =>
-  governs(limit)
-    ? { kind: "agent", key: limit.slice(prefixes.agent.length) }
-    : { kind: "concurrency_key", key: limit.slice(prefixes.concurrency_key.length) }
+export const subjectOf = (limit: string): LimitSubject => {
+  if (governs(limit)) return { kind: "agent", name: null, key: limit.slice(prefixes.agent.length) }
+  if (!limit.startsWith(prefixes.named)) {
+    return { kind: "concurrency_key", name: null, key: limit.slice(prefixes.concurrency_key.length) }
+  }
+  const named = limit.slice(prefixes.named.length)
+  const colon = named.indexOf(":")
+  return { kind: "named", name: named.slice(0, colon), key: named.slice(colon + 1) }
+}

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { LimitSubject } from "./LimitKey.js"
 import type { Route, WorkerState } from "../ports/WorkerContact.js"
 
 /**
@@ -70,9 +71,7 @@ export interface Place {
 }
 
 /** Where the run stands at its limit: `Summaries.LimitStanding`. */
-export interface LimitPlace {
-  readonly kind: "concurrency_key" | "agent"
-  readonly key: string
+export interface LimitPlace extends LimitSubject {
   readonly maxRunning: number | null
   readonly paused: boolean
   readonly running: number
@@ -168,6 +167,23 @@ const ordinal = (place: number): string => {
   return `${place.toLocaleString("en")}${ending}`
 }
 
+/** The name of a limit in a sentence, what is paused of it, and how the command names it. */
+const namesOf = (subject: LimitSubject) => {
+  const key = JSON.stringify(subject.key)
+  switch (subject.kind) {
+    case "agent":
+      return { name: `the limit of agent ${key}`, what: "agent", options: `--agent ${key}` }
+    case "named":
+      return {
+        name: `limit ${subject.name}, key ${key}`,
+        what: "key",
+        options: `--limit ${JSON.stringify(`${subject.name}=${subject.key}`)}`,
+      }
+    default:
+      return { name: `limit ${key}`, what: "key", options: key }
+  }
+}
+
 const limited = ({ limit }: Place): Obstacle => {
   if (limit === null) {
     return {
@@ -176,17 +192,16 @@ const limited = ({ limit }: Place): Obstacle => {
       advice: null,
     }
   }
-  const { before, kind, maxRunning, paused, running, waiting } = limit
-  const key = JSON.stringify(limit.key)
-  const [name, subject] = kind === "agent" ? [`the limit of agent ${key}`, "agent"] : [`limit ${key}`, "key"]
+  const { before, maxRunning, paused, running, waiting } = limit
+  const { name, options, what } = namesOf(limit)
   const place = `It waits for a place at ${name}, ${ordinal(before + 1)} of ${Math.max(waiting, before + 1).toLocaleString("en")}.`
   return paused
     ? {
         kind: "limited",
-        text: `${place} The ${subject} is paused.`,
+        text: `${place} The ${what} is paused.`,
         advice: {
           text: "Resume it",
-          command: `runlease limits resume ${kind === "agent" ? `--agent ${key}` : key}`,
+          command: `runlease limits resume ${options}`,
         },
       }
     : {

@@ -47,6 +47,8 @@ export interface RunSpec {
   readonly concurrencyLimit: number | null
   /** Until a worker claims the run, it takes the later submissions of this key; null for a run that takes none. */
   readonly debounceKey: string | null
+  /** Its keys at limits with names, narrow to wide; null for none. */
+  readonly namedLimits: Readonly<Record<string, string>> | null
   readonly priority: number
   readonly maxAttempts: number
   readonly createdAt: number
@@ -230,6 +232,7 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     priority: spec.priority,
     concurrencyKey: spec.limit === null ? spec.lane : LimitKey.subjectOf(spec.limit).key,
     ...(spec.concurrencyLimit === null ? {} : { concurrencyLimit: spec.concurrencyLimit }),
+    ...(spec.namedLimits === null ? {} : { limits: spec.namedLimits }),
     attempt: state.attempt,
     maxAttempts: spec.maxAttempts,
     latestEventId: state.latestEventId,

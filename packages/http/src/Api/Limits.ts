@@ -1,5 +1,5 @@
 /**
- * Limits of concurrency: those of keys and of agents, and their pause. (ours)
+ * Limits of concurrency: those of keys, of agents and with names, and their pause. (ours)
  *
  * @since 0.1.0
  */
@@ -10,15 +10,27 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { pageOf, pageParams } from "../Wire.js"
-import { Limit } from "../Wire/Limit.js"
+import { Limit, NamedLimit } from "../Wire/Limit.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
+
+const namedPath = Schema.Struct({ project_reference: Schema.String, limit_name: Limits.LimitName })
+
+export const DefineRequest = Schema.Struct({ max_running: Limits.NamedMaxRunning })
 
 const agentPath = Schema.Struct({ project_reference: Schema.String, agent_id: Ids.NewAgentId })
 
 export const AgentLimitRequest = Schema.Struct({ max_running: Schema.NullOr(Limits.MaxRunning) })
 
-export const KeyRequest = Schema.Struct({ concurrency_key: Limits.ConcurrencyKey })
+export const KeyRequest = Schema.Union(
+  Schema.Struct({ concurrency_key: Limits.ConcurrencyKey }),
+  Schema.Struct({ name: Limits.LimitName, key: Limits.LimitKey }),
+)
+
+export const subjectOf = (request: typeof KeyRequest.Type): Limits.LimitSubject =>
+  "name" in request
+    ? { kind: "named", ...request }
+    : { kind: "concurrency_key", name: null, key: request.concurrency_key }
 
 export const group = HttpApiGroup.make("limits")
   .add(
@@ -41,9 +53,9 @@ export const group = HttpApiGroup.make("limits")
       .addSuccess(Limit)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Pause a concurrency key",
+          summary: "Pause a key",
           description:
-            "No run of the key that has a `concurrency_limit` starts until it is resumed. Those that work go on.",
+            "No run of a `concurrency_key` that has a `concurrency_limit`, or of a key of a limit with a name, starts until it is resumed. Those that work go on.",
         }),
       ),
   )
@@ -54,8 +66,40 @@ export const group = HttpApiGroup.make("limits")
       .addSuccess(Limit)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Resume a concurrency key",
+          summary: "Resume a key",
           description: "As many of its runs as its limit allows may start at once.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.put("define", "/projects/:project_reference/limits/:limit_name")
+      .setPath(namedPath)
+      .setPayload(DefineRequest)
+      .addSuccess(NamedLimit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Set a limit with a name",
+          description:
+            "At most `max_running` runs of each of its keys work at once, 0 to 100,000; with 0 none starts. Submissions name it with a key in `limits`. Keys that have runs get the new bound at once.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("named", "/projects/:project_reference/limits/:limit_name")
+      .setPath(namedPath)
+      .addSuccess(NamedLimit)
+      .annotateContext(
+        OpenApi.annotations({ summary: "Get a limit with a name", description: "Its bound." }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/projects/:project_reference/limits/:limit_name")
+      .setPath(namedPath)
+      .addSuccess(Schema.Struct({ deleted: Schema.Boolean }))
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Remove a limit with a name",
+          description: "Its runs start without it, and no submission may name it.",
         }),
       ),
   )

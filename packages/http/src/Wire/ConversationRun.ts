@@ -54,6 +54,7 @@ const wire = Schema.Struct({
   priority: nullish(Schema.Int),
   concurrency_key: nullish(Schema.String),
   concurrency_limit: nullish(Schema.Int),
+  limits: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
   available_at: nullish(Timestamp),
   attempt: nullish(Schema.NonNegativeInt),
   max_attempts: nullish(Schema.Positive.pipe(Schema.int())),
@@ -118,7 +119,7 @@ const toolCallOf = (waiting: Run.Waiting | null) => {
 }
 
 /**
- * Every key is there, `terminal_error_detail`, `labels` and `batch_id` apart. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
+ * Every key is there, `terminal_error_detail`, `limits`, `labels` and `batch_id` apart. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
  *
  * @since 0.1.0
  * @category models
@@ -142,6 +143,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     priority: run.priority ?? 0,
     concurrencyKey: run.concurrency_key ?? null,
     ...(run.concurrency_limit == null ? {} : { concurrencyLimit: run.concurrency_limit }),
+    ...(run.limits === undefined ? {} : { limits: run.limits }),
     attempt: run.attempt ?? 0,
     maxAttempts: run.max_attempts ?? 1,
     latestEventId: run.latest_event_id,
@@ -202,6 +204,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     priority: run.priority,
     concurrency_key: run.concurrencyKey,
     concurrency_limit: run.concurrencyLimit ?? null,
+    ...(run.limits === undefined ? {} : { limits: run.limits }),
     available_at: run.availableAt,
     attempt: run.attempt,
     max_attempts: run.maxAttempts,

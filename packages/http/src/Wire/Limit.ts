@@ -19,9 +19,16 @@ export const fields = {
 }
 
 /**
- * A limit. `kind` and `key`: what it is of. `max_running`: null for any number. `open`: with a place, and not claimed yet. `waiting`: for a place.
+ * A limit. `kind`, `name` and `key`: what it is of. `max_running`: null for any number. `open`: with a place, and not claimed yet. `waiting`:
+ * for a place.
  */
 export const Limit = as<Limits.Limit>()(renamed({ ...fields, open: count }), {
   decode: (wire) => wire,
   encode: (value) => value,
 }).annotations({ identifier: "Limit" })
+
+/** A limit with a name. `max_running` is for each of its keys. */
+export const NamedLimit = as<Limits.NamedLimit>()(renamed({ name: Schema.String, maxRunning: count }), {
+  decode: (wire) => wire,
+  encode: (value) => value,
+}).annotations({ identifier: "NamedLimit" })

@@ -7,6 +7,7 @@ import {
   Debounce,
   Ids,
   Labels,
+  Limits,
   RequestSnapshot,
   Run,
   Runs,
@@ -67,6 +68,10 @@ const wire = Schema.Struct({
     concurrency_limit: nullish(Runs.Submission.fields.concurrencyLimit.from).annotations({
       description:
         "(ours) With it, at most so many runs of `concurrency_key` work at once, and the key is no lane. The last submission of a key sets it. 1 to 100,000",
+    }),
+    limits: nullish(Limits.LimitKeys).annotations({
+      description:
+        "(ours) Its keys at limits with names, narrow to wide: 2 at most, and 1 beside a `concurrency_limit`. A key has 1 to 128 characters",
     }),
     budget: nullish(TreeBudget.Limits).annotations({
       description:
@@ -145,6 +150,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     timeoutSeconds: request.timeout_seconds ?? undefined,
     concurrencyKey: request.concurrency_key,
     concurrencyLimit: request.concurrency_limit ?? undefined,
+    limits: request.limits ?? undefined,
     budget: request.budget ?? undefined,
     multitask: request.multitask ?? undefined,
     labels: request.labels ?? undefined,
@@ -184,6 +190,7 @@ export const Submission = as<Runs.Submission>()(wire, {
       timeout_seconds: submission.timeoutSeconds,
       concurrency_key: submission.concurrencyKey,
       concurrency_limit: submission.concurrencyLimit,
+      limits: submission.limits,
       budget: submission.budget,
       multitask: submission.multitask,
       labels: submission.labels,

@@ -3,16 +3,17 @@
  *
  * @since 0.1.0
  */
-import type { Limits } from "@runlease/core"
-import { Effect } from "effect"
+import type { ControlPlaneError, Limits } from "@runlease/core"
+import { Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { pageOf } from "../Wire.js"
-import { Limit } from "../Wire/Limit.js"
+import { Limit, NamedLimit } from "../Wire/Limit.js"
 import { Extensions, missing } from "./Extensions.js"
 import { path, type Request, Transport } from "./Transport.js"
 
 const Page = pageOf(Limit)
+const Removed = Schema.Struct({ deleted: Schema.Boolean })
 
 /**
  * @since 0.1.0
@@ -38,9 +39,33 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
           : {
               method: "POST",
               path: path`/projects/${project}/limits/${verb}`,
-              body: { concurrency_key: subject.key },
+              body:
+                subject.name === null
+                  ? { concurrency_key: subject.key }
+                  : { name: subject.name, key: subject.key },
             },
       )
+
+    const ofName = <A, I>(
+      operation: string,
+      name: string,
+      method: "PUT" | "GET" | "DELETE",
+      success: Schema.Schema<A, I>,
+      body?: object,
+    ): Effect.Effect<A, Limits.LimitNotFound | ControlPlaneError.ControlPlaneError> =>
+      extensions
+        ? transport.call(
+            {
+              operation,
+              method,
+              path: path`/projects/${project}/limits/${name}`,
+              success,
+              ...(body === undefined ? {} : { body }),
+            },
+            ["LimitNotFound"],
+            { limitName: name },
+          )
+        : missing(operation, "define limits with names")
 
     return {
       list: Effect.fnUntraced(
@@ -62,6 +87,12 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
             Verdicts.decode("Limits.list", ["InvalidCursor"], { cursor: page?.cursor }),
           ),
       ),
+      define: ({ maxRunning, name }) =>
+        ofName("Limits.define", name, "PUT", NamedLimit, { max_running: maxRunning }).pipe(
+          Effect.catchTag("LimitNotFound", Effect.die),
+        ),
+      named: (name) => ofName("Limits.named", name, "GET", NamedLimit),
+      remove: (name) => Effect.asVoid(ofName("Limits.remove", name, "DELETE", Removed)),
       setAgent: (agentId, maxRunning) =>
         send("Limits.setAgent", {
           method: "PUT",

@@ -8,6 +8,7 @@ import type {
   BulkOperations,
   Conversations,
   Leases,
+  Limits,
   Page,
   Run,
   RunLog,
@@ -31,6 +32,7 @@ export type VerdictError =
   | Leases.ChildRefused
   | Leases.InboxNotEmpty
   | Leases.SuspensionRefused
+  | Limits.LimitNotFound
   | Page.InvalidCursor
   | Run.LeaseLost
   | Run.RunEnded
@@ -71,6 +73,7 @@ export interface About<E = never> {
   readonly cursor?: string | undefined
   readonly scheduleId?: string | undefined
   readonly bulkId?: string | undefined
+  readonly limitName?: string | undefined
   readonly readRun?: Effect.Effect<Run.Run, E> | undefined
 }
 

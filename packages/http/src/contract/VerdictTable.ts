@@ -5,6 +5,7 @@
  */
 import { type Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
+import { limitVerdicts } from "./LimitVerdicts.js"
 import * as Refusal from "./Refusal.js"
 import { bulkVerdicts } from "./BulkVerdicts.js"
 import { scheduleVerdicts } from "./ScheduleVerdicts.js"
@@ -32,6 +33,7 @@ const endedKey: Omit<Verdict<Access.KeyExpired | Access.KeyRevoked>, "decode"> =
 export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   ...scheduleVerdicts,
   ...bulkVerdicts,
+  ...limitVerdicts,
   KeyNotFound: {
     status: 404,
     codes: ["key_not_found"],

@@ -2,6 +2,7 @@ import { HttpApiBuilder } from "@effect/platform"
 import { Limits } from "@runlease/core"
 import { Context, Effect, identity } from "effect"
 import { Api } from "../Api.js"
+import { subjectOf } from "../Api/Limits.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Limit } from "../Wire/Limit.js"
 import * as Caller from "./Caller.js"
@@ -19,19 +20,33 @@ export const layer = HttpApiBuilder.group(Api, "limits", (handlers) =>
     .handle("pauseLimit", ({ path, payload }) =>
       Effect.gen(function* () {
         const { ports } = yield* Caller.project(path.project_reference)
-        return yield* Context.get(ports, Limits.Limits).pause({
-          kind: "concurrency_key",
-          key: payload.concurrency_key,
-        })
+        return yield* Context.get(ports, Limits.Limits).pause(subjectOf(payload))
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("resumeLimit", ({ path, payload }) =>
       Effect.gen(function* () {
         const { ports } = yield* Caller.project(path.project_reference)
-        return yield* Context.get(ports, Limits.Limits).resume({
-          kind: "concurrency_key",
-          key: payload.concurrency_key,
-        })
+        return yield* Context.get(ports, Limits.Limits).resume(subjectOf(payload))
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("define", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        const limit = { name: path.limit_name, maxRunning: payload.max_running }
+        return yield* Context.get(ports, Limits.Limits).define(limit)
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("named", ({ path }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        return yield* Context.get(ports, Limits.Limits).named(path.limit_name)
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("remove", ({ path }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        yield* Context.get(ports, Limits.Limits).remove(path.limit_name)
+        return { deleted: true }
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("setAgentLimit", ({ path, payload }) =>
@@ -43,13 +58,21 @@ export const layer = HttpApiBuilder.group(Api, "limits", (handlers) =>
     .handle("pauseAgent", ({ path }) =>
       Effect.gen(function* () {
         const { ports } = yield* Caller.project(path.project_reference)
-        return yield* Context.get(ports, Limits.Limits).pause({ kind: "agent", key: path.agent_id })
+        return yield* Context.get(ports, Limits.Limits).pause({
+          kind: "agent",
+          name: null,
+          key: path.agent_id,
+        })
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("resumeAgent", ({ path }) =>
       Effect.gen(function* () {
         const { ports } = yield* Caller.project(path.project_reference)
-        return yield* Context.get(ports, Limits.Limits).resume({ kind: "agent", key: path.agent_id })
+        return yield* Context.get(ports, Limits.Limits).resume({
+          kind: "agent",
+          name: null,
+          key: path.agent_id,
+        })
       }).pipe(Effect.mapError(Verdicts.encode)),
     ),
 )

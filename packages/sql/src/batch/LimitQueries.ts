@@ -16,6 +16,7 @@ import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
 import { Gate, placeColumns } from "../rows/RunFields.js"
+import * as NamedLimitQueries from "./NamedLimitQueries.js"
 import * as RunQueries from "./RunQueries.js"
 
 type Limit = LimitRules.LimitRef
@@ -197,6 +198,7 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
   return {
     set: (settings) =>
       Effect.forEach(inOrder(settings), (setting) => set(database, setting), { discard: true }),
+    ...NamedLimitQueries.make(database),
     lock: (limits) => Effect.map(lock(database, limits), (found) => found.map(toUsage)),
     change: (changes) => change(database, changes),
     next: (usage, most) => next(database, usage, most),

@@ -11,6 +11,7 @@ import type { Ids } from "@runlease/core"
 import { type LimitRows, LimitRules } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
+import * as NamedLimitQueries from "./NamedLimitQueries.js"
 import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
 import { Gate } from "../rows/RunFields.js"
 
@@ -18,31 +19,35 @@ import { Gate } from "../rows/RunFields.js"
  * @since 0.1.0
  * @category constructors
  */
-export const reads = ({ sql }: Database): LimitRows.LimitReads<SqlError> => ({
-  list: (projectId, { before, limit }) =>
-    Effect.map(
-      sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE project_id = ${projectId} AND limit_pk < ${before}
+export const reads = (database: Database): LimitRows.LimitReads<SqlError> => {
+  const { sql } = database
+  return {
+    list: (projectId, { before, limit }) =>
+      Effect.map(
+        sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE project_id = ${projectId} AND limit_pk < ${before}
         AND paused + governs + running + open + stale + behind + parked > 0 ORDER BY limit_pk DESC LIMIT ${limit}`,
-      (found) => found.map(toUsage),
-    ),
-  find: ({ limit, projectId }) =>
-    Effect.map(
-      sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE project_id = ${projectId} AND limit_name = ${limit}`,
-      ([row]) => row && toUsage(row),
-    ),
-  before: ({ key, state }, most) => {
-    const { spec } = state
-    const of = (condition: Fragment) => sql`SELECT * FROM (
+        (found) => found.map(toUsage),
+      ),
+    named: (name) => NamedLimitQueries.find(database, name),
+    find: ({ limit, projectId }) =>
+      Effect.map(
+        sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE project_id = ${projectId} AND limit_name = ${limit}`,
+        ([row]) => row && toUsage(row),
+      ),
+    before: ({ key, state }, most) => {
+      const { spec } = state
+      const of = (condition: Fragment) => sql`SELECT * FROM (
       SELECT 1 AS one FROM queue WHERE gate = ${sql.literal(String(Gate.limited))} AND project_id = ${spec.projectId}
         AND limit_name = ${LimitRules.behindOf(state)} AND ${condition} LIMIT ${most}) part`
-    return Effect.map(
-      sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
+      return Effect.map(
+        sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
         ${of(sql`priority > ${spec.priority}`)} UNION ALL ${of(sql`priority = ${spec.priority} AND run_pk < ${key}`)}
       ) preferred`,
-      ([row]) => Math.min(row?.before ?? 0, most),
-    )
-  },
-})
+        ([row]) => Math.min(row?.before ?? 0, most),
+      )
+    },
+  }
+}
 
 /** Deletes limits of a project that have no runs and are not paused, at most `most`. Returns whether there may be others. */
 export const prune = (

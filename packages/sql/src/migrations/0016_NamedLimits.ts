@@ -30,6 +30,14 @@ const statements = (integer: string, quoted: (column: string) => string): Readon
       WHERE place_${at} IS NOT NULL`,
   ),
 
+  "ALTER TABLE runs ADD COLUMN named_limits TEXT",
+  `CREATE TABLE named_limits (
+    project_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    max_running ${integer} NOT NULL,
+    PRIMARY KEY (project_id, name)
+  )`,
+
   // `governs`: 1 where it is of all runs of an agent.
   "ALTER TABLE limits ADD COLUMN governs INTEGER NOT NULL DEFAULT 0",
   "CREATE INDEX limits_governing ON limits (limit_pk) WHERE governs = 1",

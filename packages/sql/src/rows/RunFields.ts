@@ -51,6 +51,7 @@ export const specFields: Fields<RunState.RunSpec> = {
   limit: text(once, "limit_name"),
   concurrencyLimit: integer(once),
   debounceKey: text(once),
+  namedLimits: json(once),
   priority: integer(queued),
   maxAttempts: integer(once),
   createdAt: integer(once),

@@ -6,13 +6,13 @@
 import { Effect, Either, Function } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
-import type { Limit, Limits, LimitSubject } from "../../ports/Limits.js"
+import { type Limit, LimitNotFound, type Limits, type LimitSubject } from "../../ports/Limits.js"
 import * as LimitKey from "../../rules/LimitKey.js"
 import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import type { LimitSetting } from "../rows/LimitRows.js"
+import type { LimitSetting, NamedSetting } from "../rows/LimitRows.js"
 import type { RunKey } from "../rows/RunRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 
@@ -42,6 +42,21 @@ const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.Li
     if (settings.some(({ limit }) => LimitKey.governs(limit))) governing.governs = true
     return Effect.as(rows.limits.set([...named.values()]), settings.map(Either.right))
   },
+  answer: Function.identity,
+})
+
+/** Sets limits with names. Of two settings of one in a commit the later one stands. Gives whether it was there before. */
+const define = <X>(): RunOperation<NamedSetting, boolean, boolean, never, X> => ({
+  name: "Limits.define",
+  decide: (settings, { rows: { limits } }) =>
+    Effect.gen(function* () {
+      const named = new Map(settings.map((setting) => [`${setting.projectId}/${setting.name}`, setting]))
+      const before = yield* limits.defined([...named.values()])
+      yield* limits.define([...named.values()])
+      return settings.map(({ name, projectId }) =>
+        Either.right(before.some((found) => found.projectId === projectId && found.name === name)),
+      )
+    }),
   answer: Function.identity,
 })
 
@@ -94,6 +109,7 @@ export const make = <X>(
 ): ((projectId: Ids.ProjectId) => Limits["Type"]) => {
   const setting = commits.operation(set<X>())
   const attaching = commits.operation(attach<X>())
+  const defining = commits.operation(define<X>())
 
   return (projectId) => {
     /**
@@ -127,7 +143,20 @@ export const make = <X>(
         return KeysetPage.pageOf(rows, limit, ({ key }) => [key], toLimit)
       }),
       setAgent: (agentId, maxRunning) =>
-        change("Limits.setAgent")({ kind: "agent", key: agentId }, { maxRunning }),
+        change("Limits.setAgent")({ kind: "agent", name: null, key: agentId }, { maxRunning }),
+      define: (limit) => Effect.as(defining({ projectId, ...limit }), limit),
+      named: (name) =>
+        Effect.flatMap(
+          reads.read("Limits.named", ({ limits }) => limits.named({ projectId, name })),
+          (found) =>
+            found === undefined || found.maxRunning === null
+              ? Effect.fail(new LimitNotFound({ name }))
+              : Effect.succeed({ name, maxRunning: found.maxRunning }),
+        ),
+      remove: (name) =>
+        Effect.flatMap(defining({ projectId, name, maxRunning: null }), (wasThere) =>
+          wasThere ? Effect.void : Effect.fail(new LimitNotFound({ name })),
+        ),
       pause: (subject) => change("Limits.pause")(subject, { paused: true }),
       resume: (subject) => change("Limits.resume")(subject, { paused: false }),
     }

@@ -28,12 +28,12 @@ import { type DetailChanges, maxConversationBytes, type RunRef, type StoredRun }
 import * as Debounce from "./Debounce.js"
 import * as Multitask from "./Multitask.js"
 import { type Accepted, answerOf, asRun, type Decision, decisionsOf } from "./SubmitAnswers.js"
+import * as SubmitLimits from "./SubmitLimits.js"
 import * as SubmitReads from "./SubmitReads.js"
 import {
   fingerprintOf,
   laneName,
   laneOf,
-  limitOf,
   newRun,
   type Parent,
   type Place,
@@ -194,8 +194,9 @@ const accept = <X, R extends Request, E>(
   }
   const snapshot = snapshotOf(submissions, request)
   if (Either.isLeft(snapshot)) return Either.left(snapshot.left)
-  const labels = labelsOf(request, parent)
-  if (Either.isLeft(labels)) return Either.left(labels.left)
+  const checked = Either.all([labelsOf(request, parent), submissions.found.limitsOf(request)])
+  if (Either.isLeft(checked)) return Either.left(checked.left)
+  const [labels, limits] = checked.right
   const takenBy = Debounce.take(batch, submissions.found, request, snapshot.right, (run) =>
     takeInput(submissions, request, run),
   )
@@ -208,14 +209,12 @@ const accept = <X, R extends Request, E>(
       return Either.right({ ...asRun, ref: met.right.state.spec, steered: true })
     }
   }
-  const governor = submissions.found.governorOf(request)
-  const place = { ...enterLane(submissions, request), child: child.right, governor }
-  const run = newRun(request, snapshot.right, parent, place, labels.right, batch.now)
+  const place = { ...enterLane(submissions, request), ...limits, child: child.right }
+  const run = newRun(request, snapshot.right, parent, place, labels, batch.now)
   accepted.set(logKey(request), run)
   added.push(run)
   Debounce.enter(submissions.found, request)
-  const limit = limitOf(request)
-  if (limit !== undefined) submissions.limits.set(`${limit.projectId}/${limit.limit}`, limit)
+  for (const limit of limits.settings) submissions.limits.set(`${limit.projectId}/${limit.limit}`, limit)
   placing.accepted(request, child.right)
   return Either.right({ ...asRun, ref: request })
 }
@@ -226,11 +225,7 @@ const insertAdded = <X>(
   offer: "now" | "later",
 ): Effect.Effect<void, X> => {
   if (added.length === 0) return Effect.void
-  const inserting = batch.insert(added.splice(0), offer)
-  if (limits.size === 0) return inserting
-  const settings = [...limits.values()]
-  limits.clear()
-  return Effect.zipRight(batch.rows.limits.set(settings), inserting)
+  return Effect.zipRight(SubmitLimits.set(batch, limits), batch.insert(added.splice(0), offer))
 }
 
 /**

@@ -6,8 +6,6 @@
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
-import * as LimitKey from "../../rules/LimitKey.js"
-import type * as LimitRules from "../../rules/LimitRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import { logKey } from "../commit/Wakeups.js"
 import type {
@@ -19,6 +17,7 @@ import type {
   SubmittedDetails,
 } from "../rows/RunRows.js"
 import * as Multitask from "./Multitask.js"
+import * as SubmitLimits from "./SubmitLimits.js"
 import { debouncedName, debouncedOf, laneName, laneOf, type Request } from "./SubmitRequest.js"
 
 /** The lanes of these submissions in which another run may be. A new conversation has no other runs. */
@@ -51,8 +50,7 @@ export interface Found {
   /** The submissions of runs that are there already. */
   readonly details: ReadonlyMap<RunKey, SubmittedDetails>
   readonly histories: ReadonlyMap<string, ConversationMessages["messages"]>
-  /** The limit that the agent of a submission has now. */
-  readonly governorOf: (request: Request) => string | undefined
+  readonly limitsOf: SubmitLimits.LimitsOf
 }
 
 export const conversationName = (ref: Pick<Request, "projectId" | "conversationId">): string =>
@@ -127,19 +125,6 @@ const readHistories = <X>(requests: ReadonlyArray<Request>, { rows }: RunBatch<X
   return refs.length === 0 ? Effect.succeed(nothing) : rows.conversations(refs)
 }
 
-/** The limits of the agents of these submissions. Most stores have none, and then nothing is read. */
-const readGovernors = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) => {
-  const refOf = ({ projectId, submission: { agentId } }: Request): LimitRules.LimitRef => ({
-    projectId,
-    limit: LimitKey.ofAgent(agentId),
-  })
-  return batch.governing.governs
-    ? Effect.as(batch.lockLimits(requests.map(refOf)), (request: Request) =>
-        batch.limits.governs(refOf(request)) === true ? refOf(request).limit : undefined,
-      )
-    : Effect.succeed(() => undefined)
-}
-
 /**
  * Reads what is there already of what the submissions name. Keys and lanes come first: until they are locked, a submission of the same
  * public id may be under way to them.
@@ -179,6 +164,6 @@ export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): E
       ),
       details,
       histories: new Map(histories.map((found) => [conversationName(found), found.messages])),
-      governorOf: yield* readGovernors(requests, batch),
+      limitsOf: yield* SubmitLimits.read(requests, batch),
     }
   })

@@ -102,6 +102,14 @@ export const debouncedOf = ({
 export const debouncedName = ({ agentId, key, projectId }: Debounced): string =>
   JSON.stringify([projectId, agentId, key])
 
+/** Its limits with names, from narrow to wide. */
+export const namedOf = ({ projectId, submission: { limits = {} } }: Request) =>
+  Object.entries(limits).map(([name, key]) => ({
+    projectId,
+    name,
+    limit: LimitKey.nameOf({ kind: "named", name, key }),
+  }))
+
 /** The hash of a submission, to be compared with another of the same public id. */
 export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
 
@@ -141,10 +149,11 @@ const availableAtOf = ({ availableAt, debounce }: Submission, now: number): numb
 }
 
 /** The limits of a new run, from narrow to wide. A run that its submitter drives has none. */
-const limitsOfRun = (limit: string | null, { submission }: Request, { governor }: Place) =>
-  submission.initialStatus === "running"
-    ? null
-    : LimitPlaces.of([limit, governor].filter((name) => name != null))
+const limitsOfRun = (limit: string | null, request: Request, { governor }: Place) => {
+  if (request.submission.initialStatus === "running") return null
+  const named = namedOf(request).map(({ limit: name }) => name)
+  return LimitPlaces.of([limit, ...named, governor].filter((name) => name != null))
+}
 
 const submitted = (request: Request, place: Place, now: number): Transition => {
   const { conversationId, messageId, projectId, runId, submission } = request
@@ -162,6 +171,10 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
       limit,
       concurrencyLimit: submission.concurrencyLimit ?? null,
       debounceKey: submission.debounce?.key ?? null,
+      namedLimits:
+        submission.limits === undefined || Object.keys(submission.limits).length === 0
+          ? null
+          : submission.limits,
       priority: submission.priority ?? 0,
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,

@@ -19,6 +19,17 @@ export interface LimitSetting extends LimitRef {
   readonly paused?: boolean | undefined
 }
 
+/** Names a limit with a name. */
+export interface NamedRef {
+  readonly projectId: Ids.ProjectId
+  readonly name: string
+}
+
+/** How many runs of each key of a limit with a name may work at once; null for no such limit. */
+export interface NamedSetting extends NamedRef {
+  readonly maxRunning: number | null
+}
+
 /** What a commit adds to the counts of a limit, and when the limit is looked at again; an absent `checkAt` stays. */
 export interface LimitChange extends LimitRef, LimitCounts {
   readonly checkAt?: number | null | undefined
@@ -34,6 +45,12 @@ export interface LimitRows<X> {
 
   /** Those of these limits that exist, locked until the end of the transaction. */
   readonly lock: (limits: ReadonlyArray<LimitRef>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
+
+  /** Sets limits with names, and the bound of each key of theirs; looks at these keys again. A null removes the limit and its bounds. */
+  readonly define: (settings: ReadonlyArray<NamedSetting>) => Effect.Effect<void, X>
+
+  /** Those of these limits with names that exist, locked: a bound that is read does not change until the transaction ends. */
+  readonly defined: (names: ReadonlyArray<NamedRef>) => Effect.Effect<ReadonlyArray<NamedSetting>, X>
 
   /** Adds to the counts of limits, each of which exists, and gives them as they are then, locked. Each limit is in one change at most. */
   readonly change: (changes: ReadonlyArray<LimitChange>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
@@ -67,6 +84,8 @@ export interface LimitReads<X> {
     projectId: Ids.ProjectId,
     page: { readonly before: number; readonly limit: number },
   ) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
+
+  readonly named: (limit: NamedRef) => Effect.Effect<NamedSetting | undefined, X>
 
   readonly find: (limit: LimitRef) => Effect.Effect<LimitUsage | undefined, X>
 

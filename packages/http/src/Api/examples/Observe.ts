@@ -119,6 +119,7 @@ const session = {
  */
 const limit = {
   kind: "concurrency_key",
+  name: null,
   key: "customer-7",
   max_running: 5,
   paused: false,
@@ -201,6 +202,9 @@ export const examples = {
   "session.session": { answer: session },
   "limits.limits": { answer: page([limit]) },
   "limits.pauseLimit": { sent: { concurrency_key: "customer-7" }, answer: { ...limit, paused: true } },
+  "limits.define": { sent: { max_running: 4 }, answer: { name: "gpu", max_running: 4 } },
+  "limits.named": { answer: { name: "gpu", max_running: 4 } },
+  "limits.remove": { answer: { deleted: true } },
   "limits.setAgentLimit": { sent: { max_running: 5 }, answer: agentLimit },
   "limits.pauseAgent": { answer: { ...agentLimit, paused: true } },
   "limits.resumeAgent": { answer: agentLimit },
