@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest"
 import { inOrder, stateOf, usedWords } from "../web/src/pages/limits/limits.js"
 
 const limit = (key: string, given: Partial<Json.Limit> = {}): Json.Limit => ({
-  concurrency_key: key,
+  kind: "concurrency_key",
+  name: null,
+  key,
   max_running: 2,
   paused: false,
   running: 0,
@@ -33,11 +35,6 @@ describe("the list of limits", () => {
       limit("z", { waiting: 1 }),
       limit("import", { paused: true }),
     ]
-    expect(inOrder(limits).map((one) => one.concurrency_key)).toEqual([
-      "import",
-      "z",
-      "customer-9",
-      "customer-10",
-    ])
+    expect(inOrder(limits).map((one) => one.key)).toEqual(["import", "z", "customer-9", "customer-10"])
   })
 })

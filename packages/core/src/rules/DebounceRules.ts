@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type { Debounce } from "../model/Debounce.js"
+import * as LimitPlaces from "./LimitPlaces.js"
 import type { RunState } from "./RunState.js"
 import * as TimeRules from "./TimeRules.js"
 import { gateOf, pend, transition, type Transition } from "./Transition.js"
@@ -54,8 +55,8 @@ export const postpone = (state: RunState, debounce: Debounce, now: number): Tran
   const at = availableAt(debounce, { createdAt, now })
   const after = { ...state, availableAt: at, updatedAt: now }
   if (state.gate === "behind") return transition(after)
-  const gate = gateOf(at, state.spec, now)
-  if (gate === "delayed") return transition({ ...after, gate, placedAt: null })
+  const gate = gateOf(at, state, now)
+  if (gate === "delayed") return transition({ ...after, gate, limits: LimitPlaces.clear(state.limits) })
   // The delay of a run that has one is over. One without is where it was: it may have a place at its limit.
   return state.gate === "delayed" ? pend(state, at, now) : transition(after)
 }

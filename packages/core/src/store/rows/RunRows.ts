@@ -161,6 +161,9 @@ export interface SubmittedDetails {
   readonly submission: string
 }
 
+/** Runs as they are stored. */
+type Stored<X> = Effect.Effect<ReadonlyArray<StoredRun>, X>
+
 /**
  * The rows of one transaction. Each operation takes many rows at once. What it gives does not change until the transaction
  * ends, unless it says otherwise.
@@ -194,7 +197,7 @@ export interface RunRows<X> {
   readonly commit: Effect.Effect<void, X>
 
   /** Those of these runs that exist. */
-  readonly find: (refs: ReadonlyArray<RunRef>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  readonly find: (refs: ReadonlyArray<RunRef>) => Stored<X>
 
   /** The same for names of runs and of inputs that runs have taken, each run with the name that found it. */
   readonly findNamed: (
@@ -205,13 +208,10 @@ export interface RunRows<X> {
   readonly findKeys: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** Runs by key, without those that another transaction is writing. */
-  readonly findFree: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  readonly findFree: (keys: ReadonlyArray<RunKey>) => Stored<X>
 
   /** Children that these runs have spawned and that have not ended, at most `limit`. */
-  readonly openChildren: (
-    parents: ReadonlyArray<RunRef>,
-    limit: number,
-  ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  readonly openChildren: (parents: ReadonlyArray<RunRef>, limit: number) => Stored<X>
 
   readonly search: (search: Search) => Effect.Effect<Found, X>
 
@@ -237,10 +237,7 @@ export interface RunRows<X> {
    * Lets the first unfinished run of each of these lanes go, whose first run has ended: `RunTransitions.advance`, which takes `admits` too.
    * Gives those that were behind, as they are now.
    */
-  readonly advanceLanes: (
-    lanes: ReadonlyArray<Lane>,
-    admits: boolean,
-  ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  readonly advanceLanes: (lanes: ReadonlyArray<Lane>, admits: boolean) => Stored<X>
 
   /** The details of runs that `find` and its like have given. */
   readonly details: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>

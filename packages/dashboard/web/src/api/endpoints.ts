@@ -46,6 +46,8 @@ export const paths = {
   limits: "GET /projects/:project/limits",
   pauseLimit: "POST /projects/:project/limits/pause",
   resumeLimit: "POST /projects/:project/limits/resume",
+  pauseAgent: "POST /projects/:project/agents/:agent/pause",
+  resumeAgent: "POST /projects/:project/agents/:agent/resume",
 } as const
 
 export interface Page<A> {
@@ -119,6 +121,8 @@ interface Replies {
   readonly limits: Page<Json.Limit>
   readonly pauseLimit: Json.Limit
   readonly resumeLimit: Json.Limit
+  readonly pauseAgent: Json.Limit
+  readonly resumeAgent: Json.Limit
 }
 
 export type Reply<N extends keyof typeof paths> = Replies[N]

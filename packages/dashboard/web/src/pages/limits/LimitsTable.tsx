@@ -5,7 +5,7 @@ import { integer } from "../../format/numbers"
 import { Button } from "../../ui/Button"
 import { Slots } from "../../ui/Slots"
 import { useSteadyOrder } from "../../ui/steadyOrder"
-import { inOrder, stateOf, usedWords, usePause, type LimitState } from "./limits"
+import { inOrder, nameOf, stateOf, usedWords, usePause, type LimitState } from "./limits"
 
 const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
 const right = `${head} text-right!`
@@ -55,7 +55,7 @@ const PauseButton = ({ limit }: { readonly limit: Json.Limit }) => {
         look="quiet"
         small
         disabled={isPending}
-        aria-label={`${limit.paused ? "Resume" : "Pause"} ${limit.concurrency_key}`}
+        aria-label={`${limit.paused ? "Resume" : "Pause"} ${nameOf(limit)}`}
         title={
           limit.paused
             ? "As many of its runs start as the limit allows"
@@ -74,8 +74,8 @@ const Row = ({ limit }: { readonly limit: Json.Limit }) => (
     <td className={cell}>
       <State limit={limit} />
     </td>
-    <td className={`${cell} truncate font-medium`} title={limit.concurrency_key}>
-      {limit.concurrency_key}
+    <td className={`${cell} truncate font-medium`} title={nameOf(limit)}>
+      {nameOf(limit)}
     </td>
     <td className={cell}>
       <Places limit={limit} />
@@ -95,7 +95,7 @@ const Item = ({ limit }: { readonly limit: Json.Limit }) => (
   <li className="flex min-h-16 items-center gap-2.5 border-t border-line px-3">
     <State limit={limit} iconOnly />
     <div className="min-w-0 grow">
-      <p className="truncate font-medium">{limit.concurrency_key}</p>
+      <p className="truncate font-medium">{nameOf(limit)}</p>
       <p className="flex items-center gap-2 text-small leading-[18px] text-ink-3">
         <Places limit={limit} />
         <span className="truncate">
@@ -111,7 +111,7 @@ const Item = ({ limit }: { readonly limit: Json.Limit }) => (
 )
 
 export const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Limit> }) => {
-  const { hold, rows } = useSteadyOrder(inOrder(limits), (limit) => limit.concurrency_key)
+  const { hold, rows } = useSteadyOrder(inOrder(limits), nameOf)
   return (
     <div {...hold}>
       <table className="w-full table-fixed border-collapse max-desk:hidden">
@@ -127,7 +127,7 @@ export const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Li
         <thead>
           <tr>
             <th className={head}>State</th>
-            <th className={head}>Key</th>
+            <th className={head}>Of</th>
             <th className={head}>Places</th>
             <th className={right} title="Runs that work, and how many may">
               Running
@@ -145,13 +145,13 @@ export const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Li
         </thead>
         <tbody>
           {rows.map((limit) => (
-            <Row key={limit.concurrency_key} limit={limit} />
+            <Row key={nameOf(limit)} limit={limit} />
           ))}
         </tbody>
       </table>
       <ul className="desk:hidden">
         {rows.map((limit) => (
-          <Item key={limit.concurrency_key} limit={limit} />
+          <Item key={nameOf(limit)} limit={limit} />
         ))}
       </ul>
     </div>

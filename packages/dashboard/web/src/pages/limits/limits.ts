@@ -34,26 +34,36 @@ const ranks: Readonly<Record<LimitState, number>> = { paused: 0, full: 1, free: 
 
 const byName = new Intl.Collator("en", { numeric: true })
 
-/** Paused ones first, then those whose runs wait, then by their keys. */
+type Subject = Pick<Json.Limit, "kind" | "name" | "key">
+
+/** What a limit is of. */
+export const nameOf = ({ key, kind, name }: Subject): string =>
+  kind === "agent" ? `Agent ${key}` : name === null ? key : `${name}: ${key}`
+
+/** Paused ones first, then those whose runs wait, then by what they are of. */
 export const inOrder = (limits: ReadonlyArray<Json.Limit>): ReadonlyArray<Json.Limit> =>
-  limits.toSorted(
-    (a, b) => ranks[stateOf(a)] - ranks[stateOf(b)] || byName.compare(a.concurrency_key, b.concurrency_key),
-  )
+  limits.toSorted((a, b) => ranks[stateOf(a)] - ranks[stateOf(b)] || byName.compare(nameOf(a), nameOf(b)))
 
 /** `2 of 5`, `2` where no submission has set a limit. */
 export const usedWords = ({ max_running, running }: Json.Limit): string =>
   max_running === null ? String(running) : `${running} of ${max_running}`
 
-export const usePause = ({ concurrency_key }: Pick<Json.Limit, "concurrency_key">) => {
+export const usePause = (subject: Subject) => {
+  const { key, kind, name } = subject
   const { slug: project } = useSession().project
   const client = useQueryClient()
   const { queryKey } = limitsQuery(project)
   return useMutation({
     mutationFn: (paused: boolean) =>
-      send(paused ? "pauseLimit" : "resumeLimit", { path: { project }, body: { concurrency_key } }),
+      kind === "agent"
+        ? send(paused ? "pauseAgent" : "resumeAgent", { path: { project, agent: key } })
+        : send(paused ? "pauseLimit" : "resumeLimit", {
+            path: { project },
+            body: name === null ? { concurrency_key: key } : { name, key },
+          }),
     onSuccess: (limit) => {
       client.setQueryData(queryKey, (before) =>
-        before?.map((one) => (one.concurrency_key === concurrency_key ? limit : one)),
+        before?.map((one) => (nameOf(one) === nameOf(subject) ? limit : one)),
       )
       return client.invalidateQueries({ queryKey })
     },
