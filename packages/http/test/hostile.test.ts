@@ -149,6 +149,8 @@ const withoutBody = new Set([
   "abort",
   "revokeKey",
   "revokeTokens",
+  "pauseAgent",
+  "resumeAgent",
 ])
 
 const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000)

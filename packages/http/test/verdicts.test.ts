@@ -254,6 +254,7 @@ const about = {
   interruptId: "call-1",
   cursor: "1.2",
   scheduleId,
+  limitName: "gpu",
   bulkId,
 }
 
@@ -280,6 +281,7 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
   },
   { operation: "BulkOperations.create", expected: ["InvalidBulk"] },
   { operation: "BulkOperations.get", expected: ["BulkNotFound"] },
+  { operation: "Limits.named", expected: ["LimitNotFound"] },
   { operation: "Runs.recordSession", expected: ["RunEnded", "LeaseLost", "RunNotFound"] },
 ]
 

@@ -47,7 +47,7 @@ export const send = (
     thread_id: names.thread,
     schedule_id: names.schedule,
     bulk_id: names.bulk,
-    limit_name: "no-such-limit",
+    limit_name: "gpu",
   }
   const address = path.replace(/:([a-z_]+)/g, (_, part: string) => parts[part]!)
   return Effect.flatMap(Served, ({ url }) =>

@@ -15,6 +15,8 @@
  *   `usurper`: the program of the run, as another worker says that it holds it.
  * - `f-…`: the same of another project. `f-worker` is under its own id, `f-posing` under that of the holder.
  *
+ * `limits.remove` removes what `limits.define` has defined, so it is found once.
+ *
  * An admin key is admin of every project, so `f-admin` may prune, and create, list and revoke keys.
  */
 export const matrix = `
@@ -85,8 +87,8 @@ limits.limits                     401   200    200      200    200     403    40
 limits.pauseLimit                 401   200    200      200    403     403    403     403      403     403      403    404      404        404       403       403        403
 limits.resumeLimit                401   200    200      200    403     403    403     403      403     403      403    404      404        404       403       403        403
 limits.define                     401   200    200      200    403     403    403     403      403     403      403    404      404        404       403       403        403
-limits.named                      401   404    404      404    404     403    403     403      403     403      403    404      404        404       403       403        403
-limits.remove                     401   404    404      404    403     403    403     403      403     403      403    404      404        404       403       403        403
+limits.named                      401   200    200      200    200     403    403     403      403     403      403    404      404        404       403       403        403
+limits.remove                     401   200    404      404    403     403    403     403      403     403      403    404      404        404       403       403        403
 limits.setAgentLimit              401   200    200      200    403     403    403     403      403     403      403    404      404        404       403       403        403
 limits.pauseAgent                 401   200    200      200    403     403    403     403      403     403      403    404      404        404       403       403        403
 limits.resumeAgent                401   200    200      200    403     403    403     403      403     403      403    404      404        404       403       403        403
