@@ -45,8 +45,8 @@ const growth = `
   SELECT p.id, 'grown-' || n, gen_random_uuid(), gen_random_uuid(), 'agent', 'lane-' || n, 0, 3, 0, 'grown-' || n
   FROM projects p, generate_series(1, 100000) n;
   INSERT INTO queue (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id, latest_sequence,
-    updated_at, agent_id, priority)
-  SELECT run_pk, project_id, lane, 0, 0, 0, 0, 1, 0, 0, agent_id, 0 FROM runs
+    updated_at, agent_id, priority, debounce_key)
+  SELECT run_pk, project_id, lane, 0, 0, 0, 0, 1, 0, 0, agent_id, 0, CASE WHEN run_pk % 10 = 0 THEN 'key-' || run_pk END FROM runs
   WHERE run_id LIKE 'grown-%' AND run_pk % 2 = 0;
   INSERT INTO leases (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id, latest_sequence,
     updated_at, lease_owner, lease_expires_at, claim_id)
