@@ -93,8 +93,6 @@ const bodies: Readonly<Record<string, object>> = {
   pauseLimit: { concurrency_key: "k" },
   resumeLimit: { concurrency_key: "k" },
   pause: { reason: "r" },
-  pauseLimit: { concurrency_key: "c" },
-  resumeLimit: { concurrency_key: "c" },
   define: { max_running: 4 },
   setAgentLimit: { max_running: 5 },
   runNow: { run_name: "n", idempotency_key: "k" },
