@@ -100,10 +100,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const claimed = yield* TestRuns.claimOne(worker)
         strictEqual(claimed.runId, "first")
         yield* TestRuns.complete(claimed)
-        strictEqual((yield* TestRuns.claimOne(worker)).runId, "no lane")
+        const other = yield* TestRuns.claimOne(worker)
+        strictEqual(other.runId, "no lane")
         deepStrictEqual(yield* limits, [
           { ...ofAgent("agent"), maxRunning: 1, paused: false, running: 1, open: 0, waiting: 1 },
         ])
+        yield* TestRuns.complete(other)
+        strictEqual((yield* TestRuns.claimOne(worker)).runId, "second")
       }),
     )
 

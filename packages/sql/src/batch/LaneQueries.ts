@@ -96,7 +96,9 @@ export const advance = (
   { admits, now }: { readonly admits: boolean; readonly now: number },
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { sql } = database
-  const behind = sql.literal(String(Gate.behind))
+  const gate = (value: number) => sql.literal(String(value))
+  const behind = gate(Gate.behind)
+  const delayed = sql`available_at > ${now} AND available_at > (SELECT r.created_at FROM runs r WHERE r.run_pk = queue.run_pk)`
   const gone = sql`WITH heads AS MATERIALIZED (
       SELECT DISTINCT h.run_pk, h.state FROM ${laneRows(database, lanes)} v CROSS JOIN LATERAL (
         SELECT u.run_pk, u.gate, u.state FROM (${sql.literal(unfinished)}) u ORDER BY u.run_pk LIMIT 1
@@ -104,10 +106,10 @@ export const advance = (
     ), leased AS MATERIALIZED (${sql.literal(lockedIn("leases"))}
     ), waiting AS MATERIALIZED (${sql.literal(lockedIn("waits"))}
     ), gone AS (
-      UPDATE queue SET gate = CASE
-        WHEN available_at > ${now} AND available_at > (SELECT r.created_at FROM runs r WHERE r.run_pk = queue.run_pk)
-        THEN ${sql.literal(String(Gate.delayed))}
-        WHEN limits IS NOT NULL THEN ${sql.literal(String(admits ? Gate.limited : Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END, updated_at = ${now}
+      UPDATE queue SET gate = CASE WHEN ${delayed} THEN ${gate(Gate.delayed)} WHEN limits IS NULL THEN ${gate(Gate.runnable)}
+          ELSE ${gate(admits ? Gate.limited : Gate.delayed)} END,
+        limit_name = ${admits ? sql`CASE WHEN NOT (${delayed}) THEN limits::json -> 0 ->> 'name' END` : sql`NULL`},
+        updated_at = ${now}
       WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads WHERE state = 'queue')) AND gate = ${behind}
       RETURNING ${sql.literal(queuedNames)}
     )
