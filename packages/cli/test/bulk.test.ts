@@ -60,7 +60,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           [["cancel", "--run", "a", "--all"], 64, "--all"],
           [["cancel", "--status", "done"], 64, "--status"],
           [["cancel", "--label", "customer"], 64, "--label takes name=value"],
-          [["cancel", "--from", "yesterday"], 64, "--from takes an instant"],
+          [["cancel", "--since", "yesterday"], 64, "--since takes how long ago"],
           [["label", "--all"], 64, "Give --set NAME=VALUE or --remove NAME"],
           [["label", "--all", "--set", "a=1", "--remove", "a"], 64, "Name each label once"],
           [["get", "x"], 64, "<operation> must be a UUID"],

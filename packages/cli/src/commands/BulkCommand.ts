@@ -3,9 +3,10 @@
  */
 import { Command, Options } from "@effect/cli"
 import { BulkOperation, BulkOperations, Ids, Labels } from "@runlease/core"
-import { Console, Effect, Option } from "effect"
+import { Console, DateTime, Effect, Option } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"
+import * as PageFlags from "../input/PageFlags.js"
 import * as RunFilterFlags from "../input/RunFilterFlags.js"
 import * as BulkLines from "../output/BulkLines.js"
 import { usage } from "../output/ExitCode.js"
@@ -37,7 +38,7 @@ const begin = (given: Given, action: Pick<BulkOperations.NewBulk, "action" | "la
     const bulks = yield* BulkOperations.BulkOperations
     const begun = yield* bulks.create({
       ...action,
-      ...RunFilterFlags.toRuns(given),
+      ...RunFilterFlags.toRuns(given, yield* DateTime.now),
       ...(Option.isSome(given.reason) ? { reason: given.reason.value } : {}),
       ...(given.dryRun ? { dryRun: true } : {}),
     })
@@ -61,7 +62,7 @@ const retry = Command.make("retry", options, (given) =>
 ).pipe(
   Describe.command(
     "Submit many runs again that have ended, oldest first: the same requests as new runs. Runs that have not ended are skipped.",
-    ["runlease runs bulk retry --status failed --from 2026-02-01T00:00:00Z --wait"],
+    ["runlease runs bulk retry --status failed --since 2h --wait"],
   ),
 )
 
@@ -101,14 +102,7 @@ const list = Command.make(
       Options.withDescription("Only operations of this status"),
       Options.optional,
     ),
-    limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
-      Options.withDescription("How many, 1 to 100"),
-      Options.withDefault(20),
-    ),
-    cursor: Options.text("cursor").pipe(
-      Options.withDescription("Where the previous page ended, as it printed"),
-      Options.optional,
-    ),
+    ...PageFlags.flags,
   },
   (given) =>
     Effect.gen(function* () {

@@ -7,6 +7,8 @@ import { Chunk, Console, DateTime, Duration, Effect, Option, Stream } from "effe
 import * as ApiClient from "../input/ApiClient.js"
 import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
+import * as PageFlags from "../input/PageFlags.js"
+import * as RunFilterFlags from "../input/RunFilterFlags.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as BulkCommand from "./BulkCommand.js"
@@ -35,61 +37,18 @@ const show = (json: boolean, runs: ReadonlyArray<Run.Run>) =>
         ),
       )
 
-/** A time that is given as so long ago, or as an instant. */
-const instantOf =
-  (now: DateTime.Utc) =>
-  (time: DateTime.Utc | Duration.Duration): DateTime.Utc =>
-    Duration.isDuration(time) ? DateTime.subtractDuration(now, time) : time
-
 const list = Command.make(
   "list",
   {
     ...common,
-    status: Options.choice("status", Run.RunStatus.literals).pipe(
-      Options.withDescription("Only runs of this status"),
-      Options.optional,
-    ),
-    agent: Flag.text("agent", Ids.AgentId).pipe(
-      Options.withDescription("Only this agent's runs"),
-      Options.optional,
-    ),
-    parent: Flag.text("parent", Ids.RunId).pipe(
-      Options.withDescription("Only the runs right below this run"),
-      Options.optional,
-    ),
-    labels: Flag.labels("label").pipe(
-      Options.withDescription(
-        "Only runs with this label, as name=value; with several, runs that have all of them",
-      ),
-    ),
-    since: Flag.past("since").pipe(
-      Options.withDescription("Only runs that were submitted from then on, as 2h or 2026-02-01T09:00:00Z"),
-      Options.optional,
-    ),
-    until: Flag.past("until").pipe(
-      Options.withDescription("Only runs that were submitted before then"),
-      Options.optional,
-    ),
-    limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
-      Options.withDescription("How many, 1 to 100"),
-      Options.withDefault(20),
-    ),
-    cursor: Options.text("cursor").pipe(
-      Options.withDescription("Where the previous page ended, as it printed"),
-      Options.optional,
-    ),
+    ...RunFilterFlags.listed,
+    ...PageFlags.flags,
   },
   (options) =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
-      const now = yield* DateTime.now
       const page = yield* runs.list({
-        status: Option.getOrUndefined(options.status),
-        agentId: Option.getOrUndefined(options.agent),
-        parentRunId: Option.getOrUndefined(options.parent),
-        labels: options.labels,
-        from: Option.getOrUndefined(Option.map(options.since, instantOf(now))),
-        to: Option.getOrUndefined(Option.map(options.until, instantOf(now))),
+        ...RunFilterFlags.toFilter(options, yield* DateTime.now),
         cursor: Option.getOrUndefined(options.cursor),
         limit: options.limit,
       })

@@ -6,6 +6,7 @@ import { Ids, Schedule, Schedules } from "@runlease/core"
 import { Console, DateTime, Effect, Option } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"
+import * as PageFlags from "../input/PageFlags.js"
 import * as Output from "../output/Output.js"
 import * as ScheduleLines from "../output/ScheduleLines.js"
 import { common, nextOf, print, revision, scheduleId, withSchedules } from "./ScheduleClient.js"
@@ -24,14 +25,7 @@ const list = Command.make(
       Options.withDescription("Only the schedules that this source declares"),
       Options.optional,
     ),
-    limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
-      Options.withDescription("How many, 1 to 100"),
-      Options.withDefault(50),
-    ),
-    cursor: Options.text("cursor").pipe(
-      Options.withDescription("Where the previous page ended, as it printed"),
-      Options.optional,
-    ),
+    ...PageFlags.flags,
   },
   (options) =>
     Effect.gen(function* () {

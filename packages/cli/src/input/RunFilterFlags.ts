@@ -1,14 +1,15 @@
 /**
- * The flags that say which runs a bulk operation is for.
+ * The flags that say which runs a list shows, and which a bulk operation is for.
  */
 import { Options } from "@effect/cli"
 import { type BulkOperations, Ids, Run } from "@runlease/core"
-import { type DateTime, Option } from "effect"
+import { DateTime, Duration, Option } from "effect"
 import * as Flag from "./Flag.js"
 
 const searchText = Ids.visibleText(200)
 
-export const flags = {
+/** The flags of a list. */
+export const listed = {
   status: Options.choice("status", Run.RunStatus.literals).pipe(
     Options.withDescription("Only runs of this status"),
     Options.optional,
@@ -26,24 +27,31 @@ export const flags = {
     Options.withDescription("Only the runs right below this run"),
     Options.optional,
   ),
+  since: Flag.past("since").pipe(
+    Options.withDescription("Only runs that were submitted from then on, as 2h or 2026-02-01T09:00:00Z"),
+    Options.optional,
+  ),
+  until: Flag.past("until").pipe(
+    Options.withDescription("Only runs that were submitted before then"),
+    Options.optional,
+  ),
+}
+
+/** The flags of a bulk operation. */
+export const flags = {
+  ...listed,
   conversation: Flag.text("conversation", Ids.ConversationId).pipe(
     Options.withDescription("Only the runs of this conversation"),
     Options.optional,
   ),
   text: Flag.text("text", searchText).pipe(
-    Options.withDescription("Only runs with this text in their title, or at the end of their id"),
+    Options.withDescription(
+      "Only runs with this text in their title, or at the start or the end of their id",
+    ),
     Options.optional,
   ),
   errorCode: Flag.text("error-code", searchText).pipe(
     Options.withDescription("Only runs that ended with this error code"),
-    Options.optional,
-  ),
-  from: Flag.instant("from").pipe(
-    Options.withDescription("Only runs that were submitted from then on, as 2026-02-01T09:00:00Z"),
-    Options.optional,
-  ),
-  to: Flag.instant("to").pipe(
-    Options.withDescription("Only runs that were submitted before then"),
     Options.optional,
   ),
   run: Flag.texts("run", Ids.RunId).pipe(
@@ -54,33 +62,50 @@ export const flags = {
   ),
 }
 
-interface Given {
+interface Listed {
   readonly status: Option.Option<Run.RunStatus>
   readonly agent: Option.Option<Ids.AgentId>
   readonly label: Readonly<Record<string, string>> | undefined
   readonly parent: Option.Option<Ids.RunId>
+  readonly since: Option.Option<DateTime.Utc | Duration.Duration>
+  readonly until: Option.Option<DateTime.Utc | Duration.Duration>
+}
+
+interface Given extends Listed {
   readonly conversation: Option.Option<Ids.ConversationId>
   readonly text: Option.Option<string>
   readonly errorCode: Option.Option<string>
-  readonly from: Option.Option<DateTime.Utc>
-  readonly to: Option.Option<DateTime.Utc>
   readonly run: ReadonlyArray<Ids.RunId>
   readonly all: boolean
 }
 
+/** A time that is given as so long ago, or as an instant. */
+const instantOf =
+  (now: DateTime.Utc) =>
+  (time: DateTime.Utc | Duration.Duration): DateTime.Utc =>
+    Duration.isDuration(time) ? DateTime.subtractDuration(now, time) : time
+
+/** Which runs the flags of a list name, as the ports take it. */
+export const toFilter = (given: Listed, now: DateTime.Utc) => ({
+  status: Option.getOrUndefined(given.status),
+  agentId: Option.getOrUndefined(given.agent),
+  labels: given.label,
+  parentRunId: Option.getOrUndefined(given.parent),
+  from: Option.getOrUndefined(Option.map(given.since, instantOf(now))),
+  to: Option.getOrUndefined(Option.map(given.until, instantOf(now))),
+})
+
 /** Which runs the flags name, as the port takes it. A filter and runs that are named one by one exclude each other there. */
-export const toRuns = (given: Given): Pick<BulkOperations.NewBulk, "filter" | "runIds" | "all"> => {
+export const toRuns = (
+  given: Given,
+  now: DateTime.Utc,
+): Pick<BulkOperations.NewBulk, "filter" | "runIds" | "all"> => {
   const filter = Object.fromEntries(
     Object.entries({
-      status: Option.getOrUndefined(given.status),
-      agentId: Option.getOrUndefined(given.agent),
-      labels: given.label,
-      parentRunId: Option.getOrUndefined(given.parent),
+      ...toFilter(given, now),
       conversationId: Option.getOrUndefined(given.conversation),
       text: Option.getOrUndefined(given.text),
       errorCode: Option.getOrUndefined(given.errorCode),
-      from: Option.getOrUndefined(given.from),
-      to: Option.getOrUndefined(given.to),
     }).filter(([, value]) => value !== undefined),
   )
   return {

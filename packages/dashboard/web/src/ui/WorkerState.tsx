@@ -1,5 +1,6 @@
 /** The state of a worker: an icon and a word in ink, red where it is silent. */
 import { CircleCheck, CircleDashed, DoorClosed, LogOut, Unplug, type LucideIcon } from "lucide-react"
+import { StateWord } from "./StateWord"
 import type { WorkerState as State } from "./workers"
 
 const states: Record<State, readonly [LucideIcon, word: string]> = {
@@ -18,12 +19,5 @@ export const WorkerState = ({
   readonly iconOnly?: boolean
 }) => {
   const [Icon, word] = states[state]
-  return (
-    <span
-      className={`inline-flex items-center gap-1.5 align-middle font-medium whitespace-nowrap ${state === "silent" ? "text-failed" : "text-ink-2"}`}
-    >
-      <Icon aria-hidden size={14} strokeWidth={2.2} className="shrink-0" />
-      <span className={iconOnly ? "sr-only" : ""}>{word}</span>
-    </span>
-  )
+  return <StateWord icon={Icon} word={word} isTrouble={state === "silent"} iconOnly={iconOnly} />
 }

@@ -3,6 +3,7 @@ import type * as Json from "@runlease/http/Json"
 import { CircleCheck, CirclePause, Hourglass, type LucideIcon } from "lucide-react"
 import { integer } from "../../format/numbers"
 import { Button } from "../../ui/Button"
+import { StateWord } from "../../ui/StateWord"
 import { Slots } from "../../ui/Slots"
 import { useSteadyOrder } from "../../ui/steadyOrder"
 import { inOrder, nameOf, stateOf, usedWords, usePause, type LimitState } from "./limits"
@@ -20,15 +21,7 @@ const states: Readonly<Record<LimitState, readonly [LucideIcon, word: string, ti
 
 const State = ({ iconOnly = false, limit }: { readonly limit: Json.Limit; readonly iconOnly?: boolean }) => {
   const [Icon, word, title] = states[stateOf(limit)]
-  return (
-    <span
-      title={title}
-      className="inline-flex items-center gap-1.5 align-middle font-medium whitespace-nowrap text-ink-2"
-    >
-      <Icon aria-hidden size={14} strokeWidth={2.2} className="shrink-0" />
-      <span className={iconOnly ? "sr-only" : ""}>{word}</span>
-    </span>
-  )
+  return <StateWord icon={Icon} word={word} title={title} iconOnly={iconOnly} />
 }
 
 const Places = ({ limit }: { readonly limit: Json.Limit }) =>

@@ -4,6 +4,7 @@ import type * as Json from "@runlease/http/Json"
 import { CircleCheck, CirclePause, Flag, Trash2, TriangleAlert, type LucideIcon } from "lucide-react"
 import { wholeRun } from "../../shell/links"
 import { Button, buttonClass } from "../../ui/Button"
+import { StateWord } from "../../ui/StateWord"
 import { cronWords, hasZone } from "./cronWords"
 import { useScheduleActions } from "./queries"
 import { isTrouble, stateOf, type ScheduleState as State } from "./scheduleState"
@@ -25,14 +26,7 @@ export const ScheduleState = ({
   readonly iconOnly?: boolean
 }) => {
   const [Icon, word] = states[state]
-  return (
-    <span
-      className={`inline-flex items-center gap-1.5 align-middle font-medium whitespace-nowrap ${isTrouble(state) ? "text-failed" : "text-ink-2"}`}
-    >
-      <Icon aria-hidden size={14} strokeWidth={2.2} className="shrink-0" />
-      <span className={iconOnly ? "sr-only" : ""}>{word}</span>
-    </span>
-  )
+  return <StateWord icon={Icon} word={word} isTrouble={isTrouble(state)} iconOnly={iconOnly} />
 }
 
 /** `Monday to Friday at 02:00 Europe/Berlin`; the cron itself where no words say it. */

@@ -5,7 +5,7 @@ import { useRef } from "react"
 import { integer } from "../../format/numbers"
 import { ago, exact, until, when } from "../../format/times"
 import { wholeRun } from "../../shell/links"
-import { useKeys } from "../../ui/keys"
+import { useRowKeys } from "../../ui/rowKeys"
 import { StateIcon } from "../../ui/State"
 import { useSteadyOrder } from "../../ui/steadyOrder"
 import { PauseButton, RunNow, ScheduleState, StateOf, Times } from "./ScheduleParts"
@@ -164,19 +164,6 @@ const Item = ({ now, schedule }: RowProps) => {
   )
 }
 
-/** Moves the focus by rows. */
-const useRowKeys = (box: React.RefObject<HTMLElement | null>): void => {
-  const move = (by: number) => () => {
-    const rows = Array.from(box.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])
-    const from = rows.indexOf(document.activeElement as HTMLElement)
-    rows[from < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, from + by))]?.focus()
-  }
-  useKeys({
-    j: { label: "Next schedule", run: move(1), repeats: true },
-    k: { label: "Schedule before", run: move(-1), repeats: true },
-  })
-}
-
 export const SchedulesTable = ({
   now,
   schedules,
@@ -185,7 +172,7 @@ export const SchedulesTable = ({
   readonly now: number
 }) => {
   const box = useRef<HTMLTableElement>(null)
-  useRowKeys(box)
+  useRowKeys(box, "schedule")
   const { hold, rows } = useSteadyOrder(inOrder(schedules, now), ({ id }) => id)
   return (
     <div {...hold}>

@@ -5,7 +5,7 @@ import { useRef, useState } from "react"
 import { integer } from "../../format/numbers"
 import { Button } from "../../ui/Button"
 import { CommandLine } from "../../ui/CommandLine"
-import { useKeys } from "../../ui/keys"
+import { useRowKeys } from "../../ui/rowKeys"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { useSteadyOrder } from "../../ui/steadyOrder"
@@ -19,19 +19,6 @@ import { WorkerItem } from "./WorkerItem"
 const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
 const right = `${head} text-right!`
 
-/** Moves the focus by rows. */
-const useRowKeys = (box: React.RefObject<HTMLElement | null>): void => {
-  const move = (by: number) => () => {
-    const rows = Array.from(box.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])
-    const from = rows.indexOf(document.activeElement as HTMLElement)
-    rows[from < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, from + by))]?.focus()
-  }
-  useKeys({
-    j: { label: "Next worker", run: move(1), repeats: true },
-    k: { label: "Worker before", run: move(-1), repeats: true },
-  })
-}
-
 export const WorkersTable = ({
   now,
   workers,
@@ -42,7 +29,7 @@ export const WorkersTable = ({
   const [showsLeft, setShowsLeft] = useState(false)
   const open = useOpenWorkers()
   const box = useRef<HTMLTableElement>(null)
-  useRowKeys(box)
+  useRowKeys(box, "worker")
   const all = workers ?? []
   const here = all.filter((worker) => isHere(worker, now))
   const left = all.length - here.length
