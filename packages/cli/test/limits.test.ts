@@ -61,6 +61,14 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           "runlease limits resume --agent busy",
         )
         expect((yield* limits("list")).stdout).toMatch(/agent +busy +paused/)
+        expect((yield* limits("pause", "another")).code).toBe(0)
+        const first = yield* limits("list", "--limit", "1")
+        expect(first.stderr).toMatch(/^More with --cursor /)
+        const cursor = first.stderr.trim().split(" ").at(-1)!
+        const second = yield* limits("list", "--limit", "1", "--cursor", cursor)
+        expect([first.stdout, second.stdout].join("")).toMatch(/busy/)
+        expect(second.stdout).not.toBe(first.stdout)
+        expect((yield* limits("resume", "another")).code).toBe(0)
         const paused = yield* run(["runs", "explain", "governed-1"], settings)
         expect(paused.stdout).toContain('runlease limits resume --agent "busy"')
         expect((yield* limits("resume", "--agent", "busy")).stdout).toContain("1 of its runs wait")

@@ -5,6 +5,7 @@ import { Args, Command, Options } from "@effect/cli"
 import { Ids, Limits } from "@runlease/core"
 import { Array, Console, Effect, Option } from "effect"
 import * as Flag from "../input/Flag.js"
+import * as PageFlags from "../input/PageFlags.js"
 import * as ExitCode from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
@@ -25,12 +26,9 @@ const toJson = ({ key, kind, maxRunning, name, open, paused, running, waiting }:
 const boundOf = ({ maxRunning, paused }: Limits.Limit): string =>
   paused ? "paused" : maxRunning === null ? "" : String(maxRunning)
 
-const list = Command.make("list", { connection: Settings.connection, json: Settings.json }, (options) =>
+const show = (items: ReadonlyArray<Limits.Limit>, json: boolean) =>
   Effect.gen(function* () {
-    const { items } = yield* Effect.flatMap(Limits.Limits, (limits) => limits.list({ limit: 100 }))
-    if (options.json) {
-      return yield* Effect.forEach(items, (limit) => Output.json(toJson(limit)), { discard: true })
-    }
+    if (json) return yield* Effect.forEach(items, (limit) => Output.json(toJson(limit)), { discard: true })
     if (items.length === 0) return yield* Console.log("No limit has runs, and none is paused")
     const rows = items.map((limit) => [
       limit.kind === "agent" ? "agent" : (limit.name ?? "key"),
@@ -43,10 +41,20 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
     yield* Console.log(
       Output.table(["OF", "KEY", "AT ONCE", "RUNNING", "OPEN", "WAITING"], rows, yield* Output.paint),
     )
-  }).pipe(Settings.withClient(options.connection)),
+  })
+
+const listing = { connection: Settings.connection, json: Settings.json, ...PageFlags.flags }
+
+const list = Command.make("list", listing, ({ connection, cursor, json, limit }) =>
+  Effect.gen(function* () {
+    const limits = yield* Limits.Limits
+    const page = yield* limits.list({ limit, cursor: Option.getOrUndefined(cursor) })
+    yield* show(page.items, json)
+    if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
+  }).pipe(Settings.withClient(connection)),
 ).pipe(
   Describe.command(
-    "List the agents with a limit, and the concurrency keys with a limit that have runs or are paused, the newest first, at most 100. OPEN runs have a place and wait for a worker, WAITING ones wait for a place.",
+    "List the agents with a limit, and the keys that have runs or are paused, the newest first. OPEN runs have a place and wait for a worker, WAITING ones wait for a place.",
   ),
 )
 
@@ -221,7 +229,7 @@ const pause = Command.make("pause", options, (given) =>
     const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.pause(subject))
     if (given.json) return yield* Output.json(toJson(limit))
     yield* Console.log(
-      `Paused ${subject.key}: none of its runs starts. ${limit.running} work and go on. To resume it: runlease limits resume ${flagOf(subject)}`,
+      `Paused ${subject.key}: none of its runs starts.${limit.running === 0 ? "" : ` The ${limit.running} that work go on.`} To resume it: runlease limits resume ${flagOf(subject)}`,
     )
   }).pipe(Settings.withClient(given.connection)),
 ).pipe(
