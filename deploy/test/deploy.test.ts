@@ -264,9 +264,13 @@ describe("the young generation of V8", () => {
     const kept = []
     const fill = (count) => { for (let index = 0; index < count; index++) kept[index % 400_000] = new Item(index) }
     for (let round = 0; round < 10; round++) fill(400_000)
-    const before = young()
-    fill(2000)
-    console.log(young() - before)
+    // A collection that comes in between leaves less.
+    const added = () => {
+      const before = young()
+      fill(2000)
+      return young() - before
+    }
+    console.log(Math.max(...Array.from({ length: 5 }, added)))
     process.exit()`
   const inYoung = 2000 * 90
 
