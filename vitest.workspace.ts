@@ -21,7 +21,8 @@ const groups: Readonly<Record<string, Group>> = {
     all: ["packages/*/test/**/*.test.ts"],
     except: ["packages/{cli,sql}/**"],
     first: [
-      "packages/{core,dashboard,executor-ag-ui,process,test-postgres,workflow}/test/**/*.test.ts",
+      "packages/core/test/**/!(cronTime).test.ts",
+      "packages/{dashboard,executor-ag-ui,process,test-postgres,workflow}/test/**/*.test.ts",
       "packages/executor-command/test/{CommandExecutor,Output,conformance,steps}.test.ts",
       "packages/executor-acp/test/{Answers,Messages,Obligations,Protocol,Updates}.test.ts",
       "packages/executor-ai/test/{AiExecutor,client-tools,errors,prompt,side-effects,tools,usage}.test.ts",
