@@ -41,15 +41,6 @@ export const lease = 5_000
 
 const apiKey = `rlk_${"c4a05".repeat(12)}c4a0`
 
-const untilReady = (url: string): Effect.Effect<void> =>
-  Effect.tryPromise((signal) => fetch(`${url}/readyz`, { signal })).pipe(
-    Effect.map(({ ok }) => ok),
-    Effect.orElseSucceed(() => false),
-    Effect.delay("100 millis"),
-    Effect.repeat({ until: (ok) => ok }),
-    Effect.asVoid,
-  )
-
 /** The workers: what they execute, and how many runs at once. */
 const workersOf = ({ journal, program, scripts, seed, work }: Settings) => {
   const script = {
@@ -90,7 +81,7 @@ export const make = (settings: Settings): Effect.Effect<Deployment, never, Scope
         return { url, process }
       }),
     )
-    yield* Effect.forEach(servers, ({ url }) => untilReady(url), { discard: true })
+    yield* Effect.forEach(servers, ({ url }) => Supervised.untilReady(url), { discard: true })
 
     const urlFor = (nth: number): string => servers[nth % servers.length]!.url
     const clients = yield* Effect.forEach([1, 2], (nth) =>

@@ -113,3 +113,13 @@ export const make = (settings: Settings): Effect.Effect<Supervised, never, Scope
     }),
     ({ kill }) => Effect.sync(kill),
   )
+
+/** Ends once the server of a URL takes requests. */
+export const untilReady = (url: string): Effect.Effect<void> =>
+  Effect.tryPromise((signal) => fetch(`${url}/readyz`, { signal })).pipe(
+    Effect.map(({ ok }) => ok),
+    Effect.orElseSucceed(() => false),
+    Effect.delay("100 millis"),
+    Effect.repeat({ until: (ok) => ok }),
+    Effect.asVoid,
+  )

@@ -12,15 +12,6 @@ import * as Supervised from "../chaos/Supervised.js"
 
 const apiKey = `rlk_${"71c45".repeat(12)}71c4`
 
-const untilReady = (url: string): Effect.Effect<void> =>
-  Effect.tryPromise((signal) => fetch(`${url}/readyz`, { signal })).pipe(
-    Effect.map(({ ok }) => ok),
-    Effect.orElseSucceed(() => false),
-    Effect.delay("100 millis"),
-    Effect.repeat({ until: (ok) => ok }),
-    Effect.asVoid,
-  )
-
 /** `runlease`: the path of the bundled command. `unexpected`: called when a server has ended by itself. */
 export interface Settings {
   readonly runlease: string
@@ -45,7 +36,7 @@ export const make = ({ folder, runlease, unexpected }: Settings) =>
           unexpected,
         })
         const url = `http://127.0.0.1:${port}`
-        yield* untilReady(url)
+        yield* Supervised.untilReady(url)
         return { process, url }
       }),
     )

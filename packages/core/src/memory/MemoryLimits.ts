@@ -29,8 +29,15 @@ const put = (state: State.State, usage: LimitRules.LimitUsage): LimitRules.Limit
 
 const added = (state: State.State, { limit, projectId }: LimitRules.LimitRef): LimitRules.LimitUsage => {
   state.lastLimit += 1
-  const counts = { running: 0, open: 0, stale: 0, behind: 0, parked: 0 }
-  return { key: state.lastLimit, projectId, limit, ...counts, maxRunning: null, paused: false, checkAt: null }
+  return {
+    key: state.lastLimit,
+    projectId,
+    limit,
+    ...LimitRules.noRuns,
+    maxRunning: null,
+    paused: false,
+    checkAt: null,
+  }
 }
 
 /** The pending runs of a limit, by preference. */

@@ -24,6 +24,9 @@ export interface LimitRef {
   readonly limit: string
 }
 
+/** The name of a limit among those of all projects. */
+export const refName = ({ limit, projectId }: LimitRef): string => `${projectId}/${limit}`
+
 /**
  * How many runs of a limit work, have a place, have lost it, wait for one, and need none yet since they are delayed or wait for something
  * else.
@@ -35,6 +38,9 @@ export interface LimitCounts {
   readonly behind: number
   readonly parked: number
 }
+
+/** The counts of a limit without runs. */
+export const noRuns: LimitCounts = { running: 0, open: 0, stale: 0, behind: 0, parked: 0 }
 
 /**
  * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `maxRunning`: null is no bound. `checkAt`: when places may be lost, or more can be given; null for never.

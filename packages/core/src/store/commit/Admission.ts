@@ -72,7 +72,7 @@ export const make = <X>(
 
   const balance = (usage: LimitRules.LimitUsage): Effect.Effect<void, X> =>
     Effect.gen(function* () {
-      const name = `${usage.projectId}/${usage.limit}`
+      const name = LimitRules.refName(usage)
       const before = opened.get(name) ?? 0
       const closed = yield* closeLast(usage)
       const more = closed > 0 ? 0 : yield* openNext(usage, before)

@@ -41,8 +41,6 @@ export interface LimitUsages {
   readonly take: () => ReadonlyArray<LimitChange>
 }
 
-const nameOf = ({ limit, projectId }: LimitRules.LimitRef): string => `${projectId}/${limit}`
-
 /**
  * @since 0.1.0
  * @category constructors
@@ -52,10 +50,10 @@ export const make = (): LimitUsages => {
   const changed = new Set<Entry>()
 
   const entryOf = ({ limit, projectId }: LimitRules.LimitRef): Entry => {
-    const name = nameOf({ limit, projectId })
+    const name = LimitRules.refName({ limit, projectId })
     const before = entries.get(name)
     if (before !== undefined) return before
-    const added = { running: 0, open: 0, stale: 0, behind: 0, parked: 0 }
+    const added = { ...LimitRules.noRuns }
     const entry: Entry = { limit, projectId, added, usage: undefined }
     entries.set(name, entry)
     return entry
@@ -82,7 +80,7 @@ export const make = (): LimitUsages => {
       for (const usage of usages) entryOf(usage).usage = usage
     },
     unread: (limits) => {
-      const unread = new Map(limits.map((limit) => [nameOf(limit), limit]))
+      const unread = new Map(limits.map((limit) => [LimitRules.refName(limit), limit]))
       return Array.from(unread.values()).filter((limit) => entryOf(limit).usage === undefined)
     },
     absent: (limits) => {
@@ -101,7 +99,7 @@ export const make = (): LimitUsages => {
       const changes = Array.from(changed, (entry): LimitChange => {
         const { added, checkAt, limit, projectId } = entry
         const change = { limit, projectId, ...added, ...(checkAt === undefined ? {} : { checkAt }) }
-        Object.assign(added, { running: 0, open: 0, stale: 0, behind: 0, parked: 0 })
+        Object.assign(added, LimitRules.noRuns)
         entry.checkAt = undefined
         return change
       })

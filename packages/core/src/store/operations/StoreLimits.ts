@@ -37,7 +37,7 @@ const toLimit = ({
 const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.LimitRef, never, X> => ({
   name: "Limits.set",
   decide: (settings, { governing, limits, rows }) => {
-    const named = new Map(settings.map((setting) => [`${setting.projectId}/${setting.limit}`, setting]))
+    const named = new Map(settings.map((setting) => [LimitRules.refName(setting), setting]))
     for (const setting of named.values()) limits.touch(setting)
     if (settings.some(({ limit }) => LimitKey.governs(limit))) governing.governs = true
     return Effect.as(rows.limits.set([...named.values()]), settings.map(Either.right))
@@ -89,11 +89,7 @@ const attach = <X>(): RunOperation<Attachment, RunKey | undefined, RunKey | unde
 
 /** A limit that was not used may be deleted once it is no longer paused. */
 const unused = {
-  running: 0,
-  open: 0,
-  stale: 0,
-  behind: 0,
-  parked: 0,
+  ...LimitRules.noRuns,
   maxRunning: null,
   checkAt: null,
   key: 0,

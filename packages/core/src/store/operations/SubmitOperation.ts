@@ -17,6 +17,7 @@ import {
   type Submitted,
 } from "../../ports/Runs.js"
 import * as LabelRules from "../../rules/LabelRules.js"
+import * as LimitRules from "../../rules/LimitRules.js"
 import type { ChildSpec } from "../../rules/RunState.js"
 import { eventId } from "../../rules/Transition.js"
 import type { AddedRun } from "../commit/HandOver.js"
@@ -214,7 +215,7 @@ const accept = <X, R extends Request, E>(
   accepted.set(logKey(request), run)
   added.push(run)
   Debounce.enter(submissions.found, request)
-  for (const limit of limits.settings) submissions.limits.set(`${limit.projectId}/${limit.limit}`, limit)
+  for (const limit of limits.settings) submissions.limits.set(LimitRules.refName(limit), limit)
   placing.accepted(request, child.right)
   return Either.right({ ...asRun, ref: request })
 }
