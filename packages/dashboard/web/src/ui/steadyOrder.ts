@@ -1,4 +1,4 @@
-/** Rows in their order, but in that of before while somebody points at one. */
+/** Rows stay where they are while a pointer or the focus is on one, and take their order after it. */
 import { useRef, useState } from "react"
 
 /** The order of before, without those that are no longer there and with new ones at the end. */

@@ -6,10 +6,9 @@ import { Button } from "../../ui/Button"
 import { StateWord } from "../../ui/StateWord"
 import { Slots } from "../../ui/Slots"
 import { useSteadyOrder } from "../../ui/steadyOrder"
+import { headCell, rightHeadCell } from "../../ui/tableHead"
 import { inOrder, nameOf, stateOf, usedWords, usePause, type LimitState } from "./limits"
 
-const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
-const right = `${head} text-right!`
 const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-2"
 const number = `${cell} text-right text-ink-2`
 
@@ -119,19 +118,19 @@ export const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Li
         </colgroup>
         <thead>
           <tr>
-            <th className={head}>State</th>
-            <th className={head}>Of</th>
-            <th className={head}>Places</th>
-            <th className={right} title="Runs that work, and how many may">
+            <th className={headCell}>State</th>
+            <th className={headCell}>Of</th>
+            <th className={headCell}>Places</th>
+            <th className={rightHeadCell} title="Runs that work, and how many may">
               Running
             </th>
-            <th className={right} title="Runs that have a place and wait for a worker">
+            <th className={rightHeadCell} title="Runs that have a place and wait for a worker">
               Open
             </th>
-            <th className={right} title="Runs that wait for a place">
+            <th className={rightHeadCell} title="Runs that wait for a place">
               Waiting
             </th>
-            <th className={head}>
+            <th className={headCell}>
               <span className="sr-only">Actions</span>
             </th>
           </tr>

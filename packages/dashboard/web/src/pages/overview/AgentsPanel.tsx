@@ -8,7 +8,8 @@ import { Button } from "../../ui/Button"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { type SpanName, spans } from "./spans"
-import { cell, cellLink, headCell, NoRows } from "./TableCells"
+import { headCell, rightHeadCell } from "../../ui/tableHead"
+import { cell, cellLink, NoRows } from "./TableCells"
 import { busiestFirst, endedOf, failedShare, failsOften } from "./totals"
 import { noRunsSearch } from "../../shell/links"
 
@@ -23,7 +24,6 @@ export const AgentsPanel = ({
 }) => {
   const [isWhole, setWhole] = useState(false)
   const agents = statistics === undefined ? [] : busiestFirst(statistics.agents)
-  const right = `${headCell} text-right!`
   const number = `${cell} text-right text-ink-2`
   return (
     <Panel
@@ -41,15 +41,15 @@ export const AgentsPanel = ({
           <thead>
             <tr>
               <th className={headCell}>Agent</th>
-              <th className={right}>Runs</th>
-              <th className={right}>Failed</th>
+              <th className={rightHeadCell}>Runs</th>
+              <th className={rightHeadCell}>Failed</th>
               <th
-                className={`${right} max-desk:hidden`}
+                className={`${rightHeadCell} max-desk:hidden`}
                 title="Half of the runs took no longer, from the first claim to the end"
               >
                 p50
               </th>
-              <th className={right}>Cost</th>
+              <th className={rightHeadCell}>Cost</th>
             </tr>
           </thead>
           <tbody>

@@ -1,8 +1,6 @@
 /** The classes of a plain table in a panel. */
 import type { ReactNode } from "react"
 
-export const headCell =
-  "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
 export const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4 max-desk:h-11"
 
 /** A link in a cell: as high as the row where it is tapped. */

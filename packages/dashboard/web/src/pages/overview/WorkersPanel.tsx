@@ -9,7 +9,8 @@ import { WorkerSlots } from "../../ui/WorkerSlots"
 import { WorkerState } from "../../ui/WorkerState"
 import { isHere, nameOf, silenceOf, slotsOf, stateOf } from "../../ui/workers"
 import { inOrder } from "../workers/fleet"
-import { cell, cellLink, headCell } from "./TableCells"
+import { headCell } from "../../ui/tableHead"
+import { cell, cellLink } from "./TableCells"
 
 const firstRows = 5
 

@@ -12,11 +12,10 @@ import { MiniLane } from "../../ui/MiniLane"
 import { Panel } from "../../ui/Panel"
 import { State, StateIcon, wordOf } from "../../ui/State"
 import { Trouble } from "../../ui/Trouble"
+import { headCell, rightHeadCell } from "../../ui/tableHead"
 import { Attempt, Cost, Took } from "../runs/figures"
 import { runsText, scheduleRunsQuery } from "./queries"
 
-const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
-const right = `${head} text-right!`
 const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4"
 const number = `${cell} text-right text-ink-2`
 
@@ -71,12 +70,12 @@ const Rows = ({ now, runs }: { readonly runs: ReadonlyArray<Json.RunSummary>; re
       </colgroup>
       <thead>
         <tr>
-          <th className={head}>State</th>
-          <th className={head}>Tick</th>
-          <th className={head}>Leases</th>
-          <th className={right}>Attempt</th>
-          <th className={right}>Took</th>
-          <th className={right}>Cost</th>
+          <th className={headCell}>State</th>
+          <th className={headCell}>Tick</th>
+          <th className={headCell}>Leases</th>
+          <th className={rightHeadCell}>Attempt</th>
+          <th className={rightHeadCell}>Took</th>
+          <th className={rightHeadCell}>Cost</th>
         </tr>
       </thead>
       <tbody>

@@ -8,11 +8,10 @@ import { wholeRun } from "../../shell/links"
 import { useRowKeys } from "../../ui/rowKeys"
 import { StateIcon } from "../../ui/State"
 import { useSteadyOrder } from "../../ui/steadyOrder"
+import { headCell, rightHeadCell } from "../../ui/tableHead"
 import { PauseButton, RunNow, ScheduleState, StateOf, Times } from "./ScheduleParts"
 import { inOrder, isFailing, skippedOf, skippedWords, stateOf } from "./scheduleState"
 
-const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
-const right = `${head} text-right!`
 const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-2"
 /** Columns that a narrow window has no room for. */
 const onlyWide = "max-[1200px]:hidden"
@@ -190,17 +189,17 @@ export const SchedulesTable = ({
         </colgroup>
         <thead>
           <tr>
-            <th className={head}>State</th>
-            <th className={head}>Schedule</th>
-            <th className={head}>Agent</th>
-            <th className={head}>When</th>
-            <th className={head}>Next</th>
-            <th className={head}>Last</th>
-            <th className={`${right} ${onlyWide}`}>Runs</th>
-            <th className={`${right} ${onlyWide}`} title="Ticks that began no run">
+            <th className={headCell}>State</th>
+            <th className={headCell}>Schedule</th>
+            <th className={headCell}>Agent</th>
+            <th className={headCell}>When</th>
+            <th className={headCell}>Next</th>
+            <th className={headCell}>Last</th>
+            <th className={`${rightHeadCell} ${onlyWide}`}>Runs</th>
+            <th className={`${rightHeadCell} ${onlyWide}`} title="Ticks that began no run">
               Skipped
             </th>
-            <th className={head}>
+            <th className={headCell}>
               <span className="sr-only">Actions</span>
             </th>
           </tr>

@@ -12,10 +12,10 @@ import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { Trouble } from "../../ui/Trouble"
 import { nameOf } from "../../ui/workers"
+import { headCell } from "../../ui/tableHead"
 import { lossesOf, lostAt, takenOverAfter } from "./fleet"
 import { noRunsSearch, wholeRun } from "../../shell/links"
 
-const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
 const cell = "h-9 truncate border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4"
 
 const RunLink = ({
@@ -63,14 +63,14 @@ const Rows = ({ leases, now }: { readonly leases: ReadonlyArray<Json.LostLease>;
       </colgroup>
       <thead>
         <tr>
-          <th className={head}>Ran out</th>
-          <th className={head}>Worker</th>
-          <th className={head}>Run</th>
-          <th className={head}>Agent</th>
-          <th className={`${head} text-right!`}>Attempt</th>
-          <th className={`${head} text-right!`}>Last renewed</th>
-          <th className={head}>Taken over by</th>
-          <th className={`${head} text-right!`}>After</th>
+          <th className={headCell}>Ran out</th>
+          <th className={headCell}>Worker</th>
+          <th className={headCell}>Run</th>
+          <th className={headCell}>Agent</th>
+          <th className={`${headCell} text-right!`}>Attempt</th>
+          <th className={`${headCell} text-right!`}>Last renewed</th>
+          <th className={headCell}>Taken over by</th>
+          <th className={`${headCell} text-right!`}>After</th>
         </tr>
       </thead>
       <tbody>

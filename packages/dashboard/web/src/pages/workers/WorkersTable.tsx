@@ -10,14 +10,12 @@ import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { useSteadyOrder } from "../../ui/steadyOrder"
 import { isHere } from "../../ui/workers"
+import { headCell, rightHeadCell } from "../../ui/tableHead"
 import { workerCommand } from "./commands"
 import { inOrder, newestVersion } from "./fleet"
 import { useOpenWorkers } from "./openWorkers"
 import { columns, onlyWide, WorkerRow } from "./WorkerRow"
 import { WorkerItem } from "./WorkerItem"
-
-const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
-const right = `${head} text-right!`
 
 export const WorkersTable = ({
   now,
@@ -79,16 +77,16 @@ export const WorkersTable = ({
             <table ref={box} className="w-full border-collapse">
               <thead>
                 <tr>
-                  <th className={head}>Worker</th>
-                  <th className={head}>State</th>
-                  <th className={head}>Agents</th>
-                  <th className={`${head} ${onlyWide}`}>Version</th>
-                  <th className={head}>Slots</th>
-                  <th className={`${right} ${onlyWide}`}>In use</th>
-                  <th className={head}>Next lease runs out</th>
-                  <th className={right}>Lost, 24 h</th>
-                  <th className={right}>Heard from</th>
-                  <th className={head}>
+                  <th className={headCell}>Worker</th>
+                  <th className={headCell}>State</th>
+                  <th className={headCell}>Agents</th>
+                  <th className={`${headCell} ${onlyWide}`}>Version</th>
+                  <th className={headCell}>Slots</th>
+                  <th className={`${rightHeadCell} ${onlyWide}`}>In use</th>
+                  <th className={headCell}>Next lease runs out</th>
+                  <th className={rightHeadCell}>Lost, 24 h</th>
+                  <th className={rightHeadCell}>Heard from</th>
+                  <th className={headCell}>
                     <span className="sr-only">Actions</span>
                   </th>
                 </tr>
