@@ -88,7 +88,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   )
 
   for (const look of ["light", "dark", "phone"] as const) {
-    scoped(`show who waits at a limit, which is paused and resumed, ${look}`, () =>
+    scoped(`show the runs that wait at a limit, which is paused and resumed, ${look}`, () =>
       Effect.gen(function* () {
         const { faults, page } = yield* visit(look)
         const key = `customer-${look}`

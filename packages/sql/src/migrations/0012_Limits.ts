@@ -1,5 +1,5 @@
 /**
- * Limits of concurrency: the limit of a run, the limits with their counts, and who is next at one.
+ * Limits of concurrency: the limit of a run, the limits with their counts, and the next run of each.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
