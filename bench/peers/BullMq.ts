@@ -49,6 +49,30 @@ main<Options>(({ concurrency, port }) =>
           count,
         ),
       pickUps: (count) => PeerTiming.pickUps(work, () => queue.add("job", {}), count),
+      places: ({ others, runs }) =>
+        Effect.promise(async () => {
+          for (let done = 0; done < runs; done += 1000) {
+            await queue.addBulk(
+              Array.from({ length: Math.min(1000, runs - done) }, () => ({ name: "heavy", data: {} })),
+            )
+          }
+          for (let other = 0; other < others; other += 1) {
+            await queue.add("other", {})
+          }
+          let [place, last, left] = [0, 0, others]
+          const worker = await new Promise<Worker>((resolve) => {
+            const count = async (job: { readonly name: string }) => {
+              place += 1
+              if (job.name !== "other") return
+              left -= 1
+              last = place
+              if (left === 0) resolve(counting)
+            }
+            const counting = new Worker(name, count, { connection, concurrency })
+          })
+          await worker.close(true)
+          return last
+        }),
     }
   }),
 )

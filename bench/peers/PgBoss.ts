@@ -93,6 +93,29 @@ main<Options>(({ batchSize, fetchers, url }) =>
           count,
         ),
       pickUps: (count) => PeerTiming.pickUps(work, () => boss.send(queue, {}), count),
+      places: ({ others, runs }) =>
+        Effect.promise(async () => {
+          for (let done = 0; done < runs; done += 1000) {
+            await boss.insert(
+              queue,
+              Array.from({ length: Math.min(1000, runs - done) }, () => ({ data: { key: "heavy" } })),
+            )
+          }
+          await Postgres.tidy(client)
+          for (let other = 0; other < others; other += 1) {
+            await boss.send(queue, { key: "other" })
+          }
+          let [place, last, left] = [0, 0, others]
+          while (left > 0) {
+            for (const { data } of await boss.fetch<{ readonly key: string }>(queue, { batchSize: 500 })) {
+              place += 1
+              if (data.key !== "other") continue
+              left -= 1
+              last = place
+            }
+          }
+          return last
+        }),
     }
   }),
 )

@@ -17,6 +17,7 @@ import * as Agent from "./measure/Agent.js"
 import * as Blocked from "./measure/Blocked.js"
 import * as Claims from "./measure/Claims.js"
 import * as Events from "./measure/Events.js"
+import * as Fairness from "./measure/Fairness.js"
 import * as Holding from "./measure/Holding.js"
 import * as Idle from "./measure/Idle.js"
 import * as Limits from "./measure/Limits.js"
@@ -51,6 +52,7 @@ const parts = {
   idle: Idle.measure,
   claims: Claims.measure,
   limits: Limits.measure,
+  fairness: Fairness.measure,
   blocked: Blocked.measure,
   agent: Agent.measure,
 }

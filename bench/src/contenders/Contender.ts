@@ -46,6 +46,12 @@ export interface Limited {
   readonly ended: ReadonlyArray<number>
 }
 
+/** Runs of one key, and then one run of each of so many other keys. */
+export interface Backlog {
+  readonly runs: number
+  readonly others: number
+}
+
 /** The calls of a contender. Times are in milliseconds. */
 export type Calls = {
   /** Adds so many no-op runs. */
@@ -62,6 +68,8 @@ export type Calls = {
   readonly fillKeys: { readonly input: Keyed; readonly output: null }
   /** Claims one of those after another, so many, and ends each before the next. */
   readonly limited: { readonly input: number; readonly output: Limited }
+  /** Submits a backlog, and starts runs until the others have started: the place of the last of these among all starts. */
+  readonly places: { readonly input: Backlog; readonly output: number }
   /** Executes all added runs concurrently, each of which streams; returns logged events per second. */
   readonly stream: { readonly input: Streams; readonly output: number }
   /** Executes runs of steps at once, for which `fill` has prepared. */

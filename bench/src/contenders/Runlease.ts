@@ -7,6 +7,7 @@ import * as Rounds from "../Rounds.js"
 import * as Stores from "../Stores.js"
 import { submission } from "../Submission.js"
 import { type Keyed, type Limited, main, perKey, type PickUp } from "./Contender.js"
+import * as Places from "./Places.js"
 
 export interface Options {
   readonly store: Stores.StoreOptions
@@ -156,6 +157,7 @@ main<Options>(({ claimAhead, concurrency, noop, onLoop, served, servers, store, 
       claims: (count) => claims(ports, count),
       fillKeys: (keyed) => Effect.zipRight(fillKeys(ports, keyed), Effect.as(Backlog.tidy(store), null)),
       limited: (count) => limited(ports, count),
+      places: (backlog) => Places.ofRunlease(ports, backlog),
       stream: ({ events, runs }) =>
         Effect.map(
           DrainRate.perSecond(ports, { runs, concurrency: runs, execution: streaming(events) }),

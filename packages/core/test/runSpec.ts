@@ -23,5 +23,6 @@ export const spec: RunSpec = {
   maxAttempts: 2,
   createdAt: 1000,
   timeLimits: null,
+  fairness: null,
   child: null,
 }

@@ -71,6 +71,8 @@ const bodies: Readonly<Record<string, object>> = {
       available_at: "2026-01-01T00:00:00Z",
       max_attempts: 1,
       concurrency_key: "c",
+      fairness_key: "f",
+      fairness_weight: 1.5,
     },
   },
   submitMany: { batch_id: "b", runs: [{ kind: "agent", public_id: "p", request: { agent_id: "a" } }] },

@@ -28,6 +28,8 @@ const request = {
   timeout_seconds: 3600,
   concurrency_key: "c",
   concurrency_limit: 1,
+  fairness_key: "f",
+  fairness_weight: 1.5,
 }
 
 /** What an ordinary submission has not. */

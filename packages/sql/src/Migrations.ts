@@ -28,6 +28,7 @@ import limits from "./migrations/0012_Limits.js"
 import bulk from "./migrations/0013_Bulk.js"
 import staleSchedules from "./migrations/0015_StaleSchedules.js"
 import namedLimits from "./migrations/0016_NamedLimits.js"
+import fairness from "./migrations/0017_Fairness.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -61,6 +62,7 @@ export const all: Migrations = {
   "0014_Debounce": debounce,
   "0015_StaleSchedules": staleSchedules,
   "0016_NamedLimits": namedLimits,
+  "0017_Fairness": fairness,
 }
 
 /** The table that has the migrations of a database. */

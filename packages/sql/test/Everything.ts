@@ -195,6 +195,16 @@ export const everything = Effect.gen(function* () {
   yield* runs.list({ parentRunId: parent.runId })
   yield* runs.cancel(parent.runId)
 
+  const fair = { agentId, concurrencyKey: null, priority: 20 }
+  yield* runs.submit({ ...fair, fairnessKey: "a" })
+  yield* claims.claim({ workerId: worker.id, limit: 1, leaseDuration: "10 seconds" })
+  yield* runs.submit({ ...fair, fairnessKey: "b", concurrencyKey: "limited", concurrencyLimit: 1 })
+  yield* runs.submit({ ...fair, fairnessKey: "b", implementationKind: "kind", workerKey: "key" })
+  const { run: lastFair } = yield* runs.submit({ ...fair, fairnessKey: "b" })
+  yield* runs.submit(fair)
+  yield* summaries(worker, lastFair)
+  yield* claims.claim({ workerId: worker.id, limit: 10, leaseDuration: "10 seconds" })
+
   const lanes = ["one", "two"]
   const circle: Array<Run.LeaseRef> = []
   for (const concurrencyKey of lanes) {

@@ -82,6 +82,8 @@ const work = Effect.gen(function* () {
 const uncounted = [
   "DROP INDEX queue_debounced",
   ...["queue", "runs"].map((table) => `ALTER TABLE ${table} DROP COLUMN debounce_key`),
+  "DROP TABLE flows",
+  ...["queue_runnable", "queue_runnable_by_agent"].map((index) => `DROP INDEX ${index}`),
   "DROP TABLE limits",
   "DROP TABLE named_limits",
   ...["queue_limited", "queue_place_1", "queue_place_2", "queue_place_3"].map(
@@ -94,6 +96,11 @@ const uncounted = [
   ...["limit_name", "concurrency_limit", "named_limits"].map(
     (column) => `ALTER TABLE runs DROP COLUMN ${column}`,
   ),
+  "ALTER TABLE queue DROP COLUMN rank",
+  "ALTER TABLE runs DROP COLUMN fairness",
+  `CREATE INDEX queue_runnable ON queue (project_id, implementation_kind, worker_key, priority DESC, run_pk) WHERE gate = 0`,
+  `CREATE INDEX queue_runnable_by_agent
+    ON queue (project_id, agent_id, implementation_kind, worker_key, priority DESC, run_pk) WHERE gate = 0`,
   "DROP TABLE counter_deltas",
   "DROP TABLE counter_sums",
   "DROP INDEX outcomes_by_status",

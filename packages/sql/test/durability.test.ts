@@ -113,6 +113,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Debounce" },
         { name: "StaleSchedules" },
         { name: "NamedLimits" },
+        { name: "Fairness" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -87,6 +87,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Debounce" },
           { name: "StaleSchedules" },
           { name: "NamedLimits" },
+          { name: "Fairness" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

@@ -11,6 +11,7 @@ import * as FollowUpSuite from "./FollowUpSuite.js"
 import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
 import * as AgentLimitsSuite from "./AgentLimitsSuite.js"
+import * as FairnessSuite from "./FairnessSuite.js"
 import * as LimitsSuite from "./LimitsSuite.js"
 import * as NamedLimitsSuite from "./NamedLimitsSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
@@ -34,6 +35,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   LimitsSuite.suite(name, layer)
   AgentLimitsSuite.suite(name, layer)
   NamedLimitsSuite.suite(name, layer)
+  FairnessSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)
   TextSuite.suite(name, layer)

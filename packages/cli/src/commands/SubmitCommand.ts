@@ -4,18 +4,20 @@
 import { Args, Command, Options } from "@effect/cli"
 import {
   Debounce,
+  Fairness,
   Ids,
   Limits,
-  RequestSnapshot,
+  type RequestSnapshot,
   Runs,
   TimeLimits,
   TraceContext,
   WorkerRegistry,
 } from "@runlease/core"
 import { Array, Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
-import { type CommandFailure, usage } from "../output/ExitCode.js"
+import { usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
-import { inputOf, read } from "../input/GivenText.js"
+import { requestOf } from "../input/GivenRequest.js"
+import { read } from "../input/GivenText.js"
 import { follow } from "./Follow.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
@@ -102,6 +104,17 @@ const options = {
       "Its key at a limit with a name, as gpu=eu; two may be given, the narrow one first",
     ),
   ),
+  fairnessKey: Flag.text("fairness-key", Fairness.FairnessKey).pipe(
+    Options.withDescription("The waiting runs of different keys take turns"),
+    Options.optional,
+  ),
+  fairnessWeight: Flag.decimal("fairness-weight", {
+    minimum: Fairness.minWeight,
+    maximum: Fairness.maxWeight,
+  }).pipe(
+    Options.withDescription("How many turns its fairness key has for each of a key of weight 1"),
+    Options.optional,
+  ),
   budget: Flag.limits("budget").pipe(
     Options.withDescription(
       "What the run and those below it may spend, as tokens=200000,runs=20; also cost, steps, seconds",
@@ -138,34 +151,6 @@ const options = {
 }
 
 type Parsed = Command.Command.ParseConfig<typeof options>
-
-const textOf = (parsed: Parsed): Effect.Effect<string | undefined, CommandFailure> => {
-  if (Option.isSome(parsed.file) && Option.isSome(parsed.text)) {
-    return Effect.fail(usage("Both a text and --file were given"))
-  }
-  if (Option.isSome(parsed.file)) return read(parsed.file.value)
-  return Option.match(parsed.text, {
-    onNone: () => Effect.succeed(undefined),
-    onSome: (text) => (text === "-" ? read("-") : Effect.succeed(text)),
-  })
-}
-
-const readsStdin = ({ file, input, text }: Parsed): boolean =>
-  Option.contains(input, "-") && (Option.contains(text, "-") || Option.contains(file, "-"))
-
-/** The request: the text as a message of the user, the input beside it. */
-const requestOf = Effect.fnUntraced(function* (parsed: Parsed) {
-  if (readsStdin(parsed)) return yield* usage("Both the text and --input read stdin")
-  const text = yield* textOf(parsed)
-  const messages = text === undefined ? RequestSnapshot.empty : RequestSnapshot.fromText(text)
-  if (Option.isSome(parsed.input)) return { ...messages, input: yield* inputOf(parsed.input.value) }
-  return text === undefined
-    ? yield* usage(
-        "There is no text to submit",
-        "Give a TEXT, --file FILE, - for stdin, or --input JSON for an agent with a payload.",
-      )
-    : messages
-})
 
 /** A record with the field `name` if `value` is present; else an empty record. */
 const field = <K extends string, A>(name: K, value: Option.Option<A>) =>
@@ -210,6 +195,8 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: Reque
     ...field("concurrencyLimit", parsed.concurrencyLimit),
     ...field("debounce", yield* debounceOf(parsed)),
     ...field("limits", Option.fromNullable(parsed.limits)),
+    ...field("fairnessKey", parsed.fairnessKey),
+    ...field("fairnessWeight", parsed.fairnessWeight),
     ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
@@ -285,6 +272,7 @@ export const command = Command.make("submit", options, (parsed) =>
     "runlease submit --agent reviewer --label customer=42 --label tier=gold hello",
     "runlease submit --agent import --concurrency-key customer-7 --concurrency-limit 5 'Load it'",
     "runlease submit --agent reviewer --debounce 30s --debounce-key pull-12 'Review pull 12'",
+    "runlease submit --agent import --fairness-key customer-7 --fairness-weight 2 'Load it'",
     "runlease submit --agent writer --conversation ID --multitask steer 'Shorter, please'",
   ]),
 )

@@ -90,6 +90,16 @@ export const whole = (name: string, bounds: Bounds<number>): Options.Options<num
   })
 }
 
+/** A flag for a number within bounds, both included. */
+export const decimal = (
+  name: string,
+  { maximum, minimum, setting }: Bounds<number>,
+): Options.Options<number> =>
+  checked(name, "N", setting, `a number, ${minimum} to ${maximum}`, (text) => {
+    const value = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN
+    return value >= minimum && value <= maximum ? Option.some(value) : Option.none()
+  })
+
 const isLimits = Schema.is(TreeBudget.Limits)
 
 /** Limits as `name=number`, with commas between them; each name once, and at least one. */

@@ -99,6 +99,8 @@ export const toJson = (run: Run.Run) => ({
   timeout_at: instant(run.timeoutAt ?? null),
   labels: run.labels,
   batch_id: run.batchId,
+  fairness_key: run.fairnessKey ?? null,
+  fairness_weight: run.fairnessWeight ?? null,
   open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
   error: run.error,
   metadata: run.metadata,

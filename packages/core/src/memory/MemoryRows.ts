@@ -21,6 +21,7 @@ import {
 } from "../store/rows/RunRows.js"
 import { advanced, afterChange } from "../store/rows/StoredRun.js"
 import * as MemoryBounds from "./MemoryBounds.js"
+import * as MemoryFlows from "./MemoryFlows.js"
 import * as MemoryLimits from "./MemoryLimits.js"
 import * as MemoryBulk from "./MemoryBulk.js"
 import * as MemoryCounters from "./MemoryCounters.js"
@@ -100,6 +101,7 @@ export const make = (state: State.State): RunRows<never> => {
     bulk: MemoryBulk.rows(state),
     filters: MemorySummaries.make(state),
     lastKey: Effect.sync(() => state.lastKey),
+    flows: MemoryFlows.make(state),
     now: Effect.sync(() => state.instant),
     together: (effects) => Effect.all(effects, { discard: true }),
     commit: Effect.void,

@@ -7,6 +7,7 @@ import * as LimitRules from "../rules/LimitRules.js"
 import { openChildren } from "../rules/ChildTransitions.js"
 import * as CounterRows from "../store/rows/CounterRows.js"
 import * as MemoryCounters from "./MemoryCounters.js"
+import * as MemoryFlows from "./MemoryFlows.js"
 import * as State from "./State.js"
 
 /** Deletes the conversations that pruning left without runs and that have not changed since `before`. */
@@ -62,6 +63,7 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
         if (LimitRules.isIdle(usage)) project.limits.delete(usage.limit)
       }
       pruneBulk(state, request.projectId, before)
+      MemoryFlows.prune(project, before)
     }
     return Either.right({ pruned: pruned.length, more })
   })

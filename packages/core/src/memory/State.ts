@@ -46,6 +46,15 @@ export interface ConversationRecord {
   readonly byIdempotencyKey: Map<string, ConversationMessage>
 }
 
+/** A fairness key in a set: where its next run begins at the earliest. */
+export interface Flow {
+  readonly set: string
+  readonly priority: number
+  readonly key: string
+  readonly finish: number
+  readonly updatedAt: number
+}
+
 /** One project's share. Maps and sets are in the order of insertion, which is the order of submission. */
 export interface ProjectState {
   readonly runs: Map<Ids.RunId, MemoryRun>
@@ -57,6 +66,8 @@ export interface ProjectState {
   readonly limits: Map<string, LimitUsage>
   /** The bounds of limits with names. */
   readonly namedLimits: Map<string, number>
+  /** How far the ranks of each fairness key go, by its name and that of its set. */
+  readonly flows: Map<string, Flow>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>
   readonly conversations: Map<Ids.ConversationId, ConversationRecord>
   /** Conversations that lost a run to pruning. */
@@ -115,6 +126,7 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
     lanes: new Map(),
     limits: new Map(),
     namedLimits: new Map(),
+    flows: new Map(),
     workers: new Map(),
     conversations: new Map(),
     thinned: new Set(),

@@ -134,6 +134,9 @@ export const Run = Schema.Struct({
   /** With it the key is no lane: at most so many runs of the key work at once. Absent where the submission has none. */
   concurrencyLimit: Schema.optional(Schema.Int),
   limits: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+  /** The key that shares the queue with others, and its weight. Absent where the submission has none. */
+  fairnessKey: Schema.optional(Schema.String),
+  fairnessWeight: Schema.optional(Schema.Number),
   attempt: Schema.NonNegativeInt,
   maxAttempts: Schema.Positive.pipe(Schema.int()),
   latestEventId: EventId,

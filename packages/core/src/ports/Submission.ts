@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, ParseResult, Schema, Struct } from "effect"
+import { Effect, Either, ParseResult, Schema } from "effect"
 import { Debounce } from "../model/Debounce.js"
+import { FairnessKey, FairnessWeight, fieldsOf, fairnessOf } from "../model/Fairness.js"
 import { limitsOf, Seconds } from "../model/TimeLimits.js"
 import { ConcurrencyKey, LimitKeys } from "./Limits.js"
+import * as SubmissionProblems from "./SubmissionProblems.js"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
@@ -31,7 +33,9 @@ export type Multitask = typeof Multitask.Type
  * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
  * conversation when absent, and null for no lane. `concurrencyLimit`: with it, at most so many runs of the key work at once, and the key is
- * no lane; 1 to 100,000; the last submission of a key sets it. `limits`: its keys at limits with names, 2 at most, and 1 beside a `concurrencyLimit`. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
+ * no lane; 1 to 100,000; the last submission of a key sets it. `limits`: its keys at limits with names, 2 at most, and 1 beside a
+ * `concurrencyLimit`. `fairnessKey`: the waiting runs of different keys take turns; up to 128 characters. `fairnessWeight`: how many turns
+ * the key has; 0.1 to 100, 1 when absent. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `ttlSeconds` and `timeoutSeconds`: its limits of time (see
  * `TimeLimits`), 1 second to 365 days, none when absent. `initialStatus: "running"`
  * means that another program executes the run: it is never claimed and has no lease, so it has no limits of time. `multitask`: `enqueue` when absent; a submission
@@ -61,6 +65,8 @@ export const Submission = Schema.Struct({
   concurrencyKey: Schema.optional(Schema.NullOr(ConcurrencyKey)),
   concurrencyLimit: Schema.optional(Schema.Int.pipe(Schema.between(1, 100_000))),
   limits: Schema.optional(LimitKeys),
+  fairnessKey: Schema.optional(FairnessKey),
+  fairnessWeight: Schema.optional(FairnessWeight),
   budget: Schema.optional(Limits),
   multitask: Schema.optional(Multitask),
   ttlSeconds: Schema.optional(Seconds),
@@ -136,51 +142,6 @@ export const lastSaid = ({ snapshot }: Submission): ReadonlyArray<SnapshotMessag
     ? []
     : snapshot.messages.slice(snapshot.messages.findLastIndex(({ role }) => role !== "user") + 1)
 
-/** What is wrong with the limits with names of a submission. */
-const namedProblem = ({ concurrencyLimit, initialStatus, limits = {} }: Submission): string | undefined => {
-  const count = Object.keys(limits).length
-  if (count > 0 && initialStatus === "running")
-    return "a run that its submitter drives waits for no place; leave it out"
-  return count > 1 && concurrencyLimit !== undefined
-    ? "takes 1 limit at most beside a limit of the concurrency key"
-    : undefined
-}
-
-/** What is wrong with the limit of the concurrency key of a submission. */
-const limitProblem = ({
-  concurrencyKey,
-  concurrencyLimit,
-  initialStatus,
-  multitask = "enqueue",
-}: Submission): string | undefined => {
-  if (concurrencyLimit === undefined) return undefined
-  if (concurrencyKey == null) return "needs a concurrency key: the limit is of the runs that share it"
-  if (initialStatus === "running") return "a run that its submitter drives waits for no place; leave it out"
-  return multitask === "enqueue"
-    ? undefined
-    : `multitask ${multitask} is about the runs of a lane, and a key with a limit is none; leave one of the two out`
-}
-
-/** What a debounced submission goes without: the run could not have it of each submission that it takes. */
-const withoutDebounce = {
-  availableAt: "a time",
-  conversationId: "a conversation",
-  parentRunId: "a parent",
-  multitask: "a multitask",
-} as const
-
-/** What is wrong with the debounce of a submission. */
-const debounceProblem = (submission: Submission): string | undefined => {
-  const { debounce, initialStatus } = submission
-  if (debounce === undefined) return undefined
-  const { maxSeconds, seconds } = debounce
-  if (maxSeconds !== undefined && maxSeconds < seconds)
-    return `${maxSeconds} seconds in all are less than ${seconds}`
-  if (initialStatus === "running") return "a run that its submitter executes takes no later submission"
-  const beside = Struct.keys(withoutDebounce).find((field) => submission[field] !== undefined)
-  return beside && `goes without ${withoutDebounce[beside]}, since the next submission may have another`
-}
-
 /** A submission whose `field` has no problem. */
 const without =
   (field: keyof Submission, problemOf: (submission: Submission) => string | undefined) =>
@@ -225,9 +186,11 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
         })
       },
     ),
-    Either.flatMap(without("concurrencyLimit", limitProblem)),
-    Either.flatMap(without("limits", namedProblem)),
-    Either.flatMap(without("debounce", debounceProblem)),
+    Either.flatMap(without("concurrencyLimit", SubmissionProblems.concurrencyLimit)),
+    Either.flatMap(without("limits", SubmissionProblems.limits)),
+    Either.flatMap(without("debounce", SubmissionProblems.debounce)),
+    Either.flatMap(without("fairnessKey", SubmissionProblems.fairnessKey)),
+    Either.flatMap(without("fairnessWeight", SubmissionProblems.fairnessWeight)),
   )
 }
 
@@ -287,4 +250,5 @@ export const again = (
   ...limitsOf(run),
   ...(run.concurrencyLimit === undefined ? {} : { concurrencyLimit: run.concurrencyLimit }),
   ...(run.limits === undefined ? {} : { limits: run.limits }),
+  ...fieldsOf(fairnessOf(run)),
 })

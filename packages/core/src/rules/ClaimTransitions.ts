@@ -41,6 +41,7 @@ export const claim = (
       ...state,
       status: "running",
       limits: LimitPlaces.clear(state.limits),
+      rank: 0,
       attempt,
       leaseEpoch: leaseEpoch(state.leaseEpoch + 1),
       holder: {

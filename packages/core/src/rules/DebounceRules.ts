@@ -56,7 +56,9 @@ export const postpone = (state: RunState, debounce: Debounce, now: number): Tran
   const after = { ...state, availableAt: at, updatedAt: now }
   if (state.gate === "behind") return transition(after)
   const gate = gateOf(at, state, now)
-  if (gate === "delayed") return transition({ ...after, gate, limits: LimitPlaces.clear(state.limits) })
+  if (gate === "delayed") {
+    return transition({ ...after, gate, limits: LimitPlaces.clear(state.limits), rank: 0 })
+  }
   // The delay of a run that has one is over. One without is where it was: it may have a place at its limit.
   return state.gate === "delayed" ? pend(state, at, now) : transition(after)
 }

@@ -136,7 +136,11 @@ export const checkAfter = (usage: LimitUsage, opened: number, now: number): numb
 
 const moved = (state: RunState, limits: LimitPlaces.LimitPlaces, now: number): Transition => {
   const gate = LimitPlaces.firstWithout(limits) < 0 ? "runnable" : "limited"
-  return transition({ ...state, gate, limits, updatedAt: now }, [], gate === "runnable" ? runnable : [])
+  return transition(
+    { ...state, gate, limits, rank: 0, updatedAt: now },
+    [],
+    gate === "runnable" ? runnable : [],
+  )
 }
 
 /**
@@ -173,8 +177,9 @@ export const putBack = (state: RunState, limit: string, now: number): Transition
  */
 export const govern = (state: RunState, limit: string): Transition => {
   const limits = LimitPlaces.add(state.limits, limit)
-  const gate = state.status === "pending" && state.gate === "runnable" ? "limited" : state.gate
-  return transition({ ...state, gate, limits })
+  return state.status === "pending" && state.gate === "runnable"
+    ? transition({ ...state, gate: "limited", limits, rank: 0 })
+    : transition({ ...state, limits })
 }
 
 /**

@@ -17,13 +17,16 @@ import type {
   Sequence,
   Waiting,
 } from "../model/Run.js"
+import * as Fairness from "../model/Fairness.js"
 import type { TimeLimits } from "../model/TimeLimits.js"
-import type { Budget } from "../model/TreeBudget.js"
 import type { AttemptEnd, PastAttempt } from "./ControlEvents.js"
 import * as LimitKey from "./LimitKey.js"
 import type { LimitPlaces } from "./LimitPlaces.js"
 import type { LogState } from "./LogState.js"
+import type { Children, ChildSpec, Ledger } from "./RunTree.js"
 import * as TimeRules from "./TimeRules.js"
+
+export type { Children, ChildSpec, Ledger } from "./RunTree.js"
 
 /**
  * What the submission of a run fixes for good. Instants are milliseconds since the epoch.
@@ -54,46 +57,9 @@ export interface RunSpec {
   readonly createdAt: number
   /** Null for a run without limits of time. */
   readonly timeLimits: TimeLimits | null
+  readonly fairness: Fairness.Fairness | null
   /** Absent for the root of a tree. */
   readonly child: ChildSpec | null
-}
-
-/**
- * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it. `lanes`: those
- * of the runs above it, absent for none. `budget`: the root whose budget it spends; absent where the tree has none.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ChildSpec {
-  readonly parent: Ids.RunId
-  readonly index: number
-  readonly depth: number
-  readonly lanes?: ReadonlyArray<string>
-  readonly budget?: Ids.RunId
-}
-
-/**
- * The budget of a tree, and the runs below its root that wait for it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Ledger extends Budget {
-  readonly waiting: ReadonlyArray<Ids.RunId>
-}
-
-/**
- * The children of a run: how many there are, how many of them have not ended, and which have. `ended` is a number in hex digits, whose
- * bit `n` is that of the child with index `n`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Children {
-  readonly count: number
-  readonly open: number
-  readonly ended: string
 }
 
 /**
@@ -141,6 +107,8 @@ export interface RunState {
   readonly availableAt: number
   /** Its limits, from narrow to wide, with its places there while it is pending. */
   readonly limits: LimitPlaces
+  /** The place of a pending run among those of its priority, as `FairRules` gives it; 0 for none. */
+  readonly rank: number
   readonly attempt: number
   /** How long the claims that ended have worked; null for none, and for a run without a timeout. */
   readonly workedMillis: number | null
@@ -233,6 +201,7 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     concurrencyKey: spec.limit === null ? spec.lane : LimitKey.subjectOf(spec.limit).key,
     ...(spec.concurrencyLimit === null ? {} : { concurrencyLimit: spec.concurrencyLimit }),
     ...(spec.namedLimits === null ? {} : { limits: spec.namedLimits }),
+    ...Fairness.fieldsOf(spec.fairness),
     attempt: state.attempt,
     maxAttempts: spec.maxAttempts,
     latestEventId: state.latestEventId,

@@ -70,6 +70,7 @@ export const submit = (
     gate: behind && !driven ? "behind" : gateOf(availableAt, { limits, spec }, now),
     availableAt,
     limits,
+    rank: 0,
     attempt: 0,
     workedMillis: null,
     leaseEpoch: leaseEpoch(0),

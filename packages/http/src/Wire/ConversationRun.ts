@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, Interrupt, Labels, Run, TimeLimits, TreeBudget } from "@runlease/core"
+import { Fairness, Ids, Interrupt, Labels, Run, TimeLimits, TreeBudget } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Schema } from "effect"
 import { as, nullish, renamed, Timestamp } from "../Wire.js"
@@ -55,6 +55,8 @@ const wire = Schema.Struct({
   concurrency_key: nullish(Schema.String),
   concurrency_limit: nullish(Schema.Int),
   limits: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+  fairness_key: nullish(Schema.String),
+  fairness_weight: nullish(Schema.Number),
   available_at: nullish(Timestamp),
   attempt: nullish(Schema.NonNegativeInt),
   max_attempts: nullish(Schema.Positive.pipe(Schema.int())),
@@ -144,6 +146,12 @@ export const ConversationRun = as<Run.Run>()(wire, {
     concurrencyKey: run.concurrency_key ?? null,
     ...(run.concurrency_limit == null ? {} : { concurrencyLimit: run.concurrency_limit }),
     ...(run.limits === undefined ? {} : { limits: run.limits }),
+    ...Fairness.fieldsOf(
+      Fairness.fairnessOf({
+        fairnessKey: run.fairness_key ?? undefined,
+        fairnessWeight: run.fairness_weight ?? undefined,
+      }),
+    ),
     attempt: run.attempt ?? 0,
     maxAttempts: run.max_attempts ?? 1,
     latestEventId: run.latest_event_id,
@@ -205,6 +213,8 @@ export const ConversationRun = as<Run.Run>()(wire, {
     concurrency_key: run.concurrencyKey,
     concurrency_limit: run.concurrencyLimit ?? null,
     ...(run.limits === undefined ? {} : { limits: run.limits }),
+    fairness_key: run.fairnessKey ?? null,
+    fairness_weight: run.fairnessWeight ?? null,
     available_at: run.availableAt,
     attempt: run.attempt,
     max_attempts: run.maxAttempts,

@@ -5,6 +5,7 @@
  */
 import {
   Debounce,
+  Fairness,
   Ids,
   Labels,
   Limits,
@@ -72,6 +73,14 @@ const wire = Schema.Struct({
     limits: nullish(Limits.LimitKeys).annotations({
       description:
         "(ours) Its keys at limits with names, narrow to wide: 2 at most, and 1 beside a `concurrency_limit`. A key has 1 to 128 characters",
+    }),
+    fairness_key: nullish(Fairness.FairnessKey).annotations({
+      description:
+        "(ours) The waiting runs of different keys take turns, also where one key has many more than another. Up to 128 characters",
+    }),
+    fairness_weight: nullish(Fairness.FairnessWeight).annotations({
+      description:
+        "(ours) How many turns the key has for each of a key of weight 1. 0.1 to 100, 1 when absent",
     }),
     budget: nullish(TreeBudget.Limits).annotations({
       description:
@@ -151,6 +160,8 @@ export const Submission = as<Runs.Submission>()(wire, {
     concurrencyKey: request.concurrency_key,
     concurrencyLimit: request.concurrency_limit ?? undefined,
     limits: request.limits ?? undefined,
+    fairnessKey: request.fairness_key ?? undefined,
+    fairnessWeight: request.fairness_weight ?? undefined,
     budget: request.budget ?? undefined,
     multitask: request.multitask ?? undefined,
     labels: request.labels ?? undefined,
@@ -191,6 +202,8 @@ export const Submission = as<Runs.Submission>()(wire, {
       concurrency_key: submission.concurrencyKey,
       concurrency_limit: submission.concurrencyLimit,
       limits: submission.limits,
+      fairness_key: submission.fairnessKey,
+      fairness_weight: submission.fairnessWeight,
       budget: submission.budget,
       multitask: submission.multitask,
       labels: submission.labels,

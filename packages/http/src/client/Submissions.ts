@@ -34,6 +34,7 @@ const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string |
   if (submission.concurrencyKey !== undefined) return "a concurrency key"
   if (submission.concurrencyLimit !== undefined) return "a limit of a concurrency key"
   if (submission.limits !== undefined) return "limits with names"
+  if (submission.fairnessKey !== undefined) return "a fairness key"
   if (submission.budget !== undefined) return "a budget"
   if (submission.multitask !== undefined) return "what becomes of a run that works"
   if (submission.labels !== undefined) return "labels"

@@ -122,7 +122,7 @@ const next = (
     execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE q.gate = ${sql.literal(String(Gate.limited))}
     AND q.project_id = ${projectId} AND q.limit_name = ${limit}
     ${stale === 0 ? sql.literal("") : sql`AND ${isLive(database, usage)}`}
-    ORDER BY q.priority DESC, q.run_pk LIMIT ${most}`)
+    ORDER BY q.priority DESC, q.rank, q.run_pk LIMIT ${most}`)
   return Effect.flatMap(keys, (rows) =>
     rows.length === 0
       ? Effect.succeed([])
@@ -209,7 +209,7 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
       ),
     lastOpen: (limit, most) =>
       Effect.map(
-        placed(database, limit, () => "q.priority, q.run_pk DESC", most),
+        placed(database, limit, () => "q.priority, q.rank DESC, q.run_pk DESC", most),
         (runs) => runs.toSorted((a, b) => RunRows.byPreference(b, a)).slice(0, most),
       ),
     ofAgent: (agent, most) => ofAgent(database, agent, most),

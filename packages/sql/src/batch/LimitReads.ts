@@ -35,13 +35,14 @@ export const reads = (database: Database): LimitRows.LimitReads<SqlError> => {
         ([row]) => row && toUsage(row),
       ),
     before: ({ key, state }, most) => {
-      const { spec } = state
+      const { rank, spec } = state
       const of = (condition: Fragment) => sql`SELECT * FROM (
       SELECT 1 AS one FROM queue WHERE gate = ${sql.literal(String(Gate.limited))} AND project_id = ${spec.projectId}
         AND limit_name = ${LimitRules.behindOf(state)} AND ${condition} LIMIT ${most}) part`
       return Effect.map(
         sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
-        ${of(sql`priority > ${spec.priority}`)} UNION ALL ${of(sql`priority = ${spec.priority} AND run_pk < ${key}`)}
+        ${of(sql`priority > ${spec.priority}`)} UNION ALL ${of(sql`priority = ${spec.priority} AND rank < ${rank}`)}
+        UNION ALL ${of(sql`priority = ${spec.priority} AND rank = ${rank} AND run_pk < ${key}`)}
       ) preferred`,
         ([row]) => Math.min(row?.before ?? 0, most),
       )

@@ -50,7 +50,7 @@ const aheadInLane =
 
 const queuedBefore =
   ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["queuedBefore"] =>
-  ({ key, state: { spec } }, limit) => {
+  ({ key, state: { rank, spec } }, limit) => {
     const { implementationKind, priority, projectId, workerKey } = spec
     const is = (column: string, value: string | null) =>
       value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
@@ -63,7 +63,8 @@ const queuedBefore =
       )
     return Effect.map(
       sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
-        ${of(sql`priority > ${priority}`)} UNION ALL ${of(sql`priority = ${priority} AND run_pk < ${key}`)}
+        ${of(sql`priority > ${priority}`)} UNION ALL ${of(sql`priority = ${priority} AND rank < ${rank}`)}
+        UNION ALL ${of(sql`priority = ${priority} AND rank = ${rank} AND run_pk < ${key}`)}
       ) preferred`,
       ([row]) => Math.min(row?.before ?? 0, limit),
     )

@@ -13,6 +13,7 @@ import * as ConversationRows from "./ConversationRows.js"
 import * as DebounceQueries from "./DebounceQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
+import * as FlowQueries from "./FlowQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LaneQueries from "./LaneQueries.js"
 import * as LimitQueries from "./LimitQueries.js"
@@ -36,6 +37,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     bulk: BulkQueries.rows(database),
     filters: SummaryQueries.make(database),
     lastKey: RunQueries.lastKey(database),
+    flows: FlowQueries.make(database),
     now: dialect.now,
     together: dialect.together,
     commit: dialect.commit,

@@ -9,6 +9,7 @@ import { CounterRows } from "@runlease/core/store"
 import { Duration, Effect, Either, Function } from "effect"
 import * as BulkQueries from "../batch/BulkQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"
+import * as FlowQueries from "../batch/FlowQueries.js"
 import * as LabelRows from "../batch/LabelRows.js"
 import * as LimitReads from "../batch/LimitReads.js"
 import { keyRows } from "../batch/RunQueries.js"
@@ -167,9 +168,10 @@ const pruneOne = (
     if (more) return Either.right({ pruned, more })
     const conversations = yield* pruneConversations(store, batch)
     const limits = yield* LimitReads.prune(store, request.projectId, rowsPerCommit)
+    const flows = yield* FlowQueries.prune(store, request.projectId, batch.before, rowsPerCommit)
     const bulk = yield* BulkQueries.prune(store, request.projectId, batch.before, batch.limit)
     const counters = yield* pruneCounters(store, batch)
-    return Either.right({ pruned, more: counters || conversations || limits || bulk })
+    return Either.right({ pruned, more: counters || conversations || limits || bulk || flows })
   })
 
 /**

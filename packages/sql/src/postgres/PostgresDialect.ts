@@ -71,7 +71,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       WHERE q.gate = 0 AND q.project_id = ${projectId}
         ${agentId === null ? sql.literal("") : sql`AND q.agent_id = ${agentId}`}
         AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
-      ORDER BY q.implementation_kind, q.worker_key, q.priority DESC, q.run_pk
+      ORDER BY q.implementation_kind, q.worker_key, q.priority DESC, q.rank, q.run_pk
       LIMIT ${wanted} FOR UPDATE OF q SKIP LOCKED
     ) ${sql.literal(`probe_${index}`)}`
   }

@@ -56,6 +56,7 @@ export const specFields: Fields<RunState.RunSpec> = {
   maxAttempts: integer(once),
   createdAt: integer(once),
   timeLimits: json(once),
+  fairness: json(once),
   child: json(once),
 }
 
@@ -106,6 +107,8 @@ export const stateFields: Fields<Omit<RunState.RunState, "spec" | "holder">> = {
   },
   availableAt: integer(states),
   limits: json(unended),
+  // Only a run of the queue has one.
+  rank: { ...integer(["queue"]), decode: (stored: number | null) => stored ?? 0 },
   attempt: integer(states),
   workedMillis: integer(unended),
   leaseEpoch: integer(states),

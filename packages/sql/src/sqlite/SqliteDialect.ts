@@ -101,7 +101,7 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone
       WHERE gate = 0 AND project_id = ${projectId}
         ${agentId === null ? sql.literal("") : sql`AND agent_id = ${agentId}`}
         AND ${equals("implementation_kind", implementationKind)} AND ${equals("worker_key", workerKey)}
-      ORDER BY priority DESC, run_pk LIMIT ${wanted} + 0
+      ORDER BY priority DESC, rank, run_pk LIMIT ${wanted} + 0
     )`
   }
 

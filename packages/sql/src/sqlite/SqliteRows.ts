@@ -64,7 +64,7 @@ const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe)
   `SELECT ${queuedRuns.columns} FROM queue q CROSS JOIN runs r ON r.run_pk = q.run_pk
     WHERE q.gate = 0 AND q.project_id = ? ${agentId === null ? "" : "AND q.agent_id = ?"}
       AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
-    ORDER BY q.priority DESC, q.run_pk LIMIT ? + 0`
+    ORDER BY q.priority DESC, q.rank, q.run_pk LIMIT ? + 0`
 
 /** Which of the statements for a probe is its own. */
 const shapeOf = ({ agentId, implementationKind, workerKey }: RunRows.Probe): number =>

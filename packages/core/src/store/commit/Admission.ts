@@ -30,17 +30,17 @@ export interface Admission<X> {
 }
 
 /**
- * `governs`: whether some limit is of all runs of an agent.
+ * `governs`: whether some limit is of all runs of an agent. `write` writes the states of runs.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = <X>(
-  runs: BatchRuns<X>,
+  { add, apply, limits }: BatchRuns<X>,
   rows: RunRows<X>,
   { governs, now }: { readonly governs: boolean; readonly now: number },
+  write: Effect.Effect<void, X>,
 ): Admission<X> => {
-  const { add, apply, limits, write } = runs
   /** How many runs the commit has let in at each limit. */
   const opened = new Map<string, number>()
 

@@ -7,6 +7,7 @@
  */
 import { DateTime, Effect, Iterable } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
+import * as FairRules from "../../rules/FairRules.js"
 import type { RunState } from "../../rules/RunState.js"
 import { type Consequence, isRunnable, type NewEntry, type Transition } from "../../rules/Transition.js"
 import * as CounterRows from "../rows/CounterRows.js"
@@ -20,6 +21,7 @@ import {
   type RunRef,
   type StoredRun,
 } from "../rows/StoredRun.js"
+import type { FairRoutes } from "./FairRoutes.js"
 import * as LimitUsages from "./LimitUsages.js"
 import type { CommitMeasure } from "./StoreMetrics.js"
 import { type LogGrowth, logKey } from "./Wakeups.js"
@@ -64,6 +66,9 @@ export interface BatchRuns<X> {
   /** Those that became runnable in this commit, and that no operation has claimed since. */
   readonly runnable: () => Array<StoredRun>
   readonly all: () => Iterable<StoredRun>
+  /** Takes the runs that may have entered a set with ranks since this was called last. */
+  readonly entered: () => Array<StoredRun>
+  readonly someEntering: () => boolean
   readonly consequences: Consequences
   /** The limits of the runs, with what their transitions change. */
   readonly limits: LimitUsages.LimitUsages
@@ -116,6 +121,7 @@ export interface Beginning {
   readonly now: number
   readonly runs: ReadonlyArray<StoredRun>
   readonly remembered: ReadonlyArray<StoredRun>
+  readonly fairRoutes: FairRoutes
 }
 
 /**
@@ -125,11 +131,12 @@ export interface Beginning {
 export const make = <X>(
   rows: RunRows<X>,
   measured: CommitMeasure,
-  { now, remembered, runs }: Beginning,
+  { fairRoutes, now, remembered, runs }: Beginning,
 ): BatchRuns<X> => {
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
   const runnable = new Set<Entry>()
+  const entering = new Set<Entry>()
   const counters = CounterRows.make(now)
   const limits = LimitUsages.make()
   const consequences: Consequences = {
@@ -145,6 +152,7 @@ export const make = <X>(
     const log = logKey(run.state.spec)
     const entry: Entry = { log, stored: run.state, run, entries: [], details: noDetails, unchecked }
     entries.set(log, entry)
+    if (run.state.spec.fairness !== null) fairRoutes.add(run.state.spec)
     return entry
   }
 
@@ -193,6 +201,9 @@ export const make = <X>(
 
   const change = (entry: Entry, { consequences: meant, entries: added, state }: Transition): StoredRun => {
     if (state.limits !== null) limits.changed(entry.run.state, state)
+    if ((fairRoutes.some() || state.spec.fairness !== null) && FairRules.enters(entry.run.state, state)) {
+      entering.add(entry)
+    }
     entry.run = { key: entry.run.key, state }
     entry.entries.push(...added)
     changed.add(entry)
@@ -239,9 +250,16 @@ export const make = <X>(
       entry.stored = run.state
       entry.run = run
       if (isRunnable(run.state)) runnable.add(entry)
+      entering.add(entry)
     },
     runnable: () => Array.from(runnable, ({ run }) => run).filter(({ state }) => isRunnable(state)),
     all: () => Iterable.map(entries.values(), ({ run }) => run),
+    someEntering: () => entering.size > 0,
+    entered: () => {
+      const entered = Array.from(entering, ({ run }) => run)
+      entering.clear()
+      return entered
+    },
     consequences,
     limits,
     changes: (names) =>

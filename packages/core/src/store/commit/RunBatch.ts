@@ -16,6 +16,7 @@ import * as Admission from "./Admission.js"
 import * as BatchRuns from "./BatchRuns.js"
 import * as Family from "./Family.js"
 import * as HandOver from "./HandOver.js"
+import * as Ranking from "./Ranking.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
 import * as StoreMetrics from "./StoreMetrics.js"
 import type { Wakeups } from "./Wakeups.js"
@@ -89,10 +90,19 @@ export const make = <X>(
   const measured = StoreMetrics.ofCommit()
   const runs = BatchRuns.make(rows, measured, beginning)
   const { add, apply, consequences, describe, find, limits, load, write } = runs
-  const { admit, full, governor, limitsOf, lock, mayStart } = Admission.make(runs, rows, {
-    governs: governing.governs,
-    now,
-  })
+  const { rank, rankNew, store } = Ranking.make(runs, rows, beginning.fairRoutes)
+
+  /** Gives ranks to the runs that have entered a set, and goes on. */
+  const ranked = (then: () => Effect.Effect<void, X>): Effect.Effect<void, X> =>
+    runs.someEntering() ? Effect.flatMap(rank, then) : then()
+
+  const writeRanked = Effect.suspend(() => ranked(() => write))
+  const { admit, full, governor, limitsOf, lock, mayStart } = Admission.make(
+    runs,
+    rows,
+    { governs: governing.governs, now },
+    writeRanked,
+  )
   const { inTurn, settle } = Family.make(runs, rows, now)
   const { grown, lanes, signals } = consequences
   const lateReads: Array<Effect.Effect<void, X>> = []
@@ -130,17 +140,43 @@ export const make = <X>(
           }),
     )
 
+  const finishRanked = (): Effect.Effect<void, X> => {
+    runs.compareRemembered()
+    if (limits.someChanged()) return finishLimited
+    // The next run of a lane may get a rank.
+    const last = lanes.length === 0 || !(wakeups.claims.someWait() || beginning.fairRoutes.some())
+    return rows.together([
+      write,
+      advance(
+        Effect.suspend(() => {
+          if (last) return Effect.void
+          handRunnable()
+          return Effect.zipRight(
+            writeRanked,
+            Effect.suspend(() => rows.together([...store(), handOver.read])),
+          )
+        }),
+        false,
+      ),
+      ...lateReads,
+      handOver.read,
+      ...(last ? [...store(), rows.commit] : []),
+    ])
+  }
+
   /** The same where a limit has changed: a run that it lets in may go to a claim that waits. */
-  const finishLimited = Effect.suspend(() => rows.together([write, advance(write, true)])).pipe(
+  const finishLimited = Effect.suspend(() => rows.together([write, advance(writeRanked, true)])).pipe(
     Effect.zipRight(admit),
     Effect.zipRight(
       Effect.suspend(() => {
         handRunnable()
-        return write
+        return writeRanked
       }),
     ),
     Effect.zipRight(admit),
-    Effect.zipRight(Effect.suspend(() => rows.together([...lateReads, handOver.read, rows.commit]))),
+    Effect.zipRight(
+      Effect.suspend(() => rows.together([...store(), ...lateReads, handOver.read, rows.commit])),
+    ),
   )
 
   return {
@@ -164,17 +200,23 @@ export const make = <X>(
       Effect.suspend(() => {
         if (offer === "now") handRunnable()
         const { runs: inserted, stored } = (offer === "now" ? handOver : HandOver.none).offerNew(added)
-        return Effect.map(rows.insert(inserted.map(({ run }) => run)), (keys) => {
-          stored(keys)
-          for (const [index, { made, run }] of inserted.entries()) {
-            runs.inserted({ key: keys[index]!, state: run.state }, made)
-          }
-        })
+        const ranking = rankNew(inserted)
+        const insertAll = (all: ReadonlyArray<HandOver.AddedRun>) =>
+          Effect.map(rows.insert(all.map(({ run }) => run)), (keys) => {
+            stored(keys)
+            for (const [index, { made, run }] of all.entries()) {
+              runs.inserted({ key: keys[index]!, state: run.state }, made)
+            }
+          })
+        return ranking === undefined ? insertAll(inserted) : Effect.flatMap(ranking, insertAll)
       }),
     flush: (...names) =>
       Effect.flatMap(settle, () =>
         runs.changes(names)
-          ? Effect.zipRight(rows.together([write, advance(write, true)]), admit)
+          ? Effect.zipRight(
+              ranked(() => rows.together([write, advance(writeRanked, true)])),
+              admit,
+            )
           : names.length === 0
             ? admit
             : Effect.void,
@@ -184,23 +226,7 @@ export const make = <X>(
     // A run of a freed lane may go to a claim that waits, which is a further write: then the transaction ends only after that.
     finish: Effect.flatMap(settle, () => {
       handRunnable()
-      runs.compareRemembered()
-      if (limits.someChanged()) return finishLimited
-      const last = lanes.length === 0 || !wakeups.claims.someWait()
-      return rows.together([
-        write,
-        advance(
-          Effect.suspend(() => {
-            if (last) return Effect.void
-            handRunnable()
-            return rows.together([write, handOver.read])
-          }),
-          false,
-        ),
-        ...lateReads,
-        handOver.read,
-        ...(last ? [rows.commit] : []),
-      ])
+      return ranked(finishRanked)
     }),
     after: Effect.suspend(() => {
       const left = runs.runnable().map(({ state }) => state.spec)

@@ -6,6 +6,7 @@
 import { Effect, type Scope } from "effect"
 import * as ClaimSearch from "./ClaimSearch.js"
 import * as CommitQueue from "./CommitQueue.js"
+import * as FairRoutes from "./FairRoutes.js"
 import * as HandOver from "./HandOver.js"
 import * as RememberedLeases from "./RememberedLeases.js"
 import * as RunBatch from "./RunBatch.js"
@@ -48,6 +49,7 @@ const begin = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,
   leases: RememberedLeases.RememberedLeases,
+  fairRoutes: FairRoutes.FairRoutes,
   refs: ReadonlyArray<RunRef>,
   search: Search | undefined,
   since: bigint,
@@ -100,6 +102,7 @@ const begin = <X>(
           found,
           governing,
           handOver,
+          fairRoutes,
         })
       },
     )
@@ -116,6 +119,7 @@ export const make = <X>(
   Effect.flatMap(RememberedLeases.Maker, (makeRemembered) => {
     const leases = makeRemembered()
     const governing = { governs: false }
+    const fairRoutes = FairRoutes.make()
     return CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
       transact,
       begin: (refs, claims, since) =>
@@ -123,6 +127,7 @@ export const make = <X>(
           rows,
           wakeups,
           leases,
+          fairRoutes,
           refs,
           claims.length === 0 ? undefined : ClaimSearch.plan(claims).search,
           since,

@@ -5,6 +5,7 @@
  */
 import { Effect, Either } from "effect"
 import { type ChildStep, maxChildren } from "../../model/ChildEvent.js"
+import * as Fairness from "../../model/Fairness.js"
 import { type LeaseLost, type LeaseRef, RunNotFound } from "../../model/Run.js"
 import { ChildRefused, type Spawned } from "../../ports/Leases.js"
 import * as ChildTransitions from "../../rules/ChildTransitions.js"
@@ -64,6 +65,19 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
   })
 }
 
+/** A child without a fairness key has that of its parent, since it works for the same. */
+const inKeyOfParent =
+  <X>(batch: RunBatch<X>) =>
+  (request: Request): Request => {
+    const parent = batch.find(parentOf(request))
+    return parent === undefined || request.submission.fairnessKey !== undefined
+      ? request
+      : {
+          ...request,
+          submission: { ...request.submission, ...Fairness.fieldsOf(parent.state.spec.fairness) },
+        }
+  }
+
 const spawnedOf = ({ spec }: RunState): Spawned =>
   spec.child === null ? { runId: spec.runId } : { runId: spec.runId, index: spec.child.index }
 
@@ -82,7 +96,7 @@ export const operation = <X>(): RunOperation<
   refs: (request) => [parentOf(request)],
   decide: (requests, batch) =>
     Effect.map(
-      SubmitOperation.submitAll(requests, batch, {
+      SubmitOperation.submitAll(requests.map(inKeyOfParent(batch)), batch, {
         placeOf: (request) => placeOf(batch, request),
         accepted: (request, child) => {
           const parent = batch.find(parentOf(request))!

@@ -10,6 +10,7 @@ import * as Ids from "../../model/Ids.js"
 import type { Labels } from "../../model/Labels.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
 import { noTarget, projectTarget } from "../../model/Run.js"
+import { fairnessOf } from "../../model/Fairness.js"
 import { limitsOf } from "../../model/TimeLimits.js"
 import * as TraceContext from "../../ports/TraceContext.js"
 import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.js"
@@ -179,6 +180,7 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,
       timeLimits: limitsOf(submission),
+      fairness: fairnessOf(submission),
       child: place.child,
     },
     {

@@ -18,10 +18,12 @@ import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
 import type { BulkRows } from "./BulkRows.js"
 import type { ScheduleRows } from "./ScheduleRows.js"
+import type { FlowRows } from "./FlowRows.js"
 import type { LimitRows } from "./LimitRows.js"
 import type { SummaryRows } from "./SummaryRows.js"
 import type { Change, NewRun, RunKey, RunRef, StoredRun } from "./StoredRun.js"
 
+export { byPreference } from "./StoredRun.js"
 export type { Change, DetailChanges, NewRun, RunKey, RunRef, StoredRun, UserMessage } from "./StoredRun.js"
 
 /** The project of a runnable run, and the workers that it accepts. */
@@ -38,15 +40,6 @@ export interface WorkerIdentity {
   readonly implementationKind: string
   readonly workerKey: string
 }
-
-/**
- * The order in which claims take runs: the highest priority first, then the oldest.
- *
- * @since 0.1.0
- * @category ordering
- */
-export const byPreference = (a: StoredRun, b: StoredRun): number =>
-  b.state.spec.priority - a.state.spec.priority || a.key - b.key
 
 /**
  * A search for at most `wanted` runnable runs: those whose kind, key and agent are these. A null kind or key is that of runs
@@ -175,6 +168,7 @@ export interface RunRows<X> {
   readonly schedules: ScheduleRows<X>
   /** The limits of concurrency. */
   readonly limits: LimitRows<X>
+  readonly flows: FlowRows<X>
 
   readonly bulk: BulkRows<X>
 

@@ -34,6 +34,15 @@ export interface StoredRun {
 }
 
 /**
+ * The order in which claims take runs: the highest priority first, then the lowest rank, then the oldest.
+ *
+ * @since 0.1.0
+ * @category ordering
+ */
+export const byPreference = (a: StoredRun, b: StoredRun): number =>
+  b.state.spec.priority - a.state.spec.priority || a.state.rank - b.state.rank || a.key - b.key
+
+/**
  * A run that a submission makes. `title` is that of its snapshot. `submission` is the request as text, to be compared with another of
  * the same public id; `newConversation` when its conversation is made with it.
  *

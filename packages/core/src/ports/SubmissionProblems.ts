@@ -1,0 +1,69 @@
+/**
+ * What is wrong with a field of a submission beside its others; undefined where nothing is.
+ *
+ * @since 0.1.0
+ */
+import { Struct } from "effect"
+import type { Submission } from "./Submission.js"
+
+/** What is wrong with the limits with names of a submission. */
+export const limits = ({
+  concurrencyLimit,
+  initialStatus,
+  limits: named = {},
+}: Submission): string | undefined => {
+  const count = Object.keys(named).length
+  if (count > 0 && initialStatus === "running")
+    return "a run that its submitter drives waits for no place; leave it out"
+  return count > 1 && concurrencyLimit !== undefined
+    ? "takes 1 limit at most beside a limit of the concurrency key"
+    : undefined
+}
+
+/** What is wrong with the limit of the concurrency key of a submission. */
+export const concurrencyLimit = ({
+  concurrencyKey,
+  concurrencyLimit: most,
+  initialStatus,
+  multitask = "enqueue",
+}: Submission): string | undefined => {
+  if (most === undefined) return undefined
+  if (concurrencyKey == null) return "needs a concurrency key: the limit is of the runs that share it"
+  if (initialStatus === "running") return "a run that its submitter drives waits for no place; leave it out"
+  return multitask === "enqueue"
+    ? undefined
+    : `multitask ${multitask} is about the runs of a lane, and a key with a limit is none; leave one of the two out`
+}
+
+/** What a debounced submission goes without: the run could not have it of each submission that it takes. */
+const withoutDebounce = {
+  availableAt: "a time",
+  conversationId: "a conversation",
+  parentRunId: "a parent",
+  multitask: "a multitask",
+} as const
+
+/** What is wrong with the debounce of a submission. */
+export const debounce = (submission: Submission): string | undefined => {
+  const { debounce: wait, initialStatus } = submission
+  if (wait === undefined) return undefined
+  const { maxSeconds, seconds } = wait
+  if (maxSeconds !== undefined && maxSeconds < seconds)
+    return `${maxSeconds} seconds in all are less than ${seconds}`
+  if (initialStatus === "running") return "a run that its submitter executes takes no later submission"
+  const beside = Struct.keys(withoutDebounce).find((field) => submission[field] !== undefined)
+  return beside && `goes without ${withoutDebounce[beside]}, since the next submission may have another`
+}
+
+/** What is wrong with the fairness key of a submission. */
+export const fairnessKey = ({ fairnessKey: key, initialStatus }: Submission): string | undefined =>
+  key !== undefined && initialStatus === "running"
+    ? "a run that its submitter executes waits for no worker; leave it out"
+    : undefined
+
+/** What is wrong with the weight of the fairness key of a submission. */
+export const fairnessWeight = ({
+  fairnessKey: key,
+  fairnessWeight: weight,
+}: Submission): string | undefined =>
+  key === undefined && weight !== undefined ? "needs a fairness key: the weight is that of a key" : undefined

@@ -1,0 +1,96 @@
+/**
+ * Fairness: the waiting runs of each key take turns, by the weights of the keys (start-time fair queueing).
+ *
+ * A run gets a rank when it enters a set of runs that are ordered: the runnable runs of a route, or those behind a limit. Of one priority
+ * the lowest rank goes first, and of one rank the oldest run. `finish` of a key is where its next run begins at the earliest: each run
+ * moves it on by `service / weight`. A key that has none begins at the virtual time of the set, so it waits for one start of each other
+ * key at most, and what a key has had before the others came does not count.
+ *
+ * A run that a worker has had before has rank 0, and goes before those that none has had. So has a run without a key, unless ranked runs
+ * wait in its set: then all runs without a key share one turn.
+ *
+ * Source: docs/decisions/0105-fairness.md
+ *
+ * @since 0.1.0
+ */
+import type * as Ids from "../model/Ids.js"
+import { behindOf } from "./LimitRules.js"
+import type { RunSpec, RunState } from "./RunState.js"
+
+/** How far one run of weight 1 moves its key on. */
+export const service = 1_000_000
+
+/** The rank of the first run of a set. 0 is no rank. */
+export const firstRank = 1
+
+/** The largest number of flows that one commit deletes since they say nothing any more. */
+export const mostForgotten = 256
+
+/** The workers that may claim a run. */
+export type Route = Pick<RunSpec, "projectId" | "agentId" | "implementationKind" | "workerKey">
+
+/**
+ * Runs of one priority that are ordered among each other. `name`: among those of its project.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RankedSet = {
+  readonly projectId: Ids.ProjectId
+  readonly name: string
+  readonly priority: number
+} & ({ readonly _tag: "Route"; readonly route: Route } | { readonly _tag: "Limit"; readonly limit: string })
+
+/**
+ * A set as the store has it. `waiting`: the lowest rank of its runs, but 0; null where none has one. `beside`: the same of all agents of its route.
+ * `last` and `least`: the largest and the smallest finish of its keys. `finishes`: those of the keys that were wanted, where there is one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SetRanks {
+  readonly waiting: number | null
+  readonly beside: number | null
+  readonly last: number | null
+  readonly least: number | null
+  readonly finishes: ReadonlyMap<string, number>
+}
+
+/** The key of a run. All runs without one share the empty key, which no submission can have. */
+export const keyOf = ({ fairness }: Pick<RunSpec, "fairness">): string => fairness?.key ?? ""
+
+/** Names a route in its project. */
+export const routeName = ({ agentId, implementationKind, workerKey }: Route): string =>
+  JSON.stringify([agentId, implementationKind, workerKey])
+
+/**
+ * The set that a run enters with a rank; undefined for one that is in none, and for one that a worker has had before.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const setOf = (state: RunState): RankedSet | undefined => {
+  const { gate, leaseEpoch, spec, status } = state
+  if (status !== "pending" || leaseEpoch !== 0) return undefined
+  const { priority, projectId } = spec
+  if (gate === "runnable") return { _tag: "Route", projectId, priority, name: routeName(spec), route: spec }
+  const limit = behindOf(state)
+  return limit === null
+    ? undefined
+    : { _tag: "Limit", projectId, priority, name: JSON.stringify([limit]), limit }
+}
+
+/** Whether a run enters a set by this change: also where it goes on from one limit to the next. */
+export const enters = (before: RunState, after: RunState): boolean =>
+  after.status === "pending" &&
+  after.leaseEpoch === 0 &&
+  (after.gate === "runnable" || after.gate === "limited") &&
+  (before.status !== "pending" || before.gate !== after.gate || behindOf(before) !== behindOf(after))
+
+/** Where a key begins that has no run in the set. Where no run of an agent waits, others of its route may. */
+export const virtualTime = ({ beside, last, waiting }: SetRanks): number =>
+  waiting ?? Math.max(firstRank, beside ?? 0, last ?? 0)
+
+/** How far one run moves its key on. */
+export const chargeOf = ({ fairness }: Pick<RunSpec, "fairness">): number =>
+  Math.round(service / (fairness?.weight ?? 1))
