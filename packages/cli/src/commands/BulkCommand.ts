@@ -23,6 +23,10 @@ const options = {
   dryRun: Options.boolean("dry-run").pipe(
     Options.withDescription("Change no run, and count what would be done"),
   ),
+  key: Flag.text("idempotency-key", Ids.visibleText(128)).pipe(
+    Options.withDescription("A repeat with the same key shows the first operation, and begins none"),
+    Options.optional,
+  ),
   wait,
 }
 
@@ -30,6 +34,7 @@ type Given = Parameters<typeof RunFilterFlags.toRuns>[0] & {
   readonly json: boolean
   readonly reason: Option.Option<string>
   readonly dryRun: boolean
+  readonly key: Option.Option<string>
   readonly wait: boolean
 }
 
@@ -41,6 +46,7 @@ const begin = (given: Given, action: Pick<BulkOperations.NewBulk, "action" | "la
       ...RunFilterFlags.toRuns(given, yield* DateTime.now),
       ...(Option.isSome(given.reason) ? { reason: given.reason.value } : {}),
       ...(given.dryRun ? { dryRun: true } : {}),
+      ...(Option.isSome(given.key) ? { idempotencyKey: given.key.value } : {}),
     })
     yield* report(begun, { json: given.json, waits: given.wait || given.dryRun })
   })

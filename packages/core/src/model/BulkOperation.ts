@@ -58,7 +58,7 @@ export type BulkFilter = typeof BulkFilter.Type
  *
  * `all`: a filter that names nothing means every run of the project, and is refused without it. `labels`: what the action `label`
  * changes; null removes one. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
- * run, and counts what it would do.
+ * run, and counts what it would do. `idempotencyKey`: a repeat with the same key gives the first operation.
  *
  * @since 0.1.0
  * @category models
@@ -71,6 +71,7 @@ export const NewBulk = Schema.Struct({
   labels: Schema.optional(LabelChanges),
   reason: Schema.optional(Ids.visibleText(500)),
   dryRun: Schema.optional(Schema.Boolean),
+  idempotencyKey: Schema.optional(Ids.visibleText(128)),
   createdBy: Schema.optional(Schema.NullOr(Schema.String)),
 })
 

@@ -86,6 +86,9 @@ export const NewBulk = given<typeof Model.NewBulk.Type>()(
     dryRun: may("dry_run", Schema.Boolean).annotations({
       description: "Change no run, and count what the operation would do",
     }),
+    idempotencyKey: may("idempotency_key", Ids.visibleText(128)).annotations({
+      description: "A repeat with the same key gives the first operation",
+    }),
   }),
 ).annotations({ identifier: "NewBulk" })
 

@@ -95,6 +95,28 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
   )
 
   test(
+    "a repeat with the same key gives the first operation, and submits no run again",
+    Effect.gen(function* () {
+      const bulks = yield* BulkOperations
+      yield* TestBulk.submitFailed(3)
+      const bulk = { action: "retry", filter: { status: "failed" }, idempotencyKey: "again" } as const
+      const [first, beside] = yield* Effect.all([bulks.create(bulk), bulks.create(bulk)], { concurrency: 2 })
+      strictEqual(beside.id, first.id)
+      const done = yield* ended(first)
+      deepStrictEqual(yield* bulks.create(bulk), done)
+      deepStrictEqual(yield* bulks.create({ ...bulk, dryRun: true }), done)
+      deepStrictEqual(yield* statuses, { failed: 3, pending: 3 })
+      const other = yield* run({ ...bulk, idempotencyKey: "once more" })
+      deepStrictEqual([other.id === first.id, yield* statuses], [false, { failed: 3, pending: 6 }])
+      const named = (key: string) => Effect.flip(bulks.create({ ...bulk, idempotencyKey: key }))
+      for (const key of ["", "k".repeat(129)]) {
+        const error = yield* named(key)
+        deepStrictEqual(error._tag === "InvalidBulk" && error.field, "idempotencyKey")
+      }
+    }),
+  )
+
+  test(
     "abort stops an operation, and what it has done stays",
     Effect.gen(function* () {
       const bulks = yield* BulkOperations

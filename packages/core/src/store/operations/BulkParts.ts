@@ -43,7 +43,7 @@ const advance = <X>(
     return BulkRules.advance(record, { ...targets, verdicts }, batch.now)
   })
 
-/** A new operation. */
+/** A new operation. `id`: the same one for the same idempotency key of a project. */
 export interface Creation {
   readonly projectId: Ids.ProjectId
   readonly id: string
@@ -79,6 +79,12 @@ export const create = <X>(): RunOperation<
   decide: (requests, batch) =>
     Effect.forEach(requests, (creation, index) =>
       Effect.gen(function* () {
+        const { bulk, id, projectId } = creation
+        const found =
+          bulk.idempotencyKey === undefined
+            ? undefined
+            : yield* batch.rows.bulk.find({ projectId, bulkId: id })
+        if (found !== undefined) return Either.right(found.record)
         const begun = yield* begin(batch, creation)
         const record = index === 0 ? yield* advance(batch, begun, mostOf.cancel) : begun
         yield* batch.rows.bulk.insert(record)

@@ -5,6 +5,7 @@
  */
 import { Effect, Schema } from "effect"
 import { BulkOperation as Model } from "../../model/BulkOperation.js"
+import { uuidOf } from "../../model/Digest.js"
 import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
 import { BulkNotFound, type BulkOperations } from "../../ports/BulkOperations.js"
@@ -38,7 +39,9 @@ export const make = <X>(
   return (projectId) => ({
     create: Effect.fnUntraced(function* (bulk) {
       const checked = yield* BulkRules.check(bulk)
-      const record = yield* create({ projectId, id: yield* Ids.uuidV7, bulk: checked })
+      const { idempotencyKey: key } = checked
+      const id = key === undefined ? yield* Ids.uuidV7 : uuidOf(`bulk ${key}`)
+      const record = yield* create({ projectId, id, bulk: checked })
       if (record.status === "running") yield* wakeups.bulkBegun
       return toModel(record)
     }),
