@@ -24,9 +24,9 @@ const [head = [], ...rows] = matrix
   .map((line) => line.split(/ +/))
 
 /** Gives names to what the requests of a test make. */
-const makeCounter = () => {
+const makeCounter = (prefix: string) => {
   let count = 0
-  return () => `n${++count}`
+  return () => `${prefix}${++count}`
 }
 
 /** A run of the project, in the state that an endpoint asks for, and the names around it. */
@@ -65,6 +65,19 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       fresh: `new-${name}`,
     } satisfies Requests.Names
   }).pipe(Effect.provide(own.ports))
+
+/** Gives the same names for an endpoint until a request has used them up: what is refused changes nothing. */
+const makeNewNames = (own: Project) => {
+  const name = makeCounter("n")
+  let left: { readonly endpoint: Endpoint; readonly names: Requests.Names } | undefined
+  const used = () => {
+    left = undefined
+  }
+  return Effect.fnUntraced(function* (endpoint: Endpoint) {
+    if (left?.endpoint !== endpoint) left = { endpoint, names: yield* makeNames(own, endpoint, name()) }
+    return { names: left.names, used }
+  })
+}
 
 const request = (endpoint: Endpoint, names: Requests.Names, sender: Sender) =>
   send(endpoint, names, Requests.make(endpoint.name)(names, sender.credential), sender)
@@ -127,15 +140,16 @@ describe("the authorization matrix", () => {
         const nobodies = yield* makeNobodies(own, clock)
         const known = senders(own, foreign)
         deepStrictEqual(head, ["endpoint", "nobody", ...Object.keys(known)])
-        const name = makeCounter()
+        const newNames = makeNewNames(own)
 
         const cell = (endpoint: Endpoint, sender: SenderOf) =>
           Effect.gen(function* () {
-            const names = yield* makeNames(own, endpoint, name())
+            const { names, used } = yield* newNames(endpoint)
             const look = Effect.provide(TestRuns.getRun(names.run), own.ports)
             const before = yield* look
             const found = cellOf(endpoint, yield* request(endpoint, names, yield* sender(names.run)))
             if (isRefusal(found)) deepStrictEqual(yield* look, before)
+            else used()
             return found
           })
 
@@ -158,7 +172,8 @@ describe("the authorization matrix", () => {
         const own = yield* makeProject("default")
         const foreign = yield* makeProject("foreign")
         const nothing = yield* makeNothing
-        const name = makeCounter()
+        const newNames = makeNewNames(own)
+        const freshName = makeCounter("new-")
         for (const endpoint of endpoints.filter(isCompared)) {
           for (const project of referencesIn(endpoint, own.project)) {
             const sendersOf = (run: string) => [
@@ -169,13 +184,18 @@ describe("the authorization matrix", () => {
               foreign.program(foreign.other)(run),
             ]
             for (const which of sendersOf("").keys()) {
-              const named = { ...(yield* makeNames(own, endpoint, name())), project }
+              const { names, used } = yield* newNames(endpoint)
+              const named = { ...names, project }
               const unnamed = nothing(named)
               // What a request makes has another name in each.
               const sender = (names: Requests.Names) => sendersOf(names.run)[which]!
-              const fresh = () => `new-${name()}`
-              const first = yield* request(endpoint, { ...named, fresh: fresh() }, yield* sender(named))
-              const second = yield* request(endpoint, { ...unnamed, fresh: fresh() }, yield* sender(unnamed))
+              const first = yield* request(endpoint, { ...named, fresh: freshName() }, yield* sender(named))
+              if (!isRefusal(cellOf(endpoint, first))) used()
+              const second = yield* request(
+                endpoint,
+                { ...unnamed, fresh: freshName() },
+                yield* sender(unnamed),
+              )
               deepStrictEqual(
                 [endpoint.name, withoutNames(first, named)],
                 [endpoint.name, withoutNames(second, unnamed)],
