@@ -95,7 +95,7 @@ const bodies: Readonly<Record<string, object>> = {
   pauseLimit: { concurrency_key: "k" },
   resumeLimit: { concurrency_key: "k" },
   pause: { reason: "r" },
-  define: { max_running: 4 },
+  define: { max_running: 4, rate: { count: 10, period_seconds: 60, burst: 5 }, max_pending: 100 },
   setAgentLimit: { max_running: 5 },
   runNow: { run_name: "n", idempotency_key: "k" },
   backfill: { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", limit: 1 },

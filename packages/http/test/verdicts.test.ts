@@ -211,6 +211,24 @@ const wire: ReadonlyArray<
     { field: "limit_name" },
   ],
   [
+    new Limits.InvalidLimit({ field: "rate.periodSeconds", message: "rate.periodSeconds: is too long" }),
+    422,
+    "invalid_limit",
+    "rate.period_seconds: is too long",
+    { field: "rate.period_seconds" },
+  ],
+  [
+    new Runs.TooManyPending({ name: "api", key: "eu", maxPending: 100, retryAfterSeconds: 12 }),
+    429,
+    "too_many_pending",
+    "Limit api takes no further run of eu for now: 100 may wait for their start",
+    {
+      field: "limits.api",
+      limit: { name: "api", key: "eu", max_pending: 100 },
+      retry_after_seconds: 12,
+    },
+  ],
+  [
     new WorkerRegistry.WorkerNotFound({ workerId }),
     404,
     "worker_not_found",
@@ -268,7 +286,13 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
   { operation: "RunLog.append", expected: appendErrors },
   {
     operation: "Runs.submit",
-    expected: ["SubmissionConflict", "InvalidSubmission", "ConversationNotFound", "RunNotFound"],
+    expected: [
+      "SubmissionConflict",
+      "TooManyPending",
+      "InvalidSubmission",
+      "ConversationNotFound",
+      "RunNotFound",
+    ],
   },
   { operation: "Runs.get", expected: ["RunNotFound"] },
   { operation: "Runs.list", expected: ["InvalidCursor"] },
@@ -282,6 +306,7 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
   { operation: "BulkOperations.create", expected: ["InvalidBulk"] },
   { operation: "BulkOperations.get", expected: ["BulkNotFound"] },
   { operation: "Limits.named", expected: ["LimitNotFound"] },
+  { operation: "Limits.define", expected: ["InvalidLimit"] },
   { operation: "Runs.recordSession", expected: ["RunEnded", "LeaseLost", "RunNotFound"] },
 ]
 
@@ -307,6 +332,9 @@ describe("the codec of verdicts", () => {
     expect(
       headersOf(new Unavailable.ControlPlaneUnavailable({ operation: "Runs.get", message: "down" })),
     ).toEqual({ "retry-after": "1" })
+    expect(
+      headersOf(new Runs.TooManyPending({ name: "api", key: "eu", maxPending: 1, retryAfterSeconds: 12 })),
+    ).toEqual({ "retry-after": "12" })
     expect(
       headersOf(
         new Unavailable.ControlPlaneUnavailable({
@@ -343,6 +371,17 @@ describe("the codec of verdicts", () => {
     const written = wire.map(([{ _tag }]) => _tag).filter((tag) => !tag.startsWith("ControlPlane"))
     expect(new Set(read.concat(access))).toEqual(new Set<string>(written))
   })
+
+  it.effect("reads too many requests of a caller as no refusal of a limit", () =>
+    Effect.gen(function* () {
+      const refusal = Refusal.tooMany("This caller sends too many requests", 1000)
+      const error = yield* Effect.flip(Verdicts.decode("Runs.submit", ["TooManyPending"], about)(refusal))
+      deepStrictEqual(
+        [error._tag, "retryable" in error && error.retryable],
+        ["ControlPlaneUnavailable", true],
+      )
+    }),
+  )
 
   it.effect("reads the errors that other servers send without a code, by their detail", () =>
     Effect.gen(function* () {

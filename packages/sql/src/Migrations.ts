@@ -29,6 +29,7 @@ import bulk from "./migrations/0013_Bulk.js"
 import staleSchedules from "./migrations/0015_StaleSchedules.js"
 import namedLimits from "./migrations/0016_NamedLimits.js"
 import fairness from "./migrations/0017_Fairness.js"
+import rates from "./migrations/0018_Rates.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -63,6 +64,7 @@ export const all: Migrations = {
   "0015_StaleSchedules": staleSchedules,
   "0016_NamedLimits": namedLimits,
   "0017_Fairness": fairness,
+  "0018_Rates": rates,
 }
 
 /** The table that has the migrations of a database. */

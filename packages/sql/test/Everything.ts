@@ -7,6 +7,7 @@ import {
   Ids,
   Interrupt,
   Leases,
+  Limits,
   RequestSnapshot,
   Retention,
   Run,
@@ -80,6 +81,27 @@ const bulk = Effect.gen(function* () {
   yield* list({ status: "completed" })
   yield* TestRuns.eventually(get(id), ({ status }) => status === "completed")
   yield* abort(id)
+})
+
+/** Calls the methods of `Limits`, in each variant that has its own statements. */
+const limits = Effect.gen(function* () {
+  const { define, list, named, pause, remove, resume } = yield* Limits.Limits
+  const runs = yield* Runs.Runs
+  const agentId = Ids.AgentId.make("limited")
+  const rate = { count: 1, periodSeconds: 3600 }
+  yield* define({ name: "api", rate, maxRunning: 2, maxPending: 3 })
+  const input = { agentId, limits: { api: "eu" }, implementationKind: "kind", workerKey: "key" }
+  const first = yield* runs.submit(input)
+  yield* runs.submit(input)
+  yield* define({ name: "api", rate: { ...rate, burst: 2 }, maxRunning: 2 })
+  yield* define({ name: "api", rate })
+  const subject = { kind: "named" as const, name: "api", key: "eu" }
+  yield* pause(subject)
+  yield* resume(subject)
+  yield* named("api")
+  yield* list()
+  yield* runs.cancel(first.run.runId)
+  yield* remove("api")
 })
 
 /** Calls every method of every port, in each variant that has its own statements. */
@@ -205,6 +227,7 @@ export const everything = Effect.gen(function* () {
   yield* summaries(worker, lastFair)
   yield* claims.claim({ workerId: worker.id, limit: 10, leaseDuration: "10 seconds" })
 
+  yield* limits
   const lanes = ["one", "two"]
   const circle: Array<Run.LeaseRef> = []
   for (const concurrencyKey of lanes) {

@@ -86,7 +86,7 @@ const uncounted = [
   ...["queue_runnable", "queue_runnable_by_agent"].map((index) => `DROP INDEX ${index}`),
   "DROP TABLE limits",
   "DROP TABLE named_limits",
-  ...["queue_limited", "queue_place_1", "queue_place_2", "queue_place_3"].map(
+  ...["queue_limited", "queue_limited_again", "queue_place_1", "queue_place_2", "queue_place_3"].map(
     (index) => `DROP INDEX ${index}`,
   ),
   ...["limit_name", "placed_at", "placed_at_2", "placed_at_3", "place_1", "place_2", "place_3"].map(

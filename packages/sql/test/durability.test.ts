@@ -114,6 +114,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "StaleSchedules" },
         { name: "NamedLimits" },
         { name: "Fairness" },
+        { name: "Rates" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -1,4 +1,5 @@
-import { LimitsPropertySuite } from "@runlease/testkit"
+import { LimitsPropertySuite, RatesPropertySuite } from "@runlease/testkit"
 import * as TempDatabase from "./TempDatabase.js"
 
 LimitsPropertySuite.suite("SQLite", TempDatabase.layer, { worlds: 6, steps: 80 })
+RatesPropertySuite.suite("SQLite", TempDatabase.layer, { worlds: 6, steps: 80 })

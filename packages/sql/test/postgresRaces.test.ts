@@ -88,6 +88,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "StaleSchedules" },
           { name: "NamedLimits" },
           { name: "Fairness" },
+          { name: "Rates" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

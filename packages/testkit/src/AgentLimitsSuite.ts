@@ -12,6 +12,7 @@ import { Limits } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Effect, type Layer, TestClock } from "effect"
+import { onlyRunning } from "./LimitCounting.js"
 import * as TestRuns from "./TestRuns.js"
 
 /** A submission of key `key`. */
@@ -42,7 +43,15 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const { setAgent } = yield* Limits
         for (const publicId of ["1", "2", "3", "4"]) yield* TestRuns.submit({ publicId, agentId: "limited" })
         const [first] = yield* TestRuns.claim(worker, { limit: 1 })
-        const usage = { ...ofAgent("limited"), maxRunning: 2, paused: false, running: 1, open: 1, waiting: 2 }
+        const usage = {
+          ...ofAgent("limited"),
+          ...onlyRunning(3),
+          maxRunning: 2,
+          paused: false,
+          running: 1,
+          open: 1,
+          waiting: 2,
+        }
         deepStrictEqual(yield* setAgent(Ids.AgentId.make("limited"), 2), usage)
         yield* TestRuns.submit({ publicId: "5", agentId: "limited" })
         yield* TestRuns.submit({ publicId: "other", agentId: "other" })
@@ -51,6 +60,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["3"])
         deepStrictEqual(yield* setAgent(Ids.AgentId.make("limited"), null), {
           ...usage,
+          ...onlyRunning(2),
           maxRunning: null,
           running: 2,
           open: 2,
@@ -103,7 +113,15 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const other = yield* TestRuns.claimOne(worker)
         strictEqual(other.runId, "no lane")
         deepStrictEqual(yield* limits, [
-          { ...ofAgent("agent"), maxRunning: 1, paused: false, running: 1, open: 0, waiting: 1 },
+          {
+            ...ofAgent("agent"),
+            ...onlyRunning(1),
+            maxRunning: 1,
+            paused: false,
+            running: 1,
+            open: 0,
+            waiting: 1,
+          },
         ])
         yield* TestRuns.complete(other)
         strictEqual((yield* TestRuns.claimOne(worker)).runId, "second")
@@ -123,8 +141,24 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const claimed = yield* TestRuns.claim(worker, { limit: 10 })
         deepStrictEqual(idsOf(claimed), ["alone"])
         deepStrictEqual(yield* limits, [
-          { ...ofKey("key"), maxRunning: 1, paused: false, running: 0, open: 1, waiting: 1 },
-          { ...ofAgent("agent"), maxRunning: 1, paused: false, running: 1, open: 0, waiting: 1 },
+          {
+            ...ofKey("key"),
+            ...onlyRunning(2),
+            maxRunning: 1,
+            paused: false,
+            running: 0,
+            open: 1,
+            waiting: 1,
+          },
+          {
+            ...ofAgent("agent"),
+            ...onlyRunning(2),
+            maxRunning: 1,
+            paused: false,
+            running: 1,
+            open: 0,
+            waiting: 1,
+          },
         ])
         const [first] = yield* Effect.map(runs.list({ limit: 10 }), ({ items }) =>
           items.filter(({ runId }) => runId === "1"),

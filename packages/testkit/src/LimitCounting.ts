@@ -19,6 +19,9 @@ export const ofKey = (key: string): LimitSubject => ({ kind: "concurrency_key", 
 export const ofAgent = (key: string): LimitSubject => ({ kind: "agent", name: null, key })
 export const nameOf = ({ key, kind, name }: LimitSubject): string => `${kind} ${name ?? ""} ${key}`
 
+/** A limit with no bound but how many work at once, with so many runs that no worker has had. */
+export const onlyRunning = (pending: number) => ({ rate: null, maxPending: null, pending, nextStartAt: null })
+
 export interface LimitCounts {
   readonly name: string
   readonly running: number

@@ -10,6 +10,7 @@ import { Limits } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Effect, Either, type Layer, TestClock } from "effect"
+import { onlyRunning } from "./LimitCounting.js"
 import * as TestRuns from "./TestRuns.js"
 
 const submit = (publicId: string, limits: Record<string, string>, input: Partial<SubmissionInput> = {}) =>
@@ -37,7 +38,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const { define, named } = yield* Limits
         yield* define({ name: "gpu", maxRunning: 1 })
-        deepStrictEqual(yield* named("gpu"), { name: "gpu", maxRunning: 1 })
+        deepStrictEqual(yield* named("gpu"), { name: "gpu", maxRunning: 1, rate: null, maxPending: null })
         const run = yield* submit("eu 1", { gpu: "eu" })
         deepStrictEqual(run.limits, { gpu: "eu" })
         yield* submit("eu 2", { gpu: "eu" })
@@ -50,8 +51,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual(again.run.limits, { gpu: "eu" })
         const usage = { maxRunning: 1, paused: false, running: 1, open: 0 }
         deepStrictEqual(yield* limits, [
-          { ...ofName("gpu", "us"), ...usage, waiting: 0 },
-          { ...ofName("gpu", "eu"), ...usage, waiting: 1 },
+          { ...ofName("gpu", "us"), ...onlyRunning(0), ...usage, waiting: 0 },
+          { ...ofName("gpu", "eu"), ...onlyRunning(1), ...usage, waiting: 1 },
         ])
       }),
     )

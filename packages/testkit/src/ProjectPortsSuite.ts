@@ -15,6 +15,8 @@ import * as FairnessSuite from "./FairnessSuite.js"
 import * as LimitsSuite from "./LimitsSuite.js"
 import * as NamedLimitsSuite from "./NamedLimitsSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
+import * as PendingSuite from "./PendingSuite.js"
+import * as RatesSuite from "./RatesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
 import * as TextSuite from "./TextSuite.js"
@@ -35,6 +37,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   LimitsSuite.suite(name, layer)
   AgentLimitsSuite.suite(name, layer)
   NamedLimitsSuite.suite(name, layer)
+  RatesSuite.suite(name, layer)
+  PendingSuite.suite(name, layer)
   FairnessSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)

@@ -1,4 +1,5 @@
 import { MemoryControlPlane } from "@runlease/core"
-import { LimitsPropertySuite } from "@runlease/testkit"
+import { LimitsPropertySuite, RatesPropertySuite } from "@runlease/testkit"
 
 LimitsPropertySuite.suite("memory", MemoryControlPlane.layer, { worlds: 24, steps: 100 })
+RatesPropertySuite.suite("memory", MemoryControlPlane.layer, { worlds: 24, steps: 100 })

@@ -54,7 +54,11 @@ const pending = (facts: Facts): Obstacle => {
     {
       now: now.epochMillis,
       gate,
-      limit,
+      limit: limit && {
+        ...limit,
+        hasRate: limit.rate !== null,
+        nextStartAt: limit.nextStartAt?.epochMillis ?? null,
+      },
       runsAhead,
       queuedBefore,
       ahead:

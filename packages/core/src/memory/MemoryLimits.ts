@@ -2,9 +2,11 @@
  * The limits of concurrency in memory.
  */
 import { Effect, Iterable } from "effect"
+import { isUnbounded } from "../ports/Limits.js"
 import * as LimitKey from "../rules/LimitKey.js"
 import * as LimitPlaces from "../rules/LimitPlaces.js"
 import * as LimitRules from "../rules/LimitRules.js"
+import * as RateRules from "../rules/RateRules.js"
 import type { LimitReads, LimitRows, NamedRef, NamedSetting } from "../store/rows/LimitRows.js"
 import { byPreference, type StoredRun } from "../store/rows/RunRows.js"
 import * as State from "./State.js"
@@ -27,17 +29,9 @@ const put = (state: State.State, usage: LimitRules.LimitUsage): LimitRules.Limit
   return usage
 }
 
-const added = (state: State.State, { limit, projectId }: LimitRules.LimitRef): LimitRules.LimitUsage => {
+const added = (state: State.State, ref: LimitRules.LimitRef): LimitRules.LimitUsage => {
   state.lastLimit += 1
-  return {
-    key: state.lastLimit,
-    projectId,
-    limit,
-    ...LimitRules.noRuns,
-    maxRunning: null,
-    paused: false,
-    checkAt: null,
-  }
+  return LimitRules.added(ref, state.lastLimit)
 }
 
 /** The pending runs of a limit, by preference. */
@@ -68,8 +62,8 @@ export const all = (state: State.State): Iterable<LimitRules.LimitUsage> =>
   Iterable.flatMap(state.projects.values(), ({ limits }) => limits.values())
 
 const findNamed = (state: State.State, { name, projectId }: NamedRef): NamedSetting | undefined => {
-  const maxRunning = State.projectOf(state, projectId).namedLimits.get(name)
-  return maxRunning === undefined ? undefined : { projectId, name, maxRunning }
+  const bounds = State.projectOf(state, projectId).namedLimits.get(name)
+  return bounds && { projectId, name, ...bounds }
 }
 
 /** Whether a limit is of all runs of some agent. */
@@ -78,11 +72,13 @@ export const someGovern = (state: State.State): boolean => Iterable.some(all(sta
 export const make = (state: State.State): LimitRows<never> => ({
   set: (settings) =>
     Effect.sync(() => {
-      for (const { maxRunning, paused, ...ref } of settings) {
+      for (const { maxPending, maxRunning, paused, rate, ...ref } of settings) {
         const usage = find(state, ref) ?? added(state, ref)
         put(state, {
           ...usage,
           maxRunning: maxRunning === undefined ? usage.maxRunning : maxRunning,
+          rate: rate === undefined ? usage.rate : rate,
+          maxPending: maxPending === undefined ? usage.maxPending : maxPending,
           paused: paused ?? usage.paused,
         })
       }
@@ -90,18 +86,21 @@ export const make = (state: State.State): LimitRows<never> => ({
 
   define: (settings) =>
     Effect.sync(() => {
-      for (const { maxRunning, name, projectId } of settings) {
+      for (const { name, projectId, ...bounds } of settings) {
         const project = State.projectOf(state, projectId)
         const before = project.namedLimits.get(name)
-        const setTo = (bound: number | null | undefined): void => {
-          if (bound == null) project.namedLimits.delete(name)
-          else project.namedLimits.set(name, bound)
+        const setTo = (to: LimitRules.LimitBounds | undefined): void => {
+          if (to === undefined) project.namedLimits.delete(name)
+          else project.namedLimits.set(name, to)
         }
-        setTo(maxRunning)
+        setTo(isUnbounded(bounds) ? undefined : bounds)
         state.undo.push(() => setTo(before))
+        const { rate } = bounds
         for (const usage of project.limits.values()) {
           if (!usage.limit.startsWith(LimitKey.prefixOf(name))) continue
-          put(state, { ...usage, maxRunning, checkAt: LimitRules.isUnused(usage) ? null : state.instant })
+          const tat = rate === null ? usage.tat : Math.min(usage.tat, RateRules.latest(rate, state.instant))
+          const checkAt = LimitRules.isUnused(usage) ? null : state.instant
+          put(state, { ...usage, ...bounds, tat, checkAt })
         }
       }
     }),
@@ -121,18 +120,23 @@ export const make = (state: State.State): LimitRows<never> => ({
           stale: usage.stale + change.stale,
           behind: usage.behind + change.behind,
           parked: usage.parked + change.parked,
+          fresh: usage.fresh + change.fresh,
+          freshOpen: usage.freshOpen + change.freshOpen,
+          tat: change.tat ?? usage.tat,
           checkAt: change.checkAt === undefined ? usage.checkAt : change.checkAt,
         })
       }),
     ),
 
-  next: (usage, most) =>
+  next: (usage, { fresh, most }) =>
     Effect.sync(() => {
+      let left = fresh
       const pending = pendingOf(state, usage)
       const stale = pending.filter((run) => LimitRules.countOf(run.state, usage.limit) === "stale")
       return pending
         .filter(isBehind(usage))
         .filter((run) => !stale.some((other) => LimitRules.sameRoute(other.state.spec, run.state.spec)))
+        .filter((run) => !LimitRules.isFresh(run.state) || left-- > 0)
         .slice(0, most)
     }),
 
@@ -143,7 +147,13 @@ export const make = (state: State.State): LimitRows<never> => ({
         .slice(0, most),
     ),
 
-  lastOpen: (limit, most) => Effect.sync(() => placedOf(state, limit).toReversed().slice(0, most)),
+  lastOpen: (limit, { fresh, most }) =>
+    Effect.sync(() =>
+      placedOf(state, limit)
+        .filter((run) => !fresh || LimitRules.isFresh(run.state))
+        .toReversed()
+        .slice(0, most),
+    ),
 
   ofAgent: ({ agentId, after, projectId }, most) =>
     Effect.sync(() =>

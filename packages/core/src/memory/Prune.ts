@@ -4,6 +4,7 @@
 import { DateTime, Duration, type Effect, Either } from "effect"
 import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ports/ControlPlane.js"
 import * as LimitRules from "../rules/LimitRules.js"
+import * as RateRules from "../rules/RateRules.js"
 import { openChildren } from "../rules/ChildTransitions.js"
 import * as CounterRows from "../store/rows/CounterRows.js"
 import * as MemoryCounters from "./MemoryCounters.js"
@@ -60,7 +61,7 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
       pruneConversations(project, before)
       MemoryCounters.prune(project, before)
       for (const usage of project.limits.values()) {
-        if (LimitRules.isIdle(usage)) project.limits.delete(usage.limit)
+        if (LimitRules.isIdle(usage) && usage.tat <= RateRules.fullBy(now)) project.limits.delete(usage.limit)
       }
       pruneBulk(state, request.projectId, before)
       MemoryFlows.prune(project, before)

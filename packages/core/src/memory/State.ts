@@ -11,7 +11,7 @@ import type { TakenInput } from "../ports/FollowUp.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
-import type { LimitUsage } from "../rules/LimitRules.js"
+import type { LimitBounds, LimitUsage } from "../rules/LimitRules.js"
 import type { CounterSum } from "../store/rows/CounterRows.js"
 import type { BulkKey, StoredBulk } from "../store/rows/BulkRows.js"
 import type { RunKey, RunRef } from "../store/rows/RunRows.js"
@@ -65,7 +65,7 @@ export interface ProjectState {
   /** The limits of concurrency, by their names. */
   readonly limits: Map<string, LimitUsage>
   /** The bounds of limits with names. */
-  readonly namedLimits: Map<string, number>
+  readonly namedLimits: Map<string, LimitBounds>
   /** How far the ranks of each fairness key go, by its name and that of its set. */
   readonly flows: Map<string, Flow>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>

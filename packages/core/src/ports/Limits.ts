@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { Context, type Effect, Schema } from "effect"
+import { Context, type DateTime, type Effect, Either, ParseResult, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
@@ -38,10 +38,14 @@ export type LimitSubject = typeof LimitSubject.Type
 /** What is set of a limit, and what runs under it: see `Limit`. */
 export interface LimitUse {
   readonly maxRunning: number | null
+  readonly rate: Rate | null
+  readonly maxPending: number | null
   readonly paused: boolean
   readonly running: number
   readonly open: number
   readonly waiting: number
+  readonly pending: number
+  readonly nextStartAt: DateTime.Utc | null
 }
 
 /**
@@ -49,7 +53,8 @@ export interface LimitUse {
  *
  * `maxRunning`: how many of its runs may work at once; null where that is not set. `paused`: none of them starts. `running`: how many
  * work, under a lease. `open`: how many have a place and wait for a worker, or for a place at a further limit. `waiting`: how many wait for a
- * place.
+ * place. `pending`: how many no worker has had yet. `nextStartAt`: when the rate next lets a run start that no worker has had; null where it
+ * does now, and without a rate.
  *
  * @since 0.1.0
  * @category models
@@ -84,15 +89,100 @@ export type LimitKeys = typeof LimitKeys.Type
 /** How many runs of each key of a limit may work at once, 0 to 100,000; with 0 none starts. */
 export const NamedMaxRunning = Schema.Int.pipe(Schema.between(0, 100_000))
 
+/** How many runs of a key may wait for their first start, 0 to 1,000,000, beside those that may start at once. */
+export const MaxPending = Schema.Int.pipe(Schema.between(0, 1_000_000))
+
+const secondsOfYear = 31_536_000
+
 /**
- * A limit with a name. `maxRunning` is for each key.
+ * How many runs of a key may start, by a token bucket: it has up to `burst` tokens, gets `count` of them in `periodSeconds`, and each first
+ * start of a run takes one. So at most `burst + count * t / periodSeconds` runs start within any t seconds.
+ *
+ * Units: `count` 1 to 100,000; `periodSeconds` 1 to 31,536,000 (365 days); `burst` 1 to 100,000, 1 when absent, and it fills within 365
+ * days.
  *
  * @since 0.1.0
  * @category models
  */
-export interface NamedLimit {
+export const Rate = Schema.Struct({
+  count: Schema.Int.pipe(Schema.between(1, 100_000)),
+  periodSeconds: Schema.Int.pipe(Schema.between(1, secondsOfYear)),
+  burst: Schema.optionalWith(Schema.Int.pipe(Schema.between(1, 100_000)), { default: () => 1 }),
+})
+export type Rate = typeof Rate.Type
+
+/** Whether the bucket of a rate is full within 365 days. */
+const fills = ({ burst, count, periodSeconds }: Rate): boolean =>
+  burst * periodSeconds <= secondsOfYear * count
+
+/**
+ * What is set of each key of a limit with a name; null for what is not. One of them is set at least.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NamedBounds {
+  readonly maxRunning: number | null
+  readonly rate: Rate | null
+  readonly maxPending: number | null
+}
+
+const bounds = Schema.Struct({
+  maxRunning: Schema.optional(Schema.NullOr(NamedMaxRunning)),
+  rate: Schema.optional(Schema.NullOr(Rate)),
+  maxPending: Schema.optional(Schema.NullOr(MaxPending)),
+})
+
+/**
+ * A limit with a name. Its bounds are for each key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NamedLimit extends NamedBounds {
   readonly name: string
-  readonly maxRunning: number
+}
+
+/** A limit with a name, to be set. What is absent is not set. */
+export type NamedLimitInput = typeof bounds.Encoded & { readonly name: string }
+
+/** Whether nothing is set: that is no limit. */
+export const isUnbounded = ({ maxPending, maxRunning, rate }: NamedBounds): boolean =>
+  maxRunning === null && rate === null && maxPending === null
+
+/**
+ * A limit that cannot be set, and which of its fields is in the way.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidLimit extends Schema.TaggedError<InvalidLimit>("@runlease/core/InvalidLimit")(
+  "InvalidLimit",
+  { field: Schema.String, message: Schema.String },
+) {}
+
+const decode = Schema.decodeEither(Schema.Struct({ name: LimitName, ...bounds.fields }))
+
+/**
+ * The limit as the control plane takes it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const check = (input: NamedLimitInput): Either.Either<NamedLimit, InvalidLimit> => {
+  const invalid = (field: string, message: string) =>
+    Either.left(new InvalidLimit({ field, message: `${field}: ${message}` }))
+  const checked = decode(input)
+  if (Either.isLeft(checked)) {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(checked.left)
+    return invalid(issue?.path.map(String).join(".") ?? "", issue?.message.split("\n")[0] ?? "is malformed")
+  }
+  const { maxPending = null, maxRunning = null, name, rate = null } = checked.right
+  const limit = { name, maxRunning, rate, maxPending }
+  if (isUnbounded(limit)) return invalid("maxRunning", "set this, a rate, or how many may be pending")
+  return rate !== null && !fills(rate)
+    ? invalid("rate.burst", "takes longer than 365 days to fill; take a smaller one")
+    : Either.right(limit)
 }
 
 /** The project has no limit `name`. */
@@ -124,8 +214,13 @@ export class Limits extends Context.Tag("@runlease/core/Limits")<
       maxRunning: number | null,
     ) => Effect.Effect<Limit, ControlPlaneError>
 
-    /** Sets a limit with a name, which submissions may name from then on. Those that have it get the new bound, and those that work go on. */
-    readonly define: (limit: NamedLimit) => Effect.Effect<NamedLimit, ControlPlaneError>
+    /**
+     * Sets a limit with a name, which submissions may name from then on. Runs that have it get the new bounds, and those that work go on.
+     * What is absent is not set any more.
+     *
+     * Fails: `InvalidLimit` where nothing is set, and where a burst takes longer than 365 days to fill.
+     */
+    readonly define: (limit: NamedLimitInput) => Effect.Effect<NamedLimit, InvalidLimit | ControlPlaneError>
 
     readonly named: (name: string) => Effect.Effect<NamedLimit, LimitNotFound | ControlPlaneError>
 

@@ -1,5 +1,5 @@
 /**
- * Why a run is not forked, and why it takes no message.
+ * Why a run is not forked, why it takes no message, and why a submission becomes no run for now.
  *
  * @since 0.1.0
  */
@@ -43,5 +43,21 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runleas
     return this.reason === "too_large"
       ? `The message is too large: it must be less than ${maxEventBytes} bytes of JSON`
       : `Run ${this.runId} has ${maxMessages} messages, and takes no more`
+  }
+}
+
+/**
+ * As many runs of the key `key` of limit `name` wait for their first start as its `maxPending` allows. Nothing is changed. The same submission
+ * may be sent again after `retryAfterSeconds`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TooManyPending extends Schema.TaggedError<TooManyPending>("@runlease/core/TooManyPending")(
+  "TooManyPending",
+  { name: Schema.String, key: Schema.String, maxPending: Schema.Number, retryAfterSeconds: Schema.Number },
+) {
+  override get message() {
+    return `Limit ${this.name} takes no further run of ${this.key} for now: ${this.maxPending} may wait for their start`
   }
 }

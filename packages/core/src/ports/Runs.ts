@@ -25,7 +25,7 @@ import type {
 import type { Run, RunNotFound } from "../model/Run.js"
 import type { InboxNotEmpty } from "./Leases.js"
 import type { LabelsRefused } from "./RunLabels.js"
-import type { ForkRefused, MessageRefused } from "./RunRefusals.js"
+import type { ForkRefused, MessageRefused, TooManyPending } from "./RunRefusals.js"
 import type { ConversationBusy, InvalidSubmission, SubmissionInput, Submitted } from "./Submission.js"
 import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
 
@@ -45,7 +45,7 @@ export {
   type Submitted,
 } from "./Submission.js"
 export { LabelsRefused } from "./RunLabels.js"
-export { ForkRefused, MessageRefused } from "./RunRefusals.js"
+export { ForkRefused, MessageRefused, TooManyPending } from "./RunRefusals.js"
 
 /** Why a submission becomes no run. */
 export type SubmitRefusal =
@@ -55,6 +55,7 @@ export type SubmitRefusal =
   | SubmissionConflict
   | ConversationBusy
   | MessageRefused
+  | TooManyPending
 
 /** The most submissions that are sent together. */
 export const maxSubmissions = 500
@@ -158,7 +159,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      * `multitask` of the submission says what becomes of the unfinished runs of its lane, and of it. It is decided in the commit of
      * the submission, so no run begins or ends in between. A public id that became a message names the run that has it.
      *
-     * Fails: `ConversationBusy` for `reject`, and `MessageRefused` for `steer` where the run takes no such message.
+     * Fails: `ConversationBusy` for `reject`, `MessageRefused` for `steer` where the run takes no such message, `TooManyPending`.
      */
     readonly submit: (
       submission: SubmissionInput,
@@ -210,7 +211,12 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       options?: { readonly publicId?: string | undefined },
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
-      InvalidSubmission | RunNotFound | RunUnfinished | SubmissionConflict | ControlPlaneError
+      | InvalidSubmission
+      | RunNotFound
+      | RunUnfinished
+      | SubmissionConflict
+      | TooManyPending
+      | ControlPlaneError
     >
 
     /**
@@ -225,7 +231,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       options: { readonly after: EventId; readonly publicId?: string | undefined },
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
-      ForkRefused | InvalidSubmission | RunNotFound | SubmissionConflict | ControlPlaneError
+      ForkRefused | InvalidSubmission | RunNotFound | SubmissionConflict | TooManyPending | ControlPlaneError
     >
 
     /**

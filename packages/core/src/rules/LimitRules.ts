@@ -13,8 +13,10 @@
  * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
+import type { Rate } from "../ports/Limits.js"
 import * as LimitKey from "./LimitKey.js"
 import * as LimitPlaces from "./LimitPlaces.js"
+import * as RateRules from "./RateRules.js"
 import type { RunSpec, RunState } from "./RunState.js"
 import { runnable, transition, type Transition } from "./Transition.js"
 
@@ -29,7 +31,7 @@ export const refName = ({ limit, projectId }: LimitRef): string => `${projectId}
 
 /**
  * How many runs of a limit work, have a place, have lost it, wait for one, and need none yet since they are delayed or wait for something
- * else.
+ * else. `fresh`: how many of all these no worker has had yet, `freshOpen`: and how many of those have a place.
  */
 export interface LimitCounts {
   readonly running: number
@@ -37,23 +39,56 @@ export interface LimitCounts {
   readonly stale: number
   readonly behind: number
   readonly parked: number
+  readonly fresh: number
+  readonly freshOpen: number
 }
 
 /** The counts of a limit without runs. */
-export const noRuns: LimitCounts = { running: 0, open: 0, stale: 0, behind: 0, parked: 0 }
+export const noRuns: LimitCounts = {
+  running: 0,
+  open: 0,
+  stale: 0,
+  behind: 0,
+  parked: 0,
+  fresh: 0,
+  freshOpen: 0,
+}
+
+/** What is set of a limit; null for what is not. */
+export interface LimitBounds {
+  readonly maxRunning: number | null
+  readonly rate: Rate | null
+  readonly maxPending: number | null
+}
+
+/** Nothing is set. */
+export const unbounded: LimitBounds = { maxRunning: null, rate: null, maxPending: null }
 
 /**
- * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `maxRunning`: null is no bound. `checkAt`: when places may be lost, or more can be given; null for never.
+ * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `tat`: the state of its rate, as `RateRules` has
+ * it. `checkAt`: when places may be lost, or more can be given; null for never.
  *
  * @since 0.1.0
  * @category models
  */
-export interface LimitUsage extends LimitRef, LimitCounts {
+export interface LimitUsage extends LimitRef, LimitCounts, LimitBounds {
   readonly key: number
-  readonly maxRunning: number | null
   readonly paused: boolean
+  readonly tat: number
   readonly checkAt: number | null
 }
+
+/** A limit without runs of which nothing is set. `key` is the store's own name of it. */
+export const added = ({ limit, projectId }: LimitRef, key: number): LimitUsage => ({
+  key,
+  projectId,
+  limit,
+  ...noRuns,
+  ...unbounded,
+  paused: false,
+  tat: 0,
+  checkAt: null,
+})
 
 /** After this time an open run that no worker claims loses its place. */
 export const placeMillis = 5000
@@ -62,6 +97,10 @@ export const placeMillis = 5000
 export const mostOpened = 256
 
 const nothing: ReadonlyArray<LimitRef> = []
+
+/** The earlier of two instants, where null is never. */
+const earlier = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other)
 
 /**
  * The limits of a run, from narrow to wide.
@@ -90,7 +129,10 @@ export const behindOf = ({ gate, limits, status }: RunState): string | null =>
     : null
 
 /** As what a run counts at a limit; undefined for a run without that limit, and for one that has ended. */
-export const countOf = (state: RunState, limit: string): keyof LimitCounts | undefined => {
+export const countOf = (
+  state: RunState,
+  limit: string,
+): Exclude<keyof LimitCounts, "fresh" | "freshOpen"> | undefined => {
   const place = LimitPlaces.at(state.limits, limit)
   if (place === undefined) return undefined
   if (state.status === "running") return "running"
@@ -99,6 +141,9 @@ export const countOf = (state: RunState, limit: string): keyof LimitCounts | und
   if (place.since !== null) return place.stale ? "stale" : "open"
   return behindOf(state) === limit ? "behind" : "parked"
 }
+
+/** Whether no worker has had the run yet, so its claim takes a token of each of its limits. */
+export const isFresh = ({ leaseEpoch }: Pick<RunState, "leaseEpoch">): boolean => leaseEpoch === 0
 
 /** The place of a pending run at a limit, as an index finds it: since when, or null for one that is stale. Undefined where it has none. */
 export const placeIn = (state: RunState, index: number): LimitPlaces.LimitPlace | undefined => {
@@ -113,8 +158,16 @@ export const bound = ({ maxRunning, paused }: Pick<LimitUsage, "maxRunning" | "p
 /** How many more places there are. */
 export const room = (usage: LimitUsage): number => bound(usage) - usage.running - usage.open
 
+/** How many runs may start now that no worker has had, by the rate alone. */
+export const tokens = ({ rate, tat }: Pick<LimitUsage, "rate" | "tat">, now: number): number =>
+  rate === null ? Number.POSITIVE_INFINITY : RateRules.tokens(rate, tat, now)
+
+/** How many more places there are for runs that no worker has had, by the rate alone. Below 0 where some have a place and no token. */
+export const freshRoom = (usage: LimitUsage, now: number): number => tokens(usage, now) - usage.freshOpen
+
 /** Whether one more run may work. */
-export const mayStart = (usage: LimitUsage): boolean => usage.running < bound(usage)
+export const mayStart = (usage: LimitUsage, fresh: boolean, now: number): boolean =>
+  usage.running < bound(usage) && (!fresh || tokens(usage, now) > 0)
 
 /** Whether the limit has no runs. */
 export const isUnused = ({ behind, open, parked, running, stale }: LimitCounts): boolean =>
@@ -124,14 +177,22 @@ export const isUnused = ({ behind, open, parked, running, stale }: LimitCounts):
 export const governs = (usage: LimitUsage): boolean =>
   LimitKey.governs(usage.limit) && bound(usage) !== Number.POSITIVE_INFINITY
 
-/** Whether the limit has no runs and nothing is set of it but what the next submission sets. */
+/** Whether the limit has no runs and nothing is set of it but what the next submission sets. The tokens that it has used may stay. */
 export const isIdle = (usage: LimitUsage): boolean => !usage.paused && !governs(usage) && isUnused(usage)
+
+/** When there is a token for one more place; null for never, where nothing waits for it, and where an end is what gives the next place. */
+const tokenAt = (usage: LimitUsage, now: number): number | null =>
+  usage.rate !== null && room(usage) > 0 && freshRoom(usage, now) <= 0
+    ? RateRules.availableAt(usage.rate, usage.tat, usage.freshOpen + 1)
+    : null
 
 /** When the store looks at the limit again. `opened`: how many runs this commit has let in. */
 export const checkAfter = (usage: LimitUsage, opened: number, now: number): number | null => {
   if (usage.behind === 0) return null
   if (opened >= mostOpened && room(usage) > 0) return now
-  return usage.open === 0 ? null : (usage.checkAt ?? now + placeMillis)
+  const lostAt = usage.open === 0 ? null : now + placeMillis
+  const at = earlier(lostAt, tokenAt(usage, now))
+  return at === null ? null : earlier(usage.checkAt, at)
 }
 
 const moved = (state: RunState, limits: LimitPlaces.LimitPlaces, now: number): Transition => {

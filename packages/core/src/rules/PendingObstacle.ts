@@ -70,8 +70,10 @@ export interface Place {
   readonly limit: LimitPlace | null
 }
 
-/** Where the run stands at its limit: `Summaries.LimitStanding`. */
+/** Where the run stands at its limit: `Summaries.LimitStanding`. `hasRate`: a rate is set of it. */
 export interface LimitPlace extends LimitSubject {
+  readonly hasRate: boolean
+  readonly nextStartAt: number | null
   readonly maxRunning: number | null
   readonly paused: boolean
   readonly running: number
@@ -184,7 +186,9 @@ const namesOf = (subject: LimitSubject) => {
   }
 }
 
-const limited = ({ limit }: Place): Obstacle => {
+const seeLimits: Advice = { text: "See all limits", command: "runlease limits list" }
+
+const limited = ({ limit, now }: Place, { span }: Times): Obstacle => {
   if (limit === null) {
     return {
       kind: "limited",
@@ -192,9 +196,21 @@ const limited = ({ limit }: Place): Obstacle => {
       advice: null,
     }
   }
-  const { before, maxRunning, paused, running, waiting } = limit
+  const { before, hasRate, maxRunning, nextStartAt, paused, running, waiting } = limit
   const { name, options, what } = namesOf(limit)
-  const place = `It waits for a place at ${name}, ${ordinal(before + 1)} of ${Math.max(waiting, before + 1).toLocaleString("en")}.`
+  const turn = `${ordinal(before + 1)} of ${Math.max(waiting, before + 1).toLocaleString("en")}`
+  if (hasRate && !paused && running < (maxRunning ?? Number.POSITIVE_INFINITY)) {
+    const next =
+      nextStartAt === null
+        ? "the runs with a place have the next starts"
+        : `the next start is in ${span(Math.max(0, nextStartAt - now))}`
+    return {
+      kind: "limited",
+      text: `It waits for the rate of ${name}, ${turn}: ${next}.`,
+      advice: seeLimits,
+    }
+  }
+  const place = `It waits for a place at ${name}, ${turn}.`
   return paused
     ? {
         kind: "limited",
@@ -207,7 +223,7 @@ const limited = ({ limit }: Place): Obstacle => {
     : {
         kind: "limited",
         text: `${place} ${running} of ${maxRunning?.toLocaleString("en") ?? "any number"} that may work at once ${running === 1 ? "does" : "do"}.`,
-        advice: { text: "See all limits", command: "runlease limits list" },
+        advice: seeLimits,
       }
 }
 
@@ -261,6 +277,6 @@ const queued = (run: PendingRun, { claimers, queuedBefore }: Place): Obstacle =>
  */
 export const of = (run: PendingRun, place: Place, times: Times): Obstacle => {
   if (place.gate === "behind") return behind(run, place)
-  if (place.gate === "limited") return limited(place)
+  if (place.gate === "limited") return limited(place, times)
   return place.gate === "delayed" ? delayed(run, place, times) : queued(run, place)
 }

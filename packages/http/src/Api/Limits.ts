@@ -7,16 +7,15 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Ids, Limits } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
+import { strict } from "../contract/Strict.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { pageOf, pageParams } from "../Wire.js"
-import { Limit, NamedLimit } from "../Wire/Limit.js"
+import { DefineRequest, Limit, NamedLimit } from "../Wire/Limit.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
 
 const namedPath = Schema.Struct({ project_reference: Schema.String, limit_name: Limits.LimitName })
-
-export const DefineRequest = Schema.Struct({ max_running: Limits.NamedMaxRunning })
 
 const agentPath = Schema.Struct({ project_reference: Schema.String, agent_id: Ids.NewAgentId })
 
@@ -42,7 +41,7 @@ export const group = HttpApiGroup.make("limits")
         OpenApi.annotations({
           summary: "List the limits of a project",
           description:
-            "The keys of submissions with a `concurrency_limit` that have runs or are paused, and the agents with a limit or a pause, the newest first. `running` runs work, `open` ones have a place and wait for a worker, `waiting` ones wait for a place.",
+            "The keys of submissions with a `concurrency_limit` that have runs or are paused, and the agents with a limit or a pause, the newest first. `running` runs work, `open` ones have a place and wait for a worker, `waiting` ones wait for a place. `pending` counts those that no worker has had yet, and `next_start_at` says when the rate lets the next of these start.",
         }),
       ),
   )
@@ -74,13 +73,14 @@ export const group = HttpApiGroup.make("limits")
   .add(
     HttpApiEndpoint.put("define", "/projects/:project_reference/limits/:limit_name")
       .setPath(namedPath)
-      .setPayload(DefineRequest)
+      .setPayload(strict(DefineRequest))
       .addSuccess(NamedLimit)
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "Set a limit with a name",
           description:
-            "At most `max_running` runs of each of its keys work at once, 0 to 100,000; with 0 none starts. Submissions name it with a key in `limits`. Keys that have runs get the new bound at once.",
+            "At most `max_running` runs of each of its keys work at once, 0 to 100,000; with 0 none starts. `rate` lets `count` of them start in `period_seconds`, and up to `burst` (1 when absent) at once. While `max_pending` runs of a key wait for their first start, beside those that may start at once, a submission is refused with 429 `too_many_pending`. At least one of the three is set; one that is absent or null is not set any more. Submissions name the limit with a key in `limits`. Keys that have runs get the new bounds at once.",
         }),
       ),
   )
@@ -89,7 +89,7 @@ export const group = HttpApiGroup.make("limits")
       .setPath(namedPath)
       .addSuccess(NamedLimit)
       .annotateContext(
-        OpenApi.annotations({ summary: "Get a limit with a name", description: "Its bound." }),
+        OpenApi.annotations({ summary: "Get a limit with a name", description: "Its bounds." }),
       ),
   )
   .add(
@@ -145,6 +145,6 @@ export const group = HttpApiGroup.make("limits")
   .annotateContext(
     OpenApi.annotations({
       title: "Limits",
-      description: "How many runs of one key, or of one agent, work at once.",
+      description: "How many runs of one key, or of one agent, work at once, and how often one starts.",
     }),
   )

@@ -5,30 +5,76 @@
  */
 import { Limits } from "@runlease/core"
 import { Schema } from "effect"
-import { as, renamed } from "../Wire.js"
+import { as, nullish, renamed, Timestamp } from "../Wire.js"
 
 const count = Schema.NonNegativeInt
+
+const { burst, count: perPeriod, periodSeconds } = Limits.Rate.fields
+
+/** As `Rate` of core. `burst` is 1 when absent. */
+const RateBody = Schema.Struct({
+  count: perPeriod,
+  period_seconds: periodSeconds,
+  burst: Schema.optional(burst.from),
+}).annotations({ identifier: "LimitRate" })
+
+/** A rate as an answer has it. */
+const Rate = renamed({ count, periodSeconds: count, burst: count })
+
+/** What is set of a limit. */
+const bounds = {
+  maxRunning: Schema.NullOr(count),
+  rate: Schema.NullOr(Rate),
+  maxPending: Schema.NullOr(count),
+}
+
+/** The bounds of a limit with a name, as they are set: one of them at least. */
+export const DefineRequest = Schema.Struct({
+  max_running: nullish(Limits.NamedMaxRunning),
+  rate: nullish(RateBody),
+  max_pending: nullish(Limits.MaxPending),
+})
+
+/** The request as core takes it. */
+export const toInput = (
+  name: string,
+  { max_pending: maxPending, max_running: maxRunning, rate }: typeof DefineRequest.Type,
+): Limits.NamedLimitInput => ({
+  name,
+  maxRunning,
+  maxPending,
+  rate: rate && { count: rate.count, periodSeconds: rate.period_seconds, burst: rate.burst },
+})
+
+/** The request for a limit. */
+export const fromInput = ({ maxPending, maxRunning, rate }: Limits.NamedLimitInput) => ({
+  max_running: maxRunning,
+  rate: rate && { count: rate.count, period_seconds: rate.periodSeconds, burst: rate.burst },
+  max_pending: maxPending,
+})
 
 /** What `Limit` and the standing of a run share. */
 export const fields = {
   ...Limits.LimitSubject.fields,
-  maxRunning: Schema.NullOr(count),
+  ...bounds,
   paused: Schema.Boolean,
   running: count,
   waiting: count,
+  pending: count,
+  nextStartAt: Schema.NullOr(Timestamp),
 }
 
 /**
  * A limit. `kind`, `name` and `key`: what it is of. `max_running`: null for any number. `open`: with a place, and not claimed yet. `waiting`:
- * for a place.
+ * for a place. `pending`: that no worker has had yet. `next_start_at`: when the rate lets the next of these start; null for now.
  */
 export const Limit = as<Limits.Limit>()(renamed({ ...fields, open: count }), {
   decode: (wire) => wire,
   encode: (value) => value,
 }).annotations({ identifier: "Limit" })
 
-/** A limit with a name. `max_running` is for each of its keys. */
-export const NamedLimit = as<Limits.NamedLimit>()(renamed({ name: Schema.String, maxRunning: count }), {
+/** A limit with a name. Its bounds are for each of its keys. */
+export const NamedLimit = as<Limits.NamedLimit>()(renamed({ name: Schema.String, ...bounds }), {
   decode: (wire) => wire,
   encode: (value) => value,
 }).annotations({ identifier: "NamedLimit" })

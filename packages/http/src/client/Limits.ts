@@ -6,9 +6,10 @@
 import type { ControlPlaneError, Limits } from "@runlease/core"
 import { Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import type { ErrorOf, Tag } from "../contract/Verdict.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { pageOf } from "../Wire.js"
-import { Limit, NamedLimit } from "../Wire/Limit.js"
+import { fromInput, Limit, NamedLimit } from "../Wire/Limit.js"
 import { Extensions, missing } from "./Extensions.js"
 import { path, type Request, Transport } from "./Transport.js"
 
@@ -46,13 +47,14 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
             },
       )
 
-    const ofName = <A, I>(
+    const ofName = <A, I, T extends Tag>(
       operation: string,
       name: string,
       method: "PUT" | "GET" | "DELETE",
       success: Schema.Schema<A, I>,
+      expected: T,
       body?: object,
-    ): Effect.Effect<A, Limits.LimitNotFound | ControlPlaneError.ControlPlaneError> =>
+    ): Effect.Effect<A, ErrorOf<T> | ControlPlaneError.ControlPlaneError> =>
       extensions
         ? transport.call(
             {
@@ -62,7 +64,7 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
               success,
               ...(body === undefined ? {} : { body }),
             },
-            ["LimitNotFound"],
+            [expected],
             { limitName: name },
           )
         : missing(operation, "define limits with names")
@@ -87,12 +89,10 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
             Verdicts.decode("Limits.list", ["InvalidCursor"], { cursor: page?.cursor }),
           ),
       ),
-      define: ({ maxRunning, name }) =>
-        ofName("Limits.define", name, "PUT", NamedLimit, { max_running: maxRunning }).pipe(
-          Effect.catchTag("LimitNotFound", Effect.die),
-        ),
-      named: (name) => ofName("Limits.named", name, "GET", NamedLimit),
-      remove: (name) => Effect.asVoid(ofName("Limits.remove", name, "DELETE", Removed)),
+      define: (limit) =>
+        ofName("Limits.define", limit.name, "PUT", NamedLimit, "InvalidLimit", fromInput(limit)),
+      named: (name) => ofName("Limits.named", name, "GET", NamedLimit, "LimitNotFound"),
+      remove: (name) => Effect.asVoid(ofName("Limits.remove", name, "DELETE", Removed, "LimitNotFound")),
       setAgent: (agentId, maxRunning) =>
         send("Limits.setAgent", {
           method: "PUT",

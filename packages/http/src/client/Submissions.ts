@@ -46,6 +46,7 @@ const refusals = [
   "SubmissionConflict",
   "ConversationBusy",
   "MessageRefused",
+  "TooManyPending",
   "InvalidSubmission",
   "ConversationNotFound",
   "RunNotFound",
@@ -177,7 +178,7 @@ export const make: Effect.Effect<
         "Runs.retry",
         path`/runs/${runId}/retry`,
         { public_id: publicId },
-        ["RunUnfinished", "SubmissionConflict", "InvalidSubmission", "RunNotFound"],
+        ["RunUnfinished", "SubmissionConflict", "TooManyPending", "InvalidSubmission", "RunNotFound"],
         { publicId, runId },
       ),
 
@@ -186,7 +187,7 @@ export const make: Effect.Effect<
         "Runs.fork",
         path`/runs/${runId}/fork`,
         { after_event_id: after, public_id: publicId },
-        ["ForkRefused", "SubmissionConflict", "InvalidSubmission", "RunNotFound"],
+        ["ForkRefused", "SubmissionConflict", "TooManyPending", "InvalidSubmission", "RunNotFound"],
         { publicId, runId, after },
       ),
   }

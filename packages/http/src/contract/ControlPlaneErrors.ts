@@ -42,9 +42,9 @@ const retryAfterOf = ({ headers }: Refusal.Refusal): number | undefined => {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined
 }
 
-/** Whether the same request may succeed later. */
-export const isRetryable = ({ httpStatus }: Refusal.Refusal): boolean =>
-  httpStatus >= 500 || httpStatus === 429 || httpStatus === 408
+/** Whether the same request may succeed later, and the control plane alone is why. A limit that takes no further run is a verdict. */
+export const isRetryable = ({ body, httpStatus }: Refusal.Refusal): boolean =>
+  httpStatus >= 500 || (httpStatus === 429 && body.limit === undefined) || httpStatus === 408
 
 /** The failure of an operation whose refusal stands for no verdict. */
 export const decode =

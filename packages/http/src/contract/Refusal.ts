@@ -10,7 +10,7 @@ import { as } from "../Wire.js"
 /**
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
  * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages were sent to it, which run works,
- * or which revision and source a schedule has.
+ * which revision and source a schedule has, or which limit takes no further run, and for how long.
  *
  * @since 0.1.0
  * @category models
@@ -28,6 +28,10 @@ export const Body = Schema.Struct({
   run_id: Schema.optional(Schema.String),
   revision: Schema.optional(Schema.Number),
   source: Schema.optional(Schema.String),
+  limit: Schema.optional(
+    Schema.Struct({ name: Schema.String, key: Schema.String, max_pending: Schema.Number }),
+  ),
+  retry_after_seconds: Schema.optional(Schema.Number),
 }).annotations({ identifier: "Refusal" })
 export type Body = typeof Body.Type
 
@@ -92,7 +96,7 @@ export const UnsupportedMediaType = documented(415, "The body is not JSON")
 export const Unprocessable = documented(422, "The request is well-formed, but not one that this server does")
 export const TooMany = documented(
   429,
-  "The caller sends too many requests; `Retry-After` says when to ask again",
+  "The caller sends too many requests, or a limit takes no further run; `Retry-After` says when to ask again",
 )
 export const Unavailable = documented(
   503,

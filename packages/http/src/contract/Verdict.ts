@@ -32,6 +32,7 @@ export type VerdictError =
   | Leases.ChildRefused
   | Leases.InboxNotEmpty
   | Leases.SuspensionRefused
+  | Limits.InvalidLimit
   | Limits.LimitNotFound
   | Page.InvalidCursor
   | Run.LeaseLost
@@ -48,6 +49,7 @@ export type VerdictError =
   | Runs.NotWaiting
   | Runs.RunUnfinished
   | Runs.SubmissionConflict
+  | Runs.TooManyPending
   | Schedules.InvalidSchedule
   | Schedules.RevisionMismatch
   | Schedules.ScheduleNotFound
@@ -81,6 +83,7 @@ export interface Verdict<A> {
   readonly status: number
   readonly codes: ReadonlyArray<string>
   readonly headers?: Refusal.Refusal["headers"]
+  readonly headersOf?: (error: A) => NonNullable<Refusal.Refusal["headers"]>
   readonly encode: (error: A) => Refusal.Body
 
   /** Whether a detail that comes without one of our codes stands for this error. */

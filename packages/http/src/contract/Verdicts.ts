@@ -17,7 +17,9 @@ import { verdicts } from "./VerdictTable.js"
 export type PortError = VerdictError | ControlPlaneError.ControlPlaneError
 
 const encodeVerdict = <T extends Tag>(tag: T, error: ErrorOf<T>): Refusal.Refusal => {
-  const { encode, headers, status } = verdicts[tag]
+  const verdict = verdicts[tag]
+  const { encode, status } = verdict
+  const headers = verdict.headersOf?.(error) ?? verdict.headers
   return new Refusal.Refusal({
     httpStatus: status,
     body: encode(error),

@@ -4,7 +4,7 @@ import { Context, Effect, identity } from "effect"
 import { Api } from "../Api.js"
 import { subjectOf } from "../Api/Limits.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { Limit } from "../Wire/Limit.js"
+import { Limit, toInput } from "../Wire/Limit.js"
 import * as Caller from "./Caller.js"
 import * as ListRows from "./ListRows.js"
 
@@ -32,8 +32,7 @@ export const layer = HttpApiBuilder.group(Api, "limits", (handlers) =>
     .handle("define", ({ path, payload }) =>
       Effect.gen(function* () {
         const { ports } = yield* Caller.project(path.project_reference)
-        const limit = { name: path.limit_name, maxRunning: payload.max_running }
-        return yield* Context.get(ports, Limits.Limits).define(limit)
+        return yield* Context.get(ports, Limits.Limits).define(toInput(path.limit_name, payload))
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("named", ({ path }) =>

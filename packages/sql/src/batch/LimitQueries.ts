@@ -15,6 +15,7 @@ import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
+import { toJson } from "../rows/Fields.js"
 import { Gate, placeColumns } from "../rows/RunFields.js"
 import * as NamedLimitQueries from "./NamedLimitQueries.js"
 import * as RunQueries from "./RunQueries.js"
@@ -32,18 +33,21 @@ const inOrder = <A extends Limit>(limits: ReadonlyArray<A>): ReadonlyArray<A> =>
 
 const set = (
   { dialect, sql }: Database,
-  { limit, maxRunning, paused, projectId }: LimitRows.LimitSetting,
+  { limit, maxPending, maxRunning, paused, projectId, rate }: LimitRows.LimitSetting,
 ) => {
   const mayGovern = LimitKey.governs(limit)
   const governs = Number(mayGovern && (paused === true || (maxRunning ?? null) !== null))
   const running = maxRunning === undefined ? "limits.max_running" : "excluded.max_running"
   const pausing = paused === undefined ? "limits.paused" : "excluded.paused"
+  const rating = rate === undefined ? "limits.rate" : "excluded.rate"
+  const pending = maxPending === undefined ? "limits.max_pending" : "excluded.max_pending"
   const governing = mayGovern ? `CASE WHEN ${running} IS NULL AND ${pausing} = 0 THEN 0 ELSE 1 END` : "0"
   return dialect.holding(
-    execute(sql`INSERT INTO limits (project_id, limit_name, max_running, paused, governs, running, open, stale, behind, parked)
-      VALUES (${projectId}, ${limit}, ${maxRunning ?? null}, ${Number(paused === true)}, ${governs}, 0, 0, 0, 0, 0)
-      ON CONFLICT (project_id, limit_name) DO UPDATE SET max_running = ${sql.literal(running)}, paused = ${sql.literal(pausing)},
-        governs = ${sql.literal(governing)}`),
+    execute(sql`INSERT INTO limits (project_id, limit_name, max_running, rate, max_pending, paused, governs, running, open, stale, behind, parked)
+      VALUES (${projectId}, ${limit}, ${maxRunning ?? null}, ${toJson(rate)}, ${maxPending ?? null}, ${Number(paused === true)}, ${governs},
+        0, 0, 0, 0, 0)
+      ON CONFLICT (project_id, limit_name) DO UPDATE SET max_running = ${sql.literal(running)}, rate = ${sql.literal(rating)},
+        max_pending = ${sql.literal(pending)}, paused = ${sql.literal(pausing)}, governs = ${sql.literal(governing)}`),
   )
 }
 
@@ -73,17 +77,18 @@ const change = (
       stale: "integer",
       behind: "integer",
       parked: "integer",
+      fresh: "integer",
+      fresh_open: "integer",
+      tat: "integer",
       checks: "integer",
       check_at: "integer",
     },
-    changes.map(({ behind, checkAt, limit, open, parked, projectId, running, stale }) => ({
+    changes.map(({ checkAt, freshOpen, limit, projectId, tat, ...counts }) => ({
       project_id: projectId,
       limit_name: limit,
-      running,
-      open,
-      stale,
-      behind,
-      parked,
+      ...counts,
+      fresh_open: freshOpen,
+      tat: tat ?? null,
       checks: Number(checkAt !== undefined),
       check_at: checkAt ?? null,
     })),
@@ -91,6 +96,7 @@ const change = (
   const update =
     execute(sql<UsageRow>`UPDATE limits SET running = limits.running + v.running, open = limits.open + v.open,
       stale = limits.stale + v.stale, behind = limits.behind + v.behind, parked = limits.parked + v.parked,
+      fresh = limits.fresh + v.fresh, fresh_open = limits.fresh_open + v.fresh_open, tat = COALESCE(v.tat, limits.tat),
       check_at = CASE WHEN v.checks = 1 THEN v.check_at ELSE limits.check_at END
     FROM ${rows} v WHERE limits.project_id = v.project_id AND limits.limit_name = v.limit_name
     RETURNING ${sql.literal(columns)}`)
@@ -98,6 +104,10 @@ const change = (
   const locked = dialect.locks && changes.length > 1 ? lock(database, changes) : Effect.void
   return Effect.map(Effect.zipRight(locked, dialect.holding(update)), (found) => found.map(toUsage))
 }
+
+/** The conditions that no worker has had run `q`, and that one has. */
+const isFresh = "AND q.lease_epoch = 0"
+const hadWorker = "AND q.lease_epoch > 0"
 
 /** The condition that no run with the route of `q` has lost its place. */
 const isLive = ({ sql }: Database, { limit, projectId }: Limit): Fragment =>
@@ -114,20 +124,26 @@ const isLive = ({ sql }: Database, { limit, projectId }: Limit): Fragment =>
 const next = (
   database: Database,
   usage: LimitRules.LimitUsage,
-  most: number,
+  { fresh, most }: { readonly most: number; readonly fresh: number },
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { sql } = database
   const { limit, projectId, stale } = usage
-  const keys =
-    execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE q.gate = ${sql.literal(String(Gate.limited))}
-    AND q.project_id = ${projectId} AND q.limit_name = ${limit}
+  const keys = (condition: string, count: number) =>
+    count <= 0
+      ? Effect.succeed([])
+      : execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE q.gate = ${sql.literal(String(Gate.limited))}
+    AND q.project_id = ${projectId} AND q.limit_name = ${limit} ${sql.literal(condition)}
     ${stale === 0 ? sql.literal("") : sql`AND ${isLive(database, usage)}`}
-    ORDER BY q.priority DESC, q.rank, q.run_pk LIMIT ${most}`)
-  return Effect.flatMap(keys, (rows) =>
+    ORDER BY q.priority DESC, q.rank, q.run_pk LIMIT ${count}`)
+  const found =
+    fresh >= most
+      ? keys("", most)
+      : Effect.zipWith(keys(hadWorker, most), keys(isFresh, fresh), (again, first) => [...again, ...first])
+  return Effect.flatMap(found, (rows) =>
     rows.length === 0
       ? Effect.succeed([])
       : Effect.map(RunQueries.findByKey(database, keysOf(rows)), (runs) =>
-          runs.toSorted(RunRows.byPreference),
+          runs.toSorted(RunRows.byPreference).slice(0, most),
         ),
   )
 }
@@ -140,13 +156,13 @@ const placed = (
   database: Database,
   { limit, projectId }: Limit,
   orderOf: (at: string) => string,
-  most: number,
+  { fresh, most }: LimitRows.MostOpen,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { dialect, sql } = database
   const keys = Effect.forEach(placeColumns, ({ at, name }) => {
     const order = sql.literal(orderOf(at))
     return execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE q.${sql.literal(name)} IS NOT NULL
-      AND q.project_id = ${projectId} AND q.${sql.literal(name)} = ${limit} AND q.${sql.literal(at)} IS NOT NULL
+      AND q.project_id = ${projectId} AND q.${sql.literal(name)} = ${limit} AND q.${sql.literal(at)} IS NOT NULL ${sql.literal(fresh ? isFresh : "")}
       ORDER BY ${order} LIMIT ${most} ${dialect.lockFree("q")}`)
   })
   return Effect.flatMap(dialect.holding(keys), (rows) =>
@@ -201,16 +217,16 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
     ...NamedLimitQueries.make(database),
     lock: (limits) => Effect.map(lock(database, limits), (found) => found.map(toUsage)),
     change: (changes) => change(database, changes),
-    next: (usage, most) => next(database, usage, most),
+    next: (usage, bounds) => next(database, usage, bounds),
     placed: (limit, most) =>
       Effect.map(
-        placed(database, limit, (at) => `q.${at}`, most),
+        placed(database, limit, (at) => `q.${at}`, { most, fresh: false }),
         (runs) => runs.toSorted((a, b) => sinceAt(a, limit) - sinceAt(b, limit)).slice(0, most),
       ),
-    lastOpen: (limit, most) =>
+    lastOpen: (limit, bounds) =>
       Effect.map(
-        placed(database, limit, () => "q.priority, q.rank DESC, q.run_pk DESC", most),
-        (runs) => runs.toSorted((a, b) => RunRows.byPreference(b, a)).slice(0, most),
+        placed(database, limit, () => "q.priority, q.rank DESC, q.run_pk DESC", bounds),
+        (runs) => runs.toSorted((a, b) => RunRows.byPreference(b, a)).slice(0, bounds.most),
       ),
     ofAgent: (agent, most) => ofAgent(database, agent, most),
     due: Effect.flatMap(dialect.now, (now) =>

@@ -8,7 +8,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
-import { type LimitRows, LimitRules } from "@runlease/core/store"
+import { type LimitRows, LimitRules, RateRules } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as NamedLimitQueries from "./NamedLimitQueries.js"
@@ -50,16 +50,21 @@ export const reads = (database: Database): LimitRows.LimitReads<SqlError> => {
   }
 }
 
-/** Deletes limits of a project that have no runs and are not paused, at most `most`. Returns whether there may be others. */
+/**
+ * Deletes limits of a project that have no runs, are not paused and have all of their tokens, at most `most`. Returns whether there may be
+ * others.
+ */
 export const prune = (
   { dialect, sql }: Database,
   projectId: Ids.ProjectId,
   most: number,
 ): Effect.Effect<boolean, SqlError> =>
-  Effect.map(
-    sql<object>`DELETE FROM limits WHERE limit_pk IN (
-      SELECT limit_pk FROM limits WHERE project_id = ${projectId}
-        AND paused + governs + running + open + stale + behind + parked = 0 LIMIT ${most} ${dialect.lockFree("limits")}
-    ) RETURNING limit_pk`,
-    (deleted) => deleted.length === most,
+  Effect.flatMap(dialect.now, (now) =>
+    Effect.map(
+      sql<object>`DELETE FROM limits WHERE limit_pk IN (
+        SELECT limit_pk FROM limits WHERE project_id = ${projectId} AND tat <= ${RateRules.fullBy(now)}
+          AND paused + governs + running + open + stale + behind + parked = 0 LIMIT ${most} ${dialect.lockFree("limits")}
+      ) RETURNING limit_pk`,
+      (deleted) => deleted.length === most,
+    ),
   )

@@ -8,34 +8,44 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type LimitRows, LimitKey } from "@runlease/core/store"
-import type { Ids } from "@runlease/core"
+import { type LimitRows, LimitKey, RateRules } from "@runlease/core/store"
+import { type Ids, Limits } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
+import { toJson } from "../rows/Fields.js"
+import { type BoundsRow, toBounds } from "../rows/LimitUsageRow.js"
 
-interface NamedRow {
+interface NamedRow extends BoundsRow {
   readonly project_id: Ids.ProjectId
   readonly name: string
-  readonly max_running: number
 }
 
-const toSetting = ({ max_running, name, project_id }: NamedRow): LimitRows.NamedSetting => ({
-  projectId: project_id,
-  name,
-  maxRunning: max_running,
+const toSetting = (row: NamedRow): LimitRows.NamedSetting => ({
+  projectId: row.project_id,
+  name: row.name,
+  ...toBounds(row),
 })
 
 /** Sets one, and its keys, whose runs may go in or out then. */
-const define = ({ dialect, sql }: Database, { maxRunning, name, projectId }: LimitRows.NamedSetting) => {
+const define = ({ dialect, sql }: Database, { name, projectId, ...bounds }: LimitRows.NamedSetting) => {
   const prefix = LimitKey.prefixOf(name)
-  const setting =
-    maxRunning === null
-      ? sql`DELETE FROM named_limits WHERE project_id = ${projectId} AND name = ${name}`
-      : sql`INSERT INTO named_limits (project_id, name, max_running) VALUES (${projectId}, ${name}, ${maxRunning})
-          ON CONFLICT (project_id, name) DO UPDATE SET max_running = excluded.max_running`
+  const { maxPending, maxRunning } = bounds
+  const rate = toJson(bounds.rate)
+  const setting = Limits.isUnbounded(bounds)
+    ? sql`DELETE FROM named_limits WHERE project_id = ${projectId} AND name = ${name}`
+    : sql`INSERT INTO named_limits (project_id, name, max_running, rate, max_pending)
+          VALUES (${projectId}, ${name}, ${maxRunning}, ${rate}, ${maxPending})
+          ON CONFLICT (project_id, name) DO UPDATE SET max_running = excluded.max_running, rate = excluded.rate,
+            max_pending = excluded.max_pending`
+  const tatOf = (now: number) => {
+    if (bounds.rate === null) return sql.literal("limits.tat")
+    const latest = RateRules.latest(bounds.rate, now)
+    return sql`CASE WHEN limits.tat > ${latest} THEN ${latest} ELSE limits.tat END`
+  }
   const keys = Effect.flatMap(dialect.now, (now) =>
-    execute(sql`UPDATE limits SET max_running = ${maxRunning}, check_at = ${now} WHERE limit_pk IN (
+    execute(sql`UPDATE limits SET max_running = ${maxRunning}, rate = ${rate}, max_pending = ${maxPending}, tat = ${tatOf(now)},
+        check_at = ${now} WHERE limit_pk IN (
         SELECT limit_pk FROM limits WHERE project_id = ${projectId} AND substr(limit_name, 1, ${prefix.length}) = ${prefix}
         ${dialect.lock("limits", "limits.limit_pk")})`),
   )
@@ -49,7 +59,7 @@ const defined = ({ dialect, sql }: Database, names: ReadonlyArray<LimitRows.Name
   )
   return dialect.holding(
     Effect.map(
-      execute(sql<NamedRow>`SELECT n.project_id, n.name, n.max_running FROM ${rows} v JOIN named_limits n
+      execute(sql<NamedRow>`SELECT n.project_id, n.name, n.max_running, n.rate, n.max_pending FROM ${rows} v JOIN named_limits n
         ON n.project_id = v.project_id AND n.name = v.name ${dialect.lock("n", "n.name")}`),
       (found) => found.map(toSetting),
     ),
@@ -76,6 +86,6 @@ export const find = (
   { name, projectId }: LimitRows.NamedRef,
 ): Effect.Effect<LimitRows.NamedSetting | undefined, SqlError> =>
   Effect.map(
-    sql<NamedRow>`SELECT project_id, name, max_running FROM named_limits WHERE project_id = ${projectId} AND name = ${name}`,
+    sql<NamedRow>`SELECT project_id, name, max_running, rate, max_pending FROM named_limits WHERE project_id = ${projectId} AND name = ${name}`,
     ([row]) => row && toSetting(row),
   )

@@ -5,10 +5,11 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
 import type { BatchRuns } from "./BatchRuns.js"
+import { slowPoll } from "./Wakeups.js"
 
 /**
  * @since 0.1.0
@@ -27,6 +28,8 @@ export interface Admission<X> {
   readonly full: (run: StoredRun) => string | undefined
   /** Whether no limit is in the way of the claim of a runnable run; false where the commit has not read one of them. */
   readonly mayStart: (run: StoredRun) => boolean
+  /** Whether a limit is to be looked at before the next poll of the sweeper. */
+  readonly checksSoon: () => boolean
 }
 
 /**
@@ -43,23 +46,30 @@ export const make = <X>(
 ): Admission<X> => {
   /** How many runs the commit has let in at each limit. */
   const opened = new Map<string, number>()
+  let soon = false
 
   /** Lets the next runs of a limit in, and gives how many. */
   const openNext = (usage: LimitRules.LimitUsage, so: number): Effect.Effect<number, X> => {
     const most = Math.min(LimitRules.room(usage), usage.behind, LimitRules.mostOpened - so)
     if (most <= 0) return Effect.succeed(0)
-    return Effect.map(rows.limits.next(usage, most), (found) => {
+    const fresh = Math.max(0, Math.min(most, LimitRules.freshRoom(usage, now)))
+    return Effect.map(rows.limits.next(usage, { most, fresh }), (found) => {
       const behind = found.map(add).filter(({ state }) => LimitRules.behindOf(state) === usage.limit)
       for (const run of behind) apply(run, LimitRules.open(run.state, now))
       return behind.length
     })
   }
 
-  /** Puts the last of the open runs back where there are more than the limit allows, and gives how many. */
+  /**
+   * Puts the last of the open runs back where there are more than the limit allows, and gives how many: those without a token first. Then
+   * the limit has changed, and has its turn again.
+   */
   const closeLast = (usage: LimitRules.LimitUsage): Effect.Effect<number, X> => {
-    const most = Math.min(-LimitRules.room(usage), usage.open, LimitRules.mostOpened)
+    const tokenless = Math.min(-LimitRules.freshRoom(usage, now), usage.freshOpen)
+    const fresh = tokenless > 0
+    const most = Math.min(fresh ? tokenless : -LimitRules.room(usage), usage.open, LimitRules.mostOpened)
     if (most <= 0) return Effect.succeed(0)
-    return Effect.map(rows.limits.lastOpen(usage, most), (found) => {
+    return Effect.map(rows.limits.lastOpen(usage, { most, fresh }), (found) => {
       const placed = found.map(add).filter(({ state }) => LimitRules.countOf(state, usage.limit) === "open")
       for (const run of placed) apply(run, LimitRules.putBack(run.state, usage.limit, now))
       return placed.length
@@ -81,6 +91,7 @@ export const make = <X>(
       const after = { ...usage, open: usage.open + change, behind: usage.behind - change }
       const checkAt = LimitRules.checkAfter(after, before + more, now)
       if (change !== 0 || checkAt !== usage.checkAt) limits.touch(usage, checkAt)
+      if (checkAt !== null && checkAt < now + Duration.toMillis(slowPoll)) soon = true
     })
 
   /** A run that is let in at one limit may be behind the next one, which then takes its turn. */
@@ -106,9 +117,12 @@ export const make = <X>(
     },
     limitsOf: (run) => [...LimitRules.limitsOf(run.state), ...governorsOf(run)],
     governor: (run) => governorsOf(run).find((limit) => limits.governs(limit) === true)?.limit,
-    full: ({ state }) => LimitRules.limitsOf(state).find((limit) => !limits.mayStart(limit))?.limit,
+    full: ({ state }) =>
+      LimitRules.limitsOf(state).find((limit) => !limits.mayStart(limit, LimitRules.isFresh(state)))?.limit,
     mayStart: (run) =>
-      LimitRules.limitsOf(run.state).every(limits.mayStart) &&
-      governorsOf(run).every((limit) => limits.governs(limit) === false),
+      LimitRules.limitsOf(run.state).every((limit) =>
+        limits.mayStart(limit, LimitRules.isFresh(run.state)),
+      ) && governorsOf(run).every((limit) => limits.governs(limit) === false),
+    checksSoon: () => soon,
   }
 }

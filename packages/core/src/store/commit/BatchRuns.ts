@@ -138,7 +138,7 @@ export const make = <X>(
   const runnable = new Set<Entry>()
   const entering = new Set<Entry>()
   const counters = CounterRows.make(now)
-  const limits = LimitUsages.make()
+  const limits = LimitUsages.make(now)
   const consequences: Consequences = {
     lanes: [],
     endedChildren: [],

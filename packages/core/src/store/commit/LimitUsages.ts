@@ -7,11 +7,14 @@
  */
 import type { RunState } from "../../rules/RunState.js"
 import * as LimitRules from "../../rules/LimitRules.js"
+import * as RateRules from "../../rules/RateRules.js"
 import type { LimitChange } from "../rows/LimitRows.js"
 
 /** A limit of the commit. `usage`: as the store has it, locked; undefined until it is read, and null where it does not exist. */
 interface Entry extends LimitRules.LimitRef {
-  readonly added: { running: number; open: number; stale: number; behind: number; parked: number }
+  readonly added: { -readonly [K in keyof LimitRules.LimitCounts]: number }
+  /** How many runs have started for the first time, each of which takes a token. */
+  starts: number
   checkAt?: number | null | undefined
   usage: LimitRules.LimitUsage | null | undefined
 }
@@ -31,8 +34,10 @@ export interface LimitUsages {
   readonly unread: (limits: ReadonlyArray<LimitRules.LimitRef>) => ReadonlyArray<LimitRules.LimitRef>
   /** Notes that those of these limits that are not stored do not exist. */
   readonly absent: (limits: ReadonlyArray<LimitRules.LimitRef>) => void
-  /** Whether one more run may work; false of a limit that is not stored. */
-  readonly mayStart: (limit: LimitRules.LimitRef) => boolean
+  /** Whether one more run may work, `fresh` where no worker has had it yet; false of a limit that is not stored. */
+  readonly mayStart: (limit: LimitRules.LimitRef, fresh: boolean) => boolean
+  /** A limit with what the commit has added to it so far, also where it is not stored yet; undefined where the commit has not read it. */
+  readonly current: (limit: LimitRules.LimitRef) => LimitRules.LimitUsage | undefined
   /** Whether the limit is of all runs of an agent; undefined where the commit has not read it. */
   readonly governs: (limit: LimitRules.LimitRef) => boolean | undefined
   /** Whether there is something to take. */
@@ -41,11 +46,39 @@ export interface LimitUsages {
   readonly take: () => ReadonlyArray<LimitChange>
 }
 
+const addTo = (added: Entry["added"], state: RunState, limit: string, one: 1 | -1): void => {
+  const count = LimitRules.countOf(state, limit)
+  if (count === undefined) return
+  added[count] += one
+  if (!LimitRules.isFresh(state)) return
+  added.fresh += one
+  if (count === "open") added.freshOpen += one
+}
+
+/** A limit after what a commit adds to it. */
+const withAdded = (
+  usage: LimitRules.LimitUsage,
+  { added, starts }: Entry,
+  now: number,
+): LimitRules.LimitUsage => ({
+  ...usage,
+  running: usage.running + added.running,
+  open: usage.open + added.open,
+  stale: usage.stale + added.stale,
+  behind: usage.behind + added.behind,
+  parked: usage.parked + added.parked,
+  fresh: usage.fresh + added.fresh,
+  freshOpen: usage.freshOpen + added.freshOpen,
+  tat: usage.rate === null || starts === 0 ? usage.tat : RateRules.take(usage.rate, usage.tat, starts, now),
+})
+
 /**
+ * `now` is the instant of the commit.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (): LimitUsages => {
+export const make = (now: number): LimitUsages => {
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
 
@@ -54,9 +87,16 @@ export const make = (): LimitUsages => {
     const before = entries.get(name)
     if (before !== undefined) return before
     const added = { ...LimitRules.noRuns }
-    const entry: Entry = { limit, projectId, added, usage: undefined }
+    const entry: Entry = { limit, projectId, added, starts: 0, usage: undefined }
     entries.set(name, entry)
     return entry
+  }
+
+  const current = (limit: LimitRules.LimitRef): LimitRules.LimitUsage | undefined => {
+    const entry = entryOf(limit)
+    return entry.usage === undefined
+      ? undefined
+      : withAdded(entry.usage ?? LimitRules.added(limit, 0), entry, now)
   }
 
   return {
@@ -66,8 +106,9 @@ export const make = (): LimitUsages => {
         const is = LimitRules.countOf(after, limit.limit)
         if (was === is) continue
         const entry = entryOf(limit)
-        if (was !== undefined) entry.added[was] -= 1
-        if (is !== undefined) entry.added[is] += 1
+        if (before !== undefined) addTo(entry.added, before, limit.limit, -1)
+        addTo(entry.added, after, limit.limit, 1)
+        if (is === "running" && before !== undefined && LimitRules.isFresh(before)) entry.starts += 1
         changed.add(entry)
       }
     },
@@ -90,17 +131,25 @@ export const make = (): LimitUsages => {
       const { usage } = entryOf(limit)
       return usage == null ? (usage === null ? false : undefined) : LimitRules.governs(usage)
     },
-    mayStart: (limit) => {
-      const { added, usage } = entryOf(limit)
-      return usage != null && LimitRules.mayStart({ ...usage, running: usage.running + added.running })
+    mayStart: (limit, fresh) => {
+      const usage = entryOf(limit).usage == null ? undefined : current(limit)
+      return usage !== undefined && LimitRules.mayStart(usage, fresh, now)
     },
+    current,
     someChanged: () => changed.size > 0,
     take: () => {
       const changes = Array.from(changed, (entry): LimitChange => {
         const { added, checkAt, limit, projectId } = entry
-        const change = { limit, projectId, ...added, ...(checkAt === undefined ? {} : { checkAt }) }
+        const change = {
+          limit,
+          projectId,
+          ...added,
+          ...(checkAt === undefined ? {} : { checkAt }),
+          ...(entry.starts === 0 || entry.usage?.rate == null ? {} : { tat: current(entry)!.tat }),
+        }
         Object.assign(added, LimitRules.noRuns)
         entry.checkAt = undefined
+        entry.starts = 0
         return change
       })
       changed.clear()

@@ -97,7 +97,7 @@ export const make = <X>(
     runs.someEntering() ? Effect.flatMap(rank, then) : then()
 
   const writeRanked = Effect.suspend(() => ranked(() => write))
-  const { admit, full, governor, limitsOf, lock, mayStart } = Admission.make(
+  const { admit, checksSoon, full, governor, limitsOf, lock, mayStart } = Admission.make(
     runs,
     rows,
     { governs: governing.governs, now },
@@ -234,6 +234,7 @@ export const make = <X>(
         [
           handOver.deliver,
           ...(left.length === 0 ? [] : [wakeups.runnable(left)]),
+          ...(checksSoon() ? [wakeups.dueSooner] : []),
           measured.publish,
           ...(grown.length === 0 ? [] : [wakeups.logsGrew(grown)]),
           ...signals.map(({ signal, workerId }) => wakeups.signal(workerId, signal)),

@@ -45,11 +45,11 @@ export interface Wakeups {
   /** Wakes the followers of these logs, which grew. */
   readonly logsGrew: (growths: Iterable<LogGrowth>) => Effect.Effect<void>
 
-  /** Ends the pause of `unlessBulk` that lasts, or the next one: a bulk operation has begun. */
-  readonly bulkBegun: Effect.Effect<void>
+  /** Ends the pause of `unlessSooner` that lasts, or the next one: a bulk operation has begun, or a limit has its next token soon. */
+  readonly dueSooner: Effect.Effect<void>
 
-  /** Waits for so long, or until a bulk operation begins here. */
-  readonly unlessBulk: (duration: Duration.Duration) => Effect.Effect<void>
+  /** Waits for so long, or until something is due sooner here. */
+  readonly unlessSooner: (duration: Duration.Duration) => Effect.Effect<void>
 
   /** Wakes all waiters and followers, since wake-ups may have been lost. */
   readonly all: Effect.Effect<void>
@@ -92,7 +92,7 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
   const claims = WaitingClaims.make()
   const logs = makeRegistry<(growth: LogGrowth) => void>()
   const workers = makeRegistry<Queue.Queue<LeaseSignal>>()
-  const bulk = Effect.unsafeMakeLatch(false)
+  const sooner = Effect.unsafeMakeLatch(false)
   let tokenEndings = 0
 
   const notify = (growths: Iterable<LogGrowth>): void => {
@@ -107,8 +107,8 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
       }),
     logListener: logs.join,
     logsGrew: (growths) => Effect.sync(() => notify(growths)),
-    bulkBegun: bulk.open,
-    unlessBulk: (duration) => Effect.zipRight(Effect.timeoutOption(bulk.await, duration), bulk.close),
+    dueSooner: sooner.open,
+    unlessSooner: (duration) => Effect.zipRight(Effect.timeoutOption(sooner.await, duration), sooner.close),
     all: Effect.sync(() => {
       tokenEndings += 1
       notify(Array.from(logs.keys(), (log) => ({ log })))

@@ -15,6 +15,7 @@ import { instantOrNull } from "../../rules/RunState.js"
 import { isRunnable } from "../../rules/Transition.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import { behindOf } from "../../rules/LimitRules.js"
+import * as PendingRules from "../../rules/PendingRules.js"
 import type { LimitReads } from "../rows/LimitRows.js"
 import type { RunReads, RunStore } from "../rows/RunStore.js"
 import { isExhausted, lastClaim, namesOf, ofRows, toRecord } from "./RunSummaries.js"
@@ -84,15 +85,18 @@ const lostLeases = <X>(
   })
 
 /** Where a run stands at its limit. */
-const limitStanding = <X>(limits: LimitReads<X>, run: SummaryRow): Effect.Effect<LimitStanding | null, X> =>
+const limitStanding = <X>(
+  limits: LimitReads<X>,
+  run: SummaryRow,
+  now: number,
+): Effect.Effect<LimitStanding | null, X> =>
   Effect.gen(function* () {
     const limit = behindOf(run.state)
     const { projectId } = run.state.spec
     const usage = limit === null ? undefined : yield* limits.find({ limit, projectId })
     if (usage === undefined) return null
-    const { behind, maxRunning, paused, running } = usage
     const before = yield* limits.before(run, maxQueued)
-    return { ...LimitKey.subjectOf(usage.limit), maxRunning, paused, running, waiting: behind, before }
+    return { ...LimitKey.subjectOf(usage.limit), ...PendingRules.useOf(usage, now), before }
   })
 
 /** Where a run stands among others. */
@@ -112,7 +116,7 @@ const standingOf = <X>(
       runsAhead: lane.length,
       queuedBefore: isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null,
       reason: run.state.pastAttempt?.reason ?? null,
-      limit: gate === "limited" && status === "pending" ? yield* limitStanding(limits, run) : null,
+      limit: gate === "limited" && status === "pending" ? yield* limitStanding(limits, run, now) : null,
     }
   })
 

@@ -53,6 +53,21 @@ const send = <X>(
 /** No worker has claimed the run, so it has done nothing yet. One that was handed back, or that waits, has begun. */
 const hasNotBegun = ({ state }: StoredRun): boolean => state.status === "pending" && state.startedAt === null
 
+/** Whether the submission goes to a run of its lane. */
+export const sends = <X>(batch: RunBatch<X>, request: Request, lane: ReadonlyArray<RunRef>): boolean =>
+  request.submission.multitask === "steer" && unfinishedOf(batch, lane).length > 0
+
+/** The runs of its lane that end where the submission becomes a run. */
+export const ending = <X>(
+  batch: RunBatch<X>,
+  { submission: { multitask } }: Pick<Request, "submission">,
+  lane: ReadonlyArray<RunRef>,
+): ReadonlyArray<StoredRun> => {
+  if (multitask !== "interrupt" && multitask !== "latest") return []
+  const unfinished = unfinishedOf(batch, lane)
+  return multitask === "interrupt" ? unfinished : unfinished.filter(hasNotBegun)
+}
+
 /** Cancels a run as `Runs.cancel` does. */
 const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
   const ended = RunTransitions.end(run.state, undefined, { status: "cancelled" }, batch.now)
@@ -68,24 +83,21 @@ const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
  */
 export const decide = <X>(
   batch: RunBatch<X>,
-  { messages, submission: { multitask } }: Request,
+  request: Request,
   lane: ReadonlyArray<RunRef>,
   details: (first: StoredRun) => DetailChanges,
 ): Either.Either<StoredRun | undefined, ConversationBusy | MessageRefused> => {
-  const unfinished = unfinishedOf(batch, lane)
-  const [first] = unfinished
+  const [first] = unfinishedOf(batch, lane)
   if (first === undefined) return Either.right(undefined)
-  switch (multitask) {
+  switch (request.submission.multitask) {
     case "reject":
       return Either.left(new ConversationBusy({ runId: first.state.spec.runId }))
     case "interrupt":
-      for (const run of unfinished) cancel(batch, run)
-      return Either.right(undefined)
     case "latest":
-      for (const run of unfinished) if (hasNotBegun(run)) cancel(batch, run)
+      for (const run of ending(batch, request, lane)) cancel(batch, run)
       return Either.right(undefined)
     case "steer":
-      return send(batch, first, messages, details)
+      return send(batch, first, request.messages, details)
     default:
       return Either.right(undefined)
   }

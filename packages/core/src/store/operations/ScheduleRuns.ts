@@ -163,7 +163,9 @@ export const submit = <X>(
     const requests: Array<Either.Either<SubmitRequest.Request, Refusal>> = []
     for (const one of wanted) requests.push(yield* requestOf(batch, one))
     const checked = requests.flatMap((request) => (Either.isRight(request) ? [request.right] : []))
-    const decisions = [...(yield* SubmitOperation.submitAll(checked, batch, SubmitOperation.roots))]
+    // A tick that is refused would be lost.
+    const placing = { ...SubmitOperation.roots, refusable: false }
+    const decisions = [...(yield* SubmitOperation.submitAll(checked, batch, placing))]
     return requests.map((request): Either.Either<SubmitAnswers.Decision, Refusal> =>
       Either.isLeft(request) ? Either.left(request.left) : decisions.shift()!,
     )

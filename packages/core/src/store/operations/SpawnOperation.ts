@@ -97,6 +97,8 @@ export const operation = <X>(): RunOperation<
   decide: (requests, batch) =>
     Effect.map(
       SubmitOperation.submitAll(requests.map(inKeyOfParent(batch)), batch, {
+        // Its parent works already, and could not go on.
+        refusable: false,
         placeOf: (request) => placeOf(batch, request),
         accepted: (request, child) => {
           const parent = batch.find(parentOf(request))!

@@ -42,7 +42,7 @@ export const make = <X>(
       const { idempotencyKey: key } = checked
       const id = key === undefined ? yield* Ids.uuidV7 : uuidOf(`bulk ${key}`)
       const record = yield* create({ projectId, id, bulk: checked })
-      if (record.status === "running") yield* wakeups.bulkBegun
+      if (record.status === "running") yield* wakeups.dueSooner
       return toModel(record)
     }),
 

@@ -95,6 +95,7 @@ export const make = <X>(
           ConversationNotFound: Effect.die,
           ConversationBusy: Effect.die,
           MessageRefused: Effect.die,
+          TooManyPending: Effect.die,
         }),
         Effect.catchTag(
           "SubmissionConflict",

@@ -3,35 +3,27 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, Function } from "effect"
+import { Effect, Either, Function, Struct } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
-import { type Limit, LimitNotFound, type Limits, type LimitSubject } from "../../ports/Limits.js"
+import { check, type Limit, LimitNotFound, type Limits, type LimitSubject } from "../../ports/Limits.js"
 import * as LimitKey from "../../rules/LimitKey.js"
 import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitRules from "../../rules/LimitRules.js"
+import * as PendingRules from "../../rules/PendingRules.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { LimitSetting, NamedSetting } from "../rows/LimitRows.js"
 import type { RunKey } from "../rows/RunRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 
-const toLimit = ({
-  behind,
-  limit,
-  maxRunning,
-  open,
-  paused,
-  running,
-  stale,
-}: LimitRules.LimitUsage): Limit => ({
-  ...LimitKey.subjectOf(limit),
-  maxRunning,
-  paused,
-  running,
-  open: open + stale,
-  waiting: behind,
-})
+const toLimit =
+  (now: number) =>
+  (usage: LimitRules.LimitUsage): Limit => ({
+    ...LimitKey.subjectOf(usage.limit),
+    ...PendingRules.useOf(usage, now),
+    open: usage.open + usage.stale,
+  })
 
 /** Sets limits, and lets in the runs that have room then. Of two settings of one limit in a commit the later one stands. */
 const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.LimitRef, never, X> => ({
@@ -87,14 +79,6 @@ const attach = <X>(): RunOperation<Attachment, RunKey | undefined, RunKey | unde
   answer: Function.identity,
 })
 
-/** A limit that was not used may be deleted once it is no longer paused. */
-const unused = {
-  ...LimitRules.noRuns,
-  maxRunning: null,
-  checkAt: null,
-  key: 0,
-}
-
 /**
  * @since 0.1.0
  * @category constructors
@@ -119,38 +103,41 @@ export const make = <X>(
       ) {
         const limit = LimitKey.nameOf(subject)
         const ref = yield* setting({ projectId, limit, ...changed })
-        const find = reads.read(operation, ({ limits }) => limits.find(ref))
-        const found = yield* find
-        if (found === undefined) return toLimit({ ...unused, ...ref, paused: changed.paused ?? false })
-        if (!LimitRules.governs(found)) return toLimit(found)
+        const find = reads.read(operation, ({ limits, now }) => Effect.all([limits.find(ref), now]))
+        const [stored, now] = yield* find
+        // A limit that was not used may be deleted once it is no longer paused.
+        const found = stored ?? { ...LimitRules.added(ref, 0), paused: changed.paused ?? false }
+        if (!LimitRules.governs(found)) return toLimit(now)(found)
         const agentId = Ids.AgentId.make(subject.key)
         let after: RunKey | undefined = 0
         while (after !== undefined) after = yield* attaching({ projectId, agentId, after })
-        return toLimit((yield* find) ?? found)
+        const [again, then] = yield* find
+        return toLimit(then)(again ?? found)
       })
 
     return {
       list: Effect.fnUntraced(function* (page = {}) {
         const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(page.cursor, [Number.MAX_SAFE_INTEGER])
         const limit = KeysetPage.limitOf(page)
-        const rows = yield* reads.read("Limits.list", ({ limits }) =>
-          limits.list(projectId, { before, limit: limit + 1 }),
+        const [rows, instant] = yield* reads.read("Limits.list", ({ limits, now }) =>
+          Effect.all([limits.list(projectId, { before, limit: limit + 1 }), now]),
         )
-        return KeysetPage.pageOf(rows, limit, ({ key }) => [key], toLimit)
+        return KeysetPage.pageOf(rows, limit, ({ key }) => [key], toLimit(instant))
       }),
       setAgent: (agentId, maxRunning) =>
         change("Limits.setAgent")({ kind: "agent", name: null, key: agentId }, { maxRunning }),
-      define: (limit) => Effect.as(defining({ projectId, ...limit }), limit),
+      define: (input) =>
+        Effect.flatMap(check(input), (limit) => Effect.as(defining({ projectId, ...limit }), limit)),
       named: (name) =>
         Effect.flatMap(
           reads.read("Limits.named", ({ limits }) => limits.named({ projectId, name })),
           (found) =>
-            found === undefined || found.maxRunning === null
+            found === undefined
               ? Effect.fail(new LimitNotFound({ name }))
-              : Effect.succeed({ name, maxRunning: found.maxRunning }),
+              : Effect.succeed(Struct.omit(found, "projectId")),
         ),
       remove: (name) =>
-        Effect.flatMap(defining({ projectId, name, maxRunning: null }), (wasThere) =>
+        Effect.flatMap(defining({ projectId, name, ...LimitRules.unbounded }), (wasThere) =>
           wasThere ? Effect.void : Effect.fail(new LimitNotFound({ name })),
         ),
       pause: (subject) => change("Limits.pause")(subject, { paused: true }),

@@ -100,11 +100,12 @@ const runNow =
       },
     ])
 
-/** Refusals that the submission of a scheduled run cannot have: it has no parent, and waits for its lane. */
+/** Refusals that the submission of a scheduled run cannot have: it has no parent, waits for its lane, and is taken by full limits. */
 const impossible = {
   RunNotFound: Effect.die,
   ConversationBusy: Effect.die,
   MessageRefused: Effect.die,
+  TooManyPending: Effect.die,
   // Another program has given a run of its own this public id.
   SubmissionConflict: ({ message }: { readonly message: string }) =>
     new InvalidSchedule({ field: "id", message }),

@@ -15,6 +15,7 @@ import {
   type MessageRefused,
   SubmissionConflict,
   type Submitted,
+  type TooManyPending,
 } from "../../ports/Runs.js"
 import * as LabelRules from "../../rules/LabelRules.js"
 import * as LimitRules from "../../rules/LimitRules.js"
@@ -48,15 +49,24 @@ export type Refusal =
   | ConversationBusy
   | InvalidSubmission
   | MessageRefused
+  | TooManyPending
 
-/** What a submission is beside its own run: its place in a tree, or null for a root. `accepted` is called for a new run. */
+/**
+ * What a submission is beside its own run: its place in a tree, or null for a root. `refusable`: limits may refuse it since too many runs
+ * are pending. `accepted` is called for a new run.
+ */
 export interface Placing<R, E> {
+  readonly refusable: boolean
   readonly placeOf: (request: R) => Either.Either<ChildSpec | null, E>
   readonly accepted: (request: R, child: ChildSpec | null) => void
 }
 
 /** Each submission is a root. */
-export const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
+export const roots: Placing<Request, never> = {
+  refusable: true,
+  placeOf: () => Either.right(null),
+  accepted: () => {},
+}
 
 /** The submissions of one commit: what was found for them, and the new runs that they have become so far. */
 interface Submissions<X> {
@@ -68,6 +78,7 @@ interface Submissions<X> {
   readonly added: Array<AddedRun>
   /** The limits that those set, by their names: the last one stands. */
   readonly limits: Map<string, LimitSetting>
+  readonly pending: SubmitLimits.Accepted
 }
 
 /** The details and the submission of a run that is there already, or that this commit has accepted so far. */
@@ -203,6 +214,11 @@ const accept = <X, R extends Request, E>(
   )
   if (takenBy !== undefined) return Either.right({ ...asRun, ref: takenBy.state.spec, debounced: true })
   const lane = lookedAt(submissions, request)
+  if (placing.refusable && !(lane !== undefined && Multitask.sends(batch, request, lane))) {
+    const ending = lane === undefined ? [] : Multitask.ending(batch, request, lane)
+    const full = SubmitLimits.refusal(batch, limits.settings, submissions.pending, ending)
+    if (full !== undefined) return Either.left(full)
+  }
   if (lane !== undefined) {
     const met = Multitask.decide(batch, request, lane, (run) => takeInput(submissions, request, run))
     if (Either.isLeft(met)) return Either.left(met.left)
@@ -216,16 +232,18 @@ const accept = <X, R extends Request, E>(
   added.push(run)
   Debounce.enter(submissions.found, request)
   for (const limit of limits.settings) submissions.limits.set(LimitRules.refName(limit), limit)
+  SubmitLimits.accept(limits.settings, submissions.pending)
   placing.accepted(request, child.right)
   return Either.right({ ...asRun, ref: request })
 }
 
 /** Inserts the new runs that are not in the store yet, after the limits that they set. */
 const insertAdded = <X>(
-  { added, batch, limits }: Submissions<X>,
+  { added, batch, limits, pending }: Submissions<X>,
   offer: "now" | "later",
 ): Effect.Effect<void, X> => {
   if (added.length === 0) return Effect.void
+  pending.clear()
   return Effect.zipRight(SubmitLimits.set(batch, limits), batch.insert(added.splice(0), offer))
 }
 
@@ -242,7 +260,14 @@ export const submitAll = <X, R extends Request, E>(
 ): Effect.Effect<ReadonlyArray<Either.Either<Decision, Refusal | E>>, X> =>
   Effect.gen(function* () {
     const found = yield* SubmitReads.read(requests, batch)
-    const submissions: Submissions<X> = { batch, found, accepted: new Map(), added: [], limits: new Map() }
+    const submissions: Submissions<X> = {
+      batch,
+      found,
+      accepted: new Map(),
+      added: [],
+      limits: new Map(),
+      pending: new Map(),
+    }
     const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
     for (const request of requests) {
       const looks = Multitask.looks(request)

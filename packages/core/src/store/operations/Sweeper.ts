@@ -131,7 +131,7 @@ export const run = <X>(
     Effect.tapError((error) => Effect.logWarning("The sweep failed and will be tried again", error)),
     Effect.orElseSucceed(() => slowPoll),
     Effect.flatMap((duration) =>
-      Duration.equals(duration, Duration.zero) ? Effect.sleep(duration) : wakeups.unlessBulk(duration),
+      Duration.equals(duration, Duration.zero) ? Effect.sleep(duration) : wakeups.unlessSooner(duration),
     ),
     Effect.forever,
   )

@@ -9,13 +9,15 @@
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
-import type { LimitCounts, LimitRef, LimitUsage } from "../../rules/LimitRules.js"
+import type { Rate } from "../../ports/Limits.js"
+import type { LimitBounds, LimitCounts, LimitRef, LimitUsage } from "../../rules/LimitRules.js"
 import type { RunKey, StoredRun } from "./StoredRun.js"
 
-/** What is set of a limit. What is absent stays; a limit that is new has no bound and is not paused. */
+/** What is set of a limit. What is absent stays; a limit that is new has no bounds and is not paused. Null is no bound. */
 export interface LimitSetting extends LimitRef {
-  /** Null for no bound. */
   readonly maxRunning?: number | null | undefined
+  readonly rate?: Rate | null | undefined
+  readonly maxPending?: number | null | undefined
   readonly paused?: boolean | undefined
 }
 
@@ -25,14 +27,19 @@ export interface NamedRef {
   readonly name: string
 }
 
-/** How many runs of each key of a limit with a name may work at once; null for no such limit. */
-export interface NamedSetting extends NamedRef {
-  readonly maxRunning: number | null
-}
+/** The bounds of each key of a limit with a name. Without any bound there is no such limit. */
+export interface NamedSetting extends NamedRef, LimitBounds {}
 
-/** What a commit adds to the counts of a limit, and when the limit is looked at again; an absent `checkAt` stays. */
+/** What a commit adds to the counts of a limit, when the limit is looked at again, and the state of its rate. What is absent stays. */
 export interface LimitChange extends LimitRef, LimitCounts {
   readonly checkAt?: number | null | undefined
+  readonly tat?: number | undefined
+}
+
+/** How many runs at most, and whether of those alone that no worker has had yet. */
+export interface MostOpen {
+  readonly most: number
+  readonly fresh: boolean
 }
 
 /**
@@ -46,7 +53,10 @@ export interface LimitRows<X> {
   /** Those of these limits that exist, locked until the end of the transaction. */
   readonly lock: (limits: ReadonlyArray<LimitRef>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
 
-  /** Sets limits with names, and the bound of each key of theirs; looks at these keys again. A null removes the limit and its bounds. */
+  /**
+   * Sets limits with names, and the bounds of each key of theirs; looks at these keys again. A setting without any bound removes the limit. A
+   * key under a rate has no later `tat` than `RateRules.latest`.
+   */
   readonly define: (settings: ReadonlyArray<NamedSetting>) => Effect.Effect<void, X>
 
   /** Those of these limits with names that exist, locked: a bound that is read does not change until the transaction ends. */
@@ -56,16 +66,19 @@ export interface LimitRows<X> {
   readonly change: (changes: ReadonlyArray<LimitChange>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
 
   /**
-   * The runs behind a limit that are next, by preference, at most `most`, and locked. Where an open run has lost its place, no run of its
-   * route is among them.
+   * The runs behind a limit that are next, by preference, at most `most`, of which at most `fresh` are those that no worker has had yet, and
+   * locked. Where an open run has lost its place, no run of its route is among them.
    */
-  readonly next: (usage: LimitUsage, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  readonly next: (
+    usage: LimitUsage,
+    bounds: { readonly most: number; readonly fresh: number },
+  ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The runs that have a place at a limit and no lease, the longest first, at most `most`, without those that another transaction is writing. */
   readonly placed: (limit: LimitRef, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The runs that have a place at a limit and no lease, the last by preference first, at most `most`, without those of other transactions. */
-  readonly lastOpen: (limit: LimitRef, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  readonly lastOpen: (limit: LimitRef, most: MostOpen) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The runs of an agent that are pending, have a lease or wait, the oldest first, with a key above `after`, at most `most`, and locked. */
   readonly ofAgent: (

@@ -122,10 +122,21 @@ const limit = {
   name: null,
   key: "customer-7",
   max_running: 5,
+  rate: null,
+  max_pending: null,
   paused: false,
   running: 5,
   open: 0,
   waiting: 40,
+  pending: 40,
+  next_start_at: null,
+}
+
+const namedLimit = {
+  name: "api",
+  max_running: 4,
+  rate: { count: 10, period_seconds: 60, burst: 5 },
+  max_pending: 100,
 }
 
 const agentLimit = { ...limit, kind: "agent", key: "reviewer" }
@@ -202,8 +213,11 @@ export const examples = {
   "session.session": { answer: session },
   "limits.limits": { answer: page([limit]) },
   "limits.pauseLimit": { sent: { concurrency_key: "customer-7" }, answer: { ...limit, paused: true } },
-  "limits.define": { sent: { max_running: 4 }, answer: { name: "gpu", max_running: 4 } },
-  "limits.named": { answer: { name: "gpu", max_running: 4 } },
+  "limits.define": {
+    sent: { max_running: 4, rate: { count: 10, period_seconds: 60, burst: 5 }, max_pending: 100 },
+    answer: namedLimit,
+  },
+  "limits.named": { answer: namedLimit },
   "limits.remove": { answer: { deleted: true } },
   "limits.setAgentLimit": { sent: { max_running: 5 }, answer: agentLimit },
   "limits.pauseAgent": { answer: { ...agentLimit, paused: true } },

@@ -46,7 +46,12 @@ export const obstacleOf = (
         ahead === null
           ? null
           : { runId: ahead.run_id, status: ahead.status, worker: ahead.claims.at(-1)?.worker_name ?? null },
-      limit: limit === null ? null : { ...limit, maxRunning: limit.max_running },
+      limit: limit && {
+        ...limit,
+        maxRunning: limit.max_running,
+        hasRate: limit.rate !== null,
+        nextStartAt: limit.next_start_at === null ? null : Date.parse(limit.next_start_at),
+      },
       claimers: workers
         .filter((worker) => claims(worker, route))
         .map((worker) => ({ name: nameOf(worker), state: stateOf(worker, at), slots: slotsOf(worker) })),

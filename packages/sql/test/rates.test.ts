@@ -1,0 +1,167 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { type ControlPlane, Leases, Limits, Retention, Runs } from "@runlease/core"
+import { TestRuns } from "@runlease/testkit"
+import { Effect, Either, Layer, Struct } from "effect"
+import { PostgresPool, SqlControlPlane, SqliteFile } from "../src/index.js"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+import * as TempDatabase from "./TempDatabase.js"
+
+interface Database {
+  readonly client: Layer.Layer<SqlClient.SqlClient, unknown>
+  readonly controlPlane: Layer.Layer<ControlPlane.ControlPlane | ControlPlane.StorePorts, unknown>
+}
+
+const sqlite = Effect.map(TempDatabase.filename, (filename): Database => ({
+  client: SqliteFile.layerWith({ filename }),
+  controlPlane: SqlControlPlane.layerSqlite({ filename }),
+}))
+
+const postgres = Effect.map(PostgresDatabase.url, (url): Database => ({
+  client: PostgresPool.layerWith({ url }),
+  controlPlane: SqlControlPlane.layerPostgres({ url }),
+}))
+
+/** Runs of two keys that work, have a place, have none, wait for an answer, and wait for the place that a worker has had before. */
+const work = Effect.gen(function* () {
+  const { define, list } = yield* Limits.Limits
+  const leases = yield* Leases.Leases
+  const worker = yield* TestRuns.register()
+  yield* define({ name: "gpu", maxRunning: 2 })
+  for (const key of ["eu", "eu", "eu", "eu", "eu", "eu", "us"])
+    yield* TestRuns.submit({ limits: { gpu: key } })
+  const [waits, released] = yield* TestRuns.claim(worker, { limit: 2 })
+  yield* leases.suspend(TestRuns.leaseOf(waits!), TestRuns.forToolCall())
+  yield* leases.release(TestRuns.leaseOf(released!), { delay: "1 hour" })
+  yield* TestRuns.claimOne(worker)
+  const { items } = yield* list()
+  return items.map((limit) =>
+    Struct.pick(limit, "key", "maxRunning", "running", "open", "waiting", "pending"),
+  )
+})
+
+const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
+
+/** Makes the database one of the version before. */
+const former = [
+  "DROP INDEX queue_limited_again",
+  ...["rate", "max_pending", "tat", "fresh", "fresh_open"].map(
+    (column) => `ALTER TABLE limits DROP COLUMN ${column}`,
+  ),
+  ...["rate", "max_pending"].map((column) => `ALTER TABLE named_limits DROP COLUMN ${column}`),
+  "DELETE FROM runlease_migrations WHERE migration_id >= 18",
+]
+
+for (const [name, database] of [
+  ["SQLite", sqlite],
+  ["PostgreSQL", postgres],
+] as const) {
+  describe(`rates (${name})`, () => {
+    it.scopedLive("a database without them counts the runs that no worker has had", () =>
+      Effect.gen(function* () {
+        const { client, controlPlane } = yield* database
+        const counts = yield* Effect.provide(work, controlPlane)
+        assert.deepEqual(
+          counts.map(({ key, pending }) => [key, pending]),
+          [
+            ["us", 1],
+            ["eu", 3],
+          ],
+        )
+        const open = Effect.flatMap(
+          SqlClient.SqlClient,
+          (sql) => sql`SELECT limit_name, fresh_open FROM limits ORDER BY limit_name`,
+        )
+        const before = yield* Effect.provide(open, client)
+        yield* Effect.flatMap(SqlClient.SqlClient, (sql) =>
+          Effect.forEach(former, (statement) => sql.unsafe(statement)),
+        ).pipe(Effect.provide(client))
+        const { items } = yield* Effect.provide(list, controlPlane)
+        deepStrictEqual(
+          items.map((limit) =>
+            Struct.pick(limit, "key", "maxRunning", "running", "open", "waiting", "pending"),
+          ),
+          counts,
+        )
+        deepStrictEqual(yield* Effect.provide(open, client), before)
+        const named = Effect.flatMap(Limits.Limits, (limits) => limits.named("gpu"))
+        deepStrictEqual(yield* Effect.provide(named, controlPlane), {
+          name: "gpu",
+          maxRunning: 2,
+          rate: null,
+          maxPending: null,
+        })
+        // Without a number of runs there may be a rate.
+        const rated = Effect.flatMap(Limits.Limits, (limits) =>
+          limits.define({ name: "gpu", rate: { count: 1, periodSeconds: 60 } }),
+        )
+        deepStrictEqual((yield* Effect.provide(rated, controlPlane)).maxRunning, null)
+      }),
+    )
+
+    it.scopedLive("a key that has no runs any more is not pruned before it has its tokens back", () =>
+      Effect.gen(function* () {
+        const { controlPlane } = yield* database
+        yield* Effect.gen(function* () {
+          const { define } = yield* Limits.Limits
+          const worker = yield* TestRuns.register()
+          const submit = TestRuns.submit({ limits: { api: "eu" } })
+          yield* define({ name: "api", rate: { count: 1, periodSeconds: 3600 } })
+          const { projectId } = yield* submit
+          yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
+          yield* Retention.pruneAll({ projectId, olderThan: 0 })
+          yield* submit
+          deepStrictEqual(yield* TestRuns.claim(worker), [])
+        }).pipe(Effect.provide(controlPlane))
+      }),
+    )
+  })
+}
+
+describe("two servers over PostgreSQL", () => {
+  it.scopedLive("together start and take no more runs of a key than its limit lets in", () =>
+    Effect.gen(function* () {
+      const { controlPlane } = yield* postgres
+      const servers = yield* Effect.all([Layer.build(controlPlane), Layer.build(controlPlane)])
+      const define = (limit: Limits.NamedLimitInput) =>
+        Effect.flatMap(Limits.Limits, (limits) => limits.define(limit)).pipe(Effect.provide(servers[0]))
+      yield* define({ name: "api", rate: { count: 1, periodSeconds: 3600, burst: 5 } })
+      yield* define({ name: "few", maxRunning: 1, maxPending: 3 })
+      const onBoth = <A, E>(
+        effect: (index: number) => Effect.Effect<A, E, ControlPlane.StorePorts>,
+        count: number,
+      ) =>
+        Effect.forEach(
+          Array.from({ length: count }, (_, index) => index),
+          (index) => Effect.provide(effect(index), servers[index % 2]!),
+          { concurrency: "unbounded" },
+        )
+      const submit = (index: number) =>
+        TestRuns.submit({ publicId: `api-${index}`, priority: index % 3, limits: { api: "eu" } })
+      yield* onBoth(submit, 40)
+      const worker = yield* Effect.provide(TestRuns.register(), servers[0])
+      const claimed = (yield* onBoth(() => TestRuns.claim(worker, { limit: 3 }), 20)).flat()
+      strictEqual(claimed.length, 5)
+      // Those that are handed back need no token, and no other one starts in their place.
+      yield* Effect.forEach(claimed, (run) =>
+        Effect.flatMap(Leases.Leases, (leases) => leases.release(TestRuns.leaseOf(run), {})).pipe(
+          Effect.provide(servers[0]),
+        ),
+      )
+      const again = (yield* onBoth(() => TestRuns.claim(worker, { limit: 3 }), 20)).flat()
+      deepStrictEqual(
+        again.map(({ runId }) => runId).toSorted(),
+        claimed.map(({ runId }) => runId).toSorted(),
+      )
+      const verdicts = yield* onBoth(
+        () =>
+          Effect.flatMap(Runs.Runs, (runs) =>
+            Effect.either(runs.submit({ agentId: "agent", limits: { few: "eu" } })),
+          ),
+        40,
+      )
+      strictEqual(verdicts.filter(Either.isRight).length, 4)
+    }),
+  )
+})
