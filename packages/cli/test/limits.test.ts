@@ -19,7 +19,17 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         for (const id of ["limited-1", "limited-2", "limited-3"]) {
           expect((yield* submit(id)).code).toBe(0)
         }
-        const usage = { kind: "concurrency_key", name: null, key: "k", max_running: 1, running: 0 }
+        const usage = {
+          kind: "concurrency_key",
+          name: null,
+          key: "k",
+          max_running: 1,
+          rate: null,
+          max_pending: null,
+          running: 0,
+          pending: 3,
+          next_start_at: null,
+        }
         expect(json((yield* run(["limits", "list", "--json"], settings)).stdout)).toEqual({
           ...usage,
           paused: false,
@@ -53,7 +63,17 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           expect((yield* run(["submit", "--agent", "busy", "--id", id, "x"], settings)).code).toBe(0)
         }
         const set = yield* limits("set", "--agent", "busy", "--max-running", "1", "--json")
-        const usage = { kind: "agent", name: null, key: "busy", max_running: 1, running: 0 }
+        const usage = {
+          kind: "agent",
+          name: null,
+          key: "busy",
+          max_running: 1,
+          rate: null,
+          max_pending: null,
+          running: 0,
+          pending: 2,
+          next_start_at: null,
+        }
         expect(json(set.stdout)).toEqual({ ...usage, paused: false, open: 1, waiting: 1 })
         const explained = yield* run(["runs", "explain", "governed-2"], settings)
         expect(explained.stdout).toContain('It waits for a place at the limit of agent "busy", 1st of 1.')
@@ -96,7 +116,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         expect(unknown.code).not.toBe(0)
         expect(unknown.stderr).toContain("limits.gpu: there is no such limit")
         const set = yield* run(["limits", "set", "gpu", "--max-running", "1", "--json"], settings)
-        expect(json(set.stdout)).toEqual({ name: "gpu", max_running: 1 })
+        expect(json(set.stdout)).toEqual({ name: "gpu", max_running: 1, rate: null, max_pending: null })
         for (const id of ["named-1", "named-2"]) expect((yield* submit(id, "gpu=eu")).code).toBe(0)
         expect((yield* run(["limits", "get", "gpu"], settings)).stdout).toContain("At most 1 runs")
         const explained = yield* run(["runs", "explain", "named-2"], settings)
@@ -109,6 +129,53 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           false,
           expect.stringContaining("There is no limit gpu"),
         ])
+      }),
+    )
+
+    it.scoped("have rates and a largest number of pending runs, each of which is set and cleared alone", () =>
+      Effect.gen(function* () {
+        const { cwd } = yield* room
+        const { env } = yield* Served
+        const settings = { cwd, env }
+        const limits = (...args: ReadonlyArray<string>) => run(["limits", ...args], settings)
+        const set = yield* limits("set", "api", "--rate", "1/1h", "--max-pending", "1", "--json")
+        const bounds = {
+          name: "api",
+          max_running: null,
+          rate: { count: 1, period_seconds: 3600, burst: 1 },
+          max_pending: 1,
+        }
+        expect(json(set.stdout)).toEqual(bounds)
+        const more = yield* limits("set", "api", "--max-running", "4", "--burst", "2", "--json")
+        const whole = { ...bounds, max_running: 4, rate: { ...bounds.rate, burst: 2 } }
+        expect(json(more.stdout)).toEqual(whole)
+        const submit = (id: string) =>
+          run(["submit", "--agent", "rated", "--id", id, "--limit", "api=eu", "x"], settings)
+        for (const id of ["rated-1", "rated-2", "rated-3"]) expect((yield* submit(id)).code).toBe(0)
+        const refused = yield* submit("rated-4")
+        expect([refused.code === 0, refused.stderr]).toEqual([
+          false,
+          expect.stringContaining("Limit api takes no further run of eu for now"),
+        ])
+        expect((yield* limits("list")).stdout).toMatch(/api +eu +4 +1\/1h +1 +0 +2 +1/)
+        const explained = yield* run(["runs", "explain", "rated-3"], settings)
+        expect(explained.stdout).toContain('It waits for the rate of limit api, key "eu", 1st of 1:')
+        expect((yield* limits("get", "api")).stdout).toContain("1 runs of each key of api start in 1h")
+        const cleared = yield* limits("set", "api", "--clear", "max-pending", "--clear", "rate", "--json")
+        expect(json(cleared.stdout)).toEqual({ ...whole, rate: null, max_pending: null })
+        const refusals = [
+          [["set", "api", "--clear", "max-running"], 1, "maxRunning"],
+          [["set", "api"], 64, "No limit was given"],
+          [["set", "api", "--burst", "2"], 64, "--burst needs a rate"],
+          [["set", "api", "--rate", "1/1m", "--clear", "rate"], 64, "both given and cleared"],
+          [["set", "api", "--rate", "10"], 64, "--rate takes a count and whole seconds"],
+          [["set", "api", "--rate", "0/1m"], 64, "--rate takes"],
+          [["set", "--agent", "rated", "--rate", "1/1m"], 64, "An agent has --max-running alone"],
+        ] as const
+        for (const [args, code, message] of refusals) {
+          const answer = yield* limits(...args)
+          expect([args, answer.code, answer.stderr]).toEqual([args, code, expect.stringContaining(message)])
+        }
       }),
     )
   },

@@ -1,16 +1,20 @@
 import type * as Json from "@runlease/http/Json"
 import { describe, expect, it } from "vitest"
-import { inOrder, stateOf, usedWords } from "../web/src/pages/limits/limits.js"
+import { inOrder, pendingWords, rateWords, stateOf, usedWords } from "../web/src/pages/limits/limits.js"
 
 const limit = (key: string, given: Partial<Json.Limit> = {}): Json.Limit => ({
   kind: "concurrency_key",
   name: null,
   key,
   max_running: 2,
+  rate: null,
+  max_pending: null,
   paused: false,
   running: 0,
   open: 0,
   waiting: 0,
+  pending: 0,
+  next_start_at: null,
   ...given,
 })
 
@@ -24,6 +28,20 @@ describe("a limit", () => {
   it("says how many of its places are in use, where a submission has set how many there are", () => {
     expect(usedWords(limit("k", { running: 3 }))).toBe("3 of 2")
     expect(usedWords(limit("k", { max_running: null }))).toBe("0")
+  })
+})
+
+describe("a limit with a rate", () => {
+  it("says how many start in a time, and how many more may be pending", () => {
+    const rated = limit("k", {
+      rate: { count: 10, period_seconds: 60, burst: 5 },
+      max_pending: 1000,
+      pending: 3,
+    })
+    expect(rateWords(rated)).toBe("10 in 1 m, 5 at once")
+    expect(rateWords(limit("k", { rate: { count: 1, period_seconds: 90, burst: 1 } }))).toBe("1 in 90 s")
+    expect(pendingWords(rated)).toBe("3 of 1,000")
+    expect([rateWords(limit("k")), pendingWords(limit("k"))]).toEqual([undefined, undefined])
   })
 })
 

@@ -5,26 +5,14 @@ import { Args, Command, Options } from "@effect/cli"
 import { Ids, Limits } from "@runlease/core"
 import { Array, Console, Effect, Option } from "effect"
 import * as Flag from "../input/Flag.js"
+import * as LimitFlags from "../input/LimitFlags.js"
 import * as PageFlags from "../input/PageFlags.js"
 import * as ExitCode from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
+import { allowed, sentence, toJson, toNamed } from "../output/LimitLines.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import { positional } from "../input/PositionalText.js"
-
-const toJson = ({ key, kind, maxRunning, name, open, paused, running, waiting }: Limits.Limit) => ({
-  kind,
-  name,
-  key,
-  max_running: maxRunning,
-  paused,
-  running,
-  open,
-  waiting,
-})
-
-const boundOf = ({ maxRunning, paused }: Limits.Limit): string =>
-  paused ? "paused" : maxRunning === null ? "" : String(maxRunning)
 
 const show = (items: ReadonlyArray<Limits.Limit>, json: boolean) =>
   Effect.gen(function* () {
@@ -33,13 +21,17 @@ const show = (items: ReadonlyArray<Limits.Limit>, json: boolean) =>
     const rows = items.map((limit) => [
       limit.kind === "agent" ? "agent" : (limit.name ?? "key"),
       limit.key,
-      boundOf(limit),
+      ...allowed(limit),
       String(limit.running),
       String(limit.open),
       String(limit.waiting),
     ])
     yield* Console.log(
-      Output.table(["OF", "KEY", "AT ONCE", "RUNNING", "OPEN", "WAITING"], rows, yield* Output.paint),
+      Output.table(
+        ["OF", "KEY", "AT ONCE", "RATE", "PENDING", "RUNNING", "OPEN", "WAITING"],
+        rows,
+        yield* Output.paint,
+      ),
     )
   })
 
@@ -54,7 +46,7 @@ const list = Command.make("list", listing, ({ connection, cursor, json, limit })
   }).pipe(Settings.withClient(connection)),
 ).pipe(
   Describe.command(
-    "List the agents with a limit, and the keys that have runs or are paused, the newest first. OPEN runs have a place and wait for a worker, WAITING ones wait for a place.",
+    "List the agents with a limit, and the keys that have runs or are paused, the newest first. OPEN runs have a place and wait for a worker, WAITING ones wait for a place. RATE is how many start in a time, PENDING how many may wait for their start.",
   ),
 )
 
@@ -64,13 +56,6 @@ const agent = Flag.text("agent", Ids.NewAgentId).pipe(
 )
 
 const name = Args.optional(positional("name", Limits.LimitName, "The name of the limit"))
-
-const maxRunning = Flag.whole("max-running", { minimum: 0, maximum: 100_000 }).pipe(
-  Options.withDescription(
-    "How many runs of the agent, or of each key of the name, may work at once: up to 100,000",
-  ),
-  Options.optional,
-)
 
 interface Target {
   readonly agent: Option.Option<Ids.AgentId>
@@ -95,22 +80,29 @@ const onTarget = <A, E, R>(
   )
 }
 
-const toNamed = (limit: Limits.NamedLimit) => ({ name: limit.name, max_running: limit.maxRunning })
-
 const set = Command.make(
   "set",
-  { connection: Settings.connection, json: Settings.json, agent, maxRunning, name },
+  { connection: Settings.connection, json: Settings.json, agent, name, ...LimitFlags.flags },
   (options) =>
     Effect.gen(function* () {
-      const most = yield* Flag.required(
-        options.maxRunning,
-        "No limit was given",
-        "Give it with --max-running N.",
-      )
+      if (LimitFlags.isEmpty(options)) {
+        return yield* ExitCode.usage("No limit was given", "Give it with --max-running N.")
+      }
       const limits = yield* Limits.Limits
       yield* onTarget(options, {
         agent: (agentId) =>
           Effect.gen(function* () {
+            if (LimitFlags.isOfName(options)) {
+              return yield* ExitCode.usage(
+                "An agent has --max-running alone",
+                "Give its runs a limit with a name: runlease submit --limit NAME=KEY",
+              )
+            }
+            const most = yield* Flag.required(
+              options.maxRunning,
+              "No limit was given",
+              "Give it with --max-running N.",
+            )
             if (most === 0) {
               return yield* ExitCode.usage(
                 "--max-running of an agent takes 1 to 100,000",
@@ -125,18 +117,24 @@ const set = Command.make(
           }),
         name: (named) =>
           Effect.gen(function* () {
-            const limit = yield* limits.define({ name: named, maxRunning: most })
-            if (options.json) return yield* Output.json(toNamed(limit))
-            return yield* Console.log(
-              `At most ${most} runs of each key of ${named} work at once. To use it: runlease submit --limit ${named}=KEY`,
+            const before = yield* Effect.catchTag(limits.named(named), "LimitNotFound", () =>
+              Effect.succeed({ maxRunning: null, rate: null, maxPending: null }),
             )
+            const limit = yield* limits.define(yield* LimitFlags.changed(options, named, before))
+            if (options.json) return yield* Output.json(toNamed(limit))
+            return yield* Console.log(`${sentence(limit)} To use it: runlease submit --limit ${named}=KEY`)
           }),
       })
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "Set how many runs of an agent, or of each key of a limit with a name, may work at once. Those that work go on. The limit of a concurrency key is set by submit --concurrency-limit.",
-    ["runlease limits set gpu --max-running 4", "runlease limits set --agent reviewer --max-running 5"],
+    "Set how many runs of an agent, or of each key of a limit with a name, may work at once. Those that work go on. A limit with a name may have a rate and a largest number of pending runs too; what is not given stays. The limit of a concurrency key is set by submit --concurrency-limit.",
+    [
+      "runlease limits set gpu --max-running 4",
+      "runlease limits set api --rate 10/1m --burst 5 --max-pending 100",
+      "runlease limits set api --clear max-pending",
+      "runlease limits set --agent reviewer --max-running 5",
+    ],
   ),
 )
 
@@ -151,7 +149,7 @@ const get = Command.make(
     Effect.gen(function* () {
       const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.named(options.name))
       if (options.json) return yield* Output.json(toNamed(limit))
-      yield* Console.log(`At most ${limit.maxRunning} runs of each key of ${limit.name} work at once`)
+      yield* Console.log(sentence(limit))
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(Describe.command("Show a limit with a name.", ["runlease limits get gpu"]))
 

@@ -24,7 +24,7 @@ interface SourceText {
 }
 
 /** A flag whose text `parse` accepts; it falls back to `setting`. */
-const checked = <A>(
+export const checked = <A>(
   name: string,
   value: string,
   setting: string | undefined,
@@ -189,7 +189,8 @@ export const limitKeys = (name: string): Options.Options<Limits.LimitKeys | unde
         ),
   )
 
-const parseDuration = (text: string): Option.Option<Duration.Duration> => {
+/** A time as `duration` takes it. */
+export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text.replaceAll(" ", "")) ?? []
   return amount === undefined || unit === undefined
     ? Option.none()

@@ -7,14 +7,23 @@ import { StateWord } from "../../ui/StateWord"
 import { Slots } from "../../ui/Slots"
 import { useSteadyOrder } from "../../ui/steadyOrder"
 import { headCell, rightHeadCell } from "../../ui/tableHead"
-import { inOrder, nameOf, stateOf, usedWords, usePause, type LimitState } from "./limits"
+import {
+  inOrder,
+  nameOf,
+  pendingWords,
+  rateWords,
+  stateOf,
+  usedWords,
+  usePause,
+  type LimitState,
+} from "./limits"
 
 const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-2"
 const number = `${cell} text-right text-ink-2`
 
 const states: Readonly<Record<LimitState, readonly [LucideIcon, word: string, title: string]>> = {
   paused: [CirclePause, "Paused", "None of its runs starts until it is resumed"],
-  full: [Hourglass, "Full", "Runs wait for a place"],
+  full: [Hourglass, "Full", "Runs wait for a place, or for the rate"],
   free: [CircleCheck, "Free", "A run starts as soon as a worker has a slot"],
 }
 
@@ -77,6 +86,10 @@ const Row = ({ limit }: { readonly limit: Json.Limit }) => (
     <td className={`${cell} text-right ${limit.waiting > 0 ? "font-medium" : "text-ink-2"}`}>
       {integer(limit.waiting)}
     </td>
+    <td className={`${cell} truncate text-ink-2`} title={rateWords(limit)}>
+      {rateWords(limit)}
+    </td>
+    <td className={number}>{pendingWords(limit)}</td>
     <td className={`${cell} text-right`}>
       <PauseButton limit={limit} />
     </td>
@@ -95,6 +108,8 @@ const Item = ({ limit }: { readonly limit: Json.Limit }) => (
           {limit.max_running === null ? " running" : ""}
           {limit.open === 0 ? "" : `, ${integer(limit.open)} open`}
           {limit.waiting === 0 ? "" : `, ${integer(limit.waiting)} waiting`}
+          {limit.rate === null ? "" : `, ${rateWords(limit)}`}
+          {limit.max_pending === null ? "" : `, ${pendingWords(limit)} pending`}
         </span>
       </p>
     </div>
@@ -114,6 +129,8 @@ export const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Li
           <col className="w-[92px]" />
           <col className="w-[92px]" />
           <col className="w-[92px]" />
+          <col className="w-[168px]" />
+          <col className="w-[120px]" />
           <col className="w-[112px]" />
         </colgroup>
         <thead>
@@ -129,6 +146,12 @@ export const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Li
             </th>
             <th className={rightHeadCell} title="Runs that wait for a place">
               Waiting
+            </th>
+            <th className={headCell} title="How many runs start in a time">
+              Rate
+            </th>
+            <th className={rightHeadCell} title="Runs that no worker has had yet, and how many may be">
+              Pending
             </th>
             <th className={headCell}>
               <span className="sr-only">Actions</span>

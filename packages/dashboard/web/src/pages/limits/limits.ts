@@ -4,6 +4,7 @@ import type * as Json from "@runlease/http/Json"
 import { send } from "../../api/client"
 import { isPaused } from "../../api/live"
 import { useSession } from "../../api/session"
+import { integer } from "../../format/numbers"
 
 /** So many limits are read, the newest first. */
 export const mostLimits = 500
@@ -47,6 +48,28 @@ export const inOrder = (limits: ReadonlyArray<Json.Limit>): ReadonlyArray<Json.L
 /** `2 of 5`, `2` where no submission has set a limit. */
 export const usedWords = ({ max_running, running }: Json.Limit): string =>
   max_running === null ? String(running) : `${running} of ${max_running}`
+
+const units = [
+  [86_400, "d"],
+  [3600, "h"],
+  [60, "m"],
+] as const
+
+/** A period by the largest unit that divides it: `90 s`, `1 m`. */
+const periodWords = (seconds: number): string => {
+  const [size, unit] = units.find(([whole]) => seconds % whole === 0) ?? [1, "s"]
+  return `${integer(seconds / size)} ${unit}`
+}
+
+/** `10 in 1 m, 5 at once`; undefined without a rate. */
+export const rateWords = ({ rate }: Json.Limit): string | undefined =>
+  rate === null
+    ? undefined
+    : `${integer(rate.count)} in ${periodWords(rate.period_seconds)}${rate.burst === 1 ? "" : `, ${integer(rate.burst)} at once`}`
+
+/** `3 of 100`: how many runs wait for their first start; undefined where any number may. */
+export const pendingWords = ({ max_pending, pending }: Json.Limit): string | undefined =>
+  max_pending === null ? undefined : `${integer(pending)} of ${integer(max_pending)}`
 
 export const usePause = (subject: Subject) => {
   const { key, kind, name } = subject

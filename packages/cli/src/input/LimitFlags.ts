@@ -1,0 +1,117 @@
+/**
+ * The flags of what a limit allows.
+ */
+import { Options } from "@effect/cli"
+import { Limits } from "@runlease/core"
+import { Duration, Effect, Option, Schema } from "effect"
+import { type CommandFailure, usage } from "../output/ExitCode.js"
+import * as Flag from "./Flag.js"
+
+export const maxRunning = Flag.whole("max-running", { minimum: 0, maximum: 100_000 }).pipe(
+  Options.withDescription(
+    "How many runs of the agent, or of each key of the name, may work at once: up to 100,000",
+  ),
+  Options.optional,
+)
+
+const isRate = Schema.is(Limits.Rate)
+
+/** A count and a time: `10/1m`. */
+const parseRate = (text: string): Option.Option<Pick<Limits.Rate, "count" | "periodSeconds">> => {
+  const [, count, period] = /^(\d+)\/(.+)$/.exec(text.replaceAll(" ", "")) ?? []
+  return Option.filter(
+    Option.map(Flag.parseDuration(period ?? ""), (time) => ({
+      count: Number(count),
+      periodSeconds: Duration.toSeconds(time),
+    })),
+    (rate) => isRate({ ...rate, burst: 1 }),
+  )
+}
+
+const rate = Flag.checked(
+  "rate",
+  "COUNT/TIME",
+  undefined,
+  "a count and whole seconds, as 10/1m or 1/30s",
+  parseRate,
+).pipe(
+  Options.withDescription("How many runs of each key may start in a time, as 10/1m; a retry is free"),
+  Options.optional,
+)
+
+const burst = Flag.whole("burst", { minimum: 1, maximum: 100_000 }).pipe(
+  Options.withDescription("With --rate: how many of them may start at once, after a pause. 1 when absent"),
+  Options.optional,
+)
+
+const maxPending = Flag.whole("max-pending", { minimum: 0, maximum: 1_000_000 }).pipe(
+  Options.withDescription(
+    "How many runs of each key may wait for their first start, beside those that may start at once. Further ones are refused",
+  ),
+  Options.optional,
+)
+
+/** What a limit with a name may be without. */
+const clearable = ["max-running", "rate", "max-pending"] as const
+
+type Clearable = (typeof clearable)[number]
+
+const clear = Options.choice("clear", clearable).pipe(
+  Options.withDescription("Take this away from the limit, by the name of its flag; several may be given"),
+  Options.repeated,
+)
+
+/** The flags of a limit with a name. */
+export const flags = { maxRunning, rate, burst, maxPending, clear }
+
+interface Given {
+  readonly maxRunning: Option.Option<number>
+  readonly rate: Option.Option<Pick<Limits.Rate, "count" | "periodSeconds">>
+  readonly burst: Option.Option<number>
+  readonly maxPending: Option.Option<number>
+  readonly clear: ReadonlyArray<Clearable>
+}
+
+/** Whether a flag is there that only a limit with a name has. */
+export const isOfName = (given: Given): boolean =>
+  Option.isSome(given.rate) ||
+  Option.isSome(given.burst) ||
+  Option.isSome(given.maxPending) ||
+  given.clear.length > 0
+
+/** Whether nothing is to be set. */
+export const isEmpty = (given: Given): boolean => Option.isNone(given.maxRunning) && !isOfName(given)
+
+const rateOf = ({ burst: size, rate: given }: Given, before: Limits.Rate | null) => {
+  const most = Option.getOrUndefined(size)
+  if (Option.isSome(given)) return { ...given.value, burst: most ?? 1 }
+  return before && { ...before, burst: most ?? before.burst }
+}
+
+/** What a limit allows once what was given is changed of it. */
+export const changed = (
+  given: Given,
+  name: string,
+  before: Limits.NamedBounds,
+): Effect.Effect<Limits.NamedLimitInput, CommandFailure> => {
+  const isCleared = (field: Clearable) => given.clear.includes(field)
+  const values: Readonly<Record<Clearable, Option.Option<unknown>>> = {
+    "max-running": given.maxRunning,
+    rate: given.rate,
+    "max-pending": given.maxPending,
+  }
+  const both = given.clear.find((field) => Option.isSome(values[field]))
+  if (both !== undefined) {
+    return Effect.fail(usage(`--${both} is both given and cleared`, "Leave one of the two out."))
+  }
+  const after = isCleared("rate") ? null : rateOf(given, before.rate)
+  if (after === null && Option.isSome(given.burst)) {
+    return Effect.fail(usage("--burst needs a rate", "Give one with --rate, as --rate 10/1m."))
+  }
+  return Effect.succeed({
+    name,
+    maxRunning: isCleared("max-running") ? null : Option.getOrElse(given.maxRunning, () => before.maxRunning),
+    rate: after,
+    maxPending: isCleared("max-pending") ? null : Option.getOrElse(given.maxPending, () => before.maxPending),
+  })
+}
