@@ -69,7 +69,9 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
 /** Gives the same names for an endpoint until a request has used them up: what is refused changes nothing. */
 const makeNewNames = (own: Project) => {
   const name = makeCounter("n")
-  let left: { readonly endpoint: Endpoint; readonly names: Requests.Names } | undefined
+  let left:
+    | { readonly endpoint: Endpoint; readonly names: Effect.Effect.Success<ReturnType<typeof makeNames>> }
+    | undefined
   const used = () => {
     left = undefined
   }
