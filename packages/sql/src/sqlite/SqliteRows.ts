@@ -93,6 +93,12 @@ const heads = unfinishedTables.map(
 )
 const claimed = `SELECT ${latestSnapshot}, ${fixedDetails.columns} FROM runs r WHERE r.run_pk = ?`
 
+/** Rows that follow each other are on the same pages of their tables and indexes. */
+const inKeyOrder = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<RunRows.Change> =>
+  changes.every(({ key }, index) => index === 0 || changes[index - 1]!.key < key)
+    ? changes
+    : changes.toSorted((a, b) => a.key - b.key)
+
 const toRef = rowsOf<NameRow>(["project_id", "run_id"])
 const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
 
@@ -131,7 +137,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const insertEvent = prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
-  const writeState = StateUpdates.make(prepare)
+  const writeStates = StateUpdates.make(prepare)
 
   return {
     // Most runs that a commit names are under a lease.
@@ -191,12 +197,11 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         return key
       }),
 
-    write: (changes, now) => {
-      for (const change of changes) {
-        writeState(change)
-        for (const { eventId, sequence, text } of change.entries) {
-          insertEvent.run(change.key, eventId, sequence, text, now)
-        }
+    write: (unordered, now) => {
+      const changes = inKeyOrder(unordered)
+      writeStates(changes)
+      for (const { entries, key } of changes) {
+        for (const { eventId, sequence, text } of entries) insertEvent.run(key, eventId, sequence, text, now)
       }
     },
   }
