@@ -74,6 +74,9 @@ export const make = (state: State.State): SummaryRows<never> => {
 
     list: (projectId, start, range) => Effect.sync(() => newest(projectId, start, range).map(toRow)),
 
+    keys: (projectId, start, range) =>
+      Effect.sync(() => newest(projectId, start, range).map(({ key }) => key)),
+
     candidates: (projectId, start, range) =>
       Effect.sync(() =>
         newest(projectId, start, range).map(({ details, key, state: run, title }) => ({

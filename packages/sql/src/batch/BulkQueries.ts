@@ -9,6 +9,7 @@ import type { Ids } from "@runlease/core"
 import type { BulkRows, BulkRules } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
+import { execute } from "../dialect/ExecuteStatement.js"
 
 interface Row {
   readonly bulk_pk: number
@@ -25,7 +26,9 @@ const nextAt = ({ status, updatedAt }: BulkRules.BulkRecord): number | null =>
   status === "running" ? updatedAt : null
 
 const select = ({ sql }: Database, rest: Fragment) =>
-  Effect.map(sql<Row>`SELECT b.bulk_pk, b.body FROM bulk_operations b ${rest}`, (rows) => rows.map(toStored))
+  Effect.map(execute(sql<Row>`SELECT b.bulk_pk, b.body FROM bulk_operations b ${rest}`), (rows) =>
+    rows.map(toStored),
+  )
 
 const named = ({ sql }: Database, { bulkId, projectId }: BulkRows.BulkRef): Fragment =>
   sql`WHERE b.project_id = ${projectId} AND b.id = ${bulkId}`
@@ -44,13 +47,17 @@ export const rows = (database: Database): BulkRows.BulkRows<SqlError> => {
 
     insert: (record) => {
       const { finishedAt, id, projectId, status } = record
-      return Effect.asVoid(sql`INSERT INTO bulk_operations (id, project_id, status, next_at, finished_at, body)
-        VALUES (${id}, ${projectId}, ${status}, ${nextAt(record)}, ${finishedAt}, ${JSON.stringify(record)})`)
+      return Effect.asVoid(
+        execute(sql`INSERT INTO bulk_operations (id, project_id, status, next_at, finished_at, body)
+          VALUES (${id}, ${projectId}, ${status}, ${nextAt(record)}, ${finishedAt}, ${JSON.stringify(record)})`),
+      )
     },
 
     update: ({ key, record }) =>
-      Effect.asVoid(sql`UPDATE bulk_operations SET status = ${record.status}, next_at = ${nextAt(record)},
-        finished_at = ${record.finishedAt}, body = ${JSON.stringify(record)} WHERE bulk_pk = ${key}`),
+      Effect.asVoid(
+        execute(sql`UPDATE bulk_operations SET status = ${record.status}, next_at = ${nextAt(record)},
+          finished_at = ${record.finishedAt}, body = ${JSON.stringify(record)} WHERE bulk_pk = ${key}`),
+      ),
   }
 }
 

@@ -13,7 +13,7 @@ import { type Ids, Labels, type Run } from "@runlease/core"
 import type { SummaryRows } from "@runlease/core/store"
 import { Effect, Struct } from "effect"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
-import { select } from "../dialect/ExecuteStatement.js"
+import { execute, select } from "../dialect/ExecuteStatement.js"
 import { columnsIn, fromJson, reader } from "../rows/Fields.js"
 import { detailFields, states, type StateTable, titleFields } from "../rows/RunFields.js"
 import { aliases, joinedStates, listed, runsIn, type Selection, stateColumn } from "../rows/RunRow.js"
@@ -170,14 +170,14 @@ const joinStates = (tables: ReadonlyArray<StateTable>): string =>
     })
     .join(" ")
 
-/** The runs of a source from one end of a range, with these columns of their tables. */
-const inRange = <A extends object>(
+/** The keys of the runs of a source from one end of a range; or `columns` of them, and of the tables that are joined. */
+const keysInRange = <A extends object>(
   { dialect, sql }: Database,
   projectId: Ids.ProjectId,
-  { at, filters, label, states: tables, table }: Source,
+  { at, filters, label, table }: Source,
   { before, least, limit, oldestFirst = false }: SummaryRows.Range,
-  columns: string,
-  withStates: boolean,
+  columns = "page.run_pk",
+  joined = "",
 ): Statement<A> => {
   const direction = oldestFirst ? "ASC" : "DESC"
   const keys =
@@ -195,13 +195,25 @@ const inRange = <A extends object>(
     ...(label === undefined ? [] : [sql`b.name = ${label[0]}`, sql`b.value = ${label[1]}`]),
     ...filters.map((filter) => sql.literal(filter)),
   ]
-  const joined = withStates ? tables : []
   const most = limits.find((each) => limit <= each) ?? limits[2]
   return sql<A>`SELECT ${sql.literal(columns)} FROM (
       SELECT b.run_pk FROM ${sql.literal(`${table} b ${keys.hint}`)} WHERE ${sql.and(all)}
       ORDER BY ${sql.literal(`${keys.order} LIMIT ${most}`)}
-    ) page JOIN runs r ON r.run_pk = page.run_pk ${sql.literal(joinStates(joined))}
+    ) page ${sql.literal(joined)}
     ORDER BY ${sql.literal(`page.run_pk ${direction}`)} LIMIT ${limit}`
+}
+
+/** The runs of a source from one end of a range, with these columns of their tables. */
+const inRange = <A extends object>(
+  database: Database,
+  projectId: Ids.ProjectId,
+  source: Source,
+  range: SummaryRows.Range,
+  columns: string,
+  withStates: boolean,
+): Statement<A> => {
+  const joined = `JOIN runs r ON r.run_pk = page.run_pk ${joinStates(withStates ? source.states : [])}`
+  return keysInRange(database, projectId, source, range, columns, joined)
 }
 
 /**
@@ -261,11 +273,14 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
     return select(toValue, inRange(database, projectId, source, range, columns, true))
   },
 
+  keys: (projectId, start, range) =>
+    select(([key]) => Number(key), keysInRange(database, projectId, sourceOf(projectId, start), range)),
+
   candidates: (projectId, start, range, withStates) => {
     const source = sourceOf(projectId, start)
     const columns = candidateOf(withStates ? source.states : [])
     return Effect.map(
-      inRange<CandidateRow>(database, projectId, source, range, columns, withStates),
+      execute(inRange<CandidateRow>(database, projectId, source, range, columns, withStates)),
       (rows) => rows.map(toCandidate),
     )
   },

@@ -51,22 +51,30 @@ const ofFilter = <X>(
       // What is submitted again goes in its order. Claims take the oldest runs, and a cancellation stays out of their way.
       oldestFirst: record.action === "retry",
     }
-    const some = yield* rows.filters.candidates(projectId, start, range, needsStates(filter, start))
-    const places = some.flatMap((run, place) => (conditions.every((matches) => matches(run)) ? [place] : []))
-    const searched = places.length > most ? places[most]! : some.length
-    const keys = places.slice(0, most).map((place) => some[place]!.key)
+    let some: ReadonlyArray<RunKey>
+    let matching: ReadonlyArray<RunKey>
+    if (conditions.length === 0) {
+      some = matching = yield* rows.filters.keys(projectId, start, range)
+    } else {
+      const candidates = yield* rows.filters.candidates(projectId, start, range, needsStates(filter, start))
+      some = candidates.map(({ key }) => key)
+      matching = candidates.flatMap((run) => (conditions.every((matches) => matches(run)) ? [run.key] : []))
+    }
+    const searched = matching.length > most ? some.indexOf(matching[most]!) : some.length
+    const keys = matching.slice(0, most)
     const found = keys.length === 0 ? [] : yield* rows.findKeys(keys)
     const runs = new Map(found.map((run) => [run.key, add(run)]))
     return {
-      ...keysAfter(record, some[searched - 1]?.key),
+      ...keysAfter(record, some[searched - 1]),
       runIds: null,
       searched,
       ended: searched === some.length && some.length < limit,
-      targets: places.slice(0, most).flatMap((place): ReadonlyArray<Target> => {
-        const { key, runId: name } = some[place]!
+      targets: keys.flatMap((key): ReadonlyArray<Target> => {
         const run = runs.get(key)
         // It may have changed since it was looked at, or be gone.
-        return run !== undefined && BulkRules.stillMatches(record.filter, run.state) ? [{ name, run }] : []
+        return run !== undefined && BulkRules.stillMatches(record.filter, run.state)
+          ? [{ name: run.state.spec.runId, run }]
+          : []
       }),
     }
   })

@@ -102,6 +102,13 @@ export interface SummaryRows<X> {
     range: Range,
   ) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
 
+  /** The keys of the runs of a range. */
+  readonly keys: (
+    projectId: Ids.ProjectId,
+    start: Start,
+    range: Range,
+  ) => Effect.Effect<ReadonlyArray<RunKey>, X>
+
   /** The same runs, as a search looks at them: with their states where `states` says so. */
   readonly candidates: (
     projectId: Ids.ProjectId,
