@@ -46,6 +46,7 @@ const makeStore = Effect.gen(function* () {
     reads: MemoryReads.make(state),
     transact: (effect) => Effect.retry(once(effect), { while: (failure) => failure === "repeat" }),
     gather: Effect.yieldNow(),
+    turns: false,
     isolates: () => false,
     unavailable: (operation, message) => new ControlPlaneUnavailable({ operation, message }),
   }

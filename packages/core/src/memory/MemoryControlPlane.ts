@@ -34,6 +34,7 @@ const storeOf = (state: State.State): RunStore<never> => ({
   reads: MemoryReads.make(state),
   transact: (effect) => State.transact(state, effect),
   gather: Effect.void,
+  turns: false,
   isolates: () => true,
   unavailable: unreachable,
 })

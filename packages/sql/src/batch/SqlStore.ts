@@ -46,6 +46,7 @@ export const make = (
       reads: SqlRunReads.make(database),
       transact: (effect) => Effect.zipRight(inPlace, dialect.transact(effect)),
       gather: dialect.gather,
+      turns: true,
       isolates: dialect.blames,
       unavailable: SqlFailure.unavailable,
     }

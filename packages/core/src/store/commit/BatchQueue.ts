@@ -61,6 +61,9 @@ export interface BatchQueue<in Request, out Verdict> {
    * request that was not sent yet leaves the queue, and one that was sent stands.
    */
   readonly add: (request: Request, resume: (verdict: Verdict) => void) => Effect.Effect<void>
+
+  /** Whether a request waits, or a batch is in flight. */
+  readonly isBusy: () => boolean
 }
 
 /** A batch in flight that is cut once all of its callers have gone. */
@@ -201,6 +204,7 @@ export const make = <Request, Verdict, X>(
     }
 
     return {
+      isBusy: () => flights > 0 || waiting.length > 0,
       add: (request, resume) => {
         if (closed) {
           resume(options.failed(request, "closed"))

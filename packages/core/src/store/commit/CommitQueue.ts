@@ -55,6 +55,9 @@ export interface CommitQueue<Probe, Batch, X> {
 
   /** How many requests commits have taken so far. */
   readonly taken: () => number
+
+  /** Whether a request waits, or a commit is in flight. */
+  readonly isBusy: () => boolean
 }
 
 /**
@@ -242,6 +245,7 @@ export const make = <Probe, Batch, X>(
 
     return {
       taken: () => taken,
+      isBusy: queue.isBusy,
       operation: <Request, Decision, A, E>(
         operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
       ) => {

@@ -20,16 +20,19 @@ import * as BulkTargets from "./BulkTargets.js"
 const mostOf = { cancel: 256, label: 256, retry: 64 } as const
 
 /** The most runs of a part while others use the store: a claim waits a few milliseconds for it. */
-const mostBeside = 32
+const mostBeside = 64
+
+/** How many runs more a part has than the one before it, while others do not use the store. */
+const growth = 8
 
 /**
- * The most runs of the next part. It is half of the last one where other requests came meanwhile, and twice as many where none did.
+ * The most runs of the next part: few where other requests came with the last one, and some more than before where none did.
  *
  * @since 0.1.0
  * @category operations
  */
 export const sizeAfter = (last: number, others: boolean): number =>
-  others ? Math.max(mostBeside, last / 2) : Math.min(mostOf.cancel, last * 2)
+  others ? mostBeside : Math.min(mostOf.cancel, last + growth)
 
 /** The operation after its next part. */
 const advance = <X>(

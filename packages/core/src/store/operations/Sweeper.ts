@@ -76,18 +76,36 @@ const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
   answer: Function.identity,
 })
 
-/** A turn of the event loop, whatever the Clock says: sockets with data are read before the next part of a bulk operation. */
+/** A turn of the event loop, whatever the Clock says: sockets with data are read in it. */
 const turn = Effect.withClock(Effect.sleep(Duration.zero), Clock.make())
+
+/** The most parts of bulk operations in one look at what is due. */
+const mostParts = 8
+
+/** The most turns that a bulk operation waits for the requests of others. */
+const mostTurns = 16
+
+/** Lets the requests of others go first: waits for a turn in which none comes and after which none is left, a bounded number of turns. */
+const letOthersGo = <X>(commits: RunCommits<X>, turns = mostTurns): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const before = commits.taken()
+    return Effect.flatMap(turn, () =>
+      turns > 1 && (commits.isBusy() || commits.taken() > before)
+        ? letOthersGo(commits, turns - 1)
+        : Effect.void,
+    )
+  })
 
 /**
  * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims, schedules tick, and
- * bulk operations go on, one part of one of them in each look. A sweep that fails is tried again later. A pause is short, so that a civil clock that is set is noticed soon.
+ * bulk operations go on, a few parts in each look. A sweep that fails is tried again later. A pause is short, so that a civil clock that is
+ * set is noticed soon.
  *
  * @since 0.1.0
  * @category running
  */
 export const run = <X>(
-  { reads, unavailable }: RunStore<X>,
+  { reads, turns, unavailable }: RunStore<X>,
   commits: RunCommits<X>,
   wakeups: Wakeups,
 ): Effect.Effect<never> => {
@@ -112,19 +130,26 @@ export const run = <X>(
             : Effect.map(moveNow(), (moved) => (moved > 0 ? Duration.zero : slowPoll)),
         )
   let size = BulkParts.sizeAfter(Number.POSITIVE_INFINITY, false)
-  /** Does a part of a bulk operation; false where there is none. Other requests make the next one smaller. */
-  const workNow = Effect.suspend(() => {
+  /** Does a part of a bulk operation; false where there is none. Beside requests of others it is small, and they go first. */
+  const workOnce = Effect.suspend(() => {
     const before = commits.taken()
-    return Effect.map(Effect.zipLeft(work(size), turn), (worked) => {
-      size = BulkParts.sizeAfter(size, commits.taken() - before > 1)
-      return worked
+    return Effect.flatMap(work(size), (worked) => {
+      const others = commits.taken() - before > 1
+      size = BulkParts.sizeAfter(size, others)
+      const rest = others ? letOthersGo(commits) : turns ? Effect.void : turn
+      return Effect.as(worked ? rest : Effect.void, worked)
     })
+  })
+  /** Does a few parts; false where there is none. */
+  const workNow = Effect.suspend(() => {
+    let parts = 0
+    return Effect.repeat(workOnce, { while: (worked) => worked && ++parts < mostParts })
   })
   const pause = Effect.gen(function* () {
     const { due, now } = yield* times
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
-    const ofBulk = due.bulk && (yield* workNow) ? Duration.zero : slowPoll
+    const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, turn)) ? Duration.zero : slowPoll
     return Duration.min(Duration.min(ofRuns, ofSchedules), ofBulk)
   })
   return pause.pipe(

@@ -143,6 +143,8 @@ export interface RunStore<X> {
 
   /** Runs before a commit takes its requests, so that callers that are about to send one share it. */
   readonly gather: Effect.Effect<void>
+  /** Whether the event loop turns in each commit, so that sockets with data are read before the next one. */
+  readonly turns: boolean
 
   /** Whether one request may have caused the failure of a transaction, so that the others succeed without it. */
   readonly isolates: (failure: X) => boolean
