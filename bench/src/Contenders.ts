@@ -2,6 +2,7 @@
 import { Effect, Option, type Scope } from "effect"
 import type { Options as BullMq } from "../peers/BullMq.js"
 import type { Options as Dbos } from "../peers/Dbos.js"
+import type { Options as DbosLimits } from "../peers/DbosLimits.js"
 import type { Options as GraphileWorker } from "../peers/GraphileWorker.js"
 import type { Options as PgBoss } from "../peers/PgBoss.js"
 import type { Options as PlainJob } from "../peers/PlainJob.js"
@@ -195,6 +196,13 @@ export const dbos = (connections: number) =>
     const url = yield* Machine.database(`dbos_${connections}`)
     const contender = yield* startPeer("Dbos", { url, connections } satisfies Dbos)
     return startedWith(contender, yield* postgresMeter)
+  })
+
+/** `keys`: how many partitions its queue has. */
+export const dbosLimits = (keys: number) =>
+  Effect.gen(function* () {
+    const url = yield* Machine.database(`dbos_limits_${keys}`)
+    return startedWith(yield* startPeer("DbosLimits", { url } satisfies DbosLimits), yield* postgresMeter)
   })
 
 /** Null on a machine without Restate. Its server has its storage in it. */

@@ -1,142 +1,120 @@
 /**
  * How fast a bulk operation cancels pending runs, and what another project notices of it: the time of a claim of a worker that submits,
- * claims and ends one run after the other, without the operation and beside it. Worker and store are in one process.
+ * claims and ends one run after the other, without the operation and beside it. Beside it are pg-boss and DBOS.
  *
- * `--runs=N` is how many are cancelled, 100,000 when absent.
+ * `--runs=N` is how many are cancelled, 100,000 when absent, `--rounds=N` how often, 3 when absent, after one that warms up.
  */
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import {
-  Access,
-  BulkOperations,
-  Claims,
-  ControlPlane,
-  Leases,
-  Run,
-  Runs,
-  WorkerRegistry,
-} from "@runlease/core"
-import { Clock, Console, Context, Effect, Fiber, Ref, Schedule } from "effect"
-import * as Postgres from "./Postgres.js"
+import { Console, Effect } from "effect"
+import * as Child from "./Child.js"
+import type { Calls, Options } from "./contenders/Bulk.js"
+import * as Contenders from "./Contenders.js"
+import * as Cpu from "./Cpu.js"
+import * as Machine from "./Machine.js"
 import * as Statistics from "./Statistics.js"
-import * as Stores from "./Stores.js"
-import { submission } from "./Submission.js"
 import * as Table from "./Table.js"
 
-const count = Number(
-  process.argv.find((argument) => argument.startsWith("--runs="))?.slice("--runs=".length) ?? 100_000,
-)
+const numberOf = (option: string, absent: number): number =>
+  Number(
+    process.argv.find((argument) => argument.startsWith(`--${option}=`))?.slice(`--${option}=`.length) ??
+      absent,
+  )
 
-/** How long the other project is measured alone. */
-const alone = "5 seconds"
+const count = numberOf("runs", 100_000)
+const rounds = numberOf("rounds", 3)
 
-const millis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
+/** How many seconds the other project is measured alone, in each round. */
+const alone = 3
 
-const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+const url = (name: string) => Machine.database(`bulk_${name}`)
+
+const systems = {
+  "SQLite: Runlease": {
+    program: "contenders/RunleaseBulk.ts",
+    store: Contenders.storeOf("SQLite normal", "bulk"),
+  },
+  "PostgreSQL: Runlease": {
+    program: "contenders/RunleaseBulk.ts",
+    store: Contenders.storeOf("PostgreSQL", "bulk"),
+  },
+  "PostgreSQL: pg-boss": { program: "../peers/PgBossBulk.ts", store: url("boss") },
+  "PostgreSQL: DBOS": { program: "../peers/DbosBulk.ts", store: url("dbos") },
+}
+
+interface Round {
+  readonly millis: number
+  readonly used: Readonly<Record<string, number | null>>
+  readonly besideMillis: number
+  readonly without: ReadonlyArray<number>
+  readonly beside: ReadonlyArray<number>
+}
+
+const round = (contender: Child.Child<null, Calls>, meters: Cpu.Meters) =>
   Effect.gen(function* () {
-    const before = yield* millis
-    yield* effect
-    return (yield* millis) - before
+    yield* contender.call("fill", count)
+    yield* contender.call("memory")
+    const { used, value: millis } = yield* Cpu.during(meters, contender.call("cancel"))
+    yield* contender.call("fill", count)
+    const without = yield* contender.call("claims", alone)
+    const { cancelled, claims } = yield* contender.call("cancelBeside")
+    return { millis, used, besideMillis: cancelled, without, beside: claims } satisfies Round
   })
 
-/** Submits, claims and ends runs of a project until it is interrupted, and records how long each claim takes. */
-const work = (ports: Context.Context<ControlPlane.StorePorts>, times: Ref.Ref<ReadonlyArray<number>>) =>
+const rowOf = (name: string, all: ReadonlyArray<Round>): ReadonlyArray<string> => {
+  const spread = (of: (round: Round) => number) => Table.spread(Statistics.summarize(all.map(of)))
+  const [without, beside] = [all.flatMap((each) => each.without), all.flatMap((each) => each.beside)]
+  const cpu = (process: string) =>
+    all[0]!.used[process] == null ? "–" : spread(({ used }) => used[process]! / count)
+  const times = (claims: ReadonlyArray<number>) =>
+    claims.length === 0
+      ? "–"
+      : [0.5, 0.95].map((q) => Table.number(Statistics.quantile(claims, q))).join(", ")
+  return [
+    name,
+    spread(({ millis }) => (count / millis) * 1000),
+    cpu("client"),
+    cpu("database"),
+    spread(({ besideMillis }) => (count / besideMillis) * 1000),
+    times(without),
+    times(beside),
+    beside.length === 0
+      ? "–"
+      : Table.ratio(Statistics.quantile(beside, 0.95), Statistics.quantile(without, 0.95)),
+    String(beside.length),
+  ]
+}
+
+const measure = (name: string, { program, store }: (typeof systems)[keyof typeof systems]) =>
   Effect.gen(function* () {
-    const registry = yield* WorkerRegistry.WorkerRegistry
-    const [runs, claims, leases] = [yield* Runs.Runs, yield* Claims.Claims, yield* Leases.Leases]
-    const { id: workerId } = yield* registry.register({ implementationKind: "bench", workerKey: "bench" })
-    const one = Effect.gen(function* () {
-      yield* runs.submit(submission)
-      let claimed: ReadonlyArray<Run.ClaimedRun> = []
-      const time = yield* timed(
-        Effect.map(claims.claim({ workerId, limit: 1, leaseDuration: "1 minute" }), (found) => {
-          claimed = found
-        }),
-      )
-      yield* Ref.update(times, (all) => [...all, time])
-      for (const { leaseEpoch: epoch, runId } of claimed) {
-        yield* leases.complete({ runId, workerId, epoch }, { status: "completed" })
-      }
-      yield* Effect.sleep("2 millis")
-    })
-    return yield* Effect.forever(one)
-  }).pipe(Effect.provide(ports))
-
-const fill = Effect.gen(function* () {
-  const runs = yield* Runs.Runs
-  for (let done = 0; done < count; done += 500) {
-    yield* runs.submitMany(Array.from({ length: Math.min(500, count - done) }, () => submission))
-  }
-})
-
-const cancelAll = Effect.gen(function* () {
-  const { create, get } = yield* BulkOperations.BulkOperations
-  const { id } = yield* create({ action: "cancel", filter: { status: "pending" } })
-  const ended = yield* Effect.repeat(get(id), {
-    schedule: Schedule.spaced("50 millis").pipe(Schedule.zipRight(Schedule.identity<BulkEnd>())),
-    until: ({ status }) => status !== "running",
-  })
-  if (ended.done !== count) return yield* Effect.dieMessage(`${ended.done} of ${count} were cancelled`)
-})
-
-type BulkEnd = Effect.Effect.Success<ReturnType<BulkOperations.BulkOperations["Type"]["get"]>>
-
-const project = (slug: string) =>
-  Effect.gen(function* () {
-    const access = yield* Access.Access
-    const controlPlane = yield* ControlPlane.ControlPlane
-    const { id } = yield* access.createProject(slug)
-    return controlPlane.project(id)
-  })
-
-const measure = (name: string, options: Stores.StoreOptions) =>
-  Effect.gen(function* () {
-    const context = yield* Stores.local(options)
-    const [large, other] = yield* Effect.provide(Effect.all([project("large"), project("other")]), context)
-    yield* Effect.provide(fill, large)
-    const times = yield* Ref.make<ReadonlyArray<number>>([])
-    const worker = yield* Effect.fork(work(other, times))
-    yield* Effect.sleep("2 seconds")
-    yield* Ref.set(times, [])
-    yield* Effect.sleep(alone)
-    const without = yield* Ref.getAndSet(times, [])
-    const took = yield* timed(Effect.provide(cancelAll, large))
-    const beside = yield* Ref.get(times)
-    yield* Fiber.interrupt(worker)
-    const p95 = [without, beside].map((all) => Statistics.quantile(all, 0.95))
-    const p50 = [without, beside].map((all) => Statistics.median(all))
-    return [
-      name,
-      Table.number((count / took) * 1000),
-      Table.number(took / 1000),
-      ...[p50[0]!, p50[1]!, p95[0]!, p95[1]!].map(Table.number),
-      Table.ratio(p95[1]!, p95[0]!),
-      String(beside.length),
-    ]
+    const contender = yield* Child.start<null, Calls>(program, {
+      store: yield* store,
+    } satisfies Options<unknown>)
+    const { cpu } = yield* (yield* Machine.Machine).postgres
+    const meters: Cpu.Meters = {
+      client: contender.call("cpu"),
+      ...(name.startsWith("PostgreSQL") ? { database: cpu } : {}),
+    }
+    yield* round(contender, meters)
+    return rowOf(name, yield* Effect.replicateEffect(round(contender, meters), rounds))
   }).pipe(Effect.scoped)
 
 const program = Effect.gen(function* () {
-  const folder = yield* Stores.folder
-  const rows = [
-    yield* measure("SQLite", {
-      _tag: "Sqlite",
-      filename: `${folder}/bulk.sqlite`,
-      synchronous: "normal",
-    }),
-  ]
-  const server = yield* Postgres.server
-  const url = yield* Postgres.database(server.url, "bulk")
-  rows.push(yield* measure("PostgreSQL", { _tag: "Postgres", url }))
+  const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length) ?? ""
+  const rows = yield* Effect.forEach(
+    Object.entries(systems).filter(([name]) => name.includes(only)),
+    ([name, system]) => measure(name, system),
+  )
   yield* Console.log(
     Table.render(
       `Cancel ${count.toLocaleString("en-US")} pending runs`,
       [
-        "store",
+        "system",
         "runs/s",
-        "s",
-        "claim alone, p50 ms",
-        "beside, p50 ms",
-        "alone, p95 ms",
-        "beside, p95 ms",
+        "client, µs/run",
+        "database, µs/run",
+        "beside claims, runs/s",
+        "claim alone, p50, p95 ms",
+        "claim beside, p50, p95 ms",
         "p95",
         "claims beside",
       ],
@@ -145,4 +123,4 @@ const program = Effect.gen(function* () {
   )
 })
 
-NodeRuntime.runMain(program.pipe(Effect.scoped, Effect.provide(NodeContext.layer)))
+NodeRuntime.runMain(program.pipe(Effect.provide(Machine.layer), Effect.provide(NodeContext.layer)))

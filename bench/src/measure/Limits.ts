@@ -6,6 +6,7 @@ import * as SideBySide from "../SideBySide.js"
 import { quantiles } from "../Statistics.js"
 
 const pgBoss = "PostgreSQL: pg-boss"
+const dbos = "PostgreSQL: DBOS"
 
 const nameOf = (contender: string, keys: number): string =>
   `${contender}: ${keys.toLocaleString("en-US")} ${keys === 1 ? "key" : "keys"}`
@@ -34,6 +35,7 @@ export const measure = Effect.gen(function* () {
       ...entriesOf("SQLite normal", (keys) => Contenders.runlease("SQLite normal", { keys })),
       ...entriesOf("PostgreSQL", (keys) => Contenders.runlease("PostgreSQL", { keys })),
       ...entriesOf(pgBoss, (keys) => Contenders.pgBoss({ batchSize: 1, fetchers: 1 }, keys)),
+      ...entriesOf(dbos, (keys) => Contenders.dbosLimits(keys)),
     ],
     sample: ({ contender }) =>
       Effect.map(contender.call("limited", claims), ({ claimed, ended }) => ({
