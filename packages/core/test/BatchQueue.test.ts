@@ -57,12 +57,31 @@ const makeSender = (
         }),
       )
     const start = (item: number) => Effect.zipLeft(Effect.forkScoped(send(item)), Effect.yieldNow())
-    return { start, sent, cut, abandoned, steps, close: Scope.close(scope, Exit.void) }
+    return { start, sent, cut, abandoned, steps, isBusy: queue.isBusy, close: Scope.close(scope, Exit.void) }
   })
 
 const next = (queue: Queue.Queue<Sent>) => Queue.take(queue)
 
 describe("BatchQueue", () => {
+  it.scoped("is busy while a batch is in flight or a request waits", () =>
+    Effect.gen(function* () {
+      const { isBusy, sent, start } = yield* makeSender({ atOnce: 1 })
+      strictEqual(isBusy(), false)
+      const first = yield* start(1)
+      const one = yield* next(sent)
+      const second = yield* start(2)
+      strictEqual(isBusy(), true)
+      yield* one.answer
+      yield* Fiber.join(first)
+      const two = yield* next(sent)
+      strictEqual(isBusy(), true)
+      yield* two.answer
+      yield* Fiber.join(second)
+      yield* Effect.yieldNow()
+      strictEqual(isBusy(), false)
+    }),
+  )
+
   it.scoped(
     "sends the first request at once, and the requests that arrive meanwhile with the next batch, each with its own verdict",
     () =>

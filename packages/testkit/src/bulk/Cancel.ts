@@ -60,6 +60,24 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
+    "cancels runs that differ in one part, each with its own attempts and log",
+    Effect.gen(function* () {
+      const [leases, runs] = [yield* Leases, yield* Runs]
+      const wanted = yield* submit(14)
+      const worker = yield* TestRuns.register()
+      const claimed = yield* TestRuns.claim(worker, { limit: 5 })
+      for (const each of claimed) yield* leases.release(TestRuns.leaseOf(each), { countAttempt: true })
+      deepStrictEqual(countsOf(yield* run({ action: "cancel", all: true })), allDone(14))
+      const after = yield* Effect.forEach(wanted, ({ runId }) => runs.get(runId))
+      deepStrictEqual(
+        after.map(({ attempt, status }) => [attempt, status]),
+        wanted.map((_run, index) => [index < 5 ? 1 : 0, "cancelled"]),
+      )
+      for (const { runId } of wanted) strictEqual(yield* endsOf(runId), 1)
+    }),
+  )
+
+  test(
     "the end of a run that another one waits behind, or that has children, goes as far as a single cancellation does",
     Effect.gen(function* () {
       const [leases, runs] = [yield* Leases, yield* Runs]

@@ -20,7 +20,7 @@ import * as BulkTargets from "./BulkTargets.js"
 const mostOf = { cancel: 256, label: 256, retry: 64 } as const
 
 /** The most runs of a part while others use the store: a claim waits a few milliseconds for it. */
-const mostBeside = 64
+const mostBeside = 32
 
 /** How many runs more a part has than the one before it, while others do not use the store. */
 const growth = 8
