@@ -41,6 +41,20 @@ const summaries = (worker: WorkerRegistry.RegisteredWorker, { conversationId, ru
       yield* runs(filter)
       yield* runs({ ...filter, text: "title" })
     }
+    const [oldestFirst, agentIds] = [true, [agentId, Ids.AgentId.make("other")]]
+    for (const status of [
+      ["pending", "running"],
+      ["completed", "failed"],
+      ["pending", "waiting", "failed", "cancelled"],
+    ] as const) {
+      yield* runs({ status })
+      yield* runs({ status, oldestFirst, metadata: { plan: "gold" } })
+      yield* runs({ status, agentId, text: "title" })
+    }
+    yield* runs({ agentId: agentIds })
+    yield* runs({ agentId: agentIds, oldestFirst, attempt: 1 })
+    yield* runs({ oldestFirst })
+    yield* runs({ metadata: { plan: "gold" } })
     yield* held(worker.id)
     yield* workers()
     yield* lost("1 day")
@@ -76,6 +90,8 @@ const bulk = Effect.gen(function* () {
   yield* create({ action: "retry", filter: { agentId }, dryRun: true })
   yield* create({ action: "retry", filter: { status: "cancelled" }, dryRun: true })
   yield* create({ action: "retry", filter: { parentRunId: run.runId } })
+  yield* create({ action: "cancel", filter: { status: ["pending", "running"], agentId } })
+  yield* create({ action: "label", filter: { metadata: { plan: "gold" } }, labels })
   yield* create({ action: "cancel", runIds: [run.runId, "nowhere"] })
   yield* list()
   yield* list({ status: "completed" })

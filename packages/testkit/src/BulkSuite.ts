@@ -7,6 +7,7 @@ import { describe } from "@effect/vitest"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as Cancel from "./bulk/Cancel.js"
+import * as Filters from "./bulk/Filters.js"
 import * as Label from "./bulk/Label.js"
 import * as Operations from "./bulk/Operations.js"
 import * as Retry from "./bulk/Retry.js"
@@ -28,6 +29,7 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
     Cancel.declare(test)
     Retry.declare(test)
     Label.declare(test)
+    Filters.declare(test)
     Operations.declare(test)
   })
 }

@@ -9,6 +9,7 @@ import { type Layer } from "effect"
 import * as SubmitSuite from "./SubmitSuite.js"
 import * as TestRuns from "./TestRuns.js"
 import * as Batch from "./runs/Batch.js"
+import * as Conditions from "./runs/Conditions.js"
 import * as Debounce from "./runs/Debounce.js"
 import * as Labels from "./runs/Labels.js"
 import * as Outcomes from "./runs/Outcomes.js"
@@ -37,6 +38,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Labels.tests(test)
     Batch.tests(test)
     Times.tests(test)
+    Conditions.tests(test)
   })
 
   SubmitSuite.suite(name, layer)

@@ -7,6 +7,7 @@ import { describe } from "@effect/vitest"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as ClaimHistory from "./summaries/ClaimHistory.js"
+import * as Conditions from "./summaries/Conditions.js"
 import * as Holders from "./summaries/Holders.js"
 import * as Labels from "./summaries/Labels.js"
 import * as Lists from "./summaries/Lists.js"
@@ -27,6 +28,7 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
     Titles.tests(test)
     ClaimHistory.tests(test)
     Lists.tests(test)
+    Conditions.tests(test)
     Labels.tests(test)
     Holders.tests(test)
     Places.tests(test)

@@ -42,6 +42,7 @@ const list = Command.make(
   {
     ...common,
     ...RunFilterFlags.listed,
+    ...RunFilterFlags.order,
     ...PageFlags.flags,
   },
   (options) =>
@@ -49,16 +50,18 @@ const list = Command.make(
       const runs = yield* Runs.Runs
       const page = yield* runs.list({
         ...RunFilterFlags.toFilter(options, yield* DateTime.now),
+        ...(options.oldestFirst ? { oldestFirst: true } : {}),
         cursor: Option.getOrUndefined(options.cursor),
         limit: options.limit,
       })
-      if (page.items.length === 0 && !options.json) return yield* Console.log("No runs")
-      yield* show(options.json, page.items)
+      if (page.items.length > 0 || options.json) yield* show(options.json, page.items)
+      else yield* Console.log(page.next === null ? "No runs" : "No runs among those looked at so far")
       if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command("List runs, newest first.", [
-    "runlease runs list --status failed --agent reviewer",
+    "runlease runs list --status pending --status running --agent reviewer",
+    "runlease runs list --where metadata.customer.plan=gold --where error.code=TIMEOUT",
     "runlease runs list --label customer=42 --label tier=gold",
     "runlease runs list --status failed --since 2h",
   ]),

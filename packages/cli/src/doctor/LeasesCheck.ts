@@ -61,7 +61,7 @@ export const check = ({ client, project }: Deployment): HealthCheck.HealthCheck 
     const slowest = Math.round(Math.max(...(yield* Effect.replicateEffect(timed, requests))))
     const { data } = yield* client.observe.runSummaries({
       path: { project_reference: project },
-      urlParams: { status: "running", limit: 100 },
+      urlParams: { status: ["running"], limit: 100 },
     })
     return findingOf(slowest, data.flatMap(sampleOf))
   }),

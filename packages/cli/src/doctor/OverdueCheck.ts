@@ -23,7 +23,10 @@ export const check = ({ client, now, project }: Deployment): HealthCheck.HealthC
   examine: Effect.gen(function* () {
     const path = { project_reference: project }
     const newest = (status: Run.RunStatus) =>
-      Effect.map(client.observe.runSummaries({ path, urlParams: { status, limit: 100 } }), ({ data }) => data)
+      Effect.map(
+        client.observe.runSummaries({ path, urlParams: { status: [status], limit: 100 } }),
+        ({ data }) => data,
+      )
     const { waits } = yield* client.observe.attention({ path })
     const runs = [...waits, ...(yield* newest("running")), ...(yield* newest("waiting"))]
     const at = (yield* now).epochMillis

@@ -2,8 +2,9 @@
  * The flags that say which runs a list shows, and which a bulk operation is for.
  */
 import { Options } from "@effect/cli"
-import { type BulkOperations, Ids, Run } from "@runlease/core"
-import { DateTime, Duration, Option } from "effect"
+import { type BulkOperations, Ids, type OneOrMore, Run } from "@runlease/core"
+import { DateTime, Duration, Option, Record } from "effect"
+import * as ConditionFlag from "./ConditionFlag.js"
 import * as Flag from "./Flag.js"
 
 const searchText = Ids.visibleText(200)
@@ -11,12 +12,11 @@ const searchText = Ids.visibleText(200)
 /** The flags of a list. */
 export const listed = {
   status: Options.choice("status", Run.RunStatus.literals).pipe(
-    Options.withDescription("Only runs of this status"),
-    Options.optional,
+    Options.withDescription("Only runs of this status; several may be given"),
+    Options.repeated,
   ),
-  agent: Flag.text("agent", Ids.AgentId).pipe(
-    Options.withDescription("Only this agent's runs"),
-    Options.optional,
+  agent: Flag.texts("agent", Ids.AgentId).pipe(
+    Options.withDescription("Only this agent's runs; several may be given"),
   ),
   label: Flag.labels("label").pipe(
     Options.withDescription(
@@ -27,6 +27,8 @@ export const listed = {
     Options.withDescription("Only the runs right below this run"),
     Options.optional,
   ),
+  where: ConditionFlag.where,
+  root: Options.boolean("root").pipe(Options.withDescription("Only runs that no other run has spawned")),
   since: Flag.past("since").pipe(
     Options.withDescription("Only runs that were submitted from then on, as 2h or 2026-02-01T09:00:00Z"),
     Options.optional,
@@ -34,6 +36,13 @@ export const listed = {
   until: Flag.past("until").pipe(
     Options.withDescription("Only runs that were submitted before then"),
     Options.optional,
+  ),
+}
+
+/** The order of a list. */
+export const order = {
+  oldestFirst: Options.boolean("oldest-first").pipe(
+    Options.withDescription("List the oldest runs first, instead of the newest"),
   ),
 }
 
@@ -63,10 +72,12 @@ export const flags = {
 }
 
 interface Listed {
-  readonly status: Option.Option<Run.RunStatus>
-  readonly agent: Option.Option<Ids.AgentId>
+  readonly status: ReadonlyArray<Run.RunStatus>
+  readonly agent: ReadonlyArray<Ids.AgentId>
   readonly label: Readonly<Record<string, string>> | undefined
   readonly parent: Option.Option<Ids.RunId>
+  readonly where: ConditionFlag.Conditions
+  readonly root: boolean
   readonly since: Option.Option<DateTime.Utc | Duration.Duration>
   readonly until: Option.Option<DateTime.Utc | Duration.Duration>
 }
@@ -85,11 +96,20 @@ const instantOf =
   (time: DateTime.Utc | Duration.Duration): DateTime.Utc =>
     Duration.isDuration(time) ? DateTime.subtractDuration(now, time) : time
 
+/** The values of a flag that may be there several times. One is itself, as servers before that take it. */
+const valuesOf = <A>(values: ReadonlyArray<A>): OneOrMore.OneOrMore<A> | undefined =>
+  values.length > 1 ? values : values[0]
+
 /** Which runs the flags of a list name, as the ports take it. */
 export const toFilter = (given: Listed, now: DateTime.Utc) => ({
-  status: Option.getOrUndefined(given.status),
-  agentId: Option.getOrUndefined(given.agent),
+  status: valuesOf(given.status),
+  agentId: valuesOf(given.agent),
   labels: given.label,
+  errorCode: valuesOf(given.where.errorCode),
+  metadata: Record.isEmptyRecord(given.where.metadata)
+    ? undefined
+    : Record.map(given.where.metadata, (values) => valuesOf(values)!),
+  roots: given.root ? true : undefined,
   parentRunId: Option.getOrUndefined(given.parent),
   from: Option.getOrUndefined(Option.map(given.since, instantOf(now))),
   to: Option.getOrUndefined(Option.map(given.until, instantOf(now))),
@@ -100,16 +120,17 @@ export const toRuns = (
   given: Given,
   now: DateTime.Utc,
 ): Pick<BulkOperations.NewBulk, "filter" | "runIds" | "all"> => {
-  const filter = Object.fromEntries(
+  const filter = toFilter(given, now)
+  const conditions = Object.fromEntries(
     Object.entries({
-      ...toFilter(given, now),
+      ...filter,
       conversationId: Option.getOrUndefined(given.conversation),
       text: Option.getOrUndefined(given.text),
-      errorCode: Option.getOrUndefined(given.errorCode),
+      errorCode: valuesOf([...Option.toArray(given.errorCode), ...given.where.errorCode]),
     }).filter(([, value]) => value !== undefined),
   )
   return {
-    ...(Object.keys(filter).length === 0 ? {} : { filter }),
+    ...(Object.keys(conditions).length === 0 ? {} : { filter: conditions }),
     ...(given.run.length === 0 ? {} : { runIds: given.run }),
     ...(given.all ? { all: true } : {}),
   }

@@ -37,13 +37,14 @@ export const countsOf = ({ action, done, dryRun, failed, skipped }: Bulk): strin
 
 const filterOf = ({ filter, named }: Bulk): string => {
   if (filter === null) return Phrases.count(named ?? 0, "named run")
-  const { from, labels, to, ...rest } = filter
+  const { from, labels, metadata, to, ...rest } = filter
   const times = {
     ...(from === undefined ? {} : { from: Phrases.date(from) }),
     ...(to === undefined ? {} : { to: Phrases.date(to) }),
   }
   const conditions = [
     ...Object.entries({ ...rest, ...times }).map(([name, value]) => `${name}=${String(value)}`),
+    ...Object.entries(metadata ?? {}).map(([path, value]) => `metadata.${path}=${String(value)}`),
     ...Object.entries(labels ?? {}).map(([name, value]) => `label ${name}=${value}`),
   ]
   return conditions.length === 0 ? "all runs" : conditions.join(", ")

@@ -9,7 +9,7 @@ import { isReserved } from "../model/StepRecord.js"
 import * as LabelRules from "../rules/LabelRules.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../store/rows/KeysetPage.js"
-import type { LogBounds, RunReads } from "../store/rows/RunStore.js"
+import type { ListedRuns, LogBounds, RunReads } from "../store/rows/RunStore.js"
 import * as MemoryBulk from "./MemoryBulk.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemorySchedules from "./MemorySchedules.js"
@@ -29,6 +29,13 @@ const pageOf = ({ entries, sizes }: State.MemoryRun, after: number, most: LogBou
     page.push(entry)
   }
   return page
+}
+
+const pageOfRuns = (records: ReadonlyArray<State.MemoryRun>, limit: number): ListedRuns => {
+  const found = records.map((record) => ({ key: record.key, run: State.runOf(record) }))
+  const sizes = found.map(({ run: { metadata, result } }) => Json.lengthOf(metadata) + Json.lengthOf(result))
+  const rows = found.slice(0, KeysetPage.countWithin(sizes, limit))
+  return { rows, more: rows.length < found.length }
 }
 
 export const make = (state: State.State): RunReads<never> => ({
@@ -72,13 +79,16 @@ export const make = (state: State.State): RunReads<never> => ({
         )
         .toReversed()
         .slice(0, limit + 1)
-        .map((record) => ({ key: record.key, run: State.runOf(record) }))
-      const sizes = found.map(
-        ({ run: { metadata, result } }) => Json.lengthOf(metadata) + Json.lengthOf(result),
-      )
-      const rows = found.slice(0, KeysetPage.countWithin(sizes, limit))
-      return { rows, more: rows.length < found.length }
+      return pageOfRuns(found, limit)
     }),
+
+  listed: (keys) =>
+    Effect.sync(() =>
+      pageOfRuns(
+        keys.flatMap((key) => state.records.get(key) ?? []),
+        keys.length,
+      ),
+    ),
 
   inputs: ({ projectId, runId }) =>
     Effect.sync(() =>

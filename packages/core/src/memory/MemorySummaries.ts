@@ -3,9 +3,17 @@
  */
 import { Array as Arr, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
+import * as Json from "../model/Json.js"
 import { isRunnable } from "../rules/Transition.js"
 import { byPreference } from "../store/rows/RunRows.js"
-import type { ClaimRow, Range, Start, SummaryRow, SummaryRows } from "../store/rows/SummaryRows.js"
+import {
+  type ClaimRow,
+  maxMetadata,
+  type Range,
+  type Start,
+  type SummaryRow,
+  type SummaryRows,
+} from "../store/rows/SummaryRows.js"
 import * as State from "./State.js"
 
 const toRow = ({ details, key, state, title }: State.MemoryRun): SummaryRow => ({
@@ -25,8 +33,12 @@ const isIn =
     (!("parentRunId" in start) || details.parentRunId === start.parentRunId) &&
     (!("conversationId" in start) || spec.conversationId === start.conversationId) &&
     (!("label" in start) || details.labels[start.label[0]] === start.label[1]) &&
-    (!("status" in start) || status === start.status) &&
-    (!("agentId" in start) || spec.agentId === start.agentId)
+    (!("statuses" in start) || start.statuses.includes(status)) &&
+    (!("agentIds" in start) || start.agentIds.includes(spec.agentId))
+
+/** The metadata of a run as a search looks at it. */
+const metadataOf = ({ metadata }: State.MemoryRun["details"]): unknown =>
+  Json.lengthOf(metadata) > maxMetadata ? null : metadata
 
 /** The claims of a run that ended without an outcome. */
 const claimsOf = ({ claims, key }: State.MemoryRun): ReadonlyArray<ClaimRow> =>
@@ -77,7 +89,7 @@ export const make = (state: State.State): SummaryRows<never> => {
     keys: (projectId, start, range) =>
       Effect.sync(() => newest(projectId, start, range).map(({ key }) => key)),
 
-    candidates: (projectId, start, range) =>
+    candidates: (projectId, start, range, needs) =>
       Effect.sync(() =>
         newest(projectId, start, range).map(({ details, key, state: run, title }) => ({
           key,
@@ -87,7 +99,7 @@ export const make = (state: State.State): SummaryRows<never> => {
           spawned: run.spec.child !== null,
           title,
           labels: details.labels,
-          state: run,
+          state: needs.metadata ? { ...run, metadata: metadataOf(details) } : run,
         })),
       ),
 

@@ -8,6 +8,8 @@
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
 import { LabelChanges, Labels } from "./Labels.js"
+import { MetadataFilter } from "./MetadataFilter.js"
+import * as OneOrMore from "./OneOrMore.js"
 import { RunStatus } from "./Run.js"
 
 /** A bulk operation's id, unique among all projects. */
@@ -39,15 +41,16 @@ const searchText = Ids.StorableText.pipe(Schema.minLength(1), Schema.maxLength(2
  * @category models
  */
 export const BulkFilter = Schema.Struct({
-  status: Schema.optional(RunStatus),
-  agentId: Schema.optional(Ids.AgentId),
+  status: Schema.optional(OneOrMore.schema(RunStatus)),
+  agentId: Schema.optional(OneOrMore.schema(Ids.AgentId)),
   conversationId: Schema.optional(Ids.ConversationId),
   parentRunId: Schema.optional(Ids.RunId),
   text: Schema.optional(searchText),
   from: Schema.optional(Schema.DateTimeUtcFromNumber),
   to: Schema.optional(Schema.DateTimeUtcFromNumber),
   attempt: Schema.optional(Schema.Int.pipe(Schema.between(1, 1_000_000))),
-  errorCode: Schema.optional(searchText),
+  errorCode: Schema.optional(OneOrMore.schema(searchText)),
+  metadata: Schema.optional(MetadataFilter),
   roots: Schema.optional(Schema.Boolean),
   labels: Schema.optional(Labels),
 })

@@ -3,31 +3,23 @@
  *
  * @since 0.1.0
  */
-import { Context, type DateTime, type Effect, type Either, Schema } from "effect"
+import { Context, type Effect, type Either, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import type { FollowUp, FollowedUp, TakenInput } from "./FollowUp.js"
 import type * as Ids from "../model/Ids.js"
 import type { Answers } from "../model/Interrupt.js"
-import type { LabelChanges, Labels } from "../model/Labels.js"
+import type { LabelChanges } from "../model/Labels.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { MessagePart, RequestSnapshot } from "../model/RequestSnapshot.js"
-import type {
-  EventId,
-  Fence,
-  LeaseLost,
-  LeaseRef,
-  RunEnded,
-  RunError,
-  RunStatus,
-  TerminalStatus,
-} from "../model/Run.js"
+import type { EventId, Fence, LeaseLost, LeaseRef, RunEnded, RunError, TerminalStatus } from "../model/Run.js"
 import type { Run, RunNotFound } from "../model/Run.js"
 import type { InboxNotEmpty } from "./Leases.js"
 import type { LabelsRefused } from "./RunLabels.js"
 import type { ForkRefused, MessageRefused, TooManyPending } from "./RunRefusals.js"
 import type { ConversationBusy, InvalidSubmission, SubmissionInput, Submitted } from "./Submission.js"
 import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
+import type { ListOrder, SummaryFilter } from "./Summaries.js"
 
 export {
   again,
@@ -133,22 +125,13 @@ export interface SentMessage {
 }
 
 /**
- * Which runs a list has. `from` and `to` bound when a run was submitted, `to` is not in it; of runs that several servers take at once, those of
- * the last moments before a bound may count to the other side of it.
+ * Which runs a list has, as `SummaryFilter` of `Summaries.runs` says it. Several values of one condition, `errorCode`, `metadata` and `roots` are
+ * looked for among 5,000 runs a page at most: such a page may be short, or empty, and its `next` goes on.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ListRuns extends PageRequest {
-  readonly status?: RunStatus | undefined
-  readonly agentId?: Ids.AgentId | undefined
-  readonly conversationId?: Ids.ConversationId | undefined
-  readonly parentRunId?: Ids.RunId | undefined
-  /** Only runs that have all of these labels. */
-  readonly labels?: Labels | undefined
-  readonly from?: DateTime.Utc | undefined
-  readonly to?: DateTime.Utc | undefined
-}
+export interface ListRuns extends PageRequest, ListOrder, Omit<SummaryFilter, "attempt" | "text"> {}
 
 export class Runs extends Context.Tag("@runlease/core/Runs")<
   Runs,
@@ -184,7 +167,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     /** What the run's next claim gives its worker to do: the request, with the answers of every wait so far. */
     readonly snapshot: (runId: Ids.RunId) => Effect.Effect<RequestSnapshot, RunNotFound | ControlPlaneError>
 
-    /** Newest first. */
+    /** Newest first, unless the request says otherwise. */
     readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, InvalidCursor | ControlPlaneError>
 
     /** Ends the run as cancelled, also while a worker holds it. `cancelled` is false when it had ended before. */

@@ -11,6 +11,8 @@ import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Labels } from "../model/Labels.js"
+import type { MetadataFilter } from "../model/MetadataFilter.js"
+import type { OneOrMore } from "../model/OneOrMore.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { LimitSubject, LimitUse } from "./Limits.js"
 import type { LeaseEpoch, RunError, RunNotFound, RunStatus, Waiting } from "../model/Run.js"
@@ -101,27 +103,34 @@ export interface RunSummary {
  * `text` is in the title, in any case of its letters, or is the start or the end of the id. `from` and `to` bound when a run was submitted, `to` is
  * not in it; of runs that several servers take at once, those of the last moments before a bound may count to the other side of it.
  * `attempt` is the least attempt. `errorCode` is the code of the error with which a run has ended. `roots`: no run that another one has
- * spawned. A run has all of `labels`.
+ * spawned. A run has all of `labels`. `metadata` is about the outcome of a run, so only runs that have ended match. Metadata of more than
+ * 16 KiB of JSON matches nothing. Several values of one condition mean a run with one of them, 20 at most.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SummaryFilter {
-  readonly status?: RunStatus | undefined
-  readonly agentId?: Ids.AgentId | undefined
+  readonly status?: OneOrMore<RunStatus> | undefined
+  readonly agentId?: OneOrMore<Ids.AgentId> | undefined
   readonly conversationId?: Ids.ConversationId | undefined
   readonly parentRunId?: Ids.RunId | undefined
   readonly text?: string | undefined
   readonly from?: DateTime.Utc | undefined
   readonly to?: DateTime.Utc | undefined
   readonly attempt?: number | undefined
-  readonly errorCode?: string | undefined
+  readonly errorCode?: OneOrMore<string> | undefined
+  readonly metadata?: MetadataFilter | undefined
   readonly roots?: boolean | undefined
   readonly labels?: Labels | undefined
 }
 
+/** The order of a list: by the time of submission, the newest first unless `oldestFirst` is set. A cursor is for one order. */
+export interface ListOrder {
+  readonly oldestFirst?: boolean | undefined
+}
+
 /**
- * A page of a list. An index finds the runs of one parent, conversation, label, status or agent. Among those of the first of these that the filter
+ * A page of a list. An index finds the runs of one parent, conversation or label, and those of some statuses or agents. Among those of the first of these that the filter
  * names, or among all runs, the page looks for what else it names: `searched` is how many runs were looked at. A page that has looked at
  * `maxSearched` is short, and its `next` goes on. Null where the index found all of them.
  *
@@ -239,9 +248,9 @@ export class Summaries extends Context.Tag("@runlease/core/Summaries")<
     /** Where a run stands, by its id or by that of an input that it has taken since. */
     readonly standing: (runId: Ids.RunId) => Effect.Effect<Standing, RunNotFound | ControlPlaneError>
 
-    /** Newest first. */
+    /** Newest first, unless the request says otherwise. */
     readonly runs: (
-      request?: SummaryFilter & PageRequest,
+      request?: SummaryFilter & ListOrder & PageRequest,
     ) => Effect.Effect<SummaryPage, InvalidCursor | ControlPlaneError>
 
     /** Counts the runs of a filter by their status; a `status` of the filter is left out of account. */

@@ -15,6 +15,7 @@ import {
   NewBulk,
 } from "../model/BulkOperation.js"
 import type * as Ids from "../model/Ids.js"
+import * as OneOrMore from "../model/OneOrMore.js"
 import { isTerminal } from "../model/Run.js"
 import { InvalidBulk, type NewBulk as Input } from "../ports/BulkOperations.js"
 import type { RunState } from "./RunState.js"
@@ -44,9 +45,10 @@ const encodeFilter = Schema.encodeSync(BulkFilter)
 const refuse = (field: string, message: string) => Either.left(new InvalidBulk({ field, message }))
 
 /** Whether a filter leaves out no run. */
-const isOpen = ({ labels = {}, roots, ...rest }: BulkFilter): boolean =>
+const isOpen = ({ labels = {}, metadata = {}, roots, ...rest }: BulkFilter): boolean =>
   roots !== true &&
   Object.keys(labels).length === 0 &&
+  Object.keys(metadata).length === 0 &&
   Object.values(rest).every((value) => value === undefined)
 
 const checkRuns = ({ all, filter, runIds }: Checked): Either.Either<void, InvalidBulk> => {
@@ -209,9 +211,9 @@ export const stillMatches = (
   { attempt, error, status }: Pick<RunState, "attempt" | "error" | "status">,
 ): boolean =>
   filter === null ||
-  ((filter.status === undefined || filter.status === status) &&
+  (OneOrMore.isOneOf<string>(filter.status, status) &&
     (filter.attempt === undefined || attempt >= filter.attempt) &&
-    (filter.errorCode === undefined || error?.code === filter.errorCode))
+    OneOrMore.isOneOf(filter.errorCode, error?.code))
 
 /** The most characters of a public id. */
 const maxId = 128

@@ -83,11 +83,12 @@ export const group = HttpApiGroup.make("observe")
           searched: Schema.NullOr(Schema.NonNegativeInt),
         }),
       )
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "List runs with all that a list shows",
           description:
-            "Newest first. `text` is looked for in titles, and at the start and the end of ids, `attempt` is the least attempt, `error_code` the code of the error with which a run has ended, `roots` leaves children out. `label` is `name:value`, and may be there several times: the runs have all of them. No index finds these four, nor two labels, nor two of parent, conversation, label, status and agent together, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
+            "Newest first, or oldest first with `sort_order=asc`. `text` is looked for in titles, and at the start and the end of ids, `attempt` is the least attempt, `error_code` (or `error.code`) the code of the error with which a run has ended, `roots` (or `root_only`) leaves children out, and `metadata.customer.plan=gold` is a value in the metadata of a run that has ended. `status`, `agent_id`, `error_code` and `metadata.…` may be there several times: the runs have one of the values. `label` is `name:value`, and may be there several times: the runs have all of them. An index finds the runs of a parent, a conversation, a label, of some statuses or of some agents, and no two of these together, so for everything else a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted. 422 `invalid_filter` where the name of a condition is none.",
         }),
       ),
   )
@@ -96,6 +97,7 @@ export const group = HttpApiGroup.make("observe")
       .setPath(projectPath)
       .setUrlParams(Schema.Struct(RunFilter.countParams))
       .addSuccess(StatusCounts)
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "Count the runs of a list by status",

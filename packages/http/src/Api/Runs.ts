@@ -145,11 +145,12 @@ export const group = HttpApiGroup.make("runs")
       .setUrlParams(Schema.Struct(RunFilter.listParams))
       .addSuccess(pageOf(CanonicalRun))
       .addError(Refusal.NotFound)
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "List the runs of a project",
           description:
-            "Newest first. `label` is `name:value`, as `customer:42`, and may be there several times: the runs have all of them. (ours) `created_after` and `created_before` bound when a run was submitted, the second is not in it. `cursor` takes the `page_info.next` of the page before.",
+            "Newest first, or oldest first with `sort_order=asc`. `status` (or `status[]`), `agent_id` (or `target_id[]`), `error_code` (or `error.code`) and `metadata.customer.plan`, a value in the metadata of a run that has ended, may be there several times: the runs have one of the values. `label` is `name:value`, as `customer:42`, and may be there several times: the runs have all of them. `roots` (or `root_only`) leaves children out. (ours) `created_after` and `created_before` bound when a run was submitted, the second is not in it. `cursor` takes the `page_info.next` of the page before. With several values, an error, metadata or `roots` a page looks at 5,000 runs at most, so it may be short or empty while there is a next one. 422 `invalid_filter` where the name of a condition is none.",
         }),
       ),
   )

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { BulkOperation as Model, Ids, Labels, Run } from "@runlease/core"
+import { BulkOperation as Model, Ids, Labels, MetadataFilter } from "@runlease/core"
 import { Predicate, Record, Schema } from "effect"
 import { as, atMost, renamed, Timestamp } from "../Wire.js"
 
@@ -11,7 +11,7 @@ import { as, atMost, renamed, Timestamp } from "../Wire.js"
 const may = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
   Schema.optionalWith(schema, { nullable: true }).pipe(Schema.fromKey(key))
 
-const { attempt, errorCode, text } = Model.BulkFilter.fields
+const { agentId, attempt, errorCode, status, text } = Model.BulkFilter.fields
 
 /** The schema of a field that may be absent. */
 const inner = <A, I>(schema: Schema.optional<Schema.Schema<A, I>>): Schema.Schema<A, I> => schema.from
@@ -37,8 +37,12 @@ const given = <A extends object>() => {
  */
 export const BulkFilter = given<Model.BulkFilter>()(
   renamed({
-    status: may("status", Run.RunStatus),
-    agentId: may("agent_id", Ids.AgentId),
+    status: may("status", inner(status)).annotations({
+      description: "One, or a list of which the run has one",
+    }),
+    agentId: may("agent_id", inner(agentId)).annotations({
+      description: "One, or a list of which the run has one",
+    }),
     conversationId: may("conversation_id", Ids.ConversationId),
     parentRunId: may("parent_run_id", Ids.RunId),
     text: may("text", inner(text)).annotations({
@@ -48,7 +52,12 @@ export const BulkFilter = given<Model.BulkFilter>()(
     to: may("to", Timestamp).annotations({ description: "Submitted before then" }),
     attempt: may("attempt", inner(attempt)).annotations({ description: "The least attempt" }),
     errorCode: may("error_code", inner(errorCode)).annotations({
-      description: "The code of the error with which a run has ended",
+      description:
+        "The code of the error with which a run has ended: one, or a list of which the run has one",
+    }),
+    metadata: may("metadata", MetadataFilter.MetadataFilter).annotations({
+      description:
+        "By the path of a value in the metadata of a run that has ended, as `customer.plan`: its text, or a list of which it is one",
     }),
     roots: may("roots", Schema.Boolean).annotations({ description: "No run that another one has spawned" }),
     labels: may("labels", Labels.Labels).annotations({ description: "The run has all of these" }),

@@ -1,7 +1,8 @@
-import type { Interrupt, Run, Runs } from "@runlease/core"
+import { type Interrupt, MetadataFilter, OneOrMore, type Run, type Runs } from "@runlease/core"
 import { LabelRules } from "@runlease/core/store"
-import { type Context, DateTime, Effect, type Redacted, Schema } from "effect"
+import { type Context, DateTime, Effect, Record, type Redacted, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
+import { metadataName } from "../Api/RunFilter.js"
 import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from "../Api/RunBodies.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
@@ -24,16 +25,20 @@ const encodeSession = Schema.encodeSync(SessionRecord)
 const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
 const CanonicalRuns = pageOf(CanonicalRun)
 
+/** Whether a run of a foreign server is in the list: such a server takes no conditions, and has the newest runs first. */
 const matches =
   (options: Runs.ListRuns | undefined) =>
   (run: Run.Run): boolean =>
-    (options?.status === undefined || run.status === options.status) &&
+    OneOrMore.isOneOf(options?.status, run.status) &&
     (options?.parentRunId === undefined || run.parentRunId === options.parentRunId) &&
-    (options?.agentId === undefined || run.agentId === options.agentId) &&
+    OneOrMore.isOneOf(options?.agentId, run.agentId) &&
     (options?.conversationId === undefined || run.conversationId === options.conversationId) &&
     (options?.from === undefined || DateTime.greaterThanOrEqualTo(run.createdAt, options.from)) &&
     (options?.to === undefined || DateTime.lessThan(run.createdAt, options.to)) &&
-    LabelRules.hasAll(run.labels, options?.labels ?? {})
+    LabelRules.hasAll(run.labels, options?.labels ?? {}) &&
+    OneOrMore.isOneOf(options?.errorCode, run.error?.code) &&
+    (options?.roots !== true || run.parentRunId === null) &&
+    MetadataFilter.matches(options?.metadata ?? {}, run.metadata)
 
 /** One answer that is a result, in the form that every server takes. */
 const resumeBody = (answers: Interrupt.Answers) => {
@@ -100,6 +105,10 @@ export const make = (
                 ? {
                     status: options?.status,
                     agent_id: options?.agentId,
+                    error_code: options?.errorCode,
+                    roots: options?.roots === true ? "true" : undefined,
+                    sort_order: options?.oldestFirst === true ? "asc" : undefined,
+                    ...Record.mapKeys(options?.metadata ?? {}, metadataName),
                     conversation_id: options?.conversationId,
                     parent_run_id: options?.parentRunId,
                     label: options?.labels && Labels.toQuery(options.labels),

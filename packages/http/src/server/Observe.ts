@@ -9,6 +9,7 @@ import { RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
 import * as ListRows from "./ListRows.js"
+import * as MetadataQuery from "./MetadataQuery.js"
 import * as ProjectTopics from "./ProjectTopics.js"
 import * as ProjectViews from "./ProjectViews.js"
 import * as RunPages from "./RunPages.js"
@@ -36,7 +37,10 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       .handle("runSummaries", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
-          const page = yield* Context.get(ports, Summaries.Summaries).runs(RunFilter.toSearch(urlParams))
+          const page = yield* Context.get(ports, Summaries.Summaries).runs({
+            ...RunFilter.toSearch(urlParams),
+            ...(yield* MetadataQuery.read),
+          })
           return yield* ListRows.respond(RunSummary, page, identity, ({ runId }) => runId, {
             cursor: urlParams.cursor,
             searched: page.searched,
@@ -46,7 +50,10 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       .handle("runCounts", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
-          return yield* Context.get(ports, Summaries.Summaries).counts(RunFilter.toCountFilter(urlParams))
+          return yield* Context.get(ports, Summaries.Summaries).counts({
+            ...RunFilter.toCountFilter(urlParams),
+            ...(yield* MetadataQuery.read),
+          })
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("runSummary", ({ path }) =>

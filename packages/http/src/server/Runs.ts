@@ -26,6 +26,7 @@ import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
 import { Shutdown } from "./Shutdown.js"
 import * as ListRows from "./ListRows.js"
+import * as MetadataQuery from "./MetadataQuery.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import { Revocation } from "./Revocation.js"
 import * as SubmitBatch from "./SubmitBatch.js"
@@ -192,7 +193,10 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       .handle("list", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
-          const page = yield* Context.get(ports, Runs.Runs).list(RunFilter.toList(urlParams))
+          const page = yield* Context.get(ports, Runs.Runs).list({
+            ...RunFilter.toList(urlParams),
+            ...(yield* MetadataQuery.read),
+          })
           return yield* ListRows.respond(
             CanonicalRun.CanonicalRun,
             page,

@@ -6,7 +6,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { type Ids, Labels, type RequestSnapshot } from "@runlease/core"
-import { KeysetPage, RareLabel, type RunStore } from "@runlease/core/store"
+import { KeysetPage, RareLabel, type RunRows, type RunStore } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { select } from "../dialect/ExecuteStatement.js"
@@ -91,6 +91,8 @@ const startOf = (
     : { from: `${table} f JOIN runs r ON r.run_pk = f.run_pk`, key: "r.run_pk", filters }
 }
 
+const toSize: ToRow<readonly [RunRows.RunKey, number]> = ([key, bytes]) => [Number(key), Number(bytes)]
+
 const listFrom = (
   database: Database,
   projectId: Ids.ProjectId,
@@ -135,6 +137,32 @@ const listFrom = (
   })
 }
 
+const listed = (
+  database: Database,
+  keys: ReadonlyArray<RunRows.RunKey>,
+): ReturnType<RunStore.RunReads<SqlError>["listed"]> => {
+  const { sql } = database
+  const ofKeys = <A>(columns: string, toRow: ToRow<A>, some: ReadonlyArray<RunRows.RunKey>) =>
+    select(
+      toRow,
+      sql`SELECT ${sql.literal(columns)} FROM ${RunQueries.keyRows(database, some)} v
+          JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joinedStates)}
+          LEFT JOIN sessions s ON s.run_pk = r.run_pk
+          WHERE COALESCE(o.status, '') <> 'pruned'`,
+    )
+  return Effect.gen(function* () {
+    const sizes = new Map(yield* ofKeys(`r.run_pk AS key, ${listedBytes} AS bytes`, toSize, keys))
+    const left = keys.filter((key) => sizes.has(key))
+    const count = KeysetPage.countWithin(
+      left.map((key) => sizes.get(key)!),
+      left.length,
+    )
+    const runs = yield* ofKeys(RunQueries.wholeColumns, RunQueries.toWhole, left.slice(0, count))
+    const byKey = new Map(runs.map((row) => [row.key, row]))
+    return { rows: left.slice(0, count).flatMap((key) => byKey.get(key) ?? []), more: left.length > count }
+  })
+}
+
 const list =
   (database: Database): RunStore.RunReads<SqlError>["list"] =>
   (projectId, filter, page) =>
@@ -174,6 +202,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
     ),
 
   list: list(database),
+
+  listed: (keys) => (keys.length === 0 ? Effect.succeed({ rows: [], more: false }) : listed(database, keys)),
 
   inputs: (ref) => InputRows.ofRun(database, ref),
 

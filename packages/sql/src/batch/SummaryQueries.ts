@@ -8,20 +8,20 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Statement } from "@effect/sql/Statement"
 import { type Ids, Labels, type Run } from "@runlease/core"
-import type { SummaryRows } from "@runlease/core/store"
+import { SummaryRows } from "@runlease/core/store"
 import { Effect, Struct } from "effect"
-import type { Database, KeyRange } from "../dialect/Dialect.js"
+import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { columnsIn, fromJson, reader } from "../rows/Fields.js"
 import { detailFields, states, type StateTable, titleFields } from "../rows/RunFields.js"
-import { aliases, joinedStates, listed, runsIn, type Selection, stateColumn } from "../rows/RunRow.js"
-import { byTable, tableOf } from "../rows/StateRows.js"
+import { joinedStates, listed, runsIn, type Selection, stateColumn } from "../rows/RunRow.js"
+import { byTable } from "../rows/StateRows.js"
 import * as ClaimRecords from "./ClaimRecords.js"
 import * as LabelRows from "./LabelRows.js"
 import * as PendingQueries from "./PendingQueries.js"
 import { keyRows } from "./RunQueries.js"
+import { inRange, keysInRange, sourceOf } from "./SummaryRanges.js"
 
 const summaryFields = { ...titleFields, ...Struct.pick(detailFields, "parentRunId", "rootRunId", "labels") }
 const summaryNames = Struct.keys(columnsIn("runs", summaryFields))
@@ -43,16 +43,23 @@ const summariesIn = byTable((table) => summaryOf([table]))
 
 const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "child", "title", "labels"]
 
-const candidateOf = (tables: ReadonlyArray<StateTable>): string =>
+/** Only runs that have ended have metadata. What is too long for a search stays in the database. */
+const metadataColumn = (tables: ReadonlyArray<StateTable>): string =>
+  tables.includes("outcomes")
+    ? `CASE WHEN octet_length(o.metadata) <= ${SummaryRows.maxMetadata} THEN o.metadata END`
+    : "NULL"
+
+const candidateOf = (tables: ReadonlyArray<StateTable>, needs: SummaryRows.Needs): string =>
   [
     listed("r", candidateNames),
-    ...(tables.length === 0
-      ? []
-      : [
+    ...(needs.states
+      ? [
           `${stateColumn("status", tables)} AS status`,
           `${stateColumn("attempt", tables)} AS attempt`,
           `${stateColumn("error", tables)} AS error`,
-        ]),
+        ]
+      : []),
+    ...(needs.metadata ? [`${metadataColumn(tables)} AS metadata`] : []),
   ].join(", ")
 
 interface CandidateRow {
@@ -66,9 +73,16 @@ interface CandidateRow {
   readonly status?: Run.RunStatus
   readonly attempt?: number
   readonly error?: string | null
+  readonly metadata?: string | null
 }
 
-const toCandidate = ({ attempt, error = null, status, ...row }: CandidateRow): SummaryRows.Candidate => ({
+const toCandidate = ({
+  attempt,
+  error = null,
+  metadata = null,
+  status,
+  ...row
+}: CandidateRow): SummaryRows.Candidate => ({
   key: row.run_pk,
   runId: row.run_id,
   agentId: row.agent_id,
@@ -79,7 +93,7 @@ const toCandidate = ({ attempt, error = null, status, ...row }: CandidateRow): S
   state:
     status === undefined || attempt === undefined
       ? undefined
-      : { status, attempt, error: fromJson<Run.RunError>(error) },
+      : { status, attempt, error: fromJson<Run.RunError>(error), metadata: fromJson(metadata) },
 })
 
 const whole = `SELECT ${allSummaries.columns} FROM runs r ${joinedStates}`
@@ -109,112 +123,6 @@ const ofKeys =
         JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joinedStates)} WHERE ${sql.literal(isThere)}`,
     )
   }
-
-/**
- * Where a list begins: rows `b` of a table, in the order of their keys, and the tables in which the states of its runs are. `at`: they have
- * one value in a column, by this index.
- */
-interface Source {
-  readonly table: StateTable | "runs" | "run_labels"
-  readonly at: Pick<KeyRange, "index" | "column" | "value"> | undefined
-  /** The label that its rows have. */
-  readonly label?: Labels.Label
-  readonly filters: ReadonlyArray<string>
-  readonly states: ReadonlyArray<StateTable>
-}
-
-/** The id of a run that is being deleted begins with a control character. */
-const isVisible = "substr(b.run_id, 1, 1) >= ' '"
-
-const ofStatus = (status: Run.RunStatus): Source => {
-  const table = tableOf({ status })
-  const at = { index: "outcomes_by_status", column: "status", value: status }
-  return { table, at: table === "outcomes" ? at : undefined, filters: [], states: [table] }
-}
-
-const sourceOf = (projectId: Ids.ProjectId, start: SummaryRows.Start): Source => {
-  if ("status" in start) return ofStatus(start.status)
-  if ("label" in start) {
-    return { table: "run_labels", at: undefined, label: start.label, filters: [], states }
-  }
-  const ofRuns = (
-    name: string,
-    column: string,
-    value: string,
-    ...further: ReadonlyArray<string>
-  ): Source => ({
-    table: "runs",
-    at: { index: `runs_by_${name}`, column, value },
-    filters: [isVisible, ...further],
-    states,
-  })
-  if ("parentRunId" in start) {
-    // The index has only runs with a parent.
-    return ofRuns("parent", "parent_run_id", start.parentRunId, "b.parent_run_id IS NOT NULL")
-  }
-  if ("conversationId" in start) return ofRuns("conversation", "conversation_id", start.conversationId)
-  return "agentId" in start
-    ? ofRuns("agent", "agent_id", start.agentId)
-    : ofRuns("project", "project_id", projectId)
-}
-
-/** The most runs of a page and one more, of a part of a bulk operation, and of a search. PostgreSQL plans for a tenth of a table where a limit is a parameter. */
-const limits = [101, 256, 1000] as const
-
-/** Joins the tables of which one has the state of a run. */
-const joinStates = (tables: ReadonlyArray<StateTable>): string =>
-  tables
-    .map((table) => {
-      const alias = aliases[table]
-      return `${tables.length === 1 ? "JOIN" : "LEFT JOIN"} ${table} ${alias} ON ${alias}.run_pk = r.run_pk`
-    })
-    .join(" ")
-
-/** The keys of the runs of a source from one end of a range; or `columns` of them, and of the tables that are joined. */
-const keysInRange = <A extends object>(
-  { dialect, sql }: Database,
-  projectId: Ids.ProjectId,
-  { at, filters, label, table }: Source,
-  { before, least, limit, oldestFirst = false }: SummaryRows.Range,
-  columns = "page.run_pk",
-  joined = "",
-): Statement<A> => {
-  const direction = oldestFirst ? "ASC" : "DESC"
-  const keys =
-    at === undefined
-      ? {
-          hint: "",
-          condition: sql`b.run_pk >= ${least} AND b.run_pk < ${before}`,
-          order: `b.run_pk ${direction}`,
-        }
-      : dialect.keyRange({ ...at, direction, least, before })
-  const all = [
-    keys.condition,
-    // Beside its comparison with the key, it would keep PostgreSQL from beginning there.
-    ...(at?.column === "project_id" ? [] : [sql`b.project_id = ${projectId}`]),
-    ...(label === undefined ? [] : [sql`b.name = ${label[0]}`, sql`b.value = ${label[1]}`]),
-    ...filters.map((filter) => sql.literal(filter)),
-  ]
-  const most = limits.find((each) => limit <= each) ?? limits[2]
-  return sql<A>`SELECT ${sql.literal(columns)} FROM (
-      SELECT b.run_pk FROM ${sql.literal(`${table} b ${keys.hint}`)} WHERE ${sql.and(all)}
-      ORDER BY ${sql.literal(`${keys.order} LIMIT ${most}`)}
-    ) page ${sql.literal(joined)}
-    ORDER BY ${sql.literal(`page.run_pk ${direction}`)} LIMIT ${limit}`
-}
-
-/** The runs of a source from one end of a range, with these columns of their tables. */
-const inRange = <A extends object>(
-  database: Database,
-  projectId: Ids.ProjectId,
-  source: Source,
-  range: SummaryRows.Range,
-  columns: string,
-  withStates: boolean,
-): Statement<A> => {
-  const joined = `JOIN runs r ON r.run_pk = page.run_pk ${joinStates(withStates ? source.states : [])}`
-  return keysInRange(database, projectId, source, range, columns, joined)
-}
 
 /**
  * The first key from which on the runs were submitted at an instant or later, found by halving. Runs that servers submit at once may have
@@ -268,19 +176,21 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
   list: (projectId, start, range) => {
     const source = sourceOf(projectId, start)
     const [only, further] = source.states
-    const { columns, toValue } =
-      only === undefined || further !== undefined ? allSummaries : summariesIn[only]
-    return select(toValue, inRange(database, projectId, source, range, columns, true))
+    // A summary of several tables has columns of all of them.
+    const isOne = only !== undefined && further === undefined
+    const { columns, toValue } = isOne ? summariesIn[only] : allSummaries
+    const from = isOne ? source : { ...source, states }
+    return select(toValue, inRange(database, projectId, from, range, columns, true))
   },
 
   keys: (projectId, start, range) =>
     select(([key]) => Number(key), keysInRange(database, projectId, sourceOf(projectId, start), range)),
 
-  candidates: (projectId, start, range, withStates) => {
+  candidates: (projectId, start, range, needs) => {
     const source = sourceOf(projectId, start)
-    const columns = candidateOf(withStates ? source.states : [])
+    const columns = candidateOf(source.states, needs)
     return Effect.map(
-      execute(inRange<CandidateRow>(database, projectId, source, range, columns, withStates)),
+      execute(inRange<CandidateRow>(database, projectId, source, range, columns, needs.states)),
       (rows) => rows.map(toCandidate),
     )
   },

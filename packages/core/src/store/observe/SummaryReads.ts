@@ -7,7 +7,6 @@
  */
 import { DateTime, Duration, Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
-import { keysOf } from "../../model/Page.js"
 import type { LimitStanding, LostLease, Standing, Summaries } from "../../ports/Summaries.js"
 import type { WorkerRegistry } from "../../ports/WorkerRegistry.js"
 import * as LimitKey from "../../rules/LimitKey.js"
@@ -155,10 +154,8 @@ export const ofProject = <X>(
       ),
 
     runs: Effect.fnUntraced(function* (request = {}) {
-      const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(request.cursor, [Number.MAX_SAFE_INTEGER])
-      const limit = KeysetPage.limitOf(request)
       const page = Effect.flatMap(
-        SummarySearch.page(rows, projectId, request, { before, limit }),
+        SummarySearch.page(rows, projectId, request, yield* KeysetPage.placeOf(request)),
         ({ items, next, searched }) =>
           Effect.map(ofRows(rows, items), (summaries) => ({ items: summaries, next, searched })),
       )

@@ -8,11 +8,8 @@ import { BulkFilter } from "../../model/BulkOperation.js"
 import * as Ids from "../../model/Ids.js"
 import * as BulkRules from "../../rules/BulkRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import { conditionsOf, needsStates, startOf } from "../rows/FilterStart.js"
+import { conditionsOf, mostAtOnce, needsOf, startOf } from "../rows/FilterStart.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
-
-/** The most runs that one part looks at. */
-const mostSearched = 1000
 
 /** A run of a part by the name that has found it. `run` is undefined where no run has that name. */
 export interface Target {
@@ -43,7 +40,8 @@ const ofFilter = <X>(
     const projectId = Ids.ProjectId.make(record.projectId)
     const start = yield* startOf(rows.filters, projectId, filter)
     const conditions = conditionsOf(filter, start)
-    const limit = conditions.length === 0 ? most : Math.max(most, mostSearched)
+    const needs = needsOf(filter, start)
+    const limit = conditions.length === 0 ? most : Math.max(most, mostAtOnce(needs))
     const range = {
       least: record.from,
       before: record.to,
@@ -56,7 +54,7 @@ const ofFilter = <X>(
     if (conditions.length === 0) {
       some = matching = yield* rows.filters.keys(projectId, start, range)
     } else {
-      const candidates = yield* rows.filters.candidates(projectId, start, range, needsStates(filter, start))
+      const candidates = yield* rows.filters.candidates(projectId, start, range, needs)
       some = candidates.map(({ key }) => key)
       matching = candidates.flatMap((run) => (conditions.every((matches) => matches(run)) ? [run.key] : []))
     }

@@ -6,13 +6,11 @@
 import { Array, Effect, Either } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
 import * as Ids from "../../model/Ids.js"
-import { keysOf } from "../../model/Page.js"
 import { isTerminal, RunNotFound } from "../../model/Run.js"
 import {
   again,
   check,
   checkCount,
-  type ListRuns,
   maxSubmissions,
   requestText,
   type Runs,
@@ -25,11 +23,11 @@ import * as RunLabels from "../../ports/RunLabels.js"
 import * as FollowUpRules from "../../rules/FollowUpRules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import type { SummaryRows } from "../rows/SummaryRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as EndOperation from "./EndOperation.js"
 import * as Fork from "./Fork.js"
 import * as LabelOperation from "./LabelOperation.js"
+import * as RunList from "./RunList.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
 import * as SubmitManyOperation from "./SubmitManyOperation.js"
@@ -60,15 +58,6 @@ const retryOf = <X>(
       MessageRefused: Effect.die,
     })
   })
-
-/** The keys of the runs that were submitted between two instants. A list without instants reads nothing for it. */
-const boundsOf = <X>(
-  summaries: SummaryRows<X>,
-  { from, to }: ListRuns,
-): ReturnType<SummaryRows<X>["bounds"]> =>
-  from === undefined && to === undefined
-    ? Effect.succeed({ least: 0, before: Number.MAX_SAFE_INTEGER })
-    : summaries.bounds(from?.epochMillis, to?.epochMillis)
 
 /**
  * @since 0.1.0
@@ -131,22 +120,8 @@ export const make = <X>(
     inputs: (runId) => reads.read("Runs.inputs", ({ inputs }) => inputs({ projectId, runId })),
 
     list: Effect.fnUntraced(function* (options = {}) {
-      const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
-      const limit = KeysetPage.limitOf(options)
-      const found = yield* reads.read("Runs.list", ({ list, summaries }) =>
-        Effect.flatMap(boundsOf(summaries, options), (bounds) =>
-          list(projectId, options, {
-            least: bounds.least,
-            before: Math.min(before, bounds.before),
-            limit,
-          }),
-        ),
-      )
-      return KeysetPage.pageWith(
-        found,
-        ({ key }) => [key],
-        ({ run }) => run,
-      )
+      const place = yield* KeysetPage.placeOf(options)
+      return yield* reads.read("Runs.list", (rows) => RunList.page(rows, projectId, options, place))
     }),
 
     cancel: (runId) =>

@@ -6,10 +6,12 @@
 import { Effect, Struct } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import * as Labels from "../../model/Labels.js"
+import * as MetadataFilter from "../../model/MetadataFilter.js"
+import * as OneOrMore from "../../model/OneOrMore.js"
 import type { SummaryFilter } from "../../ports/Summaries.js"
 import * as LabelRules from "../../rules/LabelRules.js"
 import * as RareLabel from "./RareLabel.js"
-import type { Candidate, Start, SummaryRows } from "./SummaryRows.js"
+import type { Candidate, Needs, Start, SummaryRows } from "./SummaryRows.js"
 
 /** Where a list begins: at the runs that have one of these, those first of which a run has few. */
 export const startOf = <X>(
@@ -22,8 +24,10 @@ export const startOf = <X>(
   if (!Labels.isEmpty(labels)) {
     return Effect.map(RareLabel.find(rows, projectId, labels), (label) => ({ label }))
   }
-  if (status !== undefined) return Effect.succeed({ status })
-  return Effect.succeed<Start>(agentId === undefined ? {} : { agentId })
+  const statuses = OneOrMore.valuesOf(status ?? [])
+  if (statuses.length > 0) return Effect.succeed({ statuses })
+  const agentIds = OneOrMore.valuesOf(agentId ?? [])
+  return Effect.succeed<Start>(agentIds.length > 0 ? { agentIds } : {})
 }
 
 /** Whether a run has what a condition names. */
@@ -40,22 +44,43 @@ const hasText = (text: string): Matches => {
 
 /** What a search looks for in the runs that a list begins at; nothing where an index finds them. */
 export const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matches> => {
-  const { agentId, attempt, errorCode, labels = Labels.none, roots, status, text } = filter
+  const { agentId, attempt, errorCode, labels = Labels.none, metadata = {}, roots, status, text } = filter
   const conditions: Array<Matches> = []
   if (filter.conversationId !== undefined && !("conversationId" in start)) {
     conditions.push(({ conversationId }) => conversationId === filter.conversationId)
   }
-  if (status !== undefined && !("status" in start)) conditions.push(({ state }) => state?.status === status)
-  if (agentId !== undefined && !("agentId" in start)) conditions.push((run) => run.agentId === agentId)
+  if (status !== undefined && !("statuses" in start)) {
+    conditions.push(({ state }) => OneOrMore.isOneOf(status, state?.status))
+  }
+  if (agentId !== undefined && !("agentIds" in start)) {
+    conditions.push((run) => OneOrMore.isOneOf(agentId, run.agentId))
+  }
   if (text !== undefined && text !== "") conditions.push(hasText(text))
   if (attempt !== undefined) conditions.push(({ state }) => state !== undefined && state.attempt >= attempt)
-  if (errorCode !== undefined) conditions.push(({ state }) => state?.error?.code === errorCode)
+  if (errorCode !== undefined) {
+    conditions.push(({ state }) => OneOrMore.isOneOf(errorCode, state?.error?.code))
+  }
   const others = "label" in start ? Struct.omit(labels, start.label[0]) : labels
   if (!Labels.isEmpty(others)) conditions.push((run) => LabelRules.hasAll(run.labels, others))
   if (roots === true) conditions.push(({ spawned }) => !spawned)
+  if (!MetadataFilter.isEmpty(metadata)) {
+    conditions.push(({ state }) => MetadataFilter.matches(metadata, state?.metadata))
+  }
   return conditions
 }
 
-/** A run's state is in another table than what it is. */
-export const needsStates = ({ attempt, errorCode, status }: SummaryFilter, start: Start): boolean =>
-  attempt !== undefined || errorCode !== undefined || (status !== undefined && !("status" in start))
+/** What the conditions of a filter look at. */
+export const needsOf = (
+  { attempt, errorCode, metadata = {}, status }: SummaryFilter,
+  start: Start,
+): Needs => ({
+  states:
+    attempt !== undefined ||
+    errorCode !== undefined ||
+    !MetadataFilter.isEmpty(metadata) ||
+    (status !== undefined && !("statuses" in start)),
+  metadata: !MetadataFilter.isEmpty(metadata),
+})
+
+/** The most runs that a search reads at once: of metadata, as many as take a few megabytes. */
+export const mostAtOnce = ({ metadata }: Needs): number => (metadata ? 256 : 1000)

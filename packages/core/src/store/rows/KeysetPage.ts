@@ -3,14 +3,18 @@
  *
  * @since 0.1.0
  */
+import { Either } from "effect"
 import {
   cursorOf,
   defaultLimit,
+  type InvalidCursor,
+  keysOf,
   maxLimit,
   maxPageBytes,
   type Page,
   type PageRequest,
 } from "../../model/Page.js"
+import type { ListOrder } from "../../ports/Summaries.js"
 
 /**
  * How many items a page has.
@@ -20,6 +24,21 @@ import {
  */
 export const limitOf = (request: PageRequest | undefined): number =>
   Math.min(Math.max(1, request?.limit ?? defaultLimit), maxLimit)
+
+/**
+ * Where a page of runs begins in the order of its list, and how many it has.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const placeOf = (
+  request: PageRequest & ListOrder,
+): Either.Either<ListOrder & { readonly after: number | undefined; readonly limit: number }, InvalidCursor> =>
+  Either.map(keysOf(request.cursor, [Number.NaN]), ([after = Number.NaN]) => ({
+    after: Number.isNaN(after) ? undefined : after,
+    limit: limitOf(request),
+    oldestFirst: request.oldestFirst,
+  }))
 
 /**
  * How many items a page has, of those with these sizes in bytes, of which there is one more than `limit` if there are as many.

@@ -10,7 +10,7 @@
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
-import type { EventId, Run } from "../../model/Run.js"
+import type { EventId, Run, RunStatus } from "../../model/Run.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import type { LogEntry } from "../../ports/RunLog.js"
@@ -38,6 +38,18 @@ export interface LogPiece {
 export interface LogPage extends LogPiece {
   readonly latest: EventId
   readonly ended: boolean
+}
+
+/** What all runs of a list have, without a search. */
+export interface ListFilter extends Pick<ListRuns, "conversationId" | "parentRunId" | "labels"> {
+  readonly status?: RunStatus | undefined
+  readonly agentId?: Ids.AgentId | undefined
+}
+
+/** Runs of a page. `more`: others are left out, since a page has so many items, or so many bytes. */
+export interface ListedRuns {
+  readonly rows: ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>
+  readonly more: boolean
 }
 
 /** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least; of records only. */
@@ -79,15 +91,15 @@ export interface RunReads<X> {
   /** The request that the run was submitted with, without the answers since. */
   readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
 
-  /** The newest runs of a project with keys from `least` on and below `before`, as many as a page has, and whether there are others. */
+  /** The newest runs of a project with keys from `least` on and below `before`, as many as a page has. */
   readonly list: (
     projectId: Ids.ProjectId,
-    filter: Pick<ListRuns, "status" | "agentId" | "conversationId" | "parentRunId" | "labels">,
+    filter: ListFilter,
     page: { readonly least: RunKey; readonly before: RunKey; readonly limit: number },
-  ) => Effect.Effect<
-    { readonly rows: ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>; readonly more: boolean },
-    X
-  >
+  ) => Effect.Effect<ListedRuns, X>
+
+  /** The runs of these keys in their order, as many of the first as a page has. One that is gone is left out. */
+  readonly listed: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ListedRuns, X>
 
   /** What a run has taken, oldest first. */
   readonly inputs: (ref: RunRef) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, X>

@@ -30,6 +30,17 @@ export interface CandidateState {
   readonly status: RunStatus
   readonly attempt: number
   readonly error: Pick<RunError, "code"> | null
+  /** That of its outcome, where the search needs it: null where there is none, or more than `maxMetadata`. */
+  readonly metadata?: unknown
+}
+
+/** The most bytes of JSON of metadata that a search looks at. */
+export const maxMetadata = 16_384
+
+/** What a search needs of a run beside what its submission has set: its state, which is in another table, and the metadata of its outcome. */
+export interface Needs {
+  readonly states: boolean
+  readonly metadata: boolean
 }
 
 /** What a search looks at of a run. `spawned`: it is the child of another one. The state is there where the search needs it. */
@@ -44,13 +55,13 @@ export interface Candidate {
   readonly state: CandidateState | undefined
 }
 
-/** What an index finds: the runs that have this one thing, or all runs of the project. */
+/** What an index finds: the runs that have this one thing, or one of these few, or all runs of the project. */
 export type Start =
   | { readonly parentRunId: Ids.RunId }
   | { readonly conversationId: Ids.ConversationId }
   | { readonly label: Label }
-  | { readonly status: RunStatus }
-  | { readonly agentId: Ids.AgentId }
+  | { readonly statuses: ReadonlyArray<RunStatus> }
+  | { readonly agentIds: ReadonlyArray<Ids.AgentId> }
   | Readonly<Record<string, never>>
 
 /** The newest runs with a key from `least` on and below `before`, at most `limit`; the oldest of them with `oldestFirst`. */
@@ -109,12 +120,12 @@ export interface SummaryRows<X> {
     range: Range,
   ) => Effect.Effect<ReadonlyArray<RunKey>, X>
 
-  /** The same runs, as a search looks at them: with their states where `states` says so. */
+  /** The same runs, as a search looks at them, with what it needs. */
   readonly candidates: (
     projectId: Ids.ProjectId,
     start: Start,
     range: Range,
-    states: boolean,
+    needs: Needs,
   ) => Effect.Effect<ReadonlyArray<Candidate>, X>
 
   /** How many runs have each of these labels, counted up to `limit`. */
