@@ -2,9 +2,10 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { isDeepStrictEqual } from "node:util"
 import * as Browser from "./Browser.js"
 import { shows, Stage, statusOf, visit } from "./DashboardStage.js"
-import { run } from "./Processes.js"
+import { jsonLines, run } from "./Processes.js"
 
 const submit = Effect.fnUntraced(function* (id: string, ...flags: ReadonlyArray<string>) {
   const { cwd, env } = yield* Stage
@@ -48,7 +49,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     }),
   )
 
-  scoped("cancel all runs that match, and say first how many they are", () =>
+  scoped("cancel, retry and label all runs that match, and say first how many they are", () =>
     Effect.gen(function* () {
       const { env } = yield* Stage
       const { faults, page } = yield* visit()
@@ -60,13 +61,19 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
       yield* submit("other", "--agent", "absent", "--kind", "special", "--label", "import=new", "other")
       yield* Effect.promise(async () => {
         await page.goto(new URL("/runs", page.url()).href)
-        const button = page.getByRole("button", { name: "Cancel all that match" })
+        const menu = page.getByRole("button", { name: "All that match" })
+        const choose = async (action: string) => {
+          await menu.click()
+          await page.getByRole("menuitem", { name: action }).click()
+        }
         await page.getByRole("row", { name: "other" }).waitFor()
-        expect(await button.count()).toBe(0)
+        expect(await menu.count()).toBe(0)
         await page.goto(new URL("/runs?q=label:import:old", page.url()).href)
         await page.getByRole("row", { name: "Completed" }).waitFor()
-        await button.click()
         const dialog = page.getByRole("alertdialog")
+        const close = () => dialog.getByRole("button", { name: "Close" }).click()
+
+        await choose("Cancel")
         await dialog.getByRole("heading", { name: "Cancel 3 runs?" }).waitFor()
         await dialog
           .getByText("They match Label import:old and have not ended; 1 more ended already.")
@@ -75,17 +82,83 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
         expect(await Browser.violations(page)).toEqual([])
         await Browser.picture(page, "cancel-all-light")
         await dialog.getByRole("button", { name: "Cancel 3 runs" }).click()
-        await dialog.getByText("3 cancelled, 1 had ended already.").waitFor()
-        await dialog.getByRole("button", { name: "Done" }).click()
+        await dialog.getByText("3 cancelled, 1 ended already.").waitFor()
+        await close()
         await page.getByRole("row", { name: "Cancelled" }).nth(2).waitFor()
-        await button.click()
-        await dialog.getByText("No run that matches is left to cancel.").waitFor()
+        await choose("Cancel")
+        await dialog.getByText("None of the runs that match is left to cancel.").waitFor()
+        await close()
+
+        await choose("Label")
+        await dialog.getByLabel("Name").fill("Team")
+        await dialog.getByText("the first a letter or a digit").waitFor()
+        await dialog.getByLabel("Name").fill("team")
+        await dialog.getByLabel("Value").fill("a")
+        expect(await Browser.violations(page)).toEqual([])
+        await Browser.picture(page, "label-all-light")
+        await dialog.getByRole("button", { name: "Count the runs" }).click()
+        await dialog.getByText("Each gets the label team:a.").waitFor()
+        await dialog.getByRole("button", { name: "Label 4 runs" }).click()
+        await dialog.getByText("4 labelled.").waitFor()
+        await close()
+
+        await choose("Retry")
+        await dialog.getByText("They match Label import:old and have ended.").waitFor()
+        await dialog.getByRole("button", { name: "Retry 4 runs" }).click()
+        await dialog.getByText("4 submitted again.").waitFor()
       })
       for (const id of pending) expect(yield* statusOf(env, id)).toBe("cancelled")
       expect(yield* statusOf(env, "other")).toBe("pending")
+      const { cwd } = yield* Stage
+      const listed = yield* run(["runs", "list", "--json", "--label", "import=old"], { cwd, env })
+      const found = jsonLines(listed.stdout)
+      expect(found).toHaveLength(8)
+      expect(found.every(({ labels }) => isDeepStrictEqual(labels, { import: "old", team: "a" }))).toBe(true)
       expect(faults).toEqual([])
     }),
   )
+
+  for (const look of ["light", "dark"] as const) {
+    scoped(`cancel and label the runs that are selected, ${look}`, () =>
+      Effect.gen(function* () {
+        const { env } = yield* Stage
+        const { faults, page } = yield* visit(look)
+        const ids = ["one", "two", "three"].map((name) => `${name}-selected-${look}`)
+        for (const id of ids) yield* submit(id, "--agent", `absent-${look}`, "--label", `look=${look}`, id)
+        yield* Effect.promise(async () => {
+          await page.goto(new URL(`/runs?q=label:look:${look}`, page.url()).href)
+          const select = (id: string) => page.getByRole("row", { name: id }).getByRole("checkbox").check()
+          await select(ids[0]!)
+          await select(ids[1]!)
+          const bar = page.getByRole("region", { name: "Selected runs" })
+          await bar.getByText("2 runs selected").waitFor()
+          const dialog = page.getByRole("alertdialog")
+          await bar.getByRole("button", { name: "Label" }).click()
+          await dialog.getByLabel("Name").fill("look")
+          await dialog.getByLabel("Remove the label instead").check()
+          await Browser.picture(page, `label-selected-${look}`)
+          await dialog.getByRole("button", { name: "Count the runs" }).click()
+          await dialog.getByText("They are selected. Each loses the label look.").waitFor()
+          await dialog.getByRole("button", { name: "Leave them" }).click()
+          await bar.getByRole("button", { name: "Cancel" }).click()
+          await dialog.getByText("They are selected and have not ended.").waitFor()
+          expect(await Browser.violations(page)).toEqual([])
+          await Browser.picture(page, `cancel-selected-${look}`)
+          await dialog.getByRole("button", { name: "Cancel 2 runs" }).click()
+          await dialog.getByText("2 cancelled.").waitFor()
+          await dialog.getByRole("button", { name: "Close" }).click()
+          await bar.waitFor({ state: "detached" })
+          await page.getByRole("row", { name: "Cancelled" }).nth(1).waitFor()
+        })
+        expect(yield* Effect.forEach(ids, (id) => statusOf(env, id))).toEqual([
+          "cancelled",
+          "cancelled",
+          "pending",
+        ])
+        expect(faults).toEqual([])
+      }),
+    )
+  }
 
   for (const look of ["light", "dark", "phone"] as const) {
     scoped(`show the runs that wait at a limit, which is paused and resumed, ${look}`, () =>

@@ -1,13 +1,10 @@
 import { getRouteApi } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
-import { X } from "lucide-react"
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react"
 import { useSession } from "../../api/session"
 import { Page } from "../../shell/Page"
-import { Button } from "../../ui/Button"
 import { useKeys } from "../../ui/keys"
 import { AddFilter } from "./AddFilter"
-import { isOffered } from "./cancelAll/bulkFilter"
 import { ColumnMenu } from "./ColumnMenu"
 import { FilterChips } from "./FilterChips"
 import { filterOf, searchOf, type RunFilter } from "./filter"
@@ -15,6 +12,8 @@ import { labelTexts } from "./labels"
 import { ListEnd } from "./ListEnd"
 import { NewPill } from "./NewPill"
 import { NotUpdated } from "./NotUpdated"
+import { MatchingMenu } from "./operation/MatchingMenu"
+import type { Action, Target } from "./operation/operations"
 import { RunsList } from "./RunsList"
 import { RunsTable } from "./RunsTable"
 import { SearchBox } from "./SearchBox"
@@ -28,7 +27,7 @@ import { useRuns } from "./useRuns"
 import { useSelection } from "./useSelection"
 import { wholeRun } from "../../shell/links"
 
-const CancelAllDialog = lazy(() => import("./cancelAll/CancelAllDialog"))
+const OperationDialog = lazy(() => import("./operation/OperationDialog"))
 
 const route = getRouteApi("/signed-in/runs")
 
@@ -58,7 +57,7 @@ const RunsPage = () => {
   )
 
   const isPhone = usePhone()
-  const [isCancelling, setCancelling] = useState(false)
+  const [operation, setOperation] = useState<{ readonly action: Action; readonly target: Target }>()
   const [floor, setFloor] = useState<HTMLElement | null>(null)
   const runs = useRuns(project, filter)
   const { query, refresh, rows, showNew, update, visible, waiting } = runs
@@ -155,11 +154,12 @@ const RunsPage = () => {
           onChange={setFilter}
         />
         <span className="grow max-desk:hidden" />
-        {isPhone || !isOffered(filter) || rows.length === 0 ? null : (
-          <Button look="danger" onClick={() => setCancelling(true)}>
-            <X aria-hidden size={14} />
-            Cancel all that match
-          </Button>
+        {isPhone || rows.length === 0 ? null : (
+          <MatchingMenu
+            floor={floor}
+            filter={filter}
+            onChoose={(action) => setOperation({ action, target: { filter } })}
+          />
         )}
         <ColumnMenu floor={floor} {...columns} />
       </div>
@@ -197,6 +197,7 @@ const RunsPage = () => {
           runs={selected}
           progress={bulk.progress}
           onStart={bulk.start}
+          onOperation={(action, runIds) => setOperation({ action, target: { runIds } })}
           onStop={bulk.stop}
           onDismiss={() => {
             bulk.dismiss()
@@ -205,11 +206,18 @@ const RunsPage = () => {
           onClear={() => selection.selectAll(false)}
         />
       )}
-      {isCancelling ? (
+      {operation === undefined ? null : (
         <Suspense fallback={null}>
-          <CancelAllDialog filter={filter} onClose={() => setCancelling(false)} onDone={refresh.now} />
+          <OperationDialog
+            {...operation}
+            onClose={() => setOperation(undefined)}
+            onDone={() => {
+              if (operation.target.filter === undefined) selection.selectAll(false)
+              refresh.now()
+            }}
+          />
         </Suspense>
-      ) : null}
+      )}
       <NotUpdated refresh={refresh} isAbove={selected.length > 0 || bulk.progress !== undefined} />
       <div ref={setFloor} />
     </Page>

@@ -1,15 +1,16 @@
 /** What can be done to the selected runs, how far it is, and what became of it. */
 import type * as Json from "@runlease/http/Json"
 import { Link } from "@tanstack/react-router"
-import { GitFork, RotateCcw, X, type LucideIcon } from "lucide-react"
+import { GitFork, RotateCcw, Tag, X, type LucideIcon } from "lucide-react"
 import { useState } from "react"
 import { integer, plural } from "../../format/numbers"
 import { Button } from "../../ui/Button"
 import { canBe, resultWords, selectionWords, type BulkKind, type BulkProgress } from "./bulk"
-import { ConfirmBulk } from "./ConfirmBulk"
+import { ConfirmFork } from "./ConfirmFork"
+import { mostSelected, type Action } from "./operation/operations"
 import { wholeRun } from "../../shell/links"
 
-/** From so many runs on, an operation needs a confirmation. */
+/** From so many runs on, an operation needs a confirmation; those that the server does are counted first. */
 const confirmFrom: Readonly<Record<BulkKind, number>> = { cancel: 2, retry: 20, fork: 20 }
 
 const actions: ReadonlyArray<readonly [kind: BulkKind, word: string, Icon: LucideIcon]> = [
@@ -22,6 +23,8 @@ interface Props {
   readonly runs: ReadonlyArray<Json.RunSummary>
   readonly progress: BulkProgress | undefined
   readonly onStart: (kind: BulkKind, runs: ReadonlyArray<Json.RunSummary>) => void
+  /** Something is to be done to these runs by the server. */
+  readonly onOperation: (action: Action, runIds: ReadonlyArray<string>) => void
   readonly onStop: () => void
   readonly onDismiss: () => void
   readonly onClear: () => void
@@ -84,10 +87,21 @@ const Result = ({
 }
 
 export const SelectionBar = (props: Props) => {
-  const { onClear, onDismiss, onStart, onStop, progress, runs } = props
-  const [pending, setPending] = useState<BulkKind>()
+  const { onClear, onDismiss, onOperation, onStart, onStop, progress, runs } = props
+  const [isForking, setForking] = useState(false)
   if (runs.length === 0 && progress === undefined) return null
   const able = (kind: BulkKind) => runs.filter((run) => canBe(kind, run))
+  const operate = (action: Action) =>
+    onOperation(
+      action,
+      runs.map(({ run_id }) => run_id),
+    )
+  const begin = (kind: BulkKind, count: number) => {
+    if (count < confirmFrom[kind]) onStart(kind, runs)
+    else if (kind === "fork") setForking(true)
+    else operate(kind)
+  }
+  const isTooMany = runs.length > mostSelected
   return (
     <div
       role="region"
@@ -97,7 +111,9 @@ export const SelectionBar = (props: Props) => {
       {progress === undefined ? (
         <>
           <b className="font-medium">{plural(runs.length, "run")} selected</b>
-          <span className="mr-2 truncate text-ink-3">{selectionWords(runs)}</span>
+          <span className="mr-2 truncate text-ink-3">
+            {isTooMany ? `at most ${integer(mostSelected)} at once` : selectionWords(runs)}
+          </span>
           {actions.map(([kind, word, Icon]) => {
             const count = able(kind).length
             if (count === 0) return null
@@ -106,13 +122,18 @@ export const SelectionBar = (props: Props) => {
                 key={kind}
                 small
                 look={kind === "cancel" ? "danger" : "plain"}
-                onClick={() => (count >= confirmFrom[kind] ? setPending(kind) : onStart(kind, runs))}
+                disabled={isTooMany}
+                onClick={() => begin(kind, count)}
               >
                 <Icon aria-hidden size={14} className={kind === "cancel" ? "" : "text-ink-3"} />
                 {count === runs.length ? word : `${word} ${integer(count)}`}
               </Button>
             )
           })}
+          <Button small disabled={isTooMany} onClick={() => operate("label")}>
+            <Tag aria-hidden size={14} className="text-ink-3" />
+            Label
+          </Button>
           <Button small look="quiet" onClick={onClear}>
             Clear{" "}
             <kbd className="rounded-1 border border-line-2 bg-bg px-1 font-sans text-micro text-ink-3">
@@ -125,13 +146,13 @@ export const SelectionBar = (props: Props) => {
       ) : (
         <Progress progress={progress} onStop={onStop} />
       )}
-      <ConfirmBulk
-        kind={pending}
-        count={pending === undefined ? 0 : able(pending).length}
-        onClose={() => setPending(undefined)}
+      <ConfirmFork
+        isOpen={isForking}
+        count={able("fork").length}
+        onClose={() => setForking(false)}
         onConfirm={() => {
-          if (pending !== undefined) onStart(pending, runs)
-          setPending(undefined)
+          onStart("fork", runs)
+          setForking(false)
         }}
       />
     </div>

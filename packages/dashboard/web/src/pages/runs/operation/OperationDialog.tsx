@@ -1,0 +1,200 @@
+/** Counts the runs that an operation would change, and does it when a reader confirms the number. The server works on it. */
+import { useEffect, useRef, useState, type ReactNode } from "react"
+import { serverNow } from "../../../api/serverClock"
+import { integer, plural } from "../../../format/numbers"
+import { ConfirmDialog } from "../../../ui/ConfirmDialog"
+import { FilterWords } from "../FilterChips"
+import { LabelForm } from "./LabelForm"
+import {
+  countedWords,
+  nameProblem,
+  resultWords,
+  runsOf,
+  words,
+  type Action,
+  type LabelChange,
+  type Target,
+} from "./operations"
+import { useBulkOperation } from "./useBulkOperation"
+
+interface Props {
+  readonly action: Action
+  readonly target: Target
+  readonly onClose: () => void
+  /** Runs were changed. */
+  readonly onDone: () => void
+}
+
+const Progress = ({
+  done,
+  label,
+  total,
+}: {
+  readonly label: string
+  readonly done: number
+  readonly total: number
+}) => (
+  <>
+    <p role="status">
+      {integer(done)} of {integer(total)} runs. The server works on it, also when this page is closed.
+    </p>
+    <progress
+      aria-label={label}
+      max={Math.max(total, done)}
+      value={done}
+      className="h-1.5 w-full appearance-none overflow-hidden rounded-full bg-line [&::-moz-progress-bar]:bg-ink-2 [&::-webkit-progress-bar]:bg-line [&::-webkit-progress-value]:bg-ink-2"
+    />
+  </>
+)
+
+const consequenceOf = (action: Action, { filter }: Target, { name, value }: LabelChange): ReactNode => {
+  if (action === "cancel") {
+    return `Their workers stop, and their children are cancelled too. What the runs have recorded stays.${
+      filter === undefined ? "" : " Runs that are submitted from now on go on."
+    }`
+  }
+  if (action === "retry") {
+    return "Each is submitted again with the same request, the oldest first, and may cost as much again."
+  }
+  return (
+    <>
+      Each {value === null ? "loses" : "gets"} the label{" "}
+      <b className="font-medium break-words text-ink">{value === null ? name : `${name}:${value}`}</b>.
+    </>
+  )
+}
+
+const OperationDialog = ({ action, onClose, onDone, target }: Props) => {
+  const counting = useBulkOperation()
+  const work = useBulkOperation(onDone)
+  const [reason, setReason] = useState("")
+  const [change, setChange] = useState<LabelChange>({ name: "", value: "" })
+  const [isFilled, setFilled] = useState(action !== "label")
+  // What is counted is what is changed: the times of the filter are those of the moment that it opened.
+  const [runs] = useState(() => runsOf(target, serverNow()))
+  const { doing, verb } = words[action]
+  const begun = {
+    action,
+    ...runs,
+    ...(action === "label" ? { labels: { [change.name]: change.value?.trim() ?? null } } : {}),
+  }
+  const isCounting = useRef(false)
+  const count = counting.begin.mutate
+  useEffect(() => {
+    if (!isFilled || isCounting.current) return
+    isCounting.current = true
+    count({ ...begun, dry_run: true })
+  })
+
+  const counted = counting.operation
+  const close = () => {
+    if (counted?.status === "running") counting.abort.mutate()
+    onClose()
+  }
+  const total = counted?.done ?? 0
+  const dialog = {
+    isOpen: true,
+    error: counting.error ?? work.error,
+    onOpenChange: (isOpen: boolean) => (isOpen ? undefined : close()),
+  }
+  const group = target.filter === undefined ? "that are selected" : "that match"
+
+  if (!isFilled) {
+    const isValid = nameProblem(change.name) === undefined && change.value?.trim() !== ""
+    const submit = () => (isValid ? setFilled(true) : undefined)
+    return (
+      <ConfirmDialog
+        {...dialog}
+        title={`Label all ${group}`}
+        confirm="Count the runs"
+        keep="Leave them"
+        isBusy={!isValid}
+        onConfirm={submit}
+      >
+        <LabelForm change={change} onChange={setChange} onSubmit={submit} />
+      </ConfirmDialog>
+    )
+  }
+  if (work.operation !== undefined) {
+    const { done, failed, skipped } = work.operation
+    return work.ended ? (
+      <ConfirmDialog
+        {...dialog}
+        title={work.operation.status === "aborted" ? "Stopped" : "Done"}
+        keep="Close"
+      >
+        <p role="status">{resultWords(work.operation, change)}.</p>
+      </ConfirmDialog>
+    ) : (
+      <ConfirmDialog
+        {...dialog}
+        title={doing}
+        confirm={work.abort.isPending ? "Stopping" : "Stop"}
+        keep="Close"
+        isBusy={work.abort.isPending}
+        onConfirm={() => work.abort.mutate()}
+      >
+        <Progress label={doing} done={done + failed + skipped} total={counted?.matched ?? 0} />
+      </ConfirmDialog>
+    )
+  }
+  if (!counting.ended) {
+    return (
+      <ConfirmDialog {...dialog} title={`${verb} all ${group}?`} keep="Leave them">
+        <p role="status">
+          Counting the runs{counted === undefined ? "" : `: looked at ${integer(counted.searched)}`} …
+        </p>
+      </ConfirmDialog>
+    )
+  }
+  const about =
+    target.filter === undefined ? (
+      `${total === 1 ? "It is" : "They are"} selected`
+    ) : (
+      <>
+        {total === 1 ? "It matches" : "They match"} <FilterWords filter={target.filter} />
+      </>
+    )
+  if (counted === undefined || total === 0) {
+    return (
+      <ConfirmDialog {...dialog} title={`Nothing to ${verb.toLowerCase()}`} keep="Close">
+        <p>
+          None of the runs {group} is left to {verb.toLowerCase()}.
+          {counted === undefined || counted.matched === 0 ? "" : ` ${resultWords(counted, change)}.`}
+        </p>
+      </ConfirmDialog>
+    )
+  }
+  const title = `${verb} ${plural(total, "run")}`
+  return (
+    <ConfirmDialog
+      {...dialog}
+      title={`${title}?`}
+      confirm={title}
+      keep="Leave them"
+      look={action === "cancel" ? "danger" : "solid"}
+      isBusy={work.begin.isPending}
+      onConfirm={() =>
+        work.begin.mutate({ ...begun, ...(reason.trim() === "" ? {} : { reason: reason.trim() }) })
+      }
+    >
+      <p>
+        {about}
+        {countedWords(counted, change)} {consequenceOf(action, target, change)}
+      </p>
+      {action !== "cancel" ? null : (
+        <label className="block text-small font-medium text-ink-2">
+          Reason, optional
+          <input
+            value={reason}
+            maxLength={500}
+            onChange={(event) => setReason(event.target.value)}
+            className="mt-1 block h-8 w-full rounded-2 border border-edge bg-surface px-2.5 text-body font-normal text-ink"
+          />
+        </label>
+      )}
+    </ConfirmDialog>
+  )
+}
+
+export default OperationDialog
