@@ -84,6 +84,11 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
       deepStrictEqual(each, [["waiting 2", "failed 2", "waiting 1"], ["failed 1"]])
       const oldest = yield* pages({ status: ["waiting", "failed"], oldestFirst: true }, 3)
       deepStrictEqual(oldest, [["failed 1", "waiting 1", "failed 2"], ["waiting 2"]])
+      // A page that each status could fill alone has the first of all.
+      const newestOnes = yield* pages({ status: ["failed", "waiting"] }, 1)
+      deepStrictEqual(newestOnes, [["waiting 2"], ["failed 2"], ["waiting 1"], ["failed 1"]])
+      const oldestOnes = yield* pages({ status: ["waiting", "failed"], oldestFirst: true }, 1)
+      deepStrictEqual(oldestOnes, [["failed 1"], ["waiting 1"], ["failed 2"], ["waiting 2"]])
     }),
   )
 
