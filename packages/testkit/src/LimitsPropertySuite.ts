@@ -3,7 +3,8 @@
  * two: that of its key, and that of its agent, which may come while the agent has runs.
  *
  * After each step: no more runs of a limit work than it allows since it was set, and the counts of each limit equal a count of the
- * runs. At the end all runs of routes with workers have ended. Runs of one key, route and priority start in the order of submission.
+ * runs. At the end all runs of routes with workers have ended. Runs of one key, route and priority start in the order of submission, and those
+ * of higher priorities first, while no place is lost and the agent has no limit.
  *
  * @since 0.1.0
  */
@@ -19,6 +20,7 @@ import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
 import { Duration, Effect, Layer, Predicate, Ref, TestClock } from "effect"
 import { countOf, type LimitCounts, nameOf, ofAgent, ofKey, randomOf, toCounts } from "./LimitCounting.js"
+import * as LimitOrder from "./LimitOrder.js"
 import * as TestRuns from "./TestRuns.js"
 
 const keys = ["a", "b", "c"]
@@ -47,12 +49,6 @@ interface Counts {
   readonly counts: ReadonlyArray<LimitCounts>
 }
 
-/** A run that has not been claimed, and has not been delayed. */
-interface Fresh {
-  readonly runId: string
-  readonly line: string
-}
-
 const world = (seed: number, steps: number) =>
   Effect.gen(function* () {
     const int = randomOf(seed * 7919 + 13)
@@ -74,7 +70,7 @@ const world = (seed: number, steps: number) =>
     const governed = new Set<string>()
     const working = new Map<string, ClaimedRun>()
     const all = new Set<Run["runId"]>()
-    const fresh: Array<Fresh> = []
+    const order = LimitOrder.make(governed)
     const count = yield* Ref.make(0)
 
     const effective = ({ bound, paused }: Bound): number => (paused ? 0 : bound)
@@ -100,19 +96,12 @@ const world = (seed: number, steps: number) =>
         })
         if (key !== null) setBound(ofKey(key), { bound })
         all.add(run.runId)
-        if (!delayed) fresh.push({ runId: run.runId, line: [key, agentId, priority].join(" ") })
+        if (!delayed) order.submitted({ runId: run.runId, key, agentId, priority })
       })
 
     const started = (claimed: ReadonlyArray<ClaimedRun>): void => {
-      for (const run of claimed) {
-        working.set(run.runId, run)
-        const at = fresh.findIndex(({ runId }) => runId === run.runId)
-        if (at < 0) continue
-        const { line } = fresh[at]!
-        const older = fresh.slice(0, at).filter((other) => other.line === line)
-        deepStrictEqual(older, [], `${run.runId} started before older runs`)
-        fresh.splice(at, 1)
-      }
+      for (const run of claimed) working.set(run.runId, run)
+      order.started(claimed)
     }
 
     const claimSome = Effect.map(
@@ -153,8 +142,7 @@ const world = (seed: number, steps: number) =>
         return Effect.asVoid(runs.resume(run.runId, TestRuns.resultOf("call", "done")))
       }
       if (run.status !== "pending") return Effect.void
-      const at = fresh.findIndex(({ runId }) => runId === run.runId)
-      if (at >= 0) fresh.splice(at, 1)
+      order.cancelled(run.runId)
       return cancel
     })
 
@@ -219,6 +207,7 @@ const world = (seed: number, steps: number) =>
 
     const check = Effect.gen(function* () {
       const { counts, stored } = yield* countBoth
+      yield* Effect.flatMap(statuses, order.settle)
       deepStrictEqual(stored, counts)
       for (const { name, running } of stored) {
         const entry = expected.get(name)!

@@ -174,6 +174,46 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "a run of a higher priority takes the place of one that no worker has claimed yet",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        yield* submit("works", 3, { priority: -1 })
+        yield* TestRuns.claimOne(worker)
+        for (const [index, priority] of [1, 0, 0, 2, 1, 1].entries()) {
+          yield* submit(`${index + 1} of ${priority}`, 3, { priority })
+        }
+        const [usage] = yield* limits
+        deepStrictEqual([usage?.running, usage?.open, usage?.waiting], [1, 2, 4])
+        const first = yield* TestRuns.claim(worker, { limit: 10 })
+        deepStrictEqual(idsOf(first), ["4 of 2", "1 of 1"])
+        // A run that works stays, whatever comes.
+        yield* submit("late", 3, { priority: 9 })
+        deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
+        for (const run of first) yield* TestRuns.complete(run)
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["late", "5 of 1"])
+      }),
+    )
+
+    test(
+      "a run that was delayed, or waited, takes the place of one of a lower priority too",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const leases = yield* Leases
+        yield* submit("waits", 1, { priority: 1 })
+        const waits = yield* TestRuns.claimOne(worker)
+        yield* leases.suspend(TestRuns.leaseOf(waits), TestRuns.forToolCall())
+        yield* submit("delayed", 1, { priority: 2, availableAt: yield* TestRuns.after("2 seconds") })
+        yield* submit("low", 1)
+        yield* Effect.flatMap(Runs, (runs) => runs.resume(waits.runId, TestRuns.resultOf("call", "done")))
+        yield* TestClock.adjust("3 seconds")
+        const delayed = yield* TestRuns.claimOne(worker)
+        strictEqual(delayed.runId, "delayed")
+        yield* TestRuns.complete(delayed)
+        strictEqual((yield* TestRuns.claimOne(worker)).runId, "waits")
+      }),
+    )
+
+    test(
       "a claim that waits gets the next run of a key, and takes none of a key ahead",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()

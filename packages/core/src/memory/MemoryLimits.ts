@@ -155,6 +155,8 @@ export const make = (state: State.State): LimitRows<never> => ({
         .slice(0, most),
     ),
 
+  lowestOpen: (limit) => Effect.sync(() => placedOf(state, limit).at(-1)?.state.spec.priority ?? null),
+
   ofAgent: ({ agentId, after, projectId }, most) =>
     Effect.sync(() =>
       Array.from(state.records.values())

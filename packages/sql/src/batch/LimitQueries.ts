@@ -174,6 +174,27 @@ const placed = (
   )
 }
 
+/** It reads the open runs of the limit, which are as many as it lets in at most. */
+const lowestOpen = (
+  { sql }: Database,
+  { limit, projectId }: Limit,
+): Effect.Effect<number | null, SqlError> => {
+  const lowest = placeColumns.map(
+    ({
+      at,
+      name,
+    }) => sql`SELECT MIN(q.priority) AS priority FROM queue q WHERE q.${sql.literal(name)} IS NOT NULL
+      AND q.project_id = ${projectId} AND q.${sql.literal(name)} = ${limit} AND q.${sql.literal(at)} IS NOT NULL`,
+  )
+  const each = lowest.reduce((all, next) => sql`${all} UNION ALL ${next}`)
+  return Effect.map(
+    execute(
+      sql<{ readonly priority: number | null }>`SELECT MIN(priority) AS priority FROM (${each}) lowest`,
+    ),
+    (rows) => rows[0]!.priority,
+  )
+}
+
 const ofAgent = (
   database: Database,
   { after, agentId, projectId }: Parameters<LimitRows.LimitRows<SqlError>["ofAgent"]>[0],
@@ -228,6 +249,7 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
         placed(database, limit, () => "q.priority, q.rank DESC, q.run_pk DESC", bounds),
         (runs) => runs.toSorted((a, b) => RunRows.byPreference(b, a)).slice(0, bounds.most),
       ),
+    lowestOpen: (limit) => lowestOpen(database, limit),
     ofAgent: (agent, most) => ofAgent(database, agent, most),
     due: Effect.flatMap(dialect.now, (now) =>
       Effect.map(

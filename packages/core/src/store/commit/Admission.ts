@@ -48,13 +48,19 @@ export const make = <X>(
   const opened = new Map<string, number>()
   let soon = false
 
+  const behindAt = (usage: LimitRules.LimitUsage, found: ReadonlyArray<StoredRun>) =>
+    found.map(add).filter(({ state }) => LimitRules.behindOf(state) === usage.limit)
+
+  const openAt = (usage: LimitRules.LimitUsage, found: ReadonlyArray<StoredRun>) =>
+    found.map(add).filter(({ state }) => LimitRules.countOf(state, usage.limit) === "open")
+
   /** Lets the next runs of a limit in, and gives how many. */
   const openNext = (usage: LimitRules.LimitUsage, so: number): Effect.Effect<number, X> => {
     const most = Math.min(LimitRules.room(usage), usage.behind, LimitRules.mostOpened - so)
     if (most <= 0) return Effect.succeed(0)
     const fresh = Math.max(0, Math.min(most, LimitRules.freshRoom(usage, now)))
     return Effect.map(rows.limits.next(usage, { most, fresh }), (found) => {
-      const behind = found.map(add).filter(({ state }) => LimitRules.behindOf(state) === usage.limit)
+      const behind = behindAt(usage, found)
       for (const run of behind) apply(run, LimitRules.open(run.state, now))
       return behind.length
     })
@@ -70,9 +76,36 @@ export const make = <X>(
     const most = Math.min(fresh ? tokenless : -LimitRules.room(usage), usage.open, LimitRules.mostOpened)
     if (most <= 0) return Effect.succeed(0)
     return Effect.map(rows.limits.lastOpen(usage, { most, fresh }), (found) => {
-      const placed = found.map(add).filter(({ state }) => LimitRules.countOf(state, usage.limit) === "open")
+      const placed = openAt(usage, found)
       for (const run of placed) apply(run, LimitRules.putBack(run.state, usage.limit, now))
       return placed.length
+    })
+  }
+
+  /** Lets runs that have come behind a full limit change places with open runs of lower priorities. */
+  const swap = (usage: LimitRules.LimitUsage): Effect.Effect<void, X> => {
+    const arrived = limits.takeArrived(usage)
+    // Where tokens alone are missing, the place of a run that needs one is of use.
+    const fresh = LimitRules.room(usage) > 0
+    if (arrived.length === 0 || usage.open === 0) return Effect.void
+    if (fresh && LimitRules.freshRoom(usage, now) > 0) return Effect.void
+    return Effect.flatMap(rows.limits.lowestOpen(usage), (lowest) => {
+      const higher = lowest === null ? 0 : arrived.filter((priority) => priority > lowest).length
+      const most = Math.min(higher, usage.open, LimitRules.mostOpened)
+      if (most === 0) return Effect.void
+      return Effect.zipWith(
+        rows.limits.next(usage, { most, fresh: most }),
+        rows.limits.lastOpen(usage, { most, fresh }),
+        (next, last) => {
+          const open = openAt(usage, last)
+          for (const [index, run] of behindAt(usage, next).entries()) {
+            const other = open[index]
+            if (other === undefined || other.state.spec.priority >= run.state.spec.priority) return
+            apply(other, LimitRules.putBack(other.state, usage.limit, now))
+            apply(run, LimitRules.open(run.state, now))
+          }
+        },
+      )
     })
   }
 
@@ -88,6 +121,7 @@ export const make = <X>(
       const more = closed > 0 ? 0 : yield* openNext(usage, before)
       opened.set(name, before + more)
       const change = more - closed
+      if (change === 0) yield* swap(usage)
       const after = { ...usage, open: usage.open + change, behind: usage.behind - change }
       const checkAt = LimitRules.checkAfter(after, before + more, now)
       if (change !== 0 || checkAt !== usage.checkAt) limits.touch(usage, checkAt)

@@ -10,8 +10,12 @@ import * as LimitRules from "../../rules/LimitRules.js"
 import * as RateRules from "../../rules/RateRules.js"
 import type { LimitChange } from "../rows/LimitRows.js"
 
-/** A limit of the commit. `usage`: as the store has it, locked; undefined until it is read, and null where it does not exist. */
+/**
+ * A limit of the commit. `usage`: as the store has it, locked; undefined until it is read, and null where it does not exist. `arrived`: the
+ * priorities of the runs that have come behind it and had no place before.
+ */
 interface Entry extends LimitRules.LimitRef {
+  readonly arrived: Array<number>
   readonly added: { -readonly [K in keyof LimitRules.LimitCounts]: number }
   /** How many runs have started for the first time, each of which takes a token. */
   starts: number
@@ -40,6 +44,8 @@ export interface LimitUsages {
   readonly current: (limit: LimitRules.LimitRef) => LimitRules.LimitUsage | undefined
   /** Whether the limit is of all runs of an agent; undefined where the commit has not read it. */
   readonly governs: (limit: LimitRules.LimitRef) => boolean | undefined
+  /** Takes the priorities of the runs that have come behind the limit, their first one, since this was called last. */
+  readonly takeArrived: (limit: LimitRules.LimitRef) => ReadonlyArray<number>
   /** Whether there is something to take. */
   readonly someChanged: () => boolean
   /** What is to be added to the rows of the store. */
@@ -87,7 +93,7 @@ export const make = (now: number): LimitUsages => {
     const before = entries.get(name)
     if (before !== undefined) return before
     const added = { ...LimitRules.noRuns }
-    const entry: Entry = { limit, projectId, added, starts: 0, usage: undefined }
+    const entry: Entry = { limit, projectId, arrived: [], added, starts: 0, usage: undefined }
     entries.set(name, entry)
     return entry
   }
@@ -101,7 +107,7 @@ export const make = (now: number): LimitUsages => {
 
   return {
     changed: (before, after) => {
-      for (const limit of LimitRules.limitsOf(after)) {
+      for (const [index, limit] of LimitRules.limitsOf(after).entries()) {
         const was = before && LimitRules.countOf(before, limit.limit)
         const is = LimitRules.countOf(after, limit.limit)
         if (was === is) continue
@@ -109,6 +115,9 @@ export const make = (now: number): LimitUsages => {
         if (before !== undefined) addTo(entry.added, before, limit.limit, -1)
         addTo(entry.added, after, limit.limit, 1)
         if (is === "running" && before !== undefined && LimitRules.isFresh(before)) entry.starts += 1
+        if (is === "behind" && index === 0 && was !== "open" && was !== "stale") {
+          entry.arrived.push(after.spec.priority)
+        }
         changed.add(entry)
       }
     },
@@ -136,6 +145,7 @@ export const make = (now: number): LimitUsages => {
       return usage !== undefined && LimitRules.mayStart(usage, fresh, now)
     },
     current,
+    takeArrived: (limit) => entryOf(limit).arrived.splice(0),
     someChanged: () => changed.size > 0,
     take: () => {
       const changes = Array.from(changed, (entry): LimitChange => {

@@ -80,6 +80,9 @@ export interface LimitRows<X> {
   /** The runs that have a place at a limit and no lease, the last by preference first, at most `most`, without those of other transactions. */
   readonly lastOpen: (limit: LimitRef, most: MostOpen) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
+  /** The lowest priority of the runs that have a place at a limit and no lease; null where there is none. It locks nothing. */
+  readonly lowestOpen: (limit: LimitRef) => Effect.Effect<number | null, X>
+
   /** The runs of an agent that are pending, have a lease or wait, the oldest first, with a key above `after`, at most `most`, and locked. */
   readonly ofAgent: (
     agent: { readonly projectId: Ids.ProjectId; readonly agentId: Ids.AgentId; readonly after: RunKey },
