@@ -187,6 +187,19 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "a run that loses its place at a limit keeps its turn",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const limited = (concurrencyLimit: number) => ({ concurrencyKey: "limit", concurrencyLimit })
+        yield* submit("a", 4, limited(2))
+        yield* submit("b", 1, { ...limited(2), priority: 1 })
+        deepStrictEqual(yield* runInTurn(worker, 2), ["b 1", "a 1"])
+        yield* submit("c", 1, limited(1))
+        deepStrictEqual(yield* runInTurn(worker, 4), ["a 2", "a 3", "a 4", "c 1"])
+      }),
+    )
+
+    test(
       "runs that go on to their next limit take turns there",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()

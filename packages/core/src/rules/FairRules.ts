@@ -6,15 +6,15 @@
  * moves it on by `service / weight`. A key that has none begins at the virtual time of the set, so it waits for one start of each other
  * key at most, and what a key has had before the others came does not count.
  *
- * A run that a worker has had before has rank 0, and goes before those that none has had. So has a run without a key, unless ranked runs
- * wait in its set: then all runs without a key share one turn.
+ * A run that a worker has had before has rank 0, and goes before those that none has had. So has a run that has lost its place at a limit, while
+ * it is behind that limit, and a run without a key, unless ranked runs wait in its set: then all runs without a key share one turn.
  *
  * Source: docs/decisions/0105-fairness.md
  *
  * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
-import { behindOf } from "./LimitRules.js"
+import { behindOf, countOf } from "./LimitRules.js"
 import type { RunSpec, RunState } from "./RunState.js"
 
 /** How far one run of weight 1 moves its key on. */
@@ -80,12 +80,20 @@ export const setOf = (state: RunState): RankedSet | undefined => {
     : { _tag: "Limit", projectId, priority, name: JSON.stringify([limit]), limit }
 }
 
+/** Whether a run goes back behind a limit where it had a place. It has rank 0 there, so it goes before the others of its priority. */
+const losesPlace = (before: RunState, after: RunState): boolean => {
+  const limit = behindOf(after)
+  const count = limit === null ? undefined : countOf(before, limit)
+  return count === "open" || count === "stale"
+}
+
 /** Whether a run enters a set by this change: also where it goes on from one limit to the next. */
 export const enters = (before: RunState, after: RunState): boolean =>
   after.status === "pending" &&
   after.leaseEpoch === 0 &&
   (after.gate === "runnable" || after.gate === "limited") &&
-  (before.status !== "pending" || before.gate !== after.gate || behindOf(before) !== behindOf(after))
+  (before.status !== "pending" || before.gate !== after.gate || behindOf(before) !== behindOf(after)) &&
+  !losesPlace(before, after)
 
 /** Where a key begins that has no run in the set. Where no run of an agent waits, others of its route may. */
 export const virtualTime = ({ beside, last, waiting }: SetRanks): number =>
