@@ -8,6 +8,7 @@
 import * as Families from "./simulation/faults/Families.js"
 import type { DeliberateFault } from "./simulation/faults/Fault.js"
 import * as Fencing from "./simulation/faults/Fencing.js"
+import * as Limits from "./simulation/faults/Limits.js"
 import * as Logs from "./simulation/faults/Logs.js"
 import * as Outcomes from "./simulation/faults/Outcomes.js"
 import * as Ticks from "./simulation/faults/Ticks.js"
@@ -124,5 +125,17 @@ export const all = {
   "uncounted-ticks": {
     sentence: "a schedule does not count the ticks that it skips",
     store: Ticks.uncounted,
+  },
+  "one-over-limit": {
+    sentence: "a limit lets one run more work than its key allows",
+    store: Limits.oneMore,
+  },
+  "lost-pause": {
+    sentence: "a pause of a limit is acknowledged and lost",
+    store: Limits.lostPause,
+  },
+  "leaked-place": {
+    sentence: "a limit counts a run that does not work",
+    store: Limits.leakedPlace,
   },
 } satisfies Readonly<Record<string, DeliberateFault>>

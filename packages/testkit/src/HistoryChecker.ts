@@ -16,6 +16,7 @@ import { executionsOf } from "./simulation/invariants/ExecutorSpans.js"
 import { eachRunEnds } from "./simulation/invariants/EachRunEnds.js"
 import { fenced } from "./simulation/invariants/Fenced.js"
 import { lanesKeepOrder } from "./simulation/invariants/Lanes.js"
+import { limitsHold } from "./simulation/invariants/Limits.js"
 import { logIsAgUi } from "./simulation/invariants/LogIsAgUi.js"
 import { messagesOnce } from "./simulation/invariants/Messages.js"
 import { oneHolder } from "./simulation/invariants/OneHolder.js"
@@ -50,6 +51,7 @@ export const invariants: ReadonlyArray<Invariant> = [
   messagesOnce,
   budgetsAreExact,
   ticksOnce,
+  limitsHold,
   storeAnswers,
   eachRunEnds,
 ]

@@ -88,6 +88,28 @@ const ticking = (given: Partial<HistoryChecker.FinalSchedule> = {}): HistoryChec
 const ticked = (seconds: ReadonlyArray<number>, id = "a") =>
   seconds.map((second) => final([], { run: `schedule:${id}:1970-01-01T00:00:0${second}.000Z` }))
 
+/** A submission of a run under `key` that lets `most` of its runs work. */
+const limited = (at: number, run: string, most: number | null, key = "concurrency_key k") =>
+  call(
+    "Submit",
+    at,
+    {
+      run,
+      conversation: undefined,
+      maxAttempts: 3,
+      multitask: undefined,
+      under: { limits: { [key]: most, "agent a": null }, line: key },
+    },
+    { ...seen("pending"), run, duplicate: false },
+    "client",
+  )
+
+const changed = (
+  at: number,
+  limit: string,
+  change: { readonly maxRunning?: number; readonly paused?: boolean },
+) => call("Limit", at, { limit, ...change }, null, "client")
+
 /** Histories that break an invariant, with the beginning of the sentence for it. */
 const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [string, Given]>>> = {
   "one-holder": [
@@ -443,6 +465,62 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
       { schedules: [ticking({ skipped: { missed: 0, overlap: 1 } })], final: ticked([5, 7]) },
     ],
   ],
+  "limits-hold": [
+    [
+      "run b was claimed at 2.500 s as number 2 of those that work under limit concurrency_key k, which lets 1 in",
+      {
+        calls: [
+          limited(1_000, "a", 1),
+          limited(1_100, "b", 1),
+          grant(2_000, "a", 1),
+          grant(2_500, "b", 1, "worker-2#1"),
+        ],
+      },
+    ],
+    [
+      "run b was claimed at 2.500 s as number 2 of those that work under limit named gpu eu, which lets 1 in",
+      {
+        calls: [
+          changed(500, "named gpu", { maxRunning: 2 }),
+          limited(1_000, "a", null, "named gpu eu"),
+          limited(1_100, "b", null, "named gpu eu"),
+          grant(2_000, "a", 1),
+          changed(2_200, "named gpu", { maxRunning: 1 }),
+          grant(2_500, "b", 1, "worker-2#1"),
+        ],
+      },
+    ],
+    [
+      "run a was claimed at 2.000 s as number 1 of those that work under limit agent a, which lets 0 in",
+      {
+        calls: [
+          limited(1_000, "a", 1),
+          changed(1_500, "agent a", { paused: true }),
+          grant(2_000, "a", 1),
+          changed(2_500, "agent a", { paused: false }),
+        ],
+      },
+    ],
+    [
+      "run b was claimed at 2.000 s, before run a, which was submitted earlier under the same limits",
+      {
+        calls: [
+          limited(1_000, "a", 2),
+          limited(1_100, "b", 2),
+          grant(2_000, "b", 1),
+          grant(2_500, "a", 1, "worker-2#1"),
+        ],
+      },
+    ],
+    [
+      "limit concurrency_key k counts 1 runs that work, 0 with a place and 0 behind it; 0 work and 0 are pending",
+      {
+        calls: [limited(1_000, "run", 1)],
+        limits: [{ limit: "concurrency_key k", running: 1, open: 0, waiting: 0 }],
+        final: [final()],
+      },
+    ],
+  ],
   "store-answers": [
     [
       "Complete of worker-1#1 reached the store, which was not available to it at 2.000 s",
@@ -475,6 +553,34 @@ const secondAttempt = [final([attempt("lease_expired")], { epoch: 2 })]
 /** Histories that look like the broken ones and break nothing. */
 const kept: ReadonlyArray<readonly [string, Given]> = [
   ["nothing happened", {}],
+  [
+    "a limit fell while its runs worked, and the next run came when they had ended",
+    {
+      calls: [
+        limited(1_000, "run", 2),
+        limited(1_100, "b", 2),
+        grant(2_000, "run", 1),
+        grant(2_100, "b", 1, "worker-2#1"),
+        limited(2_500, "c", 1),
+        completed(3_000),
+        grant(7_200, "c", 1),
+      ],
+      final: ["run", "b", "c"].map((run) => final([], { run })),
+    },
+  ],
+  [
+    "a limit was raised by a submission without an answer",
+    {
+      calls: [
+        limited(1_000, "a", 1),
+        limited(1_100, "b", 1),
+        grant(2_000, "a", 1),
+        { ...limited(2_100, "c", 2), executions: [], received: undefined },
+        grant(2_500, "b", 1, "worker-2#1"),
+      ],
+      final: ["a", "b", "c"].map((run) => final([], { run })),
+    },
+  ],
   [
     "a schedule that was made after its first tick skipped another one",
     {

@@ -37,6 +37,9 @@ const shown: Readonly<Record<Exclude<SimulationSuite.FaultName, Shared>, Simulat
   "early-join": { seed: 21, breaks: "children-once" },
   "declared-again": { seed: 5, breaks: "ticks-once" },
   "uncounted-ticks": { seed: 2, breaks: "ticks-once" },
+  "one-over-limit": { seed: 1, breaks: "limits-hold" },
+  "lost-pause": { seed: 2, breaks: "limits-hold" },
+  "leaked-place": { seed: 3, breaks: "limits-hold" },
 }
 
 SimulationSuite.faults("memory", memory, shown)

@@ -12,6 +12,7 @@ import * as Ids from "@runlease/core/Ids"
 import { Runs } from "@runlease/core/Runs"
 import { Array, type Context, Effect, Schedule } from "effect"
 import type { Action, Operation, Plan, PlannedRun } from "./Plan.js"
+import * as Limits from "./Limits.js"
 import * as Prng from "./Prng.js"
 import * as RemotePorts from "./RemotePorts.js"
 import * as Schedules from "./Schedules.js"
@@ -21,6 +22,10 @@ import type { World } from "./Workers.js"
 
 /** How often a client sends a request again until it is answered, and looks for what is to answer. */
 const pause = "700 millis"
+
+/** Sends again until it is accepted: a limit may not be there yet. */
+const untilAccepted = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.retry(effect, Schedule.spaced(pause))
 
 /** Sends again until there is an answer, which may be a refusal. */
 const untilAnswered = <A, E extends { readonly _tag: string }, R>(
@@ -39,7 +44,7 @@ const conversationOf = (seed: number, name: string): Ids.ConversationId =>
 export const submit = (
   seed: number,
   request: Subject<unknown>["request"],
-  { budget, conversation, maxAttempts, multitask, name }: PlannedRun,
+  { budget, conversation, maxAttempts, multitask, name, under }: PlannedRun,
 ): Effect.Effect<unknown, unknown, Runs | Conversations> =>
   Effect.gen(function* () {
     const runs = yield* Runs
@@ -55,8 +60,9 @@ export const submit = (
       multitask,
       ...(conversationId === undefined ? {} : { conversationId }),
       ...(budget === undefined ? {} : { budget: { cost: budget } }),
+      ...(under === undefined ? {} : Limits.inputOf(under)),
     }
-    yield* untilAnswered(runs.submit(submission))
+    yield* (under === undefined ? untilAnswered : untilAccepted)(runs.submit(submission))
   })
 
 /** Does what a client does to a run, until it is answered. */
@@ -139,6 +145,26 @@ export const make = (world: World): { readonly isDone: () => boolean } => {
   for (const schedule of plan.schedules) {
     for (const late of [0, ...schedule.repeats]) {
       does(schedule.at + late, untilAnswered(Schedules.declare(ports, link, schedule)))
+    }
+  }
+  if (plan.limits.length > 0) {
+    const limits = connect("limits")
+    for (const change of plan.limits) {
+      const end = change._tag === "Pause" ? change.millis : undefined
+      left += 1
+      limits
+        .run(
+          Effect.delay(untilAnswered(Limits.change(change, "begin")), change.at).pipe(
+            Effect.zipRight(
+              end === undefined
+                ? Effect.void
+                : Effect.delay(untilAnswered(Limits.change(change, "end")), end),
+            ),
+          ),
+        )
+        .addObserver(() => {
+          left -= 1
+        })
     }
   }
   if (subject.execute !== undefined || needsAttendants(plan)) {

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import type { FinalLimit, Under } from "./LimitFacts.js"
 import type { PausedClock } from "./Process.js"
 
 /**
@@ -123,6 +124,13 @@ export type Spawn = Exchange<
   { readonly child: string }
 >
 
+/** A change of a limit. That of a limit with a name, without a key, is one of all its keys. */
+export type Limit = Exchange<
+  "Limit",
+  { readonly limit: string; readonly maxRunning?: number | undefined; readonly paused?: boolean | undefined },
+  null
+>
+
 export type Submit = Exchange<
   "Submit",
   {
@@ -130,6 +138,8 @@ export type Submit = Exchange<
     readonly conversation: string | undefined
     readonly maxAttempts: number
     readonly multitask: string | undefined
+    /** None when absent. */
+    readonly under?: Under | undefined
   },
   Seen & { readonly duplicate: boolean }
 >
@@ -176,6 +186,7 @@ export type Call =
   | FollowUp
   | Tell
   | Look
+  | Limit
 
 /** An executor: the process that runs it, and the lease under which it does. */
 export interface Executing {
@@ -264,6 +275,8 @@ export interface History {
   readonly final: ReadonlyArray<Final>
   /** None when absent. */
   readonly schedules?: ReadonlyArray<FinalSchedule> | undefined
+  /** None when absent. */
+  readonly limits?: ReadonlyArray<FinalLimit> | undefined
   readonly settled: boolean
   readonly endedAt: number
   /** What must not happen at all: the store died, or the world turned in a circle. */

@@ -24,6 +24,7 @@ export const planLines = ({
   faults,
   latency,
   lease,
+  limits,
   runs,
   schedules,
   workers,
@@ -32,6 +33,7 @@ export const planLines = ({
   ...workers.map((worker) => `worker: ${fieldsOf(worker)}`),
   ...runs.map((run) => `run: ${fieldsOf(run)}`),
   ...schedules.map((schedule) => `schedule: ${fieldsOf(schedule)}`),
+  ...limits.map((change) => `limit: ${change._tag} ${fieldsOf(change)}`),
   ...actions.map((action) => `client: ${action._tag} ${fieldsOf(action)}`),
   ...faults.map((fault) => `fault: ${fault._tag} ${fieldsOf(fault)}`),
 ]
@@ -70,6 +72,7 @@ export const historyLines = ({
   endedAt,
   final,
   incidents,
+  limits = [],
   schedules = [],
 }: History): ReadonlyArray<string> => [
   ...[
@@ -82,5 +85,6 @@ export const historyLines = ({
     ({ log, run, status }) =>
       `${instant(endedAt)} run ${run} is ${status}; its log: ${log.map(({ event }) => (event.type === "CUSTOM" ? String(event["name"]) : event.type)).join(", ")}`,
   ),
+  ...limits.map((limit) => `${instant(endedAt)} limit: ${fieldsOf(limit)}`),
   ...schedules.map((schedule) => `${instant(endedAt)} schedule: ${fieldsOf(schedule)}`),
 ]

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import type { LimitSubject } from "@runlease/core/Limits"
 import type { PausedClock } from "./Process.js"
 
 /**
@@ -45,6 +46,33 @@ export type Operation =
 export type Script = ReadonlyArray<Operation>
 
 /**
+ * The limits that a run is under: that of its agent, that of its concurrency key, which it sets to `maxRunning`, and those with names, by their keys.
+ * `fairnessKey`: the one that it takes turns under.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PlannedUnder {
+  readonly agent: string
+  readonly key: string | undefined
+  readonly maxRunning: number
+  readonly named: Readonly<Record<string, string>>
+  readonly priority: number
+  readonly fairnessKey: string | undefined
+}
+
+/**
+ * What a client changes of a limit: how many runs it lets in, or that it is paused for a time. Of a limit with a name, the first is of all its keys.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LimitChange = { readonly subject: LimitSubject; readonly at: number } & (
+  | { readonly _tag: "Set"; readonly maxRunning: number }
+  | { readonly _tag: "Pause"; readonly millis: number }
+)
+
+/**
  * A run that a client submits. `conversation` is the name of the one that it shares with others. `repeats`: how much later a client
  * submits it again, each time. `budget`: what its tree may cost before it asks for more.
  *
@@ -60,6 +88,8 @@ export interface PlannedRun {
   readonly multitask: "enqueue" | "steer" | "interrupt" | "latest" | "reject"
   readonly repeats: ReadonlyArray<number>
   readonly budget: number | undefined
+  /** None when absent. */
+  readonly under?: PlannedUnder | undefined
 }
 
 /**
@@ -177,6 +207,7 @@ export interface Plan {
   readonly workers: ReadonlyArray<PlannedWorker>
   readonly runs: ReadonlyArray<PlannedRun>
   readonly schedules: ReadonlyArray<PlannedSchedule>
+  readonly limits: ReadonlyArray<LimitChange>
   readonly actions: ReadonlyArray<Action>
   readonly attendants: number
   readonly faults: ReadonlyArray<Fault>

@@ -8,6 +8,7 @@
  */
 import { Array } from "effect"
 import type { Action, Fault, MessageFault, Plan, PlannedRun, PlannedSchedule, PlannedWorker } from "./Plan.js"
+import * as LimitGenerator from "./LimitGenerator.js"
 import * as Prng from "./Prng.js"
 import * as ScriptGenerator from "./ScriptGenerator.js"
 
@@ -181,13 +182,15 @@ export const make = (seed: number): Plan => {
   )
   const ofSchedules = Prng.make(Prng.hash("schedules", seed))
   const schedules = schedulesOf(ofSchedules)
+  const limited = LimitGenerator.make(seed)
   return {
     seed,
     lease,
     latency: prng.pick([2, 10, 50, 200]),
     workers,
-    runs,
+    runs: [...runs, ...limited.runs],
     schedules,
+    limits: limited.limits,
     actions,
     attendants: prng.chance(0.3) ? 2 : 1,
     faults: [...faults, ...clocksOf(ofSchedules, schedules)],

@@ -17,6 +17,7 @@ import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Context, Duration, Effect } from "effect"
 import * as Facts from "./Facts.js"
 import type { Call } from "./History.js"
+import * as SimulatedLimits from "./Limits.js"
 import type { Link } from "./Network.js"
 import type { AnswerOf, Recorder, RequestOf } from "./Recorder.js"
 
@@ -141,6 +142,7 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Ru
         conversation: submission.conversationId,
         maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
         multitask: submission.multitask,
+        under: SimulatedLimits.underOf(submission),
       },
       store.submit(submission),
       ({ duplicate, run }) => ({ ...Facts.seenOf(run), duplicate }),
@@ -233,7 +235,7 @@ export const make = (
       ),
   }).pipe(
     Context.add(Leases, leasesOf(Context.get(store, Leases), link, quiet, observeCall)),
-    Context.add(Limits, Context.get(store, Limits)),
+    Context.add(Limits, SimulatedLimits.remote(Context.get(store, Limits), observeCall)),
     Context.add(RunLog, runLogOf(Context.get(store, RunLog), quiet, observeCall)),
     Context.add(Runs, runsOf(Context.get(store, Runs), quiet, observeCall)),
     Context.add(WorkerRegistry, {

@@ -39,6 +39,7 @@ const smallerRuns = function* (run: PlannedRun): Generator<PlannedRun> {
   for (const script of smallerScripts(run.script)) yield { ...run, script }
   for (const repeats of withoutPart(run.repeats)) yield { ...run, repeats }
   if (run.conversation !== undefined) yield { ...run, conversation: undefined, multitask: "enqueue" }
+  if (run.under !== undefined) yield { ...run, under: undefined }
   if (run.budget !== undefined) yield { ...run, budget: undefined }
 }
 
@@ -67,6 +68,7 @@ export const smaller = function* (plan: Plan): Generator<Plan> {
   for (const actions of withoutPart(plan.actions)) yield { ...plan, actions }
   for (const runs of withoutPart(plan.runs)) if (runs.length > 0) yield consistent({ ...plan, runs })
   for (const schedules of withoutPart(plan.schedules)) yield { ...plan, schedules }
+  for (const limits of withoutPart(plan.limits)) yield { ...plan, limits }
   for (const workers of withoutPart(plan.workers))
     if (workers.length > 0) yield consistent({ ...plan, workers })
   for (const [index, run] of plan.runs.entries()) {

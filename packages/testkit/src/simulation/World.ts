@@ -10,6 +10,7 @@ import { Cause, Effect, Exit, identity, Layer, Scope } from "effect"
 import * as Clients from "./Clients.js"
 import { allRuns, finals } from "./Finals.js"
 import type { History } from "./History.js"
+import * as Limits from "./Limits.js"
 import * as Network from "./Network.js"
 import type { Plan, Script } from "./Plan.js"
 import * as Process from "./Process.js"
@@ -141,6 +142,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
 
   const final = await inStore(Effect.provide(finals, ports))
   const schedules = await inStore(Schedules.finals(ports))
+  const limits = await inStore(Limits.finals(ports))
   const endedAt = recorder.now()
   if (Exit.isFailure(final)) recorder.crashed(`the runs cannot be read: ${Cause.pretty(final.cause)}`)
   recorder.close()
@@ -154,6 +156,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
     incidents: recorder.incidents,
     final: Exit.isSuccess(final) ? final.value : [],
     schedules: Exit.isSuccess(schedules) ? schedules.value : [],
+    limits: Exit.isSuccess(limits) ? limits.value : [],
     settled,
     endedAt,
     crashes: recorder.crashes,

@@ -28,6 +28,7 @@ export type Name =
   | "messages-once"
   | "budgets-are-exact"
   | "ticks-once"
+  | "limits-hold"
   | "store-answers"
   | "each-run-ends"
 

@@ -1,0 +1,146 @@
+/**
+ * The limits of a simulated world.
+ *
+ * @since 0.1.0
+ */
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
+import * as Ids from "@runlease/core/Ids"
+import { type InvalidLimit, type LimitSubject, Limits } from "@runlease/core/Limits"
+import type { InvalidCursor } from "@runlease/core/Page"
+import type { SubmissionInput } from "@runlease/core/Runs"
+import { Context, Effect, Record } from "effect"
+import type { FinalLimit, Under } from "./LimitFacts.js"
+import type { LimitChange, PlannedUnder } from "./Plan.js"
+import type { ObserveCall } from "./RemotePorts.js"
+
+/**
+ * The name of a limit in a history. That of a limit with a name begins that of each of its keys.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const nameOf = ({ key, kind, name }: LimitSubject): string =>
+  name === null ? `${kind} ${key}` : `${kind} ${name} ${key}`
+
+const namedOf = (name: string): string => `named ${name}`
+
+/**
+ * What a submission asks for of limits.
+ *
+ * @since 0.1.0
+ * @category clients
+ */
+export const inputOf = ({
+  agent,
+  fairnessKey,
+  key,
+  maxRunning,
+  named,
+  priority,
+}: PlannedUnder): Partial<SubmissionInput> => ({
+  agentId: agent,
+  priority,
+  fairnessKey,
+  limits: named,
+  ...(key === undefined ? {} : { concurrencyKey: key, concurrencyLimit: maxRunning }),
+})
+
+/** What a submission says of its limits, as a fact. */
+export const underOf = (submission: SubmissionInput): Under => {
+  const {
+    agentId,
+    concurrencyKey,
+    concurrencyLimit,
+    conversationId,
+    fairnessKey,
+    limits = {},
+    priority,
+  } = submission
+  const key =
+    concurrencyKey == null || concurrencyLimit === undefined
+      ? {}
+      : { [nameOf({ kind: "concurrency_key", name: null, key: concurrencyKey })]: concurrencyLimit }
+  const named = Record.mapEntries(limits, (key, name): [string, null] => [
+    nameOf({ kind: "named", name, key }),
+    null,
+  ])
+  const line = [
+    agentId,
+    ...Object.keys(key),
+    ...Object.keys(named),
+    conversationId,
+    priority,
+    fairnessKey,
+  ].join("/")
+  return { limits: { ...key, ...named, [nameOf({ kind: "agent", name: null, key: agentId })]: null }, line }
+}
+
+/**
+ * Changes a limit once. The end of a pause is another change.
+ *
+ * @since 0.1.0
+ * @category clients
+ */
+export const change = (
+  planned: LimitChange,
+  end: "begin" | "end",
+): Effect.Effect<unknown, InvalidLimit | ControlPlaneError, Limits> =>
+  Effect.flatMap(Limits, (limits): Effect.Effect<unknown, InvalidLimit | ControlPlaneError> => {
+    const { subject } = planned
+    if (planned._tag === "Pause") return end === "begin" ? limits.pause(subject) : limits.resume(subject)
+    const { maxRunning } = planned
+    return subject.name === null
+      ? limits.setAgent(Ids.AgentId.make(subject.key), maxRunning)
+      : limits.define({ name: subject.name, maxRunning })
+  })
+
+/**
+ * The port behind a link.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const remote = (store: Limits["Type"], observeCall: ObserveCall): Limits["Type"] => {
+  const nothing = (): null => null
+  const set = <A, E>(
+    limit: string,
+    changed: { readonly maxRunning?: number; readonly paused?: boolean },
+    serve: Effect.Effect<A, E>,
+  ) => observeCall("Limit", { limit, ...changed }, serve, nothing)
+  return {
+    ...store,
+    setAgent: (agentId, maxRunning) =>
+      set(
+        nameOf({ kind: "agent", name: null, key: agentId }),
+        { maxRunning: maxRunning ?? Number.POSITIVE_INFINITY },
+        store.setAgent(agentId, maxRunning),
+      ),
+    define: (limit) =>
+      set(
+        namedOf(limit.name),
+        { maxRunning: limit.maxRunning ?? Number.POSITIVE_INFINITY },
+        store.define(limit),
+      ),
+    pause: (subject) => set(nameOf(subject), { paused: true }, store.pause(subject)),
+    resume: (subject) => set(nameOf(subject), { paused: false }, store.resume(subject)),
+  }
+}
+
+/**
+ * The limits of the project, of which a simulation has few.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const finals = (
+  ports: Context.Context<ProjectPorts>,
+): Effect.Effect<ReadonlyArray<FinalLimit>, InvalidCursor | ControlPlaneError> =>
+  Effect.map(Context.get(ports, Limits).list({ limit: 100 }), ({ items }) =>
+    items.map((limit) => ({
+      limit: nameOf(limit),
+      running: limit.running,
+      open: limit.open,
+      waiting: limit.waiting,
+    })),
+  )
