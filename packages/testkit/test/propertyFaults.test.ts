@@ -77,6 +77,16 @@ const lapsedComplete = (layer: Ports): Ports =>
     )
   })
 
+const oneOverLimit = Faults.over(Runs.Runs, (runs) => ({
+  ...runs,
+  submit: (submission) =>
+    runs.submit(
+      submission.concurrencyLimit === undefined
+        ? submission
+        : { ...submission, concurrencyLimit: submission.concurrencyLimit + 1 },
+    ),
+}))
+
 /** Checks that a short history shows the fault, and that its replay shows the same history. How short it gets depends on the seed. */
 const finds = (title: string, fault: (layer: Ports) => Ports, seed = 349588011) =>
   it.live(`finds ${title}`, () =>
@@ -102,4 +112,5 @@ describe("Properties over faults", () => {
   finds("a release that counts the attempt", releaseCounts)
   finds("an append that is checked outside its transaction", appendCheckedBefore)
   finds("an outcome under a lapsed lease", lapsedComplete, 44)
+  finds("a run more than its limit lets in", oneOverLimit)
 })

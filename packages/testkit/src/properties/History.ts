@@ -14,6 +14,7 @@ import * as Model from "./Model.js"
 import { isAsking } from "./ModelBudgets.js"
 import * as ModelClaims from "./ModelClaims.js"
 import * as ModelFamilies from "./ModelFamilies.js"
+import * as ModelLimits from "./ModelLimits.js"
 import * as ModelState from "./ModelState.js"
 import { type SystemUnderTest, waitMillis } from "./SystemUnderTest.js"
 import { describe, type Request, runName } from "./Request.js"
@@ -41,12 +42,12 @@ const leasesIn = ({ request, verdict }: Exchange): ReadonlyArray<Resolve.Granted
         epoch: Number(epoch),
       }))
 
-/** Every group of two or more of the claims. */
+/** Every group of the claims. */
 const claimGroups = (exchanges: ReadonlyArray<Exchange>): ReadonlyArray<ReadonlyArray<Exchange>> => {
   const claims = exchanges.filter(({ request }) => request._tag === "Claim")
   const groups: Array<ReadonlyArray<Exchange>> = [[]]
   for (const claim of claims) groups.push(...groups.map((group) => [...group, claim]))
-  return groups.filter(({ length }) => length > 1)
+  return groups.filter(({ length }) => length > 0)
 }
 
 /**
@@ -61,6 +62,7 @@ const explain = (
   if (exchanges.length === 0) return swept
   return swept.flatMap((state) => [
     ...exchanges.flatMap((one) => {
+      if (one.request._tag === "Claim") return []
       const [after, expected] = Model.step(state, one.request)
       return expected === one.verdict ? explain([after], without(exchanges, [one])) : []
     }),
@@ -126,8 +128,11 @@ const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
       const fence = run.lease === null ? null : { worker: run.lease.worker, epoch: run.epoch }
       return { _tag: "Complete", run: number, fence, status: "completed", taken: null }
     }
-    default:
+    default: {
+      const working = ModelLimits.inTheWay(state, run)
+      if (working !== undefined) return nextToEnd(state, working)
       return run.availableAt > state.now ? { _tag: "Pass", millis: run.availableAt - state.now } : claimAll
+    }
   }
 }
 

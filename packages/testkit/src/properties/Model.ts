@@ -71,6 +71,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     run: request.run,
     submission,
     lane: request.lane,
+    limit: request.limit?.key ?? null,
     priority: request.priority,
     maxAttempts: request.maxAttempts,
     availableAt,
@@ -106,7 +107,8 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     error: null,
     log: request.driven ? ModelLog.start(ModelLog.empty) : ModelLog.empty,
   }
-  return [{ ...left, runs: [...left.runs, run] }, "Submitted"]
+  const limits = request.limit === null ? {} : { [request.limit.key]: request.limit.most }
+  return [{ ...left, limits: { ...left.limits, ...limits }, runs: [...left.runs, run] }, "Submitted"]
 }
 
 /** Whether the control plane has ended a run that its worker executes. */
@@ -138,6 +140,7 @@ const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): read
     _tag: "Submit",
     run: request.child,
     lane: null,
+    limit: null,
     priority: 0,
     maxAttempts: 100,
     availableAt: null,

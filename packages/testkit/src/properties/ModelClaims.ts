@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as ModelLimits from "./ModelLimits.js"
 import * as ModelLog from "./ModelLog.js"
 import { sweepAll } from "./ModelFamilies.js"
 import { isRunnable, replaceRun, type Run, type State } from "./ModelState.js"
@@ -35,15 +36,15 @@ const formatClaims = (taken: ReadonlyArray<Run>): string =>
 
 export const claim = (state: State, request: Claim): readonly [State, string] => {
   const swept = sweepAll(state)
-  const taken = runnable(swept)
-    .slice(0, request.limit)
-    .map((run) => startAttempt(swept, run, request))
+  const taken = ModelLimits.startable(swept, runnable(swept), request.limit).map((run) =>
+    startAttempt(swept, run, request),
+  )
   return [taken.reduce(replaceRun, swept), formatClaims(taken)]
 }
 
 /**
  * Claims that a store answers together. They share the best runs for their limits together, as their verdicts say,
- * and none gets more than its own limit. No verdicts are returned when the shares do not add up.
+ * and none gets more than its own limit. No verdicts are returned when the shares do not add up, or when a limit does not allow them.
  */
 export const claimTogether = (
   state: State,
@@ -51,16 +52,18 @@ export const claimTogether = (
 ): readonly [State, ReadonlyArray<string>] => {
   const swept = sweepAll(state)
   const limit = claims.reduce((sum, { request }) => sum + request.limit, 0)
-  const best = runnable(swept).slice(0, limit)
-  const shares = claims.map(({ granted, request }) =>
-    best
-      .filter(({ run }) => granted.includes(run))
-      .slice(0, request.limit)
-      .map((run) => startAttempt(swept, run, request)),
+  const all = runnable(swept)
+  const found = claims.map(({ granted, request }) => {
+    const share = granted.flatMap((number) => all.find(({ run }) => run === number) ?? [])
+    // A claim that searches again, since a limit is full, gives runs in the order in which it found them.
+    const inOrder = share.some((run) => run.limit !== null) ? share : all.filter((run) => share.includes(run))
+    return inOrder.slice(0, request.limit)
+  })
+  const shares = claims.map(({ request }, index) =>
+    found[index]!.map((run) => startAttempt(swept, run, request)),
   )
   const taken = shares.flat()
-  // The claims leave none of the best runs over.
-  return taken.length === best.length
+  return ModelLimits.isAllowed(swept, all, found.flat(), limit)
     ? [taken.reduce(replaceRun, swept), shares.map(formatClaims)]
     : [state, []]
 }

@@ -12,6 +12,8 @@ export interface Run {
   /** The submission as JSON, to distinguish a repeated submission from a conflicting one. */
   readonly submission: string
   readonly lane: string | null
+  /** The key of its limit of concurrency. */
+  readonly limit: string | null
   readonly priority: number
   readonly maxAttempts: number
   readonly availableAt: number
@@ -74,13 +76,14 @@ export interface Run {
   readonly log: ModelLog.ModelLog
 }
 
-/** `runs` are in the order of submission. */
+/** `runs` are in the order of submission. `limits`: how many runs of each key may work. */
 export interface State {
   readonly now: number
+  readonly limits: Readonly<Record<string, number>>
   readonly runs: ReadonlyArray<Run>
 }
 
-export const initial: State = { now: 0, runs: [] }
+export const initial: State = { now: 0, limits: {}, runs: [] }
 
 /** A run by its number, or by that of a submission that it took. */
 export const find = ({ runs }: State, run: number): Run | undefined =>

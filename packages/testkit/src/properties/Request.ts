@@ -17,6 +17,8 @@ export interface Submit {
   readonly _tag: "Submit"
   readonly run: number
   readonly lane: string | null
+  /** A key of which at most so many runs work; null for none. A run with one is in no lane. */
+  readonly limit: { readonly key: string; readonly most: number } | null
   readonly priority: number
   readonly maxAttempts: number
   readonly availableAt: number | null
@@ -172,6 +174,7 @@ export const describe = (request: Request): string => {
       return [
         `submit ${runName(request.run)}`,
         request.lane === null ? "in no lane" : `in lane ${request.lane}`,
+        ...(request.limit === null ? [] : [`at most ${request.limit.most} of ${request.limit.key}`]),
         `priority ${request.priority}`,
         `${request.maxAttempts} attempts`,
         ...(request.availableAt === null ? [] : [`not before ${instant(request.availableAt)}`]),

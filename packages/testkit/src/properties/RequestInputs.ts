@@ -37,7 +37,9 @@ export const make = (options: {
   const submissionOf = (request: Extract<Request, { _tag: "Submit" }>): Submission => ({
     publicId: runIdOf(request.run),
     agentId,
-    concurrencyKey: request.lane === null ? null : `${name}-${request.lane}`,
+    ...(request.limit === null
+      ? { concurrencyKey: request.lane === null ? null : `${name}-${request.lane}` }
+      : { concurrencyKey: `${name}-${request.limit.key}`, concurrencyLimit: request.limit.most }),
     priority: request.priority,
     maxAttempts: request.maxAttempts,
     ...(request.availableAt === null

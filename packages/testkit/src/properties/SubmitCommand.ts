@@ -15,6 +15,14 @@ const any: fc.Arbitrary<Submit> = fc.record({
   _tag: fc.constant<"Submit">("Submit"),
   run: fc.nat(runs - 1),
   lane: fc.constantFrom(null, "a", "b"),
+  limit: fc.constantFrom<Submit["limit"]>(
+    null,
+    null,
+    null,
+    { key: "m", most: 1 },
+    { key: "m", most: 2 },
+    { key: "n", most: 1 },
+  ),
   priority: fc.nat(1),
   maxAttempts: fc.constantFrom(2, 1, 3),
   availableAt: fc.constantFrom(null, null, null, 20_000),
@@ -43,9 +51,12 @@ const any: fc.Arbitrary<Submit> = fc.record({
   ),
 })
 
-/** What is debounced has nothing that it cannot go with. */
-export const submit = any.map((request): Submit =>
-  request.debounce === null
+/** What is limited or debounced has nothing that it cannot go with. */
+export const submit = any.map((request): Submit => {
+  if (request.limit !== null) {
+    return { ...request, lane: null, driven: false, multitask: "enqueue", debounce: null }
+  }
+  return request.debounce === null
     ? request
-    : { ...request, availableAt: null, driven: false, multitask: "enqueue" },
-)
+    : { ...request, availableAt: null, driven: false, multitask: "enqueue" }
+})
