@@ -5,11 +5,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 
-/** A part of the protocol within bounds; `defines` are macros of the model. */
+/** A part of the protocol within bounds; `defines` are macros of the model, which is `lease.pml` where `file` does not say otherwise. */
 export interface Check {
   readonly name: string
   readonly about: string
   readonly defines: ReadonlyArray<string>
+  readonly file?: "lease.pml" | "ticks.pml"
 }
 
 /** A check of the protocol as it is: every state is searched, and every property holds in it. */
@@ -34,6 +35,12 @@ export const protocols: ReadonlyArray<Check> = [
     about: "a child, a join, a question and their ends; leases of 2 ticks, 4 claims, 2 messages",
     defines: ["TREE", "LEASE=2", "CLAIMS=4", "WIRE=2"],
   },
+  {
+    name: "ticks",
+    about: "the ticks of a schedule on two servers that die, beside a backfill; 8 ticks, 4 deaths",
+    defines: ["TICKS=8", "DEATHS=4"],
+    file: "ticks.pml",
+  },
 ]
 
 /** A check of the protocol with a deliberate fault, which breaks the property `breaks`. */
@@ -46,6 +53,14 @@ const fault = (name: string, part: string, breaks: string, about: string): Fault
   about,
   breaks,
   defines: [part, `FAULT_${name}`],
+})
+
+const faultOfTicks = (name: string, breaks: string, about: string): Fault => ({
+  name,
+  about,
+  breaks,
+  defines: [`FAULT_${name}`],
+  file: "ticks.pml",
 })
 
 export const faults: ReadonlyArray<Fault> = [
@@ -76,6 +91,17 @@ export const faults: ReadonlyArray<Fault> = [
     "poison_stops",
     "an attempt that ends without outcome is not counted",
   ),
+  faultOfTicks(
+    "NO_TICK_ID",
+    "ticks_once",
+    "the run of a tick has an id of its own, and not that of the tick",
+  ),
+  faultOfTicks("NEXT_FROM_NOW", "no_tick_lost", "the next tick follows the present, and not the tick before"),
+  faultOfTicks(
+    "TICK_IN_TWO_COMMITS",
+    "no_tick_lost",
+    "the next tick is set before the run of this one begins",
+  ),
 ]
 
 const goal = (name: string, part: string, about: string, ...bounds: ReadonlyArray<string>): Check => ({
@@ -99,6 +125,12 @@ export const goals: ReadonlyArray<Check> = [
   goal("JOINED", "TREE", "a parent completes after its child and an answer"),
   goal("ANSWERED_FIRST", "TREE", "an answer ends a wait, and the child goes on"),
   goal("ORPHANED", "TREE", "the end of a parent ends its child"),
+  {
+    name: "TICK_AFTER_DEATH",
+    about: "all ticks have their runs after servers have died in them",
+    defines: ["GOAL_TICK_AFTER_DEATH"],
+    file: "ticks.pml",
+  },
 ]
 
 /** What Spin says after a search. */
@@ -143,10 +175,10 @@ export const read = (report: string): Found => {
 }
 
 /** Searches the states of a check until the first error. */
-export const search = async ({ defines }: Check): Promise<Found> => {
+export const search = async ({ defines, file = "lease.pml" }: Check): Promise<Found> => {
   const folder = await mkdtemp(join(tmpdir(), "runlease-model-"))
   try {
-    const model = join(import.meta.dirname, "lease.pml")
+    const model = join(import.meta.dirname, file)
     await run("spin", ["-a", ...defines.map((define) => `-D${define}`), model], { cwd: folder })
     // Only the tree has a property of whole paths.
     const ofPaths = defines.includes("TREE")

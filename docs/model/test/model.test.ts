@@ -28,7 +28,7 @@ describe.skipIf(!isThere)("the lease protocol", () => {
     const { broken, complete, states } = await searched(check)
     expect(broken).toBe(undefined)
     expect(complete).toBe(true)
-    expect(states).toBeGreaterThan(100_000)
+    expect(states).toBeGreaterThan(check.file === undefined ? 100_000 : 20_000)
   })
 
   it.each(named(faults))("breaks a property with the fault %s", async (_name, check) => {
@@ -52,7 +52,7 @@ describe("the model", () => {
   it("has a fault for each property", () => {
     const properties = Array.from(model.matchAll(/^(?:hidden byte|ltl) (\w+)/gm), ([, name]) => name!)
     const broken = [...faults.map(({ breaks }) => breaks), "out_of_reach"]
-    expect(Array.from(new Set(broken)).toSorted()).toEqual(properties.toSorted())
+    expect(Array.from(new Set(broken)).toSorted()).toEqual(Array.from(new Set(properties)).toSorted())
   })
 
   it("is documented with each fault and the property that it breaks", () => {
