@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import Prometheus, { type PromMetrics } from "prom2javascript"
 import * as ProcessMetrics from "../src/telemetry/ProcessMetrics.js"
+import * as LimitDepth from "../src/telemetry/LimitDepth.js"
 import * as QueueDepth from "../src/telemetry/QueueDepth.js"
 import * as Collector from "./Collector.js"
 import { until } from "./FaultRoom.js"
@@ -19,6 +20,7 @@ const all = [
   ...ServerMetrics.all,
   ...ProcessMetrics.all,
   ...QueueDepth.all,
+  ...LimitDepth.all,
 ]
 
 /** What Prometheus reads at an address. */
@@ -273,6 +275,40 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
       expect(valueOf(after, "runlease_schedule_ticks_total")).toBe(1)
       expect(valueOf(after, "runlease_schedule_lateness_seconds")).toBe(1)
       expect(skipped(after, "missed")).toBe(0)
+    }),
+  )
+
+  suite.scoped("count the runs of limits by their names, and how long they waited for their places", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const server = yield* start(["serve", "--port", "0", "--json", "--metrics"], { cwd })
+      const ready = json(yield* server.line(() => true))
+      const url = String(ready["url"])
+      const env = { RUNLEASE_URL: url, RUNLEASE_API_KEY: String(ready["api_key"]) }
+      yield* run(["limits", "set", "gpu", "--max-running", "1"], { cwd, env })
+      for (const flags of [
+        ["--limit", "gpu=eu"],
+        ["--limit", "gpu=us"],
+        ["--limit", "gpu=us"],
+        ["--concurrency-key", "a", "--concurrency-limit", "1"],
+        ["--concurrency-key", "b", "--concurrency-limit", "1"],
+      ]) {
+        yield* run(["submit", "--agent", "absent", ...flags, "hi"], { cwd, env })
+      }
+      const counts = (metrics: PromMetrics, kind: string, limit: string) =>
+        ["running", "open", "waiting"].map((state) =>
+          valueOf(metrics, "runlease_limit_runs", { project: "default", kind, limit, state }),
+        )
+      const metrics = yield* until(
+        scrape(`${url}/metrics`),
+        (found) => counts(found, "named", "gpu")[2] === 1 && counts(found, "concurrency_key", "")[1] === 2,
+      )
+      expect(counts(metrics, "named", "gpu")).toEqual([0, 2, 1])
+      expect(counts(metrics, "concurrency_key", "")).toEqual([0, 2, 0])
+      expect(metrics["runlease_limit_runs"]?.data.length).toBe(6)
+      const letIn = (kind: string, limit: string) =>
+        valueOf(metrics, "runlease_limit_wait_seconds", { kind, limit })
+      expect([letIn("named", "gpu"), letIn("concurrency_key", "")]).toEqual([2, 2])
     }),
   )
 

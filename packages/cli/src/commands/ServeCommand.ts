@@ -17,6 +17,7 @@ import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import * as Self from "../self/Self.js"
 import * as MetricsListener from "../telemetry/MetricsListener.js"
+import * as LimitDepth from "../telemetry/LimitDepth.js"
 import * as QueueDepth from "../telemetry/QueueDepth.js"
 import * as Telemetry from "../telemetry/Telemetry.js"
 
@@ -175,7 +176,12 @@ export const command = Command.make(
         ),
       ),
     )
-    yield* Layer.mergeAll(serving, retention, metrics, measures ? QueueDepth.layer : Layer.empty).pipe(
+    yield* Layer.mergeAll(
+      serving,
+      retention,
+      metrics,
+      measures ? Layer.merge(QueueDepth.layer, LimitDepth.layer) : Layer.empty,
+    ).pipe(
       Layer.provide(LocalServer.controlPlane(database, options.synchronous)),
       Layer.provide(listener),
       Layer.launch,

@@ -9,6 +9,7 @@ import { Duration, Effect } from "effect"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
 import type { BatchRuns } from "./BatchRuns.js"
+import type { CommitMeasure } from "./StoreMetrics.js"
 import { slowPoll } from "./Wakeups.js"
 
 /**
@@ -32,6 +33,13 @@ export interface Admission<X> {
   readonly checksSoon: () => boolean
 }
 
+/** What a commit has, beside its runs. `measured`: how long runs were behind their limits. */
+interface Commit {
+  readonly governs: boolean
+  readonly now: number
+  readonly measured: Pick<CommitMeasure, "letIn">
+}
+
 /**
  * `governs`: whether some limit is of all runs of an agent. `write` writes the states of runs.
  *
@@ -41,7 +49,7 @@ export interface Admission<X> {
 export const make = <X>(
   { add, apply, limits }: BatchRuns<X>,
   rows: RunRows<X>,
-  { governs, now }: { readonly governs: boolean; readonly now: number },
+  { governs, measured, now }: Commit,
   write: Effect.Effect<void, X>,
 ): Admission<X> => {
   /** How many runs the commit has let in at each limit. */
@@ -54,6 +62,11 @@ export const make = <X>(
   const openAt = (usage: LimitRules.LimitUsage, found: ReadonlyArray<StoredRun>) =>
     found.map(add).filter(({ state }) => LimitRules.countOf(state, usage.limit) === "open")
 
+  const letIn = (usage: LimitRules.LimitUsage, run: StoredRun): void => {
+    measured.letIn(usage.limit, Math.max(0, now - run.state.updatedAt))
+    apply(run, LimitRules.open(run.state, now))
+  }
+
   /** Lets the next runs of a limit in, and gives how many. */
   const openNext = (usage: LimitRules.LimitUsage, so: number): Effect.Effect<number, X> => {
     const most = Math.min(LimitRules.room(usage), usage.behind, LimitRules.mostOpened - so)
@@ -61,7 +74,7 @@ export const make = <X>(
     const fresh = Math.max(0, Math.min(most, LimitRules.freshRoom(usage, now)))
     return Effect.map(rows.limits.next(usage, { most, fresh }), (found) => {
       const behind = behindAt(usage, found)
-      for (const run of behind) apply(run, LimitRules.open(run.state, now))
+      for (const run of behind) letIn(usage, run)
       return behind.length
     })
   }
@@ -102,7 +115,7 @@ export const make = <X>(
             const other = open[index]
             if (other === undefined || other.state.spec.priority >= run.state.spec.priority) return
             apply(other, LimitRules.putBack(other.state, usage.limit, now))
-            apply(run, LimitRules.open(run.state, now))
+            letIn(usage, run)
           }
         },
       )

@@ -100,7 +100,7 @@ export const make = <X>(
   const { admit, checksSoon, full, governor, limitsOf, lock, mayStart } = Admission.make(
     runs,
     rows,
-    { governs: governing.governs, now },
+    { governs: governing.governs, measured, now },
     writeRanked,
   )
   const { inTurn, settle } = Family.make(runs, rows, now)

@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, MetricLabel } from "effect"
 import * as Meter from "../../model/Meter.js"
+import * as LimitKey from "../../rules/LimitKey.js"
 import type { EndedClaim } from "../../rules/RunState.js"
 import type { CounterDelta } from "../rows/CounterRows.js"
 
@@ -94,6 +95,16 @@ export const scheduleSkipped = Meter.counter({
   values: ["missed", "overlap"],
 })
 
+export const limitWait = Meter.histogram(
+  {
+    name: "runlease_limit_wait_seconds",
+    unit: "s",
+    description: "From when a run came behind a limit to its place there; zero for one that found room",
+    labels: ["kind", "limit"],
+  },
+  Meter.longSeconds,
+)
+
 export const waitingClaims = Meter.gauge({
   name: "runlease_store_waiting_claims",
   unit: "{claim}",
@@ -106,6 +117,13 @@ export const poolConnections = Meter.gauge({
   description: "Open connections to PostgreSQL, by whether a statement uses them",
   labels: ["state"],
 })
+
+/** The labels of a limit, without its key: keys have no bound. */
+const ofLimit = (limit: string): Meter.Labels => {
+  const { key, kind, name } = LimitKey.subjectOf(limit)
+  const shown = kind === "agent" ? key : (name ?? "")
+  return [MetricLabel.make("kind", kind), MetricLabel.make("limit", shown)]
+}
 
 const byReason = Meter.label("reason")
 export const byState = Meter.label("state")
@@ -125,6 +143,7 @@ export const all: ReadonlyArray<Meter.Meter> = [
   scheduleTicks,
   scheduleLateness,
   scheduleSkipped,
+  limitWait,
   waitingClaims,
   poolConnections,
 ]
@@ -173,6 +192,8 @@ export interface CommitMeasure {
   /** Takes note of counters, and returns them. */
   readonly counted: (deltas: ReadonlyArray<CounterDelta>) => ReadonlyArray<CounterDelta>
   readonly claimEnded: (claim: EndedClaim) => void
+  /** A run has got its place at a limit, behind which it was for so many milliseconds. */
+  readonly letIn: (limit: string, millis: number) => void
   /** Counts it all. */
   readonly publish: Effect.Effect<void>
 }
@@ -184,16 +205,19 @@ export interface CommitMeasure {
 export const ofCommit = (): CommitMeasure => {
   const all: Array<CounterDelta> = []
   const reasons: Array<string> = []
+  const waits: Array<readonly [limit: string, millis: number]> = []
   return {
     counted: (deltas) => {
       all.push(...deltas)
       return deltas
     },
     claimEnded: (claim) => void reasons.push(claim.ended),
+    letIn: (limit, millis) => void waits.push([limit, millis]),
     publish: Effect.sync(() => {
       for (const { counters } of all) {
         for (const name in counters) counted.get(name)?.(counters[name]!)
       }
+      for (const [limit, millis] of waits) limitWait.add(millis / 1000, ofLimit(limit))
       for (const reason of reasons) claimsEnded.add(1, byReason(reason))
     }),
   }
