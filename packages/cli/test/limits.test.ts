@@ -105,6 +105,71 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
       }),
     )
 
+    it.scoped("are set for the project, which is paused and resumed, and are explained", () =>
+      Effect.gen(function* () {
+        const { cwd } = yield* room
+        const { env } = yield* Served
+        const settings = { cwd, env }
+        const limits = (...args: ReadonlyArray<string>) => run(["limits", ...args], settings)
+        expect((yield* run(["submit", "--agent", "p", "--id", "whole", "x"], settings)).code).toBe(0)
+        const set = yield* limits("set", "--all", "--max-running", "3", "--json")
+        const usage = { kind: "project", name: null, max_running: 3, running: 0, open: 0, waiting: 0 }
+        expect(json(set.stdout)).toMatchObject({ ...usage, key: expect.any(String), paused: false })
+        const paused = yield* limits("pause", "--all")
+        expect(paused.stdout).toContain("To resume it: runlease limits resume --all")
+        expect((yield* limits("list")).stdout).toMatch(/project +paused/)
+        const explained = yield* run(["runs", "explain", "whole"], settings)
+        expect(explained.stdout).toContain("The project is paused.")
+        expect(explained.stdout).toContain("runlease limits resume --all")
+        expect((yield* limits("resume", "--all")).stdout).toContain("Resumed the project")
+        expect((yield* limits("delete", "--all")).stdout).toContain("Any number of runs of the project")
+        const none = yield* limits("set", "--all", "--max-running", "0")
+        expect([none.code, none.stderr]).toEqual([64, expect.stringContaining("limits pause --all")])
+        const both = yield* limits("set", "gpu", "--all", "--max-running", "1")
+        expect([both.code, both.stderr]).toEqual([
+          64,
+          expect.stringContaining("One name, one agent or --all"),
+        ])
+      }),
+    )
+
+    it.scoped("with a name are of the later runs of agents, by a key of their labels", () =>
+      Effect.gen(function* () {
+        const { cwd } = yield* room
+        const { env } = yield* Served
+        const settings = { cwd, env }
+        const limits = (...args: ReadonlyArray<string>) => run(["limits", ...args], settings)
+        const agents = ["--agent", "import", "--agent", "export"]
+        const keyed = ["--key-from", "labels.customer"]
+        const set = yield* limits("set", "crm", "--max-running", "1", ...agents, ...keyed, "--json")
+        const named = {
+          name: "crm",
+          max_running: 1,
+          agent_ids: ["import", "export"],
+          key_from: "labels.customer",
+          rate: null,
+          max_pending: null,
+        }
+        expect(json(set.stdout)).toEqual(named)
+        expect(json((yield* limits("get", "crm", "--json")).stdout)).toEqual(named)
+        expect((yield* limits("get", "crm")).stdout).toContain("New runs of import, export are under it")
+        const submit = (id: string) =>
+          run(["submit", "--agent", "import", "--id", id, "--label", "customer=7", "x"], settings)
+        for (const id of ["keyed-1", "keyed-2"]) expect((yield* submit(id)).code).toBe(0)
+        const explained = yield* run(["runs", "explain", "keyed-2"], settings)
+        expect(explained.stdout).toContain('It waits for a place at limit crm, key "7", 1st of 1.')
+        const path = yield* limits("set", "crm", "--max-running", "1", ...agents, "--key-from", "output")
+        expect([path.code, path.stderr]).toEqual([64, expect.stringContaining("--key-from")])
+        const alone = yield* limits("set", "other", "--max-running", "1", ...keyed)
+        expect([alone.code, alone.stderr]).toEqual([1, expect.stringContaining("keyFrom")])
+        const ofAgent = yield* limits("set", "--agent", "import", "--max-running", "1", ...keyed)
+        expect([ofAgent.code, ofAgent.stderr]).toEqual([64, expect.stringContaining("limit with a name")])
+        const cleared = yield* limits("set", "crm", "--clear", "agent", "--json")
+        expect(json(cleared.stdout)).toEqual({ name: "crm", max_running: 1, rate: null, max_pending: null })
+        expect((yield* limits("delete", "crm")).code).toBe(0)
+      }),
+    )
+
     it.scoped("have names, which submissions give keys of", () =>
       Effect.gen(function* () {
         const { cwd } = yield* room

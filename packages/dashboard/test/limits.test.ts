@@ -1,6 +1,13 @@
 import type * as Json from "@runlease/http/Json"
 import { describe, expect, it } from "vitest"
-import { inOrder, pendingWords, rateWords, stateOf, usedWords } from "../web/src/pages/limits/limits.js"
+import {
+  inOrder,
+  pendingWords,
+  placesWords,
+  rateWords,
+  stateOf,
+  usedWords,
+} from "../web/src/pages/limits/limits.js"
 
 const limit = (key: string, given: Partial<Json.Limit> = {}): Json.Limit => ({
   kind: "concurrency_key",
@@ -25,6 +32,13 @@ describe("a limit", () => {
     expect(stateOf(limit("k", { paused: true, waiting: 3 }))).toBe("paused")
   })
 
+  it("of the project is full where as many work as may, since it has no places", () => {
+    const project = limit("id", { kind: "project", running: 1 })
+    expect([stateOf(project), stateOf({ ...project, running: 2 })]).toEqual(["free", "full"])
+    expect(stateOf({ ...project, max_running: null, running: 2 })).toBe("free")
+    expect([placesWords(project, 0), placesWords(limit("k"), 0)]).toEqual(["", "0"])
+  })
+
   it("says how many of its places are in use, where a submission has set how many there are", () => {
     expect(usedWords(limit("k", { running: 3 }))).toBe("3 of 2")
     expect(usedWords(limit("k", { max_running: null }))).toBe("0")
@@ -46,13 +60,14 @@ describe("a limit with a rate", () => {
 })
 
 describe("the list of limits", () => {
-  it("has paused ones first, then full ones, then the others, by their keys", () => {
+  it("has that of the project first, then paused ones, then full ones, then the others, by their keys", () => {
     const limits = [
+      limit("id", { kind: "project" }),
       limit("customer-10"),
       limit("customer-9"),
       limit("z", { waiting: 1 }),
       limit("import", { paused: true }),
     ]
-    expect(inOrder(limits).map((one) => one.key)).toEqual(["import", "z", "customer-9", "customer-10"])
+    expect(inOrder(limits).map((one) => one.key)).toEqual(["id", "import", "z", "customer-9", "customer-10"])
   })
 })

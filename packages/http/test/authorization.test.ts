@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Access, BulkOperations, Ids, Leases, MemoryControlPlane, Schedules } from "@runlease/core"
+import { Access, BulkOperations, Ids, Leases, Limits, MemoryControlPlane, Schedules } from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
@@ -35,6 +35,11 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
     const access = yield* Access.Access
     const { key } = yield* access.createKey({ projectId: own.project.id, name })
     const agentId = Ids.AgentId.make(`agent-${name}`)
+    // A request before may have paused the project.
+    const limits = yield* Limits.Limits
+    if (endpoint.name === "limits.pauseProject") {
+      yield* limits.resume({ kind: "project", name: null, key: own.project.id })
+    }
     yield* TestRuns.submit({ publicId: `run-${name}`, agentId })
     const run = yield* TestRuns.claimOne(own.holder, { agentIds: [agentId] })
     const state = Requests.stateOf(endpoint.name)

@@ -305,6 +305,7 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
   },
   { operation: "BulkOperations.create", expected: ["InvalidBulk"] },
   { operation: "BulkOperations.get", expected: ["BulkNotFound"] },
+  { operation: "Limits.define", expected: ["InvalidLimit"] },
   { operation: "Limits.named", expected: ["LimitNotFound"] },
   { operation: "Limits.define", expected: ["InvalidLimit"] },
   { operation: "Runs.recordSession", expected: ["RunEnded", "LeaseLost", "RunNotFound"] },

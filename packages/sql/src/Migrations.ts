@@ -30,6 +30,7 @@ import staleSchedules from "./migrations/0015_StaleSchedules.js"
 import namedLimits from "./migrations/0016_NamedLimits.js"
 import fairness from "./migrations/0017_Fairness.js"
 import rates from "./migrations/0018_Rates.js"
+import scopes from "./migrations/0019_LimitScopes.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -65,6 +66,7 @@ export const all: Migrations = {
   "0016_NamedLimits": namedLimits,
   "0017_Fairness": fairness,
   "0018_Rates": rates,
+  "0019_LimitScopes": scopes,
 }
 
 /** The table that has the migrations of a database. */

@@ -9,6 +9,7 @@ describe("wake-up messages between servers", () => {
   it("list equal wake-ups once, with their count and the latest event of a log", () => {
     const outbox = WakeupMessage.makeOutbox()
     outbox.runnable([route, { ...route, agentId: "b" }, route])
+    outbox.freed(["p", "p"])
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(3) }])
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(7) }])
     outbox.signal("w", { _tag: "Cancelled", runId: Ids.RunId.make("r") })
@@ -22,6 +23,7 @@ describe("wake-up messages between servers", () => {
         items: [
           ["r", "p", null, null, "a", 2],
           ["r", "p", null, null, "b", 1],
+          ["p", "p"],
           ["l", "p/r", Run.EventId.make(7)],
           ["c", "w", Ids.RunId.make("r")],
           ["d", "w", false],

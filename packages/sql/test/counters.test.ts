@@ -86,12 +86,15 @@ const uncounted = [
   ...["queue_runnable", "queue_runnable_by_agent"].map((index) => `DROP INDEX ${index}`),
   "DROP TABLE limits",
   "DROP TABLE named_limits",
-  ...["queue_limited", "queue_limited_again", "queue_place_1", "queue_place_2", "queue_place_3"].map(
-    (index) => `DROP INDEX ${index}`,
-  ),
-  ...["limit_name", "placed_at", "placed_at_2", "placed_at_3", "place_1", "place_2", "place_3"].map(
-    (column) => `ALTER TABLE queue DROP COLUMN ${column}`,
-  ),
+  "DROP TABLE limit_agents",
+  "DROP INDEX queue_limited",
+  "DROP INDEX queue_limited_again",
+  ...[1, 2, 3, 4, 5].flatMap((at) => [
+    `DROP INDEX queue_place_${at}`,
+    `ALTER TABLE queue DROP COLUMN place_${at}`,
+    `ALTER TABLE queue DROP COLUMN ${at === 1 ? "placed_at" : `placed_at_${at}`}`,
+  ]),
+  "ALTER TABLE queue DROP COLUMN limit_name",
   ...["queue", "leases", "waits"].map((table) => `ALTER TABLE ${table} DROP COLUMN limits`),
   ...["limit_name", "concurrency_limit", "named_limits"].map(
     (column) => `ALTER TABLE runs DROP COLUMN ${column}`,

@@ -115,6 +115,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "NamedLimits" },
         { name: "Fairness" },
         { name: "Rates" },
+        { name: "LimitScopes" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

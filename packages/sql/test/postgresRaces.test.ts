@@ -89,6 +89,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "NamedLimits" },
           { name: "Fairness" },
           { name: "Rates" },
+          { name: "LimitScopes" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

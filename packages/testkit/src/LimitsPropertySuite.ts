@@ -1,6 +1,6 @@
 /**
  * Property test of limits of concurrency: random histories of submissions, claims, ends, waits, pauses and changed limits. A run has up to
- * two: that of its key, and that of its agent, which may come while the agent has runs.
+ * two: that of its key, and that of its agent, which may come while the agent has runs. The project gets a limit too, and its pause.
  *
  * After each step: no more runs of a limit work than it allows since it was set, and the counts of each limit equal a count of the
  * runs. At the end all runs of routes with workers have ended. Runs of one key, route and priority start in the order of submission, and those
@@ -19,7 +19,17 @@ import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
 import { Duration, Effect, Layer, Predicate, Ref, TestClock } from "effect"
-import { countOf, type LimitCounts, nameOf, ofAgent, ofKey, randomOf, toCounts } from "./LimitCounting.js"
+import {
+  boundsOf,
+  countOf,
+  type LimitCounts,
+  nameOf,
+  ofAgent,
+  ofKey,
+  ofProject,
+  randomOf,
+  toCounts,
+} from "./LimitCounting.js"
 import * as LimitOrder from "./LimitOrder.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -32,16 +42,9 @@ const leaseDuration = "30 seconds"
 const mostIdleSeconds = 30
 
 /** Those of keys are narrower, and all runs of an agent have its limit. */
-const subjects = [...keys.map(ofKey), ...routes.map(ofAgent)]
+const subjects = [...keys.map(ofKey), ...routes.map(ofAgent), ofProject]
 
 const isLost = Predicate.isTagged("LeaseLost")
-
-/** What the test expects of a limit. `allowed`: how many of its runs may work by now. */
-interface Bound {
-  bound: number
-  paused: boolean
-  allowed: number
-}
 
 /** `stored`: of the limits. `counts`: of the runs. */
 interface Counts {
@@ -59,27 +62,15 @@ const world = (seed: number, steps: number) =>
     const runs = yield* Runs
     const summaries = yield* Summaries
     const workerId = yield* TestRuns.register()
-    const unbounded = { bound: Number.POSITIVE_INFINITY, paused: false, allowed: Number.POSITIVE_INFINITY }
-    const expected = new Map(
-      subjects.map((subject): [string, Bound] => [
-        nameOf(subject),
-        subject.kind === "agent" ? { ...unbounded } : { bound: 0, paused: false, allowed: 0 },
-      ]),
-    )
+    const bounds = boundsOf(subjects)
     /** The agents that have got a limit: it may have no bound by now, and its runs count all the same. */
     const governed = new Set<string>()
+    /** Whether the project has got a limit. */
+    let projectLimited = false
     const working = new Map<string, ClaimedRun>()
     const all = new Set<Run["runId"]>()
     const order = LimitOrder.make(governed)
     const count = yield* Ref.make(0)
-
-    const effective = ({ bound, paused }: Bound): number => (paused ? 0 : bound)
-
-    const setBound = (subject: LimitSubject, change: Partial<Bound>): void => {
-      const entry = expected.get(nameOf(subject))!
-      Object.assign(entry, change)
-      entry.allowed = Math.max(entry.allowed, effective(entry))
-    }
 
     const submit = (key: string | null, bound: number, agentId: Ids.AgentId = pick(routes)) =>
       Effect.gen(function* () {
@@ -94,7 +85,7 @@ const world = (seed: number, steps: number) =>
           ...(key === null ? {} : { concurrencyLimit: bound }),
           ...(delayed ? { availableAt: yield* TestRuns.after(Duration.seconds(1 + int(4))) } : {}),
         })
-        if (key !== null) setBound(ofKey(key), { bound })
+        if (key !== null) bounds.set(ofKey(key), { bound })
         all.add(run.runId)
         if (!delayed) order.submitted({ runId: run.runId, key, agentId, priority })
       })
@@ -104,17 +95,20 @@ const world = (seed: number, steps: number) =>
       order.started(claimed)
     }
 
-    const claimSome = Effect.map(
-      Effect.suspend(() =>
-        claim({
-          workerId,
-          limit: 1 + int(3),
-          leaseDuration,
-          agentIds: int(2) === 0 ? liveAgents : [pick(liveAgents)],
-        }),
-      ),
-      started,
-    )
+    const claimFor = (wait: Duration.DurationInput) =>
+      Effect.map(
+        Effect.suspend(() =>
+          claim({
+            workerId,
+            limit: 1 + int(3),
+            leaseDuration,
+            agentIds: int(2) === 0 ? liveAgents : [pick(liveAgents)],
+            wait,
+          }),
+        ),
+        started,
+      )
+    const claimSome = claimFor(0)
 
     const leave = Effect.suspend((): Effect.Effect<void, unknown> => {
       if (working.size === 0) return Effect.void
@@ -147,10 +141,15 @@ const world = (seed: number, steps: number) =>
     })
 
     const pauseOrResume = Effect.suspend(() => {
-      const subject = int(2) === 0 || governed.size === 0 ? ofKey(pick(keys)) : ofAgent(pick([...governed]))
+      const some = [
+        ofKey(pick(keys)),
+        ...Array.from(governed, ofAgent),
+        ...(projectLimited ? [ofProject] : []),
+      ]
+      const subject = pick(some)
       const paused = int(2) === 0
       return Effect.map(paused ? limits.pause(subject) : limits.resume(subject), () =>
-        setBound(subject, { paused }),
+        bounds.set(subject, { paused }),
       )
     })
 
@@ -158,7 +157,13 @@ const world = (seed: number, steps: number) =>
       const agentId = pick(routes)
       const bound = 1 + int(3)
       governed.add(agentId)
-      return Effect.map(limits.setAgent(agentId, bound), () => setBound(ofAgent(agentId), { bound }))
+      return Effect.map(limits.setAgent(agentId, bound), () => bounds.set(ofAgent(agentId), { bound }))
+    })
+
+    const limitProject = Effect.suspend(() => {
+      const bound = 1 + int(4)
+      projectLimited = true
+      return Effect.map(limits.setProject(bound), () => bounds.set(ofProject, { bound }))
     })
 
     const step = Effect.suspend((): Effect.Effect<unknown, unknown> => {
@@ -169,15 +174,22 @@ const world = (seed: number, steps: number) =>
       if (kind < 86) return changeOne
       if (kind < 90) return pauseOrResume
       if (kind === 90) return limitAgent
+      if (kind === 91) return limitProject
       if (kind < 93) return Effect.all([leave, claimSome, leave], { concurrency: "unbounded" })
+      if (kind < 95) {
+        const some = [claimFor("2 seconds"), submit(null, 1), leave, TestClock.adjust("3 seconds")]
+        return Effect.all(some, { concurrency: "unbounded" })
+      }
       return TestClock.adjust(Duration.seconds(kind === 99 ? 31 : 1 + int(5)))
     })
 
     /** Whether a run has a limit. */
     const has = ({ agentId, concurrencyKey, concurrencyLimit }: Run, { key, kind }: LimitSubject): boolean =>
-      kind === "agent"
-        ? agentId === key && governed.has(key)
-        : concurrencyKey === key && concurrencyLimit !== undefined
+      kind === "project"
+        ? projectLimited
+        : kind === "agent"
+          ? agentId === key && governed.has(key)
+          : concurrencyKey === key && concurrencyLimit !== undefined
 
     const counted = (unfinished: ReadonlyArray<Run>) =>
       Effect.map(
@@ -209,11 +221,7 @@ const world = (seed: number, steps: number) =>
       const { counts, stored } = yield* countBoth
       yield* Effect.flatMap(statuses, order.settle)
       deepStrictEqual(stored, counts)
-      for (const { name, running } of stored) {
-        const entry = expected.get(name)!
-        assertTrue(running <= entry.allowed, `${running} runs of ${name} work, and ${entry.allowed} may`)
-        entry.allowed = Math.max(running, effective(entry))
-      }
+      for (const counted of stored) bounds.check(counted)
     })
 
     for (let at = 0; at < steps; at += 1) {
@@ -222,9 +230,9 @@ const world = (seed: number, steps: number) =>
     }
 
     // The end: nothing is paused, and everything that workers take ends.
-    for (const subject of [...keys.map(ofKey), ...Array.from(governed, ofAgent)]) {
+    for (const subject of [...keys.map(ofKey), ...Array.from(governed, ofAgent), ofProject]) {
       yield* limits.resume(subject)
-      setBound(subject, { paused: false })
+      bounds.set(subject, { paused: false })
       if (subject.kind === "concurrency_key") yield* submit(subject.key, 1 + int(2), liveAgents[0])
     }
     for (const { runId, status } of yield* statuses) {

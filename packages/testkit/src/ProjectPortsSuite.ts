@@ -14,6 +14,8 @@ import * as AgentLimitsSuite from "./AgentLimitsSuite.js"
 import * as FairnessSuite from "./FairnessSuite.js"
 import * as LimitsSuite from "./LimitsSuite.js"
 import * as NamedLimitsSuite from "./NamedLimitsSuite.js"
+import * as LimitAgentsSuite from "./LimitAgentsSuite.js"
+import * as ProjectLimitSuite from "./ProjectLimitSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
 import * as PendingSuite from "./PendingSuite.js"
 import * as RatesSuite from "./RatesSuite.js"
@@ -39,6 +41,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   NamedLimitsSuite.suite(name, layer)
   RatesSuite.suite(name, layer)
   PendingSuite.suite(name, layer)
+  LimitAgentsSuite.suite(name, layer)
+  ProjectLimitSuite.suite(name, layer)
   FairnessSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)

@@ -2,14 +2,14 @@
  * The flags of what a limit allows.
  */
 import { Options } from "@effect/cli"
-import { Limits } from "@runlease/core"
+import { type Ids, Limits } from "@runlease/core"
 import { Duration, Effect, Option, Schema } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "./Flag.js"
 
 export const maxRunning = Flag.whole("max-running", { minimum: 0, maximum: 100_000 }).pipe(
   Options.withDescription(
-    "How many runs of the agent, or of each key of the name, may work at once: up to 100,000",
+    "How many runs of the agent, of the project, or of each key of the name, may work at once: up to 100,000",
   ),
   Options.optional,
 )
@@ -52,7 +52,7 @@ const maxPending = Flag.whole("max-pending", { minimum: 0, maximum: 1_000_000 })
 )
 
 /** What a limit with a name may be without. */
-const clearable = ["max-running", "rate", "max-pending"] as const
+const clearable = ["max-running", "rate", "max-pending", "agent", "key-from"] as const
 
 type Clearable = (typeof clearable)[number]
 
@@ -61,14 +61,23 @@ const clear = Options.choice("clear", clearable).pipe(
   Options.repeated,
 )
 
-/** The flags of a limit with a name. */
-export const flags = { maxRunning, rate, burst, maxPending, clear }
+const keyFrom = Flag.text("key-from", Limits.KeyFrom).pipe(
+  Options.withDescription(
+    "Where the key of a run of the agents is: a path into its payload, the metadata of its user's last message, or its labels, as metadata.customer",
+  ),
+  Options.optional,
+)
 
-interface Given {
+/** The flags of a limit with a name, beside its agents. */
+export const flags = { maxRunning, rate, burst, maxPending, keyFrom, clear }
+
+export interface Given {
   readonly maxRunning: Option.Option<number>
   readonly rate: Option.Option<Pick<Limits.Rate, "count" | "periodSeconds">>
   readonly burst: Option.Option<number>
   readonly maxPending: Option.Option<number>
+  readonly keyFrom: Option.Option<string>
+  readonly agents: ReadonlyArray<Ids.AgentId>
   readonly clear: ReadonlyArray<Clearable>
 }
 
@@ -77,10 +86,14 @@ export const isOfName = (given: Given): boolean =>
   Option.isSome(given.rate) ||
   Option.isSome(given.burst) ||
   Option.isSome(given.maxPending) ||
+  Option.isSome(given.keyFrom) ||
   given.clear.length > 0
 
-/** Whether nothing is to be set. */
-export const isEmpty = (given: Given): boolean => Option.isNone(given.maxRunning) && !isOfName(given)
+/** Whether nothing is to be set. A name may get agents alone. */
+export const isEmpty = (given: Given & { readonly name: Option.Option<string> }): boolean =>
+  Option.isNone(given.maxRunning) &&
+  !isOfName(given) &&
+  (Option.isNone(given.name) || given.agents.length === 0)
 
 const rateOf = ({ burst: size, rate: given }: Given, before: Limits.Rate | null) => {
   const most = Option.getOrUndefined(size)
@@ -92,13 +105,15 @@ const rateOf = ({ burst: size, rate: given }: Given, before: Limits.Rate | null)
 export const changed = (
   given: Given,
   name: string,
-  before: Limits.NamedBounds,
+  before: Omit<Limits.NamedLimit, "name">,
 ): Effect.Effect<Limits.NamedLimitInput, CommandFailure> => {
   const isCleared = (field: Clearable) => given.clear.includes(field)
   const values: Readonly<Record<Clearable, Option.Option<unknown>>> = {
     "max-running": given.maxRunning,
     rate: given.rate,
     "max-pending": given.maxPending,
+    agent: Option.liftPredicate(given.agents, (agents) => agents.length > 0),
+    "key-from": given.keyFrom,
   }
   const both = given.clear.find((field) => Option.isSome(values[field]))
   if (both !== undefined) {
@@ -113,5 +128,11 @@ export const changed = (
     maxRunning: isCleared("max-running") ? null : Option.getOrElse(given.maxRunning, () => before.maxRunning),
     rate: after,
     maxPending: isCleared("max-pending") ? null : Option.getOrElse(given.maxPending, () => before.maxPending),
+    agentIds: isCleared("agent") ? null : given.agents.length > 0 ? given.agents : before.agentIds,
+    // Without agents there is no key to find.
+    keyFrom:
+      isCleared("key-from") || isCleared("agent")
+        ? Option.getOrNull(given.keyFrom)
+        : Option.getOrElse(given.keyFrom, () => before.keyFrom),
   })
 }

@@ -24,11 +24,13 @@ export const toJson = (limit: Limits.Limit) => ({
 })
 
 /** A limit with a name as the wire has it. */
-export const toNamed = ({ maxPending, maxRunning, name, rate }: Limits.NamedLimit) => ({
+export const toNamed = ({ agentIds, keyFrom, maxPending, maxRunning, name, rate }: Limits.NamedLimit) => ({
   name,
   max_running: maxRunning,
   rate: rateJson(rate),
   max_pending: maxPending,
+  ...(agentIds === undefined ? {} : { agent_ids: agentIds }),
+  ...(keyFrom === undefined ? {} : { key_from: keyFrom }),
 })
 
 /** A rate as its flag takes it: `10/1m`. */
@@ -43,7 +45,14 @@ export const allowed = ({ maxPending, maxRunning, paused, rate }: Limits.Limit):
 ]
 
 /** What a limit with a name allows, in a sentence. */
-export const sentence = ({ maxPending, maxRunning, name, rate }: Limits.NamedLimit): string => {
+export const sentence = ({
+  agentIds,
+  keyFrom,
+  maxPending,
+  maxRunning,
+  name,
+  rate,
+}: Limits.NamedLimit): string => {
   const keys = `of each key of ${name}`
   const parts = [
     ...(maxRunning === null ? [] : [`At most ${maxRunning} runs ${keys} work at once.`]),
@@ -53,6 +62,11 @@ export const sentence = ({ maxPending, maxRunning, name, rate }: Limits.NamedLim
           `${rate.count} runs ${keys} start in ${Duration.format(Duration.seconds(rate.periodSeconds))}, up to ${rate.burst} at once.`,
         ]),
     ...(maxPending === null ? [] : [`At most ${maxPending} runs ${keys} wait for their start.`]),
+    ...(agentIds === undefined
+      ? []
+      : [
+          `New runs of ${agentIds.join(", ")} are under it, by the key ${keyFrom === undefined ? "all" : `at ${keyFrom}`}.`,
+        ]),
   ]
   return parts.join(" ")
 }

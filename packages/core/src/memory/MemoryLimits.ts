@@ -61,13 +61,18 @@ const sinceAt = ({ state: { limits } }: StoredRun, { limit }: LimitRules.LimitRe
 export const all = (state: State.State): Iterable<LimitRules.LimitUsage> =>
   Iterable.flatMap(state.projects.values(), ({ limits }) => limits.values())
 
-const findNamed = (state: State.State, { name, projectId }: NamedRef): NamedSetting | undefined => {
-  const bounds = State.projectOf(state, projectId).namedLimits.get(name)
-  return bounds && { projectId, name, ...bounds }
-}
+const findNamed = (state: State.State, { name, projectId }: NamedRef): NamedSetting | undefined =>
+  State.projectOf(state, projectId).namedLimits.get(name)
 
-/** Whether a limit is of all runs of some agent. */
-export const someGovern = (state: State.State): boolean => Iterable.some(all(state), LimitRules.governs)
+/** Which limits there are that no submission names. */
+export const governs = (state: State.State): LimitRules.Governs => {
+  const some = (scope: ReturnType<typeof LimitKey.scopeOf>) =>
+    Iterable.some(all(state), (usage) => LimitKey.scopeOf(usage.limit) === scope && LimitRules.governs(usage))
+  const named = Iterable.some(state.projects.values(), ({ namedLimits }) =>
+    Iterable.some(namedLimits.values(), ({ agentIds }) => agentIds.length > 0),
+  )
+  return { agents: some("agent"), projects: some("project"), named }
+}
 
 export const make = (state: State.State): LimitRows<never> => ({
   set: (settings) =>
@@ -86,14 +91,15 @@ export const make = (state: State.State): LimitRows<never> => ({
 
   define: (settings) =>
     Effect.sync(() => {
-      for (const { name, projectId, ...bounds } of settings) {
+      for (const setting of settings) {
+        const { name, projectId, agentIds: _agentIds, keyFrom: _keyFrom, ...bounds } = setting
         const project = State.projectOf(state, projectId)
         const before = project.namedLimits.get(name)
-        const setTo = (to: LimitRules.LimitBounds | undefined): void => {
+        const setTo = (to: NamedSetting | undefined): void => {
           if (to === undefined) project.namedLimits.delete(name)
           else project.namedLimits.set(name, to)
         }
-        setTo(isUnbounded(bounds) ? undefined : bounds)
+        setTo(isUnbounded(bounds) ? undefined : setting)
         state.undo.push(() => setTo(before))
         const { rate } = bounds
         for (const usage of project.limits.values()) {
@@ -104,6 +110,15 @@ export const make = (state: State.State): LimitRows<never> => ({
         }
       }
     }),
+
+  ofAgents: (agents) =>
+    Effect.sync(() =>
+      agents.flatMap(({ agentId, projectId }) =>
+        Array.from(State.projectOf(state, projectId).namedLimits.values()).flatMap(({ agentIds, name }) =>
+          agentIds.includes(agentId) ? [{ projectId, agentId, name }] : [],
+        ),
+      ),
+    ),
 
   defined: (names) => Effect.sync(() => names.flatMap((name) => findNamed(state, name) ?? [])),
 
@@ -168,6 +183,13 @@ export const make = (state: State.State): LimitRows<never> => ({
             (status === "pending" || status === "waiting" || (status === "running" && holder !== null)),
         )
         .slice(0, most)
+        .map(toStored),
+    ),
+
+  working: (projectId) =>
+    Effect.sync(() =>
+      Array.from(State.projectOf(state, projectId).runs.values())
+        .filter(({ state: { holder, status } }) => status === "running" && holder !== null)
         .map(toStored),
     ),
 

@@ -131,6 +131,7 @@ export const make = (state: State.State): RunReads<never> => ({
     return {
       runs: Number.isFinite(next) ? next : null,
       schedules: MemorySchedules.nextDue(state),
+      named: MemoryLimits.governs(state).named,
       bulk: MemoryBulk.someRuns(state),
     }
   }),

@@ -11,9 +11,10 @@ import type { TakenInput } from "../ports/FollowUp.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
-import type { LimitBounds, LimitUsage } from "../rules/LimitRules.js"
+import type { LimitUsage } from "../rules/LimitRules.js"
 import type { CounterSum } from "../store/rows/CounterRows.js"
 import type { BulkKey, StoredBulk } from "../store/rows/BulkRows.js"
+import type { NamedSetting } from "../store/rows/LimitRows.js"
 import type { RunKey, RunRef } from "../store/rows/RunRows.js"
 import type { ScheduleKey, StoredSchedule } from "../store/rows/ScheduleRows.js"
 import * as StoreClock from "../store/rows/StoreClock.js"
@@ -64,8 +65,8 @@ export interface ProjectState {
   readonly lanes: Map<string, Set<MemoryRun>>
   /** The limits of concurrency, by their names. */
   readonly limits: Map<string, LimitUsage>
-  /** The bounds of limits with names. */
-  readonly namedLimits: Map<string, LimitBounds>
+  /** The limits with names. */
+  readonly namedLimits: Map<string, NamedSetting>
   /** How far the ranks of each fairness key go, by its name and that of its set. */
   readonly flows: Map<string, Flow>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>

@@ -1,5 +1,5 @@
 /**
- * The port of limits of concurrency: those of concurrency keys, which submissions set, those of agents, and those with names.
+ * The port of limits of concurrency: those of concurrency keys, which submissions set, those of agents and of the project, and those with names.
  *
  * Source: docs/decisions/0102-limits.md
  *
@@ -22,14 +22,14 @@ export const ConcurrencyKey = Ids.visibleText(256)
 export const MaxRunning = Schema.Int.pipe(Schema.between(1, 100_000))
 
 /**
- * What a limit is of: the runs that share a concurrency key, those of an agent, or those that share a key of a limit with a name. `name`: that
- * one, null for the others.
+ * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
+ * with a name. `name`: that one, null for the others. `key`: of the project its id, which is not read where a caller gives it.
  *
  * @since 0.1.0
  * @category models
  */
 export const LimitSubject = Schema.Struct({
-  kind: Schema.Literal("concurrency_key", "agent", "named"),
+  kind: Schema.Literal("concurrency_key", "agent", "named", "project"),
   name: Schema.NullOr(Schema.String),
   key: Schema.String,
 })
@@ -54,7 +54,7 @@ export interface LimitUse {
  * `maxRunning`: how many of its runs may work at once; null where that is not set. `paused`: none of them starts. `running`: how many
  * work, under a lease. `open`: how many have a place and wait for a worker, or for a place at a further limit. `waiting`: how many wait for a
  * place. `pending`: how many no worker has had yet. `nextStartAt`: when the rate next lets a run start that no worker has had; null where it
- * does now, and without a rate.
+ * does now, and without a rate. The limit of a project has no places, so `open` and `waiting` are 0.
  *
  * @since 0.1.0
  * @category models
@@ -88,6 +88,20 @@ export type LimitKeys = typeof LimitKeys.Type
 
 /** How many runs of each key of a limit may work at once, 0 to 100,000; with 0 none starts. */
 export const NamedMaxRunning = Schema.Int.pipe(Schema.between(0, 100_000))
+
+/** The agents whose submissions are under a limit with a name, 1 to 100. */
+export const LimitAgents = Schema.Array(Ids.NewAgentId).pipe(Schema.minItems(1), Schema.maxItems(100))
+
+/** The most limits with names that an agent is in. */
+export const mostOfAgent = 2
+
+/** Where the key of a run is: a path with dots into its payload, the metadata of the last message of its user, or its labels. */
+export const KeyFrom = Schema.String.pipe(
+  Schema.pattern(/^(input(\.[^.]+)*|metadata(\.[^.]+)+|labels\..+)$/, {
+    message: () => "takes a path that begins with input, metadata or labels, as metadata.customer",
+  }),
+  Schema.maxLength(256),
+)
 
 /** How many runs of a key may wait for their first start, 0 to 1,000,000, beside those that may start at once. */
 export const MaxPending = Schema.Int.pipe(Schema.between(0, 1_000_000))
@@ -127,24 +141,31 @@ export interface NamedBounds {
   readonly maxPending: number | null
 }
 
-const bounds = Schema.Struct({
+const definition = Schema.Struct({
   maxRunning: Schema.optional(Schema.NullOr(NamedMaxRunning)),
   rate: Schema.optional(Schema.NullOr(Rate)),
   maxPending: Schema.optional(Schema.NullOr(MaxPending)),
+  agentIds: Schema.optional(Schema.NullOr(LimitAgents)),
+  keyFrom: Schema.optional(Schema.NullOr(KeyFrom)),
 })
 
 /**
- * A limit with a name. Its bounds are for each key.
+ * A limit with a name. Its bounds are for each key. `agentIds`: each new run of these agents is under the limit, where its submission does
+ * not name it. `keyFrom`: where the key of such a run is, as `metadata.customer`; without it all of them have the key `all`. A number or
+ * a boolean counts by its text. Where nothing is there, or no such value, the key is `none`. A text that is no key, as it is too long,
+ * counts by its SHA-256.
  *
  * @since 0.1.0
  * @category models
  */
 export interface NamedLimit extends NamedBounds {
   readonly name: string
+  readonly agentIds?: ReadonlyArray<Ids.AgentId> | undefined
+  readonly keyFrom?: string | undefined
 }
 
 /** A limit with a name, to be set. What is absent is not set. */
-export type NamedLimitInput = typeof bounds.Encoded & { readonly name: string }
+export type NamedLimitInput = typeof definition.Encoded & { readonly name: string }
 
 /** Whether nothing is set: that is no limit. */
 export const isUnbounded = ({ maxPending, maxRunning, rate }: NamedBounds): boolean =>
@@ -161,7 +182,7 @@ export class InvalidLimit extends Schema.TaggedError<InvalidLimit>("@runlease/co
   { field: Schema.String, message: Schema.String },
 ) {}
 
-const decode = Schema.decodeEither(Schema.Struct({ name: LimitName, ...bounds.fields }))
+const decode = Schema.decodeEither(Schema.Struct({ name: LimitName, ...definition.fields }))
 
 /**
  * The limit as the control plane takes it.
@@ -177,12 +198,18 @@ export const check = (input: NamedLimitInput): Either.Either<NamedLimit, Invalid
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(checked.left)
     return invalid(issue?.path.map(String).join(".") ?? "", issue?.message.split("\n")[0] ?? "is malformed")
   }
-  const { maxPending = null, maxRunning = null, name, rate = null } = checked.right
+  const { agentIds, keyFrom, maxPending = null, maxRunning = null, name, rate = null } = checked.right
   const limit = { name, maxRunning, rate, maxPending }
   if (isUnbounded(limit)) return invalid("maxRunning", "set this, a rate, or how many may be pending")
-  return rate !== null && !fills(rate)
-    ? invalid("rate.burst", "takes longer than 365 days to fill; take a smaller one")
-    : Either.right(limit)
+  if (rate !== null && !fills(rate)) {
+    return invalid("rate.burst", "takes longer than 365 days to fill; take a smaller one")
+  }
+  if (agentIds == null) {
+    return keyFrom == null
+      ? Either.right(limit)
+      : invalid("keyFrom", "is of the runs of agents, so it takes agentIds too")
+  }
+  return Either.right({ ...limit, agentIds, ...(keyFrom == null ? {} : { keyFrom }) })
 }
 
 /** The project has no limit `name`. */
@@ -202,7 +229,7 @@ export class LimitNotFound extends Schema.TaggedError<LimitNotFound>("@runlease/
 export class Limits extends Context.Tag("@runlease/core/Limits")<
   Limits,
   {
-    /** The limits that have runs, are paused, or are of an agent, the newest first. */
+    /** The limits that have runs, are paused, or are of an agent or of the project, the newest first. */
     readonly list: (page?: PageRequest) => Effect.Effect<Page<Limit>, InvalidCursor | ControlPlaneError>
 
     /**
@@ -215,10 +242,18 @@ export class Limits extends Context.Tag("@runlease/core/Limits")<
     ) => Effect.Effect<Limit, ControlPlaneError>
 
     /**
+     * Sets how many runs of the project may work at once, 1 to 100,000; null for any number. Runs that work already count, and go on. A claim
+     * of another server that is under way may still take its runs.
+     */
+    readonly setProject: (maxRunning: number | null) => Effect.Effect<Limit, ControlPlaneError>
+
+    /**
      * Sets a limit with a name, which submissions may name from then on. Runs that have it get the new bounds, and those that work go on.
-     * What is absent is not set any more.
+     * What is absent is not set any more. Its agents are those of later submissions: runs that are there already stay as they are. Where no
+     * limit had agents before, another server learns of it within a second.
      *
-     * Fails: `InvalidLimit` where nothing is set, and where a burst takes longer than 365 days to fill.
+     * Fails: `InvalidLimit` where nothing is set, where a burst takes longer than 365 days to fill, and where an agent would be in more than
+     * 2 limits.
      */
     readonly define: (limit: NamedLimitInput) => Effect.Effect<NamedLimit, InvalidLimit | ControlPlaneError>
 
@@ -227,7 +262,7 @@ export class Limits extends Context.Tag("@runlease/core/Limits")<
     /** Removes a limit with a name: its runs start without it, and no submission may name it. */
     readonly remove: (name: string) => Effect.Effect<void, LimitNotFound | ControlPlaneError>
 
-    /** Lets no run of a concurrency key with a limit, of an agent, or of a key of a limit with a name, start. Those that work go on. */
+    /** Lets no run of a concurrency key with a limit, of an agent, of the project, or of a key of a limit with a name, start. Those that work go on. */
     readonly pause: (subject: LimitSubject) => Effect.Effect<Limit, ControlPlaneError>
 
     /** Lets its runs start again. */

@@ -204,7 +204,8 @@ export interface Attention {
 }
 
 /**
- * A limit for whose place a run waits. `before`: how many runs get a place before it, 10,000 at most.
+ * A limit for whose place a run waits. `before`: how many runs get a place before it, 10,000 at most. The limit of a project has no
+ * places: `waiting` is 0, and `before` is `queuedBefore`.
  *
  * @since 0.1.0
  * @category models
@@ -220,7 +221,7 @@ export interface LimitStanding extends LimitSubject, Omit<LimitUse, "open"> {
  * limit; null for a run that is not pending. `ahead`: the first unfinished run of its lane, where that is another one. `runsAhead`: how many unfinished runs of its
  * lane are before it, 1,000 at most. `queuedBefore`: how many runs with the same kind and key of worker are claimed before it, 10,000 at most;
  * null where it may not be claimed yet. `reason`: the reason that its last worker gave when it released the run, until the next claim; null for nothing.
- * `limit`: the limit for whose place it waits.
+ * `limit`: the limit for whose place it waits, or that of its project, where that lets no runnable run start.
  *
  * @since 0.1.0
  * @category models

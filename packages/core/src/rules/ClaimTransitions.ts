@@ -25,7 +25,8 @@ export interface Claim {
 }
 
 /**
- * Gives a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome.
+ * Gives a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome. `project`: the limit of its
+ * project, where that has one.
  *
  * @since 0.1.0
  * @category transitions
@@ -34,13 +35,15 @@ export const claim = (
   state: RunState,
   { claimId, leaseMillis, workerId }: Claim,
   now: number,
+  project?: string,
 ): Transition => {
   const attempt = state.attempt + 1
+  const limits = LimitPlaces.clear(state.limits)
   return transition(
     {
       ...state,
       status: "running",
-      limits: LimitPlaces.clear(state.limits),
+      limits: project === undefined ? limits : LimitPlaces.add(limits, project),
       rank: 0,
       attempt,
       leaseEpoch: leaseEpoch(state.leaseEpoch + 1),

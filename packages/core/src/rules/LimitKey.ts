@@ -5,19 +5,19 @@
  */
 
 /**
- * What a limit is of: the runs that share a concurrency key, those of an agent, or those that share a key of a limit with a name. `name`: that
- * one, null for the others.
+ * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
+ * with a name. `name`: that one, null for the others. `key`: of a project its id.
  *
  * @since 0.1.0
  * @category models
  */
 export interface LimitSubject {
-  readonly kind: "concurrency_key" | "agent" | "named"
+  readonly kind: "concurrency_key" | "agent" | "named" | "project"
   readonly name: string | null
   readonly key: string
 }
 
-const prefixes = { concurrency_key: "key:", agent: "agent:", named: "name:" } as const
+const prefixes = { concurrency_key: "key:", agent: "agent:", named: "name:", project: "project:" } as const
 
 /** What the names of the limits of all keys of a limit with a name begin with. Such a name has no colon. */
 export const prefixOf = (name: string): string => `${prefixes.named}${name}:`
@@ -32,12 +32,17 @@ export const ofKey = (concurrencyKey: string): string => prefixes.concurrency_ke
 /** The limit of the runs of an agent. */
 export const ofAgent = (agentId: string): string => prefixes.agent + agentId
 
-/** Whether a limit of this name is of all runs of an agent, and not of those alone whose submissions name it. */
-export const governs = (limit: string): boolean => limit.startsWith(prefixes.agent)
+/** The limit of the runs of a project. */
+export const ofProject = (projectId: string): string => prefixes.project + projectId
+
+/** What a limit of this name is of all runs of; undefined for one of those runs alone whose submissions name it. */
+export const scopeOf = (limit: string): "agent" | "project" | undefined =>
+  limit.startsWith(prefixes.agent) ? "agent" : limit.startsWith(prefixes.project) ? "project" : undefined
 
 /** What a limit is of. */
 export const subjectOf = (limit: string): LimitSubject => {
-  if (governs(limit)) return { kind: "agent", name: null, key: limit.slice(prefixes.agent.length) }
+  const kind = scopeOf(limit)
+  if (kind !== undefined) return { kind, name: null, key: limit.slice(prefixes[kind].length) }
   if (!limit.startsWith(prefixes.named)) {
     return { kind: "concurrency_key", name: null, key: limit.slice(prefixes.concurrency_key.length) }
   }

@@ -1,10 +1,12 @@
 /**
  * The places of a run at its limits, as plain values.
  *
- * A run goes through its limits in their order, from narrow to wide. It has a place at each that it has passed.
+ * A run goes through its limits in their order, from narrow to wide. It has a place at each that it has passed. The limit of its project is
+ * among them only while it works.
  *
  * @since 0.1.0
  */
+import * as LimitKey from "./LimitKey.js"
 
 /**
  * A limit of a run. `since`: when the run got a place there, in milliseconds since the epoch; null without one. `stale`: no worker has
@@ -34,8 +36,13 @@ export const clearFrom = (places: LimitPlaces, index: number): LimitPlaces =>
     ? places
     : places.map((place, at) => (at < index ? place : without(place.name)))
 
-/** The same limits without places. */
-export const clear = (places: LimitPlaces): LimitPlaces => clearFrom(places, 0)
+/** The limits of a run that does not work, without places. */
+export const clear = (places: LimitPlaces): LimitPlaces => {
+  const isOfProject = places?.some(({ name }) => LimitKey.scopeOf(name) === "project") === true
+  return isOfProject
+    ? of(places.filter(({ name }) => LimitKey.scopeOf(name) !== "project").map(({ name }) => name))
+    : clearFrom(places, 0)
+}
 
 /** A further limit, the widest one. */
 export const add = (places: LimitPlaces, name: string): LimitPlaces => [...(places ?? []), without(name)]

@@ -7,6 +7,8 @@
  * claim, while others are behind, goes to a run of another route: the run stays where it is, its place is `stale`, and its claim checks
  * for room.
  *
+ * The limit of a project has no queue: all of its runs are under it. A run has it from its claim on, while it works.
+ *
  * Units: `now` and other instants are in milliseconds since the epoch.
  * Source: docs/decisions/0102-limits.md
  *
@@ -19,6 +21,16 @@ import * as LimitPlaces from "./LimitPlaces.js"
 import * as RateRules from "./RateRules.js"
 import type { RunSpec, RunState } from "./RunState.js"
 import { runnable, transition, type Transition } from "./Transition.js"
+
+/** Which limits there are that no submission names: of all runs of an agent, of those of a project, and those with names of some agents. */
+export interface Governs {
+  readonly agents: boolean
+  readonly projects: boolean
+  readonly named: boolean
+}
+
+/** There are no such limits. */
+export const noneGovern: Governs = { agents: false, projects: false, named: false }
 
 /** Names a limit at one key. */
 export interface LimitRef {
@@ -122,6 +134,12 @@ export const governorsOf = ({
   return LimitPlaces.at(limits, limit) === undefined ? [{ limit, projectId }] : nothing
 }
 
+/** The limit of the project of a run. */
+export const projectOf = ({ projectId }: Pick<RunSpec, "projectId">): LimitRef => ({
+  projectId,
+  limit: LimitKey.ofProject(projectId),
+})
+
 /** The limit that a pending run is behind; null for one that is behind none. */
 export const behindOf = ({ gate, limits, status }: RunState): string | null =>
   status === "pending" && gate === "limited"
@@ -173,9 +191,9 @@ export const mayStart = (usage: LimitUsage, fresh: boolean, now: number): boolea
 export const isUnused = ({ behind, open, parked, running, stale }: LimitCounts): boolean =>
   running + open + stale + behind + parked === 0
 
-/** Whether the limit is of all runs of an agent. One without a bound is none. */
+/** Whether the limit is of all runs of an agent or of a project. One without a bound is none. */
 export const governs = (usage: LimitUsage): boolean =>
-  LimitKey.governs(usage.limit) && bound(usage) !== Number.POSITIVE_INFINITY
+  LimitKey.scopeOf(usage.limit) !== undefined && bound(usage) !== Number.POSITIVE_INFINITY
 
 /** Whether the limit has no runs and nothing is set of it but what the next submission sets. The tokens that it has used may stay. */
 export const isIdle = (usage: LimitUsage): boolean => !usage.paused && !governs(usage) && isUnused(usage)
@@ -231,7 +249,7 @@ export const putBack = (state: RunState, limit: string, now: number): Transition
 }
 
 /**
- * Brings a run that has not ended under a limit of its agent, the widest. A runnable run is behind it then.
+ * Brings a run that has not ended under a limit of its agent, or one that works under that of its project: the widest. A runnable run is behind it then.
  *
  * @since 0.1.0
  * @category transitions

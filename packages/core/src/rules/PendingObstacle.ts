@@ -227,6 +227,23 @@ const limited = ({ limit, now }: Place, { span }: Times): Obstacle => {
       }
 }
 
+/** The limit of the project is in the way of a runnable run. */
+const fullProject = ({ maxRunning, paused, running }: LimitPlace): Obstacle =>
+  paused
+    ? {
+        kind: "limited",
+        text: "The project is paused.",
+        advice: { text: "Resume it", command: "runlease limits resume --all" },
+      }
+    : {
+        kind: "limited",
+        text:
+          running === maxRunning
+            ? `The project has its ${running === 1 ? "1 run" : `${running.toLocaleString("en")} runs`} at work.`
+            : `The project has ${running.toLocaleString("en")} runs at work, and ${maxRunning?.toLocaleString("en")} may be.`,
+        advice: { text: "See all limits", command: "runlease limits list" },
+      }
+
 const slotsOf = ({ slots }: Claimer): string =>
   slots === null ? "" : ` (${slots.used} of ${slots.all} slots in use)`
 
@@ -278,5 +295,6 @@ const queued = (run: PendingRun, { claimers, queuedBefore }: Place): Obstacle =>
 export const of = (run: PendingRun, place: Place, times: Times): Obstacle => {
   if (place.gate === "behind") return behind(run, place)
   if (place.gate === "limited") return limited(place, times)
+  if (place.gate === "runnable" && place.limit !== null) return fullProject(place.limit)
   return place.gate === "delayed" ? delayed(run, place, times) : queued(run, place)
 }

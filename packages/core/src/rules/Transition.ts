@@ -154,14 +154,15 @@ export const pend = (
   now: number,
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
-  const gate = gateOf(availableAt, before, now)
+  const limits = LimitPlaces.clear(before.limits)
+  const gate = gateOf(availableAt, { spec: before.spec, limits }, now)
   return transition(
     {
       ...before,
       status: "pending",
       gate,
       availableAt,
-      limits: LimitPlaces.clear(before.limits),
+      limits,
       rank: 0,
       holder: null,
       waiting: null,

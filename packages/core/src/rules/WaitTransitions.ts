@@ -16,6 +16,7 @@ import type { NotWaiting } from "../ports/Runs.js"
 import * as BudgetTransitions from "./BudgetTransitions.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { hasMore } from "./InboxTransitions.js"
+import * as LimitPlaces from "./LimitPlaces.js"
 import { holds } from "./Fencing.js"
 import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
@@ -66,6 +67,7 @@ const suspended = (state: RunState, suspension: Suspension | Pause, now: number)
     {
       ...state,
       status: "waiting",
+      limits: LimitPlaces.clear(state.limits),
       attempt: 0,
       workedMillis: TimeRules.worked(state, now),
       waiting,

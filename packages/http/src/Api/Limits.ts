@@ -1,5 +1,5 @@
 /**
- * Limits of concurrency: those of keys, of agents and with names, and their pause. (ours)
+ * Limits of concurrency: those of keys, of agents, of projects and with names, and their pause. (ours)
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ const namedPath = Schema.Struct({ project_reference: Schema.String, limit_name: 
 
 const agentPath = Schema.Struct({ project_reference: Schema.String, agent_id: Ids.NewAgentId })
 
-export const AgentLimitRequest = Schema.Struct({ max_running: Schema.NullOr(Limits.MaxRunning) })
+export const ScopeLimitRequest = Schema.Struct({ max_running: Schema.NullOr(Limits.MaxRunning) })
 
 export const KeyRequest = Schema.Union(
   Schema.Struct({ concurrency_key: Limits.ConcurrencyKey }),
@@ -41,7 +41,7 @@ export const group = HttpApiGroup.make("limits")
         OpenApi.annotations({
           summary: "List the limits of a project",
           description:
-            "The keys of submissions with a `concurrency_limit` that have runs or are paused, and the agents with a limit or a pause, the newest first. `running` runs work, `open` ones have a place and wait for a worker, `waiting` ones wait for a place. `pending` counts those that no worker has had yet, and `next_start_at` says when the rate lets the next of these start.",
+            "The keys of submissions with a `concurrency_limit` that have runs or are paused, the agents with a limit or a pause, and the limit or the pause of the project, the newest first. `running` runs work, `open` ones have a place and wait for a worker, `waiting` ones wait for a place. A project has no places: `open` and `waiting` are 0. `pending` counts those that no worker has had yet, and `next_start_at` says when the rate lets the next of these start.",
         }),
       ),
   )
@@ -80,7 +80,7 @@ export const group = HttpApiGroup.make("limits")
         OpenApi.annotations({
           summary: "Set a limit with a name",
           description:
-            "At most `max_running` runs of each of its keys work at once, 0 to 100,000; with 0 none starts. `rate` lets `count` of them start in `period_seconds`, and up to `burst` (1 when absent) at once. While `max_pending` runs of a key wait for their first start, beside those that may start at once, a submission is refused with 429 `too_many_pending`. At least one of the three is set; one that is absent or null is not set any more. Submissions name the limit with a key in `limits`. Keys that have runs get the new bounds at once.",
+            "At most `max_running` runs of each of its keys work at once, 0 to 100,000; with 0 none starts. `rate` lets `count` of them start in `period_seconds`, and up to `burst` (1 when absent) at once. While `max_pending` runs of a key wait for their first start, beside those that may start at once, a submission is refused with 429 `too_many_pending`. At least one of the three is set; one that is absent or null is not set any more. Submissions name the limit with a key in `limits`. Keys that have runs get the new bounds at once. With `agent_ids` (1 to 100) each later run of these agents is under it, where its submission does not name it; an agent is in 2 such limits at most. `key_from` is where the key of such a run is: a path with dots into its payload (`input.tenant.id`), into the metadata of the last message of its user (`metadata.customer`), or the name of a label (`labels.customer`). Numbers and booleans count by their text. Where nothing is there, or no such value, the key is `none`; a text of more than 128 characters counts by its SHA-256. Without `key_from` all of them have the key `all`.",
         }),
       ),
   )
@@ -89,7 +89,10 @@ export const group = HttpApiGroup.make("limits")
       .setPath(namedPath)
       .addSuccess(NamedLimit)
       .annotateContext(
-        OpenApi.annotations({ summary: "Get a limit with a name", description: "Its bounds." }),
+        OpenApi.annotations({
+          summary: "Get a limit with a name",
+          description: "Its bounds, and its agents.",
+        }),
       ),
   )
   .add(
@@ -104,9 +107,44 @@ export const group = HttpApiGroup.make("limits")
       ),
   )
   .add(
+    HttpApiEndpoint.put("setProjectLimit", "/projects/:project_reference/limit")
+      .setPath(projectPath)
+      .setPayload(ScopeLimitRequest)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Set how many runs of a project work at once",
+          description:
+            "`max_running` is 1 to 100,000, or null for any number. Runs that work already count, and go on. At the limit a claim gives no run; the end of one lets a claim that waits go on.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("pauseProject", "/projects/:project_reference/pause")
+      .setPath(projectPath)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Pause a project",
+          description: "None of its runs starts until it is resumed. Those that work go on.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("resumeProject", "/projects/:project_reference/resume")
+      .setPath(projectPath)
+      .addSuccess(Limit)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Resume a project",
+          description: "As many of its runs as its limit allows may start at once.",
+        }),
+      ),
+  )
+  .add(
     HttpApiEndpoint.put("setAgentLimit", "/projects/:project_reference/agents/:agent_id/limit")
       .setPath(agentPath)
-      .setPayload(AgentLimitRequest)
+      .setPayload(ScopeLimitRequest)
       .addSuccess(Limit)
       .annotateContext(
         OpenApi.annotations({
@@ -145,6 +183,7 @@ export const group = HttpApiGroup.make("limits")
   .annotateContext(
     OpenApi.annotations({
       title: "Limits",
-      description: "How many runs of one key, or of one agent, work at once, and how often one starts.",
+      description:
+        "How many runs of one key, of one agent, or of the project, work at once, and how often one starts.",
     }),
   )

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Limits } from "@runlease/core"
+import { Ids, Limits } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, renamed, Timestamp } from "../Wire.js"
 
@@ -28,26 +28,38 @@ const bounds = {
   maxPending: Schema.NullOr(count),
 }
 
-/** The bounds of a limit with a name, as they are set: one of them at least. */
+/** The bounds of a limit with a name, as they are set, one of them at least; and its agents. */
 export const DefineRequest = Schema.Struct({
   max_running: nullish(Limits.NamedMaxRunning),
   rate: nullish(RateBody),
   max_pending: nullish(Limits.MaxPending),
+  agent_ids: nullish(Limits.LimitAgents),
+  key_from: nullish(Limits.KeyFrom),
 })
 
 /** The request as core takes it. */
 export const toInput = (
   name: string,
-  { max_pending: maxPending, max_running: maxRunning, rate }: typeof DefineRequest.Type,
+  {
+    agent_ids: agentIds,
+    key_from: keyFrom,
+    max_pending: maxPending,
+    max_running: maxRunning,
+    rate,
+  }: typeof DefineRequest.Type,
 ): Limits.NamedLimitInput => ({
   name,
   maxRunning,
   maxPending,
+  agentIds,
+  keyFrom,
   rate: rate && { count: rate.count, periodSeconds: rate.period_seconds, burst: rate.burst },
 })
 
 /** The request for a limit. */
-export const fromInput = ({ maxPending, maxRunning, rate }: Limits.NamedLimitInput) => ({
+export const fromInput = ({ agentIds, keyFrom, maxPending, maxRunning, rate }: Limits.NamedLimitInput) => ({
+  agent_ids: agentIds,
+  key_from: keyFrom,
   max_running: maxRunning,
   rate: rate && { count: rate.count, period_seconds: rate.periodSeconds, burst: rate.burst },
   max_pending: maxPending,
@@ -73,8 +85,19 @@ export const Limit = as<Limits.Limit>()(renamed({ ...fields, open: count }), {
   encode: (value) => value,
 }).annotations({ identifier: "Limit" })
 
-/** A limit with a name. Its bounds are for each of its keys. */
-export const NamedLimit = as<Limits.NamedLimit>()(renamed({ name: Schema.String, ...bounds }), {
-  decode: (wire) => wire,
-  encode: (value) => value,
-}).annotations({ identifier: "NamedLimit" })
+/**
+ * A limit with a name. Its bounds are for each of its keys. `agent_ids`: whose later runs are under it, and `key_from` where the keys of
+ * those are; absent where there are none.
+ */
+export const NamedLimit = as<Limits.NamedLimit>()(
+  renamed({
+    name: Schema.String,
+    ...bounds,
+    agentIds: Schema.optional(Schema.Array(Ids.AgentId)).pipe(Schema.fromKey("agent_ids")),
+    keyFrom: Schema.optional(Schema.String).pipe(Schema.fromKey("key_from")),
+  }),
+  {
+    decode: (wire) => wire,
+    encode: (value) => value,
+  },
+).annotations({ identifier: "NamedLimit" })

@@ -30,21 +30,23 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
         ? Effect.catchTag(transport.request({ operation, ...to, success: Limit }), "Refusal", (refusal) =>
             Effect.fail(ControlPlaneErrors.decode(operation)(refusal)),
           )
-        : missing(operation, "limit or pause a concurrency key or an agent")
+        : missing(operation, "limit or pause a concurrency key, an agent or the project")
 
     const change = (operation: string, verb: "pause" | "resume") => (subject: Limits.LimitSubject) =>
       send(
         operation,
         subject.kind === "agent"
           ? { method: "POST", path: path`/projects/${project}/agents/${subject.key}/${verb}` }
-          : {
-              method: "POST",
-              path: path`/projects/${project}/limits/${verb}`,
-              body:
-                subject.name === null
-                  ? { concurrency_key: subject.key }
-                  : { name: subject.name, key: subject.key },
-            },
+          : subject.kind === "project"
+            ? { method: "POST", path: path`/projects/${project}/${verb}` }
+            : {
+                method: "POST",
+                path: path`/projects/${project}/limits/${verb}`,
+                body:
+                  subject.name === null
+                    ? { concurrency_key: subject.key }
+                    : { name: subject.name, key: subject.key },
+              },
       )
 
     const ofName = <A, I, T extends Tag>(
@@ -97,6 +99,12 @@ export const make = (project: string): Effect.Effect<Limits.Limits["Type"], neve
         send("Limits.setAgent", {
           method: "PUT",
           path: path`/projects/${project}/agents/${agentId}/limit`,
+          body: { max_running: maxRunning },
+        }),
+      setProject: (maxRunning) =>
+        send("Limits.setProject", {
+          method: "PUT",
+          path: path`/projects/${project}/limit`,
           body: { max_running: maxRunning },
         }),
       pause: change("Limits.pause", "pause"),

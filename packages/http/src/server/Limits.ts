@@ -8,6 +8,8 @@ import { Limit, toInput } from "../Wire/Limit.js"
 import * as Caller from "./Caller.js"
 import * as ListRows from "./ListRows.js"
 
+const ofProject: Limits.LimitSubject = { kind: "project", name: null, key: "" }
+
 export const layer = HttpApiBuilder.group(Api, "limits", (handlers) =>
   handlers
     .handle("limits", ({ path, urlParams }) =>
@@ -46,6 +48,24 @@ export const layer = HttpApiBuilder.group(Api, "limits", (handlers) =>
         const { ports } = yield* Caller.project(path.project_reference)
         yield* Context.get(ports, Limits.Limits).remove(path.limit_name)
         return { deleted: true }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("setProjectLimit", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        return yield* Context.get(ports, Limits.Limits).setProject(payload.max_running)
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("pauseProject", ({ path }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        return yield* Context.get(ports, Limits.Limits).pause(ofProject)
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("resumeProject", ({ path }) =>
+      Effect.gen(function* () {
+        const { ports } = yield* Caller.project(path.project_reference)
+        return yield* Context.get(ports, Limits.Limits).resume(ofProject)
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("setAgentLimit", ({ path, payload }) =>

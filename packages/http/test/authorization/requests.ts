@@ -76,6 +76,7 @@ const requests: Readonly<Record<string, Make>> = {
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),
   "limits.define": () => ({ body: { max_running: 4, rate: { count: 10, period_seconds: 60 } } }),
+  "limits.setProjectLimit": () => ({ body: { max_running: null } }),
   "limits.setAgentLimit": () => ({ body: { max_running: 5 } }),
   "limits.pauseLimit": () => ({ body: { concurrency_key: "key" } }),
   "limits.resumeLimit": () => ({ body: { concurrency_key: "key" } }),

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { RunRows } from "@runlease/core/store"
+import { LimitRules, RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
@@ -60,7 +60,7 @@ export const search = (
   Effect.suspend(() => {
     const found: { -readonly [K in keyof RunRows.Found]: RunRows.Found[K] } = {
       due: [],
-      governs: false,
+      governs: LimitRules.noneGovern,
       given: [],
       runnable: [],
     }

@@ -7,7 +7,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { RunRows, RunStore } from "@runlease/core/store"
-import { Effect } from "effect"
+import { Effect, Record } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { Gate } from "../rows/RunFields.js"
@@ -15,10 +15,10 @@ import { Gate } from "../rows/RunFields.js"
 /** The largest number of each kind in one commit. */
 const mostOfEach = 200
 
-/** Stands for a run in the place of its key: some limit is of all runs of an agent. */
-const governing = -1
+/** Stand for runs in the place of their keys: there are limits that no submission names. */
+const governing = { agents: -1, projects: -2, named: -3 } as const
 
-/** Selects the runs that are due by `now`, and `governing`; seven index probes when there are none. */
+/** Selects the runs that are due by `now`, and those of `governing`; nine index probes when there are none. */
 const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
   // PostgreSQL prepares what has parameters; SQLite plans a statement again whose limit is a bare parameter.
   const atMost = sql`${mostOfEach} + 0`
@@ -50,33 +50,51 @@ const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
     ) parents
     UNION ALL
     SELECT run_pk FROM (
-      SELECT ${sql.literal(String(governing))} AS run_pk FROM limits WHERE governs = 1 LIMIT 1
-    ) governed`
+      SELECT ${sql.literal(String(governing.agents))} AS run_pk FROM limits WHERE governs = 1 LIMIT 1
+    ) agents
+    UNION ALL
+    SELECT run_pk FROM (
+      SELECT ${sql.literal(String(governing.projects))} AS run_pk FROM limits WHERE governs = 2 LIMIT 1
+    ) projects
+    UNION ALL
+    SELECT run_pk FROM (
+      SELECT ${sql.literal(String(governing.named))} AS run_pk FROM limit_agents LIMIT 1
+    ) named`
 }
 
-/** The keys of the runs that are due by the instant of the transaction, and whether some limit is of all runs of an agent. */
+/** The keys of the runs that are due by the instant of the transaction, and which limits there are that no submission names. */
 export const readDue = (
   database: Database,
 ): Effect.Effect<Pick<RunRows.Found, "due" | "governs">, SqlError> =>
   Effect.flatMap(database.dialect.instant, (now) =>
     Effect.map(execute(database.sql<{ readonly run_pk: number }>`${selectDue(database, now)}`), (rows) => {
       const keys = rows.map(({ run_pk }) => run_pk)
-      return { due: keys.filter((key) => key !== governing), governs: keys.includes(governing) }
+      return {
+        due: keys.filter((key) => key >= 0),
+        governs: Record.map(governing, (mark) => keys.includes(mark)),
+      }
     }),
   )
 
 /**
  * When the next lease lapses, wait expires, delay ends, limit of time is reached or limit of concurrency is looked at, and when the next
- * schedule ticks; null when none does. Whether a bulk operation has runs left.
+ * schedule ticks; null when none does. Whether a bulk operation has runs left, and whether some limit with a name has agents.
  */
 export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlError> =>
   Effect.map(
-    sql<{ readonly due: number | null; readonly ticks: number | null; readonly bulk: number | null }>`
+    sql<{
+      readonly due: number | null
+      readonly ticks: number | null
+      readonly bulk: number | null
+      readonly named: number | null
+    }>`
       SELECT MIN(due) AS due, (
         SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
       ) AS ticks, (
         SELECT next_at FROM bulk_operations WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
-      ) AS bulk FROM (
+      ) AS bulk, (
+        SELECT 1 FROM limit_agents LIMIT 1
+      ) AS named FROM (
         SELECT due FROM (
           SELECT lease_expires_at AS due FROM leases WHERE lease_owner IS NOT NULL
           AND lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1
@@ -108,5 +126,10 @@ export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlE
           SELECT check_at AS due FROM limits WHERE check_at IS NOT NULL ORDER BY check_at LIMIT 1
         ) limited
       ) next`,
-    ([row]) => ({ runs: row?.due ?? null, schedules: row?.ticks ?? null, bulk: row?.bulk != null }),
+    ([row]) => ({
+      runs: row?.due ?? null,
+      schedules: row?.ticks ?? null,
+      bulk: row?.bulk != null,
+      named: row?.named != null,
+    }),
   )

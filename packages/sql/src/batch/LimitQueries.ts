@@ -10,11 +10,12 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
+import type { Ids } from "@runlease/core"
 import { LimitKey, LimitPlaces, type LimitRows, LimitRules, RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
+import { columns, Governing, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
 import { toJson } from "../rows/Fields.js"
 import { Gate, placeColumns } from "../rows/RunFields.js"
 import * as NamedLimitQueries from "./NamedLimitQueries.js"
@@ -35,21 +36,25 @@ const set = (
   { dialect, sql }: Database,
   { limit, maxPending, maxRunning, paused, projectId, rate }: LimitRows.LimitSetting,
 ) => {
-  const mayGovern = LimitKey.governs(limit)
-  const governs = Number(mayGovern && (paused === true || (maxRunning ?? null) !== null))
+  const scope = LimitKey.scopeOf(limit)
+  const governing = scope === undefined ? 0 : Governing[scope]
+  const governs = paused === true || (maxRunning ?? null) !== null ? governing : 0
   const running = maxRunning === undefined ? "limits.max_running" : "excluded.max_running"
   const pausing = paused === undefined ? "limits.paused" : "excluded.paused"
   const rating = rate === undefined ? "limits.rate" : "excluded.rate"
   const pending = maxPending === undefined ? "limits.max_pending" : "excluded.max_pending"
-  const governing = mayGovern ? `CASE WHEN ${running} IS NULL AND ${pausing} = 0 THEN 0 ELSE 1 END` : "0"
+  const governsThen = `CASE WHEN ${running} IS NULL AND ${pausing} = 0 THEN 0 ELSE ${governing} END`
   return dialect.holding(
     execute(sql`INSERT INTO limits (project_id, limit_name, max_running, rate, max_pending, paused, governs, running, open, stale, behind, parked)
       VALUES (${projectId}, ${limit}, ${maxRunning ?? null}, ${toJson(rate)}, ${maxPending ?? null}, ${Number(paused === true)}, ${governs},
         0, 0, 0, 0, 0)
       ON CONFLICT (project_id, limit_name) DO UPDATE SET max_running = ${sql.literal(running)}, rate = ${sql.literal(rating)},
-        max_pending = ${sql.literal(pending)}, paused = ${sql.literal(pausing)}, governs = ${sql.literal(governing)}`),
+        max_pending = ${sql.literal(pending)}, paused = ${sql.literal(pausing)}, governs = ${sql.literal(governsThen)}`),
   )
 }
+
+/** Most commits of a project with a limit change that one, so they lock it after the others. */
+const lockOrder = "substr(limits.limit_name, 1, 8) = 'project:', limits.limit_pk"
 
 const lock = (database: Database, limits: ReadonlyArray<Limit>) => {
   const { dialect, sql } = database
@@ -59,7 +64,7 @@ const lock = (database: Database, limits: ReadonlyArray<Limit>) => {
   )
   return dialect.holding(
     execute(sql<UsageRow>`SELECT ${sql.literal(columns)} FROM ${rows} v JOIN limits
-      ON limits.project_id = v.project_id AND limits.limit_name = v.limit_name ${dialect.lock("limits", "limits.limit_pk")}`),
+      ON limits.project_id = v.project_id AND limits.limit_name = v.limit_name ${dialect.lock("limits", lockOrder)}`),
   )
 }
 
@@ -220,6 +225,19 @@ const ofAgent = (
   )
 }
 
+const working = (
+  database: Database,
+  projectId: Ids.ProjectId,
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
+  const { sql } = database
+  const keys = execute(
+    sql<KeyRow>`SELECT run_pk FROM leases WHERE project_id = ${projectId} AND lease_owner IS NOT NULL`,
+  )
+  return Effect.flatMap(keys, (rows) =>
+    rows.length === 0 ? Effect.succeed([]) : RunQueries.findByKey(database, keysOf(rows)),
+  )
+}
+
 const sinceAt = ({ state: { limits } }: RunRows.StoredRun, { limit }: Limit): number =>
   LimitPlaces.at(limits, limit)?.since ?? 0
 
@@ -251,6 +269,7 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
       ),
     lowestOpen: (limit) => lowestOpen(database, limit),
     ofAgent: (agent, most) => ofAgent(database, agent, most),
+    working: (projectId) => working(database, projectId),
     due: Effect.flatMap(dialect.now, (now) =>
       Effect.map(
         execute(sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE check_at <= ${now}

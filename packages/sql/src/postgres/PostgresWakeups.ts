@@ -93,6 +93,8 @@ export const link = (
                   })),
                 )
               }
+              case "p":
+                return local.freed([item[1]])
               case "l":
                 return local.logsGrew([{ log: item[1], latest: item[2] ?? undefined }])
               case "c":
@@ -196,6 +198,14 @@ export const link = (
           return Effect.zipRight(
             send(({ runnable }) => runnable(all)),
             local.runnable(all),
+          )
+        }),
+      freed: (projectIds) =>
+        Effect.suspend(() => {
+          const all = [...projectIds]
+          return Effect.zipRight(
+            send(({ freed }) => freed(all)),
+            local.freed(all),
           )
         }),
       logsGrew: (growths) =>

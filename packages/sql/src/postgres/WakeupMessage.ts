@@ -25,6 +25,8 @@ const Item = Schema.Union(
     Schema.String,
     Schema.Positive,
   ),
+  /** Claims of this project may find room at its limit. */
+  Schema.Tuple(Schema.Literal("p"), Schema.String),
   /** A log grew, up to this event unless it is null. */
   Schema.Tuple(Schema.Literal("l"), Schema.String, Schema.NullOr(Run.EventId)),
   /** A worker's run was cancelled. */
@@ -59,6 +61,7 @@ export const decode = Schema.decodeUnknownOption(Schema.parseJson(WakeupMessage)
 /** Wake-ups that wait to be sent; equal ones are sent once. */
 export interface Outbox {
   readonly runnable: (routes: Iterable<RunRows.Route>) => void
+  readonly freed: (projectIds: Iterable<string>) => void
   readonly grew: (growths: Iterable<Wakeups.LogGrowth>) => void
   readonly signal: (workerId: string, signal: Leases.LeaseSignal) => void
   readonly tokenEnded: () => void
@@ -85,6 +88,9 @@ export const makeOutbox = (): Outbox => {
         const count = before?.[0] === "r" ? before[5] + 1 : 1
         put(key, ["r", projectId, implementationKind, workerKey, agentId, count])
       }
+    },
+    freed: (projectIds) => {
+      for (const projectId of projectIds) put(`p${projectId}`, ["p", projectId])
     },
     grew: (growths) => {
       for (const { latest, log } of growths) put(`l${log}`, ["l", log, latest ?? null])

@@ -185,7 +185,7 @@ const answersDue = ({ waiting: wait }: RunState.RunState): number | null =>
     : (wait.expiresAt?.epochMillis ?? Number.MAX_SAFE_INTEGER)
 
 /** The most limits of a run. */
-export const mostLimits = 3
+export const mostLimits = 5
 
 /** The columns of the place of a run at each of its limits: the name of the limit, and since when; null for a stale one. */
 export const placeColumns = Arr.makeBy(mostLimits, (index) => ({

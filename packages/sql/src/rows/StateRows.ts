@@ -84,7 +84,7 @@ const namesIn = byTable((table) => Object.keys(stateColumns[table]))
 export const stateRow = (key: number, state: RunState.RunState, details: Details): Row =>
   rowOf(namesIn[tableOf(state)], stateValues(key, state, details))
 
-/** Columns of a state that are written: as bits in the order of `columnsOf`, and their values. */
+/** Columns of a state that are written: as bits in the order of `columnsOf`, 53 at most, and their values. */
 export interface Written {
   readonly columns: number
   readonly values: ReadonlyArray<Value>
@@ -95,7 +95,7 @@ const columnsOf = byTable((table) => namesIn[table].slice(1))
 
 /** The names of the columns that have been written. */
 export const namesOf = (table: StateTable, { columns }: Pick<Written, "columns">): ReadonlyArray<string> =>
-  columnsOf[table].filter((_name, index) => (columns & (1 << index)) !== 0)
+  columnsOf[table].filter((_name, index) => Math.floor(columns / 2 ** index) % 2 === 1)
 
 /** All columns of a table but its key. */
 export const allNamesOf = (table: StateTable): ReadonlyArray<string> => columnsOf[table]
@@ -110,17 +110,18 @@ export const differenceOf = (from: StateTable, to: StateTable) => {
     of,
     columns: encoders.map((encoder) => ({ ...encoder, isStored: stored(encoder.column) })),
     areStored: encoders.every(({ column }) => stored(column)),
+    width: 2 ** encoders.length,
   }))
   const indexed = indexedIn[to].map((field) => ({ ...field, isStored: stored(field.column) }))
   return (before: RunState.RunState, after: RunState.RunState, details: Details = noDetails): Written => {
     let bits = 0
     let bit = 1
     const values: Array<Value> = []
-    for (const { areStored, columns, of } of compared) {
+    for (const { areStored, columns, of, width } of compared) {
       const old = of(before, noDetails)
       const next = of(after, details)
       if (areStored && old === next) {
-        bit <<= columns.length
+        bit *= width
         continue
       }
       for (const { encode, isStored, name } of columns) {
@@ -128,20 +129,20 @@ export const differenceOf = (from: StateTable, to: StateTable) => {
         if (!isStored || (old === null ? null : old[name]) !== value) {
           const written = next === null ? null : encode(value)
           if (isStored || written !== null) {
-            bits |= bit
+            bits += bit
             values.push(written)
           }
         }
-        bit <<= 1
+        bit *= 2
       }
     }
     for (const { isStored, of } of indexed) {
       const value = of(after)
       if (isStored ? of(before) !== value : value !== null) {
-        bits |= bit
+        bits += bit
         values.push(value)
       }
-      bit <<= 1
+      bit *= 2
     }
     return { columns: bits, values }
   }

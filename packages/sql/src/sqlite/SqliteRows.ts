@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import { Labels, type RequestSnapshot } from "@runlease/core"
-import { RunRows } from "@runlease/core/store"
+import { LimitRules, RunRows } from "@runlease/core/store"
 import type Sqlite from "better-sqlite3"
 import { type Columns, rowsOf } from "../rows/Columns.js"
 import {
@@ -86,7 +86,16 @@ const due = [
   `SELECT run_pk FROM leases WHERE timeout_at <= ? ORDER BY timeout_at LIMIT ${mostDue}`,
 ]
 const dueParents = `SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${mostDue}`
-const governing = "SELECT 1 FROM limits WHERE governs = 1 LIMIT 1"
+/** Which limits there are that no submission names: one look at three indexes. */
+const governing = `SELECT 1 FROM (SELECT 1 FROM limits WHERE governs = 1 LIMIT 1)
+  UNION ALL SELECT 2 FROM (SELECT 1 FROM limits WHERE governs = 2 LIMIT 1)
+  UNION ALL SELECT 3 FROM (SELECT 1 FROM limit_agents LIMIT 1)`
+
+const toGoverns = (marks: ReadonlyArray<unknown>): LimitRules.Governs =>
+  marks.length === 0
+    ? LimitRules.noneGovern
+    : { agents: marks.includes(1), projects: marks.includes(2), named: marks.includes(3) }
+
 const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
     ORDER BY run_pk LIMIT 1`,
@@ -161,7 +170,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         ...findDue.flatMap((statement) => statement.all(now).map(([key]) => Number(key))),
         ...findDueParents.all().map(([key]) => Number(key)),
       ],
-      governs: findGoverning.get() !== undefined,
+      governs: toGoverns(findGoverning.all().map(([mark]) => Number(mark))),
     }),
 
     laneHeads: (lanes) =>

@@ -3,6 +3,7 @@
  */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { StorePorts } from "@runlease/core/ControlPlane"
+import { Limits } from "@runlease/core/Limits"
 import { Runs } from "@runlease/core/Runs"
 import { scheduleOf } from "@runlease/core/Schedule"
 import { Schedules } from "@runlease/core/Schedules"
@@ -105,6 +106,25 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
       strictEqual((yield* runs.get(claimed[0]!.runId)).concurrencyKey, "reports")
       yield* TestRuns.complete(claimed[0]!)
       strictEqual((yield* TestRuns.claim(worker, { limit: 10 })).length, 1)
+    }),
+  )
+
+  test(
+    "the runs of a schedule are under the limits of their agent, by its labels",
+    Effect.gen(function* () {
+      const { define } = yield* Limits
+      yield* define({ name: "crm", maxRunning: 1, agentIds: ["agent"], keyFrom: "labels.customer" })
+      const policy = { concurrencyPolicy: "Allow" } as const
+      const seven = yield* create({ ...policy, config: { labels: { customer: "7" } } })
+      const eight = yield* create({ ...policy, config: { labels: { customer: "8" } } })
+      yield* passTick(seven.id, 2)
+      yield* passTick(eight.id, 2)
+      const worker = yield* TestRuns.register()
+      const claimed = yield* TestRuns.claim(worker, { limit: 10 })
+      deepStrictEqual(
+        claimed.map(({ runId }) => runId),
+        [seven, eight].map(({ id }) => TestSchedules.runId(id, 1)),
+      )
     }),
   )
 

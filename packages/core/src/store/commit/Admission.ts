@@ -21,27 +21,34 @@ export interface Admission<X> {
   readonly admit: Effect.Effect<void, X>
   /** Reads those of these limits that the commit has not read yet, and locks them. */
   readonly lock: (limits: ReadonlyArray<LimitRules.LimitRef>) => Effect.Effect<void, X>
-  /** The limits that may be in the way of a run: those of its agent too, where a limit governs. */
+  /** The limits that may be in the way of a run: those of its agent and of its project too, where a limit governs. */
   readonly limitsOf: (run: StoredRun) => ReadonlyArray<LimitRules.LimitRef>
   /** The limit of its agent that a run is to be brought under before it starts; undefined where it is under all. The limits are locked. */
   readonly governor: (run: StoredRun) => string | undefined
   /** The first limit of a run that has no room for one more to work; undefined for none. The limits are locked. */
   readonly full: (run: StoredRun) => string | undefined
+  /** The limit of the project of a run; undefined where it has none. The limits are locked. */
+  readonly project: (run: StoredRun) => LimitRules.LimitRef | undefined
+  /** Reads and locks the limits of the projects of these runs, where there are such limits. */
+  readonly lockProjects: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<void, X>
   /** Whether no limit is in the way of the claim of a runnable run; false where the commit has not read one of them. */
   readonly mayStart: (run: StoredRun) => boolean
   /** Whether a limit is to be looked at before the next poll of the sweeper. */
   readonly checksSoon: () => boolean
 }
 
-/** What a commit has, beside its runs. `measured`: how long runs were behind their limits. */
+/**
+ * What a commit has, beside its runs. `governing`: whether some limit is of all runs of an agent, and some of those of a project, as of
+ * now. `measured`: how long runs were behind their limits.
+ */
 interface Commit {
-  readonly governs: boolean
+  readonly governing: Pick<LimitRules.Governs, "agents" | "projects">
   readonly now: number
   readonly measured: Pick<CommitMeasure, "letIn">
 }
 
 /**
- * `governs`: whether some limit is of all runs of an agent. `write` writes the states of runs.
+ * `governing` may change while the commit decides. `write` writes the states of runs.
  *
  * @since 0.1.0
  * @category constructors
@@ -49,7 +56,7 @@ interface Commit {
 export const make = <X>(
   { add, apply, limits }: BatchRuns<X>,
   rows: RunRows<X>,
-  { governs, measured, now }: Commit,
+  { governing, measured, now }: Commit,
   write: Effect.Effect<void, X>,
 ): Admission<X> => {
   /** How many runs the commit has let in at each limit. */
@@ -149,27 +156,34 @@ export const make = <X>(
     }
   })
 
-  const governorsOf = ({ state }: StoredRun) => (governs ? LimitRules.governorsOf(state) : [])
+  const governorsOf = ({ state }: StoredRun) => (governing.agents ? LimitRules.governorsOf(state) : [])
+  const projectsOf = ({ state }: StoredRun) => (governing.projects ? [LimitRules.projectOf(state.spec)] : [])
+
+  const lock = (wanted: ReadonlyArray<LimitRules.LimitRef>): Effect.Effect<void, X> => {
+    const refs = limits.unread(wanted)
+    return refs.length === 0
+      ? Effect.void
+      : Effect.map(rows.limits.lock(refs), (usages) => {
+          limits.stored(usages)
+          limits.absent(refs)
+        })
+  }
 
   return {
     admit,
-    lock: (wanted) => {
-      const refs = limits.unread(wanted)
-      return refs.length === 0
-        ? Effect.void
-        : Effect.map(rows.limits.lock(refs), (usages) => {
-            limits.stored(usages)
-            limits.absent(refs)
-          })
-    },
-    limitsOf: (run) => [...LimitRules.limitsOf(run.state), ...governorsOf(run)],
+    lock,
+    lockProjects: (runs) => lock(runs.flatMap(projectsOf)),
+    project: (run) => projectsOf(run).find((limit) => limits.governs(limit) === true),
+    limitsOf: (run) => [...LimitRules.limitsOf(run.state), ...governorsOf(run), ...projectsOf(run)],
     governor: (run) => governorsOf(run).find((limit) => limits.governs(limit) === true)?.limit,
     full: ({ state }) =>
       LimitRules.limitsOf(state).find((limit) => !limits.mayStart(limit, LimitRules.isFresh(state)))?.limit,
     mayStart: (run) =>
       LimitRules.limitsOf(run.state).every((limit) =>
         limits.mayStart(limit, LimitRules.isFresh(run.state)),
-      ) && governorsOf(run).every((limit) => limits.governs(limit) === false),
+      ) &&
+      governorsOf(run).every((limit) => limits.governs(limit) === false) &&
+      projectsOf(run).every((limit) => limits.governs(limit) === false || limits.mayStart(limit, false)),
     checksSoon: () => soon,
   }
 }

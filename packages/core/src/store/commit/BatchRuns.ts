@@ -200,7 +200,7 @@ export const make = <X>(
   }
 
   const change = (entry: Entry, { consequences: meant, entries: added, state }: Transition): StoredRun => {
-    if (state.limits !== null) limits.changed(entry.run.state, state)
+    if (state.limits !== null || entry.run.state.limits !== null) limits.changed(entry.run.state, state)
     if ((fairRoutes.some() || state.spec.fairness !== null) && FairRules.enters(entry.run.state, state)) {
       entering.add(entry)
     }

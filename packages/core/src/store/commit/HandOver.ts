@@ -36,13 +36,19 @@ export interface AddedRun {
  * @category models
  */
 export interface HandOver<X> {
-  /** Claims a runnable run of the store for a waiting claim that accepts it; undefined when there is none. */
-  readonly offer: (run: StoredRun) => Transition | undefined
+  /** Whether claims wait, so that a run may be handed over. */
+  readonly hands: boolean
+  /** Claims a runnable run of the store for a waiting claim that accepts it; undefined when there is none. `project`: the limit of its project. */
+  readonly offer: (run: StoredRun, project?: string) => Transition | undefined
   /**
    * Does so for new runs, the best first: a run that a claim gets is added in its state after the claim. `stored` takes the keys
-   * of the runs, in the same order.
+   * of the runs, in the same order. `placeOf`: the limit of the project of a run, beside how many others are handed over here;
+   * undefined where it has no room, and null where there is none.
    */
-  readonly offerNew: (runs: ReadonlyArray<AddedRun>) => {
+  readonly offerNew: (
+    runs: ReadonlyArray<AddedRun>,
+    placeOf: (state: RunState, others: number) => string | null | undefined,
+  ) => {
     readonly runs: ReadonlyArray<AddedRun>
     readonly stored: (keys: ReadonlyArray<RunKey>) => void
   }
@@ -60,6 +66,7 @@ export interface HandOver<X> {
  * @category constructors
  */
 export const none: HandOver<never> = {
+  hands: false,
   offer: () => undefined,
   offerNew: (runs) => ({ runs, stored: () => {} }),
   read: Effect.void,
@@ -112,11 +119,11 @@ export const make = <X>(
   const byClaim = new Map<WaitingClaim, Array<HandedRun>>()
   let unread: Array<HandedRun> = []
 
-  const hand = (key: RunKey, state: RunState): HandedRun | undefined => {
+  const hand = (key: RunKey, state: RunState, project: string | undefined): HandedRun | undefined => {
     const claim = isClaimable(state, now) ? taking.take(state.spec) : undefined
     if (claim === undefined) return undefined
     const handed = {
-      claimed: ClaimTransitions.claim(state, claim.request, now),
+      claimed: ClaimTransitions.claim(state, claim.request, now, project),
       queuedMillis: Math.max(0, now - runnableSince(state, now)),
       key,
       details: undefined,
@@ -128,16 +135,23 @@ export const make = <X>(
   }
 
   return {
-    offer: ({ key, state }) => {
-      const handed = hand(key, state)
+    hands: true,
+    offer: ({ key, state }, project) => {
+      const handed = hand(key, state, project)
       if (handed !== undefined) unread.push(handed)
       return handed?.claimed
     },
-    offerNew: (runs) => {
+    offerNew: (runs, placeOf) => {
       const handed = new Map<AddedRun, HandedRun>()
+      const others = new Map<string, number>()
       for (const added of runs.toSorted((a, b) => priorityOf(b) - priorityOf(a))) {
-        const given = hand(0, added.run.state)
-        if (given !== undefined) handed.set(added, given)
+        const { state } = added.run
+        const count = others.get(state.spec.projectId) ?? 0
+        const project = placeOf(state, count)
+        const given = project === undefined ? undefined : hand(0, state, project ?? undefined)
+        if (given === undefined) continue
+        handed.set(added, given)
+        others.set(state.spec.projectId, count + 1)
       }
       return {
         runs: runs.map((added) => {

@@ -5,7 +5,10 @@
  *
  * @since 0.1.0
  */
+import type * as Ids from "../../model/Ids.js"
 import type { RunState } from "../../rules/RunState.js"
+import * as LimitKey from "../../rules/LimitKey.js"
+import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as RateRules from "../../rules/RateRules.js"
 import type { LimitChange } from "../rows/LimitRows.js"
@@ -38,17 +41,22 @@ export interface LimitUsages {
   readonly unread: (limits: ReadonlyArray<LimitRules.LimitRef>) => ReadonlyArray<LimitRules.LimitRef>
   /** Notes that those of these limits that are not stored do not exist. */
   readonly absent: (limits: ReadonlyArray<LimitRules.LimitRef>) => void
-  /** Whether one more run may work, `fresh` where no worker has had it yet; false of a limit that is not stored. */
-  readonly mayStart: (limit: LimitRules.LimitRef, fresh: boolean) => boolean
+  /**
+   * Whether one more run may work, `fresh` where no worker has had it yet, beside `others` that the commit has yet to add; false of a
+   * limit that is not stored.
+   */
+  readonly mayStart: (limit: LimitRules.LimitRef, fresh: boolean, others?: number) => boolean
   /** A limit with what the commit has added to it so far, also where it is not stored yet; undefined where the commit has not read it. */
   readonly current: (limit: LimitRules.LimitRef) => LimitRules.LimitUsage | undefined
-  /** Whether the limit is of all runs of an agent; undefined where the commit has not read it. */
+  /** The projects at whose limits places are free by this commit: a run has left, or the limit has changed. */
+  readonly freed: Set<Ids.ProjectId>
+  /** Whether the limit is of all runs of an agent or of a project; undefined where the commit has not read it. */
   readonly governs: (limit: LimitRules.LimitRef) => boolean | undefined
   /** Takes the priorities of the runs that have come behind the limit, their first one, since this was called last. */
   readonly takeArrived: (limit: LimitRules.LimitRef) => ReadonlyArray<number>
   /** Whether there is something to take. */
   readonly someChanged: () => boolean
-  /** What is to be added to the rows of the store. */
+  /** What is to be added to the rows of the store: those of projects once there is nothing else. Transactions lock them last. */
   readonly take: () => ReadonlyArray<LimitChange>
 }
 
@@ -87,6 +95,7 @@ const withAdded = (
 export const make = (now: number): LimitUsages => {
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
+  const freed = new Set<Ids.ProjectId>()
 
   const entryOf = ({ limit, projectId }: LimitRules.LimitRef): Entry => {
     const name = LimitRules.refName({ limit, projectId })
@@ -105,22 +114,36 @@ export const make = (now: number): LimitUsages => {
       : withAdded(entry.usage ?? LimitRules.added(limit, 0), entry, now)
   }
 
+  /** Adds what a transition changes at one limit, and gives as what the run counted there. */
+  const count = (limit: LimitRules.LimitRef, before: RunState | undefined, after: RunState) => {
+    const was = before && LimitRules.countOf(before, limit.limit)
+    const is = LimitRules.countOf(after, limit.limit)
+    if (was === is) return was
+    const entry = entryOf(limit)
+    if (before !== undefined) addTo(entry.added, before, limit.limit, -1)
+    addTo(entry.added, after, limit.limit, 1)
+    if (is === "running" && before !== undefined && LimitRules.isFresh(before)) entry.starts += 1
+    changed.add(entry)
+    if (is === undefined && LimitKey.scopeOf(limit.limit) === "project") freed.add(limit.projectId)
+    return was
+  }
+
   return {
     changed: (before, after) => {
       for (const [index, limit] of LimitRules.limitsOf(after).entries()) {
-        const was = before && LimitRules.countOf(before, limit.limit)
-        const is = LimitRules.countOf(after, limit.limit)
-        if (was === is) continue
-        const entry = entryOf(limit)
-        if (before !== undefined) addTo(entry.added, before, limit.limit, -1)
-        addTo(entry.added, after, limit.limit, 1)
-        if (is === "running" && before !== undefined && LimitRules.isFresh(before)) entry.starts += 1
-        if (is === "behind" && index === 0 && was !== "open" && was !== "stale") {
-          entry.arrived.push(after.spec.priority)
+        const was = count(limit, before, after)
+        const isNew = was !== "open" && was !== "stale"
+        if (index === 0 && isNew && was !== "behind" && LimitRules.countOf(after, limit.limit) === "behind") {
+          entryOf(limit).arrived.push(after.spec.priority)
         }
-        changed.add(entry)
+      }
+      if (before === undefined || before.limits === after.limits) return
+      // A run that works no longer is not under the limit of its project any more.
+      for (const limit of LimitRules.limitsOf(before)) {
+        if (LimitPlaces.at(after.limits, limit.limit) === undefined) count(limit, before, after)
       }
     },
+    freed,
     touch: (limit, checkAt) => {
       const entry = entryOf(limit)
       if (checkAt !== undefined) entry.checkAt = checkAt
@@ -140,15 +163,20 @@ export const make = (now: number): LimitUsages => {
       const { usage } = entryOf(limit)
       return usage == null ? (usage === null ? false : undefined) : LimitRules.governs(usage)
     },
-    mayStart: (limit, fresh) => {
+    mayStart: (limit, fresh, others = 0) => {
       const usage = entryOf(limit).usage == null ? undefined : current(limit)
-      return usage !== undefined && LimitRules.mayStart(usage, fresh, now)
+      return (
+        usage !== undefined && LimitRules.mayStart({ ...usage, running: usage.running + others }, fresh, now)
+      )
     },
     current,
     takeArrived: (limit) => entryOf(limit).arrived.splice(0),
     someChanged: () => changed.size > 0,
     take: () => {
-      const changes = Array.from(changed, (entry): LimitChange => {
+      const others = [...changed].filter(({ limit }) => LimitKey.scopeOf(limit) !== "project")
+      const taken = others.length > 0 ? others : [...changed]
+      return taken.map((entry): LimitChange => {
+        changed.delete(entry)
         const { added, checkAt, limit, projectId } = entry
         const change = {
           limit,
@@ -162,8 +190,6 @@ export const make = (now: number): LimitUsages => {
         entry.starts = 0
         return change
       })
-      changed.clear()
-      return changes
     },
   }
 }

@@ -9,7 +9,8 @@
  * @since 0.1.0
  */
 import { Effect } from "effect"
-import type { RunDetails } from "../../rules/RunState.js"
+import type * as LimitRules from "../../rules/LimitRules.js"
+import type { RunDetails, RunState } from "../../rules/RunState.js"
 import { byPreference, type ClaimDetails, type Found, type RunRows } from "../rows/RunRows.js"
 import type { DetailChanges, RunKey, StoredRun } from "../rows/StoredRun.js"
 import * as Admission from "./Admission.js"
@@ -22,12 +23,10 @@ import * as StoreMetrics from "./StoreMetrics.js"
 import type { Wakeups } from "./Wakeups.js"
 
 /**
- * Whether some limit is of all runs of an agent: as of now where the commit has searched, otherwise as of the last search or setting of
- * this process.
+ * Which limits there are that no submission names: as of now where the commit has searched, otherwise as of the last search or setting of
+ * this process. `read`: whether this process has read that once.
  */
-export interface Governing {
-  governs: boolean
-}
+export type Governing = { -readonly [K in keyof LimitRules.Governs]: boolean } & { read: boolean }
 
 /**
  * @since 0.1.0
@@ -36,7 +35,7 @@ export interface Governing {
 export interface RunBatch<X>
   extends
     Pick<BatchRuns.BatchRuns<X>, "load" | "add" | "find" | "apply" | "describe" | "limits">,
-    Pick<Admission.Admission<X>, "limitsOf" | "governor" | "full">,
+    Pick<Admission.Admission<X>, "limitsOf" | "governor" | "full" | "project">,
     Family.Family<X> {
   readonly governing: Governing
   /** Reads those of these limits that the commit has not read yet, so that `governor` and `full` can be decided, and locks them. */
@@ -97,12 +96,8 @@ export const make = <X>(
     runs.someEntering() ? Effect.flatMap(rank, then) : then()
 
   const writeRanked = Effect.suspend(() => ranked(() => write))
-  const { admit, checksSoon, full, governor, limitsOf, lock, mayStart } = Admission.make(
-    runs,
-    rows,
-    { governs: governing.governs, measured, now },
-    writeRanked,
-  )
+  const { admit, checksSoon, full, governor, limitsOf, lock, lockProjects, mayStart, project } =
+    Admission.make(runs, rows, { governing, measured, now }, writeRanked)
   const { inTurn, settle } = Family.make(runs, rows, now)
   const { grown, lanes, signals } = consequences
   const lateReads: Array<Effect.Effect<void, X>> = []
@@ -118,12 +113,30 @@ export const make = <X>(
     return details
   }
 
-  /** Hands runs that became runnable to claims that wait: the best runs first. */
-  const handRunnable = (): void => {
+  const handAll = (): void => {
     for (const run of runs.runnable().sort(byPreference)) {
-      const claimed = mayStart(run) ? handOver.offer(run) : undefined
+      const claimed = mayStart(run) ? handOver.offer(run, project(run)?.limit) : undefined
       if (claimed !== undefined) apply(run, claimed)
     }
+  }
+
+  /** Hands runs that became runnable to claims that wait, the best runs first, and goes on. */
+  const handRunnable = (then: () => Effect.Effect<void, X>): Effect.Effect<void, X> => {
+    if (governing.projects && handOver.hands) {
+      return Effect.flatMap(lockProjects(runs.runnable()), () => {
+        handAll()
+        return then()
+      })
+    }
+    handAll()
+    return then()
+  }
+
+  /** The limit of the project of a new run, where it has room for one more beside `others`. */
+  const placeOf = (state: RunState, others: number): string | null | undefined => {
+    const limit = project({ key: 0, state })
+    if (limit === undefined) return null
+    return limits.mayStart(limit, false, others) ? limit.limit : undefined
   }
 
   /**
@@ -142,7 +155,9 @@ export const make = <X>(
 
   const finishRanked = (): Effect.Effect<void, X> => {
     runs.compareRemembered()
-    if (limits.someChanged()) return finishLimited
+    // The next run of a lane may get the limit of its project.
+    const mayGetLimit = governing.projects && lanes.length > 0 && handOver.hands
+    if (limits.someChanged() || mayGetLimit) return finishLimited
     // The next run of a lane may get a rank.
     const last = lanes.length === 0 || !(wakeups.claims.someWait() || beginning.fairRoutes.some())
     return rows.together([
@@ -150,10 +165,11 @@ export const make = <X>(
       advance(
         Effect.suspend(() => {
           if (last) return Effect.void
-          handRunnable()
-          return Effect.zipRight(
-            writeRanked,
-            Effect.suspend(() => rows.together([...store(), handOver.read])),
+          return handRunnable(() =>
+            Effect.zipRight(
+              writeRanked,
+              Effect.suspend(() => rows.together([...store(), handOver.read])),
+            ),
           )
         }),
         false,
@@ -167,12 +183,7 @@ export const make = <X>(
   /** The same where a limit has changed: a run that it lets in may go to a claim that waits. */
   const finishLimited = Effect.suspend(() => rows.together([write, advance(writeRanked, true)])).pipe(
     Effect.zipRight(admit),
-    Effect.zipRight(
-      Effect.suspend(() => {
-        handRunnable()
-        return writeRanked
-      }),
-    ),
+    Effect.zipRight(Effect.suspend(() => handRunnable(() => writeRanked))),
     Effect.zipRight(admit),
     Effect.zipRight(
       Effect.suspend(() => rows.together([...store(), ...lateReads, handOver.read, rows.commit])),
@@ -196,19 +207,28 @@ export const make = <X>(
     lockLimits: lock,
     governor,
     full,
+    project,
     insert: (added, offer) =>
       Effect.suspend(() => {
-        if (offer === "now") handRunnable()
-        const { runs: inserted, stored } = (offer === "now" ? handOver : HandOver.none).offerNew(added)
-        const ranking = rankNew(inserted)
-        const insertAll = (all: ReadonlyArray<HandOver.AddedRun>) =>
-          Effect.map(rows.insert(all.map(({ run }) => run)), (keys) => {
-            stored(keys)
-            for (const [index, { made, run }] of all.entries()) {
-              runs.inserted({ key: keys[index]!, state: run.state }, made)
-            }
-          })
-        return ranking === undefined ? insertAll(inserted) : Effect.flatMap(ranking, insertAll)
+        const insertNow = (to: HandOver.HandOver<X>): Effect.Effect<void, X> => {
+          const { runs: inserted, stored } = to.offerNew(added, placeOf)
+          const ranking = rankNew(inserted)
+          const insertAll = (all: ReadonlyArray<HandOver.AddedRun>) =>
+            Effect.map(rows.insert(all.map(({ run }) => run)), (keys) => {
+              stored(keys)
+              for (const [index, { made, run }] of all.entries()) {
+                runs.inserted({ key: keys[index]!, state: run.state }, made)
+              }
+            })
+          return ranking === undefined ? insertAll(inserted) : Effect.flatMap(ranking, insertAll)
+        }
+        if (offer === "later") return insertNow(HandOver.none)
+        if (!governing.projects || !handOver.hands) return handRunnable(() => insertNow(handOver))
+        const news = added.map(({ run: { state } }) => ({ key: 0, state }))
+        return Effect.zipRight(
+          lockProjects(news),
+          Effect.suspend(() => handRunnable(() => insertNow(handOver))),
+        )
       }),
     flush: (...names) =>
       Effect.flatMap(settle, () =>
@@ -224,10 +244,7 @@ export const make = <X>(
     lateDetails: (of) => late(of, rows.details),
     lateClaimDetails: (of, sessions) => late(of, (all) => rows.claimDetails(all, sessions)),
     // A run of a freed lane may go to a claim that waits, which is a further write: then the transaction ends only after that.
-    finish: Effect.flatMap(settle, () => {
-      handRunnable()
-      return ranked(finishRanked)
-    }),
+    finish: Effect.flatMap(settle, () => handRunnable(() => ranked(finishRanked))),
     after: Effect.suspend(() => {
       const left = runs.runnable().map(({ state }) => state.spec)
       return Effect.all(
@@ -235,6 +252,7 @@ export const make = <X>(
           handOver.deliver,
           ...(left.length === 0 ? [] : [wakeups.runnable(left)]),
           ...(checksSoon() ? [wakeups.dueSooner] : []),
+          ...(limits.freed.size === 0 ? [] : [wakeups.freed(limits.freed)]),
           measured.publish,
           ...(grown.length === 0 ? [] : [wakeups.logsGrew(grown)]),
           ...signals.map(({ signal, workerId }) => wakeups.signal(workerId, signal)),

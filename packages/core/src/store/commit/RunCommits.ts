@@ -10,6 +10,7 @@ import * as FairRoutes from "./FairRoutes.js"
 import * as HandOver from "./HandOver.js"
 import * as RememberedLeases from "./RememberedLeases.js"
 import * as RunBatch from "./RunBatch.js"
+import * as LimitRules from "../../rules/LimitRules.js"
 import type { Found, RunKey, RunRef, RunRows, Search, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
 import { logKey, type Wakeups } from "./Wakeups.js"
@@ -31,19 +32,21 @@ export type RunOperation<Request, Decision, A, E, X> = CommitQueue.Operation<
 >
 
 /**
- * The queue of a store of runs.
+ * The queue of a store of runs. `governing`: what this process has seen last of limits that no submission names.
  *
  * @since 0.1.0
  * @category models
  */
-export type RunCommits<X> = CommitQueue.CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>
+export interface RunCommits<X> extends CommitQueue.CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X> {
+  readonly governing: RunBatch.Governing
+}
 
 /**
  * Begins the batch of a commit: reads the runs that it names and does not remember, and searches for those that its claims may
  * take. `since` is the monotonic time in nanoseconds before its instant.
  *
  * When claims wait, it also reads what is due: runs are handed to them only when time makes no other run runnable. `governing` remembers
- * whether a limit is of all runs of some agent, as of the last search or setting of this process.
+ * which limits there are that no submission names, as of the last search or setting of this process.
  */
 const begin = <X>(
   rows: RunRows<X>,
@@ -78,14 +81,14 @@ const begin = <X>(
         Effect.map(rows.search(search), (read) => {
           found = read
           due = read.due
-          governing.governs = read.governs
+          Object.assign(governing, read.governs, { read: true })
         }),
       )
     } else if (wakeups.claims.someWait()) {
       reads.push(
         Effect.map(rows.due, (read) => {
           due = read.due
-          governing.governs = read.governs
+          Object.assign(governing, read.governs, { read: true })
         }),
       )
     }
@@ -118,9 +121,9 @@ export const make = <X>(
 ): Effect.Effect<RunCommits<X>, never, Scope.Scope> =>
   Effect.flatMap(RememberedLeases.Maker, (makeRemembered) => {
     const leases = makeRemembered()
-    const governing = { governs: false }
+    const governing: RunBatch.Governing = { ...LimitRules.noneGovern, read: false }
     const fairRoutes = FairRoutes.make()
-    return CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
+    const queue = CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
       transact,
       begin: (refs, claims, since) =>
         begin(
@@ -143,4 +146,5 @@ export const make = <X>(
       isolates,
       unavailable,
     })
+    return Effect.map(queue, (commits) => ({ ...commits, governing }))
   })

@@ -44,8 +44,11 @@ export interface Taking {
 
 /** How a claim waits. */
 export interface Wait {
-  /** Ends with the runs that a commit hands over, or with undefined when the claim has to look again. */
-  readonly next: (time: Duration.DurationInput) => Effect.Effect<HandedRuns | undefined>
+  /**
+   * Ends with the runs that a commit hands over, or with undefined when the claim has to look again. `blocked`: the limit of its project
+   * was in the way of the runs that it has found.
+   */
+  readonly next: (time: Duration.DurationInput, blocked: boolean) => Effect.Effect<HandedRuns | undefined>
 }
 
 /**
@@ -61,8 +64,10 @@ export interface WaitingClaims {
     request: ClaimSearch.Request,
     handBack: (runs: ReadonlyArray<HeldRun>) => Effect.Effect<void>,
   ) => Effect.Effect<Wait, never, Scope.Scope>
-  /** Wakes the first claim that accepts such a run. */
+  /** Wakes the first claim that accepts such a run, unless the limit of its project is in its way. */
   readonly wake: (route: Route) => void
+  /** Wakes the claims for which the limit of this project may have been in the way. */
+  readonly wakeBlocked: (projectId: string) => void
   readonly wakeAll: () => void
   /** Whether a commit could hand a run to one of them. */
   readonly someWait: () => boolean
@@ -78,8 +83,10 @@ interface Waiter {
   /** Names the claim, if it has an id. A repeat has the same name. */
   readonly name: string | undefined
   readonly ended: Deferred.Deferred<HandedRuns | undefined>
-  /** Its own look has found nothing. */
+  /** Its own look has found nothing that it may take. */
   armed: boolean
+  /** Its look has found runs, and the limit of its project was in their way. */
+  blocked: boolean
   /** The caller has what ended the wait. */
   received: boolean
   left: boolean
@@ -95,6 +102,7 @@ const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => 
   name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
   ended: Deferred.unsafeMake(FiberId.none),
   armed: false,
+  blocked: false,
   received: false,
   left: false,
   route: undefined,
@@ -120,6 +128,7 @@ export const make = (): WaitingClaims => {
   const wake = (route: Route): void => {
     for (const waiter of waiting) {
       if (!waiter.accepts(route)) continue
+      if (waiter.blocked) return
       waiter.route = route
       return end(waiter, undefined)
     }
@@ -135,9 +144,14 @@ export const make = (): WaitingClaims => {
       return waiter.handed === undefined ? Effect.void : waiter.handBack(waiter.handed.runs)
     })
 
-  const next = (waiter: Waiter, time: Duration.DurationInput): Effect.Effect<HandedRuns | undefined> =>
+  const next = (
+    waiter: Waiter,
+    time: Duration.DurationInput,
+    blocked: boolean,
+  ): Effect.Effect<HandedRuns | undefined> =>
     Effect.suspend(() => {
       waiter.armed = true
+      waiter.blocked = blocked
       return Deferred.await(waiter.ended).pipe(
         Effect.timeoutOption(time),
         // A claim that no commit has taken leaves; one that was taken waits for the end of the commit.
@@ -152,9 +166,12 @@ export const make = (): WaitingClaims => {
       )
     })
 
-  /** A repeat gets the runs of its claim, so it is not taken while a commit has its claim. */
-  const mayTake = ({ accepts, armed, name }: Waiter, route: Route): boolean =>
-    armed && accepts(route) && (name === undefined || !takenNames.has(name))
+  /**
+   * A repeat gets the runs of its claim, so it is not taken while a commit has its claim. Older runs are left for a claim that the limit of
+   * its project blocks.
+   */
+  const mayTake = ({ accepts, armed, blocked, name }: Waiter, route: Route): boolean =>
+    armed && !blocked && accepts(route) && (name === undefined || !takenNames.has(name))
 
   const free = ({ name }: Waiter): void => {
     if (name !== undefined) takenNames.delete(name)
@@ -226,9 +243,15 @@ export const make = (): WaitingClaims => {
   return {
     join: (request, handBack) =>
       Effect.map(Effect.acquireRelease(joined(request, handBack), leave), (waiter): Wait => ({
-        next: (time) => next(waiter, time),
+        next: (time, blocked) => next(waiter, time, blocked),
       })),
     wake,
+    wakeBlocked: (projectId) => {
+      for (const waiter of Array.from(waiting)) {
+        const { armed, blocked, request } = waiter
+        if (request.worker.projectId === projectId && (blocked || !armed)) end(waiter, undefined)
+      }
+    },
     wakeAll: () => {
       for (const waiter of Array.from(waiting)) end(waiter, undefined)
     },

@@ -36,6 +36,9 @@ export interface Wakeups {
   /** Wakes a claim for each of these runs, which became runnable and were not handed over. */
   readonly runnable: (routes: Iterable<Route>) => Effect.Effect<void>
 
+  /** Wakes the claims for which the limits of these projects may have been in the way: places are free, or the limits have changed. */
+  readonly freed: (projectIds: Iterable<string>) => Effect.Effect<void>
+
   /** Calls `listener` each time that one log grows, until the Scope closes. */
   readonly logListener: (
     log: string,
@@ -104,6 +107,10 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
     runnable: (routes) =>
       Effect.sync(() => {
         for (const route of routes) claims.wake(route)
+      }),
+    freed: (projectIds) =>
+      Effect.sync(() => {
+        for (const projectId of projectIds) claims.wakeBlocked(projectId)
       }),
     logListener: logs.join,
     logsGrew: (growths) => Effect.sync(() => notify(growths)),

@@ -13,7 +13,7 @@ import * as LimitKey from "../../rules/LimitKey.js"
 import { instantOrNull } from "../../rules/RunState.js"
 import { isRunnable } from "../../rules/Transition.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import { behindOf } from "../../rules/LimitRules.js"
+import * as LimitRules from "../../rules/LimitRules.js"
 import * as PendingRules from "../../rules/PendingRules.js"
 import type { LimitReads } from "../rows/LimitRows.js"
 import type { RunReads, RunStore } from "../rows/RunStore.js"
@@ -90,11 +90,23 @@ const limitStanding = <X>(
   now: number,
 ): Effect.Effect<LimitStanding | null, X> =>
   Effect.gen(function* () {
-    const limit = behindOf(run.state)
+    const limit = LimitRules.behindOf(run.state)
     const { projectId } = run.state.spec
     const usage = limit === null ? undefined : yield* limits.find({ limit, projectId })
     if (usage === undefined) return null
     const before = yield* limits.before(run, maxQueued)
+    return { ...LimitKey.subjectOf(usage.limit), ...PendingRules.useOf(usage, now), before }
+  })
+
+/** The limit of its project, where that keeps a runnable run from starting. */
+const projectStanding = <X>(
+  limits: LimitReads<X>,
+  { state }: SummaryRow,
+  before: number,
+  now: number,
+): Effect.Effect<LimitStanding | null, X> =>
+  Effect.map(limits.find(LimitRules.projectOf(state.spec)), (usage) => {
+    if (usage === undefined || LimitRules.mayStart(usage, false, now)) return null
     return { ...LimitKey.subjectOf(usage.limit), ...PendingRules.useOf(usage, now), before }
   })
 
@@ -107,15 +119,21 @@ const standingOf = <X>(
   Effect.gen(function* () {
     const { gate, status } = run.state
     const lane = gate === "behind" && status === "pending" ? yield* rows.aheadInLane(run, maxAhead) : []
+    const queuedBefore = isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null
     const [first] = yield* Effect.flatMap(rows.ofKeys(lane.slice(0, 1)), (found) => ofRows(rows, found))
     return {
       now: DateTime.unsafeMake(now),
       gate: status === "pending" ? gate : null,
       ahead: first ?? null,
       runsAhead: lane.length,
-      queuedBefore: isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null,
+      queuedBefore,
       reason: run.state.pastAttempt?.reason ?? null,
-      limit: gate === "limited" && status === "pending" ? yield* limitStanding(limits, run, now) : null,
+      limit:
+        queuedBefore !== null
+          ? yield* projectStanding(limits, run, queuedBefore, now)
+          : gate === "limited" && status === "pending"
+            ? yield* limitStanding(limits, run, now)
+            : null,
     }
   })
 

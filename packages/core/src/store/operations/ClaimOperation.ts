@@ -42,17 +42,22 @@ interface Decision {
   readonly claimed: ReadonlyArray<TakenRun>
   readonly details: ReadonlyMap<RunKey, ClaimDetails>
   readonly anew: boolean
+  readonly blocked: boolean
 }
 
-/** `anew`: whether the runs were taken for this very request, and not for the one that it repeats. */
+/**
+ * `anew`: whether the runs were taken for this very request, and not for the one that it repeats. `blocked`: whether the limit of the project
+ * was in the way of runs.
+ */
 interface Given {
   readonly runs: ReadonlyArray<ClaimedRun>
   /** Runs that are claimed, and whose requests are too large to be given with the others. */
   readonly withheld: ReadonlyArray<HeldRun>
   readonly anew: boolean
+  readonly blocked: boolean
 }
 
-const nothing: Found = { runnable: [], given: [], due: [], governs: false }
+const nothing: Found = { runnable: [], given: [], due: [], governs: LimitRules.noneGovern }
 
 /** The runs of these as far as the request gave them and its worker still holds them. */
 const giveAgain = <X>(
@@ -104,9 +109,16 @@ const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assi
     return now !== undefined && !isRunnable(now.state)
   })
 
-type Taken = ReadonlyMap<Request, Array<TakenRun>>
+/** `blocked`: the requests for whose runs the limit of the project had no room. */
+interface Taken {
+  readonly runs: ReadonlyMap<Request, Array<TakenRun>>
+  readonly blocked: Set<Request>
+}
 
-/** Claims these runs. Those that have a limit without room, or are not under that of their agent yet, are put behind it; returns how many. */
+/**
+ * Claims these runs. Those that have a limit without room, or are not under that of their agent yet, are put behind it; returns how many.
+ * Those whose project has no room stay as they are.
+ */
 const take = <X>(
   batch: RunBatch<X>,
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
@@ -116,6 +128,11 @@ const take = <X>(
   for (const { request, run } of assigned) {
     const current = batch.add(run)
     if (!isClaimable(current.state, batch.now)) continue
+    const project = batch.project(current)
+    if (project !== undefined && !batch.limits.mayStart(project, false)) {
+      taken.blocked.add(request)
+      continue
+    }
     const governor = batch.governor(current)
     const full = governor ?? batch.full(current)
     if (full !== undefined) {
@@ -127,16 +144,17 @@ const take = <X>(
       putBack += 1
       continue
     }
-    const { key, state } = batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now))
+    const claimed = ClaimTransitions.claim(current.state, request, batch.now, project?.limit)
+    const { key, state } = batch.apply(current, claimed)
     const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
-    taken.get(request)!.push({ key, state, queuedMillis })
+    taken.runs.get(request)!.push({ key, state, queuedMillis })
   }
   return putBack
 }
 
 /** What a request still wants. */
-const left = (request: Request, taken: Taken): Request => {
-  const limit = request.limit - taken.get(request)!.length
+const left = (request: Request, { runs }: Taken): Request => {
+  const limit = request.limit - runs.get(request)!.length
   return { ...request, limit, ahead: Math.min(request.ahead, limit) }
 }
 
@@ -171,11 +189,12 @@ const takeAnew = <X>(
   plan: ClaimSearch.Plan,
   requests: ReadonlyArray<Request>,
   found: Found,
-): Effect.Effect<ReadonlyMap<Request, ReadonlyArray<TakenRun>>, X> => {
+): Effect.Effect<Taken, X> => {
   const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
   const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<Taken, X> => {
-    const taken = new Map<Request, Array<TakenRun>>(requests.map((request) => [request, []]))
-    if (batch.governing.governs || assigned.some(({ run }) => run.state.limits !== null)) {
+    const taken: Taken = { runs: new Map(requests.map((request) => [request, []])), blocked: new Set() }
+    const { agents, projects } = batch.governing
+    if (agents || projects || assigned.some(({ run }) => run.state.limits !== null)) {
       return takeWithLimits(batch, plan, requests, assigned, taken)
     }
     take(batch, assigned, taken)
@@ -201,7 +220,7 @@ const claimAll = <X>(
     const plan = ClaimSearch.plan(requests)
     const again = yield* repeatEarlier(batch, plan.given(found))
     const { first, repeats } = separate(requests.filter((request) => !again.has(request)))
-    const taken = yield* takeAnew(batch, plan, first, found)
+    const { blocked, runs: taken } = yield* takeAnew(batch, plan, first, found)
     for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
     const runsOf = (request: Request) => taken.get(request) ?? again.get(request)!
     const given = new Map(requests.flatMap(runsOf).map((run) => [run.key, run]))
@@ -209,7 +228,12 @@ const claimAll = <X>(
     const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => state.leaseEpoch > 1)
     const details = batch.lateClaimDetails([...given.values()], sessions)
     return requests.map((request) =>
-      Either.right({ claimed: runsOf(request), details, anew: taken.has(request) }),
+      Either.right({
+        claimed: runsOf(request),
+        details,
+        anew: taken.has(request),
+        blocked: blocked.has(repeats.get(request) ?? request),
+      }),
     )
   })
 
@@ -222,8 +246,9 @@ export const claim = <X>(
   name: "Claims.claim",
   probes: (request) => [request],
   decide: claimAll,
-  answer: ({ anew, claimed, details }) => ({
+  answer: ({ anew, blocked, claimed, details }) => ({
     anew,
+    blocked,
     runs: claimed.flatMap(({ key, queuedMillis, state }) => {
       const found = details.get(key)
       if (found === undefined) return []

@@ -15,8 +15,14 @@ import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as ClaimOperation from "./ClaimOperation.js"
 
+/** What a look gives. `blocked`: the limit of the project was in the way of runs. */
+interface Look {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  readonly blocked: boolean
+}
+
 interface Options<E> {
-  readonly claimNow: Effect.Effect<ReadonlyArray<ClaimedRun>, E>
+  readonly claimNow: Effect.Effect<Look, E>
   readonly wait: Duration.DurationInput
   readonly join: Effect.Effect<Wait, never, Scope.Scope>
 }
@@ -31,11 +37,11 @@ const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<Readonl
     const round = Effect.gen(function* () {
       const { next } = yield* options.join
       const since = yield* Clock.currentTimeNanos
-      const claimed = yield* options.claimNow
-      if (claimed.length > 0) return found(claimed, since)
+      const { blocked, runs } = yield* options.claimNow
+      if (runs.length > 0) return found(runs, since)
       const left = Duration.toMillis(options.wait) - waitedUntil(yield* Clock.currentTimeNanos)
       if (left <= 0) return []
-      const handed = yield* next(Duration.min(Duration.millis(left), slowPoll))
+      const handed = yield* next(Duration.min(Duration.millis(left), slowPoll), blocked)
       return handed && found(handed.runs, handed.since)
     }).pipe(Effect.scoped)
     let result = yield* round
@@ -52,9 +58,9 @@ const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<Readonl
  */
 const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
   Effect.flatMap(Clock.currentTimeNanos, (begun) =>
-    Effect.flatMap(options.claimNow, (claimed) =>
-      claimed.length > 0 || Duration.equals(options.wait, Duration.zero)
-        ? Effect.succeed(claimed)
+    Effect.flatMap(options.claimNow, ({ runs }) =>
+      runs.length > 0 || Duration.equals(options.wait, Duration.zero)
+        ? Effect.succeed(runs)
         : waitSince(begun, options),
     ),
   )
@@ -77,10 +83,10 @@ export const make = <X>(
         if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
         const claim = ClaimSearch.request(identity, request)
         return claimWithin({
-          claimNow: Effect.flatMap(claimNow(claim), ({ runs, withheld }) =>
+          claimNow: Effect.tap(claimNow(claim), ({ withheld }) =>
             withheld.length === 0
-              ? Effect.succeed(runs)
-              : Effect.as(Effect.ignoreLogged(handBack({ request: claim, taken: withheld })), runs),
+              ? Effect.void
+              : Effect.ignoreLogged(handBack({ request: claim, taken: withheld })),
           ),
           wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
           join: wakeups.claims.join(ClaimSearch.waiting(claim), (taken) =>

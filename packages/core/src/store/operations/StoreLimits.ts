@@ -3,14 +3,24 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, Function, Struct } from "effect"
+import { Array, Effect, Either, Function } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
-import { check, type Limit, LimitNotFound, type Limits, type LimitSubject } from "../../ports/Limits.js"
+import {
+  check,
+  InvalidLimit,
+  type Limit,
+  LimitNotFound,
+  type Limits,
+  type LimitSubject,
+  mostOfAgent,
+  type NamedLimit,
+} from "../../ports/Limits.js"
 import * as LimitKey from "../../rules/LimitKey.js"
 import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as PendingRules from "../../rules/PendingRules.js"
+import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { LimitSetting, NamedSetting } from "../rows/LimitRows.js"
@@ -25,31 +35,97 @@ const toLimit =
     open: usage.open + usage.stale,
   })
 
+/**
+ * Brings the runs of a project that work under its limit. They are brought in the commit that sets it, so that the next claim counts them.
+ */
+const attachWorking = <X>(batch: RunBatch<X>, ref: LimitRules.LimitRef): Effect.Effect<void, X> =>
+  Effect.map(batch.rows.limits.working(ref.projectId), (found) => {
+    for (const run of found.map(batch.add)) {
+      const { holder, limits, status } = run.state
+      const works = status === "running" && holder !== null
+      if (!works || LimitPlaces.at(limits, ref.limit) !== undefined) continue
+      batch.apply(run, LimitRules.govern(run.state, ref.limit))
+    }
+  })
+
 /** Sets limits, and lets in the runs that have room then. Of two settings of one limit in a commit the later one stands. */
 const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.LimitRef, never, X> => ({
   name: "Limits.set",
-  decide: (settings, { governing, limits, rows }) => {
-    const named = new Map(settings.map((setting) => [LimitRules.refName(setting), setting]))
-    for (const setting of named.values()) limits.touch(setting)
-    if (settings.some(({ limit }) => LimitKey.governs(limit))) governing.governs = true
-    return Effect.as(rows.limits.set([...named.values()]), settings.map(Either.right))
-  },
+  decide: (settings, batch) =>
+    Effect.gen(function* () {
+      const { governing, limits, rows } = batch
+      const named = new Map(settings.map((setting) => [LimitRules.refName(setting), setting]))
+      for (const setting of named.values()) limits.touch(setting)
+      const scopes = settings.map(({ limit }) => LimitKey.scopeOf(limit))
+      if (scopes.includes("agent")) governing.agents = true
+      yield* rows.limits.set([...named.values()])
+      const ofProjects = [...named.values()].filter(({ limit }) => LimitKey.scopeOf(limit) === "project")
+      if (ofProjects.length > 0) {
+        governing.projects = true
+        // What the commit has claimed so far is written, and read with the others.
+        yield* batch.flush()
+        yield* Effect.forEach(ofProjects, (ref) => attachWorking(batch, ref), { discard: true })
+        for (const { projectId } of ofProjects) limits.freed.add(projectId)
+      }
+      return settings.map(Either.right)
+    }),
   answer: Function.identity,
 })
 
-/** Sets limits with names. Of two settings of one in a commit the later one stands. Gives whether it was there before. */
-const define = <X>(): RunOperation<NamedSetting, boolean, boolean, never, X> => ({
-  name: "Limits.define",
-  decide: (settings, { rows: { limits } }) =>
-    Effect.gen(function* () {
-      const named = new Map(settings.map((setting) => [`${setting.projectId}/${setting.name}`, setting]))
-      const before = yield* limits.defined([...named.values()])
-      yield* limits.define([...named.values()])
-      return settings.map(({ name, projectId }) =>
-        Either.right(before.some((found) => found.projectId === projectId && found.name === name)),
+/** An agent that is in as many limits as it may be, without this one; undefined for none. */
+const fullAgent = <X>(
+  { rows: { limits } }: RunBatch<X>,
+  { agentIds, name, projectId }: NamedSetting,
+): Effect.Effect<Ids.AgentId | undefined, X> =>
+  agentIds.length === 0
+    ? Effect.succeed(undefined)
+    : Effect.map(
+        limits.ofAgents(
+          agentIds.map((agentId) => ({ projectId, agentId })),
+          { changes: true },
+        ),
+        (found) => {
+          const others = found.filter((other) => other.name !== name)
+          return agentIds.find(
+            (agentId) => others.filter((other) => other.agentId === agentId).length >= mostOfAgent,
+          )
+        },
       )
-    }),
+
+/** Sets limits with names, in their order. Gives whether each was there before. */
+const define = <X>(): RunOperation<NamedSetting, boolean, boolean, InvalidLimit, X> => ({
+  name: "Limits.define",
+  decide: (settings, batch) =>
+    Effect.forEach(settings, (setting) =>
+      Effect.gen(function* () {
+        const full = yield* fullAgent(batch, setting)
+        if (full !== undefined) {
+          const message = `agentIds: agent ${full} is in ${mostOfAgent} limits already, the most that an agent is in`
+          return Either.left(new InvalidLimit({ field: "agentIds", message }))
+        }
+        const before = yield* batch.rows.limits.defined([setting])
+        yield* batch.rows.limits.define([setting])
+        if (setting.agentIds.length > 0) batch.governing.named = true
+        return Either.right(before.length > 0)
+      }),
+    ),
   answer: Function.identity,
+})
+
+const toSetting = (
+  projectId: Ids.ProjectId,
+  { agentIds = [], keyFrom, ...bounds }: NamedLimit,
+): NamedSetting => ({
+  projectId,
+  ...bounds,
+  agentIds: Array.dedupe(agentIds),
+  keyFrom: keyFrom ?? null,
+})
+
+const toNamed = ({ agentIds, keyFrom, projectId: _projectId, ...limit }: NamedSetting): NamedLimit => ({
+  ...limit,
+  ...(agentIds.length === 0 ? {} : { agentIds }),
+  ...(keyFrom === null ? {} : { keyFrom }),
 })
 
 /** The runs of an agent that come under its limit, from the key `after` on. */
@@ -101,13 +177,13 @@ export const make = <X>(
         subject: LimitSubject,
         changed: Pick<LimitSetting, "maxRunning" | "paused">,
       ) {
-        const limit = LimitKey.nameOf(subject)
+        const limit = subject.kind === "project" ? LimitKey.ofProject(projectId) : LimitKey.nameOf(subject)
         const ref = yield* setting({ projectId, limit, ...changed })
         const find = reads.read(operation, ({ limits, now }) => Effect.all([limits.find(ref), now]))
         const [stored, now] = yield* find
         // A limit that was not used may be deleted once it is no longer paused.
         const found = stored ?? { ...LimitRules.added(ref, 0), paused: changed.paused ?? false }
-        if (!LimitRules.governs(found)) return toLimit(now)(found)
+        if (subject.kind !== "agent" || !LimitRules.governs(found)) return toLimit(now)(found)
         const agentId = Ids.AgentId.make(subject.key)
         let after: RunKey | undefined = 0
         while (after !== undefined) after = yield* attaching({ projectId, agentId, after })
@@ -126,19 +202,23 @@ export const make = <X>(
       }),
       setAgent: (agentId, maxRunning) =>
         change("Limits.setAgent")({ kind: "agent", name: null, key: agentId }, { maxRunning }),
+      setProject: (maxRunning) =>
+        change("Limits.setProject")({ kind: "project", name: null, key: projectId }, { maxRunning }),
       define: (input) =>
-        Effect.flatMap(check(input), (limit) => Effect.as(defining({ projectId, ...limit }), limit)),
+        Effect.flatMap(check(input), (checked) => {
+          const setting = toSetting(projectId, checked)
+          return Effect.as(defining(setting), toNamed(setting))
+        }),
       named: (name) =>
         Effect.flatMap(
           reads.read("Limits.named", ({ limits }) => limits.named({ projectId, name })),
           (found) =>
-            found === undefined
-              ? Effect.fail(new LimitNotFound({ name }))
-              : Effect.succeed(Struct.omit(found, "projectId")),
+            found === undefined ? Effect.fail(new LimitNotFound({ name })) : Effect.succeed(toNamed(found)),
         ),
       remove: (name) =>
-        Effect.flatMap(defining({ projectId, name, ...LimitRules.unbounded }), (wasThere) =>
-          wasThere ? Effect.void : Effect.fail(new LimitNotFound({ name })),
+        defining({ projectId, name, ...LimitRules.unbounded, agentIds: [], keyFrom: null }).pipe(
+          Effect.catchTag("InvalidLimit", Effect.die),
+          Effect.flatMap((wasThere) => (wasThere ? Effect.void : Effect.fail(new LimitNotFound({ name })))),
         ),
       pause: (subject) => change("Limits.pause")(subject, { paused: true }),
       resume: (subject) => change("Limits.resume")(subject, { paused: false }),

@@ -1,13 +1,14 @@
 /**
- * The limits of submissions: those that they name, and those of their agents.
+ * The limits of submissions: those that they name, and those of their agents, with names too.
  *
  * Source: docs/decisions/0102-limits.md
  *
  * @since 0.1.0
  */
-import { Effect, Either } from "effect"
+import { Effect, Either, Iterable } from "effect"
 import { InvalidSubmission, TooManyPending } from "../../ports/Runs.js"
 import * as LimitKey from "../../rules/LimitKey.js"
+import * as LimitDefaults from "../../rules/LimitDefaults.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { LimitRef } from "../../rules/LimitRules.js"
 import * as PendingRules from "../../rules/PendingRules.js"
@@ -16,29 +17,69 @@ import type { LimitSetting, NamedRef, NamedSetting } from "../rows/LimitRows.js"
 import type { StoredRun } from "../rows/RunRows.js"
 import { limitOf, namedOf, type Request } from "./SubmitRequest.js"
 
-/** The limits of a submission. `governor`: the limit that its agent has now. `settings`: those that it names, with their bounds. */
-interface Limits {
+/**
+ * The limits of a submission. `governor`: the limit that its agent has now. `ofAgent`: the limits with names that its agent is in, and that it
+ * does not name itself. `settings`: all but the governor, with their bounds.
+ */
+export interface Limits {
   readonly governor: string | undefined
+  readonly ofAgent: ReadonlyArray<string>
   readonly settings: ReadonlyArray<LimitSetting>
 }
 
 /** Gives the limits of a submission whose commit has read them. */
-export type LimitsOf = (request: Request) => Either.Either<Limits, InvalidSubmission>
+export type LimitsOf = (
+  request: Request,
+  source: LimitDefaults.Source,
+) => Either.Either<Limits, InvalidSubmission>
+
+/** `locksLate`: whether a limit of an agent bounds what is pending, so that it is locked once the key of a submission is there. */
+export interface Read {
+  readonly limitsOf: LimitsOf
+  readonly locksLate: boolean
+}
 
 const nameOf = ({ name, projectId }: NamedRef): string => `${projectId}/${name}`
 
-/** The limits with names, by what `nameOf` gives. */
+/** Limits with names, by what `nameOf` gives. */
 type Settings = ReadonlyMap<string, NamedSetting>
 
-/** The bounds of the limits with names. */
-const readNamed = <X>(requests: ReadonlyArray<Request>, { rows }: RunBatch<X>) => {
-  const refs = new Map(requests.flatMap(namedOf).map((ref) => [nameOf(ref), ref]))
-  return refs.size === 0
-    ? Effect.succeed<Settings>(new Map())
-    : Effect.map(
-        rows.limits.defined([...refs.values()]),
-        (found): Settings => new Map(found.map((setting) => [nameOf(setting), setting])),
-      )
+const noSettings: Settings = new Map()
+
+/** A process that has read no such flags yet reads them once. */
+const readGoverning = <X>({ governing, rows }: RunBatch<X>): Effect.Effect<void, X> =>
+  governing.read
+    ? Effect.void
+    : Effect.map(rows.due, ({ governs }) => void Object.assign(governing, governs, { read: true }))
+
+/** The limits with names of these submissions and of their agents. Most stores have none of agents, and then nothing is read for them. */
+const readNamed = <X>(
+  requests: ReadonlyArray<Request>,
+  { governing, rows }: RunBatch<X>,
+): Effect.Effect<Settings, X> => {
+  const agents = new Map(
+    requests.map(({ projectId, submission: { agentId } }) => [
+      `${projectId}/${agentId}`,
+      { projectId, agentId },
+    ]),
+  )
+  const ofAgents = governing.named
+    ? rows.limits.ofAgents([...agents.values()], { changes: false })
+    : Effect.succeed<ReadonlyArray<NamedRef>>([])
+  return Effect.flatMap(ofAgents, (found) => {
+    const refs = new Map(
+      [...requests.flatMap(namedOf), ...found].map(({ name, projectId }) => [
+        nameOf({ name, projectId }),
+        { name, projectId },
+      ]),
+    )
+    return refs.size === 0
+      ? Effect.succeed(noSettings)
+      : Effect.map(
+          rows.limits.defined([...refs.values()]),
+          (settings) => new Map(settings.map((setting) => [nameOf(setting), setting])),
+        )
+  })
 }
 
 const governorOf = ({ projectId, submission: { agentId } }: Request): LimitRef => ({
@@ -77,27 +118,69 @@ const namedSettings = (settings: Settings, request: Request) =>
     }),
   )
 
+/** Those of its agent that a submission does not name itself. */
+const agentSettings = (
+  settings: Settings,
+  { projectId, submission }: Request,
+  source: LimitDefaults.Source,
+): ReadonlyArray<LimitSetting> => {
+  const { agentId, limits = {} } = submission
+  if (settings.size === 0) return []
+  return Array.from(settings.values())
+    .filter(
+      (setting) =>
+        setting.projectId === projectId &&
+        setting.agentIds.includes(agentId) &&
+        !Object.hasOwn(limits, setting.name),
+    )
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ keyFrom, maxPending, maxRunning, name, rate }) => ({
+      projectId,
+      maxRunning,
+      rate,
+      maxPending,
+      limit: LimitKey.nameOf({ kind: "named", name, key: LimitDefaults.keyOf(keyFrom, source) }),
+    }))
+}
+
 /**
  * Reads the limits of these submissions.
  *
  * @since 0.1.0
  * @category reading
  */
-export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<LimitsOf, X> =>
+export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Read, X> =>
   Effect.gen(function* () {
-    const { governs } = batch.governing
+    yield* readGoverning(batch)
+    const { agents } = batch.governing
     const settings = yield* readNamed(requests, batch)
-    const counted = countedOf(requests, settings, governs)
+    const counted = countedOf(requests, settings, agents)
     if (counted.length > 0) yield* batch.lockLimits(counted)
-    return (request) => {
+    const limitsOf: LimitsOf = (request, source) => {
       const ofKey = limitOf(request)
       const governor = governorOf(request)
+      const ofAgent = agentSettings(settings, request, source)
       return Either.map(namedSettings(settings, request), (named) => ({
-        governor: governs && batch.limits.governs(governor) === true ? governor.limit : undefined,
-        settings: ofKey === undefined ? named : [ofKey, ...named],
+        governor: agents && batch.limits.governs(governor) === true ? governor.limit : undefined,
+        ofAgent: ofAgent.map(({ limit }) => limit),
+        settings: [...(ofKey === undefined ? [] : [ofKey]), ...named, ...ofAgent],
       }))
     }
+    const locksLate = Iterable.some(
+      settings.values(),
+      ({ agentIds, maxPending }) => agentIds.length > 0 && maxPending !== null,
+    )
+    return { limitsOf, locksLate }
   })
+
+/** Locks those of these limits that bound what is pending, and that the commit has not read: the key of a limit of an agent is there late. */
+export const lockPending = <X>(
+  batch: RunBatch<X>,
+  settings: ReadonlyArray<LimitSetting>,
+): Effect.Effect<void, X> => {
+  const bounding = settings.filter(({ maxPending }) => maxPending != null)
+  return bounding.length === 0 ? Effect.void : batch.lockLimits(bounding)
+}
 
 /** How many runs the commit has accepted at each limit that it has not added yet, by the names of the limits. */
 export type Accepted = Map<string, number>

@@ -17,7 +17,6 @@ import {
   type Submitted,
   type TooManyPending,
 } from "../../ports/Runs.js"
-import * as LabelRules from "../../rules/LabelRules.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { ChildSpec } from "../../rules/RunState.js"
 import { eventId } from "../../rules/Transition.js"
@@ -32,6 +31,7 @@ import * as Multitask from "./Multitask.js"
 import { type Accepted, answerOf, asRun, type Decision, decisionsOf } from "./SubmitAnswers.js"
 import * as SubmitLimits from "./SubmitLimits.js"
 import * as SubmitReads from "./SubmitReads.js"
+import * as SubmitTraits from "./SubmitTraits.js"
 import {
   fingerprintOf,
   laneName,
@@ -144,12 +144,6 @@ const snapshotOf = <X>(
   return Either.right({ ...RequestSnapshot.empty, messages: history ?? [] })
 }
 
-/** Most runs have no labels, and no parent that has some. */
-const labelsOf = ({ submission }: Request, parent: Parent) =>
-  submission.labels === undefined && parent.labels === Labels.none
-    ? Either.right(Labels.none)
-    : LabelRules.inherited(submission.labels ?? Labels.none, parent.labels)
-
 /** Records that a run has taken a submission as its input. */
 const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: StoredRun): DetailChanges => {
   const { runId } = state.spec
@@ -206,9 +200,9 @@ const accept = <X, R extends Request, E>(
   }
   const snapshot = snapshotOf(submissions, request)
   if (Either.isLeft(snapshot)) return Either.left(snapshot.left)
-  const checked = Either.all([labelsOf(request, parent), submissions.found.limitsOf(request)])
+  const checked = SubmitTraits.traitsOf(submissions.found, request, parent, snapshot.right)
   if (Either.isLeft(checked)) return Either.left(checked.left)
-  const [labels, limits] = checked.right
+  const { labels, limits } = checked.right
   const takenBy = Debounce.take(batch, submissions.found, request, snapshot.right, (run) =>
     takeInput(submissions, request, run),
   )
@@ -235,6 +229,18 @@ const accept = <X, R extends Request, E>(
   SubmitLimits.accept(limits.settings, submissions.pending)
   placing.accepted(request, child.right)
   return Either.right({ ...asRun, ref: request })
+}
+
+/** Locks the limits of an agent that bound what is pending, by the key of this submission. */
+const lockLate = <X>(submissions: Submissions<X>, request: Request): Effect.Effect<void, X> => {
+  const parent = parentOf(submissions, request)
+  if (parent === undefined) return Effect.void
+  const described = Either.flatMap(snapshotOf(submissions, request), (snapshot) =>
+    SubmitTraits.traitsOf(submissions.found, request, parent, snapshot),
+  )
+  return Either.isLeft(described)
+    ? Effect.void
+    : SubmitLimits.lockPending(submissions.batch, described.right.limits.settings)
 }
 
 /** Inserts the new runs that are not in the store yet, after the limits that they set. */
@@ -273,6 +279,7 @@ export const submitAll = <X, R extends Request, E>(
       const looks = Multitask.looks(request)
       if (looks || Debounce.isAmong(found, request, submissions.accepted))
         yield* insertAdded(submissions, "later")
+      if (found.locksLate) yield* lockLate(submissions, request)
       verdicts.push(accept(submissions, request, placing))
       if (looks) yield* batch.settle
     }

@@ -36,7 +36,7 @@ const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
  * @since 0.1.0
  * @category models
  */
-export interface Found {
+export interface Found extends SubmitLimits.Read {
   /** The runs of the lanes that submissions look at, from the oldest on. */
   readonly lanes: ReadonlyMap<string, Array<RunRef>>
   /** The lanes that have an unfinished run. */
@@ -50,7 +50,6 @@ export interface Found {
   /** The submissions of runs that are there already. */
   readonly details: ReadonlyMap<RunKey, SubmittedDetails>
   readonly histories: ReadonlyMap<string, ConversationMessages["messages"]>
-  readonly limitsOf: SubmitLimits.LimitsOf
 }
 
 export const conversationName = (ref: Pick<Request, "projectId" | "conversationId">): string =>
@@ -164,6 +163,6 @@ export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): E
       ),
       details,
       histories: new Map(histories.map((found) => [conversationName(found), found.messages])),
-      limitsOf: yield* SubmitLimits.read(requests, batch),
+      ...(yield* SubmitLimits.read(requests, batch)),
     }
   })

@@ -117,11 +117,12 @@ export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
 /** The run that a submission names as its parent, or null, the root of its own run, and the labels of the parent. */
 export type Parent = Pick<RunDetails, "parentRunId" | "rootRunId" | "labels">
 
-/** Where a new run is in its lane and in its tree, and the limit of its agent. */
+/** Where a new run is in its lane and in its tree, and the limits of its agent: those with names, and the one of all its runs. */
 export interface Place {
   readonly lane: string | null
   readonly behind: boolean
   readonly child: ChildSpec | null
+  readonly ofAgent: ReadonlyArray<string>
   readonly governor: string | undefined
 }
 
@@ -150,10 +151,10 @@ const availableAtOf = ({ availableAt, debounce }: Submission, now: number): numb
 }
 
 /** The limits of a new run, from narrow to wide. A run that its submitter drives has none. */
-const limitsOfRun = (limit: string | null, request: Request, { governor }: Place) => {
+const limitsOfRun = (limit: string | null, request: Request, { governor, ofAgent }: Place) => {
   if (request.submission.initialStatus === "running") return null
   const named = namedOf(request).map(({ limit: name }) => name)
-  return LimitPlaces.of([limit, ...named, governor].filter((name) => name != null))
+  return LimitPlaces.of([limit, ...named, ...ofAgent, governor].filter((name) => name != null))
 }
 
 const submitted = (request: Request, place: Place, now: number): Transition => {

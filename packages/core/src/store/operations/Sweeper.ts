@@ -147,6 +147,8 @@ export const run = <X>(
   })
   const pause = Effect.gen(function* () {
     const { due, now } = yield* times
+    // Another server may have set the first one. That there is none any more is for a commit to read, since a setting may be under way.
+    if (due.named) commits.governing.named = true
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
     const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, turn)) ? Duration.zero : slowPoll

@@ -27,8 +27,20 @@ export interface NamedRef {
   readonly name: string
 }
 
-/** The bounds of each key of a limit with a name. Without any bound there is no such limit. */
-export interface NamedSetting extends NamedRef, LimitBounds {}
+/**
+ * The bounds of each key of a limit with a name. Without any bound there is no such limit. `agentIds`: whose submissions are under it.
+ * `keyFrom`: where the keys of their runs are; null for one key for all.
+ */
+export interface NamedSetting extends NamedRef, LimitBounds {
+  readonly agentIds: ReadonlyArray<Ids.AgentId>
+  readonly keyFrom: string | null
+}
+
+/** An agent of a project. */
+export interface AgentRef {
+  readonly projectId: Ids.ProjectId
+  readonly agentId: Ids.AgentId
+}
 
 /** What a commit adds to the counts of a limit, when the limit is looked at again, and the state of its rate. What is absent stays. */
 export interface LimitChange extends LimitRef, LimitCounts {
@@ -62,6 +74,12 @@ export interface LimitRows<X> {
   /** Those of these limits with names that exist, locked: a bound that is read does not change until the transaction ends. */
   readonly defined: (names: ReadonlyArray<NamedRef>) => Effect.Effect<ReadonlyArray<NamedSetting>, X>
 
+  /** The limits with names that these agents are in. With `changes`, no other transaction changes those of their projects until this one ends. */
+  readonly ofAgents: (
+    agents: ReadonlyArray<AgentRef>,
+    options: { readonly changes: boolean },
+  ) => Effect.Effect<ReadonlyArray<NamedRef & AgentRef>, X>
+
   /** Adds to the counts of limits, each of which exists, and gives them as they are then, locked. Each limit is in one change at most. */
   readonly change: (changes: ReadonlyArray<LimitChange>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
 
@@ -89,13 +107,16 @@ export interface LimitRows<X> {
     most: number,
   ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
+  /** The runs of a project that have a lease, locked. */
+  readonly working: (projectId: Ids.ProjectId) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
   /** The limits to look at by now, a bounded number. */
   readonly due: Effect.Effect<ReadonlyArray<LimitRef>, X>
 }
 
 /** Reads of limits outside of a transaction. */
 export interface LimitReads<X> {
-  /** The limits of a project that are paused, have runs, or are of an agent, the newest first, with a key below `before`, at most `limit`. */
+  /** The limits of a project that are paused, have runs, or are of an agent or the project, the newest first, with a key below `before`, at most `limit`. */
   readonly list: (
     projectId: Ids.ProjectId,
     page: { readonly before: number; readonly limit: number },

@@ -13,6 +13,7 @@ import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../../model/Run.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import type { LogEntry } from "../../ports/RunLog.js"
+import type { Governs } from "../../rules/LimitRules.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
@@ -78,7 +79,7 @@ export interface Search {
  *
  * `runnable`: for each probe the runs that match it, by preference, without those that another transaction is writing; they
  * are locked. `given`: for each claim the running runs that name it; they are not locked.
- * `due`: runs that time may change by now, a bounded number; they are not locked. `governs`: whether a limit is of all runs of some agent.
+ * `due`: runs that time may change by now, a bounded number; they are not locked. `governs`: which limits there are that no submission names.
  *
  * @since 0.1.0
  * @category models
@@ -87,7 +88,7 @@ export interface Found {
   readonly runnable: ReadonlyArray<ReadonlyArray<StoredRun>>
   readonly given: ReadonlyArray<ReadonlyArray<RunRef>>
   readonly due: ReadonlyArray<RunKey>
-  readonly governs: boolean
+  readonly governs: Governs
 }
 
 /** Runs of one lane go one after the other. */

@@ -65,11 +65,12 @@ export interface CounterQuery {
   readonly periods?: { readonly step: Step; readonly first: number } | undefined
 }
 
-/** The instants at which something is due next. `bulk`: a bulk operation has runs left. */
+/** The instants at which something is due next. `bulk`: a bulk operation has runs left. `named`: some limit with a name has agents. */
 export interface NextDue {
   readonly runs: number | null
   readonly schedules: number | null
   readonly bulk: boolean
+  readonly named: boolean
 }
 
 /**

@@ -46,6 +46,8 @@ export const paths = {
   limits: "GET /projects/:project/limits",
   pauseLimit: "POST /projects/:project/limits/pause",
   resumeLimit: "POST /projects/:project/limits/resume",
+  pauseProject: "POST /projects/:project/pause",
+  resumeProject: "POST /projects/:project/resume",
   pauseAgent: "POST /projects/:project/agents/:agent/pause",
   resumeAgent: "POST /projects/:project/agents/:agent/resume",
 } as const
@@ -121,6 +123,8 @@ interface Replies {
   readonly limits: Page<Json.Limit>
   readonly pauseLimit: Json.Limit
   readonly resumeLimit: Json.Limit
+  readonly pauseProject: Json.Limit
+  readonly resumeProject: Json.Limit
   readonly pauseAgent: Json.Limit
   readonly resumeAgent: Json.Limit
 }

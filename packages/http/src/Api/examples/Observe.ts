@@ -137,9 +137,20 @@ const namedLimit = {
   max_running: 4,
   rate: { count: 10, period_seconds: 60, burst: 5 },
   max_pending: 100,
+  agent_ids: ["import"],
+  key_from: "metadata.customer",
 }
 
 const agentLimit = { ...limit, kind: "agent", key: "reviewer" }
+
+const projectLimit = {
+  ...limit,
+  kind: "project",
+  key: "01890a5d-ac96-774b-bcce-b302099a8058",
+  max_running: 50,
+  open: 0,
+  waiting: 0,
+}
 
 export const examples = {
   "observe.statistics": {
@@ -214,11 +225,20 @@ export const examples = {
   "limits.limits": { answer: page([limit]) },
   "limits.pauseLimit": { sent: { concurrency_key: "customer-7" }, answer: { ...limit, paused: true } },
   "limits.define": {
-    sent: { max_running: 4, rate: { count: 10, period_seconds: 60, burst: 5 }, max_pending: 100 },
+    sent: {
+      max_running: 4,
+      rate: { count: 10, period_seconds: 60, burst: 5 },
+      max_pending: 100,
+      agent_ids: ["import"],
+      key_from: "metadata.customer",
+    },
     answer: namedLimit,
   },
   "limits.named": { answer: namedLimit },
   "limits.remove": { answer: { deleted: true } },
+  "limits.setProjectLimit": { sent: { max_running: 50 }, answer: projectLimit },
+  "limits.pauseProject": { answer: { ...projectLimit, paused: true } },
+  "limits.resumeProject": { answer: projectLimit },
   "limits.setAgentLimit": { sent: { max_running: 5 }, answer: agentLimit },
   "limits.pauseAgent": { answer: { ...agentLimit, paused: true } },
   "limits.resumeAgent": { answer: agentLimit },

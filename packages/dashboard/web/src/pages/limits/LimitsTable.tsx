@@ -11,6 +11,7 @@ import {
   inOrder,
   nameOf,
   pendingWords,
+  placesWords,
   rateWords,
   stateOf,
   usedWords,
@@ -23,7 +24,7 @@ const number = `${cell} text-right text-ink-2`
 
 const states: Readonly<Record<LimitState, readonly [LucideIcon, word: string, title: string]>> = {
   paused: [CirclePause, "Paused", "None of its runs starts until it is resumed"],
-  full: [Hourglass, "Full", "Runs wait for a place, or for the rate"],
+  full: [Hourglass, "Full", "As many of its runs work, have a place, or start by its rate, as may"],
   free: [CircleCheck, "Free", "A run starts as soon as a worker has a slot"],
 }
 
@@ -82,9 +83,9 @@ const Row = ({ limit }: { readonly limit: Json.Limit }) => (
       <Places limit={limit} />
     </td>
     <td className={number}>{usedWords(limit)}</td>
-    <td className={number}>{integer(limit.open)}</td>
+    <td className={number}>{placesWords(limit, limit.open)}</td>
     <td className={`${cell} text-right ${limit.waiting > 0 ? "font-medium" : "text-ink-2"}`}>
-      {integer(limit.waiting)}
+      {placesWords(limit, limit.waiting)}
     </td>
     <td className={`${cell} truncate text-ink-2`} title={rateWords(limit)}>
       {rateWords(limit)}

@@ -25,11 +25,14 @@ export const limitsQuery = (project: string) =>
     refetchInterval: () => (isPaused() ? false : 3000),
   })
 
-/** `full`: runs wait for a place. */
+/** `full`: runs wait for a place, or the project has as many at work as it may. */
 export type LimitState = "paused" | "full" | "free"
 
-export const stateOf = ({ paused, waiting }: Json.Limit): LimitState =>
-  paused ? "paused" : waiting > 0 ? "full" : "free"
+const isFull = ({ kind, max_running, running, waiting }: Json.Limit): boolean =>
+  kind === "project" ? max_running !== null && running >= max_running : waiting > 0
+
+export const stateOf = (limit: Json.Limit): LimitState =>
+  limit.paused ? "paused" : isFull(limit) ? "full" : "free"
 
 const ranks: Readonly<Record<LimitState, number>> = { paused: 0, full: 1, free: 2 }
 
@@ -39,11 +42,23 @@ type Subject = Pick<Json.Limit, "kind" | "name" | "key">
 
 /** What a limit is of. */
 export const nameOf = ({ key, kind, name }: Subject): string =>
-  kind === "agent" ? `Agent ${key}` : name === null ? key : `${name}: ${key}`
+  kind === "project"
+    ? "All runs of the project"
+    : kind === "agent"
+      ? `Agent ${key}`
+      : name === null
+        ? key
+        : `${name}: ${key}`
 
-/** Paused ones first, then those whose runs wait, then by what they are of. */
+const rankOf = (limit: Json.Limit): number => (limit.kind === "project" ? -1 : ranks[stateOf(limit)])
+
+/** That of the project first, then paused ones, then those whose runs wait, then by what they are of. */
 export const inOrder = (limits: ReadonlyArray<Json.Limit>): ReadonlyArray<Json.Limit> =>
-  limits.toSorted((a, b) => ranks[stateOf(a)] - ranks[stateOf(b)] || byName.compare(nameOf(a), nameOf(b)))
+  limits.toSorted((a, b) => rankOf(a) - rankOf(b) || byName.compare(nameOf(a), nameOf(b)))
+
+/** How many runs have a place or wait for one; empty for a project, which has no places. */
+export const placesWords = ({ kind }: Json.Limit, count: number): string =>
+  kind === "project" ? "" : integer(count)
 
 /** `2 of 5`, `2` where no submission has set a limit. */
 export const usedWords = ({ max_running, running }: Json.Limit): string =>
@@ -78,12 +93,14 @@ export const usePause = (subject: Subject) => {
   const { queryKey } = limitsQuery(project)
   return useMutation({
     mutationFn: (paused: boolean) =>
-      kind === "agent"
-        ? send(paused ? "pauseAgent" : "resumeAgent", { path: { project, agent: key } })
-        : send(paused ? "pauseLimit" : "resumeLimit", {
-            path: { project },
-            body: name === null ? { concurrency_key: key } : { name, key },
-          }),
+      kind === "project"
+        ? send(paused ? "pauseProject" : "resumeProject", { path: { project } })
+        : kind === "agent"
+          ? send(paused ? "pauseAgent" : "resumeAgent", { path: { project, agent: key } })
+          : send(paused ? "pauseLimit" : "resumeLimit", {
+              path: { project },
+              body: name === null ? { concurrency_key: key } : { name, key },
+            }),
     onSuccess: (limit) => {
       client.setQueryData(queryKey, (before) =>
         before?.map((one) => (nameOf(one) === nameOf(subject) ? limit : one)),

@@ -1,0 +1,261 @@
+/**
+ * What every store must do about limits with names that are of all later runs of some agents.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { sha256 } from "@runlease/core/internal/Digest"
+import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import { Limits, type NamedLimitInput } from "@runlease/core/Limits"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { type ClaimedRun, EventId } from "@runlease/core/Run"
+import { Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { Effect, Either, type Layer } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+const submit = (publicId: string, input: Partial<SubmissionInput> = {}) =>
+  TestRuns.submit({ publicId, agentId: "import", ...input })
+
+const withInput = (input: unknown): Partial<SubmissionInput> => ({
+  snapshot: { ...RequestSnapshot.empty, input },
+})
+
+const withMetadata = (metadata: unknown): Partial<SubmissionInput> => ({
+  snapshot: {
+    ...RequestSnapshot.empty,
+    messages: [
+      { id: "1", role: "user", parts: [], metadata: { customer: "older" } },
+      { id: "2", role: "user", parts: [], metadata },
+      { id: "3", role: "assistant", parts: [], metadata: { customer: "agent" } },
+    ],
+  },
+})
+
+const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
+
+/** The keys of the limits with names that have runs, with how many they have, from the oldest on. */
+const keys = Effect.flatMap(Limits, ({ list }) =>
+  Effect.map(list(), ({ items }) =>
+    items
+      .filter(({ kind }) => kind === "named")
+      .map(({ key, name, open, running, waiting }) => `${name} ${key}: ${running + open + waiting}`)
+      .toReversed(),
+  ),
+)
+
+const agentIds = ["import"]
+
+const ids = (names: ReadonlyArray<string>) => names.map((name) => Ids.AgentId.make(name))
+
+/**
+ * Declares the tests of limits with names that have agents.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Limits with names of agents (${name})`, () => {
+    test(
+      "each later run of the agents is under the limit, by the key in its payload, and those before are not",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const { define, named } = yield* Limits
+        yield* submit("before", withInput({ tenant: { id: "a" } }))
+        const limit = {
+          name: "crm",
+          maxRunning: 1,
+          agentIds: ["import", "export"],
+          keyFrom: "input.tenant.id",
+        }
+        deepStrictEqual(yield* define(limit), {
+          ...limit,
+          agentIds: ids(limit.agentIds),
+          rate: null,
+          maxPending: null,
+        })
+        deepStrictEqual(yield* named("crm"), yield* define(limit))
+        const run = yield* submit("a1", withInput({ tenant: { id: "a" } }))
+        strictEqual(run.limits, undefined)
+        yield* submit("a2", { ...withInput({ tenant: { id: "a" } }), agentId: "export" })
+        yield* submit("b1", withInput({ tenant: { id: "b" } }))
+        yield* submit("other", { ...withInput({ tenant: { id: "a" } }), agentId: "other" })
+        const claimed = yield* TestRuns.claim(worker, { limit: 10 })
+        deepStrictEqual(idsOf(claimed), ["before", "a1", "b1", "other"])
+        yield* TestRuns.complete(claimed[1]!)
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["a2"])
+      }),
+    )
+
+    test(
+      "batches, children, retries and forks are under it, and a run that its submitter executes is not",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const { define } = yield* Limits
+        const leases = yield* Leases
+        const runs = yield* Runs
+        yield* define({ name: "crm", maxRunning: 20, agentIds, keyFrom: "labels.customer.id" })
+        const labels = { "customer.id": "7" }
+        const parent = yield* TestRuns.hold(worker, {
+          publicId: "parent",
+          agentId: "import",
+          concurrencyKey: null,
+          labels,
+        })
+        yield* leases.spawn(TestRuns.leaseOf(parent), {
+          stepId: "step",
+          name: "step",
+          detached: false,
+          submission: { publicId: "child", agentId: "import" },
+        })
+        deepStrictEqual(yield* keys, ["crm 7: 2"])
+        yield* TestRuns.complete(parent)
+        yield* runs.retry(parent.runId)
+        yield* runs.fork(parent.runId, { after: EventId.make(1) })
+        yield* runs.submitMany([
+          { agentId: "import", labels },
+          { agentId: "import", labels: { "customer.id": "8" } },
+        ])
+        yield* submit("driven", { labels, initialStatus: "running" })
+        deepStrictEqual(yield* keys, ["crm 7: 3", "crm 8: 1"])
+      }),
+    )
+
+    test(
+      "a key is a text, a number or a boolean; runs without one share the key none, and a text that is too long counts by its digest",
+      Effect.gen(function* () {
+        const { define } = yield* Limits
+        const long = "x".repeat(129)
+        const keyed = (keyFrom: string, input: Partial<SubmissionInput>) =>
+          Effect.gen(function* () {
+            yield* define({ name: "crm", maxRunning: 1, agentIds, keyFrom })
+            const runs = yield* Runs
+            const before = yield* keys
+            const { run } = yield* runs.submit({ agentId: "import", ...input })
+            const after = yield* keys
+            yield* runs.cancel(run.runId)
+            return after.find((key) => !before.includes(key))?.replace(/^crm (.*): \d+$/, "$1")
+          })
+        const found = yield* Effect.forEach(
+          [
+            ["input.customer", withInput({ customer: "Ünï 7" })],
+            ["input.customer", withInput({ customer: 7.5 })],
+            ["input.customer", withInput({ customer: false })],
+            ["input", withInput("whole")],
+            ["input.items.1", withInput({ items: ["a", "b"] })],
+            ["metadata.customer", withMetadata({ customer: "7" })],
+            ["input.customer", withInput({ customer: long })],
+            ["input.customer", withInput({ customer: "" })],
+            ["input.customer", withInput({ customer: null })],
+            ["input.customer", withInput({ customer: { id: 7 } })],
+            ["input.customer", withInput({})],
+            ["input.customer.length", withInput({ customer: "7" })],
+            ["metadata.customer", {}],
+            ["labels.customer", {}],
+          ] as const,
+          ([keyFrom, input]) => keyed(keyFrom, input),
+        )
+        deepStrictEqual(found, [
+          "Ünï 7",
+          "7.5",
+          "false",
+          "whole",
+          "b",
+          "7",
+          sha256(long),
+          ...Array.from({ length: 7 }, () => "none"),
+        ])
+      }),
+    )
+
+    test(
+      "without a path all runs have one key, a submission that names the limit has its own, and a limit without agents is of later runs no more",
+      Effect.gen(function* () {
+        const { define, remove } = yield* Limits
+        yield* define({ name: "crm", maxRunning: 1, agentIds })
+        yield* submit("1")
+        yield* submit("2")
+        yield* submit("own", { limits: { crm: "own" } })
+        deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
+        yield* define({ name: "crm", maxRunning: 1 })
+        yield* submit("3")
+        deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
+        yield* define({ name: "crm", maxRunning: 1, agentIds })
+        yield* remove("crm")
+        yield* submit("4")
+        deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
+      }),
+    )
+
+    test(
+      "an agent is in two limits at most, beside the two that a submission names and that of all its runs",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const { define, setAgent } = yield* Limits
+        for (const limit of ["a", "b"]) yield* define({ name: limit, maxRunning: 1 })
+        for (const limit of ["y", "z"]) yield* define({ name: limit, maxRunning: 1, agentIds })
+        const third = { name: "third", maxRunning: 1, agentIds: ["other", "import"] }
+        const refused = yield* Effect.flip(define(third))
+        deepStrictEqual([refused._tag, "field" in refused && refused.field], ["InvalidLimit", "agentIds"])
+        yield* define({ name: "z", maxRunning: 1, agentIds: ["import", "other"] })
+        yield* setAgent(Ids.AgentId.make("import"), 1)
+        const limits = { a: "1", b: "1" }
+        yield* submit("1", { limits })
+        yield* submit("2", { limits })
+        deepStrictEqual(yield* keys, ["a 1: 2", "b 1: 1", "y all: 1", "z all: 1"])
+        const claimed = yield* TestRuns.claimOne(worker)
+        strictEqual(claimed.runId, "1")
+        deepStrictEqual(yield* TestRuns.claim(worker), [])
+        yield* TestRuns.complete(claimed)
+        strictEqual((yield* TestRuns.claimOne(worker)).runId, "2")
+      }),
+    )
+
+    test(
+      "it bounds what is pending by the key of each run, of those of one commit too",
+      Effect.gen(function* () {
+        const { define } = yield* Limits
+        const runs = yield* Runs
+        yield* define({ name: "crm", maxRunning: 1, maxPending: 1, agentIds, keyFrom: "labels.customer" })
+        const ofCustomer = (customer: string) => ({ agentId: "import", labels: { customer } })
+        yield* runs.submit(ofCustomer("7"))
+        const verdicts = yield* runs.submitMany(["7", "7", "8"].map(ofCustomer))
+        deepStrictEqual(
+          verdicts.map((verdict) => (Either.isLeft(verdict) ? verdict.left._tag : "accepted")),
+          ["accepted", "TooManyPending", "accepted"],
+        )
+        const refused = yield* Effect.flip(runs.submit(ofCustomer("7")))
+        deepStrictEqual([refused._tag, "key" in refused && refused.key], ["TooManyPending", "7"])
+      }),
+    )
+
+    test(
+      "agents and paths are checked",
+      Effect.gen(function* () {
+        const { define } = yield* Limits
+        const refused = (input: Partial<NamedLimitInput>) =>
+          Effect.map(Effect.either(define({ name: "crm", maxRunning: 1, ...input })), (verdict) =>
+            Either.isLeft(verdict) && verdict.left._tag === "InvalidLimit" ? verdict.left.field : null,
+          )
+        deepStrictEqual(
+          yield* Effect.all([
+            refused({ agentIds: [] }),
+            refused({ agentIds: Array.from({ length: 101 }, (_, at) => `agent-${at}`) }),
+            refused({ agentIds: ["import", ""] }),
+            refused({ keyFrom: "input.customer" }),
+            refused({ agentIds, keyFrom: "output.customer" }),
+            refused({ agentIds, keyFrom: "metadata" }),
+            refused({ agentIds, keyFrom: "input..customer" }),
+            refused({ agentIds, keyFrom: `input.${"x".repeat(251)}` }),
+            refused({ agentIds, keyFrom: `input.${"x".repeat(250)}` }),
+          ]),
+          ["agentIds", "agentIds", "agentIds.1", "keyFrom", "keyFrom", "keyFrom", "keyFrom", "keyFrom", null],
+        )
+      }),
+    )
+  })
+}
