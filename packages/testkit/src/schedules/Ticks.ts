@@ -110,15 +110,23 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "the runs of a schedule are under the limits of their agent, by its labels",
+    "the runs of a schedule are under the limits of their agent, by its labels, and none is refused",
     Effect.gen(function* () {
       const { define } = yield* Limits
-      yield* define({ name: "crm", maxRunning: 1, agentIds: ["agent"], keyFrom: "labels.customer" })
+      const runs = yield* Runs
+      yield* define({
+        name: "crm",
+        maxRunning: 1,
+        maxPending: 0,
+        agentIds: ["agent"],
+        keyFrom: "labels.customer",
+      })
       const policy = { concurrencyPolicy: "Allow" } as const
       const seven = yield* create({ ...policy, config: { labels: { customer: "7" } } })
       const eight = yield* create({ ...policy, config: { labels: { customer: "8" } } })
       yield* passTick(seven.id, 2)
       yield* passTick(eight.id, 2)
+      strictEqual((yield* runs.list()).items.length, 4)
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.claim(worker, { limit: 10 })
       deepStrictEqual(
