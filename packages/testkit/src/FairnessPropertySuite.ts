@@ -15,6 +15,7 @@ import { Leases } from "@runlease/core/Leases"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Duration, Effect, Layer, TestClock } from "effect"
+import * as LimitWorlds from "./LimitWorlds.js"
 import * as TestRuns from "./TestRuns.js"
 
 /** Numbers that look random and are the same for each seed. */
@@ -218,24 +219,14 @@ const shares = Effect.gen(function* () {
 export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts, unknown>,
-  { steps, worlds }: { readonly worlds: number; readonly steps: number },
+  worlds: LimitWorlds.Worlds,
 ): void => {
   describe(`Fairness (${name})`, () => {
-    it.effect(
+    LimitWorlds.test(
       "every history starts the runs of a key in order, lets no key wait for long, and loses none",
-      () =>
-        Effect.forEach(
-          Array.from({ length: worlds }, (_, seed) => seed),
-          (seed) =>
-            world(seed, steps).pipe(
-              Effect.annotateLogs({ seed }),
-              Effect.tapErrorCause(() => Effect.logError(`History ${seed} failed`)),
-              Effect.scoped,
-              Effect.provide(Layer.fresh(layer)),
-            ),
-          { discard: true },
-        ),
-      Duration.toMillis("10 minutes"),
+      layer,
+      worlds,
+      world,
     )
 
     it.effect(

@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { describe, it } from "@effect/vitest"
+import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
@@ -31,6 +31,7 @@ import {
   toCounts,
 } from "./LimitCounting.js"
 import * as LimitOrder from "./LimitOrder.js"
+import * as LimitWorlds from "./LimitWorlds.js"
 import * as TestRuns from "./TestRuns.js"
 
 const keys = ["a", "b", "c"]
@@ -264,24 +265,9 @@ const world = (seed: number, steps: number) =>
 export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts, unknown>,
-  { steps, worlds }: { readonly worlds: number; readonly steps: number },
+  worlds: LimitWorlds.Worlds,
 ): void => {
   describe(`Limits (${name})`, () => {
-    it.effect(
-      "every history stays within its limits, counts right, and ends",
-      () =>
-        Effect.forEach(
-          Array.from({ length: worlds }, (_, seed) => seed),
-          (seed) =>
-            world(seed, steps).pipe(
-              Effect.annotateLogs({ seed }),
-              Effect.tapErrorCause(() => Effect.logError(`History ${seed} failed`)),
-              Effect.scoped,
-              Effect.provide(Layer.fresh(layer)),
-            ),
-          { discard: true },
-        ),
-      Duration.toMillis("10 minutes"),
-    )
+    LimitWorlds.test("every history stays within its limits, counts right, and ends", layer, worlds, world)
   })
 }

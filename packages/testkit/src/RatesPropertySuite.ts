@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { describe, it } from "@effect/vitest"
+import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
@@ -19,6 +19,7 @@ import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Clock, Duration, Effect, Layer, Predicate, Ref, TestClock } from "effect"
 import { nameOf, randomOf } from "./LimitCounting.js"
+import * as LimitWorlds from "./LimitWorlds.js"
 import * as TestRuns from "./TestRuns.js"
 
 const names = ["api", "gpu"] as const
@@ -243,24 +244,14 @@ const world = (seed: number, steps: number) =>
 export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts, unknown>,
-  { steps, worlds }: { readonly worlds: number; readonly steps: number },
+  worlds: LimitWorlds.Worlds,
 ): void => {
   describe(`Rates (${name})`, () => {
-    it.effect(
+    LimitWorlds.test(
       "every history starts no more runs than the rates let in, counts right, and ends",
-      () =>
-        Effect.forEach(
-          Array.from({ length: worlds }, (_, seed) => seed),
-          (seed) =>
-            world(seed, steps).pipe(
-              Effect.annotateLogs({ seed }),
-              Effect.tapErrorCause(() => Effect.logError(`History ${seed} failed`)),
-              Effect.scoped,
-              Effect.provide(Layer.fresh(layer)),
-            ),
-          { discard: true },
-        ),
-      Duration.toMillis("10 minutes"),
+      layer,
+      worlds,
+      world,
     )
   })
 }

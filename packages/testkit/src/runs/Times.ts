@@ -2,23 +2,10 @@
 import { deepStrictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { type ListRuns, Runs } from "@runlease/core/Runs"
+import { Runs } from "@runlease/core/Runs"
 import { DateTime, Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
-
-/** The public ids of all pages of a list. */
-const found = (options: ListRuns) =>
-  Effect.gen(function* () {
-    const runs = yield* Runs
-    const ids: Array<string> = []
-    let cursor: string | undefined
-    do {
-      const page = yield* runs.list({ ...options, limit: 2, cursor })
-      ids.push(...page.items.map(({ runId }) => runId))
-      cursor = page.next ?? undefined
-    } while (cursor !== undefined)
-    return ids
-  })
+import { found } from "./Pages.js"
 
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
