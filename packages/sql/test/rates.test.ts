@@ -45,6 +45,14 @@ const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
 
 /** Makes the database one of the version before. */
 const former = [
+  "DROP INDEX limits_of_projects",
+  "DROP TABLE limit_agents",
+  ...["agent_ids", "key_from"].map((column) => `ALTER TABLE named_limits DROP COLUMN ${column}`),
+  ...[4, 5].flatMap((at) => [
+    `DROP INDEX queue_place_${at}`,
+    `ALTER TABLE queue DROP COLUMN place_${at}`,
+    `ALTER TABLE queue DROP COLUMN placed_at_${at}`,
+  ]),
   "DROP INDEX queue_limited_again",
   ...["rate", "max_pending", "tat", "fresh", "fresh_open"].map(
     (column) => `ALTER TABLE limits DROP COLUMN ${column}`,

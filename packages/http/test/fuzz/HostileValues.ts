@@ -100,12 +100,14 @@ const ofText = ({
   return fc.string({ minLength, maxLength: Math.max(minLength, Math.min(maxLength, 40)) })
 }
 
-/** Bounds of a schema, where numbers may be as large as a double. */
-const ofInteger = ({ maximum = 1000, minimum = 0 }: JsonSchema): fc.Arbitrary<number> =>
-  fc.integer({
-    min: Math.max(minimum, -1_000_000),
-    max: Math.max(minimum, Math.min(maximum, 1_000_000)),
+/** Bounds of a schema, where numbers may be as large as a double, and need not be whole. */
+const ofInteger = ({ maximum = 1000, minimum = 0 }: JsonSchema): fc.Arbitrary<number> => {
+  const least = Math.ceil(minimum)
+  return fc.integer({
+    min: Math.max(least, -1_000_000),
+    max: Math.max(least, Math.min(Math.floor(maximum), 1_000_000)),
   })
+}
 
 /** Puts a value on a key that may be `__proto__`. */
 const put = (target: object, key: string, value: unknown): void => {

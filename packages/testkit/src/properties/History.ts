@@ -67,17 +67,18 @@ const explain = (
       return expected === one.verdict ? explain([after], without(exchanges, [one])) : []
     }),
     ...claimGroups(exchanges).flatMap((group) => {
-      const [after, expected] = ModelClaims.claimTogether(
-        state,
-        group.flatMap((each) =>
-          each.request._tag === "Claim"
-            ? [{ request: each.request, granted: leasesIn(each).map(({ run }) => run) }]
-            : [],
-        ),
+      const claims = group.flatMap((each) =>
+        each.request._tag === "Claim"
+          ? [{ request: each.request, granted: leasesIn(each).map(({ run }) => run) }]
+          : [],
       )
-      return group.every(({ verdict }, index) => expected[index] === verdict)
-        ? explain([after], without(exchanges, group))
-        : []
+      const mayBeHanded = claims.every(({ granted, request }) => request.waits && granted.length > 0)
+      return (mayBeHanded ? [false, true] : [false]).flatMap((handed) => {
+        const [after, expected] = ModelClaims.claimTogether(state, claims, handed)
+        return group.every(({ verdict }, index) => expected[index] === verdict)
+          ? explain([after], without(exchanges, group))
+          : []
+      })
     }),
   ])
 }

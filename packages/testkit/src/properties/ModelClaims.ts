@@ -45,12 +45,15 @@ export const claim = (state: State, request: Claim): readonly [State, string] =>
 /**
  * Claims that a store answers together. They share the best runs for their limits together, as their verdicts say,
  * and none gets more than its own limit. No verdicts are returned when the shares do not add up, or when a limit does not allow them.
+ *
+ * A commit may hand its runs to claims that wait, which look at nothing that is due then: `handed`.
  */
 export const claimTogether = (
   state: State,
   claims: ReadonlyArray<{ readonly request: Claim; readonly granted: ReadonlyArray<number> }>,
+  handed = false,
 ): readonly [State, ReadonlyArray<string>] => {
-  const swept = sweepAll(state)
+  const swept = handed ? state : sweepAll(state)
   const limit = claims.reduce((sum, { request }) => sum + request.limit, 0)
   const all = runnable(swept)
   const found = claims.map(({ granted, request }) => {
