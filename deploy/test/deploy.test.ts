@@ -274,12 +274,10 @@ describe("the young generation of V8", () => {
     process.exit()`
   const inYoung = 2000 * 90
 
-  it("has all new objects of the command, which Node by itself puts into old space in part", () => {
+  // Node 20 and 24 by themselves mostly put a part of them into old space; whether they do depends on when they collect.
+  it("has all new objects of the command", () => {
     const command = scripts.runlease.replace(flag, "")
     expect(printedBy(`${command} worker --module`, lasting)).toBeGreaterThan(inYoung)
-    // Node 22 has no part of these in old space.
-    const isPart = !process.version.startsWith("v22.")
-    expect(printedBy("node --max-semi-space-size=16", lasting) < inYoung).toBe(isPart)
   })
 
   it("is larger for the command of a checkout", () => {

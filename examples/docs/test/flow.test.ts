@@ -9,7 +9,14 @@ const files = Object.fromEntries(
 
 describe("the code of the page about flow", () => {
   it("compiles where a block is a whole file", async () => {
-    expect(Object.keys(files)).toEqual(["debounce.ts", "schedules.ts", "create.ts", "bulk.ts"])
+    expect(Object.keys(files)).toEqual([
+      "debounce.ts",
+      "schedules.ts",
+      "create.ts",
+      "bulk.ts",
+      "rate.ts",
+      "fair.ts",
+    ])
     const folder = await Code.write("flow", files)
     expect(Code.problemsOf(Object.keys(files).map((name) => folder + name))).toEqual([])
   })
