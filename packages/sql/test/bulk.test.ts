@@ -1,44 +1,21 @@
-import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { BulkOperations, type ControlPlane, Runs } from "@runlease/core"
-import { Effect, Either, Layer, Option, Redacted, Schedule, Stream } from "effect"
+import { BulkOperations, Runs } from "@runlease/core"
+import { Effect, Either, Option, Schedule, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as readline from "node:readline"
 import { fileURLToPath } from "node:url"
-import { PostgresPool, SqlControlPlane, SqliteFile } from "../src/index.js"
-import * as PostgresDatabase from "./PostgresDatabase.js"
-import * as TempDatabase from "./TempDatabase.js"
+import { type Database, execute, postgres, sqlite } from "./Databases.js"
 
 const bulker = fileURLToPath(new URL("fixtures/bulker.ts", import.meta.url))
 
 const count = 4000
 
-interface Database {
-  /** Names the database for another process. */
-  readonly at: string
-  readonly client: Layer.Layer<SqlClient.SqlClient, unknown>
-  readonly controlPlane: Layer.Layer<ControlPlane.StorePorts, unknown>
-}
-
-const sqlite = Effect.map(TempDatabase.filename, (filename): Database => ({
-  at: filename,
-  client: SqliteFile.layerWith({ filename }),
-  controlPlane: SqlControlPlane.layerSqlite({ filename }),
-}))
-
-const postgres = Effect.map(PostgresDatabase.url, (url): Database => ({
-  at: Redacted.value(url),
-  client: PostgresPool.layerWith({ url }),
-  controlPlane: SqlControlPlane.layerPostgres({ url }),
-}))
-
 /** The numbers that a statement gives, on a connection of its own. */
-const ask = ({ client }: Database, statement: string) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe<{ readonly number: number }>(statement)).pipe(
-    Effect.map((rows) => rows.map(({ number }) => Number(number))),
-    Effect.provide(client),
+const ask = (database: Database, statement: string) =>
+  Effect.map(execute<{ readonly number: number }>(database, statement), ([rows = []]) =>
+    rows.map(({ number }) => Number(number)),
   )
 
 const submit = Effect.gen(function* () {

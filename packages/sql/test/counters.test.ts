@@ -1,50 +1,14 @@
-import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  Access,
-  Claims,
-  ControlPlane,
-  Ids,
-  Leases,
-  Runs,
-  Statistics,
-  Summaries,
-  WorkerRegistry,
-} from "@runlease/core"
+import { Claims, Ids, Leases, Runs, Statistics, Summaries, WorkerRegistry } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer, Struct } from "effect"
-import { PostgresPool, SqlControlPlane, SqliteFile } from "../src/index.js"
+import { execute, postgres, sqlite } from "./Databases.js"
 import { everything } from "./Everything.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 import * as TempDatabase from "./TempDatabase.js"
 
 const agentId = Ids.AgentId.make("agent")
-
-/** A database, and control planes over it. */
-interface Database {
-  readonly client: Layer.Layer<SqlClient.SqlClient, unknown>
-  readonly controlPlane: Layer.Layer<
-    Access.Access | ControlPlane.ControlPlane | ControlPlane.StorePorts,
-    unknown
-  >
-}
-
-const sqlite = Effect.map(TempDatabase.filename, (filename): Database => ({
-  client: SqliteFile.layerWith({ filename }),
-  controlPlane: SqlControlPlane.layerSqlite({ filename }),
-}))
-
-const postgres = Effect.map(PostgresDatabase.url, (url): Database => ({
-  client: PostgresPool.layerWith({ url }),
-  controlPlane: SqlControlPlane.layerPostgres({ url }),
-}))
-
-/** Runs statements on a connection of its own. */
-const execute = ({ client }: Database, ...statements: ReadonlyArray<string>) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(statements, (statement) => sql.unsafe<Record<string, unknown>>(statement)),
-  ).pipe(Effect.provide(client))
 
 /** What of the counters the runs themselves tell. */
 const summary = Effect.gen(function* () {

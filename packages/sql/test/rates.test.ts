@@ -4,24 +4,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { type ControlPlane, Leases, Limits, Retention, Runs } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Either, Layer, Struct } from "effect"
-import { PostgresPool, SqlControlPlane, SqliteFile } from "../src/index.js"
-import * as PostgresDatabase from "./PostgresDatabase.js"
-import * as TempDatabase from "./TempDatabase.js"
-
-interface Database {
-  readonly client: Layer.Layer<SqlClient.SqlClient, unknown>
-  readonly controlPlane: Layer.Layer<ControlPlane.ControlPlane | ControlPlane.StorePorts, unknown>
-}
-
-const sqlite = Effect.map(TempDatabase.filename, (filename): Database => ({
-  client: SqliteFile.layerWith({ filename }),
-  controlPlane: SqlControlPlane.layerSqlite({ filename }),
-}))
-
-const postgres = Effect.map(PostgresDatabase.url, (url): Database => ({
-  client: PostgresPool.layerWith({ url }),
-  controlPlane: SqlControlPlane.layerPostgres({ url }),
-}))
+import { execute, postgres, sqlite } from "./Databases.js"
 
 /** Runs of two keys that work, have a place, have none, wait for an answer, and wait for the place that a worker has had before. */
 const work = Effect.gen(function* () {
@@ -68,7 +51,8 @@ for (const [name, database] of [
   describe(`rates (${name})`, () => {
     it.scopedLive("a database without them counts the runs that no worker has had", () =>
       Effect.gen(function* () {
-        const { client, controlPlane } = yield* database
+        const made = yield* database
+        const { client, controlPlane } = made
         const counts = yield* Effect.provide(work, controlPlane)
         assert.deepEqual(
           counts.map(({ key, pending }) => [key, pending]),
@@ -82,9 +66,7 @@ for (const [name, database] of [
           (sql) => sql`SELECT limit_name, fresh_open FROM limits ORDER BY limit_name`,
         )
         const before = yield* Effect.provide(open, client)
-        yield* Effect.flatMap(SqlClient.SqlClient, (sql) =>
-          Effect.forEach(former, (statement) => sql.unsafe(statement)),
-        ).pipe(Effect.provide(client))
+        yield* execute(made, ...former)
         const { items } = yield* Effect.provide(list, controlPlane)
         deepStrictEqual(
           items.map((limit) =>

@@ -51,7 +51,7 @@ interface ModelSet {
 const world = (seed: number, steps: number) =>
   Effect.gen(function* () {
     const int = randomOf(seed * 7919 + 17)
-    const pick = <A>(values: ReadonlyArray<A>): A => values[int(values.length)]!
+    const pick = LimitWorlds.pickOf(int)
     const { claim } = yield* Claims
     const leases = yield* Leases
     const runs = yield* Runs

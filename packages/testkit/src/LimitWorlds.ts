@@ -1,7 +1,11 @@
 /** Histories over stores of their own, for the property suites of limits, rates and fairness. */
 import { it } from "@effect/vitest"
 import type { StorePorts } from "@runlease/core/ControlPlane"
-import { Duration, Effect, Layer, type Scope } from "effect"
+import { Leases } from "@runlease/core/Leases"
+import type { ClaimedRun } from "@runlease/core/Run"
+import { Runs } from "@runlease/core/Runs"
+import { Duration, Effect, Layer, Predicate, type Scope } from "effect"
+import * as TestRuns from "./TestRuns.js"
 
 /** How many histories there are, and the steps of each. */
 export interface Worlds {
@@ -32,3 +36,48 @@ export const test = <E>(
       ),
     Duration.toMillis("10 minutes"),
   )
+
+/** The runs that work, by their ids. */
+export type Working = Map<string, ClaimedRun>
+
+const isLost = Predicate.isTagged("LeaseLost")
+
+/** Picks one of some values by the numbers of a history. */
+export const pickOf =
+  (int: (below: number) => number) =>
+  <A>(values: ReadonlyArray<A>): A =>
+    values[int(values.length)]!
+
+/**
+ * Gives what lets one of the runs that work give its lease up: it waits, is handed back, is cancelled or ends. The lease may have lapsed
+ * before.
+ */
+export const leaving = (
+  working: Working,
+  int: (below: number) => number,
+): Effect.Effect<Effect.Effect<void, unknown>, never, Leases | Runs> =>
+  Effect.gen(function* () {
+    const leases = yield* Leases
+    const runs = yield* Runs
+    return Effect.suspend((): Effect.Effect<void, unknown> => {
+      if (working.size === 0) return Effect.void
+      const run = pickOf(int)([...working.values()])
+      working.delete(run.runId)
+      const lease = TestRuns.leaseOf(run)
+      const how = int(6)
+      if (how === 0) return Effect.asVoid(leases.suspend(lease, TestRuns.forToolCall()))
+      if (how === 1) return Effect.asVoid(leases.release(lease, {}))
+      if (how === 2) return Effect.asVoid(leases.release(lease, { delay: Duration.seconds(1 + int(4)) }))
+      if (how === 3) return Effect.asVoid(runs.cancel(run.runId))
+      return Effect.asVoid(runs.complete(run.runId, { status: "completed" }, lease))
+    }).pipe(Effect.catchIf(isLost, () => Effect.void))
+  })
+
+/** Ends all runs that work, but those whose leases have lapsed. */
+export const endAll = (working: Working): Effect.Effect<void, unknown, Leases | Runs> =>
+  Effect.gen(function* () {
+    for (const run of working.values()) {
+      yield* Effect.catchTag(TestRuns.complete(run), "LeaseLost", () => Effect.void)
+    }
+    working.clear()
+  })

@@ -13,12 +13,11 @@ import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { Leases } from "@runlease/core/Leases"
 import { type LimitSubject, Limits } from "@runlease/core/Limits"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
-import { Duration, Effect, Layer, Predicate, Ref, TestClock } from "effect"
+import { Duration, Effect, Layer, Ref, TestClock } from "effect"
 import {
   boundsOf,
   countOf,
@@ -45,8 +44,6 @@ const mostIdleSeconds = 30
 /** Those of keys are narrower, and all runs of an agent have its limit. */
 const subjects = [...keys.map(ofKey), ...routes.map(ofAgent), ofProject]
 
-const isLost = Predicate.isTagged("LeaseLost")
-
 /** `stored`: of the limits. `counts`: of the runs. */
 interface Counts {
   readonly stored: ReadonlyArray<LimitCounts>
@@ -56,9 +53,8 @@ interface Counts {
 const world = (seed: number, steps: number) =>
   Effect.gen(function* () {
     const int = randomOf(seed * 7919 + 13)
-    const pick = <A>(values: ReadonlyArray<A>): A => values[int(values.length)]!
+    const pick = LimitWorlds.pickOf(int)
     const { claim } = yield* Claims
-    const leases = yield* Leases
     const limits = yield* Limits
     const runs = yield* Runs
     const summaries = yield* Summaries
@@ -111,18 +107,7 @@ const world = (seed: number, steps: number) =>
       )
     const claimSome = claimFor(0)
 
-    const leave = Effect.suspend((): Effect.Effect<void, unknown> => {
-      if (working.size === 0) return Effect.void
-      const run = pick([...working.values()])
-      working.delete(run.runId)
-      const lease = TestRuns.leaseOf(run)
-      const how = int(6)
-      if (how === 0) return Effect.asVoid(leases.suspend(lease, TestRuns.forToolCall()))
-      if (how === 1) return Effect.asVoid(leases.release(lease, {}))
-      if (how === 2) return Effect.asVoid(leases.release(lease, { delay: Duration.seconds(1 + int(4)) }))
-      if (how === 3) return Effect.asVoid(runs.cancel(run.runId))
-      return Effect.asVoid(runs.complete(run.runId, { status: "completed" }, lease))
-    }).pipe(Effect.catchIf(isLost, () => Effect.void))
+    const leave = yield* LimitWorlds.leaving(working, int)
 
     const statuses = Effect.map(
       Effect.suspend(() => Effect.forEach([...all], (runId) => runs.get(runId))),
@@ -243,10 +228,7 @@ const world = (seed: number, steps: number) =>
     while (true) {
       const claimed = yield* claim({ workerId, limit: 2, leaseDuration, agentIds: liveAgents })
       started(claimed)
-      for (const run of working.values()) {
-        yield* Effect.catchTag(TestRuns.complete(run), "LeaseLost", () => Effect.void)
-      }
-      working.clear()
+      yield* LimitWorlds.endAll(working)
       yield* check
       const left = (yield* statuses).filter(({ agentId }) => liveAgents.includes(agentId))
       if (left.length === 0) return

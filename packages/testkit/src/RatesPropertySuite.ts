@@ -13,11 +13,10 @@ import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { Leases } from "@runlease/core/Leases"
 import { type LimitSubject, Limits, type Rate } from "@runlease/core/Limits"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
-import { Clock, Duration, Effect, Layer, Predicate, Ref, TestClock } from "effect"
+import { Clock, Duration, Effect, Layer, Ref, TestClock } from "effect"
 import { nameOf, randomOf } from "./LimitCounting.js"
 import * as LimitWorlds from "./LimitWorlds.js"
 import * as TestRuns from "./TestRuns.js"
@@ -27,8 +26,6 @@ const keys = ["eu", "us"]
 const liveAgents = ["one", "two"].map((id) => Ids.AgentId.make(id))
 const routes = [...liveAgents, Ids.AgentId.make("without-workers")]
 const leaseDuration = "30 seconds"
-const isLost = Predicate.isTagged("LeaseLost")
-
 const subjects = names.flatMap((name) => keys.map((key): LimitSubject => ({ kind: "named", name, key })))
 
 /** What is set of a limit, and when the runs of each key started for the first time since then, in milliseconds. */
@@ -49,9 +46,8 @@ const isWithin = ({ burst, count, periodSeconds }: Rate, starts: ReadonlyArray<n
 const world = (seed: number, steps: number) =>
   Effect.gen(function* () {
     const int = randomOf(seed * 6007 + 29)
-    const pick = <A>(values: ReadonlyArray<A>): A => values[int(values.length)]!
+    const pick = LimitWorlds.pickOf(int)
     const { claim } = yield* Claims
-    const leases = yield* Leases
     const limits = yield* Limits
     const runs = yield* Runs
     const workerId = yield* TestRuns.register()
@@ -118,18 +114,7 @@ const world = (seed: number, steps: number) =>
       return claimed.length
     })
 
-    const leave = Effect.suspend((): Effect.Effect<void, unknown> => {
-      if (working.size === 0) return Effect.void
-      const run = pick([...working.values()])
-      working.delete(run.runId)
-      const lease = TestRuns.leaseOf(run)
-      const how = int(6)
-      if (how === 0) return Effect.asVoid(leases.suspend(lease, TestRuns.forToolCall()))
-      if (how === 1) return Effect.asVoid(leases.release(lease, {}))
-      if (how === 2) return Effect.asVoid(leases.release(lease, { delay: Duration.seconds(1 + int(4)) }))
-      if (how === 3) return Effect.asVoid(runs.cancel(run.runId))
-      return Effect.asVoid(runs.complete(run.runId, { status: "completed" }, lease))
-    }).pipe(Effect.catchIf(isLost, () => Effect.void))
+    const leave = yield* LimitWorlds.leaving(working, int)
 
     const unfinished = Effect.map(
       Effect.suspend(() => Effect.forEach([...all.keys()], (runId) => runs.get(runId))),
@@ -221,10 +206,7 @@ const world = (seed: number, steps: number) =>
         if (status === "waiting") yield* runs.resume(runId, TestRuns.resultOf("call", "done"))
       }
       const claimed = yield* claimSome
-      for (const run of working.values()) {
-        yield* Effect.catchTag(TestRuns.complete(run), "LeaseLost", () => Effect.void)
-      }
-      working.clear()
+      yield* LimitWorlds.endAll(working)
       yield* check
       const left = (yield* unfinished).filter(({ agentId }) => liveAgents.includes(agentId))
       if (left.length === 0) return
