@@ -10,15 +10,10 @@ import * as Child from "./Child.js"
 import type { Calls, Options } from "./contenders/Bulk.js"
 import * as Contenders from "./Contenders.js"
 import * as Cpu from "./Cpu.js"
+import { numberOf } from "./Flags.js"
 import * as Machine from "./Machine.js"
 import * as Statistics from "./Statistics.js"
 import * as Table from "./Table.js"
-
-const numberOf = (option: string, absent: number): number =>
-  Number(
-    process.argv.find((argument) => argument.startsWith(`--${option}=`))?.slice(`--${option}=`.length) ??
-      absent,
-  )
 
 const count = numberOf("runs", 100_000)
 const rounds = numberOf("rounds", 3)

@@ -12,16 +12,11 @@ import * as Child from "./Child.js"
 import type { Calls as ServerCalls, Options } from "./countedServer.js"
 import type { Calls as FleetCalls, Options as FleetOptions } from "./fleet.js"
 import { freePort } from "@runlease/test-postgres/FreePort"
+import { numberOf } from "./Flags.js"
 import * as LeaseGaps from "./hand/LeaseGaps.js"
 import * as Stores from "./Stores.js"
 import { submission } from "./Submission.js"
 import * as Table from "./Table.js"
-
-const numberOf = (option: string, absent: number): number =>
-  Number(
-    process.argv.find((argument) => argument.startsWith(`--${option}=`))?.slice(`--${option}=`.length) ??
-      absent,
-  )
 
 const minutes = numberOf("minutes", 1)
 const workers = numberOf("workers", 500)

@@ -10,17 +10,12 @@ import { Schedules } from "@runlease/core"
 import { Clock, Console, Context, Effect } from "effect"
 import * as Child from "./Child.js"
 import type { Calls, Options } from "./contenders/Ticks.js"
+import { numberOf } from "./Flags.js"
 import * as Machine from "./Machine.js"
 import * as Postgres from "./Postgres.js"
 import * as Statistics from "./Statistics.js"
 import * as Stores from "./Stores.js"
 import * as Table from "./Table.js"
-
-const numberOf = (option: string, absent: number): number =>
-  Number(
-    process.argv.find((argument) => argument.startsWith(`--${option}=`))?.slice(`--${option}=`.length) ??
-      absent,
-  )
 
 const idle = numberOf("idle", 100_000)
 const ticking = numberOf("ticking", 1_000)
