@@ -5,6 +5,7 @@
  */
 import { Access, ControlPlane, Limits } from "@runlease/core"
 import { Meter } from "@runlease/core/internal"
+import { LimitKey } from "@runlease/core/store"
 import { Context, Duration, Effect, Layer, MetricLabel } from "effect"
 
 const runs = Meter.gauge({
@@ -26,12 +27,6 @@ const share = 100
 /** The runs of some limits that share a series. */
 type Counts = Record<(typeof states)[number], number>
 
-/** A limit without its keys. */
-const nameOf = ({ key, kind, name }: Limits.LimitSubject): readonly [string, string] => [
-  kind,
-  kind === "agent" ? key : (name ?? ""),
-]
-
 export const layer: Layer.Layer<never, never, Access.Access | ControlPlane.ControlPlane> =
   Layer.scopedDiscard(
     Effect.gen(function* () {
@@ -46,7 +41,7 @@ export const layer: Layer.Layer<never, never, Access.Access | ControlPlane.Contr
           do {
             const page: Effect.Effect.Success<ReturnType<typeof list>> = yield* list({ cursor, limit: 100 })
             for (const limit of page.items) {
-              const labels = JSON.stringify([project, ...nameOf(limit)])
+              const labels = JSON.stringify([project, limit.kind, LimitKey.withoutKey(limit)])
               const counts = series.get(labels) ?? { running: 0, open: 0, waiting: 0 }
               for (const state of states) counts[state] += limit[state]
               series.set(labels, counts)

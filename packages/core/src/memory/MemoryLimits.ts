@@ -129,14 +129,7 @@ export const make = (state: State.State): LimitRows<never> => ({
       changes.map((change) => {
         const usage = find(state, change)!
         return put(state, {
-          ...usage,
-          running: usage.running + change.running,
-          open: usage.open + change.open,
-          stale: usage.stale + change.stale,
-          behind: usage.behind + change.behind,
-          parked: usage.parked + change.parked,
-          fresh: usage.fresh + change.fresh,
-          freshOpen: usage.freshOpen + change.freshOpen,
+          ...LimitRules.plus(usage, change),
           tat: change.tat ?? usage.tat,
           checkAt: change.checkAt === undefined ? usage.checkAt : change.checkAt,
         })

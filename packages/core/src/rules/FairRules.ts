@@ -14,7 +14,7 @@
  * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
-import { behindOf, countOf } from "./LimitRules.js"
+import { behindOf, countOf, isFresh } from "./LimitRules.js"
 import type { RunSpec, RunState } from "./RunState.js"
 
 /** How far one run of weight 1 moves its key on. */
@@ -70,8 +70,8 @@ export const routeName = ({ agentId, implementationKind, workerKey }: Route): st
  * @category accessors
  */
 export const setOf = (state: RunState): RankedSet | undefined => {
-  const { gate, leaseEpoch, spec, status } = state
-  if (status !== "pending" || leaseEpoch !== 0) return undefined
+  const { gate, spec, status } = state
+  if (status !== "pending" || !isFresh(state)) return undefined
   const { priority, projectId } = spec
   if (gate === "runnable") return { _tag: "Route", projectId, priority, name: routeName(spec), route: spec }
   const limit = behindOf(state)
@@ -90,7 +90,7 @@ const losesPlace = (before: RunState, after: RunState): boolean => {
 /** Whether a run enters a set by this change: also where it goes on from one limit to the next. */
 export const enters = (before: RunState, after: RunState): boolean =>
   after.status === "pending" &&
-  after.leaseEpoch === 0 &&
+  isFresh(after) &&
   (after.gate === "runnable" || after.gate === "limited") &&
   (before.status !== "pending" || before.gate !== after.gate || behindOf(before) !== behindOf(after)) &&
   !losesPlace(before, after)

@@ -50,3 +50,7 @@ export const subjectOf = (limit: string): LimitSubject => {
   const colon = named.indexOf(":")
   return { kind: "named", name: named.slice(0, colon), key: named.slice(colon + 1) }
 }
+
+/** A limit without its key, of which there is no bound: a label of metrics. Empty for the keys of submissions, and for a project. */
+export const withoutKey = ({ key, kind, name }: LimitSubject): string =>
+  kind === "agent" ? key : (name ?? "")

@@ -15,7 +15,7 @@
  * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
-import type { Rate } from "../ports/Limits.js"
+import type { NamedBounds } from "../ports/Limits.js"
 import * as LimitKey from "./LimitKey.js"
 import * as LimitPlaces from "./LimitPlaces.js"
 import * as RateRules from "./RateRules.js"
@@ -66,15 +66,20 @@ export const noRuns: LimitCounts = {
   freshOpen: 0,
 }
 
-/** What is set of a limit; null for what is not. */
-export interface LimitBounds {
-  readonly maxRunning: number | null
-  readonly rate: Rate | null
-  readonly maxPending: number | null
-}
+/** Adds counts to those of a limit. */
+export const plus = <A extends LimitCounts>(usage: A, added: LimitCounts): A => ({
+  ...usage,
+  running: usage.running + added.running,
+  open: usage.open + added.open,
+  stale: usage.stale + added.stale,
+  behind: usage.behind + added.behind,
+  parked: usage.parked + added.parked,
+  fresh: usage.fresh + added.fresh,
+  freshOpen: usage.freshOpen + added.freshOpen,
+})
 
 /** Nothing is set. */
-export const unbounded: LimitBounds = { maxRunning: null, rate: null, maxPending: null }
+export const unbounded: NamedBounds = { maxRunning: null, rate: null, maxPending: null }
 
 /**
  * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `tat`: the state of its rate, as `RateRules` has
@@ -83,7 +88,7 @@ export const unbounded: LimitBounds = { maxRunning: null, rate: null, maxPending
  * @since 0.1.0
  * @category models
  */
-export interface LimitUsage extends LimitRef, LimitCounts, LimitBounds {
+export interface LimitUsage extends LimitRef, LimitCounts, NamedBounds {
   readonly key: number
   readonly paused: boolean
   readonly tat: number

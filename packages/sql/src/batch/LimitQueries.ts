@@ -19,15 +19,12 @@ import { columns, Governing, toUsage, type UsageRow } from "../rows/LimitUsageRo
 import { toJson } from "../rows/Fields.js"
 import { Gate, placeColumns } from "../rows/RunFields.js"
 import * as NamedLimitQueries from "./NamedLimitQueries.js"
+import { type KeyRow, keysOf } from "./PendingQueries.js"
 import * as RunQueries from "./RunQueries.js"
 
 type Limit = LimitRules.LimitRef
 
-interface KeyRow {
-  readonly run_pk: number
-}
-
-const keysOf = (rows: ReadonlyArray<KeyRow>): ReadonlyArray<number> => rows.map(({ run_pk }) => run_pk)
+type PlaceColumn = (typeof placeColumns)[number]
 
 const inOrder = <A extends Limit>(limits: ReadonlyArray<A>): ReadonlyArray<A> =>
   limits.toSorted((a, b) => (`${a.projectId}/${a.limit}` < `${b.projectId}/${b.limit}` ? -1 : 1))
@@ -114,17 +111,36 @@ const change = (
 const isFresh = "AND q.lease_epoch = 0"
 const hadWorker = "AND q.lease_epoch > 0"
 
+/** The condition that a row of `queue` has a place at a limit, or has lost it, in one of the columns of places. */
+const isAt = (
+  { sql }: Database,
+  row: string,
+  { name }: PlaceColumn,
+  { limit, projectId }: Limit,
+): Fragment => {
+  const place = sql.literal(`${row}.${name}`)
+  return sql`${place} IS NOT NULL AND ${sql.literal(row)}.project_id = ${projectId} AND ${place} = ${limit}`
+}
+
+/** The condition that run `q` has a place at a limit. */
+const isPlaced = (database: Database, column: PlaceColumn, limit: Limit): Fragment => {
+  const { sql } = database
+  return sql`${isAt(database, "q", column, limit)} AND q.${sql.literal(column.at)} IS NOT NULL`
+}
+
 /** The condition that no run with the route of `q` has lost its place. */
-const isLive = ({ sql }: Database, { limit, projectId }: Limit): Fragment =>
-  sql.and(
+const isLive = (database: Database, limit: Limit): Fragment => {
+  const { sql } = database
+  return sql.and(
     placeColumns.map(
-      ({ at, name }) => sql`NOT EXISTS (
-  SELECT 1 FROM queue s WHERE s.${sql.literal(name)} IS NOT NULL AND s.project_id = ${projectId} AND s.${sql.literal(name)} = ${limit}
-    AND s.${sql.literal(at)} IS NULL AND s.agent_id = q.agent_id
+      (column) => sql`NOT EXISTS (
+  SELECT 1 FROM queue s WHERE ${isAt(database, "s", column, limit)}
+    AND s.${sql.literal(column.at)} IS NULL AND s.agent_id = q.agent_id
     AND COALESCE(s.implementation_kind, '') = COALESCE(q.implementation_kind, '')
     AND COALESCE(s.worker_key, '') = COALESCE(q.worker_key, ''))`,
     ),
   )
+}
 
 const next = (
   database: Database,
@@ -159,37 +175,31 @@ const next = (
  */
 const placed = (
   database: Database,
-  { limit, projectId }: Limit,
+  limit: Limit,
   orderOf: (at: string) => string,
   { fresh, most }: LimitRows.MostOpen,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { dialect, sql } = database
-  const keys = Effect.forEach(placeColumns, ({ at, name }) => {
-    const order = sql.literal(orderOf(at))
-    return execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE q.${sql.literal(name)} IS NOT NULL
-      AND q.project_id = ${projectId} AND q.${sql.literal(name)} = ${limit} AND q.${sql.literal(at)} IS NOT NULL ${sql.literal(fresh ? isFresh : "")}
+  const keys = Effect.forEach(placeColumns, (column) => {
+    const order = sql.literal(orderOf(column.at))
+    return execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE ${isPlaced(database, column, limit)} ${sql.literal(fresh ? isFresh : "")}
       ORDER BY ${order} LIMIT ${most} ${dialect.lockFree("q")}`)
   })
   return Effect.flatMap(dialect.holding(keys), (rows) =>
     rows.every((some) => some.length === 0)
       ? Effect.succeed([])
       : Effect.map(RunQueries.findFree(database, keysOf(rows.flat())), (runs) =>
-          runs.filter(({ state }) => LimitRules.countOf(state, limit) === "open"),
+          runs.filter(({ state }) => LimitRules.countOf(state, limit.limit) === "open"),
         ),
   )
 }
 
 /** It reads the open runs of the limit, which are as many as it lets in at most. */
-const lowestOpen = (
-  { sql }: Database,
-  { limit, projectId }: Limit,
-): Effect.Effect<number | null, SqlError> => {
+const lowestOpen = (database: Database, limit: Limit): Effect.Effect<number | null, SqlError> => {
+  const { sql } = database
   const lowest = placeColumns.map(
-    ({
-      at,
-      name,
-    }) => sql`SELECT MIN(q.priority) AS priority FROM queue q WHERE q.${sql.literal(name)} IS NOT NULL
-      AND q.project_id = ${projectId} AND q.${sql.literal(name)} = ${limit} AND q.${sql.literal(at)} IS NOT NULL`,
+    (column) =>
+      sql`SELECT MIN(q.priority) AS priority FROM queue q WHERE ${isPlaced(database, column, limit)}`,
   )
   const each = lowest.reduce((all, next) => sql`${all} UNION ALL ${next}`)
   return Effect.map(

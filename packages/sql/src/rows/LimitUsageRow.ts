@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Ids } from "@runlease/core"
+import type { Ids, Limits } from "@runlease/core"
 import type { LimitRules } from "@runlease/core/store"
 import { fromJson } from "./Fields.js"
 
@@ -14,7 +14,7 @@ export interface BoundsRow {
   readonly max_pending: number | null
 }
 
-export const toBounds = ({ max_pending, max_running, rate }: BoundsRow): LimitRules.LimitBounds => ({
+export const toBounds = ({ max_pending, max_running, rate }: BoundsRow): Limits.NamedBounds => ({
   maxRunning: max_running,
   rate: fromJson(rate),
   maxPending: max_pending,

@@ -199,11 +199,12 @@ export const make = <X>(
     }
   }
 
+  /** Whether a run that enters a set may get a rank: it has a key, or this process has seen one. */
+  const mayBeRanked = ({ spec }: RunState): boolean => fairRoutes.some() || spec.fairness !== null
+
   const change = (entry: Entry, { consequences: meant, entries: added, state }: Transition): StoredRun => {
     if (state.limits !== null || entry.run.state.limits !== null) limits.changed(entry.run.state, state)
-    if ((fairRoutes.some() || state.spec.fairness !== null) && FairRules.enters(entry.run.state, state)) {
-      entering.add(entry)
-    }
+    if (mayBeRanked(state) && FairRules.enters(entry.run.state, state)) entering.add(entry)
     entry.run = { key: entry.run.key, state }
     entry.entries.push(...added)
     changed.add(entry)
@@ -250,7 +251,7 @@ export const make = <X>(
       entry.stored = run.state
       entry.run = run
       if (isRunnable(run.state)) runnable.add(entry)
-      entering.add(entry)
+      if (mayBeRanked(run.state)) entering.add(entry)
     },
     runnable: () => Array.from(runnable, ({ run }) => run).filter(({ state }) => isRunnable(state)),
     all: () => Iterable.map(entries.values(), ({ run }) => run),

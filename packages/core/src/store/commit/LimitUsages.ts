@@ -75,14 +75,7 @@ const withAdded = (
   { added, starts }: Entry,
   now: number,
 ): LimitRules.LimitUsage => ({
-  ...usage,
-  running: usage.running + added.running,
-  open: usage.open + added.open,
-  stale: usage.stale + added.stale,
-  behind: usage.behind + added.behind,
-  parked: usage.parked + added.parked,
-  fresh: usage.fresh + added.fresh,
-  freshOpen: usage.freshOpen + added.freshOpen,
+  ...LimitRules.plus(usage, added),
   tat: usage.rate === null || starts === 0 ? usage.tat : RateRules.take(usage.rate, usage.tat, starts, now),
 })
 

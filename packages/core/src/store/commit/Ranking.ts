@@ -60,7 +60,9 @@ export const make = <X>(
 ): Ranking<X> => {
   const entries = new Map<string, Entry>()
 
-  const isWanted = ({ spec }: RunState): boolean => spec.fairness !== null || routes.has(spec)
+  /** Whether a run is in a set, and has a key or is beside runs that have one. */
+  const mayBeRanked = (state: RunState): boolean =>
+    (state.spec.fairness !== null || routes.has(state.spec)) && FairRules.setOf(state) !== undefined
 
   const entryOf = ({ set }: WantedRanks, ranks: FairRules.SetRanks): Entry => {
     const before = entries.get(nameOf(set))
@@ -119,7 +121,7 @@ export const make = <X>(
   const rank: Effect.Effect<void, X> = Effect.suspend(() => {
     const entered = runs
       .entered()
-      .filter(({ state }) => isWanted(state) && FairRules.setOf(state) !== undefined)
+      .filter(({ state }) => mayBeRanked(state))
       .sort((a, b) => a.key - b.key)
     if (entered.length === 0) return Effect.void
     return Effect.map(read(entered.map(({ state }) => state)), () => {
@@ -132,8 +134,7 @@ export const make = <X>(
 
     rankNew: (added) => {
       for (const { run } of added) if (run.state.spec.fairness !== null) routes.add(run.state.spec)
-      const isEntering = ({ run: { state } }: AddedRun): boolean =>
-        isWanted(state) && FairRules.setOf(state) !== undefined
+      const isEntering = ({ run: { state } }: AddedRun): boolean => mayBeRanked(state)
       if (!routes.some() || !added.some(isEntering)) return undefined
       return Effect.map(read(added.filter(isEntering).map(({ run }) => run.state)), () =>
         added.map((each) => {

@@ -118,11 +118,9 @@ export const poolConnections = Meter.gauge({
   labels: ["state"],
 })
 
-/** The labels of a limit, without its key: keys have no bound. */
 const ofLimit = (limit: string): Meter.Labels => {
-  const { key, kind, name } = LimitKey.subjectOf(limit)
-  const shown = kind === "agent" ? key : (name ?? "")
-  return [MetricLabel.make("kind", kind), MetricLabel.make("limit", shown)]
+  const subject = LimitKey.subjectOf(limit)
+  return [MetricLabel.make("kind", subject.kind), MetricLabel.make("limit", LimitKey.withoutKey(subject))]
 }
 
 const byReason = Meter.label("reason")

@@ -8,7 +8,7 @@ import type * as Ids from "../../model/Ids.js"
 import type { Page } from "../../model/Page.js"
 import { maxSearched, type StatusCounts, type SummaryFilter } from "../../ports/Summaries.js"
 import * as FilterSearch from "../rows/FilterSearch.js"
-import { conditionsOf, mostAtOnce, needsOf, startOf } from "../rows/FilterStart.js"
+import { mostAtOnce } from "../rows/FilterStart.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { RunKey } from "../rows/RunRows.js"
 import type { SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
@@ -71,16 +71,16 @@ export const counts = <X>(
   { status: _status, ...filter }: SummaryFilter,
 ): Effect.Effect<StatusCounts, X> =>
   Effect.gen(function* () {
-    const { before: first, least } = yield* rows.bounds(filter.from?.epochMillis, filter.to?.epochMillis)
-    const start = yield* startOf(rows, projectId, filter)
-    const conditions = conditionsOf(filter, start)
-    const needs = { ...needsOf(filter, start), states: true }
+    const page = { after: undefined, limit: maxSearched }
+    const plan = yield* FilterSearch.plan(rows, projectId, filter, page)
+    const { conditions, range, start } = plan
+    const needs = { ...plan.needs, states: true }
     const found = { pending: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 }
-    let before = first
+    let { before } = range
     let searched = 0
     while (searched < maxSearched) {
       const limit = Math.min(mostAtOnce(needs), maxSearched - searched)
-      const some = yield* rows.candidates(projectId, start, { least, before, limit }, needs)
+      const some = yield* rows.candidates(projectId, start, { least: range.least, before, limit }, needs)
       for (const run of some) {
         before = run.key
         if (run.state !== undefined && conditions.every((matches) => matches(run)))

@@ -82,6 +82,22 @@ const readNamed = <X>(
   })
 }
 
+/** What a submission sets of one of its keys at a limit with a name. */
+const settingOf = (
+  { maxPending, maxRunning, projectId, rate }: NamedSetting,
+  limit: string,
+): LimitSetting => ({
+  projectId,
+  limit,
+  maxRunning,
+  rate,
+  maxPending,
+})
+
+/** Whether a limit bounds how many runs may be pending. */
+const boundsPending = ({ maxPending }: Pick<LimitSetting, "maxPending">): boolean =>
+  (maxPending ?? null) !== null
+
 const governorOf = ({ projectId, submission: { agentId } }: Request): LimitRef => ({
   projectId,
   limit: LimitKey.ofAgent(agentId),
@@ -91,8 +107,8 @@ const governorOf = ({ projectId, submission: { agentId } }: Request): LimitRef =
 const countedOf = (requests: ReadonlyArray<Request>, settings: Settings, governs: boolean) =>
   requests.flatMap((request): ReadonlyArray<LimitRef> => [
     ...(governs ? [governorOf(request)] : []),
-    ...(settings.size === 0 ? [] : namedOf(request)).filter(
-      (ref) => (settings.get(nameOf(ref))?.maxPending ?? null) !== null,
+    ...(settings.size === 0 ? [] : namedOf(request)).filter((ref) =>
+      boundsPending(settings.get(nameOf(ref)) ?? {}),
     ),
   ])
 
@@ -108,13 +124,7 @@ const namedSettings = (settings: Settings, request: Request) =>
               message: `limits.${ref.name}: there is no such limit; define it before a run names it`,
             }),
           )
-        : Either.right<LimitSetting>({
-            projectId: ref.projectId,
-            limit: ref.limit,
-            maxRunning: setting.maxRunning,
-            rate: setting.rate,
-            maxPending: setting.maxPending,
-          })
+        : Either.right(settingOf(setting, ref.limit))
     }),
   )
 
@@ -134,13 +144,10 @@ const agentSettings = (
         !Object.hasOwn(limits, setting.name),
     )
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ keyFrom, maxPending, maxRunning, name, rate }) => ({
-      projectId,
-      maxRunning,
-      rate,
-      maxPending,
-      limit: LimitKey.nameOf({ kind: "named", name, key: LimitDefaults.keyOf(keyFrom, source) }),
-    }))
+    .map((setting) => {
+      const key = LimitDefaults.keyOf(setting.keyFrom, source)
+      return settingOf(setting, LimitKey.nameOf({ kind: "named", name: setting.name, key }))
+    })
 }
 
 /**
@@ -168,7 +175,7 @@ export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): E
     }
     const locksLate = Iterable.some(
       settings.values(),
-      ({ agentIds, maxPending }) => agentIds.length > 0 && maxPending !== null,
+      (setting) => setting.agentIds.length > 0 && boundsPending(setting),
     )
     return { limitsOf, locksLate }
   })
@@ -178,7 +185,7 @@ export const lockPending = <X>(
   batch: RunBatch<X>,
   settings: ReadonlyArray<LimitSetting>,
 ): Effect.Effect<void, X> => {
-  const bounding = settings.filter(({ maxPending }) => maxPending != null)
+  const bounding = settings.filter(boundsPending)
   return bounding.length === 0 ? Effect.void : batch.lockLimits(bounding)
 }
 
@@ -216,7 +223,7 @@ export const refusal = <X>(
 /** Notes that a run with these limits is about to be added. */
 export const accept = (settings: ReadonlyArray<LimitSetting>, accepted: Accepted): void => {
   for (const setting of settings) {
-    if ((setting.maxPending ?? null) === null) continue
+    if (!boundsPending(setting)) continue
     const name = LimitRules.refName(setting)
     accepted.set(name, (accepted.get(name) ?? 0) + 1)
   }

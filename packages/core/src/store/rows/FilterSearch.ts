@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, Function } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { cursorOf } from "../../model/Page.js"
 import { type ListOrder, maxSearched, type SummaryFilter } from "../../ports/Summaries.js"
@@ -68,19 +68,14 @@ export interface Found {
  * @category reading
  */
 export const search = <X>(
-  rows: Pick<SummaryRows<X>, "candidates">,
+  rows: Pick<SummaryRows<X>, "candidates" | "keys">,
   projectId: Ids.ProjectId,
   { conditions, needs, range, start }: Plan,
 ): Effect.Effect<Found, X> =>
   Effect.gen(function* () {
     if (conditions.length === 0) {
-      const some = yield* rows.candidates(projectId, start, { ...range, limit: range.limit + 1 }, needs)
-      const { items, next } = KeysetPage.pageOf(
-        some,
-        range.limit,
-        ({ key }) => [key],
-        ({ key }) => key,
-      )
+      const keys = yield* rows.keys(projectId, start, { ...range, limit: range.limit + 1 })
+      const { items, next } = KeysetPage.pageOf(keys, range.limit, (key) => [key], Function.identity)
       return { found: items, searched: items.length, next }
     }
     const found: Array<RunKey> = []

@@ -9,8 +9,8 @@
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
-import type { Rate } from "../../ports/Limits.js"
-import type { LimitBounds, LimitCounts, LimitRef, LimitUsage } from "../../rules/LimitRules.js"
+import type { NamedBounds, Rate } from "../../ports/Limits.js"
+import type { LimitCounts, LimitRef, LimitUsage } from "../../rules/LimitRules.js"
 import type { RunKey, StoredRun } from "./StoredRun.js"
 
 /** What is set of a limit. What is absent stays; a limit that is new has no bounds and is not paused. Null is no bound. */
@@ -31,7 +31,7 @@ export interface NamedRef {
  * The bounds of each key of a limit with a name. Without any bound there is no such limit. `agentIds`: whose submissions are under it.
  * `keyFrom`: where the keys of their runs are; null for one key for all.
  */
-export interface NamedSetting extends NamedRef, LimitBounds {
+export interface NamedSetting extends NamedRef, NamedBounds {
   readonly agentIds: ReadonlyArray<Ids.AgentId>
   readonly keyFrom: string | null
 }
