@@ -45,6 +45,8 @@ const scriptsOf = (plan: Plan): ((text: string) => Script) => {
  * @category running
  */
 export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exit<History, E>> => {
+  // A search plays hundreds of plans, and the process that runs it has other things to answer.
+  await nextTurnOfLoop()
   const time = VirtualTime.make()
   const recorder = Recorder.make(time)
   const processes: Array<Process.Process> = []
