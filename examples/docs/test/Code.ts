@@ -1,8 +1,9 @@
 /**
  * Reads the code blocks of a page of docs as files to run and to compile.
  */
+import { execFile } from "node:child_process"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
-import ts from "typescript"
+import { createRequire } from "node:module"
 
 export interface Block {
   readonly language: string
@@ -30,23 +31,21 @@ export const write = async (folder: string, files: Readonly<Record<string, strin
   return place.pathname
 }
 
-const options: ts.CompilerOptions = {
-  strict: true,
-  noEmit: true,
-  skipLibCheck: true,
-  target: ts.ScriptTarget.ES2023,
-  lib: ["lib.es2024.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  jsx: ts.JsxEmit.ReactJSX,
-  types: ["node"],
-}
+const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc")
 
-/** The errors of the compiler in these files. */
-export const problemsOf = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
-  ts
-    .getPreEmitDiagnostics(ts.createProgram(files, options))
-    .map(
-      ({ file, messageText }) =>
-        `${file?.fileName ?? ""}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
+const options =
+  "--strict --noEmit --skipLibCheck --target es2023 --lib es2024,dom,dom.iterable --module esnext --moduleResolution bundler --jsx react-jsx --types node".split(
+    " ",
+  )
+
+/** What the compiler says of these files: nothing where they have no errors. It runs in a process of its own, since it takes a minute. */
+export const problemsOf = (files: ReadonlyArray<string>): Promise<string> =>
+  new Promise((resolve, reject) => {
+    execFile(
+      process.execPath,
+      [compiler, ...options, ...files],
+      { cwd: new URL("..", import.meta.url) },
+      (error, stdout, stderr) =>
+        error !== null && stdout === "" ? reject(new Error(stderr, { cause: error })) : resolve(stdout),
     )
+  })
