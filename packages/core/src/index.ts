@@ -1,6 +1,8 @@
 export * as Access from "./ports/Access.js"
 export * as Agent from "./executor/Agent.js"
 export * as AgentEvent from "./model/AgentEvent.js"
+export * as BrowserToken from "./model/BrowserToken.js"
+export * as BrowserTokens from "./ports/BrowserTokens.js"
 export * as Budget from "./executor/Budget.js"
 export * as BulkOperation from "./model/BulkOperation.js"
 export * as BulkOperations from "./ports/BulkOperations.js"

@@ -18,6 +18,7 @@ import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
 import * as Observe from "./Api/Observe.js"
 import * as Session from "./Api/Session.js"
+import * as Tokens from "./Api/Tokens.js"
 import * as Usage from "./Api/Usage.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./contract/Refusal.js"
@@ -56,6 +57,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Workers.group)
   .add(Exchange.group)
   .add(Keys.group)
+  .add(Tokens.group)
   .add(Health.group)
   .addError(Refusal.Unavailable)
   .annotateContext(

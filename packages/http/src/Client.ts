@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { BulkOperations, ControlPlane, Schedules } from "@runlease/core"
+import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
@@ -35,7 +35,11 @@ export interface ClientOptions {
 export const layerWith = (
   options: ClientOptions,
 ): Layer.Layer<
-  ControlPlane.ProjectPorts | RunTokens.RunTokens | BulkOperations.BulkOperations | Schedules.Schedules,
+  | ControlPlane.ProjectPorts
+  | RunTokens.RunTokens
+  | BrowserTokens.BrowserTokens
+  | BulkOperations.BulkOperations
+  | Schedules.Schedules,
   never,
   HttpClient.HttpClient
 > => Ports.layer({ ...options, project: options.project ?? "default", extensions: true })
@@ -47,7 +51,11 @@ export const layerWith = (
  * @category layers
  */
 export const layerConfig: Layer.Layer<
-  ControlPlane.ProjectPorts | RunTokens.RunTokens | BulkOperations.BulkOperations | Schedules.Schedules,
+  | ControlPlane.ProjectPorts
+  | RunTokens.RunTokens
+  | BrowserTokens.BrowserTokens
+  | BulkOperations.BulkOperations
+  | Schedules.Schedules,
   ConfigError.ConfigError,
   HttpClient.HttpClient
 > = Layer.unwrapEffect(

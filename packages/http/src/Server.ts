@@ -48,6 +48,7 @@ import * as Runs from "./server/Runs.js"
 import * as Bulk from "./server/Bulk.js"
 import * as Schedules from "./server/Schedules.js"
 import * as Threads from "./server/Threads.js"
+import * as Tokens from "./server/Tokens.js"
 import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
 import * as Workers from "./server/Workers.js"
@@ -97,6 +98,7 @@ const handlers = Layer.mergeAll(
   Bulk.layer,
   Session.layer,
   Threads.layer,
+  Tokens.layer,
   Usage.layer,
   Limits.layer,
   Workers.layer,

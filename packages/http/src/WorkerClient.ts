@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { BulkOperations, ControlPlane, Schedules } from "@runlease/core"
+import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type { RenewalRounds } from "@runlease/core/internal"
 import type { Duration, Layer } from "effect"
@@ -45,6 +45,7 @@ export const layerWith = (
   | ControlPlane.ProjectPorts
   | RenewalRounds.RenewalRounds
   | RunTokens.RunTokens
+  | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
   | Schedules.Schedules,
   never,

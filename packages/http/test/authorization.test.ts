@@ -40,7 +40,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
     if (endpoint.name === "limits.pauseProject") {
       yield* limits.resume({ kind: "project", name: null, key: own.project.id })
     }
-    yield* TestRuns.submit({ publicId: `run-${name}`, agentId })
+    yield* TestRuns.submit({ publicId: `run-${name}`, agentId, labels: { customer: "42" } })
     const run = yield* TestRuns.claimOne(own.holder, { agentIds: [agentId] })
     const state = Requests.stateOf(endpoint.name)
     if (state === "ended") yield* TestRuns.complete(run)
@@ -154,7 +154,7 @@ describe("the authorization matrix", () => {
             const { names, used } = yield* newNames(endpoint)
             const look = Effect.provide(TestRuns.getRun(names.run), own.ports)
             const before = yield* look
-            const found = cellOf(endpoint, yield* request(endpoint, names, yield* sender(names.run)))
+            const found = cellOf(endpoint, yield* request(endpoint, names, yield* sender(names, endpoint)))
             if (isRefusal(found)) deepStrictEqual(yield* look, before)
             else used()
             return found
@@ -183,19 +183,25 @@ describe("the authorization matrix", () => {
         const freshName = makeCounter("new-")
         for (const endpoint of endpoints.filter(isCompared)) {
           for (const project of referencesIn(endpoint, own.project)) {
-            const sendersOf = (run: string) => [
+            const sendersOf = (names: Requests.Names) => [
               foreign.key,
               foreign.admin,
               foreign.session("same-origin"),
               foreign.worker(foreign.other),
-              foreign.program(foreign.other)(run),
+              foreign.program(foreign.other)(names),
+              foreign.page({ _tag: "Run", runId: Ids.RunId.make(names.run) }),
+              foreign.page({
+                _tag: "Conversation",
+                conversationId: Ids.ConversationId.make(names.conversation),
+              }),
+              foreign.page({ _tag: "Label", name: "customer", value: "42" }),
             ]
-            for (const which of sendersOf("").keys()) {
+            for (const which of sendersOf((yield* newNames(endpoint)).names).keys()) {
               const { names, used } = yield* newNames(endpoint)
               const named = { ...names, project }
               const unnamed = nothing(named)
               // What a request makes has another name in each.
-              const sender = (names: Requests.Names) => sendersOf(names.run)[which]!
+              const sender = (names: Requests.Names) => sendersOf(names)[which]!
               const first = yield* request(endpoint, { ...named, fresh: freshName() }, yield* sender(named))
               if (!isRefusal(cellOf(endpoint, first))) used()
               const second = yield* request(

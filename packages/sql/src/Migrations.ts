@@ -31,6 +31,7 @@ import namedLimits from "./migrations/0016_NamedLimits.js"
 import fairness from "./migrations/0017_Fairness.js"
 import rates from "./migrations/0018_Rates.js"
 import scopes from "./migrations/0019_LimitScopes.js"
+import signingKeys from "./migrations/0020_SigningKeys.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -67,6 +68,7 @@ export const all: Migrations = {
   "0017_Fairness": fairness,
   "0018_Rates": rates,
   "0019_LimitScopes": scopes,
+  "0020_SigningKeys": Effect.asVoid(signingKeys),
 }
 
 /** The table that has the migrations of a database. */

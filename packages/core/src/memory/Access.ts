@@ -1,7 +1,7 @@
 /**
  * Access in memory: projects, API keys and worker tokens. It stores only digests of tokens.
  */
-import { DateTime, Duration, Effect, Option } from "effect"
+import { DateTime, Duration, Effect, Option, Redacted } from "effect"
 import {
   type Access,
   type ApiKey,
@@ -15,6 +15,7 @@ import {
   sessionLifetime,
 } from "../ports/Access.js"
 import { defaultProject } from "../ports/ControlPlane.js"
+import * as BrowserToken from "../model/BrowserToken.js"
 import * as Ids from "../model/Ids.js"
 import * as RunToken from "../model/RunToken.js"
 import * as Token from "../model/Token.js"
@@ -55,6 +56,8 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
 
   const sessions = new Map<string, Session>()
 
+  const signingKeys = new Map<Ids.ProjectId, string>()
+
   const now = Effect.map(state.now, (millis) => DateTime.unsafeMake(millis))
 
   const newProject = Effect.fnUntraced(function* (slug: string) {
@@ -88,6 +91,26 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       }
     }
     return Option.none()
+  }
+
+  const isIssuerValid = (keyId: Ids.KeyId, at: number): boolean => {
+    const key = findKey(keyId)?.[1]
+    return key === undefined || endOf(key, at) === undefined
+  }
+
+  /** The browser that a token names, where its project has signed it. */
+  const findBrowser = (
+    { grant, isSignedWith }: BrowserToken.Signed,
+    at: number,
+  ): Option.Option<Principal> => {
+    const { expiresAt, issuedBy, projectId } = grant
+    const signingKey = signingKeys.get(projectId)
+    return signingKey !== undefined &&
+      isSignedWith(signingKey) &&
+      expiresAt > at &&
+      (issuedBy === undefined || isIssuerValid(issuedBy, at))
+      ? Option.some({ _tag: "Browser", grant, projectId })
+      : Option.none()
   }
 
   const first = yield* newProject(defaultProject)
@@ -177,6 +200,29 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       return token
     }),
 
+    issueBrowserToken: Effect.fnUntraced(function* ({ expiresIn, ...grant }) {
+      const { issuedBy, projectId } = grant
+      const fresh = yield* Token.randomBits
+      const at = yield* state.now
+      if (!projects.has(projectId)) return yield* new ProjectNotFound({ reference: projectId })
+      const issuer = issuedBy && findKey(issuedBy)?.[1]
+      const end = issuer && endOf(issuer, at)
+      if (end !== undefined) return yield* end
+      const signingKey = signingKeys.get(projectId) ?? fresh
+      signingKeys.set(projectId, signingKey)
+      const expiresAt = BrowserToken.expiryOf(at, expiresIn, issuer && expiryOf(issuer))
+      return {
+        token: yield* BrowserToken.sign(Redacted.make(signingKey), { ...grant, expiresAt }),
+        expiresAt: DateTime.unsafeMake(expiresAt),
+      }
+    }),
+
+    rotateSigningKey: Effect.fnUntraced(function* (projectId) {
+      const fresh = yield* Token.randomBits
+      if (!projects.has(projectId)) return yield* new ProjectNotFound({ reference: projectId })
+      signingKeys.set(projectId, fresh)
+    }),
+
     endSession: (token) => Effect.map(Token.digest(token), (digest) => void sessions.delete(digest)),
 
     // The maps are keyed by digest, so the time of a look-up depends on the digest and reveals nothing of the token.
@@ -184,6 +230,8 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       const at = yield* state.now
       const signed = RunToken.read(token)
       if (Option.isSome(signed)) return findRun(signed.value, at)
+      const ofBrowser = BrowserToken.read(token)
+      if (Option.isSome(ofBrowser)) return findBrowser(ofBrowser.value, at)
       const digest = yield* Token.digest(token)
       const session = sessions.get(digest)
       const key = session !== undefined && session.expiresAt > at ? session.key : keys.get(digest)

@@ -8,15 +8,20 @@ import { Effect, Redacted } from "effect"
 const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
 
+/** 256 random bits, as 64 hex digits. */
+export const randomBits: Effect.Effect<string> = Effect.sync(() =>
+  hex(globalThis.crypto.getRandomValues(new Uint8Array(32))),
+)
+
 /** Makes a token of 256 random bits. The `prefix` shows a reader of a log what kind of token it is. */
 export const generate = (prefix: "rlk" | "rlw" | "rls"): Effect.Effect<Redacted.Redacted> =>
-  Effect.sync(() => Redacted.make(`${prefix}_${hex(globalThis.crypto.getRandomValues(new Uint8Array(32)))}`))
+  Effect.map(randomBits, (bits) => Redacted.make(`${prefix}_${bits}`))
 
 /** Whether a token is that of a session, by its prefix. */
 export const isSession = (token: Redacted.Redacted): boolean => Redacted.value(token).startsWith("rls_")
 
-/** The text with `<token>` in place of each token that `generate` or `RunToken.sign` made. A caller may put a token into a wrong place, and no answer shows it. */
-export const mask = (text: string): string => text.replaceAll(/\brl[krsw]_[0-9a-f]{16,}/gi, "<token>")
+/** The text with `<token>` in place of each token that `generate`, `RunToken.sign` or `BrowserToken.sign` made. A caller may put a token into a wrong place, and no answer shows it. */
+export const mask = (text: string): string => text.replaceAll(/\brl[bkrsw]_[0-9a-f]{16,}/gi, "<token>")
 
 /** SHA-256 of a token, as 64 hex digits. A token has too many bits to be guessed, so it needs no slow hash. */
 export const digest = (token: Redacted.Redacted): Effect.Effect<string> =>

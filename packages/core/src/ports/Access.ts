@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { Effect, Option, Redacted } from "effect"
+import type { DateTime, Effect, Option, Redacted } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
+import type * as BrowserToken from "../model/BrowserToken.js"
 import * as Ids from "../model/Ids.js"
 import type { NamedLease } from "../model/RunToken.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
@@ -37,7 +38,7 @@ export type ApiKey = typeof ApiKey.Type
 
 /**
  * Who a token is. A worker may do its own work; an API key everything in its project; an admin key also
- * manages projects and keys. A session is its API key. A run may append to itself, tell itself messages and spawn children of itself, while
+ * manages projects and keys. A session is its API key. A browser may do what its grant says. A run may append to itself, tell itself messages and spawn children of itself, while
  * the worker holds that lease.
  *
  * @since 0.1.0
@@ -52,6 +53,21 @@ export type Principal =
     }
   | { readonly _tag: "Worker"; readonly workerId: Ids.WorkerId; readonly projectId: Ids.ProjectId }
   | { readonly _tag: "Run"; readonly lease: NamedLease; readonly projectId: Ids.ProjectId }
+  | { readonly _tag: "Browser"; readonly grant: BrowserToken.Grant; readonly projectId: Ids.ProjectId }
+
+/**
+ * What a token for a browser is to allow. `issuedBy` is the API key that makes it: the token ends with it, and no later. An application that
+ * makes tokens in its own process may have none.
+ *
+ * Units: `expiresIn` is a Duration from now, by the store's clock; `BrowserToken.defaultLifetime` when absent, `BrowserToken.maxLifetime` at most.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NewBrowserToken extends Omit<BrowserToken.Grant, "expiresAt" | "scopes"> {
+  readonly scopes: readonly [BrowserToken.Scope, ...ReadonlyArray<BrowserToken.Scope>]
+  readonly expiresIn?: Duration.DurationInput | undefined
+}
 
 /** No project has that slug or id. */
 export class ProjectNotFound extends Schema.TaggedError<ProjectNotFound>("@runlease/core/ProjectNotFound")(
@@ -199,6 +215,24 @@ export class Access extends Context.Tag("@runlease/core/Access")<
 
     /** Refuses the token of a session from now on. A token of something else stays as it is. */
     readonly endSession: (token: Redacted.Redacted) => Effect.Effect<void, ControlPlaneError>
+
+    /**
+     * Makes a token that a page may have. It is signed with the key of the project, which is made with its first token; no store has the token.
+     *
+     * Fails: `InvalidBrowserToken` for what no token can have; `KeyRevoked` when `issuedBy` is revoked, `KeyExpired` when it has expired.
+     * Source: docs/decisions/0109-tokens-for-browsers.md
+     */
+    readonly issueBrowserToken: (
+      options: NewBrowserToken,
+    ) => Effect.Effect<
+      { readonly token: Redacted.Redacted; readonly expiresAt: DateTime.Utc },
+      ProjectNotFound | KeyRevoked | KeyExpired | BrowserToken.InvalidBrowserToken | ControlPlaneError
+    >
+
+    /** Gives the project a new key to sign with. Every token for a browser that it has made is refused from now on. */
+    readonly rotateSigningKey: (
+      projectId: Ids.ProjectId,
+    ) => Effect.Effect<void, ProjectNotFound | ControlPlaneError>
 
     /**
      * The principal of a token, in a time that does not depend on how much of it is right. That of a run is found by the valid tokens of the

@@ -5,6 +5,7 @@
  */
 import type { HttpClient } from "@effect/platform"
 import {
+  BrowserTokens as BrowserTokensPort,
   BulkOperations as BulkPort,
   Claims as ClaimsPort,
   type ControlPlane,
@@ -19,6 +20,7 @@ import {
 import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
 import { Layer, type Redacted } from "effect"
 import { Extensions } from "./Extensions.js"
+import * as BrowserTokens from "./BrowserTokens.js"
 import * as Bulk from "./Bulk.js"
 import * as Claims from "./Claims.js"
 import * as Conversations from "./Conversations.js"
@@ -44,6 +46,7 @@ export interface Options {
 /** The ports, those of schedules and bulk operations among them, and the tokens of the runs that are claimed by them. */
 export type Provided =
   | ControlPlane.ProjectPorts
+  | BrowserTokensPort.BrowserTokens
   | BulkPort.BulkOperations
   | SchedulesPort.Schedules
   | RunTokensService.RunTokens
@@ -75,6 +78,7 @@ export const layerWith = <More>(
     Layer.effect(LimitsPort.Limits, Limits.make(options.project)),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
+    Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make(options.project)),
     Layer.effect(BulkPort.BulkOperations, Bulk.make(options.project)),
     Layer.effect(SchedulesPort.Schedules, Schedules.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),

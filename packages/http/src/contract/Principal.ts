@@ -1,10 +1,10 @@
 /**
- * The caller of a request: an API key of a project, one of its workers, or the program of a run.
+ * The caller of a request: an API key of a project, one of its workers, the program of a run, or a page in a browser.
  *
  * @since 0.1.0
  */
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "@effect/platform"
-import type { Access } from "@runlease/core"
+import type { Access, BrowserToken } from "@runlease/core"
 import { Context, Schema } from "effect"
 import * as Refusal from "./Refusal.js"
 
@@ -14,7 +14,19 @@ export class CurrentPrincipal extends Context.Tag("@runlease/http/CurrentPrincip
   Access.Principal
 >() {}
 
-/** Names a caller among all of them. */
+/** Names what a token for a browser is bound to. */
+export const nameOfBound = (bound: BrowserToken.Bound): string => {
+  switch (bound._tag) {
+    case "Conversation":
+      return `conversation ${bound.conversationId}`
+    case "Run":
+      return `run ${bound.runId}`
+    case "Label":
+      return `label ${bound.name}=${bound.value}`
+  }
+}
+
+/** Names a caller among all of them. The pages that are bound to one thing are one caller, whatever tokens they have had. */
 export const callerOf = (principal: Access.Principal): string => {
   switch (principal._tag) {
     case "ApiKey":
@@ -23,6 +35,8 @@ export const callerOf = (principal: Access.Principal): string => {
       return principal.workerId
     case "Run":
       return `${principal.lease.workerId} ${principal.lease.runId}`
+    case "Browser":
+      return `${principal.projectId} ${nameOfBound(principal.grant.bound)}`
   }
 }
 
@@ -47,20 +61,33 @@ const ofProject = 3 / 4
 /** The share of a caller that is not identified. */
 export const unknownShare: Share = { name: "", part: ofCaller }
 
+/** The pages of a project, which have a share together. */
+export const pagesOf = (projectId: Access.Principal["projectId"]): string => `pages of ${projectId}`
+
 /**
  * The shares that a caller takes from, its own first. A worker signs the tokens of its runs itself, also for runs that are not there, so the
- * programs of all of its runs have together what the worker has, and one of them half of that.
+ * programs of all of its runs have together what the worker has, and one of them half of that. The pages of a project have together half of
+ * what the project has, so that they leave something for its keys and workers.
  */
 export const sharesOf = (principal: Access.Principal): readonly [Share, ...ReadonlyArray<Share>] => {
   const project = { name: `project ${principal.projectId}`, part: ofProject }
   const own = callerOf(principal)
-  return principal._tag === "Run"
-    ? [
+  switch (principal._tag) {
+    case "Run":
+      return [
         { name: own, part: ofCaller / 2 },
         { name: `programs of ${principal.lease.workerId}`, part: ofCaller },
         project,
       ]
-    : [{ name: own, part: ofCaller }, project]
+    case "Browser":
+      return [
+        { name: own, part: ofCaller / 2 },
+        { name: pagesOf(principal.projectId), part: ofProject / 2 },
+        project,
+      ]
+    default:
+      return [{ name: own, part: ofCaller }, project]
+  }
 }
 
 const apiKeyHeader = "X-API-Key"
@@ -80,7 +107,10 @@ export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@runl
   failure: Schema.Union(Refusal.Unauthorized, Refusal.TooMany),
   security: {
     bearer: HttpApiSecurity.bearer.pipe(
-      HttpApiSecurity.annotate(OpenApi.Description, "An API key, a worker token, or the token of a run"),
+      HttpApiSecurity.annotate(
+        OpenApi.Description,
+        "An API key, a worker token, the token of a run, or a token for a browser",
+      ),
     ),
     apiKey: HttpApiSecurity.apiKey({ in: "header", key: apiKeyHeader }).pipe(
       HttpApiSecurity.annotate(OpenApi.Description, "An API key"),

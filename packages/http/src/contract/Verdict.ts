@@ -5,6 +5,7 @@
  */
 import type {
   Access,
+  BrowserToken,
   BulkOperations,
   Conversations,
   Leases,
@@ -26,6 +27,7 @@ export type VerdictError =
   | Access.KeyRevoked
   | Access.ProjectExists
   | Access.ProjectNotFound
+  | BrowserToken.InvalidBrowserToken
   | BulkOperations.BulkNotFound
   | BulkOperations.InvalidBulk
   | Conversations.ConversationNotFound

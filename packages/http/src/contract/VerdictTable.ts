@@ -9,6 +9,7 @@ import { limitVerdicts } from "./LimitVerdicts.js"
 import * as Refusal from "./Refusal.js"
 import { bulkVerdicts } from "./BulkVerdicts.js"
 import { scheduleVerdicts } from "./ScheduleVerdicts.js"
+import { tokenVerdicts } from "./TokenVerdicts.js"
 import type { ErrorOf, Tag, Verdict } from "./Verdict.js"
 
 /** Other servers send these texts without a code, and their clients compare them. */
@@ -34,6 +35,7 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   ...scheduleVerdicts,
   ...bulkVerdicts,
   ...limitVerdicts,
+  ...tokenVerdicts,
   KeyNotFound: {
     status: 404,
     codes: ["key_not_found"],

@@ -1,10 +1,12 @@
 import { HttpApiBuilder, HttpTraceContext } from "@effect/platform"
-import { WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Option } from "effect"
+import { Ids, WorkerRegistry } from "@runlease/core"
+import { Context, Effect, Option, Schema } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
+import { CurrentPrincipal } from "../contract/Principal.js"
+import type { RunAgentInput } from "../Wire/RunAgentInput.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Begin from "./agui/Begin.js"
 import * as Capabilities from "./agui/Capabilities.js"
@@ -13,18 +15,36 @@ import * as Steer from "./agui/Steer.js"
 import * as Thread from "./agui/Thread.js"
 import * as Caller from "./Caller.js"
 
+const isRunId = Schema.is(Ids.RunId)
+
+/** The input without a parent that the caller does not reach, as without one that does not exist. */
+const withOwnParent = ({ parentRunId, ...input }: RunAgentInput) =>
+  isRunId(parentRunId)
+    ? Effect.map(Caller.reaches(parentRunId), (isOwn) => (isOwn ? { ...input, parentRunId } : input))
+    : Effect.succeed(input)
+
 export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
   handlers
     .handle("runAgent", ({ headers, path, payload, request, urlParams }) =>
       Effect.gen(function* () {
-        const { projectId } = yield* Caller.apiKey
-        const ports = yield* Caller.ports
+        const { projectId } = yield* CurrentPrincipal
+        const thread = yield* Thread.make(projectId, ThreadNames.nameOf(payload))
+        const ports = yield* Effect.catchTag(
+          Caller.thread(["read", "write"], thread.conversationId),
+          "ConversationNotFound",
+          () => Thread.notFound(payload.threadId),
+        )
+        yield* Caller.submission({
+          agentId: path.agent_id,
+          conversationId: thread.conversationId,
+          implementationKind: urlParams.implementation_kind,
+          workerKey: urlParams.worker_key,
+        })
         yield* Effect.forEach(payload.warnings, (warning) =>
           Effect.logWarning(`Run ${payload.runId}: ${warning}`),
         )
-        const thread = yield* Thread.make(projectId, ThreadNames.nameOf(payload))
         if (yield* Steer.steer(ports, thread, payload, path.agent_id)) return yield* Steer.respond(payload)
-        const begin = Begin.begin(ports, thread, payload, {
+        const begin = Begin.begin(ports, thread, yield* withOwnParent(payload), {
           agentId: path.agent_id,
           implementationKind: urlParams.implementation_kind,
           workerKey: urlParams.worker_key,
@@ -39,7 +59,7 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
         })
         return yield* Follow.respond({
           ports,
-          detach: urlParams.detach ?? false,
+          detach: (urlParams.detach ?? false) || !(yield* Caller.mayStop),
           begin: Effect.map(begin, ({ from, runId }) => ({
             runId,
             from,

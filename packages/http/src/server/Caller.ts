@@ -3,19 +3,24 @@
  *
  * @since 0.1.0
  */
-import { Access, type Ids, Run, Runs } from "@runlease/core"
+import { Access, type BrowserToken, type Ids, Run, Runs } from "@runlease/core"
 import { type RunToken } from "@runlease/core/store"
 import { Context, Effect } from "effect"
 import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as Grants from "./Grants.js"
 import { ProjectPortsCache, type Ports } from "./ProjectPortsCache.js"
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
 
 const ofRun = forbidden(
   "The token of a run is not enough for this: it may append to its run, tell it messages and spawn its children",
+)
+
+const ofBrowser = forbidden(
+  "A token for a browser is not enough for this: it reads, writes and stops what it is bound to; use an API key, in a program that no page has",
 )
 
 /** The caller, when it is an API key. */
@@ -27,6 +32,8 @@ export const apiKey = Effect.flatMap(CurrentPrincipal, (principal) => {
       return Effect.fail(forbidden("A worker token is not enough for this; use an API key"))
     case "Run":
       return Effect.fail(ofRun)
+    case "Browser":
+      return Effect.fail(ofBrowser)
   }
 })
 
@@ -68,6 +75,7 @@ export const project = Effect.fnUntraced(function* (reference: string) {
 export const worker = Effect.fnUntraced(function* (workerId: Ids.WorkerId) {
   const principal = yield* CurrentPrincipal
   if (principal._tag === "Run") return yield* ofRun
+  if (principal._tag === "Browser") return yield* ofBrowser
   if (principal._tag === "Worker" && principal.workerId !== workerId.toLowerCase()) {
     return yield* forbidden("This token belongs to another worker")
   }
@@ -75,8 +83,128 @@ export const worker = Effect.fnUntraced(function* (workerId: Ids.WorkerId) {
 })
 
 /** The ports of the project of an API key or of a worker. */
-export const keyOrWorker = Effect.flatMap(CurrentPrincipal, (principal) =>
-  principal._tag === "Run" ? Effect.fail(ofRun) : portsOf(principal.projectId),
+export const keyOrWorker = Effect.flatMap(CurrentPrincipal, (principal) => {
+  switch (principal._tag) {
+    case "Run":
+      return Effect.fail(ofRun)
+    case "Browser":
+      return Effect.fail(ofBrowser)
+    default:
+      return portsOf(principal.projectId)
+  }
+})
+
+/** The grant of the caller, where it is a page in a browser, and the ports of its project. */
+const page = Effect.flatMap(CurrentPrincipal, (principal) =>
+  principal._tag === "Browser"
+    ? Effect.map(portsOf(principal.projectId), (ports) => ({ grant: principal.grant, ports }))
+    : Effect.succeed(undefined),
+)
+
+/**
+ * The ports for an endpoint of one run: of an API key, or of a page whose token has the scope and reaches the run.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const run = Effect.fnUntraced(function* (scope: BrowserToken.Scope, runId: Ids.RunId) {
+  const browser = yield* page
+  if (browser === undefined) return yield* ports
+  yield* Grants.checkScopes(browser.grant, [scope])
+  yield* Grants.findRun(browser.grant, browser.ports, runId)
+  return browser.ports
+})
+
+/**
+ * The ports for an endpoint of one conversation: of an API key, or of a page whose token has the scopes and is bound to it. It may not exist yet.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const conversation = Effect.fnUntraced(function* (
+  scopes: ReadonlyArray<BrowserToken.Scope>,
+  conversationId: Ids.ConversationId,
+) {
+  const browser = yield* page
+  if (browser === undefined) return yield* ports
+  yield* Grants.checkScopes(browser.grant, scopes)
+  yield* Grants.checkConversation(browser.grant, conversationId)
+  return browser.ports
+})
+
+/**
+ * As `conversation`, for an endpoint that shows or changes the run that works in it: a token for some agents is refused while a run of
+ * another one has not ended.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const thread = Effect.fnUntraced(function* (
+  scopes: ReadonlyArray<BrowserToken.Scope>,
+  conversationId: Ids.ConversationId,
+) {
+  const own = yield* conversation(scopes, conversationId)
+  const browser = yield* page
+  if (browser !== undefined) yield* Grants.checkUnfinished(browser.grant, own, conversationId)
+  return own
+})
+
+/**
+ * The ports for a submission, and the submission as the caller may make it.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) {
+  const browser = yield* page
+  if (browser === undefined) return { ports: yield* ports, submission: wanted }
+  return {
+    ports: browser.ports,
+    submission: yield* Grants.admit(browser.grant, browser.ports, wanted),
+  }
+})
+
+/**
+ * The id of a conversation that the caller may create: a page, only the one that its token is bound to.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const newConversation = Effect.fnUntraced(function* (wanted: Ids.ConversationId | undefined) {
+  const browser = yield* page
+  if (browser === undefined) return { ports: yield* ports, id: wanted }
+  const id = wanted ?? Grants.conversationIn(browser.grant)
+  if (id === undefined) return yield* Grants.unbound(browser.grant)
+  return { ports: yield* conversation(["write"], id), id }
+})
+
+/** Whether the caller reaches a run, where that exists. */
+export const reaches = (runId: Ids.RunId) =>
+  Effect.flatMap(page, (browser) =>
+    browser === undefined
+      ? Effect.succeed(true)
+      : Grants.findRun(browser.grant, browser.ports, runId).pipe(
+          Effect.as(true),
+          Effect.catchTag("RunNotFound", () => Effect.succeed(false)),
+        ),
+  )
+
+/** Passes an API key, and a page that speaks as its user. */
+export const speaker = (role: string) =>
+  Effect.flatMap(page, (browser) =>
+    browser === undefined || role === "user" ? Effect.void : Effect.fail(Grants.notUser),
+  )
+
+/** Passes an API key, and a page whose token is for the agent. */
+export const agent = (agentId: Ids.AgentId) =>
+  Effect.flatMap(page, (browser) =>
+    browser === undefined ? Effect.void : Grants.checkAgent(browser.grant, agentId),
+  )
+
+/** Whether the caller may stop the runs that it reaches. */
+export const mayStop = Effect.map(
+  page,
+  (browser) => browser === undefined || browser.grant.scopes.includes("stop"),
 )
 
 /** What the program of a run may use: the ports of its project, and the lease that its token names. */

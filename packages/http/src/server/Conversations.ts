@@ -19,13 +19,14 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
     return handlers
       .handle("create", ({ payload }) =>
         Effect.gen(function* () {
-          const key = yield* Caller.apiKey
-          if (payload.project_id != null && payload.project_id !== key.projectId) {
+          const { id, ports } = yield* Caller.newConversation(payload.id ?? undefined)
+          const { projectId } = yield* CurrentPrincipal
+          if (payload.project_id != null && payload.project_id !== projectId) {
             return yield* new Access.ProjectNotFound({ reference: payload.project_id })
           }
-          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const conversations = Context.get(ports, Conversations.Conversations)
           return yield* conversations.create({
-            id: payload.id ?? undefined,
+            id,
             title: payload.title,
             metadata: payload.metadata,
           })
@@ -33,36 +34,45 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
       )
       .handle("conversation", ({ path }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const conversations = Context.get(
+            yield* Caller.conversation(["read"], path.conversation_id),
+            Conversations.Conversations,
+          )
           return yield* conversations.get(path.conversation_id)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("addMessage", ({ path, payload }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const ports = yield* Caller.conversation(["write"], path.conversation_id)
+          yield* Caller.speaker(payload.role)
+          const conversations = Context.get(ports, Conversations.Conversations)
           return yield* conversations.addMessage(path.conversation_id, payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("messages", ({ path, urlParams }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const conversations = Context.get(
+            yield* Caller.conversation(["read"], path.conversation_id),
+            Conversations.Conversations,
+          )
           const page = yield* conversations.messages(path.conversation_id, urlParams)
           return yield* ListRows.respond(Message, page, identity, ({ id }) => id, urlParams)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("conversationRun", ({ path }) =>
         Effect.gen(function* () {
-          const { projectId } = yield* Caller.apiKey
+          const ports = yield* Caller.run("read", path.run_id)
+          const { projectId } = yield* CurrentPrincipal
           yield* places.check(projectId, path.conversation_id, path.run_id)
-          return yield* Context.get(yield* Caller.ports, Runs.Runs).get(path.run_id)
+          return yield* Context.get(ports, Runs.Runs).get(path.run_id)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("append", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const program = yield* Caller.program(path)
+          const ports = program?.ports ?? (yield* Caller.keyOrWorker)
           const { projectId } = yield* CurrentPrincipal
           yield* places.check(projectId, path.conversation_id, path.run_id)
-          const ports = program?.ports ?? (yield* Caller.keyOrWorker)
           const appended =
             program === undefined
               ? WorkerOperations.append(
@@ -77,7 +87,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
       )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
-          const ports = yield* Caller.ports
+          const ports = yield* Caller.run("read", path.run_id)
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
           if (run.conversationId !== path.conversation_id) {
             return yield* new Run.RunNotFound({ runId: path.run_id })

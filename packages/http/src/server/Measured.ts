@@ -7,6 +7,7 @@ import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Access } from "@runlease/core"
 import { Meter } from "@runlease/core/internal"
 import { Effect } from "effect"
+import { nameOfBound } from "../contract/Principal.js"
 import { Callers } from "./Authenticate.js"
 import * as RequestSpan from "./RequestSpan.js"
 import * as ServerMetrics from "./ServerMetrics.js"
@@ -19,7 +20,7 @@ const requestIdHeader = "x-request-id"
 const isRequestId = (id: string | undefined): id is string =>
   id !== undefined && /^[\w.:/+=-]{1,128}$/.test(id)
 
-/** The key, the worker or the run; a token is never shown. */
+/** The key, the worker, the run, or what a page is bound to; a token is never shown. */
 const callerIn = (principal: Access.Principal): string => {
   switch (principal._tag) {
     case "ApiKey":
@@ -28,6 +29,8 @@ const callerIn = (principal: Access.Principal): string => {
       return `worker ${principal.workerId}`
     case "Run":
       return `run ${principal.lease.runId}`
+    case "Browser":
+      return `page of ${nameOfBound(principal.grant.bound)}`
   }
 }
 

@@ -58,7 +58,9 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       )
       .handle("runSummary", ({ path }) =>
         Effect.gen(function* () {
-          return yield* Context.get(yield* Caller.ports, Summaries.Summaries).run(path.run_id)
+          return yield* Context.get(yield* Caller.run("read", path.run_id), Summaries.Summaries).run(
+            path.run_id,
+          )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("standing", ({ path }) =>
@@ -68,7 +70,11 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       )
       .handleRaw("runLive", ({ headers, path }) =>
         Effect.gen(function* () {
-          return yield* RunPages.respond(yield* Caller.ports, path.run_id, headers[lastEventIdHeader])
+          return yield* RunPages.respond(
+            yield* Caller.run("read", path.run_id),
+            path.run_id,
+            headers[lastEventIdHeader],
+          )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handleRaw("projectLive", ({ path, urlParams }) =>

@@ -7,7 +7,7 @@
 import type { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
-import { callerOf } from "../contract/Principal.js"
+import { callerOf, pagesOf } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Buckets from "./Buckets.js"
 
@@ -23,6 +23,9 @@ export class RateLimit extends Context.Tag("@runlease/http/server/RateLimit")<
 
 const tooMany = "This caller sends too many requests; send them more slowly"
 
+/** How many callers the pages of a project are together. */
+const pagesTogether = 4
+
 const renewalPath = /\/agent-workers\/workers\/[^/?]+\/(?:leases|runs\/[^/?]+\/lease)(?:\?|$)/
 
 const isRenewal = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>
@@ -30,7 +33,8 @@ const isRenewal = ({ method, url }: HttpServerRequest.HttpServerRequest): boolea
 
 /**
  * Each caller may send `perSecond` requests a second, and at once as many as in one second, but at least one; and as many
- * renewals beside them. The programs of the runs of a worker have together what the worker has, and one of them half of that.
+ * renewals beside them. The programs of the runs of a worker have together what the worker has, and one of them half of that. So has one page;
+ * the pages of a project have together what four callers have.
  */
 export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
   perSecond === Infinity
@@ -38,17 +42,17 @@ export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
     : Layer.sync(RateLimit, () => {
         const buckets = Buckets.make({ perSecond, size: perSecond })
         const halves = Buckets.make({ perSecond: perSecond / 2, size: perSecond / 2 })
+        const pages = Buckets.make({ perSecond: perSecond * pagesTogether, size: perSecond * pagesTogether })
         const check = (wait: number) => (wait > 0 ? Effect.fail(Refusal.tooMany(tooMany, wait)) : Effect.void)
         return {
           take: (principal, request) => {
             const caller = callerOf(principal)
-            if (principal._tag === "Run") {
-              return Effect.flatMap(halves.take(caller), (wait) =>
-                wait > 0
-                  ? check(wait)
-                  : Effect.flatMap(buckets.take(`programs of ${principal.lease.workerId}`), check),
+            const half = (together: Effect.Effect<number>) =>
+              Effect.flatMap(halves.take(caller), (wait) =>
+                wait > 0 ? check(wait) : Effect.flatMap(together, check),
               )
-            }
+            if (principal._tag === "Run") return half(buckets.take(`programs of ${principal.lease.workerId}`))
+            if (principal._tag === "Browser") return half(pages.take(pagesOf(principal.projectId)))
             return Effect.flatMap(buckets.take(isRenewal(request) ? `renewals of ${caller}` : caller), check)
           },
         }

@@ -119,8 +119,8 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     return handlers
       .handle("submit", ({ payload }) =>
         Effect.gen(function* () {
-          const submission = yield* SubmitBatch.ofAgent(payload)
-          const ports = yield* Effect.tap(Caller.ports, AgentForms.check(submission))
+          const { ports, submission } = yield* Effect.flatMap(SubmitBatch.ofAgent(payload), Caller.submission)
+          yield* AgentForms.check(submission)
           return SubmitBatch.replyOf(yield* Context.get(ports, Runs.Runs).submit(submission))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
@@ -129,7 +129,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       )
       .handle("run", ({ path }) =>
         Effect.gen(function* () {
-          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const runs = Context.get(yield* Caller.run("read", path.run_id), Runs.Runs)
           return CanonicalRun.fromRun(yield* runs.get(path.run_id))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
@@ -147,7 +147,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       )
       .handle("events", ({ path, urlParams }) =>
         Effect.gen(function* () {
-          const ports = yield* Caller.ports
+          const ports = yield* Caller.run("read", path.run_id)
           const after = Run.EventId.make(urlParams.after_event_id ?? 0)
           const limit = urlParams.limit ?? RunLog.defaultReadLimit
           const request = { runId: path.run_id, after, limit, ...LogParams.toFilter(urlParams) }
@@ -182,7 +182,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
-          const ports = yield* Caller.ports
+          const ports = yield* Caller.run("read", path.run_id)
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
           return yield* RunStream.respond(
             Context.get(ports, RunLog.RunLog),
@@ -257,21 +257,21 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           }
           const program = yield* Caller.program(path)
           const { duplicate, id } = yield* program === undefined
-            ? Context.get(yield* Caller.ports, Runs.Runs).tell(path.run_id, message)
+            ? Context.get(yield* Caller.run("write", path.run_id), Runs.Runs).tell(path.run_id, message)
             : Context.get(program.ports, Leases.Leases).tell(program.lease, message)
           return { message_id: id, duplicate }
         }).pipe(Effect.mapError((error) => Verdicts.encode(error, "tell"))),
       )
       .handle("cancel", ({ path }) =>
         Effect.gen(function* () {
-          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const runs = Context.get(yield* Caller.run("stop", path.run_id), Runs.Runs)
           const { cancelled, run } = yield* runs.cancel(path.run_id)
           return { cancelled, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("resume", ({ path, payload }) =>
         Effect.gen(function* () {
-          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const runs = Context.get(yield* Caller.run("write", path.run_id), Runs.Runs)
           const answers: Interrupt.Answers =
             payload.type === "interrupts"
               ? payload.resume

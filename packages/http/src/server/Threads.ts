@@ -1,9 +1,8 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
+import { type BrowserToken, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Predicate, RcMap, Stream } from "effect"
 import { Api } from "../Api.js"
-import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
 import * as AgUiView from "../agui/AgUiView.js"
 import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
@@ -64,13 +63,6 @@ const waitOf = (run: Run.Run | undefined): Pick<ThreadView, "interrupts" | "pend
   }
 }
 
-const unnamed = Refusal.make(
-  400,
-  "thread_unnamed",
-  `${ThreadNames.placeholder} is what a client says that names no thread; give your thread a name of its own`,
-  { field: "thread_id" },
-)
-
 const tooMuchAtOnce = new Refusal.Refusal({
   httpStatus: 503,
   body: { error: "body_memory", detail: "Large threads take all the memory that they may; try again later" },
@@ -110,17 +102,23 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
         return value
       })
 
-    const threadOf = (name: string) =>
+    const threadOf = (scope: BrowserToken.Scope, name: string) =>
       Effect.gen(function* () {
-        const { projectId } = yield* Caller.apiKey
-        if (name === ThreadNames.placeholder) return yield* unnamed
-        return { ports: yield* Caller.ports, thread: yield* Thread.make(projectId, name) }
+        const { projectId } = yield* CurrentPrincipal
+        const thread = yield* Thread.make(projectId, name)
+        const ports = yield* Effect.catchTag(
+          Caller.thread([scope], thread.conversationId),
+          "ConversationNotFound",
+          () => Thread.notFound(name),
+        )
+        yield* Thread.checkName(name)
+        return { ports, thread }
       })
 
     return handlers
       .handle("thread", ({ path }) =>
         Effect.gen(function* () {
-          const { ports, thread } = yield* threadOf(path.thread_id)
+          const { ports, thread } = yield* threadOf("read", path.thread_id)
           const unfinished = yield* History.unfinished(ports, thread)
           const { clientRunId, current, queued } = unfinished
           const folded = yield* rebuild(History.whole(ports, thread, unfinished), ({ bytes }) => bytes)
@@ -140,7 +138,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
       )
       .handleRaw("threadStream", ({ path, urlParams }) =>
         Effect.gen(function* () {
-          const { ports, thread } = yield* threadOf(path.thread_id)
+          const { ports, thread } = yield* threadOf("read", path.thread_id)
           const unfinished = yield* History.unfinished(ports, thread)
           const { clientRunId, current } = unfinished
           const peer = Peer.of({ protocolVersion: urlParams.protocol_version })
@@ -166,7 +164,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
       )
       .handle("stopThread", ({ path, payload }) =>
         Effect.gen(function* () {
-          const { ports, thread } = yield* threadOf(path.thread_id)
+          const { ports, thread } = yield* threadOf("stop", path.thread_id)
           const { clientRunId, current } = yield* History.unfinished(ports, thread)
           if (current === undefined || (payload.runId ?? clientRunId) !== clientRunId) {
             return { stopped: false, runId: null }

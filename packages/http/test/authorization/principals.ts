@@ -1,11 +1,13 @@
 /**
  * The kinds of principals that the matrix has a column for. A further kind is a further entry here, and a further column there.
  */
-import { Access, ControlPlane, Ids, Run } from "@runlease/core"
+import { Access, type BrowserToken, BrowserTokens, ControlPlane, Ids, Run } from "@runlease/core"
 import { RunToken } from "@runlease/core/store"
 import type { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Duration, Effect, Function, Redacted } from "effect"
+import type { Endpoint } from "./Endpoints.js"
+import type { Names } from "./requests.js"
 
 type Headers = Readonly<Record<string, string>>
 
@@ -16,8 +18,8 @@ export interface Sender {
   readonly workerId?: Ids.WorkerId | undefined
 }
 
-/** How a principal sends a request about a run. */
-export type SenderOf = (runId: string) => Effect.Effect<Sender, unknown>
+/** How a principal sends a request to an endpoint, about things of these names. */
+export type SenderOf = (names: Names, endpoint: Endpoint) => Effect.Effect<Sender, unknown>
 
 const bearer = (credential: string, workerId?: Ids.WorkerId): Sender => ({
   headers: { authorization: `Bearer ${credential}` },
@@ -62,11 +64,28 @@ export const makeProject = Effect.fnUntraced(function* (slug: string) {
     worker: (workerId: Ids.WorkerId, under = workerId) =>
       Effect.map(issue(workerId), (worker) => bearer(worker, under)),
     /** The program of a run that a worker says it holds, by its first claim. */
-    program: (workerId: Ids.WorkerId) => (runId: string) =>
-      issue(workerId).pipe(
-        Effect.flatMap((worker) => RunToken.sign(Redacted.make(worker), firstClaim(workerId, runId))),
-        Effect.map((token) => bearer(Redacted.value(token), workerId)),
-      ),
+    program:
+      (workerId: Ids.WorkerId) =>
+      ({ run }: Pick<Names, "run">) =>
+        issue(workerId).pipe(
+          Effect.flatMap((worker) => RunToken.sign(Redacted.make(worker), firstClaim(workerId, run))),
+          Effect.map((token) => bearer(Redacted.value(token), workerId)),
+        ),
+    /** A page with a token for a browser. */
+    page: (
+      boundTo: BrowserTokens.BoundTo,
+      scopes: BrowserToken.Grant["scopes"] = ["read", "write", "stop"],
+      agent?: string,
+    ) =>
+      access
+        .issueBrowserToken({
+          projectId: project.id,
+          issuedBy: key.id,
+          scopes,
+          bound: BrowserTokens.toBound(project.id, boundTo),
+          ...(agent === undefined ? {} : { agentIds: [Ids.AgentId.make(agent)] }),
+        })
+        .pipe(Effect.map(({ token }) => bearer(Redacted.value(token)))),
   }
 })
 
@@ -74,7 +93,7 @@ export type Project = Effect.Effect.Success<ReturnType<typeof makeProject>>
 
 /** Nobody, in each of the ways there are. The session and the key expire while twelve hours pass. */
 export const makeNobodies = Effect.fnUntraced(function* (
-  { holder, project, session, ports }: Project,
+  { holder, page, project, session, ports }: Project,
   clock: JumpClock.JumpClock,
 ) {
   const access = yield* Access.Access
@@ -85,6 +104,23 @@ export const makeNobodies = Effect.fnUntraced(function* (
   const workerId = yield* Effect.provide(TestRuns.register("revoked"), ports)
   const worker = yield* access.issueWorkerToken({ projectId: project.id, workerId, issuedBy: key.id })
   const program = yield* RunToken.sign(worker, firstClaim(workerId, "run"))
+  const pageOf = (issuedBy: Ids.KeyId, expiresIn: Duration.DurationInput = "1 hour") =>
+    Effect.map(
+      access.issueBrowserToken({
+        projectId: project.id,
+        issuedBy,
+        scopes: ["read"],
+        bound: { _tag: "Run", runId: Ids.RunId.make("run") },
+        expiresIn,
+      }),
+      ({ token }) => bearer(Redacted.value(token)),
+    )
+  const pageOfRevoked = yield* pageOf(key.id)
+  const rotated = yield* page({ _tag: "Run", runId: Ids.RunId.make("run") })
+  yield* access.rotateSigningKey(project.id)
+  const lasting = yield* access.createKey({ projectId: project.id, name: "lasting" })
+  const pageExpired = yield* pageOf(lasting.key.id, "1 second")
+  yield* clock.jump(2000)
   const forged = yield* RunToken.sign(Redacted.make("guess"), firstClaim(holder, "run"))
   yield* access.revokeKey(project.id, key.id)
   return {
@@ -97,8 +133,24 @@ export const makeNobodies = Effect.fnUntraced(function* (
     "an expired session": expired,
     "a program of a revoked worker": bearer(Redacted.value(program)),
     "a program without its worker": bearer(Redacted.value(forged)),
+    "a page of a revoked key": pageOfRevoked,
+    "a page whose project has another key": rotated,
+    "a page whose token has expired": pageExpired,
+    "a page with a forged token": bearer(`${rotated.credential.slice(0, -64)}${"0".repeat(64)}`),
   } satisfies Readonly<Record<string, Sender>>
 })
+
+/** The thread or the conversation that an endpoint is about. */
+const conversationOf = ({ conversation, thread }: Names, { name }: Endpoint): BrowserTokens.BoundTo =>
+  /^(threads\.|agUi\.)/.test(name)
+    ? { _tag: "Thread", threadId: thread }
+    : { _tag: "Conversation", conversationId: Ids.ConversationId.make(conversation) }
+
+/** A page whose token is bound to that conversation. */
+const inConversation =
+  ({ page }: Project, scopes?: BrowserToken.Grant["scopes"], agentOf?: (names: Names) => string): SenderOf =>
+  (names, endpoint) =>
+    page(conversationOf(names, endpoint), scopes, agentOf?.(names))
 
 const always = (sender: Effect.Effect<Sender, unknown>): SenderOf => Function.constant(sender)
 
@@ -112,12 +164,24 @@ export const senders = (own: Project, foreign: Project): Readonly<Record<string,
   other: always(own.worker(own.other)),
   posing: always(own.worker(own.other, own.holder)),
   program: own.program(own.holder),
-  astray: () => own.program(own.holder)("another-run"),
+  astray: () => own.program(own.holder)({ run: "another-run" }),
   usurper: own.program(own.other),
+  read: inConversation(own, ["read"]),
+  write: inConversation(own, ["write"]),
+  stop: inConversation(own, ["stop"]),
+  page: inConversation(own),
+  "p-run": ({ run }) => own.page({ _tag: "Run", runId: Ids.RunId.make(run) }),
+  "p-label": () => own.page({ _tag: "Label", name: "customer", value: "42" }),
+  "p-agent": inConversation(own, undefined, ({ agent }) => agent),
+  "o-page": () => own.page({ _tag: "Thread", threadId: "another" }),
+  "o-run": () => own.page({ _tag: "Run", runId: Ids.RunId.make("another-run") }),
+  "o-label": () => own.page({ _tag: "Label", name: "customer", value: "43" }),
+  "o-agent": inConversation(own, undefined, () => "another-agent"),
   "f-key": always(foreign.key),
   "f-admin": always(foreign.admin),
   "f-session": always(foreign.session("same-origin")),
   "f-worker": always(foreign.worker(foreign.other)),
   "f-posing": always(foreign.worker(foreign.other, own.holder)),
   "f-program": foreign.program(foreign.other),
+  "f-page": inConversation(foreign),
 })

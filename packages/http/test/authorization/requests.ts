@@ -116,6 +116,7 @@ const requests: Readonly<Record<string, Make>> = {
     },
   }),
   "keys.createProject": ({ fresh }) => ({ body: { slug: fresh } }),
+  "tokens.issue": ({ run }) => ({ body: { scopes: ["read"], run_id: run } }),
   "keys.createKey": () => ({ body: { name: "new" } }),
 }
 

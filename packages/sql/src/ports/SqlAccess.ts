@@ -9,6 +9,7 @@ import { Token } from "@runlease/core/store"
 import { DateTime, Duration, Effect, Either, Function } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 import * as SqlAuthentication from "./SqlAuthentication.js"
+import * as SqlBrowserTokens from "./SqlBrowserTokens.js"
 import * as SqlSessions from "./SqlSessions.js"
 
 /** The number of tokens of one worker that are valid at once. */
@@ -199,6 +200,7 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
   )
 
   const { endSession, issueSession } = SqlSessions.make(store, each)
+  const browserTokens = SqlBrowserTokens.make(store, each)
 
   return {
     createProject: Effect.fnUntraced(function* (slug) {
@@ -261,6 +263,8 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     }),
 
     endSession: (token) => Effect.flatMap(Token.digest(token), (digest) => endSession({ digest })),
+
+    ...browserTokens,
 
     authenticate: SqlAuthentication.make(store),
   }

@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
-import { type Access, type Ids } from "@runlease/core"
+import { type Access, BrowserToken, type Ids } from "@runlease/core"
 import { RunToken, Token } from "@runlease/core/store"
 import { Effect, Option } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
+import * as SqlBrowserTokens from "./SqlBrowserTokens.js"
 
 interface Row {
   readonly id: Ids.KeyId
@@ -27,7 +28,10 @@ const toPrincipal = (row: Row): Access.Principal =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ dialect, read, sql }: SqlStore): Access.Access["Type"]["authenticate"] => {
+export const make = (store: SqlStore): Access.Access["Type"]["authenticate"] => {
+  const { dialect, read, sql } = store
+  const browser = SqlBrowserTokens.authentication(store)
+
   const valid = (column: "lookup" | "worker_id", value: string) =>
     read(
       "Access.authenticate",
@@ -55,7 +59,11 @@ export const make = ({ dialect, read, sql }: SqlStore): Access.Access["Type"]["a
 
   return (token) =>
     Option.match(RunToken.read(token), {
-      onNone: () => Effect.flatMap(Token.digest(token), other),
+      onNone: () =>
+        Option.match(BrowserToken.read(token), {
+          onNone: () => Effect.flatMap(Token.digest(token), other),
+          onSome: browser,
+        }),
       onSome: run,
     })
 }

@@ -66,6 +66,7 @@ export const remembering = (
     revokeKey: (projectId, keyId) => revoking(access.revokeKey(projectId, keyId)),
     issueWorkerToken: (options) => revoking(access.issueWorkerToken(options)),
     revokeWorkerTokens: (worker) => revoking(access.revokeWorkerTokens(worker)),
+    rotateSigningKey: (projectId) => revoking(access.rotateSigningKey(projectId)),
     endSession: (token) => revoking(access.endSession(token)),
     authenticate: (token) =>
       Effect.clockWith((clock) => {

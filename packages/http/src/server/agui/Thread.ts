@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Ids, type Run, Runs } from "@runlease/core"
-import { Digest } from "@runlease/core/internal"
+import { type Ids, type Run, Runs } from "@runlease/core"
+import { ThreadName } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
-import { Context, Effect, Schema } from "effect"
+import { Context, Effect } from "effect"
+import * as ThreadNames from "../../agui/ThreadNames.js"
+import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPortsCache.js"
 
 /** `id` is the client's own. */
@@ -15,22 +17,31 @@ export interface Thread {
   readonly conversationId: Ids.ConversationId
 }
 
-const isConversationId = Schema.is(Ids.ConversationId)
-
 /**
- * The thread of that name. A UUID is the conversation's own id; any other name gives the same one of the project each
- * time.
- *
- * Source: docs/decisions/0015-ag-ui-endpoint.md
+ * The thread of that name.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (projectId: Ids.ProjectId, id: string): Effect.Effect<Thread> =>
-  Effect.sync(() => ({
-    id,
-    conversationId: isConversationId(id) ? id : Ids.ConversationId.make(Digest.uuidOf(`${projectId}\n${id}`)),
-  }))
+  Effect.sync(() => ({ id, conversationId: ThreadName.conversationIdOf(projectId, id) }))
+
+const unnamed = Refusal.make(
+  400,
+  "thread_unnamed",
+  `${ThreadNames.placeholder} is what a client says that names no thread; give your thread a name of its own`,
+  { field: "thread_id" },
+)
+
+/** Refuses the name of no thread. */
+export const checkName = (name: string): Effect.Effect<void, Refusal.Refusal> =>
+  name === ThreadNames.placeholder ? unnamed : Effect.void
+
+/** The refusal of a thread that a token for a browser is not bound to, whether or not it has runs. */
+export const notFound = (id: string): Refusal.Refusal =>
+  Refusal.make(404, "thread_not_found", `Thread ${id} does not exist for this token, which is for another`, {
+    field: "thread_id",
+  })
 
 /** The interrupts of a run that have no answer and are no tools of its client. */
 export const questionIds = ({ waiting }: Run.Run): ReadonlyArray<string> =>

@@ -1,0 +1,22 @@
+/**
+ * Names of the threads of clients, each of which is a conversation.
+ *
+ * Source: docs/decisions/0015-ag-ui-endpoint.md
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import { uuidOf } from "./Digest.js"
+import { ConversationId, type ProjectId } from "./Ids.js"
+
+const isConversationId = Schema.is(ConversationId)
+
+/**
+ * The conversation of a thread, which may not exist yet. A UUID is the conversation's own id; any other name gives the same one of the
+ * project each time.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const conversationIdOf = (projectId: ProjectId, name: string): ConversationId =>
+  isConversationId(name) ? name : ConversationId.make(uuidOf(`${projectId}\n${name}`))

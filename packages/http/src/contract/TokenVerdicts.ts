@@ -1,0 +1,28 @@
+/**
+ * The verdict of tokens for browsers. A field has its name on the wire there, and its name in core here.
+ *
+ * @since 0.1.0
+ */
+import { BrowserToken } from "@runlease/core"
+import { SnakeCase } from "@runlease/core/internal"
+import { Effect } from "effect"
+import { camelCase } from "./ScheduleVerdicts.js"
+import type { ErrorOf, Verdict } from "./Verdict.js"
+
+type Tag = "InvalidBrowserToken"
+
+export const tokenVerdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
+  InvalidBrowserToken: {
+    status: 422,
+    codes: ["invalid_token", "invalid_request"],
+    encode: ({ field, message }) => ({
+      error: "invalid_token",
+      detail: `${SnakeCase.snakeCase(field)}: ${message}`,
+      field: SnakeCase.snakeCase(field),
+    }),
+    decode: ({ detail, field = "" }) => {
+      const message = detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail
+      return Effect.succeed(new BrowserToken.InvalidBrowserToken({ field: camelCase(field), message }))
+    },
+  },
+}
