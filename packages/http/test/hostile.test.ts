@@ -146,6 +146,7 @@ const bodies: Readonly<Record<string, object>> = {
   prune: { older_than_seconds: 1_000_000, limit: 1 },
   createProject: { slug: "hostile" },
   createKey: { name: "n", admin: false },
+  issue: { scopes: ["read"], label: { customer: "42" }, agent_ids: ["a"], expires_in_seconds: 60 },
 }
 
 const withoutBody = new Set([
@@ -155,6 +156,7 @@ const withoutBody = new Set([
   "remove",
   "abort",
   "revokeKey",
+  "rotate",
   "revokeTokens",
   "pauseProject",
   "resumeProject",

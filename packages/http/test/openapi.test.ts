@@ -79,6 +79,7 @@ describe("the description of the API", () => {
       "Workers",
       "Exchange",
       "Projects and keys",
+      "Tokens",
       "Health",
     ])
   })

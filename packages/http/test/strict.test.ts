@@ -84,6 +84,11 @@ const bodies: ReadonlyArray<readonly [path: string, body: object, status: number
     },
     202,
   ],
+  [
+    "/projects/default/tokens",
+    { scopes: ["read"], label: { anything: "42" }, agent_ids: ["a"], expires_in_seconds: 60 },
+    201,
+  ],
   // There is no such run to be answered, but the bodies fit.
   [
     "/runs/r/resume",
@@ -145,7 +150,7 @@ describe("a body that a user writes", () => {
           count += 1
         }
       }
-      strictEqual(count, 16)
+      strictEqual(count, 17)
       deepStrictEqual((yield* call("GET", "/projects/default/runs")).json.data, [])
       deepStrictEqual((yield* call("GET", `/conversations/${uuid}/messages`)).json.data, [])
     }).pipe(Effect.provide(served)),

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { assertEquals, deepStrictEqual } from "@effect/vitest/utils"
 import {
   Access,
+  BrowserToken,
   BulkOperations,
   ControlPlaneError,
   ControlPlaneUnavailable as Unavailable,
@@ -162,6 +163,13 @@ const wire: ReadonlyArray<
     { field: "public_id" },
   ],
   [
+    new BrowserToken.InvalidBrowserToken({ field: "agentIds", message: "must be at most 8 agents" }),
+    422,
+    "invalid_token",
+    "agent_ids: must be at most 8 agents",
+    { field: "agent_ids" },
+  ],
+  [
     new BulkOperations.BulkNotFound({ bulkId }),
     404,
     "bulk_not_found",
@@ -278,6 +286,7 @@ const about = {
 
 /** What each method of the ports can fail with, apart from the control plane that does not answer. */
 const calls: ReadonlyArray<{ readonly operation: string; readonly expected: ReadonlyArray<Tag> }> = [
+  { operation: "BrowserTokens.issue", expected: ["InvalidBrowserToken"] },
   { operation: "Claims.claim", expected: ["WorkerNotFound"] },
   { operation: "Conversations.get", expected: ["ConversationNotFound"] },
   { operation: "Conversations.messages", expected: ["ConversationNotFound", "InvalidCursor"] },

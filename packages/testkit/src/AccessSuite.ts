@@ -11,6 +11,7 @@ import * as Ids from "@runlease/core/Ids"
 import { WorkerNotFound, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Redacted } from "effect"
 import { tagOf } from "./access/PrincipalTag.js"
+import * as BrowserTokens from "./access/BrowserTokens.js"
 import * as Expiry from "./access/Expiry.js"
 import * as RunTokens from "./access/RunTokens.js"
 import * as Sessions from "./access/Sessions.js"
@@ -200,6 +201,7 @@ export const suite = (
 
     Sessions.tests(test, layer)
     Expiry.tests(layer)
+    BrowserTokens.tests(layer)
     RunTokens.tests(test)
 
     test(

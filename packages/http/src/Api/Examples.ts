@@ -7,6 +7,7 @@ import { Predicate, Record as Records } from "effect"
 import * as Bulk from "./examples/Bulk.js"
 import * as Observe from "./examples/Observe.js"
 import * as Schedules from "./examples/Schedules.js"
+import * as Tokens from "./examples/Tokens.js"
 import * as Users from "./examples/Users.js"
 
 /** A request to an endpoint, and its answer. */
@@ -21,6 +22,7 @@ export const examples: Readonly<Record<string, Example>> = {
   ...Observe.examples,
   ...Schedules.examples,
   ...Bulk.examples,
+  ...Tokens.examples,
 }
 
 /** The content of a body, every media type with the example. */

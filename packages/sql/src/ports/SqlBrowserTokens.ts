@@ -104,7 +104,7 @@ export const authentication =
           dialect.instant,
           (now) => sql<{ readonly signing_key: string | null }>`SELECT p.signing_key FROM projects p
             LEFT JOIN credentials c ON c.id = ${issuedBy ?? null} AND c.worker_id IS NULL AND c.issued_by IS NULL
-            WHERE p.id = ${projectId} AND ${now} < ${expiresAt} AND c.revoked_at IS NULL
+            WHERE p.id = ${projectId} AND CAST(${now} AS BIGINT) < ${expiresAt} AND c.revoked_at IS NULL
             AND (c.expires_at IS NULL OR c.expires_at > ${now})`,
         ),
       ),
