@@ -180,6 +180,33 @@ describe("the memory of bodies", () => {
     }),
   )
 
+  it.effect(
+    "is shared by the pages of a project, which leave half of its share to its keys and workers",
+    () =>
+      Effect.sync(() => {
+        const budget = BodyBudget.make(1600)
+        const projectId = Ids.ProjectId.make("00000000-0000-4000-8000-000000000001")
+        const keyId = Ids.KeyId.make("00000000-0000-4000-8000-000000000003")
+        const take = (principal: Access.Principal, bytes: number) =>
+          budget.take({ shares: sharesOf(principal), request: { source: {} } as never }, bytes)
+        const page = (runId: string): Access.Principal => ({
+          _tag: "Browser",
+          projectId,
+          grant: {
+            projectId,
+            scopes: ["read"],
+            bound: { _tag: "Run", runId: Ids.RunId.make(runId) },
+            expiresAt: 1,
+          },
+        })
+        deepStrictEqual(
+          ["a", "a", "b", "c", "d"].map((runId) => take(page(runId), 200)),
+          [true, false, true, true, false],
+        )
+        strictEqual(take({ _tag: "ApiKey", keyId, projectId, admin: false }, 400), true)
+      }),
+  )
+
   it.effect("is shared by the programs of a worker, and by the callers of a project", () =>
     Effect.sync(() => {
       const budget = BodyBudget.make(800)

@@ -1,14 +1,7 @@
 import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  BrowserTokens,
-  ControlPlane,
-  Emit,
-  Ids,
-  MemoryControlPlane,
-  Runs,
-} from "@runlease/core"
+import { BrowserTokens, ControlPlane, Emit, Ids, MemoryControlPlane, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Duration, Effect, Layer, Redacted } from "effect"

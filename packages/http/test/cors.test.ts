@@ -83,6 +83,48 @@ describe("pages of other origins", () => {
     }).pipe(Effect.provide(over([page]))),
   )
 
+  it.live("have a token for a browser, and read and answer with it across origins", () =>
+    Effect.gen(function* () {
+      yield* call("POST", "/runs", { body: { kind: "agent", public_id: "r", request: { agent_id: "a" } } })
+      yield* call("POST", "/runs", { body: { kind: "agent", public_id: "s", request: { agent_id: "a" } } })
+      const made = yield* call("POST", "/projects/default/tokens", {
+        body: { scopes: ["read", "write", "stop"], run_id: "r" },
+      })
+      const token: string = made.json.token
+      const answers = (origin: string) =>
+        Effect.forEach(
+          [
+            ["GET", "/runs/r"],
+            ["POST", "/runs/r/messages", { text: "hello" }],
+            ["POST", "/runs/r/cancel"],
+            ["GET", "/runs/r/stream"],
+            ["GET", "/runs/s"],
+            ["GET", "/projects/default/runs"],
+          ] as const,
+          ([method, path, body]) =>
+            Effect.gen(function* () {
+              strictEqual((yield* preflight(path, origin)).status, 204)
+              const headers = { origin, "sec-fetch-site": "cross-site" }
+              const answer = yield* call(method, path, { token, headers, ...(body && { body }) })
+              return [answer.status, answer.headers.get("access-control-allow-origin")]
+            }),
+        )
+      deepStrictEqual(yield* answers(page), [
+        [200, page],
+        [201, page],
+        [200, page],
+        [200, page],
+        [404, page],
+        [403, page],
+      ])
+      // The server answers a page that is not listed, and its browser shows it nothing.
+      strictEqual(
+        (yield* answers(other)).every(([, allowed]) => allowed === null),
+        true,
+      )
+    }).pipe(Effect.provide(over([page]))),
+  )
+
   it.live("of any origin may call with *, without credentials", () =>
     Effect.gen(function* () {
       for (const { headers } of [

@@ -41,6 +41,39 @@ describe("the rate limit", () => {
     }).pipe(Effect.provide(limited(4))),
   )
 
+  it.effect("lets a page send half of that, and the pages of a project what four callers may", () =>
+    Effect.gen(function* () {
+      yield* Effect.forEach(["a", "b", "c", "d", "e", "f", "g", "h", "i"], (public_id) =>
+        Effect.gen(function* () {
+          yield* call("POST", "/runs", { body: { kind: "agent", public_id, request: { agent_id: "a" } } })
+          yield* TestClock.adjust("1 second")
+        }),
+      )
+      const page = (run_id: string) =>
+        Effect.map(
+          call("POST", "/projects/default/tokens", { body: { scopes: ["read"], run_id } }),
+          ({ json }) => json.token as string,
+        )
+      const read = (run: string, token: string) =>
+        Effect.map(call("GET", `/runs/${run}`, { token }), ({ status }) => status)
+      const tokens = yield* Effect.forEach(["a", "b", "c", "d", "e", "f", "g", "h", "i"], (run) =>
+        Effect.zipLeft(page(run), TestClock.adjust("1 second")),
+      )
+      // The tokens of one run are one caller.
+      const again = yield* page("a")
+      yield* TestClock.adjust("60 seconds")
+      deepStrictEqual(
+        yield* Effect.all([read("a", tokens[0]!), read("a", again), read("a", tokens[0]!)]),
+        [200, 200, 429],
+      )
+      const others = yield* Effect.forEach(["b", "c", "d", "e", "f", "g", "h", "i"], (run, index) =>
+        Effect.all([read(run, tokens[index + 1]!), read(run, tokens[index + 1]!)]),
+      )
+      deepStrictEqual(others.flat(), [...Array.from({ length: 14 }, () => 200), 429, 429])
+      strictEqual((yield* call("GET", list)).status, 200)
+    }).pipe(Effect.provide(limited(4))),
+  )
+
   it.effect("lets a worker that sends too much renew its leases, as often as it may send anything else", () =>
     Effect.gen(function* () {
       const { json: worker } = yield* call("POST", "/agent-workers/projects/default/workers", {

@@ -114,6 +114,41 @@ describe("a token that is revoked", () => {
     }).pipe(Effect.scoped),
   )
 
+  test(
+    "of a browser ends with a rotation, with the streams that its page has open",
+    Effect.gen(function* () {
+      const run = yield* held
+      const made = { scopes: ["read"], run_id: run.runId }
+      const issue = Effect.map(
+        call("POST", "/projects/default/tokens", { body: made }),
+        ({ json }) => json.token as string,
+      )
+      const lost = yield* issue
+      const stream = yield* open(streamOf(run), lost)
+      const page = yield* open(`/runs/${run.runId}/live`, lost)
+      yield* secondsUntil(Effect.sync(() => /RUN_STARTED/.test(stream.text) && page.text !== ""))
+      deepStrictEqual((yield* call("POST", "/projects/default/tokens/rotate")).json, { rotated: true })
+      assertTrue((yield* secondsUntil(Effect.sync(() => stream.ended && page.ended))) <= 3)
+      strictEqual((yield* call("GET", streamOf(run), { token: lost })).status, 401)
+      const later = yield* open(streamOf(run), yield* issue)
+      yield* secondsUntil(Effect.sync(() => /RUN_STARTED/.test(later.text)))
+    }).pipe(Effect.scoped),
+  )
+
+  test(
+    "of a browser that expires ends the stream that its page has open",
+    Effect.gen(function* () {
+      const run = yield* held
+      const { json } = yield* call("POST", "/projects/default/tokens", {
+        body: { scopes: ["read"], run_id: run.runId, expires_in_seconds: 20 },
+      })
+      const stream = yield* open(streamOf(run), json.token)
+      yield* secondsUntil(Effect.sync(() => /RUN_STARTED/.test(stream.text)))
+      // A server remembers a token for some seconds.
+      assertTrue((yield* secondsUntil(Effect.sync(() => stream.ended))) <= 28)
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("ends streams on every server of the database", () =>
     Effect.gen(function* () {
       const filename = yield* Sqlite.filename
