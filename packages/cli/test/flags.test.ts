@@ -98,6 +98,16 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
         [["runs", "get", long], "<run-id> must be at most 128 characters"],
         [["keys", "create", long], "<name> must be at most 128 characters"],
         [["keys", "revoke", "k"], "<key-id> must be a UUID"],
+        [["tokens", "create", "--scope", "read"], "Nothing was named"],
+        [["tokens", "create", "--run", "r"], "No scope was given"],
+        [
+          ["tokens", "create", "--run", "r", "--thread", "t", "--scope", "read"],
+          "A token is bound to one thing",
+        ],
+        [
+          ["tokens", "create", "--label", "a=b", "--label", "c=d", "--scope", "read"],
+          "A token is bound to one thing",
+        ],
         [["workers", "drain", "w"], "<worker-id> must be a UUID"],
         [["worker", "--command", "cat", "--agent", ""], "--agent must not be empty"],
         [["worker", "--command", "cat", "--kind", "a b"], "--kind must be 1 to 64 letters"],

@@ -130,6 +130,32 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
     }),
   )
 
+  it.scoped("makes tokens for a page, and refuses them after a rotation", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      yield* run(["submit", "--agent", "a", "--id", "mine", "hello"], settings)
+      yield* run(["submit", "--agent", "a", "--id", "other", "hello"], settings)
+      const create = ["tokens", "create", "--run", "mine", "--scope", "read"]
+      const made = yield* run([...create, "--expires", "1h"], settings)
+      expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("To read, until ")])
+      const asPage = { cwd, env: { ...env, RUNLEASE_API_KEY: made.stdout.trim() } }
+      const codes = Effect.forEach(
+        [
+          ["watch", "mine", "--json"],
+          ["runs", "cancel", "mine"],
+        ],
+        (args) => Effect.map(run(args, asPage), ({ code }) => code),
+      )
+      yield* run(["runs", "cancel", "mine"], settings)
+      expect(yield* codes).toEqual([3, 77])
+      const stopping = json((yield* run([...create, "--scope", "stop", "--json"], settings)).stdout)
+      expect(stopping["scopes"]).toEqual(["read", "stop"])
+      expect((yield* run(["tokens", "rotate"], settings)).code).toBe(0)
+      expect(yield* codes).toEqual([77, 77])
+    }),
+  )
+
   it.scoped("works with a TypeScript module, and fails a run whose executor fails", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room

@@ -18,6 +18,7 @@ const modules = {
   workers: () => import("./WorkersCommand.js"),
   limits: () => import("./LimitsCommand.js"),
   doctor: () => import("./DoctorCommand.js"),
+  tokens: () => import("./TokensCommand.js"),
   keys: () => import("./KeysCommand.js"),
   demo: () => import("./DemoCommand.js"),
 }

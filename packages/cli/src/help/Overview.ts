@@ -26,6 +26,7 @@ const overview = `runlease: durable agent runs under leases
   runlease limits list|pause|resume
   runlease workers list|drain|revoke
   runlease keys create|list|revoke
+  runlease tokens create|rotate     for pages in a browser
   runlease doctor                   check a deployment, and say what to change
   runlease backup FILE              copy the database while the server goes on
 

@@ -6,6 +6,7 @@
 import { Options } from "@effect/cli"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import {
+  type BrowserTokens,
   type BulkOperations,
   type ControlPlane,
   ControlPlaneUnavailable,
@@ -118,6 +119,7 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
 
 type Ports =
   | ControlPlane.ProjectPorts
+  | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
   | RunTokens.RunTokens
   | Schedules.Schedules
