@@ -14,6 +14,7 @@ const blocks = Code.blocksOf(page)
 /** The programs of the page, each with its last line of output. */
 const programs: Readonly<Record<string, string>> = {
   "hello.ts": "[ 'You said: hello' ]",
+  "page.ts": "[ 'You said: hello' ]",
   "tools.ts": "Done: teal it is",
   "approval.ts": "Refunded",
   "come-back.ts": "[ 'hello', 'You said: hello' ]",

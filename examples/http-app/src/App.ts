@@ -1,14 +1,15 @@
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
-import { Executor, RequestSnapshot, Runs, Worker } from "@runlease/core"
+import { BrowserTokens, Executor, RequestSnapshot, Runs, Worker } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import * as Users from "./Users.js"
 
-/** A route of the application. It submits a run and does not wait for it. */
+/** A route of the application. It submits a run, does not wait for it, and answers with a token by which a page may read that run alone. */
 const greet = HttpLayerRouter.use((router) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
+    const tokens = yield* BrowserTokens.BrowserTokens
     yield* router.add(
       "POST",
       "/greetings/:name",
@@ -21,7 +22,13 @@ const greet = HttpLayerRouter.use((router) =>
             snapshot: RequestSnapshot.fromText(name),
           }),
         )
-        return HttpServerResponse.unsafeJson({ run: run.runId }, { status: 202 })
+        const { token } = yield* Effect.orDie(
+          tokens.issue({ scopes: ["read"], boundTo: { _tag: "Run", runId: run.runId } }),
+        )
+        return HttpServerResponse.unsafeJson(
+          { run: run.runId, token: Redacted.value(token) },
+          { status: 202 },
+        )
       }),
     )
   }),
@@ -37,5 +44,6 @@ export const layer = HttpLayerRouter.serve(
   { disableLogger: true, disableListenLog: true },
 ).pipe(
   Layer.merge(Worker.layerWith({ concurrency: 4 }).pipe(Layer.provide(agent))),
+  Layer.provide(BrowserTokens.layerAccess()),
   Layer.provide(SqlControlPlane.layerSqlite({ filename: ":memory:" })),
 )

@@ -4,8 +4,7 @@ import { Console, Effect, Layer, Schema, Stream } from "effect"
 import { createServer } from "node:http"
 import * as App from "./App.js"
 
-const Greeted = Schema.Struct({ run: Schema.String })
-const Conversation = Schema.Struct({ owner: Schema.Struct({ id: Schema.String }) })
+const Greeted = Schema.Struct({ run: Schema.String, token: Schema.String })
 
 /** Sends requests to the application from outside. */
 const visit = Effect.gen(function* () {
@@ -13,19 +12,22 @@ const visit = Effect.gen(function* () {
   const headers = { "x-user": "ada" }
 
   const greeted = yield* HttpClient.post(`${url}/greetings/world`, { body: HttpBody.empty })
-  const { run } = yield* Schema.decodeUnknown(Greeted)(yield* greeted.json)
+  const { run, token } = yield* Schema.decodeUnknown(Greeted)(yield* greeted.json)
   yield* Console.log(`POST /greetings/world: ${greeted.status}, ${run}`)
 
   const anonymous = yield* HttpClient.get(`${url}/agents/runs/${run}`)
   yield* Console.log(`GET /agents/runs/${run} without a user: ${anonymous.status}`)
 
   const found = yield* HttpClient.get(`${url}/agents/runs/${run}`, { headers })
-  const { owner } = yield* Schema.decodeUnknown(Conversation)(yield* found.json)
   yield* Console.log(`GET /agents/runs/${run} as ada: ${found.status}`)
 
-  const stream = yield* HttpClient.get(`${url}/agents/conversations/${owner.id}/runs/${run}/stream`, {
-    headers,
-  })
+  const page = { authorization: `Bearer ${token}` }
+  yield* HttpClient.post(`${url}/greetings/moon`, { body: HttpBody.empty })
+  const other = yield* HttpClient.get(`${url}/agents/runs/greet-moon`, { headers: page })
+  yield* Console.log(`GET /agents/runs/greet-moon as the page of ${run}: ${other.status}`)
+
+  const stream = yield* HttpClient.get(`${url}/agents/runs/${run}/stream`, { headers: page })
+  yield* Console.log(`GET /agents/runs/${run}/stream as its page: ${stream.status}`)
   yield* stream.stream.pipe(
     Stream.decodeText(),
     Stream.splitLines,
