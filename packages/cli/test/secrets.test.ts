@@ -95,7 +95,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("tokens", (it) => {
       const session = /runlease_session=([^;]*)/.exec(signedIn.cookie)![1]!
       const cookie = { cookie: `runlease_session=${session}` }
 
-      const tokens = [key, workerKey, workerToken, session, programToken, unknown]
+      const ofPage = yield* run(["tokens", "create", "--run", "none", "--scope", "read"], { cwd, env })
+      const pageToken = ofPage.stdout.trim()
+      expect(pageToken).toMatch(/^rlb_[0-9a-f]{128,}$/)
+      const tokens = [key, workerKey, workerToken, session, programToken, pageToken, unknown]
       const answers = yield* Effect.forEach(
         [
           { path: "/session", headers: cookie },

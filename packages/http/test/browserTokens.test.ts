@@ -192,6 +192,67 @@ describe("a token for a browser", () => {
   )
 
   test(
+    "lists the runs that it reaches, and no others",
+    Effect.gen(function* () {
+      const conversationId = yield* create
+      const labels = { customer: "42" }
+      yield* TestRuns.submit({ publicId: "both", conversationId, labels, agentId: "writer" })
+      yield* TestRuns.submit({ publicId: "reading", conversationId, agentId: "reader" })
+      yield* TestRuns.submit({ publicId: "labelled", labels })
+      yield* TestRuns.submit({ publicId: "other", labels: { customer: "43" } })
+      const list = (token: string, query = "", project = "default") =>
+        Effect.map(call("GET", `/projects/${project}/runs${query}`, { token }), ({ json, status }) =>
+          status === 200
+            ? json.data.map(({ run_id }: { readonly run_id: string }) => run_id).toSorted()
+            : [status, json.error, json.field],
+        )
+      const inIt = yield* issue({ conversation_id: conversationId })
+      deepStrictEqual(
+        yield* Effect.all([
+          list(inIt),
+          list(inIt, "?agent_id=reader"),
+          list(inIt, `?conversation_id=${conversationId}&label=customer:42`),
+          list(inIt, `?conversation_id=${yield* Ids.uuidV7}`),
+          list(inIt, "", "nothing"),
+        ]),
+        [
+          ["both", "reading"],
+          ["reading"],
+          ["both"],
+          [404, "conversation_not_found", "conversation_id"],
+          [404, "project_not_found", "project_reference"],
+        ],
+      )
+      const labelled = yield* issue({ label: labels })
+      deepStrictEqual(
+        yield* Effect.all([
+          list(labelled),
+          list(labelled, `?conversation_id=${conversationId}`),
+          list(labelled, "?label=customer:43"),
+        ]),
+        [["both", "labelled"], ["both"], [403, "forbidden", "label"]],
+      )
+      const narrow = yield* issue({ conversation_id: conversationId, agent_ids: ["writer"] })
+      deepStrictEqual(
+        yield* Effect.all([
+          list(narrow),
+          list(narrow, "?agent_id=writer"),
+          list(narrow, "?agent_id=writer&agent_id=reader"),
+          list(yield* issue({ run_id: "both" })),
+          list(yield* issue({ label: labels, scopes: ["write", "stop"] })),
+        ]),
+        [
+          ["both"],
+          ["both"],
+          [403, "forbidden", "agent_id"],
+          [403, "forbidden", undefined],
+          [403, "forbidden", undefined],
+        ],
+      )
+    }),
+  )
+
+  test(
     "of a run reaches the run by each of its ids, and not its children",
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
@@ -224,7 +285,7 @@ describe("a token for a browser", () => {
         [
           yield* detailOf(read, "POST", "/runs/own/cancel"),
           yield* detailOf(read, "GET", `/conversations/${yield* Ids.uuidV7}`),
-          yield* detailOf(read, "GET", "/projects/default/runs"),
+          yield* detailOf(read, "GET", "/projects/default/limits"),
         ],
         [
           "This token has no scope stop, only read; a page that does this needs a token with it",

@@ -99,7 +99,7 @@ describe("pages of other origins", () => {
             ["POST", "/runs/r/cancel"],
             ["GET", "/runs/r/stream"],
             ["GET", "/runs/s"],
-            ["GET", "/projects/default/runs"],
+            ["GET", "/projects/default/limits"],
           ] as const,
           ([method, path, body]) =>
             Effect.gen(function* () {

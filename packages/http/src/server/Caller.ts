@@ -51,16 +51,15 @@ const portsOf = (projectId: Ids.ProjectId) =>
 export const ports: Effect.Effect<Ports, Refusal.Refusal, CurrentPrincipal | ProjectPortsCache> =
   Effect.flatMap(apiKey, (key) => portsOf(key.projectId))
 
-/** The ports of the named project, which must be the API key's own; another's does not exist for it. */
-export const project = Effect.fnUntraced(function* (reference: string) {
-  const key = yield* apiKey
+/** The named project, which must be the caller's own; another's does not exist for it. */
+const ownProject = Effect.fnUntraced(function* (projectId: Ids.ProjectId, reference: string) {
   const access = yield* Access.Access
   const found = yield* access.getProject(reference).pipe(
     Effect.catchTag("ProjectNotFound", () => Effect.succeed(undefined)),
     Effect.mapError(Verdicts.encode),
   )
-  if (found?.id !== key.projectId) {
-    const own = yield* Effect.mapError(access.getProject(key.projectId), Verdicts.encode)
+  if (found?.id !== projectId) {
+    const own = yield* Effect.mapError(access.getProject(projectId), Verdicts.encode)
     return yield* Refusal.make(
       404,
       "project_not_found",
@@ -68,7 +67,13 @@ export const project = Effect.fnUntraced(function* (reference: string) {
       { field: "project_reference" },
     )
   }
-  return { ports: yield* portsOf(found.id), projectId: found.id, keyId: key.keyId }
+  return { ports: yield* portsOf(projectId), projectId }
+})
+
+/** The ports of the named project, which must be the API key's own. */
+export const project = Effect.fnUntraced(function* (reference: string) {
+  const key = yield* apiKey
+  return { ...(yield* ownProject(key.projectId, reference)), keyId: key.keyId }
 })
 
 /** The ports for the endpoints of one worker: its own token, or an API key of its project. */
@@ -147,6 +152,22 @@ export const thread = Effect.fnUntraced(function* (
   const browser = yield* page
   if (browser !== undefined) yield* Grants.checkUnfinished(browser.grant, own, conversationId)
   return own
+})
+
+/**
+ * The ports of the named project for a list of its runs, and the filter as the caller may make it: that of a page has the runs alone that its
+ * token reaches.
+ *
+ * @since 0.1.0
+ * @category pages
+ */
+export const list = Effect.fnUntraced(function* (reference: string, filter: Runs.ListRuns) {
+  const browser = yield* page
+  if (browser === undefined) return { ports: (yield* project(reference)).ports, filter }
+  const { grant } = browser
+  yield* Grants.checkScopes(grant, ["read"])
+  const { ports: own } = yield* ownProject(grant.projectId, reference)
+  return { ports: own, filter: yield* Grants.narrow(grant, filter) }
 })
 
 /**

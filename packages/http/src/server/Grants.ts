@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type BrowserToken, Conversations, type Ids, Run, Runs } from "@runlease/core"
+import { type BrowserToken, Conversations, type Ids, OneOrMore, Run, Runs } from "@runlease/core"
 import { SnakeCase } from "@runlease/core/internal"
 import { Context, Effect } from "effect"
 import { nameOfBound } from "../contract/Principal.js"
@@ -85,6 +85,37 @@ export const checkConversation = (
   if (own === undefined) return unbound(grant)
   return own === conversationId ? Effect.void : new Conversations.ConversationNotFound({ conversationId })
 }
+
+/** The agents of a list: those of the filter, where the grant names them all. */
+const agentsOf = (grant: Grant, { agentId }: Runs.ListRuns) => {
+  if (agentId === undefined) return Effect.succeed(grant.agentIds)
+  return Effect.as(
+    Effect.forEach(OneOrMore.valuesOf(agentId), (each) => checkAgent(grant, each), { discard: true }),
+    agentId,
+  )
+}
+
+/** The filter of a list, narrowed to the runs of the grant. */
+export const narrow = Effect.fnUntraced(function* (grant: Grant, filter: Runs.ListRuns) {
+  const { bound } = grant
+  const narrowed: Runs.ListRuns = { ...filter, agentId: yield* agentsOf(grant, filter) }
+  switch (bound._tag) {
+    case "Conversation": {
+      const { conversationId = bound.conversationId } = filter
+      yield* checkConversation(grant, conversationId)
+      return { ...narrowed, conversationId }
+    }
+    case "Label": {
+      const value = filter.labels?.[bound.name] ?? bound.value
+      if (value !== bound.value) {
+        return yield* forbidden(`This token is bound to ${nameOfBound(bound)}, and not to ${value}`, "label")
+      }
+      return { ...narrowed, labels: { ...filter.labels, [bound.name]: value } }
+    }
+    case "Run":
+      return yield* forbidden("This token is bound to one run, so it lists none; read the run by its id")
+  }
+})
 
 const unfinished = ["running", "waiting", "pending"] as const
 

@@ -192,11 +192,11 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       )
       .handle("list", ({ path, urlParams }) =>
         Effect.gen(function* () {
-          const { ports } = yield* Caller.project(path.project_reference)
-          const page = yield* Context.get(ports, Runs.Runs).list({
+          const { filter, ports } = yield* Caller.list(path.project_reference, {
             ...RunFilter.toList(urlParams),
             ...(yield* MetadataQuery.read),
           })
+          const page = yield* Context.get(ports, Runs.Runs).list(filter)
           return yield* ListRows.respond(
             CanonicalRun.CanonicalRun,
             page,

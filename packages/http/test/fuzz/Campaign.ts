@@ -53,6 +53,10 @@ const makeWorld = ({ key, url }: Options, runId: string): Effect.Effect<HostileR
     })
     const { run } = await call(url, "POST", `/agent-workers/workers/${worker.worker.id}/claim`, key, {})
     const made = await call(url, "POST", "/projects/default/keys", key, { name: "named" })
+    const page = await call(url, "POST", "/projects/default/tokens", key, {
+      scopes: ["read", "write", "stop"],
+      conversation_id: run.conversation_id,
+    })
     return {
       names: {
         project_reference: "default",
@@ -66,6 +70,7 @@ const makeWorld = ({ key, url }: Options, runId: string): Effect.Effect<HostileR
       spareWorker: spare.worker.id,
       key,
       workerToken: worker.token,
+      pageToken: page.token,
     }
   })
 

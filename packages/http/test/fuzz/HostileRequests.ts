@@ -12,6 +12,8 @@ export interface World {
   readonly spareWorker: string
   readonly key: string
   readonly workerToken: string
+  /** A token for a browser, of the conversation. */
+  readonly pageToken: string
 }
 
 /** A request, as bytes on a connection of its own. */
@@ -115,10 +117,11 @@ type Header = readonly [name: string, value: string]
 /** A header's value, without what would end it. */
 const headerText = texts.map((text) => text.replaceAll(/[\r\n]/g, " ").slice(0, 4000))
 
-const credentialOf = ({ key, workerToken }: World): fc.Arbitrary<ReadonlyArray<Header>> =>
+const credentialOf = ({ key, pageToken, workerToken }: World): fc.Arbitrary<ReadonlyArray<Header>> =>
   fc.oneof(
     { weight: 160, arbitrary: fc.constant([["Authorization", `Bearer ${key}`] as const]) },
     { weight: 30, arbitrary: fc.constant([["Authorization", `Bearer ${workerToken}`] as const]) },
+    { weight: 20, arbitrary: fc.constant([["Authorization", `Bearer ${pageToken}`] as const]) },
     { weight: 4, arbitrary: fc.constant([]) },
     { weight: 4, arbitrary: headerText.map((text): ReadonlyArray<Header> => [["Authorization", text]]) },
     { weight: 1, arbitrary: headerText.map((text): ReadonlyArray<Header> => [["X-API-Key", text]]) },
