@@ -1,7 +1,16 @@
 import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { BrowserTokens, ControlPlane, Emit, Ids, MemoryControlPlane, Runs } from "@runlease/core"
+import {
+  AgentEvent,
+  BrowserTokens,
+  ControlPlane,
+  Emit,
+  Ids,
+  Leases,
+  MemoryControlPlane,
+  Runs,
+} from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Duration, Effect, Layer, Redacted } from "effect"
@@ -188,6 +197,66 @@ describe("a token for a browser", () => {
       // A run that gets the label is one of them from then on.
       yield* runs.label(Ids.RunId.make("other"), { customer: "42" })
       strictEqual(yield* read("other"), 200)
+    }),
+  )
+
+  test(
+    "answers what its run waits for, but no question about a budget",
+    Effect.gen(function* () {
+      const holder = yield* TestRuns.register()
+      const leases = yield* Leases.Leases
+      const run = yield* TestRuns.hold(holder, { publicId: "own" })
+      yield* leases.suspend(TestRuns.leaseOf(run), TestRuns.forToolCall())
+      const spent = yield* TestRuns.hold(holder, { publicId: "spent", budget: { steps: 1 } })
+      yield* TestRuns.append(spent, [
+        AgentEvent.custom("runlease.step", { step_id: "a", record_id: "a", name: "a" }),
+      ])
+      yield* leases.suspend(TestRuns.leaseOf(spent), { budget: true })
+      const question = Effect.map(
+        TestRuns.getRun(spent.runId),
+        ({ waiting }) => waiting?.interrupts[0]?.id ?? "",
+      )
+      const budgetId = yield* question
+      strictEqual(budgetId.startsWith("budget-"), true)
+      const resume = (runId: string, body: object) =>
+        Effect.gen(function* () {
+          const token = yield* issue({ run_id: runId })
+          const { json, status } = yield* call("POST", `/runs/${runId}/resume`, { token, body })
+          return [status, json.field]
+        })
+      const toolResult = (tool_call_id: string) => ({
+        type: "tool_result",
+        tool_call_id,
+        result: { steps: 9 },
+      })
+      const raised = { interruptId: budgetId, status: "resolved", payload: { steps: 9 } }
+      const declined = { interruptId: budgetId, status: "cancelled" }
+      const toWire = ({ interruptId, ...answer }: { readonly interruptId: string }) => ({
+        interrupt_id: interruptId,
+        ...answer,
+      })
+      deepStrictEqual(
+        yield* Effect.all([
+          resume("own", toolResult("call")),
+          resume("spent", toolResult(budgetId)),
+          resume("spent", { type: "interrupts", resume: [toWire(raised)] }),
+          resume("spent", { type: "interrupts", resume: [toWire(declined)] }),
+        ]),
+        [
+          [200, undefined],
+          [403, "resume"],
+          [403, "resume"],
+          [403, "resume"],
+        ],
+      )
+      const token = yield* issue({ conversation_id: spent.conversationId })
+      const input = { threadId: spent.conversationId, runId: "next", messages: [], tools: [], context: [] }
+      const sent = yield* call("POST", "/ag-ui/agent?detach=true", {
+        token,
+        body: { ...input, resume: [raised] },
+      })
+      deepStrictEqual([sent.status, sent.json.field], [403, "resume"])
+      strictEqual(yield* question, budgetId)
     }),
   )
 

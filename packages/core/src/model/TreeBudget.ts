@@ -31,6 +31,22 @@ export const Limits = Schema.Struct({
 })
 export type Limits = typeof Limits.Type
 
+/**
+ * The id of the question that a run whose budget is spent asks after an event. No other question should have such an id.
+ *
+ * @since 0.1.0
+ * @category questions
+ */
+export const questionId = (eventId: number): string => `budget-${eventId}`
+
+/**
+ * Whether an id is that of a question about a budget.
+ *
+ * @since 0.1.0
+ * @category questions
+ */
+export const isQuestionId = (interruptId: string): boolean => /^budget-\d+$/.test(interruptId)
+
 const Spending = Schema.NonNegative
 
 /**

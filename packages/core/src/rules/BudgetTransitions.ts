@@ -38,7 +38,7 @@ const question = ({ budget, latestEventId }: RunState): Interrupt => {
     (name) => `${Math.ceil(spent[name])} of ${limits[name]} ${unitOf[name]}`,
   )
   return {
-    id: `budget-${latestEventId}`,
+    id: Budget.questionId(latestEventId),
     reason: "budget",
     message: `The budget is spent: ${used.join(", ")}. Give higher limits, or decline to end the run`,
     responseSchema: schemaOf,

@@ -40,6 +40,7 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
           implementationKind: urlParams.implementation_kind,
           workerKey: urlParams.worker_key,
         })
+        yield* Caller.answers(payload.resume ?? [])
         yield* Effect.forEach(payload.warnings, (warning) =>
           Effect.logWarning(`Run ${payload.runId}: ${warning}`),
         )

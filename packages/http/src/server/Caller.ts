@@ -199,6 +199,12 @@ export const newConversation = Effect.fnUntraced(function* (wanted: Ids.Conversa
   return { ports: yield* conversation(["write"], id), id }
 })
 
+/** Passes an API key, and answers that a page may give. */
+export const answers = (given: ReadonlyArray<{ readonly interruptId: string }>) =>
+  Effect.flatMap(page, (browser) =>
+    browser === undefined ? Effect.void : Grants.checkAnswers(given.map(({ interruptId }) => interruptId)),
+  )
+
 /** Whether the caller reaches a run, where that exists. */
 export const reaches = (runId: Ids.RunId) =>
   Effect.flatMap(page, (browser) =>
@@ -214,12 +220,6 @@ export const reaches = (runId: Ids.RunId) =>
 export const speaker = (role: string) =>
   Effect.flatMap(page, (browser) =>
     browser === undefined || role === "user" ? Effect.void : Effect.fail(Grants.notUser),
-  )
-
-/** Passes an API key, and a page whose token is for the agent. */
-export const agent = (agentId: Ids.AgentId) =>
-  Effect.flatMap(page, (browser) =>
-    browser === undefined ? Effect.void : Grants.checkAgent(browser.grant, agentId),
   )
 
 /** Whether the caller may stop the runs that it reaches. */

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type BrowserToken, Conversations, type Ids, OneOrMore, Run, Runs } from "@runlease/core"
+import { type BrowserToken, Conversations, type Ids, OneOrMore, Run, Runs, TreeBudget } from "@runlease/core"
 import { SnakeCase } from "@runlease/core/internal"
 import { Context, Effect } from "effect"
 import { nameOfBound } from "../contract/Principal.js"
@@ -84,6 +84,17 @@ export const checkConversation = (
   const own = conversationIn(grant)
   if (own === undefined) return unbound(grant)
   return own === conversationId ? Effect.void : new Conversations.ConversationNotFound({ conversationId })
+}
+
+/** Passes answers but those about a budget: more of it is for the server of the application to give. */
+export const checkAnswers = (interruptIds: ReadonlyArray<string>): Effect.Effect<void, Refusal.Refusal> => {
+  const ofBudget = interruptIds.find((id) => TreeBudget.isQuestionId(id))
+  return ofBudget === undefined
+    ? Effect.void
+    : forbidden(
+        `A token for a browser may not answer ${ofBudget}, which raises a budget; leave it to your server`,
+        "resume",
+      )
 }
 
 /** The agents of a list: those of the filter, where the grant names them all. */

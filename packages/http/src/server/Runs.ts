@@ -276,6 +276,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             payload.type === "interrupts"
               ? payload.resume
               : [Interrupt.toolResult(payload.tool_call_id, payload.result, payload.is_error ?? undefined)]
+          yield* Caller.answers(answers)
           const { duplicate, run } = yield* runs.resume(path.run_id, answers)
           return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
