@@ -60,6 +60,7 @@ export const group = HttpApiGroup.make("threads")
       ),
   )
   .addError(Refusal.Forbidden)
+  .addError(Refusal.NotFound)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(

@@ -22,6 +22,7 @@ export const group = HttpApiGroup.make("tokens")
       .setPath(projectPath)
       .setPayload(strict(NewToken))
       .addSuccess(Issued, { status: 201 })
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "Make a token for a browser",
