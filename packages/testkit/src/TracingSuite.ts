@@ -191,6 +191,12 @@ export const suiteStore = (
           ["Access.issueWorkerToken", access.issueWorkerToken({ projectId, workerId }), ofWorker],
           ["Access.issueSession", access.issueSession({ projectId, keyId: key.id }), {}],
           ["Access.endSession", access.endSession(token), {}],
+          [
+            "Access.issueBrowserToken",
+            access.issueBrowserToken({ projectId, scopes: ["read"], bound: { _tag: "Run", runId } }),
+            {},
+          ],
+          ["Access.rotateSigningKey", access.rotateSigningKey(projectId), {}],
           ["Access.revokeWorkerTokens", access.revokeWorkerTokens({ projectId, workerId }), ofWorker],
           ["Access.revokeKey", access.revokeKey(projectId, key.id), {}],
           ["ControlPlane.prune", controlPlane.prune({ projectId, olderThan: "1 day" }), {}],
