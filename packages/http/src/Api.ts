@@ -7,6 +7,7 @@ import { HttpApi, type HttpApiClient, OpenApi } from "@effect/platform"
 import { Struct } from "effect"
 import * as AgUi from "./Api/AgUi.js"
 import * as Bulk from "./Api/Bulk.js"
+import * as Chat from "./Api/Chat.js"
 import * as Conversations from "./Api/Conversations.js"
 import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
@@ -53,6 +54,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Conversations.group)
   .add(AgUi.group)
   .add(Threads.group)
+  .add(Chat.group)
   .add(Limits.group)
   .add(Workers.group)
   .add(Exchange.group)

@@ -21,6 +21,7 @@ import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as BodyBudget from "./server/BodyBudget.js"
+import * as Chat from "./server/Chat.js"
 import * as ClaimAnswers from "./server/ClaimAnswers.js"
 import * as Shutdown from "./server/Shutdown.js"
 import * as Conversations from "./server/Conversations.js"
@@ -88,6 +89,7 @@ export interface ServerOptions<E = never, R = never> {
 
 const handlers = Layer.mergeAll(
   AgUi.layer,
+  Chat.layer,
   Conversations.layer,
   Exchange.layer,
   Health.layer,

@@ -51,6 +51,15 @@ export interface Opened {
 }
 
 /**
+ * How a stream answers beside its frames. `cuts`: a stream that the server ends early loses its connection, since its client would take the
+ * end for that of what it follows.
+ */
+export interface Manner {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly cuts?: boolean
+}
+
+/**
  * Opens a stream, which ends when the server shuts down or the caller's token is revoked. A client that has not taken the
  * end some seconds after a shutdown has begun loses its connection. `onReady` is called each time that its client takes
  * frames again.
@@ -58,7 +67,10 @@ export interface Opened {
  * @since 0.1.0
  * @category responses
  */
-export const open = (onReady: () => void): Effect.Effect<Opened, never, Services> =>
+export const open = (
+  onReady: () => void,
+  { cuts = false, headers = {} }: Manner = {},
+): Effect.Effect<Opened, never, Services> =>
   Effect.gen(function* () {
     const shutdown = yield* Shutdown
     const { isRevoked } = yield* Revocation
@@ -67,21 +79,22 @@ export const open = (onReady: () => void): Effect.Effect<Opened, never, Services
     const body = ResponseBody.make(comment, onReady)
     const { projectId } = yield* CurrentPrincipal
     const turns = yield* StreamTurns.StreamTurns
-    yield* shutdown.onBegun(body.end)
     const cut = NodeConnection.cut(Context.get(request, HttpServerRequest.HttpServerRequest))
+    const endEarly = cuts ? cut : body.end
+    yield* shutdown.onBegun(endEarly)
     yield* shutdown.onOverdue(cut)
     yield* streams.add({
       comment: () => {
         if (body.isReady()) body.write(comment)
       },
-      end: body.end,
+      end: endEarly,
       isRevoked: Effect.provide(isRevoked, request),
     })
     return {
       stream: { ...body, takeTurn: (write) => turns.take(projectId, write) },
       response: HttpServerResponse.raw(body.readable, {
         contentType: "text/event-stream",
-        headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
+        headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close", ...headers },
       }),
     }
   })

@@ -27,11 +27,12 @@ export const whole = ({ conversationId, runId }: Run.Run, seen: number | undefin
 export const respond = (
   log: Context.Tag.Service<RunLog.RunLog>,
   shown: Shown,
+  manner?: EventStream.Manner,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, EventStream.Services | Views> =>
   Effect.gen(function* () {
     const views = yield* Views
     let viewer: JoinedViewer | undefined
-    const { response, stream } = yield* EventStream.open(() => viewer?.take())
+    const { response, stream } = yield* EventStream.open(() => viewer?.take(), manner)
     viewer = yield* Effect.acquireRelease(
       Effect.sync(() => views.join(log, shown, stream)),
       ({ leave }) => Effect.sync(leave),

@@ -4,9 +4,19 @@
  * @since 0.1.0
  */
 import { AgentEvent, type RunLog } from "@runlease/core"
-import type * as AgUiView from "../agui/AgUiView.js"
 import * as EventStream from "./EventStream.js"
 import { type Frames, writeSize } from "./ViewRing.js"
+
+/**
+ * What shows the entries of a log, as `AgUiView.Fold` does. `isEnd`: the stream ends with the event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EntryFold {
+  readonly next: (event: AgentEvent.LogEvent, isEnd: boolean) => ReadonlyArray<AgentEvent.LogEvent>
+  readonly copy: () => EntryFold
+}
 
 /** The frames of one entry as text, perhaps none. `isEnd`: the run ends or waits with it. */
 interface EntryText {
@@ -47,9 +57,10 @@ export interface Checkpoint {
 }
 
 const make = (
-  view: AgUiView.Fold,
+  view: EntryFold,
   position: number,
   json: (event: AgentEvent.LogEvent) => string,
+  passed: number,
 ): ViewFold => {
   let entries: ReadonlyArray<RunLog.LogEntry> = []
   let index = 0
@@ -59,13 +70,14 @@ const make = (
 
   /** Only the last event of an entry carries its id, so that a client never skips one. */
   const fold = ({ event, eventId, sequence }: RunLog.LogEntry): EntryText => {
-    const shown = view.next(event)
+    const isEnd = sequence === null && eventId > passed && AgentEvent.endsRun(event)
+    const shown = view.next(event, isEnd)
     const end = shown.length - 1
     let text = ""
     for (let at = 0; at <= end; at++) {
       text += EventStream.frame(json(shown[at]!), at === end ? eventId : undefined)
     }
-    return { id: eventId, text, isEnd: sequence === null && AgentEvent.endsRun(event) }
+    return { id: eventId, text, isEnd }
   }
 
   return {
@@ -98,18 +110,19 @@ const make = (
       return { ids, ends, bytes: Buffer.from(text), isEnd }
     },
 
-    checkpoint: () => (folded === undefined ? checkpointAt(view.copy(), last, json) : undefined),
+    checkpoint: () => (folded === undefined ? checkpointAt(view.copy(), last, json, passed) : undefined),
   }
 }
 
 /**
- * The place after `position`, where the view is. `json` is the text of an event.
+ * The place after `position`, where the view is. `json` is the text of an event. Ends of parts up to `passed` are passed over.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const checkpointAt = (
-  view: AgUiView.Fold,
+  view: EntryFold,
   position: number,
   json: (event: AgentEvent.LogEvent) => string,
-): Checkpoint => ({ position, start: () => make(view.copy(), position, json) })
+  passed = 0,
+): Checkpoint => ({ position, start: () => make(view.copy(), position, json, passed) })

@@ -16,6 +16,16 @@ import * as Viewer from "./Viewer.js"
 import * as ViewFold from "./ViewFold.js"
 
 /**
+ * Another form of a log than AG-UI. `key` tells forms apart. Ends of parts up to `passed` do not end the stream.
+ */
+export interface Form {
+  readonly key: string
+  readonly fold: (toEvent: (event: AgentEvent.LogEvent) => AgentEvent.LogEvent) => ViewFold.EntryFold
+  readonly json: (shown: AgentEvent.LogEvent) => string
+  readonly passed: number
+}
+
+/**
  * The part of a log to show. It begins after event `from`, where nothing is open; events up to `seen` are not sent. A client
  * of AG-UI is shown one part of the run: until it ends or waits.
  */
@@ -25,6 +35,8 @@ export interface Shown {
   readonly peer: AgUiView.Viewer
   readonly from?: Run.EventId | undefined
   readonly seen: number
+  /** What the viewer is sent, where that is not the AG-UI view itself. */
+  readonly form?: Form | undefined
   /** Frames that are sent first. */
   readonly before?: ReadonlyArray<string>
   /** Called when all of it has been sent. */
@@ -76,8 +88,8 @@ const warnOfLost = (runId: string, entries: ReadonlyArray<RunLog.LogEntry>, seen
   )
 }
 
-const keyOf = ({ as, from, peer, runId }: Shown): string =>
-  JSON.stringify([runId, as.runId, as.threadId, peer, from])
+const keyOf = ({ as, form, from, peer, runId }: Shown): string =>
+  JSON.stringify([runId, as.runId, as.threadId, peer, from, form?.key])
 
 type SharedViews = Map<string, LogView.LogView>
 
@@ -153,9 +165,11 @@ export const layer: Layer.Layer<Views> = Layer.scoped(
       const key = keyOf(shown)
       const found = views.get(key)
       if (found !== undefined) return found
-      const { as, from = 0, peer } = shown
+      const { as, form, from = 0, peer } = shown
+      const fold =
+        form === undefined ? AgUiView.fold(as, { peer, toEvent: toEvent[peer] }) : form.fold(toEvent[peer])
       const view = startView(log, shown, {
-        from: ViewFold.checkpointAt(AgUiView.fold(as, { peer, toEvent: toEvent[peer] }), from, json),
+        from: ViewFold.checkpointAt(fold, from, form?.json ?? json, form?.passed),
         isShared: true,
         onStop: () => {
           if (views.get(key) === view) views.delete(key)

@@ -24,6 +24,32 @@ export const find = (
     : Effect.succeedNone
 
 /**
+ * Accepts a run of a thread, whose conversation is made where there is none.
+ *
+ * @since 0.1.0
+ * @category submission
+ */
+export const inThread = (
+  ports: Ports,
+  thread: Thread.Thread,
+  submission: Omit<Runs.SubmissionInput, "conversationId">,
+) => {
+  const submitted = Context.get(ports, Runs.Runs).submit({
+    ...submission,
+    conversationId: thread.conversationId,
+  })
+  return Effect.catchTag(submitted, "ConversationNotFound", () =>
+    Effect.zipRight(
+      Context.get(ports, Conversations.Conversations).create({
+        id: thread.conversationId,
+        ...(thread.id === thread.conversationId ? {} : { metadata: { threadId: thread.id } }),
+      }),
+      submitted,
+    ),
+  )
+}
+
+/**
  * Accepts a run, once: the same input again gives the same run.
  *
  * @since 0.1.0
@@ -35,25 +61,14 @@ export const submit = Effect.fnUntraced(function* (
   input: RunAgentInput,
   routing: Input.Routing,
 ) {
-  const conversations = Context.get(ports, Conversations.Conversations)
   const parent = input.parentRunId === undefined ? Option.none() : yield* find(ports, input.parentRunId)
-  const submitted = Context.get(ports, Runs.Runs).submit({
+  const { run } = yield* inThread(ports, thread, {
     agentId: routing.agentId,
     publicId: input.runId,
-    conversationId: thread.conversationId,
     parentRunId: Option.getOrUndefined(parent)?.runId,
     implementationKind: routing.implementationKind,
     workerKey: routing.workerKey,
     snapshot: Input.snapshotOf(input, routing),
   })
-  const { run } = yield* Effect.catchTag(submitted, "ConversationNotFound", () =>
-    Effect.zipRight(
-      conversations.create({
-        id: thread.conversationId,
-        ...(thread.id === thread.conversationId ? {} : { metadata: { threadId: thread.id } }),
-      }),
-      submitted,
-    ),
-  )
   return run
 })

@@ -1,0 +1,85 @@
+/**
+ * Agents, as pages of the AI SDK have them: one address for each, for `useChat` with its `DefaultChatTransport`.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
+import { Ids } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../contract/Body.js"
+import { Authorization } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
+import { strict } from "../contract/Strict.js"
+import { integerText, nullish, orEmpty } from "../Wire.js"
+import { ChatRequest } from "../Wire/ChatRequest.js"
+import { EventStreamText, lastEventIdHeader, StreamHeaders } from "./EventStream.js"
+
+const agentPath = Schema.Struct({ agent_id: Ids.NewAgentId })
+
+const chatPath = Schema.Struct({ ...agentPath.fields, chat_id: Ids.text(1024) })
+
+const Stop = Schema.Struct({
+  activeStreamId: nullish(Schema.String),
+  assistantMessage: nullish(Schema.Unknown),
+})
+
+/** `runIds`: the runs that were cancelled. */
+export const ChatStopped = Schema.Struct({
+  success: Schema.Boolean,
+  stopped: Schema.Boolean,
+  runIds: Schema.Array(Schema.String),
+})
+
+/** `traceparent` becomes the trace context of the run. */
+export const ChatHeaders = Schema.Struct({ traceparent: Schema.optional(Schema.String) })
+
+export const group = HttpApiGroup.make("chat")
+  .add(
+    HttpApiEndpoint.post("sendMessages", "/chat/:agent_id")
+      .setPath(agentPath)
+      .setHeaders(ChatHeaders)
+      .setPayload(ChatRequest)
+      .addSuccess(EventStreamText)
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Answer a page of the AI SDK",
+          description:
+            "Takes what `DefaultChatTransport` of npm `ai` posts, and answers with a UI message stream. `id` names the conversation; the same post again follows the same run. Answers to approvals, and outputs of tools of the page, let the run go on that waits for them. `regenerate-message` begins another run, and cancels what is unfinished in the conversation. Closing the stream cancels nothing. Fields beside those of the transport are the forwarded properties of the run.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("resumeStream", "/chat/:agent_id/:chat_id/stream")
+      .setPath(chatPath)
+      .setHeaders(StreamHeaders)
+      .setUrlParams(Schema.Struct({ after: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)) }))
+      .addSuccess(EventStreamText)
+      .addSuccess(HttpApiSchema.NoContent)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Resume the stream of a page of the AI SDK",
+          description: `The unfinished run of the conversation from its first chunk, and what comes, until it ends or waits for its page; 204 where there is none. \`after\` or \`${lastEventIdHeader}\` leaves out what a page has, for \`resumeStreamIsReplay: false\`: the id of an event of the stream.`,
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("stopChat", "/chat/:agent_id/:chat_id/stop")
+      .setPath(chatPath)
+      .setPayload(strict(orEmpty(Stop, {})))
+      .addSuccess(ChatStopped)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Stop the chat of a page of the AI SDK",
+          description:
+            "Cancels the unfinished runs of the agent in the conversation, those that wait for their turn included. With `activeStreamId`, the `runId` in the metadata of a message, only while that run has its turn.",
+        }),
+      ),
+  )
+  .addError(Refusal.Forbidden)
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(
+    OpenApi.annotations({ title: "AI SDK", description: "Agents for pages with `useChat` of the AI SDK." }),
+  )

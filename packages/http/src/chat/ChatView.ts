@@ -1,0 +1,265 @@
+/**
+ * A run's log as the UI message stream that a page of the AI SDK takes: `useChat` with its `DefaultChatTransport`.
+ *
+ * It is made of the AG-UI view of the same log, so what that repairs is not repaired again. One stream is one message: from a place of the
+ * log where nothing is open, until the run ends or waits for its page.
+ *
+ * Source: `processUIMessageStream` of npm `ai` 7.0.173, docs/decisions/0110-ai-sdk.md
+ *
+ * @since 0.1.0
+ */
+import { InboxMessage, Interrupt, StepRecord } from "@runlease/core"
+import { ControlEvents } from "@runlease/core/store"
+import { Either, Option, Predicate } from "effect"
+import * as AgUiView from "../agui/AgUiView.js"
+import * as Superseded from "../agui/Superseded.js"
+import * as Chunks from "./Chunk.js"
+import type { Chunk } from "./Chunk.js"
+import * as Extras from "./Extras.js"
+import * as Questions from "./Questions.js"
+import * as SharedState from "./SharedState.js"
+import * as Steps from "./Steps.js"
+import * as ToolInputs from "./ToolInputs.js"
+
+type Event = Chunk
+
+/**
+ * `messageId`: of the message of the page, the same in each stream of it. `goesOn`: the page has the beginning of the message. `restated`:
+ * that beginning, for a page that may not have it. `answered`: what the run was answered before, each in the part of the log that asks for it or, where the page has that part, here.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Subject {
+  readonly runId: string
+  readonly messageId: string
+  readonly goesOn: boolean
+  readonly restated?: ReadonlyArray<Chunk>
+  readonly answered: ReadonlyArray<Questions.Answered>
+}
+
+/** As `AgUiView.Fold`. `isEnd`: the stream ends with the event. */
+export interface Fold {
+  readonly next: (event: Event, isEnd: boolean) => ReadonlyArray<Chunk>
+  readonly copy: () => Fold
+}
+
+interface State {
+  readonly view: AgUiView.Fold
+  readonly steps: Steps.Steps
+  readonly inputs: ToolInputs.ToolInputs
+  readonly shared: SharedState.SharedState
+  readonly denied: ReadonlySet<string>
+  readonly begun: boolean
+}
+
+const interruptsOf = ({ outcome }: Event): ReadonlyArray<Interrupt.Interrupt> =>
+  Predicate.isRecord(outcome) && outcome["type"] === "interrupt"
+    ? Either.getOrElse(Interrupt.fromEvent(outcome["interrupts"]), () => [])
+    : []
+
+const outcomeType = ({ outcome }: Event): unknown =>
+  Predicate.isRecord(outcome) ? outcome["type"] : undefined
+
+const usageOf = ({ usage }: Event): object => (Array.isArray(usage) ? { messageMetadata: { usage } } : {})
+
+const isError = ({ metadata }: Event): boolean =>
+  Predicate.isRecord(metadata) && metadata["runlease.isError"] === true
+
+const foldFrom = (subject: Subject, from: State): Fold => {
+  const { inputs, shared, steps, view } = from
+  const { restated = [] } = subject
+  let { begun, denied } = from
+
+  const deny = (toolCallId: string): void => {
+    denied = new Set([...denied, toolCallId])
+  }
+
+  const begin = (): ReadonlyArray<Chunk> => {
+    if (begun) return []
+    begun = true
+    const start = {
+      type: "start",
+      messageId: subject.messageId,
+      messageMetadata: { runId: subject.runId },
+    }
+    if (!subject.goesOn) return [start, ...restated]
+    for (const one of subject.answered) if (Questions.isDenied(one)) deny(Questions.callOf(one.interrupt))
+    return [start, ...subject.answered.flatMap(Questions.settled)]
+  }
+
+  const ofItem = (event: Event): ReadonlyArray<Chunk> => {
+    const id = Chunks.text(event["messageId"] ?? event["toolCallId"])
+    const delta = Chunks.text(event["delta"])
+    const { subagentRunId } = event
+    switch (event.type) {
+      case "TEXT_MESSAGE_START": {
+        const role = event["role"] === "assistant" ? undefined : event["role"]
+        return [...steps.begin(id), { type: "text-start", id, ...Chunks.ours({ role, subagentRunId }) }]
+      }
+      case "TEXT_MESSAGE_CONTENT":
+        return [{ type: "text-delta", id, delta }]
+      case "TEXT_MESSAGE_END":
+        return [{ type: "text-end", id }]
+      case "REASONING_MESSAGE_START":
+        return [...steps.begin(id), { type: "reasoning-start", id, ...Chunks.ours({ subagentRunId }) }]
+      case "REASONING_MESSAGE_CONTENT":
+        return [{ type: "reasoning-delta", id, delta }]
+      case "REASONING_MESSAGE_END":
+        return [{ type: "reasoning-end", id }]
+      case "TOOL_CALL_START": {
+        const toolName = Chunks.text(event["toolCallName"])
+        inputs.start(id, toolName)
+        const call = { toolCallId: id, toolName, ...Chunks.ours({ subagentRunId }) }
+        return [...steps.begin(id, "call"), { type: "tool-input-start", ...call }]
+      }
+      case "TOOL_CALL_ARGS":
+        inputs.add(id, delta)
+        return [{ type: "tool-input-delta", toolCallId: id, inputTextDelta: delta }]
+      case "TOOL_CALL_END": {
+        const chunk = inputs.end(id)
+        if (chunk.type === "tool-input-error") steps.answered(id)
+        return [chunk]
+      }
+      default:
+        return []
+    }
+  }
+
+  const ofResult = (event: Event): ReadonlyArray<Chunk> => {
+    const toolCallId = Chunks.text(event["toolCallId"])
+    const place = steps.placeOf(toolCallId)
+    // Its attempt is taken back: the page has no such call.
+    if (place === "removed") return []
+    const call =
+      place === "unknown" && !subject.goesOn && restated.length === 0
+        ? [
+            ...steps.begin(toolCallId, "call"),
+            { type: "tool-input-available", toolCallId, toolName: "unknown", input: {} },
+          ]
+        : []
+    steps.answered(toolCallId)
+    const failed = isError(event)
+    const isDenied = failed && denied.has(toolCallId)
+    return [...call, ToolInputs.result(toolCallId, event["content"], { isDenied, isError: failed })]
+  }
+
+  const ofAttempt = (event: Event): ReadonlyArray<Chunk> => {
+    const reset = steps.superseded(Superseded.listedIn(event))
+    if (reset.length > 0) shared.reset()
+    return [...reset, ...shared.whole(), Chunks.transient(String(event["name"]), event["value"])]
+  }
+
+  const ofCustom = (event: Event): ReadonlyArray<Chunk> => {
+    const message = Option.getOrUndefined(InboxMessage.fromEvent(event))
+    if (message === undefined) return [Chunks.custom(String(event["name"]), event["value"])]
+    return Extras.steering(message)
+  }
+
+  const askAll = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ReadonlyArray<Chunk> =>
+    interrupts.flatMap((interrupt) => {
+      const toolCallId = Questions.callOf(interrupt)
+      const isShown = steps.placeOf(toolCallId) === "shown"
+      const isOwn = interrupt.toolCallId === undefined
+      return [
+        ...(isShown ? [] : steps.begin(toolCallId, "call")),
+        ...Questions.ask(interrupt, isShown && !isOwn),
+      ]
+    })
+
+  /** The page has answered, and the run has gone on. */
+  const goOn = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ReadonlyArray<Chunk> => {
+    const answers = interrupts.flatMap((interrupt) =>
+      subject.answered.filter((one) => one.interrupt.id === interrupt.id).slice(-1),
+    )
+    for (const one of answers) {
+      const toolCallId = Questions.callOf(one.interrupt)
+      if (Questions.isDenied(one)) deny(toolCallId)
+      if (Questions.kindOf(one.interrupt) !== "approval") steps.answered(toolCallId)
+    }
+    steps.separate()
+    return answers.flatMap(Questions.given)
+  }
+
+  const finish = (given: Event, isEnd: boolean): ReadonlyArray<Chunk> => {
+    const interrupts = interruptsOf(given)
+    const asked = askAll(interrupts)
+    if (!isEnd) return [...asked, ...goOn(interrupts)]
+    const type = outcomeType(given)
+    // A run that has ended may leave calls to its page.
+    const waits = type === "interrupt" || (type === "success" && steps.hasOpenCalls())
+    const finishReason = waits ? "tool-calls" : "stop"
+    return [
+      ...asked,
+      ...shared.whole(),
+      ...steps.end(!waits),
+      type === "cancelled"
+        ? { type: "abort", reason: "The run was cancelled" }
+        : { type: "finish", finishReason, ...usageOf(given) },
+      Chunks.done,
+    ]
+  }
+
+  const of = (event: Event, given: Event, isEnd: boolean): ReadonlyArray<Chunk> => {
+    switch (event.type) {
+      case "RUN_STARTED":
+        return begin()
+      case "RUN_FINISHED":
+        return finish(given, isEnd)
+      case "RUN_ERROR":
+        return [
+          ...shared.whole(),
+          ...steps.end(false),
+          { type: "error", errorText: Chunks.text(event["message"]) },
+          ...(isEnd ? [Chunks.done] : []),
+        ]
+      case "TOOL_CALL_RESULT":
+        return ofResult(event)
+      case "STATE_SNAPSHOT":
+        return shared.set(event["snapshot"])
+      case "STATE_DELTA":
+        return shared.change(event["delta"])
+      case "CUSTOM":
+        return ControlEvents.endsAttempt(event) ? ofAttempt(event) : ofCustom(event)
+      case "STEP_STARTED":
+      case "STEP_FINISHED":
+        return Extras.of(event)
+      default: {
+        const chunks = ofItem(event)
+        return chunks.length > 0 ? chunks : Extras.of(event)
+      }
+    }
+  }
+
+  return {
+    next: (given, isEnd) => {
+      if (StepRecord.isReserved(given)) steps.recorded(Superseded.recordedIn(given))
+      return view.next(given).flatMap((event) => of(event, given, isEnd))
+    },
+    copy: () =>
+      foldFrom(subject, {
+        view: view.copy(),
+        steps: steps.copy(),
+        inputs: inputs.copy(),
+        shared: shared.copy(),
+        denied,
+        begun,
+      }),
+  }
+}
+
+/**
+ * The view of a log that has not begun, or of a part of one that has not.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fold = (subject: Subject, options: Pick<AgUiView.Options, "toEvent"> = {}): Fold =>
+  foldFrom(subject, {
+    view: AgUiView.fold({ runId: subject.runId, threadId: "" }, options),
+    steps: Steps.make(subject.goesOn || subject.restated !== undefined),
+    inputs: ToolInputs.make(),
+    shared: SharedState.make(),
+    denied: new Set(),
+    begun: false,
+  })

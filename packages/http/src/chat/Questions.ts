@@ -1,0 +1,130 @@
+/**
+ * What a run asks its page for, and what the page answers, as chunks.
+ *
+ * A question about a tool call is the approval of that call. One about nothing else is a call by itself, of a tool `confirmation` that needs
+ * approval, or of a tool of the page such as `input_required`, whose output is the answer.
+ *
+ * @since 0.1.0
+ */
+import { Interrupt, Interrupts } from "@runlease/core"
+import { Predicate } from "effect"
+import { asText, type Chunk } from "./Chunk.js"
+
+/** An interrupt that a run has waited for, with its answer. */
+export interface Answered {
+  readonly interrupt: Interrupt.Interrupt
+  readonly answer: Interrupt.Answer
+}
+
+/**
+ * `approval`: of a call of the agent. `confirmation`: an approval that is about no call. `output`: the page makes the call and says what
+ * it gave.
+ */
+export type Kind = "approval" | "confirmation" | "output"
+
+/**
+ * What the page is to do.
+ *
+ * @since 0.1.0
+ * @category questions
+ */
+export const kindOf = ({ clientTool, reason, responseSchema, toolCallId }: Interrupt.Interrupt): Kind => {
+  if (clientTool === true) return "output"
+  if (toolCallId !== undefined) return "approval"
+  const properties = responseSchema?.["properties"]
+  return reason === "confirmation" ||
+    (Predicate.isRecord(properties) && Object.hasOwn(properties, "approved"))
+    ? "confirmation"
+    : "output"
+}
+
+/** The call that an interrupt is about, or that stands for it. */
+export const callOf = ({ id, toolCallId }: Interrupt.Interrupt): string => toolCallId ?? id
+
+/** The call that stands for an interrupt which no call is shown for. */
+const inputOf = (interrupt: Interrupt.Interrupt): Chunk => {
+  const { message, metadata, reason, responseSchema, toolArguments, toolCallId, toolName } = interrupt
+  const about = {
+    ...(message === undefined ? {} : { message }),
+    ...(responseSchema === undefined ? {} : { responseSchema }),
+    ...metadata,
+  }
+  return {
+    type: "tool-input-available",
+    toolCallId: callOf(interrupt),
+    toolName: toolName ?? (toolCallId === undefined ? reason : "unknown"),
+    input: toolCallId === undefined ? about : (toolArguments ?? {}),
+  }
+}
+
+/**
+ * Asks the page. `isShown`: the page has the call already.
+ *
+ * @since 0.1.0
+ * @category questions
+ */
+export const ask = (interrupt: Interrupt.Interrupt, isShown: boolean): ReadonlyArray<Chunk> => {
+  const call = isShown ? [] : [inputOf(interrupt)]
+  if (kindOf(interrupt) === "output") return call
+  const { id, message } = interrupt
+  return [
+    ...call,
+    {
+      type: "tool-approval-request",
+      approvalId: id,
+      toolCallId: callOf(interrupt),
+      ...(message === undefined ? {} : { reason: message }),
+    },
+  ]
+}
+
+/** Whether an answer lets no call be made. */
+export const isDenied = ({ answer, interrupt }: Answered): boolean =>
+  kindOf(interrupt) !== "output" && !Interrupts.approved(answer)
+
+const reasonOf = ({ payload }: Interrupt.Answer): object =>
+  Predicate.isRecord(payload) && typeof payload["reason"] === "string" ? { reason: payload["reason"] } : {}
+
+const outputOf = (toolCallId: string, { isError, payload, status }: Interrupt.Answer): Chunk =>
+  status === "cancelled" || isError === true
+    ? {
+        type: "tool-output-error",
+        toolCallId,
+        errorText: status === "cancelled" ? "This was declined" : asText(payload),
+      }
+    : { type: "tool-output-available", toolCallId, output: payload ?? null }
+
+/**
+ * What becomes of a call that stands for a confirmation, once that has its answer. Its page shows no more of it.
+ *
+ * @since 0.1.0
+ * @category answers
+ */
+export const settled = (answered: Answered): ReadonlyArray<Chunk> => {
+  const { answer, interrupt } = answered
+  if (kindOf(interrupt) !== "confirmation") return []
+  const toolCallId = callOf(interrupt)
+  return isDenied(answered)
+    ? [{ type: "tool-output-denied", toolCallId }]
+    : [{ type: "tool-output-available", toolCallId, output: answer.payload ?? null }]
+}
+
+/**
+ * An answer as the page that gave it shows it, for one that comes later.
+ *
+ * @since 0.1.0
+ * @category answers
+ */
+export const given = (answered: Answered): ReadonlyArray<Chunk> => {
+  const { answer, interrupt } = answered
+  if (kindOf(interrupt) === "output") return [outputOf(callOf(interrupt), answer)]
+  return [
+    {
+      type: "tool-approval-response",
+      approvalId: interrupt.id,
+      approved: !isDenied(answered),
+      ...reasonOf(answer),
+    },
+    ...settled(answered),
+  ]
+}

@@ -1,0 +1,55 @@
+/**
+ * The state that an agent shares with its page, as data parts: each patch is shown once, and the whole state is a part of the message.
+ *
+ * The whole state comes with each snapshot and where a step or the stream ends, so that many patches of a large state cost no more than
+ * themselves.
+ *
+ * @since 0.1.0
+ */
+import { RunLog } from "@runlease/core"
+import * as JsonPatch from "../agui/JsonPatch.js"
+import { type Chunk, data, transient } from "./Chunk.js"
+
+export interface SharedState {
+  readonly set: (snapshot: unknown) => ReadonlyArray<Chunk>
+  readonly change: (patch: unknown) => ReadonlyArray<Chunk>
+  /** The whole state, if the page has an older one. */
+  readonly whole: () => ReadonlyArray<Chunk>
+  /** The step that may have the part is taken back. */
+  readonly reset: () => void
+  readonly copy: () => SharedState
+}
+
+const of = (given: JsonPatch.Sized | undefined, changed: boolean): SharedState => {
+  let state = given
+  let isStale = changed
+  const part = (): ReadonlyArray<Chunk> => {
+    isStale = false
+    return state === undefined ? [] : [data("state", state.value, { id: "state" })]
+  }
+  return {
+    set: (value) => {
+      const bytes = JsonPatch.sizeOf(value)
+      state = bytes > RunLog.maxReadBytes ? undefined : { value, bytes }
+      return state === undefined ? [transient("state-snapshot", value)] : part()
+    },
+    change: (patch) => {
+      state = JsonPatch.apply(state ?? { value: {}, bytes: 0 }, patch, RunLog.maxReadBytes)
+      isStale = true
+      return [transient("state-delta", patch)]
+    },
+    whole: () => (isStale ? part() : []),
+    reset: () => {
+      isStale = state !== undefined
+    },
+    copy: () => of(state, isStale),
+  }
+}
+
+/**
+ * No state.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): SharedState => of(undefined, false)

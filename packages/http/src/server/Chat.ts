@@ -1,0 +1,74 @@
+import { HttpApiBuilder, HttpServerResponse, HttpTraceContext } from "@effect/platform"
+import { Runs } from "@runlease/core"
+import { Context, Effect, Option } from "effect"
+import { Api } from "../Api.js"
+import { lastEventIdHeader } from "../Api/EventStream.js"
+import * as Restated from "../chat/Restated.js"
+import * as UiMessages from "../chat/UiMessages.js"
+import * as Verdicts from "../contract/Verdicts.js"
+import * as History from "./agui/History.js"
+import * as Begin from "./chat/Begin.js"
+import * as ChatCaller from "./chat/ChatCaller.js"
+import * as ChatStream from "./chat/ChatStream.js"
+import * as Input from "./chat/Input.js"
+import * as Part from "./chat/Part.js"
+
+export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
+  handlers
+    .handleRaw("sendMessages", ({ path, payload, request }) =>
+      Effect.gen(function* () {
+        const { ports, thread } = yield* ChatCaller.writer(payload.id)
+        const traceContext = Option.getOrUndefined(
+          Option.map(HttpTraceContext.w3c(request.headers), ({ sampled, spanId, traceId }) => ({
+            traceId,
+            spanId,
+            traceFlags: sampled ? 1 : 0,
+          })),
+        )
+        const input = yield* Input.make(thread, path.agent_id, payload, traceContext)
+        const begun = yield* Begin.begin(ports, thread, input)
+        return yield* ChatStream.respond(ports, input.messageId, begun)
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handleRaw("resumeStream", ({ headers, path, urlParams }) =>
+      Effect.gen(function* () {
+        const { ports, thread } = yield* ChatCaller.reader(path.chat_id)
+        const { current } = yield* History.unfinished(ports, thread)
+        if (current === undefined || current.agentId !== path.agent_id) {
+          return HttpServerResponse.empty({ status: 204 })
+        }
+        const { runId } = current
+        const { messages } = yield* Context.get(ports, Runs.Runs).snapshot(runId)
+        const continuedIn = UiMessages.continuedIn(messages)
+        return yield* ChatStream.respond(
+          ports,
+          continuedIn?.id ?? Input.answerId(runId),
+          {
+            ...(yield* Part.standing(ports, current)),
+            runId,
+            from: Part.start,
+            goesOn: false,
+            ...(continuedIn === undefined ? {} : { restated: Restated.chunks(continuedIn.parts) }),
+          },
+          urlParams.after ?? headers[lastEventIdHeader] ?? 0,
+        )
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    )
+    .handle("stopChat", ({ path, payload }) =>
+      Effect.gen(function* () {
+        const { ports, thread } = yield* ChatCaller.stopper(path.chat_id)
+        const { current, queued } = yield* History.unfinished(ports, thread)
+        const { activeStreamId = null } = payload
+        const isOther = activeStreamId !== null && activeStreamId !== current?.runId
+        // Those behind go first, so that none of them begins.
+        const open = (isOther || current === undefined ? [] : [...queued.toReversed(), current]).filter(
+          ({ agentId }) => agentId === path.agent_id,
+        )
+        const cancelled = yield* Effect.forEach(open, ({ runId }) =>
+          Effect.map(Context.get(ports, Runs.Runs).cancel(runId), (one) => (one.cancelled ? [runId] : [])),
+        )
+        const runIds = cancelled.flat().toReversed()
+        return { success: true, stopped: runIds.length > 0, runIds }
+      }).pipe(Effect.mapError(Verdicts.encode)),
+    ),
+)

@@ -1,0 +1,132 @@
+/**
+ * Begins a run for a post of a page, or lets a run go on that waits for it.
+ *
+ * @since 0.1.0
+ */
+import { type Ids, type Run, Runs } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
+import { Context, Effect, Option } from "effect"
+import type { Chunk } from "../../chat/Chunk.js"
+import * as Refusal from "../../contract/Refusal.js"
+import * as Resume from "../agui/Resume.js"
+import * as Submit from "../agui/Submit.js"
+import * as Thread from "../agui/Thread.js"
+import type { Ports } from "../ProjectPortsCache.js"
+import * as Input from "./Input.js"
+import * as Part from "./Part.js"
+
+/**
+ * The part of a run that answers a post. `goesOn`: the page has the beginning of the message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Begun extends Part.Standing {
+  readonly runId: Ids.RunId
+  readonly from: Run.EventId
+  readonly goesOn: boolean
+  /** The beginning of the message, for a page that may not have it. */
+  readonly restated?: ReadonlyArray<Chunk>
+}
+
+const openOf = ({ waiting }: Run.Run) => (waiting === null ? [] : ResumeRules.open(waiting))
+
+const unanswered = (ids: ReadonlyArray<string>) =>
+  Refusal.make(
+    409,
+    "chat_waiting",
+    `The chat waits for answers to ${ids.join(", ")}: add them to the last message and send it, or stop the chat`,
+    { field: "messages", open_interrupt_ids: ids },
+  )
+
+/** The part of a run that began after `from`, which its page has the beginning of. */
+const continued = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, from: Run.EventId) {
+  const { answered } = yield* Part.standing(ports, run)
+  return {
+    runId: run.runId,
+    from,
+    goesOn: true,
+    passed: from,
+    answered: answered.filter(({ at }) => at === from),
+  } satisfies Begun
+})
+
+/** All of the run of a post. */
+const whole = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, input: Input.Input) {
+  return {
+    ...(yield* Part.standing(ports, run)),
+    runId: run.runId,
+    from: Part.start,
+    goesOn: Input.continuesMessage(input),
+  } satisfies Begun
+})
+
+/** What the same post has begun before. */
+const repeated = Effect.fnUntraced(function* (ports: Ports, input: Input.Input) {
+  const { publicId } = input
+  const found = Option.getOrUndefined(yield* Submit.find(ports, publicId))
+  if (found === undefined) return Option.none<Begun>()
+  if (found.runId === publicId) return Option.some(yield* whole(ports, found, input))
+  const inputs = yield* Context.get(ports, Runs.Runs).inputs(found.runId)
+  const taken = inputs.find((one) => one.publicId === publicId)
+  return taken === undefined ? Option.none() : Option.some(yield* continued(ports, found, taken.since))
+})
+
+/** Lets the run go on that the post has answers for. */
+const answer = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
+  const waiting = yield* Thread.runs(ports, thread, { status: "waiting" })
+  const answers = (run: Run.Run): boolean => {
+    const { resume, results } = Input.followUpOf(input, openOf(run))
+    return run.agentId === input.agentId && resume.length + results.length > 0
+  }
+  const run = waiting.find(answers)
+  const followUp = Input.followUpOf(input, run === undefined ? [] : openOf(run))
+  const questions = waiting.flatMap(Thread.questionIds)
+  const given = ResumeRules.leftOpen(waiting.flatMap(openOf), followUp.resume)
+  const open = given.flatMap(({ id }) => (questions.includes(id) ? [id] : []))
+  if (open.length > 0) return yield* unanswered(open)
+  return yield* Resume.resume(ports, thread, input.agentId, waiting, followUp, false)
+})
+
+const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
+  const { duplicate, run } = yield* Submit.inThread(ports, thread, {
+    agentId: input.agentId,
+    publicId: input.publicId,
+    snapshot: input.snapshot,
+    ...(input.rewrites ? { multitask: "interrupt" as const } : {}),
+  })
+  if (duplicate) return yield* whole(ports, run, input)
+  return {
+    runId: run.runId,
+    from: Part.start,
+    passed: Part.start,
+    answered: [],
+    goesOn: Input.continuesMessage(input),
+  } satisfies Begun
+})
+
+/**
+ * Begins what a post asks for, once.
+ *
+ * Fails: with a refusal when the post leaves a question of the conversation without an answer.
+ *
+ * @since 0.1.0
+ * @category submission
+ */
+export const begin = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
+  if (!input.rewrites) {
+    const before = yield* repeated(ports, input)
+    if (Option.isSome(before)) return before.value
+    const resumed = yield* answer(ports, thread, input)
+    if (Option.isSome(resumed)) {
+      const { from, runId } = resumed.value
+      return yield* Effect.flatMap(Context.get(ports, Runs.Runs).get(runId), (run) =>
+        continued(ports, run, from),
+      )
+    }
+    // The same post at the same time may have let it go on.
+    const meanwhile = yield* repeated(ports, input)
+    if (Option.isSome(meanwhile)) return meanwhile.value
+  }
+  return yield* submit(ports, thread, input)
+})

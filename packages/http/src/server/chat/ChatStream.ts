@@ -1,0 +1,50 @@
+/**
+ * The UI message stream of a run, as it grows.
+ *
+ * @since 0.1.0
+ */
+import { RunLog } from "@runlease/core"
+import { Context } from "effect"
+import * as ChatView from "../../chat/ChatView.js"
+import * as Chunk from "../../chat/Chunk.js"
+import type { Ports } from "../ProjectPortsCache.js"
+import * as RunStream from "../RunStream.js"
+import type { Begun } from "./Begin.js"
+
+/** As `UI_MESSAGE_STREAM_HEADERS` of npm `ai` has it. */
+const headers = { "x-vercel-ai-ui-message-stream": "v1" }
+
+/**
+ * Answers with a part of a run, as the message of that id.
+ *
+ * @since 0.1.0
+ * @category responses
+ */
+export const respond = (
+  ports: Ports,
+  messageId: string,
+  { answered, from, goesOn, passed, restated, runId }: Begun,
+  seen = 0,
+) =>
+  RunStream.respond(
+    Context.get(ports, RunLog.RunLog),
+    {
+      runId,
+      as: { runId, threadId: "" },
+      from,
+      peer: "current",
+      seen,
+      form: {
+        key: JSON.stringify(["chat", messageId, goesOn, passed]),
+        fold: (toEvent) =>
+          ChatView.fold(
+            { runId, messageId, goesOn, answered, ...(restated === undefined ? {} : { restated }) },
+            { toEvent },
+          ),
+        json: Chunk.encode,
+        passed,
+      },
+    },
+    // A page would take the end of a stream for the end of the answer.
+    { headers, cuts: true },
+  )

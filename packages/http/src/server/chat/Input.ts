@@ -1,0 +1,118 @@
+/**
+ * Turns what a page posts into the request of a run, and into what it answers.
+ *
+ * @since 0.1.0
+ */
+import { type FollowUp, Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
+import { Json } from "@runlease/core/executor"
+import { Digest } from "@runlease/core/internal"
+import { Effect } from "effect"
+import * as UiMessages from "../../chat/UiMessages.js"
+import type { ChatRequest } from "../../Wire/ChatRequest.js"
+import type { Thread } from "../agui/Thread.js"
+
+/**
+ * A post of a page. `publicId`: of the run, or of its next part, that the post asks for; the same for the same post.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Input {
+  readonly agentId: Ids.AgentId
+  readonly publicId: Ids.RunId
+  readonly snapshot: RequestSnapshot.RequestSnapshot
+  readonly answers: ReadonlyArray<Interrupt.Answer>
+  /** The message of the page that the answer is in. */
+  readonly messageId: string
+  /** Whether the page takes back what came after its last message. */
+  readonly rewrites: boolean
+}
+
+/** The id of the answer of a run. */
+export const answerId = (runId: string): string => `answer-${runId}`
+
+/**
+ * Whether the answer is in a message that the page has the beginning of.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const continuesMessage = ({ messageId, publicId }: Input): boolean => messageId !== answerId(publicId)
+
+/** A rewritten history may be the same as before, and its answer is to be another one. */
+const isRegenerated = ({ trigger }: ChatRequest): boolean => trigger === "regenerate-message"
+
+/** Whether a message of the user, which stands in the history already, was edited. */
+const isEdited = ({ messageId, messages }: ChatRequest): boolean => {
+  const last = messages.at(-1)
+  return last?.role === "user" && last.id === messageId
+}
+
+/**
+ * Reads a post.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (
+  thread: Thread,
+  agentId: Ids.AgentId,
+  request: ChatRequest,
+  traceContext: RequestSnapshot.RequestSnapshot["traceContext"],
+) {
+  const { id: _id, messageId: _messageId, messages, trigger: _trigger, ...forwardedProps } = request
+  const last = messages.at(-1)!
+  const goesOn = last.role === "assistant" && !isRegenerated(request)
+  const publicId = Ids.NewRunId.make(
+    isRegenerated(request)
+      ? yield* Ids.uuidV7
+      : Digest.uuidOf(Json.canonicalJson([thread.conversationId, agentId, request])),
+  )
+  return {
+    agentId,
+    publicId,
+    snapshot: {
+      messages: UiMessages.toSnapshot(messages, goesOn),
+      tools: [],
+      context: [],
+      ...(Object.keys(forwardedProps).length === 0 ? {} : { forwardedProps }),
+      ...(traceContext === undefined ? {} : { traceContext }),
+      // As for AG-UI: a call of a tool of the page is the page's to make, and its next message says that it does not.
+      protocol: "ag-ui",
+    },
+    answers: goesOn ? UiMessages.answersOf(last) : [],
+    messageId: goesOn ? last.id : answerId(publicId),
+    rewrites: isRegenerated(request) || isEdited(request),
+  } satisfies Input
+})
+
+/**
+ * The post as what lets a run go on that waits for these: with its answers to them, and nothing else, since the run has the rest.
+ *
+ * @since 0.1.0
+ * @category answering
+ */
+export const followUpOf = (
+  { answers, publicId, snapshot: { protocol, traceContext } }: Input,
+  open: ReadonlyArray<Interrupt.Interrupt>,
+): FollowUp.FollowUp => {
+  const to = (isResult: boolean) =>
+    answers.filter(({ interruptId }) =>
+      open.some(
+        ({ clientTool, id, toolCallId }) =>
+          (clientTool === true) === isResult && (id === interruptId || toolCallId === interruptId),
+      ),
+    )
+  return {
+    publicId,
+    resume: to(false),
+    results: to(true),
+    snapshot: {
+      messages: [],
+      tools: [],
+      context: [],
+      ...(traceContext === undefined ? {} : { traceContext }),
+      ...(protocol === undefined ? {} : { protocol }),
+    },
+  }
+}
