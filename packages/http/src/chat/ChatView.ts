@@ -16,6 +16,7 @@ import * as Superseded from "../agui/Superseded.js"
 import * as Chunks from "./Chunk.js"
 import type { Chunk } from "./Chunk.js"
 import * as Extras from "./Extras.js"
+import * as Items from "./Items.js"
 import * as Questions from "./Questions.js"
 import * as SharedState from "./SharedState.js"
 import * as Steps from "./Steps.js"
@@ -88,44 +89,6 @@ const foldFrom = (subject: Subject, from: State): Fold => {
     return [start, ...subject.answered.flatMap(Questions.settled)]
   }
 
-  const ofItem = (event: Event): ReadonlyArray<Chunk> => {
-    const id = Chunks.text(event["messageId"] ?? event["toolCallId"])
-    const delta = Chunks.text(event["delta"])
-    const { subagentRunId } = event
-    switch (event.type) {
-      case "TEXT_MESSAGE_START": {
-        const role = event["role"] === "assistant" ? undefined : event["role"]
-        return [...steps.begin(id), { type: "text-start", id, ...Chunks.ours({ role, subagentRunId }) }]
-      }
-      case "TEXT_MESSAGE_CONTENT":
-        return [{ type: "text-delta", id, delta }]
-      case "TEXT_MESSAGE_END":
-        return [{ type: "text-end", id }]
-      case "REASONING_MESSAGE_START":
-        return [...steps.begin(id), { type: "reasoning-start", id, ...Chunks.ours({ subagentRunId }) }]
-      case "REASONING_MESSAGE_CONTENT":
-        return [{ type: "reasoning-delta", id, delta }]
-      case "REASONING_MESSAGE_END":
-        return [{ type: "reasoning-end", id }]
-      case "TOOL_CALL_START": {
-        const toolName = Chunks.text(event["toolCallName"])
-        inputs.start(id, toolName)
-        const call = { toolCallId: id, toolName, ...Chunks.ours({ subagentRunId }) }
-        return [...steps.begin(id, "call"), { type: "tool-input-start", ...call }]
-      }
-      case "TOOL_CALL_ARGS":
-        inputs.add(id, delta)
-        return [{ type: "tool-input-delta", toolCallId: id, inputTextDelta: delta }]
-      case "TOOL_CALL_END": {
-        const chunk = inputs.end(id)
-        if (chunk.type === "tool-input-error") steps.answered(id)
-        return [chunk]
-      }
-      default:
-        return []
-    }
-  }
-
   const ofResult = (event: Event): ReadonlyArray<Chunk> => {
     const toolCallId = Chunks.text(event["toolCallId"])
     const place = steps.placeOf(toolCallId)
@@ -134,7 +97,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
     const call =
       place === "unknown" && !subject.goesOn && restated.length === 0
         ? [
-            ...steps.begin(toolCallId, "call"),
+            ...steps.beginCall(toolCallId),
             { type: "tool-input-available", toolCallId, toolName: "unknown", input: {} },
           ]
         : []
@@ -161,10 +124,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       const toolCallId = Questions.callOf(interrupt)
       const isShown = steps.placeOf(toolCallId) === "shown"
       const isOwn = interrupt.toolCallId === undefined
-      return [
-        ...(isShown ? [] : steps.begin(toolCallId, "call")),
-        ...Questions.ask(interrupt, isShown && !isOwn),
-      ]
+      return [...(isShown ? [] : steps.beginCall(toolCallId)), ...Questions.ask(interrupt, isShown && !isOwn)]
     })
 
   /** The page has answered, and the run has gone on. */
@@ -193,9 +153,11 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       ...asked,
       ...shared.whole(),
       ...steps.end(!waits),
+      // A page takes up the step that ends the message with the metadata, not with the step.
+      { type: "message-metadata", messageMetadata: { runId: subject.runId, ...usageOf(given) } },
       type === "cancelled"
         ? { type: "abort", reason: "The run was cancelled" }
-        : { type: "finish", finishReason, ...usageOf(given) },
+        : { type: "finish", finishReason },
       Chunks.done,
     ]
   }
@@ -224,10 +186,8 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       case "STEP_STARTED":
       case "STEP_FINISHED":
         return Extras.of(event)
-      default: {
-        const chunks = ofItem(event)
-        return chunks.length > 0 ? chunks : Extras.of(event)
-      }
+      default:
+        return Items.of(event, steps, inputs) ?? Extras.of(event)
     }
   }
 

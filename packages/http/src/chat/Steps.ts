@@ -16,9 +16,22 @@ const ends: Chunk = { type: "finish-step" }
 /** Where something is that came for a call: in the page, taken back with its step, or not shown in this stream. */
 export type Place = "shown" | "removed" | "unknown"
 
+/** What streams as a message. Each kind has ids of its own. */
+export type Kind = "text" | "reasoning"
+
 export interface Steps {
-  /** Before an item begins. */
-  readonly begin: (id: string, call?: "call") => ReadonlyArray<Chunk>
+  /** Before a message begins. */
+  readonly beginMessage: (kind: Kind, messageId: string) => ReadonlyArray<Chunk>
+
+  /** Before a call begins. */
+  readonly beginCall: (toolCallId: string) => ReadonlyArray<Chunk>
+
+  /** After the end of a message, or of the input of a call. */
+  readonly endMessage: (kind: Kind, messageId: string) => void
+  readonly endInput: (toolCallId: string) => void
+
+  /** Whether a message was taken back while it streamed. */
+  readonly isRemoved: (kind: Kind, messageId: string) => boolean
 
   /** After the output of a call, or an error that no output follows. */
   readonly answered: (toolCallId: string) => void
@@ -49,12 +62,25 @@ interface State {
   separate: "no" | "answered" | "always"
   /** Whether an output came since the last step began. */
   hasOutput: boolean
-  /** The items of the step. */
+  /** The items of the step, as `keyOf` has them. */
   readonly items: Set<string>
   /** The calls of the step without an output. */
   readonly open: Set<string>
-  readonly calls: Map<string, "shown" | "removed">
+  /** The items that stream: a page forgets all of them when it takes a step back. */
+  readonly streaming: Set<string>
+  /** The calls that were shown, and the items that were taken back. */
+  readonly calls: Set<string>
+  readonly removed: Set<string>
 }
+
+const streamKey = (kind: Kind, id: string): string => `${kind} ${id}`
+const messageKey = (id: string): string => `message ${id}`
+const callKey = (id: string): string => `call ${id}`
+
+const keysOf = ({ messages = [], tool_calls = [] }: Partial<OpenedItems.ItemIds>): ReadonlyArray<string> => [
+  ...messages.map(messageKey),
+  ...tool_calls.map(callKey),
+]
 
 const of = (state: State): Steps => {
   const enter = (): ReadonlyArray<Chunk> => {
@@ -70,16 +96,34 @@ const of = (state: State): Steps => {
   const isSeparate = (): boolean =>
     !state.inStep || state.separate === "always" || (state.separate === "answered" && state.open.size === 0)
 
+  /** `key` is that of the item, `stream` that of what streams. */
+  const begin = (key: string, stream: string): ReadonlyArray<Chunk> => {
+    const chunks = isSeparate() ? enter() : []
+    state.items.add(key)
+    state.streaming.add(stream)
+    state.removed.delete(stream)
+    return chunks
+  }
+
   return {
-    begin: (id, call) => {
-      const chunks = isSeparate() ? enter() : []
-      state.items.add(id)
-      if (call !== undefined) {
-        state.open.add(id)
-        state.calls.set(id, "shown")
-      }
+    beginMessage: (kind, messageId) => begin(messageKey(messageId), streamKey(kind, messageId)),
+
+    beginCall: (toolCallId) => {
+      const chunks = begin(callKey(toolCallId), callKey(toolCallId))
+      state.open.add(toolCallId)
+      state.calls.add(toolCallId)
       return chunks
     },
+
+    endMessage: (kind, messageId) => {
+      state.streaming.delete(streamKey(kind, messageId))
+    },
+
+    endInput: (toolCallId) => {
+      state.streaming.delete(callKey(toolCallId))
+    },
+
+    isRemoved: (kind, messageId) => state.removed.has(streamKey(kind, messageId)),
 
     answered: (toolCallId) => {
       state.open.delete(toolCallId)
@@ -87,18 +131,19 @@ const of = (state: State): Steps => {
       if (state.separate === "no") state.separate = "answered"
     },
 
-    recorded: ({ messages = [], tool_calls = [] }) => {
-      const isOfStep = [...messages, ...tool_calls].some((id) => state.items.has(id))
+    recorded: (ids) => {
+      const isOfStep = keysOf(ids).some((key) => state.items.has(key))
       if (isOfStep && state.separate === "no") state.separate = "answered"
     },
 
-    superseded: (ids) => {
+    superseded: (ids = { messages: [], tool_calls: [] }) => {
       state.separate = "always"
-      const gone = new Set([...(ids?.messages ?? []), ...(ids?.tool_calls ?? [])])
+      const gone = new Set(keysOf(ids))
       const items = Array.from(state.items)
-      if (!state.inStep || items.length === 0 || !items.every((id) => gone.has(id))) return []
-      for (const id of items) if (state.calls.has(id)) state.calls.set(id, "removed")
+      if (!state.inStep || items.length === 0 || !items.every((key) => gone.has(key))) return []
+      for (const key of [...items, ...state.streaming]) state.removed.add(key)
       state.items.clear()
+      state.streaming.clear()
       state.open.clear()
       state.separate = "no"
       state.hasOutput = false
@@ -109,7 +154,10 @@ const of = (state: State): Steps => {
       state.separate = "always"
     },
 
-    placeOf: (toolCallId) => state.calls.get(toolCallId) ?? "unknown",
+    placeOf: (toolCallId) => {
+      if (state.removed.has(callKey(toolCallId))) return "removed"
+      return state.calls.has(toolCallId) ? "shown" : "unknown"
+    },
 
     hasOpenCalls: () => state.open.size > 0,
 
@@ -120,7 +168,9 @@ const of = (state: State): Steps => {
         ...state,
         items: new Set(state.items),
         open: new Set(state.open),
-        calls: new Map(state.calls),
+        streaming: new Set(state.streaming),
+        calls: new Set(state.calls),
+        removed: new Set(state.removed),
       }),
   }
 }
@@ -138,5 +188,7 @@ export const make = (goesOn: boolean): Steps =>
     hasOutput: goesOn,
     items: new Set(),
     open: new Set(),
-    calls: new Map(),
+    streaming: new Set(),
+    calls: new Set(),
+    removed: new Set(),
   })

@@ -15,7 +15,7 @@ import * as Part from "./chat/Part.js"
 
 export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
   handlers
-    .handleRaw("sendMessages", ({ path, payload, request }) =>
+    .handle("sendMessages", ({ path, payload, request }) =>
       Effect.gen(function* () {
         const { ports, thread } = yield* ChatCaller.writer(payload.id)
         const traceContext = Option.getOrUndefined(
