@@ -75,6 +75,7 @@ describe("the description of the API", () => {
       "Conversations",
       "AG-UI",
       "Threads",
+      "AI SDK",
       "Limits",
       "Workers",
       "Exchange",

@@ -45,6 +45,7 @@ export const send = (
     key_id: names.key,
     agent_id: names.agent,
     thread_id: names.thread,
+    chat_id: names.thread,
     schedule_id: names.schedule,
     bulk_id: names.bulk,
     limit_name: "gpu",

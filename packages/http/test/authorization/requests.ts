@@ -96,6 +96,13 @@ const requests: Readonly<Record<string, Make>> = {
       forwardedProps: {},
     },
   }),
+  "chat.sendMessages": ({ fresh, thread }) => ({
+    body: {
+      id: thread,
+      messages: [{ id: fresh, role: "user", parts: [{ type: "text", text: "hello" }] }],
+      trigger: "submit-message",
+    },
+  }),
   "workers.register": () => ({ body: registration }),
   "workers.renewMany": ({ run }) => ({ body: { run_ids: [run] } }),
   "workers.suspend": () => ({ body: { tool_call_id: "call", tool_name: "ask" } }),

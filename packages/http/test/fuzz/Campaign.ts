@@ -66,6 +66,7 @@ const makeWorld = ({ key, url }: Options, runId: string): Effect.Effect<HostileR
         key_id: made.key.id,
         agent_id: "agent",
         thread_id: "thread",
+        chat_id: "thread",
       },
       spareWorker: spare.worker.id,
       key,

@@ -291,7 +291,10 @@ export const examples = {
     answer: chatStream,
   },
   "chat.resumeStream": { answer: chatStream },
-  "chat.stopChat": { answer: { success: true, stopped: true, runIds: ["report-1"] } },
+  "chat.stopChat": {
+    sent: { activeStreamId: "report-1" },
+    answer: { success: true, stopped: true, runIds: ["report-1"] },
+  },
   "keys.createProject": { sent: { slug: "default" }, answer: project },
   "keys.projects": { answer: { data: [project] } },
   "keys.createKey": { sent: { name: "dashboard" }, answer: { key, token: "rlk_…" } },
