@@ -20,6 +20,9 @@ const textOf = (value: unknown): string => (typeof value === "string" ? value : 
 /** Reports content that the model cannot use. */
 type Drop = (what: string) => void
 
+/** Data and sources that pages of the AI SDK show and send back. No model is meant to read them. */
+const isForPages = ({ type }: Part): boolean => /^(data|source)-/.test(type)
+
 const assistantPart = (part: Part, drop: Drop): ReadonlyArray<Prompt.AssistantMessagePart> => {
   const text = textOf(part["text"])
   switch (part.type) {
@@ -40,7 +43,7 @@ const assistantPart = (part: Part, drop: Drop): ReadonlyArray<Prompt.AssistantMe
     case "tool_result":
       return []
     default:
-      drop(`a part of type ${part.type} in a message of the assistant`)
+      if (!isForPages(part)) drop(`a part of type ${part.type} in a message of the assistant`)
       return []
   }
 }

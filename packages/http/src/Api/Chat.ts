@@ -30,8 +30,13 @@ export const ChatStopped = Schema.Struct({
   runIds: Schema.Array(Schema.String),
 })
 
+/** The major version of `ai` in the page. */
+export const sdkHeader = "x-ai-sdk"
+
+const Sdk = Schema.Struct({ [sdkHeader]: Schema.optional(Schema.Literal("5", "6", "7")) })
+
 /** `traceparent` becomes the trace context of the run. */
-export const ChatHeaders = Schema.Struct({ traceparent: Schema.optional(Schema.String) })
+const ChatHeaders = Schema.Struct({ ...Sdk.fields, traceparent: Schema.optional(Schema.String) })
 
 export const group = HttpApiGroup.make("chat")
   .add(
@@ -53,7 +58,7 @@ export const group = HttpApiGroup.make("chat")
   .add(
     HttpApiEndpoint.get("resumeStream", "/chat/:agent_id/:chat_id/stream")
       .setPath(chatPath)
-      .setHeaders(StreamHeaders)
+      .setHeaders(Schema.Struct({ ...Sdk.fields, ...StreamHeaders.fields }))
       .setUrlParams(Schema.Struct({ after: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)) }))
       .addSuccess(EventStreamText)
       .addSuccess(HttpApiSchema.NoContent)

@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { InboxMessage, Interrupt, StepRecord } from "@runlease/core"
+import { AgentEvent, InboxMessage, Interrupt, StepRecord } from "@runlease/core"
 import { ControlEvents } from "@runlease/core/store"
 import { Either, Option, Predicate } from "effect"
 import * as AgUiView from "../agui/AgUiView.js"
@@ -17,6 +17,7 @@ import * as Chunks from "./Chunk.js"
 import type { Chunk } from "./Chunk.js"
 import * as Extras from "./Extras.js"
 import * as Items from "./Items.js"
+import * as OlderSdk from "./OlderSdk.js"
 import * as Questions from "./Questions.js"
 import * as SharedState from "./SharedState.js"
 import * as Steps from "./Steps.js"
@@ -26,7 +27,7 @@ type Event = Chunk
 
 /**
  * `messageId`: of the message of the page, the same in each stream of it. `goesOn`: the page has the beginning of the message. `restated`:
- * that beginning, for a page that may not have it. `answered`: what the run was answered before, each in the part of the log that asks for it or, where the page has that part, here.
+ * that beginning, for a page that may not have it. `version`: of the SDK of the page, 7 when absent. `answered`: what the run was answered before, each in the part of the log that asks for it or, where the page has that part, here.
  *
  * @since 0.1.0
  * @category models
@@ -37,6 +38,7 @@ export interface Subject {
   readonly goesOn: boolean
   readonly restated?: ReadonlyArray<Chunk>
   readonly answered: ReadonlyArray<Questions.Answered>
+  readonly version?: OlderSdk.Version | undefined
 }
 
 /** As `AgUiView.Fold`. `isEnd`: the stream ends with the event. */
@@ -69,7 +71,7 @@ const isError = ({ metadata }: Event): boolean =>
 
 const foldFrom = (subject: Subject, from: State): Fold => {
   const { inputs, shared, steps, view } = from
-  const { restated = [] } = subject
+  const { restated = [], version = "7" } = subject
   let { begun, denied } = from
 
   const deny = (toolCallId: string): void => {
@@ -115,8 +117,14 @@ const foldFrom = (subject: Subject, from: State): Fold => {
 
   const ofCustom = (event: Event): ReadonlyArray<Chunk> => {
     const message = Option.getOrUndefined(InboxMessage.fromEvent(event))
-    if (message === undefined) return [Chunks.custom(String(event["name"]), event["value"])]
-    return Extras.steering(message)
+    if (message !== undefined) return Extras.steering(message)
+    const name = String(event["name"])
+    // What we tell of a run is no part of the conversation.
+    return [
+      AgentEvent.isReserved(event)
+        ? Chunks.transient(name, event["value"])
+        : Chunks.custom(name, event["value"]),
+    ]
   }
 
   const askAll = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ReadonlyArray<Chunk> =>
@@ -194,7 +202,8 @@ const foldFrom = (subject: Subject, from: State): Fold => {
   return {
     next: (given, isEnd) => {
       if (StepRecord.isReserved(given)) steps.recorded(Superseded.recordedIn(given))
-      return view.next(given).flatMap((event) => of(event, given, isEnd))
+      const chunks = view.next(given).flatMap((event) => of(event, given, isEnd))
+      return version === "7" ? chunks : chunks.flatMap((chunk) => OlderSdk.of(version, chunk))
     },
     copy: () =>
       foldFrom(subject, {

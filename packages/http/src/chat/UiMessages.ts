@@ -26,6 +26,9 @@ export interface UiMessage {
   readonly metadata?: unknown
 }
 
+const isPart = (value: unknown): value is Part =>
+  Predicate.isRecord(value) && typeof value["type"] === "string" && value["type"] !== ""
+
 const isTool = ({ type }: Part): boolean => type === "dynamic-tool" || type.startsWith("tool-")
 
 const nameOf = ({ toolName, type }: Part): string =>
@@ -93,15 +96,43 @@ const resultOf = (part: Part): ReadonlyArray<Part> => {
 /** A part of a page's state that is no part of the conversation. */
 const withoutState = ({ state: _state, ...part }: Part): Part => part as Part
 
-/** The parts of each step, without the marks between them. */
+/** What the agent was told in the middle of its answer. */
+const isSteering = ({ type }: Part): boolean => type === "steering-message"
+
+/** The parts of each step, without the marks between them. A message of the user is by itself. */
 const stepsOf = (parts: ReadonlyArray<Part>): ReadonlyArray<ReadonlyArray<Part>> => {
   const steps: Array<Array<Part>> = [[]]
   for (const part of parts) {
     if (part.type === "step-start") steps.push([])
+    else if (isSteering(part)) steps.push([part], [])
     else steps.at(-1)!.push(part)
   }
   const filled = steps.filter((step) => step.length > 0)
   return filled.length === 0 ? [[]] : filled
+}
+
+const toldOf = (part: Part, otherwise: string): RequestSnapshot.SnapshotMessage => ({
+  id: typeof part["id"] === "string" ? part["id"] : otherwise,
+  role: "user",
+  parts: Array.isArray(part["parts"]) ? part["parts"].filter(isPart) : [],
+})
+
+/** A part with what its model's provider has encrypted, which `Extras` sends as data beside it. */
+const withEncrypted = (parts: ReadonlyArray<Part>): ReadonlyArray<Part> => {
+  const values = new Map(
+    parts.flatMap(({ data, type }) =>
+      type === "data-encrypted" && Predicate.isRecord(data) && typeof data["entityId"] === "string"
+        ? [[data["entityId"], data["encryptedValue"]] as const]
+        : [],
+    ),
+  )
+  return values.size === 0
+    ? parts
+    : parts.flatMap((part) => {
+        if (part.type === "data-encrypted") return []
+        const encryptedValue = values.get(String(part["toolCallId"] ?? part["id"]))
+        return encryptedValue === undefined ? [part] : [{ ...part, encryptedValue }]
+      })
 }
 
 /** The message of the page that a message of a request is part of, where the run goes on with it. */
@@ -112,13 +143,15 @@ const ofAssistant = (
   goesOn: boolean,
 ): ReadonlyArray<RequestSnapshot.SnapshotMessage> =>
   stepsOf(parts).map((step, index) => {
+    const [first] = step
+    if (first !== undefined && isSteering(first)) return toldOf(first, `${id}.${index}`)
     const own = index === 0 && metadata !== undefined ? { metadata } : {}
     const marked = { ...(Predicate.isRecord(own.metadata) ? own.metadata : {}), [field]: id }
     return {
       id: index === 0 ? id : `${id}.${index}`,
       role: "assistant",
       parts: [
-        ...step.map((part) => (isTool(part) ? callOf(part) : withoutState(part))),
+        ...withEncrypted(step).map((part) => (isTool(part) ? callOf(part) : withoutState(part))),
         ...step.flatMap((part) => (isTool(part) ? resultOf(part) : [])),
       ],
       ...(goesOn ? { metadata: marked } : own),

@@ -2,6 +2,7 @@ import { HttpApiBuilder, HttpServerResponse, HttpTraceContext } from "@effect/pl
 import { Runs } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
+import { sdkHeader } from "../Api/Chat.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as Restated from "../chat/Restated.js"
 import * as UiMessages from "../chat/UiMessages.js"
@@ -15,7 +16,7 @@ import * as Part from "./chat/Part.js"
 
 export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
   handlers
-    .handle("sendMessages", ({ path, payload, request }) =>
+    .handle("sendMessages", ({ headers, path, payload, request }) =>
       Effect.gen(function* () {
         const { ports, thread } = yield* ChatCaller.writer(payload.id)
         const traceContext = Option.getOrUndefined(
@@ -27,7 +28,11 @@ export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
         )
         const input = yield* Input.make(thread, path.agent_id, payload, traceContext)
         const begun = yield* Begin.begin(ports, thread, input)
-        return yield* ChatStream.respond(ports, input.messageId, begun)
+        return yield* ChatStream.respond(
+          ports,
+          { messageId: input.messageId, version: headers[sdkHeader] },
+          begun,
+        )
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handleRaw("resumeStream", ({ headers, path, urlParams }) =>
@@ -42,7 +47,11 @@ export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
         const continuedIn = UiMessages.continuedIn(messages)
         return yield* ChatStream.respond(
           ports,
-          continuedIn?.id ?? Input.answerId(runId),
+          {
+            messageId: continuedIn?.id ?? Input.answerId(runId),
+            seen: urlParams.after ?? headers[lastEventIdHeader] ?? 0,
+            version: headers[sdkHeader],
+          },
           {
             ...(yield* Part.standing(ports, current)),
             runId,
@@ -50,7 +59,6 @@ export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
             goesOn: false,
             ...(continuedIn === undefined ? {} : { restated: Restated.chunks(continuedIn.parts) }),
           },
-          urlParams.after ?? headers[lastEventIdHeader] ?? 0,
         )
       }).pipe(Effect.mapError(Verdicts.encode)),
     )

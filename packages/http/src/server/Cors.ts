@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { HttpMiddleware } from "@effect/platform"
+import { sdkHeader } from "../Api/Chat.js"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
 
 /** The headers that a page may send. A token goes in a header of its own, so no cookie and no credentials of the browser are needed. */
@@ -14,6 +15,7 @@ const allowedHeaders = [
   "Last-Event-ID",
   "If-Match",
   "Traceparent",
+  sdkHeader,
   epochHeader,
   workerHeader,
 ]

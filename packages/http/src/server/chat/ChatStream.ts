@@ -7,12 +7,20 @@ import { RunLog } from "@runlease/core"
 import { Context } from "effect"
 import * as ChatView from "../../chat/ChatView.js"
 import * as Chunk from "../../chat/Chunk.js"
+import type * as OlderSdk from "../../chat/OlderSdk.js"
 import type { Ports } from "../ProjectPortsCache.js"
 import * as RunStream from "../RunStream.js"
 import type { Begun } from "./Begin.js"
 
 /** As `UI_MESSAGE_STREAM_HEADERS` of npm `ai` has it. */
 const headers = { "x-vercel-ai-ui-message-stream": "v1" }
+
+/** `seen`: what comes up to this event is not sent. `version`: of the SDK of the page. */
+interface Page {
+  readonly messageId: string
+  readonly seen?: number
+  readonly version: OlderSdk.Version | undefined
+}
 
 /**
  * Answers with a part of a run, as the message of that id.
@@ -22,9 +30,8 @@ const headers = { "x-vercel-ai-ui-message-stream": "v1" }
  */
 export const respond = (
   ports: Ports,
-  messageId: string,
+  { messageId, seen = 0, version }: Page,
   { answered, from, goesOn, passed, restated, runId }: Begun,
-  seen = 0,
 ) =>
   RunStream.respond(
     Context.get(ports, RunLog.RunLog),
@@ -35,10 +42,10 @@ export const respond = (
       peer: "current",
       seen,
       form: {
-        key: JSON.stringify(["chat", messageId, goesOn, passed]),
+        key: JSON.stringify(["chat", messageId, goesOn, passed, version]),
         fold: (toEvent) =>
           ChatView.fold(
-            { runId, messageId, goesOn, answered, ...(restated === undefined ? {} : { restated }) },
+            { runId, messageId, goesOn, answered, version, ...(restated === undefined ? {} : { restated }) },
             { toEvent },
           ),
         json: Chunk.encode,
