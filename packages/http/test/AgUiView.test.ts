@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { AgentEvent } from "@runlease/core"
-import { ChildEvent } from "@runlease/core/internal"
-import { ControlEvents, LogState } from "@runlease/core/store"
+import { ControlEvents } from "@runlease/core/store"
 import { FastCheck } from "effect"
 import { anyEvent, ended } from "./agui/AnyEvent.js"
 import { peers, shown, subject, taken, viewOf } from "./agui/Clients.js"

@@ -151,14 +151,14 @@ const foldFrom = (subject: Subject, from: State): Fold => {
 
   const finish = (given: Event, isEnd: boolean): ReadonlyArray<Chunk> => {
     const interrupts = interruptsOf(given)
-    const asked = askAll(interrupts)
-    if (!isEnd) return [...asked, ...goOn(interrupts)]
+    const requests = askAll(interrupts)
+    if (!isEnd) return [...requests, ...goOn(interrupts)]
     const type = outcomeType(given)
     // A run that has ended may leave calls to its page.
     const waits = type === "interrupt" || (type === "success" && steps.hasOpenCalls())
     const finishReason = waits ? "tool-calls" : "stop"
     return [
-      ...asked,
+      ...requests,
       ...shared.whole(),
       ...steps.end(!waits),
       // A page takes up the step that ends the message with the metadata, not with the step.

@@ -96,7 +96,7 @@ const resultOf = (part: Part): ReadonlyArray<Part> => {
 /** A part of a page's state that is no part of the conversation. */
 const withoutState = ({ state: _state, ...part }: Part): Part => part as Part
 
-/** What the agent was told in the middle of its answer. */
+/** A message of the user to the run that wrote the answer. */
 const isSteering = ({ type }: Part): boolean => type === "steering-message"
 
 /** The parts of each step, without the marks between them. A message of the user is by itself. */
@@ -111,7 +111,7 @@ const stepsOf = (parts: ReadonlyArray<Part>): ReadonlyArray<ReadonlyArray<Part>>
   return filled.length === 0 ? [[]] : filled
 }
 
-const toldOf = (part: Part, otherwise: string): RequestSnapshot.SnapshotMessage => ({
+const steeringOf = (part: Part, otherwise: string): RequestSnapshot.SnapshotMessage => ({
   id: typeof part["id"] === "string" ? part["id"] : otherwise,
   role: "user",
   parts: Array.isArray(part["parts"]) ? part["parts"].filter(isPart) : [],
@@ -144,7 +144,7 @@ const ofAssistant = (
 ): ReadonlyArray<RequestSnapshot.SnapshotMessage> =>
   stepsOf(parts).map((step, index) => {
     const [first] = step
-    if (first !== undefined && isSteering(first)) return toldOf(first, `${id}.${index}`)
+    if (first !== undefined && isSteering(first)) return steeringOf(first, `${id}.${index}`)
     const own = index === 0 && metadata !== undefined ? { metadata } : {}
     const marked = { ...(Predicate.isRecord(own.metadata) ? own.metadata : {}), [field]: id }
     return {

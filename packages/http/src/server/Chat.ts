@@ -1,5 +1,5 @@
 import { HttpApiBuilder, HttpServerResponse, HttpTraceContext } from "@effect/platform"
-import { Runs } from "@runlease/core"
+import { type Ids, Runs } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
 import { sdkHeader } from "../Api/Chat.js"
@@ -14,11 +14,21 @@ import * as ChatStream from "./chat/ChatStream.js"
 import * as Input from "./chat/Input.js"
 import * as Part from "./chat/Part.js"
 
+const chatOf = (path: { readonly agent_id: Ids.AgentId; readonly chat_id: string }) => ({
+  agentId: path.agent_id,
+  chatId: path.chat_id,
+  field: "chat_id" as const,
+})
+
 export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
   handlers
     .handle("sendMessages", ({ headers, path, payload, request }) =>
       Effect.gen(function* () {
-        const { ports, thread } = yield* ChatCaller.writer(payload.id)
+        const { mayStop, ports, thread } = yield* ChatCaller.writer({
+          agentId: path.agent_id,
+          chatId: payload.id,
+          field: "id",
+        })
         const traceContext = Option.getOrUndefined(
           Option.map(HttpTraceContext.w3c(request.headers), ({ sampled, spanId, traceId }) => ({
             traceId,
@@ -27,7 +37,7 @@ export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
           })),
         )
         const input = yield* Input.make(thread, path.agent_id, payload, traceContext)
-        const begun = yield* Begin.begin(ports, thread, input)
+        const begun = yield* Begin.begin(ports, thread, { ...input, mayStop })
         return yield* ChatStream.respond(
           ports,
           { messageId: input.messageId, version: headers[sdkHeader] },
@@ -37,7 +47,7 @@ export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
     )
     .handleRaw("resumeStream", ({ headers, path, urlParams }) =>
       Effect.gen(function* () {
-        const { ports, thread } = yield* ChatCaller.reader(path.chat_id)
+        const { ports, thread } = yield* ChatCaller.reader(chatOf(path))
         const { current } = yield* History.unfinished(ports, thread)
         if (current === undefined || current.agentId !== path.agent_id) {
           return HttpServerResponse.empty({ status: 204 })
@@ -64,7 +74,7 @@ export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
     )
     .handle("stopChat", ({ path, payload }) =>
       Effect.gen(function* () {
-        const { ports, thread } = yield* ChatCaller.stopper(path.chat_id)
+        const { ports, thread } = yield* ChatCaller.stopper(chatOf(path))
         const { current, queued } = yield* History.unfinished(ports, thread)
         const { activeStreamId = null } = payload
         const isOther = activeStreamId !== null && activeStreamId !== current?.runId

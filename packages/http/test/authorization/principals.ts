@@ -142,7 +142,7 @@ export const makeNobodies = Effect.fnUntraced(function* (
 
 /** The thread or the conversation that an endpoint is about. */
 const conversationOf = ({ conversation, thread }: Names, { name }: Endpoint): BrowserTokens.BoundTo =>
-  /^(threads\.|agUi\.)/.test(name)
+  /^(threads\.|agUi\.|chat\.)/.test(name)
     ? { _tag: "Thread", threadId: thread }
     : { _tag: "Conversation", conversationId: Ids.ConversationId.make(conversation) }
 

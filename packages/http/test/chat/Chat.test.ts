@@ -1,9 +1,11 @@
+import { Chat } from "@ai-sdk/react"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Ids, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import {
+  DefaultChatTransport,
   isToolUIPart,
   lastAssistantMessageIsCompleteWithApprovalResponses,
   lastAssistantMessageIsCompleteWithToolCalls,
@@ -450,6 +452,44 @@ describe("a page with useChat", () => {
       yield* say("end")
       yield* page.untilReady
       yield* Effect.flatten(other.await)
+    }),
+  )
+
+  test(
+    "does with a token of its own what that is for, in its conversation alone",
+    Effect.gen(function* () {
+      yield* TestWorker.start(echo)
+      const { projects } = yield* Effect.map(call("GET", "/projects"), ({ json }) => ({
+        projects: json.data,
+      }))
+      const made = yield* call("POST", `/projects/${projects[0].slug}/tokens`, {
+        body: { scopes: ["read", "write"], thread_id: "chat", agent_ids: ["agent"] },
+      })
+      const token = String(made.json.token)
+      const { url } = yield* Served
+      const chatOf = (id: string, agentId = "agent") =>
+        new Chat({
+          id,
+          transport: new DefaultChatTransport({
+            api: `${url}/chat/${agentId}`,
+            headers: { authorization: `Bearer ${token}` },
+          }),
+        })
+      const own = chatOf("chat")
+      yield* Effect.promise(() => own.sendMessage({ text: "hello" }))
+      yield* Effect.promise(() => own.regenerate())
+      deepStrictEqual([own.status, Pages.textOf(own.lastMessage)], ["ready", "You said: hello"])
+      yield* Effect.promise(() => own.resumeStream())
+      strictEqual(own.status, "ready")
+      for (const [chat, error] of [
+        [chatOf("another"), "chat_not_found"],
+        [chatOf("chat", "other"), "forbidden"],
+      ] as const) {
+        yield* Effect.promise(() => chat.sendMessage({ text: "hello" }))
+        strictEqual(JSON.parse(chat.error!.message).error, error)
+      }
+      strictEqual((yield* call("POST", "/chat/agent/chat/stop", { token })).status, 403)
+      strictEqual((yield* list).length, 2)
     }),
   )
 

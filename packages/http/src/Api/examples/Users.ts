@@ -73,20 +73,6 @@ const stream = [
   .map((event, index) => `id: ${index + 1}\ndata: ${JSON.stringify(event)}\n\n`)
   .join("")
 
-/** The same as a page of the AI SDK has it. */
-const chatStream = [
-  { type: "start", messageId: "answer-report-1", messageMetadata: { runId: "report-1" } },
-  { type: "start-step" },
-  { type: "text-start", id: messageId },
-  { type: "text-delta", id: messageId, delta: "Three pages." },
-  { type: "text-end", id: messageId },
-  { type: "finish-step" },
-  { type: "finish", finishReason: "stop" },
-]
-  .map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`)
-  .concat("data: [DONE]\n\n")
-  .join("")
-
 /**
  * By `group.endpoint`.
  *
@@ -282,19 +268,6 @@ export const examples = {
   },
   "threads.threadStream": { answer: stream },
   "threads.stopThread": { sent: { runId: "report-1" }, answer: { stopped: true, runId: "report-1" } },
-  "chat.sendMessages": {
-    sent: {
-      id: conversationId,
-      messages: [{ id: "m1", role: "user", parts }],
-      trigger: "submit-message",
-    },
-    answer: chatStream,
-  },
-  "chat.resumeStream": { answer: chatStream },
-  "chat.stopChat": {
-    sent: { activeStreamId: "report-1" },
-    answer: { success: true, stopped: true, runIds: ["report-1"] },
-  },
   "keys.createProject": { sent: { slug: "default" }, answer: project },
   "keys.projects": { answer: { data: [project] } },
   "keys.createKey": { sent: { name: "dashboard" }, answer: { key, token: "rlk_…" } },

@@ -81,19 +81,24 @@ const answer = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
   }
   const run = waiting.find(answers)
   const followUp = Input.followUpOf(input, run === undefined ? [] : openOf(run))
-  const questions = waiting.flatMap(Thread.questionIds)
+  const questions = new Set(waiting.flatMap(Thread.questionIds))
   const given = ResumeRules.leftOpen(waiting.flatMap(openOf), followUp.resume)
-  const open = given.flatMap(({ id }) => (questions.includes(id) ? [id] : []))
+  const open = given.flatMap(({ id }) => (questions.has(id) ? [id] : []))
   if (open.length > 0) return yield* unanswered(open)
   return yield* Resume.resume(ports, thread, input.agentId, waiting, followUp, false)
 })
 
-const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
+/** `mayStop`: whether the page may end the run that its earlier message began; otherwise the new one waits behind it. */
+interface Post extends Input.Input {
+  readonly mayStop: boolean
+}
+
+const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Post) {
   const { duplicate, run } = yield* Submit.inThread(ports, thread, {
     agentId: input.agentId,
     publicId: input.publicId,
     snapshot: input.snapshot,
-    ...(input.rewrites ? { multitask: "interrupt" as const } : {}),
+    ...(input.rewrites && input.mayStop ? { multitask: "interrupt" as const } : {}),
   })
   if (duplicate) return yield* whole(ports, run, input)
   return {
@@ -113,7 +118,7 @@ const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
  * @since 0.1.0
  * @category submission
  */
-export const begin = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
+export const begin = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Post) {
   if (!input.rewrites) {
     const before = yield* repeated(ports, input)
     if (Option.isSome(before)) return before.value

@@ -10,7 +10,7 @@ import type { Answered } from "../../chat/Questions.js"
 import type { Ports } from "../ProjectPortsCache.js"
 
 /** A question of a run, and where its log has it. */
-interface Asked {
+interface Question {
   readonly at: Run.EventId
   readonly interrupts: ReadonlyArray<Interrupt.Interrupt>
 }
@@ -30,7 +30,7 @@ export interface Standing {
 /** Before the first event of a log. */
 export const start = Run.EventId.make(0)
 
-const askedIn = ({ event, eventId, sequence }: RunLog.LogEntry): ReadonlyArray<Asked> => {
+const questionsIn = ({ event, eventId, sequence }: RunLog.LogEntry): ReadonlyArray<Question> => {
   const { outcome } = event
   if (sequence !== null || !Predicate.isRecord(outcome)) return []
   return Either.match(Interrupt.fromEvent(outcome["interrupts"]), {
@@ -44,14 +44,14 @@ const questions = (ports: Ports, runId: Run.Run["runId"]) => {
   const log = Context.get(ports, RunLog.RunLog)
   const from = (
     after: Run.EventId,
-  ): Effect.Effect<ReadonlyArray<Asked>, Effect.Effect.Error<ReturnType<typeof log.read>>> =>
+  ): Effect.Effect<ReadonlyArray<Question>, Effect.Effect.Error<ReturnType<typeof log.read>>> =>
     Effect.flatMap(
       log.read({ runId, after, types: ["RUN_FINISHED"], limit: RunLog.maxReadLimit }),
       (entries) => {
         const last = entries.at(-1)
         return last === undefined
           ? Effect.succeed([])
-          : Effect.map(from(last.eventId), (rest) => [...entries.flatMap(askedIn), ...rest])
+          : Effect.map(from(last.eventId), (rest) => [...entries.flatMap(questionsIn), ...rest])
       },
     )
   return from(start)
@@ -66,9 +66,13 @@ const questions = (ports: Ports, runId: Run.Run["runId"]) => {
 export const standing = Effect.fnUntraced(function* (ports: Ports, { runId, waiting }: Run.Run) {
   const { resume = [] } = yield* Context.get(ports, Runs.Runs).snapshot(runId)
   if (resume.length === 0) return { passed: start, answered: [] } satisfies Standing
-  const asked = yield* questions(ports, runId)
+  const all = yield* questions(ports, runId)
   const isAsking = waiting !== null && !ResumeRules.isPaused(waiting)
-  const over = isAsking ? asked.slice(0, -1) : asked
+  const isAnswered = ({ id }: Interrupt.Interrupt): boolean =>
+    resume.some(({ interruptId }) => interruptId === id)
+  // The run may have begun to wait since it was read.
+  const isOpen = isAsking || all.at(-1)?.interrupts.every(isAnswered) === false
+  const over = isOpen ? all.slice(0, -1) : all
   return {
     passed: over.at(-1)?.at ?? start,
     answered: over.flatMap(({ at, interrupts }) =>
