@@ -23,17 +23,17 @@ interface Page {
 }
 
 /** A state that nothing renders. */
-class State {
+class State<M> {
   status: "submitted" | "streaming" | "ready" | "error" = "ready"
   error: Error | undefined = undefined
-  messages: Array<never> = []
-  pushMessage = (message: never) => {
+  messages: Array<M> = []
+  pushMessage = (message: M) => {
     this.messages = [...this.messages, message]
   }
   popMessage = () => {
     this.messages = this.messages.slice(0, -1)
   }
-  replaceMessage = (index: number, message: never) => {
+  replaceMessage = (index: number, message: M) => {
     this.messages = this.messages.map((other, at) => (at === index ? message : other))
   }
   snapshot = <T>(thing: T): T => structuredClone(thing)
@@ -41,13 +41,13 @@ class State {
 
 class Chat5 extends ai5.AbstractChat<ai5.UIMessage> {
   constructor(options: { readonly api: string; readonly headers: Record<string, string> }) {
-    super({ state: new State(), transport: new ai5.DefaultChatTransport(options) })
+    super({ state: new State<ai5.UIMessage>(), transport: new ai5.DefaultChatTransport(options) })
   }
 }
 
 class Chat6 extends ai6.AbstractChat<ai6.UIMessage> {
   constructor(options: { readonly api: string; readonly headers: Record<string, string> }) {
-    super({ state: new State(), transport: new ai6.DefaultChatTransport(options) })
+    super({ state: new State<ai6.UIMessage>(), transport: new ai6.DefaultChatTransport(options) })
   }
 }
 

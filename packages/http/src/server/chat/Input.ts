@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function* (
   const { id: _id, messageId: _messageId, messages, trigger: _trigger, ...forwardedProps } = request
   const last = messages.at(-1)!
   const goesOn = last.role === "assistant" && !isRegenerated(request)
-  const publicId = Ids.NewRunId.make(
+  const publicId = Ids.RunId.make(
     isRegenerated(request)
       ? yield* Ids.uuidV7
       : Digest.uuidOf(Json.canonicalJson([thread.conversationId, agentId, request])),
