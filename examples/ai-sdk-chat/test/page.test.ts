@@ -97,8 +97,10 @@ layer(stage, { excludeTestServices: true, timeout: "2 minutes" })("the page in C
       yield* pace.free
       yield* page.shows(/comes all the same/)
       expect(yield* page.answers).toEqual([StandIn.story])
+      yield* pace.limit(10)
       yield* page.press("Again")
       yield* page.use((tab) => tab.getByText("streaming").waitFor())
+      yield* pace.free
       yield* page.use((tab) => tab.getByText("ready").waitFor())
       expect(yield* page.answers).toEqual([StandIn.story])
       expect(page.errors).toEqual([])

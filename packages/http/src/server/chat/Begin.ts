@@ -130,7 +130,7 @@ export const begin = Effect.fnUntraced(function* (ports: Ports, thread: Thread.T
       )
     }
     // The same post at the same time may have let it go on.
-    const meanwhile = yield* repeated(ports, input)
+    const meanwhile = input.answers.length === 0 ? Option.none<Begun>() : yield* repeated(ports, input)
     if (Option.isSome(meanwhile)) return meanwhile.value
   }
   return yield* submit(ports, thread, input)
