@@ -256,6 +256,17 @@ describe("a token for a browser", () => {
         body: { ...input, resume: [raised] },
       })
       deepStrictEqual([sent.status, sent.json.field], [403, "resume"])
+      const part = {
+        type: "tool-budget",
+        toolCallId: budgetId,
+        state: "output-available",
+        output: { steps: 9 },
+      }
+      const posted = yield* call("POST", "/chat/agent", {
+        token,
+        body: { id: spent.conversationId, messages: [{ id: "a", role: "assistant", parts: [part] }] },
+      })
+      deepStrictEqual([posted.status, posted.json.field], [403, "resume"])
       strictEqual(yield* question, budgetId)
     }),
   )

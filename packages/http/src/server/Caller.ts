@@ -199,6 +199,12 @@ export const newConversation = Effect.fnUntraced(function* (wanted: Ids.Conversa
   return { ports: yield* conversation(["write"], id), id }
 })
 
+/** Passes an API key, and a page whose token is for the agent. */
+export const agent = (agentId: Ids.AgentId) =>
+  Effect.flatMap(page, (browser) =>
+    browser === undefined ? Effect.void : Grants.checkAgent(browser.grant, agentId),
+  )
+
 /** Passes an API key, and answers that a page may give. */
 export const answers = (given: ReadonlyArray<{ readonly interruptId: string }>) =>
   Effect.flatMap(page, (browser) =>

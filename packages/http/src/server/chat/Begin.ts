@@ -8,6 +8,7 @@ import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Option } from "effect"
 import type { Chunk } from "../../chat/Chunk.js"
 import * as Refusal from "../../contract/Refusal.js"
+import * as Caller from "../Caller.js"
 import * as Resume from "../agui/Resume.js"
 import * as Submit from "../agui/Submit.js"
 import * as Thread from "../agui/Thread.js"
@@ -85,6 +86,7 @@ const answer = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
   const given = ResumeRules.leftOpen(waiting.flatMap(openOf), followUp.resume)
   const open = given.flatMap(({ id }) => (questions.has(id) ? [id] : []))
   if (open.length > 0) return yield* unanswered(open)
+  yield* Caller.answers(followUp.resume)
   return yield* Resume.resume(ports, thread, input.agentId, waiting, followUp, false)
 })
 
