@@ -35,14 +35,16 @@ import * as LogFormat from "./input/LogFormat.js"
 import * as Settings from "./input/Settings.js"
 
 /**
- * The exit code after an interruption: success for a server, a worker or both, which run until a signal ends them, and 130 for
+ * The exit code after an interruption: success for a server, a worker or both, and for one of tools, which run until a signal ends them, and 130 for
  * any other command, which did not finish.
  *
  * @since 0.1.0
  * @category exit codes
  */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
-  argv[2] === "dev" || argv[2] === "serve" || argv[2] === "worker" ? ExitCode.ok : ExitCode.interrupted
+  argv[2] === "dev" || argv[2] === "serve" || argv[2] === "worker" || argv[2] === "mcp"
+    ? ExitCode.ok
+    : ExitCode.interrupted
 
 const unavailableHint = "Check that the server runs and that --url or RUNLEASE_URL names it."
 const refusedHint = "Check RUNLEASE_API_KEY; an admin key lists keys with: runlease keys list"

@@ -5,6 +5,7 @@
 export * as AgUiChunks from "./model/AgUiChunks.js"
 export * as AgUiMembers from "./model/AgUiMembers.js"
 export * as AgUiMessages from "./model/AgUiMessages.js"
+export * as AgentOutcome from "./executor/AgentOutcome.js"
 export * as AttemptInbox from "./executor/AttemptInbox.js"
 export * as ChildRuns from "./executor/ChildRuns.js"
 export * as DrainHold from "./executor/DrainHold.js"

@@ -14,6 +14,7 @@ import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
 import * as Limits from "./Api/Limits.js"
+import * as Mcp from "./Api/Mcp.js"
 import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
@@ -23,6 +24,7 @@ import * as Tokens from "./Api/Tokens.js"
 import * as Usage from "./Api/Usage.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./contract/Refusal.js"
+import { version } from "./contract/Version.js"
 
 /** The schemas that HttpApi brings for a body that does not fit, where this API has its one refusal. */
 const brought = ["HttpApiDecodeError", "Issue", "PropertyKey"]
@@ -53,6 +55,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Session.groups.session)
   .add(Conversations.group)
   .add(AgUi.group)
+  .add(Mcp.group)
   .add(Threads.group)
   .add(Chat.group)
   .add(Limits.group)
@@ -65,7 +68,7 @@ export class Api extends HttpApi.make("runlease")
   .annotateContext(
     OpenApi.annotations({
       title: "Runlease",
-      version: "0.1.0",
+      version,
       description:
         "Durable agent runs under leases. Submit a run; a worker claims it, appends AG-UI events, and completes it.",
       license: { name: "Apache-2.0" },

@@ -16,6 +16,7 @@ import { type Access } from "@runlease/core"
 import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"
 import * as AgentForms from "./server/AgentForms.js"
+import { AllowedOrigins } from "./server/AllowedOrigins.js"
 import * as AnswerHeaders from "./server/AnswerHeaders.js"
 import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
@@ -31,6 +32,7 @@ import * as Health from "./server/Health.js"
 import * as HotRoutes from "./server/HotRoutes.js"
 import * as Keys from "./server/Keys.js"
 import * as Limits from "./server/Limits.js"
+import * as Mcp from "./server/Mcp.js"
 import * as Observe from "./server/Observe.js"
 import * as ProjectTopics from "./server/ProjectTopics.js"
 import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
@@ -94,6 +96,7 @@ const handlers = Layer.mergeAll(
   Exchange.layer,
   Health.layer,
   Keys.layer,
+  Mcp.layer,
   Layer.provide(Observe.layer, [ProjectTopics.layer, RunPages.layer]),
   Runs.layer,
   Schedules.layer,
@@ -215,6 +218,7 @@ export const app = <E = never, R = never>({
         StreamTurns.layer,
         Views.layer,
         BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal),
+        Layer.succeed(AllowedOrigins, options.corsOrigins ?? []),
       ]),
     ),
   ).pipe(

@@ -17,6 +17,7 @@ const modules = {
   tell: () => import("./TellCommand.js"),
   workers: () => import("./WorkersCommand.js"),
   limits: () => import("./LimitsCommand.js"),
+  mcp: () => import("./McpCommand.js"),
   doctor: () => import("./DoctorCommand.js"),
   tokens: () => import("./TokensCommand.js"),
   keys: () => import("./KeysCommand.js"),

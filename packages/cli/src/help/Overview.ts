@@ -27,6 +27,7 @@ const overview = `runlease: durable agent runs under leases
   runlease workers list|drain|revoke
   runlease keys create|list|revoke
   runlease tokens create|rotate     for pages in a browser
+  runlease mcp                      runs as tools of the Model Context Protocol, for a program that starts this
   runlease doctor                   check a deployment, and say what to change
   runlease backup FILE              copy the database while the server goes on
 

@@ -29,8 +29,13 @@ type Ended<A, E> = Effect.Effect<
   RunLog
 >
 
-/** The text of the last message that the run wrote. */
-const lastText = (runId: RunId): Effect.Effect<string, RunNotFound | ControlPlaneError, RunLog> =>
+/**
+ * The text of the last message that the run wrote; empty where it wrote none.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const lastText = (runId: RunId): Effect.Effect<string, RunNotFound | ControlPlaneError, RunLog> =>
   Effect.flatMap(RunLog, (log) => {
     let text = ""
     const readFrom = (after: EventId): Effect.Effect<string, RunNotFound | ControlPlaneError> =>

@@ -88,6 +88,7 @@ export const BadRequest = documented(400, "The request is malformed, or a value 
 export const Unauthorized = documented(401, "There is no token, or it is nobody's")
 export const Forbidden = documented(403, "The token is right, but not for this, or the lease is not held")
 export const NotFound = documented(404, "There is no such thing in the caller's project")
+export const NotAcceptable = documented(406, "The client does not take the form of the answer")
 export const Conflict = documented(409, "Something else is there already, or the run is not in that state")
 export const Timeout = documented(408, "The body did not arrive in time")
 export const PreconditionFailed = documented(412, "There is a newer revision than `If-Match` names")

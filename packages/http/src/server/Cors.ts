@@ -16,6 +16,9 @@ const allowedHeaders = [
   "If-Match",
   "Traceparent",
   sdkHeader,
+  "MCP-Protocol-Version",
+  "Mcp-Method",
+  "Mcp-Name",
   epochHeader,
   workerHeader,
 ]

@@ -3,17 +3,10 @@
  *
  * @since 0.1.0
  */
-import {
-  type Ids,
-  Schedules,
-  Statistics,
-  Summaries,
-  WorkerMetadata,
-  WorkerRegistry,
-  WorkerState,
-} from "@runlease/core"
-import { Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
+import { type Ids, Schedules, Statistics, Summaries, WorkerMetadata } from "@runlease/core"
+import { Context, Effect, Option } from "effect"
 import { fromActivity } from "../Wire/Activity.js"
+import * as WorkersInContact from "../mcp/WorkersInContact.js"
 import type { Ports } from "./ProjectPortsCache.js"
 
 export interface StatisticsOptions {
@@ -54,29 +47,10 @@ export const attention = Effect.fnUntraced(function* (ports: Ports) {
   return { ...(yield* Context.get(ports, Summaries.Summaries).attention()), staleSchedules: items }
 })
 
-/** Workers beyond these have not been in contact for long, where there are as many. */
-const maxWorkers = 1000
-
-const workers = (ports: Ports) => {
-  const registry = Context.get(ports, WorkerRegistry.WorkerRegistry)
-  return Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
-    Effect.map(
-      registry.list({ limit: 100, cursor }),
-      ({ items, next }) => [Chunk.unsafeFromArray(items), Option.fromNullable(next)] as const,
-    ),
-  ).pipe(Stream.take(maxWorkers), Stream.runCollect, Effect.map(Chunk.toReadonlyArray))
-}
-
-const isInContact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc): boolean => {
-  const state = WorkerState.of(worker, now)
-  return state !== "gone" && state !== "silent"
-}
-
 /** What the workers in contact have registered of themselves, newest heartbeat first. */
 export const inContact = Effect.fnUntraced(function* (ports: Ports) {
-  const now = yield* DateTime.now
-  return (yield* workers(ports)).flatMap((worker) =>
-    isInContact(worker, now) ? Option.toArray(WorkerMetadata.of(worker.metadata)) : [],
+  return (yield* WorkersInContact.list(ports)).flatMap(({ metadata }) =>
+    Option.toArray(WorkerMetadata.of(metadata)),
   )
 })
 

@@ -1,0 +1,140 @@
+/**
+ * The interrupts of a run as questions that an MCP client puts to its user, and the answers back.
+ *
+ * A client shows a flat form. An interrupt whose payload is no flat object becomes a form with one field, `answer`.
+ *
+ * Source: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation
+ *
+ * @since 0.1.0
+ */
+import type { Interrupt, Run } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
+import { Option, Predicate, Schema } from "effect"
+import type * as JsonRpc from "./JsonRpc.js"
+
+/** The field of a form for a payload that is no flat object. */
+const field = "answer"
+
+const plainTypes: ReadonlySet<unknown> = new Set(["string", "number", "integer", "boolean"])
+
+/** Keywords that a client's forms know, beside which it may refuse a schema. */
+const known: ReadonlySet<string> = new Set([
+  "type",
+  "title",
+  "description",
+  "default",
+  "enum",
+  "enumNames",
+  "oneOf",
+  "minLength",
+  "maxLength",
+  "format",
+  "pattern",
+  "minimum",
+  "maximum",
+])
+
+const isPlain = (schema: unknown): schema is JsonRpc.Params =>
+  Predicate.isRecord(schema) &&
+  plainTypes.has(schema["type"]) &&
+  Object.keys(schema).every((key) => known.has(key))
+
+const isFlat = (
+  schema: Interrupt.Interrupt["responseSchema"],
+): schema is JsonRpc.Params & { readonly properties: JsonRpc.Params } =>
+  schema !== undefined &&
+  schema["type"] === "object" &&
+  Predicate.isRecord(schema["properties"]) &&
+  Object.values(schema["properties"]).every(isPlain)
+
+const formOf = ({ responseSchema: schema }: Interrupt.Interrupt): JsonRpc.Params => {
+  if (isFlat(schema)) {
+    return {
+      type: "object",
+      properties: schema.properties,
+      ...(Array.isArray(schema["required"]) ? { required: schema["required"] } : {}),
+    }
+  }
+  const answer = isPlain(schema)
+    ? schema
+    : {
+        type: "string",
+        ...(schema === undefined
+          ? {}
+          : { description: `JSON that fits ${JSON.stringify(schema)}`.slice(0, 2000) }),
+      }
+  return { type: "object", properties: { [field]: answer }, required: [field] }
+}
+
+const parse = Schema.decodeUnknownOption(Schema.parseJson())
+
+/** The payload that a filled form stands for. */
+const payloadOf = ({ responseSchema }: Interrupt.Interrupt, content: JsonRpc.Params): unknown => {
+  if (isFlat(responseSchema)) return content
+  const answer = content[field]
+  return responseSchema === undefined || isPlain(responseSchema) || !Predicate.isString(answer)
+    ? answer
+    : Option.getOrElse(parse(answer), () => answer)
+}
+
+/** An interrupt of a later wait may have the id of an earlier one; a wait has an epoch of its own. */
+const keyOf = ({ leaseEpoch }: Run.Run, { id }: Interrupt.Interrupt): string => `${leaseEpoch}:${id}`
+
+const openOf = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
+  waiting === null ? [] : ResumeRules.open(waiting)
+
+/**
+ * What the run waits for, as requests to its client, by key. No two requests of one run have the same key.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const requestsOf = (run: Run.Run): JsonRpc.Params =>
+  Object.fromEntries(
+    openOf(run).map((interrupt) => [
+      keyOf(run, interrupt),
+      {
+        method: "elicitation/create",
+        params: {
+          mode: "form",
+          message: interrupt.message ?? `Run ${run.runId} waits for ${interrupt.toolName ?? interrupt.id}`,
+          requestedSchema: formOf(interrupt),
+        },
+      },
+    ]),
+  )
+
+const ElicitResult = Schema.Struct({
+  action: Schema.Literal("accept", "decline", "cancel"),
+  content: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+})
+
+/**
+ * Responses to requests of a task, by key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Responses = Schema.Record({ key: Schema.String, value: ElicitResult })
+export type Responses = typeof Responses.Type
+
+/**
+ * The answers to what the run waits for. A response to something else is none, such as one to a wait that is over.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const answersOf = (run: Run.Run, responses: Responses): ReadonlyArray<Interrupt.Answer> =>
+  openOf(run).flatMap((interrupt): ReadonlyArray<Interrupt.Answer> => {
+    const response = responses[keyOf(run, interrupt)]
+    if (response === undefined) return []
+    return response.action === "accept"
+      ? [
+          {
+            interruptId: interrupt.id,
+            status: "resolved",
+            payload: payloadOf(interrupt, response.content ?? {}),
+          },
+        ]
+      : [{ interruptId: interrupt.id, status: "cancelled" }]
+  })

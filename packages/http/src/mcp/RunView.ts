@@ -1,0 +1,120 @@
+/**
+ * A run as a tool shows it to a model.
+ *
+ * @since 0.1.0
+ */
+import { type ControlPlane, type ControlPlaneError, Run } from "@runlease/core"
+import { AgentOutcome } from "@runlease/core/executor"
+import { ResumeRules } from "@runlease/core/store"
+import { type Context, DateTime, Effect, Schema } from "effect"
+
+const Question = Schema.Struct({
+  interrupt_id: Schema.String,
+  message: Schema.optional(Schema.String),
+  tool_name: Schema.optional(Schema.String),
+  tool_arguments: Schema.optional(Schema.Unknown),
+  response_schema: Schema.optional(Schema.Unknown),
+})
+
+/**
+ * `text` is the last message of an agent that gives no value, `result` the value of one that does. `questions`: what the run waits for an
+ * answer to, for `answer_run`. `next`: what to do about a run that has not ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RunView = Schema.Struct({
+  run_id: Schema.String,
+  agent_id: Schema.String,
+  status: Run.RunStatus,
+  conversation_id: Schema.String,
+  attempt: Schema.Int,
+  created_at: Schema.String,
+  updated_at: Schema.String,
+  text: Schema.optional(Schema.String),
+  result: Schema.optional(Schema.Unknown),
+  error: Schema.optional(
+    Schema.Struct({
+      message: Schema.String,
+      code: Schema.optional(Schema.String),
+      detail: Schema.optional(Schema.Unknown),
+    }),
+  ),
+  questions: Schema.optional(Schema.Array(Question)),
+  next: Schema.optional(Schema.String),
+})
+export type RunView = typeof RunView.Type
+
+const questionsOf = (waiting: Run.Waiting): ReadonlyArray<typeof Question.Type> =>
+  ResumeRules.open(waiting).map(({ id, message, responseSchema, toolArguments, toolName }) => ({
+    interrupt_id: id,
+    ...(message === undefined ? {} : { message }),
+    ...(toolName === undefined ? {} : { tool_name: toolName }),
+    ...(toolArguments === undefined ? {} : { tool_arguments: toolArguments }),
+    ...(responseSchema === undefined ? {} : { response_schema: responseSchema }),
+  }))
+
+/**
+ * Whether the run waits for an answer of somebody.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isAsking = ({ status, waiting }: Run.Run): boolean =>
+  status === "waiting" && waiting !== null && ResumeRules.open(waiting).length > 0
+
+const nextOf = (run: Run.Run): string | undefined => {
+  if (Run.isTerminal(run.status)) return undefined
+  return isAsking(run)
+    ? `The run waits for answers. Give them with answer_run, run_id ${run.runId}.`
+    : `The run goes on by itself. Look again with get_run, run_id ${run.runId} and wait_seconds 50.`
+}
+
+/**
+ * A run without its text, as a list shows it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ofRun = (run: Run.Run): RunView => {
+  const { error, result, waiting } = run
+  const next = nextOf(run)
+  return {
+    run_id: run.runId,
+    agent_id: run.agentId,
+    status: run.status,
+    conversation_id: run.conversationId,
+    attempt: run.attempt,
+    created_at: DateTime.formatIso(run.createdAt),
+    updated_at: DateTime.formatIso(run.updatedAt),
+    ...(result == null ? {} : { result }),
+    ...(error === null
+      ? {}
+      : {
+          error: {
+            message: error.message,
+            ...(error.code === null ? {} : { code: error.code }),
+            ...(error.detail === undefined ? {} : { detail: error.detail }),
+          },
+        }),
+    ...(waiting === null || !isAsking(run) ? {} : { questions: questionsOf(waiting) }),
+    ...(next === undefined ? {} : { next }),
+  }
+}
+
+/**
+ * A run with its text, where it has completed without a value.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const whole = (
+  ports: Context.Context<ControlPlane.ProjectPorts>,
+  run: Run.Run,
+): Effect.Effect<RunView, Run.RunNotFound | ControlPlaneError.ControlPlaneError> =>
+  run.status === "completed" && run.result == null
+    ? Effect.map(Effect.provide(AgentOutcome.lastText(run.runId), ports), (text) => ({
+        ...ofRun(run),
+        text,
+      }))
+    : Effect.succeed(ofRun(run))

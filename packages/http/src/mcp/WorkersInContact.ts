@@ -1,0 +1,33 @@
+/**
+ * The workers that a project can count on now.
+ *
+ * @since 0.1.0
+ */
+import { WorkerRegistry, WorkerState } from "@runlease/core"
+import { Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
+
+/** Workers beyond these have not been in contact for long, where there are as many. */
+const maxWorkers = 1000
+
+const isInContact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc): boolean => {
+  const state = WorkerState.of(worker, now)
+  return state !== "gone" && state !== "silent"
+}
+
+/**
+ * The workers in contact, the newest heartbeat first.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const list = Effect.fnUntraced(function* (ports: Context.Context<WorkerRegistry.WorkerRegistry>) {
+  const registry = Context.get(ports, WorkerRegistry.WorkerRegistry)
+  const now = yield* DateTime.now
+  const workers = yield* Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
+    Effect.map(
+      registry.list({ limit: 100, cursor }),
+      ({ items, next }) => [Chunk.unsafeFromArray(items), Option.fromNullable(next)] as const,
+    ),
+  ).pipe(Stream.take(maxWorkers), Stream.runCollect)
+  return Chunk.toReadonlyArray(workers).filter((worker) => isInContact(worker, now))
+})

@@ -1,0 +1,71 @@
+import { HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Effect, Option, Schema, Stream } from "effect"
+import { Api } from "../Api.js"
+import { CurrentPrincipal } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
+import { version } from "../contract/Version.js"
+import * as JsonRpc from "../mcp/JsonRpc.js"
+import * as Mcp from "../mcp/Mcp.js"
+import { AgentForms } from "./AgentForms.js"
+import * as AllowedOrigins from "./AllowedOrigins.js"
+import { notWhole } from "./BodyRefusals.js"
+import * as Caller from "./Caller.js"
+import * as EventStream from "./EventStream.js"
+
+const parse = Schema.decodeUnknownOption(Schema.parseJson())
+
+const notAcceptable = Refusal.make(
+  406,
+  "not_acceptable",
+  "The answer may be an event stream: send Accept: application/json, text/event-stream",
+)
+
+/** A client of MCP takes both forms of an answer. */
+const takesStreams = ({ headers }: HttpServerRequest.HttpServerRequest): boolean => {
+  const accept = headers["accept"]
+  return accept === undefined || /text\/(event-stream|\*)|\*\/\*/i.test(accept)
+}
+
+const headersOf = ({ headers }: HttpServerRequest.HttpServerRequest): Mcp.RequestHeaders => ({
+  version: headers["mcp-protocol-version"],
+  method: headers["mcp-method"],
+  name: headers["mcp-name"],
+})
+
+const respond = (reply: Mcp.Reply) => {
+  switch (reply._tag) {
+    case "None":
+      return Effect.succeed(HttpServerResponse.empty({ status: 202 }))
+    case "Answer":
+      return Effect.succeed(HttpServerResponse.unsafeJson(reply.message, { status: reply.status }))
+    case "Messages":
+      return EventStream.respond(
+        Stream.map(reply.messages, (message) => EventStream.frame(JSON.stringify(message))),
+      )
+  }
+}
+
+export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
+  Effect.gen(function* () {
+    const forms = yield* AgentForms
+    return handlers.handleRaw("message", ({ request, urlParams }) =>
+      Effect.gen(function* () {
+        yield* AllowedOrigins.check(request)
+        const ports = yield* Caller.ports
+        const { projectId } = yield* CurrentPrincipal
+        if (!takesStreams(request)) return yield* notAcceptable
+        const message = parse(yield* Effect.mapError(request.text, () => notWhole))
+        if (Option.isNone(message)) {
+          return HttpServerResponse.unsafeJson(JsonRpc.unparsable, { status: 400 })
+        }
+        const server = Mcp.make({
+          ports,
+          version,
+          agents: urlParams.agents ?? false,
+          admit: (submission) => forms.check(projectId, submission),
+        })
+        return yield* Effect.flatMap(server.handle(message.value, headersOf(request)), respond)
+      }),
+    )
+  }),
+)
