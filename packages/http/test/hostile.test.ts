@@ -2,7 +2,7 @@ import { HttpApi } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { MemoryControlPlane } from "@runlease/core"
-import { Clock, Console, Effect } from "effect"
+import { Clock, Console, Effect, Predicate } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Api } from "../src/Api.js"
@@ -76,6 +76,12 @@ const bodies: Readonly<Record<string, object>> = {
     },
   },
   submitMany: { batch_id: "b", runs: [{ kind: "agent", public_id: "p", request: { agent_id: "a" } }] },
+  message: {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/call",
+    params: { name: "run_agent", arguments: { agent_id: "a", message: "m", wait_seconds: 0 } },
+  },
   label: { labels: { customer: "42" } },
   apply: {
     source: "s",
@@ -378,6 +384,12 @@ const fill = (path: string, parts: Readonly<Record<string, string>>) =>
 
 const parametersOf = (path: string) => Array.from(path.matchAll(/:([a-z_]+)/g), ([, name]) => name!)
 
+const isRpcError = (error: unknown): boolean =>
+  Predicate.isRecord(error) &&
+  Number.isInteger(error["code"]) &&
+  Predicate.isString(error["message"]) &&
+  error["message"] !== ""
+
 const problemOf = (sent: Sent, reply: Reply, key: string): string | undefined => {
   if (reply.hung) return "hangs"
   if (reply.status === 0) return "breaks off"
@@ -386,9 +398,11 @@ const problemOf = (sent: Sent, reply: Reply, key: string): string | undefined =>
   if (reply.status < 400 || sent.method === "HEAD") return undefined
   try {
     const json: unknown = JSON.parse(reply.text)
-    const { detail, error } = json as Record<string, unknown>
+    const { detail, error, jsonrpc } = json as Record<string, unknown>
     if (typeof error === "string" && error !== "" && typeof detail === "string" && detail !== "")
       return undefined
+    // The Model Context Protocol has errors of its own.
+    if (jsonrpc === "2.0" && isRpcError(error)) return undefined
   } catch {
     // It is no JSON.
   }

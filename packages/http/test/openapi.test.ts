@@ -74,6 +74,7 @@ describe("the description of the API", () => {
       "Session",
       "Conversations",
       "AG-UI",
+      "MCP",
       "Threads",
       "AI SDK",
       "Limits",

@@ -26,7 +26,7 @@ export const group = HttpApiGroup.make("mcp")
   .add(
     HttpApiEndpoint.post("message", "/mcp")
       .setUrlParams(McpParams)
-      .setPayload(JsonRpc.Incoming.annotations({ identifier: "JsonRpcMessage" }))
+      .setPayload(JsonRpc.Incoming)
       .addSuccess(Answer)
       .addSuccess(HttpApiSchema.Empty(202).annotations({ description: "A notification was taken" }))
       .addError(Refusal.NotAcceptable)

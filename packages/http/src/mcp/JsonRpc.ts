@@ -20,7 +20,7 @@ export const Incoming = Schema.Struct({
   id: Schema.optional(Id),
   method: Schema.NonEmptyString,
   params: Schema.optional(Params),
-})
+}).annotations({ identifier: "JsonRpcMessage" })
 export type Incoming = typeof Incoming.Type
 
 /** A message without an answer. */

@@ -22,12 +22,13 @@ export interface RequestHeaders {
 /** The parameter that the header `Mcp-Name` repeats, by method. */
 const named: Readonly<Record<string, string>> = {
   "tools/call": "name",
-  "prompts/get": "name",
-  "resources/read": "uri",
   "tasks/get": "taskId",
   "tasks/update": "taskId",
   "tasks/cancel": "taskId",
 }
+
+/** Clients must name a task in the header too, and those of the protocol's own package do not. The id is in the body. */
+const isOptional = (method: string): boolean => method.startsWith("tasks/")
 
 const encoded = /^=\?base64\?(.*)\?=$/
 
@@ -72,6 +73,8 @@ export const check = (
   const { method, params } = incoming
   return Either.flatMap(same("Mcp-Method", headers.method, method), () => {
     const parameter = Object.hasOwn(named, method) ? params?.[named[method]!] : undefined
-    return typeof parameter === "string" ? same("Mcp-Name", headers.name, parameter) : Either.void
+    return typeof parameter !== "string" || (headers.name === undefined && isOptional(method))
+      ? Either.void
+      : same("Mcp-Name", headers.name, parameter)
   })
 }

@@ -53,6 +53,14 @@ const requests: Readonly<Record<string, Make>> = {
       ],
     },
   }),
+  "mcp.message": ({ run }) => ({
+    body: {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name: "get_run", arguments: { run_id: run } },
+    },
+  }),
   "runs.label": () => ({ body: { labels: { customer: "42" } } }),
   "runs.prune": () => ({ body: { older_than_seconds: 1_000_000 } }),
   "runs.complete": () => ({ body: { status: "completed" } }),

@@ -81,6 +81,10 @@ describe("version 2026-07-28", () => {
         [calling("list_runs"), { ...ofCall, "mcp-name": "get_run" }],
         [calling("list_runs"), { ...ofCall, "mcp-name": "=?base64?Z2V0X3J1bg==?=" }],
         [calling("list_runs"), { ...ofCall, "mcp-name": "=?base64?*?=" }],
+        [
+          { ...discover, method: "tasks/get", params: { ...discover.params, taskId: "one" } },
+          { ...headers, "mcp-method": "tasks/get", "mcp-name": "two" },
+        ],
       ]
       for (const [body, sent] of cases) {
         const { json, status } = yield* raw(body, sent)
