@@ -34,6 +34,8 @@ import { LanguageModel, Model, type Tool, type Toolkit } from "@effect/ai"
 import { type ControlPlane, Executor } from "@runlease/core"
 import { Config, Duration, Effect, Layer, Option, Stream } from "effect"
 import type * as AiTool from "./AiTool.js"
+import type * as McpServer from "./McpServer.js"
+import * as McpTools from "./internal/McpTools.js"
 import * as ModelLoop from "./internal/ModelLoop.js"
 import { ModelName } from "./internal/ModelName.js"
 import * as WorkerCalls from "./internal/WorkerCalls.js"
@@ -50,6 +52,8 @@ import * as WorkerCalls from "./internal/WorkerCalls.js"
 export interface Options<Tools extends Record<string, Tool.Any> = {}> {
   /** The tools that this worker runs. Their handlers come from the toolkit's own Layer. Default: none. */
   readonly toolkit?: Toolkit.Toolkit<Tools>
+  /** Servers whose tools the model may call too. Default: none. */
+  readonly mcp?: ReadonlyArray<McpServer.McpServer> | undefined
   /** A system message, before the system messages of the request. Default: none. */
   readonly system?: string
   /** Default: 16. The run then fails with code `step_limit`. */
@@ -79,9 +83,10 @@ export type Needs<Tools extends Record<string, Tool.Any>> =
  * An executor over the model of the context.
  *
  * Its runs fail with these codes. Retryable, each after the time that the server requests: `model_rate_limited`,
- * `model_unavailable`, `model_unreachable`, `model_timeout`, `model_stream_broken`. Not retryable: `model_unauthorized`,
+ * `model_unavailable`, `model_unreachable`, `model_timeout`, `model_stream_broken`, `mcp_unavailable`. Not retryable: `model_unauthorized`,
  * `model_forbidden`, `model_not_found`, `model_request_refused`, `model_quota_exhausted`, `model_input_unsupported`,
- * `model_output_malformed`, `model_output_too_large`, `step_limit`, `tool_arguments_malformed`, `tool_defect`, `bad_tools`.
+ * `model_output_malformed`, `model_output_too_large`, `step_limit`, `tool_arguments_malformed`, `tool_defect`, `bad_tools`,
+ * `mcp_package_missing`.
  * `model_error` is retryable if the type of the provider's error says so.
  *
  * @since 0.1.0
@@ -92,7 +97,8 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
 ) {
   const model = yield* LanguageModel.LanguageModel
   const provider = Option.getOrUndefined(yield* Effect.serviceOption(Model.ProviderName))
-  const handlers =
+  const servers = options.mcp ?? []
+  const own =
     options.toolkit === undefined
       ? WorkerCalls.none
       : WorkerCalls.fromToolkit(
@@ -109,7 +115,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
       model: Option.getOrUndefined(yield* Effect.serviceOption(ModelName)),
       captures: yield* capturesContent,
     },
-    handlers,
+    handlers: servers.length === 0 ? Effect.succeed(own) : McpTools.beside(own, servers),
     system: options.system,
     maxSteps: options.maxSteps ?? 16,
     toolConcurrency: options.toolConcurrency ?? 4,
@@ -117,7 +123,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
     idleTimeout: Duration.decode(options.idleTimeout ?? "5 minutes"),
     answerWithin: options.answerWithin,
   })
-  return Executor.Executor.of({ execute: (run) => Stream.unwrap(start(run)) })
+  return Executor.Executor.of({ execute: (run) => Stream.unwrapScoped(start(run)) })
 })
 
 /**

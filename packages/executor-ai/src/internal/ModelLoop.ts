@@ -10,7 +10,7 @@ import {
   type Run,
 } from "@runlease/core"
 import { PastAttempts, ToolArguments, ToolCalls } from "@runlease/core/executor"
-import { type Duration, Effect, Option, Stream } from "effect"
+import { type Duration, Effect, Option, type Scope, Stream } from "effect"
 import * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"
 import * as BudgetCheck from "./BudgetCheck.js"
@@ -35,7 +35,8 @@ export interface Options {
   /** The name of the model's provider, where it is available. */
   readonly provider: string | undefined
   readonly spans: GenAiSpans.Options
-  readonly handlers: WorkerCalls.Handlers
+  /** Those of one attempt, until its Scope closes. */
+  readonly handlers: Effect.Effect<WorkerCalls.Handlers, Executor.ExecutorError, Scope.Scope>
   readonly system: string | undefined
   readonly maxSteps: number
   readonly toolConcurrency: number
@@ -49,7 +50,8 @@ type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorFailure, Con
 /** Starts the loop of a run. The result is the stream of the run's events. */
 export const make = (options: Options) =>
   Effect.fnUntraced(function* (run: Run.ClaimedRun) {
-    const { handlers, maxMalformedSteps, maxSteps, toolConcurrency: concurrency } = options
+    const { maxMalformedSteps, maxSteps, toolConcurrency: concurrency } = options
+    const handlers = yield* options.handlers
     const attempts = yield* ControlPlaneUnavailable.retryUnavailable(PastAttempts.read(run)).pipe(
       Effect.mapError(Failure.ofControlPlane),
     )

@@ -34,7 +34,8 @@ export const clientTools = (
 const open = (jsonSchema: object) =>
   Schema.Struct({}, { key: Schema.String, value: Schema.Unknown }).annotations({ jsonSchema })
 
-const openTool = (name: string, description: string | undefined, jsonSchema: object): Tool.Any =>
+/** A tool that takes any object. */
+export const openTool = (name: string, description: string | undefined, jsonSchema: object) =>
   Tool.make(name, { description }).setParameters(open({ type: "object", properties: {}, ...jsonSchema }))
 
 const openOf = (tool: Tool.Any): Tool.Any =>

@@ -47,7 +47,11 @@ export interface Handlers {
   readonly handle: (
     toolName: string,
     params: unknown,
-  ) => Effect.Effect<Tool.HandlerResult<Tool.Any>, unknown, AiTool.CurrentCall | ControlPlane.ProjectPorts>
+  ) => Effect.Effect<
+    { readonly encodedResult: unknown; readonly isFailure: boolean },
+    unknown,
+    AiTool.CurrentCall | ControlPlane.ProjectPorts
+  >
 }
 
 export const none: Handlers = {
