@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const source = new URL("fixtures/pages-agent.ts", import.meta.url)
+const fixture = (name: string) => new URL(`fixtures/${name}.ts`, import.meta.url)
 
 const kill = (child: ChildProcess) =>
   Effect.async<void>((resume) => {
@@ -70,11 +70,13 @@ const worker = (
   { apiKey, folder }: Settings,
   {
     agent,
+    mcp,
     model,
     notes,
     url,
   }: {
     readonly agent: string
+    readonly mcp: string
     readonly model: string
     readonly notes: string
     readonly url: string
@@ -88,12 +90,19 @@ const worker = (
       HOME: folder,
       NOTES: notes,
       MODEL_URL: model,
+      MCP_SERVER: mcp,
     },
     "worker_id",
   )
 
-/** A server in a new folder, for workers whose model is at `model`. `calls` are those of their tools, in order. */
-export const open = Effect.fnUntraced(function* (model: string) {
+/** The bundle of the MCP server of tests. */
+export const mcpServer = (folder: string) =>
+  Effect.promise(() => bundle(fixture("mcp-server"), folder, "mcp-server"))
+
+/**
+ * A server in a new folder, for workers of the agent of that fixture whose model is at `model`. `calls` are those of their tools, in order.
+ */
+export const open = Effect.fnUntraced(function* (model: string, name = "pages-agent") {
   const folder = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-processes-"))),
     (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
@@ -102,12 +111,13 @@ export const open = Effect.fnUntraced(function* (model: string) {
   const notes = join(folder, "notes")
   const url = yield* server(settings)
   // To compile the sources takes each worker longer than its run.
-  const agent = yield* Effect.promise(() => bundle(source, folder, "agent"))
+  const agent = yield* Effect.promise(() => bundle(fixture(name), folder, "agent"))
+  const mcp = name === "pages-agent" ? "" : yield* mcpServer(folder)
   return {
     connection: { url, apiKey: settings.apiKey },
-    startWorker: worker(settings, { agent, url, notes, model }),
+    startWorker: worker(settings, { agent, mcp, url, notes, model }),
     calls: Effect.map(
-      Effect.promise(() => readFile(notes, "utf8")),
+      Effect.promise(() => readFile(notes, "utf8").catch(() => "")),
       (text) => text.trim().split("\n"),
     ),
   }

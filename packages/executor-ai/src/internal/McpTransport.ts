@@ -44,15 +44,18 @@ export const tap = (inner: Transport): Tapped => {
 
   const transport: Transport = {
     start: () => {
-      inner.onmessage = (message, extra) => {
-        if (!take(message)) transport.onmessage?.(message, extra)
-      }
-      inner.onerror = (error) => transport.onerror?.(error)
-      inner.onclose = () => {
-        for (const { reject } of waiting.values()) reject(new Error("the connection was closed"))
-        waiting.clear()
-        transport.onclose?.()
-      }
+      // A transport has one listener of each kind.
+      Object.assign(inner, {
+        onmessage: ((message, extra) => {
+          if (!take(message)) transport.onmessage?.(message, extra)
+        }) satisfies Transport["onmessage"],
+        onerror: ((error) => transport.onerror?.(error)) satisfies Transport["onerror"],
+        onclose: () => {
+          for (const { reject } of waiting.values()) reject(new Error("the connection was closed"))
+          waiting.clear()
+          transport.onclose?.()
+        },
+      })
       return inner.start()
     },
     send: (message, options) => inner.send(message, options),
