@@ -62,7 +62,7 @@ export const detailed = (call: Pick<Call, "ports"> & { readonly era: Era }, run:
     return Effect.map(Wait.resultOf(call, run), (result) => ({
       ...common(run),
       status: "completed",
-      result,
+      result: { resultType: "complete", ...result },
     }))
   }
   if (run.status === "cancelled") return Effect.succeed({ ...common(run), status: "cancelled" })

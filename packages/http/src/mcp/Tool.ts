@@ -72,6 +72,10 @@ export const answered = <A, E extends Verdicts.PortError | Refusal.Refusal>(
   onProblem: (result: JsonRpc.Params) => A,
 ): Effect.Effect<A, Refusal.Refusal> =>
   Effect.catchAll(effect, (error) => {
+    // A client of the control plane reads here what to check, such as its key.
+    if (error._tag === "ControlPlaneRefused" || error._tag === "ControlPlaneUnsupported") {
+      return Effect.succeed(onProblem(ToolResult.problem(error.message)))
+    }
     const refusal = Verdicts.encode(error)
     return refusal.httpStatus === 503
       ? Effect.fail(refusal)
