@@ -169,6 +169,7 @@ layer(served, { excludeTestServices: true })("the executor of a worker", (it) =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      const local = ["--model", "openai-chat:tiny", "--model-base-url", "http://127.0.0.1:9/v1"]
       const refusals = [
         [["--model", "gpt-4o"], "openai:<model>"],
         [["--model", "openai:gpt-4o"], "OPENAI_API_KEY"],
@@ -184,6 +185,10 @@ layer(served, { excludeTestServices: true })("the executor of a worker", (it) =>
         ],
         [["--command", "true", "--auth-method", "key"], "--auth-method goes with --acp, not with --command"],
         [["--system", "Be brief."], "--system goes with --model"],
+        [["--command", "true", "--mcp", "a=b"], "--mcp goes with --model, not with --command"],
+        [[...local, "--mcp", "nothing"], "--mcp must be NAME=URL or NAME=COMMAND"],
+        [[...local, "--mcp", "a=http://["], "--mcp a is no URL"],
+        [[...local, "--mcp", "a=true", "--mcp", "a=false"], "Two of --mcp have the name a"],
       ] as const
       yield* refuseToWork(refusals, 64, { cwd, env })
     }),

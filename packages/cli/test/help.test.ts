@@ -41,6 +41,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         ["doctor"],
         ["resume"],
         ["tell"],
+        ["mcp"],
         ["runs", "usage"],
         ["workers", "revoke"],
         ["keys", "create"],

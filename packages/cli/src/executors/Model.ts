@@ -7,6 +7,7 @@ import { usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
+import * as McpServers from "./McpServers.js"
 
 const options = Describe.grouped("A language model", {
   model: Options.text("model").pipe(
@@ -20,6 +21,12 @@ const options = Describe.grouped("A language model", {
     Options.optional,
   ),
   system: Options.text("system").pipe(Options.withDescription("The system prompt"), Options.optional),
+  mcp: Options.text("mcp").pipe(
+    Options.withDescription(
+      "Tools for the model: NAME=URL or NAME=COMMAND of an MCP server; several may be given (token of a URL: MCP_TOKEN_NAME)",
+    ),
+    Options.repeated,
+  ),
 })
 
 /** Loaded only for a worker that uses a model, since the providers' modules are large. */
@@ -34,10 +41,13 @@ export const flag = ExecutorFlag.make({
   flag: "--model",
   example: "openai:gpt-4o",
   options,
-  executor: ({ model, modelBaseUrl, system }) =>
+  executor: ({ mcp, model, modelBaseUrl, system }) =>
     Option.map(model, (name) =>
-      Effect.map(modules, ({ AiExecutor, AiModel }) =>
-        AiExecutor.layerWith(Option.isSome(system) ? { system: system.value } : {}).pipe(
+      Effect.map(Effect.zip(modules, McpServers.parseAll(mcp)), ([{ AiExecutor, AiModel }, servers]) =>
+        AiExecutor.layerWith({
+          mcp: servers,
+          ...(Option.isSome(system) ? { system: system.value } : {}),
+        }).pipe(
           Layer.provide(AiModel.fromName(name, { baseUrl: Option.getOrUndefined(modelBaseUrl) })),
           Layer.mapError((error) =>
             error._tag === "UnknownModel" || error._tag === "ProviderMissing"

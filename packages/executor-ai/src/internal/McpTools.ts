@@ -14,8 +14,10 @@ import type * as WorkerCalls from "./WorkerCalls.js"
 const required = "@modelcontextprotocol/client"
 const versioned = `${required}@2.4`
 
+/** Another worker may have it, so this one hands the run back. */
 const missing = new Executor.ExecutorError({
   code: "mcp_package_missing",
+  handBack: true,
   message: `Tools of MCP servers need a package that is not installed: npm install ${versioned}`,
 })
 
