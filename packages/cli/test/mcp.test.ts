@@ -69,7 +69,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the tools of MCP", (it)
             const leaving = new AbortController()
             const left = client
               .callTool(
-                { name: "run_agent", arguments: { agent_id: "nobody", message: "hi", run_id: "left" } },
+                { name: "run_agent", arguments: { agent_id: "unclaimed", message: "hi", run_id: "left" } },
                 { signal: leaving.signal },
               )
               .catch((error: unknown) => error)
@@ -132,14 +132,14 @@ layer(NodeContext.layer, { excludeTestServices: true })("the tools of MCP", (it)
       yield* again.line(() => true)
 
       yield* working(env)
-      const asked: Array<unknown> = []
+      const questions: Array<unknown> = []
       const session = yield* McpHost.session(env, yield* McpHost.http("auto", env), (request) => {
-        asked.push(request.params?.["message"])
+        questions.push(request.params?.["message"])
         return Promise.resolve({ action: "accept", content: { approved: true } } as never)
       })
       const execution = yield* Effect.promise(() => session.resumeTask(reference as never))
       const { outcome } = yield* Effect.promise(() => execution.settle())
-      expect(asked).toEqual(["Is it right?"])
+      expect(questions).toEqual(["Is it right?"])
       expect(outcome).toMatchObject({
         status: "completed",
         result: { isError: false, structuredContent: { run_id: "durable", text: "done" } },

@@ -18,7 +18,7 @@ const field = "answer"
 const plainTypes: ReadonlySet<unknown> = new Set(["string", "number", "integer", "boolean"])
 
 /** Keywords that a client's forms know, beside which it may refuse a schema. */
-const known: ReadonlySet<string> = new Set([
+const formKeywords: ReadonlySet<string> = new Set([
   "type",
   "title",
   "description",
@@ -37,7 +37,7 @@ const known: ReadonlySet<string> = new Set([
 const isPlain = (schema: unknown): schema is JsonRpc.Params =>
   Predicate.isRecord(schema) &&
   plainTypes.has(schema["type"]) &&
-  Object.keys(schema).every((key) => known.has(key))
+  Object.keys(schema).every((key) => formKeywords.has(key))
 
 const isFlat = (
   schema: Interrupt.Interrupt["responseSchema"],

@@ -1,7 +1,7 @@
 /**
  * The version of the protocol by which a request is served, and what its client can do.
  *
- * A request of 2026-07-28 says both in its `_meta`. One of an older version says neither: its client has told them once, when it began, and
+ * A request of 2026-07-28 says both in its `_meta`. One of an older version says neither: its client tells them once, when it begins, and
  * this server remembers nothing of that.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning
@@ -67,7 +67,7 @@ const unsupported = (requested: string): JsonRpc.RpcFailure =>
     data: { supported: [modern], requested },
   })
 
-const isLegacy = (version: string): boolean => legacy.some((known) => known === version)
+const isLegacy = (version: string): boolean => legacy.some((one) => one === version)
 
 /** Form mode is the one that a client has which says nothing of modes. */
 const elicits = (capability: unknown): boolean =>
@@ -91,7 +91,7 @@ export const of = (
   if (named === undefined && (header === undefined || isLegacy(header))) return Either.right(ofLegacy)
   const read = decodeMeta(meta)
   if (Either.isLeft(read)) {
-    // A version that nobody serves has rules of its own, so its metadata says nothing.
+    // An unknown version has rules of its own, so its metadata says nothing.
     return Either.left(
       named === undefined && header !== modern && header !== undefined
         ? unsupported(header)

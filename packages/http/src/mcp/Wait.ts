@@ -49,7 +49,7 @@ export const resultOf = (call: Pick<Call, "ports">, run: Run.Run): Effect.Effect
   )
 
 /**
- * The run once it has ended or asks something, or as it is when the time is over. Notifications go to a client that has asked for them; the
+ * The run once it has ended or asks something, or as it is when the time is over. Notifications go to a client that requests them; the
  * progress is the id of the event.
  *
  * Units: `seconds` is at most `maxSeconds`.

@@ -49,7 +49,7 @@ describe("version 2026-07-28", () => {
   )
 
   rule(
-    "an unknown version is -32022 with 400, and is told which there are",
+    "an unknown version is -32022 with 400, and the answer names those that there are",
     Effect.gen(function* () {
       const unknown = { ...meta(), "io.modelcontextprotocol/protocolVersion": "1900-01-01" }
       const { json, status } = yield* raw(
@@ -129,9 +129,9 @@ describe("version 2026-07-28", () => {
 
 describe("versions that begin with initialize", () => {
   rule(
-    "the version of the client is used where it is known, and the newest of them otherwise",
+    "the version of the client is used where there is one, and the newest of them otherwise",
     Effect.gen(function* () {
-      for (const [asked, given] of [
+      for (const [wanted, given] of [
         ["2025-11-25", "2025-11-25"],
         ["2025-06-18", "2025-06-18"],
         ["2025-03-26", "2025-03-26"],
@@ -146,7 +146,7 @@ describe("versions that begin with initialize", () => {
           jsonrpc: "2.0",
           id: 1,
           method: "initialize",
-          params: { protocolVersion: asked, capabilities: {}, clientInfo: { name: "t", version: "1" } },
+          params: { protocolVersion: wanted, capabilities: {}, clientInfo: { name: "t", version: "1" } },
         })
         deepStrictEqual([status, json.result.protocolVersion], [200, given])
         deepStrictEqual(json.result.capabilities, { tools: {} })
@@ -264,7 +264,7 @@ describe("the endpoint", () => {
   rule(
     "a request without a key is challenged",
     Effect.gen(function* () {
-      for (const token of [null, "nobody's"]) {
+      for (const token of [null, "unknown"]) {
         const { headers: answered, status } = yield* request("server/discover", {}, { token })
         deepStrictEqual([status, answered.get("www-authenticate")], [401, "Bearer"])
       }
@@ -272,7 +272,7 @@ describe("the endpoint", () => {
   )
 
   rule(
-    "a client that takes no event stream is told so before anything begins",
+    "a client that takes no event stream is refused before anything begins",
     Effect.gen(function* () {
       const { json, status } = yield* tool(
         "run_agent",

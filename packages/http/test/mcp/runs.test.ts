@@ -170,11 +170,11 @@ describe("run_agent", () => {
     "shows what a run asks, and answer_run lets it go on",
     working(
       Effect.gen(function* () {
-        const asked = resultOf(
+        const waiting = resultOf(
           yield* tool("run_agent", { agent_id: "careful", message: "it", run_id: "ask" }),
         )
-        const { questions, status } = asked.structuredContent
-        deepStrictEqual([asked.isError, status, questions[0].message], [false, "waiting", "Is it right?"])
+        const { questions, status } = waiting.structuredContent
+        deepStrictEqual([waiting.isError, status, questions[0].message], [false, "waiting", "Is it right?"])
         const answers = [{ interrupt_id: questions[0].interrupt_id, payload: { approved: true } }]
         for (let times = 0; times < 2; times += 1) {
           strictEqual(resultOf(yield* tool("answer_run", { run_id: "ask", answers })).isError, false)
@@ -314,7 +314,7 @@ describe("tasks", () => {
   )
 
   test(
-    "are cancelled, and are found by nobody where there is no run",
+    "are cancelled, and are not found where there is no run",
     Effect.gen(function* () {
       yield* tool("run_agent", { agent_id: "chat", message: "hi", run_id: "gone" }, tasks)
       const { json } = yield* request("tasks/cancel", { taskId: "gone" }, tasks)
