@@ -11,7 +11,7 @@ const over = serve(MemoryControlPlane.layer)
 const rule = <E>(
   title: string,
   body: Effect.Effect<void, E, Served>,
-  server: Layer.Layer<Served, never> = over,
+  server: Layer.Layer<Served, unknown> = over,
 ) => it.live(title, () => Effect.provide(body, server))
 
 const discover = { jsonrpc: "2.0", id: 7, method: "server/discover", params: { _meta: meta() } }
@@ -286,7 +286,7 @@ describe("the endpoint", () => {
   )
 
   const page = "https://app.example.com"
-  const origins = (server: Layer.Layer<Served, never>, allowed: ReadonlyArray<string>) =>
+  const origins = (server: Layer.Layer<Served, unknown>, allowed: ReadonlyArray<string>) =>
     rule(
       `pages of other origins are refused, but for ${allowed.join(", ") || "none"}`,
       Effect.gen(function* () {
