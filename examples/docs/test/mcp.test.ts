@@ -11,6 +11,6 @@ describe("the code of the page about MCP", () => {
   it("compiles where a block is a whole file", async () => {
     expect(Object.keys(files)).toEqual(["agent.ts"])
     const folder = await Code.write("mcp", files)
-    expect(Code.problemsOf(Object.keys(files).map((name) => folder + name))).toEqual([])
+    expect(await Code.problemsOf(Object.keys(files).map((name) => folder + name))).toBe("")
   })
 })
