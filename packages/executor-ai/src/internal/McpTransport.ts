@@ -82,7 +82,9 @@ export const tap = (inner: Transport): Tapped => {
         waiting.set(id, { resolve, reject })
         signal.addEventListener("abort", () => fail(signal.reason), { once: true })
         const message: JSONRPCMessage = { jsonrpc: "2.0", id, method, params }
-        inner.send(message, { requestSignal: signal }).catch(fail)
+        // A stream that ends before its answer has none.
+        const onRequestStreamEnd = () => fail(new Error("its answer broke off"))
+        inner.send(message, { requestSignal: signal, onRequestStreamEnd }).catch(fail)
       }),
   }
 }
