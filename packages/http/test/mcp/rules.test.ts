@@ -2,8 +2,9 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { MemoryControlPlane } from "@runlease/core"
 import { Effect, type Layer } from "effect"
+import { request as httpRequest } from "node:http"
 import { call } from "../raw.js"
-import { serve, type Served } from "../serving.js"
+import { serve, Served } from "../serving.js"
 import { legacy, meta, modern, raw, request, tool } from "./messages.js"
 
 const over = serve(MemoryControlPlane.layer)
@@ -282,6 +283,32 @@ describe("the endpoint", () => {
       deepStrictEqual([status, json.error], [406, "not_acceptable"])
       const { json: listed } = yield* tool("list_runs", {}, { headers: { accept: "*/*" } })
       deepStrictEqual(listed.result.structuredContent, { runs: [], next: null })
+    }),
+  )
+
+  rule(
+    "a page of this server is let in by a name of this machine, and by no other name",
+    Effect.gen(function* () {
+      const { key, url } = yield* Served
+      const own = yield* request("server/discover", {}, { headers: { origin: url } })
+      strictEqual(own.status, 200)
+      // What a page does whose name leads here: its origin is the host.
+      const host = "evil.example.com"
+      const headersOfPage = { ...headers, accept: "text/event-stream", host, origin: `http://${host}` }
+      const { hostname, port } = new URL(url)
+      const send = (more: Readonly<Record<string, string>>) =>
+        Effect.async<number | undefined>((resume) => {
+          httpRequest(
+            { hostname, port, path: "/mcp", method: "POST", headers: { ...headersOfPage, ...more } },
+            (response) => {
+              response.resume()
+              resume(Effect.succeed(response.statusCode))
+            },
+          ).end(JSON.stringify(discover))
+        })
+      strictEqual(yield* send({ "content-type": "application/json" }), 401)
+      const withKey = { "content-type": "application/json", authorization: `Bearer ${key}` }
+      strictEqual(yield* send(withKey), 403)
     }),
   )
 
