@@ -5,6 +5,7 @@
  */
 import { HttpApi, type HttpApiClient, OpenApi } from "@effect/platform"
 import { Struct } from "effect"
+import * as A2a from "./Api/A2a.js"
 import * as AgUi from "./Api/AgUi.js"
 import * as Bulk from "./Api/Bulk.js"
 import * as Chat from "./Api/Chat.js"
@@ -56,6 +57,8 @@ export class Api extends HttpApi.make("runlease")
   .add(Conversations.group)
   .add(AgUi.group)
   .add(Mcp.group)
+  .add(A2a.card)
+  .add(A2a.group)
   .add(Threads.group)
   .add(Chat.group)
   .add(Limits.group)

@@ -19,6 +19,7 @@ import * as AgentForms from "./server/AgentForms.js"
 import { AllowedOrigins } from "./server/AllowedOrigins.js"
 import * as AnswerHeaders from "./server/AnswerHeaders.js"
 import * as Authentication from "./server/Authentication.js"
+import * as A2a from "./server/A2a.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as BodyBudget from "./server/BodyBudget.js"
@@ -90,6 +91,8 @@ export interface ServerOptions<E = never, R = never> {
 }
 
 const handlers = Layer.mergeAll(
+  A2a.card,
+  A2a.layer,
   AgUi.layer,
   Chat.layer,
   Conversations.layer,

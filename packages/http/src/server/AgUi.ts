@@ -1,6 +1,6 @@
 import { HttpApiBuilder, HttpTraceContext } from "@effect/platform"
-import { Ids, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Option, Schema } from "effect"
+import { Ids } from "@runlease/core"
+import { Effect, Option, Schema } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
@@ -72,10 +72,8 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("capabilities", ({ path }) =>
-      Effect.gen(function* () {
-        const registry = Context.get(yield* Caller.ports, WorkerRegistry.WorkerRegistry)
-        const workers = yield* registry.list({ limit: 100 })
-        return Capabilities.of(path.agent_id, workers.items)
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      Effect.flatMap(Caller.ports, (ports) => Capabilities.ofAgent(ports, path.agent_id)).pipe(
+        Effect.mapError(Verdicts.encode),
+      ),
     ),
 )

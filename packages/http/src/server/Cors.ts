@@ -16,6 +16,7 @@ const allowedHeaders = [
   "If-Match",
   "Traceparent",
   sdkHeader,
+  "A2A-Version",
   "MCP-Protocol-Version",
   "Mcp-Method",
   "Mcp-Name",

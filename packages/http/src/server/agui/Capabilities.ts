@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import { AgentCapabilitiesSchema } from "@ag-ui/core/schemas"
-import { type Ids, type WorkerRegistry } from "@runlease/core"
-import { Option, Predicate } from "effect"
+import { type Ids, WorkerRegistry } from "@runlease/core"
+import { Context, Effect, Option, Predicate } from "effect"
 import type { AgentCapabilities } from "../../Wire/AgentCapabilities.js"
+import type { Ports } from "../ProjectPortsCache.js"
 
 /** True of every agent, whatever executes it. */
 const served: AgentCapabilities = {
@@ -49,3 +50,14 @@ export const of = (
     humanInTheLoop: { ...declared.humanInTheLoop, ...served.humanInTheLoop },
   }
 }
+
+/**
+ * The capabilities of an agent, by the workers that its project has.
+ *
+ * @since 0.1.0
+ * @category capabilities
+ */
+export const ofAgent = (ports: Ports, agentId: Ids.AgentId) =>
+  Effect.map(Context.get(ports, WorkerRegistry.WorkerRegistry).list({ limit: 100 }), ({ items }) =>
+    of(agentId, items),
+  )

@@ -1,0 +1,177 @@
+/**
+ * A run's log as a task of A2A: what the agent says is artifacts, what it asks is the message of the status.
+ *
+ * Each message of the agent is an artifact of its own, and the value that the run gives is one more. Tool calls and reasoning are the
+ * agent's own affair and are not shown. The fold takes the log as `AgUiView` repairs it.
+ *
+ * @since 0.1.0
+ */
+import { type AgentEvent, InboxMessage } from "@runlease/core"
+import { DateTime, Option, Predicate } from "effect"
+import * as AgUiView from "../agui/AgUiView.js"
+import * as Superseded from "../agui/Superseded.js"
+import * as Parts from "./Parts.js"
+import type { Artifact, StreamResponse, TaskMessage, TaskState, TaskStatus } from "./Protocol.js"
+
+type Event = AgentEvent.LogEvent
+
+/** An event of the log, and when it came. */
+export interface Entry {
+  readonly event: Event
+  readonly createdAt: DateTime.Utc
+}
+
+export interface TaskFold {
+  /** What to send for the next event of the log. */
+  readonly next: (entry: Entry) => ReadonlyArray<StreamResponse>
+  readonly artifacts: () => ReadonlyArray<Artifact>
+  /** What was said to the task since it began. */
+  readonly told: () => ReadonlyArray<TaskMessage>
+  /** By the log; undefined before the run has begun. */
+  readonly status: () => TaskStatus | undefined
+}
+
+/** The artifact that has the value of the run. */
+const resultId = "result"
+
+const ended: ReadonlySet<TaskState> = new Set<TaskState>([
+  "TASK_STATE_COMPLETED",
+  "TASK_STATE_FAILED",
+  "TASK_STATE_CANCELED",
+  "TASK_STATE_REJECTED",
+])
+
+/**
+ * @since 0.1.0
+ * @category states
+ */
+export const isTerminal = (state: TaskState): boolean => ended.has(state)
+
+/** Whether a stream ends with this state: nothing more comes until the client says something, or at all. */
+export const isSettled = (state: TaskState): boolean =>
+  isTerminal(state) || state === "TASK_STATE_INPUT_REQUIRED"
+
+const string = (value: unknown): string => (typeof value === "string" ? value : "")
+
+const records = (value: unknown): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+  Array.isArray(value) ? value.filter(Predicate.isRecord) : []
+
+/** The questions of a run as one message: their texts, and all of them as data. */
+const questionParts = (interrupts: ReadonlyArray<Readonly<Record<string, unknown>>>) => [
+  ...interrupts.map((interrupt) => ({
+    text: string(interrupt["message"]) || `The agent waits for an answer to ${string(interrupt["id"])}`,
+  })),
+  { data: { interrupts }, mediaType: "application/json" },
+]
+
+const stateOf = (event: Event): TaskState => {
+  if (event.type === "RUN_ERROR") return "TASK_STATE_FAILED"
+  const outcome = Predicate.isRecord(event["outcome"]) ? event["outcome"]["type"] : undefined
+  if (outcome === "interrupt") return "TASK_STATE_INPUT_REQUIRED"
+  return outcome === "cancelled" ? "TASK_STATE_CANCELED" : "TASK_STATE_COMPLETED"
+}
+
+/**
+ * The fold of a log that has not begun.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (place: Parts.Place): TaskFold => {
+  const view = AgUiView.make({ runId: place.taskId, threadId: place.contextId }, { peer: "durable" })
+  /** The text of each message of the agent, in the order of their starts. */
+  const texts = new Map<string, string>()
+  const told: Array<TaskMessage> = []
+  let result: Artifact | undefined
+  let status: TaskStatus | undefined
+
+  const textArtifact = (artifactId: string, text: string, metadata?: object): Artifact => ({
+    artifactId,
+    parts: [{ text, mediaType: "text/plain" }],
+    ...(metadata === undefined ? {} : { metadata }),
+  })
+
+  const update = (artifact: Artifact, append: boolean, lastChunk: boolean): StreamResponse => ({
+    artifactUpdate: { ...place, artifact, append, lastChunk },
+  })
+
+  const become = (
+    state: TaskState,
+    at: DateTime.Utc,
+    message?: TaskMessage,
+  ): ReadonlyArray<StreamResponse> => {
+    status = { state, timestamp: DateTime.formatIso(at), ...(message === undefined ? {} : { message }) }
+    return [{ statusUpdate: { ...place, status } }]
+  }
+
+  const agentMessage = (messageId: string, parts: TaskMessage["parts"]): TaskMessage => ({
+    messageId,
+    ...place,
+    role: "ROLE_AGENT",
+    parts,
+  })
+
+  /** A message that no record names is of an attempt that is over: the next attempt says it anew. */
+  const withdrawn: Array<StreamResponse> = []
+  const superseded = Superseded.forThread(({ messages }) => {
+    for (const id of messages) {
+      if (texts.delete(id)) withdrawn.push(update(textArtifact(id, "", { superseded: true }), false, true))
+    }
+  })
+
+  const finish = (event: Event, at: DateTime.Utc): ReadonlyArray<StreamResponse> => {
+    const state = stateOf(event)
+    const id = `${place.taskId}-status-${DateTime.toEpochMillis(at)}`
+    if (state === "TASK_STATE_INPUT_REQUIRED") {
+      const outcome = event["outcome"] as Readonly<Record<string, unknown>>
+      return become(state, at, agentMessage(id, questionParts(records(outcome["interrupts"]))))
+    }
+    if (state === "TASK_STATE_FAILED") {
+      return become(state, at, agentMessage(id, [{ text: string(event["message"]) || "The run failed" }]))
+    }
+    const value = event["result"]
+    if (value === undefined || value === null || state !== "TASK_STATE_COMPLETED") return become(state, at)
+    result = { artifactId: resultId, name: resultId, parts: [{ data: value, mediaType: "application/json" }] }
+    return [update(result, false, true), ...become(state, at)]
+  }
+
+  const show = (event: Event, at: DateTime.Utc): ReadonlyArray<StreamResponse> => {
+    superseded.observe(event)
+    if (event.type === "RUN_STARTED") return become("TASK_STATE_WORKING", at)
+    if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return finish(event, at)
+    // What an agent below this one says is not what this one gives.
+    if (event["subagentRunId"] !== undefined) return []
+    const id = string(event["messageId"])
+    if (event.type === "TEXT_MESSAGE_START" && (event["role"] ?? "assistant") === "assistant") {
+      texts.set(id, texts.get(id) ?? "")
+      return []
+    }
+    const before = texts.get(id)
+    if (before === undefined) return []
+    if (event.type === "TEXT_MESSAGE_END") {
+      return before === "" ? [] : [update(textArtifact(id, ""), true, true)]
+    }
+    if (event.type !== "TEXT_MESSAGE_CONTENT") return []
+    const delta = string(event["delta"])
+    if (delta === "") return []
+    texts.set(id, before + delta)
+    return [update(textArtifact(id, delta), before !== "", false)]
+  }
+
+  return {
+    next: ({ createdAt, event }) => {
+      superseded.record(event)
+      Option.map(InboxMessage.fromEvent(event), ({ id, parts }) =>
+        told.push({ messageId: id, ...place, role: "ROLE_USER", parts: parts.map(Parts.fromSnapshot) }),
+      )
+      const shown = view(event).flatMap((one) => show(one, createdAt))
+      return withdrawn.length === 0 ? shown : [...withdrawn.splice(0), ...shown]
+    },
+    artifacts: () => [
+      ...Array.from(texts, ([id, text]) => (text === "" ? [] : [textArtifact(id, text)])).flat(),
+      ...(result === undefined ? [] : [result]),
+    ],
+    told: () => told,
+    status: () => status,
+  }
+}

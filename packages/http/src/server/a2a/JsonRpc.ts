@@ -1,0 +1,80 @@
+/**
+ * The binding of A2A to JSON-RPC 2.0.
+ *
+ * Source: https://a2a-protocol.org/v1.0.0/specification, section 9; https://www.jsonrpc.org/specification
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Effect, Either, ParseResult, Schema, Stream } from "effect"
+import * as Errors from "../../a2a/Errors.js"
+import * as EventStream from "../EventStream.js"
+import * as Operations from "./Operations.js"
+import * as Version from "./Version.js"
+
+const Id = Schema.Union(Schema.String, Schema.Number, Schema.Null)
+type Id = typeof Id.Type
+
+/** A request: a call without an id would be a notification, and A2A has none. */
+const Call = Schema.Struct({
+  jsonrpc: Schema.Literal("2.0"),
+  id: Id,
+  method: Schema.String,
+  params: Schema.optional(Schema.Unknown),
+})
+
+const decode = Schema.decodeUnknownEither(Call)
+
+const isId = Schema.is(Id)
+
+const idOf = (body: unknown): Id =>
+  typeof body === "object" && body !== null && "id" in body && isId(body.id) ? body.id : null
+
+const failed = (id: Id, error: Errors.A2aError) => ({ jsonrpc: "2.0", id, error: Errors.toJsonRpc(error) })
+
+const succeeded = (id: Id, result: unknown) => ({ jsonrpc: "2.0", id, result })
+
+const notJson = Errors.make("PARSE_ERROR", "The body is not valid JSON")
+
+const parse = (text: string): Either.Either<unknown, Errors.A2aError> =>
+  Either.try({ try: () => JSON.parse(text) as unknown, catch: () => notJson })
+
+const callOf = (body: unknown) =>
+  Either.mapLeft(decode(body), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const field = issue?.path.map(String).join(".") ?? ""
+    return Errors.make(
+      "INVALID_REQUEST",
+      Array.isArray(body)
+        ? "Send one call at a time: a batch is not taken"
+        : `The body is no call of JSON-RPC 2.0: ${field === "" ? "" : `${field}: `}${issue?.message ?? "malformed"}`,
+      { field },
+    )
+  })
+
+/**
+ * Answers a call. What is wrong with it is in the response of JSON-RPC, whose HTTP status is 200.
+ *
+ * @since 0.1.0
+ * @category bindings
+ */
+export const respond = (request: Omit<Operations.Request, "params">) =>
+  Effect.gen(function* () {
+    const http = yield* HttpServerRequest.HttpServerRequest
+    const text = yield* Effect.orElseSucceed(http.text, () => "")
+    const parsed = parse(text)
+    const id = idOf(Either.getOrUndefined(parsed))
+    return yield* Effect.gen(function* () {
+      const call = yield* callOf(yield* parsed)
+      yield* Version.check(http)
+      const answer = yield* Operations.handle(call.method, { ...request, params: call.params })
+      if (answer._tag === "One") return HttpServerResponse.unsafeJson(succeeded(id, answer.value))
+      return yield* EventStream.respond(
+        answer.values.pipe(
+          Stream.map((value) => succeeded(id, value)),
+          Stream.catchAll((error) => Stream.succeed(failed(id, Operations.toA2a(error)))),
+          Stream.map((response) => EventStream.frame(JSON.stringify(response))),
+        ),
+      )
+    }).pipe(Effect.catchAll((error) => Effect.succeed(HttpServerResponse.unsafeJson(failed(id, error)))))
+  })

@@ -1,0 +1,88 @@
+/**
+ * The binding of A2A to HTTP and JSON.
+ *
+ * Source: https://a2a-protocol.org/v1.0.0/specification, section 11
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Effect, Stream } from "effect"
+import * as Errors from "../../a2a/Errors.js"
+import * as EventStream from "../EventStream.js"
+import * as Operations from "./Operations.js"
+import * as Version from "./Version.js"
+
+const contentType = "application/a2a+json"
+
+const json = (body: unknown, status = 200) =>
+  HttpServerResponse.text(JSON.stringify(body), { status, contentType })
+
+/** The body of a request, which may be absent. */
+const body = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) =>
+  Effect.flatMap(
+    Effect.orElseSucceed(text, () => ""),
+    (given) =>
+      given.trim() === ""
+        ? Effect.succeed({})
+        : Effect.try({
+            try: () => JSON.parse(given) as unknown,
+            catch: () => Errors.make("PARSE_ERROR", "The body is not valid JSON"),
+          }),
+  ),
+)
+
+/** Values of parameters of an address that are no text. */
+const typed: Readonly<Record<string, (text: string) => unknown>> = {
+  historyLength: Number,
+  pageSize: Number,
+  includeArtifacts: (text) => (text === "true" ? true : text === "false" ? false : text),
+}
+
+/** The parameters of an address as the fields of a request. One that is empty is absent. */
+const query = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => {
+  const start = url.indexOf("?")
+  return Object.fromEntries(
+    Array.from(new URLSearchParams(start === -1 ? "" : url.slice(start + 1)))
+      .filter(([, value]) => value !== "")
+      .map(([name, value]) => [name, typed[name]?.(value) ?? value]),
+  )
+})
+
+/** Where the parameters of an operation are. */
+export type From = "body" | "query"
+
+/**
+ * Does an operation, with the fields of its address that are given.
+ *
+ * @since 0.1.0
+ * @category bindings
+ */
+export const respond = (
+  method: string,
+  request: Omit<Operations.Request, "params">,
+  from: From,
+  fields: Readonly<Record<string, string>> = {},
+) =>
+  Effect.gen(function* () {
+    yield* Version.check(yield* HttpServerRequest.HttpServerRequest)
+    const given = yield* from === "body" ? body : query
+    const params = typeof given === "object" && given !== null ? { ...given, ...fields } : given
+    const answer = yield* Operations.handle(method, { ...request, params })
+    if (answer._tag === "One") return json(answer.value)
+    return yield* EventStream.respond(
+      answer.values.pipe(
+        Stream.map((value) => EventStream.frame(JSON.stringify(value))),
+        Stream.catchAll((error) =>
+          Stream.succeed(
+            EventStream.namedFrame("error", JSON.stringify(Errors.toRest(Operations.toA2a(error)))),
+          ),
+        ),
+      ),
+    )
+  }).pipe(Effect.catchAll((error) => Effect.succeed(json(Errors.toRest(error), error.kind.httpStatus))))
+
+/** An address that A2A does not have. */
+export const unknown = json(
+  Errors.toRest(Errors.make("METHOD_NOT_FOUND", "There is nothing at this address of the agent")),
+  404,
+)

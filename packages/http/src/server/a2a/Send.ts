@@ -1,0 +1,140 @@
+/**
+ * A message of a client: it begins a task, or is the next one of a task that has not ended.
+ *
+ * @since 0.1.0
+ */
+import { Conversations, Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
+import { AgUiMessages } from "@runlease/core/executor"
+import { Digest } from "@runlease/core/internal"
+import { Context, Effect, Schema } from "effect"
+import * as Answers from "../../a2a/Answers.js"
+import * as Errors from "../../a2a/Errors.js"
+import * as Parts from "../../a2a/Parts.js"
+import type { Message, SendMessageRequest } from "../../a2a/Protocol.js"
+import * as TaskFold from "../../a2a/TaskFold.js"
+import * as AgentForms from "../AgentForms.js"
+import * as History from "../agui/History.js"
+import * as Thread from "../agui/Thread.js"
+import * as Tasks from "./Tasks.js"
+
+/**
+ * The id of a new task: the same for the same message, so that one which is sent again is one run. What the message says counts too, since
+ * clients take ids such as `1` as well.
+ */
+const newTaskId = ({ agentId, projectId }: Tasks.Agent, message: Message): Ids.RunId =>
+  Ids.RunId.make(Digest.uuidOf(JSON.stringify(["a2a task", projectId, agentId, message])))
+
+const isKey = Schema.is(Ids.text(200))
+
+const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metadata }: SendMessageRequest) {
+  const { agentId, ports, projectId } = agent
+  const runs = Context.get(ports, Runs.Runs)
+  const taskId = newTaskId(agent, message)
+  const existing = yield* Effect.option(Tasks.find(agent, taskId))
+  if (existing._tag === "Some") return existing.value
+  const contextId = message.contextId || Digest.uuidOf(`a2a context\n${taskId}`)
+  const thread = yield* Thread.make(projectId, contextId)
+  const before = yield* agent.rebuilding.withPermits(1)(
+    Effect.flatMap(History.unfinished(ports, thread), (unfinished) =>
+      History.whole(ports, thread, unfinished),
+    ),
+  )
+  const parts = message.parts.map(Parts.toSnapshot)
+  const [only] = message.parts
+  const submission: Runs.Submission = {
+    agentId,
+    publicId: taskId,
+    conversationId: thread.conversationId,
+    snapshot: {
+      ...RequestSnapshot.empty,
+      messages: [
+        ...AgUiMessages.fromAgUi(before.messages),
+        {
+          id: message.messageId,
+          role: "user",
+          parts,
+          ...(message.metadata === undefined ? {} : { metadata: message.metadata }),
+        },
+      ],
+      // A typed agent is given its payload as the only part.
+      ...(message.parts.length === 1 && only.data !== undefined ? { input: only.data } : {}),
+      ...(metadata === undefined ? {} : { forwardedProps: metadata }),
+    },
+  }
+  yield* AgentForms.check(submission)
+  const submit = runs.submit(submission)
+  const { run } = yield* Effect.catchTag(submit, "ConversationNotFound", () =>
+    Effect.zipRight(
+      Context.get(ports, Conversations.Conversations).create({
+        id: thread.conversationId,
+        ...(thread.id === thread.conversationId ? {} : { metadata: { threadId: thread.id } }),
+      }),
+      submit,
+    ),
+  ).pipe(
+    // The same message came twice at once, and the context had changed in between.
+    Effect.catchTag("SubmissionConflict", () => Effect.map(Tasks.find(agent, taskId), (run) => ({ run }))),
+  )
+  return run
+})
+
+const ended = (run: Run.Run) =>
+  Errors.make(
+    "UNSUPPORTED_OPERATION",
+    `Task ${run.runId} has ended (${Tasks.stateOf(run)}) and takes no further message; send it without taskId, with contextId, for a new task`,
+    { metadata: { taskId: run.runId } },
+  )
+
+const goOn = Effect.fnUntraced(function* (agent: Tasks.Agent, taskId: string, message: Message) {
+  const { ports } = agent
+  const run = yield* Tasks.find(agent, taskId)
+  const runs = Context.get(ports, Runs.Runs)
+  const { contextId } = yield* Tasks.placeOf(ports, run)
+  if (message.contextId && message.contextId !== contextId) {
+    return yield* Errors.invalidParams(
+      "message.contextId",
+      `Task ${taskId} is of context ${contextId}; leave contextId out, or send that one`,
+    )
+  }
+  if (TaskFold.isTerminal(Tasks.stateOf(run))) return yield* ended(run)
+  const open = Tasks.openQuestions(run)
+  if (open.length > 0) {
+    const answers = yield* Answers.of(open, message)
+    const resumed = yield* runs
+      .resume(run.runId, answers)
+      .pipe(Effect.catchTag("NotWaiting", (error) => Errors.make("UNSUPPORTED_OPERATION", error.message)))
+    return resumed.run
+  }
+  const { messageId, parts } = message
+  yield* runs
+    .tell(run.runId, {
+      parts: parts.map(Parts.toSnapshot),
+      ...(isKey(messageId) ? { idempotencyKey: messageId } : {}),
+    })
+    .pipe(
+      Effect.catchTags({
+        RunEnded: () => ended(run),
+        MessageRefused: (error) => Errors.make("UNSUPPORTED_OPERATION", error.message),
+      }),
+    )
+  return run
+})
+
+/**
+ * Gives the agent a message, and gives the run that has it.
+ *
+ * @since 0.1.0
+ * @category sending
+ */
+export const send = (agent: Tasks.Agent, request: SendMessageRequest) =>
+  Effect.gen(function* () {
+    const { configuration, message } = request
+    if (configuration?.taskPushNotificationConfig !== undefined) {
+      return yield* Errors.make(
+        "PUSH_NOTIFICATION_NOT_SUPPORTED",
+        "The agent sends no push notifications; follow the task with SubscribeToTask or GetTask",
+        { field: "configuration.taskPushNotificationConfig" },
+      )
+    }
+    return message.taskId ? yield* goOn(agent, message.taskId, message) : yield* begin(agent, request)
+  })

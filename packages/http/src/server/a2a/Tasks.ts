@@ -1,0 +1,139 @@
+/**
+ * Tasks of an agent: its runs, as A2A has them.
+ *
+ * @since 0.1.0
+ */
+import { Conversations, type ControlPlaneError, Ids, Run, RunLog, Runs } from "@runlease/core"
+import { ResumeRules } from "@runlease/core/store"
+import { Chunk, Context, DateTime, Effect, Option, Predicate, Schema, Stream } from "effect"
+import * as Errors from "../../a2a/Errors.js"
+import * as Parts from "../../a2a/Parts.js"
+import type { Task, TaskState, TaskStatus } from "../../a2a/Protocol.js"
+import * as TaskFold from "../../a2a/TaskFold.js"
+import type { Ports } from "../ProjectPortsCache.js"
+
+/** An agent of a project, as its clients reach it. */
+export interface Agent {
+  readonly ports: Ports
+  readonly projectId: Ids.ProjectId
+  readonly agentId: Ids.AgentId
+  /** Bounds how many contexts are rebuilt at once: each takes the memory of its messages. */
+  readonly rebuilding: Effect.Semaphore
+}
+
+type Failure = Errors.A2aError | ControlPlaneError.ControlPlaneError
+
+/** The place of a run: its context is the name that its client gave the conversation, or its id. */
+export const placeOf = (ports: Ports, { conversationId, runId }: Run.Run) =>
+  Context.get(ports, Conversations.Conversations)
+    .get(conversationId)
+    .pipe(
+      Effect.map(({ metadata }): Parts.Place => {
+        const name = Predicate.isRecord(metadata) ? metadata["threadId"] : undefined
+        return { taskId: runId, contextId: Predicate.isString(name) ? name : conversationId }
+      }),
+      Effect.catchTag("ConversationNotFound", () =>
+        Effect.succeed<Parts.Place>({ taskId: runId, contextId: conversationId }),
+      ),
+    )
+
+/** The run that is a task of the agent. */
+export const find = ({ agentId, ports }: Agent, taskId: string): Effect.Effect<Run.Run, Failure> =>
+  Schema.is(Ids.RunId)(taskId)
+    ? Context.get(ports, Runs.Runs)
+        .get(taskId)
+        .pipe(
+          Effect.filterOrFail(
+            (run) => run.runId === taskId && run.agentId === agentId,
+            () => Errors.taskNotFound(taskId),
+          ),
+          Effect.catchTag("RunNotFound", () => Errors.taskNotFound(taskId)),
+        )
+    : Errors.taskNotFound(taskId)
+
+/** The questions that a client may answer. */
+export const openQuestions = ({ waiting }: Run.Run) => (waiting === null ? [] : ResumeRules.open(waiting))
+
+/** The state of a task by its run. */
+export const stateOf = (run: Run.Run): TaskState => {
+  switch (run.status) {
+    case "pending":
+      return run.startedAt === null ? "TASK_STATE_SUBMITTED" : "TASK_STATE_WORKING"
+    case "running":
+      return "TASK_STATE_WORKING"
+    case "waiting":
+      return openQuestions(run).length > 0 ? "TASK_STATE_INPUT_REQUIRED" : "TASK_STATE_WORKING"
+    case "completed":
+      return "TASK_STATE_COMPLETED"
+    case "failed":
+      return "TASK_STATE_FAILED"
+    case "cancelled":
+      return "TASK_STATE_CANCELED"
+  }
+}
+
+const statusOf = (run: Run.Run, fold: TaskFold.TaskFold): TaskStatus => {
+  const state = stateOf(run)
+  const logged = fold.status()
+  // The log tells the question or the error, and when.
+  return logged?.state === state ? logged : { state, timestamp: DateTime.formatIso(run.updatedAt) }
+}
+
+/** What a task shows of itself. `historyLength`: how many of the newest messages; all when absent. */
+export interface Shown {
+  readonly artifacts: boolean
+  readonly historyLength?: number | undefined
+}
+
+/** The task that a run is, by its log so far. */
+export const toTask = Effect.fnUntraced(function* (
+  ports: Ports,
+  place: Parts.Place,
+  run: Run.Run,
+  fold: TaskFold.TaskFold,
+  { artifacts, historyLength = Number.POSITIVE_INFINITY }: Shown,
+): Effect.fn.Return<Task, Failure> {
+  const snapshot = yield* Context.get(ports, Runs.Runs)
+    .snapshot(run.runId)
+    .pipe(Effect.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)))
+  const history = [...Parts.historyOf(place, snapshot), ...fold.told()]
+  return {
+    id: place.taskId,
+    contextId: place.contextId,
+    status: statusOf(run, fold),
+    ...(artifacts ? { artifacts: fold.artifacts() } : {}),
+    ...(historyLength === 0 ? {} : { history: history.slice(-historyLength) }),
+  }
+})
+
+/** Folds the log of a run up to an event, and gives the last one that it has folded. */
+export const foldUpTo = (
+  ports: Ports,
+  run: Run.Run,
+  fold: TaskFold.TaskFold,
+): Effect.Effect<Run.EventId, Failure> => {
+  const log = Context.get(ports, RunLog.RunLog)
+  return Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
+    Effect.map(log.read({ runId: run.runId, after, limit: RunLog.maxReadLimit }), (entries) => {
+      const last = entries.at(-1)?.eventId
+      return [
+        Chunk.unsafeFromArray(entries),
+        last === undefined || last >= run.latestEventId ? Option.none() : Option.some(last),
+      ]
+    }),
+  ).pipe(
+    Stream.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)),
+    Stream.runFold(Run.EventId.make(0), (_, entry) => {
+      fold.next(entry)
+      return entry.eventId
+    }),
+  )
+}
+
+/** The task as it is now. */
+export const read = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, shown: Shown) {
+  const place = yield* placeOf(ports, run)
+  const fold = TaskFold.make(place)
+  yield* foldUpTo(ports, run, fold)
+  return yield* toTask(ports, place, run, fold, shown)
+})

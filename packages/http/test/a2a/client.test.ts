@@ -1,0 +1,191 @@
+import { type StreamResponse, type Task, TaskState } from "@a2a-js/sdk"
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Emit, Executor, Inbox, Interrupts, MemoryControlPlane, RequestSnapshot } from "@runlease/core"
+import * as TestWorker from "@runlease/testkit/TestWorker"
+import { Chunk, Deferred, Effect, Fiber, Queue, Schema, Stream } from "effect"
+import { sqlite } from "../sqlite.js"
+import { tester } from "../agui/HttpAgents.js"
+import { bindings, connect, data, message, request, said, streamOf, text } from "./Clients.js"
+
+const stores = [
+  ["memory", MemoryControlPlane.layer],
+  ["SQLite", sqlite],
+] as const
+
+const echo = Executor.from((run) => Emit.text(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`))
+
+const taskOf = (value: unknown): Task => {
+  assertTrue(typeof value === "object" && value !== null && "status" in value)
+  return value as Task
+}
+
+const states = (responses: ReadonlyArray<StreamResponse>) =>
+  responses.flatMap(({ payload }) =>
+    payload?.$case === "task" || payload?.$case === "statusUpdate" ? [payload.value.status?.state] : [],
+  )
+
+const answers = (responses: ReadonlyArray<StreamResponse>): string =>
+  responses
+    .flatMap(({ payload }) =>
+      payload?.$case === "artifactUpdate" ? [said(payload.value.artifact?.parts)] : [],
+    )
+    .join("")
+
+for (const [store, layer] of stores) {
+  for (const binding of bindings) {
+    describe(`@a2a-js/sdk over ${binding} (${store})`, () => {
+      const test = tester(layer)
+
+      test(
+        "sends a message, and gets the task when it has ended",
+        Effect.gen(function* () {
+          yield* TestWorker.start(echo)
+          const client = yield* connect(binding)
+          const sent = request(message([text("hello")]))
+          const task = taskOf(yield* Effect.promise(() => client.sendMessage(sent)))
+          strictEqual(task.status?.state, TaskState.TASK_STATE_COMPLETED)
+          deepStrictEqual(
+            task.artifacts.map(({ parts }) => said(parts)),
+            ["You said: hello"],
+          )
+          deepStrictEqual(
+            task.history.map(({ parts }) => said(parts)),
+            ["hello"],
+          )
+          // The same message again is the same task.
+          const again = taskOf(yield* Effect.promise(() => client.sendMessage(sent)))
+          strictEqual(again.id, task.id)
+          const read = yield* Effect.promise(() => client.getTask({ tenant: "", id: task.id }))
+          deepStrictEqual(read, task)
+        }),
+      )
+
+      test(
+        "follows a task, and the next one of its context knows what was said",
+        Effect.gen(function* () {
+          const histories = yield* Queue.unbounded<ReadonlyArray<string>>()
+          yield* TestWorker.start(
+            Executor.from(({ snapshot }) =>
+              Effect.zipRight(
+                Queue.offer(histories, snapshot.messages.map(RequestSnapshot.textOf)),
+                Effect.zipRight(Emit.text("one "), Emit.text("two")),
+              ),
+            ),
+          )
+          const client = yield* connect(binding)
+          const first = Chunk.toReadonlyArray(
+            yield* Stream.runCollect(
+              streamOf(() => client.sendMessageStream(request(message([text("hello")])))),
+            ),
+          )
+          strictEqual(first[0]?.payload?.$case, "task")
+          strictEqual(states(first).at(-1), TaskState.TASK_STATE_COMPLETED)
+          strictEqual(answers(first), "one two")
+          const { contextId } = taskOf(first[0]!.payload!.value)
+          yield* Stream.runDrain(
+            streamOf(() => client.sendMessageStream(request(message([text("and now?")], { contextId })))),
+          )
+          deepStrictEqual(yield* Queue.takeN(histories, 2).pipe(Effect.map(Chunk.toReadonlyArray)), [
+            ["hello"],
+            ["hello", "one two", "and now?"],
+          ])
+        }),
+      )
+
+      test(
+        "is asked, answers in words and as data, and the task goes on",
+        Effect.gen(function* () {
+          yield* TestWorker.start(
+            Executor.from(() =>
+              Effect.gen(function* () {
+                if (!(yield* Interrupts.approve("deploy", { message: "Deploy?" })))
+                  return yield* Emit.text("No")
+                const port = yield* Interrupts.ask("port", { message: "Which port?", schema: Schema.Int })
+                yield* Emit.text(`Deployed to ${port}`)
+              }),
+            ),
+          )
+          const client = yield* connect(binding)
+          const asked = taskOf(
+            yield* Effect.promise(() => client.sendMessage(request(message([text("go")])))),
+          )
+          strictEqual(asked.status?.state, TaskState.TASK_STATE_INPUT_REQUIRED)
+          strictEqual(said(asked.status.message?.parts), "Deploy?")
+          const { id: taskId } = asked
+          const unclear = yield* Effect.flip(
+            Effect.tryPromise(() => client.sendMessage(request(message([text("hm")], { taskId })))),
+          )
+          assertTrue(String(unclear.error).includes("yes or no"))
+          const second = taskOf(
+            yield* Effect.promise(() => client.sendMessage(request(message([text("Yes.")], { taskId })))),
+          )
+          strictEqual(said(second.status?.message?.parts), "Which port?")
+          const done = yield* Stream.runCollect(
+            streamOf(() => client.sendMessageStream(request(message([data(8080)], { taskId })))),
+          )
+          strictEqual(answers(Chunk.toReadonlyArray(done)), "Deployed to 8080")
+        }),
+      )
+
+      test(
+        "is told while it works, cancels, and is refused what a task that has ended does not take",
+        Effect.gen(function* () {
+          const told = yield* Deferred.make<string>()
+          yield* TestWorker.start(
+            Executor.from(() =>
+              Effect.gen(function* () {
+                const { parts } = yield* Inbox.take("told")
+                yield* Deferred.succeed(told, RequestSnapshot.textOf({ id: "", role: "user", parts }))
+                return yield* Effect.never
+              }),
+            ),
+          )
+          const client = yield* connect(binding)
+          const { contextId, id: taskId } = taskOf(
+            yield* Effect.promise(() => client.sendMessage(request(message([text("wait")]), true))),
+          )
+          const following = yield* Effect.fork(
+            Stream.runCollect(streamOf(() => client.resubscribeTask({ tenant: "", id: taskId }))),
+          )
+          yield* Effect.promise(() =>
+            client.sendMessage(request(message([text("be quick")], { taskId, contextId }), true)),
+          )
+          strictEqual(yield* Deferred.await(told), "be quick")
+          const cancelled = yield* Effect.promise(() =>
+            client.cancelTask({ tenant: "", id: taskId, metadata: undefined }),
+          )
+          strictEqual(cancelled.status?.state, TaskState.TASK_STATE_CANCELED)
+          deepStrictEqual(
+            cancelled.history.map(({ parts }) => said(parts)),
+            ["wait", "be quick"],
+          )
+          const followed = Chunk.toReadonlyArray(yield* Fiber.join(following))
+          strictEqual(followed[0]?.payload?.$case, "task")
+          strictEqual(states(followed).at(-1), TaskState.TASK_STATE_CANCELED)
+          for (const refused of [
+            () => client.sendMessage(request(message([text("more")], { taskId }))),
+            () => client.sendMessage(request(message([text("more")], { taskId, contextId: "another" }))),
+            () => client.sendMessage(request(message([text("more")], { taskId: "none" }))),
+            () => client.getTask({ tenant: "", id: "none" }),
+          ]) {
+            yield* Effect.flip(Effect.tryPromise(() => refused()))
+          }
+          const listed = yield* Effect.promise(() =>
+            client.listTasks({
+              tenant: "",
+              contextId,
+              status: TaskState.TASK_STATE_UNSPECIFIED,
+              pageToken: "",
+              statusTimestampAfter: undefined,
+            }),
+          )
+          deepStrictEqual(
+            [listed.totalSize, listed.tasks.map(({ id }) => id), listed.nextPageToken],
+            [1, [taskId], ""],
+          )
+        }),
+      )
+    })
+  }
+}
