@@ -174,6 +174,7 @@ layer(served, { excludeTestServices: true })("the executor of a worker", (it) =>
         [["--model", "gpt-4o"], "openai:<model>"],
         [["--model", "openai:gpt-4o"], "OPENAI_API_KEY"],
         [["--ag-ui", "ftp://agent"], "--ag-ui takes a URL"],
+        [["--a2a", "ftp://agent"], "--a2a takes a URL"],
         [["--acp", " "], "--acp names no program"],
         [
           ["--model", "openai:gpt-4o", "--permission", "deny"],

@@ -79,6 +79,7 @@ effect("loads an executor when the flags name it, and no other one", () =>
     const packages = new Set(loaded.map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)![0]))
     for (const name of [
       "@runlease/executor-acp",
+      "@runlease/executor-a2a",
       "@runlease/executor-ag-ui",
       "@runlease/executor-ai",
       "tsx",

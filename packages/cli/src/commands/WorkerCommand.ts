@@ -229,7 +229,7 @@ export const command = Command.make(
   }),
 ).pipe(
   Describe.command(
-    "Claim runs and work on them until SIGTERM, which lets runs finish for a while and hands back the rest. Give one of --command, --module, --model, --acp and --ag-ui.",
+    "Claim runs and work on them until SIGTERM, which lets runs finish for a while and hands back the rest. Give one of --command, --module, --model, --acp, --ag-ui and --a2a.",
     [
       "runlease worker --command ./agent.sh",
       "runlease worker --command python3 -- agent.py --fast",

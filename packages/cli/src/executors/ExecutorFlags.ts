@@ -7,6 +7,7 @@ import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as Acp from "./Acp.js"
+import * as A2a from "./A2a.js"
 import * as AgUi from "./AgUi.js"
 import * as Model from "./Model.js"
 import * as Module from "./Module.js"
@@ -41,6 +42,7 @@ export const options = {
   model: Model.flag.options,
   acp: Acp.flag.options,
   agUi: AgUi.flag.options,
+  a2a: A2a.flag.options,
   processes,
   grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
     Options.withDescription("The time between TERM and KILL when it is interrupted"),
@@ -86,6 +88,7 @@ export const selected = (
     Model.flag.read(parsed.model, shared),
     Acp.flag.read(parsed.acp, shared),
     AgUi.flag.read(parsed.agUi, shared),
+    A2a.flag.read(parsed.a2a, shared),
   ]
   const chosen = candidates.filter(({ executor }) => Option.isSome(executor))
   const [first] = chosen

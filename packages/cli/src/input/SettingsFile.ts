@@ -63,6 +63,7 @@ export const SettingsFile = Schema.Struct({
     "worker: how long an executor may block the event loop before its leases lapse, such as 2m; twice the lease and a minute at least when absent.",
   ),
   ag_ui_authorization: text("worker --ag-ui: the Authorization header for the remote agent."),
+  a2a_authorization: text("worker --a2a: the Authorization header for the remote agent."),
 }).annotations({
   title: "runlease.json",
   description:

@@ -1,0 +1,1 @@
+export * as A2aExecutor from "./A2aExecutor.js"

@@ -1,0 +1,79 @@
+/**
+ * What an agent is sent: the user's part of a run's request, and answers to what it asked.
+ *
+ * @since 0.1.0
+ */
+import { type Message, type Part, Role, type SendMessageRequest } from "@a2a-js/sdk"
+import { RequestSnapshot, type Run } from "@runlease/core"
+
+const part = (content: NonNullable<Part["content"]>, more: Partial<Part> = {}): Part => ({
+  content,
+  metadata: undefined,
+  filename: "",
+  mediaType: "",
+  ...more,
+})
+
+const textPart = (value: string): Part => part({ $case: "text", value })
+
+const dataPart = (value: unknown): Part => part({ $case: "data", value }, { mediaType: "application/json" })
+
+const string = (value: unknown): string => (typeof value === "string" ? value : "")
+
+const bytesUrl = /^data:([^;,]*);base64,/
+
+/** A part as A2A has it: what it has no name for is data. */
+const toPart = (given: RequestSnapshot.MessagePart): Part => {
+  if (given.type === "text" && given["data"] === undefined) return textPart(string(given["text"]))
+  if (given.type === "text") return dataPart(given["data"])
+  const url = string(given["url"])
+  if (given.type !== "file" || url === "") return dataPart(given)
+  const more = { filename: string(given["filename"]), mediaType: string(given["mediaType"]) }
+  const bytes = bytesUrl.exec(url)
+  return bytes === null
+    ? part({ $case: "url", value: url }, more)
+    : part(
+        { $case: "raw", value: Buffer.from(url.slice(bytes[0].length), "base64") },
+        { ...more, mediaType: more.mediaType || bytes[1]! },
+      )
+}
+
+const requestOf = (parts: ReadonlyArray<Part>, message: Partial<Message>): SendMessageRequest => ({
+  tenant: "",
+  message: {
+    messageId: "",
+    contextId: "",
+    taskId: "",
+    role: Role.ROLE_USER,
+    parts: [...parts],
+    metadata: undefined,
+    extensions: [],
+    referenceTaskIds: [],
+    ...message,
+  },
+  // What comes of it is followed, so that a worker which dies misses nothing.
+  configuration: { acceptedOutputModes: [], taskPushNotificationConfig: undefined, returnImmediately: true },
+  metadata: undefined,
+})
+
+/** What the user has said since the agent spoke last, or the payload of a typed agent. The conversation is the context. */
+export const first = (
+  { conversationId, snapshot }: Run.ClaimedRun,
+  messageId: string,
+): SendMessageRequest => {
+  const { input, messages } = snapshot
+  const said = messages
+    .slice(messages.findLastIndex(({ role }) => role === "assistant") + 1)
+    .filter(({ role }) => role === "user")
+    .flatMap(({ parts }) => parts.map(toPart))
+  const parts = input === undefined ? said : [dataPart(input)]
+  return requestOf(parts.length === 0 ? [textPart("")] : parts, { messageId, contextId: conversationId })
+}
+
+/** The answer to what a task asks: text as text, any other value as data. */
+export const answer = (
+  task: { readonly taskId: string; readonly contextId: string },
+  payload: unknown,
+  messageId: string,
+): SendMessageRequest =>
+  requestOf([typeof payload === "string" ? textPart(payload) : dataPart(payload)], { ...task, messageId })
