@@ -1,11 +1,11 @@
 /**
  * Runs a remote agent that speaks A2A 1.0 as an executor: a run is a task of that agent.
  *
- * The agent gets what the user has said since it spoke last; the conversation is its context. The text of its artifacts is the text of the
+ * The agent gets the messages of the user since its last one; the conversation is its context. The text of its artifacts is the text of the
  * run, and what else they hold is a CUSTOM event `a2a.artifact`. What it asks is a question of the run, and the answer is its next message:
  * text as text, any other value as data.
  *
- * The task is a step. A worker that dies leaves the task at its agent, and the next one follows it again: the agent is not asked twice. A
+ * The task is a step. A worker that dies leaves the task at its agent, and the next one follows it again: the agent gets no second message. A
  * run that is cancelled cancels its task.
  *
  * Source: https://a2a-protocol.org/v1.0.0/specification

@@ -62,7 +62,7 @@ const fetching =
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "")
 
-const isAnswer = (error: unknown): boolean => /Error$/.test(nameOf(error)) && nameOf(error) !== "TypeError"
+const isAnswer = (error: unknown): boolean => nameOf(error).endsWith("Error") && nameOf(error) !== "TypeError"
 
 const causeOf = (error: unknown): unknown =>
   error instanceof Error && error.cause !== undefined ? error.cause : error

@@ -1,5 +1,5 @@
 /**
- * What an agent is sent: the user's part of a run's request, and answers to what it asked.
+ * What an agent is sent: the user's part of a run's request, and answers to its questions.
  *
  * @since 0.1.0
  */
@@ -56,17 +56,17 @@ const requestOf = (parts: ReadonlyArray<Part>, message: Partial<Message>): SendM
   metadata: undefined,
 })
 
-/** What the user has said since the agent spoke last, or the payload of a typed agent. The conversation is the context. */
+/** The messages of the user since the agent's last one, or the payload of a typed agent. The conversation is the context. */
 export const first = (
   { conversationId, snapshot }: Run.ClaimedRun,
   messageId: string,
 ): SendMessageRequest => {
   const { input, messages } = snapshot
-  const said = messages
+  const given = messages
     .slice(messages.findLastIndex(({ role }) => role === "assistant") + 1)
     .filter(({ role }) => role === "user")
     .flatMap(({ parts }) => parts.map(toPart))
-  const parts = input === undefined ? said : [dataPart(input)]
+  const parts = input === undefined ? given : [dataPart(input)]
   return requestOf(parts.length === 0 ? [textPart("")] : parts, { messageId, contextId: conversationId })
 }
 

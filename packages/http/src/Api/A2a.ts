@@ -64,7 +64,7 @@ export const group = HttpApiGroup.make("a2a")
       .annotateContext(
         about(
           "Send a message",
-          "`message:send` waits until the task ends or asks for something, unless `configuration.returnImmediately`; `message:stream` answers with the task and its changes. The same message again is the same task. With `taskId` it answers what the task asks, or is told to it while it works. Closing the stream cancels nothing.",
+          "`message:send` waits until the task ends or asks for something, unless `configuration.returnImmediately`; `message:stream` answers with the task and its changes. The same message again is the same task. With `taskId` it answers what the task asks, or is a message to it while it works. Closing the stream cancels nothing.",
         ),
       ),
   )

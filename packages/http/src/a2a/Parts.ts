@@ -56,7 +56,7 @@ export interface Place {
   readonly contextId: string
 }
 
-/** What the client said to begin the task: its messages behind the last one of the agent. */
+/** The messages with which the client began the task: those behind the last one of the agent. */
 export const historyOf = (
   { contextId, taskId }: Place,
   { messages }: RequestSnapshot.RequestSnapshot,

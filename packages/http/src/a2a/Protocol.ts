@@ -93,7 +93,7 @@ export const ListTasksRequest = Schema.Struct({
 })
 export type ListTasksRequest = typeof ListTasksRequest.Type
 
-/** A message of a task: what the client said, or what the agent asks. */
+/** A message of a task: of the client, or a question of the agent. */
 export interface TaskMessage {
   readonly messageId: string
   readonly contextId: string

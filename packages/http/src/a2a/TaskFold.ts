@@ -25,8 +25,8 @@ export interface TaskFold {
   /** What to send for the next event of the log. */
   readonly next: (entry: Entry) => ReadonlyArray<StreamResponse>
   readonly artifacts: () => ReadonlyArray<Artifact>
-  /** What was said to the task since it began. */
-  readonly told: () => ReadonlyArray<TaskMessage>
+  /** The messages that the task has received since it began. */
+  readonly received: () => ReadonlyArray<TaskMessage>
   /** By the log; undefined before the run has begun. */
   readonly status: () => TaskStatus | undefined
 }
@@ -81,7 +81,7 @@ export const make = (place: Parts.Place): TaskFold => {
   const view = AgUiView.make({ runId: place.taskId, threadId: place.contextId }, { peer: "durable" })
   /** The text of each message of the agent, in the order of their starts. */
   const texts = new Map<string, string>()
-  const told: Array<TaskMessage> = []
+  const received: Array<TaskMessage> = []
   let result: Artifact | undefined
   let status: TaskStatus | undefined
 
@@ -162,7 +162,7 @@ export const make = (place: Parts.Place): TaskFold => {
     next: ({ createdAt, event }) => {
       superseded.record(event)
       Option.map(InboxMessage.fromEvent(event), ({ id, parts }) =>
-        told.push({ messageId: id, ...place, role: "ROLE_USER", parts: parts.map(Parts.fromSnapshot) }),
+        received.push({ messageId: id, ...place, role: "ROLE_USER", parts: parts.map(Parts.fromSnapshot) }),
       )
       const shown = view(event).flatMap((one) => show(one, createdAt))
       return withdrawn.length === 0 ? shown : [...withdrawn.splice(0), ...shown]
@@ -171,7 +171,7 @@ export const make = (place: Parts.Place): TaskFold => {
       ...Array.from(texts, ([id, text]) => (text === "" ? [] : [textArtifact(id, text)])).flat(),
       ...(result === undefined ? [] : [result]),
     ],
-    told: () => told,
+    received: () => received,
     status: () => status,
   }
 }

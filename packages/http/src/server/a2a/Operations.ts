@@ -160,7 +160,7 @@ export const toA2a = (error: Errors.A2aError | Refusal | PortError): Errors.A2aE
   error._tag === "A2aError" ? error : ofRefusal(Verdicts.encode(error))
 
 /**
- * Does what is asked for.
+ * Does an operation.
  *
  * Fails: `METHOD_NOT_FOUND` for what is no operation.
  *

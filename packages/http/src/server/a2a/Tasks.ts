@@ -96,7 +96,7 @@ export const toTask = Effect.fnUntraced(function* (
   const snapshot = yield* Context.get(ports, Runs.Runs)
     .snapshot(run.runId)
     .pipe(Effect.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)))
-  const history = [...Parts.historyOf(place, snapshot), ...fold.told()]
+  const history = [...Parts.historyOf(place, snapshot), ...fold.received()]
   return {
     id: place.taskId,
     contextId: place.contextId,
