@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from "node:fs"
 
 const most = 91
 
-const words = /\b(?:asked|held|kept|known|nobody|said|told|whoever)\b/gi
+const words = /(?<!\.well-)\b(?:asked|held|kept|known|nobody|said|told|whoever)\b/gi
 
 const paths = execFileSync(
   "git",
