@@ -75,6 +75,8 @@ describe("the description of the API", () => {
       "Conversations",
       "AG-UI",
       "MCP",
+      "A2A card",
+      "A2A",
       "Threads",
       "AI SDK",
       "Limits",

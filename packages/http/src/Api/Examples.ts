@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Predicate, Record as Records } from "effect"
+import * as A2a from "./examples/A2a.js"
 import * as Bulk from "./examples/Bulk.js"
 import * as Observe from "./examples/Observe.js"
 import * as Schedules from "./examples/Schedules.js"
@@ -20,6 +21,7 @@ interface Example {
 /** By `group.endpoint`. */
 export const examples: Readonly<Record<string, Example>> = {
   ...Users.examples,
+  ...A2a.examples,
   ...Observe.examples,
   ...Schedules.examples,
   ...Bulk.examples,

@@ -32,7 +32,7 @@ export interface Answer {
 
 /** Sends a request. A stream is left when it has begun. */
 export const send = (
-  { method, path }: Endpoint,
+  { method, name, path }: Endpoint,
   names: Names,
   { body, query = "" }: Request,
   { headers, workerId }: Sender,
@@ -49,6 +49,9 @@ export const send = (
     schedule_id: names.schedule,
     bulk_id: names.bulk,
     limit_name: "gpu",
+    operation: "message:send",
+    task_id: name === "a2a.taskOperation" ? `${names.run}:cancel` : names.run,
+    config_id: "config",
   }
   const address = path.replace(/:([a-z_]+)/g, (_, part: string) => parts[part]!)
   return Effect.flatMap(Served, ({ url }) =>
@@ -88,6 +91,9 @@ export const cellOf = (endpoint: Endpoint, { status, text }: Answer): string => 
       const inner = json.answers.map((answer: Json) => verdictOf(answer.status, answer.body.error))
       return Array.from(new Set<string>(inner), (one) => (one === "lost" ? one : `+${one}`)).join("/")
     }
+    // The error of a call is in its response.
+    case "a2a.rpc":
+      return json.error?.code === -32001 ? "404" : "200"
     default:
       return "200"
   }

@@ -25,6 +25,8 @@ type Make = (names: Names, credential: string) => Request
 
 const nothing: Make = () => ({})
 
+const ofA2a: Make = () => ({ query: "?A2A-Version=1.0" })
+
 const definition = { name: "new", target: { kind: "agent", id: "a" }, schedule: "0 9 * * *" }
 
 const registration = { implementation_kind: "test", worker_key: "holder" }
@@ -104,6 +106,25 @@ const requests: Readonly<Record<string, Make>> = {
       forwardedProps: {},
     },
   }),
+  "a2a.rpc": ({ run }) => ({
+    query: "?A2A-Version=1.0",
+    body: { jsonrpc: "2.0", id: 1, method: "GetTask", params: { id: run } },
+  }),
+  "a2a.message": ({ fresh }) => ({
+    query: "?A2A-Version=1.0",
+    body: {
+      message: { messageId: fresh, role: "ROLE_USER", parts: [{ text: "hello" }] },
+      configuration: { returnImmediately: true },
+    },
+  }),
+  "a2a.tasks": ofA2a,
+  "a2a.task": ofA2a,
+  "a2a.taskOperation": ofA2a,
+  "a2a.extendedCard": ofA2a,
+  "a2a.createPushConfig": ofA2a,
+  "a2a.listPushConfigs": ofA2a,
+  "a2a.getPushConfig": ofA2a,
+  "a2a.deletePushConfig": ofA2a,
   "chat.sendMessages": ({ fresh, thread }) => ({
     body: {
       id: thread,
