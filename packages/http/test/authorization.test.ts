@@ -118,9 +118,7 @@ const withoutNames = ({ text, ...answer }: Answer, names: Requests.Names): Answe
 
 /** Nothing of a project is named where an agent is run. An admin key prunes every project, and sees the keys of all. */
 const isCompared = ({ name }: Endpoint): boolean =>
-  !/^(keys\.|runs\.prune$|agUi\.runAgent$|a2aCard\.|a2a\.(message|extendedCard)$|chat\.sendMessages$)/.test(
-    name,
-  )
+  !/^(keys\.|runs\.prune$|agUi\.runAgent$|a2aCard\.|a2a\.(send|extendedCard)$|chat\.sendMessages$)/.test(name)
 
 /** A path may name a project by its slug or by its id. */
 const referencesIn = ({ path }: Endpoint, { id, slug }: Access.Project): ReadonlyArray<string> =>

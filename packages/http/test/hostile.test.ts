@@ -158,7 +158,7 @@ const bodies: Readonly<Record<string, object>> = {
   stopChat: { activeStreamId: "r", assistantMessage: {} },
   rpc: { jsonrpc: "2.0", id: 1, method: "GetTask", params: { id: "run-1", historyLength: 1 } },
   // Of a task that there is not: a new one would be waited for.
-  message: {
+  send: {
     message: {
       messageId: "m",
       contextId: "c",

@@ -57,7 +57,7 @@ export const group = HttpApiGroup.make("a2a")
       ),
   )
   .add(
-    HttpApiEndpoint.post("message", "/a2a/:agent_id/:operation")
+    HttpApiEndpoint.post("send", "/a2a/:agent_id/:operation")
       .setPath(agentAnd("operation"))
       .addSuccess(json)
       .addSuccess(stream)

@@ -91,7 +91,7 @@ export const layer = HttpApiBuilder.group(Api, "a2a", (handlers) =>
       .handleRaw("rpc", ({ path, request }) =>
         Effect.flatMap(requestFor(path.agent_id, request), JsonRpc.respond),
       )
-      .handleRaw("message", ({ path: { agent_id, operation }, request }) =>
+      .handleRaw("send", ({ path: { agent_id, operation }, request }) =>
         messages({ path: { agent_id, task_id: operation }, request }),
       )
       .handleRaw("tasks", rest("ListTasks", "query"))

@@ -110,7 +110,7 @@ const requests: Readonly<Record<string, Make>> = {
     query: "?A2A-Version=1.0",
     body: { jsonrpc: "2.0", id: 1, method: "GetTask", params: { id: run } },
   }),
-  "a2a.message": ({ fresh }) => ({
+  "a2a.send": ({ fresh }) => ({
     query: "?A2A-Version=1.0",
     body: {
       message: { messageId: fresh, role: "ROLE_USER", parts: [{ text: "hello" }] },

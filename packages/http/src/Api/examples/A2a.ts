@@ -25,7 +25,7 @@ const notSupported = { answer: {} }
 export const examples = {
   "a2aCard.agentCard": { answer: card },
   "a2a.rpc": { answer: { jsonrpc: "2.0", id: 1, result: { task } } },
-  "a2a.message": { answer: { task } },
+  "a2a.send": { answer: { task } },
   "a2a.tasks": { answer: { tasks: [listed], nextPageToken: "", pageSize: 50, totalSize: 1 } },
   "a2a.task": { answer: task },
   "a2a.taskOperation": { answer: { ...task, status: { ...task.status, state: "TASK_STATE_CANCELED" } } },
