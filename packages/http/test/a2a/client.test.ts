@@ -111,7 +111,7 @@ for (const [store, layer] of stores) {
             yield* Effect.promise(() => client.sendMessage(request(message([text("go")])))),
           )
           strictEqual(asked.status?.state, TaskState.TASK_STATE_INPUT_REQUIRED)
-          strictEqual(said(asked.status.message?.parts), "Deploy?")
+          strictEqual(said(asked.status?.message?.parts), "Deploy?")
           const { id: taskId } = asked
           const unclear = yield* Effect.flip(
             Effect.tryPromise(() => client.sendMessage(request(message([text("hm")], { taskId })))),
