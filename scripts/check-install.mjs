@@ -20,6 +20,9 @@ import { packAll } from "./tarballs.mjs"
 /** The oldest Effect that the packages take, and the newest of its line. */
 const effects = ["3.22.2", "~3.22.2"]
 
+/** It brings CopilotKit's runtime, so it has a check of its own. */
+const copilotKit = "@runlease/copilotkit"
+
 const root = mkdtempSync(join(tmpdir(), "runlease-install-"))
 const nodes = process.argv.flatMap((argument, at) => (argument === "--node" ? [process.argv[at + 1]] : []))
 
@@ -101,11 +104,33 @@ const check = (tarballs, effect, node, env) => {
   )
 }
 
+/** The runner of CopilotKit, beside the newest runtime that it takes, with the peers that npm installs for it. */
+const checkCopilotKit = (packed) => {
+  const { manifest, tarball } = packed.find(({ manifest }) => manifest.name === copilotKit)
+  const folder = project(join(root, "copilotkit"), {})
+  const versions = Object.entries(manifest.peerDependencies).map(([name, range]) => `${name}@${range}`)
+  npm(["install", "--ignore-scripts", tarball, ...versions, "typescript@5.9", "@types/node@20"], folder)
+  const [, program] = /^```ts\n\/\/ \S+\n([\s\S]*?)^```$/m.exec(
+    readFileSync("packages/copilotkit/README.md", "utf8"),
+  )
+  writeFileSync(join(folder, "runtime.ts"), program)
+  const flags = ["--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2023", "runtime.ts"]
+  run(join(folder, "node_modules/.bin/tsc"), flags, folder)
+  const load = `import("@runlease/copilotkit").then(({ RunleaseRunner }) => console.log(Object.keys(RunleaseRunner).join()))`
+  const loaded = run("node", ["--eval", load], folder, {
+    ...process.env,
+    COPILOTKIT_TELEMETRY_DISABLED: "true",
+  })
+  if (!loaded.includes("RunleaseRunner")) fail(`the runner does not load: ${loaded}`)
+  const { packages } = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8"))
+  console.log(`CopilotKit's runtime ${packages["node_modules/@copilotkit/runtime"].version}`)
+}
+
 /** What no command needs is not installed with it: it counts no tokens. */
 const checkSize = (packed) => {
   const folder = project(join(root, "command"), {})
   const ours = packed
-    .filter(({ manifest }) => manifest.name !== "@runlease/testkit")
+    .filter(({ manifest }) => manifest.name !== "@runlease/testkit" && manifest.name !== copilotKit)
     .map(({ tarball }) => tarball)
   npm(["install", "--ignore-scripts", "effect@~3.22.2", "@effect/platform@^0.97.2", ...ours], folder)
   const { packages } = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8"))
@@ -158,13 +183,14 @@ const checkReadme = (packed, node, env) => {
 
 try {
   const packed = packAll(root)
-  const tarballs = packed.map(({ tarball }) => tarball)
+  const tarballs = packed.filter(({ manifest }) => manifest.name !== copilotKit).map(({ tarball }) => tarball)
   for (const node of nodes.length === 0 ? [undefined] : nodes) {
     const env = node === undefined ? process.env : environmentOf(node)
     for (const effect of effects) check(tarballs, effect, node, env)
     checkReadme(packed, node, env)
   }
   checkSize(packed)
+  checkCopilotKit(packed)
 } catch (error) {
   // What the compiler finds goes to its output.
   if (error.stdout) console.error(error.stdout)

@@ -1,9 +1,9 @@
 import { Command } from "@effect/platform"
+import type { Options } from "@runlease/copilotkit/RunleaseRunner"
 import { Deferred, Effect, Ref, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import type * as RunleaseRunner from "./RunleaseRunner.js"
 
 const require = createRequire(import.meta.url)
 const loader = pathToFileURL(require.resolve("tsx")).href
@@ -44,7 +44,7 @@ const start = Effect.fnUntraced(function* (
 })
 
 /** The running backend of a page. */
-export interface Backend extends RunleaseRunner.Options {
+export interface Backend extends Options {
   /** Kills the worker as a loss of power would: it hands nothing back. */
   readonly killWorker: Effect.Effect<void>
 }

@@ -3,7 +3,6 @@ import { createServer, type RequestListener, type Server } from "node:http"
 import { fileURLToPath } from "node:url"
 import { createServer as createVite } from "vite"
 import type * as Backend from "./Backend.js"
-import type * as RunleaseRunner from "./RunleaseRunner.js"
 import * as Runtime from "./runtime.js"
 
 /** Starts a server on loopback that ends with the Scope; port 0 picks a free one. */
@@ -25,13 +24,6 @@ const urlOf = (server: Server): string => {
   const address = server.address()
   return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
 }
-
-/** Serves CopilotKit's runtime alone. Returns the `runtimeUrl` of a page. */
-export const runtime = (backend: RunleaseRunner.Options) =>
-  Effect.map(listen(0), (server) => {
-    server.on("request", Runtime.listener(backend))
-    return `${urlOf(server)}${Runtime.basePath}`
-  })
 
 /** Compiles the page on request. The socket that reloads changed sources belongs to the server. */
 const vite = (server: Server) =>

@@ -3,13 +3,13 @@ import "./telemetry.js"
 import { HttpAgent } from "@ag-ui/client"
 import { CopilotRuntime } from "@copilotkit/runtime/v2"
 import { createCopilotNodeListener } from "@copilotkit/runtime/v2/node"
-import * as RunleaseRunner from "./RunleaseRunner.js"
+import { type Options, RunleaseRunner } from "@runlease/copilotkit/RunleaseRunner"
 
 /** The path of the runtime. */
 export const basePath = "/api/copilotkit"
 
 /** CopilotKit's runtime, as a request listener of Node. The API key stays on this side. */
-export const listener = ({ apiKey, url }: RunleaseRunner.Options) =>
+export const listener = ({ apiKey, url }: Options) =>
   createCopilotNodeListener({
     basePath,
     runtime: new CopilotRuntime({
@@ -19,6 +19,6 @@ export const listener = ({ apiKey, url }: RunleaseRunner.Options) =>
           headers: { Authorization: `Bearer ${apiKey}` },
         }),
       },
-      runner: new RunleaseRunner.RunleaseRunner({ apiKey, url }),
+      runner: new RunleaseRunner({ apiKey, url }),
     }),
   })

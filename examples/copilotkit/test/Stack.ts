@@ -4,11 +4,10 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import * as ModelServer from "@runlease/testkit/ModelServer"
+import * as Pace from "@runlease/testkit/Pace"
 import { Context, Effect, Layer } from "effect"
 import * as Backend from "../src/Backend.js"
-import * as Site from "../src/Site.js"
 import * as StandIn from "../src/StandIn.js"
-import * as Pace from "./Pace.js"
 
 export class Stack extends Context.Tag("example/Stack")<
   Stack,
@@ -31,6 +30,3 @@ export const layer = Layer.scoped(
     return { backend, pace }
   }),
 ).pipe(Layer.provide(NodeContext.layer), Layer.orDie)
-
-/** Starts a separate runtime, which ends with the Scope. Returns its address. */
-export const runtime = Effect.flatMap(Stack, ({ backend }) => Site.runtime(backend))

@@ -8,7 +8,6 @@ import * as Server from "./Server.js"
 const execute = promisify(execFile)
 
 const page = await Code.read("../../../docs/ag-ui.md")
-const runner = await Code.read("../../copilotkit/src/RunleaseRunner.ts")
 const blocks = Code.blocksOf(page)
 
 /** The programs of the page, each with its last line of output. */
@@ -32,7 +31,7 @@ const files = Object.fromEntries(
 const clients = {
   "1.0": Object.fromEntries(Object.entries(files).filter(([name]) => !forPages.includes(name))),
   "0.0.59": Object.fromEntries(
-    Object.entries({ ...files, "RunleaseRunner.ts": runner }).map(([name, text]) => [
+    Object.entries(files).map(([name, text]) => [
       name,
       text.replaceAll('"@ag-ui/client"', '"@ag-ui/client-0.0.59"'),
     ]),

@@ -1,3 +1,16 @@
+/**
+ * CopilotKit's `AgentRunner` over Runlease.
+ *
+ * ```ts
+ * import { RunleaseRunner } from "@runlease/copilotkit/RunleaseRunner"
+ *
+ * new CopilotRuntime({ agents, runner: new RunleaseRunner({ url, apiKey }) })
+ * ```
+ *
+ * Source: docs/decisions/0112-copilotkit.md
+ *
+ * @since 0.1.0
+ */
 import {
   type AbstractAgent,
   type BaseEvent,
@@ -9,7 +22,12 @@ import {
 import { AgentRunner } from "@copilotkit/runtime/v2"
 import { Observable } from "rxjs"
 
-/** The URL of `runlease serve`, and an API key of a project there. */
+/**
+ * The URL of `runlease serve`, and an API key of a project there. Keep it in the backend: a page must not have it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   readonly url: string
   readonly apiKey: string
@@ -25,13 +43,25 @@ interface ThreadRequest {
  *
  * Its agents are `HttpAgent`s at `/ag-ui/{agent_id}?detach=true&busy=refuse`. With `detach` a run goes on when its page or
  * this process ends; with `busy=refuse` a thread with a run in progress refuses a second one, as CopilotKit expects.
+ *
+ * Fails: a run that cannot be started or followed ends with RUN_ERROR; `isRunning` and `stop` reject with the status and the
+ * answer of the server.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class RunleaseRunner extends AgentRunner {
   constructor(readonly options: Options) {
     super()
   }
 
-  run({ agent, input }: { readonly agent: AbstractAgent; readonly input: RunAgentInput }) {
+  run({
+    agent,
+    input,
+  }: {
+    readonly agent: AbstractAgent
+    readonly input: RunAgentInput
+  }): Observable<BaseEvent> {
     return new Observable<BaseEvent>((subscriber) => {
       const { resume, ...rest } = input
       agent
@@ -45,7 +75,7 @@ export class RunleaseRunner extends AgentRunner {
     })
   }
 
-  connect({ threadId }: ThreadRequest) {
+  connect({ threadId }: ThreadRequest): Observable<BaseEvent> {
     return new Observable<BaseEvent>((subscriber) => {
       const closed = new AbortController()
       const events = transformHttpEventStream(
@@ -62,12 +92,12 @@ export class RunleaseRunner extends AgentRunner {
     })
   }
 
-  async isRunning({ threadId }: ThreadRequest) {
+  async isRunning({ threadId }: ThreadRequest): Promise<boolean> {
     const { status } = await this.answer<{ status: string }>(threadId, "")
     return status === "running" || status === "queued"
   }
 
-  async stop({ runId, threadId }: ThreadRequest & { readonly runId?: string }) {
+  async stop({ runId, threadId }: ThreadRequest & { readonly runId?: string }): Promise<boolean> {
     const { stopped } = await this.answer<{ stopped: boolean }>(threadId, "/stop", {
       method: "POST",
       headers: { "Content-Type": "application/json" },

@@ -24,7 +24,7 @@ export interface Page {
   readonly stop: Effect.Effect<void>
   /** Waits until the messages pass `test`. */
   readonly until: (test: (messages: ReadonlyArray<Message>) => boolean) => Effect.Effect<void>
-  /** Waits until a message contains this text. */
+  /** Waits until an answer contains this text. */
   readonly shows: (text: string) => Effect.Effect<void>
   readonly interrupts: () => ReadonlyArray<Interrupt>
   readonly answer: () => unknown
@@ -124,7 +124,10 @@ export const open = (
       until,
       shows: (text) =>
         until((messages) =>
-          messages.some(({ content }) => typeof content === "string" && content.includes(text)),
+          messages.some(
+            ({ content, role }) =>
+              role === "assistant" && typeof content === "string" && content.includes(text),
+          ),
         ),
       interrupts: () => interrupts,
       answer: () => agent.messages.findLast(({ role }) => role === "assistant")?.content,

@@ -1,0 +1,1 @@
+export * as RunleaseRunner from "./RunleaseRunner.js"
