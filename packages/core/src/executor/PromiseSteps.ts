@@ -1,0 +1,93 @@
+/**
+ * Steps and questions for code that is written with promises, such as an agent of another framework.
+ *
+ * ```ts
+ * export default (run: Run.ClaimedRun) =>
+ *   PromiseSteps.run(async (steps) => {
+ *     const quote = await steps.step("quote", () => shop.quote(), { key: run.runId })
+ *     if (!(await steps.approve("buy", { message: `Buy for ${quote} EUR?` }))) return "Not bought"
+ *     return steps.step("buy", () => shop.buy(quote))
+ *   })
+ * ```
+ *
+ * Each attempt runs the program from its beginning, past the steps that are recorded, as it does with an Effect.
+ *
+ * Source: docs/decisions/0115-agents-of-other-frameworks.md
+ *
+ * @since 0.1.0
+ */
+import { Deferred, Effect, FiberSet } from "effect"
+import type * as Emit from "./Emit.js"
+import { isFailure } from "./ExecutorOutput.js"
+import * as Interrupts from "./Interrupts.js"
+import * as Step from "./Step.js"
+import type { StepLog } from "./StepLog.js"
+
+/**
+ * The steps of one attempt.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PromiseSteps {
+  /**
+   * What `body` gives, from the log where an earlier attempt has recorded it. It rejects as `body` does. Its signal is aborted when
+   * the attempt ends early. See `Step.run`.
+   */
+  readonly step: <A>(
+    name: string,
+    body: (signal: AbortSignal) => PromiseLike<A>,
+    ...options: Step.OptionsOf<A, Step.Options<A, unknown>>
+  ) => Promise<A>
+
+  /** Whether a person approves. Until there is an answer the run waits without a worker. See `Interrupts.approve`. */
+  readonly approve: (name: string, question: Interrupts.Question) => Promise<boolean>
+}
+
+const attempted = <A>(body: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, unknown> =>
+  Effect.tryPromise({ try: body, catch: (error) => error })
+
+/** An error that ends the attempt, whatever the program makes of the rejection that it gets. */
+const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepError || isFailure(error)
+
+/**
+ * Runs a program with the steps of the attempt, and gives its result. The signal is aborted when the attempt ends early.
+ *
+ * Fails: with what the program rejects with; and with a `StepError`, also where the program catches the rejection of a step, since a
+ * framework would show it to its model.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const run = <A>(
+  program: (steps: PromiseSteps, signal: AbortSignal) => PromiseLike<A>,
+): Effect.Effect<A, unknown, StepLog | Emit.Emit> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const failed = yield* Deferred.make<never, unknown>()
+      // The Scope of the attempt interrupts what the program has left running.
+      const promiseOf = yield* FiberSet.makeRuntimePromise<StepLog | Emit.Emit>()
+      const give = <B>(effect: Effect.Effect<B, unknown, StepLog | Emit.Emit>): Promise<B> => {
+        const promise = promiseOf(
+          Effect.tapError(effect, (error) =>
+            isOfTheAttempt(error) ? Deferred.fail(failed, error) : Effect.void,
+          ),
+        )
+        // The program of an attempt that has ended reads it no more.
+        promise.catch(() => {})
+        return promise
+      }
+      const steps: PromiseSteps = {
+        step: <B>(
+          name: string,
+          body: (signal: AbortSignal) => PromiseLike<B>,
+          ...options: Step.OptionsOf<B, Step.Options<B, unknown>>
+        ) => give(Step.run<B, unknown, never>(name, attempted(body), ...options)),
+        approve: (name, question) => give(Interrupts.approve(name, question)),
+      }
+      return yield* Effect.raceFirst(
+        attempted((signal) => program(steps, signal)),
+        Deferred.await(failed),
+      )
+    }),
+  )

@@ -1,0 +1,124 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Layer, Stream } from "effect"
+import * as Executor from "../src/executor/Executor.js"
+import * as PromiseSteps from "../src/executor/PromiseSteps.js"
+import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
+import * as RequestSnapshot from "../src/model/RequestSnapshot.js"
+import type { ClaimedRun } from "../src/model/Run.js"
+import { AgentId } from "../src/model/Ids.js"
+import * as RunLog from "../src/ports/RunLog.js"
+import * as Runs from "../src/ports/Runs.js"
+import * as Worker from "../src/worker/Worker.js"
+
+type Program = (steps: PromiseSteps.PromiseSteps, run: ClaimedRun, signal: AbortSignal) => PromiseLike<string>
+
+/** The run of a program, to its end. A person approves each question, and cancels the run at `cancelled`. */
+const outcomeOf = (program: Program, cancelled: Effect.Effect<void> = Effect.never) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs.Runs
+    const log = yield* RunLog.RunLog
+    const { run } = yield* runs.submit({
+      agentId: AgentId.make("promises"),
+      snapshot: RequestSnapshot.fromText("go"),
+    })
+    yield* Effect.forkScoped(Effect.zipRight(cancelled, runs.cancel(run.runId)))
+    const texts: Array<string> = []
+    yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>
+      Effect.gen(function* () {
+        if (event.type === "TEXT_MESSAGE_CONTENT") texts.push(String(event["delta"]))
+        if (event.type !== "RUN_FINISHED") return
+        const { waiting } = yield* runs.get(run.runId)
+        for (const { id } of waiting?.interrupts ?? []) {
+          yield* runs.resume(run.runId, [
+            { interruptId: id, status: "resolved", payload: { approved: true } },
+          ])
+        }
+      }),
+    )
+    const ended = yield* runs.get(run.runId)
+    return { texts, status: ended.status, error: ended.error }
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      Worker.layer.pipe(
+        Layer.provide(
+          Executor.layerFrom((run) => PromiseSteps.run((steps, signal) => program(steps, run, signal))),
+        ),
+        Layer.provideMerge(MemoryControlPlane.layer),
+      ),
+    ),
+  )
+
+describe("steps of promises", () => {
+  it.live("run once, and a question waits for its answer", () =>
+    Effect.gen(function* () {
+      let bodies = 0
+      let attempts = 0
+      const { status, texts } = yield* outcomeOf(async (steps) => {
+        attempts += 1
+        const [one, two] = await Promise.all([
+          steps.step("count", async () => (bodies += 1), { key: "a" }),
+          steps.step("count", async () => (bodies += 1), { key: "b" }),
+        ])
+        const [yes, also] = await Promise.all([
+          steps.approve("pay", { message: "Pay?" }),
+          steps.approve("mail", { message: "Mail?" }),
+        ])
+        return `${one + two} ${yes} ${also}`
+      })
+      expect([status, texts]).toEqual(["completed", ["3 true true"]])
+      expect([bodies, attempts]).toEqual([2, 2])
+    }),
+  )
+
+  it.live("reject as their bodies do, and the program goes on", () =>
+    Effect.gen(function* () {
+      const broken = new RangeError("broken")
+      const { texts } = yield* outcomeOf(async (steps) => {
+        const error = await steps
+          .step("break", () => Promise.reject<string>(broken))
+          .catch((error: unknown) => error)
+        return error === broken ? "the same error" : "another"
+      })
+      expect(texts).toEqual(["the same error"])
+    }),
+  )
+
+  it.live("fail the run with an error of a step, although the program catches it", () =>
+    Effect.gen(function* () {
+      const { error, status } = yield* outcomeOf(async (steps) => {
+        await steps.step("same", async () => 1)
+        await steps.step("same", async () => 2).catch(() => 3)
+        return new Promise<string>(() => {})
+      })
+      expect([status, error?.code]).toEqual(["failed", "step_duplicate"])
+    }),
+  )
+
+  it.live("fail the run as the program rejects", () =>
+    Effect.gen(function* () {
+      const { error, status } = yield* outcomeOf(() => Promise.reject(new RangeError("too far")))
+      expect([status, error?.code, error?.message]).toEqual(["failed", "RangeError", "too far"])
+    }),
+  )
+
+  it.live("abort the signals of the program and of its steps when the run is cancelled", () =>
+    Effect.gen(function* () {
+      const aborted: Array<string> = []
+      const began = yield* Deferred.make<void>()
+      const untilAborted = (name: string, signal: AbortSignal) =>
+        new Promise<string>((resolve) => {
+          signal.addEventListener("abort", () => resolve(String(aborted.push(name))))
+        })
+      const { status } = yield* outcomeOf(async (steps, _run, signal) => {
+        const body = (signal: AbortSignal) => {
+          Deferred.unsafeDone(began, Effect.void)
+          return untilAborted("step", signal)
+        }
+        return (await Promise.all([untilAborted("program", signal), steps.step("endless", body)])).join()
+      }, Deferred.await(began))
+      expect(status).toBe("cancelled")
+      expect(aborted.toSorted()).toEqual(["program", "step"])
+    }),
+  )
+})
