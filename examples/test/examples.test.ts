@@ -2,6 +2,7 @@ import { Command, FileSystem, Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
@@ -39,9 +40,19 @@ const examples = [
   "steering",
 ]
 
+/** The examples with agents of other frameworks, which are a workspace of their own. */
+const frameworks = ["openai-agents", "tool-loop-agent", "langgraph", "mastra"].map(
+  (name) => `frameworks/${name}`,
+)
+
+const isInstalled = existsSync(`${root}frameworks/node_modules`)
+if (!isInstalled) {
+  console.log("The examples of other frameworks are skipped: `npx pnpm@10 frameworks` installs them.")
+}
+
 describe("every example prints what its README shows", () => {
-  for (const name of examples) {
-    it.scoped(
+  for (const name of [...examples, ...frameworks]) {
+    it.scoped.skipIf(frameworks.includes(name) && !isInstalled)(
       name,
       () =>
         Effect.gen(function* () {
@@ -62,7 +73,7 @@ describe("every example prints what its README shows", () => {
           )
           expect(yield* child.exitCode).toBe(0)
         }).pipe(Effect.provide(NodeContext.layer)),
-      60_000,
+      120_000,
     )
   }
 })

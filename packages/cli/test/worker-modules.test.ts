@@ -17,6 +17,7 @@ const answers: Readonly<Record<string, string>> = {
   "echo.mjs": "echo.mjs heard: 250",
   "counting.mts": "one two three",
   "refund.mts": "refunded",
+  "promises.mts": "refunded",
   "greeter.mts": "Hello, greeter.mts",
   "forms.mts": "written",
 }
@@ -38,7 +39,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the modules of the docs
         const worker = yield* start(["worker", "--agent", name, "--module", `./${name}`], settings)
         yield* worker.line((line) => line.includes("waits for runs"))
         const submitted = yield* start(["submit", "--agent", name, "--id", name, "--watch", "250"], settings)
-        if (name === "refund.mts") {
+        if (name === "refund.mts" || name === "promises.mts") {
           yield* submitted.line((line) => line.includes("Refund 250 EUR?"))
           yield* run(["resume", name, "--approve"], settings)
         }

@@ -1,0 +1,3 @@
+import { show } from "../../src/demonstration.js"
+
+show(import.meta.url)
