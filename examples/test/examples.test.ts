@@ -38,6 +38,7 @@ const examples = [
   "research-team",
   "workflow",
   "steering",
+  "background-work",
 ]
 
 /** The examples with agents of other frameworks, which are a workspace of their own. */

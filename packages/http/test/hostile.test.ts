@@ -47,6 +47,7 @@ const bodies: Readonly<Record<string, object>> = {
     step_id: "s",
     name: "s",
     detached: true,
+    tells_parent: false,
     run: { kind: "agent", public_id: "child", request: { agent_id: "a" } },
   },
   suspend: { tool_call_id: "t", tool_name: "n", expires_in_seconds: 1 },

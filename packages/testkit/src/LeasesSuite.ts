@@ -11,6 +11,7 @@ import * as Renewal from "./leases/Renewal.js"
 import * as Release from "./leases/Release.js"
 import * as Budgets from "./leases/Budgets.js"
 import * as Children from "./leases/Children.js"
+import * as ChildMessages from "./leases/ChildMessages.js"
 import * as Deadlocks from "./leases/Deadlocks.js"
 import * as Detached from "./leases/Detached.js"
 import * as Inbox from "./leases/Inbox.js"
@@ -35,6 +36,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Pause.tests(test)
     Questions.tests(test)
     Children.tests(test)
+    ChildMessages.tests(test)
     Detached.tests(test)
     Deadlocks.tests(test)
     Inbox.tests(test)

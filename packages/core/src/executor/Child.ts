@@ -75,6 +75,9 @@ type Joining<A, E> = Effect.Effect<
  * A `detached` child goes on when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
  * `Runs.get` reads it, and `runlease runs list --parent` lists it.
  *
+ * The end of a child with `tellsParent` is a message to this run, once, however it ends: see `Inbox` and `ChildMessage`. So a run may work
+ * on, or wait for messages, while its children work.
+ *
  * It waits while the budget of the tree is spent.
  *
  * Fails: `InvalidSubmission` of the field `input` where the payload does not fit, and of `publicId` where a run that this step has not
@@ -94,17 +97,22 @@ export function spawn<P, A, E>(
   name: string,
   agent: AgentRuns.Parts<P, A, E>,
   payload: P,
-  options?: SpawnOptions & { readonly detached?: false },
+  options?: SpawnOptions & { readonly detached?: false; readonly tellsParent?: boolean },
 ): Spawning<ChildRef<A, E>>
 export function spawn<P, A, E>(
   name: string,
   agent: AgentRuns.Parts<P, A, E>,
   payload: P,
-  { detached = false, key, ...options }: SpawnOptions & { readonly detached?: boolean } = {},
+  {
+    detached = false,
+    key,
+    tellsParent = false,
+    ...options
+  }: SpawnOptions & { readonly detached?: boolean; readonly tellsParent?: boolean } = {},
 ): Spawning<DetachedRef | ChildRef<A, E>> {
   return Effect.flatMap(AgentRuns.submission(agent, payload, options), (submission) =>
     Effect.map(
-      ChildRuns.spawn(name, submission, { key, detached }),
+      ChildRuns.spawn(name, submission, { key, detached, tellsParent }),
       // A child that is not detached has an index.
       (spawned) => ({ ...spawned, agent }) as ChildRef<A, E>,
     ),

@@ -64,10 +64,15 @@ const notAsRecorded = ({ name }: AttemptStep, detached: boolean): Step.StepError
     `The record of step ${name} is that of a child that is ${detached ? "not " : ""}detached`,
   )
 
+interface SpawnOptions extends Step.Keyed {
+  readonly detached?: boolean
+  readonly tellsParent?: boolean
+}
+
 const spawnOne = (
   name: string,
   submission: Submission,
-  { detached = false, ...keyed }: Step.Keyed & { readonly detached?: boolean },
+  { detached = false, tellsParent = false, ...keyed }: SpawnOptions,
 ): Durable<Spawned, ChildRefused | InvalidSubmission> =>
   Effect.gen(function* () {
     const taken = yield* Step.take(name, keyed)
@@ -87,6 +92,7 @@ const spawnOne = (
       name,
       ...(key === undefined ? {} : { key }),
       ...(detached ? { detached } : {}),
+      ...(tellsParent ? { tellsParent } : {}),
       submission: { ...submission, publicId: submission.publicId ?? childIdOf(runId, stepId) },
     }
     const spawned = yield* attempt.inFlight(
@@ -110,6 +116,8 @@ const spawnOne = (
  * A `detached` child goes on when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
  * `Runs.get` reads it, and `runlease runs list --parent` lists it.
  *
+ * The end of a child with `tellsParent` is a message to this run, once, however it ends: see `Inbox` and `ChildMessage`.
+ *
  * It waits while the budget of the tree is spent.
  *
  * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
@@ -126,17 +134,17 @@ export function spawn(
 export function spawn(
   name: string,
   submission: Submission,
-  options?: Step.Keyed & { readonly detached?: false },
+  options?: Step.Keyed & { readonly detached?: false; readonly tellsParent?: boolean },
 ): Durable<ChildRef, ChildRefused | InvalidSubmission>
 export function spawn(
   name: string,
   submission: Submission,
-  options: Step.Keyed & { readonly detached: boolean },
+  options: SpawnOptions,
 ): Durable<Spawned, ChildRefused | InvalidSubmission>
 export function spawn(
   name: string,
   submission: Submission,
-  options: Step.Keyed & { readonly detached?: boolean } = {},
+  options: SpawnOptions = {},
 ): Durable<Spawned, ChildRefused | InvalidSubmission> {
   return spawnOne(name, submission, options)
 }

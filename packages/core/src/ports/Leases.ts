@@ -108,7 +108,8 @@ export interface Suspension extends Pause {
  * A child to be spawned: the step of its parent that it is, and its request. The child's id, `submission.publicId`, is made of its
  * parent's id and of the step's, so that a repeat finds the child that exists.
  *
- * A `detached` child is the root of a tree of its own: it names its parent as any run may, and the parent's end does not cancel it.
+ * A `detached` child is the root of a tree of its own: it names its parent as any run may, and the parent's end does not cancel it. The end of
+ * a child with `tellsParent` is a message to its parent (`ChildMessage`), in the commit that ends the child; a detached child cannot have it.
  *
  * @since 0.1.0
  * @category models
@@ -118,6 +119,7 @@ export interface Spawn {
   readonly name: string
   readonly key?: unknown
   readonly detached?: boolean | undefined
+  readonly tellsParent?: boolean | undefined
   readonly submission: ChildSubmission
 }
 

@@ -8,7 +8,8 @@ import type { Budget } from "../model/TreeBudget.js"
 
 /**
  * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it. `lanes`: those
- * of the runs above it, absent for none. `budget`: the root whose budget it spends; absent where the tree has none.
+ * of the runs above it, absent for none. `budget`: the root whose budget it spends; absent where the tree has none. `tellsParent`: its end
+ * is a message to its parent.
  *
  * @since 0.1.0
  * @category models
@@ -19,6 +20,7 @@ export interface ChildSpec {
   readonly depth: number
   readonly lanes?: ReadonlyArray<string>
   readonly budget?: Ids.RunId
+  readonly tellsParent?: true
 }
 
 /**

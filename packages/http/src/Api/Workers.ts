@@ -107,6 +107,7 @@ export const SpawnRequest = Schema.Struct({
   name: Schema.NonEmptyString,
   key: Schema.optional(Schema.Unknown),
   detached: nullish(Schema.Boolean),
+  tells_parent: nullish(Schema.Boolean),
   run: Submission,
 })
 
@@ -248,7 +249,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Spawn a child of a claimed run",
           description:
-            "`run` is a submission; its `public_id` is made of the parent's id and the step's, by the server when absent, and sent again it gives the first child. The token of a run may spawn children of its own run, while that is held. The child is pending in a conversation of its own: `owner`, `conversation_id`, another `parent_run_id`, `initial_status`, `budget` and `multitask` are refused. The end of a run cancels those of its children that have not ended. One that is `detached` is the root of a tree of its own: no end of another run cancels it, no run waits for it, and it has no `index`.",
+            "`run` is a submission; its `public_id` is made of the parent's id and the step's, by the server when absent, and sent again it gives the first child. The token of a run may spawn children of its own run, while that is held. The child is pending in a conversation of its own: `owner`, `conversation_id`, another `parent_run_id`, `initial_status`, `budget` and `multitask` are refused. The end of a run cancels those of its children that have not ended. One that is `detached` is the root of a tree of its own: no end of another run cancels it, no run waits for it, and it has no `index`. The end of one with `tells_parent` is a message to its parent, which a detached one cannot have.",
         }),
       ),
   )

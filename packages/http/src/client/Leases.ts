@@ -221,6 +221,7 @@ export const make = Effect.fnUntraced(function* (
             name: step.name,
             key: step.key,
             detached: step.detached,
+            tells_parent: step.tellsParent,
             run: encodeSubmission(checked),
           },
           success: SpawnedReply,

@@ -146,6 +146,7 @@ const fieldsOfChild: Readonly<Record<string, string>> = {
   budget: "run.request.budget",
   multitask: "run.request.multitask",
   debounce: "run.request.debounce",
+  tellsParent: "tells_parent",
 }
 
 const inBody = (error: Runs.InvalidSubmission): Runs.InvalidSubmission => {
@@ -158,7 +159,7 @@ const inBody = (error: Runs.InvalidSubmission): Runs.InvalidSubmission => {
 export const spawn = (
   ports: Ports,
   lease: Run.LeaseRef,
-  { detached, key, name, run, step_id: stepId }: typeof SpawnRequest.Type,
+  { detached, key, name, run, step_id: stepId, tells_parent }: typeof SpawnRequest.Type,
 ) =>
   Effect.gen(function* () {
     const submission = { ...run, publicId: run.publicId ?? ChildEvent.childIdOf(lease.runId, stepId) }
@@ -168,6 +169,7 @@ export const spawn = (
       name,
       key,
       detached: detached ?? undefined,
+      tellsParent: tells_parent ?? undefined,
       submission,
     })
     return { run_id: spawned.runId, index: spawned.index }

@@ -8,12 +8,19 @@ import * as TestRuns from "../TestRuns.js"
 const idOf = ({ runId }: LeaseRef, name: string) => `${name} of ${runId}`.slice(0, 100)
 
 /** Spawns a child whose id names its parent and the step. */
-export const spawn = (lease: LeaseRef, name: string, input: Partial<SubmissionInput> = {}, detached?: true) =>
+export const spawn = (
+  lease: LeaseRef,
+  name: string,
+  input: Partial<SubmissionInput> = {},
+  detached?: true,
+  tellsParent?: true,
+) =>
   Effect.flatMap(Leases, (leases) =>
     leases.spawn(lease, {
       stepId: name,
       name,
       detached,
+      tellsParent,
       submission: { agentId: "agent", ...input, publicId: idOf(lease, name) },
     }),
   )

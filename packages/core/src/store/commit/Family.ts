@@ -7,14 +7,19 @@
  * @since 0.1.0
  */
 import { Effect, Either } from "effect"
+import * as ChildMessage from "../../model/ChildMessage.js"
+import { MessageId, uuidV7 } from "../../model/Ids.js"
+import { isTerminal } from "../../model/Run.js"
 import type { Outcome } from "../../ports/Runs.js"
 import { isReached } from "../../model/TreeBudget.js"
 import * as BudgetTransitions from "../../rules/BudgetTransitions.js"
 import * as ChildTransitions from "../../rules/ChildTransitions.js"
 import * as ControlEvents from "../../rules/ControlEvents.js"
+import * as InboxTransitions from "../../rules/InboxTransitions.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunRows } from "../rows/RunRows.js"
-import type { RunRef } from "../rows/StoredRun.js"
+import type { RunState } from "../../rules/RunState.js"
+import type { RunRef, StoredRun } from "../rows/StoredRun.js"
 import type { BatchRuns, BudgetChange } from "./BatchRuns.js"
 
 /** How a child ends whose parent has ended before it. */
@@ -49,16 +54,38 @@ export const make = <X>(
   const { budgets, endedChildren, endedParents } = consequences
   let endable = mostEnded
 
+  /** A parent with as many messages as it may have gets no more, and goes on without. */
+  const tellParent = (parent: StoredRun, { error, spec, status }: RunState): Effect.Effect<void> => {
+    const { child } = spec
+    if (child?.tellsParent !== true || !isTerminal(status)) return Effect.void
+    return Effect.map(uuidV7, (uuid) => {
+      const id = MessageId.make(uuid, { disableValidation: true })
+      const { agentId, runId } = spec
+      const ended = { runId, index: child.index, agentId, status }
+      const send = (about: ChildMessage.EndedChild) => {
+        const parts = ChildMessage.toParts(about)
+        return Either.map(InboxTransitions.tell(parent.state, { id, parts }, now), (transition) =>
+          apply(parent, transition, { messages: [{ id, key: undefined, parts }] }),
+        )
+      }
+      // A message with a long error may be too large: the log has the error of the child anyway.
+      if (error === null || Either.isLeft(send({ ...ended, error }))) send(ended)
+    })
+  }
+
   /** Leaves out parents that were pruned. */
   const changeParents = Effect.suspend(() => {
     const ended = endedChildren.splice(0)
-    return Effect.map(load(ended.map(({ parent }) => parent)), () => {
-      for (const { child, parent } of ended) {
-        const run = find(parent)
-        const changed = run && ChildTransitions.childEnded(run.state, find(child)!.state, now)
-        if (changed !== undefined) apply(run!, changed)
-      }
-    })
+    const changeParent = ({ child, parent }: (typeof ended)[number]): Effect.Effect<void> => {
+      const run = find(parent)
+      const { state } = find(child)!
+      const changed = run && ChildTransitions.childEnded(run.state, state, now)
+      return changed === undefined ? Effect.void : tellParent(apply(run!, changed), state)
+    }
+    return Effect.zipRight(
+      load(ended.map(({ parent }) => parent)),
+      Effect.forEach(ended, changeParent, { discard: true }),
+    )
   })
 
   const endChildren = Effect.suspend(() => {

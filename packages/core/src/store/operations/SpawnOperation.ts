@@ -22,6 +22,7 @@ export interface Request extends SubmitRequest {
   readonly lease: LeaseRef
   readonly step: ChildStep
   readonly detached: boolean
+  readonly tellsParent: boolean
 }
 
 type Refusal = LeaseLost | RunNotFound | ChildRefused
@@ -61,6 +62,7 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
       depth,
       ...(lanes.length === 0 ? {} : { lanes }),
       ...(budget === undefined ? {} : { budget }),
+      ...(request.tellsParent ? { tellsParent: true } : {}),
     })
   })
 }

@@ -30,6 +30,12 @@ const notOfChild = {
   debounce: "a child is a step of its parent, so leave it out",
 } as const
 
+const tellsNone = new InvalidSubmission({
+  field: "tellsParent",
+  message:
+    "tellsParent: the end of a detached child changes nothing for its parent, so leave one of the two out",
+})
+
 /** The request of a child, which a caller of another language or version may have sent as any submission. */
 const ofChild = (
   submission: SubmissionInput & ChildSubmission,
@@ -79,7 +85,11 @@ export const make = <X>(
         lease,
         make: (state, now) => WaitTransitions.suspend(state, lease, suspension, now),
       }),
-    spawn: Effect.fnUntraced(function* (lease, { detached = false, submission, ...step }) {
+    spawn: Effect.fnUntraced(function* (
+      lease,
+      { detached = false, submission, tellsParent = false, ...step },
+    ) {
+      if (detached && tellsParent) return yield* tellsNone
       const checked = yield* check({ ...(yield* ofChild(submission, lease.runId)), parentRunId: lease.runId })
       const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
       // The first submission of a step stands, so another one is compared by its step alone.
@@ -89,6 +99,7 @@ export const make = <X>(
         lease,
         step,
         detached,
+        tellsParent,
       }).pipe(
         // It makes its conversation, and leaves the runs of its lane alone.
         Effect.catchTags({

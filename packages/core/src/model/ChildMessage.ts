@@ -1,0 +1,69 @@
+/**
+ * The message that a run gets when one of its children has ended, where the child was spawned with `tellsParent`.
+ *
+ * ```ts
+ * const message = yield* Inbox.take("next", { key: round })
+ * const ended = ChildMessage.fromMessage(message)
+ * ```
+ *
+ * Source: docs/decisions/0113-a-child-tells-its-parent.md
+ *
+ * @since 0.1.0
+ */
+import { Array, Option, Schema } from "effect"
+import { AgentId, RunId } from "./Ids.js"
+import type { InboxMessage } from "./InboxMessage.js"
+import type { MessagePart } from "./RequestSnapshot.js"
+import { RunError, TerminalStatus } from "./Run.js"
+
+/**
+ * The type of the part that says which child has ended, and how.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const partType = "child_ended"
+
+/**
+ * A child that has ended: its place among the children of the run, its agent, and how. What it has given is read by a join, which does not
+ * wait for it any more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EndedChild = Schema.Struct({
+  runId: RunId,
+  index: Schema.NonNegativeInt,
+  agentId: AgentId,
+  status: TerminalStatus,
+  error: Schema.optional(RunError),
+})
+export type EndedChild = typeof EndedChild.Type
+
+/**
+ * The parts of the message: one for programs, and text for people and models.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toParts = ({ agentId, error, index, runId, status }: EndedChild): ReadonlyArray<MessagePart> => [
+  { type: partType, runId, index, agentId, status, ...(error === undefined ? {} : { error }) },
+  {
+    type: "text",
+    text: `Run ${runId} of agent ${agentId} has ended: ${status}${error === undefined ? "" : `, ${error.message}`}`,
+  },
+]
+
+const decode = Schema.decodeUnknownOption(EndedChild)
+
+/**
+ * The child that a message of the inbox is about; none for a message of somebody else.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const fromMessage = ({ parts }: Pick<InboxMessage, "parts">): Option.Option<EndedChild> =>
+  Option.flatMap(
+    Array.findFirst(parts, ({ type }) => type === partType),
+    (part) => decode(part),
+  )
