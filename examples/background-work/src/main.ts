@@ -14,7 +14,7 @@ const program = Effect.gen(function* () {
 
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
-  const { run } = yield* Chat.submit({})
+  const { run } = yield* Chat.submit("Answer me, please.")
   const answers = yield* Queue.unbounded<string>()
   const following = yield* Effect.forkScoped(
     log.follow({ runId: run.runId }).pipe(

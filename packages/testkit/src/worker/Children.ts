@@ -7,14 +7,16 @@ import {
   Agent,
   AgentEvent,
   Child,
+  ChildMessage,
   Executor,
   Ids,
+  Inbox,
   RequestSnapshot,
   Runs,
   type Run,
   Step,
 } from "@runlease/core"
-import { DateTime, Deferred, Effect, Either, Ref } from "effect"
+import { DateTime, Deferred, Effect, Either, Option, Ref } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, makeEndless, run, start, submit, until } from "../TestWorker.js"
@@ -50,6 +52,34 @@ const untilEnded = (runId: Run.Run["runId"]) =>
 
 export const tests = (test: Declare): void => {
   describe("a run with children", () => {
+    test(
+      "takes the end of a child as a message, the same one in a later attempt, and joins it at once",
+      Effect.gen(function* () {
+        const taken = yield* Ref.make<ReadonlyArray<string>>([])
+        yield* start(
+          Executor.from((claimed) =>
+            claimed.agentId === "child"
+              ? shout(claimed)
+              : Effect.gen(function* () {
+                  const child = yield* Child.spawn("talk", Shouting, "hi", { tellsParent: true })
+                  const message = yield* Inbox.take("next")
+                  const ids = yield* Ref.updateAndGet(taken, (ids) => [...ids, message.id])
+                  if (ids.length === 1) return yield* Effect.fail(Executor.retryableError("died", "again"))
+                  const ended = Option.getOrThrow(ChildMessage.fromMessage(message))
+                  const [outcome] = yield* Child.joinAll([child])
+                  return `${ended.index} ${ended.status} ${ended.runId === child.runId} ${Either.isRight(outcome)}`
+                }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const parent = yield* submit()
+        strictEqual((yield* untilEnded(parent.runId)).status, "completed")
+        deepStrictEqual(yield* textsOf(parent.runId), ["0 completed true true"])
+        const [first, second, ...others] = yield* Ref.get(taken)
+        deepStrictEqual([first === second, others], [true, []])
+      }),
+    )
+
     test(
       "holds no slot while it waits for them, goes on once, and gets what they have given",
       Effect.gen(function* () {
