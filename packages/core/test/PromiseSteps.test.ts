@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Stream } from "effect"
+import { Deferred, Effect, Layer, Schema, Stream } from "effect"
 import * as Executor from "../src/executor/Executor.js"
 import * as PromiseSteps from "../src/executor/PromiseSteps.js"
 import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
@@ -92,6 +92,26 @@ describe("steps of promises", () => {
         return new Promise<string>(() => {})
       })
       expect([status, error?.code]).toEqual(["failed", "step_duplicate"])
+    }),
+  )
+
+  it.live("fail the run with a failure of an executor, although the program catches it", () =>
+    Effect.gen(function* () {
+      const refused = new Executor.ExecutorError({ code: "refused", message: "Not today" })
+      const { error, status } = yield* outcomeOf((steps) =>
+        steps.step("refuse", () => Promise.reject<string>(refused)).catch(() => new Promise(() => {})),
+      )
+      expect([status, error?.code]).toEqual(["failed", "refused"])
+    }),
+  )
+
+  it.live("fail the run with a defect of a step, although the program catches it", () =>
+    Effect.gen(function* () {
+      const { error, status } = yield* outcomeOf(async (steps) => {
+        const options = { schema: Schema.NonEmptyString }
+        return steps.step("empty", async () => "", options).catch(() => new Promise<string>(() => {}))
+      })
+      expect([status, error?.code]).toEqual(["failed", "executor_defect"])
     }),
   )
 

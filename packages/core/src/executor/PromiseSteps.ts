@@ -53,8 +53,8 @@ const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepEr
 /**
  * Runs a program with the steps of the attempt, and gives its result. The signal is aborted when the attempt ends early.
  *
- * Fails: with what the program rejects with; and with a `StepError`, also where the program catches the rejection of a step, since a
- * framework would show it to its model.
+ * Fails: with what the program rejects with. It also fails with a `StepError`, and with an `ExecutorError` of a body, such as
+ * `Executor.retryableError`, where the program catches the rejection: a framework would show it to its model.
  *
  * @since 0.1.0
  * @category constructors
@@ -69,8 +69,9 @@ export const run = <A>(
       const promiseOf = yield* FiberSet.makeRuntimePromise<StepLog | Emit.Emit>()
       const give = <B>(effect: Effect.Effect<B, unknown, StepLog | Emit.Emit>): Promise<B> => {
         const promise = promiseOf(
-          Effect.tapError(effect, (error) =>
-            isOfTheAttempt(error) ? Deferred.fail(failed, error) : Effect.void,
+          effect.pipe(
+            Effect.tapError((error) => (isOfTheAttempt(error) ? Deferred.fail(failed, error) : Effect.void)),
+            Effect.tapDefect((defect) => Deferred.failCause(failed, defect)),
           ),
         )
         // The program of an attempt that has ended reads it no more.
