@@ -1,4 +1,4 @@
-/** Submits a run of an agent, kills two of its three workers, approves its refund, and counts what was done. */
+/** Kills two of the three workers of an agent, approves its refund and declines another, and counts what was done. */
 import { Command, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeContext, NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { AgentEvent, type Ids, RequestSnapshot, RunLog, Runs } from "@runlease/core"
@@ -40,8 +40,8 @@ const makeShop = Effect.gen(function* () {
   return { url: HttpServer.formatAddress(server.address), counts: Ref.get(counts), unanswered }
 })
 
-/** A person, who approves what the run waits for. */
-const approve = Effect.fnUntraced(function* (runId: Ids.RunId) {
+/** A person, who answers what the run waits for. */
+const respond = Effect.fnUntraced(function* (runId: Ids.RunId, approved: boolean) {
   const runs = yield* Runs.Runs
   yield* Effect.repeat(runs.get(runId), {
     until: ({ status }) => status === "waiting" || status === "failed",
@@ -50,22 +50,36 @@ const approve = Effect.fnUntraced(function* (runId: Ids.RunId) {
   const { error, waiting } = yield* runs.get(runId)
   if (waiting === null) return yield* Effect.dieMessage(`The run does not wait: ${error?.message}`)
   for (const { id, message, metadata } of waiting.interrupts) {
-    yield* Console.log(`${message} ${JSON.stringify(metadata?.["about"])} yes`)
-    yield* runs.resume(runId, [{ interruptId: id, status: "resolved", payload: { approved: true } }])
+    yield* Console.log(`${message} ${JSON.stringify(metadata?.["about"])} ${approved ? "yes" : "no"}`)
+    yield* runs.resume(runId, [{ interruptId: id, status: "resolved", payload: { approved } }])
   }
+})
+
+const submit = Effect.flatMap(Runs.Runs, (runs) =>
+  runs.submit({ agentId: "desk", snapshot: RequestSnapshot.fromText("Refund order 1041, please.") }),
+)
+
+/** Shows the text of a run when it has ended. */
+const showText = Effect.fnUntraced(function* (runId: Ids.RunId) {
+  const events = yield* Stream.runCollect((yield* RunLog.RunLog).follow({ runId }))
+  const texts = Chunk.filter(
+    Chunk.map(events, ({ event }) => event),
+    AgentEvent.is("TEXT_MESSAGE_CONTENT"),
+  )
+  yield* Console.log(
+    Chunk.join(
+      Chunk.map(texts, ({ delta }) => delta),
+      "",
+    ),
+  )
 })
 
 const demonstration = (module: string) =>
   Effect.gen(function* () {
-    const runs = yield* Runs.Runs
-    const log = yield* RunLog.RunLog
     const shop = yield* makeShop
     const environment = { ...(yield* WorkerProcess.connection), SHOP_URL: shop.url, MODULE: module }
     const startWorker = Command.start(WorkerProcess.command(workerProgram, environment))
-    const { run } = yield* runs.submit({
-      agentId: "desk",
-      snapshot: RequestSnapshot.fromText("Refund order 1041, please."),
-    })
+    const { run } = yield* submit
 
     const ada = yield* startWorker
     yield* Deferred.await(shop.unanswered["model-2"])
@@ -73,23 +87,16 @@ const demonstration = (module: string) =>
     yield* Console.log("ada was killed while the model answered; brian goes on")
 
     const brian = yield* startWorker
-    yield* approve(run.runId)
+    yield* respond(run.runId, true)
     yield* Deferred.await(shop.unanswered["model-3"])
     yield* brian.kill("SIGKILL")
     yield* Console.log("brian was killed after the refund; carol goes on")
 
     yield* startWorker
-    const events = yield* Stream.runCollect(log.follow({ runId: run.runId }))
-    const texts = Chunk.filter(
-      Chunk.map(events, ({ event }) => event),
-      AgentEvent.is("TEXT_MESSAGE_CONTENT"),
-    )
-    yield* Console.log(
-      Chunk.join(
-        Chunk.map(texts, ({ delta }) => delta),
-        "",
-      ),
-    )
+    yield* showText(run.runId)
+    const { run: second } = yield* submit
+    yield* respond(second.runId, false)
+    yield* showText(second.runId)
     const counts = [...(yield* shop.counts)].toSorted(([a], [b]) => a.localeCompare(b))
     yield* Console.log(counts.map(([what, count]) => `${what} ${count}`).join(", "))
   }).pipe(Effect.scoped)

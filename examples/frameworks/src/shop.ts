@@ -27,5 +27,5 @@ export const answer = async (results: number): Promise<Turn> => {
   await count(`model-${results + 1}`)
   if (results === 0) return { callId: "call-1", tool: "find_order", input: { id: "1041" } }
   if (results === 1) return { callId: "call-2", tool: "refund", input: { id: "1041", euros: 400 } }
-  return { text: "The 400 EUR are on their way." }
+  return { text: "Is there anything else?" }
 }

@@ -1,4 +1,4 @@
-import { Agent, type Model, type ModelRequest, setTracingDisabled, tool, Usage } from "@openai/agents"
+import { Agent, type ModelRequest, setTracingDisabled, tool, Usage } from "@openai/agents"
 import { assistantMessage, functionCall, ScriptedModel, modelResponder } from "@openai/agents/testing"
 import { z } from "zod"
 import * as Shop from "../../src/shop.js"
@@ -6,22 +6,22 @@ import * as Shop from "../../src/shop.js"
 // Traces go to OpenAI, which the stand-in has no key for.
 setTracingDisabled(true)
 
-/** The stand-in for a model, of the SDK's own testing. */
-const model: Model = new ScriptedModel(
-  [1, 2, 3].map(() =>
-    modelResponder(async ({ request }) => {
-      const turn = await Shop.answer(resultsOf(request))
-      const output =
-        "text" in turn
-          ? assistantMessage(turn.text)
-          : functionCall(turn.tool, { ...turn.input }, { callId: turn.callId })
-      return { output: [output], usage: new Usage() }
-    }),
-  ),
-)
-
 const resultsOf = ({ input }: Readonly<ModelRequest>): number =>
   typeof input === "string" ? 0 : input.filter(({ type }) => type === "function_call_result").length
+
+/** The stand-in for a model, of the SDK's own testing. Each answer adds the next one to its script. */
+export const model = new ScriptedModel()
+
+const next = modelResponder(async ({ request }) => {
+  model.enqueue(next)
+  const turn = await Shop.answer(resultsOf(request))
+  const output =
+    "text" in turn
+      ? assistantMessage(turn.text)
+      : functionCall(turn.tool, { ...turn.input }, { callId: turn.callId })
+  return { output: [output], usage: new Usage() }
+})
+model.enqueue(next)
 
 /** An agent as you have it: nothing in it is Runlease's. */
 export const agent = new Agent({
@@ -44,5 +44,3 @@ export const agent = new Agent({
     }),
   ],
 })
-
-export { model }
