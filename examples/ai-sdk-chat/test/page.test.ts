@@ -7,7 +7,7 @@ import { chromium, type Page } from "playwright-core"
 import * as Backend from "../src/Backend.js"
 import * as Site from "../src/Site.js"
 import * as StandIn from "../src/StandIn.js"
-import * as Pace from "./Pace.js"
+import * as Pace from "@runlease/testkit/Pace"
 
 /** The browser that Debian's package `chromium` installs, or the one that CHROMIUM names. */
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
