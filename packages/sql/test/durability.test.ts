@@ -116,6 +116,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Fairness" },
         { name: "Rates" },
         { name: "LimitScopes" },
+        { name: "SigningKeys" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

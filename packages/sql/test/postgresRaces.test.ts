@@ -90,6 +90,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Fairness" },
           { name: "Rates" },
           { name: "LimitScopes" },
+          { name: "SigningKeys" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
