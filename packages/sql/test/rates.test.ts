@@ -28,6 +28,7 @@ const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
 
 /** Makes the database one of the version before. */
 const former = [
+  "ALTER TABLE projects DROP COLUMN signing_key",
   "DROP INDEX limits_of_projects",
   "DROP TABLE limit_agents",
   ...["agent_ids", "key_from"].map((column) => `ALTER TABLE named_limits DROP COLUMN ${column}`),
