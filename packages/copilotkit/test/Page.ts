@@ -30,17 +30,19 @@ export interface Page {
   readonly answer: () => unknown
 }
 
-/** Opens the page at a thread; the Scope closes it. The page's tool records the colour and runs `setAccent`. */
+/** Opens the page at a thread; the Scope closes it. The page's tool records the colour and runs `setAccent`. Each request has `headers`. */
 export const open = (
   runtimeUrl: string,
   threadId: string,
   setAccent: (color: string) => Promise<string> = async (color) => `${color} it is`,
+  headers: Record<string, string> = {},
 ): Effect.Effect<Page, never, Scope.Scope> =>
   Effect.gen(function* () {
     const accents: Array<string> = []
     const core = new CopilotKitCore({
       runtimeUrl,
       runtimeTransport: "rest",
+      headers,
       tools: [
         {
           name: "setAccent",

@@ -23,7 +23,7 @@ import { type Options, RunleaseRunner } from "../src/RunleaseRunner.js"
 export class Stack extends Context.Tag("@runlease/copilotkit/test/Stack")<
   Stack,
   {
-    readonly options: Options
+    readonly options: Required<Options>
     readonly pace: Pace.Pace
     /** Kills the worker as a loss of power would, and starts another one. */
     readonly killWorker: Effect.Effect<void>
@@ -83,27 +83,41 @@ export const layer = Layer.scoped(
   }),
 ).pipe(Layer.provide([controlPlane, NodeContext.layer]), Layer.orDie)
 
-/** Starts a runtime of CopilotKit, which ends with the Scope. Gives its address. */
-export const runtime = Effect.gen(function* () {
-  const { options } = yield* Stack
+/** A runtime of CopilotKit over a server, as a request listener. Without a key each request needs a token. */
+const listener = ({ apiKey, url }: Options, mode: "multi-route" | "single-route") => {
+  const runner = new RunleaseRunner(apiKey === undefined ? { url } : { apiKey, url })
   const assistant = new HttpAgent({
-    url: `${options.url}/ag-ui/assistant?detach=true&busy=refuse`,
-    headers: { Authorization: `Bearer ${options.apiKey}` },
+    url: `${url}/ag-ui/assistant?detach=true&busy=refuse`,
+    ...(apiKey === undefined ? {} : { headers: { Authorization: `Bearer ${apiKey}` } }),
   })
-  const listener = createCopilotNodeListener({
-    basePath: "/api/copilotkit",
-    runtime: new CopilotRuntime({ agents: { assistant }, runner: new RunleaseRunner(options) }),
-  })
-  const server = yield* Effect.acquireRelease(
-    Effect.async<ReturnType<typeof createServer>>((resume) => {
-      const server = createServer(listener)
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.sync(() => {
-        server.closeAllConnections()
-        server.close()
+  const runtime = new CopilotRuntime({ agents: { assistant }, runner })
+  return createCopilotNodeListener({ basePath: "/api/copilotkit", mode, runtime, hooks: runner.hooks })
+}
+
+/** Starts a runtime, which ends with the Scope. Gives its address. */
+const serve = (options: Options, mode: "multi-route" | "single-route" = "multi-route") =>
+  Effect.gen(function* () {
+    const server = yield* Effect.acquireRelease(
+      Effect.async<ReturnType<typeof createServer>>((resume) => {
+        const server = createServer(listener(options, mode))
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
       }),
-  )
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/copilotkit`
-})
+      (server) =>
+        Effect.sync(() => {
+          server.closeAllConnections()
+          server.close()
+        }),
+    )
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/copilotkit`
+  })
+
+/** The runtime of pages that have no token. */
+export const runtime = Effect.flatMap(Stack, ({ options }) => serve(options))
+
+/** The runtime of pages that have tokens. */
+export const runtimeWithoutKey = Effect.flatMap(Stack, ({ options: { url } }) => serve({ url }))
+
+/** The same, whose one address takes every request in an envelope. */
+export const singleRouteWithoutKey = Effect.flatMap(Stack, ({ options: { url } }) =>
+  serve({ url }, "single-route"),
+)
