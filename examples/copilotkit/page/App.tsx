@@ -10,6 +10,7 @@ import {
 import { useState } from "react"
 import { z } from "zod"
 import { Approval } from "./Approval.js"
+import { endSession } from "./session.js"
 
 const agentId = "assistant"
 
@@ -83,7 +84,9 @@ export const App = ({ threadId }: { threadId: string }) => {
         </table>
         <p>Try it: ask for a story, then reload the page, or kill the worker, in the middle of the answer.</p>
         <button onClick={() => fetch("/demo/kill-worker", { method: "POST" })}>Kill the worker</button>
-        <a href="/">New thread</a>
+        <button className="quiet" onClick={endSession}>
+          New thread
+        </button>
       </main>
       <aside>
         <CopilotChat agentId={agentId} threadId={threadId} />

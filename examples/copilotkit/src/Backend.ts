@@ -1,5 +1,4 @@
 import { Command } from "@effect/platform"
-import type { Options } from "@runlease/copilotkit/RunleaseRunner"
 import { Deferred, Effect, Ref, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { createRequire } from "node:module"
@@ -44,7 +43,10 @@ const start = Effect.fnUntraced(function* (
 })
 
 /** The running backend of a page. */
-export interface Backend extends Options {
+export interface Backend {
+  readonly url: string
+  /** May do everything in its project, so no page has it. */
+  readonly apiKey: string
   /** Kills the worker as a loss of power would: it hands nothing back. */
   readonly killWorker: Effect.Effect<void>
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import { createServer as createVite } from "vite"
 import type * as Backend from "./Backend.js"
 import * as Runtime from "./runtime.js"
+import * as Visitors from "./Visitors.js"
 
 /** Starts a server on loopback that ends with the Scope; port 0 picks a free one. */
 const listen = (port: number) =>
@@ -39,14 +40,19 @@ const vite = (server: Server) =>
     (vite) => Effect.promise(() => vite.close()),
   )
 
-/** Serves the page, CopilotKit's runtime, and a request that kills the worker. Returns the address of the page. */
+/**
+ * Serves the page, its sessions, CopilotKit's runtime, and a request that kills the worker. The sessions alone use the API key. Returns the address of
+ * the page.
+ */
 export const make = Effect.fnUntraced(function* (backend: Backend.Backend, port: number) {
   const server = yield* listen(port)
   const { middlewares } = yield* vite(server)
-  const runtime = Runtime.listener(backend)
+  const runtime = Runtime.listener(backend.url)
+  const visitors = yield* Visitors.make(backend)
   const run = yield* FiberSet.makeRuntime<never, void>()
   const route: RequestListener = (request, response) => {
     if (request.url?.startsWith(Runtime.basePath)) return runtime(request, response)
+    if (request.url === Visitors.path) return run(visitors.answer(request, response))
     if (request.method === "POST" && request.url === "/demo/kill-worker") {
       const answered = Effect.sync(() => {
         response.writeHead(204).end()

@@ -25,7 +25,7 @@ import {
   type CopilotRuntimeHooks,
   type HandlerHookContext,
 } from "@copilotkit/runtime/v2"
-import { Observable } from "rxjs"
+import { Observable, type Subscriber } from "rxjs"
 
 /**
  * The URL of `runlease serve`, and an API key of a project there for requests that have no token of their own. Keep the key in the
@@ -54,9 +54,10 @@ interface ThreadRequest {
  * this process ends; with `busy=refuse` a thread with a run in progress refuses a second one, as CopilotKit expects.
  *
  * A token for browsers in the header `Authorization` of a page's request takes the place of the API key. CopilotKit passes it to `connect`,
- * and to an agent that has no such header itself, but not to `stop`: pass `hooks` to the runtime's handler.
+ * and to an agent that has no such header itself, but not to `stop`: pass `hooks` to the runtime's handler. `isRunning`, which the
+ * runtime does not call for a page, has the key alone.
  *
- * Fails: a run that cannot be started or followed ends with RUN_ERROR; `isRunning` and `stop` reject with the status and the
+ * Fails: a run that cannot be started or followed to its end ends with RUN_ERROR; `isRunning` and `stop` reject with the status and the
  * answer of the server.
  *
  * @since 0.1.0
@@ -97,12 +98,12 @@ export class RunleaseRunner extends AgentRunner {
   }): Observable<BaseEvent> {
     return new Observable<BaseEvent>((subscriber) => {
       const { resume, ...rest } = input
+      const page = relayTo(subscriber)
       agent
         .runAgent(resume === undefined ? rest : { ...rest, resume }, {
-          onEvent: ({ event }) => subscriber.next(event),
+          onEvent: ({ event }) => page.next(event),
         })
-        .catch((error: unknown) => subscriber.next(runError(error)))
-        .finally(() => subscriber.complete())
+        .then(page.complete, page.error)
       // Closes only the stream; the run goes on.
       return () => agent.abortRun()
     })
@@ -115,17 +116,7 @@ export class RunleaseRunner extends AgentRunner {
       const events = transformHttpEventStream(
         runHttpRequest(() => this.request(threadId, "/stream", { signal: closed.signal }, authorization)),
       )
-      subscriber.add(
-        events.subscribe({
-          next: (event) => subscriber.next(event),
-          complete: () => subscriber.complete(),
-          // The runtime closes the stream of a failed observable, so that its page would take the thread for an empty one.
-          error: (error: unknown) => {
-            subscriber.next(runError(error))
-            subscriber.complete()
-          },
-        }),
-      )
+      subscriber.add(events.subscribe(relayTo(subscriber)))
       return () => closed.abort()
     })
   }
@@ -182,6 +173,27 @@ const objectOf = (text: string): object | undefined => {
     return isObject(value) ? value : undefined
   } catch {
     return undefined
+  }
+}
+
+/**
+ * Passes events on to a page. What fails, or ends before its run does, ends with RUN_ERROR: the runtime closes the stream of a failed observable, and
+ * the page would take a part for the whole.
+ */
+const relayTo = (subscriber: Subscriber<BaseEvent>) => {
+  let isOpen = false
+  const error = (error: unknown) => {
+    subscriber.next(runError(error))
+    subscriber.complete()
+  }
+  return {
+    next: (event: BaseEvent) => {
+      isOpen = event.type !== EventType.RUN_FINISHED && event.type !== EventType.RUN_ERROR
+      subscriber.next(event)
+    },
+    error,
+    complete: () =>
+      isOpen ? error("The stream ended before its run did. Load the thread again.") : subscriber.complete(),
   }
 }
 

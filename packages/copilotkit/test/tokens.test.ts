@@ -22,6 +22,12 @@ const tokenOf = (threadId: string) =>
     })
   })
 
+/** Refuses all tokens that were made so far, as if their time were over. */
+const endTokens = Effect.gen(function* () {
+  const { apiKey, url } = (yield* Stack.Stack).options
+  yield* post(`${url}/projects/default/tokens/rotate`, apiKey, "")
+})
+
 /** Opens a page at a thread, with the token of that thread or of another one. */
 const openWith = (url: string, threadId: string, tokenThreadId: string = threadId) =>
   Effect.flatMap(tokenOf(tokenThreadId), (token) =>
@@ -99,6 +105,21 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })("a page 
       yield* killWorker
       yield* pace.free
       yield* Fiber.join(turn)
+      expect(page.answer()).toBe(answered)
+    }),
+  )
+
+  it.scoped("loses its stream with its token, and finds the whole answer with a new one", () =>
+    Effect.gen(function* () {
+      const { pace, threadId, turn, url } = yield* inTheMiddle
+      yield* endTokens
+      const ended = yield* Effect.flip(Fiber.join(turn))
+      expect(ended.message).toBe("The stream ended before its run did. Load the thread again.")
+      const page = yield* openWith(url, threadId)
+      const shown = yield* Effect.fork(page.connect)
+      yield* page.shows("one")
+      yield* pace.free
+      yield* Fiber.join(shown)
       expect(page.answer()).toBe(answered)
     }),
   )
