@@ -21,6 +21,7 @@ import {
 } from "effect"
 import * as JumpClock from "./JumpClock.js"
 import * as Command from "./properties/Command.js"
+import type { Exchange } from "./properties/Explanation.js"
 import * as History from "./properties/History.js"
 import * as SystemUnderTest from "./properties/SystemUnderTest.js"
 import * as TestRuns from "./TestRuns.js"
@@ -102,7 +103,7 @@ const shorten = <R>(
   })
 
 /** The kind of a request and the first word of its verdict, which do not vary between histories. */
-const kindOf = ({ request, verdict }: History.Exchange): string =>
+const kindOf = ({ request, verdict }: Exchange): string =>
   `${request._tag} ${/^run-\d/.test(verdict) ? "some" : verdict.split(/[ ,]/)[0]}`
 
 /**

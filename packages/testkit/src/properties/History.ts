@@ -9,10 +9,10 @@ import { isTerminal } from "@runlease/core/Run"
 import { Clock, Data, Effect, Fiber, Option } from "effect"
 import * as Command from "./Command.js"
 import * as SubmitCommand from "./SubmitCommand.js"
+import { distinct, type Exchange, explain, leasesIn } from "./Explanation.js"
 import * as LogInvariants from "./LogInvariants.js"
 import * as Model from "./Model.js"
 import { isAsking } from "./ModelBudgets.js"
-import * as ModelClaims from "./ModelClaims.js"
 import * as ModelFamilies from "./ModelFamilies.js"
 import * as ModelLimits from "./ModelLimits.js"
 import * as ModelState from "./ModelState.js"
@@ -25,73 +25,6 @@ export class HistoryFailed extends Data.TaggedError("HistoryFailed")<{
   readonly lines: ReadonlyArray<string>
   readonly reason: string
 }> {}
-
-/** A request and its verdict. */
-export interface Exchange {
-  readonly request: Request
-  readonly verdict: string
-}
-
-/** The leases that a claim granted; none for another request. */
-const leasesIn = ({ request, verdict }: Exchange): ReadonlyArray<Resolve.GrantedLease> =>
-  request._tag !== "Claim"
-    ? []
-    : Array.from(verdict.matchAll(/run-(\d+) attempt \d+ epoch (\d+)/g), ([, run, epoch]) => ({
-        run: Number(run) - 1,
-        worker: request.worker,
-        epoch: Number(epoch),
-      }))
-
-/** Every group of the claims. */
-const claimGroups = (exchanges: ReadonlyArray<Exchange>): ReadonlyArray<ReadonlyArray<Exchange>> => {
-  const claims = exchanges.filter(({ request }) => request._tag === "Claim")
-  const groups: Array<ReadonlyArray<Exchange>> = [[]]
-  for (const claim of claims) groups.push(...groups.map((group) => [...group, claim]))
-  return groups.filter(({ length }) => length > 0)
-}
-
-/**
- * Every state that the model may be in after these concurrent exchanges. The requests take effect in some order, each
- * atomically, with sweeps before and after any of them. A store may answer several claims together.
- */
-const explain = (
-  states: ReadonlyArray<ModelState.State>,
-  exchanges: ReadonlyArray<Exchange>,
-): ReadonlyArray<ModelState.State> => {
-  const swept = states.flatMap(ModelFamilies.sweeps)
-  if (exchanges.length === 0) return swept
-  return swept.flatMap((state) => [
-    ...exchanges.flatMap((one) => {
-      if (one.request._tag === "Claim") return []
-      const [after, expected] = Model.step(state, one.request)
-      return expected === one.verdict ? explain([after], without(exchanges, [one])) : []
-    }),
-    ...claimGroups(exchanges).flatMap((group) => {
-      const claims = group.flatMap((each) =>
-        each.request._tag === "Claim"
-          ? [{ request: each.request, granted: leasesIn(each).map(({ run }) => run) }]
-          : [],
-      )
-      const mayBeHanded = claims.every(({ granted, request }) => request.waits && granted.length > 0)
-      return (mayBeHanded ? [false, true] : [false]).flatMap((handed) => {
-        const [after, expected] = ModelClaims.claimTogether(state, claims, handed)
-        return group.every(({ verdict }, index) => expected[index] === verdict)
-          ? explain([after], without(exchanges, group))
-          : []
-      })
-    }),
-  ])
-}
-
-const without = (
-  exchanges: ReadonlyArray<Exchange>,
-  removed: ReadonlyArray<Exchange>,
-): ReadonlyArray<Exchange> => exchanges.filter((each) => !removed.includes(each))
-
-const distinct = (states: ReadonlyArray<ModelState.State>): ReadonlyArray<ModelState.State> =>
-  states.length < 2
-    ? states
-    : Array.from(new Map(states.map((state) => [JSON.stringify(state), state])).values())
 
 /** The runs to observe afterwards. The verdict of a claim already contains all of its runs' state. */
 const runsToObserve = ({ request }: Exchange): ReadonlyArray<number> => {
