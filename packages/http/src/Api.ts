@@ -17,6 +17,7 @@ import * as Keys from "./Api/Keys.js"
 import * as Limits from "./Api/Limits.js"
 import * as Mcp from "./Api/Mcp.js"
 import * as Threads from "./Api/Threads.js"
+import * as Responses from "./Api/Responses.js"
 import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
 import * as Observe from "./Api/Observe.js"
@@ -59,6 +60,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Mcp.group)
   .add(A2a.card)
   .add(A2a.group)
+  .add(Responses.group)
   .add(Threads.group)
   .add(Chat.group)
   .add(Limits.group)

@@ -48,6 +48,7 @@ import * as RequestSpan from "./server/RequestSpan.js"
 import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as RunPages from "./server/RunPages.js"
+import * as Responses from "./server/Responses.js"
 import * as Runs from "./server/Runs.js"
 import * as Bulk from "./server/Bulk.js"
 import * as Schedules from "./server/Schedules.js"
@@ -101,6 +102,7 @@ const handlers = Layer.mergeAll(
   Keys.layer,
   Mcp.layer,
   Layer.provide(Observe.layer, [ProjectTopics.layer, RunPages.layer]),
+  Responses.layer,
   Runs.layer,
   Schedules.layer,
   Bulk.layer,

@@ -7,6 +7,7 @@ import { Predicate, Record as Records } from "effect"
 import * as A2a from "./examples/A2a.js"
 import * as Bulk from "./examples/Bulk.js"
 import * as Observe from "./examples/Observe.js"
+import * as Responses from "./examples/Responses.js"
 import * as Schedules from "./examples/Schedules.js"
 import * as Chat from "./examples/Chat.js"
 import * as Tokens from "./examples/Tokens.js"
@@ -22,6 +23,7 @@ interface Example {
 export const examples: Readonly<Record<string, Example>> = {
   ...Users.examples,
   ...A2a.examples,
+  ...Responses.examples,
   ...Observe.examples,
   ...Schedules.examples,
   ...Bulk.examples,

@@ -3,14 +3,15 @@
  *
  * @since 0.1.0
  */
-import { Conversations, type ControlPlaneError, Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Conversations, type ControlPlaneError, Ids, Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
-import { Chunk, Context, DateTime, Effect, Option, Predicate, Schema, Stream } from "effect"
+import { Context, DateTime, Effect, Predicate, Schema, Stream } from "effect"
 import * as Errors from "../../a2a/Errors.js"
 import * as Parts from "../../a2a/Parts.js"
 import type { Task, TaskState, TaskStatus } from "../../a2a/Protocol.js"
 import * as TaskFold from "../../a2a/TaskFold.js"
 import type { Ports } from "../ProjectPortsCache.js"
+import * as WrittenLog from "../WrittenLog.js"
 
 /** An agent of a project, as its clients reach it. */
 export interface Agent {
@@ -111,24 +112,14 @@ export const foldUpTo = (
   ports: Ports,
   run: Run.Run,
   fold: TaskFold.TaskFold,
-): Effect.Effect<Run.EventId, Failure> => {
-  const log = Context.get(ports, RunLog.RunLog)
-  return Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
-    Effect.map(log.read({ runId: run.runId, after, limit: RunLog.maxReadLimit }), (entries) => {
-      const last = entries.at(-1)?.eventId
-      return [
-        Chunk.unsafeFromArray(entries),
-        last === undefined || last >= run.latestEventId ? Option.none() : Option.some(last),
-      ]
-    }),
-  ).pipe(
+): Effect.Effect<Run.EventId, Failure> =>
+  WrittenLog.entries(ports, run).pipe(
     Stream.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)),
     Stream.runFold(Run.EventId.make(0), (_, entry) => {
       fold.next(entry)
       return entry.eventId
     }),
   )
-}
 
 /** The task as it is now. */
 export const read = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, shown: Shown) {

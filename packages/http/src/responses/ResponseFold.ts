@@ -1,0 +1,225 @@
+/**
+ * A run's log as a response of OpenAI: its items, and the events of its stream. Both are of this fold, so they agree.
+ *
+ * `sequence_number` is the place in the fold, so a stream that was left goes on by folding the log again. What an agent below this
+ * one says is not shown. The fold takes the log as `AgUiView` repairs it.
+ *
+ * @since 0.1.0
+ */
+import type { AgentEvent } from "@runlease/core"
+import { type DateTime, Predicate } from "effect"
+import * as AgUiView from "../agui/AgUiView.js"
+import * as Superseded from "../agui/Superseded.js"
+import * as ItemEvents from "./ItemEvents.js"
+import { type Item, outputText, type Progress, type Response, type StreamEvent } from "./Protocol.js"
+import { seconds } from "./ResponseObject.js"
+import * as Usage from "./Usage.js"
+
+type Event = AgentEvent.LogEvent
+
+/** An event of the log, and when it came. */
+export interface Entry {
+  readonly event: Event
+  readonly createdAt: DateTime.Utc
+}
+
+export interface ResponseFold {
+  /** What a stream begins with. */
+  readonly opening: () => ReadonlyArray<StreamEvent>
+  /** What to send for the next event of the log. */
+  readonly next: (entry: Entry) => ReadonlyArray<StreamEvent>
+  readonly response: () => Response
+}
+
+/** Whether a stream ends with this status: nothing more comes before someone says something, or at all. */
+export const isSettled = ({ status }: Pick<Progress, "status">): boolean =>
+  status !== "queued" && status !== "in_progress"
+
+const string = (value: unknown): string => (typeof value === "string" ? value : "")
+
+/** An item that is open, by the id that the log has for it. */
+interface Open {
+  readonly index: number
+  /** The message or tool call of the log that it is. */
+  readonly id: string
+}
+
+/**
+ * The fold of a log that has not begun. `first`: the response before that.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (first: Response): ResponseFold => {
+  const view = AgUiView.make({ runId: first.id, threadId: first.id })
+  let sequence = 0
+  let progress: Omit<Progress, "output"> = first
+  /** A response that waits for tools of its client is complete; how its run ends then is no part of it. */
+  let isFinal = false
+  const items: Array<Item> = []
+  /** The messages and calls of the log that items are, by their place. */
+  const sources: Array<string> = []
+  const open = new Map<string, Open>()
+  /** The items of attempts that died, by their place: the next attempt gives them anew. */
+  const dropped = new Set<number>()
+
+  const response = (): Response => ({
+    ...first,
+    ...progress,
+    output: progress.status === "completed" ? items.filter((_, index) => !dropped.has(index)) : [...items],
+  })
+
+  const event = ({ type, ...fields }: ItemEvents.Unnumbered): StreamEvent => ({
+    type,
+    sequence_number: sequence++,
+    ...fields,
+  })
+
+  const whole = (type: string): StreamEvent => event({ type: `response.${type}`, response: response() })
+
+  const begin = (key: string, id: string, item: Item): ReadonlyArray<StreamEvent> => {
+    const index = items.push(item) - 1
+    sources.push(id)
+    open.set(key, { index, id })
+    return ItemEvents.begun(index, item).map(event)
+  }
+
+  const end = (key: string, status: "completed" | "incomplete" = "completed"): ReadonlyArray<StreamEvent> => {
+    const found = open.get(key)
+    if (found === undefined) return []
+    open.delete(key)
+    const item = { ...items[found.index]!, status }
+    items[found.index] = item
+    return ItemEvents.ended(found.index, item).map(event)
+  }
+
+  const add = (key: string, delta: string): ReadonlyArray<StreamEvent> => {
+    const found = open.get(key)
+    if (found === undefined || delta === "") return []
+    const item = ItemEvents.extended(items[found.index]!, delta)
+    items[found.index] = item
+    return [event(ItemEvents.delta(found.index, item, delta))]
+  }
+
+  const drop = (id: string): void =>
+    sources.forEach((source, index) => {
+      if (source !== id || dropped.has(index)) return
+      dropped.add(index)
+      items[index] = { ...items[index]!, status: "incomplete" }
+    })
+
+  const settle = (status: Progress["status"], at: DateTime.Utc, more: Partial<Progress> = {}) => {
+    const ends = [...open.keys()].flatMap((key) =>
+      end(key, status === "completed" ? "completed" : "incomplete"),
+    )
+    const completed_at = status === "completed" ? seconds(at) : null
+    progress = { ...progress, usage: progress.usage ?? Usage.zero, ...more, completed_at, status }
+    // The protocol has no event for a cancelled response.
+    return [...ends, whole(status === "cancelled" ? "incomplete" : status)]
+  }
+
+  const message = (id: string, text: string): Item => ({
+    type: "message",
+    id,
+    status: "in_progress",
+    role: "assistant",
+    content: [outputText(text)],
+  })
+
+  /** A value that the run gives without a message, as text. */
+  const given = (result: unknown): ReadonlyArray<StreamEvent> => {
+    const isSaid = items.some(({ type }, index) => type === "message" && !dropped.has(index))
+    if (result === undefined || result === null || isSaid) return []
+    return [
+      ...begin("result", "", message(`msg_${first.id}_result`, "")),
+      ...add("result", typeof result === "string" ? result : JSON.stringify(result)),
+      ...end("result"),
+    ]
+  }
+
+  const finish = ({ outcome, result, usage }: Event, at: DateTime.Utc): ReadonlyArray<StreamEvent> => {
+    progress = { ...progress, usage: Usage.plus(progress.usage, usage) }
+    const { pendingToolCallIds, type } = Predicate.isRecord(outcome) ? outcome : {}
+    if (type === "cancelled") return settle("cancelled", at)
+    if (type === "interrupt") return settle("incomplete", at, { incomplete_details: { reason: "interrupt" } })
+    isFinal = Array.isArray(pendingToolCallIds) && pendingToolCallIds.length > 0
+    return [...given(result), ...settle("completed", at)]
+  }
+
+  const show = (shown: Event, at: DateTime.Utc): ReadonlyArray<StreamEvent> => {
+    const superseded = Superseded.listedIn(shown)
+    if (superseded !== undefined) {
+      for (const id of [...superseded.messages, ...superseded.tool_calls]) drop(id)
+      return []
+    }
+    if (shown["subagentRunId"] !== undefined) return []
+    const id = string(shown["messageId"])
+    const callId = string(shown["toolCallId"])
+    switch (shown.type) {
+      case "RUN_STARTED":
+        progress = { ...progress, status: "in_progress", incomplete_details: null, completed_at: null }
+        return [whole("in_progress")]
+      case "TEXT_MESSAGE_START":
+        return (shown["role"] ?? "assistant") === "assistant" ? begin(id, id, message(id, "")) : []
+      case "TEXT_MESSAGE_CONTENT":
+        return add(id, string(shown["delta"]))
+      case "TEXT_MESSAGE_END":
+        return end(id)
+      case "REASONING_MESSAGE_START":
+        return begin(`r:${id}`, id, {
+          type: "reasoning",
+          id,
+          status: "in_progress",
+          summary: [],
+          content: [{ type: "reasoning_text", text: "" }],
+        })
+      case "REASONING_MESSAGE_CONTENT":
+        return add(`r:${id}`, string(shown["delta"]))
+      case "REASONING_MESSAGE_END":
+        return end(`r:${id}`)
+      case "TOOL_CALL_START":
+        return begin(`c:${callId}`, callId, {
+          type: "function_call",
+          id: `fc_${callId}`,
+          status: "in_progress",
+          call_id: callId,
+          name: string(shown["toolCallName"]),
+          arguments: "",
+        })
+      case "TOOL_CALL_ARGS":
+        return add(`c:${callId}`, string(shown["delta"]))
+      case "TOOL_CALL_END":
+        return end(`c:${callId}`)
+      case "TOOL_CALL_RESULT": {
+        const { content } = shown
+        const output = typeof content === "string" ? content : JSON.stringify(content)
+        const item: Item = {
+          type: "function_call_output",
+          id: `fco_${callId}`,
+          status: "in_progress",
+          call_id: callId,
+          output,
+        }
+        return [...begin(`o:${callId}`, callId, item), ...end(`o:${callId}`)]
+      }
+      case "RUN_ERROR": {
+        progress = { ...progress, usage: Usage.plus(progress.usage, shown["usage"]) }
+        const code = string(shown["code"]) || "server_error"
+        return settle("failed", at, {
+          error: { code, message: string(shown["message"]) || "The run failed" },
+        })
+      }
+      case "RUN_FINISHED":
+        return finish(shown, at)
+      default:
+        return []
+    }
+  }
+
+  return {
+    opening: () => [whole("created"), ...(first.background ? [whole("queued")] : [])],
+    next: ({ createdAt, event: given }) =>
+      view(given).flatMap((shown) => (isFinal ? [] : show(shown, createdAt))),
+    response,
+  }
+}

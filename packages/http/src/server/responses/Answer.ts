@@ -1,0 +1,64 @@
+/**
+ * Answers in OpenAI's shape: JSON, errors and event streams.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerResponse } from "@effect/platform"
+import { type ControlPlaneError } from "@runlease/core"
+import { Token } from "@runlease/core/store"
+import { Effect, Stream } from "effect"
+import { Refusal } from "../../contract/Refusal.js"
+import type { PortError } from "../../contract/Verdicts.js"
+import * as Verdicts from "../../contract/Verdicts.js"
+import * as Errors from "../../responses/Errors.js"
+import type { StreamEvent } from "../../responses/Protocol.js"
+import * as EventStream from "../EventStream.js"
+
+export type Failure = Errors.ResponsesError | Refusal | PortError
+
+const ofRefusal = ({ body, httpStatus }: Refusal): Errors.ResponsesError =>
+  new Errors.ResponsesError({ httpStatus, code: body.error, message: body.detail, param: body.field ?? null })
+
+const errorOf = (failure: Failure): Errors.ResponsesError => {
+  const { code, httpStatus, message, param } =
+    failure._tag === "ResponsesError" ? failure : ofRefusal(Verdicts.encode(failure))
+  // A message repeats what was wrong, which may be a token in a wrong place.
+  return new Errors.ResponsesError({ httpStatus, code, param, message: Token.mask(message) })
+}
+
+export const json = (body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}) =>
+  HttpServerResponse.text(JSON.stringify(body), { status, contentType: "application/json", headers })
+
+/** Answers every failure with an error. */
+export const respond = <R>(
+  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, Failure, R>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
+  Effect.catchAll(answer, (failure) => {
+    const error = errorOf(failure)
+    const headers = failure._tag === "Refusal" ? failure.headers : undefined
+    return Effect.succeed(json(Errors.toBody(error), error.httpStatus, headers))
+  })
+
+const frame = (event: StreamEvent): string => EventStream.namedFrame(event.type, JSON.stringify(event))
+
+/** A stream of the events after one of them. */
+export const stream = (
+  events: Stream.Stream<StreamEvent, Errors.ResponsesError | ControlPlaneError.ControlPlaneError>,
+  after: number,
+) => {
+  let last = after
+  return EventStream.respond(
+    events.pipe(
+      Stream.filter(({ sequence_number }) => sequence_number > after),
+      Stream.map((event) => {
+        last = event.sequence_number
+        return frame(event)
+      }),
+      Stream.concat(Stream.succeed("data: [DONE]\n\n")),
+      Stream.catchAll((failure) => {
+        const { code, message, param } = errorOf(failure)
+        return Stream.succeed(frame({ type: "error", sequence_number: last + 1, code, message, param }))
+      }),
+    ),
+  )
+}

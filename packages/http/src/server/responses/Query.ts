@@ -1,0 +1,40 @@
+/**
+ * The parameters of an address, checked so that an error names them as OpenAI does.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest } from "@effect/platform"
+import { Effect, Schema } from "effect"
+import { decode } from "../../responses/Protocol.js"
+
+const given = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => {
+  const start = url.indexOf("?")
+  const params = new URLSearchParams(start === -1 ? "" : url.slice(start + 1))
+  return Object.fromEntries(Array.from(params).filter(([, value]) => value !== ""))
+})
+
+const integer = (from: number, to: number) =>
+  Schema.NumberFromString.pipe(Schema.compose(Schema.Int), Schema.between(from, to))
+
+const Read = Schema.Struct({
+  stream: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }),
+  starting_after: Schema.optionalWith(integer(0, Number.MAX_SAFE_INTEGER), { default: () => -1 }),
+})
+
+/** How a response is read. `startingAfter`: the last event that the client has, -1 for none. */
+export const read = Effect.flatMap(given, (params) =>
+  Effect.map(decode(Read, params, ""), ({ starting_after, stream }) => ({
+    stream,
+    startingAfter: starting_after,
+  })),
+)
+
+const Page = Schema.Struct({
+  after: Schema.optional(Schema.String),
+  limit: Schema.optionalWith(integer(1, 100), { default: () => 20 }),
+  order: Schema.optionalWith(Schema.Literal("asc", "desc"), { default: () => "desc" as const }),
+})
+export type Page = typeof Page.Type
+
+/** Which items of a list are wanted. */
+export const page = Effect.flatMap(given, (params) => decode(Page, params, ""))

@@ -1,0 +1,114 @@
+/**
+ * Responses of a project: the runs that were begun as such.
+ *
+ * @since 0.1.0
+ */
+import { type ControlPlaneError, Ids, type RequestSnapshot, type Run, RunLog, Runs } from "@runlease/core"
+import { Context, Effect, Either, Predicate, Schema, Stream } from "effect"
+import * as Errors from "../../responses/Errors.js"
+import {
+  CreateResponse,
+  decode,
+  type Response,
+  type Settings,
+  type StreamEvent,
+} from "../../responses/Protocol.js"
+import * as ResponseFold from "../../responses/ResponseFold.js"
+import * as ResponseObject from "../../responses/ResponseObject.js"
+import type { Ports } from "../ProjectPortsCache.js"
+import * as WrittenLog from "../WrittenLog.js"
+
+type Failure = Errors.ResponsesError | ControlPlaneError.ControlPlaneError
+
+/** A run that is a response, with the fields that were sent for it. */
+export interface Found {
+  readonly run: Run.Run
+  readonly snapshot: RequestSnapshot.RequestSnapshot
+  readonly settings: Settings
+}
+
+/** The name of those fields in the forwarded properties of the run. */
+export const settingsKey = "responses"
+
+/** The prefix of the id of a response. */
+export const prefix = "resp_"
+
+const settingsOf = ({ forwardedProps }: RequestSnapshot.RequestSnapshot) =>
+  Predicate.isRecord(forwardedProps)
+    ? Either.getRight(decode(CreateResponse, forwardedProps[settingsKey], settingsKey))
+    : Either.getRight(Either.left(undefined))
+
+/** The response of that id, whether it was to be stored or not. */
+export const find = (ports: Ports, id: string): Effect.Effect<Found, Failure> =>
+  Effect.gen(function* () {
+    if (!id.startsWith(prefix) || !Schema.is(Ids.RunId)(id)) return yield* Errors.notFound(id)
+    const runs = Context.get(ports, Runs.Runs)
+    const run = yield* runs.get(id)
+    const snapshot = yield* runs.snapshot(id)
+    const settings = settingsOf(snapshot)
+    return run.runId === id && settings._tag === "Some"
+      ? { run, snapshot, settings: settings.value }
+      : yield* Errors.notFound(id)
+  }).pipe(Effect.catchTag("RunNotFound", () => Errors.notFound(id)))
+
+/** The response of that id, if it was to be stored. */
+export const findStored = (ports: Ports, id: string) =>
+  Effect.filterOrFail(
+    find(ports, id),
+    ({ settings }) => settings.store !== false,
+    () => Errors.notFound(id),
+  )
+
+const foldOf = ({ run, settings }: Found) => ResponseFold.make(ResponseObject.of(run, settings))
+
+const ofLog = <A, R>(
+  id: string,
+  stream: Stream.Stream<A, Run.RunNotFound | ControlPlaneError.ControlPlaneError, R>,
+): Stream.Stream<A, Failure, R> => Stream.catchTag(stream, "RunNotFound", () => Errors.notFound(id))
+
+/** The response as it is now. */
+export const read = (ports: Ports, found: Found): Effect.Effect<Response, Failure> =>
+  Effect.suspend(() => {
+    const fold = foldOf(found)
+    return ofLog(found.run.runId, WrittenLog.entries(ports, found.run)).pipe(
+      Stream.runForEach((entry) => Effect.sync(() => fold.next(entry))),
+      Effect.map(fold.response),
+    )
+  })
+
+/**
+ * All events of a response, from its beginning until it settles. Where it has settled and gone on, the stream goes on too.
+ *
+ * @since 0.1.0
+ * @category streams
+ */
+export const events = (ports: Ports, found: Found): Stream.Stream<StreamEvent, Failure> =>
+  Stream.suspend(() => {
+    const { run } = found
+    const { runId } = run
+    const fold = foldOf(found)
+    let after: Run.EventId | undefined
+    const written = WrittenLog.entries(ports, run).pipe(
+      Stream.mapConcat((entry) => {
+        after = entry.eventId
+        return fold.next(entry)
+      }),
+    )
+    const coming = Stream.suspend(() =>
+      ResponseFold.isSettled(fold.response())
+        ? Stream.empty
+        : Context.get(ports, RunLog.RunLog)
+            .follow({ runId, after })
+            .pipe(
+              Stream.mapConcat(fold.next),
+              Stream.takeUntil(({ response }) => response !== undefined && ResponseFold.isSettled(response)),
+            ),
+    )
+    return Stream.concat(Stream.fromIterable(fold.opening()), ofLog(runId, Stream.concat(written, coming)))
+  })
+
+/** The response when it has settled. */
+export const settled = (ports: Ports, found: Found): Effect.Effect<Response, Failure> =>
+  Stream.runFold(events(ports, found), ResponseObject.of(found.run, found.settings), (last, { response }) =>
+    response === undefined ? last : response,
+  )
