@@ -27,19 +27,16 @@ export const extended = (item: Item, delta: string): Item => {
   }
 }
 
-export const begun = (index: number, item: Item): ReadonlyArray<Unnumbered> => [
-  { type: "response.output_item.added", output_index: index, item },
-  ...(item.type === "message"
-    ? [
-        {
-          type: "response.content_part.added",
-          ...place(index, item),
-          content_index: 0,
-          part: item.content[0],
-        },
-      ]
-    : []),
-]
+/** An item begins without its part, which an event of its own adds. */
+export const begun = (index: number, item: Item): ReadonlyArray<Unnumbered> => {
+  const added = { type: "response.output_item.added", output_index: index }
+  if (item.type !== "message" && item.type !== "reasoning") return [{ ...added, item }]
+  const [part] = item.content
+  return [
+    { ...added, item: { ...item, content: [] } },
+    { type: "response.content_part.added", ...place(index, item), content_index: 0, part },
+  ]
+}
 
 export const delta = (index: number, item: Item, text: string): Unnumbered => {
   const at = place(index, item)
@@ -55,26 +52,20 @@ export const delta = (index: number, item: Item, text: string): Unnumbered => {
 
 const contentEnded = (index: number, item: Item): ReadonlyArray<Unnumbered> => {
   const at = place(index, item)
-  switch (item.type) {
-    case "message": {
-      const [part] = item.content
-      const content = { ...at, content_index: 0 }
-      return [
-        { type: "response.output_text.done", ...content, text: part?.text ?? "", logprobs: [] },
-        { type: "response.content_part.done", ...content, part },
-      ]
-    }
-    case "reasoning":
-      return [
-        { type: "response.reasoning_text.done", ...at, content_index: 0, text: item.content[0]?.text ?? "" },
-      ]
-    case "function_call":
-      return [
-        { type: "response.function_call_arguments.done", ...at, name: item.name, arguments: item.arguments },
-      ]
-    case "function_call_output":
-      return []
+  if (item.type === "function_call_output") return []
+  if (item.type === "function_call") {
+    const { arguments: args, name } = item
+    return [{ type: "response.function_call_arguments.done", ...at, name, arguments: args }]
   }
+  const [part] = item.content
+  const content = { ...at, content_index: 0 }
+  const text = { ...content, text: part?.text ?? "" }
+  return [
+    item.type === "message"
+      ? { type: "response.output_text.done", ...text, logprobs: [] }
+      : { type: "response.reasoning_text.done", ...text },
+    { type: "response.content_part.done", ...content, part },
+  ]
 }
 
 export const ended = (index: number, item: Item): ReadonlyArray<Unnumbered> => [

@@ -17,15 +17,15 @@ const integer = (from: number, to: number) =>
   Schema.NumberFromString.pipe(Schema.compose(Schema.Int), Schema.between(from, to))
 
 const Read = Schema.Struct({
-  stream: Schema.optionalWith(Schema.BooleanFromString, { default: () => false }),
-  starting_after: Schema.optionalWith(integer(0, Number.MAX_SAFE_INTEGER), { default: () => -1 }),
+  stream: Schema.optional(Schema.BooleanFromString),
+  starting_after: Schema.optional(integer(0, Number.MAX_SAFE_INTEGER)),
 })
 
 /** How a response is read. `startingAfter`: the last event that the client has, -1 for none. */
 export const read = Effect.flatMap(given, (params) =>
   Effect.map(decode(Read, params, ""), ({ starting_after, stream }) => ({
-    stream,
-    startingAfter: starting_after,
+    stream: stream ?? false,
+    startingAfter: starting_after ?? -1,
   })),
 )
 
