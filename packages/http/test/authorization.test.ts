@@ -1,6 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Access, BulkOperations, Ids, Leases, Limits, MemoryControlPlane, Schedules } from "@runlease/core"
+import {
+  Access,
+  BulkOperations,
+  Ids,
+  Leases,
+  Limits,
+  MemoryControlPlane,
+  RequestSnapshot,
+  Schedules,
+} from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
@@ -40,7 +49,20 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
     if (endpoint.name === "limits.pauseProject") {
       yield* limits.resume({ kind: "project", name: null, key: own.project.id })
     }
-    yield* TestRuns.submit({ publicId: `run-${name}`, agentId, labels: { customer: "42" } })
+    const isResponse = endpoint.name.startsWith("responses.")
+    yield* TestRuns.submit({
+      publicId: `${isResponse ? "resp_" : "run-"}${name}`,
+      agentId,
+      labels: { customer: "42" },
+      ...(isResponse
+        ? {
+            snapshot: {
+              ...RequestSnapshot.empty,
+              forwardedProps: { responses: { model: agentId, background: true } },
+            },
+          }
+        : {}),
+    })
     const run = yield* TestRuns.claimOne(own.holder, { agentIds: [agentId] })
     const state = Requests.stateOf(endpoint.name)
     if (state === "ended") yield* TestRuns.complete(run)
@@ -118,7 +140,9 @@ const withoutNames = ({ text, ...answer }: Answer, names: Requests.Names): Answe
 
 /** Nothing of a project is named where an agent is run. An admin key prunes every project, and sees the keys of all. */
 const isCompared = ({ name }: Endpoint): boolean =>
-  !/^(keys\.|runs\.prune$|agUi\.runAgent$|a2aCard\.|a2a\.(send|extendedCard)$|chat\.sendMessages$)/.test(name)
+  !/^(keys\.|runs\.prune$|agUi\.runAgent$|a2aCard\.|a2a\.(send|extendedCard)$|responses\.createResponse$|chat\.sendMessages$)/.test(
+    name,
+  )
 
 /** A path may name a project by its slug or by its id. */
 const referencesIn = ({ path }: Endpoint, { id, slug }: Access.Project): ReadonlyArray<string> =>
@@ -164,7 +188,7 @@ describe("the authorization matrix", () => {
         const found = yield* Effect.forEach(endpoints, (endpoint) =>
           Effect.gen(function* () {
             // Gives back what tokens that are not valid have cost their address.
-            yield* clock.jump(1000)
+            yield* clock.jump(1300)
             const ofNobody = yield* Effect.forEach(Object.values(nobodies), (sender) =>
               cell(endpoint, () => Effect.succeed(sender)),
             )

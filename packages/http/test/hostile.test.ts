@@ -150,6 +150,25 @@ const bodies: Readonly<Record<string, object>> = {
     forwardedProps: {},
     resume: [{ interruptId: "i", status: "cancelled" }],
   },
+  createResponse: {
+    model: "nobody",
+    background: true,
+    instructions: "i",
+    input: [
+      {
+        role: "user",
+        content: [
+          { type: "input_text", text: "t" },
+          { type: "input_image", image_url: "data:,a" },
+        ],
+      },
+      { type: "function_call", call_id: "c", name: "n", arguments: "{}" },
+      { type: "function_call_output", call_id: "c", output: "o" },
+    ],
+    tools: [{ type: "function", name: "n", parameters: { type: "object" } }],
+    metadata: { a: "1" },
+    text: { format: { type: "text" } },
+  },
   sendMessages: {
     id: "t",
     messages: [{ id: "m", role: "user", parts: [{ type: "text", text: "t" }], metadata: {} }],
@@ -182,6 +201,7 @@ const bodies: Readonly<Record<string, object>> = {
 const withoutBody = new Set([
   "signOut",
   "taskOperation",
+  "cancelResponse",
   "deletePushConfig",
   "heartbeat",
   "cancel",
@@ -409,6 +429,11 @@ const isRpcError = (error: unknown): boolean =>
   Predicate.isString(error["message"]) &&
   error["message"] !== ""
 
+const isOpenAiError = (error: unknown): boolean =>
+  Predicate.isRecord(error) &&
+  ["code", "message", "type"].every((field) => Predicate.isString(error[field]) && error[field] !== "") &&
+  (error["param"] === null || Predicate.isString(error["param"]))
+
 const problemOf = (sent: Sent, reply: Reply, key: string): string | undefined => {
   if (reply.hung) return "hangs"
   if (reply.status === 0) return "breaks off"
@@ -419,6 +444,7 @@ const problemOf = (sent: Sent, reply: Reply, key: string): string | undefined =>
     const json: unknown = JSON.parse(reply.text)
     const { detail, error, jsonrpc } = json as Record<string, unknown>
     if (sent.path.startsWith("/a2a/") && isRpcError(error)) return undefined
+    if (sent.path.startsWith("/openai/") && isOpenAiError(error)) return undefined
     if (typeof error === "string" && error !== "" && typeof detail === "string" && detail !== "")
       return undefined
     // The Model Context Protocol has errors of its own.
@@ -500,6 +526,7 @@ describe("hostile input", () => {
           project_reference: "default",
           worker_id: worker,
           run_id: "run-1",
+          response_id: "resp_1",
           conversation_id: run.owner.id,
           key_id: "00000000-0000-4000-8000-000000000000",
           agent_id: "nobody",

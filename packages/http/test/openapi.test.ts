@@ -77,6 +77,7 @@ describe("the description of the API", () => {
       "MCP",
       "A2A card",
       "A2A",
+      "OpenAI Responses",
       "Threads",
       "AI SDK",
       "Limits",

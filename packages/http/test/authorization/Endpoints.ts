@@ -41,6 +41,7 @@ export const send = (
     project_reference: names.project,
     worker_id: workerId ?? names.worker,
     run_id: names.run,
+    response_id: names.run,
     conversation_id: names.conversation,
     key_id: names.key,
     agent_id: names.agent,

@@ -125,6 +125,7 @@ const requests: Readonly<Record<string, Make>> = {
   "a2a.listPushConfigs": ofA2a,
   "a2a.getPushConfig": ofA2a,
   "a2a.deletePushConfig": ofA2a,
+  "responses.createResponse": ({ agent }) => ({ body: { model: agent, input: "hello", background: true } }),
   "chat.sendMessages": ({ fresh, thread }) => ({
     body: {
       id: thread,

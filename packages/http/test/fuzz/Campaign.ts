@@ -67,6 +67,7 @@ const makeWorld = ({ key, url }: Options, runId: string): Effect.Effect<HostileR
         agent_id: "agent",
         thread_id: "thread",
         chat_id: "thread",
+        response_id: "resp_1",
         operation: "message:send",
         task_id: runId,
         config_id: "config",
