@@ -17,7 +17,7 @@ import {
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Queue, Stream } from "effect"
-import OpenAI from "openai"
+import OpenAI, { APIError } from "openai"
 import type { Response, ResponseStreamEvent } from "openai/resources/responses/responses"
 import { tester } from "../agui/HttpAgents.js"
 import { Served } from "../serving.js"
@@ -55,7 +55,7 @@ const send = <A>(make: (client: OpenAI) => PromiseLike<A>) =>
 
 const refused = <A>(make: (client: OpenAI) => PromiseLike<A>) =>
   Effect.map(Effect.flip(send(make)), (error) => {
-    assertTrue(error instanceof OpenAI.APIError)
+    assertTrue(error instanceof APIError)
     return { status: error.status, code: error.code, param: error.param, message: error.message }
   })
 
