@@ -96,8 +96,8 @@ export const layer = HttpApiBuilder.group(Api, "responses", (handlers) =>
         const ports = yield* Caller.ports
         const wanted = yield* Query.page
         const { snapshot } = yield* Responses.findStored(ports, path.response_id)
-        const said = snapshot.messages.filter(({ id }) => id !== Create.instructionsId)
-        return Answer.json(page(said.map(InputItems.fromMessage), wanted))
+        const input = snapshot.messages.filter(({ id }) => id !== Create.instructionsId)
+        return Answer.json(page(input.map(InputItems.fromMessage), wanted))
       }).pipe(Answer.respond),
     ),
 )

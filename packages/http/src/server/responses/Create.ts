@@ -112,10 +112,10 @@ export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) 
   yield* check(request)
   const tools = yield* Either.all((request.tools ?? []).map(toolOf))
   const id = `${Responses.prefix}${(yield* Ids.uuidV7).replaceAll("-", "")}`
-  const said = yield* InputItems.toMessages(request["input"], `msg_${id.slice(Responses.prefix.length)}`)
+  const added = yield* InputItems.toMessages(request["input"], `msg_${id.slice(Responses.prefix.length)}`)
   const { previous_response_id: previousId } = request
   const previous = previousId === undefined ? undefined : yield* continued(ports, previousId)
-  const messages = [...(previous?.messages ?? []), ...said]
+  const messages = [...(previous?.messages ?? []), ...added]
   if (messages.length === 0) return yield* Errors.invalid("input", "is missing", "missing_required_parameter")
   yield* checkCalls(messages)
   const { input: _input, stream = false, ...settings } = request
