@@ -153,6 +153,7 @@ const bodies: Readonly<Record<string, object>> = {
   createResponse: {
     model: "nobody",
     background: true,
+    stream: true,
     instructions: "i",
     input: [
       {

@@ -23,6 +23,9 @@ const body = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) =>
   ),
 )
 
+/** The number of histories that are read at once. */
+const atOnce = 4
+
 /** The run goes on, and a client that repeats its request would begin another. */
 const shuttingDown = ({ run }: Responses.Found) =>
   Answer.json(
@@ -53,51 +56,56 @@ const page = (items: ReadonlyArray<object>, { after, limit, order }: Query.Page)
 }
 
 export const layer = HttpApiBuilder.group(Api, "responses", (handlers) =>
-  handlers
-    .handleRaw("createResponse", () =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const { found, stream } = yield* Create.create(ports, yield* body)
-        if (stream) return yield* Answer.stream(Responses.events(ports, found), -1)
-        if (found.settings.background === true) return Answer.json(yield* Responses.read(ports, found))
-        const { unlessRevoked } = yield* Revocation
-        const { unless } = yield* Shutdown
-        return Option.match(yield* unless(unlessRevoked(Responses.settled(ports, found))), {
-          onNone: () => shuttingDown(found),
-          onSome: (response) => Answer.json(response),
-        })
-      }).pipe(Answer.respond),
-    )
-    .handleRaw("getResponse", ({ path }) =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const { startingAfter, stream } = yield* Query.read
-        const found = yield* Responses.findStored(ports, path.response_id)
-        return stream
-          ? yield* Answer.stream(Responses.events(ports, found), startingAfter)
-          : Answer.json(yield* Responses.read(ports, found))
-      }).pipe(Answer.respond),
-    )
-    .handleRaw("cancelResponse", ({ path }) =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const found = yield* Responses.findStored(ports, path.response_id)
-        if (found.settings.background !== true) {
-          return yield* Errors.invalid("response_id", "only a response with background=true can be cancelled")
-        }
-        const { run } = yield* Context.get(ports, Runs.Runs)
-          .cancel(found.run.runId)
-          .pipe(Effect.catchTag("RunNotFound", () => Errors.notFound(path.response_id)))
-        return Answer.json(yield* Responses.read(ports, { ...found, run }))
-      }).pipe(Answer.respond),
-    )
-    .handleRaw("listInputItems", ({ path }) =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const wanted = yield* Query.page
-        const { snapshot } = yield* Responses.findStored(ports, path.response_id)
-        const input = snapshot.messages.filter(({ id }) => id !== Create.instructionsId)
-        return Answer.json(page(input.map(InputItems.fromMessage), wanted))
-      }).pipe(Answer.respond),
-    ),
+  Effect.map(Effect.makeSemaphore(atOnce), (rebuilding) =>
+    handlers
+      .handleRaw("createResponse", () =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.ports
+          const { found, stream } = yield* Create.create(ports, rebuilding, yield* body)
+          if (stream) return yield* Answer.stream(Responses.events(ports, found), -1)
+          if (found.settings.background === true) return Answer.json(yield* Responses.read(ports, found))
+          const { unlessRevoked } = yield* Revocation
+          const { unless } = yield* Shutdown
+          return Option.match(yield* unless(unlessRevoked(Responses.settled(ports, found))), {
+            onNone: () => shuttingDown(found),
+            onSome: (response) => Answer.json(response),
+          })
+        }).pipe(Answer.respond),
+      )
+      .handleRaw("getResponse", ({ path }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.ports
+          const { startingAfter, stream } = yield* Query.read
+          const found = yield* Responses.findStored(ports, path.response_id)
+          return stream
+            ? yield* Answer.stream(Responses.events(ports, found), startingAfter)
+            : Answer.json(yield* Responses.read(ports, found))
+        }).pipe(Answer.respond),
+      )
+      .handleRaw("cancelResponse", ({ path }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.ports
+          const found = yield* Responses.findStored(ports, path.response_id)
+          if (found.settings.background !== true) {
+            return yield* Errors.invalid(
+              "response_id",
+              "only a response with background=true can be cancelled",
+            )
+          }
+          const { run } = yield* Context.get(ports, Runs.Runs)
+            .cancel(found.run.runId)
+            .pipe(Effect.catchTag("RunNotFound", () => Errors.notFound(path.response_id)))
+          return Answer.json(yield* Responses.read(ports, { ...found, run }))
+        }).pipe(Answer.respond),
+      )
+      .handleRaw("listInputItems", ({ path }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.ports
+          const wanted = yield* Query.page
+          const { snapshot } = yield* Responses.findStored(ports, path.response_id)
+          const input = snapshot.messages.filter(({ id }) => id !== Create.instructionsId)
+          return Answer.json(page(input.map(InputItems.fromMessage), wanted))
+        }).pipe(Answer.respond),
+      ),
+  ),
 )

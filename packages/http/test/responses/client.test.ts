@@ -172,11 +172,9 @@ for (const [store, layer] of stores) {
         )
         strictEqual(final.output_text, "one two")
         // The object is of the same fold as the stream.
-        const read = yield* send(({ responses }) => responses.retrieve(final.id))
-        deepStrictEqual(
-          read.output,
-          responseOf(events).output.map((item, index) => ({ ...item, id: read.output[index]!.id })),
-        )
+        const streamed = responseOf(events)
+        const read = yield* send(({ responses }) => responses.retrieve(streamed.id))
+        deepStrictEqual([read.output, read.usage], [streamed.output, streamed.usage])
       }),
     )
 

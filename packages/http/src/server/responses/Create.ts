@@ -6,6 +6,7 @@
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Either } from "effect"
+import { maxBytes } from "../../contract/Body.js"
 import * as Errors from "../../responses/Errors.js"
 import * as InputItems from "../../responses/InputItems.js"
 import { CreateResponse, decode, Tool } from "../../responses/Protocol.js"
@@ -57,10 +58,17 @@ const continued = Effect.fnUntraced(function* (ports: Ports, id: string) {
   }
   const items = response.output.filter((item) => item.status === "completed")
   const output = yield* InputItems.toMessages(items, id)
-  return {
-    run: previous.run,
-    messages: [...previous.snapshot.messages.filter((message) => message.id !== instructionsId), ...output],
-  }
+  const messages = [
+    ...previous.snapshot.messages.filter((message) => message.id !== instructionsId),
+    ...output,
+  ]
+  return JSON.stringify(messages).length > maxBytes
+    ? yield* Errors.invalid(
+        "previous_response_id",
+        `the messages up to response ${id} are more than ${maxBytes} bytes; begin anew with those that matter`,
+        "context_length_exceeded",
+      )
+    : { run: previous.run, messages }
 })
 
 const idsOf = (messages: Messages, type: "tool_call" | "tool_result"): ReadonlySet<unknown> =>
@@ -102,19 +110,26 @@ const waitsForTools = ({
  * Begins a response. One that continues another is in the same conversation; results of calls that the other waits for are input of the new
  * one, so the run of the other ends.
  *
+ * `rebuilding` bounds how many histories are read at once: each takes the memory of its messages.
+ *
  * Fails: `ResponsesError` with the field that is wrong.
  *
  * @since 0.1.0
  * @category requests
  */
-export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) {
+export const create = Effect.fnUntraced(function* (
+  ports: Ports,
+  rebuilding: Effect.Semaphore,
+  body: unknown,
+) {
   const request = yield* decode(CreateResponse, body, "")
   yield* check(request)
   const tools = yield* Either.all((request.tools ?? []).map(toolOf))
   const id = `${Responses.prefix}${(yield* Ids.uuidV7).replaceAll("-", "")}`
   const added = yield* InputItems.toMessages(request["input"], `msg_${id.slice(Responses.prefix.length)}`)
   const { previous_response_id: previousId } = request
-  const previous = previousId === undefined ? undefined : yield* continued(ports, previousId)
+  const previous =
+    previousId === undefined ? undefined : yield* rebuilding.withPermits(1)(continued(ports, previousId))
   const messages = [...(previous?.messages ?? []), ...added]
   if (messages.length === 0) return yield* Errors.invalid("input", "is missing", "missing_required_parameter")
   yield* checkCalls(messages)
