@@ -44,6 +44,7 @@ const work = Effect.gen(function* () {
 
 /** Makes the database one of before it counted. */
 const uncounted = [
+  "ALTER TABLE projects DROP COLUMN signing_key",
   "DROP INDEX queue_debounced",
   ...["queue", "runs"].map((table) => `ALTER TABLE ${table} DROP COLUMN debounce_key`),
   "DROP TABLE flows",
