@@ -1,8 +1,8 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { type ControlPlane, Leases } from "@runlease/core"
+import { AgentEvent, type ControlPlane, Leases, RunLog } from "@runlease/core"
 import { JumpClock, TestRuns } from "@runlease/testkit"
-import { Duration, Effect } from "effect"
+import { Chunk, Clock, Duration, Effect, Fiber, Stream } from "effect"
 import { SqlControlPlane } from "../src/index.js"
 import * as TempDatabase from "./TempDatabase.js"
 
@@ -83,5 +83,37 @@ describe("a file reopened after the wall clock was set back", () => {
         }),
       )
     }),
+  )
+})
+
+/** A monotonic clock that is a millisecond later at each reading. */
+const ticking = (): Clock.Clock => {
+  const real = Clock.make()
+  let nanos = 0n
+  const unsafeCurrentTimeNanos = () => (nanos += 1_000_000n)
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => real.unsafeCurrentTimeMillis(),
+    currentTimeMillis: real.currentTimeMillis,
+    unsafeCurrentTimeNanos,
+    currentTimeNanos: Effect.sync(unsafeCurrentTimeNanos),
+    sleep: (duration) => real.sleep(duration),
+  }
+}
+
+describe("one transaction", () => {
+  it.scopedLive("has one instant: a follower gets entries with the times that a reader gets later", () =>
+    Effect.gen(function* () {
+      const log = yield* RunLog.RunLog
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const follower = yield* Effect.fork(Stream.runCollect(log.follow({ runId: claimed.runId })))
+      yield* TestRuns.settle
+      yield* TestRuns.append(claimed, [AgentEvent.custom("test", 1)])
+      yield* TestRuns.complete(claimed)
+      const followed = Chunk.toReadonlyArray(yield* Fiber.join(follower))
+      deepStrictEqual(followed, yield* log.read({ runId: claimed.runId }))
+      const { updatedAt } = yield* TestRuns.getRun(claimed.runId)
+      deepStrictEqual(followed.at(-1)?.createdAt, updatedAt)
+    }).pipe(Effect.provide(TempDatabase.layer), Effect.withClock(ticking())),
   )
 })

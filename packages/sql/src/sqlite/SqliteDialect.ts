@@ -6,7 +6,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Array, Clock, Effect, Option } from "effect"
+import { Array, Clock, Context, Effect, Option } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core/store"
 import { type Dialect, toCandidate } from "../dialect/Dialect.js"
@@ -49,13 +49,20 @@ export const reserving =
   (use) =>
     Effect.scoped(Effect.flatMap(sql.reserve, use))
 
+/** The instant at which the open transaction began. */
+class Instant extends Context.Tag("@runlease/sql/sqlite/Instant")<Instant, number>() {}
+
 /**
- * `now` is the store's time.
+ * `clock` reads the store's time.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone: Alone): Dialect => {
+export const make = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, alone: Alone): Dialect => {
+  const now = Effect.flatMap(Effect.serviceOption(Instant), (open) =>
+    Option.isSome(open) ? Effect.succeed(open.value) : clock,
+  )
+
   // BEGIN takes the write lock: a transaction that reads first and is refused the lock later cannot wait for it.
   // Only the turns between attempts are interruptible, since a transaction that has begun must be ended.
   const begin = (connection: Connection, pause: Effect.Effect<void>): Effect.Effect<void, SqlError> => {
@@ -73,7 +80,10 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone
   const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
     alone((connection) =>
       Effect.uninterruptibleMask((restore) => {
-        const inTransaction = Effect.provideService(effect, SqlClient.TransactionConnection, [connection, 0])
+        const inTransaction = effect.pipe(
+          Effect.provideService(SqlClient.TransactionConnection, [connection, 0]),
+          Effect.provideServiceEffect(Instant, clock),
+        )
         return Effect.zipRight(
           begin(connection, restore(turn)),
           Effect.matchCauseEffect(restore(inTransaction), {
