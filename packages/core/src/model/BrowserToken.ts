@@ -12,13 +12,10 @@
  *
  * @since 0.1.0
  */
-import { hmac } from "@noble/hashes/hmac.js"
-import { sha256 } from "@noble/hashes/sha2.js"
-import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js"
 import { Duration, Either, Option, ParseResult, Redacted, Schema } from "effect"
 import { AgentId, ConversationId, KeyId, ProjectId, RunId } from "./Ids.js"
 import * as Labels from "./Labels.js"
-import * as Token from "./Token.js"
+import * as SignedToken from "./SignedToken.js"
 
 /**
  * What a token may do where it is bound: `read` runs, logs and messages; `write` submits, answers and tells; `stop` cancels.
@@ -82,12 +79,8 @@ export const expiryOf = (
   issuerExpiry = Infinity,
 ): number => Math.min(now + Math.floor(Duration.toMillis(Duration.min(expiresIn, maxLifetime))), issuerExpiry)
 
-const prefix = "rlb_"
-
 /** Eight agents with long names, and two ids as long, are shorter. */
-const maxLength = 8192
-
-const shape = /^rlb_((?:[0-9a-f]{2})+)([0-9a-f]{64})$/
+const kind: SignedToken.Kind = { prefix: "rlb_", purpose: "runlease browser token", maxLength: 8192 }
 
 const Claim = Schema.Tuple(
   ProjectId,
@@ -126,9 +119,6 @@ const invalid = (error: ParseResult.ParseError): InvalidBrowserToken => {
   })
 }
 
-const signatureOf = (claim: string, signingKey: string): string =>
-  bytesToHex(hmac(sha256, hexToBytes(signingKey), utf8ToBytes(`runlease browser token ${claim}`)))
-
 /**
  * The token of a grant, signed with the key of its project. A grant that no token can have is refused.
  *
@@ -141,12 +131,7 @@ export const sign = (
 ): Either.Either<Redacted.Redacted, InvalidBrowserToken> =>
   Either.mapBoth(encode([projectId, issuedBy ?? null, expiresAt, scopes, bound, agentIds ?? null]), {
     onLeft: invalid,
-    onRight: (encoded) => {
-      const claim = JSON.stringify(encoded)
-      return Redacted.make(
-        `${prefix}${bytesToHex(utf8ToBytes(claim))}${signatureOf(claim, Redacted.value(signingKey))}`,
-      )
-    },
+    onRight: (encoded) => SignedToken.sign(kind, JSON.stringify(encoded), Redacted.value(signingKey)),
   })
 
 /** The grant that a token names, and whether a project's key has signed it. */
@@ -161,20 +146,17 @@ export interface Signed {
  * @since 0.1.0
  * @category reading
  */
-export const read = (token: Redacted.Redacted): Option.Option<Signed> => {
-  const text = Redacted.value(token)
-  const [, hex, signature] = (text.length <= maxLength && shape.exec(text)) || []
-  if (hex === undefined || signature === undefined) return Option.none()
-  const claim = new TextDecoder().decode(hexToBytes(hex))
-  return Option.map(decode(claim), ([projectId, issuedBy, expiresAt, scopes, bound, agentIds]) => ({
-    grant: {
-      projectId,
-      ...(issuedBy === null ? {} : { issuedBy }),
-      expiresAt,
-      scopes,
-      bound,
-      ...(agentIds === null ? {} : { agentIds }),
-    },
-    isSignedWith: (signingKey) => Token.equal(signatureOf(claim, signingKey), signature),
-  }))
-}
+export const read = (token: Redacted.Redacted): Option.Option<Signed> =>
+  Option.flatMap(SignedToken.read(kind, token), ({ claim, isSignedWith }) =>
+    Option.map(decode(claim), ([projectId, issuedBy, expiresAt, scopes, bound, agentIds]) => ({
+      grant: {
+        projectId,
+        ...(issuedBy === null ? {} : { issuedBy }),
+        expiresAt,
+        scopes,
+        bound,
+        ...(agentIds === null ? {} : { agentIds }),
+      },
+      isSignedWith,
+    })),
+  )

@@ -11,12 +11,10 @@
  *
  * @since 0.1.0
  */
-import { hmac } from "@noble/hashes/hmac.js"
-import { sha256 } from "@noble/hashes/sha2.js"
-import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js"
-import { Effect, Option, Redacted, Schema } from "effect"
+import { Effect, Option, type Redacted, Schema } from "effect"
 import { RunId, WorkerId } from "./Ids.js"
 import { LeaseEpoch, type LeaseRef } from "./Run.js"
+import * as SignedToken from "./SignedToken.js"
 import * as Token from "./Token.js"
 
 /**
@@ -29,20 +27,13 @@ export interface NamedLease extends LeaseRef {
   readonly epoch: LeaseEpoch
 }
 
-const prefix = "rlr_"
-
 /** A claim has three ids at most, so a longer text is no token. */
-const maxLength = 4096
-
-const shape = /^rlr_((?:[0-9a-f]{2})+)([0-9a-f]{64})$/
+const kind: SignedToken.Kind = { prefix: "rlr_", purpose: "runlease run token", maxLength: 4096 }
 
 const Claim = Schema.parseJson(Schema.Tuple(LeaseEpoch, WorkerId, RunId))
 
 const decode = Schema.decodeUnknownOption(Claim)
 const encode = Schema.encodeSync(Claim)
-
-const signatureOf = (claim: string, digest: string): string =>
-  bytesToHex(hmac(sha256, hexToBytes(digest), utf8ToBytes(`runlease run token ${claim}`)))
 
 /**
  * The token of a run, signed with that of the worker that holds it.
@@ -54,10 +45,9 @@ export const sign = (
   workerToken: Redacted.Redacted,
   { epoch, runId, workerId }: NamedLease,
 ): Effect.Effect<Redacted.Redacted> =>
-  Effect.map(Token.digest(workerToken), (digest) => {
-    const claim = encode([epoch, workerId, runId])
-    return Redacted.make(`${prefix}${bytesToHex(utf8ToBytes(claim))}${signatureOf(claim, digest)}`)
-  })
+  Effect.map(Token.digest(workerToken), (digest) =>
+    SignedToken.sign(kind, encode([epoch, workerId, runId]), digest),
+  )
 
 /** The lease that a token names, and whether a worker's token has signed it, of which `digest` is the digest. */
 export interface Signed {
@@ -71,13 +61,10 @@ export interface Signed {
  * @since 0.1.0
  * @category reading
  */
-export const read = (token: Redacted.Redacted): Option.Option<Signed> => {
-  const text = Redacted.value(token)
-  const [, hex, signature] = (text.length <= maxLength && shape.exec(text)) || []
-  if (hex === undefined || signature === undefined) return Option.none()
-  const claim = new TextDecoder().decode(hexToBytes(hex))
-  return Option.map(decode(claim), ([epoch, workerId, runId]) => ({
-    lease: { epoch, workerId, runId },
-    isSignedWith: (digest) => Token.equal(signatureOf(claim, digest), signature),
-  }))
-}
+export const read = (token: Redacted.Redacted): Option.Option<Signed> =>
+  Option.flatMap(SignedToken.read(kind, token), ({ claim, isSignedWith }) =>
+    Option.map(decode(claim), ([epoch, workerId, runId]) => ({
+      lease: { epoch, workerId, runId },
+      isSignedWith,
+    })),
+  )
