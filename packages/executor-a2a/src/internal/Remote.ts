@@ -62,7 +62,9 @@ const fetching =
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "")
 
-const isAnswer = (error: unknown): boolean => nameOf(error).endsWith("Error") && nameOf(error) !== "TypeError"
+/** An error of A2A has a name of its own; the runtime's have not. */
+const isAnswer = (error: unknown): boolean =>
+  nameOf(error).endsWith("Error") && !["Error", "TypeError"].includes(nameOf(error))
 
 const causeOf = (error: unknown): unknown =>
   error instanceof Error && error.cause !== undefined ? error.cause : error
@@ -94,7 +96,7 @@ const toFailure = (thrown: unknown): Executor.ExecutorError => {
       ...Option.match(error.retryAfter, { onNone: () => ({}), onSome: (retryAfter) => ({ retryAfter }) }),
     })
   }
-  return isAnswer(thrown) && nameOf(thrown) !== "Error"
+  return isAnswer(thrown)
     ? new Executor.ExecutorError({ code: codeOf(thrown), message: messageOf(thrown), cause: thrown })
     : unreachable(`The agent cannot be reached: ${messageOf(error)}`, thrown)
 }

@@ -29,7 +29,9 @@ export const Ended = Schema.Struct({
 })
 export type Ended = typeof Ended.Type
 
-type Piece = AgentEvent.AgentEvent | Agent.Result<Ended>
+type Output = AgentEvent.AgentEvent
+
+type Piece = Output | Agent.Result<Ended>
 
 const settled: ReadonlySet<TaskState> = new Set([
   TaskState.TASK_STATE_COMPLETED,
@@ -69,7 +71,7 @@ export const artifactEventName = "a2a.artifact"
 const shower = (seen: Map<string, number>, newId: Effect.Effect<string>) => {
   let open: { readonly artifactId: string; readonly messageId: string } | undefined
 
-  const close = (): ReadonlyArray<Piece> => {
+  const close = (): ReadonlyArray<Output> => {
     if (open === undefined) return []
     const { messageId } = open
     open = undefined
@@ -77,7 +79,7 @@ const shower = (seen: Map<string, number>, newId: Effect.Effect<string>) => {
   }
 
   const showText = Effect.fnUntraced(function* (artifactId: string, delta: string) {
-    const pieces: Array<Piece> = []
+    const pieces: Array<Output> = []
     if (delta === "") return pieces
     if (open?.artifactId !== artifactId) {
       pieces.push(...close())
@@ -94,19 +96,19 @@ const shower = (seen: Map<string, number>, newId: Effect.Effect<string>) => {
       const text = textOf(parts)
       const before = seen.get(artifactId)
       // One that is sent whole again is what it was, with more behind it, or else another.
-      const isMore = append || (before !== undefined && text.length >= before)
-      const delta = append || before === undefined || !isMore ? text : text.slice(before)
-      if (!isMore && before !== undefined && open?.artifactId === artifactId) open = undefined
+      const isMore = append || before === undefined || text.length >= before
+      const replaced = isMore || open?.artifactId !== artifactId ? [] : close()
+      const delta = !append && isMore ? text.slice(before ?? 0) : text
       seen.set(artifactId, append ? (before ?? 0) + text.length : text.length)
       const rest = before === undefined || append ? others(parts) : []
-      const shown = yield* showText(artifactId, delta)
-      return rest.length === 0
-        ? shown
-        : [
-            ...shown,
-            ...close(),
-            { type: "CUSTOM", name: artifactEventName, value: { artifactId, name, parts: rest } } as Piece,
-          ]
+      const shown = [...replaced, ...(yield* showText(artifactId, delta))]
+      if (rest.length === 0) return shown
+      const custom: Output = {
+        type: "CUSTOM",
+        name: artifactEventName,
+        value: { artifactId, name, parts: rest },
+      }
+      return [...shown, ...close(), custom]
     }),
   }
 }
@@ -197,13 +199,11 @@ export const stream = (
   })
 
 /** What an agent that makes no task answers, as output of the run. */
-export const direct = (message: Message): Effect.Effect<ReadonlyArray<AgentEvent.AgentEvent>> =>
-  Effect.map(Ids.uuidV7, (artifactId) => ({ artifactId, name: "", parts: message.parts })).pipe(
-    Effect.flatMap((artifact) => {
-      const { close, show } = shower(new Map(), Ids.uuidV7)
-      return Effect.map(
-        show({ ...artifact, description: "", metadata: undefined, extensions: [] }, false),
-        (pieces) => [...pieces, ...close()] as ReadonlyArray<AgentEvent.AgentEvent>,
-      )
-    }),
-  )
+export const direct: (message: Message) => Effect.Effect<ReadonlyArray<Output>> = Effect.fnUntraced(
+  function* ({ parts }) {
+    const { close, show } = shower(new Map(), Ids.uuidV7)
+    const artifactId = yield* Ids.uuidV7
+    const artifact = { artifactId, name: "", description: "", parts, metadata: undefined, extensions: [] }
+    return [...(yield* show(artifact, false)), ...close()]
+  },
+)
