@@ -122,6 +122,20 @@ for (let n = 1; n <= (${options.upTo ?? "Infinity"}) && !existsSync(\`\${DIR}/go
 `,
   )
 
+/** A program that prints words: endlessly in the first attempt, five in the others. */
+export const talker = (cwd: string) =>
+  write(
+    cwd,
+    "talker.mjs",
+    `import { setTimeout } from "node:timers/promises"
+const attempt = Number(process.env.RUNLEASE_ATTEMPT)
+for (let n = 1; attempt === 1 || n <= 5; n++) {
+  process.stdout.write("word " + attempt + "/" + n + "\\n")
+  await setTimeout(50)
+}
+`,
+  )
+
 /** Waits until the program of an attempt gets TERM. Returns that instant, in milliseconds. */
 export const termAt = Effect.fnUntraced(function* (cwd: string, runId: string, attempt: number) {
   const fs = yield* FileSystem.FileSystem

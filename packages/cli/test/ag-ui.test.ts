@@ -4,26 +4,12 @@ import { expect, layer } from "@effect/vitest"
 import { Ids } from "@runlease/core"
 import { Clock, Console, Effect, Fiber, Option, Queue } from "effect"
 import { fileURLToPath } from "node:url"
-import { alive, begun, connect, counter, type Env, eventOf, startWorker, until } from "./FaultRoom.js"
-import { has, room, start, write } from "./Processes.js"
+import { alive, begun, connect, counter, type Env, eventOf, startWorker, talker, until } from "./FaultRoom.js"
+import { has, room, start } from "./Processes.js"
 
 const chatting = fileURLToPath(new URL("fixtures/chatting.ts", import.meta.url))
 
 const runId = Ids.RunId.make("run-1")
-
-/** A program that prints words: endlessly in the first attempt, five in the others. */
-const talker = (cwd: string) =>
-  write(
-    cwd,
-    "talker.mjs",
-    `import { setTimeout } from "node:timers/promises"
-const attempt = Number(process.env.RUNLEASE_ATTEMPT)
-for (let n = 1; attempt === 1 || n <= 5; n++) {
-  process.stdout.write("word " + attempt + "/" + n + "\\n")
-  await setTimeout(50)
-}
-`,
-  )
 
 /** An AG-UI client, and a queue of the events that it receives. */
 const agentOf = (env: Env, threadId: string) =>

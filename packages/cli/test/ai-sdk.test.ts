@@ -3,22 +3,8 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { DefaultChatTransport, type UIMessage } from "ai"
 import { Effect, Schedule } from "effect"
-import { type Env, startWorker } from "./FaultRoom.js"
-import { room, start, write } from "./Processes.js"
-
-/** A program that prints words: until it is killed in the first attempt, five in the others. */
-const talker = (cwd: string) =>
-  write(
-    cwd,
-    "talker.mjs",
-    `import { setTimeout } from "node:timers/promises"
-const attempt = Number(process.env.RUNLEASE_ATTEMPT)
-for (let n = 1; attempt === 1 || n <= 5; n++) {
-  process.stdout.write("word " + attempt + "/" + n + "\\n")
-  await setTimeout(50)
-}
-`,
-  )
+import { type Env, startWorker, talker } from "./FaultRoom.js"
+import { room, start } from "./Processes.js"
 
 const textOf = (message: UIMessage | undefined): string =>
   (message?.parts ?? []).flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")

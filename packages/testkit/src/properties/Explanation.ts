@@ -75,8 +75,8 @@ export const explain = (
   states: ReadonlyArray<ModelState.State>,
   exchanges: ReadonlyArray<Exchange>,
 ): ReadonlyArray<ModelState.State> => {
-  const frontiers = exchanges.map(() => new Map<string, Frontier>())
-  frontiers.push(new Map())
+  /** By how many exchanges are left. */
+  const frontiers = Array.from({ length: exchanges.length + 1 }, () => new Map<string, Frontier>())
   const reach = (left: ReadonlyArray<Exchange>, state: ModelState.State): void => {
     const key = left
       .map((each) => JSON.stringify(each))
