@@ -42,6 +42,7 @@ import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as RateLimit from "./server/RateLimit.js"
 import * as OpenStreams from "./server/OpenStreams.js"
 import * as ReadBody from "./server/ReadBody.js"
+import * as Rebuilds from "./server/Rebuilds.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
 import * as RequestSpan from "./server/RequestSpan.js"
@@ -222,6 +223,7 @@ export const app = <E = never, R = never>({
         Shutdown.layer,
         StreamTurns.layer,
         Views.layer,
+        Rebuilds.layer,
         BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal),
         Layer.succeed(AllowedOrigins, options.corsOrigins ?? []),
       ]),

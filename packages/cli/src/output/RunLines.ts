@@ -14,8 +14,7 @@ const instant = (value: DateTime.Utc | null): string | null =>
   value === null ? null : DateTime.formatIso(value)
 
 /** The open interrupts of a run; none unless it waits. */
-export const openInterrupts = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
-  waiting === null ? [] : ResumeRules.open(waiting)
+export const openInterrupts: (run: Run.Run) => ReadonlyArray<Interrupt.Interrupt> = ResumeRules.openOf
 
 /** How much of the arguments a line shows, in UTF-16 units. `runs get --json` has them all. */
 const maxArguments = 2_000

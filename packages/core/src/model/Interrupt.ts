@@ -107,6 +107,12 @@ export const toolResult = (toolCallId: string, payload: unknown, isError?: boole
   ...(isError === undefined ? {} : { isError }),
 })
 
+/** Whether the payload wanted is an object with `approved`, as that of an approval is. */
+export const asksApproval = ({ responseSchema }: Interrupt): boolean => {
+  const properties = responseSchema?.["properties"]
+  return Predicate.isRecord(properties) && Object.hasOwn(properties, "approved")
+}
+
 /** The interrupt as RUN_FINISHED tells it. */
 export const toEvent: (interrupt: Interrupt) => typeof Interrupt.Encoded = Schema.encodeSync(Interrupt)
 

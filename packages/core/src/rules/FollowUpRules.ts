@@ -164,7 +164,7 @@ export const decide = (
   if (named !== undefined && named.runId === run.runId && named.fingerprint === fingerprint) {
     return Either.right({ _tag: "Repeat", input: named, unnamed: false })
   }
-  const open = run.waiting === null ? [] : ResumeRules.open(run.waiting)
+  const open = ResumeRules.openOf(run)
   const isAnswerable = ({ interruptId }: Answer) =>
     Object.hasOwn(record.answers, interruptId) ||
     open.some(({ id, toolCallId }) => id === interruptId || toolCallId === interruptId)

@@ -18,6 +18,10 @@ export const open = ({
 }: Pick<Waiting, "answers" | "interrupts">): ReadonlyArray<Interrupt> =>
   interrupts.filter(({ id }) => answers.every(({ interruptId }) => interruptId !== id))
 
+/** The interrupts of a run that have no answer yet. */
+export const openOf = ({ waiting }: Pick<Run, "waiting">): ReadonlyArray<Interrupt> =>
+  waiting === null ? [] : open(waiting)
+
 const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
   interrupts.reduce<DateTime.Utc | null>(
     (first, { expiresAt }) =>

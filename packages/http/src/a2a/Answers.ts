@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type Interrupt } from "@runlease/core"
-import { Either, Predicate, Schema } from "effect"
+import { Interrupt } from "@runlease/core"
+import { Either, Schema } from "effect"
 import * as Errors from "./Errors.js"
 import type { Message, Part } from "./Protocol.js"
 
@@ -12,12 +12,6 @@ type Answered = Either.Either<Interrupt.Answers, Errors.A2aError>
 
 const yes = /^(y|yes|ok|okay|approve|approved|true)[.!]?$/i
 const no = /^(n|no|deny|denied|decline|declined|reject|rejected|false)[.!]?$/i
-
-/** Whether a question is answered by `{ approved }`. */
-const isApproval = ({ responseSchema }: Interrupt.Interrupt): boolean => {
-  const properties = responseSchema?.["properties"]
-  return Predicate.isRecord(properties) && properties["approved"] !== undefined
-}
 
 const textOf = (parts: ReadonlyArray<Part>): string => parts.flatMap(({ text }) => text ?? []).join("")
 
@@ -33,7 +27,7 @@ const payloadOf = (
   if (text === "") {
     return Either.left(Errors.invalidParams(field, "An answer is a text part or a data part"))
   }
-  if (!isApproval(interrupt)) return Either.right(text)
+  if (!Interrupt.asksApproval(interrupt)) return Either.right(text)
   if (yes.test(text)) return Either.right({ approved: true })
   if (no.test(text)) return Either.right({ approved: false })
   return Either.left(

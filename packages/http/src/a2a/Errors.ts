@@ -61,6 +61,8 @@ export const make = (
 export const invalidParams = (field: string, message: string): A2aError =>
   make("INVALID_PARAMS", message, { field })
 
+export const notJson: A2aError = make("PARSE_ERROR", "The body is not valid JSON")
+
 export const taskNotFound = (taskId: string): A2aError =>
   make("TASK_NOT_FOUND", `Task ${taskId} does not exist for this agent`, { metadata: { taskId } })
 

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, InboxMessage } from "@runlease/core"
+import { type AgentEvent, InboxMessage, type RunLog } from "@runlease/core"
 import { DateTime, Option, Predicate } from "effect"
 import * as AgUiView from "../agui/AgUiView.js"
 import * as Superseded from "../agui/Superseded.js"
@@ -16,10 +16,7 @@ import type { Artifact, StreamResponse, TaskMessage, TaskState, TaskStatus } fro
 type Event = AgentEvent.LogEvent
 
 /** An event of the log, and when it came. */
-export interface Entry {
-  readonly event: Event
-  readonly createdAt: DateTime.Utc
-}
+type Entry = Pick<RunLog.LogEntry, "event" | "createdAt">
 
 export interface TaskFold {
   /** What to send for the next event of the log. */

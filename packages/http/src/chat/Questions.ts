@@ -28,14 +28,10 @@ export type Kind = "approval" | "confirmation" | "output"
  * @since 0.1.0
  * @category questions
  */
-export const kindOf = ({ clientTool, reason, responseSchema, toolCallId }: Interrupt.Interrupt): Kind => {
-  if (clientTool === true) return "output"
-  if (toolCallId !== undefined) return "approval"
-  const properties = responseSchema?.["properties"]
-  return reason === "confirmation" ||
-    (Predicate.isRecord(properties) && Object.hasOwn(properties, "approved"))
-    ? "confirmation"
-    : "output"
+export const kindOf = (interrupt: Interrupt.Interrupt): Kind => {
+  if (interrupt.clientTool === true) return "output"
+  if (interrupt.toolCallId !== undefined) return "approval"
+  return interrupt.reason === "confirmation" || Interrupt.asksApproval(interrupt) ? "confirmation" : "output"
 }
 
 /** The call that an interrupt is about, or that stands for it. */

@@ -80,9 +80,6 @@ const payloadOf = ({ responseSchema }: Interrupt.Interrupt, content: JsonRpc.Par
 /** An interrupt of a later wait may have the id of an earlier one; a wait has an epoch of its own. */
 const keyOf = ({ leaseEpoch }: Run.Run, { id }: Interrupt.Interrupt): string => `${leaseEpoch}:${id}`
 
-const openOf = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
-  waiting === null ? [] : ResumeRules.open(waiting)
-
 /**
  * What the run waits for, as requests to its client, by key. No two requests of one run have the same key.
  *
@@ -91,7 +88,7 @@ const openOf = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
  */
 export const requestsOf = (run: Run.Run): JsonRpc.Params =>
   Object.fromEntries(
-    openOf(run).map((interrupt) => [
+    ResumeRules.openOf(run).map((interrupt) => [
       keyOf(run, interrupt),
       {
         method: "elicitation/create",
@@ -125,7 +122,7 @@ export type Responses = typeof Responses.Type
  * @category conversions
  */
 export const answersOf = (run: Run.Run, responses: Responses): ReadonlyArray<Interrupt.Answer> =>
-  openOf(run).flatMap((interrupt): ReadonlyArray<Interrupt.Answer> => {
+  ResumeRules.openOf(run).flatMap((interrupt): ReadonlyArray<Interrupt.Answer> => {
     const response = responses[keyOf(run, interrupt)]
     if (response === undefined) return []
     return response.action === "accept"

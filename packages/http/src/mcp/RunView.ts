@@ -45,8 +45,8 @@ export const RunView = Schema.Struct({
 })
 export type RunView = typeof RunView.Type
 
-const questionsOf = (waiting: Run.Waiting): ReadonlyArray<typeof Question.Type> =>
-  ResumeRules.open(waiting).map(({ id, message, responseSchema, toolArguments, toolName }) => ({
+const questionsOf = (run: Run.Run): ReadonlyArray<typeof Question.Type> =>
+  ResumeRules.openOf(run).map(({ id, message, responseSchema, toolArguments, toolName }) => ({
     interrupt_id: id,
     ...(message === undefined ? {} : { message }),
     ...(toolName === undefined ? {} : { tool_name: toolName }),
@@ -55,13 +55,13 @@ const questionsOf = (waiting: Run.Waiting): ReadonlyArray<typeof Question.Type> 
   }))
 
 /**
- * Whether the run waits for an answer of somebody.
+ * Whether the run waits for answers.
  *
  * @since 0.1.0
  * @category predicates
  */
-export const isAsking = ({ status, waiting }: Run.Run): boolean =>
-  status === "waiting" && waiting !== null && ResumeRules.open(waiting).length > 0
+export const isAsking = (run: Run.Run): boolean =>
+  run.status === "waiting" && ResumeRules.openOf(run).length > 0
 
 const nextOf = (run: Run.Run): string | undefined => {
   if (Run.isTerminal(run.status)) return undefined
@@ -77,7 +77,7 @@ const nextOf = (run: Run.Run): string | undefined => {
  * @category constructors
  */
 export const ofRun = (run: Run.Run): RunView => {
-  const { error, result, waiting } = run
+  const { error, result } = run
   const next = nextOf(run)
   return {
     run_id: run.runId,
@@ -97,7 +97,7 @@ export const ofRun = (run: Run.Run): RunView => {
             ...(error.detail === undefined ? {} : { detail: error.detail }),
           },
         }),
-    ...(waiting === null || !isAsking(run) ? {} : { questions: questionsOf(waiting) }),
+    ...(isAsking(run) ? { questions: questionsOf(run) } : {}),
     ...(next === undefined ? {} : { next }),
   }
 }

@@ -15,7 +15,7 @@
 import type { RequestSnapshot } from "@runlease/core"
 import { Either, Predicate, Schema } from "effect"
 import * as Errors from "./Errors.js"
-import { decode, outputText } from "./Protocol.js"
+import { decode, optional, outputText } from "./Protocol.js"
 
 type Decoded<A> = Either.Either<A, Errors.ResponsesError>
 type Decoder<A> = (value: unknown, at: string) => Decoded<A>
@@ -40,8 +40,6 @@ const byType =
 
 const all = <A>(values: ReadonlyArray<unknown>, decoder: Decoder<A>, at: string): Decoded<Array<A>> =>
   Either.all(values.map((value, index) => decoder(value, `${at}[${index}]`)))
-
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
 
 const Text = Schema.Struct({ text: Schema.String })
 

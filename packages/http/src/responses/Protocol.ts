@@ -10,7 +10,7 @@ import { Either, ParseResult, Schema } from "effect"
 import * as Errors from "./Errors.js"
 
 /** A field that is null is as absent. */
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+export const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
 
 const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 

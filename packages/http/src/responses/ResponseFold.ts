@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { AgentEvent } from "@runlease/core"
+import type { AgentEvent, RunLog } from "@runlease/core"
 import { type DateTime, Predicate } from "effect"
 import * as AgUiView from "../agui/AgUiView.js"
 import * as Superseded from "../agui/Superseded.js"
@@ -18,10 +18,7 @@ import * as Usage from "./Usage.js"
 type Event = AgentEvent.LogEvent
 
 /** An event of the log, and when it came. */
-export interface Entry {
-  readonly event: Event
-  readonly createdAt: DateTime.Utc
-}
+type Entry = Pick<RunLog.LogEntry, "event" | "createdAt">
 
 export interface ResponseFold {
   /** What a stream begins with. */

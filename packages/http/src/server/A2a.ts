@@ -8,9 +8,6 @@ import * as JsonRpc from "./a2a/JsonRpc.js"
 import * as Rest from "./a2a/Rest.js"
 import * as Caller from "./Caller.js"
 
-/** The number of contexts that are rebuilt at once. */
-const atOnce = 4
-
 /** How long a client may keep a card, in seconds. */
 const cardAge = 300
 
@@ -38,69 +35,56 @@ export const card = HttpApiBuilder.group(Api, "a2aCard", (handlers) =>
   ),
 )
 
-export const layer = HttpApiBuilder.group(Api, "a2a", (handlers) =>
+type Request = HttpServerRequest.HttpServerRequest
+
+const calledBy = (agentId: Ids.AgentId, request: Request) =>
   Effect.gen(function* () {
-    const rebuilding = yield* Effect.makeSemaphore(atOnce)
+    const { projectId } = yield* Caller.apiKey
+    return { agent: { agentId, ports: yield* Caller.ports, projectId }, url: urlOf(request, agentId) }
+  })
 
-    const requestFor = (agentId: Ids.AgentId, request: HttpServerRequest.HttpServerRequest) =>
-      Effect.gen(function* () {
-        const { projectId } = yield* Caller.apiKey
-        const agent = { agentId, ports: yield* Caller.ports, projectId, rebuilding }
-        return { agent, url: urlOf(request, agentId) }
-      })
+/** An operation whose fields are in the address, beside those of its body or its parameters. */
+const rest =
+  (method: string, from: Rest.From) =>
+  ({
+    path: { agent_id, ...fields },
+    request,
+  }: {
+    readonly path: { readonly agent_id: Ids.AgentId } & Readonly<Record<string, string>>
+    readonly request: Request
+  }) =>
+    Effect.flatMap(calledBy(agent_id, request), (called) => Rest.respond(method, called, from, fields))
 
-    const rest =
-      (method: string, from: Rest.From) =>
-      ({
-        path: { agent_id, ...fields },
-        request,
-      }: {
-        readonly path: { readonly agent_id: Ids.AgentId } & Readonly<Record<string, string>>
-        readonly request: HttpServerRequest.HttpServerRequest
-      }) =>
-        Effect.flatMap(requestFor(agent_id, request), (called) => Rest.respond(method, called, from, fields))
+/** Operations by the end of the address, behind the id of their task where they have one; `otherwise` where it is an id alone. */
+const named =
+  (operations: Readonly<Record<string, string>>, from: Rest.From, otherwise?: string) =>
+  (agentId: Ids.AgentId, last: string, request: Request) =>
+    Effect.flatMap(calledBy(agentId, request), (called) => {
+      const [suffix, method] = Object.entries(operations).find(([end]) => last.endsWith(end)) ?? [
+        "",
+        otherwise,
+      ]
+      if (method === undefined) return Effect.succeed(Rest.unknown)
+      const id = last.slice(0, last.length - suffix.length)
+      return Rest.respond(method, called, from, id === "" ? {} : { id })
+    })
 
-    /** An operation that the last part of the address names, behind the id of its task. */
-    const named =
-      (operations: Readonly<Record<string, string>>, from: Rest.From, otherwise?: string) =>
-      ({
-        path: { agent_id, task_id },
-        request,
-      }: {
-        readonly path: { readonly agent_id: Ids.AgentId; readonly task_id: string }
-        readonly request: HttpServerRequest.HttpServerRequest
-      }) =>
-        Effect.gen(function* () {
-          const called = yield* requestFor(agent_id, request)
-          for (const [suffix, method] of Object.entries(operations)) {
-            if (!task_id.endsWith(suffix)) continue
-            const id = task_id.slice(0, -suffix.length)
-            return yield* Rest.respond(method, called, from, suffix === task_id ? {} : { id })
-          }
-          return otherwise === undefined
-            ? Rest.unknown
-            : yield* Rest.respond(otherwise, called, from, { id: task_id })
-        })
+const ofMessages = named({ "message:send": "SendMessage", "message:stream": "SendStreamingMessage" }, "body")
+const reading = named({ ":subscribe": "SubscribeToTask" }, "query", "GetTask")
+const changing = named({ ":cancel": "CancelTask", ":subscribe": "SubscribeToTask" }, "body")
 
-    const messages = named(
-      { "message:send": "SendMessage", "message:stream": "SendStreamingMessage" },
-      "body",
+export const layer = HttpApiBuilder.group(Api, "a2a", (handlers) =>
+  handlers
+    .handleRaw("rpc", ({ path, request }) =>
+      Effect.flatMap(calledBy(path.agent_id, request), JsonRpc.respond),
     )
-
-    return handlers
-      .handleRaw("rpc", ({ path, request }) =>
-        Effect.flatMap(requestFor(path.agent_id, request), JsonRpc.respond),
-      )
-      .handleRaw("send", ({ path: { agent_id, operation }, request }) =>
-        messages({ path: { agent_id, task_id: operation }, request }),
-      )
-      .handleRaw("tasks", rest("ListTasks", "query"))
-      .handleRaw("task", named({ ":subscribe": "SubscribeToTask" }, "query", "GetTask"))
-      .handleRaw("taskOperation", named({ ":cancel": "CancelTask", ":subscribe": "SubscribeToTask" }, "body"))
-      .handleRaw("extendedCard", rest("GetExtendedAgentCard", "query"))
-      .handleRaw("createPushConfig", rest("CreateTaskPushNotificationConfig", "body"))
-      .handleRaw("listPushConfigs", rest("ListTaskPushNotificationConfigs", "query"))
-      .handleRaw("getPushConfig", rest("GetTaskPushNotificationConfig", "query"))
-      .handleRaw("deletePushConfig", rest("DeleteTaskPushNotificationConfig", "query"))
-  }),
+    .handleRaw("send", ({ path, request }) => ofMessages(path.agent_id, path.operation, request))
+    .handleRaw("tasks", rest("ListTasks", "query"))
+    .handleRaw("task", ({ path, request }) => reading(path.agent_id, path.task_id, request))
+    .handleRaw("taskOperation", ({ path, request }) => changing(path.agent_id, path.task_id, request))
+    .handleRaw("extendedCard", rest("GetExtendedAgentCard", "query"))
+    .handleRaw("createPushConfig", rest("CreateTaskPushNotificationConfig", "body"))
+    .handleRaw("listPushConfigs", rest("ListTaskPushNotificationConfigs", "query"))
+    .handleRaw("getPushConfig", rest("GetTaskPushNotificationConfig", "query"))
+    .handleRaw("deletePushConfig", rest("DeleteTaskPushNotificationConfig", "query")),
 )

@@ -1,6 +1,6 @@
-import { HttpApiBuilder, HttpTraceContext } from "@effect/platform"
+import { HttpApiBuilder } from "@effect/platform"
 import { Ids } from "@runlease/core"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
@@ -14,6 +14,7 @@ import * as Follow from "./agui/Follow.js"
 import * as Steer from "./agui/Steer.js"
 import * as Thread from "./agui/Thread.js"
 import * as Caller from "./Caller.js"
+import * as TraceOfRequest from "./TraceOfRequest.js"
 
 const isRunId = Schema.is(Ids.RunId)
 
@@ -49,13 +50,7 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
           agentId: path.agent_id,
           implementationKind: urlParams.implementation_kind,
           workerKey: urlParams.worker_key,
-          traceContext: Option.getOrUndefined(
-            Option.map(HttpTraceContext.w3c(request.headers), ({ sampled, spanId, traceId }) => ({
-              traceId,
-              spanId,
-              traceFlags: sampled ? 1 : 0,
-            })),
-          ),
+          traceContext: TraceOfRequest.of(request.headers),
           refusesBusy: urlParams.busy === "refuse",
         })
         return yield* Follow.respond({

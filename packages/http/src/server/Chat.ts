@@ -1,6 +1,6 @@
-import { HttpApiBuilder, HttpServerResponse, HttpTraceContext } from "@effect/platform"
+import { HttpApiBuilder, HttpServerResponse } from "@effect/platform"
 import { type Ids, Runs } from "@runlease/core"
-import { Context, Effect, Option } from "effect"
+import { Context, Effect } from "effect"
 import { Api } from "../Api.js"
 import { sdkHeader } from "../Api/Chat.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
@@ -13,6 +13,7 @@ import * as ChatCaller from "./chat/ChatCaller.js"
 import * as ChatStream from "./chat/ChatStream.js"
 import * as Input from "./chat/Input.js"
 import * as Part from "./chat/Part.js"
+import * as TraceOfRequest from "./TraceOfRequest.js"
 
 const chatOf = (path: { readonly agent_id: Ids.AgentId; readonly chat_id: string }) => ({
   agentId: path.agent_id,
@@ -29,14 +30,7 @@ export const layer = HttpApiBuilder.group(Api, "chat", (handlers) =>
           chatId: payload.id,
           field: "id",
         })
-        const traceContext = Option.getOrUndefined(
-          Option.map(HttpTraceContext.w3c(request.headers), ({ sampled, spanId, traceId }) => ({
-            traceId,
-            spanId,
-            traceFlags: sampled ? 1 : 0,
-          })),
-        )
-        const input = yield* Input.make(thread, path.agent_id, payload, traceContext)
+        const input = yield* Input.make(thread, path.agent_id, payload, TraceOfRequest.of(request.headers))
         const begun = yield* Begin.begin(ports, thread, { ...input, mayStop })
         return yield* ChatStream.respond(
           ports,

@@ -1,5 +1,5 @@
 import { HttpApiBuilder, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Effect, Option, Schema, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
@@ -8,11 +8,9 @@ import * as JsonRpc from "../mcp/JsonRpc.js"
 import * as Mcp from "../mcp/Mcp.js"
 import { AgentForms } from "./AgentForms.js"
 import * as AllowedOrigins from "./AllowedOrigins.js"
-import { notWhole } from "./BodyRefusals.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
-
-const parse = Schema.decodeUnknownOption(Schema.parseJson())
+import * as RawBody from "./RawBody.js"
 
 const notAcceptable = Refusal.make(
   406,
@@ -54,7 +52,7 @@ export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
         const ports = yield* Caller.ports
         const { projectId } = yield* CurrentPrincipal
         if (!takesStreams(request)) return yield* notAcceptable
-        const message = parse(yield* Effect.mapError(request.text, () => notWhole))
+        const message = RawBody.parse(yield* RawBody.text)
         if (Option.isNone(message)) {
           return HttpServerResponse.unsafeJson(JsonRpc.unparsable, { status: 400 })
         }

@@ -1,4 +1,4 @@
-import { HttpApiBuilder, HttpServerRequest } from "@effect/platform"
+import { HttpApiBuilder } from "@effect/platform"
 import { Runs } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
@@ -9,22 +9,16 @@ import * as Create from "./responses/Create.js"
 import * as Query from "./responses/Query.js"
 import * as Responses from "./responses/Responses.js"
 import * as Caller from "./Caller.js"
+import * as RawBody from "./RawBody.js"
 import { Revocation } from "./Revocation.js"
 import { Shutdown } from "./Shutdown.js"
 
-const body = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) =>
-  Effect.flatMap(
-    Effect.orElseSucceed(text, () => ""),
-    (given) =>
-      Effect.try({
-        try: () => JSON.parse(given) as unknown,
-        catch: () => Errors.invalid("body", "is not valid JSON", "invalid_json"),
-      }),
-  ),
+const body = Effect.flatMap(RawBody.text, (text) =>
+  Option.match(RawBody.parse(text), {
+    onNone: () => Errors.invalid("body", "is not valid JSON", "invalid_json"),
+    onSome: Effect.succeed,
+  }),
 )
-
-/** The number of histories that are read at once. */
-const atOnce = 4
 
 /** The run goes on, and a client that repeats its request would begin another. */
 const shuttingDown = ({ run }: Responses.Found) =>
@@ -56,56 +50,51 @@ const page = (items: ReadonlyArray<object>, { after, limit, order }: Query.Page)
 }
 
 export const layer = HttpApiBuilder.group(Api, "responses", (handlers) =>
-  Effect.map(Effect.makeSemaphore(atOnce), (rebuilding) =>
-    handlers
-      .handleRaw("createResponse", () =>
-        Effect.gen(function* () {
-          const ports = yield* Caller.ports
-          const { found, stream } = yield* Create.create(ports, rebuilding, yield* body)
-          if (stream) return yield* Answer.stream(Responses.events(ports, found), -1)
-          if (found.settings.background === true) return Answer.json(yield* Responses.read(ports, found))
-          const { unlessRevoked } = yield* Revocation
-          const { unless } = yield* Shutdown
-          return Option.match(yield* unless(unlessRevoked(Responses.settled(ports, found))), {
-            onNone: () => shuttingDown(found),
-            onSome: (response) => Answer.json(response),
-          })
-        }).pipe(Answer.respond),
-      )
-      .handleRaw("getResponse", ({ path }) =>
-        Effect.gen(function* () {
-          const ports = yield* Caller.ports
-          const { startingAfter, stream } = yield* Query.read
-          const found = yield* Responses.findStored(ports, path.response_id)
-          return stream
-            ? yield* Answer.stream(Responses.events(ports, found), startingAfter)
-            : Answer.json(yield* Responses.read(ports, found))
-        }).pipe(Answer.respond),
-      )
-      .handleRaw("cancelResponse", ({ path }) =>
-        Effect.gen(function* () {
-          const ports = yield* Caller.ports
-          const found = yield* Responses.findStored(ports, path.response_id)
-          if (found.settings.background !== true) {
-            return yield* Errors.invalid(
-              "response_id",
-              "only a response with background=true can be cancelled",
-            )
-          }
-          const { run } = yield* Context.get(ports, Runs.Runs)
-            .cancel(found.run.runId)
-            .pipe(Effect.catchTag("RunNotFound", () => Errors.notFound(path.response_id)))
-          return Answer.json(yield* Responses.read(ports, { ...found, run }))
-        }).pipe(Answer.respond),
-      )
-      .handleRaw("listInputItems", ({ path }) =>
-        Effect.gen(function* () {
-          const ports = yield* Caller.ports
-          const wanted = yield* Query.page
-          const { snapshot } = yield* Responses.findStored(ports, path.response_id)
-          const input = snapshot.messages.filter(({ id }) => id !== Create.instructionsId)
-          return Answer.json(page(input.map(InputItems.fromMessage), wanted))
-        }).pipe(Answer.respond),
-      ),
-  ),
+  handlers
+    .handleRaw("createResponse", () =>
+      Effect.gen(function* () {
+        const ports = yield* Caller.ports
+        const { found, stream } = yield* Create.create(ports, yield* body)
+        if (stream) return yield* Answer.stream(Responses.events(ports, found), -1)
+        if (found.settings.background === true) return Answer.json(yield* Responses.read(ports, found))
+        const { unlessRevoked } = yield* Revocation
+        const { unless } = yield* Shutdown
+        return Option.match(yield* unless(unlessRevoked(Responses.settled(ports, found))), {
+          onNone: () => shuttingDown(found),
+          onSome: (response) => Answer.json(response),
+        })
+      }).pipe(Answer.respond),
+    )
+    .handleRaw("getResponse", ({ path }) =>
+      Effect.gen(function* () {
+        const ports = yield* Caller.ports
+        const { startingAfter, stream } = yield* Query.read
+        const found = yield* Responses.findStored(ports, path.response_id)
+        return stream
+          ? yield* Answer.stream(Responses.events(ports, found), startingAfter)
+          : Answer.json(yield* Responses.read(ports, found))
+      }).pipe(Answer.respond),
+    )
+    .handleRaw("cancelResponse", ({ path }) =>
+      Effect.gen(function* () {
+        const ports = yield* Caller.ports
+        const found = yield* Responses.findStored(ports, path.response_id)
+        if (found.settings.background !== true) {
+          return yield* Errors.invalid("response_id", "only a response with background=true can be cancelled")
+        }
+        const { run } = yield* Context.get(ports, Runs.Runs)
+          .cancel(found.run.runId)
+          .pipe(Effect.catchTag("RunNotFound", () => Errors.notFound(path.response_id)))
+        return Answer.json(yield* Responses.read(ports, { ...found, run }))
+      }).pipe(Answer.respond),
+    )
+    .handleRaw("listInputItems", ({ path }) =>
+      Effect.gen(function* () {
+        const ports = yield* Caller.ports
+        const wanted = yield* Query.page
+        const { snapshot } = yield* Responses.findStored(ports, path.response_id)
+        const input = snapshot.messages.filter(({ id }) => id !== Create.instructionsId)
+        return Answer.json(page(input.map(InputItems.fromMessage), wanted))
+      }).pipe(Answer.respond),
+    ),
 )

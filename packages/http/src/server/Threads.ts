@@ -1,7 +1,7 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { type BrowserToken, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
-import { Context, Effect, Predicate, RcMap, Stream } from "effect"
+import { Context, Effect, Predicate, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as Peer from "../agui/Peer.js"
 import * as AgUiView from "../agui/AgUiView.js"
@@ -15,14 +15,9 @@ import * as Thread from "./agui/Thread.js"
 import { BodyBudget } from "./BodyBudget.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
+import { Rebuilds } from "./Rebuilds.js"
 import * as RunStream from "./RunStream.js"
 import * as StreamTurns from "./StreamTurns.js"
-
-/**
- * The number of threads that are rebuilt at once. Each takes the memory of its inputs while they are read. Those of one project are rebuilt
- * one after the other, so a project waits for one thread of each other project at most.
- */
-const atOnce = 4
 
 /** Up to here an answer is no larger than a page. */
 const uncountedBytes = RunLog.maxReadBytes
@@ -54,7 +49,7 @@ const toldInterrupts = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ThreadV
 
 /** The interrupts that a run waits for, as its client takes them, and its calls of the client's own tools. */
 const waitOf = (run: Run.Run | undefined): Pick<ThreadView, "interrupts" | "pendingToolCallIds"> => {
-  const open = run?.waiting == null ? [] : ResumeRules.open(run.waiting)
+  const open = run === undefined ? [] : ResumeRules.openOf(run)
   return {
     interrupts: toldInterrupts(open.filter(({ clientTool }) => clientTool !== true)),
     pendingToolCallIds: open.flatMap(({ clientTool, id, toolCallId }) =>
@@ -72,20 +67,8 @@ const tooMuchAtOnce = new Refusal.Refusal({
 export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
   Effect.gen(function* () {
     const budget = yield* BodyBudget
-    const turns = yield* Effect.makeSemaphore(atOnce)
+    const rebuilds = yield* Rebuilds
     const streamTurns = yield* StreamTurns.StreamTurns
-    const projects = yield* RcMap.make<Ids.ProjectId, Effect.Semaphore, never, never>({
-      lookup: () => Effect.makeSemaphore(1),
-    })
-
-    /** Waits for its turn in the project, and then among the projects. */
-    const inTurn = <A, E, R>(projectId: Ids.ProjectId, effect: Effect.Effect<A, E, R>) =>
-      Effect.scoped(
-        Effect.flatMap(RcMap.get(projects, projectId), (own) =>
-          own.withPermits(1)(turns.withPermits(1)(effect)),
-        ),
-      )
-
     /** Rebuilds a thread; what is larger than a page is counted until it has been sent. */
     const rebuild = <A, E, R>(
       read: Effect.Effect<A, E, R | StreamTurns.StreamTurns>,
@@ -94,7 +77,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
       Effect.gen(function* () {
         const principal = yield* CurrentPrincipal
         const reading = Effect.provideService(read, StreamTurns.StreamTurns, streamTurns)
-        const value = yield* inTurn(principal.projectId, reading)
+        const value = yield* rebuilds.inTurn(reading)
         const bytes = bytesOf(value)
         if (bytes > uncountedBytes && !(yield* budget.hold(sharesOf(principal), bytes))) {
           return yield* tooMuchAtOnce

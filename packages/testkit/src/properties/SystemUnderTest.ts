@@ -223,13 +223,11 @@ export const make = (options: {
   const observeLease = (lease: LeaseRecord | null) =>
     lease === null ? null : { worker: workerNumber(lease.owner), until: sinceOrigin(lease.expiresAt) }
 
-  const pendingCalls = (waiting: Run["waiting"]): ReadonlyArray<PendingCall> =>
-    waiting === null
-      ? []
-      : ResumeRules.open(waiting).map(({ expiresAt, id }) => ({
-          call: id,
-          until: expiresAt === undefined ? null : sinceOrigin(expiresAt),
-        }))
+  const pendingCalls = (run: Run): ReadonlyArray<PendingCall> =>
+    ResumeRules.openOf(run).map(({ expiresAt, id }) => ({
+      call: id,
+      until: expiresAt === undefined ? null : sinceOrigin(expiresAt),
+    }))
 
   const observe = (run: Run): string =>
     Observation.format({
@@ -237,7 +235,7 @@ export const make = (options: {
       attempt: run.attempt,
       epoch: run.leaseEpoch,
       lease: observeLease(run.lease),
-      waiting: pendingCalls(run.waiting),
+      waiting: pendingCalls(run),
       wakesAt: run.waiting?.wakesAt === undefined ? null : sinceOrigin(run.waiting.wakesAt),
       awaiting: run.waiting?.children ?? null,
       listening: run.waiting?.inbox ?? null,

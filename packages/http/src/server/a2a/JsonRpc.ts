@@ -5,10 +5,11 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Effect, Either, ParseResult, Schema, Stream } from "effect"
+import { HttpServerResponse } from "@effect/platform"
+import { Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
 import * as Errors from "../../a2a/Errors.js"
 import * as EventStream from "../EventStream.js"
+import * as RawBody from "../RawBody.js"
 import * as Operations from "./Operations.js"
 import * as Version from "./Version.js"
 
@@ -34,11 +35,6 @@ const failed = (id: Id, error: Errors.A2aError) => ({ jsonrpc: "2.0", id, error:
 
 const succeeded = (id: Id, result: unknown) => ({ jsonrpc: "2.0", id, result })
 
-const notJson = Errors.make("PARSE_ERROR", "The body is not valid JSON")
-
-const parse = (text: string): Either.Either<unknown, Errors.A2aError> =>
-  Either.try({ try: () => JSON.parse(text) as unknown, catch: () => notJson })
-
 const callOf = (body: unknown) =>
   Either.mapLeft(decode(body), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
@@ -60,13 +56,11 @@ const callOf = (body: unknown) =>
  */
 export const respond = (request: Omit<Operations.Request, "params">) =>
   Effect.gen(function* () {
-    const http = yield* HttpServerRequest.HttpServerRequest
-    const text = yield* Effect.orElseSucceed(http.text, () => "")
-    const parsed = parse(text)
-    const id = idOf(Either.getOrUndefined(parsed))
+    const body = RawBody.parse(yield* RawBody.text)
+    const id = idOf(Option.getOrUndefined(body))
     return yield* Effect.gen(function* () {
-      const call = yield* callOf(yield* parsed)
-      yield* Version.check(http)
+      const call = yield* callOf(yield* Effect.mapError(body, () => Errors.notJson))
+      yield* Version.check
       const answer = yield* Operations.handle(call.method, { ...request, params: call.params })
       if (answer._tag === "One") return HttpServerResponse.unsafeJson(succeeded(id, answer.value))
       return yield* EventStream.respond(

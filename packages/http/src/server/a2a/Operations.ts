@@ -17,6 +17,7 @@ import type { AgentForms } from "../AgentForms.js"
 import * as Capabilities from "../agui/Capabilities.js"
 import { Revocation } from "../Revocation.js"
 import type * as EventStream from "../EventStream.js"
+import type { Rebuilds } from "../Rebuilds.js"
 import { Shutdown } from "../Shutdown.js"
 import * as ListTasks from "./ListTasks.js"
 import * as Send from "./Send.js"
@@ -41,7 +42,7 @@ export interface Request {
   readonly params: unknown
 }
 
-type Services = AgentForms | CurrentPrincipal | EventStream.Services
+type Services = AgentForms | CurrentPrincipal | EventStream.Services | Rebuilds
 
 type Handler = (request: Request) => Effect.Effect<Answer, Errors.A2aError | Refusal | PortError, Services>
 
@@ -82,13 +83,14 @@ const handlers: Readonly<Record<string, Handler>> = {
       const { unlessRevoked } = yield* Revocation
       const { unless } = yield* Shutdown
       const run = yield* Send.send(agent, params)
-      const settled = returnImmediately
-        ? run
+      const shown = { artifacts: true, historyLength }
+      const task = returnImmediately
+        ? yield* Tasks.read(agent.ports, run, shown)
         : yield* Effect.flatMap(
-            unless(unlessRevoked(Updates.settled(agent, run))),
+            unless(unlessRevoked(Updates.settled(agent, run, shown))),
             Option.match({ onNone: () => shuttingDown, onSome: Effect.succeed }),
           )
-      return one({ task: yield* Tasks.read(agent.ports, settled, { artifacts: true, historyLength }) })
+      return one({ task })
     }),
   ),
   SendStreamingMessage: taking(Protocol.SendMessageRequest, ({ agent }, params) =>

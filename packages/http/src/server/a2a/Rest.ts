@@ -5,10 +5,12 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Effect, Stream } from "effect"
+import { HttpServerResponse } from "@effect/platform"
+import { Effect, Record, Stream } from "effect"
 import * as Errors from "../../a2a/Errors.js"
+import * as AddressParams from "../AddressParams.js"
 import * as EventStream from "../EventStream.js"
+import * as RawBody from "../RawBody.js"
 import * as Operations from "./Operations.js"
 import * as Version from "./Version.js"
 
@@ -18,17 +20,8 @@ const json = (body: unknown, status = 200) =>
   HttpServerResponse.text(JSON.stringify(body), { status, contentType })
 
 /** The body of a request, which may be absent. */
-const body = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) =>
-  Effect.flatMap(
-    Effect.orElseSucceed(text, () => ""),
-    (given) =>
-      given.trim() === ""
-        ? Effect.succeed({})
-        : Effect.try({
-            try: () => JSON.parse(given) as unknown,
-            catch: () => Errors.make("PARSE_ERROR", "The body is not valid JSON"),
-          }),
-  ),
+const body = Effect.flatMap(RawBody.text, (text) =>
+  text.trim() === "" ? Effect.succeed({}) : Effect.mapError(RawBody.parse(text), () => Errors.notJson),
 )
 
 /** Values of parameters of an address that are no text. */
@@ -38,15 +31,10 @@ const typed: Readonly<Record<string, (text: string) => unknown>> = {
   includeArtifacts: (text) => (text === "true" ? true : text === "false" ? false : text),
 }
 
-/** The parameters of an address as the fields of a request. One that is empty is absent. */
-const query = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => {
-  const start = url.indexOf("?")
-  return Object.fromEntries(
-    Array.from(new URLSearchParams(start === -1 ? "" : url.slice(start + 1)))
-      .filter(([, value]) => value !== "")
-      .map(([name, value]) => [name, typed[name]?.(value) ?? value]),
-  )
-})
+/** The parameters of an address as the fields of a request. */
+const query = Effect.map(AddressParams.given, (params) =>
+  Record.map(params, (value, name) => typed[name]?.(value) ?? value),
+)
 
 /** Where the parameters of an operation are. */
 export type From = "body" | "query"
@@ -64,7 +52,7 @@ export const respond = (
   fields: Readonly<Record<string, string>> = {},
 ) =>
   Effect.gen(function* () {
-    yield* Version.check(yield* HttpServerRequest.HttpServerRequest)
+    yield* Version.check
     const given = yield* from === "body" ? body : query
     const params = typeof given === "object" && given !== null ? { ...given, ...fields } : given
     const answer = yield* Operations.handle(method, { ...request, params })
@@ -79,7 +67,10 @@ export const respond = (
         ),
       ),
     )
-  }).pipe(Effect.catchAll((error) => Effect.succeed(json(Errors.toRest(error), error.kind.httpStatus))))
+  }).pipe(
+    Effect.mapError(Operations.toA2a),
+    Effect.catchAll((error) => Effect.succeed(json(Errors.toRest(error), error.kind.httpStatus))),
+  )
 
 /** An address that A2A does not have. */
 export const unknown = json(

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Conversations, Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
+import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
 import { Digest } from "@runlease/core/internal"
+import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Schema } from "effect"
 import * as Answers from "../../a2a/Answers.js"
 import * as Errors from "../../a2a/Errors.js"
@@ -14,7 +15,9 @@ import type { Message, SendMessageRequest } from "../../a2a/Protocol.js"
 import * as TaskFold from "../../a2a/TaskFold.js"
 import * as AgentForms from "../AgentForms.js"
 import * as History from "../agui/History.js"
+import * as Submit from "../agui/Submit.js"
 import * as Thread from "../agui/Thread.js"
+import { Rebuilds } from "../Rebuilds.js"
 import * as Tasks from "./Tasks.js"
 
 /**
@@ -28,23 +31,21 @@ const isKey = Schema.is(Ids.text(200))
 
 const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metadata }: SendMessageRequest) {
   const { agentId, ports, projectId } = agent
-  const runs = Context.get(ports, Runs.Runs)
   const taskId = newTaskId(agent, message)
   const existing = yield* Effect.option(Tasks.find(agent, taskId))
   if (existing._tag === "Some") return existing.value
   const contextId = message.contextId || Digest.uuidOf(`a2a context\n${taskId}`)
   const thread = yield* Thread.make(projectId, contextId)
-  const before = yield* agent.rebuilding.withPermits(1)(
+  const { inTurn } = yield* Rebuilds
+  const before = yield* inTurn(
     Effect.flatMap(History.unfinished(ports, thread), (unfinished) =>
       History.whole(ports, thread, unfinished),
     ),
   )
-  const parts = message.parts.map(Parts.toSnapshot)
   const [only] = message.parts
-  const submission: Runs.Submission = {
+  const submission = {
     agentId,
     publicId: taskId,
-    conversationId: thread.conversationId,
     snapshot: {
       ...RequestSnapshot.empty,
       messages: [
@@ -52,7 +53,7 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
         {
           id: message.messageId,
           role: "user",
-          parts,
+          parts: message.parts.map(Parts.toSnapshot),
           ...(message.metadata === undefined ? {} : { metadata: message.metadata }),
         },
       ],
@@ -62,16 +63,7 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
     },
   }
   yield* AgentForms.check(submission)
-  const submit = runs.submit(submission)
-  const { run } = yield* Effect.catchTag(submit, "ConversationNotFound", () =>
-    Effect.zipRight(
-      Context.get(ports, Conversations.Conversations).create({
-        id: thread.conversationId,
-        ...(thread.id === thread.conversationId ? {} : { metadata: { threadId: thread.id } }),
-      }),
-      submit,
-    ),
-  ).pipe(
+  const { run } = yield* Submit.inThread(ports, thread, submission).pipe(
     // The same message came twice at once, and the context had changed in between.
     Effect.catchTag("SubmissionConflict", () => Effect.map(Tasks.find(agent, taskId), (run) => ({ run }))),
   )
@@ -97,7 +89,7 @@ const goOn = Effect.fnUntraced(function* (agent: Tasks.Agent, taskId: string, me
     )
   }
   if (TaskFold.isTerminal(Tasks.stateOf(run))) return yield* ended(run)
-  const open = Tasks.openQuestions(run)
+  const open = ResumeRules.openOf(run)
   if (open.length > 0) {
     const answers = yield* Answers.of(open, message)
     const resumed = yield* runs

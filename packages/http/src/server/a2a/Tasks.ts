@@ -18,8 +18,6 @@ export interface Agent {
   readonly ports: Ports
   readonly projectId: Ids.ProjectId
   readonly agentId: Ids.AgentId
-  /** Bounds how many contexts are rebuilt at once: each takes the memory of its messages. */
-  readonly rebuilding: Effect.Semaphore
 }
 
 type Failure = Errors.A2aError | ControlPlaneError.ControlPlaneError
@@ -52,9 +50,6 @@ export const find = ({ agentId, ports }: Agent, taskId: string): Effect.Effect<R
         )
     : Errors.taskNotFound(taskId)
 
-/** The questions that a client may answer. */
-export const openQuestions = ({ waiting }: Run.Run) => (waiting === null ? [] : ResumeRules.open(waiting))
-
 /** The state of a task by its run. */
 export const stateOf = (run: Run.Run): TaskState => {
   switch (run.status) {
@@ -63,7 +58,7 @@ export const stateOf = (run: Run.Run): TaskState => {
     case "running":
       return "TASK_STATE_WORKING"
     case "waiting":
-      return openQuestions(run).length > 0 ? "TASK_STATE_INPUT_REQUIRED" : "TASK_STATE_WORKING"
+      return ResumeRules.openOf(run).length > 0 ? "TASK_STATE_INPUT_REQUIRED" : "TASK_STATE_WORKING"
     case "completed":
       return "TASK_STATE_COMPLETED"
     case "failed":
@@ -107,24 +102,17 @@ export const toTask = Effect.fnUntraced(function* (
   }
 })
 
-/** Folds the log of a run up to an event, and gives the last one that it has folded. */
-export const foldUpTo = (
-  ports: Ports,
-  run: Run.Run,
-  fold: TaskFold.TaskFold,
-): Effect.Effect<Run.EventId, Failure> =>
-  WrittenLog.entries(ports, run).pipe(
+/** Folds the log of a run as far as the run has it. */
+export const foldLog = (ports: Ports, run: Run.Run, fold: TaskFold.TaskFold): Effect.Effect<void, Failure> =>
+  WrittenLog.entries(ports, { runId: run.runId, upTo: run.latestEventId }).pipe(
     Stream.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)),
-    Stream.runFold(Run.EventId.make(0), (_, entry) => {
-      fold.next(entry)
-      return entry.eventId
-    }),
+    Stream.runForEach((entry) => Effect.sync(() => fold.next(entry))),
   )
 
 /** The task as it is now. */
 export const read = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, shown: Shown) {
   const place = yield* placeOf(ports, run)
   const fold = TaskFold.make(place)
-  yield* foldUpTo(ports, run, fold)
+  yield* foldLog(ports, run, fold)
   return yield* toTask(ports, place, run, fold, shown)
 })

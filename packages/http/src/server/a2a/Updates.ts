@@ -13,38 +13,46 @@ import * as Tasks from "./Tasks.js"
 const isLast = (response: StreamResponse): boolean =>
   "statusUpdate" in response && TaskFold.isSettled(response.statusUpdate.status.state)
 
+/** A task whose log so far is folded. */
+const opened = Effect.fnUntraced(function* ({ ports }: Tasks.Agent, run: Run.Run) {
+  const place = yield* Tasks.placeOf(ports, run)
+  const fold = TaskFold.make(place)
+  yield* Tasks.foldLog(ports, run, fold)
+  return {
+    taskOf: (now: Run.Run, shown: Tasks.Shown) => Tasks.toTask(ports, place, now, fold, shown),
+    /** What comes, until the task ends or asks for something. */
+    changes: Context.get(ports, RunLog.RunLog)
+      .follow({ runId: run.runId, after: run.latestEventId })
+      .pipe(
+        Stream.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)),
+        Stream.mapConcat(fold.next),
+        Stream.takeUntil(isLast),
+      ),
+  }
+})
+
 /**
  * The task as it is, then its changes, until it ends or asks for something. A task that asks already is followed until it does so again.
  *
  * @since 0.1.0
  * @category streams
  */
-export const stream = (agent: Tasks.Agent, run: Run.Run) =>
-  Effect.gen(function* () {
-    const { ports } = agent
-    const place = yield* Tasks.placeOf(ports, run)
-    const fold = TaskFold.make(place)
-    const after = yield* Tasks.foldUpTo(ports, run, fold)
-    const task = yield* Tasks.toTask(ports, place, run, fold, { artifacts: true })
-    const first = Stream.succeed<StreamResponse>({ task })
-    if (TaskFold.isTerminal(task.status.state)) return first
-    const changes = Context.get(ports, RunLog.RunLog)
-      .follow({ runId: run.runId, after })
-      .pipe(
-        Stream.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)),
-        Stream.mapConcat(fold.next),
-        Stream.takeUntil(isLast),
-      )
-    return Stream.concat(first, changes)
-  })
+export const stream = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
+  const { changes, taskOf } = yield* opened(agent, run)
+  const task = yield* taskOf(run, { artifacts: true })
+  const first = Stream.succeed<StreamResponse>({ task })
+  return TaskFold.isTerminal(task.status.state) ? first : Stream.concat(first, changes)
+})
 
 /**
- * Waits until the task has ended or asks for something.
+ * The task when it has ended or asks for something.
  *
  * @since 0.1.0
  * @category waiting
  */
-export const settled = (agent: Tasks.Agent, run: Run.Run) =>
-  TaskFold.isSettled(Tasks.stateOf(run))
-    ? Effect.succeed(run)
-    : Effect.zipRight(Effect.flatMap(stream(agent, run), Stream.runDrain), Tasks.find(agent, run.runId))
+export const settled = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run, shown: Tasks.Shown) {
+  const { changes, taskOf } = yield* opened(agent, run)
+  if (TaskFold.isSettled(Tasks.stateOf(run))) return yield* taskOf(run, shown)
+  yield* Stream.runDrain(changes)
+  return yield* taskOf(yield* Tasks.find(agent, run.runId), shown)
+})

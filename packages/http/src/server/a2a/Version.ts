@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerRequest } from "@effect/platform"
+import { HttpServerRequest } from "@effect/platform"
 import { Effect } from "effect"
 import * as Errors from "../../a2a/Errors.js"
 import * as Protocol from "../../a2a/Protocol.js"
+import * as AddressParams from "../AddressParams.js"
 
 const header = "a2a-version"
 
@@ -17,21 +18,15 @@ const isServed = (version: string): boolean =>
   version === Protocol.version || version.startsWith(`${Protocol.version}.`)
 
 /** Fails with `VERSION_NOT_SUPPORTED` for every version but 1.0. */
-export const check = ({
-  headers,
-  url,
-}: HttpServerRequest.HttpServerRequest): Effect.Effect<void, Errors.A2aError> =>
-  Effect.suspend(() => {
-    const query = new URLSearchParams(url.slice(url.indexOf("?") + 1))
-    const [parameter] = Array.from(query).flatMap(([name, value]) =>
-      name.toLowerCase() === header ? [value] : [],
-    )
-    const version = (headers[header] || parameter || assumed).trim()
-    return isServed(version)
-      ? Effect.void
-      : Errors.make(
-          "VERSION_NOT_SUPPORTED",
-          `A2A ${version.slice(0, 20)} is not served; send the header A2A-Version: ${Protocol.version}`,
-          { metadata: { supportedVersions: Protocol.version } },
-        )
-  })
+export const check = Effect.gen(function* () {
+  const { headers } = yield* HttpServerRequest.HttpServerRequest
+  const params = Object.entries(yield* AddressParams.given)
+  const [, parameter] = params.find(([name]) => name.toLowerCase() === header) ?? []
+  const version = (headers[header] || parameter || assumed).trim()
+  if (isServed(version)) return
+  return yield* Errors.make(
+    "VERSION_NOT_SUPPORTED",
+    `A2A ${version.slice(0, 20)} is not served; send the header A2A-Version: ${Protocol.version}`,
+    { metadata: { supportedVersions: Protocol.version } },
+  )
+})

@@ -8,13 +8,14 @@
  */
 import { AgentEvent, type Ids, Run, RunLog, Runs } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
-import { Array, Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
+import { Array, Context, DateTime, Effect, Option, Stream } from "effect"
 import { maxBytes } from "../../contract/Body.js"
 import * as Superseded from "../../agui/Superseded.js"
 import * as ThreadFold from "../../agui/ThreadFold.js"
 import * as AgUiView from "../../agui/AgUiView.js"
 import type { Ports } from "../ProjectPortsCache.js"
 import * as StreamTurns from "../StreamTurns.js"
+import * as WrittenLog from "../WrittenLog.js"
 import * as Thread from "./Thread.js"
 
 /** A client sends its messages back as an input, which can be no larger. */
@@ -100,17 +101,6 @@ const tellingRuns = Effect.fnUntraced(function* (
   )
 })
 
-/** All entries of a log after an event, a page at a time. */
-const entriesOf = (ports: Ports, runId: Run.Run["runId"], since: Run.EventId) => {
-  const log = Context.get(ports, RunLog.RunLog)
-  return Stream.paginateChunkEffect(since, (after) =>
-    Effect.map(log.read({ runId, after, limit: RunLog.maxReadLimit }), (entries) => [
-      Chunk.unsafeFromArray(entries),
-      Option.map(Array.last(entries), ({ eventId }) => eventId),
-    ]),
-  )
-}
-
 /** The number of events that are folded in one turn of the event loop. */
 const perTurn = 16
 
@@ -130,22 +120,24 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
     let hasBegun = false
     let latest = since
     let folded = 0
-    yield* Stream.runForEach(entriesOf(ports, runId, since), ({ event, eventId, sequence }) =>
-      Effect.suspend(() => {
-        latest = eventId
-        superseded.record(event)
-        for (const shown of view(event)) {
-          hasBegun = true
-          fold.event(shown)
-          superseded.observe(shown)
-        }
-        if (sequence === null && AgentEvent.endsRun(event)) {
-          points = [points.at(-1)!, { folded: fold.result(), from: eventId }]
-          hasBegun = false
-        }
-        folded += 1
-        return folded % perTurn === 0 ? StreamTurns.next : Effect.void
-      }),
+    yield* Stream.runForEach(
+      WrittenLog.entries(ports, { runId, after: since }),
+      ({ event, eventId, sequence }) =>
+        Effect.suspend(() => {
+          latest = eventId
+          superseded.record(event)
+          for (const shown of view(event)) {
+            hasBegun = true
+            fold.event(shown)
+            superseded.observe(shown)
+          }
+          if (sequence === null && AgentEvent.endsRun(event)) {
+            points = [points.at(-1)!, { folded: fold.result(), from: eventId }]
+            hasBegun = false
+          }
+          folded += 1
+          return folded % perTurn === 0 ? StreamTurns.next : Effect.void
+        }),
     )
     return Option.some({ points, hasBegun, latest })
   }).pipe(Effect.catchTag("RunNotFound", () => Effect.succeedNone))

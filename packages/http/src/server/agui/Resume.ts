@@ -12,36 +12,22 @@ import {
   Interrupt,
   RequestSnapshot,
   Run,
-  RunLog,
   Runs,
 } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
-import { Array, Chunk, Context, Effect, Either, Option, Predicate, Stream } from "effect"
+import { Context, Effect, Option, Stream } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPortsCache.js"
+import * as Questions from "./Questions.js"
 import * as Thread from "./Thread.js"
 
 const refuse = (detail: string) => Refusal.make(409, "not_waiting", detail, { field: "resume" })
 
-const asks = ({ event, sequence }: RunLog.LogEntry, ids: ReadonlyArray<string>): boolean => {
-  const outcome = event["outcome"]
-  if (sequence !== null || event.type !== "RUN_FINISHED" || !Predicate.isRecord(outcome)) return false
-  return Either.match(Interrupt.fromEvent(outcome["interrupts"]), {
-    onLeft: () => false,
-    onRight: (interrupts) => interrupts.some(({ id }) => ids.includes(id)),
-  })
-}
-
 /** The last event of a log that asks for one of these; 0 when there is none. */
-const askedAt = (ports: Ports, runId: Ids.RunId, ids: ReadonlyArray<string>) => {
-  const log = Context.get(ports, RunLog.RunLog)
-  return Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
-    Effect.map(log.read({ runId, after, limit: RunLog.maxReadLimit }), (entries) => [
-      Chunk.unsafeFromArray(entries),
-      Option.map(Array.last(entries), ({ eventId }) => eventId),
-    ]),
-  ).pipe(Stream.runFold(Run.EventId.make(0), (at, entry) => (asks(entry, ids) ? entry.eventId : at)))
-}
+const askedAt = (ports: Ports, runId: Ids.RunId, ids: ReadonlyArray<string>) =>
+  Stream.runFold(Questions.all(ports, runId), Run.EventId.make(0), (last, { at, interrupts }) =>
+    interrupts.some(({ id }) => ids.includes(id)) ? at : last,
+  )
 
 /** The run, and the event after which the input's part of it begins. */
 export interface Resumed {
@@ -53,11 +39,10 @@ const namesOf = (answers: ReadonlyArray<Interrupt.Answer>) => answers.map(({ int
 
 const answersOne =
   ({ results, resume }: FollowUp.FollowUp) =>
-  ({ waiting }: Run.Run): boolean => {
-    const open = waiting === null ? [] : ResumeRules.open(waiting)
+  (run: Run.Run): boolean => {
     const isNamed = (interrupt: Interrupt.Interrupt, answers: ReadonlyArray<Interrupt.Answer>) =>
       answers.some(({ interruptId }) => interruptId === interrupt.id || interruptId === interrupt.toolCallId)
-    return open.some(
+    return ResumeRules.openOf(run).some(
       (interrupt) =>
         isNamed(interrupt, resume) || (interrupt.clientTool === true && isNamed(interrupt, results)),
     )

@@ -44,10 +44,8 @@ export const notFound = (id: string): Refusal.Refusal =>
   })
 
 /** The interrupts of a run that have no answer and are no tools of its client. */
-export const questionIds = ({ waiting }: Run.Run): ReadonlyArray<string> =>
-  waiting === null
-    ? []
-    : ResumeRules.open(waiting).flatMap(({ clientTool, id }) => (clientTool === true ? [] : [id]))
+export const questionIds = (run: Run.Run): ReadonlyArray<string> =>
+  ResumeRules.openOf(run).flatMap(({ clientTool, id }) => (clientTool === true ? [] : [id]))
 
 /** Runs of the thread, newest first. */
 export const runs = (

@@ -30,8 +30,6 @@ export interface Begun extends Part.Standing {
   readonly restated?: ReadonlyArray<Chunk>
 }
 
-const openOf = ({ waiting }: Run.Run) => (waiting === null ? [] : ResumeRules.open(waiting))
-
 const unanswered = (ids: ReadonlyArray<string>) =>
   Refusal.make(
     409,
@@ -77,13 +75,13 @@ const repeated = Effect.fnUntraced(function* (ports: Ports, input: Input.Input) 
 const answer = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
   const waiting = yield* Thread.runs(ports, thread, { status: "waiting" })
   const answers = (run: Run.Run): boolean => {
-    const { resume, results } = Input.followUpOf(input, openOf(run))
+    const { resume, results } = Input.followUpOf(input, ResumeRules.openOf(run))
     return run.agentId === input.agentId && resume.length + results.length > 0
   }
   const run = waiting.find(answers)
-  const followUp = Input.followUpOf(input, run === undefined ? [] : openOf(run))
+  const followUp = Input.followUpOf(input, run === undefined ? [] : ResumeRules.openOf(run))
   const questions = new Set(waiting.flatMap(Thread.questionIds))
-  const given = ResumeRules.leftOpen(waiting.flatMap(openOf), followUp.resume)
+  const given = ResumeRules.leftOpen(waiting.flatMap(ResumeRules.openOf), followUp.resume)
   const open = given.flatMap(({ id }) => (questions.has(id) ? [id] : []))
   if (open.length > 0) return yield* unanswered(open)
   yield* Caller.answers(followUp.resume)

@@ -3,17 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Interrupt, Run, RunLog, Runs } from "@runlease/core"
+import { type Interrupt, Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
-import { Context, Effect, Either, Predicate } from "effect"
+import { Chunk, Context, Effect, Stream } from "effect"
 import type { Answered } from "../../chat/Questions.js"
+import * as Questions from "../agui/Questions.js"
 import type { Ports } from "../ProjectPortsCache.js"
-
-/** A question of a run, and where its log has it. */
-interface Question {
-  readonly at: Run.EventId
-  readonly interrupts: ReadonlyArray<Interrupt.Interrupt>
-}
 
 /**
  * Where a run stands: after event `passed` it has gone on with the last answers that it was given.
@@ -30,33 +25,6 @@ export interface Standing {
 /** Before the first event of a log. */
 export const start = Run.EventId.make(0)
 
-const questionsIn = ({ event, eventId, sequence }: RunLog.LogEntry): ReadonlyArray<Question> => {
-  const { outcome } = event
-  if (sequence !== null || !Predicate.isRecord(outcome)) return []
-  return Either.match(Interrupt.fromEvent(outcome["interrupts"]), {
-    onLeft: () => [],
-    onRight: (interrupts) => [{ at: eventId, interrupts }],
-  })
-}
-
-/** All questions of a log. */
-const questions = (ports: Ports, runId: Run.Run["runId"]) => {
-  const log = Context.get(ports, RunLog.RunLog)
-  const from = (
-    after: Run.EventId,
-  ): Effect.Effect<ReadonlyArray<Question>, Effect.Effect.Error<ReturnType<typeof log.read>>> =>
-    Effect.flatMap(
-      log.read({ runId, after, types: ["RUN_FINISHED"], limit: RunLog.maxReadLimit }),
-      (entries) => {
-        const last = entries.at(-1)
-        return last === undefined
-          ? Effect.succeed([])
-          : Effect.map(from(last.eventId), (rest) => [...entries.flatMap(questionsIn), ...rest])
-      },
-    )
-  return from(start)
-}
-
 /**
  * Where a run stands now. A run that was never answered costs no read of its log.
  *
@@ -66,7 +34,7 @@ const questions = (ports: Ports, runId: Run.Run["runId"]) => {
 export const standing = Effect.fnUntraced(function* (ports: Ports, { runId, waiting }: Run.Run) {
   const { resume = [] } = yield* Context.get(ports, Runs.Runs).snapshot(runId)
   if (resume.length === 0) return { passed: start, answered: [] } satisfies Standing
-  const all = yield* questions(ports, runId)
+  const all = Chunk.toReadonlyArray(yield* Stream.runCollect(Questions.all(ports, runId)))
   const isAsking = waiting !== null && !ResumeRules.isPaused(waiting)
   const isAnswered = ({ id }: Interrupt.Interrupt): boolean =>
     resume.some(({ interruptId }) => interruptId === id)

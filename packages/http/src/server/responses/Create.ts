@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Either } from "effect"
 import { maxBytes } from "../../contract/Body.js"
@@ -13,6 +13,7 @@ import { CreateResponse, decode, Tool } from "../../responses/Protocol.js"
 import * as ResponseFold from "../../responses/ResponseFold.js"
 import * as AgentForms from "../AgentForms.js"
 import type { Ports } from "../ProjectPortsCache.js"
+import { Rebuilds } from "../Rebuilds.js"
 import * as Responses from "./Responses.js"
 
 type Messages = ReadonlyArray<RequestSnapshot.SnapshotMessage>
@@ -97,12 +98,8 @@ const checkCalls = (messages: Messages): Either.Either<void, Errors.ResponsesErr
 }
 
 /** Whether a run waits for nothing but tools of its client. */
-const waitsForTools = ({
-  waiting,
-}: {
-  readonly waiting: Parameters<typeof ResumeRules.open>[0] | null
-}): boolean => {
-  const open = waiting === null ? [] : ResumeRules.open(waiting)
+const waitsForTools = (run: Run.Run): boolean => {
+  const open = ResumeRules.openOf(run)
   return open.length > 0 && open.every(({ clientTool }) => clientTool === true)
 }
 
@@ -110,26 +107,20 @@ const waitsForTools = ({
  * Begins a response. One that continues another is in the same conversation; results of calls that the other waits for are input of the new
  * one, so the run of the other ends.
  *
- * `rebuilding` bounds how many histories are read at once: each takes the memory of its messages.
- *
  * Fails: `ResponsesError` with the field that is wrong.
  *
  * @since 0.1.0
  * @category requests
  */
-export const create = Effect.fnUntraced(function* (
-  ports: Ports,
-  rebuilding: Effect.Semaphore,
-  body: unknown,
-) {
+export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) {
   const request = yield* decode(CreateResponse, body, "")
   yield* check(request)
   const tools = yield* Either.all((request.tools ?? []).map(toolOf))
   const id = `${Responses.prefix}${(yield* Ids.uuidV7).replaceAll("-", "")}`
   const added = yield* InputItems.toMessages(request["input"], `msg_${id.slice(Responses.prefix.length)}`)
   const { previous_response_id: previousId } = request
-  const previous =
-    previousId === undefined ? undefined : yield* rebuilding.withPermits(1)(continued(ports, previousId))
+  const { inTurn } = yield* Rebuilds
+  const previous = previousId === undefined ? undefined : yield* inTurn(continued(ports, previousId))
   const messages = [...(previous?.messages ?? []), ...added]
   if (messages.length === 0) return yield* Errors.invalid("input", "is missing", "missing_required_parameter")
   yield* checkCalls(messages)

@@ -3,15 +3,9 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest } from "@effect/platform"
 import { Effect, Schema } from "effect"
 import { decode } from "../../responses/Protocol.js"
-
-const given = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => {
-  const start = url.indexOf("?")
-  const params = new URLSearchParams(start === -1 ? "" : url.slice(start + 1))
-  return Object.fromEntries(Array.from(params).filter(([, value]) => value !== ""))
-})
+import * as AddressParams from "../AddressParams.js"
 
 const integer = (from: number, to: number) =>
   Schema.NumberFromString.pipe(Schema.compose(Schema.Int), Schema.between(from, to))
@@ -22,7 +16,7 @@ const Read = Schema.Struct({
 })
 
 /** How a response is read. `startingAfter`: the last event that the client has, -1 for none. */
-export const read = Effect.flatMap(given, (params) =>
+export const read = Effect.flatMap(AddressParams.given, (params) =>
   Effect.map(decode(Read, params, ""), ({ starting_after, stream }) => ({
     stream: stream ?? false,
     startingAfter: starting_after ?? -1,
@@ -37,4 +31,4 @@ const Page = Schema.Struct({
 export type Page = typeof Page.Type
 
 /** Which items of a list are wanted. */
-export const page = Effect.flatMap(given, (params) => decode(Page, params, ""))
+export const page = Effect.flatMap(AddressParams.given, (params) => decode(Page, params, ""))

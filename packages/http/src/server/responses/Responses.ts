@@ -66,11 +66,15 @@ const ofLog = <A, R>(
   stream: Stream.Stream<A, Run.RunNotFound | ControlPlaneError.ControlPlaneError, R>,
 ): Stream.Stream<A, Failure, R> => Stream.catchTag(stream, "RunNotFound", () => Errors.notFound(id))
 
+/** The log of a response so far. */
+const writtenOf = (ports: Ports, { run }: Found) =>
+  WrittenLog.entries(ports, { runId: run.runId, upTo: run.latestEventId })
+
 /** The response as it is now. */
 export const read = (ports: Ports, found: Found): Effect.Effect<Response, Failure> =>
   Effect.suspend(() => {
     const fold = foldOf(found)
-    return ofLog(found.run.runId, WrittenLog.entries(ports, found.run)).pipe(
+    return ofLog(found.run.runId, writtenOf(ports, found)).pipe(
       Stream.runForEach((entry) => Effect.sync(() => fold.next(entry))),
       Effect.map(fold.response),
     )
@@ -88,7 +92,7 @@ export const events = (ports: Ports, found: Found): Stream.Stream<StreamEvent, F
     const { runId } = run
     const fold = foldOf(found)
     let after: Run.EventId | undefined
-    const written = WrittenLog.entries(ports, run).pipe(
+    const written = writtenOf(ports, found).pipe(
       Stream.mapConcat((entry) => {
         after = entry.eventId
         return fold.next(entry)

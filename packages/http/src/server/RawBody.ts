@@ -1,0 +1,16 @@
+/**
+ * The body of a request whose endpoint reads it itself, since the errors of its protocol are not those of this API.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest } from "@effect/platform"
+import { Effect, Schema } from "effect"
+import { notWhole } from "./BodyRefusals.js"
+
+/** The body as text, which is empty for none. */
+export const text = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+  Effect.mapError(request.text, () => notWhole),
+)
+
+/** The value of a text of JSON; none for another text. */
+export const parse = Schema.decodeUnknownOption(Schema.parseJson())

@@ -1,0 +1,42 @@
+/**
+ * Histories of conversations that are rebuilt from their runs. Each takes the memory of its messages while it is read.
+ *
+ * @since 0.1.0
+ */
+import type { Ids } from "@runlease/core"
+import { Context, Effect, Layer, RcMap } from "effect"
+import { CurrentPrincipal } from "../contract/Principal.js"
+
+/** The number of histories that are rebuilt at once. */
+const atOnce = 4
+
+export class Rebuilds extends Context.Tag("@runlease/http/server/Rebuilds")<
+  Rebuilds,
+  {
+    /**
+     * Runs what rebuilds a history in its turn. Those of one project come one after the other, so a project waits for one history of each
+     * other project at most.
+     */
+    readonly inTurn: <A, E, R>(rebuild: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | CurrentPrincipal>
+  }
+>() {}
+
+export const layer: Layer.Layer<Rebuilds> = Layer.scoped(
+  Rebuilds,
+  Effect.gen(function* () {
+    const turns = yield* Effect.makeSemaphore(atOnce)
+    const projects = yield* RcMap.make<Ids.ProjectId, Effect.Semaphore, never, never>({
+      lookup: () => Effect.makeSemaphore(1),
+    })
+    return {
+      inTurn: (rebuild) =>
+        Effect.flatMap(CurrentPrincipal, ({ projectId }) =>
+          Effect.scoped(
+            Effect.flatMap(RcMap.get(projects, projectId), (own) =>
+              own.withPermits(1)(turns.withPermits(1)(rebuild)),
+            ),
+          ),
+        ),
+    }
+  }),
+)
