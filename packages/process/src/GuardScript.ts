@@ -62,7 +62,7 @@ const scanProgram = `
  * A zombie counts as gone, since in a container it may never be collected. One empty scan may have missed a process that
  * forked and exited in the meantime, so two are necessary. A scan that failed, on a machine without memory or processes to spare, is
  * not an empty one. The timer of a lease ends its own sleep and waits for it, so that
- * it leaves no zombie either.
+ * it leaves no zombie either; it may be ended before the shell has the pid of the sleep.
  */
 export const script = `
 trap '' HUP INT TERM
@@ -118,11 +118,17 @@ brand() {
     [ "$pid" = "$leader/environ" ] || prlimit --pid "\${pid%/*}" --locks="$limit:"
   done
 }
+stop() {
+  kill -s KILL "$nap"
+  wait "$nap"
+  exit 0
+}
 expire() {
-  quiet=
-  trap 'kill -s KILL "$nap"; wait "$nap"; exit 0' USR2
+  quiet= over= nap=
+  trap 'over=1; [ -z "$nap" ] || stop' USR2
   trap 'quiet=1' USR1
   sleep "$1" & nap=$!
+  [ -z "$over" ] || stop
   wait "$nap"
   [ -z "$quiet" ] || wait "$nap"
   trap '' USR1 USR2
