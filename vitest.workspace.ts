@@ -33,7 +33,7 @@ const groups: Readonly<Record<string, Group>> = {
       "packages/http/test/{runPage,session,stream,strict,verdicts,views}.test.ts",
       "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,memory,worker}.test.ts",
     ],
-    testTimeout: 120_000,
+    testTimeout: 300_000,
   },
   sql: {
     all: ["packages/sql/test/**/*.test.ts"],
@@ -41,7 +41,7 @@ const groups: Readonly<Record<string, Group>> = {
       "packages/sql/test/{checks,claims,durability,families,files,migrations,plans,sqlite}.test.ts",
       "packages/sql/test/postgres{Families,Races,Servers,Statements}.test.ts",
     ],
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     globalSetup: [postgres],
   },
   cli: {

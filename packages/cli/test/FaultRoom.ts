@@ -8,6 +8,7 @@ import { type AgentEvent, Ids, RunLog, Runs } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Chunk, Context, type Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { spawnSync } from "node:child_process"
+import { inspect } from "node:util"
 import * as AgUi from "./AgUi.js"
 import { awaited, has, json, type Running, start, write } from "./Processes.js"
 
@@ -39,17 +40,21 @@ export const submit = (
   )
 }
 
-/** Repeats `query`, every `step`, until its result passes. Fails after four minutes, with its name. */
+/** Repeats `query`, every `step`, until its result passes. Fails after four minutes, with its name and the last result. */
 export const until = <A, E, R>(
   query: Effect.Effect<A, E, R>,
   passes: (result: A) => boolean,
   name = "the awaited state did not occur",
   step: Duration.DurationInput = "20 millis",
 ) =>
-  Effect.repeat(query, { until: passes, schedule: Schedule.spaced(step) }).pipe(
-    Effect.zipRight(query),
-    awaited(Effect.succeed(name)),
-  )
+  Effect.suspend(() => {
+    let last: A
+    const next = Effect.map(query, (result) => passes((last = result)))
+    return Effect.repeat(next, { until: (passed) => passed, schedule: Schedule.spaced(step) }).pipe(
+      Effect.map(() => last),
+      awaited(Effect.sync(() => `${name}: ${inspect(last)}`)),
+    )
+  })
 
 /** Starts a worker with a Node module as its program, and waits until it is registered. */
 export const startWorker = Effect.fnUntraced(function* (
@@ -122,14 +127,16 @@ for (let n = 1; n <= (${options.upTo ?? "Infinity"}) && !existsSync(\`\${DIR}/go
 `,
   )
 
-/** A program that prints words: endlessly in the first attempt, five in the others. */
+/** A program that prints words: five when the folder of the test has a file `go` as it starts, endlessly otherwise. */
 export const talker = (cwd: string) =>
   write(
     cwd,
     "talker.mjs",
-    `import { setTimeout } from "node:timers/promises"
-const attempt = Number(process.env.RUNLEASE_ATTEMPT)
-for (let n = 1; attempt === 1 || n <= 5; n++) {
+    `import { existsSync } from "node:fs"
+import { setTimeout } from "node:timers/promises"
+const { RUNLEASE_ATTEMPT: attempt, DIR } = process.env
+const last = existsSync(\`\${DIR}/go\`) ? 5 : Infinity
+for (let n = 1; n <= last; n++) {
   process.stdout.write("word " + attempt + "/" + n + "\\n")
   await setTimeout(50)
 }

@@ -4,7 +4,18 @@ import { expect, layer } from "@effect/vitest"
 import { Ids } from "@runlease/core"
 import { Clock, Console, Effect, Fiber, Option, Queue } from "effect"
 import { fileURLToPath } from "node:url"
-import { alive, begun, connect, counter, type Env, eventOf, startWorker, talker, until } from "./FaultRoom.js"
+import {
+  alive,
+  begun,
+  connect,
+  counter,
+  type Env,
+  eventOf,
+  go,
+  startWorker,
+  talker,
+  until,
+} from "./FaultRoom.js"
 import { has, room, start } from "./Processes.js"
 
 const chatting = fileURLToPath(new URL("fixtures/chatting.ts", import.meta.url))
@@ -109,6 +120,7 @@ layer(NodeContext.layer, { excludeTestServices: true })(
         )
         const second = yield* startWorker(settings, program, "--lease", "5s")
         const killedAt = yield* Clock.currentTimeMillis
+        yield* go(cwd)
         yield* first.signal("SIGKILL")
         expect(yield* eventOf(second, "claimed", runId)).toMatchObject({ attempt: 2 })
         yield* Effect.repeat(Queue.take(received), { until: ({ type }) => type === "CUSTOM" })
