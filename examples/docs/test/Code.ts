@@ -4,6 +4,7 @@
 import { execFile } from "node:child_process"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 
 export interface Block {
   readonly language: string
@@ -31,14 +32,14 @@ export const write = async (folder: string, files: Readonly<Record<string, strin
   return place.pathname
 }
 
-const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc")
+const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript-7/package.json")), "bin/tsc")
 
 const options =
-  "--strict --noEmit --skipLibCheck --target es2023 --lib es2024,dom,dom.iterable --module esnext --moduleResolution bundler --jsx react-jsx --types node".split(
+  "--ignoreConfig --strict --noEmit --skipLibCheck --target es2023 --lib es2024,dom,dom.iterable --module esnext --moduleResolution bundler --jsx react-jsx --types node".split(
     " ",
   )
 
-/** What the compiler says of these files: nothing where they have no errors. It runs in a process of its own, since it takes a minute. */
+/** What the compiler says of these files: nothing where they have no errors. It is a process. */
 export const problemsOf = (files: ReadonlyArray<string>): Promise<string> =>
   new Promise((resolve, reject) => {
     execFile(

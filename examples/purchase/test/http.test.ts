@@ -7,8 +7,11 @@ import { Effect, Layer } from "effect"
 import { createServer } from "node:http"
 import * as Takeovers from "./Takeovers.js"
 
+// A process that is busy for seconds must not meet the time limit of an idle connection.
+const listen = () => createServer({ keepAliveTimeout: 65_000 })
+
 const server = Server.layerWith({ rateLimit: Infinity }).pipe(
-  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+  Layer.provideMerge(NodeHttpServer.layer(listen, { port: 0, host: "127.0.0.1" })),
   Layer.provideMerge(MemoryControlPlane.layer),
 )
 

@@ -1,15 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import {
-  Access,
-  BulkOperations,
-  Ids,
-  Leases,
-  Limits,
-  MemoryControlPlane,
-  RequestSnapshot,
-  Schedules,
-} from "@runlease/core"
+import { Access, BulkOperations, Ids, Leases, Limits, RequestSnapshot, Schedules } from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
@@ -153,94 +144,92 @@ describe("the authorization matrix", () => {
     expect(rows.map(([name]) => name)).toEqual(endpoints.map(({ name }) => name))
   })
 
-  for (const [store, layer] of Object.entries({ memory: MemoryControlPlane.layer, sqlite })) {
-    const served = Layer.provideMerge(serve(layer), layer)
-    const test = <A, E>(
-      title: string,
-      body: (clock: JumpClock.JumpClock) => Effect.Effect<A, E, Layer.Layer.Success<typeof served>>,
-    ) =>
-      it.live(`${title} (${store})`, () =>
-        Effect.flatMap(JumpClock.make, (clock) =>
-          body(clock).pipe(Effect.provide(served), Effect.withClock(clock)),
-        ),
+  const served = Layer.provideMerge(serve(sqlite), sqlite)
+  const test = <A, E>(
+    title: string,
+    body: (clock: JumpClock.JumpClock) => Effect.Effect<A, E, Layer.Layer.Success<typeof served>>,
+  ) =>
+    it.live(title, () =>
+      Effect.flatMap(JumpClock.make, (clock) =>
+        body(clock).pipe(Effect.provide(served), Effect.withClock(clock)),
+      ),
+    )
+
+  test("is what a server does, and what it refuses changes no run", (clock) =>
+    Effect.gen(function* () {
+      const own = yield* makeProject("default")
+      const foreign = yield* makeProject("foreign")
+      const nobodies = yield* makeNobodies(own, clock)
+      const known = senders(own, foreign)
+      deepStrictEqual(head, ["endpoint", "nobody", ...Object.keys(known)])
+      const newNames = makeNewNames(own)
+
+      const cell = (endpoint: Endpoint, sender: SenderOf) =>
+        Effect.gen(function* () {
+          const { names, used } = yield* newNames(endpoint)
+          const look = Effect.provide(TestRuns.getRun(names.run), own.ports)
+          const before = yield* look
+          const found = cellOf(endpoint, yield* request(endpoint, names, yield* sender(names, endpoint)))
+          if (isRefusal(found)) deepStrictEqual(yield* look, before)
+          else used()
+          return found
+        })
+
+      const found = yield* Effect.forEach(endpoints, (endpoint) =>
+        Effect.gen(function* () {
+          // Gives back what tokens that are not valid have cost their address.
+          yield* clock.jump(1300)
+          const ofNobody = yield* Effect.forEach(Object.values(nobodies), (sender) =>
+            cell(endpoint, () => Effect.succeed(sender)),
+          )
+          const others = yield* Effect.forEach(Object.values(known), (sender) => cell(endpoint, sender))
+          return [endpoint.name, Array.from(new Set(ofNobody)).join("/"), ...others]
+        }),
       )
+      deepStrictEqual(found, rows)
+    }))
 
-    test("is what a server does, and what it refuses changes no run", (clock) =>
-      Effect.gen(function* () {
-        const own = yield* makeProject("default")
-        const foreign = yield* makeProject("foreign")
-        const nobodies = yield* makeNobodies(own, clock)
-        const known = senders(own, foreign)
-        deepStrictEqual(head, ["endpoint", "nobody", ...Object.keys(known)])
-        const newNames = makeNewNames(own)
-
-        const cell = (endpoint: Endpoint, sender: SenderOf) =>
-          Effect.gen(function* () {
+  test("is the same for things of another project as for things that do not exist", () =>
+    Effect.gen(function* () {
+      const own = yield* makeProject("default")
+      const foreign = yield* makeProject("foreign")
+      const nothing = yield* makeNothing
+      const newNames = makeNewNames(own)
+      const freshName = makeCounter("new-")
+      for (const endpoint of endpoints.filter(isCompared)) {
+        for (const project of referencesIn(endpoint, own.project)) {
+          const sendersOf = (names: Requests.Names) => [
+            foreign.key,
+            foreign.admin,
+            foreign.session("same-origin"),
+            foreign.worker(foreign.other),
+            foreign.program(foreign.other)(names),
+            foreign.page({ _tag: "Run", runId: Ids.RunId.make(names.run) }),
+            foreign.page({
+              _tag: "Conversation",
+              conversationId: Ids.ConversationId.make(names.conversation),
+            }),
+            foreign.page({ _tag: "Label", name: "customer", value: "42" }),
+          ]
+          for (const which of sendersOf((yield* newNames(endpoint)).names).keys()) {
             const { names, used } = yield* newNames(endpoint)
-            const look = Effect.provide(TestRuns.getRun(names.run), own.ports)
-            const before = yield* look
-            const found = cellOf(endpoint, yield* request(endpoint, names, yield* sender(names, endpoint)))
-            if (isRefusal(found)) deepStrictEqual(yield* look, before)
-            else used()
-            return found
-          })
-
-        const found = yield* Effect.forEach(endpoints, (endpoint) =>
-          Effect.gen(function* () {
-            // Gives back what tokens that are not valid have cost their address.
-            yield* clock.jump(1300)
-            const ofNobody = yield* Effect.forEach(Object.values(nobodies), (sender) =>
-              cell(endpoint, () => Effect.succeed(sender)),
+            const named = { ...names, project }
+            const unnamed = nothing(named)
+            // What a request makes has another name in each.
+            const sender = (names: Requests.Names) => sendersOf(names)[which]!
+            const first = yield* request(endpoint, { ...named, fresh: freshName() }, yield* sender(named))
+            if (!isRefusal(cellOf(endpoint, first))) used()
+            const second = yield* request(
+              endpoint,
+              { ...unnamed, fresh: freshName() },
+              yield* sender(unnamed),
             )
-            const others = yield* Effect.forEach(Object.values(known), (sender) => cell(endpoint, sender))
-            return [endpoint.name, Array.from(new Set(ofNobody)).join("/"), ...others]
-          }),
-        )
-        deepStrictEqual(found, rows)
-      }))
-
-    test("is the same for things of another project as for things that do not exist", () =>
-      Effect.gen(function* () {
-        const own = yield* makeProject("default")
-        const foreign = yield* makeProject("foreign")
-        const nothing = yield* makeNothing
-        const newNames = makeNewNames(own)
-        const freshName = makeCounter("new-")
-        for (const endpoint of endpoints.filter(isCompared)) {
-          for (const project of referencesIn(endpoint, own.project)) {
-            const sendersOf = (names: Requests.Names) => [
-              foreign.key,
-              foreign.admin,
-              foreign.session("same-origin"),
-              foreign.worker(foreign.other),
-              foreign.program(foreign.other)(names),
-              foreign.page({ _tag: "Run", runId: Ids.RunId.make(names.run) }),
-              foreign.page({
-                _tag: "Conversation",
-                conversationId: Ids.ConversationId.make(names.conversation),
-              }),
-              foreign.page({ _tag: "Label", name: "customer", value: "42" }),
-            ]
-            for (const which of sendersOf((yield* newNames(endpoint)).names).keys()) {
-              const { names, used } = yield* newNames(endpoint)
-              const named = { ...names, project }
-              const unnamed = nothing(named)
-              // What a request makes has another name in each.
-              const sender = (names: Requests.Names) => sendersOf(names)[which]!
-              const first = yield* request(endpoint, { ...named, fresh: freshName() }, yield* sender(named))
-              if (!isRefusal(cellOf(endpoint, first))) used()
-              const second = yield* request(
-                endpoint,
-                { ...unnamed, fresh: freshName() },
-                yield* sender(unnamed),
-              )
-              deepStrictEqual(
-                [endpoint.name, withoutNames(first, named)],
-                [endpoint.name, withoutNames(second, unnamed)],
-              )
-            }
+            deepStrictEqual(
+              [endpoint.name, withoutNames(first, named)],
+              [endpoint.name, withoutNames(second, unnamed)],
+            )
           }
         }
-      }))
-  }
+      }
+    }))
 })

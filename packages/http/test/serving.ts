@@ -51,7 +51,8 @@ const withoutExchange = HttpLayerRouter.middleware(
  */
 const nodeServer = () =>
   Layer.suspend(() => {
-    const server = createServer()
+    // A process that is busy for seconds must not meet the time limit of an idle connection.
+    const server = createServer({ keepAliveTimeout: 65_000 })
     const unused = new Set<Socket>()
     server.on("connection", (socket) => {
       unused.add(socket)

@@ -1,4 +1,4 @@
 import { PropertySuite } from "@runlease/testkit"
 import * as TempDatabase from "./TempDatabase.js"
 
-PropertySuite.suite("SQLite", TempDatabase.layer, { runs: 400 })
+PropertySuite.suite("SQLite", TempDatabase.layer, { runs: 200 })

@@ -215,7 +215,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const { lease, parent } = yield* family(0)
       const count = 300
       yield* Effect.forEach(Array.from({ length: count }), (_, index) => spawn(lease, String(index)), {
-        concurrency: 64,
+        concurrency: 16,
       })
       yield* runs.cancel(parent.runId)
       yield* TestRuns.eventually(
