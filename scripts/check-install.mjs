@@ -164,8 +164,10 @@ const checkReadme = (packed, node, env) => {
     run(command, words[0] === "install" ? [...args, ...scripts, "--no-audit"] : args, folder, env)
   }
   if (node === undefined) copyCompiled(folder)
+  // The worker of the first screen is without its imports; those are the block of its file.
+  const [, lines] = /^```ts\n(?!\/\/ )([\s\S]*?)^```$/m.exec(readme)
   for (const [, name, text] of readme.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)) {
-    writeFileSync(join(folder, name), text)
+    writeFileSync(join(folder, name), name === "worker.ts" ? `${text}\n${lines}` : text)
   }
   const [, submit, shown] = /^`npx (tsx \S+)` in a second terminal shows `(.*)`\.$/m.exec(readme)
   const [, start] = /^`npx (tsx \S+)` starts it/m.exec(readme)

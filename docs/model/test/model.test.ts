@@ -56,7 +56,7 @@ describe("the model", () => {
   })
 
   it("is documented with each fault and the property that it breaks", () => {
-    const page = readFileSync(join(folder, "../testing.md"), "utf8")
+    const page = readFileSync(join(folder, "README.md"), "utf8")
     const rows = faults.map(({ breaks, name }) => [`\`${name}\``, `\`${breaks}\``])
     const isThere = ([name, breaks]: ReadonlyArray<string>) =>
       page.split("\n").some((line) => line.includes(name!) && line.includes(breaks!))
