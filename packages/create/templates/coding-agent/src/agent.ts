@@ -1,12 +1,13 @@
 /** The coding agent that works on the runs. */
 import { AcpExecutor } from "@runlease/executor-acp"
 import { Config, Effect, Layer, Option } from "effect"
-import { fileURLToPath } from "node:url"
+import { createRequire } from "node:module"
+import { fileURLToPath, pathToFileURL } from "node:url"
 
 const standIn = [
   process.execPath,
   "--import",
-  import.meta.resolve("tsx"),
+  pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
   fileURLToPath(new URL("../agent/stand-in.ts", import.meta.url)),
 ]
 
