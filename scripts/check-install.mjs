@@ -1,6 +1,6 @@
 // Installs the packages as published beside a user's own effect, in a strict TypeScript project that checks every
 // declaration, and runs it: `node scripts/check-install.mjs [--node 22]…`. Without `--node`, on the Node that runs this. Then it does what
-// the README says, in an empty folder.
+// the README says, in an empty folder, and makes a project of each template of `create-runlease`.
 import { execFileSync, spawn, spawnSync } from "node:child_process"
 import {
   copyFileSync,
@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import {
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
+import { checkProjects } from "./projects.mjs"
 import { packAll } from "./tarballs.mjs"
 
 /** The oldest Effect that the packages take, and the newest of its line. */
@@ -183,6 +185,23 @@ const checkReadme = (packed, node, env) => {
   )
 }
 
+/** A project of each template, with the packages of this workspace and those that its README adds for a real model. */
+const checkTemplates = async (packed) => {
+  const tarballs = packed.filter(({ manifest }) => manifest.name !== copilotKit).map(({ tarball }) => tarball)
+  const folder = project(join(root, "create"), {})
+  npm(["install", packed.find(({ manifest }) => manifest.name === "create-runlease").tarball], folder)
+  const models = ["@effect/ai@^0.37.0", "@effect/ai-openai@^0.41.0"]
+  await checkProjects({
+    create: join(folder, "node_modules/.bin/create-runlease"),
+    root,
+    templates: readdirSync("packages/create/templates").filter((name) => name !== "base"),
+    install: (made) => {
+      npm(["install", "--ignore-scripts", "--prefer-offline", ...tarballs, ...models], made)
+      copyCompiled(made)
+    },
+  })
+}
+
 try {
   const packed = packAll(root)
   const tarballs = packed.filter(({ manifest }) => manifest.name !== copilotKit).map(({ tarball }) => tarball)
@@ -193,6 +212,7 @@ try {
   }
   checkSize(packed)
   checkCopilotKit(packed)
+  await checkTemplates(packed)
 } catch (error) {
   // What the compiler finds goes to its output.
   if (error.stdout) console.error(error.stdout)

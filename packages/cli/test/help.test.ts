@@ -31,6 +31,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
     Effect.gen(function* () {
       const cwd = yield* folder
       const commands = [
+        ["init"],
         ["serve"],
         ["backup"],
         ["submit"],

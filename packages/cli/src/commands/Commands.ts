@@ -5,6 +5,7 @@ import * as Command from "@effect/cli/Command"
 import { Effect } from "effect"
 
 const modules = {
+  init: () => import("./InitCommand.js"),
   dev: () => import("./DevCommand.js"),
   serve: () => import("./ServeCommand.js"),
   backup: () => import("./BackupCommand.js"),

@@ -13,6 +13,7 @@ export const exitCodeHelp =
 const overview = `runlease: durable agent runs under leases
 
   runlease demo                     see it work: a server, two workers, one of them killed
+  runlease init FOLDER              make a project that runs at once
   runlease dev --module ./agent.ts  everything to write an agent with, and a dashboard
   runlease serve                    the control plane and its dashboard, on one SQLite file
   runlease worker --command PROG    work on runs with a program, or with --module ./worker.ts

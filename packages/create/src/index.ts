@@ -1,0 +1,1 @@
+export * as CreateProject from "./CreateProject.js"

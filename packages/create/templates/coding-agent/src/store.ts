@@ -1,0 +1,3 @@
+import { SqlControlPlane } from "@runlease/sql"
+
+export const store = SqlControlPlane.layerSqlite({ filename: "runs.sqlite" })

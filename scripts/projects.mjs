@@ -1,0 +1,140 @@
+// Makes a project of each template of `create-runlease` as published, installs it, checks and tests it, and runs what its README begins with
+// to a run that has ended.
+import { execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+
+const freePort = async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address()
+  server.close()
+  return port
+}
+
+/** Waits until `look` gives a value. */
+const eventually = async (look, what) => {
+  for (let left = 600; left > 0; left--) {
+    const found = await look()
+    if (found !== undefined) return found
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  throw new Error(`not within two minutes: ${what()}`)
+}
+
+/** Starts a script, and waits until its output fits. Returns the text that fits, and what ends the script. */
+const start = async (folder, script, args, env, ready) => {
+  const child = spawn("npm", ["run", script, "--", ...args], { cwd: folder, env, detached: true })
+  let output = ""
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += text))
+  const ended = once(child, "exit")
+  const end = async () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGTERM")
+    await ended
+  }
+  try {
+    const [text] = await eventually(
+      () => {
+        if (child.exitCode !== null) throw new Error(`npm run ${script} has ended: ${output}`)
+        return ready.exec(output) ?? undefined
+      },
+      () => `npm run ${script} shows ${ready}: ${output}`,
+    )
+    return { text, end }
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+const expect = (output, text) => {
+  if (!output.includes(text)) throw new Error(`${JSON.stringify(text)} is not in: ${output}`)
+}
+
+/** Runs `npm run submit` with an answer at its terminal. */
+const submit = (folder, env, text) =>
+  expect(execFileSync("npm", ["run", "submit"], { cwd: folder, env, encoding: "utf8", input: "yes\n" }), text)
+
+/** Sends a message as the page of the chat does. */
+const chat = async (folder, env) => {
+  const port = String(await freePort())
+  const { end } = await start(folder, "page", ["--port", port, "--strictPort"], env, /Local:/)
+  try {
+    const page = await fetch(`http://127.0.0.1:${port}/App.tsx`)
+    expect(await page.text(), "useChat")
+    const parts = [{ type: "text", text: "Tell me a story" }]
+    const answer = await fetch(`http://127.0.0.1:${port}/chat/assistant`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ id: "one", messages: [{ id: "first", role: "user", parts }] }),
+    })
+    expect(await answer.text(), "[DONE]")
+  } finally {
+    await end()
+  }
+}
+
+/** What `npm run dev` shows when it is ready, and what a person does then. */
+const firstRuns = {
+  worker: { ready: /waits for runs/, run: (folder, env) => submit(folder, env, "Refunded 90 EUR") },
+  embedded: {
+    ready: /Listening on/,
+    run: (folder, env) => submit(folder, env, 'RUN_FINISHED "A lease ends."'),
+  },
+  chat: { ready: /waits for runs/, run: chat },
+  "coding-agent": {
+    ready: /waits for runs/,
+    run: (folder, env) => submit(folder, env, "I have written greeting.txt."),
+  },
+  fleet: {
+    ready: /waits for runs[^]*waits for runs/,
+    run: (folder, env) => submit(folder, env, "12 runs have ended"),
+  },
+}
+
+/** The files that a README has for a real model, in the place of the stand-in. */
+const withRealModel = (folder) => {
+  const blocks = readFileSync(join(folder, "README.md"), "utf8").matchAll(
+    /^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm,
+  )
+  const files = [...blocks]
+  for (const [, name, text] of files) writeFileSync(join(folder, name), text)
+  return files.length > 0
+}
+
+/**
+ * `create` is the program of the package, `templates` its templates, and `install(folder)` installs what the project asks for, with the packages
+ * that are not published yet, and those for a real model.
+ */
+export const checkProjects = async ({ create, install, root, templates }) => {
+  for (const template of templates) {
+    const firstRun = firstRuns[template]
+    if (firstRun === undefined) throw new Error(`the template ${template} has no first run here`)
+    const started = performance.now()
+    const folder = join(root, `project-${template}`)
+    execFileSync(create, [folder, "--template", template, "--no-install"], { stdio: "pipe" })
+    expect(readFileSync(join(folder, ".gitignore"), "utf8"), "node_modules/")
+    install(folder)
+    const npm = (...args) => execFileSync("npm", args, { cwd: folder, stdio: "pipe", encoding: "utf8" })
+    npm("run", "check")
+    npm("test")
+    const port = String(await freePort())
+    const env = {
+      ...process.env,
+      BROWSER: "none",
+      PORT: port,
+      RUNLEASE_PORT: port,
+      RUNLEASE_URL: `http://127.0.0.1:${port}`,
+    }
+    const { end } = await start(folder, "dev", [], env, firstRun.ready)
+    try {
+      await firstRun.run(folder, env)
+    } finally {
+      await end()
+    }
+    if (withRealModel(folder)) npm("run", "check")
+    console.log(`The project ${template} runs, ${Math.round((performance.now() - started) / 1000)} s`)
+  }
+}
