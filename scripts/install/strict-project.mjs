@@ -44,7 +44,9 @@ export const execute = (folder, env) => {
   if (!output.includes("You said: hello")) fail(`the run was not done: ${output}`)
   if (output.includes("version")) fail(`the run warns: ${output}`)
   const command = join(folder, "node_modules/.bin/runlease")
-  const version = run(command, ["--version"], folder, env)
+  const version = run(command, ["--version"], folder, env).trim()
+  const { version: published } = installed(folder)["node_modules/@runlease/cli"]
+  if (version !== published) fail(`the command ${published} says that it is ${version}`)
   // Help is text that the package has: it needs no library.
   const effect = join(folder, "node_modules/effect")
   const away = join(folder, "node_modules/.effect")
@@ -52,5 +54,5 @@ export const execute = (folder, env) => {
   const help = run(command, ["help", "worker"], folder, env)
   renameSync(away, effect)
   if (!help.includes("runlease worker [flags]")) fail(`there is no help: ${help}`)
-  return `${versionOfNode(env)}: ${version.trim()}`
+  return `${versionOfNode(env)}: ${version}`
 }
