@@ -50,7 +50,7 @@ export const withCommand = async (project, env, use) => {
   }
   try {
     start("serve")
-    await until("the server", async () => (await fetch(`${url}/health`)).ok)
+    await until("the server", async () => (await fetch(`${url}/readyz`)).ok)
     start("worker")
     const shown = run("sh", ["-c", lineOf("submit")], cwd, settings)
     if (!shown.includes("hello")) fail(`packages/cli/README.md: the submission shows ${shown}`)

@@ -46,8 +46,10 @@ const runExample = (project, { file, output, readme }, env) => {
     if (!/Tests\s+.*[1-9]\d* passed/.test(report)) fail(`${readme}: no test of the example passed: ${report}`)
     return "its tests pass"
   }
-  const shown = run("node", [join("dist", file.replace(/\.ts$/, ".js"))], project, env)
+  // Effect's log is on stdout too.
+  const printed = run("node", [join("dist", file.replace(/\.ts$/, ".js"))], project, env)
   if (output === undefined) return "loads and ends"
+  const shown = printed.replaceAll(/^timestamp=.*\n/gm, "")
   if (shown.trim() !== output.trim())
     fail(`${readme} shows ${output.trim()}, and its example prints ${shown}`)
   return "prints what the README shows"
