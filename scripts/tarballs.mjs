@@ -1,4 +1,4 @@
-// Packs every public package as it would be published.
+// Packs every public package as it would be published, and lets publint and attw judge the tarballs.
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -9,6 +9,12 @@ export const publicPackages = () =>
     return manifest.private ? [] : [{ folder: join("packages", folder), manifest }]
   })
 
+const listOf = (tarball) => execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).split("\n")
+
+/** The manifest as it is published: with versions in the place of the workspace's. */
+const manifestOf = (tarball) =>
+  JSON.parse(execFileSync("tar", ["-xzOf", tarball, "package/package.json"], { encoding: "utf8" }))
+
 /** Writes a tarball of each public package to `destination`. */
 export const packAll = (destination) =>
   publicPackages().map(({ folder, manifest }) => {
@@ -17,5 +23,19 @@ export const packAll = (destination) =>
       stdio: ["ignore", "ignore", "inherit"],
     })
     const file = `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`
-    return { manifest, tarball: join(destination, file) }
+    const tarball = join(destination, file)
+    return { folder, manifest: manifestOf(tarball), tarball }
   })
+
+const tool = (name, args) => execFileSync(join("node_modules", ".bin", name), args, { stdio: "inherit" })
+
+export const checkTarballs = (packed) => {
+  for (const { manifest, tarball } of packed) {
+    console.log(`\n${manifest.name}`)
+    const files = listOf(tarball)
+    const stray = files.filter((file) => file.endsWith(".tsbuildinfo"))
+    if (stray.length > 0) throw new Error(`the tarball has ${stray.join(", ")}`)
+    tool("publint", ["run", tarball, "--strict"])
+    tool("attw", [tarball, "--profile", "esm-only", "--quiet"])
+  }
+}

@@ -1,10 +1,13 @@
-// Makes a project of each template of `create-runlease` as published, installs it, checks and tests it, and runs what its README begins with
-// to a run that has ended.
+// Makes a project of each template of `create-runlease` as published, with the packages of this workspace, checks and tests it, and runs what
+// its README begins with to a run that has ended.
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
+import { copilotKit } from "./copilotkit.mjs"
+import { copyCompiled } from "./node.mjs"
+import { npm, project, without } from "./project.mjs"
 
 const freePort = async () => {
   const server = createServer().listen(0, "127.0.0.1")
@@ -104,22 +107,25 @@ const withRealModel = (folder) => {
   return files.length > 0
 }
 
-/**
- * `create` is the program of the package, `templates` its templates, and `install(folder)` installs what the project asks for, with the packages
- * that are not published yet, and those for a real model.
- */
-export const checkProjects = async ({ create, install, root, templates }) => {
-  for (const template of templates) {
+/** Each project also gets the packages that its README adds for a real model. */
+export const checkTemplates = async (root, packed) => {
+  const creator = project(join(root, "create"))
+  npm(["install", packed.find(({ manifest }) => manifest.name === "create-runlease").tarball], creator)
+  const tarballs = without(packed, [copilotKit])
+  const models = ["@effect/ai@^0.37.0", "@effect/ai-openai@^0.41.0"]
+  for (const template of readdirSync("packages/create/templates").filter((name) => name !== "base")) {
     const firstRun = firstRuns[template]
     if (firstRun === undefined) throw new Error(`the template ${template} has no first run here`)
     const started = performance.now()
     const folder = join(root, `project-${template}`)
+    const create = join(creator, "node_modules/.bin/create-runlease")
     execFileSync(create, [folder, "--template", template, "--no-install"], { stdio: "pipe" })
     expect(readFileSync(join(folder, ".gitignore"), "utf8"), "node_modules/")
-    install(folder)
-    const npm = (...args) => execFileSync("npm", args, { cwd: folder, stdio: "pipe", encoding: "utf8" })
-    npm("run", "check")
-    npm("test")
+    npm(["install", "--ignore-scripts", "--prefer-offline", ...tarballs, ...models], folder)
+    copyCompiled(folder)
+    const script = (...args) => execFileSync("npm", args, { cwd: folder, stdio: "pipe", encoding: "utf8" })
+    script("run", "check")
+    script("test")
     const port = String(await freePort())
     const env = {
       ...process.env,
@@ -134,7 +140,7 @@ export const checkProjects = async ({ create, install, root, templates }) => {
     } finally {
       await end()
     }
-    if (withRealModel(folder)) npm("run", "check")
+    if (withRealModel(folder)) script("run", "check")
     console.log(`The project ${template} runs, ${Math.round((performance.now() - started) / 1000)} s`)
   }
 }

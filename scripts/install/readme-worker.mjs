@@ -1,0 +1,39 @@
+// The worker of the README, in an empty folder: its commands, its files, and what it says that these show. Another Node compiles
+// SQLite for itself.
+import { spawn } from "node:child_process"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { copyCompiled } from "./node.mjs"
+import { fail, run, versionOfNode } from "./project.mjs"
+
+/** Returns the folder of the project. */
+export const checkReadmeWorker = (root, packed, node, env) => {
+  const readme = readFileSync("README.md", "utf8")
+  const [, shell] = /^In an empty folder:\n\n```sh\n([\s\S]*?)```/m.exec(readme)
+  const folder = join(root, `readme-${node ?? "here"}`)
+  const scripts = node === undefined ? ["--ignore-scripts"] : []
+  mkdirSync(folder)
+  for (const line of shell.replaceAll("\\\n", " ").trim().split("\n")) {
+    const [command, ...words] = line.trim().split(/\s+/)
+    // What is published here is not on the registry yet.
+    const args = words.map((word) => packed.find(({ manifest }) => manifest.name === word)?.tarball ?? word)
+    run(command, words[0] === "install" ? [...args, ...scripts, "--no-audit"] : args, folder, env)
+  }
+  if (node === undefined) copyCompiled(folder)
+  // The worker of the first screen is without its imports; those are the block of its file.
+  const [, lines] = /^```ts\n(?!\/\/ )([\s\S]*?)^```$/m.exec(readme)
+  for (const [, name, text] of readme.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)) {
+    writeFileSync(join(folder, name), name === "worker.ts" ? `${text}\n${lines}` : text)
+  }
+  const [, submit, shown] = /^`npx (tsx \S+)` in a second terminal shows `(.*)`\.$/m.exec(readme)
+  const [, start] = /^`npx (tsx \S+)` starts it/m.exec(readme)
+  const worker = spawn("npx", start.split(" "), { cwd: folder, env, stdio: "ignore", detached: true })
+  try {
+    const output = run("npx", submit.split(" "), folder, env)
+    if (!output.includes(shown)) fail(`the program of the README shows: ${output}`)
+  } finally {
+    process.kill(-worker.pid)
+  }
+  console.log(`The worker of the README runs as printed, Node ${versionOfNode(env)}`)
+  return folder
+}
