@@ -17,7 +17,7 @@ const fleet = Effect.gen(function* () {
       Command.exitCode,
       Effect.flatMap((code) => Effect.dieMessage(`${name} has ended with code ${code}`)),
     )
-  yield* Effect.logInfo("The dashboard is at http://127.0.0.1:4400/, and its key is in .runlease/dev.key")
+  yield* Effect.logInfo("The key of the dashboard is in .runlease/dev.key, or in RUNLEASE_API_KEY")
   yield* Effect.all(
     [
       start("server", "runlease", "serve"),
