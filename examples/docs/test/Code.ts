@@ -3,8 +3,7 @@
  */
 import { execFile } from "node:child_process"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 
 export interface Block {
   readonly language: string
@@ -32,7 +31,7 @@ export const write = async (folder: string, files: Readonly<Record<string, strin
   return place.pathname
 }
 
-const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript-7/package.json")), "bin/tsc")
+const compiler = fileURLToPath(new URL("../../../node_modules/typescript-7/bin/tsc", import.meta.url))
 
 const options =
   "--ignoreConfig --strict --noEmit --skipLibCheck --target es2023 --lib es2024,dom,dom.iterable --module esnext --moduleResolution bundler --jsx react-jsx --types node".split(
