@@ -42,7 +42,12 @@ export const writeExamples = (project, packages) => {
 /** Runs an example as a program of its own: a test with vitest, any other to its end, which is that of its output where it shows one. */
 const runExample = (project, { file, output, readme }, env) => {
   if (file.endsWith(".test.ts")) {
-    const report = run(join(project, "node_modules/.bin/vitest"), ["run", file], project, env)
+    const report = run(
+      join(project, "node_modules/.bin/vitest"),
+      ["run", file, "--test-timeout", "60000"],
+      project,
+      env,
+    )
     if (!/Tests\s+.*[1-9]\d* passed/.test(report)) fail(`${readme}: no test of the example passed: ${report}`)
     return "its tests pass"
   }
