@@ -44,7 +44,7 @@ export const pidsOf = (token: string) =>
 
 /** Repeats `look` until `is` accepts its value. */
 export const until = <A, E, R>(look: Effect.Effect<A, E, R>, is: (value: A) => boolean) =>
-  look.pipe(Effect.delay("20 millis"), Effect.repeat({ until: is }), Effect.timeout("100 seconds"))
+  look.pipe(Effect.delay("20 millis"), Effect.repeat({ until: is }), Effect.timeout("4 minutes"))
 
 export interface Subject {
   readonly options: AcpExecutor.Options
