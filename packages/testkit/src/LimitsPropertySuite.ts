@@ -163,8 +163,12 @@ const world = (seed: number, steps: number) =>
       if (kind === 91) return limitProject
       if (kind < 93) return Effect.all([leave, claimSome, leave], { concurrency: "unbounded" })
       if (kind < 95) {
-        const some = [claimFor("2 seconds"), submit(null, 1), leave, TestClock.adjust("3 seconds")]
-        return Effect.all(some, { concurrency: "unbounded" })
+        const some = Effect.all([claimFor("2 seconds"), submit(null, 1), leave], { concurrency: "unbounded" })
+        return TestRuns.start(some).pipe(
+          Effect.flatMap(TestRuns.joinAdvancing),
+          Effect.scoped,
+          Effect.provideService(Runs, runs),
+        )
       }
       return TestClock.adjust(Duration.seconds(kind === 99 ? 31 : 1 + int(5)))
     })

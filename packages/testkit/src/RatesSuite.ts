@@ -58,10 +58,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestClock.adjust("20 seconds")
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
         // A claim that waits gets the next run when its token is there.
-        const [fifth] = yield* Effect.all(
-          [TestRuns.claimOne(worker, { wait: "30 seconds" }), TestClock.adjust("12 seconds")],
-          { concurrency: "unbounded" },
-        )
+        const fifth = yield* TestRuns.joinAdvancing(yield* TestRuns.start(nextOf(worker)))
         strictEqual(fifth.runId, "5")
       }),
     )

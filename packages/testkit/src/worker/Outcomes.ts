@@ -113,8 +113,7 @@ export const tests = (test: Declare): void => {
         yield* Effect.repeatN(step, 12)
         const count = yield* Ref.get(starts)
         assertTrue(count >= 3 && count <= 15, `${count} starts in a minute`)
-        const waiting = yield* run(runId)
-        strictEqual(waiting.status, "pending")
+        const waiting = yield* TestRuns.eventually(run(runId), ({ status }) => status === "pending")
         strictEqual(waiting.attempt, 0)
         yield* Ref.set(usable, true)
         const done = yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", {
