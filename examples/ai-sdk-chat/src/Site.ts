@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url"
 import { createServer } from "vite"
 import { Backend } from "./Backend.js"
 
+/** The page that `npm create runlease` makes, which is a package of its own. */
+const page = fileURLToPath(new URL("../../../packages/create/templates/chat/page", import.meta.url))
+
 /**
  * Serves the page, and passes its requests on to the API with a key that the browser never has. Returns the address of the page. Port 0
  * picks a free one.
@@ -13,7 +16,7 @@ export const make = Effect.fnUntraced(function* (port: number) {
     Effect.promise(async () => {
       const server = await createServer({
         configFile: false,
-        root: fileURLToPath(new URL("../page", import.meta.url)),
+        root: page,
         logLevel: "warn",
         server: {
           host: "127.0.0.1",
