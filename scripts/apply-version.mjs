@@ -5,26 +5,26 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { publicPackages } from "./tarballs.mjs"
 
 const git = (...args) => execFileSync("git", args, { encoding: "utf8" })
-const replace = (file, from, to) => {
-  const text = readFileSync(file, "utf8")
-  if (!text.includes(from)) throw new Error(`${file} has no ${JSON.stringify(from)}`)
-  writeFileSync(file, text.replace(from, to))
-  console.log(`${file}: ${JSON.parse(before).version} is ${version}`)
-}
 
 const packages = publicPackages()
 const versions = new Set(packages.map(({ manifest }) => manifest.version))
 if (versions.size !== 1) throw new Error(`the packages have several versions: ${[...versions]}`)
 const [version] = versions
-const before = git("show", `HEAD:${packages[0].folder}/package.json`)
-if (JSON.parse(before).version === version)
-  throw new Error("no version has changed: run changeset version first")
+const { version: before } = JSON.parse(git("show", `HEAD:${packages[0].folder}/package.json`))
+if (before === version) throw new Error("no version has changed: run changeset version first")
+
+const replace = (file, from, to) => {
+  const text = readFileSync(file, "utf8")
+  if (!text.includes(from)) throw new Error(`${file} has no ${JSON.stringify(from)}`)
+  writeFileSync(file, text.replace(from, to))
+  console.log(`${file}: ${before} is ${version}`)
+}
 
 /** Sources have no import of their manifest: a constant says the version. */
-const constant = `version\\(:\\| =\\) "${JSON.parse(before).version}"`
+const constant = `version\\(:\\| =\\) "${before}"`
 for (const line of git("grep", "-o", constant, "--", "packages/*/src/*.ts").trim().split("\n")) {
   const [file, ...rest] = line.split(":")
   const text = rest.join(":")
-  replace(file, text, text.replace(JSON.parse(before).version, version))
+  replace(file, text, text.replace(before, version))
 }
 replace("CHANGELOG.md", "\n## Unreleased\n", `\n## Unreleased\n\n## ${version}\n`)

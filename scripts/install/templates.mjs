@@ -3,31 +3,13 @@
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { copilotKit } from "./copilotkit.mjs"
 import { copyCompiled } from "./node.mjs"
-import { npm, project, without } from "./project.mjs"
+import { eventually, freePort } from "./processes.mjs"
+import { npm, project, run, without } from "./project.mjs"
 
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  return port
-}
-
-/** Waits until `look` gives a value. */
-const eventually = async (look, what) => {
-  for (let left = 600; left > 0; left--) {
-    const found = await look()
-    if (found !== undefined) return found
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
-  throw new Error(`not within two minutes: ${what()}`)
-}
-
-/** Starts a script, and waits until its output fits. Returns the text that fits, and what ends the script. */
+/** Starts a script, and waits until its output fits. Returns what ends the script. */
 const start = async (folder, script, args, env, ready) => {
   const child = spawn("npm", ["run", script, "--", ...args], { cwd: folder, env, detached: true })
   let output = ""
@@ -38,14 +20,14 @@ const start = async (folder, script, args, env, ready) => {
     await ended
   }
   try {
-    const [text] = await eventually(
+    await eventually(
       () => {
         if (child.exitCode !== null) throw new Error(`npm run ${script} has ended: ${output}`)
         return ready.exec(output) ?? undefined
       },
       () => `npm run ${script} shows ${ready}: ${output}`,
     )
-    return { text, end }
+    return end
   } catch (error) {
     await end()
     throw error
@@ -63,7 +45,7 @@ const submit = (folder, env, text) =>
 /** Sends a message as the page of the chat does. */
 const chat = async (folder, env) => {
   const port = String(await freePort())
-  const { end } = await start(folder, "page", ["--port", port, "--strictPort"], env, /Local:/)
+  const end = await start(folder, "page", ["--port", port, "--strictPort"], env, /Local:/)
   try {
     const page = await fetch(`http://127.0.0.1:${port}/App.tsx`)
     expect(await page.text(), "useChat")
@@ -119,13 +101,12 @@ export const checkTemplates = async (root, packed) => {
     const started = performance.now()
     const folder = join(root, `project-${template}`)
     const create = join(creator, "node_modules/.bin/create-runlease")
-    execFileSync(create, [folder, "--template", template, "--no-install"], { stdio: "pipe" })
+    run(create, [folder, "--template", template, "--no-install"])
     expect(readFileSync(join(folder, ".gitignore"), "utf8"), "node_modules/")
     npm(["install", "--ignore-scripts", "--prefer-offline", ...tarballs, ...models], folder)
     copyCompiled(folder)
-    const script = (...args) => execFileSync("npm", args, { cwd: folder, stdio: "pipe", encoding: "utf8" })
-    script("run", "check")
-    script("test")
+    run("npm", ["run", "check"], folder)
+    run("npm", ["test"], folder)
     const port = String(await freePort())
     const env = {
       ...process.env,
@@ -134,13 +115,13 @@ export const checkTemplates = async (root, packed) => {
       RUNLEASE_PORT: port,
       RUNLEASE_URL: `http://127.0.0.1:${port}`,
     }
-    const { end } = await start(folder, "dev", [], env, firstRun.ready)
+    const end = await start(folder, "dev", [], env, firstRun.ready)
     try {
       await firstRun.run(folder, env)
     } finally {
       await end()
     }
-    if (withRealModel(folder)) script("run", "check")
+    if (withRealModel(folder)) run("npm", ["run", "check"], folder)
     console.log(`The project ${template} runs, ${Math.round((performance.now() - started) / 1000)} s`)
   }
 }

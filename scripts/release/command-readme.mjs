@@ -2,25 +2,9 @@
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { delimiter, join } from "node:path"
-import { setTimeout } from "node:timers/promises"
+import { eventually, freePort } from "../install/processes.mjs"
 import { fail, run } from "../install/project.mjs"
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
-
-const until = async (what, test) => {
-  for (const end = Date.now() + 120_000; Date.now() < end; await setTimeout(100)) {
-    if (await test().catch(() => false)) return
-  }
-  fail(`${what} did not begin within two minutes`)
-}
 
 /**
  * Starts what the README starts, in the project that has the packages, and runs `use` with the environment of a program beside it.
@@ -50,7 +34,14 @@ export const withCommand = async (project, env, use) => {
   }
   try {
     start("serve")
-    await until("the server", async () => (await fetch(`${url}/readyz`)).ok)
+    await eventually(
+      () =>
+        fetch(`${url}/readyz`).then(
+          ({ ok }) => ok || undefined,
+          () => undefined,
+        ),
+      () => `the server is ready at ${url}`,
+    )
     start("worker")
     const shown = run("sh", ["-c", lineOf("submit")], cwd, settings)
     if (!shown.includes("hello")) fail(`packages/cli/README.md: the submission shows ${shown}`)
