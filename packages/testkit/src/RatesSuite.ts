@@ -58,7 +58,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestClock.adjust("20 seconds")
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
         // A claim that waits gets the next run when its token is there.
-        const fifth = yield* TestRuns.joinAdvancing(yield* TestRuns.start(nextOf(worker)))
+        const claim = TestRuns.claimOne(worker, { wait: "12 seconds" })
+        const fifth = yield* TestRuns.joinAdvancing(yield* TestRuns.start(claim))
         strictEqual(fifth.runId, "5")
       }),
     )
