@@ -1,0 +1,27 @@
+/** Diagrams in Mermaid, drawn when the site is built. Their colours are those of the page, in its light and in its dark theme. */
+import { renderMermaidSVG } from "beautiful-mermaid"
+
+const colours = {
+  bg: "var(--vp-c-bg)",
+  fg: "var(--vp-c-text-1)",
+  line: "var(--diagram-line)",
+  accent: "var(--vp-c-text-2)",
+  muted: "var(--vp-c-text-2)",
+  surface: "var(--vp-c-bg-alt)",
+  border: "var(--diagram-edge)",
+  font: "Geist Variable",
+}
+
+/** The fonts of the drawing are those of the page. */
+const withoutImports = (svg) => svg.replaceAll(/@import url\([^)]*\);/g, "")
+
+export const diagrams = (md) => {
+  const { fence } = md.renderer.rules
+  md.renderer.rules.fence = (tokens, index, ...rest) => {
+    const { content, info } = tokens[index]
+    if (info.trim() !== "mermaid") return fence(tokens, index, ...rest)
+    const svg = withoutImports(renderMermaidSVG(content, colours))
+    return `<div class="diagram" role="img" aria-label="Diagram; its source is below" tabindex="0" v-pre>${svg}</div>
+<details class="diagram-source"><summary>The diagram as text</summary>${fence(tokens, index, ...rest)}</details>\n`
+  }
+}

@@ -1,0 +1,122 @@
+/** The bar at the top and the lists of pages at the side. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+const site = import.meta.dirname
+const docs = join(site, "../../../docs")
+
+const page = (text, link) => ({ text, link })
+
+const guide = [
+  {
+    text: "Start",
+    items: [page("A first worker", "/first-worker"), page("What happens when", "/what-happens-when")],
+  },
+  {
+    text: "Concepts",
+    items: [
+      page("The life of a run", "/state-machine"),
+      page("Glossary", "/glossary"),
+      page("Architecture", "/architecture"),
+      page("Packages", "/packages"),
+    ],
+  },
+  {
+    text: "Ways of use",
+    items: [
+      page("Embedded", "/embedding"),
+      page("The command line", "/command-line"),
+      page("Worker modules", "/worker-modules"),
+      page("Agents of other frameworks", "/agent-frameworks"),
+      page("Steps of a program", "/steps-of-a-program"),
+      page("The HTTP API by hand", "/http-api"),
+    ],
+  },
+  {
+    text: "Durable execution",
+    items: [
+      page("Steps, waits, children", "/durable-execution"),
+      page("Schedules, limits, labels", "/flow"),
+      page("Choosing a lease length", "/lease-length"),
+    ],
+  },
+  {
+    text: "Executors",
+    items: [
+      page("Write an executor", "/writing-an-executor"),
+      page("Remote AG-UI agents", "/ag-ui-consumer"),
+      page("Coding agents", "/acp-client"),
+      page("opencode", "/agents/opencode"),
+      page("claude-agent-acp", "/agents/claude-agent-acp"),
+      page("codex-acp", "/agents/codex-acp"),
+    ],
+  },
+  {
+    text: "Faces",
+    items: [
+      page("AG-UI front ends", "/ag-ui"),
+      page("AG-UI and the server", "/ag-ui-server"),
+      page("AI SDK", "/ai-sdk"),
+      page("MCP", "/mcp"),
+      page("A2A", "/a2a"),
+      page("OpenAI Responses", "/openai-responses"),
+    ],
+  },
+  {
+    text: "Operate",
+    items: [
+      page("Operations", "/operations"),
+      page("Telemetry", "/telemetry"),
+      page("Security", "/security"),
+    ],
+  },
+  {
+    text: "Extend",
+    items: [
+      page("Testing", "/testing"),
+      page("Write a store", "/writing-a-store"),
+      page("The model of the protocol", "/model/"),
+    ],
+  },
+]
+
+/** The decisions in the groups of their index. */
+const decisions = () => {
+  const groups = []
+  for (const line of readFileSync(join(docs, "decisions/README.md"), "utf8").split("\n")) {
+    const [, heading] = /^#{2,3} (.+)$/.exec(line) ?? []
+    const [, text, name] = /^- \[(.+)\]\((\d{4}.*)\.md\)$/.exec(line) ?? []
+    if (heading !== undefined) groups.push({ text: heading, collapsed: true, items: [] })
+    else if (name !== undefined) groups.at(-1).items.push(page(text, `/decisions/${name}`))
+  }
+  return [page("All decisions", "/decisions/"), ...groups.filter(({ items }) => items.length > 0)]
+}
+
+const { api, http } = JSON.parse(readFileSync(join(site, "generated/sidebar.json"), "utf8"))
+
+/** A page of a package lists the modules of that package alone: the lists of all would be most of each page. */
+const apiSidebars = Object.fromEntries(
+  api.map((one) => [
+    one.link,
+    api.map(({ items, link, text }) => (link === one.link ? { text, link, items } : page(text, link))),
+  ]),
+)
+
+export const sidebar = {
+  "/": guide,
+  "/decisions/": decisions(),
+  "/reference/": [
+    page("HTTP reference", "/reference/http-api/"),
+    ...api.map(({ link, text }) => page(text, link)),
+  ],
+  "/reference/http-api/": [{ text: "HTTP reference", link: "/reference/http-api/", items: http }],
+  ...apiSidebars,
+}
+
+export const nav = [
+  { text: "Guide", link: "/first-worker", activeMatch: "^/(?!reference/|decisions/).+" },
+  { text: "HTTP", link: "/reference/http-api/", activeMatch: "^/reference/http-api/" },
+  { text: "API", link: "/reference/", activeMatch: "^/reference/(?!http-api/)" },
+  { text: "Decisions", link: "/decisions/", activeMatch: "^/decisions/" },
+  { text: "Source", link: "https://github.com/runlease/runlease" },
+]
