@@ -1,20 +1,38 @@
-/** Builds the site into ../dist/site: writes the generated pages, then all of them as VitePress makes them. */
+/**
+ * Builds the site into ../dist/site: writes the generated pages, then all of them as VitePress makes them, then compresses texts. A text is there
+ * in its compressed form alone.
+ */
 import { build } from "vitepress"
-import { readdirSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { extname, join } from "node:path"
+import { gzipSync } from "node:zlib"
 import { generate } from "./generate/main.mjs"
 
 const site = import.meta.dirname
 const out = join(site, "../dist/site")
 
+const filesOf = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+
+const sizeOf = (files) => files.reduce((sum, file) => sum + statSync(file).size, 0)
+
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
+
+const started = performance.now()
 const endpoints = await generate({ typedoc: process.env.TYPEDOC_PAGES })
 await build(site)
 
-const files = readdirSync(out, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map((entry) => join(entry.parentPath, entry.name))
-const pages = files.filter((file) => file.endsWith(".html"))
-const size = files.reduce((sum, file) => sum + statSync(file).size, 0)
+const files = filesOf(out)
+const size = sizeOf(files)
+for (const file of files) {
+  if (![".css", ".html", ".js", ".json", ".md", ".svg", ".txt"].includes(extname(file))) continue
+  writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }))
+  rmSync(file)
+}
+
+const pages = files.filter((file) => file.endsWith(".html")).length
 process.stdout.write(
-  `${pages.length} pages, ${endpoints} endpoints, ${files.length} files, ${(size / 2 ** 20).toFixed(1)} MiB: ${out}\n`,
+  `${pages} pages, ${endpoints} endpoints, ${files.length} files of ${megabytes(size)}, compressed ${megabytes(sizeOf(filesOf(out)))}, in ${Math.round((performance.now() - started) / 1000)} s: ${out}\n`,
 )

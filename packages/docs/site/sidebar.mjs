@@ -1,6 +1,7 @@
 /** The bar at the top and the lists of pages at the side. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { anchorOf } from "./markdown/anchors.mjs"
 
 const site = import.meta.dirname
 const docs = join(site, "../../../docs")
@@ -80,16 +81,13 @@ const guide = [
   },
 ]
 
-/** The decisions in the groups of their index. */
+/** The groups of the index of decisions: a list of all would be most of each of their pages. */
 const decisions = () => {
-  const groups = []
-  for (const line of readFileSync(join(docs, "decisions/README.md"), "utf8").split("\n")) {
-    const [, heading] = /^#{2,3} (.+)$/.exec(line) ?? []
-    const [, text, name] = /^- \[(.+)\]\((\d{4}.*)\.md\)$/.exec(line) ?? []
-    if (heading !== undefined) groups.push({ text: heading, collapsed: true, items: [] })
-    else if (name !== undefined) groups.at(-1).items.push(page(text, `/decisions/${name}`))
-  }
-  return [page("All decisions", "/decisions/"), ...groups.filter(({ items }) => items.length > 0)]
+  const index = readFileSync(join(docs, "decisions/README.md"), "utf8")
+  const groups = [...index.matchAll(/^### (.+)$/gm)].map(([, text]) =>
+    page(text, `/decisions/#${anchorOf(text)}`),
+  )
+  return [{ text: "All decisions", link: "/decisions/", items: groups }]
 }
 
 const { api, http } = JSON.parse(readFileSync(join(site, "generated/sidebar.json"), "utf8"))

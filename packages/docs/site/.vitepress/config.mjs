@@ -2,6 +2,7 @@ import { defineConfig } from "vitepress"
 import llms from "vitepress-plugin-llms"
 import { join } from "node:path"
 import { anchorOf } from "../markdown/anchors.mjs"
+import { highlight } from "../markdown/highlight.mjs"
 import { links } from "../markdown/links.mjs"
 import { diagrams } from "../markdown/diagrams.mjs"
 import { rewrite } from "../markdown/places.mjs"
@@ -33,7 +34,7 @@ export default defineConfig({
   head: [["link", { rel: "icon", href: "/docs/icon.svg", type: "image/svg+xml" }]],
   markdown: {
     anchor: { slugify: anchorOf },
-    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    highlight,
     config: (md) => md.use(diagrams),
   },
   themeConfig: {
@@ -47,7 +48,18 @@ export default defineConfig({
   },
   vite: {
     publicDir: join(import.meta.dirname, "../public"),
-    plugins: [links(root), llms({ workDir: root, excludeIndexPage: false, injectLLMHint: false })],
+    plugins: [
+      links(root),
+      llms({
+        workDir: root,
+        excludeIndexPage: false,
+        injectLLMHint: false,
+        // A model reads these page by page.
+        ignoreFilesPerOutput: {
+          llmsFullTxt: ["docs/decisions/**", "packages/docs/site/generated/reference/**"],
+        },
+      }),
+    ],
     // The policy of the pages allows no `data:` font.
     build: { assetsInlineLimit: 0, chunkSizeWarningLimit: 2000 },
   },

@@ -1,6 +1,7 @@
 /** Links between built pages whose anchor no heading has. VitePress checks the pages themselves. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { gunzipSync } from "node:zlib"
 
 const decoded = (text) => decodeURIComponent(text.replaceAll("&amp;", "&"))
 
@@ -8,8 +9,10 @@ const decoded = (text) => decodeURIComponent(text.replaceAll("&amp;", "&"))
 const fileOf = (path) => (path === "" || path.endsWith("/") ? `${path}index.html` : `${path}.html`)
 
 export const deadAnchors = (site) => {
-  const names = readdirSync(site, { recursive: true }).filter((name) => name.endsWith(".html"))
-  const pages = new Map(names.map((name) => [name, readFileSync(join(site, name), "utf8")]))
+  const names = readdirSync(site, { recursive: true }).filter((name) => name.endsWith(".html.gz"))
+  const pages = new Map(
+    names.map((name) => [name.replace(/\.gz$/, ""), gunzipSync(readFileSync(join(site, name))).toString()]),
+  )
   const anchors = new Map(
     [...pages].map(([name, html]) => [
       name,

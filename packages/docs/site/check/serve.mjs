@@ -2,7 +2,7 @@
 import { HttpServer } from "@effect/platform"
 import { NodeContext, NodeHttpServer } from "@effect/platform-node"
 import { MemoryControlPlane } from "@runlease/core"
-import { Docs } from "@runlease/docs"
+import * as Docs from "../../src/Docs.ts"
 import { Server } from "@runlease/http"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { createServer } from "node:http"

@@ -1,7 +1,7 @@
 /** Diagrams in Mermaid, drawn when the site is built. Their colours are those of the page, in its light and in its dark theme. */
 import { renderMermaidSVG } from "beautiful-mermaid"
 
-const colours = {
+const look = {
   bg: "var(--vp-c-bg)",
   fg: "var(--vp-c-text-1)",
   line: "var(--diagram-line)",
@@ -10,6 +10,9 @@ const colours = {
   surface: "var(--vp-c-bg-alt)",
   border: "var(--diagram-edge)",
   font: "Geist Variable",
+  padding: 12,
+  nodeSpacing: 14,
+  layerSpacing: 24,
 }
 
 /** The fonts of the drawing are those of the page. */
@@ -20,7 +23,7 @@ export const diagrams = (md) => {
   md.renderer.rules.fence = (tokens, index, ...rest) => {
     const { content, info } = tokens[index]
     if (info.trim() !== "mermaid") return fence(tokens, index, ...rest)
-    const svg = withoutImports(renderMermaidSVG(content, colours))
+    const svg = withoutImports(renderMermaidSVG(content, look))
     return `<div class="diagram" role="img" aria-label="Diagram; its source is below" tabindex="0" v-pre>${svg}</div>
 <details class="diagram-source"><summary>The diagram as text</summary>${fence(tokens, index, ...rest)}</details>\n`
   }

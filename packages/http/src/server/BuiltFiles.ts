@@ -34,8 +34,16 @@ export interface BuiltFile {
   readonly immutable: boolean
 }
 
+/** The bytes that a compressed form has. */
+const gunzip = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
+  Effect.promise(async () => {
+    const stream = new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"))
+    return new Uint8Array(await new Response(stream).arrayBuffer())
+  })
+
 /**
- * The files below a folder by their paths, such as `/assets/app.js`. A file beside it with the ending `.br` or `.gz` is its compressed form.
+ * The files below a folder by their paths, such as `/assets/app.js`. A file beside it with the ending `.br` or `.gz` is its compressed form; a
+ * file may have the form `.gz` alone.
  *
  * Fails: where the folder cannot be read.
  *
@@ -51,14 +59,19 @@ export const list = (
     const names = new Set(yield* fs.readDirectory(folder, { recursive: true }))
     const read = (name: string) => Effect.cached(Effect.orDie(fs.readFile(path.join(folder, name))))
     const files = new Map<string, BuiltFile>()
-    for (const name of names) {
+    const all = new Set(Array.from(names, (name) => name.replace(/\.(?:br|gz)$/, "")))
+    for (const name of all) {
       const type = types[path.extname(name)]
       if (type === undefined) continue
+      const gzip = names.has(`${name}.gz`) ? yield* read(`${name}.gz`) : undefined
       files.set(`/${name.split(path.sep).join("/")}`, {
         type,
-        plain: yield* read(name),
+        plain:
+          gzip === undefined || names.has(name)
+            ? yield* read(name)
+            : yield* Effect.cached(Effect.flatMap(gzip, gunzip)),
         br: names.has(`${name}.br`) ? yield* read(`${name}.br`) : undefined,
-        gzip: names.has(`${name}.gz`) ? yield* read(`${name}.gz`) : undefined,
+        gzip,
         immutable: name.startsWith("assets"),
       })
     }
