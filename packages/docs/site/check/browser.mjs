@@ -7,12 +7,10 @@ const pages = {
   home: "",
   guide: "first-worker",
   diagram: "state-machine",
-  long: "durable-execution",
   table: "what-happens-when",
   decision: "decisions/0072-dashboard",
-  endpoints: "reference/http-api/runs",
-  module: "reference/core/Worker",
-  package: "reference/core/",
+  endpoints: "reference/http-api/threads",
+  module: "reference/core/Leases",
   missing: "no-such-page",
 }
 

@@ -16,7 +16,7 @@ const folder = join(site, "generated")
 export const generate = async ({ typedoc } = {}) => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
-  writeHome(root, join(site, "home.md"), join(folder, "index.md"))
+  writeHome(root, join(site, "home.template"), join(folder, "index.md"))
   const http = writeHttpReference(join(folder, "reference/http-api"))
   const packages = packagesOf(root)
   const out = typedoc ?? mkdtempSync(join(tmpdir(), "runlease-typedoc-"))
