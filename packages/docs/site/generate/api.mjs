@@ -13,7 +13,7 @@ const indexOf = ({ description, folder, modules, name }) =>
     description,
     `\`\`\`sh\nnpm install ${name}\n\`\`\``,
     `Sources: [packages/${folder}](../../../../../../packages/${folder})`,
-    `| Module | |\n| --- | --- |`,
+    `| Module | About |\n| --- | --- |`,
   ]
     .join("\n\n")
     .concat("\n")
@@ -27,7 +27,7 @@ const overviewOf = (packages) =>
   [
     "# API reference",
     "Each public module of each package, by the docstrings of its exports. A service that says `Fails` names the errors that a caller can act on; durations have their units.",
-    `| Package | |\n| --- | --- |\n${packages.map(({ description, folder, name }) => `| [${name}](./${folder}/index.md) | ${description.replaceAll("|", "\\|")} |`).join("\n")}`,
+    `| Package | About |\n| --- | --- |\n${packages.map(({ description, folder, name }) => `| [${name}](./${folder}/index.md) | ${description.replaceAll("|", "\\|")} |`).join("\n")}`,
   ].join("\n\n")
 
 /**

@@ -23,7 +23,7 @@ const parametersOf = ({ parameters = [] }) =>
     ? []
     : [
         table(
-          ["Parameter", "In", "Type", ""],
+          ["Parameter", "In", "Type", "About"],
           parameters.map(({ description = "", in: place, name, required, schema }) => [
             `\`${name}\``,
             place,
@@ -41,7 +41,7 @@ const fieldTable = (schema, schemas) => {
     ? []
     : [
         table(
-          ["Field", "Type", ""],
+          ["Field", "Type", "About"],
           rows.map(({ note, path, required, type }) => [
             `\`${path}\``,
             type,
@@ -109,10 +109,10 @@ const statusTable = (endpoints) => {
 const indexOf = (document, groups, endpoints) =>
   [
     "# HTTP reference",
-    `${document.info.description} This reference is made from the description that a server gives at \`/openapi.json\`. The same server has a page at \`/docs/api\` that sends requests. [The HTTP API by hand](/http-api.md) goes through the usual ones.`,
+    `${document.info.description} This reference is made from the description that a server gives at \`/openapi.json\`. The same server has a page at \`/docs/api\` that sends requests. [The HTTP API by hand](/http-api.md) goes through the usual ones. (ours) marks an addition to the public contract: another client may leave it out, and another server may lack it.`,
     "## Groups",
     table(
-      ["Group", "Endpoints", ""],
+      ["Group", "Endpoints", "About"],
       groups.map(({ description, endpoints, name, slug }) => [
         `[${name}](./${slug}.md)`,
         String(endpoints.length),
@@ -121,7 +121,7 @@ const indexOf = (document, groups, endpoints) =>
     ),
     "## Tokens",
     table(
-      ["Way", "Where", ""],
+      ["Way", "Where", "About"],
       Object.values(document.components.securitySchemes).map(
         ({ description, in: place = "header", name = "Authorization: Bearer" }) => [
           `\`${name}\``,
@@ -133,10 +133,10 @@ const indexOf = (document, groups, endpoints) =>
     "## Refusals",
     "A refusal has this body, unless its group says otherwise:",
     ...fieldTable(document.components.schemas.Refusal, document.components.schemas),
-    table(["Status", ""], statusTable(endpoints)),
+    table(["Status", "About"], statusTable(endpoints)),
     "## All endpoints",
     table(
-      ["Endpoint", ""],
+      ["Endpoint", "About"],
       groups.flatMap(({ endpoints, slug }) =>
         endpoints.map(({ method, operation, path }) => [
           `\`${headingOf(method, path)}\``,
