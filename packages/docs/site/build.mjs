@@ -24,7 +24,13 @@ const started = performance.now()
 const endpoints = await generate({ typedoc: process.env.TYPEDOC_PAGES })
 await build(site)
 
+/** VitePress puts the place of the site before the links of its pages; the Markdown beside them needs it too. */
+const withBase = (text) => text.replaceAll(/\]\(\/(?!docs\/)/g, "](/docs/")
+
 const files = filesOf(out)
+for (const file of files.filter((name) => name.endsWith(".md") || name.endsWith("llms-full.txt"))) {
+  writeFileSync(file, withBase(readFileSync(file, "utf8")))
+}
 const size = sizeOf(files)
 for (const file of files) {
   if (![".css", ".html", ".js", ".json", ".md", ".svg", ".txt"].includes(extname(file))) continue

@@ -56,7 +56,7 @@ export default defineConfig({
         injectLLMHint: false,
         // A model reads these page by page.
         ignoreFilesPerOutput: {
-          llmsFullTxt: ["docs/decisions/**", "packages/docs/site/generated/reference/**"],
+          llmsFullTxt: ["decisions/**", "reference/**"],
         },
       }),
     ],
