@@ -37,6 +37,7 @@ export default defineConfig({
     highlight,
     config: (md) => md.use(diagrams),
   },
+  // A function here would be made from text in the browser, which the policy of the pages forbids.
   themeConfig: {
     siteTitle: "Runlease",
     nav,
@@ -47,12 +48,6 @@ export default defineConfig({
       options: {
         // The name of the button has what it shows.
         translations: { button: { buttonText: "Search", buttonAriaLabel: "Search K" } },
-        miniSearch: {
-          searchOptions: {
-            // A guide explains what the others mention.
-            boostDocument: (id) => (id.includes("/reference/") ? 0.2 : id.includes("/decisions/") ? 0.6 : 1),
-          },
-        },
       },
     },
     externalLinkIcon: true,

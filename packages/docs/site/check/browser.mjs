@@ -82,7 +82,11 @@ export const faultsIn = async (url, pictures) => {
       context.setDefaultTimeout(120_000)
       for (const name of Object.keys(pages))
         problems.push(...(await lookAt(context, url, name, look, pictures)))
-      if (look === "desktop-light") problems.push(...(await search(context, url, pictures)))
+      if (look === "desktop-light") {
+        problems.push(
+          ...(await search(context, url, pictures).catch(({ message }) => [`search: ${message}`])),
+        )
+      }
       await context.close()
     }
   } finally {

@@ -65,7 +65,9 @@ const pageOf = (out, one, module) => {
   const members = (sourceOf(out, one, module) ?? "").replace(/^# .*\n/, "")
   const imported = `\`\`\`ts\nimport { ${module.name} } from "${one.name}"\n\`\`\``
   const parts = [`# ${module.name}`, imported, module.about, shorten(relink(members, one.folder))]
-  return `---\noutline: [2, 3]\n---\n\n${linkDecisions(parts.join("\n\n"))}\n`
+  // Suites name all that they test, and would be most of what a search finds.
+  const search = one.folder === "testkit" ? "\nsearch: false" : ""
+  return `---\noutline: [2, 3]${search}\n---\n\n${linkDecisions(parts.join("\n\n"))}\n`
 }
 
 /** Writes the pages to `folder` from TypeDoc's in `out`, and gives their names for the sidebar. */

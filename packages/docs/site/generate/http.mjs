@@ -4,7 +4,7 @@ import { Api } from "@runlease/http/Api"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { anchorOf } from "../markdown/anchors.mjs"
-import { fieldsOf, typeOf } from "./schema.mjs"
+import { fieldsOf, noteOf, typeOf } from "./schema.mjs"
 
 const methods = ["get", "post", "put", "patch", "delete"]
 
@@ -24,11 +24,11 @@ const parametersOf = ({ parameters = [] }) =>
     : [
         table(
           ["Parameter", "In", "Type", "About"],
-          parameters.map(({ description = "", in: place, name, required, schema }) => [
-            `\`${name}\``,
-            place,
-            typeOf(schema),
-            [required ? "" : "optional", description.startsWith("an array of") ? "" : description]
+          parameters.map((parameter) => [
+            `\`${parameter.name}\``,
+            parameter.in,
+            typeOf(parameter.schema),
+            [parameter.required ? "" : "optional", noteOf(parameter)]
               .filter((text) => text !== "")
               .join(". "),
           ]),

@@ -81,7 +81,8 @@ const objectIn = (schema, schemas, path) => {
   return { path: objects[0].path, required, properties: merge(objects.map((one) => one.properties)) }
 }
 
-const noteOf = (schema) => {
+/** What a description adds to the type. */
+export const noteOf = (schema) => {
   const { description = "" } = schema
   return derived.test(description) ? "" : description
 }
