@@ -22,7 +22,7 @@ const groups: Readonly<Record<string, Group>> = {
     except: ["packages/{cli,sql}/**"],
     first: [
       "packages/core/test/**/!(cronTime).test.ts",
-      "packages/{dashboard,executor-ag-ui,process,test-postgres}/test/**/*.test.ts",
+      "packages/{dashboard,docs,executor-ag-ui,process,test-postgres}/test/**/*.test.ts",
       "packages/workflow/test/**/!(lost).test.ts",
       "packages/executor-command/test/{CommandExecutor,Output,conformance,steps}.test.ts",
       "packages/executor-acp/test/{Answers,Messages,Obligations,Protocol,Updates}.test.ts",

@@ -1,7 +1,11 @@
-/** Checks that the indexes of decisions and of notes have each page under its title, and that no link between pages of this repository is dead. */
+/**
+ * Checks that the indexes of decisions and of notes have each page under its title, that the guide of a first worker has the files of the README,
+ * and that no link between pages of this repository is dead.
+ */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { filesOf, readmeFiles } from "./install/readme-files.mjs"
 
 const listed = execFileSync("git", ["ls-files", "*.md"], { encoding: "utf8" })
 const pages = listed.split("\n").filter((path) => path !== "" && existsSync(path))
@@ -16,6 +20,12 @@ for (const folder of ["docs/decisions", "bench/notes"]) {
     const entry = `- [${heading.slice(2)}](${name})\n`
     if (lines.split(entry).length !== 2) problems.push(`${index}: needs one line ${entry.trim()}`)
   }
+}
+
+// The files of the README run in a check; the guide that shows them too has the same.
+const guide = "docs/first-worker.md"
+for (const [name, text] of readmeFiles()) {
+  if (filesOf(guide).get(name) !== text) problems.push(`${guide}: ${name} is not as in README.md`)
 }
 
 /** The anchor that a heading gets. */

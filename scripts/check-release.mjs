@@ -1,4 +1,4 @@
-// Checks that the packages are ready to publish: `pnpm release:check [FOLDER]`, after `pnpm build`. With a folder, the tarballs and the
+// Checks that the packages are ready to publish: `pnpm release:check [FOLDER]`, after `pnpm build` and `pnpm site`. With a folder, the tarballs and the
 // bill of materials stay in it, so that what is published is what was checked. See docs/decisions/0119-releases.md
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -16,6 +16,7 @@ import { writeGuideImports } from "./release/guides.mjs"
 import { checkImageLicences, writeMaterials } from "./release/materials.mjs"
 import { peersOf } from "./release/peers.mjs"
 import { runExamples, writeExamples } from "./release/readmes.mjs"
+import "./require-site.mjs"
 import { checkTarballs, packAll } from "./tarballs.mjs"
 
 /** The line of Node that is oldest, and those that users have. SQLite is compiled once for each. */

@@ -1,5 +1,6 @@
-// Packs every public package as it would be published: `node scripts/pack.mjs FOLDER`, after `pnpm build`.
+// Packs every public package as it would be published: `node scripts/pack.mjs FOLDER`, after `pnpm build` and `pnpm site`.
 import { mkdirSync } from "node:fs"
+import "./require-site.mjs"
 import { packAll } from "./tarballs.mjs"
 
 const folder = process.argv[2]

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { copyCompiled } from "./node.mjs"
 import { fail, run, versionOfNode } from "./project.mjs"
+import { readmeFiles } from "./readme-files.mjs"
 
 /** Returns the folder of the project. */
 export const checkReadmeWorker = (root, packed, node, env) => {
@@ -20,11 +21,7 @@ export const checkReadmeWorker = (root, packed, node, env) => {
     run(command, words[0] === "install" ? [...args, ...scripts, "--no-audit"] : args, folder, env)
   }
   if (node === undefined) copyCompiled(folder)
-  // The worker of the first screen is without its imports; those are the block of its file.
-  const [, lines] = /^```ts\n(?!\/\/ )([\s\S]*?)^```$/m.exec(readme)
-  for (const [, name, text] of readme.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)) {
-    writeFileSync(join(folder, name), name === "worker.ts" ? `${text}\n${lines}` : text)
-  }
+  for (const [name, text] of readmeFiles()) writeFileSync(join(folder, name), text)
   const [, submit, shown] = /^`npx (tsx \S+)` in a second terminal shows `(.*)`\.$/m.exec(readme)
   const [, start] = /^`npx (tsx \S+)` starts it/m.exec(readme)
   const worker = spawn("npx", start.split(" "), { cwd: folder, env, stdio: "ignore", detached: true })

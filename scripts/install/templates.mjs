@@ -1,38 +1,15 @@
 // Makes a project of each template of `create-runlease` as published, with the packages of this workspace, checks and tests it, and runs what
 // its README begins with to a run that has ended.
-import { execFileSync, spawn } from "node:child_process"
-import { once } from "node:events"
+import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { copilotKit } from "./copilotkit.mjs"
 import { copyCompiled } from "./node.mjs"
-import { eventually, freePort } from "./processes.mjs"
+import { freePort, start } from "./processes.mjs"
 import { npm, project, run, without } from "./project.mjs"
 
-/** Starts a script, and waits until its output fits. Returns what ends the script. */
-const start = async (folder, script, args, env, ready) => {
-  const child = spawn("npm", ["run", script, "--", ...args], { cwd: folder, env, detached: true })
-  let output = ""
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += text))
-  const ended = once(child, "exit")
-  const end = async () => {
-    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGTERM")
-    await ended
-  }
-  try {
-    await eventually(
-      () => {
-        if (child.exitCode !== null) throw new Error(`npm run ${script} has ended: ${output}`)
-        return ready.exec(output) ?? undefined
-      },
-      () => `npm run ${script} shows ${ready}: ${output}`,
-    )
-    return end
-  } catch (error) {
-    await end()
-    throw error
-  }
-}
+const startScript = (folder, script, args, env, ready) =>
+  start("npm", ["run", script, "--", ...args], { cwd: folder, env }, ready)
 
 const expect = (output, text) => {
   if (!output.includes(text)) throw new Error(`${JSON.stringify(text)} is not in: ${output}`)
@@ -45,7 +22,7 @@ const submit = (folder, env, text) =>
 /** Sends a message as the page of the chat does. */
 const chat = async (folder, env) => {
   const port = String(await freePort())
-  const end = await start(folder, "page", ["--port", port, "--strictPort"], env, /Local:/)
+  const end = await startScript(folder, "page", ["--port", port, "--strictPort"], env, /Local:/)
   try {
     const page = await fetch(`http://127.0.0.1:${port}/App.tsx`)
     expect(await page.text(), "useChat")
@@ -115,7 +92,7 @@ export const checkTemplates = async (root, packed) => {
       RUNLEASE_PORT: port,
       RUNLEASE_URL: `http://127.0.0.1:${port}`,
     }
-    const end = await start(folder, "dev", [], env, firstRun.ready)
+    const end = await startScript(folder, "dev", [], env, firstRun.ready)
     try {
       await firstRun.run(folder, env)
     } finally {

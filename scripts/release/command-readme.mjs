@@ -1,9 +1,8 @@
 // The commands of the command's README, as they are printed: a server and a worker that stay, and a submission that ends.
-import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
-import { eventually, freePort } from "../install/processes.mjs"
+import { freePort, start } from "../install/processes.mjs"
 import { fail, run } from "../install/project.mjs"
 
 /**
@@ -28,26 +27,16 @@ export const withCommand = async (project, env, use) => {
   const cwd = join(project, "server")
   mkdirSync(cwd, { recursive: true })
   const started = []
-  const start = (word) => {
-    const options = { cwd, env: settings, stdio: "ignore", detached: true }
-    started.push(spawn("sh", ["-c", lineOf(word)], options))
-  }
+  const stay = async (word, ready) =>
+    started.push(await start("sh", ["-c", lineOf(word)], { cwd, env: settings }, ready))
   try {
-    start("serve")
-    await eventually(
-      () =>
-        fetch(`${url}/readyz`).then(
-          ({ ok }) => ok || undefined,
-          () => undefined,
-        ),
-      () => `the server is ready at ${url}`,
-    )
-    start("worker")
+    await stay("serve", /listens on/)
+    await stay("worker", /waits for runs/)
     const shown = run("sh", ["-c", lineOf("submit")], cwd, settings)
     if (!shown.includes("hello")) fail(`packages/cli/README.md: the submission shows ${shown}`)
     console.log("packages/cli/README.md: its commands run as printed")
     await use(settings)
   } finally {
-    for (const { pid } of started) process.kill(-pid)
+    await Promise.all(started.map((end) => end()))
   }
 }

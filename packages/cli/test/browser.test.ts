@@ -39,7 +39,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     Effect.gen(function* () {
       const { faults, page } = yield* visit()
       yield* Effect.promise(async () => {
-        const answer = await page.goto(new URL("/docs", page.url()).href)
+        const answer = await page.goto(new URL("/docs/api", page.url()).href)
         expect(answer?.headers()["content-security-policy"]).toContain("frame-ancestors 'none'")
         await shows(page, "/agent-workers/workers/{worker_id}/claim")
         await page.getByText("/healthz").first().click()

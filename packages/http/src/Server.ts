@@ -7,7 +7,7 @@ import {
   HttpApiBuilder,
   HttpLayerRouter,
   HttpServer,
-  type HttpServerRequest,
+  HttpServerRequest,
   HttpServerRespondable,
   HttpServerResponse,
   OpenApi,
@@ -156,15 +156,23 @@ const description = (url: string) =>
         Effect.flatMap(({ layerHttpLayerRouter }) =>
           HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api: described, path: "/docs" })),
         ),
+        // It is made once, for either of its addresses.
+        Effect.map(
+          Effect.updateService(HttpServerRequest.HttpServerRequest, (request) =>
+            request.modify({ url: "/docs" }),
+          ),
+        ),
         Effect.flatMap((page) => Effect.cached(Effect.uninterruptible(AnswerHeaders.withPolicy(page)))),
         Scope.extend(yield* Effect.scope),
         // A first reader that leaves does not leave its interruption to the next.
         Effect.uninterruptible,
         Effect.cached,
       )
-      return Layer.merge(
+      return Layer.mergeAll(
         HttpLayerRouter.add("GET", "/openapi.json", document),
+        // A site of documentation may be in front of the first.
         HttpLayerRouter.add("GET", "/docs", Effect.orDie(Effect.flatten(page))),
+        HttpLayerRouter.add("GET", "/docs/api", Effect.orDie(Effect.flatten(page))),
       )
     }),
   )

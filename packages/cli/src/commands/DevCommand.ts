@@ -5,6 +5,7 @@ import { Command, Options } from "@effect/cli"
 import { FileSystem, HttpServer, Path } from "@effect/platform"
 import { Access, ControlPlane } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
+import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
 import { Console, Effect, Layer, Option, Redacted } from "effect"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
@@ -90,10 +91,11 @@ export const command = Command.make(
     const apiKey = yield* DevKey.make
     yield* DevFolder.checkFree(apiKey)
     const signIn = yield* SignInLink.make
+    const docs = yield* Docs.inFront()
     const dashboard = yield* Dashboard.inFront()
     const server = Server.layerWith({
       rateLimit: Infinity,
-      inFront: (api) => signIn.inFront(dashboard(api)),
+      inFront: (api) => signIn.inFront(docs(dashboard(api))),
     })
     const work = Effect.gen(function* () {
       const access = yield* Access.Access

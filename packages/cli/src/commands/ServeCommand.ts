@@ -5,6 +5,7 @@ import { Command, Options } from "@effect/cli"
 import { HttpServer } from "@effect/platform"
 import { Retention } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
+import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import * as CorsOrigins from "../input/CorsOrigins.js"
@@ -113,7 +114,7 @@ const announce = (
           `${paint("bold", "Runlease")} listens on ${paint("cyan", url)}`,
           `  dashboard ${url}/`,
           `  database  ${options.database}`,
-          `  API docs  ${url}/docs`,
+          `  docs      ${url}/docs`,
           ...(Option.isSome(key)
             ? [
                 "",
@@ -156,11 +157,13 @@ export const command = Command.make(
       onNone: () => Layer.empty,
       onSome: (port) => MetricsListener.layer({ host: options.metricsHost, port }),
     })
+    const docs = yield* Docs.inFront()
+    const dashboard = yield* Dashboard.inFront()
     const server = Server.layerWith({
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
       bodyMemory: options.bodyMemory * 1024 * 1024,
       corsOrigins: options.corsOrigins,
-      inFront: yield* Dashboard.inFront(),
+      inFront: (api) => docs(dashboard(api)),
       logRequests: options.logRequests,
       metrics: options.metrics ? yield* Telemetry.metricsPage : undefined,
     })

@@ -5,6 +5,7 @@
  */
 import { HttpServerResponse } from "@effect/platform"
 import { Effect } from "effect"
+import * as InlineScripts from "./InlineScripts.js"
 
 const nosniff = { "x-content-type-options": "nosniff" }
 const both = { ...nosniff, "cache-control": "no-store" }
@@ -19,18 +20,9 @@ const both = { ...nosniff, "cache-control": "no-store" }
 export const set = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.setHeaders(response, response.headers["cache-control"] === undefined ? both : nosniff)
 
-const inlineScript = /<script(?: [^>]*)?>([\s\S]*?)<\/script>/g
-
-const digestOf = (script: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(script))),
-    (digest) => `'sha256-${Buffer.from(digest).toString("base64")}'`,
-  )
-
 const policyOf = (page: HttpServerResponse.HttpServerResponse): Effect.Effect<string> => {
   const html = page.body._tag === "Uint8Array" ? new TextDecoder().decode(page.body.body) : ""
-  const scripts = Array.from(html.matchAll(inlineScript), ([, script = ""]) => script)
-  return Effect.map(Effect.forEach(scripts, digestOf), (digests) =>
+  return Effect.map(InlineScripts.digests(html), (digests) =>
     [
       "default-src 'none'",
       `script-src ${digests.join(" ")}`,

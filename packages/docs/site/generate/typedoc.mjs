@@ -1,0 +1,52 @@
+/** Lets TypeDoc read the packages: a page for each public module, with what a docstring describes. */
+import { rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { Application } from "typedoc"
+
+/** TypeDoc reads all packages as one program, which has a configuration of its own while it runs. */
+const withConfiguration = async (root, use) => {
+  const file = join(root, "tsconfig.site.json")
+  const compilerOptions = { composite: false, incremental: false, noEmit: true }
+  writeFileSync(
+    file,
+    JSON.stringify({ extends: "./tsconfig.base.json", compilerOptions, include: ["packages/*/src"] }),
+  )
+  try {
+    return await use(file)
+  } finally {
+    rmSync(file)
+  }
+}
+
+/** Writes TypeDoc's pages of the packages to `out`. */
+export const writeTypedoc = (root, packages, out) =>
+  withConfiguration(root, async (tsconfig) => {
+    const app = await Application.bootstrapWithPlugins({
+      plugin: ["typedoc-plugin-markdown"],
+      entryPoints: packages.map(({ index }) => index),
+      tsconfig,
+      out,
+      router: "module",
+      readme: "none",
+      excludeExternals: true,
+      excludeInternal: true,
+      // What a class inherits from Schema or Context has no docstring, and is the same in all of them.
+      excludeNotDocumented: true,
+      excludePrivate: true,
+      excludeTags: ["@since"],
+      disableSources: true,
+      hideBreadcrumbs: true,
+      hidePageHeader: true,
+      // The compiler has checked them.
+      skipErrorChecking: true,
+      validation: false,
+      logLevel: "Error",
+      useCodeBlocks: true,
+      parametersFormat: "table",
+      interfacePropertiesFormat: "table",
+      typeAliasPropertiesFormat: "table",
+    })
+    const project = await app.convert()
+    if (project === undefined) throw new Error("TypeDoc could not read the packages")
+    await app.generateOutputs(project)
+  })

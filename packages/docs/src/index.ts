@@ -1,0 +1,1 @@
+export * as Docs from "./Docs.js"
