@@ -8,7 +8,9 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest, HttpServerResponse, Path } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Path from "@effect/platform/Path"
 import * as BuiltFiles from "@runlease/http/BuiltFiles"
 import * as InlineScripts from "@runlease/http/InlineScripts"
 import { Effect, Option } from "effect"

@@ -20,7 +20,8 @@
  *
  * @since 0.1.0
  */
-import { FetchHttpClient, HttpClient } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
 import { AgentEvent, Executor, type Run } from "@runlease/core"
 import { RecordedTurns } from "@runlease/core/executor"
 import { Duration, Effect, Layer, Predicate, Redacted, Stream } from "effect"

@@ -9,7 +9,8 @@
  */
 import { type AiError, LanguageModel, type Response } from "@effect/ai"
 import { OpenAiClient } from "@effect/ai-openai"
-import { HttpBody, HttpClientRequest } from "@effect/platform"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Effect, Layer, Stream } from "effect"
 import * as ChatAnswer from "./internal/ChatAnswer.js"
 import * as ChatRequest from "./internal/ChatRequest.js"

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
-import { HttpApi, type HttpApiClient, OpenApi } from "@effect/platform"
+import * as HttpApi from "@effect/platform/HttpApi"
+import type * as HttpApiClient from "@effect/platform/HttpApiClient"
+import * as OpenApi from "@effect/platform/OpenApi"
 import { Struct } from "effect"
 import * as A2a from "./Api/A2a.js"
 import * as AgUi from "./Api/AgUi.js"

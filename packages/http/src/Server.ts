@@ -3,15 +3,13 @@
  *
  * @since 0.1.0
  */
-import {
-  HttpApiBuilder,
-  HttpLayerRouter,
-  HttpServer,
-  HttpServerRequest,
-  HttpServerRespondable,
-  HttpServerResponse,
-  OpenApi,
-} from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerRespondable from "@effect/platform/HttpServerRespondable"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as OpenApi from "@effect/platform/OpenApi"
 import { type Access } from "@runlease/core"
 import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"

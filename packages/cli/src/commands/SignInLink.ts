@@ -3,7 +3,8 @@
  *
  * Source: docs/decisions/0087-sign-in-link.md
  */
-import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Access } from "@runlease/core"
 import * as Principal from "@runlease/http/Principal"
 import type * as Server from "@runlease/http/Server"

@@ -2,7 +2,9 @@
  * The demonstration: a server, two workers, an editor of three steps, a run for each document, and one worker that is killed while the
  * editor pays.
  */
-import { FetchHttpClient, FileSystem, Path } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
 import { Token } from "@runlease/core/store"
 import * as Client from "@runlease/http/Client"

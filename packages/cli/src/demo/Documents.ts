@@ -1,7 +1,8 @@
 /**
  * The Markdown documents that the demonstration works on.
  */
-import { FileSystem, Path } from "@effect/platform"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
 import { Data, Effect } from "effect"
 
 /** A document, and the figures that the agent should find in it. */

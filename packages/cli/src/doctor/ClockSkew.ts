@@ -1,7 +1,8 @@
 /**
  * How far the clock of the server is from that of this machine, by the `Date` of its answers, which has whole seconds.
  */
-import type { HttpClient, HttpClientError } from "@effect/platform"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { HealthCheck } from "@runlease/core"
 import { Clock, Effect, Option } from "effect"
 import * as Phrases from "../output/Phrases.js"

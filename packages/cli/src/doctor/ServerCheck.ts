@@ -1,7 +1,7 @@
 /**
  * Whether a server answers, and whether its store does.
  */
-import { HttpClientError } from "@effect/platform"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import { HealthCheck } from "@runlease/core"
 import type * as Api from "@runlease/http/Api"
 import * as Unreachable from "@runlease/http/Unreachable"

@@ -1,7 +1,7 @@
 /**
  * The checks of a server and of a project on it.
  */
-import { HttpClient } from "@effect/platform"
+import * as HttpClient from "@effect/platform/HttpClient"
 import { HealthCheck, Runs } from "@runlease/core"
 import { DateTime, Duration, Effect, Option } from "effect"
 import * as Facts from "../explain/Facts.js"

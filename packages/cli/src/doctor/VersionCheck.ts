@@ -1,7 +1,8 @@
 /**
  * Whether the server is of the version of this program.
  */
-import { type HttpClient, HttpClientResponse } from "@effect/platform"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { HealthCheck } from "@runlease/core"
 import { Effect, Schema } from "effect"
 import { version } from "../help/Overview.js"

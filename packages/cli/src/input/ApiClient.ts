@@ -1,13 +1,11 @@
 /**
  * A client of the whole API, for commands that need more than the ports of a project.
  */
-import {
-  HttpApiClient,
-  type HttpApiError,
-  HttpClient,
-  HttpClientError,
-  HttpClientRequest,
-} from "@effect/platform"
+import * as HttpApiClient from "@effect/platform/HttpApiClient"
+import type * as HttpApiError from "@effect/platform/HttpApiError"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Api from "@runlease/http/Api"
 import type * as Refusal from "@runlease/http/Refusal"

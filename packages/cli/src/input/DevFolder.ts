@@ -1,7 +1,11 @@
 /**
  * The folder of `runlease dev`: where the one that runs in it listens.
  */
-import { FetchHttpClient, FileSystem, HttpClient, HttpClientRequest, Path } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Path from "@effect/platform/Path"
 import { Effect, Option, type Redacted } from "effect"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 

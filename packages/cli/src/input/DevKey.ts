@@ -1,7 +1,8 @@
 /**
  * The API key of `runlease dev`: that of the environment, or one that is made once and stored in a file.
  */
-import { FileSystem, Path } from "@effect/platform"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
 import { Token } from "@runlease/core/store"
 import { Effect, Option, Redacted } from "effect"
 import { configured } from "./EnvironmentKey.js"

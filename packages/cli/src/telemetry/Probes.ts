@@ -3,7 +3,7 @@
  *
  * Source: docs/decisions/0079-readiness.md
  */
-import { HttpServerResponse } from "@effect/platform"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Worker, WorkerHealth } from "@runlease/core"
 import { Duration, Effect, Ref } from "effect"
 

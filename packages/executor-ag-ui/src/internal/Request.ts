@@ -1,11 +1,9 @@
 /** Sends one request to a remote agent and gives the bytes of its event stream. */
-import {
-  Headers,
-  HttpBody,
-  type HttpClient,
-  HttpClientRequest,
-  type HttpClientResponse,
-} from "@effect/platform"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpBody from "@effect/platform/HttpBody"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import { Clock, Duration, Effect, Option, Predicate, Redacted, type Scope, Stream } from "effect"
 import { excerpt, permanent, retryable } from "./Failure.js"

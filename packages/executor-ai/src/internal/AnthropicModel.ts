@@ -2,7 +2,7 @@
  * Models through `@effect/ai-anthropic`, which a program that uses them installs.
  */
 import { AnthropicClient, AnthropicLanguageModel } from "@effect/ai-anthropic"
-import { FetchHttpClient } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer } from "effect"
 import type { Options } from "../AiModel.js"
 import * as Access from "./Access.js"

@@ -2,7 +2,7 @@
  * Models through `@effect/ai-openai`, which a program that uses them installs.
  */
 import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
-import { FetchHttpClient } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer, Stream } from "effect"
 import type { Options } from "../AiModel.js"
 import * as ChatCompletions from "../ChatCompletions.js"

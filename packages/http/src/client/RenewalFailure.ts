@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { HttpClientError, HttpClientRequest } from "@effect/platform"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { Either } from "effect"
 import { RenewedMany } from "../Api/Workers.js"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpClientResponse } from "@effect/platform"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { ControlPlaneUnavailable as Unavailable, type Ids, type Leases } from "@runlease/core"
 import { type Context, Effect, Option, Schema, Stream } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"

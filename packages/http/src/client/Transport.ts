@@ -3,14 +3,12 @@
  *
  * @since 0.1.0
  */
-import {
-  HttpBody,
-  HttpClient,
-  type HttpClientError,
-  HttpClientRequest,
-  type HttpClientResponse,
-  type HttpMethod,
-} from "@effect/platform"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type * as HttpMethod from "@effect/platform/HttpMethod"
 import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { Tracing } from "@runlease/core/executor"
 import { SchemaProblem } from "@runlease/core/internal"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpClientError } from "@effect/platform"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { Predicate } from "effect"
 
 const reasons: Readonly<Record<string, string>> = {

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { HttpApiMiddleware, HttpServerRequest } from "@effect/platform"
+import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Schema } from "effect"
 import * as Refusal from "./Refusal.js"
 

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
-import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "@effect/platform"
+import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
+import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
+import * as OpenApi from "@effect/platform/OpenApi"
 import type { Access, BrowserToken } from "@runlease/core"
 import { Context, Schema } from "effect"
 import * as Refusal from "./Refusal.js"

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerRequest } from "@effect/platform"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 import * as SameOrigin from "./SameOrigin.js"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option } from "effect"
 import { Authentication } from "./Authentication.js"

@@ -4,7 +4,11 @@
  *
  * @since 0.1.0
  */
-import { type Error, FileSystem, type HttpServerRequest, HttpServerResponse, Path } from "@effect/platform"
+import type * as Error from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Path from "@effect/platform/Path"
 import { Effect } from "effect"
 
 const types: Readonly<Record<string, string>> = {

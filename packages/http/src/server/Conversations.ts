@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Access, Conversations, Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, identity } from "effect"
 import { Api } from "../Api.js"

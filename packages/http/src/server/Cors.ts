@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpMiddleware } from "@effect/platform"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { sdkHeader } from "../Api/Chat.js"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
 

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type HttpApiError, HttpServerResponse } from "@effect/platform"
+import type * as HttpApiError from "@effect/platform/HttpApiError"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { SchemaProblem } from "@runlease/core/internal"
 import { Token } from "@runlease/core/store"
 import { Cause, Effect, Option, ParseResult, Predicate } from "effect"

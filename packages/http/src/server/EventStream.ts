@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Context, Effect, type Scope, Stream } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as NodeConnection from "./NodeConnection.js"

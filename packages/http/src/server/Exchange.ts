@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { type Ids, TraceContext } from "@runlease/core"
 import { SideBySide } from "@runlease/core/internal"
 import { Cause, Effect, Either, Exit, Option } from "effect"

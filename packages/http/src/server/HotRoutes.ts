@@ -8,7 +8,8 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Ids } from "@runlease/core"
 import { Context, Effect, type Scope } from "effect"
 import { Body } from "../Api/Exchange.js"

@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Access } from "@runlease/core"
 import { Duration, Effect, Redacted } from "effect"
 import { Api } from "../Api.js"

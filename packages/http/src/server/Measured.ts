@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type Access } from "@runlease/core"
 import { Meter } from "@runlease/core/internal"
 import { Effect } from "effect"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { MetadataFilter } from "@runlease/core"
 import { Effect, ParseResult, Schema } from "effect"
 import { metadataName } from "../Api/RunFilter.js"

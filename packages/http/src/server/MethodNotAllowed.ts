@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { HttpApi, HttpLayerRouter } from "@effect/platform"
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Effect } from "effect"
 import { Api } from "../Api.js"
 import * as Refusal from "../contract/Refusal.js"

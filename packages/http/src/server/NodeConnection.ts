@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerRequest } from "@effect/platform"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Predicate } from "effect"
 
 interface Connection {

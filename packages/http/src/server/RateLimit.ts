@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerRequest } from "@effect/platform"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 import { callerOf, pagesOf } from "../contract/Principal.js"

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Headers, HttpServerRequest } from "@effect/platform"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
 import { JsonBody, maxBytes, maxDepth } from "../contract/Body.js"
 import { CurrentPrincipal, type Share, sharesOf, unknownShare } from "../contract/Principal.js"

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
-import { HttpMiddleware, HttpServerRequest, type HttpServerResponse } from "@effect/platform"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { TraceContext } from "@runlease/core"
 import { Tracing } from "@runlease/core/executor"
 import { Token } from "@runlease/core/store"

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerResponse } from "@effect/platform"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type ControlPlaneError, type Ids, type Run, RunLog, Summaries } from "@runlease/core"
 import { Cause, Context, Effect, Layer, Runtime } from "effect"
 import * as EventStream from "./EventStream.js"

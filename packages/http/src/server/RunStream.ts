@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerResponse } from "@effect/platform"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Run, RunLog } from "@runlease/core"
 import { type Context, Effect } from "effect"
 import * as EventStream from "./EventStream.js"

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerRequest } from "@effect/platform"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 

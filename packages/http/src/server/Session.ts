@@ -1,4 +1,6 @@
-import { Headers, HttpApiBuilder, HttpServerRequest } from "@effect/platform"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Access } from "@runlease/core"
 import { Token } from "@runlease/core/store"
 import { Effect, Layer, Option, Redacted } from "effect"

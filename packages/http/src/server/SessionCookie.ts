@@ -5,7 +5,9 @@
  *
  * @since 0.1.0
  */
-import { HttpApp, type HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import * as HttpApp from "@effect/platform/HttpApp"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Access } from "@runlease/core"
 import { Effect, Option, Redacted } from "effect"
 import { sessionCookie } from "../contract/Principal.js"

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { HttpServerResponse } from "@effect/platform"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Context, Deferred, Duration, Effect, Layer, Option, type Scope } from "effect"
 
 /** How long a server that shuts down waits for clients to take what they are sent. */

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type Headers, HttpTraceContext } from "@effect/platform"
+import type * as Headers from "@effect/platform/Headers"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { TraceContext } from "@runlease/core"
 import { Option } from "effect"
 

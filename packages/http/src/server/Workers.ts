@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Access, type Ids, Leases, RequestSnapshot, Run, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, identity, Option, Redacted, Schema, Stream } from "effect"
 import { Api } from "../Api.js"

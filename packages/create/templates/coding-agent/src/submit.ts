@@ -1,4 +1,4 @@
-import { Terminal } from "@effect/platform"
+import * as Terminal from "@effect/platform/Terminal"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { AgentEvent, type Ids, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Console, Effect, Stream } from "effect"

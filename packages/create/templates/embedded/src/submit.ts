@@ -1,6 +1,8 @@
 /** Plays a page of the application: it requests a summary, and follows the run with the token of that run. */
 import { Config, Console, Effect, Schema, Stream } from "effect"
-import { FetchHttpClient, HttpBody, HttpClient } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
 import { NodeRuntime } from "@effect/platform-node"
 
 const Accepted = Schema.Struct({ run: Schema.String, token: Schema.String })

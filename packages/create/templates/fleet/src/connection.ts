@@ -1,4 +1,4 @@
-import { FetchHttpClient } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { NodeContext } from "@effect/platform-node"
 import { Client } from "@runlease/http"
 import { Config, Effect, Layer } from "effect"

@@ -1,5 +1,5 @@
 /** A fleet on this machine: a server and two workers, each a process of its own. Ctrl-C ends them. */
-import { Command } from "@effect/platform"
+import * as Command from "@effect/platform/Command"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Redacted } from "effect"
 import { devKey } from "./DevKey.js"

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { HttpServerResponse } from "@effect/platform"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Record, Stream } from "effect"
 import * as Errors from "../../a2a/Errors.js"
 import * as AddressParams from "../AddressParams.js"

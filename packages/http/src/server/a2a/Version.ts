@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest } from "@effect/platform"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect } from "effect"
 import * as Errors from "../../a2a/Errors.js"
 import * as Protocol from "../../a2a/Protocol.js"
