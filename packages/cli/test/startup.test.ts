@@ -89,6 +89,15 @@ effect("loads an executor when the flags name it, and no other one", () =>
   }),
 )
 
+effect("dev loads its server and a client only after it has started its worker", () =>
+  Effect.gen(function* () {
+    const loaded = yield* loadedBy("commands/DevCommand.ts")
+    expect(loaded).toContain("src/commands/DevWorker.ts")
+    expect(loaded).not.toContain("@effect/platform-node/NodeHttpClient")
+    expect(loaded.filter((name) => /\/(sql|dashboard|docs|http\/(Server|Client))$/.test(name))).toEqual([])
+  }),
+)
+
 it.scopedLive("has the version of its package, under each of its names", () =>
   Effect.gen(function* () {
     const cwd = yield* folder

@@ -2,12 +2,10 @@
  * `runlease dev`: everything on this machine, for somebody who writes an agent.
  */
 import { Command, Options } from "@effect/cli"
-import { FileSystem, HttpServer, Path } from "@effect/platform"
-import { Access, ControlPlane } from "@runlease/core"
-import { Dashboard } from "@runlease/dashboard"
-import { Docs } from "@runlease/docs"
-import * as Server from "@runlease/http/Server"
-import { Console, Effect, Layer, Option, Redacted } from "effect"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as Path from "@effect/platform/Path"
+import { Console, Deferred, Effect, Option, Redacted } from "effect"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import * as Describe from "../help/Describe.js"
 import * as Database from "../input/Database.js"
@@ -91,55 +89,44 @@ export const command = Command.make(
     const apiKey = yield* DevKey.make
     yield* DevFolder.checkFree(apiKey)
     const signIn = yield* SignInLink.make
-    const docs = yield* Docs.inFront()
-    const dashboard = yield* Dashboard.inFront()
-    const server = Server.layerWith({
-      rateLimit: Infinity,
-      inFront: (api) => signIn.inFront(docs(dashboard(api))),
-    })
     const work = Effect.gen(function* () {
-      const access = yield* Access.Access
-      const project = yield* access.getProject(ControlPlane.defaultProject)
-      const { key } = yield* access.createKey({
-        projectId: project.id,
-        name: "dev",
-        admin: true,
-        token: apiKey,
-      })
-      yield* signIn.activate(access, key)
       const { address } = yield* HttpServer.HttpServer
       const url = LocalServer.urlOf(address)
-      yield* DevFolder.occupy(url)
-      yield* Console.log(
-        [
-          `${paint("bold", "Runlease")}: ${paint("cyan", `${url}/`)}`,
-          `  sign in   ${paint("cyan", signIn.of(url))} (works once)`,
-          `  database  ${database.shown}`,
-          `  API key   ${Redacted.value(apiKey)}`,
-          "",
-        ].join("\n"),
-      )
-      yield* Browser.open(signIn.of(url))
+      const announced = yield* Deferred.make<void>()
+      const serve = Effect.gen(function* () {
+        const DevServer = yield* Effect.promise(() => import("./DevServer.js"))
+        yield* DevServer.start({ apiKey, database, signIn })
+        yield* DevFolder.occupy(url)
+        yield* Console.log(
+          [
+            `${paint("bold", "Runlease")}: ${paint("cyan", `${url}/`)}`,
+            `  sign in   ${paint("cyan", signIn.of(url))} (works once)`,
+            `  database  ${database.shown}`,
+            `  API key   ${Redacted.value(apiKey)}`,
+            "",
+          ].join("\n"),
+        )
+        yield* Deferred.succeed(announced, undefined)
+        yield* Browser.open(signIn.of(url))
+        return yield* Effect.never
+      })
       const next = yield* nextStep(url, parsed.agent[0] ?? "any")
-      const code = yield* DevWorker.run({
+      // The worker loads as long as the server does. Until the server answers, the listener tells it to try again.
+      const worker = DevWorker.run({
         url,
         apiKey,
         args: given.length === 0 ? echo : given,
         module,
+        whenServed: Deferred.await(announced),
         whenReady: Console.log(next),
       })
+      const code = yield* Effect.raceFirst(worker, serve)
       return yield* new CommandFailure({
         message: `The worker has ended${code === null ? "" : ` with code ${code}`}`,
         exitCode: ExitCode.error,
       })
     })
-    return yield* Effect.provide(
-      Effect.scoped(work),
-      server.pipe(
-        Layer.provideMerge(LocalServer.controlPlane(database, "normal")),
-        Layer.provideMerge(LocalServer.listener({ host, port: parsed.port })),
-      ),
-    )
+    return yield* Effect.provide(Effect.scoped(work), LocalServer.listener({ host, port: parsed.port }))
   }),
 ).pipe(
   Describe.command(

@@ -1,7 +1,7 @@
 /**
  * The worker of `runlease dev`: a process of its own, which starts again when its module changes.
  */
-import { Path } from "@effect/platform"
+import * as Path from "@effect/platform/Path"
 import { Console, Duration, Effect, type Redacted, Stream } from "effect"
 import * as Self from "../self/Self.js"
 import * as SourceChanges from "./SourceChanges.js"
@@ -19,6 +19,8 @@ export interface DevWorker {
   readonly args: ReadonlyArray<string>
   /** The module of the executor, which is watched with the folder that it is in. */
   readonly module: string | undefined
+  /** Waits until the server has printed where it is. What the worker writes comes below that. */
+  readonly whenServed: Effect.Effect<void>
   /** What is printed when the worker waits for runs. */
   readonly whenReady: Effect.Effect<void>
 }
@@ -31,7 +33,7 @@ const drainTimeout = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
 const isReady = (line: string): boolean => / {2}Worker \S+ waits for runs$/.test(line)
 
 /** One process of the worker, until it ends. Its runs are handed back when it is stopped. */
-const once = ({ apiKey, args, module, url, whenReady }: DevWorker) =>
+const once = ({ apiKey, args, module, url, whenReady, whenServed }: DevWorker) =>
   Effect.scoped(
     Effect.gen(function* () {
       const { group, lines } = yield* Self.start({
@@ -39,6 +41,7 @@ const once = ({ apiKey, args, module, url, whenReady }: DevWorker) =>
         apiKey,
         killAfter,
       })
+      yield* whenServed
       yield* Stream.runForEach(lines, (line) =>
         Effect.zipRight(Console.log(line), isReady(line) ? whenReady : Effect.void),
       )

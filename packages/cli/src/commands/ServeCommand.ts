@@ -2,7 +2,7 @@
  * `runlease serve`: runs the control plane on this machine.
  */
 import { Command, Options } from "@effect/cli"
-import { HttpServer } from "@effect/platform"
+import * as HttpServer from "@effect/platform/HttpServer"
 import { Retention } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
 import { Docs } from "@runlease/docs"
@@ -14,6 +14,7 @@ import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as InitialKey from "../input/InitialKey.js"
 import * as LocalServer from "./LocalServer.js"
+import * as LocalStore from "./LocalStore.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import * as Self from "../self/Self.js"
@@ -185,7 +186,7 @@ export const command = Command.make(
       metrics,
       measures ? Layer.merge(QueueDepth.layer, LimitDepth.layer) : Layer.empty,
     ).pipe(
-      Layer.provide(LocalServer.controlPlane(database, options.synchronous)),
+      Layer.provide(LocalStore.controlPlane(database, options.synchronous)),
       Layer.provide(listener),
       Layer.launch,
       Effect.provide(exporting),

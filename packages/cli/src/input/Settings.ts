@@ -4,21 +4,12 @@
  * The file is `runlease.json` in the working folder, or the one that `--config FILE` names; `SettingsFile` has its keys.
  */
 import { Options } from "@effect/cli"
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import {
-  type BrowserTokens,
-  type BulkOperations,
-  type ControlPlane,
-  ControlPlaneUnavailable,
-  type Schedules,
-} from "@runlease/core"
-import { type RunTokens } from "@runlease/core/executor"
+import { ControlPlaneUnavailable } from "@runlease/core"
 import { type RenewalRounds } from "@runlease/core/internal"
-import * as Client from "@runlease/http/Client"
-import * as WorkerClient from "@runlease/http/WorkerClient"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
+import type * as Clients from "./Clients.js"
 import * as EnvironmentKey from "./EnvironmentKey.js"
 import * as Flag from "./Flag.js"
 import * as Describe from "../help/Describe.js"
@@ -117,31 +108,27 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
     onSome: (key) => EnvironmentKey.check(key, "The value of --api-key, RUNLEASE_API_KEY or api_key"),
   })
 
-type Ports =
-  | ControlPlane.ProjectPorts
-  | BrowserTokens.BrowserTokens
-  | BulkOperations.BulkOperations
-  | RunTokens.RunTokens
-  | Schedules.Schedules
+/** Commands that need no client load none. */
+const clients = Effect.promise(() => import("./Clients.js"))
+
+type Ports = Clients.Ports
 
 /** The ports of the project over HTTP. Fails when the connection has no key. */
 export const client = (settings: Connection): Layer.Layer<Ports, CommandFailure> =>
   Layer.unwrapEffect(
-    Effect.map(requireKey(settings), (token) =>
-      Client.layerWith({ baseUrl: settings.url, token, project: settings.project }),
-    ),
-  ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+    Effect.zipWith(requireKey(settings), clients, (token, { client }) => client({ ...settings, token })),
+  )
 
 /** As `client`, for a worker: its leases are renewed on a thread. */
 export const workerClient = (
   settings: Connection,
-  renewal: Pick<WorkerClient.WorkerClientOptions, "stallLimit" | "logFormat">,
+  renewal: Clients.Renewal,
 ): Layer.Layer<Ports | RenewalRounds.RenewalRounds, CommandFailure> =>
   Layer.unwrapEffect(
-    Effect.map(requireKey(settings), (token) =>
-      WorkerClient.layerWith({ ...renewal, baseUrl: settings.url, token, project: settings.project }),
+    Effect.zipWith(requireKey(settings), clients, (token, { workerClient }) =>
+      workerClient({ ...settings, token }, renewal),
     ),
-  ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+  )
 
 /** The URL without user, password and query. */
 export const shown = (url: string): string => {

@@ -1,0 +1,39 @@
+/**
+ * The ports of a project over HTTP, by undici.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
+import type { RunTokens } from "@runlease/core/executor"
+import type { RenewalRounds } from "@runlease/core/internal"
+import * as Client from "@runlease/http/Client"
+import * as WorkerClient from "@runlease/http/WorkerClient"
+import { Layer, type Redacted } from "effect"
+
+export type Ports =
+  | ControlPlane.ProjectPorts
+  | BrowserTokens.BrowserTokens
+  | BulkOperations.BulkOperations
+  | RunTokens.RunTokens
+  | Schedules.Schedules
+
+export type Renewal = Pick<WorkerClient.WorkerClientOptions, "stallLimit" | "logFormat">
+
+interface Connection {
+  readonly url: string
+  readonly token: Redacted.Redacted
+  readonly project: string
+}
+
+/** The ports of the project. */
+export const client = ({ project, token, url }: Connection): Layer.Layer<Ports> =>
+  Layer.provide(Client.layerWith({ baseUrl: url, token, project }), NodeHttpClient.layerUndici)
+
+/** As `client`, for a worker: its leases are renewed on a thread. */
+export const workerClient = (
+  { project, token, url }: Connection,
+  renewal: Renewal,
+): Layer.Layer<Ports | RenewalRounds.RenewalRounds> =>
+  Layer.provide(
+    WorkerClient.layerWith({ ...renewal, baseUrl: url, token, project }),
+    NodeHttpClient.layerUndici,
+  )
