@@ -3,6 +3,7 @@ import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
+import { fileURLToPath } from "node:url"
 import { folder, jsonLines, run, start, write } from "./Processes.js"
 import { onTerminal } from "./Terminal.js"
 
@@ -69,6 +70,26 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
       expect(code).toBe(0)
       expect(stdout).not.toContain("other.ts")
       expect(yield* fs.exists(`${cwd}/.runlease/dev.url`)).toBe(false)
+    }),
+  )
+
+  it.scoped("names the first agent of its module in the next command, with a payload that fits", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const module = fileURLToPath(new URL("fixtures/reviewing.ts", import.meta.url))
+      const dev = yield* start(["dev", "--port", "0", "--module", module], { cwd })
+      const next = yield* dev.line((line) => line.startsWith("Next"))
+      const [, url, agent, input] = /--url (\S+) --agent (\S+) --watch --input '(.*)'$/.exec(next)!
+      const apiKey = (yield* Effect.flatMap(FileSystem.FileSystem, (fs) =>
+        fs.readFileString(`${cwd}/.runlease/dev.key`),
+      )).trim()
+      const env = { RUNLEASE_URL: url!, RUNLEASE_API_KEY: apiKey }
+      const { code, stdout } = yield* run(["submit", "--agent", agent!, "--watch", "--input", input!], {
+        cwd,
+        env,
+      })
+      expect(stdout).toContain("Pull 1 has no conflicts with any other")
+      expect(code).toBe(0)
     }),
   )
 

@@ -5,19 +5,18 @@ import { Command, Options } from "@effect/cli"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as Path from "@effect/platform/Path"
-import { Console, Deferred, Effect, Option, Redacted } from "effect"
+import type { WorkerRegistry } from "@runlease/core"
+import { Console, type Context, Deferred, Effect, Option, Redacted } from "effect"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import * as Describe from "../help/Describe.js"
 import * as Database from "../input/Database.js"
 import * as DevFolder from "../input/DevFolder.js"
 import * as DevKey from "../input/DevKey.js"
-import * as EnvironmentKey from "../input/EnvironmentKey.js"
 import * as Flag from "../input/Flag.js"
-import * as Settings from "../input/Settings.js"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
 import * as Browser from "../self/Browser.js"
-import * as Self from "../self/Self.js"
+import * as DevNextStep from "./DevNextStep.js"
 import * as DevWorker from "./DevWorker.js"
 import * as LocalServer from "./LocalServer.js"
 import * as SignInLink from "./SignInLink.js"
@@ -62,17 +61,6 @@ const checkFolder = Effect.fnUntraced(function* (module: string) {
   return yield* usage(`--module: the folder ${folder} does not exist`, "Check the path of the module.")
 })
 
-/** The command that gives the worker something to do. */
-const nextStep = (url: string, agent: string) =>
-  Effect.gen(function* () {
-    const runlease = yield* Self.invocation
-    const key = Option.isSome(yield* EnvironmentKey.configured)
-      ? ""
-      : `RUNLEASE_API_KEY=$(cat ${DevKey.fileName}) `
-    const address = url === Settings.defaultUrl ? "" : ` --url ${url}`
-    return `Next, in another terminal: ${key}${runlease} submit${address} --agent ${agent} --watch hello`
-  })
-
 export const command = Command.make(
   "dev",
   options,
@@ -92,10 +80,10 @@ export const command = Command.make(
     const work = Effect.gen(function* () {
       const { address } = yield* HttpServer.HttpServer
       const url = LocalServer.urlOf(address)
-      const announced = yield* Deferred.make<void>()
+      const served = yield* Deferred.make<Context.Context<WorkerRegistry.WorkerRegistry>>()
       const serve = Effect.gen(function* () {
         const DevServer = yield* Effect.promise(() => import("./DevServer.js"))
-        yield* DevServer.start({ apiKey, database, signIn })
+        const store = yield* DevServer.start({ apiKey, database, signIn })
         yield* DevFolder.occupy(url)
         yield* Console.log(
           [
@@ -106,19 +94,21 @@ export const command = Command.make(
             "",
           ].join("\n"),
         )
-        yield* Deferred.succeed(announced, undefined)
+        yield* Deferred.succeed(served, store)
         yield* Browser.open(signIn.of(url))
         return yield* Effect.never
       })
-      const next = yield* nextStep(url, parsed.agent[0] ?? "any")
+      const next = Effect.flatMap(Deferred.await(served), (store) =>
+        Effect.provide(DevNextStep.printed(url, parsed.agent[0]), store),
+      )
       // The worker loads as long as the server does. Until the server answers, the listener tells it to try again.
       const worker = DevWorker.run({
         url,
         apiKey,
         args: given.length === 0 ? echo : given,
         module,
-        whenServed: Deferred.await(announced),
-        whenReady: Console.log(next),
+        whenServed: Deferred.await(served),
+        whenReady: next,
       })
       const code = yield* Effect.raceFirst(worker, serve)
       return yield* new CommandFailure({

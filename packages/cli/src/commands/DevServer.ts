@@ -18,7 +18,7 @@ export interface DevServer {
   readonly signIn: SignInLink.SignInLink
 }
 
-/** Serves until the Scope closes. */
+/** Serves until the Scope closes. Gives the ports of the project that the worker has. */
 export const start = Effect.fnUntraced(function* ({ apiKey, database, signIn }: DevServer) {
   const store = yield* Layer.build(LocalStore.controlPlane(database, "normal"))
   const access = Context.get(store, Access.Access)
@@ -32,4 +32,5 @@ export const start = Effect.fnUntraced(function* ({ apiKey, database, signIn }: 
     inFront: (api) => signIn.inFront(docs(dashboard(api))),
   })
   yield* Layer.build(Layer.provide(server, Layer.succeedContext(store)))
+  return Context.get(store, ControlPlane.ControlPlane).project(projectId)
 })

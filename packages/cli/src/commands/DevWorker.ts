@@ -3,6 +3,7 @@
  */
 import * as Path from "@effect/platform/Path"
 import { Console, Duration, Effect, type Redacted, Stream } from "effect"
+import type { CommandFailure } from "../output/ExitCode.js"
 import * as Self from "../self/Self.js"
 import * as SourceChanges from "./SourceChanges.js"
 
@@ -20,9 +21,9 @@ export interface DevWorker {
   /** The module of the executor, which is watched with the folder that it is in. */
   readonly module: string | undefined
   /** Waits until the server has printed where it is. What the worker writes comes below that. */
-  readonly whenServed: Effect.Effect<void>
-  /** What is printed when the worker waits for runs. */
-  readonly whenReady: Effect.Effect<void>
+  readonly whenServed: Effect.Effect<unknown>
+  /** What is done when the worker waits for runs. */
+  readonly whenReady: Effect.Effect<void, CommandFailure>
 }
 
 /** A worker that starts again hands its runs back soon, unless the command line says otherwise. */

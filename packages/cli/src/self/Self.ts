@@ -16,11 +16,12 @@ const inherited = Effect.sync(() =>
   ),
 )
 
-/** How a person runs this command again: a package runner says of itself what it runs, and a clone is not on the PATH. */
+/** How a person runs this command again: a package runner says of itself what it runs; the command of a project or of a clone is not on the PATH. */
 export const invocation = Effect.sync(() => {
   const { npm_command, npm_lifecycle_event, npm_package_name } = process.env
   if (npm_package_name === "runlease-workspace") return "npx pnpm@10 runlease"
-  return npm_command === "exec" && npm_lifecycle_event === "npx" ? "npx @runlease/cli" : "runlease"
+  if (npm_command === "exec" && npm_lifecycle_event === "npx") return "npx @runlease/cli"
+  return npm_command === "run-script" ? "npx runlease" : "runlease"
 })
 
 /** What to start. */
