@@ -1,6 +1,7 @@
 /** Writes the API reference: a page for each public module, of what TypeDoc has made from the docstrings of the sources. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { servicesOf } from "./services.mjs"
 import { shorten } from "./shorten.mjs"
 
 /** A sentence of a docstring, for a table. */
@@ -68,10 +69,14 @@ const linkDecisions = (text) =>
     (_, number, rest) => `[decision ${Number(number)}](/decisions/${number}${rest}.md)`,
   )
 
+/** The heading of each category. */
+const capitalized = (text) => text.replaceAll(/^## ([a-z])/gm, (_, letter) => `## ${letter.toUpperCase()}`)
+
 const pageOf = (out, one, module) => {
   const members = (sourceOf(out, one, module) ?? "").replace(/^# .*\n/, "")
   const imported = `\`\`\`ts\nimport { ${module.name} } from "${one.name}"\n\`\`\``
-  const parts = [`# ${module.name}`, imported, module.about, shorten(relink(members, one.folder))]
+  const text = shorten(capitalized(relink(members, one.folder)))
+  const parts = [`# ${module.name}`, imported, module.about, servicesOf(module.file), text]
   // Suites name all that they test, and would be most of what a search finds.
   const search = one.folder === "testkit" ? "\nsearch: false" : ""
   return `---\noutline: [2, 3]${search}\n---\n\n${linkDecisions(parts.join("\n\n"))}\n`

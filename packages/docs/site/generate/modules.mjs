@@ -28,10 +28,10 @@ const readPackages = (root) =>
     const manifest = JSON.parse(readFileSync(join(at, "package.json"), "utf8"))
     if (manifest.private) return []
     const index = join(at, "src/index.ts")
-    const modules = [...readFileSync(index, "utf8").matchAll(exported)].map(([, name, path]) => ({
-      name,
-      about: headOf(join(dirname(index), `${path}.ts`)),
-    }))
+    const modules = [...readFileSync(index, "utf8").matchAll(exported)].map(([, name, path]) => {
+      const file = join(dirname(index), `${path}.ts`)
+      return { name, file, about: headOf(file) }
+    })
     return [{ folder, index, modules, name: manifest.name, description: manifest.description }]
   })
 
