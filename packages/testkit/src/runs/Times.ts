@@ -14,7 +14,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       for (const index of [0, 1, 2, 3, 4, 5, 6, 7]) {
-        const labels = index < 5 ? { half: "first" } : {}
+        const labels: Record<string, string> = index < 5 ? { half: "first" } : {}
         const { runId } = yield* TestRuns.submit({ publicId: `n${index}`, labels })
         if (index % 2 === 0) yield* runs.cancel(runId)
         yield* TestClock.adjust("10 seconds")
