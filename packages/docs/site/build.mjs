@@ -3,7 +3,7 @@
  * in its compressed form alone.
  */
 import { build } from "vitepress"
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { extname, join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { generate } from "./generate/main.mjs"
@@ -24,12 +24,21 @@ const started = performance.now()
 const endpoints = await generate({ typedoc: process.env.TYPEDOC_PAGES })
 await build(site)
 
-/** VitePress puts the place of the site before the links of its pages; the Markdown beside them needs it too. */
-const withBase = (text) => text.replaceAll(/\]\(\/(?!docs\/)/g, "](/docs/")
+/**
+ * The links of the Markdown beside the pages. VitePress puts the place of the site before those of the pages alone, and writes the Markdown of a folder
+ * beside the folder.
+ */
+const relink = (text) =>
+  text
+    .replaceAll(/\]\(\/(?!docs\/)/g, "](/docs/")
+    .replaceAll(/\]\(\/docs\/([^)#\s]+)\/index\.md/g, "](/docs/$1.md")
+
+// The Markdown has the pictures by their names, and the pages have them by their digests.
+cpSync(join(site, "../../../docs/pictures"), join(out, "pictures"), { recursive: true })
 
 const files = filesOf(out)
 for (const file of files.filter((name) => name.endsWith(".md") || name.endsWith("llms-full.txt"))) {
-  writeFileSync(file, withBase(readFileSync(file, "utf8")))
+  writeFileSync(file, relink(readFileSync(file, "utf8")))
 }
 const size = sizeOf(files)
 for (const file of files) {

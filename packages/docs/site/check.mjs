@@ -1,11 +1,11 @@
 /**
- * Checks the built site: every link with an anchor has its heading, and pages of each kind in a real browser have no accessibility fault, no error
+ * Checks the built site: every link has its page or file and its heading, and pages of each kind in a real browser have no accessibility fault, no error
  * and no line wider than the screen, in light and dark, on a desktop and on a phone. `--pictures FOLDER` takes a picture of each.
  */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { deadAnchors } from "./check/anchors.mjs"
+import { deadAnchors, deadFiles } from "./check/links.mjs"
 import { faultsIn } from "./check/browser.mjs"
 import { serve } from "./check/serve.mjs"
 
@@ -14,7 +14,7 @@ const { values } = parseArgs({ options: { pictures: { type: "string" } } })
 if (values.pictures !== undefined) mkdirSync(values.pictures, { recursive: true })
 
 const server = await serve(site)
-const problems = [...deadAnchors(site), ...(await faultsIn(server.url, values.pictures))]
+const problems = [...deadAnchors(site), ...deadFiles(site), ...(await faultsIn(server.url, values.pictures))]
 await server.close()
 
 process.stdout.write(`${problems.map((problem) => `${problem}\n`).join("")}${problems.length} problems\n`)

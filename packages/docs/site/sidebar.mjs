@@ -102,11 +102,21 @@ const decisions = () => {
 
 const { api, http } = JSON.parse(readFileSync(join(site, "generated/sidebar.json"), "utf8"))
 
-/** A page of a package lists the modules of that package alone: the lists of all would be most of each page. */
+/** A page lists the modules of its own part of its package alone: the lists of all would be most of each page. */
 const apiSidebars = Object.fromEntries(
-  api.map((one) => [
-    one.link,
-    api.map(({ items, link, text }) => (link === one.link ? { text, link, items } : page(text, link))),
+  api.flatMap((one) => [
+    ...one.parts.map(({ folder, items, link, text }) => [
+      folder,
+      [page(one.text, one.link), { text, link, items }],
+    ]),
+    [
+      one.link,
+      api.flatMap(({ items, link, parts, text }) =>
+        link === one.link
+          ? [{ text, link, items }, ...parts.map((part) => page(part.text, part.link))]
+          : [page(text, link)],
+      ),
+    ],
   ]),
 )
 

@@ -1,6 +1,7 @@
 /** Writes the API reference: a page for each public module, of what TypeDoc has made from the docstrings of the sources. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { anchorOf } from "../markdown/anchors.mjs"
 import { servicesOf } from "./services.mjs"
 import { shorten } from "./shorten.mjs"
 
@@ -16,20 +17,24 @@ const readmeOf = (root, folder) =>
     .replace(/\n[^\n]*Apache-2\.0\n$/, "\n")
     .trim()
 
-const indexOf = (root, { folder, modules }) =>
+const tableOf = (modules) =>
+  [
+    "| Module | About |\n| --- | --- |",
+    ...modules.map(({ about, name, path }) => `| [${name}](./${path}.md) | ${sentence(about)} |`),
+  ].join("\n")
+
+const titleOf = ({ entry }) => `Modules of ${entry}`
+
+const indexOf = (root, { folder, parts }) =>
   [
     readmeOf(root, folder),
-    `## Modules`,
+    "## Modules",
     `Their sources are in [packages/${folder}](../../../../../../packages/${folder}).`,
-    `| Module | About |\n| --- | --- |`,
-  ]
-    .join("\n\n")
-    .concat("\n")
-    .concat(
-      modules
-        .map((module) => `| [${module.name}](./${module.name}.md) | ${sentence(module.about)} |`)
-        .join("\n"),
-    )
+    ...parts.flatMap(({ entry, modules }, at) => [
+      ...(at === 0 ? [] : [`### ${titleOf({ entry })}`]),
+      tableOf(modules),
+    ]),
+  ].join("\n\n")
 
 const overviewOf = (packages) =>
   [
@@ -38,28 +43,31 @@ const overviewOf = (packages) =>
     `| Package | About |\n| --- | --- |\n${packages.map(({ description, folder, name }) => `| [${name}](./${folder}/index.md) | ${description.replaceAll("|", "\\|")} |`).join("\n")}`,
   ].join("\n\n")
 
-/**
- * The page of a module in TypeDoc's folder, whose name has a number where a member has the same name. A module whose exports have no docstrings
- * has none.
- */
-const sourceOf = (out, { folder }, { name }) => {
-  const at = join(out, folder, "src/namespaces")
-  for (const file of [`${name}.md`, ...Array.from({ length: 9 }, (_, index) => `${name}-${index + 1}.md`)]) {
-    try {
-      return readFileSync(join(at, file), "utf8")
-    } catch {
-      continue
-    }
-  }
-  return undefined
+/** What TypeDoc has written of a module. One whose exports have no docstrings has no page. */
+const membersOf = (root, out, { file }) => {
+  const page = join(out, relative(join(root, "packages"), file).replace(/\.ts$/, ".md"))
+  return existsSync(page) ? readFileSync(page, "utf8").replace(/^# .*\n/, "") : ""
 }
 
-/** The path of a link of TypeDoc, as the pages are laid out here. */
-const relink = (text, folder) =>
+/** The page of each module, by the path of TypeDoc's. A module of several indexes has its links to the first. */
+const placesOf = (root, packages) => {
+  const modules = packages.flatMap(({ folder, parts }) =>
+    parts.flatMap((part) =>
+      part.modules.map(({ file, path }) => ({ file, page: `/reference/${folder}/${path}.md` })),
+    ),
+  )
+  return new Map(
+    modules
+      .toReversed()
+      .map(({ file, page }) => [relative(join(root, "packages"), file).replace(/\.ts$/, ".md"), page]),
+  )
+}
+
+/** The links of TypeDoc's page at `from`, as the pages are laid out here. */
+const relink = (text, from, places) =>
   text.replaceAll(/\]\(([^)#\s]+\.md)(#[^)\s]*)?\)/g, (link, path, anchor = "") => {
-    const target = join("/", folder, "src/namespaces", path)
-    const [, to, module] = /^\/([\w-]+)\/src\/namespaces\/(\w+?)(?:-\d)?\.md$/.exec(target) ?? []
-    return to === undefined ? link : `](${to === folder ? "." : `../${to}`}/${module}.md${anchor})`
+    const page = places.get(join(dirname(from), path))
+    return page === undefined ? link : `](${page}${anchor})`
   })
 
 /** A docstring names a decision by its file: the page is beside these. */
@@ -72,34 +80,46 @@ const linkDecisions = (text) =>
 /** The heading of each category. */
 const capitalized = (text) => text.replaceAll(/^## ([a-z])/gm, (_, letter) => `## ${letter.toUpperCase()}`)
 
-const pageOf = (out, one, module) => {
-  const members = (sourceOf(out, one, module) ?? "").replace(/^# .*\n/, "")
-  const imported = `\`\`\`ts\nimport { ${module.name} } from "${one.name}"\n\`\`\``
-  const text = shorten(capitalized(relink(members, one.folder)))
-  const parts = [`# ${module.name}`, imported, module.about, servicesOf(module.file), text]
-  // Suites name all that they test, and would be most of what a search finds.
-  const search = one.folder === "testkit" ? "\nsearch: false" : ""
-  return `---\noutline: [2, 3]${search}\n---\n\n${linkDecisions(parts.join("\n\n"))}\n`
-}
+const importOf = ({ entry }, { alone, name }) =>
+  alone ? `import * as ${name} from "${entry}/${name}"` : `import { ${name} } from "${entry}"`
 
 /** Writes the pages to `folder` from TypeDoc's in `out`, and gives their names for the sidebar. */
 export const writeApiReference = (root, packages, out, folder) => {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, "index.md"), `${overviewOf(packages)}\n`)
+  const places = placesOf(root, packages)
+  const write = (path, text) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  const pageOf = (one, part, module) => {
+    const from = relative(join(root, "packages"), module.file)
+    const members = shorten(capitalized(relink(membersOf(root, out, module), from, places)))
+    const imported = `\`\`\`ts\n${importOf(part, module)}\n\`\`\``
+    const parts = [`# ${module.name}`, imported, module.about, servicesOf(module.file), members]
+    // Suites name all that they test, and would be most of what a search finds.
+    const search = one.folder === "testkit" ? "\nsearch: false" : ""
+    return `---\noutline: [2, 3]${search}\n---\n\n${linkDecisions(parts.join("\n\n"))}\n`
+  }
+  write("index.md", `${overviewOf(packages)}\n`)
   for (const one of packages) {
-    if (one.modules.every((module) => sourceOf(out, one, module) === undefined)) {
-      throw new Error(`TypeDoc has no page of ${one.name}`)
-    }
-    mkdirSync(join(folder, one.folder), { recursive: true })
-    writeFileSync(join(folder, one.folder, "index.md"), `${indexOf(root, one)}\n`)
-    for (const module of one.modules) {
-      writeFileSync(join(folder, one.folder, `${module.name}.md`), pageOf(out, one, module))
+    write(`${one.folder}/index.md`, `${indexOf(root, one)}\n`)
+    for (const part of one.parts) {
+      if (part.modules.every((module) => membersOf(root, out, module) === "")) {
+        throw new Error(`TypeDoc has no page of ${part.entry}`)
+      }
+      for (const module of part.modules) write(`${one.folder}/${module.path}.md`, pageOf(one, part, module))
     }
   }
-  return packages.map(({ folder, modules, name }) => ({
-    text: name,
-    link: `/reference/${folder}/`,
-    collapsed: folder !== "core",
-    items: modules.map((module) => ({ text: module.name, link: `/reference/${folder}/${module.name}` })),
+  const itemsOf = (one, { modules }) =>
+    modules.map(({ name, path }) => ({ text: name, link: `/reference/${one.folder}/${path}` }))
+  return packages.map((one) => ({
+    text: one.name,
+    link: `/reference/${one.folder}/`,
+    items: itemsOf(one, one.parts[0]),
+    parts: one.parts.slice(1).map((part) => ({
+      text: part.entry,
+      link: `/reference/${one.folder}/#${anchorOf(titleOf(part))}`,
+      folder: `/reference/${one.folder}${part.entry.slice(one.name.length)}/`,
+      items: itemsOf(one, part),
+    })),
   }))
 }

@@ -12,6 +12,12 @@ const site = join(import.meta.dirname, "..")
 const root = join(site, "../../..")
 const folder = join(site, "generated")
 
+const filesOf = (packages) => [
+  ...new Set(
+    packages.flatMap(({ parts }) => parts.flatMap(({ modules }) => modules.map(({ file }) => file))),
+  ),
+]
+
 /** Generates all pages, and gives how many endpoints they have. `typedoc` has TypeDoc's pages already. */
 export const generate = async ({ typedoc } = {}) => {
   rmSync(folder, { recursive: true, force: true })
@@ -21,7 +27,7 @@ export const generate = async ({ typedoc } = {}) => {
   const packages = packagesOf(root)
   const out = typedoc ?? mkdtempSync(join(tmpdir(), "runlease-typedoc-"))
   try {
-    if (typedoc === undefined) await writeTypedoc(root, packages, out)
+    if (typedoc === undefined) await writeTypedoc(root, filesOf(packages), out)
     const api = writeApiReference(root, packages, out, join(folder, "reference"))
     writeFileSync(join(folder, "sidebar.json"), JSON.stringify({ http: http.items, api }))
   } finally {

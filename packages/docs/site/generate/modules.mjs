@@ -22,17 +22,36 @@ const order = ["core", "sql", "http", "workflow"]
 
 const placeOf = ({ folder }) => (order.includes(folder) ? order.indexOf(folder) : order.length)
 
+/** Indexes beside that of a package, for other readers, and modules that no index has since they need a library more. */
+const further = { core: ["executor", "store"] }
+const apart = { testkit: ["ModelServer", "WorkerProcess"] }
+
+/** What an index exports, as modules of a part of the package. `path` is that of the page below the package. */
+const modulesOf = (at, folder, part) => {
+  const index = join(at, `src/${part ?? "index"}.ts`)
+  const exports = [...readFileSync(index, "utf8").matchAll(exported)].map(([, name, path]) => ({
+    name,
+    path,
+  }))
+  const alone =
+    part === undefined ? (apart[folder] ?? []).map((name) => ({ name, path: name, alone: true })) : []
+  return [...exports, ...alone].map(({ alone: isAlone = false, name, path }) => {
+    const file = join(dirname(index), `${path}.ts`)
+    const prefix = part === undefined ? "" : `${part}/`
+    return { name, file, about: headOf(file), alone: isAlone, path: `${prefix}${name}` }
+  })
+}
+
 const readPackages = (root) =>
   readdirSync(join(root, "packages")).flatMap((folder) => {
     const at = join(root, "packages", folder)
     const manifest = JSON.parse(readFileSync(join(at, "package.json"), "utf8"))
     if (manifest.private) return []
-    const index = join(at, "src/index.ts")
-    const modules = [...readFileSync(index, "utf8").matchAll(exported)].map(([, name, path]) => {
-      const file = join(dirname(index), `${path}.ts`)
-      return { name, file, about: headOf(file) }
-    })
-    return [{ folder, index, modules, name: manifest.name, description: manifest.description }]
+    const parts = [undefined, ...(further[folder] ?? [])].map((part) => ({
+      entry: part === undefined ? manifest.name : `${manifest.name}/${part}`,
+      modules: modulesOf(at, folder, part),
+    }))
+    return [{ folder, parts, name: manifest.name, description: manifest.description }]
   })
 
 /** The public packages of the repository with their modules, in the order of the sidebar. */

@@ -1,4 +1,4 @@
-/** Lets TypeDoc read the packages: a page for each public module, with what a docstring describes. */
+/** Lets TypeDoc read the public modules: a page for each, with what a docstring describes. */
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Application } from "typedoc"
@@ -18,12 +18,12 @@ const withConfiguration = async (root, use) => {
   }
 }
 
-/** Writes TypeDoc's pages of the packages to `out`. */
-export const writeTypedoc = (root, packages, out) =>
+/** Writes TypeDoc's page of each file to `out`, at the path of the file below `packages`. */
+export const writeTypedoc = (root, files, out) =>
   withConfiguration(root, async (tsconfig) => {
     const app = await Application.bootstrapWithPlugins({
       plugin: ["typedoc-plugin-markdown"],
-      entryPoints: packages.map(({ index }) => index),
+      entryPoints: files,
       tsconfig,
       out,
       router: "module",

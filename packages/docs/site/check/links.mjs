@@ -1,4 +1,4 @@
-/** Links between built pages whose anchor no heading has. VitePress checks the pages themselves. */
+/** Dead links of the built site: anchors that no heading has, and files that the Markdown beside the pages names. VitePress checks the pages themselves. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
@@ -28,4 +28,20 @@ export const deadAnchors = (site) => {
       },
     ),
   )
+}
+
+const decompressed = (site, name) => gunzipSync(readFileSync(join(site, name))).toString()
+
+/** Links of the Markdown beside the pages to what is not there. */
+export const deadFiles = (site) => {
+  const names = readdirSync(site, { recursive: true })
+  const files = new Set(names.map((name) => name.replace(/\.gz$/, "")))
+  return names
+    .filter((name) => name.endsWith(".md.gz"))
+    .flatMap((name) => {
+      const links = decompressed(site, name).matchAll(/\]\(\/docs\/([^)#\s]+\.\w+)/g)
+      return Array.from(links, ([, path]) => path)
+        .filter((path) => !files.has(decodeURI(path)))
+        .map((path) => `${name}: there is no ${path}`)
+    })
 }
