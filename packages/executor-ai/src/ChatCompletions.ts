@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { type AiError, LanguageModel, type Response } from "@effect/ai"
+import { AiError, LanguageModel, type Response } from "@effect/ai"
 import { OpenAiClient } from "@effect/ai-openai"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -28,8 +28,20 @@ export interface Options {
   readonly maxTokens?: number | undefined
 }
 
-/** Collects a streamed answer, for `generateText`. */
-const collect = (
+/** An answer without its end is none: the connection was cut, or the server does not stream. */
+const checkEnd = (
+  parts: Array<Response.PartEncoded>,
+): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
+  parts.some(({ type }) => type === "finish")
+    ? Effect.succeed(parts)
+    : new AiError.MalformedOutput({
+        module: "ChatCompletions",
+        method: "generateText",
+        description:
+          "The answer of the model's server has no finish_reason: it was cut off, or the server does not stream, as `stream: true` asks",
+      })
+
+const fold = (
   stream: Stream.Stream<Response.StreamPartEncoded, AiError.AiError>,
 ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
   Stream.runFold(stream, [] as Array<Response.PartEncoded>, (parts, part) => {
@@ -49,6 +61,11 @@ const collect = (
         return parts
     }
   })
+
+/** Collects a streamed answer, for `generateText`. */
+const collect = (
+  stream: Stream.Stream<Response.StreamPartEncoded, AiError.AiError>,
+): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> => Effect.flatMap(fold(stream), checkEnd)
 
 /**
  * A model on the server of the context's client. It always streams, also for `generateText`.

@@ -2,8 +2,9 @@
 import { Executor } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { LanguageModel } from "@effect/ai"
 import { AiModel } from "@runlease/executor-ai"
-import { Deferred, Duration, Effect, Fiber, Layer, Runtime, Stream } from "effect"
+import { ConfigProvider, Deferred, Duration, Effect, Fiber, Layer, Runtime, Stream } from "effect"
 import * as Net from "node:net"
 import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
@@ -196,3 +197,38 @@ describe("a model's name", () => {
     }),
   )
 })
+
+describe("generateText", () => {
+  const asked = (answer: ModelServer.Turn | ModelServer.Plain) =>
+    Effect.gen(function* () {
+      const { url } = yield* ModelServer.make(() => answer)
+      return yield* LanguageModel.generateText({ prompt: "hi" }).pipe(
+        Effect.provide(AiModel.fromName("openai-chat:stand-in", { baseUrl: url })),
+      )
+    })
+
+  it.scopedLive("over chat completions fails where the answer has no end, and is no empty text", () =>
+    Effect.gen(function* () {
+      const { text } = yield* asked({ texts: ["Hel", "lo"] })
+      strictEqual(text, "Hello")
+      const plain = { choices: [{ message: { role: "assistant", content: "Hello" }, finish_reason: "stop" }] }
+      for (const answer of [
+        { status: 200, headers: { "content-type": "application/json" }, body: JSON.stringify(plain) },
+        { texts: ["Hel"], ending: "short" as const },
+      ]) {
+        const error = yield* Effect.flip(asked(answer))
+        assertTrue(error.message.includes("finish_reason"), error.message)
+      }
+    }),
+  )
+})
+
+it.effect("a model without a key says what to set", () =>
+  Effect.gen(function* () {
+    const error = yield* Effect.flip(
+      Effect.provide(LanguageModel.LanguageModel, AiModel.fromName("openai:gpt-4o")),
+    )
+    assertTrue(String(error).includes("OPENAI_API_KEY"), String(error))
+    assertTrue(String(error).includes("set it, or OPENAI_BASE_URL"), String(error))
+  }).pipe(Effect.withConfigProvider(ConfigProvider.fromMap(new Map()))),
+)
