@@ -4,10 +4,16 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
 import { fileURLToPath } from "node:url"
-import { folder, jsonLines, run, start, write } from "./Processes.js"
+import { folder, jsonLines, run, type Settings, start, write } from "./Processes.js"
 import { onTerminal } from "./Terminal.js"
 
 const says = (text: string): string => `export default async () => ${JSON.stringify(text)}\n`
+
+/** The texts that a run of any agent says. */
+const answerOf = (settings: Settings) =>
+  Effect.map(run(["submit", "--agent", "any", "--watch", "--json", "hello"], settings), ({ stdout }) =>
+    jsonLines(stdout).flatMap(({ event }) => (Predicate.hasProperty(event, "delta") ? [event.delta] : [])),
+  )
 
 layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => {
   it.scoped("has a dashboard, a key and a worker, which starts again when its module changes", () =>
@@ -23,13 +29,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
       )
       expect(page).toContain("<title>Runlease</title>")
 
-      const answer = Effect.map(
-        run(["submit", "--agent", "any", "--watch", "--json", "hello"], { cwd, env }),
-        ({ stdout }) =>
-          jsonLines(stdout).flatMap(({ event }) =>
-            Predicate.hasProperty(event, "delta") ? [event.delta] : [],
-          ),
-      )
+      const answer = answerOf({ cwd, env })
       expect(yield* dev.line((line) => line.startsWith("Next"))).toBe(
         `Next, in another terminal: RUNLEASE_API_KEY=$(cat .runlease/dev.key) runlease submit --url ${url} --agent any --watch hello`,
       )
@@ -48,6 +48,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
         yield* write(cwd, `${name}/other.ts`, says("other"))
       }
       yield* write(cwd, "agent.ts", "export default (")
+      yield* dev.line((line) => line === "agent.ts has changed: starting the worker again")
       yield* dev.line((line) => line.includes("It starts again when ./agent.ts"))
       yield* write(cwd, "agent.ts", says("two"))
       expect(yield* answer).toEqual(["two"])
@@ -70,6 +71,23 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
       expect(code).toBe(0)
       expect(stdout).not.toContain("other.ts")
       expect(yield* fs.exists(`${cwd}/.runlease/dev.url`)).toBe(false)
+    }),
+  )
+
+  it.scoped("starts its worker again when a signal has ended it", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      yield* write(cwd, "agent.ts", "export default async () => String(process.pid)\n")
+      const dev = yield* start(["dev", "--port", "0", "--module", "./agent.ts"], { cwd })
+      const [, url] = /(http:\S+)\/$/.exec(yield* dev.line((line) => line.startsWith("Runlease:")))!
+      const [, apiKey] = /(rlk_\S+)/.exec(yield* dev.line((line) => line.includes("API key")))!
+      const answer = answerOf({ cwd, env: { RUNLEASE_URL: url!, RUNLEASE_API_KEY: apiKey! } })
+      const [first] = yield* answer
+      process.kill(Number(first), "SIGKILL")
+      yield* dev.line((line) => line === "The worker was ended by SIGKILL: starting it again")
+      const [second] = yield* answer
+      expect(Number(second)).toBeGreaterThan(0)
+      expect(second).not.toBe(first)
     }),
   )
 

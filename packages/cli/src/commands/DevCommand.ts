@@ -112,7 +112,7 @@ export const command = Command.make(
       })
       const code = yield* Effect.raceFirst(worker, serve)
       return yield* new CommandFailure({
-        message: `The worker has ended${code === null ? "" : ` with code ${code}`}`,
+        message: `The worker has ended with code ${code}`,
         exitCode: ExitCode.error,
       })
     })

@@ -2,6 +2,7 @@
  * The worker of `runlease dev`: a process of its own, which starts again when its module changes.
  */
 import * as Path from "@effect/platform/Path"
+import type { ProcessGroup } from "@runlease/process"
 import { Console, Duration, Effect, type Redacted, Stream } from "effect"
 import type { CommandFailure } from "../output/ExitCode.js"
 import * as Self from "../self/Self.js"
@@ -9,6 +10,9 @@ import * as SourceChanges from "./SourceChanges.js"
 
 /** A change of one file often comes as several events. */
 const settle = Duration.millis(150)
+
+/** How long a worker that a signal has ended stays away. */
+const again = Duration.seconds(1)
 
 /** How long a worker has to hand its runs back. */
 const killAfter = Duration.seconds(5)
@@ -33,6 +37,12 @@ const drainTimeout = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
 /** The line of a worker that waits for runs. */
 const isReady = (line: string): boolean => / {2}Worker \S+ waits for runs$/.test(line)
 
+const lineOf = ({ code, signal }: ProcessGroup.Ending, module: string | undefined): string => {
+  if (signal !== null) return `The worker was ended by ${signal}: starting it again`
+  const ended = `The worker has ended with code ${code}.`
+  return module === undefined ? ended : `${ended} It starts again when ${module} or a file beside it changes.`
+}
+
 /** One process of the worker, until it ends. Its runs are handed back when it is stopped. */
 const once = ({ apiKey, args, module, url, whenReady, whenServed }: DevWorker) =>
   Effect.scoped(
@@ -46,14 +56,18 @@ const once = ({ apiKey, args, module, url, whenReady, whenServed }: DevWorker) =
       yield* Stream.runForEach(lines, (line) =>
         Effect.zipRight(Console.log(line), isReady(line) ? whenReady : Effect.void),
       )
-      const { code } = yield* group.ending
-      yield* Console.log(
-        module === undefined
-          ? `The worker has ended with code ${code}.`
-          : `The worker has ended with code ${code}. It starts again when ${module} or a file beside it changes.`,
-      )
-      return code
+      const ending = yield* group.ending
+      yield* Console.log(lineOf(ending, module))
+      return ending
     }),
+  )
+
+/** As `once`, and again where a signal has ended the process, as a person's `kill` or the system short of memory does. */
+const untilExit = (worker: DevWorker) =>
+  once(worker).pipe(
+    Effect.tap(({ signal }) => Effect.when(Effect.sleep(again), () => signal !== null)),
+    Effect.repeat({ while: ({ signal }) => signal !== null }),
+    Effect.map(({ code }) => code),
   )
 
 /**
@@ -63,16 +77,21 @@ const once = ({ apiKey, args, module, url, whenReady, whenServed }: DevWorker) =
  */
 export const run = (worker: DevWorker) => {
   const { module } = worker
-  if (module === undefined) return once(worker)
-  const restart = Effect.as(Console.log(`${module} has changed: starting its worker again`), undefined)
+  if (module === undefined) return untilExit(worker)
   const changes = Stream.unwrap(
-    Effect.map(Path.Path, (path) => SourceChanges.below(path.dirname(path.resolve(module)))),
+    Effect.map(Path.Path, (path) =>
+      SourceChanges.below(path.dirname(path.resolve(module))).pipe(
+        Stream.map((changed) => path.relative(path.resolve(), changed)),
+      ),
+    ),
   )
   return Stream.concat(
     Stream.void,
-    Stream.mapEffect(Stream.debounce(changes, settle), () => restart),
+    Stream.mapEffect(Stream.debounce(changes, settle), (changed) =>
+      Console.log(`${changed} has changed: starting the worker again`),
+    ),
   ).pipe(
-    Stream.flatMap(() => Stream.fromEffect(once(worker)), { switch: true }),
+    Stream.flatMap(() => Stream.fromEffect(untilExit(worker)), { switch: true }),
     Stream.runDrain,
     Effect.as<number | null>(null),
   )
