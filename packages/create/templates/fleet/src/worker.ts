@@ -8,7 +8,7 @@ import { connection } from "./connection.js"
 const name = Config.withDefault(Config.string("WORKER_NAME"), `worker-${process.pid}`)
 
 const worker = Effect.flatMap(name, (workerKey) =>
-  Effect.provide(Worker.run({ workerKey, agentIds: ["task"], concurrency: 2 }), agentOf(workerKey)),
+  Effect.provide(Worker.run({ workerKey, concurrency: 2 }), agentOf(workerKey)),
 )
 
 worker.pipe(Effect.provide(connection), NodeRuntime.runMain)

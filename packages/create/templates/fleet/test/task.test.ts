@@ -7,7 +7,7 @@ import { Task } from "../src/task.js"
 
 /** A worker of that name. */
 const worker = (name: string) =>
-  Worker.layerWith({ workerKey: name, agentIds: ["task"], concurrency: 2 }).pipe(Layer.provide(agentOf(name)))
+  Worker.layerWith({ workerKey: name, concurrency: 2 }).pipe(Layer.provide(agentOf(name)))
 
 /** Two workers over one control plane in memory, on the test's clock. */
 const fleet = Layer.mergeAll(Layer.fresh(worker("ada")), Layer.fresh(worker("brian"))).pipe(
