@@ -13,13 +13,17 @@ interface Group {
 
 const postgres = "packages/test-postgres/src/vitestSetup.ts"
 
+/** The tests of the store that need a PostgreSQL. */
+const onPostgres =
+  "packages/sql/test/{postgres*,WakeupMessage,bulk,checks,counters,fields,migrations,pool,rates,sharedBudget}.test.ts"
+
 /**
  * `first` has each package, and each kind of thing once: `pnpm test`. The rest is every other file: `pnpm test:all` runs both.
  */
 const groups: Readonly<Record<string, Group>> = {
   packages: {
     all: ["packages/*/test/**/*.test.ts"],
-    except: ["packages/{cli,sql}/**"],
+    except: ["packages/cli/**", onPostgres],
     first: [
       "packages/core/test/**/!(cronTime).test.ts",
       "packages/{dashboard,docs,executor-ag-ui,process,test-postgres}/test/**/*.test.ts",
@@ -27,6 +31,7 @@ const groups: Readonly<Record<string, Group>> = {
       "packages/executor-command/test/{CommandExecutor,Output,conformance,steps}.test.ts",
       "packages/executor-acp/test/{Answers,Messages,Obligations,Protocol,Updates}.test.ts",
       "packages/executor-ai/test/{AiExecutor,client-tools,errors,prompt,side-effects,tools,usage}.test.ts",
+      "packages/sql/test/{claims,durability,families,files,plans,sqlite}.test.ts",
       "packages/http/test/agui/{Obligations,PlainDelta,requests}.test.ts",
       "packages/http/test/mcp/rules.test.ts",
       "packages/http/test/{bodies,claimedRun,contract,exchange,hotRoutes,interrupts,mount,openapi,public}.test.ts",
@@ -36,9 +41,9 @@ const groups: Readonly<Record<string, Group>> = {
     testTimeout: 300_000,
   },
   sql: {
-    all: ["packages/sql/test/**/*.test.ts"],
+    all: [onPostgres],
     first: [
-      "packages/sql/test/{checks,claims,durability,families,files,migrations,plans,sqlite}.test.ts",
+      "packages/sql/test/{checks,migrations}.test.ts",
       "packages/sql/test/postgres{Families,Races,Servers,Statements}.test.ts",
     ],
     testTimeout: 300_000,

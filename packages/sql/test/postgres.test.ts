@@ -1,4 +1,4 @@
-import { ControlPlaneSuite } from "@runlease/testkit"
+import { ProjectPortsSuite, SharedPlane } from "@runlease/testkit"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
-ControlPlaneSuite.suite("PostgreSQL", PostgresDatabase.layerOfFile())
+ProjectPortsSuite.suite("PostgreSQL", SharedPlane.layer(PostgresDatabase.layerOfFile()))

@@ -20,8 +20,31 @@ import * as SummariesSuite from "./SummariesSuite.js"
 import * as TracingSuite from "./TracingSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of schedules, of bulk operations, of statistics, of summaries, of
- * interrupted calls, and of spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
+ * Declares those tests of `suite` that need more than the ports of one project: of a lapse, of `Access`, of the isolation of projects, of
+ * pruning, of schedules, of bulk operations, of statistics, of summaries, of interrupted calls, and of spans.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suiteBesidePorts = (
+  name: string,
+  layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,
+): void => {
+  LapseSuite.suite(name, layer)
+  AccessSuite.suite(name, layer)
+  IsolationSuite.suite(name, layer)
+  PruneSuite.suite(name, layer)
+  SchedulesSuite.suite(name, layer)
+  BulkSuite.suite(name, layer)
+  StatisticsSuite.suite(name, layer)
+  SummariesSuite.suite(name, layer)
+  InterruptionSuite.suite(name, layer)
+  TracingSuite.suiteStore(name, layer)
+}
+
+/**
+ * Declares the tests of all ports, with `ProjectPortsSuite` over one control plane, and those of `suiteBesidePorts`. Each build of `layer` makes a fresh,
+ * empty control plane and provides the ports of one of its projects. Where a store is slow, two files that run side by side have the two parts.
  *
  * ```ts
  * ControlPlaneSuite.suite("memory", MemoryControlPlane.layer)
@@ -35,14 +58,5 @@ export const suite = (
   layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,
 ): void => {
   ProjectPortsSuite.suite(name, SharedPlane.layer(layer))
-  LapseSuite.suite(name, layer)
-  AccessSuite.suite(name, layer)
-  IsolationSuite.suite(name, layer)
-  PruneSuite.suite(name, layer)
-  SchedulesSuite.suite(name, layer)
-  BulkSuite.suite(name, layer)
-  StatisticsSuite.suite(name, layer)
-  SummariesSuite.suite(name, layer)
-  InterruptionSuite.suite(name, layer)
-  TracingSuite.suiteStore(name, layer)
+  suiteBesidePorts(name, layer)
 }

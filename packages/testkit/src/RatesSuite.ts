@@ -11,7 +11,7 @@ import { Leases } from "@runlease/core/Leases"
 import { Limits } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
-import { Effect, type Layer, TestClock } from "effect"
+import { type Duration, Effect, type Layer, TestClock } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 const submit = (publicId: string, key = "eu", input: Partial<SubmissionInput> = {}) =>
@@ -19,8 +19,9 @@ const submit = (publicId: string, key = "eu", input: Partial<SubmissionInput> = 
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
 
-/** The next run, once the store has looked at what is due. */
-const nextOf = (worker: Ids.WorkerId) => TestRuns.claimOne(worker, { wait: "30 seconds" })
+/** The next run. The clock goes on until a claim has it: the store may have chosen when to look before the clock went on. */
+const nextOf = (worker: Ids.WorkerId, wait: Duration.DurationInput = "30 seconds") =>
+  Effect.flatMap(TestRuns.start(TestRuns.claimOne(worker, { wait })), TestRuns.joinAdvancing)
 
 const ofKey = (key: string) => ({ kind: "named" as const, name: "api", key })
 
@@ -58,8 +59,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestClock.adjust("20 seconds")
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
         // A claim that waits gets the next run when its token is there.
-        const claim = TestRuns.claimOne(worker, { wait: "12 seconds" })
-        const fifth = yield* TestRuns.joinAdvancing(yield* TestRuns.start(claim))
+        const fifth = yield* nextOf(worker, "12 seconds")
         strictEqual(fifth.runId, "5")
       }),
     )
