@@ -36,7 +36,7 @@ const groups: Readonly<Record<string, Group>> = {
       "packages/http/test/mcp/rules.test.ts",
       "packages/http/test/{bodies,claimedRun,contract,exchange,hotRoutes,interrupts,mount,openapi,public}.test.ts",
       "packages/http/test/{runPage,session,stream,strict,verdicts,views}.test.ts",
-      "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,memory,worker}.test.ts",
+      "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,worker}.test.ts",
     ],
     testTimeout: 300_000,
   },
