@@ -97,7 +97,7 @@ layer(NodeContext.layer, { excludeTestServices: true })(
         const { cwd, env } = yield* room
         const settings = { cwd, env }
         const program = yield* talker(cwd)
-        const first = yield* startWorker(settings, program, "--lease", "5s")
+        const first = yield* startWorker(settings, program, "--lease", "10s")
         const { agent, received } = yield* agentOf(env, "Anna's thread")
         agent.addMessage({ id: "m1", role: "user", content: "Talk" })
         const all: Array<BaseEvent> = []
@@ -118,7 +118,7 @@ layer(NodeContext.layer, { excludeTestServices: true })(
           Effect.repeat(Queue.take(received), { until: ({ type }) => type === "TEXT_MESSAGE_CONTENT" }),
           2,
         )
-        const second = yield* startWorker(settings, program, "--lease", "5s")
+        const second = yield* startWorker(settings, program, "--lease", "10s")
         const killedAt = yield* Clock.currentTimeMillis
         yield* go(cwd)
         yield* first.signal("SIGKILL")
@@ -140,7 +140,7 @@ layer(NodeContext.layer, { excludeTestServices: true })(
         expect(broken?.slice(0, 3)).toEqual(["word 1/1", "word 1/2", "word 1/3"])
         expect(whole).toEqual([1, 2, 3, 4, 5].map((n) => `word 2/${n}`))
         yield* Console.log(
-          `worker killed: its AG-UI client received nothing for ${pause} ms, with a lease of 5 s`,
+          `worker killed: its AG-UI client received nothing for ${pause} ms, with a lease of 10 s`,
         )
       }),
     )

@@ -16,7 +16,7 @@ const setUp = Effect.gen(function* () {
     ports,
     startWorker: (flags: ReadonlyArray<string>) =>
       Effect.gen(function* () {
-        const worker = yield* start(["worker", "--json", "--lease", "5s", ...flags], { cwd, env })
+        const worker = yield* start(["worker", "--json", "--lease", "10s", ...flags], { cwd, env })
         yield* worker.line(has({ event: "registered" }))
         return { ...worker, kill: Effect.zipRight(worker.signal("SIGKILL"), worker.ended) }
       }),
