@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import type * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Path from "@effect/platform/Path"
@@ -75,22 +76,32 @@ const makeSite = (files: ReadonlyMap<string, BuiltFiles.BuiltFile>) =>
     }
   })
 
+/** What answers for the site. Listing its files takes longer than the rest of a server's start, and few servers show it. */
+const load = (folder: string | undefined) =>
+  Effect.gen(function* () {
+    const files = yield* Effect.option(BuiltFiles.list(folder ?? (yield* ownFolder)))
+    const built = Option.filter(files, (all) => all.has("/index.html"))
+    return Option.isSome(built) ? yield* makeSite(built.value) : () => Effect.succeed(notBuilt)
+  })
+
 /**
  * The API with the documentation in front of it, at `/docs` of its origin: the links of the built pages begin there. `folder` has another
- * build. Where none is built, as in a new checkout, `/docs` says how to build it.
+ * build. Its files are listed at the first request for one. Where none is built, as in a new checkout, `/docs` says how to build it.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const inFront = ({ folder }: { readonly folder?: string | undefined } = {}) =>
   Effect.gen(function* () {
-    const files = yield* Effect.option(BuiltFiles.list(folder ?? (yield* ownFolder)))
-    const built = Option.filter(files, (all) => all.has("/index.html"))
-    const site = Option.isSome(built) ? yield* makeSite(built.value) : () => Effect.succeed(notBuilt)
+    const context = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+    // A first reader that leaves does not leave its interruption to the next.
+    const site = yield* Effect.cached(Effect.uninterruptible(Effect.provide(load(folder), context)))
     return <E, R>(
       api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
     ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        BuiltFiles.isRead(request) && isOwn(BuiltFiles.pathOf(request)) ? site(request) : api,
+        BuiltFiles.isRead(request) && isOwn(BuiltFiles.pathOf(request))
+          ? Effect.flatMap(site, (respond) => respond(request))
+          : api,
       )
   })
