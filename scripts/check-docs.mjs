@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { anchorOf } from "../packages/docs/site/markdown/anchors.mjs"
 import { filesOf, readmeFiles } from "./install/readme-files.mjs"
 
 const listed = execFileSync("git", ["ls-files", "*.md"], { encoding: "utf8" })
@@ -27,14 +28,6 @@ const guide = "docs/first-worker.md"
 for (const [name, text] of readmeFiles()) {
   if (filesOf(guide).get(name) !== text) problems.push(`${guide}: ${name} is not as in README.md`)
 }
-
-/** The anchor that a heading gets. */
-const anchorOf = (heading) =>
-  heading
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
-    .trim()
-    .replaceAll(/\s/g, "-")
 
 const anchorsOf = (page) =>
   new Set([...readFileSync(page, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading)))

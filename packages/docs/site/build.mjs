@@ -34,7 +34,10 @@ const relink = (text) =>
     .replaceAll(/\]\(\/docs\/([^)#\s]+)\/index\.md/g, "](/docs/$1.md")
 
 // The Markdown has the pictures by their names, and the pages have them by their digests.
-cpSync(join(site, "../../../docs/pictures"), join(out, "pictures"), { recursive: true })
+cpSync(join(site, "../../../docs/pictures"), join(out, "pictures"), {
+  recursive: true,
+  filter: (name) => !name.endsWith(".mjs"),
+})
 
 const files = filesOf(out)
 for (const file of files.filter((name) => name.endsWith(".md") || name.endsWith("llms-full.txt"))) {

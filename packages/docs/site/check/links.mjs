@@ -5,14 +5,14 @@ import { gunzipSync } from "node:zlib"
 
 const decoded = (text) => decodeURIComponent(text.replaceAll("&amp;", "&"))
 
+const decompressed = (site, name) => gunzipSync(readFileSync(join(site, name))).toString()
+
 /** The page at an address below /docs/, as the server finds it. */
 const fileOf = (path) => (path === "" || path.endsWith("/") ? `${path}index.html` : `${path}.html`)
 
 export const deadAnchors = (site) => {
   const names = readdirSync(site, { recursive: true }).filter((name) => name.endsWith(".html.gz"))
-  const pages = new Map(
-    names.map((name) => [name.replace(/\.gz$/, ""), gunzipSync(readFileSync(join(site, name))).toString()]),
-  )
+  const pages = new Map(names.map((name) => [name.replace(/\.gz$/, ""), decompressed(site, name)]))
   const anchors = new Map(
     [...pages].map(([name, html]) => [
       name,
@@ -29,8 +29,6 @@ export const deadAnchors = (site) => {
     ),
   )
 }
-
-const decompressed = (site, name) => gunzipSync(readFileSync(join(site, name))).toString()
 
 /** Links of the Markdown beside the pages to what is not there. */
 export const deadFiles = (site) => {

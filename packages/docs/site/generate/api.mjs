@@ -9,11 +9,9 @@ import { shorten } from "./shorten.mjs"
 const sentence = (text) =>
   (text.split("\n\n")[0] ?? "").replaceAll("\n", " ").replaceAll("|", "\\|").replace(/:$/, ".")
 
-/** The README of a package as a part of a page of the site. It is also shown by npm, so it links to the source repository. */
+/** The README of a package as a part of a page of the site. */
 const readmeOf = (root, folder) =>
   readFileSync(join(root, "packages", folder, "README.md"), "utf8")
-    .replaceAll(/\]\(https:\/\/github\.com\/runlease\/runlease\/blob\/main\/docs\//g, "](/")
-    .replaceAll(/\]\((?:\.\.\/){2}docs\//g, "](/")
     .replace(/\n[^\n]*Apache-2\.0\n$/, "\n")
     .trim()
 

@@ -17,10 +17,21 @@ const pageOf = (root, path) =>
     ? `${path}/README.md`
     : path
 
+/**
+ * Where a link leads below the root, with its anchor: from the page, or to the source repository, as npm needs it in a README. Any other address leads
+ * out of it.
+ */
+const pathOf = (repository, page, link) => {
+  const source = `${repository}/blob/main/`
+  if (link.startsWith(source)) return link.slice(source.length)
+  return /^([a-z]+:|\/|#)/.test(link) ? undefined : join(dirname(page), link)
+}
+
 const relink = (root, repository, page, link) => {
-  if (/^([a-z]+:|\/|#)/.test(link)) return link
-  const [path, anchor] = link.split("#")
-  const target = pageOf(root, join(dirname(page), decodeURI(path)).replace(/\/$/, ""))
+  const leads = pathOf(repository, page, link)
+  if (leads === undefined) return link
+  const [path, anchor] = leads.split("#")
+  const target = pageOf(root, decodeURI(path).replace(/\/$/, ""))
   const hash = anchor === undefined ? "" : `#${anchor}`
   if (isPage(target)) return `/${rewrite(target)}${hash}`
   // A picture is a file of the site too.
