@@ -31,14 +31,14 @@ const inputOf = (form: unknown): string =>
 const metadata = Effect.gen(function* () {
   const registry = yield* WorkerRegistry.WorkerRegistry
   const { items } = yield* registry.list({ limit: 1 })
-  return Option.flatMap(Option.fromNullable(items[0]), (worker) => WorkerMetadata.of(worker.metadata))
-}).pipe(Effect.orElseSucceed(() => Option.none<WorkerMetadata.WorkerMetadata>()))
+  return Option.getOrUndefined(WorkerMetadata.of(items[0]?.metadata))
+}).pipe(Effect.orElseSucceed(() => undefined))
 
 /** Prints the command for the agent that the command line names, else for the first one of the worker. */
 export const printed = Effect.fnUntraced(function* (url: string, named: string | undefined) {
   const worker = yield* metadata
-  const agent = named ?? Option.getOrUndefined(worker)?.agents?.[0] ?? "any"
-  const input = inputOf(Option.getOrUndefined(worker)?.forms?.[agent])
+  const agent = named ?? worker?.agents?.[0] ?? "any"
+  const input = inputOf(worker?.forms?.[agent])
   const key = Option.isSome(yield* EnvironmentKey.configured)
     ? ""
     : `RUNLEASE_API_KEY=$(cat ${DevKey.fileName}) `
