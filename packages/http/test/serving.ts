@@ -79,11 +79,19 @@ export const serve = <E>(
   store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>,
   options: Server.ServerOptions = {},
   over = direct(true),
+) => serveOn(nodeServer(), store, options, over)
+
+/** The same on an HTTP server of the test's own. */
+export const serveOn = <E>(
+  server: ReturnType<typeof nodeServer>,
+  store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>,
+  options: Server.ServerOptions = {},
+  over = direct(true),
 ) =>
   served.pipe(
     // The TestClock stands still, so a limit per second would last for ever.
     Layer.provideMerge(Layer.provide(Server.layerWith({ rateLimit: Infinity, ...options }), over)),
-    Layer.provideMerge(nodeServer()),
+    Layer.provideMerge(server),
     Layer.provideMerge(store),
   )
 

@@ -1,10 +1,12 @@
+import { NodeHttpServer } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Deferred, Duration, Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
+import { createServer, type Server as HttpServer } from "node:http"
 import { call } from "./raw.js"
-import { client, serve, Served } from "./serving.js"
+import { client, serve, Served, serveOn } from "./serving.js"
 
 const served = serve(MemoryControlPlane.layer)
 const both = Layer.provideMerge(client, served)
@@ -145,6 +147,46 @@ describe("the event stream", () => {
       yield* runs.cancel(run.runId)
       deepStrictEqual(yield* Deferred.await(signal), { type: "cancelled", run_id: run.runId })
     }).pipe(Effect.scoped, Effect.provide(both)),
+  )
+})
+
+/** A client of this server, whose connections are its own matter. */
+const ownServer = (server: HttpServer) =>
+  Layer.provideMerge(
+    client,
+    serveOn(
+      NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" }),
+      MemoryControlPlane.layer,
+    ),
+  )
+
+describe("a connection", () => {
+  it.live("that breaks is an error to who reads its stream, and no end", () =>
+    Effect.gen(function* () {
+      const server = createServer()
+      yield* Effect.gen(function* () {
+        const run = yield* held
+        const seen = yield* Stream.runForEach(frames(streamPath(run)), () =>
+          Effect.sync(() => server.closeAllConnections()),
+        ).pipe(Effect.exit)
+        assertTrue(Exit.isFailure(seen))
+      }).pipe(Effect.provide(ownServer(server)))
+    }),
+  )
+
+  it.live("of a stream closes with a server that keeps idle ones for an hour", () =>
+    Effect.gen(function* () {
+      const server = createServer({ keepAliveTimeout: 3_600_000 })
+      yield* Effect.gen(function* () {
+        const path = streamPath(yield* held)
+        const opened = yield* Deferred.make<void>()
+        yield* Effect.forkDaemon(
+          Effect.exit(Stream.runForEach(frames(path), () => Deferred.succeed(opened, undefined))),
+        )
+        yield* Deferred.await(opened)
+      }).pipe(Effect.provide(ownServer(server)))
+      strictEqual(server.listening, false)
+    }),
   )
 })
 

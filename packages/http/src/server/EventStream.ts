@@ -80,9 +80,13 @@ export const open = (
     const body = ResponseBody.make(comment, onReady)
     const { projectId } = yield* CurrentPrincipal
     const turns = yield* StreamTurns.StreamTurns
-    const cut = NodeConnection.cut(Context.get(request, HttpServerRequest.HttpServerRequest))
+    const httpRequest = Context.get(request, HttpServerRequest.HttpServerRequest)
+    const cut = NodeConnection.cut(httpRequest)
     const endEarly = cuts ? cut : body.end
-    yield* shutdown.onBegun(endEarly)
+    yield* shutdown.onBegun(() => {
+      body.readable.once("close", NodeConnection.close(httpRequest))
+      endEarly()
+    })
     yield* shutdown.onOverdue(cut)
     yield* streams.add({
       comment: () => {
@@ -95,7 +99,8 @@ export const open = (
       stream: { ...body, takeTurn: (write) => turns.take(projectId, write) },
       response: HttpServerResponse.raw(body.readable, {
         contentType: "text/event-stream",
-        headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close", ...headers },
+        // No `connection: close`: the fetch of Node 20 takes a stream with it that was cut off for one that has ended.
+        headers: { "cache-control": "no-cache", "x-accel-buffering": "no", ...headers },
       }),
     }
   })

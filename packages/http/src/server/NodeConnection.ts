@@ -6,12 +6,15 @@
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Predicate } from "effect"
 
-interface Connection {
-  readonly destroy: () => void
-}
-
-const isConnection = (value: unknown): value is Connection =>
-  Predicate.hasProperty(value, "destroy") && Predicate.isFunction(value.destroy)
+/** Calls a method of the socket of a request. Does nothing on other platforms. */
+const callSocket =
+  (method: "destroy" | "destroySoon") =>
+  ({ source }: HttpServerRequest.HttpServerRequest): (() => void) =>
+  () => {
+    if (!Predicate.hasProperty(source, "socket") || !Predicate.hasProperty(source.socket, method)) return
+    const { socket } = source
+    if (Predicate.isFunction(socket[method])) socket[method]()
+  }
 
 /** Whether the connection of a request is encrypted, as far as this process sees. */
 export const isEncrypted = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
@@ -20,8 +23,7 @@ export const isEncrypted = ({ source }: HttpServerRequest.HttpServerRequest): bo
   source.socket.encrypted === true
 
 /** Ends the connection of a request at once, with what its client has not taken. Does nothing on other platforms. */
-export const cut =
-  ({ source }: HttpServerRequest.HttpServerRequest): (() => void) =>
-  () => {
-    if (Predicate.hasProperty(source, "socket") && isConnection(source.socket)) source.socket.destroy()
-  }
+export const cut = callSocket("destroy")
+
+/** Ends the connection of a request once its client has what is written. Does nothing on other platforms. */
+export const close = callSocket("destroySoon")
