@@ -53,28 +53,25 @@ if (!isInstalled) {
 
 describe("every example prints what its README shows", () => {
   for (const name of [...examples, ...frameworks]) {
-    it.scoped.skipIf(frameworks.includes(name) && !isInstalled)(
-      name,
-      () =>
-        Effect.gen(function* () {
-          const fs = yield* FileSystem.FileSystem
-          const path = yield* Path.Path
-          const folder = path.join(root, name)
-          // Started in a temporary folder, since an example may write a file.
-          const cwd = yield* fs.makeTempDirectoryScoped()
-          const child = yield* Command.start(
-            Command.make(process.execPath, "--import", loader, path.join(folder, "src/main.ts")).pipe(
-              Command.workingDirectory(cwd),
-              Command.stderr("inherit"),
-            ),
-          )
-          const output = yield* Stream.mkString(Stream.decodeText(child.stdout))
-          expect(normalized(output)).toEqual(
-            normalized(outputOf(yield* fs.readFileString(path.join(folder, "README.md")))),
-          )
-          expect(yield* child.exitCode).toBe(0)
-        }).pipe(Effect.provide(NodeContext.layer)),
-      120_000,
+    it.scoped.skipIf(frameworks.includes(name) && !isInstalled)(name, () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const folder = path.join(root, name)
+        // Started in a temporary folder, since an example may write a file.
+        const cwd = yield* fs.makeTempDirectoryScoped()
+        const child = yield* Command.start(
+          Command.make(process.execPath, "--import", loader, path.join(folder, "src/main.ts")).pipe(
+            Command.workingDirectory(cwd),
+            Command.stderr("inherit"),
+          ),
+        )
+        const output = yield* Stream.mkString(Stream.decodeText(child.stdout))
+        expect(normalized(output)).toEqual(
+          normalized(outputOf(yield* fs.readFileString(path.join(folder, "README.md")))),
+        )
+        expect(yield* child.exitCode).toBe(0)
+      }).pipe(Effect.provide(NodeContext.layer)),
     )
   }
 })

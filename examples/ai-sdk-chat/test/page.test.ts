@@ -41,7 +41,7 @@ const open = Effect.gen(function* () {
   )
   const page = yield* Effect.promise(() => browser.newPage())
   // Vite compiles the AI SDK for the first page.
-  page.setDefaultTimeout(90_000)
+  page.setDefaultTimeout(240_000)
   const errors: Array<string> = []
   page.on("pageerror", (error) => errors.push(error.message))
   const use = <A>(action: (page: Page) => Promise<A>) => Effect.promise(() => action(page))
@@ -72,7 +72,7 @@ const inTheMiddle = Effect.gen(function* () {
 
 if (!isInstalled) console.log("The tests of the page are skipped: there is no Chromium here.")
 
-layer(stage, { excludeTestServices: true, timeout: "2 minutes" })("the page in Chromium", (it) => {
+layer(stage, { excludeTestServices: true, timeout: "5 minutes" })("the page in Chromium", (it) => {
   const test = it.scoped.skipIf(!isInstalled)
 
   test("streams answers, and goes on after an approval and a refusal", () =>

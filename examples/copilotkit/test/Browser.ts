@@ -25,7 +25,7 @@ export const open = (url: string) =>
     )
     const page = yield* Effect.promise(() => browser.newPage({ viewport: { width: 1100, height: 760 } }))
     // Vite compiles CopilotKit for the first page.
-    page.setDefaultTimeout(90_000)
+    page.setDefaultTimeout(240_000)
     const requests: Array<string> = []
     const errors: Array<string> = []
     page.on("request", (request) => requests.push(request.url()))

@@ -16,8 +16,8 @@ import { Context, Deferred, Effect, Exit, type Layer, Logger, LogLevel, Scope } 
 /** Right before a write is in the store, or right after it, while its answer is on the way. */
 export type Moment = "before" | "after"
 
-/** The shortest that there is. A worker waits so long for the runs of a dead one. */
-export const lease = "5 seconds"
+/** A worker waits so long for the runs of a dead one. A busy machine must renew it in time. */
+export const lease = "10 seconds"
 
 /** The requests that change a run or its log. A claim is one where it gets runs. */
 const writes = new Set([

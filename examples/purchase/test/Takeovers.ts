@@ -1,9 +1,10 @@
 /** A purchase whose worker dies at each of its writes, over any control plane. */
 import { live } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
-import { type AgentEvent, ControlPlane, type Ids, RunLog, Runs, Worker } from "@runlease/core"
+import { type AgentEvent, ControlPlane, Ids, RunLog, Runs, Worker } from "@runlease/core"
 import { SharedPlane, TestRuns } from "@runlease/testkit"
 import { Array, DateTime, Deferred, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { randomUUID } from "node:crypto"
 import { Purchase } from "../src/agents.js"
 import { agents } from "../src/worker.js"
 import * as MortalWorker from "./MortalWorker.js"
@@ -17,18 +18,24 @@ export const inProcess = Layer.unwrapEffect(
   }),
 )
 
+/** Asks again when a busy machine answers late: each of these requests may be sent twice. */
+const patiently = <A, E extends { readonly _tag: string }, R>(request: Effect.Effect<A, E, R>) =>
+  Effect.retry(request, { while: ({ _tag }) => _tag === "ControlPlaneUnavailable" })
+
 /** Approves the first question of a run, and nothing after it. Returns what the question is about. */
 const approveOnce = (runId: Ids.RunId) =>
   Effect.gen(function* () {
     const log = yield* RunLog.RunLog
     const runs = yield* Runs.Runs
-    yield* Stream.runHead(
-      Stream.filter(log.follow({ runId }), ({ event }) => TestRuns.outcomeOf(event) === "interrupt"),
+    yield* patiently(
+      Stream.runHead(
+        Stream.filter(log.follow({ runId }), ({ event }) => TestRuns.outcomeOf(event) === "interrupt"),
+      ),
     )
-    const [question] = (yield* runs.get(runId)).waiting!.interrupts
-    yield* runs.resume(runId, [
-      { interruptId: question!.id, status: "resolved", payload: { approved: true } },
-    ])
+    const [question] = (yield* patiently(runs.get(runId))).waiting!.interrupts
+    yield* patiently(
+      runs.resume(runId, [{ interruptId: question!.id, status: "resolved", payload: { approved: true } }]),
+    )
     return question!.metadata?.["about"]
   })
 
@@ -46,12 +53,12 @@ const buy = (death?: MortalWorker.Death) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const worker = yield* MortalWorker.start(agents, death)
-    const { run } = yield* Purchase.submit({ item: "lamp", count: 2 }, { maxAttempts: 20 })
-    const person = yield* Effect.forkScoped(approveOnce(run.runId))
-    const value = yield* Effect.forkScoped(
-      // A machine that is busy answers a client late.
-      Effect.retry(Purchase.await(run.runId), { while: ({ _tag }) => _tag === "ControlPlaneUnavailable" }),
+    const publicId = Ids.RunId.make(randomUUID())
+    const { run } = yield* patiently(
+      Purchase.submit({ item: "lamp", count: 2 }, { maxAttempts: 20, publicId }),
     )
+    const person = yield* Effect.forkScoped(approveOnce(run.runId))
+    const value = yield* Effect.forkScoped(patiently(Purchase.await(run.runId)))
     yield* Effect.raceFirst(Deferred.await(worker.killed), Fiber.await(value))
     const isKilled = yield* Deferred.isDone(worker.killed)
     const ending = yield* Effect.forkScoped(worker.end)
@@ -61,16 +68,16 @@ const buy = (death?: MortalWorker.Death) =>
 
     const { boughtAt, ...order } = yield* Fiber.join(value)
     deepStrictEqual(order, { order: "north-lamp", cents: 2000 })
-    deepStrictEqual(yield* Purchase.await(run.runId), { ...order, boughtAt })
+    deepStrictEqual(yield* patiently(Purchase.await(run.runId)), { ...order, boughtAt })
     deepStrictEqual(yield* Fiber.join(person), { euros: 20, warehouse: "north" })
 
-    const events = yield* TestRuns.eventsOf(run.runId)
+    const events = yield* patiently(TestRuns.eventsOf(run.runId))
     deepStrictEqual(resultsOf(events, "order"), [{ ...order, boughtAt: DateTime.formatIso(boughtAt) }])
     deepStrictEqual(
       Array.filterMap(events, (event) => Option.fromNullable(TestRuns.outcomeOf(event))),
       ["interrupt", "success"],
     )
-    const { items } = yield* runs.list()
+    const { items } = yield* patiently(runs.list())
     deepStrictEqual(items.map(({ agentId, status }) => [agentId, status]).toSorted(), [
       ["price", "completed"],
       ["purchase", "completed"],
@@ -81,7 +88,8 @@ const buy = (death?: MortalWorker.Death) =>
   }).pipe(Effect.scoped)
 
 /**
- * Declares the test. `ports` are those of a project that no other purchase has.
+ * Declares the test. `ports` are those of a project that no other purchase has. `deaths`: a worker dies at every write, or at the first of
+ * each name.
  *
  * Purchases go on side by side, since each waits for the lease of its dead worker. A worker may have fewer writes than the first one, where
  * both children have ended before the parent waits for them; all have one of each name.
@@ -90,9 +98,10 @@ export const suite = <A, E>(
   name: string,
   plane: Layer.Layer<A, E>,
   ports: Layer.Layer<ControlPlane.ProjectPorts, unknown, A>,
+  deaths: "every write" | "each kind of write",
 ): void =>
   live(
-    `over ${name}, a purchase whose worker is killed at any write orders once, asks once, and spawns each child once`,
+    `over ${name}, a purchase whose worker is killed at ${deaths} orders once, asks once, and spawns each child once`,
     () =>
       Effect.gen(function* () {
         const own = Layer.provide(ports, Layer.succeedContext(yield* Layer.build(plane)))
@@ -104,18 +113,19 @@ export const suite = <A, E>(
           "spawn",
           "suspend",
         ])
-        const deaths = Array.fromIterable(sent).flatMap(([write, count]) =>
-          Array.cartesian(Array.range(1, count), ["before", "after"] as const).map(
-            ([nth, moment]): MortalWorker.Death => ({ write, nth, moment }),
-          ),
+        const all = Array.fromIterable(sent).flatMap(([write, count]) =>
+          Array.cartesian(Array.range(1, deaths === "every write" ? count : 1), [
+            "before",
+            "after",
+          ] as const).map(([nth, moment]): MortalWorker.Death => ({ write, nth, moment })),
         )
         yield* Effect.forEach(
-          deaths,
+          all,
           (death) =>
             Effect.map(Effect.provide(buy(death), own), ({ isKilled }) =>
               assertTrue(isKilled || death.nth > 1, `No worker died ${death.moment} its ${death.write}`),
             ),
-          { concurrency: 7, discard: true },
+          { concurrency: 10, discard: true },
         )
       }).pipe(Effect.scoped),
   )

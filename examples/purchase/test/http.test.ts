@@ -7,11 +7,16 @@ import { Effect, Layer } from "effect"
 import { createServer } from "node:http"
 import * as Takeovers from "./Takeovers.js"
 
-// A process that is busy for seconds must not meet the time limit of an idle connection.
-const listen = () => createServer({ keepAliveTimeout: 65_000 })
+const httpServer = Layer.suspend(() => {
+  // A process that is busy for seconds must not meet the time limit of an idle connection.
+  const node = createServer({ keepAliveTimeout: 65_000 })
+  return Layer.scopedDiscard(Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))).pipe(
+    Layer.provideMerge(NodeHttpServer.layer(() => node, { port: 0, host: "127.0.0.1" })),
+  )
+})
 
 const server = Server.layerWith({ rateLimit: Infinity }).pipe(
-  Layer.provideMerge(NodeHttpServer.layer(listen, { port: 0, host: "127.0.0.1" })),
+  Layer.provideMerge(httpServer),
   Layer.provideMerge(MemoryControlPlane.layer),
 )
 
@@ -26,4 +31,4 @@ const client = Layer.unwrapEffect(
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
-Takeovers.suite("HTTP", server, client)
+Takeovers.suite("HTTP", server, client, "each kind of write")

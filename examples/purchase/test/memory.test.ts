@@ -1,4 +1,4 @@
 import { MemoryControlPlane } from "@runlease/core"
 import * as Takeovers from "./Takeovers.js"
 
-Takeovers.suite("memory", MemoryControlPlane.layer, Takeovers.inProcess)
+Takeovers.suite("memory", MemoryControlPlane.layer, Takeovers.inProcess, "every write")

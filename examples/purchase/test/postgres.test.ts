@@ -7,4 +7,4 @@ const postgres = Layer.unwrapScoped(
   Effect.map(TestDatabase.make(), (url) => SqlControlPlane.layerPostgres({ url: Redacted.make(url) })),
 )
 
-Takeovers.suite("PostgreSQL", postgres, Takeovers.inProcess)
+Takeovers.suite("PostgreSQL", postgres, Takeovers.inProcess, "each kind of write")

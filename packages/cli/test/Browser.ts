@@ -69,7 +69,7 @@ export const visit = (browser: Browser, url: string, key: string, look: Look = "
     Effect.promise(async (): Promise<Visitor> => {
       const context = await browser.newContext(looks[look])
       const page = await context.newPage()
-      page.setDefaultTimeout(60_000)
+      page.setDefaultTimeout(240_000)
       const faults: Array<string> = []
       page.on("pageerror", (error) => faults.push(error.message))
       page.on("console", (message) => {

@@ -81,7 +81,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
         // The guard of the killed worker removes its folders a moment later.
         yield* leftIn(temporary).pipe(
           Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("250 millis") }),
-          Effect.timeout("30 seconds"),
+          Effect.timeout("4 minutes"),
         )
         expect(yield* leftIn(temporary)).toHaveLength(1)
         const server = yield* start(["serve", "--json", "--port", "0", "--database", database!], {
@@ -126,7 +126,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
             until: ([running, left]) => left.length === 0 && !running.some((line) => line.includes(cwd)),
             schedule: Schedule.spaced("250 millis"),
           }),
-          Effect.timeout("30 seconds"),
+          Effect.timeout("4 minutes"),
         )
       }
     }),

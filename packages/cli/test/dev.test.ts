@@ -61,7 +61,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
         `import { text } from "./parts/text.ts"\nexport default async () => text\n`,
       )
       const said = (text: string) =>
-        answer.pipe(Effect.repeat({ until: (texts) => texts.includes(text) }), Effect.timeout("2 minutes"))
+        answer.pipe(Effect.repeat({ until: (texts) => texts.includes(text) }), Effect.timeout("4 minutes"))
       yield* said("three")
       yield* write(cwd, "parts/text.ts", `export const text = "four"\n`)
       yield* said("four")

@@ -7,7 +7,7 @@ import { TestRuns } from "@runlease/testkit"
 import { Cause, Chunk, Effect, type Exit, Option, Ref, type Scope, Stream } from "effect"
 
 export const test = <A, E>(title: string, body: Effect.Effect<A, E, ProjectPorts | Scope.Scope>): void =>
-  it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)), 60_000)
+  it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)), 300_000)
 
 /** A run, submitted and claimed. */
 export const claimed = (input: Partial<Runs.SubmissionInput> = {}) =>
@@ -45,4 +45,4 @@ export const failureOf = ({ exit }: Execution) => {
 
 /** Repeats `look` until `is` accepts its value. */
 export const until = <A, E, R>(look: Effect.Effect<A, E, R>, is: (value: A) => boolean) =>
-  look.pipe(Effect.delay("5 millis"), Effect.repeat({ until: is }), Effect.timeout("30 seconds"))
+  look.pipe(Effect.delay("5 millis"), Effect.repeat({ until: is }), Effect.timeout("4 minutes"))

@@ -100,7 +100,7 @@ export const untilStatus = (runId: Ids.RunId, status: Run.RunStatus) =>
   TestRuns.getRun(runId).pipe(
     Effect.delay("10 millis"),
     Effect.repeat({ until: (run) => run.status === status }),
-    Effect.timeout("20 seconds"),
+    Effect.timeout("4 minutes"),
   )
 
 /** Waits until the log of a run holds an event that `is` accepts. */
@@ -109,7 +109,7 @@ export const untilLogged = (runId: Ids.RunId, is: (event: AgentEvent.LogEvent) =
     log.follow({ runId }).pipe(
       Stream.filter(({ event }) => is(event)),
       Stream.runHead,
-      Effect.timeout("20 seconds"),
+      Effect.timeout("4 minutes"),
     ),
   )
 

@@ -141,7 +141,7 @@ for (const protocol of ModelRuns.protocols) {
         strictEqual(error.code, "model_timeout")
         strictEqual(error.retryable, true)
         yield* Effect.repeat(Effect.delay(server.open, "10 millis"), { until: (open) => open === 0 })
-      }).pipe(Effect.provide(ModelRuns.log), Effect.timeout("20 seconds")),
+      }).pipe(Effect.provide(ModelRuns.log), Effect.timeout("4 minutes")),
     )
 
     it.scopedLive("loses its request when the run is interrupted", () =>
@@ -156,7 +156,7 @@ for (const protocol of ModelRuns.protocols) {
         strictEqual(yield* server.open, 1)
         yield* Fiber.interrupt(fiber)
         yield* Effect.repeat(Effect.delay(server.open, "10 millis"), { until: (open) => open === 0 })
-      }).pipe(Effect.provide(ModelRuns.log), Effect.timeout("20 seconds")),
+      }).pipe(Effect.provide(ModelRuns.log), Effect.timeout("4 minutes")),
     )
 
     it.scopedLive("that does not listen is unreachable", () =>

@@ -58,32 +58,29 @@ const measure = Effect.gen(function* () {
 })
 
 describe.runIf(process.platform === "linux")("many runs at once", () => {
-  it.scopedLive(
-    "leave nothing",
-    () =>
-      Effect.gen(function* () {
-        yield* ModelWorkers.start({ url: yield* server }, { toolkit }, { concurrency })
-        const port = yield* Runs.Runs
-        const figures = []
-        for (let round = 0; round < rounds; round++) {
-          const submitted = yield* Effect.replicateEffect(
-            TestRuns.submit({ snapshot: RequestSnapshot.fromText("Add") }),
-            runs,
-          )
-          for (const { runId } of submitted) yield* ModelWorkers.untilStatus(runId, "completed")
-          figures.push(yield* measure)
-        }
-        strictEqual((yield* port.list({ status: "failed" })).items.length, 0)
-        // The first round allocates what all rounds share: compiled code and pooled connections.
-        const first = figures[0]!
-        const last = figures.at(-1)!
-        assertTrue(last.heap - first.heap < 7.5, `the heap grew from ${first.heap} to ${last.heap} MB`)
-        // The pool of connections has one for each run at once at most. The runs of two rounds are four times as many.
-        assertTrue(
-          last.descriptors <= first.descriptors + concurrency,
-          `${first.descriptors} fds became ${last.descriptors}`,
+  it.scopedLive("leave nothing", () =>
+    Effect.gen(function* () {
+      yield* ModelWorkers.start({ url: yield* server }, { toolkit }, { concurrency })
+      const port = yield* Runs.Runs
+      const figures = []
+      for (let round = 0; round < rounds; round++) {
+        const submitted = yield* Effect.replicateEffect(
+          TestRuns.submit({ snapshot: RequestSnapshot.fromText("Add") }),
+          runs,
         )
-      }).pipe(Effect.provide(Layer.merge(handlers, ModelWorkers.controlPlanes["SQLite"]!))),
-    180_000,
+        for (const { runId } of submitted) yield* ModelWorkers.untilStatus(runId, "completed")
+        figures.push(yield* measure)
+      }
+      strictEqual((yield* port.list({ status: "failed" })).items.length, 0)
+      // The first round allocates what all rounds share: compiled code and pooled connections.
+      const first = figures[0]!
+      const last = figures.at(-1)!
+      assertTrue(last.heap - first.heap < 7.5, `the heap grew from ${first.heap} to ${last.heap} MB`)
+      // The pool of connections has one for each run at once at most. The runs of two rounds are four times as many.
+      assertTrue(
+        last.descriptors <= first.descriptors + concurrency,
+        `${first.descriptors} fds became ${last.descriptors}`,
+      )
+    }).pipe(Effect.provide(Layer.merge(handlers, ModelWorkers.controlPlanes["SQLite"]!))),
   )
 })

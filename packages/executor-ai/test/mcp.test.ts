@@ -32,57 +32,54 @@ const folder = Effect.acquireRelease(
 const once = Schedule.spaced("50 millis")
 
 describe("tools of an MCP server", () => {
-  it.scopedLive(
-    "are offered by the name of their server, and called",
-    () =>
-      Effect.gen(function* () {
-        const path = yield* folder
-        const program = yield* Processes.mcpServer(path)
-        const notes = join(path, "notes")
-        const model = yield* ModelServer.make(
-          ModelServer.inTurn(
-            {
-              calls: [
-                call("c1", "notes__note", { what: "this" }),
-                call("c2", "notes__look", { what: "that" }),
-                call("c3", "notes__fail", { what: "it" }),
-                call("c4", "notes__note", {}),
-                call("c5", "notes__hang", { what: "hidden" }),
-              ],
-            },
-            { texts: ["Done."] },
-          ),
-        )
-        yield* ModelWorkers.start(model, {
-          mcp: [
-            {
-              name: "notes",
-              command: process.execPath,
-              args: [program],
-              env: { NOTES: notes },
-              allow: ["note", "look", "fail"],
-            },
-          ],
-        })
-        const { runId } = yield* TestRuns.submit()
-        yield* ModelWorkers.untilStatus(runId, "completed")
-        const tools = toolsOf(model.requests[0]!.body)
-        deepStrictEqual(
-          tools.map(({ name }) => name),
-          ["notes__note", "notes__look", "notes__fail"],
-        )
-        deepStrictEqual(
-          [tools[0]!["description"], tools[0]!["parameters"]],
-          ["Does note", { type: "object", properties: { what: { type: "string" } }, required: ["what"] }],
-        )
-        const { c1, c2, c3, c4, c5 } = resultsOf(model.requests[1]!.body)
-        assertTrue(c1!.includes("noted this") && c2!.includes("saw that") && c3!.includes("no it here"))
-        assertTrue(c4!.includes("what"), c4!)
-        assertTrue(c5!.includes("There is no such tool"), c5!)
-        const lines = yield* Effect.promise(() => readFile(notes, "utf8"))
-        deepStrictEqual(lines.trim().split("\n").toSorted(), ["fail it", "look that", "note this"])
-      }).pipe(Effect.provide(ModelRuns.log)),
-    120_000,
+  it.scopedLive("are offered by the name of their server, and called", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const program = yield* Processes.mcpServer(path)
+      const notes = join(path, "notes")
+      const model = yield* ModelServer.make(
+        ModelServer.inTurn(
+          {
+            calls: [
+              call("c1", "notes__note", { what: "this" }),
+              call("c2", "notes__look", { what: "that" }),
+              call("c3", "notes__fail", { what: "it" }),
+              call("c4", "notes__note", {}),
+              call("c5", "notes__hang", { what: "hidden" }),
+            ],
+          },
+          { texts: ["Done."] },
+        ),
+      )
+      yield* ModelWorkers.start(model, {
+        mcp: [
+          {
+            name: "notes",
+            command: process.execPath,
+            args: [program],
+            env: { NOTES: notes },
+            allow: ["note", "look", "fail"],
+          },
+        ],
+      })
+      const { runId } = yield* TestRuns.submit()
+      yield* ModelWorkers.untilStatus(runId, "completed")
+      const tools = toolsOf(model.requests[0]!.body)
+      deepStrictEqual(
+        tools.map(({ name }) => name),
+        ["notes__note", "notes__look", "notes__fail"],
+      )
+      deepStrictEqual(
+        [tools[0]!["description"], tools[0]!["parameters"]],
+        ["Does note", { type: "object", properties: { what: { type: "string" } }, required: ["what"] }],
+      )
+      const { c1, c2, c3, c4, c5 } = resultsOf(model.requests[1]!.body)
+      assertTrue(c1!.includes("noted this") && c2!.includes("saw that") && c3!.includes("no it here"))
+      assertTrue(c4!.includes("what"), c4!)
+      assertTrue(c5!.includes("There is no such tool"), c5!)
+      const lines = yield* Effect.promise(() => readFile(notes, "utf8"))
+      deepStrictEqual(lines.trim().split("\n").toSorted(), ["fail it", "look that", "note this"])
+    }).pipe(Effect.provide(ModelRuns.log)),
   )
 
   it.scopedLive("of a server that cannot be reached end the attempt, and it is tried again", () =>

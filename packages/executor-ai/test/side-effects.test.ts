@@ -155,7 +155,7 @@ for (const [ending, { cut }] of Object.entries(endings)) {
         })
 
       const test = (title: string, effect: Effect.Effect<unknown, unknown, Scope.Scope>) =>
-        it.scopedLive(title, () => effect, 60_000)
+        it.scopedLive(title, () => effect)
 
       test(
         "are not made again at most once, after an answer that was recorded: they are uncertain",

@@ -142,7 +142,7 @@ const complete = (runId: Ids.RunId) =>
   }).pipe(
     Effect.delay("1 millis"),
     Effect.repeat({ until: (status) => status === "completed" || status === "failed" }),
-    Effect.timeout("20 seconds"),
+    Effect.timeout("4 minutes"),
   )
 
 /** The requests of a run whose attempts end like that. `numberOf` says which answer a request gets. */

@@ -165,7 +165,6 @@ describe("a page that corrects its agent", () => {
             ["Charging.", "Left, then."],
           )
         }),
-      120_000,
     )
   }
 })

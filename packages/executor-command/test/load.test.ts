@@ -44,52 +44,49 @@ const untilEnded = (runId: Ids.RunId) =>
   Effect.flatMap(RunLog.RunLog, (log) => Stream.runDrain(log.follow({ runId })))
 
 describe.runIf(process.platform === "linux")("many programs at once", () => {
-  it.scopedLive(
-    "leave no process, file or descriptor",
-    () =>
-      Effect.gen(function* () {
-        const root = yield* Effect.acquireRelease(
-          Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-load-"))),
-          (folder) => Effect.promise(() => rm(folder, { recursive: true })),
-        )
-        const workRoot = join(root, "work")
-        yield* Effect.promise(() => mkdir(workRoot))
-        const token = yield* Ids.uuidV7
-        yield* Worker.make({ concurrency }).pipe(
-          Effect.provide(
-            CommandExecutor.layerWith({
-              command: "sh",
-              // Each program leaves a child and a file, and writes a hundred lines.
-              args: [
-                "-c",
-                "sleep 600 & echo x > file; i=0; while [ $i -lt 100 ]; do echo line; i=$((i+1)); done",
-                token,
-              ],
-              killAfter: "200 millis",
-              workRoot,
-            }),
-          ),
-        )
-        const port = yield* Runs.Runs
-        const figures = []
-        for (let round = 0; round < rounds; round++) {
-          const submitted = yield* Effect.replicateEffect(TestRuns.submit(), runs)
-          for (const { runId } of submitted) yield* untilEnded(runId)
-          figures.push(yield* measure)
-        }
-        yield* Console.log(`${runs} programs at concurrency ${concurrency}, MB: ${JSON.stringify(figures)}`)
-        strictEqual((yield* port.list({ status: "failed" })).items.length, 0)
-        deepStrictEqual(yield* processes(token), [])
-        deepStrictEqual(yield* Effect.promise(() => readdir(workRoot)), [])
-        const first = figures[0]!
-        const last = figures.at(-1)!
-        // The memory control plane stores the logs of the runs.
-        assertTrue(last.heap - first.heap < 20, `the heap grew from ${first.heap} to ${last.heap} MB`)
-        assertTrue(
-          last.descriptors <= first.descriptors + 10,
-          `${first.descriptors} fds became ${last.descriptors}`,
-        )
-      }).pipe(Effect.provide(MemoryControlPlane.layer)),
-    180_000,
+  it.scopedLive("leave no process, file or descriptor", () =>
+    Effect.gen(function* () {
+      const root = yield* Effect.acquireRelease(
+        Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-load-"))),
+        (folder) => Effect.promise(() => rm(folder, { recursive: true })),
+      )
+      const workRoot = join(root, "work")
+      yield* Effect.promise(() => mkdir(workRoot))
+      const token = yield* Ids.uuidV7
+      yield* Worker.make({ concurrency }).pipe(
+        Effect.provide(
+          CommandExecutor.layerWith({
+            command: "sh",
+            // Each program leaves a child and a file, and writes a hundred lines.
+            args: [
+              "-c",
+              "sleep 600 & echo x > file; i=0; while [ $i -lt 100 ]; do echo line; i=$((i+1)); done",
+              token,
+            ],
+            killAfter: "200 millis",
+            workRoot,
+          }),
+        ),
+      )
+      const port = yield* Runs.Runs
+      const figures = []
+      for (let round = 0; round < rounds; round++) {
+        const submitted = yield* Effect.replicateEffect(TestRuns.submit(), runs)
+        for (const { runId } of submitted) yield* untilEnded(runId)
+        figures.push(yield* measure)
+      }
+      yield* Console.log(`${runs} programs at concurrency ${concurrency}, MB: ${JSON.stringify(figures)}`)
+      strictEqual((yield* port.list({ status: "failed" })).items.length, 0)
+      deepStrictEqual(yield* processes(token), [])
+      deepStrictEqual(yield* Effect.promise(() => readdir(workRoot)), [])
+      const first = figures[0]!
+      const last = figures.at(-1)!
+      // The memory control plane stores the logs of the runs.
+      assertTrue(last.heap - first.heap < 20, `the heap grew from ${first.heap} to ${last.heap} MB`)
+      assertTrue(
+        last.descriptors <= first.descriptors + 10,
+        `${first.descriptors} fds became ${last.descriptors}`,
+      )
+    }).pipe(Effect.provide(MemoryControlPlane.layer)),
   )
 })

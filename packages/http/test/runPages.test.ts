@@ -160,7 +160,7 @@ describe("the pages of one run", () => {
       ),
       { numRuns: 25 },
     )
-  }, 120_000)
+  })
 })
 
 /** A store in memory whose reads of summaries are counted, and fail while it is down. */

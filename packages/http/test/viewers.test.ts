@@ -127,7 +127,7 @@ const overfilled = (run: Run.ClaimedRun) =>
 const test = <A, E>(
   title: string,
   body: Effect.Effect<A, E, Layer.Layer.Success<typeof both> | Scope.Scope>,
-) => it.live(title, () => body.pipe(Effect.scoped, Effect.provide(both)), 60_000)
+) => it.live(title, () => body.pipe(Effect.scoped, Effect.provide(both)))
 
 describe("the viewers of one log", () => {
   test(
@@ -219,67 +219,58 @@ describe("the viewers of one log", () => {
     }),
   )
 
-  it.effect(
-    "a client that does not read is ended by its revocation, and no other is",
-    () =>
-      Effect.gen(function* () {
-        const access = yield* Access.Access
-        const project = yield* access.getProject("default")
-        const { key, token } = yield* access.createKey({ projectId: project.id, name: "viewer" })
+  it.effect("a client that does not read is ended by its revocation, and no other is", () =>
+    Effect.gen(function* () {
+      const access = yield* Access.Access
+      const project = yield* access.getProject("default")
+      const { key, token } = yield* access.createKey({ projectId: project.id, name: "viewer" })
+      const run = yield* held
+      const slow = yield* open(run, { token: Redacted.value(token) })
+      const witness = yield* open(run, { token: Redacted.value(token) })
+      const quick = yield* open(run)
+      slow.socket.pause()
+      for (let batch = 1; batch <= largeBatches; batch++) yield* TestRuns.append(run, large)
+      const last = 1 + largeBatches * large.length
+      yield* Effect.all([quick.untilId(last), witness.untilId(last)])
+      yield* access.revokeKey(project.id, key.id)
+      yield* TestClock.adjust("10 seconds")
+      yield* witness.untilWhole
+      slow.socket.resume()
+      yield* slow.untilWhole
+      assertTrue(slow.ids.at(-1)! < last)
+      deepStrictEqual(slow.ids, upTo(slow.ids.length))
+      yield* TestRuns.append(run, [AgentEvent.custom("small", 1)])
+      yield* quick.untilId(last + 1)
+    }).pipe(Effect.scoped, Effect.provide(both)),
+  )
+
+  it.live("end with the server, also one that does not read", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(both, scope)
+      yield* Effect.gen(function* () {
         const run = yield* held
-        const slow = yield* open(run, { token: Redacted.value(token) })
-        const witness = yield* open(run, { token: Redacted.value(token) })
-        const quick = yield* open(run)
-        slow.socket.pause()
-        for (let batch = 1; batch <= largeBatches; batch++) yield* TestRuns.append(run, large)
-        const last = 1 + largeBatches * large.length
-        yield* Effect.all([quick.untilId(last), witness.untilId(last)])
-        yield* access.revokeKey(project.id, key.id)
-        yield* TestClock.adjust("10 seconds")
-        yield* witness.untilWhole
+        const { quick, slow } = yield* overfilled(run)
+        const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void))
+        yield* quick.untilWhole
         slow.socket.resume()
         yield* slow.untilWhole
-        assertTrue(slow.ids.at(-1)! < last)
         deepStrictEqual(slow.ids, upTo(slow.ids.length))
-        yield* TestRuns.append(run, [AgentEvent.custom("small", 1)])
-        yield* quick.untilId(last + 1)
-      }).pipe(Effect.scoped, Effect.provide(both)),
-    60_000,
+        yield* closing.await
+      }).pipe(Effect.scoped, Effect.provide(context))
+    }),
   )
 
-  it.live(
-    "end with the server, also one that does not read",
-    () =>
-      Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(both, scope)
-        yield* Effect.gen(function* () {
-          const run = yield* held
-          const { quick, slow } = yield* overfilled(run)
-          const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void))
-          yield* quick.untilWhole
-          slow.socket.resume()
-          yield* slow.untilWhole
-          deepStrictEqual(slow.ids, upTo(slow.ids.length))
-          yield* closing.await
-        }).pipe(Effect.scoped, Effect.provide(context))
-      }),
-    60_000,
-  )
-
-  it.live(
-    "does not keep the server when it never reads",
-    () =>
-      Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(both, scope)
-        yield* Effect.gen(function* () {
-          const run = yield* held
-          const { quick } = yield* overfilled(run)
-          yield* Scope.close(scope, Exit.void)
-          yield* quick.untilWhole
-        }).pipe(Effect.scoped, Effect.provide(context))
-      }),
-    60_000,
+  it.live("does not keep the server when it never reads", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(both, scope)
+      yield* Effect.gen(function* () {
+        const run = yield* held
+        const { quick } = yield* overfilled(run)
+        yield* Scope.close(scope, Exit.void)
+        yield* quick.untilWhole
+      }).pipe(Effect.scoped, Effect.provide(context))
+    }),
   )
 })

@@ -100,7 +100,7 @@ describe("the views of a log", () => {
       ),
       { numRuns: 40 },
     )
-  }, 120_000)
+  })
 
   it.live("wait for the fastest of their viewers, and read on when it takes more", () =>
     Effect.gen(function* () {

@@ -155,7 +155,7 @@ describe("back-pressure", () => {
           last = now
         }),
         Effect.repeat({ until: () => still === 10 }),
-        Effect.timeout("10 seconds"),
+        Effect.timeout("4 minutes"),
       )
       assertTrue(bytes < 4 * 1024 * 1024, `${bytes} bytes`)
     }).pipe(Effect.scoped),
@@ -183,7 +183,7 @@ describe("the guard", () => {
       yield* Effect.promise(() => readdir(workRoot)).pipe(
         Effect.delay("20 millis"),
         Effect.repeat({ until: (names) => names.length === 0 }),
-        Effect.timeout("10 seconds"),
+        Effect.timeout("4 minutes"),
       )
     }).pipe(Effect.scoped),
   )

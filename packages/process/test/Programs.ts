@@ -96,7 +96,7 @@ export const untilCount = (token: string, count: number) =>
   pidsOf(token).pipe(
     Effect.delay("20 millis"),
     Effect.repeat({ until: (pids) => pids.length === count }),
-    Effect.timeout("10 seconds"),
+    Effect.timeout("4 minutes"),
   )
 
 /** A new folder, which the Scope removes. */

@@ -52,43 +52,40 @@ for (const [name, database] of [
   ["PostgreSQL", postgres],
 ] as const) {
   describe(`a server that is killed in the middle of a bulk operation (${name})`, () => {
-    it.scopedLive(
-      "loses nothing of it: the next one cancels each run that is left, once",
-      () =>
-        Effect.gen(function* () {
-          const made = yield* database
-          yield* Effect.provide(submit, made.controlPlane)
-          yield* cancelUntil(made.at, count * 0.4)
-          const [ends] = yield* ask(made, numberOfEnds)
-          assertTrue(ends! >= count * 0.4 && ends! < count, `${ends} were cancelled`)
+    it.scopedLive("loses nothing of it: the next one cancels each run that is left, once", () =>
+      Effect.gen(function* () {
+        const made = yield* database
+        yield* Effect.provide(submit, made.controlPlane)
+        yield* cancelUntil(made.at, count * 0.4)
+        const [ends] = yield* ask(made, numberOfEnds)
+        assertTrue(ends! >= count * 0.4 && ends! < count, `${ends} were cancelled`)
 
-          const ended = yield* Effect.gen(function* () {
-            const bulks = yield* BulkOperations.BulkOperations
-            const { items } = yield* bulks.list()
-            strictEqual(items.length, 1)
-            return yield* Effect.repeat(bulks.get(items[0]!.id), {
-              schedule: Schedule.spaced("20 millis").pipe(Schedule.zipRight(Schedule.identity())),
-              until: ({ status }) => status !== "running",
-            })
-          }).pipe(Effect.provide(made.controlPlane))
+        const ended = yield* Effect.gen(function* () {
+          const bulks = yield* BulkOperations.BulkOperations
+          const { items } = yield* bulks.list()
+          strictEqual(items.length, 1)
+          return yield* Effect.repeat(bulks.get(items[0]!.id), {
+            schedule: Schedule.spaced("20 millis").pipe(Schedule.zipRight(Schedule.identity())),
+            until: ({ status }) => status !== "running",
+          })
+        }).pipe(Effect.provide(made.controlPlane))
 
-          strictEqual(ended.status, "completed")
-          const { done, failed, matched, skipped } = ended
-          deepStrictEqual(
-            { done, failed, matched, skipped },
-            { done: count, failed: 0, matched: count, skipped: 0 },
-          )
-          deepStrictEqual(yield* ask(made, numberOfEnds), [count])
-          deepStrictEqual(yield* ask(made, "SELECT COUNT(*) AS number FROM queue"), [0])
-          // The log of each run ends once.
-          const endings = "SELECT run_pk FROM events WHERE payload LIKE '%RUN_FINISHED%'"
-          deepStrictEqual(yield* ask(made, `SELECT COUNT(*) AS number FROM (${endings}) all_ends`), [count])
-          deepStrictEqual(
-            yield* ask(made, `SELECT COUNT(DISTINCT run_pk) AS number FROM (${endings}) each_end`),
-            [count],
-          )
-        }),
-      120_000,
+        strictEqual(ended.status, "completed")
+        const { done, failed, matched, skipped } = ended
+        deepStrictEqual(
+          { done, failed, matched, skipped },
+          { done: count, failed: 0, matched: count, skipped: 0 },
+        )
+        deepStrictEqual(yield* ask(made, numberOfEnds), [count])
+        deepStrictEqual(yield* ask(made, "SELECT COUNT(*) AS number FROM queue"), [0])
+        // The log of each run ends once.
+        const endings = "SELECT run_pk FROM events WHERE payload LIKE '%RUN_FINISHED%'"
+        deepStrictEqual(yield* ask(made, `SELECT COUNT(*) AS number FROM (${endings}) all_ends`), [count])
+        deepStrictEqual(
+          yield* ask(made, `SELECT COUNT(DISTINCT run_pk) AS number FROM (${endings}) each_end`),
+          [count],
+        )
+      }),
     )
   })
 }

@@ -87,47 +87,41 @@ const start = (name: string, filename: string) =>
   )
 
 describe("checkpoints of an SQLite file", () => {
-  it.scopedLive(
-    "bound the -wal under a writer that never pauses, and are no commits",
-    () =>
-      Effect.gen(function* () {
-        const filename = yield* TempDatabase.filename
-        const threads = yield* TestThreads.started
-        yield* Effect.gen(function* () {
-          const version = yield* pragma("data_version")
-          const { largest } = yield* write(filename, 2 * Checkpoints.maxBytes)
-          assertTrue(largest <= bound, `the -wal had ${largest} bytes`)
-          strictEqual(yield* Queue.size(threads), 1)
-          strictEqual(yield* pragma("wal_autocheckpoint"), 0)
-          strictEqual(yield* pragma("data_version"), version)
-        }).pipe(Effect.provide(opened(filename)))
-      }),
-    120_000,
+  it.scopedLive("bound the -wal under a writer that never pauses, and are no commits", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const threads = yield* TestThreads.started
+      yield* Effect.gen(function* () {
+        const version = yield* pragma("data_version")
+        const { largest } = yield* write(filename, 2 * Checkpoints.maxBytes)
+        assertTrue(largest <= bound, `the -wal had ${largest} bytes`)
+        strictEqual(yield* Queue.size(threads), 1)
+        strictEqual(yield* pragma("wal_autocheckpoint"), 0)
+        strictEqual(yield* pragma("data_version"), version)
+      }).pipe(Effect.provide(opened(filename)))
+    }),
   )
 
-  it.scopedLive(
-    "let a writer go on while a reader keeps the -wal, which is cut afterwards",
-    () =>
-      Effect.gen(function* () {
-        const filename = yield* TempDatabase.filename
-        yield* Effect.gen(function* () {
-          const before = yield* write(filename, mega)
-          const reader = yield* Effect.acquireRelease(
-            Effect.sync(() => new Sqlite(filename, { readonly: true })),
-            (open) => Effect.sync(() => open.close()),
-          )
-          reader.exec("BEGIN")
-          const count = reader.prepare<[], number>("SELECT count(*) FROM runs").pluck()
-          strictEqual(count.get(), before.ids.length)
-          const { largest } = yield* write(filename, Checkpoints.maxBytes + interval)
-          assertTrue(largest > bound)
-          strictEqual(count.get(), before.ids.length)
-          reader.exec("COMMIT")
-          yield* write(filename, 2 * interval)
-          assertTrue(sizeOf(`${filename}-wal`) <= bound)
-        }).pipe(Effect.provide(opened(filename)))
-      }),
-    120_000,
+  it.scopedLive("let a writer go on while a reader keeps the -wal, which is cut afterwards", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      yield* Effect.gen(function* () {
+        const before = yield* write(filename, mega)
+        const reader = yield* Effect.acquireRelease(
+          Effect.sync(() => new Sqlite(filename, { readonly: true })),
+          (open) => Effect.sync(() => open.close()),
+        )
+        reader.exec("BEGIN")
+        const count = reader.prepare<[], number>("SELECT count(*) FROM runs").pluck()
+        strictEqual(count.get(), before.ids.length)
+        const { largest } = yield* write(filename, Checkpoints.maxBytes + interval)
+        assertTrue(largest > bound)
+        strictEqual(count.get(), before.ids.length)
+        reader.exec("COMMIT")
+        yield* write(filename, 2 * interval)
+        assertTrue(sizeOf(`${filename}-wal`) <= bound)
+      }).pipe(Effect.provide(opened(filename)))
+    }),
   )
 
   it.scopedLive("start no thread before one is due", () =>
@@ -228,54 +222,48 @@ describe("checkpoints of an SQLite file", () => {
     }),
   )
 
-  it.scopedLive(
-    "lose nothing that was acknowledged when the process is killed during one",
-    () =>
-      Effect.gen(function* () {
-        const filename = yield* TempDatabase.filename
-        const child = yield* start("filler.ts", filename)
-        const ids: Array<string> = []
-        let first: number | undefined
-        const lines = readline.createInterface(child.stdout)
-        lines.on("line", (line) => {
-          ids.push(line)
-          const size = sizeOf(filename)
-          first ??= size
-          // The file grows with a checkpoint alone.
-          if (size > first) child.kill("SIGKILL")
-        })
-        yield* Effect.promise(() => once(lines, "close"))
-        assertTrue(child.killed)
-        assertTrue(sizeOf(`${filename}-wal`) > interval)
-        const stored = yield* storedIds(filename)
-        deepStrictEqual(missing(ids, stored), [])
-        // A commit may be there whose acknowledgement was not written.
-        assertTrue(stored.size <= ids.length + 1)
-      }),
-    60_000,
+  it.scopedLive("lose nothing that was acknowledged when the process is killed during one", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const child = yield* start("filler.ts", filename)
+      const ids: Array<string> = []
+      let first: number | undefined
+      const lines = readline.createInterface(child.stdout)
+      lines.on("line", (line) => {
+        ids.push(line)
+        const size = sizeOf(filename)
+        first ??= size
+        // The file grows with a checkpoint alone.
+        if (size > first) child.kill("SIGKILL")
+      })
+      yield* Effect.promise(() => once(lines, "close"))
+      assertTrue(child.killed)
+      assertTrue(sizeOf(`${filename}-wal`) > interval)
+      const stored = yield* storedIds(filename)
+      deepStrictEqual(missing(ids, stored), [])
+      // A commit may be there whose acknowledgement was not written.
+      assertTrue(stored.size <= ids.length + 1)
+    }),
   )
 
-  it.scopedLive(
-    "bound the -wal of a file that two processes write",
-    () =>
-      Effect.gen(function* () {
-        const filename = yield* TempDatabase.filename
-        const own = yield* Effect.gen(function* () {
-          yield* write(filename, mega)
-          const child = yield* start("filler.ts", filename)
-          const ids: Array<string> = []
-          const lines = readline.createInterface(child.stdout)
-          lines.on("line", (line) => void ids.push(line))
-          yield* Effect.promise(() => once(lines, "line"))
-          const { ids: written, largest } = yield* write(filename, 2 * Checkpoints.maxBytes)
-          const closed = once(lines, "close")
-          child.kill("SIGKILL")
-          yield* Effect.promise(() => closed)
-          assertTrue(largest <= bound + mega, `the -wal had ${largest} bytes`)
-          return [...written, ...ids]
-        }).pipe(Effect.provide(opened(filename)))
-        deepStrictEqual(missing(own, yield* storedIds(filename)), [])
-      }),
-    120_000,
+  it.scopedLive("bound the -wal of a file that two processes write", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const own = yield* Effect.gen(function* () {
+        yield* write(filename, mega)
+        const child = yield* start("filler.ts", filename)
+        const ids: Array<string> = []
+        const lines = readline.createInterface(child.stdout)
+        lines.on("line", (line) => void ids.push(line))
+        yield* Effect.promise(() => once(lines, "line"))
+        const { ids: written, largest } = yield* write(filename, 2 * Checkpoints.maxBytes)
+        const closed = once(lines, "close")
+        child.kill("SIGKILL")
+        yield* Effect.promise(() => closed)
+        assertTrue(largest <= bound + mega, `the -wal had ${largest} bytes`)
+        return [...written, ...ids]
+      }).pipe(Effect.provide(opened(filename)))
+      deepStrictEqual(missing(own, yield* storedIds(filename)), [])
+    }),
   )
 })

@@ -24,99 +24,90 @@ const sizes = { parents: 24, children: 8 } as const
 const indexes = Array.from({ length: sizes.children }, (_, index) => index)
 
 describe("parents and children of one PostgreSQL database", () => {
-  it.scopedLive(
-    "lose no wake-up when children end on two servers while their parents begin to wait",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* PostgresDatabase.url
-        const planes = [yield* open(url), yield* open(url)] as const
-        const [first] = planes
-        const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
-          implementationKind: "kind",
-          workerKey: "key",
+  it.scopedLive("lose no wake-up when children end on two servers while their parents begin to wait", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      const planes = [yield* open(url), yield* open(url)] as const
+      const [first] = planes
+      const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
+        implementationKind: "kind",
+        workerKey: "key",
+      })
+      const claim = (limit: number) =>
+        Context.get(first, Claims.Claims).claim({ workerId, limit, leaseDuration: "60 seconds" })
+      const runs = Context.get(first, Runs.Runs)
+      for (let round = 0; round < 3; round++) {
+        yield* Effect.replicateEffect(runs.submit({ agentId: "agent" }), sizes.parents)
+        const parents = yield* claim(sizes.parents)
+        yield* Effect.forEach(
+          parents.flatMap((parent) => indexes.map((index) => ({ parent, index }))),
+          ({ index, parent }) =>
+            Context.get(planes[index % 2]!, Leases.Leases).spawn(leaseOf(workerId, parent), {
+              stepId: String(index),
+              name: "child",
+              submission: { agentId: "agent", publicId: `${parent.runId} ${index}` },
+            }),
+          { concurrency: 32 },
+        )
+        const children = yield* claim(sizes.parents * sizes.children)
+        strictEqual(children.length, sizes.parents * sizes.children)
+        const waiting = parents.map((parent, index) =>
+          Context.get(planes[index % 2]!, Leases.Leases).suspend(leaseOf(workerId, parent), {
+            children: [indexes],
+          }),
+        )
+        const ending = children.map((child, index) =>
+          complete(planes[(index + round) % 2]!, leaseOf(workerId, child)),
+        )
+        yield* Effect.all([...ending.slice(0, 60), ...waiting, ...ending.slice(60)], {
+          concurrency: "unbounded",
         })
-        const claim = (limit: number) =>
-          Context.get(first, Claims.Claims).claim({ workerId, limit, leaseDuration: "60 seconds" })
-        const runs = Context.get(first, Runs.Runs)
-        for (let round = 0; round < 3; round++) {
-          yield* Effect.replicateEffect(runs.submit({ agentId: "agent" }), sizes.parents)
-          const parents = yield* claim(sizes.parents)
-          yield* Effect.forEach(
-            parents.flatMap((parent) => indexes.map((index) => ({ parent, index }))),
-            ({ index, parent }) =>
-              Context.get(planes[index % 2]!, Leases.Leases).spawn(leaseOf(workerId, parent), {
+        const again = yield* claim(sizes.parents)
+        deepStrictEqual(new Set(again.map(({ runId }) => runId)), new Set(parents.map(({ runId }) => runId)))
+        yield* Effect.forEach(again, (parent) => complete(first, leaseOf(workerId, parent)), {
+          concurrency: "unbounded",
+        })
+      }
+    }),
+  )
+
+  it.scopedLive("leave no child behind when parents end on one server and spawn on the other", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      const planes = [yield* open(url), yield* open(url)] as const
+      const [first, second] = planes
+      const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
+        implementationKind: "kind",
+        workerKey: "key",
+      })
+      const runs = Context.get(first, Runs.Runs)
+      yield* Effect.replicateEffect(runs.submit({ agentId: "agent" }), sizes.parents)
+      const parents = yield* Context.get(first, Claims.Claims).claim({
+        workerId,
+        limit: sizes.parents,
+        leaseDuration: "60 seconds",
+      })
+      const spawned = yield* Effect.all(
+        parents.flatMap((parent) => [
+          ...indexes.map((index) =>
+            Context.get(second, Leases.Leases)
+              .spawn(leaseOf(workerId, parent), {
                 stepId: String(index),
                 name: "child",
                 submission: { agentId: "agent", publicId: `${parent.runId} ${index}` },
-              }),
-            { concurrency: 32 },
-          )
-          const children = yield* claim(sizes.parents * sizes.children)
-          strictEqual(children.length, sizes.parents * sizes.children)
-          const waiting = parents.map((parent, index) =>
-            Context.get(planes[index % 2]!, Leases.Leases).suspend(leaseOf(workerId, parent), {
-              children: [indexes],
-            }),
-          )
-          const ending = children.map((child, index) =>
-            complete(planes[(index + round) % 2]!, leaseOf(workerId, child)),
-          )
-          yield* Effect.all([...ending.slice(0, 60), ...waiting, ...ending.slice(60)], {
-            concurrency: "unbounded",
-          })
-          const again = yield* claim(sizes.parents)
-          deepStrictEqual(
-            new Set(again.map(({ runId }) => runId)),
-            new Set(parents.map(({ runId }) => runId)),
-          )
-          yield* Effect.forEach(again, (parent) => complete(first, leaseOf(workerId, parent)), {
-            concurrency: "unbounded",
-          })
-        }
-      }),
-    60_000,
-  )
-
-  it.scopedLive(
-    "leave no child behind when parents end on one server and spawn on the other",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* PostgresDatabase.url
-        const planes = [yield* open(url), yield* open(url)] as const
-        const [first, second] = planes
-        const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
-          implementationKind: "kind",
-          workerKey: "key",
-        })
-        const runs = Context.get(first, Runs.Runs)
-        yield* Effect.replicateEffect(runs.submit({ agentId: "agent" }), sizes.parents)
-        const parents = yield* Context.get(first, Claims.Claims).claim({
-          workerId,
-          limit: sizes.parents,
-          leaseDuration: "60 seconds",
-        })
-        const spawned = yield* Effect.all(
-          parents.flatMap((parent) => [
-            ...indexes.map((index) =>
-              Context.get(second, Leases.Leases)
-                .spawn(leaseOf(workerId, parent), {
-                  stepId: String(index),
-                  name: "child",
-                  submission: { agentId: "agent", publicId: `${parent.runId} ${index}` },
-                })
-                .pipe(Effect.option),
-            ),
-            Effect.as(runs.cancel(parent.runId), undefined),
-          ]),
-          { concurrency: "unbounded" },
-        )
-        const children = yield* Effect.forEach(
-          spawned.flatMap((child) => (child?._tag === "Some" ? [child.value.runId] : [])),
-          (runId) => runs.get(runId),
-        )
-        assertTrue(children.every(({ status }) => status === "cancelled"))
-      }),
-    60_000,
+              })
+              .pipe(Effect.option),
+          ),
+          Effect.as(runs.cancel(parent.runId), undefined),
+        ]),
+        { concurrency: "unbounded" },
+      )
+      const children = yield* Effect.forEach(
+        spawned.flatMap((child) => (child?._tag === "Some" ? [child.value.runId] : [])),
+        (runId) => runs.get(runId),
+      )
+      assertTrue(children.every(({ status }) => status === "cancelled"))
+    }),
   )
 
   it.scopedLive(
@@ -174,6 +165,5 @@ describe("parents and children of one PostgreSQL database", () => {
           yield* Effect.forEach(parents, ({ lease }) => runs.cancel(lease.runId))
         }
       }),
-    120_000,
   )
 })

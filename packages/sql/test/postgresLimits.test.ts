@@ -85,7 +85,6 @@ describe("limits that two servers of one PostgreSQL database share", () => {
           [{ kind: "project", maxRunning: 3, running: 0 }],
         )
       }),
-    60_000,
   )
 
   it.scopedLive("a claim counts the runs of another one that has not committed yet", () =>

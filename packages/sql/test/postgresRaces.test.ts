@@ -138,71 +138,68 @@ describe("servers that work on one PostgreSQL database at once", () => {
     }),
   )
 
-  it.scopedLive(
-    "never let two runs of a lane overlap, and lose no run that waits behind another",
-    () =>
-      Effect.gen(function* () {
-        const { planes } = yield* servers(3)
-        const lanes = Array.from({ length: 6 }, (_, index) => `lane-${index}`)
-        const laneOf = new Map<string, string>()
-        const running = new Map(lanes.map((lane) => [lane, new Set<string>()]))
-        const overlaps: Array<readonly [string, string]> = []
-        const cancelledAt = new Map<string, number>()
-        const startedLate: Array<string> = []
-        const submitted = yield* Ref.make(false)
-        const left = new Set<string>()
-        const on = {
-          started: (runId: string, claimedAt: number) => {
-            if (claimedAt > (cancelledAt.get(runId) ?? Infinity)) startedLate.push(runId)
-            const others = running.get(laneOf.get(runId)!)!
-            for (const other of others) overlaps.push([other, runId])
-            others.add(runId)
-          },
-          ended: (runId: string) => void running.get(laneOf.get(runId)!)!.delete(runId),
-        }
-        const submitAll = Effect.forEach(
-          Array.from({ length: 150 }, (_, index) => index),
-          (index) =>
-            Effect.gen(function* () {
-              const runs = Context.get(planes[index % 3]!, Runs.Runs)
-              const publicId = Ids.RunId.make(`run-${index}`)
-              const lane = lanes[index % lanes.length]!
-              laneOf.set(publicId, lane)
-              yield* runs.submit({ agentId, publicId, concurrencyKey: lane })
-              left.add(publicId)
-              // Some runs are cancelled from another server, most of them while they wait behind others.
-              if (index % 5 !== 0) return
-              const answer = yield* Context.get(planes[(index + 1) % 3]!, Runs.Runs).cancel(publicId)
-              if (answer.cancelled) cancelledAt.set(publicId, performance.now())
-            }),
-          { concurrency: 30 },
-        ).pipe(Effect.zipRight(Ref.set(submitted, true)))
-        const unfinished = Effect.map(
-          Effect.forEach(["pending", "running"] as const, (status) =>
-            Context.get(planes[0]!, Runs.Runs).list({ status, limit: 1 }),
-          ),
-          (pages) => pages.some(({ items }) => items.length > 0),
-        )
-        const done = Effect.orDie(Effect.zipWith(Ref.get(submitted), unfinished, (all, some) => all && !some))
-        yield* Effect.all(
-          [
-            submitAll,
-            ...planes.flatMap((plane, index) => [
-              work(plane, `a-${index}`, on, done),
-              work(plane, `b-${index}`, on, done),
-            ]),
-          ],
-          { concurrency: "unbounded" },
-        )
-        // A run that was claimed and then cancelled may start here when the next of its lane has begun, but no claim takes one later.
-        deepStrictEqual(
-          overlaps.filter((runIds) => !runIds.some((runId) => cancelledAt.has(runId))),
-          [],
-        )
-        deepStrictEqual(startedLate, [])
-        strictEqual(left.size, 150)
-      }),
-    60_000,
+  it.scopedLive("never let two runs of a lane overlap, and lose no run that waits behind another", () =>
+    Effect.gen(function* () {
+      const { planes } = yield* servers(3)
+      const lanes = Array.from({ length: 6 }, (_, index) => `lane-${index}`)
+      const laneOf = new Map<string, string>()
+      const running = new Map(lanes.map((lane) => [lane, new Set<string>()]))
+      const overlaps: Array<readonly [string, string]> = []
+      const cancelledAt = new Map<string, number>()
+      const startedLate: Array<string> = []
+      const submitted = yield* Ref.make(false)
+      const left = new Set<string>()
+      const on = {
+        started: (runId: string, claimedAt: number) => {
+          if (claimedAt > (cancelledAt.get(runId) ?? Infinity)) startedLate.push(runId)
+          const others = running.get(laneOf.get(runId)!)!
+          for (const other of others) overlaps.push([other, runId])
+          others.add(runId)
+        },
+        ended: (runId: string) => void running.get(laneOf.get(runId)!)!.delete(runId),
+      }
+      const submitAll = Effect.forEach(
+        Array.from({ length: 150 }, (_, index) => index),
+        (index) =>
+          Effect.gen(function* () {
+            const runs = Context.get(planes[index % 3]!, Runs.Runs)
+            const publicId = Ids.RunId.make(`run-${index}`)
+            const lane = lanes[index % lanes.length]!
+            laneOf.set(publicId, lane)
+            yield* runs.submit({ agentId, publicId, concurrencyKey: lane })
+            left.add(publicId)
+            // Some runs are cancelled from another server, most of them while they wait behind others.
+            if (index % 5 !== 0) return
+            const answer = yield* Context.get(planes[(index + 1) % 3]!, Runs.Runs).cancel(publicId)
+            if (answer.cancelled) cancelledAt.set(publicId, performance.now())
+          }),
+        { concurrency: 30 },
+      ).pipe(Effect.zipRight(Ref.set(submitted, true)))
+      const unfinished = Effect.map(
+        Effect.forEach(["pending", "running"] as const, (status) =>
+          Context.get(planes[0]!, Runs.Runs).list({ status, limit: 1 }),
+        ),
+        (pages) => pages.some(({ items }) => items.length > 0),
+      )
+      const done = Effect.orDie(Effect.zipWith(Ref.get(submitted), unfinished, (all, some) => all && !some))
+      yield* Effect.all(
+        [
+          submitAll,
+          ...planes.flatMap((plane, index) => [
+            work(plane, `a-${index}`, on, done),
+            work(plane, `b-${index}`, on, done),
+          ]),
+        ],
+        { concurrency: "unbounded" },
+      )
+      // A run that was claimed and then cancelled may start here when the next of its lane has begun, but no claim takes one later.
+      deepStrictEqual(
+        overlaps.filter((runIds) => !runIds.some((runId) => cancelledAt.has(runId))),
+        [],
+      )
+      deepStrictEqual(startedLate, [])
+      strictEqual(left.size, 150)
+    }),
   )
 
   it.scopedLive("let a run go that one server puts behind another while a second server ends that one", () =>

@@ -98,7 +98,6 @@ describe("a PostgreSQL server in trouble", () => {
             yield* assertConsistent([run.runId])
           }).pipe(Effect.provide(SqlControlPlane.layerPostgres({ url })))
         }),
-      60_000,
     )
   }
 
@@ -177,7 +176,6 @@ describe("a PostgreSQL server in trouble", () => {
           ),
         )
       }),
-    60_000,
   )
 
   it.scopedLive("that is unreachable, or lacks the database, is reported when the control plane opens", () =>

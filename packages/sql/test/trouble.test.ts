@@ -48,35 +48,32 @@ const opened = (filename: string) =>
   SqlControlPlane.layer.pipe(Layer.provideMerge(SqliteFile.layerWith({ filename })))
 
 describe("a database in trouble", () => {
-  it.scopedLive(
-    "locked by another process refuses writes, still reads, and recovers afterwards",
-    () =>
-      Effect.gen(function* () {
-        const filename = yield* TempDatabase.filename
-        yield* Effect.gen(function* () {
-          const { run } = yield* submit
-          const child = yield* Effect.acquireRelease(
-            Effect.sync(() =>
-              spawn(process.execPath, [fixture("locker.mjs"), filename], {
-                stdio: ["pipe", "pipe", "inherit"],
-              }),
-            ),
-            (locker) => Effect.sync(() => locker.kill("SIGKILL")),
-          )
-          yield* Effect.promise(() => once(child.stdout, "data"))
-          const [error, ids] = yield* Effect.all([refusal(submit), soundRuns], { concurrency: 2 })
-          assertTrue(error.message.startsWith("The database is locked by another process"))
-          assertTrue(error.retryable)
-          deepStrictEqual(ids, [run.runId])
+  it.scopedLive("locked by another process refuses writes, still reads, and recovers afterwards", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      yield* Effect.gen(function* () {
+        const { run } = yield* submit
+        const child = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn(process.execPath, [fixture("locker.mjs"), filename], {
+              stdio: ["pipe", "pipe", "inherit"],
+            }),
+          ),
+          (locker) => Effect.sync(() => locker.kill("SIGKILL")),
+        )
+        yield* Effect.promise(() => once(child.stdout, "data"))
+        const [error, ids] = yield* Effect.all([refusal(submit), soundRuns], { concurrency: 2 })
+        assertTrue(error.message.startsWith("The database is locked by another process"))
+        assertTrue(error.retryable)
+        deepStrictEqual(ids, [run.runId])
 
-          const gone = once(child, "exit")
-          child.stdin.end()
-          yield* Effect.promise(() => gone)
-          const after = yield* submit
-          deepStrictEqual(yield* soundRuns, [run.runId, after.run.runId])
-        }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-      }),
-    60_000,
+        const gone = once(child, "exit")
+        child.stdin.end()
+        yield* Effect.promise(() => gone)
+        const after = yield* submit
+        deepStrictEqual(yield* soundRuns, [run.runId, after.run.runId])
+      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+    }),
   )
 
   it.scopedLive(
@@ -129,48 +126,45 @@ describe("a database in trouble", () => {
       }),
   )
 
-  it.scopedLive(
-    "whose disk refuses a write reports it, and loses no acknowledged data",
-    () =>
-      Effect.gen(function* () {
-        const filename = yield* TempDatabase.filename
-        // The file exists first, so that the limit is reached in the middle of the work.
-        yield* Effect.scoped(Layer.build(SqlControlPlane.layerSqlite({ filename })))
-        // Any write that grows the file beyond the limit is refused.
-        const child = yield* Effect.acquireRelease(
-          Effect.sync(() =>
-            spawn(
-              "sh",
-              [
-                "-c",
-                'ulimit -f 2048 && exec "$0" --import tsx "$@"',
-                process.execPath,
-                fixture("filler.ts"),
-                filename,
-              ],
-              { stdio: ["ignore", "pipe", "inherit"] },
-            ),
+  it.scopedLive("whose disk refuses a write reports it, and loses no acknowledged data", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      // The file exists first, so that the limit is reached in the middle of the work.
+      yield* Effect.scoped(Layer.build(SqlControlPlane.layerSqlite({ filename })))
+      // Any write that grows the file beyond the limit is refused.
+      const child = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          spawn(
+            "sh",
+            [
+              "-c",
+              'ulimit -f 2048 && exec "$0" --import tsx "$@"',
+              process.execPath,
+              fixture("filler.ts"),
+              filename,
+            ],
+            { stdio: ["ignore", "pipe", "inherit"] },
           ),
-          (filler) => Effect.sync(() => filler.kill("SIGKILL")),
-        )
-        const exit = once(child, "exit")
-        const lines = yield* Effect.promise(async () => {
-          const lines: Array<string> = []
-          for await (const line of readline.createInterface(child.stdout)) lines.push(line)
-          return lines
-        })
-        deepStrictEqual(yield* Effect.promise(() => exit), [0, null])
-        strictEqual(lines.at(-1), "holds 1")
-        assertTrue(/^ControlPlaneUnavailable: (The disk of|There is no room)/.test(lines.at(-2)!))
-        const acknowledged = lines.slice(0, -2)
-        assertTrue(acknowledged.length > 10)
-        yield* Effect.gen(function* () {
-          deepStrictEqual(yield* soundRuns, acknowledged)
-          yield* submit
-          strictEqual((yield* soundRuns).length, acknowledged.length + 1)
-        }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-      }),
-    60_000,
+        ),
+        (filler) => Effect.sync(() => filler.kill("SIGKILL")),
+      )
+      const exit = once(child, "exit")
+      const lines = yield* Effect.promise(async () => {
+        const lines: Array<string> = []
+        for await (const line of readline.createInterface(child.stdout)) lines.push(line)
+        return lines
+      })
+      deepStrictEqual(yield* Effect.promise(() => exit), [0, null])
+      strictEqual(lines.at(-1), "holds 1")
+      assertTrue(/^ControlPlaneUnavailable: (The disk of|There is no room)/.test(lines.at(-2)!))
+      const acknowledged = lines.slice(0, -2)
+      assertTrue(acknowledged.length > 10)
+      yield* Effect.gen(function* () {
+        deepStrictEqual(yield* soundRuns, acknowledged)
+        yield* submit
+        strictEqual((yield* soundRuns).length, acknowledged.length + 1)
+      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+    }),
   )
 
   /** A closed database with one run, some bytes of which `damage` overwrites. */

@@ -15,7 +15,7 @@ const timeLimit = Duration.seconds(30)
 
 /** Declares a test by the real clock, as peers do real I/O, over a control plane of its own in memory. */
 export const test = <A, E>(title: string, body: Effect.Effect<A, E, ProjectPorts | Scope.Scope>): void =>
-  it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)), 120_000)
+  it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)))
 
 /** Dies and names the awaited state when `effect` takes far too long. */
 export const inTime =
