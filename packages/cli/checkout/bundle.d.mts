@@ -1,6 +1,9 @@
 /** Bundles a source into a folder, and gives the path of the file `name`. */
 export declare const bundle: (source: URL, outdir: string, name: string) => Promise<string>
 
+/** Bundles the sources of a program that starts itself anew in other processes, each as a file of its name in the folder. */
+export declare const programs: (sources: ReadonlyArray<URL>, outdir: string) => Promise<unknown>
+
 /** The path of the command's bundle, made anew when a source has changed. */
 export declare const command: () => Promise<string>
 

@@ -56,6 +56,19 @@ const ownSource = {
     }),
 }
 
+/** A source of an example. What it starts from a source beside itself, it starts from the bundle of that. */
+const ofExample = {
+  name: "example",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /examples\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
+      const place = JSON.stringify(pathToFileURL(path).href)
+      const contents = (await readFile(path, "utf8"))
+        .replaceAll("import.meta.url", place)
+        .replaceAll(new RegExp(`"([\\w-]+)\\.ts", ${place}`, "g"), '"$1.mjs", import.meta.url')
+      return { contents, loader: "ts" }
+    }),
+}
+
 const bundleInto = async (sources, outdir, entryNames) => {
   const { build } = await import("esbuild")
   return build({
@@ -74,7 +87,7 @@ const bundleInto = async (sources, outdir, entryNames) => {
     banner: {
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },
-    plugins: [external, ownSource],
+    plugins: [external, ownSource, ofExample],
     logLevel: "error",
   })
 }
@@ -84,6 +97,9 @@ export const bundle = async (source, outdir, name) => {
   await bundleInto([source], outdir, name)
   return join(outdir, `${name}.mjs`)
 }
+
+/** Bundles the sources of a program that starts itself anew in other processes, each as a file of its name in the folder. */
+export const programs = (sources, outdir) => bundleInto(sources, outdir, "[name]")
 
 /** The command as a process, and as a function that tests call. */
 const sources = ["packages/cli/src/bin.ts", "packages/cli/test/InProcess.ts"]
