@@ -1,13 +1,31 @@
-// Packs every public package as it would be published and lets publint and attw judge the tarballs.
+// Packs every public package as it would be published. Lets publint and attw judge the tarballs, installs them beside the oldest Effect
+// that they take, in a strict TypeScript project that checks every declaration, and runs it. Then it does what the README says, in an
+// empty folder. The other versions, and what else a release has, are checked by `check-release.mjs`.
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { copilotKit } from "./install/copilotkit.mjs"
+import { copyCompiled } from "./install/node.mjs"
+import { project, without } from "./install/project.mjs"
+import { checkReadmeWorker } from "./install/readme-worker.mjs"
+import * as Strict from "./install/strict-project.mjs"
 import { checkTarballs, packAll } from "./tarballs.mjs"
 
-const folder = mkdtempSync(join(tmpdir(), "runlease-pack-"))
+const root = mkdtempSync(join(tmpdir(), "runlease-pack-"))
 
 try {
-  checkTarballs(packAll(folder))
+  const packed = packAll(root)
+  checkTarballs(packed)
+  const folder = project(join(root, "strict"))
+  const effect = Strict.install(folder, without(packed, [copilotKit]), { effect: "3.22.2" })
+  copyCompiled(folder)
+  Strict.compile(folder)
+  console.log(`effect ${effect}, Node ${Strict.execute(folder, process.env)}`)
+  checkReadmeWorker(root, packed, undefined, process.env)
+} catch (error) {
+  // What the compiler finds goes to its output.
+  if (error.stdout) console.error(error.stdout)
+  throw error
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(root, { recursive: true, force: true })
 }

@@ -15,27 +15,16 @@ const checkCopies = (folder) => {
 }
 
 /** Installs the tarballs beside these versions. Returns the version of Effect that is there. */
-export const install = (folder, tarballs, versions, { env, scripts = false } = {}) => {
+export const install = (folder, tarballs, versions) => {
   const wanted = Object.entries({ ...libraries, ...versions }).map(([name, range]) => `${name}@${range}`)
-  npm(
-    [
-      "install",
-      ...(scripts ? [] : ["--ignore-scripts"]),
-      ...wanted,
-      "typescript@5.9",
-      "@types/node@20",
-      ...tarballs,
-    ],
-    folder,
-    env,
-  )
+  npm(["install", "--ignore-scripts", ...wanted, "typescript@5.9", "@types/node@20", ...tarballs], folder)
   return checkCopies(folder)
 }
 
 /** Compiles the project; `flags` are those of the compiler. */
-export const compile = (folder, flags = [], env = process.env) => {
+export const compile = (folder, flags = []) => {
   cpSync("scripts/install/strict", folder, { recursive: true })
-  run(join(folder, "node_modules/.bin/tsc"), flags, folder, env)
+  run(join(folder, "node_modules/.bin/tsc"), flags, folder)
 }
 
 /** Runs the compiled program, and the command. */
