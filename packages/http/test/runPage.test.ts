@@ -1,9 +1,9 @@
-import { Statement } from "@effect/sql"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Leases, MemoryControlPlane } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Array, Duration, Effect, Exit, Layer, Option, Scope, TestClock } from "effect"
+import { Array, Duration, Effect, Exit, Layer, Scope, TestClock } from "effect"
+import * as LogReads from "../../sql/test/LogReads.js"
 import { breath, open, overStores, type Page, type PageEvent } from "./pages.js"
 import { call } from "./raw.js"
 import { serve, Served } from "./serving.js"
@@ -177,14 +177,8 @@ describe("the pages of runs", () => {
   )
 
   it.live("read a log from the database once for 200 of them", () =>
-    Effect.suspend(() => {
-      let reads = 0
-      const count: Statement.Statement.Transformer = (statement) =>
-        Effect.sync(() => {
-          if (/^SELECT (e\.)?event_id.* FROM events/s.test(statement.compile()[0])) reads += 1
-          return statement
-        })
-      return Effect.gen(function* () {
+    LogReads.counted((reads) =>
+      Effect.gen(function* () {
         const claimed = yield* TestRuns.hold(yield* TestRuns.register())
         const [took] = yield* Effect.timed(
           Effect.gen(function* () {
@@ -195,14 +189,10 @@ describe("the pages of runs", () => {
             for (const page of pages) yield* page.ended
           }),
         )
-        assertTrue(reads >= 1)
+        assertTrue(reads() >= 1)
         // Beside the slow poll of the tail.
-        assertTrue(reads <= 1 + Duration.toSeconds(took))
-      }).pipe(
-        Effect.scoped,
-        Effect.provide(Layer.provideMerge(serve(sqlite), sqlite)),
-        Effect.locally(Statement.currentTransformer, Option.some(count)),
-      )
-    }),
+        assertTrue(reads() <= 1 + Duration.toSeconds(took))
+      }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(serve(sqlite), sqlite))),
+    ),
   )
 })

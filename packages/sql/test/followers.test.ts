@@ -2,25 +2,9 @@ import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Ids, RunLog } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Statement } from "@effect/sql"
-import { Array, Effect, Fiber, Option, Stream } from "effect"
+import { Array, Effect, Fiber, Stream } from "effect"
+import * as LogReads from "./LogReads.js"
 import * as TempDatabase from "./TempDatabase.js"
-
-/** Runs `body` over a new database and counts the reads of log entries. */
-const counted = <A, E, R>(body: (reads: () => number) => Effect.Effect<A, E, R>) =>
-  Effect.suspend(() => {
-    let reads = 0
-    const count: Statement.Statement.Transformer = (statement) =>
-      Effect.sync(() => {
-        if (/^SELECT (e\.)?event_id.* FROM events/s.test(statement.compile()[0])) reads += 1
-        return statement
-      })
-    return body(() => reads).pipe(
-      Effect.scoped,
-      Effect.provide(TempDatabase.layer),
-      Effect.locally(Statement.currentTransformer, Option.some(count)),
-    )
-  })
 
 const followed = (runId: Ids.RunId) =>
   Effect.gen(function* () {
@@ -35,7 +19,7 @@ const followed = (runId: Ids.RunId) =>
 
 describe("a thousand followers of one log", () => {
   it.effect("read it from the database once, and never read what this server commits", () =>
-    counted((reads) =>
+    LogReads.counted((reads) =>
       Effect.gen(function* () {
         const claimed = yield* TestRuns.hold(yield* TestRuns.register())
         yield* TestRuns.append(claimed, [AgentEvent.custom("test", 0)])
@@ -53,7 +37,7 @@ describe("a thousand followers of one log", () => {
           deepStrictEqual(seen, Array.range(1, 23))
         }
         strictEqual(reads(), 1)
-      }),
+      }).pipe(Effect.scoped, Effect.provide(TempDatabase.layer)),
     ),
   )
 })

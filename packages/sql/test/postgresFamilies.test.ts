@@ -5,10 +5,19 @@ import { Context, Effect, Layer } from "effect"
 import { SqlControlPlane } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
-type Plane = Effect.Effect.Success<ReturnType<typeof open>>
+/** The control planes of two servers on one new database, and a worker of the first. */
+const twoServers = Effect.gen(function* () {
+  const url = yield* PostgresDatabase.url
+  const server = Layer.build(SqlControlPlane.layerPostgres({ url, maxConnections: 4 }))
+  const planes = [yield* server, yield* server] as const
+  const { id: workerId } = yield* Context.get(planes[0], WorkerRegistry.WorkerRegistry).register({
+    implementationKind: "kind",
+    workerKey: "key",
+  })
+  return { planes, workerId }
+})
 
-const open = (url: Effect.Effect.Success<typeof PostgresDatabase.url>) =>
-  Layer.build(SqlControlPlane.layerPostgres({ url, maxConnections: 4 }))
+type Plane = Effect.Effect.Success<typeof twoServers>["planes"][number]
 
 const leaseOf = (workerId: Ids.WorkerId, { leaseEpoch, runId }: Run.ClaimedRun): Run.LeaseRef => ({
   runId,
@@ -26,13 +35,8 @@ const indexes = Array.from({ length: sizes.children }, (_, index) => index)
 describe("parents and children of one PostgreSQL database", () => {
   it.scopedLive("lose no wake-up when children end on two servers while their parents begin to wait", () =>
     Effect.gen(function* () {
-      const url = yield* PostgresDatabase.url
-      const planes = [yield* open(url), yield* open(url)] as const
+      const { planes, workerId } = yield* twoServers
       const [first] = planes
-      const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
-        implementationKind: "kind",
-        workerKey: "key",
-      })
       const claim = (limit: number) =>
         Context.get(first, Claims.Claims).claim({ workerId, limit, leaseDuration: "60 seconds" })
       const runs = Context.get(first, Runs.Runs)
@@ -73,13 +77,8 @@ describe("parents and children of one PostgreSQL database", () => {
 
   it.scopedLive("leave no child behind when parents end on one server and spawn on the other", () =>
     Effect.gen(function* () {
-      const url = yield* PostgresDatabase.url
-      const planes = [yield* open(url), yield* open(url)] as const
+      const { planes, workerId } = yield* twoServers
       const [first, second] = planes
-      const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
-        implementationKind: "kind",
-        workerKey: "key",
-      })
       const runs = Context.get(first, Runs.Runs)
       yield* Effect.replicateEffect(runs.submit({ agentId: "agent" }), sizes.parents)
       const parents = yield* Context.get(first, Claims.Claims).claim({
@@ -114,13 +113,8 @@ describe("parents and children of one PostgreSQL database", () => {
     "leave no circle of lanes behind when the waits that close it begin on two servers at once",
     () =>
       Effect.gen(function* () {
-        const url = yield* PostgresDatabase.url
-        const planes = [yield* open(url), yield* open(url)] as const
+        const { planes, workerId } = yield* twoServers
         const [first] = planes
-        const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
-          implementationKind: "kind",
-          workerKey: "key",
-        })
         const runs = Context.get(first, Runs.Runs)
         const leasesOf = (server: number) => Context.get(planes[server % 2]!, Leases.Leases)
         for (let round = 0; round < 4; round++) {
