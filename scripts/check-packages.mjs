@@ -9,6 +9,7 @@ import { copyCompiled } from "./install/node.mjs"
 import { project, without } from "./install/project.mjs"
 import { checkReadmeWorker } from "./install/readme-worker.mjs"
 import * as Strict from "./install/strict-project.mjs"
+import { peersOf } from "./release/peers.mjs"
 import { checkTarballs, packAll } from "./tarballs.mjs"
 
 const root = mkdtempSync(join(tmpdir(), "runlease-pack-"))
@@ -17,10 +18,11 @@ try {
   const packed = packAll(root)
   checkTarballs(packed)
   const folder = project(join(root, "strict"))
-  const effect = Strict.install(folder, without(packed, [copilotKit]), { effect: "3.22.2" })
+  const { effect } = peersOf(packed.map(({ manifest }) => manifest)).lowest
+  const installed = Strict.install(folder, without(packed, [copilotKit]), { effect })
   copyCompiled(folder)
   Strict.compile(folder)
-  console.log(`effect ${effect}, Node ${Strict.execute(folder, process.env)}`)
+  console.log(`effect ${installed}, Node ${Strict.execute(folder, process.env)}`)
   checkReadmeWorker(root, packed, undefined, process.env)
 } catch (error) {
   // What the compiler finds goes to its output.

@@ -53,14 +53,9 @@ const bundled = Effect.fnUntraced(function* (name: string) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped()
   const sources = ["main.ts", "worker.ts"]
-    .map((file) => path.join(root, name, "src", file))
+    .map((file) => new URL(`../${name}/src/${file}`, import.meta.url))
     .filter((file) => existsSync(file))
-  yield* Effect.promise(() =>
-    programs(
-      sources.map((source) => pathToFileURL(source)),
-      folder,
-    ),
-  )
+  yield* Effect.promise(() => programs(sources, folder))
   return path.join(folder, "main.mjs")
 })
 

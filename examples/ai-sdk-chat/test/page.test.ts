@@ -72,7 +72,7 @@ const inTheMiddle = Effect.gen(function* () {
 
 if (!isInstalled) console.log("The tests of the page are skipped: there is no Chromium here.")
 
-layer(stage, { excludeTestServices: true, timeout: "5 minutes" })("the page in Chromium", (it) => {
+layer(stage, { excludeTestServices: true })("the page in Chromium", (it) => {
   const test = it.scoped.skipIf(!isInstalled)
 
   test("streams answers, and goes on after an approval and a refusal", () =>

@@ -4,7 +4,6 @@ import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { type AgentEvent, ControlPlane, Ids, RunLog, Runs, Worker } from "@runlease/core"
 import { SharedPlane, TestRuns } from "@runlease/testkit"
 import { Array, DateTime, Deferred, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { randomUUID } from "node:crypto"
 import { Purchase } from "../src/agents.js"
 import { agents } from "../src/worker.js"
 import * as MortalWorker from "./MortalWorker.js"
@@ -53,7 +52,7 @@ const buy = (death?: MortalWorker.Death) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const worker = yield* MortalWorker.start(agents, death)
-    const publicId = Ids.RunId.make(randomUUID())
+    const publicId = Ids.RunId.make(yield* Ids.uuidV7)
     const { run } = yield* patiently(
       Purchase.submit({ item: "lamp", count: 2 }, { maxAttempts: 20, publicId }),
     )

@@ -1,7 +1,8 @@
 import { Command, FileSystem, Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
+import { until } from "./FaultRoom.js"
 import { folder, json, jsonLines, run, start, write } from "./Processes.js"
 import { onTerminal } from "./Terminal.js"
 
@@ -79,9 +80,11 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
         const [, database] = /serve --database (\S+)/.exec(stdout)!
         const [, editor] = /runs events (\S+)/.exec(stdout)!
         // The guard of the killed worker removes its folders a moment later.
-        yield* leftIn(temporary).pipe(
-          Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("250 millis") }),
-          Effect.timeout("4 minutes"),
+        yield* until(
+          leftIn(temporary),
+          (left) => left.length <= 1,
+          "more than the folder of the demonstration is left",
+          "250 millis",
         )
         expect(yield* leftIn(temporary)).toHaveLength(1)
         const server = yield* start(["serve", "--json", "--port", "0", "--database", database!], {
@@ -121,12 +124,11 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
         expect(yield* leftIn(temporary)).not.toEqual([])
         yield* demo.signal(signal)
         yield* demo.ended
-        yield* Effect.all([processes, leftIn(temporary)]).pipe(
-          Effect.repeat({
-            until: ([running, left]) => left.length === 0 && !running.some((line) => line.includes(cwd)),
-            schedule: Schedule.spaced("250 millis"),
-          }),
-          Effect.timeout("4 minutes"),
+        yield* until(
+          Effect.all([processes, leftIn(temporary)]),
+          ([running, left]) => left.length === 0 && !running.some((line) => line.includes(cwd)),
+          `a process or a folder is left after ${signal}`,
+          "250 millis",
         )
       }
     }),

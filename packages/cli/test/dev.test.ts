@@ -4,6 +4,7 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
 import { fileURLToPath } from "node:url"
+import { until } from "./FaultRoom.js"
 import { folder, jsonLines, run, type Settings, start, write } from "./Processes.js"
 import { onTerminal } from "./Terminal.js"
 
@@ -61,7 +62,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
         `import { text } from "./parts/text.ts"\nexport default async () => text\n`,
       )
       const said = (text: string) =>
-        answer.pipe(Effect.repeat({ until: (texts) => texts.includes(text) }), Effect.timeout("4 minutes"))
+        until(answer, (texts) => texts.includes(text), `the worker has not said ${text}`)
       yield* said("three")
       yield* write(cwd, "parts/text.ts", `export const text = "four"\n`)
       yield* said("four")

@@ -98,7 +98,7 @@ const textOf = (ports: Ports, runId: Ids.RunId) =>
   )
 
 const test = <A, E>(title: string, body: (ports: Ports) => Effect.Effect<A, E, Scope.Scope>): void =>
-  it.live(title, () => Effect.scoped(Effect.flatMap(Layer.build(plane), body)), 300_000)
+  it.live(title, () => Effect.scoped(Effect.flatMap(Layer.build(plane), body)))
 
 test("gives the agent what the user says, and shows what it answers", (ports) =>
   Effect.gen(function* () {

@@ -7,7 +7,7 @@ import { TestRuns } from "@runlease/testkit"
 import { Cause, Chunk, Effect, type Exit, Option, Ref, type Scope, Stream } from "effect"
 
 export const test = <A, E>(title: string, body: Effect.Effect<A, E, ProjectPorts | Scope.Scope>): void =>
-  it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)), 300_000)
+  it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)))
 
 /** A run, submitted and claimed. */
 export const claimed = (input: Partial<Runs.SubmissionInput> = {}) =>

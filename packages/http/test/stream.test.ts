@@ -160,8 +160,8 @@ const ownServer = (server: HttpServer) =>
     ),
   )
 
-describe("a connection", () => {
-  it.live("that breaks is an error to who reads its stream, and no end", () =>
+describe("the connection of a stream", () => {
+  it.live("fails its reader when it breaks", () =>
     Effect.gen(function* () {
       const server = createServer()
       yield* Effect.gen(function* () {
@@ -174,7 +174,7 @@ describe("a connection", () => {
     }),
   )
 
-  it.live("of a stream closes with a server that keeps idle ones for an hour", () =>
+  it.live("closes with its server, which keeps idle ones for an hour", () =>
     Effect.gen(function* () {
       const server = createServer({ keepAliveTimeout: 3_600_000 })
       yield* Effect.gen(function* () {

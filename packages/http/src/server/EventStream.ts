@@ -83,6 +83,7 @@ export const open = (
     const httpRequest = Context.get(request, HttpServerRequest.HttpServerRequest)
     const cut = NodeConnection.cut(httpRequest)
     const endEarly = cuts ? cut : body.end
+    // Its connection is idle after the end, and would keep the server.
     yield* shutdown.onBegun(() => {
       body.readable.once("close", NodeConnection.close(httpRequest))
       endEarly()
