@@ -252,6 +252,29 @@ for (const protocol of ModelRuns.protocols) {
       }),
     )
 
+    it.scopedLive("has the result of a call before what a later step of the same page says", () =>
+      Effect.gen(function* () {
+        const call = { type: "tool_call", toolCallId: "a", toolName: "weather", args: '{"city":"Oslo"}' }
+        const body = yield* requestFor(protocol, [
+          { role: "user", parts: text("Weather?") },
+          // Each message is a step, and a step has the results of its calls.
+          {
+            role: "assistant",
+            parts: [call, { type: "tool_result", toolCallId: "a", result: "Three degrees" }],
+          },
+          { role: "assistant", parts: text("It is cold") },
+          { role: "user", parts: text("Thanks") },
+        ])
+        inOrder(body["input"] ?? body["messages"], [
+          "Weather?",
+          "Oslo",
+          "Three degrees",
+          "It is cold",
+          "Thanks",
+        ])
+      }),
+    )
+
     it.scopedLive("returns encrypted reasoning to the provider that wrote it, and to no other", () =>
       Effect.gen(function* () {
         const secret = (options: object) => JSON.stringify(options)

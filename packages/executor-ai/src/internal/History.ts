@@ -36,8 +36,10 @@ const isWrittenBy = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
 
 const isOfModel = ({ role }: Message): boolean => role === "assistant" || role === "reasoning"
 
+/** Whether the turn goes on behind a message. One that has results, as the step of a page does, is the end of its turn. */
 const continuesTurn = ({ parts, role }: Message): boolean =>
-  role === "reasoning" || parts.some(({ type }) => type === "tool_call")
+  role === "reasoning" ||
+  (parts.some(({ type }) => type === "tool_call") && parts.every(({ type }) => type !== "tool_result"))
 
 /** Adds a message to the last turn if `joins` says that it is part of it, and to a turn of its own otherwise. */
 const addTo = (turns: Array<Array<Message>>, message: Message, joins: (before: Message) => boolean): void => {
