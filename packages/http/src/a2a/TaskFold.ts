@@ -108,13 +108,11 @@ export const make = (place: Parts.Place): TaskFold => {
     parts,
   })
 
-  /** A message that no record names is of an attempt that is over: the next attempt says it anew. */
-  const withdrawn: Array<StreamResponse> = []
-  const superseded = Superseded.forThread(({ messages }) => {
-    for (const id of messages) {
-      if (texts.delete(id)) withdrawn.push(update(textArtifact(id, "", { superseded: true }), false, true))
-    }
-  })
+  /** Takes back what an attempt that is over has said and no record names: the next attempt says it anew. */
+  const withdraw = (messages: ReadonlyArray<string>): ReadonlyArray<StreamResponse> =>
+    messages
+      .filter((id) => texts.delete(id))
+      .map((id) => update(textArtifact(id, "", { superseded: true }), false, true))
 
   const finish = (event: Event, at: DateTime.Utc): ReadonlyArray<StreamResponse> => {
     const state = stateOf(event)
@@ -133,7 +131,8 @@ export const make = (place: Parts.Place): TaskFold => {
   }
 
   const show = (event: Event, at: DateTime.Utc): ReadonlyArray<StreamResponse> => {
-    superseded.observe(event)
+    const superseded = Superseded.listedIn(event)
+    if (superseded !== undefined) return withdraw(superseded.messages)
     if (event.type === "RUN_STARTED") return become("TASK_STATE_WORKING", at)
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return finish(event, at)
     // What an agent below this one says is not what this one gives.
@@ -157,12 +156,10 @@ export const make = (place: Parts.Place): TaskFold => {
 
   return {
     next: ({ createdAt, event }) => {
-      superseded.record(event)
       Option.map(InboxMessage.fromEvent(event), ({ id, parts }) =>
         received.push({ messageId: id, ...place, role: "ROLE_USER", parts: parts.map(Parts.fromSnapshot) }),
       )
-      const shown = view(event).flatMap((one) => show(one, createdAt))
-      return withdrawn.length === 0 ? shown : [...withdrawn.splice(0), ...shown]
+      return view(event).flatMap((one) => show(one, createdAt))
     },
     artifacts: () => [
       ...Array.from(texts, ([id, text]) => (text === "" ? [] : [textArtifact(id, text)])).flat(),

@@ -82,35 +82,3 @@ const ofItems = (opened: OpenedItems.OpenedItems): Superseded => ({
  * @category constructors
  */
 export const make = (): Superseded => ofItems(OpenedItems.make())
-
-/**
- * Drops from a thread what a run has superseded, once a record of that run names something: a run without records has nothing that
- * takes the place of what its dead attempts have shown.
- *
- * @since 0.1.0
- * @category threads
- */
-export const forThread = (
-  drop: (ids: OpenedItems.ItemIds) => void,
-): Pick<Superseded, "observe" | "record"> => {
-  let recorded = false
-  let waiting: Array<OpenedItems.ItemIds> = []
-  const dropAll = (): void => {
-    if (!recorded) return
-    waiting.forEach(drop)
-    waiting = []
-  }
-  return {
-    observe: (event) => {
-      const listed = listedIn(event)
-      if (listed === undefined) return
-      waiting.push(listed)
-      dropAll()
-    },
-    record: (event) => {
-      const { messages = [], tool_calls = [] } = recordedIn(event)
-      recorded ||= messages.length + tool_calls.length > 0
-      dropAll()
-    },
-  }
-}

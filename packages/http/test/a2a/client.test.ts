@@ -94,6 +94,49 @@ for (const [store, layer] of stores) {
       )
 
       test(
+        "takes back what a dead attempt has said, and the next task of the context is not given it",
+        Effect.gen(function* () {
+          const histories = yield* Queue.unbounded<ReadonlyArray<string>>()
+          yield* TestWorker.start(
+            Executor.from(({ attempt, snapshot }) =>
+              Effect.gen(function* () {
+                yield* Queue.offer(histories, snapshot.messages.map(RequestSnapshot.textOf))
+                yield* Emit.text(`Half ${attempt}`)
+                if (attempt === 1) return yield* Effect.fail(Executor.retryableError("died", "again"))
+              }),
+            ),
+            { retryDelay: () => 0 },
+          )
+          const client = yield* connect(binding)
+          const first = Chunk.toReadonlyArray(
+            yield* Stream.runCollect(
+              streamOf(() => client.sendMessageStream(request(message([text("hello")])))),
+            ),
+          )
+          const shown = new Map<string, string>()
+          for (const { payload } of first) {
+            if (payload?.$case !== "artifactUpdate") continue
+            const { append, artifact } = payload.value
+            const id = artifact!.artifactId
+            shown.set(id, (append ? (shown.get(id) ?? "") : "") + said(artifact?.parts))
+          }
+          deepStrictEqual([...shown.values()], ["", "Half 2"])
+          const { contextId, id } = taskOf(first[0]!.payload!.value)
+          const read = yield* Effect.promise(() => client.getTask({ tenant: "", id }))
+          deepStrictEqual(
+            read.artifacts.map(({ parts }) => said(parts)),
+            ["Half 2"],
+          )
+          yield* Effect.promise(() => client.sendMessage(request(message([text("and now?")], { contextId }))))
+          deepStrictEqual(yield* Queue.takeN(histories, 3).pipe(Effect.map(Chunk.toReadonlyArray)), [
+            ["hello"],
+            ["hello"],
+            ["hello", "Half 2", "and now?"],
+          ])
+        }),
+      )
+
+      test(
         "is asked, answers in words and as data, and the task goes on",
         Effect.gen(function* () {
           yield* TestWorker.start(

@@ -115,7 +115,6 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
     const view = AgUiView.make({ runId, threadId: thread.id })
     // An input that the run has taken since tells what was before it; nothing is open there.
     const since = Run.EventId.make(snapshot.asOf ?? 0)
-    const superseded = Superseded.forThread(fold.drop)
     let points: readonly [Point, ...ReadonlyArray<Point>] = [{ folded: fold.result(), from: since }]
     let hasBegun = false
     let latest = since
@@ -125,11 +124,11 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
       ({ event, eventId, sequence }) =>
         Effect.suspend(() => {
           latest = eventId
-          superseded.record(event)
           for (const shown of view(event)) {
             hasBegun = true
             fold.event(shown)
-            superseded.observe(shown)
+            const superseded = Superseded.listedIn(shown)
+            if (superseded !== undefined) fold.drop(superseded)
           }
           if (sequence === null && AgentEvent.endsRun(event)) {
             points = [points.at(-1)!, { folded: fold.result(), from: eventId }]
