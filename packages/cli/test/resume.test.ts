@@ -75,11 +75,14 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
     }),
   )
 
-  it.scoped("goes on after a no", () =>
+  it.scoped("goes on after a no, whose reason the agent reads", () =>
     Effect.gen(function* () {
       const { settings } = yield* asking("approving", "refused")
-      expect((yield* run(["resume", "refused", "--deny"], settings)).code).toBe(0)
-      expect((yield* run(["watch", "refused"], settings)).stdout).toContain("left alone\n")
+      const deny = ["resume", "refused", "--deny", "--reason", 'Two: "staging" first']
+      expect((yield* run(deny, settings)).code).toBe(0)
+      expect((yield* run(["watch", "refused"], settings)).stdout).toContain(
+        'left alone: Two: "staging" first\n',
+      )
     }),
   )
 
@@ -95,13 +98,14 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
           { id: "size", response_schema: { type: "integer" }, metadata: { about: { diff } } },
         ],
       })
-      const [which, wrong, none, many, noJson] = yield* Effect.forEach(
+      const [which, wrong, none, many, noJson, noDeny] = yield* Effect.forEach(
         [
           ["--text", "Ann"],
           ["--interrupt", "other", "--text", "Ann"],
           ["--interrupt", "name"],
           ["--interrupt", "name", "--approve", "--text", "Ann"],
           ["--interrupt", "size", "--result", "three"],
+          ["--interrupt", "name", "--text", "Ann", "--reason", "why"],
         ],
         (flags) => run(["resume", "two", ...flags], settings),
         { concurrency: 2 },
@@ -118,6 +122,7 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
       }
       expect(noJson!.code).toBe(64)
       expect(noJson!.stderr).toContain("--text 'three'")
+      expect([noDeny!.code, noDeny!.stderr]).toEqual([64, expect.stringContaining("goes with --deny")])
 
       const first = yield* run(["resume", "two", "--interrupt", "name", "--text", "Ann"], settings)
       expect(first.stdout).toContain("waits for 1 more:\n  --interrupt 'size'  How large?\n    diff:\n")

@@ -62,9 +62,9 @@ describe("steps of promises", () => {
         ])
         const [yes, also] = await Promise.all([
           steps.approve("pay", { message: "Pay?" }),
-          steps.approve("mail", { message: "Mail?" }),
+          steps.decide("mail", { message: "Mail?" }),
         ])
-        return `${one + two} ${yes} ${also}`
+        return `${one + two} ${yes} ${also.approved}`
       })
       expect([status, texts]).toEqual(["completed", ["3 true true"]])
       expect([bodies, attempts]).toEqual([2, 2])

@@ -34,7 +34,8 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
 /**
  * Whether a person must approve a call of the tool, as an annotation. After the other calls of the step the run waits with
  * an interrupt of reason `tool_call` that names the call. The worker makes the call if the answer is `true` or
- * `{ approved: true }`. After any other answer the model receives a refusal. Default: no.
+ * `{ approved: true }`. After any other answer the model receives a refusal, with its `reason` as the
+ * person wrote it. Default: no.
  *
  * The interrupt shows the arguments, 16 KiB of them at most. A parameter that is a `Schema.Redacted`, or whose JSON Schema has
  * `writeOnly: true` or `format: "password"`, is shown as `<redacted>`. The log has the call as the model wrote it.

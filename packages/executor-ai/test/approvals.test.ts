@@ -70,7 +70,7 @@ for (const protocol of ModelRuns.protocols) {
     describe(`calls to be approved (${protocol}, ${name})`, () => {
       for (const [effect, payload, message, failed] of [
         ["made once approved", { approved: true }, "deployed to production", false],
-        ["not made otherwise", { approved: false }, "not approved", true],
+        ["not made otherwise", { approved: false, reason: "To staging first" }, "To staging first", true],
       ] as const) {
         it.scopedLive(`wait while other calls are made, and are ${effect}`, () =>
           Effect.gen(function* () {

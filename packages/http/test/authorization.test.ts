@@ -4,6 +4,7 @@ import { Access, BulkOperations, Ids, Leases, Limits, RequestSnapshot, Schedules
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
+import { readFileSync } from "node:fs"
 import { type Answer, cellOf, type Endpoint, endpoints, send } from "./authorization/Endpoints.js"
 import { matrix } from "./authorization/matrix.js"
 import {
@@ -22,6 +23,8 @@ const [head = [], ...rows] = matrix
   .trim()
   .split("\n")
   .map((line) => line.split(/ +/))
+
+const guide = new URL("../../../docs/security.md", import.meta.url)
 
 /** Gives names to what the requests of a test make. */
 const makeCounter = (prefix: string) => {
@@ -142,6 +145,28 @@ const referencesIn = ({ path }: Endpoint, { id, slug }: Access.Project): Readonl
 describe("the authorization matrix", () => {
   it("has one line for every endpoint, and none for another", () => {
     expect(rows.map(([name]) => name)).toEqual(endpoints.map(({ name }) => name))
+  })
+
+  it("gives the token of a page the requests that the guide to security lists", () => {
+    const shapeOf = (path: string) => path.replaceAll(/:[a-z_]+|\{[a-z]+\}/g, "*")
+    const [, ofTokens = ""] = readFileSync(guide, "utf8").split("## Tokens for pages")
+    const [table = ""] = ofTokens.split("everything else")
+    // `…` in a line is the first path of the line.
+    const listed = table.split("\n").flatMap((line) => {
+      const [first = "", ...others] = Array.from(
+        line.matchAll(/`([A-Z]+ \/[^`]+|…[^`]+)`/g),
+        ([, route = ""]) => route,
+      )
+      return [first, ...others.map((route) => route.replace("…", first))].filter((route) => route !== "")
+    })
+    const [nobody, ...pages] = ["nobody", "page", "p-run", "p-label"].map((name) => head.indexOf(name))
+    const open = endpoints.flatMap(({ method, name, path }) => {
+      const row = rows.find(([endpoint]) => endpoint === name) ?? []
+      const isOpen =
+        row[nobody ?? 0] === "401" && pages.some((column) => !/^[+]?40[13]$/.test(row[column] ?? ""))
+      return isOpen ? [shapeOf(`${method} ${path}`)] : []
+    })
+    expect(open.toSorted()).toEqual(Array.from(new Set(listed.map(shapeOf))).toSorted())
   })
 
   const served = Layer.provideMerge(serve(sqlite), sqlite)

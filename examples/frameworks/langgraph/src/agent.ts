@@ -45,7 +45,7 @@ export const tools: ReadonlyArray<StructuredToolInterface> = [
 
 const needApproval = new Set(["refund"])
 
-/** A question that the graph is interrupted with. Its answer is whether each of the calls is approved, by their ids. */
+/** A question that the graph is interrupted with. Its answer is whether each of the calls is approved, and why not, by their ids. */
 export interface Question {
   readonly calls: ReadonlyArray<{ readonly id: string; readonly name: string; readonly args: unknown }>
 }
@@ -55,6 +55,11 @@ const callsOf = (messages: Array<BaseMessage>) => {
   return AIMessage.isInstance(last) ? (last.tool_calls ?? []) : []
 }
 
+interface Decision {
+  readonly approved: boolean
+  readonly reason?: string
+}
+
 type State = typeof MessagesAnnotation.State
 
 /** Goes on to the tools, or back to the model with what was declined. */
@@ -62,16 +67,20 @@ const approval = ({ messages }: State) => {
   const calls = callsOf(messages).flatMap(({ args, id = "", name }) =>
     needApproval.has(name) ? [{ id, name, args }] : [],
   )
-  const answers: Record<string, boolean> =
-    calls.length === 0 ? {} : interrupt<Question, Record<string, boolean>>({ calls })
-  const declined = calls.filter(({ id }) => answers[id] !== true)
+  const answers: Record<string, Decision> =
+    calls.length === 0 ? {} : interrupt<Question, Record<string, Decision>>({ calls })
+  const declined = calls.filter(({ id }) => answers[id]?.approved !== true)
   return declined.length === 0
     ? new Command({ goto: "tools" })
     : new Command({
         goto: "model",
         update: {
           messages: callsOf(messages).map(
-            ({ id = "" }) => new ToolMessage({ tool_call_id: id, content: "This call was not approved." }),
+            ({ id = "" }) =>
+              new ToolMessage({
+                tool_call_id: id,
+                content: ["This call was not approved.", answers[id]?.reason ?? ""].join(" ").trim(),
+              }),
           ),
         },
       })

@@ -42,7 +42,7 @@ export default (claimed: Run.ClaimedRun) =>
       // Each approval that the graph waits for is a question of the run.
       const answers = calls.map(async ({ args: about, id: key, name }) => {
         const question = { message: `May ${name} be called?`, about, key }
-        return [key, await steps.approve("approval", question)] as const
+        return [key, await steps.decide("approval", question)] as const
       })
       const resume = Object.fromEntries(await Promise.all(answers))
       state = await graph.invoke(new Command({ resume }), config)

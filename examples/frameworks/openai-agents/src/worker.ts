@@ -41,8 +41,9 @@ export default (claimed: Run.ClaimedRun) =>
         const about = input === undefined ? undefined : JSON.parse(input)
         const callId = "callId" in item.rawItem ? item.rawItem.callId : item.rawItem.id
         const question = { message: `May ${name} be called?`, about, key: callId }
-        if (await steps.approve("approval", question)) state.approve(item)
-        else state.reject(item)
+        const { approved, reason } = await steps.decide("approval", question)
+        if (approved) state.approve(item)
+        else state.reject(item, reason === undefined ? {} : { message: reason })
       })
       await Promise.all(answers)
       result = await run(agent, state, { signal })

@@ -57,8 +57,8 @@ export default (claimed: Run.ClaimedRun) =>
       const responses = requests.map(async ({ approvalId, toolCall }) => {
         const { input: about, toolCallId: key, toolName } = toolCall
         const question = { message: `May ${toolName} be called?`, about, key }
-        const approved = await steps.approve("approval", question)
-        return { type: "tool-approval-response" as const, approvalId, approved }
+        const decision = await steps.decide("approval", question)
+        return { type: "tool-approval-response" as const, approvalId, ...decision }
       })
       messages.push(...responseMessages, { role: "tool", content: await Promise.all(responses) })
     }

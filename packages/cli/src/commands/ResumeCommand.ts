@@ -18,6 +18,7 @@ interface AnswerFlags {
   readonly approve: boolean
   readonly deny: boolean
   readonly error: boolean
+  readonly reason: Option.Option<string>
   readonly result: Option.Option<string>
   readonly text: Option.Option<string>
 }
@@ -29,12 +30,20 @@ const payloadOf = ({
   approve,
   deny,
   error,
+  reason,
   result,
   text,
 }: AnswerFlags): Effect.Effect<unknown, CommandFailure> => {
   const payloads = [
     ...(approve ? [Effect.succeed({ approved: true })] : []),
-    ...(deny ? [Effect.succeed({ approved: false })] : []),
+    ...(deny
+      ? [
+          Effect.succeed({
+            approved: false,
+            ...Option.match(reason, { onNone: () => ({}), onSome: (text) => ({ reason: text }) }),
+          }),
+        ]
+      : []),
     ...Option.toArray(text).map(Effect.succeed),
     ...Option.toArray(result).map((json) =>
       Effect.mapError(decodeJson(json), () =>
@@ -45,6 +54,9 @@ const payloadOf = ({
   const [first, ...others] = payloads
   if (first === undefined) return usage("There is no answer", `Give one of ${choices}.`)
   if (others.length > 0) return usage("There are several answers", `Give only one of ${choices}.`)
+  if (Option.isSome(reason) && !deny) {
+    return usage("--reason goes with --deny", "It says why, for the agent to read.")
+  }
   return error && (approve || deny)
     ? usage("--error goes with --result or --text", "It says that a tool call failed.")
     : first
@@ -110,6 +122,10 @@ export const command = Command.make(
     ),
     approve: Options.boolean("approve").pipe(Options.withDescription('Say yes: {"approved": true}')),
     deny: Options.boolean("deny").pipe(Options.withDescription('Say no: {"approved": false}')),
+    reason: Options.text("reason").pipe(
+      Options.withDescription("With --deny: why, for the agent to read"),
+      Options.optional,
+    ),
     result: Options.text("result").pipe(
       Options.withDescription("The answer or the tool call's result, as JSON"),
       Options.optional,
@@ -142,6 +158,7 @@ export const command = Command.make(
 ).pipe(
   Describe.command("Answer what a waiting run asks; runs get shows it.", [
     "runlease resume my-run --approve",
+    "runlease resume my-run --deny --reason 'Refund 40 EUR at most'",
     "runlease resume my-run --text 'Use the second one'",
   ]),
 )

@@ -34,14 +34,14 @@ export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string):
   Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
 
 /**
- * The JSON Schema of an answer that approves or not.
+ * The JSON Schema of an answer that approves or not, with the reason of the person.
  *
  * @since 0.1.0
  * @category constants
  */
 export const approvalSchema = {
   type: "object",
-  properties: { approved: { type: "boolean" } },
+  properties: { approved: { type: "boolean" }, reason: { type: "string" } },
   required: ["approved"],
 }
 
@@ -56,6 +56,33 @@ export const approved = ({ isError, payload, status }: Answer): boolean =>
   isError !== true &&
   (payload === true || (Predicate.isRecord(payload) && payload["approved"] === true))
 
+/**
+ * What a person decided. `reason`: the text of the person, as it was written.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Decision {
+  readonly approved: boolean
+  readonly reason?: string
+}
+
+const reasonIn = (payload: unknown): unknown => (Predicate.isRecord(payload) ? payload["reason"] : payload)
+
+/**
+ * The decision of an answer. Its reason is `reason` of the payload, or a payload that is text. An empty one is none.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const decisionOf = (answer: Answer): Decision => {
+  const reason = reasonIn(answer.payload)
+  return {
+    approved: approved(answer),
+    ...(Predicate.isString(reason) && reason.trim() !== "" ? { reason } : {}),
+  }
+}
+
 /** How the answer to a question is read. */
 export interface Reader<A> {
   readonly reason: string
@@ -65,10 +92,10 @@ export interface Reader<A> {
   readonly read: (answer: Answer, name: string) => Either.Either<A, string | Declined>
 }
 
-export const approval: Reader<boolean> = {
+export const approval: Reader<Decision> = {
   reason: "confirmation",
   responseSchema: approvalSchema,
-  read: (answer) => Either.right(approved(answer)),
+  read: (answer) => Either.right(decisionOf(answer)),
 }
 
 const readerOfSchema = <A>(schema: Codec<A>): Reader<A> => {

@@ -23,7 +23,7 @@ import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { type Codec, failed } from "./StepRecording.js"
 import { type Keyed, unlessOnce } from "./CurrentStep.js"
 
-export { answerTo, approvalSchema, approved, Declined } from "./Answers.js"
+export { answerTo, approvalSchema, approved, type Decision, decisionOf, Declined } from "./Answers.js"
 
 /**
  * What a question shows, and how long the run waits for its answer.
@@ -165,6 +165,28 @@ const answers = <A>(
       : attempt.park(taken[0]?.within, awaited, Effect.never)
   })
 
+const declined: Answers.Decision = { approved: false }
+
+/**
+ * Asks for an approval, and returns whether it was given, with the reason of the person where there is one: for a model that is to try
+ * something else.
+ *
+ * Fails: see `NotAnswered`.
+ *
+ * @since 0.1.0
+ * @category asking
+ */
+export const decide = (
+  name: string,
+  question: Question,
+): Effect.Effect<Answers.Decision, NotAnswered, StepLog> =>
+  Effect.map(
+    Effect.catchTag(answers([{ name, question, reader: Answers.approval }]), "Declined", () =>
+      Effect.succeed([declined]),
+    ),
+    ([decision = declined]) => decision,
+  )
+
 /**
  * Asks for an approval, and returns whether it was given.
  *
@@ -174,12 +196,7 @@ const answers = <A>(
  * @category asking
  */
 export const approve = (name: string, question: Question): Effect.Effect<boolean, NotAnswered, StepLog> =>
-  Effect.map(
-    Effect.catchTag(answers([{ name, question, reader: Answers.approval }]), "Declined", () =>
-      Effect.succeed([false]),
-    ),
-    ([yes]) => yes === true,
-  )
+  Effect.map(decide(name, question), ({ approved }) => approved)
 
 /**
  * Asks a question, and returns the answer by its schema, or text where it has none. After an answer that does not fit, it asks again and

@@ -42,6 +42,9 @@ export interface PromiseSteps {
 
   /** Whether a person approves. Until there is an answer the run waits without a worker. See `Interrupts.approve`. */
   readonly approve: (name: string, question: Interrupts.Question) => Promise<boolean>
+
+  /** As `approve`, with the reason of the person where there is one. See `Interrupts.decide`. */
+  readonly decide: (name: string, question: Interrupts.Question) => Promise<Interrupts.Decision>
 }
 
 const attempted = <A>(body: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, unknown> =>
@@ -85,6 +88,7 @@ export const run = <A>(
           ...options: Step.OptionsOf<B, Step.Options<B, unknown>>
         ) => give(Step.run<B, unknown, never>(name, attempted(body), ...options)),
         approve: (name, question) => give(Interrupts.approve(name, question)),
+        decide: (name, question) => give(Interrupts.decide(name, question)),
       }
       return yield* Effect.raceFirst(
         attempted((signal) => program(steps, signal)),

@@ -11,14 +11,16 @@ import * as ToolResults from "./ToolResults.js"
 type Tools = Readonly<Record<string, Tool.Any>>
 
 /** A call with the answer of a person. `begun`: an attempt that died was about to make it. */
-export interface Decision extends RequestedCall.RequestedCall {
+export interface Decision extends RequestedCall.RequestedCall, Interrupts.Decision {
   readonly ordinal: number
-  readonly approved: boolean
   readonly begun: boolean
 }
 
-/** The result of a call that is not approved, for the model. */
-export const declineMessage = "This call was not approved, so it was not made."
+/** The result of a call that is not approved, for the model, which reads the reason of the person as it was written. */
+export const declineMessage = (reason: string | undefined): string => {
+  const message = "This call was not approved, so it was not made."
+  return reason === undefined ? message : `${message} The reason: ${reason}`
+}
 
 export const isNeeded = (tools: Tools, name: string): boolean =>
   Object.hasOwn(tools, name) && Context.get(tools[name]!.annotations, AiTool.NeedsApproval)
@@ -64,8 +66,8 @@ export const decisions = (
       const answer = Interrupts.answerTo(snapshot, toolCallId)
       return {
         ...RequestedCall.fromLog(call),
+        ...Option.match(answer, { onNone: () => ({ approved: false }), onSome: Interrupts.decisionOf }),
         ordinal,
-        approved: Option.exists(answer, Interrupts.approved),
         begun: isBegun(attempts, toolCallId),
       }
     }),

@@ -208,11 +208,11 @@ export const make = (options: {
 
     /** Settles a call of an earlier part of the run, now that a person has approved or declined it. */
     settle: (decision: Approvals.Decision, onResult: OnResult): Calls => {
-      const { approved, begun, ordinal, ...call } = decision
+      const { approved, begun, ordinal, reason, ...call } = decision
       const { problem, toolCallId, toolName } = call
       const tool = toolOf(toolName)
       const done = (result: Result) => report(toolCallId, result, onResult)
-      if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declineMessage, true)))
+      if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declineMessage(reason), true)))
       if (problem !== undefined) return Stream.fromIterable(done(refusal(problem)))
       if (tool === undefined) return Stream.fromIterable(done(refusal(`There is no tool ${toolName}`)))
       if (begun && AiTool.sideEffectOf(tool) === "atMostOnce") {

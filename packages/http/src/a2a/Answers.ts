@@ -11,7 +11,8 @@ import type { Message, Part } from "./Protocol.js"
 type Answered = Either.Either<Interrupt.Answers, Errors.A2aError>
 
 const yes = /^(y|yes|ok|okay|approve|approved|true)[.!]?$/i
-const no = /^(n|no|deny|denied|decline|declined|reject|rejected|false)[.!]?$/i
+const no =
+  /^(?:n|no|deny|denied|decline|declined|reject|rejected|false)(?:[.!]|\s*[,.:;\u2013\u2014-]\s*(.*))?$/is
 
 const textOf = (parts: ReadonlyArray<Part>): string => parts.flatMap(({ text }) => text ?? []).join("")
 
@@ -29,11 +30,15 @@ const payloadOf = (
   }
   if (!Interrupt.asksApproval(interrupt)) return Either.right(text)
   if (yes.test(text)) return Either.right({ approved: true })
-  if (no.test(text)) return Either.right({ approved: false })
+  const declined = no.exec(text)
+  if (declined !== null) {
+    const [, reason = ""] = declined
+    return Either.right({ approved: false, ...(reason === "" ? {} : { reason }) })
+  }
   return Either.left(
     Errors.invalidParams(
       field,
-      `The task waits for an approval: say yes or no, or send a data part {"approved": true}`,
+      `The task waits for an approval: say yes or no, with a reason as in "no, not today", or send a data part {"approved": true}`,
     ),
   )
 }

@@ -64,7 +64,7 @@ const interruptsOf = ({ outcome }: Event): ReadonlyArray<Interrupt.Interrupt> =>
 const outcomeType = ({ outcome }: Event): unknown =>
   Predicate.isRecord(outcome) ? outcome["type"] : undefined
 
-const usageOf = ({ usage }: Event): object => (Array.isArray(usage) ? { messageMetadata: { usage } } : {})
+const usageOf = ({ usage }: Event): object => (Array.isArray(usage) ? { usage } : {})
 
 const isError = ({ metadata }: Event): boolean =>
   Predicate.isRecord(metadata) && metadata["runlease.isError"] === true

@@ -7,7 +7,6 @@
  * @since 0.1.0
  */
 import { Interrupt, Interrupts } from "@runlease/core"
-import { Predicate } from "effect"
 import { asText, type Chunk } from "./Chunk.js"
 
 /** An interrupt that a run has waited for, with its answer. */
@@ -78,9 +77,6 @@ export const ask = (interrupt: Interrupt.Interrupt, isShown: boolean): ReadonlyA
 export const isDenied = ({ answer, interrupt }: Answered): boolean =>
   kindOf(interrupt) !== "output" && !Interrupts.approved(answer)
 
-const reasonOf = ({ payload }: Interrupt.Answer): object =>
-  Predicate.isRecord(payload) && typeof payload["reason"] === "string" ? { reason: payload["reason"] } : {}
-
 const outputOf = (toolCallId: string, { isError, payload, status }: Interrupt.Answer): Chunk =>
   status === "cancelled" || isError === true
     ? {
@@ -115,12 +111,7 @@ export const given = (answered: Answered): ReadonlyArray<Chunk> => {
   const { answer, interrupt } = answered
   if (kindOf(interrupt) === "output") return [outputOf(callOf(interrupt), answer)]
   return [
-    {
-      type: "tool-approval-response",
-      approvalId: interrupt.id,
-      approved: !isDenied(answered),
-      ...reasonOf(answer),
-    },
+    { type: "tool-approval-response", approvalId: interrupt.id, ...Interrupts.decisionOf(answer) },
     ...settled(answered),
   ]
 }

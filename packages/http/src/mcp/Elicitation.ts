@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import type { Interrupt, Run } from "@runlease/core"
+import { ToolArguments } from "@runlease/core/executor"
 import { ResumeRules } from "@runlease/core/store"
 import { Option, Predicate, Schema } from "effect"
 import type * as JsonRpc from "./JsonRpc.js"
@@ -77,6 +78,21 @@ const payloadOf = ({ responseSchema }: Interrupt.Interrupt, content: JsonRpc.Par
     : Option.getOrElse(parse(answer), () => answer)
 }
 
+/** How much of what a question is about a form shows, in UTF-16 units. */
+const maxAbout = 4_000
+
+/** The question, above what it is about: a form shows nothing else of it. */
+const messageOf = (
+  { runId }: Run.Run,
+  { id, message, metadata, toolArguments, toolName }: Interrupt.Interrupt,
+): string => {
+  const question = message ?? `Run ${runId} waits for ${toolName ?? id}`
+  const about = metadata?.["about"] ?? toolArguments
+  if (about === undefined) return question
+  const text = Predicate.isString(about) ? about : JSON.stringify(about, null, 2)
+  return `${question}\n\n${ToolArguments.cut(text, maxAbout)}`
+}
+
 /** An interrupt of a later wait may have the id of an earlier one; a wait has an epoch of its own. */
 const keyOf = ({ leaseEpoch }: Run.Run, { id }: Interrupt.Interrupt): string => `${leaseEpoch}:${id}`
 
@@ -94,7 +110,7 @@ export const requestsOf = (run: Run.Run): JsonRpc.Params =>
         method: "elicitation/create",
         params: {
           mode: "form",
-          message: interrupt.message ?? `Run ${run.runId} waits for ${interrupt.toolName ?? interrupt.id}`,
+          message: messageOf(run, interrupt),
           requestedSchema: formOf(interrupt),
         },
       },

@@ -13,6 +13,7 @@ const Question = Schema.Struct({
   message: Schema.optional(Schema.String),
   tool_name: Schema.optional(Schema.String),
   tool_arguments: Schema.optional(Schema.Unknown),
+  about: Schema.optional(Schema.Unknown),
   response_schema: Schema.optional(Schema.Unknown),
 })
 
@@ -46,11 +47,12 @@ export const RunView = Schema.Struct({
 export type RunView = typeof RunView.Type
 
 const questionsOf = (run: Run.Run): ReadonlyArray<typeof Question.Type> =>
-  ResumeRules.openOf(run).map(({ id, message, responseSchema, toolArguments, toolName }) => ({
+  ResumeRules.openOf(run).map(({ id, message, metadata, responseSchema, toolArguments, toolName }) => ({
     interrupt_id: id,
     ...(message === undefined ? {} : { message }),
     ...(toolName === undefined ? {} : { tool_name: toolName }),
     ...(toolArguments === undefined ? {} : { tool_arguments: toolArguments }),
+    ...(metadata?.["about"] === undefined ? {} : { about: metadata["about"] }),
     ...(responseSchema === undefined ? {} : { response_schema: responseSchema }),
   }))
 

@@ -142,8 +142,8 @@ for (const [store, layer] of stores) {
           yield* TestWorker.start(
             Executor.from(() =>
               Effect.gen(function* () {
-                if (!(yield* Interrupts.approve("deploy", { message: "Deploy?" })))
-                  return yield* Emit.text("No")
+                const { approved, reason } = yield* Interrupts.decide("deploy", { message: "Deploy?" })
+                if (!approved) return yield* Emit.text(`No: ${reason}`)
                 const port = yield* Interrupts.ask("port", { message: "Which port?", schema: Schema.Int })
                 yield* Emit.text(`Deployed to ${port}`)
               }),
@@ -168,6 +168,15 @@ for (const [store, layer] of stores) {
             streamOf(() => client.sendMessageStream(request(message([data(8080)], { taskId })))),
           )
           strictEqual(answers(Chunk.toReadonlyArray(done)), "Deployed to 8080")
+          const { id: other } = taskOf(
+            yield* Effect.promise(() => client.sendMessage(request(message([text("go")])))),
+          )
+          const left = yield* Stream.runCollect(
+            streamOf(() =>
+              client.sendMessageStream(request(message([text("No, to Staging: first")], { taskId: other }))),
+            ),
+          )
+          strictEqual(answers(Chunk.toReadonlyArray(left)), "No: to Staging: first")
         }),
       )
 

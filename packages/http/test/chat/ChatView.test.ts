@@ -174,6 +174,15 @@ describe("ChatView", () => {
     message: "May weather be called?",
   }
 
+  it("gives the tokens of a run that has ended beside its id", () => {
+    const usage = [{ model: "m", inputTokens: 3, outputTokens: 5 }]
+    const chunks = chunksOf([started, { type: "RUN_FINISHED", threadId: "thread", runId: "run", usage }])
+    expect(chunks.find(({ type }) => type === "message-metadata")).toEqual({
+      type: "message-metadata",
+      messageMetadata: { runId: "run", usage },
+    })
+  })
+
   it("asks for an approval, and shows the answer to a page that comes later", async () => {
     const asking = [started, ...callTool("c"), waits(approval)]
     const requests = chunksOf(asking)

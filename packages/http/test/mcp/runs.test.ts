@@ -22,7 +22,7 @@ const agents = Layer.mergeAll(
   Review.toLayer(({ pull }) => (pull > 100 ? new TooLarge({ pull }) : Effect.succeed({ approved: true }))),
   Chat.toLayer((text) => Effect.succeed(`You wrote: ${text}`)),
   Careful.toLayer((text) =>
-    Effect.map(Interrupts.approve("sure", { message: `Is ${text} right?` }), (yes) =>
+    Effect.map(Interrupts.approve("sure", { message: `Is ${text} right?`, about: { pages: 12 } }), (yes) =>
       yes ? "done" : "left",
     ),
   ),
@@ -175,6 +175,7 @@ describe("run_agent", () => {
         )
         const { questions, status } = waiting.structuredContent
         deepStrictEqual([waiting.isError, status, questions[0].message], [false, "waiting", "Is it right?"])
+        deepStrictEqual(questions[0].about, { pages: 12 })
         const answers = [{ interrupt_id: questions[0].interrupt_id, payload: { approved: true } }]
         for (let times = 0; times < 2; times += 1) {
           strictEqual(resultOf(yield* tool("answer_run", { run_id: "ask", answers })).isError, false)
@@ -279,7 +280,10 @@ describe("tasks", () => {
             { method: string; params: { mode: string; message: string; requestedSchema: { type: string } } },
           ],
         ]
-        deepStrictEqual([method, params.mode, params.message], ["elicitation/create", "form", "Is it right?"])
+        deepStrictEqual(
+          [method, params.mode, params.message],
+          ["elicitation/create", "form", 'Is it right?\n\n{\n  "pages": 12\n}'],
+        )
         strictEqual(params.requestedSchema.type, "object")
         const update = (inputResponses: object) =>
           request("tasks/update", { taskId: "form", inputResponses }, tasks)

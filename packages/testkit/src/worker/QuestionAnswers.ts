@@ -36,12 +36,12 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "shows what its question is about",
+      "shows what its question is about, and gives the reason of a refusal",
       Effect.gen(function* () {
         const about = { amount: "900 EUR", diff: "-a\n+b", when: new Date(0) }
         yield* start(
           Executor.from(() =>
-            Effect.map(Interrupts.approve("refund", { message: "Refund it?", about }), String),
+            Effect.map(Interrupts.decide("refund", { message: "Refund it?", about }), JSON.stringify),
           ),
         )
         const { runId } = yield* submit()
@@ -55,9 +55,9 @@ export const tests = (test: Declare): void => {
           ),
           [shown],
         )
-        yield* answered(runId, "refund", true)
+        yield* answered(runId, "refund", { approved: false, reason: "Too much" })
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* textsOf(runId), ["true"])
+        deepStrictEqual(yield* textsOf(runId), ['{"approved":false,"reason":"Too much"}'])
       }),
     )
 

@@ -32,7 +32,7 @@ export const tests = (test: Declare): void => {
             message: "Deploy?",
             responseSchema: {
               type: "object",
-              properties: { approved: { type: "boolean" } },
+              properties: { approved: { type: "boolean" }, reason: { type: "string" } },
               required: ["approved"],
             },
           },
