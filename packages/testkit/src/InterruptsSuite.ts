@@ -9,6 +9,8 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type * as Ids from "@runlease/core/Ids"
 import type * as Interrupt from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { EventId } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { DateTime, Effect, type Layer, TestClock } from "effect"
 import * as TestRuns from "./TestRuns.js"
@@ -118,6 +120,39 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             },
           ],
         )
+      }),
+    )
+
+    test(
+      "no request brings answers of its own: not a run, one of many, a child, or a run that is submitted again",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        const snapshot = { ...RequestSnapshot.empty, resume: [yes] }
+        const forged = TestRuns.submission({ snapshot })
+        const parent = yield* TestRuns.hold(worker)
+        const child = { stepId: "s", name: "s", submission: { ...forged, publicId: "child" } }
+        const [together] = yield* runs.submitMany([forged])
+        for (const refused of [
+          Effect.asVoid(runs.submit(forged)),
+          Effect.asVoid(together!),
+          Effect.asVoid(leases.spawn(TestRuns.leaseOf(parent), child)),
+        ]) {
+          const error = yield* Effect.flip(refused)
+          strictEqual(error._tag === "InvalidSubmission" && error.field.endsWith("snapshot.resume"), true)
+        }
+
+        const { runId } = yield* waitingRun([approval], { worker })
+        yield* runs.resume(runId, [yes])
+        yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
+        yield* runs.retry(runId)
+        yield* runs.fork(runId, { after: EventId.make(1) })
+        for (const _ of ["retried", "forked"]) {
+          const again = yield* TestRuns.claimOne(worker)
+          deepStrictEqual(again.snapshot.resume ?? [], [])
+          yield* TestRuns.complete(again)
+        }
       }),
     )
 

@@ -32,8 +32,9 @@ export const TraceContext = Schema.Struct({
 /**
  * The request that an executor turns into events. Absent optional fields are absent, never null.
  *
- * `resume`: every answer that this run was given so far, oldest first. One to a tool call is a message as well. `protocol`:
- * the protocol of the client that sent this, where its rules say what a later input of the same client means for the run.
+ * `resume`: every answer that this run was given so far, oldest first. The control plane alone adds them, so a submission has none. One to
+ * a tool call is a message as well. `protocol`: the protocol of the client that sent this, where its rules say what a later input of the
+ * same client means for the run.
  * `asOf`: the event of the log up to which the messages tell what happened, where they came after the run had begun. Executors are
  * given neither. `input`: the payload of a typed agent (see `Agent`), any JSON, beside the messages or in place of them.
  *

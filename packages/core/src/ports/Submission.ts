@@ -144,7 +144,7 @@ export const lastSaid = ({ snapshot }: Submission): ReadonlyArray<SnapshotMessag
 
 /** A submission whose `field` has no problem. */
 const without =
-  (field: keyof Submission, problemOf: (submission: Submission) => string | undefined) =>
+  (field: keyof Submission | "snapshot.resume", problemOf: (submission: Submission) => string | undefined) =>
   (submission: Submission): Either.Either<Submission, InvalidSubmission> => {
     const problem = problemOf(submission)
     return problem === undefined
@@ -186,6 +186,7 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
         })
       },
     ),
+    Either.flatMap(without("snapshot.resume", SubmissionProblems.answers)),
     Either.flatMap(without("concurrencyLimit", SubmissionProblems.concurrencyLimit)),
     Either.flatMap(without("limits", SubmissionProblems.limits)),
     Either.flatMap(without("debounce", SubmissionProblems.debounce)),
@@ -223,14 +224,14 @@ export const submitChecked =
     Effect.flatMap(check(input), submit)
 
 /**
- * The submission that repeats a run.
+ * The submission that repeats a run, without the answers of its request: those of a run are its own.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const again = (
   run: Run,
-  snapshot: RequestSnapshot,
+  { resume: _answers, ...snapshot }: RequestSnapshot,
   publicId: string | undefined,
 ): SubmissionInput => ({
   ...(publicId === undefined ? {} : { publicId }),

@@ -6,6 +6,12 @@
 import { Struct } from "effect"
 import type { Submission } from "./Submission.js"
 
+/** What is wrong with the answers of a submission: only a run that waits takes one, so its request brings none. */
+export const answers = ({ snapshot }: Submission): string | undefined =>
+  (snapshot?.resume ?? []).length === 0
+    ? undefined
+    : "a submission brings no answers; give them to the run while it waits for them"
+
 /** What is wrong with the limits with names of a submission. */
 export const limits = ({
   concurrencyLimit,

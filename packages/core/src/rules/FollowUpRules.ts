@@ -122,7 +122,8 @@ const continued = (
   ours: ReadonlySet<unknown>,
   since: EventId,
 ): RequestSnapshot => {
-  const { protocol, traceContext = snapshot.traceContext, ...rest } = input
+  // The answers of the run are those of its record alone.
+  const { protocol, resume: _, traceContext = snapshot.traceContext, ...rest } = input
   const ofInput = {
     ...(traceContext === undefined ? {} : { traceContext }),
     ...(protocol === undefined ? {} : { protocol }),

@@ -46,7 +46,15 @@ const { resume: _, ...fields } = RequestSnapshot.RequestSnapshot.fields
 /** The parts of a message. */
 export const MessageParts = Schema.Array(RequestSnapshot.MessagePart).pipe(atMost(maxParts))
 
-/** The request of a run that is submitted. */
+/** The answers of a run are those that were given while it waited. */
+const noAnswers = Schema.Array(Interrupt.Answer).pipe(
+  Schema.filter((answers) => answers.length === 0, {
+    message: () => "must be left out; answers go to the run while it waits for them",
+    jsonSchema: { maxItems: 0 },
+  }),
+)
+
+/** The request of a run that is submitted, or of its next part. */
 export const NewSnapshot: Schema.Schema<
   RequestSnapshot.RequestSnapshot,
   typeof RequestSnapshot.RequestSnapshot.Encoded
@@ -57,7 +65,7 @@ export const NewSnapshot: Schema.Schema<
   ).pipe(atMost(maxMessages)),
   tools: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
   context: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
-  resume: Schema.optional(Schema.Array(Interrupt.Answer).pipe(atMost(maxMessages))),
+  resume: Schema.optional(noAnswers),
 })
 
 /** The checks of core's schema in plain code: a snapshot may be long, and to rebuild it costs more than to send it. */
