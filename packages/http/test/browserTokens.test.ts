@@ -410,6 +410,29 @@ for (const version of versions) {
   })
 }
 
+describe("a token for a browser and some agents", () => {
+  test(
+    "is refused while a run of another agent has not ended, however many of its own came after that one",
+    Effect.gen(function* () {
+      const conversationId = yield* create
+      const { runId } = yield* TestRuns.submit({ agentId: "reader", conversationId })
+      const own = Array.from({ length: 101 }, () => ({ agentId: "writer", conversationId }))
+      yield* (yield* Runs.Runs).submitMany(own)
+      const token = yield* issue({ conversation_id: conversationId, agent_ids: ["writer"] })
+      const statuses = yield* Effect.all([
+        call("GET", `/threads/${conversationId}`, { token }),
+        call("GET", `/threads/${conversationId}/stream`, { token }),
+        call("POST", `/threads/${conversationId}/stop`, { token }),
+      ])
+      deepStrictEqual(
+        statuses.map(({ status }) => status),
+        [403, 403, 403],
+      )
+      strictEqual((yield* TestRuns.getRun(runId)).status, "pending")
+    }),
+  )
+})
+
 describe("an AG-UI request with a token for a browser", () => {
   test(
     "does not stop its run by leaving, unless its token may stop",

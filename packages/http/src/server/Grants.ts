@@ -130,6 +130,9 @@ export const narrow = Effect.fnUntraced(function* (grant: Grant, filter: Runs.Li
 
 const unfinished = ["running", "waiting", "pending"] as const
 
+/** How many of them are read at once. */
+const perPage = 100
+
 /** Passes a conversation where all runs that have not ended are of agents of the grant. */
 export const checkUnfinished = Effect.fnUntraced(function* (
   grant: Grant,
@@ -139,16 +142,19 @@ export const checkUnfinished = Effect.fnUntraced(function* (
   if (grant.agentIds === undefined) return
   const runs = Context.get(ports, Runs.Runs)
   for (const status of unfinished) {
-    const { items } = yield* runs
-      .list({ conversationId, status, limit: 100 })
-      .pipe(Effect.catchTag("InvalidCursor", Effect.die))
-    for (const { agentId } of items) {
-      if (!admitsAgent(grant, agentId)) {
+    let cursor: string | undefined
+    do {
+      const { items, next } = yield* runs
+        .list({ conversationId, status, limit: perPage, cursor })
+        .pipe(Effect.catchTag("InvalidCursor", Effect.die))
+      const other = items.find(({ agentId }) => !admitsAgent(grant, agentId))
+      if (other !== undefined) {
         return yield* forbidden(
-          `A run of agent ${agentId} has not ended in this conversation, and this token is for agents ${grant.agentIds.join(", ")}`,
+          `A run of agent ${other.agentId} has not ended in this conversation, and this token is for agents ${grant.agentIds.join(", ")}`,
         )
       }
-    }
+      cursor = next ?? undefined
+    } while (cursor !== undefined)
   }
 })
 

@@ -98,11 +98,17 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
         return { ports, thread }
       })
 
+    /** The unfinished runs of a thread, of which another agent's may have come since the thread was admitted. */
+    const unfinishedOf = (ports: Ports, thread: Thread.Thread) =>
+      Effect.tap(History.unfinished(ports, thread), ({ current }) =>
+        current === undefined ? Effect.void : Caller.agent(current.agentId),
+      )
+
     return handlers
       .handle("thread", ({ path }) =>
         Effect.gen(function* () {
           const { ports, thread } = yield* threadOf("read", path.thread_id)
-          const unfinished = yield* History.unfinished(ports, thread)
+          const unfinished = yield* unfinishedOf(ports, thread)
           const { clientRunId, current, queued } = unfinished
           const folded = yield* rebuild(History.whole(ports, thread, unfinished), ({ bytes }) => bytes)
           return {
@@ -122,7 +128,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
       .handleRaw("threadStream", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports, thread } = yield* threadOf("read", path.thread_id)
-          const unfinished = yield* History.unfinished(ports, thread)
+          const unfinished = yield* unfinishedOf(ports, thread)
           const { clientRunId, current } = unfinished
           const peer = Peer.of({ protocolVersion: urlParams.protocol_version })
           const { folded, from } = yield* rebuild(
@@ -148,7 +154,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
       .handle("stopThread", ({ path, payload }) =>
         Effect.gen(function* () {
           const { ports, thread } = yield* threadOf("stop", path.thread_id)
-          const { clientRunId, current } = yield* History.unfinished(ports, thread)
+          const { clientRunId, current } = yield* unfinishedOf(ports, thread)
           if (current === undefined || (payload.runId ?? clientRunId) !== clientRunId) {
             return { stopped: false, runId: null }
           }
