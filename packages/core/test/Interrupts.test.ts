@@ -46,7 +46,7 @@ describe("a question without a worker", () => {
 
   it.effect("has an id that is no other question's, whatever its name is", () =>
     Effect.gen(function* () {
-      for (const name of ["", "q~2", "q:1", "n".repeat(300)]) {
+      for (const name of ["", "q~2", "q:1", "n".repeat(300), "budget-1"]) {
         const [interrupt] = yield* interruptsOf(Interrupts.approve(name, { message: "Well?" }))
         strictEqual(interrupt!.id.slice(0, -8), `${name.slice(0, 200)}:`)
       }

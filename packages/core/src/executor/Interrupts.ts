@@ -15,6 +15,7 @@
  */
 import { Array, type Duration, Effect, Either, Option, Record } from "effect"
 import { stepIdOf } from "../model/StepRecord.js"
+import { isQuestionId as isBudgetQuestion } from "../model/TreeBudget.js"
 import * as Answers from "./Answers.js"
 import { type AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
 import type { Interrupt } from "../model/Interrupt.js"
@@ -84,8 +85,10 @@ const asJson = (name: string, value: unknown): Effect.Effect<unknown> =>
 /** The most characters of a name in an id, which has the start of a hash and the number of a round behind it. */
 const maxName = 200
 
+const plain = new RegExp(`^[^:~]{1,${maxName}}$`, "u")
+
 /** A name that is the id of its question, which people type. One that could be the id of another question, or of its second round, is not. */
-const isPlain = new RegExp(`^[^:~]{1,${maxName}}$`, "u")
+const isPlain = (name: string): boolean => plain.test(name) && !isBudgetQuestion(name)
 
 /** Takes the question of that name and key, which this attempt has not had before. */
 const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader: Answers.Reader<A>) =>
@@ -101,7 +104,7 @@ const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader
       )
     }
     const id =
-      key === undefined && within === undefined && isPlain.test(name)
+      key === undefined && within === undefined && isPlain(name)
         ? name
         : `${name.slice(0, maxName)}:${stepId.slice(0, 8)}`
     return { name, question, reader, about: yield* asJson(name, question.about), id, within }

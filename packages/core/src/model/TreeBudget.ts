@@ -32,7 +32,7 @@ export const Limits = Schema.Struct({
 export type Limits = typeof Limits.Type
 
 /**
- * The id of the question that a run whose budget is spent asks after an event. No other question should have such an id.
+ * The id of the question that a run whose budget is spent asks after an event. The control plane alone gives a question such an id.
  *
  * @since 0.1.0
  * @category questions

@@ -82,10 +82,12 @@ const decodeLimits = Schema.decodeUnknownOption(Budget.Limits)
 
 /** The answer to the question of a root about its budget; undefined when it has no such question. */
 export const answerOf = (
-  { waiting }: Pick<RunState, "waiting">,
+  { budget, waiting }: Pick<RunState, "budget" | "waiting">,
   answers: ReadonlyArray<Answer>,
 ): Answer | undefined => {
-  const interrupt = waiting?.interrupts.find(({ reason }) => reason === "budget")
+  // A worker may give a question of its own any reason.
+  const interrupt =
+    budget === null ? undefined : waiting?.interrupts.find(({ id }) => Budget.isQuestionId(id))
   return interrupt && answers.findLast(({ interruptId }) => interruptId === interrupt.id)
 }
 

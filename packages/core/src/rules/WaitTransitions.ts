@@ -8,6 +8,7 @@
  */
 import { DateTime, Either } from "effect"
 import type { Answers } from "../model/Interrupt.js"
+import { isQuestionId as isBudgetQuestion } from "../model/TreeBudget.js"
 import { type Fence, isTerminal, type LeaseLost } from "../model/Run.js"
 import { lengthOf } from "../model/Json.js"
 import { type Pause, type Suspension, SuspensionRefused } from "../ports/Leases.js"
@@ -29,7 +30,8 @@ import { claimEnded, fail, finish, goOn, timeOut, transition, type Transition } 
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
  * is pending at once, and asks nothing. A run that has worked for as long as it may fails instead.
  *
- * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have.
+ * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have, or ask under the id of a question
+ * about a budget.
  *
  * @since 0.1.0
  * @category transitions
@@ -42,6 +44,14 @@ export const suspend = (
 ): Either.Either<Transition, LeaseLost | SuspensionRefused> =>
   holds(state, fence, now).pipe(
     Either.flatMap(() => mayAwait(state, suspension.children ?? [])),
+    Either.filterOrLeft(
+      () => !("interrupts" in suspension) || !suspension.interrupts.some(({ id }) => isBudgetQuestion(id)),
+      () =>
+        new SuspensionRefused({
+          message:
+            "interrupts: an id such as budget-1 is that of a question of the control plane; choose another",
+        }),
+    ),
     Either.filterOrLeft(
       () => !("interrupts" in suspension) || lengthOf(suspension.interrupts) <= maxEventBytes,
       () =>
