@@ -33,6 +33,13 @@ describe("WorkerState", () => {
     ["one that has ended", { status: "ended" }, 101, "gone"],
     ["one at its last moment of contact", { inFlight: 1 }, 175, "working"],
     ["one without contact since", { inFlight: 1 }, 176, "silent"],
+    [
+      "one at one and a half of its heartbeats",
+      { metadata: { runlease: { heartbeat_ms: 10_000 } } },
+      115,
+      "idle",
+    ],
+    ["one that is later", { metadata: { runlease: { heartbeat_ms: 10_000 } }, inFlight: 1 }, 116, "silent"],
     ["one that drained and is without contact", { status: "draining" }, 176, "silent"],
     ["one whose heartbeat is newer", { lastHeartbeatAt: at(300), updatedAt: at(100) }, 301, "idle"],
     ["one without contact for the longest lease", {}, 400, "silent"],

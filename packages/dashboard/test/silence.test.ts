@@ -8,6 +8,7 @@ const now = Date.parse("2026-11-27T03:00:00.000Z")
 const before = (seconds: number) => new Date(now - seconds * 1000).toISOString()
 
 interface Given {
+  readonly beat?: { readonly heartbeat_ms?: number }
   readonly heard?: number
   readonly agents?: ReadonlyArray<string> | null
   readonly holds?: number
@@ -17,7 +18,7 @@ interface Given {
 
 const worker = (
   id: string,
-  { agents = null, drain = false, heard = 2, holds = 0, status = "active" }: Given = {},
+  { agents = null, beat = {}, drain = false, heard = 2, holds = 0, status = "active" }: Given = {},
 ) =>
   ({
     worker: {
@@ -31,7 +32,7 @@ const worker = (
       display_name: null,
       metadata: {
         ...(agents === null ? {} : { agent_ids: agents }),
-        runlease: { version: "0.1.0", agents, slots: 4, in_use: holds },
+        runlease: { version: "0.1.0", agents, slots: 4, in_use: holds, ...beat },
       },
       in_flight: holds,
       created_at: before(9000),
@@ -53,7 +54,7 @@ const held = (agent: string, secondsLeft: number) => ({ agent, expiresAt: now + 
 
 describe("the state of a worker", () => {
   it("is silent after as long as the command says, and gone once it can hold no lease", () => {
-    const [silent, gone] = [WorkerContact.silentAfter / 1000, WorkerContact.goneAfter / 1000]
+    const [silent, gone] = [WorkerContact.silentAfterUnnamed / 1000, WorkerContact.goneAfter / 1000]
     assert.strictEqual(stateOf(worker("a", { heard: silent, holds: 1 }), now), "working")
     assert.strictEqual(stateOf(worker("a", { heard: silent }), now), "idle")
     assert.strictEqual(stateOf(worker("a", { heard: silent + 1, holds: 1 }), now), "silent")
@@ -61,6 +62,11 @@ describe("the state of a worker", () => {
     assert.strictEqual(stateOf(worker("a", { heard: gone }), now), "silent")
     assert.strictEqual(stateOf(worker("a", { heard: 301, holds: 1 }), now), "gone")
     assert.strictEqual(stateOf(worker("a", { status: "ended" }), now), "gone")
+  })
+  it("is silent once its own next heartbeat is late by half", () => {
+    const beat = { heartbeat_ms: 10_000 }
+    assert.strictEqual(stateOf(worker("a", { heard: 15, beat }), now), "idle")
+    assert.strictEqual(stateOf(worker("a", { heard: 17, beat }), now), "silent")
   })
   it("is draining when it is asked to, and when it shuts down", () => {
     const [asked, stopping] = [worker("a", { drain: true, holds: 2 }), worker("a", { status: "draining" })]

@@ -35,7 +35,7 @@ const drainTimeout = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
   args.some((arg) => /^--drain-timeout(=|$)/.test(arg)) ? [] : ["--drain-timeout", "1s"]
 
 /** The line of a worker that waits for runs. */
-const isReady = (line: string): boolean => / {2}Worker \S+ waits for runs$/.test(line)
+const isReady = (line: string): boolean => / {2}Worker .+ waits for runs$/.test(line)
 
 const lineOf = ({ code, signal }: ProcessGroup.Ending, module: string | undefined): string => {
   if (signal !== null) return `The worker was ended by ${signal}: starting it again`

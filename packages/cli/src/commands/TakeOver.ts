@@ -35,7 +35,7 @@ export const refuse = Effect.fnUntraced(function* (kind: string, key: string) {
   const worker = alive.value
   return yield* new CommandFailure({
     message: `The worker with key ${key} is ${WorkerState.of(worker, now)}: ${worker.id}, last in contact ${WorkerLines.contact(worker, now)}`,
-    hint: "End it first, give this one another --key, or start it with --take-over. A worker that was killed counts as alive for 75 s.",
+    hint: "End it first, give this one another --key, or start it with --take-over. A worker that was killed counts as alive until its next heartbeat is late, for 15 s.",
     exitCode: ExitCode.error,
   })
 })

@@ -74,7 +74,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
   }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "List the project's workers, newest heartbeat first, at most 100. A worker is working, idle, draining, silent (no contact for 75 s) or gone (ended, or no contact for 5 min).",
+    "List the project's workers, newest heartbeat first, at most 100. A worker is working, idle, draining, silent (no contact for one and a half of its heartbeats, 15 s) or gone (ended, or no contact for 5 min).",
   ),
 )
 

@@ -1,7 +1,7 @@
 /**
  * A deployment as the API shows it, to the checks that look at it.
  */
-import type { ControlPlaneError, Ids, Run, Summaries } from "@runlease/core"
+import { type ControlPlaneError, type Ids, type Run, type Summaries, WorkerState } from "@runlease/core"
 import type * as Api from "@runlease/http/Api"
 import type { DateTime, Effect } from "effect"
 import type * as ApiClient from "../input/ApiClient.js"
@@ -18,4 +18,4 @@ export interface Deployment {
 }
 
 /** What people call a worker. */
-export const nameOf = ({ worker }: Summaries.WorkerSummary): string => worker.displayName ?? worker.workerKey
+export const nameOf = ({ worker }: Summaries.WorkerSummary): string => WorkerState.nameOf(worker)

@@ -34,9 +34,7 @@ const account = (facts: Facts, claim: Claim): string | undefined => {
 }
 
 /** The latest stored sign of life of the worker: a heartbeat, a claim or a renewal. */
-const lastSign = (facts: Facts, { workerId }: Claim): DateTime.Utc | undefined => {
-  const found = facts.workers.find(({ worker }) => worker.id === workerId)
-  if (found === undefined) return undefined
+const lastSign = (facts: Facts, { workerId }: Claim, found: Facts["workers"][number]): DateTime.Utc => {
   const claims = facts.summary.claims.filter((each) => each.workerId === workerId)
   return [found.renewedAt, ...claims.map(({ renewedAt }) => renewedAt)].reduce<DateTime.Utc>(
     (last, at) => (at === null ? last : DateTime.max(last, at)),
@@ -47,16 +45,19 @@ const lastSign = (facts: Facts, { workerId }: Claim): DateTime.Utc | undefined =
 /** What came from the worker after its last renewal, as far as that explains a lapse that the store saw at `seenAt`. */
 const contact = (facts: Facts, claim: Claim, seenAt: DateTime.Utc): string => {
   const { renewedAt, workerName } = claim
-  const last = lastSign(facts, claim)
-  if (last === undefined) return `What became of worker ${workerName} is unknown: it is not among the workers`
+  const found = facts.workers.find(({ worker }) => worker.id === claim.workerId)
+  if (found === undefined)
+    return `What became of worker ${workerName} is unknown: it is not among the workers`
+  const last = lastSign(facts, claim, found)
   const lastAt = Phrases.near(last, claim.claimedAt)
   if (DateTime.greaterThan(last, seenAt)) {
     return `Worker ${workerName} was heard of again at ${lastAt}. Why it did not renew in time is unknown; its own log may tell`
   }
   const silence = DateTime.distanceDuration(last, facts.standing.now)
-  const end = Duration.greaterThan(silence, WorkerState.silentAfter)
+  const patience = WorkerState.silentAfter(found.worker)
+  const end = Duration.greaterThan(silence, patience)
     ? ": it was killed, stopped or cut off"
-    : ". A worker that lives sends a heartbeat every 30 s"
+    : `. A worker that lives is silent for no longer than ${Duration.format(patience)}`
   return DateTime.greaterThan(last, renewedAt)
     ? `The last heartbeat of ${workerName} came at ${lastAt}, and nothing since${end}`
     : `Nothing has come from ${workerName} since${end}`

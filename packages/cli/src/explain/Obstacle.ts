@@ -28,7 +28,7 @@ export interface Obstacle {
   readonly advice: string | null
 }
 
-const nameOf = ({ worker }: Facts["workers"][number]): string => worker.displayName ?? worker.workerKey
+const nameOf = ({ worker }: Facts["workers"][number]): string => WorkerState.nameOf(worker)
 
 /** The slots of a worker that reports them, as of its last heartbeat. */
 const slotsOf = ({ worker }: Facts["workers"][number]): PendingObstacle.Claimer["slots"] =>

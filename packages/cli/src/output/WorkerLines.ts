@@ -88,7 +88,7 @@ const textOf = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
   const line = (run: Run.ClaimedRun, text: string) => `${paint("dim", run.runId)}  ${run.agentId}  ${text}`
   switch (event._tag) {
     case "Registered":
-      return `Worker ${event.worker.id} waits for runs`
+      return `Worker ${WorkerState.nameOf(event.worker)} waits for runs`
     case "Claimed":
       return line(event.run, event.run.attempt === 1 ? "claimed" : `claimed, attempt ${event.run.attempt}`)
     case "Ended":

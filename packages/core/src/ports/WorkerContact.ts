@@ -9,7 +9,7 @@
  * - `working`: it is in contact and holds runs.
  * - `idle`: it is in contact and holds none.
  * - `draining`: it is in contact and claims no more: it shuts down, or its operator asks for it.
- * - `silent`: its last contact is older than `silentAfter`. It is cut off, stopped, or dead.
+ * - `silent`: its next heartbeat is late by half of the pause between two (`silentAfter`). It is cut off, stopped, or dead.
  * - `gone`: it has ended, or its last contact is older than `goneAfter`, so that no lease of it is left.
  *
  * @since 0.1.0
@@ -18,12 +18,28 @@
 export type WorkerState = "working" | "idle" | "draining" | "silent" | "gone"
 
 /**
- * Two heartbeats of a worker with the default interval of 30 seconds, and a quarter of a minute for what delays them.
+ * How long a worker that does not say how often it sends heartbeats is in contact after its last one: two of 30 seconds, and a quarter of
+ * a minute for what delays them.
  *
  * @since 0.1.0
  * @category constants
  */
-export const silentAfter = 75_000
+export const silentAfterUnnamed = 75_000
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
+
+/**
+ * How long a worker is in contact after its last heartbeat, by its metadata: as long as one and a half of its heartbeats.
+ *
+ * @since 0.1.0
+ * @category state
+ */
+export const silentAfter = (metadata: unknown): number => {
+  const runlease = isRecord(metadata) ? metadata["runlease"] : undefined
+  const heartbeat = isRecord(runlease) ? runlease["heartbeat_ms"] : undefined
+  return typeof heartbeat === "number" && heartbeat > 0 ? 1.5 * heartbeat : silentAfterUnnamed
+}
 
 /**
  * The longest lease.
@@ -35,7 +51,7 @@ export const goneAfter = 300_000
 
 /**
  * What a control plane knows of a worker. `drain`: its operator asks it to claim no more. `inFlight`: the runs that it holds, null where
- * they are not counted. `lastContact`: when it last registered or sent a heartbeat.
+ * they are not counted. `lastContact`: when it last registered or sent a heartbeat. `metadata`: what it says of itself.
  *
  * @since 0.1.0
  * @category models
@@ -45,6 +61,7 @@ export interface Contact {
   readonly drain: boolean
   readonly inFlight: number | null
   readonly lastContact: number
+  readonly metadata: unknown
 }
 
 /**
@@ -53,10 +70,13 @@ export interface Contact {
  * @since 0.1.0
  * @category state
  */
-export const stateOf = ({ drain, inFlight, lastContact, status }: Contact, now: number): WorkerState => {
+export const stateOf = (
+  { drain, inFlight, lastContact, metadata, status }: Contact,
+  now: number,
+): WorkerState => {
   const silence = now - lastContact
   if (status === "ended" || silence > goneAfter) return "gone"
-  if (silence > silentAfter) return "silent"
+  if (silence > silentAfter(metadata)) return "silent"
   if (status === "draining" || drain) return "draining"
   return inFlight !== null && inFlight > 0 ? "working" : "idle"
 }
@@ -92,10 +112,7 @@ export interface Route {
  * @category state
  */
 export const takes = ({ implementationKind, metadata, workerKey }: Claimer, route: Route): boolean => {
-  const agents =
-    typeof metadata === "object" && metadata !== null && "agent_ids" in metadata
-      ? metadata.agent_ids
-      : undefined
+  const agents = isRecord(metadata) ? metadata["agent_ids"] : undefined
   return (
     (route.implementationKind === null || route.implementationKind === implementationKind) &&
     (route.workerKey === null || route.workerKey === workerKey) &&

@@ -29,7 +29,8 @@ export type LeaseLoss = typeof LeaseLoss.Type
 
 /**
  * `version`: that of its program, null where it has none. `agents`: those whose runs it claims, null for any. `slots`: how many runs
- * it executes at once. `in_use`: how many it holds, without those that wait for a slot. `ahead`: how many wait for one; absent for none. `forms`: a JSON Schema of the input of an agent, by the agent's id. `losses`: the last
+ * it executes at once. `in_use`: how many it holds, without those that wait for a slot. `ahead`: how many wait for one; absent for none. `heartbeat_ms`: the pause
+ * between two of its heartbeats. `forms`: a JSON Schema of the input of an agent, by the agent's id. `losses`: the last
  * leases that its process has lost, at most ten, the oldest first; absent for none.
  *
  * @since 0.1.0
@@ -41,6 +42,7 @@ export const WorkerMetadata = Schema.Struct({
   slots: Schema.NonNegativeInt,
   in_use: Schema.NonNegativeInt,
   ahead: Schema.optional(Schema.NonNegativeInt),
+  heartbeat_ms: Schema.optional(Schema.Positive),
   forms: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
   losses: Schema.optional(Schema.Array(LeaseLoss)),
 })

@@ -17,12 +17,13 @@ import type { RegisteredWorker } from "./WorkerRegistry.js"
 export type WorkerState = WorkerContact.WorkerState
 
 /**
- * `WorkerContact.silentAfter` as a Duration.
+ * `WorkerContact.silentAfter` of a worker as a Duration.
  *
  * @since 0.1.0
- * @category constants
+ * @category state
  */
-export const silentAfter = Duration.millis(WorkerContact.silentAfter)
+export const silentAfter = ({ metadata }: RegisteredWorker): Duration.Duration =>
+  Duration.millis(WorkerContact.silentAfter(metadata))
 
 /**
  * When the worker last registered or sent a heartbeat, by the store's clock.
@@ -32,6 +33,14 @@ export const silentAfter = Duration.millis(WorkerContact.silentAfter)
  */
 export const lastContact = ({ lastHeartbeatAt, updatedAt }: RegisteredWorker): DateTime.Utc =>
   lastHeartbeatAt === null ? updatedAt : DateTime.max(lastHeartbeatAt, updatedAt)
+
+/**
+ * The name of the worker for people, in logs and in lists: its display name, else its key.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const nameOf = ({ displayName, workerKey }: RegisteredWorker): string => displayName ?? workerKey
 
 /**
  * The state of the worker at `now`. Where the control plane does not count the runs of workers, one that works is `idle`.

@@ -162,6 +162,23 @@ const lapsed = ({ event }: LogEntry): Readonly<Record<string, unknown>> | undefi
   return Predicate.isRecord(previous) && previous["ended"] === "lease_expired" ? previous : undefined
 }
 
+/**
+ * The mark of an attempt that has taken a run over, with what it says of the attempt before; undefined where no lease had lapsed.
+ *
+ * @since 0.1.0
+ * @category tracing
+ */
+export const takenOver = (
+  log: RunLog["Type"],
+  { latestEventId, runId }: Pick<ClaimedRun, "latestEventId" | "runId">,
+) =>
+  // A claim writes the mark as its last event.
+  Effect.map(log.read({ runId, after: EventId.make(Math.max(0, latestEventId - 1)), limit: 1 }), ([mark]) => {
+    const isMark = mark?.event.type === "CUSTOM" && mark.event["name"] === attemptEventName
+    const previous = isMark ? lapsed(mark) : undefined
+    return previous === undefined ? undefined : { mark: mark!, previous }
+  })
+
 const nanos = (instant: DateTime.Utc): bigint => BigInt(instant.epochMillis) * 1_000_000n
 
 /**
@@ -184,15 +201,9 @@ export const exportLost = (
     const find = (filter: Pick<Parameters<typeof log.read>[0], "types" | "name">) =>
       log.read({ runId, limit: maxReadLimit, ...filter })
     return Effect.gen(function* () {
-      // A claim writes the mark as its last event.
-      const [mark] = yield* log.read({
-        runId,
-        after: EventId.make(Math.max(0, run.latestEventId - 1)),
-        limit: 1,
-      })
-      const previous =
-        mark?.event.type === "CUSTOM" && mark.event["name"] === attemptEventName ? lapsed(mark) : undefined
-      if (mark === undefined || previous === undefined) return
+      const found = yield* takenOver(log, run)
+      if (found === undefined) return
+      const { mark, previous } = found
       const starts = yield* Effect.all(
         [
           find({ types: ["RUN_STARTED"] }),

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { Duration } from "effect"
 import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
 import type { Metadata } from "../ports/WorkerRegistry.js"
 import type { Resolved, WorkerOptions } from "./WorkerOptions.js"
@@ -27,7 +28,7 @@ const nothing: Holdings = { inFlight: 0, ahead: 0, losses: [] }
  */
 export const of = (
   given: WorkerOptions,
-  { agentIds, concurrency }: Resolved,
+  { agentIds, concurrency, heartbeatInterval }: Resolved,
   { ahead, inFlight, losses }: Holdings = nothing,
 ): Metadata => {
   const runlease: WorkerMetadata = {
@@ -35,6 +36,7 @@ export const of = (
     agents: agentIds.length === 0 ? null : agentIds,
     slots: concurrency,
     in_use: inFlight - ahead,
+    heartbeat_ms: Duration.toMillis(heartbeatInterval),
     ...(ahead === 0 ? {} : { ahead }),
     ...(given.forms === undefined ? {} : { forms: given.forms }),
     ...(losses.length === 0 ? {} : { losses }),

@@ -38,6 +38,7 @@ import * as EventFeed from "./EventFeed.js"
 import * as LostLeases from "./LostLeases.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
+import * as WorkerLog from "./WorkerLog.js"
 import * as WorkerHealth from "./WorkerHealth.js"
 import * as OwnAgents from "./OwnAgents.js"
 import * as OwnMetadata from "./OwnMetadata.js"
@@ -88,16 +89,10 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
     ),
   )
 
-/**
- * Starts a worker in the Scope. It is registered when this ends. Its fibers belong to the Scope, and closing the Scope
- * drains it: the worker claims no more, runs may go on for `drainTimeout`, then their executors are interrupted and the
- * runs handed back at once with their attempts not counted.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = Effect.fnUntraced(function* (
-  given: WorkerOptions = {},
+/** `observe` gets each event of a run. */
+const makeObserved = Effect.fnUntraced(function* (
+  given: WorkerOptions,
+  observe: (event: WorkerEvent.WorkerEvent) => void,
 ): Effect.fn.Return<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> {
   const workerOptions = yield* OwnAgents.resolve(given)
   const options = resolve(workerOptions)
@@ -126,6 +121,7 @@ export const make = Effect.fnUntraced(function* (
     publish: (event) => {
       startPause.observe(event)
       losses.observe(event, records.renewalFailures())
+      observe(event)
       feed.publish(event)
     },
   })
@@ -226,6 +222,19 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /**
+ * Starts a worker in the Scope. It is registered when this ends. Its fibers belong to the Scope, and closing the Scope
+ * drains it: the worker claims no more, runs may go on for `drainTimeout`, then their executors are interrupted and the
+ * runs handed back at once with their attempts not counted. It logs nothing of its runs, as `run` does: see `events`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: WorkerOptions = {},
+): Effect.Effect<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> =>
+  makeObserved(options, () => {})
+
+/**
  * The events of the worker in the context: the last 64, then new ones until it has drained.
  *
  * @since 0.1.0
@@ -250,16 +259,10 @@ export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> =
   ),
 )
 
-/** Logs that the worker waits for runs, since an idle worker logs nothing else. */
-const logStart = ({ registered }: Context.Tag.Service<Worker>, options: WorkerOptions) => {
-  const { agentIds, concurrency } = resolve(options)
-  const agents = agentIds.length === 0 ? "any agent" : agentIds.join(", ")
-  return Effect.logInfo(`Worker ${registered.id} waits for runs of ${agents}, ${concurrency} at once`)
-}
-
 /**
  * Runs a worker until it cannot go on or is interrupted, which drains it. Registers again when the control plane no
- * longer has its registration. Logs one line when it has registered.
+ * longer has its registration. Logs when it has registered, and what becomes of its runs: 20 lines in ten seconds at most, 20 more for
+ * failures and for runs of workers that died, and a count of the rest.
  *
  * @since 0.1.0
  * @category running
@@ -267,8 +270,9 @@ const logStart = ({ registered }: Context.Tag.Service<Worker>, options: WorkerOp
 export const run = (
   options: WorkerOptions = {},
 ): Effect.Effect<never, ControlPlaneError, Executor | ProjectPorts> =>
-  make(options).pipe(
-    Effect.tap((worker) => Effect.flatMap(OwnAgents.resolve(options), (own) => logStart(worker, own))),
+  WorkerLog.make.pipe(
+    Effect.flatMap((observe) => makeObserved(options, observe)),
+    Effect.tap(({ registered }) => WorkerLog.started(registered, options)),
     Effect.flatMap((worker) => worker.failed),
     Effect.scoped,
     Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),

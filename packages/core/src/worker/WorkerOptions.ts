@@ -54,7 +54,7 @@ export interface WorkerOptions {
   readonly claimWait?: Duration.DurationInput | undefined
   /** The pause between claims when the control plane does not wait, varied by a fifth. 1 second when absent. */
   readonly pollInterval?: Duration.DurationInput | undefined
-  /** The pause between two heartbeats. 30 seconds when absent. */
+  /** The pause between two heartbeats. 10 seconds when absent. A worker is shown as silent after one and a half of them. */
   readonly heartbeatInterval?: Duration.DurationInput | undefined
   /** The least time between two appends of a run. 10 milliseconds when absent. */
   readonly appendLinger?: Duration.DurationInput | undefined
@@ -99,7 +99,7 @@ export const resolve = (options: WorkerOptions) => {
       },
     ),
     pollInterval: Duration.decode(options.pollInterval ?? "1 second"),
-    heartbeatInterval: Duration.decode(options.heartbeatInterval ?? "30 seconds"),
+    heartbeatInterval: Duration.decode(options.heartbeatInterval ?? "10 seconds"),
     appendLinger: Duration.decode(options.appendLinger ?? "10 millis"),
     drainTimeout: Duration.decode(options.drainTimeout ?? "10 seconds"),
     interruptGrace: Duration.decode(options.interruptGrace ?? "5 seconds"),

@@ -57,6 +57,7 @@ export const stateOf = (summary: Json.WorkerSummary, now: number): WorkerState =
       drain: isAskedToDrain(summary),
       inFlight: heldBy(summary),
       lastContact: heardFrom(summary),
+      metadata: summary.worker.metadata,
     },
     now,
   )
