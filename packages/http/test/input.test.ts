@@ -11,12 +11,13 @@ import {
   Worker,
   WorkerRegistry,
 } from "@runlease/core"
+import { JsonSchemaCost } from "@runlease/core/internal"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Context, Effect, FastCheck, Fiber, Layer, Schema, TestClock } from "effect"
+import * as TestThreads from "@runlease/testkit/TestThreads"
+import { Context, Effect, FastCheck, Fiber, Layer, Queue, Schema, TestClock } from "effect"
 import * as CanonicalRun from "../src/Wire/CanonicalRun.js"
 import { ConversationRun } from "../src/Wire/ConversationRun.js"
 import { fromOutcome, Outcome, toOutcome } from "../src/Wire/Outcome.js"
-import * as CheckCost from "../src/server/CheckCost.js"
 import { call } from "./raw.js"
 import { client, serve } from "./serving.js"
 
@@ -248,10 +249,73 @@ describe("a payload that fits no schema of its agent", () => {
         ],
       )
       const plain = { ...integers("pull"), $defs: { Int: { type: "integer" } } }
-      assertTrue(CheckCost.isPlain({ ...plain, properties: { pull: { $ref: "#/$defs/Int" } } }))
-      deepStrictEqual(Object.values(schemas).map(CheckCost.isPlain), [false, false, true])
-      assertTrue(CheckCost.isSmall(right) && !CheckCost.isSmall(tooMany))
+      const sizeOf = (schema: object) => JsonSchemaCost.ofSchema(schema)
+      strictEqual(sizeOf({ ...plain, properties: { pull: { $ref: "#/$defs/Int" } } }), 8)
+      deepStrictEqual(Object.values(schemas).map(sizeOf), [undefined, undefined, 4])
+      deepStrictEqual(
+        [right, tooMany].map((value) => JsonSchemaCost.ofValue(value, 2000)),
+        [5, undefined],
+      )
     }),
+  )
+
+  test(
+    "is checked on a thread where a schema of many references meets many values, and never where both are small",
+    Effect.gen(function* () {
+      const threads = yield* TestThreads.started
+      const count = 240
+      const definitions = Array.from({ length: count }, (_, index) => [
+        `d${index}`,
+        index < count - 1 ? { $ref: `#/$defs/d${index + 1}` } : { type: "integer" },
+      ])
+      const chain = {
+        type: "array",
+        items: { $ref: "#/$defs/d0" },
+        $defs: Object.fromEntries(definitions),
+      }
+      yield* registerForms("one", { review: Review.schemas.form, chain })
+      strictEqual((yield* submit(wrong)).status, 422)
+      strictEqual((yield* submit(right)).status, 202)
+      strictEqual(yield* Queue.size(threads), 0)
+      const input = Array.from({ length: count }, () => "no integer")
+      strictEqual((yield* submit(input, { agent_id: "chain" })).status, 422)
+      strictEqual(yield* Queue.size(threads), 1)
+    }).pipe(Effect.scoped),
+  )
+
+  const batch = (agents: ReadonlyArray<string>, input: unknown) =>
+    call("POST", "/runs/batch", {
+      body: { runs: agents.map((agent_id) => ({ kind: "agent", request: { agent_id, input } })) },
+    })
+  const statusesOf = ({ json }: Effect.Effect.Success<ReturnType<typeof batch>>) =>
+    new Set<number>(json.answers.map(({ status }: { readonly status: number }) => status))
+
+  test(
+    "is checked on a thread when the runs of its batch have taken the steps of a request",
+    Effect.gen(function* () {
+      const threads = yield* TestThreads.started
+      yield* registerForms("one", { list: { type: "array", items: { type: "integer" } } })
+      const input = [...Array.from({ length: 98 }, (_, index) => index), "last"]
+      const answer = yield* batch(
+        Array.from({ length: 100 }, () => "list"),
+        input,
+      )
+      deepStrictEqual(Array.from(statusesOf(answer)), [422])
+      strictEqual(yield* Queue.size(threads), 1)
+    }).pipe(Effect.scoped),
+  )
+
+  test(
+    "is left to the worker when the runs of its batch have taken the time of a request",
+    Effect.gen(function* () {
+      const threads = yield* TestThreads.started
+      const agents = Array.from({ length: 4 }, (_, index) => `agent-${index}`)
+      const schema = { type: "string", pattern: "^(a+)+$" }
+      yield* registerForms("one", Object.fromEntries(agents.map((agent) => [agent, schema])))
+      const answer = yield* batch(agents, `${"a".repeat(50)}b`)
+      deepStrictEqual(Array.from(statusesOf(answer)), [202])
+      strictEqual(yield* Queue.size(threads), 2)
+    }).pipe(Effect.scoped),
   )
 
   test(

@@ -7,6 +7,7 @@
  */
 import { Either, Option, type ParseResult, Predicate, Schema, SchemaAST } from "effect"
 import * as FormSchema from "../model/FormSchema.js"
+import * as JsonSchemaCost from "../model/JsonSchemaCost.js"
 import * as JsonSchemaProblem from "../model/JsonSchemaProblem.js"
 import * as RequestSnapshot from "../model/RequestSnapshot.js"
 import type { RunError } from "../model/Run.js"
@@ -82,12 +83,17 @@ export const make = <P, A, E>({
 }: Definition<P, A, E>): AgentSchemas<P, A, E> => {
   const form = payload && FormSchema.of(payload)
   let check: ((value: unknown) => string | undefined) | undefined
+  let formSize: number | undefined
   /** Whether the value that a program has is the JSON that is sent. */
   const isSame = payload !== undefined && SchemaAST.encodedBoundAST(payload.ast) === payload.ast
 
-  /** In the words of the JSON Schema, which servers and pages have, where that finds a problem too. `undefined` is no JSON. */
+  /**
+   * In the words of the JSON Schema, which servers and pages have, where that finds a problem too, in few steps. `undefined` is no JSON.
+   */
   const jsonProblem = (json: unknown): string | undefined => {
     if (form === undefined || json === undefined) return undefined
+    formSize ??= JsonSchemaCost.ofSchema(form, { trusts: true }) ?? Number.POSITIVE_INFINITY
+    if (JsonSchemaCost.ofValue(json, JsonSchemaCost.fewSteps / formSize) === undefined) return undefined
     check ??= JsonSchemaProblem.make(form)
     return check(json)
   }

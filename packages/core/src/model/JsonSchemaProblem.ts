@@ -11,6 +11,12 @@ import { Array, Option, Predicate } from "effect"
 /** How many problems a sentence names. */
 const most = 3
 
+/** How many errors of a check are read for its sentence. */
+export const maxErrors = 1000
+
+/** How many places that do not fit a sentence counts. */
+const maxPlaces = 100
+
 /** The most characters of the name of a property. */
 const maxName = 100
 
@@ -108,19 +114,41 @@ const validatorOf = (schema: object): ((value: unknown) => ValidationResult) => 
     orFitting(Option.flatMap(read, (validator) => Option.liftThrowable(() => validator.validate(value))()))
 }
 
-/** What says most of why the value does not fit. */
+/**
+ * What says most of why the value does not fit. The errors below a keyword with alternatives follow that of the keyword itself.
+ */
 const telling = (units: ReadonlyArray<OutputUnit>): ReadonlyArray<OutputUnit> => {
-  const branches = units.filter(({ keyword }) => branching.has(keyword))
-  return units.filter(
-    ({ keyword, keywordLocation }) =>
-      !passing.has(keyword) &&
-      !branches.some((branch) => keywordLocation.startsWith(`${branch.keywordLocation}/`)),
-  )
+  let branch: string | undefined
+  return units.filter(({ keyword, keywordLocation }) => {
+    if (branch !== undefined && keywordLocation.startsWith(branch)) return false
+    branch = branching.has(keyword) ? `${keywordLocation}/` : undefined
+    return !passing.has(keyword)
+  })
+}
+
+/**
+ * The sentence of the errors that the validator gives, in a time that grows with the first 1,000 of them alone.
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
+export const describe = (schema: object, all: ReadonlyArray<OutputUnit>): string => {
+  const errors = all.slice(0, maxErrors)
+  const inner = telling(errors)
+  const places = inner.length === 0 ? errors : inner
+  const counted = places.slice(0, maxPlaces)
+  const sentences = Array.dedupe(counted.map((unit) => sentenceOf(schema, unit)))
+  const named = sentences.slice(0, most).join("; ")
+  if (sentences.length <= most) return named
+  const isAll = counted.length === places.length && errors.length === all.length
+  return `${named}; and ${isAll ? "" : "at least "}${sentences.length - most} more`
 }
 
 /**
  * A check of values by a JSON Schema, as `JSONSchema.make` gives it. The check gives a sentence, or undefined where
  * the value fits. A schema that the validator cannot read accepts everything.
+ *
+ * Its time has no bound: `JsonSchemaCost` has one before the check.
  *
  * @since 0.1.0
  * @category constructors
@@ -129,13 +157,7 @@ export const make = (schema: object): ((value: unknown) => string | undefined) =
   const validate = validatorOf(schema)
   return (value) => {
     const { errors, valid } = validate(value)
-    if (valid) return undefined
-    const inner = telling(errors)
-    const sentences = Array.dedupe(
-      (inner.length === 0 ? errors : inner).map((unit) => sentenceOf(schema, unit)),
-    )
-    const named = sentences.slice(0, most).join("; ")
-    return sentences.length > most ? `${named}; and ${sentences.length - most} more` : named
+    return valid ? undefined : describe(schema, errors)
   }
 }
 

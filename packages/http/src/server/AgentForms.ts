@@ -7,23 +7,34 @@
  * @since 0.1.0
  */
 import { type ControlPlaneError, Ids, Runs } from "@runlease/core"
-import { JsonSchemaProblem } from "@runlease/core/internal"
+import { JsonSchemaCost, JsonSchemaProblem } from "@runlease/core/internal"
 import { Cache, Context, Effect, Either, Exit, Layer, Option, Predicate } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import * as CheckCost from "./CheckCost.js"
+import * as CheckThread from "./CheckThread.js"
 import { ProjectPortsCache } from "./ProjectPortsCache.js"
 import * as ProjectViews from "./ProjectViews.js"
-import * as TimeLimit from "./TimeLimit.js"
 
 /** The parts of a submission that are checked. */
 type Request = Pick<Runs.Submission, "agentId" | "snapshot"> & { readonly publicId?: string | undefined }
 
-type Problem = (input: unknown) => string | undefined
+/**
+ * What the checks of one request may take together: `steps` on the thread of all requests, then `millis` on that of checks. What is left
+ * over is not checked. `isFresh`: the schemas were read for this request.
+ */
+export interface Budget {
+  steps: number
+  millis: number
+  isFresh: boolean
+}
+
+export const budget = (): Budget => ({ steps: JsonSchemaCost.fewSteps, millis: 1000, isFresh: false })
+
+type Check = (input: unknown, budget: Budget) => Effect.Effect<string | undefined>
 
 /** What a project's workers register of its agents. A check is made at the first payload of its agent. */
 interface Forms {
-  readonly problemOf: (agentId: Ids.AgentId) => Problem
+  readonly checkOf: (agentId: Ids.AgentId) => Check
 }
 
 export class AgentForms extends Context.Tag("@runlease/http/server/AgentForms")<
@@ -31,73 +42,105 @@ export class AgentForms extends Context.Tag("@runlease/http/server/AgentForms")<
   {
     /**
      * Passes a submission without an input, one for an agent without a schema, and the repeat of a submission that was accepted before.
+     * Submissions of one request share its budget.
      *
      * Fails: a `Refusal` with status 422 and field `input`, in the words of `JsonSchemaProblem`.
      */
     readonly check: (
       projectId: Ids.ProjectId,
       submission: Request,
+      shared?: Budget,
     ) => Effect.Effect<void, Refusal.Refusal | ControlPlaneError.ControlPlaneError>
   }
 >() {}
 
 /** `AgentForms.check` in the project of the caller. */
-export const check = (submission: Request) =>
+export const check = (submission: Request, shared?: Budget) =>
   Effect.flatMap(Effect.zip(AgentForms, CurrentPrincipal), ([forms, { projectId }]) =>
-    forms.check(projectId, submission),
+    forms.check(projectId, submission, shared),
   )
 
-const fitting: Problem = () => undefined
+const fitting: Check = () => Effect.succeed(undefined)
 
-/** The problem with the first schema where the input fits none. A schema that cannot be checked in time accepts everything. */
-const checkOf = (within: TimeLimit.TimeLimit, schemas: ReadonlyArray<object>): Problem => {
-  if (schemas.length === 0) return fitting
-  const isPlain = schemas.every(CheckCost.isPlain)
-  let problems: ReadonlyArray<Problem> | undefined
+/** The size of the largest value that a thread is sent, as `JsonSchemaCost` measures it: a text of 10 MB is. */
+const maxValue = 1_000_000
+
+/**
+ * The problem with the first schema where the input fits none. Schemas that cannot be checked in time accept everything from then on.
+ */
+const checkOf = (thread: CheckThread.CheckThread, forms: ReadonlyMap<string, object>): Check => {
+  const schemas = Array.from(forms.values())
+  const [first] = schemas
+  if (first === undefined) return fitting
+  const size = schemas.reduce(
+    (total, schema) => total + (JsonSchemaCost.ofSchema(schema) ?? Number.POSITIVE_INFINITY),
+    0,
+  )
+  let checks: ReadonlyArray<(input: unknown) => string | undefined> | undefined
   let isInTime = true
-  const firstOf = (input: unknown): string | undefined => {
-    problems ??= schemas.map(JsonSchemaProblem.make)
-    let first: string | undefined
-    for (const problem of problems) {
-      const found = problem(input)
+
+  const checkHere = (input: unknown): string | undefined => {
+    checks ??= schemas.map(JsonSchemaProblem.make)
+    let problem: string | undefined
+    for (const check of checks) {
+      const found = check(input)
       if (found === undefined) return undefined
-      first ??= found
+      problem ??= found
     }
-    return first
+    return problem
   }
-  return (input) => {
-    if (!isInTime) return undefined
-    if (isPlain && CheckCost.isSmall(input)) return firstOf(input)
-    const checked = within(() => firstOf(input))
-    isInTime = Option.isSome(checked)
-    return Option.getOrUndefined(checked)
-  }
+
+  const checkThere = (input: unknown, shared: Budget) =>
+    Effect.suspend(() =>
+      isInTime && shared.millis > 0
+        ? thread.check({ schemas: Array.from(forms.keys()), value: input })
+        : CheckThread.unchecked,
+    ).pipe(
+      Effect.map(({ errors, millis }) => {
+        shared.millis -= millis
+        if (Option.isNone(errors) && millis > 0) isInTime = false
+        const found = Option.getOrElse(errors, () => [])
+        return found.length === 0 ? undefined : JsonSchemaProblem.describe(first, found)
+      }),
+    )
+
+  return (input, shared) =>
+    Effect.suspend(() => {
+      const valueSize = JsonSchemaCost.ofValue(input, shared.steps / size)
+      if (valueSize !== undefined) {
+        shared.steps -= valueSize * size
+        return Effect.succeed(checkHere(input))
+      }
+      return JsonSchemaCost.ofValue(input, maxValue) === undefined
+        ? Effect.succeed(undefined)
+        : checkThere(input, shared)
+    })
 }
 
-const distinct = (schemas: ReadonlyArray<object>): ReadonlyArray<object> =>
-  Array.from(new Map(schemas.map((schema) => [JSON.stringify(schema), schema])).values())
+const distinct = (schemas: ReadonlyArray<object>): ReadonlyMap<string, object> =>
+  new Map(schemas.map((schema) => [JSON.stringify(schema), schema]))
 
-export const layer: Layer.Layer<AgentForms, never, ProjectPortsCache> = Layer.effect(
+export const layer: Layer.Layer<AgentForms, never, ProjectPortsCache> = Layer.scoped(
   AgentForms,
   Effect.gen(function* () {
     const projects = yield* ProjectPortsCache
-    const within = TimeLimit.make()
+    const thread = yield* CheckThread.make
 
     const registered = (projectId: Ids.ProjectId) =>
       Effect.catchTag(ProjectViews.inContact(projects.ports(projectId)), "InvalidCursor", Effect.die)
 
     const read = (projectId: Ids.ProjectId) =>
       Effect.map(registered(projectId), (workers): Forms => {
-        const checks = new Map<Ids.AgentId, Problem>()
+        const checks = new Map<Ids.AgentId, Check>()
         return {
-          problemOf: (agentId) => {
+          checkOf: (agentId) => {
             const before = checks.get(agentId)
             if (before !== undefined) return before
             const schemas = workers.flatMap((worker) => {
               const form = ProjectViews.claims(worker, agentId) ? worker.forms?.[agentId] : undefined
               return Predicate.isObject(form) ? [form] : []
             })
-            const check = checkOf(within, distinct(schemas))
+            const check = checkOf(thread, distinct(schemas))
             checks.set(agentId, check)
             return check
           },
@@ -111,16 +154,17 @@ export const layer: Layer.Layer<AgentForms, never, ProjectPortsCache> = Layer.ef
     })
 
     return {
-      check: Effect.fnUntraced(function* (projectId, { agentId, publicId, snapshot }) {
+      check: Effect.fnUntraced(function* (projectId, { agentId, publicId, snapshot }, shared = budget()) {
         const input = snapshot?.input
         if (input === undefined) return
         // An interrupted lookup would interrupt the other requests that wait for it.
         const found = yield* Effect.uninterruptible(forms.getEither(projectId))
-        let problem: string | undefined = Either.merge(found).problemOf(agentId)(input)
-        if (problem !== undefined && Either.isLeft(found)) {
+        let problem = yield* Either.merge(found).checkOf(agentId)(input, shared)
+        if (problem !== undefined && Either.isLeft(found) && !shared.isFresh) {
+          shared.isFresh = true
           const now = yield* read(projectId)
           yield* forms.set(projectId, now)
-          problem = now.problemOf(agentId)(input)
+          problem = yield* now.checkOf(agentId)(input, shared)
         }
         if (problem === undefined) return
         if (publicId !== undefined) {

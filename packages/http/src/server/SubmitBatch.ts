@@ -49,10 +49,11 @@ const read = (sent: unknown): Either.Either<Runs.Submission, Refusal.Refusal> =>
 /** Submits the runs that are well-formed and whose payloads fit, and answers all of them in their order. */
 export const submit = Effect.fnUntraced(function* ({ batch_id, runs }: typeof Bodies.Batch.Type) {
   const ports = yield* Caller.ports
+  const budget = AgentForms.budget()
   const checked = yield* Effect.forEach(runs, (sent) =>
     Effect.either(
       Effect.flatMap(read(sent), (submission) =>
-        Effect.as(AgentForms.check(submission), {
+        Effect.as(AgentForms.check(submission, budget), {
           ...submission,
           batchId: submission.batchId ?? batch_id ?? undefined,
         }),
