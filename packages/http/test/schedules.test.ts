@@ -1,8 +1,8 @@
 import { describe, it } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { MemoryControlPlane, Schedules } from "@runlease/core"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { MemoryControlPlane, Schedules, Statistics } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { DateTime, Effect, Layer } from "effect"
+import { DateTime, Effect, Fiber, Layer } from "effect"
 import { call } from "./raw.js"
 import { client, serve } from "./serving.js"
 
@@ -93,6 +93,7 @@ describe("a schedule over HTTP", () => {
         [{ schedule: "99 * * * *" }, "schedule"],
         [{ schedule: "every day" }, "schedule"],
         [{ starts_at: "2030-01-01T00:00:00Z", ends_at: "2029-01-01T00:00:00Z" }, "ends_at"],
+        [{ config: { input: "x".repeat(65_535) } }, "config.input"],
       ] as const
       const { id } = yield* created
       for (const [change, field] of wrong) {
@@ -101,7 +102,39 @@ describe("a schedule over HTTP", () => {
         deepStrictEqual([change, ...(yield* refusalOf("PATCH", `${at}/${id}`, change))], expected)
       }
       strictEqual((yield* call("GET", at)).json.schedules.length, 1)
+      const largest = { ...morning, key: "k", config: { input: "x".repeat(65_534) } }
+      const larger = { ...largest, config: { input: `${largest.config.input}x` } }
+      const put = (schedule: object) => ({ source: "s", schedules: [schedule] })
+      strictEqual((yield* call("PUT", at, { body: put(largest) })).status, 200)
+      deepStrictEqual(yield* refusalOf("PUT", at, put(larger)), [
+        422,
+        "invalid_schedule",
+        "schedules.0.config.input",
+      ])
     }).pipe(Effect.provide(layer)),
+  )
+
+  it.live("begins the runs of many past ticks in parts, between which others are answered", () =>
+    Effect.gen(function* () {
+      const body = { ...morning, schedule: "* * * * *" }
+      const { schedule } = (yield* call("POST", at, { body })).json
+      const filling = yield* Effect.fork(
+        call("POST", `${at}/${schedule.id}/backfill`, {
+          body: { from: "2026-01-05T00:00:00Z", to: "2026-01-09T23:00:00Z", limit: 200 },
+        }),
+      )
+      const statistics = yield* Statistics.Statistics
+      const begun = yield* Effect.repeat(
+        Effect.zipRight(
+          Effect.yieldNow(),
+          Effect.map(statistics.counts(), ([count]) => count?.runs.pending ?? 0),
+        ),
+        { until: (runs) => runs > 0 },
+      )
+      assertTrue(begun < 200, `${begun} runs in the first commit`)
+      const { json } = yield* Fiber.join(filling)
+      deepStrictEqual([json.ticks.length, json.more], [200, true])
+    }).pipe(Effect.provide(Layer.provideMerge(layer, MemoryControlPlane.layer))),
   )
 
   it.live("takes no field that the API does not name", () =>

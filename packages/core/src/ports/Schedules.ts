@@ -69,7 +69,8 @@ export interface UpcomingTick {
 }
 
 /**
- * Which ticks of the past begin a run: those from `from` to `to`, both included, the oldest `limit` of them.
+ * Which ticks of the past begin a run: those from `from` to `to`, both included, the oldest `limit` of them. The payloads of the runs that
+ * one backfill begins are 64 MiB and one payload at most, so it may begin fewer.
  *
  * Units: `limit` 1 to 1000, 100 when absent.
  *
@@ -89,7 +90,7 @@ export interface BackfilledTick {
   readonly duplicate: boolean
 }
 
-/** `more`: there are ticks up to `to` beyond the limit. */
+/** `more`: there are ticks up to `to` after these. */
 export interface Backfilled {
   readonly ticks: ReadonlyArray<BackfilledTick>
   readonly more: boolean
@@ -205,8 +206,8 @@ export class Schedules extends Context.Tag("@runlease/core/Schedules")<
     ) => Effect.Effect<ReadonlyArray<UpcomingTick>, ScheduleNotFound | ControlPlaneError>
 
     /**
-     * Begins the runs of ticks of the past that have none. A tick has the same run however often it is filled. Unless the policy is
-     * `Allow`, the runs go one after the other.
+     * Begins the runs of ticks of the past that have none, in parts of a commit each. A tick has the same run however often it is filled,
+     * so a backfill that fails between two parts can be repeated. Unless the policy is `Allow`, the runs go one after the other.
      *
      * Fails: `InvalidSchedule` where `from` is after `to`, or `to` is not past.
      */

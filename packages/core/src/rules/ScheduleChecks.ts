@@ -9,7 +9,11 @@ import { canonicalJson } from "../model/Json.js"
 import { noTarget } from "../model/Run.js"
 import { ScheduleDefinition } from "../model/Schedule.js"
 import { InvalidSchedule, type NewSchedule, type ScheduleChanges } from "../ports/Schedules.js"
+import { bytesOf } from "./AppendRules.js"
 import * as CronTime from "./CronTime.js"
+
+/** The most bytes of a payload as JSON: each run of the schedule has a copy. */
+export const maxInputBytes = 65_536
 
 const defaults = {
   timezone: "UTC",
@@ -81,6 +85,24 @@ export interface Checked {
 const timed = (definition: Definition, now: number): Either.Either<Checked, InvalidSchedule> =>
   Either.map(CronTime.parseComing(decode(definition), now), (time) => ({ definition, time }))
 
+/** The bytes that each run of a schedule has of its definition, as JSON. */
+export const bytesOfRun = ({ config: { input, prompt } }: Pick<Definition, "config">): number =>
+  bytesOf(JSON.stringify([input, prompt]))
+
+/** A definition whose payload is stored from now on, and not larger than each of its runs may have. */
+export const withInput = (checked: Checked): Either.Either<Checked, InvalidSchedule> => {
+  const { input } = checked.definition.config
+  const bytes = input === undefined ? 0 : bytesOf(JSON.stringify(input))
+  return bytes <= maxInputBytes
+    ? Either.right(checked)
+    : Either.left(
+        new InvalidSchedule({
+          field: "config.input",
+          message: `is ${bytes} bytes of JSON; the payload of a schedule may have ${maxInputBytes}, since each of its runs has a copy`,
+        }),
+      )
+}
+
 /**
  * The definition of a new schedule, which ticks after `now` at least once.
  *
@@ -91,7 +113,7 @@ export const ofNew = (schedule: NewSchedule, now: number): Either.Either<Checked
   Either.flatMap(check({ ...defaults, ...given(schedule) }), (definition) => timed(definition, now))
 
 /**
- * A definition with changes.
+ * A definition with changes. A payload that does not change may be larger than `maxInputBytes`.
  *
  * @since 0.1.0
  * @category checks
@@ -106,6 +128,8 @@ export const ofChanges = (
     ticksAlike(before, definition)
       ? Either.map(timeOf(definition), (time) => ({ definition, time }))
       : timed(definition, now),
+  ).pipe(
+    Either.flatMap((checked) => (changes.config === undefined ? Either.right(checked) : withInput(checked))),
   )
 
 /** The definition of a record. */

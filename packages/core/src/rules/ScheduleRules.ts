@@ -134,7 +134,7 @@ interface Due {
  * The due ticks of a schedule, a bounded number: the others stay due. Whether a missed tick runs depends on those after it alone, so parts
  * decide as the whole would.
  */
-const dueOf = (record: ScheduleRecord, { next }: CronTime, now: number): Due => {
+const dueOf = (record: ScheduleRecord, { next }: CronTime, now: number, most: number): Due => {
   const share = shareOf(record)
   const isMissed = (tick: number | null): tick is number => tick !== null && tick + share + grace < now
   const ahead: Array<number> = []
@@ -149,19 +149,19 @@ const dueOf = (record: ScheduleRecord, { next }: CronTime, now: number): Due => 
     // Where more are missed than were looked at, the first ones have enough after them.
     const some = isMissed(after)
     const dropped = some ? maxTicks : Math.max(0, missed.length - maxMissed)
-    const taken = some ? [] : ahead.slice(dropped, dropped + maxTicks)
+    const taken = some ? [] : ahead.slice(dropped, dropped + most)
     const left = ahead[dropped + taken.length]
     return { ticks: taken, missed: dropped, next: left ?? after }
   }
   // The last missed tick is the one whose next is not missed.
   const last = record.missed === "once" && !isMissed(late[0] ?? after) ? missed.slice(-1) : []
-  const ticks = [...last, ...late].slice(0, maxTicks)
+  const ticks = [...last, ...late].slice(0, most)
   const rest = late[ticks.length - last.length]
   return { ticks, missed: missed.length - last.length, next: rest ?? after }
 }
 
 /**
- * What a due schedule does now. A schedule whose last runs have all failed pauses.
+ * What a due schedule does now, with the first `most` of its ticks. A schedule whose last runs have all failed pauses.
  *
  * @since 0.1.0
  * @category rules
@@ -171,12 +171,13 @@ export const tick = (
   time: CronTime,
   last: LastRun,
   now: number,
+  most = maxTicks,
 ): { readonly record: ScheduleRecord; readonly plan: Plan } => {
   const { failures, pauseAfterFailures } = record
   if (pauseAfterFailures > 0 && failures >= pauseAfterFailures) {
     return { record: pause(record, "failures", now), plan: { runs: [], cancelsLast: false, overlap: 0 } }
   }
-  const due = dueOf(record, time, now)
+  const due = dueOf(record, time, now, most)
   const room = record.maxRuns === null ? due.ticks.length : Math.max(0, record.maxRuns - record.runCount)
   const plan = planOf(record.concurrencyPolicy, due.ticks, last)
   const runs = plan.runs.slice(0, room)

@@ -52,16 +52,15 @@ const checkAll = (
       if (keys.has(key))
         return refuse(`${at}.key`, `${key} is declared twice; give each schedule its own key`)
       keys.add(key)
-      const since = stored.get(key)?.record.createdAt ?? now
-      return Either.mapBoth(ScheduleChecks.ofNew(schedule, Math.min(since, now)), {
-        onLeft: ({ field, message }) => new InvalidSchedule({ field: `${at}.${field}`, message }),
-        onRight: (checked) => ({
-          ...checked,
-          key,
-          hash: ScheduleChecks.hashOf(checked.definition),
-          id: ids[index]!,
-        }),
-      })
+      const before = stored.get(key)?.record
+      return Either.gen(function* () {
+        const checked = yield* ScheduleChecks.ofNew(schedule, Math.min(before?.createdAt ?? now, now))
+        const hash = ScheduleChecks.hashOf(checked.definition)
+        if (before?.sourceHash !== hash) yield* ScheduleChecks.withInput(checked)
+        return { ...checked, key, hash, id: ids[index]! }
+      }).pipe(
+        Either.mapLeft(({ field, message }) => new InvalidSchedule({ field: `${at}.${field}`, message })),
+      )
     }),
   )
 }

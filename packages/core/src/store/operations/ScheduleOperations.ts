@@ -114,7 +114,7 @@ export const create = <X>(): RunOperation<
   X
 > =>
   inTurn("Schedules.create", ({ schedule, ...names }, { rows }, now) => {
-    const checked = ScheduleChecks.ofNew(schedule, now)
+    const checked = Either.flatMap(ScheduleChecks.ofNew(schedule, now), ScheduleChecks.withInput)
     if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
     const origin = { source: null, key: null, hash: null, createdBy: schedule.createdBy ?? null }
     const record = newRecord(checked.right, names, origin, now)
@@ -179,6 +179,9 @@ export const redefine =
   (record, now) =>
     Either.map(ScheduleChecks.ofChanges(record, changes, now), (checked) => redefined(record, checked, now))
 
+/** The most runs of a call that one commit begins: requests of others go between the commits. */
+const maxRuns = 25
+
 /** Which runs of a schedule begin at a request: at these times of the past, or one now. */
 export interface Call {
   readonly ref: ScheduleRef
@@ -195,26 +198,37 @@ export interface Called extends Pick<Backfilled["ticks"][number], "duplicate"> {
   readonly answered: Decision["answered"]
 }
 
+/** The runs of a call, of as many as one commit begins; `left` are the others. `bytes`: what those that have begun were given. */
+export interface Part {
+  readonly record: ScheduleRules.ScheduleRecord
+  readonly called: ReadonlyArray<Called>
+  readonly left: number
+  readonly bytes: number
+}
+
 export type CallRefusal = InvalidSchedule | ScheduleNotFound | ScheduleRuns.Refusal
 
 const callOne = <X>(
   { ref, runsOf }: Call,
   batch: RunBatch<X>,
   now: number,
-): Effect.Effect<Either.Either<ReadonlyArray<Called>, CallRefusal>, X> =>
+): Effect.Effect<Either.Either<Part, CallRefusal>, X> =>
   Effect.gen(function* () {
     const { schedules } = batch.rows
     const found = yield* schedules.find(ref)
     if (found === undefined) return Either.left(new ScheduleNotFound({ scheduleId: ref.scheduleId }))
-    const runs = runsOf(found.record, now)
-    if (Either.isLeft(runs)) return Either.left(runs.left)
-    const wanted = runs.right.map((run) => ({ record: found.record, run }))
+    const all = runsOf(found.record, now)
+    if (Either.isLeft(all)) return Either.left(all.left)
+    const source = yield* ScheduleRuns.source(batch, found.record)
+    const room = Math.min(maxRuns, Math.max(1, ScheduleRuns.roomIn(ScheduleRuns.maxBytes, source)))
+    const runs = all.right.slice(0, room)
+    const wanted = runs.map((run) => ({ source, run }))
     const decisions = Either.all(yield* ScheduleRuns.submit(batch, wanted))
     // Each refusal is of the schedule, so it is that of all of its runs, and none has begun.
     if (Either.isLeft(decisions)) return Either.left(decisions.left)
     let { record } = found
     const called = decisions.right.map(({ answered, duplicate }, index): Called => {
-      const { nominal, publicId } = runs.right[index]!
+      const { nominal, publicId } = runs[index]!
       if (!duplicate) {
         const { lastScheduledAt } = record
         const begun = ScheduleRules.began(record, publicId, now)
@@ -223,19 +237,26 @@ const callOne = <X>(
       return { nominal, runId: publicId, duplicate, answered }
     })
     if (record !== found.record) yield* schedules.update([{ key: found.key, record }])
-    return Either.right(called)
+    const begun = called.filter(({ duplicate }) => !duplicate)
+    return Either.right({
+      record,
+      called,
+      left: all.right.length - runs.length,
+      bytes: begun.length * source.bytes,
+    })
   })
 
-/** Begins runs at a request. */
-export const call = <X>(): RunOperation<
-  Call,
-  ReadonlyArray<Called>,
-  ReadonlyArray<{ readonly nominal: number; readonly duplicate: boolean; readonly run: Run }>,
-  CallRefusal,
-  X
-> => ({
+/** What a call has begun: see `Part`. */
+export interface Begun extends Omit<Part, "called"> {
+  readonly runs: ReadonlyArray<{ readonly nominal: number; readonly duplicate: boolean; readonly run: Run }>
+}
+
+/** Begins runs at a request, as many as one commit begins. */
+export const call = <X>(): RunOperation<Call, Part, Begun, CallRefusal, X> => ({
   name: "Schedules.call",
-  decide: inTurn<Call, ReadonlyArray<Called>, CallRefusal, X>("Schedules.call", callOne).decide,
-  answer: (called) =>
-    called.map(({ answered, duplicate, nominal }) => ({ nominal, duplicate, run: answered() })),
+  decide: inTurn<Call, Part, CallRefusal, X>("Schedules.call", callOne).decide,
+  answer: ({ called, ...part }) => ({
+    ...part,
+    runs: called.map(({ answered, duplicate, nominal }) => ({ nominal, duplicate, run: answered() })),
+  }),
 })

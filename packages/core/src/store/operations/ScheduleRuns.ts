@@ -7,14 +7,19 @@ import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { canonicalJson } from "../../model/Json.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
+import { bytesOf } from "../../rules/AppendRules.js"
 import { ConversationNotFound } from "../../ports/Conversations.js"
 import { check, InvalidSubmission, type SubmissionInput } from "../../ports/Runs.js"
+import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { ScheduleRecord } from "../../rules/ScheduleRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type * as SubmitAnswers from "./SubmitAnswers.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as SubmitRequest from "./SubmitRequest.js"
+
+/** The most bytes of payloads that the runs of schedules of one commit have together; a single run is begun whatever it has. */
+export const maxBytes = 4 * 1024 * 1024
 
 /** A run to begin. `nominal`: the tick. `at`: when the run was to begin. `lastAt`: when the run before it was. */
 export interface ScheduledRun {
@@ -101,14 +106,16 @@ const submissionOf = (
   }
 }
 
+type History = Either.Either<
+  RequestSnapshot.RequestSnapshot["messages"],
+  ConversationNotFound | InvalidSubmission
+>
+
 /** The messages of the conversation of a schedule, which each of its runs begins with. */
 const readHistory = <X>(
   { rows }: RunBatch<X>,
   { projectId, target }: ScheduleRecord,
-): Effect.Effect<
-  Either.Either<RequestSnapshot.RequestSnapshot["messages"], ConversationNotFound | InvalidSubmission>,
-  X
-> => {
+): Effect.Effect<History, X> => {
   if (target.conversationId === undefined) return Effect.succeed(Either.right([]))
   const conversationId = Ids.ConversationId.make(target.conversationId)
   return Effect.map(
@@ -127,27 +134,47 @@ const readHistory = <X>(
   )
 }
 
+/** A schedule with what each of its runs is given, and how many bytes of JSON that is. */
+export interface Source {
+  readonly record: ScheduleRecord
+  readonly history: History
+  readonly bytes: number
+}
+
+/** Reads what the runs of a schedule are given. */
+export const source = <X>(batch: RunBatch<X>, record: ScheduleRecord): Effect.Effect<Source, X> =>
+  Effect.map(readHistory(batch, record), (history) => {
+    const messages = Either.getOrElse(history, () => [])
+    return {
+      record,
+      history,
+      bytes:
+        ScheduleChecks.bytesOfRun(record) + (messages.length === 0 ? 0 : bytesOf(JSON.stringify(messages))),
+    }
+  })
+
+/** How many runs of a schedule have room in so many bytes. */
+export const roomIn = (bytes: number, { bytes: each }: Source): number => Math.floor(bytes / each)
+
 export type Refusal = SubmitOperation.Refusal
 
 /** One run of a schedule that is to begin. */
 export interface Wanted {
-  readonly record: ScheduleRecord
+  readonly source: Source
   readonly run: ScheduledRun
 }
 
-const requestOf = <X>(
-  batch: RunBatch<X>,
-  { record, run }: Wanted,
-): Effect.Effect<Either.Either<SubmitRequest.Request, Refusal>, X> =>
-  Effect.gen(function* () {
-    const history = yield* readHistory(batch, record)
-    const checked = Either.flatMap(history, (messages) => check(submissionOf(record, run, messages)))
-    if (Either.isLeft(checked)) return Either.left(checked.left)
-    // A tick and its backfill are the same run, though they differ in what the run is given.
-    const sent = canonicalJson({ schedule: record.id })
-    const projectId = Ids.ProjectId.make(record.projectId)
-    return Either.right(yield* SubmitRequest.request(projectId, checked.right, sent))
-  })
+const requestOf = ({
+  run,
+  source: { history, record },
+}: Wanted): Effect.Effect<Either.Either<SubmitRequest.Request, Refusal>> => {
+  const checked = Either.flatMap(history, (messages) => check(submissionOf(record, run, messages)))
+  if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
+  // A tick and its backfill are the same run, though they differ in what the run is given.
+  const sent = canonicalJson({ schedule: record.id })
+  const projectId = Ids.ProjectId.make(record.projectId)
+  return Effect.map(SubmitRequest.request(projectId, checked.right, sent), Either.right)
+}
 
 /**
  * Submits all of these runs that nothing refuses, and answers in their order.
@@ -161,7 +188,7 @@ export const submit = <X>(
 ): Effect.Effect<ReadonlyArray<Either.Either<SubmitAnswers.Decision, Refusal>>, X> =>
   Effect.gen(function* () {
     const requests: Array<Either.Either<SubmitRequest.Request, Refusal>> = []
-    for (const one of wanted) requests.push(yield* requestOf(batch, one))
+    for (const one of wanted) requests.push(yield* requestOf(one))
     const checked = requests.flatMap((request) => (Either.isRight(request) ? [request.right] : []))
     // A tick that is refused would be lost.
     const placing = { ...SubmitOperation.roots, refusable: false }

@@ -9,6 +9,7 @@ import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
 import { Schedule } from "../../model/Schedule.js"
 import {
+  type BackfilledTick,
   type BackfillRequest,
   InvalidSchedule,
   ScheduleNotFound,
@@ -19,6 +20,7 @@ import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
 import * as ScheduleHealth from "../../rules/ScheduleHealth.js"
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
+import * as Turns from "../commit/Turns.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { RunStore } from "../rows/RunStore.js"
 import type { StoredSchedule } from "../rows/ScheduleRows.js"
@@ -59,6 +61,9 @@ const readEnds = <X>({ reads }: RunStore<X>, { record }: StoredSchedule) =>
         [],
       ),
   )
+
+/** The most bytes of payloads that the runs of one backfill have together. */
+const maxBackfillBytes = 64 * 1024 * 1024
 
 const countWithin = (count: number | undefined, most: number, absent: number): number =>
   Math.min(most, Math.max(1, Math.floor(count ?? absent)))
@@ -216,10 +221,10 @@ export const make = <X>(
 
       runNow: Effect.fnUntraced(function* (scheduleId, { idempotencyKey } = {}) {
         const name = idempotencyKey === undefined ? yield* Ids.uuidV7 : sha256(idempotencyKey).slice(0, 32)
-        const [called] = yield* call({ ref: { projectId, scheduleId }, runsOf: runNow(name) }).pipe(
+        const { runs } = yield* call({ ref: { projectId, scheduleId }, runsOf: runNow(name) }).pipe(
           Effect.catchTags(impossible),
         )
-        return { run: called!.run, duplicate: called!.duplicate }
+        return { run: runs[0]!.run, duplicate: runs[0]!.duplicate }
       }),
 
       upcoming: (scheduleId, count) =>
@@ -237,19 +242,22 @@ export const make = <X>(
           })
         }),
 
-      backfill: Effect.fnUntraced(function* (scheduleId, request) {
-        const called = yield* call({ ref: { projectId, scheduleId }, runsOf: pastTicks(request) }).pipe(
-          Effect.catchTags(impossible),
-        )
-        const last = called.at(-1)
-        const { record } = yield* find("Schedules.backfill", scheduleId)
-        return {
-          ticks: called.map(({ duplicate, nominal, run }) => ({
-            nominalAt: DateTime.unsafeMake(nominal),
-            runId: run.runId,
-            duplicate,
-          })),
-          more: last !== undefined && isMore(record, last.nominal, request.to),
+      backfill: Effect.fnUntraced(function* (scheduleId, { from, limit, to }) {
+        const ref = { projectId, scheduleId }
+        const ticks: Array<BackfilledTick> = []
+        let next: BackfillRequest = { from, to, limit: countWithin(limit, 1000, 100) }
+        let bytes = 0
+        for (;;) {
+          const part = yield* call({ ref, runsOf: pastTicks(next) }).pipe(Effect.catchTags(impossible))
+          for (const { duplicate, nominal, run } of part.runs)
+            ticks.push({ nominalAt: DateTime.unsafeMake(nominal), runId: run.runId, duplicate })
+          bytes += part.bytes
+          const last = part.runs.at(-1)?.nominal
+          if (last === undefined || part.left === 0 || bytes >= maxBackfillBytes) {
+            return { ticks, more: last !== undefined && isMore(part.record, last, to) }
+          }
+          next = { from: DateTime.unsafeMake(last + 1), to, limit: part.left }
+          yield* Turns.letOthersGo(commits)
         }
       }),
 

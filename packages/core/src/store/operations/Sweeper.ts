@@ -4,13 +4,14 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Either, Function } from "effect"
+import { Duration, Effect, Either, Function } from "effect"
 import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
+import * as Turns from "../commit/Turns.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
@@ -76,25 +77,8 @@ const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
   answer: Function.identity,
 })
 
-/** A turn of the event loop, whatever the Clock says: sockets with data are read in it. */
-const turn = Effect.withClock(Effect.sleep(Duration.zero), Clock.make())
-
 /** The most parts of bulk operations in one look at what is due. */
 const mostParts = 8
-
-/** The most turns that a bulk operation waits for the requests of others. */
-const mostTurns = 16
-
-/** Lets the requests of others go first: waits for a turn in which none comes and after which none is left, a bounded number of turns. */
-const letOthersGo = <X>(commits: RunCommits<X>, turns = mostTurns): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const before = commits.taken()
-    return Effect.flatMap(turn, () =>
-      turns > 1 && (commits.isBusy() || commits.taken() > before)
-        ? letOthersGo(commits, turns - 1)
-        : Effect.void,
-    )
-  })
 
 /**
  * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims, schedules tick, and
@@ -136,7 +120,7 @@ export const run = <X>(
     return Effect.flatMap(work(size), (worked) => {
       const others = commits.taken() - before > 1
       size = BulkParts.sizeAfter(size, others)
-      const rest = others ? letOthersGo(commits) : turns ? Effect.void : turn
+      const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : Turns.next
       return Effect.as(worked ? rest : Effect.void, worked)
     })
   })
@@ -151,7 +135,7 @@ export const run = <X>(
     if (due.named) commits.governing.named = true
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
-    const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, turn)) ? Duration.zero : slowPoll
+    const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, Turns.next)) ? Duration.zero : slowPoll
     return Duration.min(Duration.min(ofRuns, ofSchedules), ofBulk)
   })
   return pause.pipe(

@@ -59,6 +59,8 @@ interface Ticked {
   readonly key: number
   record: ScheduleRules.ScheduleRecord
   readonly runs: ReadonlyArray<number>
+  /** What the runs are given; absent where there are none. */
+  readonly source?: ScheduleRuns.Source
 }
 
 /** Computes the times of schedules. Many schedules of a commit often have the same. */
@@ -73,21 +75,49 @@ const makeTimes = (): typeof ScheduleChecks.timeOf => {
   }
 }
 
+/** Ticks a schedule. It begins a run at least where one is due, and more while their payloads have room. The other ticks stay due. */
 const tickOne = <X>(
   batch: RunBatch<X>,
   { key, record: before }: StoredSchedule,
   timeOf: typeof ScheduleChecks.timeOf,
+  { now, room }: { readonly now: number; readonly room: number },
+): Effect.Effect<Ticked, X> =>
+  Effect.gen(function* () {
+    const record = settled(batch, before)
+    const time = timeOf(record)
+    if (Either.isLeft(time)) {
+      return { key, record: ScheduleRules.pause(record, time.left.message, now), runs: [] }
+    }
+    const last = lastOf(batch, record)
+    let ticked = ScheduleRules.tick(record, time.right, last, now)
+    const source = ticked.plan.runs.length === 0 ? undefined : yield* ScheduleRuns.source(batch, record)
+    const most = source === undefined ? 0 : Math.max(1, ScheduleRuns.roomIn(room, source))
+    // The other policies begin two runs at most.
+    if (record.concurrencyPolicy === "Allow" && most < ticked.plan.runs.length) {
+      ticked = ScheduleRules.tick(record, time.right, last, now, most)
+    }
+    if (ticked.plan.cancelsLast) cancelLast(batch, record)
+    return { key, record: ticked.record, runs: ticked.plan.runs, ...(source && { source }) }
+  })
+
+/** Ticks these schedules in turn until the payloads of their runs fill a commit. The others stay due. */
+const tickMany = <X>(
+  batch: RunBatch<X>,
+  due: ReadonlyArray<StoredSchedule>,
   now: number,
-): Ticked => {
-  const record = settled(batch, before)
-  const time = timeOf(record)
-  if (Either.isLeft(time)) {
-    return { key, record: ScheduleRules.pause(record, time.left.message, now), runs: [] }
-  }
-  const { plan, record: next } = ScheduleRules.tick(record, time.right, lastOf(batch, record), now)
-  if (plan.cancelsLast) cancelLast(batch, record)
-  return { key, record: next, runs: plan.runs }
-}
+): Effect.Effect<ReadonlyArray<Ticked>, X> =>
+  Effect.gen(function* () {
+    const timeOf = makeTimes()
+    const all: Array<Ticked> = []
+    let room = ScheduleRuns.maxBytes
+    for (const stored of due) {
+      if (room <= 0) break
+      const ticked = yield* tickOne(batch, stored, timeOf, { now, room })
+      room -= ticked.runs.length * (ticked.source?.bytes ?? 0)
+      all.push(ticked)
+    }
+    return all
+  })
 
 /** Records what became of the runs of ticks, and gives those that began. A tick whose run is refused is a failure of its schedule. */
 const recordRuns = (
@@ -129,22 +159,23 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
   Effect.gen(function* () {
     const { schedules } = batch.rows
     const now = yield* schedules.civilNow
-    const due = yield* schedules.due(now, mostSchedules)
-    if (due.length === 0) return nothing
-    const open = due.flatMap(({ record }) =>
+    const found = yield* schedules.due(now, mostSchedules)
+    if (found.length === 0) return nothing
+    const open = found.flatMap(({ record }) =>
       [...record.openRuns, ...(record.lastRunId === null ? [] : [record.lastRunId])].map((runId) =>
         refOf(record, runId),
       ),
     )
     if (open.length > 0) yield* batch.load(open)
-    const timeOf = makeTimes()
-    const ticked = due.map((stored) => tickOne(batch, stored, timeOf, now))
+    const ticked = yield* tickMany(batch, found, now)
+    const due = found.slice(0, ticked.length)
     // A cancelled run leaves its lane before another one enters it.
     yield* batch.settle
     const wanted = ticked.flatMap((of) => {
-      const { record, runs } = of
+      const { record, runs, source } = of
+      if (source === undefined) return []
       const since = { lastAt: record.lastScheduledAt, backfilled: false }
-      return ScheduleRuns.ofTicks(record, runs, since).map((run) => ({ of, record, run }))
+      return ScheduleRuns.ofTicks(record, runs, since).map((run) => ({ of, source, run }))
     })
     const begun = recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
     yield* schedules.update(
