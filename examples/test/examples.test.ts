@@ -19,7 +19,8 @@ const normalized = (output: string): ReadonlyArray<string> =>
     .replaceAll(/^\[[\d:.]+\] INFO \(#\d+\)/gm, "[time] INFO")
     .split("\n")
     .map((line) => line.trimEnd())
-    .filter((line) => line !== "")
+    // The log of a worker has no fixed order with what the program prints.
+    .filter((line) => line !== "" && !line.startsWith("[time] INFO: Run "))
 
 const outputOf = (readme: string): string => /```text\n(.*?)```/s.exec(readme)?.[1] ?? ""
 

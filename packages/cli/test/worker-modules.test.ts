@@ -54,4 +54,44 @@ layer(NodeContext.layer, { excludeTestServices: true })("the modules of the docs
       }
     }),
   )
+
+  it.scoped("import TypeScript in a run, and are named by file and line where they throw", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      yield* fs.symlink(path.join(import.meta.dirname, "../node_modules"), path.join(cwd, "node_modules"))
+      yield* write(
+        cwd,
+        "greet.ts",
+        'export enum Word { Hello = "hello" }\nexport const greet = (): string => Word.Hello\n',
+      )
+      yield* write(
+        cwd,
+        "worker.ts",
+        `import { Effect } from "effect"
+
+interface Run {
+  readonly agentId: string
+}
+
+const broken = Effect.sync((): string => {
+  throw new Error("no paper")
+})
+
+export default ({ agentId }: Run) =>
+  agentId === "broken" ? broken : import("./greet.ts").then(({ greet }) => greet())
+`,
+      )
+      const worker = yield* start(["worker", "--module", "./worker.ts"], settings)
+      yield* run(["submit", "--agent", "broken", "--id", "one", "x"], settings)
+      const line = yield* worker.line((text) => text.includes("failed"))
+      expect(line).toMatch(/ one {2}broken {2}failed: Error: no paper at .*worker\.ts:8:9\)? …$/)
+      const listed = yield* run(["runs", "list"], settings)
+      expect(listed.stdout).toContain("failed  Error: no paper at ")
+      const lazy = yield* run(["submit", "--agent", "lazy", "--watch", "x"], settings)
+      expect([lazy.code, lazy.stdout]).toEqual([0, expect.stringContaining("hello\n")])
+    }),
+  )
 })

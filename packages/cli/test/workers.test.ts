@@ -93,7 +93,14 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       expect(data.map(({ metadata }) => metadata)).toEqual([
         {
           agent_ids: ["writer"],
-          runlease: { version, agents: ["writer"], slots: 3, in_use: 0, heartbeat_ms: 10_000, forms: { writer: form } },
+          runlease: {
+            version,
+            agents: ["writer"],
+            slots: 3,
+            in_use: 0,
+            heartbeat_ms: 10_000,
+            forms: { writer: form },
+          },
         },
       ])
       expect(yield* call("/projects/default/agents")).toEqual({

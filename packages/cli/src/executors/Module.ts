@@ -66,16 +66,11 @@ const formsOf = (
 /** The layer of the executor that the module at `path` exports, with its forms. */
 const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
   Effect.gen(function* () {
-    // Loaded for a module alone: it makes Node read the source maps of all that is loaded after it.
+    // Loaded for a module alone: it makes Node read the source maps of all that is loaded after it. It stays until the process ends, since
+    // a run may import TypeScript, and its exceptions are read by the source maps.
     const { register } = yield* Effect.promise(() => import("tsx/esm/api"))
-    yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const unregister = register()
-        Module.register(typescriptIsModule)
-        return unregister
-      }),
-      (unregister) => Effect.promise(unregister),
-    )
+    register()
+    Module.register(typescriptIsModule)
     if (!existsSync(path)) {
       return yield* usage(
         `--module: ${path} does not exist`,
@@ -100,7 +95,7 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
       hint,
       exitCode: ExitCode.usage,
     })
-  }).pipe(Effect.scoped)
+  })
 
 const options = Describe.grouped("A module", {
   module: Options.text("module").pipe(

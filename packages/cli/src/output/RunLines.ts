@@ -123,7 +123,8 @@ export const ofJson = (value: unknown): string => {
 
 /** A value with more lines stands below its name. */
 const fieldLine = (key: string, value: unknown): string => {
-  const text = typeof value === "string" ? Terminal.onOneLine(value) : ofJson(value)
+  const text =
+    typeof value === "string" ? value.split("\n").map(Terminal.onOneLine).join("\n") : ofJson(value)
   return text.includes("\n") ? `${key}\n  ${text.replaceAll("\n", "\n  ")}` : `${key.padEnd(16)}${text}`
 }
 

@@ -31,8 +31,18 @@ export const finished = (text: string): string =>
     .replace(obeyed, (characters, visible: string | undefined) => visible ?? asText(characters))
     .replaceAll(escape, "\u001B")
 
-/** Text of others as a part of one line: its line feeds and tabs are shown as text too. */
-export const onOneLine = (text: string): string => text.replaceAll(/[\n\t]/g, asText)
+/** The frames of a stack after the first, which is where an exception was thrown. */
+const laterFrames = /(\n\s+at [^\n]*)(?:\n\s+at [^\n]*)+/g
+
+/**
+ * Text of others as a part of one line: a space for each line feed and what is around it, and its tabs as text. A stack has its first frame
+ * alone.
+ */
+export const onOneLine = (text: string): string =>
+  text
+    .replaceAll(laterFrames, "$1 …")
+    .replaceAll(/\s*\n\s*/g, " ")
+    .replaceAll("\t", asText)
 
 /** This program's own sequences, as they are written before `finished`. */
 export const own = (sequences: string): string => sequences.replaceAll("\u001B", escape)

@@ -132,13 +132,11 @@ export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | S
       }).pipe(Effect.withTracerEnabled(false))
     }
 
+    // Annotations are lines of their own in the usual logger, so the line has the ids in its text.
     const writeEntry = ({ isTrouble, run, text }: Entry) =>
       Effect.flatMap(textOf(run, text), (shown) =>
-        Effect.annotateLogs(
-          (isTrouble && text !== "is claimed" ? Effect.logWarning : Effect.logInfo)(
-            oneLine(`Run ${run.runId} of ${run.agentId} ${shown}`),
-          ),
-          { run_id: run.runId, agent_id: run.agentId, attempt: run.attempt },
+        (isTrouble && text !== "is claimed" ? Effect.logWarning : Effect.logInfo)(
+          oneLine(`Run ${run.runId} of ${run.agentId} ${shown}`),
         ),
       )
 
