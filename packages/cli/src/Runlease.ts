@@ -72,9 +72,12 @@ const failureOf = (error: unknown): CommandFailure => {
     })
   }
   if (Predicate.isTagged(error, "SqliteFileUnusable") && Predicate.hasProperty(error, "message")) {
+    const isMissingDriver = Predicate.hasProperty(error, "reason") && error.reason === "missing_driver"
     return new CommandFailure({
       message: String(error.message),
-      hint: "Name another file with --database sqlite:PATH, or mend this one.",
+      ...(isMissingDriver
+        ? {}
+        : { hint: "Name another file with --database sqlite:PATH, or mend this one." }),
       exitCode: ExitCode.unavailable,
     })
   }

@@ -40,6 +40,29 @@ layer(served, { excludeTestServices: true })("the errors of the command", (it) =
     }),
   )
 
+  it.scoped("name in one line what builds the driver of SQLite where that is missing", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const preload = yield* write(
+        cwd,
+        "unbuilt.cjs",
+        `require("node:module")._extensions[".node"] = (_, path) => {
+  throw Object.assign(new Error("Cannot find module " + path), { code: "MODULE_NOT_FOUND" })
+}
+`,
+      )
+      const unbuilt = yield* runProcess(["serve", "--port", "0", "--database", "sqlite:runs.sqlite"], {
+        cwd,
+        env: { NODE_OPTIONS: `--require=${preload}` },
+      })
+      expect([unbuilt.code, unbuilt.stdout, unbuilt.stderr]).toEqual([
+        69,
+        "",
+        "Error: SQLite cannot be used: the native part of its driver is missing, or is for another Node.js. Build it with: npm rebuild better-sqlite3\n",
+      ])
+    }),
+  )
+
   it.scoped("name the line and the field of an invalid submission", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

@@ -21,7 +21,8 @@ export const invocation = Effect.sync(() => {
   const { npm_command, npm_lifecycle_event, npm_package_name } = process.env
   if (npm_package_name === "runlease-workspace") return "npx pnpm@10 runlease"
   if (npm_command === "exec" && npm_lifecycle_event === "npx") return "npx @runlease/cli"
-  return npm_command === "run-script" ? "npx runlease" : "runlease"
+  // npm names the command `run-script` or `run`, by its version.
+  return npm_command?.startsWith("run") === true ? "npx runlease" : "runlease"
 })
 
 /** What to start. */

@@ -34,14 +34,16 @@ export class SqliteFileUnusable extends Schema.TaggedError<SqliteFileUnusable>(
   "@runlease/sql/SqliteFileUnusable",
 )("SqliteFileUnusable", {
   filename: Schema.String,
-  reason: Schema.Literal("missing_folder", "not_writable", "not_a_database", "other"),
-  cause: Schema.Defect,
+  reason: Schema.Literal("missing_folder", "missing_driver", "not_writable", "not_a_database", "other"),
+  cause: Schema.optional(Schema.Defect),
 }) {
   override get message() {
     const reason = this.cause instanceof Error ? this.cause.message : String(this.cause)
     switch (this.reason) {
       case "missing_folder":
         return `${this.filename} cannot be opened: its folder does not exist`
+      case "missing_driver":
+        return "SQLite cannot be used: the native part of its driver is missing, or is for another Node.js. Build it with: npm rebuild better-sqlite3"
       case "not_writable":
         return `${this.filename} cannot be opened for writing: ${reason}`
       case "not_a_database":
@@ -60,8 +62,24 @@ const reasonOf = (error: Error): SqliteFileUnusable["reason"] => {
   return "other"
 }
 
-const unusable = (filename: string) => (cause: unknown) =>
-  new SqliteFileUnusable({ filename, reason: cause instanceof Error ? reasonOf(cause) : "other", cause })
+/** The places where the driver looks for its native part, and the stacks, say nothing that helps. */
+const missingDriver = (filename: string): SqliteFileUnusable => {
+  const error = new SqliteFileUnusable({ filename, reason: "missing_driver" })
+  error.stack = `${error.name}: ${error.message}`
+  return error
+}
+
+const isMissingDriver = (cause: Error): boolean =>
+  cause.message.includes("bindings file") || ("code" in cause && cause.code === "ERR_DLOPEN_FAILED")
+
+const unusable =
+  (filename: string) =>
+  (cause: unknown): SqliteFileUnusable => {
+    if (!(cause instanceof Error)) return new SqliteFileUnusable({ filename, reason: "other", cause })
+    return isMissingDriver(cause)
+      ? missingDriver(filename)
+      : new SqliteFileUnusable({ filename, reason: reasonOf(cause), cause })
+  }
 
 /** Builds a client whose driver throws when the file is unusable. */
 const usable = <A>(filename: string, client: Layer.Layer<A>): Layer.Layer<A, SqliteFileUnusable> =>
