@@ -8,6 +8,7 @@ import {
   Access,
   ControlPlane,
   ControlPlaneError,
+  ControlPlaneUnavailable,
   Conversations,
   type Ids,
   Statistics,
@@ -26,6 +27,7 @@ import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
 import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
+import * as PoolerProbe from "./postgres/PoolerProbe.js"
 import * as PostgresPool from "./postgres/PostgresPool.js"
 import * as PostgresWakeups from "./postgres/PostgresWakeups.js"
 import * as SqlDialect from "./SqlDialect.js"
@@ -139,11 +141,28 @@ export const layerSqlite = (
 ): Layer.Layer<Ports, ControlPlaneError.ControlPlaneError | SqliteFile.SqliteFileUnusable> =>
   layer.pipe(Layer.provide(SqliteFile.layerWith(options)))
 
+/** Refuses a pooler that loses prepared statements, and warns of one that loses the rest of a session. */
+const findPooler = (options: PostgresPool.Options) =>
+  Effect.tap(PoolerProbe.find(options), (keeps) => {
+    if (keeps === "nothing") {
+      return new ControlPlaneUnavailable.ControlPlaneUnavailable({
+        operation: "connect",
+        message: `${PoolerProbe.losses.nothing}. ${PoolerProbe.advice}`,
+        retryable: false,
+      })
+    }
+    return keeps === "statements"
+      ? Effect.logWarning(`${PoolerProbe.losses.statements}. ${PoolerProbe.advice}`)
+      : Effect.void
+  })
+
 /**
  * The control plane on a PostgreSQL database, which any number of servers may share, and the ports of its project
- * `default`. The tables are brought up to date first, over a connection that may take as long as it needs.
+ * `default`. The tables are brought up to date first, over a connection that may take as long as it needs. Behind a pooler that hands
+ * connections on from transaction to transaction there are no wake-ups between servers, and the log says so.
  *
- * Fails: `ControlPlaneUnavailable` when the database cannot be reached or its tables cannot be brought up to date.
+ * Fails: `ControlPlaneUnavailable` when the database cannot be reached, its tables cannot be brought up to date, or such a pooler loses
+ * prepared statements.
  *
  * @since 0.1.0
  * @category layers
@@ -154,15 +173,16 @@ export const layerPostgres = (
   const pool = (how: PostgresPool.Options) =>
     Layer.mapError(PostgresPool.layerWith(how), (error) => SqlFailure.unavailable("connect", error))
   const migrated = Effect.provide(migrate, pool({ ...options, maxConnections: 1, statementTimeout: 0 }))
-  return Layer.provide(
-    withDefaultProject(
-      Effect.zipRight(
-        migrated,
-        makeMigrated((local) => PostgresWakeups.link(options, local)),
-      ),
-    ),
-    pool(options),
-  )
+  const opened = Effect.gen(function* () {
+    const before = yield* findPooler(options)
+    yield* migrated
+    // A database that was starting up has not answered before.
+    const keeps = before ?? (yield* findPooler(options))
+    return yield* makeMigrated((local) =>
+      keeps === "statements" ? Effect.succeed(local) : PostgresWakeups.link(options, local),
+    )
+  })
+  return Layer.provide(withDefaultProject(opened), pool(options))
 }
 
 /**

@@ -1,10 +1,23 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { it } from "@effect/vitest"
-import { deepStrictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { StoreMetrics } from "@runlease/core/store"
-import { Array, Effect, Fiber, Layer, Metric, MetricState, Schedule } from "effect"
+import {
+  Array,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Metric,
+  MetricState,
+  Schedule,
+  Scope,
+  TestClock,
+} from "effect"
 import { PostgresPool } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
+import * as TcpProxy from "./TcpProxy.js"
 
 /** How many connections are in each state. */
 const connections = Effect.map(Metric.snapshot, (pairs) =>
@@ -66,5 +79,67 @@ it.scopedLive("a connection that both sides end is counted once as gone", () =>
       until: ({ idle, used }) => idle === 1 && used === 0,
       schedule: Schedule.spaced("5 millis"),
     })
+  }),
+)
+
+/** The lines of a log, and the layer that makes it. */
+const recorded = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(String(message)))
+  return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
+}
+
+it.scoped("a long wait for a connection is logged once a minute, with what to set", () =>
+  Effect.gen(function* () {
+    const { layer, lines } = recorded()
+    const url = yield* PostgresDatabase.url
+    yield* Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const statement = sql`SELECT 1`
+      const waits = Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        yield* Scope.extend(sql.reserve, scope)
+        const waiting = yield* Effect.forEach([1, 2], () => Effect.fork(statement))
+        yield* TestClock.adjust("3 seconds")
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.joinAll(waiting)
+      })
+      yield* waits
+      yield* waits
+      strictEqual(lines.length, 1)
+      assertTrue(lines[0]!.includes("waited 3.0 s"))
+      assertTrue(
+        lines[0]!.includes("all 1 of this server were in use. Raise RUNLEASE_POSTGRES_MAX_CONNECTIONS"),
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* waits
+      strictEqual(lines.length, 2)
+    }).pipe(Effect.provide(PostgresPool.layerWith({ url, maxConnections: 1 })), Effect.provide(layer))
+  }),
+)
+
+it.scoped("a connection that is opened for long is logged, with what to set for a pooler", () =>
+  Effect.gen(function* () {
+    const { layer, lines } = recorded()
+    const open: Array<() => void> = []
+    const url = yield* TcpProxy.make(yield* PostgresDatabase.url, (client, connect) => {
+      open.push(() => {
+        const upstream = connect()
+        client.pipe(upstream).pipe(client)
+      })
+    })
+    yield* Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const waiting = yield* Effect.fork(sql`SELECT 1`)
+      yield* TestClock.adjust("3 seconds")
+      while (open.length === 0) yield* PostgresDatabase.breath
+      open[0]!()
+      yield* Fiber.join(waiting)
+      assertTrue(
+        lines.some((line) =>
+          line.includes("raise its connections (PgBouncer: default_pool_size): each server takes up to 11"),
+        ),
+      )
+    }).pipe(Effect.provide(PostgresPool.layerWith({ url })), Effect.provide(layer))
   }),
 )

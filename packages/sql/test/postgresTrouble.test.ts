@@ -11,10 +11,10 @@ import {
 } from "@runlease/core"
 import * as TestServer from "@runlease/test-postgres/TestServer"
 import { Effect, Either, Fiber, Layer, Redacted, Ref } from "effect"
-import * as net from "node:net"
 import * as Pg from "pg"
 import { SqlControlPlane } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
+import * as TcpProxy from "./TcpProxy.js"
 
 const agentId = Ids.AgentId.make("agent")
 
@@ -129,33 +129,17 @@ describe("a PostgreSQL server in trouble", () => {
     "behind a network that drops all packets times out, and answers again once the network is back",
     () =>
       Effect.gen(function* () {
-        const direct = new URL(Redacted.value(yield* PostgresDatabase.url))
         let drops = false
-        const sockets = new Set<net.Socket>()
-        const proxy = net.createServer((client) => {
-          const upstream = net.connect(Number(direct.port), direct.hostname)
+        const url = yield* TcpProxy.make(yield* PostgresDatabase.url, (client, connect) => {
+          const upstream = connect()
           for (const [from, to] of [
             [client, upstream],
             [upstream, client],
           ] as const) {
-            sockets.add(from)
             from.on("data", (chunk) => void (drops || to.write(chunk)))
-            from.on("error", () => to.destroy())
             from.on("close", () => to.destroy())
           }
         })
-        yield* Effect.acquireRelease(
-          Effect.async<void>((resume) => void proxy.listen(0, "127.0.0.1", () => resume(Effect.void))),
-          () =>
-            Effect.sync(() => {
-              for (const socket of sockets) socket.destroy()
-              proxy.close()
-            }),
-        )
-        const address = proxy.address()
-        const through = new URL(direct)
-        through.hostname = "127.0.0.1"
-        through.port = String(typeof address === "object" && address !== null ? address.port : 0)
         yield* Effect.gen(function* () {
           yield* submit
           drops = true
@@ -168,7 +152,7 @@ describe("a PostgreSQL server in trouble", () => {
           Effect.provide(
             Layer.fresh(
               SqlControlPlane.layerPostgres({
-                url: Redacted.make(through.href),
+                url,
                 statementTimeout: "500 millis",
                 connectTimeout: "1 second",
               }),

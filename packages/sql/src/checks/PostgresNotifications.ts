@@ -4,8 +4,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { HealthCheck, Ids } from "@runlease/core"
 import { Clock, Duration, Effect, type Scope } from "effect"
-import * as Pg from "pg"
-import { clientConfig } from "../postgres/ClientConfig.js"
+import { acquireClient, clientConfig } from "../postgres/ClientConfig.js"
 import type { ConnectionOptions } from "../postgres/ConnectionOptions.js"
 import { listenersLock } from "../postgres/PostgresWakeups.js"
 
@@ -20,10 +19,7 @@ const listen = (
   channel: string,
 ): Effect.Effect<Effect.Effect<void>, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const client = yield* Effect.acquireRelease(
-      Effect.sync(() => new Pg.Client(clientConfig(options))),
-      (opened) => Effect.promise(() => opened.end().catch(() => {})),
-    )
+    const client = yield* acquireClient(clientConfig(options))
     // A connection that ends is one that hears nothing.
     client.on("error", () => {})
     const heard = yield* Effect.makeLatch()

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Duration, Redacted } from "effect"
+import { Duration, Effect, Redacted, type Scope } from "effect"
 import * as Pg from "pg"
 import type { ConnectionOptions } from "./ConnectionOptions.js"
 
@@ -18,7 +18,8 @@ const answerWithin = (statementTimeout: Duration.DurationInput): number | undefi
 
 /**
  * The settings of every session. Each statement of the hot path is made for an index, so the planner need not find that
- * out by statistics, which are wrong in a table that was empty a minute ago; and it is planned once.
+ * out by statistics, which are wrong in a table that was empty a minute ago; and it is planned once. A page is read sooner by one process
+ * than others start.
  */
 export const sessionSettings = ({
   idleInTransactionTimeout = "10 seconds",
@@ -35,6 +36,7 @@ export const sessionSettings = ({
     enable_hashjoin: "off",
     enable_mergejoin: "off",
     enable_material: "off",
+    max_parallel_workers_per_gather: 0,
     jit: "off",
   })
     .map(([name, value]) => `SET ${name} = ${value}`)
@@ -63,3 +65,10 @@ export const clientConfig = (options: ConnectionOptions): Pg.ClientConfig => ({
   pipeline: true,
   types,
 })
+
+/** A client that is not connected yet; the Scope ends it. */
+export const acquireClient = (config: Pg.ClientConfig): Effect.Effect<Pg.Client, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Pg.Client(config)),
+    (client) => Effect.promise(() => client.end().catch(() => {})),
+  )

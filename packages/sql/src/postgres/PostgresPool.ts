@@ -7,7 +7,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { StoreMetrics } from "@runlease/core/store"
-import { Config, Effect, Layer } from "effect"
+import { Config, Duration, Effect, Layer, Runtime } from "effect"
 import * as Pg from "pg"
 import { clientConfig, sessionSettings } from "./ClientConfig.js"
 import type { ConnectionOptions } from "./ConnectionOptions.js"
@@ -23,6 +23,11 @@ import * as PreparedStatements from "./PreparedStatements.js"
 export interface Options extends ConnectionOptions {
   readonly maxConnections?: number | undefined
 }
+
+/** The connections of a server when nothing else is set, without the one that listens. */
+export const defaultConnections = 10
+
+const maxOf = ({ maxConnections = defaultConnections }: Options): number => maxConnections
 
 const setting = <A>(of: (name: string) => Config.Config<A>, name: string) =>
   Config.withDefault(of(`RUNLEASE_POSTGRES_${name}`), undefined)
@@ -53,6 +58,42 @@ export const config: Config.Config<Options> = Config.map(
   ([url, rest]) => ({ url, ...rest }),
 )
 
+/** The time that a statement waits for a connection until the log says so, and the time between two such lines. */
+const longWait = Duration.toMillis("2 seconds")
+const untilAgain = Duration.toMillis("1 minute")
+
+type Connected = Parameters<Pg.Pool["connect"]>[0]
+
+/** Makes a pool of `max` connections log long waits for one of them, with what to set. */
+const logWaits = (pool: Pg.Pool, max: number): Effect.Effect<void> =>
+  Effect.map(Effect.zip(Effect.clock, Effect.runtime<never>()), ([clock, runtime]) => {
+    const connect = pool.connect.bind(pool)
+    let next = 0
+    const log = (waited: number, isFull: boolean) =>
+      Effect.logWarning(
+        `A statement has waited ${(waited / 1000).toFixed(1)} s for a connection to the database: ${
+          isFull
+            ? `all ${max} of this server were in use. Raise RUNLEASE_POSTGRES_MAX_CONNECTIONS, where the database has more`
+            : `a new one was opened for so long. Behind a pooler, raise its connections (PgBouncer: default_pool_size): each server takes up to ${max + 1}, RUNLEASE_POSTGRES_MAX_CONNECTIONS and one more`
+        }`,
+      )
+    Object.assign(pool, {
+      connect: (callback?: Connected) => {
+        if (callback === undefined) return connect()
+        const begun = clock.unsafeCurrentTimeMillis()
+        const isFull = pool.totalCount >= max
+        return connect((error, client, release) => {
+          const now = clock.unsafeCurrentTimeMillis()
+          if (now - begun >= longWait && now >= next) {
+            next = now + untilAgain
+            Runtime.runFork(runtime)(log(now - begun, isFull))
+          }
+          callback(error, client, release)
+        })
+      },
+    })
+  })
+
 /** Opens a pool; no connection is made before the first statement. */
 const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
   Effect.try({
@@ -63,7 +104,7 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
     Effect.map(() => {
       const pool = new Pg.Pool({
         ...clientConfig(options),
-        max: options.maxConnections ?? 10,
+        max: maxOf(options),
         onConnect: (client) => {
           PreparedStatements.enable(client)
           return client.query(sessionSettings(options))
@@ -90,6 +131,7 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
       })
       return pool
     }),
+    Effect.tap((pool) => logWaits(pool, maxOf(options))),
   )
 
 /**

@@ -11,9 +11,8 @@
 import { ControlPlaneUnavailable, Ids } from "@runlease/core"
 import { type Wakeups } from "@runlease/core/store"
 import { Data, Deferred, Duration, Effect, FiberId, Option, Queue, Schedule, type Scope } from "effect"
-import * as Pg from "pg"
 import type * as PostgresPool from "./PostgresPool.js"
-import { clientConfig } from "./ClientConfig.js"
+import { acquireClient, clientConfig } from "./ClientConfig.js"
 import * as WakeupMessage from "./WakeupMessage.js"
 
 const channel = "runlease_wakeups"
@@ -32,10 +31,7 @@ const connect = (options: PostgresPool.Options) =>
     const received = yield* Queue.unbounded<string>()
     const lost = Deferred.unsafeMake<never, ConnectionLost>(FiberId.none)
     const end = (cause: unknown) => Deferred.unsafeDone(lost, new ConnectionLost({ cause }))
-    const client = yield* Effect.acquireRelease(
-      Effect.sync(() => new Pg.Client(clientConfig(options))),
-      (opened) => Effect.promise(() => opened.end().catch(() => {})),
-    )
+    const client = yield* acquireClient(clientConfig(options))
     client.on("error", end)
     client.on("end", () => end(new Error("The connection ended")))
     client.on("notification", ({ payload }) => {

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { createHash } from "node:crypto"
 import * as Pg from "pg"
 import { storable } from "./PostgresText.js"
 
@@ -12,11 +13,17 @@ const maxPrepared = 500
 /** The largest number of statements that a connection has run once and remembers. */
 const maxSeen = 5000
 
+/**
+ * A name that no other text has. Where something between hands a connection on without its statements, a name finds this statement or
+ * none, and no other one.
+ */
+const nameOf = (text: string): string =>
+  `runlease_${createHash("sha256").update(text).digest("hex").slice(0, 40)}`
+
 /** Names a statement when it runs for the second time. */
 const makeNames = () => {
   const names = new Map<string, string>()
   const seen = new Set<string>()
-  let count = 0
   return {
     of: (text: string): string | undefined => {
       const named = names.get(text)
@@ -27,8 +34,7 @@ const makeNames = () => {
         return undefined
       }
       seen.delete(text)
-      count += 1
-      const name = `runlease_${count}`
+      const name = nameOf(text)
       names.set(text, name)
       return name
     },
@@ -37,6 +43,29 @@ const makeNames = () => {
 }
 
 type Callback = (error: (Error & { readonly routine?: string }) | null, result: unknown) => void
+
+/** PostgreSQL's own code of a transaction whose outcome is unknown. */
+export const outcomeUnknown = "08007"
+
+/**
+ * The failure of a statement whose commit is on the primary alone: the wait for a synchronous standby was cancelled, which PostgreSQL
+ * reports as a warning beside success.
+ */
+const makeUnconfirmed = (client: Pg.ClientBase) => {
+  let failure: Error | undefined
+  client.on("notice", ({ message, routine }) => {
+    if (routine === "SyncRepWaitForLSN") {
+      failure = Object.assign(new Error(message ?? routine), { code: outcomeUnknown })
+    }
+  })
+  // Answers come in the order of their statements, and the warning before the end of its own answer.
+  return (callback: Callback): Callback =>
+    (error, result) => {
+      const unconfirmed = failure
+      failure = undefined
+      return callback(error ?? unconfirmed ?? null, result)
+    }
+}
 
 interface Query {
   readonly text: string
@@ -66,11 +95,15 @@ const gather = ({ connection: { stream } }: Pg.Client): (() => void) => {
   }
 }
 
-/** Makes the client prepare statements that have parameters, and send only text that PostgreSQL can store. */
+/**
+ * Makes the client prepare statements that have parameters, send only text that PostgreSQL can store, and fail a statement whose commit no
+ * standby confirms although it should.
+ */
 export const enable = (client: Pg.ClientBase): void => {
   const query = client.query.bind(client) as (...args: ReadonlyArray<unknown>) => unknown
   const gathers = client instanceof Pg.Client ? gather(client) : () => {}
   const names = makeNames()
+  const confirmed = makeUnconfirmed(client)
   const prepared = (statement: Query, callback: Callback): unknown =>
     query(
       {
@@ -93,9 +126,13 @@ export const enable = (client: Pg.ClientBase): void => {
       const [first, second, third] = args
       const statement = typeof first === "string" ? { text: first, values: second } : first
       const callback = typeof first === "string" ? third : second
-      return hasValues(statement) && typeof callback === "function"
-        ? prepared(statement, callback as Callback)
-        : query(...args)
+      if (typeof callback !== "function") return query(...args)
+      const then = confirmed(callback as Callback)
+      return hasValues(statement)
+        ? prepared(statement, then)
+        : typeof first === "string"
+          ? query(first, second, then)
+          : query(first, then)
     },
   })
 }
