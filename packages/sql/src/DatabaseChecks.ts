@@ -1,5 +1,5 @@
 /**
- * Checks of a database that stores runs. They only read.
+ * Checks of a database that stores runs. They change no table.
  *
  * Source: docs/decisions/0077-lease-doctor.md
  *
@@ -12,6 +12,8 @@ import * as DatabaseClock from "./checks/DatabaseClock.js"
 import * as PostgresConnections from "./checks/PostgresConnections.js"
 import * as PostgresIndexes from "./checks/PostgresIndexes.js"
 import * as PostgresNotifications from "./checks/PostgresNotifications.js"
+import * as PostgresPooler from "./checks/PostgresPooler.js"
+import * as PostgresReplication from "./checks/PostgresReplication.js"
 import * as PostgresServer from "./checks/PostgresServer.js"
 import * as PostgresSettings from "./checks/PostgresSettings.js"
 import * as PostgresSize from "./checks/PostgresSize.js"
@@ -51,19 +53,20 @@ export const sqlite = (filename: string): Effect.Effect<ReadonlyArray<HealthChec
   )
 
 /** What a server connects with when nothing else is set. */
-const defaultConnections = 10
 const defaultStatementTimeout = "30 seconds"
 
 /**
- * Checks a PostgreSQL database with the options of a server: whether it answers, the version of its tables, its indexes, its clock, its
- * notifications, its connections, its settings, its open transactions and its size.
+ * Checks a PostgreSQL database with the options of a server: whether it answers, what a pooler between keeps, the version of its tables, its
+ * indexes, its clock, its notifications, its connections, its settings, its standbys, its open transactions and its size.
  *
  * @since 0.1.0
  * @category checks
  */
 export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyArray<HealthCheck.Report>> => {
-  const { maxConnections = defaultConnections, statementTimeout = defaultStatementTimeout } = options
+  const { maxConnections = PostgresPool.defaultConnections, statementTimeout = defaultStatementTimeout } =
+    options
   return HealthCheck.reports(PostgresServer.check, [
+    PostgresPooler.check(options),
     TablesVersion.check,
     PostgresIndexes.check,
     DatabaseClock.check,
@@ -71,11 +74,12 @@ export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyA
     PostgresConnections.check(maxConnections + 1),
     PostgresSettings.timeouts(statementTimeout),
     PostgresSettings.durability,
+    PostgresReplication.check,
     PostgresSettings.vacuum,
     PostgresTransactions.check(),
     PostgresSize.check,
   ]).pipe(
-    Effect.provide(PostgresPool.layerWith({ ...options, maxConnections: 1 })),
+    Effect.provide(PostgresPool.layerWith({ ...options, maxConnections: 2 })),
     Effect.catchTag("SqlError", () =>
       Effect.succeed([
         {

@@ -146,6 +146,7 @@ describe("the checks of a PostgreSQL database", () => {
         reports.map(({ check }) => check),
         [
           "server",
+          "pooler",
           "tables",
           "indexes",
           "clock",
@@ -153,6 +154,7 @@ describe("the checks of a PostgreSQL database", () => {
           "connections",
           "timeouts",
           "durability",
+          "replication",
           "vacuum",
           "transactions",
           "disk",

@@ -28,7 +28,7 @@ export interface Finding {
 }
 
 /**
- * A check, by its name. It only reads.
+ * A check, by its name. It changes nothing.
  *
  * @since 0.1.0
  * @category models

@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { SqlError } from "@effect/sql/SqlError"
+import { SqlError } from "@effect/sql/SqlError"
 import { type ControlPlaneUnavailable } from "@runlease/core"
 import { RunCommits, type RunRows, type RunStore, Wakeups } from "@runlease/core/store"
-import { Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, type Fiber, type Scope } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as SqlFailure from "../dialect/SqlFailure.js"
 import { SqliteFileCheck } from "../dialect/SqliteFileCheck.js"
@@ -17,7 +17,7 @@ export interface SqlStore extends Database {
   readonly runs: RunStore.RunStore<SqlError>
   /** Every write goes through it; it refuses them while the file of the database is not in its place. */
   readonly writer: RunCommits.RunCommits<SqlError>
-  /** Whether the store answers, and writes would be durable. */
+  /** Whether the store confirms a commit, and writes would be durable. */
   readonly ready: Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable>
   /** Runs a read outside of a commit; its failure says that the store did not answer. */
   readonly read: <A>(
@@ -25,6 +25,33 @@ export interface SqlStore extends Database {
     effect: Effect.Effect<A, SqlError>,
   ) => Effect.Effect<A, ControlPlaneUnavailable.ControlPlaneUnavailable>
 }
+
+/** How long a caller waits for a commit to be confirmed. */
+const patience = Duration.seconds(5)
+
+/** How long an answer serves others too, in milliseconds: anyone may ask whether a server is ready. */
+const fresh = 1000
+
+const unanswered = () =>
+  new SqlError({
+    message: "ready",
+    cause: new Error(`a commit is not confirmed within ${Duration.format(patience)}`),
+  })
+
+/** Whether commits are confirmed. There is one commit at a time, whose answer all wait for, so that those that hang do not pile up. */
+const makeConfirmed = (confirm: Effect.Effect<void, SqlError>) =>
+  Effect.map(Effect.scope, (scope) => {
+    let last: Fiber.RuntimeFiber<void, SqlError> | undefined
+    let begun = 0
+    return Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      if (last === undefined || (last.unsafePoll() !== null && now - begun >= fresh)) {
+        begun = now
+        last = yield* Effect.forkIn(confirm, scope)
+      }
+      return yield* last
+    }).pipe(Effect.timeoutFail({ duration: patience, onTimeout: unanswered }))
+  })
 
 /**
  * `rows` are those of a transaction on the database. `link` connects the wake-ups of this process with those of other servers.
@@ -51,6 +78,7 @@ export const make = (
       unavailable: SqlFailure.unavailable,
     }
     const writer = yield* RunCommits.make(runs, wakeups)
+    const confirmed = yield* makeConfirmed(dialect.confirm)
     const read: SqlStore["read"] = (operation, effect) =>
       Effect.mapError(effect, (error) => SqlFailure.unavailable(operation, error))
     return {
@@ -60,6 +88,6 @@ export const make = (
       runs,
       writer,
       read,
-      ready: Effect.asVoid(read("ready", Effect.zipRight(inPlace, sql`SELECT 1`))),
+      ready: read("ready", Effect.zipRight(inPlace, confirmed)),
     }
   })

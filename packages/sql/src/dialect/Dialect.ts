@@ -82,6 +82,9 @@ export interface Dialect {
   /** Begins the transaction of the migrations: one process at a time, however long they take. */
   readonly beginMigration: Effect.Effect<void, SqlError>
 
+  /** Fails where a commit is not confirmed, or not in a few seconds. It changes no table, and waits for no lock. */
+  readonly confirm: Effect.Effect<void, SqlError>
+
   /** Whether one request may have caused the failure of a transaction, so that the others succeed without it. */
   readonly blames: (error: SqlError) => boolean
 

@@ -23,6 +23,11 @@ const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; read
     passes: false,
   },
   { code: /^57P03/, is: "The database does not take connections yet", passes: true },
+  {
+    code: /^08007/,
+    is: "No synchronous standby confirms the commit, so its outcome is unknown",
+    passes: true,
+  },
   { code: /^53100/, is: "There is no room left for the database", passes: true },
   { code: /^53300/, is: "The database has no connection to spare", passes: true },
   { code: /^55P03/, is: "The database is locked by somebody else", passes: true },

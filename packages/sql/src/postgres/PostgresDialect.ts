@@ -19,6 +19,7 @@ import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
 import * as PostgresTransaction from "./PostgresTransaction.js"
 import * as RunLocks from "./RunLocks.js"
+import * as WriteProbe from "./WriteProbe.js"
 
 /** Failures of the statement itself: values that do not fit, constraints, limits. */
 const isStatementFailure = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
@@ -81,6 +82,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     ...transactions,
     civilNow: transactions.now,
     beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
+    confirm: WriteProbe.write(sql),
     blames: isStatementFailure,
     // The driver does not block the thread, so requests arrive while a commit is in flight.
     gather: Effect.yieldNow(),

@@ -12,6 +12,7 @@ import { Clock, Context, Duration, Effect, Exit, Fiber, Option, Runtime, Schedul
 import type { Dialect } from "../dialect/Dialect.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
+import { outcomeUnknown } from "./PreparedStatements.js"
 import * as RunLocks from "./RunLocks.js"
 
 /** The transaction of a commit, whose BEGIN has been sent. */
@@ -53,6 +54,10 @@ const again = Schedule.exponential(Duration.millis(2)).pipe(
 /** The most times that a transaction begins again for runs of another one. It waits for them then, so this is a bound for mistakes. */
 const mostBeginnings = 64
 
+/** Writes to the log of the database and to no table, so that the commit waits for the standbys that it should wait for. */
+export const emission = (text: string): string =>
+  `SELECT pg_logical_emit_message(true, 'runlease', '${text}')`
+
 const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
   connection.executeUnprepared(statement, [], undefined)
 
@@ -71,13 +76,20 @@ export const make = (
     time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun))
 
   // One exchange begins the transaction and reads the time. The first statements do not wait for its answer.
-  const begin = (connection: Connection, instant: Fragment | number): Effect.Effect<number, SqlError> =>
+  const begin = (
+    connection: Connection,
+    instant: Fragment | number,
+    further: string,
+  ): Effect.Effect<number, SqlError> =>
     typeof instant === "number"
-      ? Effect.as(run(connection, "BEGIN"), instant)
-      : Effect.map(run(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
+      ? Effect.as(run(connection, `BEGIN${further}`), instant)
+      : Effect.map(run(connection, `BEGIN; SELECT ${begun} AS now${further}`), (results) => {
           const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
           return rows![0]!.now
         })
+
+  /** A commit that no standby has confirmed; until a later one is confirmed, nothing that this one wrote may be acknowledged. */
+  let unconfirmed: SqlError | undefined
 
   const own = <A, E, R>(
     effect: Effect.Effect<A, E, R>,
@@ -88,7 +100,10 @@ export const make = (
         Effect.flatMap(Effect.zip(sql.reserve, instantNow), ([connection, instant]) =>
           Effect.flatMap(Effect.runtime<R>(), (runtime) => {
             // It is sent before any other statement: a fiber that is run starts at once.
-            const beginning = Runtime.runFork(runtime, begin(connection, instant))
+            const before = unconfirmed
+            // A transaction that reads what is there already would commit without a wait for a standby.
+            const further = before === undefined ? "" : `; ${emission("confirm")}`
+            const beginning = Runtime.runFork(runtime, begin(connection, instant, further))
             const open = { now: Fiber.join(beginning), instant, ended: false }
             const inside = runtime.context.pipe(
               Context.add(SqlClient.TransactionConnection, [connection, 0] as const),
@@ -107,6 +122,17 @@ export const make = (
                 Fiber.await(beginning),
                 Effect.flatMap(ending(exit), () => exit),
               ),
+            ).pipe(
+              Effect.tapBoth({
+                onFailure: (error) =>
+                  Effect.sync(() => {
+                    if (error instanceof SqlError && codeOf(error) === outcomeUnknown) unconfirmed = error
+                  }),
+                onSuccess: () =>
+                  Effect.sync(() => {
+                    if (unconfirmed === before) unconfirmed = undefined
+                  }),
+              }),
             )
           }),
         ),
