@@ -8,8 +8,7 @@ import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
 import { tester } from "./agui/HttpAgents.js"
 import * as Mcp from "./mcp/messages.js"
-import { call } from "./raw.js"
-import { Served } from "./serving.js"
+import { call, leave } from "./raw.js"
 
 const test = tester(MemoryControlPlane.layer)
 
@@ -97,20 +96,6 @@ const page = {
 const post = (path: string, body: object, headers = {}) => call("POST", path, { body, headers })
 
 const begin = (path: string, body: object) => Effect.map(post(path, body), ({ status }) => status)
-
-/** A stream that is left once it has begun: the run goes on. */
-const leave = (path: string, body: object) =>
-  Effect.flatMap(Served, ({ key, url }) =>
-    Effect.promise(async () => {
-      const response = await fetch(url + path, {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-        body: JSON.stringify(body),
-      })
-      await response.body?.cancel()
-      return response.status
-    }),
-  )
 
 const status = <E, R>(request: Effect.Effect<{ readonly status: number }, E, R>) =>
   Effect.map(request, (reply) => reply.status)

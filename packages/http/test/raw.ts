@@ -44,3 +44,18 @@ export const call = (method: string, path: string, { body, headers, text, token 
       return { status: response.status, headers: response.headers, text: answered, json: parsed(answered) }
     }),
   )
+
+/** Posts for a stream that is left once it has begun: the run goes on. Gives the status. */
+export const leave = (path: string, body: object) =>
+  Effect.flatMap(Served, ({ key, url }) =>
+    Effect.promise(async (signal) => {
+      const response = await fetch(url + path, {
+        method: "POST",
+        signal,
+        headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+        body: JSON.stringify(body),
+      })
+      await response.body?.cancel()
+      return response.status
+    }),
+  )

@@ -134,12 +134,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const parent = yield* TestRuns.hold(worker)
         const child = { stepId: "s", name: "s", submission: { ...forged, publicId: "child" } }
         const [together] = yield* runs.submitMany([forged])
-        for (const refused of [
-          Effect.asVoid(runs.submit(forged)),
-          Effect.asVoid(together!),
-          Effect.asVoid(leases.spawn(TestRuns.leaseOf(parent), child)),
-        ]) {
-          const error = yield* Effect.flip(refused)
+        const errors = yield* Effect.all([
+          Effect.flip(runs.submit(forged)),
+          Effect.flip(together!),
+          Effect.flip(leases.spawn(TestRuns.leaseOf(parent), child)),
+        ])
+        for (const error of errors) {
           strictEqual(error._tag === "InvalidSubmission" && error.field.endsWith("snapshot.resume"), true)
         }
 

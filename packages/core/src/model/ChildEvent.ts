@@ -7,8 +7,7 @@
  */
 import { Option, Schema } from "effect"
 import { custom, type LogEvent } from "./AgentEvent.js"
-import { sha256 } from "./Digest.js"
-import { RunId } from "./Ids.js"
+import { derivedRunId, RunId } from "./Ids.js"
 import { RunError, TerminalStatus } from "./Run.js"
 import { childEventName } from "./StepRecord.js"
 
@@ -146,10 +145,10 @@ export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
     : Option.none()
 
 /**
- * The id of the child that a step of a run is: a UUID, the same in each attempt.
+ * The id of the child that a step of a run is: the same in each attempt.
  *
  * @since 0.1.0
  * @category ids
  */
-export const childIdOf = (runId: string, stepId: string): string =>
-  sha256(`child ${runId} ${stepId}`).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")
+export const childIdOf = (runId: string, stepId: string): RunId =>
+  derivedRunId("child", `child ${runId} ${stepId}`)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Context, Effect, Schema } from "effect"
+import { uuidOf } from "./Digest.js"
 
 /** A UUID of any version, as text. */
 export const Uuid = Schema.String.pipe(
@@ -53,8 +54,27 @@ export type RunId = typeof RunId.Type
 const hasAddress = (id: string) => id !== "." && id !== ".."
 const addressable = { message: () => "must not be . or .., which no URL can name" }
 
-/** A run's public id, as a submitter may choose it. */
+/** A run's public id, as a submission names it. */
 export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, seen))
+
+/**
+ * Whether a public id is in the space of those that the server derives from what it was sent: of ticks, tasks, posts, calls with a key and
+ * children. No caller chooses one, so none is taken before its run exists.
+ *
+ * Source: docs/decisions/0085-reserved-names.md
+ *
+ * @since 0.1.0
+ */
+export const isReservedRunId = (id: string): boolean =>
+  id.startsWith("runlease.") || id.startsWith("schedule:")
+
+/**
+ * The public id of the run that something becomes: the same for the same text, in the space of derived ids.
+ *
+ * @since 0.1.0
+ */
+export const derivedRunId = (kind: "call" | "chat" | "child" | "task", text: string): RunId =>
+  RunId.make(`runlease.${kind}.${uuidOf(text)}`)
 
 export const WorkerId = Uuid.pipe(Schema.brand("WorkerId"))
 export type WorkerId = typeof WorkerId.Type

@@ -30,7 +30,8 @@ export type Multitask = typeof Multitask.Type
 /**
  * A run to be submitted. Only `agentId` is required.
  *
- * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
+ * `publicId`: the run's id and its idempotency key, made when absent. `derived`: the server has derived it, so it may be in the space of
+ * such ids (`Ids.isReservedRunId`); no request over HTTP has this. `conversationId`: one is made when
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
  * conversation when absent, and null for no lane. `concurrencyLimit`: with it, at most so many runs of the key work at once, and the key is
  * no lane; 1 to 100,000; the last submission of a key sets it. `limits`: its keys at limits with names, 2 at most, and 1 beside a
@@ -48,6 +49,7 @@ export type Multitask = typeof Multitask.Type
  */
 export const Submission = Schema.Struct({
   publicId: Schema.optional(Ids.NewRunId),
+  derived: Schema.optional(Schema.Literal(true)),
   conversationId: Schema.optional(Ids.ConversationId),
   parentRunId: Schema.optional(Ids.RunId),
   trigger: Schema.optional(Trigger),
@@ -91,7 +93,7 @@ export const defaultMaxAttempts = 3
  * @since 0.1.0
  * @category models
  */
-export const requestText = ({ snapshot, ...submission }: Submission): string =>
+export const requestText = ({ derived: _, snapshot, ...submission }: Submission): string =>
   canonicalJson({
     ...submission,
     snapshot: snapshot && { ...snapshot, traceContext: undefined, protocol: undefined },
@@ -186,6 +188,7 @@ export const check = (input: SubmissionInput): Either.Either<Submission, Invalid
         })
       },
     ),
+    Either.flatMap(without("publicId", SubmissionProblems.publicId)),
     Either.flatMap(without("snapshot.resume", SubmissionProblems.answers)),
     Either.flatMap(without("concurrencyLimit", SubmissionProblems.concurrencyLimit)),
     Either.flatMap(without("limits", SubmissionProblems.limits)),

@@ -4,7 +4,14 @@
  * @since 0.1.0
  */
 import { Struct } from "effect"
+import { isReservedRunId } from "../model/Ids.js"
 import type { Submission } from "./Submission.js"
+
+/** What is wrong with the public id of a submission: another may be derived that the server is yet to begin a run by. */
+export const publicId = ({ derived, publicId: id }: Submission): string | undefined =>
+  id !== undefined && derived !== true && isReservedRunId(id)
+    ? "must not begin with runlease. or schedule:, as the ids do that the server derives; choose another"
+    : undefined
 
 /** What is wrong with the answers of a submission: only a run that waits takes one, so its request brings none. */
 export const answers = ({ snapshot }: Submission): string | undefined =>

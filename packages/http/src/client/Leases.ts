@@ -208,7 +208,8 @@ export const make = Effect.fnUntraced(function* (
 
     spawn: Effect.fnUntraced(function* (lease, { submission, ...step }) {
       if (!extensions) return yield* missing("Leases.spawn", "spawn a child of a run")
-      const checked = yield* RunsPort.check(submission)
+      // The server finds out whether the id is derived.
+      const checked = yield* RunsPort.check({ ...submission, derived: true })
       const credential = yield* credentials.fenced(lease)
       return yield* transport
         .request({

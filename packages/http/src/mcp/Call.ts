@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type ControlPlane, type ControlPlaneError, type Runs, TraceContext } from "@runlease/core"
-import { Digest } from "@runlease/core/internal"
+import { type ControlPlane, type ControlPlaneError, Ids, type Runs, TraceContext } from "@runlease/core"
 import { type Context, type Effect, Option, Predicate, type Stream } from "effect"
 import type { Refusal } from "../contract/Refusal.js"
 import * as Era from "./Era.js"
@@ -64,7 +63,7 @@ export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming)
     era,
     progressToken:
       Predicate.isString(progressToken) || Predicate.isNumber(progressToken) ? progressToken : undefined,
-    runId: Predicate.isString(key) && key !== "" ? Digest.uuidOf(`mcp\n${key}`) : undefined,
+    runId: Predicate.isString(key) && key !== "" ? Ids.derivedRunId("call", `mcp\n${key}`) : undefined,
     traceContext: Option.getOrUndefined(
       Option.map(
         TraceContext.ofHeader(Predicate.isString(traceparent) ? traceparent : undefined),

@@ -49,6 +49,7 @@ export const begin = Effect.fnUntraced(function* (order: Order, call: Call, seco
     agentId,
     snapshot,
     ...(publicId === undefined ? {} : { publicId }),
+    ...(order.runId === undefined ? { derived: true } : {}),
     ...(conversationId === undefined ? {} : { conversationId }),
   })
   return call.era.tasks ? Tasks.created(run) : Wait.until(call, run, seconds)

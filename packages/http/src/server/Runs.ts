@@ -23,6 +23,7 @@ import { toOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
+import * as Submit from "./agui/Submit.js"
 import * as Caller from "./Caller.js"
 import { Shutdown } from "./Shutdown.js"
 import * as ListRows from "./ListRows.js"
@@ -289,8 +290,9 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       )
       .handle("followUp", ({ path, payload }) =>
         Effect.gen(function* () {
-          const runs = Context.get(yield* Caller.ports, Runs.Runs)
-          return FollowUp.toReply(yield* runs.followUp(path.run_id, payload))
+          const ports = yield* Caller.ports
+          yield* Submit.checkName(ports, payload.publicId, "public_id")
+          return FollowUp.toReply(yield* Context.get(ports, Runs.Runs).followUp(path.run_id, payload))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
   }),

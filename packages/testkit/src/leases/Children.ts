@@ -3,6 +3,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
+import { childIdOf } from "@runlease/core/internal/ChildEvent"
 import { Leases } from "@runlease/core/Leases"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Effect, TestClock } from "effect"
@@ -46,6 +47,23 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
           index: 1,
         },
       })
+    }),
+  )
+
+  test(
+    "a child has an id that is derived of its own parent and step, and no other of that space",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const { lease, parent } = yield* family(0)
+      const spawnAs = (publicId: string) =>
+        leases.spawn(lease, { stepId: "a", name: "a", submission: { agentId: "agent", publicId } })
+      for (const taken of [childIdOf(parent.runId, "b"), childIdOf("other", "a"), "schedule:x"]) {
+        const refused = yield* Effect.flip(spawnAs(taken))
+        strictEqual(refused._tag === "InvalidSubmission" && refused.message.includes("schedule:"), true)
+      }
+      const own = childIdOf(parent.runId, "a")
+      strictEqual(Ids.isReservedRunId(own), true)
+      strictEqual((yield* spawnAs(own)).runId, own)
     }),
   )
 

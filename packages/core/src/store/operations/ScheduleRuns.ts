@@ -95,6 +95,7 @@ const submissionOf = (
   const { backoffLimit, runtimeTarget, target, timeoutSeconds } = record
   return {
     publicId: run.publicId,
+    derived: true,
     agentId: target.id,
     ...(target.conversationId === undefined ? {} : { conversationId: target.conversationId }),
     runtimeTarget,

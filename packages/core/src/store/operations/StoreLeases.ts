@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Either, Stream, Struct } from "effect"
+import { childIdOf } from "../../model/ChildEvent.js"
 import type * as Ids from "../../model/Ids.js"
 import type { LeaseLost } from "../../model/Run.js"
 import type { ChildSubmission, Leases, SuspensionRefused } from "../../ports/Leases.js"
@@ -90,7 +91,12 @@ export const make = <X>(
       { detached = false, submission, tellsParent = false, ...step },
     ) {
       if (detached && tellsParent) return yield* tellsNone
-      const checked = yield* check({ ...(yield* ofChild(submission, lease.runId)), parentRunId: lease.runId })
+      const { derived: _, ...given } = yield* ofChild(submission, lease.runId)
+      const checked = yield* check({
+        ...given,
+        parentRunId: lease.runId,
+        ...(given.publicId === childIdOf(lease.runId, step.stepId) ? { derived: true } : {}),
+      })
       const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
       // The first submission of a step stands, so another one is compared by its step alone.
       const sent = JSON.stringify([lease.runId, step.stepId, detached])

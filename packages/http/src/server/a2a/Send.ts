@@ -25,7 +25,7 @@ import * as Tasks from "./Tasks.js"
  * clients take ids such as `1` as well.
  */
 const newTaskId = ({ agentId, projectId }: Tasks.Agent, message: Message): Ids.RunId =>
-  Ids.RunId.make(Digest.uuidOf(JSON.stringify(["a2a task", projectId, agentId, message])))
+  Ids.derivedRunId("task", JSON.stringify(["a2a task", projectId, agentId, message]))
 
 const isKey = Schema.is(Ids.text(200))
 
@@ -46,6 +46,7 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
   const submission = {
     agentId,
     publicId: taskId,
+    derived: true as const,
     snapshot: {
       ...RequestSnapshot.empty,
       messages: [

@@ -5,6 +5,7 @@
  */
 import { type ControlPlaneError, Conversations, Ids, type Run, Runs } from "@runlease/core"
 import { Context, Effect, Option, Schema } from "effect"
+import * as Refusal from "../../contract/Refusal.js"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
 import type { Ports } from "../ProjectPortsCache.js"
 import * as Input from "./Input.js"
@@ -22,6 +23,29 @@ export const find = (
         () => Effect.succeedNone,
       )
     : Effect.succeedNone
+
+/**
+ * Passes an id by which a caller names what follows: one in the space of derived ids must name a run, or an input of one, already.
+ *
+ * @since 0.1.0
+ * @category submission
+ */
+export const checkName = (ports: Ports, id: Ids.RunId, field: string) =>
+  Ids.isReservedRunId(id)
+    ? Effect.flatMap(
+        find(ports, id),
+        Option.match({
+          onSome: () => Effect.void,
+          onNone: () =>
+            Refusal.make(
+              400,
+              "invalid_request",
+              `${field}: must not begin with runlease. or schedule:, as the ids do that the server derives; choose another`,
+              { field },
+            ),
+        }),
+      )
+    : Effect.void
 
 /**
  * Accepts a run of a thread, whose conversation is made where there is none.

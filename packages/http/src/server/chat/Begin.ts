@@ -97,6 +97,7 @@ const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
   const { duplicate, run } = yield* Submit.inThread(ports, thread, {
     agentId: input.agentId,
     publicId: input.publicId,
+    derived: true,
     snapshot: input.snapshot,
     ...(input.rewrites && input.mayStop ? { multitask: "interrupt" as const } : {}),
   })

@@ -5,7 +5,6 @@
  */
 import { type FollowUp, Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
 import { Json } from "@runlease/core/executor"
-import { Digest } from "@runlease/core/internal"
 import { Effect } from "effect"
 import * as UiMessages from "../../chat/UiMessages.js"
 import type { ChatRequest } from "../../Wire/ChatRequest.js"
@@ -63,11 +62,9 @@ export const make = Effect.fnUntraced(function* (
   const { id: _id, messageId: _messageId, messages, trigger: _trigger, ...forwardedProps } = request
   const last = messages.at(-1)!
   const goesOn = last.role === "assistant" && !isRegenerated(request)
-  const publicId = Ids.RunId.make(
-    isRegenerated(request)
-      ? yield* Ids.uuidV7
-      : Digest.uuidOf(Json.canonicalJson([thread.conversationId, agentId, request])),
-  )
+  const publicId = isRegenerated(request)
+    ? Ids.RunId.make(yield* Ids.uuidV7)
+    : Ids.derivedRunId("chat", Json.canonicalJson([thread.conversationId, agentId, request]))
   return {
     agentId,
     publicId,
