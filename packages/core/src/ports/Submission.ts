@@ -93,9 +93,10 @@ export const defaultMaxAttempts = 3
  * @since 0.1.0
  * @category models
  */
-export const requestText = ({ derived: _, snapshot, ...submission }: Submission): string =>
+export const requestText = ({ snapshot, ...submission }: Submission): string =>
   canonicalJson({
     ...submission,
+    derived: undefined,
     snapshot: snapshot && { ...snapshot, traceContext: undefined, protocol: undefined },
   })
 

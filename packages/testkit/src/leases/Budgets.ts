@@ -174,31 +174,6 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "the question of a worker is none about the budget, whatever its reason is, and cannot have the id of one",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const runs = yield* Runs
-      const worker = yield* TestRuns.register()
-      const ask = (root: ClaimedRun, id: string) =>
-        leases.suspend(TestRuns.leaseOf(root), {
-          interrupts: [{ id, reason: "budget", toolCallId: "call", responseSchema: {} }],
-        })
-      for (const budget of [undefined, { tokens: 100 }]) {
-        const root = yield* TestRuns.hold(worker, { ...(budget && { budget }) })
-        const refused = yield* Effect.flip(ask(root, `budget-${root.latestEventId}`))
-        strictEqual(refused._tag, "SuspensionRefused")
-        yield* ask(root, "more")
-        yield* runs.resume(root.runId, [
-          { interruptId: "call", status: "resolved", payload: { tokens: 10_000 } },
-        ])
-        const again = yield* TestRuns.claimOne(worker)
-        deepStrictEqual((yield* TestRuns.getRun(root.runId)).budget?.limits, budget)
-        yield* TestRuns.complete(again)
-      }
-    }),
-  )
-
-  test(
     "what a run and its tree have used is the sum of the reports, and requests without an answer are counted",
     Effect.gen(function* () {
       const leases = yield* Leases

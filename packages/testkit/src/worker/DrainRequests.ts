@@ -117,7 +117,14 @@ export const tests = (test: Declare): void => {
             heartbeatInterval: "30 seconds",
           },
         )
-        const metadata = { version: "1.2.3", agents: ["agent"], slots: 3, in_use: 0, heartbeat_ms: 30_000, forms: { agent: form } }
+        const metadata = {
+          version: "1.2.3",
+          agents: ["agent"],
+          slots: 3,
+          in_use: 0,
+          heartbeat_ms: 30_000,
+          forms: { agent: form },
+        }
         deepStrictEqual((yield* registered(worker)).metadata, {
           agent_ids: ["agent"],
           region: "eu",

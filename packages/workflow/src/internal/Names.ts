@@ -17,7 +17,9 @@ export const digestOf = (kind: string, name: string): string =>
 
 /** The id of an execution's run: the execution's own where a run may have it. */
 export const runIdOf = (executionId: string): Ids.RunId =>
-  isRunId(executionId) && !Ids.isReservedRunId(executionId) ? executionId : Ids.RunId.make(digestOf("execution", executionId))
+  isRunId(executionId) && !Ids.isReservedRunId(executionId)
+    ? executionId
+    : Ids.RunId.make(digestOf("execution", executionId))
 
 /** The ids of the interrupts that an execution waits for which is resumed by hand begin with this. */
 export const resumePrefix = "workflow.resume."
