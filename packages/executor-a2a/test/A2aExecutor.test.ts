@@ -32,7 +32,9 @@ import {
   Scope,
   Stream,
 } from "effect"
+import { once } from "node:events"
 import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 
 type Ports = Context.Context<ControlPlane.ProjectPorts>
 
@@ -206,4 +208,29 @@ test("fails as the task fails, and is handed back when the agent is not there", 
     const { run } = yield* runs.submit({ agentId, maxAttempts: 1, snapshot: RequestSnapshot.fromText("x") })
     const lost = yield* until(ports, run.runId, "failed")
     strictEqual(lost.error?.code, "unreachable")
+  }))
+
+test("fails where the agent's card is larger than a worker has room for", (ports) =>
+  Effect.gen(function* () {
+    const server = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        createServer((_, response) => {
+          response.writeHead(200, { "content-type": "application/json" })
+          response.end(JSON.stringify({ name: "x".repeat(16 * 1024 * 1024) }))
+        }).listen(0, "127.0.0.1"),
+      ),
+      (listening) =>
+        Effect.sync(() => {
+          listening.close()
+          listening.closeAllConnections()
+        }),
+    )
+    yield* Effect.promise(() => once(server, "listening"))
+    const { port } = server.address() as AddressInfo
+    yield* work(ports, { url: `http://127.0.0.1:${port}/` })
+    const { error } = yield* until(ports, yield* begin(ports, "hello"), "failed")
+    deepStrictEqual(
+      [error?.code, error?.message],
+      ["answer_too_large", "The server sent a body of more than 16777216 bytes"],
+    )
   }))

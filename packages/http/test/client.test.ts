@@ -4,7 +4,7 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { type ControlPlane, Ids, Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Array, ConfigProvider, Effect, Inspectable, Layer, Redacted } from "effect"
+import { Array, ConfigProvider, Effect, Inspectable, Layer, Redacted, Stream } from "effect"
 import { createServer } from "node:http"
 import * as Client from "../src/Client.js"
 import { client, serve, Served, served } from "./serving.js"
@@ -69,6 +69,22 @@ describe("a client whose control plane does not do its part", () => {
     "asks too often",
     answering(HttpServerResponse.text("slow down", { status: 429, headers: { "retry-after": "2" } })),
     { retryAfterMillis: 2000, says: "429" },
+  )
+
+  it.live("gets an answer without an end, and reads as much of it as it has room for", () =>
+    Effect.gen(function* () {
+      const error = yield* getFails
+      assertTrue(error._tag === "ControlPlaneUnsupported")
+      strictEqual(error.message, "The control plane's answer has more than 67108864 bytes")
+    }).pipe(
+      Effect.provide(
+        answering(
+          HttpServerResponse.stream(Stream.forever(Stream.make(new Uint8Array(1024 * 1024).fill(0x20))), {
+            contentType: "application/json",
+          }),
+        ),
+      ),
+    ),
   )
 
   it.live("gets an answer from something else", () =>

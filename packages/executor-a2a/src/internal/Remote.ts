@@ -14,6 +14,7 @@ import {
   RestTransportFactory,
 } from "@a2a-js/sdk/client"
 import { Executor } from "@runlease/core"
+import { BoundedFetch } from "@runlease/core/internal"
 import { Data, Duration, Effect, Option, Redacted, Stream } from "effect"
 
 /** How the agent is reached. */
@@ -87,6 +88,8 @@ export const unreachable = (message: string, cause?: unknown): Executor.Executor
   new Executor.ExecutorError({ code: "unreachable", message, retryable: true, cause })
 
 const toFailure = (thrown: unknown): Executor.ExecutorError => {
+  const tooLarge = BoundedFetch.failureOf(thrown)
+  if (tooLarge !== undefined) return tooLarge
   const error = causeOf(thrown)
   if (error instanceof HttpFailure) {
     return new Executor.ExecutorError({
@@ -151,7 +154,7 @@ const remoteOf = (client: Client): Remote => {
 export const connect = (address: Address): Failing<Remote> =>
   Effect.tryPromise({
     try: () => {
-      const fetchImpl = fetching(address)
+      const fetchImpl = BoundedFetch.make(fetching(address))
       return new ClientFactory(
         ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
           cardResolver: new DefaultAgentCardResolver({ fetchImpl }),

@@ -1,7 +1,15 @@
 /**
  * Where the API of a provider is, and the key for it.
  */
-import { Config, ConfigError, Effect, Option, type Redacted } from "effect"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { BoundedFetch } from "@runlease/core/internal"
+import { Config, ConfigError, Effect, Layer, Option, type Redacted } from "effect"
+
+/** The client of HTTP, whose answers are bounded. */
+export const http = Layer.provide(
+  FetchHttpClient.layer,
+  Layer.sync(FetchHttpClient.Fetch, () => BoundedFetch.make(globalThis.fetch)),
+)
 
 /** The URL of the API and its key. The key is optional when a URL is configured. */
 export const of = (prefix: "OPENAI" | "ANTHROPIC", baseUrl: string | undefined) =>

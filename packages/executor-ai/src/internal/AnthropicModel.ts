@@ -2,7 +2,6 @@
  * Models through `@effect/ai-anthropic`, which a program that uses them installs.
  */
 import { AnthropicClient, AnthropicLanguageModel } from "@effect/ai-anthropic"
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer } from "effect"
 import type { Options } from "../AiModel.js"
 import * as Access from "./Access.js"
@@ -13,7 +12,7 @@ const client = (baseUrl: string | undefined) =>
       // The paths of Anthropic's client begin with the version.
       AnthropicClient.layer({ apiKey, apiUrl: apiUrl?.replace(/\/v1$/, "") }),
     ),
-  ).pipe(Layer.provide(FetchHttpClient.layer))
+  ).pipe(Layer.provide(Access.http))
 
 /** A model through the Messages API. */
 export const messages = (model: string, { baseUrl, maxOutputTokens }: Options) =>

@@ -1,6 +1,7 @@
 /** Connects to MCP servers by the package `@modelcontextprotocol/client`. Loaded once a server is used. */
 import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client"
 import { StdioClientTransport, getDefaultEnvironment } from "@modelcontextprotocol/client/stdio"
+import { BoundedFetch } from "@runlease/core/internal"
 import { Predicate, Redacted } from "effect"
 import type * as McpServer from "../McpServer.js"
 import type { Called, Connection, ListedTool, Polled } from "./McpConnection.js"
@@ -13,6 +14,9 @@ const clientInfo = { name: "runlease", version: "0.1.0" }
 /** The longest call that its server makes no task of, in milliseconds. */
 const callTimeout = 3_600_000
 
+/** The most pages of tools that a server lists. */
+const maxPages = 100
+
 /** Between two polls of a task, where the server does not say, and at least, in milliseconds. */
 const defaultPoll = 1000
 const leastPoll = 100
@@ -24,6 +28,7 @@ const transportOf = (server: McpServer.McpServer): Transport => {
       Redacted.isRedacted(value) ? String(Redacted.value(value)) : value,
     ])
     return new StreamableHTTPClientTransport(new URL(server.url), {
+      fetch: BoundedFetch.make(fetch),
       requestInit: { headers: Object.fromEntries(headers) as Record<string, string> },
     })
   }
@@ -84,7 +89,9 @@ const polledOf = (task: Record<string, unknown>): Polled => {
 const listAll = async (client: Client): Promise<ReadonlyArray<ListedTool>> => {
   const tools: Array<ListedTool> = []
   let cursor: string | undefined
+  let pages = 0
   do {
+    if ((pages += 1) > maxPages) throw new Error(`it lists its tools on more than ${maxPages} pages`)
     // oxlint-disable-next-line no-await-in-loop -- a page names the next one
     const page = await client.listTools(cursor === undefined ? {} : { cursor })
     tools.push(...page.tools)

@@ -2,7 +2,6 @@
  * Models through `@effect/ai-openai`, which a program that uses them installs.
  */
 import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer, Stream } from "effect"
 import type { Options } from "../AiModel.js"
 import * as ChatCompletions from "../ChatCompletions.js"
@@ -37,7 +36,7 @@ const client = (baseUrl: string | undefined) =>
     Effect.flatMap(Access.of("OPENAI", baseUrl), (options) =>
       Effect.map(OpenAiClient.make(options), withFailures),
     ),
-  ).pipe(Layer.provide(FetchHttpClient.layer))
+  ).pipe(Layer.provide(Access.http))
 
 /** A model through the Responses API. The tools are not `strict`, since most JSON schemas are not. */
 export const responses = (model: string, { baseUrl, maxOutputTokens }: Options) =>

@@ -25,6 +25,7 @@ import {
   Redacted,
   Runtime,
   Schema,
+  Stream,
   Tracer,
 } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
@@ -117,13 +118,58 @@ export const failureOf = (
   return ControlPlaneErrors.isRetryable(refusal) ? ControlPlaneErrors.decode(operation)(refusal) : refusal
 }
 
+/** The most bytes of an answer. What a server gives of runs at once is less, whatever they have. */
+export const maxAnswerBytes = 64 * 1024 * 1024
+
+const tooLarge = (operation: string) =>
+  new ControlPlaneError.ControlPlaneUnsupported({
+    operation,
+    message: `The control plane's answer has more than ${maxAnswerBytes} bytes`,
+  })
+
+const parseJson = Option.liftThrowable((text: string): unknown => (text === "" ? null : JSON.parse(text)))
+
+/** Reads a body whose length its server does not say in advance. */
+const readInParts = (operation: string, response: HttpClientResponse.HttpClientResponse) =>
+  response.stream.pipe(
+    Stream.mapError(unreachable(operation)),
+    Stream.mapAccumEffect(0, (before, chunk) => {
+      const bytes = before + chunk.length
+      return bytes > maxAnswerBytes ? tooLarge(operation) : Effect.succeed([bytes, chunk] as const)
+    }),
+    Stream.decodeText(),
+    Stream.mkString,
+    Effect.flatMap((text) =>
+      Effect.mapError(
+        parseJson(text),
+        () =>
+          new Unavailable.ControlPlaneUnavailable({
+            operation,
+            message: "The control plane's answer is not JSON",
+          }),
+      ),
+    ),
+  )
+
+const readJson = (
+  operation: string,
+  response: HttpClientResponse.HttpClientResponse,
+): Effect.Effect<unknown, ControlPlaneError.ControlPlaneError> => {
+  const { "content-encoding": encoding, "content-length": length } = response.headers
+  if (encoding !== undefined || length === undefined) return readInParts(operation, response)
+  return Number(length) > maxAnswerBytes
+    ? tooLarge(operation)
+    : Effect.mapError(response.json, unreachable(operation))
+}
+
 const refuse = (
   operation: string,
-  { headers, json, status }: HttpClientResponse.HttpClientResponse,
+  response: HttpClientResponse.HttpClientResponse,
 ): Effect.Effect<never, Refusal.Refusal | ControlPlaneError.ControlPlaneError> =>
-  Effect.flatMap(Effect.option(json), (body) =>
-    Effect.fail(failureOf(operation, { status, body: Option.getOrNull(body), headers })),
-  )
+  Effect.flatMap(Effect.option(readJson(operation, response)), (body) => {
+    const { headers, status } = response
+    return Effect.fail(failureOf(operation, { status, body: Option.getOrNull(body), headers }))
+  })
 
 /** Whether a server refuses because it lacks the endpoint. */
 export const lacks = (refusal: Refusal.Refusal): boolean =>
@@ -226,9 +272,7 @@ export const make = (options: {
     const request: Context.Tag.Service<Transport>["request"] = (request) =>
       within(
         Effect.withClock(
-          Effect.flatMap(open(request), (response) =>
-            Effect.mapError(response.json, unreachable(request.operation)),
-          ),
+          Effect.flatMap(open(request), (response) => readJson(request.operation, response)),
           networkClock,
         ),
         Duration.sum(request.wait ?? Duration.zero, answerTimeout),
