@@ -16,6 +16,10 @@ const Tree: Schema.Schema<Tree> = Schema.Struct({
 })
 
 describe("the JSON Schema of a form", () => {
+  it("is an object without fields for a payload without fields", () => {
+    expect(FormSchema.of(Schema.Struct({}))).toEqual({ type: "object", properties: {} })
+  })
+
   it("has every part in its place, and no title that is a filter's", () => {
     expect(FormSchema.of(Schema.Struct({ place: Place, copies: Schema.Int }))).toEqual({
       type: "object",

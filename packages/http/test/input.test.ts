@@ -2,19 +2,22 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
+  Access,
   Agent,
+  ControlPlane,
   Leases,
   MemoryControlPlane,
   RequestSnapshot,
   Run,
   Runs,
+  Schedules,
   Worker,
   WorkerRegistry,
 } from "@runlease/core"
 import { JsonSchemaCost } from "@runlease/core/internal"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestThreads from "@runlease/testkit/TestThreads"
-import { Context, Effect, FastCheck, Fiber, Layer, Queue, Schema, TestClock } from "effect"
+import { Context, Effect, Either, FastCheck, Fiber, Layer, Queue, Schema, TestClock } from "effect"
 import * as CanonicalRun from "../src/Wire/CanonicalRun.js"
 import { ConversationRun } from "../src/Wire/ConversationRun.js"
 import { fromOutcome, Outcome, toOutcome } from "../src/Wire/Outcome.js"
@@ -34,15 +37,20 @@ const sentence = "The payload of agent review does not fit: `pull` is no integer
 const wrong = { repository: "runlease", pull: "twelve" }
 const right = { repository: "runlease", pull: 12 }
 
+type Behind =
+  | Access.Access
+  | ControlPlane.ControlPlane
+  | Leases.Leases
+  | Runs.Runs
+  | Schedules.Schedules
+  | WorkerRegistry.WorkerRegistry
+
 /** The ports of the store behind the server, for what a test does beside its clients. */
-class Store extends Context.Tag("test/Store")<
-  Store,
-  Context.Context<Runs.Runs | WorkerRegistry.WorkerRegistry>
->() {}
+class Store extends Context.Tag("test/Store")<Store, Context.Context<Behind>>() {}
 
 const served = client.pipe(
   Layer.provideMerge(serve(MemoryControlPlane.layer)),
-  Layer.provideMerge(Layer.effect(Store, Effect.context<Runs.Runs | WorkerRegistry.WorkerRegistry>())),
+  Layer.provideMerge(Layer.effect(Store, Effect.context<Behind>())),
   Layer.provide(MemoryControlPlane.layer),
 )
 
@@ -136,9 +144,19 @@ describe("a payload that fits no schema of its agent", () => {
       )
       deepStrictEqual(yield* Effect.flip(spawn), refused)
 
-      // The store takes it, as one does whose workers are not in contact.
-      const behind = Context.get(yield* Store, Runs.Runs)
-      const { run } = yield* behind.submit({ agentId: "review", snapshot })
+      // A program in the process of the store is refused as well.
+      const store = yield* Store
+      const submission = { agentId: "review", snapshot }
+      const own = Context.get(store, Runs.Runs)
+      deepStrictEqual(yield* Effect.flip(own.submit(submission)), refused)
+      const [first, second] = yield* own.submitMany([submission, { ...submission, agentId: "other" }])
+      deepStrictEqual([first, Either.isRight(second!)], [Either.left(refused), true])
+      deepStrictEqual(yield* Effect.flip(Effect.provide(spawn, store)), refused)
+
+      // The rows take it, as they do where no worker is in contact.
+      const project = yield* Context.get(store, Access.Access).getProject(ControlPlane.defaultProject)
+      const rows = Context.get(store, ControlPlane.ControlPlane).project(project.id)
+      const { run } = yield* Context.get(rows, Runs.Runs).submit(submission)
       const working = yield* Effect.fork(
         Layer.launch(
           Layer.provide(
@@ -153,6 +171,46 @@ describe("a payload that fits no schema of its agent", () => {
         "invalid_payload",
         sentence,
       ])
+    }),
+  )
+
+  test(
+    "is refused where a schedule is made or changed, over HTTP and in process",
+    Effect.gen(function* () {
+      yield* registerForms("one", { review: Review.schemas.form })
+      const at = "/projects/default/schedules"
+      const daily = { name: "daily", target: { kind: "agent", id: "review" }, schedule: "0 9 * * *" } as const
+      const bad = { ...refusal, field: "config.input" }
+      const post = yield* call("POST", at, { body: { ...daily, config: { input: wrong } } })
+      deepStrictEqual([post.status, post.json], [422, bad])
+      const without = yield* call("POST", at, { body: daily })
+      deepStrictEqual(
+        [without.status, without.json.detail],
+        [422, "The payload of agent review does not fit: `repository` is missing; `pull` is missing"],
+      )
+      const made = yield* call("POST", at, { body: { ...daily, config: { input: right } } })
+      strictEqual(made.status, 201)
+      const patch = yield* call("PATCH", `${at}/${made.json.schedule.id}`, {
+        body: { config: { input: wrong } },
+      })
+      deepStrictEqual([patch.status, patch.json], [422, bad])
+      const declared = { ...daily, key: "k", config: { input: wrong } }
+      const put = yield* call("PUT", at, { body: { source: "s", schedules: [declared] } })
+      deepStrictEqual([put.status, put.json.field], [422, "schedules.0.config.input"])
+
+      const own = Context.get(yield* Store, Schedules.Schedules)
+      const [created, updated, applied] = yield* Effect.all([
+        Effect.flip(own.create({ ...daily, config: { input: wrong } })),
+        Effect.flip(own.update(made.json.schedule.id, { config: { input: wrong } })),
+        Effect.flip(own.apply({ source: "s", schedules: [declared] })),
+      ])
+      const field = "config.input"
+      deepStrictEqual(created, new Schedules.InvalidSchedule({ field, message: sentence }))
+      deepStrictEqual(updated, created)
+      deepStrictEqual(
+        applied,
+        new Schedules.InvalidSchedule({ field: `schedules.0.${field}`, message: sentence }),
+      )
     }),
   )
 

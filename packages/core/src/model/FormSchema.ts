@@ -48,6 +48,14 @@ const inlined = (node: unknown, definitions: Definitions): unknown => {
   )
 }
 
+/** Effect's schema of a value without fields admits arrays as well. What people and clients give is an object without fields. */
+const withoutFields = { type: "object", properties: {} }
+
+const isWithoutFields = ({ anyOf }: Readonly<Record<string, unknown>>): boolean =>
+  Array.isArray(anyOf) &&
+  anyOf.length === 2 &&
+  JSON.stringify(anyOf) === JSON.stringify([{ type: "object" }, { type: "array" }])
+
 /**
  * The JSON Schema of what a schema encodes to. It has references only where it contains itself. Undefined where JSON Schema has no words for
  * it.
@@ -59,6 +67,7 @@ export const of = <A, I>(schema: Schema.Schema<A, I>): Readonly<Record<string, u
   try {
     const whole = JSONSchema.make(Schema.encodedBoundSchema(schema))
     const { $defs = {}, $schema: _, ...rest } = whole
+    if (isWithoutFields(rest)) return withoutFields
     return (isRecursive(rest, $defs) ? { ...whole } : inlined(rest, $defs)) as Readonly<
       Record<string, unknown>
     >

@@ -15,6 +15,7 @@ import type { Conversations } from "./Conversations.js"
 import type * as Ids from "../model/Ids.js"
 import type { Leases } from "./Leases.js"
 import type { Limits } from "./Limits.js"
+import * as PayloadCheck from "./PayloadCheck.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
 import type { Schedules } from "./Schedules.js"
@@ -93,7 +94,7 @@ export const traced = (
 export const defaultProject = "default"
 
 /**
- * The ports of one project, by slug or id.
+ * The ports of one project, by slug or id. They refuse a payload that no worker of its agent takes.
  *
  * @since 0.1.0
  * @category layers
@@ -106,6 +107,6 @@ export const layerProject = (
       const controlPlane = yield* ControlPlane
       const access = yield* Access
       const project = yield* access.getProject(reference)
-      return controlPlane.project(project.id)
+      return yield* PayloadCheck.over(controlPlane.project(project.id))
     }),
   )

@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import { type Ids, WorkerMetadata, type WorkerRegistry } from "@runlease/core"
+import { WorkersInContact } from "@runlease/core/internal"
 import { Effect, Option, Predicate, Schema } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 import type { Call, Outcome, Project } from "./Call.js"
@@ -13,7 +14,6 @@ import type * as JsonRpc from "./JsonRpc.js"
 import * as RunAgent from "./RunAgent.js"
 import * as Tool from "./Tool.js"
 import * as Wait from "./Wait.js"
-import * as WorkersInContact from "./WorkersInContact.js"
 
 /** The names that models take. */
 const isName = Schema.is(Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/)))

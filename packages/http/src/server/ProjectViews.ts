@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import { type Ids, Schedules, Statistics, Summaries, WorkerMetadata } from "@runlease/core"
+import { WorkersInContact } from "@runlease/core/internal"
 import { Context, Effect, Option } from "effect"
 import { fromActivity } from "../Wire/Activity.js"
-import * as WorkersInContact from "../mcp/WorkersInContact.js"
 import type { Ports } from "./ProjectPortsCache.js"
 
 export interface StatisticsOptions {

@@ -1,13 +1,16 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Schedules } from "@runlease/core"
+import { Ids, RequestSnapshot, type Schedule as Model, Schedules } from "@runlease/core"
+import { PayloadCheck } from "@runlease/core/internal"
 import { Context, Effect, identity } from "effect"
 import { Api } from "../Api.js"
 import type { Condition } from "../Api/ScheduleBodies.js"
+import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { Schedule } from "../Wire/Schedule.js"
+import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
 import * as ListRows from "./ListRows.js"
 
@@ -19,12 +22,37 @@ const conditionOf = (headers: typeof Condition.Type): Schedules.IfRevision => ({
   revision: headers["if-match"],
 })
 
+interface Definition {
+  readonly target?: Schedules.NewSchedule["target"] | undefined
+  readonly config?: Model.ScheduleConfig | undefined
+}
+
+/** Passes a definition whose payload its agent takes. `at`: where it is in the body. Those of one request share a budget. */
+const checkPayload = ({ config, target }: Definition, budget: AgentForms.Budget, at = "") => {
+  const input = PayloadCheck.ofSchedule(config)
+  return target === undefined || input === undefined
+    ? Effect.void
+    : AgentForms.check(
+        { agentId: Ids.AgentId.make(target.id), snapshot: { ...RequestSnapshot.empty, input } },
+        budget,
+      ).pipe(
+        Effect.mapError((error) =>
+          error._tag === "Refusal" && error.body.field === "input"
+            ? Refusal.make(error.httpStatus, error.body.error, error.body.detail, {
+                field: `${at}${PayloadCheck.scheduleField}`,
+              })
+            : error,
+        ),
+      )
+}
+
 export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
   handlers
     .handle("create", ({ path, payload }) =>
       Effect.gen(function* () {
         const { keyId, ports } = yield* Caller.project(path.project_reference)
         const schedules = Context.get(ports, Schedules.Schedules)
+        yield* checkPayload(payload, AgentForms.budget())
         return { schedule: yield* schedules.create({ ...payload, createdBy: keyId }) }
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
@@ -49,6 +77,12 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
     .handle("apply", ({ path, payload }) =>
       Effect.gen(function* () {
         const schedules = yield* schedulesOf(path)
+        const budget = AgentForms.budget()
+        yield* Effect.forEach(
+          payload.schedules,
+          (schedule, index) => checkPayload(schedule, budget, `schedules.${index}.`),
+          { discard: true },
+        )
         const applied = yield* schedules.apply({
           source: payload.source,
           schedules: payload.schedules,
@@ -66,6 +100,10 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
     .handle("update", ({ headers, path, payload }) =>
       Effect.gen(function* () {
         const schedules = yield* schedulesOf(path)
+        if (payload.config !== undefined || payload.target !== undefined) {
+          const before = yield* schedules.get(path.schedule_id)
+          yield* checkPayload({ ...before, ...payload }, AgentForms.budget())
+        }
         return { schedule: yield* schedules.update(path.schedule_id, payload, conditionOf(headers)) }
       }).pipe(Effect.mapError(Verdicts.encode)),
     )

@@ -17,6 +17,7 @@ const Review = Agent.make({
 const Chat = Agent.make({ name: "chat" })
 const Careful = Agent.make({ name: "careful" })
 const Naming = Agent.make({ name: "naming" })
+const Ping = Agent.make({ name: "ping", payload: {}, success: Schema.Literal("pong") })
 
 const agents = Layer.mergeAll(
   Review.toLayer(({ pull }) => (pull > 100 ? new TooLarge({ pull }) : Effect.succeed({ approved: true }))),
@@ -26,6 +27,7 @@ const agents = Layer.mergeAll(
       yes ? "done" : "left",
     ),
   ),
+  Ping.toLayer(() => Effect.succeed("pong" as const)),
   Naming.toLayer(() => Interrupts.ask("name", { message: "Which name?" })),
 )
 
@@ -232,12 +234,14 @@ describe("the other tools", () => {
         const found = json.result.tools.slice(6)
         deepStrictEqual(
           found.map(({ name }: { name: string }) => name),
-          ["careful", "chat", "naming", "review"],
+          ["careful", "chat", "naming", "ping", "review"],
         )
-        deepStrictEqual(found[3].inputSchema.properties.pull.type, "integer")
+        deepStrictEqual(found[4].inputSchema.properties.pull.type, "integer")
         deepStrictEqual(found[1].inputSchema.required, ["message"])
         const review = resultOf(yield* tool("review", { pull: 1 }, { path }))
         deepStrictEqual(review.structuredContent.result, { approved: true })
+        deepStrictEqual(found[3].inputSchema, { type: "object", properties: {} })
+        strictEqual(resultOf(yield* tool("ping", {}, { path })).structuredContent.result, "pong")
         const chat = resultOf(yield* tool("chat", { message: "hi" }, { path }))
         strictEqual(chat.structuredContent.text, "You wrote: hi")
         strictEqual(resultOf(yield* tool("chat", {}, { path })).isError, true)

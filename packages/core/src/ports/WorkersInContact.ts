@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { WorkerRegistry, WorkerState } from "@runlease/core"
 import { Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
+import * as WorkerRegistry from "./WorkerRegistry.js"
+import * as WorkerState from "./WorkerState.js"
 
 /** Workers beyond these have not been in contact for long, where there are as many. */
 const maxWorkers = 1000

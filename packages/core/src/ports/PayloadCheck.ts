@@ -1,0 +1,174 @@
+/**
+ * The refusal of a payload that no worker of its agent takes, for programs that submit in the process of their store. The server has its own,
+ * which also checks what takes long.
+ *
+ * A worker checks the payload again, so it is refused here only where that is certain: it fits none of the schemas of the workers in contact.
+ * A payload or a schema whose check may take long passes.
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect, Either, Option, Predicate } from "effect"
+import * as JsonSchemaCost from "../model/JsonSchemaCost.js"
+import * as JsonSchemaProblem from "../model/JsonSchemaProblem.js"
+import * as Ids from "../model/Ids.js"
+import type { ScheduleConfig } from "../model/Schedule.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
+import { Leases } from "./Leases.js"
+import { InvalidSubmission, Runs, type SubmissionInput } from "./Runs.js"
+import { InvalidSchedule, type NewSchedule, Schedules } from "./Schedules.js"
+import * as WorkerMetadata from "./WorkerMetadata.js"
+import type { WorkerRegistry } from "./WorkerRegistry.js"
+import * as WorkersInContact from "./WorkersInContact.js"
+
+/** The field of a schedule with the payload of its runs. */
+export const scheduleField = "config.input"
+
+/**
+ * The payload of the runs of a schedule. One without a prompt has an empty payload: its agent refuses that where it needs more. Undefined
+ * where the prompt may be the payload.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const ofSchedule = ({ input, prompt }: ScheduleConfig = {}): unknown =>
+  input === undefined && prompt === undefined ? {} : input
+
+type Check = (input: unknown) => string | undefined
+
+/** The check of an agent by the forms of its workers. */
+const checkOf = (forms: ReadonlyArray<object>): Check => {
+  const sizes = forms.map((form) => JsonSchemaCost.ofSchema(form))
+  const size = sizes.reduce<number>((total, one) => total + (one ?? Number.POSITIVE_INFINITY), 0)
+  let checks: ReadonlyArray<Check> | undefined
+  return (input) => {
+    if (JsonSchemaCost.ofValue(input, JsonSchemaCost.fewSteps / size) === undefined) return undefined
+    checks ??= forms.map(JsonSchemaProblem.make)
+    const problems = checks.map((check) => check(input))
+    return problems.includes(undefined) ? undefined : problems[0]
+  }
+}
+
+type Problem = (agentId: string, input: unknown) => Effect.Effect<string | undefined, ControlPlaneError>
+
+/** The problem of a payload, in the words of every refusal. */
+const makeProblem = (ports: Context.Context<WorkerRegistry>): Effect.Effect<Problem> =>
+  Effect.gen(function* () {
+    const read = Effect.map(WorkersInContact.list(ports), (workers) => {
+      const own = workers.flatMap(({ metadata }) => Option.toArray(WorkerMetadata.of(metadata)))
+      const checks = new Map<string, Check>()
+      return (agentId: string): Check => {
+        const before = checks.get(agentId)
+        if (before !== undefined) return before
+        const forms = own.flatMap(({ agents, forms = {} }) => {
+          const form = agents === null || agents.some((name) => name === agentId) ? forms[agentId] : undefined
+          return Predicate.isObject(form) ? [form] : []
+        })
+        const check = checkOf(forms)
+        checks.set(agentId, check)
+        return check
+      }
+    }).pipe(Effect.catchTag("InvalidCursor", Effect.die))
+    const [current, forget] = yield* Effect.cachedInvalidateWithTTL(read, "10 seconds")
+    return (agentId, input) =>
+      Effect.gen(function* () {
+        if ((yield* current)(agentId)(input) === undefined) return undefined
+        // The workers may be others by now.
+        yield* forget
+        const problem = (yield* current)(agentId)(input)
+        return problem === undefined ? undefined : JsonSchemaProblem.ofPayload(agentId, problem)
+      })
+  })
+
+/** The refusal of a submission; none of the repeat of one that was accepted before. */
+const refuser =
+  (runs: Runs["Type"], problemOf: Problem) =>
+  ({ agentId, publicId, snapshot }: SubmissionInput) =>
+    Effect.gen(function* () {
+      const input = snapshot?.input
+      if (input === undefined) return undefined
+      const message = yield* problemOf(agentId, input)
+      if (message === undefined) return undefined
+      const isRepeat =
+        publicId !== undefined &&
+        (yield* Effect.as(runs.get(Ids.RunId.make(publicId)), true).pipe(
+          Effect.catchTag("RunNotFound", () => Effect.succeed(false)),
+        ))
+      return isRepeat ? undefined : new InvalidSubmission({ field: "input", message })
+    })
+
+type Refuse = ReturnType<typeof refuser>
+
+const overRuns = (runs: Runs["Type"], refusalOf: Refuse): Runs["Type"] => ({
+  ...runs,
+  submit: (submission) =>
+    Effect.flatMap(refusalOf(submission), (refusal) => refusal ?? runs.submit(submission)),
+  submitMany: (submissions) =>
+    Effect.gen(function* () {
+      const refusals = yield* Effect.forEach(submissions, refusalOf)
+      if (refusals.every(Predicate.isUndefined)) return yield* runs.submitMany(submissions)
+      const verdicts = yield* runs.submitMany(submissions.filter((_, index) => refusals[index] === undefined))
+      let next = 0
+      return refusals.map((refusal) => (refusal === undefined ? verdicts[next++]! : Either.left(refusal)))
+    }),
+})
+
+const overLeases = (leases: Leases["Type"], refusalOf: Refuse): Leases["Type"] => ({
+  ...leases,
+  spawn: (lease, request) =>
+    Effect.flatMap(refusalOf(request.submission), (refusal) => refusal ?? leases.spawn(lease, request)),
+})
+
+interface Definition {
+  readonly target?: NewSchedule["target"] | undefined
+  readonly config?: ScheduleConfig | undefined
+}
+
+const overSchedules = (schedules: Schedules["Type"], problemOf: Problem): Schedules["Type"] => {
+  const check = ({ config, target }: Definition, at = "") => {
+    const input = ofSchedule(config)
+    return target === undefined || input === undefined
+      ? Effect.void
+      : Effect.flatMap(problemOf(target.id, input), (message) =>
+          message === undefined
+            ? Effect.void
+            : new InvalidSchedule({ field: `${at}${scheduleField}`, message }),
+        )
+  }
+  return {
+    ...schedules,
+    create: (schedule) => Effect.zipRight(check(schedule), schedules.create(schedule)),
+    update: (scheduleId, changes, condition) =>
+      Effect.gen(function* () {
+        if (changes.config !== undefined || changes.target !== undefined) {
+          yield* check({ ...(yield* schedules.get(scheduleId)), ...changes })
+        }
+        return yield* schedules.update(scheduleId, changes, condition)
+      }),
+    apply: (request) =>
+      Effect.zipRight(
+        Effect.forEach(request.schedules, (schedule, index) => check(schedule, `schedules.${index}.`), {
+          discard: true,
+        }),
+        schedules.apply(request),
+      ),
+  }
+}
+
+/**
+ * The ports of a project, which refuse such payloads: `InvalidSubmission` of the field `input`, and `InvalidSchedule` of `config.input`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const over = <P>(
+  ports: Context.Context<P | Leases | Runs | Schedules | WorkerRegistry>,
+): Effect.Effect<Context.Context<P | Leases | Runs | Schedules | WorkerRegistry>> =>
+  Effect.map(makeProblem(ports), (problemOf) => {
+    const runs = Context.get(ports, Runs)
+    const refusalOf = refuser(runs, problemOf)
+    return ports.pipe(
+      Context.add(Runs, overRuns(runs, refusalOf)),
+      Context.add(Leases, overLeases(Context.get(ports, Leases), refusalOf)),
+      Context.add(Schedules, overSchedules(Context.get(ports, Schedules), problemOf)),
+    )
+  })
