@@ -1,6 +1,7 @@
 /** What authors of stores need beside `@runlease/core`: the tables of a store as ports, and the rules over them. */
 export * as BulkRows from "./store/rows/BulkRows.js"
 export * as BulkRules from "./rules/BulkRules.js"
+export * as CarriedMessages from "./rules/CarriedMessages.js"
 export * as ChildTransitions from "./rules/ChildTransitions.js"
 export * as ControlEvents from "./rules/ControlEvents.js"
 export * as CounterRows from "./store/rows/CounterRows.js"

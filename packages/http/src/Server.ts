@@ -41,6 +41,7 @@ import * as RateLimit from "./server/RateLimit.js"
 import * as OpenStreams from "./server/OpenStreams.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as Rebuilds from "./server/Rebuilds.js"
+import * as Continuations from "./server/responses/Continuations.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
 import * as RequestSpan from "./server/RequestSpan.js"
@@ -230,6 +231,7 @@ export const app = <E = never, R = never>({
         StreamTurns.layer,
         Views.layer,
         Rebuilds.layer,
+        Continuations.layer,
         BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal),
         Layer.succeed(AllowedOrigins, options.corsOrigins ?? []),
       ]),

@@ -15,18 +15,11 @@ import { Limits } from "@runlease/core/Limits"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import * as Retention from "@runlease/core/Retention"
 import { RunLog } from "@runlease/core/RunLog"
-import { Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { Runs } from "@runlease/core/Runs"
 import { Context, Effect, Layer, TestClock } from "effect"
+import * as Carried from "./prune/Carried.js"
+import { finish } from "./prune/finish.js"
 import * as TestRuns from "./TestRuns.js"
-
-/** Submits a run and ends it. */
-const finish = (input: Partial<SubmissionInput> = {}) =>
-  Effect.gen(function* () {
-    const runs = yield* Runs
-    const { runId } = yield* TestRuns.submit(input)
-    const { run } = yield* runs.cancel(runId)
-    return run
-  })
 
 const prune = (projectId: Ids.ProjectId, limit?: number) =>
   Effect.flatMap(ControlPlane, (controlPlane) =>
@@ -84,6 +77,8 @@ export const suite = (
         )
       }),
     )
+
+    Carried.tests(test)
 
     test(
       "forgets a limit once none of its runs is unfinished",

@@ -2,6 +2,7 @@
  * Reads of runs in memory.
  */
 import { Effect } from "effect"
+import * as Ids from "../model/Ids.js"
 import * as Json from "../model/Json.js"
 import { isTerminal } from "../model/Run.js"
 import { entryBytes, type LogEntry } from "../ports/RunLog.js"
@@ -57,6 +58,17 @@ export const make = (state: State.State): RunReads<never> => ({
     }),
 
   snapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.resume.snapshot),
+
+  requests: (ref, runIds) =>
+    Effect.sync(() => {
+      const conversationId = State.findRecord(state, ref)?.state.spec.conversationId
+      return new Map(
+        runIds.flatMap((id) => {
+          const found = State.projectOf(state, ref.projectId).runs.get(Ids.RunId.make(id))
+          return found?.state.spec.conversationId === conversationId ? [[id, found!.firstSnapshot]] : []
+        }),
+      )
+    }),
 
   firstSnapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.firstSnapshot),
 

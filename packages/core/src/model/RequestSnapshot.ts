@@ -22,6 +22,35 @@ export const SnapshotMessage = Schema.Struct({
 })
 export type SnapshotMessage = typeof SnapshotMessage.Type
 
+/**
+ * What a request goes on with: messages of earlier runs of its conversation, which are not written again. A store gives them with the
+ * request. A run that is deleted takes its messages with it.
+ *
+ * `lead`: how many of the request's own messages stand before them. `runs`: the runs, from the oldest on, with the bytes of their own
+ * messages and of their output, up to event `upTo` of the log; `open`: the run had not ended then, so it may have more; `out`: the run is named and its messages are left out, since the others are as much as a request may be. `output`: that of some of these runs, which the request of no
+ * other has. `without`: ids of messages that are left out. `title`: that of the request where it says nothing of a user itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Carried = Schema.Struct({
+  lead: Schema.NonNegativeInt,
+  runs: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      own: Schema.NonNegativeInt,
+      output: Schema.NonNegativeInt,
+      upTo: Schema.NonNegativeInt,
+      open: Schema.optional(Schema.Literal(true)),
+      out: Schema.optional(Schema.Literal(true)),
+    }),
+  ),
+  output: Schema.Array(Schema.Struct({ id: Schema.String, messages: Schema.Array(SnapshotMessage) })),
+  without: Schema.Array(Schema.String),
+  title: Schema.NullOr(Schema.String),
+})
+export type Carried = typeof Carried.Type
+
 /** The W3C trace context of the submitter. */
 export const TraceContext = Schema.Struct({
   traceId: Schema.String,
@@ -36,13 +65,14 @@ export const TraceContext = Schema.Struct({
  * a tool call is a message as well. `protocol`: the protocol of the client that sent this, where its rules say what a later input of the
  * same client means for the run.
  * `asOf`: the event of the log up to which the messages tell what happened, where they came after the run had begun. Executors are
- * given neither. `input`: the payload of a typed agent (see `Agent`), any JSON, beside the messages or in place of them.
+ * given neither. `carries`: messages that a store adds to those of the request before it gives it to anyone. `input`: the payload of a typed agent (see `Agent`), any JSON, beside the messages or in place of them.
  *
  * @since 0.1.0
  * @category models
  */
 export const RequestSnapshot = Schema.Struct({
   messages: Schema.Array(SnapshotMessage),
+  carries: Schema.optional(Carried),
   input: Schema.optional(Schema.Unknown),
   tools: Schema.Array(Schema.Unknown),
   context: Schema.Array(Schema.Unknown),
@@ -105,7 +135,7 @@ const maxTitle = 120
  * @since 0.1.0
  * @category accessors
  */
-export const titleOf = ({ messages }: RequestSnapshot): string | null => {
+export const titleOf = ({ carries, messages }: RequestSnapshot): string | null => {
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index]!
     if (message.role !== "user") continue
@@ -116,5 +146,5 @@ export const titleOf = ({ messages }: RequestSnapshot): string | null => {
       .trim()
     if (line !== "") return Array.from(line.toWellFormed()).slice(0, maxTitle).join("").trimEnd()
   }
-  return null
+  return carries?.title ?? null
 }

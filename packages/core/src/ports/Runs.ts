@@ -164,8 +164,14 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     /** A run by its id, or by that of an input that it has taken since. So do `snapshot`, `cancel`, `resume` and `complete`. */
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneError>
 
-    /** What the run's next claim gives its worker to do: the request, with the answers of every wait so far. */
-    readonly snapshot: (runId: Ids.RunId) => Effect.Effect<RequestSnapshot, RunNotFound | ControlPlaneError>
+    /**
+     * What the run's next claim gives its worker to do: the request, with the answers of every wait so far. `own`: without the messages that
+     * it carries from earlier runs, which `carries` names then. A client over HTTP gives all of them in any case.
+     */
+    readonly snapshot: (
+      runId: Ids.RunId,
+      options?: { readonly own?: boolean },
+    ) => Effect.Effect<RequestSnapshot, RunNotFound | ControlPlaneError>
 
     /** Newest first, unless the request says otherwise. */
     readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, InvalidCursor | ControlPlaneError>

@@ -41,7 +41,10 @@ export const maxParts = 1_000
 /** The most tools of a request, and the most pieces of context. */
 export const maxTools = 1_000
 
-const { resume: _, ...fields } = RequestSnapshot.RequestSnapshot.fields
+/** What a run carries from others is the server's to say, and is among the messages that a worker gets. */
+const OnWire = RequestSnapshot.RequestSnapshot.omit("carries")
+
+const { resume: _, ...fields } = OnWire.fields
 
 /** The parts of a message. */
 export const MessageParts = Schema.Array(RequestSnapshot.MessagePart).pipe(atMost(maxParts))
@@ -72,5 +75,5 @@ export const NewSnapshot: Schema.Schema<
 export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(isSnapshot, {
   identifier: "RequestSnapshot",
   message: () => "must be a request snapshot",
-  jsonSchema: WholeJsonSchema.of(RequestSnapshot.RequestSnapshot),
+  jsonSchema: WholeJsonSchema.of(OnWire),
 })

@@ -92,8 +92,9 @@ export const layer = HttpApiBuilder.group(Api, "responses", (handlers) =>
       Effect.gen(function* () {
         const ports = yield* Caller.ports
         const wanted = yield* Query.page
-        const { snapshot } = yield* Responses.findStored(ports, path.response_id)
-        const input = snapshot.messages.filter(({ id }) => id !== Create.instructionsId)
+        const { run } = yield* Responses.findStored(ports, path.response_id)
+        const messages = yield* Responses.messagesOf(ports, run)
+        const input = messages.filter(({ id }) => id !== Create.instructionsId)
         return Answer.json(page(input.map(InputItems.fromMessage), wanted))
       }).pipe(Answer.respond),
     ),

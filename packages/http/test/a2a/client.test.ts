@@ -1,11 +1,21 @@
 import { type StreamResponse, type Task, TaskState } from "@a2a-js/sdk"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Emit, Executor, Inbox, Interrupts, MemoryControlPlane, RequestSnapshot } from "@runlease/core"
+import {
+  Emit,
+  Executor,
+  Ids,
+  Inbox,
+  Interrupts,
+  MemoryControlPlane,
+  RequestSnapshot,
+  Runs,
+} from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Chunk, Deferred, Effect, Fiber, Queue, Schema, Stream } from "effect"
+import { call } from "../raw.js"
 import { sqlite } from "../sqlite.js"
-import { tester } from "../agui/HttpAgents.js"
+import { tester, untilStatus } from "../agui/HttpAgents.js"
 import { bindings, connect, data, message, request, said, streamOf, text } from "./Clients.js"
 
 const stores = [
@@ -241,3 +251,103 @@ for (const [store, layer] of stores) {
     })
   }
 }
+
+describe("the messages of a context", () => {
+  const test = tester(sqlite)
+
+  const snapshotOf = (taskId: string, own: boolean) =>
+    Effect.flatMap(Runs.Runs, (runs) =>
+      Effect.map(runs.snapshot(Ids.RunId.make(taskId), { own }), ({ messages }) =>
+        messages.map((one) => RequestSnapshot.textOf(one).slice(0, 9)),
+      ),
+    )
+
+  test(
+    "are written once, and given to the agent with each task",
+    Effect.gen(function* () {
+      const go = yield* Deferred.make<void>()
+      yield* TestWorker.start(
+        Executor.from((run) =>
+          Effect.gen(function* () {
+            const said = RequestSnapshot.lastUserText(run.snapshot)
+            yield* Emit.text(`To ${said}`)
+            if (said === "wait") yield* Deferred.await(go)
+            if (said === "ask") yield* Interrupts.ask("name", { message: "Which name?" })
+          }),
+        ),
+      )
+      const client = yield* connect("JSONRPC")
+      const send = (said: string, contextId: string, returnImmediately: boolean) =>
+        Effect.map(
+          Effect.promise(() =>
+            client.sendMessage(request(message([text(said)], { contextId }), returnImmediately)),
+          ),
+          taskOf,
+        )
+      const large = "x".repeat(100_000)
+      const { contextId } = yield* send(large, "", false)
+      const second = yield* send("two", contextId, false)
+      const third = yield* send("wait", contextId, true)
+      // What is behind an unfinished task is not given its answer, and one behind both is given what was said by then.
+      const fourth = yield* send("four", contextId, true)
+      yield* Deferred.succeed(go, undefined)
+      for (const { id } of [third, fourth]) yield* untilStatus(id, "completed")
+      const asking = yield* send("ask", contextId, false)
+      strictEqual(asking.status?.state, TaskState.TASK_STATE_INPUT_REQUIRED)
+      const last = yield* send("last", contextId, true)
+      const begin = ["xxxxxxxxx", "To xxxxxx"]
+      const tasks = [second, third, fourth, asking, last]
+      deepStrictEqual(yield* Effect.forEach(tasks, ({ id }) => snapshotOf(id, true)), [
+        ["two"],
+        ["wait"],
+        ["four"],
+        ["ask"],
+        ["last"],
+      ])
+      deepStrictEqual(yield* snapshotOf(second.id, false), [...begin, "two"])
+      deepStrictEqual(yield* snapshotOf(fourth.id, false), [...begin, "two", "To two", "wait", "four"])
+      deepStrictEqual(yield* snapshotOf(last.id, false), [
+        ...begin,
+        "two",
+        "To two",
+        "wait",
+        "To wait",
+        "four",
+        "To four",
+        "ask",
+        "To ask",
+        "last",
+      ])
+      const { json } = yield* call("GET", `/threads/${contextId}`)
+      deepStrictEqual(
+        json.messages.map(({ content }: { readonly content: string }) => content.slice(0, 9)),
+        yield* snapshotOf(last.id, false),
+      )
+      const { carries } = yield* Effect.flatMap(Runs.Runs, (runs) =>
+        runs.snapshot(Ids.RunId.make(last.id), { own: true }),
+      )
+      assertTrue(JSON.stringify(carries).length < 2000)
+    }),
+  )
+
+  test(
+    "are the newest tasks of a context that is more than a request may be",
+    Effect.gen(function* () {
+      yield* TestWorker.start(Executor.from(() => Emit.text("Seen")))
+      const client = yield* connect("JSONRPC")
+      const megabytes = (letter: string) => letter.repeat(5.5 * 1024 * 1024)
+      for (const letter of ["a", "b"]) {
+        yield* Effect.promise(() =>
+          client.sendMessage(request(message([text(megabytes(letter))], { contextId: "large" }))),
+        )
+      }
+      const task = taskOf(
+        yield* Effect.promise(() =>
+          client.sendMessage(request(message([text("d")], { contextId: "large" }))),
+        ),
+      )
+      const all = yield* snapshotOf(task.id, false)
+      deepStrictEqual(all, ["bbbbbbbbb", "Seen", "d"])
+    }),
+  )
+})

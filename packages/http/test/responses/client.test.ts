@@ -436,3 +436,54 @@ for (const [store, layer] of stores) {
     )
   })
 }
+
+describe("a response that continues others", () => {
+  const test = tester(sqlite)
+
+  test(
+    "refers to their messages, and its agent is given all of them",
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      yield* TestWorker.start(echo)
+      const create = (input: string, previous_response_id: string | null, instructions: string) =>
+        Effect.map(
+          send(({ responses }) => responses.create({ model, input, previous_response_id, instructions })),
+          ({ id }) => Ids.RunId.make(id),
+        )
+      const first = yield* create("x".repeat(100_000), null, "One")
+      const second = yield* create("two", first, "Two")
+      const [third, other] = yield* Effect.forEach(["three", "other"], (input) =>
+        create(input, second, input),
+      )
+      const textsOf = (id: Ids.RunId, own: boolean) =>
+        Effect.map(runs.snapshot(id, { own }), ({ messages }) =>
+          messages.map((message) => RequestSnapshot.textOf(message).slice(0, 14)),
+        )
+      deepStrictEqual(yield* textsOf(third!, true), ["three", "three"])
+      const before = ["xxxxxxxxxxxxxx", "You said: xxxx", "two", "You said: two"]
+      deepStrictEqual(yield* textsOf(third!, false), ["three", ...before, "three"])
+      deepStrictEqual(yield* textsOf(other!, false), ["other", ...before, "other"])
+      const { carries } = yield* runs.snapshot(third!, { own: true })
+      assertTrue(JSON.stringify(carries).length < 1000)
+    }),
+  )
+
+  test(
+    "is refused where they are more than a request may be",
+    Effect.gen(function* () {
+      yield* TestWorker.start(Executor.from(() => Emit.text("Seen")))
+      const large = () => "x".repeat(5.5 * 1024 * 1024)
+      const first = yield* send(({ responses }) => responses.create({ model, input: large() }))
+      const second = yield* send(({ responses }) =>
+        responses.create({ model, input: large(), previous_response_id: first.id }),
+      )
+      const third = yield* refused(({ responses }) =>
+        responses.create({ model, input: "and?", previous_response_id: second.id }),
+      )
+      deepStrictEqual(
+        [third.status, third.code, third.param],
+        [400, "context_length_exceeded", "previous_response_id"],
+      )
+    }),
+  )
+})

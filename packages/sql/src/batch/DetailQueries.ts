@@ -148,6 +148,27 @@ export const readFirstSnapshot = (
     ([row]) => row?.snapshot,
   )
 
+/** Reads the requests that runs of the conversation of a run were submitted with, by their ids. */
+export const readRequests = (
+  { dialect, sql }: Database,
+  { projectId, runId }: RunRows.RunRef,
+  runIds: ReadonlyArray<string>,
+): Effect.Effect<ReadonlyMap<string, RequestSnapshot.RequestSnapshot>, SqlError> =>
+  Effect.map(
+    sql<{ readonly run_id: string; readonly snapshot: string }>`SELECT r.run_id, i.snapshot
+      FROM ${dialect.rows(
+        { run_id: "text" },
+        runIds.map((run_id) => ({ run_id })),
+      )} v
+      JOIN runs r ON r.project_id = ${projectId} AND r.run_id = v.run_id
+      JOIN runs o ON o.project_id = ${projectId} AND o.run_id = ${runId} AND o.conversation_id = r.conversation_id
+      JOIN inputs i ON i.run_pk = r.run_pk AND i.input = 0`,
+    (rows) =>
+      new Map(
+        rows.map(({ run_id, snapshot }) => [run_id, JSON.parse(snapshot) as RequestSnapshot.RequestSnapshot]),
+      ),
+  )
+
 interface AnswersRow {
   readonly run_pk: number
   readonly snapshot: string

@@ -196,6 +196,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
       text === undefined ? undefined : (JSON.parse(text) as RequestSnapshot.RequestSnapshot),
     ),
 
+  requests: (ref, runIds) => DetailQueries.readRequests(database, ref, runIds),
+
   firstSnapshot: (ref) =>
     Effect.map(DetailQueries.readFirstSnapshot(database, ref), (text) =>
       text === undefined ? undefined : (JSON.parse(text) as RequestSnapshot.RequestSnapshot),

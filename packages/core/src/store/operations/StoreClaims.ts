@@ -8,11 +8,14 @@ import type * as Ids from "../../model/Ids.js"
 import type { ClaimedRun } from "../../model/Run.js"
 import type { Claims } from "../../ports/Claims.js"
 import { WorkerNotFound } from "../../ports/WorkerRegistry.js"
+import * as CarriedMessages from "../../rules/CarriedMessages.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wait } from "../commit/WaitingClaims.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
+import { type HeldRun, maxClaimBytes } from "../rows/RunRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
+import * as Carried from "./Carried.js"
 import * as ClaimOperation from "./ClaimOperation.js"
 
 /** What a look gives. `blocked`: the limit of the project was in the way of runs. */
@@ -65,13 +68,30 @@ const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<Claime
     ),
   )
 
+/** Those of these runs whose carried messages fit into one answer, and the others. The first fits in any case. */
+const separate = (claimed: ReadonlyArray<ClaimedRun>) => {
+  const runs: Array<ClaimedRun> = []
+  const withheld: Array<HeldRun> = []
+  let left = maxClaimBytes
+  for (const run of claimed) {
+    const { carries } = run.snapshot
+    if (carries === undefined) runs.push(run)
+    else if (left <= 0) withheld.push(run)
+    else {
+      left -= CarriedMessages.bytesOf(carries)
+      runs.push(run)
+    }
+  }
+  return { runs, withheld }
+}
+
 /**
  * @since 0.1.0
  * @category constructors
  */
 export const make = <X>(
   commits: RunCommits<X>,
-  { worker }: StoreReads<X>,
+  { read, worker }: StoreReads<X>,
   wakeups: Wakeups,
   scope: Scope.Scope,
 ): ((projectId: Ids.ProjectId) => Claims["Type"]) => {
@@ -82,17 +102,25 @@ export const make = <X>(
       Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
         if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
         const claim = ClaimSearch.request(identity, request)
-        return claimWithin({
-          claimNow: Effect.tap(claimNow(claim), ({ withheld }) =>
-            withheld.length === 0
-              ? Effect.void
-              : Effect.ignoreLogged(handBack({ request: claim, taken: withheld })),
-          ),
+        const giveBack = (taken: ReadonlyArray<HeldRun>) =>
+          taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request: claim, taken }))
+        const claimed = claimWithin({
+          claimNow: Effect.tap(claimNow(claim), ({ withheld }) => giveBack(withheld)),
           wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
           join: wakeups.claims.join(ClaimSearch.waiting(claim), (taken) =>
             // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
             Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
           ),
+        })
+        return Effect.flatMap(claimed, (all) => {
+          if (all.every(({ snapshot }) => snapshot.carries === undefined)) return Effect.succeed(all)
+          const { runs, withheld } = separate(all)
+          return Effect.forEach(runs, (run) =>
+            Effect.map(
+              read("Claims.claim", Carried.whole({ projectId, runId: run.runId }, run.snapshot)),
+              (snapshot): ClaimedRun => ({ ...run, snapshot }),
+            ),
+          ).pipe(Effect.zipLeft(giveBack(withheld)))
         })
       }),
   })

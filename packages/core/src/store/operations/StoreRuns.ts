@@ -24,6 +24,7 @@ import * as FollowUpRules from "../../rules/FollowUpRules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { StoreReads } from "../rows/StoreReads.js"
+import * as Carried from "./Carried.js"
 import * as EndOperation from "./EndOperation.js"
 import * as Fork from "./Fork.js"
 import * as LabelOperation from "./LabelOperation.js"
@@ -114,8 +115,12 @@ export const make = <X>(
 
     get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
 
-    snapshot: (runId) =>
-      reads.named("Runs.snapshot", { projectId, runId }, ({ snapshot }, ref) => snapshot(ref)),
+    snapshot: (runId, { own = false } = {}) =>
+      reads.named("Runs.snapshot", { projectId, runId }, (rows, ref) =>
+        Effect.flatMap(rows.snapshot(ref), (snapshot) =>
+          snapshot === undefined || own ? Effect.succeed(snapshot) : Carried.whole(ref, snapshot)(rows),
+        ),
+      ),
 
     inputs: (runId) => reads.read("Runs.inputs", ({ inputs }) => inputs({ projectId, runId })),
 

@@ -87,7 +87,17 @@ export interface RunReads<X> {
   readonly worker: (workerId: Ids.WorkerId) => Effect.Effect<WorkerIdentity | undefined, X>
 
   readonly run: (ref: RunRef) => Effect.Effect<Run | undefined, X>
+  /** The request that the next claim of a run gives, with the messages that are its own. */
   readonly snapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
+
+  /**
+   * The requests that runs were submitted with, by their ids: those of these runs that are in the conversation of `ref`, each with the
+   * messages that are its own.
+   */
+  readonly requests: (
+    ref: RunRef,
+    runIds: ReadonlyArray<string>,
+  ) => Effect.Effect<ReadonlyMap<string, RequestSnapshot>, X>
 
   /** The request that the run was submitted with, without the answers since. */
   readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
-import { AgUiMessages } from "@runlease/core/executor"
 import { Digest } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Schema } from "effect"
@@ -14,7 +13,7 @@ import * as Parts from "../../a2a/Parts.js"
 import type { Message, SendMessageRequest } from "../../a2a/Protocol.js"
 import * as TaskFold from "../../a2a/TaskFold.js"
 import * as AgentForms from "../AgentForms.js"
-import * as History from "../agui/History.js"
+import * as Carry from "../agui/Carry.js"
 import * as Submit from "../agui/Submit.js"
 import * as Thread from "../agui/Thread.js"
 import { Rebuilds } from "../Rebuilds.js"
@@ -37,11 +36,7 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
   const contextId = message.contextId || Digest.uuidOf(`a2a context\n${taskId}`)
   const thread = yield* Thread.make(projectId, contextId)
   const { inTurn } = yield* Rebuilds
-  const before = yield* inTurn(
-    Effect.flatMap(History.unfinished(ports, thread), (unfinished) =>
-      History.whole(ports, thread, unfinished),
-    ),
-  )
+  const before = yield* inTurn(Carry.before(ports, thread))
   const [only] = message.parts
   const submission = {
     agentId,
@@ -49,8 +44,9 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
     derived: true as const,
     snapshot: {
       ...RequestSnapshot.empty,
+      ...before,
       messages: [
-        ...AgUiMessages.fromAgUi(before.messages),
+        ...before.messages,
         {
           id: message.messageId,
           role: "user",

@@ -90,7 +90,7 @@ export const toTask = Effect.fnUntraced(function* (
   { artifacts, historyLength = Number.POSITIVE_INFINITY }: Shown,
 ): Effect.fn.Return<Task, Failure> {
   const snapshot = yield* Context.get(ports, Runs.Runs)
-    .snapshot(run.runId)
+    .snapshot(run.runId, { own: true })
     .pipe(Effect.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)))
   const history = [...Parts.historyOf(place, snapshot), ...fold.received()]
   return {

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { AgentEvent, type Ids, Run, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, type Ids, type RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
 import { Array, Context, DateTime, Effect, Option, Stream } from "effect"
 import { maxBytes } from "../../contract/Body.js"
@@ -86,7 +86,7 @@ const overlaps = ({ finishedAt }: Run.Run, newer: Run.Run | undefined): boolean 
   newer === undefined || finishedAt === null || DateTime.greaterThan(finishedAt, newer.createdAt)
 
 /** The runs that tell what a thread holds, oldest first; back to the current one at least. */
-const tellingRuns = Effect.fnUntraced(function* (
+export const tellingRuns = Effect.fnUntraced(function* (
   ports: Ports,
   thread: Thread.Thread,
   current: Run.Run | undefined,
@@ -105,18 +105,23 @@ const tellingRuns = Effect.fnUntraced(function* (
 const perTurn = 16
 
 /**
- * Folds one run, and gives the points where a part of it begins, whether the last one has begun, and the last event. A run that is not
- * there any more tells nothing.
+ * Folds the log of one run behind its input, and gives the points where a part of it begins, whether the last one has begun, the last
+ * event, and whether the run restates the thread.
  */
-const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFold, { runId }: Run.Run) =>
+const foldLog = (
+  ports: Ports,
+  thread: Thread.Thread,
+  fold: ThreadFold.ThreadFold,
+  { runId }: Run.Run,
+  snapshot: RequestSnapshot.RequestSnapshot,
+) =>
   Effect.gen(function* () {
-    const snapshot = yield* Context.get(ports, Runs.Runs).snapshot(runId)
-    fold.input(AgUiMessages.toAgUi(snapshot.messages), snapshot.state)
     const view = AgUiView.make({ runId, threadId: thread.id })
     // An input that the run has taken since tells what was before it; nothing is open there.
     const since = Run.EventId.make(snapshot.asOf ?? 0)
     let points: readonly [Point, ...ReadonlyArray<Point>] = [{ folded: fold.result(), from: since }]
     let hasBegun = false
+    let restates = false
     let latest = since
     let folded = 0
     yield* Stream.runForEach(
@@ -126,6 +131,7 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
           latest = eventId
           for (const shown of view(event)) {
             hasBegun = true
+            restates ||= shown.type === "MESSAGES_SNAPSHOT"
             fold.event(shown)
             const superseded = Superseded.listedIn(shown)
             if (superseded !== undefined) fold.drop(superseded)
@@ -138,8 +144,60 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
           return folded % perTurn === 0 ? StreamTurns.next : Effect.void
         }),
     )
-    return Option.some({ points, hasBegun, latest })
+    return { points, hasBegun, latest, restates }
+  })
+
+/** Folds one run. A run that is not there any more tells nothing. `own`: the thread has the messages that the run carries. */
+const foldRun = (
+  ports: Ports,
+  thread: Thread.Thread,
+  fold: ThreadFold.ThreadFold,
+  run: Run.Run,
+  own: boolean,
+) =>
+  Effect.gen(function* () {
+    const snapshot = yield* Context.get(ports, Runs.Runs).snapshot(run.runId, { own })
+    const output = snapshot.carries?.output.flatMap(({ messages }) => messages) ?? []
+    fold.input(AgUiMessages.toAgUi([...output, ...snapshot.messages]), snapshot.state)
+    return Option.some(yield* foldLog(ports, thread, fold, run, snapshot))
   }).pipe(Effect.catchTag("RunNotFound", () => Effect.succeedNone))
+
+/** Folds runs of a thread, oldest first. What they carry is in the first, and in the runs before each. */
+const foldRuns = (
+  ports: Ports,
+  thread: Thread.Thread,
+  fold: ThreadFold.ThreadFold,
+  runs: ReadonlyArray<Run.Run>,
+) => Effect.forEach(runs, (run, index) => foldRun(ports, thread, fold, run, index > 0), { discard: true })
+
+/**
+ * The messages that answers to a run are in its request, with the results that it was submitted with. A run that was given no answer has
+ * none.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const answersIn = ({ messages, resume }: RequestSnapshot.RequestSnapshot) =>
+  resume === undefined ? [] : messages.filter(({ role }) => role === "tool")
+
+/**
+ * The messages of a run since it began, with those that it was sent and the answers that it was given, and whether it has restated what was
+ * before it. `snapshot`: its own request.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const outputOf = Effect.fnUntraced(function* (
+  ports: Ports,
+  thread: Thread.Thread,
+  run: Run.Run,
+  snapshot: RequestSnapshot.RequestSnapshot,
+) {
+  const fold = ThreadFold.make(bounds)
+  fold.input(AgUiMessages.toAgUi(answersIn(snapshot)), undefined)
+  const { restates } = yield* foldLog(ports, thread, fold, run, snapshot)
+  return { messages: AgUiMessages.fromAgUi(fold.result().messages), restates }
+})
 
 /**
  * All that a thread holds.
@@ -154,7 +212,7 @@ export const whole = Effect.fnUntraced(function* (
 ) {
   const fold = ThreadFold.make(bounds)
   const runs = yield* tellingRuns(ports, thread, current)
-  yield* Effect.forEach(runs, (run) => foldRun(ports, thread, fold, run), { discard: true })
+  yield* foldRuns(ports, thread, fold, runs)
   return fold.result()
 })
 
@@ -177,8 +235,8 @@ export const beforeCurrent = Effect.fnUntraced(function* (
   const fold = ThreadFold.make(bounds)
   const runs = yield* tellingRuns(ports, thread, current)
   const before = Array.takeWhile(runs, ({ runId }) => runId !== current.runId)
-  yield* Effect.forEach(before, (run) => foldRun(ports, thread, fold, run), { discard: true })
-  const folded = yield* foldRun(ports, thread, fold, current)
+  yield* foldRuns(ports, thread, fold, before)
+  const folded = yield* foldRun(ports, thread, fold, current, before.length > 0)
   if (Option.isNone(folded)) return { folded: fold.result(), from: Run.EventId.make(0) } satisfies Point
   const { hasBegun, latest, points } = folded.value
   const { latestEventId, status } = yield* Context.get(ports, Runs.Runs).get(current.runId)

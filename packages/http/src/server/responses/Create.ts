@@ -4,16 +4,18 @@
  * @since 0.1.0
  */
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
+import { CarriedMessages, ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Either } from "effect"
 import { maxBytes } from "../../contract/Body.js"
 import * as Errors from "../../responses/Errors.js"
 import * as InputItems from "../../responses/InputItems.js"
 import { CreateResponse, decode, Tool } from "../../responses/Protocol.js"
 import * as ResponseFold from "../../responses/ResponseFold.js"
+import * as History from "../agui/History.js"
 import * as AgentForms from "../AgentForms.js"
 import type { Ports } from "../ProjectPortsCache.js"
 import { Rebuilds } from "../Rebuilds.js"
+import { type Continuation, Continuations } from "./Continuations.js"
 import * as Responses from "./Responses.js"
 
 type Messages = ReadonlyArray<RequestSnapshot.SnapshotMessage>
@@ -45,31 +47,60 @@ const check = (request: CreateResponse): Either.Either<void, Errors.ResponsesErr
     : Either.void
 }
 
-/** What continues another response: its messages and items. */
-const continued = Effect.fnUntraced(function* (ports: Ports, id: string) {
-  const previous = yield* Responses.findStored(ports, id).pipe(
-    Effect.catchTag("ResponsesError", () => Errors.previousNotFound(id)),
-  )
+/** What continues a response by its request and its log. */
+const rebuilt = Effect.fnUntraced(function* (ports: Ports, previous: Responses.Found) {
+  const { run, snapshot } = previous
   const response = yield* Responses.read(ports, previous)
   if (!ResponseFold.isSettled(response)) {
     return yield* Errors.invalid(
       "previous_response_id",
-      `response ${id} has not ended; wait for it, or cancel it`,
+      `response ${run.runId} has not ended; wait for it, or cancel it`,
     )
   }
   const items = response.output.filter((item) => item.status === "completed")
-  const output = yield* InputItems.toMessages(items, id)
-  const messages = [
-    ...previous.snapshot.messages.filter((message) => message.id !== instructionsId),
-    ...output,
-  ]
-  return JSON.stringify(messages).length > maxBytes
-    ? yield* Errors.invalid(
-        "previous_response_id",
-        `the messages up to response ${id} are more than ${maxBytes} bytes; begin anew with those that matter`,
-        "context_length_exceeded",
-      )
-    : { run: previous.run, messages }
+  const output = [...History.answersIn(snapshot), ...(yield* InputItems.toMessages(items, run.runId))]
+  const own = {
+    id: run.runId,
+    own: CarriedMessages.sizeOf(snapshot.messages),
+    output: CarriedMessages.sizeOf(output),
+    upTo: run.latestEventId,
+  }
+  return {
+    run,
+    output,
+    carries: {
+      lead: 0,
+      runs: [...(snapshot.carries?.runs ?? []), own],
+      output: output.length === 0 ? [] : [{ id: run.runId, messages: output }],
+      without: [instructionsId],
+      title: RequestSnapshot.titleOf(snapshot),
+    },
+  } satisfies Continuation
+})
+
+/** What continues another response: its messages and items, which the request of the new one refers to. */
+const continued = Effect.fnUntraced(function* (ports: Ports, id: string) {
+  const continuations = yield* Continuations
+  const run = yield* Effect.catchTag(Responses.runOf(ports, id), "ResponsesError", () =>
+    Errors.previousNotFound(id),
+  )
+  const before = yield* continuations.get(run)
+  const found =
+    before ??
+    (yield* Effect.catchTag(Responses.findStored(ports, id), "ResponsesError", () =>
+      Errors.previousNotFound(id),
+    ))
+  const continuation = "carries" in found ? found : yield* rebuilt(ports, found)
+  if (before === undefined) yield* continuations.remember(continuation)
+  const { runs } = continuation.carries
+  if (CarriedMessages.bytesOf({ runs }) > maxBytes || runs.length > CarriedMessages.maxRuns) {
+    return yield* Errors.invalid(
+      "previous_response_id",
+      `the messages up to response ${id} are more than ${maxBytes} bytes or of more than ${CarriedMessages.maxRuns} responses; begin anew with those that matter`,
+      "context_length_exceeded",
+    )
+  }
+  return { ...continuation, run } satisfies Continuation
 })
 
 const idsOf = (messages: Messages, type: "tool_call" | "tool_result"): ReadonlySet<unknown> =>
@@ -79,23 +110,35 @@ const idsOf = (messages: Messages, type: "tool_call" | "tool_result"): ReadonlyS
     ),
   )
 
-const checkCalls = (messages: Messages): Either.Either<void, Errors.ResponsesError> => {
+/** A result in `added` whose call is not in these messages. */
+const strayOf = (added: Messages, messages: Messages): unknown => {
   const calls = idsOf(messages, "tool_call")
-  const results = idsOf(messages, "tool_result")
-  const stray = [...results].find((id) => !calls.has(id))
-  if (stray !== undefined) {
-    return Either.left(Errors.invalid("input", `no function_call has the call_id ${String(stray)}`))
-  }
-  const unanswered = [...calls].find((id) => !results.has(id))
-  return unanswered === undefined
-    ? Either.void
-    : Either.left(
-        Errors.invalid(
-          "input",
-          `the function_call ${String(unanswered)} has no function_call_output; send one`,
-        ),
-      )
+  return [...idsOf(added, "tool_result")].find((id) => !calls.has(id))
 }
+
+/** Checks that each result has its call and each call its result. What a response continues has results of all calls before its own. */
+const checkCalls = Effect.fnUntraced(function* (
+  ports: Ports,
+  added: Messages,
+  continuing: Continuation | undefined,
+) {
+  const messages = [...(continuing?.output ?? []), ...added]
+  let stray = strayOf(added, messages)
+  if (stray !== undefined && continuing !== undefined) {
+    stray = strayOf(added, [...(yield* Responses.messagesOf(ports, continuing.run)), ...messages])
+  }
+  if (stray !== undefined) {
+    return yield* Errors.invalid("input", `no function_call has the call_id ${String(stray)}`)
+  }
+  const results = idsOf(messages, "tool_result")
+  const unanswered = [...idsOf(messages, "tool_call")].find((id) => !results.has(id))
+  if (unanswered !== undefined) {
+    return yield* Errors.invalid(
+      "input",
+      `the function_call ${String(unanswered)} has no function_call_output; send one`,
+    )
+  }
+})
 
 /** Whether a run waits for nothing but tools of its client. */
 const waitsForTools = (run: Run.Run): boolean => {
@@ -120,26 +163,28 @@ export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) 
   const added = yield* InputItems.toMessages(request["input"], `msg_${id.slice(Responses.prefix.length)}`)
   const { previous_response_id: previousId } = request
   const { inTurn } = yield* Rebuilds
-  const previous = previousId === undefined ? undefined : yield* inTurn(continued(ports, previousId))
-  const messages = [...(previous?.messages ?? []), ...added]
-  if (messages.length === 0) return yield* Errors.invalid("input", "is missing", "missing_required_parameter")
-  yield* checkCalls(messages)
+  const continuing = previousId === undefined ? undefined : yield* inTurn(continued(ports, previousId))
+  if (added.length === 0 && continuing === undefined) {
+    return yield* Errors.invalid("input", "is missing", "missing_required_parameter")
+  }
+  yield* checkCalls(ports, added, continuing)
   const { input: _input, stream = false, ...settings } = request
   const { instructions, model } = settings
+  const instructed =
+    instructions === undefined
+      ? []
+      : [{ id: instructionsId, role: "system", parts: [RequestSnapshot.textPart(instructions)] }]
+  const previous = continuing?.run
   const submission: Runs.Submission = {
     agentId: model,
     publicId: Ids.RunId.make(id),
     // Responses may continue the same response, and each is begun at once.
     concurrencyKey: null,
-    ...(previous === undefined ? {} : { conversationId: previous.run.conversationId }),
+    ...(previous === undefined ? {} : { conversationId: previous.conversationId }),
     snapshot: {
       ...RequestSnapshot.empty,
-      messages: [
-        ...(instructions === undefined
-          ? []
-          : [{ id: instructionsId, role: "system", parts: [RequestSnapshot.textPart(instructions)] }]),
-        ...messages,
-      ],
+      messages: [...instructed, ...added],
+      ...(continuing === undefined ? {} : { carries: { ...continuing.carries, lead: instructed.length } }),
       tools: settings.tool_choice === "none" ? [] : tools,
       forwardedProps: { [Responses.settingsKey]: settings },
     },
@@ -147,6 +192,6 @@ export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) 
   yield* AgentForms.check(submission)
   const runs = Context.get(ports, Runs.Runs)
   const { run } = yield* runs.submit(submission)
-  if (previous !== undefined && waitsForTools(previous.run)) yield* runs.cancel(previous.run.runId)
+  if (previous !== undefined && waitsForTools(previous)) yield* runs.cancel(previous.runId)
   return { found: { run, settings, snapshot: submission.snapshot! } satisfies Responses.Found, stream }
 })

@@ -20,7 +20,7 @@ import * as WrittenLog from "../WrittenLog.js"
 
 type Failure = Errors.ResponsesError | ControlPlaneError.ControlPlaneError
 
-/** A run that is a response, with the fields that were sent for it. */
+/** A run that is a response, with its own request and the fields that were sent for it. */
 export interface Found {
   readonly run: Run.Run
   readonly snapshot: RequestSnapshot.RequestSnapshot
@@ -38,18 +38,37 @@ const settingsOf = ({ forwardedProps }: RequestSnapshot.RequestSnapshot) =>
     ? Either.getRight(decode(CreateResponse, forwardedProps[settingsKey], settingsKey))
     : Either.getRight(Either.left(undefined))
 
+/** The run of that id, if it may be a response. */
+export const runOf = (ports: Ports, id: string): Effect.Effect<Run.Run, Failure> =>
+  id.startsWith(prefix) && Schema.is(Ids.RunId)(id)
+    ? Context.get(ports, Runs.Runs)
+        .get(id)
+        .pipe(
+          Effect.filterOrFail(
+            (run) => run.runId === id,
+            () => Errors.notFound(id),
+          ),
+          Effect.catchTag("RunNotFound", () => Errors.notFound(id)),
+        )
+    : Errors.notFound(id)
+
 /** The response of that id, whether it was to be stored or not. */
 export const find = (ports: Ports, id: string): Effect.Effect<Found, Failure> =>
   Effect.gen(function* () {
-    if (!id.startsWith(prefix) || !Schema.is(Ids.RunId)(id)) return yield* Errors.notFound(id)
-    const runs = Context.get(ports, Runs.Runs)
-    const run = yield* runs.get(id)
-    const snapshot = yield* runs.snapshot(id)
+    const run = yield* runOf(ports, id)
+    const snapshot = yield* Context.get(ports, Runs.Runs).snapshot(run.runId, { own: true })
     const settings = settingsOf(snapshot)
-    return run.runId === id && settings._tag === "Some"
-      ? { run, snapshot, settings: settings.value }
-      : yield* Errors.notFound(id)
+    return settings._tag === "Some" ? { run, snapshot, settings: settings.value } : yield* Errors.notFound(id)
   }).pipe(Effect.catchTag("RunNotFound", () => Errors.notFound(id)))
+
+/** All messages of a response's request. */
+export const messagesOf = (ports: Ports, { runId }: Run.Run) =>
+  Context.get(ports, Runs.Runs)
+    .snapshot(runId)
+    .pipe(
+      Effect.map(({ messages }) => messages),
+      Effect.catchTag("RunNotFound", () => Errors.notFound(runId)),
+    )
 
 /** The response of that id, if it was to be stored. */
 export const findStored = (ports: Ports, id: string) =>

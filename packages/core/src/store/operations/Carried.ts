@@ -1,0 +1,29 @@
+/**
+ * Adds to requests the messages that they carry, outside of commits: a request that is stored never changes.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
+import * as CarriedMessages from "../../rules/CarriedMessages.js"
+import type { RunRef } from "../rows/RunRows.js"
+import type { RunReads } from "../rows/RunStore.js"
+
+/**
+ * The request of a run with all its messages.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const whole =
+  (ref: RunRef, snapshot: RequestSnapshot) =>
+  <X>({ requests }: RunReads<X>): Effect.Effect<RequestSnapshot, X> =>
+    snapshot.carries === undefined
+      ? Effect.succeed(snapshot)
+      : Effect.map(
+          requests(
+            ref,
+            snapshot.carries.runs.map(({ id }) => id),
+          ),
+          (found) => CarriedMessages.whole(snapshot, found),
+        )
