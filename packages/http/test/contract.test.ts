@@ -69,6 +69,33 @@ const claimKeys = (
   .split(" ")
   .sort()
 
+describe("the messages that a run carries from others", () => {
+  test(
+    "are not for a caller to name",
+    Effect.gen(function* () {
+      const first = yield* call("POST", "/runs", {
+        body: { kind: "agent", public_id: "first", request: { agent_id: "agent" } },
+      })
+      const carries = {
+        lead: 0,
+        runs: [{ id: "first", own: 0, output: 0, upTo: 0 }],
+        output: [],
+        without: [],
+        title: null,
+      }
+      const request_snapshot = { messages: [], tools: [], context: [], carries }
+      const { json, status } = yield* call("POST", "/runs", {
+        body: {
+          kind: "agent",
+          owner: first.json.run.owner,
+          request: { agent_id: "agent", request_snapshot },
+        },
+      })
+      deepStrictEqual([status, json.field], [400, "request.request_snapshot.carries"])
+    }),
+  )
+})
+
 describe("the trace of a caller", () => {
   test(
     "is that of the run which it submits, unless the request names another or the header is none",
