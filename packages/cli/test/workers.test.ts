@@ -69,7 +69,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const settings = { cwd, env }
-      const form = { type: "object", properties: { topic: { type: "string" } } }
+      const form = { type: "object", properties: { topic: { type: "string" } }, required: ["topic"] }
       const worker = `export default () => "done"\nexport const forms = { writer: ${JSON.stringify(form)} }\n`
       yield* write(cwd, "worker.ts", worker)
       yield* write(cwd, "wrong.ts", `export default () => "done"\nexport const forms = ["writer"]\n`)
@@ -106,6 +106,18 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       expect(yield* call("/projects/default/agents")).toEqual({
         data: [{ agent_id: "writer", workers: 1, form }],
       })
+      const bare = yield* run(["submit", "--agent", "writer"], settings)
+      expect([bare.code, bare.stderr]).toEqual([
+        64,
+        `Error: There is no payload to submit, and writer needs one\nGive it with: runlease submit --agent writer --input '{"topic":"…"}'\n`,
+      ])
+      const unknown = yield* run(["submit", "--agent", "reader"], settings)
+      expect([unknown.code, unknown.stderr]).toEqual([64, expect.stringContaining("There is no text")])
+      const alone = yield* run(["submit", "--agent", "reader", "x"], settings)
+      expect([alone.code, alone.stderr]).toEqual([
+        0,
+        expect.stringContaining("No worker that takes runs of agent reader is working. Start one with: "),
+      ])
       yield* call(`/agent-workers/workers/${String(id)}/drain`, { method: "POST", body: '{"drain":true}' })
       yield* started.line(has({ event: "drain_requested", requested: true, in_flight: 0 }))
       yield* Effect.repeat(stateOf(settings, String(id)), {

@@ -17,6 +17,8 @@ import { Array, Clock, Config, Console, DateTime, Duration, Effect, Option, Ref 
 import { usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import { requestOf } from "../input/GivenRequest.js"
+import { nothingGiven } from "./NothingGiven.js"
+import * as Unclaimed from "./Unclaimed.js"
 import { read } from "../input/GivenText.js"
 import { follow } from "./Follow.js"
 import * as Describe from "../help/Describe.js"
@@ -215,11 +217,16 @@ const checkProject = Effect.flatMap(Runs.Runs, (runs) => runs.list({ limit: 1 })
 
 const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
   const runs = yield* Runs.Runs
-  const submission = yield* submissionOf(parsed, yield* requestOf(parsed))
+  const request = yield* requestOf(parsed)
+  const submission = yield* submissionOf(
+    parsed,
+    request ?? (yield* Effect.flatten(nothingGiven(parsed.agent))),
+  )
   yield* checkProject
   const { run, ...submitted } = yield* runs.submit(submission)
   if (parsed.json) yield* Output.json({ ...submitted, ...RunLines.toJson(run) })
   else yield* Console.log(run.runId)
+  if (!parsed.json && !parsed.watch) yield* Unclaimed.warn(run)
   if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
 })
 

@@ -30,6 +30,16 @@ const reasonOf = (
     : `Run ${run.runId} waits for a slot of ${candidates.length === 1 ? "the worker" : `one of the ${candidates.length} workers`} that may take it, or for an earlier run of its conversation.`
 }
 
+/** Prints on stderr that no worker takes a run which waits for one now. Prints nothing for any other run. */
+export const warn = (run: Run.Run) =>
+  Effect.gen(function* () {
+    const now = yield* DateTime.now
+    if (run.status !== "pending" || DateTime.greaterThan(run.availableAt, now)) return
+    const registry = yield* WorkerRegistry.WorkerRegistry
+    const { items } = yield* registry.list({ limit: 100 })
+    if (!items.some(canClaim(run, now))) yield* Console.error(reasonOf(run, items, now))
+  }).pipe(Effect.ignore)
+
 /** Prints on stderr, once, why a run is still pending after five seconds. Prints nothing for any other run. */
 export const explain = Effect.fnUntraced(function* (runId: Ids.RunId) {
   yield* Effect.sleep(explainAfter)

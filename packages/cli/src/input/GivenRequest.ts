@@ -27,16 +27,18 @@ const textOf = ({ file, text }: GivenRequest): Effect.Effect<string | undefined,
 const readsStdin = ({ file, input, text }: GivenRequest): boolean =>
   Option.contains(input, "-") && (Option.contains(text, "-") || Option.contains(file, "-"))
 
-/** The request: the text as a message of the user, the input beside it. */
+/** The failure of a command line that gives neither a text nor an input. */
+export const noText = (): CommandFailure =>
+  usage(
+    "There is no text to submit",
+    "Give a TEXT, --file FILE, - for stdin, or --input JSON for an agent with a payload.",
+  )
+
+/** The request: the text as a message of the user, the input beside it. Undefined where neither is given. */
 export const requestOf = Effect.fnUntraced(function* (given: GivenRequest) {
   if (readsStdin(given)) return yield* usage("Both the text and --input read stdin")
   const text = yield* textOf(given)
   const messages = text === undefined ? RequestSnapshot.empty : RequestSnapshot.fromText(text)
   if (Option.isSome(given.input)) return { ...messages, input: yield* inputOf(given.input.value) }
-  return text === undefined
-    ? yield* usage(
-        "There is no text to submit",
-        "Give a TEXT, --file FILE, - for stdin, or --input JSON for an agent with a payload.",
-      )
-    : messages
+  return text === undefined ? undefined : messages
 })
