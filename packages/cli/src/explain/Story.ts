@@ -173,7 +173,7 @@ const claimed = (facts: Facts, claim: Claim, before: Claim | undefined): Moment 
     case "suspended":
     case "waiting":
       return of(
-        `Worker ${workerName} went on with it (${attempt}; a wait sets the count back), ${since(before.endedAt)} after it had begun to wait. When the wait ended is unknown.`,
+        `Worker ${workerName} went on with it (${attempt}; a wait begins the count of attempts anew), ${since(before.endedAt)} after it had begun to wait. When the wait ended is unknown.`,
       )
     default:
       return of(

@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 
 /**
- * `step` is its name, or the id of a question; of a join it is `join`, and of a check of the budget `budget`.
+ * `step` is the name of the step, or the id of the question; `join` for a join, and `budget` for a check of the budget.
  *
  * `duplicate`: this attempt has had a step of that name and key, or a question of that id. `nested`: a step, a question, a join or
  * a check of the budget inside a step that happens at most once.

@@ -142,7 +142,7 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
           <NeedRow
             key={agent}
             icon={<ServerOff aria-hidden size={16} className="text-failed" />}
-            title={`No worker takes ${agent}.`}
+            title={`No worker takes runs of agent ${agent}.`}
             action="Add a worker"
             link={{ to: "/workers", search: { open: "add" } }}
           >

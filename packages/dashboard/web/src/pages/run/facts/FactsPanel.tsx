@@ -123,7 +123,9 @@ export const FactsPanel = ({
           <span className="font-mono text-[10.5px] tracking-[-0.05em] break-all">{summary.run_id}</span>
         </Fact>
         <Fact label="Attempt">
-          {summary.attempt} of {summary.max_attempts}
+          {summary.attempt === 0
+            ? `none counted yet, ${summary.max_attempts} at most`
+            : `${summary.attempt} of ${summary.max_attempts}`}
         </Fact>
         {holder === undefined ? null : (
           <Fact label={holder.ended_at === null ? "Worker" : "Last worker"}>
