@@ -32,6 +32,7 @@ import fairness from "./migrations/0017_Fairness.js"
 import rates from "./migrations/0018_Rates.js"
 import scopes from "./migrations/0019_LimitScopes.js"
 import signingKeys from "./migrations/0020_SigningKeys.js"
+import vacuum from "./migrations/0021_Vacuum.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -69,6 +70,7 @@ export const all: Migrations = {
   "0018_Rates": rates,
   "0019_LimitScopes": scopes,
   "0020_SigningKeys": Effect.asVoid(signingKeys),
+  "0021_Vacuum": vacuum,
 }
 
 /** The table that has the migrations of a database. */

@@ -81,7 +81,7 @@ export const make = (
   const free: Array<Backend> = []
   const queue: Array<Client> = []
   let backends = 0
-  let greeting = Buffer.alloc(0)
+  let greeting: Buffer = Buffer.alloc(0)
 
   const prepare = (backend: Backend, client: Client, message: Message): void => {
     const { bytes, type } = message

@@ -70,7 +70,6 @@ const indexes = [
   "bulk_operations_finished (project_id=? AND finished_at<?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
   "PRIMARY KEY (project_id=? AND name=? AND value=? AND run_pk>? AND run_pk<?)",
-  "PRIMARY KEY (project_id=? AND name=? AND value=? AND run_pk<?)",
 ]
 
 describe("query plans", () => {

@@ -33,10 +33,15 @@ export const controlPlane = (database: Database.Sqlite | Database.Postgres, sync
         return yield* Effect.catchTag(
           Layer.build(SqlControlPlane.layerPostgres({ url, ...limits })),
           "ControlPlaneUnavailable",
-          ({ message }) =>
+          ({ message, retryable }) =>
             new CommandFailure({
               message: `${message} (${shown})`,
-              hint: "Check that PostgreSQL runs there and that --database or RUNLEASE_DATABASE names it.",
+              // What no retry mends says itself what to do.
+              ...(retryable
+                ? {
+                    hint: "Check that PostgreSQL runs there and that --database or RUNLEASE_DATABASE names it.",
+                  }
+                : {}),
               exitCode: ExitCode.unavailable,
             }),
         )

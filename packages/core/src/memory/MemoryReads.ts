@@ -7,7 +7,6 @@ import * as Json from "../model/Json.js"
 import { isTerminal } from "../model/Run.js"
 import { entryBytes, type LogEntry } from "../ports/RunLog.js"
 import { isReserved } from "../model/StepRecord.js"
-import * as LabelRules from "../rules/LabelRules.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../store/rows/KeysetPage.js"
 import type { ListedRuns, LogBounds, RunReads } from "../store/rows/RunStore.js"
@@ -71,28 +70,6 @@ export const make = (state: State.State): RunReads<never> => ({
     }),
 
   firstSnapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.firstSnapshot),
-
-  list: (
-    projectId,
-    { agentId, conversationId, labels = {}, parentRunId, status },
-    { before, least, limit },
-  ) =>
-    Effect.sync(() => {
-      const found = Array.from(State.projectOf(state, projectId).runs.values())
-        .filter(
-          ({ details, key, state: { spec, status: current } }) =>
-            key >= least &&
-            key < before &&
-            (status === undefined || current === status) &&
-            (agentId === undefined || spec.agentId === agentId) &&
-            (conversationId === undefined || spec.conversationId === conversationId) &&
-            (parentRunId === undefined || details.parentRunId === parentRunId) &&
-            LabelRules.hasAll(details.labels, labels),
-        )
-        .toReversed()
-        .slice(0, limit + 1)
-      return pageOfRuns(found, limit)
-    }),
 
   listed: (keys) =>
     Effect.sync(() =>

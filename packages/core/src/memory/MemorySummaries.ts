@@ -103,16 +103,6 @@ export const make = (state: State.State): SummaryRows<never> => {
         })),
       ),
 
-    labelled: (projectId, labels, limit) =>
-      Effect.sync(() =>
-        labels.map(
-          ([name, value]) =>
-            recordsOf(projectId)
-              .filter(({ details }) => details.labels[name] === value)
-              .slice(0, limit).length,
-        ),
-      ),
-
     bounds: (from = 0, to = Number.POSITIVE_INFINITY) =>
       Effect.sync(() => {
         // Keys and times grow together.

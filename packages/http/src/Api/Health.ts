@@ -30,7 +30,7 @@ export const group = HttpApiGroup.make("health")
         OpenApi.annotations({
           summary: "Whether the server gets work done",
           description:
-            "503 when the store does not answer, or when claims at this server have had no answer for 15 seconds. A server that no worker claims from is ready.",
+            "503 when the store does not answer or confirms no commit, or when claims at this server have had no answer for 15 seconds. A server that no worker claims from is ready.",
         }),
       ),
   )

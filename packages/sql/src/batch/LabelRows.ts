@@ -88,25 +88,3 @@ export const prune = (database: Database, keys: Fragment): Effect.Effect<void, S
     )
     yield* Effect.forEach(remove(database, rows), execute, { discard: true })
   })
-
-/** How many runs have each of these labels, counted up to `limit`. */
-export const count = (
-  { sql }: Database,
-  projectId: Ids.ProjectId,
-  labels: ReadonlyArray<Labels.Label>,
-  limit: number,
-): Effect.Effect<ReadonlyArray<number>, SqlError> => {
-  const counts = labels.map(
-    ([name, value], index) => sql`SELECT ${sql.literal(String(index))} AS place, (SELECT COUNT(*) FROM (
-      SELECT run_pk FROM run_labels
-      WHERE project_id = ${projectId} AND name = ${name} AND value = ${value} LIMIT ${limit}
-    ) counted) AS runs`,
-  )
-  return Effect.map(
-    sql<{
-      readonly place: number
-      readonly runs: number
-    }>`${sql.join(" UNION ALL ", false)(counts)} ORDER BY place`,
-    (rows) => rows.map(({ runs }) => Number(runs)),
-  )
-}

@@ -18,7 +18,6 @@ import { detailFields, states, type StateTable, titleFields } from "../rows/RunF
 import { joinedStates, listed, runsIn, type Selection, stateColumn } from "../rows/RunRow.js"
 import { byTable } from "../rows/StateRows.js"
 import * as ClaimRecords from "./ClaimRecords.js"
-import * as LabelRows from "./LabelRows.js"
 import * as PendingQueries from "./PendingQueries.js"
 import { keyRows } from "./RunQueries.js"
 import { inRange, keysInRange, sourceOf } from "./SummaryRanges.js"
@@ -194,8 +193,6 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
       (rows) => rows.map(toCandidate),
     )
   },
-
-  labelled: (projectId, labels, limit) => LabelRows.count(database, projectId, labels, limit),
 
   bounds: bounds(database),
 

@@ -76,7 +76,7 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
       deepStrictEqual(yield* found({ status: ["failed"] }), [["failed 2", "failed 1"], null])
       deepStrictEqual(yield* found({ status: ["pending", "waiting"], agentId: agents("other") }), [
         ["pending 2", "pending 1"],
-        4,
+        2,
       ])
       deepStrictEqual(yield* titles({ status: [] }), [])
       deepStrictEqual((yield* titles({ status: RunStatus.literals })).length, 10)

@@ -38,17 +38,18 @@ const ofFilter = <X>(
   Effect.gen(function* () {
     const filter = decodeFilter(record.filter ?? {})
     const projectId = Ids.ProjectId.make(record.projectId)
-    const start = yield* startOf(rows.filters, projectId, filter)
-    const conditions = conditionsOf(filter, start)
-    const needs = needsOf(filter, start)
-    const limit = conditions.length === 0 ? most : Math.max(most, mostAtOnce(needs))
-    const range = {
+    const whole = {
       least: record.from,
       before: record.to,
-      limit,
+      limit: most,
       // What is submitted again goes in its order. Claims take the oldest runs, and a cancellation stays out of their way.
       oldestFirst: record.action === "retry",
     }
+    const start = yield* startOf(rows.filters, projectId, filter, whole)
+    const conditions = conditionsOf(filter, start)
+    const needs = needsOf(filter, start)
+    const limit = conditions.length === 0 ? most : Math.max(most, mostAtOnce(needs))
+    const range = { ...whole, limit }
     let some: ReadonlyArray<RunKey>
     let matching: ReadonlyArray<RunKey>
     if (conditions.length === 0) {

@@ -37,18 +37,19 @@ const rest = (range: Range, after: RunKey): Range =>
  * @category reading
  */
 export const plan = <X>(
-  rows: Pick<SummaryRows<X>, "bounds" | "labelled">,
+  rows: Pick<SummaryRows<X>, "bounds" | "keys">,
   projectId: Ids.ProjectId,
   filter: SummaryFilter,
   { after, limit, oldestFirst }: PageOf,
 ): Effect.Effect<Plan, X> =>
   Effect.gen(function* () {
     const bounds = yield* rows.bounds(filter.from?.epochMillis, filter.to?.epochMillis)
-    const start = yield* startOf(rows, projectId, filter)
     const whole = { ...bounds, limit, oldestFirst }
+    const range = after === undefined ? whole : rest(whole, after)
+    const start = yield* startOf(rows, projectId, filter, range)
     return {
       start,
-      range: after === undefined ? whole : rest(whole, after),
+      range,
       conditions: conditionsOf(filter, start),
       needs: needsOf(filter, start),
     }

@@ -10,24 +10,26 @@ import * as MetadataFilter from "../../model/MetadataFilter.js"
 import * as OneOrMore from "../../model/OneOrMore.js"
 import type { SummaryFilter } from "../../ports/Summaries.js"
 import * as LabelRules from "../../rules/LabelRules.js"
-import * as RareLabel from "./RareLabel.js"
-import type { Candidate, Needs, Start, SummaryRows } from "./SummaryRows.js"
+import * as RareStart from "./RareStart.js"
+import type { Candidate, Needs, Range, Start, SummaryRows } from "./SummaryRows.js"
 
-/** Where a list begins: at the runs that have one of these, those first of which a run has few. */
+/** Where a list begins: at the runs that have one of these, those first of which a run has few, or else at the rarest. */
 export const startOf = <X>(
-  rows: Pick<SummaryRows<X>, "labelled">,
+  rows: Pick<SummaryRows<X>, "keys">,
   projectId: Ids.ProjectId,
   { agentId, conversationId, labels = Labels.none, parentRunId, status }: SummaryFilter,
+  range: Range,
 ): Effect.Effect<Start, X> => {
   if (parentRunId !== undefined) return Effect.succeed({ parentRunId })
   if (conversationId !== undefined) return Effect.succeed({ conversationId })
-  if (!Labels.isEmpty(labels)) {
-    return Effect.map(RareLabel.find(rows, projectId, labels), (label) => ({ label }))
-  }
   const statuses = OneOrMore.valuesOf(status ?? [])
-  if (statuses.length > 0) return Effect.succeed({ statuses })
   const agentIds = OneOrMore.valuesOf(agentId ?? [])
-  return Effect.succeed<Start>(agentIds.length > 0 ? { agentIds } : {})
+  const [first, ...others]: ReadonlyArray<Start> = [
+    ...Labels.entries(labels).map((label) => ({ label })),
+    ...(statuses.length > 0 ? [{ statuses }] : []),
+    ...(agentIds.length > 0 ? [{ agentIds }] : []),
+  ]
+  return first === undefined ? Effect.succeed({}) : RareStart.find(rows, projectId, [first, ...others], range)
 }
 
 /** Whether a run has what a condition names. */

@@ -174,7 +174,7 @@ export interface RunRows<X> {
   readonly bulk: BulkRows<X>
 
   /** How the runs of a filter are found. They are not locked. */
-  readonly filters: Pick<SummaryRows<X>, "bounds" | "candidates" | "keys" | "labelled">
+  readonly filters: Pick<SummaryRows<X>, "bounds" | "candidates" | "keys">
 
   /** The key of the newest run of the store; 0 for none. */
   readonly lastKey: Effect.Effect<RunKey, X>

@@ -10,11 +10,10 @@
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
-import type { EventId, Run, RunStatus } from "../../model/Run.js"
+import type { EventId, Run } from "../../model/Run.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import type { LogEntry } from "../../ports/RunLog.js"
-import type { ListRuns } from "../../ports/Runs.js"
 import type { CounterSum, Step } from "./CounterRows.js"
 import type { LimitReads } from "./LimitRows.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
@@ -38,12 +37,6 @@ export interface LogPiece {
 export interface LogPage extends LogPiece {
   readonly latest: EventId
   readonly ended: boolean
-}
-
-/** What all runs of a list have, without a search. */
-export interface ListFilter extends Pick<ListRuns, "conversationId" | "parentRunId" | "labels"> {
-  readonly status?: RunStatus | undefined
-  readonly agentId?: Ids.AgentId | undefined
 }
 
 /** Runs of a page. `more`: others are left out, since a page has so many items, or so many bytes. */
@@ -101,13 +94,6 @@ export interface RunReads<X> {
 
   /** The request that the run was submitted with, without the answers since. */
   readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
-
-  /** The newest runs of a project with keys from `least` on and below `before`, as many as a page has. */
-  readonly list: (
-    projectId: Ids.ProjectId,
-    filter: ListFilter,
-    page: { readonly least: RunKey; readonly before: RunKey; readonly limit: number },
-  ) => Effect.Effect<ListedRuns, X>
 
   /** The runs of these keys in their order, as many of the first as a page has. One that is gone is left out. */
   readonly listed: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ListedRuns, X>

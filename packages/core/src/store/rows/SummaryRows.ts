@@ -128,13 +128,6 @@ export interface SummaryRows<X> {
     needs: Needs,
   ) => Effect.Effect<ReadonlyArray<Candidate>, X>
 
-  /** How many runs have each of these labels, counted up to `limit`. */
-  readonly labelled: (
-    projectId: Ids.ProjectId,
-    labels: ReadonlyArray<Label>,
-    limit: number,
-  ) => Effect.Effect<ReadonlyArray<number>, X>
-
   /**
    * The keys between which are the runs that were submitted from one instant on and before another. A run is on one side of an instant,
    * but those that were submitted at once may be on the other one. Where an instant is absent, there is no bound.
