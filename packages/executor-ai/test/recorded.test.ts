@@ -2,10 +2,10 @@
 import { describe, it } from "@effect/vitest"
 import { Tool, Toolkit } from "@effect/ai"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Leases, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, Leases, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, TestRuns } from "@runlease/testkit"
-import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
+import { Deferred, Effect, Fiber, Layer, Ref, Schema } from "effect"
 import * as ModelServer from "./ModelServer.js"
 import * as ModelWorkers from "./ModelWorkers.js"
 import * as PageClient from "./PageClient.js"
@@ -135,7 +135,9 @@ const record = (continues: boolean, messages: ReadonlyArray<string>, calls: Read
 const parameters = { what: Schema.String }
 const toolkit = Toolkit.make(
   Tool.make("charge", { parameters, success: Schema.String }),
-  Tool.make("deploy", { parameters, success: Schema.String }).annotate(AiTool.NeedsApproval, true),
+  Tool.make("deploy", { parameters, success: Schema.String })
+    .annotate(AiTool.NeedsApproval, true)
+    .annotate(AiTool.SideEffect, "idempotent"),
 )
 const handlers = toolkit.toLayer({
   charge: ({ what }) => Effect.succeed(`charged ${what}`),
@@ -193,6 +195,56 @@ for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
             for (const part of ["Broken", "c2"]) assertTrue(!request.includes(part), request)
           }),
       ),
+    )
+
+    it.scopedLive("of a retry has the answers, the results and the approval of the run that failed", () =>
+      Effect.gen(function* () {
+        const made = yield* Ref.make<ReadonlyArray<string>>([])
+        const isMended = yield* Ref.make(false)
+        const note = (what: string) =>
+          Effect.as(
+            Ref.update(made, (all) => [...all, what]),
+            `${what} it`,
+          )
+        const failing = toolkit.toLayer({
+          charge: () => note("charged"),
+          deploy: () =>
+            Effect.flatMap(Ref.get(isMended), (is) => (is ? note("deployed") : Effect.dieMessage("broken"))),
+        })
+        const model = yield* ModelServer.make(
+          ModelServer.inTurn(
+            {
+              texts: ["First."],
+              calls: [
+                { id: "c1", name: "charge", args: { what: "it" } },
+                { id: "d1", name: "deploy", args: { what: "it" } },
+              ],
+            },
+            { texts: ["Done."] },
+          ),
+        )
+        yield* Effect.gen(function* () {
+          const runs = yield* Runs.Runs
+          yield* ModelWorkers.start(model, { toolkit })
+          const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Go") })
+          yield* ModelWorkers.untilStatus(runId, "waiting")
+          yield* ModelWorkers.answer(runId, [
+            { interruptId: "d1", status: "resolved", payload: { approved: true } },
+          ])
+          yield* ModelWorkers.untilStatus(runId, "failed")
+          yield* Ref.set(isMended, true)
+          const { run } = yield* runs.retry(runId)
+          yield* ModelWorkers.untilStatus(run.runId, "completed")
+          deepStrictEqual(yield* Ref.get(made), ["charged", "deployed"])
+          strictEqual(model.requests.length, 2)
+          const request = JSON.stringify(model.requests[1]!.body)
+          for (const part of ["First.", "charged it", "deployed it"]) {
+            strictEqual(request.split(part).length, 2, request)
+          }
+          const log = yield* TestRuns.eventsOf(run.runId)
+          deepStrictEqual(EventOrder.violations(log, { ended: true }), [])
+        }).pipe(Effect.provide(Layer.merge(failing, controlPlane)))
+      }),
     )
 
     it.scopedLive("makes the calls of a recorded answer, and then waits for the approval of another", () =>

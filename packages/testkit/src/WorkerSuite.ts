@@ -27,6 +27,7 @@ import * as Questions from "./worker/Questions.js"
 import * as Sleeps from "./worker/Sleeps.js"
 import * as Children from "./worker/Children.js"
 import * as Forks from "./worker/Forks.js"
+import * as Retries from "./worker/Retries.js"
 import * as LargeResults from "./worker/LargeResults.js"
 import * as StepAppends from "./worker/StepAppends.js"
 import * as ReportedSteps from "./worker/ReportedSteps.js"
@@ -52,6 +53,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     StepStreams.tests(test)
     LargeResults.tests(test)
     Forks.tests(test)
+    Retries.tests(test)
     StepAppends.tests(test)
     ReportedSteps.tests(test)
     StepProgress.tests(test)

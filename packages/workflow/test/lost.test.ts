@@ -4,7 +4,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Activity, DurableClock, DurableDeferred, Workflow } from "@effect/workflow"
-import { type Run, Runs, StepRecord } from "@runlease/core"
+import { Ids, type Run, Runs, StepRecord } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Exit, Fiber, Layer, Schema, TestClock } from "effect"
 import { RunleaseWorkflowEngine } from "../src/index.js"
@@ -29,6 +29,22 @@ class Refused extends Schema.TaggedError<Refused>("Refused")("Refused", { at: Sc
 const Steps = Workflow.make({ name: "Steps", success: Schema.Array(Schema.Number), ...options })
 
 const steps = Steps.toLayer(() => Effect.all([work("one"), work("two", true), work("three")]))
+
+const Failing = Workflow.make({ name: "Failing", error: Refused, ...options })
+
+/** Its last activity fails the first time. */
+const failing = Failing.toLayer(() =>
+  Effect.gen(function* () {
+    yield* work("paid")
+    yield* Activity.make({
+      name: "shipped",
+      error: Refused,
+      execute: Effect.flatMap(count("shipped"), (n) =>
+        n === 1 ? new Refused({ at: new Date(0) }) : Effect.void,
+      ),
+    })
+  }),
+)
 
 const Undone = Workflow.make({ name: "Undone", error: Refused, ...options })
 
@@ -161,6 +177,20 @@ const lapse = TestClock.adjust("31 seconds")
 for (const [name, ports] of controlPlanes) {
   describe(`A workflow over ${name}`, () => {
     const test = Workers.tester(ports)
+
+    test(
+      "does again the activity that has failed when its run is retried, and none before it",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        yield* Workers.start(failing)
+        const executionId = yield* Failing.executionId({ id: "failing" })
+        yield* Effect.forkScoped(Failing.execute({ id: "failing" }))
+        yield* untilStatus(executionId, "failed")
+        const { run } = yield* runs.retry(Ids.RunId.make(RunleaseWorkflowEngine.runIdOf(executionId)))
+        yield* TestRuns.eventually(runs.get(run.runId), ({ status }) => status === "completed")
+        deepStrictEqual(yield* counted("paid", "shipped"), [1, 2])
+      }),
+    )
 
     test(
       "goes on behind its recorded activities where its worker is lost",

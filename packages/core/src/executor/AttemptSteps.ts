@@ -104,8 +104,8 @@ export const recordedBefore = (
     const steps = new Map<string, Recorded>()
     const messages: Array<InboxMessage.InboxMessage> = []
     const nextRecord = StepRecord.reader()
-    // The log of a fork begins with records.
-    const isFirst = (claimed.leaseEpoch === 1 && claimed.latestSequence === 0) || claimed.latestEventId <= 1
+    // The log of a fork or a retry begins with records, which may all be those of children.
+    const isFirst = claimed.latestEventId <= 1
     let taken = 0
     return isFirst && claimed.inbox === undefined
       ? Effect.succeed({ steps, messages })

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { Data, Effect, Option, Predicate, Schema, Stream } from "effect"
-import type { LogEvent } from "../model/AgentEvent.js"
+import { type LogEvent, toolBegunEventName } from "../model/AgentEvent.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { sha256 } from "../model/Digest.js"
 import { canonicalJson } from "../model/Json.js"
@@ -41,7 +41,7 @@ export const uncertainEventName = "runlease.tool_uncertain"
  * @since 0.1.0
  * @category constants
  */
-export const begunEventName = "runlease.tool_begun"
+export const begunEventName = toolBegunEventName
 
 /**
  * A call as an agent requests it. `args` is JSON text.

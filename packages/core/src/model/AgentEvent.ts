@@ -47,6 +47,14 @@ export const attemptEventName = "runlease.attempt"
 export const isReserved = ({ name, type }: LogEvent): boolean =>
   type === "CUSTOM" && typeof name === "string" && name.startsWith("runlease.")
 
+/**
+ * The name of the event that says that an approved tool call is about to be made.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const toolBegunEventName = "runlease.tool_begun"
+
 /** The mark of an event that code of this process has made. It is no part of the JSON, so no event from elsewhere has it. */
 const mark = Symbol.for("@runlease/core/AgentEvent/reserved")
 

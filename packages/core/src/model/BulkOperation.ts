@@ -17,7 +17,7 @@ export const BulkId = Ids.Uuid.pipe(Schema.brand("BulkId"))
 export type BulkId = typeof BulkId.Type
 
 /**
- * What becomes of each run: it is cancelled; it is submitted once more, where it has ended; its labels change.
+ * What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change.
  *
  * @since 0.1.0
  * @category models
@@ -60,7 +60,7 @@ export type BulkFilter = typeof BulkFilter.Type
  * A bulk operation to be made: `filter` or `runIds` says for which runs.
  *
  * `all`: a filter that names nothing means every run of the project, and is refused without it. `labels`: what the action `label`
- * changes; null removes one. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
+ * changes; null removes one. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
  * run, and counts what it would do. `idempotencyKey`: a repeat with the same key gives the first operation.
  *
  * @since 0.1.0
@@ -72,6 +72,7 @@ export const NewBulk = Schema.Struct({
   all: Schema.optional(Schema.Boolean),
   runIds: Schema.optional(Schema.Array(Ids.RunId)),
   labels: Schema.optional(LabelChanges),
+  fromStart: Schema.optional(Schema.Boolean),
   reason: Schema.optional(Ids.visibleText(500)),
   dryRun: Schema.optional(Schema.Boolean),
   idempotencyKey: Schema.optional(Ids.visibleText(128)),
@@ -108,6 +109,7 @@ export const BulkOperation = Schema.Struct({
   filter: Schema.NullOr(BulkFilter),
   named: Schema.NullOr(count),
   labels: Schema.NullOr(LabelChanges),
+  fromStart: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   reason: Schema.NullOr(Schema.String),
   dryRun: Schema.Boolean,
   searched: count,

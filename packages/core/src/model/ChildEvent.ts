@@ -145,6 +145,15 @@ export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
     : Option.none()
 
 /**
+ * The id of the child that an event says something of, if it does.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const idIn = (event: LogEvent): string | undefined =>
+  Option.getOrUndefined(Option.map(fromEvent(event), ({ runId }) => runId))
+
+/**
  * The id of the child that a step of a run is: the same in each attempt.
  *
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Why a run is not forked, why it takes no message, and why a submission becomes no run for now.
+ * Why a run is not forked or retried, why it takes no message, and why a submission becomes no run for now.
  *
  * @since 0.1.0
  */
@@ -26,6 +26,21 @@ export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core
     return this.reason === "no_event"
       ? `The log of run ${this.runId} has no event ${this.after}`
       : `Run ${this.runId} had recorded too much by event ${this.after}: a fork copies up to 10,000 events and 16 MiB`
+  }
+}
+
+/**
+ * The run is not submitted again with its records. `too_large`: they are more than 10,000 events or 16 MiB.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RetryRefused extends Schema.TaggedError<RetryRefused>("@runlease/core/RetryRefused")(
+  "RetryRefused",
+  { runId: Schema.String, reason: Schema.Literal("too_large") },
+) {
+  override get message() {
+    return `Run ${this.runId} has recorded more than a retry copies, 10,000 events and 16 MiB; retry it from the start, or fork it at an earlier event`
   }
 }
 

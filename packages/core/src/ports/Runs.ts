@@ -16,7 +16,7 @@ import type { EventId, Fence, LeaseLost, LeaseRef, RunEnded, RunError, TerminalS
 import type { Run, RunNotFound } from "../model/Run.js"
 import type { InboxNotEmpty } from "./Leases.js"
 import type { LabelsRefused } from "./RunLabels.js"
-import type { ForkRefused, MessageRefused, TooManyPending } from "./RunRefusals.js"
+import type { ForkRefused, MessageRefused, RetryRefused, TooManyPending } from "./RunRefusals.js"
 import type { ConversationBusy, InvalidSubmission, SubmissionInput, Submitted } from "./Submission.js"
 import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
 import type { ListOrder, SummaryFilter } from "./Summaries.js"
@@ -37,7 +37,7 @@ export {
   type Submitted,
 } from "./Submission.js"
 export { LabelsRefused } from "./RunLabels.js"
-export { ForkRefused, MessageRefused, TooManyPending } from "./RunRefusals.js"
+export { ForkRefused, MessageRefused, RetryRefused, TooManyPending } from "./RunRefusals.js"
 
 /** Why a submission becomes no run. */
 export type SubmitRefusal =
@@ -194,13 +194,18 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     /**
      * Submits a run once more that has ended: the same request under a new id, or under `publicId`, which makes it idempotent as in
      * `submit`. The new run names the one that it repeats as its parent; it is no child of it.
+     *
+     * It is as a later attempt of that run, with attempts of its own: its log begins with what that run had recorded, without the steps that
+     * have failed, and it has the answers, the messages and the session of that run. So it does none of that again, and begins with what
+     * failed. `fromStart`: it has nothing of that run but its first request, and does all of it again. A public id names one of the two.
      */
     readonly retry: (
       runId: Ids.RunId,
-      options?: { readonly publicId?: string | undefined },
+      options?: { readonly publicId?: string | undefined; readonly fromStart?: boolean | undefined },
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
       | InvalidSubmission
+      | RetryRefused
       | RunNotFound
       | RunUnfinished
       | SubmissionConflict

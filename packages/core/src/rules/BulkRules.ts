@@ -78,6 +78,11 @@ const checkLabels = ({ action, labels }: Checked): Either.Either<void, InvalidBu
     : Either.void
 }
 
+const checkStart = ({ action, fromStart }: Checked): Either.Either<void, InvalidBulk> =>
+  fromStart === true && action !== "retry"
+    ? refuse("fromStart", `must be absent, as ${action} submits no run again`)
+    : Either.void
+
 /**
  * The operation, when it can be made.
  *
@@ -91,7 +96,7 @@ export const check = (input: Input): Either.Either<Checked, InvalidBulk> =>
     return new InvalidBulk({ field, message: issue?.message.split("\n")[0] ?? "is malformed" })
   }).pipe(
     Either.flatMap((checked) =>
-      Either.map(Either.all([checkRuns(checked), checkLabels(checked)]), () => checked),
+      Either.map(Either.all([checkRuns(checked), checkLabels(checked), checkStart(checked)]), () => checked),
     ),
   )
 
@@ -117,7 +122,7 @@ const withCursor = (record: BulkRecord): BulkRecord => ({
  * @category constructors
  */
 export const begin = (
-  { action, createdBy, dryRun, filter, labels, reason, runIds }: Checked,
+  { action, createdBy, dryRun, filter, fromStart, labels, reason, runIds }: Checked,
   { from, id, projectId, to }: Beginning,
   now: number,
 ): BulkRecord => {
@@ -130,6 +135,7 @@ export const begin = (
     filter: named === null ? encodeFilter(filter ?? {}) : null,
     named: named?.length ?? null,
     labels: labels ?? null,
+    fromStart: fromStart ?? false,
     reason: reason ?? null,
     dryRun: dryRun ?? false,
     searched: 0,

@@ -107,6 +107,10 @@ export const isRunnable = ({ gate, status }: Pick<RunState, "gate" | "status">):
 export const isClaimable = (state: RunState, now: number): boolean =>
   isRunnable(state) && !TimeRules.isExpired(state, now)
 
+/** Whether a run that a claim has given may have a session: a holder before has recorded one, or the run has that of the one that it repeats. */
+export const mayHaveSession = ({ latestEventId, leaseEpoch }: RunState): boolean =>
+  leaseEpoch > 1 || latestEventId > 1
+
 /**
  * The gate of a pending run that is behind no other. A run that was submitted without a delay has none, also where the
  * clock was set back since. One with limits waits for places.

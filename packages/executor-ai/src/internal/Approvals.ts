@@ -48,6 +48,18 @@ export const isBegun = (attempts: ReadonlyArray<PastAttempts.PastAttempt>, toolC
     ),
   )
 
+/** Whether a person has approved a call; undefined without an answer. */
+export const decisionOn = (
+  tools: Tools,
+  snapshot: RequestSnapshot.RequestSnapshot,
+  { toolCallId, toolName }: RequestedCall.RequestedCall,
+): boolean | undefined =>
+  isNeeded(tools, toolName)
+    ? Option.getOrUndefined(
+        Option.map(Interrupts.answerTo(snapshot, toolCallId), (answer) => Interrupts.approved(answer)),
+      )
+    : undefined
+
 /** The calls of earlier parts that wait for approval and have no result yet, in order, with their answers. */
 export const decisions = (
   tools: Tools,

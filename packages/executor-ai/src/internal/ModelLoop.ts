@@ -66,6 +66,8 @@ export const make = (options: Options) =>
     const inbox = yield* RunMessages.make(run)
     const checkBudget = yield* BudgetCheck.make
 
+    const givenResults = ToolResults.idsIn(run.snapshot.messages)
+
     let messages: ReadonlyArray<Prompt.Message> = []
     const steps = attempts.flatMap(Usage.stepsOf)
     // The usage of dead attempts counts, since it is paid for. Only their recorded answers count as steps.
@@ -237,10 +239,17 @@ export const make = (options: Options) =>
       const before = Option.getOrUndefined(RecordedAnswers.last(attempts))
       if (before?.continues === false && !inbox.pending()) return finished
       if (settledSteps >= maxSteps) return Stream.fail(Failure.stepLimit(maxSteps))
-      const open = before?.open ?? []
+      // A retry has the answers of the run that it repeats, and no part that waited for them.
+      const open = (before?.open ?? []).filter(
+        ({ toolCallId, toolName }) => !(clientNames.has(toolName) && givenResults.has(toolCallId)),
+      )
+      const decisionOn = (call: RequestedCall) => Approvals.decisionOn(handlers.tools, run.snapshot, call)
       const decisions = Stream.fromIterable([
         ...Approvals.decisions(handlers.tools, run.snapshot, attempts),
-        ...open.filter((call) => !waitsFor(call)).map((call) => ({ ...call, approved: true })),
+        ...open.flatMap((call) => {
+          const approved = waitsFor(call) ? decisionOn(call) : true
+          return approved === undefined ? [] : [{ ...call, approved }]
+        }),
       ]).pipe(
         Stream.flatMap(
           (decision) =>
@@ -263,7 +272,8 @@ export const make = (options: Options) =>
         messages = made
         return step
       })
-      const next = wait(open.filter(waitsFor)) ?? Stream.unwrap(firstStep)
+      const waiting = open.filter((call) => waitsFor(call) && decisionOn(call) === undefined)
+      const next = wait(waiting) ?? Stream.unwrap(firstStep)
       return Stream.concat(decisions, next)
     })
 

@@ -27,15 +27,17 @@ export const partOf = (toolCallId: string, { content, isError }: Result): Reques
 export const ofProvider = (toolCallId: string): AgentEvent.AgentEvent =>
   eventOf(toolCallId, { content: "The provider sent no result of this call.", isError: false })
 
-/** The ids of calls that have a result in the log. */
-export const answeredIds = (attempts: ReadonlyArray<PastAttempts.PastAttempt>): ReadonlySet<unknown> =>
+/** The ids of calls that have a result in these messages. */
+export const idsIn = (messages: ReadonlyArray<RequestSnapshot.SnapshotMessage>): ReadonlySet<unknown> =>
   new Set(
-    attempts.flatMap(({ messages }) =>
-      messages.flatMap(({ parts }) =>
-        parts.flatMap((part) => (part.type === "tool_result" ? [part["toolCallId"]] : [])),
-      ),
+    messages.flatMap(({ parts }) =>
+      parts.flatMap((part) => (part.type === "tool_result" ? [part["toolCallId"]] : [])),
     ),
   )
+
+/** The ids of calls that have a result in the log. */
+export const answeredIds = (attempts: ReadonlyArray<PastAttempts.PastAttempt>): ReadonlySet<unknown> =>
+  idsIn(attempts.flatMap(({ messages }) => messages))
 
 /** Results for the calls of dead attempts that have none in the log and are not part of the conversation. */
 export const ofDeadAttempts = (

@@ -63,7 +63,13 @@ export const LogPage = Schema.Struct({
 
 export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
 
-/** (ours) A message to a run: text, or parts. */
+export const Retry = Schema.Struct({
+  public_id: nullish(Ids.NewRunId),
+  from_start: nullish(Schema.Boolean).annotations({
+    description: "Do all of the run again, also what it has recorded",
+  }),
+})
+
 export const Fork = Schema.Struct({
   after_event_id: Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER)),
   public_id: nullish(Ids.NewRunId),
@@ -72,6 +78,7 @@ export const Fork = Schema.Struct({
 /** (ours) Labels that a run gets, and null for each that it loses. */
 export const Label = Schema.Struct({ labels: Labels.LabelChanges })
 
+/** (ours) A message to a run: text, or parts. */
 export const Tell = Schema.Struct({
   text: Schema.optional(Schema.NonEmptyString),
   parts: Schema.optional(MessageParts),

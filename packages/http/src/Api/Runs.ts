@@ -12,7 +12,7 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { integerText, nullish, orEmpty, pageOf } from "../Wire.js"
+import { integerText, orEmpty, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/DiscriminatedUnion.js"
 import { FollowedUp, FollowUp } from "../Wire/FollowUp.js"
@@ -188,7 +188,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("retry", "/runs/:run_id/retry")
       .setPath(runPath)
-      .setPayload(orEmpty(Schema.Struct({ public_id: nullish(Ids.NewRunId) }), {}))
+      .setPayload(orEmpty(Bodies.Retry, {}))
       .addSuccess(Bodies.Submitted, { status: 202 })
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
@@ -196,7 +196,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Submit a run again that has ended",
           description:
-            "The same request, without the answers since, as a new run that names this one as its `parent_run_id`. The body may be empty; `public_id` makes it idempotent.",
+            "The same request as a new run that names this one as its `parent_run_id`. It begins with what this one had recorded, and with the answers that it was given: it does none of that again, and begins with what failed. `from_start: true` does all of it again. The body may be empty; `public_id` makes it idempotent.",
         }),
       ),
   )

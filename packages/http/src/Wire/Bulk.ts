@@ -77,7 +77,7 @@ export const NewBulk = given<typeof Model.NewBulk.Type>()(
   renamed({
     action: Model.BulkAction.annotations({
       description:
-        "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more. `label`: its labels change",
+        "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more, and begins with what failed. `label`: its labels change",
     }),
     filter: may("filter", BulkFilter).annotations({
       description: "All of these hold for the runs. One that names nothing needs `all`",
@@ -88,6 +88,9 @@ export const NewBulk = given<typeof Model.NewBulk.Type>()(
     }),
     labels: may("labels", Labels.LabelChanges).annotations({
       description: "For `label`: each name gets its value, or is removed where that is null",
+    }),
+    fromStart: may("from_start", Schema.Boolean).annotations({
+      description: "For `retry`: each run does all of it again, also what it has recorded",
     }),
     reason: may("reason", Ids.visibleText(500)).annotations({
       description: "Why. A cancelled run has it as the message of its error, with code `bulk_cancelled`",
@@ -118,6 +121,10 @@ export const Bulk = as<Model.BulkOperation>()(
     filter: Schema.NullOr(BulkFilter),
     named: Schema.NullOr(count),
     labels: Schema.NullOr(Labels.LabelChanges),
+    // A server of an earlier version does not tell.
+    fromStart: Schema.optionalWith(Schema.Boolean, { default: () => false }).pipe(
+      Schema.fromKey("from_start"),
+    ),
     reason: Schema.NullOr(Schema.String),
     dryRun: Schema.Boolean,
     searched: count,

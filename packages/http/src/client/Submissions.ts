@@ -173,12 +173,19 @@ export const make: Effect.Effect<
           )
         : Effect.flatMap(Runs.checkCount(submissions, Runs.maxSubmissions), oneByOne),
 
-    retry: (runId, { publicId } = {}) =>
+    retry: (runId, { fromStart, publicId } = {}) =>
       sendAgain(
         "Runs.retry",
         path`/runs/${runId}/retry`,
-        { public_id: publicId },
-        ["RunUnfinished", "SubmissionConflict", "TooManyPending", "InvalidSubmission", "RunNotFound"],
+        { public_id: publicId, from_start: fromStart },
+        [
+          "RetryRefused",
+          "RunUnfinished",
+          "SubmissionConflict",
+          "TooManyPending",
+          "InvalidSubmission",
+          "RunNotFound",
+        ],
         { publicId, runId },
       ),
 

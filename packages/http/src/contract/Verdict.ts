@@ -47,6 +47,7 @@ export type VerdictError =
   | Runs.InvalidSubmission
   | Runs.LabelsRefused
   | Runs.ForkRefused
+  | Runs.RetryRefused
   | Runs.MessageRefused
   | Runs.NotWaiting
   | Runs.RunUnfinished

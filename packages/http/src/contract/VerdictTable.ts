@@ -171,6 +171,12 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
         new Runs.ForkRefused({ runId, after, reason: error === "fork_no_event" ? "no_event" : "too_large" }),
       ),
   },
+  RetryRefused: {
+    status: 409,
+    codes: ["retry_too_large"],
+    encode: ({ message, reason }) => ({ error: `retry_${reason}`, detail: message }),
+    decode: (_, { runId = "" }) => Effect.succeed(new Runs.RetryRefused({ runId, reason: "too_large" })),
+  },
   MessageRefused: {
     status: 409,
     codes: ["message_too_large", "message_too_many"],

@@ -236,6 +236,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           const { duplicate, run } = yield* runs.retry(path.run_id, {
             publicId: payload.public_id ?? undefined,
+            fromStart: payload.from_start ?? undefined,
           })
           return { accepted: true as const, run: CanonicalRun.fromRun(run), duplicate }
         }).pipe(Effect.mapError(Verdicts.encode)),

@@ -1,14 +1,38 @@
 /** Bulk suite: submitting runs once more that have ended. */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import * as TestBulk from "./TestBulk.js"
 
-const { allDone, countsOf, run, statuses, submit, submitFailed } = TestBulk
+const { allDone, countsOf, create, run, statuses, submit, submitFailed } = TestBulk
+
+/** Submits runs, and fails them behind a step that is recorded. */
+const submitRecorded = (count: number) =>
+  Effect.gen(function* () {
+    const leases = yield* Leases
+    const submitted = yield* submit(count)
+    const worker = yield* TestRuns.register()
+    const claimed = yield* TestRuns.claim(worker, { limit: count })
+    yield* Effect.forEach(
+      claimed,
+      (each) =>
+        Effect.zipRight(
+          TestRuns.append(each, [
+            AgentEvent.custom("runlease.step", { step_id: "pay", record_id: "pay", name: "pay" }),
+          ]),
+          leases.complete(TestRuns.leaseOf(each), { status: "failed" }),
+        ),
+      { concurrency: "unbounded", discard: true },
+    )
+    return submitted
+  })
 
 export const declare = (test: TestRuns.Test<StorePorts>): void => {
   test(
@@ -28,6 +52,31 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
         claimed.map(({ runId }) => runId),
         failed.slice(0, 100).map(({ runId }) => `${bulk.id}:${runId}`),
       )
+    }),
+  )
+
+  test(
+    "begins each with what it had recorded, part by part, or from the start",
+    Effect.gen(function* () {
+      const count = 70
+      const failed = yield* submitRecorded(count)
+      yield* submitFailed(2)
+      const log = yield* RunLog
+      const namesIn = (bulk: string, runId: Ids.RunId) =>
+        Effect.map(log.read({ runId: Ids.RunId.make(`${bulk}:${runId}`) }), (entries) =>
+          entries.flatMap(({ event }) => (event.type === "CUSTOM" ? [event["name"]] : [])),
+        )
+      const bulk = yield* run({ action: "retry", filter: { status: "failed" } })
+      deepStrictEqual([countsOf(bulk), bulk.fromStart], [allDone(count + 2), false])
+      for (const { runId } of [failed[0]!, failed[count - 1]!]) {
+        deepStrictEqual(yield* namesIn(bulk.id, runId), ["runlease.retry", "runlease.step"])
+      }
+      const named = [failed[1]!.runId, failed[3]!.runId]
+      const anew = yield* run({ action: "retry", runIds: named, fromStart: true })
+      deepStrictEqual([countsOf(anew), anew.fromStart], [allDone(2), true])
+      deepStrictEqual(yield* namesIn(anew.id, failed[3]!.runId), ["runlease.retry"])
+      const some = yield* create({ action: "retry", runIds: named })
+      deepStrictEqual([some.status, countsOf(some)], ["completed", allDone(2)])
     }),
   )
 

@@ -86,9 +86,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* leases.suspend(TestRuns.leaseOf(first), TestRuns.forToolCall("call"))
       yield* runs.resume(first.runId, TestRuns.resultOf("call", "yes"))
       yield* runs.complete(first.runId, { status: "failed", error: { code: "c", message: "m" } })
-      const { duplicate, run } = yield* runs.retry(first.runId, { publicId: "again" })
+      const options = { publicId: "again", fromStart: true }
+      const { duplicate, run } = yield* runs.retry(first.runId, options)
       strictEqual(duplicate, false)
-      strictEqual((yield* runs.retry(first.runId, { publicId: "again" })).duplicate, true)
+      strictEqual((yield* runs.retry(first.runId, options)).duplicate, true)
       const before = yield* TestRuns.getRun(first.runId)
       const unchanged = (of: Run) => [
         of.agentId,
@@ -106,6 +107,11 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual(claimed.runId, run.runId)
       deepStrictEqual(claimed.snapshot, first.snapshot)
       strictEqual(yield* TestRuns.verdictOf(runs.retry(unknownRun)), "RunNotFound")
+      yield* runs.cancel(run.runId)
+      const answered = yield* runs.retry(first.runId)
+      const kept = yield* TestRuns.claimOne(worker)
+      strictEqual(kept.runId, answered.run.runId)
+      deepStrictEqual(kept.snapshot.resume, [TestRuns.resultOf("call", "yes")[0]])
     }),
   )
 

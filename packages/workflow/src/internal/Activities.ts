@@ -5,7 +5,7 @@
  */
 import { type Activity, Workflow, WorkflowEngine } from "@effect/workflow"
 import { Step } from "@runlease/core"
-import { Data, Deferred, Effect, FiberId, Option } from "effect"
+import { Data, Deferred, Effect, Exit, FiberId, Option, Schema } from "effect"
 import type { Attempt } from "./Attempt.js"
 import * as Exits from "./Exits.js"
 
@@ -13,10 +13,19 @@ type Result = Workflow.Result<unknown, unknown>
 
 const { WorkflowInstance } = WorkflowEngine
 
+/** The exit of an activity that has failed, which is recorded as the failure of its step: a retry of the run does it again. */
+const ActivityFailed = Schema.TaggedStruct("ActivityFailed", { exit: Schema.Unknown })
+
 /** The activity is suspended, so the step leaves no record. */
 class ActivitySuspended extends Data.TaggedError("ActivitySuspended")<{
   readonly result: Workflow.Suspended
 }> {}
+
+/** A failure that is recorded. That an activity is suspended is none. */
+const failure = Schema.Union(
+  ActivityFailed,
+  Schema.instanceOf(ActivitySuspended).pipe(Schema.filter(() => false)),
+)
 
 export interface Activities {
   /** Runs an activity, unless its exit is recorded or it runs already: then gives that. */
@@ -34,15 +43,23 @@ export const make = (attempt: Attempt): Activities => {
       const exit = (activity.executeEncoded as Effect.Effect<unknown, unknown>).pipe(
         Workflow.intoResult,
         Effect.provideService(WorkflowInstance, instance),
-        Effect.flatMap((result) =>
+        Effect.flatMap((result): Effect.Effect<unknown, typeof failure.Type> =>
           result._tag === "Suspended"
             ? new ActivitySuspended({ result })
-            : Effect.orDie(Exits.toJson(result.exit)),
+            : Effect.flatMap(Effect.orDie(Exits.toJson(result.exit)), (json) =>
+                Exit.isSuccess(result.exit)
+                  ? Effect.succeed(json)
+                  : Effect.fail(ActivityFailed.make({ exit: json })),
+              ),
         ),
         Effect.ensuring(Effect.sync(() => attempt.instances.delete(instance))),
       )
       return attempt.operation(
-        Step.run(activity.name, exit, number === 1 ? {} : { key: number }).pipe(
+        Step.run(activity.name, exit, {
+          failure,
+          ...(number === 1 ? {} : { key: number }),
+        }).pipe(
+          Effect.catchTag("ActivityFailed", (failed) => Effect.succeed(failed.exit)),
           Effect.flatMap((json) => Effect.orDie(Exits.fromJson(json))),
           Effect.map((decoded): Result => new Workflow.Complete({ exit: decoded })),
           Effect.catchTag("ActivitySuspended", ({ result }) => Effect.succeed<Result>(result)),

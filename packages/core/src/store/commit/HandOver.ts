@@ -11,11 +11,12 @@ import { forExecutor, type RequestSnapshot } from "../../model/RequestSnapshot.j
 import type { ClaimedRun } from "../../model/Run.js"
 import { runnableSince } from "../../rules/Counters.js"
 import { type RunState, toClaimed } from "../../rules/RunState.js"
-import { isClaimable, type Transition } from "../../rules/Transition.js"
+import { isClaimable, mayHaveSession, type Transition } from "../../rules/Transition.js"
 import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
 import {
   byPreference,
   type ClaimDetails,
+  type DetailChanges,
   type HeldRun,
   type NewRun,
   type RunKey,
@@ -25,10 +26,11 @@ import {
 import * as StoreMetrics from "./StoreMetrics.js"
 import type { WaitingClaim, WaitingClaims } from "./WaitingClaims.js"
 
-/** A new run, with the transition that made it. */
+/** A new run, with the transition that made it, and what it has of another run. */
 export interface AddedRun {
   readonly run: NewRun
   readonly made: Transition
+  readonly has?: Pick<DetailChanges, "resume" | "session"> | undefined
 }
 
 /**
@@ -159,15 +161,18 @@ export const make = <X>(
           if (made === undefined) return added
           // The log of a new run may have a beginning.
           const entries = [...added.made.entries, ...made.entries]
-          return { run: { ...added.run, state: made.state }, made: { ...made, entries } }
+          return { ...added, run: { ...added.run, state: made.state }, made: { ...made, entries } }
         }),
         stored: (keys) => {
           for (const [index, added] of runs.entries()) {
             const given = handed.get(added)
             if (given === undefined) continue
-            const { details, snapshot } = added.run
+            const { has, run } = added
             given.key = keys[index]!
-            given.details = { details, snapshot: copyOf(snapshot) }
+            given.details = {
+              details: has?.session === undefined ? run.details : { ...run.details, session: has.session },
+              snapshot: copyOf(has?.resume?.snapshot ?? run.snapshot),
+            }
           }
         },
       }
@@ -177,8 +182,7 @@ export const make = <X>(
       unread = []
       if (reading.length === 0) return Effect.void
       const runs = reading.map(toStored)
-      // A session is recorded by a holder, so a run that is claimed for the first time has none.
-      const sessions = runs.some(({ state }) => state.leaseEpoch > 1)
+      const sessions = runs.some(({ state }) => mayHaveSession(state))
       return Effect.map(rows.claimDetails(runs, sessions), (details) => {
         for (const handed of reading) handed.details = details.get(handed.key)
       })

@@ -140,7 +140,7 @@ export const make = <X>(
         added.map((each) => {
           if (!isEntering(each)) return each
           const state = { ...each.run.state, rank: next(each.run.state) }
-          return { run: { ...each.run, state }, made: { ...each.made, state } }
+          return { ...each, run: { ...each.run, state }, made: { ...each.made, state } }
         }),
       )
     },

@@ -216,8 +216,10 @@ export const make = <X>(
           const insertAll = (all: ReadonlyArray<HandOver.AddedRun>) =>
             Effect.map(rows.insert(all.map(({ run }) => run)), (keys) => {
               stored(keys)
-              for (const [index, { made, run }] of all.entries()) {
-                runs.inserted({ key: keys[index]!, state: run.state }, made)
+              for (const [index, { has, made, run }] of all.entries()) {
+                const inserted = { key: keys[index]!, state: run.state }
+                runs.inserted(inserted, made)
+                if (has !== undefined) describe(inserted, has)
               }
             })
           return ranking === undefined ? insertAll(inserted) : Effect.flatMap(ranking, insertAll)

@@ -7,25 +7,28 @@ import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import type { RunError } from "../../model/Run.js"
 import { snakeCase } from "../../model/SnakeCase.js"
-import { again, check, requestText } from "../../ports/Runs.js"
+import { again, check, type RetryRefused } from "../../ports/Runs.js"
 import * as BulkRules from "../../rules/BulkRules.js"
 import * as LabelRules from "../../rules/LabelRules.js"
 import { toRun } from "../../rules/RunState.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import type { ClaimDetails, RunKey, StoredRun } from "../rows/RunRows.js"
+import type { ClaimDetails, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
+import * as BulkSeeds from "./BulkSeeds.js"
 import * as BulkTargets from "./BulkTargets.js"
 import * as EndOperation from "./EndOperation.js"
 import * as LabelOperation from "./LabelOperation.js"
+import * as Retry from "./Retry.js"
 import type * as SubmitAnswers from "./SubmitAnswers.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 
 type Record = BulkRules.BulkRecord
 
-/** The targets that a part has taken, and what became of each. */
+/** The targets that a part has taken, and what became of each. `unread`: those that it left, since it does not have what they begin with. */
 export interface Done {
   readonly targets: BulkTargets.Targets
   readonly verdicts: ReadonlyArray<BulkRules.Verdict>
+  readonly unread?: ReadonlyArray<RunRef>
 }
 
 const failure = (
@@ -89,30 +92,50 @@ const label = <X>(
   }))
 }
 
+type Refusal = SubmitOperation.Refusal | RetryRefused
+
 /** A run that is to be submitted once more. */
-type Submitting = Either.Either<SubmitRequest.Request, SubmitOperation.Refusal>
+type Submitting = Either.Either<SubmitRequest.Request, Refusal>
 
 /** What a submission of it became. */
-type Submitted = Either.Either<Pick<SubmitAnswers.Decision, "duplicate">, SubmitOperation.Refusal>
+type Submitted = Either.Either<Pick<SubmitAnswers.Decision, "duplicate">, Refusal>
 
 const requestOf = (
   record: Record,
   run: StoredRun,
   { details, snapshot }: ClaimDetails,
+  seeds: BulkSeeds.Seeds,
 ): Effect.Effect<Submitting> => {
   const { projectId, runId } = run.state.spec
+  const { fromStart = false } = record
   const submission = check(again(toRun(run.state, details), snapshot, BulkRules.retryId(record, runId)))
-  return Either.match(submission, {
+  const seed = fromStart ? Either.right(Retry.anew(runId)) : BulkSeeds.seedOf(seeds, run.state)
+  return Either.match(Either.all({ checked: submission, seed }), {
     onLeft: (refusal) => Effect.succeed(Either.left(refusal)),
-    onRight: (checked) =>
-      Effect.map(SubmitRequest.request(projectId, checked, requestText(checked)), Either.right),
+    onRight: ({ checked, seed: begins }) =>
+      Effect.map(
+        SubmitRequest.request(projectId, checked, Retry.textOf(checked, fromStart)),
+        (request): Submitting => Either.right({ ...request, seed: begins }),
+      ),
   })
 }
 
-const retry = <X>(batch: RunBatch<X>, record: Record, found: BulkTargets.Targets): Effect.Effect<Done, X> =>
+const retry = <X>(
+  batch: RunBatch<X>,
+  record: Record,
+  all: BulkTargets.Targets,
+  seeds: BulkSeeds.Seeds,
+): Effect.Effect<Done, X> =>
   Effect.gen(function* () {
     const isEnded = ({ run }: BulkTargets.Target): boolean =>
       run !== undefined && !BulkRules.isSkipped(record, run.state)
+    const needsSeed = record.fromStart !== true && !record.dryRun
+    const isUnread = (target: BulkTargets.Target): boolean =>
+      needsSeed && isEnded(target) && BulkSeeds.isUnread(seeds, target.run!.state)
+    const first = all.targets.findIndex(isUnread)
+    const late = new Set(first < 0 ? [] : all.targets.slice(first))
+    const found = BulkTargets.without(all, (target) => late.has(target))
+    const unread = [...late].flatMap((target) => (isUnread(target) ? [target.run!.state.spec] : []))
     const ended = found.targets.flatMap((target) => (isEnded(target) ? [target.run!] : []))
     // A run that has ended in this commit is read as it is written.
     if (ended.length > 0) yield* batch.flush()
@@ -121,7 +144,7 @@ const retry = <X>(batch: RunBatch<X>, record: Record, found: BulkTargets.Targets
     const targets = BulkTargets.without(found, (target) => isEnded(target) && !requests.has(target.run!.key))
     const submitting = new Map<BulkTargets.Target, Submitting>()
     for (const target of targets.targets.filter(isEnded)) {
-      submitting.set(target, yield* requestOf(record, target.run!, requests.get(target.run!.key)!))
+      submitting.set(target, yield* requestOf(record, target.run!, requests.get(target.run!.key)!, seeds))
     }
     const accepted = Array.from(submitting.values()).flatMap((request) =>
       Either.isRight(request) ? [request.right] : [],
@@ -139,7 +162,7 @@ const retry = <X>(batch: RunBatch<X>, record: Record, found: BulkTargets.Targets
         onRight: ({ duplicate }) => (duplicate ? "skipped" : "done"),
       })
     })
-    return { targets, verdicts }
+    return { targets, verdicts, unread }
   })
 
 /**
@@ -152,6 +175,7 @@ export const act = <X>(
   batch: RunBatch<X>,
   record: Record,
   targets: BulkTargets.Targets,
+  seeds: BulkSeeds.Seeds,
 ): Effect.Effect<Done, X> => {
   switch (record.action) {
     case "cancel":
@@ -159,6 +183,6 @@ export const act = <X>(
     case "label":
       return label(batch, record, targets)
     case "retry":
-      return retry(batch, record, targets)
+      return retry(batch, record, targets, seeds)
   }
 }

@@ -7,13 +7,17 @@
  * @since 0.1.0
  */
 import { Effect, Either, Function } from "effect"
-import type * as Ids from "../../model/Ids.js"
+import * as Ids from "../../model/Ids.js"
 import { BulkNotFound } from "../../ports/BulkOperations.js"
+import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
 import * as BulkRules from "../../rules/BulkRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import type { RunOperation } from "../commit/RunCommits.js"
+import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import type { BulkRef } from "../rows/BulkRows.js"
+import type { RunRef } from "../rows/RunRows.js"
+import type { Reading } from "../rows/StoreReads.js"
 import * as BulkActions from "./BulkActions.js"
+import * as BulkSeeds from "./BulkSeeds.js"
 import * as BulkTargets from "./BulkTargets.js"
 
 /** The most runs of a part. A run that is submitted again brings a request with it. */
@@ -34,16 +38,31 @@ const growth = 8
 export const sizeAfter = (last: number, others: boolean): number =>
   others ? mostBeside : Math.min(mostOf.cancel, last + growth)
 
+/**
+ * An operation after a part of it. `unread`: the runs whose retries were left, since the part does not have what they begin with. A part that
+ * left all of its runs changes nothing, so the operation stays the next one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Advanced {
+  readonly record: BulkRules.BulkRecord
+  readonly unread: ReadonlyArray<RunRef>
+}
+
 /** The operation after its next part. */
 const advance = <X>(
   batch: RunBatch<X>,
   record: BulkRules.BulkRecord,
   most: number,
-): Effect.Effect<BulkRules.BulkRecord, X> =>
+  seeds: BulkSeeds.Seeds,
+): Effect.Effect<Advanced, X> =>
   Effect.gen(function* () {
     const found = yield* BulkTargets.find(batch, record, Math.min(most, mostOf[record.action]))
-    const { targets, verdicts } = yield* BulkActions.act(batch, record, found)
-    return BulkRules.advance(record, { ...targets, verdicts }, batch.now)
+    const { targets, unread = [], verdicts } = yield* BulkActions.act(batch, record, found, seeds)
+    return verdicts.length === 0 && unread.length > 0
+      ? { record, unread }
+      : { record: BulkRules.advance(record, { ...targets, verdicts }, batch.now), unread }
   })
 
 /** A new operation. `id`: the same one for the same idempotency key of a project. */
@@ -71,13 +90,7 @@ const begin = <X>(
  * @since 0.1.0
  * @category operations
  */
-export const create = <X>(): RunOperation<
-  Creation,
-  BulkRules.BulkRecord,
-  BulkRules.BulkRecord,
-  never,
-  X
-> => ({
+export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X> => ({
   name: "BulkOperations.create",
   decide: (requests, batch) =>
     Effect.forEach(requests, (creation, index) =>
@@ -87,11 +100,14 @@ export const create = <X>(): RunOperation<
           bulk.idempotencyKey === undefined
             ? undefined
             : yield* batch.rows.bulk.find({ projectId, bulkId: id })
-        if (found !== undefined) return Either.right(found.record)
+        if (found !== undefined) return Either.right({ record: found.record, unread: [] })
         const begun = yield* begin(batch, creation)
-        const record = index === 0 ? yield* advance(batch, begun, mostOf.cancel) : begun
-        yield* batch.rows.bulk.insert(record)
-        return Either.right(record)
+        const advanced =
+          index === 0
+            ? yield* advance(batch, begun, mostOf.cancel, BulkSeeds.none)
+            : { record: begun, unread: [] }
+        yield* batch.rows.bulk.insert(advanced.record)
+        return Either.right(advanced)
       }),
     ),
   answer: Function.identity,
@@ -125,21 +141,57 @@ export const abort = <X>(): RunOperation<
 })
 
 /**
- * Does the next part of a running operation, with so many runs at most; false where there is none that another server is not working on.
+ * The next part of a running operation: of `ref`, or of one that no other server is working on. It has `most` runs at most.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Work {
+  readonly ref?: BulkRef | undefined
+  readonly most: number
+  readonly seeds: BulkSeeds.Seeds
+}
+
+/**
+ * Does the next part; undefined where there is none.
  *
  * @since 0.1.0
  * @category operations
  */
-export const work = <X>(): RunOperation<number, boolean, boolean, never, X> => ({
+export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | undefined, never, X> => ({
   name: "BulkOperations.work",
   decide: (requests, batch) =>
-    Effect.gen(function* () {
-      const { bulk } = batch.rows
-      const found = yield* bulk.next
-      if (found !== undefined) {
-        yield* bulk.update({ key: found.key, record: yield* advance(batch, found.record, requests[0]) })
-      }
-      return requests.map(() => Either.right(found !== undefined))
-    }),
+    Effect.forEach(requests, ({ most, ref, seeds }) =>
+      Effect.gen(function* () {
+        const { bulk } = batch.rows
+        const found = yield* ref === undefined ? bulk.next : bulk.find(ref)
+        if (found?.record.status !== "running") return Either.right(undefined)
+        const advanced = yield* advance(batch, found.record, most, seeds)
+        if (advanced.record !== found.record) yield* bulk.update({ key: found.key, record: advanced.record })
+        return Either.right(advanced)
+      }),
+    ),
   answer: Function.identity,
 })
+
+/**
+ * Reads what the retries begin with that a part has left, and does the next part of its operation with that. An operation that has left none
+ * stays as it is.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const continuing = <X>(
+  reads: Reading<X>,
+  commits: RunCommits<X>,
+): ((advanced: Advanced) => Effect.Effect<Advanced, ControlPlaneUnavailable>) => {
+  const workWith = commits.operation(work<X>())
+  return (advanced) =>
+    Effect.gen(function* () {
+      const { record, unread } = advanced
+      if (unread.length === 0) return advanced
+      const ref = { projectId: Ids.ProjectId.make(record.projectId), bulkId: record.id }
+      const seeds = yield* BulkSeeds.read(reads, "BulkOperations.work", unread)
+      return (yield* workWith({ ref, most: unread.length, seeds })) ?? advanced
+    })
+}

@@ -12,7 +12,7 @@ import { forExecutor } from "../../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../../model/Run.js"
 import { runnableSince } from "../../rules/Counters.js"
 import { toClaimed } from "../../rules/RunState.js"
-import { isClaimable, isRunnable } from "../../rules/Transition.js"
+import { isClaimable, isRunnable, mayHaveSession } from "../../rules/Transition.js"
 import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
@@ -224,8 +224,7 @@ const claimAll = <X>(
     for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
     const runsOf = (request: Request) => taken.get(request) ?? again.get(request)!
     const given = new Map(requests.flatMap(runsOf).map((run) => [run.key, run]))
-    // A session is recorded by a holder, so a run that is claimed for the first time has none.
-    const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => state.leaseEpoch > 1)
+    const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => mayHaveSession(state))
     const details = batch.lateClaimDetails([...given.values()], sessions)
     return requests.map((request) =>
       Either.right({

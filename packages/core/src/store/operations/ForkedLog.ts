@@ -1,24 +1,15 @@
 /**
- * The beginning of the log of a fork: what the log of another run had recorded by an event.
+ * The beginning of the log of a fork or a retry: what the log of another run had recorded by an event.
  *
  * @since 0.1.0
  */
 import { DateTime, Predicate } from "effect"
-import type { LogEvent } from "../../model/AgentEvent.js"
-import { reader, sleepEventName, stepEventName, type StepRecord } from "../../model/StepRecord.js"
+import { type LogEvent, toolBegunEventName } from "../../model/AgentEvent.js"
+import * as ChildEvent from "../../model/ChildEvent.js"
+import { isMessage } from "../../model/InboxMessage.js"
+import { isReserved, sleepEventName } from "../../model/StepRecord.js"
 import type { LogEntry } from "../../ports/RunLog.js"
-
-/**
- * The records that a fork copies, by their ids, and the messages and calls that these name.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CopiedRecords {
-  readonly records: ReadonlySet<string>
-  readonly messages: ReadonlySet<string>
-  readonly calls: ReadonlySet<string>
-}
+import type { CopiedRecords } from "./CopiedRecords.js"
 
 const deltas: Readonly<Record<string, "messageId" | "toolCallId">> = {
   TEXT_MESSAGE_CONTENT: "messageId",
@@ -29,35 +20,6 @@ const deltas: Readonly<Record<string, "messageId" | "toolCallId">> = {
 /** A delta is at most this long after others are joined to it, in UTF-16 units: such a unit takes three bytes, or six. */
 const maxDelta = 30_000
 
-const wakesAt = ({ duration_ms, until }: StepRecord, writtenAt: DateTime.Utc): DateTime.Utc =>
-  until ?? DateTime.add(writtenAt, { millis: duration_ms ?? 0 })
-
-/**
- * Finds the records that a fork copies which goes on at an instant: whole steps, and sleeps that are over. It copies no intents, since what
- * they announce was not recorded, no children, and no messages that the run has taken.
- *
- * @since 0.1.0
- * @category folding
- */
-export const copiedRecords = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): CopiedRecords => {
-  const records = new Set<string>()
-  const messages = new Set<string>()
-  const calls = new Set<string>()
-  const nextRecord = reader()
-  for (const { createdAt, event, sequence } of entries) {
-    if (sequence === null) continue
-    const read = nextRecord(event)
-    if (read === undefined) continue
-    const { kind, record } = read
-    const isOver = kind === "sleep" && DateTime.lessThanOrEqualTo(wakesAt(record, createdAt), at)
-    if (kind !== "step" && !isOver) continue
-    records.add(record.record_id)
-    for (const id of record.messages ?? []) messages.add(id)
-    for (const id of record.tool_calls ?? []) calls.add(id)
-  }
-  return { records, messages, calls }
-}
-
 /** Collects the events of a fork. */
 export interface ForkedLog {
   /** Takes the next entry of the log. */
@@ -66,13 +28,13 @@ export interface ForkedLog {
 }
 
 /**
- * Collects those records, and the events of the messages and calls that they name, each at its place. The end of a call
- * that has no result is left out: then the fork makes the call.
+ * Collects those records, and the events of the messages and calls that they name, each at its place. In a fork the end of a call
+ * that has no result is left out: then the fork makes the call. A retry is a later attempt, to which such a call may have been made.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ calls, messages, records }: CopiedRecords): ForkedLog => {
+export const make = ({ calls, children, isRetry, messages, records }: CopiedRecords): ForkedLog => {
   const events: Array<LogEvent> = []
   const answered = new Set<unknown>()
 
@@ -92,9 +54,11 @@ export const make = ({ calls, messages, records }: CopiedRecords): ForkedLog => 
   /** The record as a log has it that begins later: a sleep ends when it did. */
   const ofRecord = ({ createdAt, event }: LogEntry): LogEvent | undefined => {
     const { name, value } = event
-    if (!Predicate.isRecord(value) || !records.has(String(value["record_id"]))) return undefined
-    if (name === stepEventName) return event
-    if (name !== sleepEventName) return undefined
+    if (!Predicate.isRecord(value)) return undefined
+    if (isRetry && name === toolBegunEventName)
+      return calls.has(String(value["toolCallId"])) ? event : undefined
+    if (!isReserved(event) || !records.has(String(value["record_id"]))) return undefined
+    if (name !== sleepEventName) return event
     const { duration_ms, ...rest } = value
     return typeof duration_ms === "number"
       ? {
@@ -103,6 +67,10 @@ export const make = ({ calls, messages, records }: CopiedRecords): ForkedLog => 
         }
       : event
   }
+
+  /** What the control plane has written that a later attempt needs. */
+  const isBeside = (event: LogEvent): boolean =>
+    (isRetry && isMessage(event)) || children.has(ChildEvent.idIn(event) ?? "")
 
   const add = (event: LogEvent): void => {
     const last = events.at(-1)
@@ -122,14 +90,19 @@ export const make = ({ calls, messages, records }: CopiedRecords): ForkedLog => 
   return {
     next: (entry) => {
       const { event, sequence } = entry
-      // The control plane has closed what an attempt left open; it does so again.
-      if (sequence === null) return
+      if (sequence === null) {
+        // The control plane has closed what an attempt left open; it does so again.
+        if (isBeside(event)) events.push(event)
+        return
+      }
       const copied = event.type === "CUSTOM" ? ofRecord(entry) : isOfItem(event) ? event : undefined
       if (copied === undefined) return
       if (copied.type === "TOOL_CALL_RESULT") answered.add(copied["toolCallId"])
       add(copied)
     },
     events: () =>
-      events.filter(({ toolCallId, type }) => type !== "TOOL_CALL_END" || answered.has(toolCallId)),
+      isRetry
+        ? events
+        : events.filter(({ toolCallId, type }) => type !== "TOOL_CALL_END" || answered.has(toolCallId)),
   }
 }

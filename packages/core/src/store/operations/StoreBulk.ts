@@ -34,14 +34,16 @@ export const make = <X>(
 ): ((projectId: Ids.ProjectId) => BulkOperations["Type"]) => {
   const create = commits.operation(BulkParts.create<X>())
   const abort = commits.operation(BulkParts.abort<X>())
-  const { read } = StoreReads.reading(store)
+  const reads = StoreReads.reading(store)
+  const goOn = BulkParts.continuing(reads, commits)
+  const { read } = reads
 
   return (projectId) => ({
     create: Effect.fnUntraced(function* (bulk) {
       const checked = yield* BulkRules.check(bulk)
       const { idempotencyKey: key } = checked
       const id = key === undefined ? yield* Ids.uuidV7 : uuidOf(`bulk ${key}`)
-      const record = yield* create({ projectId, id, bulk: checked })
+      const { record } = yield* Effect.flatMap(create({ projectId, id, bulk: checked }), goOn)
       if (record.status === "running") yield* wakeups.dueSooner
       return toModel(record)
     }),

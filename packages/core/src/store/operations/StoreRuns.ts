@@ -4,17 +4,13 @@
  * @since 0.1.0
  */
 import { Array, Effect, Either } from "effect"
-import type { LogEvent } from "../../model/AgentEvent.js"
 import * as Ids from "../../model/Ids.js"
-import { isTerminal, RunNotFound } from "../../model/Run.js"
 import {
-  again,
   check,
   checkCount,
   maxSubmissions,
   requestText,
   type Runs,
-  RunUnfinished,
   type Submission,
   submitChecked,
   type SubmissionInput,
@@ -29,36 +25,13 @@ import * as EndOperation from "./EndOperation.js"
 import * as Fork from "./Fork.js"
 import * as LabelOperation from "./LabelOperation.js"
 import * as RunList from "./RunList.js"
+import * as Retry from "./Retry.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
 import * as SubmitManyOperation from "./SubmitManyOperation.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
-
-/**
- * What is read of the run never changes once it has ended, so it is read before the commit that submits it again.
- */
-const retryOf = <X>(
-  reads: StoreReads<X>,
-  projectId: Ids.ProjectId,
-  submit: Runs["Type"]["submit"],
-): Runs["Type"]["retry"] =>
-  Effect.fnUntraced(function* (name, { publicId } = {}) {
-    const run = yield* reads.named("Runs.retry", { projectId, runId: name }, ({ run }, ref) => run(ref))
-    const { runId, status } = run
-    if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
-    const snapshot = yield* reads.named("Runs.retry", { projectId, runId }, ({ firstSnapshot }, ref) =>
-      firstSnapshot(ref),
-    )
-    return yield* Effect.catchTags(submit(again(run, snapshot, publicId)), {
-      // Its conversation was deleted with it.
-      ConversationNotFound: () => new RunNotFound({ runId }),
-      // It waits for the other runs of its lane.
-      ConversationBusy: Effect.die,
-      MessageRefused: Effect.die,
-    })
-  })
 
 /**
  * @since 0.1.0
@@ -77,18 +50,18 @@ export const make = <X>(
   const label = commits.operation(LabelOperation.operation<X>())
   const recordSession = commits.operation(SessionOperation.operation<X>())
 
-  const requestOf = (projectId: Ids.ProjectId, submission: Submission) =>
+  const requestOf = (projectId: Ids.ProjectId, submission: Submission, textOf = requestText) =>
     // Nothing can be compared with a submission that has no name.
-    SubmitRequest.request(
-      projectId,
-      submission,
-      submission.publicId === undefined ? "" : requestText(submission),
-    )
+    SubmitRequest.request(projectId, submission, submission.publicId === undefined ? "" : textOf(submission))
 
-  const submitTo = (projectId: Ids.ProjectId, seed: ReadonlyArray<LogEvent> = []) =>
+  const submitTo = (
+    projectId: Ids.ProjectId,
+    seed: SubmitRequest.Seed = SubmitRequest.unseeded,
+    textOf = requestText,
+  ) =>
     submitChecked(
       Effect.fnUntraced(function* (submission) {
-        return yield* submit({ ...(yield* requestOf(projectId, submission)), seed })
+        return yield* submit({ ...(yield* requestOf(projectId, submission, textOf)), seed })
       }),
     )
 
@@ -110,7 +83,9 @@ export const make = <X>(
 
     submitMany: (submissions) => submitMany(projectId, submissions),
 
-    retry: retryOf(reads, projectId, submitTo(projectId)),
+    retry: Retry.make(reads, projectId, (seed, fromStart) =>
+      submitTo(projectId, seed, (submission) => Retry.textOf(submission, fromStart)),
+    ),
     fork: Fork.make(reads, projectId, (seed) => submitTo(projectId, seed)),
 
     get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),

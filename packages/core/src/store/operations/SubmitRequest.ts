@@ -3,10 +3,13 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Effect, type Tracer } from "effect"
+import { Array as Arr, DateTime, Effect, type Tracer } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
+import * as ChildEvent from "../../model/ChildEvent.js"
 import { sha256 } from "../../model/Digest.js"
 import * as Ids from "../../model/Ids.js"
+import { isMessage } from "../../model/InboxMessage.js"
+import * as RetryEvent from "../../model/RetryEvent.js"
 import type { Labels } from "../../model/Labels.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
 import { noTarget, projectTarget } from "../../model/Run.js"
@@ -22,7 +25,20 @@ import * as DebounceRules from "../../rules/DebounceRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { AddedRun } from "../commit/HandOver.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
-import type { Debounced, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
+import type { Debounced, DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
+
+/**
+ * What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Seed extends Pick<DetailChanges, "resume" | "session"> {
+  readonly events: ReadonlyArray<LogEvent>
+}
+
+/** A run that has nothing of another one. */
+export const unseeded: Seed = { events: [] }
 
 /** A submission, with the ids of what it may make. */
 export interface Request {
@@ -32,8 +48,7 @@ export interface Request {
   readonly sent: string
   readonly runId: Ids.RunId
   readonly messageId: Ids.MessageId
-  /** The events that the log of the run begins with. */
-  readonly seed?: ReadonlyArray<LogEvent>
+  readonly seed?: Seed
   /** The conversation that it names, or a new one. */
   readonly conversationId: Ids.ConversationId
   /** The span that it was submitted in. */
@@ -137,12 +152,27 @@ export const requested = (
   snapshot: span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) },
 })
 
+/** Whether the control plane has written an event: it says what the run repeats, or something of a child, or has a message to the run. */
+const isBeside = (event: LogEvent): boolean =>
+  RetryEvent.isRetry(event) || ChildEvent.isChildEvent(event) || isMessage(event)
+
 /** A new run whose log begins with these events. */
-const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): Transition => {
-  if (seed.length === 0) return made
-  const events = seed.map((event) => ({ event, text: JSON.stringify(event) }))
-  const { entries, state } = RunTransitions.append(made.state, events, now)
-  return { ...made, state, entries: [...made.entries, ...entries] }
+const seeded = (made: Transition, { events }: Seed, now: number): Transition => {
+  if (!Arr.isNonEmptyReadonlyArray(events)) return made
+  const entries = [...made.entries]
+  let { state } = made
+  for (const group of Arr.groupWith(events, (one, other) => isBeside(one) === isBeside(other))) {
+    const encoded = group.map((event) => ({ event, text: JSON.stringify(event) }))
+    const appended = RunTransitions.append(state, encoded, now, isBeside(group[0]))
+    state = appended.state
+    entries.push(...appended.entries)
+  }
+  const inbox = events.filter(isMessage).length
+  return {
+    ...made,
+    state: inbox === 0 ? state : { ...state, log: { ...state.log, inbox } },
+    entries,
+  }
 }
 
 const availableAtOf = ({ availableAt, debounce }: Submission, now: number): number => {
@@ -223,10 +253,15 @@ export const newRun = (
   labels: Labels,
   now: number,
 ): AddedRun => {
-  const { seed = [], sent, submission } = request
+  const { seed = unseeded, sent, submission } = request
   const made = seeded(submitted(request, place, now), seed, now)
+  const { runId } = made.state.spec
+  const session = seed.session && { ...seed.session, runId }
   return {
     made,
+    ...(seed.resume === undefined && session === undefined
+      ? {}
+      : { has: { ...(seed.resume && { resume: seed.resume }), ...(session && { session }) } }),
     run: {
       state: made.state,
       details: newDetails(submission, parent, labels),

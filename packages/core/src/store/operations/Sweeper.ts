@@ -15,7 +15,9 @@ import * as Turns from "../commit/Turns.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
+import * as StoreReads from "../rows/StoreReads.js"
 import * as BulkParts from "./BulkParts.js"
+import * as BulkSeeds from "./BulkSeeds.js"
 import * as TickOperation from "./TickOperation.js"
 
 /**
@@ -89,11 +91,13 @@ const mostParts = 8
  * @category running
  */
 export const run = <X>(
-  { reads, turns, unavailable }: RunStore<X>,
+  store: RunStore<X>,
   commits: RunCommits<X>,
   wakeups: Wakeups,
 ): Effect.Effect<never> => {
+  const { reads, turns, unavailable } = store
   const work = commits.operation(BulkParts.work<X>())
+  const goOn = BulkParts.continuing(StoreReads.reading(store), commits)
   const sweepNow = commits.operation(sweep<X>())
   const tickNow = commits.operation(TickOperation.operation<X>())
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
@@ -117,11 +121,13 @@ export const run = <X>(
   /** Does a part of a bulk operation; false where there is none. Beside requests of others it is small, and they go first. */
   const workOnce = Effect.suspend(() => {
     const before = commits.taken()
-    return Effect.flatMap(work(size), (worked) => {
+    return Effect.flatMap(work({ most: size, seeds: BulkSeeds.none }), (worked) => {
       const others = commits.taken() - before > 1
       size = BulkParts.sizeAfter(size, others)
       const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : Turns.next
-      return Effect.as(worked ? rest : Effect.void, worked)
+      return worked === undefined
+        ? Effect.succeed(false)
+        : goOn(worked).pipe(Effect.zipRight(rest), Effect.as(true))
     })
   })
   /** Does a few parts; false where there is none. */

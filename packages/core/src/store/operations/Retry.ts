@@ -1,0 +1,130 @@
+/**
+ * A run that has ended, submitted once more: with what it had recorded, or from the start.
+ *
+ * Source: docs/decisions/0122-retry-keeps-records.md
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import * as Ids from "../../model/Ids.js"
+import { canonicalJson } from "../../model/Json.js"
+import * as RetryEvent from "../../model/RetryEvent.js"
+import { isTerminal, type Run, RunNotFound } from "../../model/Run.js"
+import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
+import {
+  again,
+  requestText,
+  RetryRefused,
+  type Runs,
+  RunUnfinished,
+  type Submission,
+} from "../../ports/Runs.js"
+import type { Reading, StoreReads } from "../rows/StoreReads.js"
+import * as CopiedRecords from "./CopiedRecords.js"
+import * as RecordReads from "./RecordReads.js"
+import { type Seed, unseeded } from "./SubmitRequest.js"
+
+/** What a retry begins with, and the characters of the JSON of its log. */
+export interface Kept {
+  readonly seed: Seed
+  readonly length: number
+}
+
+const nothing: Kept = { seed: unseeded, length: 0 }
+
+/** A log with at most so many events was opened and closed: it has no record, no message and no answer. */
+export const bareLog = 2
+
+/** The submission of a retry as text: a public id names a retry from the start, or one that is not. */
+export const textOf = (submission: Submission, fromStart: boolean): string =>
+  fromStart ? canonicalJson(["from the start", requestText(submission)]) : requestText(submission)
+
+/**
+ * The beginning of a retry from the start.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const anew = (runId: Ids.RunId): Seed => ({
+  events: [RetryEvent.toEvent({ runId, records: 0, answers: 0, fromStart: true })],
+})
+
+/** Where steps began in a log. */
+const startsIn = (log: RecordReads.Log) =>
+  Effect.suspend(() => {
+    const started: Array<number> = []
+    return Effect.as(
+      log.read(undefined, (entries) =>
+        Effect.sync(() => {
+          for (const { event, eventId } of entries) if (event.type === "STEP_STARTED") started.push(eventId)
+        }),
+      ),
+      started,
+    )
+  })
+
+/**
+ * What a retry of a run that has ended begins with. None of it ever changes, so it is read before the commit. A run that no worker has begun
+ * gives nothing.
+ *
+ * Fails: `RetryRefused` where that is more than one commit copies.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const keptOf = Effect.fnUntraced(function* <X>(
+  reads: Reading<X>,
+  operation: string,
+  run: Pick<Run, "finishedAt" | "latestEventId" | "projectId" | "runId" | "session" | "updatedAt">,
+): Effect.fn.Return<Kept, RetryRefused | RunNotFound | ControlPlaneUnavailable> {
+  const { finishedAt, latestEventId, projectId, runId, session, updatedAt } = run
+  if (latestEventId <= bareLog) return nothing
+  const ref = { projectId, runId }
+  const refused = new RetryRefused({ runId, reason: "too_large" })
+  const log = RecordReads.make(reads, operation, ref, latestEventId)
+  const entries = yield* log.records(refused)
+  const started = CopiedRecords.someFailed(entries) ? yield* startsIn(log) : []
+  const copied = CopiedRecords.ofRetry(entries, finishedAt ?? updatedAt, started)
+  const { events, length, records } = yield* log.copy(entries, copied, refused)
+  const snapshot = yield* reads.named(operation, ref, (all, found) => all.snapshot(found))
+  const first = yield* reads.named(operation, ref, (all, found) => all.firstSnapshot(found))
+  const answers = (snapshot.resume ?? []).length - (first.resume ?? []).length
+  const isAnswered = canonicalJson(snapshot) !== canonicalJson(first)
+  if (events.length === 0 && !isAnswered) return nothing
+  const mark = RetryEvent.toEvent({ runId, records, answers: Math.max(0, answers), fromStart: false })
+  return {
+    seed: {
+      events: [mark, ...events],
+      ...(isAnswered ? { resume: { snapshot, answers: {} } } : {}),
+      ...(session === null ? {} : { session: { ...session, id: Ids.SessionId.make(yield* Ids.uuidV7) } }),
+    },
+    length,
+  }
+})
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  reads: StoreReads<X>,
+  projectId: Ids.ProjectId,
+  submitWith: (seed: Seed, fromStart: boolean) => Runs["Type"]["submit"],
+): Runs["Type"]["retry"] =>
+  Effect.fnUntraced(function* (name, { fromStart = false, publicId } = {}) {
+    const operation = "Runs.retry"
+    const run = yield* reads.named(operation, { projectId, runId: name }, ({ run }, ref) => run(ref))
+    const { runId, status } = run
+    if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
+    const { seed } = fromStart ? { seed: anew(runId) } : yield* keptOf(reads, operation, run)
+    const snapshot = yield* reads.named(operation, { projectId, runId }, ({ firstSnapshot }, ref) =>
+      firstSnapshot(ref),
+    )
+    return yield* Effect.catchTags(submitWith(seed, fromStart)(again(run, snapshot, publicId)), {
+      // Its conversation was deleted with it.
+      ConversationNotFound: () => new RunNotFound({ runId }),
+      // It waits for the other runs of its lane.
+      ConversationBusy: Effect.die,
+      MessageRefused: Effect.die,
+    })
+  })
