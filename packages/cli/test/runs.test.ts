@@ -3,6 +3,7 @@ import { expect, layer } from "@effect/vitest"
 import { Command, FileSystem, Path } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
 import { fileURLToPath } from "node:url"
+import { onTerminal } from "./Terminal.js"
 import { has, json, jsonLines, run, runProcess, type Running, Served, start, write } from "./Processes.js"
 
 /** A program with one behaviour per agent name. */
@@ -50,7 +51,7 @@ class Workers extends Context.Tag("cli/test/Workers")<
             [
               "worker",
               "--json",
-              ...agents("family", "string", "effect", "stream", "promise", "generator", "throws"),
+              ...agents("family", "string", "effect", "stream", "promise", "generator", "throws", "paying"),
             ].concat(["--module", path.join(modules, "kinds.ts")]),
             settings,
           ),
@@ -99,6 +100,53 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
       const none = yield* run(["runs", "retry", "no-such-run"], settings)
       expect(none.code).not.toBe(0)
       expect(none.stderr).toContain("no-such-run")
+    }),
+  )
+
+  it.scoped("that failed behind a payment pays once however it is retried, and again from the start", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const payments = Effect.map(
+        fs.readFileString(path.join(settings.cwd, "paid")),
+        (text) => text.split("\n").length - 1,
+      )
+      const ended = (id: string) => run(["watch", id], settings)
+      for (const id of ["pay-1", "pay-2"]) {
+        yield* run(["submit", "--agent", "paying", "--id", id, "--watch", "go"], settings)
+      }
+      expect(yield* payments).toBe(2)
+      yield* fs.writeFileString(path.join(settings.cwd, "mended"), "")
+
+      yield* run(["runs", "retry", "pay-1", "--id", "pay-1b"], settings)
+      expect((yield* ended("pay-1b")).code).toBe(0)
+      const events = yield* run(["runs", "events", "pay-1b", "--name", "runlease.retry"], settings)
+      expect(events.stdout).toContain('"run_id":"pay-1","records":1')
+      const bulk = yield* run(["runs", "bulk", "retry", "--run", "pay-2", "--wait", "--json"], settings)
+      expect((yield* ended(`${String(json(bulk.stdout)["id"])}:pay-2`)).code).toBe(0)
+      expect(yield* payments).toBe(2)
+
+      // Without a terminal there is no person to say yes.
+      for (const command of [
+        ["runs", "retry", "pay-1"],
+        ["runs", "bulk", "retry", "--run", "pay-1"],
+      ]) {
+        const refused = yield* run([...command, "--from-start"], settings)
+        expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining("--yes")])
+      }
+      const args = ["runs", "retry", "pay-1", "--from-start", "--id", "pay-1c"]
+      const kept = yield* onTerminal(args, settings, [["Go on? [y/N]", "n\n"]])
+      expect(kept.stdout).toContain("Nothing was done")
+      expect(kept.stdout).toMatch(/has recorded 1 step, which will be done again\.\s+pay/)
+      expect(yield* payments).toBe(2)
+      yield* onTerminal(args, settings, [["Go on? [y/N]", "y\n"]])
+      expect((yield* ended("pay-1c")).code).toBe(0)
+      expect(yield* payments).toBe(3)
+      yield* run(["runs", "bulk", "retry", "--run", "pay-2", "--from-start", "--yes", "--wait"], settings)
+      yield* Effect.repeat(payments, { until: (count) => count === 4 })
+      const anew = yield* run(["runs", "list", "--agent", "paying", "--json"], settings)
+      expect(jsonLines(anew.stdout).length).toBe(6)
     }),
   )
 

@@ -11,7 +11,9 @@ import * as RunFilterFlags from "../input/RunFilterFlags.js"
 import * as BulkLines from "../output/BulkLines.js"
 import { usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
-import { bulkId, common, report, wait, withBulk } from "./BulkWait.js"
+import * as Phrases from "../output/Phrases.js"
+import { bulkId, common, ended, report, wait, withBulk } from "./BulkWait.js"
+import * as FromStart from "./FromStart.js"
 
 const options = {
   ...common,
@@ -38,17 +40,34 @@ type Given = Parameters<typeof RunFilterFlags.toRuns>[0] & {
   readonly wait: boolean
 }
 
-const begin = (given: Given, action: Pick<BulkOperations.NewBulk, "action" | "labels">) =>
+type Action = Pick<BulkOperations.NewBulk, "action" | "fromStart" | "labels">
+
+/** The operation, before anything says how it is made. */
+const operationOf = (given: Given, action: Action) =>
+  Effect.map(DateTime.now, (now) => ({ ...action, ...RunFilterFlags.toRuns(given, now) }))
+
+const begin = (given: Given, action: Action) =>
   Effect.gen(function* () {
     const bulks = yield* BulkOperations.BulkOperations
     const begun = yield* bulks.create({
-      ...action,
-      ...RunFilterFlags.toRuns(given, yield* DateTime.now),
+      ...(yield* operationOf(given, action)),
       ...(Option.isSome(given.reason) ? { reason: given.reason.value } : {}),
       ...(given.dryRun ? { dryRun: true } : {}),
       ...(Option.isSome(given.key) ? { idempotencyKey: given.key.value } : {}),
     })
     yield* report(begun, { json: given.json, waits: given.wait || given.dryRun })
+  })
+
+/** Asks before the recorded steps of many runs are done again. */
+const confirmAgain = (given: Given, action: Action) =>
+  Effect.gen(function* () {
+    const bulks = yield* BulkOperations.BulkOperations
+    const counted = yield* bulks.create({ ...(yield* operationOf(given, action)), dryRun: true })
+    const { done } = yield* ended(counted)
+    yield* FromStart.confirm(
+      `${Phrases.count(done, "run")} will be submitted again from the start, and will do recorded steps again`,
+      { hint: "Add --yes to do that, or leave out --from-start so that each run begins with what failed." },
+    )
   })
 
 const cancel = Command.make("cancel", options, (given) =>
@@ -63,12 +82,19 @@ const cancel = Command.make("cancel", options, (given) =>
   ),
 )
 
-const retry = Command.make("retry", options, (given) =>
-  begin(given, { action: "retry" }).pipe(withBulk(given.connection)),
+const retry = Command.make("retry", { ...options, ...FromStart.flags }, ({ fromStart, yes, ...given }) =>
+  Effect.gen(function* () {
+    const action = { action: "retry", ...(fromStart ? { fromStart } : {}) } as const
+    if (fromStart && !yes && !given.dryRun) yield* confirmAgain(given, action)
+    yield* begin(given, action)
+  }).pipe(withBulk(given.connection)),
 ).pipe(
   Describe.command(
-    "Submit many runs again that have ended, oldest first: the same requests as new runs. Runs that have not ended are skipped.",
-    ["runlease runs bulk retry --status failed --since 2h --wait"],
+    "Submit many runs again that have ended, oldest first, as new runs. Each has what its run had recorded, and begins with what failed. With --from-start each does all of it again. Runs that have not ended are skipped.",
+    [
+      "runlease runs bulk retry --status failed --since 2h --wait",
+      "runlease runs bulk retry --run RUN --run RUN --from-start",
+    ],
   ),
 )
 

@@ -38,7 +38,7 @@ const again = (id: BulkOperation.BulkId) =>
   )
 
 /** The operation at its end. Its progress goes to stderr, a line where it has changed. */
-const ended = (bulk: BulkOperation.BulkOperation, shown: string = ""): ReturnType<typeof again> =>
+export const ended = (bulk: BulkOperation.BulkOperation, shown: string = ""): ReturnType<typeof again> =>
   Effect.gen(function* () {
     if (bulk.status !== "running") return bulk
     const counts = BulkLines.countsOf(bulk)

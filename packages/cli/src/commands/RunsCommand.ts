@@ -2,7 +2,7 @@
  * `runlease runs`: lists, shows, cancels, resumes and prunes runs.
  */
 import { Command, Options } from "@effect/cli"
-import { Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Run, RunLog, Runs } from "@runlease/core"
 import { Chunk, Console, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as ApiClient from "../input/ApiClient.js"
 import { ExitCode, QuietExit } from "../output/ExitCode.js"
@@ -17,6 +17,7 @@ import * as TreeCommand from "./TreeCommand.js"
 import * as UsageCommand from "./UsageCommand.js"
 import * as LabelCommand from "./LabelCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
+import * as RetryCommand from "./RetryCommand.js"
 import { inputOf } from "./RunInput.js"
 import { runId } from "../input/PositionalText.js"
 import * as RunLines from "../output/RunLines.js"
@@ -98,30 +99,6 @@ const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   ),
 )
 
-const newRunId = Flag.text("id", Ids.NewRunId).pipe(
-  Options.withDescription("The id of the new run, which makes the command idempotent"),
-  Options.optional,
-)
-
-const retry = Command.make(
-  "retry",
-  {
-    ...common,
-    runId,
-    id: newRunId,
-  },
-  (options) =>
-    Effect.gen(function* () {
-      const runs = yield* Runs.Runs
-      const { run } = yield* runs.retry(options.runId, { publicId: Option.getOrUndefined(options.id) })
-      yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(run.runId)
-    }).pipe(Settings.withClient(options.connection)),
-).pipe(
-  Describe.command("Submit a run again that has ended: the same request as a new run, whose id is printed.", [
-    "runlease runs retry RUN",
-  ]),
-)
-
 const fork = Command.make(
   "fork",
   {
@@ -130,7 +107,7 @@ const fork = Command.make(
     after: Flag.whole("after", { minimum: 1, maximum: Number.MAX_SAFE_INTEGER }).pipe(
       Options.withDescription("The event id up to which the new run has what was recorded"),
     ),
-    id: newRunId,
+    id: RetryCommand.newRunId,
   },
   (options) =>
     Effect.gen(function* () {
@@ -229,7 +206,7 @@ export const command = Command.make("runs").pipe(
     UsageCommand.command,
     events,
     cancel,
-    retry,
+    RetryCommand.command,
     fork,
     LabelCommand.command,
     BulkCommand.command,

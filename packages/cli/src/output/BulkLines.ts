@@ -69,7 +69,7 @@ export const toRow = (bulk: Bulk, paint: Paint): ReadonlyArray<string> => [
 export const toText = (bulk: Bulk): string => {
   const fields = {
     operation: bulk.id,
-    action: bulk.dryRun ? `${bulk.action}, as a dry run` : bulk.action,
+    action: `${bulk.action}${bulk.fromStart ? " from the start" : ""}${bulk.dryRun ? ", as a dry run" : ""}`,
     runs: filterOf(bulk),
     labels: bulk.labels === null ? null : JSON.stringify(bulk.labels),
     reason: bulk.reason,

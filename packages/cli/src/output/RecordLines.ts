@@ -2,12 +2,13 @@
  * What the control plane and the steps of a run write into its log, as sentences: their records are for programs.
  */
 import { AgentEvent, InboxMessage, RequestSnapshot, StepRecord, TokenUsage } from "@runlease/core"
-import { ChildEvent } from "@runlease/core/internal"
+import { ChildEvent, RetryEvent } from "@runlease/core/internal"
 import { ControlEvents } from "@runlease/core/store"
 import { Option, Schema } from "effect"
 import * as Phrases from "./Phrases.js"
 
-const nameOf = ({ key, name }: StepRecord.StepRecord): string =>
+/** A step by its name and its key. */
+export const nameOf = ({ key, name }: StepRecord.StepRecord): string =>
   key === undefined ? name : `${name} ${JSON.stringify(key)}`
 
 const ofStep = ({ kind, record }: StepRecord.EventRecord): string => {
@@ -100,6 +101,14 @@ const ofUsage = ({ inputTokens, model, outputTokens, provider }: TokenUsage.Toke
 const ofMessage = ({ number, parts }: InboxMessage.InboxMessage): string =>
   `message ${number}: ${RequestSnapshot.textOf({ id: "", role: "user", parts }) || Phrases.count(parts.length, "part")}`
 
+const ofRetry = ({ answers, fromStart, records, runId }: RetryEvent.RetryOf): string => {
+  const begins = [
+    Phrases.count(records, "record"),
+    ...(answers === 0 ? [] : [Phrases.count(answers, "answer")]),
+  ]
+  return `retry of ${runId}, ${fromStart ? "from the start" : `keeps ${Phrases.list(begins)}`}`
+}
+
 const reader =
   <A, I>(schema: Schema.Schema<A, I>, text: (value: A) => string) =>
   (event: AgentEvent.LogEvent): Option.Option<string> =>
@@ -110,6 +119,7 @@ const readers: Readonly<Record<string, (event: AgentEvent.LogEvent) => Option.Op
   [ControlEvents.waitingEventName]: reader(Waiting, ofWaiting),
   [TokenUsage.eventName]: reader(TokenUsage.TokenUsage, ofUsage),
   [InboxMessage.messageEventName]: (event) => Option.map(InboxMessage.fromEvent(event), ofMessage),
+  [RetryEvent.retryEventName]: (event) => Option.map(RetryEvent.fromEvent(event), ofRetry),
   [StepRecord.childEventName]: (event) => Option.map(ChildEvent.fromEvent(event), ofChild),
 }
 
