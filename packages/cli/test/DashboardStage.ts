@@ -21,7 +21,7 @@ export const startWorker = Effect.fnUntraced(function* (
 })
 
 /** Those of the module, but the one whose worker is killed. */
-const agents = ["deployer", "steered", "writer", "lead", "failing", "mixed", "many", "number"]
+const agents = ["deployer", "steered", "writer", "lead", "failing", "mixed", "many", "number", "paying"]
 
 /** A server, a browser, and a worker that takes the runs of all agents but the one whose worker is killed. */
 export class Stage extends Context.Tag("cli/test/dashboard/Stage")<

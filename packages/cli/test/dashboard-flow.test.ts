@@ -104,6 +104,8 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
 
         await choose("Retry")
         await dialog.getByText("They match Label import:old and have ended.").waitFor()
+        await dialog.getByLabel("From the start: do recorded steps again").check()
+        await dialog.getByText("may cost as much again").waitFor()
         await dialog.getByRole("button", { name: "Retry 4 runs" }).click()
         await dialog.getByText("4 submitted again.").waitFor()
       })
@@ -117,6 +119,47 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
       expect(faults).toEqual([])
     }),
   )
+
+  for (const look of ["light", "phone"] as const) {
+    scoped(`retry a run behind its payment, and from the start after a question, ${look}`, () =>
+      Effect.gen(function* () {
+        const { faults, page } = yield* visit(look)
+        const failed = `pay-${look}`
+        yield* submit(failed, "--agent", "paying", "Pay for it")
+        yield* Effect.promise(async () => {
+          const open = (id: string) => page.goto(new URL(`/runs/${id}`, page.url()).href)
+          const isAnother = () => page.waitForURL((url) => !url.pathname.includes(failed))
+          await open(failed)
+          await shows(page, "Failed: no_stock")
+          await page.getByRole("button", { name: "Retry", exact: true }).click()
+          await isAnother()
+          await shows(page, "Retry of")
+          await shows(page, "keeps 2 records")
+          await shows(page, "It is sent.")
+          // What the run had shown stands there once, and the payment was made once.
+          expect(await page.getByText("Payment 1 is made.").count()).toBe(1)
+          expect(await Browser.violations(page)).toEqual([])
+          await Browser.picture(page, `retry-${look}`)
+
+          await open(failed)
+          await page.getByRole("button", { name: "Retry from the start" }).click()
+          const dialog = page.getByRole("alertdialog")
+          await dialog.getByText("these 2 recorded steps").waitFor()
+          await dialog.getByRole("listitem").filter({ hasText: "pay order-7" }).waitFor()
+          expect(await Browser.violations(page)).toEqual([])
+          await Browser.picture(page, `retry-from-start-${look}`)
+          await dialog.getByRole("button", { name: "Leave it" }).click()
+          await dialog.waitFor({ state: "detached" })
+          await page.getByRole("button", { name: "Retry from the start" }).click()
+          await dialog.getByRole("button", { name: "Do all of it again" }).click()
+          await isAnother()
+          await shows(page, "from the start")
+          await shows(page, "Payment 2 is made.")
+        })
+        expect(faults).toEqual([])
+      }),
+    )
+  }
 
   for (const look of ["light", "dark"] as const) {
     scoped(`cancel and label the runs that are selected, ${look}`, () =>

@@ -17,6 +17,7 @@ import * as Calls from "./Call.js"
 import * as Era from "./Era.js"
 import * as JsonRpc from "./JsonRpc.js"
 import * as RequestHeaders from "./RequestHeaders.js"
+import * as RetryRun from "./RetryRun.js"
 import * as RunAgent from "./RunAgent.js"
 import * as RunTools from "./RunTools.js"
 import * as Subscriptions from "./Subscriptions.js"
@@ -62,7 +63,7 @@ const discoverTtl = 3_600_000
 
 const none: Reply = { _tag: "None" }
 
-const own: ReadonlyArray<Tool> = [RunAgent.tool, ...RunTools.tools]
+const own: ReadonlyArray<Tool> = [RunAgent.tool, ...RunTools.tools, RetryRun.tool]
 const ownNames: ReadonlySet<string> = new Set(own.map(({ name }) => name))
 
 const shown: (tool: Tool) => Omit<Tool, "call"> = Struct.omit("call")

@@ -11,7 +11,7 @@ import * as Tool from "./Tool.js"
 import * as ToolResult from "./ToolResult.js"
 import * as Wait from "./Wait.js"
 
-const runId = Tool.shownAs(Ids.RunId, { type: "string", description: "The id of the run" })
+export const runId = Tool.shownAs(Ids.RunId, { type: "string", description: "The id of the run" })
 
 const integer = <A extends number>(
   schema: Schema.Schema<A, number>,

@@ -1,7 +1,7 @@
 import { Chat } from "@ai-sdk/react"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Ids, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
+import { AgentEvent, Emit, Executor, Ids, Interrupts, RequestSnapshot, Runs, Step } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import {
@@ -276,6 +276,37 @@ describe("a page with useChat", () => {
       for (const { runId } of runs) {
         deepStrictEqual((yield* snapshotOf(runId)).messages.map(RequestSnapshot.textOf), ["hello"])
       }
+    }),
+  )
+
+  test(
+    "regenerates an answer that has failed behind what was recorded of it",
+    Effect.gen(function* () {
+      let payments = 0
+      let isBroken = true
+      yield* TestWorker.start(
+        Executor.from(() =>
+          Effect.gen(function* () {
+            const pay = Effect.sync(() => `Payment ${++payments}.`)
+            yield* Step.stream("pay", Stream.fromEffect(pay))
+            yield* Emit.text(" Sending")
+            if (isBroken) return yield* Effect.fail(new Error("no stock"))
+            return " is done."
+          }),
+        ),
+      )
+      const page = yield* Pages.open()
+      yield* page.say("buy it")
+      strictEqual(page.errors.length, 1)
+      isBroken = false
+      yield* Effect.promise(() => page.chat.regenerate())
+      deepStrictEqual([page.errors.length, payments], [1, 1])
+      strictEqual(page.answer(), "Payment 1. Sending is done.")
+      // The thread shows what both runs have recorded once.
+      const { json } = yield* call("GET", "/threads/chat")
+      strictEqual(JSON.stringify(json).split("Payment 1.").length, 2)
+      yield* Effect.promise(() => page.chat.regenerate())
+      strictEqual(page.answer(), "Payment 2. Sending is done.")
     }),
   )
 

@@ -210,6 +210,12 @@ describe("the other tools", () => {
       const cancelled = resultOf(yield* tool("cancel_run", { run_id: "two" }))
       deepStrictEqual([cancelled.isError, cancelled.structuredContent.status], [false, "cancelled"])
       strictEqual((yield* listed({ status: "cancelled" })).runs.length, 1)
+      const again = { run_id: "two", new_run_id: "two-again", from_start: true, wait_seconds: 0 }
+      for (let times = 0; times < 2; times += 1) {
+        const { structuredContent } = resultOf(yield* tool("retry_run", again))
+        deepStrictEqual([structuredContent.run_id, structuredContent.status], ["two-again", "pending"])
+      }
+      strictEqual(resultOf(yield* tool("retry_run", { ...again, from_start: false })).isError, true)
       const { events, next_after_event_id } = resultOf(
         yield* tool("read_log", { run_id: "two" }),
       ).structuredContent
@@ -231,7 +237,7 @@ describe("the other tools", () => {
       Effect.gen(function* () {
         const path = "/mcp?agents=true"
         const { json } = yield* request("tools/list", {}, { path })
-        const found = json.result.tools.slice(6)
+        const found = json.result.tools.slice(7)
         deepStrictEqual(
           found.map(({ name }: { name: string }) => name),
           ["careful", "chat", "naming", "ping", "review"],

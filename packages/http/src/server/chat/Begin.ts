@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Ids, type Run, Runs } from "@runlease/core"
+import { type Ids, type RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Option } from "effect"
 import type { Chunk } from "../../chat/Chunk.js"
@@ -111,6 +111,28 @@ const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
   } satisfies Begun
 })
 
+/** The message of a user that a request ends with. */
+const lastAsked = (snapshot: RequestSnapshot.RequestSnapshot): string | undefined => {
+  const last = snapshot.messages.at(-1)
+  return last?.role === "user" ? last.id : undefined
+}
+
+/** The newest run of the chat, where it was to answer the last message of the page and has failed. */
+const failed = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
+  const [newest] = yield* Thread.runs(ports, thread, { limit: 1 })
+  if (newest?.status !== "failed" || newest.agentId !== input.agentId) return undefined
+  const asked = lastAsked(yield* Context.get(ports, Runs.Runs).snapshot(newest.runId))
+  return asked !== undefined && asked === lastAsked(input.snapshot) ? newest : undefined
+})
+
+/** Begins the answer of a run again that has failed, behind what that one had recorded; none where no such run is to be answered. */
+const retry = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
+  const before = input.regenerates ? yield* failed(ports, thread, input) : undefined
+  if (before === undefined) return Option.none<Begun>()
+  const { run } = yield* Context.get(ports, Runs.Runs).retry(before.runId, { publicId: input.publicId })
+  return Option.some(yield* whole(ports, run, input))
+})
+
 /**
  * Begins what a post asks for, once.
  *
@@ -134,5 +156,7 @@ export const begin = Effect.fnUntraced(function* (ports: Ports, thread: Thread.T
     const meanwhile = input.answers.length === 0 ? Option.none<Begun>() : yield* repeated(ports, input)
     if (Option.isSome(meanwhile)) return meanwhile.value
   }
+  const retried = yield* retry(ports, thread, input)
+  if (Option.isSome(retried)) return retried.value
   return yield* submit(ports, thread, input)
 })

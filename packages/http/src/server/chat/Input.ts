@@ -25,6 +25,8 @@ export interface Input {
   readonly messageId: string
   /** Whether the page takes back what came after its last message. */
   readonly rewrites: boolean
+  /** Whether it wants the answer to its last message again. */
+  readonly regenerates: boolean
 }
 
 /** The id of the answer of a run. */
@@ -80,6 +82,7 @@ export const make = Effect.fnUntraced(function* (
     answers: goesOn ? UiMessages.answersOf(last) : [],
     messageId: goesOn ? last.id : answerId(publicId),
     rewrites: isRegenerated(request) || isEdited(request),
+    regenerates: isRegenerated(request),
   } satisfies Input
 })
 

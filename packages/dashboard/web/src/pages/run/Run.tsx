@@ -134,6 +134,7 @@ export const Run = ({
               request={request}
               usage={usage}
               parent={parent}
+              retry={log.retry}
               again={again}
               conversation={summary.conversation_id}
             />

@@ -1,6 +1,6 @@
 /** The buttons of a run. */
 import type * as Json from "@runlease/http/Json"
-import { GitFork, RotateCw, X } from "lucide-react"
+import { GitFork, ListRestart, RotateCw, X } from "lucide-react"
 import { useState } from "react"
 import { plural } from "../../../format/numbers"
 import { Button } from "../../../ui/Button"
@@ -10,6 +10,7 @@ import { openChildren, type RunLog } from "../model/runLog"
 import { CliMenu } from "./CliMenu"
 import { ConfirmDialog } from "../../../ui/ConfirmDialog"
 import { ForkDialog } from "./ForkDialog"
+import { RetryDialog } from "./RetryDialog"
 import { useCancel, useRetry } from "./useActions"
 
 const CancelDialog = ({
@@ -59,26 +60,41 @@ const linesOf = (
   { label: "Print its log", command: cli.events(id) },
   { label: "Show it with its children", command: cli.tree(id) },
   ...(last > 0 ? [{ label: "Fork it", command: cli.fork(id, last) }] : []),
-  isEnded ? { label: "Retry it", command: cli.retry(id) } : { label: "Cancel it", command: cli.cancel(id) },
+  ...(isEnded
+    ? [
+        { label: "Retry it", command: cli.retry(id) },
+        { label: "Retry it from the start", command: cli.retryFromStart(id) },
+      ]
+    : [{ label: "Cancel it", command: cli.cancel(id) }]),
 ]
 
 export const RunActions = ({ log, summary }: { readonly summary: Json.RunSummary; readonly log: RunLog }) => {
-  const [dialog, setDialog] = useState<"cancel" | "fork" | null>(null)
+  const [dialog, setDialog] = useState<"cancel" | "fork" | "retry" | null>(null)
   const retry = useRetry(summary.run_id)
   const isEnded = summary.finished_at !== null
   const close = () => setDialog(null)
   return (
-    <div className="flex flex-none gap-2 max-desk:mt-3 max-desk:[&>button:not(:last-of-type)]:grow">
+    <div className="flex flex-none flex-wrap gap-2 max-desk:mt-3 max-desk:[&>button:not(:last-of-type)]:grow">
       <Copy text={summary.run_id}>Copy id</Copy>
       <Button onClick={() => setDialog("fork")}>
         <GitFork aria-hidden size={14} className="text-ink-3" />
         Fork
       </Button>
       {isEnded ? (
-        <Button disabled={retry.isPending} onClick={() => retry.mutate()}>
-          <RotateCw aria-hidden size={14} className="text-ink-3" />
-          Retry
-        </Button>
+        <>
+          <Button
+            disabled={retry.isPending}
+            title="Begin with what failed, in a new run"
+            onClick={() => retry.mutate({ fromStart: false })}
+          >
+            <RotateCw aria-hidden size={14} className="text-ink-3" />
+            Retry
+          </Button>
+          <Button title="Do all of it again, in a new run" onClick={() => setDialog("retry")}>
+            <ListRestart aria-hidden size={14} className="text-ink-3" />
+            Retry from the start
+          </Button>
+        </>
       ) : (
         <Button look="danger" onClick={() => setDialog("cancel")}>
           <X aria-hidden size={14} />
@@ -94,6 +110,7 @@ export const RunActions = ({ log, summary }: { readonly summary: Json.RunSummary
       {dialog === "cancel" ? (
         <CancelDialog runId={summary.run_id} running={openChildren(log.children).length} onClose={close} />
       ) : null}
+      {dialog === "retry" ? <RetryDialog runId={summary.run_id} log={log} onClose={close} /> : null}
       {dialog === "fork" ? (
         <ForkDialog runId={summary.run_id} log={log} after={null} onClose={close} />
       ) : null}

@@ -21,8 +21,8 @@ const useOpen = () => {
 export const useRetry = (runId: string) => {
   const open = useOpen()
   return useMutation({
-    mutationFn: async (): Promise<string> =>
-      (await send("retry", { path: { run: runId }, body: {} })).run.run_id,
+    mutationFn: async ({ fromStart }: { readonly fromStart: boolean }): Promise<string> =>
+      (await send("retry", { path: { run: runId }, body: fromStart ? { from_start: true } : {} })).run.run_id,
     onSuccess: open,
   })
 }

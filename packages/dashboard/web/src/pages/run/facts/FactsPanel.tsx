@@ -2,11 +2,12 @@
 import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
 import { scheduleOf, shortId } from "../../../format/ids"
-import { dollars, integer, short } from "../../../format/numbers"
+import { dollars, integer, plural, short } from "../../../format/numbers"
 import { duration } from "../../../format/times"
 import { Panel } from "../../../ui/Panel"
 import { colourOf, wordOf } from "../../../ui/State"
 import { isRecord } from "../model/asks"
+import type { LoggedRetry } from "../model/runLog"
 import { Fact, FactList, linkClass } from "./FactList"
 import { wholeRun } from "../../../shell/links"
 
@@ -26,12 +27,21 @@ const RunLink = ({ runId }: { readonly runId: string }) => (
 const isChildOf = (summary: Json.RunSummary, parent: Json.RunSummary | undefined): boolean =>
   parent === undefined || parent.conversation_id !== summary.conversation_id
 
+const keptWords = ({ answers, fromStart, records }: LoggedRetry): string =>
+  fromStart
+    ? "from the start"
+    : `keeps ${[plural(records, "record"), ...(answers === 0 ? [] : [plural(answers, "answer")])].join(
+        " and ",
+      )}`
+
 const Lineage = ({
   again,
   parent,
+  retry,
   summary,
 }: {
   readonly summary: Json.RunSummary
+  readonly retry: LoggedRetry | undefined
   readonly parent: Json.RunSummary | undefined
   readonly again: ReadonlyArray<Json.RunSummary>
 }) => {
@@ -39,8 +49,15 @@ const Lineage = ({
   return (
     <>
       {parentId === null ? null : (
-        <Fact label={isChildOf(summary, parent) ? "Child of" : "Comes from"}>
+        <Fact
+          label={
+            retry?.runId === parentId ? "Retry of" : isChildOf(summary, parent) ? "Child of" : "Comes from"
+          }
+        >
           <RunLink runId={parentId} />
+          {retry?.runId === parentId ? (
+            <span className="block text-small text-ink-3">{keptWords(retry)}</span>
+          ) : null}
         </Fact>
       )}
       {rootId === runId || rootId === parentId ? null : (
@@ -96,6 +113,7 @@ export const FactsPanel = ({
   conversation,
   parent,
   request,
+  retry,
   run,
   summary,
   usage,
@@ -105,6 +123,7 @@ export const FactsPanel = ({
   readonly request: Json.Snapshot | undefined
   readonly usage: Json.Usage | undefined
   readonly parent: Json.RunSummary | undefined
+  readonly retry: LoggedRetry | undefined
   readonly again: ReadonlyArray<Json.RunSummary>
   readonly conversation: string
 }) => {
@@ -150,7 +169,7 @@ export const FactsPanel = ({
             </Link>
           </Fact>
         )}
-        <Lineage summary={summary} parent={parent} again={again} />
+        <Lineage summary={summary} parent={parent} retry={retry} again={again} />
         <Fact label="Conversation">
           <Link
             to="/conversations/$conversationId"

@@ -19,6 +19,7 @@ export const events = (runId: string): string => line("runs", "events", runId)
 export const tree = (runId: string): string => line("runs", "tree", runId)
 export const cancel = (runId: string): string => line("runs", "cancel", runId)
 export const retry = (runId: string): string => line("runs", "retry", runId)
+export const retryFromStart = (runId: string): string => line("runs", "retry", runId, "--from-start")
 export const fork = (runId: string, after: number): string =>
   line("runs", "fork", runId, "--after", String(after))
 export const tell = (runId: string, text: string): string => line("tell", runId, text)

@@ -108,11 +108,21 @@ const attempt: Fold = (log, read, value) => {
   })
 }
 
+const retry: Fold = (log, _read, value) => {
+  log.retry = {
+    runId: String(value["run_id"]),
+    records: Number(value["records"]),
+    answers: Number(value["answers"]),
+    fromStart: value["from_start"] === true,
+  }
+}
+
 const folds: Readonly<Record<string, Fold>> = {
   "runlease.child": child,
   "runlease.message": message,
   "runlease.waiting": waiting,
   "runlease.attempt": attempt,
+  "runlease.retry": retry,
 }
 
 /** An executor may have an event of the same name, which says nothing of the run. */

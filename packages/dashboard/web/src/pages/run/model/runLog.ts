@@ -16,6 +16,14 @@ export interface LoggedWait {
   readonly reasons: ReadonlyArray<string>
 }
 
+/** The run that this one does again: with so many of its records and answers, or from the start. */
+export interface LoggedRetry {
+  readonly runId: string
+  readonly records: number
+  readonly answers: number
+  readonly fromStart: boolean
+}
+
 /** Changed in place; `version` counts the changes. */
 export interface RunLog {
   readonly entries: Array<Entry>
@@ -32,6 +40,8 @@ export interface RunLog {
   readonly wholeRecord: (record: LoggedRecord) => LoggedRecord | undefined
   readonly types: Map<string, number>
   readonly waits: Array<LoggedWait>
+  /** What the log says of the run that this one does again. */
+  retry: LoggedRetry | undefined
   lastId: number
   version: number
   /** How many steps and calls have a result that stays. */
@@ -53,6 +63,7 @@ export const makeRunLog = (): RunLog => ({
   wholeRecord: RecordParts.make(),
   types: new Map(),
   waits: [],
+  retry: undefined,
   lastId: 0,
   version: 0,
   done: 0,

@@ -47,14 +47,21 @@ const Progress = ({
   </>
 )
 
-const consequenceOf = (action: Action, { filter }: Target, { name, value }: LabelChange): ReactNode => {
+const consequenceOf = (
+  action: Action,
+  { filter }: Target,
+  { name, value }: LabelChange,
+  fromStart: boolean,
+): ReactNode => {
   if (action === "cancel") {
     return `Their workers stop, and their children are cancelled too. What the runs have recorded stays.${
       filter === undefined ? "" : " Runs that are submitted from now on go on."
     }`
   }
   if (action === "retry") {
-    return "Each is submitted again with the same request, the oldest first, and may cost as much again."
+    return fromStart
+      ? "Each is submitted again with nothing of what it has recorded, the oldest first, and may cost as much again."
+      : "Each is submitted again, the oldest first, and begins with what failed: what it has recorded is not done again."
   }
   return (
     <>
@@ -68,6 +75,7 @@ const OperationDialog = ({ action, onClose, onDone, target }: Props) => {
   const counting = useBulkOperation()
   const work = useBulkOperation(onDone)
   const [reason, setReason] = useState("")
+  const [fromStart, setFromStart] = useState(false)
   const [change, setChange] = useState<LabelChange>({ name: "", value: "" })
   const [isFilled, setFilled] = useState(action !== "label")
   // What is counted is what is changed: the times of the filter are those of the moment that it opened.
@@ -175,13 +183,27 @@ const OperationDialog = ({ action, onClose, onDone, target }: Props) => {
       look={action === "cancel" ? "danger" : "solid"}
       isBusy={work.begin.isPending}
       onConfirm={() =>
-        work.begin.mutate({ ...begun, ...(reason.trim() === "" ? {} : { reason: reason.trim() }) })
+        work.begin.mutate({
+          ...begun,
+          ...(fromStart ? { from_start: true } : {}),
+          ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
+        })
       }
     >
       <p>
         {about}
-        {countedWords(counted, change)} {consequenceOf(action, target, change)}
+        {countedWords(counted, change)} {consequenceOf(action, target, change, fromStart)}
       </p>
+      {action !== "retry" ? null : (
+        <label className="flex items-center gap-2 text-ink">
+          <input
+            type="checkbox"
+            checked={fromStart}
+            onChange={(event) => setFromStart(event.target.checked)}
+          />
+          From the start: do recorded steps again
+        </label>
+      )}
       {action !== "cancel" ? null : (
         <label className="block text-small font-medium text-ink-2">
           Reason, optional
