@@ -136,9 +136,9 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
         expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining("--yes")])
       }
       const args = ["runs", "retry", "pay-1", "--from-start", "--id", "pay-1c"]
-      const kept = yield* onTerminal(args, settings, [["Go on? [y/N]", "n\n"]])
-      expect(kept.stdout).toContain("Nothing was done")
-      expect(kept.stdout).toMatch(/has recorded 1 step, which will be done again\.\s+pay/)
+      const left = yield* onTerminal(args, settings, [["Go on? [y/N]", "n\n"]])
+      expect(left.stdout).toContain("Nothing was done")
+      expect(left.stdout).toMatch(/has recorded 1 step, which will be done again\.\s+pay/)
       expect(yield* payments).toBe(2)
       yield* onTerminal(args, settings, [["Go on? [y/N]", "y\n"]])
       expect((yield* ended("pay-1c")).code).toBe(0)

@@ -109,9 +109,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual(yield* TestRuns.verdictOf(runs.retry(unknownRun)), "RunNotFound")
       yield* runs.cancel(run.runId)
       const answered = yield* runs.retry(first.runId)
-      const kept = yield* TestRuns.claimOne(worker)
-      strictEqual(kept.runId, answered.run.runId)
-      deepStrictEqual(kept.snapshot.resume, [TestRuns.resultOf("call", "yes")[0]])
+      const retried = yield* TestRuns.claimOne(worker)
+      strictEqual(retried.runId, answered.run.runId)
+      deepStrictEqual(retried.snapshot.resume, [TestRuns.resultOf("call", "yes")[0]])
     }),
   )
 

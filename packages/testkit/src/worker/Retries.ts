@@ -187,7 +187,7 @@ export const tests = (test: Declare): void => {
           { retryDelay: () => 0 },
         )
         const { runId } = yield* submit({
-          publicId: Ids.RunId.make("told"),
+          publicId: Ids.RunId.make("written-to"),
           availableAt: yield* TestRuns.after("1 second"),
         })
         yield* runs.tell(runId, { parts: [{ type: "text", text: "Shorter" }] })

@@ -57,20 +57,20 @@ export const read = <X>(
       reads
         .named(operation, ref, ({ run }, found) => run(found))
         .pipe(
-          Effect.flatMap((run) => Retry.keptOf(reads, operation, run)),
+          Effect.flatMap((run) => Retry.beginningOf(reads, operation, run)),
           Effect.map(({ length, seed }) => ({ length, seed: Either.right(seed) })),
           Effect.catchTags({
             RetryRefused: (refusal) => Effect.succeed({ length: 0, seed: Either.left(refusal) }),
             RunNotFound: (refusal) => Effect.succeed({ length: 0, seed: Either.left(refusal) }),
           }),
-          Effect.map((kept) => ({ ...kept, name: logKey(ref) })),
+          Effect.map((begun) => ({ ...begun, name: logKey(ref) })),
         )
     let length = 0
     for (const some of Array.chunksOf(runs, atOnce)) {
-      for (const kept of yield* Effect.forEach(some, readOne, { concurrency: "unbounded" })) {
-        length += kept.length
+      for (const begun of yield* Effect.forEach(some, readOne, { concurrency: "unbounded" })) {
+        length += begun.length
         if (length > maxLength && seeds.size > 0) return seeds
-        seeds.set(kept.name, kept.seed)
+        seeds.set(begun.name, begun.seed)
       }
     }
     return seeds

@@ -90,7 +90,7 @@ export const ofFork = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): Copi
 export const someFailed = (entries: ReadonlyArray<LogEntry>): boolean => placed(entries).some(hasFailed)
 
 /** The children that a retry has too: those that have completed, and those that no run waits for. */
-const keptChildren = (entries: ReadonlyArray<LogEntry>): ReadonlySet<string> =>
+const lastingChildren = (entries: ReadonlyArray<LogEntry>): ReadonlySet<string> =>
   new Set(
     entries.flatMap(({ event }) =>
       Option.match(ChildEvent.fromEvent(event), {
@@ -124,7 +124,7 @@ export const ofRetry = (
   const lastBegun = Math.max(0, begun.at(-1)?.eventId ?? 0, started.at(-1) ?? 0)
   const isLeftOut = (one: Placed): boolean => hasFailed(one) && one.eventId > lastBegun
   const steps = new Set(all.flatMap(({ kind, record }) => (kind === "step" ? [record.step_id] : [])))
-  const children = keptChildren(entries)
+  const children = lastingChildren(entries)
   return copied(
     all.filter((one) => {
       switch (one.kind) {

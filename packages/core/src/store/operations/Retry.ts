@@ -25,12 +25,12 @@ import * as RecordReads from "./RecordReads.js"
 import { type Seed, unseeded } from "./SubmitRequest.js"
 
 /** What a retry begins with, and the characters of the JSON of its log. */
-export interface Kept {
+export interface Beginning {
   readonly seed: Seed
   readonly length: number
 }
 
-const nothing: Kept = { seed: unseeded, length: 0 }
+const nothing: Beginning = { seed: unseeded, length: 0 }
 
 /** A log with at most so many events was opened and closed: it has no record, no message and no answer. */
 export const bareLog = 2
@@ -72,11 +72,11 @@ const startsIn = (log: RecordReads.Log) =>
  * @since 0.1.0
  * @category reading
  */
-export const keptOf = Effect.fnUntraced(function* <X>(
+export const beginningOf = Effect.fnUntraced(function* <X>(
   reads: Reading<X>,
   operation: string,
   run: Pick<Run, "finishedAt" | "latestEventId" | "projectId" | "runId" | "session" | "updatedAt">,
-): Effect.fn.Return<Kept, RetryRefused | RunNotFound | ControlPlaneUnavailable> {
+): Effect.fn.Return<Beginning, RetryRefused | RunNotFound | ControlPlaneUnavailable> {
   const { finishedAt, latestEventId, projectId, runId, session, updatedAt } = run
   if (latestEventId <= bareLog) return nothing
   const ref = { projectId, runId }
@@ -116,7 +116,7 @@ export const make = <X>(
     const run = yield* reads.named(operation, { projectId, runId: name }, ({ run }, ref) => run(ref))
     const { runId, status } = run
     if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
-    const { seed } = fromStart ? { seed: anew(runId) } : yield* keptOf(reads, operation, run)
+    const { seed } = fromStart ? { seed: anew(runId) } : yield* beginningOf(reads, operation, run)
     const snapshot = yield* reads.named(operation, { projectId, runId }, ({ firstSnapshot }, ref) =>
       firstSnapshot(ref),
     )

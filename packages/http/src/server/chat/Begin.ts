@@ -112,7 +112,7 @@ const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
 })
 
 /** The message of a user that a request ends with. */
-const lastAsked = (snapshot: RequestSnapshot.RequestSnapshot): string | undefined => {
+const lastRequest = (snapshot: RequestSnapshot.RequestSnapshot): string | undefined => {
   const last = snapshot.messages.at(-1)
   return last?.role === "user" ? last.id : undefined
 }
@@ -121,8 +121,8 @@ const lastAsked = (snapshot: RequestSnapshot.RequestSnapshot): string | undefine
 const failed = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Input.Input) {
   const [newest] = yield* Thread.runs(ports, thread, { limit: 1 })
   if (newest?.status !== "failed" || newest.agentId !== input.agentId) return undefined
-  const asked = lastAsked(yield* Context.get(ports, Runs.Runs).snapshot(newest.runId))
-  return asked !== undefined && asked === lastAsked(input.snapshot) ? newest : undefined
+  const wanted = lastRequest(yield* Context.get(ports, Runs.Runs).snapshot(newest.runId))
+  return wanted !== undefined && wanted === lastRequest(input.snapshot) ? newest : undefined
 })
 
 /** Begins the answer of a run again that has failed, behind what that one had recorded; none where no such run is to be answered. */

@@ -27,7 +27,7 @@ const RunLink = ({ runId }: { readonly runId: string }) => (
 const isChildOf = (summary: Json.RunSummary, parent: Json.RunSummary | undefined): boolean =>
   parent === undefined || parent.conversation_id !== summary.conversation_id
 
-const keptWords = ({ answers, fromStart, records }: LoggedRetry): string =>
+const retryWords = ({ answers, fromStart, records }: LoggedRetry): string =>
   fromStart
     ? "from the start"
     : `keeps ${[plural(records, "record"), ...(answers === 0 ? [] : [plural(answers, "answer")])].join(
@@ -56,7 +56,7 @@ const Lineage = ({
         >
           <RunLink runId={parentId} />
           {retry?.runId === parentId ? (
-            <span className="block text-small text-ink-3">{keptWords(retry)}</span>
+            <span className="block text-small text-ink-3">{retryWords(retry)}</span>
           ) : null}
         </Fact>
       )}
