@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { BulkOperations, Runs } from "@runlease/core"
+import { BulkOperations, Claims, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Effect, Either, Option, Schedule, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -26,12 +26,14 @@ const submit = Effect.gen(function* () {
   }
 })
 
-/** A process that cancels the runs, until it reports that so many are done; then it is killed. */
-const cancelUntil = (at: string, least: number) =>
+/** A process that does an operation, until it reports that so many runs are done; then it is killed. */
+const workUntil = (at: string, bulk: BulkOperations.NewBulk, least: number) =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx", bulker, at], { stdio: ["ignore", "pipe", "inherit"] }),
+        spawn(process.execPath, ["--import", "tsx", bulker, at, JSON.stringify(bulk)], {
+          stdio: ["ignore", "pipe", "inherit"],
+        }),
       ),
       (process) => Effect.sync(() => process.kill("SIGKILL")),
     )
@@ -45,6 +47,53 @@ const cancelUntil = (at: string, least: number) =>
     assertTrue(Option.isSome(reached))
   })
 
+/** The only operation, whose rest another server does, at its end: it has done so many runs, and no other one. */
+const untilDone = ({ controlPlane }: Database, all: number) =>
+  Effect.gen(function* () {
+    const bulks = yield* BulkOperations.BulkOperations
+    const { items } = yield* bulks.list()
+    strictEqual(items.length, 1)
+    const { done, failed, matched, skipped, status } = yield* Effect.repeat(bulks.get(items[0]!.id), {
+      schedule: Schedule.spaced("20 millis").pipe(Schedule.zipRight(Schedule.identity())),
+      until: (bulk) => bulk.status !== "running",
+    })
+    deepStrictEqual(
+      { done, failed, matched, skipped, status },
+      { done: all, failed: 0, matched: all, skipped: 0, status: "completed" },
+    )
+  }).pipe(Effect.provide(controlPlane))
+
+/** Runs that have failed behind a recorded step. */
+const paidAndFailed = (all: number) =>
+  Effect.gen(function* () {
+    const { runs, leases, log, claims, registry } = yield* Effect.all({
+      runs: Runs.Runs,
+      leases: Leases.Leases,
+      log: RunLog.RunLog,
+      claims: Claims.Claims,
+      registry: WorkerRegistry.WorkerRegistry,
+    })
+    const { id: workerId } = yield* registry.register({ implementationKind: "kind", workerKey: "key" })
+    yield* runs.submitMany(Array.from({ length: all }, () => ({ agentId: "agent", concurrencyKey: null })))
+    let claimed = yield* claims.claim({ workerId, limit: 100, leaseDuration: "60 seconds" })
+    while (claimed.length > 0) {
+      yield* Effect.forEach(
+        claimed,
+        ({ leaseEpoch: epoch, runId }) => {
+          const fence = { workerId, epoch }
+          const record = { step_id: "pay", record_id: runId, name: "pay" }
+          const events = [{ type: "CUSTOM", name: "runlease.step", value: record }]
+          return Effect.zipRight(
+            log.append({ runId, events, fence }),
+            leases.complete({ ...fence, runId }, { status: "failed" }),
+          )
+        },
+        { concurrency: "unbounded" },
+      )
+      claimed = yield* claims.claim({ workerId, limit: 100, leaseDuration: "60 seconds" })
+    }
+  })
+
 const numberOfEnds = "SELECT COUNT(*) AS number FROM outcomes WHERE status = 'cancelled'"
 
 for (const [name, database] of [
@@ -56,26 +105,11 @@ for (const [name, database] of [
       Effect.gen(function* () {
         const made = yield* database
         yield* Effect.provide(submit, made.controlPlane)
-        yield* cancelUntil(made.at, count * 0.4)
+        yield* workUntil(made.at, { action: "cancel", filter: { status: "pending" } }, count * 0.4)
         const [ends] = yield* ask(made, numberOfEnds)
         assertTrue(ends! >= count * 0.4 && ends! < count, `${ends} were cancelled`)
 
-        const ended = yield* Effect.gen(function* () {
-          const bulks = yield* BulkOperations.BulkOperations
-          const { items } = yield* bulks.list()
-          strictEqual(items.length, 1)
-          return yield* Effect.repeat(bulks.get(items[0]!.id), {
-            schedule: Schedule.spaced("20 millis").pipe(Schedule.zipRight(Schedule.identity())),
-            until: ({ status }) => status !== "running",
-          })
-        }).pipe(Effect.provide(made.controlPlane))
-
-        strictEqual(ended.status, "completed")
-        const { done, failed, matched, skipped } = ended
-        deepStrictEqual(
-          { done, failed, matched, skipped },
-          { done: count, failed: 0, matched: count, skipped: 0 },
-        )
+        yield* untilDone(made, count)
         deepStrictEqual(yield* ask(made, numberOfEnds), [count])
         deepStrictEqual(yield* ask(made, "SELECT COUNT(*) AS number FROM queue"), [0])
         // The log of each run ends once.
@@ -85,6 +119,22 @@ for (const [name, database] of [
           yield* ask(made, `SELECT COUNT(DISTINCT run_pk) AS number FROM (${endings}) each_end`),
           [count],
         )
+      }),
+    )
+
+    it.scopedLive("submits each failed run again once, with what it had recorded", () =>
+      Effect.gen(function* () {
+        const all = 500
+        const made = yield* database
+        yield* Effect.provide(paidAndFailed(all), made.controlPlane)
+        yield* workUntil(made.at, { action: "retry", filter: { status: "failed" } }, all * 0.2)
+        const [before] = yield* ask(made, "SELECT COUNT(*) AS number FROM runs")
+        assertTrue(before! < 2 * all, `${before} runs were there when the server was killed`)
+        yield* untilDone(made, all)
+        const records = "SELECT COUNT(*) AS number FROM events WHERE payload LIKE '%runlease.step%'"
+        deepStrictEqual(yield* ask(made, "SELECT COUNT(*) AS number FROM runs"), [2 * all])
+        deepStrictEqual(yield* ask(made, "SELECT COUNT(DISTINCT parent_run_id) AS number FROM runs"), [all])
+        deepStrictEqual(yield* ask(made, records), [2 * all])
       }),
     )
   })
