@@ -75,3 +75,16 @@ export const fromEvent = (event: LogEvent): Option.Option<RetryOf> =>
         fromStart,
       }))
     : Option.none()
+
+/**
+ * The run whose records a log begins with that begins with these events.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const repeatedBy = ([first]: ReadonlyArray<LogEvent>): RunId | undefined =>
+  Option.getOrUndefined(
+    Option.flatMap(first === undefined ? Option.none() : fromEvent(first), ({ fromStart, runId }) =>
+      fromStart ? Option.none() : Option.some(runId),
+    ),
+  )

@@ -50,7 +50,7 @@ const maxUnanswered = 100
  * `reported`: what requests to models used in all parts of the log, if any did. `progress`: the attempt has recorded a step that no
  * attempt before it had. `inbox`: how many messages the run has, if any. `between`: how many events have come since the last
  * part of the log ended, if any. `requests`: the steps of the requests to models that have begun and whose answers are neither recorded
- * nor reported, if any; a later attempt counts its own.
+ * nor reported, if any; a later attempt counts its own. `repeats`: the run whose records the log begins with, if it is that of a retry.
  *
  * @since 0.1.0
  * @category models
@@ -65,6 +65,7 @@ export const LogState = Schema.Struct({
   between: Schema.optional(Schema.Positive.pipe(Schema.int())),
   reported: Schema.optional(Reported),
   requests: Schema.optional(Schema.Array(Schema.String)),
+  repeats: Schema.optional(Schema.String),
 })
 export type LogState = typeof LogState.Type
 
@@ -72,13 +73,14 @@ export const initial: LogState = { started: false, open: [] }
 const begun: LogState = { started: true, open: [] }
 
 /** A part of the log begins or ends: nothing is open. A store writes nothing for `initial` itself. */
-const withoutItems = (started: boolean, { inbox, reported, requests }: LogState): LogState => {
+const withoutItems = (started: boolean, { inbox, repeats, reported, requests }: LogState): LogState => {
   const empty = started ? begun : initial
-  return inbox === undefined && reported === undefined && requests === undefined
+  return (inbox ?? repeats ?? reported ?? requests) === undefined
     ? empty
     : {
         ...empty,
         ...(inbox === undefined ? {} : { inbox }),
+        ...(repeats === undefined ? {} : { repeats }),
         ...(reported === undefined ? {} : { reported }),
         ...(requests === undefined ? {} : { requests }),
       }

@@ -201,9 +201,9 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "does not spawn again the children that have completed",
+      "does not spawn again the children that have completed, and retries those that have failed",
       Effect.gen(function* () {
-        const { done, mend, note, unlessMended } = yield* program
+        const { done, mend, note, step, unlessMended } = yield* program
         const Helper = Agent.make({ name: "helper" })
         yield* start(
           Executor.from((claimed: Run.ClaimedRun) =>
@@ -211,7 +211,10 @@ export const tests = (test: Declare): void => {
               ? Effect.gen(function* () {
                   const text = RequestSnapshot.lastUserText(claimed.snapshot)
                   yield* note(text)
-                  if (text === "second") yield* unlessMended
+                  if (text === "second") {
+                    yield* step("pay")
+                    yield* unlessMended
+                  }
                   return text
                 })
               : Effect.gen(function* () {
@@ -227,7 +230,7 @@ export const tests = (test: Declare): void => {
         yield* mend
         const again = yield* retry(runId)
         yield* TestRuns.eventually(TestRuns.getRun(again), ({ status }) => status === "completed")
-        deepStrictEqual((yield* done).toSorted(), ["beside", "first", "second", "second"])
+        deepStrictEqual((yield* done).toSorted(), ["beside", "first", "pay", "second", "second"])
         deepStrictEqual(yield* textsOf(again), ["first second"])
         deepStrictEqual((yield* customs(again)).filter((name) => name === "runlease.child").length, 5)
       }),

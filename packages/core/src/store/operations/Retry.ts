@@ -6,13 +6,17 @@
  * @since 0.1.0
  */
 import { Effect } from "effect"
+import { childIdOf, type ChildStep } from "../../model/ChildEvent.js"
 import * as Ids from "../../model/Ids.js"
 import { canonicalJson } from "../../model/Json.js"
+import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
 import * as RetryEvent from "../../model/RetryEvent.js"
-import { isTerminal, type Run, RunNotFound } from "../../model/Run.js"
+import { EventId, isTerminal, type Run, RunNotFound } from "../../model/Run.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
+import { maxReadBytes } from "../../ports/RunLog.js"
 import {
   again,
+  InvalidSubmission,
   requestText,
   RetryRefused,
   type Runs,
@@ -22,7 +26,7 @@ import {
 import type { Reading, StoreReads } from "../rows/StoreReads.js"
 import * as CopiedRecords from "./CopiedRecords.js"
 import * as RecordReads from "./RecordReads.js"
-import { type Seed, unseeded } from "./SubmitRequest.js"
+import { type Request, type Seed, unseeded } from "./SubmitRequest.js"
 
 /** What a retry begins with, and the characters of the JSON of its log. */
 export interface Beginning {
@@ -101,6 +105,67 @@ export const beginningOf = Effect.fnUntraced(function* <X>(
     length,
   }
 })
+
+const requestOf = ({ traceContext: _trace, ...snapshot }: RequestSnapshot): string => canonicalJson(snapshot)
+
+interface Spawning extends Pick<Request, "projectId" | "submission"> {
+  readonly step: ChildStep
+}
+
+/** The child that the same step of a run has spawned, or of the run that this one repeats, where it has none of its own. */
+const childBefore = <X>(
+  reads: Reading<X>,
+  runId: string,
+  spawning: Spawning,
+): Effect.Effect<Run | undefined, ControlPlaneUnavailable> => {
+  const { projectId, step } = spawning
+  const refOf = (id: string) => ({ projectId, runId: Ids.RunId.make(id) })
+  const bounds = { entries: bareLog, bytes: maxReadBytes }
+  const repeated = reads.named("Leases.spawn", refOf(runId), ({ log }, found) =>
+    log(found, EventId.make(0), bounds),
+  )
+  return reads
+    .named("Leases.spawn", refOf(childIdOf(runId, step.stepId)), ({ run }, found) => run(found))
+    .pipe(
+      Effect.catchTag("RunNotFound", () =>
+        Effect.flatMap(repeated, ({ entries }) => {
+          const events = entries.flatMap(({ event }) => (RetryEvent.isRetry(event) ? [event] : []))
+          const before = RetryEvent.repeatedBy(events)
+          return before === undefined ? Effect.succeed(undefined) : childBefore(reads, before, spawning)
+        }),
+      ),
+      Effect.catchTag("RunNotFound", () => Effect.succeed(undefined)),
+    )
+}
+
+/**
+ * What a child has of the child that the same step of the repeated run `repeats` had spawned, where that one has ended without a value and
+ * has the same agent and request: it is a retry of it.
+ *
+ * Fails: `InvalidSubmission` where that is more than one commit copies.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const childOf = <X>(
+  reads: Reading<X>,
+  repeats: string,
+  spawning: Spawning,
+): Effect.Effect<Seed, InvalidSubmission | ControlPlaneUnavailable> =>
+  Effect.gen(function* () {
+    const { agentId, snapshot } = spawning.submission
+    const run = yield* childBefore(reads, repeats, spawning)
+    if (run === undefined || !isTerminal(run.status) || run.status === "completed") return unseeded
+    const first = yield* reads.named("Leases.spawn", run, (all, found) => all.firstSnapshot(found))
+    const isSame =
+      run.agentId === agentId && snapshot !== undefined && requestOf(first) === requestOf(snapshot)
+    return isSame ? (yield* beginningOf(reads, "Leases.spawn", run)).seed : unseeded
+  }).pipe(
+    Effect.catchTags({
+      RunNotFound: () => Effect.succeed(unseeded),
+      RetryRefused: ({ message }) => new InvalidSubmission({ field: "publicId", message }),
+    }),
+  )
 
 /**
  * @since 0.1.0

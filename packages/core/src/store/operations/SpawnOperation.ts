@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either } from "effect"
+import { Data, Effect, Either } from "effect"
 import { type ChildStep, maxChildren } from "../../model/ChildEvent.js"
 import * as Fairness from "../../model/Fairness.js"
 import { type LeaseLost, type LeaseRef, RunNotFound } from "../../model/Run.js"
@@ -25,7 +25,15 @@ export interface Request extends SubmitRequest {
   readonly tellsParent: boolean
 }
 
-type Refusal = LeaseLost | RunNotFound | ChildRefused
+/**
+ * The parent repeats run `repeats`, and the request does not say what the child has of the child of that run. Nothing was changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unseeded extends Data.TaggedError("Unseeded")<{ readonly repeats: string }> {}
+
+type Refusal = LeaseLost | RunNotFound | ChildRefused | Unseeded
 
 const parentOf = ({ lease, projectId }: Request): RunRef => ({ projectId, runId: lease.runId })
 
@@ -96,9 +104,13 @@ export const operation = <X>(): RunOperation<
 > => ({
   name: "Leases.spawn",
   refs: (request) => [parentOf(request)],
-  decide: (requests, batch) =>
-    Effect.map(
-      SubmitOperation.submitAll(requests.map(inKeyOfParent(batch)), batch, {
+  decide: (requests, batch) => {
+    const repeats = requests.map((request) =>
+      request.seed === undefined ? batch.find(parentOf(request))?.state.log.repeats : undefined,
+    )
+    const seeded = requests.filter((_, index) => repeats[index] === undefined)
+    return Effect.map(
+      SubmitOperation.submitAll(seeded.map(inKeyOfParent(batch)), batch, {
         // Its parent works already, and could not go on.
         refusable: false,
         placeOf: (request) => placeOf(batch, request),
@@ -109,7 +121,15 @@ export const operation = <X>(): RunOperation<
           batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
         },
       }),
-      (verdicts) => verdicts.map(Either.map(({ state }) => spawnedOf(state))),
-    ),
+      (verdicts) => {
+        let next = 0
+        return repeats.map((repeated) =>
+          repeated === undefined
+            ? Either.map(verdicts[next++]!, ({ state }) => spawnedOf(state))
+            : Either.left(new Unseeded({ repeats: repeated })),
+        )
+      },
+    )
+  },
   answer: (spawned) => spawned,
 })

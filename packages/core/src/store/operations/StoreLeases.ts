@@ -14,6 +14,7 @@ import * as RunTransitions from "../../rules/RunTransitions.js"
 import * as WaitTransitions from "../../rules/WaitTransitions.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as LeaseOperations from "./LeaseOperations.js"
+import * as Retry from "./Retry.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
@@ -56,7 +57,7 @@ const ofChild = (
  */
 export const make = <X>(
   commits: RunCommits<X>,
-  { worker }: StoreReads<X>,
+  reads: StoreReads<X>,
   { signals }: Wakeups,
   tell: TellOperation.Tell,
 ): ((projectId: Ids.ProjectId) => Leases["Type"]) => {
@@ -66,6 +67,7 @@ export const make = <X>(
   const suspend = commits.operation(
     LeaseOperations.ofHolder<X, LeaseLost | SuspensionRefused>("Leases.suspend"),
   )
+  const { worker } = reads
   const spawn = commits.operation(SpawnOperation.operation<X>())
   const appendBeside = commits.operation(AppendOperation.beside<X>())
   return (projectId) => ({
@@ -100,13 +102,19 @@ export const make = <X>(
       const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
       // The first submission of a step stands, so another one is compared by its step alone.
       const sent = JSON.stringify([lease.runId, step.stepId, detached])
-      return yield* spawn({
+      const request = {
         ...(yield* SubmitRequest.request(projectId, child, sent)),
         lease,
         step,
         detached,
         tellsParent,
-      }).pipe(
+      }
+      return yield* spawn(request).pipe(
+        Effect.catchTag("Unseeded", ({ repeats }) =>
+          Effect.flatMap(Retry.childOf(reads, repeats, request), (seed) => spawn({ ...request, seed })),
+        ),
+        // The request says by now what the child has.
+        Effect.catchTag("Unseeded", Effect.die),
         // It makes its conversation, and leaves the runs of its lane alone.
         Effect.catchTags({
           ConversationNotFound: Effect.die,

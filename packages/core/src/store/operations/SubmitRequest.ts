@@ -168,11 +168,13 @@ const seeded = (made: Transition, { events }: Seed, now: number): Transition => 
     entries.push(...appended.entries)
   }
   const inbox = events.filter(isMessage).length
-  return {
-    ...made,
-    state: inbox === 0 ? state : { ...state, log: { ...state.log, inbox } },
-    entries,
+  const repeats = RetryEvent.repeatedBy(events)
+  const log = {
+    ...state.log,
+    ...(inbox === 0 ? {} : { inbox }),
+    ...(repeats === undefined ? {} : { repeats }),
   }
+  return { ...made, state: { ...state, log }, entries }
 }
 
 const availableAtOf = ({ availableAt, debounce }: Submission, now: number): number => {

@@ -60,6 +60,12 @@ const Lineage = ({
           ) : null}
         </Fact>
       )}
+      {retry === undefined || retry.runId === parentId ? null : (
+        <Fact label="Retry of">
+          <RunLink runId={retry.runId} />
+          <span className="block text-small text-ink-3">{retryWords(retry)}</span>
+        </Fact>
+      )}
       {rootId === runId || rootId === parentId ? null : (
         <Fact label="Root">
           <RunLink runId={rootId} />
