@@ -42,6 +42,31 @@ const asking = Peer.serve(async ({ begin, finished, input, send, started }) => {
 
 describe("an agent's interrupts", () => {
   test(
+    "have their answers in a retry of a run that failed behind them",
+    Effect.gen(function* () {
+      const requests: Array<unknown> = []
+      const agent = yield* Peer.serve(async ({ begin, finished, input, send, started }) => {
+        requests.push(input.resume?.map(({ interruptId }) => interruptId))
+        begin()
+        await send(started)
+        if (input.resume === undefined) return send(finished(interrupting(approval)))
+        return send(
+          requests.length === 2 ? { type: "RUN_ERROR", message: "No" } : finished({ result: "done" }),
+        )
+      })
+      const executor = yield* Peer.make({ url: agent.url })
+      yield* TestWorker.start(executor.execute)
+      const { runId } = yield* TestRuns.submit()
+      yield* untilStatus(runId, "waiting")
+      yield* resume(runId, { interruptId: "approve", status: "resolved", payload: { approved: true } })
+      yield* untilStatus(runId, "failed")
+      const { run } = yield* Effect.flatMap(Runs.Runs, (runs) => runs.retry(runId))
+      yield* untilStatus(run.runId, "completed")
+      deepStrictEqual(requests, [undefined, ["approve"], ["approve"]])
+    }),
+  )
+
+  test(
     "become the run's, and the next request has their answers",
     Effect.gen(function* () {
       const agent = yield* asking

@@ -32,6 +32,7 @@ describe("a bulk operation over HTTP", () => {
         filter,
         named: null,
         labels: null,
+        from_start: false,
         reason: "wrong release",
         dry_run: false,
         searched: 2,

@@ -19,6 +19,7 @@ const running = {
   filter: sent.filter,
   named: null,
   labels: null,
+  from_start: false,
   reason: sent.reason,
   dry_run: false,
   searched: 256,
