@@ -124,7 +124,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "no request brings answers of its own: not a run, one of many, a child, or a run that is submitted again",
+      "no request brings answers of its own: not a run, one of many, a child, or a run that is done again from the start",
       Effect.gen(function* () {
         const runs = yield* Runs
         const leases = yield* Leases
@@ -146,7 +146,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const { runId } = yield* waitingRun([approval], { worker })
         yield* runs.resume(runId, [yes])
         yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
-        yield* runs.retry(runId)
+        yield* runs.retry(runId, { fromStart: true })
         yield* runs.fork(runId, { after: EventId.make(1) })
         for (const _ of ["retried", "forked"]) {
           const again = yield* TestRuns.claimOne(worker)

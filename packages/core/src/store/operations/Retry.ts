@@ -92,14 +92,15 @@ export const beginningOf = Effect.fnUntraced(function* <X>(
   const { events, length, records } = yield* log.copy(entries, copied, refused)
   const snapshot = yield* reads.named(operation, ref, (all, found) => all.snapshot(found))
   const first = yield* reads.named(operation, ref, (all, found) => all.firstSnapshot(found))
-  const answers = (snapshot.resume ?? []).length - (first.resume ?? []).length
+  // What a request brought itself is no answer that the run was given.
+  const given = (snapshot.resume ?? []).slice((first.resume ?? []).length)
   const isAnswered = canonicalJson(snapshot) !== canonicalJson(first)
   if (events.length === 0 && !isAnswered) return nothing
-  const mark = RetryEvent.toEvent({ runId, records, answers: Math.max(0, answers), fromStart: false })
+  const mark = RetryEvent.toEvent({ runId, records, answers: given.length, fromStart: false })
   return {
     seed: {
       events: [mark, ...events],
-      ...(isAnswered ? { resume: { snapshot, answers: {} } } : {}),
+      ...(isAnswered ? { resume: { snapshot: { ...snapshot, resume: given }, answers: {} } } : {}),
       ...(session === null ? {} : { session: { ...session, id: Ids.SessionId.make(yield* Ids.uuidV7) } }),
     },
     length,
