@@ -24,9 +24,10 @@ export const command = Command.make(
   ({ agents, connection }) =>
     Effect.gen(function* () {
       const ports = yield* Effect.context<ControlPlane.ProjectPorts>()
-      const server = Mcp.make({ ports, agents, version: Overview.version, admit: () => Effect.void })
+      const waits = yield* Mcp.waits
+      const server = Mcp.make({ ports, waits, agents, version: Overview.version, admit: () => Effect.void })
       yield* Mcp.serveLines(server, lines, (line) => Console.log(line))
-    }).pipe(Settings.withClient(connection)),
+    }).pipe(Effect.scoped, Settings.withClient(connection)),
 ).pipe(
   Describe.command(
     "Serve the runs of a project as tools of the Model Context Protocol, over standard input and output. A client such as a coding agent starts it; the server itself has the same tools at /mcp.",

@@ -8,6 +8,7 @@ import { type Context, type Effect, Option, Predicate, type Stream } from "effec
 import type { Refusal } from "../contract/Refusal.js"
 import * as Era from "./Era.js"
 import type * as JsonRpc from "./JsonRpc.js"
+import type { Waits } from "./Waits.js"
 
 export type Ports = Context.Context<ControlPlane.ProjectPorts>
 
@@ -17,13 +18,14 @@ export type Checked = Pick<Runs.Submission, "agentId" | "snapshot"> & {
 }
 
 /**
- * What every call of one project has. `admit` checks a submission before it is sent to the port.
+ * What every call of one project has. `admit` checks a submission before it is sent to the port. `waits` are those of the server.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Project {
   readonly ports: Ports
+  readonly waits: Waits
   readonly admit: (submission: Checked) => Effect.Effect<void, Refusal | ControlPlaneError.ControlPlaneError>
 }
 

@@ -26,6 +26,7 @@ import type { Tool } from "./Tool.js"
 
 export { idempotencyKey } from "./Call.js"
 export { serve as serveLines } from "./Lines.js"
+export { make as waits } from "./Waits.js"
 export type { Message } from "./JsonRpc.js"
 export type { RequestHeaders } from "./RequestHeaders.js"
 

@@ -48,6 +48,7 @@ const respond = (reply: Mcp.Reply) => {
 export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
   Effect.gen(function* () {
     const forms = yield* AgentForms
+    const waits = yield* Mcp.waits
     return handlers.handleRaw("message", ({ request, urlParams }) =>
       Effect.gen(function* () {
         yield* AllowedOrigins.check(request)
@@ -60,6 +61,7 @@ export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
         }
         const server = Mcp.make({
           ports,
+          waits,
           version,
           agents: urlParams.agents ?? false,
           admit: (submission) => forms.check(projectId, submission),

@@ -1,0 +1,128 @@
+/**
+ * The waits for runs: those for one run share one reader of its log, and one result.
+ *
+ * @since 0.1.0
+ */
+import { type AgentEvent, type ControlPlaneError, type Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Context, Data, Deferred, Effect, PubSub, RcMap, type Scope, Stream } from "effect"
+import type { Ports } from "./Call.js"
+import type * as JsonRpc from "./JsonRpc.js"
+import * as RunView from "./RunView.js"
+import * as ToolResult from "./ToolResult.js"
+
+export type Failure = ControlPlaneError.ControlPlaneError | Run.RunNotFound
+
+type Result = Effect.Effect<JsonRpc.Params, Failure>
+
+/** How a run goes: `progress` is the id of the event, and `message` what it says; undefined at the end. */
+export interface Progress {
+  readonly progress: number
+  readonly message: string | undefined
+}
+
+/** A run that is waited for. `settled` is done once it has ended or asks something, with its result; undefined where its log cannot be read. */
+export interface AwaitedRun {
+  readonly published: PubSub.PubSub<Progress>
+  readonly settled: Deferred.Deferred<Result | undefined>
+}
+
+export interface Waits {
+  /** The run with the reader of its log, which ends with the last Scope that has it. */
+  readonly of: (ports: Ports, runId: Ids.RunId) => Effect.Effect<AwaitedRun, Failure, Scope.Scope>
+}
+
+/** Whether a run needs no more waiting. */
+export const isSettled = (run: Run.Run): boolean => Run.isTerminal(run.status) || RunView.isAsking(run)
+
+/** The result of a run for the tool that began or looks at it. A run that has failed is an error of its tool. */
+export const resultOf = (ports: Ports, run: Run.Run): Result =>
+  Effect.map(RunView.whole(ports, run), (view) =>
+    ToolResult.ofValue(view, run.status === "failed" || run.status === "cancelled"),
+  )
+
+/** The events after which a run may have ended, or wait for answers. */
+const mayEnd = ({ type }: AgentEvent.LogEvent): boolean => type === "RUN_FINISHED" || type === "RUN_ERROR"
+
+/** What an event says of how a run goes; none for those that come often. */
+const messageOf = (event: AgentEvent.LogEvent): string | undefined => {
+  switch (event.type) {
+    case "RUN_STARTED":
+      return "The run has begun"
+    case "STEP_STARTED":
+      return `Step ${String(event["stepName"])}`
+    case "TOOL_CALL_START":
+      return `Calls ${String(event["toolCallName"])}`
+    case "TEXT_MESSAGE_START":
+      return "Writes"
+    case "CUSTOM":
+      return event["name"] === "runlease.attempt" ? "Another attempt has begun" : undefined
+    default:
+      return undefined
+  }
+}
+
+/** The newest messages that a client which takes them slowly is sent. */
+const capacity = 16
+
+/** A run of a project: the ports of a project are the same objects for all of its requests. */
+interface Key {
+  readonly log: Context.Tag.Service<RunLog.RunLog>
+  readonly runs: Context.Tag.Service<Runs.Runs>
+  readonly runId: Ids.RunId
+}
+
+const follow = ({ log, runId, runs }: Key, ports: Ports): Effect.Effect<AwaitedRun, Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const published = yield* PubSub.sliding<Progress>(capacity)
+    const settled = yield* Deferred.make<Result | undefined>()
+    const begun = yield* runs.get(runId)
+    const end = (run: Run.Run | undefined, progress: number) =>
+      Effect.gen(function* () {
+        yield* Deferred.succeed(settled, run && (yield* Effect.cached(resultOf(ports, run))))
+        yield* PubSub.publish(published, { progress, message: undefined })
+      })
+    if (isSettled(begun)) yield* end(begun, begun.latestEventId)
+    else {
+      yield* log.follow({ runId, after: begun.latestEventId }).pipe(
+        Stream.runForEachWhile(({ event, eventId: progress }) =>
+          Effect.gen(function* () {
+            const message = messageOf(event)
+            if (message !== undefined) yield* PubSub.publish(published, { progress, message })
+            if (!mayEnd(event)) return true
+            const run = yield* runs.get(runId)
+            if (isSettled(run)) yield* end(run, progress)
+            return !isSettled(run)
+          }),
+        ),
+        Effect.ignore,
+        Effect.zipRight(end(undefined, begun.latestEventId)),
+        Effect.forkScoped,
+      )
+    }
+    return { published, settled }
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
+  const portsOf = new WeakMap<Key["log"], Ports>()
+  const awaited = yield* RcMap.make({ lookup: (key: Key) => follow(key, portsOf.get(key.log)!) })
+  return {
+    of: (ports, runId) =>
+      Effect.suspend(() => {
+        const log = Context.get(ports, RunLog.RunLog)
+        portsOf.set(log, ports)
+        const key = Data.struct({ log, runs: Context.get(ports, Runs.Runs), runId })
+        return Effect.flatMap(RcMap.get(awaited, key), (run) =>
+          // A run that asked something may go on, so a later wait reads it anew.
+          Effect.flatMap(Deferred.isDone(run.settled), (isDone) =>
+            isDone
+              ? Effect.zipRight(RcMap.invalidate(awaited, key), RcMap.get(awaited, key))
+              : Effect.succeed(run),
+          ),
+        )
+      }),
+  }
+})
