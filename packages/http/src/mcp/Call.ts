@@ -76,12 +76,14 @@ export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming)
 }
 
 /**
- * What a request comes to: `result`, after the notifications that belong to it. Without `notifications` the result is there at once.
+ * What a request comes to: `result`, after the notifications that belong to it, or after `wait`, which tells nothing. Without either the
+ * result is there at once.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Outcome<E = Refusal> {
   readonly notifications?: Stream.Stream<JsonRpc.Notification>
+  readonly wait?: Effect.Effect<void>
   readonly result: Effect.Effect<JsonRpc.Params, E>
 }

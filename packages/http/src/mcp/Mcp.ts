@@ -202,19 +202,19 @@ export const make = (options: Options): Server => {
     header?: string,
   ) {
     const era = yield* Era.of(incoming, header)
-    const { notifications, result } = yield* ofMethod(incoming, Calls.make(options, era, incoming), id)
+    const { notifications, result, wait } = yield* ofMethod(incoming, Calls.make(options, era, incoming), id)
     const answer = Effect.map(result, (value) => JsonRpc.success(id, resultOf(value, era)))
-    if (notifications === undefined) {
+    if (notifications === undefined && wait === undefined) {
       return { _tag: "Answer", status: 200, message: yield* answer } satisfies Reply
     }
+    const last = Stream.fromEffect(
+      Effect.zipRight(wait ?? Effect.void, answer).pipe(
+        Effect.catchAll((failure) => Effect.succeed(JsonRpc.refusal(id, ofFailure(failure)))),
+      ),
+    )
     return {
       _tag: "Messages",
-      messages: Stream.concat(
-        notifications,
-        Stream.fromEffect(
-          Effect.catchAll(answer, (failure) => Effect.succeed(JsonRpc.refusal(id, ofFailure(failure)))),
-        ),
-      ),
+      messages: notifications === undefined ? last : Stream.concat(notifications, last),
     } satisfies Reply
   })
 

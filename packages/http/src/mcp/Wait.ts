@@ -37,32 +37,30 @@ export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.
     Effect.map(Deferred.await(shared.settled), (result) => {
       settled = result
     })
-  const notifications: Stream.Stream<JsonRpc.Notification, Waits.Failure> =
-    progressToken === undefined
-      ? Stream.execute(
-          Effect.timeoutOption(Effect.scoped(Effect.flatMap(awaited, end)), `${seconds} seconds`),
-        )
-      : Stream.unwrapScoped(
-          Effect.gen(function* () {
-            const shared = yield* awaited
-            const published = yield* PubSub.subscribe(shared.published)
-            const progress = (yield* Deferred.isDone(shared.settled))
-              ? Stream.empty
-              : Stream.fromQueue(published)
-            return progress.pipe(
-              Stream.takeWhile(({ message }) => message !== undefined),
-              Stream.map(({ message, progress: at }) =>
-                JsonRpc.notification("notifications/progress", { progressToken, progress: at, message }),
-              ),
-              Stream.concat(Stream.execute(end(shared))),
-            )
-          }),
-        ).pipe(Stream.interruptAfter(`${seconds} seconds`))
-  return {
-    // What ends them early is a failure of the result too.
-    notifications: Stream.catchAll(notifications, () => Stream.empty),
-    result: Effect.suspend(
-      () => settled ?? Effect.flatMap(runs.get(run.runId), (now) => resultOf(call, now)),
-    ),
+  const result = Effect.suspend(
+    () => settled ?? Effect.flatMap(runs.get(run.runId), (now) => resultOf(call, now)),
+  )
+  // What ends the wait early is a failure of the result too.
+  if (progressToken === undefined) {
+    const wait = Effect.scoped(Effect.flatMap(awaited, end))
+    return { wait: Effect.ignore(Effect.timeoutOption(wait, `${seconds} seconds`)), result }
   }
+  const notifications = Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const shared = yield* awaited
+      const published = yield* PubSub.subscribe(shared.published)
+      const progress = (yield* Deferred.isDone(shared.settled)) ? Stream.empty : Stream.fromQueue(published)
+      return progress.pipe(
+        Stream.takeWhile(({ message }) => message !== undefined),
+        Stream.map(({ message, progress: at }) =>
+          JsonRpc.notification("notifications/progress", { progressToken, progress: at, message }),
+        ),
+        Stream.concat(Stream.execute(end(shared))),
+      )
+    }),
+  ).pipe(
+    Stream.interruptAfter(`${seconds} seconds`),
+    Stream.catchAll(() => Stream.empty),
+  )
+  return { notifications, result }
 }
