@@ -22,6 +22,9 @@ import * as Turn from "./internal/Turn.js"
  * `url` is the address of the agent, below which its card is: `.well-known/agent-card.json`. `{agent_id}` stands for the agent's name
  * there, which is the run's agent id unless `agentOf` says otherwise. Traces and failures do not show Redacted headers.
  *
+ * `origins`: those that may have the requests and headers beside that of `url`, such as `https://api.example.com`. The card names the address
+ * of the agent; one of any other origin is refused, and so is a redirect to another.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -29,6 +32,7 @@ export interface Options {
   readonly url: string
   readonly agentOf?: (run: Run.ClaimedRun) => string
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>>
+  readonly origins?: ReadonlyArray<string>
 }
 
 const Begun = Schema.Struct({ taskId: Schema.String, contextId: Schema.String })
@@ -44,11 +48,11 @@ const failureOf = (code: string, text: string) =>
 
 /** Where the agent is; a card below an address is found only if that ends with a slash. */
 const addressOf = (
-  { agentOf = ({ agentId }) => agentId, headers = {}, url }: Options,
+  { agentOf = ({ agentId }) => agentId, headers = {}, origins = [], url }: Options,
   run: Run.ClaimedRun,
 ) => {
   const place = url.replaceAll("{agent_id}", encodeURIComponent(agentOf(run)))
-  return { url: place.endsWith("/") ? place : `${place}/`, headers }
+  return { url: place.endsWith("/") ? place : `${place}/`, headers, origins }
 }
 
 /** Cancels the task of a run that was cancelled. Another worker follows that of a run whose lease is lost. */
@@ -63,7 +67,8 @@ const cancelWith = (remote: Remote.Remote, run: Run.ClaimedRun, taskId: string) 
 /**
  * An executor that gives each run to a remote agent.
  *
- * Its runs fail with these codes. Retryable: `unreachable`, and `http_N` for 408, 429, 500, 502, 503 and 504. Not retryable: `a2a_failed`,
+ * Its runs fail with these codes. Retryable: `unreachable`, and `http_N` for 408, 429, 500, 502, 503 and 504. Not retryable: `other_origin` (see
+ * `Options.origins`), `a2a_failed`,
  * `a2a_rejected` and `a2a_canceled` (what became of the task), and `a2a_…` for an error of A2A, such as `a2a_task_not_found`.
  *
  * @since 0.1.0

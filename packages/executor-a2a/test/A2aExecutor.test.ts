@@ -33,7 +33,7 @@ import {
   Stream,
 } from "effect"
 import { once } from "node:events"
-import { createServer } from "node:http"
+import { createServer, type RequestListener, type Server as HttpListener } from "node:http"
 import type { AddressInfo } from "node:net"
 
 type Ports = Context.Context<ControlPlane.ProjectPorts>
@@ -233,4 +233,63 @@ test("fails where the agent's card is larger than a worker has room for", (ports
       [error?.code, error?.message],
       ["answer_too_large", "The server sent a body of more than 16777216 bytes"],
     )
+  }))
+
+/** A server whose card and whose redirects name another origin, with what the two got of a secret. */
+const serveOthers = Effect.gen(function* () {
+  const got: Array<string> = []
+  const listen = (listener: RequestListener) =>
+    Effect.acquireRelease(
+      Effect.async<HttpListener>((resume) => {
+        const server = createServer(listener).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.sync(() => server.close()),
+    ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+  const inner = yield* listen((request, response) => {
+    got.push(`${request.method} ${request.headers["x-api-key"]}`)
+    response.writeHead(500, { connection: "close" }).end()
+  })
+  const card = (url: string) =>
+    JSON.stringify({
+      name: "agent",
+      description: "",
+      version: "1",
+      supportedInterfaces: [{ url, protocolBinding: "JSONRPC", protocolVersion: "1.0" }],
+      capabilities: {},
+      defaultInputModes: ["text/plain"],
+      defaultOutputModes: ["text/plain"],
+      skills: [],
+    })
+  const own: string = yield* listen((request, response) => {
+    const path = request.url ?? ""
+    response.setHeader("connection", "close")
+    if (path.startsWith("/moved/")) response.writeHead(302, { location: inner + path }).end()
+    else if (path.endsWith("agent-card.json")) {
+      const at = path.startsWith("/named/") ? `${inner}/rpc` : `http://${request.headers.host}/rpc`
+      response.writeHead(200, { "content-type": "application/json" }).end(card(at))
+    } else response.writeHead(307, { location: inner + path }).end()
+  })
+  return { own, inner, got }
+})
+
+test("gives no other origin its requests, whether a redirect or the card names it", (ports) =>
+  Effect.gen(function* () {
+    const { got, inner, own } = yield* serveOthers
+    const headers = { "x-api-key": Redacted.make("secret") }
+    const runs = Context.get(ports, Runs.Runs)
+    for (const place of ["moved", "named", "kept"]) {
+      const scope = yield* Scope.make()
+      yield* Scope.extend(work(ports, { url: `${own}/${place}`, headers }), scope)
+      const { run } = yield* runs.submit({ agentId, snapshot: RequestSnapshot.fromText("x") })
+      const { error } = yield* until(ports, run.runId, "failed")
+      strictEqual(error?.code, "other_origin")
+      assertTrue(error.message.includes(own) && error.message.includes(inner))
+      yield* Scope.close(scope, Exit.void)
+    }
+    deepStrictEqual(got, [])
+    // One that is named gets them.
+    yield* work(ports, { url: `${own}/named`, headers, origins: [inner] })
+    const { run } = yield* runs.submit({ agentId, maxAttempts: 1, snapshot: RequestSnapshot.fromText("x") })
+    yield* until(ports, run.runId, "failed")
+    deepStrictEqual(got[0], "POST secret")
   }))

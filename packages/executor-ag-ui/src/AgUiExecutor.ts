@@ -24,6 +24,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { AgentEvent, Executor, type Run } from "@runlease/core"
 import { RecordedTurns } from "@runlease/core/executor"
+import { SameOriginFetch } from "@runlease/core/internal"
 import { Duration, Effect, Layer, Predicate, Redacted, Stream } from "effect"
 import { mapMessage, redactor } from "./internal/Failure.js"
 import * as EndedTurns from "./internal/EndedTurns.js"
@@ -168,6 +169,7 @@ export const layerWithClient = (
 
 /**
  * Provides a worker with an executor over a remote agent, which it reaches through `fetch`.
+ * A redirect to another origin is refused with code `other_origin`: that would get the headers and the request.
  *
  * ```ts
  * const agent = AgUiExecutor.layerWith({ url: "https://agents.example.com/ag-ui/{agent_id}" })
@@ -178,4 +180,7 @@ export const layerWithClient = (
  * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
-  Layer.provide(layerWithClient(options), FetchHttpClient.layer)
+  layerWithClient(options).pipe(
+    Layer.provide(FetchHttpClient.layer),
+    Layer.provide(Layer.succeed(FetchHttpClient.Fetch, SameOriginFetch.make())),
+  )

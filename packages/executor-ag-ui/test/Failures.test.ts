@@ -1,5 +1,6 @@
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import type { AgUiExecutor } from "@runlease/executor-ag-ui"
+import { AgUiExecutor } from "@runlease/executor-ag-ui"
+import { Executor } from "@runlease/core"
 import { Duration, Effect, Redacted } from "effect"
 import { describe } from "vitest"
 import * as Peer from "./Peer.js"
@@ -320,4 +321,19 @@ describe("a run whose agent", () => {
       }),
     )
   }
+})
+
+describe("an agent that redirects", () => {
+  test(
+    "to another origin gets no request there, and its run fails with what to set",
+    Effect.gen(function* () {
+      const other = yield* Peer.serve(({ response }) => response.end())
+      const own = yield* Peer.serve(({ response }) => response.writeHead(307, { location: other.url }).end())
+      const layer = AgUiExecutor.layerWith({ url: own.url, headers: { "x-api-key": Redacted.make("key") } })
+      const executor = yield* Effect.provide(Executor.Executor, layer)
+      const failure = failureOf(yield* execute(executor, yield* claimed()))
+      deepStrictEqual([failure.code, failure.retryable, other.calls.length], ["other_origin", false, 0])
+      assertInclude(failure.message, new URL(other.url).origin)
+    }),
+  )
 })

@@ -4,6 +4,8 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Schedule } from "effect"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { createServer, type RequestListener, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as ModelRuns from "./ModelRuns.js"
@@ -31,7 +33,34 @@ const folder = Effect.acquireRelease(
 
 const once = Schedule.spaced("50 millis")
 
+/** The origin of a server on the loopback interface. */
+const listen = (listener: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.async<Server>((resume) => {
+      const server = createServer(listener).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close()),
+  ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+
 describe("tools of an MCP server", () => {
+  it.scopedLive("are not used where their server redirects to another origin, which gets nothing", () =>
+    Effect.gen(function* () {
+      const got: Array<string | undefined> = []
+      const inner = yield* listen((request, response) => {
+        got.push(request.headers["authorization"])
+        response.writeHead(500).end()
+      })
+      const own = yield* listen((_, response) => response.writeHead(307, { location: inner }).end())
+      const model = yield* ModelServer.make(ModelServer.inTurn({ texts: ["Done."] }))
+      const executor = yield* ModelRuns.executor("responses", model, {
+        mcp: [{ name: "far", url: own, headers: { authorization: "key" } }],
+      })
+      const { error } = yield* Effect.provide(ModelRuns.failureOf(executor.execute), ModelRuns.log)
+      deepStrictEqual([error.code, error.retryable, got], ["other_origin", false, []])
+      assertTrue(error.message.includes(inner))
+    }),
+  )
+
   it.scopedLive("are offered by the name of their server, and called", () =>
     Effect.gen(function* () {
       const path = yield* folder

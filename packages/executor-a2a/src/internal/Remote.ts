@@ -14,13 +14,24 @@ import {
   RestTransportFactory,
 } from "@a2a-js/sdk/client"
 import { Executor } from "@runlease/core"
-import { BoundedFetch } from "@runlease/core/internal"
+import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
 import { Data, Duration, Effect, Option, Redacted, Stream } from "effect"
 
-/** How the agent is reached. */
+/** How the agent is reached. `origins`: those that get its requests beside that of `url`. */
 export interface Address {
   readonly url: string
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+  readonly origins: ReadonlyArray<string>
+}
+
+/** The card of the agent names an address of another origin, which got no request. */
+class OriginRefused extends Data.TaggedError("OriginRefused")<{
+  readonly origin: string
+  readonly own: string
+}> {
+  override get message() {
+    return `The card of the agent at ${this.own} names an address at ${this.origin}, which gets none of its requests; add it to origins if it is the agent's`
+  }
 }
 
 /** The server of the agent could not answer. */
@@ -48,11 +59,16 @@ const plain = (headers: Address["headers"]): Record<string, string> =>
     ]),
   )
 
-/** `fetch` with the headers of the agent. It fails where a later request may be answered. */
-const fetching =
-  ({ headers }: Address): typeof fetch =>
-  async (input, init) => {
-    const response = await fetch(input, {
+const send = SameOriginFetch.make()
+
+/** `fetch` with the headers of the agent, to the origins that may have them. It fails where a later request may be answered. */
+const fetching = ({ headers, origins, url }: Address): typeof fetch => {
+  const own = new URL(url).origin
+  const trusted = new Set([own, ...origins.map((each) => new URL(each).origin)])
+  return async (input, init) => {
+    const { origin } = new URL(input instanceof Request ? input.url : input)
+    if (!trusted.has(origin)) throw new OriginRefused({ origin, own })
+    const response = await send(input, {
       ...init,
       headers: { ...(init?.headers as Record<string, string> | undefined), ...plain(headers) },
     })
@@ -60,6 +76,7 @@ const fetching =
     await response.body?.cancel()
     throw new HttpFailure({ status: response.status, retryAfter: retryAfterOf(response) })
   }
+}
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "")
 
@@ -98,6 +115,10 @@ const toFailure = (thrown: unknown): Executor.ExecutorError => {
       retryable: true,
       ...Option.match(error.retryAfter, { onNone: () => ({}), onSome: (retryAfter) => ({ retryAfter }) }),
     })
+  }
+  const refused = error instanceof OriginRefused ? error : SameOriginFetch.refusalIn(thrown)
+  if (refused !== undefined) {
+    return new Executor.ExecutorError({ code: "other_origin", message: refused.message })
   }
   return isAnswer(thrown)
     ? new Executor.ExecutorError({ code: codeOf(thrown), message: messageOf(thrown), cause: thrown })

@@ -5,6 +5,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
+import { SameOriginFetch } from "@runlease/core/internal"
 import { Clock, Duration, Effect, Option, Predicate, Redacted, type Scope, Stream } from "effect"
 import { excerpt, permanent, retryable } from "./Failure.js"
 
@@ -47,6 +48,8 @@ const unreachable = (error: HttpClientError) => {
   if (error._tag === "RequestError" && error.reason === "InvalidUrl") {
     return permanent("invalid_url", `The agent's URL is not valid: ${excerpt(describe(error.cause))}`)
   }
+  const refused = SameOriginFetch.refusalIn(error)
+  if (refused !== undefined) return permanent("other_origin", refused.message)
   return retryable(
     isRefused(error.cause) ? "connection_refused" : "unreachable",
     `The agent cannot be reached: ${excerpt(describe(error.cause) || error.message)}`,

@@ -2,13 +2,13 @@
  * Where the API of a provider is, and the key for it.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import { BoundedFetch } from "@runlease/core/internal"
+import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
 import { Config, ConfigError, Effect, Layer, Option, type Redacted } from "effect"
 
-/** The client of HTTP, whose answers are bounded. */
+/** The client of HTTP. Its answers are bounded, and it follows no redirect to another origin, which would get the key of a provider. */
 export const http = Layer.provide(
   FetchHttpClient.layer,
-  Layer.sync(FetchHttpClient.Fetch, () => BoundedFetch.make(globalThis.fetch)),
+  Layer.sync(FetchHttpClient.Fetch, () => BoundedFetch.make(SameOriginFetch.make())),
 )
 
 /** The URL of the API and its key. The key is optional when a URL is configured. */

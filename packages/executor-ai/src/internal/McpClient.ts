@@ -1,7 +1,7 @@
 /** Connects to MCP servers by the package `@modelcontextprotocol/client`. Loaded once a server is used. */
 import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client"
 import { StdioClientTransport, getDefaultEnvironment } from "@modelcontextprotocol/client/stdio"
-import { BoundedFetch } from "@runlease/core/internal"
+import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
 import { Predicate, Redacted } from "effect"
 import type * as McpServer from "../McpServer.js"
 import type { Called, Connection, ListedTool, Polled } from "./McpConnection.js"
@@ -28,7 +28,7 @@ const transportOf = (server: McpServer.McpServer): Transport => {
       Redacted.isRedacted(value) ? String(Redacted.value(value)) : value,
     ])
     return new StreamableHTTPClientTransport(new URL(server.url), {
-      fetch: BoundedFetch.make(fetch),
+      fetch: BoundedFetch.make(SameOriginFetch.make()),
       requestInit: { headers: Object.fromEntries(headers) as Record<string, string> },
     })
   }

@@ -2,6 +2,7 @@
 import { Tool } from "@effect/ai"
 import { Emit, Executor, Step } from "@runlease/core"
 import { StepLog } from "@runlease/core/executor"
+import { SameOriginFetch } from "@runlease/core/internal"
 import { Context, Effect, Option, type Scope } from "effect"
 import * as AiTool from "../AiTool.js"
 import type * as McpServer from "../McpServer.js"
@@ -21,11 +22,19 @@ const missing = new Executor.ExecutorError({
   message: `Tools of MCP servers need a package that is not installed: npm install ${versioned}`,
 })
 
-const unavailable = ({ name }: McpServer.McpServer, error: unknown) =>
-  Executor.retryableError(
+const unavailable = ({ name }: McpServer.McpServer, error: unknown) => {
+  const refused = SameOriginFetch.refusalIn(error)
+  if (refused !== undefined) {
+    return new Executor.ExecutorError({
+      code: "other_origin",
+      message: `The MCP server ${name} cannot be used: ${refused.message}`,
+    })
+  }
+  return Executor.retryableError(
     "mcp_unavailable",
     `The MCP server ${name} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
   )
+}
 
 const load: Effect.Effect<typeof import("./McpClient.js"), Executor.ExecutorError> = Effect.tryPromise({
   try: () => import("./McpClient.js"),
