@@ -5,6 +5,7 @@ import { cancel, confirm, intro, isCancel, select, text } from "@clack/prompts"
 import type { PackageManager } from "./PackageManager.js"
 import * as Project from "./Project.js"
 import { Cancelled, Refusal } from "./Refusal.js"
+import * as Suggestion from "./Suggestion.js"
 import * as Templates from "./Templates.js"
 
 /** The flags and the argument of the command line. */
@@ -32,7 +33,7 @@ const find = (name: string): Templates.Template => {
   if (found !== undefined) return found
   throw new Refusal(
     `There is no template ${JSON.stringify(name)}`,
-    `Choose one with --template: ${Templates.names.join(", ")}. Nothing was written.`,
+    `${Suggestion.of(name, Templates.names)}Choose one with --template: ${Templates.names.join(", ")}. Nothing was written.`,
   )
 }
 

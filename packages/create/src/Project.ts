@@ -11,24 +11,64 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs"
-import { basename, join, resolve } from "node:path"
+import { builtinModules } from "node:module"
+import { basename, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Refusal } from "./Refusal.js"
 
 const packageFile = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** The name of the npm package in that folder: what npm allows of the folder's name. */
-export const nameOf = (folder: string): string =>
-  basename(resolve(folder))
+type Dependencies = Readonly<Record<string, string>>
+
+const versions = (): Dependencies =>
+  JSON.parse(readFileSync(packageFile("versions.json"), "utf8")) as Dependencies
+
+/** The longest name that npm takes. */
+const maxName = 214
+
+const plainName = (name: string): string =>
+  name
     .toLowerCase()
     .replaceAll(/[^a-z0-9~.-]+/g, "-")
-    .replaceAll(/^[-._]+|[-.]+$/g, "") || "runlease-project"
+    .replaceAll(/^[-._]+|[-.]+$/g, "")
+    .slice(0, maxName / 2)
+
+/** Names that npm takes for no new package, and those of packages that a project depends on. */
+const isTaken = (name: string): boolean =>
+  builtinModules.includes(name) || name === "favicon.ico" || name in versions()
+
+/** The name of the npm package in that folder: what npm allows of the folder's name, with the scope that the folder above it names. */
+export const nameOf = (folder: string): string => {
+  const path = resolve(folder)
+  const name = plainName(basename(path)) || "runlease-project"
+  const above = basename(dirname(path))
+  const scope = above.startsWith("@") ? plainName(above) : ""
+  if (scope !== "") return `@${scope}/${name}`
+  return isTaken(name) ? `${name}-project` : name
+}
+
+/** Throws for a folder without a name, and for one that npm fills and empties. */
+export const checkName = (folder: string): void => {
+  if (folder.trim() === "") {
+    throw new Refusal(
+      "The folder has no name",
+      "Name one, such as my-project, or . for the folder that you are in. Nothing was written.",
+    )
+  }
+  if (folder.split(/[/\\]/).includes("node_modules")) {
+    throw new Refusal(
+      `The folder ${folder} is one that package managers fill and empty`,
+      "Name another folder, such as my-project. Nothing was written.",
+    )
+  }
+}
 
 /** What a new repository has before its first file. */
 const isOurs = (name: string): boolean => name === ".git" || name === ".DS_Store"
 
 /** Throws where the folder has files, or is none. */
 export const checkFree = (folder: string): void => {
+  checkName(folder)
   if (!existsSync(folder)) return
   let names: ReadonlyArray<string>
   try {
@@ -44,14 +84,12 @@ export const checkFree = (folder: string): void => {
   )
 }
 
-type Dependencies = Readonly<Record<string, string>>
-
 /** The dependencies of a template, whose versions this workspace has, with the ranges of the release. */
 const withRanges = (dependencies: Dependencies): Dependencies => {
-  const versions = JSON.parse(readFileSync(packageFile("versions.json"), "utf8")) as Dependencies
+  const ranges = versions()
   return Object.fromEntries(
     Object.keys(dependencies).map((name) => {
-      const range = versions[name]
+      const range = ranges[name]
       if (range === undefined) throw new Error(`versions.json has no ${name}`)
       return [name, range]
     }),

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util"
 import * as CreateProject from "./CreateProject.js"
+import * as Suggestion from "./Suggestion.js"
 
 const help = `Makes a Runlease project that runs at once.
 
@@ -13,20 +14,28 @@ const help = `Makes a Runlease project that runs at once.
 
 Without a terminal it asks nothing, takes the defaults, and prints them.`
 
+const options = {
+  template: { type: "string", short: "t" },
+  yes: { type: "boolean", short: "y", default: false },
+  "no-install": { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const
+
 const parse = () => {
   try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        template: { type: "string", short: "t" },
-        yes: { type: "boolean", short: "y", default: false },
-        "no-install": { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    })
+    return parseArgs({ allowPositionals: true, options })
   } catch (error) {
     // Node's own message names the flag.
-    throw new CreateProject.Refusal((error as Error).message, "--help lists the flags.")
+    const { message } = error as Error
+    const flag = /--([\w-]+)/.exec(message)?.[1] ?? ""
+    const known = Object.keys(options)
+    const suggestion = known.includes(flag)
+      ? ""
+      : Suggestion.of(
+          `--${flag}`,
+          known.map((name) => `--${name}`),
+        )
+    throw new CreateProject.Refusal(message, `${suggestion}--help lists the flags.`)
   }
 }
 

@@ -73,13 +73,19 @@ describe("create-runlease", () => {
       [["file/below"], "The folder file/below cannot be made"],
       [["new", "--template", "wrong"], 'There is no template "wrong"\nChoose one with --template: worker, '],
       [["new", "--tempalte", "chat"], "Unknown option '--tempalte'"],
+      [["new", "--template", "wroker"], 'There is no template "wroker"\nDid you mean worker? Choose one'],
+      [[""], "The folder has no name\nName one, such as my-project"],
+      [["node_modules"], "The folder node_modules is one that package managers fill and empty"],
+      [["../node_modules/app"], "The folder ../node_modules/app is one that package managers fill"],
       [["new", "chat"], "There is one folder, and not 2"],
     ] as const) {
       const { status, stderr } = create(args)
       expect(stderr).toContain(`Error: ${message}`)
       expect(status).toBe(64)
     }
+    expect(create(["new", "--templte", "chat"]).stderr).toContain("Did you mean --template? --help lists")
     expect(existsSync(join(root, "new"))).toBe(false)
+    expect(existsSync(join(root, "node_modules"))).toBe(false)
     expect(read("full", "notes.txt")).toBe("mine")
     expect(existsSync(join(root, "full", "package.json"))).toBe(false)
   })
@@ -88,6 +94,16 @@ describe("create-runlease", () => {
     expect(Project.nameOf("/tmp/My Project!")).toBe("my-project")
     expect(Project.nameOf("/tmp/_hidden")).toBe("hidden")
     expect(Project.nameOf("/tmp/項目")).toBe("runlease-project")
+    expect(Project.nameOf("/tmp/.hidden")).toBe("hidden")
+    expect(Project.nameOf("/tmp/@My Scope/pkg")).toBe("@my-scope/pkg")
+    expect(Project.nameOf("/tmp/@/pkg")).toBe("pkg")
+    // npm takes no new package of these names, and a package cannot depend on one of its own name.
+    expect(["http", "favicon.ico", "effect"].map((name) => Project.nameOf(`/tmp/${name}`))).toEqual([
+      "http-project",
+      "favicon.ico-project",
+      "effect-project",
+    ])
+    expect(Project.nameOf(`/tmp/${"a".repeat(250)}`).length).toBeLessThanOrEqual(214)
     expect(PackageManager.fromUserAgent("yarn/4.9.1 npm/? node/v20.20.2 linux x64")).toBe("yarn")
     expect(PackageManager.fromUserAgent("bun/1.2.0 npm/? node/v22")).toBe("bun")
     expect(PackageManager.fromUserAgent(undefined)).toBe("npm")
