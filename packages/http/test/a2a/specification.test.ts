@@ -280,6 +280,17 @@ describe("A2A 1.0, section 3", () => {
       const own = yield* begin("a", { contextId: "my context" })
       strictEqual(own.contextId, "my context")
       strictEqual((yield* rpc("GetTask", { id: own.id })).json.result.contextId, "my context")
+      // A page writes any metadata of its conversation, which names no context by that.
+      const page = yield* call("POST", "/conversations", { body: { metadata: { threadId: "my context" } } })
+      const { json } = yield* call("POST", "/runs", {
+        body: {
+          kind: "agent",
+          owner: { kind: "conversation", id: page.json.id },
+          request: { agent_id: "agent" },
+        },
+      })
+      const shown = yield* rpc("GetTask", { id: json.run.run_id })
+      strictEqual(shown.json.result.contextId, page.json.id)
       assertTrue(own.id !== made.id)
     }),
   )

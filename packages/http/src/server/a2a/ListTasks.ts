@@ -99,7 +99,7 @@ export const list = Effect.fnUntraced(function* (agent: Tasks.Agent, request: Pr
   const rest = position === undefined ? matching : matching.filter(isBehind(position))
   const page = rest.slice(0, pageSize)
   const tasks = yield* Effect.forEach(page, (run) =>
-    Tasks.read(agent.ports, run, { artifacts: includeArtifacts, historyLength }),
+    Tasks.read(agent, run, { artifacts: includeArtifacts, historyLength }),
   )
   const last = page.at(-1)
   return {

@@ -85,7 +85,7 @@ const handlers: Readonly<Record<string, Handler>> = {
       const run = yield* Send.send(agent, params)
       const shown = { artifacts: true, historyLength }
       const task = returnImmediately
-        ? yield* Tasks.read(agent.ports, run, shown)
+        ? yield* Tasks.read(agent, run, shown)
         : yield* Effect.flatMap(
             unless(unlessRevoked(Updates.settled(agent, run, shown))),
             Option.match({ onNone: () => shuttingDown, onSome: Effect.succeed }),
@@ -102,7 +102,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   GetTask: taking(Protocol.TaskRequest, ({ agent }, { historyLength, id }) =>
     Effect.gen(function* () {
       const run = yield* Tasks.find(agent, id)
-      return one(yield* Tasks.read(agent.ports, run, { artifacts: true, historyLength }))
+      return one(yield* Tasks.read(agent, run, { artifacts: true, historyLength }))
     }),
   ),
   ListTasks: taking(Protocol.ListTasksRequest, ({ agent }, params) =>
@@ -122,7 +122,7 @@ const handlers: Readonly<Record<string, Handler>> = {
           { metadata: { taskId: id } },
         )
       }
-      return one(yield* Tasks.read(agent.ports, run, { artifacts: true }))
+      return one(yield* Tasks.read(agent, run, { artifacts: true }))
     }),
   ),
   SubscribeToTask: taking(Protocol.TaskRequest, ({ agent }, { id }) =>

@@ -78,7 +78,7 @@ const goOn = Effect.fnUntraced(function* (agent: Tasks.Agent, taskId: string, me
   const { ports } = agent
   const run = yield* Tasks.find(agent, taskId)
   const runs = Context.get(ports, Runs.Runs)
-  const { contextId } = yield* Tasks.placeOf(ports, run)
+  const { contextId } = yield* Tasks.placeOf(agent, run)
   if (message.contextId && message.contextId !== contextId) {
     return yield* Errors.invalidParams(
       "message.contextId",

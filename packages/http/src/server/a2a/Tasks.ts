@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Conversations, type ControlPlaneError, Ids, Run, Runs } from "@runlease/core"
+import { ThreadName } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, DateTime, Effect, Predicate, Schema, Stream } from "effect"
 import * as Errors from "../../a2a/Errors.js"
@@ -22,14 +23,28 @@ export interface Agent {
 
 type Failure = Errors.A2aError | ControlPlaneError.ControlPlaneError
 
+/** Whether metadata gives a conversation the name of its thread: a caller writes any, and the name of another would lead there. */
+const isThread = (
+  projectId: Ids.ProjectId,
+  conversationId: Ids.ConversationId,
+  name: unknown,
+): name is string =>
+  Predicate.isString(name) && ThreadName.conversationIdOf(projectId, name) === conversationId
+
 /** The place of a run: its context is the name that its client gave the conversation, or its id. */
-export const placeOf = (ports: Ports, { conversationId, runId }: Run.Run) =>
+export const placeOf = (
+  { ports, projectId }: Pick<Agent, "ports" | "projectId">,
+  { conversationId, runId }: Run.Run,
+) =>
   Context.get(ports, Conversations.Conversations)
     .get(conversationId)
     .pipe(
       Effect.map(({ metadata }): Parts.Place => {
         const name = Predicate.isRecord(metadata) ? metadata["threadId"] : undefined
-        return { taskId: runId, contextId: Predicate.isString(name) ? name : conversationId }
+        return {
+          taskId: runId,
+          contextId: isThread(projectId, conversationId, name) ? name : conversationId,
+        }
       }),
       Effect.catchTag("ConversationNotFound", () =>
         Effect.succeed<Parts.Place>({ taskId: runId, contextId: conversationId }),
@@ -110,8 +125,9 @@ export const foldLog = (ports: Ports, run: Run.Run, fold: TaskFold.TaskFold): Ef
   )
 
 /** The task as it is now. */
-export const read = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, shown: Shown) {
-  const place = yield* placeOf(ports, run)
+export const read = Effect.fnUntraced(function* (agent: Agent, run: Run.Run, shown: Shown) {
+  const { ports } = agent
+  const place = yield* placeOf(agent, run)
   const fold = TaskFold.make(place)
   yield* foldLog(ports, run, fold)
   return yield* toTask(ports, place, run, fold, shown)

@@ -14,8 +14,9 @@ const isLast = (response: StreamResponse): boolean =>
   "statusUpdate" in response && TaskFold.isSettled(response.statusUpdate.status.state)
 
 /** A task whose log so far is folded. */
-const opened = Effect.fnUntraced(function* ({ ports }: Tasks.Agent, run: Run.Run) {
-  const place = yield* Tasks.placeOf(ports, run)
+const opened = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
+  const { ports } = agent
+  const place = yield* Tasks.placeOf(agent, run)
   const fold = TaskFold.make(place)
   yield* Tasks.foldLog(ports, run, fold)
   return {
