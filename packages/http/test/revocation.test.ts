@@ -115,6 +115,37 @@ describe("a token that is revoked", () => {
   )
 
   test(
+    "of a label ends the streams of a run that loses the label, and no others",
+    Effect.gen(function* () {
+      const labels = { customer: "42" }
+      const worker = yield* TestRuns.register()
+      const [lost, goesOn] = yield* Effect.all([
+        TestRuns.hold(worker, { labels }),
+        TestRuns.hold(worker, { labels }),
+      ])
+      const { json } = yield* call("POST", "/projects/default/tokens", {
+        body: { scopes: ["read"], label: labels },
+      })
+      const streamsOf = (run: Run.ClaimedRun) =>
+        Effect.forEach([streamOf(run), `/runs/${run.runId}/stream`, `/runs/${run.runId}/live`], (path) =>
+          open(path, json.token),
+        )
+      const ends = yield* streamsOf(lost)
+      const others = yield* streamsOf(goesOn)
+      yield* secondsUntil(Effect.sync(() => [...ends, ...others].every(({ text }) => text !== "")))
+      yield* (yield* Runs.Runs).label(lost.runId, { customer: null })
+      const all = Effect.sync(() => ends.every(({ ended }) => ended))
+      assertTrue((yield* secondsUntil(all)) <= 3)
+      yield* TestClock.adjust("10 seconds")
+      yield* breath
+      deepStrictEqual(
+        others.map(({ ended }) => ended),
+        [false, false, false],
+      )
+    }).pipe(Effect.scoped),
+  )
+
+  test(
     "of a browser ends with a rotation, with the streams that its page has open",
     Effect.gen(function* () {
       const run = yield* held

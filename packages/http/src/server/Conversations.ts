@@ -92,9 +92,12 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           if (run.conversationId !== path.conversation_id) {
             return yield* new Run.RunNotFound({ runId: path.run_id })
           }
-          return yield* RunStream.respond(
-            Context.get(ports, RunLog.RunLog),
-            RunStream.whole(run, headers[lastEventIdHeader]),
+          return yield* Caller.whileReached(
+            path.run_id,
+            RunStream.respond(
+              Context.get(ports, RunLog.RunLog),
+              RunStream.whole(run, headers[lastEventIdHeader]),
+            ),
           )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )

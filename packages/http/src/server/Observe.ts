@@ -70,10 +70,10 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       )
       .handleRaw("runLive", ({ headers, path }) =>
         Effect.gen(function* () {
-          return yield* RunPages.respond(
-            yield* Caller.run("read", path.run_id),
+          const ports = yield* Caller.run("read", path.run_id)
+          return yield* Caller.whileReached(
             path.run_id,
-            headers[lastEventIdHeader],
+            RunPages.respond(ports, path.run_id, headers[lastEventIdHeader]),
           )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )

@@ -185,9 +185,12 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
         Effect.gen(function* () {
           const ports = yield* Caller.run("read", path.run_id)
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
-          return yield* RunStream.respond(
-            Context.get(ports, RunLog.RunLog),
-            RunStream.whole(run, headers[lastEventIdHeader]),
+          return yield* Caller.whileReached(
+            path.run_id,
+            RunStream.respond(
+              Context.get(ports, RunLog.RunLog),
+              RunStream.whole(run, headers[lastEventIdHeader]),
+            ),
           )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
