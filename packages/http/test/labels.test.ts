@@ -59,6 +59,18 @@ describe("labels over HTTP", () => {
       deepStrictEqual(yield* refusal(submit("c", { a: "" })), [400, "invalid_request", "request.labels.a"])
       deepStrictEqual(yield* patch({ labels: { more: "v" } }), [422, "labels_refused", "labels"])
       deepStrictEqual(yield* patch({ labels: { a: 1 } }), [400, "invalid_request", "labels.a"])
+      // A record loses this name, so that a filter of it would narrow nothing.
+      const lost = '{"__proto__":"x"}'
+      const cancelAll = `{"action":"cancel","filter":{"labels":${lost}}}`
+      const request = `{"kind":"agent","request":{"agent_id":"agent","labels":${lost}}}`
+      for (const [method, path, text, field] of [
+        ["POST", "/projects/default/bulk", cancelAll, "filter.labels"],
+        ["POST", "/runs", request, "request.labels"],
+        ["PATCH", "/runs/full", `{"labels":${lost}}`, "labels"],
+      ] as const) {
+        deepStrictEqual(yield* refusal(call(method, path, { text })), [400, "invalid_request", field])
+      }
+      strictEqual((yield* call("GET", "/runs/full")).json.status, "pending")
       deepStrictEqual(yield* patch({ labels: {}, status: "completed" }), [400, "invalid_request", "status"])
       deepStrictEqual(yield* patch({ labels: {} }, "nowhere"), [404, "run_not_found", "run_id"])
     }).pipe(Effect.provide(serve(MemoryControlPlane.layer))),
@@ -74,7 +86,12 @@ describe("labels over HTTP", () => {
         deepStrictEqual(yield* list(`${path}?label=customer:42&label=tier:gold`), ["a"])
         deepStrictEqual(yield* list(`${path}?label=${encodeURIComponent("note:a:b c")}`), ["b"])
         deepStrictEqual(yield* list(`${path}?label=customer:43`), [])
-        for (const wrong of ["label=customer", "label=customer:42&label=customer:43", "label=Customer:42"]) {
+        for (const wrong of [
+          "label=customer",
+          "label=customer:42&label=customer:43",
+          "label=Customer:42",
+          "label=__proto__:x",
+        ]) {
           const refused = yield* list(`${path}?${wrong}`)
           deepStrictEqual([refused.error, refused.field], ["invalid_request", "label"])
         }

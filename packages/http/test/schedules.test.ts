@@ -94,6 +94,8 @@ describe("a schedule over HTTP", () => {
         [{ schedule: "every day" }, "schedule"],
         [{ starts_at: "2030-01-01T00:00:00Z", ends_at: "2029-01-01T00:00:00Z" }, "ends_at"],
         [{ config: { input: "x".repeat(65_535) } }, "config.input"],
+        [{ starts_at: "+275760-09-13T00:00:00.000Z", schedule: "every 90s" }, "starts_at"],
+        [{ ends_at: "+275760-09-13T00:00:00.000Z" }, "ends_at"],
       ] as const
       const { id } = yield* created
       for (const [change, field] of wrong) {
@@ -207,11 +209,12 @@ describe("a schedule over HTTP", () => {
       const run = (yield* call("GET", `/runs/${json.run_id}`)).json
       deepStrictEqual([run.target, run.schedule_id, run.trigger_kind], ["writer", id, "schedule"])
       const posing = `schedule:${"-".repeat(36)}:now`
-      yield* call("POST", "/runs", {
-        body: { kind: "agent", public_id: posing, request: { agent_id: "a" } },
+      const posed = yield* refusalOf("POST", "/runs", {
+        kind: "agent",
+        public_id: posing,
+        request: { agent_id: "a" },
       })
-      const { json: posed, status: found } = yield* call("GET", `/runs/${posing}`)
-      deepStrictEqual([found, posed.schedule_id, posed.trigger_kind], [200, null, "api"])
+      deepStrictEqual(posed, [400, "invalid_request", "public_id"])
       const another = yield* call("POST", `${at}/${id}/runs`)
       deepStrictEqual([another.status, another.json.run_id === json.run_id], [201, false])
     }).pipe(Effect.provide(layer)),

@@ -59,6 +59,16 @@ const limitProblem = ({ concurrencyPolicy, config }: ScheduleDefinition): string
     : undefined
 }
 
+/** The year 10000: times beside a tick, such as its share of a window, are instants too, and these end in the year 275760. */
+const end = Date.UTC(10_000, 0)
+
+const checkTimes = (definition: ScheduleDefinition): Either.Either<ScheduleDefinition, InvalidSchedule> => {
+  const field = (["startsAt", "endsAt"] as const).find((name) => (definition[name]?.epochMillis ?? 0) >= end)
+  return field === undefined
+    ? Either.right(definition)
+    : Either.left(new InvalidSchedule({ field, message: "must be before the year 10000" }))
+}
+
 const checkLimit = (definition: ScheduleDefinition): Either.Either<ScheduleDefinition, InvalidSchedule> => {
   const message = limitProblem(definition)
   return message === undefined
@@ -73,6 +83,7 @@ const check = (values: object): Either.Either<Definition, InvalidSchedule> =>
     return new InvalidSchedule({ field, message: issue?.message.split("\n")[0] ?? "is malformed" })
   }).pipe(
     Either.flatMap(checkLimit),
+    Either.flatMap(checkTimes),
     Either.map((definition) => encode(definition)),
   )
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { ControlPlane, Ids, Labels, Runs } from "@runlease/core"
+import { ControlPlane, Ids, Runs } from "@runlease/core"
 import { Schema } from "effect"
 import { atMost, PageInfo, nullish } from "../Wire.js"
 import * as Refusal from "../contract/Refusal.js"
@@ -12,6 +12,7 @@ import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/DiscriminatedUnion.js"
 import { TakenInput } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
+import * as WireLabels from "../Wire/Labels.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { MessageParts } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
@@ -76,7 +77,7 @@ export const Fork = Schema.Struct({
 })
 
 /** (ours) Labels that a run gets, and null for each that it loses. */
-export const Label = Schema.Struct({ labels: Labels.LabelChanges })
+export const Label = Schema.Struct({ labels: WireLabels.GivenChanges })
 
 /** (ours) A message to a run: text, or parts. */
 export const Tell = Schema.Struct({

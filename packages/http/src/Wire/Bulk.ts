@@ -6,6 +6,7 @@
 import { BulkOperation as Model, Ids, Labels, MetadataFilter } from "@runlease/core"
 import { Predicate, Record, Schema } from "effect"
 import { as, atMost, renamed, Timestamp } from "../Wire.js"
+import * as WireLabels from "./Labels.js"
 
 /** A field that may be absent or null, with the same meaning. */
 const may = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
@@ -60,7 +61,7 @@ export const BulkFilter = given<Model.BulkFilter>()(
         "By the path of a value in the metadata of a run that has ended, as `customer.plan`: its text, or a list of which it is one",
     }),
     roots: may("roots", Schema.Boolean).annotations({ description: "No run that another one has spawned" }),
-    labels: may("labels", Labels.Labels).annotations({ description: "The run has all of these" }),
+    labels: may("labels", WireLabels.Given).annotations({ description: "The run has all of these" }),
   }),
 ).annotations({ identifier: "BulkFilter" })
 
@@ -86,7 +87,7 @@ export const NewBulk = given<typeof Model.NewBulk.Type>()(
     runIds: may("run_ids", atMost(mostRead)(Schema.Array(Ids.RunId))).annotations({
       description: "Instead of a filter: 1 to 1,000 ids",
     }),
-    labels: may("labels", Labels.LabelChanges).annotations({
+    labels: may("labels", WireLabels.GivenChanges).annotations({
       description: "For `label`: each name gets its value, or is removed where that is null",
     }),
     fromStart: may("from_start", Schema.Boolean).annotations({

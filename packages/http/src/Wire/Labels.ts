@@ -4,7 +4,28 @@
  * @since 0.1.0
  */
 import { Labels } from "@runlease/core"
-import { ParseResult, Schema } from "effect"
+import { ParseResult, Predicate, Schema } from "effect"
+import * as WholeJsonSchema from "./WholeJsonSchema.js"
+
+/** Labels in a body. A record loses the name `__proto__`, and a filter of that alone would narrow nothing, so it is refused before. */
+const inBody = <A, I>(labels: Schema.Schema<A, I>): Schema.Schema<A, I> =>
+  Schema.compose(
+    Schema.declare(
+      (value: unknown): value is I => !Predicate.isRecord(value) || !Object.hasOwn(value, "__proto__"),
+      {
+        message: () => "must not have the name __proto__, which is none of a label",
+        jsonSchema: WholeJsonSchema.of(labels),
+      },
+    ),
+    labels,
+    { strict: false },
+  )
+
+/** `Labels` of core in a body. */
+export const Given = inBody(Labels.Labels)
+
+/** `LabelChanges` of core in a body. */
+export const GivenChanges = inBody(Labels.LabelChanges)
 
 /** The labels of a run in a shape that has the key where there are some. */
 export const someOfRun = Schema.optional(Labels.Labels).annotations({
@@ -18,6 +39,8 @@ export const fields = (labels: Labels.Labels): { readonly labels?: Labels.Labels
 const text = Schema.String.annotations({ description: "`name:value`" })
 
 const isLabels = Schema.is(Labels.Labels)
+
+const isName = Schema.is(Labels.Name)
 
 const pairOf = (label: string): Labels.Label | undefined => {
   const colon = label.indexOf(":")
@@ -33,7 +56,8 @@ const parse = (texts: ReadonlyArray<string>): Labels.Labels | string => {
   const labels = Object.fromEntries(pairs as ReadonlyArray<Labels.Label>)
   if (Object.keys(labels).length < pairs.length)
     return "must have each name once, since a run has one value of it"
-  return isLabels(labels)
+  // A record loses a name such as __proto__, so the names are checked by themselves.
+  return Object.keys(labels).every(isName) && isLabels(labels)
     ? labels
     : `must be names of a-z, 0-9, _, . and -, values of at most 128 characters, and ${Labels.maxLabels} labels at most`
 }

@@ -7,7 +7,6 @@ import {
   Debounce,
   Fairness,
   Ids,
-  Labels,
   Limits,
   RequestSnapshot,
   Run,
@@ -22,6 +21,7 @@ import { choice } from "./DiscriminatedUnion.js"
 import { Trigger } from "./ConversationRun.js"
 import { NewSnapshot } from "./Snapshot.js"
 import * as Target from "./Target.js"
+import * as WireLabels from "./Labels.js"
 
 /** As `Debounce` of core. */
 const DebounceBody = Schema.Struct({
@@ -94,7 +94,7 @@ const wire = Schema.Struct({
       description:
         "(ours) The run waits `seconds` for the next submission of `key` and agent, which becomes its input until a worker claims it; `max_seconds` in all",
     }),
-    labels: nullish(Labels.Labels).annotations({
+    labels: nullish(WireLabels.Given).annotations({
       description:
         "(ours) A value by each name, 16 at most. The run has those of its parent too, where it has none of that name. Names have 1 to 64 of a-z, 0-9, _, . and -; values have up to 128 characters",
     }),

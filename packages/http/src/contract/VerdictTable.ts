@@ -84,13 +84,18 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   InvalidSubmission: {
     status: 400,
     codes: ["invalid_request", "invalid_payload"],
-    encode: ({ field, message }) => ({
-      error: "invalid_request",
-      detail: message,
-      ...(field === "" ? {} : { field }),
-    }),
-    decode: ({ detail, field = "" }) =>
-      Effect.succeed(new Runs.InvalidSubmission({ field, message: detail })),
+    encode: ({ field, message }) => {
+      const name = field === "publicId" ? "public_id" : field
+      return {
+        error: "invalid_request",
+        detail: message.replace(field, name),
+        ...(field === "" ? {} : { field: name }),
+      }
+    },
+    decode: ({ detail, field = "" }) => {
+      const name = field === "public_id" ? "publicId" : field
+      return Effect.succeed(new Runs.InvalidSubmission({ field: name, message: detail }))
+    },
   },
   LabelsRefused: {
     status: 422,
