@@ -28,12 +28,12 @@ const parse = () => {
     // Node's own message names the flag.
     const { message } = error as Error
     const flag = /--([\w-]+)/.exec(message)?.[1] ?? ""
-    const known = Object.keys(options)
-    const suggestion = known.includes(flag)
+    const flags = Object.keys(options)
+    const suggestion = flags.includes(flag)
       ? ""
       : Suggestion.of(
           `--${flag}`,
-          known.map((name) => `--${name}`),
+          flags.map((name) => `--${name}`),
         )
     throw new CreateProject.Refusal(message, `${suggestion}--help lists the flags.`)
   }

@@ -88,7 +88,7 @@ const pendingIdsOf = (event: AgentEvent.LogEvent) => {
  * Its runs fail with these codes. Retryable: `connection_refused`, `unreachable`, `response_timeout`, `stalled`,
  * `stream_ended_early` (the stream broke off, or ended without RUN_FINISHED or RUN_ERROR), `log_not_read`, and `http_N` for
  * 408, 429, 500, 502, 503 and 504, after the delay of `Retry-After`, an hour at most. Not retryable: any other `http_N`,
- * `invalid_url`, `not_event_stream`, `bad_event` (the data is no event), `ag_ui_protocol_violation`, `event_too_large`,
+ * `invalid_url`, `other_origin` (see `layerWith`), `not_event_stream`, `bad_event` (the data is no event), `ag_ui_protocol_violation`, `event_too_large`,
  * `output_too_large`, `input_not_ag_ui`, `session_not_recorded`.
  *
  * @since 0.1.0

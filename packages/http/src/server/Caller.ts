@@ -12,7 +12,6 @@ import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Grants from "./Grants.js"
 import { ProjectPortsCache, type Ports } from "./ProjectPortsCache.js"
-import { Revocation } from "./Revocation.js"
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
 
@@ -101,7 +100,7 @@ export const keyOrWorker = Effect.flatMap(CurrentPrincipal, (principal) => {
 })
 
 /** The grant of the caller, where it is a page in a browser, and the ports of its project. */
-const page = Effect.flatMap(CurrentPrincipal, (principal) =>
+export const page = Effect.flatMap(CurrentPrincipal, (principal) =>
   principal._tag === "Browser"
     ? Effect.map(portsOf(principal.projectId), (ports) => ({ grant: principal.grant, ports }))
     : Effect.succeed(undefined),
@@ -120,30 +119,6 @@ export const run = Effect.fnUntraced(function* (scope: BrowserToken.Scope, runId
   yield* Grants.findRun(browser.grant, browser.ports, runId)
   return browser.ports
 })
-
-/**
- * Answers with a stream of a run. The stream of a page ends also once its token reaches the run no more, as when the run loses the label that
- * the token is bound to.
- *
- * @since 0.1.0
- * @category pages
- */
-export const whileReached = <A, E, R>(runId: Ids.RunId, respond: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(page, (browser): Effect.Effect<A, E, R | Revocation> => {
-    // What a token of another bound reaches never changes.
-    if (browser === undefined || browser.grant.bound._tag !== "Label") return respond
-    const isLost = Grants.findRun(browser.grant, browser.ports, runId).pipe(
-      Effect.as(false),
-      Effect.catchAll(({ _tag }) => Effect.succeed(_tag === "RunNotFound")),
-    )
-    return Effect.flatMap(Revocation, (revocation) => {
-      const isRevoked = Effect.if(revocation.isRevoked, {
-        onTrue: () => Effect.succeed(true),
-        onFalse: () => isLost,
-      })
-      return Effect.provideService(respond, Revocation, { ...revocation, isRevoked })
-    })
-  })
 
 /**
  * The ports for an endpoint of one conversation: of an API key, or of a page whose token has the scopes and is bound to it. It may not exist yet.

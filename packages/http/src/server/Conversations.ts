@@ -1,5 +1,5 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Access, Conversations, Run, RunLog, Runs } from "@runlease/core"
+import { Access, Conversations, Run, Runs } from "@runlease/core"
 import { Context, Effect, identity } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
@@ -10,7 +10,7 @@ import * as Caller from "./Caller.js"
 import * as ListRows from "./ListRows.js"
 import * as WorkerOperations from "./WorkerOperations.js"
 import * as RunConversations from "./RunConversations.js"
-import * as RunStream from "./RunStream.js"
+import * as ReachedRun from "./ReachedRun.js"
 
 export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
   Effect.gen(function* () {
@@ -92,13 +92,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           if (run.conversationId !== path.conversation_id) {
             return yield* new Run.RunNotFound({ runId: path.run_id })
           }
-          return yield* Caller.whileReached(
-            path.run_id,
-            RunStream.respond(
-              Context.get(ports, RunLog.RunLog),
-              RunStream.whole(run, headers[lastEventIdHeader]),
-            ),
-          )
+          return yield* ReachedRun.stream(ports, run, headers[lastEventIdHeader])
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
   }),

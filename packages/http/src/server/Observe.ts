@@ -12,6 +12,7 @@ import * as ListRows from "./ListRows.js"
 import * as MetadataQuery from "./MetadataQuery.js"
 import * as ProjectTopics from "./ProjectTopics.js"
 import * as ProjectViews from "./ProjectViews.js"
+import * as ReachedRun from "./ReachedRun.js"
 import * as RunPages from "./RunPages.js"
 
 /** How far back the lost leases go, as the endpoint describes it. */
@@ -71,7 +72,7 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       .handleRaw("runLive", ({ headers, path }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.run("read", path.run_id)
-          return yield* Caller.whileReached(
+          return yield* ReachedRun.whileReached(
             path.run_id,
             RunPages.respond(ports, path.run_id, headers[lastEventIdHeader]),
           )

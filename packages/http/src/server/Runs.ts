@@ -31,7 +31,7 @@ import * as MetadataQuery from "./MetadataQuery.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import { Revocation } from "./Revocation.js"
 import * as SubmitBatch from "./SubmitBatch.js"
-import * as RunStream from "./RunStream.js"
+import * as ReachedRun from "./ReachedRun.js"
 
 interface PageRequest extends LogFilter.LogFilter {
   readonly runId: Ids.RunId
@@ -185,13 +185,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
         Effect.gen(function* () {
           const ports = yield* Caller.run("read", path.run_id)
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
-          return yield* Caller.whileReached(
-            path.run_id,
-            RunStream.respond(
-              Context.get(ports, RunLog.RunLog),
-              RunStream.whole(run, headers[lastEventIdHeader]),
-            ),
-          )
+          return yield* ReachedRun.stream(ports, run, headers[lastEventIdHeader])
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("list", ({ path, urlParams }) =>
