@@ -9,6 +9,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import { textPart } from "@runlease/core/RequestSnapshot"
+import { Runs } from "@runlease/core/Runs"
 import { Effect, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
@@ -68,6 +69,24 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         )
         strictEqual(new Set(all.map((message) => message.id)).size, 5)
         deepStrictEqual(all[0]?.parts, parts)
+      }),
+    )
+
+    test(
+      "a key of a caller is none of a message to a run, which is sent once by its own",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const runs = yield* Runs
+        const { conversationId, runId } = yield* TestRuns.submit()
+        const message = { parts: [textPart("Hello")], idempotencyKey: "k" }
+        const taken = { ...message, role: "user", idempotencyKey: `run ${runId} k` }
+        const first = yield* conversations.addMessage(conversationId, taken)
+        const again = { ...taken, idempotencyKey: `own ${taken.idempotencyKey}` }
+        const other = yield* conversations.addMessage(conversationId, again)
+        const told = yield* runs.tell(runId, message)
+        deepStrictEqual([told.duplicate, (yield* runs.tell(runId, message)).id], [false, told.id])
+        strictEqual((yield* conversations.addMessage(conversationId, taken)).id, first.id)
+        strictEqual(new Set([first.id, other.id, told.id as string]).size, 3)
       }),
     )
 

@@ -7,6 +7,7 @@ import {
   ConversationNotFound,
   type Conversations,
   type NewConversation,
+  storedKey,
 } from "../ports/Conversations.js"
 import * as Ids from "../model/Ids.js"
 import { lengthOf } from "../model/Json.js"
@@ -58,7 +59,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
       const id = Ids.MessageId.make(yield* Ids.uuidV7)
       return yield* State.step(state, ({ at }) =>
         Either.map(find(conversationId), (record) => {
-          const { idempotencyKey } = given
+          const idempotencyKey = given.idempotencyKey && storedKey(given.idempotencyKey)
           const before =
             idempotencyKey === undefined ? undefined : record.byIdempotencyKey.get(idempotencyKey)
           if (before !== undefined) return before

@@ -38,6 +38,16 @@ export const ConversationMessage = Schema.Struct({
 })
 export type ConversationMessage = typeof ConversationMessage.Type
 
+/**
+ * The key of a message that a caller adds, as a store has it. A key that begins with `run ` is that of a message to a run, so a caller's own
+ * stands apart from it, and takes none before its message is sent.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const storedKey = (idempotencyKey: string): string =>
+  /^(run|own) /.test(idempotencyKey) ? `own ${idempotencyKey}` : idempotencyKey
+
 /** `idempotencyKey`: adding again with the same key gives the first message. */
 export const NewMessage = Schema.Struct({
   role: Ids.text(64),

@@ -106,7 +106,7 @@ export const make = (
       return Either.left(new Conversations.ConversationNotFound({ conversationId }))
     }
     const { conversation_pk } = conversation
-    const key = message.idempotencyKey
+    const key = message.idempotencyKey && Conversations.storedKey(message.idempotencyKey)
     if (key !== undefined) {
       const [first] = yield* sql<MessageRow>`SELECT * FROM messages
         WHERE conversation_pk = ${conversation_pk} AND idempotency_key = ${key}`
