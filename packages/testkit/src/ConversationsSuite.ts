@@ -83,10 +83,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const first = yield* conversations.addMessage(conversationId, taken)
         const again = { ...taken, idempotencyKey: `own ${taken.idempotencyKey}` }
         const other = yield* conversations.addMessage(conversationId, again)
-        const told = yield* runs.tell(runId, message)
-        deepStrictEqual([told.duplicate, (yield* runs.tell(runId, message)).id], [false, told.id])
+        const sent = yield* runs.tell(runId, message)
+        deepStrictEqual([sent.duplicate, (yield* runs.tell(runId, message)).id], [false, sent.id])
         strictEqual((yield* conversations.addMessage(conversationId, taken)).id, first.id)
-        strictEqual(new Set([first.id, other.id, told.id as string]).size, 3)
+        strictEqual(new Set([first.id, other.id, sent.id as string]).size, 3)
       }),
     )
 
