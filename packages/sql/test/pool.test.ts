@@ -82,6 +82,30 @@ it.scopedLive("a connection that both sides end is counted once as gone", () =>
   }),
 )
 
+it.scopedLive("statements are sent beside each other, and the driver warns of none", () =>
+  Effect.gen(function* () {
+    const url = yield* PostgresDatabase.url
+    const warnings: Array<string> = []
+    const listener = ({ message }: Error) => void warnings.push(message)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => process.on("warning", listener)),
+      () => Effect.sync(() => process.off("warning", listener)),
+    )
+    yield* Effect.gen(function* () {
+      const { reserve } = yield* SqlClient.SqlClient
+      const connection = yield* reserve
+      const statement = connection.executeUnprepared("SELECT 1", [], undefined)
+      yield* Effect.all(
+        Array.makeBy(5, () => statement),
+        { concurrency: "unbounded" },
+      )
+    }).pipe(Effect.scoped, Effect.provide(PostgresPool.layerWith({ url })))
+    // A warning comes after the statement.
+    yield* PostgresDatabase.breath
+    deepStrictEqual(warnings, [])
+  }),
+)
+
 /** The lines of a log, and the layer that makes it. */
 const recorded = () => {
   const lines: Array<string> = []

@@ -64,8 +64,9 @@ describe("a PostgreSQL server whose synchronous standby is gone", () => {
           [examine, Effect.flip(ready), Effect.flip(ready), Effect.flip(ready)],
           { concurrency: "unbounded" },
         )
-        for (const { message, retryable } of answers) {
+        for (const { detail, message, retryable } of answers) {
           assertTrue(retryable && message.startsWith("No synchronous standby confirms the commit"))
+          strictEqual(detail, "No synchronous standby of the database confirms commits; try again later")
         }
         strictEqual(finding.verdict, "fail")
         assertTrue(finding.message.includes('synchronous_standby_names is "nowhere"'))

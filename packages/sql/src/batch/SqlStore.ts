@@ -88,6 +88,6 @@ export const make = (
       runs,
       writer,
       read,
-      ready: read("ready", Effect.zipRight(inPlace, confirmed)),
+      ready: read("ready", inPlace.pipe(Effect.zipRight(sql`SELECT 1`), Effect.zipRight(confirmed))),
     }
   })

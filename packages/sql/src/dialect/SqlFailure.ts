@@ -12,8 +12,13 @@ import { SqliteFileLost } from "./SqliteFileCheck.js"
 export const codeOf = ({ cause }: SqlError | MigrationError): string =>
   cause instanceof Error && "code" in cause ? String(cause.code) : ""
 
-/** Troubles of the database by its codes; `passes` when trying again may help. */
-const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; readonly passes: boolean }> = [
+/** Troubles of the database by its codes; `passes` when trying again may help. `detail` is for callers too. */
+const troubles: ReadonlyArray<{
+  readonly code: RegExp
+  readonly is: string
+  readonly passes: boolean
+  readonly detail?: string
+}> = [
   { code: /^SQLITE_BUSY/, is: "The database is locked by another process", passes: true },
   { code: /^SQLITE_FULL/, is: "There is no room left for the database", passes: true },
   { code: /^SQLITE_IOERR/, is: "The disk of the database fails", passes: true },
@@ -27,6 +32,7 @@ const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; read
     code: /^08007/,
     is: "No synchronous standby confirms the commit, so its outcome is unknown",
     passes: true,
+    detail: "No synchronous standby of the database confirms commits; try again later",
   },
   { code: /^53100/, is: "There is no room left for the database", passes: true },
   { code: /^53300/, is: "The database has no connection to spare", passes: true },
@@ -51,6 +57,7 @@ export const unavailable = (
     operation,
     message: `${trouble?.is ?? "The database did not answer"}: ${cause instanceof Error ? cause.message : error.message}`,
     retryable: trouble?.passes ?? true,
+    ...(trouble?.detail === undefined ? {} : { detail: trouble.detail }),
     cause: error,
   })
 }
