@@ -235,7 +235,7 @@ describe("a forged answer", () => {
       const ended = yield* settled
       assertTrue(ended.every((run) => run.status === "completed"))
       // A later run of the same request has the answer of none before it.
-      for (const { runId } of ended) yield* (yield* Runs.Runs).retry(runId)
+      for (const { runId } of ended) yield* (yield* Runs.Runs).retry(runId, { fromStart: true })
       const again = (yield* settled).filter((run) => run.status === "waiting")
       strictEqual(again.length, ended.length)
     }),
