@@ -5,6 +5,7 @@
  */
 import { Effect, Either, Option } from "effect"
 import type { RunId } from "../model/Ids.js"
+import * as JsonText from "../model/JsonText.js"
 import { EventId, type Run, type RunNotFound } from "../model/Run.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
@@ -30,15 +31,38 @@ type Ended<A, E> = Effect.Effect<
 >
 
 /**
- * The text of the last message that the run wrote; empty where it wrote none.
+ * The last message of a run. `omittedBytes`: how many bytes of JSON of it were left out at its end.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LastText {
+  readonly text: string
+  readonly omittedBytes: number
+}
+
+/**
+ * The text of the last message that the run wrote, up to `maxBytes` bytes of JSON; empty where it wrote none.
  *
  * @since 0.1.0
  * @category reading
  */
-export const lastText = (runId: RunId): Effect.Effect<string, RunNotFound | ControlPlaneError, RunLog> =>
+export const lastTextWithin = (
+  runId: RunId,
+  maxBytes: number,
+): Effect.Effect<LastText, RunNotFound | ControlPlaneError, RunLog> =>
   Effect.flatMap(RunLog, (log) => {
     let text = ""
-    const readFrom = (after: EventId): Effect.Effect<string, RunNotFound | ControlPlaneError> =>
+    let bytes = 0
+    let omittedBytes = 0
+    const take = (delta: string): void => {
+      const part = omittedBytes > 0 ? "" : JsonText.beginning(delta, maxBytes - bytes)
+      const taken = JsonText.sizeOf(part)
+      text += part
+      bytes += taken
+      omittedBytes += part.length === delta.length ? 0 : JsonText.sizeOf(delta) - taken
+    }
+    const readFrom = (after: EventId): Effect.Effect<LastText, RunNotFound | ControlPlaneError> =>
       Effect.flatMap(
         log.read({
           runId,
@@ -48,10 +72,13 @@ export const lastText = (runId: RunId): Effect.Effect<string, RunNotFound | Cont
         }),
         (page) => {
           for (const { event } of page) {
-            text = event.type === "TEXT_MESSAGE_START" ? "" : text + String(event["delta"])
+            if (event.type === "TEXT_MESSAGE_START") {
+              text = ""
+              bytes = omittedBytes = 0
+            } else take(String(event["delta"]))
           }
           const last = page.at(-1)
-          return last === undefined ? Effect.succeed(text) : readFrom(last.eventId)
+          return last === undefined ? Effect.succeed({ text, omittedBytes }) : readFrom(last.eventId)
         },
       )
     return readFrom(EventId.make(0))
@@ -82,6 +109,8 @@ export const of = <A, E>(
     }
     // A program may have given the text as the result of its run itself.
     return definition.success === undefined && typeof result !== "string"
-      ? Effect.map(retryUnavailable(lastText(runId)), (text) => Either.right(text as A))
+      ? Effect.map(retryUnavailable(lastTextWithin(runId, Number.POSITIVE_INFINITY)), ({ text }) =>
+          Either.right(text as A),
+        )
       : Effect.succeed(Either.mapLeft(schemas.fromResult(result ?? null), unreadable))
   })

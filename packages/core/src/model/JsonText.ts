@@ -4,6 +4,9 @@
  * @since 0.1.0
  */
 
+/** The most bytes that a UTF-16 unit takes in JSON. */
+const maxUnitBytes = 6
+
 /** How many bytes a UTF-16 unit of `text` takes in JSON. Each half of a surrogate pair has two of its four bytes. */
 const bytesAt = (text: string, index: number): number => {
   const unit = text.charCodeAt(index)
@@ -43,8 +46,7 @@ export const sizeOf = (text: string): number => {
  * @category sizing
  */
 export const split = (text: string, maxBytes: number): ReadonlyArray<string> => {
-  // A unit takes six bytes at most.
-  if (text.length * 6 <= maxBytes) return [text]
+  if (text.length * maxUnitBytes <= maxBytes) return [text]
   const parts: Array<string> = []
   let start = 0
   let bytes = 0
@@ -61,3 +63,12 @@ export const split = (text: string, maxBytes: number): ReadonlyArray<string> => 
   }
   return [...parts, text.slice(start)]
 }
+
+/**
+ * The beginning of a text that takes at most `maxBytes` bytes of JSON.
+ *
+ * @since 0.1.0
+ * @category sizing
+ */
+export const beginning = (text: string, maxBytes: number): string =>
+  maxBytes < maxUnitBytes ? "" : split(text, maxBytes)[0]!

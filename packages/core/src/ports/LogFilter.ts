@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { EventId } from "../model/Run.js"
+import * as LoopTurn from "./LoopTurn.js"
 import type { LogEntry } from "./RunLog.js"
 
 /**
@@ -34,7 +35,7 @@ export const predicate = ({ name, types = [] }: LogFilter): ((event: LogEvent) =
 
 /**
  * The next entries that match, up to `limit`, of those that `page` gives after a position. It reads page by page until one has a
- * match, and ends with an empty one: so what matches nothing costs to read the log through.
+ * match, and ends with an empty one: so what matches nothing costs to read the log through, a page in each turn of the event loop.
  *
  * @since 0.1.0
  * @category reading
@@ -52,5 +53,5 @@ export const read = <E, R>(
     const last = entries.at(-1)
     return found.length > 0 || last === undefined
       ? Effect.succeed(found.slice(0, options.limit))
-      : read(page, { ...options, after: last.eventId })
+      : Effect.zipRight(LoopTurn.next, read(page, { ...options, after: last.eventId }))
   })

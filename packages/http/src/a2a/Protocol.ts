@@ -122,6 +122,7 @@ export interface Task {
   readonly status: TaskStatus
   readonly artifacts?: ReadonlyArray<Artifact>
   readonly history?: ReadonlyArray<TaskMessage>
+  readonly metadata?: unknown
 }
 
 /** One element of a stream. */

@@ -2,13 +2,17 @@
  * A run's log as a task of A2A: what the agent says is artifacts, what it asks is the message of the status.
  *
  * Each message of the agent is an artifact of its own, and the value that the run gives is one more. Tool calls and reasoning are the
- * agent's own affair and are not shown. The fold takes the log as `AgUiView` repairs it.
+ * agent's own affair and are not shown. The fold takes the log as `AgUiView` repairs it. It has what a task has room for: `maxBytes` of
+ * artifacts and `maxBytes` of messages, the newest.
  *
  * @since 0.1.0
  */
-import { type AgentEvent, InboxMessage, type RunLog } from "@runlease/core"
+import { type AgentEvent, InboxMessage, Page, type RunLog } from "@runlease/core"
+import { JsonText } from "@runlease/core/internal"
 import { DateTime, Option, Predicate } from "effect"
 import * as AgUiView from "../agui/AgUiView.js"
+import * as JsonPatch from "../agui/JsonPatch.js"
+import * as Newest from "../agui/Newest.js"
 import * as Superseded from "../agui/Superseded.js"
 import * as Parts from "./Parts.js"
 import type { Artifact, StreamResponse, TaskMessage, TaskState, TaskStatus } from "./Protocol.js"
@@ -18,12 +22,22 @@ type Event = AgentEvent.LogEvent
 /** An event of the log, and when it came. */
 type Entry = Pick<RunLog.LogEntry, "event" | "createdAt">
 
+/**
+ * The most bytes of JSON that the artifacts of a task take, and the most that its messages do.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxBytes = Page.maxPageBytes
+
 export interface TaskFold {
   /** What to send for the next event of the log. */
   readonly next: (entry: Entry) => ReadonlyArray<StreamResponse>
   readonly artifacts: () => ReadonlyArray<Artifact>
   /** The messages that the task has received since it began. */
   readonly received: () => ReadonlyArray<TaskMessage>
+  /** About how many bytes of artifacts and received messages were left out, the oldest. */
+  readonly omitted: () => number
   /** By the log; undefined before the run has begun. */
   readonly status: () => TaskStatus | undefined
 }
@@ -76,9 +90,12 @@ const stateOf = (event: Event): TaskState => {
  */
 export const make = (place: Parts.Place): TaskFold => {
   const view = AgUiView.make({ runId: place.taskId, threadId: place.contextId }, { peer: "durable" })
-  /** The text of each message of the agent, in the order of their starts. */
+  /** The messages of the agent, and whether a part of their text was sent. */
+  const begun = new Map<string, boolean>()
+  /** Their texts, in the order of their starts, as far as there is room. */
   const texts = new Map<string, string>()
-  const received: Array<TaskMessage> = []
+  const room = Newest.make<string>(maxBytes, (id) => texts.delete(id))
+  const received = Newest.make<TaskMessage>(maxBytes)
   let result: Artifact | undefined
   let status: TaskStatus | undefined
 
@@ -111,8 +128,12 @@ export const make = (place: Parts.Place): TaskFold => {
   /** Takes back what an attempt that is over has said and no record names: the next attempt says it anew. */
   const withdraw = (messages: ReadonlyArray<string>): ReadonlyArray<StreamResponse> =>
     messages
-      .filter((id) => texts.delete(id))
-      .map((id) => update(textArtifact(id, "", { superseded: true }), false, true))
+      .filter((id) => begun.delete(id))
+      .map((id) => {
+        texts.delete(id)
+        room.remove(id)
+        return update(textArtifact(id, "", { superseded: true }), false, true)
+      })
 
   const finish = (event: Event, at: DateTime.Utc): ReadonlyArray<StreamResponse> => {
     const state = stateOf(event)
@@ -126,6 +147,7 @@ export const make = (place: Parts.Place): TaskFold => {
     }
     const value = event["result"]
     if (value === undefined || value === null || state !== "TASK_STATE_COMPLETED") return become(state, at)
+    room.add(resultId, JsonPatch.sizeOf(value))
     result = { artifactId: resultId, name: resultId, parts: [{ data: value, mediaType: "application/json" }] }
     return [update(result, false, true), ...become(state, at)]
   }
@@ -139,33 +161,40 @@ export const make = (place: Parts.Place): TaskFold => {
     if (event["subagentRunId"] !== undefined) return []
     const id = string(event["messageId"])
     if (event.type === "TEXT_MESSAGE_START" && (event["role"] ?? "assistant") === "assistant") {
-      texts.set(id, texts.get(id) ?? "")
+      if (begun.has(id)) return []
+      begun.set(id, false)
+      texts.set(id, "")
+      room.add(id, JsonText.sizeOf(id))
       return []
     }
-    const before = texts.get(id)
-    if (before === undefined) return []
+    const isSent = begun.get(id)
+    if (isSent === undefined) return []
     if (event.type === "TEXT_MESSAGE_END") {
-      return before === "" ? [] : [update(textArtifact(id, ""), true, true)]
+      return isSent ? [update(textArtifact(id, ""), true, true)] : []
     }
     if (event.type !== "TEXT_MESSAGE_CONTENT") return []
     const delta = string(event["delta"])
     if (delta === "") return []
-    texts.set(id, before + delta)
-    return [update(textArtifact(id, delta), before !== "", false)]
+    begun.set(id, true)
+    const taken = room.extend(id, delta)
+    if (taken !== "") texts.set(id, (texts.get(id) ?? "") + taken)
+    return [update(textArtifact(id, delta), isSent, false)]
   }
 
   return {
     next: ({ createdAt, event }) => {
-      Option.map(InboxMessage.fromEvent(event), ({ id, parts }) =>
-        received.push({ messageId: id, ...place, role: "ROLE_USER", parts: parts.map(Parts.fromSnapshot) }),
-      )
+      Option.map(InboxMessage.fromEvent(event), ({ id, parts }) => {
+        const shown = parts.map(Parts.fromSnapshot)
+        received.add({ messageId: id, ...place, role: "ROLE_USER", parts: shown }, JsonPatch.sizeOf(shown))
+      })
       return view(event).flatMap((one) => show(one, createdAt))
     },
     artifacts: () => [
       ...Array.from(texts, ([id, text]) => (text === "" ? [] : [textArtifact(id, text)])).flat(),
       ...(result === undefined ? [] : [result]),
     ],
-    received: () => received,
+    received: received.keys,
+    omitted: () => room.omitted() + received.omitted(),
     status: () => status,
   }
 }

@@ -3,10 +3,18 @@
  *
  * @since 0.1.0
  */
-import { type ControlPlane, type ControlPlaneError, Run } from "@runlease/core"
+import { type ControlPlane, type ControlPlaneError, Run, RunLog } from "@runlease/core"
 import { AgentOutcome } from "@runlease/core/executor"
 import { ResumeRules } from "@runlease/core/store"
 import { type Context, DateTime, Effect, Schema } from "effect"
+
+/**
+ * The most bytes of JSON that the text of a run takes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxTextBytes = RunLog.maxReadBytes
 
 const Question = Schema.Struct({
   interrupt_id: Schema.String,
@@ -18,8 +26,9 @@ const Question = Schema.Struct({
 })
 
 /**
- * `text` is the last message of an agent that gives no value, `result` the value of one that does. `questions`: what the run waits for an
- * answer to, for `answer_run`. `next`: what to do about a run that has not ended.
+ * `text` is the last message of an agent that gives no value, `result` the value of one that does. `omitted_bytes`: how
+ * many bytes of the text were left out at its end. `questions`: what the run waits for an answer to, for `answer_run`. `next`: what to do
+ * about a run that has not ended, or whose text is cut.
  *
  * @since 0.1.0
  * @category models
@@ -33,6 +42,7 @@ export const RunView = Schema.Struct({
   created_at: Schema.String,
   updated_at: Schema.String,
   text: Schema.optional(Schema.String),
+  omitted_bytes: Schema.optional(Schema.Int),
   result: Schema.optional(Schema.Unknown),
   error: Schema.optional(
     Schema.Struct({
@@ -105,7 +115,7 @@ export const ofRun = (run: Run.Run): RunView => {
 }
 
 /**
- * A run with its text, where it has completed without a value.
+ * A run with its text, where it has completed without a value. A text is cut at `maxTextBytes`.
  *
  * @since 0.1.0
  * @category constructors
@@ -115,8 +125,17 @@ export const whole = (
   run: Run.Run,
 ): Effect.Effect<RunView, Run.RunNotFound | ControlPlaneError.ControlPlaneError> =>
   run.status === "completed" && run.result == null
-    ? Effect.map(Effect.provide(AgentOutcome.lastText(run.runId), ports), (text) => ({
-        ...ofRun(run),
-        text,
-      }))
+    ? Effect.map(
+        Effect.provide(AgentOutcome.lastTextWithin(run.runId, maxTextBytes), ports),
+        ({ omittedBytes, text }) => ({
+          ...ofRun(run),
+          text,
+          ...(omittedBytes === 0
+            ? {}
+            : {
+                omitted_bytes: omittedBytes,
+                next: `The text is cut. Read all of it with read_log, run_id ${run.runId}.`,
+              }),
+        }),
+      )
     : Effect.succeed(ofRun(run))

@@ -2,13 +2,16 @@
  * A run's log as a response of OpenAI: its items, and the events of its stream. Both are of this fold, so they agree.
  *
  * `sequence_number` is the place in the fold, so a stream that was left goes on by folding the log again. What an agent below this
- * one says is not shown. The fold takes the log as `AgUiView` repairs it.
+ * one says is not shown. The fold takes the log as `AgUiView` repairs it. A response has the newest items that there is room for; its stream
+ * has the deltas of all.
  *
  * @since 0.1.0
  */
-import type { AgentEvent, RunLog } from "@runlease/core"
+import { type AgentEvent, Page, type RunLog } from "@runlease/core"
 import { type DateTime, Predicate } from "effect"
 import * as AgUiView from "../agui/AgUiView.js"
+import * as JsonPatch from "../agui/JsonPatch.js"
+import * as Newest from "../agui/Newest.js"
 import * as Superseded from "../agui/Superseded.js"
 import * as ItemEvents from "./ItemEvents.js"
 import { type Item, outputText, type Progress, type Response, type StreamEvent } from "./Protocol.js"
@@ -32,39 +35,75 @@ export interface ResponseFold {
 export const isSettled = ({ status }: Pick<Progress, "status">): boolean =>
   status !== "queued" && status !== "in_progress"
 
+/** Whether items of a response, or a part of one, had no room in it. */
+export const isShortened = (response: Response): boolean => response["omitted_bytes"] !== undefined
+
 const string = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** An item that is open, by the id that the log has for it. */
+/** An item that is open. `begun`: as it was when it began, for one that is left out. */
 interface Open {
   readonly index: number
-  /** The message or tool call of the log that it is. */
+  readonly begun: Item
+}
+
+/** An item that the response has room for. `id`: the message or tool call of the log that it is. */
+interface Placed {
   readonly id: string
+  readonly item: Item
+  /** Its attempt has died: the next one gives it anew. */
+  readonly isSuperseded: boolean
 }
 
 /**
- * The fold of a log that has not begun. `first`: the response before that.
+ * The most bytes of JSON that the items of a response take.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxBytes = Page.maxPageBytes
+
+/**
+ * The fold of a log that has not begun. `first`: the response before that. `most`: the most bytes of JSON that its items take; a response
+ * without its oldest items, or with a part of the only one, has `omitted_bytes`.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (first: Response): ResponseFold => {
+export const make = (first: Response, most = maxBytes): ResponseFold => {
   const view = AgUiView.make({ runId: first.id, threadId: first.id })
   let sequence = 0
   let progress: Omit<Progress, "output"> = first
   /** A response that waits for tools of its client is complete; how its run ends then is no part of it. */
   let isFinal = false
-  const items: Array<Item> = []
-  /** The messages and calls of the log that items are, by their place. */
-  const sources: Array<string> = []
+  /** The items by their place in the stream, and how many there were. */
+  const items = new Map<number, Placed>()
+  let count = 0
+  /** The places of the items of a message or call of the log. */
+  const places = new Map<string, Set<number>>()
   const open = new Map<string, Open>()
-  /** The items of attempts that died, by their place: the next attempt gives them anew. */
-  const dropped = new Set<number>()
-
-  const response = (): Response => ({
-    ...first,
-    ...progress,
-    output: progress.status === "completed" ? items.filter((_, index) => !dropped.has(index)) : [...items],
+  /** The messages that were left out, and that no attempt after theirs gives anew. */
+  const omittedMessages = new Set<string>()
+  const room = Newest.make<number>(most, (index) => {
+    const { id, isSuperseded, item } = items.get(index)!
+    if (item.type === "message" && !isSuperseded) omittedMessages.add(id)
+    items.delete(index)
+    const others = places.get(id)
+    others?.delete(index)
+    if (others?.size === 0) places.delete(id)
   })
+
+  const response = (): Response => {
+    const shown = [...items.values()].filter(
+      ({ isSuperseded }) => progress.status !== "completed" || !isSuperseded,
+    )
+    const omitted = room.omitted()
+    return {
+      ...first,
+      ...progress,
+      output: shown.map(({ item }) => item),
+      ...(omitted === 0 ? {} : { omitted_bytes: omitted }),
+    }
+  }
 
   const event = ({ type, ...fields }: ItemEvents.Unnumbered): StreamEvent => ({
     type,
@@ -75,9 +114,13 @@ export const make = (first: Response): ResponseFold => {
   const whole = (type: string): StreamEvent => event({ type: `response.${type}`, response: response() })
 
   const begin = (key: string, id: string, item: Item): ReadonlyArray<StreamEvent> => {
-    const index = items.push(item) - 1
-    sources.push(id)
-    open.set(key, { index, id })
+    const index = count++
+    items.set(index, { id, item, isSuperseded: false })
+    const others = places.get(id)
+    if (others === undefined) places.set(id, new Set([index]))
+    else others.add(index)
+    open.set(key, { index, begun: item })
+    room.add(index, JsonPatch.sizeOf(item))
     return ItemEvents.begun(index, item).map(event)
   }
 
@@ -85,25 +128,34 @@ export const make = (first: Response): ResponseFold => {
     const found = open.get(key)
     if (found === undefined) return []
     open.delete(key)
-    const item = { ...items[found.index]!, status }
-    items[found.index] = item
-    return ItemEvents.ended(found.index, item).map(event)
+    const { begun, index } = found
+    const placed = items.get(index)
+    const isWhole = placed !== undefined && !room.isCut(index)
+    const item: Item = { ...(placed?.item ?? begun), status: isWhole ? status : "incomplete" }
+    if (placed !== undefined) items.set(index, { ...placed, item })
+    return ItemEvents.ended(index, item).map(event)
   }
 
   const add = (key: string, delta: string): ReadonlyArray<StreamEvent> => {
     const found = open.get(key)
     if (found === undefined || delta === "") return []
-    const item = ItemEvents.extended(items[found.index]!, delta)
-    items[found.index] = item
-    return [event(ItemEvents.delta(found.index, item, delta))]
+    const { begun, index } = found
+    const taken = room.extend(index, delta)
+    const placed = items.get(index)
+    if (placed !== undefined && taken !== "") {
+      items.set(index, { ...placed, item: ItemEvents.extended(placed.item, taken) })
+    }
+    return [event(ItemEvents.delta(index, begun, delta))]
   }
 
-  const drop = (id: string): void =>
-    sources.forEach((source, index) => {
-      if (source !== id || dropped.has(index)) return
-      dropped.add(index)
-      items[index] = { ...items[index]!, status: "incomplete" }
-    })
+  const drop = (id: string): void => {
+    omittedMessages.delete(id)
+    for (const index of places.get(id) ?? []) {
+      const { item } = items.get(index)!
+      items.set(index, { id, item: { ...item, status: "incomplete" }, isSuperseded: true })
+    }
+    places.delete(id)
+  }
 
   const settle = (status: Progress["status"], at: DateTime.Utc, more: Partial<Progress> = {}) => {
     const ends = [...open.keys()].flatMap((key) =>
@@ -125,7 +177,9 @@ export const make = (first: Response): ResponseFold => {
 
   /** A value that the run gives without a message, as text. */
   const given = (result: unknown): ReadonlyArray<StreamEvent> => {
-    const isSaid = items.some(({ type }, index) => type === "message" && !dropped.has(index))
+    const isSaid =
+      omittedMessages.size > 0 ||
+      [...items.values()].some(({ isSuperseded, item }) => item.type === "message" && !isSuperseded)
     if (result === undefined || result === null || isSaid) return []
     return [
       ...begin("result", "", message(`msg_${first.id}_result`, "")),

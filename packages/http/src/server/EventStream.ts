@@ -113,9 +113,9 @@ export const open = (
  * @since 0.1.0
  * @category responses
  */
-export const respond = <E>(
-  frames: Stream.Stream<string, E>,
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services> =>
+export const respond = <E, R = never>(
+  frames: Stream.Stream<string, E, R>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services | R> =>
   Effect.gen(function* () {
     const ready = yield* Effect.makeLatch()
     const { response, stream } = yield* open(() => ready.unsafeOpen())

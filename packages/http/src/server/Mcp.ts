@@ -1,7 +1,8 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, Option, Stream } from "effect"
+import { RunLog } from "@runlease/core"
+import { Context, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
@@ -12,7 +13,9 @@ import { AgentForms } from "./AgentForms.js"
 import * as AllowedOrigins from "./AllowedOrigins.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
+import type { Ports } from "./ProjectPortsCache.js"
 import * as RawBody from "./RawBody.js"
+import * as StreamTurns from "./StreamTurns.js"
 
 const notAcceptable = Refusal.make(
   406,
@@ -45,6 +48,16 @@ const respond = (reply: Mcp.Reply) => {
   }
 }
 
+/** The ports, with reads of logs that wait for their turn: a call may read a log to its end, which a store may have at once. */
+const inTurns = (ports: Ports) =>
+  Effect.map(StreamTurns.turns, (turn) => {
+    const log = Context.get(ports, RunLog.RunLog)
+    return Context.add(ports, RunLog.RunLog, {
+      ...log,
+      read: (options) => Effect.zipRight(turn, log.read(options)),
+    })
+  })
+
 export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
   Effect.gen(function* () {
     const forms = yield* AgentForms
@@ -60,7 +73,7 @@ export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
           return HttpServerResponse.unsafeJson(JsonRpc.unparsable, { status: 400 })
         }
         const server = Mcp.make({
-          ports,
+          ports: yield* inTurns(ports),
           waits,
           version,
           agents: urlParams.agents ?? false,

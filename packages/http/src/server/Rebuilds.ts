@@ -15,11 +15,16 @@ export class Rebuilds extends Context.Tag("@runlease/http/server/Rebuilds")<
   {
     /**
      * Runs what rebuilds a history in its turn. Those of one project come one after the other, so a project waits for one history of each
-     * other project at most.
+     * other project at most. What is in its turn already has no other.
      */
     readonly inTurn: <A, E, R>(rebuild: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | CurrentPrincipal>
   }
 >() {}
+
+/** Whether a fiber has its turn. */
+class HasTurn extends Context.Reference<HasTurn>()("@runlease/http/server/Rebuilds/HasTurn", {
+  defaultValue: () => false,
+}) {}
 
 export const layer: Layer.Layer<Rebuilds> = Layer.scoped(
   Rebuilds,
@@ -30,12 +35,14 @@ export const layer: Layer.Layer<Rebuilds> = Layer.scoped(
     })
     return {
       inTurn: (rebuild) =>
-        Effect.flatMap(CurrentPrincipal, ({ projectId }) =>
-          Effect.scoped(
-            Effect.flatMap(RcMap.get(projects, projectId), (own) =>
-              own.withPermits(1)(turns.withPermits(1)(rebuild)),
-            ),
-          ),
+        Effect.flatMap(Effect.all([CurrentPrincipal, HasTurn]), ([{ projectId }, hasTurn]) =>
+          hasTurn
+            ? rebuild
+            : Effect.scoped(
+                Effect.flatMap(RcMap.get(projects, projectId), (own) =>
+                  own.withPermits(1)(turns.withPermits(1)(Effect.provideService(rebuild, HasTurn, true))),
+                ),
+              ),
         ),
     }
   }),

@@ -47,9 +47,14 @@ export const layer: Layer.Layer<StreamTurns> = Layer.sync(StreamTurns, () => {
   }
 })
 
+/** What waits for a turn of the caller's project. */
+export const turns: Effect.Effect<Effect.Effect<void>, never, StreamTurns | CurrentPrincipal> = Effect.gen(
+  function* () {
+    const { take } = yield* StreamTurns
+    const { projectId } = yield* CurrentPrincipal
+    return Effect.async<void>((resume) => take(projectId, () => resume(Effect.void)))
+  },
+)
+
 /** Waits for a turn of the caller's project. */
-export const next: Effect.Effect<void, never, StreamTurns | CurrentPrincipal> = Effect.gen(function* () {
-  const { take } = yield* StreamTurns
-  const { projectId } = yield* CurrentPrincipal
-  yield* Effect.async<void>((resume) => take(projectId, () => resume(Effect.void)))
-})
+export const next: Effect.Effect<void, never, StreamTurns | CurrentPrincipal> = Effect.flatten(turns)

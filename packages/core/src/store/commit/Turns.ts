@@ -3,11 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect } from "effect"
+import { Effect } from "effect"
+import * as LoopTurn from "../../ports/LoopTurn.js"
 import type { RunCommits } from "./RunCommits.js"
-
-/** A turn of the event loop, whatever the Clock says: sockets with data are read in it. */
-export const next = Effect.withClock(Effect.sleep(Duration.zero), Clock.make())
 
 /** The most turns that work in parts waits for the requests of others. */
 const mostTurns = 16
@@ -16,7 +14,7 @@ const mostTurns = 16
 export const letOthersGo = <X>(commits: RunCommits<X>, turns = mostTurns): Effect.Effect<void> =>
   Effect.suspend(() => {
     const before = commits.taken()
-    return Effect.flatMap(next, () =>
+    return Effect.flatMap(LoopTurn.next, () =>
       turns > 1 && (commits.isBusy() || commits.taken() > before)
         ? letOthersGo(commits, turns - 1)
         : Effect.void,

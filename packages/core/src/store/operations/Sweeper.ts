@@ -9,6 +9,7 @@ import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
+import * as LoopTurn from "../../ports/LoopTurn.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as Turns from "../commit/Turns.js"
@@ -124,7 +125,7 @@ export const run = <X>(
     return Effect.flatMap(work({ most: size, seeds: BulkSeeds.none }), (worked) => {
       const others = commits.taken() - before > 1
       size = BulkParts.sizeAfter(size, others)
-      const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : Turns.next
+      const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : LoopTurn.next
       return worked === undefined
         ? Effect.succeed(false)
         : goOn(worked).pipe(Effect.zipRight(rest), Effect.as(true))
@@ -141,7 +142,7 @@ export const run = <X>(
     if (due.named) commits.governing.named = true
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
-    const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, Turns.next)) ? Duration.zero : slowPoll
+    const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, LoopTurn.next)) ? Duration.zero : slowPoll
     return Duration.min(Duration.min(ofRuns, ofSchedules), ofBulk)
   })
   return pause.pipe(

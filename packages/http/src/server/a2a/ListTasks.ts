@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { type Run, Runs } from "@runlease/core"
+import { Page, type Run, Runs } from "@runlease/core"
 import { Chunk, Context, DateTime, Effect, Encoding, Either, Option, Order, Stream } from "effect"
+import * as JsonPatch from "../../agui/JsonPatch.js"
 import * as Errors from "../../a2a/Errors.js"
 import * as Protocol from "../../a2a/Protocol.js"
 import * as Thread from "../agui/Thread.js"
@@ -56,7 +57,7 @@ const isBehind =
     millisOf(run) < position.at || (millisOf(run) === position.at && run.runId < position.runId)
 
 /**
- * One page of the tasks.
+ * One page of the tasks. It ends where they take `Page.maxPageBytes`, and has one task at least.
  *
  * @since 0.1.0
  * @category reading
@@ -97,14 +98,18 @@ export const list = Effect.fnUntraced(function* (agent: Tasks.Agent, request: Pr
     )
     .toSorted(lastFirst)
   const rest = position === undefined ? matching : matching.filter(isBehind(position))
-  const page = rest.slice(0, pageSize)
-  const tasks = yield* Effect.forEach(page, (run) =>
-    Tasks.read(agent, run, { artifacts: includeArtifacts, historyLength }),
-  )
-  const last = page.at(-1)
+  const tasks: Array<Protocol.Task> = []
+  let bytes = 0
+  for (const run of rest.slice(0, pageSize)) {
+    const task = yield* Tasks.read(agent, run, { artifacts: includeArtifacts, historyLength })
+    tasks.push(task)
+    bytes += JsonPatch.sizeOf(task)
+    if (bytes >= Page.maxPageBytes) break
+  }
+  const last = rest[tasks.length - 1]
   return {
     tasks,
-    nextPageToken: last === undefined || rest.length === page.length ? "" : tokenOf(last),
+    nextPageToken: last === undefined || rest.length === tasks.length ? "" : tokenOf(last),
     pageSize,
     totalSize: matching.length,
   }

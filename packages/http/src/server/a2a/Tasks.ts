@@ -6,11 +6,13 @@
 import { Conversations, type ControlPlaneError, Ids, Run, Runs } from "@runlease/core"
 import { ThreadName } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
-import { Context, DateTime, Effect, Predicate, Schema, Stream } from "effect"
+import { Context, DateTime, Effect, Predicate, Schema } from "effect"
 import * as Errors from "../../a2a/Errors.js"
 import * as Parts from "../../a2a/Parts.js"
-import type { Task, TaskState, TaskStatus } from "../../a2a/Protocol.js"
+import type { Task, TaskMessage, TaskState, TaskStatus } from "../../a2a/Protocol.js"
 import * as TaskFold from "../../a2a/TaskFold.js"
+import * as JsonPatch from "../../agui/JsonPatch.js"
+import * as Newest from "../../agui/Newest.js"
 import type { Ports } from "../ProjectPortsCache.js"
 import * as WrittenLog from "../WrittenLog.js"
 
@@ -107,28 +109,42 @@ export const toTask = Effect.fnUntraced(function* (
   const snapshot = yield* Context.get(ports, Runs.Runs)
     .snapshot(run.runId, { own: true })
     .pipe(Effect.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)))
-  const history = [...Parts.historyOf(place, snapshot), ...fold.received()]
+  const all = [...Parts.historyOf(place, snapshot), ...fold.received()]
+  const history = Newest.make<TaskMessage>(TaskFold.maxBytes)
+  for (const message of historyLength === 0 ? [] : all.slice(-historyLength)) {
+    history.add(message, JsonPatch.sizeOf(message))
+  }
+  const omittedBytes = history.omitted() + (artifacts ? fold.omitted() : 0)
   return {
     id: place.taskId,
     contextId: place.contextId,
     status: statusOf(run, fold),
     ...(artifacts ? { artifacts: fold.artifacts() } : {}),
-    ...(historyLength === 0 ? {} : { history: history.slice(-historyLength) }),
+    ...(historyLength === 0 ? {} : { history: history.keys() }),
+    ...(omittedBytes === 0 ? {} : { metadata: { "runlease.omittedBytes": omittedBytes } }),
   }
 })
 
+/** What a task without artifacts is made of. */
+const withoutArtifacts = ["RUN_STARTED", "RUN_FINISHED", "RUN_ERROR", "CUSTOM"]
+
 /** Folds the log of a run as far as the run has it. */
-export const foldLog = (ports: Ports, run: Run.Run, fold: TaskFold.TaskFold): Effect.Effect<void, Failure> =>
-  WrittenLog.entries(ports, { runId: run.runId, upTo: run.latestEventId }).pipe(
-    Stream.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)),
-    Stream.runForEach((entry) => Effect.sync(() => fold.next(entry))),
-  )
+export const foldLog = (ports: Ports, run: Run.Run, fold: TaskFold.TaskFold, artifacts = true) =>
+  WrittenLog.fold(
+    ports,
+    {
+      runId: run.runId,
+      upTo: run.latestEventId,
+      ...(artifacts ? {} : { types: withoutArtifacts }),
+    },
+    fold.next,
+  ).pipe(Effect.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)))
 
 /** The task as it is now. */
 export const read = Effect.fnUntraced(function* (agent: Agent, run: Run.Run, shown: Shown) {
   const { ports } = agent
   const place = yield* placeOf(agent, run)
   const fold = TaskFold.make(place)
-  yield* foldLog(ports, run, fold)
+  yield* foldLog(ports, run, fold, shown.artifacts)
   return yield* toTask(ports, place, run, fold, shown)
 })

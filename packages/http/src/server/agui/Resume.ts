@@ -16,8 +16,10 @@ import {
 } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Option, Stream } from "effect"
+import type { CurrentPrincipal } from "../../contract/Principal.js"
 import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPortsCache.js"
+import type { StreamTurns } from "../StreamTurns.js"
 import * as Questions from "./Questions.js"
 import * as Thread from "./Thread.js"
 
@@ -65,7 +67,8 @@ const shown = (
   result: FollowUp.FollowedUp,
 ): Effect.Effect<
   Option.Option<Resumed>,
-  Refusal.Refusal | Run.RunNotFound | ControlPlaneError.ControlPlaneError
+  Refusal.Refusal | Run.RunNotFound | ControlPlaneError.ControlPlaneError,
+  StreamTurns | CurrentPrincipal
 > => {
   const { runId } = result.run
   const ids = namesOf(input.resume)

@@ -42,8 +42,8 @@ export const respond = <R>(
 const frame = (event: StreamEvent): string => EventStream.namedFrame(event.type, JSON.stringify(event))
 
 /** A stream of the events after one of them. */
-export const stream = (
-  events: Stream.Stream<StreamEvent, Errors.ResponsesError | ControlPlaneError.ControlPlaneError>,
+export const stream = <R>(
+  events: Stream.Stream<StreamEvent, Errors.ResponsesError | ControlPlaneError.ControlPlaneError, R>,
   after: number,
 ) => {
   let last = after

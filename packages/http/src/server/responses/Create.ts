@@ -47,16 +47,24 @@ const check = (request: CreateResponse): Either.Either<void, Errors.ResponsesErr
     : Either.void
 }
 
+const tooLong = (id: string) =>
+  Errors.invalid(
+    "previous_response_id",
+    `the messages up to response ${id} are more than ${maxBytes} bytes or of more than ${CarriedMessages.maxRuns} responses; begin anew with those that matter`,
+    "context_length_exceeded",
+  )
+
 /** What continues a response by its request and its log. */
 const rebuilt = Effect.fnUntraced(function* (ports: Ports, previous: Responses.Found) {
   const { run, snapshot } = previous
-  const response = yield* Responses.read(ports, previous)
+  const response = yield* Responses.read(ports, previous, maxBytes)
   if (!ResponseFold.isSettled(response)) {
     return yield* Errors.invalid(
       "previous_response_id",
       `response ${run.runId} has not ended; wait for it, or cancel it`,
     )
   }
+  if (ResponseFold.isShortened(response)) return yield* tooLong(run.runId)
   const items = response.output.filter((item) => item.status === "completed")
   const output = [...History.answersIn(snapshot), ...(yield* InputItems.toMessages(items, run.runId))]
   const own = {
@@ -94,11 +102,7 @@ const continued = Effect.fnUntraced(function* (ports: Ports, id: string) {
   if (before === undefined) yield* continuations.remember(continuation)
   const { runs } = continuation.carries
   if (CarriedMessages.bytesOf({ runs }) > maxBytes || runs.length > CarriedMessages.maxRuns) {
-    return yield* Errors.invalid(
-      "previous_response_id",
-      `the messages up to response ${id} are more than ${maxBytes} bytes or of more than ${CarriedMessages.maxRuns} responses; begin anew with those that matter`,
-      "context_length_exceeded",
-    )
+    return yield* tooLong(id)
   }
   return { ...continuation, run } satisfies Continuation
 })

@@ -6,16 +6,12 @@
 import { type ControlPlaneError, Ids, type RequestSnapshot, type Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Either, Predicate, Schema, Stream } from "effect"
 import * as Errors from "../../responses/Errors.js"
-import {
-  CreateResponse,
-  decode,
-  type Response,
-  type Settings,
-  type StreamEvent,
-} from "../../responses/Protocol.js"
+import { CreateResponse, decode, type Settings, type StreamEvent } from "../../responses/Protocol.js"
 import * as ResponseFold from "../../responses/ResponseFold.js"
 import * as ResponseObject from "../../responses/ResponseObject.js"
+import type { CurrentPrincipal } from "../../contract/Principal.js"
 import type { Ports } from "../ProjectPortsCache.js"
+import type * as StreamTurns from "../StreamTurns.js"
 import * as WrittenLog from "../WrittenLog.js"
 
 type Failure = Errors.ResponsesError | ControlPlaneError.ControlPlaneError
@@ -78,23 +74,23 @@ export const findStored = (ports: Ports, id: string) =>
     () => Errors.notFound(id),
   )
 
-const foldOf = ({ run, settings }: Found) => ResponseFold.make(ResponseObject.of(run, settings))
+const foldOf = ({ run, settings }: Found, most?: number) =>
+  ResponseFold.make(ResponseObject.of(run, settings), most)
 
 const ofLog = <A, R>(
   id: string,
   stream: Stream.Stream<A, Run.RunNotFound | ControlPlaneError.ControlPlaneError, R>,
 ): Stream.Stream<A, Failure, R> => Stream.catchTag(stream, "RunNotFound", () => Errors.notFound(id))
 
-/** The log of a response so far. */
-const writtenOf = (ports: Ports, { run }: Found) =>
-  WrittenLog.entries(ports, { runId: run.runId, upTo: run.latestEventId })
+/** What of a log is the response so far. */
+const written = ({ run }: Found): WrittenLog.Wanted => ({ runId: run.runId, upTo: run.latestEventId })
 
-/** The response as it is now. */
-export const read = (ports: Ports, found: Found): Effect.Effect<Response, Failure> =>
+/** The response as it is now. `most`: the most bytes of JSON that its items take. */
+export const read = (ports: Ports, found: Found, most?: number) =>
   Effect.suspend(() => {
-    const fold = foldOf(found)
-    return ofLog(found.run.runId, writtenOf(ports, found)).pipe(
-      Stream.runForEach((entry) => Effect.sync(() => fold.next(entry))),
+    const fold = foldOf(found, most)
+    return WrittenLog.fold(ports, written(found), fold.next).pipe(
+      Effect.catchTag("RunNotFound", () => Errors.notFound(found.run.runId)),
       Effect.map(fold.response),
     )
   })
@@ -105,13 +101,16 @@ export const read = (ports: Ports, found: Found): Effect.Effect<Response, Failur
  * @since 0.1.0
  * @category streams
  */
-export const events = (ports: Ports, found: Found): Stream.Stream<StreamEvent, Failure> =>
+export const events = (
+  ports: Ports,
+  found: Found,
+): Stream.Stream<StreamEvent, Failure, StreamTurns.StreamTurns | CurrentPrincipal> =>
   Stream.suspend(() => {
     const { run } = found
     const { runId } = run
     const fold = foldOf(found)
     let after: Run.EventId | undefined
-    const written = writtenOf(ports, found).pipe(
+    const before = WrittenLog.entries(ports, written(found)).pipe(
       Stream.mapConcat((entry) => {
         after = entry.eventId
         return fold.next(entry)
@@ -127,11 +126,11 @@ export const events = (ports: Ports, found: Found): Stream.Stream<StreamEvent, F
               Stream.takeUntil(({ response }) => response !== undefined && ResponseFold.isSettled(response)),
             ),
     )
-    return Stream.concat(Stream.fromIterable(fold.opening()), ofLog(runId, Stream.concat(written, coming)))
+    return Stream.concat(Stream.fromIterable(fold.opening()), ofLog(runId, Stream.concat(before, coming)))
   })
 
 /** The response when it has settled. */
-export const settled = (ports: Ports, found: Found): Effect.Effect<Response, Failure> =>
+export const settled = (ports: Ports, found: Found) =>
   Stream.runFold(events(ports, found), ResponseObject.of(found.run, found.settings), (last, { response }) =>
     response === undefined ? last : response,
   )
