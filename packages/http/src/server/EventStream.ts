@@ -5,7 +5,7 @@
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Context, Effect, type Scope, Stream } from "effect"
+import { type Chunk, Context, Effect, type Scope, Stream } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as NodeConnection from "./NodeConnection.js"
 import { OpenStreams } from "./OpenStreams.js"
@@ -13,6 +13,7 @@ import * as ResponseBody from "./ResponseBody.js"
 import { Revocation } from "./Revocation.js"
 import { Shutdown } from "./Shutdown.js"
 import * as StreamTurns from "./StreamTurns.js"
+import { writeSize } from "./ViewRing.js"
 
 const encoder = new TextEncoder()
 
@@ -106,6 +107,20 @@ export const open = (
     }
   })
 
+/** Successive frames as texts of one write each. */
+const writesOf = (frames: Chunk.Chunk<string>): ReadonlyArray<string> => {
+  const writes: Array<string> = []
+  let text = ""
+  for (const next of frames) {
+    if (text !== "" && text.length + next.length > writeSize) {
+      writes.push(text)
+      text = ""
+    }
+    text += next
+  }
+  return text === "" ? writes : [...writes, text]
+}
+
 /**
  * The response that sends frames until they end. A failure on the way ends it: a client that reconnects goes on from the
  * last id it saw.
@@ -127,7 +142,8 @@ export const respond = <E, R = never>(
         stream.write(encoder.encode(text))
         if (!stream.isReady()) ready.unsafeClose()
       })
-    yield* Stream.runForEach(frames, write).pipe(
+    const writeAll = (chunk: Chunk.Chunk<string>) => Effect.forEach(writesOf(chunk), write, { discard: true })
+    yield* Stream.runForEachChunk(frames, writeAll).pipe(
       Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
       Effect.ensuring(Effect.sync(stream.end)),
       Effect.forkScoped,
