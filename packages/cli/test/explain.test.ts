@@ -243,6 +243,13 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
             })
 
             const back = yield* Hand.claim(yield* Hand.submit("back-1"))
+            const ends = [
+              { type: "STEP_STARTED", stepName: "parse" },
+              { type: "STEP_FINISHED", stepName: "parse", error: { message: "not JSON" } },
+              { type: "STEP_STARTED", stepName: "read" },
+              { type: "STEP_FINISHED", stepName: "read" },
+            ]
+            yield* log.append({ runId: back.ref.runId, fence: back.ref, events: ends })
             yield* leases.release(back.ref, { reason: "going home" })
           }),
         )
@@ -267,6 +274,13 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
 
         const back = yield* explain("back-1", settings)
         expect(back.kinds).toEqual(["queued"])
+        expect(back.events.map(([event]) => event)).toEqual([
+          "submitted",
+          "claimed",
+          "step_failed",
+          "released",
+        ])
+        expect(back.text).toContain("Step parse failed: not JSON.")
         expect(back.text).toMatch(/Worker by-hand handed it back .+ does not count. Its reason: going home/)
         expect(back.text).toMatch(
           /It waits for a free slot\. .+ 1 worker may take it: by-hand \(0 of 1 slots in use\)/,

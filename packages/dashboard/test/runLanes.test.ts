@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { describe as sentencesOf } from "../web/src/pages/run/lanes/describe"
 import { renewalTicks } from "../web/src/pages/run/lanes/draw"
 import { labelsOf } from "../web/src/pages/run/lanes/labels"
 import { layOut } from "../web/src/pages/run/lanes/layout"
@@ -155,6 +156,7 @@ describe("the layout", () => {
       recorded: index,
       result: undefined,
       failure: undefined,
+      error: index === 4000 ? { message: "no" } : null,
       codec: undefined,
       opens: false,
       once: false,
@@ -162,6 +164,11 @@ describe("the layout", () => {
     }))
     const layout = layOut(storyOf(runOf([live]), 600 * second, { steps }), 800, null)
     expect(layout.bars.filter(({ look }) => look === "step").length).toBeLessThan(800)
+    expect(layout.bars.filter(({ look }) => look === "failed").length).toBe(1)
+    const details = layout.stepHits.map(({ segment }) => sentencesOf(segment, start))
+    expect(details.filter(({ tone }) => tone === "failed").map(({ text }) => text)).toEqual([
+      expect.stringContaining("; failed: no."),
+    ])
   })
 
   it("shows a part alone when it is zoomed", () => {

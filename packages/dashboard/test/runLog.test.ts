@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { type Entry, makeRunLog } from "../web/src/pages/run/model/runLog"
 import { take } from "../web/src/pages/run/model/log"
 import type { Part } from "../web/src/pages/run/model/parts"
+import { givenBy, isFailed, outcomeOf } from "../web/src/pages/run/model/steps"
 import { argumentsOf } from "../web/src/pages/run/model/sentences"
 
 const start = Date.parse("2026-11-24T02:41:07.000Z")
@@ -153,6 +154,37 @@ describe("the log of a run", () => {
     expect(only(log.parts, "step")).toMatchObject([
       { name: "read", stepKey: "a", result: '"text"', recorded: 3, endedAt: start + 1000, brokenAt: null },
       { name: "write", recorded: null, endedAt: null, brokenAt: start + 4000 },
+    ])
+  })
+
+  it("shows a step that failed as failed, with its message, and nothing for one without a value", () => {
+    const log = folded(
+      ...entriesOf(
+        { type: "STEP_STARTED", stepName: "parse" },
+        { type: "STEP_FINISHED", stepName: "parse", error: { message: "not JSON, at line 3", code: "E" } },
+        { type: "STEP_STARTED", stepName: "sealed" },
+        { type: "STEP_FINISHED", stepName: "sealed", error: {} },
+        { type: "STEP_STARTED", stepName: "pay" },
+        { type: "STEP_FINISHED", stepName: "pay", error: { message: "declined" } },
+        step("pay", { failure: '{"code":4}' }),
+        { type: "STEP_STARTED", stepName: "relayed" },
+        { type: "STEP_FINISHED", stepName: "relayed", metadata: { "runlease.isError": true } },
+        { type: "STEP_STARTED", stepName: "done" },
+        { type: "STEP_FINISHED", stepName: "done" },
+        step("done", {}),
+        { type: "STEP_STARTED", stepName: "open" },
+      ),
+    )
+    const now = start + 13_000
+    expect(
+      only(log.parts, "step").map((part) => [part.name, isFailed(part), givenBy(part), outcomeOf(part, now)]),
+    ).toEqual([
+      ["parse", true, "failed: not JSON, at line 3", "failed: not JSON, at line 3, 1 s"],
+      ["sealed", true, "failed", "failed, 1 s"],
+      ["pay", true, "failed: declined", "failed: declined, 1 s"],
+      ["relayed", true, "failed", "failed, 1 s"],
+      ["done", false, "", "1 s"],
+      ["open", false, "", "1 s so far"],
     ])
   })
 

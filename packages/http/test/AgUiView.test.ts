@@ -40,6 +40,21 @@ describe("AgUiView", () => {
     }
   })
 
+  it("tells of a step that failed that it has, and not why", async () => {
+    const log = ended([
+      { type: "RUN_STARTED", threadId: "thread", runId: "run" },
+      { type: "STEP_STARTED", stepName: "pay" },
+      { type: "STEP_FINISHED", stepName: "pay", error: { message: "secret" }, metadata: { a: 1 } },
+    ])
+    for (const events of Object.values(await shown(log))) {
+      expect(events[2]).toEqual({
+        type: "STEP_FINISHED",
+        stepName: "pay",
+        metadata: { a: 1, "runlease.isError": true },
+      })
+    }
+  })
+
   it("names the run as the client does, and keeps what is ours of an interrupt among its metadata", async () => {
     const run = { threadId: "conversation", runId: "public" }
     const interrupt = { id: "c", reason: "tool_call", toolCallId: "c" }

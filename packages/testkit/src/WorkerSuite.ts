@@ -16,6 +16,7 @@ import * as Deadlines from "./worker/Deadlines.js"
 import * as Drain from "./worker/Drain.js"
 import * as DrainRequests from "./worker/DrainRequests.js"
 import * as Effects from "./worker/Effects.js"
+import * as FailedSteps from "./worker/FailedSteps.js"
 import * as Health from "./worker/Health.js"
 import * as Inbox from "./worker/Inbox.js"
 import * as Interrupts from "./worker/Interrupts.js"
@@ -49,6 +50,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Outcomes.tests(test)
     Effects.tests(test)
     Steps.tests(test)
+    FailedSteps.tests(test)
     StepsOnce.tests(test)
     StepStreams.tests(test)
     LargeResults.tests(test)

@@ -15,6 +15,7 @@ import { ChildEvent } from "@runlease/core/internal"
 import { ControlEvents } from "@runlease/core/store"
 import type * as Api from "@runlease/http/Api"
 import { Chunk, Effect, Option, Stream } from "effect"
+import * as RecordLines from "../output/RecordLines.js"
 import type * as ApiClient from "../input/ApiClient.js"
 
 /** A child that has been spawned and belongs to the run. */
@@ -26,7 +27,7 @@ export interface Child {
 
 /**
  * `marks`: the events `runlease.attempt` of its log. `pauses`: the events `runlease.waiting`. `questions`: the events that end a part of the
- * run with a question. `lastEntry`: the newest entry. `workers`: those of the project, newest heartbeat first, 1,000 at most.
+ * run with a question. `failedSteps`: the newest ends of steps that have failed. `lastEntry`: the newest entry. `workers`: those of the project, newest heartbeat first, 1,000 at most.
  */
 export interface Facts {
   readonly run: Run.Run
@@ -35,6 +36,7 @@ export interface Facts {
   readonly marks: ReadonlyArray<RunLog.LogEntry>
   readonly pauses: ReadonlyArray<RunLog.LogEntry>
   readonly questions: ReadonlyArray<RunLog.LogEntry>
+  readonly failedSteps: ReadonlyArray<RunLog.LogEntry>
   readonly children: ReadonlyArray<Child>
   readonly lastEntry: RunLog.LogEntry | null
   readonly workers: ReadonlyArray<Summaries.WorkerSummary>
@@ -53,6 +55,9 @@ const entries = (
       ]),
     ).pipe(Stream.runCollect, Effect.map(Chunk.toReadonlyArray)),
   )
+
+/** The most failed steps that are named. */
+const maxFailedSteps = 20
 
 const asks = ({ event }: RunLog.LogEntry): boolean =>
   (event["outcome"] as { readonly type?: unknown } | undefined)?.type === "interrupt"
@@ -109,13 +114,14 @@ export const read: (
   const run = yield* runs.get(name)
   const { runId } = run
   const path = { run_id: runId }
-  const [summary, standing, marks, pauses, questions, spawned, last, workers] = yield* Effect.all(
+  const [summary, standing, marks, pauses, questions, steps, spawned, last, workers] = yield* Effect.all(
     [
       client.observe.runSummary({ path }),
       client.observe.standing({ path }),
       entries(runId, { name: AgentEvent.attemptEventName }),
       entries(runId, { name: ControlEvents.waitingEventName }),
       entries(runId, { types: ["RUN_FINISHED"] }),
+      entries(runId, { types: ["STEP_FINISHED"] }),
       entries(runId, { name: StepRecord.childEventName }),
       log.read({ runId, after: Run.EventId.make(Math.max(0, run.latestEventId - 1)), limit: 1 }),
       workersOf(client, project),
@@ -129,6 +135,9 @@ export const read: (
     marks,
     pauses,
     questions: questions.filter(asks),
+    failedSteps: steps
+      .filter(({ event }) => Option.isSome(RecordLines.ofFailedStep(event)))
+      .slice(-maxFailedSteps),
     children: childrenOf(spawned),
     lastEntry: last.at(-1) ?? null,
     workers,

@@ -4,9 +4,10 @@
  * Everything in it comes from the store. A fact that the store does not have is called unknown.
  */
 import { type Run, type RunLog, type Summaries } from "@runlease/core"
-import { DateTime, Predicate } from "effect"
+import { DateTime, Option, Predicate, String as Text } from "effect"
 import * as AboutLines from "../output/AboutLines.js"
 import * as Phrases from "../output/Phrases.js"
+import * as RecordLines from "../output/RecordLines.js"
 import * as RunLines from "../output/RunLines.js"
 import type { Facts } from "./Facts.js"
 import * as Holder from "./Holder.js"
@@ -16,7 +17,7 @@ type Claim = Summaries.ClaimRecord
 /** Something that happened. `claim`: the one that it belongs to. */
 export interface Moment {
   readonly at: DateTime.Utc
-  readonly event: "submitted" | "claimed" | Summaries.ClaimEnd
+  readonly event: "submitted" | "claimed" | "step_failed" | Summaries.ClaimEnd
   readonly claim: Claim | null
   readonly text: string
 }
@@ -182,6 +183,20 @@ const claimed = (facts: Facts, claim: Claim, before: Claim | undefined): Moment 
   }
 }
 
+/** The steps that failed from a claim on until the next one. */
+const failedSteps = (
+  { failedSteps: all }: Facts,
+  claim: Claim,
+  next: Claim | undefined,
+): ReadonlyArray<Moment> =>
+  all.flatMap(({ createdAt: at, event }) => {
+    const isIn =
+      at.epochMillis >= claim.claimedAt.epochMillis &&
+      (next === undefined || at.epochMillis < next.claimedAt.epochMillis)
+    const text = isIn ? Option.getOrUndefined(RecordLines.ofFailedStep(event)) : undefined
+    return text === undefined ? [] : [{ at, event: "step_failed", claim, text: `${Text.capitalize(text)}.` }]
+  })
+
 const sentenceOf = (error: Run.RunError | null): string =>
   error === null ? "" : `: ${error.message}${error.code === null ? "" : ` (${error.code})`}`
 
@@ -217,7 +232,11 @@ export const of = (facts: Facts): ReadonlyArray<Moment> => {
   const { claims } = facts.summary
   return [
     submitted(facts),
-    ...claims.flatMap((claim, index) => [claimed(facts, claim, claims[index - 1]), ...endOf(facts, claim)]),
+    ...claims.flatMap((claim, index) => [
+      claimed(facts, claim, claims[index - 1]),
+      ...failedSteps(facts, claim, claims[index + 1]),
+      ...endOf(facts, claim),
+    ]),
     ...finished(facts),
   ]
 }

@@ -4,7 +4,7 @@
 import { AgentEvent, InboxMessage, RequestSnapshot, StepRecord, TokenUsage } from "@runlease/core"
 import { ChildEvent, RetryEvent } from "@runlease/core/internal"
 import { ControlEvents } from "@runlease/core/store"
-import { Option, Schema } from "effect"
+import { Option, Schema, Predicate } from "effect"
 import * as Phrases from "./Phrases.js"
 
 /** A step by its name and its key. */
@@ -123,10 +123,19 @@ const readers: Readonly<Record<string, (event: AgentEvent.LogEvent) => Option.Op
   [StepRecord.childEventName]: (event) => Option.map(ChildEvent.fromEvent(event), ofChild),
 }
 
+/** The end of a step that has failed, without its first capital; none of any other event. */
+export const ofFailedStep = ({ error, stepName, type }: AgentEvent.LogEvent): Option.Option<string> => {
+  if (type !== "STEP_FINISHED" || !Predicate.isRecord(error)) return Option.none()
+  const { message } = error
+  return Option.some(
+    `step ${String(stepName)} failed${typeof message === "string" && message !== "" ? `: ${message}` : ""}`,
+  )
+}
+
 /** What an event of the control plane or of a step says, as a sentence without its first capital; none of any other event. */
 export const of = (event: AgentEvent.LogEvent): Option.Option<string> => {
   const { name, type } = event
-  if (type !== "CUSTOM" || typeof name !== "string") return Option.none()
+  if (type !== "CUSTOM" || typeof name !== "string") return ofFailedStep(event)
   const read = Object.hasOwn(readers, name) ? readers[name]!(event) : Option.none()
   return Option.orElse(read, () => Option.map(StepRecord.fromEvent(event), ofStep))
 }

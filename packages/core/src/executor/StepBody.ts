@@ -9,6 +9,7 @@ import * as OpenedItems from "../model/OpenedItems.js"
 import { Emit, observed } from "./Emit.js"
 import type { StepError } from "./StepError.js"
 import { type Codecs, type IssuedEvents, notIssued, recordOf, type AttemptStep } from "./StepRecording.js"
+import * as StepFailure from "./StepFailure.js"
 import { CurrentStep, currentStep } from "./CurrentStep.js"
 
 /** `shown`: whether the log says when the step begins and ends. */
@@ -28,12 +29,23 @@ export const recorded = <A, E, R>(
     const { atMostOnce, shown } = options
     const outer = Context.get(context, Emit)
     const opened = OpenedItems.make()
-    const finished = shown ? [AgentEvent.stepFinished(taken.shownAs)] : []
     const end = <B, E2>(
       { committed, events }: IssuedEvents,
       given: Effect.Effect<B, E2>,
-    ): Effect.Effect<B, E2> =>
-      Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, given))
+      error?: AgentEvent.StepFailure,
+    ): Effect.Effect<B, E2> => {
+      const finished = shown
+        ? [AgentEvent.stepFinished(taken.shownAs, error === undefined ? {} : { error })]
+        : []
+      return Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, given))
+    }
+    const fail = <E2>(
+      cause: Cause.Cause<E2>,
+      issued = notIssued,
+      given: Effect.Effect<never, E2> = Effect.failCause(cause),
+    ): Effect.Effect<never, E2> => Effect.flatMap(StepFailure.of(cause), (error) => end(issued, given, error))
+    const record = (outcome: Either.Either<A, E>) =>
+      Effect.catchAllCause(recordOf(taken, outcome, options, opened), (cause) => fail(cause))
     const inside = context.pipe(
       Context.add(CurrentStep, currentStep(taken, atMostOnce)),
       Context.add(
@@ -49,20 +61,15 @@ export const recorded = <A, E, R>(
       shown ? Effect.zipRight(outer.emit(AgentEvent.stepStarted(taken.shownAs)), working) : working,
       {
         onSuccess: (value) =>
-          Effect.flatMap(recordOf(taken, Either.right(value), options, opened), ({ given, issued }) =>
-            end(issued, given),
-          ),
+          Effect.flatMap(record(Either.right(value)), ({ given, issued }) => end(issued, given)),
         onFailure: (cause): Effect.Effect<never, E | StepError> =>
           Option.match(Cause.failureOption(cause), {
-            onNone: () => end(notIssued, Effect.failCause(cause)),
+            onNone: () => fail(cause),
             onSome: (error) =>
-              Effect.flatMap(recordOf(taken, Either.left(error), options, opened), ({ given, issued }) =>
-                end(
-                  issued,
-                  issued !== notIssued && Either.isLeft(given)
-                    ? Effect.fail(given.left)
-                    : Effect.failCause(cause),
-                ),
+              Effect.flatMap(record(Either.left(error)), ({ given, issued }) =>
+                issued !== notIssued && Either.isLeft(given)
+                  ? fail(cause, issued, Effect.fail(given.left))
+                  : fail(cause, issued),
               ),
           }),
       },

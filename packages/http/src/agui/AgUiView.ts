@@ -61,6 +61,11 @@ const withOursInMetadata = (event: Event): Event => {
     const { isError, metadata } = event
     return isError === undefined ? event : { ...event, metadata: withOurs(metadata, { isError }) }
   }
+  if (event.type === "STEP_FINISHED") {
+    const { error, metadata, ...rest } = event
+    // Its message is for those who read the log, as the results of steps are.
+    return error === undefined ? event : { ...rest, metadata: withOurs(metadata, { isError: true }) }
+  }
   if (event.type !== "RUN_FINISHED") return event
   const { outcome } = event
   return Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])

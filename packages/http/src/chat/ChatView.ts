@@ -66,9 +66,6 @@ const outcomeType = ({ outcome }: Event): unknown =>
 
 const usageOf = ({ usage }: Event): object => (Array.isArray(usage) ? { usage } : {})
 
-const isError = ({ metadata }: Event): boolean =>
-  Predicate.isRecord(metadata) && metadata["runlease.isError"] === true
-
 const foldFrom = (subject: Subject, from: State): Fold => {
   const { inputs, shared, steps, view } = from
   const { restated = [], version = "7" } = subject
@@ -104,7 +101,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
           ]
         : []
     steps.answered(toolCallId)
-    const failed = isError(event)
+    const failed = Extras.isError(event)
     const isDenied = failed && denied.has(toolCallId)
     return [...call, ToolInputs.result(toolCallId, event["content"], { isDenied, isError: failed })]
   }

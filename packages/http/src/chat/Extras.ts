@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { InboxMessage, RequestSnapshot } from "@runlease/core"
+import { Predicate } from "effect"
 import { type Chunk, data, transient } from "./Chunk.js"
 
 const partOf = (part: RequestSnapshot.MessagePart): ReadonlyArray<Chunk> => {
@@ -25,6 +26,15 @@ export const steering = ({ id, key, parts }: InboxMessage.InboxMessage): Readonl
 ]
 
 /**
+ * Whether an event of the view tells of a failure: the result of a call, or the end of a step.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const isError = ({ metadata }: Chunk): boolean =>
+  Predicate.isRecord(metadata) && metadata["runlease.isError"] === true
+
+/**
  * Data of the page. A start and an end of reasoning as a whole say nothing that its parts do not.
  *
  * @since 0.1.0
@@ -37,8 +47,9 @@ export const of = (event: Chunk): ReadonlyArray<Chunk> => {
     case "REASONING_END":
       return []
     case "STEP_STARTED":
+      return [transient("step", { ...fields, status: "started" })]
     case "STEP_FINISHED":
-      return [transient("step", { ...fields, status: type === "STEP_STARTED" ? "started" : "finished" })]
+      return [transient("step", { ...fields, status: isError(event) ? "failed" : "finished" })]
     case "SUBAGENT_STARTED":
       return [data("subagent", { ...fields, status: "started" }, { id: String(fields["subagentRunId"]) })]
     case "SUBAGENT_FINISHED":

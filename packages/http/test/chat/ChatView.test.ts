@@ -118,6 +118,25 @@ describe("ChatView", () => {
     ])
   })
 
+  it("tells how a step of the program ended", () => {
+    const chunks = chunksOf(
+      ended([
+        started,
+        AgentEvent.stepStarted("pay"),
+        AgentEvent.stepFinished("pay", { error: { message: "secret" } }),
+        AgentEvent.stepStarted("tell"),
+        AgentEvent.stepFinished("tell"),
+      ]),
+    )
+    expect(chunks.flatMap(({ data, type }) => (type === "data-step" ? [data] : []))).toMatchObject([
+      { stepName: "pay", status: "started" },
+      { stepName: "pay", status: "failed" },
+      { stepName: "tell", status: "started" },
+      { stepName: "tell", status: "finished" },
+    ])
+    expect(JSON.stringify(chunks)).not.toContain("secret")
+  })
+
   it("ends a message whose last step has outputs with a step without calls, so that no page sends it again", async () => {
     const chunks = chunksOf(ended([started, ...callTool("c"), result("c", "3")]))
     expect(await partsOf(chunks)).toEqual([

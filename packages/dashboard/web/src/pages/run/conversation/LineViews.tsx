@@ -11,8 +11,8 @@ import {
 } from "lucide-react"
 import { duration, when } from "../../../format/times"
 import type { EndPart, NotePart, PausePart, StepPart } from "../model/parts"
-import { cut, parseJson, resultLine } from "../model/sentences"
-import { keyWord } from "../model/steps"
+import { cut, parseJson } from "../model/sentences"
+import { isFailed, keyWord, outcomeOf } from "../model/steps"
 import { listed } from "../model/waits"
 import { ConversationRow } from "./ConversationRow"
 import { Disclosure } from "./Disclosure"
@@ -27,16 +27,6 @@ const signs = {
   child: <Footprints {...icon} />,
 }
 
-/** How a step ended, in a few words. */
-export const outcomeOf = (part: StepPart, now: number): string => {
-  if (part.brokenAt !== null) return "broken off"
-  if (part.endedAt === null) return `${duration(now - part.at)} so far`
-  const outcome = part.failure ?? part.result
-  const line = part.codec === undefined && outcome !== undefined ? resultLine(parseJson(outcome)) : ""
-  const took = part.shown ? duration(part.endedAt - part.at) : ""
-  return [line, took].filter((text) => text !== "").join(", ")
-}
-
 const sleepWord = (detail: string): string => {
   const millis = Number(detail)
   return Number.isNaN(millis) ? `until ${when(Date.parse(detail), Date.now())}` : `for ${duration(millis)}`
@@ -48,7 +38,7 @@ export const StepLine = ({ now, part }: { readonly part: StepPart; readonly now:
   return (
     <Disclosure
       at={part.at}
-      icon={signs[part.step]}
+      icon={isFailed(part) ? <OctagonX {...icon} className="text-failed" /> : signs[part.step]}
       line={
         <span className={`min-w-0 truncate ${part.brokenAt === null ? "" : "text-ink-3"}`}>
           <span className="font-medium">{part.step === "sleep" ? "Sleeps" : part.name}</span>{" "}
@@ -56,7 +46,7 @@ export const StepLine = ({ now, part }: { readonly part: StepPart; readonly now:
         </span>
       }
       aside={
-        <span className={`block max-w-[36ch] truncate ${part.failure === undefined ? "" : "text-failed"}`}>
+        <span className={`block max-w-[36ch] truncate ${isFailed(part) ? "text-failed" : ""}`}>
           {outcomeOf(part, now)}
         </span>
       }
@@ -77,9 +67,14 @@ export const StepResult = ({ part }: { readonly part: StepPart }) => {
   }
   if (text === undefined) {
     return (
-      <p className="py-1 text-small text-ink-3">
-        {part.recorded === null ? "It has no record: a later attempt does it again." : "It has no result."}
-      </p>
+      <>
+        {part.error?.message === undefined ? null : (
+          <Output label={`Error of step ${part.name}`} text={part.error.message} wrap />
+        )}
+        <p className="py-1 text-small text-ink-3">
+          {part.recorded === null ? "It has no record: a later attempt does it again." : "It has no result."}
+        </p>
+      </>
     )
   }
   const value = parseJson(text)

@@ -1,6 +1,14 @@
 /** The line below the lanes: what is pointed at. */
 import { Link } from "@tanstack/react-router"
-import { CornerDownRight, HeartCrack, HeartPulse, History, Hourglass, Footprints } from "lucide-react"
+import {
+  CornerDownRight,
+  HeartCrack,
+  HeartPulse,
+  History,
+  Hourglass,
+  Footprints,
+  OctagonX,
+} from "lucide-react"
 import type { Detail } from "./describe"
 import { wholeRun } from "../../../shell/links"
 
@@ -11,6 +19,7 @@ const icons = {
   past: [History, "text-ink-3"],
   child: [CornerDownRight, "text-child"],
   step: [Footprints, "text-ink-3"],
+  failed: [OctagonX, "text-failed"],
 } as const
 
 const linkClass =

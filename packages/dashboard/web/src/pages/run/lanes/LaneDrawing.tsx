@@ -12,6 +12,7 @@ const shapes: Record<Bar["look"], { readonly y: number; readonly height: number;
     loss: { y: 6, height: 12, radius: 0 },
     step: { y: 9, height: 6, radius: 1 },
     broken: { y: 9, height: 6, radius: 1 },
+    failed: { y: 9, height: 6, radius: 1 },
     child: { y: 7, height: 10, radius: 2 },
     childWait: { y: 11, height: 2, radius: 0 },
   }
@@ -27,6 +28,7 @@ const paints: Record<
   left: { fill: "var(--running-bg)", stroke: "var(--running)", dashes: "3 2" },
   loss: { fill: "url(#lane-hatch)" },
   step: { fill: "var(--ink-3)" },
+  failed: { fill: "var(--failed)" },
   broken: { fill: "none", stroke: "var(--ink-3)", dashes: "2 2" },
   child: { fill: "color-mix(in srgb, var(--child) 18%, var(--surface))", stroke: "var(--child)" },
   childWait: { fill: "var(--line-2)" },

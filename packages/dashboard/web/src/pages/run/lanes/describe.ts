@@ -1,6 +1,7 @@
 /** A segment of the lanes in sentences: for the line below them, and for screen readers. */
 import { plural } from "../../../format/numbers"
 import { clock, duration } from "../../../format/times"
+import { givenBy, isFailed } from "../model/steps"
 import { idleWords, leaseLeft } from "./labels"
 import type { Segment } from "./segments"
 import type { ClaimSpan } from "./spans"
@@ -10,7 +11,7 @@ export interface Detail {
   readonly lead: string
   readonly text: string
   readonly paid: string | null
-  readonly tone: "lost" | "wait" | "live" | "past" | "child" | "step"
+  readonly tone: "lost" | "wait" | "live" | "past" | "child" | "step" | "failed"
   readonly worker: { readonly id: string; readonly name: string } | null
   readonly run: string | null
 }
@@ -120,11 +121,12 @@ const ofStep = ({ from, step, to }: Segment & { readonly kind: "step" }): Detail
   const isBroken = step.kind === "step" ? step.brokenAt !== null : step.cut || step.superseded
   const lead =
     step.kind === "tool" ? `Call of ${step.name}.` : step.kind === "step" ? `Step ${step.name}.` : "Answer."
+  const why = !isFailed(step) ? "" : step.kind === "step" ? givenBy(step) : "failed"
   return {
     ...nothing,
     lead,
-    text: `At ${clock(from)}, ${duration(to - from)}${isBroken ? "; broken off with its attempt" : ""}.`,
-    tone: "step",
+    text: `At ${clock(from)}, ${duration(to - from)}${isBroken ? "; broken off with its attempt" : why === "" ? "" : `; ${why}`}.`,
+    tone: why === "" || isBroken ? "step" : "failed",
   }
 }
 

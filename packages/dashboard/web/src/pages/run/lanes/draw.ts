@@ -1,5 +1,6 @@
 /** Draws the segments of a run into its lanes. */
 import { type Bar, type BarLook, type Drawing, isOn, lane, placed, type Row } from "./drawing"
+import { isFailed } from "../model/steps"
 import type { Segment, Story, Picture } from "./segments"
 import { type ClaimSpan, endOf } from "./spans"
 
@@ -112,6 +113,11 @@ const isBroken = ({ step }: Picture["steps"][number]): boolean =>
     ? step.brokenAt !== null
     : step.cut || (step.kind === "tool" && step.superseded && step.result === null)
 
+const lookOf = (segment: Picture["steps"][number]): BarLook => {
+  if (isBroken(segment)) return "broken"
+  return isFailed(segment.step) ? "failed" : "step"
+}
+
 export const drawSteps = (drawing: Drawing, { steps }: Picture): void => {
   const row = drawing.rows.findIndex(({ kind }) => kind === "steps")
   const bars: Array<Bar> = []
@@ -120,7 +126,7 @@ export const drawSteps = (drawing: Drawing, { steps }: Picture): void => {
     if (at === undefined) continue
     drawing.stepHits.push({ row, segment, ...at })
     bars.push({
-      look: isBroken(segment) ? "broken" : "step",
+      look: lookOf(segment),
       row,
       x: at.x,
       width: Math.max(1.5, at.width - 1),

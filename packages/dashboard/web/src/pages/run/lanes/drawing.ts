@@ -23,6 +23,7 @@ export type BarLook =
   | "loss"
   | "step"
   | "broken"
+  | "failed"
   | "child"
   | "childWait"
 

@@ -57,6 +57,8 @@ export interface StepPart extends Base {
   recorded: number | null
   result: string | undefined
   failure: string | undefined
+  /** It has failed. `message`: why, where the log says so in clear. */
+  error: { readonly message: string | undefined } | null
   codec: string | undefined
   /** It has opened messages or calls, which show it. */
   opens: boolean

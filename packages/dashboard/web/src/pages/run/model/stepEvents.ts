@@ -29,6 +29,7 @@ const make = (
     recorded: null,
     result: undefined,
     failure: undefined,
+    error: null,
     codec: undefined,
     opens: false,
     once: false,
@@ -45,17 +46,26 @@ export const started = (log: RunLog, read: Read): void => {
   log.openSteps.set(shownAs, make(log, read, { step: "step", name, shown: true, detail: null }))
 }
 
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+
+/** The failure that the end of a step says. An agent of another server says only that there is one. */
+const errorOf = ({ error, metadata }: Read["event"]): StepPart["error"] => {
+  if (isObject(error)) return { message: text(error["message"]) }
+  return isObject(metadata) && metadata["runlease.isError"] === true ? { message: undefined } : null
+}
+
 export const finished = (log: RunLog, { at, byControl, event }: Read): void => {
   const part = log.openSteps.get(String(event["stepName"]))
   if (part === undefined || part.endedAt !== null || part.brokenAt !== null) return
   if (byControl) part.brokenAt = at
-  else part.endedAt = at
+  else {
+    part.endedAt = at
+    part.error = errorOf(event)
+  }
   part.version += 1
 }
 
 const list = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
-
-const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
 /** The step of a record that began with STEP_STARTED: it is shown by its name, or with the beginning of its id where it has a key. */
 const begunAs = (log: RunLog, name: string, stepId: string): StepPart | undefined => {

@@ -1,6 +1,8 @@
 /** The steps of a run that a later attempt, or a fork, does not do again. */
+import { duration } from "../../../format/times"
 import type { RunLog } from "./runLog"
-import type { StepPart, ToolPart } from "./parts"
+import type { StepPart, TextPart, ToolPart } from "./parts"
+import { cut, parseJson, resultLine } from "./sentences"
 
 export interface RecordedStep {
   readonly name: string
@@ -23,3 +25,25 @@ export const recordedSteps = (log: RunLog): ReadonlyArray<RecordedStep> =>
     if (eventId === null || (part.kind === "tool" && part.superseded)) return []
     return [{ name: part.name, key: part.kind === "step" ? part.stepKey : undefined, at: part.at, eventId }]
   })
+
+export const isFailed = (part: StepPart | ToolPart | TextPart): boolean =>
+  part.kind === "tool"
+    ? part.result?.isError === true
+    : part.kind === "step" && (part.error !== null || part.failure !== undefined)
+
+/** What a step has given, or why it has failed, in a few words; nothing where it gives no value. */
+export const givenBy = (part: StepPart): string => {
+  if (part.brokenAt !== null) return "broken off"
+  const outcome = part.failure ?? part.result
+  const value = part.codec === undefined && outcome !== undefined ? resultLine(parseJson(outcome)) : ""
+  if (!isFailed(part)) return value
+  const why = part.error?.message ?? value
+  return why === "" ? "failed" : `failed: ${cut(why, 60)}`
+}
+
+/** How a step ended, and how long it took. */
+export const outcomeOf = (part: StepPart, now: number): string => {
+  if (part.brokenAt === null && part.endedAt === null) return `${duration(now - part.at)} so far`
+  const took = part.brokenAt === null && part.shown ? duration((part.endedAt ?? now) - part.at) : ""
+  return [givenBy(part), took].filter((text) => text !== "").join(", ")
+}

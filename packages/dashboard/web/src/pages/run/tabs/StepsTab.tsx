@@ -6,13 +6,13 @@ import { Button } from "../../../ui/Button"
 import { Empty } from "../../../ui/Empty"
 import { ForkDialog } from "../actions/ForkDialog"
 import { Chevron } from "../conversation/Disclosure"
-import { outcomeOf, StepResult } from "../conversation/LineViews"
+import { StepResult } from "../conversation/LineViews"
 import { Output } from "../conversation/Output"
 import { signOf } from "../conversation/toolIcons"
 import type { RunLog } from "../model/runLog"
 import type { StepPart, ToolPart } from "../model/parts"
 import { argumentsLine, argumentsOf, resultLine, resultText } from "../model/sentences"
-import { eventOf, keyWord } from "../model/steps"
+import { eventOf, givenBy, isFailed, keyWord } from "../model/steps"
 import { VirtualRows } from "./VirtualRows"
 
 type Step = StepPart | ToolPart
@@ -32,15 +32,12 @@ const tookOf = (step: Step, now: number): string => {
   return duration((step.endedAt ?? step.brokenAt ?? now) - step.at)
 }
 
-const wordsOf = (step: Step, now: number): string => {
-  if (step.kind === "step") return outcomeOf(step, now).replace(/, [^,]*$/, "")
+const wordsOf = (step: Step): string => {
+  if (step.kind === "step") return step.brokenAt === null && step.endedAt === null ? "at work" : givenBy(step)
   if (step.result === null)
     return step.superseded || step.cut ? "broken off" : step.ask === null ? "at work" : "waits"
   return step.superseded ? "done again by the next attempt" : resultLine(step.result.content)
 }
-
-const isFailed = (step: Step): boolean =>
-  step.kind === "tool" ? step.result?.isError === true : step.failure !== undefined
 
 const Row = ({
   isOpen,
@@ -79,7 +76,7 @@ const Row = ({
             </span>
           </span>
           <span className={`truncate max-desk:col-start-3 ${isFailed(step) ? "text-failed" : "text-ink-2"}`}>
-            {wordsOf(step, now)}
+            {wordsOf(step)}
           </span>
           <span className="text-right text-ink-2 max-desk:hidden">{tookOf(step, now)}</span>
           <time title={exact(step.at)} className="text-right text-small text-ink-3 max-desk:hidden">
