@@ -64,15 +64,15 @@ const messageOf = (event: AgentEvent.LogEvent): string | undefined => {
 /** The newest messages that a client which takes them slowly is sent. */
 const capacity = 16
 
-/** A run of a project: the ports of a project are the same objects for all of its requests. */
+/** A run of a project: `runs` is the same object for all of its requests. */
 interface Key {
-  readonly log: Context.Tag.Service<RunLog.RunLog>
   readonly runs: Context.Tag.Service<Runs.Runs>
   readonly runId: Ids.RunId
 }
 
-const follow = ({ log, runId, runs }: Key, ports: Ports): Effect.Effect<AwaitedRun, Failure, Scope.Scope> =>
+const follow = ({ runId, runs }: Key, ports: Ports): Effect.Effect<AwaitedRun, Failure, Scope.Scope> =>
   Effect.gen(function* () {
+    const log = Context.get(ports, RunLog.RunLog)
     const published = yield* PubSub.sliding<Progress>(capacity)
     const settled = yield* Deferred.make<Result | undefined>()
     const begun = yield* runs.get(runId)
@@ -107,14 +107,14 @@ const follow = ({ log, runId, runs }: Key, ports: Ports): Effect.Effect<AwaitedR
  * @category constructors
  */
 export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
-  const portsOf = new WeakMap<Key["log"], Ports>()
-  const awaited = yield* RcMap.make({ lookup: (key: Key) => follow(key, portsOf.get(key.log)!) })
+  const portsOf = new WeakMap<Key["runs"], Ports>()
+  const awaited = yield* RcMap.make({ lookup: (key: Key) => follow(key, portsOf.get(key.runs)!) })
   return {
     of: (ports, runId) =>
       Effect.suspend(() => {
-        const log = Context.get(ports, RunLog.RunLog)
-        portsOf.set(log, ports)
-        const key = Data.struct({ log, runs: Context.get(ports, Runs.Runs), runId })
+        const runs = Context.get(ports, Runs.Runs)
+        portsOf.set(runs, ports)
+        const key = Data.struct({ runs, runId })
         return Effect.flatMap(RcMap.get(awaited, key), (run) =>
           // A run that asked something may go on, so a later wait reads it anew.
           Effect.flatMap(Deferred.isDone(run.settled), (isDone) =>
