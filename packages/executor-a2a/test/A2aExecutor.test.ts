@@ -283,7 +283,7 @@ test("gives no other origin its requests, whether a redirect or the card names i
       const { run } = yield* runs.submit({ agentId, snapshot: RequestSnapshot.fromText("x") })
       const { error } = yield* until(ports, run.runId, "failed")
       strictEqual(error?.code, "other_origin")
-      assertTrue(error.message.includes(own) && error.message.includes(inner))
+      assertTrue(error !== null && error.message.includes(own) && error.message.includes(inner))
       yield* Scope.close(scope, Exit.void)
     }
     deepStrictEqual(got, [])

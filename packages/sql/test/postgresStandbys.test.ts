@@ -64,9 +64,15 @@ describe("a PostgreSQL server whose synchronous standby is gone", () => {
           [examine, Effect.flip(ready), Effect.flip(ready), Effect.flip(ready)],
           { concurrency: "unbounded" },
         )
-        for (const { detail, message, retryable } of answers) {
-          assertTrue(retryable && message.startsWith("No synchronous standby confirms the commit"))
-          strictEqual(detail, "No synchronous standby of the database confirms commits; try again later")
+        for (const error of answers) {
+          assertTrue(error._tag === "ControlPlaneUnavailable")
+          assertTrue(
+            error.retryable && error.message.startsWith("No synchronous standby confirms the commit"),
+          )
+          strictEqual(
+            error.detail,
+            "No synchronous standby of the database confirms commits; try again later",
+          )
         }
         strictEqual(finding.verdict, "fail")
         assertTrue(finding.message.includes('synchronous_standby_names is "nowhere"'))

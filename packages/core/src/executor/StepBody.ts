@@ -34,9 +34,11 @@ export const recorded = <A, E, R>(
       given: Effect.Effect<B, E2>,
       error?: AgentEvent.StepFailure,
     ): Effect.Effect<B, E2> => {
-      const finished = shown
-        ? [AgentEvent.stepFinished(taken.shownAs, error === undefined ? {} : { error })]
-        : []
+      const finished = !shown
+        ? []
+        : error === undefined
+          ? [AgentEvent.stepFinished(taken.shownAs)]
+          : [AgentEvent.stepFailed(taken.shownAs, error)]
       return Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, given))
     }
     const fail = <E2>(

@@ -123,7 +123,7 @@ describe("ChatView", () => {
       ended([
         started,
         AgentEvent.stepStarted("pay"),
-        AgentEvent.stepFinished("pay", { error: { message: "secret" } }),
+        AgentEvent.stepFailed("pay", { message: "secret" }),
         AgentEvent.stepStarted("tell"),
         AgentEvent.stepFinished("tell"),
       ]),

@@ -42,6 +42,16 @@ export const stepFinished = (
   options?: Options<Events.StepFinished, "stepName">,
 ): Events.StepFinished => ({ type: "STEP_FINISHED", stepName, ...options })
 
+/** The end of a step that has failed. `error` is (ours): clients of AG-UI are not sent it. */
+export const stepFailed = (
+  stepName: string,
+  error: Events.StepFailure,
+): Events.StepFinished & { readonly error: Events.StepFailure } => ({
+  type: "STEP_FINISHED",
+  stepName,
+  error,
+})
+
 /** Opens a text message. */
 export const textStart = (
   messageId: string,

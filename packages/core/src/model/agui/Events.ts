@@ -91,11 +91,9 @@ export type RunError = RunEvent<
   { readonly message: string; readonly code?: string; readonly usage?: ReadonlyArray<TokenUsage> }
 >
 export type StepStarted = Event<"STEP_STARTED", { readonly stepName: string }>
+export type StepFinished = Event<"STEP_FINISHED", { readonly stepName: string }>
 /** Why a step has failed. A failure whose text is sealed has neither. */
 export type StepFailure = { readonly message?: string; readonly code?: string }
-
-/** `error` is (ours): the step has failed. */
-export type StepFinished = Event<"STEP_FINISHED", { readonly stepName: string; readonly error?: StepFailure }>
 export type TextStart = Event<
   "TEXT_MESSAGE_START",
   { readonly messageId: string; readonly role?: TextRole; readonly name?: string }
