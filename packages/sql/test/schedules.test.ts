@@ -34,3 +34,27 @@ describe("a schedule of an older version whose payload is larger than one may be
     }),
   )
 })
+
+describe("a backfill of large payloads", () => {
+  it.scoped("goes on in parts of bytes, between which other requests go", () =>
+    Effect.gen(function* () {
+      const schedules = yield* Schedules.Schedules
+      const { id } = yield* TestSchedules.create({ config: { input: "x".repeat(60_000) } })
+      yield* schedules.pause(id)
+      yield* TestClock.adjust("9 minutes")
+      const request = { from: DateTime.unsafeMake(60_000), to: DateTime.unsafeMake(540_000 - 1) }
+      const changed = schedules.update(id, { config: { input: "changed" } })
+      const [filled] = yield* Effect.all([schedules.backfill(id, request), changed], {
+        concurrency: "unbounded",
+      })
+      const { snapshot } = yield* Runs.Runs
+      const inputs = yield* Effect.forEach(filled.ticks, ({ runId }) =>
+        Effect.map(snapshot(runId), ({ input }) => input),
+      )
+      deepStrictEqual(
+        inputs.map((input) => input === "changed"),
+        [false, false, false, false, true, true, true, true],
+      )
+    }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename: ":memory:" }))),
+  )
+})

@@ -182,6 +182,9 @@ export const redefine =
 /** The most runs of a call that one commit begins: requests of others go between the commits. */
 const maxRuns = 25
 
+/** The most bytes of payloads that they have together; a single run is begun whatever it has. */
+const maxBytes = 256 * 1024
+
 /** Which runs of a schedule begin at a request: at these times of the past, or one now. */
 export interface Call {
   readonly ref: ScheduleRef
@@ -220,7 +223,7 @@ const callOne = <X>(
     const all = runsOf(found.record, now)
     if (Either.isLeft(all)) return Either.left(all.left)
     const source = yield* ScheduleRuns.source(batch, found.record)
-    const room = Math.min(maxRuns, Math.max(1, ScheduleRuns.roomIn(ScheduleRuns.maxBytes, source)))
+    const room = Math.min(maxRuns, Math.max(1, ScheduleRuns.roomIn(maxBytes, source)))
     const runs = all.right.slice(0, room)
     const wanted = runs.map((run) => ({ source, run }))
     const decisions = Either.all(yield* ScheduleRuns.submit(batch, wanted))

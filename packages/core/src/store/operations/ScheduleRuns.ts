@@ -18,9 +18,6 @@ import type * as SubmitAnswers from "./SubmitAnswers.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 
-/** The most bytes of payloads that the runs of schedules of one commit have together; a single run is begun whatever it has. */
-export const maxBytes = 4 * 1024 * 1024
-
 /** A run to begin. `nominal`: the tick. `at`: when the run was to begin. `lastAt`: when the run before it was. */
 export interface ScheduledRun {
   readonly publicId: string

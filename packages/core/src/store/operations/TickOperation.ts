@@ -20,6 +20,9 @@ import * as ScheduleRuns from "./ScheduleRuns.js"
 /** The largest number of schedules in one commit. */
 const mostSchedules = 200
 
+/** The most bytes of payloads that the runs of one commit have together; a single run is begun whatever it has. */
+const maxBytes = 4 * 1024 * 1024
+
 const refOf = ({ projectId }: ScheduleRules.ScheduleRecord, runId: string) => ({
   projectId: Ids.ProjectId.make(projectId),
   runId: Ids.RunId.make(runId),
@@ -109,7 +112,7 @@ const tickMany = <X>(
   Effect.gen(function* () {
     const timeOf = makeTimes()
     const all: Array<Ticked> = []
-    let room = ScheduleRuns.maxBytes
+    let room = maxBytes
     for (const stored of due) {
       if (room <= 0) break
       const ticked = yield* tickOne(batch, stored, timeOf, { now, room })
