@@ -117,6 +117,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Rates" },
         { name: "LimitScopes" },
         { name: "SigningKeys" },
+        { name: "Vacuum" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
