@@ -91,6 +91,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Rates" },
           { name: "LimitScopes" },
           { name: "SigningKeys" },
+          { name: "Vacuum" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
