@@ -231,7 +231,6 @@ export const command = Command.make(
   Describe.command(
     "Claim runs and work on them until SIGTERM, which lets runs finish for a while and hands back the rest. Give one of --command, --module, --model, --acp, --ag-ui and --a2a.",
     [
-      "runlease worker --command ./agent.sh",
       "runlease worker --command python3 -- agent.py --fast",
       "runlease worker --module ./my-worker.ts --agent echo",
       'runlease worker --acp "opencode acp" --worktree-of .',
