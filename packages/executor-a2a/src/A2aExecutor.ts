@@ -13,7 +13,7 @@
  * @since 0.1.0
  */
 import { Emit, Executor, Interrupts, type Run, Runs, Step } from "@runlease/core"
-import { type Context, Effect, Layer, type Redacted, Schema } from "effect"
+import { type Context, Duration, Effect, Layer, type Redacted, Schema } from "effect"
 import * as Remote from "./internal/Remote.js"
 import * as Requests from "./internal/Requests.js"
 import * as Turn from "./internal/Turn.js"
@@ -55,10 +55,16 @@ const addressOf = (
   return { url: place.endsWith("/") ? place : `${place}/`, headers, origins }
 }
 
+/** How long an agent has for the answer to a cancellation, which keeps a place of its worker. */
+const cancelTimeout = Duration.seconds(5)
+
 /** Cancels the task of a run that was cancelled. Another worker follows that of a run whose lease is lost. */
 const cancelWith = (remote: Remote.Remote, run: Run.ClaimedRun, taskId: string) =>
   Effect.flatMap(Runs.Runs, (runs) => runs.get(run.runId)).pipe(
     Effect.flatMap(({ status }) => Effect.when(remote.cancel(taskId), () => status === "cancelled")),
+    // What an interruption runs cannot be interrupted otherwise, so the time would not end it.
+    Effect.interruptible,
+    Effect.timeout(cancelTimeout),
     Effect.catchAll((error) =>
       Effect.logWarning("The task of a cancelled run could not be cancelled", error),
     ),

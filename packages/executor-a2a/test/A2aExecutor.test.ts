@@ -35,6 +35,7 @@ import {
 import { once } from "node:events"
 import { createServer, type RequestListener, type Server as HttpListener } from "node:http"
 import type { AddressInfo } from "node:net"
+import { text } from "node:stream/consumers"
 
 type Ports = Context.Context<ControlPlane.ProjectPorts>
 
@@ -235,6 +236,18 @@ test("fails where the agent's card is larger than a worker has room for", (ports
     )
   }))
 
+const cardOf = (url: string) =>
+  JSON.stringify({
+    name: "agent",
+    description: "",
+    version: "1",
+    supportedInterfaces: [{ url, protocolBinding: "JSONRPC", protocolVersion: "1.0" }],
+    capabilities: { streaming: true },
+    defaultInputModes: ["text/plain"],
+    defaultOutputModes: ["text/plain"],
+    skills: [],
+  })
+
 /** A server whose card and whose redirects name another origin, with what the two got of a secret. */
 const serveOthers = Effect.gen(function* () {
   const got: Array<string> = []
@@ -249,24 +262,13 @@ const serveOthers = Effect.gen(function* () {
     got.push(`${request.method} ${request.headers["x-api-key"]}`)
     response.writeHead(500, { connection: "close" }).end()
   })
-  const card = (url: string) =>
-    JSON.stringify({
-      name: "agent",
-      description: "",
-      version: "1",
-      supportedInterfaces: [{ url, protocolBinding: "JSONRPC", protocolVersion: "1.0" }],
-      capabilities: {},
-      defaultInputModes: ["text/plain"],
-      defaultOutputModes: ["text/plain"],
-      skills: [],
-    })
   const own: string = yield* listen((request, response) => {
     const path = request.url ?? ""
     response.setHeader("connection", "close")
     if (path.startsWith("/moved/")) response.writeHead(302, { location: inner + path }).end()
     else if (path.endsWith("agent-card.json")) {
       const at = path.startsWith("/named/") ? `${inner}/rpc` : `http://${request.headers.host}/rpc`
-      response.writeHead(200, { "content-type": "application/json" }).end(card(at))
+      response.writeHead(200, { "content-type": "application/json" }).end(cardOf(at))
     } else response.writeHead(307, { location: inner + path }).end()
   })
   return { own, inner, got }
@@ -293,3 +295,53 @@ test("gives no other origin its requests, whether a redirect or the card names i
     yield* until(ports, run.runId, "failed")
     deepStrictEqual(got[0], "POST secret")
   }))
+
+/** An agent that leaves one kind of request without an answer. The close of such a request is awaited by `closed`. */
+const serveSilent = Effect.fnUntraced(function* (silent: string) {
+  const met = yield* Deferred.make<void>()
+  const closed = yield* Deferred.make<void>()
+  const task = (state: string) => ({ id: "task", contextId: "context", status: { state }, artifacts: [] })
+  const server = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      createServer(async (request, response) => {
+        const body = await text(request)
+        const call = body === "" ? undefined : JSON.parse(body)
+        const method: string = call?.method ?? "card"
+        if (method === silent) {
+          response.once("close", () => Deferred.unsafeDone(closed, Exit.void))
+          Deferred.unsafeDone(met, Exit.void)
+          return
+        }
+        const working = task("TASK_STATE_WORKING")
+        const result = method === "SendMessage" ? { task: working } : working
+        const answer = JSON.stringify({ jsonrpc: "2.0", id: call?.id, result })
+        if (method === "SubscribeToTask") {
+          response.writeHead(200, { "content-type": "text/event-stream" }).write(":\n\n")
+          Deferred.unsafeDone(met, Exit.void)
+          return
+        }
+        response.writeHead(200, { "content-type": "application/json" })
+        response.end(method === "card" ? cardOf(`http://${request.headers.host}/rpc`) : answer)
+      }).listen(0, "127.0.0.1"),
+    ),
+    (listening) =>
+      Effect.sync(() => {
+        listening.close()
+        listening.closeAllConnections()
+      }),
+  )
+  yield* Effect.promise(() => once(server, "listening"))
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, met, closed }
+})
+
+for (const silent of ["card", "SendMessage", "GetTask", "CancelTask"]) {
+  test(`leaves no request behind when its run is cancelled and the agent does not answer ${silent}`, (ports) =>
+    Effect.gen(function* () {
+      const { closed, met, url } = yield* serveSilent(silent)
+      yield* work(ports, { url })
+      const runId = yield* begin(ports, "hello")
+      yield* Deferred.await(met)
+      yield* Context.get(ports, Runs.Runs).cancel(runId)
+      yield* Deferred.await(closed)
+    }))
+}

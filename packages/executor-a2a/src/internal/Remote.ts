@@ -174,11 +174,12 @@ const remoteOf = (client: Client): Remote => {
  */
 export const connect = (address: Address): Failing<Remote> =>
   Effect.tryPromise({
-    try: () => {
+    try: (signal) => {
       const fetchImpl = BoundedFetch.make(fetching(address))
+      const fetchCard: typeof fetch = (input, init) => fetchImpl(input, { ...init, signal })
       return new ClientFactory(
         ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
-          cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
+          cardResolver: new DefaultAgentCardResolver({ fetchImpl: fetchCard }),
           transports: [new JsonRpcTransportFactory({ fetchImpl }), new RestTransportFactory({ fetchImpl })],
         }),
       ).createFromUrl(address.url)
