@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Inspectable, Predicate } from "effect"
+import { Cause, Effect, Predicate } from "effect"
 import type { StepFailure } from "../model/agui/Events.js"
 import { AwaitAnswers } from "./ExecutorError.js"
 import { StepCodec } from "./StepCodec.js"
@@ -18,9 +18,11 @@ const fieldOf = (error: unknown, name: "code" | "message" | "_tag"): string | un
   return Predicate.isString(value) && value !== "" ? value : undefined
 }
 
+/** A failure that is no error, such as a text, is a value of the program, and the log has it in its record alone. */
 const shown = (error: unknown): StepFailure => {
   const code = fieldOf(error, "code") ?? fieldOf(error, "_tag")
-  const message = fieldOf(error, "message") ?? code ?? Inspectable.toStringUnknown(error, 0)
+  const message = fieldOf(error, "message") ?? code
+  if (message === undefined) return {}
   return {
     message: message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`,
     ...(code === undefined ? {} : { code }),

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { RunId } from "@runlease/core/Ids"
+import { childIdOf } from "@runlease/core/internal/ChildEvent"
 import { Leases } from "@runlease/core/Leases"
 import { isTerminal } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
@@ -23,13 +24,10 @@ export const anotherChild = replace(Leases, (leases) => {
         const step = `${lease.runId} ${spawn.stepId}`
         const count = counts.get(step) ?? 0
         counts.set(step, count + 1)
-        return count === 0
-          ? leases.spawn(lease, spawn)
-          : leases.spawn(lease, {
-              ...spawn,
-              stepId: `${spawn.stepId}-${count}`,
-              submission: { ...spawn.submission, publicId: `${spawn.submission.publicId}-${count}` },
-            })
+        if (count === 0) return leases.spawn(lease, spawn)
+        const stepId = `${spawn.stepId}-${count}`
+        const publicId = childIdOf(lease.runId, stepId)
+        return leases.spawn(lease, { ...spawn, stepId, submission: { ...spawn.submission, publicId } })
       }),
   }
 })
