@@ -202,7 +202,7 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
         .split("\n")
         .map((line) =>
           line
-            .replaceAll(/ [0-9a-f-]{36} | [\d.]+s( |$)/g, " ")
+            .replaceAll(/ runlease\.child\.[0-9a-f-]{36} | [\d.]+s( |$)/g, " ")
             .replaceAll(/ +/g, " ")
             .trim(),
         )
