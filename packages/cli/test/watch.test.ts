@@ -75,7 +75,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
       }
       expect(stdout).toMatch(/^· spawned child \S+ of agent child$/m)
       expect(stdout).toMatch(/^· child \S+ of agent child has ended: completed$/m)
-      expect(stdout).not.toMatch(/step_id|record_id|runlease\.|secret/)
+      expect(stdout).not.toMatch(/step_id|record_id|runlease\.(?!child\.)|secret/)
     }),
   )
 

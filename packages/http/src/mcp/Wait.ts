@@ -32,7 +32,7 @@ export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.
   const { ports, progressToken, waits } = call
   const runs = Context.get(ports, Runs.Runs)
   let settled: ReturnType<typeof resultOf> | undefined
-  const awaited = waits.of(ports, run.runId)
+  const awaited = waits.of(ports, run)
   const end = (shared: Waits.AwaitedRun) =>
     Effect.map(Deferred.await(shared.settled), (result) => {
       settled = result
@@ -49,18 +49,15 @@ export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.
     Effect.gen(function* () {
       const shared = yield* awaited
       const published = yield* PubSub.subscribe(shared.published)
-      const progress = (yield* Deferred.isDone(shared.settled)) ? Stream.empty : Stream.fromQueue(published)
-      return progress.pipe(
+      return Stream.fromQueue(published).pipe(
         Stream.takeWhile(({ message }) => message !== undefined),
+        Stream.filter(({ progress: at }) => at > run.latestEventId),
         Stream.map(({ message, progress: at }) =>
           JsonRpc.notification("notifications/progress", { progressToken, progress: at, message }),
         ),
         Stream.concat(Stream.execute(end(shared))),
       )
     }),
-  ).pipe(
-    Stream.interruptAfter(`${seconds} seconds`),
-    Stream.catchAll(() => Stream.empty),
-  )
+  ).pipe(Stream.interruptAfter(`${seconds} seconds`))
   return { notifications, result }
 }

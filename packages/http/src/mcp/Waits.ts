@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, type ControlPlaneError, type Ids, Run, RunLog, Runs } from "@runlease/core"
-import { Context, Data, Deferred, Effect, PubSub, RcMap, type Scope, Stream } from "effect"
+import { type AgentEvent, type ControlPlaneError, Run, RunLog, Runs } from "@runlease/core"
+import { Context, Deferred, Effect, Equal, Hash, PubSub, RcMap, type Scope, Stream } from "effect"
 import type { Ports } from "./Call.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import * as RunView from "./RunView.js"
@@ -28,7 +28,7 @@ export interface AwaitedRun {
 
 export interface Waits {
   /** The run with the reader of its log, which ends with the last Scope that has it. */
-  readonly of: (ports: Ports, runId: Ids.RunId) => Effect.Effect<AwaitedRun, Failure, Scope.Scope>
+  readonly of: (ports: Ports, run: Run.Run) => Effect.Effect<AwaitedRun, never, Scope.Scope>
 }
 
 /** Whether a run needs no more waiting. */
@@ -64,26 +64,37 @@ const messageOf = (event: AgentEvent.LogEvent): string | undefined => {
 /** The newest messages that a client which takes them slowly is sent. */
 const capacity = 16
 
-/** A run of a project: `runs` is the same object for all of its requests. */
-interface Key {
-  readonly runs: Context.Tag.Service<Runs.Runs>
-  readonly runId: Ids.RunId
+/** A run of a project, which has the same `Runs` in all of its requests. The run is as the first of its waits has read it. */
+class Key implements Equal.Equal {
+  constructor(
+    readonly ports: Ports,
+    readonly run: Run.Run,
+  ) {}
+  get runs(): Context.Tag.Service<Runs.Runs> {
+    return Context.get(this.ports, Runs.Runs)
+  }
+  [Equal.symbol](that: Equal.Equal): boolean {
+    return that instanceof Key && that.run.runId === this.run.runId && that.runs === this.runs
+  }
+  [Hash.symbol](): number {
+    return Hash.string(this.run.runId)
+  }
 }
 
-const follow = ({ runId, runs }: Key, ports: Ports): Effect.Effect<AwaitedRun, Failure, Scope.Scope> =>
+const follow = ({ ports, run: begun, runs }: Key): Effect.Effect<AwaitedRun, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const log = Context.get(ports, RunLog.RunLog)
-    const published = yield* PubSub.sliding<Progress>(capacity)
+    // A wait that comes later has what the others were sent since it read the run.
+    const published = yield* PubSub.sliding<Progress>({ capacity, replay: capacity })
     const settled = yield* Deferred.make<Result | undefined>()
-    const begun = yield* runs.get(runId)
+    const { latestEventId: after, runId } = begun
     const end = (run: Run.Run | undefined, progress: number) =>
       Effect.gen(function* () {
         yield* Deferred.succeed(settled, run && (yield* Effect.cached(resultOf(ports, run))))
         yield* PubSub.publish(published, { progress, message: undefined })
       })
-    if (isSettled(begun)) yield* end(begun, begun.latestEventId)
-    else {
-      yield* log.follow({ runId, after: begun.latestEventId }).pipe(
+    yield* Context.get(ports, RunLog.RunLog)
+      .follow({ runId, after })
+      .pipe(
         Stream.runForEachWhile(({ event, eventId: progress }) =>
           Effect.gen(function* () {
             const message = messageOf(event)
@@ -95,10 +106,9 @@ const follow = ({ runId, runs }: Key, ports: Ports): Effect.Effect<AwaitedRun, F
           }),
         ),
         Effect.ignore,
-        Effect.zipRight(end(undefined, begun.latestEventId)),
+        Effect.zipRight(end(undefined, after)),
         Effect.forkScoped,
       )
-    }
     return { published, settled }
   })
 
@@ -107,22 +117,18 @@ const follow = ({ runId, runs }: Key, ports: Ports): Effect.Effect<AwaitedRun, F
  * @category constructors
  */
 export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
-  const portsOf = new WeakMap<Key["runs"], Ports>()
-  const awaited = yield* RcMap.make({ lookup: (key: Key) => follow(key, portsOf.get(key.runs)!) })
+  const awaited = yield* RcMap.make({ lookup: follow })
   return {
-    of: (ports, runId) =>
-      Effect.suspend(() => {
-        const runs = Context.get(ports, Runs.Runs)
-        portsOf.set(runs, ports)
-        const key = Data.struct({ runs, runId })
-        return Effect.flatMap(RcMap.get(awaited, key), (run) =>
-          // A run that asked something may go on, so a later wait reads it anew.
-          Effect.flatMap(Deferred.isDone(run.settled), (isDone) =>
-            isDone
-              ? Effect.zipRight(RcMap.invalidate(awaited, key), RcMap.get(awaited, key))
-              : Effect.succeed(run),
-          ),
-        )
-      }),
+    of: (ports, run) => {
+      const key = new Key(ports, run)
+      return Effect.flatMap(RcMap.get(awaited, key), (shared) =>
+        // A run that asked something may go on, so a later wait reads it anew.
+        Effect.flatMap(Deferred.isDone(shared.settled), (isDone) =>
+          isDone
+            ? Effect.zipRight(RcMap.invalidate(awaited, key), RcMap.get(awaited, key))
+            : Effect.succeed(shared),
+        ),
+      )
+    },
   }
 })
