@@ -79,6 +79,8 @@ const makeProblem = (ports: Context.Context<WorkerRegistry>): Effect.Effect<Prob
       })
   })
 
+const hasPayload = ({ snapshot }: SubmissionInput): boolean => snapshot?.input !== undefined
+
 /** The refusal of a submission; none of the repeat of one that was accepted before. */
 const refuser =
   (runs: Runs["Type"], problemOf: Problem) =>
@@ -100,12 +102,15 @@ type Refuse = ReturnType<typeof refuser>
 
 const overRuns = (runs: Runs["Type"], refusalOf: Refuse): Runs["Type"] => ({
   ...runs,
+  // A run without a payload pays for no check.
   submit: (submission) =>
-    Effect.flatMap(refusalOf(submission), (refusal) => refusal ?? runs.submit(submission)),
+    hasPayload(submission)
+      ? Effect.flatMap(refusalOf(submission), (refusal) => refusal ?? runs.submit(submission))
+      : runs.submit(submission),
   submitMany: (submissions) =>
     Effect.gen(function* () {
+      if (!submissions.some(hasPayload)) return yield* runs.submitMany(submissions)
       const refusals = yield* Effect.forEach(submissions, refusalOf)
-      if (refusals.every(Predicate.isUndefined)) return yield* runs.submitMany(submissions)
       const verdicts = yield* runs.submitMany(submissions.filter((_, index) => refusals[index] === undefined))
       let next = 0
       return refusals.map((refusal) => (refusal === undefined ? verdicts[next++]! : Either.left(refusal)))
@@ -115,7 +120,9 @@ const overRuns = (runs: Runs["Type"], refusalOf: Refuse): Runs["Type"] => ({
 const overLeases = (leases: Leases["Type"], refusalOf: Refuse): Leases["Type"] => ({
   ...leases,
   spawn: (lease, request) =>
-    Effect.flatMap(refusalOf(request.submission), (refusal) => refusal ?? leases.spawn(lease, request)),
+    hasPayload(request.submission)
+      ? Effect.flatMap(refusalOf(request.submission), (refusal) => refusal ?? leases.spawn(lease, request))
+      : leases.spawn(lease, request),
 })
 
 interface Definition {
