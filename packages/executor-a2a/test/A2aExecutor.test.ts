@@ -32,7 +32,6 @@ import {
   Scope,
   Stream,
 } from "effect"
-import { once } from "node:events"
 import { createServer, type RequestListener, type Server as HttpListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
@@ -211,24 +210,26 @@ test("fails as the task fails, and is handed back when the agent is not there", 
     strictEqual(lost.error?.code, "unreachable")
   }))
 
+/** The origin of a server, which closes with its connections. */
+const listen = (listener: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.async<HttpListener>((resume) => {
+      const server = createServer(listener).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      }),
+  ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+
 test("fails where the agent's card is larger than a worker has room for", (ports) =>
   Effect.gen(function* () {
-    const server = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        createServer((_, response) => {
-          response.writeHead(200, { "content-type": "application/json" })
-          response.end(JSON.stringify({ name: "x".repeat(16 * 1024 * 1024) }))
-        }).listen(0, "127.0.0.1"),
-      ),
-      (listening) =>
-        Effect.sync(() => {
-          listening.close()
-          listening.closeAllConnections()
-        }),
-    )
-    yield* Effect.promise(() => once(server, "listening"))
-    const { port } = server.address() as AddressInfo
-    yield* work(ports, { url: `http://127.0.0.1:${port}/` })
+    const origin = yield* listen((_, response) => {
+      response.writeHead(200, { "content-type": "application/json" })
+      response.end(JSON.stringify({ name: "x".repeat(16 * 1024 * 1024) }))
+    })
+    yield* work(ports, { url: `${origin}/` })
     const { error } = yield* until(ports, yield* begin(ports, "hello"), "failed")
     deepStrictEqual(
       [error?.code, error?.message],
@@ -251,13 +252,6 @@ const cardOf = (url: string) =>
 /** A server whose card and whose redirects name another origin, with what the two got of a secret. */
 const serveOthers = Effect.gen(function* () {
   const got: Array<string> = []
-  const listen = (listener: RequestListener) =>
-    Effect.acquireRelease(
-      Effect.async<HttpListener>((resume) => {
-        const server = createServer(listener).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) => Effect.sync(() => server.close()),
-    ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
   const inner = yield* listen((request, response) => {
     got.push(`${request.method} ${request.headers["x-api-key"]}`)
     response.writeHead(500, { connection: "close" }).end()
@@ -301,37 +295,27 @@ const serveSilent = Effect.fnUntraced(function* (silent: string) {
   const met = yield* Deferred.make<void>()
   const closed = yield* Deferred.make<void>()
   const task = (state: string) => ({ id: "task", contextId: "context", status: { state }, artifacts: [] })
-  const server = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      createServer(async (request, response) => {
-        const body = await text(request)
-        const call = body === "" ? undefined : JSON.parse(body)
-        const method: string = call?.method ?? "card"
-        if (method === silent) {
-          response.once("close", () => Deferred.unsafeDone(closed, Exit.void))
-          Deferred.unsafeDone(met, Exit.void)
-          return
-        }
-        const working = task("TASK_STATE_WORKING")
-        const result = method === "SendMessage" ? { task: working } : working
-        const answer = JSON.stringify({ jsonrpc: "2.0", id: call?.id, result })
-        if (method === "SubscribeToTask") {
-          response.writeHead(200, { "content-type": "text/event-stream" }).write(":\n\n")
-          Deferred.unsafeDone(met, Exit.void)
-          return
-        }
-        response.writeHead(200, { "content-type": "application/json" })
-        response.end(method === "card" ? cardOf(`http://${request.headers.host}/rpc`) : answer)
-      }).listen(0, "127.0.0.1"),
-    ),
-    (listening) =>
-      Effect.sync(() => {
-        listening.close()
-        listening.closeAllConnections()
-      }),
-  )
-  yield* Effect.promise(() => once(server, "listening"))
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, met, closed }
+  const origin = yield* listen(async (request, response) => {
+    const body = await text(request)
+    const call = body === "" ? undefined : JSON.parse(body)
+    const method: string = call?.method ?? "card"
+    if (method === silent) {
+      response.once("close", () => Deferred.unsafeDone(closed, Exit.void))
+      Deferred.unsafeDone(met, Exit.void)
+      return
+    }
+    const working = task("TASK_STATE_WORKING")
+    const result = method === "SendMessage" ? { task: working } : working
+    const answer = JSON.stringify({ jsonrpc: "2.0", id: call?.id, result })
+    if (method === "SubscribeToTask") {
+      response.writeHead(200, { "content-type": "text/event-stream" }).write(":\n\n")
+      Deferred.unsafeDone(met, Exit.void)
+      return
+    }
+    response.writeHead(200, { "content-type": "application/json" })
+    response.end(method === "card" ? cardOf(`http://${request.headers.host}/rpc`) : answer)
+  })
+  return { url: `${origin}/`, met, closed }
 })
 
 for (const silent of ["card", "SendMessage", "GetTask", "CancelTask"]) {
