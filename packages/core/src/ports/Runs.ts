@@ -197,11 +197,15 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      *
      * It is as a later attempt of that run, with attempts of its own: its log begins with what that run had recorded, without the steps that
      * have failed, and it has the answers, the messages and the session of that run. So it does none of that again, and begins with what
-     * failed. `fromStart`: it has nothing of that run but its first request, and does all of it again. A public id names one of the two.
+     * failed. `fromStart`: it has nothing of that run but its first request, and does all of it again. A public id names one of the two. `derived`: as in a submission.
      */
     readonly retry: (
       runId: Ids.RunId,
-      options?: { readonly publicId?: string | undefined; readonly fromStart?: boolean | undefined },
+      options?: {
+        readonly publicId?: string | undefined
+        readonly derived?: true | undefined
+        readonly fromStart?: boolean | undefined
+      },
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
       | InvalidSubmission

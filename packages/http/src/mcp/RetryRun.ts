@@ -42,6 +42,7 @@ export const tool: Tool.Tool = Tool.make({
     Effect.map(
       Context.get(call.ports, Runs.Runs).retry(run_id, {
         publicId: new_run_id ?? call.runId,
+        ...(new_run_id === undefined ? { derived: true } : {}),
         fromStart: from_start,
       }),
       ({ run }) => (call.era.tasks ? Tasks.created(run) : Wait.until(call, run, wait_seconds)),

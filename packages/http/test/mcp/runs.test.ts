@@ -216,6 +216,15 @@ describe("the other tools", () => {
         deepStrictEqual([structuredContent.run_id, structuredContent.status], ["two-again", "pending"])
       }
       strictEqual(resultOf(yield* tool("retry_run", { ...again, from_start: false })).isError, true)
+      const keyed = Effect.map(
+        tool(
+          "retry_run",
+          { run_id: "two", wait_seconds: 0 },
+          { meta: { "io.github.runlease/idempotencyKey": "k" } },
+        ),
+        (answer) => resultOf(answer).structuredContent.run_id as string,
+      )
+      strictEqual(yield* keyed, yield* keyed)
       const { events, next_after_event_id } = resultOf(
         yield* tool("read_log", { run_id: "two" }),
       ).structuredContent

@@ -177,7 +177,7 @@ export const make = <X>(
   projectId: Ids.ProjectId,
   submitWith: (seed: Seed, fromStart: boolean) => Runs["Type"]["submit"],
 ): Runs["Type"]["retry"] =>
-  Effect.fnUntraced(function* (name, { fromStart = false, publicId } = {}) {
+  Effect.fnUntraced(function* (name, { derived, fromStart = false, publicId } = {}) {
     const operation = "Runs.retry"
     const run = yield* reads.named(operation, { projectId, runId: name }, ({ run }, ref) => run(ref))
     const { runId, status } = run
@@ -186,11 +186,14 @@ export const make = <X>(
     const snapshot = yield* reads.named(operation, { projectId, runId }, ({ firstSnapshot }, ref) =>
       firstSnapshot(ref),
     )
-    return yield* Effect.catchTags(submitWith(seed, fromStart)(again(run, snapshot, publicId)), {
-      // Its conversation was deleted with it.
-      ConversationNotFound: () => new RunNotFound({ runId }),
-      // It waits for the other runs of its lane.
-      ConversationBusy: Effect.die,
-      MessageRefused: Effect.die,
-    })
+    return yield* Effect.catchTags(
+      submitWith(seed, fromStart)({ ...again(run, snapshot, publicId), derived }),
+      {
+        // Its conversation was deleted with it.
+        ConversationNotFound: () => new RunNotFound({ runId }),
+        // It waits for the other runs of its lane.
+        ConversationBusy: Effect.die,
+        MessageRefused: Effect.die,
+      },
+    )
   })
