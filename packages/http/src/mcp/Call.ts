@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type ControlPlane, type ControlPlaneError, Ids, type Runs, TraceContext } from "@runlease/core"
-import { type Context, type Effect, Option, Predicate, type Stream } from "effect"
+import { type Context, type Effect, Option, Predicate, type Scope, type Stream } from "effect"
 import type { Refusal } from "../contract/Refusal.js"
 import * as Era from "./Era.js"
 import type * as JsonRpc from "./JsonRpc.js"
@@ -77,13 +77,13 @@ export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming)
 
 /**
  * What a request comes to: `result`, after the notifications that belong to it, or after `wait`, which tells nothing. Without either the
- * result is there at once.
+ * result is there at once. `wait` begins a wait that ends with the Scope, and calls `done` once it is over.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Outcome<E = Refusal> {
   readonly notifications?: Stream.Stream<JsonRpc.Notification>
-  readonly wait?: Effect.Effect<void>
+  readonly wait?: (done: () => void) => Effect.Effect<void, never, Scope.Scope>
   readonly result: Effect.Effect<JsonRpc.Params, E>
 }

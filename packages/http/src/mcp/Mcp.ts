@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import { ControlPlaneError } from "@runlease/core"
-import { Effect, Predicate, Stream, Struct } from "effect"
+import { Effect, Predicate, type Scope, Stream, Struct } from "effect"
 import type { Refusal } from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentTools from "./AgentTools.js"
@@ -43,7 +43,7 @@ export interface Options extends Calls.Project {
 
 /**
  * What a message comes to. `None`: it takes no answer. `Answer`: one message, with its HTTP status. `Messages`: notifications, and the answer
- * at their end.
+ * at their end; where there are none, `later` is the same for a transport that has no fiber for a message that waits.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +51,18 @@ export interface Options extends Calls.Project {
 export type Reply =
   | { readonly _tag: "None" }
   | { readonly _tag: "Answer"; readonly status: number; readonly message: JsonRpc.Response }
-  | { readonly _tag: "Messages"; readonly messages: Stream.Stream<JsonRpc.Message> }
+  | { readonly _tag: "Messages"; readonly messages: Stream.Stream<JsonRpc.Message>; readonly later?: Later }
+
+/**
+ * An answer that waits. `begin` begins the wait, which ends with the Scope, and calls `done` once `answer` may be run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Later {
+  readonly begin: (done: () => void) => Effect.Effect<void, never, Scope.Scope>
+  readonly answer: Effect.Effect<JsonRpc.Response>
+}
 
 const instructions =
   "Runlease runs agents durably. run_agent begins a run and waits for it; a run that takes longer goes on, and get_run finds it by its run_id. " +
@@ -77,6 +88,34 @@ const methodNotFound = (method: string, { isModern }: Era.Era): JsonRpc.RpcFailu
 /** The answer to a request whose store does not answer, where its HTTP status is sent already. */
 const ofFailure = (failure: Failure): JsonRpc.RpcFailure =>
   failure._tag === "RpcFailure" ? failure : JsonRpc.failure("internalError", failure.body.detail)
+
+/** An answer that a failure is a part of. */
+const refused = (answer: Effect.Effect<JsonRpc.Response, Failure>, id: JsonRpc.Id) =>
+  Effect.catchAll(answer, (failure) => Effect.succeed(JsonRpc.refusal(id, ofFailure(failure))))
+
+const awaited = ({ answer, begin }: Later): Effect.Effect<JsonRpc.Response> =>
+  Effect.gen(function* () {
+    const latch = yield* Effect.makeLatch()
+    yield* begin(() => latch.unsafeOpen())
+    yield* latch.await
+    return yield* answer
+  }).pipe(Effect.scoped)
+
+const messagesOf = (
+  notifications: Calls.Outcome["notifications"],
+  begin: Calls.Outcome["wait"],
+  answer: Effect.Effect<JsonRpc.Response>,
+): Reply => {
+  if (begin === undefined) {
+    const last = Stream.fromEffect(answer)
+    return {
+      _tag: "Messages",
+      messages: notifications === undefined ? last : Stream.concat(notifications, last),
+    }
+  }
+  const later: Later = { begin, answer }
+  return { _tag: "Messages", messages: Stream.fromEffect(awaited(later)), later }
+}
 
 const toFailure = (error: Failure | ControlPlaneError.ControlPlaneError): Failure =>
   error._tag === "RpcFailure" ? error : Verdicts.encode(error)
@@ -207,15 +246,7 @@ export const make = (options: Options): Server => {
     if (notifications === undefined && wait === undefined) {
       return { _tag: "Answer", status: 200, message: yield* answer } satisfies Reply
     }
-    const last = Stream.fromEffect(
-      Effect.zipRight(wait ?? Effect.void, answer).pipe(
-        Effect.catchAll((failure) => Effect.succeed(JsonRpc.refusal(id, ofFailure(failure)))),
-      ),
-    )
-    return {
-      _tag: "Messages",
-      messages: notifications === undefined ? last : Stream.concat(notifications, last),
-    } satisfies Reply
+    return messagesOf(notifications, wait, refused(answer, id))
   })
 
   const handle = (message: unknown, headers?: RequestHeaders.RequestHeaders): Effect.Effect<Reply, Refusal> =>

@@ -5,7 +5,7 @@
  */
 import { type Run, Runs } from "@runlease/core"
 import { Context, Deferred, Effect, PubSub, Stream } from "effect"
-import type { Call, Outcome } from "./Call.js"
+import type { Call, Outcome, Ports } from "./Call.js"
 import * as JsonRpc from "./JsonRpc.js"
 import * as Waits from "./Waits.js"
 
@@ -30,24 +30,54 @@ export const resultOf = (call: Pick<Call, "ports">, run: Run.Run) => Waits.resul
 export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.Failure> => {
   if (Waits.isSettled(run) || seconds === 0) return { result: resultOf(call, run) }
   const { ports, progressToken, waits } = call
-  const runs = Context.get(ports, Runs.Runs)
+  return progressToken === undefined
+    ? silently(ports, waits, run, seconds)
+    : telling(ports, waits, run, seconds, progressToken)
+}
+
+/** The run as it is then. What ends a wait early is a failure of this too. */
+const runNow = (ports: Ports, runId: Run.Run["runId"]) =>
+  Effect.flatMap(Context.get(ports, Runs.Runs).get(runId), (now) => Waits.resultOf(ports, now))
+
+/** What the result of a wait holds, for as long as it takes: no part of the call, and of the run its id alone. */
+const later = (ports: Ports, runId: Run.Run["runId"]) => {
   let settled: ReturnType<typeof resultOf> | undefined
-  const awaited = waits.of(ports, run)
-  const end = (shared: Waits.AwaitedRun) =>
-    Effect.map(Deferred.await(shared.settled), (result) => {
+  return {
+    settle: (result: ReturnType<typeof resultOf> | undefined) => {
       settled = result
-    })
-  const result = Effect.suspend(
-    () => settled ?? Effect.flatMap(runs.get(run.runId), (now) => resultOf(call, now)),
-  )
-  // What ends the wait early is a failure of the result too.
-  if (progressToken === undefined) {
-    const wait = Effect.scoped(Effect.flatMap(awaited, end))
-    return { wait: Effect.ignore(Effect.timeoutOption(wait, `${seconds} seconds`)), result }
+    },
+    result: Effect.suspend(() => settled ?? runNow(ports, runId)),
   }
+}
+
+const silently = (
+  ports: Ports,
+  waits: Waits.Waits,
+  run: Run.Run,
+  seconds: number,
+): Outcome<Waits.Failure> => {
+  const { result, settle } = later(ports, run.runId)
+  return {
+    result,
+    wait: (done) =>
+      waits.listen(ports, run, seconds, (settled) => {
+        settle(settled)
+        done()
+      }),
+  }
+}
+
+const telling = (
+  ports: Ports,
+  waits: Waits.Waits,
+  run: Run.Run,
+  seconds: number,
+  progressToken: JsonRpc.Id,
+): Outcome<Waits.Failure> => {
+  const { result, settle } = later(ports, run.runId)
   const notifications = Stream.unwrapScoped(
     Effect.gen(function* () {
-      const shared = yield* awaited
+      const shared = yield* waits.of(ports, run)
       const published = yield* PubSub.subscribe(shared.published)
       return Stream.fromQueue(published).pipe(
         Stream.takeWhile(({ message }) => message !== undefined),
@@ -55,7 +85,7 @@ export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.
         Stream.map(({ message, progress: at }) =>
           JsonRpc.notification("notifications/progress", { progressToken, progress: at, message }),
         ),
-        Stream.concat(Stream.execute(end(shared))),
+        Stream.concat(Stream.execute(Effect.map(Deferred.await(shared.settled), settle))),
       )
     }),
   ).pipe(Stream.interruptAfter(`${seconds} seconds`))

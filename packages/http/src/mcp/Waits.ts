@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import { type AgentEvent, type ControlPlaneError, Run, RunLog, Runs } from "@runlease/core"
-import { Context, Deferred, Effect, Equal, Hash, PubSub, RcMap, type Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Equal, Hash, Option, PubSub, RcMap, type Scope, Stream } from "effect"
 import type { Ports } from "./Call.js"
+import * as Deadlines from "./Deadlines.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import * as RunView from "./RunView.js"
 import * as ToolResult from "./ToolResult.js"
@@ -24,11 +25,26 @@ export interface Progress {
 export interface AwaitedRun {
   readonly published: PubSub.PubSub<Progress>
   readonly settled: Deferred.Deferred<Result | undefined>
+  /** What is called with that result, then. */
+  readonly listeners: Set<Listener>
 }
+
+type Listener = (result: Result | undefined) => void
 
 export interface Waits {
   /** The run with the reader of its log, which ends with the last Scope that has it. */
   readonly of: (ports: Ports, run: Run.Run) => Effect.Effect<AwaitedRun, never, Scope.Scope>
+
+  /**
+   * Calls `listener` once, when the run has settled or after so many seconds, unless the Scope closes first. The result is undefined where the
+   * run has to be read again. It has no fiber of its own.
+   */
+  readonly listen: (
+    ports: Ports,
+    run: Run.Run,
+    seconds: number,
+    listener: Listener,
+  ) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /** Whether a run needs no more waiting. */
@@ -86,10 +102,14 @@ const follow = ({ ports, run: begun, runs }: Key): Effect.Effect<AwaitedRun, nev
     // A wait that comes later has what the others were sent since it read the run.
     const published = yield* PubSub.sliding<Progress>({ capacity, replay: capacity })
     const settled = yield* Deferred.make<Result | undefined>()
+    const listeners = new Set<Listener>()
     const { latestEventId: after, runId } = begun
     const end = (run: Run.Run | undefined, progress: number) =>
       Effect.gen(function* () {
-        yield* Deferred.succeed(settled, run && (yield* Effect.cached(resultOf(ports, run))))
+        const result = run && (yield* Effect.cached(resultOf(ports, run)))
+        // The first end counts: the reader ends after the run has.
+        if (!(yield* Deferred.succeed(settled, result))) return
+        for (const listener of listeners) listener(result)
         yield* PubSub.publish(published, { progress, message: undefined })
       })
     yield* Context.get(ports, RunLog.RunLog)
@@ -109,8 +129,32 @@ const follow = ({ ports, run: begun, runs }: Key): Effect.Effect<AwaitedRun, nev
         Effect.zipRight(end(undefined, after)),
         Effect.forkScoped,
       )
-    return { published, settled }
+    return { published, settled, listeners }
   })
+
+/** Calls a listener once: with what the run comes to, or with nothing when the time is over. */
+const joinUntil = (
+  { listeners, settled }: AwaitedRun,
+  deadlines: Deadlines.Deadlines,
+  seconds: number,
+  listener: Listener,
+) => {
+  let isCalled = false
+  const once: Listener = (result) => {
+    if (isCalled) return
+    isCalled = true
+    listener(result)
+  }
+  return Effect.acquireRelease(
+    Effect.sync(() => listeners.add(once)),
+    () => Effect.sync(() => listeners.delete(once)),
+  ).pipe(
+    Effect.zipRight(deadlines.after(seconds, () => once(undefined))),
+    // It may have settled before.
+    Effect.zipRight(Deferred.poll(settled)),
+    Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: Effect.map(once) })),
+  )
+}
 
 /**
  * @since 0.1.0
@@ -118,17 +162,21 @@ const follow = ({ ports, run: begun, runs }: Key): Effect.Effect<AwaitedRun, nev
  */
 export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
   const awaited = yield* RcMap.make({ lookup: follow })
+  const deadlines = yield* Deadlines.make
+  const of: Waits["of"] = (ports, run) => {
+    const key = new Key(ports, run)
+    return Effect.flatMap(RcMap.get(awaited, key), (shared) =>
+      // A run that asked something may go on, so a later wait reads it anew.
+      Effect.flatMap(Deferred.isDone(shared.settled), (isDone) =>
+        isDone
+          ? Effect.zipRight(RcMap.invalidate(awaited, key), RcMap.get(awaited, key))
+          : Effect.succeed(shared),
+      ),
+    )
+  }
   return {
-    of: (ports, run) => {
-      const key = new Key(ports, run)
-      return Effect.flatMap(RcMap.get(awaited, key), (shared) =>
-        // A run that asked something may go on, so a later wait reads it anew.
-        Effect.flatMap(Deferred.isDone(shared.settled), (isDone) =>
-          isDone
-            ? Effect.zipRight(RcMap.invalidate(awaited, key), RcMap.get(awaited, key))
-            : Effect.succeed(shared),
-        ),
-      )
-    },
+    of,
+    listen: (ports, run, seconds, listener) =>
+      Effect.flatMap(of(ports, run), (shared) => joinUntil(shared, deadlines, seconds, listener)),
   }
 })

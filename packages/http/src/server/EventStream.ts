@@ -5,7 +5,7 @@
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { type Chunk, Context, Effect, type Scope, Stream } from "effect"
+import { type Chunk, Context, Effect, Runtime, type Scope, Stream } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as NodeConnection from "./NodeConnection.js"
 import { OpenStreams } from "./OpenStreams.js"
@@ -77,16 +77,17 @@ export const open = (
     const shutdown = yield* Shutdown
     const { isRevoked } = yield* Revocation
     const streams = yield* OpenStreams
-    const request = yield* Effect.context<CurrentPrincipal | HttpServerRequest.HttpServerRequest>()
+    const httpRequest = yield* HttpServerRequest.HttpServerRequest
+    const principal = yield* CurrentPrincipal
     const body = ResponseBody.make(comment, onReady)
-    const { projectId } = yield* CurrentPrincipal
+    const { projectId } = principal
     const turns = yield* StreamTurns.StreamTurns
-    const httpRequest = Context.get(request, HttpServerRequest.HttpServerRequest)
+    const close = NodeConnection.close(httpRequest)
     const cut = NodeConnection.cut(httpRequest)
     const endEarly = cuts ? cut : body.end
     // Its connection is idle after the end, and would keep the server.
     yield* shutdown.onBegun(() => {
-      body.readable.once("close", NodeConnection.close(httpRequest))
+      body.readable.once("close", close)
       endEarly()
     })
     yield* shutdown.onOverdue(cut)
@@ -95,7 +96,13 @@ export const open = (
         if (body.isReady()) body.write(comment)
       },
       end: endEarly,
-      isRevoked: Effect.provide(isRevoked, request),
+      // A stream lasts for hours, so it keeps neither the body of its request nor the context of its handler.
+      isRevoked: Effect.provide(
+        isRevoked,
+        Context.make(CurrentPrincipal, principal).pipe(
+          Context.add(HttpServerRequest.HttpServerRequest, httpRequest.modify({})),
+        ),
+      ),
     })
     return {
       stream: { ...body, takeTurn: (write) => turns.take(projectId, write) },
@@ -121,6 +128,27 @@ const writesOf = (frames: Chunk.Chunk<string>): ReadonlyArray<string> => {
   return text === "" ? writes : [...writes, text]
 }
 
+/** Opens a stream, and has what writes frames to it until they end, and its end. */
+const opened = Effect.gen(function* () {
+  const ready = yield* Effect.makeLatch()
+  const { response, stream } = yield* open(() => ready.unsafeOpen())
+  const write = (text: string) =>
+    Effect.gen(function* () {
+      if (text.length >= StreamTurns.largeWrite) yield* StreamTurns.next
+      yield* ready.await
+      if (!stream.isReady()) return
+      stream.write(encoder.encode(text))
+      if (!stream.isReady()) ready.unsafeClose()
+    })
+  const writeAll = (chunk: Chunk.Chunk<string>) => Effect.forEach(writesOf(chunk), write, { discard: true })
+  const send = <E, R>(frames: Stream.Stream<string, E, R>) =>
+    Stream.runForEachChunk(frames, writeAll).pipe(
+      Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
+      Effect.ensuring(Effect.sync(stream.end)),
+    )
+  return { response, send }
+})
+
 /**
  * The response that sends frames until they end. A failure on the way ends it: a client that reconnects goes on from the
  * last id it saw.
@@ -132,21 +160,30 @@ export const respond = <E, R = never>(
   frames: Stream.Stream<string, E, R>,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services | R> =>
   Effect.gen(function* () {
-    const ready = yield* Effect.makeLatch()
-    const { response, stream } = yield* open(() => ready.unsafeOpen())
-    const write = (text: string) =>
-      Effect.gen(function* () {
-        if (text.length >= StreamTurns.largeWrite) yield* StreamTurns.next
-        yield* ready.await
-        if (!stream.isReady()) return
-        stream.write(encoder.encode(text))
-        if (!stream.isReady()) ready.unsafeClose()
-      })
-    const writeAll = (chunk: Chunk.Chunk<string>) => Effect.forEach(writesOf(chunk), write, { discard: true })
-    yield* Stream.runForEachChunk(frames, writeAll).pipe(
-      Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
-      Effect.ensuring(Effect.sync(stream.end)),
-      Effect.forkScoped,
-    )
+    const { response, send } = yield* opened
+    yield* Effect.forkScoped(send(frames))
+    return response
+  })
+
+/**
+ * The response that sends one frame, once `begin` has called back, and ends. Until then it has no fiber.
+ *
+ * @since 0.1.0
+ * @category responses
+ */
+export const respondOnce = (
+  begin: (done: () => void) => Effect.Effect<void, never, Scope.Scope>,
+  frame: Effect.Effect<string>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services> =>
+  Effect.gen(function* () {
+    const { response, send } = yield* opened
+    const scope = yield* Effect.scope
+    const fork = Runtime.runFork(yield* Effect.runtime<StreamTurns.StreamTurns | CurrentPrincipal>())
+    yield* begin(() => {
+      fork(
+        Effect.suspend(() => send(Stream.fromEffect(frame))),
+        { scope },
+      )
+    })
     return response
   })

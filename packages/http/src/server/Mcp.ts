@@ -35,6 +35,8 @@ const headersOf = ({ headers }: HttpServerRequest.HttpServerRequest): Mcp.Reques
   name: headers["mcp-name"],
 })
 
+const frameOf = (message: Mcp.Message): string => EventStream.frame(JSON.stringify(message))
+
 const respond = (reply: Mcp.Reply) => {
   switch (reply._tag) {
     case "None":
@@ -42,43 +44,54 @@ const respond = (reply: Mcp.Reply) => {
     case "Answer":
       return Effect.succeed(HttpServerResponse.unsafeJson(reply.message, { status: reply.status }))
     case "Messages":
-      return EventStream.respond(
-        Stream.map(reply.messages, (message) => EventStream.frame(JSON.stringify(message))),
-      )
+      return reply.later === undefined
+        ? EventStream.respond(Stream.map(reply.messages, frameOf))
+        : EventStream.respondOnce(reply.later.begin, Effect.map(reply.later.answer, frameOf))
   }
 }
 
 /** The ports, with reads of logs that wait for their turn: a call may read a log to its end, which a store may have at once. */
-const inTurns = (ports: Ports) =>
-  Effect.map(StreamTurns.turns, (turn) => {
-    const log = Context.get(ports, RunLog.RunLog)
-    return Context.add(ports, RunLog.RunLog, {
-      ...log,
-      read: (options) => Effect.zipRight(turn, log.read(options)),
-    })
+const inTurns = (ports: Ports, turn: Effect.Effect<void>): Ports => {
+  const log = Context.get(ports, RunLog.RunLog)
+  return Context.add(ports, RunLog.RunLog, {
+    ...log,
+    read: (options) => Effect.zipRight(turn, log.read(options)),
   })
+}
 
 export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
   Effect.gen(function* () {
     const forms = yield* AgentForms
     const waits = yield* Mcp.waits
+    /** The servers of each project, with the tools of its agents and without. Its calls share them, also those that wait. */
+    const servers = new WeakMap<Ports, Map<boolean, Mcp.Server>>()
+    const serverOf = (ports: Ports, agents: boolean) =>
+      Effect.gen(function* () {
+        const ofProject = servers.get(ports) ?? new Map<boolean, Mcp.Server>()
+        servers.set(ports, ofProject)
+        const found = ofProject.get(agents)
+        if (found !== undefined) return found
+        const { projectId } = yield* CurrentPrincipal
+        const server = Mcp.make({
+          ports: inTurns(ports, yield* StreamTurns.turns),
+          waits,
+          version,
+          agents,
+          admit: (submission) => forms.check(projectId, submission),
+        })
+        ofProject.set(agents, server)
+        return server
+      })
     return handlers.handleRaw("message", ({ request, urlParams }) =>
       Effect.gen(function* () {
         yield* AllowedOrigins.check(request)
         const ports = yield* Caller.ports
-        const { projectId } = yield* CurrentPrincipal
         if (!takesStreams(request)) return yield* notAcceptable
         const message = RawBody.parse(yield* RawBody.text)
         if (Option.isNone(message)) {
           return HttpServerResponse.unsafeJson(JsonRpc.unparsable, { status: 400 })
         }
-        const server = Mcp.make({
-          ports: yield* inTurns(ports),
-          waits,
-          version,
-          agents: urlParams.agents ?? false,
-          admit: (submission) => forms.check(projectId, submission),
-        })
+        const server = yield* serverOf(ports, urlParams.agents ?? false)
         return yield* Effect.flatMap(server.handle(message.value, headersOf(request)), respond)
       }),
     )

@@ -1,7 +1,7 @@
 import { it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, Ids, MemoryControlPlane, RunLog, Runs } from "@runlease/core"
-import { Chunk, Context, Effect, Fiber, Layer, Stream } from "effect"
+import { Chunk, Context, Effect, Fiber, Layer, Stream, Supervisor, TestClock } from "effect"
 import * as Mcp from "../../src/mcp/Mcp.js"
 
 const runId = Ids.RunId.make("run")
@@ -64,5 +64,56 @@ it.scoped("the waits for one run share one reader of its log, and one result", (
       deepStrictEqual([answer.id, answer.result.structuredContent.status], [id, "completed"])
     }
     strictEqual(reads, 1)
+  }),
+)
+
+it.scoped("a wait that tells nothing has no fiber of its own, and ends with its run or its time", () =>
+  Effect.gen(function* () {
+    const ports = yield* Layer.build(
+      Layer.provideMerge(ControlPlane.layerProject(), MemoryControlPlane.layer),
+    )
+    const runs = Context.get(ports, Runs.Runs)
+    yield* runs.submit({ agentId: "agent", publicId: runId, initialStatus: "running" })
+    const waits = yield* Mcp.waits
+    const server = Mcp.make({ ports, waits, agents: false, version: "1", admit: () => Effect.void })
+    const ended: Array<number> = []
+    const begin = (id: number) =>
+      Effect.gen(function* () {
+        const params = { name: "get_run", arguments: { run_id: runId, wait_seconds: id % 2 === 0 ? 30 : 60 } }
+        const reply = yield* server.handle({ jsonrpc: "2.0", id, method: "tools/call", params })
+        assertTrue(reply._tag === "Messages" && reply.later !== undefined)
+        yield* reply.later.begin(() => ended.push(id))
+        return reply.later.answer
+      })
+    const ids = Array.from({ length: 100 }, (_, id) => id)
+    const fibers = yield* Supervisor.track
+    const beginAll = (some: ReadonlyArray<number>) => Effect.supervised(Effect.forEach(some, begin), fibers)
+    const first = yield* beginAll(ids.slice(0, 1))
+    // Those of the reader, which all waits share.
+    const ofOne = (yield* fibers.value).length
+    const answers = [...first, ...(yield* beginAll(ids.slice(1)))]
+    strictEqual((yield* fibers.value).length, ofOne)
+
+    const statuses = Effect.map(Effect.all(answers), (all) =>
+      all.map((answer) => JSON.parse(JSON.stringify(answer)).result.structuredContent.status as string),
+    )
+    yield* TestClock.adjust("29 seconds")
+    deepStrictEqual(ended, [])
+    yield* TestClock.adjust("2 seconds")
+    deepStrictEqual(
+      ended,
+      ids.filter((id) => id % 2 === 0),
+    )
+    deepStrictEqual(new Set(yield* statuses), new Set(["running"]))
+    yield* runs.complete(runId, { status: "completed", result: { found: true } })
+    yield* Effect.repeatN(Effect.yieldNow(), 50)
+    deepStrictEqual(
+      ended.toSorted((a, b) => a - b),
+      ids,
+    )
+    deepStrictEqual(new Set(yield* statuses), new Set(["completed"]))
+    // The time of those that the end of the run has ended.
+    yield* TestClock.adjust("1 minute")
+    strictEqual(ended.length, ids.length)
   }),
 )
