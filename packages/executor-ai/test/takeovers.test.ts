@@ -9,6 +9,7 @@ import { Deferred, Effect, FastCheck, Layer, Runtime, Schema, Scope, Exit, Strea
 import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 import * as ModelWorkers from "./ModelWorkers.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
 const parameters = { what: Schema.String }
 
@@ -193,7 +194,11 @@ describe("a run whose attempts end at random", () => {
                 deepStrictEqual([...new Set(taken.requests)], whole.requests)
               }).pipe(Runtime.runPromise(runtime)),
             ),
-            { endOnFailure: true, numRuns: Number(process.env["RUNLEASE_HISTORIES"] ?? 40) },
+            {
+              endOnFailure: true,
+              seed: Searches.seedOf("takeovers"),
+              numRuns: Number(process.env["RUNLEASE_HISTORIES"] ?? Searches.some(40)),
+            },
           ),
         )
       }),

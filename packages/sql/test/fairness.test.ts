@@ -1,4 +1,5 @@
 import { FairnessPropertySuite } from "@runlease/testkit"
 import * as TempDatabase from "./TempDatabase.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
-FairnessPropertySuite.suite("SQLite", TempDatabase.layer, { worlds: 3, steps: 100 })
+FairnessPropertySuite.suite("SQLite", TempDatabase.layer, Searches.worlds("fairness on SQLite", 3, 100))

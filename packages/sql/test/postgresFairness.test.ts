@@ -1,4 +1,9 @@
 import { FairnessPropertySuite } from "@runlease/testkit"
 import * as PostgresDatabase from "./PostgresDatabase.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
-FairnessPropertySuite.suite("PostgreSQL", PostgresDatabase.layerOfFile(), { worlds: 1, steps: 100 })
+FairnessPropertySuite.suite(
+  "PostgreSQL",
+  PostgresDatabase.layerOfFile(),
+  Searches.worlds("fairness on PostgreSQL", 1, 100),
+)

@@ -6,9 +6,18 @@ import { LimitsPropertySuite, RatesPropertySuite } from "@runlease/testkit"
 import { Context, Effect, Fiber, Layer, type Redacted } from "effect"
 import { PostgresPool, SqlControlPlane } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
-LimitsPropertySuite.suite("PostgreSQL", PostgresDatabase.layerOfFile(), { worlds: 2, steps: 60 })
-RatesPropertySuite.suite("PostgreSQL", PostgresDatabase.layerOfFile(), { worlds: 2, steps: 60 })
+LimitsPropertySuite.suite(
+  "PostgreSQL",
+  PostgresDatabase.layerOfFile(),
+  Searches.worlds("limits on PostgreSQL", 2, 60),
+)
+RatesPropertySuite.suite(
+  "PostgreSQL",
+  PostgresDatabase.layerOfFile(),
+  Searches.worlds("rates on PostgreSQL", 2, 60),
+)
 
 const agentId = Ids.AgentId.make("agent")
 

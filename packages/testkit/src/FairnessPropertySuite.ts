@@ -221,8 +221,10 @@ export const suite = (
   layer: Layer.Layer<StorePorts, unknown>,
   worlds: LimitWorlds.Worlds,
 ): void => {
-  describe(`Fairness (${name})`, () => {
+  const suite = `Fairness (${name})`
+  describe(suite, () => {
     LimitWorlds.test(
+      suite,
       "every history starts the runs of a key in order, lets no key wait for long, and loses none",
       layer,
       worlds,

@@ -4,35 +4,45 @@ import type { StorePorts } from "@runlease/core/ControlPlane"
 import { Leases } from "@runlease/core/Leases"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
-import { Duration, Effect, Layer, Predicate, type Scope } from "effect"
+import { Console, Duration, Effect, Layer, Option, Predicate, type Scope } from "effect"
+import * as Replay from "./properties/Replay.js"
 import * as TestRuns from "./TestRuns.js"
 
-/** How many histories there are, and the steps of each. */
+/** How many histories there are, and the steps of each. `from` is the seed of the first, 0 when absent. */
 export interface Worlds {
   readonly worlds: number
   readonly steps: number
+  readonly from?: number | undefined
 }
 
-/** Declares a test of histories in the suite of the caller. Each of the `worlds` has a store of its own, and its number is its seed. */
+/**
+ * Declares a test of histories in the suite of the caller, whose name is `suite`. Each history has a store of its own. With
+ * `RUNLEASE_REPLAY` the history of that seed runs alone.
+ */
 export const test = <E>(
+  suite: string,
   title: string,
   layer: Layer.Layer<StorePorts, unknown>,
-  { steps, worlds }: Worlds,
+  { from = 0, steps, worlds }: Worlds,
   world: (seed: number, steps: number) => Effect.Effect<void, E, StorePorts | Scope.Scope>,
 ): void =>
   it.effect(
     title,
     () =>
-      Effect.forEach(
-        Array.from({ length: worlds }, (_, seed) => seed),
-        (seed) =>
-          world(seed, steps).pipe(
-            Effect.annotateLogs({ seed }),
-            Effect.tapErrorCause(() => Effect.logError(`History ${seed} failed`)),
-            Effect.scoped,
-            Effect.provide(Layer.fresh(layer)),
-          ),
-        { discard: true },
+      Effect.flatMap(Replay.seed, (replayed) =>
+        Effect.forEach(
+          Option.match(replayed, {
+            onNone: () => Array.from({ length: worlds }, (_, index) => from + index),
+            onSome: (seed) => [seed],
+          }),
+          (seed) =>
+            world(seed, steps).pipe(
+              Effect.tapErrorCause(() => Console.error(`Run it again: ${Replay.command(suite, seed)}`)),
+              Effect.scoped,
+              Effect.provide(Layer.fresh(layer)),
+            ),
+          { discard: true },
+        ),
       ),
     Duration.toMillis("10 minutes"),
   )

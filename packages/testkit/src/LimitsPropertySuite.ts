@@ -253,7 +253,14 @@ export const suite = (
   layer: Layer.Layer<StorePorts, unknown>,
   worlds: LimitWorlds.Worlds,
 ): void => {
-  describe(`Limits (${name})`, () => {
-    LimitWorlds.test("every history stays within its limits, counts right, and ends", layer, worlds, world)
+  const suite = `Limits (${name})`
+  describe(suite, () => {
+    LimitWorlds.test(
+      suite,
+      "every history stays within its limits, counts right, and ends",
+      layer,
+      worlds,
+      world,
+    )
   })
 }

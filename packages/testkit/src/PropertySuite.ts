@@ -23,6 +23,7 @@ import * as JumpClock from "./JumpClock.js"
 import * as Command from "./properties/Command.js"
 import type { Exchange } from "./properties/Explanation.js"
 import * as History from "./properties/History.js"
+import * as Replay from "./properties/Replay.js"
 import * as SystemUnderTest from "./properties/SystemUnderTest.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -191,7 +192,7 @@ export const show = (name: string, report: Report): string => {
     ...lines,
     `     ${reason}`,
     "",
-    `Run it again: RUNLEASE_REPLAY=${replay} npx vitest run -t "Properties .${name}."`,
+    `Run it again: ${Replay.command(`Properties (${name})`, replay)}`,
   ].join("\n")
 }
 

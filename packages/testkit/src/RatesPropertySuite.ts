@@ -228,8 +228,10 @@ export const suite = (
   layer: Layer.Layer<StorePorts, unknown>,
   worlds: LimitWorlds.Worlds,
 ): void => {
-  describe(`Rates (${name})`, () => {
+  const suite = `Rates (${name})`
+  describe(suite, () => {
     LimitWorlds.test(
+      suite,
       "every history starts no more runs than the rates let in, counts right, and ends",
       layer,
       worlds,

@@ -5,13 +5,14 @@
  */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Console, Duration, Effect } from "effect"
+import { Console, Duration, Effect, Option } from "effect"
 import * as DeliberateFaults from "./DeliberateFaults.js"
 import * as HistoryChecker from "./HistoryChecker.js"
+import * as Replay from "./properties/Replay.js"
 import * as Simulation from "./Simulation.js"
 
 /**
- * Declares the test that the first seeds break no invariant.
+ * Declares the test that the seeds break no invariant. With `RUNLEASE_REPLAY` that seed is played alone.
  *
  * ```ts
  * SimulationSuite.suite("memory", { store: MemoryControlPlane.layer, turnsOfLoop: false }, { seeds: 200 })
@@ -21,13 +22,18 @@ import * as Simulation from "./Simulation.js"
  * @category suites
  */
 export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: Simulation.Options): void => {
-  describe(`Simulation (${name})`, () => {
+  const suite = `Simulation (${name})`
+  describe(suite, () => {
     it.live(
-      `${options.seeds} seeds break no invariant`,
+      "seeds break no invariant",
       () =>
         Effect.gen(function* () {
-          const report = yield* Simulation.search(subject, options)
-          const text = Simulation.show(name, report, (seed) => `{ from: ${seed}, seeds: 1 }`)
+          const replayed = Option.map(yield* Replay.seed, (from) => ({ ...options, from, seeds: 1 }))
+          const report = yield* Simulation.search(
+            subject,
+            Option.getOrElse(replayed, () => options),
+          )
+          const text = Simulation.show(name, report, (seed) => Replay.command(suite, seed))
           if (report._tag === "Broken") return yield* Effect.die(new Error(text))
           yield* Console.log(text)
         }),

@@ -1,4 +1,9 @@
 import { MemoryControlPlane } from "@runlease/core"
 import { FairnessPropertySuite } from "@runlease/testkit"
+import * as Searches from "./Searches.js"
 
-FairnessPropertySuite.suite("memory", MemoryControlPlane.layer, { worlds: 12, steps: 120 })
+FairnessPropertySuite.suite(
+  "memory",
+  MemoryControlPlane.layer,
+  Searches.worlds("fairness in memory", 12, 120),
+)

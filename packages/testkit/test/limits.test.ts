@@ -1,5 +1,6 @@
 import { MemoryControlPlane } from "@runlease/core"
 import { LimitsPropertySuite, RatesPropertySuite } from "@runlease/testkit"
+import * as Searches from "./Searches.js"
 
-LimitsPropertySuite.suite("memory", MemoryControlPlane.layer, { worlds: 24, steps: 100 })
-RatesPropertySuite.suite("memory", MemoryControlPlane.layer, { worlds: 24, steps: 100 })
+LimitsPropertySuite.suite("memory", MemoryControlPlane.layer, Searches.worlds("limits in memory", 24, 100))
+RatesPropertySuite.suite("memory", MemoryControlPlane.layer, Searches.worlds("rates in memory", 24, 100))

@@ -5,10 +5,11 @@ import { Effect, Fiber } from "effect"
 import * as HistoryChecker from "../src/HistoryChecker.js"
 import * as Simulation from "../src/Simulation.js"
 import * as SimulationSuite from "../src/SimulationSuite.js"
+import * as Searches from "./Searches.js"
 
 const memory = { store: MemoryControlPlane.layer, turnsOfLoop: false }
 
-SimulationSuite.suite("memory", memory, { seeds: 200 })
+SimulationSuite.suite("memory", memory, Searches.simulated("memory", 200))
 
 const rootFibers = Effect.map(Fiber.roots, (roots) => roots.length)
 
