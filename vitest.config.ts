@@ -2,6 +2,7 @@ import { statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
+import Reporter from "./vitest.reporter.js"
 import projects from "./vitest.workspace.js"
 
 const workers = availableParallelism() * 2
@@ -19,7 +20,7 @@ class SuitesFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     projects,
-    globalSetup: ["./vitest.rest.ts"],
+    reporters: ["default", new Reporter()],
     sequence: { sequencer: SuitesFirst },
     // Tests wait for leases, processes and databases a third of their time, so there are more files at once than cores.
     maxWorkers: workers,
