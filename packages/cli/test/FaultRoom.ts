@@ -10,17 +10,16 @@ import { Chunk, Context, type Duration, Effect, Layer, Redacted, Schedule, Strea
 import { spawnSync } from "node:child_process"
 import { inspect } from "node:util"
 import * as AgUi from "./AgUi.js"
-import { awaited, has, json, type Running, start, write } from "./Processes.js"
-
-/** The environment variables of a client. */
-export type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>>
+import { awaited, type Env, has, json, type Running, start, write } from "./Processes.js"
 
 /** The ports of runs and logs, over HTTP. */
 export const connect = Effect.fnUntraced(function* (env: Env) {
   const ports = yield* Layer.build(
-    Client.layerWith({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
-      Layer.provide(FetchHttpClient.layer),
-    ),
+    Client.layerWith({
+      baseUrl: env.RUNLEASE_URL,
+      token: Redacted.make(env.RUNLEASE_API_KEY),
+      project: env.RUNLEASE_PROJECT,
+    }).pipe(Layer.provide(FetchHttpClient.layer)),
   )
   return { runs: Context.get(ports, Runs.Runs), log: Context.get(ports, RunLog.RunLog) }
 })
@@ -40,17 +39,21 @@ export const submit = (
   )
 }
 
-/** Repeats `query`, every `step`, until its result passes. Fails after four minutes, with its name and the last result. */
+/** Soon at first, as most states are there soon, and then seldom, as each query takes CPU time of what it waits for. */
+const soonThenSeldom = Schedule.union(Schedule.exponential("10 millis", 1.5), Schedule.spaced("100 millis"))
+
+/** Repeats `query`, every `step` where that is given, until its result passes. Fails after four minutes, with its name and the last result. */
 export const until = <A, E, R>(
   query: Effect.Effect<A, E, R>,
   passes: (result: A) => boolean,
   name = "the awaited state did not occur",
-  step: Duration.DurationInput = "20 millis",
+  step?: Duration.DurationInput,
 ) =>
   Effect.suspend(() => {
     let last: A
     const next = Effect.map(query, (result) => passes((last = result)))
-    return Effect.repeat(next, { until: (passed) => passed, schedule: Schedule.spaced(step) }).pipe(
+    const schedule = step === undefined ? soonThenSeldom : Schedule.spaced(step)
+    return Effect.repeat(next, { until: (passed) => passed, schedule }).pipe(
       Effect.map(() => last),
       awaited(Effect.sync(() => `${name}: ${inspect(last)}`)),
     )

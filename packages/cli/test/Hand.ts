@@ -6,7 +6,7 @@ import { expect } from "@effect/vitest"
 import { Claims, type ControlPlane, Ids, Runs, WorkerRegistry } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Effect, Layer, Redacted } from "effect"
-import type { Env } from "./FaultRoom.js"
+import type { Env } from "./Processes.js"
 
 /** The ports of the server of these variables. */
 export const withPorts =
@@ -14,9 +14,11 @@ export const withPorts =
   <A, E>(effect: Effect.Effect<A, E, ControlPlane.ProjectPorts>) =>
     Effect.provide(
       effect,
-      Client.layerWith({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
-        Layer.provide(FetchHttpClient.layer),
-      ),
+      Client.layerWith({
+        baseUrl: env.RUNLEASE_URL,
+        token: Redacted.make(env.RUNLEASE_API_KEY),
+        project: env.RUNLEASE_PROJECT,
+      }).pipe(Layer.provide(FetchHttpClient.layer)),
     )
 
 /** The agent whose runs it takes. */

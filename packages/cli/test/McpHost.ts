@@ -4,8 +4,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio"
 import { createTaskSessionFromClient, type WithTasksOptions } from "@modelcontextprotocol/ext-tasks/client"
 import { Effect } from "effect"
 import { inject } from "vitest"
-
-type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>>
+import type { Env } from "./Processes.js"
 
 /** How a client begins: with `initialize`, or with discovery. */
 export type Mode = "legacy" | "auto"

@@ -2,9 +2,10 @@
  * Runs the command in a folder of its own: as a separate process, as a user does, or within the process of the test.
  */
 import { FileSystem, Path } from "@effect/platform"
-import { NodeStream } from "@effect/platform-node"
+import { NodeContext, NodeStream } from "@effect/platform-node"
 import { Context, Deferred, Effect, Layer, Option, Schema, Stream, SubscriptionRef } from "effect"
 import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { pathToFileURL } from "node:url"
 import { expect, inject } from "vitest"
 import type * as InProcess from "./InProcess.js"
@@ -222,10 +223,44 @@ export const serve = Effect.fnUntraced(function* (cwd: string, ...flags: Readonl
 /** A folder, a server in it, and the environment of its clients. */
 export const room = Effect.flatMap(folder, (cwd) => Effect.map(serve(cwd), (parts) => ({ cwd, ...parts })))
 
+/** The environment variables of a client. Its project is `default` unless it is named. */
+export type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>> & {
+  readonly RUNLEASE_PROJECT?: string
+}
+
 /** A server that all tests of a file share. */
 export class Served extends Context.Tag("cli/test/Served")<
   Served,
-  { readonly cwd: string; readonly env: Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>> }
+  { readonly cwd: string; readonly env: Env }
 >() {
-  static readonly layer = Layer.scoped(Served, room)
+  static readonly layerWith = (...flags: ReadonlyArray<string>) =>
+    Layer.scoped(
+      Served,
+      Effect.flatMap(folder, (cwd) => Effect.map(serve(cwd, ...flags), ({ env }) => ({ cwd, env }))),
+    ).pipe(Layer.provideMerge(NodeContext.layer))
+
+  static readonly layer = Served.layerWith()
 }
+
+/** Creates something of the server with its first key, which is admin of every project. */
+const create = (env: Env, path: string, body: object) =>
+  Effect.promise(async () => {
+    const response = await fetch(env.RUNLEASE_URL + path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${env.RUNLEASE_API_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    })
+    expect(response.status).toBe(201)
+    return json(await response.text())
+  })
+
+/** A folder, a project of its own on the server that the tests of a file share, and the environment of its clients, whose key is an admin's. */
+export const project = Effect.gen(function* () {
+  const { env } = yield* Served
+  const cwd = yield* folder
+  const slug = randomUUID()
+  yield* create(env, "/projects", { slug })
+  const { token } = yield* create(env, `/projects/${slug}/keys`, { name: "test", admin: true })
+  const own = { RUNLEASE_URL: env.RUNLEASE_URL, RUNLEASE_API_KEY: String(token), RUNLEASE_PROJECT: slug }
+  return { cwd, env: own }
+})

@@ -3,8 +3,8 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { DefaultChatTransport, type UIMessage } from "ai"
 import { Effect } from "effect"
-import { type Env, go, startWorker, talker, until } from "./FaultRoom.js"
-import { room, start } from "./Processes.js"
+import { go, startWorker, talker, until } from "./FaultRoom.js"
+import { type Env, room, start } from "./Processes.js"
 
 const textOf = (message: UIMessage | undefined): string =>
   (message?.parts ?? []).flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")

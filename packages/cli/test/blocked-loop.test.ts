@@ -1,8 +1,7 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { connect, eventOf, go, submit, until } from "./FaultRoom.js"
-import { has, json, room, start, write } from "./Processes.js"
+import { has, json, project, Served, start, write } from "./Processes.js"
 
 /** Blocks the event loop in its first attempt, for so many milliseconds at least and until a file `go` exists. */
 const blocking = (least: number) => `import { existsSync } from "node:fs"
@@ -18,7 +17,7 @@ const threeLeases = 15_000
 
 /** A worker that blocks in a run, and another worker that takes the run if its lease lapses. */
 const blocked = Effect.fnUntraced(function* (least: number, ...flags: ReadonlyArray<string>) {
-  const { cwd, env } = yield* room
+  const { cwd, env } = yield* project
   const ports = yield* connect(env)
   const module = yield* write(cwd, "blocking.mjs", blocking(least))
   const startWorker = (...more: ReadonlyArray<string>) =>
@@ -33,7 +32,7 @@ const blocked = Effect.fnUntraced(function* (least: number, ...flags: ReadonlyAr
   return { first, second, ports, runId, go: go(cwd) }
 })
 
-layer(NodeContext.layer, { excludeTestServices: true })("an executor that blocks the event loop", (it) => {
+layer(Served.layer, { excludeTestServices: true })("an executor that blocks the event loop", (it) => {
   it.scoped("keeps its run for many times the lease, and the log names the run", () =>
     Effect.gen(function* () {
       const { first, go: letGo, ports, runId } = yield* blocked(threeLeases)

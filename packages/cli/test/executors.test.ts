@@ -1,7 +1,6 @@
 import { FileSystem } from "@effect/platform"
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -59,9 +58,7 @@ const agent: RequestListener = async (request, response) => {
   )
 }
 
-const served = Served.layer.pipe(Layer.provideMerge(NodeContext.layer))
-
-layer(served, { excludeTestServices: true })("the executor of a worker", (it) => {
+layer(Served.layer, { excludeTestServices: true })("the executor of a worker", (it) => {
   it.scoped("can be a model", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* Served

@@ -1,4 +1,3 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Array, Clock, Console, Effect } from "effect"
 import {
@@ -14,7 +13,7 @@ import {
   termAt,
   until,
 } from "./FaultRoom.js"
-import { room, type Running } from "./Processes.js"
+import { project, type Running, Served } from "./Processes.js"
 import { gateway } from "./Proxies.js"
 
 /**
@@ -35,10 +34,10 @@ const latencies = (cwd: string, ports: Ports, worker: Running, count: number) =>
     }),
   )
 
-layer(NodeContext.layer, { excludeTestServices: true })("a cancel", (it) => {
+layer(Served.layer, { excludeTestServices: true })("a cancel", (it) => {
   it.scoped("reaches a running program within 100 ms", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       const program = yield* counter(cwd, { every: 3_600_000 })
       const worker = yield* startWorker({ cwd, env }, program)
@@ -51,7 +50,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a cancel", (it) => {
 
   it.scoped("ends all processes that the program started", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       const program = yield* counter(cwd, { every: 3_600_000, children: true })
       const worker = yield* startWorker({ cwd, env }, program, "--grace", "200ms")
@@ -67,7 +66,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a cancel", (it) => {
 
   it.scoped("reaches it with the next renewal when the server sends no signals", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       const signalRequests: Array<string> = []
       const { url } = yield* gateway(env.RUNLEASE_URL, (_, path) => {

@@ -1,4 +1,3 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
 import {
@@ -14,16 +13,16 @@ import {
   until,
   wholeLog,
 } from "./FaultRoom.js"
-import { room } from "./Processes.js"
+import { project, Served } from "./Processes.js"
 import { gateway, network } from "./Proxies.js"
 
-layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
+layer(Served.layer, { excludeTestServices: true })("a network", (it) => {
   for (const fault of ["pause", "cut"] as const) {
     it.scoped(
       `that is ${fault === "cut" ? "cut" : "silent"} ends the program before another has its run`,
       () =>
         Effect.gen(function* () {
-          const { cwd, env } = yield* room
+          const { cwd, env } = yield* project
           const ports = yield* connect(env)
           const between = yield* network(env.RUNLEASE_URL)
           const program = yield* counter(cwd, {
@@ -67,7 +66,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
 
   it.scoped("that loses answers duplicates nothing, with a server without exchanges", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       const lost = { events: 0, complete: 0 }
       const seen = { events: 0, complete: 0 }
@@ -92,7 +91,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
 
   it.scoped("that loses answers to exchanges duplicates nothing", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       let losing = false
       let seen = 0

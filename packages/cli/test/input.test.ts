@@ -1,5 +1,4 @@
 /** Payloads of agents: submitted on the command line and on the page, and refused with the same sentence wherever that is. */
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { MemoryControlPlane } from "@runlease/core"
 import { Effect, Layer } from "effect"
@@ -20,7 +19,7 @@ const worker = Layer.scopedDiscard(
   }),
 )
 
-layer(worker.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
+layer(worker.pipe(Layer.provideMerge(Served.layer)), {
   excludeTestServices: true,
   timeout: "5 minutes",
 })("the payload of an agent", (it) => {

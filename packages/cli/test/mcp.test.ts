@@ -1,13 +1,9 @@
-import { FetchHttpClient } from "@effect/platform"
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Agent, Interrupts, Worker } from "@runlease/core"
-import * as Client from "@runlease/http/Client"
-import { Effect, Layer, Redacted } from "effect"
+import { Agent, Interrupts } from "@runlease/core"
+import { Effect, Layer, Schedule } from "effect"
 import * as McpHost from "./McpHost.js"
-import { jsonLines, room, run, runProcess, start } from "./Processes.js"
-
-type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>>
+import { working } from "./OwnWorker.js"
+import { jsonLines, project, room, run, runProcess, Served, start } from "./Processes.js"
 
 const agents = Layer.merge(
   Agent.make({ name: "careful" }).toLayer((text) =>
@@ -18,17 +14,8 @@ const agents = Layer.merge(
   Agent.make({ name: "echo" }).toLayer((text) => Effect.succeed(`You wrote: ${text}`)),
 )
 
-/** A worker of these agents, until the Scope closes. */
-const working = ({ RUNLEASE_API_KEY, RUNLEASE_URL }: Env) =>
-  Layer.build(
-    Worker.layer.pipe(
-      Layer.provide([
-        agents,
-        Client.layerWith({ baseUrl: RUNLEASE_URL, token: Redacted.make(RUNLEASE_API_KEY) }),
-      ]),
-      Layer.provide(FetchHttpClient.layer),
-    ),
-  )
+/** A message, as a line of `runlease mcp`. */
+const line = (message: object) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`
 
 const lives = (pid: number): boolean => {
   try {
@@ -38,12 +25,12 @@ const lives = (pid: number): boolean => {
   }
 }
 
-layer(NodeContext.layer, { excludeTestServices: true })("the tools of MCP", (it) => {
+layer(Served.layer, { excludeTestServices: true })("the tools of MCP", (it) => {
   for (const mode of ["legacy", "auto"] as const) {
     it.scoped(`are there for a client that starts the command (${mode})`, () =>
       Effect.gen(function* () {
-        const { cwd, env } = yield* room
-        yield* working(env)
+        const { cwd, env } = yield* project
+        yield* working(env, agents)
         const host = yield* Effect.scoped(
           Effect.gen(function* () {
             const { client, pid } = yield* McpHost.stdio(mode, cwd, env, "--agents")
@@ -85,15 +72,15 @@ layer(NodeContext.layer, { excludeTestServices: true })("the tools of MCP", (it)
         )
         yield* Effect.repeat(
           Effect.sync(() => lives(host)),
-          { until: (is) => !is },
+          { until: (is) => !is, schedule: Schedule.spaced("20 millis") },
         )
       }),
     )
 
     it.scoped(`are there for a client of the server (${mode})`, () =>
       Effect.gen(function* () {
-        const { env } = yield* room
-        yield* working(env)
+        const { env } = yield* project
+        yield* working(env, agents)
         const client = yield* McpHost.http(mode, env)
         const called = yield* Effect.promise(() =>
           client.callTool({ name: "run_agent", arguments: { agent_id: "careful", message: "it" } }),
@@ -131,7 +118,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the tools of MCP", (it)
       const again = yield* start(["serve", "--port", port, "--json"], { cwd })
       yield* again.line(() => true)
 
-      yield* working(env)
+      yield* working(env, agents)
       const questions: Array<unknown> = []
       const session = yield* McpHost.session(env, yield* McpHost.http("auto", env), (request) => {
         questions.push(request.params?.["message"])
@@ -146,14 +133,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("the tools of MCP", (it)
       })
     }),
   )
-})
 
-layer(NodeContext.layer, { excludeTestServices: true })("lines of runlease mcp", (it) => {
-  const line = (message: object) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`
-
-  it.scoped("are messages, each with its answer, and end with the input", () =>
+  it.scoped("as lines are messages, each with its answer, and end with the input", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const stdin = [
         "{\n",
         "\n",
@@ -180,15 +163,13 @@ layer(NodeContext.layer, { excludeTestServices: true })("lines of runlease mcp",
 
   it.scoped("say why there is no answer, and there are none without a key", () =>
     Effect.gen(function* () {
-      const { cwd, env, server } = yield* room
+      const { cwd, env } = yield* project
       const stdin = line({ id: 1, method: "tools/call", params: { name: "list_runs" } })
       const wrong = { ...env, RUNLEASE_API_KEY: `rlk_${"0".repeat(40)}` }
       const refused = yield* runProcess(["mcp"], { cwd, env: wrong, stdin })
       expect(jsonLines(refused.stdout)[0]).toMatchObject({
         result: { isError: true, content: [{ text: expect.stringContaining("The token was refused") }] },
       })
-      yield* server.signal("SIGKILL")
-      yield* server.ended
       const keyless = yield* run(["mcp"], { cwd })
       expect([keyless.code, keyless.stderr.includes("No API key was given")]).toEqual([64, true])
     }),

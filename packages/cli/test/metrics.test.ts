@@ -1,4 +1,3 @@
-import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it, layer } from "@effect/vitest"
 import { WorkerMetrics } from "@runlease/core"
 import { StoreMetrics } from "@runlease/core/store"
@@ -12,7 +11,7 @@ import * as LimitDepth from "../src/telemetry/LimitDepth.js"
 import * as QueueDepth from "../src/telemetry/QueueDepth.js"
 import * as Collector from "./Collector.js"
 import { until } from "./FaultRoom.js"
-import { folder, has, json, jsonLines, run, start } from "./Processes.js"
+import { folder, has, json, jsonLines, project, run, Served, start } from "./Processes.js"
 
 const all = [
   ...WorkerMetrics.all,
@@ -91,7 +90,7 @@ const problemsOf = (page: string): Effect.Effect<string> =>
     return status === 0 ? "" : `${stdout}${stderr}`
   })
 
-layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (suite) => {
+layer(Served.layerWith("--metrics"), { excludeTestServices: true })("metrics and logs", (suite) => {
   suite.scoped("of a server are on a port of their own, which has nothing else", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -251,10 +250,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
 
   suite.scoped("count the ticks of schedules, how late they are, and those that begin no run", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const server = yield* start(["serve", "--port", "0", "--json", "--metrics"], { cwd })
-      const ready = json(yield* server.line(() => true))
-      const url = String(ready["url"])
+      const { cwd, env } = yield* project
+      const url = env.RUNLEASE_URL
       const skipped = (metrics: PromMetrics, reason: string) =>
         valueOf(metrics, "runlease_schedule_skipped_total", { reason })
       const before = yield* scrape(`${url}/metrics`)
@@ -262,7 +259,6 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
       expect(valueOf(before, "runlease_schedule_lateness_seconds")).toBe(0)
       expect([skipped(before, "missed"), skipped(before, "overlap")]).toEqual([0, 0])
 
-      const env = { RUNLEASE_URL: url, RUNLEASE_API_KEY: String(ready["api_key"]) }
       // No worker ends the first run, so each later tick is skipped.
       yield* run(["schedules", "create", "Seconds", "--agent", "absent", "--schedule", "every 1s"], {
         cwd,
@@ -280,11 +276,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
 
   suite.scoped("count the runs of limits by their names, and how long they waited for their places", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const server = yield* start(["serve", "--port", "0", "--json", "--metrics"], { cwd })
-      const ready = json(yield* server.line(() => true))
-      const url = String(ready["url"])
-      const env = { RUNLEASE_URL: url, RUNLEASE_API_KEY: String(ready["api_key"]) }
+      const { cwd, env } = yield* project
       yield* run(["limits", "set", "gpu", "--max-running", "1"], { cwd, env })
       for (const flags of [
         ["--limit", "gpu=eu"],
@@ -297,10 +289,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
       }
       const counts = (metrics: PromMetrics, kind: string, limit: string) =>
         ["running", "open", "waiting"].map((state) =>
-          valueOf(metrics, "runlease_limit_runs", { project: "default", kind, limit, state }),
+          valueOf(metrics, "runlease_limit_runs", { project: env.RUNLEASE_PROJECT, kind, limit, state }),
         )
       const metrics = yield* until(
-        scrape(`${url}/metrics`),
+        scrape(`${env.RUNLEASE_URL}/metrics`),
         (found) => counts(found, "named", "gpu")[2] === 1 && counts(found, "concurrency_key", "")[1] === 2,
       )
       expect(counts(metrics, "named", "gpu")).toEqual([0, 2, 1])
@@ -314,12 +306,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
 
   suite.scoped("of a run have its ids, its attempt and its worker", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const server = yield* start(["serve", "--port", "0", "--json"], { cwd })
-      const ready = json(yield* server.line(() => true))
-      const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
-      const missing = yield* Effect.promise(() => fetch(`${env.RUNLEASE_URL}/metrics`))
-      expect(missing.status).toBe(404)
+      const { cwd, env } = yield* project
       const traceId = "0af7651916cd43dd8448eb211c80319c"
       yield* run(["submit", "--id", "run-1", "--agent", "throws", "hi"], {
         cwd,
@@ -352,6 +339,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (sui
       const server = yield* start(["serve", "--port", "0"], { cwd, env: asked })
       const ready = json(yield* server.line(() => true))
       const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
+      const missing = yield* Effect.promise(() => fetch(`${env.RUNLEASE_URL}/metrics`))
+      expect(missing.status).toBe(404)
       const worker = yield* start(
         [
           "worker",

@@ -1,9 +1,9 @@
 import { FileSystem } from "@effect/platform"
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { go, until } from "./FaultRoom.js"
-import { has, room, run, type Running, start, write } from "./Processes.js"
+import { has, project, run, type Running, Served, start, write } from "./Processes.js"
+import { network } from "./Proxies.js"
 
 /** Where a worker answers probes, once it does. */
 const placeOf = (worker: Running) =>
@@ -31,10 +31,10 @@ export default async () => {
 }
 `
 
-layer(NodeContext.layer, { excludeTestServices: true })("the probes of a worker", (it) => {
+layer(Served.layer, { excludeTestServices: true })("the probes of a worker", (it) => {
   it.scoped("tell of its start, of its work, of a server that is away, and of its drain", () =>
     Effect.gen(function* () {
-      const { cwd, env, server } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const worker = yield* start(
         ["worker", "--json", "--metrics-port", "0", "--drain-timeout", "1m", ...untilGo(cwd)],
@@ -57,9 +57,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("the probes of a worker"
       yield* go(cwd)
       expect((yield* worker.ended).code).toBe(0)
 
-      yield* server.signal("SIGTERM")
-      yield* server.ended
-      const early = yield* start(["worker", "--metrics-port", "0", "--command", "true"], settings)
+      // Nothing listens on the discard port.
+      const away = { cwd, env: { ...env, RUNLEASE_URL: "http://127.0.0.1:9" } }
+      const early = yield* start(["worker", "--metrics-port", "0", "--command", "true"], away)
       expect(yield* probe(yield* placeOf(early), "/readyz")).toMatchObject({
         status: 503,
         body: { status: "starting" },
@@ -69,21 +69,21 @@ layer(NodeContext.layer, { excludeTestServices: true })("the probes of a worker"
 
   it.scoped("tell of a server that no longer answers claims, until it does again", () =>
     Effect.gen(function* () {
-      const { cwd, env, server } = yield* room
-      const settings = { cwd, env }
+      const { cwd, env } = yield* project
+      const between = yield* network(env.RUNLEASE_URL)
       const worker = yield* start(
         ["worker", "--json", "--metrics-port", "0", "--lease", "5s", "--command", "true"],
-        settings,
+        { cwd, env: { ...env, RUNLEASE_URL: between.url } },
       )
       const place = yield* placeOf(worker)
       yield* until(probe(place, "/readyz"), ({ status }) => status === 200)
-      yield* server.signal("SIGSTOP")
+      yield* between.pause
       const { body } = yield* until(probe(place, "/readyz"), ({ status }) => status === 503)
       expect(body).toEqual({
         status: "stalled",
         detail: expect.stringMatching(/^No claim was answered for \d+ s although slots are free$/),
       })
-      yield* server.signal("SIGCONT")
+      yield* between.heal
       yield* until(probe(place, "/readyz"), ({ status }) => status === 200)
     }),
   )
@@ -91,7 +91,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the probes of a worker"
   it.scoped("get no answer while the event loop is blocked", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const module = yield* write(cwd, "blocking.mjs", blocking)
       const worker = yield* start(["worker", "--metrics-port", "0", "--module", module], settings)

@@ -1,15 +1,14 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Documented from "../../executor-command/test/Documented.js"
 import { connect, eventOf, submit, until, wholeLog } from "./FaultRoom.js"
-import { has, room, start } from "./Processes.js"
+import { has, project, Served, start } from "./Processes.js"
 
-layer(NodeContext.layer, { excludeTestServices: true })("a program that records steps", (it) => {
+layer(Served.layer, { excludeTestServices: true })("a program that records steps", (it) => {
   for (const language of Documented.languages) {
     it.scoped(`goes on behind them, in ${language}, when its worker is killed`, () =>
       Effect.gen(function* () {
-        const { cwd, env } = yield* room
+        const { cwd, env } = yield* project
         const ports = yield* connect(env)
         const program = yield* Documented.program(language, "exec sleep 1000")
         const variables = Object.entries(program.env).flatMap(([name, value]) => [

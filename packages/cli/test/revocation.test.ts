@@ -1,15 +1,12 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { until } from "./FaultRoom.js"
 import { has, json, run, Served, start } from "./Processes.js"
 
 /** A program that still runs when its worker is refused. */
 const sleeping = ["--command", "sh", "--", "-c", "echo begun; exec sleep 60"]
 
-const served = Served.layer.pipe(Layer.provideMerge(NodeContext.layer))
-
-layer(served, { excludeTestServices: true })("a worker whose token is revoked", (it) => {
+layer(Served.layer, { excludeTestServices: true })("a worker whose token is revoked", (it) => {
   it.scoped("stops, says why, and leaves its run to the next worker", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* Served

@@ -1,4 +1,3 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Ids, type RunLog } from "@runlease/core"
 import { Effect } from "effect"
@@ -6,7 +5,7 @@ import { execFileSync } from "node:child_process"
 import { chmodSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { connect, eventOf, submit, wholeLog } from "./FaultRoom.js"
-import { has, json, room, run, start, write } from "./Processes.js"
+import { has, json, project, run, Served, start, write } from "./Processes.js"
 
 const page = fileURLToPath(new URL("../../../docs/steps-of-a-program.md", import.meta.url))
 const scriptedAgent = fileURLToPath(new URL("../../executor-acp/test/fixtures/agent.mjs", import.meta.url))
@@ -64,7 +63,7 @@ const childrenOf = (entries: ReadonlyArray<RunLog.LogEntry>) =>
     ({ child_run_id }) => child_run_id,
   )
 
-layer(NodeContext.layer, { excludeTestServices: true })("a program with a token of its run", (it) => {
+layer(Served.layer, { excludeTestServices: true })("a program with a token of its run", (it) => {
   const work = (
     settings: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
     ...flags: ReadonlyArray<string>
@@ -82,7 +81,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a program with a token 
     "appends to the run, tells it a message and spawns a child, from a shell",
     () =>
       Effect.gen(function* () {
-        const { cwd, env } = yield* room
+        const { cwd, env } = yield* project
         const ports = yield* connect(env)
         const program = yield* write(cwd, "program.sh", documented)
         chmodSync(program, 0o755)
@@ -107,7 +106,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a program with a token 
 
   it.scoped("appends while it prints, and may do nothing after the end", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       const program = yield* write(cwd, "busy.mjs", busy)
       const worker = yield* work({ cwd, env }, "--run-token", "--command", process.execPath, "--", program)
@@ -157,7 +156,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a program with a token 
 
   it.scoped("has it as a coding agent and in the agent's commands", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       const program = yield* write(cwd, "busy.mjs", busy)
       const terminal = { command: process.execPath, args: [program] }
@@ -180,7 +179,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a program with a token 
 
   it.scoped("has none unless the worker is told to give one", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const ports = yield* connect(env)
       const worker = yield* work({ cwd, env }, "--command", "env")
       const runId = yield* submit(ports, "run-1")

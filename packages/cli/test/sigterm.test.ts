@@ -1,9 +1,20 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Ids } from "@runlease/core"
 import { Array, Chunk, Deferred, Effect, Option, Stream } from "effect"
 import { alive, begun, connect, counter, go, startWorker, submit, until, wholeLog } from "./FaultRoom.js"
-import { has, json, jsonLines, room, run, type Running, start, write } from "./Processes.js"
+import {
+  type Env,
+  has,
+  json,
+  jsonLines,
+  project,
+  room,
+  run,
+  type Running,
+  Served,
+  start,
+  write,
+} from "./Processes.js"
 import { holding, type Seen } from "./Proxies.js"
 
 /** Runs of agent `quick` end at once, others when a file `go` exists. */
@@ -16,19 +27,23 @@ export default async function* (run) {
 }
 `
 
-/** A room with the module, and how a worker of it is started, which registers at `url`. */
-const makeRoom = Effect.gen(function* () {
-  const { cwd, env, server } = yield* room
-  const module = yield* write(cwd, "patient.mjs", patient)
-  const ports = yield* connect(env)
-  const worker = (flags: ReadonlyArray<string> = [], url = env.RUNLEASE_URL, drainTimeout = "0") =>
-    start(["worker", "--json", "--drain-timeout", drainTimeout, "--module", module, ...flags], {
-      cwd,
-      env: { ...env, RUNLEASE_URL: url },
-    })
-  const statusOf = (runId: Ids.RunId) => ports.runs.get(runId)
-  return { cwd, env, server, ports, worker, statusOf, letGo: go(cwd) }
-})
+/** The module in a folder, and how a worker of it is started, which registers at `url`. */
+const withModule = <A extends { readonly cwd: string; readonly env: Env }>(parts: A) =>
+  Effect.gen(function* () {
+    const { cwd, env } = parts
+    const module = yield* write(cwd, "patient.mjs", patient)
+    const ports = yield* connect(env)
+    const worker = (flags: ReadonlyArray<string> = [], url = env.RUNLEASE_URL, drainTimeout = "0") =>
+      start(["worker", "--json", "--drain-timeout", drainTimeout, "--module", module, ...flags], {
+        cwd,
+        env: { ...env, RUNLEASE_URL: url },
+      })
+    const statusOf = (runId: Ids.RunId) => ports.runs.get(runId)
+    return { ...parts, ports, worker, statusOf, letGo: go(cwd) }
+  })
+
+/** The same in a project of its own. */
+const onProject = Effect.flatMap(project, withModule)
 
 /** Ends with code 0, and nothing of it is left. */
 const endsWell = Effect.fnUntraced(function* (worker: Running) {
@@ -60,7 +75,7 @@ const signalAt = Effect.fnUntraced(function* (url: string, is: (seen: Seen) => b
 
 /** The points of a worker's life that its server sees. */
 const points: ReadonlyArray<readonly [name: string, path: RegExp, text?: string]> = [
-  ["registration", /\/projects\/default\/workers$/],
+  ["registration", /\/projects\/[^/]+\/workers$/],
   ["stream of signals", /\/signals$/],
   ["claim", /\/(claim|exchange)$/],
   ["append", /\/exchange$/, '"append"'],
@@ -68,10 +83,10 @@ const points: ReadonlyArray<readonly [name: string, path: RegExp, text?: string]
   ["renewal", /\/leases$/],
 ]
 
-layer(NodeContext.layer, { excludeTestServices: true })("SIGTERM", (it) => {
+layer(Served.layer, { excludeTestServices: true })("SIGTERM", (it) => {
   it.scoped("at any request of a worker and at its answer loses no run and counts no attempt", () =>
     Effect.gen(function* () {
-      const { env, letGo, ports, statusOf, worker } = yield* makeRoom
+      const { env, letGo, ports, statusOf, worker } = yield* onProject
       const moments = points.flatMap(([name, path, text]) =>
         (["request", "answer"] as const).map((phase) => ({ name: `${name} ${phase}`, path, phase, text })),
       )
@@ -108,7 +123,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("SIGTERM", (it) => {
 
   it.scoped("with a claim in flight hands back the runs whose answer arrives after the drain began", () =>
     Effect.gen(function* () {
-      const { env, ports, statusOf, worker } = yield* makeRoom
+      const { env, ports, statusOf, worker } = yield* onProject
       const claimed = yield* Deferred.make<void>()
       const drains = yield* Deferred.make<void>()
       const proxy = yield* holding(env.RUNLEASE_URL, ({ path, phase, text }) =>
@@ -133,15 +148,14 @@ layer(NodeContext.layer, { excludeTestServices: true })("SIGTERM", (it) => {
 
   it.scoped("during the start ends a worker that has no server, and one that has just begun", () =>
     Effect.gen(function* () {
-      const { server, worker } = yield* makeRoom
+      const { worker } = yield* onProject
       const early = yield* worker()
       yield* early.signal("SIGTERM")
       // Until Node.js has loaded the command, the signal itself ends the process.
       expect([0, null]).toContain((yield* early.ended).code)
 
-      yield* server.signal("SIGKILL")
-      yield* server.ended
-      const alone = yield* worker()
+      // Nothing listens on the discard port.
+      const alone = yield* worker([], "http://127.0.0.1:9")
       yield* alone.errorLine((line) => line.includes("trying again"))
       yield* alone.signal("SIGTERM")
       expect((yield* alone.ended).code).toBe(0)
@@ -154,7 +168,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("SIGTERM", (it) => {
       `with ${runs} runs in flight hands them back, or lets them finish, and twice ends at once`,
       () =>
         Effect.gen(function* () {
-          const { cwd, env, letGo, ports, worker } = yield* makeRoom
+          const { cwd, env, letGo, ports, worker } = yield* onProject
           const lines = Array.makeBy(runs, (n) => JSON.stringify({ agent: "a", public_id: `run-${n}` }))
           const submitted = yield* run(["submit", "--jsonl", "-"], { cwd, env, stdin: lines.join("\n") })
           expect(submitted.code).toBe(0)
@@ -210,7 +224,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("SIGTERM", (it) => {
 
   it.scoped("leaves no process of a program behind", () =>
     Effect.gen(function* () {
-      const { cwd, env, ports, statusOf } = yield* makeRoom
+      const { cwd, env, ports, statusOf } = yield* onProject
       const program = yield* counter(cwd, { every: 50, children: true })
       const worker = yield* startWorker({ cwd, env }, program, "--drain-timeout", "0", "--grace", "1s")
       const runIds = yield* Effect.forEach(Array.range(1, 5), (n) => submit(ports, `run-${n}`))
@@ -227,7 +241,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("SIGTERM", (it) => {
 
   it.scoped("ends a server with a claim that waits, and twice at once", () =>
     Effect.gen(function* () {
-      const { cwd, server, worker } = yield* makeRoom
+      const { cwd, server, worker } = yield* Effect.flatMap(room, withModule)
       const idle = yield* worker()
       yield* idle.line(has({ event: "registered" }))
       yield* server.signal("SIGTERM")

@@ -1,12 +1,11 @@
 import { Path } from "@effect/platform"
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { folder, has, json, room, run, start } from "./Processes.js"
+import { folder, has, json, project, room, run, Served, start } from "./Processes.js"
 import { hostile, obeyed } from "./hostileText.js"
 import { onTerminal } from "./Terminal.js"
 
-layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
+layer(Served.layer, { excludeTestServices: true })("a terminal", (it) => {
   it.scoped("that closes drains a worker and ends a server, as SIGTERM does", () =>
     Effect.gen(function* () {
       const { cwd, env, server } = yield* room
@@ -27,7 +26,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
 
   it.scoped("shows the stderr of a program as lines of the worker", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const program = ["--command", "sh", "--", "-c", "echo low on paper >&2; echo done"]
       const forPeople = yield* start(["worker", "--agent", "a", ...program], settings)
@@ -54,7 +53,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
   it.scoped("gets as text what it would obey, from every command that shows what an agent says", () =>
     Effect.gen(function* () {
       const path = yield* Path.Path
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const module = path.join(import.meta.dirname, "fixtures", "hostile.ts")
       const worker = yield* start(["worker", "--module", module], settings)

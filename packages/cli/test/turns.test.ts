@@ -1,4 +1,3 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { type Ids } from "@runlease/core"
 import { RecordedTurns } from "@runlease/core/executor"
@@ -6,11 +5,11 @@ import { Effect } from "effect"
 import * as Agents from "../../executor-acp/test/Agents.js"
 import * as Peer from "../../executor-ag-ui/test/Peer.js"
 import { connect, eventOf, type Ports, submit, until, wholeLog } from "./FaultRoom.js"
-import { has, room, start } from "./Processes.js"
+import { has, project, Served, start } from "./Processes.js"
 
 /** A server, and workers of it that are killed. */
 const setUp = Effect.gen(function* () {
-  const { cwd, env } = yield* room
+  const { cwd, env } = yield* project
   const ports = yield* connect(env)
   return {
     ports,
@@ -49,7 +48,7 @@ const killAgents = (subject: Agents.Subject) =>
     yield* until(subject.alive, (alive) => alive === 0)
   })
 
-layer(NodeContext.layer, { excludeTestServices: true })("a turn of an agent whose worker is killed", (it) => {
+layer(Served.layer, { excludeTestServices: true })("a turn of an agent whose worker is killed", (it) => {
   it.scoped("is not done again when its end is recorded", () =>
     Effect.gen(function* () {
       const { ports, startWorker } = yield* setUp

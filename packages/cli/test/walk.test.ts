@@ -1,14 +1,13 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Command, FileSystem, Path } from "@effect/platform"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import packageJson from "../package.json" with { type: "json" }
-import { folder, has, json, jsonLines, room, run, serve, start, write } from "./Processes.js"
+import { has, json, jsonLines, project, room, run, Served, start, write } from "./Processes.js"
 
 const says = ["--command", "sh", "--", "-c", 'printf "You said: %s\\n" "$RUNLEASE_PROMPT"']
 
-layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
+layer(Served.layer, { excludeTestServices: true })("runlease", (it) => {
   it.scoped("serves, works, submits, watches, and shows finished runs", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -107,7 +106,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
 
   it.scoped("creates keys, shows each once, and revokes them", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const created = json((yield* run(["keys", "create", "ci", "--json"], settings)).stdout)
       const asCi = { cwd, env: { ...env, RUNLEASE_API_KEY: String(created["token"]) } }
@@ -132,7 +131,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
 
   it.scoped("makes tokens for a page, and refuses them after a rotation", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       yield* run(["submit", "--agent", "a", "--id", "mine", "hello"], settings)
       yield* run(["submit", "--agent", "a", "--id", "other", "hello"], settings)
@@ -158,7 +157,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
 
   it.scoped("works with a TypeScript module, and fails a run whose executor fails", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       // Syntax that only TypeScript has, in a folder without a package.json.
       yield* write(
@@ -190,10 +189,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
 
   it.scoped("works with a module that is written on Effect and this repository's core", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const { env } = yield* serve(cwd)
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       // The module resolves the same packages from its own folder, as if installed beside the command.
       yield* fs.makeDirectory(path.join(cwd, "node_modules", "@runlease"), { recursive: true })
@@ -222,7 +220,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
 
   it.scoped("submits every line of a file, or none", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       yield* write(
         cwd,

@@ -1,9 +1,19 @@
-import { NodeContext } from "@effect/platform-node"
 import { FileSystem, Path } from "@effect/platform"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { version } from "../src/help/Overview.js"
-import { has, json, jsonLines, room, run, runProcess, type Settings, start, write } from "./Processes.js"
+import {
+  has,
+  json,
+  jsonLines,
+  project,
+  run,
+  runProcess,
+  Served,
+  type Settings,
+  start,
+  write,
+} from "./Processes.js"
 
 /** A program that waits for a file. */
 const patient = ["--command", "sh", "--", "-c", 'until [ -e "$GO" ]; do sleep 0.05; done']
@@ -23,11 +33,11 @@ const stateOf = (settings: Settings, workerId: string) =>
     jsonLines(stdout).find(({ worker_id }) => worker_id === workerId),
   )
 
-layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
+layer(Served.layer, { excludeTestServices: true })("workers", (it) => {
   it.scoped("are listed as idle, working, draining and gone, and runs get shows the holder of the run", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const worker = yield* startWorker(settings, "--drain-timeout", "1m", "--lease", "30s")
       expect(yield* stateOf(settings, worker.id)).toMatchObject({ state: "idle", in_flight: 0 })
@@ -67,7 +77,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
 
   it.scoped("say what they do and have, with the forms of a module, and drain when they are asked to", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const form = { type: "object", properties: { topic: { type: "string" } }, required: ["topic"] }
       const worker = `export default () => "done"\nexport const forms = { writer: ${JSON.stringify(form)} }\n`
@@ -82,12 +92,12 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       const call = (path: string, init: RequestInit = {}) =>
         Effect.promise(async () => {
           const headers = {
-            authorization: `Bearer ${env["RUNLEASE_API_KEY"]}`,
+            authorization: `Bearer ${env.RUNLEASE_API_KEY}`,
             "content-type": "application/json",
           }
-          return (await fetch(`${env["RUNLEASE_URL"]}${path}`, { ...init, headers })).json()
+          return (await fetch(`${env.RUNLEASE_URL}${path}`, { ...init, headers })).json()
         })
-      const { data } = (yield* call("/agent-workers/projects/default/workers")) as {
+      const { data } = (yield* call(`/agent-workers/projects/${env.RUNLEASE_PROJECT}/workers`)) as {
         readonly data: ReadonlyArray<{ readonly metadata: object }>
       }
       expect(data.map(({ metadata }) => metadata)).toEqual([
@@ -103,7 +113,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
           },
         },
       ])
-      expect(yield* call("/projects/default/agents")).toEqual({
+      expect(yield* call(`/projects/${env.RUNLEASE_PROJECT}/agents`)).toEqual({
         data: [{ agent_id: "writer", workers: 1, form }],
       })
       const bare = yield* run(["submit", "--agent", "writer"], settings)
@@ -129,7 +139,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
 
   it.scoped("with one key: the second starts when the first drains, or with --take-over", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const first = yield* startWorker(settings, "--key", "one", "--drain-timeout", "1m")
       const refused = yield* run(["worker", "--key", "one", "--command", "cat"], settings)
