@@ -112,35 +112,41 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
     }),
   )
 
-  it.scoped("signs a browser in once by its link, which it opens on a terminal", () =>
-    Effect.gen(function* () {
-      const cwd = yield* folder
-      const fs = yield* FileSystem.FileSystem
-      const browser = yield* write(cwd, "browser", `#!/bin/sh\nprintf %s "$1" > "${cwd}/opened"\n`)
-      yield* fs.chmod(browser, 0o755)
-      const { stdout } = yield* onTerminal(["dev", "--port", "0"], { cwd, env: { BROWSER: browser } }, [
-        ["Next, in another terminal", "\u0003"],
-      ])
-      expect(stdout).toContain(`sign in   ${yield* fs.readFileString(`${cwd}/opened`)} (works once)`)
+  it.scoped(
+    "signs a browser in once by its link, which it opens on a terminal, and keeps its key over restarts",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* folder
+        const fs = yield* FileSystem.FileSystem
+        const browser = yield* write(cwd, "browser", `#!/bin/sh\nprintf %s "$1" > "${cwd}/opened"\n`)
+        yield* fs.chmod(browser, 0o755)
+        const { stdout } = yield* onTerminal(["dev", "--port", "0"], { cwd, env: { BROWSER: browser } }, [
+          ["Next, in another terminal", "\u0003"],
+        ])
+        expect(stdout).toContain(`sign in   ${yield* fs.readFileString(`${cwd}/opened`)} (works once)`)
 
-      const dev = yield* start(["dev", "--port", "0"], { cwd, env: { BROWSER: browser } })
-      const [link, url] = /(http:\S+)\/sign-in\?once=\S+/.exec(
-        yield* dev.line((line) => line.includes("sign in")),
-      )!
+        const dev = yield* start(["dev", "--port", "0"], { cwd, env: { BROWSER: browser } })
+        // The key stays over a restart.
+        expect(stdout).toContain(yield* dev.line((line) => line.includes("API key")))
+        const [link, url] = /(http:\S+)\/sign-in\?once=\S+/.exec(
+          yield* dev.line((line) => line.includes("sign in")),
+        )!
 
-      const open = (address: string, headers = {}) =>
-        Effect.promise(() => fetch(address, { headers, redirect: "manual" }))
-      const wrong = yield* open(`${link}x`, { accept: "text/html" })
-      expect([wrong.status, wrong.headers.get("set-cookie")]).toEqual([200, null])
-      const signedIn = yield* open(link!)
-      expect([signedIn.status, signedIn.headers.get("location")]).toEqual([303, "./"])
-      const cookie = signedIn.headers.get("set-cookie")!
-      expect(cookie).toMatch(/^runlease_session=rls_.*; HttpOnly; SameSite=Strict/)
-      const session = yield* open(`${url}/session`, { cookie: cookie.split(";")[0] })
-      expect(yield* Effect.promise(() => session.json())).toMatchObject({ key: { name: "dev", admin: true } })
-      const again = yield* open(link!)
-      expect([again.status, again.headers.get("set-cookie")]).toEqual([303, null])
-    }),
+        const open = (address: string, headers = {}) =>
+          Effect.promise(() => fetch(address, { headers, redirect: "manual" }))
+        const wrong = yield* open(`${link}x`, { accept: "text/html" })
+        expect([wrong.status, wrong.headers.get("set-cookie")]).toEqual([200, null])
+        const signedIn = yield* open(link!)
+        expect([signedIn.status, signedIn.headers.get("location")]).toEqual([303, "./"])
+        const cookie = signedIn.headers.get("set-cookie")!
+        expect(cookie).toMatch(/^runlease_session=rls_.*; HttpOnly; SameSite=Strict/)
+        const session = yield* open(`${url}/session`, { cookie: cookie.split(";")[0] })
+        expect(yield* Effect.promise(() => session.json())).toMatchObject({
+          key: { name: "dev", admin: true },
+        })
+        const again = yield* open(link!)
+        expect([again.status, again.headers.get("set-cookie")]).toEqual([303, null])
+      }),
   )
 
   it.scoped(
@@ -168,19 +174,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
       }),
   )
 
-  it.scoped("keeps its key over restarts, and refuses a wrong executor before anything starts", () =>
+  it.scoped("refuses a wrong executor before anything starts", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      const keyOf = Effect.scoped(
-        Effect.gen(function* () {
-          const dev = yield* start(["dev", "--port", "0"], { cwd })
-          const line = yield* dev.line((text) => text.includes("API key"))
-          yield* dev.signal("SIGTERM")
-          yield* dev.ended
-          return line
-        }),
-      )
-      expect(yield* keyOf).toBe(yield* keyOf)
       const { code, stderr } = yield* run(["dev", "--module", "./agent.ts", "--command", "true"], { cwd })
       expect(stderr).toContain("exclude each other")
       expect(code).toBe(64)

@@ -1,10 +1,9 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Command, FileSystem, Path } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
 import { fileURLToPath } from "node:url"
 import { onTerminal } from "./Terminal.js"
-import { has, json, jsonLines, run, runProcess, type Running, Served, start, write } from "./Processes.js"
+import { has, json, jsonLines, run, type Running, Served, start, write } from "./Processes.js"
 
 /** A program with one behaviour per agent name. */
 const program = `
@@ -77,7 +76,7 @@ const running = (pids: ReadonlyArray<number>) =>
     ),
   )
 
-layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
+layer(Workers.layer.pipe(Layer.provideMerge(Served.layer)), {
   excludeTestServices: true,
 })("a run", (it) => {
   it.scoped("that fails is followed to exit code 2, with its error", () =>
@@ -309,26 +308,6 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
       expect(json((yield* again("interrupt")).stdout)).toMatchObject({ status: "pending", steered: false })
       const shown = yield* run(["runs", "get", first, "--json"], settings)
       expect(json(shown.stdout)).toMatchObject({ status: "cancelled" })
-    }),
-  )
-
-  it.scoped("is not executed by a module without an executor", () =>
-    Effect.gen(function* () {
-      const settings = yield* Served
-      const path = yield* Path.Path
-      const load = (name: string) => runProcess(["worker", "--module", path.join(modules, name)], settings)
-      const [nothing, missing] = yield* Effect.all([load("nothing.ts"), load("missing.ts")], {
-        concurrency: 2,
-      })
-      for (const [{ code, stderr }, name, problem] of [
-        [nothing, "nothing.ts", "default export"],
-        [missing, "missing.ts", "does not exist"],
-      ] as const) {
-        expect(code).toBe(64)
-        expect(stderr).toContain(name)
-        expect(stderr).toContain(problem)
-        expect(stderr).not.toMatch(/\n\s+at /)
-      }
     }),
   )
 })

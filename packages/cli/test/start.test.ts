@@ -118,7 +118,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
       const port = yield* freePort
       const env = { RUNLEASE_URL: `http://127.0.0.1:${port}`, RUNLEASE_API_KEY: apiKey }
       const worker = yield* start(["worker", "--json", "--command", "cat"], { cwd, env })
-      yield* worker.errorLine((line) => /could not be reached/.test(line))
+      yield* worker.errorLine((line) =>
+        line.includes(`${env.RUNLEASE_URL} could not be reached: nothing listens there`),
+      )
       yield* start(["serve", "--port", String(port), "--json"], { cwd, env })
       yield* worker.line(has({ event: "registered" }))
     }),
@@ -188,7 +190,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
       const cwd = yield* folder
       const env = { RUNLEASE_API_KEY: apiKey }
       const first = yield* start(["serve", "--port", "0", "--json"], { cwd, env })
-      const url = String(json(yield* first.line(() => true))["url"])
+      const announced = yield* first.line(() => true)
+      // The key of the environment is the first one, and is not shown.
+      expect(announced).not.toContain(apiKey)
+      const url = String(json(announced)["url"])
       const settings = { cwd, env: { ...env, RUNLEASE_URL: url } }
       const other = json((yield* run(["keys", "create", "other", "--admin", "--json"], settings)).stdout)
       const keys = yield* run(["keys", "list", "--json"], settings)

@@ -6,7 +6,7 @@ import packageJson from "../package.json" with { type: "json" }
 import * as BuiltHelp from "../src/help/BuiltHelp.js"
 import * as HelpPages from "../src/commands/HelpPages.js"
 import * as Overview from "../src/help/Overview.js"
-import { folder, run, runProcess } from "./Processes.js"
+import { folder, run } from "./Processes.js"
 import { NodeContext } from "@effect/platform-node"
 
 /** The modules that a source of the command imports statically; packages by name. */
@@ -103,7 +103,7 @@ it.scopedLive("has the version of its package, under each of its names", () =>
     const cwd = yield* folder
     expect(Overview.version).toBe(packageJson.version)
     for (const args of [["--version"], ["-v"], ["version"]]) {
-      const { code, stderr, stdout } = yield* runProcess(args, { cwd })
+      const { code, stderr, stdout } = yield* run(args, { cwd })
       expect(stdout).toBe(`${packageJson.version}\n`)
       expect(stderr).toBe("")
       expect(code).toBe(0)
