@@ -1,18 +1,17 @@
 import { FileSystem } from "@effect/platform"
-import { NodeContext } from "@effect/platform-node"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
 import { HealthCheck } from "@runlease/core"
 import { PostgresPool, SqliteFile } from "@runlease/sql"
 import * as TestDatabase from "@runlease/test-postgres/TestDatabase"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as ClockSkew from "../src/doctor/ClockSkew.js"
 import * as LeasesCheck from "../src/doctor/LeasesCheck.js"
 import { begun, connect, counter, startWorker, submit, until } from "./FaultRoom.js"
 import * as Hand from "./Hand.js"
-import { folder, jsonLines, room, run, serve, Served, type Settings } from "./Processes.js"
+import { folder, jsonLines, project, room, run, serve, Served, type Settings } from "./Processes.js"
 import * as Proxies from "./Proxies.js"
 
 interface Report {
@@ -40,26 +39,29 @@ const examine = (settings: Settings, ...flags: ReadonlyArray<string>) =>
 
 const sqliteOf = (cwd: string) => `${cwd}/.runlease/runlease.sqlite`
 
+/** The file of the server that the tests share. */
+const sharedFile = Effect.map(Served, ({ cwd }) => sqliteOf(cwd))
+
 /** Changes the database of a server behind its back. */
-const change = (cwd: string, statement: string) =>
+const change = (filename: string, statement: string) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(SqliteFile.layerWith({ filename: sqliteOf(cwd) })),
+    Effect.provide(SqliteFile.layerWith({ filename })),
   )
 
-const server = ["server", "version", "clock", "store", "key"]
-const project = ["workers", "agents", "pending", "overdue", "leases", "lost leases", "attempts"]
+const serverChecks = ["server", "version", "clock", "store", "key"]
+const projectChecks = ["workers", "agents", "pending", "overdue", "leases", "lost leases", "attempts"]
 
-layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
+layer(Served.layer, { excludeTestServices: true })("doctor", (it) => {
   it.scoped("is fine with a server, a worker and a database, and says so in words", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const program = yield* counter(cwd, { every: 20 })
       const ports = yield* connect(env)
       yield* startWorker(settings, program, "--agent", "counter")
       yield* begun(ports, yield* submit(ports, "run-1"))
-      const { checks, reports } = yield* examine(settings, "--database", `sqlite:${sqliteOf(cwd)}`)
-      expect(checks).toEqual([...server, ...project, "file", "tables", "indexes", "disk"])
+      const { checks, reports } = yield* examine(settings, "--database", `sqlite:${yield* sharedFile}`)
+      expect(checks).toEqual([...serverChecks, ...projectChecks, "file", "tables", "indexes", "disk"])
       // The disk is that of the machine.
       expect(reports.filter(({ check, verdict }) => check !== "disk" && verdict !== "ok")).toEqual([])
       const { stdout } = yield* run(["doctor"], settings)
@@ -70,7 +72,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
 
   it.scoped("finds that no server answers, that another one does, a refused key and no key", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = (more: object) => ({ cwd, env: { ...env, ...more } })
       const away = yield* examine(settings({ RUNLEASE_URL: "http://127.0.0.1:9" }))
       expect(away.reports).toEqual([expect.objectContaining({ check: "server", verdict: "fail" })])
@@ -90,11 +92,11 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
         }),
       ])
       const refused = yield* examine(settings({ RUNLEASE_API_KEY: "rlk_wrong" }))
-      expect([refused.checks, refused.of("key").verdict]).toEqual([server, "fail"])
+      expect([refused.checks, refused.of("key").verdict]).toEqual([serverChecks, "fail"])
       const elsewhere = yield* examine(settings({}), "--project", "elsewhere")
-      expect([elsewhere.checks, elsewhere.of("key").verdict]).toEqual([server, "fail"])
+      expect([elsewhere.checks, elsewhere.of("key").verdict]).toEqual([serverChecks, "fail"])
       const none = yield* examine({ cwd, env: { RUNLEASE_URL: env.RUNLEASE_URL } })
-      expect([none.checks, none.of("key").verdict]).toEqual([server, "warn"])
+      expect([none.checks, none.of("key").verdict]).toEqual([serverChecks, "warn"])
     }),
   )
 
@@ -102,11 +104,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
     "finds agents without workers, workers that are silent or drain, and a database without an index",
     () =>
       Effect.gen(function* () {
-        const { cwd, env } = yield* room
+        const { cwd, env } = yield* project
         const settings = { cwd, env }
         expect((yield* examine(settings)).of("workers").verdict).toBe("warn")
-        const program = yield* counter(cwd, { every: 20 })
-        const worker = yield* startWorker(settings, program, "--agent", "counter", "--key", "alpha")
+        const workerId = yield* Hand.withPorts(env)(Hand.register())
         yield* run(["submit", "--agent", "nobody", "x"], settings)
         const orphan = (yield* examine(settings)).of("agents")
         expect([orphan.verdict, orphan.message]).toEqual([
@@ -115,65 +116,63 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
         ])
         expect(orphan.advice).toContain("runlease worker --agent nobody")
 
-        yield* run(["workers", "drain", worker.workerId], settings)
+        yield* run(["workers", "drain", workerId], settings)
         const draining = (yield* examine(settings)).of("workers")
         expect([draining.verdict, draining.message]).toEqual([
           "warn",
-          expect.stringContaining("alpha has a request to claim no more"),
+          expect.stringContaining("by-hand has a request to claim no more"),
         ])
-        expect(draining.advice).toContain(`runlease workers drain ${worker.workerId} --stop`)
+        expect(draining.advice).toContain(`runlease workers drain ${workerId} --stop`)
 
-        yield* worker.signal("SIGKILL")
-        yield* worker.ended
         yield* change(
-          cwd,
+          yield* sharedFile,
           "UPDATE workers SET last_heartbeat_at = last_heartbeat_at - 120000, updated_at = updated_at - 120000",
         )
         const silent = (yield* examine(settings)).of("workers")
         expect([silent.verdict, silent.message]).toEqual([
           "warn",
-          expect.stringContaining("1 worker is silent: alpha"),
+          expect.stringContaining("1 worker is silent: by-hand"),
         ])
 
-        yield* change(cwd, "DROP INDEX queue_runnable")
-        const broken = yield* examine(settings, "--database", `sqlite:${sqliteOf(cwd)}`)
+        const copy = `${cwd}/copy.sqlite`
+        yield* run(["backup", "--database", `sqlite:${yield* sharedFile}`, copy], { cwd })
+        yield* change(copy, "DROP INDEX queue_runnable")
+        const broken = yield* examine(settings, "--database", `sqlite:${copy}`)
         expect(broken.of("indexes").verdict).toBe("fail")
         // Without a key and a URL only the database is checked.
-        const alone = yield* examine({ cwd }, "--database", `sqlite:${sqliteOf(cwd)}`)
+        const alone = yield* examine({ cwd }, "--database", `sqlite:${copy}`)
         expect(alone.checks).toEqual(["file", "tables", "indexes", "disk"])
       }),
   )
 
-  it.scoped("finds a worker that was killed with its last attempt, and names its run", () =>
+  it.scoped("finds a worker that went away with the last attempt of a run, and names the run", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const ports = yield* connect(env)
-      const program = yield* counter(cwd, { every: 20 })
-      const alpha = yield* startWorker(settings, program, "--lease", "5s", "--key", "alpha")
-      const runId = yield* submit(ports, "run-1", { maxAttempts: 1 })
-      yield* begun(ports, runId)
-      yield* alpha.signal("SIGKILL")
-      yield* until(ports.runs.get(runId), ({ status }) => status === "failed")
+      const { ref } = yield* Hand.withPorts(env)(
+        Effect.flatMap(Hand.submit("run-1", { maxAttempts: 1 }), Hand.claim),
+      )
+      yield* until(ports.runs.get(ref.runId), ({ status }) => status === "failed")
       const { of } = yield* examine(settings)
       expect([of("attempts").verdict, of("attempts").message]).toEqual([
         "fail",
-        expect.stringContaining("1 run has used up all attempts in the last day: counter (1)"),
+        expect.stringContaining("1 run has used up all attempts in the last day: hand (1)"),
       ])
       expect(of("attempts").advice).toContain("runlease runs explain run-1")
       expect([of("lost leases").verdict, of("lost leases").message]).toEqual([
         "warn",
-        expect.stringContaining("1 lease has lapsed in the last hour: alpha (1)"),
+        expect.stringContaining("1 lease has lapsed in the last hour: by-hand (1)"),
       ])
     }),
   )
 
   it.scoped("finds a run that is pending for long, with and without free slots", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       const pending = Effect.gen(function* () {
-        yield* change(cwd, "UPDATE queue SET updated_at = updated_at - 120000")
+        yield* change(yield* sharedFile, "UPDATE queue SET updated_at = updated_at - 120000")
         const { advice, message, verdict } = (yield* examine(settings)).of("pending")
         return `${verdict} ${message} ${advice}`
       })
@@ -248,14 +247,12 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
       })
     }),
   )
-})
 
-layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestServices: true })(
-  "doctor, over a network that distorts",
-  (it) => {
-    it.scoped("finds a clock that is off, another version, and answers that are too slow for a lease", () =>
+  it.scoped(
+    "finds a clock that is off, another version, and answers that are too slow for a lease, over a network that distorts",
+    () =>
       Effect.gen(function* () {
-        const { cwd, env } = yield* Served
+        const { cwd, env } = yield* project
         const hour = 3_600_000
         const { url } = yield* Proxies.distorting(env.RUNLEASE_URL, {
           change: (headers, text) => {
@@ -278,22 +275,21 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         const late = yield* examine({ cwd, env: { ...env, RUNLEASE_URL: slow.url } })
         expect(late.of("leases").verdict).not.toBe("ok")
       }),
-    )
+  )
 
-    it("says how long a lease must be, and which worker renews late", () => {
-      const held = { lease: 5000, gap: 1700, worker: "alpha" }
-      expect(LeasesCheck.findingOf(20, [held]).verdict).toBe("ok")
-      const slow = LeasesCheck.findingOf(2000, [held])
-      expect([slow.verdict, slow.advice]).toEqual(["fail", expect.stringContaining("of 12 s at least")])
-      const late = LeasesCheck.findingOf(20, [held, { ...held, gap: 4000, worker: "beta" }])
-      expect([late.verdict, late.message]).toEqual(["warn", expect.stringContaining("beta left 4.0 s")])
-      expect(LeasesCheck.findingOf(2000, []).verdict).toBe("warn")
-    })
+  it("says how long a lease must be, and which worker renews late", () => {
+    const held = { lease: 5000, gap: 1700, worker: "alpha" }
+    expect(LeasesCheck.findingOf(20, [held]).verdict).toBe("ok")
+    const slow = LeasesCheck.findingOf(2000, [held])
+    expect([slow.verdict, slow.advice]).toEqual(["fail", expect.stringContaining("of 12 s at least")])
+    const late = LeasesCheck.findingOf(20, [held, { ...held, gap: 4000, worker: "beta" }])
+    expect([late.verdict, late.message]).toEqual(["warn", expect.stringContaining("beta left 4.0 s")])
+    expect(LeasesCheck.findingOf(2000, []).verdict).toBe("warn")
+  })
 
-    it("takes clocks that may agree for equal", () => {
-      const of = (ahead: number, off: number) => ClockSkew.findingOf(Option.some({ ahead, off })).verdict
-      expect([of(2400, 500), of(2600, 500), of(-40_000, 500)]).toEqual(["ok", "warn", "fail"])
-      expect(ClockSkew.findingOf(Option.none())).toEqual(HealthCheck.ok(expect.stringContaining("Unknown")))
-    })
-  },
-)
+  it("takes clocks that may agree for equal", () => {
+    const of = (ahead: number, off: number) => ClockSkew.findingOf(Option.some({ ahead, off })).verdict
+    expect([of(2400, 500), of(2600, 500), of(-40_000, 500)]).toEqual(["ok", "warn", "fail"])
+    expect(ClockSkew.findingOf(Option.none())).toEqual(HealthCheck.ok(expect.stringContaining("Unknown")))
+  })
+})

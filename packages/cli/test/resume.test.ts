@@ -1,40 +1,32 @@
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
-import { fileURLToPath } from "node:url"
-import { has, json, run, type Running, Served, start } from "./Processes.js"
+import { Executor, Ids } from "@runlease/core"
+import { Effect, Layer } from "effect"
+import { connect, until } from "./FaultRoom.js"
+import agents from "./fixtures/asking.js"
+import { working } from "./OwnWorker.js"
+import { json, run, Served, start } from "./Processes.js"
 
-const module = fileURLToPath(new URL("fixtures/asking.ts", import.meta.url))
-
-class Worker extends Context.Tag("cli/test/Worker")<Worker, Running>() {
-  static readonly layer = Layer.scoped(
-    Worker,
-    Effect.gen(function* () {
-      const settings = yield* Served
-      const agents = ["approving", "asking", "calling"].flatMap((name) => ["--agent", name])
-      const worker = yield* start(["worker", "--json", ...agents, "--module", module], settings)
-      yield* worker.line(has({ event: "registered" }))
-      return worker
-    }),
-  )
-}
+/** A worker that works on the runs of all tests. */
+const worker = Layer.scopedDiscard(
+  Effect.flatMap(Served, ({ env }) => working(env, Executor.layerFrom(agents))),
+)
 
 /** Submits a run and waits until it has an open interrupt. */
 const asking = (agent: string, id: string) =>
   Effect.gen(function* () {
     const settings = yield* Served
-    const worker = yield* Worker
+    const { runs } = yield* connect(settings.env)
     yield* run(["submit", "--agent", agent, "--id", id, "please"], settings)
-    yield* worker.line(has({ event: "suspended", run_id: id }))
-    return { settings, worker }
+    yield* until(runs.get(Ids.RunId.make(id)), ({ status }) => status === "waiting")
+    return settings
   })
 
-layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
+layer(worker.pipe(Layer.provideMerge(Served.layer)), {
   excludeTestServices: true,
 })("a run that asks", (it) => {
   it.scoped("is shown with its question and the command to answer it, and goes on after a yes", () =>
     Effect.gen(function* () {
-      const { settings, worker } = yield* asking("approving", "one")
+      const settings = yield* asking("approving", "one")
       const shown = yield* run(["runs", "get", "one"], settings)
       const question = 'Deploy it? about {"to":"production","replicas":900}'
       expect(shown.stdout).toContain("  deploy  Deploy it?\n    to: production\n    replicas: 900\n")
@@ -49,7 +41,6 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
       expect(suggested).toBeDefined()
       const resumed = yield* run([...suggested!.split(" "), "--approve"], settings)
       expect([resumed.code, resumed.stdout]).toEqual([0, "one goes on\n"])
-      yield* worker.line(has({ event: "completed", run_id: "one" }))
       expect((yield* run(["watch", "one"], settings)).stdout).toContain("deployed\n")
 
       const again = yield* run(["resume", "one", "--interrupt", "deploy", "--approve"], settings)
@@ -67,7 +58,7 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
 
   it.scoped("is shown with the arguments of the call that it asks about", () =>
     Effect.gen(function* () {
-      const { settings } = yield* asking("calling", "called")
+      const settings = yield* asking("calling", "called")
       const shown = yield* run(["runs", "get", "called"], settings)
       expect(shown.stdout).toContain('  deploy  Deploy it? with {"to":"production","replicas":900}\n')
       const got = json((yield* run(["runs", "get", "called", "--json"], settings)).stdout)
@@ -77,7 +68,7 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
 
   it.scoped("goes on after a no, whose reason the agent reads", () =>
     Effect.gen(function* () {
-      const { settings } = yield* asking("approving", "refused")
+      const settings = yield* asking("approving", "refused")
       const deny = ["resume", "refused", "--deny", "--reason", 'Two: "staging" first']
       expect((yield* run(deny, settings)).code).toBe(0)
       expect((yield* run(["watch", "refused"], settings)).stdout).toContain(
@@ -88,7 +79,7 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
 
   it.scoped("needs the interrupt's id when several are open, and goes on after the last answer", () =>
     Effect.gen(function* () {
-      const { settings } = yield* asking("asking", "two")
+      const settings = yield* asking("asking", "two")
       const diff = "-small\n+large\n"
       const got = json((yield* run(["runs", "get", "two", "--json"], settings)).stdout)
       expect(got).toMatchObject({

@@ -1,19 +1,19 @@
-import { NodeContext } from "@effect/platform-node"
-import { Path } from "@effect/platform"
 import { expect, layer } from "@effect/vitest"
+import { Executor } from "@runlease/core"
 import { Effect } from "effect"
-import { has, room, run, start } from "./Processes.js"
+import asking from "./fixtures/asking.js"
+import stepping from "./fixtures/stepping.js"
+import { working } from "./OwnWorker.js"
+import { project, run, Served, start } from "./Processes.js"
 import { onTerminal } from "./Terminal.js"
 
-const asking = (path: Path.Path) => ["--module", path.join(import.meta.dirname, "fixtures", "asking.ts")]
-
-layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
+layer(Served.layer, { excludeTestServices: true })("watching", (it) => {
   it.scoped("prints the run's id at once, and which worker to start when no worker claims it", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
-      const other = yield* start(["worker", "--json", "--agent", "other", "--command", "cat"], settings)
-      yield* other.line(has({ event: "registered" }))
+      const says = Executor.layerFrom(() => Effect.succeed("done\n"))
+      yield* working(env, says, { agentIds: ["other"] })
       const watching = yield* start(["submit", "--agent", "mine", "--id", "run-1", "--watch", "x"], settings)
       expect(yield* watching.line(() => true)).toBe("run-1")
       const message = yield* watching.errorLine(() => true)
@@ -25,17 +25,16 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
       const kind = yield* start(["submit", "--agent", "other", "--kind", "special", "--watch", "x"], settings)
       expect(yield* kind.errorLine(() => true)).toContain("worker --agent other --kind special --command")
 
-      yield* start(["worker", "--command", "echo", "--", "done"], settings)
+      yield* working(env, says)
       expect((yield* watching.ended).stdout).toContain("done\n")
     }),
   )
 
   it.scoped("shows an open question as runs get does, and goes on after an answer from elsewhere", () =>
     Effect.gen(function* () {
-      const path = yield* Path.Path
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
-      yield* start(["worker", ...asking(path)], settings)
+      yield* working(env, Executor.layerFrom(asking))
       const watching = yield* start(
         ["submit", "--agent", "approving", "--id", "run-1", "--watch", "x"],
         settings,
@@ -55,13 +54,13 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
 
   it.scoped("says what is recorded as sentences, without results and ids of steps", () =>
     Effect.gen(function* () {
-      const path = yield* Path.Path
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
-      const module = path.join(import.meta.dirname, "fixtures", "stepping.ts")
-      yield* start(["worker", "--module", module], settings)
-      const watching = yield* start(["submit", "--agent", "a", "--id", "run-1", "--watch", "x"], settings)
-      const { code, stdout } = yield* watching.ended
+      yield* working(env, Executor.layerFrom(stepping))
+      const { code, stdout } = yield* run(
+        ["submit", "--agent", "a", "--id", "run-1", "--watch", "x"],
+        settings,
+      )
       expect(code).toBe(0)
       for (const line of [
         "step count 7 is recorded",
@@ -81,10 +80,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
 
   it.scoped("prompts on a terminal, and resumes the run with the typed answer", () =>
     Effect.gen(function* () {
-      const path = yield* Path.Path
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
-      yield* start(["worker", ...asking(path)], settings)
+      yield* working(env, Executor.layerFrom(asking))
       const { stdout } = yield* onTerminal(
         ["submit", "--agent", "approving", "--id", "run-1", "--watch", "x"],
         settings,

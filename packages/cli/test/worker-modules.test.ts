@@ -1,9 +1,9 @@
 /** The page of docs about worker modules: each of its modules works as it stands there. */
 import { FileSystem, Path } from "@effect/platform"
-import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
-import { jsonLines, room, run, start, write } from "./Processes.js"
+import { until } from "./FaultRoom.js"
+import { jsonLines, project, run, Served, start, write } from "./Processes.js"
 
 /** The modules of a page, by their names. */
 const modulesOf = (page: string) =>
@@ -22,12 +22,12 @@ const answers: Readonly<Record<string, string>> = {
   "forms.mts": "written",
 }
 
-layer(NodeContext.layer, { excludeTestServices: true })("the modules of the docs", (it) => {
+layer(Served.layer, { excludeTestServices: true })("the modules of the docs", (it) => {
   it.scoped("execute runs", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       // What a user installs beside the module.
       yield* fs.symlink(path.join(import.meta.dirname, "../node_modules"), path.join(cwd, "node_modules"))
@@ -38,12 +38,13 @@ layer(NodeContext.layer, { excludeTestServices: true })("the modules of the docs
         yield* write(cwd, name, text)
         const worker = yield* start(["worker", "--agent", name, "--module", `./${name}`], settings)
         yield* worker.line((line) => line.includes("waits for runs"))
-        const submitted = yield* start(["submit", "--agent", name, "--id", name, "--watch", "250"], settings)
+        yield* run(["submit", "--agent", name, "--id", name, "250"], settings)
         if (name === "refund.mts" || name === "promises.mts") {
-          yield* submitted.line((line) => line.includes("Refund 250 EUR?"))
+          const asks = run(["runs", "get", name], settings)
+          yield* until(asks, ({ stdout }) => stdout.includes("Refund 250 EUR?"))
           yield* run(["resume", name, "--approve"], settings)
         }
-        expect((yield* submitted.ended).code).toBe(0)
+        expect((yield* run(["watch", name], settings)).code).toBe(0)
         const { stdout } = yield* run(["runs", "events", "--json", name], settings)
         const said = jsonLines(stdout).flatMap(({ event }) =>
           Predicate.hasProperty(event, "delta") ? [event.delta] : [],
@@ -59,7 +60,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the modules of the docs
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* project
       const settings = { cwd, env }
       yield* fs.symlink(path.join(import.meta.dirname, "../node_modules"), path.join(cwd, "node_modules"))
       yield* write(
