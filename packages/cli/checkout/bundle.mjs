@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import * as Deferred from "./deferred.mjs"
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url))
 
@@ -24,7 +25,7 @@ const external = {
 }
 
 /** `import { Effect, type Scope } from "effect"`: an index exports each module under its name. */
-const ofIndex = /^import \{([^}]*)\} from "(effect|@effect\/platform)"$/gm
+const ofIndex = /^import \{([^}]*)\} from "(effect|@effect\/cli|@effect\/platform)"$/gm
 
 /** These exports of the index are functions of one module. */
 const functions = new Set(["absurd", "flow", "hole", "identity", "pipe", "unsafeCoerce"])
@@ -45,23 +46,25 @@ const withoutIndexes = (text) =>
       .join("; "),
   )
 
+/** Where a source is, as an expression. */
+const placeOf = (path) => JSON.stringify(pathToFileURL(path).href)
+
 /** A source of this repository. It finds files beside itself from the bundle too. */
-const ownSource = {
+export const ownSource = (place) => ({
   name: "own source",
   setup: ({ onLoad }) =>
     onLoad({ filter: /packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8")
-      const place = JSON.stringify(pathToFileURL(path).href)
-      return { contents: withoutIndexes(text).replaceAll("import.meta.url", place), loader: "ts" }
+      return { contents: withoutIndexes(text).replaceAll("import.meta.url", () => place(path)), loader: "ts" }
     }),
-}
+})
 
 /** A source of an example. What it starts from a source beside itself, it starts from the bundle of that. */
 const ofExample = {
   name: "example",
   setup: ({ onLoad }) =>
     onLoad({ filter: /examples\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
-      const place = JSON.stringify(pathToFileURL(path).href)
+      const place = placeOf(path)
       const contents = (await readFile(path, "utf8"))
         .replaceAll("import.meta.url", place)
         .replaceAll(new RegExp(`"([\\w-]+)\\.ts", ${place}`, "g"), '"$1.mjs", import.meta.url')
@@ -69,9 +72,16 @@ const ofExample = {
     }),
 }
 
-const bundleInto = async (sources, outdir, entryNames) => {
+/** Bundles sources into a folder, by default for a checkout. */
+export const bundleInto = async (
+  sources,
+  outdir,
+  entryNames,
+  plugins = [external, ownSource(placeOf), ofExample],
+) => {
   const { build } = await import("esbuild")
-  return build({
+  const deferred = new Map()
+  const { metafile } = await build({
     entryPoints: sources.map((source) => fileURLToPath(source)),
     outdir,
     entryNames,
@@ -87,9 +97,12 @@ const bundleInto = async (sources, outdir, entryNames) => {
     banner: {
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },
-    plugins: [external, ownSource, ofExample],
+    plugins: [...plugins, Deferred.plugin(deferred)],
     logLevel: "error",
   })
+  const sourcesOfDeferred = await Deferred.write(deferred, outdir)
+  const files = [...Object.keys(metafile.inputs), ...sourcesOfDeferred]
+  return { metafile, deferred: Array.from(deferred.keys()), files }
 }
 
 /** Bundles a source into a folder, and gives the path of the file `name`. */
@@ -105,7 +118,7 @@ export const programs = (sources, outdir) => bundleInto(sources, outdir, "[name]
 const sources = ["packages/cli/src/bin.ts", "packages/cli/test/InProcess.ts"]
 
 /** The versions of all packages, and how the bundle is made. */
-const always = ["pnpm-lock.yaml", "packages/cli/checkout/bundle.mjs"]
+const always = ["pnpm-lock.yaml", "packages/cli/checkout/bundle.mjs", "packages/cli/checkout/deferred.mjs"]
 
 const folder = join(repository, "node_modules/.cache/runlease")
 const record = join(folder, "current.json")
@@ -144,7 +157,7 @@ const entries = async () => {
   // Taken before the sources are read: a change while they are bundled makes the next bundle.
   const started = Date.now()
   const urls = sources.map((source) => new URL(`../../../${source}`, import.meta.url))
-  const { metafile } = await bundleInto(urls, folder, "[name]-[hash]")
+  const { deferred, metafile } = await bundleInto(urls, folder, "[name]-[hash]")
   const inputs = [
     ...always,
     ...Object.keys(metafile.inputs).filter((file) => !file.includes("node_modules/")),
@@ -161,7 +174,12 @@ const entries = async () => {
   const draft = `${record}.${process.pid}`
   writeFileSync(draft, text)
   renameSync(draft, record)
-  removeOld(new Set(outputs.map(([file]) => join(repository, file))))
+  removeOld(
+    new Set([
+      ...outputs.map(([file]) => join(repository, file)),
+      ...deferred.map((file) => join(folder, file)),
+    ]),
+  )
   return made
 }
 
