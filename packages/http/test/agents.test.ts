@@ -2,4 +2,4 @@ import { MemoryControlPlane } from "@runlease/core"
 import * as AgentSuite from "@runlease/testkit/AgentSuite"
 import { clients, serve } from "./serving.js"
 
-AgentSuite.suite("HTTP before memory", clients(serve(MemoryControlPlane.layer)))
+AgentSuite.ofStore("HTTP before memory", clients(serve(MemoryControlPlane.layer)))

@@ -2,4 +2,4 @@ import { MemoryControlPlane } from "@runlease/core"
 import * as WorkerSuite from "@runlease/testkit/WorkerSuite"
 import { clients, serve } from "./serving.js"
 
-WorkerSuite.suite("HTTP before memory", clients(serve(MemoryControlPlane.layer)))
+WorkerSuite.ofStore("HTTP before memory", clients(serve(MemoryControlPlane.layer)))

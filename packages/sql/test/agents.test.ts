@@ -1,4 +1,4 @@
 import { AgentSuite, SharedPlane } from "@runlease/testkit"
 import * as TempDatabase from "./TempDatabase.js"
 
-AgentSuite.suite("SQLite", SharedPlane.layer(TempDatabase.layer))
+AgentSuite.ofStore("SQLite", SharedPlane.layer(TempDatabase.layer))

@@ -1,4 +1,4 @@
 import { SharedPlane, WorkerSuite } from "@runlease/testkit"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
-WorkerSuite.suite("PostgreSQL", SharedPlane.layer(PostgresDatabase.layerOfFile()))
+WorkerSuite.ofStore("PostgreSQL", SharedPlane.layer(PostgresDatabase.layerOfFile()))

@@ -12,16 +12,9 @@ import * as Payloads from "./agent/Payloads.js"
 import * as Results from "./agent/Results.js"
 import * as Submitting from "./agent/Submitting.js"
 import * as Workers from "./agent/Workers.js"
-import { declare } from "./TestWorker.js"
+import { type Declare, declare, declareOfStore } from "./TestWorker.js"
 
-/**
- * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
- *
- * @since 0.1.0
- * @category suites
- */
-export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void => {
-  const test = declare(layer)
+const declareTests = (name: string, test: Declare): void => {
   describe(`Agents over ${name}`, () => {
     Submitting.tests(test)
     Payloads.tests(test)
@@ -31,3 +24,21 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Children.tests(test)
   })
 }
+
+/**
+ * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
+  declareTests(name, declare(layer))
+
+/**
+ * Declares those tests of `suite` whose outcome a store, or the network before it, can change.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const ofStore = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
+  declareTests(name, declareOfStore(layer))

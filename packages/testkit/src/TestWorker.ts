@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { describe } from "@effect/vitest"
 import {
   Claims,
   ControlPlane,
@@ -22,19 +23,55 @@ import * as TestRuns from "./TestRuns.js"
 type Ports = ControlPlane.ProjectPorts
 
 /** Declares a test over the ports of the suite, which `change` may replace. */
-export interface Declare {
-  <A, E>(
-    title: string,
-    effect: Effect.Effect<A, E, Ports | Scope.Scope>,
-    change?: (ports: Layer.Layer<Ports, unknown>) => Layer.Layer<Ports, unknown>,
-  ): void
+type DeclareOne = <A, E>(
+  title: string,
+  effect: Effect.Effect<A, E, Ports | Scope.Scope>,
+  change?: (ports: Layer.Layer<Ports, unknown>) => Layer.Layer<Ports, unknown>,
+) => void
+
+/** Declares the tests of a suite of what stands above the ports. */
+export interface Declare extends DeclareOne {
+  /**
+   * Declares a test whose outcome the ports can change: by their rows, wake-ups, clock and sizes, or by how requests are sent. Every other
+   * test is one of code above the ports, which runs the same over each store.
+   */
+  readonly onEachStore: DeclareOne
+  /** Groups tests. */
+  readonly describe: (title: string, tests: () => void) => void
 }
 
 /** Gives each test its own ports, driven by the TestClock. */
-export const declare =
-  (layer: Layer.Layer<Ports, unknown>): Declare =>
+const declareOne =
+  (layer: Layer.Layer<Ports, unknown>): DeclareOne =>
   (title, effect, change = (ports) => ports) =>
     TestRuns.tester(change(layer))(title, effect)
+
+const group: Declare["describe"] = describe
+
+/** Declares each test. */
+export const declare = (layer: Layer.Layer<Ports, unknown>): Declare =>
+  Object.assign(declareOne(layer), { onEachStore: declareOne(layer), describe: group })
+
+/**
+ * Declares the tests that are marked by `onEachStore`. A group without one is left out, since Vitest refuses an empty one; groups have no
+ * groups.
+ */
+export const declareOfStore = (layer: Layer.Layer<Ports, unknown>): Declare => {
+  const declareMarked = declareOne(layer)
+  let marked: Array<() => void> = []
+  const leaveOut: DeclareOne = () => {}
+  return Object.assign(leaveOut, {
+    onEachStore: (...test: Parameters<DeclareOne>) => {
+      marked.push(() => declareMarked(...test))
+    },
+    describe: (title: string, tests: () => void) => {
+      marked = []
+      tests()
+      const found = marked
+      if (found.length > 0) group(title, () => found.forEach((test) => test()))
+    },
+  })
+}
 
 export const lease = Duration.seconds(30)
 

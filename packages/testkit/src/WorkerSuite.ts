@@ -6,7 +6,7 @@
 import { describe } from "@effect/vitest"
 import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
-import { declare } from "./TestWorker.js"
+import { type Declare, declare, declareOfStore } from "./TestWorker.js"
 import * as Appends from "./worker/Appends.js"
 import * as Budgets from "./worker/Budgets.js"
 import * as Cancellation from "./worker/Cancellation.js"
@@ -38,14 +38,7 @@ import * as StepsOnce from "./worker/StepsOnce.js"
 import * as StepStreams from "./worker/StepStreams.js"
 import * as Waits from "./worker/Waits.js"
 
-/**
- * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
- *
- * @since 0.1.0
- * @category suites
- */
-export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void => {
-  const test = declare(layer)
+const declareTests = (name: string, test: Declare): void => {
   describe(`Worker over ${name}`, () => {
     Outcomes.tests(test)
     Effects.tests(test)
@@ -79,3 +72,22 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Appends.tests(test)
   })
 }
+
+/**
+ * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
+  declareTests(name, declare(layer))
+
+/**
+ * Declares those tests of `suite` whose outcome a store, or the network before it, can change. The others are tests of the worker alone:
+ * where `suite` passes over one store, these are the ones that another store has to pass.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const ofStore = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
+  declareTests(name, declareOfStore(layer))

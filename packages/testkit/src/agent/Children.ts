@@ -1,7 +1,6 @@
 /**
  * Tests of agents as children.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, Child, Runs } from "@runlease/core"
 import { Effect, Either, Layer, Schema } from "effect"
@@ -13,8 +12,8 @@ const Parent = Agent.make({ name: "parent", success: Schema.Unknown })
 const endless = Agent.make({ name: "endless" })
 
 export const tests = (test: Declare): void => {
-  describe("children that are agents", () => {
-    test(
+  test.describe("children that are agents", () => {
+    test.onEachStore(
       "give their values and their declared failures to the run that joins them",
       Effect.gen(function* () {
         const parent = Parent.toLayer(() =>

@@ -1,7 +1,6 @@
 /**
  * Tests of how runs of an agent fail.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, Executor, Runs } from "@runlease/core"
 import { Effect, ParseResult, Ref, Schema } from "effect"
@@ -9,8 +8,8 @@ import { type Declare, makeEndless } from "../TestWorker.js"
 import { canary, Chat, ended, Review, review, settled, start, TooLarge } from "./Agents.js"
 
 export const tests = (test: Declare): void => {
-  describe("a failure of an agent", () => {
-    test(
+  test.describe("a failure of an agent", () => {
+    test.onEachStore(
       "that it declares is caught by its tag, with its fields, and no text has them",
       Effect.gen(function* () {
         yield* start(review)

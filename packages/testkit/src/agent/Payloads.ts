@@ -1,7 +1,6 @@
 /**
  * Tests of payloads, at the submitter and at the worker.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, RequestSnapshot, type Run } from "@runlease/core"
 import { DateTime, Effect, Schema } from "effect"
@@ -21,7 +20,7 @@ const failed = (runId: Run.Run["runId"]) =>
   })
 
 export const tests = (test: Declare): void => {
-  describe("a payload", () => {
+  test.describe("a payload", () => {
     test(
       "that does not fit is refused by the submission and by the worker with the same words, and no value",
       Effect.gen(function* () {

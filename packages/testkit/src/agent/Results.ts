@@ -1,7 +1,6 @@
 /**
  * Tests of the values of runs: those that do not fit, those of Streams, and schemas that change.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, Ids, Step } from "@runlease/core"
 import { Effect, Exit, Layer, Schema, Scope, Stream, TestClock } from "effect"
@@ -24,7 +23,7 @@ const failureOf = <A, E>(agent: Agent.Agent<string, A, E>) =>
   })
 
 export const tests = (test: Declare): void => {
-  describe("the value of a run", () => {
+  test.describe("the value of a run", () => {
     test(
       "that does not fit fails the run with the place, and without the value",
       Effect.gen(function* () {
@@ -98,7 +97,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a schema that has changed", () => {
+  test.describe("a schema that has changed", () => {
     test(
       "makes the value of a run that has ended unreadable, with the place and without the value",
       Effect.gen(function* () {

@@ -1,7 +1,6 @@
 /**
  * Tests of the runs of an agent, as their submitters see them.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, AgentEvent, Emit, Ids, RequestSnapshot } from "@runlease/core"
 import { DateTime, Deferred, Effect, Fiber, Ref, Schema, Stream } from "effect"
@@ -14,7 +13,7 @@ const value = { approved: true, at: DateTime.unsafeMake(12) }
 const encoded = { approved: true, at: "1970-01-01T00:00:00.012Z" }
 
 export const tests = (test: Declare): void => {
-  describe("a run of an agent", () => {
+  test.describe("a run of an agent", () => {
     test(
       "gives its value to who executes it",
       Effect.gen(function* () {
@@ -23,7 +22,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "has its payload in its snapshot and its value in its result, as JSON",
       Effect.gen(function* () {
         const snapshots = yield* Ref.make<ReadonlyArray<unknown>>([])
@@ -42,7 +41,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "is submitted first, and awaited while it runs and after its end",
       Effect.gen(function* () {
         const { run: submitted } = yield* Review.submit(payload)
@@ -52,7 +51,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "is followed: its events from the first, and then its value",
       Effect.gen(function* () {
         yield* start(review)

@@ -1,7 +1,6 @@
 /**
  * Tests of workers with several agents.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor } from "@runlease/core"
 import { Cause, DateTime, Effect, Exit, Layer } from "effect"
@@ -12,7 +11,7 @@ import { Chat, chat, ended, Review, review, settled, start } from "./Agents.js"
 const others = Executor.layerFrom(({ agentId }) => Effect.succeed(`I am ${agentId}`))
 
 export const tests = (test: Declare): void => {
-  describe("a worker with several agents", () => {
+  test.describe("a worker with several agents", () => {
     test(
       "gives each its runs, and all others to an executor without types",
       Effect.gen(function* () {
@@ -28,7 +27,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "claims runs of its own agents alone",
       Effect.gen(function* () {
         const { runId } = yield* submit({ agentId: "other" })

@@ -1,7 +1,6 @@
 /**
  * Tests of the worker's appends: retries, refusals, split deltas, back-pressure.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, RunLog } from "@runlease/core"
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
@@ -20,8 +19,8 @@ import {
 } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("appends", () => {
-    test(
+  test.describe("appends", () => {
+    test.onEachStore(
       "keep strange text, and the run ends like any other",
       Effect.gen(function* () {
         const event: AgentEvent.LogEvent = { type: strange, [strange]: strange }
@@ -47,7 +46,7 @@ export const tests = (test: Declare): void => {
     )
 
     let loseNext = true
-    test(
+    test.onEachStore(
       "are sent again when an answer is lost, and add nothing twice",
       Effect.gen(function* () {
         loseNext = true
@@ -129,7 +128,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "split a delta over the size limit and lose nothing of it",
       Effect.gen(function* () {
         const text = "ab😀\n".repeat(80_000)

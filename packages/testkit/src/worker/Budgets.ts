@@ -1,7 +1,6 @@
 /**
  * Tests of executors in trees with a budget.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, Budget, Child, Executor, type Run, Runs, Step } from "@runlease/core"
 import { Effect } from "effect"
@@ -27,11 +26,11 @@ const raise = (runId: Run.Run["runId"], payload: unknown) =>
   )
 
 export const tests = (test: Declare): void => {
-  describe("a tree with a budget", () => {
+  test.describe("a tree with a budget", () => {
     /** Whether the next look at a run takes long. */
     let isSlow = false
 
-    test(
+    test.onEachStore(
       "stops at its limit, asks, and goes on when that is raised, with nothing done twice",
       Effect.gen(function* () {
         const { count, next } = yield* counting

@@ -1,7 +1,6 @@
 /**
  * Tests of runs that are cancelled while a worker holds them.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Leases, Runs } from "@runlease/core"
 import { Deferred, Duration, Effect, Queue, Stream, TestClock } from "effect"
@@ -10,8 +9,8 @@ import * as TestRuns from "../TestRuns.js"
 import { type Declare, listen, log, makeEndless, run, start, submit, until } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("a cancelled run", () => {
-    test(
+  test.describe("a cancelled run", () => {
+    test.onEachStore(
       "interrupts its executor by a signal, without waiting for a renewal",
       Effect.gen(function* () {
         const endless = yield* makeEndless
@@ -28,7 +27,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "interrupts its executor at the next renewal when there are no signals",
       Effect.gen(function* () {
         const endless = yield* makeEndless
@@ -69,7 +68,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a run that reaches its timeout", () => {
+  test.describe("a run that reaches its timeout", () => {
     for (const [how, wait, layer] of [
       ["by a signal", 0, undefined],
       [

@@ -1,7 +1,6 @@
 /**
  * Tests of children, for which a run waits without a worker.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Agent,
@@ -51,7 +50,7 @@ const untilEnded = (runId: Run.Run["runId"]) =>
   })
 
 export const tests = (test: Declare): void => {
-  describe("a run with children", () => {
+  test.describe("a run with children", () => {
     test(
       "takes the end of a child as a message, the same one in a later attempt, and joins it at once",
       Effect.gen(function* () {
@@ -80,7 +79,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "holds no slot while it waits for them, goes on once, and gets what they have given",
       Effect.gen(function* () {
         const claims = yield* Ref.make(0)
@@ -106,7 +105,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "fails where it waits for a child that it does not have",
       Effect.gen(function* () {
         yield* start(Executor.from(() => Effect.as(Child.join(strange), "never")))
@@ -258,7 +257,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "that is cancelled while it waits takes its children with it, whose executors end",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs

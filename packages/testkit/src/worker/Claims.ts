@@ -1,7 +1,6 @@
 /**
  * Tests of claims whose answers are lost.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Executor } from "@runlease/core"
 import { Array, Effect, Layer, Queue, Ref, TestClock } from "effect"
@@ -38,9 +37,9 @@ const losing = (sent: Ref.Ref<ReadonlyArray<string | undefined>>) =>
   )
 
 export const tests = (test: Declare): void => {
-  describe("a claim whose answer is lost", () => {
+  test.describe("a claim whose answer is lost", () => {
     const sent = Ref.unsafeMake<ReadonlyArray<string | undefined>>([])
-    test(
+    test.onEachStore(
       "is sent again with the same id, and costs no attempt",
       Effect.gen(function* () {
         yield* Ref.set(sent, [])
@@ -86,7 +85,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a claim whose answer arrives when the worker would have to stop", () => {
+  test.describe("a claim whose answer arrives when the worker would have to stop", () => {
     const answered = Effect.unsafeMakeLatch(false)
     const given = Effect.unsafeMakeLatch(false)
     test(

@@ -1,7 +1,6 @@
 /**
  * Tests of the runs that a worker claims before it has a slot for them.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Executor, type Ids, Runs, type WorkerOptions } from "@runlease/core"
 import { Array, Deferred, Effect, Exit, Scope, TestClock } from "effect"
@@ -59,7 +58,7 @@ const crowded = (options: WorkerOptions.WorkerOptions = {}) =>
   })
 
 export const tests = (test: Declare): void => {
-  describe("runs claimed ahead", () => {
+  test.describe("runs claimed ahead", () => {
     test(
       "wait for a slot under a lease that is renewed, and start without another claim",
       Effect.gen(function* () {
@@ -84,7 +83,7 @@ export const tests = (test: Declare): void => {
       slow,
     )
 
-    test(
+    test.onEachStore(
       "go back after a second, and cost no attempt",
       Effect.gen(function* () {
         const { finish, started, waiting } = yield* crowded()

@@ -1,7 +1,6 @@
 /**
  * Tests of the deadline that an executor can follow.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
 import { Executor } from "@runlease/core"
 import { LeaseDeadline } from "@runlease/core/executor"
@@ -9,7 +8,7 @@ import { Clock, Effect, Queue, Stream, TestClock } from "effect"
 import { type Declare, start, submit, until } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("the deadline of a lease", () => {
+  test.describe("the deadline of a lease", () => {
     test(
       "reaches the executor, and again with each renewal",
       Effect.gen(function* () {

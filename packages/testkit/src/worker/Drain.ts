@@ -1,7 +1,6 @@
 /**
  * Tests of a worker that is observed, and of its drain.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Executor, Leases, Worker } from "@runlease/core"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, TestClock } from "effect"
@@ -21,7 +20,7 @@ import {
 } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("a worker that is observed", () => {
+  test.describe("a worker that is observed", () => {
     test(
       "has a stream of its runs, now and after each change",
       Effect.gen(function* () {
@@ -43,7 +42,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a drain", () => {
+  test.describe("a drain", () => {
     test(
       "lets runs finish in time, and claims no more",
       Effect.gen(function* () {
@@ -90,7 +89,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "hands back at once the runs that do not finish, with their attempts not counted",
       Effect.gen(function* () {
         const endless = yield* makeEndless
@@ -176,7 +175,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "hands back the runs of a claim whose answer is still on its way",
       Effect.gen(function* () {
         const endless = yield* makeEndless

@@ -1,7 +1,6 @@
 /**
  * Tests of a worker whose operator asks it to claim no more, and of what it says of itself.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Leases, Worker, WorkerEvent, WorkerMetadata, WorkerRegistry } from "@runlease/core"
 import { Deferred, Effect, Option, Queue, Stream, TestClock } from "effect"
@@ -31,8 +30,8 @@ const untilEvent = (events: Queue.Dequeue<WorkerEvent.WorkerEvent>, tag: WorkerE
   until(Queue.take(events), ({ _tag }) => _tag === tag)
 
 export const tests = (test: Declare): void => {
-  describe("a worker with a request to drain", () => {
-    test(
+  test.describe("a worker with a request to drain", () => {
+    test.onEachStore(
       "finishes its runs and claims nothing, until the request is withdrawn",
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()
@@ -100,8 +99,8 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("the metadata of a worker", () => {
-    test(
+  test.describe("the metadata of a worker", () => {
+    test.onEachStore(
       "says its version, agents, slots and how many are in use, beside what the user gives",
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()

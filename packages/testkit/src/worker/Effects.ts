@@ -1,7 +1,6 @@
 /**
  * Tests of executors that are Effects, which emit their events instead of being pulled.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Emit, Executor, RunLog, Runs } from "@runlease/core"
 import { Deferred, Effect, Queue, Ref, TestClock } from "effect"
@@ -14,7 +13,7 @@ const typesOf = (events: ReadonlyArray<AgentEvent.LogEvent>) => events.map(({ ty
 const unlucky: AgentEvent.AgentEvent = { type: "RUN_ERROR", message: "no luck", code: "unlucky" }
 
 export const tests = (test: Declare): void => {
-  describe("an executor that is an Effect", () => {
+  test.describe("an executor that is an Effect", () => {
     test(
       "completes its run when it succeeds, with what it emitted and its output as one message",
       Effect.gen(function* () {

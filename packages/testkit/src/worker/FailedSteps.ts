@@ -1,7 +1,6 @@
 /**
  * Tests of steps that fail.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Executor, Step } from "@runlease/core"
 import { StepCodec } from "@runlease/core/executor"
@@ -9,7 +8,7 @@ import { Effect, Schema } from "effect"
 import { log, start, submit, type Declare, untilStatus } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("a step", () => {
+  test.describe("a step", () => {
     test(
       "that fails says so in the log, with the message of an error and no other value, and one that was interrupted does not",
       Effect.gen(function* () {

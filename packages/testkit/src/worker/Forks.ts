@@ -1,7 +1,6 @@
 /**
  * Tests of runs that go on from what another run had recorded.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Agent,
@@ -38,8 +37,8 @@ const fork = (runId: Run.Run["runId"], after: Run.EventId, publicId?: string) =>
   Effect.flatMap(Runs.Runs, (runs) => runs.fork(runId, { after, publicId }))
 
 export const tests = (test: Declare): void => {
-  describe("a fork of a run", () => {
-    test(
+  test.describe("a fork of a run", () => {
+    test.onEachStore(
       "does not do again what was recorded by then, and does what came after it",
       Effect.gen(function* () {
         const done = yield* Ref.make<ReadonlyArray<string>>([])
@@ -101,7 +100,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "makes a step that had begun and has no result, spawns its children anew, and sleeps no sleep that was over",
       Effect.gen(function* () {
         const { count, next } = yield* counting
@@ -142,7 +141,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "copies up to 10,000 records in one commit, and is refused with more",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
@@ -172,7 +171,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "is refused where the log has no such event, and for a run that is not there",
       Effect.gen(function* () {
         const { runId } = yield* submit()

@@ -1,7 +1,6 @@
 /**
  * Tests of the health of a worker: whether it consumes runs.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Executor, Leases, type Worker, WorkerHealth, WorkerRegistry } from "@runlease/core"
 import { Effect, Exit, Fiber, Queue, Scope, TestClock } from "effect"
@@ -17,7 +16,7 @@ const pass = (seconds: number) =>
   Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), seconds - 1)
 
 export const tests = (test: Declare): void => {
-  describe("the health of a worker", () => {
+  test.describe("the health of a worker", () => {
     test(
       "is ready while it waits for runs, and while all of its slots are in use",
       Effect.gen(function* () {

@@ -1,7 +1,6 @@
 /**
  * Tests of executors that take the messages to their runs.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Inbox, type InboxMessage, type Run, RunLog, Runs, Step } from "@runlease/core"
 import { Deferred, Effect, Ref } from "effect"
@@ -35,7 +34,7 @@ const untilWaiting = (runId: RunId) =>
   })
 
 export const tests = (test: Declare): void => {
-  describe("a run that takes messages", () => {
+  test.describe("a run that takes messages", () => {
     test(
       "takes each once, in the place where it took it first",
       Effect.gen(function* () {
@@ -190,7 +189,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "gets a message while it works, without a renewal",
       Effect.gen(function* () {
         yield* start(
@@ -215,7 +214,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "waits for a message without a worker, and takes one at a time",
       Effect.gen(function* () {
         const { count, next } = yield* counting

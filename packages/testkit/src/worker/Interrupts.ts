@@ -1,7 +1,6 @@
 /**
  * Tests of executors that interrupt their run and go on with the answers.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Interrupt, Run, Runs } from "@runlease/core"
 import { DateTime, Effect, Stream, TestClock } from "effect"
@@ -21,8 +20,8 @@ const finishing =
     Stream.make({ type: "RUN_FINISHED", threadId: conversationId, runId, ...rest })
 
 export const tests = (test: Declare): void => {
-  describe("a run that waits for a tool result", () => {
-    test(
+  test.describe("a run that waits for a tool result", () => {
+    test.onEachStore(
       "frees the worker, and goes on with the answer in its snapshot",
       Effect.gen(function* () {
         const worker = yield* start((claimed) => {
@@ -44,7 +43,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "fails when the result does not arrive within the time that the executor set",
       Effect.gen(function* () {
         const [soon, later] = [yield* TestRuns.after("10 seconds"), yield* TestRuns.after("20 seconds")]
@@ -76,7 +75,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a RUN_FINISHED by the executor", () => {
+  test.describe("a RUN_FINISHED by the executor", () => {
     test(
       "suspends the run for all of its interrupts",
       Effect.gen(function* () {

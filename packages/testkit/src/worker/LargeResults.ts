@@ -1,7 +1,6 @@
 /**
  * Tests of results that one event cannot hold.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, RunLog, Step, StepRecord } from "@runlease/core"
 import { Effect, Option, Ref } from "effect"
@@ -18,8 +17,8 @@ const recordsOf = (entries: ReadonlyArray<RunLog.LogEntry>) =>
   entries.flatMap(({ event }) => Option.toArray(StepRecord.fromEvent(event)).map(({ record }) => record))
 
 export const tests = (test: Declare): void => {
-  describe("a step with a large result", () => {
-    test(
+  test.describe("a step with a large result", () => {
+    test.onEachStore(
       "has it in several records, which a later attempt joins",
       Effect.gen(function* () {
         const { count, next } = yield* counting

@@ -1,7 +1,6 @@
 /**
  * Tests of what a worker still writes while a lease ends, or the worker itself.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Leases, Step } from "@runlease/core"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, TestClock } from "effect"
@@ -10,7 +9,7 @@ import * as TestRuns from "../TestRuns.js"
 import { type Declare, listen, run, start, submit, until, untilStatus } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("a lease", () => {
+  test.describe("a lease", () => {
     test(
       "is not lost where a renewal overtakes the answer to the end of the run",
       Effect.gen(function* () {
@@ -36,7 +35,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a drain", () => {
+  test.describe("a drain", () => {
     /** A run of two bodies that happen at most once, of which the first has begun when a drain begins. */
     const drained = (until: (finish: Deferred.Deferred<void>) => Effect.Effect<unknown>) =>
       Effect.gen(function* () {

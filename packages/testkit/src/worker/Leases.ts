@@ -1,7 +1,6 @@
 /**
  * Tests of leases: renewal, loss, and a lease without a worker.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   AgentEvent,
@@ -44,9 +43,9 @@ import {
 } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("leases", () => {
+  test.describe("leases", () => {
     const renewals: Array<number> = []
-    test(
+    test.onEachStore(
       "are all renewed in one request at a third of their length",
       Effect.gen(function* () {
         renewals.length = 0
@@ -93,7 +92,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "count from when the run was claimed, however long the claim had waited for it",
       Effect.gen(function* () {
         const endless = yield* makeEndless
@@ -113,7 +112,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "end in the worker before they end in the store when they cannot be renewed, and nothing more is written",
       Effect.gen(function* () {
         const endless = yield* makeEndless
@@ -165,7 +164,7 @@ export const tests = (test: Declare): void => {
       Faults.over(Leases.Leases, (leases) => ({ ...leases, renew: () => Effect.never })),
     )
 
-    test(
+    test.onEachStore(
       "that lapse leave the run to another worker, and the first cannot write to it any more",
       Effect.gen(function* () {
         const reached = yield* Deferred.make<void>()
@@ -219,7 +218,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a worker that the control plane refuses", () => {
+  test.describe("a worker that the control plane refuses", () => {
     const refused = (operation: string) =>
       new ControlPlaneError.ControlPlaneRefused({ operation, message: "The token was revoked" })
 
@@ -264,7 +263,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a lease without a worker", () => {
+  test.describe("a lease without a worker", () => {
     test(
       "is renewed while its Scope is open, and interrupts the guarded effect when the run is cancelled",
       Effect.gen(function* () {

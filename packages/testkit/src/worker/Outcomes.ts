@@ -1,7 +1,6 @@
 /**
  * Tests of how a run ends: by its executor, or by a failure.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Leases, RequestSnapshot, RunLog } from "@runlease/core"
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
@@ -20,8 +19,8 @@ import {
 } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("an execution that ends by itself", () => {
-    test(
+  test.describe("an execution that ends by itself", () => {
+    test.onEachStore(
       "completes the run, with a log that opens and closes",
       Effect.gen(function* () {
         yield* start(Executor.from(() => Effect.succeed("hello")))
@@ -153,7 +152,7 @@ export const tests = (test: Declare): void => {
         ),
     )
 
-    test(
+    test.onEachStore(
       "ends the run by its own last event",
       Effect.gen(function* () {
         const ends: Record<string, AgentEvent.LogEvent> = {
@@ -235,8 +234,8 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a retryable failure", () => {
-    test(
+  test.describe("a retryable failure", () => {
+    test.onEachStore(
       "hands the run back with back-off while attempts are left, then fails it with its own code",
       Effect.gen(function* () {
         const attempts = yield* Ref.make<ReadonlyArray<number | null>>([])

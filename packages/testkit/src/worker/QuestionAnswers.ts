@@ -1,7 +1,6 @@
 /**
  * Tests of what a question shows, and of what its answer may be.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Interrupts, Runs } from "@runlease/core"
 import { Effect, Schema } from "effect"
@@ -10,7 +9,7 @@ import { answered, resolved, untilWaitsFor } from "./Asking.js"
 import { textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
-  describe("a question with a name", () => {
+  test.describe("a question with a name", () => {
     test(
       "tells questions of one name apart by their keys",
       Effect.gen(function* () {

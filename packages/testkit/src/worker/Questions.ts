@@ -1,7 +1,6 @@
 /**
  * Tests of questions that an executor asks, for which a run is suspended once nothing of it is in flight.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Interrupts, Runs, Step } from "@runlease/core"
 import { DateTime, Effect, Exit, Schema, Scope, TestClock } from "effect"
@@ -11,14 +10,14 @@ import { answered, resolved, untilWaitsFor } from "./Asking.js"
 import { textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
-  describe("a run that asks a question", () => {
+  test.describe("a run that asks a question", () => {
     const deploying = Executor.from(() =>
       Effect.map(Interrupts.approve("deploy", { message: "Deploy?" }), (yes) =>
         yes ? "deployed" : "left alone",
       ),
     )
 
-    test(
+    test.onEachStore(
       "goes on with a yes or a no, and leaves its worker free until then",
       Effect.gen(function* () {
         const worker = yield* start(deploying, { concurrency: 1 })
@@ -76,7 +75,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "goes on in another worker, with the session that the first worker recorded",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs

@@ -1,7 +1,6 @@
 /**
  * Tests of steps that a Stream reports: another program has done them.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Step } from "@runlease/core"
 import { ReportedSteps, StepCodec } from "@runlease/core/executor"
@@ -27,7 +26,7 @@ const readings = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap(({ name, value }) => (name === "recorded" ? [value] : []))
 
 export const tests = (test: Declare): void => {
-  describe("a step that a Stream reports", () => {
+  test.describe("a step that a Stream reports", () => {
     test(
       "is recorded behind the events before it, and read by later attempts, in order",
       Effect.gen(function* () {

@@ -1,7 +1,6 @@
 /**
  * Tests of runs that are submitted once more with what they had recorded.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Agent,
@@ -73,8 +72,8 @@ const resolved = (interruptId: string, payload: unknown) => ({
 })
 
 export const tests = (test: Declare): void => {
-  describe("a retry of a run", () => {
-    test(
+  test.describe("a retry of a run", () => {
+    test.onEachStore(
       "begins with what failed and does no recorded step again, or does all from the start",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
@@ -200,7 +199,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "does not spawn again the children that have completed, and retries those that have failed",
       Effect.gen(function* () {
         const { done, mend, note, step, unlessMended } = yield* program

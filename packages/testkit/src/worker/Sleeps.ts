@@ -1,7 +1,6 @@
 /**
  * Tests of sleeps, for which a run is suspended once nothing of it is in flight.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Runs, type Run, Step } from "@runlease/core"
 import { DateTime, Deferred, Effect, Ref, TestClock } from "effect"
@@ -24,8 +23,8 @@ const untilSuspended = (runId: RunId, sleeps = 1) =>
 const minute = 60_000
 
 export const tests = (test: Declare): void => {
-  describe("a run that sleeps", () => {
-    test(
+  test.describe("a run that sleeps", () => {
+    test.onEachStore(
       "holds no slot and no lease meanwhile, and repeats no step after it",
       Effect.gen(function* () {
         const { count, next } = yield* counting

@@ -1,7 +1,6 @@
 /**
  * Tests of how many appends to the log a step costs.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Emit, Executor, RunLog, Step } from "@runlease/core"
 import { Effect } from "effect"
@@ -10,7 +9,7 @@ import { type Declare, start, submit, until, untilStatus } from "../TestWorker.j
 import { customs } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
-  describe("a step", () => {
+  test.describe("a step", () => {
     let appends = 0
     const countAppends = Faults.over(RunLog.RunLog, (runLog) => ({
       ...runLog,

@@ -1,7 +1,6 @@
 /**
  * Tests of the attempts of a run that records steps.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, type Run, RunLog, Step, StepRecord } from "@runlease/core"
 import { Array, Effect, Ref } from "effect"
@@ -33,7 +32,7 @@ const recording = (recorded: number, last: number) =>
   )
 
 export const tests = (test: Declare): void => {
-  describe("an attempt that records a step", () => {
+  test.describe("an attempt that records a step", () => {
     test(
       "counts as the first, so a run goes on for as long as it makes progress",
       Effect.gen(function* () {
@@ -67,7 +66,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("the 10,001st step of a run", () => {
+  test.describe("the 10,001st step of a run", () => {
     test(
       "is refused, with those of earlier attempts and of the present one counted",
       Effect.gen(function* () {

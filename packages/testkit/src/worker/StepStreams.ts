@@ -1,7 +1,6 @@
 /**
  * Tests of steps whose body is a Stream.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, AgentEvent, Executor, RunLog, Step, StepRecord } from "@runlease/core"
 import { Effect, Option, Ref, Schema, Stream, TestClock } from "effect"
@@ -22,7 +21,7 @@ const records = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => Option.toArray(StepRecord.fromEvent(event)).map(({ record }) => record))
 
 export const tests = (test: Declare): void => {
-  describe("a step whose body is a Stream", () => {
+  test.describe("a step whose body is a Stream", () => {
     test(
       "shows its events once and records its text after them, with what they have opened",
       Effect.gen(function* () {

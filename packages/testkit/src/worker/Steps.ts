@@ -1,7 +1,6 @@
 /**
  * Tests of steps, whose results later attempts get from the log.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Emit, Executor, RunLog, Step } from "@runlease/core"
 import { StepCodec } from "@runlease/core/executor"
@@ -10,8 +9,8 @@ import { log, run, start, submit, type Declare, until, untilStatus } from "../Te
 import { counting, customs, dyingBefore, textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
-  describe("a step", () => {
-    test(
+  test.describe("a step", () => {
+    test.onEachStore(
       "is not run again by a later attempt, which gets its result",
       Effect.gen(function* () {
         const { count, next } = yield* counting

@@ -1,7 +1,6 @@
 /**
  * Tests of what a step does once: work that happens at most once, and what it shows.
  */
-import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Agent,
@@ -24,7 +23,7 @@ import { type Declare, log, start, submit, untilStatus } from "../TestWorker.js"
 import { counting, customs, textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
-  describe("a step that happens at most once", () => {
+  test.describe("a step that happens at most once", () => {
     test(
       "is not run again when an earlier attempt began it and left no result",
       Effect.gen(function* () {
@@ -111,7 +110,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("what earlier attempts have recorded", () => {
+  test.describe("what earlier attempts have recorded", () => {
     const reading = Effect.unsafeMakeLatch(false)
     let hangs = false
     test(
@@ -150,7 +149,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("what a step shows", () => {
+  test.describe("what a step shows", () => {
     test(
       "is there once when it is emitted as a step, and once for each attempt when it is not",
       Effect.gen(function* () {

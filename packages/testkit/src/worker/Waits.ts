@@ -1,7 +1,6 @@
 /**
  * Tests of questions beside other waits and beside steps in flight.
  */
-import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, Child, Executor, Inbox, Interrupts, Run, RunLog, Runs, Step } from "@runlease/core"
 import { Deferred, Effect, TestClock } from "effect"
@@ -45,7 +44,7 @@ const withSlowChildren = Faults.over(Runs.Runs, (runs) => ({
 }))
 
 export const tests = (test: Declare): void => {
-  describe("a run that asks a question beside something else", () => {
+  test.describe("a run that asks a question beside something else", () => {
     test(
       "ends and records the step of another fiber before it is suspended, and does not repeat it",
       Effect.gen(function* () {
@@ -86,7 +85,7 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
+    test.onEachStore(
       "goes on without an answer when a sleep ends first, and takes none after that",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
