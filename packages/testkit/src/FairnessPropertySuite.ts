@@ -221,10 +221,9 @@ export const suite = (
   layer: Layer.Layer<StorePorts, unknown>,
   worlds: LimitWorlds.Worlds,
 ): void => {
-  const suite = `Fairness (${name})`
-  describe(suite, () => {
+  describe(`Fairness (${name})`, () => {
     LimitWorlds.test(
-      suite,
+      `Fairness (${name})`,
       "every history starts the runs of a key in order, lets no key wait for long, and loses none",
       layer,
       worlds,

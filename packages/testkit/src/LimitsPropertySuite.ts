@@ -253,10 +253,9 @@ export const suite = (
   layer: Layer.Layer<StorePorts, unknown>,
   worlds: LimitWorlds.Worlds,
 ): void => {
-  const suite = `Limits (${name})`
-  describe(suite, () => {
+  describe(`Limits (${name})`, () => {
     LimitWorlds.test(
-      suite,
+      `Limits (${name})`,
       "every history stays within its limits, counts right, and ends",
       layer,
       worlds,

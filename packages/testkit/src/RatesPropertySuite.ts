@@ -228,10 +228,9 @@ export const suite = (
   layer: Layer.Layer<StorePorts, unknown>,
   worlds: LimitWorlds.Worlds,
 ): void => {
-  const suite = `Rates (${name})`
-  describe(suite, () => {
+  describe(`Rates (${name})`, () => {
     LimitWorlds.test(
-      suite,
+      `Rates (${name})`,
       "every history starts no more runs than the rates let in, counts right, and ends",
       layer,
       worlds,

@@ -22,8 +22,7 @@ import * as Simulation from "./Simulation.js"
  * @category suites
  */
 export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: Simulation.Options): void => {
-  const suite = `Simulation (${name})`
-  describe(suite, () => {
+  describe(`Simulation (${name})`, () => {
     it.live(
       "seeds break no invariant",
       () =>
@@ -33,7 +32,7 @@ export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: 
             subject,
             Option.getOrElse(replayed, () => options),
           )
-          const text = Simulation.show(name, report, (seed) => Replay.command(suite, seed))
+          const text = Simulation.show(name, report, (seed) => Replay.command(`Simulation (${name})`, seed))
           if (report._tag === "Broken") return yield* Effect.die(new Error(text))
           yield* Console.log(text)
         }),
