@@ -33,7 +33,7 @@ export const rows = (state: State): ScheduleRows<never> => ({
   civilNow: Clock.currentTimeMillis,
   find: find(state),
 
-  due: (now, limit) =>
+  due: (now, { count }) =>
     Effect.sync(() =>
       Array.from(state.schedules.values())
         .filter(({ record }) => {
@@ -41,7 +41,7 @@ export const rows = (state: State): ScheduleRows<never> => ({
           return due !== null && due <= now
         })
         .sort(byNext)
-        .slice(0, limit),
+        .slice(0, count),
     ),
 
   ofSource: (projectId, source) =>

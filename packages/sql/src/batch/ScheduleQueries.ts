@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { ScheduleHealth, type ScheduleRows, type ScheduleRules } from "@runlease/core/store"
+import { KeysetPage, ScheduleHealth, type ScheduleRows, type ScheduleRules } from "@runlease/core/store"
 import { Effect } from "effect"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
@@ -14,6 +14,11 @@ import { execute } from "../dialect/ExecuteStatement.js"
 interface Row {
   readonly schedule_pk: number
   readonly body: string
+}
+
+interface Sized {
+  readonly schedule_pk: number
+  readonly bytes: number
 }
 
 const toStored = ({ body, schedule_pk }: Row): ScheduleRows.StoredSchedule => ({
@@ -70,12 +75,22 @@ export const rows = (database: Database): ScheduleRows.ScheduleRows<SqlError> =>
 
     find: (ref) => Effect.map(locked(named(database, ref)), ([found]) => found),
 
-    due: (now, limit) =>
-      dialect.holding(
-        select(
-          database,
-          sql`WHERE s.next_at <= ${now} ORDER BY s.next_at LIMIT ${limit} + 0 ${dialect.lockFree("s")}`,
+    // Their sizes are read first. Neither database reads a long text to tell its size.
+    due: (now, { bytes, count }) =>
+      Effect.flatMap(
+        dialect.holding(
+          sql<Sized>`SELECT s.schedule_pk, octet_length(s.body) AS bytes FROM schedules s
+            WHERE s.next_at <= ${now} ORDER BY s.next_at LIMIT ${count} + 0 ${dialect.lockFree("s")}`,
         ),
+        (sized) => {
+          const sizes = sized.map((row) => Number(row.bytes))
+          const keys = sized
+            .slice(0, KeysetPage.countWithin(sizes, count, bytes))
+            .map(({ schedule_pk }) => Number(schedule_pk))
+          return keys.length === 0
+            ? Effect.succeed([])
+            : select(database, sql`WHERE ${dialect.isOneOf("s.schedule_pk", keys)} ORDER BY s.next_at`)
+        },
       ),
 
     ofSource: (projectId, source) =>

@@ -179,12 +179,6 @@ export const redefine =
   (record, now) =>
     Either.map(ScheduleChecks.ofChanges(record, changes, now), (checked) => redefined(record, checked, now))
 
-/** The most runs of a call that one commit begins: requests of others go between the commits. */
-const maxRuns = 25
-
-/** The most bytes of payloads that they have together; a single run is begun whatever it has. */
-const maxBytes = 256 * 1024
-
 /** Which runs of a schedule begin at a request: at these times of the past, or one now. */
 export interface Call {
   readonly ref: ScheduleRef
@@ -223,8 +217,7 @@ const callOne = <X>(
     const all = runsOf(found.record, now)
     if (Either.isLeft(all)) return Either.left(all.left)
     const source = yield* ScheduleRuns.source(batch, found.record)
-    const room = Math.min(maxRuns, Math.max(1, ScheduleRuns.roomIn(maxBytes, source)))
-    const runs = all.right.slice(0, room)
+    const runs = all.right.slice(0, Math.max(1, ScheduleRuns.roomIn(ScheduleRuns.part, source)))
     const wanted = runs.map((run) => ({ source, run }))
     const decisions = Either.all(yield* ScheduleRuns.submit(batch, wanted))
     // Each refusal is of the schedule, so it is that of all of its runs, and none has begun.

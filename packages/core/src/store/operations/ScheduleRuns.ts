@@ -151,8 +151,18 @@ export const source = <X>(batch: RunBatch<X>, record: ScheduleRecord): Effect.Ef
     }
   })
 
-/** How many runs of a schedule have room in so many bytes. */
-export const roomIn = (bytes: number, { bytes: each }: Source): number => Math.floor(bytes / each)
+/** The room of a commit for runs, and for the bytes of their payloads. */
+export interface Room {
+  readonly runs: number
+  readonly bytes: number
+}
+
+/** The room of one commit: requests of others go between the commits. A single run is begun whatever it has. */
+export const part: Room = { runs: 25, bytes: 256 * 1024 }
+
+/** How many runs of a schedule have room. */
+export const roomIn = ({ bytes, runs }: Room, { bytes: each }: Source): number =>
+  Math.min(runs, Math.floor(bytes / each))
 
 export type Refusal = SubmitOperation.Refusal
 

@@ -100,7 +100,10 @@ export const run = <X>(
   const work = commits.operation(BulkParts.work<X>())
   const goOn = BulkParts.continuing(StoreReads.reading(store), commits)
   const sweepNow = commits.operation(sweep<X>())
-  const tickNow = commits.operation(TickOperation.operation<X>())
+  const tick = commits.operation(TickOperation.operation<X>())
+  /** Ticks a part of the schedules that are due. The requests of others go before the next part. */
+  const tickNow = () =>
+    Effect.tap(tick(), (ticked) => (ticked > 0 ? Turns.letOthersGo(commits) : Effect.void))
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
     unavailable("Sweep", error),
   )

@@ -17,11 +17,8 @@ import * as StoreMetrics from "../commit/StoreMetrics.js"
 import type { StoredSchedule } from "../rows/ScheduleRows.js"
 import * as ScheduleRuns from "./ScheduleRuns.js"
 
-/** The largest number of schedules in one commit. */
-const mostSchedules = 200
-
-/** The most bytes of payloads that the runs of one commit have together; a single run is begun whatever it has. */
-const maxBytes = 4 * 1024 * 1024
+/** What a commit reads of schedules: as many, and as many bytes, as it has room for their runs. */
+const mostRead = { count: ScheduleRuns.part.runs, bytes: ScheduleRuns.part.bytes }
 
 const refOf = ({ projectId }: ScheduleRules.ScheduleRecord, runId: string) => ({
   projectId: Ids.ProjectId.make(projectId),
@@ -78,13 +75,20 @@ const makeTimes = (): typeof ScheduleChecks.timeOf => {
   }
 }
 
-/** Ticks a schedule. It begins a run at least where one is due, and more while their payloads have room. The other ticks stay due. */
+/**
+ * Ticks a schedule. It begins as many of the runs that are due as have room, and the other ticks stay due. Undefined where none has room,
+ * unless the commit is empty.
+ */
 const tickOne = <X>(
   batch: RunBatch<X>,
   { key, record: before }: StoredSchedule,
   timeOf: typeof ScheduleChecks.timeOf,
-  { now, room }: { readonly now: number; readonly room: number },
-): Effect.Effect<Ticked, X> =>
+  {
+    isEmpty,
+    now,
+    room,
+  }: { readonly isEmpty: boolean; readonly now: number; readonly room: ScheduleRuns.Room },
+): Effect.Effect<Ticked | undefined, X> =>
   Effect.gen(function* () {
     const record = settled(batch, before)
     const time = timeOf(record)
@@ -92,18 +96,21 @@ const tickOne = <X>(
       return { key, record: ScheduleRules.pause(record, time.left.message, now), runs: [] }
     }
     const last = lastOf(batch, record)
-    let ticked = ScheduleRules.tick(record, time.right, last, now)
-    const source = ticked.plan.runs.length === 0 ? undefined : yield* ScheduleRuns.source(batch, record)
-    const most = source === undefined ? 0 : Math.max(1, ScheduleRuns.roomIn(room, source))
     // The other policies begin two runs at most.
-    if (record.concurrencyPolicy === "Allow" && most < ticked.plan.runs.length) {
-      ticked = ScheduleRules.tick(record, time.right, last, now, most)
-    }
+    const isCut = record.concurrencyPolicy === "Allow"
+    const tick = (most: number) =>
+      ScheduleRules.tick(record, time.right, last, now, isCut ? Math.max(1, most) : undefined)
+    let ticked = tick(room.runs)
+    if (ticked.plan.runs.length === 0) return { key, record: ticked.record, runs: [] }
+    const source = yield* ScheduleRuns.source(batch, record)
+    const most = ScheduleRuns.roomIn(room, source)
+    if (!isEmpty && most < (isCut ? 1 : ticked.plan.runs.length)) return undefined
+    if (isCut && most < ticked.plan.runs.length) ticked = tick(most)
     if (ticked.plan.cancelsLast) cancelLast(batch, record)
-    return { key, record: ticked.record, runs: ticked.plan.runs, ...(source && { source }) }
+    return { key, record: ticked.record, runs: ticked.plan.runs, source }
   })
 
-/** Ticks these schedules in turn until the payloads of their runs fill a commit. The others stay due. */
+/** Ticks these schedules in turn until their runs fill a commit. The others stay due. */
 const tickMany = <X>(
   batch: RunBatch<X>,
   due: ReadonlyArray<StoredSchedule>,
@@ -112,12 +119,16 @@ const tickMany = <X>(
   Effect.gen(function* () {
     const timeOf = makeTimes()
     const all: Array<Ticked> = []
-    let room = maxBytes
+    let room = ScheduleRuns.part
+    let isEmpty = true
     for (const stored of due) {
-      if (room <= 0) break
-      const ticked = yield* tickOne(batch, stored, timeOf, { now, room })
-      room -= ticked.runs.length * (ticked.source?.bytes ?? 0)
+      const ticked = yield* tickOne(batch, stored, timeOf, { isEmpty, now, room })
+      if (ticked === undefined) break
       all.push(ticked)
+      const begun = ticked.runs.length
+      if (begun > 0) isEmpty = false
+      room = { runs: room.runs - begun, bytes: room.bytes - begun * (ticked.source?.bytes ?? 0) }
+      if (room.runs <= 0 || room.bytes <= 0) break
     }
     return all
   })
@@ -162,7 +173,7 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
   Effect.gen(function* () {
     const { schedules } = batch.rows
     const now = yield* schedules.civilNow
-    const found = yield* schedules.due(now, mostSchedules)
+    const found = yield* schedules.due(now, mostRead)
     if (found.length === 0) return nothing
     const open = found.flatMap(({ record }) =>
       [...record.openRuns, ...(record.lastRunId === null ? [] : [record.lastRunId])].map((runId) =>

@@ -41,13 +41,18 @@ export const placeOf = (
   }))
 
 /**
- * How many items a page has, of those with these sizes in bytes, of which there is one more than `limit` if there are as many.
+ * How many items a page has, of those with these sizes in bytes, of which there is one more than `limit` if there are as many. It has one
+ * at least, and so many bytes otherwise.
  *
  * @since 0.1.0
  * @category pages
  */
-export const countWithin = (sizes: ReadonlyArray<number>, limit: number): number => {
-  let left = maxPageBytes
+export const countWithin = (
+  sizes: ReadonlyArray<number>,
+  limit: number,
+  maxBytes: number = maxPageBytes,
+): number => {
+  let left = maxBytes
   const over = sizes.findIndex((bytes, index) => (left -= bytes) < 0 && index > 0)
   return Math.min(over < 0 ? sizes.length : over, limit)
 }

@@ -35,6 +35,12 @@ export interface ScheduleFilter {
   readonly sourceTriggerId?: string | undefined
 }
 
+/** The bounds of what is read of schedules: so many, and so many bytes of JSON, but one at least. */
+export interface ScheduleBounds {
+  readonly count: number
+  readonly bytes: number
+}
+
 /**
  * The schedules of one transaction. What it finds is locked where rows have locks.
  *
@@ -45,8 +51,11 @@ export interface ScheduleRows<X> {
   /** The civil time of the transaction. */
   readonly civilNow: Effect.Effect<number, X>
 
-  /** The schedules that are due by `ScheduleHealth.dueAt`, the earliest first, without those that another transaction is writing. */
-  readonly due: (now: number, limit: number) => Effect.Effect<ReadonlyArray<StoredSchedule>, X>
+  /**
+   * The schedules that are due by `ScheduleHealth.dueAt`, the earliest first, without those that another transaction is writing. A store
+   * that has them in memory may give more bytes than `most` says.
+   */
+  readonly due: (now: number, most: ScheduleBounds) => Effect.Effect<ReadonlyArray<StoredSchedule>, X>
 
   readonly find: (ref: ScheduleRef) => Effect.Effect<StoredSchedule | undefined, X>
 
