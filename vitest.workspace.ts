@@ -15,7 +15,7 @@ const postgres = "packages/test-postgres/src/vitestSetup.ts"
 
 /** The tests of the store that need a PostgreSQL. */
 const onPostgres =
-  "packages/sql/test/{postgres*,WakeupMessage,bulk,checks,counters,fields,migrations,pool,rates,scheduleParts,sharedBudget}.test.ts"
+  "packages/sql/test/{postgres*,WakeupMessage,bulk,checks,counters,fields,migrations,pool,rates,retryKilled,scheduleParts,sharedBudget}.test.ts"
 
 /**
  * `first` has each package, and each kind of thing once: `pnpm test`. The rest is every other file: `pnpm test:all` runs both.

@@ -1,12 +1,13 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { BulkOperations, Claims, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { BulkOperations, Runs } from "@runlease/core"
 import { Effect, Either, Option, Schedule, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as readline from "node:readline"
 import { fileURLToPath } from "node:url"
 import { type Database, execute, postgres, sqlite } from "./Databases.js"
+import { paidAndFailed } from "./PaidRuns.js"
 
 const bulker = fileURLToPath(new URL("fixtures/bulker.ts", import.meta.url))
 
@@ -62,37 +63,6 @@ const untilDone = ({ controlPlane }: Database, all: number) =>
       { done: all, failed: 0, matched: all, skipped: 0, status: "completed" },
     )
   }).pipe(Effect.provide(controlPlane))
-
-/** Runs that have failed behind a recorded step. */
-const paidAndFailed = (all: number) =>
-  Effect.gen(function* () {
-    const { runs, leases, log, claims, registry } = yield* Effect.all({
-      runs: Runs.Runs,
-      leases: Leases.Leases,
-      log: RunLog.RunLog,
-      claims: Claims.Claims,
-      registry: WorkerRegistry.WorkerRegistry,
-    })
-    const { id: workerId } = yield* registry.register({ implementationKind: "kind", workerKey: "key" })
-    yield* runs.submitMany(Array.from({ length: all }, () => ({ agentId: "agent", concurrencyKey: null })))
-    let claimed = yield* claims.claim({ workerId, limit: 100, leaseDuration: "60 seconds" })
-    while (claimed.length > 0) {
-      yield* Effect.forEach(
-        claimed,
-        ({ leaseEpoch: epoch, runId }) => {
-          const fence = { workerId, epoch }
-          const record = { step_id: "pay", record_id: runId, name: "pay" }
-          const events = [{ type: "CUSTOM", name: "runlease.step", value: record }]
-          return Effect.zipRight(
-            log.append({ runId, events, fence }),
-            leases.complete({ ...fence, runId }, { status: "failed" }),
-          )
-        },
-        { concurrency: "unbounded" },
-      )
-      claimed = yield* claims.claim({ workerId, limit: 100, leaseDuration: "60 seconds" })
-    }
-  })
 
 const numberOfEnds = "SELECT COUNT(*) AS number FROM outcomes WHERE status = 'cancelled'"
 
