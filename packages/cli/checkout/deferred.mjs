@@ -1,7 +1,7 @@
 /**
  * Libraries that libraries import and few commands use. Each is a file of its own beside the bundle, which the first use loads.
  */
-import { existsSync } from "node:fs"
+import { existsSync, renameSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { basename, dirname, join } from "node:path"
@@ -63,17 +63,20 @@ export const write = async (found, outdir) => {
   const sources = []
   for (const [file, path] of found) {
     if (existsSync(join(outdir, file))) continue
+    // A process that ends meanwhile leaves no part of a file under its name.
+    const draft = join(outdir, `${file}.${process.pid}`)
     const { metafile } = await build({
       entryPoints: [path],
       metafile: true,
       absWorkingDir: repository,
-      outfile: join(outdir, file),
+      outfile: draft,
       bundle: true,
       platform: "node",
       target: "node20",
       format: "cjs",
       logLevel: "error",
     })
+    renameSync(draft, join(outdir, file))
     sources.push(...Object.keys(metafile.inputs))
   }
   return sources
