@@ -96,12 +96,13 @@ describe("a token for a browser", () => {
       deepStrictEqual([created.status, created.json.id], [201, own])
       const stranger = yield* call("POST", "/runs", { body: inConversation(other, {}) })
       const runId = stranger.json.run.run_id
+      const first = crypto.randomUUID()
       const message = { id: "m", role: "user", parts: [{ type: "text", text: "hello" }] }
       const request_snapshot = { messages: [message], tools: [], context: [] }
       deepStrictEqual(
         yield* submissions(token, [
-          { ...inConversation(own, { request_snapshot, multitask: "enqueue" }), public_id: "first" },
-          { ...inConversation(own), parent_run_id: "first" },
+          { ...inConversation(own, { request_snapshot, multitask: "enqueue" }), public_id: first },
+          { ...inConversation(own), parent_run_id: first },
           { ...inConversation(own), owner: undefined },
           inConversation(own, { request_snapshot, multitask: "steer" }),
           inConversation(own, { multitask: "latest" }),
@@ -172,13 +173,14 @@ describe("a token for a browser", () => {
     "of a label submits runs with that label, each in a conversation of its own, and reaches their children",
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
+      const own = crypto.randomUUID()
       const token = yield* issue({ label: { customer: "42" } })
       const submitted = yield* call("POST", "/runs", {
         token,
-        body: { kind: "agent", public_id: "own", request: { agent_id: "writer" } },
+        body: { kind: "agent", public_id: own, request: { agent_id: "writer" } },
       })
       deepStrictEqual(
-        [submitted.status, (yield* TestRuns.getRun(Ids.RunId.make("own"))).labels],
+        [submitted.status, (yield* TestRuns.getRun(Ids.RunId.make(own))).labels],
         [202, { customer: "42" }],
       )
       deepStrictEqual(
@@ -190,10 +192,10 @@ describe("a token for a browser", () => {
         ]),
         [[202], [403, "forbidden", "labels"], [403, "forbidden", "labels"], [403, "forbidden", "owner"]],
       )
-      yield* runs.submit(TestRuns.submission({ publicId: "child", parentRunId: "own" }))
+      yield* runs.submit(TestRuns.submission({ publicId: "child", parentRunId: own }))
       yield* runs.submit(TestRuns.submission({ publicId: "other", labels: { customer: "43" } }))
       const read = (id: string) => Effect.map(call("GET", `/runs/${id}`, { token }), ({ status }) => status)
-      deepStrictEqual(yield* Effect.forEach(["own", "child", "other"], read), [200, 200, 404])
+      deepStrictEqual(yield* Effect.forEach([own, "child", "other"], read), [200, 200, 404])
       // A run that gets the label is one of them from then on.
       yield* runs.label(Ids.RunId.make("other"), { customer: "42" })
       strictEqual(yield* read("other"), 200)
@@ -250,7 +252,13 @@ describe("a token for a browser", () => {
         ],
       )
       const token = yield* issue({ conversation_id: spent.conversationId })
-      const input = { threadId: spent.conversationId, runId: "next", messages: [], tools: [], context: [] }
+      const input = {
+        threadId: spent.conversationId,
+        runId: crypto.randomUUID(),
+        messages: [],
+        tools: [],
+        context: [],
+      }
       const sent = yield* call("POST", "/ag-ui/agent?detach=true", {
         token,
         body: { ...input, resume: [raised] },
@@ -437,6 +445,7 @@ describe("an AG-UI request with a token for a browser", () => {
   test(
     "does not stop its run by leaving, unless its token may stop",
     Effect.gen(function* () {
+      const [left, stopped] = [crypto.randomUUID(), crypto.randomUUID()]
       const leave = (token: string, runId: string) =>
         Effect.gen(function* () {
           const { url } = yield* Served
@@ -453,12 +462,12 @@ describe("an AG-UI request with a token for a browser", () => {
           abort.abort()
         })
       const scopes = ["read", "write"]
-      yield* leave(yield* issue({ thread_id: "left", scopes }), "left")
-      yield* leave(yield* issue({ thread_id: "stopped", scopes: [...scopes, "stop"] }), "stopped")
-      yield* TestRuns.getRun(Ids.RunId.make("stopped")).pipe(
+      yield* leave(yield* issue({ thread_id: left, scopes }), left)
+      yield* leave(yield* issue({ thread_id: stopped, scopes: [...scopes, "stop"] }), stopped)
+      yield* TestRuns.getRun(Ids.RunId.make(stopped)).pipe(
         Effect.repeat({ until: ({ status }) => status === "cancelled" }),
       )
-      strictEqual((yield* TestRuns.getRun(Ids.RunId.make("left"))).status, "pending")
+      strictEqual((yield* TestRuns.getRun(Ids.RunId.make(left))).status, "pending")
     }),
   )
 
@@ -480,12 +489,13 @@ describe("an AG-UI request with a token for a browser", () => {
           body: { threadId: conversationId, runId, parentRunId, messages: [], tools: [], context: [] },
         })
       yield* TestWorker.start(writer)
-      yield* input("one", "other-thread")
-      yield* input("two", "one")
-      const parents = yield* Effect.forEach(["one", "two"], (id) =>
+      const [one, two] = [crypto.randomUUID(), crypto.randomUUID()]
+      yield* input(one, "other-thread")
+      yield* input(two, one)
+      const parents = yield* Effect.forEach([one, two], (id) =>
         Effect.map(TestRuns.getRun(Ids.RunId.make(id)), ({ parentRunId }) => parentRunId),
       )
-      deepStrictEqual(parents, [null, "one"])
+      deepStrictEqual(parents, [null, Ids.RunId.make(one)])
     }).pipe(Effect.scoped),
   )
 })

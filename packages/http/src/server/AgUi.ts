@@ -35,12 +35,16 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
           "ConversationNotFound",
           () => Thread.notFound(payload.threadId),
         )
-        yield* Caller.submission({
-          agentId: path.agent_id,
-          conversationId: thread.conversationId,
-          implementationKind: urlParams.implementation_kind,
-          workerKey: urlParams.worker_key,
-        })
+        yield* Caller.submission(
+          {
+            agentId: path.agent_id,
+            conversationId: thread.conversationId,
+            implementationKind: urlParams.implementation_kind,
+            publicId: payload.runId,
+            workerKey: urlParams.worker_key,
+          },
+          "runId",
+        )
         yield* Caller.answers(payload.resume ?? [])
         yield* Effect.forEach(payload.warnings, (warning) =>
           Effect.logWarning(`Run ${payload.runId}: ${warning}`),

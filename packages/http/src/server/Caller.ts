@@ -171,19 +171,25 @@ export const list = Effect.fnUntraced(function* (reference: string, filter: Runs
 })
 
 /**
- * The ports for a submission, and the submission as the caller may make it.
+ * The ports for a submission, and the submission as the caller may make it. `idField`: where the request has the id of the run.
  *
  * @since 0.1.0
  * @category pages
  */
-export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) {
+export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission, idField = "public_id") {
   const browser = yield* page
   if (browser === undefined) return { ports: yield* ports, submission: wanted }
   return {
     ports: browser.ports,
-    submission: yield* Grants.admit(browser.grant, browser.ports, wanted),
+    submission: yield* Grants.admit(browser.grant, browser.ports, wanted, idField),
   }
 })
+
+/** Passes an API key, and a page whose token reaches what its submission became. */
+export const submitted = (submitted: Runs.Submitted) =>
+  Effect.flatMap(page, (browser) =>
+    browser === undefined ? Effect.void : Grants.checkSubmitted(browser.grant, submitted),
+  )
 
 /**
  * The id of a conversation that the caller may create: a page, only the one that its token is bound to.

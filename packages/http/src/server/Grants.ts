@@ -6,9 +6,9 @@
  *
  * @since 0.1.0
  */
-import { type BrowserToken, Conversations, type Ids, OneOrMore, Run, Runs, TreeBudget } from "@runlease/core"
+import { type BrowserToken, Conversations, Ids, OneOrMore, Run, Runs, TreeBudget } from "@runlease/core"
 import { SnakeCase } from "@runlease/core/internal"
-import { Context, Effect } from "effect"
+import { Context, Effect, Schema } from "effect"
 import { nameOfBound } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { Ports } from "./ProjectPortsCache.js"
@@ -59,6 +59,16 @@ export const findRun = Effect.fnUntraced(function* (grant: Grant, ports: Ports, 
   const run = yield* Context.get(ports, Runs.Runs).get(runId)
   return isReached(grant, run, runId) ? run : yield* new Run.RunNotFound({ runId })
 })
+
+/**
+ * Passes what a submission became where the grant reaches the run. A repeat finds the run that it was, which may have lost the label of the
+ * grant since: its id is then another's.
+ */
+export const checkSubmitted = (
+  grant: Grant,
+  { run }: Runs.Submitted,
+): Effect.Effect<void, Runs.SubmissionConflict> =>
+  isReached(grant, run, run.runId) ? Effect.void : new Runs.SubmissionConflict({ publicId: run.runId })
 
 /** The refusal of a token that is bound to no conversation. */
 export const unbound = ({ bound }: Grant): Refusal.Refusal =>
@@ -213,9 +223,26 @@ const conversationOf = (grant: Grant, { conversationId }: Runs.Submission) => {
   }
 }
 
-/** The submission as the grant admits it. */
-export const admit = Effect.fnUntraced(function* (grant: Grant, ports: Ports, submission: Runs.Submission) {
+const isUuid = Schema.is(Ids.Uuid)
+
+/** Passes an id that nobody can guess. The store is not read, so the answer is the same for an id that a run has. */
+const checkChosenId = (id: string | undefined, field: string): Effect.Effect<void, Refusal.Refusal> =>
+  id === undefined || isUuid(id)
+    ? Effect.void
+    : forbidden(
+        "A page may choose a UUID alone as the id of a run, since others can be guessed; take crypto.randomUUID()",
+        field,
+      )
+
+/** The submission as the grant admits it. `idField`: where the request has the id of the run. */
+export const admit = Effect.fnUntraced(function* (
+  grant: Grant,
+  ports: Ports,
+  submission: Runs.Submission,
+  idField: string,
+) {
   yield* checkScopes(grant, ["write"])
+  yield* checkChosenId(submission.publicId, idField)
   const conversationId = yield* conversationOf(grant, submission)
   const other = Object.entries(submission).find(([name, value]) => value !== undefined && !fields.has(name))
   if (other !== undefined) {

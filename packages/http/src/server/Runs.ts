@@ -122,7 +122,9 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
         Effect.gen(function* () {
           const { ports, submission } = yield* Effect.flatMap(SubmitBatch.ofAgent(payload), Caller.submission)
           yield* AgentForms.check(submission)
-          return SubmitBatch.replyOf(yield* Context.get(ports, Runs.Runs).submit(submission))
+          const submitted = yield* Context.get(ports, Runs.Runs).submit(submission)
+          yield* Caller.submitted(submitted)
+          return SubmitBatch.replyOf(submitted)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("submitMany", ({ payload }) =>

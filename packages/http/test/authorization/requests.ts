@@ -1,4 +1,5 @@
 /** A request to each endpoint that would be right, for things that it names. */
+import { Digest } from "@runlease/core/internal"
 
 /** What requests name. */
 export interface Names {
@@ -36,7 +37,7 @@ const requests: Readonly<Record<string, Make>> = {
   "runs.submit": ({ agent, conversation, fresh, run }) => ({
     body: {
       kind: "agent",
-      public_id: fresh,
+      public_id: Digest.uuidOf(fresh),
       owner: { kind: "conversation", id: conversation },
       parent_run_id: run,
       request: { agent_id: agent },
@@ -98,7 +99,7 @@ const requests: Readonly<Record<string, Make>> = {
     query: "?detach=true",
     body: {
       threadId: thread,
-      runId: fresh,
+      runId: Digest.uuidOf(fresh),
       state: {},
       messages: [],
       tools: [],
