@@ -122,6 +122,21 @@ describe("the input of a submission", () => {
 
 describe("a payload that fits no schema of its agent", () => {
   test(
+    "is refused in process however many workers have the same schema",
+    Effect.gen(function* () {
+      const form = integers(...Array.from({ length: 300 }, (_, index) => `field${index}`))
+      for (let index = 0; index < 10; index += 1) yield* registerForms(`worker-${index}`, { review: form })
+      const runs = yield* Runs.Runs
+      const snapshot = {
+        ...RequestSnapshot.empty,
+        input: Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`field${index}`, index])),
+      }
+      const error = yield* Effect.flip(runs.submit({ agentId: "review", snapshot }))
+      strictEqual(error._tag === "InvalidSubmission" && error.field, "input")
+    }),
+  )
+
+  test(
     "is refused with one sentence by a program, over HTTP, by the client and by a worker",
     Effect.gen(function* () {
       const registered = yield* registerForms("one", { review: Review.schemas.form })

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Either, Option, Predicate } from "effect"
+import { Context, Effect, Either } from "effect"
 import * as JsonSchemaCost from "../model/JsonSchemaCost.js"
 import * as JsonSchemaProblem from "../model/JsonSchemaProblem.js"
 import * as Ids from "../model/Ids.js"
@@ -16,7 +16,6 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 import { Leases } from "./Leases.js"
 import { InvalidSubmission, Runs, type SubmissionInput } from "./Runs.js"
 import { InvalidSchedule, type NewSchedule, Schedules } from "./Schedules.js"
-import * as WorkerMetadata from "./WorkerMetadata.js"
 import type { WorkerRegistry } from "./WorkerRegistry.js"
 import * as WorkersInContact from "./WorkersInContact.js"
 
@@ -36,7 +35,8 @@ export const ofSchedule = ({ input, prompt }: ScheduleConfig = {}): unknown =>
 type Check = (input: unknown) => string | undefined
 
 /** The check of an agent by the forms of its workers. */
-const checkOf = (forms: ReadonlyArray<object>): Check => {
+const checkOf = (byText: ReadonlyMap<string, object>): Check => {
+  const forms = Array.from(byText.values())
   const sizes = forms.map((form) => JsonSchemaCost.ofSchema(form))
   const size = sizes.reduce<number>((total, one) => total + (one ?? Number.POSITIVE_INFINITY), 0)
   let checks: ReadonlyArray<Check> | undefined
@@ -53,17 +53,12 @@ type Problem = (agentId: string, input: unknown) => Effect.Effect<string | undef
 /** The problem of a payload, in the words of every refusal. */
 const makeProblem = (ports: Context.Context<WorkerRegistry>): Effect.Effect<Problem> =>
   Effect.gen(function* () {
-    const read = Effect.map(WorkersInContact.list(ports), (workers) => {
-      const own = workers.flatMap(({ metadata }) => Option.toArray(WorkerMetadata.of(metadata)))
+    const read = Effect.map(WorkersInContact.metadata(ports), (workers) => {
       const checks = new Map<string, Check>()
       return (agentId: string): Check => {
         const before = checks.get(agentId)
         if (before !== undefined) return before
-        const forms = own.flatMap(({ agents, forms = {} }) => {
-          const form = agents === null || agents.some((name) => name === agentId) ? forms[agentId] : undefined
-          return Predicate.isObject(form) ? [form] : []
-        })
-        const check = checkOf(forms)
+        const check = checkOf(WorkersInContact.formsOf(workers, agentId))
         checks.set(agentId, check)
         return check
       }

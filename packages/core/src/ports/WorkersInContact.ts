@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
+import { Chunk, Context, DateTime, Effect, Option, Predicate, Stream } from "effect"
+import * as WorkerMetadata from "./WorkerMetadata.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
 import * as WorkerState from "./WorkerState.js"
 
@@ -32,3 +33,36 @@ export const list = Effect.fnUntraced(function* (ports: Context.Context<WorkerRe
   ).pipe(Stream.take(maxWorkers), Stream.runCollect)
   return Chunk.toReadonlyArray(workers).filter((worker) => isInContact(worker, now))
 })
+
+/**
+ * What the workers in contact say of themselves, the newest heartbeat first.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const metadata = (ports: Context.Context<WorkerRegistry.WorkerRegistry>) =>
+  Effect.map(list(ports), (workers) =>
+    workers.flatMap((worker) => Option.toArray(WorkerMetadata.of(worker.metadata))),
+  )
+
+/** Whether a worker claims runs of the agent. */
+export const claims = ({ agents }: WorkerMetadata.WorkerMetadata, agentId: string): boolean =>
+  agents === null || agents.some((name) => name === agentId)
+
+/**
+ * The forms that workers which claim runs of the agent have of its payload, by their texts: one for all that are equal.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const formsOf = (
+  workers: ReadonlyArray<WorkerMetadata.WorkerMetadata>,
+  agentId: string,
+): ReadonlyMap<string, object> =>
+  new Map(
+    workers.flatMap((worker) => {
+      const { forms = {} } = worker
+      const form = claims(worker, agentId) && Object.hasOwn(forms, agentId) ? forms[agentId] : undefined
+      return Predicate.isObject(form) ? [[JSON.stringify(form), form] as const] : []
+    }),
+  )

@@ -7,13 +7,12 @@
  * @since 0.1.0
  */
 import { type ControlPlaneError, Ids, Runs } from "@runlease/core"
-import { JsonSchemaCost, JsonSchemaProblem } from "@runlease/core/internal"
-import { Cache, Context, Effect, Either, Exit, Layer, Option, Predicate } from "effect"
+import { JsonSchemaCost, JsonSchemaProblem, WorkersInContact } from "@runlease/core/internal"
+import { Cache, Context, Effect, Either, Exit, Layer, Option } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as CheckThread from "./CheckThread.js"
 import { ProjectPortsCache } from "./ProjectPortsCache.js"
-import * as ProjectViews from "./ProjectViews.js"
 
 /** The parts of a submission that are checked. */
 type Request = Pick<Runs.Submission, "agentId" | "snapshot"> & { readonly publicId?: string | undefined }
@@ -117,9 +116,6 @@ const checkOf = (thread: CheckThread.CheckThread, forms: ReadonlyMap<string, obj
     })
 }
 
-const distinct = (schemas: ReadonlyArray<object>): ReadonlyMap<string, object> =>
-  new Map(schemas.map((schema) => [JSON.stringify(schema), schema]))
-
 export const layer: Layer.Layer<AgentForms, never, ProjectPortsCache> = Layer.scoped(
   AgentForms,
   Effect.gen(function* () {
@@ -127,7 +123,7 @@ export const layer: Layer.Layer<AgentForms, never, ProjectPortsCache> = Layer.sc
     const thread = yield* CheckThread.make
 
     const registered = (projectId: Ids.ProjectId) =>
-      Effect.catchTag(ProjectViews.inContact(projects.ports(projectId)), "InvalidCursor", Effect.die)
+      Effect.catchTag(WorkersInContact.metadata(projects.ports(projectId)), "InvalidCursor", Effect.die)
 
     const read = (projectId: Ids.ProjectId) =>
       Effect.map(registered(projectId), (workers): Forms => {
@@ -136,11 +132,7 @@ export const layer: Layer.Layer<AgentForms, never, ProjectPortsCache> = Layer.sc
           checkOf: (agentId) => {
             const before = checks.get(agentId)
             if (before !== undefined) return before
-            const schemas = workers.flatMap((worker) => {
-              const form = ProjectViews.claims(worker, agentId) ? worker.forms?.[agentId] : undefined
-              return Predicate.isObject(form) ? [form] : []
-            })
-            const check = checkOf(thread, distinct(schemas))
+            const check = checkOf(thread, WorkersInContact.formsOf(workers, agentId))
             checks.set(agentId, check)
             return check
           },

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import { type Ids, Schedules, Statistics, Summaries, WorkerMetadata } from "@runlease/core"
+import { type Ids, Schedules, Statistics, Summaries } from "@runlease/core"
 import { WorkersInContact } from "@runlease/core/internal"
-import { Context, Effect, Option } from "effect"
+import { Context, Effect } from "effect"
 import { fromActivity } from "../Wire/Activity.js"
 import type { Ports } from "./ProjectPortsCache.js"
 
@@ -47,21 +47,10 @@ export const attention = Effect.fnUntraced(function* (ports: Ports) {
   return { ...(yield* Context.get(ports, Summaries.Summaries).attention()), staleSchedules: items }
 })
 
-/** What the workers in contact have registered of themselves, newest heartbeat first. */
-export const inContact = Effect.fnUntraced(function* (ports: Ports) {
-  return (yield* WorkersInContact.list(ports)).flatMap(({ metadata }) =>
-    Option.toArray(WorkerMetadata.of(metadata)),
-  )
-})
-
-/** Whether a worker claims runs of the agent. */
-export const claims = ({ agents: own }: WorkerMetadata.WorkerMetadata, agentId: Ids.AgentId): boolean =>
-  own === null || own.includes(agentId)
-
 /** The agents of workers in contact, newest heartbeat first, and those that the project has runs of. */
 export const agents = Effect.fnUntraced(function* (ports: Ports) {
   const counts = yield* Context.get(ports, Statistics.Statistics).counts()
-  const registered = yield* inContact(ports)
+  const registered = yield* WorkersInContact.metadata(ports)
   const ids = new Set([
     ...registered.flatMap(({ agents: own, forms = {} }) => [
       ...(own ?? []),
@@ -72,7 +61,7 @@ export const agents = Effect.fnUntraced(function* (ports: Ports) {
   return Array.from(ids)
     .toSorted()
     .map((agentId) => {
-      const claiming = registered.filter((worker) => claims(worker, agentId))
+      const claiming = registered.filter((worker) => WorkersInContact.claims(worker, agentId))
       const form = claiming.find(({ forms }) => forms?.[agentId] !== undefined)?.forms?.[agentId]
       return { agent_id: agentId, workers: claiming.length, form: form ?? null }
     })
