@@ -58,12 +58,28 @@ describe("an id that the server derives", () => {
         schedule: "0 9 * * *",
       })
       const tick = `schedule:${schedule.json.schedule.id}:2030-01-01T09:00:00.000Z`
-      for (const id of [tick, "schedule:x", Ids.derivedRunId("task", "a"), "runlease.later"]) {
+      // A run that has the id makes no difference.
+      const taken = Ids.derivedRunId("task", "b")
+      yield* runs.submit(TestRuns.submission({ publicId: taken, derived: true }))
+      for (const id of [tick, "schedule:x", Ids.derivedRunId("task", "a"), "runlease.later", taken]) {
         deepStrictEqual(yield* Effect.all(naming(id, ended)), refused)
         const inProcess = yield* Effect.flip(runs.submit(TestRuns.submission({ publicId: id })))
         strictEqual(inProcess._tag === "InvalidSubmission" && inProcess.field, "publicId")
+        const snapshot = { messages: [], tools: [], context: [] }
+        const followUp = { public_id: id, request_snapshot: snapshot }
+        const named = [
+          yield* post(`/runs/${ended}/follow-ups`, followUp),
+          yield* post("/ag-ui/agent", { ...snapshot, threadId: "t", runId: id }),
+        ]
+        deepStrictEqual(
+          named.map(({ json }) => [json.error, json.field]),
+          [
+            ["invalid_request", "public_id"],
+            ["invalid_request", "runId"],
+          ],
+        )
       }
-      strictEqual((yield* runs.list()).items.length, 1)
+      strictEqual((yield* runs.list()).items.length, 2)
     }),
   )
 

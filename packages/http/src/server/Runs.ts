@@ -291,7 +291,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       .handle("followUp", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.ports
-          yield* Submit.checkName(ports, payload.publicId, "public_id")
+          yield* Submit.checkName(payload.publicId, "public_id")
           return FollowUp.toReply(yield* Context.get(ports, Runs.Runs).followUp(path.run_id, payload))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )

@@ -38,7 +38,7 @@ export interface Options extends Input.Routing {
 export const begin = Effect.fnUntraced(
   function* (ports: Ports, thread: Thread.Thread, input: RunAgentInput, options: Options) {
     const { agentId, refusesBusy } = options
-    yield* Submit.checkName(ports, input.runId, "runId")
+    yield* Submit.checkName(input.runId, "runId")
     const followUp = Input.followUpOf(input, options)
     const mayBeRepeated = Input.mayBeRepeated(input)
     const submitted = Submit.submit(ports, thread, input, options)

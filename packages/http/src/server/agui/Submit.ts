@@ -25,25 +25,18 @@ export const find = (
     : Effect.succeedNone
 
 /**
- * Passes an id by which a caller names what follows: one in the space of derived ids must name a run, or an input of one, already.
+ * Passes an id by which a caller names what follows, but none in the space of derived ids, whether or not a run has it.
  *
  * @since 0.1.0
  * @category submission
  */
-export const checkName = (ports: Ports, id: Ids.RunId, field: string) =>
+export const checkName = (id: Ids.RunId, field: string): Effect.Effect<void, Refusal.Refusal> =>
   Ids.isReservedRunId(id)
-    ? Effect.flatMap(
-        find(ports, id),
-        Option.match({
-          onSome: () => Effect.void,
-          onNone: () =>
-            Refusal.make(
-              400,
-              "invalid_request",
-              `${field}: must not begin with runlease. or schedule:, as the ids do that the server derives; choose another`,
-              { field },
-            ),
-        }),
+    ? Refusal.make(
+        400,
+        "invalid_request",
+        `${field}: must not begin with runlease. or schedule:, as the ids do that the server derives; choose another`,
+        { field },
       )
     : Effect.void
 
