@@ -58,8 +58,8 @@ const addressable = { message: () => "must not be . or .., which no URL can name
 export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, seen))
 
 /**
- * Whether a public id is in the space of those that the server derives from what it was sent: of ticks, tasks, posts, calls with a key and
- * children. No caller chooses one, so none is taken before its run exists.
+ * Whether a public id is in the space of those that the server derives from what it was sent: of ticks, tasks, posts, calls with a key,
+ * inputs of pages and children. No caller chooses one, so none is taken before its run exists.
  *
  * Source: docs/decisions/0085-reserved-names.md
  *
@@ -73,7 +73,7 @@ export const isReservedRunId = (id: string): boolean =>
  *
  * @since 0.1.0
  */
-export const derivedRunId = (kind: "call" | "chat" | "child" | "task", text: string): RunId =>
+export const derivedRunId = (kind: "call" | "chat" | "child" | "input" | "task", text: string): RunId =>
   RunId.make(`runlease.${kind}.${uuidOf(text)}`)
 
 export const WorkerId = Uuid.pipe(Schema.brand("WorkerId"))

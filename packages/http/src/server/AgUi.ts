@@ -1,28 +1,19 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Ids } from "@runlease/core"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
-import type { RunAgentInput } from "../Wire/RunAgentInput.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Begin from "./agui/Begin.js"
 import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
+import * as RunNames from "./agui/RunNames.js"
 import * as Steer from "./agui/Steer.js"
 import * as Thread from "./agui/Thread.js"
 import * as Caller from "./Caller.js"
 import * as TraceOfRequest from "./TraceOfRequest.js"
-
-const isRunId = Schema.is(Ids.RunId)
-
-/** The input without a parent that the caller does not reach, as without one that does not exist. */
-const withOwnParent = ({ parentRunId, ...input }: RunAgentInput) =>
-  isRunId(parentRunId)
-    ? Effect.map(Caller.reaches(parentRunId), (isOwn) => (isOwn ? { ...input, parentRunId } : input))
-    : Effect.succeed(input)
 
 export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
   handlers
@@ -35,23 +26,21 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
           "ConversationNotFound",
           () => Thread.notFound(payload.threadId),
         )
-        yield* Caller.submission(
-          {
-            agentId: path.agent_id,
-            conversationId: thread.conversationId,
-            implementationKind: urlParams.implementation_kind,
-            publicId: payload.runId,
-            workerKey: urlParams.worker_key,
-          },
-          "runId",
-        )
-        yield* Caller.answers(payload.resume ?? [])
-        yield* Effect.forEach(payload.warnings, (warning) =>
-          Effect.logWarning(`Run ${payload.runId}: ${warning}`),
-        )
-        if (yield* Steer.steer(ports, thread, payload, path.agent_id)) return yield* Steer.respond(payload)
-        const begin = Begin.begin(ports, thread, yield* withOwnParent(payload), {
+        yield* Caller.submission({
           agentId: path.agent_id,
+          conversationId: thread.conversationId,
+          implementationKind: urlParams.implementation_kind,
+          workerKey: urlParams.worker_key,
+        })
+        yield* Caller.answers(payload.resume ?? [])
+        const { derived, input } = yield* RunNames.resolve(thread, payload)
+        yield* Effect.forEach(input.warnings, (warning) =>
+          Effect.logWarning(`Run ${input.runId}: ${warning}`),
+        )
+        if (yield* Steer.steer(ports, thread, input, path.agent_id)) return yield* Steer.respond(input)
+        const begin = Begin.begin(ports, thread, input, {
+          agentId: path.agent_id,
+          derived,
           implementationKind: urlParams.implementation_kind,
           workerKey: urlParams.worker_key,
           traceContext: TraceOfRequest.of(request.headers),
@@ -63,8 +52,8 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
           begin: Effect.map(begin, ({ from, runId }) => ({
             runId,
             from,
-            as: { threadId: payload.threadId, runId: payload.runId },
-            peer: Peer.of(payload),
+            as: { threadId: input.threadId, runId: input.runId },
+            peer: Peer.of(input),
             seen: headers[lastEventIdHeader] ?? 0,
           })),
         })

@@ -171,17 +171,17 @@ export const list = Effect.fnUntraced(function* (reference: string, filter: Runs
 })
 
 /**
- * The ports for a submission, and the submission as the caller may make it. `idField`: where the request has the id of the run.
+ * The ports for a submission, and the submission as the caller may make it.
  *
  * @since 0.1.0
  * @category pages
  */
-export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission, idField = "public_id") {
+export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) {
   const browser = yield* page
   if (browser === undefined) return { ports: yield* ports, submission: wanted }
   return {
     ports: browser.ports,
-    submission: yield* Grants.admit(browser.grant, browser.ports, wanted, idField),
+    submission: yield* Grants.admit(browser.grant, browser.ports, wanted),
   }
 })
 

@@ -226,23 +226,18 @@ const conversationOf = (grant: Grant, { conversationId }: Runs.Submission) => {
 const isUuid = Schema.is(Ids.Uuid)
 
 /** Passes an id that nobody can guess. The store is not read, so the answer is the same for an id that a run has. */
-const checkChosenId = (id: string | undefined, field: string): Effect.Effect<void, Refusal.Refusal> =>
+const checkChosenId = (id: string | undefined): Effect.Effect<void, Refusal.Refusal> =>
   id === undefined || isUuid(id)
     ? Effect.void
     : forbidden(
         "A page may choose a UUID alone as the id of a run, since others can be guessed; take crypto.randomUUID()",
-        field,
+        "public_id",
       )
 
-/** The submission as the grant admits it. `idField`: where the request has the id of the run. */
-export const admit = Effect.fnUntraced(function* (
-  grant: Grant,
-  ports: Ports,
-  submission: Runs.Submission,
-  idField: string,
-) {
+/** The submission as the grant admits it. */
+export const admit = Effect.fnUntraced(function* (grant: Grant, ports: Ports, submission: Runs.Submission) {
   yield* checkScopes(grant, ["write"])
-  yield* checkChosenId(submission.publicId, idField)
+  yield* checkChosenId(submission.publicId)
   const conversationId = yield* conversationOf(grant, submission)
   const other = Object.entries(submission).find(([name, value]) => value !== undefined && !fields.has(name))
   if (other !== undefined) {

@@ -11,6 +11,7 @@ import type { ThreadStatus, ThreadView } from "../Wire/ThreadView.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as History from "./agui/History.js"
 import * as Restated from "./agui/Restated.js"
+import * as RunNames from "./agui/RunNames.js"
 import * as Thread from "./agui/Thread.js"
 import { BodyBudget } from "./BodyBudget.js"
 import type { Ports } from "./ProjectPortsCache.js"
@@ -156,9 +157,10 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
         Effect.gen(function* () {
           const { ports, thread } = yield* threadOf("stop", path.thread_id)
           const { clientRunId, current } = yield* unfinishedOf(ports, thread)
-          if (current === undefined || (payload.runId ?? clientRunId) !== clientRunId) {
-            return { stopped: false, runId: null }
-          }
+          const isNamed =
+            payload.runId == null ||
+            (yield* RunNames.idsOf(thread, payload.runId)).some((id) => id === clientRunId)
+          if (current === undefined || !isNamed) return { stopped: false, runId: null }
           const { cancelled } = yield* Context.get(ports, Runs.Runs).cancel(current.runId)
           return { stopped: cancelled, runId: clientRunId ?? null }
         }).pipe(Effect.mapError(Verdicts.encode)),

@@ -48,7 +48,6 @@ interface HttpAgent {
       | { id: string; role: "tool"; toolCallId: string; content: string },
   ): void
   abortRun(): void
-  use(middleware: current.MiddlewareFunction & older.MiddlewareFunction): unknown
 }
 
 interface Listener {

@@ -23,7 +23,7 @@ const conflict = ({ publicId }: Runs.SubmissionConflict) =>
   )
 
 /** The options of a new run. `refusesBusy`: refuse it while another run of the thread is unfinished. */
-export interface Options extends Input.Routing {
+export interface Options extends Submit.Options {
   readonly refusesBusy: boolean
 }
 
@@ -38,7 +38,6 @@ export interface Options extends Input.Routing {
 export const begin = Effect.fnUntraced(
   function* (ports: Ports, thread: Thread.Thread, input: RunAgentInput, options: Options) {
     const { agentId, refusesBusy } = options
-    yield* Submit.checkName(input.runId, "runId")
     const followUp = Input.followUpOf(input, options)
     const mayBeRepeated = Input.mayBeRepeated(input)
     const submitted = Submit.submit(ports, thread, input, options)

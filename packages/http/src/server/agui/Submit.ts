@@ -66,6 +66,11 @@ export const inThread = (
   )
 }
 
+/** The parts of a new run beside its input. `derived`: as in a submission. */
+export interface Options extends Input.Routing {
+  readonly derived: true | undefined
+}
+
 /**
  * Accepts a run, once: the same input again gives the same run.
  *
@@ -76,16 +81,17 @@ export const submit = Effect.fnUntraced(function* (
   ports: Ports,
   thread: Thread.Thread,
   input: RunAgentInput,
-  routing: Input.Routing,
+  options: Options,
 ) {
   const parent = input.parentRunId === undefined ? Option.none() : yield* find(ports, input.parentRunId)
   const { run } = yield* inThread(ports, thread, {
-    agentId: routing.agentId,
+    agentId: options.agentId,
     publicId: input.runId,
+    derived: options.derived,
     parentRunId: Option.getOrUndefined(parent)?.runId,
-    implementationKind: routing.implementationKind,
-    workerKey: routing.workerKey,
-    snapshot: Input.snapshotOf(input, routing),
+    implementationKind: options.implementationKind,
+    workerKey: options.workerKey,
+    snapshot: Input.snapshotOf(input, options),
   })
   return run
 })
