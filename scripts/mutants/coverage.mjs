@@ -26,6 +26,14 @@ export const byGroup = (files) =>
     .map((name) => [name, files.filter(({ group }) => group === name)])
     .filter(([, some]) => some.length > 0)
 
+/** A run of the tests that is interrupted has the parts before. */
+const inParts = ([group, files]) =>
+  Array.from({ length: Math.ceil(files.length / part) }, (_, n) => [
+    group,
+    files.slice(n * part, (n + 1) * part),
+  ])
+const part = 20
+
 /**
  * What each file touches. It runs those that no run with the same sources has covered, and leaves tests out that fail without a mutant.
  */
@@ -33,8 +41,8 @@ export const cover = async ({ key, root, sources }, files, log) => {
   const cache = join(checkout, "scripts/mutants/node_modules/.cache", `${key}.json`)
   const covered = existsSync(cache) ? JSON.parse(readFileSync(cache, "utf8")) : {}
   const missing = files.filter(({ path }) => covered[path] === undefined)
-  for (const [group, some] of byGroup(missing)) {
-    log(`${some.length} files of ${group} without a mutant`)
+  for (const [group, some] of byGroup(missing).flatMap(inParts)) {
+    log(`${some.length} files of ${group} without a mutant, of ${missing.length}`)
     const paths = some.map(({ path }) => path)
     const plan = { bail: false, files: paths, project: `rest-${group}`, sources, workers: 2 }
     const { cpu, ended, failures, output } = await run(root, plan, { patience: 600_000 })

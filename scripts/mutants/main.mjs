@@ -75,7 +75,7 @@ const outcomeOf = async ({ root, sources }, covered, mutant) => {
       workers: 1,
     }
     const slowest = Math.max(...some.map((file) => file.slowest))
-    const result = await run(root, plan, { mutant: mutant.id, patience: 120_000 + slowest * 5_000 })
+    const result = await run(root, plan, { mutant: mutant.id, patience: 300_000 + slowest * 5_000 })
     cpu += result.cpu
     if (result.hung !== undefined) return { verdict: "found by time limit", by: result.hung, cpu }
     const [first = { file: "(the process)", test: result.output.slice(-300) }] = result.failures

@@ -25,6 +25,12 @@ const folders = [
   "packages/core/src/worker",
 ]
 
+/** They run in a thread from the text of a function, without the switches beside it. */
+const fromText = new Set([
+  "packages/http/src/client/RenewalProgram.ts",
+  "packages/sql/src/sqlite/CheckpointProgram.ts",
+])
+
 /** The files of the checkout as they are, also those without a commit. */
 const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
   cwd: checkout,
@@ -69,10 +75,13 @@ export const sample = async ({ count, only, seed }) => {
       )
       .toSorted()
     const files = paths.map((name) => ({ name, content: read(name), mutate: true }))
-    const { mutants } = await instrument(files)
+    const { mutants: all } = await instrument(files)
+    const mutants = shuffled(all, numbers(`${seed} ${folder}`)).filter(
+      ({ fileName }) => !fromText.has(fileName),
+    )
     chosen.push(
       ...(only === undefined
-        ? shuffled(mutants, numbers(`${seed} ${folder}`)).slice(0, Math.ceil(count / folders.length))
+        ? mutants.slice(0, Math.ceil(count / folders.length))
         : mutants.filter(({ fileName, location }) => only === `${fileName}:${location.start.line + 1}`)),
     )
   }
