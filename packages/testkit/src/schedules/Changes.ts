@@ -47,6 +47,17 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
+    "update of the time zone alone moves the next tick",
+    Effect.gen(function* () {
+      const schedules = yield* Schedules
+      const hourOf = (at: DateTime.Utc | null) => at && DateTime.toPartsUtc(at).hours
+      const { id, nextNominal } = yield* create({ schedule: "0 12 * * *" })
+      strictEqual(hourOf(nextNominal), 12)
+      strictEqual(hourOf((yield* schedules.update(id, { timezone: "Asia/Tokyo" })).nextNominal), 3)
+    }),
+  )
+
+  test(
     "a paused schedule does not tick, and the ticks of the pause are not missed",
     Effect.gen(function* () {
       const schedules = yield* Schedules
