@@ -1,5 +1,5 @@
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import type { RequestSnapshot, Runs } from "@runlease/core"
+import { Ids, type RequestSnapshot, type Runs } from "@runlease/core"
 import { Effect } from "effect"
 import { describe } from "vitest"
 import * as Peer from "./Peer.js"
@@ -61,6 +61,16 @@ describe("the request to an agent", () => {
       strictEqual(parentRunId, parent.runId)
       strictEqual(protocolVersion, "1.0")
       strictEqual((yield* sent({}))["parentRunId"], undefined)
+    }),
+  )
+
+  test(
+    "has no run id that another server of Runlease derives itself",
+    Effect.gen(function* () {
+      const own = yield* sent({ publicId: Ids.RunId.make("order-1") })
+      strictEqual(own["runId"], "order-1")
+      const { runId } = yield* sent({ publicId: Ids.derivedRunId("chat", "a post"), derived: true })
+      assertTrue(!Ids.isReservedRunId(String(runId)), String(runId))
     }),
   )
 })

@@ -72,14 +72,17 @@ const resumeOf = (
   )
 }
 
+/** The run's id as a caller may send it: an agent that is a server of Runlease derives ids too, and takes none of that space. */
+const sentId = ({ runId }: Run.ClaimedRun): string => (Ids.isReservedRunId(runId) ? `run.${runId}` : runId)
+
 /**
  * The run's id at its first claim, and a new id at each later claim. An agent may treat an id that it has seen as a finished
  * run, and send nothing.
  */
 const runIdOf = (run: Run.ClaimedRun): Effect.Effect<string> =>
   run.leaseEpoch === null
-    ? Effect.map(Ids.uuidV7, (unique) => `${run.runId}.${unique}`)
-    : Effect.succeed(run.leaseEpoch <= 1 ? run.runId : `${run.runId}.${run.leaseEpoch}`)
+    ? Effect.map(Ids.uuidV7, (unique) => `${sentId(run)}.${unique}`)
+    : Effect.succeed(run.leaseEpoch <= 1 ? sentId(run) : `${sentId(run)}.${run.leaseEpoch}`)
 
 /** The part of the run that this one continues: the last, if any of its interrupts or calls has an answer. */
 const continuedFrom = (
