@@ -101,9 +101,11 @@ export const run = <X>(
   const goOn = BulkParts.continuing(StoreReads.reading(store), commits)
   const sweepNow = commits.operation(sweep<X>())
   const tick = commits.operation(TickOperation.operation<X>())
-  /** Ticks a part of the schedules that are due. The requests of others go before the next part. */
+  /** Ticks a part of the schedules that are due. The requests of others go after a large one. */
   const tickNow = () =>
-    Effect.tap(tick(), (ticked) => (ticked > 0 ? Turns.letOthersGo(commits) : Effect.void))
+    Effect.flatMap(tick(), ({ isLarge, schedules }) =>
+      Effect.as(isLarge ? Turns.letOthersGo(commits) : Effect.void, schedules),
+    )
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
     unavailable("Sweep", error),
   )

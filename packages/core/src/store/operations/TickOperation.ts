@@ -110,16 +110,16 @@ const tickOne = <X>(
     return { key, record: ticked.record, runs: ticked.plan.runs, source }
   })
 
-/** Ticks these schedules in turn until their runs fill a commit. The others stay due. */
+/** Ticks these schedules in turn until their runs fill a commit. The others stay due. Gives the room that is left too. */
 const tickMany = <X>(
   batch: RunBatch<X>,
   due: ReadonlyArray<StoredSchedule>,
   now: number,
-): Effect.Effect<ReadonlyArray<Ticked>, X> =>
+): Effect.Effect<{ readonly ticked: ReadonlyArray<Ticked>; readonly room: ScheduleRuns.Room }, X> =>
   Effect.gen(function* () {
     const timeOf = makeTimes()
     const all: Array<Ticked> = []
-    let room = ScheduleRuns.part
+    let room: ScheduleRuns.Room = ScheduleRuns.part
     let isEmpty = true
     for (const stored of due) {
       const ticked = yield* tickOne(batch, stored, timeOf, { isEmpty, now, room })
@@ -130,7 +130,7 @@ const tickMany = <X>(
       room = { runs: room.runs - begun, bytes: room.bytes - begun * (ticked.source?.bytes ?? 0) }
       if (room.runs <= 0 || room.bytes <= 0) break
     }
-    return all
+    return { ticked: all, room }
   })
 
 /** Records what became of the runs of ticks, and gives those that began. A tick whose run is refused is a failure of its schedule. */
@@ -157,9 +157,15 @@ const recordRuns = (
 interface Tally extends StoreMetrics.Ticks {
   /** How many schedules were due. */
   readonly schedules: number
+  /** Whether the commit took so long that others wait for it. */
+  readonly isLarge: boolean
 }
 
-const nothing: Tally = { schedules: 0, lateness: [], missed: 0, overlap: 0 }
+/** Whether more than half of what a commit has room for is taken. */
+const isLarge = ({ bytes, runs }: ScheduleRuns.Room): boolean =>
+  2 * runs < ScheduleRuns.part.runs || 2 * bytes < ScheduleRuns.part.bytes
+
+const nothing: Tally = { schedules: 0, isLarge: false, lateness: [], missed: 0, overlap: 0 }
 
 /** How many more ticks of a kind the schedules have skipped than before. */
 const skippedBy = (
@@ -181,7 +187,7 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
       ),
     )
     if (open.length > 0) yield* batch.load(open)
-    const ticked = yield* tickMany(batch, found, now)
+    const { room, ticked } = yield* tickMany(batch, found, now)
     const due = found.slice(0, ticked.length)
     // A cancelled run leaves its lane before another one enters it.
     yield* batch.settle
@@ -197,11 +203,15 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
     )
     return {
       schedules: due.length,
+      isLarge: isLarge(room),
       lateness: begun.map(({ at }) => now - at),
       missed: skippedBy(due, ticked, "missed"),
       overlap: skippedBy(due, ticked, "overlap"),
     }
   })
+
+/** What a part of the ticks that are due came to. */
+export type Part = Pick<Tally, "isLarge" | "schedules">
 
 /**
  * Ticks the schedules that are due, a bounded number; gives how many.
@@ -209,7 +219,7 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
  * @since 0.1.0
  * @category operations
  */
-export const operation = <X>(): RunOperation<void, Tally, number, never, X> => ({
+export const operation = <X>(): RunOperation<void, Tally, Part, never, X> => ({
   name: "Tick",
   decide: (requests, batch) =>
     Effect.map(tickAll(batch), (tally) =>
@@ -217,6 +227,6 @@ export const operation = <X>(): RunOperation<void, Tally, number, never, X> => (
     ),
   answer: (tally) => {
     StoreMetrics.ticked(tally)
-    return tally.schedules
+    return tally
   },
 })
