@@ -132,7 +132,7 @@ export const atMost =
       Schema.declare((value: unknown): value is I => Array.isArray(value) && value.length <= max, {
         message: ({ actual }) =>
           Array.isArray(actual) ? `must hold at most ${max} items` : "must be a list",
-        jsonSchema: { ...WholeJsonSchema.of(list), maxItems: max },
+        jsonSchema: WholeJsonSchema.of(list, { maxItems: max }),
       }),
       list,
       { strict: false },

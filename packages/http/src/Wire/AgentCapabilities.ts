@@ -3,16 +3,13 @@
  *
  * @since 0.1.0
  */
-import { AgentCapabilitiesSchema } from "@ag-ui/core/schemas"
+import type { AgentCapabilitiesSchema } from "@ag-ui/core/schemas"
 import { Schema } from "effect"
-import { z } from "zod/v4"
+import type { z } from "zod/v4"
+import * as ProtocolSchemas from "../agui/ProtocolSchemas.js"
+import * as LazyJsonSchema from "./LazyJsonSchema.js"
 
 export type AgentCapabilities = z.output<typeof AgentCapabilitiesSchema>
-
-const { $schema: _, ...jsonSchema } = z.toJSONSchema(AgentCapabilitiesSchema, {
-  unrepresentable: "any",
-  io: "input",
-})
 
 /**
  * Every field is optional; one that is absent is unknown.
@@ -23,6 +20,13 @@ const { $schema: _, ...jsonSchema } = z.toJSONSchema(AgentCapabilitiesSchema, {
  * @category models
  */
 export const AgentCapabilities: Schema.Schema<AgentCapabilities> = Schema.declare(
-  (value: unknown): value is AgentCapabilities => AgentCapabilitiesSchema.safeParse(value).success,
-  { identifier: "AgentCapabilities", message: () => "must be AgentCapabilities of AG-UI", jsonSchema },
+  (value: unknown): value is AgentCapabilities =>
+    ProtocolSchemas.AgentCapabilitiesSchema.safeParse(value).success,
+  {
+    identifier: "AgentCapabilities",
+    message: () => "must be AgentCapabilities of AG-UI",
+    jsonSchema: LazyJsonSchema.of(() =>
+      ProtocolSchemas.jsonSchemaOf(ProtocolSchemas.AgentCapabilitiesSchema),
+    ),
+  },
 )

@@ -41,7 +41,7 @@ export const Events: Schema.Schema<ReadonlyArray<AgentEvent.LogEvent>, unknown> 
   },
   {
     description: `1 to ${RunLog.maxBatch} events`,
-    jsonSchema: { ...WholeJsonSchema.of(Schema.Array(Event)), minItems: 1, maxItems: RunLog.maxBatch },
+    jsonSchema: WholeJsonSchema.of(Schema.Array(Event), { minItems: 1, maxItems: RunLog.maxBatch }),
   },
 )
 

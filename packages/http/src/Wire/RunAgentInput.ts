@@ -3,13 +3,15 @@
  *
  * @since 0.1.0
  */
-import { RunAgentInputSchema } from "@ag-ui/core/schemas"
+import type { RunAgentInputSchema } from "@ag-ui/core/schemas"
 import { Ids } from "@runlease/core"
 import { ParseResult, Schema } from "effect"
-import { z } from "zod/v4"
+import type { z } from "zod/v4"
 import * as Leniency from "../agui/Leniency.js"
+import * as ProtocolSchemas from "../agui/ProtocolSchemas.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
 import * as InputLists from "./InputLists.js"
+import * as LazyJsonSchema from "./LazyJsonSchema.js"
 
 /** `runId` is the public id of the run, so it is one. `warnings` is what our log should say of the input. */
 export type RunAgentInput = z.output<typeof RunAgentInputSchema> & {
@@ -31,14 +33,13 @@ const problemOf = (
   return inner.length === 0 ? { path, says: "must be one that AG-UI 1.0 names" } : problemOf(inner, path)
 }
 
-const {
-  $schema: _,
-  required = [],
-  ...jsonSchema
-} = z.toJSONSchema(RunAgentInputSchema, {
-  unrepresentable: "any",
-  io: "input",
-})
+const describe = () => {
+  const { required = [], ...jsonSchema } = ProtocolSchemas.jsonSchemaOf(ProtocolSchemas.RunAgentInputSchema)
+  return {
+    ...InputLists.withLengths(jsonSchema),
+    required: required.filter((name) => name !== "threadId"),
+  }
+}
 
 /**
  * Decodes by the schema of the protocol. Fields that it does not name stay, and optional fields that are null count as
@@ -65,7 +66,7 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
       const tooLong = InputLists.tooLong(given)
       if (tooLong !== undefined) return refuse(tooLong)
       const { input: lenient, warnings } = Leniency.of(ThreadNames.named(given))
-      const parsed = RunAgentInputSchema.safeParse(lenient)
+      const parsed = ProtocolSchemas.RunAgentInputSchema.safeParse(lenient)
       if (!parsed.success) return refuse(problemOf(parsed.error.issues))
       const input = parsed.data
       return ParseResult.map(ParseResult.validate(ownRules)(input, options), ({ runId }) => ({
@@ -78,9 +79,6 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
   },
   {
     identifier: "RunAgentInput",
-    jsonSchema: {
-      ...InputLists.withLengths(jsonSchema),
-      required: required.filter((name) => name !== "threadId"),
-    },
+    jsonSchema: LazyJsonSchema.of(describe),
   },
 )

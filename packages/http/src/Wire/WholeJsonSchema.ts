@@ -5,16 +5,11 @@
  * @since 0.1.0
  */
 import { JSONSchema, Predicate, type Schema } from "effect"
+import * as LazyJsonSchema from "./LazyJsonSchema.js"
 
 const prefix = "#/$defs/"
 
-/**
- * The schema with every definition in the place of the references to it; no definition may refer to itself.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const of = <A, I>(schema: Schema.Schema<A, I>): object => {
+const make = <A, I>(schema: Schema.Schema<A, I>): object => {
   const { $defs = {}, $schema: _, ...whole } = JSONSchema.make(schema)
   const inlined = (node: unknown): unknown => {
     if (Array.isArray(node)) return node.map(inlined)
@@ -28,3 +23,15 @@ export const of = <A, I>(schema: Schema.Schema<A, I>): object => {
   }
   return inlined(whole) as object
 }
+
+/**
+ * The schema with every definition in the place of the references to it, and `limits`; no definition may refer to itself. It is made when
+ * it is first read.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const of = <A, I>(
+  schema: Schema.Schema<A, I>,
+  limits: Readonly<Record<string, number>> = {},
+): object => LazyJsonSchema.of(() => ({ ...make(schema), ...limits }))

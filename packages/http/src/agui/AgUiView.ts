@@ -9,8 +9,7 @@
  *
  * @since 0.1.0
  */
-import { omitOptionalNulls } from "@ag-ui/core"
-import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
+import { omitOptionalNulls, PROTOCOL_VERSION } from "@ag-ui/core"
 import { type AgentEvent, InboxMessage, StepRecord } from "@runlease/core"
 import { AgUiChunks } from "@runlease/core/executor"
 import { AgUiItems } from "@runlease/core/internal"
@@ -23,6 +22,7 @@ import * as Ownership from "./Ownership.js"
 import * as PartEnd from "./PartEnd.js"
 import type { Peer, Viewer } from "./Peer.js"
 import * as PlainDelta from "./PlainDelta.js"
+import * as ProtocolSchemas from "./ProtocolSchemas.js"
 import * as Superseded from "./Superseded.js"
 
 export type { Peer, Viewer }
@@ -83,9 +83,9 @@ const withOursInMetadata = (event: Event): Event => {
 export const normalize = (given: Event): Event => {
   if (PlainDelta.is(given)) return given
   const event = withOursInMetadata(given)
-  if (EventSchemas.safeParse(event).success) return KnownFields.of(event)
+  if (ProtocolSchemas.EventSchemas.safeParse(event).success) return KnownFields.of(event)
   const bare = omitOptionalNulls(event, "Event")
-  return EventSchemas.safeParse(bare).success ? KnownFields.of(bare) : raw(given)
+  return ProtocolSchemas.EventSchemas.safeParse(bare).success ? KnownFields.of(bare) : raw(given)
 }
 
 const text = (event: Event, field: string): string | undefined => {

@@ -5,10 +5,10 @@
  *
  * @since 0.1.0
  */
-import { EventSchemas } from "@ag-ui/core/schemas"
 import type { AgentEvent } from "@runlease/core"
 import { Predicate } from "effect"
-import { z } from "zod/v4"
+import type { z } from "zod/v4"
+import * as ProtocolSchemas from "./ProtocolSchemas.js"
 
 type Event = AgentEvent.LogEvent
 
@@ -74,16 +74,22 @@ const compile = (schema: JsonSchema): Prune | undefined => {
   return anyOf?.some((alternative) => compile(alternative) !== undefined) ? ofUnion(anyOf) : undefined
 }
 
-const { anyOf: events = [] } = z.toJSONSchema(EventSchemas, { unrepresentable: "any", io: "input" })
-
 const typeOf = ({ properties }: z.core.JSONSchema.JSONSchema): unknown => {
   const type = properties?.["type"]
   return typeof type === "object" ? type.const : undefined
 }
 
-const byType: ReadonlyMap<unknown, Prune | undefined> = new Map(
-  events.map((event) => [typeof event === "object" ? typeOf(event) : undefined, compile(event)]),
-)
+const compileAll = (): ReadonlyMap<unknown, Prune | undefined> => {
+  const { anyOf: events = [] } = ProtocolSchemas.jsonSchemaOf(ProtocolSchemas.EventSchemas)
+  return new Map(
+    events.map((event) => [typeof event === "object" ? typeOf(event) : undefined, compile(event)]),
+  )
+}
+
+let byType: ReturnType<typeof compileAll> | undefined
 
 /** Takes events that fit the schema. */
-export const of = (event: Event): Event => (byType.get(event.type)?.(event) ?? event) as Event
+export const of = (event: Event): Event => {
+  byType ??= compileAll()
+  return (byType.get(event.type)?.(event) ?? event) as Event
+}

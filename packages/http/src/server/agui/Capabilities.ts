@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import { AgentCapabilitiesSchema } from "@ag-ui/core/schemas"
 import { type Ids, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option, Predicate } from "effect"
+import * as ProtocolSchemas from "../../agui/ProtocolSchemas.js"
 import type { AgentCapabilities } from "../../Wire/AgentCapabilities.js"
 import type { Ports } from "../ProjectPortsCache.js"
 
@@ -27,7 +27,8 @@ const declaredBy =
   ({ metadata }: WorkerRegistry.RegisteredWorker): Option.Option<AgentCapabilities> => {
     const all = Predicate.isRecord(metadata) ? metadata["capabilities"] : undefined
     const declared = Predicate.isRecord(all) ? all[agentId] : undefined
-    const parsed = declared === undefined ? undefined : AgentCapabilitiesSchema.safeParse(declared)
+    const parsed =
+      declared === undefined ? undefined : ProtocolSchemas.AgentCapabilitiesSchema.safeParse(declared)
     return parsed?.success === true ? Option.some(parsed.data) : Option.none()
   }
 

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { PROTOCOL_VERSION } from "@ag-ui/core/schemas"
+import { PROTOCOL_VERSION } from "@ag-ui/core"
 import type { AgentEvent } from "@runlease/core"
 import * as OlderForm from "../../agui/OlderForm.js"
 import type * as ThreadFold from "../../agui/ThreadFold.js"
