@@ -3,8 +3,9 @@
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { PostgresPool, SqlControlPlane } from "@runlease/sql"
-import { Effect, Layer } from "effect"
+import type { Access, ControlPlane, ControlPlaneError } from "@runlease/core"
+import { SqlControlPlane, type SqliteFile } from "@runlease/sql"
+import { type ConfigError, Effect, Layer } from "effect"
 import type * as Database from "../input/Database.js"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 
@@ -24,14 +25,24 @@ const makeFolder = Effect.fnUntraced(function* (filename: string) {
 })
 
 /** The control plane on the database. `synchronous` applies to SQLite only. */
-export const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous: "normal" | "full") =>
+export const controlPlane = (
+  database: Database.Sqlite | Database.Postgres,
+  synchronous: "normal" | "full",
+): Layer.Layer<
+  Access.Access | ControlPlane.ControlPlane | ControlPlane.StorePorts,
+  | CommandFailure
+  | ConfigError.ConfigError
+  | ControlPlaneError.ControlPlaneError
+  | SqliteFile.SqliteFileUnusable,
+  FileSystem.FileSystem | Path.Path
+> =>
   Layer.scopedContext(
     Effect.gen(function* () {
       if (database._tag === "Postgres") {
         const { shown, url } = database
-        const limits = yield* PostgresPool.limits
+        const { limits } = yield* Effect.promise(() => import("@runlease/sql/PostgresPool"))
         return yield* Effect.catchTag(
-          Layer.build(SqlControlPlane.layerPostgres({ url, ...limits })),
+          Layer.build(SqlControlPlane.layerPostgres({ url, ...(yield* limits) })),
           "ControlPlaneUnavailable",
           ({ message, retryable }) =>
             new CommandFailure({

@@ -6,7 +6,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { HealthCheck } from "@runlease/core"
 import { Effect, Either } from "effect"
 import { codeOf, unavailable } from "../dialect/SqlFailure.js"
-import { outcomeUnknown } from "../postgres/PreparedStatements.js"
+import { outcomeUnknown } from "../postgres/OutcomeUnknown.js"
 import * as WriteProbe from "../postgres/WriteProbe.js"
 
 /** `names`: those of the synchronous standbys. `standbys` are connected, and `synchronous` of them confirm. `waiting`: the commits that wait. */

@@ -12,7 +12,7 @@ import { Clock, Context, Duration, Effect, Exit, Fiber, Option, Runtime, Schedul
 import type { Dialect } from "../dialect/Dialect.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
-import { outcomeUnknown } from "./PreparedStatements.js"
+import { outcomeUnknown } from "./OutcomeUnknown.js"
 import * as RunLocks from "./RunLocks.js"
 
 /** The transaction of a commit, whose BEGIN has been sent. */

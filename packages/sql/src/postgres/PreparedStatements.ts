@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto"
 import * as Pg from "pg"
+import { outcomeUnknown } from "./OutcomeUnknown.js"
 import { storable } from "./PostgresText.js"
 
 /** The largest number of statements that a connection prepares; further ones are parsed each time. */
@@ -43,9 +44,6 @@ const makeNames = () => {
 }
 
 type Callback = (error: (Error & { readonly routine?: string }) | null, result: unknown) => void
-
-/** PostgreSQL's own code of a transaction whose outcome is unknown. */
-export const outcomeUnknown = "08007"
 
 /**
  * The failure of a statement whose commit is on the primary alone: the wait for a synchronous standby was cancelled, which PostgreSQL

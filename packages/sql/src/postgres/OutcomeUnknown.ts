@@ -1,0 +1,2 @@
+/** PostgreSQL's own code of a transaction whose outcome is unknown. */
+export const outcomeUnknown = "08007"
