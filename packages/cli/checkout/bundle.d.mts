@@ -1,3 +1,12 @@
+import type { Metafile } from "esbuild"
+
+/** Bundles sources into a folder, by default for a checkout. */
+export declare const bundleInto: (
+  sources: ReadonlyArray<URL>,
+  outdir: string,
+  entryNames: string,
+) => Promise<{ readonly metafile: Metafile }>
+
 /** Bundles a source into a folder, and gives the path of the file `name`. */
 export declare const bundle: (source: URL, outdir: string, name: string) => Promise<string>
 

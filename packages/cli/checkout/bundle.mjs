@@ -25,10 +25,31 @@ const external = {
 }
 
 /** `import { Effect, type Scope } from "effect"`: an index exports each module under its name. */
-const ofIndex = /^import \{([^}]*)\} from "(effect|@effect\/cli|@effect\/platform)"$/gm
+const ofIndex =
+  /^import \{([^}]*)\} from "(effect|@effect\/cli|@effect\/platform|@runlease\/(?:core(?:\/executor|\/internal|\/store)?|sql))"$/gm
 
 /** These exports of the index are functions of one module. */
 const functions = new Set(["absurd", "flow", "hole", "identity", "pipe", "unsafeCoerce"])
+
+/** The paths of the modules that an index of this repository exports, by their names. */
+const modulesOf = new Map()
+
+/** The path of a module that an index exports. */
+const pathOf = (index, exported) => {
+  if (!index.startsWith("@runlease/")) return `${index}/${exported}`
+  const [name, part = "index"] = index.slice("@runlease/".length).split("/")
+  const file = new URL(`../../${name}/src/${part}.ts`, import.meta.url)
+  if (!modulesOf.has(index)) {
+    const lines = readFileSync(file, "utf8").matchAll(/^export \* as (\w+) from "(.*)\.js"$/gm)
+    modulesOf.set(
+      index,
+      new Map(
+        Array.from(lines, ([, exported, path]) => [exported, fileURLToPath(new URL(`${path}.ts`, file))]),
+      ),
+    )
+  }
+  return modulesOf.get(index).get(exported)
+}
 
 /** Imports the modules themselves: what one command uses of an index would be in the chunks of all that import it. */
 const withoutIndexes = (text) =>
@@ -41,7 +62,7 @@ const withoutIndexes = (text) =>
         const [exported, local = exported] = name.split(" as ")
         return functions.has(exported)
           ? `import { ${name} } from "effect/Function"`
-          : `import * as ${local} from "${index}/${exported}"`
+          : `import * as ${local} from ${JSON.stringify(pathOf(index, exported))}`
       })
       .join("; "),
   )
@@ -55,7 +76,8 @@ export const ownSource = (place) => ({
   setup: ({ onLoad }) =>
     onLoad({ filter: /packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8")
-      return { contents: withoutIndexes(text).replaceAll("import.meta.url", () => place(path)), loader: "ts" }
+      const contents = Deferred.inOwn(withoutIndexes(text)).replaceAll("import.meta.url", () => place(path))
+      return { contents, loader: "ts" }
     }),
 })
 
@@ -118,7 +140,12 @@ export const programs = (sources, outdir) => bundleInto(sources, outdir, "[name]
 const sources = ["packages/cli/src/bin.ts", "packages/cli/test/InProcess.ts"]
 
 /** The versions of all packages, and how the bundle is made. */
-const always = ["pnpm-lock.yaml", "packages/cli/checkout/bundle.mjs", "packages/cli/checkout/deferred.mjs"]
+const always = [
+  "pnpm-lock.yaml",
+  "packages/cli/checkout/bundle.mjs",
+  "packages/cli/checkout/deferred.mjs",
+  Deferred.ownSource,
+]
 
 const folder = join(repository, "node_modules/.cache/runlease")
 const record = join(folder, "current.json")

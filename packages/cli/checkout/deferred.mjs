@@ -1,7 +1,8 @@
 /**
- * Libraries that libraries import and few commands use. Each is a file of its own beside the bundle, which the first use loads.
+ * Modules that other modules import and few commands use. Each is a file of its own beside the bundle, which the first use loads.
  */
-import { existsSync, renameSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, readFileSync, renameSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { basename, dirname, join } from "node:path"
@@ -9,7 +10,7 @@ import { fileURLToPath } from "node:url"
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url))
 
-/** What imports them: by the ending of its path, the name of its import, the module, and the package. */
+/** Libraries: the ending of the path of what imports each, the name of the import there, and the package. */
 const imports = [
   ["@effect/cli/dist/esm/internal/files.js", "ini", "ini"],
   ["@effect/cli/dist/esm/internal/files.js", "toml", "toml"],
@@ -28,11 +29,37 @@ const fileOf = (name, importer) => {
   return `${name}-${version}.cjs`
 }
 
+/** A source of this repository that imports no other one. What imports it has it as a namespace, and uses it in functions alone. */
+export const ownSource = "packages/http/src/agui/ProtocolSchemas.ts"
+const importOfOwn = /^import \* as (\w+) from "(?:\.{1,2}\/)+(?:agui\/)?ProtocolSchemas\.js"$/m
+
+/** Its file has a digest in its name, of its text and of the versions of what it imports. */
+const fileOfOwn = () => {
+  const text = readFileSync(join(repository, ownSource), "utf8")
+  const require = createRequire(join(repository, ownSource))
+  const versions = Array.from(
+    text.matchAll(/ from "((?:@[^/"]+\/)?[^/"]+)/g),
+    ([, name]) => require(`${name}/package.json`).version,
+  )
+  const digest = createHash("sha256").update(JSON.stringify([text, versions]))
+  return `protocol-${digest.digest("hex").slice(0, 8)}.cjs`
+}
+
+/** The statement that loads a file when a name of it is first read. */
+const loadingLate = (local, file) =>
+  `let ${local}Loaded; const ${local} = new Proxy({}, { get: (_, name) => (${local}Loaded ??= require("./${file}"))[name] });`
+
+/** The text of a source of this repository, which loads late what is deferred. */
+export const inOwn = (text) => text.replace(importOfOwn, (_, local) => loadingLate(local, fileOfOwn()))
+
 /** Defers them in a bundle. `found` gets the path of each package by the name of its file. */
 export const plugin = (found) => ({
   name: "deferred",
   setup: ({ onLoad, onResolve }) => {
-    onResolve({ filter: /^\.\/[a-z]+-[\d.]+\.cjs$/ }, ({ path }) => ({ path, external: true }))
+    onResolve({ filter: /^\.\/[a-z]+-[\da-f.]+\.cjs$/ }, ({ path }) => {
+      if (path === `./${fileOfOwn()}`) found.set(basename(path), join(repository, ownSource))
+      return { path, external: true }
+    })
     onLoad(
       {
         filter:
@@ -46,10 +73,7 @@ export const plugin = (found) => ({
           if (!statement.test(contents)) throw new Error(`${importer} no longer imports ${module}`)
           const file = fileOf(name, path)
           found.set(file, createRequire(path).resolve(name))
-          contents = contents.replace(
-            statement,
-            (_, local) => `const ${local} = new Proxy({}, { get: (_, name) => require("./${file}")[name] });`,
-          )
+          contents = contents.replace(statement, (_, local) => loadingLate(local, file))
         }
         return { contents, loader: "js" }
       },

@@ -2,6 +2,7 @@ import { effect, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
+import { bundleInto } from "../checkout/bundle.mjs"
 import packageJson from "../package.json" with { type: "json" }
 import * as BuiltHelp from "../src/help/BuiltHelp.js"
 import * as HelpPages from "../src/commands/HelpPages.js"
@@ -96,6 +97,48 @@ effect("dev loads its server and a client only after it has started its worker",
     expect(loaded).not.toContain("@effect/platform-node/NodeHttpClient")
     expect(loaded.filter((name) => /\/(sql|dashboard|docs|http\/(Server|Client))$/.test(name))).toEqual([])
   }),
+)
+
+/** The libraries and the packages that each command loads from the bundle before it does anything. */
+const bundled = Effect.gen(function* () {
+  const outdir = yield* folder
+  const { metafile } = yield* Effect.promise(() =>
+    bundleInto([new URL("../src/bin.ts", import.meta.url)], outdir, "[name]-[hash]"),
+  )
+  const outputs = Object.entries(metafile.outputs)
+  return (command: string): ReadonlyArray<string> => {
+    const loaded = new Set<string>()
+    const visit = (path: string) => {
+      if (loaded.has(path)) return
+      loaded.add(path)
+      for (const { kind, path: imported } of metafile.outputs[path]?.imports ?? []) {
+        if (kind === "import-statement") visit(imported)
+      }
+    }
+    for (const [path, { entryPoint = "" }] of outputs) {
+      if (/\/(bin|Process)\.ts$/.test(entryPoint) || entryPoint.endsWith(`/${command}.ts`)) visit(path)
+    }
+    const inputs = Array.from(loaded).flatMap((path) => Object.keys(metafile.outputs[path]?.inputs ?? {}))
+    const names = inputs.map(
+      (input) => /(?:.*node_modules\/((?:@[^/]+\/)?[^/]+)|packages\/([^/]+\/src\/[^/]+))/.exec(input) ?? [],
+    )
+    return Array.from(new Set(names.map(([, library, source]) => library ?? source ?? ""))).sort()
+  }
+})
+
+it.scopedLive("a command loads no library that it may not need", () =>
+  Effect.gen(function* () {
+    const loadedBy = yield* bundled
+    const serve = loadedBy("ServeCommand")
+    expect(serve).toEqual(expect.arrayContaining(["effect", "http/src/Server.ts", "sql/src/sqlite"]))
+    for (const name of ["zod", "pg", "pg-pool", "undici", "ws"]) expect(serve).not.toContain(name)
+    const runs = loadedBy("RunsCommand")
+    expect(runs).toEqual(expect.arrayContaining(["effect", "http/src/client"]))
+    for (const name of ["zod", "pg", "undici", "http/src/server", "http/src/Server.ts", "core/src/store"]) {
+      expect(runs).not.toContain(name)
+    }
+    expect(runs.filter((name) => name.startsWith("sql/"))).toEqual([])
+  }).pipe(Effect.provide(NodeContext.layer)),
 )
 
 it.scopedLive("has the version of its package, under each of its names", () =>
