@@ -195,8 +195,11 @@ const around = (logRequests: boolean) =>
       const leave = yield* Shutdown.leave
       const releaseBodies = yield* BodyBudget.releaseAfter
       const hotRoutes = yield* HotRoutes.inFront
+      const methods = yield* MethodNotAllowed.make
       return (routed: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
-        measured(ErrorResponse.respond(RequestSpan.inCallers(leave(releaseBodies(hotRoutes(routed))))))
+        measured(
+          ErrorResponse.respond(RequestSpan.inCallers(leave(releaseBodies(hotRoutes(methods(routed)))))),
+        )
     }),
     { global: true },
   )
@@ -220,7 +223,6 @@ export const app = <E = never, R = never>({
       api,
       description(url),
       metricsPage(options.metrics),
-      MethodNotAllowed.layer,
       around(options.logRequests ?? false),
     ).pipe(
       Layer.provide(before(options)),

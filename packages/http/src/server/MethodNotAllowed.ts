@@ -5,7 +5,8 @@
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import { Effect } from "effect"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Layer, Predicate, Scope } from "effect"
 import { Api } from "../Api.js"
 import * as Refusal from "../contract/Refusal.js"
 
@@ -32,10 +33,32 @@ const notAllowed = (allowed: ReadonlySet<string>) =>
     headers: { allow: Array.from(allowed).join(", ") },
   })
 
-export const layer = HttpLayerRouter.addAll(
-  Array.from(methodsByPath()).flatMap(([path, allowed]) =>
-    methods
-      .filter((method) => !allowed.has(method))
-      .map((method) => HttpLayerRouter.route(method, path, Effect.fail(notAllowed(allowed)))),
+const refusals = HttpLayerRouter.addAll(
+  Effect.sync(() =>
+    Array.from(methodsByPath()).flatMap(([path, allowed]) =>
+      methods
+        .filter((method) => !allowed.has(method))
+        .map((method) => HttpLayerRouter.route(method, path, Effect.fail(notAllowed(allowed)))),
+    ),
   ),
 )
+
+/**
+ * Makes the middleware of a router. Its own routes are made for the first request that the router has no route for.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const make = Effect.gen(function* () {
+  const router = yield* HttpLayerRouter.toHttpEffect(refusals).pipe(
+    Effect.provideService(HttpLayerRouter.RouterConfig, yield* HttpLayerRouter.RouterConfig),
+    // The memo of the layers has the router that this is around.
+    Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
+    Scope.extend(yield* Effect.scope),
+    // A first request that is given up does not leave its interruption to the next.
+    Effect.uninterruptible,
+    Effect.cached,
+  )
+  return <E, R>(routed: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+    Effect.catchIf(routed, Predicate.isTagged("RouteNotFound"), () => Effect.flatten(router))
+})
