@@ -131,7 +131,18 @@ it.scopedLive("a command loads no library that it may not need", () =>
     const loadedBy = yield* bundled
     const serve = loadedBy("ServeCommand")
     expect(serve).toEqual(expect.arrayContaining(["effect", "http/src/Server.ts", "sql/src/sqlite"]))
-    for (const name of ["zod", "pg", "pg-pool", "undici", "ws"]) expect(serve).not.toContain(name)
+    for (const name of [
+      "zod",
+      "pg",
+      "pg-pool",
+      "undici",
+      "ws",
+      "rfc6902",
+      "http/src/chat",
+      "http/src/responses",
+    ]) {
+      expect(serve).not.toContain(name)
+    }
     const runs = loadedBy("RunsCommand")
     expect(runs).toEqual(expect.arrayContaining(["effect", "http/src/client"]))
     for (const name of ["zod", "pg", "undici", "http/src/server", "http/src/Server.ts", "core/src/store"]) {

@@ -6,9 +6,12 @@ import { Digest } from "@runlease/core/internal"
 import { Effect } from "effect"
 import * as AgentCard from "../a2a/AgentCard.js"
 import { Api } from "../Api.js"
-import * as JsonRpc from "./a2a/JsonRpc.js"
-import * as Rest from "./a2a/Rest.js"
+import type * as Rest from "./a2a/Rest.js"
 import * as Caller from "./Caller.js"
+import * as LazyModule from "./LazyModule.js"
+
+const overRpc = LazyModule.of(() => import("./a2a/JsonRpc.js"))
+const overRest = LazyModule.of(() => import("./a2a/Rest.js"))
 
 /** How long a client may keep a card, in seconds. */
 const cardAge = 300
@@ -55,20 +58,22 @@ const rest =
     readonly path: { readonly agent_id: Ids.AgentId } & Readonly<Record<string, string>>
     readonly request: Request
   }) =>
-    Effect.flatMap(calledBy(agent_id, request), (called) => Rest.respond(method, called, from, fields))
+    Effect.flatMap(Effect.zip(overRest, calledBy(agent_id, request)), ([{ respond }, called]) =>
+      respond(method, called, from, fields),
+    )
 
 /** Operations by the end of the address, behind the id of their task where they have one; `otherwise` where it is an id alone. */
 const named =
   (operations: Readonly<Record<string, string>>, from: Rest.From, otherwise?: string) =>
   (agentId: Ids.AgentId, last: string, request: Request) =>
-    Effect.flatMap(calledBy(agentId, request), (called) => {
+    Effect.flatMap(Effect.zip(overRest, calledBy(agentId, request)), ([{ respond, unknown }, called]) => {
       const [suffix, method] = Object.entries(operations).find(([end]) => last.endsWith(end)) ?? [
         "",
         otherwise,
       ]
-      if (method === undefined) return Effect.succeed(Rest.unknown)
+      if (method === undefined) return Effect.succeed(unknown)
       const id = last.slice(0, last.length - suffix.length)
-      return Rest.respond(method, called, from, id === "" ? {} : { id })
+      return respond(method, called, from, id === "" ? {} : { id })
     })
 
 const ofMessages = named({ "message:send": "SendMessage", "message:stream": "SendStreamingMessage" }, "body")
@@ -78,7 +83,9 @@ const changing = named({ ":cancel": "CancelTask", ":subscribe": "SubscribeToTask
 export const layer = HttpApiBuilder.group(Api, "a2a", (handlers) =>
   handlers
     .handleRaw("rpc", ({ path, request }) =>
-      Effect.flatMap(calledBy(path.agent_id, request), JsonRpc.respond),
+      Effect.flatMap(Effect.zip(overRpc, calledBy(path.agent_id, request)), ([{ respond }, called]) =>
+        respond(called),
+      ),
     )
     .handleRaw("send", ({ path, request }) => ofMessages(path.agent_id, path.operation, request))
     .handleRaw("tasks", rest("ListTasks", "query"))

@@ -1,101 +1,20 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Runs } from "@runlease/core"
-import { Context, Effect, Option } from "effect"
+import { Effect } from "effect"
 import { Api } from "../Api.js"
-import * as Errors from "../responses/Errors.js"
-import * as InputItems from "../responses/InputItems.js"
-import * as Answer from "./responses/Answer.js"
-import * as Create from "./responses/Create.js"
-import * as Query from "./responses/Query.js"
-import * as Responses from "./responses/Responses.js"
-import * as Caller from "./Caller.js"
-import * as RawBody from "./RawBody.js"
-import { Revocation } from "./Revocation.js"
-import { Shutdown } from "./Shutdown.js"
+import * as LazyModule from "./LazyModule.js"
 
-const body = Effect.flatMap(RawBody.text, (text) =>
-  Option.match(RawBody.parse(text), {
-    onNone: () => Errors.invalid("body", "is not valid JSON", "invalid_json"),
-    onSome: Effect.succeed,
-  }),
-)
-
-/** The run goes on, and a client that repeats its request would begin another. */
-const shuttingDown = ({ run }: Responses.Found) =>
-  Answer.json(
-    Errors.toBody(
-      new Errors.ResponsesError({
-        httpStatus: 503,
-        code: "shutting_down",
-        message: `The server shuts down; response ${run.runId} goes on, so read it by its id`,
-        param: null,
-      }),
-    ),
-    503,
-    { "x-should-retry": "false" },
-  )
-
-const page = (items: ReadonlyArray<object>, { after, limit, order }: Query.Page) => {
-  const ordered = order === "asc" ? items : items.toReversed()
-  const idOf = (item: object | undefined) => (item as { readonly id: string } | undefined)?.id ?? null
-  const from = after === undefined ? 0 : ordered.findIndex((item) => idOf(item) === after) + 1
-  const data = ordered.slice(from, from + limit)
-  return {
-    object: "list",
-    data,
-    first_id: idOf(data[0]),
-    last_id: idOf(data.at(-1)),
-    has_more: from + data.length < ordered.length,
-  }
-}
+const endpoints = LazyModule.of(() => import("./responses/Endpoints.js"))
 
 export const layer = HttpApiBuilder.group(Api, "responses", (handlers) =>
   handlers
-    .handleRaw("createResponse", () =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const { found, stream } = yield* Create.create(ports, yield* body)
-        if (stream) return yield* Answer.stream(Responses.events(ports, found), -1)
-        if (found.settings.background === true) return Answer.json(yield* Responses.read(ports, found))
-        const { unlessRevoked } = yield* Revocation
-        const { unless } = yield* Shutdown
-        return Option.match(yield* unless(unlessRevoked(Responses.settled(ports, found))), {
-          onNone: () => shuttingDown(found),
-          onSome: (response) => Answer.json(response),
-        })
-      }).pipe(Answer.respond),
-    )
+    .handleRaw("createResponse", () => Effect.flatMap(endpoints, ({ createResponse }) => createResponse))
     .handleRaw("getResponse", ({ path }) =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const { startingAfter, stream } = yield* Query.read
-        const found = yield* Responses.findStored(ports, path.response_id)
-        return stream
-          ? yield* Answer.stream(Responses.events(ports, found), startingAfter)
-          : Answer.json(yield* Responses.read(ports, found))
-      }).pipe(Answer.respond),
+      Effect.flatMap(endpoints, ({ getResponse }) => getResponse(path.response_id)),
     )
     .handleRaw("cancelResponse", ({ path }) =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const found = yield* Responses.findStored(ports, path.response_id)
-        if (found.settings.background !== true) {
-          return yield* Errors.invalid("response_id", "only a response with background=true can be cancelled")
-        }
-        const { run } = yield* Context.get(ports, Runs.Runs)
-          .cancel(found.run.runId)
-          .pipe(Effect.catchTag("RunNotFound", () => Errors.notFound(path.response_id)))
-        return Answer.json(yield* Responses.read(ports, { ...found, run }))
-      }).pipe(Answer.respond),
+      Effect.flatMap(endpoints, ({ cancelResponse }) => cancelResponse(path.response_id)),
     )
     .handleRaw("listInputItems", ({ path }) =>
-      Effect.gen(function* () {
-        const ports = yield* Caller.ports
-        const wanted = yield* Query.page
-        const { run } = yield* Responses.findStored(ports, path.response_id)
-        const messages = yield* Responses.messagesOf(ports, run)
-        const input = messages.filter(({ id }) => id !== Create.instructionsId)
-        return Answer.json(page(input.map(InputItems.fromMessage), wanted))
-      }).pipe(Answer.respond),
+      Effect.flatMap(endpoints, ({ listInputItems }) => listInputItems(path.response_id)),
     ),
 )
