@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { copilotKit } from "./install/copilotkit.mjs"
+import { checkInstalledCommand } from "./install/installed-command.mjs"
 import { copyCompiled } from "./install/node.mjs"
 import { project, without } from "./install/project.mjs"
 import { checkReadmeWorker } from "./install/readme-worker.mjs"
@@ -23,6 +24,7 @@ try {
   copyCompiled(folder)
   Strict.compile(folder)
   console.log(`effect ${installed}, Node ${Strict.execute(folder, process.env)}`)
+  await checkInstalledCommand(folder, process.env)
   checkReadmeWorker(root, packed, undefined, process.env)
 } catch (error) {
   // What the compiler finds goes to its output.
