@@ -16,7 +16,10 @@ export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
       Effect.cached,
     )
     return handlers.handleRaw("message", ({ request, urlParams }) =>
-      Effect.flatMap(answer, (respond) => respond(request, urlParams.agents ?? false)),
+      // A module that could not be loaded is loaded by the next request, so its failure is not kept.
+      Effect.flatMap(Effect.zipRight(endpoint, answer), (respond) =>
+        respond(request, urlParams.agents ?? false),
+      ),
     )
   }),
 )
