@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 
-const most = 91
+const most = 89
 
 const words = /(?<!\.well-)\b(?:asked|held|kept|known|nobody|said|told|whoever)\b/gi
 

@@ -32,7 +32,7 @@ export interface Description {
   readonly description: string
   /** The names of its labels. */
   readonly labels?: ReadonlyArray<string>
-  /** The values of its only label, where they are known beforehand. */
+  /** The values of its only label, where they are fixed. */
   readonly values?: ReadonlyArray<string>
 }
 
@@ -160,7 +160,7 @@ export const labels = (first: string, second: string): ((one: string, other: str
 }
 
 /**
- * Exports the counters and the histograms as zeros from now on, for each value of their labels that is known beforehand. A reader of a
+ * Exports the counters and the histograms as zeros from now on, for each fixed value of their labels. A reader of a
  * counter sees an increase only between two values that it has read, so one that appears with its first increase hides it.
  *
  * @since 0.1.0

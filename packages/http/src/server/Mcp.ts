@@ -16,7 +16,7 @@ export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
       Effect.cached,
     )
     return handlers.handleRaw("message", ({ request, urlParams }) =>
-      // A module that could not be loaded is loaded by the next request, so its failure is not kept.
+      // The next request loads a module again that could not be loaded.
       Effect.flatMap(Effect.zipRight(endpoint, answer), (respond) =>
         respond(request, urlParams.agents ?? false),
       ),
