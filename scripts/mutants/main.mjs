@@ -5,19 +5,23 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import { byGroup, cover, testFiles, touching } from "./coverage.mjs"
-import { plant, sample } from "./tree.mjs"
+import { folders, plant, sample } from "./tree.mjs"
 import { run } from "./vitest.mjs"
 
 const help = `npx pnpm@10 mutants [options]
 
-  --count N         mutants, a fifth of them of each folder (60)
+  --count N         mutants, of each folder as many (60)
   --seed TEXT       which ones (1)
+  --folder PATH     of the sources, several times for several
+                    (${folders.join("\n                     ")})
   --only PATH:LINE  instead, all that start on this line
   --files GLOB      test files that may find them, several times for several
                     (packages/{core,testkit,sql,http}/test/**)
   --project NAME    projects of vitest.workspace.ts, such as first-*
   --tests FILE      a list in JSON of { "file", "test" }: no other tests; "test" is a regular expression of names, all when absent
   --most SECONDS    of the tests of one mutant, the quickest first (300)
+  --patience SECONDS
+                    in which a test has to end, and five times its own without a mutant (300)
   --jobs N          mutants at once (one for each two cores)
   --json FILE       the outcome as JSON
   --after FILE      the outcome of another run: only the mutants that it did not find
@@ -27,11 +31,13 @@ const { values } = parseArgs({
   options: {
     count: { type: "string", default: "60" },
     seed: { type: "string", default: "1" },
+    folder: { type: "string", multiple: true, default: folders },
     only: { type: "string" },
     files: { type: "string", multiple: true, default: ["packages/{core,testkit,sql,http}/test/**"] },
     project: { type: "string", multiple: true, default: [] },
     tests: { type: "string" },
     most: { type: "string", default: "300" },
+    patience: { type: "string", default: "300" },
     jobs: { type: "string", default: String(Math.max(1, Math.floor(availableParallelism() / 2))) },
     json: { type: "string" },
     after: { type: "string" },
@@ -85,7 +91,7 @@ const outcomeOf = async ({ root, sources }, covered, mutant) => {
       workers: 1,
     }
     const slowest = Math.max(...some.map((file) => file.slowest))
-    const patience = 300_000 + slowest * 5_000
+    const patience = Number(values.patience) * 1_000 + slowest * 5_000
     const result = await run(root, plan, { mutant: mutant.id, patience })
     cpu += result.cpu
     if (result.ok) continue
@@ -113,7 +119,8 @@ const rowOf = ({ by, column, cpu, file, line, mutator, original, reason = "", re
   ].join(" | ")
 
 const main = async () => {
-  const chosen = await sample({ count: Number(values.count), only: values.only, seed: values.seed })
+  const { folder, only, seed } = values
+  const chosen = await sample({ count: Number(values.count), folders: folder, only, seed })
   if (chosen.length === 0) throw new Error("There is no mutant")
   const tree = await plant(chosen)
   process.on("exit", () => rmSync(tree.root, { recursive: true, force: true }))

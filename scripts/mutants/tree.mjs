@@ -17,7 +17,8 @@ import { dirname, join } from "node:path"
 
 export const checkout = realpathSync(join(import.meta.dirname, "../.."))
 
-const folders = [
+/** Of the sources, unless others are named. */
+export const folders = [
   "packages/core/src/rules",
   "packages/core/src/store",
   "packages/sql/src",
@@ -66,7 +67,7 @@ const keyOf = ({ fileName, location, mutatorName, replacement }) =>
   JSON.stringify([fileName, location, mutatorName, replacement])
 
 /** The mutants of the sample, of each folder as many; or, with `only`, those that start on its line. */
-export const sample = async ({ count, only, seed }) => {
+export const sample = async ({ count, folders, only, seed }) => {
   const chosen = []
   for (const folder of folders) {
     const paths = listed
