@@ -13,9 +13,9 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as ModelWorkers from "./ModelWorkers.js"
 
-const runs = 100
+const runs = 60
 
-const concurrency = 50
+const concurrency = 30
 const rounds = 3
 
 const toolkit = Toolkit.make(

@@ -13,8 +13,8 @@ import { promisify } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-const runs = 100
-const concurrency = 50
+const runs = 60
+const concurrency = 30
 const rounds = 3
 
 setFlagsFromString("--expose-gc")
