@@ -6,20 +6,11 @@ import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
 import { connect, echo, tester, versions } from "./agui/HttpAgents.js"
+import { issue } from "./issue.js"
 import { call } from "./raw.js"
 import { Served } from "./serving.js"
 
 const test = tester(MemoryControlPlane.layer)
-
-/** A token by the API. */
-const issue = (body: object) =>
-  Effect.map(
-    call("POST", "/projects/default/tokens", { body: { scopes: ["read", "write", "stop"], ...body } }),
-    ({ json, status }) => {
-      strictEqual(status, 201)
-      return json.token as string
-    },
-  )
 
 /** The answer of a request that names a run, without the name. */
 const answerOf = (token: string, id: string, method: string, path: string, body?: object) =>

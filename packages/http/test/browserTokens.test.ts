@@ -15,6 +15,7 @@ import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { connect, tester, versions } from "./agui/HttpAgents.js"
+import { issue } from "./issue.js"
 import { call } from "./raw.js"
 import { client, serve, Served } from "./serving.js"
 
@@ -22,16 +23,6 @@ const served = Layer.provideMerge(ControlPlane.layerProject(), serve(MemoryContr
 
 const test = <A, E>(title: string, body: Effect.Effect<A, E, Layer.Layer.Success<typeof served>>) =>
   it.live(title, () => Effect.provide(body, served))
-
-/** A token by the API. */
-const issue = (body: object) =>
-  Effect.map(
-    call("POST", "/projects/default/tokens", { body: { scopes: ["read", "write", "stop"], ...body } }),
-    ({ json, status }) => {
-      strictEqual(status, 201)
-      return json.token as string
-    },
-  )
 
 const create = Effect.map(call("POST", "/conversations"), ({ json }) => json.id as string)
 
