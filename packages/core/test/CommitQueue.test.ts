@@ -3,7 +3,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Deferred, Effect, Either, Exit, Fiber, Function, Scope } from "effect"
 import * as Ids from "../src/model/Ids.js"
 import { ControlPlaneUnavailable } from "../src/ports/ControlPlaneUnavailable.js"
-import * as CommitQueue from "../src/store/commit/CommitQueue.js"
+import * as CommitQueue from "../src/store/commit/RunCommits.js"
 
 /** What a commit was begun with, and what operations have added to it. */
 interface Batch {
@@ -29,7 +29,7 @@ const makeQueue = (options: { readonly maxBatch?: number } = {}) =>
     const entered = yield* Effect.makeLatch(false)
     let current: Array<string> = []
     const scope = yield* Scope.make()
-    const queue = yield* CommitQueue.make<string, Batch, string>({
+    const queue = yield* CommitQueue.makeQueue<string, Batch, string>({
       ...options,
       unavailable: (operation, failure) => new ControlPlaneUnavailable({ operation, message: failure }),
       transact: (effect) =>
@@ -190,7 +190,7 @@ describe("CommitQueue", () => {
   it.effect("fails all requests at once when the transaction does not begin", () =>
     Effect.gen(function* () {
       let begins = 0
-      const queue = yield* CommitQueue.make<string, Batch, string>({
+      const queue = yield* CommitQueue.makeQueue<string, Batch, string>({
         begin: () => Effect.succeed({ found: [], writes: [], after: [] }),
         finish: () => Effect.void,
         after: () => Effect.void,

@@ -128,13 +128,14 @@ const take = <X>(
   for (const { request, run } of assigned) {
     const current = batch.add(run)
     if (!isClaimable(current.state, batch.now)) continue
-    const project = batch.project(current)
-    if (project !== undefined && !batch.limits.mayStart(project, false)) {
+    const limits = batch.mayBeLimited(current) ? batch.limits() : undefined
+    const project = limits?.project(current)
+    if (project !== undefined && limits?.hasRoom(project) === false) {
       taken.blocked.add(request)
       continue
     }
-    const governor = batch.governor(current)
-    const full = governor ?? batch.full(current)
+    const governor = limits?.governor(current)
+    const full = governor ?? limits?.full(current)
     if (full !== undefined) {
       const back =
         governor === undefined
@@ -169,7 +170,7 @@ const takeWithLimits = <X>(
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
   taken: Taken,
 ): Effect.Effect<Taken, X> =>
-  Effect.flatMap(batch.lockLimits(assigned.flatMap(({ run }) => batch.limitsOf(run))), () => {
+  Effect.flatMap(batch.limits().lock(assigned.flatMap(({ run }) => batch.limits().limitsOf(run))), () => {
     if (take(batch, assigned, taken) === 0) return Effect.succeed(taken)
     const wanting = new Map(requests.map((request) => [left(request, taken), request]))
     const origin = (request: Request): Request => wanting.get(request)!
@@ -193,8 +194,7 @@ const takeAnew = <X>(
   const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
   const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<Taken, X> => {
     const taken: Taken = { runs: new Map(requests.map((request) => [request, []])), blocked: new Set() }
-    const { agents, projects } = batch.governing
-    if (agents || projects || assigned.some(({ run }) => run.state.limits !== null)) {
+    if (assigned.some(({ run }) => batch.mayBeLimited(run))) {
       return takeWithLimits(batch, plan, requests, assigned, taken)
     }
     take(batch, assigned, taken)

@@ -53,7 +53,8 @@ const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.Li
   name: "Limits.set",
   decide: (settings, batch) =>
     Effect.gen(function* () {
-      const { governing, limits, rows } = batch
+      const { governing, rows } = batch
+      const limits = batch.limits()
       const named = new Map(settings.map((setting) => [LimitRules.refName(setting), setting]))
       for (const setting of named.values()) limits.touch(setting)
       const scopes = settings.map(({ limit }) => LimitKey.scopeOf(limit))

@@ -162,13 +162,13 @@ export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): E
     const { agents } = batch.governing
     const settings = yield* readNamed(requests, batch)
     const counted = countedOf(requests, settings, agents)
-    if (counted.length > 0) yield* batch.lockLimits(counted)
+    if (counted.length > 0) yield* batch.limits().lock(counted)
     const limitsOf: LimitsOf = (request, source) => {
       const ofKey = limitOf(request)
       const governor = governorOf(request)
       const ofAgent = agentSettings(settings, request, source)
       return Either.map(namedSettings(settings, request), (named) => ({
-        governor: agents && batch.limits.governs(governor) === true ? governor.limit : undefined,
+        governor: agents && batch.limits().governs(governor) === true ? governor.limit : undefined,
         ofAgent: ofAgent.map(({ limit }) => limit),
         settings: [...(ofKey === undefined ? [] : [ofKey]), ...named, ...ofAgent],
       }))
@@ -186,7 +186,7 @@ export const lockPending = <X>(
   settings: ReadonlyArray<LimitSetting>,
 ): Effect.Effect<void, X> => {
   const bounding = settings.filter(boundsPending)
-  return bounding.length === 0 ? Effect.void : batch.lockLimits(bounding)
+  return bounding.length === 0 ? Effect.void : batch.limits().lock(bounding)
 }
 
 /** How many runs the commit has accepted at each limit that it has not added yet, by the names of the limits. */
@@ -207,7 +207,7 @@ export const refusal = <X>(
   for (const { maxPending = null, maxRunning = null, rate = null, ...ref } of settings) {
     if (maxPending === null) continue
     const counted = PendingRules.withoutRuns(
-      limits.current(ref) ?? LimitRules.added(ref, 0),
+      limits().current(ref) ?? LimitRules.added(ref, 0),
       ending.map(({ state }) => state),
     )
     const fresh = counted.fresh + (accepted.get(LimitRules.refName(ref)) ?? 0)

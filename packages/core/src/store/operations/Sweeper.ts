@@ -54,7 +54,7 @@ const loosen = <X>(batch: RunBatch<X>, limit: LimitRules.LimitRef): Effect.Effec
       if (lost === undefined) since ??= LimitPlaces.at(run.state.limits, limit.limit)?.since ?? null
       else batch.apply(run, lost)
     }
-    batch.limits.touch(limit, since === null ? null : since + LimitRules.placeMillis)
+    batch.limits().touch(limit, since === null ? null : since + LimitRules.placeMillis)
   })
 
 /** Looks at the limits that are due; returns how many. */

@@ -1,5 +1,6 @@
 /**
- * The ranks of one commit: those of its new runs, and of runs that its transitions let into a set.
+ * Fairness between the keys of a route: the ranks of one commit's new runs, and of the runs that its transitions let into a set. A commit
+ * enters it once this process has seen a run with a fairness key.
  *
  * A run that a waiting claim gets in the same commit enters no set, so it has no rank and moves no key on.
  *
@@ -10,24 +11,75 @@
 import { Effect } from "effect"
 import * as FairRules from "../../rules/FairRules.js"
 import type { RunState } from "../../rules/RunState.js"
-import { transition } from "../../rules/Transition.js"
-import type { RunRows } from "../rows/RunRows.js"
+import { type Transition, transition } from "../../rules/Transition.js"
+import type { RunRows, StoredRun } from "../rows/RunRows.js"
 import type { WantedRanks } from "../rows/FlowRows.js"
-import type { BatchRuns } from "./BatchRuns.js"
-import type { FairRoutes } from "./FairRoutes.js"
-import type { AddedRun } from "./HandOver.js"
+import type { AddedRun } from "../commit/HandOver.js"
+
+/** A run, of which only the route and the priority matter. */
+interface Routed extends FairRules.Route {
+  readonly priority: number
+}
+
+/**
+ * The routes and priorities at which this process has seen runs with a fairness key, so that a commit of other runs reads no ranks.
+ *
+ * A process that has seen none yet gives runs without a key no rank: they go before those with one, until it claims or submits one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Routes {
+  readonly add: (run: Routed) => void
+  readonly has: (run: Routed) => boolean
+  readonly remove: (run: Routed) => void
+  /** Whether there are any. */
+  readonly some: () => boolean
+}
+
+const routeOf = (run: Routed): string => `${run.projectId}/${run.priority}/${FairRules.routeName(run)}`
+
+/**
+ * `most`: the largest number of routes; the one that was added first gives way.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeRoutes = (most = 10_000): Routes => {
+  const names = new Set<string>()
+  return {
+    add: (run) => {
+      names.add(routeOf(run))
+      if (names.size > most) names.delete(names.values().next().value!)
+    },
+    has: (run) => names.size > 0 && names.has(routeOf(run)),
+    remove: (run) => void names.delete(routeOf(run)),
+    some: () => names.size > 0,
+  }
+}
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Ranking<X> {
+export interface Fairness<X> {
   /** Gives ranks to new runs, in their order; undefined where none gets one. */
   readonly rankNew: (added: ReadonlyArray<AddedRun>) => Effect.Effect<ReadonlyArray<AddedRun>, X> | undefined
   /** Gives ranks to the runs of the batch that have entered a set, from the oldest on. It comes before each write of states. */
   readonly rank: Effect.Effect<void, X>
   /** Writes how far the keys have moved on: one effect for each statement, none where none has. Comes last. */
   readonly store: () => ReadonlyArray<Effect.Effect<void, X>>
+}
+
+/**
+ * What it needs of a commit. `entered` takes the runs that may have entered a set with ranks since it was called last.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Commit {
+  readonly apply: (run: StoredRun, transition: Transition) => StoredRun
+  readonly entered: () => Array<StoredRun>
 }
 
 /** A key of a set, as this commit moves it on. */
@@ -53,11 +105,7 @@ const nameOf = ({ name, priority, projectId }: FairRules.RankedSet): string =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>(
-  runs: Pick<BatchRuns<X>, "apply" | "entered">,
-  rows: RunRows<X>,
-  routes: FairRoutes,
-): Ranking<X> => {
+export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairness<X> => {
   const entries = new Map<string, Entry>()
 
   /** Whether a run is in a set, and has a key or is beside runs that have one. */

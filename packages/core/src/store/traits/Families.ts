@@ -1,5 +1,6 @@
 /**
- * What the transitions of one commit mean for others of the tree: a parent learns of the end of its child, the end of a parent cancels
+ * What the transitions of one commit mean for others of the tree. A commit enters it at the first run with a parent, with children or with a
+ * budget that they change: a parent learns of the end of its child, the end of a parent cancels
  * its children, and the root is charged with what its tree spends.
  *
  * Source: docs/decisions/0060-no-lost-wake-up.md, docs/decisions/0063-budgets.md
@@ -19,8 +20,8 @@ import * as InboxTransitions from "../../rules/InboxTransitions.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { RunRows } from "../rows/RunRows.js"
 import type { RunState } from "../../rules/RunState.js"
-import type { RunRef, StoredRun } from "../rows/StoredRun.js"
-import type { BatchRuns, BudgetChange } from "./BatchRuns.js"
+import type { DetailChanges, RunRef, StoredRun } from "../rows/StoredRun.js"
+import type { Consequence, Transition } from "../../rules/Transition.js"
 
 /** How a child ends whose parent has ended before it. */
 const parentEnded: Outcome = { status: "cancelled", error: ControlEvents.parentEnded }
@@ -28,29 +29,54 @@ const parentEnded: Outcome = { status: "cancelled", error: ControlEvents.parentE
 /** The most runs that one commit ends since their parents have ended. */
 const mostEnded = 256
 
+/** A consequence for the budget of a tree, and the run of the tree that it comes from. */
+interface BudgetChange {
+  readonly from: RunRef
+  readonly consequence: Extract<Consequence, { readonly _tag: "Spent" | "AwaitsBudget" | "BudgetRaised" }>
+}
+
+/**
+ * Consequences for a tree that a commit has yet to follow up.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Consequences {
+  readonly endedChildren: Array<{ readonly parent: RunRef; readonly child: RunRef }>
+  readonly endedParents: Array<RunRef>
+  readonly budgets: Array<BudgetChange>
+}
+
+/**
+ * What it needs of a commit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Commit<X> {
+  readonly now: number
+  readonly rows: Pick<RunRows<X>, "openChildren">
+  readonly consequences: Consequences
+  readonly load: (refs: ReadonlyArray<RunRef>) => Effect.Effect<void, X>
+  readonly add: (run: StoredRun) => StoredRun
+  readonly find: (ref: RunRef) => StoredRun | undefined
+  readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
+}
+
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Family<X> {
-  /** Makes the transitions that follow, and those that follow from them. Children beyond the bound stay, and their parent is due. */
-  readonly settle: Effect.Effect<void, X>
-  /** Decides requests one after the other. What the end of a run means is settled before the next one. */
-  readonly inTurn: <Request, Verdict>(
-    requests: ReadonlyArray<Request>,
-    decide: (request: Request) => Verdict,
-  ) => Effect.Effect<ReadonlyArray<Verdict>, X>
+export interface Families<X> {
+  /** Makes the transitions that follow, once. They may mean others. Children beyond the bound stay, and their parent is due. */
+  readonly followUp: Effect.Effect<void, X>
 }
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>(
-  { add, apply, consequences, find, load }: BatchRuns<X>,
-  rows: RunRows<X>,
-  now: number,
-): Family<X> => {
+export const enter = <X>({ add, apply, consequences, find, load, now, rows }: Commit<X>): Families<X> => {
   const { budgets, endedChildren, endedParents } = consequences
   let endable = mostEnded
 
@@ -145,26 +171,5 @@ export const make = <X>(
     return Effect.map(load(named), () => changes.forEach(changeBudget))
   })
 
-  const isSettled = (): boolean =>
-    endedChildren.length === 0 && endedParents.length === 0 && budgets.length === 0
-
-  const settle: Effect.Effect<void, X> = Effect.suspend(() =>
-    isSettled()
-      ? Effect.void
-      : Effect.zipRight(Effect.all([endChildren, changeParents, changeBudgets], { discard: true }), settle),
-  )
-
-  return {
-    settle,
-    inTurn: <Request, Verdict>(requests: ReadonlyArray<Request>, decide: (request: Request) => Verdict) => {
-      const verdicts: Array<Verdict> = []
-      const next: Effect.Effect<ReadonlyArray<Verdict>, X> = Effect.suspend(() => {
-        while (isSettled() && verdicts.length < requests.length) {
-          verdicts.push(decide(requests[verdicts.length]!))
-        }
-        return isSettled() ? Effect.succeed(verdicts) : Effect.zipRight(settle, next)
-      })
-      return next
-    },
-  }
+  return { followUp: Effect.all([endChildren, changeParents, changeBudgets], { discard: true }) }
 }
