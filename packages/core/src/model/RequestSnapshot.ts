@@ -126,6 +126,17 @@ export const lastUserText = (snapshot: RequestSnapshot): string => {
   return message === undefined ? "" : textOf(message)
 }
 
+/**
+ * The messages of the user at the end of a request, after the last message of anyone else.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const trailingUserMessages = (snapshot: RequestSnapshot | undefined): ReadonlyArray<SnapshotMessage> =>
+  snapshot === undefined
+    ? []
+    : snapshot.messages.slice(snapshot.messages.findLastIndex(({ role }) => role !== "user") + 1)
+
 /** The most characters of a title. */
 const maxTitle = 120
 

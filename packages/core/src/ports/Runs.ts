@@ -27,7 +27,6 @@ export {
   ConversationBusy,
   defaultMaxAttempts,
   InvalidSubmission,
-  lastSaid,
   Multitask,
   requestText,
   Submission,

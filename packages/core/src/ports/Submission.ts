@@ -13,7 +13,7 @@ import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
 import { Labels } from "../model/Labels.js"
-import { RequestSnapshot, type SnapshotMessage } from "../model/RequestSnapshot.js"
+import { RequestSnapshot } from "../model/RequestSnapshot.js"
 import { type Run, Target, Trigger } from "../model/Run.js"
 
 /**
@@ -134,26 +134,8 @@ export interface Submitted {
   readonly debounced: boolean
 }
 
-/**
- * The messages of the user at the end of a submission, after the last message of anyone else.
- *
- * @since 0.1.0
- * @category accessors
- */
-export const lastSaid = ({ snapshot }: Submission): ReadonlyArray<SnapshotMessage> =>
-  snapshot === undefined
-    ? []
-    : snapshot.messages.slice(snapshot.messages.findLastIndex(({ role }) => role !== "user") + 1)
-
-/** A submission whose `field` has no problem. */
-const without =
-  (field: keyof Submission | "snapshot.resume", problemOf: (submission: Submission) => string | undefined) =>
-  (submission: Submission): Either.Either<Submission, InvalidSubmission> => {
-    const problem = problemOf(submission)
-    return problem === undefined
-      ? Either.right(submission)
-      : Either.left(new InvalidSubmission({ field, message: `${field}: ${problem}` }))
-  }
+const refused = (field: string, problem: string) =>
+  Either.left(new InvalidSubmission({ field, message: field === "" ? problem : `${field}: ${problem}` }))
 
 const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
 
@@ -164,39 +146,13 @@ const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve
  * @category constructors
  */
 export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> => {
-  const checked = Either.mapLeft(validate(input), (error) => {
-    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const field = issue?.path.map(String).join(".") ?? ""
-    const problem = issue?.message.split("\n")[0] ?? "is malformed"
-    return new InvalidSubmission({ field, message: field === "" ? problem : `${field}: ${problem}` })
-  })
-  return checked.pipe(
-    Either.filterOrLeft(
-      (submission) => submission.multitask !== "steer" || lastSaid(submission).length > 0,
-      () =>
-        new InvalidSubmission({
-          field: "snapshot",
-          message: "snapshot: must end with a message of the user for the run that works",
-        }),
-    ),
-    Either.filterOrLeft(
-      (submission) => submission.initialStatus !== "running" || limitsOf(submission) === null,
-      ({ ttlSeconds }) => {
-        const field = ttlSeconds === undefined ? "timeoutSeconds" : "ttlSeconds"
-        return new InvalidSubmission({
-          field,
-          message: `${field}: a run that its submitter executes has no lease, so it has no limits of time`,
-        })
-      },
-    ),
-    Either.flatMap(without("publicId", SubmissionProblems.publicId)),
-    Either.flatMap(without("snapshot.resume", SubmissionProblems.answers)),
-    Either.flatMap(without("concurrencyLimit", SubmissionProblems.concurrencyLimit)),
-    Either.flatMap(without("limits", SubmissionProblems.limits)),
-    Either.flatMap(without("debounce", SubmissionProblems.debounce)),
-    Either.flatMap(without("fairnessKey", SubmissionProblems.fairnessKey)),
-    Either.flatMap(without("fairnessWeight", SubmissionProblems.fairnessWeight)),
-  )
+  const checked = validate(input)
+  if (Either.isLeft(checked)) {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(checked.left)
+    return refused(issue?.path.map(String).join(".") ?? "", issue?.message.split("\n")[0] ?? "is malformed")
+  }
+  const found = SubmissionProblems.find(checked.right)
+  return found === undefined ? Either.right(checked.right) : refused(found.field, found.problem)
 }
 
 /** The submissions, when they are not too many to be sent together. */

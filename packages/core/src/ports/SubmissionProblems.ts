@@ -1,30 +1,40 @@
 /**
- * What is wrong with a field of a submission beside its others; undefined where nothing is.
+ * What is wrong with a field of a submission beside its others.
  *
  * @since 0.1.0
  */
 import { Struct } from "effect"
 import { isReservedRunId } from "../model/Ids.js"
+import { trailingUserMessages } from "../model/RequestSnapshot.js"
+import { limitsOf } from "../model/TimeLimits.js"
 import type { Submission } from "./Submission.js"
 
+/** What is wrong with the request of a submission that steers: it has a message for the run that works. */
+const steered = ({ multitask, snapshot }: Submission): string | undefined =>
+  multitask !== "steer" || trailingUserMessages(snapshot).length > 0
+    ? undefined
+    : "must end with a message of the user for the run that works"
+
+/** What is wrong with a limit of time. */
+const timed = (submission: Submission): string | undefined =>
+  submission.initialStatus !== "running" || limitsOf(submission) === null
+    ? undefined
+    : "a run that its submitter executes has no lease, so it has no limits of time"
+
 /** What is wrong with the public id of a submission: another may be derived that the server is yet to begin a run by. */
-export const publicId = ({ derived, publicId: id }: Submission): string | undefined =>
+const publicId = ({ derived, publicId: id }: Submission): string | undefined =>
   id !== undefined && derived !== true && isReservedRunId(id)
     ? "must not begin with runlease. or schedule:, as the ids do that the server derives; choose another"
     : undefined
 
 /** What is wrong with the answers of a submission: only a run that waits takes one, so its request brings none. */
-export const answers = ({ snapshot }: Submission): string | undefined =>
+const answers = ({ snapshot }: Submission): string | undefined =>
   (snapshot?.resume ?? []).length === 0
     ? undefined
     : "a submission brings no answers; give them to the run while it waits for them"
 
 /** What is wrong with the limits with names of a submission. */
-export const limits = ({
-  concurrencyLimit,
-  initialStatus,
-  limits: named = {},
-}: Submission): string | undefined => {
+const limits = ({ concurrencyLimit, initialStatus, limits: named = {} }: Submission): string | undefined => {
   const count = Object.keys(named).length
   if (count > 0 && initialStatus === "running")
     return "a run that its submitter drives waits for no place; leave it out"
@@ -34,7 +44,7 @@ export const limits = ({
 }
 
 /** What is wrong with the limit of the concurrency key of a submission. */
-export const concurrencyLimit = ({
+const concurrencyLimit = ({
   concurrencyKey,
   concurrencyLimit: most,
   initialStatus,
@@ -57,7 +67,7 @@ const withoutDebounce = {
 } as const
 
 /** What is wrong with the debounce of a submission. */
-export const debounce = (submission: Submission): string | undefined => {
+const debounce = (submission: Submission): string | undefined => {
   const { debounce: wait, initialStatus } = submission
   if (wait === undefined) return undefined
   const { maxSeconds, seconds } = wait
@@ -69,14 +79,42 @@ export const debounce = (submission: Submission): string | undefined => {
 }
 
 /** What is wrong with the fairness key of a submission. */
-export const fairnessKey = ({ fairnessKey: key, initialStatus }: Submission): string | undefined =>
+const fairnessKey = ({ fairnessKey: key, initialStatus }: Submission): string | undefined =>
   key !== undefined && initialStatus === "running"
     ? "a run that its submitter executes waits for no worker; leave it out"
     : undefined
 
 /** What is wrong with the weight of the fairness key of a submission. */
-export const fairnessWeight = ({
-  fairnessKey: key,
-  fairnessWeight: weight,
-}: Submission): string | undefined =>
+const fairnessWeight = ({ fairnessKey: key, fairnessWeight: weight }: Submission): string | undefined =>
   key === undefined && weight !== undefined ? "needs a fairness key: the weight is that of a key" : undefined
+
+type Rule = readonly [
+  present: keyof Submission,
+  field: string,
+  problemOf: (submission: Submission) => string | undefined,
+]
+
+/** Each rule is of the submissions that have `present`, and is reported for `field`. */
+const rules: ReadonlyArray<Rule> = [
+  ["multitask", "snapshot", steered],
+  ["ttlSeconds", "ttlSeconds", timed],
+  ["timeoutSeconds", "timeoutSeconds", timed],
+  ["publicId", "publicId", publicId],
+  ["snapshot", "snapshot.resume", answers],
+  ["concurrencyLimit", "concurrencyLimit", concurrencyLimit],
+  ["limits", "limits", limits],
+  ["debounce", "debounce", debounce],
+  ["fairnessKey", "fairnessKey", fairnessKey],
+  ["fairnessWeight", "fairnessWeight", fairnessWeight],
+]
+
+/** The first field with a problem, and the problem; undefined for none. */
+export const find = (
+  submission: Submission,
+): { readonly field: string; readonly problem: string } | undefined => {
+  for (const [present, field, problemOf] of rules) {
+    const problem = submission[present] === undefined ? undefined : problemOf(submission)
+    if (problem !== undefined) return { field, problem }
+  }
+  return undefined
+}

@@ -5,7 +5,7 @@
  */
 import type { Statement } from "@effect/sql/Statement"
 import { StepRecord } from "@runlease/core"
-import { type CounterRows, type RunRows } from "@runlease/core/store"
+import { type CounterRows, type RunRows, StoredRun } from "@runlease/core/store"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
 import type { Columns, Value } from "../rows/Columns.js"
@@ -88,20 +88,29 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
   return rows.length === 0 ? [] : [BulkStatements.insert(database, "claims", claimRowColumns, rows)]
 }
 
+/** Whether a change is of the state and of the log alone, which most are. */
+const isPlain = ({ details, entries }: RunRows.Change): boolean =>
+  details === StoredRun.noDetails && !entries.some(({ event }) => StepRecord.isReserved(event))
+
 /** The statements of what changes beside states and logs. */
 export const writeDetails = (
   database: Database,
   changes: ReadonlyArray<RunRows.Change>,
   now: number,
-): Statements => [
-  ...insertRecords(database, changes),
-  ...insertClaims(database, changes),
-  ...InputRows.insert(database, changes),
-  ...MessageRows.insert(database, changes, now),
-  ...putSessions(database, changes),
-  ...RunUpdates.write(database, changes),
-  ...LabelRows.write(database, changes),
-]
+): Statements => {
+  const detailed = changes.filter((change) => !isPlain(change))
+  return detailed.length === 0
+    ? []
+    : [
+        ...insertRecords(database, detailed),
+        ...insertClaims(database, detailed),
+        ...InputRows.insert(database, detailed),
+        ...MessageRows.insert(database, detailed, now),
+        ...putSessions(database, detailed),
+        ...RunUpdates.write(database, detailed),
+        ...LabelRows.write(database, detailed),
+      ]
+}
 
 /** The statements of these changes, no two of which write the same row. `now` is the instant of the transaction. */
 export const write = (

@@ -18,8 +18,7 @@ import * as BulkTargets from "./BulkTargets.js"
 import * as EndOperation from "./EndOperation.js"
 import * as LabelOperation from "./LabelOperation.js"
 import * as Retry from "./Retry.js"
-import type * as SubmitAnswers from "./SubmitAnswers.js"
-import * as SubmitOperation from "./SubmitOperation.js"
+import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 
 type Record = BulkRules.BulkRecord
@@ -92,13 +91,13 @@ const label = <X>(
   }))
 }
 
-type Refusal = SubmitOperation.Refusal | RetryRefused
+type Refusal = Submit.Refusal | RetryRefused
 
 /** A run that is to be submitted once more. */
 type Submitting = Either.Either<SubmitRequest.Request, Refusal>
 
 /** What a submission of it became. */
-type Submitted = Either.Either<Pick<SubmitAnswers.Decision, "duplicate">, Refusal>
+type Submitted = Either.Either<Pick<Submit.Decision, "duplicate">, Refusal>
 
 const requestOf = (
   record: Record,
@@ -151,7 +150,7 @@ const retry = <X>(
     )
     const decisions: Array<Submitted> = record.dryRun
       ? accepted.map(() => Either.right({ duplicate: false }))
-      : [...(yield* SubmitOperation.submitAll(accepted, batch, SubmitOperation.roots))]
+      : [...(yield* Submit.submitAll(accepted, batch, Submit.roots))]
     const verdicts = targets.targets.map((target): BulkRules.Verdict => {
       if (target.run === undefined) return notFound(target.name)
       const request = submitting.get(target)

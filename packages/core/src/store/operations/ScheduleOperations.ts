@@ -21,7 +21,7 @@ import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { ScheduleRef } from "../rows/ScheduleRows.js"
 import * as ScheduleRuns from "./ScheduleRuns.js"
-import type { Decision } from "./SubmitAnswers.js"
+import type { Decision } from "./Submit.js"
 
 /** An operation whose requests are decided one after the other, each seeing what those before it have written. */
 const inTurn = <Request, A, E, X>(

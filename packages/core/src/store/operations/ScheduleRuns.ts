@@ -14,8 +14,7 @@ import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { ScheduleRecord } from "../../rules/ScheduleRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import type * as SubmitAnswers from "./SubmitAnswers.js"
-import * as SubmitOperation from "./SubmitOperation.js"
+import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 
 /** A run to begin. `nominal`: the tick. `at`: when the run was to begin. `lastAt`: when the run before it was. */
@@ -164,7 +163,7 @@ export const part: Room = { runs: 25, bytes: 256 * 1024 }
 export const roomIn = ({ bytes, runs }: Room, { bytes: each }: Source): number =>
   Math.min(runs, Math.floor(bytes / each))
 
-export type Refusal = SubmitOperation.Refusal
+export type Refusal = Submit.Refusal
 
 /** One run of a schedule that is to begin. */
 export interface Wanted {
@@ -193,15 +192,15 @@ const requestOf = ({
 export const submit = <X>(
   batch: RunBatch<X>,
   wanted: ReadonlyArray<Wanted>,
-): Effect.Effect<ReadonlyArray<Either.Either<SubmitAnswers.Decision, Refusal>>, X> =>
+): Effect.Effect<ReadonlyArray<Either.Either<Submit.Decision, Refusal>>, X> =>
   Effect.gen(function* () {
     const requests: Array<Either.Either<SubmitRequest.Request, Refusal>> = []
     for (const one of wanted) requests.push(yield* requestOf(one))
     const checked = requests.flatMap((request) => (Either.isRight(request) ? [request.right] : []))
     // A tick that is refused would be lost.
-    const placing = { ...SubmitOperation.roots, refusable: false }
-    const decisions = [...(yield* SubmitOperation.submitAll(checked, batch, placing))]
-    return requests.map((request): Either.Either<SubmitAnswers.Decision, Refusal> =>
+    const unrefusable = { ...Submit.roots, refusable: false }
+    const decisions = [...(yield* Submit.submitAll(checked, batch, unrefusable))]
+    return requests.map((request): Either.Either<Submit.Decision, Refusal> =>
       Either.isLeft(request) ? Either.left(request.left) : decisions.shift()!,
     )
   })

@@ -14,7 +14,7 @@ import { budgetRootOf, type ChildSpec, lanesOf, type RunState } from "../../rule
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { RunRef } from "../rows/RunRows.js"
-import * as SubmitOperation from "./SubmitOperation.js"
+import * as Submit from "./Submit.js"
 import type { Request as SubmitRequest } from "./SubmitRequest.js"
 
 /** The submission names its parent, which `lease` is of. */
@@ -41,7 +41,7 @@ const refuse = (reason: ChildRefused["reason"], message: string) =>
   Either.left(new ChildRefused({ reason, message }))
 
 /** The place of the next child of the run. A detached one is a root, whatever is above its parent. */
-const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSpec | null, Refusal> => {
+const positionOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSpec | null, Refusal> => {
   const parent = batch.find(parentOf(request))
   const { lease, submission } = request
   const { runId } = lease
@@ -95,13 +95,7 @@ const spawnedOf = ({ spec }: RunState): Spawned =>
  * @since 0.1.0
  * @category operations
  */
-export const operation = <X>(): RunOperation<
-  Request,
-  Spawned,
-  Spawned,
-  SubmitOperation.Refusal | Refusal,
-  X
-> => ({
+export const operation = <X>(): RunOperation<Request, Spawned, Spawned, Submit.Refusal | Refusal, X> => ({
   name: "Leases.spawn",
   refs: (request) => [parentOf(request)],
   decide: (requests, batch) => {
@@ -110,10 +104,10 @@ export const operation = <X>(): RunOperation<
     )
     const seeded = requests.filter((_, index) => repeats[index] === undefined)
     return Effect.map(
-      SubmitOperation.submitAll(seeded.map(inKeyOfParent(batch)), batch, {
+      Submit.submitAll(seeded.map(inKeyOfParent(batch)), batch, {
         // Its parent works already, and could not go on.
         refusable: false,
-        placeOf: (request) => placeOf(batch, request),
+        positionOf: (request) => positionOf(batch, request),
         accepted: (request, child) => {
           const parent = batch.find(parentOf(request))!
           const { runId, step, submission } = request

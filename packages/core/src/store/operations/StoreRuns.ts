@@ -28,8 +28,7 @@ import * as RunList from "./RunList.js"
 import * as Retry from "./Retry.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
-import * as SubmitManyOperation from "./SubmitManyOperation.js"
-import * as SubmitOperation from "./SubmitOperation.js"
+import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
 
@@ -42,8 +41,8 @@ export const make = <X>(
   reads: StoreReads<X>,
   tell: TellOperation.Tell,
 ): ((projectId: Ids.ProjectId) => Runs["Type"]) => {
-  const submit = commits.operation(SubmitOperation.operation<X>())
-  const submitTogether = commits.operation(SubmitManyOperation.operation<X>())
+  const submit = commits.operation(Submit.operation<X>())
+  const submitTogether = commits.operation(Submit.many<X>())
   const end = commits.operation(EndOperation.operation<X>())
   const resume = commits.operation(ResumeOperation.resume<X>())
   const followUp = commits.operation(ResumeOperation.followUp<X>())

@@ -16,7 +16,7 @@ import { noTarget, projectTarget } from "../../model/Run.js"
 import { fairnessOf } from "../../model/Fairness.js"
 import { limitsOf } from "../../model/TimeLimits.js"
 import * as TraceContext from "../../ports/TraceContext.js"
-import { defaultMaxAttempts, lastSaid, type Submission } from "../../ports/Runs.js"
+import { defaultMaxAttempts, type Submission } from "../../ports/Runs.js"
 import type { ChildSpec, RunDetails } from "../../rules/RunState.js"
 import type { Transition } from "../../rules/Transition.js"
 import * as LimitPlaces from "../../rules/LimitPlaces.js"
@@ -25,7 +25,7 @@ import * as DebounceRules from "../../rules/DebounceRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 import type { AddedRun } from "../commit/HandOver.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
-import type { Debounced, DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
+import type { DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
 
 /**
  * What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session.
@@ -80,8 +80,9 @@ export const request = Effect.fnUntraced(function* (
     messageId: yield* newId(Ids.MessageId.make),
     conversationId: conversationId ?? (yield* newId(Ids.ConversationId.make)),
     span: submission.snapshot?.traceContext === undefined ? yield* TraceContext.current : undefined,
-    messages: yield* Effect.forEach(multitask === "steer" ? lastSaid(submission) : [], ({ parts }) =>
-      Effect.map(newId(Ids.MessageId.make), (id) => ({ id, key: undefined, parts })),
+    messages: yield* Effect.forEach(
+      multitask === "steer" ? RequestSnapshot.trailingUserMessages(submission.snapshot) : [],
+      ({ parts }) => Effect.map(newId(Ids.MessageId.make), (id) => ({ id, key: undefined, parts })),
     ),
   } satisfies Request
 })
@@ -106,17 +107,6 @@ export const limitOf = ({ projectId, submission }: Request): LimitSetting | unde
         limit: LimitKey.ofKey(submission.concurrencyKey),
         maxRunning: submission.concurrencyLimit,
       }
-
-/** The runs that may take a submission; undefined where it is to be a run in any case. */
-export const debouncedOf = ({
-  projectId,
-  submission: { agentId, debounce },
-}: Request): Debounced | undefined =>
-  debounce === undefined ? undefined : { projectId, agentId, key: debounce.key }
-
-/** Names such runs among those of all projects. */
-export const debouncedName = ({ agentId, key, projectId }: Debounced): string =>
-  JSON.stringify([projectId, agentId, key])
 
 /** Its limits with names, from narrow to wide. */
 export const namedOf = ({ projectId, submission: { limits = {} } }: Request) =>

@@ -12,10 +12,10 @@ import * as LimitDefaults from "../../rules/LimitDefaults.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { LimitRef } from "../../rules/LimitRules.js"
 import * as PendingRules from "../../rules/PendingRules.js"
-import type { RunBatch } from "../commit/RunBatch.js"
+import type { Governing, RunBatch } from "../commit/RunBatch.js"
 import type { LimitSetting, NamedRef, NamedSetting } from "../rows/LimitRows.js"
-import type { StoredRun } from "../rows/RunRows.js"
-import { limitOf, namedOf, type Request } from "./SubmitRequest.js"
+import type { RunRows, StoredRun } from "../rows/RunRows.js"
+import { limitOf, namedOf, type Request } from "../operations/SubmitRequest.js"
 
 /**
  * The limits of a submission. `governor`: the limit that its agent has now. `ofAgent`: the limits with names that its agent is in, and that it
@@ -27,16 +27,33 @@ export interface Limits {
   readonly settings: ReadonlyArray<LimitSetting>
 }
 
-/** Gives the limits of a submission whose commit has read them. */
-export type LimitsOf = (
-  request: Request,
-  source: LimitDefaults.Source,
-) => Either.Either<Limits, InvalidSubmission>
+/** A submission without limits. */
+export const none: Limits = { governor: undefined, ofAgent: [], settings: [] }
 
-/** `locksLate`: whether a limit of an agent bounds what is pending, so that it is locked once the key of a submission is there. */
+/** Whether a submission that names no limit may have one, by its agent. */
+export const maybeOfAgents = ({ agents, named, read }: Governing): boolean => agents || named || !read
+
+/**
+ * The limits of the submissions of a commit, which has read them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Read {
-  readonly limitsOf: LimitsOf
+  /** Whether a limit of an agent bounds what is pending, so that it is locked once the key of a submission is there. */
   readonly locksLate: boolean
+  readonly limitsOf: (
+    request: Request,
+    source: LimitDefaults.Source,
+  ) => Either.Either<Limits, InvalidSubmission>
+  /**
+   * Why a submission is refused whose limits take no further run; undefined where they do. `ending`: the runs that end where it is accepted.
+   */
+  readonly refusal: (limits: Limits, ending: ReadonlyArray<StoredRun>) => TooManyPending | undefined
+  /** Notes that a run with these limits is about to be added. */
+  readonly accept: (limits: Limits) => void
+  /** Sets the limits of the runs that are about to be added. */
+  readonly store: <X>(rows: RunRows<X>) => Effect.Effect<void, X>
 }
 
 const nameOf = ({ name, projectId }: NamedRef): string => `${projectId}/${name}`
@@ -150,58 +167,11 @@ const agentSettings = (
     })
 }
 
-/**
- * Reads the limits of these submissions.
- *
- * @since 0.1.0
- * @category reading
- */
-export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Read, X> =>
-  Effect.gen(function* () {
-    yield* readGoverning(batch)
-    const { agents } = batch.governing
-    const settings = yield* readNamed(requests, batch)
-    const counted = countedOf(requests, settings, agents)
-    if (counted.length > 0) yield* batch.limits().lock(counted)
-    const limitsOf: LimitsOf = (request, source) => {
-      const ofKey = limitOf(request)
-      const governor = governorOf(request)
-      const ofAgent = agentSettings(settings, request, source)
-      return Either.map(namedSettings(settings, request), (named) => ({
-        governor: agents && batch.limits().governs(governor) === true ? governor.limit : undefined,
-        ofAgent: ofAgent.map(({ limit }) => limit),
-        settings: [...(ofKey === undefined ? [] : [ofKey]), ...named, ...ofAgent],
-      }))
-    }
-    const locksLate = Iterable.some(
-      settings.values(),
-      (setting) => setting.agentIds.length > 0 && boundsPending(setting),
-    )
-    return { limitsOf, locksLate }
-  })
-
-/** Locks those of these limits that bound what is pending, and that the commit has not read: the key of a limit of an agent is there late. */
-export const lockPending = <X>(
-  batch: RunBatch<X>,
-  settings: ReadonlyArray<LimitSetting>,
-): Effect.Effect<void, X> => {
-  const bounding = settings.filter(boundsPending)
-  return bounding.length === 0 ? Effect.void : batch.limits().lock(bounding)
-}
-
-/** How many runs the commit has accepted at each limit that it has not added yet, by the names of the limits. */
-export type Accepted = Map<string, number>
-
-/**
- * Why a submission is refused whose limits take no further run; undefined where they do. `ending`: the runs that end where it is accepted.
- *
- * @since 0.1.0
- * @category operations
- */
-export const refusal = <X>(
+/** Why a submission with these limits is refused; undefined where it is not. */
+const refusal = <X>(
   { limits, now }: RunBatch<X>,
   settings: ReadonlyArray<LimitSetting>,
-  accepted: Accepted,
+  accepted: ReadonlyMap<string, number>,
   ending: ReadonlyArray<StoredRun>,
 ): TooManyPending | undefined => {
   for (const { maxPending = null, maxRunning = null, rate = null, ...ref } of settings) {
@@ -220,19 +190,58 @@ export const refusal = <X>(
   return undefined
 }
 
-/** Notes that a run with these limits is about to be added. */
-export const accept = (settings: ReadonlyArray<LimitSetting>, accepted: Accepted): void => {
-  for (const setting of settings) {
-    if (!boundsPending(setting)) continue
-    const name = LimitRules.refName(setting)
-    accepted.set(name, (accepted.get(name) ?? 0) + 1)
-  }
-}
+/**
+ * Reads the limits of these submissions.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Read, X> =>
+  Effect.gen(function* () {
+    yield* readGoverning(batch)
+    const { agents } = batch.governing
+    const settings = yield* readNamed(requests, batch)
+    const counted = countedOf(requests, settings, agents)
+    if (counted.length > 0) yield* batch.limits().lock(counted)
+    /** How many runs the commit has accepted at each limit that it has not added yet, by the names of the limits. */
+    const pending = new Map<string, number>()
+    /** The limits that those set, by their names: the last one stands. */
+    const setting = new Map<string, LimitSetting>()
+    return {
+      locksLate: Iterable.some(
+        settings.values(),
+        (named) => named.agentIds.length > 0 && boundsPending(named),
+      ),
+      limitsOf: (request, source) => {
+        const ofKey = limitOf(request)
+        const governor = governorOf(request)
+        const ofAgent = agentSettings(settings, request, source)
+        return Either.map(namedSettings(settings, request), (named) => ({
+          governor: agents && batch.limits().governs(governor) === true ? governor.limit : undefined,
+          ofAgent: ofAgent.map(({ limit }) => limit),
+          settings: [...(ofKey === undefined ? [] : [ofKey]), ...named, ...ofAgent],
+        }))
+      },
+      refusal: (limits, ending) => refusal(batch, limits.settings, pending, ending),
+      accept: (limits) => {
+        for (const limit of limits.settings) {
+          const name = LimitRules.refName(limit)
+          setting.set(name, limit)
+          if (boundsPending(limit)) pending.set(name, (pending.get(name) ?? 0) + 1)
+        }
+      },
+      store: (rows) => {
+        pending.clear()
+        if (setting.size === 0) return Effect.void
+        const all = [...setting.values()]
+        setting.clear()
+        return rows.limits.set(all)
+      },
+    }
+  })
 
-/** Sets the limits of the runs that are about to be added, by their names. */
-export const set = <X>({ rows }: RunBatch<X>, limits: Map<string, LimitSetting>): Effect.Effect<void, X> => {
-  if (limits.size === 0) return Effect.void
-  const settings = [...limits.values()]
-  limits.clear()
-  return rows.limits.set(settings)
+/** Locks those of these limits that bound what is pending, and that the commit has not read: the key of a limit of an agent is there late. */
+export const lockPending = <X>(batch: RunBatch<X>, { settings }: Limits): Effect.Effect<void, X> => {
+  const bounding = settings.filter(boundsPending)
+  return bounding.length === 0 ? Effect.void : batch.limits().lock(bounding)
 }
