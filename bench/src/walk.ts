@@ -7,7 +7,7 @@ import { HttpServer } from "@effect/platform"
 import { NodeContext, NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Access, Claims, ControlPlane, Executor, Leases, Runs, Worker, WorkerRegistry } from "@runlease/core"
 import { Server } from "@runlease/http"
-import { Console, Context, Effect, Layer, Option, Redacted } from "effect"
+import { Console, Context, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 import { Session } from "node:inspector/promises"
 import limits from "../walk.json" with { type: "json" }

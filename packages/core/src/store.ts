@@ -9,7 +9,7 @@ export * as Counters from "./rules/Counters.js"
 export * as CronTime from "./rules/CronTime.js"
 export * as DebounceRules from "./rules/DebounceRules.js"
 export * as FairRules from "./rules/FairRules.js"
-export * as Fencing from "./rules/Fencing.js"
+
 export * as FlowRows from "./store/rows/FlowRows.js"
 export * as Json from "./model/Json.js"
 export * as KeysetPage from "./store/rows/KeysetPage.js"

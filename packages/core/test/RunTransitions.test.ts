@@ -4,10 +4,10 @@ import { describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { ClaimId, WorkerId } from "../src/model/Ids.js"
 import { LeaseEpoch } from "../src/model/Run.js"
-import * as Fencing from "../src/rules/Fencing.js"
+import * as Transition from "../src/rules/Transition.js"
 import * as LogState from "../src/rules/LogState.js"
 import type { RunState } from "../src/rules/RunState.js"
-import * as ClaimTransitions from "../src/rules/ClaimTransitions.js"
+
 import * as RunTransitions from "../src/rules/RunTransitions.js"
 import * as WaitTransitions from "../src/rules/WaitTransitions.js"
 import { spec, uuid, workerId } from "./runSpec.js"
@@ -17,7 +17,7 @@ const submitted = (start: Partial<RunTransitions.Start> = {}, now = 1000) =>
 
 const claimId = ClaimId.make(uuid(5))
 const claimed = (now = 1000) =>
-  ClaimTransitions.claim(submitted().state, { workerId, claimId, leaseMillis: 5000 }, now).state
+  RunTransitions.claim(submitted().state, { workerId, claimId, leaseMillis: 5000 }, now).state
 
 const fence = { workerId, epoch: LeaseEpoch.make(1) }
 const tags = (consequences: ReadonlyArray<{ readonly _tag: string }>) => consequences.map(({ _tag }) => _tag)
@@ -42,7 +42,7 @@ describe("the transitions of a run", () => {
   it.effect("leave the state that they are given as it is", () =>
     Effect.sync(() => {
       const state = frozen(claimed())
-      Either.getOrThrow(ClaimTransitions.renew(state, fence, 5000, 2000))
+      Either.getOrThrow(RunTransitions.renew(state, fence, 5000, 2000))
       Either.getOrThrow(RunTransitions.release(state, fence, {}, 2000))
       Either.getOrThrow(RunTransitions.end(state, fence, { status: "completed" }, 2000))
       RunTransitions.append(state, [{ event: { type: "CUSTOM" }, text: "{}" }], 2000)
@@ -84,7 +84,7 @@ describe("the transitions of a run", () => {
     () =>
       Effect.sync(() => {
         const renewedAt = (state: RunState, now: number) =>
-          Either.getOrThrow(ClaimTransitions.renew(state, fence, 1000, now)).state
+          Either.getOrThrow(RunTransitions.renew(state, fence, 1000, now)).state
         const renewed = renewedAt(renewedAt(claimed(500), 700), 800)
         const holder = renewed.holder!
         const { claimedAt, longestGap, renewals, renewedAt: last } = holder
@@ -121,11 +121,11 @@ describe("the transitions of a run", () => {
       const endedAt = (now: number) =>
         Either.getOrThrow(RunTransitions.end(claimed(), undefined, { status: "completed" }, now)).state
       assertLeft(
-        Either.mapLeft(Fencing.checkFence(endedAt(5999), fence, 9000), ({ _tag }) => _tag),
+        Either.mapLeft(Transition.checkFence(endedAt(5999), fence, 9000), ({ _tag }) => _tag),
         "RunEnded",
       )
       assertLeft(
-        Either.mapLeft(Fencing.checkFence(endedAt(6000), fence, 9000), ({ _tag }) => _tag),
+        Either.mapLeft(Transition.checkFence(endedAt(6000), fence, 9000), ({ _tag }) => _tag),
         "LeaseLost",
       )
     }),
@@ -151,7 +151,7 @@ describe("the transitions of a run", () => {
         ),
       ).state
       const admits = (state: RunState, of?: typeof other) =>
-        Either.mapLeft(Fencing.admits(state, of, 2000), ({ _tag }) => _tag)
+        Either.mapLeft(Transition.admits(state, of, 2000), ({ _tag }) => _tag)
       assertLeft(admits(waiting, other), "LeaseLost")
       assertLeft(admits(waiting), "RunWaiting")
       assertRight(admits(claimed()), undefined)
@@ -160,15 +160,15 @@ describe("the transitions of a run", () => {
 
   it.effect("hand an abandoned claim back, unless a repeat has given its run", () =>
     Effect.sync(() => {
-      strictEqual(ClaimTransitions.abandonClaim(claimed(), fence, 1000)?.state.attempt, 0)
-      const again = ClaimTransitions.claimAgain(claimed(), { workerId, claimId, leaseMillis: 10 }, 1000)!
+      strictEqual(RunTransitions.abandonClaim(claimed(), fence, 1000)?.state.attempt, 0)
+      const again = RunTransitions.claimAgain(claimed(), { workerId, claimId, leaseMillis: 10 }, 1000)!
       strictEqual(again.state.holder?.expiresAt, 6000)
       strictEqual(again.state.leaseEpoch, 1)
-      strictEqual(ClaimTransitions.abandonClaim(again.state, fence, 1000), undefined)
+      strictEqual(RunTransitions.abandonClaim(again.state, fence, 1000), undefined)
       // All of it within a millisecond, so that the lease ends when that of the first answer would.
-      const renewed = Either.getOrThrow(ClaimTransitions.renew(again.state, fence, 5000, 1000)).state
+      const renewed = Either.getOrThrow(RunTransitions.renew(again.state, fence, 5000, 1000)).state
       strictEqual(renewed.holder?.expiresAt, 6000)
-      strictEqual(ClaimTransitions.abandonClaim(renewed, fence, 1000), undefined)
+      strictEqual(RunTransitions.abandonClaim(renewed, fence, 1000), undefined)
     }),
   )
 

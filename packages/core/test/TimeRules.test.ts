@@ -3,7 +3,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Duration, Effect, Either, FastCheck } from "effect"
 import type { TimeLimits } from "../src/model/TimeLimits.js"
 import type { RunState } from "../src/rules/RunState.js"
-import * as ClaimTransitions from "../src/rules/ClaimTransitions.js"
+
 import * as RunTransitions from "../src/rules/RunTransitions.js"
 import * as TimeRules from "../src/rules/TimeRules.js"
 import { isClaimable } from "../src/rules/Transition.js"
@@ -20,7 +20,7 @@ const submitted = (timeLimits: TimeLimits | null, start: Partial<RunTransitions.
   ).state
 
 const claim = (state: RunState, now: number, leaseMillis = 5000): RunState =>
-  ClaimTransitions.claim(state, { workerId, claimId: null, leaseMillis }, now).state
+  RunTransitions.claim(state, { workerId, claimId: null, leaseMillis }, now).state
 
 const standing = ({ error, status }: RunState) => [status, error?.code]
 

@@ -9,8 +9,8 @@ import { Effect, Option } from "effect"
 import type { Dialect } from "./dialect/Dialect.js"
 import { StoreTime } from "./dialect/StoreTime.js"
 import * as PostgresDialect from "./postgres/PostgresDialect.js"
-import { SqliteHandle } from "./sqlite/SqliteConnection.js"
-import * as SqliteDialect from "./sqlite/SqliteDialect.js"
+import { SqliteHandle } from "./sqlite/SqliteFile.js"
+import * as SqliteFile from "./sqlite/SqliteFile.js"
 
 /**
  * The dialect of the database behind `sql`. Dies for a database that is neither SQLite nor PostgreSQL.
@@ -23,11 +23,11 @@ export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
     sql.onDialectOrElse({
       sqlite: () =>
         Effect.zipWith(StoreClock.make, Effect.serviceOption(SqliteHandle), (now, handle) =>
-          SqliteDialect.make(
+          SqliteFile.make(
             sql,
             now,
             Option.match(handle, {
-              onNone: () => SqliteDialect.reserving(sql),
+              onNone: () => SqliteFile.reserving(sql),
               onSome: ({ alone }) => alone,
             }),
           ),

@@ -12,7 +12,6 @@ import { Effect } from "effect"
 import * as RunWrites from "./batch/RunWrites.js"
 import * as SqlRunRows from "./batch/SqlRunRows.js"
 import type { Database } from "./dialect/Dialect.js"
-import * as SqliteCounters from "./sqlite/SqliteCounters.js"
 import * as SqliteRows from "./sqlite/SqliteRows.js"
 
 const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
@@ -25,7 +24,7 @@ const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
 /** `handle` is the connection of `database`. */
 export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRows<SqlError> => {
   const plain = SqliteRows.make(handle)
-  const insertCounted = SqliteCounters.make(handle)
+  const insertCounted = SqliteRows.counterInserter(handle)
   const bulk = SqlRunRows.make(database)
   const { now, write } = database.dialect
   return {

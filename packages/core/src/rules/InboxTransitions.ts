@@ -17,7 +17,7 @@ import { maxEventBytes } from "../ports/RunLog.js"
 import { MessageRefused } from "../ports/Runs.js"
 import { sizeOf } from "./AppendRules.js"
 import * as ControlEvents from "./ControlEvents.js"
-import { checkFence } from "./Fencing.js"
+import { checkFence } from "./Transition.js"
 import type { RunState } from "./RunState.js"
 import { signalled, thenGoOn, transition, type Transition } from "./Transition.js"
 

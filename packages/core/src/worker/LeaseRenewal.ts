@@ -7,13 +7,15 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Iterable, type Scope } from "effect"
+import { Clock, Duration, Effect, Iterable, type Scope, Option } from "effect"
 import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { Leases } from "../ports/Leases.js"
 import { RenewalRounds, type RoundAnswer, type Rounds, type Stall } from "./RenewalRounds.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
+import type { LeaseLoss } from "../ports/WorkerMetadata.js"
+import type { WorkerEvent } from "./WorkerEvent.js"
 
 /**
  * How a renewal finds that a lease has ended. `Lost`: the store says so. `Expired`: the deadline passed without an
@@ -206,3 +208,56 @@ export const make = Effect.fnUntraced(function* (options: {
     observe: rounds.observe,
   }
 })
+
+// The leases that a worker has lost, as it saw them. The registry gets them with each heartbeat, so a loss costs no request of its own.
+
+/** The most losses that the worker remembers; the oldest gives way. */
+const most = 10
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LostLeases {
+  /** Keeps the loss that an event tells of, with the renewals that had failed by then. */
+  readonly observe: (event: WorkerEvent, failures: RenewalFailures | undefined) => void
+
+  /** The newest losses, the oldest of them first. */
+  readonly all: () => ReadonlyArray<LeaseLoss>
+}
+
+/** The longest text of a failure. */
+const maxText = 200
+
+const lossOf = (
+  event: WorkerEvent,
+  failures: RenewalFailures | undefined,
+  at: number,
+): Option.Option<LeaseLoss> => {
+  if (event._tag !== "LeaseEnded" || event.run.leaseEpoch === null) return Option.none()
+  const { reason, run } = event
+  if (reason !== "Lost" && reason !== "Expired") return Option.none()
+  return Option.some({
+    run_id: run.runId,
+    lease_epoch: event.run.leaseEpoch,
+    reason: reason === "Lost" ? "refused" : "expired",
+    at,
+    failed_renewals: failures?.count ?? 0,
+    failure: failures?.message.slice(0, maxText) ?? null,
+  })
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lostLeases = (clock: Clock.Clock): LostLeases => {
+  let losses: ReadonlyArray<LeaseLoss> = []
+  return {
+    observe: (event, failures) => {
+      const loss = lossOf(event, failures, clock.unsafeCurrentTimeMillis())
+      if (Option.isSome(loss)) losses = [...losses, loss.value].slice(-most)
+    },
+    all: () => losses,
+  }
+}

@@ -18,7 +18,7 @@ import type { Effect, Fiber, Tracer } from "effect"
 import type { RunContext } from "../executor/Execution.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { RenewedLease } from "./LeaseRenewal.js"
-import type { Decision } from "./RunDecision.js"
+import type { Decision } from "./RunConclusion.js"
 import type { RunSink, SinkFailure } from "./RunSink.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
 

@@ -6,29 +6,129 @@
  *
  * @since 0.1.0
  */
-import { Effect, Exit, type Scope, type Tracer } from "effect"
-import type { Executor } from "../executor/Executor.js"
+import {
+  Effect,
+  Exit,
+  type Scope,
+  Tracer,
+  Context,
+  FiberId,
+  FiberRef,
+  FiberRefs,
+  HashMap,
+  Runtime,
+  RuntimeFlags,
+  type Supervisor,
+} from "effect"
+import * as Executor from "../executor/Executor.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import { Leases } from "../ports/Leases.js"
 import { RunLog } from "../ports/RunLog.js"
-import * as AheadRuns from "./AheadRuns.js"
+import * as ClaimLoop from "./ClaimLoop.js"
 import * as AttemptTrace from "./AttemptTrace.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
 import * as RunConclusion from "./RunConclusion.js"
-import * as RunDrain from "./RunDrain.js"
-import * as RunExecution from "./RunExecution.js"
-import type { RunRecord, RunPhase } from "./RunRecord.js"
+import * as DrainRequest from "./DrainRequest.js"
+import type { RunRecord, RunPhase, ForkOfRun } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
-import * as RunWrite from "./RunWrite.js"
+import type { SinkFailure } from "./RunSink.js"
+
 import * as LoopTurns from "./LoopTurns.js"
 import * as StallReport from "./StallReport.js"
 import * as WorkerEvent from "./WorkerEvent.js"
-import * as EventMetrics from "./EventMetrics.js"
+import * as EventFeed from "./EventFeed.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
+import { Emit } from "../executor/Emit.js"
+import type { RunContext } from "../executor/Execution.js"
+import { LeaseDeadline } from "../executor/LeaseDeadline.js"
+import { StepLog } from "../executor/StepLog.js"
+
+// The execution of one claimed run: the fiber of a run, and the effect that it runs.
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunExecution {
+  /**
+   * Makes the fork of a run. Its fibers start with the run's span, log annotation, lease deadline, sink and steps already
+   * set, so the run pays for no regions that set them. `turns` sees their turns of the event loop.
+   */
+  readonly forkOf: (
+    record: Pick<RunRecord, "run" | "lease" | "sink" | "span">,
+    turns: Supervisor.Supervisor<void> | undefined,
+  ) => ForkOfRun
+
+  /** Runs the executor into the log of the run. */
+  readonly execute: (record: Pick<RunRecord, "run" | "sink">) => Effect.Effect<void, SinkFailure, RunContext>
+}
+
+type AnyRef = Parameters<FiberRefs.FiberRefs["locals"]["get"]>[0]
+
+/**
+ * Makes the executions of a worker, which run in the context of the caller.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeExecution = Effect.fnUntraced(function* (
+  workerId: Ids.WorkerId,
+): Effect.fn.Return<RunExecution, never, Executor.Executor | ProjectPorts> {
+  const { execute } = yield* Executor.all
+  const annotations = HashMap.set(
+    yield* FiberRef.get(FiberRef.currentLogAnnotations),
+    "worker_id",
+    workerId as unknown,
+  )
+  const supervisor = yield* FiberRef.get(FiberRef.currentSupervisor)
+  // A worker may be made in an uninterruptible region, which its runs are not part of.
+  const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
+
+  /** The caller's context with the services of a run, in one copy. */
+  const contextOf = ({
+    lease,
+    sink,
+    span,
+  }: Pick<RunRecord, "lease" | "sink" | "span">): Context.Context<RunContext> => {
+    const services = new Map(runtime.context.unsafeMap)
+    services.set(LeaseDeadline.key, lease.deadline)
+    services.set(Emit.key, sink)
+    services.set(StepLog.key, sink)
+    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+    return Context.unsafeMake(services)
+  }
+
+  /** What the fibers of all runs inherit; each has its own values in a copy. */
+  const inherited = FiberRefs.forkAs(runtime.fiberRefs, FiberId.unsafeMake()).locals
+  const refsOf = (values: ReadonlyMap<AnyRef, unknown>) => (_: FiberRefs.FiberRefs, id: FiberId.Runtime) => {
+    const locals = new Map(inherited)
+    values.forEach((value, ref) => locals.set(ref, [[id, value]]))
+    return FiberRefs.unsafeMake(locals)
+  }
+
+  return {
+    forkOf: (record, turns) => {
+      const { attempt, runId } = record.run
+      const context = contextOf(record)
+      const values = new Map<AnyRef, unknown>([
+        [FiberRef.currentContext, context],
+        [
+          FiberRef.currentLogAnnotations,
+          HashMap.set(HashMap.set(annotations, "run_id", runId), "attempt", attempt),
+        ],
+      ])
+      if (turns !== undefined) values.set(FiberRef.currentSupervisor, supervisor.zip(turns))
+      const ofRun = Runtime.make({ ...runtime, context, fiberRefs: FiberRefs.empty() })
+      const options = { immediate: false, updateRefs: refsOf(values) }
+      return (effect) => Runtime.runFork(ofRun, effect, options)
+    },
+    execute: ({ run, sink }) => sink.run(execute(run)),
+  }
+})
 
 /**
  * @since 0.1.0
@@ -98,12 +198,12 @@ const holdsSlot = ({ _tag }: RunPhase): boolean => _tag === "Executing" || _tag 
 export const make = Effect.fnUntraced(function* (
   options: Resolved,
   worker: { readonly id: Ids.WorkerId; readonly publish: (event: WorkerEvent.WorkerEvent) => void },
-): Effect.fn.Return<RunRecords, never, Executor | ProjectPorts | Scope.Scope> {
+): Effect.fn.Return<RunRecords, never, Executor.Executor | ProjectPorts | Scope.Scope> {
   const leases = yield* Leases
   const log = yield* RunLog
   const clock = yield* Effect.clock
   const scope = yield* Effect.scope
-  const execution = yield* RunExecution.make(worker.id)
+  const execution = yield* makeExecution(worker.id)
   const turns = LoopTurns.make(clock)
   const renewal = yield* LeaseRenewal.make({
     workerId: worker.id,
@@ -126,7 +226,7 @@ export const make = Effect.fnUntraced(function* (
   const room = yield* Effect.makeLatch(false)
   let occupied = 0
 
-  const ahead = yield* AheadRuns.make<RunRecord>({
+  const ahead = yield* ClaimLoop.aheadRuns<RunRecord>({
     most: options.claimAhead,
     slots: options.concurrency,
   })
@@ -167,7 +267,7 @@ export const make = Effect.fnUntraced(function* (
     records.delete(record)
     AttemptTrace.end(record.span, event, clock)
     WorkerMetrics.runsInFlight.add(-1)
-    EventMetrics.countEnd(event)
+    EventFeed.countEnd(event)
     roomMade()
     if (records.size === 0) idle.unsafeOpen()
     // The event comes last, so that its listeners find the run gone.
@@ -176,7 +276,7 @@ export const make = Effect.fnUntraced(function* (
 
   const { executed, stop } = RunConclusion.make({
     options,
-    write: RunWrite.make(leases, options),
+    write: RunConclusion.makeWrite(leases, options),
     move,
     end,
   })
@@ -247,7 +347,7 @@ export const make = Effect.fnUntraced(function* (
       ahead.answered({
         sentAt,
         receivedAt: clock.unsafeCurrentTimeNanos(),
-        full: AheadRuns.isFull(runs, limit),
+        full: ClaimLoop.isFull(runs, limit),
       })
       const lost = runs.flatMap((run) => startOne(run, sentAt, tracer) ?? [])
       return lost.length === 0
@@ -280,7 +380,7 @@ export const make = Effect.fnUntraced(function* (
     isRenewalOverdue: renewal.isOverdue,
     drain: Effect.zipRight(
       Effect.sync(letWaitingGo),
-      RunDrain.make({ records, idle, options, endLease, end }),
+      DrainRequest.runDrain({ records, idle, options, endLease, end }),
     ),
   }
 })

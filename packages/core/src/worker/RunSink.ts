@@ -36,7 +36,7 @@ import { type Appended, RunLog } from "../ports/RunLog.js"
 import * as AppendBuffer from "./AppendBuffer.js"
 import type { LeaseEnded, Loss } from "./Lease.js"
 import { fit, type SizedEvent } from "./SizedEvents.js"
-import * as EventMetrics from "./EventMetrics.js"
+import * as EventFeed from "./EventFeed.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 
 /**
@@ -197,7 +197,7 @@ export const make = (options: {
       if (problem !== undefined) failure = new ExecutorError({ code: "bad_event", message: problem })
       else if (AgentEvent.endsRun(event)) failure = new EndedByEvent({ event })
       if (failure !== undefined) break
-      EventMetrics.countTokens(event)
+      EventFeed.countTokens(event)
       if (event.type !== "RUN_STARTED") sized.push(...fit(event))
     }
     if (sized.length > 0) {

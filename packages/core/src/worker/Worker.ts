@@ -35,7 +35,7 @@ import * as ClaimLoop from "./ClaimLoop.js"
 import { detached } from "./Detached.js"
 import * as DrainRequest from "./DrainRequest.js"
 import * as EventFeed from "./EventFeed.js"
-import * as LostLeases from "./LostLeases.js"
+import * as LeaseRenewal from "./LeaseRenewal.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import * as WorkerLog from "./WorkerLog.js"
@@ -114,7 +114,7 @@ const makeObserved = Effect.fnUntraced(function* (
   )
   feed.publish(WorkerEvent.Registered({ worker: registered }))
 
-  const losses = LostLeases.make(yield* Effect.clock)
+  const losses = LeaseRenewal.lostLeases(yield* Effect.clock)
   const startPause = ClaimLoop.makeStartPause()
   const records = yield* RunRecords.make(options, {
     id: registered.id,

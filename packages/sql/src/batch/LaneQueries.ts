@@ -9,8 +9,8 @@ import type { RunRows } from "@runlease/core/store"
 import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { Gate } from "../rows/RunFields.js"
-import { queuedRuns, stateColumns, unfinishedTables } from "../rows/RunRow.js"
+import { Gate, stateColumns } from "../rows/RunFields.js"
+import { queuedRuns, unfinishedTables } from "../rows/RunRow.js"
 import * as RunQueries from "./RunQueries.js"
 
 type Lane = RunRows.Lane

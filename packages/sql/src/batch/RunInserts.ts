@@ -16,7 +16,7 @@ import {
   inputColumns,
   newConversationRow,
   newRow,
-} from "../rows/RunCodec.js"
+} from "../rows/RunRow.js"
 import { type NameRow, runColumns } from "../rows/RunRow.js"
 import * as LabelRows from "./LabelRows.js"
 import * as StateWrites from "./StateWrites.js"

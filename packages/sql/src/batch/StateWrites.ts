@@ -9,11 +9,17 @@ import { Array } from "effect"
 import type { Columns } from "../rows/Columns.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database, ExactWrite } from "../dialect/Dialect.js"
-import { type Row, rowOf } from "../rows/RunCodec.js"
-import * as SeenLease from "../rows/SeenLease.js"
-import { states, type StateTable } from "../rows/RunFields.js"
-import { stateColumns } from "../rows/RunRow.js"
-import { changedIn, namesOf, stateRow, tableOf } from "../rows/StateRows.js"
+import { type Row, rowOf } from "../rows/Columns.js"
+import * as RunRow from "../rows/RunRow.js"
+import {
+  changedIn,
+  namesOf,
+  stateColumns,
+  stateRow,
+  states,
+  type StateTable,
+  tableOf,
+} from "../rows/RunFields.js"
 
 type Statements = ReadonlyArray<Statement<object>>
 
@@ -72,13 +78,13 @@ const groupsOf = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<Group> 
   return Array.fromIterable(groups.values())
 }
 
-const asSeen = SeenLease.condition((column) => `v.${column}`)
+const asSeen = RunRow.seenCondition((column) => `v.${column}`)
 
 /** Rows `v` of the keys of leases, and how they were seen. */
 const seenRows = ({ dialect }: Database, seen: ReadonlyArray<Pick<RunRows.Change, "key" | "before">>) =>
   dialect.rows(
-    { run_pk: "integer", ...SeenLease.columns },
-    seen.map(({ before, key }) => ({ run_pk: key, ...SeenLease.rowOf(before) })),
+    { run_pk: "integer", ...RunRow.seenColumns },
+    seen.map(({ before, key }) => ({ run_pk: key, ...RunRow.seenRow(before) })),
   )
 
 /** One statement for all rows in which the same columns have changed, so that no other column and no other index is touched. */
@@ -90,7 +96,7 @@ const update = (database: Database, { before, names, rows, table }: Group): Stat
     names,
     rows,
     table === "leases"
-      ? { columns: SeenLease.columns, rows: before.map(SeenLease.rowOf), text: asSeen }
+      ? { columns: RunRow.seenColumns, rows: before.map(RunRow.seenRow), text: asSeen }
       : undefined,
   )
 

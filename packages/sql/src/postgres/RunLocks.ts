@@ -15,7 +15,7 @@ import { Context, Effect, Option } from "effect"
 import type { Dialect, RunLocking } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as RunNames from "../dialect/RunNames.js"
-import { tableOf } from "../rows/StateRows.js"
+import { tableOf } from "../rows/RunFields.js"
 
 /** The locks of a transaction, and of the one that repeats it. */
 interface Locks {

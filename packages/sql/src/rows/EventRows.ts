@@ -6,7 +6,7 @@
 import type { AgentEvent } from "@runlease/core"
 import type { RunStore } from "@runlease/core/store"
 import type { Columns } from "./Columns.js"
-import { eventId, instant, sequence } from "./RunCodec.js"
+import { eventId, instant, sequence } from "./RunRow.js"
 
 export const columns = {
   run_pk: "integer",

@@ -3,51 +3,88 @@
  *
  * @since 0.1.0
  */
+import { type Row, rowOf } from "./Columns.js"
 import type { Ids, Run } from "@runlease/core"
 import type { RunRows, RunState } from "@runlease/core/store"
-import type { Types } from "effect"
-import { type Columns, rowsOf, type ToRow } from "./Columns.js"
-import { columnsIn, reader } from "./Fields.js"
+import { type Types, Brand, DateTime, Data, Struct } from "effect"
+import { type Columns, rowsOf, type ToRow, type Value } from "./Columns.js"
+import { columnsIn, reader, encodersFor, toJson } from "./Fields.js"
 import {
   claimFields,
   claimHolderFields,
   detailFields,
   holderFields,
-  indexFields,
   specFields,
+  stateColumns,
   stateFields,
   states,
   type StateTable,
   titleFields,
 } from "./RunFields.js"
 import { sessionNames, sessionOf, type SessionRow } from "./SessionRow.js"
+import { SqlError } from "@effect/sql/SqlError"
+
+// The lease of a run as a commit has seen it. A statement that writes the run finds it only if nothing has written it since.
+// Source: docs/decisions/0056-remembered-leases.md
+
+/**
+ * Columns of rows `v`: what changes with each write of a lease. A budget may change by itself, since another run of its tree spends, and so may the limits, since
+ * an agent gets one.
+ */
+export const seenColumns = {
+  seen_lease_epoch: "integer",
+  seen_latest_event_id: "integer",
+  seen_lease_expires_at: "integer",
+  seen_renewals: "integer",
+  seen_budget: "text",
+  seen_limits: "text",
+} as const satisfies Columns
+
+/** The values of `seenColumns`, in their order. */
+export const seenValues = ({ budget, holder, latestEventId, leaseEpoch, limits }: RunState.RunState) =>
+  [
+    leaseEpoch,
+    latestEventId,
+    holder?.expiresAt ?? null,
+    holder?.renewals ?? null,
+    toJson(budget),
+    toJson(limits),
+  ] as const
+
+/** The same as a row. */
+export const seenRow = (state: RunState.RunState) => {
+  const values = seenValues(state)
+  return {
+    seen_lease_epoch: values[0],
+    seen_latest_event_id: values[1],
+    seen_lease_expires_at: values[2],
+    seen_renewals: values[3],
+    seen_budget: values[4],
+    seen_limits: values[5],
+  }
+}
+
+/** The condition that a row of `leases` is as seen; `value` is what stands for the value of a column. */
+export const seenCondition = (value: (column: keyof typeof seenColumns) => string): string =>
+  Struct.keys(seenColumns)
+    .map((column) => `leases.${column.slice("seen_".length)} IS NOT DISTINCT FROM ${value(column)}`)
+    .join(" AND ")
+
+/** Another process has written a lease since it was seen. */
+class Changed extends Data.TaggedError("LeaseChanged") {}
+
+/** The failure of a transaction that has seen a lease which has changed. It runs again. */
+export const leaseChanged = (): SqlError =>
+  new SqlError({ cause: new Changed(), message: "A lease has changed" })
+
+export const isLeaseChanged = (error: unknown): boolean =>
+  error instanceof SqlError && error.cause instanceof Changed
 
 /** Columns of `runs`, which a submission sets for good. */
 export const runColumns: Columns = {
   ...columnsIn("runs", specFields),
   ...columnsIn("runs", detailFields),
   ...columnsIn("runs", titleFields),
-}
-
-const columnsOf = (table: StateTable): Columns => ({
-  run_pk: "integer",
-  ...columnsIn(table, specFields),
-  ...columnsIn(table, stateFields),
-  ...columnsIn(table, holderFields),
-  ...columnsIn(table, detailFields),
-  ...Object.fromEntries(
-    indexFields.flatMap(({ column, table: of, type = "integer" }) =>
-      of === table ? [[column, type] as const] : [],
-    ),
-  ),
-})
-
-/** The columns of each state. */
-export const stateColumns: Readonly<Record<StateTable, Columns>> = {
-  queue: columnsOf("queue"),
-  leases: columnsOf("leases"),
-  waits: columnsOf("waits"),
-  outcomes: columnsOf("outcomes"),
 }
 
 /** Columns of a claim that ended, but its key. */
@@ -223,3 +260,64 @@ export interface NameRow {
   readonly project_id: Ids.ProjectId
   readonly run_id: Ids.RunId
 }
+
+// Numbers of the database were checked before they were written.
+export const eventId = Brand.nominal<Run.EventId>()
+export const sequence = Brand.nominal<Run.Sequence>()
+
+export const instant = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
+
+const runNames = Object.keys(runColumns)
+
+const ofSpec = encodersFor("runs", specFields)
+const ofDetails = encodersFor("runs", detailFields)
+
+/** The values of a new run in `runs`, in the order of `runColumns`. The database gives its key. */
+export const newValues = ({ details, state: { spec }, title }: RunRows.NewRun): ReadonlyArray<Value> => {
+  const values: Array<Value> = []
+  for (const { encode, name } of ofSpec) values.push(encode(spec[name]))
+  for (const { encode, name } of ofDetails) values.push(encode(details[name]))
+  values.push(title)
+  return values
+}
+
+/** The same as a row. */
+export const newRow = (run: RunRows.NewRun): Row => rowOf(runNames, newValues(run))
+
+/** Columns of `inputs` that a submission sets. */
+export const inputColumns = {
+  run_pk: "integer",
+  input: "integer",
+  since: "integer",
+  project_id: "text",
+  submission: "text",
+  snapshot: "text",
+  answers: "text",
+} as const satisfies Columns
+
+/** The row of the first input of a new run: its submission. */
+export const firstInputRow = (key: number, { snapshot, state, submission }: RunRows.NewRun) => ({
+  run_pk: key,
+  input: 0,
+  since: 0,
+  project_id: state.spec.projectId,
+  submission,
+  snapshot: JSON.stringify(snapshot),
+  answers: "{}",
+})
+
+/** Columns of a conversation that is made for a run. */
+export const conversationColumns = {
+  id: "text",
+  project_id: "text",
+  created_at: "integer",
+  updated_at: "integer",
+} as const satisfies Columns
+
+/** The row of a conversation that is made for a run. */
+export const newConversationRow = ({ conversationId, projectId }: RunState.RunSpec, now: number) => ({
+  id: conversationId,
+  project_id: projectId,
+  created_at: now,
+  updated_at: now,
+})

@@ -7,18 +7,19 @@
  *
  * @since 0.1.0
  */
+import * as RunFields from "../rows/RunFields.js"
+import { byTable, Gate, stateColumns, stateValues, type StateTable, tableOf } from "../rows/RunFields.js"
 import { Labels, type RequestSnapshot } from "@runlease/core"
-import { LimitRules, RunRows } from "@runlease/core/store"
-import type Sqlite from "better-sqlite3"
-import { type Columns, rowsOf } from "../rows/Columns.js"
+import { type CounterRows, LimitRules, RunRows } from "@runlease/core/store"
+import Sqlite from "better-sqlite3"
+import { type Columns, rowsOf, type Value } from "../rows/Columns.js"
 import {
   conversationColumns,
   firstInputRow,
   inputColumns,
   newConversationRow,
   newValues,
-} from "../rows/RunCodec.js"
-import { Gate } from "../rows/RunFields.js"
+} from "../rows/RunRow.js"
 import {
   allRuns,
   fixedDetails,
@@ -28,12 +29,49 @@ import {
   type NameRow,
   queuedRuns,
   runColumns,
-  stateColumns,
   unfinishedTables,
 } from "../rows/RunRow.js"
-import { byTable, stateValues, tableOf } from "../rows/StateRows.js"
-import * as SqliteStatements from "./SqliteStatements.js"
-import * as StateUpdates from "./StateUpdates.js"
+import * as RunRow from "../rows/RunRow.js"
+
+import { deltaColumns, deltaRow } from "../rows/CounterRow.js"
+
+// Statements of a commit on the handle of an SQLite file, each prepared once.
+
+type Values = Readonly<Record<string, unknown>>
+
+/** A statement whose rows are arrays of values. */
+export interface Prepared extends Sqlite.Statement<Array<Value>, Array<Value>> {}
+
+export type Prepare = (text: string) => Prepared
+
+/** Prepares statements on a handle. */
+export const preparing =
+  (database: Sqlite.Database): Prepare =>
+  (text) => {
+    const statement = database.prepare<Array<Value>, Array<Value>>(text)
+    return statement.reader ? statement.raw(true) : statement
+  }
+
+/** Makes the function that inserts a row of values, in the order of the columns, and returns its key. */
+export const valuesInserter = (
+  prepare: Prepare,
+  table: string,
+  columns: Columns,
+): ((values: ReadonlyArray<Value>) => number) => {
+  const names = Object.keys(columns)
+  const places = names.map(() => "?").join(", ")
+  const insert = prepare(`INSERT INTO ${table} (${names.join(", ")}) VALUES (${places})`)
+  return (values) => Number(insert.run(...values).lastInsertRowid)
+}
+
+/** The same for rows. Columns that a row lacks are null. */
+export const inserter = (prepare: Prepare, table: string, columns: Columns): ((row: Values) => number) => {
+  const names = Object.keys(columns)
+  const insert = valuesInserter(prepare, table, columns)
+  const valueOf = (value: unknown): Value =>
+    typeof value === "string" || typeof value === "number" ? value : null
+  return (row) => insert(names.map((name) => valueOf(row[name])))
+}
 
 /**
  * @since 0.1.0
@@ -111,12 +149,14 @@ const inKeyOrder = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<RunRo
 const toRef = rowsOf<NameRow>(["project_id", "run_id"])
 const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
 
+// Adds what a commit has counted, on the handle of an SQLite file.
+
 /**
  * @since 0.1.0
  * @category constructors
  */
 export const make = (database: Sqlite.Database): SqliteRows => {
-  const prepare = SqliteStatements.preparing(database)
+  const prepare = preparing(database)
   const findLeased = prepare(namedLeased)
   const findNamed = prepare(named)
   const findKeyed = prepare(keyed)
@@ -126,7 +166,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const findDueParents = prepare(dueParents)
   const findGoverning = prepare(governing)
   const findHeads = heads.map(prepare)
-  const runnable = new Map<number, SqliteStatements.Prepared>()
+  const runnable = new Map<number, Prepared>()
 
   const findRunnable = (probe: RunRows.Probe): ReadonlyArray<RunRows.StoredRun> => {
     const shape = shapeOf(probe)
@@ -137,16 +177,15 @@ export const make = (database: Sqlite.Database): SqliteRows => {
     return statement.all(...parameters.filter((value) => value !== null)).map(queuedRuns.toValue)
   }
 
-  const inserter = (table: string, columns: Columns) => SqliteStatements.inserter(prepare, table, columns)
-  const insertRun = SqliteStatements.valuesInserter(prepare, "runs", runColumns)
-  const insertInput = inserter("inputs", inputColumns)
-  const insertConversation = inserter("conversations", conversationColumns)
-  const insertState = byTable((table) => SqliteStatements.valuesInserter(prepare, table, stateColumns[table]))
+  const insertRun = valuesInserter(prepare, "runs", runColumns)
+  const insertInput = inserter(prepare, "inputs", inputColumns)
+  const insertConversation = inserter(prepare, "conversations", conversationColumns)
+  const insertState = byTable((table) => valuesInserter(prepare, table, stateColumns[table]))
   const insertLabel = prepare("INSERT INTO run_labels (project_id, name, value, run_pk) VALUES (?, ?, ?, ?)")
   const insertEvent = prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
-  const writeStates = StateUpdates.make(prepare)
+  const writeStates = stateWriter(prepare)
 
   return {
     // Most runs that a commit names are under a lease.
@@ -213,5 +252,152 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         for (const { eventId, sequence, text } of entries) insertEvent.run(key, eventId, sequence, text, now)
       }
     },
+  }
+}
+
+// The statements that write a state over the one before: within its table, or from one table into another.
+//
+// SQLite copies what stays, and only what has changed is bound. Each statement is prepared once for its set of columns.
+
+/** Writes states. Throws `SeenLease.changed` when a run is not where, or its lease not as, its change saw it. */
+export type Write = (changes: ReadonlyArray<RunRows.Change>) => void
+
+/** The fewest runs that one statement moves together. */
+const fewest = 4
+
+/** The condition of the row that a change has seen, whose values are the key and those of `seenBy`. */
+const conditionOf = (table: StateTable): string =>
+  table === "leases" ? `run_pk = ? AND ${RunRow.seenCondition(() => "?")}` : "run_pk = ?"
+
+const seenBy = ({ before, key }: RunRows.Change, table: StateTable): ReadonlyArray<Value> =>
+  table === "leases" ? [key, ...RunRow.seenValues(before)] : [key]
+
+/** Prepares a statement for each set of columns. */
+const byColumns = (prepare: Prepare, table: StateTable, text: (bound: ReadonlyArray<string>) => string) => {
+  const prepared = new Map<number, Prepared>()
+  return (written: RunFields.Written): Prepared => {
+    const before = prepared.get(written.columns)
+    if (before !== undefined) return before
+    const statement = prepare(text(RunFields.namesOf(table, written)))
+    prepared.set(written.columns, statement)
+    return statement
+  }
+}
+
+const staying = (prepare: Prepare, table: StateTable): Write => {
+  const difference = RunFields.changedIn[table]
+  const condition = conditionOf(table)
+  const update = byColumns(prepare, table, (bound) => {
+    const assignments = bound.map((name) => `${name} = ?`)
+    return `UPDATE ${table} SET ${assignments.join(", ")} WHERE ${condition}`
+  })
+  const check = prepare(`SELECT 1 FROM ${table} WHERE ${condition}`)
+  return (changes) => {
+    for (const change of changes) {
+      const written = difference(change.before, change.after, change.details)
+      const seen = seenBy(change, table)
+      const found =
+        written.columns === 0
+          ? table !== "leases" || check.get(...seen) !== undefined
+          : update(written).run(...written.values, ...seen).changes === 1
+      if (!found) throw RunRow.leaseChanged()
+    }
+  }
+}
+
+/** Makes the statement that copies a row of these keys from one table into another, where `bound` columns get values. */
+const copying =
+  (from: StateTable, to: StateTable, source: string) =>
+  (bound: ReadonlyArray<string>): string => {
+    const names = RunFields.allNamesOf(to).filter(
+      (name) => bound.includes(name) || name in stateColumns[from],
+    )
+    return `INSERT INTO ${to} (run_pk, ${names.join(", ")})
+      SELECT run_pk, ${names.map((name) => (bound.includes(name) ? "?" : name)).join(", ")} FROM ${source}`
+  }
+
+const isSame = (a: RunFields.Written, b: RunFields.Written): boolean =>
+  a.columns === b.columns && a.values.every((value, index) => value === b.values[index])
+
+/** Moves one row after the other, each with its own values and its own condition. */
+const movingEach = (prepare: Prepare, from: StateTable, to: StateTable) => {
+  const insert = byColumns(prepare, to, copying(from, to, `${from} WHERE run_pk = ?`))
+  const remove = prepare(`DELETE FROM ${from} WHERE ${conditionOf(from)}`)
+  return (change: RunRows.Change, written: RunFields.Written): void => {
+    insert(written).run(...written.values, change.key)
+    if (remove.run(...seenBy(change, from)).changes !== 1) throw RunRow.leaseChanged()
+  }
+}
+
+/** Moves the rows of some keys, all with the same values. */
+const movingAll = (prepare: Prepare, from: StateTable, to: StateTable) => {
+  const source = `(SELECT value AS moved FROM json_each(?)) CROSS JOIN ${from} ON run_pk = moved`
+  const insert = byColumns(prepare, to, copying(from, to, source))
+  const remove = prepare(`DELETE FROM ${from} WHERE run_pk IN (SELECT value FROM json_each(?))`)
+  return (keys: ReadonlyArray<number>, written: RunFields.Written): void => {
+    const text = JSON.stringify(keys)
+    insert(written).run(...written.values, text)
+    if (remove.run(text).changes !== keys.length) throw RunRow.leaseChanged()
+  }
+}
+
+/** A lease has a condition of its own, so leases are moved one after the other. */
+const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
+  const difference = RunFields.differenceOf(from, to)
+  const moveEach = movingEach(prepare, from, to)
+  const moveAll = from === "leases" ? undefined : movingAll(prepare, from, to)
+  const differenceOf = ({ after, before, details }: RunRows.Change) => difference(before, after, details)
+  return (changes) => {
+    if (moveAll === undefined || changes.length < fewest) {
+      for (const change of changes) moveEach(change, differenceOf(change))
+      return
+    }
+    const written = changes.map(differenceOf)
+    for (let start = 0, end = 0; start < changes.length; start = end) {
+      const first = written[start]!
+      end = start + 1
+      while (end < changes.length && isSame(first, written[end]!)) end += 1
+      const same = changes.slice(start, end)
+      if (same.length < fewest) for (const change of same) moveEach(change, first)
+      else
+        moveAll(
+          same.map(({ key }) => key),
+          first,
+        )
+    }
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const stateWriter = (prepare: Prepare): Write => {
+  const all = byTable((from) =>
+    byTable((to) => (from === to ? staying(prepare, to) : moving(prepare, from, to))),
+  )
+  const writeOf = ({ after, before }: RunRows.Change): Write => all[tableOf(before)][tableOf(after)]
+  return (changes) => {
+    const groups = new Map<Write, Array<RunRows.Change>>()
+    for (const change of changes) {
+      const write = writeOf(change)
+      const group = groups.get(write)
+      if (group === undefined) groups.set(write, [change])
+      else group.push(change)
+    }
+    for (const [write, group] of groups) write(group)
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const counterInserter = (
+  database: Sqlite.Database,
+): ((counted: ReadonlyArray<CounterRows.CounterDelta>) => void) => {
+  const insert = inserter(preparing(database), "counter_deltas", deltaColumns)
+  return (counted) => {
+    for (const delta of counted) insert({ ...deltaRow(delta) })
   }
 }

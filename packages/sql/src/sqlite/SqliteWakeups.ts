@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Wakeups } from "@runlease/core/store"
-import type { Handle } from "./SqliteConnection.js"
+import type { Handle } from "./SqliteFile.js"
 
 /**
  * Counts each commit of another process as the end of a token: one look at a number that SQLite keeps, 2 µs, and no read of the file.

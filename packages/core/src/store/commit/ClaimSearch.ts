@@ -6,7 +6,7 @@
 import { Array, Duration } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { ClaimRequest } from "../../ports/Claims.js"
-import type { Claim } from "../../rules/ClaimTransitions.js"
+import type { Claim } from "../../rules/RunTransitions.js"
 import {
   byPreference,
   type Found,

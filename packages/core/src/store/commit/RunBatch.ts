@@ -29,7 +29,7 @@ import {
 import * as Fairness from "../traits/Fairness.js"
 import * as Families from "../traits/Families.js"
 import * as Limits from "../traits/Limits.js"
-import * as HandOver from "./HandOver.js"
+import * as WaitingClaims from "./WaitingClaims.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
 import * as StoreMetrics from "./StoreMetrics.js"
 import { type LogGrowth, logKey, type Wakeups } from "./Wakeups.js"
@@ -85,7 +85,10 @@ export interface RunBatch<X> {
     decide: (request: Request) => Verdict,
   ) => Effect.Effect<ReadonlyArray<Verdict>, X>
   /** Adds new runs, each with the transition that made it, and offers them to waiting claims: `later` where the commit may end them yet. */
-  readonly insert: (runs: ReadonlyArray<HandOver.AddedRun>, offer: "now" | "later") => Effect.Effect<void, X>
+  readonly insert: (
+    runs: ReadonlyArray<WaitingClaims.AddedRun>,
+    offer: "now" | "later",
+  ) => Effect.Effect<void, X>
   /** Writes what has changed so far, families included, for a query that must see it: with names, only where one of these details has. */
   readonly flush: (...names: ReadonlyArray<keyof DetailChanges>) => Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
@@ -116,7 +119,7 @@ export interface Beginning<X> {
   readonly runs: ReadonlyArray<StoredRun>
   readonly remembered: ReadonlyArray<StoredRun>
   readonly found: Found | undefined
-  readonly handOver: HandOver.HandOver<X>
+  readonly handOver: WaitingClaims.HandOver<X>
 }
 
 /** A run of the batch: as the store has it, as it is now, and what is to be written of it. */
@@ -352,9 +355,9 @@ export const make = <X>(
       : hand()
   }
 
-  const insertRuns = (added: ReadonlyArray<HandOver.AddedRun>, to: HandOver.HandOver<X>) => {
+  const insertRuns = (added: ReadonlyArray<WaitingClaims.AddedRun>, to: WaitingClaims.HandOver<X>) => {
     const { runs: inserted, stored } = to.offerNew(added, placeOf)
-    const insertAll = (all: ReadonlyArray<HandOver.AddedRun>) =>
+    const insertAll = (all: ReadonlyArray<WaitingClaims.AddedRun>) =>
       Effect.map(rows.insert(all.map(({ run }) => run)), (keys) => {
         stored(keys)
         for (const [index, { has, made, run }] of all.entries()) {
@@ -493,7 +496,7 @@ export const make = <X>(
     insert: (added, offer) =>
       Effect.suspend(() =>
         offer === "later"
-          ? insertRuns(added, HandOver.none)
+          ? insertRuns(added, WaitingClaims.noHandOver)
           : handRunnable(
               () => insertRuns(added, handOver),
               () => [...stillRunnable(), ...added.map(({ run: { state } }) => ({ key: 0, state }))],

@@ -16,7 +16,7 @@ import type { Found, RunKey, RunRef, RunRows, StoredRun } from "../rows/RunRows.
 import type { RunStore } from "../rows/RunStore.js"
 import * as BatchQueue from "./BatchQueue.js"
 import * as ClaimSearch from "./ClaimSearch.js"
-import * as HandOver from "./HandOver.js"
+import * as WaitingClaims from "./WaitingClaims.js"
 import * as RememberedLeases from "./RememberedLeases.js"
 import * as RunBatch from "./RunBatch.js"
 import * as StoreMetrics from "./StoreMetrics.js"
@@ -343,7 +343,10 @@ const begin = <X>(
         runs,
         remembered: [...remembered.values()],
         found,
-        handOver: due?.length === 0 ? HandOver.make(wakeups.claims, rows, { now, since }) : HandOver.none,
+        handOver:
+          due?.length === 0
+            ? WaitingClaims.handOver(wakeups.claims, rows, { now, since })
+            : WaitingClaims.noHandOver,
       }),
     )
   })

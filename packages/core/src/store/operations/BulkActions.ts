@@ -15,7 +15,7 @@ import type { RunBatch } from "../commit/RunBatch.js"
 import type { ClaimDetails, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
 import * as BulkSeeds from "./BulkSeeds.js"
 import * as BulkTargets from "./BulkTargets.js"
-import * as EndOperation from "./EndOperation.js"
+import * as LeaseOperations from "./LeaseOperations.js"
 import * as LabelOperation from "./LabelOperation.js"
 import * as Retry from "./Retry.js"
 import * as Submit from "./Submit.js"
@@ -52,7 +52,7 @@ const cancel = <X>(
   const cancelOne = ({ name, run }: BulkTargets.Target): BulkRules.Verdict => {
     if (run === undefined) return notFound(name)
     if (record.dryRun) return BulkRules.isSkipped(record, run.state) ? "skipped" : "done"
-    const ended = EndOperation.end(batch, { ref: run.state.spec, outcome, fence: undefined })
+    const ended = LeaseOperations.end(batch, { ref: run.state.spec, outcome, fence: undefined })
     return Either.match(ended, {
       onLeft: (refusal) => failure(name, refusal),
       onRight: (changed) => (changed ? "done" : "skipped"),
@@ -60,7 +60,7 @@ const cancel = <X>(
   }
   const refs = targets.targets.flatMap(({ run }) => (run === undefined ? [] : [run.state.spec]))
   return Effect.zipRight(
-    record.dryRun ? Effect.void : EndOperation.loadAbove(batch, refs),
+    record.dryRun ? Effect.void : LeaseOperations.loadAbove(batch, refs),
     Effect.map(batch.inTurn(targets.targets, cancelOne), (verdicts) => ({ targets, verdicts })),
   )
 }

@@ -7,18 +7,18 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, Iterable } from "effect"
+import { Effect, Either, Iterable, Clock, Duration, type Scope } from "effect"
 import { forExecutor } from "../../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../../model/Run.js"
 import { runnableSince } from "../../rules/Counters.js"
 import { toClaimed } from "../../rules/RunState.js"
 import { isClaimable, isRunnable, mayHaveSession } from "../../rules/Transition.js"
-import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
 import * as Sweeper from "./Sweeper.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import type { RunOperation } from "../commit/RunCommits.js"
+import type { RunOperation, RunCommits } from "../commit/RunCommits.js"
 import {
   byPreference,
   type ClaimDetails,
@@ -27,8 +27,17 @@ import {
   type RunKey,
   type RunRef,
   type StoredRun,
+  maxClaimBytes,
 } from "../rows/RunRows.js"
 import * as StoreMetrics from "../commit/StoreMetrics.js"
+import type * as Ids from "../../model/Ids.js"
+import type { Claims } from "../../ports/Claims.js"
+import { WorkerNotFound } from "../../ports/WorkerRegistry.js"
+import * as CarriedMessages from "../../rules/CarriedMessages.js"
+import type { Wait } from "../commit/WaitingClaims.js"
+import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
+import type { StoreReads } from "../rows/StoreReads.js"
+import * as Carried from "./Carried.js"
 
 type Request = ClaimSearch.Request
 
@@ -66,7 +75,7 @@ const giveAgain = <X>(
   runs: ReadonlyArray<StoredRun>,
 ): ReadonlyArray<StoredRun> =>
   runs.flatMap((run) => {
-    const again = ClaimTransitions.claimAgain(run.state, request, batch.now)
+    const again = RunTransitions.claimAgain(run.state, request, batch.now)
     return again === undefined ? [] : [batch.apply(run, again)]
   })
 
@@ -145,7 +154,7 @@ const take = <X>(
       putBack += 1
       continue
     }
-    const claimed = ClaimTransitions.claim(current.state, request, batch.now, project?.limit)
+    const claimed = RunTransitions.claim(current.state, request, batch.now, project?.limit)
     const { key, state } = batch.apply(current, claimed)
     const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
     taken.runs.get(request)!.push({ key, state, queuedMillis })
@@ -273,13 +282,13 @@ const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void
     const run = batch.find({ projectId, runId })
     if (run === undefined) continue
     const fence = { workerId: request.workerId, epoch: leaseEpoch }
-    const abandoned = ClaimTransitions.abandonClaim(run.state, fence, batch.now)
+    const abandoned = RunTransitions.abandonClaim(run.state, fence, batch.now)
     if (abandoned !== undefined) batch.apply(run, abandoned)
   }
 }
 
 /** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat was given them since. */
-export const handBack = <X>(): RunOperation<Abandoned, void, void, never, X> => ({
+export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, never, X> => ({
   name: "Claims.handBack",
   refs: ({ request: { worker }, taken }) =>
     taken.map(({ runId }) => ({ projectId: worker.projectId, runId })),
@@ -290,3 +299,113 @@ export const handBack = <X>(): RunOperation<Abandoned, void, void, never, X> => 
     }),
   answer: () => undefined,
 })
+
+// The port of claims over the commits of a store. A claim may wait until a run is runnable.
+
+/** What a look gives. `blocked`: the limit of the project was in the way of runs. */
+interface Look {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  readonly blocked: boolean
+}
+
+interface Options<E> {
+  readonly claimNow: Effect.Effect<Look, E>
+  readonly wait: Duration.DurationInput
+  readonly join: Effect.Effect<Wait, never, Scope.Scope>
+}
+
+const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.gen(function* () {
+    const waitedUntil = (nanos: bigint) => Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
+    const found = (runs: ReadonlyArray<ClaimedRun>, since: bigint): ReadonlyArray<ClaimedRun> => {
+      const waitedMillis = waitedUntil(since)
+      return runs.map((run): ClaimedRun => ({ ...run, waitedMillis }))
+    }
+    const round = Effect.gen(function* () {
+      const { next } = yield* options.join
+      const since = yield* Clock.currentTimeNanos
+      const { blocked, runs } = yield* options.claimNow
+      if (runs.length > 0) return found(runs, since)
+      const left = Duration.toMillis(options.wait) - waitedUntil(yield* Clock.currentTimeNanos)
+      if (left <= 0) return []
+      const handed = yield* next(Duration.min(Duration.millis(left), slowPoll), blocked)
+      return handed && found(handed.runs, handed.since)
+    }).pipe(Effect.scoped)
+    let result = yield* round
+    while (result === undefined) result = yield* round
+    return result
+  })
+
+/**
+ * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
+ *
+ * A claim that waits joins, and looks again before it waits, so a run that becomes runnable in between is not missed. Most claims
+ * find runs at once, and never join. `waitedMillis` is the time until the look that found the runs, or until the commit that handed them
+ * over, on the monotonic clock and rounded down, since the holder counts its lease from then.
+ */
+const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.flatMap(Clock.currentTimeNanos, (begun) =>
+    Effect.flatMap(options.claimNow, ({ runs }) =>
+      runs.length > 0 || Duration.equals(options.wait, Duration.zero)
+        ? Effect.succeed(runs)
+        : waitSince(begun, options),
+    ),
+  )
+
+/** Those of these runs whose carried messages fit into one answer, and the others. The first fits in any case. */
+const separateWithheld = (claimed: ReadonlyArray<ClaimedRun>) => {
+  const runs: Array<ClaimedRun> = []
+  const withheld: Array<HeldRun> = []
+  let left = maxClaimBytes
+  for (const run of claimed) {
+    const { carries } = run.snapshot
+    if (carries === undefined) runs.push(run)
+    else if (left <= 0) withheld.push(run)
+    else {
+      left -= CarriedMessages.bytesOf(carries)
+      runs.push(run)
+    }
+  }
+  return { runs, withheld }
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const claims = <X>(
+  commits: RunCommits<X>,
+  { read, worker }: StoreReads<X>,
+  wakeups: Wakeups,
+  scope: Scope.Scope,
+): ((projectId: Ids.ProjectId) => Claims["Type"]) => {
+  const handBack = commits.operation(handBackOperation<X>())
+  const claimNow = commits.operation(claim(handBack))
+  return (projectId) => ({
+    claim: (request) =>
+      Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
+        if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
+        const claim = ClaimSearch.request(identity, request)
+        const giveBack = (taken: ReadonlyArray<HeldRun>) =>
+          taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request: claim, taken }))
+        const claimed = claimWithin({
+          claimNow: Effect.tap(claimNow(claim), ({ withheld }) => giveBack(withheld)),
+          wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
+          join: wakeups.claims.join(ClaimSearch.waiting(claim), (taken) =>
+            // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
+            Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
+          ),
+        })
+        return Effect.flatMap(claimed, (all) => {
+          if (all.every(({ snapshot }) => snapshot.carries === undefined)) return Effect.succeed(all)
+          const { runs, withheld } = separateWithheld(all)
+          return Effect.forEach(runs, (run) =>
+            Effect.map(
+              read("Claims.claim", Carried.whole({ projectId, runId: run.runId }, run.snapshot)),
+              (snapshot): ClaimedRun => ({ ...run, snapshot }),
+            ),
+          ).pipe(Effect.zipLeft(giveBack(withheld)))
+        })
+      }),
+  })
+}

@@ -3,23 +3,145 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Duration, Effect, Either, Function } from "effect"
+import { DateTime, Duration, Effect, Either, Function, Stream, Struct } from "effect"
 import type * as Ids from "../../model/Ids.js"
-import { LeaseLost, type LeaseRef, RunNotFound } from "../../model/Run.js"
-import type { Completed, InboxNotEmpty, Renewal, RenewRequest } from "../../ports/Leases.js"
+import { LeaseLost, type LeaseRef, RunNotFound, type Fence, type Run } from "../../model/Run.js"
+import type {
+  Completed,
+  InboxNotEmpty,
+  Renewal,
+  RenewRequest,
+  ChildSubmission,
+  Leases,
+  SuspensionRefused,
+} from "../../ports/Leases.js"
 import type { CursorMismatch, EventRefused } from "../../ports/RunLog.js"
-import type { Outcome } from "../../ports/Runs.js"
-import type { RunState } from "../../rules/RunState.js"
-import * as ClaimTransitions from "../../rules/ClaimTransitions.js"
+import { type Outcome, check, InvalidSubmission, type SubmissionInput } from "../../ports/Runs.js"
+import { type RunState, type RunDetails, toRun } from "../../rules/RunState.js"
+import * as RunTransitions from "../../rules/RunTransitions.js"
 import { mayEnd } from "../../rules/InboxTransitions.js"
 import { hasTimedOut } from "../../rules/TimeRules.js"
 import type { Transition } from "../../rules/Transition.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as Deadlocks from "./Deadlocks.js"
-import * as EndOperation from "./EndOperation.js"
 import { inOrder } from "../rows/InOrder.js"
 import type { RunBatch } from "../commit/RunBatch.js"
-import type { RunOperation } from "../commit/RunCommits.js"
+import type { RunOperation, RunCommits } from "../commit/RunCommits.js"
+import type { DetailChanges, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
+import { childIdOf } from "../../model/ChildEvent.js"
+import * as AppendRules from "../../rules/AppendRules.js"
+import * as WaitTransitions from "../../rules/WaitTransitions.js"
+import * as Retry from "./Retry.js"
+import type { Wakeups } from "../commit/Wakeups.js"
+import type { StoreReads } from "../rows/StoreReads.js"
+import * as SpawnOperation from "./SpawnOperation.js"
+import * as SubmitRequest from "./SubmitRequest.js"
+import * as TellOperation from "./TellOperation.js"
+
+// Ending a run of a commit, by its holder or by a trusted caller.
+
+export interface Request {
+  readonly ref: RunRef
+  readonly outcome: Outcome
+  /** Absent for a trusted caller that holds no lease. */
+  readonly fence: Fence | undefined
+  /** How many messages a run has taken that takes some. */
+  readonly taken?: number | undefined
+}
+
+type Refusal = RunNotFound | LeaseLost | InboxNotEmpty
+
+const detailsOf = ({ metadata, result }: Outcome): DetailChanges | undefined =>
+  metadata === undefined && result === undefined
+    ? undefined
+    : { ...(metadata === undefined ? {} : { metadata }), ...(result === undefined ? {} : { result }) }
+
+/** Ends a run of the batch; false when it had ended before. */
+export const end = <X>(
+  batch: RunBatch<X>,
+  { fence, outcome, ref, taken }: Request,
+): Either.Either<boolean, Refusal> => {
+  const run = batch.find(ref)
+  if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
+  const checked = mayEnd(run.state, fence, taken, batch.now)
+  if (Either.isLeft(checked)) return Either.left(checked.left)
+  const ended = RunTransitions.end(run.state, fence, outcome, batch.now)
+  if (Either.isLeft(ended)) {
+    return ended.left._tag === "RunEnded" ? Either.right(false) : Either.left(ended.left)
+  }
+  batch.apply(run, ended.right, detailsOf(outcome))
+  return Either.right(true)
+}
+
+/** Reads the runs that the ends of these change too, all at once: the parents, and the roots whose budgets are charged. */
+export const loadAbove = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
+  Effect.suspend(() =>
+    batch.load(
+      refs.flatMap((ref) => {
+        const child = batch.find(ref)?.state.spec.child
+        if (child == null) return []
+        const { budget, parent } = child
+        return [...new Set([parent, ...(budget === undefined ? [] : [budget])])].map((runId) => ({
+          projectId: ref.projectId,
+          runId,
+        }))
+      }),
+    ),
+  )
+
+/** Whether an operation has changed a run, and the run after it. */
+export interface Decision {
+  readonly changed: boolean
+  readonly run: StoredRun
+  readonly details: ReadonlyMap<RunKey, RunDetails>
+}
+
+/** The same for the caller. */
+export interface Answer {
+  readonly changed: boolean
+  readonly run: Run
+}
+
+export const answer = ({ changed, details, run }: Decision): Answer => ({
+  changed,
+  run: toRun(run.state, details.get(run.key)!),
+})
+
+/** The details of those of these runs that exist, as they are once the commit has written. */
+export const lateDetails = <X>(
+  batch: RunBatch<X>,
+  requests: ReadonlyArray<{ readonly ref: RunRef }>,
+): ReadonlyMap<RunKey, RunDetails> => batch.lateDetails(requests.flatMap(({ ref }) => batch.find(ref) ?? []))
+
+/**
+ * Ends every run that has not ended, and gives the runs.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const operation = <X>(): RunOperation<Request, Decision, Answer, Refusal, X> => ({
+  name: "Runs.end",
+  refs: ({ ref }) => [ref],
+  decide: (requests, batch) =>
+    Effect.suspend(() => {
+      const details = lateDetails(batch, requests)
+      const ended = batch.inTurn(requests, (request) =>
+        Either.map(end(batch, request), (changed): Decision => ({
+          changed,
+          run: batch.find(request.ref)!,
+          details,
+        })),
+      )
+      return Effect.zipRight(
+        loadAbove(
+          batch,
+          requests.map(({ ref }) => ref),
+        ),
+        ended,
+      )
+    }),
+  answer,
+})
 
 interface Renew {
   readonly projectId: Ids.ProjectId
@@ -34,7 +156,7 @@ const renewOne = <X>(
   const run = batch.find({ projectId, runId })
   if (run === undefined) return { _tag: "Lost", runId }
   const millis = Duration.toMillis(request.leaseDuration)
-  const renewed = ClaimTransitions.renew(run.state, { workerId: request.workerId, epoch }, millis, batch.now)
+  const renewed = RunTransitions.renew(run.state, { workerId: request.workerId, epoch }, millis, batch.now)
   if (Either.isRight(renewed)) {
     batch.apply(run, renewed.right)
     const { inbox } = run.state.log
@@ -50,7 +172,7 @@ const renewOne = <X>(
  * @since 0.1.0
  * @category operations
  */
-export const renew = <X>(): RunOperation<
+const renewOperation = <X>(): RunOperation<
   Renew,
   ReadonlyArray<Renewal>,
   ReadonlyArray<Renewal>,
@@ -83,7 +205,7 @@ const endOne = <X>(
   { lease, outcome, projectId, taken }: Complete,
 ): Either.Either<Completed, CompleteRefusal> =>
   Either.map(
-    EndOperation.end(batch, { ref: { projectId, runId: lease.runId }, outcome, fence: lease, taken }),
+    end(batch, { ref: { projectId, runId: lease.runId }, outcome, fence: lease, taken }),
     (completed) => ({ completed }),
   )
 
@@ -115,12 +237,12 @@ const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lea
  * @since 0.1.0
  * @category operations
  */
-export const complete = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
+const completeOperation = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
   name: "Leases.complete",
   refs,
   decide: (requests, batch) =>
     Effect.zipRight(
-      EndOperation.loadAbove(batch, requests.flatMap(refs)),
+      loadAbove(batch, requests.flatMap(refs)),
       requests.every(({ last }) => last === undefined)
         ? batch.inTurn(requests, (request) => endOne(batch, request))
         : inOrder(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
@@ -158,3 +280,129 @@ export const ofHolder = <X, E>(name: string): RunOperation<OfHolder<E>, void, vo
     ),
   answer: Function.identity,
 })
+
+// The port of leases over the commits of a store.
+
+/** What a submission may say that the request of a child may not, and why. */
+const notOfChild = {
+  conversationId: "a child has a conversation of its own, so leave it out",
+  parentRunId: "a child is of the run that spawns it, so leave it out",
+  initialStatus: "a child is pending, so leave it out",
+  budget: "a child has no budget of its own, so leave it out",
+  multitask: "a child waits for the other runs of its lane, so leave it out",
+  debounce: "a child is a step of its parent, so leave it out",
+} as const
+
+const tellsNone = new InvalidSubmission({
+  field: "tellsParent",
+  message:
+    "tellsParent: the end of a detached child changes nothing for its parent, so leave one of the two out",
+})
+
+/** The request of a child, which a caller of another language or version may have sent as any submission. */
+const ofChild = (
+  submission: SubmissionInput & ChildSubmission,
+  parentRunId: Ids.RunId,
+): Either.Either<ChildSubmission, InvalidSubmission> => {
+  const usual: Partial<SubmissionInput> = { parentRunId, initialStatus: "pending" }
+  for (const field of Struct.keys(notOfChild)) {
+    if (submission[field] === undefined || submission[field] === usual[field]) continue
+    return Either.left(new InvalidSubmission({ field, message: `${field}: ${notOfChild[field]}` }))
+  }
+  return Either.right(submission)
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  commits: RunCommits<X>,
+  reads: StoreReads<X>,
+  { signals }: Wakeups,
+  tell: TellOperation.Tell,
+): ((projectId: Ids.ProjectId) => Leases["Type"]) => {
+  const renew = commits.operation(renewOperation<X>())
+  const complete = commits.operation(completeOperation<X>())
+  const release = commits.operation(ofHolder<X, LeaseLost>("Leases.release"))
+  const suspend = commits.operation(ofHolder<X, LeaseLost | SuspensionRefused>("Leases.suspend"))
+  const { worker } = reads
+  const spawn = commits.operation(SpawnOperation.operation<X>())
+  const appendBeside = commits.operation(AppendOperation.beside<X>())
+  return (projectId) => ({
+    renew: (request) => renew({ projectId, request }),
+    release: (lease, options = {}) =>
+      release({ projectId, lease, make: (state, now) => RunTransitions.release(state, lease, options, now) }),
+    complete: (lease, outcome, last, taken) =>
+      complete({
+        projectId,
+        lease,
+        outcome,
+        taken,
+        last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
+      }),
+    suspend: (lease, suspension) =>
+      suspend({
+        projectId,
+        lease,
+        make: (state, now) => WaitTransitions.suspend(state, lease, suspension, now),
+      }),
+    spawn: Effect.fnUntraced(function* (
+      lease,
+      { detached = false, submission, tellsParent = false, ...step },
+    ) {
+      if (detached && tellsParent) return yield* tellsNone
+      const { derived: _, ...given } = yield* ofChild(submission, lease.runId)
+      const checked = yield* check({
+        ...given,
+        parentRunId: lease.runId,
+        ...(given.publicId === childIdOf(lease.runId, step.stepId) ? { derived: true } : {}),
+      })
+      const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
+      // The first submission of a step stands, so another one is compared by its step alone.
+      const sent = JSON.stringify([lease.runId, step.stepId, detached])
+      const request = {
+        ...(yield* SubmitRequest.request(projectId, child, sent)),
+        lease,
+        step,
+        detached,
+        tellsParent,
+      }
+      return yield* spawn(request).pipe(
+        Effect.catchTag("Unseeded", ({ repeats }) =>
+          Effect.flatMap(Retry.childOf(reads, repeats, request), (seed) => spawn({ ...request, seed })),
+        ),
+        // The request says by now what the child has.
+        Effect.catchTag("Unseeded", Effect.die),
+        // It makes its conversation, and leaves the runs of its lane alone.
+        Effect.catchTags({
+          ConversationNotFound: Effect.die,
+          ConversationBusy: Effect.die,
+          MessageRefused: Effect.die,
+          TooManyPending: Effect.die,
+        }),
+        Effect.catchTag(
+          "SubmissionConflict",
+          ({ message }) => new InvalidSubmission({ field: "publicId", message }),
+        ),
+      )
+    }),
+    appendBeside: (lease, events) =>
+      appendBeside({ projectId, lease, events, encoded: AppendRules.encodeBeside(events) }),
+    tell: (lease, message) =>
+      Effect.flatMap(TellOperation.named(message), (named) =>
+        tell({ ...named, ref: { projectId, runId: lease.runId }, fence: lease }),
+      ).pipe(
+        // A run that has ended has no holder.
+        Effect.catchTag("RunEnded", Effect.die),
+      ),
+    // Signals go to a worker by its id alone. Those of a worker of another project stay unread.
+    signals: (workerId) =>
+      Stream.unwrap(
+        worker(workerId).pipe(
+          Effect.map((found) => (found.projectId === projectId ? signals(workerId) : Stream.never)),
+          Effect.catchTag("WorkerNotFound", () => Effect.succeed(Stream.never)),
+        ),
+      ),
+  })
+}

@@ -14,7 +14,7 @@ import * as FollowUpRules from "../../rules/FollowUpRules.js"
 import { type RunDetails, toRun } from "../../rules/RunState.js"
 import { eventId } from "../../rules/Transition.js"
 import * as WaitTransitions from "../../rules/WaitTransitions.js"
-import * as EndOperation from "./EndOperation.js"
+import * as LeaseOperations from "./LeaseOperations.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
@@ -42,11 +42,11 @@ interface Resume {
 
 const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
   Effect.gen(function* () {
-    const details = EndOperation.lateDetails(batch, requests)
+    const details = LeaseOperations.lateDetails(batch, requests)
     yield* batch.flush("resume")
     const records = new Map(yield* batch.rows.resumeRecords(keysOf(batch, requests)))
     return yield* batch.inTurn(requests, ({ answers, messageIds, ref }) =>
-      Either.flatMap(findWaiting(batch, ref), (run): Either.Either<EndOperation.Decision, NotWaiting> =>
+      Either.flatMap(findWaiting(batch, ref), (run): Either.Either<LeaseOperations.Decision, NotWaiting> =>
         Either.map(
           WaitTransitions.resume(run.state, records.get(run.key)!, answers, messageIds, batch.now),
           ({ record, transition }) => {
@@ -67,15 +67,15 @@ const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
  */
 export const resume = <X>(): RunOperation<
   Resume,
-  EndOperation.Decision,
-  EndOperation.Answer,
+  LeaseOperations.Decision,
+  LeaseOperations.Answer,
   RunNotFound | NotWaiting,
   X
 > => ({
   name: "Runs.resume",
   refs: ({ ref }) => [ref],
   decide: resumeAll,
-  answer: EndOperation.answer,
+  answer: LeaseOperations.answer,
 })
 
 interface Input {
@@ -105,7 +105,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
     for (const { input, projectId } of yield* batch.rows.inputs(requests.map(publicRef), keys)) {
       inputs.set(logKey({ projectId, runId: input.publicId }), input)
     }
-    const details = EndOperation.lateDetails(batch, requests)
+    const details = LeaseOperations.lateDetails(batch, requests)
 
     const followUpOne = (
       request: Input,

@@ -19,8 +19,8 @@ import type { Wakeups } from "../commit/Wakeups.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as StoreBulk from "./StoreBulk.js"
-import * as StoreClaims from "./StoreClaims.js"
-import * as StoreLeases from "./StoreLeases.js"
+import * as ClaimOperation from "./ClaimOperation.js"
+import * as LeaseOperations from "./LeaseOperations.js"
 import * as StoreLimits from "./StoreLimits.js"
 import * as StoreRunLog from "./StoreRunLog.js"
 import * as StoreRuns from "./StoreRuns.js"
@@ -46,9 +46,9 @@ export const make = <X>(
 > =>
   Effect.gen(function* () {
     const reads = yield* StoreReads.make(store)
-    const claims = StoreClaims.make(commits, reads, wakeups, yield* Effect.scope)
+    const claims = ClaimOperation.claims(commits, reads, wakeups, yield* Effect.scope)
     const tell = TellOperation.make(commits)
-    const leases = StoreLeases.make(commits, reads, wakeups, tell)
+    const leases = LeaseOperations.make(commits, reads, wakeups, tell)
     const limits = StoreLimits.make(commits, reads)
     const runLog = yield* StoreRunLog.make(commits, reads, wakeups)
     const runs = StoreRuns.make(commits, reads, tell)

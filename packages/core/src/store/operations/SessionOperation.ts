@@ -7,7 +7,7 @@ import { DateTime, Effect, Either, Function } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { type LeaseLost, type LeaseRef, type RunEnded, RunNotFound } from "../../model/Run.js"
 import type { SessionRecord, WorkerSession } from "../../model/WorkerSession.js"
-import { checkFence } from "../../rules/Fencing.js"
+import { checkFence } from "../../rules/Transition.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { RunKey } from "../rows/RunRows.js"
 

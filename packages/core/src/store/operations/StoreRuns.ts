@@ -21,7 +21,7 @@ import type { RunCommits } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as Carried from "./Carried.js"
-import * as EndOperation from "./EndOperation.js"
+import * as LeaseOperations from "./LeaseOperations.js"
 import * as Fork from "./Fork.js"
 import * as LabelOperation from "./LabelOperation.js"
 import * as RunList from "./RunList.js"
@@ -43,7 +43,7 @@ export const make = <X>(
 ): ((projectId: Ids.ProjectId) => Runs["Type"]) => {
   const submit = commits.operation(Submit.operation<X>())
   const submitTogether = commits.operation(Submit.many<X>())
-  const end = commits.operation(EndOperation.operation<X>())
+  const end = commits.operation(LeaseOperations.operation<X>())
   const resume = commits.operation(ResumeOperation.resume<X>())
   const followUp = commits.operation(ResumeOperation.followUp<X>())
   const label = commits.operation(LabelOperation.operation<X>())

@@ -22,7 +22,7 @@ import {
 import * as LabelRules from "../../rules/LabelRules.js"
 import { type ChildSpec, type RunState, toRun } from "../../rules/RunState.js"
 import { eventId } from "../../rules/Transition.js"
-import type { AddedRun } from "../commit/HandOver.js"
+import type { AddedRun } from "../commit/WaitingClaims.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import { logKey } from "../commit/Wakeups.js"
