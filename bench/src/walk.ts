@@ -104,8 +104,10 @@ const walksOf = (name: string, ports: Stores.Ports, take: Effect.Effect<Walk>) =
     Effect.provide(ports),
   )
 
+type Plane = ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts
+
 /** Client and server in this process, on a free port of the loopback. */
-const overHttp = (plane: Context.Context<ControlPlane.StorePorts>) =>
+const overHttp = (plane: Context.Context<Plane>) =>
   Effect.gen(function* () {
     const server = Server.layer.pipe(
       Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
@@ -133,7 +135,7 @@ const main = Effect.gen(function* () {
   const plane = yield* Stores.local({ _tag: "Sqlite", filename: `${folder}/walk.db`, synchronous: "normal" })
   const client = yield* overHttp(plane)
   const take = yield* coverage
-  const walks = new Map([
+  const walks = new Map<string, Walk>([
     ...(yield* walksOf("sqlite", plane, take)),
     ...(yield* walksOf("http", client, take)),
   ])

@@ -1,14 +1,14 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
-import * as AheadRuns from "../src/worker/AheadRuns.js"
+import * as ClaimLoop from "../src/worker/ClaimLoop.js"
 
 const millis = (count: number) => BigInt(count) * 1_000_000n
 
 /** A worker of four slots after an answer that was under way for 5 ms, where its last runs took these milliseconds. */
 const after = (took: ReadonlyArray<number>, { full = true, most = 100 } = {}) =>
   Effect.gen(function* () {
-    const ahead = yield* AheadRuns.make<string>({ most, slots: 4 })
+    const ahead = yield* ClaimLoop.aheadRuns<string>({ most, slots: 4 })
     for (const time of took) ahead.slotFreed(millis(time))
     ahead.answered({ sentAt: millis(100), receivedAt: millis(105), full })
     return ahead
