@@ -1,14 +1,12 @@
 import { Command, FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { expect, layer } from "@effect/vitest"
+import { Context, Effect, Layer, Stream } from "effect"
 import { existsSync } from "node:fs"
-import { createRequire } from "node:module"
 import path from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { programs } from "../../packages/cli/checkout/bundle.mjs"
 
-const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 /** Replaces the values that differ from one start of an example to the next. */
@@ -49,42 +47,54 @@ const frameworks = ["openai-agents", "tool-loop-agent", "langgraph", "mastra"].m
   (name) => `frameworks/${name}`,
 )
 
-/** Bundles the programs of an example, which start in a quarter of the CPU time that their sources take. */
-const bundled = Effect.fnUntraced(function* (name: string) {
-  const fs = yield* FileSystem.FileSystem
-  const folder = yield* fs.makeTempDirectoryScoped()
-  const sources = ["main.ts", "worker.ts"]
-    .map((file) => new URL(`../${name}/src/${file}`, import.meta.url))
-    .filter((file) => existsSync(file))
-  yield* Effect.promise(() => programs(sources, folder))
-  return path.join(folder, "main.mjs")
-})
-
 const isInstalled = existsSync(`${root}frameworks/node_modules`)
 if (!isInstalled) {
   console.log("The examples of other frameworks are skipped: `npx pnpm@10 frameworks` installs them.")
 }
 
-describe("every example prints what its README shows", () => {
+/** The sources of the programs of an example: what a user starts, and what that starts. */
+const sourcesOf = (name: string): ReadonlyArray<string> => [`${name}/src/main.ts`, `${name}/src/worker.ts`]
+
+/** Gives the bundled program of an example. All are one bundle: each starts in a fifth of the CPU time that its sources take. */
+const bundled = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const folder = yield* fs.makeTempDirectoryScoped()
+  const names = isInstalled ? [...examples, ...frameworks] : examples
+  const sources = [...names.flatMap(sourcesOf), ...(isInstalled ? ["frameworks/src/process.ts"] : [])].filter(
+    (source) => existsSync(root + source),
+  )
+  const paths = yield* Effect.promise(() =>
+    programs(
+      sources.map((source) => pathToFileURL(root + source)),
+      folder,
+    ),
+  )
+  return (name: string) => paths[sources.indexOf(`${name}/src/main.ts`)]!
+})
+
+class Programs extends Context.Tag("@runlease/examples/test/Programs")<
+  Programs,
+  Effect.Effect.Success<typeof bundled>
+>() {
+  static readonly layer = Layer.scoped(this, bundled).pipe(Layer.provide(NodeContext.layer))
+}
+
+layer(Programs.layer)("every example prints what its README shows", (it) => {
   for (const name of [...examples, ...frameworks]) {
     it.scoped.skipIf(frameworks.includes(name) && !isInstalled)(name, () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const folder = path.join(root, name)
         // Started in a temporary folder, since an example may write a file.
         const cwd = yield* fs.makeTempDirectoryScoped()
-        const program = frameworks.includes(name)
-          ? ["--import", loader, path.join(folder, "src/main.ts")]
-          : [yield* bundled(name)]
         const child = yield* Command.start(
-          Command.make(process.execPath, ...program).pipe(
+          Command.make(process.execPath, (yield* Programs)(name)).pipe(
             Command.workingDirectory(cwd),
             Command.stderr("inherit"),
           ),
         )
         const output = yield* Stream.mkString(Stream.decodeText(child.stdout))
         expect(normalized(output)).toEqual(
-          normalized(outputOf(yield* fs.readFileString(path.join(folder, "README.md")))),
+          normalized(outputOf(yield* fs.readFileString(path.join(root, name, "README.md")))),
         )
         expect(yield* child.exitCode).toBe(0)
       }).pipe(Effect.provide(NodeContext.layer)),

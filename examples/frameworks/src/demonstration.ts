@@ -106,9 +106,6 @@ const controlPlane = Server.layer.pipe(
   Layer.provideMerge(SqlControlPlane.layerSqlite({ filename: ":memory:" })),
 )
 
-/** Shows it for the worker module beside a program. */
-export const show = (program: string): void =>
-  demonstration(new URL("worker.ts", program).href).pipe(
-    Effect.provide([controlPlane, NodeContext.layer]),
-    NodeRuntime.runMain,
-  )
+/** Shows it for a worker module. */
+export const show = (module: URL): void =>
+  demonstration(module.href).pipe(Effect.provide([controlPlane, NodeContext.layer]), NodeRuntime.runMain)

@@ -10,8 +10,8 @@ export declare const bundleInto: (
 /** Bundles a source into a folder, and gives the path of the file `name`. */
 export declare const bundle: (source: URL, outdir: string, name: string) => Promise<string>
 
-/** Bundles the sources of a program that starts itself anew in other processes, each as a file of its name in the folder. */
-export declare const programs: (sources: ReadonlyArray<URL>, outdir: string) => Promise<unknown>
+/** Bundles the sources of programs that start each other, as files of one folder. Gives their paths. */
+export declare const programs: (sources: ReadonlyArray<URL>, outdir: string) => Promise<ReadonlyArray<string>>
 
 /** The path of the command's bundle, made anew when a source has changed. */
 export declare const command: () => Promise<string>

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Deferred from "./deferred.mjs"
 
@@ -81,17 +81,30 @@ export const ownSource = (place) => ({
     }),
 })
 
+/** The name of a source's file in a bundle of several sources, from its path in the repository. */
+const nameOf = (path) => relative(repository, path).replace(/\.ts$/, "").replaceAll(/[\\/]/g, "-")
+
 /** A source of an example. What it starts from a source beside itself, it starts from the bundle of that. */
 const ofExample = {
   name: "example",
   setup: ({ onLoad }) =>
-    onLoad({ filter: /examples\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /examples\/(?:[^/]+\/){1,2}src\/.*\.ts$/ }, async ({ path }) => {
       const place = placeOf(path)
       const contents = (await readFile(path, "utf8"))
         .replaceAll("import.meta.url", place)
-        .replaceAll(new RegExp(`"([\\w-]+)\\.ts", ${place}`, "g"), '"$1.mjs", import.meta.url')
+        .replaceAll(
+          new RegExp(`"([\\w-]+\\.ts)", ${place}`, "g"),
+          (_, name) => `"${nameOf(join(dirname(path), name))}.mjs", import.meta.url`,
+        )
       return { contents, loader: "ts" }
     }),
+}
+
+/** Replaces a file at once: a process that starts meanwhile reads the one or the other, and no part of one. */
+const replace = (file, contents) => {
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, contents)
+  renameSync(draft, file)
 }
 
 /** Bundles sources into a folder, by default for a checkout. */
@@ -103,8 +116,12 @@ export const bundleInto = async (
 ) => {
   const { build } = await import("esbuild")
   const deferred = new Map()
-  const { metafile } = await build({
-    entryPoints: sources.map((source) => fileURLToPath(source)),
+  const { metafile, outputFiles } = await build({
+    entryPoints: sources.map((source) => {
+      const path = fileURLToPath(source)
+      return { in: path, out: nameOf(path) }
+    }),
+    write: false,
     outdir,
     entryNames,
     outExtension: { ".js": ".mjs" },
@@ -122,6 +139,8 @@ export const bundleInto = async (
     plugins: [...plugins, Deferred.plugin(deferred)],
     logLevel: "error",
   })
+  mkdirSync(outdir, { recursive: true })
+  for (const { contents, path } of outputFiles) replace(path, contents)
   const sourcesOfDeferred = await Deferred.write(deferred, outdir)
   const files = [...Object.keys(metafile.inputs), ...sourcesOfDeferred]
   return { metafile, deferred: Array.from(deferred.keys()), files }
@@ -133,11 +152,11 @@ export const bundle = async (source, outdir, name) => {
   return join(outdir, `${name}.mjs`)
 }
 
-/** Bundles the sources of a program that starts itself anew in other processes, each as a file of its name in the folder. */
-export const programs = (sources, outdir) => bundleInto(sources, outdir, "[name]")
-
-/** The command as a process, and as a function that tests call. */
-const sources = ["packages/cli/src/bin.ts", "packages/cli/test/InProcess.ts"]
+/** Bundles the sources of programs that start each other, as files of one folder. Gives their paths. */
+export const programs = async (sources, outdir) => {
+  await bundleInto(sources, outdir, "[name]")
+  return sources.map((source) => join(outdir, `${nameOf(fileURLToPath(source))}.mjs`))
+}
 
 /** The versions of all packages, and how the bundle is made. */
 const always = [
@@ -147,40 +166,42 @@ const always = [
   Deferred.ownSource,
 ]
 
-const folder = join(repository, "node_modules/.cache/runlease")
-const record = join(folder, "current.json")
-
 /** What a file is, as far as a change shows without reading it; undefined when it does not exist. */
 const stampOf = (file) => {
   const stat = statSync(join(repository, file), { throwIfNoEntry: false })
   return stat === undefined ? undefined : `${stat.mtimeMs} ${stat.size}`
 }
 
-const readCurrent = () => {
+/** The paths of the bundled sources by their own paths, unless one of their sources has changed. */
+const readCurrent = (record, sources) => {
   try {
     const { entries, inputs } = JSON.parse(readFileSync(record, "utf8"))
     const changed = Object.entries(inputs).some(([file, stamp]) => stampOf(file) !== stamp)
-    return changed || entries.some((entry) => stampOf(entry) === undefined) ? undefined : entries
+    const isThere = (source) => source in entries && stampOf(entries[source]) !== undefined
+    return changed || !sources.every(isThere) ? undefined : entries
   } catch {
     return undefined
   }
 }
 
 /** Removes what bundles of earlier sources left, once no process can be loading it. */
-const removeOld = (outputs) => {
+const removeOld = (folder, outputs) => {
   const aDayAgo = Date.now() - 86_400_000
   for (const name of readdirSync(folder)) {
     const file = join(folder, name)
-    if (!outputs.has(file) && file !== record && statSync(file).mtimeMs < aDayAgo)
-      rmSync(file, { force: true })
+    if (!outputs.has(file) && statSync(file).mtimeMs < aDayAgo) rmSync(file, { force: true })
   }
 }
 
-/** The paths of the bundled sources, made anew when a source has changed. */
-const entries = async () => {
-  const current = readCurrent()
+/**
+ * The paths of the bundles of sources by the paths of these in the repository, made anew when a source has changed. The names of the files
+ * have digests of their content, so a process that runs on an earlier bundle still finds all of it.
+ */
+const make = async (name, sources) => {
+  const folder = join(repository, "node_modules/.cache/runlease", name)
+  const record = join(folder, "current.json")
+  const current = readCurrent(record, sources)
   if (current !== undefined) return current
-  mkdirSync(folder, { recursive: true })
   // Taken before the sources are read: a change while they are bundled makes the next bundle.
   const started = Date.now()
   const urls = sources.map((source) => new URL(`../../../${source}`, import.meta.url))
@@ -192,29 +213,39 @@ const entries = async () => {
   // The compiler is a process that would wait for more to compile.
   await (await import("esbuild")).stop()
   const outputs = Object.entries(metafile.outputs)
-  const made = sources.map((source) => outputs.find(([, { entryPoint }]) => entryPoint === source)[0])
+  const entries = Object.fromEntries(
+    outputs.flatMap(([file, { entryPoint }]) => (sources.includes(entryPoint) ? [[entryPoint, file]] : [])),
+  )
   const stamps = inputs.map((file) => [
     file,
     statSync(join(repository, file)).mtimeMs < started ? stampOf(file) : "",
   ])
-  const text = JSON.stringify({ entries: made, inputs: Object.fromEntries(stamps) })
-  const draft = `${record}.${process.pid}`
-  writeFileSync(draft, text)
-  renameSync(draft, record)
+  replace(record, JSON.stringify({ entries, inputs: Object.fromEntries(stamps) }))
   removeOld(
+    folder,
     new Set([
+      record,
       ...outputs.map(([file]) => join(repository, file)),
       ...deferred.map((file) => join(folder, file)),
     ]),
   )
-  return made
+  return entries
 }
 
-/**
- * The path of the command's bundle, made anew when a source has changed. The names of its files have digests of their content, so a
- * process that runs on an earlier bundle still finds all of it.
- */
-export const command = async () => join(repository, (await entries())[0])
+let last = Promise.resolve()
+
+/** The path of the bundle of `source`, which is made together with those of `sources`, one such bundle after the other. */
+const made = async (name, sources, source) => {
+  const making = last.then(() => make(name, sources))
+  last = making.catch(() => {})
+  return join(repository, (await making)[source])
+}
+
+/** The command as a process, and as a function that tests call. */
+const ofCommand = ["packages/cli/src/bin.ts", "packages/cli/test/InProcess.ts"]
+
+/** The path of the command's bundle, made anew when a source has changed. */
+export const command = () => made("command", ofCommand, ofCommand[0])
 
 /** The path of `test/InProcess.ts` in the same bundle. */
-export const inProcess = async () => join(repository, (await entries())[1])
+export const inProcess = () => made("command", ofCommand, ofCommand[1])

@@ -1,3 +1,3 @@
 import { show } from "../../src/demonstration.js"
 
-show(import.meta.url)
+show(new URL("worker.ts", import.meta.url))
