@@ -18,3 +18,9 @@ export declare const command: () => Promise<string>
 
 /** The path of `test/InProcess.ts` in the same bundle. */
 export declare const inProcess: () => Promise<string>
+
+/**
+ * The path of the bundle of a fixture of tests, made anew when a source has changed. The sources of a folder are bundled together, at the
+ * first use of one.
+ */
+export declare const fixture: (source: URL) => Promise<string>

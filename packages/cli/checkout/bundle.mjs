@@ -74,7 +74,7 @@ const placeOf = (path) => JSON.stringify(pathToFileURL(path).href)
 export const ownSource = (place) => ({
   name: "own source",
   setup: ({ onLoad }) =>
-    onLoad({ filter: /packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /packages\/[^/]+\/(?:src|test)\/.*\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8")
       const contents = Deferred.inOwn(withoutIndexes(text)).replaceAll("import.meta.url", () => place(path))
       return { contents, loader: "ts" }
@@ -249,3 +249,16 @@ export const command = () => made("command", ofCommand, ofCommand[0])
 
 /** The path of `test/InProcess.ts` in the same bundle. */
 export const inProcess = () => made("command", ofCommand, ofCommand[1])
+
+/**
+ * The path of the bundle of a fixture of tests, made anew when a source has changed. The sources of a folder are bundled together, at the
+ * first use of one.
+ */
+export const fixture = (source) => {
+  const path = relative(repository, fileURLToPath(source)).replaceAll("\\", "/")
+  const folder = dirname(path)
+  const sources = readdirSync(join(repository, folder))
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => `${folder}/${name}`)
+  return made(nameOf(join(repository, folder)), sources, path)
+}

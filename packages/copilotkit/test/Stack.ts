@@ -15,9 +15,8 @@ import * as Pace from "@runlease/testkit/Pace"
 import * as WorkerProcess from "@runlease/testkit/WorkerProcess"
 import { Context, Effect, Layer, Ref, Scope, Stream } from "effect"
 import { createServer } from "node:http"
-import { createRequire } from "node:module"
 import type { AddressInfo } from "node:net"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { type Options, RunleaseRunner } from "../src/RunleaseRunner.js"
 
 export class Stack extends Context.Tag("@runlease/copilotkit/test/Stack")<
@@ -30,8 +29,7 @@ export class Stack extends Context.Tag("@runlease/copilotkit/test/Stack")<
   }
 >() {}
 
-const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
-const program = fileURLToPath(new URL("fixtures/worker.ts", import.meta.url))
+const program = Effect.promise(() => Bundle.fixture(new URL("fixtures/worker.ts", import.meta.url)))
 
 /** A server on a free port of loopback; each call is one of its own. */
 const listening = () => NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })
@@ -63,7 +61,7 @@ export const layer = Layer.scoped(
     const { url } = Context.get(yield* Layer.build(model(pace)), ModelServer.ModelServer)
     const connection = yield* WorkerProcess.connection
     const start = Command.start(
-      Command.make(process.execPath, "--import", loader, program).pipe(
+      Command.make(process.execPath, yield* program).pipe(
         Command.env({ ...connection, MODEL_URL: url }),
         Command.stderr("inherit"),
       ),

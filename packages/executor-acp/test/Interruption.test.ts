@@ -9,12 +9,12 @@ import { existsSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import {
   claimed,
   conversationId,
   eventsOf,
   failureOf,
-  fixture,
   pidsOf,
   ports,
   scripted,
@@ -142,8 +142,12 @@ describe("a working folder", () => {
 /** A worker process that runs the agent until the agent has sent `ready`. */
 const worker = (subject: Subject) =>
   Effect.gen(function* () {
-    const args = ["--import", "tsx", fixture("worker.ts"), JSON.stringify(subject.options)]
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
+    const program = yield* Effect.promise(() =>
+      Bundle.fixture(new URL("fixtures/worker.ts", import.meta.url)),
+    )
+    const child = spawn(process.execPath, [program, JSON.stringify(subject.options)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    })
     const lines = createInterface(child.stdout)
     yield* Effect.async<void>((resume) => {
       lines.on("line", (line) => line.includes("ready") && resume(Effect.void))

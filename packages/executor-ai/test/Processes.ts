@@ -1,12 +1,14 @@
 /** Starts `runlease` in separate processes: a server on a SQLite file, and workers that tests kill. */
-import { bundle, command } from "../../cli/checkout/bundle.mjs"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const fixture = (name: string) => new URL(`fixtures/${name}.ts`, import.meta.url)
+/** The bundle of a fixture: to compile the sources takes each worker longer than its run. */
+const fixture = (name: string) =>
+  Effect.promise(() => Bundle.fixture(new URL(`fixtures/${name}.ts`, import.meta.url)))
 
 const kill = (child: ChildProcess) =>
   Effect.async<void>((resume) => {
@@ -21,7 +23,7 @@ const start = Effect.fnUntraced(function* (
   env: Readonly<Record<string, string>>,
   field: string,
 ) {
-  const runlease = yield* Effect.promise(command)
+  const runlease = yield* Effect.promise(Bundle.command)
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn(process.execPath, [runlease, ...args, "--json"], {
@@ -96,8 +98,7 @@ const worker = (
   )
 
 /** The bundle of the MCP server of tests. */
-export const mcpServer = (folder: string) =>
-  Effect.promise(() => bundle(fixture("mcp-server"), folder, "mcp-server"))
+export const mcpServer = fixture("mcp-server")
 
 /**
  * A server in a new folder, for workers of the agent of that fixture whose model is at `model`. `calls` are those of their tools, in order.
@@ -110,9 +111,8 @@ export const open = Effect.fnUntraced(function* (model: string, name = "pages-ag
   const settings: Settings = { folder, apiKey: "rlk_processes" }
   const notes = join(folder, "notes")
   const url = yield* server(settings)
-  // To compile the sources takes each worker longer than its run.
-  const agent = yield* Effect.promise(() => bundle(fixture(name), folder, "agent"))
-  const mcp = name === "pages-agent" ? "" : yield* mcpServer(folder)
+  const agent = yield* fixture(name)
+  const mcp = name === "pages-agent" ? "" : yield* mcpServer
   return {
     connection: { url, apiKey: settings.apiKey },
     startWorker: worker(settings, { agent, mcp, url, notes, model }),

@@ -8,9 +8,9 @@ import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { readdir } from "node:fs/promises"
-import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import * as ModelWorkers from "./ModelWorkers.js"
 
 const runs = 60
@@ -29,22 +29,22 @@ const handlers = toolkit.toLayer({ add: ({ a, b }) => Effect.succeed(a + b) })
 setFlagsFromString("--expose-gc")
 const collectGarbage = runInNewContext("gc") as () => void
 
-/** A model's server in a process of its own, for as long as the Scope is open. */
+const program = Effect.promise(() => Bundle.fixture(new URL("fixtures/model-server.ts", import.meta.url)))
+
+/** Starts a model's server in a process of its own. */
+const start = (path: string) =>
+  Effect.async<{ readonly url: string; readonly end: Effect.Effect<void> }>((resume) => {
+    const child = spawn(process.execPath, [path], { stdio: ["pipe", "pipe", "inherit"] })
+    const end = Effect.async<void>((done) => {
+      child.once("exit", () => done(Effect.void))
+      child.stdin.end()
+    })
+    child.stdout.once("data", (line: Buffer) => resume(Effect.succeed({ url: line.toString().trim(), end })))
+  })
+
+/** It lasts for as long as the Scope is open. */
 const server = Effect.map(
-  Effect.acquireRelease(
-    Effect.async<{ readonly url: string; readonly end: Effect.Effect<void> }>((resume) => {
-      const path = fileURLToPath(new URL("fixtures/model-server.ts", import.meta.url))
-      const child = spawn(process.execPath, ["--import", "tsx", path], { stdio: ["pipe", "pipe", "inherit"] })
-      const end = Effect.async<void>((done) => {
-        child.once("exit", () => done(Effect.void))
-        child.stdin.end()
-      })
-      child.stdout.once("data", (line: Buffer) =>
-        resume(Effect.succeed({ url: line.toString().trim(), end })),
-      )
-    }),
-    ({ end }) => end,
-  ),
+  Effect.acquireRelease(Effect.flatMap(program, start), ({ end }) => end),
   ({ url }) => url,
 )
 

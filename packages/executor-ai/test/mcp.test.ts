@@ -64,7 +64,7 @@ describe("tools of an MCP server", () => {
   it.scopedLive("are offered by the name of their server, and called", () =>
     Effect.gen(function* () {
       const path = yield* folder
-      const program = yield* Processes.mcpServer(path)
+      const program = yield* Processes.mcpServer
       const notes = join(path, "notes")
       const model = yield* ModelServer.make(
         ModelServer.inTurn(

@@ -7,8 +7,8 @@ import { once } from "node:events"
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import {
-  fixture,
   folder,
   interrupted,
   linesOf,
@@ -167,8 +167,12 @@ describe("the guard", () => {
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const workRoot = yield* folder
-      const args = ["--import", "tsx", fixture("worker.ts"), workRoot, stubborn, seconds]
-      const worker = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
+      const program = yield* Effect.promise(() =>
+        Bundle.fixture(new URL("fixtures/worker.ts", import.meta.url)),
+      )
+      const worker = spawn(process.execPath, [program, workRoot, stubborn, seconds], {
+        stdio: ["ignore", "pipe", "inherit"],
+      })
       const lines = createInterface(worker.stdout)
       yield* Effect.async<void>((resume) => {
         lines.on("line", (line) => line.includes("ready") && resume(Effect.void))

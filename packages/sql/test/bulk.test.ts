@@ -5,11 +5,11 @@ import { Effect, Either, Option, Schedule, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as readline from "node:readline"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { type Database, execute, postgres, sqlite } from "./Databases.js"
 import { paidAndFailed } from "./PaidRuns.js"
 
-const bulker = fileURLToPath(new URL("fixtures/bulker.ts", import.meta.url))
+const bulker = new URL("fixtures/bulker.ts", import.meta.url)
 
 const count = 4000
 
@@ -31,10 +31,12 @@ const submit = Effect.gen(function* () {
 const workUntil = (at: string, bulk: BulkOperations.NewBulk, least: number) =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx", bulker, at, JSON.stringify(bulk)], {
-          stdio: ["ignore", "pipe", "inherit"],
-        }),
+      Effect.map(
+        Effect.promise(() => Bundle.fixture(bulker)),
+        (program) =>
+          spawn(process.execPath, [program, at, JSON.stringify(bulk)], {
+            stdio: ["ignore", "pipe", "inherit"],
+          }),
       ),
       (process) => Effect.sync(() => process.kill("SIGKILL")),
     )

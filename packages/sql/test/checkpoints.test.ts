@@ -9,7 +9,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
 import * as readline from "node:readline"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { SqlControlPlane, SqliteFile } from "../src/index.js"
 import * as Checkpoints from "../src/sqlite/Checkpoints.js"
 import * as TempDatabase from "./TempDatabase.js"
@@ -73,15 +73,12 @@ const storedIds = (filename: string): Effect.Effect<Set<string>> =>
 const missing = (ids: ReadonlyArray<string>, stored: ReadonlySet<string>) =>
   ids.filter((id) => !stored.has(id))
 
-const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
-
 /** A process that the Scope kills at the latest. */
 const start = (name: string, filename: string) =>
   Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(process.execPath, ["--import", "tsx", fixture(name), filename], {
-        stdio: ["ignore", "pipe", "inherit"],
-      }),
+    Effect.map(
+      Effect.promise(() => Bundle.fixture(new URL(`fixtures/${name}`, import.meta.url))),
+      (program) => spawn(process.execPath, [program, filename], { stdio: ["ignore", "pipe", "inherit"] }),
     ),
     (child) => Effect.sync(() => child.kill("SIGKILL")),
   )

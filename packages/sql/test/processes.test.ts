@@ -5,19 +5,18 @@ import { Chunk, Effect, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as readline from "node:readline"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { SqlControlPlane } from "../src/index.js"
 import * as TempDatabase from "./TempDatabase.js"
 
-const claimer = fileURLToPath(new URL("fixtures/claimer.ts", import.meta.url))
+const claimer = new URL("fixtures/claimer.ts", import.meta.url)
 
 /** Another process that claims from the file. The Scope kills it at the latest. */
 const startClaimer = (filename: string) =>
   Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(process.execPath, ["--import", "tsx", claimer, filename], {
-        stdio: ["ignore", "pipe", "inherit"],
-      }),
+    Effect.map(
+      Effect.promise(() => Bundle.fixture(claimer)),
+      (program) => spawn(process.execPath, [program, filename], { stdio: ["ignore", "pipe", "inherit"] }),
     ),
     (child) => Effect.sync(() => child.kill("SIGKILL")),
   )

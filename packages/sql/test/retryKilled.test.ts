@@ -4,12 +4,12 @@ import { Runs } from "@runlease/core"
 import { Effect, Redacted } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { type Database, execute, postgres, sqlite } from "./Databases.js"
 import { paidAndFailed } from "./PaidRuns.js"
 import * as TcpProxy from "./TcpProxy.js"
 
-const retrier = fileURLToPath(new URL("fixtures/retrier.ts", import.meta.url))
+const retrier = new URL("fixtures/retrier.ts", import.meta.url)
 
 type Moment = "before" | "after"
 
@@ -21,8 +21,9 @@ const ask = (database: Database, statement: string) =>
 
 const start = (at: string, ...rest: ReadonlyArray<string>) =>
   Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(process.execPath, ["--import", "tsx", retrier, at, ...rest], { stdio: "inherit" }),
+    Effect.map(
+      Effect.promise(() => Bundle.fixture(retrier)),
+      (program) => spawn(process.execPath, [program, at, ...rest], { stdio: "inherit" }),
     ),
     (child) => Effect.sync(() => child.kill("SIGKILL")),
   )

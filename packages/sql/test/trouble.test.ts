@@ -9,12 +9,13 @@ import { once } from "node:events"
 import * as fs from "node:fs"
 import * as readline from "node:readline"
 import { fileURLToPath } from "node:url"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { SqlControlPlane, SqliteFile } from "../src/index.js"
 import * as TempDatabase from "./TempDatabase.js"
 
 const agentId = Ids.AgentId.make("agent")
 
-const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url)
 
 const submit = Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId }))
 
@@ -55,7 +56,7 @@ describe("a database in trouble", () => {
         const { run } = yield* submit
         const child = yield* Effect.acquireRelease(
           Effect.sync(() =>
-            spawn(process.execPath, [fixture("locker.mjs"), filename], {
+            spawn(process.execPath, [fileURLToPath(fixture("locker.mjs")), filename], {
               stdio: ["pipe", "pipe", "inherit"],
             }),
           ),
@@ -133,18 +134,12 @@ describe("a database in trouble", () => {
       yield* Effect.scoped(Layer.build(SqlControlPlane.layerSqlite({ filename })))
       // Any write that grows the file beyond the limit is refused.
       const child = yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          spawn(
-            "sh",
-            [
-              "-c",
-              'ulimit -f 2048 && exec "$0" --import tsx "$@"',
-              process.execPath,
-              fixture("filler.ts"),
-              filename,
-            ],
-            { stdio: ["ignore", "pipe", "inherit"] },
-          ),
+        Effect.map(
+          Effect.promise(() => Bundle.fixture(fixture("filler.ts"))),
+          (filler) =>
+            spawn("sh", ["-c", 'ulimit -f 2048 && exec "$0" "$@"', process.execPath, filler, filename], {
+              stdio: ["ignore", "pipe", "inherit"],
+            }),
         ),
         (filler) => Effect.sync(() => filler.kill("SIGKILL")),
       )

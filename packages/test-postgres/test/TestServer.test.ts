@@ -5,8 +5,8 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { fileURLToPath } from "node:url"
 import * as Pg from "pg"
+import * as Bundle from "../../cli/checkout/bundle.mjs"
 import * as TestServer from "../src/TestServer.js"
 
 const query = (url: string, statement: string) =>
@@ -43,11 +43,10 @@ describe("TestServer", () => {
 
   it.live("ends when the process that started it is killed", () =>
     Effect.gen(function* () {
-      const child = spawn(
-        process.execPath,
-        ["--import", "tsx", fileURLToPath(new URL("fixtures/keeper.ts", import.meta.url))],
-        { stdio: ["ignore", "pipe", "inherit"] },
+      const program = yield* Effect.promise(() =>
+        Bundle.fixture(new URL("fixtures/keeper.ts", import.meta.url)),
       )
+      const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] })
       const [url] = (yield* Effect.promise(() => once(child.stdout, "data"))).map(String)
       deepStrictEqual(yield* query(url!.trim(), "SELECT 1 AS one"), [{ one: 1 }])
       child.kill("SIGKILL")
