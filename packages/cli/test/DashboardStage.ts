@@ -1,11 +1,11 @@
 /** What the tests of the dashboard share: a server, a browser, workers, and the steps of a person. */
 import { Context, Effect, Layer } from "effect"
-import { fileURLToPath } from "node:url"
 import type { Browser as Chromium, Page } from "playwright-core"
+import * as Bundle from "../checkout/bundle.mjs"
 import * as Browser from "./Browser.js"
 import { has, json, room, type Settings, start } from "./Processes.js"
 
-const module = fileURLToPath(new URL("fixtures/seen.ts", import.meta.url))
+const module = Effect.promise(() => Bundle.fixture(new URL("fixtures/seen.ts", import.meta.url)))
 
 /** Starts a worker of the agents with a short lease, and waits until it is registered. */
 export const startWorker = Effect.fnUntraced(function* (
@@ -13,7 +13,7 @@ export const startWorker = Effect.fnUntraced(function* (
   name: string,
   ...agents: ReadonlyArray<string>
 ) {
-  const flags = ["--lease", "5s", "--key", name, "--name", name, "--module", module]
+  const flags = ["--lease", "5s", "--key", name, "--name", name, "--module", yield* module]
   const ofAgents = agents.flatMap((agent) => ["--agent", agent])
   const running = yield* start(["worker", "--json", ...flags, ...ofAgents], settings)
   yield* running.line(has({ event: "registered" }))

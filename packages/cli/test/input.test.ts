@@ -4,17 +4,17 @@ import { MemoryControlPlane } from "@runlease/core"
 import { Effect, Layer } from "effect"
 import * as Browser from "./Browser.js"
 import { Review } from "./fixtures/reviewing.js"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../checkout/bundle.mjs"
 import { has, json, jsonLines, run, Served, start, write } from "./Processes.js"
 
-const module = fileURLToPath(new URL("fixtures/reviewing.ts", import.meta.url))
+const module = Effect.promise(() => Bundle.fixture(new URL("fixtures/reviewing.ts", import.meta.url)))
 
 const sentence = "The payload of agent review does not fit: `pull` is not more than 0"
 const wrong = { repository: "runlease", pull: -1 }
 
 const worker = Layer.scopedDiscard(
   Effect.gen(function* () {
-    const running = yield* start(["worker", "--json", "--module", module], yield* Served)
+    const running = yield* start(["worker", "--json", "--module", yield* module], yield* Served)
     yield* running.line(has({ event: "registered" }))
   }),
 )
