@@ -7,7 +7,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { StoreMetrics } from "@runlease/core/store"
-import { Config, Duration, Effect, Layer, Runtime } from "effect"
+import { Config, Duration, Effect, Layer, Runtime, Schedule, type Scope } from "effect"
 import * as Pg from "pg"
 import { clientConfig, sessionSettings } from "./ClientConfig.js"
 import type { ConnectionOptions } from "./ConnectionOptions.js"
@@ -64,34 +64,48 @@ const untilAgain = Duration.toMillis("1 minute")
 
 type Connected = Parameters<Pg.Pool["connect"]>[0]
 
-/** Makes a pool of `max` connections log long waits for one of them, with what to set. */
-const logWaits = (pool: Pg.Pool, max: number): Effect.Effect<void> =>
-  Effect.map(Effect.zip(Effect.clock, Effect.runtime<never>()), ([clock, runtime]) => {
+/** A wait for a connection. `isFull`: all connections of the pool were in use when it began. */
+interface ConnectionWait {
+  readonly begun: number
+  readonly isFull: boolean
+}
+
+/** Makes a pool of `max` connections log long waits for one of them, while they last, with what to set. */
+const logWaits = (pool: Pg.Pool, max: number): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(Effect.zip(Effect.clock, Effect.runtime<never>()), ([clock, runtime]) => {
     const connect = pool.connect.bind(pool)
+    /** The oldest is the first. */
+    const waits = new Set<ConnectionWait>()
     let next = 0
-    const log = (waited: number, isFull: boolean) =>
-      Effect.logWarning(
-        `A statement has waited ${(waited / 1000).toFixed(1)} s for a connection to the database: ${
+    const log = ({ begun, isFull }: ConnectionWait): Effect.Effect<void> => {
+      const now = clock.unsafeCurrentTimeMillis()
+      if (now - begun < longWait || now < next) return Effect.void
+      next = now + untilAgain
+      return Effect.logWarning(
+        `A statement has waited ${((now - begun) / 1000).toFixed(1)} s for a connection to the database: ${
           isFull
             ? `all ${max} of this server were in use. Raise RUNLEASE_POSTGRES_MAX_CONNECTIONS, where the database has more`
             : `a new one was opened for so long. Behind a pooler, raise its connections (PgBouncer: default_pool_size): each server takes up to ${max + 1}, RUNLEASE_POSTGRES_MAX_CONNECTIONS and one more`
         }`,
       )
+    }
     Object.assign(pool, {
       connect: (callback?: Connected) => {
         if (callback === undefined) return connect()
-        const begun = clock.unsafeCurrentTimeMillis()
-        const isFull = pool.totalCount >= max
+        const wait = { begun: clock.unsafeCurrentTimeMillis(), isFull: pool.totalCount >= max }
+        waits.add(wait)
         return connect((error, client, release) => {
-          const now = clock.unsafeCurrentTimeMillis()
-          if (now - begun >= longWait && now >= next) {
-            next = now + untilAgain
-            Runtime.runFork(runtime)(log(now - begun, isFull))
-          }
+          waits.delete(wait)
+          if (clock.unsafeCurrentTimeMillis() - wait.begun >= longWait) Runtime.runFork(runtime)(log(wait))
           callback(error, client, release)
         })
       },
     })
+    const look = Effect.suspend(() => {
+      const oldest = waits.values().next().value
+      return oldest === undefined ? Effect.void : log(oldest)
+    })
+    return Effect.forkScoped(Effect.schedule(look, Schedule.spaced("1 second")))
   })
 
 /** Opens a pool; no connection is made before the first statement. */
@@ -131,7 +145,6 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
       })
       return pool
     }),
-    Effect.tap((pool) => logWaits(pool, maxOf(options))),
   )
 
 /**
@@ -144,5 +157,7 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
  */
 export const layerWith = (options: Options): Layer.Layer<SqlClient, SqlError> =>
   PgClient.layerFromPool({
-    acquire: Effect.acquireRelease(acquire(options), (pool) => Effect.promise(() => pool.end())),
+    acquire: Effect.acquireRelease(acquire(options), (pool) => Effect.promise(() => pool.end())).pipe(
+      Effect.tap((pool) => logWaits(pool, maxOf(options))),
+    ),
   })
