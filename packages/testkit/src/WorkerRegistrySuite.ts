@@ -122,6 +122,36 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "heartbeats at once leave the status of the one and the metadata of the other",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const { id } = yield* registry.register({
+          implementationKind: "special",
+          workerKey: "one",
+          metadata: { region: "eu" },
+        })
+        const beats = {
+          bare: registry.heartbeat(id),
+          status: registry.heartbeat(id, "draining"),
+          metadata: registry.heartbeat(id, undefined, { region: "us" }),
+        }
+        const leave = Effect.fnUntraced(function* (...names: ReadonlyArray<keyof typeof beats>) {
+          yield* registry.heartbeat(id, "active", { region: "eu" })
+          yield* Effect.all(
+            names.map((name) => beats[name]),
+            { concurrency: "unbounded" },
+          )
+          const [worker] = (yield* registry.list()).items
+          return [worker!.status, worker!.metadata]
+        })
+        const both = ["draining", { region: "us" }]
+        deepStrictEqual(yield* leave("bare", "status", "metadata", "bare"), both)
+        deepStrictEqual(yield* leave("bare", "metadata", "status", "bare"), both)
+        deepStrictEqual(yield* leave("bare", "bare"), ["active", { region: "eu" }])
+      }),
+    )
+
+    test(
       "drain is stored and returned by heartbeats, until it is taken back or the worker registers anew",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
