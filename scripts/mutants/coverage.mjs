@@ -1,18 +1,21 @@
 // Which tests touch which mutant, by one run of them without a mutant.
-import { execFileSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, matchesGlob } from "node:path"
+import { promisify } from "node:util"
+import { running } from "./temporary.mjs"
 import { checkout } from "./tree.mjs"
 import { run } from "./vitest.mjs"
 
 /** The test files of the gate, each with its group in vitest.workspace.ts. */
-export const testFiles = (root, { files, projects }) => {
+export const testFiles = async (root, { files, projects }) => {
   const args = ["list", "--filesOnly", "--json", ...projects.map((name) => `--project=${name}`)]
-  const listed = execFileSync("node", ["node_modules/vitest/vitest.mjs", ...args], {
-    cwd: root,
-    encoding: "utf8",
-  })
-  return JSON.parse(listed)
+  const listing = promisify(execFile)("node", ["node_modules/vitest/vitest.mjs", ...args], { cwd: root })
+  const { pid } = listing.child
+  running.add(pid)
+  const { stdout } = await listing
+  running.delete(pid)
+  return JSON.parse(stdout)
     .map(({ file, projectName }) => ({
       path: file.slice(root.length + 1),
       group: projectName.replace(/^\w+-/, ""),

@@ -1,7 +1,7 @@
 /**
  * Makes mutants of the sources, and tells for each which test finds it: `npx pnpm@10 mutants --help`.
  */
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import { byGroup, cover, testFiles, touching } from "./coverage.mjs"
@@ -12,7 +12,7 @@ const help = `npx pnpm@10 mutants [options]
 
   --count N         mutants, of each folder as many (60)
   --seed TEXT       which ones (1)
-  --folder PATH     of the sources, several times for several
+  --folder PATH     of the sources, or one source, several times for several
                     (${folders.join("\n                     ")})
   --only PATH:LINE  instead, all that start on this line
   --files GLOB      test files that may find them, several times for several
@@ -24,7 +24,7 @@ const help = `npx pnpm@10 mutants [options]
                     in which a test has to end, and five times its own without a mutant (300)
   --jobs N          mutants at once (one for each two cores)
   --json FILE       the outcome as JSON
-  --after FILE      the outcome of another run: only the mutants that it did not find
+  --after FILE      the outcome of another run of the sample: only the mutants that it did not find; several times for several
   --dry-run         list the mutants only`
 
 const { values } = parseArgs({
@@ -40,7 +40,7 @@ const { values } = parseArgs({
     patience: { type: "string", default: "300" },
     jobs: { type: "string", default: String(Math.max(1, Math.floor(availableParallelism() / 2))) },
     json: { type: "string" },
-    after: { type: "string" },
+    after: { type: "string", multiple: true, default: [] },
     "dry-run": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -58,19 +58,26 @@ const reasonOf = (mutant) =>
   )?.reason
 
 const wantedTests = values.tests === undefined ? undefined : JSON.parse(readFileSync(values.tests, "utf8"))
+const isWantedFile = (path) => wantedTests === undefined || wantedTests.some(({ file }) => file === path)
 const isWanted = (file, name) =>
   wantedTests === undefined ||
   wantedTests.some(
     (wanted) => wanted.file === file && (wanted.test === undefined || new RegExp(wanted.test).test(name)),
   )
 
-const before = values.after === undefined ? [] : JSON.parse(readFileSync(values.after, "utf8")).mutants
-const isFound = (mutant) =>
-  before.some(
-    (other) =>
-      other.verdict.startsWith("found") &&
-      ["file", "line", "column", "mutator", "replacement"].every((name) => other[name] === mutant[name]),
-  )
+const before = values.after.map((path) => JSON.parse(readFileSync(path, "utf8")).mutants)
+const isSame = (mutant) => (other) =>
+  ["file", "line", "column", "mutator", "replacement"].every((name) => other[name] === mutant[name])
+
+/** Those of the sample that no run before has found. A run of another seed, or of other sources, would leave all. */
+const unfound = (mutants) => {
+  values.after.forEach((path, index) => {
+    if (!mutants.some((mutant) => before[index].some(isSame(mutant))))
+      throw new Error(`${path} has none of these mutants`)
+  })
+  const found = before.flat().filter(({ verdict }) => verdict.startsWith("found"))
+  return mutants.filter((mutant) => !found.some(isSame(mutant)))
+}
 
 const outcomeOf = async ({ root, sources }, covered, mutant) => {
   const reason = reasonOf(mutant)
@@ -123,15 +130,20 @@ const main = async () => {
   const chosen = await sample({ count: Number(values.count), folders: folder, only, seed })
   if (chosen.length === 0) throw new Error("There is no mutant")
   const tree = await plant(chosen)
-  process.on("exit", () => rmSync(tree.root, { recursive: true, force: true }))
+  const todo = unfound(tree.mutants)
   if (values["dry-run"]) {
-    for (const mutant of tree.mutants) console.log(rowOf({ ...mutant, verdict: "", cpu: 0 }))
+    for (const mutant of todo) console.log(rowOf({ ...mutant, verdict: "", cpu: 0 }))
     return
   }
-  const files = testFiles(tree.root, { files: values.files, projects: values.project })
-  const covered = await cover(tree, files, (line) => console.error(`# ${line}`))
+  const listed = await testFiles(tree.root, { files: values.files, projects: values.project })
+  const files = listed.filter(({ path }) => isWantedFile(path))
+  const covered = todo.length === 0 ? [] : await cover(tree, files, (line) => console.error(`# ${line}`))
+  for (const { file, test } of wantedTests ?? []) {
+    const names = Object.keys(covered.find(({ path }) => path === file)?.tests ?? {})
+    if (todo.length > 0 && !names.some((name) => test === undefined || new RegExp(test).test(name)))
+      console.error(`# no test that passes without a mutant: ${file} | ${test ?? ""}`)
+  }
   const results = []
-  const todo = tree.mutants.filter((mutant) => !isFound(mutant))
   const work = async () => {
     for (let mutant = todo.shift(); mutant !== undefined; mutant = todo.shift()) {
       const result = { ...mutant, ...(await outcomeOf(tree, covered, mutant)) }
@@ -148,6 +160,5 @@ const main = async () => {
   console.log(`${results.reduce((sum, { cpu }) => sum + cpu, 0).toFixed(0)} s of CPU`)
 }
 
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
 if (values.help) console.log(help)
 else await main()

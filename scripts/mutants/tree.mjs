@@ -2,18 +2,10 @@
 import { Instrumenter } from "@stryker-mutator/instrumenter"
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import {
-  cpSync,
-  existsSync,
-  lstatSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, lstatSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
+import { cp } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { makeFolder } from "./temporary.mjs"
 
 export const checkout = realpathSync(join(import.meta.dirname, "../.."))
 
@@ -72,7 +64,10 @@ export const sample = async ({ count, folders, only, seed }) => {
   for (const folder of folders) {
     const paths = listed
       .filter(
-        (path) => path.startsWith(`${folder}/`) && path.endsWith(".ts") && (only ?? path).startsWith(path),
+        (path) =>
+          (path === folder || path.startsWith(`${folder}/`)) &&
+          path.endsWith(".ts") &&
+          (only ?? path).startsWith(path),
       )
       .toSorted()
     const files = paths.map((name) => ({ name, content: read(name), mutate: true }))
@@ -91,10 +86,10 @@ export const sample = async ({ count, folders, only, seed }) => {
 
 /** Copies the checkout, with the mutants, to a temporary folder. */
 export const plant = async (chosen) => {
-  const root = realpathSync(mkdtempSync(join(tmpdir(), "runlease-mutants-")))
+  const root = makeFolder("tree")
   const folders = new Set(["."])
   for (const path of listed) {
-    cpSync(join(checkout, path), join(root, path), { verbatimSymlinks: true })
+    await cp(join(checkout, path), join(root, path), { verbatimSymlinks: true })
     for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) folders.add(folder)
   }
   // The links of a package lead to its neighbours in the copy, and over the copy's root to the libraries of the checkout.
@@ -103,7 +98,7 @@ export const plant = async (chosen) => {
     if (!existsSync(modules) || lstatSync(modules).isSymbolicLink()) continue
     if (folder === "." || existsSync(join(checkout, folder, "pnpm-lock.yaml")))
       symlinkSync(modules, join(root, folder, "node_modules"))
-    else cpSync(modules, join(root, folder, "node_modules"), { recursive: true, verbatimSymlinks: true })
+    else await cp(modules, join(root, folder, "node_modules"), { recursive: true, verbatimSymlinks: true })
   }
   const names = [...new Set(chosen.map(({ fileName }) => fileName))].toSorted()
   const planted = await instrument(

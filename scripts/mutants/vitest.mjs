@@ -1,8 +1,8 @@
 // One run of Vitest: its failures, and its CPU time.
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { kill, makeFolder, remove, running } from "./temporary.mjs"
 
 /** `times` of the shell has the CPU time of what ended under it in its second line. */
 const command =
@@ -12,28 +12,16 @@ const secondsOf = (times) =>
     .slice(2)
     .reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0)
 
-const kill = (pid) => {
-  try {
-    process.kill(pid, "SIGKILL")
-  } catch {
-    // It has ended.
-  }
-}
-
-/** The process groups that run now. */
-const groups = new Set()
-process.on("exit", () => groups.forEach((group) => kill(-group)))
-
 /**
  * Runs the plan in the tree at `root`. `patience`: the milliseconds within which something starts or ends, else it hangs: then the worker
  * is killed, so that the rest ends, and ten seconds later the process group.
  */
 export const run = async (root, plan, { mutant, patience }) => {
-  const folder = mkdtempSync(join(tmpdir(), "runlease-mutant-"))
+  const folder = makeFolder("run")
   const path = join(folder, "plan.json")
   const log = join(folder, "events")
   writeFileSync(path, JSON.stringify({ ...plan, root, events: log }))
-  const env = { ...process.env, CI: "true", MUTANTS_PLAN: path, NO_COLOR: "1" }
+  const env = { ...process.env, CI: "true", MUTANTS_PLAN: path, NO_COLOR: "1", TMPDIR: folder }
   delete env["TEST_CPU"]
   if (mutant !== undefined) env["__STRYKER_ACTIVE_MUTANT__"] = mutant
   const child = spawn("sh", ["-c", command], {
@@ -42,7 +30,7 @@ export const run = async (root, plan, { mutant, patience }) => {
     env,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   })
-  groups.add(child.pid)
+  running.add(-child.pid)
   const text = ["", "", "", ""]
   for (const fd of [1, 2, 3])
     child.stdio[fd].on("data", (data) => (text[fd] = (text[fd] + data).slice(-20_000)))
@@ -64,9 +52,9 @@ export const run = async (root, plan, { mutant, patience }) => {
   const code = await new Promise((resolve) => child.on("close", resolve))
   clearInterval(watch)
   kill(-child.pid)
-  groups.delete(child.pid)
+  running.delete(-child.pid)
   const all = events()
-  rmSync(folder, { recursive: true, force: true })
+  remove(folder)
   return {
     cpu: secondsOf(text[3]),
     ended: all.filter(({ end }) => end !== undefined),
