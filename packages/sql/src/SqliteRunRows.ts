@@ -31,6 +31,7 @@ export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRo
     ...bulk,
     find: (refs) => attempt(() => plain.find(refs)),
     search: (search) => Effect.flatMap(now, (instant) => attempt(() => plain.search(search, instant))),
+    due: Effect.flatMap(now, (instant) => attempt(() => plain.due(instant))),
     advanceLanes: (lanes, admits) =>
       Effect.flatMap(now, (instant) =>
         attempt(() => {

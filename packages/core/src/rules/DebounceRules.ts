@@ -57,7 +57,7 @@ export const postpone = (state: RunState, debounce: Debounce, now: number): Tran
   if (state.gate === "behind") return transition(after)
   const gate = gateOf(at, state, now)
   if (gate === "delayed") {
-    return transition({ ...after, gate, limits: LimitPlaces.clear(state.limits), rank: 0 })
+    return transition({ ...after, gate, limits: state.limits && LimitPlaces.clear(state.limits), rank: 0 })
   }
   // The delay of a run that has one is over. One without is where it was: it may have a place at its limit.
   return state.gate === "delayed" ? pend(state, at, now) : transition(after)

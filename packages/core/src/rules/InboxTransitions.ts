@@ -61,7 +61,7 @@ export const tell = (
 }
 
 /**
- * Whether the holder of a run that has taken `taken` messages may end it; undefined for one that takes none. A caller that does not hold
+ * Whether the holder of a run that has taken `taken` messages may end it. A caller that does not hold
  * the run is refused for that, later.
  *
  * @since 0.1.0
@@ -70,7 +70,7 @@ export const tell = (
 export const mayEnd = (
   state: RunState,
   fence: Fence | undefined,
-  taken: number | undefined,
+  taken: number,
   now: number,
 ): Either.Either<void, InboxNotEmpty> =>
   hasMore(state, taken) && fence !== undefined && Either.isRight(checkFence(state, fence, now))

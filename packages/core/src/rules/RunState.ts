@@ -201,7 +201,7 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     concurrencyKey: spec.limit === null ? spec.lane : LimitKey.subjectOf(spec.limit).key,
     ...(spec.concurrencyLimit === null ? {} : { concurrencyLimit: spec.concurrencyLimit }),
     ...(spec.namedLimits === null ? {} : { limits: spec.namedLimits }),
-    ...Fairness.fieldsOf(spec.fairness),
+    ...(spec.fairness === null ? {} : Fairness.fieldsOf(spec.fairness)),
     attempt: state.attempt,
     maxAttempts: spec.maxAttempts,
     latestEventId: state.latestEventId,

@@ -65,7 +65,7 @@ export const claim = (
   project?: string,
 ): Transition => {
   const attempt = state.attempt + 1
-  const limits = LimitPlaces.clear(state.limits)
+  const limits = state.limits && LimitPlaces.clear(state.limits)
   return transition(
     {
       ...state,

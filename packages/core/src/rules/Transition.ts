@@ -167,7 +167,7 @@ export const pend = (
   now: number,
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
-  const limits = LimitPlaces.clear(before.limits)
+  const limits = before.limits && LimitPlaces.clear(before.limits)
   const gate = gateOf(availableAt, { spec: before.spec, limits }, now)
   return transition(
     {
@@ -222,7 +222,7 @@ export const finish = (
     {
       ...before,
       status: outcome.status,
-      limits: LimitPlaces.clear(before.limits),
+      limits: before.limits && LimitPlaces.clear(before.limits),
       rank: 0,
       pastAttempt: null,
       waiting: null,

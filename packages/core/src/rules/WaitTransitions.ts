@@ -77,7 +77,7 @@ const suspended = (state: RunState, suspension: Suspension | Pause, now: number)
     {
       ...state,
       status: "waiting",
-      limits: LimitPlaces.clear(state.limits),
+      limits: state.limits && LimitPlaces.clear(state.limits),
       attempt: 0,
       workedMillis: TimeRules.worked(state, now),
       waiting,

@@ -80,6 +80,7 @@ export const inserter = (prepare: Prepare, table: string, columns: Columns): ((r
 export interface SqliteRows {
   readonly find: (refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
   readonly search: (search: RunRows.Search, now: number) => RunRows.Found
+  readonly due: (now: number) => Pick<RunRows.Found, "due" | "governs">
   readonly laneHeads: (lanes: ReadonlyArray<RunRows.Lane>) => ReadonlyArray<RunRows.StoredRun>
   /** Without sessions. */
   readonly claimDetails: (
@@ -129,10 +130,11 @@ const governing = `SELECT 1 FROM (SELECT 1 FROM limits WHERE governs = 1 LIMIT 1
   UNION ALL SELECT 2 FROM (SELECT 1 FROM limits WHERE governs = 2 LIMIT 1)
   UNION ALL SELECT 3 FROM (SELECT 1 FROM limit_agents LIMIT 1)`
 
-const toGoverns = (marks: ReadonlyArray<unknown>): LimitRules.Governs =>
-  marks.length === 0
-    ? LimitRules.noneGovern
-    : { agents: marks.includes(1), projects: marks.includes(2), named: marks.includes(3) }
+const toGoverns = (rows: ReadonlyArray<ReadonlyArray<Value>>): LimitRules.Governs => {
+  if (rows.length === 0) return LimitRules.noneGovern
+  const marks = new Set(rows.map(([mark]) => Number(mark)))
+  return { agents: marks.has(1), projects: marks.has(2), named: marks.has(3) }
+}
 
 const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
@@ -141,10 +143,12 @@ const heads = unfinishedTables.map(
 const claimed = `SELECT ${latestSnapshot}, ${fixedDetails.columns} FROM runs r WHERE r.run_pk = ?`
 
 /** Rows that follow each other are on the same pages of their tables and indexes. */
-const inKeyOrder = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<RunRows.Change> =>
-  changes.every(({ key }, index) => index === 0 || changes[index - 1]!.key < key)
-    ? changes
-    : changes.toSorted((a, b) => a.key - b.key)
+const inKeyOrder = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<RunRows.Change> => {
+  for (let index = 1; index < changes.length; index += 1) {
+    if (changes[index - 1]!.key > changes[index]!.key) return changes.toSorted((a, b) => a.key - b.key)
+  }
+  return changes
+}
 
 const toRef = rowsOf<NameRow>(["project_id", "run_id"])
 const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
@@ -177,6 +181,13 @@ export const make = (database: Sqlite.Database): SqliteRows => {
     return statement.all(...parameters.filter((value) => value !== null)).map(queuedRuns.toValue)
   }
 
+  const readDue = (now: number): Pick<RunRows.Found, "due" | "governs"> => {
+    const due: Array<RunRows.RunKey> = []
+    for (const statement of findDue) for (const [key] of statement.all(now)) due.push(Number(key))
+    for (const [key] of findDueParents.all()) due.push(Number(key))
+    return { due, governs: toGoverns(findGoverning.all()) }
+  }
+
   const insertRun = valuesInserter(prepare, "runs", runColumns)
   const insertInput = inserter(prepare, "inputs", inputColumns)
   const insertConversation = inserter(prepare, "conversations", conversationColumns)
@@ -200,17 +211,15 @@ export const make = (database: Sqlite.Database): SqliteRows => {
     search: ({ claims, probes }, now) => ({
       runnable: probes.map(findRunnable),
       given: claims.map(({ claimId, workerId }) =>
-        findGiven
-          .all(claimId, workerId)
-          .map(toRef)
-          .map(({ project_id, run_id }) => ({ projectId: project_id, runId: run_id })),
+        findGiven.all(claimId, workerId).map((row) => {
+          const { project_id, run_id } = toRef(row)
+          return { projectId: project_id, runId: run_id }
+        }),
       ),
-      due: [
-        ...findDue.flatMap((statement) => statement.all(now).map(([key]) => Number(key))),
-        ...findDueParents.all().map(([key]) => Number(key)),
-      ],
-      governs: toGoverns(findGoverning.all().map(([mark]) => Number(mark))),
+      ...readDue(now),
     }),
+
+    due: readDue,
 
     laneHeads: (lanes) =>
       lanes.flatMap(({ lane, projectId }) => {

@@ -54,23 +54,25 @@ export const accepts =
     (route.workerKey === null || route.workerKey === worker.workerKey) &&
     (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
 
-/** Every route that leads to the worker of a claim that takes runs. */
+/** Every route that leads to the worker of a claim. */
 const probesOf = ({ agentIds, limit, worker }: Request): ReadonlyArray<Probe> => {
-  if (limit === 0) return []
   const { implementationKind, projectId, workerKey } = worker
-  const agents = agentIds.length === 0 ? [null] : Array.dedupe(agentIds)
-  return agents.flatMap((agentId) => [
-    { projectId, implementationKind: null, workerKey: null, agentId, wanted: limit },
-    { projectId, implementationKind, workerKey: null, agentId, wanted: limit },
-    { projectId, implementationKind: null, workerKey, agentId, wanted: limit },
-    { projectId, implementationKind, workerKey, agentId, wanted: limit },
-  ])
+  const probes: Array<Probe> = []
+  for (const agentId of agentIds.length === 0 ? [null] : Array.dedupe(agentIds)) {
+    const ofAgent = { projectId, agentId, wanted: limit }
+    probes.push(
+      { ...ofAgent, implementationKind: null, workerKey: null },
+      { ...ofAgent, implementationKind, workerKey: null },
+      { ...ofAgent, implementationKind: null, workerKey },
+      { ...ofAgent, implementationKind, workerKey },
+    )
+  }
+  return probes
 }
 
-const part = (value: string | null): string => (value === null ? "" : `=${value}`)
-
+/** No name is empty. */
 const nameOf = ({ agentId, implementationKind, projectId, workerKey }: Probe): string =>
-  [projectId, part(implementationKind), part(workerKey), part(agentId)].join("\u0000")
+  `${projectId}\u0000${implementationKind ?? ""}\u0000${workerKey ?? ""}\u0000${agentId ?? ""}`
 
 /** The search of some claims, and what it found for each of them. */
 export interface Plan {
@@ -90,35 +92,41 @@ export interface Plan {
 export const plan = (requests: ReadonlyArray<Request>): Plan => {
   const probes: Array<Probe> = []
   const indexes = new Map<string, number>()
-  const places = new Map<Request, ReadonlyArray<number>>()
+  const places = new Map<Request, Array<number>>()
+  const repeats: Array<Request> = []
+  const claims: Array<Search["claims"][number]> = []
   for (const request of requests) {
-    const own = probesOf(request).map((probe) => {
+    const { claimId, limit, workerId } = request
+    const own: Array<number> = []
+    places.set(request, own)
+    if (claimId !== null) {
+      repeats.push(request)
+      claims.push({ workerId, claimId })
+    }
+    if (limit === 0) continue
+    for (const probe of probesOf(request)) {
       const name = nameOf(probe)
       const index = indexes.get(name)
       if (index === undefined) {
         indexes.set(name, probes.length)
-        return probes.push(probe) - 1
+        own.push(probes.push(probe) - 1)
+      } else {
+        probes[index] = { ...probe, wanted: probes[index]!.wanted + probe.wanted }
+        own.push(index)
       }
-      probes[index] = { ...probe, wanted: probes[index]!.wanted + probe.wanted }
-      return index
-    })
-    places.set(request, own)
+    }
   }
-  const repeats = requests.flatMap((request) =>
-    request.claimId === null
-      ? []
-      : [{ request, claim: { workerId: request.workerId, claimId: request.claimId } }],
-  )
   return {
-    search: { probes, claims: repeats.map(({ claim }) => claim) },
+    search: { probes, claims },
     runnable: (request, found) => places.get(request)!.map((index) => found.runnable[index]!),
-    given: (found) =>
-      new Map(
-        repeats.flatMap(({ request }, index) => {
-          const given = found.given[index]!
-          return given.length === 0 ? [] : [[request, given] as const]
-        }),
-      ),
+    given: (found) => {
+      const given = new Map<Request, ReadonlyArray<RunRef>>()
+      for (const [index, request] of repeats.entries()) {
+        const refs = found.given[index]!
+        if (refs.length > 0) given.set(request, refs)
+      }
+      return given
+    },
   }
 }
 
@@ -128,11 +136,20 @@ export interface Assignment {
   readonly run: StoredRun
 }
 
-/** A claim that takes runs in turn with others, and the lists of what it may take. */
-interface Taker {
+/**
+ * A claim that takes runs in turn with others: the lists of what it may take, and how many it still wants, of which `ahead` are to wait at its
+ * worker.
+ */
+interface Claimant {
   readonly request: Request
   readonly lists: ReadonlyArray<{ readonly runs: ReadonlyArray<StoredRun>; next: number }>
+  now: number
+  ahead: number
 }
+
+/** Whether no other run takes turns with this one, at its limit or in a lane that its submission names. */
+const mayWaitAtWorker = ({ state: { limits, spec } }: StoredRun): boolean =>
+  limits === null && (spec.lane === null || spec.lane === spec.conversationId)
 
 /**
  * Assigns runs to claims: each claim in turn gets the best run that is left for it. Those that wait at their worker are assigned last, and
@@ -147,41 +164,35 @@ export const assign = (
 ): ReadonlyArray<Assignment> => {
   const assigned: Array<Assignment> = []
   const taken = new Set<number>()
-  const best = ({ lists }: Taker, accepts: (run: StoredRun) => boolean) => {
-    const isLeft = (run: StoredRun): boolean => !taken.has(run.key) && accepts(run)
+  const best = ({ lists }: Claimant, ahead: boolean): StoredRun | undefined => {
+    const isOpen = (run: StoredRun): boolean => !taken.has(run.key) && (!ahead || mayWaitAtWorker(run))
     let first: StoredRun | undefined
     for (const list of lists) {
-      while (list.next < list.runs.length && !isLeft(list.runs[list.next]!)) list.next += 1
+      while (list.next < list.runs.length && !isOpen(list.runs[list.next]!)) list.next += 1
       const run = list.runs[list.next]
       if (run !== undefined && (first === undefined || byPreference(run, first) < 0)) first = run
     }
     return first
   }
-  const takers = requests.map((request) => ({
-    request,
-    lists: runnableOf(request).map((runs) => ({ runs, next: 0 })),
-  }))
-  const inTurn = (wanted: (request: Request) => number, accepts: (run: StoredRun) => boolean) => {
-    let active = takers.map((taker) => ({ taker, left: wanted(taker.request) }))
+  const claimants: Array<Claimant> = []
+  for (const request of requests) {
+    const lists = runnableOf(request).map((runs) => ({ runs, next: 0 }))
+    claimants.push({ request, lists, now: request.limit - request.ahead, ahead: request.ahead })
+  }
+  for (const phase of ["now", "ahead"] as const) {
+    let active = claimants
     while (active.length > 0) {
-      active = active.filter((turn) => {
-        const run = turn.left > 0 ? best(turn.taker, accepts) : undefined
-        if (run === undefined) return false
+      const further: Array<Claimant> = []
+      for (const claimant of active) {
+        const run = claimant[phase] > 0 ? best(claimant, phase === "ahead") : undefined
+        if (run === undefined) continue
         taken.add(run.key)
-        assigned.push({ request: turn.taker.request, run })
-        turn.left -= 1
-        return true
-      })
+        assigned.push({ request: claimant.request, run })
+        claimant[phase] -= 1
+        further.push(claimant)
+      }
+      active = further
     }
   }
-  inTurn(
-    ({ ahead, limit }) => limit - ahead,
-    () => true,
-  )
-  inTurn(
-    ({ ahead }) => ahead,
-    ({ state: { limits, spec } }) =>
-      limits === null && (spec.lane === null || spec.lane === spec.conversationId),
-  )
   return assigned
 }

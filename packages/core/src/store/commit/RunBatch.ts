@@ -30,6 +30,7 @@ import * as Fairness from "../traits/Fairness.js"
 import * as Families from "../traits/Families.js"
 import * as Limits from "../traits/Limits.js"
 import * as WaitingClaims from "./WaitingClaims.js"
+import type * as ClaimSearch from "./ClaimSearch.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
 import * as StoreMetrics from "./StoreMetrics.js"
 import { type LogGrowth, logKey, type Wakeups } from "./Wakeups.js"
@@ -61,8 +62,8 @@ export interface RunBatch<X> {
   /** The instant of the commit. */
   readonly now: number
   readonly rows: RunRows<X>
-  /** What the search of the commit has found for its claims; undefined when it has none. */
-  readonly found: Found | undefined
+  /** The search of the commit for its claims, and what it has found; undefined when it has none. */
+  readonly search: { readonly plan: ClaimSearch.Plan; readonly found: Found } | undefined
   /** Reads the runs that the batch does not have yet; `find` does not find those that do not exist. */
   readonly load: (refs: ReadonlyArray<RunRef>) => Effect.Effect<void, X>
   /** Adds a run that was just read, unless the batch has it; returns it as it is in the batch. */
@@ -108,8 +109,8 @@ export interface RunBatch<X> {
 }
 
 /**
- * What a batch begins with: the instant of the commit, the runs that it names and has read, those that it remembers, what the search of
- * its claims has found, and the hand-over of runs that become runnable.
+ * What a batch begins with: the instant of the commit, the runs that it names and has read, those that it remembers, the search of
+ * its claims, and the hand-over of runs that become runnable.
  *
  * @since 0.1.0
  * @category models
@@ -118,7 +119,7 @@ export interface Beginning<X> {
   readonly now: number
   readonly runs: ReadonlyArray<StoredRun>
   readonly remembered: ReadonlyArray<StoredRun>
-  readonly found: Found | undefined
+  readonly search: RunBatch<X>["search"]
   readonly handOver: WaitingClaims.HandOver<X>
 }
 
@@ -161,7 +162,7 @@ export const make = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,
   memory: Memory,
-  { found, handOver, now, remembered, runs }: Beginning<X>,
+  { handOver, now, remembered, runs, search }: Beginning<X>,
 ): RunBatch<X> => {
   const { governing, leases } = memory
   const measured = StoreMetrics.ofCommit()
@@ -482,7 +483,7 @@ export const make = <X>(
   return {
     now,
     rows,
-    found,
+    search,
     governing,
     load,
     add,

@@ -311,7 +311,7 @@ const begin = <X>(
       return run === undefined
     })
     let runs: ReadonlyArray<StoredRun> = []
-    let found: Found | undefined
+    let search: RunBatch.RunBatch<X>["search"]
     let due: ReadonlyArray<RunKey> | undefined
     const sees = (read: Pick<Found, "due" | "governs">): void => {
       due = read.due
@@ -326,10 +326,11 @@ const begin = <X>(
       )
     }
     if (claims.length > 0) {
+      const plan = ClaimSearch.plan(claims)
       reads.push(
-        Effect.map(rows.search(ClaimSearch.plan(claims).search), (read) => {
-          found = read
-          sees(read)
+        Effect.map(rows.search(plan.search), (found) => {
+          search = { plan, found }
+          sees(found)
         }),
       )
     } else if (wakeups.claims.someWait()) {
@@ -342,7 +343,7 @@ const begin = <X>(
         now,
         runs,
         remembered: [...remembered.values()],
-        found,
+        search,
         handOver:
           due?.length === 0
             ? WaitingClaims.handOver(wakeups.claims, rows, { now, since })

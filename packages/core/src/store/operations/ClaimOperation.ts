@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either, Iterable, Clock, Duration, type Scope } from "effect"
+import { Effect, Either, Clock, Duration, type Scope } from "effect"
 import { forExecutor } from "../../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../../model/Run.js"
 import { runnableSince } from "../../rules/Counters.js"
@@ -80,12 +80,11 @@ const giveAgain = <X>(
   })
 
 /** The runs of each request that repeats an earlier claim. A request without any claims anew. */
-const repeatEarlier = <X>(
+const giveEarlier = <X>(
   batch: RunBatch<X>,
   given: ReadonlyMap<Request, ReadonlyArray<RunRef>>,
 ): Effect.Effect<Map<Request, ReadonlyArray<StoredRun>>, X> => {
   const again = new Map<Request, ReadonlyArray<StoredRun>>()
-  if (given.size === 0) return Effect.succeed(again)
   return Effect.map(batch.load([...given.values()].flat()), () => {
     for (const [request, refs] of given) {
       const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(byPreference)
@@ -96,27 +95,32 @@ const repeatEarlier = <X>(
   })
 }
 
-/** The requests of one commit whose id is new, and the others, each with the one that it repeats. */
+/** Those of these requests whose id is new, and the others, each with the one that it repeats. */
 const separate = (requests: ReadonlyArray<Request>) => {
   const named = new Map<string, Request>()
   const repeats = new Map<Request, Request>()
-  const first = requests.filter((request) => {
-    if (request.claimId === null) return true
-    const name = `${request.workerId} ${request.claimId}`
-    const before = named.get(name)
-    if (before === undefined) named.set(name, request)
-    else repeats.set(request, before)
-    return before === undefined
-  })
+  const first: Array<Request> = []
+  for (const request of requests) {
+    const name = request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`
+    const before = name === undefined ? undefined : named.get(name)
+    if (before !== undefined) {
+      repeats.set(request, before)
+      continue
+    }
+    if (name !== undefined) named.set(name, request)
+    first.push(request)
+  }
   return { first, repeats }
 }
 
 /** Whether this commit has changed a run since it was found runnable: another run may be runnable in its place. */
-const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assignment>): boolean =>
-  assigned.some(({ run }) => {
+const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assignment>): boolean => {
+  for (const { run } of assigned) {
     const now = batch.find(run.state.spec)
-    return now !== undefined && !isRunnable(now.state)
-  })
+    if (now !== undefined && !isRunnable(now.state)) return true
+  }
+  return false
+}
 
 /** `blocked`: the requests for whose runs the limit of the project had no room. */
 interface Taken {
@@ -225,19 +229,27 @@ const claimAll = <X>(
 ): Effect.Effect<ReadonlyArray<Either.Either<Decision>>, X> =>
   Effect.gen(function* () {
     yield* batch.settle
-    const found = batch.found ?? nothing
-    const plan = ClaimSearch.plan(requests)
-    const again = yield* repeatEarlier(batch, plan.given(found))
-    const { first, repeats } = separate(requests.filter((request) => !again.has(request)))
+    const { found, plan } = batch.search ?? { plan: ClaimSearch.plan(requests), found: nothing }
+    const given = plan.given(found)
+    const again =
+      given.size === 0 ? new Map<Request, ReadonlyArray<StoredRun>>() : yield* giveEarlier(batch, given)
+    const { first, repeats } = separate(
+      again.size === 0 ? requests : requests.filter((request) => !again.has(request)),
+    )
     const { blocked, runs: taken } = yield* takeAnew(batch, plan, first, found)
     for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
-    const runsOf = (request: Request) => taken.get(request) ?? again.get(request)!
-    const given = new Map(requests.flatMap(runsOf).map((run) => [run.key, run]))
-    const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => mayHaveSession(state))
-    const details = batch.lateClaimDetails([...given.values()], sessions)
+    const all = new Map<RunKey, StoredRun>()
+    let sessions = again.size > 0
+    for (const request of requests) {
+      for (const run of taken.get(request) ?? again.get(request)!) {
+        all.set(run.key, run)
+        sessions ||= mayHaveSession(run.state)
+      }
+    }
+    const details = batch.lateClaimDetails([...all.values()], sessions)
     return requests.map((request) =>
       Either.right({
-        claimed: runsOf(request),
+        claimed: taken.get(request) ?? again.get(request)!,
         details,
         anew: taken.has(request),
         blocked: blocked.has(repeats.get(request) ?? request),

@@ -63,7 +63,7 @@ export const end = <X>(
 ): Either.Either<boolean, Refusal> => {
   const run = batch.find(ref)
   if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
-  const checked = mayEnd(run.state, fence, taken, batch.now)
+  const checked = taken === undefined ? Either.void : mayEnd(run.state, fence, taken, batch.now)
   if (Either.isLeft(checked)) return Either.left(checked.left)
   const ended = RunTransitions.end(run.state, fence, outcome, batch.now)
   if (Either.isLeft(ended)) {
@@ -218,7 +218,8 @@ const completeOne = <X>(
   if (last === undefined) return Effect.succeed(endOne(batch, request))
   const { runId, workerId } = lease
   const run = batch.find({ projectId, runId })
-  const checked = run === undefined ? Either.void : mayEnd(run.state, lease, taken, batch.now)
+  const checked =
+    run === undefined || taken === undefined ? Either.void : mayEnd(run.state, lease, taken, batch.now)
   // Nothing is appended to a run that does not end.
   if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
   return Effect.map(AppendOperation.append(batch, last), (appended) => {

@@ -221,7 +221,8 @@ const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.E
   const sharing: Array<Request> = []
   const ofConversations: Array<Request> = []
   let names = false
-  let hasLimits = SubmitLimits.maybeOfAgents(batch.governing)
+  // A submission that names no limit may have one, by its agent.
+  let hasLimits = batch.governing.agents || batch.governing.named || !batch.governing.read
   for (const request of requests) {
     const { conversationId, debounce, multitask, parentRunId, publicId } = request.submission
     const shares = sharesLane(request)

@@ -174,7 +174,9 @@ const availableAtOf = ({ availableAt, debounce }: Submission, now: number): numb
 
 /** The limits of a new run, from narrow to wide. A run that its submitter drives has none. */
 const limitsOfRun = (limit: string | null, request: Request, { governor, ofAgent }: Place) => {
-  if (request.submission.initialStatus === "running") return null
+  const { initialStatus, limits } = request.submission
+  if (initialStatus === "running") return null
+  if (limit === null && limits === undefined && governor === undefined && ofAgent.length === 0) return null
   const named = namedOf(request).map(({ limit: name }) => name)
   return LimitPlaces.of([limit, ...named, ...ofAgent, governor].filter((name) => name != null))
 }
@@ -202,8 +204,11 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
       priority: submission.priority ?? 0,
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,
-      timeLimits: limitsOf(submission),
-      fairness: fairnessOf(submission),
+      timeLimits:
+        submission.ttlSeconds === undefined && submission.timeoutSeconds === undefined
+          ? null
+          : limitsOf(submission),
+      fairness: submission.fairnessKey === undefined ? null : fairnessOf(submission),
       child: place.child,
     },
     {

@@ -12,7 +12,7 @@ import * as LimitDefaults from "../../rules/LimitDefaults.js"
 import * as LimitRules from "../../rules/LimitRules.js"
 import type { LimitRef } from "../../rules/LimitRules.js"
 import * as PendingRules from "../../rules/PendingRules.js"
-import type { Governing, RunBatch } from "../commit/RunBatch.js"
+import type { RunBatch } from "../commit/RunBatch.js"
 import type { LimitSetting, NamedRef, NamedSetting } from "../rows/LimitRows.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
 import { limitOf, namedOf, type Request } from "../operations/SubmitRequest.js"
@@ -29,9 +29,6 @@ export interface Limits {
 
 /** A submission without limits. */
 export const none: Limits = { governor: undefined, ofAgent: [], settings: [] }
-
-/** Whether a submission that names no limit may have one, by its agent. */
-export const maybeOfAgents = ({ agents, named, read }: Governing): boolean => agents || named || !read
 
 /**
  * The limits of the submissions of a commit, which has read them.
