@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Effect, Iterable } from "effect"
+import { DateTime, Duration, Effect, Iterable } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
 import * as FairRules from "../../rules/FairRules.js"
 import type * as LimitRules from "../../rules/LimitRules.js"
@@ -18,6 +18,7 @@ import * as CounterRows from "../rows/CounterRows.js"
 import { byPreference, type ClaimDetails, type Found, type Lane, type RunRows } from "../rows/RunRows.js"
 import type { LogPiece } from "../rows/RunStore.js"
 import {
+  type AddedRun,
   type Change,
   type DetailChanges,
   mergeDetails,
@@ -33,7 +34,7 @@ import * as WaitingClaims from "./WaitingClaims.js"
 import type * as ClaimSearch from "./ClaimSearch.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
 import * as StoreMetrics from "./StoreMetrics.js"
-import { type LogGrowth, logKey, type Wakeups } from "./Wakeups.js"
+import { type LogGrowth, logKey, slowPoll, type Wakeups } from "./Wakeups.js"
 
 /**
  * Which limits there are that no submission names: as of now where the commit has searched, otherwise as of the last search or setting of
@@ -86,10 +87,7 @@ export interface RunBatch<X> {
     decide: (request: Request) => Verdict,
   ) => Effect.Effect<ReadonlyArray<Verdict>, X>
   /** Adds new runs, each with the transition that made it, and offers them to waiting claims: `later` where the commit may end them yet. */
-  readonly insert: (
-    runs: ReadonlyArray<WaitingClaims.AddedRun>,
-    offer: "now" | "later",
-  ) => Effect.Effect<void, X>
+  readonly insert: (runs: ReadonlyArray<AddedRun>, offer: "now" | "later") => Effect.Effect<void, X>
   /** Writes what has changed so far, families included, for a query that must see it: with names, only where one of these details has. */
   readonly flush: (...names: ReadonlyArray<keyof DetailChanges>) => Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
@@ -195,6 +193,7 @@ export const make = <X>(
       add,
       apply,
       letIn: measured.letIn,
+      pollMillis: Duration.toMillis(slowPoll),
       write: writeRanked,
     }))
 
@@ -356,9 +355,9 @@ export const make = <X>(
       : hand()
   }
 
-  const insertRuns = (added: ReadonlyArray<WaitingClaims.AddedRun>, to: WaitingClaims.HandOver<X>) => {
+  const insertRuns = (added: ReadonlyArray<AddedRun>, to: WaitingClaims.HandOver<X>) => {
     const { runs: inserted, stored } = to.offerNew(added, placeOf)
-    const insertAll = (all: ReadonlyArray<WaitingClaims.AddedRun>) =>
+    const insertAll = (all: ReadonlyArray<AddedRun>) =>
       Effect.map(rows.insert(all.map(({ run }) => run)), (keys) => {
         stored(keys)
         for (const [index, { has, made, run }] of all.entries()) {

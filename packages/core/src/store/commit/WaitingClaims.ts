@@ -10,6 +10,7 @@
  *
  * @since 0.1.0
  */
+import type { AddedRun } from "../rows/StoredRun.js"
 import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
 import type { ClaimedRun } from "../../model/Run.js"
 import * as ClaimSearch from "./ClaimSearch.js"
@@ -18,8 +19,6 @@ import {
   type Route,
   byPreference,
   type ClaimDetails,
-  type DetailChanges,
-  type NewRun,
   type RunKey,
   type RunRows,
   type StoredRun,
@@ -277,13 +276,6 @@ export const make = (): WaitingClaims => {
 
 // The runs of one commit that go to claims which wait: the commit claims them at once, so the claims need no commit of
 // their own.
-
-/** A new run, with the transition that made it, and what it has of another run. */
-export interface AddedRun {
-  readonly run: NewRun
-  readonly made: Transition
-  readonly has?: Pick<DetailChanges, "resume" | "session"> | undefined
-}
 
 /**
  * @since 0.1.0

@@ -22,7 +22,7 @@ import {
 import * as LabelRules from "../../rules/LabelRules.js"
 import { type ChildSpec, type RunState, toRun } from "../../rules/RunState.js"
 import { eventId } from "../../rules/Transition.js"
-import type { AddedRun } from "../commit/WaitingClaims.js"
+import type { AddedRun } from "../rows/StoredRun.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import { logKey } from "../commit/Wakeups.js"
@@ -36,8 +36,8 @@ import {
   type StoredRun,
   type SubmittedDetails,
 } from "../rows/RunRows.js"
-import * as Debounce from "../traits/Debounce.js"
-import * as SubmitLimits from "../traits/SubmitLimits.js"
+import * as Debounce from "./Debounce.js"
+import * as SubmitLimits from "./SubmitLimits.js"
 import * as Multitask from "./Multitask.js"
 import {
   fingerprintOf,

@@ -23,7 +23,7 @@ import * as LimitPlaces from "../../rules/LimitPlaces.js"
 import * as LimitKey from "../../rules/LimitKey.js"
 import * as DebounceRules from "../../rules/DebounceRules.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
-import type { AddedRun } from "../commit/WaitingClaims.js"
+import type { AddedRun } from "../rows/StoredRun.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
 import type { DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
 

@@ -10,7 +10,7 @@ import type { WorkerSession } from "../../model/WorkerSession.js"
 import type { TakenInput } from "../../ports/FollowUp.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { EndedClaim, RunDetails, RunState } from "../../rules/RunState.js"
-import type { NewEntry } from "../../rules/Transition.js"
+import type { NewEntry, Transition } from "../../rules/Transition.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 
 /** Names a run, or an input that a run has taken. */
@@ -79,6 +79,13 @@ export interface DetailChanges {
   readonly messages?: ReadonlyArray<UserMessage> | undefined
   /** The labels of the run, as they were before its changes and as they are after them. */
   readonly labels?: { readonly before: Labels; readonly after: Labels } | undefined
+}
+
+/** A new run, with the transition that made it, and what it has of another run. */
+export interface AddedRun {
+  readonly run: NewRun
+  readonly made: Transition
+  readonly has?: Pick<DetailChanges, "resume" | "session"> | undefined
 }
 
 /** Nothing changes beside the state. */

@@ -14,7 +14,7 @@ import type { RunState } from "../../rules/RunState.js"
 import { type Transition, transition } from "../../rules/Transition.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
 import type { WantedRanks } from "../rows/FlowRows.js"
-import type { AddedRun } from "../commit/WaitingClaims.js"
+import type { AddedRun } from "../rows/StoredRun.js"
 
 /** A run, of which only the route and the priority matter. */
 interface Routed extends FairRules.Route {

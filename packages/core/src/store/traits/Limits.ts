@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { RunState } from "../../rules/RunState.js"
 import type { Transition } from "../../rules/Transition.js"
@@ -16,7 +16,6 @@ import * as LimitRules from "../../rules/LimitRules.js"
 import * as RateRules from "../../rules/RateRules.js"
 import type { LimitChange } from "../rows/LimitRows.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
-import { slowPoll } from "../commit/Wakeups.js"
 
 /**
  * A limit of the commit. `usage`: as the store has it, locked; undefined until it is read, and null where it does not exist. `arrived`: the
@@ -215,7 +214,7 @@ export interface Limits<X> extends Pick<
 
 /**
  * What it needs of a commit. `governing`: whether some limit is of all runs of an agent, and some of those of a project; it may change while
- * the commit decides. `letIn` measures how long a run was behind a limit. `write` writes the states of runs.
+ * the commit decides. `letIn` measures how long a run was behind a limit. `pollMillis`: the time between two looks of the sweeper. `write` writes the states of runs.
  *
  * @since 0.1.0
  * @category models
@@ -227,6 +226,7 @@ export interface Commit<X> {
   readonly add: (run: StoredRun) => StoredRun
   readonly apply: (run: StoredRun, transition: Transition) => StoredRun
   readonly letIn: (limit: string, millis: number) => void
+  readonly pollMillis: number
   readonly write: Effect.Effect<void, X>
 }
 
@@ -240,6 +240,7 @@ export const enter = <X>({
   governing,
   letIn: measure,
   now,
+  pollMillis,
   rows,
   write,
 }: Commit<X>): Limits<X> => {
@@ -330,7 +331,7 @@ export const enter = <X>({
       const after = { ...usage, open: usage.open + change, behind: usage.behind - change }
       const checkAt = LimitRules.checkAfter(after, before + more, now)
       if (change !== 0 || checkAt !== usage.checkAt) limits.touch(usage, checkAt)
-      if (checkAt !== null && checkAt < now + Duration.toMillis(slowPoll)) soon = true
+      if (checkAt !== null && checkAt < now + pollMillis) soon = true
     })
 
   /** A run that is let in at one limit may be behind the next one, which then takes its turn. */

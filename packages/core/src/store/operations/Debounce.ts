@@ -10,7 +10,7 @@ import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
 import * as DebounceRules from "../../rules/DebounceRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import { logKey } from "../commit/Wakeups.js"
-import { requested, type Request } from "../operations/SubmitRequest.js"
+import { requested, type Request } from "./SubmitRequest.js"
 import type { Debounced, DetailChanges, RunRef, StoredRun } from "../rows/RunRows.js"
 
 /**

@@ -15,7 +15,7 @@ import * as PendingRules from "../../rules/PendingRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { LimitSetting, NamedRef, NamedSetting } from "../rows/LimitRows.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
-import { limitOf, namedOf, type Request } from "../operations/SubmitRequest.js"
+import { limitOf, namedOf, type Request } from "./SubmitRequest.js"
 
 /**
  * The limits of a submission. `governor`: the limit that its agent has now. `ofAgent`: the limits with names that its agent is in, and that it
