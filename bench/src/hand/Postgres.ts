@@ -20,7 +20,7 @@ const claimRuns = `
   WITH found AS MATERIALIZED (
     SELECT q.run_pk FROM queue q
     WHERE q.gate = 0 AND q.project_id = $1 AND q.implementation_kind IS NULL AND q.worker_key IS NULL
-    ORDER BY q.project_id, q.implementation_kind, q.worker_key, q.priority DESC, q.run_pk
+    ORDER BY q.project_id, q.implementation_kind, q.worker_key, q.priority DESC, q.rank, q.run_pk
     LIMIT $2 FOR UPDATE OF q SKIP LOCKED
   ), taken AS (
     DELETE FROM queue USING found WHERE queue.run_pk = found.run_pk RETURNING queue.*

@@ -30,7 +30,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
     SELECT q.run_pk, r.run_id, r.conversation_id, i.snapshot FROM queue q JOIN runs r ON r.run_pk = q.run_pk
     JOIN inputs i ON i.run_pk = q.run_pk AND i.input = 0
     WHERE q.gate = 0 AND q.project_id = ? AND q.implementation_kind IS NULL AND q.worker_key IS NULL
-    ORDER BY q.priority DESC, q.run_pk LIMIT ? + 0`)
+    ORDER BY q.priority DESC, q.rank, q.run_pk LIMIT ? + 0`)
   const lease = database.prepare(`
     INSERT INTO leases (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id,
       latest_sequence, log_state, updated_at, started_at, lease_owner, lease_expires_at, claim_id, claimed_at, renewals,

@@ -272,50 +272,53 @@ export const make = Effect.fnUntraced(function* (
     Effect.zipRight(drainRequest.awaitNone),
   )
 
-  // Nothing can interrupt between the answer of a claim and the start of its runs, so no claimed run is forgotten.
-  const round: ClaimLoop["round"] = Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      if (drainRequest.isRequested()) unansweredSince = undefined
-      yield* restore(mayClaim)
-      claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
-      const sentAt = yield* Clock.currentTimeNanos
-      const free = Math.min(records.freeSlots(), maxClaim)
-      const ahead = Math.min(records.aheadRoom(), maxClaim - free)
-      const limit = free + ahead
-      unansweredSince ??= sentAt
-      const claiming = yield* Effect.fork(
-        restore(
-          claims.claim({
-            workerId: worker.id,
-            limit,
-            ahead,
-            leaseDuration: options.leaseDuration,
-            // A claim does not wait for runs that would then wait for a slot.
-            wait: free === 0 ? undefined : options.claimWait,
-            agentIds: options.agentIds,
-            claimId,
-          }),
-        ),
-      )
-      const answer = yield* restore(Fiber.await(claiming)).pipe(
-        drainRequest.whileNone(() => claiming.unsafeInterruptAsFork(FiberId.none)),
-        Effect.onInterrupt(() => Fiber.interrupt(claiming)),
-      )
-      if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) {
-        unansweredSince = undefined
-        return yield* restore(handBack)
-      }
-      const claimed = yield* answer
-      claimId = undefined
+  // Its generator function is made once: one that is made for each claim would keep the claim in memory until the next full collection.
+  const claimOnce = Effect.fnUntraced(function* (
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+  ): Effect.fn.Return<void, ControlPlaneError | WorkerNotFound> {
+    if (drainRequest.isRequested()) unansweredSince = undefined
+    yield* restore(mayClaim)
+    claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
+    const sentAt = yield* Clock.currentTimeNanos
+    const free = Math.min(records.freeSlots(), maxClaim)
+    const ahead = Math.min(records.aheadRoom(), maxClaim - free)
+    const limit = free + ahead
+    unansweredSince ??= sentAt
+    const claiming = yield* Effect.fork(
+      restore(
+        claims.claim({
+          workerId: worker.id,
+          limit,
+          ahead,
+          leaseDuration: options.leaseDuration,
+          // A claim does not wait for runs that would then wait for a slot.
+          wait: free === 0 ? undefined : options.claimWait,
+          agentIds: options.agentIds,
+          claimId,
+        }),
+      ),
+    )
+    const answer = yield* restore(Fiber.await(claiming)).pipe(
+      drainRequest.whileNone(() => claiming.unsafeInterruptAsFork(FiberId.none)),
+      Effect.onInterrupt(() => Fiber.interrupt(claiming)),
+    )
+    if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) {
       unansweredSince = undefined
-      WorkerMetrics.claims.add(1)
-      yield* records.start(claimed, { sentAt, limit })
-      // A control plane that cannot wait answers at once, and then the worker waits.
-      const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
-      if (free > 0 && claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
-        yield* restore(Effect.flatMap(jittered(options.pollInterval), Effect.sleep))
-      }
-    }),
-  )
+      return yield* restore(handBack)
+    }
+    const claimed = yield* answer
+    claimId = undefined
+    unansweredSince = undefined
+    WorkerMetrics.claims.add(1)
+    yield* records.start(claimed, { sentAt, limit })
+    // A control plane that cannot wait answers at once, and then the worker waits.
+    const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
+    if (free > 0 && claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
+      yield* restore(Effect.flatMap(jittered(options.pollInterval), Effect.sleep))
+    }
+  })
+
+  // Nothing can interrupt between the answer of a claim and the start of its runs, so no claimed run is forgotten.
+  const round: ClaimLoop["round"] = Effect.uninterruptibleMask(claimOnce)
   return { round, handBack, unansweredSince: () => unansweredSince }
 })

@@ -278,8 +278,16 @@ const fewest = 4
 const conditionOf = (table: StateTable): string =>
   table === "leases" ? `run_pk = ? AND ${RunRow.seenCondition(() => "?")}` : "run_pk = ?"
 
-const seenBy = ({ before, key }: RunRows.Change, table: StateTable): ReadonlyArray<Value> =>
-  table === "leases" ? [key, ...RunRow.seenValues(before)] : [key]
+const nothingSeen: ReadonlyArray<Value> = []
+
+/** What a change has seen of its row, beside the key. */
+const seenOf = (table: StateTable, { before }: RunRows.Change): ReadonlyArray<Value> =>
+  table === "leases" ? RunRow.seenValues(before) : nothingSeen
+
+const seenBy = (change: RunRows.Change, table: StateTable): ReadonlyArray<Value> => [
+  change.key,
+  ...seenOf(table, change),
+]
 
 /** Prepares a statement for each set of columns. */
 const byColumns = (prepare: Prepare, table: StateTable, text: (bound: ReadonlyArray<string>) => string) => {
@@ -325,8 +333,11 @@ const copying =
       SELECT run_pk, ${names.map((name) => (bound.includes(name) ? "?" : name)).join(", ")} FROM ${source}`
   }
 
+const areSame = (a: ReadonlyArray<Value>, b: ReadonlyArray<Value>): boolean =>
+  a.every((value, index) => value === b[index])
+
 const isSame = (a: RunFields.Written, b: RunFields.Written): boolean =>
-  a.columns === b.columns && a.values.every((value, index) => value === b.values[index])
+  a.columns === b.columns && areSame(a.values, b.values)
 
 /** Moves one row after the other, each with its own values and its own condition. */
 const movingEach = (prepare: Prepare, from: StateTable, to: StateTable) => {
@@ -338,39 +349,42 @@ const movingEach = (prepare: Prepare, from: StateTable, to: StateTable) => {
   }
 }
 
-/** Moves the rows of some keys, all with the same values. */
+/** Moves the rows of some keys, all with the same values, and all seen with the same. */
 const movingAll = (prepare: Prepare, from: StateTable, to: StateTable) => {
   const source = `(SELECT value AS moved FROM json_each(?)) CROSS JOIN ${from} ON run_pk = moved`
   const insert = byColumns(prepare, to, copying(from, to, source))
-  const remove = prepare(`DELETE FROM ${from} WHERE run_pk IN (SELECT value FROM json_each(?))`)
-  return (keys: ReadonlyArray<number>, written: RunFields.Written): void => {
+  const condition = from === "leases" ? `AND ${RunRow.seenCondition(() => "?")}` : ""
+  const remove = prepare(`DELETE FROM ${from} WHERE run_pk IN (SELECT value FROM json_each(?)) ${condition}`)
+  return (keys: ReadonlyArray<number>, seen: ReadonlyArray<Value>, written: RunFields.Written): void => {
     const text = JSON.stringify(keys)
     insert(written).run(...written.values, text)
-    if (remove.run(text).changes !== keys.length) throw RunRow.leaseChanged()
+    if (remove.run(text, ...seen).changes !== keys.length) throw RunRow.leaseChanged()
   }
 }
 
-/** A lease has a condition of its own, so leases are moved one after the other. */
 const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
   const difference = RunFields.differenceOf(from, to)
   const moveEach = movingEach(prepare, from, to)
-  const moveAll = from === "leases" ? undefined : movingAll(prepare, from, to)
+  const moveAll = movingAll(prepare, from, to)
   const differenceOf = ({ after, before, details }: RunRows.Change) => difference(before, after, details)
   return (changes) => {
-    if (moveAll === undefined || changes.length < fewest) {
+    if (changes.length < fewest) {
       for (const change of changes) moveEach(change, differenceOf(change))
       return
     }
     const written = changes.map(differenceOf)
+    const seen = changes.map((change) => seenOf(from, change))
     for (let start = 0, end = 0; start < changes.length; start = end) {
       const first = written[start]!
+      const firstSeen = seen[start]!
       end = start + 1
-      while (end < changes.length && isSame(first, written[end]!)) end += 1
+      while (end < changes.length && isSame(first, written[end]!) && areSame(firstSeen, seen[end]!)) end += 1
       const same = changes.slice(start, end)
       if (same.length < fewest) for (const change of same) moveEach(change, first)
       else
         moveAll(
           same.map(({ key }) => key),
+          firstSeen,
           first,
         )
     }

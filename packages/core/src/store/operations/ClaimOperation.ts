@@ -223,39 +223,39 @@ const takeAnew = <X>(
   )
 }
 
-const claimAll = <X>(
+/** Its generator function is made once: one that is made for each commit would keep the commit in memory until the next full collection. */
+const claimAll = Effect.fnUntraced(function* <X>(
   requests: ReadonlyArray<Request>,
   batch: RunBatch<X>,
-): Effect.Effect<ReadonlyArray<Either.Either<Decision>>, X> =>
-  Effect.gen(function* () {
-    yield* batch.settle
-    const { found, plan } = batch.search ?? { plan: ClaimSearch.plan(requests), found: nothing }
-    const given = plan.given(found)
-    const again =
-      given.size === 0 ? new Map<Request, ReadonlyArray<StoredRun>>() : yield* giveEarlier(batch, given)
-    const { first, repeats } = separate(
-      again.size === 0 ? requests : requests.filter((request) => !again.has(request)),
-    )
-    const { blocked, runs: taken } = yield* takeAnew(batch, plan, first, found)
-    for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
-    const all = new Map<RunKey, StoredRun>()
-    let sessions = again.size > 0
-    for (const request of requests) {
-      for (const run of taken.get(request) ?? again.get(request)!) {
-        all.set(run.key, run)
-        sessions ||= mayHaveSession(run.state)
-      }
+): Effect.fn.Return<ReadonlyArray<Either.Either<Decision>>, X> {
+  yield* batch.settle
+  const { found, plan } = batch.search ?? { plan: ClaimSearch.plan(requests), found: nothing }
+  const given = plan.given(found)
+  const again =
+    given.size === 0 ? new Map<Request, ReadonlyArray<StoredRun>>() : yield* giveEarlier(batch, given)
+  const { first, repeats } = separate(
+    again.size === 0 ? requests : requests.filter((request) => !again.has(request)),
+  )
+  const { blocked, runs: taken } = yield* takeAnew(batch, plan, first, found)
+  for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
+  const all = new Map<RunKey, StoredRun>()
+  let sessions = again.size > 0
+  for (const request of requests) {
+    for (const run of taken.get(request) ?? again.get(request)!) {
+      all.set(run.key, run)
+      sessions ||= mayHaveSession(run.state)
     }
-    const details = batch.lateClaimDetails([...all.values()], sessions)
-    return requests.map((request) =>
-      Either.right({
-        claimed: taken.get(request) ?? again.get(request)!,
-        details,
-        anew: taken.has(request),
-        blocked: blocked.has(repeats.get(request) ?? request),
-      }),
-    )
-  })
+  }
+  const details = batch.lateClaimDetails([...all.values()], sessions)
+  return requests.map((request) =>
+    Either.right({
+      claimed: taken.get(request) ?? again.get(request)!,
+      details,
+      anew: taken.has(request),
+      blocked: blocked.has(repeats.get(request) ?? request),
+    }),
+  )
+})
 
 const heldOf = ({ leaseEpoch, spec }: StoredRun["state"]): HeldRun => ({ leaseEpoch, runId: spec.runId })
 
@@ -326,27 +326,37 @@ interface Options<E> {
   readonly join: Effect.Effect<Wait, never, Scope.Scope>
 }
 
+const waitedMillis = (begun: bigint, nanos: bigint): number =>
+  Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
+
+const foundAt = (
+  begun: bigint,
+  runs: ReadonlyArray<ClaimedRun>,
+  since: bigint,
+): ReadonlyArray<ClaimedRun> => {
+  const waited = waitedMillis(begun, since)
+  return runs.map((run): ClaimedRun => ({ ...run, waitedMillis: waited }))
+}
+
+/** Joins those that wait, looks, and waits. Undefined where it is to look again. */
+const round = Effect.fnUntraced(function* <E>(
+  begun: bigint,
+  { claimNow, join, wait }: Options<E>,
+): Effect.fn.Return<ReadonlyArray<ClaimedRun> | undefined, E, Scope.Scope> {
+  const { next } = yield* join
+  const since = yield* Clock.currentTimeNanos
+  const { blocked, runs } = yield* claimNow
+  if (runs.length > 0) return foundAt(begun, runs, since)
+  const left = Duration.toMillis(wait) - waitedMillis(begun, yield* Clock.currentTimeNanos)
+  if (left <= 0) return []
+  const handed = yield* next(Duration.min(Duration.millis(left), slowPoll), blocked)
+  return handed && foundAt(begun, handed.runs, handed.since)
+})
+
 const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
-  Effect.gen(function* () {
-    const waitedUntil = (nanos: bigint) => Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
-    const found = (runs: ReadonlyArray<ClaimedRun>, since: bigint): ReadonlyArray<ClaimedRun> => {
-      const waitedMillis = waitedUntil(since)
-      return runs.map((run): ClaimedRun => ({ ...run, waitedMillis }))
-    }
-    const round = Effect.gen(function* () {
-      const { next } = yield* options.join
-      const since = yield* Clock.currentTimeNanos
-      const { blocked, runs } = yield* options.claimNow
-      if (runs.length > 0) return found(runs, since)
-      const left = Duration.toMillis(options.wait) - waitedUntil(yield* Clock.currentTimeNanos)
-      if (left <= 0) return []
-      const handed = yield* next(Duration.min(Duration.millis(left), slowPoll), blocked)
-      return handed && found(handed.runs, handed.since)
-    }).pipe(Effect.scoped)
-    let result = yield* round
-    while (result === undefined) result = yield* round
-    return result
-  })
+  Effect.flatMap(Effect.scoped(round(begun, options)), (found) =>
+    found === undefined ? waitSince(begun, options) : Effect.succeed(found),
+  )
 
 /**
  * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.

@@ -487,28 +487,27 @@ const decisionsOf = <X, E>(
  * @since 0.1.0
  * @category operations
  */
-export const submitAll = <X, R extends Request, E>(
+export const submitAll = Effect.fnUntraced(function* <X, R extends Request, E>(
   requests: ReadonlyArray<R>,
   batch: RunBatch<X>,
   tree: TreePosition<R, E>,
-): Effect.Effect<ReadonlyArray<Either.Either<Decision, Refusal | E>>, X> =>
-  Effect.gen(function* () {
-    const found = yield* read(requests, batch)
-    const { debounced, limits } = found
-    const submissions: Submissions<X> = { batch, found, accepted: new Map(), added: [] }
-    const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
-    for (const request of requests) {
-      const looks = request.submission.multitask !== undefined && Multitask.looks(request)
-      const meets =
-        looks || (debounced !== undefined && Debounce.isAmong(debounced, request, submissions.accepted))
-      if (meets) yield* insertAdded(submissions, "later")
-      if (limits?.locksLate === true) yield* lockLate(submissions, request)
-      verdicts.push(accept(submissions, request, tree))
-      if (looks) yield* batch.settle
-    }
-    yield* insertAdded(submissions, "now")
-    return decisionsOf(submissions, verdicts)
-  })
+): Effect.fn.Return<ReadonlyArray<Either.Either<Decision, Refusal | E>>, X> {
+  const found = yield* read(requests, batch)
+  const { debounced, limits } = found
+  const submissions: Submissions<X> = { batch, found, accepted: new Map(), added: [] }
+  const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
+  for (const request of requests) {
+    const looks = request.submission.multitask !== undefined && Multitask.looks(request)
+    const meets =
+      looks || (debounced !== undefined && Debounce.isAmong(debounced, request, submissions.accepted))
+    if (meets) yield* insertAdded(submissions, "later")
+    if (limits?.locksLate === true) yield* lockLate(submissions, request)
+    verdicts.push(accept(submissions, request, tree))
+    if (looks) yield* batch.settle
+  }
+  yield* insertAdded(submissions, "now")
+  return decisionsOf(submissions, verdicts)
+})
 
 /** What a submission is answered. */
 const answerOf = ({ answered, debounced, duplicate, steered }: Decision): Submitted => ({
