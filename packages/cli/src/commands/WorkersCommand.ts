@@ -11,8 +11,6 @@ import * as Settings from "../input/Settings.js"
 import * as WorkerLines from "../output/WorkerLines.js"
 import { positional } from "../input/PositionalText.js"
 
-const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
-
 const runsOf = ({ inFlight, metadata }: WorkerRegistry.RegisteredWorker): string => {
   if (inFlight === null) return ""
   const ahead = WorkerMetadata.aheadOf(metadata)
@@ -34,23 +32,9 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
     const paint = yield* Output.paint
     const now = yield* DateTime.now
     if (options.json) {
-      return yield* Effect.forEach(
-        items,
-        (worker) =>
-          Output.json({
-            worker_id: worker.id,
-            implementation_kind: worker.implementationKind,
-            worker_key: worker.workerKey,
-            display_name: worker.displayName,
-            status: worker.status,
-            state: WorkerState.of(worker, now),
-            in_flight: worker.inFlight,
-            ahead: WorkerMetadata.aheadOf(worker.metadata),
-            last_heartbeat_at: instant(worker.lastHeartbeatAt),
-            last_contact_at: instant(WorkerState.lastContact(worker)),
-          }),
-        { discard: true },
-      )
+      return yield* Effect.forEach(items, (worker) => Output.json(WorkerLines.ofWorkerJson(worker, now)), {
+        discard: true,
+      })
     }
     if (items.length === 0) return yield* Console.log("No workers")
     yield* Console.log(

@@ -2,36 +2,14 @@
  * How limits are printed.
  */
 import type { Limits } from "@runlease/core"
-import { DateTime, Duration } from "effect"
+import * as LimitWire from "@runlease/http/LimitWire"
+import { Duration, Schema } from "effect"
 
-const rateJson = (rate: Limits.Rate | null) =>
-  rate && { count: rate.count, period_seconds: rate.periodSeconds, burst: rate.burst }
+/** A limit as the API shows it. */
+export const toJson = Schema.encodeSync(LimitWire.Limit)
 
-/** A limit as the wire has it. */
-export const toJson = (limit: Limits.Limit) => ({
-  kind: limit.kind,
-  name: limit.name,
-  key: limit.key,
-  max_running: limit.maxRunning,
-  rate: rateJson(limit.rate),
-  max_pending: limit.maxPending,
-  paused: limit.paused,
-  running: limit.running,
-  open: limit.open,
-  waiting: limit.waiting,
-  pending: limit.pending,
-  next_start_at: limit.nextStartAt && DateTime.formatIso(limit.nextStartAt),
-})
-
-/** A limit with a name as the wire has it. */
-export const toNamed = ({ agentIds, keyFrom, maxPending, maxRunning, name, rate }: Limits.NamedLimit) => ({
-  name,
-  max_running: maxRunning,
-  rate: rateJson(rate),
-  max_pending: maxPending,
-  ...(agentIds === undefined ? {} : { agent_ids: agentIds }),
-  ...(keyFrom === undefined ? {} : { key_from: keyFrom }),
-})
+/** A limit with a name as the API shows it. */
+export const toNamed = Schema.encodeSync(LimitWire.NamedLimit)
 
 /** A rate as its flag takes it: `10/1m`. */
 export const rateText = ({ count, periodSeconds }: Limits.Rate): string =>

@@ -4,14 +4,12 @@
 import { type Interrupt, Labels, type Run, type RunLog } from "@runlease/core"
 import { ToolArguments } from "@runlease/core/executor"
 import { ResumeRules, WaitTransitions } from "@runlease/core/store"
-import { DateTime, Option } from "effect"
+import * as RunWire from "@runlease/http/RunWire"
+import { DateTime, Option, Schema, Struct } from "effect"
 import * as AboutLines from "./AboutLines.js"
 import type { Paint } from "./Output.js"
 import * as RecordLines from "./RecordLines.js"
 import * as Terminal from "./Terminal.js"
-
-const instant = (value: DateTime.Utc | null): string | null =>
-  value === null ? null : DateTime.formatIso(value)
 
 /** The open interrupts of a run; none unless it waits. */
 export const openInterrupts: (run: Run.Run) => ReadonlyArray<Interrupt.Interrupt> = ResumeRules.openOf
@@ -37,18 +35,6 @@ export const questionOf = ({
   argumentsOf(toolArguments) +
   (expiresAt === undefined ? "" : ` (until ${DateTime.formatIso(expiresAt)})`)
 
-const interruptJson = (interrupt: Interrupt.Interrupt) => ({
-  id: interrupt.id,
-  reason: interrupt.reason,
-  message: interrupt.message,
-  tool_call_id: interrupt.toolCallId,
-  tool_name: interrupt.toolName,
-  tool_arguments: interrupt.toolArguments,
-  response_schema: interrupt.responseSchema,
-  expires_at: interrupt.expiresAt && DateTime.formatIso(interrupt.expiresAt),
-  metadata: interrupt.metadata,
-})
-
 /** What a run waits for beside a time. */
 const waitingFor = (run: Run.Run): string | null => {
   const open = openInterrupts(run)
@@ -64,7 +50,7 @@ const waitingFor = (run: Run.Run): string | null => {
 
 const waitingUntil = (run: Run.Run): string | null => {
   const endsAt = WaitTransitions.endsAt(run)
-  return endsAt === null ? null : instant(DateTime.unsafeMake(endsAt))
+  return endsAt === null ? null : DateTime.formatIso(DateTime.unsafeMake(endsAt))
 }
 
 /** Labels on one line; null for none. */
@@ -75,36 +61,108 @@ export const ofLabels = (labels: Labels.Labels): string | null =>
         .map(([name, value]) => `${name}=${value}`)
         .join(" ")
 
+type WireRun = typeof RunWire.ConversationRun.Encoded
+
+const encode = Schema.encodeSync(RunWire.ConversationRun)
+
+/**
+ * The fields of the wire that a line leaves out. The error, the lease and what the run waits for have fields of their own there; the others
+ * are for programs of the API.
+ */
+const omitted = [
+  "message_id",
+  "latest_event_id",
+  "latest_external_event_sequence",
+  "waiting_tool_call_id",
+  "waiting_tool_name",
+  "project_id",
+  "terminal_error_code",
+  "terminal_error_message",
+  "terminal_error_detail",
+  "source_target_kind",
+  "source_target_environment_id",
+  "source_target_branch_id",
+  "source_target_release_version",
+  "runtime_target_kind",
+  "runtime_target_environment_id",
+  "runtime_target_branch_id",
+  "runtime_target_release_version",
+  "updated_at",
+  "root_run_id",
+  "mode",
+  "trigger",
+  "implementation_kind",
+  "worker_key",
+  "priority",
+  "concurrency_key",
+  "concurrency_limit",
+  "limits",
+  "available_at",
+  "lease_owner",
+  "lease_epoch",
+  "waiting_expires_at",
+  "waiting_interrupts",
+  "waiting_answers",
+  "wakes_at",
+  "waiting_children",
+  "waiting_taken_messages",
+  "waiting_for_budget",
+  "worker_session",
+] as const satisfies ReadonlyArray<keyof WireRun>
+
+/** The order of the fields of a line, and their values where the wire has none. A further field of the wire follows them. */
+const template = {
+  run_id: null,
+  agent_id: null,
+  status: null,
+  conversation_id: null,
+  parent_run_id: null,
+  created_at: null,
+  started_at: null,
+  finished_at: null,
+  attempt: 0,
+  max_attempts: 1,
+  held_by: null,
+  lease_expires_at: null,
+  waiting_for: null,
+  waiting_until: null,
+  budget: null,
+  ttl_seconds: null,
+  start_by: null,
+  timeout_seconds: null,
+  timeout_at: null,
+  labels: {},
+  batch_id: null,
+  fairness_key: null,
+  fairness_weight: null,
+  open: null,
+  error: null,
+  metadata: null,
+  result: null,
+}
+
+/** Interrupts of the wire that are open, without the fields that clients of AG-UI read. */
+const openJson = (run: Run.Run, interrupts: WireRun["waiting_interrupts"]) => {
+  const open = new Set(openInterrupts(run).map(({ id }) => id))
+  return interrupts
+    ?.filter(({ id }) => open.has(id))
+    .map((interrupt) => Struct.omit(interrupt, "client_tool", "subagent_run_id"))
+}
+
 /** The run as the fields of a JSON line. */
-export const toJson = (run: Run.Run) => ({
-  run_id: run.runId,
-  agent_id: run.agentId,
-  status: run.status,
-  conversation_id: run.conversationId,
-  parent_run_id: run.parentRunId,
-  created_at: instant(run.createdAt),
-  started_at: instant(run.startedAt),
-  finished_at: instant(run.finishedAt),
-  attempt: run.attempt,
-  max_attempts: run.maxAttempts,
-  held_by: run.lease?.owner ?? null,
-  lease_expires_at: instant(run.lease?.expiresAt ?? null),
-  waiting_for: waitingFor(run),
-  waiting_until: waitingUntil(run),
-  budget: run.budget ?? null,
-  ttl_seconds: run.ttlSeconds ?? null,
-  start_by: instant(run.startBy ?? null),
-  timeout_seconds: run.timeoutSeconds ?? null,
-  timeout_at: instant(run.timeoutAt ?? null),
-  labels: run.labels,
-  batch_id: run.batchId,
-  fairness_key: run.fairnessKey ?? null,
-  fairness_weight: run.fairnessWeight ?? null,
-  open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
-  error: run.error,
-  metadata: run.metadata,
-  result: run.result,
-})
+export const toJson = (run: Run.Run) => {
+  const wire = encode(run)
+  return {
+    ...template,
+    ...Struct.omit(wire, ...omitted),
+    status: run.status,
+    held_by: wire.lease_owner,
+    waiting_for: waitingFor(run),
+    waiting_until: waitingUntil(run),
+    open: openJson(run, wire.waiting_interrupts) ?? null,
+    error: run.error,
+  }
+}
 
 const leaseLine = (lease: Run.LeaseRecord | null, now: DateTime.Utc): string | null => {
   if (lease === null) return null

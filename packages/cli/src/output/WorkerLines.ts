@@ -1,15 +1,17 @@
 /**
- * Formats the events of a worker: a line for people, a JSON object for machines.
+ * Formats workers and their events: a line for people, a JSON object for machines.
  */
 import {
   type Interrupt,
   type Leases,
   type Run,
   type WorkerEvent,
+  WorkerMetadata,
   type WorkerRegistry,
   WorkerState,
 } from "@runlease/core"
-import { type DateTime, Duration } from "effect"
+import * as WorkerWire from "@runlease/http/WorkerWire"
+import { DateTime, Duration, Schema, Struct } from "effect"
 import type { Paint } from "./Output.js"
 import type { Line } from "./ProgramStderr.js"
 import * as Terminal from "./Terminal.js"
@@ -159,6 +161,30 @@ export const ofStderrJson = ({ agentId, runId, text }: Line): Record<string, unk
 /** A line of a program's stderr as a line. */
 export const ofStderr = ({ agentId, runId, text }: Line, paint: Paint): string =>
   Terminal.onOneLine(`${paint("dim", runId)}  ${agentId}  ${paint("dim", "|")} ${text}`)
+
+const encode = Schema.encodeSync(WorkerWire.Worker)
+
+/** The fields of the wire that a line leaves out. */
+const omitted = [
+  "project_id",
+  "implementation_display_name",
+  "drain",
+  "metadata",
+  "created_at",
+  "updated_at",
+] as const
+
+/** A worker as the fields of a JSON line, its state at `now`. */
+export const ofWorkerJson = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc) => {
+  const { id, ...fields } = Struct.omit(encode(worker), ...omitted)
+  return {
+    worker_id: id,
+    ...fields,
+    state: WorkerState.of(worker, now),
+    ahead: WorkerMetadata.aheadOf(worker.metadata),
+    last_contact_at: DateTime.formatIso(WorkerState.lastContact(worker)),
+  }
+}
 
 /** How long ago the worker was last in contact. */
 export const contact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc): string => {
