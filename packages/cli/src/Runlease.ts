@@ -56,7 +56,7 @@ const refusalHint = (message: string): string | undefined => {
   return message.startsWith("The token") ? refusedHint : undefined
 }
 
-/** Without the colours that `@effect/cli` gives to all its text. */
+/** The text of `@effect/cli` without its colours. */
 const plain = (text: string): string => stripVTControlCharacters(text).trim()
 
 /** Turns any error of a command into a message, a hint and an exit code. */

@@ -59,8 +59,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
           `  editor  worker ${other} takes over: step 1 of the log is not done again`,
           `  editor  ${other}  step 2 of 3  pay    found in the ledger: $0.24 are paid, and not again`,
           `  editor  ${other}  step 3 of 3  write  the outline is written`,
-          "  editor  asks: Publish the outline of 8 documents? It waits without a worker.",
-          `  editor  ${other}  goes on with the answer`,
+          "  editor  question: Publish the outline of 8 documents? It waits without a worker.",
+          `  editor  ${other}  continues with the answer`,
           "  editor  ended: The outline is published.",
         ])
         for (const name of ["one", "eight"]) {

@@ -289,7 +289,7 @@ layer(Served.layer, { excludeTestServices: true })("the errors of the command", 
       const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
       const refusals = [
         [[], "Nothing says how to work on a run"],
-        [["--arg", "x"], "--arg goes with --command, which is not given"],
+        [["--arg", "x"], "--arg goes with --command, which is missing"],
         [["--command", "cat", "--module", "./worker.ts"], "--command and --module exclude each other"],
         [["--module", "./worker.ts", "--format", "text"], "--format goes with --command, not with --module"],
         [["--module", "./worker.ts", "--pass-env", "HOME"], "--pass-env is for the process that --command"],
@@ -341,7 +341,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server", (it) => {
       const { api_key: key, url } = json(yield* server.line(() => true))
       expect(key).toMatch(/^rlk_/)
       const none = yield* run(["keys", "list", "--url", String(url)], { cwd, env })
-      expect([none.code, none.stderr]).toEqual([64, expect.stringContaining("No API key was given")])
+      expect([none.code, none.stderr]).toEqual([64, expect.stringContaining("The API key is missing")])
     }),
   )
 })

@@ -62,7 +62,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
     }),
   )
 
-  it.scoped("are named by the error of a wrong value, and of a value that is given twice", () =>
+  it.scoped("are named by the error of a wrong value, and of a value that appears twice", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const constrained = (yield* commands).flatMap(({ flags, names }) =>
@@ -76,7 +76,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
         }
         if (repeatable || choices !== undefined) continue
         const { code, stderr } = yield* run([...names, name, "1", name, "1"], { cwd, env })
-        expect([names, code, stderr]).toEqual([names, 64, expect.stringContaining(`${name} is given twice`)])
+        expect([names, code, stderr]).toEqual([names, 64, expect.stringContaining(`${name} appears twice`)])
       }
     }),
   )
@@ -99,7 +99,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
         [["keys", "create", long], "<name> must be at most 128 characters"],
         [["keys", "revoke", "k"], "<key-id> must be a UUID"],
         [["tokens", "create", "--scope", "read"], "Nothing was named"],
-        [["tokens", "create", "--run", "r"], "No scope was given"],
+        [["tokens", "create", "--run", "r"], "The scope is missing"],
         [
           ["tokens", "create", "--run", "r", "--thread", "t", "--scope", "read"],
           "A token is bound to one thing",
@@ -114,10 +114,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
         [["worker", "--command", "cat", "--key", "a b"], "--key must be 1 to 128 letters"],
         [["worker", "--command", "cat", "--name", long], "--name must be at most 128 characters"],
         [["tell", "run-1", "--key", long, "x"], "--key must be at most 200 characters"],
-        [["schedules", "create", "Report", "--agent", "a"], "No schedule was given"],
-        [["schedules", "create", "Report", "--schedule", "0 9 * * *"], "No agent was named"],
-        [["schedules", "apply", "schedules.json"], "No source was named"],
-        [["schedules", "backfill", id, "--to", "2026-01-31T00:00:00Z"], "No time was given, or half of one"],
+        [["schedules", "create", "Report", "--agent", "a"], "The schedule is missing"],
+        [["schedules", "create", "Report", "--schedule", "0 9 * * *"], "The agent is missing"],
+        [["schedules", "apply", "schedules.json"], "The source is missing"],
+        [["schedules", "backfill", id, "--to", "2026-01-31T00:00:00Z"], "--from or --to is missing"],
       ] as const
       for (const [args, message] of refusals) {
         const { code, stderr } = yield* run(args, { cwd, env })

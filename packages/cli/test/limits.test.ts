@@ -212,9 +212,9 @@ layer(Served.layer, { excludeTestServices: true })("limits", (it) => {
       expect(json(cleared.stdout)).toEqual({ ...whole, rate: null, max_pending: null })
       const refusals = [
         [["set", "api", "--clear", "max-running"], 1, "maxRunning"],
-        [["set", "api"], 64, "No limit was given"],
+        [["set", "api"], 64, "The limit is missing"],
         [["set", "api", "--burst", "2"], 64, "--burst needs a rate"],
-        [["set", "api", "--rate", "1/1m", "--clear", "rate"], 64, "both given and cleared"],
+        [["set", "api", "--rate", "1/1m", "--clear", "rate"], 64, "both set and cleared"],
         [["set", "api", "--rate", "10"], 64, "--rate takes a count and whole seconds"],
         [["set", "api", "--rate", "0/1m"], 64, "--rate takes"],
         [["set", "--agent", "rated", "--rate", "1/1m"], 64, "An agent has --max-running alone"],

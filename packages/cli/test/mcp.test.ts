@@ -171,7 +171,7 @@ layer(Served.layer, { excludeTestServices: true })("the tools of MCP", (it) => {
         result: { isError: true, content: [{ text: expect.stringContaining("The token was refused") }] },
       })
       const keyless = yield* run(["mcp"], { cwd })
-      expect([keyless.code, keyless.stderr.includes("No API key was given")]).toEqual([64, true])
+      expect([keyless.code, keyless.stderr.includes("The API key is missing")]).toEqual([64, true])
     }),
   )
 })

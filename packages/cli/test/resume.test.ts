@@ -40,7 +40,7 @@ layer(worker.pipe(Layer.provideMerge(Served.layer)), {
       const suggested = /Answer with: runlease (resume one) /.exec(shown.stdout)?.[1]
       expect(suggested).toBeDefined()
       const resumed = yield* run([...suggested!.split(" "), "--approve"], settings)
-      expect([resumed.code, resumed.stdout]).toEqual([0, "one goes on\n"])
+      expect([resumed.code, resumed.stdout]).toEqual([0, "one continues\n"])
       expect((yield* run(["watch", "one"], settings)).stdout).toContain("deployed\n")
 
       const again = yield* run(["resume", "one", "--interrupt", "deploy", "--approve"], settings)

@@ -35,7 +35,7 @@ export const command = Command.make(
     }),
 ).pipe(
   Describe.command(
-    "Copy the SQLite database to a file, whole and checked, while the server goes on. The copy is a database like any other: serve it with --database sqlite:FILE.",
+    "Copy the SQLite database to a file, whole and checked, while the server works. The copy is a database like any other: serve it with --database sqlite:FILE.",
     ["runlease backup monday.sqlite"],
   ),
 )

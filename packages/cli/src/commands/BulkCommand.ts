@@ -15,7 +15,7 @@ import * as Phrases from "../output/Phrases.js"
 import { bulkId, common, ended, report, wait, withBulk } from "./BulkWait.js"
 import * as FromStart from "./FromStart.js"
 
-const options = {
+const bulkFlags = {
   ...common,
   ...RunFilterFlags.flags,
   reason: Flag.text("reason", Ids.visibleText(500)).pipe(
@@ -32,7 +32,7 @@ const options = {
   wait,
 }
 
-type Given = Parameters<typeof RunFilterFlags.toRuns>[0] & {
+type BulkOptions = Parameters<typeof RunFilterFlags.toRuns>[0] & {
   readonly json: boolean
   readonly reason: Option.Option<string>
   readonly dryRun: boolean
@@ -43,26 +43,26 @@ type Given = Parameters<typeof RunFilterFlags.toRuns>[0] & {
 type Action = Pick<BulkOperations.NewBulk, "action" | "fromStart" | "labels">
 
 /** The operation, before anything says how it is made. */
-const operationOf = (given: Given, action: Action) =>
-  Effect.map(DateTime.now, (now) => ({ ...action, ...RunFilterFlags.toRuns(given, now) }))
+const operationOf = (options: BulkOptions, action: Action) =>
+  Effect.map(DateTime.now, (now) => ({ ...action, ...RunFilterFlags.toRuns(options, now) }))
 
-const begin = (given: Given, action: Action) =>
+const begin = (options: BulkOptions, action: Action) =>
   Effect.gen(function* () {
     const bulks = yield* BulkOperations.BulkOperations
     const begun = yield* bulks.create({
-      ...(yield* operationOf(given, action)),
-      ...(Option.isSome(given.reason) ? { reason: given.reason.value } : {}),
-      ...(given.dryRun ? { dryRun: true } : {}),
-      ...(Option.isSome(given.key) ? { idempotencyKey: given.key.value } : {}),
+      ...(yield* operationOf(options, action)),
+      ...(Option.isSome(options.reason) ? { reason: options.reason.value } : {}),
+      ...(options.dryRun ? { dryRun: true } : {}),
+      ...(Option.isSome(options.key) ? { idempotencyKey: options.key.value } : {}),
     })
-    yield* report(begun, { json: given.json, waits: given.wait || given.dryRun })
+    yield* report(begun, { json: options.json, waits: options.wait || options.dryRun })
   })
 
-/** Asks before the recorded steps of many runs are done again. */
-const confirmAgain = (given: Given, action: Action) =>
+/** A person confirms that the recorded steps of many runs are done again. */
+const confirmAgain = (options: BulkOptions, action: Action) =>
   Effect.gen(function* () {
     const bulks = yield* BulkOperations.BulkOperations
-    const counted = yield* bulks.create({ ...(yield* operationOf(given, action)), dryRun: true })
+    const counted = yield* bulks.create({ ...(yield* operationOf(options, action)), dryRun: true })
     const { done } = yield* ended(counted)
     yield* FromStart.confirm(
       `${Phrases.count(done, "run")} will be submitted again from the start, and will do recorded steps again`,
@@ -70,11 +70,11 @@ const confirmAgain = (given: Given, action: Action) =>
     )
   })
 
-const cancel = Command.make("cancel", options, (given) =>
-  begin(given, { action: "cancel" }).pipe(withBulk(given.connection)),
+const cancel = Command.make("cancel", bulkFlags, (options) =>
+  begin(options, { action: "cancel" }).pipe(withBulk(options.connection)),
 ).pipe(
   Describe.command(
-    "Cancel many runs, also those that workers work on. The server goes on by itself, 256 runs in one commit; runs that are submitted later stay.",
+    "Cancel many runs, also those that workers work on. The server continues without the command, 256 runs in one commit; runs that are submitted later stay.",
     [
       "runlease runs bulk cancel --status pending --agent reviewer --dry-run",
       'runlease runs bulk cancel --label customer=42 --reason "wrong release" --wait',
@@ -82,12 +82,12 @@ const cancel = Command.make("cancel", options, (given) =>
   ),
 )
 
-const retry = Command.make("retry", { ...options, ...FromStart.flags }, ({ fromStart, yes, ...given }) =>
+const retry = Command.make("retry", { ...bulkFlags, ...FromStart.flags }, ({ fromStart, yes, ...options }) =>
   Effect.gen(function* () {
     const action = { action: "retry", ...(fromStart ? { fromStart } : {}) } as const
-    if (fromStart && !yes && !given.dryRun) yield* confirmAgain(given, action)
-    yield* begin(given, action)
-  }).pipe(withBulk(given.connection)),
+    if (fromStart && !yes && !options.dryRun) yield* confirmAgain(options, action)
+    yield* begin(options, action)
+  }).pipe(withBulk(options.connection)),
 ).pipe(
   Describe.command(
     "Submit many runs again that have ended, oldest first, as new runs. Each has what its run had recorded, and begins with what failed. With --from-start each does all of it again. Runs that have not ended are skipped.",
@@ -101,15 +101,15 @@ const retry = Command.make("retry", { ...options, ...FromStart.flags }, ({ fromS
 const label = Command.make(
   "label",
   {
-    ...options,
+    ...bulkFlags,
     set: Flag.labels("set").pipe(
-      Options.withDescription("A label that the runs get, as name=value; several may be given"),
+      Options.withDescription("A label that the runs get, as name=value; may be repeated"),
     ),
     remove: Flag.texts("remove", Labels.Name).pipe(
-      Options.withDescription("The name of a label that the runs lose; several may be given"),
+      Options.withDescription("The name of a label that the runs lose; may be repeated"),
     ),
   },
-  ({ remove, set = Labels.none, ...given }) =>
+  ({ remove, set = Labels.none, ...options }) =>
     Effect.gen(function* () {
       const labels = { ...Object.fromEntries(remove.map((name) => [name, null])), ...set }
       if (Object.keys(labels).length < remove.length + Object.keys(set).length) {
@@ -118,8 +118,8 @@ const label = Command.make(
       if (Object.keys(labels).length === 0) {
         return yield* usage("There is nothing to change", "Give --set NAME=VALUE or --remove NAME.")
       }
-      yield* begin(given, { action: "label", labels })
-    }).pipe(withBulk(given.connection)),
+      yield* begin(options, { action: "label", labels })
+    }).pipe(withBulk(options.connection)),
 ).pipe(
   Describe.command("Change labels of many runs, also of those that have ended.", [
     "runlease runs bulk label --agent reviewer --set team=a --remove trial",
@@ -136,16 +136,16 @@ const list = Command.make(
     ),
     ...PageFlags.flags,
   },
-  (given) =>
+  (options) =>
     Effect.gen(function* () {
       const bulks = yield* BulkOperations.BulkOperations
       const page = yield* bulks.list({
-        status: Option.getOrUndefined(given.status),
-        cursor: Option.getOrUndefined(given.cursor),
-        limit: given.limit,
+        status: Option.getOrUndefined(options.status),
+        cursor: Option.getOrUndefined(options.cursor),
+        limit: options.limit,
       })
       const paint = yield* Output.paint
-      if (given.json) {
+      if (options.json) {
         yield* Effect.forEach(page.items, (bulk) => Output.json(BulkLines.toJson(bulk)), { discard: true })
       } else if (page.items.length === 0) {
         yield* Console.log("No bulk operations. To begin one: runlease help runs bulk cancel")
@@ -154,26 +154,26 @@ const list = Command.make(
         yield* Console.log(Output.table(BulkLines.headings, rows, paint))
       }
       if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
-    }).pipe(withBulk(given.connection)),
+    }).pipe(withBulk(options.connection)),
 ).pipe(Describe.command("List bulk operations, newest first.", ["runlease runs bulk list --status running"]))
 
-const get = Command.make("get", { ...common, wait, bulkId }, (given) =>
+const get = Command.make("get", { ...common, wait, bulkId }, (options) =>
   Effect.gen(function* () {
     const bulks = yield* BulkOperations.BulkOperations
-    const bulk = yield* bulks.get(given.bulkId)
-    yield* report(bulk, { json: given.json, waits: given.wait }, BulkLines.toText)
-  }).pipe(withBulk(given.connection)),
+    const bulk = yield* bulks.get(options.bulkId)
+    yield* report(bulk, { json: options.json, waits: options.wait }, BulkLines.toText)
+  }).pipe(withBulk(options.connection)),
 ).pipe(
   Describe.command(
     "Show one bulk operation: which runs it is for, what it has done, and which runs refused it.",
   ),
 )
 
-const abort = Command.make("abort", { ...common, bulkId }, (given) =>
+const abort = Command.make("abort", { ...common, bulkId }, (options) =>
   Effect.gen(function* () {
     const bulks = yield* BulkOperations.BulkOperations
-    yield* report(yield* bulks.abort(given.bulkId), { json: given.json, waits: false })
-  }).pipe(withBulk(given.connection)),
+    yield* report(yield* bulks.abort(options.bulkId), { json: options.json, waits: false })
+  }).pipe(withBulk(options.connection)),
 ).pipe(Describe.command("Stop a bulk operation. What it has done stays."))
 
 export const command = Command.make("bulk").pipe(

@@ -51,7 +51,7 @@ const sentenceOf = (bulk: BulkOperation.BulkOperation): string => {
   const counts = BulkLines.countsOf(bulk)
   switch (bulk.status) {
     case "running":
-      return `${counts} so far; operation ${bulk.id} goes on. Its end: runlease runs bulk get ${bulk.id} --wait`
+      return `${counts} so far; operation ${bulk.id} continues. Its end: runlease runs bulk get ${bulk.id} --wait`
     case "aborted":
       return `Operation ${bulk.id} was aborted: ${counts}`
     case "completed":

@@ -32,7 +32,7 @@ const introduction = (documents: ReadonlyArray<Documents.Document>, paint: Outpu
   [
     `${paint("bold", "Runlease")}: an editor of three steps, a run for each of ${plural(documents.length, "document")}, two workers, one of them killed`,
     "",
-    "The editor counts the documents, pays for their outline, and writes it; then it asks whether to publish it. Its worker",
+    "The editor counts the documents, pays for their outline, and writes it; then it waits for a decision to publish it. Its worker",
     "is killed while it pays. An outliner reads each document and records its headings one by one. Both agents:",
     `  ${Demo.module}`,
     "",
@@ -138,7 +138,7 @@ export const command = Command.make(
   }, Effect.scoped),
 ).pipe(
   Describe.command(
-    "See it work: start a control plane and two workers, with an agent of three recorded steps and a run for each Markdown document of a folder, kill a worker with SIGKILL in the middle of a step, answer what the agent asks, and check in the store that nothing was lost or doubled.",
+    "See it work: start a control plane and two workers, with an agent of three recorded steps and a run for each Markdown document of a folder, kill a worker with SIGKILL in the middle of a step, answer its question, and check in the store that nothing was lost or doubled.",
     ["runlease demo --folder ./docs"],
   ),
 )

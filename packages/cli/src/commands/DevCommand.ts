@@ -67,10 +67,10 @@ export const command = Command.make(
   Effect.fnUntraced(function* (parsed) {
     const paint = yield* Output.paint
     const database = yield* Database.parse(parsed.database)
-    const given = workerArgs(process.argv)
+    const executorArgs = workerArgs(process.argv)
     const module = Option.getOrUndefined(parsed.executor.module.module)
     // A mistake in the flags of the executor ends the command before anything starts. A module is loaded by the worker alone.
-    if (given.length > 0) {
+    if (executorArgs.length > 0) {
       const executor = yield* ExecutorFlags.selected(parsed.executor, parsed.rest)
       yield* module === undefined ? executor : checkFolder(module)
     }
@@ -101,11 +101,11 @@ export const command = Command.make(
       const next = Effect.flatMap(Deferred.await(served), (store) =>
         Effect.provide(DevNextStep.printed(url, parsed.agent[0]), store),
       )
-      // The worker loads as long as the server does. Until the server answers, the listener tells it to try again.
+      // The worker loads as long as the server does. Until the server is ready, the listener answers that the worker has to try again.
       const worker = DevWorker.run({
         url,
         apiKey,
-        args: given.length === 0 ? echo : given,
+        args: executorArgs.length === 0 ? echo : executorArgs,
         module,
         whenServed: Deferred.await(served),
         whenReady: next,
@@ -120,7 +120,7 @@ export const command = Command.make(
   }),
 ).pipe(
   Describe.command(
-    "Everything to write an agent with: a store, a server with its dashboard, a key, and a worker, in one process group. On a terminal it opens the dashboard in the browser, signed in; BROWSER=none opens nothing. A worker of --module starts again when the module or a file beside it changes. Without an executor it has an agent that repeats its prompt.",
+    "Everything to write an agent with: a store, a server with its dashboard, a key, and a worker, in one process group. On a terminal it opens the dashboard in the browser, signed in; BROWSER=none opens nothing. A worker of --module starts again when the module or a file next to it changes. Without an executor it has an agent that repeats its prompt.",
     ["runlease dev --module ./agent.ts", "runlease dev --command ./agent.sh", "runlease dev"],
   ),
 )

@@ -1,5 +1,5 @@
 /**
- * The command that gives the worker of `runlease dev` something to do.
+ * The command that submits a first run to the worker of `runlease dev`.
  */
 import { WorkerMetadata, WorkerRegistry } from "@runlease/core"
 import { Console, Effect, Option } from "effect"

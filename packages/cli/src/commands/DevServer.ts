@@ -1,6 +1,6 @@
 /**
  * The server of `runlease dev`: the API over its store, the dashboard and the documentation. It has a third of what the command loads, so it is loaded
- * beside the start of the worker.
+ * while the worker starts.
  */
 import { Access, ControlPlane } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
@@ -18,7 +18,7 @@ export interface DevServer {
   readonly signIn: SignInLink.SignInLink
 }
 
-/** Serves until the Scope closes. Gives the ports of the project that the worker has. */
+/** Serves until the Scope closes. Returns the ports of the project that the worker has. */
 export const start = Effect.fnUntraced(function* ({ apiKey, database, signIn }: DevServer) {
   const store = yield* Layer.build(LocalStore.controlPlane(database, "normal"))
   const access = Context.get(store, Access.Access)

@@ -1,5 +1,5 @@
 /**
- * The worker of `runlease dev`: a process of its own, which starts again when its module changes.
+ * The worker of `runlease dev`: a separate process, which starts again when its module changes.
  */
 import * as Path from "@effect/platform/Path"
 import type { ProcessGroup } from "@runlease/process"
@@ -40,7 +40,9 @@ const isReady = (line: string): boolean => / {2}Worker .+ waits for runs$/.test(
 const lineOf = ({ code, signal }: ProcessGroup.Ending, module: string | undefined): string => {
   if (signal !== null) return `The worker was ended by ${signal}: starting it again`
   const ended = `The worker has ended with code ${code}.`
-  return module === undefined ? ended : `${ended} It starts again when ${module} or a file beside it changes.`
+  return module === undefined
+    ? ended
+    : `${ended} It starts again when ${module} or a file next to it changes.`
 }
 
 /** One process of the worker, until it ends. Its runs are handed back when it is stopped. */
@@ -73,7 +75,7 @@ const untilExit = (worker: DevWorker) =>
 /**
  * Runs the worker until it ends for good: without a module, when its process ends; with one, never.
  *
- * Gives the exit code of its process.
+ * Returns the exit code of its process.
  */
 export const run = (worker: DevWorker) => {
   const { module } = worker

@@ -43,7 +43,7 @@ export const follow = Effect.fnUntraced(function* (options: {
   const paint = yield* Output.paint
   const shown = yield* Ref.make(Run.EventId.make(options.after))
   const waits = yield* FiberHandle.make()
-  // A prompt is withdrawn when the run goes on: the answer came from elsewhere, or the wait ended.
+  // A prompt is withdrawn when the run continues: the answer came from elsewhere, or the wait ended.
   const showWait = options.json
     ? Effect.void
     : FiberHandle.run(waits, Effect.ignore(Waits.show(options.runId)))
@@ -73,7 +73,7 @@ export const follow = Effect.fnUntraced(function* (options: {
     Effect.onInterrupt(() =>
       Effect.flatMap(Ref.get(shown), (after) =>
         Console.error(
-          `\nThe run goes on. To follow it again: runlease watch ${options.runId} --after ${after}`,
+          `\nThe run continues. To follow it again: runlease watch ${options.runId} --after ${after}`,
         ),
       ),
     ),

@@ -46,7 +46,7 @@ const recordedSteps = (runId: Ids.RunId) =>
     return Array.from(steps.values())
   })
 
-/** Goes on where the person at the terminal says so. Without a terminal, the command needs `--yes`. */
+/** Continues after a yes at the terminal. Without a terminal, the command needs `--yes`. */
 export const confirm = (
   sentence: string,
   { hint, lines = [] }: { readonly hint: string; readonly lines?: ReadonlyArray<string> },
@@ -61,7 +61,7 @@ export const confirm = (
     yield* new QuietExit({ exitCode: ExitCode.error })
   })
 
-/** Asks before the recorded steps of a run are done again, if it has any. */
+/** A person confirms that the recorded steps of a run are done again, if it has any. */
 export const confirmRun = (runId: Ids.RunId) =>
   Effect.flatMap(recordedSteps(runId), (lines) =>
     lines.length === 0

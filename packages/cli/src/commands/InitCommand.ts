@@ -43,7 +43,7 @@ export const command = Command.make(
     }),
 ).pipe(
   Describe.command(
-    "Make a project that runs at once, with a stand-in where it has a model or an agent. On a terminal it asks for what the command line leaves out; elsewhere it takes defaults and prints them. It is what npm create runlease does.",
+    "Make a project that runs at once, with a stand-in where it has a model or an agent. On a terminal it prompts for what the command line leaves out; elsewhere it takes defaults and prints them. It is what npm create runlease does.",
     ["runlease init my-project", "runlease init my-project --template chat --no-install"],
   ),
 )

@@ -19,10 +19,10 @@ export const command = Command.make(
     json: Settings.json,
     runId,
     set: Flag.labels("set").pipe(
-      Options.withDescription("A label that the run gets, as name=value; several may be given"),
+      Options.withDescription("A label that the run gets, as name=value; may be repeated"),
     ),
     remove: Flag.texts("remove", Labels.Name).pipe(
-      Options.withDescription("The name of a label that the run loses; several may be given"),
+      Options.withDescription("The name of a label that the run loses; may be repeated"),
     ),
   },
   ({ connection, json, remove, runId: id, set = Labels.none }) =>

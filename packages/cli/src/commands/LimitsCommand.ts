@@ -52,15 +52,19 @@ const list = Command.make("list", listing, ({ connection, cursor, json, limit })
 )
 
 /** How many runs of an agent or of the project may work at once. 0 is for a pause. */
-const bare = (given: LimitFlags.Given, of: string, flags: string) =>
+const bare = (options: LimitFlags.LimitOptions, of: string, flags: string) =>
   Effect.gen(function* () {
-    if (LimitFlags.isOfName(given)) {
+    if (LimitFlags.isOfName(options)) {
       return yield* ExitCode.usage(
         `${of.charAt(0).toUpperCase()}${of.slice(1)} has --max-running alone`,
         "The other flags are for a limit with a name: runlease limits set NAME",
       )
     }
-    const most = yield* Flag.required(given.maxRunning, "No limit was given", "Give it with --max-running N.")
+    const most = yield* Flag.required(
+      options.maxRunning,
+      "The limit is missing",
+      "Give it with --max-running N.",
+    )
     return most === 0
       ? yield* ExitCode.usage(
           `--max-running of ${of} takes 1 to 100,000`,
@@ -80,7 +84,7 @@ const set = Command.make(
   (options) =>
     Effect.gen(function* () {
       if (LimitFlags.isEmpty(options)) {
-        return yield* ExitCode.usage("No limit was given", "Give it with --max-running N.")
+        return yield* ExitCode.usage("The limit is missing", "Give it with --max-running N.")
       }
       const limits = yield* Limits.Limits
       const ofAll = (change: ReturnType<typeof limits.setProject>, of: string) =>
@@ -113,7 +117,7 @@ const set = Command.make(
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "Set how many runs of an agent, of the project, or of each key of a limit with a name, may work at once. Those that work go on. A limit with a name may have a rate and a largest number of pending runs too, and agents, whose later runs are under it; what is not given stays. The limit of a concurrency key is set by submit --concurrency-limit.",
+    "Set how many runs of an agent, of the project, or of each key of a limit with a name, may work at once. Those that work go on. A limit with a name may have a rate and a largest number of pending runs too, and agents, whose later runs are under it; the rest of it stays. The limit of a concurrency key is set by submit --concurrency-limit.",
     [
       "runlease limits set gpu --max-running 4",
       "runlease limits set api --rate 10/1m --burst 5 --max-pending 100",
@@ -172,18 +176,18 @@ const remove = Command.make(
   ]),
 )
 
-const options = { connection: Settings.connection, json: Settings.json, ...LimitSubject.paused }
+const pauseFlags = { connection: Settings.connection, json: Settings.json, ...LimitSubject.paused }
 
-const pause = Command.make("pause", options, (given) =>
+const pause = Command.make("pause", pauseFlags, (options) =>
   Effect.gen(function* () {
-    const subject = yield* LimitSubject.subjectOf(given)
+    const subject = yield* LimitSubject.subjectOf(options)
     const { called, flags } = LimitSubject.namesOf(subject)
     const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.pause(subject))
-    if (given.json) return yield* Output.json(toJson(limit))
+    if (options.json) return yield* Output.json(toJson(limit))
     yield* Console.log(
       `Paused ${called}: none of its runs starts.${limit.running === 0 ? "" : ` The ${limit.running} that work go on.`} To resume it: runlease limits resume ${flags}`,
     )
-  }).pipe(Settings.withClient(given.connection)),
+  }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Let no run of a concurrency key with a limit, of an agent, or of the project, start until it is resumed. Those that work go on.",
@@ -195,18 +199,18 @@ const pause = Command.make("pause", options, (given) =>
   ),
 )
 
-const resume = Command.make("resume", options, (given) =>
+const resume = Command.make("resume", pauseFlags, (options) =>
   Effect.gen(function* () {
-    const subject = yield* LimitSubject.subjectOf(given)
+    const subject = yield* LimitSubject.subjectOf(options)
     const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.resume(subject))
-    if (given.json) return yield* Output.json(toJson(limit))
+    if (options.json) return yield* Output.json(toJson(limit))
     const { called } = LimitSubject.namesOf(subject)
     yield* Console.log(
       subject.kind === "project"
         ? `Resumed ${called}: ${limit.running} of its runs work`
         : `Resumed ${called}: ${limit.waiting} of its runs wait for a place`,
     )
-  }).pipe(Settings.withClient(given.connection)),
+  }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command("Let the runs of a paused concurrency key, agent or project start again.", [
     "runlease limits resume customer-7",

@@ -18,7 +18,7 @@ export const command = Command.make(
   {
     connection: Settings.connection,
     agents: Options.boolean("agents").pipe(
-      Options.withDescription("A tool for each agent that a worker names, beside the others"),
+      Options.withDescription("A tool for each agent that a worker names, in addition to the others"),
     ),
   },
   ({ agents, connection }) =>

@@ -95,7 +95,7 @@ const refused = (runId: Ids.RunId, error: Runs.NotWaiting): CommandFailure =>
   new CommandFailure({
     message: error.message,
     hint: error.answered
-      ? `The first answer stands. See the run with: runlease runs get ${runId}`
+      ? `The first answer counts. See the run with: runlease runs get ${runId}`
       : `See what it waits for with: runlease runs get ${runId}`,
     exitCode: ExitCode.error,
   })
@@ -103,7 +103,7 @@ const refused = (runId: Ids.RunId, error: Runs.NotWaiting): CommandFailure =>
 const resultLine = (run: Run.Run): string => {
   const open = RunLines.openInterrupts(run)
   return open.length === 0
-    ? `${run.runId} goes on`
+    ? `${run.runId} continues`
     : `${run.runId} has that answer and waits for ${open.length} more:\n${openLines(open)}`
 }
 
@@ -156,7 +156,7 @@ export const command = Command.make(
         : Console.log(duplicate ? `${run.runId} had that answer` : resultLine(run))
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
-  Describe.command("Answer what a waiting run asks; runs get shows it.", [
+  Describe.command("Answer the question of a waiting run; runs get shows it.", [
     "runlease resume my-run --approve",
     "runlease resume my-run --deny --reason 'Refund 40 EUR at most'",
     "runlease resume my-run --text 'Use the second one'",

@@ -39,7 +39,7 @@ export const command = Command.make(
     }).pipe(Settings.withClient(connection)),
 ).pipe(
   Describe.command(
-    "Submit a run again that has ended, as a new run whose id is printed. It has what the run had recorded, and begins with what failed. With --from-start it does all of it again, and asks before recorded steps are.",
+    "Submit a run again that has ended, as a new run whose id is printed. It has what the run had recorded, and begins with what failed. With --from-start it does all of it again, and needs a confirmation where steps are recorded.",
     ["runlease runs retry RUN", "runlease runs retry RUN --from-start"],
   ),
 )

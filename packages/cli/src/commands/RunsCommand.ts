@@ -80,7 +80,7 @@ const get = Command.make("get", { ...common, runId }, (options) =>
   }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "Show one run: its payload and its result, its holder and for how long, and what it asks while it waits.",
+    "Show one run: its payload and its result, its holder and for how long, and its questions while it waits.",
   ),
 )
 
@@ -120,14 +120,14 @@ const fork = Command.make(
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "Submit a run again that goes on from an event of this one: what was recorded by then is not done again. Prints the id of the new run.",
+    "Submit a run again that continues from an event of this one: what was recorded by then is not done again. Prints the id of the new run.",
     ["runlease runs fork RUN --after 12"],
   ),
 )
 
 const filter = {
   type: Options.text("type").pipe(
-    Options.withDescription("Only events of this type; several may be given"),
+    Options.withDescription("Only events of this type; may be repeated"),
     Options.repeated,
   ),
   name: Options.text("name").pipe(

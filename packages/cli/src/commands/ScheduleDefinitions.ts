@@ -6,7 +6,7 @@ import { Ids, type Schedule, Schedules } from "@runlease/core"
 import { Console, Effect, Option, Record } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"
-import { read } from "../input/GivenText.js"
+import { read } from "../input/TextInput.js"
 import { positional, positionalText } from "../input/PositionalText.js"
 import * as ScheduleFlags from "../input/ScheduleFlags.js"
 import * as SchedulesFile from "../input/SchedulesFile.js"
@@ -26,28 +26,28 @@ export const create = Command.make(
     ...ScheduleFlags.others,
     name: positional("name", name, "What the schedule is for"),
   },
-  (given) =>
+  (options) =>
     Effect.gen(function* () {
       const when = yield* Flag.required(
-        given.schedule,
-        "No schedule was given",
+        options.schedule,
+        "The schedule is missing",
         'Give it with --schedule "0 9 * * 1-5", or --schedule "every 90s".',
       )
-      const agent = yield* Flag.required(given.agent, "No agent was named", "Name it with --agent ID.")
+      const agent = yield* Flag.required(options.agent, "The agent is missing", "Name it with --agent ID.")
       const schedules = yield* Schedules.Schedules
       const schedule = yield* schedules.create({
-        name: given.name,
+        name: options.name,
         schedule: when,
         target: {
           kind: "agent",
           id: agent,
-          ...Record.getSomes({ conversationId: given.conversation }),
+          ...Record.getSomes({ conversationId: options.conversation }),
         },
-        config: yield* ScheduleFlags.configOf(given),
-        ...ScheduleFlags.changesOf(given),
+        config: yield* ScheduleFlags.configOf(options),
+        ...ScheduleFlags.changesOf(options),
       })
-      yield* print(given.json, schedule, `Created schedule ${schedule.id}${nextOf(schedule)}`)
-    }).pipe(withSchedules(given.connection)),
+      yield* print(options.json, schedule, `Created schedule ${schedule.id}${nextOf(schedule)}`)
+    }).pipe(withSchedules(options.connection)),
 ).pipe(
   Describe.command(
     "Create a schedule: runs of an agent that begin at times. Prints its id and its next tick.",
@@ -61,34 +61,34 @@ export const create = Command.make(
 
 /** Whether a change needs what the schedule has: its agent and its config are written whole. */
 const readsBefore = (
-  given: ScheduleFlags.Given & {
+  options: ScheduleFlags.ScheduleOptions & {
     readonly agent: Option.Option<string>
     readonly clear: ReadonlyArray<ScheduleFlags.Clearable>
   },
 ): boolean =>
-  given.labels !== undefined ||
-  ScheduleFlags.clearsParts(given.clear) ||
+  options.labels !== undefined ||
+  ScheduleFlags.clearsParts(options.clear) ||
   [
-    given.agent,
-    given.conversation,
-    given.prompt,
-    given.input,
-    given.concurrencyKey,
-    given.concurrencyLimit,
+    options.agent,
+    options.conversation,
+    options.prompt,
+    options.input,
+    options.concurrencyKey,
+    options.concurrencyLimit,
   ].some((value: Option.Option<unknown>) => Option.isSome(value))
 
 /** The agent and the conversation of a schedule, after the change. */
 const targetOf = (
   { conversationId, ...target }: Schedule.ScheduleTarget,
-  given: Pick<ScheduleFlags.Given, "conversation"> & {
+  options: Pick<ScheduleFlags.ScheduleOptions, "conversation"> & {
     readonly agent: Option.Option<string>
     readonly clear: ReadonlyArray<ScheduleFlags.Clearable>
   },
 ): Schedules.NewSchedule["target"] => ({
   ...target,
-  ...(conversationId === undefined || given.clear.includes("conversation") ? {} : { conversationId }),
-  ...Record.getSomes({ id: given.agent }),
-  ...Record.getSomes({ conversationId: given.conversation }),
+  ...(conversationId === undefined || options.clear.includes("conversation") ? {} : { conversationId }),
+  ...Record.getSomes({ id: options.agent }),
+  ...Record.getSomes({ conversationId: options.conversation }),
 })
 
 export const update = Command.make(
@@ -103,25 +103,25 @@ export const update = Command.make(
     revision,
     scheduleId,
   },
-  (given) =>
+  (options) =>
     Effect.gen(function* () {
-      const [both] = ScheduleFlags.givenAndCleared(given)
+      const [both] = ScheduleFlags.setAndCleared(options)
       if (both !== undefined) {
         return yield* usage(`--${both} and --clear ${both} exclude each other`, "Give one of them.")
       }
       const schedules = yield* Schedules.Schedules
-      const before = readsBefore(given) ? yield* schedules.get(given.scheduleId) : undefined
+      const before = readsBefore(options) ? yield* schedules.get(options.scheduleId) : undefined
       const changes: Schedules.ScheduleChanges = {
-        ...Record.getSomes({ name: given.name, schedule: given.schedule }),
-        ...ScheduleFlags.changesOf(given),
-        ...ScheduleFlags.clearedOf(given.clear),
+        ...Record.getSomes({ name: options.name, schedule: options.schedule }),
+        ...ScheduleFlags.changesOf(options),
+        ...ScheduleFlags.clearedOf(options.clear),
         ...(before === undefined
           ? {}
           : {
-              target: targetOf(before.target, given),
+              target: targetOf(before.target, options),
               config: yield* ScheduleFlags.configOf(
-                given,
-                ScheduleFlags.withoutCleared(before.config, given.clear),
+                options,
+                ScheduleFlags.withoutCleared(before.config, options.clear),
               ),
             }),
       }
@@ -131,11 +131,11 @@ export const update = Command.make(
           'Name what changes, as --schedule "0 8 * * *". See runlease schedules update --help.',
         )
       }
-      const schedule = yield* schedules.update(given.scheduleId, changes, {
-        revision: Option.getOrUndefined(given.revision) ?? before?.revision,
+      const schedule = yield* schedules.update(options.scheduleId, changes, {
+        revision: Option.getOrUndefined(options.revision) ?? before?.revision,
       })
-      yield* print(given.json, schedule, `Updated schedule ${schedule.id}${nextOf(schedule)}`)
-    }).pipe(withSchedules(given.connection)),
+      yield* print(options.json, schedule, `Updated schedule ${schedule.id}${nextOf(schedule)}`)
+    }).pipe(withSchedules(options.connection)),
 ).pipe(
   Describe.command(
     "Change a schedule; what no flag names stays. A new --schedule, --timezone, --starts-at or --ends-at sets the next tick anew.",
@@ -165,9 +165,13 @@ export const apply = Command.make(
     ),
     file: positionalText("file", 'A JSON file, as {"schedules": [...]}; - is stdin'),
   },
-  ({ connection, dryRun, file, json, prune, ...given }) =>
+  ({ connection, dryRun, file, json, prune, ...options }) =>
     Effect.gen(function* () {
-      const source = yield* Flag.required(given.source, "No source was named", "Name it with --source NAME.")
+      const source = yield* Flag.required(
+        options.source,
+        "The source is missing",
+        "Name it with --source NAME.",
+      )
       const declared = yield* SchedulesFile.parse(file === "-" ? "stdin" : file, yield* read(file))
       const schedules = yield* Schedules.Schedules
       const applied = yield* schedules.apply({ source, schedules: declared, prune, dryRun })

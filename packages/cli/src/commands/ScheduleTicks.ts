@@ -17,7 +17,7 @@ export const run = Command.make(
   {
     ...common,
     id: Flag.text("idempotency-key", Ids.visibleText(128)).pipe(
-      Options.withDescription("The same key again gives the first run"),
+      Options.withDescription("A repeat with the same key shows the first run"),
       Options.optional,
     ),
     watch: Options.boolean("watch").pipe(
@@ -25,17 +25,17 @@ export const run = Command.make(
     ),
     scheduleId,
   },
-  (given) =>
+  (options) =>
     Effect.gen(function* () {
       const schedules = yield* Schedules.Schedules
-      const begun = yield* schedules.runNow(given.scheduleId, {
-        idempotencyKey: Option.getOrUndefined(given.id),
+      const begun = yield* schedules.runNow(options.scheduleId, {
+        idempotencyKey: Option.getOrUndefined(options.id),
       })
-      yield* given.json
+      yield* options.json
         ? Output.json({ duplicate: begun.duplicate, ...RunLines.toJson(begun.run) })
         : Console.log(begun.run.runId)
-      if (given.watch) yield* follow({ runId: begun.run.runId, after: 0, json: given.json })
-    }).pipe(withSchedules(given.connection)),
+      if (options.watch) yield* follow({ runId: begun.run.runId, after: 0, json: options.json })
+    }).pipe(withSchedules(options.connection)),
 ).pipe(
   Describe.command(
     "Begin a run of a schedule now, also of a paused one. Prints the id of the run. It is no tick: the next tick stays.",
@@ -55,11 +55,11 @@ export const upcoming = Command.make(
     ),
     scheduleId,
   },
-  (given) =>
+  (options) =>
     Effect.gen(function* () {
       const schedules = yield* Schedules.Schedules
-      const ticks = yield* schedules.upcoming(given.scheduleId, given.count)
-      if (given.json) {
+      const ticks = yield* schedules.upcoming(options.scheduleId, options.count)
+      if (options.json) {
         return yield* Effect.forEach(
           ticks,
           ({ at, nominalAt }) => Output.json({ nominal_at: instantOf(nominalAt), at: instantOf(at) }),
@@ -75,7 +75,7 @@ export const upcoming = Command.make(
           paint,
         ),
       )
-    }).pipe(withSchedules(given.connection)),
+    }).pipe(withSchedules(options.connection)),
 ).pipe(
   Describe.command("Show the next ticks of a schedule, as if it were active.", [
     "runlease schedules upcoming SCHEDULE --count 20",
@@ -100,35 +100,35 @@ export const backfill = Command.make(
     ),
     scheduleId,
   },
-  (given) =>
+  (options) =>
     Effect.gen(function* () {
       const [from, to] = yield* Flag.required(
-        Option.all([given.from, given.to]),
-        "No time was given, or half of one",
+        Option.all([options.from, options.to]),
+        "--from or --to is missing",
         "Give it with --from 2026-01-01T00:00:00Z --to 2026-01-31T23:59:59Z.",
       )
       const schedules = yield* Schedules.Schedules
-      const { more, ticks } = yield* schedules.backfill(given.scheduleId, {
+      const { more, ticks } = yield* schedules.backfill(options.scheduleId, {
         from,
         to,
-        limit: given.limit,
+        limit: options.limit,
       })
       yield* Effect.forEach(
         ticks,
         ({ duplicate, nominalAt, runId }) =>
-          given.json
+          options.json
             ? Output.json({ nominal_at: instantOf(nominalAt), run_id: runId, duplicate })
             : Console.log(
                 `${Phrases.date(nominalAt)}  ${runId}${duplicate ? "  (it had this run before)" : ""}`,
               ),
         { discard: true },
       )
-      if (ticks.length === 0 && !given.json) yield* Console.log("The schedule has no tick in that time")
+      if (ticks.length === 0 && !options.json) yield* Console.log("The schedule has no tick in that time")
       const last = ticks.at(-1)
       if (more && last !== undefined) {
         yield* Console.error(`More with --from ${instantOf(DateTime.add(last.nominalAt, { seconds: 1 }))}`)
       }
-    }).pipe(withSchedules(given.connection)),
+    }).pipe(withSchedules(options.connection)),
 ).pipe(
   Describe.command(
     "Begin the runs of past ticks that have none. A tick has the same run however often it is filled. Unless the policy is Allow, they go one after the other.",

@@ -66,7 +66,7 @@ const get = Command.make("get", { ...common, scheduleId }, (options) =>
   }).pipe(withSchedules(options.connection)),
 ).pipe(
   Describe.command(
-    "Show one schedule: when it ticks, what its runs are given, its last run and failure, and the ticks that began no run.",
+    "Show one schedule: when it ticks, the payload of its runs, its last run and failure, and the ticks that began no run.",
   ),
 )
 

@@ -53,8 +53,8 @@ export const make = Effect.gen(function* () {
       Effect.asVoid(Deferred.succeed(issue, access.issueSession({ projectId, keyId: id }))),
     inFront: (api) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-        const given = codeOf(request)
-        return given !== null && timingSafeEqual(digest(given), expected)
+        const code = codeOf(request)
+        return code !== null && timingSafeEqual(digest(code), expected)
           ? Effect.flatMap(Ref.getAndSet(used, true), (wasUsed) =>
               wasUsed ? HttpServerResponse.redirect(`.${path}`, { status: 303 }) : Effect.orDie(signIn),
             )

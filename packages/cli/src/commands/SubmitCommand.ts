@@ -16,10 +16,10 @@ import {
 import { Array, Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
-import { requestOf } from "../input/GivenRequest.js"
-import { nothingGiven } from "./NothingGiven.js"
+import { requestOf } from "../input/RequestInput.js"
+import { missingRequest } from "./MissingRequest.js"
 import * as Unclaimed from "./Unclaimed.js"
-import { read } from "../input/GivenText.js"
+import { read } from "../input/TextInput.js"
 import { follow } from "./Follow.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
@@ -86,7 +86,7 @@ const options = {
     Options.optional,
   ),
   concurrencyLimit: Flag.whole("concurrency-limit", { minimum: 1, maximum: 100_000 }).pipe(
-    Options.withDescription("With it, at most so many runs of the concurrency key work at once"),
+    Options.withDescription("The most runs of the concurrency key that work at once"),
     Options.optional,
   ),
   debounce: Flag.duration("debounce", { minimum: "1 second", maximum: maxLimit }).pipe(
@@ -103,7 +103,7 @@ const options = {
   ),
   limits: Flag.limitKeys("limit").pipe(
     Options.withDescription(
-      "Its key at a limit with a name, as gpu=eu; two may be given, the narrow one first",
+      "Its key at a limit with a name, as gpu=eu; may appear twice, the narrow one first",
     ),
   ),
   fairnessKey: Flag.text("fairness-key", Fairness.FairnessKey).pipe(
@@ -133,12 +133,12 @@ const options = {
   ),
   multitask: Options.choice("multitask", Runs.Multitask.literals).pipe(
     Options.withDescription(
-      "When a run of the conversation works: wait behind it (enqueue), tell it the text (steer), cancel it (interrupt), take the place of those that wait behind it (latest) or fail (reject)",
+      "When a run of the conversation works: wait behind it (enqueue), send it the text (steer), cancel it (interrupt), take the place of those that wait behind it (latest) or fail (reject)",
     ),
     Options.optional,
   ),
   labels: Flag.labels("label").pipe(
-    Options.withDescription("A label of the run as name=value; several may be given"),
+    Options.withDescription("A label of the run as name=value; may be repeated"),
   ),
   watch: Options.boolean("watch").pipe(
     Options.withDescription("Follow it, as runlease watch does; the exit code says how it ended"),
@@ -162,9 +162,9 @@ const debounceOf = Effect.fnUntraced(function* ({ debounce, debounceKey, debounc
   if (Option.isNone(debounce) && Option.isNone(debounceKey) && Option.isNone(debounceMax)) {
     return Option.none()
   }
-  const given = "A debounce has a key and a time"
-  const wait = yield* Flag.required(debounce, given, "Give the time with --debounce 30s.")
-  const key = yield* Flag.required(debounceKey, given, "Give the key with --debounce-key KEY.")
+  const missing = "A debounce has a key and a time"
+  const wait = yield* Flag.required(debounce, missing, "Give the time with --debounce 30s.")
+  const key = yield* Flag.required(debounceKey, missing, "Give the key with --debounce-key KEY.")
   return Option.some({
     key,
     seconds: Duration.toSeconds(wait),
@@ -220,7 +220,7 @@ const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
   const request = yield* requestOf(parsed)
   const submission = yield* submissionOf(
     parsed,
-    request ?? (yield* Effect.flatten(nothingGiven(parsed.agent))),
+    request ?? (yield* Effect.flatten(missingRequest(parsed.agent))),
   )
   yield* checkProject
   const { run, ...submitted } = yield* runs.submit(submission)
@@ -232,7 +232,7 @@ const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
 
 const submitMany = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
   if (Option.isSome(parsed.input)) {
-    return yield* usage("Both --input and --jsonl were given", "A line of the file has an input of its own.")
+    return yield* usage("--input and --jsonl exclude each other", "Each line of the file has its input.")
   }
   const runs = yield* Runs.Runs
   const submissions = yield* SubmissionLines.parse(yield* read(file), Option.getOrUndefined(parsed.agent))

@@ -17,11 +17,11 @@ export const command = Command.make(
     connection: Settings.connection,
     json: Settings.json,
     key: Flag.text("key", Ids.text(200)).pipe(
-      Options.withDescription("The same key again tells nothing new"),
+      Options.withDescription("A repeat with the same key sends nothing"),
       Options.optional,
     ),
     runId,
-    text: positionalText("text", "What to tell it"),
+    text: positionalText("text", "The text of the message"),
   },
   (options) =>
     Effect.gen(function* () {
@@ -49,7 +49,7 @@ export const command = Command.make(
         : Console.log(duplicate ? `${options.runId} had that message` : `${options.runId} has the message`)
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
-  Describe.command("Tell a run something while it works; an agent that takes messages reads it.", [
+  Describe.command("Send a message to a run while it works; an agent that takes messages reads it.", [
     "runlease tell my-run 'Look at the second file first'",
   ]),
 )

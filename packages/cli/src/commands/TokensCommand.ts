@@ -16,7 +16,7 @@ const common = { connection: Settings.connection, json: Settings.json }
 const flags = {
   ...common,
   scope: Options.choice("scope", BrowserToken.Scope.literals).pipe(
-    Options.withDescription("What the page may do there; several may be given"),
+    Options.withDescription("What the page may do there; may be repeated"),
     Options.repeated,
   ),
   conversation: Flag.text("conversation", Ids.ConversationId).pipe(
@@ -35,7 +35,7 @@ const flags = {
     Options.withDescription("Bind it to the runs with this label, as name=value"),
   ),
   agent: Flag.texts("agent", Ids.AgentId).pipe(
-    Options.withDescription("For the runs of this agent alone; several may be given"),
+    Options.withDescription("For the runs of this agent alone; may be repeated"),
   ),
   expires: Flag.duration("expires", { minimum: "1 second", maximum: "24 hours" }).pipe(
     Options.withDescription("How long it is valid, such as 1h; 15 minutes when absent"),
@@ -43,7 +43,7 @@ const flags = {
   ),
 }
 
-type Given = Command.Command.ParseConfig<typeof flags>
+type TokenOptions = Command.Command.ParseConfig<typeof flags>
 
 /** All that the flags bind the token to: one thing, where they are right. */
 const boundsOf = ({
@@ -51,7 +51,7 @@ const boundsOf = ({
   label = Labels.none,
   run,
   thread,
-}: Given): ReadonlyArray<BrowserTokens.BoundTo> => [
+}: TokenOptions): ReadonlyArray<BrowserTokens.BoundTo> => [
   ...Option.toArray(conversation).map((conversationId) => ({
     _tag: "Conversation" as const,
     conversationId,
@@ -61,9 +61,9 @@ const boundsOf = ({
   ...Labels.entries(label).map(([name, value]) => ({ _tag: "Label" as const, name, value })),
 ]
 
-const newToken = Effect.fnUntraced(function* (given: Given) {
-  const { agent, expires, scope } = given
-  const [boundTo, ...others] = boundsOf(given)
+const newToken = Effect.fnUntraced(function* (options: TokenOptions) {
+  const { agent, expires, scope } = options
+  const [boundTo, ...others] = boundsOf(options)
   if (boundTo === undefined || others.length > 0) {
     return yield* usage(
       boundTo === undefined ? "Nothing was named" : "A token is bound to one thing",
@@ -72,7 +72,10 @@ const newToken = Effect.fnUntraced(function* (given: Given) {
   }
   const scopes = Array.dedupe(scope)
   if (!Array.isNonEmptyArray(scopes)) {
-    return yield* usage("No scope was given", "Give --scope read, --scope write or --scope stop, or several.")
+    return yield* usage(
+      "The scope is missing",
+      "Give --scope read, --scope write or --scope stop, or several.",
+    )
   }
   return {
     boundTo,
@@ -82,16 +85,16 @@ const newToken = Effect.fnUntraced(function* (given: Given) {
   } satisfies BrowserTokens.NewToken
 })
 
-const create = Command.make("create", flags, (given) =>
+const create = Command.make("create", flags, (options) =>
   Effect.gen(function* () {
-    const wanted = yield* newToken(given)
+    const wanted = yield* newToken(options)
     const tokens = yield* BrowserTokens.BrowserTokens
     const { expiresAt, token } = yield* Effect.catchTag(
       tokens.issue(wanted),
       "InvalidBrowserToken",
       ({ field, message }) => usage(`${SnakeCase.snakeCase(field)}: ${message}`),
     )
-    if (given.json) {
+    if (options.json) {
       return yield* Output.json({
         token: Redacted.value(token),
         scopes: wanted.scopes,
@@ -100,7 +103,7 @@ const create = Command.make("create", flags, (given) =>
     }
     yield* Console.error(`To ${wanted.scopes.join(" and ")}, until ${DateTime.formatIso(expiresAt)}:`)
     yield* Console.log(Redacted.value(token))
-  }).pipe(Settings.withClient(given.connection)),
+  }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Make a token for a page in a browser: bound to one conversation, thread, run or label, for some minutes.",

@@ -35,16 +35,16 @@ const below = (parentRunId: Ids.RunId): Effect.Effect<ReadonlyArray<Run.Run>, Fa
     ),
   )
 
-/** The run and all runs below it, each before those below it. `beside` leads to what is beside them. */
-const nodes = (run: Run.Run, lead: string, beside: string): Stream.Stream<Node, Failure, Runs.Runs> =>
+/** The run and all runs below it, each before those below it. `indent` begins the lines below the run. */
+const nodes = (run: Run.Run, lead: string, indent: string): Stream.Stream<Node, Failure, Runs.Runs> =>
   Stream.concat(
     Stream.succeed<Node>({ run, lead }),
     Stream.unwrap(
       Effect.map(below(run.runId), (children) =>
         Stream.flatMap(Stream.fromIterable(children.entries()), ([index, child]) =>
           index === children.length - 1
-            ? nodes(child, `${beside}└─ `, `${beside}   `)
-            : nodes(child, `${beside}├─ `, `${beside}│  `),
+            ? nodes(child, `${indent}└─ `, `${indent}   `)
+            : nodes(child, `${indent}├─ `, `${indent}│  `),
         ),
       ),
     ),

@@ -30,7 +30,7 @@ const row = ({ inputTokens, model, outputTokens, provider }: TokenUsage.TokenUsa
   String(outputTokens ?? ""),
 ]
 
-/** What the table does not tell. */
+/** The facts that the table leaves out. */
 const rest = ({ cost, runs, unfinished }: Usage.Usage): string =>
   [
     `${runs} ${runs === 1 ? "run" : "runs"}`,

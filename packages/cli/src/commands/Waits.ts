@@ -10,7 +10,7 @@ import * as RunLines from "../output/RunLines.js"
 
 const parseJson = Schema.decodeOption(Schema.parseJson())
 
-/** The payload that a typed line stands for: yes, no, JSON, or the text itself, which is all that a question for text takes. */
+/** The payload of a typed line: yes, no, JSON, or the text itself. A question for text takes the text alone. */
 const payloadOf = (line: string, { responseSchema }: Interrupt.Interrupt): unknown => {
   const text = line.trim()
   if (responseSchema?.["type"] === "string") return text

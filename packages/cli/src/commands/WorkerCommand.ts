@@ -82,7 +82,7 @@ const options = {
   ...claiming,
   ...Describe.grouped("This worker", {
     kind: Flag.text("kind", WorkerRegistry.Registration.fields.implementationKind).pipe(
-      Options.withDescription("This worker's implementation kind; runs may ask for one"),
+      Options.withDescription("This worker's implementation kind; runs may require one"),
       Options.withDefault("runlease"),
     ),
     key: Flag.text("key", WorkerRegistry.Registration.fields.workerKey).pipe(
@@ -223,7 +223,7 @@ export const command = Command.make(
       ProgramStderr.printed((line) =>
         lineOf(line.time, WorkerLines.ofStderr(line, paint), WorkerLines.ofStderrJson(line)),
       ),
-      // Its loggers are those that the lines of programs are taken from.
+      // `printed` wraps the loggers of `exporting`, so these are provided around it.
       Effect.provide(exporting),
     )
   }),

@@ -108,7 +108,7 @@ const drain = Command.make(
     }).pipe(Settings.withClient(connection)),
 ).pipe(
   Describe.command(
-    "Ask a worker to claim no more runs. It keeps those that it holds, and its process goes on. With --stop it claims again.",
+    "Request that a worker claims no more runs. It finishes those that it holds, and its process continues. With --stop it claims again.",
     ["runlease workers drain WORKER-ID", "runlease workers drain WORKER-ID --stop"],
   ),
 )

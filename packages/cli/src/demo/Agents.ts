@@ -1,8 +1,8 @@
 /**
  * The agents of the demonstration, in a module as `runlease worker --module` takes it.
  *
- * The outliner reads one document and tells its headings, each once. The editor counts the documents, pays for their outline, writes it,
- * and asks whether to publish it. Its payment must not happen twice.
+ * The outliner reads one document and reports its headings, each once. The editor counts the documents, pays for their outline, writes it,
+ * and waits for a decision to publish it. Its payment must not happen twice.
  */
 import { AgentEvent, Emit, Executor, Interrupts, RequestSnapshot, type Run, Step } from "@runlease/core"
 import { Duration, Effect, Schema } from "effect"
@@ -19,7 +19,7 @@ export type EditorStep = (typeof editorSteps)[number]
 export const headingStep = "heading"
 export const figuresEvent = "document.figures"
 
-/** The request of an outliner, beside the path of its document. `pace`: milliseconds for each heading. */
+/** The request of an outliner, with the path of its document. `pace`: milliseconds for each heading. */
 export const Outlining = Schema.Struct({ pace: Schema.Number })
 
 /** The request of an editor: the paths of the documents, of the ledger that it pays by, and of the outline that it writes. */

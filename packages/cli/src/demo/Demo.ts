@@ -24,7 +24,7 @@ const concurrency = 3
 const workerNames = ["A", "B"] as const
 const leaseSeconds = 5
 
-/** The module of the agents: beside this one, as a source or as built. */
+/** The module of the agents, next to this one: a source or its build. */
 export const module = fileURLToPath(new URL(`./Agents${extname(import.meta.url)}`, import.meta.url))
 
 /** Milliseconds for each heading: slow enough to watch and to interrupt, some fifteen seconds in all. */

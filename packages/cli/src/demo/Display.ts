@@ -1,5 +1,5 @@
 /**
- * What shows the demonstration while it goes on.
+ * Shows the demonstration while it works.
  */
 import { Effect } from "effect"
 import type { EditorStep } from "./Agents.js"
@@ -39,10 +39,10 @@ export interface Display {
   readonly takenOver: (progress: DocumentProgress) => Effect.Effect<void>
   readonly finished: (progress: DocumentProgress, done: number) => Effect.Effect<void>
   readonly editor: (event: EditorEvent) => Effect.Effect<void>
-  /** `interrupted`: the documents whose runs the killed worker owned, by the store, beside the editor. */
+  /** `interrupted`: the documents whose runs the killed worker owned according to the store, and the editor. */
   readonly killed: (worker: WorkerProcess, interrupted: ReadonlyArray<Document>) => Effect.Effect<void>
-  /** Asks a person, and answers itself after a time without an answer. */
-  readonly ask: (question: string) => Effect.Effect<boolean>
+  /** The answer of a person, or its own after a time without one. */
+  readonly confirm: (question: string) => Effect.Effect<boolean>
 }
 
 /** A display that prints nothing, and says yes. */
@@ -53,5 +53,5 @@ export const silent: Display = {
   finished: () => Effect.void,
   editor: () => Effect.void,
   killed: () => Effect.void,
-  ask: () => Effect.succeed(true),
+  confirm: () => Effect.succeed(true),
 }

@@ -14,7 +14,7 @@ type NameOf = (workerId: string | undefined) => string
 
 export const documentsText = (count: number): string => (count === 1 ? "1 document" : `${count} documents`)
 
-/** The worker of an attempt that has taken over. */
+/** The worker of an attempt after a takeover. */
 const takerOf = (entry: RunLog.LogEntry): Option.Option<string | undefined> => {
   const value = entry.event["value"]
   return entry.event["name"] === ControlEvents.attemptEventName
@@ -118,7 +118,7 @@ export const ofEditor = Effect.fnUntraced(function* (runId: Ids.RunId, nameOf: N
           step: step.value.name,
           result: step.value.result,
         })
-      } else if (Report.asks(entry)) {
+      } else if (Report.isQuestion(entry)) {
         yield* Deferred.succeed(question, questionOf(entry))
         yield* display.editor({ _tag: "Question", question: questionOf(entry) })
       } else if (event.type === "TEXT_MESSAGE_CONTENT") {
@@ -142,7 +142,7 @@ export const answer = Effect.fnUntraced(function* (
   const elsewhere = Effect.as(Effect.raceFirst(Deferred.await(goesOn), Fiber.join(ended)), Option.none())
   const approved = yield* Effect.raceFirst(
     elsewhere,
-    Effect.asSome(Effect.flatMap(Deferred.await(question), display.ask)),
+    Effect.asSome(Effect.flatMap(Deferred.await(question), display.confirm)),
   )
   if (Option.isNone(approved)) return
   yield* runs

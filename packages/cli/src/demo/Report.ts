@@ -67,7 +67,7 @@ const marksIn = (entries: Entries) =>
   entries.filter(({ event }) => event["name"] === ControlEvents.attemptEventName)
 
 /** Whether an event suspends its run with a question. */
-export const asks = ({ event }: Pick<RunLog.LogEntry, "event">): boolean =>
+export const isQuestion = ({ event }: Pick<RunLog.LogEntry, "event">): boolean =>
   event.type === "RUN_FINISHED" &&
   Predicate.hasProperty(event["outcome"], "type") &&
   event["outcome"].type === "interrupt"
@@ -155,7 +155,7 @@ export const ofEditor = Effect.fn("Report.ofEditor")(function* (runId: Run.Run["
       [names.join() === editorSteps.join(), `its steps are ${names.join(", ")}`],
       [intents.length === 1, `it has begun to pay ${intents.length} times`],
       [payments === 1, `it has paid ${payments} times`],
-      [entries.filter(asks).length === 1, "it has not put its question exactly once"],
+      [entries.filter(isQuestion).length === 1, "it has not put its question exactly once"],
     ]
   })
 })
@@ -191,8 +191,8 @@ export const summary = (found: {
   const { count, documents, editor, kill, payments } = found
   const reports = [editor, ...documents]
   const pickUps = documents.map((report) => report.pickUp)
-  const taken = reports.filter(({ takenOver }) => kill !== null && takenOver?.from === kill.workerId)
-  const takeovers = taken.map(({ takenOver }) => takenOver!.at)
+  const afterKill = reports.filter(({ takenOver }) => kill !== null && takenOver?.from === kill.workerId)
+  const takeovers = afterKill.map(({ takenOver }) => takenOver!.at)
   const interrupted = kill?.interrupted ?? 0
   return {
     runs: reports.length,
@@ -212,8 +212,8 @@ export const summary = (found: {
       ...(count === reports.length ? [] : [`${count} runs are stored of ${reports.length}`]),
       ...(takeovers.length === interrupted
         ? []
-        : [`${takeovers.length} runs were taken over of ${interrupted} that the kill interrupted`]),
-      ...(takeovers.length > 0 ? [] : ["No run was taken over, so nothing was shown of that"]),
+        : [`${takeovers.length} runs of ${interrupted} that the kill interrupted went to another worker`]),
+      ...(takeovers.length > 0 ? [] : ["No run went to another worker, so no takeover was shown"]),
     ],
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Prints the demonstration: what happens to the editor, and a line for each document, which grows on a terminal while its run goes on.
+ * Prints the demonstration: what happens to the editor, and a line for each document, which grows on a terminal while its run works.
  */
 import { Duration, Effect, Option, Schema } from "effect"
 import type { Paint } from "../output/Output.js"
@@ -98,9 +98,9 @@ export const make = ({ columns, documents, paint, write }: Options): Display => 
           ? `worker ${event.worker} takes over`
           : `worker ${event.worker} takes over: ${numbers(event.recorded)} of the log ${event.recorded.length === 1 ? "is" : "are"} not done again`
       case "Question":
-        return `asks: ${event.question} It waits without a worker.`
+        return `question: ${event.question} It waits without a worker.`
       case "GoesOn":
-        return `${event.worker}  goes on with the answer`
+        return `${event.worker}  continues with the answer`
       case "Ended":
         return `ended: ${event.text}`
     }
@@ -150,7 +150,7 @@ export const make = ({ columns, documents, paint, write }: Options): Display => 
         ...interrupted.map((document) => `        ${document.name}`),
         "  Their leases lapse within 5 s; then the other worker takes them over, as its slots get free.",
       ),
-    ask: (question) =>
+    confirm: (question) =>
       Effect.flatMap(Prompt.isInteractive, (isPerson) => {
         const time = isPerson ? patience.person : patience.pipe
         const text = `\n${question} [Y/n] Yes by itself in ${Duration.format(time)}, or on the dashboard: `

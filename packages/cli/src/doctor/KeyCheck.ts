@@ -17,11 +17,11 @@ const failureOf = (error: Refusal.Refusal, project: string): HealthCheck.Finding
         "Check --project or RUNLEASE_PROJECT, or use a key of that project.",
       )
 
-/** What stands in its place where there is no key. */
+/** Its replacement where there is no key. */
 export const absent: HealthCheck.Report = {
   check: "key",
   ...HealthCheck.warn(
-    "No API key was given, so workers and runs were not checked.",
+    "The API key is missing, so workers and runs were not checked.",
     "Set RUNLEASE_API_KEY, or api_key in runlease.json.",
   ),
 }

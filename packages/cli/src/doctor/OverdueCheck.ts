@@ -1,5 +1,5 @@
 /**
- * Whether the store does what time asks of it: it takes lapsed leases back, and ends waits whose time has come.
+ * Whether the store takes lapsed leases back on time, and ends waits whose time has come.
  */
 import { HealthCheck, type Run, type Summaries } from "@runlease/core"
 import { Effect } from "effect"

@@ -21,7 +21,7 @@ const Origin = Schema.String.pipe(
 const options = Describe.grouped("A remote agent", {
   a2a: Flag.httpUrl("a2a").pipe(
     Options.withDescription(
-      "Where an A2A agent is, above its card; {agent_id} in it stands for the run's agent",
+      "Where an A2A agent is, above its card; {agent_id} in it is replaced by the run's agent",
     ),
     Options.optional,
   ),

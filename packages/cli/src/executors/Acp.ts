@@ -15,12 +15,14 @@ const options = Describe.grouped("A coding agent", {
     Options.optional,
   ),
   permission: Options.choice("permission", ["allow", "deny", "ask"]).pipe(
-    Options.withDescription("The answer when the agent asks; ask, the default, lets the run wait for one"),
+    Options.withDescription(
+      "The answer to a permission request of the agent; ask, the default, lets the run wait for one",
+    ),
     Options.optional,
   ),
   unknownMode: Options.choice("unknown-mode", ["warn", "refuse"]).pipe(
     Options.withDescription(
-      "When no mode of the agent is recognized as one that asks: warn, the default, or refuse. --permission allow needs none",
+      "When no mode of the agent is recognized as one that requests permission: warn, the default, or refuse. --permission allow needs none",
     ),
     Options.optional,
   ),

@@ -14,7 +14,7 @@ const secret = "RUNLEASE_AG_UI_AUTHORIZATION"
 
 const options = Describe.grouped("A remote agent", {
   agUi: Flag.httpUrl("ag-ui").pipe(
-    Options.withDescription("Where an AG-UI agent is; {agent_id} in it stands for the run's agent"),
+    Options.withDescription("Where an AG-UI agent is; {agent_id} in it is replaced by the run's agent"),
     Options.optional,
   ),
   agUiHeader: RemoteHeaders.option(headerFlag, secret),

@@ -63,7 +63,7 @@ const conjunction = new Intl.ListFormat("en", { type: "conjunction" })
 const disjunction = new Intl.ListFormat("en", { type: "disjunction" })
 
 /**
- * Checks that the flags select exactly one kind of executor, with no flag of another kind. Gives what makes it; `rest` are the arguments
+ * Checks that the flags select exactly one kind of executor, with no flag of another kind. Returns its constructor; `rest` are the arguments
  * after `--`.
  */
 export const selected = (
@@ -99,7 +99,7 @@ export const selected = (
       stray === undefined
         ? usage("Nothing says how to work on a run", `Give ${examples}; see runlease worker --help.`)
         : usage(
-            `${conjunction.format(stray.presentFlags)} goes with ${stray.flag}, which is not given`,
+            `${conjunction.format(stray.presentFlags)} goes with ${stray.flag}, which is missing`,
             `Give ${stray.flag} ${stray.example} as well.`,
           ),
     )

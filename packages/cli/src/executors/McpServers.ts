@@ -45,7 +45,7 @@ const parse = (text: string): Effect.Effect<Server, CommandFailure> => {
     : Effect.succeed({ name, command, args })
 }
 
-/** The servers, each with a name of its own. */
+/** The servers, each with a unique name. */
 export const parseAll = (
   texts: ReadonlyArray<string>,
 ): Effect.Effect<ReadonlyArray<Server>, CommandFailure> =>

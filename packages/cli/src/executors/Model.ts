@@ -23,7 +23,7 @@ const options = Describe.grouped("A language model", {
   system: Options.text("system").pipe(Options.withDescription("The system prompt"), Options.optional),
   mcp: Options.text("mcp").pipe(
     Options.withDescription(
-      "Tools for the model: NAME=URL or NAME=COMMAND of an MCP server; several may be given (token of a URL: MCP_TOKEN_NAME)",
+      "Tools for the model: NAME=URL or NAME=COMMAND of an MCP server; may be repeated (token of a URL: MCP_TOKEN_NAME)",
     ),
     Options.repeated,
   ),

@@ -15,7 +15,7 @@ import * as ExecutorFlag from "./ExecutorFlag.js"
 import { Forms } from "./Forms.js"
 
 const hint =
-  "Its default export is an executor: a function of the claimed run that gives a string, a Promise, an async generator, an " +
+  "Its default export is an executor: a function of the claimed run that returns a string, a Promise, an async generator, an " +
   "Effect or a Stream, or a Layer of Executor."
 
 const formsHint = "Its export forms has a JSON Schema for each agent, by the agent's id."
@@ -28,22 +28,22 @@ export const resolve = async (specifier, context, next) => {
   return isScript ? { ...found, format: "module" } : found
 }`)}`
 
-const isForms = (given: unknown): given is Readonly<Record<string, object>> =>
-  Predicate.isRecord(given) && Object.values(given).every(Predicate.isRecord)
+const isForms = (exported: unknown): exported is Readonly<Record<string, object>> =>
+  Predicate.isRecord(exported) && Object.values(exported).every(Predicate.isRecord)
 
 type ModuleOutput = Executor.Source<unknown, ControlPlane.ProjectPorts>
 
-const isSource = (given: unknown): given is ModuleOutput =>
-  Effect.isEffect(given) ||
-  Predicate.hasProperty(given, Stream.StreamTypeId) ||
-  Predicate.hasProperty(given, Symbol.asyncIterator)
+const isSource = (output: unknown): output is ModuleOutput =>
+  Effect.isEffect(output) ||
+  Predicate.hasProperty(output, Stream.StreamTypeId) ||
+  Predicate.hasProperty(output, Symbol.asyncIterator)
 
 /** Converts what a plain function returns, which may be a Promise, to a source of an executor's output. */
-const sourceOf = (given: unknown): ModuleOutput => {
-  if (isSource(given)) return given
-  return Predicate.isPromise(given)
-    ? Effect.tryPromise({ try: () => given as Promise<Executor.Output>, catch: (error) => error })
-    : Effect.succeed(given as Executor.Output)
+const sourceOf = (output: unknown): ModuleOutput => {
+  if (isSource(output)) return output
+  return Predicate.isPromise(output)
+    ? Effect.tryPromise({ try: () => output as Promise<Executor.Output>, catch: (error) => error })
+    : Effect.succeed(output as Executor.Output)
 }
 
 /** The forms that a module exports. */

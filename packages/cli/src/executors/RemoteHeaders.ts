@@ -24,10 +24,10 @@ const check =
         )
 
 /** The headers, those of the flag before that of the environment. */
-export const read = (flag: string, secret: string, given: Option.Option<HashMap.HashMap<string, string>>) =>
+export const read = (flag: string, secret: string, headers: Option.Option<HashMap.HashMap<string, string>>) =>
   Effect.gen(function* () {
     const authorization = yield* Effect.orDie(Config.option(Config.redacted(secret)))
-    const entries = Option.match(given, { onNone: () => [], onSome: HashMap.toEntries })
+    const entries = Option.match(headers, { onNone: () => [], onSome: HashMap.toEntries })
     return {
       ...(Option.isSome(authorization) ? { authorization: authorization.value } : {}),
       ...Object.fromEntries(yield* Effect.forEach(entries, check(flag))),

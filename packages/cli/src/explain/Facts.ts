@@ -59,7 +59,7 @@ const entries = (
 /** The most failed steps that are named. */
 const maxFailedSteps = 20
 
-const asks = ({ event }: RunLog.LogEntry): boolean =>
+const isQuestion = ({ event }: RunLog.LogEntry): boolean =>
   (event["outcome"] as { readonly type?: unknown } | undefined)?.type === "interrupt"
 
 const childrenOf = (spawned: ReadonlyArray<RunLog.LogEntry>): ReadonlyArray<Child> => {
@@ -99,7 +99,7 @@ export const workersOf = (
       ),
   ).pipe(Stream.runCollect, Effect.map(Chunk.toReadonlyArray))
 
-/** Reads the facts about a run, by its id or by that of an input that it has taken. */
+/** Reads the facts about a run, by its id or by that of an input that it accepted. */
 export const read: (
   client: Api.Client,
   project: string,
@@ -134,7 +134,7 @@ export const read: (
     standing,
     marks,
     pauses,
-    questions: questions.filter(asks),
+    questions: questions.filter(isQuestion),
     failedSteps: steps
       .filter(({ event }) => Option.isSome(RecordLines.ofFailedStep(event)))
       .slice(-maxFailedSteps),

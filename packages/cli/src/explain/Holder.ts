@@ -11,7 +11,7 @@ type Claim = Summaries.ClaimRecord
 const find = ({ workers }: Facts, { workerId }: Claim) =>
   workers.find(({ worker }) => worker.id === workerId)?.worker
 
-/** How the worker itself has seen the loss of the lease, where it could tell. */
+/** The worker's report of the lost lease; undefined without one. */
 const account = (facts: Facts, claim: Claim): string | undefined => {
   const worker = find(facts, claim)
   const losses = Option.match(WorkerMetadata.of(worker?.metadata), {
@@ -51,7 +51,7 @@ const contact = (facts: Facts, claim: Claim, seenAt: DateTime.Utc): string => {
   const last = lastSign(facts, claim, found)
   const lastAt = Phrases.near(last, claim.claimedAt)
   if (DateTime.greaterThan(last, seenAt)) {
-    return `Worker ${workerName} was heard of again at ${lastAt}. Why it did not renew in time is unknown; its own log may tell`
+    return `Worker ${workerName} made contact again at ${lastAt}. Why it did not renew in time is unknown; its log may say`
   }
   const silence = DateTime.distanceDuration(last, facts.standing.now)
   const patience = WorkerState.silentAfter(found.worker)

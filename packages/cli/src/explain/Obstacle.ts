@@ -10,7 +10,7 @@ import * as RunLines from "../output/RunLines.js"
 import type { Facts } from "./Facts.js"
 
 /**
- * A pending run has an obstacle of `PendingObstacle`. `working`: the worker that holds it. `lapsed`: its lease has lapsed, and no worker has taken it over yet. `driven`: its submitter executes it.
+ * A pending run has an obstacle of `PendingObstacle`. `working`: the worker that holds it. `lapsed`: its lease has lapsed, and no other worker has claimed it yet. `driven`: its submitter executes it.
  * `question`, `time`, `children`, `message`, `budget`: what it waits for.
  */
 export interface Obstacle {
@@ -38,7 +38,7 @@ const slotsOf = ({ worker }: Facts["workers"][number]): PendingObstacle.Claimer[
   })
 
 const times: PendingObstacle.Times = {
-  near: (instant, beside) => Phrases.near(DateTime.unsafeMake(instant), DateTime.unsafeMake(beside)),
+  near: (instant, reference) => Phrases.near(DateTime.unsafeMake(instant), DateTime.unsafeMake(reference)),
   span: Phrases.span,
 }
 
@@ -112,7 +112,7 @@ const running = (facts: Facts): Obstacle => {
   if (DateTime.lessThanOrEqualTo(expiresAt, now)) {
     return {
       kind: "lapsed",
-      text: `The lease of worker ${claim.workerName} lapsed ${Phrases.between(expiresAt, now)} ago. The store gives the run to another worker within seconds.`,
+      text: `The lease of worker ${claim.workerName} lapsed ${Phrases.between(expiresAt, now)} ago. Another worker can claim the run within seconds.`,
       advice: "If it stays so, no server sweeps: runlease doctor",
     }
   }
@@ -169,7 +169,7 @@ const waiting = ({ children, run, standing: { now } }: Facts): ReadonlyArray<Obs
             advice:
               left[0] === undefined
                 ? null
-                : `Look why the first does not go on: runlease runs explain ${left[0].runId}`,
+                : `Look why the first makes no progress: runlease runs explain ${left[0].runId}`,
           } as const,
         ]),
     ...(inbox === undefined
@@ -178,7 +178,7 @@ const waiting = ({ children, run, standing: { now } }: Facts): ReadonlyArray<Obs
           {
             kind: "message",
             text: "It waits for a message.",
-            advice: `Tell it something: runlease tell ${run.runId} TEXT`,
+            advice: `Send it one: runlease tell ${run.runId} TEXT`,
           } as const,
         ]),
     ...(budget === undefined

@@ -109,11 +109,11 @@ const lapsed = (facts: Facts, claim: Claim, endedAt: DateTime.Utc): Moment => {
     }
   }
   const late = endedAt.epochMillis - expiresAt.epochMillis
-  const seen = late < 1000 ? "" : ` The store saw it ${Phrases.span(late)} later.`
+  const delay = late < 1000 ? "" : ` The store noticed it ${Phrases.span(late)} later.`
   return {
     ...base,
     at: expiresAt,
-    text: `The lease of worker ${workerName} lapsed: ${renewalsOf(claim)}. ${why}.${seen}`,
+    text: `The lease of worker ${workerName} lapsed: ${renewalsOf(claim)}. ${why}.${delay}`,
   }
 }
 

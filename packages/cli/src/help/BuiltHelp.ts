@@ -1,5 +1,5 @@
 /**
- * The help of each command as the build writes it beside the modules of the package. It is printed without loading the command, which
+ * The help of each command as the build writes it next to the modules of the package. It is printed without loading the command, which
  * takes twenty times as long. A checkout has no such file, and makes its help from the command.
  *
  * This module imports nothing but the file system.
@@ -22,11 +22,11 @@ const read = (): Pages | undefined => {
   }
 }
 
-/** The names of the command whose help the arguments ask for, and for nothing else; undefined for all other arguments. */
+/** The names of the command whose help the arguments request, and nothing else; undefined for all other arguments. */
 const requested = (args: ReadonlyArray<string>): string | undefined => {
-  const asks = (arg: string | undefined) => arg === "--help" || arg === "-h"
+  const isHelp = (arg: string | undefined) => arg === "--help" || arg === "-h"
   if (args[0] === "help") return args.slice(1).join(" ")
-  return asks(args.at(-1)) ? args.slice(0, -1).join(" ") : undefined
+  return isHelp(args.at(-1)) ? args.slice(0, -1).join(" ") : undefined
 }
 
 const [on, off] = ["\u001b[1m", "\u001b[22m"]
@@ -34,7 +34,7 @@ const [on, off] = ["\u001b[1m", "\u001b[22m"]
 /** How a heading of a page is painted. */
 export const bold = (text: string): string => `${on}${text}${off}`
 
-/** The help that the arguments ask for; undefined when they ask for something else, or for what has no page. */
+/** The help that the arguments request; undefined for other requests, and for a command without a page. */
 export const find = (pages: Pages, args: ReadonlyArray<string>, painted: boolean): string | undefined => {
   const name = requested(args)
   const page = name === undefined || !Object.hasOwn(pages, name) ? undefined : pages[name]

@@ -63,7 +63,7 @@ const wrongValue = ({ choices, name, repeatable, value: form }: Flag, value: str
 
 /**
  * The command that `args` name, with its arguments in order. Fails for an unknown flag before `--`, for a value that its flag does not
- * take, for a flag that is given twice and takes one value, and for a command that does not exist.
+ * take, for a flag that appears twice and takes one value, and for a command that does not exist.
  */
 export const read = (
   root: CommandTree,
@@ -75,7 +75,7 @@ export const read = (
   const builtInArgs: Array<string> = []
   const flags: Array<string> = []
   const positional: Array<string> = []
-  const given = new Set<string>()
+  const present = new Set<string>()
   for (let index = 0; index < before.length; index++) {
     const arg = before[index]!
     const command = path.at(-1)!
@@ -97,10 +97,10 @@ export const read = (
     const choices = builtIns.get(name)
     if (flag === undefined && choices === undefined) return Either.left(unknownFlag(path, written))
     const isSwitch = flag?.value === undefined
-    if (flag !== undefined && !isSwitch && !flag.repeatable && given.has(flag.name)) {
-      return Either.left(usage(`${flag.name} is given twice`, helpOf(path)))
+    if (flag !== undefined && !isSwitch && !flag.repeatable && present.has(flag.name)) {
+      return Either.left(usage(`${flag.name} appears twice`, helpOf(path)))
     }
-    if (flag !== undefined) given.add(flag.name)
+    if (flag !== undefined) present.add(flag.name)
     const into = flag === undefined ? builtInArgs : flags
     if (flag === undefined ? choices?.length === 0 : flag.value === undefined) {
       into.push(arg)

@@ -52,7 +52,7 @@ const defaultOf = ({ fallback }: Flag): ReadonlyArray<string> =>
     },
   })
 
-/** The most characters of a list of choices beside its flag; a longer list goes into the description. */
+/** The most characters of a list of choices on the line of its flag; a longer list goes into the description. */
 const maxChoices = 22
 
 const flagRow = (flag: Flag): readonly [string, string] => {

@@ -19,8 +19,8 @@ const overview = `runlease: durable agent runs under leases
   runlease worker --command PROG    work on runs with a program, or with --module ./worker.ts
   runlease submit --agent ID TEXT   submit a run; --watch follows it
   runlease watch RUN                follow a run to its end
-  runlease resume RUN --approve     answer what a waiting run asks
-  runlease tell RUN TEXT            tell a working run something
+  runlease resume RUN --approve     answer a waiting run
+  runlease tell RUN TEXT            send a message to a working run
   runlease runs list|get|explain|tree|events|cancel|resume|retry|prune
   runlease runs bulk cancel|retry|label|list|get|abort
   runlease schedules create|list|get|update|pause|resume|delete|run|upcoming|backfill|apply
@@ -30,13 +30,13 @@ const overview = `runlease: durable agent runs under leases
   runlease tokens create|rotate     for pages in a browser
   runlease mcp                      runs as tools of the Model Context Protocol, for a program that starts this
   runlease doctor                   check a deployment, and say what to change
-  runlease backup FILE              copy the database while the server goes on
+  runlease backup FILE              copy the database while the server works
 
 Help on one command: runlease help COMMAND, or runlease COMMAND --help. The version: runlease version.
 Completions of your shell: runlease --completions bash (or fish, zsh).
 
 Settings come from flags, else from RUNLEASE_URL, RUNLEASE_API_KEY and the like, else from runlease.json
-in this folder, or the file that --config FILE names. --log-level debug tells more.
+in this folder, or the file that --config FILE names. --log-level debug logs more.
 ${exitCodeHelp}
 `
 

@@ -1,12 +1,12 @@
 /**
- * `--where`: conditions on what no flag of its own is for, as `metadata.customer.plan=gold` and `error.code=TIMEOUT`.
+ * `--where`: conditions on fields without a flag, as `metadata.customer.plan=gold` and `error.code=TIMEOUT`.
  */
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
 import { Ids, MetadataFilter } from "@runlease/core"
 import { Effect, Either, Schema } from "effect"
 import * as Flag from "./Flag.js"
 
-/** The conditions that are given: each name with its values, of which a run has one. */
+/** The conditions of the flags: each name with its values, of which a run has one. */
 export interface Conditions {
   readonly errorCode: ReadonlyArray<string>
   readonly metadata: Readonly<Record<string, ReadonlyArray<string>>>
@@ -53,11 +53,11 @@ const toConditions = (pairs: ReadonlyArray<readonly [name: string, value: string
 /** The flag. */
 export const where: Options.Options<Conditions> = Options.text("where").pipe(
   Options.withDescription(
-    "Only runs with this value, as metadata.customer.plan=gold in the metadata of their outcome, or error.code=TIMEOUT; several may be given: values of one name are alternatives",
+    "Only runs with this value, as metadata.customer.plan=gold in the metadata of their outcome, or error.code=TIMEOUT; may be repeated: values of one name are alternatives",
   ),
   Options.repeated,
-  Options.mapEffect((given) =>
-    Either.match(Either.map(Either.all(given.map(parseOne)), toConditions), {
+  Options.mapEffect((texts) =>
+    Either.match(Either.map(Either.all(texts.map(parseOne)), toConditions), {
       onLeft: (problem) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(problem))),
       onRight: (conditions) => Effect.succeed(conditions),
     }),

@@ -11,8 +11,8 @@ import { configured } from "./EnvironmentKey.js"
 export const fileName = ".runlease/dev.key"
 
 export const make = Effect.gen(function* () {
-  const given = yield* configured
-  if (Option.isSome(given)) return given.value
+  const fromEnvironment = yield* configured
+  if (Option.isSome(fromEnvironment)) return fromEnvironment.value
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const stored = yield* Effect.option(fs.readFileString(fileName))

@@ -62,9 +62,9 @@ export const problemOf = (error: ParseResult.ParseError): string =>
 
 const decoding = <A>(name: string, schema: Schema.Schema<A, string>) => {
   const decode = Schema.decode(schema)
-  return (given: string) =>
-    Effect.mapError(decode(given), (error) =>
-      ValidationError.invalidValue(HelpDoc.p(`--${name} ${problemOf(error)}: ${JSON.stringify(given)}`)),
+  return (text: string) =>
+    Effect.mapError(decode(text), (error) =>
+      ValidationError.invalidValue(HelpDoc.p(`--${name} ${problemOf(error)}: ${JSON.stringify(text)}`)),
     )
 }
 
@@ -78,7 +78,7 @@ export const texts = <A>(
   schema: Schema.Schema<A, string>,
 ): Options.Options<ReadonlyArray<A>> => {
   const decode = decoding(name, schema)
-  return Options.mapEffect(Options.repeated(Options.text(name)), (given) => Effect.forEach(given, decode))
+  return Options.mapEffect(Options.repeated(Options.text(name)), (texts) => Effect.forEach(texts, decode))
 }
 
 /** A flag for a whole number within bounds, both included. */
@@ -106,10 +106,10 @@ const isLimits = Schema.is(TreeBudget.Limits)
 const parseLimits = (text: string): Option.Option<TreeBudget.Limits> => {
   const pairs = text.split(",").map((pair) => /^(\w+)=(\d+)$/.exec(pair.trim()))
   const names = pairs.map((pair) => pair?.[1])
-  const given = Object.fromEntries(pairs.map((pair) => [pair?.[1], Number(pair?.[2])]))
+  const values = Object.fromEntries(pairs.map((pair) => [pair?.[1], Number(pair?.[2])]))
   const areNames = names.every((name) => name !== undefined && Object.hasOwn(TreeBudget.Limits.fields, name))
-  return areNames && new Set(names).size === names.length && isLimits(given)
-    ? Option.some(given)
+  return areNames && new Set(names).size === names.length && isLimits(values)
+    ? Option.some(values)
     : Option.none()
 }
 
@@ -141,9 +141,9 @@ const pairOf = (text: string): Labels.Label | undefined => {
 }
 
 /** The labels of these texts, each name once; else what is wrong. */
-const parseLabels = (name: string, given: ReadonlyArray<string>): Either.Either<Labels.Labels, string> => {
-  const pairs = given.map(pairOf)
-  const malformed = given.find((_, index) => pairs[index] === undefined)
+const parseLabels = (name: string, texts: ReadonlyArray<string>): Either.Either<Labels.Labels, string> => {
+  const pairs = texts.map(pairOf)
+  const malformed = texts.find((_, index) => pairs[index] === undefined)
   if (malformed !== undefined) {
     return Either.left(`--${name} takes name=value, as customer=42, not ${JSON.stringify(malformed)}`)
   }
@@ -157,10 +157,10 @@ const parseLabels = (name: string, given: ReadonlyArray<string>): Either.Either<
 
 /** A repeatable flag for labels; undefined where it is not there. */
 export const labels = (name: string): Options.Options<Labels.Labels | undefined> =>
-  Options.mapEffect(Options.repeated(Options.text(name)), (given) =>
-    given.length === 0
+  Options.mapEffect(Options.repeated(Options.text(name)), (texts) =>
+    texts.length === 0
       ? Effect.succeed(undefined)
-      : Effect.mapError(parseLabels(name, given), (problem) =>
+      : Effect.mapError(parseLabels(name, texts), (problem) =>
           ValidationError.invalidValue(HelpDoc.p(problem)),
         ),
   )
@@ -168,9 +168,9 @@ export const labels = (name: string): Options.Options<Labels.Labels | undefined>
 const validateKeys = Schema.validateEither(Limits.LimitKeys)
 
 /** Keys of limits with names as `name=key`, each name once; else what is wrong. */
-const parseKeys = (name: string, given: ReadonlyArray<string>): Either.Either<Limits.LimitKeys, string> => {
-  const pairs = given.map(pairOf)
-  const malformed = given.find((_, index) => pairs[index] === undefined)
+const parseKeys = (name: string, texts: ReadonlyArray<string>): Either.Either<Limits.LimitKeys, string> => {
+  const pairs = texts.map(pairOf)
+  const malformed = texts.find((_, index) => pairs[index] === undefined)
   if (malformed !== undefined) {
     return Either.left(`--${name} takes name=key, as gpu=eu, not ${JSON.stringify(malformed)}`)
   }
@@ -181,10 +181,10 @@ const parseKeys = (name: string, given: ReadonlyArray<string>): Either.Either<Li
 
 /** A repeatable flag for keys of limits with names; undefined where it is not there. */
 export const limitKeys = (name: string): Options.Options<Limits.LimitKeys | undefined> =>
-  Options.mapEffect(Options.repeated(Options.text(name)), (given) =>
-    given.length === 0
+  Options.mapEffect(Options.repeated(Options.text(name)), (texts) =>
+    texts.length === 0
       ? Effect.succeed(undefined)
-      : Effect.mapError(parseKeys(name, given), (problem) =>
+      : Effect.mapError(parseKeys(name, texts), (problem) =>
           ValidationError.invalidValue(HelpDoc.p(problem)),
         ),
   )
@@ -271,7 +271,7 @@ export const httpUrl = (name: string, setting?: string): Options.Options<string>
 
 /** The value of a flag that the command needs. Wrong values of other flags come first, since those are refused when they are read. */
 export const required = <A>(
-  given: Option.Option<A>,
+  value: Option.Option<A>,
   missing: string,
   hint: string,
-): Effect.Effect<A, CommandFailure> => Effect.mapError(given, () => usage(missing, hint))
+): Effect.Effect<A, CommandFailure> => Effect.mapError(value, () => usage(missing, hint))

@@ -14,10 +14,10 @@ const warnEnded = ({ _tag, keyId }: Access.KeyRevoked | Access.KeyExpired) =>
 const store = Effect.gen(function* () {
   const access = yield* Access.Access
   const { id: projectId } = yield* access.getProject(ControlPlane.defaultProject)
-  const given = yield* configured
-  if (Option.isSome(given)) {
+  const fromEnvironment = yield* configured
+  if (Option.isSome(fromEnvironment)) {
     yield* access
-      .createKey({ projectId, name, admin: true, token: given.value })
+      .createKey({ projectId, name, admin: true, token: fromEnvironment.value })
       .pipe(Effect.catchTags({ KeyRevoked: warnEnded, KeyExpired: warnEnded }))
     return Option.none<Redacted.Redacted>()
   }

@@ -46,7 +46,7 @@ const burst = Flag.whole("burst", { minimum: 1, maximum: 100_000 }).pipe(
 
 const maxPending = Flag.whole("max-pending", { minimum: 0, maximum: 1_000_000 }).pipe(
   Options.withDescription(
-    "How many runs of each key may wait for their first start, beside those that may start at once. Further ones are refused",
+    "How many runs of each key may wait for their first start. Runs that may start at once do not count; further ones are refused",
   ),
   Options.optional,
 )
@@ -57,7 +57,7 @@ const clearable = ["max-running", "rate", "max-pending", "agent", "key-from"] as
 type Clearable = (typeof clearable)[number]
 
 const clear = Options.choice("clear", clearable).pipe(
-  Options.withDescription("Take this away from the limit, by the name of its flag; several may be given"),
+  Options.withDescription("Remove this from the limit, by the name of its flag; may be repeated"),
   Options.repeated,
 )
 
@@ -68,10 +68,10 @@ const keyFrom = Flag.text("key-from", Limits.KeyFrom).pipe(
   Options.optional,
 )
 
-/** The flags of a limit with a name, beside its agents. */
+/** The flags of a limit with a name, without its agents. */
 export const flags = { maxRunning, rate, burst, maxPending, keyFrom, clear }
 
-export interface Given {
+export interface LimitOptions {
   readonly maxRunning: Option.Option<number>
   readonly rate: Option.Option<Pick<Limits.Rate, "count" | "periodSeconds">>
   readonly burst: Option.Option<number>
@@ -82,57 +82,61 @@ export interface Given {
 }
 
 /** Whether a flag is there that only a limit with a name has. */
-export const isOfName = (given: Given): boolean =>
-  Option.isSome(given.rate) ||
-  Option.isSome(given.burst) ||
-  Option.isSome(given.maxPending) ||
-  Option.isSome(given.keyFrom) ||
-  given.clear.length > 0
+export const isOfName = (options: LimitOptions): boolean =>
+  Option.isSome(options.rate) ||
+  Option.isSome(options.burst) ||
+  Option.isSome(options.maxPending) ||
+  Option.isSome(options.keyFrom) ||
+  options.clear.length > 0
 
 /** Whether nothing is to be set. A name may get agents alone. */
-export const isEmpty = (given: Given & { readonly name: Option.Option<string> }): boolean =>
-  Option.isNone(given.maxRunning) &&
-  !isOfName(given) &&
-  (Option.isNone(given.name) || given.agents.length === 0)
+export const isEmpty = (options: LimitOptions & { readonly name: Option.Option<string> }): boolean =>
+  Option.isNone(options.maxRunning) &&
+  !isOfName(options) &&
+  (Option.isNone(options.name) || options.agents.length === 0)
 
-const rateOf = ({ burst: size, rate: given }: Given, before: Limits.Rate | null) => {
+const rateOf = ({ burst: size, rate }: LimitOptions, before: Limits.Rate | null) => {
   const most = Option.getOrUndefined(size)
-  if (Option.isSome(given)) return { ...given.value, burst: most ?? 1 }
+  if (Option.isSome(rate)) return { ...rate.value, burst: most ?? 1 }
   return before && { ...before, burst: most ?? before.burst }
 }
 
-/** What a limit allows once what was given is changed of it. */
+/** What a limit allows after the change of the flags. */
 export const changed = (
-  given: Given,
+  options: LimitOptions,
   name: string,
   before: Omit<Limits.NamedLimit, "name">,
 ): Effect.Effect<Limits.NamedLimitInput, CommandFailure> => {
-  const isCleared = (field: Clearable) => given.clear.includes(field)
+  const isCleared = (field: Clearable) => options.clear.includes(field)
   const values: Readonly<Record<Clearable, Option.Option<unknown>>> = {
-    "max-running": given.maxRunning,
-    rate: given.rate,
-    "max-pending": given.maxPending,
-    agent: Option.liftPredicate(given.agents, (agents) => agents.length > 0),
-    "key-from": given.keyFrom,
+    "max-running": options.maxRunning,
+    rate: options.rate,
+    "max-pending": options.maxPending,
+    agent: Option.liftPredicate(options.agents, (agents) => agents.length > 0),
+    "key-from": options.keyFrom,
   }
-  const both = given.clear.find((field) => Option.isSome(values[field]))
+  const both = options.clear.find((field) => Option.isSome(values[field]))
   if (both !== undefined) {
-    return Effect.fail(usage(`--${both} is both given and cleared`, "Leave one of the two out."))
+    return Effect.fail(usage(`--${both} is both set and cleared`, "Leave one of the two out."))
   }
-  const after = isCleared("rate") ? null : rateOf(given, before.rate)
-  if (after === null && Option.isSome(given.burst)) {
+  const after = isCleared("rate") ? null : rateOf(options, before.rate)
+  if (after === null && Option.isSome(options.burst)) {
     return Effect.fail(usage("--burst needs a rate", "Give one with --rate, as --rate 10/1m."))
   }
   return Effect.succeed({
     name,
-    maxRunning: isCleared("max-running") ? null : Option.getOrElse(given.maxRunning, () => before.maxRunning),
+    maxRunning: isCleared("max-running")
+      ? null
+      : Option.getOrElse(options.maxRunning, () => before.maxRunning),
     rate: after,
-    maxPending: isCleared("max-pending") ? null : Option.getOrElse(given.maxPending, () => before.maxPending),
-    agentIds: isCleared("agent") ? null : given.agents.length > 0 ? given.agents : before.agentIds,
+    maxPending: isCleared("max-pending")
+      ? null
+      : Option.getOrElse(options.maxPending, () => before.maxPending),
+    agentIds: isCleared("agent") ? null : options.agents.length > 0 ? options.agents : before.agentIds,
     // Without agents there is no key to find.
     keyFrom:
       isCleared("key-from") || isCleared("agent")
-        ? Option.getOrNull(given.keyFrom)
-        : Option.getOrElse(given.keyFrom, () => before.keyFrom),
+        ? Option.getOrNull(options.keyFrom)
+        : Option.getOrElse(options.keyFrom, () => before.keyFrom),
   })
 }

@@ -18,7 +18,7 @@ const name = Args.optional(positional("name", Limits.LimitName, "The name of the
 export const target = {
   all,
   agents: agents.pipe(
-    Options.withDescription("The agent whose runs the limit is of; beside a name, may be repeated"),
+    Options.withDescription("The agent whose runs the limit is of; may be repeated with a name"),
   ),
   name,
 }
@@ -29,19 +29,19 @@ export interface Target {
   readonly name: Option.Option<string>
 }
 
-/** The one that was given. A name may have agents. */
+/** The target that the flags name. A name may have agents. */
 export const onTarget = <A, E, R>(
-  given: Target,
+  options: Target,
   on: {
     readonly agent: (agentId: Ids.AgentId) => Effect.Effect<A, E, R>
     readonly name: (name: string) => Effect.Effect<A, E, R>
     readonly project: Effect.Effect<A, E, R>
   },
 ): Effect.Effect<A, E | ExitCode.CommandFailure, R> => {
-  const [agentId, ...others] = given.agents
-  if (given.all && agentId === undefined && Option.isNone(given.name)) return on.project
-  if (!given.all && Option.isSome(given.name)) return on.name(given.name.value)
-  if (!given.all && agentId !== undefined && others.length === 0) return on.agent(agentId)
+  const [agentId, ...others] = options.agents
+  if (options.all && agentId === undefined && Option.isNone(options.name)) return on.project
+  if (!options.all && Option.isSome(options.name)) return on.name(options.name.value)
+  if (!options.all && agentId !== undefined && others.length === 0) return on.agent(agentId)
   return Effect.fail(
     ExitCode.usage(
       "One name, one agent or --all is needed",
@@ -60,18 +60,22 @@ export const paused = {
   ),
 }
 
-/** The one that was given. */
-export const subjectOf = (given: {
+/** The subject that the flags name. */
+export const subjectOf = (options: {
   readonly all: boolean
   readonly agents: ReadonlyArray<string>
   readonly key: Option.Option<string>
   readonly limit: Limits.LimitKeys | undefined
 }): Effect.Effect<Limits.LimitSubject, ExitCode.CommandFailure> => {
   const subjects: ReadonlyArray<Limits.LimitSubject> = [
-    ...(given.all ? [{ kind: "project" as const, name: null, key: "" }] : []),
-    ...Array.map(given.agents, (key) => ({ kind: "agent" as const, name: null, key })),
-    ...Array.map(Option.toArray(given.key), (key) => ({ kind: "concurrency_key" as const, name: null, key })),
-    ...Object.entries(given.limit ?? {}).map(([named, key]) => ({
+    ...(options.all ? [{ kind: "project" as const, name: null, key: "" }] : []),
+    ...Array.map(options.agents, (key) => ({ kind: "agent" as const, name: null, key })),
+    ...Array.map(Option.toArray(options.key), (key) => ({
+      kind: "concurrency_key" as const,
+      name: null,
+      key,
+    })),
+    ...Object.entries(options.limit ?? {}).map(([named, key]) => ({
       kind: "named" as const,
       name: named,
       key,

@@ -17,9 +17,9 @@ export const positional = <A>(
   description: string,
 ): Args.Args<A> => {
   const decode = Schema.decode(schema)
-  return Args.mapEffect(positionalText(name, description), (given) =>
-    Effect.mapError(decode(given), (error) =>
-      HelpDoc.p(`<${name}> ${Flag.problemOf(error)}: ${JSON.stringify(given)}`),
+  return Args.mapEffect(positionalText(name, description), (text) =>
+    Effect.mapError(decode(text), (error) =>
+      HelpDoc.p(`<${name}> ${Flag.problemOf(error)}: ${JSON.stringify(text)}`),
     ),
   )
 }

@@ -12,11 +12,11 @@ const searchText = Ids.visibleText(200)
 /** The flags of a list. */
 export const listed = {
   status: Options.choice("status", Run.RunStatus.literals).pipe(
-    Options.withDescription("Only runs of this status; several may be given"),
+    Options.withDescription("Only runs of this status; may be repeated"),
     Options.repeated,
   ),
   agent: Flag.texts("agent", Ids.AgentId).pipe(
-    Options.withDescription("Only this agent's runs; several may be given"),
+    Options.withDescription("Only this agent's runs; may be repeated"),
   ),
   label: Flag.labels("label").pipe(
     Options.withDescription(
@@ -64,14 +64,14 @@ export const flags = {
     Options.optional,
   ),
   run: Flag.texts("run", Ids.RunId).pipe(
-    Options.withDescription("This run, instead of a filter; several may be given, 1,000 at most"),
+    Options.withDescription("This run, instead of a filter; may be repeated, 1,000 at most"),
   ),
   all: Options.boolean("all").pipe(
     Options.withDescription("Every run of the project, where no other flag says which"),
   ),
 }
 
-interface Listed {
+interface ListOptions {
   readonly status: ReadonlyArray<Run.RunStatus>
   readonly agent: ReadonlyArray<Ids.AgentId>
   readonly label: Readonly<Record<string, string>> | undefined
@@ -82,7 +82,7 @@ interface Listed {
   readonly until: Option.Option<DateTime.Utc | Duration.Duration>
 }
 
-interface Given extends Listed {
+interface FilterOptions extends ListOptions {
   readonly conversation: Option.Option<Ids.ConversationId>
   readonly text: Option.Option<string>
   readonly errorCode: Option.Option<string>
@@ -90,7 +90,7 @@ interface Given extends Listed {
   readonly all: boolean
 }
 
-/** A time that is given as so long ago, or as an instant. */
+/** The instant of a time, which is a duration before `now` or an instant. */
 const instantOf =
   (now: DateTime.Utc) =>
   (time: DateTime.Utc | Duration.Duration): DateTime.Utc =>
@@ -101,37 +101,37 @@ const valuesOf = <A>(values: ReadonlyArray<A>): OneOrMore.OneOrMore<A> | undefin
   values.length > 1 ? values : values[0]
 
 /** Which runs the flags of a list name, as the ports take it. */
-export const toFilter = (given: Listed, now: DateTime.Utc) => ({
-  status: valuesOf(given.status),
-  agentId: valuesOf(given.agent),
-  labels: given.label,
-  errorCode: valuesOf(given.where.errorCode),
-  metadata: Record.isEmptyRecord(given.where.metadata)
+export const toFilter = (options: ListOptions, now: DateTime.Utc) => ({
+  status: valuesOf(options.status),
+  agentId: valuesOf(options.agent),
+  labels: options.label,
+  errorCode: valuesOf(options.where.errorCode),
+  metadata: Record.isEmptyRecord(options.where.metadata)
     ? undefined
-    : Record.map(given.where.metadata, (values) => valuesOf(values)!),
-  roots: given.root ? true : undefined,
-  parentRunId: Option.getOrUndefined(given.parent),
-  from: Option.getOrUndefined(Option.map(given.since, instantOf(now))),
-  to: Option.getOrUndefined(Option.map(given.until, instantOf(now))),
+    : Record.map(options.where.metadata, (values) => valuesOf(values)!),
+  roots: options.root ? true : undefined,
+  parentRunId: Option.getOrUndefined(options.parent),
+  from: Option.getOrUndefined(Option.map(options.since, instantOf(now))),
+  to: Option.getOrUndefined(Option.map(options.until, instantOf(now))),
 })
 
 /** Which runs the flags name, as the port takes it. A filter and runs that are named one by one exclude each other there. */
 export const toRuns = (
-  given: Given,
+  options: FilterOptions,
   now: DateTime.Utc,
 ): Pick<BulkOperations.NewBulk, "filter" | "runIds" | "all"> => {
-  const filter = toFilter(given, now)
+  const filter = toFilter(options, now)
   const conditions = Object.fromEntries(
     Object.entries({
       ...filter,
-      conversationId: Option.getOrUndefined(given.conversation),
-      text: Option.getOrUndefined(given.text),
-      errorCode: valuesOf([...Option.toArray(given.errorCode), ...given.where.errorCode]),
+      conversationId: Option.getOrUndefined(options.conversation),
+      text: Option.getOrUndefined(options.text),
+      errorCode: valuesOf([...Option.toArray(options.errorCode), ...options.where.errorCode]),
     }).filter(([, value]) => value !== undefined),
   )
   return {
     ...(Object.keys(conditions).length === 0 ? {} : { filter: conditions }),
-    ...(given.run.length === 0 ? {} : { runIds: given.run }),
-    ...(given.all ? { all: true } : {}),
+    ...(options.run.length === 0 ? {} : { runIds: options.run }),
+    ...(options.all ? { all: true } : {}),
   }
 }

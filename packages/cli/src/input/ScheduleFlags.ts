@@ -7,7 +7,7 @@ import { Duration, Effect, Option, Record } from "effect"
 import * as Describe from "../help/Describe.js"
 import { type CommandFailure } from "../output/ExitCode.js"
 import * as Flag from "./Flag.js"
-import { inputOf } from "./GivenText.js"
+import { inputOf } from "./TextInput.js"
 
 export const schedule = Options.text("schedule").pipe(
   Options.withDescription(
@@ -28,7 +28,7 @@ export const others = {
     Options.optional,
   ),
   prompt: Options.text("prompt").pipe(
-    Options.withDescription("What each run is given, as a message of the user"),
+    Options.withDescription("The prompt of each run, as a message of the user"),
     Options.optional,
   ),
   input: Options.text("input").pipe(
@@ -40,7 +40,7 @@ export const others = {
     Options.optional,
   ),
   labels: Flag.labels("label").pipe(
-    Options.withDescription("A label of each run as name=value; several may be given"),
+    Options.withDescription("A label of each run as name=value; may be repeated"),
   ),
   ...Describe.grouped("Runs that meet, are late or fail", {
     concurrencyKey: Flag.text("concurrency-key", Limits.ConcurrencyKey).pipe(
@@ -50,7 +50,7 @@ export const others = {
       Options.optional,
     ),
     concurrencyLimit: Flag.whole("concurrency-limit", { minimum: 1, maximum: 100_000 }).pipe(
-      Options.withDescription("With it, at most so many runs of the concurrency key work at once"),
+      Options.withDescription("The most runs of the concurrency key that work at once"),
       Options.optional,
     ),
     policy: Options.choice("policy", Schedule.ConcurrencyPolicy.literals).pipe(
@@ -80,7 +80,7 @@ export const others = {
       Options.optional,
     ),
     pauseAfter: Flag.whole("pause-after-failures", { minimum: 0, maximum: 1000 }).pipe(
-      Options.withDescription("Pause after so many failed runs in a row; 0, the default, for never"),
+      Options.withDescription("Pause after this number of failed runs in a row; 0, the default, for never"),
       Options.optional,
     ),
     staleAfter: Flag.duration("stale-after", { minimum: "1 second", maximum: "3650 days" }).pipe(
@@ -97,15 +97,15 @@ export const others = {
     ),
     endsAt: Flag.instant("ends-at").pipe(Options.withDescription("No tick after it"), Options.optional),
     maxRuns: Flag.whole("max-runs", { minimum: 1, maximum: 1_000_000_000 }).pipe(
-      Options.withDescription("The schedule is complete after so many runs"),
+      Options.withDescription("The schedule is complete after this number of runs"),
       Options.optional,
     ),
   }),
 }
 
-type Options_<F> = { readonly [K in keyof F]: F[K] extends Options.Options<infer A> ? A : never }
+type Parsed<F> = { readonly [K in keyof F]: F[K] extends Options.Options<infer A> ? A : never }
 
-export type Given = Options_<typeof others>
+export type ScheduleOptions = Parsed<typeof others>
 
 const seconds = Option.map((time: Duration.Duration) => Math.ceil(Duration.toSeconds(time)))
 
@@ -114,20 +114,20 @@ const present = <A extends globalThis.Record<string, Option.Option<unknown>>>(
   parts: A,
 ): { readonly [K in keyof A]?: Option.Option.Value<A[K]> } => Record.getSomes(parts) as never
 
-/** What the runs are given, beside what the schedule has. */
+/** The config of the flags, merged into that of the schedule. */
 export const configOf = (
-  { concurrencyKey, concurrencyLimit, input, labels, prompt }: Given,
+  { concurrencyKey, concurrencyLimit, input, labels, prompt }: ScheduleOptions,
   before: Schedule.ScheduleConfig = {},
 ): Effect.Effect<Schedule.ScheduleConfig, CommandFailure> =>
   Effect.map(
     Option.match(input, {
       onNone: () => Effect.succeed({}),
-      onSome: (given) => Effect.map(inputOf(given), (value) => ({ input: value })),
+      onSome: (text) => Effect.map(inputOf(text), (value) => ({ input: value })),
     }),
-    (given) => ({
+    (withInput) => ({
       ...before,
       ...present({ prompt, concurrencyKey, concurrencyLimit, labels: Option.fromNullable(labels) }),
-      ...given,
+      ...withInput,
     }),
   )
 
@@ -148,27 +148,27 @@ export const clearable = [
 export type Clearable = (typeof clearable)[number]
 
 export const clear = Options.choice("clear", clearable).pipe(
-  Options.withDescription("Take this away from the schedule, by the name of its flag; several may be given"),
+  Options.withDescription("Remove this from the schedule, by the name of its flag; may be repeated"),
   Options.repeated,
 )
 
-/** The fields that are both given and to be cleared. */
-export const givenAndCleared = (
-  given: Given & { readonly clear: ReadonlyArray<Clearable> },
+/** The fields that the flags both set and clear. */
+export const setAndCleared = (
+  options: ScheduleOptions & { readonly clear: ReadonlyArray<Clearable> },
 ): ReadonlyArray<Clearable> => {
   const values: Readonly<globalThis.Record<Clearable, Option.Option<unknown>>> = {
-    prompt: given.prompt,
-    input: given.input,
-    label: Option.fromNullable(given.labels),
-    "concurrency-key": given.concurrencyKey,
-    "concurrency-limit": given.concurrencyLimit,
-    conversation: given.conversation,
-    "stale-after": given.staleAfter,
-    "starts-at": given.startsAt,
-    "ends-at": given.endsAt,
-    "max-runs": given.maxRuns,
+    prompt: options.prompt,
+    input: options.input,
+    label: Option.fromNullable(options.labels),
+    "concurrency-key": options.concurrencyKey,
+    "concurrency-limit": options.concurrencyLimit,
+    conversation: options.conversation,
+    "stale-after": options.staleAfter,
+    "starts-at": options.startsAt,
+    "ends-at": options.endsAt,
+    "max-runs": options.maxRuns,
   }
-  return given.clear.filter((name) => Option.isSome(values[name]))
+  return options.clear.filter((name) => Option.isSome(values[name]))
 }
 
 const ofConfig: Partial<globalThis.Record<Clearable, keyof Schedule.ScheduleConfig>> = {
@@ -201,17 +201,17 @@ export const clearedOf = (cleared: ReadonlyArray<Clearable>): Schedules.Schedule
 })
 
 /** The fields of a definition that the flags give, but for its agent, its times and its config. */
-export const changesOf = (given: Given): Schedules.ScheduleChanges =>
+export const changesOf = (options: ScheduleOptions): Schedules.ScheduleChanges =>
   present({
-    timezone: given.timezone,
-    concurrencyPolicy: given.policy,
-    missed: given.missed,
-    windowSeconds: seconds(given.window),
-    timeoutSeconds: seconds(given.timeout),
-    backoffLimit: Option.map(given.maxAttempts, (attempts) => attempts - 1),
-    pauseAfterFailures: given.pauseAfter,
-    health: Option.map(seconds(given.staleAfter), (maxStalenessSeconds) => ({ maxStalenessSeconds })),
-    startsAt: given.startsAt,
-    endsAt: given.endsAt,
-    maxRuns: given.maxRuns,
+    timezone: options.timezone,
+    concurrencyPolicy: options.policy,
+    missed: options.missed,
+    windowSeconds: seconds(options.window),
+    timeoutSeconds: seconds(options.timeout),
+    backoffLimit: Option.map(options.maxAttempts, (attempts) => attempts - 1),
+    pauseAfterFailures: options.pauseAfter,
+    health: Option.map(seconds(options.staleAfter), (maxStalenessSeconds) => ({ maxStalenessSeconds })),
+    startsAt: options.startsAt,
+    endsAt: options.endsAt,
+    maxRuns: options.maxRuns,
   })

@@ -101,7 +101,7 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
     onNone: () =>
       Effect.fail(
         usage(
-          "No API key was given",
+          "The API key is missing",
           "Set RUNLEASE_API_KEY, or api_key in runlease.json; `runlease serve` shows the first key once.",
         ),
       ),

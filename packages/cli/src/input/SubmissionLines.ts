@@ -132,7 +132,7 @@ export const parse = (
       continue
     }
     const agentId = parsed.right.agent ?? agent
-    if (agentId === undefined) problems.push(`${where}: agent: is missing, and --agent was not given`)
+    if (agentId === undefined) problems.push(`${where}: agent: is missing, and so is --agent`)
     else submissions.push(submissionOf(parsed.right, agentId))
   }
   if (problems.length > 0) {

@@ -21,7 +21,7 @@ export const paint: Effect.Effect<Paint> = Effect.map(
   (noColor) => (process.stdout.isTTY && noColor === "" ? coloured : (_style, text) => text),
 )
 
-/** One JSON value on a line of its own. */
+/** One JSON value as a line. */
 export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
 
 /** Formats rows as columns. Each column is as wide as its widest cell; the last is not padded. A row is one line. */

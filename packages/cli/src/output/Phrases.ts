@@ -32,9 +32,9 @@ export const clock = (at: DateTime.Utc): string => DateTime.formatIso(at).slice(
 /** The day and the time, in UTC. */
 export const date = (at: DateTime.Utc): string => DateTime.formatIso(at).slice(0, 19).replace("T", " ")
 
-/** The time, with its day where that is not the day of `beside`. */
-export const near = (at: DateTime.Utc, beside: DateTime.Utc): string =>
-  date(at).slice(0, 10) === date(beside).slice(0, 10) ? clock(at) : date(at)
+/** The time, with its day where that is not the day of `reference`. */
+export const near = (at: DateTime.Utc, reference: DateTime.Utc): string =>
+  date(at).slice(0, 10) === date(reference).slice(0, 10) ? clock(at) : date(at)
 
 /** A number with its noun. */
 export const count = (number: number, noun: string, plural = `${noun}s`): string =>
@@ -47,6 +47,6 @@ export const list = (words: ReadonlyArray<string>): string =>
 /** How many words `some` has. */
 const shown = 3
 
-/** The first of some words, and how many there are beside them. */
+/** The first words of a list, and the number of the others. */
 export const some = (words: ReadonlyArray<string>): string =>
   words.length <= shown ? list(words) : `${words.slice(0, shown).join(", ")} and ${words.length - shown} more`

@@ -29,11 +29,11 @@ const ofStep = ({ kind, record }: StepRecord.EventRecord): string => {
     case "inbox":
       return record.to === undefined || record.to === record.after
         ? `step ${name} has found no message`
-        : `step ${name} has taken the messages up to ${record.to}`
+        : `step ${name} has received the messages up to ${record.to}`
     case "request":
       return record.refused === true
         ? `the request to a model for step ${name} was refused`
-        : `asks a model for step ${name}`
+        : `calls a model for step ${name}`
   }
 }
 
@@ -63,7 +63,7 @@ const ofAttempt = ({ attempt, previous, worker_id }: typeof Attempt.Type): strin
   const next =
     worker_id === undefined
       ? ""
-      : `; ${attempt === previous.attempt ? "it goes on" : `attempt ${attempt} begins`} at worker ${worker_id}`
+      : `; ${attempt === previous.attempt ? "it continues" : `attempt ${attempt} begins`} at worker ${worker_id}`
   return `attempt ${previous.attempt} ${ends[previous.ended] ?? previous.ended}${reason}${next}`
 }
 

@@ -35,7 +35,7 @@ export const questionOf = ({
   argumentsOf(toolArguments) +
   (expiresAt === undefined ? "" : ` (until ${DateTime.formatIso(expiresAt)})`)
 
-/** What a run waits for beside a time. */
+/** What a run waits for, apart from a time. */
 const waitingFor = (run: Run.Run): string | null => {
   const open = openInterrupts(run)
   const { budget, children, inbox } = run.waiting ?? {}
@@ -179,7 +179,7 @@ export const ofJson = (value: unknown): string => {
   return line.length <= maxWidth ? line : JSON.stringify(value, null, 2)
 }
 
-/** A value with more lines stands below its name. */
+/** A value with more lines is below its name. */
 const fieldLine = (key: string, value: unknown): string => {
   const text =
     typeof value === "string" ? value.split("\n").map(Terminal.onOneLine).join("\n") : ofJson(value)

@@ -6,7 +6,7 @@ import { Console, Effect } from "effect"
 import { randomBytes } from "node:crypto"
 
 /**
- * Stands for the escape character of this program's own sequences until they are written. It is random, so the text of others
+ * Replaces the escape character of this program's own sequences until they are written. It is random, so the text of others
  * cannot have it.
  */
 export const escape = `<${randomBytes(16).toString("hex")}>`
@@ -52,7 +52,7 @@ const ownSequence = new RegExp(`${escape}\\[[0-9;]*[A-Za-z]`, "g")
 /** How many columns the text takes, apart from its own sequences. */
 export const widthOf = (text: string): number => text.replaceAll(ownSequence, "").length
 
-/** Writes text to stdout, without a line feed of its own. */
+/** Writes text to stdout, without a line feed after it. */
 export const write = (text: string): Effect.Effect<void> =>
   Effect.sync(() => void process.stdout.write(finished(text)))
 

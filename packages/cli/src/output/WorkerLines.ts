@@ -128,7 +128,7 @@ const textOf = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
       return line(event.run, paint("yellow", `left alone: lease ${event.reason.toLowerCase()}`))
     case "DrainRequested":
       return event.requested
-        ? `Claims no more runs, as its operator asks: ${event.inFlight} in flight`
+        ? `Claims no more runs, as its operator requested: ${event.inFlight} in flight`
         : "Claims runs again"
     case "Draining":
       return event.inFlight === 0

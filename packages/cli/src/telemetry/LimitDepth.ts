@@ -58,10 +58,10 @@ export const layer: Layer.Layer<never, never, Access.Access | ControlPlane.Contr
         for (const [labels, counts] of series) {
           const [project, kind, limit] = JSON.parse(labels) as [string, string, string]
           for (const state of states) {
-            const given = Object.entries({ project, kind, limit, state })
+            const pairs = Object.entries({ project, kind, limit, state })
             runs.set(
               counts[state],
-              given.map(([label, value]) => MetricLabel.make(label, value)),
+              pairs.map(([label, value]) => MetricLabel.make(label, value)),
             )
           }
         }

@@ -10,7 +10,7 @@ import { Duration, Effect, Ref } from "effect"
 type Started = Worker.Worker["Type"]
 
 export interface Probes {
-  /** Asks this worker until `forget`. Without a worker the command is starting. */
+  /** The probes report this worker until `forget`. Without a worker the command is starting. */
   readonly follow: (worker: Started) => Effect.Effect<void>
 
   readonly forget: Effect.Effect<void>
@@ -37,7 +37,7 @@ const ofHealth = (health: WorkerHealth.WorkerHealth): HttpServerResponse.HttpSer
       return response("stalled", `No claim was answered for ${seconds} s although slots are free`)
     }
     case "LeaseUnrenewed":
-      // Anyone may ask: the failure, which the log has, may name hosts.
+      // The probe is public, and the failure may name hosts: the log has it.
       return response("stalled", "Leases are not renewed; the log of the worker says why")
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The telemetry of a server or a worker: what its flags and the environment ask for, and nothing else is loaded or run.
+ * The telemetry of a server or a worker: what its flags and the environment request, and nothing else is loaded or run.
  */
 import { Options } from "@effect/cli"
 import { Config, Effect, Layer, Option } from "effect"
@@ -15,7 +15,7 @@ export const logFormat = Options.choice("log-format", Log.formats).pipe(
   Describe.inGroup("Telemetry"),
 )
 
-/** What is measured beside the requests and runs: it is, while something reads it. */
+/** The measurements of the process, apart from requests and runs. They are made while something reads them. */
 const processMetrics = Layer.unwrapEffect(
   Effect.map(
     Effect.promise(() => import("./ProcessMetrics.js")),

@@ -1,14 +1,14 @@
 /**
- * What to say to a submission without a text and without a payload.
+ * The failure of a submission without a text and without a payload.
  */
 import { type Ids, WorkerMetadata, WorkerRegistry } from "@runlease/core"
 import { Effect, Option } from "effect"
-import { noText } from "../input/GivenRequest.js"
+import { noText } from "../input/RequestInput.js"
 import { usage } from "../output/ExitCode.js"
 import * as PayloadExample from "../output/PayloadExample.js"
 
 /** The failure of a command without a request, with the payload that the agent's workers say it takes. */
-export const nothingGiven = Effect.fnUntraced(function* (named: Option.Option<Ids.AgentId>) {
+export const missingRequest = Effect.fnUntraced(function* (named: Option.Option<Ids.AgentId>) {
   const agent = Option.getOrElse(named, () => "")
   const registry = yield* WorkerRegistry.WorkerRegistry
   const workers = yield* registry.list({ limit: 100 }).pipe(Effect.option)

@@ -1,5 +1,5 @@
 /**
- * Text and JSON that a flag or an argument gives, or a file or stdin in its place.
+ * Text and JSON of a flag or an argument, of a file, or of stdin.
  */
 import { Effect, Either } from "effect"
 import { readFile } from "node:fs/promises"
@@ -16,10 +16,10 @@ export const read = (file: string): Effect.Effect<string, CommandFailure> =>
   })
 
 /** The value of `--input`: JSON, a file of it after `@`, or stdin. */
-export const inputOf = (given: string): Effect.Effect<unknown, CommandFailure> => {
-  const file = given === "-" ? "-" : given.startsWith("@") ? given.slice(1) : undefined
+export const inputOf = (value: string): Effect.Effect<unknown, CommandFailure> => {
+  const file = value === "-" ? "-" : value.startsWith("@") ? value.slice(1) : undefined
   const name = file === undefined ? "--input" : file === "-" ? "The stdin of --input" : file
-  return Effect.flatMap(file === undefined ? Effect.succeed(given) : read(file), (text) =>
+  return Effect.flatMap(file === undefined ? Effect.succeed(value) : read(file), (text) =>
     Either.mapLeft(JsonText.parse(text), (place) =>
       usage(
         text.trim() === "" ? `${name} is empty` : `${name} is no JSON at ${place}`,

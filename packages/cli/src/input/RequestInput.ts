@@ -1,21 +1,21 @@
 /**
- * The request of a run, as the text, the file and the `--input` of a command line give it.
+ * The request of a run: the text, the file and the `--input` of a command line.
  */
 import { RequestSnapshot } from "@runlease/core"
 import { Effect, Option } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
-import { inputOf, read } from "./GivenText.js"
+import { inputOf, read } from "./TextInput.js"
 
 /** `-` is stdin, of the text and of the input. */
-export interface GivenRequest {
+export interface RequestInput {
   readonly text: Option.Option<string>
   readonly file: Option.Option<string>
   readonly input: Option.Option<string>
 }
 
-const textOf = ({ file, text }: GivenRequest): Effect.Effect<string | undefined, CommandFailure> => {
+const textOf = ({ file, text }: RequestInput): Effect.Effect<string | undefined, CommandFailure> => {
   if (Option.isSome(file) && Option.isSome(text)) {
-    return Effect.fail(usage("Both a text and --file were given"))
+    return Effect.fail(usage("A text and --file exclude each other"))
   }
   if (Option.isSome(file)) return read(file.value)
   return Option.match(text, {
@@ -24,21 +24,21 @@ const textOf = ({ file, text }: GivenRequest): Effect.Effect<string | undefined,
   })
 }
 
-const readsStdin = ({ file, input, text }: GivenRequest): boolean =>
+const readsStdin = ({ file, input, text }: RequestInput): boolean =>
   Option.contains(input, "-") && (Option.contains(text, "-") || Option.contains(file, "-"))
 
-/** The failure of a command line that gives neither a text nor an input. */
+/** The failure of a command line with neither a text nor an input. */
 export const noText = (): CommandFailure =>
   usage(
     "There is no text to submit",
     "Give a TEXT, --file FILE, - for stdin, or --input JSON for an agent with a payload.",
   )
 
-/** The request: the text as a message of the user, the input beside it. Undefined where neither is given. */
-export const requestOf = Effect.fnUntraced(function* (given: GivenRequest) {
-  if (readsStdin(given)) return yield* usage("Both the text and --input read stdin")
-  const text = yield* textOf(given)
+/** The request: the text is a message of the user, the input a payload. Undefined without both. */
+export const requestOf = Effect.fnUntraced(function* (options: RequestInput) {
+  if (readsStdin(options)) return yield* usage("Both the text and --input read stdin")
+  const text = yield* textOf(options)
   const messages = text === undefined ? RequestSnapshot.empty : RequestSnapshot.fromText(text)
-  if (Option.isSome(given.input)) return { ...messages, input: yield* inputOf(given.input.value) }
+  if (Option.isSome(options.input)) return { ...messages, input: yield* inputOf(options.input.value) }
   return text === undefined ? undefined : messages
 })
