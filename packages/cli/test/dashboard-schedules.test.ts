@@ -61,7 +61,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
         await form.getByLabel("Agent", { exact: true }).fill("number")
         await form.getByLabel("When", { exact: true }).fill("0 0 30 2 *")
         await form.getByLabel("Time zone").fill("Asia/Kolkata")
-        await form.getByLabel("What each run is given").fill("30")
+        await form.getByLabel("Input of each run").fill("30")
         await button.click()
         await form.getByRole("alert").filter({ hasText: "schedule" }).waitFor()
         await form.getByLabel("When", { exact: true }).fill("0 6 1 * *")

@@ -37,7 +37,7 @@ const pageResponse = (html: string) =>
 const isApiPage = (path: string): boolean =>
   path === "/openapi.json" || path === "/docs" || path.startsWith("/docs/")
 
-/** Whether a browser asks for a page of the dashboard. */
+/** Whether a browser requests a page of the dashboard. */
 const wantsPage = (request: HttpServerRequest.HttpServerRequest): boolean =>
   BuiltFiles.isRead(request) &&
   (request.headers["accept"] ?? "").includes("text/html") &&
@@ -45,7 +45,7 @@ const wantsPage = (request: HttpServerRequest.HttpServerRequest): boolean =>
 
 /**
  * The API with the dashboard in front of it. `prefix` is where both are mounted, for the links of the page. Without the built pages,
- * as in a checkout that was not built, it is the API alone, and a warning says so when a browser asks for a page.
+ * as in a checkout that was not built, it is the API alone, and a warning says so when a browser requests a page.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { aboutOf, besideOf } from "../web/src/pages/run/model/about"
-import { askOf } from "../web/src/pages/run/model/asks"
+import { questionOf } from "../web/src/pages/run/model/questions"
 
 const diff = "--- a/limits.yaml\n+++ b/limits.yaml\n@@ -1 +1 @@\n-most: 100\n+most: 900\n"
 
@@ -9,7 +9,7 @@ const parts = (about: unknown) => aboutOf({ metadata: { about } })
 describe("what a question is about", () => {
   it("is a table of its fields, as the log and the summary have them", () => {
     const interrupt = { id: "q", metadata: { about: { amount: "900 EUR", copies: 2, urgent: false } } }
-    expect(aboutOf(askOf(interrupt)!)).toEqual([
+    expect(aboutOf(questionOf(interrupt)!)).toEqual([
       { name: "amount", kind: "line", text: "900 EUR" },
       { name: "copies", kind: "line", text: "2" },
       { name: "urgent", kind: "line", text: "false" },

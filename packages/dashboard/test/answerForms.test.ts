@@ -3,9 +3,9 @@ import { JSONSchema, Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import { payloadOf } from "../web/src/form/payload"
 import { fieldsOf, initialOf, isText, labelOf } from "../web/src/form/schema"
-import { budgetOf, limitsFrom } from "../web/src/pages/run/ask/budgetLimits"
-import { approving, declining, modeOf } from "../web/src/pages/run/ask/mode"
-import { askOf } from "../web/src/pages/run/model/asks"
+import { budgetOf, limitsFrom } from "../web/src/pages/run/question/budgetLimits"
+import { approving, declining, modeOf } from "../web/src/pages/run/question/mode"
+import { questionOf } from "../web/src/pages/run/model/questions"
 import { nothingFilled, secondsOf, submissionOf } from "../web/src/pages/submit/submission"
 
 const schema = {
@@ -116,7 +116,7 @@ describe("the value of a form", () => {
 })
 
 describe("the form of a question", () => {
-  const mode = (ask: object) => modeOf(askOf({ id: "q", reason: "input_required", ...ask })!)
+  const mode = (question: object) => modeOf(questionOf({ id: "q", reason: "input_required", ...question })!)
   const approval = {
     type: "object",
     properties: { approved: { type: "boolean" }, note: { type: "string" } },

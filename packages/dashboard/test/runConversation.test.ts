@@ -1,7 +1,7 @@
 import type * as Json from "@runlease/http/Json"
 import { describe, expect, it } from "vitest"
-import { saidIn, verdictOf } from "../web/src/pages/run/ask/verdict"
-import { askOf, openAsks } from "../web/src/pages/run/model/asks"
+import { saidIn, verdictOf } from "../web/src/pages/run/question/verdict"
+import { questionOf, openQuestions } from "../web/src/pages/run/model/questions"
 import * as cli from "../web/src/pages/run/model/cli"
 import { searchOn } from "../web/src/pages/run/model/eventSearch"
 import { inputsOf } from "../web/src/pages/run/model/inputs"
@@ -153,33 +153,35 @@ describe("words", () => {
       budget: false,
     }
     const waiting = (more: object) => ({ ...nothing, ...more }) as unknown as Json.RunSummary["waiting"]
-    const ask = { id: "q", reason: "confirmation" }
+    const question = { id: "q", reason: "confirmation" }
     const word = (more: object, ...ended: ReadonlyArray<number>) =>
       waitingWord(waiting(more), new Set(ended), at(0))
-    expect(word({ interrupts: [ask] })).toBe("Waiting for you")
-    expect(word({ interrupts: [ask], children: [[0]] })).toBe("Waiting for you and a child")
+    expect(word({ interrupts: [question] })).toBe("Waiting for you")
+    expect(word({ interrupts: [question], children: [[0]] })).toBe("Waiting for you and a child")
     expect(word({ children: [[0, 1, 2]] })).toBe("Waiting for 3 children")
     expect(word({ children: [[0, 1, 2]] }, 1)).toBe("Waiting for 2 children")
     expect(word({ children: [[0, 1]] }, 0)).toBe("Waiting for a child")
     expect(word({ children: [[0], [1], [2]] }, 2)).toBe("Waiting for one of 2 children")
-    expect(word({ interrupts: [{ ...ask, client_tool: true }] })).toBe("Waiting for its client")
+    expect(word({ interrupts: [{ ...question, client_tool: true }] })).toBe("Waiting for its client")
     expect(word({ wakes_at: new Date(at(60)).toISOString() })).toMatch(/^Sleeping until \d\d:42:00$/)
     expect(
-      openAsks(waiting({ interrupts: [ask], answers: [{ interrupt_id: "q", status: "resolved" }] })),
+      openQuestions(
+        waiting({ interrupts: [question], answers: [{ interrupt_id: "q", status: "resolved" }] }),
+      ),
     ).toEqual([])
   })
 
   it("say how a question was answered", () => {
-    const ask = askOf({ id: "q", reason: "confirmation" })!
+    const question = questionOf({ id: "q", reason: "confirmation" })!
     const answer = (payload: unknown, status: "resolved" | "cancelled" = "resolved") => ({
       interruptId: "q",
       status,
       payload,
       isError: false,
     })
-    expect(verdictOf(ask, answer({ approved: true }))).toBe("approved")
-    expect(verdictOf(ask, answer({ approved: false }))).toBe("declined")
-    expect(verdictOf(ask, answer(undefined, "cancelled"))).toBe("declined")
+    expect(verdictOf(question, answer({ approved: true }))).toBe("approved")
+    expect(verdictOf(question, answer({ approved: false }))).toBe("declined")
+    expect(verdictOf(question, answer(undefined, "cancelled"))).toBe("declined")
     expect(saidIn(answer({ approved: true, note: "Once", empty: "" }))).toEqual([["note", "Once"]])
   })
 })
@@ -214,10 +216,10 @@ describe("the search of events", () => {
     payload: { type: "x", delta },
   })) as unknown as ReadonlyArray<Entry>
 
-  it("goes on where it was, and keeps the list while nothing is found", () => {
+  it("continues where it was, and keeps the list while nothing is found", () => {
     const search = { text: "ALPHA", type: "" }
     const first = searchOn(undefined, entries, search, 2)
-    expect(first).toMatchObject({ seen: 2, entries: [{ event_id: 1 }] })
+    expect(first).toMatchObject({ searched: 2, entries: [{ event_id: 1 }] })
     const second = searchOn(first, entries, search, 2)
     expect(second.entries.map(({ event_id }) => event_id)).toEqual([1, 3])
     expect(searchOn(second, entries, search, 2).entries).toBe(second.entries)
@@ -235,12 +237,12 @@ describe("the commands", () => {
   })
 
   it("answer as the form does", () => {
-    const ask = { id: "push", isOne: true }
-    expect(cli.resume("r", { ...ask, payload: { approved: true } })).toBe("runlease resume r --approve")
-    expect(cli.resume("r", { ...ask, payload: { approved: false } })).toBe("runlease resume r --deny")
-    expect(cli.resume("r", { ...ask, isOne: false, payload: "yes" })).toBe(
+    const question = { id: "push", isOne: true }
+    expect(cli.resume("r", { ...question, payload: { approved: true } })).toBe("runlease resume r --approve")
+    expect(cli.resume("r", { ...question, payload: { approved: false } })).toBe("runlease resume r --deny")
+    expect(cli.resume("r", { ...question, isOne: false, payload: "yes" })).toBe(
       "runlease resume r --interrupt push --text yes",
     )
-    expect(cli.resume("r", { ...ask, payload: { a: 1 } })).toBe(`runlease resume r --result '{"a":1}'`)
+    expect(cli.resume("r", { ...question, payload: { a: 1 } })).toBe(`runlease resume r --result '{"a":1}'`)
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { type Entry, makeRunLog } from "../web/src/pages/run/model/runLog"
 import { take } from "../web/src/pages/run/model/log"
 import type { Part } from "../web/src/pages/run/model/parts"
-import { givenBy, isFailed, outcomeOf } from "../web/src/pages/run/model/steps"
+import { resultWords, isFailed, outcomeOf } from "../web/src/pages/run/model/steps"
 import { argumentsOf } from "../web/src/pages/run/model/sentences"
 
 const start = Date.parse("2026-11-24T02:41:07.000Z")
@@ -109,7 +109,7 @@ describe("the log of a run", () => {
       ),
     )
     expect(only(log.parts, "text")).toMatchObject([{ superseded: false }])
-    expect(only(log.parts, "ask")).toMatchObject([{ ask: { id: "q" } }])
+    expect(only(log.parts, "question")).toMatchObject([{ question: { id: "q" } }])
   })
 
   it("shows a question about a call with the call", () => {
@@ -120,8 +120,8 @@ describe("the log of a run", () => {
         control: true,
       }),
     )
-    expect(only(log.parts, "ask")).toEqual([])
-    expect(only(log.parts, "tool")).toMatchObject([{ name: "push", ask: { id: "q", toolCallId: "c1" } }])
+    expect(only(log.parts, "question")).toEqual([])
+    expect(only(log.parts, "tool")).toMatchObject([{ name: "push", question: { id: "q", toolCallId: "c1" } }])
   })
 
   it("shows the arguments of a call as the question about it does, without its secrets", () => {
@@ -137,7 +137,7 @@ describe("the log of a run", () => {
       "tool",
     )
     expect(argumentsOf(part!)).toBe('{"pin":"<redacted>"}')
-    expect(argumentsOf({ ...part!, ask: null })).toBe('{"pin":"canary"}')
+    expect(argumentsOf({ ...part!, question: null })).toBe('{"pin":"canary"}')
   })
 
   it("knows a step by its id where it has a key, and breaks off one whose attempt dies", () => {
@@ -177,7 +177,12 @@ describe("the log of a run", () => {
     )
     const now = start + 13_000
     expect(
-      only(log.parts, "step").map((part) => [part.name, isFailed(part), givenBy(part), outcomeOf(part, now)]),
+      only(log.parts, "step").map((part) => [
+        part.name,
+        isFailed(part),
+        resultWords(part),
+        outcomeOf(part, now),
+      ]),
     ).toEqual([
       ["parse", true, "failed: not JSON, at line 3", "failed: not JSON, at line 3, 1 s"],
       ["sealed", true, "failed", "failed, 1 s"],
@@ -220,10 +225,10 @@ describe("the log of a run", () => {
       parts: [{ type: "text", text: "Shorter" }],
     })
     expect(only(folded(...entriesOf(message)).parts, "told")).toMatchObject([
-      { text: "Shorter", taken: false },
+      { text: "Shorter", isRead: false },
     ])
     const inbox = custom("inbox", { step_id: "s", record_id: "r", name: "read", after: 0, to: 1 })
-    expect(only(folded(...entriesOf(message, inbox)).parts, "told")).toMatchObject([{ taken: true }])
+    expect(only(folded(...entriesOf(message, inbox)).parts, "told")).toMatchObject([{ isRead: true }])
   })
 
   it("folds the state", () => {

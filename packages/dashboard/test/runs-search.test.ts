@@ -83,7 +83,7 @@ describe("the filter of runs", () => {
     expect(filterOf(searchOf(noFilter))).toEqual(noFilter)
   })
 
-  it("asks for runs without a parent, unless children are what is looked for", () => {
+  it("requests runs without a parent, unless children are what is looked for", () => {
     expect(queryOf(noFilter, now)["roots"]).toBe(true)
     expect(isRootsOnly({ ...noFilter, children: true })).toBe(false)
     expect(isRootsOnly({ ...noFilter, parent: "x" })).toBe(false)

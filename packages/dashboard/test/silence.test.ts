@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as WorkerContact from "@runlease/core/WorkerContact"
 import type * as Json from "@runlease/http/Json"
 import { heldRuns, silenceOutcome, untaken } from "../web/src/ui/silence.js"
-import { heardFrom, isAskedToDrain, silenceOf, slotsOf, stateOf } from "../web/src/ui/workers.js"
+import { heardFrom, isDrainRequested, silenceOf, slotsOf, stateOf } from "../web/src/ui/workers.js"
 
 const now = Date.parse("2026-11-27T03:00:00.000Z")
 const before = (seconds: number) => new Date(now - seconds * 1000).toISOString()
@@ -72,8 +72,8 @@ describe("the state of a worker", () => {
     const [asked, stopping] = [worker("a", { drain: true, holds: 2 }), worker("a", { status: "draining" })]
     assert.strictEqual(stateOf(asked, now), "draining")
     assert.strictEqual(stateOf(stopping, now), "draining")
-    assert.isTrue(isAskedToDrain(asked))
-    assert.isFalse(isAskedToDrain(stopping))
+    assert.isTrue(isDrainRequested(asked))
+    assert.isFalse(isDrainRequested(stopping))
   })
   it("counts from the last heartbeat, as the command does", () => {
     const one = { ...worker("a", { heard: 30, holds: 1 }), renewed_at: before(4) }

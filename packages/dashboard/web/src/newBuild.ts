@@ -1,5 +1,5 @@
 /**
- * A page that stays open while its server gets another build asks for files that are gone. It is loaded again then, and only then: a server
+ * A page that stays open while its server gets another build requests files that are gone. It is loaded again then, and only then: a server
  * that does not answer, or that still has this build, would give nothing else.
  */
 const entry = new URL(import.meta.url).pathname.split("/").at(-1)!

@@ -41,7 +41,7 @@ export const urlOf = (name: Name, { path = {}, query = {} }: RequestOptions = {}
 
 const sessions = new EventTarget()
 
-/** Tells those who listen that the API knows the session no more. */
+/** Notifies the listeners that the session is over. */
 export const sessionEnded = (): void => {
   sessions.dispatchEvent(new Event("ended"))
 }

@@ -34,7 +34,7 @@ export const usePaused = (): boolean => useSyncExternalStore(subscribe, isPaused
 /** How many events have come since the pages were paused. */
 export const useWaitingEvents = (): number => useSyncExternalStore(subscribe, () => waitingEvents)
 
-/** While the pages are paused nothing that streams tell is shown. */
+/** While the pages are paused, no event of a stream is shown. */
 export const setPaused = (next: boolean): void => {
   paused = next
   waitingEvents = 0
@@ -69,7 +69,7 @@ interface Waiting {
 
 /**
  * Follows a stream while the component is there. `on` has a function for each named event; each gets the decoded `data` and the event's
- * id. While paused, events are queued and given in order afterwards; of those in `wholes`, which replace each other, the latest.
+ * id. While paused, events are queued and delivered in order afterwards; of those in `wholes`, which replace each other, the latest.
  */
 export const useLive = (
   url: string | undefined,

@@ -5,7 +5,7 @@ import { send, urlOf } from "./client"
 import { isPaused, useLive } from "./live"
 import { useProject } from "./session"
 
-/** The periods of a chart: so many minutes or hours. */
+/** The periods of a chart, in minutes or hours. */
 export interface Span {
   readonly step: "minute" | "hour"
   readonly last: number
@@ -56,7 +56,7 @@ export const agentsQuery = (project: string) =>
     queryFn: async ({ signal }) => (await send("agents", { path: { project }, signal })).data,
   })
 
-/** Topics whose events tell all there is. */
+/** Topics whose events have all their data. */
 const wholes = ["attention", "workers", "statistics"]
 
 interface LiveOptions {

@@ -2,7 +2,7 @@
 
 let ahead = 0
 
-/** Learns from an answer how far the server's clock is ahead of the one here. Answers tell it to the second, so less than two is nothing. */
+/** Learns from an answer how far the server's clock is ahead of the one here. Answers have it to the second, so less than two is nothing. */
 export const learnClock = ({ headers }: Response): void => {
   const served = Date.parse(headers.get("date") ?? "")
   if (Number.isNaN(served)) return

@@ -14,8 +14,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 type Read = { readonly value: unknown } | { readonly problem: string } | undefined
 
-const ofText = (field: Field & { readonly kind: "text" }, given: unknown): Read => {
-  const text = typeof given === "string" ? given : ""
+const ofText = (field: Field & { readonly kind: "text" }, input: unknown): Read => {
+  const text = typeof input === "string" ? input : ""
   if (text === "") return field.required ? { problem: "Fill this in" } : undefined
   if (text.length < (field.minLength ?? 0)) return { problem: `At least ${field.minLength} characters` }
   if (text.length > (field.maxLength ?? Infinity)) return { problem: `At most ${field.maxLength} characters` }
@@ -32,8 +32,8 @@ const matches = (pattern: string, text: string): boolean => {
   }
 }
 
-const ofNumber = (field: Field & { readonly kind: "number" }, given: unknown): Read => {
-  const text = typeof given === "number" ? String(given) : typeof given === "string" ? given.trim() : ""
+const ofNumber = (field: Field & { readonly kind: "number" }, input: unknown): Read => {
+  const text = typeof input === "number" ? String(input) : typeof input === "string" ? input.trim() : ""
   if (text === "") return field.required ? { problem: "Fill this in" } : undefined
   const value = Number(text)
   if (Number.isNaN(value)) return { problem: "Must be a number" }
@@ -52,26 +52,26 @@ export const parsed = (text: string): { readonly value: unknown } | { readonly p
   }
 }
 
-const ofJson = (field: Field, given: unknown): Read => {
-  if (typeof given !== "string")
-    return given === undefined ? (field.required ? { problem: "Fill this in" } : undefined) : { value: given }
-  if (given.trim() === "") return field.required ? { problem: "Fill this in" } : undefined
-  return parsed(given)
+const ofJson = (field: Field, input: unknown): Read => {
+  if (typeof input !== "string")
+    return input === undefined ? (field.required ? { problem: "Fill this in" } : undefined) : { value: input }
+  if (input.trim() === "") return field.required ? { problem: "Fill this in" } : undefined
+  return parsed(input)
 }
 
-const read = (field: Field, given: unknown): Read => {
+const read = (field: Field, input: unknown): Read => {
   switch (field.kind) {
     case "text":
-      return ofText(field, given)
+      return ofText(field, input)
     case "number":
-      return ofNumber(field, given)
+      return ofNumber(field, input)
     case "boolean":
-      return { value: given === true }
+      return { value: input === true }
     case "choice":
-      return given === undefined ? (field.required ? { problem: "Choose one" } : undefined) : { value: given }
+      return input === undefined ? (field.required ? { problem: "Choose one" } : undefined) : { value: input }
     case "list": {
       const lines = (
-        Array.isArray(given) ? given.map(String) : typeof given === "string" ? given.split("\n") : []
+        Array.isArray(input) ? input.map(String) : typeof input === "string" ? input.split("\n") : []
       )
         .map((line) => line.trim())
         .filter((line) => line !== "")
@@ -79,7 +79,7 @@ const read = (field: Field, given: unknown): Read => {
       return { value: lines }
     }
     case "json":
-      return ofJson(field, given)
+      return ofJson(field, input)
     case "object":
       return undefined
   }
@@ -91,16 +91,16 @@ export const payloadOf = (fields: ReadonlyArray<Field>, values: Values, path = "
   const problems: Record<string, string> = {}
   for (const field of fields) {
     const at = path === "" ? field.name : `${path}.${field.name}`
-    const given = values[field.name]
+    const input = values[field.name]
     if (field.kind === "object") {
-      const inner = payloadOf(field.fields, isObject(given) ? given : {}, at)
+      const inner = payloadOf(field.fields, isObject(input) ? input : {}, at)
       Object.assign(problems, inner.problems)
       if (Object.values(inner.value).some((one) => one !== null) || field.required) {
         value[field.name] = inner.value
       }
       continue
     }
-    const one = read(field, given)
+    const one = read(field, input)
     if (one === undefined) {
       if (field.nullWhenEmpty) value[field.name] = null
       continue

@@ -1,4 +1,4 @@
-/** Fields of a form, from a JSON Schema. What no field can show is given as JSON. */
+/** Fields of a form, from a JSON Schema. A value that no field can show is entered as JSON. */
 
 export type Schema = Readonly<Record<string, unknown>>
 
@@ -62,14 +62,14 @@ const definitionsOf = (schema: Schema | undefined): Definitions => {
 
 const definition = /^#\/\$defs\/([^/]+)$/
 
-/** The schema that a reference to a definition stands for, with what is beside the reference. */
+/** The schema of a definition that a reference names, with the other members of the reference. */
 const resolve = (schema: Schema, definitions: Definitions, depth = 0): Schema => {
   const reference = schema["$ref"]
   const name = typeof reference === "string" ? definition.exec(reference)?.[1] : undefined
   const target = name === undefined ? undefined : definitions[decodeURIComponent(name)]
   if (!isObject(target) || depth > deepest) return schema
-  const { $ref: _, ...beside } = schema
-  return { ...resolve(target, definitions, depth + 1), ...beside }
+  const { $ref: _, ...members } = schema
+  return { ...resolve(target, definitions, depth + 1), ...members }
 }
 
 const isNull = (schema: unknown): boolean => isObject(schema) && schema["type"] === "null"

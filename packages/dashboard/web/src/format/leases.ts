@@ -19,6 +19,6 @@ export const isLow = (share: number): boolean => share < low
  * together, so a little less than 60 seconds is 60.
  */
 export const leaseLength = (renewedAt: number, expiresAt: number): number => {
-  const seen = expiresAt - renewedAt
-  return seen > usual * low && seen < usual ? usual : Math.max(5000, seen)
+  const length = expiresAt - renewedAt
+  return length > usual * low && length < usual ? usual : Math.max(5000, length)
 }

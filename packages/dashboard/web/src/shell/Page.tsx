@@ -75,7 +75,7 @@ export const Page = ({
 }: {
   /** The title of the browser's tab. */
   readonly title: string
-  /** What stands in the head; the title when absent. */
+  /** The content of the head; the title when absent. */
   readonly heading?: ReactNode
   readonly tools?: ReactNode
   readonly children: ReactNode

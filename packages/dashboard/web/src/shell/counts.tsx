@@ -1,4 +1,4 @@
-/** What stands beside a page's name: only where somebody must act. */
+/** The count next to a page's name, where somebody must act. */
 import { useQuery } from "@tanstack/react-query"
 import { CirclePause, Unplug, type LucideIcon } from "lucide-react"
 import { attentionQuery, workersQuery } from "../api/project"

@@ -14,7 +14,7 @@ export const useSignOut = (): (() => Promise<void>) => {
   }
 }
 
-/** Asks for a sign-in as soon as the session is over, and comes back to this page then. */
+/** Opens the sign-in as soon as the session is over, which returns to this page. */
 export const useSessionEnd = (): void => {
   const client = useQueryClient()
   const router = useRouter()

@@ -5,7 +5,7 @@ import type { ChartLine } from "./chartTypes"
 
 const ChartPlot = lazy(() => import("./ChartPlot"))
 
-/** A figure and the words beside it. */
+/** A figure and its label. */
 export interface ChartFigure {
   readonly figure: string
   readonly note: ReactNode

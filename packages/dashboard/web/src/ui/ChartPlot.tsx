@@ -1,4 +1,4 @@
-/** The drawn part of a chart. A module of its own, since uPlot is loaded only where there is a chart. */
+/** The drawn part of a chart. It is a separate module, since uPlot is loaded only where there is a chart. */
 import { useEffect, useLayoutEffect, useRef } from "react"
 import uPlot from "uplot"
 import "uplot/dist/uPlot.min.css"
@@ -110,19 +110,19 @@ const onTheme = (listener: () => void): (() => void) => {
   }
 }
 
-const ChartPlot = (given: PlotProps) => {
+const ChartPlot = (current: PlotProps) => {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
-  const props = useRef(given)
-  const looks = given.lines.map(({ look }) => look).join(" ")
+  const props = useRef(current)
+  const looks = current.lines.map(({ look }) => look).join(" ")
 
   useLayoutEffect(() => {
-    props.current = given
-    plot.current?.setData(dataOf(given))
-  }, [given.times, given.lines, given.top])
+    props.current = current
+    plot.current?.setData(dataOf(current))
+  }, [current.times, current.lines, current.top])
 
   useLayoutEffect(() => {
-    props.current = given
+    props.current = current
   })
 
   useEffect(() => {
@@ -141,7 +141,7 @@ const ChartPlot = (given: PlotProps) => {
     }
   }, [looks])
 
-  const { pointed } = given
+  const { pointed } = current
   useEffect(() => {
     const mine = plot.current
     if (mine === undefined || (mine.cursor.idx ?? null) === pointed) return

@@ -1,4 +1,4 @@
-/** A dialog over the page that asks before something is done. */
+/** A dialog over the page that confirms an action. */
 import { AlertDialog } from "@base-ui/react/alert-dialog"
 import type { ReactNode } from "react"
 import { buttonClass } from "./Button"

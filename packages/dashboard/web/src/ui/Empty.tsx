@@ -1,4 +1,4 @@
-/** What stands where there is nothing: one sentence, and the command that changes it. */
+/** An empty state: one sentence, and the command that changes it. */
 import type { ReactNode } from "react"
 import { Copy } from "./Copy"
 

@@ -4,7 +4,7 @@ const mostCells = 16
 
 const empty = "shadow-[inset_0_0_0_1px_var(--edge)]"
 
-const taken = "bg-running-bg shadow-[inset_0_0_0_1px_var(--running)]"
+const reserved = "bg-running-bg shadow-[inset_0_0_0_1px_var(--running)]"
 
 export const Slots = ({
   fill,
@@ -15,7 +15,7 @@ export const Slots = ({
 }: {
   readonly slots: number
   readonly used: number
-  /** How many more are taken, and not in use yet. */
+  /** How many more are reserved, and not in use yet. */
   readonly open?: number
   /** The class of a place that is in use. */
   readonly fill: string
@@ -40,7 +40,7 @@ export const Slots = ({
       {Array.from({ length: Math.max(slots, Math.min(used, mostCells)) }, (_, slot) => (
         <i
           key={slot}
-          className={`h-3 w-[7px] rounded-[1.5px] ${slot < used ? fill : slot < used + open ? taken : empty}`}
+          className={`h-3 w-[7px] rounded-[1.5px] ${slot < used ? fill : slot < used + open ? reserved : empty}`}
         />
       ))}
     </span>

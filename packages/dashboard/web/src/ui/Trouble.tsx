@@ -1,4 +1,4 @@
-/** What stands where something could not be read. */
+/** The notice where something could not be read. */
 import { Button } from "./Button"
 
 export const Trouble = ({ error, retry }: { readonly error: Error; readonly retry: () => void }) => (

@@ -19,7 +19,7 @@ export interface KeyGroup {
   keys: Keys
 }
 
-/** The group of the shell, which gives way to the keys of a page. */
+/** The group of the shell. The keys of a page come before its keys. */
 export const everywhere = "Everywhere"
 const onThisPage = "On this page"
 
@@ -50,7 +50,7 @@ const isTaken = (stroke: string, target: EventTarget | null): boolean => {
   return (stroke === "Enter" || stroke === "Space") && target.closest(pressable) !== null
 }
 
-/** The first stroke of a pair is forgotten after so many milliseconds. */
+/** Milliseconds after which the first stroke of a pair is forgotten. */
 const pairWithin = 1000
 let first: { readonly stroke: string; readonly at: number } | undefined
 

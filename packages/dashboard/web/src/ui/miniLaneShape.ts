@@ -79,7 +79,7 @@ export const laneOf = (run: Run, now: number, width: number = laneWidth): MiniLa
     const next = spans[index + 1]
     const isLost = span.ended === "lease_expired"
     const from = Math.min(at(span.from), width - leastWidth)
-    // The cross of a loss stands right behind the lease, and within the picture.
+    // The cross of a loss is right behind the lease, and within the picture.
     const cross = Math.min(Math.max(at(span.to), from + leastWidth + 1), width - 2.6)
     const to = Math.max(isLost ? cross - 1.4 : at(span.to), from + leastWidth)
     const isLive = span.ended === null && run.status === "running" && next === undefined

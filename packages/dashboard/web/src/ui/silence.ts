@@ -100,7 +100,7 @@ export const untaken = (
 ): ReadonlyArray<{ readonly agent: string; readonly pending: number }> =>
   counts
     .flatMap(({ agent_id, runs: { pending } }) => {
-      // The notice of a silent worker tells of the agents that it takes.
+      // The notice of a silent worker names the agents that it takes.
       const isTold = workers.some(
         (one) => isTaking(one, agent_id, now) || (isSilent(one, now) && takes(one, agent_id)),
       )

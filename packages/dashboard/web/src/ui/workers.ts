@@ -5,10 +5,10 @@ import { duration } from "../format/times"
 
 const instantOf = (instant: string | null): number => (instant === null ? 0 : Date.parse(instant))
 
-/** The name of a worker: the one it was given, or its key. */
+/** The name of a worker: its display name, or its key. */
 export const nameOf = ({ worker }: Json.WorkerSummary): string => worker.display_name ?? worker.worker_key
 
-/** What a worker tells in `metadata.runlease`; empty from one that tells nothing. */
+/** The report of a worker in `metadata.runlease`; empty from one without a report. */
 export interface WorkerDetails {
   readonly version?: string | null
   /** Null: any agent. */
@@ -44,8 +44,8 @@ export const heldBy = ({ worker }: Json.WorkerSummary): number => worker.in_flig
 export const heardFrom = ({ worker }: Json.WorkerSummary): number =>
   Math.max(instantOf(worker.last_heartbeat_at), instantOf(worker.updated_at), instantOf(worker.created_at))
 
-/** Whether somebody asks the worker to claim no more runs. */
-export const isAskedToDrain = ({ worker }: Json.WorkerSummary): boolean =>
+/** Whether an operator requests that the worker claims no more runs. */
+export const isDrainRequested = ({ worker }: Json.WorkerSummary): boolean =>
   (worker as { readonly drain?: boolean }).drain === true
 
 export type WorkerState = WorkerContact.WorkerState
@@ -54,7 +54,7 @@ export const stateOf = (summary: Json.WorkerSummary, now: number): WorkerState =
   WorkerContact.stateOf(
     {
       status: summary.worker.status,
-      drain: isAskedToDrain(summary),
+      drain: isDrainRequested(summary),
       inFlight: heldBy(summary),
       lastContact: heardFrom(summary),
       metadata: summary.worker.metadata,
@@ -74,7 +74,7 @@ export const isTaking = (summary: Json.WorkerSummary, agent: string, now: number
   return (state === "working" || state === "idle") && takes(summary, agent)
 }
 
-/** Slots of workers, and how many of them are in use. Only workers that tell their slots count. */
+/** Slots of workers, and how many of them are in use. Only workers that report their slots count. */
 export const slotsOf = (workers: ReadonlyArray<Json.WorkerSummary>): { slots: number; used: number } =>
   workers.reduce(
     ({ slots, used }, worker) => {

@@ -40,7 +40,7 @@ const Places = ({ limit }: { readonly limit: Json.Limit }) =>
       used={limit.running}
       open={limit.open}
       fill={limit.paused ? "bg-claimed" : "bg-running"}
-      label={`${usedWords(limit)} places in use, ${limit.open} more taken`}
+      label={`${usedWords(limit)} places in use, ${limit.open} more reserved`}
     />
   )
 

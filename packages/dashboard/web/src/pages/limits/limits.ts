@@ -6,7 +6,7 @@ import { isPaused } from "../../api/live"
 import { useSession } from "../../api/session"
 import { integer } from "../../format/numbers"
 
-/** So many limits are read, the newest first. */
+/** The most limits that are read, the newest first. */
 export const mostLimits = 500
 
 export const limitsQuery = (project: string) =>

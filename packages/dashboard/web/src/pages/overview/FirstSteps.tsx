@@ -1,4 +1,4 @@
-/** What stands where a project has neither runs nor workers. */
+/** The overview of a project with neither runs nor workers. */
 import { Link } from "@tanstack/react-router"
 import { buttonClass } from "../../ui/Button"
 import { CommandLine } from "../../ui/CommandLine"

@@ -39,7 +39,7 @@ const Silent = ({ now, statistics, worker, workers }: Loaded & { readonly worker
   )
 }
 
-/** The server tells of so many waits. */
+/** The most waits that the server lists. */
 const mostWaits = 20
 
 const Waits = ({ attention: { waits }, now }: Loaded) => {

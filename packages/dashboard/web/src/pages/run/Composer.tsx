@@ -1,4 +1,4 @@
-/** Tells the run something while it works. */
+/** Sends a message to the run while it works. */
 import type * as Json from "@runlease/http/Json"
 import { Send } from "lucide-react"
 import { useRef, useState } from "react"
@@ -10,8 +10,8 @@ const hint = ({ finished_at, status }: Json.RunSummary): string => {
   if (finished_at !== null)
     return `The run has ${status === "failed" ? "failed" : status === "cancelled" ? "been cancelled" : "completed"}, and takes no message.`
   return status === "running"
-    ? "Tell this run something. It reads it when it can use it."
-    : "Tell this run something. It reads it when it continues."
+    ? "Send this run a message. It reads it when it can use it."
+    : "Send this run a message. It reads it when it continues."
 }
 
 /** A key that no other message has. Pages that are served without TLS have no `crypto.randomUUID`. */
@@ -25,11 +25,11 @@ export const Composer = ({ summary }: { readonly summary: Json.RunSummary }) => 
   const input = useRef<HTMLInputElement>(null)
   // A message that is sent again after a lost answer has the same key, so the run gets it once.
   const key = useRef<string | undefined>(undefined)
-  const tell = useTell(summary.run_id)
+  const message = useTell(summary.run_id)
   const isEnded = summary.finished_at !== null
   useKeys({
     t: {
-      label: "Tell the run something",
+      label: "Send the run a message",
       run: () => {
         if (isEnded) return false
         input.current?.focus()
@@ -38,9 +38,9 @@ export const Composer = ({ summary }: { readonly summary: Json.RunSummary }) => 
   })
   const submit = () => {
     const trimmed = text.trim()
-    if (trimmed === "" || tell.isPending) return
+    if (trimmed === "" || message.isPending) return
     key.current ??= newKey()
-    tell.mutate(
+    message.mutate(
       { text: trimmed, key: key.current },
       {
         onSuccess: () => {
@@ -58,9 +58,9 @@ export const Composer = ({ summary }: { readonly summary: Json.RunSummary }) => 
         submit()
       }}
     >
-      {tell.error === null ? null : (
+      {message.error === null ? null : (
         <p role="alert" className="mb-1.5 text-small text-failed">
-          {tell.error.message}. Your message is still here.
+          {message.error.message}. Your message is still here.
         </p>
       )}
       <div className="flex items-center gap-2">
@@ -76,7 +76,7 @@ export const Composer = ({ summary }: { readonly summary: Json.RunSummary }) => 
           }}
           className="h-[30px] min-w-0 grow rounded-2 border border-edge bg-surface px-2.5 placeholder:text-ink-3 disabled:border-line-2 max-desk:h-11 max-desk:text-[16px]"
         />
-        <Button type="submit" disabled={isEnded || text.trim() === "" || tell.isPending}>
+        <Button type="submit" disabled={isEnded || text.trim() === "" || message.isPending}>
           <Send aria-hidden size={14} className="text-ink-3" />
           Tell
         </Button>

@@ -1,10 +1,10 @@
-/** A run that there is: its lease, what it says, what it asks. */
+/** The page of a run: its lease, its conversation, its questions. */
 import { useQuery } from "@tanstack/react-query"
 import type * as Json from "@runlease/http/Json"
 import { useMemo } from "react"
 import { useNow } from "../../ui/now"
-import { AskPanel } from "./ask/AskPanel"
-import { budgetOf } from "./ask/budgetLimits"
+import { QuestionPanel } from "./question/QuestionPanel"
+import { budgetOf } from "./question/budgetLimits"
 import { requestQuery, runQuery, summaryQuery, usageQuery } from "./data/queries"
 import { useObstacle } from "./data/useObstacle"
 import { useLog, useRunDetails, useRunsBelow, useRunStore } from "./data/useRun"
@@ -14,7 +14,7 @@ import { FailurePanel } from "./facts/FailurePanel"
 import { ObstaclePanel } from "./facts/ObstaclePanel"
 import { Lanes } from "./lanes/Lanes"
 import type { Story } from "./lanes/segments"
-import { answersById, openAsks } from "./model/asks"
+import { answersById, openQuestions } from "./model/questions"
 import { placeWords } from "./model/obstacle"
 import { endedChildren } from "./model/runLog"
 import type { Part, TextPart } from "./model/parts"
@@ -61,7 +61,7 @@ export const Run = ({
   }).data
   const { budget, isRoot } = useBudget(summary, run)
   const requestAgain = useQuery({ ...requestQuery(runId), enabled: false })
-  const asks = openAsks(summary.waiting)
+  const questions = openQuestions(summary.waiting)
   const answers = useMemo(() => answersById(request, summary.waiting), [request, summary.waiting])
   const takeovers = useMemo(() => log.parts.filter((part) => part.kind === "takeover"), [log, version])
   const broken = useMemo(() => log.parts.filter(isBroken), [log, version])
@@ -88,7 +88,7 @@ export const Run = ({
       {summary.status === "failed" ? <FailurePanel summary={summary} /> : null}
       {error === null ? null : (
         <p role="alert" className="mb-3 rounded-3 border border-failed bg-failed-bg px-4 py-2.5">
-          {error.message}. What is shown may be old; the stream of the page goes on by itself.
+          {error.message}. What is shown may be old; the stream of the page continues by itself.
         </p>
       )}
       <div className="max-desk:order-2">
@@ -116,9 +116,9 @@ export const Run = ({
               <ObstaclePanel {...stuck} />
             </div>
           )}
-          {asks.length === 0 ? null : (
+          {questions.length === 0 ? null : (
             <div className="min-w-0 max-desk:order-1">
-              <AskPanel asks={asks} summary={summary} log={log} budget={budget} now={now} />
+              <QuestionPanel questions={questions} summary={summary} log={log} budget={budget} now={now} />
             </div>
           )}
           <div className="grid min-w-0 gap-3 max-desk:order-4">

@@ -1,4 +1,4 @@
-/** What stands where there is no such run: a way to find another. */
+/** The page of a run that does not exist: a way to find another. */
 import { useNavigate } from "@tanstack/react-router"
 import { Search } from "lucide-react"
 import { useState } from "react"

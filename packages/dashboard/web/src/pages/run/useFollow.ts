@@ -22,13 +22,13 @@ export const knownBefore = (before: number | null, count: number, isOn: boolean)
  */
 export const useFollow = (count: number, version: number, isOn: boolean) => {
   const follows = useRef(false)
-  const [seen, setSeen] = useState<number | null>(null)
+  const [inSight, setInSight] = useState<number | null>(null)
   useEffect(() => {
     if (!isOn) return
     const look = () => {
       // A page that fits the window has nothing to scroll.
       follows.current = isAtEnd() && window.scrollY > 0
-      if (isAtEnd()) setSeen(null)
+      if (isAtEnd()) setInSight(null)
     }
     window.addEventListener("scroll", look, { passive: true })
     return () => window.removeEventListener("scroll", look)
@@ -39,13 +39,13 @@ export const useFollow = (count: number, version: number, isOn: boolean) => {
     const latest = knownBefore(before.current, count, isOn)
     before.current = isOn ? count : null
     if (isOn && follows.current) goToEnd()
-    else if (latest !== null && !isAtEnd()) setSeen((since) => since ?? latest)
+    else if (latest !== null && !isAtEnd()) setInSight((since) => since ?? latest)
   }, [count, version, isOn])
-  const fresh = seen === null ? 0 : count - seen
+  const fresh = inSight === null ? 0 : count - inSight
   return {
     fresh,
     show: () => {
-      setSeen(null)
+      setInSight(null)
       follows.current = true
       goToEnd()
     },

@@ -20,7 +20,7 @@ export const ConfirmFork = ({ count, isOpen, onClose, onConfirm }: Props) => {
       onConfirm={onConfirm}
       onOpenChange={(opened) => (opened ? undefined : onClose())}
     >
-      <p>Each goes on as a new run after the last event of its log.</p>
+      <p>Each continues as a new run after the last event of its log.</p>
     </ConfirmDialog>
   )
 }

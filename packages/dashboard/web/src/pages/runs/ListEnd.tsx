@@ -1,4 +1,4 @@
-/** What stands after the last row that is loaded: more to come, where the search stopped, or that there is nothing. */
+/** The line after the last row that is loaded: more to come, where the search stopped, or that there is nothing. */
 import { useQuery } from "@tanstack/react-query"
 import type { ReactNode } from "react"
 import { agentsQuery } from "../../api/project"

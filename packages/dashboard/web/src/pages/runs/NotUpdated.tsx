@@ -10,12 +10,12 @@ export const NotUpdated = ({
   refresh: { failure, now },
 }: {
   readonly refresh: Refresh
-  /** Whether the bar of the selection is there, which it stands above. */
+  /** Whether the bar of the selection is there, which is below it. */
   readonly isAbove: boolean
 }) => {
   const current = useNow()
   const { state } = useConnection()
-  // A lost stream has a notice of its own, and one of the two is enough.
+  // A lost stream has another notice, and one of the two is enough.
   if (failure === undefined || state === "reconnecting") return null
   const seconds = Math.max(0, Math.ceil((failure.nextAt - current) / 1000))
   return (

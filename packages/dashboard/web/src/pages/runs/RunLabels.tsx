@@ -5,7 +5,7 @@ import { Label, labelChip } from "../../ui/Label"
 import { addLabel } from "./filter"
 import { labelTexts } from "./labels"
 
-/** So many characters fit into the column beside each other. */
+/** The most characters that fit into a line of the column. */
 const room = 22
 
 /** As many of the first labels as fit, and one at least. */

@@ -23,7 +23,7 @@ export const SearchBox = ({ box, filter, onChange }: Props) => {
     setTyped(filter.text)
   }, [filter.text])
 
-  const ask = (next: RunFilter) => {
+  const search = (next: RunFilter) => {
     requested.current = next.text
     onChange(next)
   }
@@ -31,7 +31,7 @@ export const SearchBox = ({ box, filter, onChange }: Props) => {
   const takeWords = (value: string) => {
     const { agent, attempt, code, conversation, labels = [], parent, state, text } = parseSearch(value)
     setTyped(/\s$/.test(value) && text !== "" ? `${text} ` : text)
-    ask({
+    search({
       ...filter,
       text,
       agent: agent ?? filter.agent,
@@ -45,9 +45,9 @@ export const SearchBox = ({ box, filter, onChange }: Props) => {
   }
 
   const looked = parseSearch(withoutUnfinished(typed)).text
-  const current = useRef(ask)
+  const current = useRef(search)
   useEffect(() => {
-    current.current = ask
+    current.current = search
   })
   useEffect(() => {
     if (looked === requested.current) return

@@ -10,7 +10,7 @@ import { ConfirmFork } from "./ConfirmFork"
 import { mostSelected, type Action } from "./operation/operations"
 import { wholeRun } from "../../shell/links"
 
-/** From so many runs on, an operation needs a confirmation; those that the server does are counted first. */
+/** The number of runs from which an operation needs a confirmation; those that the server does are counted first. */
 const confirmFrom: Readonly<Record<BulkKind, number>> = { cancel: 2, retry: 20, fork: 20 }
 
 const actions: ReadonlyArray<readonly [kind: BulkKind, word: string, Icon: LucideIcon]> = [

@@ -1,4 +1,4 @@
-/** When runs were submitted and how many failed, as a strip to brush: it stands for all runs, where the table has those that are loaded. */
+/** When runs were submitted and how many failed, as a strip to brush: it counts all runs, where the table has those that are loaded. */
 import { useQuery } from "@tanstack/react-query"
 import { useMemo, useState } from "react"
 import { send } from "../../api/client"

@@ -37,7 +37,7 @@ export const Tokens = ({ run }: Props) =>
 export const Cost = ({ run }: Props) =>
   run.cost === 0 ? none : <span title={`$${run.cost / 1_000_000}`}>{dollars(run.cost)}</span>
 
-/** A run that waits has its attempt back, so its last claim may tell of a later one. */
+/** A run that waits has its attempt back, so its last claim may belong to a later one. */
 export const Attempt = ({ run }: Props) => {
   const attempt = Math.max(run.attempt, run.claims.at(-1)?.attempt ?? 0)
   return attempt === 0 ? none : <span title={`${attempt} of ${run.max_attempts}`}>{attempt}</span>

@@ -37,7 +37,7 @@ export const withChanged = (
   return isChanged ? { ...loaded, pages } : loaded
 }
 
-/** Whether `next` tells something that the row does not show, and is not older than it. */
+/** Whether `next` has something that the row does not show, and is not older than it. */
 const isChange = (run: Json.RunSummary, next: Json.RunSummary | undefined): boolean =>
   next !== undefined && next.updated_at >= run.updated_at && !isSame(run, next)
 
@@ -50,7 +50,7 @@ const isSame = (a: Json.RunSummary, b: Json.RunSummary): boolean =>
   a.claims.length === b.claims.length &&
   a.claims.at(-1)?.ended_at === b.claims.at(-1)?.ended_at
 
-/** Puts the newest page before what is loaded. Where runs are missing between the two, the newest page stands alone. */
+/** Puts the newest page before what is loaded. Where runs are missing between the two, the newest page is alone. */
 export const withNewest = (
   loaded: LoadedRuns | undefined,
   newest: RunsPage,

@@ -53,7 +53,7 @@ const take = (words: Words, key: string, value: string): boolean => {
   return true
 }
 
-/** The API takes so many characters of text. */
+/** The most characters of text that the API takes. */
 const longestText = 200
 
 export const parseSearch = (typed: string): SearchWords => {

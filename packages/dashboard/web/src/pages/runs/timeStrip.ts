@@ -7,7 +7,7 @@ export const bucketCount = 168
 const minute = 60_000
 const hour = 60 * minute
 
-/** The periods that the strip asks for, and how many of them one bucket has. */
+/** The periods that the strip requests, and how many of them one bucket has. */
 export interface StripScale {
   readonly step: "minute" | "hour"
   readonly merge: number

@@ -34,9 +34,9 @@ export const useBulk = (
 ): Bulk => {
   const [progress, setProgress] = useState<BulkProgress>()
   const aborting = useRef<AbortController>(undefined)
-  const tell = useRef(onOutcome)
+  const notify = useRef(onOutcome)
   useEffect(() => {
-    tell.current = onOutcome
+    notify.current = onOutcome
   })
   useEffect(() => () => aborting.current?.abort(), [])
   const start = useCallback((kind: BulkKind, runs: ReadonlyArray<Json.RunSummary>) => {
@@ -46,7 +46,7 @@ export const useBulk = (
     setProgress({ kind, total: able.length, outcomes: [], state: "working" })
     const one = async (run: Json.RunSummary) => {
       const outcome = await act(kind, run)
-      tell.current(run, kind, outcome)
+      notify.current(run, kind, outcome)
       setProgress((before) => before && { ...before, outcomes: [...before.outcomes, outcome] })
     }
     void forEachFew(able, one, controller.signal).finally(() =>

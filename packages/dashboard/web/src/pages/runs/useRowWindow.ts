@@ -27,7 +27,7 @@ const useTopOf = (element: RefObject<HTMLElement | null>): number => {
       setTop(Math.round(element.current.getBoundingClientRect().top + scrollY))
     }
     measure()
-    // What stands above the rows changes its height with the width and with the filters.
+    // The content above the rows changes its height with the width and with the filters.
     const observer = new ResizeObserver(measure)
     for (let above = element.current; above !== null; above = above.parentElement) {
       for (
@@ -60,12 +60,12 @@ export const useRowWindow = ({ body, bottom, count, height, onEnd, visible }: Op
     visible.current = [first?.index ?? 0, last?.index ?? 0]
   })
   const isNearEnd = count > 0 && (last?.index ?? 0) >= count - ahead
-  const ask = useRef(onEnd)
+  const atEnd = useRef(onEnd)
   useEffect(() => {
-    ask.current = onEnd
+    atEnd.current = onEnd
   })
   useEffect(() => {
-    if (isNearEnd) ask.current()
+    if (isNearEnd) atEnd.current()
   }, [isNearEnd, count])
   return {
     items,

@@ -29,7 +29,7 @@ type Awaited = ReadonlyMap<string, Json.RunSummary>
 
 const none: Awaited = new Map()
 
-/** The statistics that the stream of the page gives: the counts alone matter here. */
+/** The statistics of the page's stream: the counts alone matter here. */
 export const countsSpan = { step: "minute", last: 1 } as const
 
 /** The runs of a filter by state, read again while the page is there. */
@@ -155,14 +155,14 @@ export const useRuns = (project: string, filter: RunFilter): Runs => {
       const loaded = client.getQueryData<LoadedRuns>(key)
       if (loaded === undefined) return
       const [first, last] = visible.current
-      const seen = new Set(
+      const ids = new Set(
         latest.current.rows
           .slice(first, last + 1)
           .filter((run) => !hasEnded(run))
           .map((run) => run.run_id),
       )
       const cursors = loaded.pages.flatMap((page, index) =>
-        index > 0 && page.data.some((run) => seen.has(run.run_id)) ? [loaded.pageParams[index]] : [],
+        index > 0 && page.data.some((run) => ids.has(run.run_id)) ? [loaded.pageParams[index]] : [],
       )
       const pages = await Promise.all([undefined, ...cursors].map((cursor) => load(cursor)))
       take(

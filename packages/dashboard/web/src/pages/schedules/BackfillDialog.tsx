@@ -1,4 +1,4 @@
-/** Asks for which time the runs of past ticks begin. */
+/** A dialog for the period whose past ticks begin runs. */
 import type * as Json from "@runlease/http/Json"
 import { useId, useState } from "react"
 import { plural } from "../../format/numbers"

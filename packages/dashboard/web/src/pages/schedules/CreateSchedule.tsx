@@ -1,4 +1,4 @@
-/** The form of a new schedule: when it ticks, for which agent, and what each run is given. */
+/** The form of a new schedule: its ticks, its agent, and the input of its runs. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query"
 import { useNavigate } from "@tanstack/react-router"
 import { useId, useState, type FormEvent } from "react"
@@ -18,7 +18,7 @@ const overlaps = [
   { value: "Forbid", label: "Skip the tick" },
   { value: "Queue", label: "Let the newest tick wait" },
   { value: "Replace", label: "Cancel that run" },
-  { value: "Allow", label: "Begin a run beside it" },
+  { value: "Allow", label: "Begin a run at the same time" },
 ]
 
 const times = "Minute, hour, day, month and weekday, such as 0 9 * * 1-5; or an interval, such as every 90s."
@@ -110,7 +110,7 @@ const CreateSchedule = ({ onClose }: { readonly onClose: () => void }) => {
             <Labelled label="Time zone">{(ids) => line("timezone", ids, `${lists}zones`)}</Labelled>
           ) : null}
         </div>
-        <Labelled label="What each run is given" isOptional>
+        <Labelled label="Input of each run" isOptional>
           {({ describedBy, id }) => (
             <textarea
               id={id}

@@ -1,4 +1,4 @@
-/** What a schedule is: its rules, and what each run is given. */
+/** The facts of a schedule: its rules, and the input of its runs. */
 import type * as Json from "@runlease/http/Json"
 import { integer } from "../../format/numbers"
 import { duration, exact, when } from "../../format/times"
@@ -9,7 +9,7 @@ import { skippedOf, skippedWords } from "./scheduleState"
 
 const overlaps: Readonly<Record<Json.Schedule["concurrency_policy"], string>> = {
   Forbid: "the tick is skipped",
-  Allow: "a run begins beside it",
+  Allow: "a run begins at the same time",
   Replace: "it is cancelled, and a run begins",
   Queue: "the newest tick waits",
 }
@@ -95,7 +95,7 @@ export const ScheduleInput = ({ schedule: { config } }: { readonly schedule: Jso
   if (text === undefined) return null
   return (
     <Panel
-      title="What each run is given"
+      title="Input of each run"
       aside={
         <Copy small text={text}>
           Copy

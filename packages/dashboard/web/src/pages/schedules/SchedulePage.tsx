@@ -1,4 +1,4 @@
-/** One schedule: when it ticks, what its runs came to, and what it gives them. */
+/** One schedule: its ticks, the ends of its runs, and their input. */
 import { useQuery } from "@tanstack/react-query"
 import { getRouteApi, Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"

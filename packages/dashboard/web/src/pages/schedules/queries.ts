@@ -12,7 +12,7 @@ const all = "schedules"
 /** Ticks come without an event of their own. */
 const refetchInterval = () => (isPaused() ? false : 10_000)
 
-/** So many schedules are read, the newest first. */
+/** The most schedules that are read, the newest first. */
 export const mostSchedules = 500
 
 export const schedulesQuery = (project: string) =>

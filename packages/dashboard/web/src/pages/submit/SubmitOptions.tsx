@@ -1,7 +1,7 @@
 /** What else a submission may say, folded away. */
 import { useState } from "react"
 import { Labelled, lineClass } from "../../form/FormFields"
-import { limitFields, limitNames } from "../run/ask/budgetLimits"
+import { limitFields, limitNames } from "../run/question/budgetLimits"
 import { Chevron } from "../run/conversation/Disclosure"
 import type { Filled, FilledProblems } from "./submission"
 

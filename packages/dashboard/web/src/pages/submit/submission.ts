@@ -1,5 +1,5 @@
 /** A submission, from what somebody has filled in. */
-import { limitsFrom, type LimitName, limitNames } from "../run/ask/budgetLimits"
+import { limitsFrom, type LimitName, limitNames } from "../run/question/budgetLimits"
 import { submit } from "../run/model/cli"
 
 export interface Filled {

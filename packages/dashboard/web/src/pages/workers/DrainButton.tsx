@@ -5,7 +5,7 @@ import { send } from "../../api/client"
 import { workersQuery } from "../../api/project"
 import { useSession } from "../../api/session"
 import { Button } from "../../ui/Button"
-import { isAskedToDrain, nameOf, type WorkerState } from "../../ui/workers"
+import { isDrainRequested, nameOf, type WorkerState } from "../../ui/workers"
 
 export const DrainButton = ({
   look = "quiet",
@@ -19,7 +19,7 @@ export const DrainButton = ({
   const { slug } = useSession().project
   const client = useQueryClient()
   const { id } = summary.worker
-  const isDraining = isAskedToDrain(summary)
+  const isDraining = isDrainRequested(summary)
   const { error, isPending, mutate } = useMutation({
     mutationFn: (drain: boolean) => send("drain", { path: { worker: id }, body: { drain } }),
     onSuccess: (worker) => {

@@ -48,7 +48,7 @@ const Left = ({
   )
 }
 
-/** The runs of a worker once they are read, and what stands in their place until then. */
+/** The runs of a worker, or a placeholder until they are read. */
 const useHeld = (
   worker: string,
 ): {

@@ -123,7 +123,7 @@ const Rows = ({ leases, now }: { readonly leases: ReadonlyArray<Json.LostLease>;
   </>
 )
 
-/** The server tells of so many. */
+/** The most that the server lists. */
 const most = 100
 
 export const LostLeases = ({

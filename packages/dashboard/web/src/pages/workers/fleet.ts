@@ -29,7 +29,7 @@ export const isOlder = (version: string, other: string): boolean => {
   return place >= 0 && a[place]! < b[place]!
 }
 
-/** The newest version that a worker tells. */
+/** The newest version that a worker reports. */
 export const newestVersion = (workers: ReadonlyArray<Json.WorkerSummary>): string | undefined =>
   workers.reduce<string | undefined>((newest, worker) => {
     const { version } = toldBy(worker)
@@ -46,7 +46,7 @@ export const median = (values: ReadonlyArray<number>): number | undefined => {
 export const lostAt = ({ claim }: Json.LostLease): number =>
   Date.parse(claim.expires_at ?? claim.ended_at ?? claim.renewed_at)
 
-/** How long a run that lost its lease was without a worker; undefined while none has taken it. */
+/** How long a run that lost its lease was without a worker; undefined while none has claimed it. */
 export const takenOverAfter = (lost: Json.LostLease): number | undefined =>
   lost.next === null ? undefined : Math.max(0, Date.parse(lost.next.claimed_at) - lostAt(lost))
 

@@ -1,4 +1,4 @@
-/** Asks from which step a fork goes on. */
+/** A dialog for the step that a fork continues from. */
 import { useState } from "react"
 import { SelectBox } from "../../../form/SelectBox"
 import { clock } from "../../../format/times"
@@ -8,7 +8,7 @@ import { keyWord, type RecordedStep, recordedSteps } from "../model/steps"
 import { ConfirmDialog } from "../../../ui/ConfirmDialog"
 import { useFork } from "./useActions"
 
-/** So many of the last steps can be chosen here; the tab of steps has all of them. */
+/** How many of the last steps can be chosen here; the tab of steps has all of them. */
 const most = 50
 
 const nameOf = ({ at, eventId, key, name }: RecordedStep): string =>

@@ -1,4 +1,4 @@
-/** Asks before a run is done again from the start, and lists the recorded steps that are then done again. */
+/** A confirmation of a retry from the start, with the recorded steps that are then done again. */
 import { clock } from "../../../format/times"
 import { integer, plural } from "../../../format/numbers"
 import { ConfirmDialog } from "../../../ui/ConfirmDialog"
@@ -6,7 +6,7 @@ import type { RunLog } from "../model/runLog"
 import { keyWord, recordedSteps } from "../model/steps"
 import { useRetry } from "./useActions"
 
-/** So many of the first steps are listed; the tab of steps has all of them. */
+/** How many of the first steps are listed; the tab of steps has all of them. */
 const most = 100
 
 export const RetryDialog = ({

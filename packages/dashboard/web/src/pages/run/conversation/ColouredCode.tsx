@@ -1,4 +1,4 @@
-/** Code in shades of ink: colour itself stands for states, and for the lines that a diff adds and removes. */
+/** Code in shades of ink: colour itself marks states, and the lines that a diff adds and removes. */
 import bash from "highlight.js/lib/languages/bash"
 import diff from "highlight.js/lib/languages/diff"
 import json from "highlight.js/lib/languages/json"

@@ -1,7 +1,7 @@
 /** The input of a run, its work and its messages, by its claims. */
 import type * as Json from "@runlease/http/Json"
 import { Fragment, useMemo, useState } from "react"
-import { type Answer, openAsks } from "../model/asks"
+import { type Answer, openQuestions } from "../model/questions"
 import type { RunLog } from "../model/runLog"
 import type { Part } from "../model/parts"
 import { foldSections, type Section, sectionsOf, staysInSight } from "../model/sections"
@@ -56,17 +56,17 @@ export const Conversation = ({
     [claims],
   )
   const childById = new Map(childRuns.map((child) => [child.run_id as string, child]))
-  const open = new Set(openAsks(summary.waiting).map(({ id }) => id))
-  const askIdOf = (part: Part): string | undefined =>
-    part.kind === "ask" ? part.ask.id : part.kind === "tool" ? part.ask?.id : undefined
+  const open = new Set(openQuestions(summary.waiting).map(({ id }) => id))
+  const questionIdOf = (part: Part): string | undefined =>
+    part.kind === "question" ? part.question.id : part.kind === "tool" ? part.question?.id : undefined
   const view = (part: Part) => {
-    const askId = askIdOf(part)
+    const questionId = questionIdOf(part)
     return (
       <PartView
         part={part}
         version={part.version}
-        answer={askId === undefined ? undefined : answers.get(askId)}
-        isAsked={askId !== undefined && open.has(askId)}
+        answer={questionId === undefined ? undefined : answers.get(questionId)}
+        isOpen={questionId !== undefined && open.has(questionId)}
         child={part.kind === "child" ? childById.get(part.runId) : undefined}
         names={names}
         maxAttempts={summary.max_attempts}

@@ -2,7 +2,7 @@
 import type * as Json from "@runlease/http/Json"
 import { useMemo } from "react"
 import { plural } from "../../../format/numbers"
-import { isRecord } from "../model/asks"
+import { isRecord } from "../model/questions"
 import { inputsOf } from "../model/inputs"
 import { parseJson } from "../model/sentences"
 import { Disclosure } from "./Disclosure"

@@ -4,7 +4,7 @@ import { useProject } from "../../../api/session"
 import { Skeleton } from "../../../ui/Loading"
 import { belowQuery, requestQuery, summaryQuery } from "../data/queries"
 import { useChildLog } from "../data/useChild"
-import { answersById } from "../model/asks"
+import { answersById } from "../model/questions"
 import { Conversation } from "./Conversation"
 import type { OpenedChildProps } from "./openedChild"
 

@@ -1,9 +1,9 @@
 /** One part of a conversation. It is drawn again only when it has changed, or while it counts. */
 import type * as Json from "@runlease/http/Json"
 import { memo } from "react"
-import type { Answer } from "../model/asks"
+import type { Answer } from "../model/questions"
 import type { Part } from "../model/parts"
-import { AskCard } from "./AskCard"
+import { QuestionCard } from "./QuestionCard"
 import { ChildCard } from "./ChildCard"
 import { TakeoverBand } from "./ClaimViews"
 import { EndLine, NoteLine, PauseLine, StepLine } from "./LineViews"
@@ -14,7 +14,7 @@ export interface PartProps {
   readonly part: Part
   readonly version: number
   readonly answer: Answer | undefined
-  readonly isAsked: boolean
+  readonly isOpen: boolean
   readonly child: Json.RunSummary | undefined
   readonly names: ReadonlyMap<string, string>
   readonly maxAttempts: number
@@ -37,7 +37,7 @@ const counts = (part: Part): boolean => {
   }
 }
 
-const View = ({ answer, child, depth, isAsked, maxAttempts, names, now, part }: PartProps) => {
+const View = ({ answer, child, depth, isOpen, maxAttempts, names, now, part }: PartProps) => {
   switch (part.kind) {
     case "text":
       return <AgentText part={part} />
@@ -51,8 +51,8 @@ const View = ({ answer, child, depth, isAsked, maxAttempts, names, now, part }: 
       return <ChildCard part={part} child={child} depth={depth} now={now} />
     case "told":
       return <ToldText part={part} />
-    case "ask":
-      return <AskCard part={part} answer={answer} isOpen={isAsked} />
+    case "question":
+      return <QuestionCard part={part} answer={answer} isOpen={isOpen} />
     case "pause":
       return <PauseLine part={part} />
     case "takeover":
@@ -70,7 +70,7 @@ export const PartView = memo(
     before.part === after.part &&
     before.version === after.version &&
     before.answer === after.answer &&
-    before.isAsked === after.isAsked &&
+    before.isOpen === after.isOpen &&
     before.child === after.child &&
     before.depth === after.depth &&
     before.names === after.names &&

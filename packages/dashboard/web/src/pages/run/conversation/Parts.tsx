@@ -3,9 +3,9 @@ import { Fragment, type ReactNode, useState } from "react"
 import { integer, plural } from "../../../format/numbers"
 import type { Part } from "../model/parts"
 
-/** So many parts are shown at once. */
+/** The most parts that are shown at once. */
 const page = 200
-/** With so many that came while the page was open, the first of them go. */
+/** The number of parts that came while the page was open from which the first of them go. */
 const most = 2000
 
 /** The first part that is shown. It stays while others come, so that nothing moves; the reader moves it back. */

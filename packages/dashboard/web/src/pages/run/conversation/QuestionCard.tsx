@@ -1,25 +1,25 @@
-/** A question of the run in its conversation: to be answered beside it, or answered. */
+/** A question of the run in its conversation: answered, or with a link to its form. */
 import { CirclePause } from "lucide-react"
 import { labelOf } from "../../../form/schema"
 import { Button } from "../../../ui/Button"
-import { AboutParts } from "../ask/AboutParts"
-import { saidIn, verdictOf } from "../ask/verdict"
+import { AboutParts } from "../question/AboutParts"
+import { saidIn, verdictOf } from "../question/verdict"
 import { aboutOf } from "../model/about"
-import type { Answer } from "../model/asks"
-import type { AskPart } from "../model/parts"
+import type { Answer } from "../model/questions"
+import type { QuestionPart } from "../model/parts"
 import { ConversationRow } from "./ConversationRow"
 
-export const askAnchor = (id: string): string => `ask-${id}`
+export const questionAnchor = (id: string): string => `question-${id}`
 
 /** Moves to the form of a question. */
-export const goToAsk = (id: string): void => {
-  const form = document.getElementById(askAnchor(id))
+export const goToQuestion = (id: string): void => {
+  const form = document.getElementById(questionAnchor(id))
   form?.scrollIntoView({ block: "nearest" })
   form?.querySelector<HTMLElement>("input, textarea, button")?.focus({ preventScroll: true })
 }
 
-const Answered = ({ answer, part }: { readonly part: AskPart; readonly answer: Answer }) => {
-  const verdict = verdictOf(part.ask, answer)
+const Answered = ({ answer, part }: { readonly part: QuestionPart; readonly answer: Answer }) => {
+  const verdict = verdictOf(part.question, answer)
   const fields = saidIn(answer)
   return (
     <div className="mt-1 text-ink-2">
@@ -38,22 +38,22 @@ const Answered = ({ answer, part }: { readonly part: AskPart; readonly answer: A
   )
 }
 
-export const AskCard = ({
+export const QuestionCard = ({
   answer,
   isOpen,
   part,
 }: {
-  readonly part: AskPart
+  readonly part: QuestionPart
   readonly answer: Answer | undefined
   readonly isOpen: boolean
 }) => (
   <ConversationRow icon={<CirclePause aria-hidden size={14} strokeWidth={2.2} />} at={part.at}>
     <div className="rounded-2 border border-line-2 px-3 py-2">
-      <p className="text-read">{part.ask.message ?? part.ask.toolName ?? part.ask.id}</p>
-      <AboutParts parts={aboutOf(part.ask)} isBrief />
-      {part.ask.toolArguments === undefined ? null : (
+      <p className="text-read">{part.question.message ?? part.question.toolName ?? part.question.id}</p>
+      <AboutParts parts={aboutOf(part.question)} isBrief />
+      {part.question.toolArguments === undefined ? null : (
         <p className="mt-0.5 line-clamp-3 font-mono text-[12px] leading-[18px] break-all text-ink-2">
-          {JSON.stringify(part.ask.toolArguments)}
+          {JSON.stringify(part.question.toolArguments)}
         </p>
       )}
       {answer !== undefined ? (
@@ -61,7 +61,7 @@ export const AskCard = ({
       ) : isOpen ? (
         <p className="mt-1 flex items-center gap-3">
           <span className="font-medium text-waiting">Waits for your answer</span>
-          <Button small onClick={() => goToAsk(part.ask.id)}>
+          <Button small onClick={() => goToQuestion(part.question.id)}>
             Answer
           </Button>
         </p>

@@ -70,7 +70,7 @@ export const Reasoning = ({ now, part }: { readonly part: TextPart; readonly now
 
 export const ToldText = ({ part }: { readonly part: ToldPart }) => (
   <ConversationRow icon={<MessageSquareReply {...icon} />} at={part.at}>
-    <span className="text-small text-ink-3">Told to the run{part.taken ? ", and read by it" : ""}</span>
+    <span className="text-small text-ink-3">Told to the run{part.isRead ? ", and read by it" : ""}</span>
     <div className="text-read">
       <Rich text={part.text} />
     </div>

@@ -1,9 +1,9 @@
 /** A call of a tool: one line, which opens to its arguments and its result. */
 import { duration } from "../../../format/times"
-import type { Answer } from "../model/asks"
+import type { Answer } from "../model/questions"
 import type { ToolPart } from "../model/parts"
 import { argumentsLine, argumentsOf, parseJson, resultLine, resultText } from "../model/sentences"
-import { verdictOf } from "../ask/verdict"
+import { verdictOf } from "../question/verdict"
 import { Disclosure } from "./Disclosure"
 import { Output } from "./Output"
 import { signOf } from "./toolIcons"
@@ -23,21 +23,21 @@ const Outcome = ({
   readonly answer: Answer | undefined
   readonly now: number
 }) => {
-  const { ask, result } = part
-  if (result === null && ask !== null) {
+  const { question, result } = part
+  if (result === null && question !== null) {
     return answer === undefined ? (
       <span className="font-medium text-waiting">
-        {ask.clientTool ? "waits for its client" : "waits for your answer"}
+        {question.clientTool ? "waits for its client" : "waits for your answer"}
       </span>
     ) : (
-      <>{verdictOf(ask, answer)}</>
+      <>{verdictOf(question, answer)}</>
     )
   }
   if (result === null) {
     if (part.cut || part.superseded) return <span className="text-ink-3">broken off</span>
     return <>{part.begunAt === null ? "" : `${duration(now - part.begunAt)} so far`}</>
   }
-  const took = part.begunAt === null || ask !== null ? "" : duration(result.at - part.begunAt)
+  const took = part.begunAt === null || question !== null ? "" : duration(result.at - part.begunAt)
   const summary = resultLine(result.content)
   return (
     <span className={result.isError ? "text-failed" : ""}>

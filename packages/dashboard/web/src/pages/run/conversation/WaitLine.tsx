@@ -1,4 +1,4 @@
-/** The end of a conversation that goes on later: what the run waits for. */
+/** The end of a conversation that continues later: what the run waits for. */
 import type * as Json from "@runlease/http/Json"
 import { when } from "../../../format/times"
 import { endedChildren, type RunLog } from "../model/runLog"

@@ -10,7 +10,7 @@ export const summaryQuery = (runId: string) =>
     queryFn: ({ signal }) => send("runSummary", { path: { run: runId }, signal }),
   })
 
-/** Where a pending run stands, read again while it is. */
+/** The position of a pending run in the queue, read again while it is pending. */
 export const standingQuery = (runId: string) =>
   queryOptions({
     queryKey: ["run-standing", runId],
@@ -38,7 +38,7 @@ export const usageQuery = (runId: string) =>
     queryFn: ({ signal }) => send("usage", { path: { run: runId }, signal }),
   })
 
-/** So many runs below another one are read, the newest first. A run may have thousands of children. */
+/** The most runs below another one that are read, the newest first. A run may have thousands of children. */
 const mostBelow = 1000
 
 /** The runs that name this one as their parent: its children, and those that submit it again. */

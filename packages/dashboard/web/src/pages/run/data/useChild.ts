@@ -22,7 +22,7 @@ export const lastTextOf = (entries: ReadonlyArray<Entry>): string => {
   return lastSentence(text)
 }
 
-/** What a run has given, where its log ends with it. */
+/** The result of a run, where its log ends with it. */
 const resultOf = (entries: ReadonlyArray<Entry>): string => {
   const end = entries.findLast(
     ({ payload }) => payload.type === "RUN_FINISHED" || payload.type === "RUN_ERROR",

@@ -1,6 +1,6 @@
 /** What the tree of runs may spend, and what it has spent. */
 import { Panel } from "../../../ui/Panel"
-import { amount, type Budget, limitLabels, limitNames } from "../ask/budgetLimits"
+import { amount, type Budget, limitLabels, limitNames } from "../question/budgetLimits"
 import { Fact, FactList } from "./FactList"
 
 export const BudgetPanel = ({ budget, note }: { readonly budget: Budget; readonly note: string }) => (

@@ -6,7 +6,7 @@ import { dollars, integer, plural, short } from "../../../format/numbers"
 import { duration } from "../../../format/times"
 import { Panel } from "../../../ui/Panel"
 import { colourOf, wordOf } from "../../../ui/State"
-import { isRecord } from "../model/asks"
+import { isRecord } from "../model/questions"
 import type { LoggedRetry } from "../model/runLog"
 import { Fact, FactList, linkClass } from "./FactList"
 import { wholeRun } from "../../../shell/links"
@@ -23,7 +23,7 @@ const RunLink = ({ runId }: { readonly runId: string }) => (
   </Link>
 )
 
-/** A run that names this one as its parent and is no child of it goes on from it, or does it again. */
+/** A run that names this one as its parent and is no child of it continues it, or does it again. */
 const isChildOf = (summary: Json.RunSummary, parent: Json.RunSummary | undefined): boolean =>
   parent === undefined || parent.conversation_id !== summary.conversation_id
 

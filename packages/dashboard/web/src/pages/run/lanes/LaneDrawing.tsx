@@ -1,4 +1,4 @@
-/** The lanes as a picture. What it says is in the segments beside it. */
+/** The lanes as a picture. Its content is in the segments next to it. */
 import type { Layout } from "./layout"
 import { type Bar, lane } from "./drawing"
 

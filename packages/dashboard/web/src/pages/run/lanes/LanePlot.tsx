@@ -1,4 +1,4 @@
-/** The plot of the lanes: axis, picture, words beside the bars, and what can be pointed at. */
+/** The plot of the lanes: axis, picture, labels of the bars, and what can be pointed at. */
 import { type PointerEvent, useState } from "react"
 import { clock, duration } from "../../../format/times"
 import { lane } from "./drawing"

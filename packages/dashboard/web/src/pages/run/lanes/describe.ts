@@ -1,7 +1,7 @@
 /** A segment of the lanes in sentences: for the line below them, and for screen readers. */
 import { plural } from "../../../format/numbers"
 import { clock, duration } from "../../../format/times"
-import { givenBy, isFailed } from "../model/steps"
+import { resultWords, isFailed } from "../model/steps"
 import { idleWords, leaseLeft } from "./labels"
 import type { Segment } from "./segments"
 import type { ClaimSpan } from "./spans"
@@ -121,7 +121,7 @@ const ofStep = ({ from, step, to }: Segment & { readonly kind: "step" }): Detail
   const isBroken = step.kind === "step" ? step.brokenAt !== null : step.cut || step.superseded
   const lead =
     step.kind === "tool" ? `Call of ${step.name}.` : step.kind === "step" ? `Step ${step.name}.` : "Answer."
-  const why = !isFailed(step) ? "" : step.kind === "step" ? givenBy(step) : "failed"
+  const why = !isFailed(step) ? "" : step.kind === "step" ? resultWords(step) : "failed"
   return {
     ...nothing,
     lead,
@@ -168,7 +168,7 @@ const weight = (segment: Segment): number =>
         ? 2
         : 1
 
-/** What the line tells while nothing is pointed at: the last loss, else what is now, else the last segment. */
+/** The segment of the line while nothing is pointed at: the last loss, else the present one, else the last one. */
 export const mostTelling = (segments: ReadonlyArray<Segment>): Segment | undefined => {
   const own = segments.filter(({ kind }) => kind !== "child")
   return own

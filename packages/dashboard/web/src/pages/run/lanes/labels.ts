@@ -1,4 +1,4 @@
-/** The words beside the bars of the lanes, where there is room for them. */
+/** The labels of the bars of the lanes, where there is room for them. */
 import { clock, duration } from "../../../format/times"
 import { listed } from "../model/waits"
 import type { Layout } from "./layout"

@@ -5,7 +5,7 @@ import { type AxisTick, axisTicks, domainOf, longIdles, makeScale, type Scale, t
 import { segmentsOf, type Story, type Picture } from "./segments"
 import { lastOf } from "./spans"
 
-/** From so many claims on, those of one worker share a row. */
+/** The number of claims from which those of one worker share a row. */
 const manyClaims = 10
 /** Children that have a row. */
 const maxChildren = 8

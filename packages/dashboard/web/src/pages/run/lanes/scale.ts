@@ -52,7 +52,7 @@ export const longIdles = (owned: ReadonlyArray<Span>, { from, to }: Span): Reado
 /** The axis grows by this factor when what it shows no longer fits. */
 const growth = 1.1
 
-/** What a scale shows of a run that goes on until `last`: room for the remaining lease, and steps so that it seldom moves. */
+/** The range of a scale for a run that lasts until `last`: room for the remaining lease, and steps so that it seldom moves. */
 export const domainOf = (
   { from, to }: Span,
   {
@@ -133,7 +133,7 @@ export const axisTicks = (scale: Scale, apart: number, now: number | null): Read
   const step = steps.find((one) => one * rate >= apart) ?? steps.at(-1)!
   const offset = new Date(scale.from).getTimezoneOffset() * minute
   const ticks: Array<AxisTick> = []
-  const taken = [...(now === null ? [] : [now]), ...scale.breaks.map(({ x }) => x + breakWidth / 2)]
+  const occupied = [...(now === null ? [] : [now]), ...scale.breaks.map(({ x }) => x + breakWidth / 2)]
   const free: Array<Span> = []
   let start = scale.from
   for (const one of scale.breaks) {
@@ -144,7 +144,7 @@ export const axisTicks = (scale: Scale, apart: number, now: number | null): Read
   for (const { from, to } of free) {
     for (let at = Math.ceil((from - offset) / step) * step + offset; at <= to; at += step) {
       const x = scale.x(at)
-      const isFree = taken.every((other) => Math.abs(x - other) > apart * 0.75)
+      const isFree = occupied.every((other) => Math.abs(x - other) > apart * 0.75)
       if (isFree && x >= 16 && x <= scale.width - 16 && x - (ticks.at(-1)?.x ?? -apart) >= apart * 0.75) {
         ticks.push({ x, label: labelOf(at, step) })
       }

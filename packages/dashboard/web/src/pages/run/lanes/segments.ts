@@ -46,12 +46,12 @@ export interface Story {
   readonly waits: ReadonlyArray<LoggedWait>
   /** What it waits for now. */
   readonly waitsFor: ReadonlyArray<string>
-  /** Where it stands while it is pending; undefined until that is read. */
+  /** Its position in the queue while it is pending; undefined until that is read. */
   readonly place?: string | undefined
   readonly now: number
 }
 
-/** The wait that the log tells of when a claim ended: the one next to that time. */
+/** The wait in the log for the end of a claim: the one next to that time. */
 const reasonsAt = (waits: ReadonlyArray<LoggedWait>, at: number): ReadonlyArray<string> => {
   let nearest: LoggedWait | undefined
   for (const wait of waits) {
@@ -72,7 +72,7 @@ export interface Picture {
 const timesOf = (work: Work, last: number): Pick<Base, "from" | "to"> => {
   if (work.kind === "tool") {
     const from = work.begunAt ?? work.at
-    const isOver = work.superseded || work.cut || work.ask !== null
+    const isOver = work.superseded || work.cut || work.question !== null
     return { from, to: work.result?.at ?? (isOver ? from : Math.max(from, last)) }
   }
   if (work.kind !== "step") return { from: work.at, to: work.endedAt ?? Math.max(work.at, last) }

@@ -1,5 +1,5 @@
-/** What a question is about, as its asker writes it into the metadata of the interrupt. */
-import { type Ask, isRecord } from "./asks"
+/** What a question is about, as the agent writes it into the metadata of the interrupt. */
+import { type Question, isRecord } from "./questions"
 
 /** A part of it: a field, or the whole where it has none. `lines` is text that has its own line breaks, and `diff` a unified diff. */
 export interface AboutPart {
@@ -21,7 +21,7 @@ const partOf = (name: string | undefined, value: unknown): AboutPart => {
 }
 
 /** The parts of what a question is about; none where it does not say. */
-export const aboutOf = ({ metadata }: Pick<Ask, "metadata">): ReadonlyArray<AboutPart> => {
+export const aboutOf = ({ metadata }: Pick<Question, "metadata">): ReadonlyArray<AboutPart> => {
   const about = metadata?.["about"]
   if (about === undefined) return []
   return isRecord(about)
@@ -29,6 +29,6 @@ export const aboutOf = ({ metadata }: Pick<Ask, "metadata">): ReadonlyArray<Abou
     : [partOf(undefined, about)]
 }
 
-/** The metadata beside it. */
-export const besideOf = ({ metadata = {} }: Pick<Ask, "metadata">): ReadonlyArray<[string, unknown]> =>
+/** The other metadata. */
+export const besideOf = ({ metadata = {} }: Pick<Question, "metadata">): ReadonlyArray<[string, unknown]> =>
   Object.entries(metadata).filter(([name]) => name !== "about")

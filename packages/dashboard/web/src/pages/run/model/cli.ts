@@ -68,7 +68,7 @@ export const submit = ({
   )
 }
 
-/** The answer to one question: with `--interrupt` where the run asks several. */
+/** The answer to one question: with `--interrupt` where the run has several. */
 export const resume = (
   runId: string,
   { id, isOne, payload }: { readonly id: string; readonly isOne: boolean; readonly payload: unknown },

@@ -1,7 +1,7 @@
 /** What the control plane writes: children, messages to the run, waits, the ends of attempts and of the run. */
-import { askOf, isRecord } from "./asks"
+import { questionOf, isRecord } from "./questions"
 import { childrenWord, openChildren, type Read, type RunLog } from "./runLog"
-import { attachAsk, supersede } from "./openedItems"
+import { attachQuestion, supersede } from "./openedItems"
 import type { EndPart } from "./parts"
 import { breakOff } from "./stepEvents"
 
@@ -59,7 +59,7 @@ const message: Fold = (log, read, value) => {
     kind: "told" as const,
     number,
     text: textOfParts(value["parts"]),
-    taken: false,
+    isRead: false,
   }
   log.told.set(number, part)
   log.parts.push(part)
@@ -80,12 +80,12 @@ const waiting: Fold = (log, read, value) => {
   supersede(log)
   const reasons = value["reasons"]
   const until = text(value["until"])
-  const given = Array.isArray(reasons) ? reasons.map(String) : []
-  log.waits.push({ at: read.at, reasons: given.map((reason) => pauseWord(reason, log)) })
+  const words = Array.isArray(reasons) ? reasons.map(String) : []
+  log.waits.push({ at: read.at, reasons: words.map((reason) => pauseWord(reason, log)) })
   log.parts.push({
     ...base(read, "pause"),
     kind: "pause",
-    reasons: given.map((reason) => pauseWord(reason, log)),
+    reasons: words.map((reason) => pauseWord(reason, log)),
     until: until === null ? null : Date.parse(until),
   })
 }
@@ -152,9 +152,9 @@ export const finished = (log: RunLog, read: Read): void => {
     const all = Array.isArray(interrupts) ? interrupts : []
     log.waits.push({ at: read.at, reasons: [all.some(isBudget) ? "a higher budget" : "an answer"] })
     for (const interrupt of all) {
-      const ask = askOf(interrupt)
-      if (ask === undefined || attachAsk(log, interrupt)) continue
-      log.parts.push({ ...base(read, `ask-${ask.id}`), kind: "ask", ask })
+      const question = questionOf(interrupt)
+      if (question === undefined || attachQuestion(log, interrupt)) continue
+      log.parts.push({ ...base(read, `question-${question.id}`), kind: "question", question })
     }
     return
   }

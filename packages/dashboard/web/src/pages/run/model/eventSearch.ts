@@ -8,11 +8,11 @@ export interface EventSearch {
 
 export interface Found {
   readonly entries: ReadonlyArray<Entry>
-  /** So many entries of the log were looked at. */
-  readonly seen: number
+  /** How many entries of the log were searched. */
+  readonly searched: number
 }
 
-const none: Found = { entries: [], seen: 0 }
+const none: Found = { entries: [], searched: 0 }
 
 const matches = ({ text, type }: EventSearch, entry: Entry): boolean => {
   if (type !== "" && entry.event_type !== type) return false
@@ -28,13 +28,13 @@ export const searchOn = (
 ): Found => {
   const from = before ?? none
   const lower = { ...search, text: search.text.trim().toLowerCase() }
-  const end = Math.min(all.length, from.seen + most)
+  const end = Math.min(all.length, from.searched + most)
   const found: Array<Entry> = []
-  for (let index = from.seen; index < end; index += 1) {
+  for (let index = from.searched; index < end; index += 1) {
     const entry = all[index]!
     if (matches(lower, entry)) found.push(entry)
   }
-  return { entries: found.length === 0 ? from.entries : [...from.entries, ...found], seen: end }
+  return { entries: found.length === 0 ? from.entries : [...from.entries, ...found], searched: end }
 }
 
 /** An event in a line. */

@@ -1,6 +1,6 @@
 /** The messages of a request: the last texts of the user, and those before. */
 import type * as Json from "@runlease/http/Json"
-import { isRecord } from "./asks"
+import { isRecord } from "./questions"
 
 export interface Input {
   readonly id: string

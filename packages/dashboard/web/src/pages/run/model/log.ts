@@ -19,7 +19,7 @@ const foldNote = (log: RunLog, read: Read, label: string, value: unknown): void 
   })
 }
 
-/** Customs that other parts tell better, or that only an executor reads. */
+/** Customs that other parts show better, or that only an executor reads. */
 const silent = new Set(["runlease.usage", "runlease.request"])
 
 const foldCustom = (log: RunLog, read: Read): void => {

@@ -3,7 +3,7 @@ import * as PendingObstacle from "@runlease/core/internal/PendingObstacle"
 import type * as Json from "@runlease/http/Json"
 import { duration, when } from "../../../format/times"
 import { claims, heldBy, nameOf, stateOf, toldBy } from "../../../ui/workers"
-import { isRecord } from "./asks"
+import { isRecord } from "./questions"
 
 export type Obstacle = PendingObstacle.Obstacle
 
@@ -60,7 +60,7 @@ export const obstacleOf = (
   )
 }
 
-/** What the lanes say beside the time that the run waits. */
+/** The words of the lanes about the time that the run waits. */
 export const placeWords: Readonly<Record<Obstacle["kind"], string>> = {
   behind: "waits for its lane",
   delayed: "delayed",

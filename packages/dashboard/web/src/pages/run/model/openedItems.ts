@@ -1,7 +1,7 @@
 /** Messages, reasoning and tool calls. */
 import * as AgUiItems from "@runlease/core/internal/AgUiItems"
 import { isToolCallFailure } from "@runlease/core/internal/ToolFailure"
-import { askOf, isRecord } from "./asks"
+import { questionOf, isRecord } from "./questions"
 import type { Read, RunLog } from "./runLog"
 import type { TextPart, ToolPart } from "./parts"
 
@@ -78,7 +78,7 @@ const callPart = (log: RunLog, { at, event, eventId }: Read, id: string): ToolPa
     superseded: false,
     begunAt: null,
     result: null,
-    ask: null,
+    question: null,
     uncertain: false,
   }
   log.calls.set(id, part)
@@ -130,16 +130,16 @@ export const begun = (log: RunLog, { at, event }: Read): void => {
   const part = isRecord(value) ? log.calls.get(String(value["toolCallId"])) : undefined
   if (part === undefined) return
   part.begunAt = at
-  part.ask = null
+  part.question = null
   part.version += 1
 }
 
 /** What a question is about is shown with it. Undefined where it is about no call that the log has. */
-export const attachAsk = (log: RunLog, interrupt: unknown): boolean => {
-  const ask = askOf(interrupt)
-  const part = ask?.toolCallId === undefined ? undefined : log.calls.get(ask.toolCallId)
-  if (ask === undefined || part === undefined) return false
-  part.ask = ask
+export const attachQuestion = (log: RunLog, interrupt: unknown): boolean => {
+  const question = questionOf(interrupt)
+  const part = question?.toolCallId === undefined ? undefined : log.calls.get(question.toolCallId)
+  if (question === undefined || part === undefined) return false
+  part.question = question
   part.version += 1
   return true
 }

@@ -1,5 +1,5 @@
 /** What the conversation of a run is made of, in the order of its log. A part changes while events of it arrive; `version` counts that. */
-import type { Ask } from "./asks"
+import type { Question } from "./questions"
 
 interface Base {
   readonly key: string
@@ -38,7 +38,7 @@ export interface ToolPart extends Opened {
   begunAt: number | null
   result: ToolResult | null
   /** The question whether to make the call, or what its result is. */
-  ask: Ask | null
+  question: Question | null
   /** An earlier attempt may have made the call. */
   uncertain: boolean
 }
@@ -81,12 +81,12 @@ export interface ToldPart extends Base {
   readonly kind: "told"
   readonly number: number
   readonly text: string
-  taken: boolean
+  isRead: boolean
 }
 
-export interface AskPart extends Base {
-  readonly kind: "ask"
-  readonly ask: Ask
+export interface QuestionPart extends Base {
+  readonly kind: "question"
+  readonly question: Question
 }
 
 export interface PausePart extends Base {
@@ -129,7 +129,7 @@ export type Part =
   | StepPart
   | ChildPart
   | ToldPart
-  | AskPart
+  | QuestionPart
   | PausePart
   | TakeoverPart
   | EndPart

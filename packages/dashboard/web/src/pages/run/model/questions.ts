@@ -1,7 +1,7 @@
-/** What a run asks, in one form: the summary and the log name its fields differently. */
+/** A question of a run, in one form: the summary and the log name its fields differently. */
 import type * as Json from "@runlease/http/Json"
 
-export interface Ask {
+export interface Question {
   readonly id: string
   readonly reason: string
   readonly message: string | undefined
@@ -34,7 +34,7 @@ const instantOf = (value: unknown): number | null => {
 }
 
 /** From an interrupt of the summary, or of the log. */
-export const askOf = (value: unknown): Ask | undefined => {
+export const questionOf = (value: unknown): Question | undefined => {
   if (!isRecord(value)) return undefined
   const id = text(value["id"])
   if (id === undefined) return undefined
@@ -67,15 +67,15 @@ export const answerOf = (value: unknown): Answer | undefined => {
   }
 }
 
-const isAsk = (ask: Ask | undefined): ask is Ask => ask !== undefined
+const isQuestion = (question: Question | undefined): question is Question => question !== undefined
 
 /** What the run waits for and has no answer to. */
-export const openAsks = (waiting: Json.RunSummary["waiting"]): ReadonlyArray<Ask> => {
+export const openQuestions = (waiting: Json.RunSummary["waiting"]): ReadonlyArray<Question> => {
   if (waiting === null) return []
   const answered = new Set(waiting.answers.map((answer) => answerOf(answer)?.interruptId))
   return waiting.interrupts
-    .map(askOf)
-    .filter(isAsk)
+    .map(questionOf)
+    .filter(isQuestion)
     .filter(({ id }) => !answered.has(id))
 }
 

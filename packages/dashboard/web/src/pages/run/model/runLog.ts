@@ -10,13 +10,13 @@ export type Event = Entry["payload"]
 /** The record of a step, or a part of it. */
 export type LoggedRecord = RecordParts.RecordPart & Readonly<Record<string, unknown>>
 
-/** A wait that the log tells of: when it began, and what for. */
+/** A wait in the log: when it began, and what for. */
 export interface LoggedWait {
   readonly at: number
   readonly reasons: ReadonlyArray<string>
 }
 
-/** The run that this one does again: with so many of its records and answers, or from the start. */
+/** The run that this one does again: with a number of its records and answers, or from the start. */
 export interface LoggedRetry {
   readonly runId: string
   readonly records: number
@@ -75,7 +75,7 @@ export const makeRunLog = (): RunLog => ({
 export const openChildren = (children: RunLog["children"]): ReadonlyArray<ChildPart> =>
   [...children.values()].filter(({ index, outcome }) => index !== null && outcome === null)
 
-/** The indexes of the children that have ended, of those that the log tells of so far. */
+/** The indexes of the children that have ended, of those that the log has so far. */
 export const endedChildren = ({ children }: RunLog): ReadonlySet<number> =>
   new Set(
     [...children.values()].flatMap(({ index, outcome }) =>

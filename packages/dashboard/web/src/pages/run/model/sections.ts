@@ -12,7 +12,7 @@ export interface Section {
   readonly parts: ReadonlyArray<Part>
 }
 
-/** Whether a part has a place of its own. The messages and calls that a step has opened stand for it. */
+/** Whether a part has a place. A step with messages or calls has none: these show it. */
 const isShown = (part: Part): boolean => {
   // A message that was read says so itself.
   if (part.kind === "step") return part.step !== "inbox" && (part.shown || !part.opens)
@@ -69,15 +69,15 @@ export const sectionsOf = (
 export const staysInSight = (part: Part): boolean =>
   part.kind === "child" ||
   part.kind === "told" ||
-  part.kind === "ask" ||
-  (part.kind === "tool" && part.ask !== null)
+  part.kind === "question" ||
+  (part.kind === "tool" && part.question !== null)
 
 /** Sections that are folded to one line together, or one that is shown. */
 export type Shown =
   | { readonly kind: "open"; readonly section: Section }
   | { readonly kind: "folded"; readonly sections: ReadonlyArray<Section> }
 
-/** So many claims at the end are shown. */
+/** How many claims at the end are shown. */
 const open = 2
 
 /**

@@ -1,5 +1,5 @@
 /** Texts and values in a few words. */
-import { isRecord } from "./asks"
+import { isRecord } from "./questions"
 import type { ToolPart } from "./parts"
 
 const plain = (markdown: string): string =>
@@ -40,8 +40,8 @@ const oneLine = (value: unknown): string =>
 const telling = ["command", "cmd", "path", "file_path", "file", "url", "query", "pattern", "name", "text"]
 
 /** The arguments of a call as text: those of the question about it, which has no secrets, else those of the log. */
-export const argumentsOf = ({ args, ask }: Pick<ToolPart, "args" | "ask">): string =>
-  ask?.toolArguments === undefined ? args : JSON.stringify(ask.toolArguments)
+export const argumentsOf = ({ args, question }: Pick<ToolPart, "args" | "question">): string =>
+  question?.toolArguments === undefined ? args : JSON.stringify(question.toolArguments)
 
 /** The arguments of a call in a line. */
 export const argumentsLine = (args: string): string => {

@@ -1,6 +1,6 @@
 /** The state that an agent shares, from its snapshots and deltas. Source: RFC 6902 */
 import { applyPatch, type Operation } from "rfc6902"
-import { isRecord } from "./asks"
+import { isRecord } from "./questions"
 import type { Read, RunLog } from "./runLog"
 
 const isOperation = (value: unknown): value is Operation =>

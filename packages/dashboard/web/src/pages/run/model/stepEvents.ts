@@ -1,5 +1,5 @@
 /** Steps: their beginnings and ends, and their records. */
-import { isRecord as isObject } from "./asks"
+import { isRecord as isObject } from "./questions"
 import type { LoggedRecord, Read, RunLog } from "./runLog"
 import type { StepKind, StepPart } from "./parts"
 
@@ -81,8 +81,8 @@ const count = (after: unknown, to: unknown): number =>
 
 const detailOf = (kind: StepKind, record: Readonly<Record<string, unknown>>): string | null => {
   if (kind === "inbox") {
-    const taken = count(record["after"] ?? 0, record["to"])
-    return taken === 1 ? "read 1 message" : `read ${taken} messages`
+    const messages = count(record["after"] ?? 0, record["to"])
+    return messages === 1 ? "read 1 message" : `read ${messages} messages`
   }
   if (kind !== "sleep") return null
   return text(record["until"]) ?? String(record["duration_ms"] ?? "")
@@ -94,12 +94,12 @@ const takeMessages = (log: RunLog, record: Readonly<Record<string, unknown>>): v
   for (let number = from + 1; number <= to; number += 1) {
     const told = log.told.get(number)
     if (told === undefined) continue
-    told.taken = true
+    told.isRead = true
     told.version += 1
   }
 }
 
-/** When the first of what a record names was opened: the step has no beginning of its own in the log. */
+/** When the first of what a record names was opened: the log has no beginning of the step itself. */
 const beganAt = (
   log: RunLog,
   messages: ReadonlyArray<string>,

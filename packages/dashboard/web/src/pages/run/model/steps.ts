@@ -8,14 +8,14 @@ export interface RecordedStep {
   readonly name: string
   readonly key: unknown
   readonly at: number
-  /** The event after which a fork goes on. */
+  /** The event after which a fork continues. */
   readonly eventId: number
 }
 
 export const keyWord = (key: unknown): string =>
   key === undefined ? "" : typeof key === "string" ? key : JSON.stringify(key)
 
-/** The event with what a step has given; null while it has given nothing. */
+/** The event with the result of a step; null while it has none. */
 export const eventOf = (part: StepPart | ToolPart): number | null =>
   part.kind === "tool" ? (part.result?.eventId ?? null) : part.recorded
 
@@ -31,8 +31,8 @@ export const isFailed = (part: StepPart | ToolPart | TextPart): boolean =>
     ? part.result?.isError === true
     : part.kind === "step" && (part.error !== null || part.failure !== undefined)
 
-/** What a step has given, or why it has failed, in a few words; nothing where it gives no value. */
-export const givenBy = (part: StepPart): string => {
+/** The result of a step, or why it has failed, in a few words; empty where it has no value. */
+export const resultWords = (part: StepPart): string => {
   if (part.brokenAt !== null) return "broken off"
   const outcome = part.failure ?? part.result
   const value = part.codec === undefined && outcome !== undefined ? resultLine(parseJson(outcome)) : ""
@@ -45,5 +45,5 @@ export const givenBy = (part: StepPart): string => {
 export const outcomeOf = (part: StepPart, now: number): string => {
   if (part.brokenAt === null && part.endedAt === null) return `${duration(now - part.at)} so far`
   const took = part.brokenAt === null && part.shown ? duration((part.endedAt ?? now) - part.at) : ""
-  return [givenBy(part), took].filter((text) => text !== "").join(", ")
+  return [resultWords(part), took].filter((text) => text !== "").join(", ")
 }

@@ -1,7 +1,7 @@
 /** What a run waits for, in words. */
 import type * as Json from "@runlease/http/Json"
 import { when } from "../../../format/times"
-import { openAsks } from "./asks"
+import { openQuestions } from "./questions"
 import { childrenWord } from "./runLog"
 
 /** `you`, `you and a child` */
@@ -21,10 +21,10 @@ export const reasonsOf = (
   now: number,
 ): ReadonlyArray<string> => {
   if (waiting === null) return []
-  const asks = openAsks(waiting)
-  const client = asks.filter(({ clientTool }) => clientTool)
+  const questions = openQuestions(waiting)
+  const client = questions.filter(({ clientTool }) => clientTool)
   return [
-    ...(asks.length > client.length ? ["you"] : []),
+    ...(questions.length > client.length ? ["you"] : []),
     ...(client.length > 0 ? ["its client"] : []),
     ...(waiting.children === null ? [] : [childrenOf(waiting.children, ended)]),
     ...(waiting.taken_messages === null ? [] : ["a message"]),

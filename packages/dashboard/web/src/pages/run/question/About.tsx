@@ -1,7 +1,7 @@
-/** What a question is about: the arguments of the call, and what the agent says beside it. */
+/** What a question is about: the arguments of the call, and the other metadata of the agent. */
 import { labelOf } from "../../../form/schema"
 import { aboutOf, besideOf } from "../model/about"
-import type { Ask } from "../model/asks"
+import type { Question } from "../model/questions"
 import type { ToolPart } from "../model/parts"
 import { parseJson } from "../model/sentences"
 import { AboutParts } from "./AboutParts"
@@ -26,25 +26,31 @@ const Member = ({ name, value }: { readonly name: string; readonly value: unknow
   )
 }
 
-export const About = ({ ask, call }: { readonly ask: Ask; readonly call: ToolPart | undefined }) => {
+export const About = ({
+  question,
+  call,
+}: {
+  readonly question: Question
+  readonly call: ToolPart | undefined
+}) => {
   const logged = call === undefined || call.args === "" ? undefined : (parseJson(call.args) ?? call.args)
-  const args = ask.toolArguments ?? logged
-  const members = besideOf(ask)
+  const args = question.toolArguments ?? logged
+  const members = besideOf(question)
   return (
     <>
-      <AboutParts parts={aboutOf(ask)} isBrief={false} />
+      <AboutParts parts={aboutOf(question)} isBrief={false} />
       {args === undefined ? null : (
         <pre
           tabIndex={0}
           role="region"
-          aria-label={`Arguments of ${ask.toolName ?? call?.name}`}
+          aria-label={`Arguments of ${question.toolName ?? call?.name}`}
           className={`${box} max-h-60 overflow-y-auto`}
         >
           {typeof args === "string" ? args : JSON.stringify(args, null, 2)}
         </pre>
       )}
       {members.length === 0 ? null : (
-        <dl tabIndex={0} aria-label="Beside the question" className={`${box} grid gap-1`}>
+        <dl tabIndex={0} aria-label="Metadata of the question" className={`${box} grid gap-1`}>
           {members.map(([name, value]) => (
             <Member key={name} name={name} value={value} />
           ))}

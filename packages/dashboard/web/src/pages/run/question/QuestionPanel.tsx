@@ -1,11 +1,11 @@
-/** What the run asks, with the form of each answer, and what happens without one. */
+/** The questions of the run, with the form of each answer, and what happens without one. */
 import type * as Json from "@runlease/http/Json"
 import { CirclePause } from "lucide-react"
 import { countdown, exact, when } from "../../../format/times"
 import { CliMenu } from "../actions/CliMenu"
-import { askAnchor } from "../conversation/AskCard"
+import { questionAnchor } from "../conversation/QuestionCard"
 import * as cli from "../model/cli"
-import { type Ask, openAsks } from "../model/asks"
+import { type Question, openQuestions } from "../model/questions"
 import { endedChildren, type RunLog } from "../model/runLog"
 import { listed, reasonsOf } from "../model/waits"
 import { About } from "./About"
@@ -15,25 +15,25 @@ import { ApprovalForm, JsonForm, SchemaForm, TextForm } from "./forms"
 import { type Mode, modeOf, sampleOf } from "./mode"
 import { useAnswer } from "./useAnswer"
 
-const questionOf = (ask: Ask): string =>
-  ask.message ??
-  (ask.toolName === undefined
-    ? ask.id
-    : ask.clientTool
-      ? `Result of ${ask.toolName}`
-      : `May ${ask.toolName} be called?`)
+const textOf = (question: Question): string =>
+  question.message ??
+  (question.toolName === undefined
+    ? question.id
+    : question.clientTool
+      ? `Result of ${question.toolName}`
+      : `May ${question.toolName} be called?`)
 
 const Form = ({
-  ask,
+  question,
   budget,
   runId,
 }: {
-  readonly ask: Ask
+  readonly question: Question
   readonly runId: string
   readonly budget: Budget | undefined
 }) => {
-  const answer = useAnswer(runId, ask)
-  const mode = modeOf(ask)
+  const answer = useAnswer(runId, question)
+  const mode = modeOf(question)
   const props = { isBusy: answer.isPending || answer.isSuccess, onSend: answer.mutate }
   return (
     <>
@@ -75,12 +75,12 @@ const ModeForm = ({
 
 /** `Without an answer by 03:54:17 the run fails with wait_expired. It also waits for a child.` */
 const Without = ({
-  ask,
+  question,
   ended,
   now,
   waiting,
 }: {
-  readonly ask: Ask
+  readonly question: Question
   readonly ended: ReadonlySet<number>
   readonly waiting: Json.RunSummary["waiting"]
   readonly now: number
@@ -90,12 +90,12 @@ const Without = ({
   )
   const also =
     others.length === 0 ? "" : ` It also waits for ${listed(others)}, which needs nothing from you.`
-  const open = openAsks(waiting).length
-  const rest = open > 1 ? " The run goes on when all of them are answered." : ""
+  const open = openQuestions(waiting).length
+  const rest = open > 1 ? " The run continues when all of them are answered." : ""
   return (
     <p className="text-small text-ink-3">
-      {ask.expiresAt === null ? (
-        ask.reason === "budget" ? (
+      {question.expiresAt === null ? (
+        question.reason === "budget" ? (
           <>
             It waits until it is answered, and the runs below it wait with it. Ended, it fails with{" "}
             <span className="font-mono">budget_spent</span>.
@@ -105,8 +105,8 @@ const Without = ({
         )
       ) : (
         <>
-          Without an answer by <time title={exact(ask.expiresAt)}>{when(ask.expiresAt, now)}</time> the run
-          fails with <span className="font-mono">wait_expired</span>.
+          Without an answer by <time title={exact(question.expiresAt)}>{when(question.expiresAt, now)}</time>{" "}
+          the run fails with <span className="font-mono">wait_expired</span>.
         </>
       )}
       {also}
@@ -115,59 +115,62 @@ const Without = ({
   )
 }
 
-const titleOf = (asks: ReadonlyArray<Ask>): string => {
-  if (asks.every(({ clientTool }) => clientTool)) return "Waits for its client"
-  if (asks.length > 1) return `Waits for ${asks.length} answers`
-  return asks[0]?.reason === "budget" ? "The budget is spent" : "Waits for your answer"
+const titleOf = (questions: ReadonlyArray<Question>): string => {
+  if (questions.every(({ clientTool }) => clientTool)) return "Waits for its client"
+  if (questions.length > 1) return `Waits for ${questions.length} answers`
+  return questions[0]?.reason === "budget" ? "The budget is spent" : "Waits for your answer"
 }
 
-export const AskPanel = ({
-  asks,
+export const QuestionPanel = ({
+  questions,
   budget,
   log,
   now,
   summary,
 }: {
-  readonly asks: ReadonlyArray<Ask>
+  readonly questions: ReadonlyArray<Question>
   readonly summary: Json.RunSummary
   readonly log: RunLog
   readonly budget: Budget | undefined
   readonly now: number
 }) => {
-  const expires = asks.flatMap(({ expiresAt }) => (expiresAt === null ? [] : [expiresAt]))
+  const expires = questions.flatMap(({ expiresAt }) => (expiresAt === null ? [] : [expiresAt]))
   const first = expires.length === 0 ? null : Math.min(...expires)
   return (
-    <section aria-labelledby="ask-title" className="rounded-3 border border-waiting bg-surface">
+    <section aria-labelledby="question-title" className="rounded-3 border border-waiting bg-surface">
       <header className="flex min-h-10 items-center gap-2 rounded-t-[7px] bg-waiting-bg pr-2 pl-4 text-waiting max-desk:pl-3">
         <CirclePause aria-hidden size={16} strokeWidth={1.9} />
-        <h2 id="ask-title" className="font-semibold text-ink">
-          {titleOf(asks)}
+        <h2 id="question-title" className="font-semibold text-ink">
+          {titleOf(questions)}
         </h2>
         <span className="ml-auto font-medium" title={first === null ? undefined : exact(first)}>
           {first === null ? null : `${countdown(first - now)} left`}
         </span>
         <CliMenu
           label="Commands for the answer"
-          lines={asks.map((ask) => ({
-            label: questionOf(ask),
+          lines={questions.map((question) => ({
+            label: textOf(question),
             command: cli.resume(summary.run_id, {
-              id: ask.id,
-              isOne: asks.length === 1,
-              payload: sampleOf(modeOf(ask)),
+              id: question.id,
+              isOne: questions.length === 1,
+              payload: sampleOf(modeOf(question)),
             }),
           }))}
         />
       </header>
-      {asks.map((ask) => (
+      {questions.map((question) => (
         <div
-          key={ask.id}
-          id={askAnchor(ask.id)}
+          key={question.id}
+          id={questionAnchor(question.id)}
           className="grid grid-cols-[minmax(0,1fr)] gap-3 px-4 pt-3 pb-4 not-first:border-t not-first:border-line"
         >
-          <p className="text-read leading-5 font-medium break-words">{questionOf(ask)}</p>
-          <About ask={ask} call={ask.toolCallId === undefined ? undefined : log.calls.get(ask.toolCallId)} />
-          <Form ask={ask} runId={summary.run_id} budget={budget} />
-          <Without ask={ask} ended={endedChildren(log)} waiting={summary.waiting} now={now} />
+          <p className="text-read leading-5 font-medium break-words">{textOf(question)}</p>
+          <About
+            question={question}
+            call={question.toolCallId === undefined ? undefined : log.calls.get(question.toolCallId)}
+          />
+          <Form question={question} runId={summary.run_id} budget={budget} />
+          <Without question={question} ended={endedChildren(log)} waiting={summary.waiting} now={now} />
         </div>
       ))}
     </section>

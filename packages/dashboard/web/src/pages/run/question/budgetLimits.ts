@@ -1,6 +1,6 @@
 /** The limits of a budget, as people write them. */
 import type * as Json from "@runlease/http/Json"
-import { isRecord } from "../model/asks"
+import { isRecord } from "../model/questions"
 import { dollars, integer, short } from "../../../format/numbers"
 import { duration } from "../../../format/times"
 

@@ -1,6 +1,6 @@
 /** How a question is answered: which form it gets. */
 import { type Field, fieldsOf, initialOf, type Values } from "../../../form/schema"
-import type { Ask } from "../model/asks"
+import type { Question } from "../model/questions"
 
 export type Mode =
   /** Yes or no, with what else the schema wants. `member`: yes and no are a member of the answer. */
@@ -17,16 +17,16 @@ export type Mode =
   | { readonly kind: "result" }
   | { readonly kind: "budget" }
 
-const isApproval = ({ reason, schema, toolCallId }: Ask): boolean =>
+const isApproval = ({ reason, schema, toolCallId }: Question): boolean =>
   reason === "confirmation" || (schema === undefined && (reason === "tool_call" || toolCallId !== undefined))
 
-export const modeOf = (ask: Ask): Mode => {
-  if (ask.clientTool) return { kind: "result" }
-  if (ask.reason === "budget") return { kind: "budget" }
-  const fields = fieldsOf(ask.schema)
-  const initial = initialOf(ask.schema)
+export const modeOf = (question: Question): Mode => {
+  if (question.clientTool) return { kind: "result" }
+  if (question.reason === "budget") return { kind: "budget" }
+  const fields = fieldsOf(question.schema)
+  const initial = initialOf(question.schema)
   const approved = fields?.find(({ kind, name }) => name === "approved" && kind === "boolean")
-  if (fields !== undefined && (approved !== undefined || isApproval(ask))) {
+  if (fields !== undefined && (approved !== undefined || isApproval(question))) {
     return {
       kind: "approval",
       fields: fields.filter((field) => field !== approved),
@@ -35,13 +35,15 @@ export const modeOf = (ask: Ask): Mode => {
     }
   }
   if (fields !== undefined) return { kind: "form", fields, initial }
-  if (ask.schema === undefined) {
-    return isApproval(ask) ? { kind: "approval", fields: [], initial: {}, member: true } : { kind: "text" }
+  if (question.schema === undefined) {
+    return isApproval(question)
+      ? { kind: "approval", fields: [], initial: {}, member: true }
+      : { kind: "text" }
   }
-  if (ask.schema["type"] === "string" && ask.schema["enum"] === undefined) return { kind: "text" }
+  if (question.schema["type"] === "string" && question.schema["enum"] === undefined) return { kind: "text" }
   return {
     kind: "json",
-    initial: "default" in ask.schema ? JSON.stringify(ask.schema["default"], null, 2) : "",
+    initial: "default" in question.schema ? JSON.stringify(question.schema["default"], null, 2) : "",
   }
 }
 

@@ -1,16 +1,16 @@
 /** An answer in a few words. */
-import { type Answer, type Ask, isRecord } from "../model/asks"
+import { type Answer, type Question, isRecord } from "../model/questions"
 
 /** `approved`, `declined`, `answered` */
-export const verdictOf = (ask: Ask, { isError, payload, status }: Answer): string => {
+export const verdictOf = (question: Question, { isError, payload, status }: Answer): string => {
   if (status === "cancelled") return "declined"
-  if (ask.clientTool) return isError ? "the client says that it failed" : "answered by the client"
+  if (question.clientTool) return isError ? "the client says that it failed" : "answered by the client"
   if (payload === true) return "approved"
   if (payload === false) return "declined"
   const approved = isRecord(payload) ? payload["approved"] : undefined
   if (approved === true) return "approved"
   if (approved === false) return "declined"
-  return ask.reason === "confirmation" ? "approved" : "answered"
+  return question.reason === "confirmation" ? "approved" : "answered"
 }
 
 /** What an answer says besides yes or no: its members, or its text. */

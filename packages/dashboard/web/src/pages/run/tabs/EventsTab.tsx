@@ -13,19 +13,19 @@ import { type EventSearch, type Found, lineOf, searchOn } from "../model/eventSe
 import type { Entry, RunLog } from "../model/runLog"
 import { VirtualRows } from "./VirtualRows"
 
-/** So many entries are searched before the page is drawn again. */
+/** The most entries that are searched before the page is drawn again. */
 const batch = 4000
 
 const useFound = (log: RunLog, version: number, search: EventSearch): Found => {
-  const last = useRef<{ search: EventSearch; found: Found }>({ search, found: { entries: [], seen: 0 } })
-  const [found, setFound] = useState<Found>({ entries: [], seen: 0 })
+  const last = useRef<{ search: EventSearch; found: Found }>({ search, found: { entries: [], searched: 0 } })
+  const [found, setFound] = useState<Found>({ entries: [], searched: 0 })
   useEffect(() => {
-    if (last.current.search !== search) last.current = { search, found: { entries: [], seen: 0 } }
+    if (last.current.search !== search) last.current = { search, found: { entries: [], searched: 0 } }
     let timer: ReturnType<typeof setTimeout> | undefined
     const go = () => {
       last.current.found = searchOn(last.current.found, log.entries, search, batch)
       setFound(last.current.found)
-      if (last.current.found.seen < log.entries.length) timer = setTimeout(go, 0)
+      if (last.current.found.searched < log.entries.length) timer = setTimeout(go, 0)
     }
     go()
     return () => clearTimeout(timer)
@@ -159,7 +159,7 @@ export const EventsTab = ({
         <div className="pt-2">
           <Empty command={cli.events(runId)}>The log has no event yet. It begins with the first claim.</Empty>
         </div>
-      ) : found.seen < log.entries.length ? null : (
+      ) : found.searched < log.entries.length ? null : (
         <p className="px-4 py-4 text-ink-2">No event matches.</p>
       )}
     </>

@@ -6,7 +6,7 @@ import { Skeleton } from "../../../ui/Loading"
 import { Trouble } from "../../../ui/Trouble"
 import { Disclosed } from "./Disclosed"
 import { Output } from "../conversation/Output"
-import { isRecord } from "../model/asks"
+import { isRecord } from "../model/questions"
 import { textOf } from "../model/inputs"
 import { cut } from "../model/sentences"
 

@@ -1,4 +1,4 @@
-/** The steps of a run, with what each has given, and a fork from each. */
+/** The steps of a run, with the result of each, and a fork from each. */
 import { GitFork } from "lucide-react"
 import { useState } from "react"
 import { clock, duration, exact } from "../../../format/times"
@@ -12,7 +12,7 @@ import { signOf } from "../conversation/toolIcons"
 import type { RunLog } from "../model/runLog"
 import type { StepPart, ToolPart } from "../model/parts"
 import { argumentsLine, argumentsOf, resultLine, resultText } from "../model/sentences"
-import { eventOf, givenBy, isFailed, keyWord } from "../model/steps"
+import { eventOf, resultWords, isFailed, keyWord } from "../model/steps"
 import { VirtualRows } from "./VirtualRows"
 
 type Step = StepPart | ToolPart
@@ -33,9 +33,10 @@ const tookOf = (step: Step, now: number): string => {
 }
 
 const wordsOf = (step: Step): string => {
-  if (step.kind === "step") return step.brokenAt === null && step.endedAt === null ? "at work" : givenBy(step)
+  if (step.kind === "step")
+    return step.brokenAt === null && step.endedAt === null ? "at work" : resultWords(step)
   if (step.result === null)
-    return step.superseded || step.cut ? "broken off" : step.ask === null ? "at work" : "waits"
+    return step.superseded || step.cut ? "broken off" : step.question === null ? "at work" : "waits"
   return step.superseded ? "done again by the next attempt" : resultLine(step.result.content)
 }
 
@@ -134,8 +135,8 @@ export const StepsTab = ({
       {log.steps.length === 0 ? (
         <div className="pt-2">
           <Empty>
-            No step yet. A step is a piece of work whose result stands in the log, so a later attempt does not
-            do it again.
+            No step yet. A step is a piece of work whose result is in the log, so a later attempt does not do
+            it again.
           </Empty>
         </div>
       ) : (

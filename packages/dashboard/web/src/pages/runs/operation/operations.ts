@@ -56,7 +56,7 @@ interface Words {
   readonly done: string
   /** What is so of the runs that it changes, of one and of several. */
   readonly able?: readonly [one: string, several: string]
-  /** What is so of so many others. */
+  /** What is so of the others, by their number. */
   readonly others: (count: number, change: LabelChange | undefined) => string
 }
 

@@ -26,12 +26,12 @@ export const useBulkOperation = (onEnd?: () => void) => {
   })
   const operation = watched.data ?? begun
   const ended = operation !== undefined && operation.status !== "running"
-  const tell = useRef(onEnd)
+  const notify = useRef(onEnd)
   useEffect(() => {
-    tell.current = onEnd
+    notify.current = onEnd
   })
   useEffect(() => {
-    if (ended) tell.current?.()
+    if (ended) notify.current?.()
   }, [ended])
   return {
     begin,
