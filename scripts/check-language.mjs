@@ -27,22 +27,22 @@ const speech = /(?<!\.well-)\b(?:asked|held|kept|known|nobody|said|told|whoever)
  */
 const limits = {
   cli: 10,
-  copilotkit: 100,
-  core: 245,
-  create: 655,
+  copilotkit: 105,
+  core: 255,
+  create: 660,
   dashboard: 5,
   docs: 95,
-  "executor-a2a": 665,
+  "executor-a2a": 685,
   "executor-acp": 140,
-  "executor-ag-ui": 205,
-  "executor-ai": 125,
-  "executor-command": 290,
+  "executor-ag-ui": 210,
+  "executor-ai": 130,
+  "executor-command": 295,
   http: 205,
-  process: 65,
-  sql: 105,
+  process: 70,
+  sql: 115,
   "test-postgres": 90,
-  testkit: 195,
-  workflow: 170,
+  testkit: 200,
+  workflow: 180,
 }
 const further = /\b(?:given|taken|asks?|tells?|gives|goes on|beside|seen|stands|of its own|so many)\b/gi
 

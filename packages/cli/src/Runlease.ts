@@ -38,7 +38,6 @@ import * as Settings from "./input/Settings.js"
  * The exit code after an interruption: success for a server, a worker or both, and for one of tools, which run until a signal ends them, and 130 for
  * any other command, which did not finish.
  *
- * @since 0.1.0
  * @category exit codes
  */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
@@ -150,7 +149,6 @@ const run = Effect.fnUntraced(function* (prefix: ReadonlyArray<string>, args: Re
  *
  * Prints every failure on stderr, so it fails with no error.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>

@@ -8,8 +8,6 @@
  * ```
  *
  * Source: docs/decisions/0112-copilotkit.md
- *
- * @since 0.1.0
  */
 import {
   type AbstractAgent,
@@ -34,7 +32,6 @@ import { Observable, type Subscriber } from "rxjs"
  * Without `apiKey` a page can do what its token allows, and nothing else. With it a page that leaves its token out reaches every
  * thread of the project.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -60,7 +57,6 @@ interface ThreadRequest {
  * Fails: a run that cannot be started or followed to its end ends with RUN_ERROR; `isRunning` and `stop` reject with the status and the
  * answer of the server.
  *
- * @since 0.1.0
  * @category services
  */
 export class RunleaseRunner extends AgentRunner {
@@ -68,11 +64,7 @@ export class RunleaseRunner extends AgentRunner {
     super()
   }
 
-  /**
-   * Hooks of the runtime's handler. A stop has the token of its request, and the answer of the server to it.
-   *
-   * @since 0.1.0
-   */
+  /** Hooks of the runtime's handler. A stop has the token of its request, and the answer of the server to it. */
   readonly hooks: CopilotRuntimeHooks = {
     onBeforeHandler: async ({ request, route }: HandlerHookContext) => {
       if (route.method !== "agent/stop") return

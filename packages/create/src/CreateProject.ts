@@ -44,8 +44,6 @@ const nextSteps = (
  * printed.
  *
  * Throws: `Refusal`, before anything is written; `Cancelled`. A failed installation leaves the project, and the next steps repeat it.
- *
- * @since 0.1.0
  */
 export const run = async (given: Choices.Given): Promise<void> => {
   Choices.check(given)

@@ -5,8 +5,6 @@
  * page. So each view has one URL, below whatever prefix the API is mounted.
  *
  * Source: docs/decisions/0072-dashboard.md
- *
- * @since 0.1.0
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -47,7 +45,6 @@ const wantsPage = (request: HttpServerRequest.HttpServerRequest): boolean =>
  * The API with the dashboard in front of it. `prefix` is where both are mounted, for the links of the page. Without the built pages,
  * as in a checkout that was not built, it is the API alone, and a warning says so when a browser requests a page.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const inFront = ({ prefix = "" }: { readonly prefix?: string | undefined } = {}) =>

@@ -5,8 +5,6 @@
  * description.
  *
  * Source: docs/decisions/0118-a-site.md
- *
- * @since 0.1.0
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -88,7 +86,6 @@ const load = (folder: string | undefined) =>
  * The API with the documentation in front of it, at `/docs` of its origin: the links of the built pages begin there. `folder` has another
  * build. Its files are listed at the first request for one. Where none is built, as in a new checkout, `/docs` says how to build it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const inFront = ({ folder }: { readonly folder?: string | undefined } = {}) =>

@@ -9,8 +9,6 @@
  * run that is cancelled cancels its task.
  *
  * Source: https://a2a-protocol.org/v1.0.0/specification
- *
- * @since 0.1.0
  */
 import { Emit, Executor, Interrupts, type Run, Runs, Step } from "@runlease/core"
 import { type Context, Duration, Effect, Layer, type Redacted, Schema } from "effect"
@@ -25,7 +23,6 @@ import * as Turn from "./internal/Turn.js"
  * `origins`: those that may have the requests and headers beside that of `url`, such as `https://api.example.com`. The card names the address
  * of the agent; one of any other origin is refused, and so is a redirect to another.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -77,7 +74,6 @@ const cancelWith = (remote: Remote.Remote, run: Run.ClaimedRun, taskId: string) 
  * `Options.origins`), `a2a_failed`,
  * `a2a_rejected` and `a2a_canceled` (what became of the task), and `a2a_…` for an error of A2A, such as `a2a_task_not_found`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options): Context.Tag.Service<Executor.Executor> => ({
@@ -136,7 +132,6 @@ const follow = Effect.fnUntraced(function* (remote: Remote.Remote, task: typeof 
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>

@@ -21,8 +21,6 @@
  * and KILL after that. This also happens when the worker is killed, and at the end of the lease when the worker is stopped.
  * Processes that survive a failure of the machine end when the next executor starts there. The executor requires a POSIX
  * system with /bin/sh.
- *
- * @since 0.1.0
  */
 import type * as acp from "@agentclientprotocol/sdk"
 import { Executor } from "@runlease/core"
@@ -38,7 +36,6 @@ import * as WorkFolder from "./internal/WorkFolder.js"
  * The reply to an agent that requests permission. `allow` and `deny` reply at once, with the narrowest option of the agent.
  * `ask` suspends the run until a person answers.
  *
- * @since 0.1.0
  * @category models
  */
 export type Permission = Permissions.Policy
@@ -46,7 +43,6 @@ export type Permission = Permissions.Policy
 /**
  * The program of the agent, its environment, its permission and its limits.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -90,7 +86,6 @@ export interface Options {
 /**
  * Variables for programs, the home folder, the locale and the time zone. None of them usually holds a secret.
  *
- * @since 0.1.0
  * @category constants
  */
 export const defaultPassEnv: ReadonlyArray<string> = Environment.defaultNames
@@ -108,7 +103,6 @@ const mebibyte = 1024 * 1024
  * `agent_message_too_large`, `worktree_failed`. `session_not_recorded` is retryable if the control plane was unavailable. A
  * run that the agent gives up ends with RUN_ERROR and the code `max_tokens`, `max_turn_requests` or `refusal`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
@@ -154,7 +148,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>

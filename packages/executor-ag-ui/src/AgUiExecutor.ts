@@ -17,8 +17,6 @@
  * fields that the protocol does not describe, such as those of a later version, are accepted.
  *
  * The executor reads the event stream as fast as the log accepts events. It closes the request when the run is interrupted.
- *
- * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -39,7 +37,6 @@ import * as Sse from "./internal/Sse.js"
 /**
  * The address of the agent, the headers of its requests, and the limits of a run.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -91,7 +88,6 @@ const pendingIdsOf = (event: AgentEvent.LogEvent) => {
  * `invalid_url`, `other_origin` (see `layerWith`), `not_event_stream`, `bad_event` (the data is no event), `ag_ui_protocol_violation`, `event_too_large`,
  * `output_too_large`, `input_not_ag_ui`, `session_not_recorded`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
@@ -159,7 +155,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 /**
  * Provides a worker with an executor over a remote agent, which it reaches through the HttpClient of the context.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWithClient = (
@@ -176,7 +171,6 @@ export const layerWithClient = (
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>

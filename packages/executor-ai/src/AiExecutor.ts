@@ -27,8 +27,6 @@
  *
  * Each step reports its tokens (`TokenUsage` of core). The event that ends this part of the run holds their sum. The run's
  * metadata gets `usage`: tokens over all steps and attempts, the number of steps, the model and its finish reason.
- *
- * @since 0.1.0
  */
 import { LanguageModel, Model, type Tool, type Toolkit } from "@effect/ai"
 import { type ControlPlane, Executor } from "@runlease/core"
@@ -46,7 +44,6 @@ import * as WorkerCalls from "./internal/WorkerCalls.js"
  * Units: `maxSteps` counts the answers of the model over the whole run, without those that broke off. `idleTimeout` is
  * the longest silence of the model. `answerWithin` is how long a run waits for the results of the client's tools.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<Tools extends Record<string, Tool.Any> = {}> {
@@ -89,7 +86,6 @@ export type Needs<Tools extends Record<string, Tool.Any>> =
  * `mcp_package_missing`.
  * `model_error` is retryable if the type of the provider's error says so.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* <Tools extends Record<string, Tool.Any> = {}>(
@@ -129,7 +125,6 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
 /**
  * Provides a worker with an executor over the model of the context.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = <Tools extends Record<string, Tool.Any> = {}>(
@@ -140,7 +135,6 @@ export const layerWith = <Tools extends Record<string, Tool.Any> = {}>(
 /**
  * As `layerWith`, with every option as it is when absent.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<Executor.Executor, never, LanguageModel.LanguageModel> = layerWith({})

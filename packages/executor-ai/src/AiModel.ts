@@ -2,8 +2,6 @@
  * Language models by name, for a command line or a setting.
  *
  * Source: docs/decisions/0088-providers-are-optional.md
- *
- * @since 0.1.0
  */
 import { type LanguageModel, Model } from "@effect/ai"
 import { type ConfigError, Effect, Layer, Schema } from "effect"
@@ -30,7 +28,6 @@ const versions = { "@effect/ai-openai": "0.41", "@effect/ai-anthropic": "0.27" }
 /**
  * The package of the provider is not installed. `install`: the package with its version, as package managers take it.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ProviderMissing extends Schema.TaggedError<ProviderMissing>(
@@ -47,7 +44,6 @@ export class ProviderMissing extends Schema.TaggedError<ProviderMissing>(
  * Units: `maxOutputTokens` bounds the tokens of one answer. When absent, the provider's own limit applies; for Anthropic,
  * whose API demands a limit, it is 4096.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -89,7 +85,6 @@ const load = <A>(
  *
  * Fails: `UnknownModel`; `ProviderMissing`; `ConfigError` without a key.
  *
- * @since 0.1.0
  * @category layers
  */
 export const fromName = (

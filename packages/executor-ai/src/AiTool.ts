@@ -12,8 +12,6 @@
  *   charge: ({ cents }) => Effect.flatMap(AiTool.CurrentCall, ({ key }) => pay(cents, { idempotencyKey: key })),
  * })
  * ```
- *
- * @since 0.1.0
  */
 import { Tool } from "@effect/ai"
 import type { Run } from "@runlease/core"
@@ -24,7 +22,6 @@ import { Context } from "effect"
  * The side effect of a tool, as an annotation. Without it, a tool is `pure` if it has the annotation `Tool.Readonly`,
  * `idempotent` if it has `Tool.Idempotent`, and `atMostOnce` otherwise.
  *
- * @since 0.1.0
  * @category annotations
  */
 export class SideEffect extends Context.Reference<SideEffect>()("@runlease/executor-ai/AiTool/SideEffect", {
@@ -46,7 +43,6 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
  * }).annotate(AiTool.NeedsApproval, true)
  * ```
  *
- * @since 0.1.0
  * @category annotations
  */
 export class NeedsApproval extends Context.Reference<NeedsApproval>()(
@@ -66,7 +62,6 @@ export const sideEffectOf = (tool: Tool.Any): ToolCalls.SideEffect => {
  * The current call, for the handler of a tool that lists this tag in its `dependencies`. `key` is the same in every attempt
  * of the run and different for every other call, so a handler can use it as an idempotency key.
  *
- * @since 0.1.0
  * @category services
  */
 export class CurrentCall extends Context.Tag("@runlease/executor-ai/AiTool/CurrentCall")<

@@ -4,8 +4,6 @@
  * module uses the client of that package.
  *
  * Source: https://platform.openai.com/docs/api-reference/chat/streaming
- *
- * @since 0.1.0
  */
 import { AiError, LanguageModel, type Response } from "@effect/ai"
 import { OpenAiClient } from "@effect/ai-openai"
@@ -20,7 +18,6 @@ import * as ChatRequest from "./internal/ChatRequest.js"
  *
  * Units: `maxTokens` bounds the tokens of one answer. When absent, the server's default applies.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -70,7 +67,6 @@ const collect = (
 /**
  * A model on the server of the context's client. It always streams, also for `generateText`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
@@ -95,7 +91,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 /**
  * Provides the language model through chat completions.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (

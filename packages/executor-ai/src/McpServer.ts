@@ -18,8 +18,6 @@
  * another attempt goes on with the same task.
  *
  * Source: docs/decisions/0111-mcp.md
- *
- * @since 0.1.0
  */
 import type { Redacted } from "effect"
 
@@ -33,7 +31,6 @@ interface Common {
 /**
  * A server at an address. `headers` go with each request, such as an `Authorization`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Remote extends Common {
@@ -44,7 +41,6 @@ export interface Remote extends Common {
 /**
  * A program that the worker starts for each attempt. It has the variables of `env`, and a few of the worker's, such as `PATH` and `HOME`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Local extends Common {
@@ -54,8 +50,5 @@ export interface Local extends Common {
   readonly cwd?: string | undefined
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export type McpServer = Remote | Local

@@ -17,8 +17,6 @@
  * @runlease/process lists the processes that are out of reach. The executor requires a POSIX system with /bin/sh.
  *
  * Stdout and stderr are sockets, so a program writes to them by descriptor (`>&2`), not by path (`/dev/stderr`).
- *
- * @since 0.1.0
  */
 import { Executor, type Run, type Step, TraceContext } from "@runlease/core"
 import { ReportedSteps } from "@runlease/core/executor"
@@ -33,7 +31,6 @@ import * as Request from "./internal/Request.js"
 /**
  * The program, its environment, and the limits of its output.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -81,7 +78,6 @@ export interface Options {
 /**
  * Variables for programs, the home folder, the locale and the time zone. None of them usually holds a secret.
  *
- * @since 0.1.0
  * @category constants
  */
 export const defaultPassEnv: ReadonlyArray<string> = Environment.defaultNames
@@ -118,7 +114,6 @@ const failureOf = (
  * `command_not_started` (unless a resource is short), `bad_event`, `bad_step`, `output_line_too_long`, `output_too_large`, and
  * `step_R` for the reason R of a `StepError`, which is retryable for `unreadable` and `unavailable`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
@@ -197,7 +192,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>

@@ -1,8 +1,4 @@
-/**
- * Logs a program's stderr, and gives its end for the message of a failure.
- *
- * @since 0.1.0
- */
+/** Logs a program's stderr, and gives its end for the message of a failure. */
 import { Chunk, Effect, Stream } from "effect"
 import * as Lines from "./Lines.js"
 
@@ -29,7 +25,6 @@ const append = (tail: Tail, text: string): Tail => {
 /**
  * The annotation of log entries from a program's stderr: `stream=stderr`.
  *
- * @since 0.1.0
  * @category logging
  */
 export const annotation = { stream: "stderr" } as const
@@ -38,7 +33,6 @@ export const annotation = { stream: "stderr" } as const
  * Logs each line with `annotation` and gives the last 4 KiB. A line over 8 KiB is logged in pieces. Both omit the values of
  * `secrets`, since more people may read a failure's message.
  *
- * @since 0.1.0
  * @category logging
  */
 export const log = (

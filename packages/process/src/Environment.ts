@@ -1,8 +1,4 @@
-/**
- * The environment of a program: variables of the worker, and the RUNLEASE_* variables of its run.
- *
- * @since 0.1.0
- */
+/** The environment of a program: variables of the worker, and the RUNLEASE_* variables of its run. */
 import { type Executor, RequestSnapshot, type Run } from "@runlease/core"
 import { RunTokens } from "@runlease/core/executor"
 import { Config, ConfigProvider, Effect, Option, Record, Redacted } from "effect"
@@ -12,7 +8,6 @@ export type Values = Readonly<Record<string, string>>
 /**
  * The names of the default variables, for programs, the home folder, the locale and the time zone.
  *
- * @since 0.1.0
  * @category constants
  */
 export const defaultNames: ReadonlyArray<string> = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"]
@@ -20,7 +15,6 @@ export const defaultNames: ReadonlyArray<string> = ["PATH", "HOME", "USER", "LAN
 /**
  * The worker's own variables with these names. Unset variables are left out.
  *
- * @since 0.1.0
  * @category environment
  */
 export const inherit = (names: ReadonlyArray<string>): Effect.Effect<Values> =>
@@ -41,7 +35,6 @@ export const reveal: (extra: Extra) => Values = Record.map((value) =>
 /**
  * The values that logs and messages must not show.
  *
- * @since 0.1.0
  * @category environment
  */
 export const secrets = (extra: Extra): ReadonlyArray<string> =>
@@ -55,7 +48,6 @@ const maxPromptBytes = 64 * 1024
 /**
  * The RUNLEASE_* variables of a run.
  *
- * @since 0.1.0
  * @category environment
  */
 export const ofRun = (run: Run.ClaimedRun, workDir: string): Values => {
@@ -79,7 +71,6 @@ const none: Extra = {}
  *
  * Fails: as `RunTokens.current` does.
  *
- * @since 0.1.0
  * @category environment
  */
 export const ofRunToken = (runToken = false): Effect.Effect<Extra, Executor.ExecutorError> =>

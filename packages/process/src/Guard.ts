@@ -19,8 +19,6 @@
  * A pid may be reused, so the guard signals a process only if its start time is the one that was found.
  *
  * Source: docs/decisions/0023-the-guard-holds-the-deadline.md
- *
- * @since 0.1.0
  */
 import { Executor } from "@runlease/core"
 import { type LeaseDeadline } from "@runlease/core/executor"
@@ -33,7 +31,6 @@ import { script, tickMillis } from "./GuardScript.js"
 /**
  * The variable that marks the processes of a run for its guard.
  *
- * @since 0.1.0
  * @category constants
  */
 export const markName = "RUNLEASE_PROCESS_MARK"
@@ -154,7 +151,6 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
  * A guard that ends its run when the Scope closes, and waits until no process is left. A guard without a program ends the
  * processes with the mark, if there is a /proc: those of a run whose worker and guard are both dead.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options): Effect.Effect<Guard, Executor.ExecutorError, Scope.Scope> =>

@@ -1,8 +1,4 @@
-/**
- * The guard's program, for a POSIX shell and common tools.
- *
- * @since 0.1.0
- */
+/** The guard's program, for a POSIX shell and common tools. */
 
 /** The shortest sleep of the guard between two scans, in milliseconds. */
 export const tickMillis = 50

@@ -1,15 +1,10 @@
-/**
- * Splits bytes into lines of bounded length.
- *
- * @since 0.1.0
- */
+/** Splits bytes into lines of bounded length. */
 import { Stream } from "effect"
 
 /**
  * A line, or a piece of one. `number` counts lines from 1. `end` is the reason for its end: a newline (which `text` omits,
  * with a carriage return before it), the length limit, or the end of the input.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Line {
@@ -23,7 +18,6 @@ const newline = 10
 /**
  * Lines of at most `maxBytes`. A longer line comes in pieces, so memory stays bounded.
  *
- * @since 0.1.0
  * @category lines
  */
 export const split =

@@ -3,8 +3,6 @@
  *
  * The limit is `RLIMIT_DATA`: the private memory that a process may write to. Each process of the program has the limit for
  * itself, so it does not bound their number, nor memory that they share, nor files. Linux holds it; other systems may not.
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 import * as ProgramPath from "./ProgramPath.js"
@@ -22,7 +20,6 @@ const script = 'ulimit -d "$1" && shift && exec "$@"'
  *
  * Fails: `ProgramUnusable` when there is no such program.
  *
- * @since 0.1.0
  * @category limits
  */
 export const apply = (

@@ -1,8 +1,4 @@
-/**
- * A child's output pipe as a Stream that reads only on demand.
- *
- * @since 0.1.0
- */
+/** A child's output pipe as a Stream that reads only on demand. */
 import { Deferred, Effect, Option, Stream } from "effect"
 import type { Readable } from "node:stream"
 
@@ -21,7 +17,6 @@ const maxLeftBytes = 1024 * 1024
  *
  * Call it in the turn that spawns the child: Node.js drops the unread output of an exited child unless there is a listener.
  *
- * @since 0.1.0
  * @category streams
  */
 export const read = (readable: Readable, gone: Deferred.Deferred<void>): Stream.Stream<Uint8Array> => {

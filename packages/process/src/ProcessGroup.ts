@@ -1,8 +1,4 @@
-/**
- * Runs a program as the leader of a process group, under a guard that ends the whole group.
- *
- * @since 0.1.0
- */
+/** Runs a program as the leader of a process group, under a guard that ends the whole group. */
 import { Executor, Ids } from "@runlease/core"
 import { LeaseDeadline } from "@runlease/core/executor"
 import { Deferred, type Duration, Effect, Exit, type Scope, type Stream } from "effect"
@@ -16,7 +12,6 @@ import * as WorkDir from "./WorkDir.js"
 /**
  * The program to start, and the folder to remove at its end.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -48,7 +43,6 @@ export interface Ending {
 /**
  * A running program.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ProcessGroup {
@@ -165,7 +159,6 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
  * Fails: `command_not_found` and `command_not_executable`, which hand the run back, `command_not_started`,
  * `guard_not_started`, `work_dir_unavailable`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (

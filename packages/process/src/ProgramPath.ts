@@ -1,8 +1,4 @@
-/**
- * Finds the file of a program as the system does when it starts one.
- *
- * @since 0.1.0
- */
+/** Finds the file of a program as the system does when it starts one. */
 import { Data, Effect } from "effect"
 import { accessSync, constants, statSync } from "node:fs"
 import { delimiter, resolve } from "node:path"
@@ -13,7 +9,6 @@ const systemPath = "/usr/local/bin:/bin:/usr/bin"
 /**
  * The program does not exist, or its file is not executable.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ProgramUnusable extends Data.TaggedError("ProgramUnusable")<{
@@ -45,7 +40,6 @@ const stateOf = (file: string): "executable" | ProgramUnusable["reason"] => {
  *
  * Fails: `ProgramUnusable` with the reason.
  *
- * @since 0.1.0
  * @category lookup
  */
 export const find = (command: string, path: string = systemPath): Effect.Effect<string, ProgramUnusable> =>

@@ -1,8 +1,4 @@
-/**
- * A working folder for one run.
- *
- * @since 0.1.0
- */
+/** A working folder for one run. */
 import { Executor } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import { randomUUID } from "node:crypto"
@@ -13,7 +9,6 @@ import { dirname, join, resolve } from "node:path"
 /**
  * The absolute path of a new folder under `root`. The folder does not exist yet.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const newPath = (root: string = tmpdir()): Effect.Effect<string> =>
@@ -24,7 +19,6 @@ export const newPath = (root: string = tmpdir()): Effect.Effect<string> =>
  *
  * Fails: `work_dir_unavailable` (retryable).
  *
- * @since 0.1.0
  * @category constructors
  */
 export const create = (path: string): Effect.Effect<void, Executor.ExecutorError, Scope.Scope> =>

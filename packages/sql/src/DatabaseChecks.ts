@@ -2,8 +2,6 @@
  * Checks of a database that stores runs. They change no table.
  *
  * Source: docs/decisions/0077-lease-doctor.md
- *
- * @since 0.1.0
  */
 import { HealthCheck } from "@runlease/core"
 import { Effect } from "effect"
@@ -35,7 +33,6 @@ const unreadable = (message: string): ReadonlyArray<HealthCheck.Report> => [
 /**
  * Checks an SQLite file, while servers use it or not: whether it can be read, the version of its tables, its indexes, and its disk.
  *
- * @since 0.1.0
  * @category checks
  */
 export const sqlite = (filename: string): Effect.Effect<ReadonlyArray<HealthCheck.Report>> =>
@@ -59,7 +56,6 @@ const defaultStatementTimeout = "30 seconds"
  * Checks a PostgreSQL database with the options of a server: whether it answers, what a pooler between keeps, the version of its tables, its
  * indexes, its clock, its notifications, its connections, its settings, its standbys, its open transactions and its size.
  *
- * @since 0.1.0
  * @category checks
  */
 export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyArray<HealthCheck.Report>> => {

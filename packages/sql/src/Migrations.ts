@@ -3,8 +3,6 @@
  *
  * Servers of the version before go on while this one migrates, so a migration only adds, and it may lose a deadlock
  * against them: then all of it is done again.
- *
- * @since 0.1.0
  */
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -38,7 +36,6 @@ import * as SqlDialect from "./SqlDialect.js"
 /**
  * Migrations by number and name.
  *
- * @since 0.1.0
  * @category models
  */
 export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>>
@@ -46,7 +43,6 @@ export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, S
 /**
  * All migrations.
  *
- * @since 0.1.0
  * @category migrations
  */
 export const all: Migrations = {
@@ -142,7 +138,6 @@ const waiting = <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, F
  * Applies the migrations that are new to the database, in one transaction. Applying them again, or from several processes
  * at once, changes nothing. Waits for a database that is starting up or locked.
  *
- * @since 0.1.0
  * @category migrations
  */
 export const apply = (

@@ -1,8 +1,4 @@
-/**
- * The control plane on a SQL database.
- *
- * @since 0.1.0
- */
+/** The control plane on a SQL database. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Access, ControlPlane, ControlPlaneError } from "@runlease/core"
 import { Config, type ConfigError, type Context, Effect, Layer, type Scope } from "effect"
@@ -16,7 +12,6 @@ type Ports = MigratedTables.Ports
  * Brings the database's tables up to date; running it again, or from several processes at once, changes nothing. Waits,
  * and says so in the log, for a database that is starting up or that another process has locked.
  *
- * @since 0.1.0
  * @category migrations
  */
 export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
@@ -26,7 +21,6 @@ export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, S
  * The control plane over the tables of an open database, which it brings up to date. Leases lapse and delays end for
  * as long as the Scope is open.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<
@@ -40,7 +34,6 @@ export const make: Effect.Effect<
  *
  * Fails: `ControlPlaneUnavailable` when the tables cannot be brought up to date.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<Ports, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
@@ -51,7 +44,6 @@ export const layer: Layer.Layer<Ports, ControlPlaneError.ControlPlaneError, SqlC
  *
  * Fails: `SqliteFileUnusable` says what is wrong with the file; `ControlPlaneUnavailable` as `layer` does.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerSqlite = (
@@ -67,7 +59,6 @@ export const layerSqlite = (
  * Fails: `ControlPlaneUnavailable` when the database cannot be reached, its tables cannot be brought up to date, or such a pooler loses
  * prepared statements.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerPostgres = (
@@ -83,7 +74,6 @@ export const layerPostgres = (
 /**
  * `layerPostgres` with settings, such as `PostgresPool.config`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerPostgresConfig = (

@@ -1,8 +1,4 @@
-/**
- * Which dialect a database has.
- *
- * @since 0.1.0
- */
+/** Which dialect a database has. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { StoreClock } from "@runlease/core/store"
 import { Effect, Option } from "effect"
@@ -15,7 +11,6 @@ import * as SqliteFile from "./sqlite/SqliteFile.js"
 /**
  * The dialect of the database behind `sql`. Dies for a database that is neither SQLite nor PostgreSQL.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>

@@ -2,8 +2,6 @@
  * The rows of a transaction on an SQLite file: the common operations are plain, the others are those of any SQL database.
  *
  * Source: docs/decisions/0052-plain-rows-on-sqlite.md
- *
- * @since 0.1.0
  */
 import { SqlError } from "@effect/sql/SqlError"
 import { type RunRows, StoredRun } from "@runlease/core/store"

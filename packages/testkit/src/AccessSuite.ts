@@ -1,8 +1,4 @@
-/**
- * What every `Access` must do: manage projects, keys and worker tokens, and refuse a revoked or expired token for ever.
- *
- * @since 0.1.0
- */
+/** What every `Access` must do: manage projects, keys and worker tokens, and refuse a revoked or expired token for ever. */
 import { describe } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access, KeyRevoked } from "@runlease/core/Access"
@@ -20,7 +16,6 @@ import * as TestRuns from "./TestRuns.js"
 /**
  * Declares the tests of `Access`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

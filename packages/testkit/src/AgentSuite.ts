@@ -1,8 +1,4 @@
-/**
- * The conformance suite of agents with types over any control plane.
- *
- * @since 0.1.0
- */
+/** The conformance suite of agents with types over any control plane. */
 import { describe } from "@effect/vitest"
 import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
@@ -28,7 +24,6 @@ const declareTests = (name: string, test: Declare): void => {
 /**
  * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
@@ -37,7 +32,6 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
 /**
  * Declares those tests of `suite` whose outcome a store, or the network before it, can change.
  *
- * @since 0.1.0
  * @category suites
  */
 export const ofStore = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>

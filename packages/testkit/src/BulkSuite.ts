@@ -1,8 +1,4 @@
-/**
- * What the bulk operations of a store must do: change the runs that their filter finds, each once, and count them.
- *
- * @since 0.1.0
- */
+/** What the bulk operations of a store must do: change the runs that their filter finds, each once, and count them. */
 import { describe } from "@effect/vitest"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
@@ -20,7 +16,6 @@ import * as TestRuns from "./TestRuns.js"
  * BulkSuite.suite("memory", MemoryControlPlane.layer)
  * ```
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {

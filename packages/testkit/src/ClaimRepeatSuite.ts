@@ -1,8 +1,4 @@
-/**
- * What a repeated claim must do: return the runs of the first claim while the worker holds them, else claim new runs.
- *
- * @since 0.1.0
- */
+/** What a repeated claim must do: return the runs of the first claim while the worker holds them, else claim new runs. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -25,7 +21,6 @@ const expiriesOf = (claimed: ReadonlyArray<ClaimedRun>) => claimed.map(({ leaseE
 /**
  * Declares the tests of repeated claims; part of `ClaimsSuite`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

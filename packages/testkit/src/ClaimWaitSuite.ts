@@ -1,8 +1,4 @@
-/**
- * What a waiting claim must do: end as soon as a run is claimable, and otherwise at the end of its wait.
- *
- * @since 0.1.0
- */
+/** What a waiting claim must do: end as soon as a run is claimable, and otherwise at the end of its wait. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -13,7 +9,6 @@ import * as TestRuns from "./TestRuns.js"
 /**
  * Declares the tests of waiting claims; part of `ClaimsSuite`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * Claimed runs made by hand, for tests of an executor without a control plane.
- *
- * @since 0.1.0
- */
+/** Claimed runs made by hand, for tests of an executor without a control plane. */
 import * as Ids from "@runlease/core/Ids"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import * as Run from "@runlease/core/Run"
@@ -12,7 +8,6 @@ const id = "00000000-0000-4000-8000-000000000001"
 /**
  * The first attempt of run `run-1` of agent `agent-1`, whose user says "What is new?". `changes` replaces its fields.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({

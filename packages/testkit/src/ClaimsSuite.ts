@@ -1,8 +1,4 @@
-/**
- * What every `Claims` must do: give each run to one worker at a time, in the right order and at the right time.
- *
- * @since 0.1.0
- */
+/** What every `Claims` must do: give each run to one worker at a time, in the right order and at the right time. */
 import { describe } from "@effect/vitest"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
@@ -18,7 +14,6 @@ import * as Attempts from "./claims/Attempts.js"
 /**
  * Declares the tests of `Claims`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

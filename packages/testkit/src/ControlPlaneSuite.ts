@@ -1,7 +1,5 @@
 /**
  * Every suite of a store: its ports, access, projects, pruning, schedules, bulk operations, statistics, summaries, interruption and spans.
- *
- * @since 0.1.0
  */
 import type { Access } from "@runlease/core/Access"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
@@ -23,7 +21,6 @@ import * as TracingSuite from "./TracingSuite.js"
  * Declares those tests of `suite` that need more than the ports of one project: of a lapse, of `Access`, of the isolation of projects, of
  * pruning, of schedules, of bulk operations, of statistics, of summaries, of interrupted calls, and of spans.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suiteBesidePorts = (
@@ -50,7 +47,6 @@ export const suiteBesidePorts = (
  * ControlPlaneSuite.suite("memory", MemoryControlPlane.layer)
  * ```
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

@@ -1,8 +1,4 @@
-/**
- * What every `Conversations` must do: create conversations once and store their messages in order.
- *
- * @since 0.1.0
- */
+/** What every `Conversations` must do: create conversations once and store their messages in order. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -16,7 +12,6 @@ import * as TestRuns from "./TestRuns.js"
 /**
  * Declares the tests of `Conversations`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

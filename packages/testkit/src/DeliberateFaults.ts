@@ -2,8 +2,6 @@
  * Deliberate faults: a control plane or a worker that does one thing wrong. They show what a simulation finds.
  *
  * Most of them are a port that lies. Where the fault is one of a worker, it is the port as that worker has it.
- *
- * @since 0.1.0
  */
 import * as Families from "./simulation/faults/Families.js"
 import type { DeliberateFault } from "./simulation/faults/Fault.js"
@@ -18,7 +16,6 @@ export type { DeliberateFault } from "./simulation/faults/Fault.js"
 /**
  * The faults by their names.
  *
- * @since 0.1.0
  * @category faults
  */
 export const all = {

@@ -1,8 +1,4 @@
-/**
- * Checks the order of a run's events against the rules of AG-UI.
- *
- * @since 0.1.0
- */
+/** Checks the order of a run's events against the rules of AG-UI. */
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as AgUiItems from "@runlease/core/internal/AgUiItems"
 import * as LogState from "@runlease/core/store/LogState"
@@ -25,7 +21,6 @@ const startedId = (event: Event): string | undefined => {
  * The rules that a run's events violate, as sentences in the order of the events; empty for valid events. The events
  * are an executor's or a whole log. With `ended` no more events follow, so nothing may be open.
  *
- * @since 0.1.0
  * @category checking
  */
 export const violations = (

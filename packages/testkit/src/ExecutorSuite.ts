@@ -1,8 +1,6 @@
 /**
  * The contract of every executor: it passes its peer's output on unchanged, stops when interrupted, applies
  * back-pressure, refuses invalid output, and releases what it acquired.
- *
- * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
 import * as Cleanup from "./executor/Cleanup.js"
@@ -31,7 +29,6 @@ export type { Resources } from "./executor/Cleanup.js"
  * control plane in memory that belongs to the test. `resources` counts what else a run must release, such as open
  * descriptors or temporary folders.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, make: Make, resources: Cleanup.Resources = {}): void => {

@@ -3,8 +3,6 @@
  *
  * At each start: the runs of one key start in the order of their submission, and a key that had no run in its set since that was empty
  * has waited for one start of each key that waited before it at most. At the end every run has started once.
- *
- * @since 0.1.0
  */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
@@ -213,7 +211,6 @@ const shares = Effect.gen(function* () {
 /**
  * Declares the tests. Each of the `worlds` has a store of its own.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

@@ -1,8 +1,4 @@
-/**
- * What every store must do about fairness: the waiting runs of different keys take turns, by their weights.
- *
- * @since 0.1.0
- */
+/** What every store must do about fairness: the waiting runs of different keys take turns, by their weights. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -53,7 +49,6 @@ const runInTurn = (worker: Ids.WorkerId, count: number) =>
 /**
  * Declares the tests of fairness.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

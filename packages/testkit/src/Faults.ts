@@ -1,8 +1,4 @@
-/**
- * Faults: a real implementation of a port with one of its methods replaced.
- *
- * @since 0.1.0
- */
+/** Faults: a real implementation of a port with one of its methods replaced. */
 import { ControlPlane, type StorePorts } from "@runlease/core/ControlPlane"
 import { Context, Layer } from "effect"
 
@@ -13,7 +9,6 @@ import { Context, Layer } from "effect"
  * Faults.over(Leases.Leases, (leases) => ({ ...leases, renew: () => Effect.never }))(layer)
  * ```
  *
- * @since 0.1.0
  * @category faults
  */
 export const over =
@@ -26,7 +21,6 @@ export const over =
 /**
  * The same control plane with a port of each of its projects replaced by `change` of it.
  *
- * @since 0.1.0
  * @category faults
  */
 export const overProjects = <I extends StorePorts, S>(tag: Context.Tag<I, S>, change: (service: S) => S) =>

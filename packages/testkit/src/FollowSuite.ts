@@ -1,8 +1,4 @@
-/**
- * What following a log must do: emit every entry once, across takeovers and waits, and end with the run.
- *
- * @since 0.1.0
- */
+/** What following a log must do: emit every entry once, across takeovers and waits, and end with the run. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
@@ -40,7 +36,6 @@ const startFollower = (runId: Ids.RunId, after = 0) =>
 /**
  * Declares the tests of `RunLog.follow`; part of `RunLogSuite`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * What the next input of a run's client does to a waiting run, and the ids under which it is repeated.
- *
- * @since 0.1.0
- */
+/** What the next input of a run's client does to a waiting run, and the ids under which it is repeated. */
 import { describe } from "@effect/vitest"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
@@ -14,7 +10,6 @@ import * as Coverage from "./followUp/Coverage.js"
 /**
  * Declares the tests of follow-up inputs.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

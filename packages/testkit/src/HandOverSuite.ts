@@ -1,8 +1,4 @@
-/**
- * What a commit must do that makes a run runnable while a claim waits: the commit itself claims the run, and the claim ends.
- *
- * @since 0.1.0
- */
+/** What a commit must do that makes a run runnable while a claim waits: the commit itself claims the run, and the claim ends. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ClaimRequest } from "@runlease/core/Claims"
@@ -37,7 +33,6 @@ const namesOf = (claimed: ReadonlyArray<ClaimedRun>) => claimed.map(({ runId }) 
  * Declares the tests of runs that a commit hands to a waiting claim; part of `ClaimsSuite`. They apply to a store whose claims
  * and submissions pass through one process.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

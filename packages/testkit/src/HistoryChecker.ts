@@ -3,8 +3,6 @@
  *
  * It is independent of the code that made the history. It judges by requests and answers, by what executors did, and by how
  * it ended.
- *
- * @since 0.1.0
  */
 import type { History } from "./simulation/History.js"
 import { nothingLost, nothingTwice } from "./simulation/invariants/Acknowledged.js"
@@ -32,7 +30,6 @@ export type { Invariant, Name, Violation } from "./simulation/invariants/Violati
 /**
  * The invariants, each with a sentence that says what always holds.
  *
- * @since 0.1.0
  * @category invariants
  */
 export const invariants: ReadonlyArray<Invariant> = [
@@ -59,7 +56,6 @@ export const invariants: ReadonlyArray<Invariant> = [
 /**
  * What the history has broken; empty for a correct one.
  *
- * @since 0.1.0
  * @category checking
  */
 export const violations = (history: History): ReadonlyArray<Violation> => {

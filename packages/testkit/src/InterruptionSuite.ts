@@ -1,8 +1,4 @@
-/**
- * What a store guarantees when a caller is interrupted: no run is lost with the caller.
- *
- * @since 0.1.0
- */
+/** What a store guarantees when a caller is interrupted: no run is lost with the caller. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -15,7 +11,6 @@ import * as TestRuns from "./TestRuns.js"
  * Declares the tests of interrupted calls. They apply to a store in the caller's process. Over a network the response
  * may be lost with the caller, and then the lease has to lapse.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

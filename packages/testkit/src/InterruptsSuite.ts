@@ -1,8 +1,4 @@
-/**
- * What a run with interrupts must do: record them in full, collect answers until all are there, and refuse others.
- *
- * @since 0.1.0
- */
+/** What a run with interrupts must do: record them in full, collect answers until all are there, and refuse others. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -66,7 +62,6 @@ const refusalOf = (runId: Ids.RunId, ...answers: Interrupt.Answers) =>
 /**
  * Declares the tests of interrupts and their answers.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * Isolation of projects: the data of one project does not exist in another.
- *
- * @since 0.1.0
- */
+/** Isolation of projects: the data of one project does not exist in another. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access } from "@runlease/core/Access"
@@ -32,7 +28,6 @@ const elsewhere = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 /**
  * Declares the tests of the isolation of projects and of `ControlPlane.ready`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

@@ -3,15 +3,10 @@
  *
  * A jump takes no real time. It wakes the sleepers that are due and does not wait for what they do next, so a test sees
  * a store between the instant at which something is due and the sweep that notices it.
- *
- * @since 0.1.0
  */
 import { Clock, Duration, Effect } from "effect"
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface JumpClock extends Clock.Clock {
   /** Advances the time by so many milliseconds and wakes the sleepers that are due, the earliest first. */
   readonly jump: (millis: number) => Effect.Effect<void>
@@ -31,7 +26,6 @@ interface Sleeper {
 /**
  * A Clock at instant 0.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<JumpClock> = Effect.sync(() => {

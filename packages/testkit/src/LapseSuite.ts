@@ -1,8 +1,4 @@
-/**
- * A lease that has lapsed, before a sweep has taken its run away: whatever its holder asks for is refused.
- *
- * @since 0.1.0
- */
+/** A lease that has lapsed, before a sweep has taken its run away: whatever its holder asks for is refused. */
 import { describe, effect } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
@@ -54,7 +50,6 @@ const operations = Effect.gen(function* () {
  * Declares the test. Sweeps and requests share a clock that passes the end of the leases while no timer fires, so each build of `layer`
  * makes a fresh control plane by Effect's Clock.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

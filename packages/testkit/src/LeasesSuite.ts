@@ -1,8 +1,4 @@
-/**
- * What every `Leases` must do: renew, release, suspend and complete for the holder, and refuse every other caller.
- *
- * @since 0.1.0
- */
+/** What every `Leases` must do: renew, release, suspend and complete for the holder, and refuse every other caller. */
 import { describe } from "@effect/vitest"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
@@ -24,7 +20,6 @@ import * as Completion from "./leases/Completion.js"
 /**
  * Declares the tests of `Leases`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * What every store must do about limits with names that are of all later runs of some agents.
- *
- * @since 0.1.0
- */
+/** What every store must do about limits with names that are of all later runs of some agents. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -53,7 +49,6 @@ const ids = (names: ReadonlyArray<string>) => names.map((name) => Ids.AgentId.ma
 /**
  * Declares the tests of limits with names that have agents.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * The limits of a random history, and how a test counts their runs.
- *
- * @since 0.1.0
- */
+/** The limits of a random history, and how a test counts their runs. */
 import { assertTrue } from "@effect/vitest/utils"
 import type { Limit, LimitSubject } from "@runlease/core/Limits"
 import type { Standing } from "@runlease/core/Summaries"

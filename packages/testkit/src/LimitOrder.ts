@@ -4,8 +4,6 @@
  * Runs of one key and route that have not started go by priority and then by age. A place that is lost lets a run of another route in, which
  * may have a lower priority. So priorities are compared while no run of the key has waited long enough to lose its place. The limit
  * of an agent is the second one of a run with a key, and no run changes places there, so such runs are compared by age alone.
- *
- * @since 0.1.0
  */
 import { deepStrictEqual } from "@effect/vitest/utils"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
@@ -20,10 +18,7 @@ interface Fresh {
   readonly priority: number
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LimitOrder {
   readonly submitted: (run: Fresh) => void
   readonly cancelled: (runId: string) => void
@@ -36,7 +31,6 @@ export interface LimitOrder {
 /**
  * `governed`: the agents that have got a limit.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (governed: ReadonlySet<string>): LimitOrder => {

@@ -5,8 +5,6 @@
  * After each step: no more runs of a limit work than it allows since it was set, and the counts of each limit equal a count of the
  * runs. At the end all runs of routes with workers have ended. Runs of one key, route and priority start in the order of submission, and those
  * of higher priorities first, while no place is lost and the agent has no limit.
- *
- * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
@@ -245,7 +243,6 @@ const world = (seed: number, steps: number) =>
 /**
  * Declares the test. Each of the `worlds` has a store of its own.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

@@ -1,8 +1,4 @@
-/**
- * What every store must do about limits of concurrency: at most so many runs of a key work at once.
- *
- * @since 0.1.0
- */
+/** What every store must do about limits of concurrency: at most so many runs of a key work at once. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -27,7 +23,6 @@ const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items 
 /**
  * Declares the tests of limits.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

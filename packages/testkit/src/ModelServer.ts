@@ -13,8 +13,6 @@
  * It has the streamed chat completions of OpenAI, and takes any key. It requires `@effect/platform`.
  *
  * Source: https://platform.openai.com/docs/api-reference/chat-streaming
- *
- * @since 0.1.0
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -27,7 +25,6 @@ const Message = Schema.Struct({ role: Schema.String, content: Schema.optional(Sc
 /**
  * What the model is sent: messages, and the tools that it may call. `content` is text, or parts of which some are text.
  *
- * @since 0.1.0
  * @category models
  */
 export const Request = Schema.Struct({
@@ -42,7 +39,6 @@ export type Request = typeof Request.Type
 /**
  * What the model answers: text, which is sent word by word; text as it comes; or a call of a tool.
  *
- * @since 0.1.0
  * @category models
  */
 export type Answer =
@@ -53,7 +49,6 @@ export type Answer =
 /**
  * A model that answers.
  *
- * @since 0.1.0
  * @category services
  */
 export class ModelServer extends Context.Tag("@runlease/testkit/ModelServer")<
@@ -69,7 +64,6 @@ export class ModelServer extends Context.Tag("@runlease/testkit/ModelServer")<
 /**
  * The text of a message: its content, or that of its parts.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const textOf = ({ content }: Request["messages"][number]): string =>
@@ -84,7 +78,6 @@ export const textOf = ({ content }: Request["messages"][number]): string =>
 /**
  * The words of a text, each with the space behind it.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const wordsOf = (text: string): ReadonlyArray<string> => text.split(/(?<= )/)
@@ -127,7 +120,6 @@ const chunksOf = (answer: Answer, callId: string): Stream.Stream<string> => {
 /**
  * Serves the model. `answer` gets each request, and how many came before it.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (

@@ -8,15 +8,12 @@
  * )
  * yield* pace.limit(10)
  * ```
- *
- * @since 0.1.0
  */
 import { Effect, Ref, type Scope } from "effect"
 
 /**
  * Limits the number of words that a stand-in model sends.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Pace {
@@ -31,7 +28,6 @@ export interface Pace {
 /**
  * A pace that is unlimited at first.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<Pace> = Effect.gen(function* () {

@@ -1,8 +1,4 @@
-/**
- * What the paged lists of every control plane must do.
- *
- * @since 0.1.0
- */
+/** What the paged lists of every control plane must do. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -33,7 +29,6 @@ const garbage = [
 /**
  * Declares the tests of cursors.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

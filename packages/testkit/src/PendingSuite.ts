@@ -1,8 +1,4 @@
-/**
- * What every store must do about how many runs of a limit are pending: further ones are refused.
- *
- * @since 0.1.0
- */
+/** What every store must do about how many runs of a limit are pending: further ones are refused. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -33,7 +29,6 @@ const refused = "TooManyPending"
 /**
  * Declares the tests of pending runs.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

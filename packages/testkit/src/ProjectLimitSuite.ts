@@ -1,8 +1,4 @@
-/**
- * What every store must do about the limit of a project, beside those of agents.
- *
- * @since 0.1.0
- */
+/** What every store must do about the limit of a project, beside those of agents. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -34,7 +30,6 @@ const waitFor = (worker: Ids.WorkerId) =>
 /**
  * Declares the tests of the limit of a project.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

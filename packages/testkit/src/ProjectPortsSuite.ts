@@ -1,8 +1,4 @@
-/**
- * The suites of the ports of a project. They use nothing else, so they also test a control plane behind HTTP.
- *
- * @since 0.1.0
- */
+/** The suites of the ports of a project. They use nothing else, so they also test a control plane behind HTTP. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as ClaimsSuite from "./ClaimsSuite.js"
@@ -30,7 +26,6 @@ import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
 /**
  * Declares the tests of the ports. `layer` gives a fresh, empty project each time it is built.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

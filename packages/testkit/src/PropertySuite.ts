@@ -1,8 +1,6 @@
 /**
  * Property test of a control plane: runs random histories of several workers over a real store and compares every
  * verdict with a model of `docs/state-machine.md`.
- *
- * @since 0.1.0
  */
 import { describe, it } from "@effect/vitest"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -31,7 +29,6 @@ import * as TestRuns from "./TestRuns.js"
  * `Passed`: all histories agree with the model; counts the histories, the requests, and each verdict of each kind of
  * request. `Broken`: the shortest history found that does not agree.
  *
- * @since 0.1.0
  * @category models
  */
 export type Report =
@@ -111,7 +108,6 @@ const kindOf = ({ request, verdict }: Exchange): string =>
  * Executes `runs` histories over one store that is built once. Histories are independent: each has runs, lanes and an
  * agent of its own.
  *
- * @since 0.1.0
  * @category running
  */
 export const check = <E>(
@@ -177,7 +173,6 @@ export const check = <E>(
 /**
  * The report as text for a console.
  *
- * @since 0.1.0
  * @category running
  */
 export const show = (name: string, report: Report): string => {
@@ -204,7 +199,6 @@ export const show = (name: string, report: Report): string => {
  * PropertySuite.suite("memory", MemoryControlPlane.layer, { runs: 1000 })
  * ```
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>, options: Options): void => {

@@ -1,8 +1,4 @@
-/**
- * What pruning must delete, and what it must not change.
- *
- * @since 0.1.0
- */
+/** What pruning must delete, and what it must not change. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access } from "@runlease/core/Access"
@@ -34,7 +30,6 @@ const idsLeft = Effect.gen(function* () {
 /**
  * Declares the tests of pruning.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

@@ -5,8 +5,6 @@
  * After each step: of each key, first starts within any time t since its rate was set are at most `burst + rate * t`, no more runs work
  * than may, the counts equal a count of the runs, and no run waits for more than a second while there are tokens and places and no other run has
  * one. At the end all runs of routes with workers have ended, though others keep places.
- *
- * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
@@ -220,7 +218,6 @@ const world = (seed: number, steps: number) =>
 /**
  * Declares the test. Each of the `worlds` has a store of its own.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

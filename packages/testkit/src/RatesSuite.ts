@@ -1,8 +1,4 @@
-/**
- * What every store must do about rates of limits: so many runs of a key start in a time.
- *
- * @since 0.1.0
- */
+/** What every store must do about rates of limits: so many runs of a key start in a time. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -28,7 +24,6 @@ const ofKey = (key: string) => ({ kind: "named" as const, name: "api", key })
 /**
  * Declares the tests of rates.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * What the rounds that renew leases must do, wherever they run. In real time: a thread has no TestClock.
- *
- * @since 0.1.0
- */
+/** What the rounds that renew leases must do, wherever they run. In real time: a thread has no TestClock. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -58,7 +54,6 @@ const renewingOne = Effect.map(renewing(["only"]), ([lease]) => lease!)
  * RenewalSuite.suite("memory", TestPorts.layer)
  * ```
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = <More>(name: string, layer: Layer.Layer<ProjectPorts | More, unknown>): void => {

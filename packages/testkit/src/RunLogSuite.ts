@@ -1,8 +1,4 @@
-/**
- * What every `RunLog` must do: append once, under a cursor and a fence, and return every entry.
- *
- * @since 0.1.0
- */
+/** What every `RunLog` must do: append once, under a cursor and a fence, and return every entry. */
 import { describe } from "@effect/vitest"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
@@ -16,7 +12,6 @@ import * as Closings from "./runLog/Closings.js"
 /**
  * Declares the tests of `RunLog`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

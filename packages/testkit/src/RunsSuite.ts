@@ -1,8 +1,4 @@
-/**
- * What every `Runs` must do: accept a submission once, end a run once, and resume a waiting run with its answers.
- *
- * @since 0.1.0
- */
+/** What every `Runs` must do: accept a submission once, end a run once, and resume a waiting run with its answers. */
 import { describe } from "@effect/vitest"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
@@ -22,7 +18,6 @@ import * as Resume from "./runs/Resume.js"
 /**
  * Declares the tests of `Runs`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

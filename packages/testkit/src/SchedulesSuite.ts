@@ -1,8 +1,4 @@
-/**
- * What the schedules of a store must do: tick once at each time, by the rules of overlap and of missed ticks.
- *
- * @since 0.1.0
- */
+/** What the schedules of a store must do: tick once at each time, by the rules of overlap and of missed ticks. */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { Access } from "@runlease/core/Access"
@@ -25,7 +21,6 @@ import * as TestRuns from "./TestRuns.js"
  * SchedulesSuite.suite("memory", MemoryControlPlane.layer)
  * ```
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<StorePorts, unknown>): void => {
@@ -43,7 +38,6 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts, unknown>): vo
 /**
  * Declares the tests of a store whose civil clock is the wall clock of its machine, which an operator sets.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suiteCivil = (

@@ -2,8 +2,6 @@
  * One control plane for all tests of a file, with a project of its own for each test. To open a store takes longer than most tests.
  *
  * The tests of a file share the plane's TestClock, so the time goes on from test to test.
- *
- * @since 0.1.0
  */
 import { afterAll } from "@effect/vitest"
 import { Access, type ProjectExists } from "@runlease/core/Access"
@@ -19,7 +17,6 @@ import { Effect, Layer, ManagedRuntime, TestContext } from "effect"
  * WorkerSuite.suite("HTTP before memory", SharedPlane.layerWith(serve(MemoryControlPlane.layer), clientOfNewProject))
  * ```
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = <S, E, A, E2>(
@@ -41,7 +38,6 @@ export const layerWith = <S, E, A, E2>(
 /**
  * A project that no other test has.
  *
- * @since 0.1.0
  * @category running
  */
 export const newProject = Effect.flatMap(Access, (access) =>
@@ -65,7 +61,6 @@ const ownProject: Layer.Layer<StorePorts, ProjectExists | ControlPlaneError, Con
  * WorkerSuite.suite("SQLite", SharedPlane.layer(store))
  * ```
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = <E>(

@@ -3,8 +3,6 @@
  * die, and clocks drift. All of it follows from a seed, so each history can be played again.
  *
  * A history is judged by `HistoryChecker`. Of a plan that breaks an invariant the search finds a shorter one that does.
- *
- * @since 0.1.0
  */
 import { Effect, Exit } from "effect"
 import * as HistoryChecker from "./HistoryChecker.js"
@@ -22,7 +20,6 @@ export type * from "./simulation/Plan.js"
  * `Passed`: no history broke an invariant. `Broken`: the history of `seed` did. `plan` is the smallest that was found for it, after `tries`,
  * and `history` what happened.
  *
- * @since 0.1.0
  * @category models
  */
 export type Report =
@@ -50,7 +47,6 @@ const maxTries = 500
 /**
  * Plays a plan, and gives its history.
  *
- * @since 0.1.0
  * @category running
  */
 export const play = <E>(subject: Subject<E>, plan: Plan): Effect.Effect<HistoryChecker.History, E> =>
@@ -59,7 +55,6 @@ export const play = <E>(subject: Subject<E>, plan: Plan): Effect.Effect<HistoryC
 /**
  * The plan of a seed.
  *
- * @since 0.1.0
  * @category running
  */
 export const planOf: (seed: number) => Plan = PlanGenerator.make
@@ -67,7 +62,6 @@ export const planOf: (seed: number) => Plan = PlanGenerator.make
 /**
  * Plays the seeds one after the other until one of them breaks an invariant.
  *
- * @since 0.1.0
  * @category running
  */
 export const search = Effect.fn("Simulation.search")(function* <E>(
@@ -105,7 +99,6 @@ export const search = Effect.fn("Simulation.search")(function* <E>(
 /**
  * The report as text for a console. `again` is the command that plays a seed again.
  *
- * @since 0.1.0
  * @category running
  */
 export const show = (name: string, report: Report, again: (seed: number) => string): string => {

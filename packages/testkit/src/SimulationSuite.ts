@@ -1,8 +1,4 @@
-/**
- * The simulation as a test.
- *
- * @since 0.1.0
- */
+/** The simulation as a test. */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Console, Duration, Effect, Option } from "effect"
@@ -18,7 +14,6 @@ import * as Simulation from "./Simulation.js"
  * SimulationSuite.suite("memory", { store: MemoryControlPlane.layer, turnsOfLoop: false }, { seeds: 200 })
  * ```
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: Simulation.Options): void => {
@@ -44,7 +39,6 @@ export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: 
 /**
  * The name of a deliberate fault.
  *
- * @since 0.1.0
  * @category faults
  */
 export type FaultName = keyof typeof DeliberateFaults.all
@@ -52,7 +46,6 @@ export type FaultName = keyof typeof DeliberateFaults.all
 /**
  * A seed that shows a fault soon, and an invariant that the fault breaks.
  *
- * @since 0.1.0
  * @category faults
  */
 export interface Shown {
@@ -66,7 +59,6 @@ const maxSeeds = 500
 /**
  * The plan of the first seed that shows a fault, from the given one on. Dies when 500 seeds do not show it.
  *
- * @since 0.1.0
  * @category faults
  */
 export const planFor = Effect.fn(function* <E>(
@@ -85,7 +77,6 @@ export const planFor = Effect.fn(function* <E>(
 /**
  * Declares for each of these faults the test that a plan shows it, and breaks nothing without it.
  *
- * @since 0.1.0
  * @category suites
  */
 export const faults = <E>(

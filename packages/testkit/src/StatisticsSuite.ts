@@ -1,8 +1,4 @@
-/**
- * What the statistics of a store must count.
- *
- * @since 0.1.0
- */
+/** What the statistics of a store must count. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, type StorePorts } from "@runlease/core/ControlPlane"
@@ -51,7 +47,6 @@ const fail = (claimed: Parameters<typeof TestRuns.leaseOf>[0], code: string | nu
 /**
  * Declares the tests of `Statistics`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * What submitting and listing runs must do: accept each submission once and list every run.
- *
- * @since 0.1.0
- */
+/** What submitting and listing runs must do: accept each submission once and list every run. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -18,7 +14,6 @@ const unknownRun = Ids.RunId.make("unknown")
 /**
  * Declares the tests of `Runs.submit`, `get` and `list`; part of `RunsSuite`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

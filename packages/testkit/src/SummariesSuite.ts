@@ -1,8 +1,4 @@
-/**
- * What the summaries of a store must show of runs and workers.
- *
- * @since 0.1.0
- */
+/** What the summaries of a store must show of runs and workers. */
 import { describe } from "@effect/vitest"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
@@ -18,7 +14,6 @@ import * as TestRuns from "./TestRuns.js"
 /**
  * Declares the tests of `Summaries`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {

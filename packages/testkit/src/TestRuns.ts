@@ -1,8 +1,4 @@
-/**
- * Steps that the suites share: register a worker, submit and claim a run, read its log, and wait for a state.
- *
- * @since 0.1.0
- */
+/** Steps that the suites share: register a worker, submit and claim a run, read its log, and wait for a state. */
 import { effect } from "@effect/vitest"
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import { type ClaimRequest, Claims } from "@runlease/core/Claims"
@@ -18,7 +14,6 @@ import { DateTime, Duration, Effect, Fiber, type Layer, Option, type Scope, Test
 /**
  * Declares one test whose body uses the services `R`.
  *
- * @since 0.1.0
  * @category running
  */
 export interface Test<R> {
@@ -30,7 +25,6 @@ export interface Test<R> {
  *
  * It uses `effect` of `@effect/vitest` and not `it.effect`, which each use of `layer` of that package replaces by its own.
  *
- * @since 0.1.0
  * @category running
  */
 export const tester =

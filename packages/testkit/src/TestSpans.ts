@@ -1,14 +1,9 @@
-/**
- * The spans that an effect makes.
- *
- * @since 0.1.0
- */
+/** The spans that an effect makes. */
 import { Effect, Tracer } from "effect"
 
 /**
  * Runs the effect with the tracer of the caller, and gives the spans that it has made, in the order in which they began.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const of = <A, E, R>(

@@ -1,15 +1,10 @@
-/**
- * What a test sees of threads: those that start, and what is logged when one fails.
- *
- * @since 0.1.0
- */
+/** What a test sees of threads: those that start, and what is logged when one fails. */
 import { Effect, Logger, Queue } from "effect"
 import type { Worker } from "node:worker_threads"
 
 /**
  * The threads of this process that start from now on, until the Scope closes.
  *
- * @since 0.1.0
  * @category observing
  */
 export const started = Effect.gen(function* () {
@@ -28,7 +23,6 @@ export const started = Effect.gen(function* () {
 /**
  * The lines that are logged where `layer` is provided.
  *
- * @since 0.1.0
  * @category observing
  */
 export const logged = Effect.map(Queue.unbounded<string>(), (lines) => ({

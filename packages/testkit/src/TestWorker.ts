@@ -1,8 +1,4 @@
-/**
- * Workers under test, and steps that their tests share.
- *
- * @since 0.1.0
- */
+/** Workers under test, and steps that their tests share. */
 import { describe } from "@effect/vitest"
 import {
   Claims,

@@ -1,8 +1,4 @@
-/**
- * Text that a database column cannot store, NUL and half of a surrogate pair, passes through every control plane.
- *
- * @since 0.1.0
- */
+/** Text that a database column cannot store, NUL and half of a surrogate pair, passes through every control plane. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { LogEvent } from "@runlease/core/AgentEvent"
@@ -21,7 +17,6 @@ export const strange = "cut \ud83d, \udfff and \u0000"
 /**
  * Declares the tests of such text in events, messages, answers, metadata, results and errors.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

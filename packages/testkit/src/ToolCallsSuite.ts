@@ -1,8 +1,4 @@
-/**
- * What an attempt can read from the log about the tool calls of the attempts before it.
- *
- * @since 0.1.0
- */
+/** What an attempt can read from the log about the tool calls of the attempts before it. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
@@ -50,7 +46,6 @@ const verdicts = (run: ClaimedRun, toolName: string, args: string) =>
 /**
  * Declares the tests of tool calls over the log of `layer`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * The spans of the ports' methods, which are the same for every control plane.
- *
- * @since 0.1.0
- */
+/** The spans of the ports' methods, which are the same for every control plane. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Access } from "@runlease/core/Access"
@@ -52,7 +48,6 @@ const namesOf = (calls: ReadonlyArray<Call>) => Array.from(new Set(calls.map(([n
 /**
  * Declares the tests of the spans of a project's ports.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
@@ -159,7 +154,6 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 /**
  * Declares the tests of the spans of `Access`, `ControlPlane`, `Statistics` and `Summaries`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suiteStore = (

@@ -1,8 +1,4 @@
-/**
- * What a wait with a time limit must do.
- *
- * @since 0.1.0
- */
+/** What a wait with a time limit must do. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -27,7 +23,6 @@ const suspendedRun = (worker: Ids.WorkerId, input: Partial<SubmissionInput> = {}
 /**
  * Declares the tests of waits that expire.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

@@ -1,8 +1,4 @@
-/**
- * What a store on Effect's Clock must do when the wall clock is set: measure time by the monotonic clock.
- *
- * @since 0.1.0
- */
+/** What a store on Effect's Clock must do when the wall clock is set: measure time by the monotonic clock. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access } from "@runlease/core/Access"
@@ -23,7 +19,6 @@ const lease = Duration.toMillis(TestRuns.leaseDuration)
  * WallClockSuite.suite("memory", MemoryControlPlane.layer)
  * ```
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (

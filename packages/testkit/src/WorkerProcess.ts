@@ -8,8 +8,6 @@
  * ```
  *
  * It requires `@effect/platform`, and Node.js.
- *
- * @since 0.1.0
  */
 import * as Command from "@effect/platform/Command"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -20,7 +18,6 @@ import { Effect, Redacted } from "effect"
  * What a worker needs to find the control plane of this program, as `Client.layerConfig` of `@runlease/http` reads it: the address of its
  * server, and a key of the default project, which is made here.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const connection = Effect.gen(function* () {
@@ -35,7 +32,6 @@ export const connection = Effect.gen(function* () {
  * Starts the program at a path as this one was started: with the same Node.js and its flags, such as those of a loader of TypeScript. What
  * it writes to stderr is shown. The Scope of `Command.start` ends it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const command = (program: string, environment: Readonly<Record<string, string>>): Command.Command =>

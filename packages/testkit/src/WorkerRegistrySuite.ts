@@ -1,8 +1,4 @@
-/**
- * What every `WorkerRegistry` must do: register each worker once, record heartbeats, and list workers with their runs.
- *
- * @since 0.1.0
- */
+/** What every `WorkerRegistry` must do: register each worker once, record heartbeats, and list workers with their runs. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -15,7 +11,6 @@ import * as TestRuns from "./TestRuns.js"
 /**
  * Declares the tests of `WorkerRegistry`.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {

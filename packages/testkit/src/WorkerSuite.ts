@@ -1,8 +1,4 @@
-/**
- * The conformance suite of the worker over any control plane.
- *
- * @since 0.1.0
- */
+/** The conformance suite of the worker over any control plane. */
 import { describe } from "@effect/vitest"
 import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
@@ -76,7 +72,6 @@ const declareTests = (name: string, test: Declare): void => {
 /**
  * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
  *
- * @since 0.1.0
  * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
@@ -86,7 +81,6 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
  * Declares those tests of `suite` whose outcome a store, or the network before it, can change. The others are tests of the worker alone:
  * where `suite` passes over one store, these are the ones that another store has to pass.
  *
- * @since 0.1.0
  * @category suites
  */
 export const ofStore = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>

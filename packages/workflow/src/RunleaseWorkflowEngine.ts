@@ -10,8 +10,6 @@
  * A program that only calls workflows takes the layer without registering any.
  *
  * Source: docs/decisions/0065-workflows-are-runs.md
- *
- * @since 0.1.0
  */
 import { type Workflow, WorkflowEngine } from "@effect/workflow"
 import { Executor, type RunLog, type Runs } from "@runlease/core"
@@ -23,7 +21,6 @@ import * as Names from "./internal/Names.js"
 /**
  * The agent of a workflow's runs, for the `agentIds` of a worker.
  *
- * @since 0.1.0
  * @category ids
  */
 export const agentIdOf = (workflow: Pick<Workflow.Any, "name">): string => Names.agentIdOf(workflow.name)
@@ -31,7 +28,6 @@ export const agentIdOf = (workflow: Pick<Workflow.Any, "name">): string => Names
 /**
  * The id of an execution's run: the execution id itself where it can be the id of a run, as those of `@effect/workflow` can.
  *
- * @since 0.1.0
  * @category ids
  */
 export const runIdOf = (executionId: string): string => Names.runIdOf(executionId)
@@ -39,7 +35,6 @@ export const runIdOf = (executionId: string): string => Names.runIdOf(executionI
 /**
  * The engine, and the executor of the workflows that are registered with it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Engine {
@@ -50,7 +45,6 @@ export interface Engine {
 /**
  * Makes an engine. A worker hands back a run of a workflow that is not registered.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<Engine, never, Runs.Runs | RunLog.RunLog> = Effect.gen(function* () {
@@ -131,7 +125,6 @@ export const make: Effect.Effect<Engine, never, Runs.Runs | RunLog.RunLog> = Eff
 /**
  * The engine for programs, and the executor for a worker.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<

@@ -75,10 +75,7 @@ const toText = (examined: ReadonlyArray<Examined>, paint: Output.Paint): string 
   ].join("\n")
 }
 
-/**
- * @since 0.1.0
- * @category commands
- */
+/** @category commands */
 export const command = Command.make(
   "doctor",
   { connection: Settings.connection, database, json: Settings.json },

@@ -61,10 +61,7 @@ const toText = (facts: Facts.Facts, paint: Output.Paint): string => {
   ].join("\n")
 }
 
-/**
- * @since 0.1.0
- * @category commands
- */
+/** @category commands */
 export const command = Command.make(
   "explain",
   { connection: Settings.connection, json: Settings.json, runId },

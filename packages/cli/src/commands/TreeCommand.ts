@@ -50,10 +50,7 @@ const nodes = (run: Run.Run, lead: string, indent: string): Stream.Stream<Node, 
     ),
   )
 
-/**
- * @since 0.1.0
- * @category commands
- */
+/** @category commands */
 export const command = Command.make(
   "tree",
   { connection: Settings.connection, json: Settings.json, runId },

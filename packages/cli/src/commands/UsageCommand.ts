@@ -50,10 +50,7 @@ const print = (used: Usage.Usage) =>
     yield* Console.log(rest(used))
   })
 
-/**
- * @since 0.1.0
- * @category commands
- */
+/** @category commands */
 export const command = Command.make(
   "usage",
   {

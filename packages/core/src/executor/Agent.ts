@@ -20,8 +20,6 @@
  * ```
  *
  * Source: docs/decisions/0098-typed-agents.md
- *
- * @since 0.1.0
  */
 import { Effect, type Layer, Schema, type Stream, type Types } from "effect"
 import * as Ids from "../model/Ids.js"
@@ -44,7 +42,6 @@ export { ResultUnreadable, RunFailed } from "./RunFailed.js"
 /**
  * An agent by its name: `Payload` is what a run of it takes, `Success` what it gives, and `Error` how it fails by declaration.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Agent<Payload, Success, Error> {
@@ -89,7 +86,6 @@ export interface Agent<Payload, Success, Error> {
 /**
  * An agent whose runs give a value.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ValueAgent<Payload, Success, Error> extends Agent<Payload, Success, Error> {
@@ -107,7 +103,6 @@ export interface ValueAgent<Payload, Success, Error> extends Agent<Payload, Succ
 /**
  * An agent whose runs give text.
  *
- * @since 0.1.0
  * @category models
  */
 export interface TextAgent<Payload, Error> extends Agent<Payload, string, Error> {
@@ -142,7 +137,6 @@ const checkName: (name: string) => string = Schema.validateSync(Schema.typeSchem
 /**
  * Makes an agent. Throws where the name can be no agent's id. The schemas need no services.
  *
- * @since 0.1.0
  * @category constructors
  */
 export function make<A, P extends PayloadSchema = Codec<string>, E = never>(

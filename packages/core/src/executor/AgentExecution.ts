@@ -1,8 +1,4 @@
-/**
- * What an agent's function returns for a run, as an execution that ends with the value of the run.
- *
- * @since 0.1.0
- */
+/** What an agent's function returns for a run, as an execution that ends with the value of the run. */
 import { Chunk, Effect, Either, Option, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
@@ -23,7 +19,6 @@ interface NoEffect {
  * What the function of an agent with a value may return: an Effect of the value, or a Stream or async iterable of text and events that
  * ends with a `Result`.
  *
- * @since 0.1.0
  * @category models
  */
 export type ValueSource<A, E = unknown, R = unknown> =
@@ -85,7 +80,6 @@ const ofPieces = <P, A, E, R>(
  * The executor of an agent. A payload that does not fit fails the run with code `invalid_payload`, a value with `invalid_result`. An
  * error that the agent declares fails it with its tag, and its encoded form in `detail`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <P, A, E, S extends Source | ValueSource<A>>(

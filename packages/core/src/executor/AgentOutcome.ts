@@ -1,8 +1,4 @@
-/**
- * The value or the failure of a run that has ended, as its agent declares them.
- *
- * @since 0.1.0
- */
+/** The value or the failure of a run that has ended, as its agent declares them. */
 import { Effect, Either, Option } from "effect"
 import type { RunId } from "../model/Ids.js"
 import * as JsonText from "../model/JsonText.js"
@@ -16,7 +12,6 @@ import { ResultUnreadable, RunFailed } from "./RunFailed.js"
 /**
  * What reads the outcome of a run of an agent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Outcomes<A, E> {
@@ -33,7 +28,6 @@ type Ended<A, E> = Effect.Effect<
 /**
  * The last message of a run. `omittedBytes`: how many bytes of JSON of it were left out at its end.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LastText {
@@ -44,7 +38,6 @@ export interface LastText {
 /**
  * The text of the last message that the run wrote, up to `maxBytes` bytes of JSON; empty where it wrote none.
  *
- * @since 0.1.0
  * @category reading
  */
 export const lastTextWithin = (
@@ -87,7 +80,6 @@ export const lastTextWithin = (
 /**
  * How a run has ended. An agent without a schema of its value gives the text of its last message, which the log has.
  *
- * @since 0.1.0
  * @category reading
  */
 export const of = <A, E>(

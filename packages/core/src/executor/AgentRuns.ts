@@ -1,8 +1,4 @@
-/**
- * Runs of an agent as their submitters see them: with the types of its payload, its value and its failures.
- *
- * @since 0.1.0
- */
+/** Runs of an agent as their submitters see them: with the types of its payload, its value and its failures. */
 import { Data, Effect, Either, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { type EventId, isTerminal, type RunNotFound } from "../model/Run.js"
@@ -19,7 +15,6 @@ import type { ResultUnreadable, RunFailed } from "./RunFailed.js"
  * What a submission may have beside the payload. `snapshot`: messages, tools and context for the agent. The payload goes beside them; one
  * that is text is the last message.
  *
- * @since 0.1.0
  * @category models
  */
 export type SubmitOptions = Omit<SubmissionInput, "agentId">
@@ -27,7 +22,6 @@ export type SubmitOptions = Omit<SubmissionInput, "agentId">
 /**
  * What follows a run: its events in the order of the log, and its value at the end.
  *
- * @since 0.1.0
  * @category models
  */
 export type Followed<A> = Data.TaggedEnum<{
@@ -42,7 +36,6 @@ export type AwaitError = RunFailed | ResultUnreadable | RunNotFound | ControlPla
 /**
  * An agent without its methods, whose errors are wider than those that it declares: what the types of an agent are inferred from.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Parts<P, A, E> {

@@ -2,8 +2,6 @@
  * What an agent takes and gives, as JSON: its payload, its value and its failures.
  *
  * A problem is a sentence with the agent's name and the place, and never has a value in it.
- *
- * @since 0.1.0
  */
 import { Either, Option, type ParseResult, Predicate, Schema, SchemaAST } from "effect"
 import * as FormSchema from "../model/FormSchema.js"
@@ -19,7 +17,6 @@ import type { Codec } from "./StepRecording.js"
 /**
  * The schemas of an agent. Without `payload` it takes text, and without `success` it gives text.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Definition<P, A, E> {
@@ -29,10 +26,7 @@ export interface Definition<P, A, E> {
   readonly error: Codec<E> | undefined
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface AgentSchemas<P, A, E> {
   /** The JSON Schema of the payload; absent for text, and for a schema that has none. */
   readonly form: object | undefined
@@ -71,10 +65,7 @@ const messageOf = (error: unknown, name: string): string =>
     ? error.message
     : `Agent ${name} has failed with ${codeOf(error)}`
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <P, A, E>({
   error,
   name,

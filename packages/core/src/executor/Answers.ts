@@ -1,8 +1,4 @@
-/**
- * How the answer to a question is found and read.
- *
- * @since 0.1.0
- */
+/** How the answer to a question is found and read. */
 import { Either, Option, Predicate, Schema } from "effect"
 import * as FormSchema from "../model/FormSchema.js"
 import type { Answer } from "../model/Interrupt.js"
@@ -13,7 +9,6 @@ import type { Codec } from "./StepRecording.js"
 /**
  * A person does not want to answer the question.
  *
- * @since 0.1.0
  * @category errors
  */
 export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Declined")("Declined", {
@@ -27,7 +22,6 @@ export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Decli
 /**
  * The answer to an interrupt; the last one when the interrupt was answered more than once.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string): Option.Option<Answer> =>
@@ -36,7 +30,6 @@ export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string):
 /**
  * The JSON Schema of an answer that approves or not, with the reason of the person.
  *
- * @since 0.1.0
  * @category constants
  */
 export const approvalSchema = {
@@ -48,7 +41,6 @@ export const approvalSchema = {
 /**
  * Whether an answer approves: it is `true` or `{ approved: true }`. Any other answer does not.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const approved = ({ isError, payload, status }: Answer): boolean =>
@@ -59,7 +51,6 @@ export const approved = ({ isError, payload, status }: Answer): boolean =>
 /**
  * What a person decided. `reason`: the text of the person, as it was written.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Decision {
@@ -72,7 +63,6 @@ const reasonIn = (payload: unknown): unknown => (Predicate.isRecord(payload) ? p
 /**
  * The decision of an answer. Its reason is `reason` of the payload, or a payload that is text. An empty one is none.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const decisionOf = (answer: Answer): Decision => {

@@ -1,8 +1,4 @@
-/**
- * The messages of a run as one attempt sees them: which have come, and which it and the attempts before it have taken.
- *
- * @since 0.1.0
- */
+/** The messages of a run as one attempt sees them: which have come, and which it and the attempts before it have taken. */
 import { Effect } from "effect"
 import type { InboxMessage } from "../model/InboxMessage.js"
 
@@ -12,10 +8,7 @@ export interface Range {
   readonly to: number
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface AttemptInbox {
   /** The number of the last message that was taken; absent where the run takes none. */
   readonly taken: () => number | undefined
@@ -48,7 +41,6 @@ export interface AttemptInbox {
 /**
  * `receivedBefore` is how many messages the run had when the attempt began.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (receivedBefore: number): AttemptInbox => {

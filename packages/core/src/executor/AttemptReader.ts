@@ -1,8 +1,4 @@
-/**
- * Builds one attempt of a run from the events of its log.
- *
- * @since 0.1.0
- */
+/** Builds one attempt of a run from the events of its log. */
 import { Array as Arr, Option } from "effect"
 import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
 import * as InboxMessage from "../model/InboxMessage.js"

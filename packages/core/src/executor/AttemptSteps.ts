@@ -1,8 +1,4 @@
-/**
- * The steps of one attempt: records of the attempts before it from the log, and those that enter the log now.
- *
- * @since 0.1.0
- */
+/** The steps of one attempt: records of the attempts before it from the log, and those that enter the log now. */
 import { type Clock, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as Ids from "../model/Ids.js"
 import * as JsonText from "../model/JsonText.js"
@@ -22,7 +18,6 @@ import * as StepRecord from "../model/StepRecord.js"
 /**
  * Steps whose records go through what appends events to the log.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LoggedSteps extends AttemptSteps, IssuedRecords.IssuedRecords {}
@@ -94,7 +89,6 @@ const messageOf = ({ event, sequence }: LogEntry): ReadonlyArray<InboxMessage.In
  * What the attempts before this one have recorded, and the messages that the run had when it was claimed. Reads nothing when there was
  * neither.
  *
- * @since 0.1.0
  * @category reading
  */
 export const recordedBefore = (
@@ -130,7 +124,6 @@ export const recordedBefore = (
 /**
  * The messages to the run after an event.
  *
- * @since 0.1.0
  * @category reading
  */
 export const messagesAfter = (
@@ -154,7 +147,6 @@ export const messagesAfter = (
  *
  * Units: milliseconds since the epoch.
  *
- * @since 0.1.0
  * @category time
  */
 export const storeTime = (
@@ -174,7 +166,6 @@ export const storeTime = (
  * `recorded` is what the attempts before this one have recorded. It is run at the first step, and again only where that one failed
  * or was interrupted. `storeTime` is in milliseconds since the epoch.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

@@ -1,8 +1,4 @@
-/**
- * `fetch` whose bodies end at a number of bytes. A peer decides how much it sends, and a worker has room for so much.
- *
- * @since 0.1.0
- */
+/** `fetch` whose bodies end at a number of bytes. A peer decides how much it sends, and a worker has room for so much. */
 import { ExecutorError } from "./ExecutorError.js"
 
 /** The most bytes of a body, and of a line of an event stream. */
@@ -59,7 +55,6 @@ const bound = (response: Response): Response => {
  * `fetch` as `inner` does it, whose bodies have 16 MiB at most, and event streams 64 MiB. A body that is larger fails with an
  * `ExecutorError` of code `answer_too_large`, and its connection ends.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make =
@@ -70,7 +65,6 @@ export const make =
 /**
  * The failure of this module among the causes of an error; undefined where there is none.
  *
- * @since 0.1.0
  * @category errors
  */
 export const failureOf = (error: unknown): ExecutorError | undefined => {

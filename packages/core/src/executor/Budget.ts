@@ -10,8 +10,6 @@
  * What an executor has begun is not stopped by a budget, so a tree may spend more by what each of its runs has in hand.
  *
  * Source: docs/decisions/0063-budgets.md
- *
- * @since 0.1.0
  */
 import { Effect, Schedule } from "effect"
 import * as TokenUsage from "../model/TokenUsage.js"
@@ -35,7 +33,6 @@ const wait = { name: "budget", what: "A check of the budget" }
  *
  * Fails: `StepError`, with reason `nested` inside a step that happens at most once, also in a run without a budget.
  *
- * @since 0.1.0
  * @category budgets
  */
 export const check: Effect.Effect<void, Step.StepError, StepLog | Runs> = Effect.gen(function* () {
@@ -65,7 +62,6 @@ export const check: Effect.Effect<void, Step.StepError, StepLog | Runs> = Effect
  *
  * Units: `cost` in millionths.
  *
- * @since 0.1.0
  * @category budgets
  */
 export const spend = ({

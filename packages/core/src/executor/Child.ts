@@ -11,8 +11,6 @@
  * The end of a run cancels those of its children that have not ended, and theirs.
  *
  * Source: docs/decisions/0060-no-lost-wake-up.md
- *
- * @since 0.1.0
  */
 import { type Array, Effect, Either, Schema } from "effect"
 import type { Run } from "../model/Run.js"
@@ -30,7 +28,6 @@ import { StepLog } from "./StepLog.js"
 /**
  * A child of this run, with what its agent gives and how that fails.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ChildRef<A, E> extends ChildRuns.ChildRef {
@@ -40,7 +37,6 @@ export interface ChildRef<A, E> extends ChildRuns.ChildRef {
 /**
  * A child that is the root of a tree of its own. No run waits for it: it is no `ChildRef`, so it cannot be joined.
  *
- * @since 0.1.0
  * @category models
  */
 export type DetachedRef = ChildRuns.DetachedRef
@@ -49,7 +45,6 @@ export type DetachedRef = ChildRuns.DetachedRef
  * What a child may have beside its payload. It has a conversation of its own, and no lane unless `concurrencyKey` names one. `publicId`:
  * made of the ids of this run and of the step when absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SpawnOptions extends Step.Keyed, Omit<ChildRuns.Submission, "agentId"> {}
@@ -57,7 +52,6 @@ export interface SpawnOptions extends Step.Keyed, Omit<ChildRuns.Submission, "ag
 /**
  * How a child may end without a value: as its agent declares, or otherwise.
  *
- * @since 0.1.0
  * @category errors
  */
 export type JoinError<E> = E | RunFailed | ResultUnreadable
@@ -84,7 +78,6 @@ type Joining<A, E> = Effect.Effect<
  * spawned has that id; `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it; and
  * with `StepError`.
  *
- * @since 0.1.0
  * @category spawning
  */
 export function spawn<P, A, E>(
@@ -122,7 +115,6 @@ export function spawn<P, A, E>(
 /**
  * Spawns a run of the agent for each payload, each once, by their places in the list.
  *
- * @since 0.1.0
  * @category spawning
  */
 export const spawnAll = <P, A, E>(
@@ -166,7 +158,6 @@ const outcomeOf = <A, E>(
  * Fails: as the child's agent declares; `RunFailed` for any other failure and for a cancellation; `ResultUnreadable` where the value does
  * not fit the agent's schema; and with `StepError`.
  *
- * @since 0.1.0
  * @category joining
  */
 export const join = <A, E>(child: ChildRef<A, E>): Joining<A, JoinError<E>> =>
@@ -175,7 +166,6 @@ export const join = <A, E>(child: ChildRef<A, E>): Joining<A, JoinError<E>> =>
 /**
  * Waits for all of these children, and gives how each has ended. The run goes on once, when the last of them has ended.
  *
- * @since 0.1.0
  * @category joining
  */
 export const joinAll = <const C extends ReadonlyArray<AnyChild>>(
@@ -204,7 +194,6 @@ const firstEnded = (runs: ReadonlyArray<Run>): Run =>
 /**
  * Waits for the first of these children to end. A later attempt gets the same one.
  *
- * @since 0.1.0
  * @category joining
  */
 export const joinFirst = <const C extends Array.NonEmptyReadonlyArray<AnyChild>>(

@@ -2,8 +2,6 @@
  * Children of a run by their submissions, and how they end: what `Child` is made of, for a program that has no agent with types.
  *
  * Source: docs/decisions/0060-no-lost-wake-up.md
- *
- * @since 0.1.0
  */
 import { Effect, Schedule } from "effect"
 import { childIdOf } from "../model/ChildEvent.js"
@@ -22,7 +20,6 @@ import { looking, traced } from "./CurrentStep.js"
 /**
  * A child of this run.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ChildRef extends Spawned {
@@ -32,7 +29,6 @@ export interface ChildRef extends Spawned {
 /**
  * A child that is the root of a tree of its own. No run waits for it: it is no `ChildRef`, so it cannot be joined.
  *
- * @since 0.1.0
  * @category models
  */
 export interface DetachedRef extends Pick<Spawned, "runId"> {}
@@ -41,7 +37,6 @@ export interface DetachedRef extends Pick<Spawned, "runId"> {}
  * The request of a child: an agent, a snapshot, and what else a submission has. It has a conversation of its own, and no lane unless
  * `concurrencyKey` names one. `publicId`: made of the ids of this run and of the step when absent.
  *
- * @since 0.1.0
  * @category models
  */
 export type Submission = Omit<ChildSubmission, "publicId"> & { readonly publicId?: string | undefined }
@@ -49,7 +44,6 @@ export type Submission = Omit<ChildSubmission, "publicId"> & { readonly publicId
 /**
  * An effect of the run's executor that spawns or joins children.
  *
- * @since 0.1.0
  * @category models
  */
 export type Durable<A, E> = Effect.Effect<A, E | Step.StepError, Emit | StepLog | Leases | Runs>
@@ -123,7 +117,6 @@ const spawnOne = (
  * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
  * `InvalidSubmission` of the field `publicId` where a run that this step has not spawned has that id; and with `StepError`.
  *
- * @since 0.1.0
  * @category spawning
  */
 export function spawn(
@@ -178,7 +171,6 @@ export const joining = { name: "join", what: "A join of children" }
  * Waits until enough of the children have ended, without a worker once nothing else of the run is in flight. `groupsOf` gives the groups
  * of those that are open of which one is enough.
  *
- * @since 0.1.0
  * @category joining
  */
 export const untilEnded = (

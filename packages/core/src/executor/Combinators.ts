@@ -1,8 +1,4 @@
-/**
- * Functions from one executor to another. An executor is a function of a claimed run.
- *
- * @since 0.1.0
- */
+/** Functions from one executor to another. An executor is a function of a claimed run. */
 import { Duration, Effect, Option, Ref, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as LogState from "../rules/LogState.js"
@@ -14,7 +10,6 @@ import { ExecutorError } from "./ExecutorError.js"
  * Chooses by the run's agent id, and else `others`. Where that is absent, a run of an agent that is not there fails with code
  * `unknown_agent`; a worker that claims only `Object.keys(routes)` never gets one.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const route =
@@ -37,7 +32,6 @@ export const route =
 /**
  * Fails the run with code `executor_timeout` when the whole of it takes longer than `duration`.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const timeout =
@@ -60,7 +54,6 @@ export const timeout =
  * Says which failures are retryable, and after how long by the number of the attempt that failed (1 is the
  * first). Waiting for answers is not a failure and passes.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const retryable =
@@ -87,7 +80,6 @@ export const retryable =
  * Goes on with `other` where this one fails, in the same attempt. What the first left open is closed, and a CUSTOM
  * event `runlease.fallback` tells its code and message.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const fallback =
@@ -115,7 +107,6 @@ export const fallback =
 /**
  * Lets at most `permits` runs into the executor at once; the others wait, under their lease.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const limit =

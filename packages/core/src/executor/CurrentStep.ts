@@ -1,8 +1,4 @@
-/**
- * A step that an attempt takes, and the code that is in it.
- *
- * @since 0.1.0
- */
+/** A step that an attempt takes, and the code that is in it. */
 import { Context, Effect, Either, Option } from "effect"
 import { sha256 } from "../model/Digest.js"
 import { uuidV7 } from "../model/Ids.js"
@@ -17,7 +13,6 @@ import { failed, type AttemptStep, tooMany } from "./StepRecording.js"
  *
  * `idempotencyKey`: 64 hex digits, the same in each attempt and for no other step, for a service that knows such keys.
  *
- * @since 0.1.0
  * @category services
  */
 export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
@@ -33,7 +28,6 @@ export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
 /**
  * `key`: a value of JSON that tells steps of one name apart.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Keyed {

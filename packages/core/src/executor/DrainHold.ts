@@ -3,15 +3,10 @@
  * runs it again.
  *
  * Source: docs/decisions/0057-steps.md
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface DrainHold {
   /** Begins a body, which has ended when the result is called, once. Never ends once the hold is closed. */
   readonly enter: Effect.Effect<() => void>
@@ -23,10 +18,7 @@ export interface DrainHold {
   readonly isActive: () => boolean
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (): DrainHold => {
   const free = Effect.unsafeMakeLatch(true)
   let begun = 0

@@ -10,8 +10,6 @@
  *   }),
  * )
  * ```
- *
- * @since 0.1.0
  */
 import { Context, Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
@@ -19,7 +17,6 @@ import type { AgentEvent } from "../model/AgentEvent.js"
 /**
  * Where the output of one run goes. `Executor.from` provides it to the Effect of each run.
  *
- * @since 0.1.0
  * @category services
  */
 export class Emit extends Context.Tag("@runlease/core/Emit")<
@@ -39,7 +36,6 @@ export class Emit extends Context.Tag("@runlease/core/Emit")<
 /**
  * Calls `observe` too with the events that the output becomes.
  *
- * @since 0.1.0
  * @category output
  */
 export const observed = (
@@ -59,7 +55,6 @@ const emit = (output: string | AgentEvent | ReadonlyArray<AgentEvent>): Effect.E
 /**
  * Adds text to the assistant's message, which is opened where none is open.
  *
- * @since 0.1.0
  * @category output
  */
 export const text = (delta: string): Effect.Effect<void, never, Emit> => emit(delta)
@@ -67,7 +62,6 @@ export const text = (delta: string): Effect.Effect<void, never, Emit> => emit(de
 /**
  * Emits an event as it is. An assistant's message that is open is closed before it.
  *
- * @since 0.1.0
  * @category output
  */
 export const event = (agentEvent: AgentEvent): Effect.Effect<void, never, Emit> => emit(agentEvent)
@@ -75,7 +69,6 @@ export const event = (agentEvent: AgentEvent): Effect.Effect<void, never, Emit> 
 /**
  * Emits events as they are, together.
  *
- * @since 0.1.0
  * @category output
  */
 export const events = (agentEvents: ReadonlyArray<AgentEvent>): Effect.Effect<void, never, Emit> =>

@@ -1,8 +1,4 @@
-/**
- * What an executor returns for a run: a Stream of events, or an Effect that emits them.
- *
- * @since 0.1.0
- */
+/** What an executor returns for a run: a Stream of events, or an Effect that emits them. */
 import { Context, Effect, Mailbox, Option, Stream } from "effect"
 import type * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
@@ -20,7 +16,6 @@ import * as UnloggedSteps from "./UnloggedSteps.js"
  * the run as the end of a Stream does, its failure as the failure of a Stream. No Stream is pulled for it, so a run that
  * emits little costs the least.
  *
- * @since 0.1.0
  * @category models
  */
 export type Execution<R = never> =
@@ -30,7 +25,6 @@ export type Execution<R = never> =
 /**
  * The services that come with each run: the ports of its project, where its output goes, and its steps.
  *
- * @since 0.1.0
  * @category models
  */
 export type RunContext = ProjectPorts | Emit | StepLog
@@ -38,7 +32,6 @@ export type RunContext = ProjectPorts | Emit | StepLog
 /**
  * An executor that still needs services, beside the ports that come with the run.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ExecuteWith<out R> {
@@ -48,7 +41,6 @@ export interface ExecuteWith<out R> {
 /**
  * Changes the failure of an execution.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const mapError = <R>(
@@ -61,7 +53,6 @@ export const mapError = <R>(
  * Adds the services of an executor's layer to the context of a run. They must be all that the execution needs beside the
  * services that come with the run.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const provide = <R>(
@@ -81,7 +72,6 @@ const capacity = 16
 /**
  * The events of an execution as a Stream. An Effect runs in a fiber of its own for as long as the Stream is pulled.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toStream = <R>(

@@ -3,8 +3,6 @@
  *
  * `from` and `layerFrom` take a function. An executor is itself a function of a claimed run, so a combinator, such as
  * `timeout`, is a function from one executor to another.
- *
- * @since 0.1.0
  */
 import { Context, Effect, Layer, Option, Stream, Tracer } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
@@ -49,7 +47,6 @@ export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutp
  *
  * Source: docs/decisions/0027-a-run-carries-its-ports.md, docs/decisions/0047-executors-that-are-effects.md
  *
- * @since 0.1.0
  * @category models
  */
 export interface Execute {
@@ -59,7 +56,6 @@ export interface Execute {
 /**
  * The service that a worker calls for each run that it claims.
  *
- * @since 0.1.0
  * @category services
  */
 export class Executor extends Context.Tag("@runlease/core/Executor")<
@@ -74,7 +70,6 @@ export class Executor extends Context.Tag("@runlease/core/Executor")<
 /**
  * The services that a source needs, without `Emit` and `StepLog`, which come with the run.
  *
- * @since 0.1.0
  * @category models
  */
 export type Needs<S> =
@@ -88,7 +83,6 @@ export type Needs<S> =
  * An executor from a function that returns an Effect, a Stream or an async iterable. Strings are text of the assistant's
  * message; events pass as they are. Errors of any type become an `ExecutorError` (see `toFailure`).
  *
- * @since 0.1.0
  * @category constructors
  */
 export const from =
@@ -113,7 +107,6 @@ export const from =
  * Executor.layerFrom((run) => Effect.succeed(`Your message: ${RequestSnapshot.lastUserText(run.snapshot)}`))
  * ```
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerFrom = <S extends Source>(
@@ -142,7 +135,6 @@ const serviceOf = <R>(execute: ExecuteWith<R>) =>
 /**
  * The layer of an executor that is made or combined already.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = <R>(execute: ExecuteWith<R>): Layer.Layer<Executor, never, Exclude<R, RunContext>> =>
@@ -151,7 +143,6 @@ export const layerWith = <R>(execute: ExecuteWith<R>): Layer.Layer<Executor, nev
 /**
  * The executor as a function to a Stream, for a program that executes a run without a worker.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toStream =
@@ -171,7 +162,6 @@ const ofAgent = (name: string) => Context.GenericTag<Executor, Executor["Type"]>
  *
  * `form` is the JSON Schema of the agent's payload.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerAgent = <R>(
@@ -187,7 +177,6 @@ export const layerAgent = <R>(
  * The executors of a context as one. `agents`: those that have an executor of their own. `isOpen`: whether one executes runs of any
  * other agent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Executors {
@@ -201,7 +190,6 @@ const prefix = `${Executor.key}/`
 /**
  * The executors of the context: that of all runs, and those of single agents, which go first.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const all: Effect.Effect<Executors, never, Executor> = Effect.contextWith(
@@ -220,7 +208,6 @@ export const all: Effect.Effect<Executors, never, Executor> = Effect.contextWith
 /**
  * The executors of the context as one function, for the combinators.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const current: Effect.Effect<Execute, never, Executor> = Effect.map(all, ({ execute }) => execute)

@@ -1,8 +1,4 @@
-/**
- * How a run fails in its executor, and how it waits for answers.
- *
- * @since 0.1.0
- */
+/** How a run fails in its executor, and how it waits for answers. */
 import { Duration, Schema } from "effect"
 import { Interrupts, ofToolCall } from "../model/Interrupt.js"
 
@@ -14,7 +10,6 @@ import { Interrupts, ofToolCall } from "../model/Interrupt.js"
  * handed back at once with its attempt not counted, and the worker waits before it claims again. `code` is for programs,
  * `message` for people, `detail` is JSON for a program that knows the agent; all three end up in the run.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/core/ExecutorError")(
@@ -37,7 +32,6 @@ export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/
  * `expiresAfter`: how long to wait for those that name no time of their own, 1 second to 365 days; without an answer by
  * then the run fails with code `wait_expired`. For ever when absent.
  *
- * @since 0.1.0
  * @category errors
  */
 export class AwaitAnswers extends Schema.TaggedError<AwaitAnswers>("@runlease/core/AwaitAnswers")(
@@ -52,7 +46,6 @@ export class AwaitAnswers extends Schema.TaggedError<AwaitAnswers>("@runlease/co
 /**
  * How the stream of an executor may fail: an error, or a wait for answers.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ExecutorFailure = ExecutorError | AwaitAnswers
@@ -61,7 +54,6 @@ export type ExecutorFailure = ExecutorError | AwaitAnswers
  * A failure after which the run is handed back while attempts are left, after `retryAfter` when it is given and else after
  * the worker's back-off.
  *
- * @since 0.1.0
  * @category errors
  */
 export const retryableError = (
@@ -79,7 +71,6 @@ export const retryableError = (
 /**
  * Suspends the run until all of `interrupts` have an answer. `expiresAfter`: see `AwaitAnswers`.
  *
- * @since 0.1.0
  * @category errors
  */
 export const awaitAnswers = (interrupts: Interrupts, expiresAfter?: Duration.DurationInput): AwaitAnswers =>
@@ -91,7 +82,6 @@ export const awaitAnswers = (interrupts: Interrupts, expiresAfter?: Duration.Dur
 /**
  * Suspends the run until the tool call has a result. `expiresAfter`: see `AwaitAnswers`.
  *
- * @since 0.1.0
  * @category errors
  */
 export const awaitToolResult = (

@@ -1,8 +1,4 @@
-/**
- * What a function gives for a run, as the events of an executor.
- *
- * @since 0.1.0
- */
+/** What a function gives for a run, as the events of an executor. */
 import { Chunk, type Effect, ParseResult, Predicate, Schema, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
@@ -17,7 +13,6 @@ export type Output = string | AgentEvent.AgentEvent | ReadonlyArray<AgentEvent.A
  * What a function may return for a run: an Effect, which may emit while it works (see `Emit`), a Stream, or an async
  * iterable such as an async generator's.
  *
- * @since 0.1.0
  * @category models
  */
 export type Source<E = unknown, R = unknown> =
@@ -70,7 +65,6 @@ export const toFailure = (error: unknown): ExecutorFailure => {
 /**
  * Output as events: strings that follow each other become one assistant message, which is closed before an event.
  *
- * @since 0.1.0
  * @category models
  */
 export interface OutputEvents {
@@ -86,7 +80,6 @@ export interface OutputEvents {
 /**
  * Makes the events of one execution, which has written nothing yet.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeEvents = (run: ClaimedRun): OutputEvents => {
@@ -121,7 +114,6 @@ export const makeEvents = (run: ClaimedRun): OutputEvents => {
 /**
  * A Stream or an async iterable as a Stream whose errors are failures of an executor.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const ofStream = <E, R>(
@@ -133,7 +125,6 @@ export const ofStream = <E, R>(
 /**
  * The events of a Stream of text and events.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const eventsOf = <E, R>(

@@ -10,8 +10,6 @@
  * while it has others: it is executed again, and finds them.
  *
  * Source: docs/decisions/0062-an-inbox.md
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 import type { InboxMessage } from "../model/InboxMessage.js"
@@ -63,7 +61,6 @@ const unlessReplayed = (
 /**
  * Takes the messages that no step has taken yet, perhaps none.
  *
- * @since 0.1.0
  * @category taking
  */
 export const drain = (
@@ -75,7 +72,6 @@ export const drain = (
 /**
  * Takes the next message, and waits for it. Where nothing else of the run is in flight, the run waits without a worker.
  *
- * @since 0.1.0
  * @category taking
  */
 export const take = (name: string, options: Step.Keyed = {}): Step.Durable<InboxMessage, never, never> =>
@@ -99,7 +95,6 @@ export const take = (name: string, options: Step.Keyed = {}): Step.Durable<Inbox
  * Whether there are messages that none of the steps so far has taken. A later attempt that does the same steps is answered the same,
  * except that messages may have come since. A program that asks takes messages, so it does not complete while there are some.
  *
- * @since 0.1.0
  * @category taking
  */
 export const pending: Effect.Effect<boolean, Step.StepError, StepLog> = Effect.flatMap(StepLog, (log) => {

@@ -10,8 +10,6 @@
  * in flight. The executor runs again from its beginning when the answers are there, and the question gives its answer at once.
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
- *
- * @since 0.1.0
  */
 import { Array, type Duration, Effect, Either, Option, Record } from "effect"
 import { stepIdOf } from "../model/StepRecord.js"
@@ -35,7 +33,6 @@ export { answerTo, approvalSchema, approved, type Decision, decisionOf, Declined
  * Units: `expiresAfter` is 1 second to 365 days from when the run is suspended; the run waits for ever when absent. Where something else
  * ends the wait first, the next one counts anew.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Question extends Keyed {
@@ -47,7 +44,6 @@ export interface Question extends Keyed {
 /**
  * A question whose answer fits a schema. Text when the schema is absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface TypedQuestion<A> extends Question {
@@ -59,7 +55,6 @@ export interface TypedQuestion<A> extends Question {
  * happens at most once. Where an executor runs without a worker, nothing can wait for an answer that is not there: it fails with
  * `AwaitAnswers`.
  *
- * @since 0.1.0
  * @category errors
  */
 export type NotAnswered = AwaitAnswers | StepError
@@ -176,7 +171,6 @@ const declined: Answers.Decision = { approved: false }
  *
  * Fails: see `NotAnswered`.
  *
- * @since 0.1.0
  * @category asking
  */
 export const decide = (
@@ -195,7 +189,6 @@ export const decide = (
  *
  * Fails: see `NotAnswered`.
  *
- * @since 0.1.0
  * @category asking
  */
 export const approve = (name: string, question: Question): Effect.Effect<boolean, NotAnswered, StepLog> =>
@@ -207,7 +200,6 @@ export const approve = (name: string, question: Question): Effect.Effect<boolean
  *
  * Fails: `Declined`, and see `NotAnswered`.
  *
- * @since 0.1.0
  * @category asking
  */
 export const ask = <A = string>(
@@ -224,7 +216,6 @@ export const ask = <A = string>(
  *
  * Fails: as `ask`.
  *
- * @since 0.1.0
  * @category asking
  */
 export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQuestion>>>(

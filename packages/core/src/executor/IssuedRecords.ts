@@ -1,18 +1,11 @@
-/**
- * The records that an attempt writes: each enters the log once, and what waits for it goes on when it is there.
- *
- * @since 0.1.0
- */
+/** The records that an attempt writes: each enters the log once, and what waits for it goes on when it is there. */
 import { Effect } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
 import * as StepRecord from "../model/StepRecord.js"
 import type { AttemptSteps } from "./StepLog.js"
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface IssuedRecords extends Pick<AttemptSteps, "issue" | "issueParts" | "committed"> {
   /**
    * An event of the executor as it may enter the log. One with the name of a record that was not issued here, such as that of
@@ -35,10 +28,7 @@ interface OpenRecord {
   readonly waiting: Array<() => void>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (): IssuedRecords => {
   const issued = new Map<string, OpenRecord>()
   let progressed = false

@@ -1,14 +1,9 @@
-/**
- * The deadline of a run's lease, for executors that start work which can outlive the worker, such as processes.
- *
- * @since 0.1.0
- */
+/** The deadline of a run's lease, for executors that start work which can outlive the worker, such as processes. */
 import { Context, Effect, Stream } from "effect"
 
 /**
  * The deadline of a lease, in nanoseconds of the worker's monotonic clock. Each renewal sets a later one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Deadline {
@@ -21,7 +16,6 @@ export interface Deadline {
 /**
  * A deadline that renewals move.
  *
- * @since 0.1.0
  * @category models
  */
 export interface MovingDeadline {
@@ -37,7 +31,6 @@ export interface MovingDeadline {
 /**
  * Makes a deadline that can be moved.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const unsafeMake = (first: Deadline): MovingDeadline => {
@@ -63,7 +56,6 @@ export const unsafeMake = (first: Deadline): MovingDeadline => {
  * The deadline of the run that the fiber executes. Outside a worker there is none, and `follow` never calls its
  * listener.
  *
- * @since 0.1.0
  * @category services
  */
 export class LeaseDeadline extends Context.Reference<LeaseDeadline>()(
@@ -77,7 +69,6 @@ export class LeaseDeadline extends Context.Reference<LeaseDeadline>()(
  * The current deadline, then the latest one after each renewal. The stream does not end with the lease: the run is
  * interrupted then.
  *
- * @since 0.1.0
  * @category observing
  */
 export const changes: Stream.Stream<Deadline> = Stream.unwrap(

@@ -3,8 +3,6 @@
  * is made once the log has its mark.
  *
  * Source: docs/decisions/0058-superseded-parts.md
- *
- * @since 0.1.0
  */
 import { Effect, Option } from "effect"
 import { requestEventName, stepIdOf } from "../model/StepRecord.js"
@@ -14,7 +12,6 @@ import { StepLog } from "./StepLog.js"
 /**
  * The step that the answer of the request is recorded as.
  *
- * @since 0.1.0
  * @category models
  */
 export interface AnswerStep {
@@ -25,7 +22,6 @@ export interface AnswerStep {
 /**
  * The id of the step of an answer. A report of usage that names it as its `request` closes the mark, and so does the record of the step.
  *
- * @since 0.1.0
  * @category ids
  */
 export const idOf = ({ key, name }: AnswerStep): string => stepIdOf({ within: undefined, name, key })
@@ -43,7 +39,6 @@ const mark = (step: AnswerStep, fields: { readonly refused?: true }): Effect.Eff
 /**
  * The mark of a request that is about to be made.
  *
- * @since 0.1.0
  * @category marks
  */
 export const begin = (step: AnswerStep): Effect.Effect<Report> => mark(step, {})
@@ -51,7 +46,6 @@ export const begin = (step: AnswerStep): Effect.Effect<Report> => mark(step, {})
 /**
  * The mark that the server has refused the request, which costs nothing then.
  *
- * @since 0.1.0
  * @category marks
  */
 export const refused = (step: AnswerStep): Effect.Effect<Report> => mark(step, { refused: true })

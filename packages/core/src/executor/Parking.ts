@@ -5,8 +5,6 @@
  * which comes soon. A step that is in flight is never lost to the wait of another fiber.
  *
  * Source: docs/decisions/0059-parking-and-waiting.md
- *
- * @since 0.1.0
  */
 import { Clock, Duration, Effect, type Fiber, FiberId } from "effect"
 import type { Interrupts } from "../model/Interrupt.js"
@@ -40,7 +38,6 @@ export type Wait =
 /**
  * All that a run waits for. `wakesAt` is on the monotonic clock, in nanoseconds.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Waits {
@@ -54,10 +51,7 @@ export interface Waits {
 /** A wait with its time on the monotonic clock, in nanoseconds. */
 type Parked = Exclude<Wait, { readonly duration: unknown }> | { readonly wakesAt: bigint }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Parking {
   /** Runs a step, which is in flight until it ends. It is not while a wait in it is parked. */
   readonly inFlight: <A, E, R>(step: Place, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -80,7 +74,6 @@ export interface Parking {
  * `suspend` is called when nothing is in flight. Where all waits are for times, and the first of them comes within `inMemory`, they stay
  * in the worker. `fork` starts a fiber of the run.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

@@ -1,8 +1,4 @@
-/**
- * The earlier attempts of a run, read from its log: their messages, and the tool calls that they began.
- *
- * @since 0.1.0
- */
+/** The earlier attempts of a run, read from its log: their messages, and the tool calls that they began. */
 import { Chunk, Effect, Option, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { endsAttempt } from "../rules/ControlEvents.js"
@@ -17,7 +13,6 @@ import * as AttemptReader from "./AttemptReader.js"
 /**
  * The result of a tool call in the log.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LoggedResult {
@@ -30,7 +25,6 @@ export interface LoggedResult {
  * arguments; when it is false, the control plane ended them after the attempt died, and `args` may be incomplete unless the call
  * is valid. It is valid when the attempt waited, or when a record names it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LoggedCall {
@@ -52,7 +46,6 @@ export interface LoggedCall {
  * are `tool_result`, and the messages to the run that it has taken, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
  * these messages in AG-UI. `customs` are the executor's own CUSTOM events.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PastAttempt {
@@ -80,7 +73,6 @@ const interrupts = (event: LogEvent): boolean => {
 /**
  * The entries that the log had when the run was claimed, oldest first; with `only`, those of records.
  *
- * @since 0.1.0
  * @category reading
  */
 export const entries = (
@@ -106,7 +98,6 @@ export const entries = (
 /**
  * The attempts before this one, oldest first. Reads nothing when the log has no event of an executor.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = (
@@ -144,7 +135,6 @@ export const read = (
 /**
  * The messages that these events of an executor make, as a later attempt reads them from the log.
  *
- * @since 0.1.0
  * @category reading
  */
 export const messagesOf = (events: ReadonlyArray<LogEvent>): ReadonlyArray<SnapshotMessage> => {

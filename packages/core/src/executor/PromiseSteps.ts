@@ -13,8 +13,6 @@
  * Each attempt runs the program from its beginning, past the steps that are recorded, as it does with an Effect.
  *
  * Source: docs/decisions/0115-agents-of-other-frameworks.md
- *
- * @since 0.1.0
  */
 import { Deferred, Effect, FiberSet } from "effect"
 import type * as Emit from "./Emit.js"
@@ -26,7 +24,6 @@ import type { StepLog } from "./StepLog.js"
 /**
  * The steps of one attempt.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PromiseSteps {
@@ -59,7 +56,6 @@ const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepEr
  * Fails: with what the program rejects with. It also fails with a `StepError`, and with an `ExecutorError` of a body, such as
  * `Executor.retryableError`, where the program catches the rejection: a framework would show it to its model.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const run = <A>(

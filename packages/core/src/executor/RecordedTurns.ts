@@ -3,8 +3,6 @@
  * agent for the turn again.
  *
  * Source: docs/decisions/0057-steps.md
- *
- * @since 0.1.0
  */
 import { Effect, Schema } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
@@ -18,7 +16,6 @@ import * as ReportedSteps from "./ReportedSteps.js"
 /**
  * `ended` are the events that ended the turns, RUN_FINISHED or RUN_ERROR, oldest first.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RecordedTurns {
@@ -40,7 +37,6 @@ export interface RecordedTurns {
 /**
  * The name of the steps.
  *
- * @since 0.1.0
  * @category constants
  */
 export const stepName = "turn"
@@ -53,7 +49,6 @@ const isEnd = (value: unknown): value is LogEvent => Schema.is(LogEvent)(value) 
 /**
  * Whether an event is the record of a turn.
  *
- * @since 0.1.0
  * @category events
  */
 export const isRecord = (event: LogEvent): boolean => {
@@ -66,7 +61,6 @@ export const isRecord = (event: LogEvent): boolean => {
  *
  * Fails: as `ReportedSteps.recorded`.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read: Effect.Effect<RecordedTurns, ExecutorError> = ReportedSteps.recorded.pipe(

@@ -3,8 +3,6 @@
  * as an event of its Stream, behind the events of the step.
  *
  * Source: docs/decisions/0057-steps.md
- *
- * @since 0.1.0
  */
 import { Effect, Option } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
@@ -17,7 +15,6 @@ import { failed, issue, opened, parsed, sealed } from "./StepRecording.js"
 /**
  * A step that an earlier attempt has recorded. `result` is a value of JSON, null where the step has none.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ReportedStep {
@@ -30,7 +27,6 @@ export interface ReportedStep {
  * `events` is the record, for the Stream of the executor. It is empty where an earlier attempt has recorded the step, whose result stays,
  * and where the execution has no log. `committed` ends once the record is in the log.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Report {
@@ -42,7 +38,6 @@ export interface Report {
  * `messages` and `toolCalls` are the ids of those that the step has opened in the log: they stay a part of the conversation, whatever
  * becomes of the attempt.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options extends Keyed {
@@ -57,7 +52,6 @@ const nothing: Report = { events: [], committed: Effect.void }
  *
  * Fails: `StepError`, with reason `unreadable` where the codec does not open a result, and `unavailable`.
  *
- * @since 0.1.0
  * @category reading
  */
 export const recorded: Effect.Effect<ReadonlyArray<ReportedStep>, StepError> = Effect.flatMap(
@@ -98,7 +92,6 @@ export const recorded: Effect.Effect<ReadonlyArray<ReportedStep>, StepError> = E
  *
  * Units: 8 MiB of results as JSON and 10,000 steps a run.
  *
- * @since 0.1.0
  * @category recording
  */
 export const record = (

@@ -1,15 +1,10 @@
-/**
- * Why the wait for a run ends without its value.
- *
- * @since 0.1.0
- */
+/** Why the wait for a run ends without its value. */
 import { Schema } from "effect"
 import { RunError } from "../model/Run.js"
 
 /**
  * The run has failed or was cancelled, with no failure that its agent declares.
  *
- * @since 0.1.0
  * @category errors
  */
 export class RunFailed extends Schema.TaggedError<RunFailed>("@runlease/core/RunFailed")("RunFailed", {
@@ -28,7 +23,6 @@ export class RunFailed extends Schema.TaggedError<RunFailed>("@runlease/core/Run
  * The run has completed, and its result does not fit the schema of the agent: the schema has changed since, or the run is of another
  * agent.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ResultUnreadable extends Schema.TaggedError<ResultUnreadable>("@runlease/core/ResultUnreadable")(

@@ -2,8 +2,6 @@
  * Tokens for the programs that an executor starts: with its token, a program reaches the server for its own run.
  *
  * Source: docs/decisions/0080-run-tokens.md
- *
- * @since 0.1.0
  */
 import { Context, Effect, Option, type Redacted } from "effect"
 import type * as Ids from "../model/Ids.js"
@@ -16,7 +14,6 @@ import { StepLog } from "./StepLog.js"
  * What a program needs to reach the server for its run. `url` is the address of the server, and `workerId` is in the address at which a
  * child is spawned.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunAccess {
@@ -29,7 +26,6 @@ export interface RunAccess {
  * Makes the tokens of runs. The ports over HTTP come with it; over a store in the worker's own process there is none, since no server is
  * there.
  *
- * @since 0.1.0
  * @category services
  */
 export class RunTokens extends Context.Tag("@runlease/core/executor/RunTokens")<
@@ -48,7 +44,6 @@ const unavailable = (message: string) =>
  *
  * Fails: `run_token_unavailable`, which hands the run back, where the worker has no server or where its server knows no such tokens.
  *
- * @since 0.1.0
  * @category access
  */
 export const current: Effect.Effect<RunAccess, ExecutorError> = Effect.flatMap(

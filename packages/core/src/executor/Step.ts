@@ -15,8 +15,6 @@
  * runs again in each attempt.
  *
  * Source: docs/decisions/0057-steps.md
- *
- * @since 0.1.0
  */
 import { DateTime, Duration, Effect, Option, type Schedule, type Stream } from "effect"
 import type * as AgentEvent from "../model/AgentEvent.js"
@@ -46,7 +44,6 @@ export { CurrentStep, type Keyed, take } from "./CurrentStep.js"
  * `schema` encodes the result, which is a value of JSON when it is absent. `failure` is the schema of failures that are recorded:
  * a later attempt fails with them and does not try again. Other failures are not recorded.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Recording<A, E> extends Keyed, Codecs<A, E> {}
@@ -54,7 +51,6 @@ export interface Recording<A, E> extends Keyed, Codecs<A, E> {}
 /**
  * `retry` repeats the body within the step.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<A, E> extends Keyed, Replaying<A, E> {
@@ -64,7 +60,6 @@ export interface Options<A, E> extends Keyed, Replaying<A, E> {
 /**
  * An effect that may use steps, without the services that come with the step and the run.
  *
- * @since 0.1.0
  * @category models
  */
 export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit | StepLog>
@@ -72,7 +67,6 @@ export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, Curren
 /**
  * The options of a step. A result that JSON changes, such as a `Date`, needs a schema: a later attempt gets what JSON gives back.
  *
- * @since 0.1.0
  * @category models
  */
 export type OptionsOf<A, Given extends { readonly schema?: Codec<A> | undefined }> =
@@ -101,7 +95,6 @@ const unlessReplayed = <A, E, E2, R>(
  *
  * Units: 8 MiB of results as JSON and 10,000 steps a run.
  *
- * @since 0.1.0
  * @category steps
  */
 export const run = <A, E, R>(
@@ -140,7 +133,6 @@ const runWith = <A, E, R>(
  *
  * Units: as `run`.
  *
- * @since 0.1.0
  * @category steps
  */
 export const stream = <P extends Piece, E, R>(
@@ -152,7 +144,6 @@ export const stream = <P extends Piece, E, R>(
 /**
  * `onUncertain` finds out what an earlier attempt has done, which has begun the body and recorded no result.
  *
- * @since 0.1.0
  * @category models
  */
 export interface AtMostOnce<A, E, R> extends Recording<A, E> {
@@ -168,7 +159,6 @@ export interface AtMostOnce<A, E, R> extends Recording<A, E> {
  *
  * Fails: as the body does, and with `StepError`.
  *
- * @since 0.1.0
  * @category steps
  */
 export const atMostOnce = <A, E, R>(
@@ -198,7 +188,6 @@ export const atMostOnce = <A, E, R>(
 /**
  * Emits events once, whatever dies; `Emit.event` emits them in each attempt.
  *
- * @since 0.1.0
  * @category steps
  */
 export const emit = (
@@ -241,7 +230,6 @@ const sleeping = (
  *
  * Units: up to 3,650 days.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const sleep = (
@@ -259,7 +247,6 @@ export const sleep = (
  *
  * Units: up to 3,650 days from now.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const sleepUntil = (

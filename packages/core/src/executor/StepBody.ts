@@ -1,8 +1,4 @@
-/**
- * Runs the body of a step, and records what it gives.
- *
- * @since 0.1.0
- */
+/** Runs the body of a step, and records what it gives. */
 import { Cause, Context, Effect, Either, Option } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as OpenedItems from "../model/OpenedItems.js"

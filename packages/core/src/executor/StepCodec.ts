@@ -8,8 +8,6 @@
  *   open: (text) => decrypt(text),
  * })
  * ```
- *
- * @since 0.1.0
  */
 import { Context, type Effect } from "effect"
 
@@ -17,7 +15,6 @@ import { Context, type Effect } from "effect"
  * `seal` makes the text that is recorded of a result or of a failure, `open` takes it back. `name` is recorded with it: a record that was
  * sealed by another name cannot be read, and neither can one that `open` fails for. Use a new name for a new key.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Codec {
@@ -29,7 +26,6 @@ export interface Codec {
 /**
  * The codec of the steps of a fiber. Without one they are recorded as JSON.
  *
- * @since 0.1.0
  * @category services
  */
 export class StepCodec extends Context.Reference<StepCodec>()("@runlease/core/executor/StepCodec", {

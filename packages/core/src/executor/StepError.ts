@@ -1,8 +1,4 @@
-/**
- * Why a step cannot be taken.
- *
- * @since 0.1.0
- */
+/** Why a step cannot be taken. */
 import { Schema } from "effect"
 
 /**
@@ -16,7 +12,6 @@ import { Schema } from "effect"
  *
  * Where it ends a run, its code is `step_` and the reason; `unreadable` and `unavailable` are retryable.
  *
- * @since 0.1.0
  * @category errors
  */
 export class StepError extends Schema.TaggedError<StepError>("@runlease/core/StepError")("StepError", {

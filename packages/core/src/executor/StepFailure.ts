@@ -2,8 +2,6 @@
  * What the log says of a step that fails: readers show it as failed. Its record is another event, and only a failure with a schema has one.
  *
  * Source: docs/decisions/0057-steps.md
- *
- * @since 0.1.0
  */
 import { Cause, Effect, Predicate } from "effect"
 import type { StepFailure } from "../model/agui/Events.js"
@@ -33,7 +31,6 @@ const shown = (error: unknown): StepFailure => {
  * The failure of a step, which the end of the step says; none where the step was interrupted or waits for answers. A program that seals its
  * results has no message in the log.
  *
- * @since 0.1.0
  * @category failures
  */
 export const of = (cause: Cause.Cause<unknown>): Effect.Effect<StepFailure | undefined> =>

@@ -1,8 +1,4 @@
-/**
- * The steps of one attempt: what earlier attempts have recorded, and what this one records.
- *
- * @since 0.1.0
- */
+/** The steps of one attempt: what earlier attempts have recorded, and what this one records. */
 import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 import type { Answer } from "../model/Interrupt.js"
@@ -20,7 +16,6 @@ import type { Parking } from "./Parking.js"
  * What the log has of a step. A step with an intent and without a result may have happened. `wakesAt` is when its sleep ends, by the
  * store's clock.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Recorded {
@@ -36,7 +31,6 @@ export interface Recorded {
 /**
  * What the log has of the attempts before this one: their steps by id, and the messages to the run.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Records {
@@ -44,10 +38,7 @@ export interface Records {
   readonly messages: ReadonlyArray<InboxMessage>
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park"> {
   readonly runId: Ids.RunId
 
@@ -100,10 +91,7 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   readonly until: (instant: DateTime.Utc) => Effect.Effect<Duration.Duration>
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface IssuedRecord {
   readonly id: string
   readonly event: AgentEvent
@@ -112,7 +100,6 @@ export interface IssuedRecord {
 /**
  * The steps of the run that is executed. The worker provides it with the run.
  *
- * @since 0.1.0
  * @category services
  */
 export class StepLog extends Context.Tag("@runlease/core/executor/StepLog")<

@@ -1,8 +1,4 @@
-/**
- * How a step ends: what is written of it, and what a later attempt reads.
- *
- * @since 0.1.0
- */
+/** How a step ends: what is written of it, and what a later attempt reads. */
 import { Effect, Either, Option, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as JsonText from "../model/JsonText.js"
@@ -17,7 +13,6 @@ import { type Encoded, type RecordName, stepEventName } from "../model/StepRecor
 /**
  * A schema to a value of JSON.
  *
- * @since 0.1.0
  * @category models
  */
 // oxlint-disable-next-line no-explicit-any -- a schema of an unknown encoded type is assignable to no other type
@@ -26,7 +21,6 @@ export type Codec<A> = Schema.Schema<A, any>
 /**
  * How the outcome of a step is recorded.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Codecs<A, E> {
@@ -38,7 +32,6 @@ export interface Codecs<A, E> {
  * `unreadable` says what to do with a record that does not fit the schema: the step fails when it is absent, and runs again with
  * `rerun`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Replaying<A, E> extends Codecs<A, E> {

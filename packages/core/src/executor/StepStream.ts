@@ -1,8 +1,4 @@
-/**
- * A Stream as the body of a step.
- *
- * @since 0.1.0
- */
+/** A Stream as the body of a step. */
 import { Effect, Predicate, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import { Result } from "./AgentResult.js"

@@ -3,8 +3,6 @@
  *
  * A model may give the same call another id in the next attempt. So calls of two attempts are the same when they have the
  * same tool, the same arguments in any order of keys, and the same ordinal among such calls of the run.
- *
- * @since 0.1.0
  */
 import { Data, Effect, Option, Predicate, Schema, Stream } from "effect"
 import { type LogEvent, toolBegunEventName } from "../model/AgentEvent.js"
@@ -20,7 +18,6 @@ import { RunLog } from "../ports/RunLog.js"
  * The side effect of a call. `pure`: none, so the call may be executed any number of times. `idempotent`: the same for the
  * same key, however often the call is executed. `atMostOnce`: one that must not happen twice.
  *
- * @since 0.1.0
  * @category models
  */
 export const SideEffect = Schema.Literal("pure", "idempotent", "atMostOnce")
@@ -29,7 +26,6 @@ export type SideEffect = typeof SideEffect.Type
 /**
  * The name of the CUSTOM event for a call of which it is uncertain whether it was executed.
  *
- * @since 0.1.0
  * @category constants
  */
 export const uncertainEventName = "runlease.tool_uncertain"
@@ -38,7 +34,6 @@ export const uncertainEventName = "runlease.tool_uncertain"
  * The name of the CUSTOM event before a call of an earlier part of the run is executed, such as one that had to be approved.
  * Its value has the `toolCallId`.
  *
- * @since 0.1.0
  * @category constants
  */
 export const begunEventName = toolBegunEventName
@@ -46,7 +41,6 @@ export const begunEventName = toolBegunEventName
 /**
  * A call as an agent requests it. `args` is JSON text.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CallRequest {
@@ -57,7 +51,6 @@ export interface CallRequest {
 /**
  * A call that a dead attempt began. `ordinal` numbers the same calls of the run, from 1.
  *
- * @since 0.1.0
  * @category models
  */
 export interface BegunCall extends LoggedCall {
@@ -120,7 +113,6 @@ const fold = (attempts: ReadonlyArray<PastAttempt>) => {
 /**
  * The calls that dead attempts of this run began and that no attempt has settled since.
  *
- * @since 0.1.0
  * @category reading
  */
 export const begunBefore = (
@@ -134,7 +126,6 @@ export const begunBefore = (
 /**
  * The key of a call, the same in each attempt of the run and for no other call: 64 hex digits.
  *
- * @since 0.1.0
  * @category keys
  */
 export const keyOf = (
@@ -146,7 +137,6 @@ export const keyOf = (
  * The decision on a call. `Execute`: execute it. `Reuse`: use the result that a dead attempt recorded. `Uncertain`: a dead
  * attempt began `call` and left no result, so it may have been executed and must not be executed again.
  *
- * @since 0.1.0
  * @category models
  */
 export type Verdict = Data.TaggedEnum<{
@@ -159,7 +149,6 @@ export const Verdict = Data.taggedEnum<Verdict>()
 /**
  * A call of this attempt, with its ordinal and the decision on it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface TakenCall {
@@ -170,7 +159,6 @@ export interface TakenCall {
 /**
  * The calls of an attempt, to be taken in the order in which its agent requests them.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Calls {
@@ -180,7 +168,6 @@ export interface Calls {
 /**
  * Numbers the calls of an attempt after those of the attempts before it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const after = (attempts: ReadonlyArray<PastAttempt>): Calls => {
@@ -221,7 +208,6 @@ const begins = (event: LogEvent, toolCallId: string): boolean => {
  *
  * Never ends when the run ends first, since its executor is interrupted then.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const committed = (

@@ -1,8 +1,4 @@
-/**
- * The steps of an execution that no worker runs.
- *
- * @since 0.1.0
- */
+/** The steps of an execution that no worker runs. */
 import { type Context, Effect } from "effect"
 import { type ClaimedRun, EventId } from "../model/Run.js"
 import * as AttemptInbox from "./AttemptInbox.js"
@@ -12,7 +8,6 @@ import type { AttemptSteps as Steps, StepLog } from "./StepLog.js"
 /**
  * The steps of an execution that has no log: nothing was recorded before, nothing waits for its records, and it sleeps in memory.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = ({

@@ -1,8 +1,6 @@
 /**
  * The whole control plane in memory: every port, with the semantics of a durable one. Its state goes when
  * its Scope closes.
- *
- * @since 0.1.0
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { Access } from "../ports/Access.js"
@@ -42,7 +40,6 @@ const storeOf = (state: State.State): RunStore<never> => ({
 /**
  * A control plane in memory, with one project, `default`. Its time is the Clock's, and goes on by the monotonic one.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<
@@ -77,7 +74,6 @@ export const make: Effect.Effect<
 /**
  * The control plane in memory, and the ports of its project `default`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<ControlPlane.ControlPlane | Access | ControlPlane.StorePorts> =

@@ -5,8 +5,6 @@
  * at a time; the next item of the lane, or any other event of the same agent, closes it.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/basic/patterns/streaming
- *
- * @since 0.1.0
  */
 import { Either } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
@@ -80,7 +78,6 @@ const without = (event: Event, fields: ReadonlyArray<string>): Readonly<Record<s
 /**
  * Whether the event is a chunk.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isChunk = ({ type }: Event): boolean => AgUiItems.useOf(type)?.action === "chunk"
@@ -199,7 +196,6 @@ const ofLanes = (lanes: Map<Owner, OpenItem>): Lanes => {
 /**
  * Of a stream that has not begun.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): Lanes => ofLanes(new Map())

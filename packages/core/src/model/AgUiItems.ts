@@ -3,8 +3,6 @@
  * module, so that pages may use it.
  *
  * Source: https://docs.ag-ui.com/concepts/events
- *
- * @since 0.1.0
  */
 
 /** An event of any type: the parts of `LogEvent` that a page has too. */
@@ -16,7 +14,6 @@ interface Event {
 /**
  * What may be open.
  *
- * @since 0.1.0
  * @category models
  */
 export type Kind = "message" | "tool" | "reasoning" | "reasoningMessage" | "step" | "subagent"
@@ -24,7 +21,6 @@ export type Kind = "message" | "tool" | "reasoning" | "reasoningMessage" | "step
 /**
  * The field that identifies an item in each of its events.
  *
- * @since 0.1.0
  * @category models
  */
 export type Field = "messageId" | "toolCallId" | "stepName" | "subagentRunId"
@@ -33,7 +29,6 @@ export type Field = "messageId" | "toolCallId" | "stepName" | "subagentRunId"
  * One kind of item and its events. `chunk`: one event that stands for all of them. `owned`: the namespace in which its id has an owner, an
  * agent. `defaults`: the required fields of an opening event that is inserted.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Item {
@@ -51,7 +46,6 @@ export interface Item {
 /**
  * Every kind of item.
  *
- * @since 0.1.0
  * @category constants
  */
 export const items: Readonly<Record<Kind, Item>> = {
@@ -118,7 +112,6 @@ export const items: Readonly<Record<Kind, Item>> = {
 /**
  * What an event of one type does with an item.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Use {
@@ -138,7 +131,6 @@ const uses: ReadonlyMap<string | undefined, Use> = new Map(Object.values(items).
 /**
  * What an event of this type does with an item. Undefined for any other event.
  *
- * @since 0.1.0
  * @category reading
  */
 export const useOf = (type: string): Use | undefined => uses.get(type)
@@ -146,7 +138,6 @@ export const useOf = (type: string): Use | undefined => uses.get(type)
 /**
  * The message or tool call that an event begins: it opens it, or it is a chunk of it. Reasoning counts as a message.
  *
- * @since 0.1.0
  * @category reading
  */
 export const beginningOf = (
@@ -164,7 +155,6 @@ export const beginningOf = (
 /**
  * The event that opens the item which an event continues. Undefined for any other event.
  *
- * @since 0.1.0
  * @category reading
  */
 export const openingOf = (event: Event): Event | undefined => {

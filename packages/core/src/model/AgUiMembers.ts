@@ -4,8 +4,6 @@
  * What is no text where the protocol tells members apart is a wrong value, and no member of a later version: it stays.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/basic/processing
- *
- * @since 0.1.0
  */
 import { Predicate } from "effect"
 
@@ -17,7 +15,6 @@ const operations = new Set(["add", "remove", "replace", "move", "copy", "test"])
 /**
  * Whether the value of the member's `field` is not in `defined`.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isUnknown = (member: unknown, field: string, defined: ReadonlySet<string>): boolean =>
@@ -48,7 +45,6 @@ export interface Reader {
 /**
  * A reader of one value. `toPart` gives a part as AG-UI 1.0 has it, where it is one of an older version.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (toPart: (part: unknown) => unknown = (part) => part): Reader => {

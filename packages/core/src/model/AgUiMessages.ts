@@ -13,8 +13,6 @@
  * A field that the other side lacks goes into the message's `metadata` under `runlease`, and is restored from there.
  *
  * Source: https://docs.ag-ui.com/concepts/messages
- *
- * @since 0.1.0
  */
 import { Schema } from "effect"
 import { fromMessages, type Message, toMessages } from "./agui/MessageMapping.js"
@@ -127,7 +125,6 @@ const to = (messages: ReadonlyArray<SnapshotMessage>, depth: number): ReadonlyAr
 /**
  * Converts messages of AG-UI to messages of a snapshot. `toAgUi` restores them.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const fromAgUi = (messages: ReadonlyArray<Message>): ReadonlyArray<SnapshotMessage> =>
@@ -137,7 +134,6 @@ export const fromAgUi = (messages: ReadonlyArray<Message>): ReadonlyArray<Snapsh
  * Converts messages of a snapshot to messages of AG-UI. They are valid in AG-UI 1.0, unless they came from invalid ones.
  * `fromAgUi` restores them.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toAgUi = (messages: ReadonlyArray<SnapshotMessage>): ReadonlyArray<Message> => to(messages, 0)

@@ -3,8 +3,6 @@
  * one of them may leave its owner out, and may not name another one.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/subagents
- *
- * @since 0.1.0
  */
 import { Predicate } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
@@ -24,7 +22,6 @@ type Kind = keyof typeof nouns
 /**
  * Why an event may not be as it is. Without `field` it is right. `problem` is a sentence without its subject, the event.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Contradiction {
@@ -32,10 +29,7 @@ export interface Contradiction {
   readonly problem: string
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Owners {
   /** Takes the owner that the next event states. An event that contradicts an earlier one changes no owner. */
   readonly take: (event: LogEvent) => Contradiction | undefined
@@ -167,7 +161,6 @@ const ofMaps = (owners: Maps, subagents: Set<string>): Owners => {
 /**
  * Of a run that has not begun.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): Owners =>

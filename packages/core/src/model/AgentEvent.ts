@@ -2,8 +2,6 @@
  * Events of a run. An executor writes those of AG-UI 1.0; a log keeps any event, so that one of a later protocol passes.
  *
  * Source: https://docs.ag-ui.com/concepts/events
- *
- * @since 0.1.0
  */
 import { Schema } from "effect"
 import { custom } from "./agui/Constructors.js"
@@ -18,7 +16,6 @@ export * from "./agui/ToolFailure.js"
  * An event as a log keeps it and the wire carries it: any object with a non-empty string `type`. Further keys stay as
  * they are. Every `AgentEvent` is one.
  *
- * @since 0.1.0
  * @category models
  */
 export const LogEvent = Schema.Struct(
@@ -31,7 +28,6 @@ export type LogEvent = typeof LogEvent.Type
  * The name of the CUSTOM event that marks the end of an attempt and the start of the next. It tells how many answers of a model the dead
  * attempt had begun and not finished.
  *
- * @since 0.1.0
  * @category constants
  */
 export const attemptEventName = "runlease.attempt"
@@ -41,7 +37,6 @@ export const attemptEventName = "runlease.attempt"
  *
  * Source: docs/decisions/0085-reserved-names.md
  *
- * @since 0.1.0
  * @category events
  */
 export const isReserved = ({ name, type }: LogEvent): boolean =>
@@ -50,7 +45,6 @@ export const isReserved = ({ name, type }: LogEvent): boolean =>
 /**
  * The name of the event that says that an approved tool call is about to be made.
  *
- * @since 0.1.0
  * @category constants
  */
 export const toolBegunEventName = "runlease.tool_begun"
@@ -62,7 +56,6 @@ const mark = Symbol.for("@runlease/core/AgentEvent/reserved")
  * An event of an executor with a reserved name. The worker takes such an event of its executor only where this has made it; it renames one that
  * comes from elsewhere, such as from a program or a remote agent.
  *
- * @since 0.1.0
  * @category events
  */
 export const reserved = (name: `runlease.${string}`, value: unknown): Custom =>
@@ -71,7 +64,6 @@ export const reserved = (name: `runlease.${string}`, value: unknown): Custom =>
 /**
  * Whether `reserved` has made this very event. A copy of it is another event.
  *
- * @since 0.1.0
  * @category events
  */
 export const isMarked = (event: LogEvent): boolean => Object.hasOwn(event, mark)
@@ -79,7 +71,6 @@ export const isMarked = (event: LogEvent): boolean => Object.hasOwn(event, mark)
 /**
  * The event under a name that nothing takes for the control plane's or for a worker's: `relayed.` and its own.
  *
- * @since 0.1.0
  * @category events
  */
 export const relayed = (event: LogEvent): LogEvent => ({
@@ -134,7 +125,6 @@ const jsonType = (value: unknown): string =>
  * What is wrong with an event, as a sentence, or undefined when nothing is. A type that AG-UI 1.0 does not
  * name needs nothing but its `type`.
  *
- * @since 0.1.0
  * @category validation
  */
 export const problemOf = (event: unknown): string | undefined => {
@@ -159,7 +149,6 @@ export const endsRun = (event: LogEvent): boolean =>
 /**
  * The event of a type.
  *
- * @since 0.1.0
  * @category models
  */
 export type EventOf<T extends EventType> = Extract<AgentEvent, { readonly type: T }>
@@ -171,7 +160,6 @@ export type EventOf<T extends EventType> = Extract<AgentEvent, { readonly type: 
  * Stream.filter(events, AgentEvent.is("TEXT_MESSAGE_CONTENT")) // a Stream of TextContent
  * ```
  *
- * @since 0.1.0
  * @category guards
  */
 export const is =
@@ -182,7 +170,6 @@ export const is =
 /**
  * Functions of events by their types. `orElse` is for the others, those of a later protocol among them.
  *
- * @since 0.1.0
  * @category models
  */
 export type Cases<A> = { readonly [T in EventType]?: (event: EventOf<T>) => A } & {
@@ -200,7 +187,6 @@ export type Cases<A> = { readonly [T in EventType]?: (event: EventOf<T>) => A } 
  * })
  * ```
  *
- * @since 0.1.0
  * @category matching
  */
 export const match =

@@ -9,8 +9,6 @@
  * the project.
  *
  * Source: docs/decisions/0109-tokens-for-browsers.md
- *
- * @since 0.1.0
  */
 import { Duration, Either, Option, ParseResult, Redacted, Schema } from "effect"
 import { AgentId, ConversationId, KeyId, ProjectId, RunId } from "./Ids.js"
@@ -20,7 +18,6 @@ import * as SignedToken from "./SignedToken.js"
 /**
  * What a token may do where it is bound: `read` runs, logs and messages; `write` submits, answers and tells; `stop` cancels.
  *
- * @since 0.1.0
  * @category models
  */
 export const Scope = Schema.Literal("read", "write", "stop")
@@ -29,7 +26,6 @@ export type Scope = typeof Scope.Type
 /**
  * What a token is bound to: one conversation and its runs, one run, or the runs that have a label.
  *
- * @since 0.1.0
  * @category models
  */
 export const Bound = Schema.Union(
@@ -52,7 +48,6 @@ export const maxLifetime = Duration.hours(24)
  * What a token says. `issuedBy`: the API key that made it, with which it ends. `expiresAt`: milliseconds, by the store's clock.
  * `agentIds`: the runs of these agents alone; of all when absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Grant {
@@ -70,7 +65,6 @@ export interface Grant {
  *
  * Units: milliseconds, by the store's clock.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const expiryOf = (
@@ -104,7 +98,6 @@ const encode = Schema.encodeEither(Claim)
 /**
  * A token cannot have that, in `field`. `message` says what would be right. Nothing was made.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidBrowserToken extends Schema.TaggedError<InvalidBrowserToken>(
@@ -122,7 +115,6 @@ const invalid = (error: ParseResult.ParseError): InvalidBrowserToken => {
 /**
  * The token of a grant, signed with the key of its project. A grant that no token can have is refused.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const sign = (
@@ -143,7 +135,6 @@ export interface Signed {
 /**
  * What a token says, which is not to be believed before its signature was checked. Nothing for a token of another kind.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = (token: Redacted.Redacted): Option.Option<Signed> =>

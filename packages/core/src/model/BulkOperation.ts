@@ -2,8 +2,6 @@
  * A bulk operation: one action on many runs, done a part at a time.
  *
  * Source: docs/decisions/0103-bulk-operations.md
- *
- * @since 0.1.0
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
@@ -19,7 +17,6 @@ export type BulkId = typeof BulkId.Type
 /**
  * What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change.
  *
- * @since 0.1.0
  * @category models
  */
 export const BulkAction = Schema.Literal("cancel", "retry", "label")
@@ -37,7 +34,6 @@ const searchText = Ids.StorableText.pipe(Schema.minLength(1), Schema.maxLength(2
 /**
  * Which runs an operation is for, as `SummaryFilter` of `Summaries.runs` says it.
  *
- * @since 0.1.0
  * @category models
  */
 export const BulkFilter = Schema.Struct({
@@ -63,7 +59,6 @@ export type BulkFilter = typeof BulkFilter.Type
  * changes; null removes one. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
  * run, and counts what it would do. `idempotencyKey`: a repeat with the same key gives the first operation.
  *
- * @since 0.1.0
  * @category models
  */
 export const NewBulk = Schema.Struct({
@@ -98,7 +93,6 @@ const instant = Schema.DateTimeUtcFromNumber
  * that had ended before (`cancel`), have not ended (`retry`) or had the labels already (`label`). `failed`: those that refused it;
  * `failures` are the first ten of them. `cursor`: where it goes on, null at its end.
  *
- * @since 0.1.0
  * @category models
  */
 export const BulkOperation = Schema.Struct({

@@ -2,8 +2,6 @@
  * Events in the log of a run that say that it has spawned a child, or how one of its children has ended. The control plane writes them.
  *
  * Source: docs/decisions/0060-no-lost-wake-up.md
- *
- * @since 0.1.0
  */
 import { Option, Schema } from "effect"
 import { custom, type LogEvent } from "./AgentEvent.js"
@@ -14,7 +12,6 @@ import { childEventName } from "./StepRecord.js"
 /**
  * The most children of a run.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxChildren = 10_000
@@ -22,7 +19,6 @@ export const maxChildren = 10_000
 /**
  * The most groups of children that a run waits for, and the most children that these name together.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxAwaited = 2 * maxChildren
@@ -30,7 +26,6 @@ export const maxAwaited = 2 * maxChildren
 /**
  * A child, and its agent. The children of a run are counted from 0; a detached one has no `index`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Child {
@@ -42,7 +37,6 @@ export interface Child {
 /**
  * The step of a run that has spawned a child.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ChildStep {
@@ -60,7 +54,6 @@ const Outcome = Schema.Struct({
 /**
  * How a child has ended.
  *
- * @since 0.1.0
  * @category models
  */
 export type Outcome = typeof Outcome.Type
@@ -76,7 +69,6 @@ const EventValue = Schema.Struct({
 /**
  * The event of a spawn, which is the record of its step.
  *
- * @since 0.1.0
  * @category events
  */
 export const spawned = ({ agentId, index, key, name, runId, stepId }: Child & ChildStep): LogEvent =>
@@ -93,7 +85,6 @@ export const spawned = ({ agentId, index, key, name, runId, stepId }: Child & Ch
 /**
  * The event of a child's end.
  *
- * @since 0.1.0
  * @category events
  */
 export const ended = ({ agentId, index, runId }: Child, { error, status }: Outcome): LogEvent =>
@@ -107,7 +98,6 @@ export const ended = ({ agentId, index, runId }: Child, { error, status }: Outco
 /**
  * What an event says of a child. `name` is that of the step that has spawned it; `outcome` is absent where the child begins.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ChildEvent extends Omit<Child, "index"> {
@@ -121,7 +111,6 @@ const decode = Schema.decodeUnknownOption(EventValue)
 /**
  * Whether an event has the name of those of children.
  *
- * @since 0.1.0
  * @category events
  */
 export const isChildEvent = ({ name, type }: LogEvent): boolean =>
@@ -130,7 +119,6 @@ export const isChildEvent = ({ name, type }: LogEvent): boolean =>
 /**
  * What an event of the control plane says of a child, if it does.
  *
- * @since 0.1.0
  * @category events
  */
 export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
@@ -147,7 +135,6 @@ export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
 /**
  * The id of the child that an event says something of, if it does.
  *
- * @since 0.1.0
  * @category events
  */
 export const idIn = (event: LogEvent): string | undefined =>
@@ -156,7 +143,6 @@ export const idIn = (event: LogEvent): string | undefined =>
 /**
  * The id of the child that a step of a run is: the same in each attempt.
  *
- * @since 0.1.0
  * @category ids
  */
 export const childIdOf = (runId: string, stepId: string): RunId =>

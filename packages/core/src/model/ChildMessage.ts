@@ -7,8 +7,6 @@
  * ```
  *
  * Source: docs/decisions/0113-a-child-tells-its-parent.md
- *
- * @since 0.1.0
  */
 import { Array, Option, Schema } from "effect"
 import { AgentId, RunId } from "./Ids.js"
@@ -19,7 +17,6 @@ import { RunError, TerminalStatus } from "./Run.js"
 /**
  * The type of the part that says which child has ended, and how.
  *
- * @since 0.1.0
  * @category constants
  */
 export const partType = "child_ended"
@@ -28,7 +25,6 @@ export const partType = "child_ended"
  * A child that has ended: its place among the children of the run, its agent, and how. What it has given is read by a join, which does not
  * wait for it any more.
  *
- * @since 0.1.0
  * @category models
  */
 export const EndedChild = Schema.Struct({
@@ -43,7 +39,6 @@ export type EndedChild = typeof EndedChild.Type
 /**
  * The parts of the message: one for programs, and text for people and models.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toParts = ({ agentId, error, index, runId, status }: EndedChild): ReadonlyArray<MessagePart> => [
@@ -59,7 +54,6 @@ const decode = Schema.decodeUnknownOption(EndedChild)
 /**
  * The child that a message of the inbox is about; none for a message of somebody else.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const fromMessage = ({ parts }: Pick<InboxMessage, "parts">): Option.Option<EndedChild> =>

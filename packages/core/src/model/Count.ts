@@ -1,13 +1,8 @@
-/**
- * Sums of numbers that come from reports, whose writers are not trusted.
- *
- * @since 0.1.0
- */
+/** Sums of numbers that come from reports, whose writers are not trusted. */
 
 /**
  * The sum, or the largest whole number that JSON has exactly where that is less: no report makes a sum that cannot be read.
  *
- * @since 0.1.0
  * @category adding up
  */
 export const add = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER)

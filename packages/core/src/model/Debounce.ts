@@ -1,8 +1,4 @@
-/**
- * A delay that begins again with each submission of a key, so that many changes become one run.
- *
- * @since 0.1.0
- */
+/** A delay that begins again with each submission of a key, so that many changes become one run. */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
 import { Seconds } from "./TimeLimits.js"
@@ -13,7 +9,6 @@ import { Seconds } from "./TimeLimits.js"
  *
  * Source: docs/decisions/0104-debounce.md
  *
- * @since 0.1.0
  * @category models
  */
 export const Debounce = Schema.Struct({

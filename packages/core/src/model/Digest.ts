@@ -1,15 +1,10 @@
-/**
- * Digests of text.
- *
- * @since 0.1.0
- */
+/** Digests of text. */
 import { sha256 as digest } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 
 /**
  * SHA-256 of the text in UTF-8: 64 hex digits. It is there at once, unlike that of the Web's own interface.
  *
- * @since 0.1.0
  * @category digests
  */
 export const sha256 = (text: string): string => bytesToHex(digest(utf8ToBytes(text)))
@@ -19,7 +14,6 @@ export const sha256 = (text: string): string => bytesToHex(digest(utf8ToBytes(te
  *
  * Source: RFC 9562 section 5.8
  *
- * @since 0.1.0
  * @category digests
  */
 export const uuidOf = (text: string): string => {

@@ -1,15 +1,10 @@
-/**
- * How a run shares the queue with the runs of other keys.
- *
- * @since 0.1.0
- */
+/** How a run shares the queue with the runs of other keys. */
 import { Schema } from "effect"
 import { visibleText } from "./Ids.js"
 
 /**
  * A fairness key: up to 128 characters.
  *
- * @since 0.1.0
  * @category models
  */
 export const FairnessKey = visibleText(128)
@@ -21,7 +16,6 @@ export const maxWeight = 100
 /**
  * The weight of a fairness key: of two keys that wait, one of weight 3 starts three runs for each of one of weight 1.
  *
- * @since 0.1.0
  * @category models
  */
 export const FairnessWeight = Schema.Number.pipe(Schema.between(minWeight, maxWeight))
@@ -29,7 +23,6 @@ export const FairnessWeight = Schema.Number.pipe(Schema.between(minWeight, maxWe
 /**
  * The key of a run, and its weight.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Fairness {
@@ -46,7 +39,6 @@ export interface FairnessFields {
 /**
  * The fairness among these fields; null for none.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fairnessOf = ({ fairnessKey, fairnessWeight = 1 }: FairnessFields): Fairness | null =>
@@ -55,7 +47,6 @@ export const fairnessOf = ({ fairnessKey, fairnessWeight = 1 }: FairnessFields):
 /**
  * The fields of it; none for null.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fieldsOf = (fairness: Fairness | null): FairnessFields =>

@@ -1,8 +1,4 @@
-/**
- * The JSON Schema of a value that people type: whole in its place, as forms read it.
- *
- * @since 0.1.0
- */
+/** The JSON Schema of a value that people type: whole in its place, as forms read it. */
 import { JSONSchema, Predicate, Schema } from "effect"
 
 const prefix = "#/$defs/"
@@ -60,7 +56,6 @@ const isWithoutFields = ({ anyOf }: Readonly<Record<string, unknown>>): boolean 
  * The JSON Schema of what a schema encodes to. It has references only where it contains itself. Undefined where JSON Schema has no words for
  * it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const of = <A, I>(schema: Schema.Schema<A, I>): Readonly<Record<string, unknown>> | undefined => {

@@ -1,13 +1,8 @@
-/**
- * How long things took, counted in buckets that grow by a fifth: an estimate from one is at most a tenth off.
- *
- * @since 0.1.0
- */
+/** How long things took, counted in buckets that grow by a fifth: an estimate from one is at most a tenth off. */
 
 /**
  * How many durations are in each bucket, the shortest first. Empty buckets are absent.
  *
- * @since 0.1.0
  * @category models
  */
 export type Histogram = ReadonlyArray<{ readonly bucket: number; readonly count: number }>
@@ -17,7 +12,6 @@ const bucketsPerDoubling = 4
 /**
  * The bucket of a duration in milliseconds: 0 is less than one millisecond.
  *
- * @since 0.1.0
  * @category buckets
  */
 export const bucketOf = (millis: number): number =>
@@ -29,7 +23,6 @@ const middleOf = (bucket: number): number => (bucket === 0 ? 0 : 2 ** ((bucket -
 /**
  * The number of durations.
  *
- * @since 0.1.0
  * @category reading
  */
 export const size = (histogram: Histogram): number => histogram.reduce((total, { count }) => total + count, 0)
@@ -38,7 +31,6 @@ export const size = (histogram: Histogram): number => histogram.reduce((total, {
  * The duration that a share of all durations does not exceed, in milliseconds: 0.5 gives the median, 0.99 the 99th
  * percentile. Null without durations.
  *
- * @since 0.1.0
  * @category reading
  */
 export const percentile = (histogram: Histogram, share: number): number | null => {

@@ -1,8 +1,4 @@
-/**
- * The identifiers of the domain, each a branded string so that one cannot stand for another.
- *
- * @since 0.1.0
- */
+/** The identifiers of the domain, each a branded string so that one cannot stand for another. */
 import { Context, Effect, Schema } from "effect"
 import { uuidOf } from "./Digest.js"
 
@@ -16,8 +12,6 @@ export const Uuid = Schema.String.pipe(
 /**
  * Text that every store keeps as it is. No database holds half of a surrogate pair, which UTF-8 cannot write, and
  * PostgreSQL text cannot contain NUL. Inside JSON, such as an event's, both are escapes and are allowed.
- *
- * @since 0.1.0
  */
 export const StorableText = Schema.String.pipe(
   Schema.filter((value) => value.isWellFormed(), {
@@ -62,17 +56,11 @@ export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schem
  * inputs of pages and children. No caller chooses one, so none is taken before its run exists.
  *
  * Source: docs/decisions/0085-reserved-names.md
- *
- * @since 0.1.0
  */
 export const isReservedRunId = (id: string): boolean =>
   id.startsWith("runlease.") || id.startsWith("schedule:")
 
-/**
- * The public id of the run that something becomes: the same for the same text, in the space of derived ids.
- *
- * @since 0.1.0
- */
+/** The public id of the run that something becomes: the same for the same text, in the space of derived ids. */
 export const derivedRunId = (kind: "call" | "chat" | "child" | "input" | "task", text: string): RunId =>
   RunId.make(`runlease.${kind}.${uuidOf(text)}`)
 
@@ -108,8 +96,6 @@ export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable), S
 /**
  * Where the random bits of ids come from: a UUID of version 4, of the Web's secure source by default. A simulation gives those of a seed,
  * so that it can be repeated.
- *
- * @since 0.1.0
  */
 export class RandomUuid extends Context.Reference<RandomUuid>()("@runlease/core/RandomUuid", {
   defaultValue: () => (): string => globalThis.crypto.randomUUID(),
@@ -120,8 +106,6 @@ export class RandomUuid extends Context.Reference<RandomUuid>()("@runlease/core/
  * made together lie together in an index.
  *
  * Source: RFC 9562 section 5.7.
- *
- * @since 0.1.0
  */
 export const uuidV7: Effect.Effect<string> = Effect.flatMap(RandomUuid, (randomUuid) =>
   Effect.clockWith((clock) => {

@@ -2,8 +2,6 @@
  * Messages to a run that works. Each is an event of its log, which the control plane writes.
  *
  * Source: docs/decisions/0062-an-inbox.md
- *
- * @since 0.1.0
  */
 import { Option, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
@@ -12,7 +10,6 @@ import { MessagePart } from "./RequestSnapshot.js"
 /**
  * The name of the event that has a message. The control plane writes it.
  *
- * @since 0.1.0
  * @category constants
  */
 export const messageEventName = "runlease.message"
@@ -20,7 +17,6 @@ export const messageEventName = "runlease.message"
 /**
  * The most messages of a run.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxMessages = 10_000
@@ -29,7 +25,6 @@ export const maxMessages = 10_000
  * A message. `number`: those of one run are counted from 1. `id` is the one that it has in the conversation of the run. `key` is the
  * `idempotencyKey` that its sender gave.
  *
- * @since 0.1.0
  * @category models
  */
 export const InboxMessage = Schema.Struct({
@@ -51,7 +46,6 @@ const EventValue = Schema.Struct({
 /**
  * The event of a message.
  *
- * @since 0.1.0
  * @category events
  */
 export const toEvent = ({ id, key, number, parts }: InboxMessage): LogEvent => ({
@@ -68,7 +62,6 @@ export const toEvent = ({ id, key, number, parts }: InboxMessage): LogEvent => (
 /**
  * Whether an event has the name of a message.
  *
- * @since 0.1.0
  * @category events
  */
 export const isMessage = ({ name, type }: LogEvent): boolean => type === "CUSTOM" && name === messageEventName
@@ -78,7 +71,6 @@ const decode = Schema.decodeUnknownOption(EventValue)
 /**
  * The message in an event of the control plane, if it has one.
  *
- * @since 0.1.0
  * @category events
  */
 export const fromEvent = (event: LogEvent): Option.Option<InboxMessage> =>

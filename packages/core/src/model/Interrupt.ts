@@ -2,8 +2,6 @@
  * What a run asks for before it can go on, and what it is answered.
  *
  * Source: https://docs.ag-ui.com/concepts/interrupts
- *
- * @since 0.1.0
  */
 import { Either, ParseResult, Predicate, Schema } from "effect"
 import * as Ids from "./Ids.js"
@@ -19,7 +17,6 @@ const Properties = Schema.Record({ key: Schema.String, value: Schema.Unknown })
  * answer is the result of a tool that the client of the run has. `toolArguments`: what the tool is called with, as JSON, bounded and
  * without secrets (`ToolArguments`). `toolName`, `toolArguments` and `clientTool` are (ours), the rest is AG-UI's.
  *
- * @since 0.1.0
  * @category models
  */
 export const Interrupt = Schema.Struct({
@@ -43,7 +40,6 @@ export const maxInterrupts = 100
 /**
  * The interrupts of one suspension: 1 to 100, with unique ids.
  *
- * @since 0.1.0
  * @category models
  */
 export const Interrupts = Schema.NonEmptyArray(Interrupt)
@@ -63,7 +59,6 @@ export type Interrupts = typeof Interrupts.Type
  * why the tool call failed. `metadata` belongs to the answer and goes to the executor as it is; it does not tell answers
  * apart.
  *
- * @since 0.1.0
  * @category models
  */
 export const Answer = Schema.Struct({
@@ -82,7 +77,6 @@ export type Answers = readonly [Answer, ...ReadonlyArray<Answer>]
  * The result of a tool call that a client does, as an interrupt whose id is the call's. A question about a call, such as
  * whether it may be made, is none of these: it has no `clientTool`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const ofToolCall = (toolCallId: string, toolName: string, toolArguments?: unknown): Interrupt => ({
@@ -97,7 +91,6 @@ export const ofToolCall = (toolCallId: string, toolName: string, toolArguments?:
 /**
  * The result of a tool call, as an answer.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const toolResult = (toolCallId: string, payload: unknown, isError?: boolean): Answer => ({
@@ -127,7 +120,6 @@ const withoutNulls = (value: unknown): unknown =>
  * The interrupts that an executor's own RUN_FINISHED tells, or what is wrong with them as a sentence. An optional field
  * that is null is absent.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const fromEvent = (interrupts: unknown): Either.Either<Interrupts, string> =>

@@ -1,8 +1,4 @@
-/**
- * Whether JSON gives a value back as it was, by its type.
- *
- * @since 0.1.0
- */
+/** Whether JSON gives a value back as it was, by its type. */
 
 /** How deep a type is looked into: one that contains itself has no end. */
 type Less = { 6: 5; 5: 4; 4: 3; 3: 2; 2: 1; 1: 0; 0: never }
@@ -15,7 +11,6 @@ type All<A, Depth extends keyof Less> = false extends { [K in keyof A]-?: IsJson
  * `true` where JSON gives a value of the type back, `false` where it changes it: a `Date`, an `Option`, a `Map`, an error, a function.
  * An unknown value passes.
  *
- * @since 0.1.0
  * @category types
  */
 export type IsJson<A, Depth extends keyof Less = 6> = [Depth] extends [0]

@@ -1,8 +1,4 @@
-/**
- * Comparing JSON values by what they say, whatever the order of their keys.
- *
- * @since 0.1.0
- */
+/** Comparing JSON values by what they say, whatever the order of their keys. */
 
 /** The JSON text with keys in order and undefined left out, so that equal values have equal text. */
 export const canonicalJson = (value: unknown): string =>
@@ -35,7 +31,6 @@ export const equalJson = (a: unknown, b: unknown): boolean => {
 /**
  * The length of a value as JSON; 0 for what JSON does not have.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const lengthOf = (value: unknown): number => (value == null ? 4 : (JSON.stringify(value)?.length ?? 0))

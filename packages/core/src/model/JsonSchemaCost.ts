@@ -3,8 +3,6 @@
  *
  * A part of the schema meets each part of the value once at most where the schema is a tree of keywords that are checked once. So the check
  * takes no more steps than the product of both sizes.
- *
- * @since 0.1.0
  */
 import { Predicate } from "effect"
 
@@ -49,7 +47,6 @@ const sizeOfText = (text: string): number => 1 + Math.floor(text.length / charac
 /**
  * The size of a value of JSON: its values, and its texts by their length. Undefined above `most`.
  *
- * @since 0.1.0
  * @category measures
  */
 export const ofValue = (value: unknown, most: number): number | undefined => {
@@ -73,7 +70,6 @@ export const ofValue = (value: unknown, most: number): number | undefined => {
  * where there is no bound: the schema is large, refers to itself, or has a keyword that another time belongs to. `trusts` passes
  * regular expressions, for a schema whose author runs them on the value anyway.
  *
- * @since 0.1.0
  * @category measures
  */
 export const ofSchema = (schema: object, options: { readonly trusts?: boolean } = {}): number | undefined => {

@@ -2,8 +2,6 @@
  * What does not fit a JSON Schema, without the value, in the words of `SchemaProblem`.
  *
  * A submitter, a server and a page hold the JSON Schema of an agent's payload, and refuse a payload with the same sentence.
- *
- * @since 0.1.0
  */
 import { type OutputUnit, type Schema, type ValidationResult, Validator } from "@cfworker/json-schema"
 import { Array, Option, Predicate } from "effect"
@@ -129,7 +127,6 @@ const telling = (units: ReadonlyArray<OutputUnit>): ReadonlyArray<OutputUnit> =>
 /**
  * The sentence of the errors that the validator gives, in a time that grows with the first 1,000 of them alone.
  *
- * @since 0.1.0
  * @category formatting
  */
 export const describe = (schema: object, all: ReadonlyArray<OutputUnit>): string => {
@@ -150,7 +147,6 @@ export const describe = (schema: object, all: ReadonlyArray<OutputUnit>): string
  *
  * Its time has no bound: `JsonSchemaCost` has one before the check.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (schema: object): ((value: unknown) => string | undefined) => {
@@ -164,7 +160,6 @@ export const make = (schema: object): ((value: unknown) => string | undefined) =
 /**
  * The sentence with which a payload of an agent is refused, wherever that is.
  *
- * @since 0.1.0
  * @category formatting
  */
 export const ofPayload = (agent: string, problem: string): string =>

@@ -1,8 +1,4 @@
-/**
- * Text as JSON has it: its size once it is escaped, and its parts.
- *
- * @since 0.1.0
- */
+/** Text as JSON has it: its size once it is escaped, and its parts. */
 
 /** The most bytes that a UTF-16 unit takes in JSON. */
 const maxUnitBytes = 6
@@ -28,7 +24,6 @@ const isPair = (text: string, index: number): boolean => {
 /**
  * How many bytes of JSON a text takes, without its quotes.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const sizeOf = (text: string): number => {
@@ -42,7 +37,6 @@ export const sizeOf = (text: string): number => {
  *
  * Units: `maxBytes` is 6 or more.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const split = (text: string, maxBytes: number): ReadonlyArray<string> => {
@@ -67,7 +61,6 @@ export const split = (text: string, maxBytes: number): ReadonlyArray<string> => 
 /**
  * The beginning of a text that takes at most `maxBytes` bytes of JSON.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const beginning = (text: string, maxBytes: number): string =>

@@ -2,8 +2,6 @@
  * Labels of runs: pairs of a name and a value, by which lists find runs.
  *
  * Source: docs/decisions/0101-labels-and-bulk.md
- *
- * @since 0.1.0
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
@@ -45,7 +43,6 @@ const described = {
 /**
  * The labels of a run, 16 at most: a value by each name.
  *
- * @since 0.1.0
  * @category models
  */
 export const Labels = Schema.Record({ key: Schema.String, value: Value }).pipe(
@@ -56,7 +53,6 @@ export type Labels = typeof Labels.Type
 /**
  * Labels that a run gets, and null for each that it loses.
  *
- * @since 0.1.0
  * @category models
  */
 export const LabelChanges = Schema.Record({ key: Schema.String, value: Schema.NullOr(Value) }).pipe(
@@ -67,7 +63,6 @@ export type LabelChanges = typeof LabelChanges.Type
 /**
  * No labels.
  *
- * @since 0.1.0
  * @category models
  */
 export const none: Labels = {}
@@ -75,7 +70,6 @@ export const none: Labels = {}
 /**
  * A label: its name and its value.
  *
- * @since 0.1.0
  * @category models
  */
 export type Label = readonly [name: string, value: string]
@@ -83,7 +77,6 @@ export type Label = readonly [name: string, value: string]
 /**
  * The labels in the order of their names.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const entries = (labels: Labels): ReadonlyArray<Label> =>
@@ -92,7 +85,6 @@ export const entries = (labels: Labels): ReadonlyArray<Label> =>
 /**
  * Whether there is no label.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const isEmpty = (labels: Labels): boolean => {

@@ -1,8 +1,4 @@
-/**
- * Conditions on the metadata of a run's outcome: by the path of a value, such as `customer.plan`, the texts of which it is one.
- *
- * @since 0.1.0
- */
+/** Conditions on the metadata of a run's outcome: by the path of a value, such as `customer.plan`, the texts of which it is one. */
 import { Array as Arr, Schema } from "effect"
 import * as Ids from "./Ids.js"
 import * as OneOrMore from "./OneOrMore.js"
@@ -25,7 +21,6 @@ const isPath = Schema.is(Path)
 /**
  * By path, the value or values.
  *
- * @since 0.1.0
  * @category models
  */
 export const MetadataFilter = Schema.Record({ key: Schema.String, value: OneOrMore.schema(Value) }).pipe(
@@ -63,7 +58,6 @@ const textOf = (value: unknown): string | undefined =>
 /**
  * Whether metadata has, at each path, one of its values. An object and a list have no text, so they are none of them.
  *
- * @since 0.1.0
  * @category predicates
  */
 export const matches = (filter: MetadataFilter, metadata: unknown): boolean =>
@@ -75,7 +69,6 @@ export const matches = (filter: MetadataFilter, metadata: unknown): boolean =>
 /**
  * Whether there is no condition.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const isEmpty = (filter: MetadataFilter): boolean => Object.keys(filter).length === 0

@@ -4,15 +4,12 @@
  * An update costs some 10 to 40 nanoseconds. So they are made where the fact happens, whether an exporter is there or not.
  *
  * Source: docs/decisions/0073-telemetry.md
- *
- * @since 0.1.0
  */
 import { Effect, Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
 
 /**
  * Labels of a value. The same array for the same labels: the registry finds the value by it.
  *
- * @since 0.1.0
  * @category models
  */
 export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
@@ -23,7 +20,6 @@ export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
  * Units: as UCUM writes them: `s`, `By`, and for a number of things their name in braces. An exporter that adds units to names, as the
  * collector of OpenTelemetry does, adds none for a name in braces. It would make a ratio of a gauge with the unit `1`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Description {
@@ -36,10 +32,7 @@ export interface Description {
   readonly values?: ReadonlyArray<string>
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Meter extends Description {
   readonly kind: "counter" | "gauge" | "histogram"
   /** Adds to a counter or a gauge, or observes a value in a histogram. */
@@ -70,19 +63,13 @@ const make = (kind: Meter["kind"], described: Description, key: Key): Meter => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const counter = (described: Description): Meter => {
   const { description, name } = described
   return make("counter", described, MetricKey.counter(name, { description, incremental: true }))
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const gauge = (described: Description): Meter => {
   const { description, name } = described
   return make("gauge", described, MetricKey.gauge(name, { description }))
@@ -91,7 +78,6 @@ export const gauge = (described: Description): Meter => {
 /**
  * A histogram with these upper bounds of its buckets.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const histogram = (described: Description, bounds: ReadonlyArray<number>): Meter => {
@@ -106,7 +92,6 @@ export const histogram = (described: Description, bounds: ReadonlyArray<number>)
 /**
  * Bounds in seconds for what takes from a millisecond to some minutes.
  *
- * @since 0.1.0
  * @category bounds
  */
 export const seconds: ReadonlyArray<number> = [
@@ -116,7 +101,6 @@ export const seconds: ReadonlyArray<number> = [
 /**
  * Bounds in seconds for what may take hours.
  *
- * @since 0.1.0
  * @category bounds
  */
 export const longSeconds: ReadonlyArray<number> = [...seconds, 900, 3600, 14_400, 86_400]
@@ -124,7 +108,6 @@ export const longSeconds: ReadonlyArray<number> = [...seconds, 900, 3600, 14_400
 /**
  * The labels for each value of one label.
  *
- * @since 0.1.0
  * @category labels
  */
 export const label = (name: string): ((value: string) => Labels) => {
@@ -140,7 +123,6 @@ export const label = (name: string): ((value: string) => Labels) => {
  * The labels for each pair of values of two labels. Values of the second one beyond the first hundred count as `other`, since they
  * come from outside.
  *
- * @since 0.1.0
  * @category labels
  */
 export const labels = (first: string, second: string): ((one: string, other: string) => Labels) => {
@@ -163,7 +145,6 @@ export const labels = (first: string, second: string): ((one: string, other: str
  * Exports the counters and the histograms as zeros from now on, for each fixed value of their labels. A reader of a
  * counter sees an increase only between two values that it has read, so one that appears with its first increase hides it.
  *
- * @since 0.1.0
  * @category exporting
  */
 export const register = (meters: ReadonlyArray<Meter>): Effect.Effect<void> =>

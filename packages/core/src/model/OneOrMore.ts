@@ -1,8 +1,4 @@
-/**
- * A condition on one thing of a run: one value, or several of which the run has one.
- *
- * @since 0.1.0
- */
+/** A condition on one thing of a run: one value, or several of which the run has one. */
 import { Array as Arr, Schema } from "effect"
 
 export type OneOrMore<A> = A | ReadonlyArray<A>
@@ -13,7 +9,6 @@ export const maxValues = 20
 /**
  * The values, each once.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const valuesOf = <A>(values: OneOrMore<A>): ReadonlyArray<A> => Array.from(new Set(Arr.ensure(values)))
@@ -21,7 +16,6 @@ export const valuesOf = <A>(values: OneOrMore<A>): ReadonlyArray<A> => Array.fro
 /**
  * Whether a value is one of these. All are where there is no condition.
  *
- * @since 0.1.0
  * @category predicates
  */
 export const isOneOf = <A>(values: OneOrMore<A> | undefined, value: A | null | undefined): boolean =>
@@ -30,7 +24,6 @@ export const isOneOf = <A>(values: OneOrMore<A> | undefined, value: A | null | u
 /**
  * One value, or a list of 1 to 20.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const schema = <A, I>(item: Schema.Schema<A, I>): Schema.Schema<OneOrMore<A>, OneOrMore<I>> =>

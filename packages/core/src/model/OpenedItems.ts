@@ -2,8 +2,6 @@
  * The messages and tool calls that events open.
  *
  * Source: docs/decisions/0058-superseded-parts.md
- *
- * @since 0.1.0
  */
 import type { LogEvent } from "./AgentEvent.js"
 import * as AgUiItems from "./AgUiItems.js"
@@ -11,7 +9,6 @@ import * as AgUiItems from "./AgUiItems.js"
 /**
  * Messages and tool calls by their ids, as a record names them.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ItemIds {
@@ -22,7 +19,6 @@ export interface ItemIds {
 /**
  * Collects what events open, in the order of opening.
  *
- * @since 0.1.0
  * @category models
  */
 export interface OpenedItems {
@@ -63,7 +59,6 @@ const ofItems = (messages: Set<string>, calls: Set<string>): OpenedItems => ({
 /**
  * Collects from nothing.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): OpenedItems => ofItems(new Set(), new Set())

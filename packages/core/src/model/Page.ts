@@ -1,8 +1,4 @@
-/**
- * One page of a longer list.
- *
- * @since 0.1.0
- */
+/** One page of a longer list. */
 import { Either, Schema } from "effect"
 
 /** `cursor` is a `next` of an earlier page; `limit` is 1 to 100, 50 when absent. */
@@ -20,7 +16,6 @@ export interface Page<out A> {
 /**
  * The cursor is no `next` of this list.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidCursor extends Schema.TaggedError<InvalidCursor>("@runlease/core/InvalidCursor")(
@@ -37,7 +32,6 @@ const wholeNumber = /^-?\d{1,16}$/
 /**
  * The whole numbers that a store's cursor consists of, as many as `first` has, or `first` where there is no cursor.
  *
- * @since 0.1.0
  * @category cursors
  */
 export const keysOf = (
@@ -57,7 +51,6 @@ export const keysOf = (
 /**
  * The cursor of the page after the item with these keys.
  *
- * @since 0.1.0
  * @category cursors
  */
 export const cursorOf = (keys: ReadonlyArray<number>): string => keys.join(".")
@@ -68,7 +61,6 @@ export const maxLimit = 100
 /**
  * A page ends where its items take about so many bytes, and has one item at least.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxPageBytes = 4 * 1024 * 1024

@@ -3,14 +3,11 @@
  * that pages may use it.
  *
  * Source: docs/decisions/0095-records-of-steps.md
- *
- * @since 0.1.0
  */
 
 /**
  * A record or one part of it, from 1. The parts have the same `record_id`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RecordPart {
@@ -27,7 +24,6 @@ const concat = (before: string | undefined, text: string | undefined): string | 
 /**
  * A function that takes the next record of a log, and gives the whole record with its last part. It reads a log from its beginning.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <R extends RecordPart>(): ((record: R) => R | undefined) => {

@@ -1,8 +1,4 @@
-/**
- * The request of a run, frozen when it was submitted.
- *
- * @since 0.1.0
- */
+/** The request of a run, frozen when it was submitted. */
 import { Schema } from "effect"
 import { Answer } from "./Interrupt.js"
 
@@ -30,7 +26,6 @@ export type SnapshotMessage = typeof SnapshotMessage.Type
  * messages and of their output, up to event `upTo` of the log; `open`: the run had not ended then, so it may have more; `out`: the run is named and its messages are left out, since the others are as much as a request may be. `output`: that of some of these runs, which the request of no
  * other has. `without`: ids of messages that are left out. `title`: that of the request where it says nothing of a user itself.
  *
- * @since 0.1.0
  * @category models
  */
 export const Carried = Schema.Struct({
@@ -67,7 +62,6 @@ export const TraceContext = Schema.Struct({
  * `asOf`: the event of the log up to which the messages tell what happened, where they came after the run had begun. Executors are
  * given neither. `carries`: messages that a store adds to those of the request before it gives it to anyone. `input`: the payload of a typed agent (see `Agent`), any JSON, beside the messages or in place of them.
  *
- * @since 0.1.0
  * @category models
  */
 export const RequestSnapshot = Schema.Struct({
@@ -101,7 +95,6 @@ export const textPart = (text: string): MessagePart => ({ type: "text", text })
 /**
  * A snapshot that holds one user message of plain text.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fromText = (text: string, id = "message-1"): RequestSnapshot => ({
@@ -118,7 +111,6 @@ export const textOf = (message: SnapshotMessage): string =>
 /**
  * The text of the last user message, or the empty string when there is none.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const lastUserText = (snapshot: RequestSnapshot): string => {
@@ -129,7 +121,6 @@ export const lastUserText = (snapshot: RequestSnapshot): string => {
 /**
  * The messages of the user at the end of a request, after the last message of anyone else.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const trailingUserMessages = (snapshot: RequestSnapshot | undefined): ReadonlyArray<SnapshotMessage> =>
@@ -143,7 +134,6 @@ const maxTitle = 120
 /**
  * The last text of a user, on one line, 120 characters at most; null where there is none.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const titleOf = ({ carries, messages }: RequestSnapshot): string | null => {

@@ -2,8 +2,6 @@
  * The event at the beginning of the log of a run that does another one again. The control plane writes it.
  *
  * Source: docs/decisions/0122-retry-keeps-records.md
- *
- * @since 0.1.0
  */
 import { Option, Schema } from "effect"
 import { custom, type LogEvent } from "./AgentEvent.js"
@@ -12,7 +10,6 @@ import { RunId } from "./Ids.js"
 /**
  * The name of the event.
  *
- * @since 0.1.0
  * @category constants
  */
 export const retryEventName = "runlease.retry"
@@ -21,7 +18,6 @@ export const retryEventName = "runlease.retry"
  * Which run it does again. `records`: how many records of that run it begins with. `answers`: how many answers to its questions.
  * `fromStart`: that it does all of it again was wanted.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RetryOf {
@@ -38,10 +34,7 @@ const EventValue = Schema.Struct({
   from_start: Schema.Boolean,
 })
 
-/**
- * @since 0.1.0
- * @category events
- */
+/** @category events */
 export const toEvent = ({ answers, fromStart, records, runId }: RetryOf): LogEvent =>
   custom(retryEventName, {
     run_id: runId,
@@ -53,7 +46,6 @@ export const toEvent = ({ answers, fromStart, records, runId }: RetryOf): LogEve
 /**
  * Whether an event has that name.
  *
- * @since 0.1.0
  * @category events
  */
 export const isRetry = ({ name, type }: LogEvent): boolean => type === "CUSTOM" && name === retryEventName
@@ -63,7 +55,6 @@ const decode = Schema.decodeUnknownOption(EventValue)
 /**
  * What an event of the control plane says of a retry, if it does.
  *
- * @since 0.1.0
  * @category events
  */
 export const fromEvent = (event: LogEvent): Option.Option<RetryOf> =>
@@ -79,7 +70,6 @@ export const fromEvent = (event: LogEvent): Option.Option<RetryOf> =>
 /**
  * The run whose records a log begins with that begins with these events.
  *
- * @since 0.1.0
  * @category events
  */
 export const repeatedBy = ([first]: ReadonlyArray<LogEvent>): RunId | undefined =>

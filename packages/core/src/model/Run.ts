@@ -1,8 +1,4 @@
-/**
- * A run: a durable unit of agent work, and what the control plane knows of it.
- *
- * @since 0.1.0
- */
+/** A run: a durable unit of agent work, and what the control plane knows of it. */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
 import { Labels } from "./Labels.js"
@@ -15,7 +11,6 @@ import { WorkerSession } from "./WorkerSession.js"
 /**
  * Where a run is in its life; `docs/state-machine.md` draws the moves between them.
  *
- * @since 0.1.0
  * @category models
  */
 export const RunStatus = Schema.Literal("pending", "running", "waiting", "completed", "failed", "cancelled")
@@ -109,7 +104,6 @@ export type Waiting = typeof Waiting.Type
  * Units: every instant is UTC. `priority`: higher goes first. `attempt` counts claims that are not
  * handed back; it is 0 until the first.
  *
- * @since 0.1.0
  * @category models
  */
 export const Run = Schema.Struct({
@@ -179,7 +173,6 @@ export type Run = typeof Run.Type
  * store's clock; absent where it is not reported. `inbox` is how many messages were sent to the run; absent for none.
  * `budgetRoot` is the run whose budget this one spends; absent where it spends none.
  *
- * @since 0.1.0
  * @category models
  */
 export const ClaimedRun = Schema.Struct({
@@ -233,7 +226,6 @@ export const toClaimed = (run: Run, snapshot: RequestSnapshot): ClaimedRun => ({
  * The lease that a caller claims to own. Owner and epoch are compared in the same transaction as the effect; with a null
  * epoch, from a client without epochs, the owner alone.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Fence {

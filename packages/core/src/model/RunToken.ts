@@ -8,8 +8,6 @@
  * HMAC-SHA-256 of `runlease run token ` and the claim; its key is the SHA-256 of the worker's token.
  *
  * Source: docs/decisions/0080-run-tokens.md
- *
- * @since 0.1.0
  */
 import { Effect, Option, type Redacted, Schema } from "effect"
 import { RunId, WorkerId } from "./Ids.js"
@@ -20,7 +18,6 @@ import * as Token from "./Token.js"
 /**
  * A lease that a token names.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NamedLease extends LeaseRef {
@@ -38,7 +35,6 @@ const encode = Schema.encodeSync(Claim)
 /**
  * The token of a run, signed with that of the worker that holds it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const sign = (
@@ -58,7 +54,6 @@ export interface Signed {
 /**
  * What a token says, which is not to be believed before its signature was checked. Nothing for a token of another kind.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = (token: Redacted.Redacted): Option.Option<Signed> =>

@@ -1,15 +1,12 @@
 /**
  * `fetch` for requests with credentials. It follows a redirect within the origin of its request alone: another origin would get the headers,
  * and the body of a POST, that are for the first one.
- *
- * @since 0.1.0
  */
 import { Predicate, Schema } from "effect"
 
 /**
  * A server redirects to another origin, which got nothing of the request. `from` and `to` are origins.
  *
- * @since 0.1.0
  * @category errors
  */
 export class RedirectRefused extends Schema.TaggedError<RedirectRefused>("@runlease/core/RedirectRefused")(
@@ -47,7 +44,6 @@ const redirected = (init: RequestInit | undefined, status: number): RequestInit 
  *
  * Fails: rejects with `RedirectRefused` at a redirect to another origin.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (send: Fetch = (input, init) => globalThis.fetch(input, init)): Fetch => {

@@ -2,8 +2,6 @@
  * A schedule: the times at which runs of an agent begin, and what those runs do.
  *
  * Source: docs/decisions/0100-schedules.md
- *
- * @since 0.1.0
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
@@ -22,7 +20,6 @@ export type ScheduleStatus = typeof ScheduleStatus.Type
  * What becomes of a tick while the last run of the schedule has not ended: it is skipped (`Forbid`); its run begins too (`Allow`); it
  * cancels that run and takes its place (`Replace`); its run waits behind, and a newer tick takes the place of one that waits (`Queue`).
  *
- * @since 0.1.0
  * @category models
  */
 export const ConcurrencyPolicy = Schema.Literal("Allow", "Forbid", "Replace", "Queue")
@@ -32,7 +29,6 @@ export type ConcurrencyPolicy = typeof ConcurrencyPolicy.Type
  * What becomes of ticks that no server was there for: none of them runs (`skip`), the last of them does (`once`), or all do, the newest
  * 1,000 at most (`all`). A tick is missed once it is more than 60 seconds late.
  *
- * @since 0.1.0
  * @category models
  */
 export const MissedPolicy = Schema.Literal("skip", "once", "all")
@@ -46,7 +42,6 @@ export type DefinitionSource = typeof DefinitionSource.Type
  * The agent whose runs begin. `conversationId`: the conversation of every run. Where it is absent, each run gets a conversation of its
  * own, which `conversationMode` `create_new` also says.
  *
- * @since 0.1.0
  * @category models
  */
 export const ScheduleTarget = Schema.Struct({
@@ -62,7 +57,6 @@ export type ScheduleTarget = typeof ScheduleTarget.Type
  * `concurrencyKey`: what the run shares with others, instead of the schedule's own lane: a lane, or with `concurrencyLimit` a limit of so
  * many runs that work at once.
  *
- * @since 0.1.0
  * @category models
  */
 export const ScheduleConfig = Schema.Struct({
@@ -93,7 +87,6 @@ const timeFields = {
 /**
  * When a schedule ticks.
  *
- * @since 0.1.0
  * @category models
  */
 export const ScheduleSpec = Schema.Struct(timeFields)
@@ -126,7 +119,6 @@ const definitionFields = {
 /**
  * What its maker says of a schedule, with every default in its place.
  *
- * @since 0.1.0
  * @category models
  */
 export const ScheduleDefinition = Schema.Struct(definitionFields)
@@ -146,7 +138,6 @@ const instant = Schema.NullOr(Schema.DateTimeUtcFromNumber)
  * declares it and its name there; `sourceHash` is the hash of that declaration. `runCount`: the ticks and calls that began a run.
  * `pausedReason`: of a person, or `failures`.
  *
- * @since 0.1.0
  * @category models
  */
 export const Schedule = Schema.Struct({
@@ -186,7 +177,6 @@ const runOfSchedule = /^schedule:([0-9a-f-]{36}):/
 /**
  * The schedule that has begun a run, which the run's public id names; undefined for any other run.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const scheduleOf = (runId: string): ScheduleId | undefined => {

@@ -1,8 +1,6 @@
 /**
  * What does not fit a schema, without the value: an error that a run ends with, and a line of a log, are read by more people than the
  * records of steps are.
- *
- * @since 0.1.0
  */
 import { Array, Cause, ParseResult, type SchemaAST } from "effect"
 
@@ -58,7 +56,6 @@ const sentencesOf = (
 /**
  * The places that do not fit, and what the schema expects there: as many as three. No value is in it, and no key of a record.
  *
- * @since 0.1.0
  * @category formatting
  */
 export const describe = ({ issue }: ParseResult.ParseError): string => {
@@ -80,7 +77,6 @@ const renamed = (name: string, message: string, stack: string | undefined, cause
 /**
  * The error without the values in an error of a schema, wherever that is in its chain of causes.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const withoutValues = (error: unknown): unknown => {
@@ -93,7 +89,6 @@ export const withoutValues = (error: unknown): unknown => {
 /**
  * The cause without the values in the errors of schemas that are its defects.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const causeWithoutValues = <E>(cause: Cause.Cause<E>): Cause.Cause<E> =>

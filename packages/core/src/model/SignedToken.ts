@@ -3,8 +3,6 @@
  *
  * A token is a prefix, the claim as JSON in UTF-8, and the signature, both in hex digits. The signature is the HMAC-SHA-256 of the purpose of
  * such tokens, a space and the claim, so a claim that is signed for one purpose is none for another.
- *
- * @since 0.1.0
  */
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -31,7 +29,6 @@ const signatureOf = ({ purpose }: Kind, claim: string, key: string): string =>
 /**
  * The token of a claim.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const sign = (kind: Kind, claim: string, key: string): Redacted.Redacted =>
@@ -42,7 +39,6 @@ const shape = /^((?:[0-9a-f]{2})+)([0-9a-f]{64})$/
 /**
  * The claim of a token, which is not to be believed before its signature was checked. None for a token of another kind.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = (kind: Kind, token: Redacted.Redacted): Option.Option<Signed> => {

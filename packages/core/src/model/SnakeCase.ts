@@ -1,13 +1,6 @@
-/**
- * Names in snake_case, as columns and the wire have them: `runId` is `run_id`.
- *
- * @since 0.1.0
- */
+/** Names in snake_case, as columns and the wire have them: `runId` is `run_id`. */
 
-/**
- * @since 0.1.0
- * @category types
- */
+/** @category types */
 export type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
   : Name
@@ -15,7 +8,6 @@ export type SnakeCase<Name extends string> = Name extends `${infer First}${infer
 /**
  * A name in camelCase as one in snake_case.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const snakeCase = (name: string): string =>

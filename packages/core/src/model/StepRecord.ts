@@ -2,8 +2,6 @@
  * The records of steps: CUSTOM events of a run's log, written under its lease.
  *
  * Source: docs/decisions/0057-steps.md
- *
- * @since 0.1.0
  */
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
@@ -16,7 +14,6 @@ import * as RecordParts from "./RecordParts.js"
 /**
  * The name of the event that has the result or the failure of a step.
  *
- * @since 0.1.0
  * @category constants
  */
 export const stepEventName = "runlease.step"
@@ -24,7 +21,6 @@ export const stepEventName = "runlease.step"
 /**
  * The name of the event that says that a step which must not happen twice is about to happen.
  *
- * @since 0.1.0
  * @category constants
  */
 export const intentEventName = "runlease.intent"
@@ -32,7 +28,6 @@ export const intentEventName = "runlease.intent"
 /**
  * The name of the event that says that a run sleeps from then on, or until a time.
  *
- * @since 0.1.0
  * @category constants
  */
 export const sleepEventName = "runlease.sleep"
@@ -40,7 +35,6 @@ export const sleepEventName = "runlease.sleep"
 /**
  * The name of the event that says that a run has spawned a child, or that the child has ended. The control plane writes it.
  *
- * @since 0.1.0
  * @category constants
  */
 export const childEventName = "runlease.child"
@@ -48,7 +42,6 @@ export const childEventName = "runlease.child"
 /**
  * The name of the event that says which messages a step has taken.
  *
- * @since 0.1.0
  * @category constants
  */
 export const inboxEventName = "runlease.inbox"
@@ -56,7 +49,6 @@ export const inboxEventName = "runlease.inbox"
 /**
  * The name of the event that says that a request to a model is about to be made, or that its server has refused it.
  *
- * @since 0.1.0
  * @category constants
  */
 export const requestEventName = "runlease.request"
@@ -73,7 +65,6 @@ const kinds = {
 /**
  * The names of the events that have records.
  *
- * @since 0.1.0
  * @category models
  */
 export type RecordName = keyof typeof kinds
@@ -86,7 +77,6 @@ const isName = (name: unknown): name is RecordName => typeof name === "string" &
  * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
  * the children of its parent unless it is detached. A step that has taken messages has the numbers of those after `after`, up to `to`.
  *
- * @since 0.1.0
  * @category models
  */
 export const StepRecord = Schema.Struct({
@@ -121,7 +111,6 @@ export type Encoded = typeof StepRecord.Encoded
 /**
  * A step by its enclosing step, its name and its key. `key` is a value of JSON.
  *
- * @since 0.1.0
  * @category models
  */
 export interface StepName {
@@ -134,7 +123,6 @@ export interface StepName {
 /**
  * The id of a step: 32 hex digits, the same in each attempt.
  *
- * @since 0.1.0
  * @category ids
  */
 export const stepIdOf = ({ key, name, within }: StepName): string =>
@@ -143,7 +131,6 @@ export const stepIdOf = ({ key, name, within }: StepName): string =>
 /**
  * Whether an event has the name of a record or of a message to the run: no executor may write one by itself.
  *
- * @since 0.1.0
  * @category events
  */
 export const isReserved = (event: LogEvent): boolean =>
@@ -152,7 +139,6 @@ export const isReserved = (event: LogEvent): boolean =>
 /**
  * The id of the record that an event with such a name has, if it has one.
  *
- * @since 0.1.0
  * @category events
  */
 export const recordIdOf = ({ value }: LogEvent): string | undefined =>
@@ -161,7 +147,6 @@ export const recordIdOf = ({ value }: LogEvent): string | undefined =>
 /**
  * A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, taken messages, or a request to a model.
  *
- * @since 0.1.0
  * @category models
  */
 export interface EventRecord {
@@ -173,7 +158,6 @@ export interface EventRecord {
  * Whether an event records a step, a sleep, a child or taken messages for the first time: a later attempt will not do that again.
  * Of a record in parts it is the last one.
  *
- * @since 0.1.0
  * @category events
  */
 export const isProgress = ({ name, type, value }: LogEvent): boolean =>
@@ -191,7 +175,6 @@ const decode = Schema.decodeUnknownOption(StepRecord)
 /**
  * The record in an event, if it has one.
  *
- * @since 0.1.0
  * @category events
  */
 export const fromEvent = ({ name, type, value }: LogEvent): Option.Option<EventRecord> =>
@@ -202,7 +185,6 @@ export const fromEvent = ({ name, type, value }: LogEvent): Option.Option<EventR
 /**
  * A function that takes the next event of a log, and gives the record that is whole with it, if one is. It reads a log from its beginning.
  *
- * @since 0.1.0
  * @category events
  */
 export const reader = (): ((event: LogEvent) => EventRecord | undefined) => {

@@ -2,8 +2,6 @@
  * Names of the threads of clients, each of which is a conversation.
  *
  * Source: docs/decisions/0015-ag-ui-endpoint.md
- *
- * @since 0.1.0
  */
 import { Schema } from "effect"
 import { uuidOf } from "./Digest.js"
@@ -15,7 +13,6 @@ const isConversationId = Schema.is(ConversationId)
  * The conversation of a thread, which may not exist yet. A UUID is the conversation's own id; any other name gives the same one of the
  * project each time.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const conversationIdOf = (projectId: ProjectId, name: string): ConversationId =>

@@ -1,14 +1,9 @@
-/**
- * How long a run may wait for its first claim, and how long it may work.
- *
- * @since 0.1.0
- */
+/** How long a run may wait for its first claim, and how long it may work. */
 import { Schema } from "effect"
 
 /**
  * The longest limit of time, in seconds: 365 days.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxSeconds = 31_536_000
@@ -16,7 +11,6 @@ export const maxSeconds = 31_536_000
 /**
  * A limit of time in whole seconds, 1 to `maxSeconds`.
  *
- * @since 0.1.0
  * @category models
  */
 export const Seconds = Schema.Int.pipe(Schema.between(1, maxSeconds))
@@ -30,7 +24,6 @@ export const Seconds = Schema.Int.pipe(Schema.between(1, maxSeconds))
  *
  * Source: docs/decisions/0099-limits-of-time.md
  *
- * @since 0.1.0
  * @category models
  */
 export interface TimeLimits {
@@ -41,7 +34,6 @@ export interface TimeLimits {
 /**
  * The limits among these fields; null where there are none.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const limitsOf = ({ timeoutSeconds, ttlSeconds }: TimeLimits): TimeLimits | null =>
@@ -55,7 +47,6 @@ export const limitsOf = ({ timeoutSeconds, ttlSeconds }: TimeLimits): TimeLimits
 /**
  * The code of a run that no worker has claimed in time.
  *
- * @since 0.1.0
  * @category codes
  */
 export const expiredCode = "EXPIRED"
@@ -63,7 +54,6 @@ export const expiredCode = "EXPIRED"
 /**
  * The code of a run that has worked for as long as it may.
  *
- * @since 0.1.0
  * @category codes
  */
 export const timeoutCode = "TIMEOUT"

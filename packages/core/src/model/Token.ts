@@ -1,8 +1,4 @@
-/**
- * Bearer tokens: made from secure random bits, stored only as a digest.
- *
- * @since 0.1.0
- */
+/** Bearer tokens: made from secure random bits, stored only as a digest. */
 import { Effect, Redacted } from "effect"
 
 const hex = (bytes: Uint8Array): string =>

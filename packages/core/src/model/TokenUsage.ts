@@ -8,8 +8,6 @@
  * them up in the event that ends this part of the run: RUN_FINISHED, an interrupt's included, or RUN_ERROR.
  *
  * Source: https://docs.ag-ui.com/concepts/events
- *
- * @since 0.1.0
  */
 import { Option, Schema } from "effect"
 import { type LogEvent, reserved } from "./AgentEvent.js"
@@ -24,7 +22,6 @@ const Name = Schema.optional(Schema.String.pipe(Schema.maxLength(256)))
 /**
  * One entry. Further fields of a report are not read.
  *
- * @since 0.1.0
  * @category models
  */
 export const TokenUsage = Schema.Struct({
@@ -45,7 +42,6 @@ const maxEntries = 50
 /**
  * The counts that add up by themselves: `totalTokens` is made of them.
  *
- * @since 0.1.0
  * @category models
  */
 export const counts = [
@@ -80,7 +76,6 @@ const plus = (a: TokenUsage, b: TokenUsage): TokenUsage => {
 /**
  * Adds an entry to those of its provider and model.
  *
- * @since 0.1.0
  * @category folding
  */
 export const add = (entries: ReadonlyArray<TokenUsage>, entry: TokenUsage): ReadonlyArray<TokenUsage> => {
@@ -98,7 +93,6 @@ export const fromEvent = (event: LogEvent): Option.Option<TokenUsage> =>
 /**
  * The report of one request. `details` are further fields of the value, for readers of the log.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const toEvent = (usage: TokenUsage, details: Readonly<Record<string, unknown>> = {}) =>

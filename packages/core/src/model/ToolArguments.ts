@@ -1,8 +1,4 @@
-/**
- * The arguments of a tool call, as a question about the call shows them: bounded in size, and without their secrets.
- *
- * @since 0.1.0
- */
+/** The arguments of a tool call, as a question about the call shows them: bounded in size, and without their secrets. */
 import { Predicate } from "effect"
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -10,7 +6,6 @@ type JsonObject = Readonly<Record<string, unknown>>
 /**
  * The text in the place of a secret.
  *
- * @since 0.1.0
  * @category constants
  */
 export const hidden = "<redacted>"
@@ -18,7 +13,6 @@ export const hidden = "<redacted>"
 /**
  * The largest arguments in a question, in bytes of JSON. Several questions of one wait share ten times as much.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxBytes = 16_384
@@ -26,7 +20,6 @@ export const maxBytes = 16_384
 /**
  * The room for the arguments of each of so many questions of one wait, in bytes of JSON.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const roomFor = (questions: number): number =>
@@ -39,7 +32,6 @@ const sizeOf = (value: unknown): number => encoder.encode(JSON.stringify(value) 
 /**
  * At most `max` UTF-16 units of a text, with the number of omitted characters.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const cut = (text: string, max: number): string =>
@@ -49,7 +41,6 @@ export const cut = (text: string, max: number): string =>
  * A JSON value of at most `max` bytes. Its long texts are cut first, so that a long argument hides no other one. A value that is still too
  * large becomes the beginning of its JSON text. What is cut says how much is left out.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const bounded = (value: unknown, max: number = maxBytes): unknown => {
@@ -69,7 +60,6 @@ export const bounded = (value: unknown, max: number = maxBytes): unknown => {
 /**
  * Whether a JSON Schema declares its value as secret: by `writeOnly: true` or `format: "password"`.
  *
- * @since 0.1.0
  * @category secrets
  */
 export const isSecret = (schema: object): boolean =>
@@ -119,7 +109,6 @@ const hide = (walk: Walk, schema: unknown, value: unknown, depth: number): unkno
 /**
  * A value with `hidden` in the place of what its JSON Schema declares as secret. Null stays, since it tells nothing.
  *
- * @since 0.1.0
  * @category secrets
  */
 export const withoutSecrets = (schema: unknown, value: unknown): unknown =>

@@ -2,8 +2,6 @@
  * What a tree of runs may spend, and what it has spent.
  *
  * Source: docs/decisions/0063-budgets.md
- *
- * @since 0.1.0
  */
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
@@ -19,7 +17,6 @@ const Amount = Schema.optional(Schema.Positive.pipe(Schema.int()))
  * `tokens`: input and output of models. `cost`: in millionths of whatever the reports of usage count in. `steps`: recorded steps,
  * answers of a model among them. `seconds`: under lease, those of runs at once added up. `runs`: the run itself among them.
  *
- * @since 0.1.0
  * @category models
  */
 export const Limits = Schema.Struct({
@@ -34,7 +31,6 @@ export type Limits = typeof Limits.Type
 /**
  * The id of the question that a run whose budget is spent asks after an event. The control plane alone gives a question such an id.
  *
- * @since 0.1.0
  * @category questions
  */
 export const questionId = (eventId: number): string => `budget-${eventId}`
@@ -42,7 +38,6 @@ export const questionId = (eventId: number): string => `budget-${eventId}`
 /**
  * Whether an id is that of a question about a budget.
  *
- * @since 0.1.0
  * @category questions
  */
 export const isQuestionId = (interruptId: string): boolean => /^budget-\d+$/.test(interruptId)
@@ -52,7 +47,6 @@ const Spending = Schema.NonNegative
 /**
  * What was spent, in the units of the limits.
  *
- * @since 0.1.0
  * @category models
  */
 export const Spent = Schema.Struct({
@@ -67,7 +61,6 @@ export type Spent = typeof Spent.Type
 /**
  * The limits of a tree and what it has spent.
  *
- * @since 0.1.0
  * @category models
  */
 export const Budget = Schema.Struct({ limits: Limits, spent: Spent })
@@ -76,7 +69,6 @@ export type Budget = typeof Budget.Type
 /**
  * A tree of one run that has done nothing yet.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const begin = (limits: Limits): Budget => ({
@@ -89,7 +81,6 @@ const names = ["tokens", "cost", "steps", "seconds", "runs"] as const
 /**
  * Adds what was spent since.
  *
- * @since 0.1.0
  * @category spending
  */
 export const spend = ({ limits, spent }: Budget, more: Partial<Spent>): Budget => {
@@ -101,7 +92,6 @@ export const spend = ({ limits, spent }: Budget, more: Partial<Spent>): Budget =
 /**
  * The names of the limits that are reached.
  *
- * @since 0.1.0
  * @category spending
  */
 export const reached = ({ limits, spent }: Budget): ReadonlyArray<keyof Limits> =>
@@ -110,7 +100,6 @@ export const reached = ({ limits, spent }: Budget): ReadonlyArray<keyof Limits> 
 /**
  * Whether a limit is reached: then nothing more is begun.
  *
- * @since 0.1.0
  * @category spending
  */
 export const isReached = (budget: Budget): boolean => reached(budget).length > 0
@@ -118,7 +107,6 @@ export const isReached = (budget: Budget): boolean => reached(budget).length > 0
 /**
  * The cost that a report of usage tells; 0 where it tells none.
  *
- * @since 0.1.0
  * @category spending
  */
 export const costOf = ({ value }: LogEvent): number => {
@@ -129,7 +117,6 @@ export const costOf = ({ value }: LogEvent): number => {
 /**
  * The tokens that a report of usage tells: input and output.
  *
- * @since 0.1.0
  * @category spending
  */
 export const tokensOf = ({ inputTokens = 0, outputTokens = 0 }: TokenUsage.TokenUsage): number =>
@@ -138,7 +125,6 @@ export const tokensOf = ({ inputTokens = 0, outputTokens = 0 }: TokenUsage.Token
 /**
  * What the events of a run spend: reports of usage, and records of steps that replace no other.
  *
- * @since 0.1.0
  * @category spending
  */
 export const ofEvents = (events: ReadonlyArray<LogEvent>): Partial<Spent> | undefined => {

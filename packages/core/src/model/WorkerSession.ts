@@ -1,8 +1,4 @@
-/**
- * What an agent keeps between attempts: the key by which its own session can be taken up again.
- *
- * @since 0.1.0
- */
+/** What an agent keeps between attempts: the key by which its own session can be taken up again. */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
 
@@ -12,7 +8,6 @@ export type SessionStatus = typeof SessionStatus.Type
 /**
  * A session recorded by a worker for a run. One per run; recording again updates it.
  *
- * @since 0.1.0
  * @category models
  */
 export const WorkerSession = Schema.Struct({

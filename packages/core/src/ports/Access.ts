@@ -1,8 +1,4 @@
-/**
- * The port of who may do what: projects, API keys, worker tokens.
- *
- * @since 0.1.0
- */
+/** The port of who may do what: projects, API keys, worker tokens. */
 import type { DateTime, Effect, Option, Redacted } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
@@ -41,7 +37,6 @@ export type ApiKey = typeof ApiKey.Type
  * manages projects and keys. A session is its API key. A browser may do what its grant says. A run may append to itself, tell itself messages and spawn children of itself, while
  * the worker holds that lease.
  *
- * @since 0.1.0
  * @category models
  */
 export type Principal =
@@ -61,7 +56,6 @@ export type Principal =
  *
  * Units: `expiresIn` is a Duration from now, by the store's clock; `BrowserToken.defaultLifetime` when absent, `BrowserToken.maxLifetime` at most.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NewBrowserToken extends Omit<BrowserToken.Grant, "expiresAt" | "scopes"> {
@@ -104,7 +98,6 @@ export class KeyNotFound extends Schema.TaggedError<KeyNotFound>("@runlease/core
 /**
  * The API key was revoked, which is for good: its token never becomes valid again, and it issues no tokens.
  *
- * @since 0.1.0
  * @category errors
  */
 export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/KeyRevoked")("KeyRevoked", {
@@ -118,7 +111,6 @@ export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/K
 /**
  * The API key has expired, which is for good: make a new one.
  *
- * @since 0.1.0
  * @category errors
  */
 export class KeyExpired extends Schema.TaggedError<KeyExpired>("@runlease/core/KeyExpired")("KeyExpired", {
@@ -132,7 +124,6 @@ export class KeyExpired extends Schema.TaggedError<KeyExpired>("@runlease/core/K
 /**
  * How long a session lasts from its sign-in.
  *
- * @since 0.1.0
  * @category constants
  */
 export const sessionLifetime = Duration.hours(12)

@@ -2,8 +2,6 @@
  * The port of tokens for browsers of one project: a page has one instead of an API key.
  *
  * Source: docs/decisions/0109-tokens-for-browsers.md
- *
- * @since 0.1.0
  */
 import { Context, type DateTime, type Duration, Effect, Layer, type Redacted } from "effect"
 import type { Bound, InvalidBrowserToken, Scope } from "../model/BrowserToken.js"
@@ -17,7 +15,6 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
  * What a token is bound to: as `BrowserToken.Bound`, or the thread of a client by its name. A conversation, a thread or a run need not exist
  * yet.
  *
- * @since 0.1.0
  * @category models
  */
 export type BoundTo = Bound | { readonly _tag: "Thread"; readonly threadId: string }
@@ -27,7 +24,6 @@ export type BoundTo = Bound | { readonly _tag: "Thread"; readonly threadId: stri
  *
  * Units: `expiresIn` is a Duration from now, by the store's clock: 15 minutes when absent, 24 hours at most.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NewToken {
@@ -40,7 +36,6 @@ export interface NewToken {
 /**
  * A token that was made. It is in the answer and nowhere else.
  *
- * @since 0.1.0
  * @category models
  */
 export interface IssuedToken {
@@ -67,7 +62,6 @@ export class BrowserTokens extends Context.Tag("@runlease/core/BrowserTokens")<
  * The tokens of a project over a store in the same process, where an application makes them without a request. No API key makes them, so
  * they end with their time or a rotation alone.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerAccess = (
@@ -92,7 +86,6 @@ export const layerAccess = (
 /**
  * What a token is bound to, with the conversation of a thread in place of its name.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toBound = (projectId: Ids.ProjectId, boundTo: BoundTo): Bound =>

@@ -2,8 +2,6 @@
  * The port of bulk operations: one action on many runs.
  *
  * Source: docs/decisions/0103-bulk-operations.md
- *
- * @since 0.1.0
  */
 import { Context, type Effect, Schema } from "effect"
 import type { BulkId, BulkOperation, BulkStatus, NewBulk as Model } from "../model/BulkOperation.js"
@@ -14,7 +12,6 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 /**
  * A bulk operation to be made, as `BulkOperation.NewBulk` describes it. Ids may be plain strings.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NewBulk extends Omit<typeof Model.Type, "filter" | "runIds"> {

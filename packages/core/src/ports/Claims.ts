@@ -1,8 +1,4 @@
-/**
- * The port where a worker gets its work.
- *
- * @since 0.1.0
- */
+/** The port where a worker gets its work. */
 import type { Duration, Effect } from "effect"
 import { Context } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
@@ -16,7 +12,6 @@ export const maxClaim = 500
 /**
  * Units: `leaseDuration` 5 to 300 seconds; `limit` 0 to `maxClaim`; `wait` 0 to 30 seconds, zero when absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ClaimRequest {

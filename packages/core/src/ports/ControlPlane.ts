@@ -3,8 +3,6 @@
  *
  * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `BulkOperations`,
  * `Statistics`, `Summaries`) are each bound to one project, so that ids of another project do not exist for its users.
- *
- * @since 0.1.0
  */
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Access, type ProjectNotFound } from "./Access.js"
@@ -35,7 +33,6 @@ export type StorePorts = ProjectPorts | BulkOperations | Schedules | Statistics 
  *
  * Units: `olderThan` is the time since they finished, by the store's clock. `limit` 1 to 1000, 100 when absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PruneRequest {
@@ -77,7 +74,6 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
  *
  * Source: docs/decisions/0043-spans-of-ports.md
  *
- * @since 0.1.0
  * @category tracing
  */
 export const traced = (
@@ -96,7 +92,6 @@ export const defaultProject = "default"
 /**
  * The ports of one project, by slug or id. They refuse a payload that no worker of its agent takes.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerProject = (

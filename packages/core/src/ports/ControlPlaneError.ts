@@ -2,8 +2,6 @@
  * The failures of a port that say nothing of a run: neither who owns it nor what has become of it.
  *
  * Source: docs/decisions/0044-errors-of-the-control-plane.md
- *
- * @since 0.1.0
  */
 import { Predicate, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
@@ -14,7 +12,6 @@ const fields = { operation: Schema.String, message: Schema.String }
  * The control plane refuses this caller or this request, for example because its key is revoked or belongs to another
  * project. `operation` is the method, such as `Runs.get`. `message` says what to check.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ControlPlaneRefused extends Schema.TaggedError<ControlPlaneRefused>(
@@ -30,7 +27,6 @@ export class ControlPlaneRefused extends Schema.TaggedError<ControlPlaneRefused>
  * The control plane has no such operation, or its answer is not one of this contract: it is another product, or another
  * version. `operation` is the method, such as `Leases.suspend`. `message` says what is missing.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ControlPlaneUnsupported extends Schema.TaggedError<ControlPlaneUnsupported>(
@@ -46,7 +42,6 @@ export class ControlPlaneUnsupported extends Schema.TaggedError<ControlPlaneUnsu
  * What every method of a port may fail with beside its verdicts. `retryable` says whether the same request may succeed
  * later; it is true of most `ControlPlaneUnavailable`, and of no other.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ControlPlaneError = ControlPlaneRefused | ControlPlaneUnavailable | ControlPlaneUnsupported
@@ -54,7 +49,6 @@ export type ControlPlaneError = ControlPlaneRefused | ControlPlaneUnavailable | 
 /**
  * Whether an error is one of the control plane's, by its tag.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isControlPlaneError = (error: unknown): error is ControlPlaneError =>

@@ -1,8 +1,4 @@
-/**
- * The failure of a control plane that does not answer, and how its callers try again.
- *
- * @since 0.1.0
- */
+/** The failure of a control plane that does not answer, and how its callers try again. */
 import { Duration, type Effect, Schedule, Schema } from "effect"
 import * as LazyRetry from "./LazyRetry.js"
 
@@ -14,7 +10,6 @@ import * as LazyRetry from "./LazyRetry.js"
  * damaged. `message` may name hosts and files. `detail` is the text that a server may send to its clients.
  * `retryAfterMillis` is the wait that the control plane asks for, where it asks for one.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnavailable>(
@@ -31,7 +26,6 @@ export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnav
 /**
  * The control plane was closed. It does not open again: a caller that outlives it has nothing to wait for.
  *
- * @since 0.1.0
  * @category errors
  */
 export const closed = (operation: string): ControlPlaneUnavailable =>
@@ -47,7 +41,6 @@ const wholeMillis = <Out, In>(schedule: Schedule.Schedule<Out, In>): Schedule.Sc
 /**
  * Waits `first`, then twice as long each time, but at most `most`, give or take a fifth.
  *
- * @since 0.1.0
  * @category scheduling
  */
 export const backoff = (
@@ -58,7 +51,6 @@ export const backoff = (
 /**
  * As `backoff`, give or take all of it: many callers that lose one server at one moment come back to it one after the other.
  *
- * @since 0.1.0
  * @category scheduling
  */
 export const spreadBackoff = (
@@ -72,7 +64,6 @@ const retryAfter = (error: unknown): Duration.Duration =>
 /**
  * Adds `retryAfterMillis` of the error that the schedule is fed with, if it has one, to each delay.
  *
- * @since 0.1.0
  * @category scheduling
  */
 export const withRetryAfter = <Out, In, R>(
@@ -88,7 +79,6 @@ const isTransient = (error: unknown): error is ControlPlaneUnavailable =>
 /**
  * Retries by `schedule` for as long as the effect fails with a `ControlPlaneUnavailable` that is retryable.
  *
- * @since 0.1.0
  * @category scheduling
  */
 export const untilAvailable =
@@ -102,7 +92,6 @@ export const untilAvailable =
  *
  * Waits 50 milliseconds, doubled up to 2 seconds, and longer where the control plane asks for it.
  *
- * @since 0.1.0
  * @category scheduling
  */
 export const retryUnavailable = untilAvailable(withRetryAfter(backoff("50 millis", "2 seconds")))

@@ -1,8 +1,4 @@
-/**
- * The port of conversations: where a run's messages come from.
- *
- * @since 0.1.0
- */
+/** The port of conversations: where a run's messages come from. */
 import type { Effect } from "effect"
 import { Context, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
@@ -42,7 +38,6 @@ export type ConversationMessage = typeof ConversationMessage.Type
  * The key of a message that a caller adds, as a store has it. A key that begins with `run ` is that of a message to a run, so a caller's own
  * stands apart from it, and takes none before its message is sent.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const storedKey = (idempotencyKey: string): string =>

@@ -2,8 +2,6 @@
  * The next input of a run's client while the run waits, and what it makes of the run.
  *
  * Source: docs/decisions/0032-follow-up-inputs.md
- *
- * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
 import type { Answer } from "../model/Interrupt.js"
@@ -18,7 +16,6 @@ import type { EventId, Run } from "../model/Run.js"
  * names no open tool of the client is ignored, since every later input holds the old ones too. `snapshot`: what the run goes
  * on with, unless it has no messages.
  *
- * @since 0.1.0
  * @category models
  */
 export interface FollowUp {
@@ -38,7 +35,6 @@ export interface FollowUp {
  * - `Left`: the input does not go on with this run and may become a run of its own. A run whose last input came by a
  *   protocol for which a call of the client's tool ends a run is completed; any other waits on, or had ended.
  *
- * @since 0.1.0
  * @category models
  */
 export type FollowedUp =

@@ -2,15 +2,12 @@
  * Checks of a deployment: each looks at one thing, changes nothing, and says what to do where something is wrong.
  *
  * Source: docs/decisions/0077-lease-doctor.md
- *
- * @since 0.1.0
  */
 import { Duration, Effect } from "effect"
 
 /**
  * `ok`: nothing to do. `warn`: it works, and somebody should look at it. `fail`: something does not work until somebody acts.
  *
- * @since 0.1.0
  * @category models
  */
 export type Verdict = "ok" | "warn" | "fail"
@@ -18,7 +15,6 @@ export type Verdict = "ok" | "warn" | "fail"
 /**
  * What a check has found: one sentence about what is, and one about what to do; null for nothing.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Finding {
@@ -30,7 +26,6 @@ export interface Finding {
 /**
  * A check, by its name. It changes nothing.
  *
- * @since 0.1.0
  * @category models
  */
 export interface HealthCheck<R = never> {
@@ -41,29 +36,19 @@ export interface HealthCheck<R = never> {
 /**
  * A finding, with the name of its check.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Report extends Finding {
   readonly check: string
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const ok = (message: string): Finding => ({ verdict: "ok", message, advice: null })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const warn = (message: string, advice: string): Finding => ({ verdict: "warn", message, advice })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const fail = (message: string, advice: string): Finding => ({ verdict: "fail", message, advice })
 
 /** The longest time that a check takes. */
@@ -87,7 +72,6 @@ const report = <R>({ examine, name }: HealthCheck<R>): Effect.Effect<Report, nev
 /**
  * Runs the first check and, unless it fails, the others one after the other: without the first they would all find the same.
  *
- * @since 0.1.0
  * @category running
  */
 export const reports = <R>(

@@ -1,14 +1,9 @@
-/**
- * Retries whose loop is only made for an effect that has failed: most never do.
- *
- * @since 0.1.0
- */
+/** Retries whose loop is only made for an effect that has failed: most never do. */
 import { Effect, type Schedule } from "effect"
 
 /**
  * When an effect that has failed is repeated, and for which errors.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<E> {
@@ -19,7 +14,6 @@ export interface Options<E> {
 /**
  * As `Effect.retry`.
  *
- * @since 0.1.0
  * @category retrying
  */
 export const retry = <A, E, R>(effect: Effect.Effect<A, E, R>, options: Options<E>): Effect.Effect<A, E, R> =>

@@ -1,8 +1,4 @@
-/**
- * The port where a worker keeps, hands back or suspends what it holds.
- *
- * @since 0.1.0
- */
+/** The port where a worker keeps, hands back or suspends what it holds. */
 import type { DateTime, Effect, Stream } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
@@ -26,7 +22,6 @@ import type {
  * `Renewed`: until `expiresAt`, by the store's clock; the run has `inbox` messages, absent for none. `Cancelled`: the run
  * was cancelled, or reached its timeout, while the caller owned its lease. `Lost`: the caller does not own it, and never will again under this epoch.
  *
- * @since 0.1.0
  * @category models
  */
 export type Renewal =
@@ -42,7 +37,6 @@ export type Renewal =
 /**
  * The longest that a lease lasts when it is claimed or renewed.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxLeaseDuration = Duration.seconds(300)
@@ -57,7 +51,6 @@ export interface RenewRequest {
 /**
  * How a run is handed back.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Release {
@@ -79,7 +72,6 @@ export interface Release {
  *
  * Units: `wakeAfter` is up to 10 years, counted from now by the store's clock.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Pause {
@@ -96,7 +88,6 @@ export interface Pause {
  * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock, is the time of those interrupts that
  * name none of their own; they wait for ever when it is absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Suspension extends Pause {
@@ -111,7 +102,6 @@ export interface Suspension extends Pause {
  * A `detached` child is the root of a tree of its own: it names its parent as any run may, and the parent's end does not cancel it. The end of
  * a child with `tellsParent` is a message to its parent (`ChildMessage`), in the commit that ends the child; a detached child cannot have it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Spawn {
@@ -126,7 +116,6 @@ export interface Spawn {
 /**
  * The request of a child. It has a conversation of its own, and no lane unless it names one.
  *
- * @since 0.1.0
  * @category models
  */
 export type ChildSubmission = Omit<
@@ -137,7 +126,6 @@ export type ChildSubmission = Omit<
 /**
  * A child. `index`: those of one parent are counted from 0; a detached one has none, and no run waits for it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Spawned {
@@ -149,7 +137,6 @@ export interface Spawned {
  * A run may not have that child. `depth`: it would be deeper than 16 runs. `too_many`: its parent has 10,000. `lane`: a run above it has
  * the lane that it names, so it could never run.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ChildRefused extends Schema.TaggedError<ChildRefused>("@runlease/core/ChildRefused")(
@@ -160,7 +147,6 @@ export class ChildRefused extends Schema.TaggedError<ChildRefused>("@runlease/co
 /**
  * A run may not wait for that: it names a child that it does not have, or more children than a wait may.
  *
- * @since 0.1.0
  * @category errors
  */
 export class SuspensionRefused extends Schema.TaggedError<SuspensionRefused>(
@@ -170,7 +156,6 @@ export class SuspensionRefused extends Schema.TaggedError<SuspensionRefused>(
 /**
  * The longest time that a run is suspended for.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxPause = Duration.days(3_650)
@@ -178,7 +163,6 @@ export const maxPause = Duration.days(3_650)
 /**
  * More messages were sent to the run than its executor has taken, so it has not ended.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InboxNotEmpty extends Schema.TaggedError<InboxNotEmpty>("@runlease/core/InboxNotEmpty")(

@@ -2,8 +2,6 @@
  * The port of limits of concurrency: those of concurrency keys, which submissions set, those of agents and of the project, and those with names.
  *
  * Source: docs/decisions/0102-limits.md
- *
- * @since 0.1.0
  */
 import { Context, type DateTime, type Effect, Either, ParseResult, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
@@ -13,7 +11,6 @@ import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 /**
  * A concurrency key, as submissions take it.
  *
- * @since 0.1.0
  * @category models
  */
 export const ConcurrencyKey = Ids.visibleText(256)
@@ -25,7 +22,6 @@ export const MaxRunning = Schema.Int.pipe(Schema.between(1, 100_000))
  * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
  * with a name. `name`: that one, null for the others. `key`: of the project its id, which is not read where a caller gives it.
  *
- * @since 0.1.0
  * @category models
  */
 export const LimitSubject = Schema.Struct({
@@ -56,7 +52,6 @@ export interface LimitUse {
  * place. `pending`: how many no worker has had yet. `nextStartAt`: when the rate next lets a run start that no worker has had; null where it
  * does now, and without a rate. The limit of a project has no places, so `open` and `waiting` are 0.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Limit extends LimitSubject, LimitUse {}
@@ -78,7 +73,6 @@ export const mostNamed = 2
 /**
  * The keys of a submission at limits with names, 2 at most, narrow to wide. A key is any visible text of 1 to 128 characters.
  *
- * @since 0.1.0
  * @category models
  */
 export const LimitKeys = Schema.Record({ key: LimitName, value: LimitKey }).pipe(
@@ -115,7 +109,6 @@ const secondsOfYear = 31_536_000
  * Units: `count` 1 to 100,000; `periodSeconds` 1 to 31,536,000 (365 days); `burst` 1 to 100,000, 1 when absent, and it fills within 365
  * days.
  *
- * @since 0.1.0
  * @category models
  */
 export const Rate = Schema.Struct({
@@ -132,7 +125,6 @@ const fills = ({ burst, count, periodSeconds }: Rate): boolean =>
 /**
  * What is set of each key of a limit with a name; null for what is not. One of them is set at least.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NamedBounds {
@@ -155,7 +147,6 @@ const definition = Schema.Struct({
  * a boolean counts by its text. Where nothing is there, or no such value, the key is `none`. A text that is no key, as it is too long,
  * counts by its SHA-256.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NamedLimit extends NamedBounds {
@@ -174,7 +165,6 @@ export const isUnbounded = ({ maxPending, maxRunning, rate }: NamedBounds): bool
 /**
  * A limit that cannot be set, and which of its fields is in the way.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidLimit extends Schema.TaggedError<InvalidLimit>("@runlease/core/InvalidLimit")(
@@ -187,7 +177,6 @@ const decode = Schema.decodeEither(Schema.Struct({ name: LimitName, ...definitio
 /**
  * The limit as the control plane takes it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const check = (input: NamedLimitInput): Either.Either<NamedLimit, InvalidLimit> => {
@@ -222,10 +211,7 @@ export class LimitNotFound extends Schema.TaggedError<LimitNotFound>("@runlease/
   }
 }
 
-/**
- * @since 0.1.0
- * @category tags
- */
+/** @category tags */
 export class Limits extends Context.Tag("@runlease/core/Limits")<
   Limits,
   {

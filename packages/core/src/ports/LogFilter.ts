@@ -1,8 +1,4 @@
-/**
- * Reads the entries of a log that match.
- *
- * @since 0.1.0
- */
+/** Reads the entries of a log that match. */
 import { Effect } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { EventId } from "../model/Run.js"
@@ -12,7 +8,6 @@ import type { LogEntry } from "./RunLog.js"
 /**
  * Events of one of these types, where there are some, and of this name, where there is one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LogFilter {
@@ -23,7 +18,6 @@ export interface LogFilter {
 /**
  * What an event must satisfy; undefined where each does.
  *
- * @since 0.1.0
  * @category filtering
  */
 export const predicate = ({ name, types = [] }: LogFilter): ((event: LogEvent) => boolean) | undefined => {
@@ -37,7 +31,6 @@ export const predicate = ({ name, types = [] }: LogFilter): ((event: LogEvent) =
  * The next entries that match, up to `limit`, of those that `page` gives after a position. It reads page by page until one has a
  * match, and ends with an empty one: so what matches nothing costs to read the log through, a page in each turn of the event loop.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = <E, R>(

@@ -1,15 +1,10 @@
-/**
- * A turn of the event loop.
- *
- * @since 0.1.0
- */
+/** A turn of the event loop. */
 import { Clock, Duration, Effect } from "effect"
 
 /**
  * Waits for the next turn of the event loop, whatever the Clock says: sockets with data are read before it. A fiber that yields does not let
  * them be read, nor does a store that answers at once.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const next: Effect.Effect<void> = Effect.withClock(Effect.sleep(Duration.zero), Clock.make())

@@ -4,8 +4,6 @@
  *
  * A worker checks the payload again, so it is refused here only where that is certain: it fits none of the schemas of the workers in contact.
  * A payload or a schema whose check may take long passes.
- *
- * @since 0.1.0
  */
 import { Context, Effect, Either } from "effect"
 import * as JsonSchemaCost from "../model/JsonSchemaCost.js"
@@ -26,7 +24,6 @@ export const scheduleField = "config.input"
  * The payload of the runs of a schedule. One without a prompt has an empty payload: its agent refuses that where it needs more. Undefined
  * where the prompt may be the payload.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const ofSchedule = ({ input, prompt }: ScheduleConfig = {}): unknown =>
@@ -159,7 +156,6 @@ const overSchedules = (schedules: Schedules["Type"], problemOf: Problem): Schedu
 /**
  * The ports of a project, which refuse such payloads: `InvalidSubmission` of the field `input`, and `InvalidSchedule` of `config.input`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const over = <P>(

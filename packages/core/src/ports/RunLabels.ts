@@ -1,15 +1,10 @@
-/**
- * Changes of the labels of runs, and how they fail.
- *
- * @since 0.1.0
- */
+/** Changes of the labels of runs, and how they fail. */
 import { Either, ParseResult, Schema } from "effect"
 import { LabelChanges, maxLabels } from "../model/Labels.js"
 
 /**
  * The labels are none that a run can have, or they would be more than 16: `field` names which. Nothing has changed.
  *
- * @since 0.1.0
  * @category errors
  */
 export class LabelsRefused extends Schema.TaggedError<LabelsRefused>("@runlease/core/LabelsRefused")(

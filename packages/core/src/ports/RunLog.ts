@@ -1,8 +1,4 @@
-/**
- * The port of a run's log: AG-UI events, appended under a cursor, read and followed.
- *
- * @since 0.1.0
- */
+/** The port of a run's log: AG-UI events, appended under a cursor, read and followed. */
 import type { DateTime, Exit, Scope } from "effect"
 import { Chunk, Context, Effect, FiberId, Option, Runtime, Schema, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
@@ -33,7 +29,6 @@ export interface LogEntry {
  * hold when both are given. With one of them the append is idempotent: a batch that is already there,
  * or whose beginning is, succeeds and adds only what is missing. With neither, it always adds.
  *
- * @since 0.1.0
  * @category models
  */
 export interface AppendRequest {
@@ -103,7 +98,6 @@ export interface LogEntries {
 /**
  * Reads a log by plain calls, for a reader that takes its entries in the turn in which they are committed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LogReader<E = RunNotFound | ControlPlaneError> {
@@ -158,7 +152,6 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
 /**
  * A reader that reads each of its pages by an effect.
  *
- * @since 0.1.0
  * @category readers
  */
 export const readerOf = <E>(
@@ -182,7 +175,6 @@ export const readerOf = <E>(
 /**
  * The entries after a position that a reader gives, those still to come included, until the log has ended.
  *
- * @since 0.1.0
  * @category readers
  */
 export const followWith = <E>(

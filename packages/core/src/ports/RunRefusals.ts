@@ -1,8 +1,4 @@
-/**
- * Why a run is not forked or retried, why it takes no message, and why a submission becomes no run for now.
- *
- * @since 0.1.0
- */
+/** Why a run is not forked or retried, why it takes no message, and why a submission becomes no run for now. */
 import { Schema } from "effect"
 import { maxMessages } from "../model/InboxMessage.js"
 import { maxEventBytes } from "./RunLog.js"
@@ -11,7 +7,6 @@ import { maxEventBytes } from "./RunLog.js"
  * The run cannot be forked there. `no_event`: its log has no such event. `too_large`: it had recorded more than 10,000 events or 16
  * MiB by then.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core/ForkRefused")(
@@ -32,7 +27,6 @@ export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core
 /**
  * The run is not submitted again with its records. `too_large`: they are more than 10,000 events or 16 MiB.
  *
- * @since 0.1.0
  * @category errors
  */
 export class RetryRefused extends Schema.TaggedError<RetryRefused>("@runlease/core/RetryRefused")(
@@ -47,7 +41,6 @@ export class RetryRefused extends Schema.TaggedError<RetryRefused>("@runlease/co
 /**
  * The run does not take the message. `too_large`: it is more than an event of the log takes. `too_many`: the run has 10,000 messages.
  *
- * @since 0.1.0
  * @category errors
  */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runlease/core/MessageRefused")(
@@ -65,7 +58,6 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runleas
  * As many runs of the key `key` of limit `name` wait for their first start as its `maxPending` allows. Nothing is changed. The same submission
  * may be sent again after `retryAfterSeconds`.
  *
- * @since 0.1.0
  * @category errors
  */
 export class TooManyPending extends Schema.TaggedError<TooManyPending>("@runlease/core/TooManyPending")(

@@ -1,8 +1,4 @@
-/**
- * The port of runs as their submitters see them.
- *
- * @since 0.1.0
- */
+/** The port of runs as their submitters see them. */
 import { Context, type Effect, type Either, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { ConversationNotFound } from "./Conversations.js"
@@ -104,7 +100,6 @@ export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/
 /**
  * A message to a run. `idempotencyKey`: the same key again gives the first message, 1 to 200 characters.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NewMessage {
@@ -115,7 +110,6 @@ export interface NewMessage {
 /**
  * A message that was sent to a run: its id in the conversation of the run.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SentMessage {
@@ -127,7 +121,6 @@ export interface SentMessage {
  * Which runs a list has, as `SummaryFilter` of `Summaries.runs` says it. Several values of one condition, `errorCode`, `metadata` and `roots` are
  * looked for among 5,000 runs a page at most: such a page may be short, or empty, and its `next` goes on.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ListRuns extends PageRequest, ListOrder, Omit<SummaryFilter, "attempt" | "text"> {}

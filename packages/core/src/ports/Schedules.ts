@@ -2,8 +2,6 @@
  * The port of schedules: runs that begin at times.
  *
  * Source: docs/decisions/0100-schedules.md
- *
- * @since 0.1.0
  */
 import { Context, type DateTime, Effect, Layer, Schema } from "effect"
 import type * as Ids from "../model/Ids.js"
@@ -19,7 +17,6 @@ import type { ConversationNotFound } from "./Conversations.js"
  * Defaults: `timezone` `UTC`, `concurrencyPolicy` `Forbid`, `missed` `skip`, `windowSeconds` 0, `timeoutSeconds` 3,600, `backoffLimit` 2,
  * `pauseAfterFailures` 0, and for the others null or nothing.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NewSchedule
@@ -42,7 +39,6 @@ export interface DeclaredSchedule extends Omit<NewSchedule, "createdBy"> {
  * The schedules of a source. `prune` removes those that the source has declared before and does not declare now. `dryRun` writes
  * nothing and gives the same answer.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ApplySchedules {
@@ -74,7 +70,6 @@ export interface UpcomingTick {
  *
  * Units: `limit` 1 to 1000, 100 when absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface BackfillRequest {
@@ -243,7 +238,6 @@ export class Schedules extends Context.Tag("@runlease/core/Schedules")<
  *
  * Fails: `InvalidSchedule` names the declaration and its field.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerApply = (

@@ -1,15 +1,10 @@
-/**
- * Effects that run side by side.
- *
- * @since 0.1.0
- */
+/** Effects that run side by side. */
 import { Effect, type Exit, Fiber, Runtime } from "effect"
 
 /**
  * Starts all effects in their order and gives their exits in the same. An interruption interrupts them all. With `immediate` each runs
  * until it waits before the next one starts; else each starts in a turn of its own. `Effect.forEach` costs twice as much.
  *
- * @since 0.1.0
  * @category concurrency
  */
 export const exits = <A, E, R>(

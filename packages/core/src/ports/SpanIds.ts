@@ -5,15 +5,12 @@
  * attempts after it can name it, although its worker may be gone before it has exported anything.
  *
  * Source: docs/decisions/0073-telemetry.md
- *
- * @since 0.1.0
  */
 import { Context, DefaultServices, Option, Tracer } from "effect"
 
 /**
  * The ids of a span, in its `context`: 32 and 16 lower-case hex digits.
  *
- * @since 0.1.0
  * @category services
  */
 export class SpanIds extends Context.Tag("@runlease/core/internal/SpanIds")<
@@ -27,7 +24,6 @@ const unexported = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  * The tracer, whose spans take the ids of `SpanIds`, and which exports no span below one that is not sampled. It fits tracers that read
  * the ids of a span when it ends, as that of `@effect/opentelemetry/OtlpTracer` does. It does not fit those of an OpenTelemetry SDK.
  *
- * @since 0.1.0
  * @category tracers
  */
 export const honour = (tracer: Tracer.Tracer): Tracer.Tracer => ({

@@ -2,8 +2,6 @@
  * The port of what a project's runs add up to: how many are in each status, and what happened by minute or hour.
  *
  * Source: docs/decisions/0053-counters-of-runs.md
- *
- * @since 0.1.0
  */
 import { Context, type DateTime, type Effect } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
@@ -14,7 +12,6 @@ import type { RunStatus, TerminalStatus } from "../model/Run.js"
 /**
  * The runs of an agent by status, without those that were pruned.
  *
- * @since 0.1.0
  * @category models
  */
 export interface AgentCounts {
@@ -27,7 +24,6 @@ export interface AgentCounts {
  *
  * Units: `last` is 1 to 1500; what is beyond is cut.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Periods {
@@ -46,7 +42,6 @@ export const maxPeriods = 1500
  * runnable to its claim, for each claim. `runTime` is the time from a run's first claim to its end.
  * `tokens` and `cost` are what runs have reported, `cost` in millionths.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Activity {
@@ -63,7 +58,6 @@ export interface Activity {
 /**
  * What happened in the period that begins at `start`, and how many runs were pending and running at its end.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PeriodActivity extends Activity {
@@ -75,7 +69,6 @@ export interface PeriodActivity extends Activity {
 /**
  * What happened to the runs of an agent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface AgentActivity extends Activity {
@@ -86,7 +79,6 @@ export interface AgentActivity extends Activity {
  * Every number is exact at the moment of the read: it counts each commit before it, and nothing else. The cost of a read grows
  * with periods and agents, not with runs.
  *
- * @since 0.1.0
  * @category tags
  */
 export class Statistics extends Context.Tag("@runlease/core/Statistics")<

@@ -1,8 +1,4 @@
-/**
- * What a submitter asks for: a run that is not there yet.
- *
- * @since 0.1.0
- */
+/** What a submitter asks for: a run that is not there yet. */
 import { Effect, Either, ParseResult, Schema, Struct } from "effect"
 import { Debounce } from "../model/Debounce.js"
 import { FairnessKey, FairnessWeight, fieldsOf, fairnessOf } from "../model/Fairness.js"
@@ -21,7 +17,6 @@ import { type Run, Target, Trigger } from "../model/Run.js"
  * no run (`steer`); it cancels them and goes (`interrupt`); it cancels those that no worker has claimed yet, and waits behind the others
  * (`latest`); it is refused (`reject`).
  *
- * @since 0.1.0
  * @category models
  */
 export const Multitask = Schema.Literal("enqueue", "steer", "interrupt", "latest", "reject")
@@ -44,7 +39,6 @@ export type Multitask = typeof Multitask.Type
  * parent too, where it has none of that name. `batchId`: what the submitter calls the batch that the run is in. `debounce`: the run waits for
  * later submissions of a key, which it takes until a worker claims it.
  *
- * @since 0.1.0
  * @category models
  */
 export const Submission = Schema.Struct({
@@ -90,7 +84,6 @@ export const defaultMaxAttempts = 3
  * The request of a submission as text, which tells whether two submissions of one public id are the same. A repeat may have
  * another trace context.
  *
- * @since 0.1.0
  * @category models
  */
 export const requestText = ({ snapshot, ...submission }: Submission): string =>
@@ -108,7 +101,6 @@ export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
 /**
  * Run `runId` works in the lane of a submission that was to be rejected then. Nothing was submitted.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@runlease/core/ConversationBusy")(
@@ -124,7 +116,6 @@ export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@run
  * What a submission became. `duplicate`: it was accepted before. `steered`: it became a message to `run`. `debounced`: it
  * became the input of `run`, which was submitted before and which no worker had claimed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Submitted {
@@ -142,7 +133,6 @@ const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve
 /**
  * The submission as the control plane takes it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> => {
@@ -173,7 +163,6 @@ export const checkCount = (
  * `Runs.submit` of a control plane that takes checked submissions. Every control plane is made with it, so that
  * they all refuse the same.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const submitChecked =
@@ -186,7 +175,6 @@ export const submitChecked =
 /**
  * The submission that repeats a run, without the answers of its request: those of a run are its own.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const again = (

@@ -4,8 +4,6 @@
  * No operation counts runs or reads a log: each reads what is stored with a run, or uses an index.
  *
  * Source: docs/decisions/0070-summaries.md
- *
- * @since 0.1.0
  */
 import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
@@ -23,7 +21,6 @@ import type { RegisteredWorker } from "./WorkerRegistry.js"
  * follows. `suspended`: the run waits for answers. `waiting`: the run waits for something else. `completed`, `failed`, `cancelled`: the
  * run ended with it.
  *
- * @since 0.1.0
  * @category models
  */
 export type ClaimEnd =
@@ -44,7 +41,6 @@ export type ClaimEnd =
  * null for a claim that ended under a version without it. `endedAt` is when the store has seen its end, which for a lapsed lease
  * is after `expiresAt`. `endedAt` and `ended` are null while the claim has the run.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ClaimRecord {
@@ -68,7 +64,6 @@ export interface ClaimRecord {
  * reported, in all of its attempts, `cost` in millionths. `claims`: all of them, the oldest first; of more than 50 the newest.
  * `children`: how many runs it has spawned.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunSummary {
@@ -106,7 +101,6 @@ export interface RunSummary {
  * spawned. A run has all of `labels`. `metadata` is about the outcome of a run, so only runs that have ended match. Metadata of more than
  * 16 KiB of JSON matches nothing. Several values of one condition mean a run with one of them, 20 at most.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SummaryFilter {
@@ -134,7 +128,6 @@ export interface ListOrder {
  * names, or among all runs, the page looks for what else it names: `searched` is how many runs were looked at. A page that has looked at
  * `maxSearched` is short, and its `next` goes on. Null where the index found all of them.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SummaryPage extends Page<RunSummary> {
@@ -145,7 +138,6 @@ export interface SummaryPage extends Page<RunSummary> {
  * How many runs of a filter are in each status. `searched` is how many runs were looked at, the newest first, `maxSearched` at most. `whole`:
  * there are no others.
  *
- * @since 0.1.0
  * @category models
  */
 export interface StatusCounts {
@@ -163,7 +155,6 @@ export const maxSearched = 5000
  * `inFlight` is in `worker`. `nextExpiry` is the earliest end of its leases, `renewedAt` the latest renewal of one; null for a worker
  * that holds none. `lost` is how many of its leases have lapsed in the last 24 hours, of the latest 10,000 of the project.
  *
- * @since 0.1.0
  * @category models
  */
 export interface WorkerSummary {
@@ -177,7 +168,6 @@ export interface WorkerSummary {
  * A lease that lapsed. `next` is the claim that followed; null while there is none. `exhausted`: the run has failed, since that was its
  * last attempt.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LostLease {
@@ -195,7 +185,6 @@ export interface LostLease {
  * them at most. `oldestPending`: the run that a worker may claim and that was submitted first; null where it is none of the 10,000 oldest
  * pending runs of the store, since that many are delayed or behind others.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Attention {
@@ -207,7 +196,6 @@ export interface Attention {
  * A limit for whose place a run waits. `before`: how many runs get a place before it, 10,000 at most. The limit of a project has no
  * places: `waiting` is 0, and `before` is `queuedBefore`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LimitStanding extends LimitSubject, Omit<LimitUse, "open"> {
@@ -223,7 +211,6 @@ export interface LimitStanding extends LimitSubject, Omit<LimitUse, "open"> {
  * null where it may not be claimed yet. `reason`: the reason that its last worker gave when it released the run, until the next claim; null for nothing.
  * `limit`: the limit for whose place it waits, or that of its project, where that lets no runnable run start.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Standing {
@@ -236,10 +223,7 @@ export interface Standing {
   readonly limit: LimitStanding | null
 }
 
-/**
- * @since 0.1.0
- * @category tags
- */
+/** @category tags */
 export class Summaries extends Context.Tag("@runlease/core/Summaries")<
   Summaries,
   {

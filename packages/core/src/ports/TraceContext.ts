@@ -2,8 +2,6 @@
  * The trace that an effect belongs to, as it crosses processes: in the snapshot of a run, and as W3C's `traceparent`.
  *
  * Source: https://www.w3.org/TR/trace-context/
- *
- * @since 0.1.0
  */
 import { Context, DefaultServices, Effect, type Fiber, FiberRef, Option, Tracer } from "effect"
 import type * as RequestSnapshot from "../model/RequestSnapshot.js"
@@ -16,16 +14,12 @@ const isSampled = (flags: number): boolean => (flags & 1) === 1
 /**
  * The span of another process that a trace context names.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toSpan = ({ spanId, traceFlags, traceId }: InSnapshot): Tracer.ExternalSpan =>
   Tracer.externalSpan({ traceId, spanId, sampled: isSampled(traceFlags) })
 
-/**
- * @since 0.1.0
- * @category conversions
- */
+/** @category conversions */
 export const ofSpan = ({ sampled, spanId, traceId }: Tracer.AnySpan): InSnapshot => ({
   traceId,
   spanId,
@@ -35,7 +29,6 @@ export const ofSpan = ({ sampled, spanId, traceId }: Tracer.AnySpan): InSnapshot
 /**
  * The span as the value of a `traceparent` header.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toHeader = ({ sampled, spanId, traceId }: Tracer.AnySpan): string =>
@@ -46,7 +39,6 @@ const header = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 /**
  * The span that a `traceparent` header names, where it is one.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const ofHeader = (value: string | undefined): Option.Option<Tracer.ExternalSpan> => {
@@ -59,7 +51,6 @@ export const ofHeader = (value: string | undefined): Option.Option<Tracer.Extern
 /**
  * The span that a fiber is in, where others can find it: one that a tracer exports, or one of another process.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const ofFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Tracer.AnySpan | undefined => {
@@ -73,7 +64,6 @@ export const ofFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Tracer.Any
 /**
  * The span that the effect is in, as `ofFiber` gives it.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const current: Effect.Effect<Tracer.AnySpan | undefined> = Effect.withFiberRuntime((fiber) =>

@@ -2,8 +2,6 @@
  * The spans of the ports' methods, the same for every store.
  *
  * Source: docs/decisions/0043-spans-of-ports.md
- *
- * @since 0.1.0
  */
 import { Context, DefaultServices, Effect, Predicate, Tracer } from "effect"
 
@@ -13,7 +11,6 @@ const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 /**
  * Whether spans of this tracer have a reader.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const hasReader = (tracer: Tracer.Tracer): boolean => tracer !== defaultTracer
@@ -95,7 +92,6 @@ const effect = (name: string, self: Effect.Effect<unknown, unknown, unknown>) =>
  * The service of a port, each call of which has a span `<port>.<method>` where a tracer is there. Without one, a call costs a
  * look at the fiber's services.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const port = <Service extends object>(port: string, service: Service): Service => {
@@ -110,7 +106,6 @@ export const port = <Service extends object>(port: string, service: Service): Se
 /**
  * Every port of a context with such spans. The name of a port is the last part of its tag's key.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const ports = <Ports>(context: Context.Context<Ports>): Context.Context<Ports> =>

@@ -2,8 +2,6 @@
  * What a run, or a tree of runs, has used: the reports in their logs.
  *
  * Source: docs/decisions/0063-budgets.md
- *
- * @since 0.1.0
  */
 import { Chunk, Effect, Option, Predicate, Schema, Stream } from "effect"
 import { attemptEventName, type LogEvent } from "../model/AgentEvent.js"
@@ -24,7 +22,6 @@ import { Runs } from "./Runs.js"
  * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that tell one. `unfinished`: answers that an
  * attempt which has ended had requested and not received whole; their cost is missing. `runs`: how many runs this is the sum of.
  *
- * @since 0.1.0
  * @category models
  */
 export const Usage = Schema.Struct({
@@ -40,7 +37,6 @@ export type Usage = typeof Usage.Type
  * of these as the run that they come from without being its children, and all that come from those: retries, forks, detached children.
  * They are in none of the other sums.
  *
- * @since 0.1.0
  * @category models
  */
 export const TreeUsage = Schema.Struct({ ...Usage.fields, lineage: Usage })
@@ -81,7 +77,6 @@ const unfinishedOf = (source: unknown): number => {
 /**
  * What a run has used so far, in all of its attempts. Reads its log.
  *
- * @since 0.1.0
  * @category reading
  */
 export const ofRun = (runId: Ids.RunId): Effect.Effect<Usage, Failure, RunLog> =>
@@ -136,7 +131,6 @@ const childrenOf = (runId: Ids.RunId): Effect.Effect<ReadonlySet<string>, Failur
  * What a run and all runs below it have used so far, and apart from that what those have used that come from one of them otherwise. Reads
  * their logs, one after the other.
  *
- * @since 0.1.0
  * @category reading
  */
 export const ofTree = (runId: Ids.RunId): Effect.Effect<TreeUsage, Failure | InvalidCursor, RunLog | Runs> =>

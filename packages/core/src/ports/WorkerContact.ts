@@ -1,8 +1,6 @@
 /**
  * Whether a worker is in contact, and which runs it claims: as plain values, for programs that have no Effect, such as the pages of the
  * dashboard. Instants and spans are in milliseconds.
- *
- * @since 0.1.0
  */
 
 /**
@@ -12,7 +10,6 @@
  * - `silent`: its next heartbeat is late by half of the pause between two (`silentAfter`). It is cut off, stopped, or dead.
  * - `gone`: it has ended, or its last contact is older than `goneAfter`, so that no lease of it is left.
  *
- * @since 0.1.0
  * @category models
  */
 export type WorkerState = "working" | "idle" | "draining" | "silent" | "gone"
@@ -21,7 +18,6 @@ export type WorkerState = "working" | "idle" | "draining" | "silent" | "gone"
  * How long a worker that does not say how often it sends heartbeats is in contact after its last one: two of 30 seconds, and a quarter of
  * a minute for what delays them.
  *
- * @since 0.1.0
  * @category constants
  */
 export const silentAfterUnnamed = 75_000
@@ -32,7 +28,6 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 /**
  * How long a worker is in contact after its last heartbeat, by its metadata: as long as one and a half of its heartbeats.
  *
- * @since 0.1.0
  * @category state
  */
 export const silentAfter = (metadata: unknown): number => {
@@ -44,7 +39,6 @@ export const silentAfter = (metadata: unknown): number => {
 /**
  * The longest lease.
  *
- * @since 0.1.0
  * @category constants
  */
 export const goneAfter = 300_000
@@ -53,7 +47,6 @@ export const goneAfter = 300_000
  * What a control plane knows of a worker. `drain`: its operator asks it to claim no more. `inFlight`: the runs that it holds, null where
  * they are not counted. `lastContact`: when it last registered or sent a heartbeat. `metadata`: what it says of itself.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Contact {
@@ -67,7 +60,6 @@ export interface Contact {
 /**
  * The state of a worker at `now`. Where the control plane does not count the runs of workers, one that works is `idle`.
  *
- * @since 0.1.0
  * @category state
  */
 export const stateOf = (
@@ -84,7 +76,6 @@ export const stateOf = (
 /**
  * What a worker claims by: its kind, its key, and the agents in its metadata.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Claimer {
@@ -96,7 +87,6 @@ export interface Claimer {
 /**
  * The runs of an agent that a kind or a key of worker must claim. Null: any.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Route {
@@ -108,7 +98,6 @@ export interface Route {
 /**
  * Whether the worker claims such runs, as long as it claims. One that claims only some agents says so in `metadata.agent_ids`.
  *
- * @since 0.1.0
  * @category state
  */
 export const takes = ({ implementationKind, metadata, workerKey }: Claimer, route: Route): boolean => {

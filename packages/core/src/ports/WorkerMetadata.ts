@@ -1,8 +1,4 @@
-/**
- * What a worker of this package says of itself: the part `runlease` of its metadata.
- *
- * @since 0.1.0
- */
+/** What a worker of this package says of itself: the part `runlease` of its metadata. */
 import { Option, Predicate, Schema } from "effect"
 import { AgentId, RunId } from "../model/Ids.js"
 import { LeaseEpoch } from "../model/Run.js"
@@ -14,7 +10,6 @@ import { LeaseEpoch } from "../model/Run.js"
  *
  * Units: `at` is in milliseconds since the epoch, by the clock of the worker.
  *
- * @since 0.1.0
  * @category models
  */
 export const LeaseLoss = Schema.Struct({
@@ -33,7 +28,6 @@ export type LeaseLoss = typeof LeaseLoss.Type
  * between two of its heartbeats. `forms`: a JSON Schema of the input of an agent, by the agent's id. `losses`: the last
  * leases that its process has lost, at most ten, the oldest first; absent for none.
  *
- * @since 0.1.0
  * @category models
  */
 export const WorkerMetadata = Schema.Struct({
@@ -53,7 +47,6 @@ const decode = Schema.decodeUnknownOption(WorkerMetadata)
 /**
  * What a worker says of itself in its metadata; none of a worker of another program.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const of = (metadata: unknown): Option.Option<WorkerMetadata> =>
@@ -62,7 +55,6 @@ export const of = (metadata: unknown): Option.Option<WorkerMetadata> =>
 /**
  * How many runs of a worker wait for a slot, by its last heartbeat; 0 for a worker of another program.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const aheadOf = (metadata: unknown): number =>

@@ -1,8 +1,4 @@
-/**
- * The port where workers register.
- *
- * @since 0.1.0
- */
+/** The port where workers register. */
 import type { Effect } from "effect"
 import { Context, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
@@ -17,7 +13,6 @@ export type Metadata = typeof Metadata.Type
  * A worker to be registered. Two with the same `implementationKind` and `workerKey` in one project
  * are the same worker.
  *
- * @since 0.1.0
  * @category models
  */
 export const Registration = Schema.Struct({
@@ -40,7 +35,6 @@ export type Registration = typeof Registration.Type
 /**
  * What a worker says of itself: it works, it claims no more, it has ended.
  *
- * @since 0.1.0
  * @category models
  */
 export const WorkerStatus = Schema.Literal("active", "draining", "ended")
@@ -50,7 +44,6 @@ export type WorkerStatus = typeof WorkerStatus.Type
  * The status of a worker that says `next`. Only one that drains ends: where another process has registered under the
  * same key since, the end of the process before it is not the worker's.
  *
- * @since 0.1.0
  * @category models
  */
 export const nextStatus = (current: string, next: WorkerStatus | undefined): string =>
@@ -60,7 +53,6 @@ export const nextStatus = (current: string, next: WorkerStatus | undefined): str
  * A registered worker. `status` is a `WorkerStatus`, or a status of another control plane. `drain`: its operator requests that it claims no more
  * runs. `inFlight` is how many runs it holds, where `list` gave the worker and the control plane counts them.
  *
- * @since 0.1.0
  * @category models
  */
 export const RegisteredWorker = Schema.Struct({

@@ -1,8 +1,4 @@
-/**
- * What a worker is doing, from what its control plane knows of it.
- *
- * @since 0.1.0
- */
+/** What a worker is doing, from what its control plane knows of it. */
 import { DateTime, Duration } from "effect"
 import type { Run } from "../model/Run.js"
 import * as WorkerContact from "./WorkerContact.js"
@@ -11,7 +7,6 @@ import type { RegisteredWorker } from "./WorkerRegistry.js"
 /**
  * See `WorkerContact.WorkerState`.
  *
- * @since 0.1.0
  * @category models
  */
 export type WorkerState = WorkerContact.WorkerState
@@ -19,7 +14,6 @@ export type WorkerState = WorkerContact.WorkerState
 /**
  * `WorkerContact.silentAfter` of a worker as a Duration.
  *
- * @since 0.1.0
  * @category state
  */
 export const silentAfter = ({ metadata }: RegisteredWorker): Duration.Duration =>
@@ -28,7 +22,6 @@ export const silentAfter = ({ metadata }: RegisteredWorker): Duration.Duration =
 /**
  * When the worker last registered or sent a heartbeat, by the store's clock.
  *
- * @since 0.1.0
  * @category state
  */
 export const lastContact = ({ lastHeartbeatAt, updatedAt }: RegisteredWorker): DateTime.Utc =>
@@ -37,7 +30,6 @@ export const lastContact = ({ lastHeartbeatAt, updatedAt }: RegisteredWorker): D
 /**
  * The name of the worker for people, in logs and in lists: its display name, else its key.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const nameOf = ({ displayName, workerKey }: RegisteredWorker): string => displayName ?? workerKey
@@ -45,7 +37,6 @@ export const nameOf = ({ displayName, workerKey }: RegisteredWorker): string => 
 /**
  * The state of the worker at `now`. Where the control plane does not count the runs of workers, one that works is `idle`.
  *
- * @since 0.1.0
  * @category state
  */
 export const of = (worker: RegisteredWorker, now: DateTime.Utc): WorkerState =>
@@ -55,7 +46,6 @@ export const of = (worker: RegisteredWorker, now: DateTime.Utc): WorkerState =>
  * Whether the worker claims runs of that kind, key and agent, as long as it claims. One that claims only some agents says so in
  * `metadata.agent_ids`.
  *
- * @since 0.1.0
  * @category state
  */
 export const takes = (

@@ -1,8 +1,4 @@
-/**
- * The workers that a project can count on now.
- *
- * @since 0.1.0
- */
+/** The workers that a project can count on now. */
 import { Chunk, Context, DateTime, Effect, Option, Predicate, Stream } from "effect"
 import * as WorkerMetadata from "./WorkerMetadata.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
@@ -19,7 +15,6 @@ const isInContact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc)
 /**
  * The workers in contact, the newest heartbeat first.
  *
- * @since 0.1.0
  * @category reading
  */
 export const list = Effect.fnUntraced(function* (ports: Context.Context<WorkerRegistry.WorkerRegistry>) {
@@ -37,7 +32,6 @@ export const list = Effect.fnUntraced(function* (ports: Context.Context<WorkerRe
 /**
  * What the workers in contact say of themselves, the newest heartbeat first.
  *
- * @since 0.1.0
  * @category reading
  */
 export const metadata = (ports: Context.Context<WorkerRegistry.WorkerRegistry>) =>
@@ -52,7 +46,6 @@ export const claims = ({ agents }: WorkerMetadata.WorkerMetadata, agentId: strin
 /**
  * The forms that workers which claim runs of the agent have of its payload, by their texts: one for all that are equal.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const formsOf = (

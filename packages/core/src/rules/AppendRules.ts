@@ -1,8 +1,4 @@
-/**
- * The rules of an append, shared by every store: what may enter a log, and what of a batch is new.
- *
- * @since 0.1.0
- */
+/** The rules of an append, shared by every store: what may enter a log, and what of a batch is new. */
 import { Either } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { endsRun, isReserved } from "../model/AgentEvent.js"
@@ -19,7 +15,6 @@ export const sizeOf = (event: LogEvent): number => bytesOf(JSON.stringify(event)
 /**
  * The batch as JSON text, or why it is refused.
  *
- * @since 0.1.0
  * @category rules
  */
 export const encode = (
@@ -87,7 +82,6 @@ const unlessOfHolder = (
 /**
  * Refuses the events that a caller may not append who holds no lease: CUSTOM ones named `runlease.…`, such as records of steps.
  *
- * @since 0.1.0
  * @category rules
  */
 export const unlessReserved = (events: ReadonlyArray<LogEvent>): Either.Either<void, EventRefused> =>
@@ -99,7 +93,6 @@ const isOfHolder = (event: LogEvent): boolean =>
 /**
  * The batch as JSON text, or why a caller may not append it that holds no lease.
  *
- * @since 0.1.0
  * @category rules
  */
 export const encodeUnfenced = (
@@ -110,7 +103,6 @@ export const encodeUnfenced = (
 /**
  * The batch as JSON text, or why it may not come in beside the events of the holder.
  *
- * @since 0.1.0
  * @category rules
  */
 export const encodeBeside = (
@@ -136,7 +128,6 @@ export const atEnd = (request: AppendRequest, position: Position): boolean =>
  *
  * For a request whose cursor is not at the end.
  *
- * @since 0.1.0
  * @category rules
  */
 export const alreadyThere = (

@@ -3,8 +3,6 @@
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0063-budgets.md
- *
- * @since 0.1.0
  */
 import type { LogEvent } from "../model/AgentEvent.js"
 import * as Budget from "../model/TreeBudget.js"

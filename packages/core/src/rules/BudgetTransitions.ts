@@ -6,8 +6,6 @@
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0063-budgets.md
- *
- * @since 0.1.0
  */
 import { Option, Schema } from "effect"
 import * as Budget from "../model/TreeBudget.js"

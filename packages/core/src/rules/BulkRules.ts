@@ -2,8 +2,6 @@
  * The rules of bulk operations: which can be made, and how each part of one moves it on.
  *
  * Source: docs/decisions/0103-bulk-operations.md
- *
- * @since 0.1.0
  */
 import { Either, ParseResult, Schema } from "effect"
 import { sha256 } from "../model/Digest.js"
@@ -24,7 +22,6 @@ import type { RunState } from "./RunState.js"
  * A bulk operation as it is stored, with instants in milliseconds. `runIds`: the named runs that are left. `from` and `to`: the keys of the runs
  * that a filter has left, from one on and below the other.
  *
- * @since 0.1.0
  * @category models
  */
 export type BulkRecord = typeof BulkOperation.Encoded & {
@@ -86,7 +83,6 @@ const checkStart = ({ action, fromStart }: Checked): Either.Either<void, Invalid
 /**
  * The operation, when it can be made.
  *
- * @since 0.1.0
  * @category checks
  */
 export const check = (input: Input): Either.Either<Checked, InvalidBulk> =>
@@ -118,7 +114,6 @@ const withCursor = (record: BulkRecord): BulkRecord => ({
 /**
  * A new operation.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const begin = (
@@ -168,7 +163,6 @@ export interface Part extends Pick<BulkRecord, "from" | "to" | "runIds"> {
 /**
  * An operation after a part of it.
  *
- * @since 0.1.0
  * @category rules
  */
 export const advance = (
@@ -198,7 +192,6 @@ export const advance = (
 /**
  * An operation that is stopped.
  *
- * @since 0.1.0
  * @category rules
  */
 export const abort = (record: BulkRecord, now: number): BulkRecord =>
@@ -209,7 +202,6 @@ export const abort = (record: BulkRecord, now: number): BulkRecord =>
 /**
  * Whether a run still is as the filter that has found it says. The rest of a filter is about what does not change.
  *
- * @since 0.1.0
  * @category rules
  */
 export const stillMatches = (
@@ -227,7 +219,6 @@ const maxId = 128
 /**
  * The public id of the run that repeats another one for an operation: the same one each time.
  *
- * @since 0.1.0
  * @category rules
  */
 export const retryId = ({ id }: Pick<BulkRecord, "id">, runId: string): string => {
@@ -238,7 +229,6 @@ export const retryId = ({ id }: Pick<BulkRecord, "id">, runId: string): string =
 /**
  * Whether the action leaves a run as it is, since it has ended or has not.
  *
- * @since 0.1.0
  * @category rules
  */
 export const isSkipped = (

@@ -2,8 +2,6 @@
  * The messages of a request together with those that it carries from earlier runs.
  *
  * Source: docs/decisions/0121-carried-messages.md
- *
- * @since 0.1.0
  */
 import type { Carried, RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
 
@@ -13,7 +11,6 @@ export const maxRuns = 1000
 /**
  * About how many bytes the carried messages of a request take.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const bytesOf = ({ runs }: Pick<Carried, "runs">): number =>
@@ -22,7 +19,6 @@ export const bytesOf = ({ runs }: Pick<Carried, "runs">): number =>
 /**
  * About how many bytes of JSON a value takes, without making them.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const sizeOf = (value: unknown): number => {
@@ -50,7 +46,6 @@ const outputsOf = (
  * The request with all its messages. `found`: the requests that the runs which it names were submitted with, as far as they are there. The
  * request of a client that sends its whole history repeats messages of runs before it; each of those stays where it is.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const whole = (

@@ -6,8 +6,6 @@
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0060-no-lost-wake-up.md
- *
- * @since 0.1.0
  */
 import { Either } from "effect"
 import * as ChildEvent from "../model/ChildEvent.js"
@@ -48,7 +46,6 @@ export const someEnded = (
 /**
  * Whether a run may wait for these groups: it has all of their children, and they are not too many.
  *
- * @since 0.1.0
  * @category rules
  */
 export const mayAwait = (
@@ -74,7 +71,6 @@ export const mayAwait = (
 /**
  * The parent after it has spawned a child. One without an index is detached: it is no part of the parent's tree.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const spawned = (
@@ -97,7 +93,6 @@ export const spawned = (
  *
  * Its log tells the end, unless the parent has ended before.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const childEnded = (parent: RunState, child: RunState, now: number): Transition | undefined => {
@@ -119,7 +114,6 @@ export const childEnded = (parent: RunState, child: RunState, now: number): Tran
 /**
  * A run that has ended and whose other children are gone: none of them is open any more.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const withoutOpenChildren = (parent: RunState): Transition =>

@@ -2,8 +2,6 @@
  * The events that the control plane writes into a log, so that it reads as valid AG-UI whatever died.
  *
  * Every function gives the whole batch for its occasion, closings of what was open included.
- *
- * @since 0.1.0
  */
 import { DateTime, Predicate, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"

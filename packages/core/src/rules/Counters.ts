@@ -11,8 +11,6 @@
  *   to its end.
  *
  * Source: docs/decisions/0053-counters-of-runs.md
- *
- * @since 0.1.0
  */
 import * as Count from "../model/Count.js"
 import { bucketOf } from "../model/Histogram.js"
@@ -23,7 +21,6 @@ import type { RunState } from "./RunState.js"
 /**
  * Numbers by name; a name that is absent is zero.
  *
- * @since 0.1.0
  * @category models
  */
 export type Counters = Readonly<Record<string, number>>
@@ -45,7 +42,6 @@ const failureName = (code: string | null): string => failure + (code ?? "").slic
 /**
  * When a run that is claimed now became runnable.
  *
- * @since 0.1.0
  * @category times
  */
 export const runnableSince = (
@@ -76,7 +72,6 @@ const addReported = (add: Add, before: RunState, after: RunState): void => {
 /**
  * Counts a run that a commit adds, in its state.
  *
- * @since 0.1.0
  * @category counting
  */
 export const inserted = (add: Add, { leaseEpoch, status }: RunState, now: number): void => {
@@ -88,7 +83,6 @@ export const inserted = (add: Add, { leaseEpoch, status }: RunState, now: number
 /**
  * Counts how a commit has changed a run.
  *
- * @since 0.1.0
  * @category counting
  */
 export const changed = (add: Add, before: RunState, after: RunState, now: number): void => {
@@ -111,7 +105,6 @@ export const changed = (add: Add, before: RunState, after: RunState, now: number
 /**
  * The sum of counters, without those that are zero.
  *
- * @since 0.1.0
  * @category adding up
  */
 export const sum = (all: Iterable<Counters>): Counters => {

@@ -5,8 +5,6 @@
  * loses others.
  *
  * Source: docs/decisions/0100-schedules.md
- *
- * @since 0.1.0
  */
 import { Cron, DateTime, Either, Option } from "effect"
 import type { ScheduleSpec } from "../model/Schedule.js"
@@ -16,7 +14,6 @@ import * as LocalDay from "./LocalDay.js"
 /**
  * The times of a schedule, ready to be computed with.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CronTime {
@@ -101,7 +98,6 @@ const within = (time: CronTime, { endsAt, startsAt }: ScheduleSpec): CronTime =>
 /**
  * Reads the times of a schedule; a Left names the field and says what would be right.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const parse = (spec: ScheduleSpec): Either.Either<CronTime, InvalidSchedule> => {
@@ -123,7 +119,6 @@ export const parse = (spec: ScheduleSpec): Either.Either<CronTime, InvalidSchedu
 /**
  * The next ticks after an instant, `count` at most.
  *
- * @since 0.1.0
  * @category computing
  */
 export const upcoming = ({ next }: CronTime, after: number, count: number): ReadonlyArray<number> => {
@@ -135,7 +130,6 @@ export const upcoming = ({ next }: CronTime, after: number, count: number): Read
 /**
  * Reads the times of a schedule that ticks after `now` at least once. A date that never comes, such as the 30th of February, is refused.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const parseComing = (spec: ScheduleSpec, now: number): Either.Either<CronTime, InvalidSchedule> =>

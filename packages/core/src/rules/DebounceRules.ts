@@ -3,8 +3,6 @@
  *
  * Units: `now` and other instants are in milliseconds since the epoch.
  * Source: docs/decisions/0104-debounce.md
- *
- * @since 0.1.0
  */
 import type { Debounce } from "../model/Debounce.js"
 import * as LimitPlaces from "./LimitPlaces.js"
@@ -15,7 +13,6 @@ import { gateOf, pend, transition, type Transition } from "./Transition.js"
 /**
  * When the run of a submission may be claimed, whose first submission was at `createdAt`.
  *
- * @since 0.1.0
  * @category rules
  */
 export const availableAt = (
@@ -30,7 +27,6 @@ export const availableAt = (
 /**
  * The key whose later submissions the run takes; null for none. It does not look at the time.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const openKey = ({
@@ -47,7 +43,6 @@ export const takes = (state: RunState, now: number): boolean =>
 /**
  * Moves the start of a run that takes a later submission. A run that is behind others of its lane stays there.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const postpone = (state: RunState, debounce: Debounce, now: number): Transition => {

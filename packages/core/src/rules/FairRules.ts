@@ -10,8 +10,6 @@
  * it is behind that limit, and a run without a key, unless ranked runs wait in its set: then all runs without a key share one turn.
  *
  * Source: docs/decisions/0105-fairness.md
- *
- * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
 import { behindOf, countOf, isFresh } from "./LimitRules.js"
@@ -32,7 +30,6 @@ export type Route = Pick<RunSpec, "projectId" | "agentId" | "implementationKind"
 /**
  * Runs of one priority that are ordered among each other. `name`: among those of its project.
  *
- * @since 0.1.0
  * @category models
  */
 export type RankedSet = {
@@ -45,7 +42,6 @@ export type RankedSet = {
  * A set as the store has it. `waiting`: the lowest rank of its runs, but 0; null where none has one. `beside`: the same of all agents of its route.
  * `last` and `least`: the largest and the smallest finish of its keys. `finishes`: those of the keys that were wanted, where there is one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SetRanks {
@@ -66,7 +62,6 @@ export const routeName = ({ agentId, implementationKind, workerKey }: Route): st
 /**
  * The set that a run enters with a rank; undefined for one that is in none, and for one that a worker has had before.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const setOf = (state: RunState): RankedSet | undefined => {

@@ -2,8 +2,6 @@
  * What the next input of a run's client answers, and what it makes of the run. Every store does it alike.
  *
  * Source: docs/decisions/0032-follow-up-inputs.md
- *
- * @since 0.1.0
  */
 import { Either } from "effect"
 import { sha256 } from "../model/Digest.js"
@@ -18,7 +16,6 @@ import * as ResumeRules from "./ResumeRules.js"
 /**
  * Equal for equal inputs, whatever their public ids. The trace does not count, since each request has its own.
  *
- * @since 0.1.0
  * @category models
  */
 export const fingerprintOf = ({ resume, snapshot }: FollowUp): string =>
@@ -40,7 +37,6 @@ export interface Situation {
  * What a store does: `Continue` makes the run pending with what is `record`; it and `Repeat` add the input if it is
  * `unnamed`, that is, if its id names nothing yet; `Complete` ends the run as completed; the rest changes nothing.
  *
- * @since 0.1.0
  * @category models
  */
 export type Decision =
@@ -142,7 +138,6 @@ const continued = (
  *
  * Fails: as `Runs.followUp` does.
  *
- * @since 0.1.0
  * @category deciding
  */
 export const decide = (
@@ -232,7 +227,6 @@ export const decide = (
 /**
  * What `Runs.followUp` gives, once a store has done what was decided; `run` is as it is then.
  *
- * @since 0.1.0
  * @category deciding
  */
 export const resultOf = (decision: Decision, run: Run): FollowedUp => {

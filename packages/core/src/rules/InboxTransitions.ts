@@ -6,8 +6,6 @@
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0062-an-inbox.md
- *
- * @since 0.1.0
  */
 import { Either } from "effect"
 import { type InboxMessage, maxMessages } from "../model/InboxMessage.js"
@@ -33,7 +31,6 @@ export const hasMore = (state: Pick<RunState, "log">, than: number | undefined):
  *
  * Fails: `RunEnded`, and `MessageRefused` where the message is too large for an event or the run has as many as it may.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const tell = (
@@ -64,7 +61,6 @@ export const tell = (
  * Whether the holder of a run that has taken `taken` messages may end it. A caller that does not hold
  * the run is refused for that, later.
  *
- * @since 0.1.0
  * @category rules
  */
 export const mayEnd = (

@@ -2,8 +2,6 @@
  * The rules of labels: which a new run has, what a change leaves, and which runs a list finds by them.
  *
  * Source: docs/decisions/0101-labels-and-bulk.md
- *
- * @since 0.1.0
  */
 import { Either } from "effect"
 import { entries, type LabelChanges, type Labels, maxLabels } from "../model/Labels.js"
@@ -16,7 +14,6 @@ const sorted = (labels: Labels): Labels => Object.fromEntries(entries(labels))
 /**
  * The labels of a new run: its own, and those of its parent by other names.
  *
- * @since 0.1.0
  * @category rules
  */
 export const inherited = (own: Labels, ofParent: Labels): Either.Either<Labels, InvalidSubmission> => {
@@ -35,7 +32,6 @@ export const inherited = (own: Labels, ofParent: Labels): Either.Either<Labels, 
 /**
  * The labels of a run after a change.
  *
- * @since 0.1.0
  * @category rules
  */
 export const changed = (
@@ -57,7 +53,6 @@ export const changed = (
 /**
  * Whether a run has all of these labels.
  *
- * @since 0.1.0
  * @category rules
  */
 export const hasAll = (labels: Labels, wanted: Labels): boolean =>
@@ -75,7 +70,6 @@ const without = (labels: Labels, others: Labels): Labels =>
 /**
  * What the index of labels loses and gets where a run's labels change.
  *
- * @since 0.1.0
  * @category rules
  */
 export const indexChange = (before: Labels, after: Labels): IndexChange => ({

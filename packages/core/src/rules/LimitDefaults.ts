@@ -2,8 +2,6 @@
  * The keys that runs of an agent have at its limits with names.
  *
  * Source: docs/decisions/0107-scopes-of-limits.md
- *
- * @since 0.1.0
  */
 import { Predicate, Schema } from "effect"
 import { sha256 } from "../model/Digest.js"
@@ -46,7 +44,6 @@ const valueOf = (keyFrom: string, { labels, snapshot }: Source): unknown => {
 /**
  * The key of a run at a limit with this path; null for no path.
  *
- * @since 0.1.0
  * @category keys
  */
 export const keyOf = (keyFrom: string | null, source: Source): string => {

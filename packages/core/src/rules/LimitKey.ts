@@ -1,14 +1,9 @@
-/**
- * The names of limits: what a limit is of is in its name.
- *
- * @since 0.1.0
- */
+/** The names of limits: what a limit is of is in its name. */
 
 /**
  * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
  * with a name. `name`: that one, null for the others. `key`: of a project its id.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LimitSubject {

@@ -3,8 +3,6 @@
  *
  * A run goes through its limits in their order, from narrow to wide. It has a place at each that it has passed. The limit of its project is
  * among them only while it works.
- *
- * @since 0.1.0
  */
 import * as LimitKey from "./LimitKey.js"
 
@@ -12,7 +10,6 @@ import * as LimitKey from "./LimitKey.js"
  * A limit of a run. `since`: when the run got a place there, in milliseconds since the epoch; null without one. `stale`: no worker has
  * claimed the run for a while since, so its place is free for another.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LimitPlace {

@@ -11,8 +11,6 @@
  *
  * Units: `now` and other instants are in milliseconds since the epoch.
  * Source: docs/decisions/0102-limits.md
- *
- * @since 0.1.0
  */
 import type * as Ids from "../model/Ids.js"
 import type { NamedBounds } from "../ports/Limits.js"
@@ -85,7 +83,6 @@ export const unbounded: NamedBounds = { maxRunning: null, rate: null, maxPending
  * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `tat`: the state of its rate, as `RateRules` has
  * it. `checkAt`: when places may be lost, or more can be given; null for never.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LimitUsage extends LimitRef, LimitCounts, NamedBounds {
@@ -122,7 +119,6 @@ const earlier = (one: number | null, other: number | null): number | null =>
 /**
  * The limits of a run, from narrow to wide.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const limitsOf = ({ limits, spec: { projectId } }: RunState): ReadonlyArray<LimitRef> =>
@@ -230,7 +226,6 @@ const moved = (state: RunState, limits: LimitPlaces.LimitPlaces, now: number): T
 /**
  * Gives a place to a run at the limit that it is behind. It is runnable then, or behind its next limit.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const open = (state: RunState, now: number): Transition => {
@@ -245,7 +240,6 @@ export const open = (state: RunState, now: number): Transition => {
 /**
  * Puts a run behind a limit where it has a place, since no place is free. It keeps the places before it, and loses those after it.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const putBack = (state: RunState, limit: string, now: number): Transition => {
@@ -256,7 +250,6 @@ export const putBack = (state: RunState, limit: string, now: number): Transition
 /**
  * Brings a run that has not ended under a limit of its agent, or one that works under that of its project: the widest. A runnable run is behind it then.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const govern = (state: RunState, limit: string): Transition => {
@@ -269,7 +262,6 @@ export const govern = (state: RunState, limit: string): Transition => {
 /**
  * Takes the place of a run at a limit, where no worker has claimed it for too long; undefined where it has none, or not for long enough.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const losePlace = (state: RunState, limit: string, now: number): Transition | undefined => {

@@ -5,8 +5,6 @@
  * schedule runs in every hour: then it is both, and no local time of the gap moves.
  *
  * Source: docs/decisions/0100-schedules.md
- *
- * @since 0.1.0
  */
 import { DateTime } from "effect"
 
@@ -64,7 +62,6 @@ const margin = 16 * hour
 /**
  * The days of a schedule of cron, and the local times of each.
  *
- * @since 0.1.0
  * @category models
  */
 export interface DayTimes {
@@ -115,7 +112,6 @@ const remembered = 3
  * The first tick strictly after an instant, both in milliseconds since the epoch; null where none comes within nine years. The days that were
  * computed last are remembered.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (zone: DateTime.TimeZone, dayTimes: DayTimes): ((after: number) => number | null) => {

@@ -1,8 +1,6 @@
 /**
  * The open items of a log. A store has them beside the log, so that the end of a run, or its next attempt, can close them without
  * reading the log again.
- *
- * @since 0.1.0
  */
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
@@ -52,7 +50,6 @@ const maxUnanswered = 100
  * part of the log ended, if any. `requests`: the steps of the requests to models that have begun and whose answers are neither recorded
  * nor reported, if any; a later attempt counts its own. `repeats`: the run whose records the log begins with, if it is that of a retry.
  *
- * @since 0.1.0
  * @category models
  */
 export const LogState = Schema.Struct({
@@ -144,7 +141,6 @@ const withUsage = (state: LogState, event: LogEvent, used: TokenUsage.TokenUsage
 /**
  * The state at the beginning of an attempt.
  *
- * @since 0.1.0
  * @category folding
  */
 export const withoutProgress = (state: LogState): LogState => {
@@ -216,7 +212,6 @@ const afterClosing = (state: LogState, item: OpenItem | undefined, event: LogEve
 /**
  * The state after one more event. An event that opens and closes nothing gives the same object back.
  *
- * @since 0.1.0
  * @category folding
  */
 export const next = (before: LogState, event: LogEvent): LogState => {
@@ -258,7 +253,6 @@ const closingOf = ({ id, kind, owner }: OpenItem): LogEvent => {
 /**
  * The events that close all that is open, last opened first.
  *
- * @since 0.1.0
  * @category folding
  */
 export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open.map(closingOf).toReversed()
@@ -266,7 +260,6 @@ export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open
 /**
  * How many requests to models have begun and have no answer that is recorded or reported.
  *
- * @since 0.1.0
  * @category folding
  */
 export const openRequests = ({ requests }: LogState): number => requests?.length ?? 0

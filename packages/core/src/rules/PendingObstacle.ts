@@ -1,8 +1,6 @@
 /**
  * What keeps a pending run from starting, and what to do about it, in sentences: as plain values, for programs that have no Effect, such
  * as the pages of the dashboard. Instants and spans are in milliseconds.
- *
- * @since 0.1.0
  */
 import type { LimitSubject } from "./LimitKey.js"
 import type { Route, WorkerState } from "../ports/WorkerContact.js"
@@ -10,7 +8,6 @@ import type { Route, WorkerState } from "../ports/WorkerContact.js"
 /**
  * What to do, and the command that does it. The command may be null: nothing is to be done with one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Advice {
@@ -21,7 +18,6 @@ export interface Advice {
 /**
  * `behind`: the first run of its lane. `delayed`: its time. `no_worker`: no worker takes it. `queued`: a slot of a worker. `limited`: a place at its limit.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Obstacle {
@@ -33,7 +29,6 @@ export interface Obstacle {
 /**
  * The run. `lane`: its concurrency key, null where that is its conversation.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PendingRun extends Route {
@@ -44,7 +39,6 @@ export interface PendingRun extends Route {
 /**
  * A worker that claims such runs. `slots`: as it says with its last heartbeat, null of one that does not say.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Claimer {
@@ -57,7 +51,6 @@ export interface Claimer {
  * Where the run stands: `Summaries.Standing`, with the workers that claim such runs. `ahead`: the first run of its lane, with the worker
  * that holds it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Place {
@@ -84,7 +77,6 @@ export interface LimitPlace extends LimitSubject {
 /**
  * Times as the reader has them: an instant beside another one, and a span.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Times {
@@ -111,7 +103,6 @@ const runs = (count: number, most: number, verb: readonly [one: string, many: st
 /**
  * The command that explains a run.
  *
- * @since 0.1.0
  * @category commands
  */
 export const explainCommand = (runId: string): string => `runlease runs explain ${runId}`
@@ -119,7 +110,6 @@ export const explainCommand = (runId: string): string => `runlease runs explain 
 /**
  * The command that starts a worker which claims such runs.
  *
- * @since 0.1.0
  * @category commands
  */
 export const startCommand = ({ agentId, implementationKind, workerKey }: Route): string =>
@@ -289,7 +279,6 @@ const queued = (run: PendingRun, { claimers, queuedBefore }: Place): Obstacle =>
 /**
  * What keeps a pending run from starting.
  *
- * @since 0.1.0
  * @category sentences
  */
 export const of = (run: PendingRun, place: Place, times: Times): Obstacle => {

@@ -6,8 +6,6 @@
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0106-rates.md
- *
- * @since 0.1.0
  */
 import type { LimitUse } from "../ports/Limits.js"
 import { bound, countOf, isFresh, type LimitUsage, tokens } from "./LimitRules.js"
@@ -58,7 +56,6 @@ const nextStartAt = ({ rate, tat }: LimitUsage, now: number): number | null =>
 /**
  * What is set of a limit, and what runs under it, as its clients see it.
  *
- * @since 0.1.0
  * @category views
  */
 export const useOf = (usage: LimitUsage, now: number): Omit<LimitUse, "open"> => ({

@@ -6,8 +6,6 @@
  *
  * Units: `tat` is in microseconds since the epoch, since a rate may give many tokens in a millisecond. `now` is in milliseconds.
  * Source: docs/decisions/0106-rates.md
- *
- * @since 0.1.0
  */
 import type { Rate } from "../ports/Limits.js"
 

@@ -1,8 +1,4 @@
-/**
- * A run that waits: its interrupts, and what answers make of it. All stores share these rules.
- *
- * @since 0.1.0
- */
+/** A run that waits: its interrupts, and what answers make of it. All stores share these rules. */
 import { DateTime, Duration, Either } from "effect"
 import type { Answer, Answers, Interrupt } from "../model/Interrupt.js"
 import { canonicalJson } from "../model/Json.js"
@@ -44,7 +40,6 @@ export const withoutQuestions = (waiting: Waiting): Waiting => ({ ...waiting, ..
 /**
  * The wait of a run that is suspended. `expiresAfter` is for interrupts that have no `expiresAt` of their own.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): Waiting => {
@@ -140,7 +135,6 @@ const withoutUndefined = ({ interruptId, isError, metadata, payload, status }: A
  * `messageIds`: one for each answer. Fails: `NotWaiting` when an answer names nothing that is open, unless the run has the
  * same answer already.
  *
- * @since 0.1.0
  * @category answering
  */
 export const applyAnswers = (

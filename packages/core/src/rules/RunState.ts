@@ -1,8 +1,4 @@
-/**
- * A run as the rules and the stores see it: what its submission fixes, where it is in its life, and what is stored beside it.
- *
- * @since 0.1.0
- */
+/** A run as the rules and the stores see it: what its submission fixes, where it is in its life, and what is stored beside it. */
 import { DateTime } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
@@ -31,7 +27,6 @@ export type { Children, ChildSpec, Ledger } from "./RunTree.js"
 /**
  * What the submission of a run fixes for good. Instants are milliseconds since the epoch.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunSpec {
@@ -66,7 +61,6 @@ export interface RunSpec {
  * What a pending run waits for: `runnable`, nothing but a claim; `delayed`, its `availableAt`; `behind`, the runs before it in
  * its lane; `limited`, a place at the first of its limits where it has none. Only `behind` means something for a run that is not pending.
  *
- * @since 0.1.0
  * @category models
  */
 export type Gate = "runnable" | "delayed" | "behind" | "limited"
@@ -97,7 +91,6 @@ export interface EndedClaim {
 /**
  * Where a run is in its life: all that transitions read and change. Instants are milliseconds since the epoch.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunState {
@@ -134,7 +127,6 @@ export interface RunState {
 /**
  * What clients see of a run beside its state; no transition reads it.
  *
- * @since 0.1.0
  * @category models
  */
 export type RunDetails = Pick<
@@ -175,7 +167,6 @@ export const lanesOf = ({ spec: { child, lane } }: Pick<RunState, "spec">): Read
 /**
  * The run as its clients see it.
  *
- * @since 0.1.0
  * @category views
  */
 export const toRun = (state: RunState, details: RunDetails): Run => {
@@ -231,7 +222,6 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
  * The run as its claim gives it to a worker. `queuedMillis` is how long it had been runnable then; undefined where a claim is given
  * again.
  *
- * @since 0.1.0
  * @category views
  */
 export const toClaimed = (

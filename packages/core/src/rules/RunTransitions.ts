@@ -4,8 +4,6 @@
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/state-machine.md, docs/decisions/0038-one-state-machine.md
- *
- * @since 0.1.0
  */
 import { Duration, Either } from "effect"
 import { type Fence, isTerminal, type LeaseLost, RunEnded } from "../model/Run.js"
@@ -55,7 +53,6 @@ export interface Claim {
  * Gives a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome. `project`: the limit of its
  * project, where that has one.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const claim = (
@@ -113,7 +110,6 @@ const renewedTo = (state: RunState, expiresAt: number, now: number): Transition 
  *
  * Source: docs/decisions/0022-claim-ids.md
  *
- * @since 0.1.0
  * @category transitions
  */
 export const claimAgain = (state: RunState, claim: Claim, now: number): Transition | undefined => {
@@ -128,7 +124,6 @@ export const claimAgain = (state: RunState, claim: Claim, now: number): Transiti
  * Takes a run back from a claim whose caller is gone; undefined when the claim does not hold it, or when a repeat of the claim
  * has given it since.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const abandonClaim = (state: RunState, fence: Fence, now: number): Transition | undefined => {
@@ -141,10 +136,7 @@ export const abandonClaim = (state: RunState, fence: Fence, now: number): Transi
   )
 }
 
-/**
- * @since 0.1.0
- * @category transitions
- */
+/** @category transitions */
 export const renew = (
   state: RunState,
   fence: Fence,
@@ -157,7 +149,6 @@ export const renew = (
  * How a new run begins. `driven`: its submitter executes it, so it is running and no worker claims it. `behind`: an unfinished
  * run has its lane; a driven run goes all the same, and those behind it wait for its end. `limits`: absent for none.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Start {
@@ -168,10 +159,7 @@ export interface Start {
   readonly budget?: Budget.Limits | undefined
 }
 
-/**
- * @since 0.1.0
- * @category transitions
- */
+/** @category transitions */
 export const submit = (
   spec: RunSpec,
   { availableAt, behind, budget, driven, limits = null }: Start,
@@ -208,7 +196,6 @@ export const submit = (
  * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch. Those that are `beside` get no
  * step of the sequence.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const append = (
@@ -245,7 +232,6 @@ export const append = (
  * Ends the run and its log. The first outcome stands: `RunEnded` when there is one. A caller without a fence is trusted, and
  * the holder of a run that it cancels has to stop.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const end = (
@@ -267,7 +253,6 @@ export const end = (
 /**
  * Hands the run back.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const release = (
@@ -316,7 +301,6 @@ export const dueAt = (state: RunState): number | null => {
  * What time has made of the run: a lease has lapsed, a wait or a delay has ended, a limit of time is reached, or
  * the run has ended before its children; undefined when nothing has.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const due = (state: RunState, now: number): Transition | undefined => {
@@ -344,7 +328,6 @@ export const due = (state: RunState, now: number): Transition | undefined => {
  * Lets a run go that has become the first of its lane; undefined when it was before, or has ended. Where nothing `admits` it to its limits,
  * it is due at once instead.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const advance = (state: RunState, now: number, admits: boolean): Transition | undefined => {

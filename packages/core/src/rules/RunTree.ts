@@ -1,8 +1,4 @@
-/**
- * What a run has to do with the other runs of its tree: its place below its parent, its children, and the budget of the tree.
- *
- * @since 0.1.0
- */
+/** What a run has to do with the other runs of its tree: its place below its parent, its children, and the budget of the tree. */
 import type * as Ids from "../model/Ids.js"
 import type { Budget } from "../model/TreeBudget.js"
 
@@ -11,7 +7,6 @@ import type { Budget } from "../model/TreeBudget.js"
  * of the runs above it, absent for none. `budget`: the root whose budget it spends; absent where the tree has none. `tellsParent`: its end
  * is a message to its parent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ChildSpec {
@@ -26,7 +21,6 @@ export interface ChildSpec {
 /**
  * The budget of a tree, and the runs below its root that wait for it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Ledger extends Budget {
@@ -37,7 +31,6 @@ export interface Ledger extends Budget {
  * The children of a run: how many there are, how many of them have not ended, and which have. `ended` is a number in hex digits, whose
  * bit `n` is that of the child with index `n`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Children {

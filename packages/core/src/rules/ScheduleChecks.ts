@@ -1,8 +1,4 @@
-/**
- * The check of what a schedule is made of, with the defaults of what its maker leaves out.
- *
- * @since 0.1.0
- */
+/** The check of what a schedule is made of, with the defaults of what its maker leaves out. */
 import { Either, ParseResult, Schema } from "effect"
 import { sha256 } from "../model/Digest.js"
 import { canonicalJson } from "../model/Json.js"
@@ -117,7 +113,6 @@ export const withInput = (checked: Checked): Either.Either<Checked, InvalidSched
 /**
  * The definition of a new schedule, which ticks after `now` at least once.
  *
- * @since 0.1.0
  * @category checks
  */
 export const ofNew = (schedule: NewSchedule, now: number): Either.Either<Checked, InvalidSchedule> =>
@@ -126,7 +121,6 @@ export const ofNew = (schedule: NewSchedule, now: number): Either.Either<Checked
 /**
  * A definition with changes. A payload that does not change may be larger than `maxInputBytes`.
  *
- * @since 0.1.0
  * @category checks
  */
 export const ofChanges = (

@@ -2,8 +2,6 @@
  * Which schedules are stale, and when a store has to look.
  *
  * Source: docs/decisions/0100-schedules.md
- *
- * @since 0.1.0
  */
 import type { ScheduleRecord } from "./ScheduleRules.js"
 
@@ -22,7 +20,6 @@ const staleAt = ({
 /**
  * Whether a schedule has had no success for as long as its `health` allows.
  *
- * @since 0.1.0
  * @category rules
  */
 export const isStale = (record: ScheduleRecord, now: number): boolean => {
@@ -33,7 +30,6 @@ export const isStale = (record: ScheduleRecord, now: number): boolean => {
 /**
  * The schedule after the store has looked whether it is stale.
  *
- * @since 0.1.0
  * @category rules
  */
 export const judge = (record: ScheduleRecord, now: number): ScheduleRecord => ({
@@ -44,7 +40,6 @@ export const judge = (record: ScheduleRecord, now: number): ScheduleRecord => ({
 /**
  * When the store looks at a schedule: at its next tick, or before that when it may have become stale. Null for never.
  *
- * @since 0.1.0
  * @category rules
  */
 export const dueAt = (record: ScheduleRecord): number | null => {

@@ -4,8 +4,6 @@
  * Instants are milliseconds since the epoch, by the civil clock of the store.
  *
  * Source: docs/decisions/0100-schedules.md
- *
- * @since 0.1.0
  */
 import { sha256 } from "../model/Digest.js"
 import { isTerminal, type RunError, type RunStatus, type TerminalStatus } from "../model/Run.js"
@@ -16,7 +14,6 @@ import type { CronTime } from "./CronTime.js"
  * A schedule as a store has it. `openRuns`: its newest runs whose end the schedule does not have yet, the oldest first. `failures`: the failed
  * runs since the last success. `stale`: the store has seen that it is stale; absent in what was written before that was looked at.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ScheduleRecord extends Readonly<typeof Schedule.Encoded> {
@@ -93,7 +90,6 @@ export interface Plan {
 /**
  * Which of these ticks begin a run, as the policy says of the runs before them.
  *
- * @since 0.1.0
  * @category rules
  */
 export const planOf = (
@@ -163,7 +159,6 @@ const dueOf = (record: ScheduleRecord, { next }: CronTime, now: number, most: nu
 /**
  * What a due schedule does now, with the first `most` of its ticks. A schedule whose last runs have all failed pauses.
  *
- * @since 0.1.0
  * @category rules
  */
 export const tick = (
@@ -212,7 +207,6 @@ export interface EndedRun {
 /**
  * The end of a run; undefined while it has not ended.
  *
- * @since 0.1.0
  * @category rules
  */
 export const endOf = ({
@@ -262,7 +256,6 @@ const afterEnd = (record: ScheduleRecord, { error, finishedAt, runId, status }: 
 /**
  * The schedule after the ends of runs, in the order of their ends. `gone` are runs that were deleted. A cancelled run is neither a success nor a failure.
  *
- * @since 0.1.0
  * @category rules
  */
 export const settle = (

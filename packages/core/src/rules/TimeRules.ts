@@ -3,8 +3,6 @@
  *
  * Units: `now` and instants are in milliseconds since the epoch.
  * Source: docs/decisions/0099-limits-of-time.md
- *
- * @since 0.1.0
  */
 import type { RunError } from "../model/Run.js"
 import { expiredCode, timeoutCode } from "../model/TimeLimits.js"
@@ -13,7 +11,6 @@ import type { RunState } from "./RunState.js"
 /**
  * When a run that no worker has claimed yet is cancelled; null is never.
  *
- * @since 0.1.0
  * @category rules
  */
 export const startBy = ({
@@ -35,7 +32,6 @@ export const isExpired = (state: RunState, now: number): boolean => {
 /**
  * When a run under a lease has worked for as long as it may, if its lease lasts until then; null is never.
  *
- * @since 0.1.0
  * @category rules
  */
 export const timeoutAt = ({
@@ -51,7 +47,6 @@ export const timeoutAt = ({
 /**
  * How long a run has worked, its current claim included; null for a run without a timeout. A claim works until its lease ends.
  *
- * @since 0.1.0
  * @category rules
  */
 export const worked = (

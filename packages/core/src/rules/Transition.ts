@@ -2,8 +2,6 @@
  * What a transition of a run is, and the steps that several of them share.
  *
  * Units: `now` is in milliseconds since the epoch.
- *
- * @since 0.1.0
  */
 import { Brand, Either } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
@@ -50,7 +48,6 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * - `BudgetRaised`: these runs have waited for it.
  * - `ParentEnded`: the run has ended before some of its children.
  *
- * @since 0.1.0
  * @category models
  */
 export type Consequence =
@@ -67,7 +64,6 @@ export type Consequence =
 /**
  * The state after a step of a run's life, the entries that its log gets with it, and the consequences.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Transition {
@@ -304,7 +300,6 @@ export const endAttempt = (
 /**
  * Whether a fence names the holder of the run. `RunEnded`: it was the holder when the run ended.
  *
- * @since 0.1.0
  * @category fencing
  */
 export const checkFence = (
@@ -340,7 +335,6 @@ export const whileOwned = (
 /**
  * Whether the run takes events from this caller; one without a fence is trusted.
  *
- * @since 0.1.0
  * @category fencing
  */
 export const admits = (

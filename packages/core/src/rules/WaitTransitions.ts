@@ -3,8 +3,6 @@
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0032-follow-up-inputs.md
- *
- * @since 0.1.0
  */
 import { DateTime, Either } from "effect"
 import type { Answers } from "../model/Interrupt.js"
@@ -33,7 +31,6 @@ import { claimEnded, fail, finish, goOn, timeOut, transition, type Transition } 
  * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have, or ask under the id of a question
  * about a budget.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const suspend = (
@@ -98,7 +95,6 @@ const suspended = (state: RunState, suspension: Suspension | Pause, now: number)
 /**
  * The groups of children for which a run waits, by their indexes, where nothing else ends its wait; undefined for any other run.
  *
- * @since 0.1.0
  * @category rules
  */
 export const waitsForChildren = ({
@@ -117,7 +113,6 @@ export const waitsForChildren = ({
 /**
  * Fails a run whose children wait for it, as it waits for them.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const deadlocked = (state: RunState, circle: string, now: number): Transition =>
@@ -134,7 +129,6 @@ export interface Resumed {
  *
  * `messageIds`: one for each answer. Fails: as `ResumeRules.applyAnswers`.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const resume = (
@@ -171,7 +165,6 @@ const afterAnswers = (
 /**
  * What the next input of a client makes of the run; undefined when it changes nothing.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const followUp = (
@@ -198,7 +191,6 @@ export const endsAt = ({ waiting }: Pick<RunState, "waiting">): number | null =>
  * Ends a wait whose time has come: a run that waited for the time goes on, and one that got no answer before it fails; undefined when it
  * still waits, or does not wait.
  *
- * @since 0.1.0
  * @category transitions
  */
 export const endWait = (state: RunState, now: number): Transition | undefined => {

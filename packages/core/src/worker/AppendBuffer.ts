@@ -3,8 +3,6 @@
  *
  * The first event is appended at once. Events that come during an append, or within `linger` after it, are appended
  * together.
- *
- * @since 0.1.0
  */
 import { Duration, Effect, Fiber, FiberId } from "effect"
 import { ExecutorError } from "../executor/ExecutorError.js"
@@ -25,7 +23,6 @@ const refused = (code: string, message: string) => new ExecutorError({ code, mes
 /**
  * The executor's failure when the log refuses its events.
  *
- * @since 0.1.0
  * @category errors
  */
 export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
@@ -33,10 +30,7 @@ export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
     ? refused(error.reason === "too_large" ? "event_too_large" : "bad_event", error.message)
     : refused("log_conflict", `Another writer appended to the log of this run: ${error.message}`)
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface AppendBuffer {
   /** Adds events, however many wait. Events that are `urgent` do not wait for `linger`. */
   readonly add: (events: ReadonlyArray<SizedEvent>, urgent: boolean) => void
@@ -70,7 +64,6 @@ export interface AppendBuffer {
  *
  * Units: `linger` is the least time between two appends of a run.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

@@ -5,8 +5,6 @@
  * that. A worker that is killed exports no span, and the next one exports it in its place, with the ids that the spans of its steps name.
  *
  * Source: docs/decisions/0073-telemetry.md
- *
- * @since 0.1.0
  */
 import { type Clock, Context, DateTime, Effect, Exit, Option, Predicate, Tracer } from "effect"
 import { ExecutorError } from "../executor/ExecutorError.js"
@@ -93,7 +91,6 @@ const attemptSpan = (
  * Makes the span of an attempt, below the submitter's. Where nothing exports spans, the attempt is in the submitter's own span, so that
  * what it requests and spawns belongs to that trace.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const begin = (
@@ -147,7 +144,6 @@ const outcomeOf = (event: WorkerEvent): string =>
 /**
  * Ends the span of an attempt with what has become of the run.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const end = (span: Tracer.AnySpan | undefined, event: WorkerEvent, clock: Clock.Clock): void => {
@@ -165,7 +161,6 @@ const lapsed = ({ event }: LogEntry): Readonly<Record<string, unknown>> | undefi
 /**
  * The mark of an attempt that has taken a run over, with what it says of the attempt before; undefined where no lease had lapsed.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const takenOver = (
@@ -186,7 +181,6 @@ const nanos = (instant: DateTime.Utc): bigint => BigInt(instant.epochMillis) * 1
  *
  * Reads the log, and ignores failures of that.
  *
- * @since 0.1.0
  * @category tracing
  */
 export const exportLost = (

@@ -1,8 +1,4 @@
-/**
- * How a worker claims runs: as many as it has free slots, again and again.
- *
- * @since 0.1.0
- */
+/** How a worker claims runs: as many as it has free slots, again and again. */
 import { Cause, Clock, Duration, Effect, Exit, Fiber, FiberId, Random } from "effect"
 import * as Ids from "../model/Ids.js"
 import { Claims, maxClaim } from "../ports/Claims.js"
@@ -31,7 +27,6 @@ const longestWaitNanos = Duration.unsafeToNanos(longestWait)
  *
  * Units: nanoseconds of the monotonic clock.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Answer {
@@ -40,10 +35,7 @@ export interface Answer {
   readonly full: boolean
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface AheadRuns<A> {
   /** How many more runs the next claim may take ahead. */
   readonly room: () => number
@@ -75,7 +67,6 @@ export interface AheadRuns<A> {
 /**
  * `most`: the largest number of runs that wait. `slots`: how many execute at once.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const aheadRuns = <A>({
@@ -151,7 +142,6 @@ const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration>
 /**
  * A pause before the next claim while executors cannot start their runs.
  *
- * @since 0.1.0
  * @category models
  */
 export interface StartPause {
@@ -165,7 +155,6 @@ export interface StartPause {
 /**
  * Makes the pause of a worker, which starts at one second.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeStartPause = (): StartPause => {
@@ -197,10 +186,7 @@ export const makeStartPause = (): StartPause => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface ClaimLoop {
   /**
    * Waits for room, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim that waits, and
@@ -222,10 +208,7 @@ export interface ClaimLoop {
   readonly handBack: Effect.Effect<void>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = Effect.fnUntraced(function* (
   options: Resolved,
   worker: {

@@ -1,15 +1,10 @@
-/**
- * Work of a finalizer that can be timed out.
- *
- * @since 0.1.0
- */
+/** Work of a finalizer that can be timed out. */
 import { Effect, Fiber } from "effect"
 
 /**
  * Runs an effect in a fiber of its own, interruptibly, and waits for it. The fiber that runs a finalizer may already be
  * interrupted, and then everything interruptible in it ends at once, a timeout included; the fiber made here is not.
  *
- * @since 0.1.0
  * @category finalizing
  */
 export const detached = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -1,8 +1,4 @@
-/**
- * Whether the operator of a worker asks it to claim no more runs. It starts as not requested.
- *
- * @since 0.1.0
- */
+/** Whether the operator of a worker asks it to claim no more runs. It starts as not requested. */
 import { Effect, Duration, Fiber } from "effect"
 import type { Loss } from "./Lease.js"
 import type { RunRecord } from "./RunRecord.js"
@@ -21,7 +17,6 @@ const lastWait = Duration.seconds(1)
  *
  * `idle` is open while there are no records. `end` removes a record.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const runDrain = ({
@@ -74,10 +69,7 @@ export interface DrainRequest {
   ) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make: Effect.Effect<DrainRequest> = Effect.map(Effect.makeLatch(true), (none) => {
   let isRequested = false
   const listeners = new Set<() => void>()

@@ -1,8 +1,4 @@
-/**
- * A feed of events that replays the last ones to a new listener.
- *
- * @since 0.1.0
- */
+/** A feed of events that replays the last ones to a new listener. */
 import { Effect, Exit, Mailbox, Stream, Option } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import * as Meter from "../model/Meter.js"
@@ -74,7 +70,6 @@ export interface EventFeed<A> {
  * Units: `replay` is how many of the last events a new listener gets. `capacity` is how many events a slow listener may
  * be behind before it loses the oldest.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <A>(options: { readonly replay: number; readonly capacity: number }): EventFeed<A> => {

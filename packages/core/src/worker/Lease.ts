@@ -1,8 +1,4 @@
-/**
- * A lease as a resource of a Scope.
- *
- * @since 0.1.0
- */
+/** A lease as a resource of a Scope. */
 import { type Duration, Effect, Schema, type Scope } from "effect"
 import type { Deadline } from "../executor/LeaseDeadline.js"
 import type * as Ids from "../model/Ids.js"
@@ -14,7 +10,6 @@ import * as LeaseRenewal from "./LeaseRenewal.js"
  * Why a lease has ended. `Lost`: the store says so. `Expired`: the local deadline passed without an answer.
  * `Cancelled`: the run was cancelled. `Drained`: the worker is shutting down. `Crowded`: the run has waited too long for a slot.
  *
- * @since 0.1.0
  * @category models
  */
 export const Loss = Schema.Literal("Lost", "Expired", "Cancelled", "Drained", "Crowded")
@@ -23,7 +18,6 @@ export type Loss = typeof Loss.Type
 /**
  * The lease of a run has ended, so work on it must stop.
  *
- * @since 0.1.0
  * @category errors
  */
 export class LeaseEnded extends Schema.TaggedError<LeaseEnded>("@runlease/core/LeaseEnded")("LeaseEnded", {
@@ -38,7 +32,6 @@ export class LeaseEnded extends Schema.TaggedError<LeaseEnded>("@runlease/core/L
 /**
  * A lease that is renewed until it ends or its Scope closes.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Lease {
@@ -66,7 +59,6 @@ export interface Lease {
  *
  * Units: `leaseDuration` is 5 to 300 seconds.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const hold = (

@@ -4,8 +4,6 @@
  * The holder stops first. The deadline of a lease counts from the moment its request was *sent*, on the monotonic clock,
  * less a margin, so the work stops before the store may give the run to another worker. A claim that waited in the
  * control plane counts from as much later.
- *
- * @since 0.1.0
  */
 import { Clock, Duration, Effect, Iterable, type Scope, Option } from "effect"
 import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
@@ -21,7 +19,6 @@ import type { WorkerEvent } from "./WorkerEvent.js"
  * How a renewal finds that a lease has ended. `Lost`: the store says so. `Expired`: the deadline passed without an
  * answer. `Cancelled`: the run was cancelled.
  *
- * @since 0.1.0
  * @category models
  */
 export type RenewalEnd = "Lost" | "Expired" | "Cancelled"
@@ -35,7 +32,6 @@ export interface Listener {
 /**
  * A lease that is renewed until it ends or is removed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RenewedLease {
@@ -46,7 +42,6 @@ export interface RenewedLease {
 /**
  * Renewals that failed one after the other: how many, and how the last one did.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RenewalFailures {
@@ -54,10 +49,7 @@ export interface RenewalFailures {
   readonly message: string
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LeaseRenewal {
   /**
    * Renews the lease of a claimed run from now on. The listener is called until the lease is removed, also when it has ended.
@@ -91,7 +83,6 @@ const marginOf = (lease: Duration.Duration): Duration.Duration =>
  * Renews every lease at a third of its length, by the `RenewalRounds` of the context, and ends those whose deadline passes.
  * Takes two fibers of the Scope, however many leases there are.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: {
@@ -214,10 +205,7 @@ export const make = Effect.fnUntraced(function* (options: {
 /** The most losses that the worker remembers; the oldest gives way. */
 const most = 10
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LostLeases {
   /** Keeps the loss that an event tells of, with the renewals that had failed by then. */
   readonly observe: (event: WorkerEvent, failures: RenewalFailures | undefined) => void
@@ -247,10 +235,7 @@ const lossOf = (
   })
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const lostLeases = (clock: Clock.Clock): LostLeases => {
   let losses: ReadonlyArray<LeaseLoss> = []
   return {

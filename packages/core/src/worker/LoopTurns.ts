@@ -1,8 +1,4 @@
-/**
- * Whose code has the event loop. Effect tells of each turn of a run's fibers; what goes on after an `await` of a promise is in no turn.
- *
- * @since 0.1.0
- */
+/** Whose code has the event loop. Effect tells of each turn of a run's fibers; what goes on after an `await` of a promise is in no turn. */
 import { type Clock, Duration, Effect, Supervisor } from "effect"
 import type { RunId } from "../model/Ids.js"
 
@@ -18,10 +14,7 @@ interface Turn {
   readonly endedAt: bigint
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LoopTurns {
   /** Sees the turns of the fibers that it supervises as those of this run. */
   readonly of: (runId: RunId) => Supervisor.Supervisor<void>
@@ -30,10 +23,7 @@ export interface LoopTurns {
   readonly blockers: (stall: Duration.Duration) => ReadonlySet<RunId>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (clock: Clock.Clock): LoopTurns => {
   /** The run whose turn it is. One turn at a time has the loop. */
   let current: RunId | undefined

@@ -1,8 +1,4 @@
-/**
- * The agents of a worker: those whose runs it claims, by its options and by the executors that it has.
- *
- * @since 0.1.0
- */
+/** The agents of a worker: those whose runs it claims, by its options and by the executors that it has. */
 import { Effect } from "effect"
 import * as Executor from "../executor/Executor.js"
 import type { WorkerOptions } from "./WorkerOptions.js"
@@ -13,7 +9,6 @@ import type { WorkerOptions } from "./WorkerOptions.js"
  *
  * Dies where the options name an agent that no executor is for: each of its runs would fail.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const resolve = (options: WorkerOptions): Effect.Effect<WorkerOptions, never, Executor.Executor> =>

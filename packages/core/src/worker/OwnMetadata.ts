@@ -1,8 +1,4 @@
-/**
- * What a worker says of itself in the registry.
- *
- * @since 0.1.0
- */
+/** What a worker says of itself in the registry. */
 import { Duration } from "effect"
 import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
 import type { Metadata } from "../ports/WorkerRegistry.js"
@@ -11,7 +7,6 @@ import type { Resolved, WorkerOptions } from "./WorkerOptions.js"
 /**
  * What a worker has now. `inFlight`: its runs. `ahead`: how many of them wait for a slot.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Holdings {
@@ -22,10 +17,7 @@ export interface Holdings {
 
 const nothing: Holdings = { inFlight: 0, ahead: 0, losses: [] }
 
-/**
- * @since 0.1.0
- * @category metadata
- */
+/** @category metadata */
 export const of = (
   given: WorkerOptions,
   { agentIds, concurrency, heartbeatInterval }: Resolved,

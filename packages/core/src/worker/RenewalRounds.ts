@@ -5,8 +5,6 @@
  * its run. A thread of its own makes rounds meanwhile: `WorkerClient` of `@runlease/http` provides those.
  *
  * Source: docs/decisions/0076-renewal-on-a-thread.md
- *
- * @since 0.1.0
  */
 import { Clock, Context, Duration, Effect, Option, type Scope } from "effect"
 import type * as Ids from "../model/Ids.js"
@@ -18,7 +16,6 @@ import { Leases } from "../ports/Leases.js"
 /**
  * A lease that rounds renew.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RoundLease {
@@ -28,7 +25,6 @@ export interface RoundLease {
 /**
  * What the store says of a lease, as in `Leases.Renewal`.
  *
- * @since 0.1.0
  * @category models
  */
 export type RoundAnswer =
@@ -39,7 +35,6 @@ export type RoundAnswer =
 /**
  * A time in which the event loop ran nothing but one piece of code, or the process did not run at all.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Stall {
@@ -48,10 +43,7 @@ export interface Stall {
   readonly stoppedAfter: Duration.Duration | undefined
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RoundOptions<Lease extends RoundLease> {
   readonly workerId: Ids.WorkerId
   readonly leaseDuration: Duration.Duration
@@ -69,10 +61,7 @@ export interface RoundOptions<Lease extends RoundLease> {
   readonly onStall: (stall: Stall) => Effect.Effect<void>
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Rounds<Lease extends RoundLease> {
   readonly add: (lease: Lease) => void
   readonly remove: (lease: Lease) => void
@@ -90,7 +79,6 @@ export interface Rounds<Lease extends RoundLease> {
 /**
  * Renews every lease at a third of its length, on the event loop, in one fiber of the Scope.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const onLoop = Effect.fnUntraced(function* <Lease extends RoundLease>(
@@ -142,7 +130,6 @@ export const onLoop = Effect.fnUntraced(function* <Lease extends RoundLease>(
 /**
  * Logs a round that failed.
  *
- * @since 0.1.0
  * @category logging
  */
 export const logFailure = (error: ControlPlaneError): Effect.Effect<void> =>
@@ -151,7 +138,6 @@ export const logFailure = (error: ControlPlaneError): Effect.Effect<void> =>
 /**
  * Who makes the rounds of workers. On the event loop where nothing is provided.
  *
- * @since 0.1.0
  * @category services
  */
 export class RenewalRounds extends Context.Reference<RenewalRounds>()(

@@ -1,7 +1,5 @@
 /**
  * How the execution of a claimed run ends: by itself, or since it is stopped. Then the worker decides and writes what becomes of the run.
- *
- * @since 0.1.0
  */
 import {
   Cause,
@@ -38,7 +36,6 @@ import { refusal } from "./AppendBuffer.js"
 /**
  * Logs an exception of the executor with its stack: a defect, or the error behind an `ExecutorError`.
  *
- * @since 0.1.0
  * @category logging
  */
 export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> => {
@@ -56,7 +53,6 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
 /**
  * What the worker writes to the control plane. `waits`: what lets a suspended run go on beside its answers.
  *
- * @since 0.1.0
  * @category models
  */
 export type Decision =
@@ -211,7 +207,6 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
  * Decides by how the execution ended. A run whose stream ended without a failure is completed. `progressed`: the attempt has
  * recorded a step.
  *
- * @since 0.1.0
  * @category deciding
  */
 export const decide = (
@@ -230,10 +225,7 @@ export const decide = (
       }),
   })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RunConclusion {
   /** Goes on, in the fiber of a record, where its executor has ended. */
   readonly executed: (record: RunRecord, exit: Exit.Exit<void, SinkFailure>) => Effect.Effect<void>
@@ -245,7 +237,6 @@ export interface RunConclusion {
 /**
  * `write` writes a decision. `move` changes the phase of a record, and `end` removes it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = ({
@@ -373,7 +364,6 @@ const lettingGo = {
  *
  * Fails when the log does not take those events, and the run needs another decision.
  *
- * @since 0.1.0
  * @category execution
  */
 export const makeWrite =

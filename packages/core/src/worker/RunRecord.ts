@@ -11,8 +11,6 @@
  * ```
  *
  * A run that is executing or stopping holds a slot of the worker. A run waits only where it was claimed ahead.
- *
- * @since 0.1.0
  */
 import type { Effect, Fiber, Tracer } from "effect"
 import type { RunContext } from "../executor/Execution.js"
@@ -25,7 +23,6 @@ import type { WorkerEvent } from "./WorkerEvent.js"
 /**
  * Forks a fiber of a run. It begins after the caller's synchronous code.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ForkOfRun {
@@ -37,7 +34,6 @@ export interface ForkOfRun {
  * until the interrupted executor has ended. `Writing`: the fiber writes the decision to the control plane. `Ended`: no
  * fiber works on the run, save for an executor that ignores its interruption.
  *
- * @since 0.1.0
  * @category models
  */
 export type RunPhase =
@@ -53,10 +49,7 @@ export type RunPhase =
     }
   | { readonly _tag: "Ended"; readonly event: WorkerEvent }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RunRecord {
   readonly run: ClaimedRun
   readonly lease: RenewedLease

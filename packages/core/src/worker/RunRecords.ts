@@ -3,8 +3,6 @@
  *
  * Each record has one fiber at a time. The Scope of the worker owns them through `drain`, which its finalizer runs:
  * nothing else ends the fibers of the runs.
- *
- * @since 0.1.0
  */
 import {
   Effect,
@@ -49,10 +47,7 @@ import { StepLog } from "../executor/StepLog.js"
 
 // The execution of one claimed run: the fiber of a run, and the effect that it runs.
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RunExecution {
   /**
    * Makes the fork of a run. Its fibers start with the run's span, log annotation, lease deadline, sink and steps already
@@ -72,7 +67,6 @@ type AnyRef = Parameters<FiberRefs.FiberRefs["locals"]["get"]>[0]
 /**
  * Makes the executions of a worker, which run in the context of the caller.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeExecution = Effect.fnUntraced(function* (
@@ -130,10 +124,7 @@ export const makeExecution = Effect.fnUntraced(function* (
   }
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RunRecords {
   /**
    * Takes the runs that a claim of at most `limit` has got, and renews their leases. As many executors start as there are slots, and the
@@ -192,7 +183,6 @@ const holdsSlot = ({ _tag }: RunPhase): boolean => _tag === "Executing" || _tag 
  * Makes the records of a worker. Their leases are renewed by fibers of the Scope, so `drain` must run before it closes.
  * `publish` gets an event when a run starts and when it has ended.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (

@@ -1,8 +1,4 @@
-/**
- * Takes the events of an executor into the log of its run. What appends them is made at the first event.
- *
- * @since 0.1.0
- */
+/** Takes the events of an executor into the log of its run. What appends them is made at the first event. */
 import {
   Channel,
   type Clock,
@@ -42,7 +38,6 @@ import * as WorkerMetrics from "./WorkerMetrics.js"
 /**
  * The executor ended the run by an event of its own: RUN_FINISHED or RUN_ERROR, which only the control plane writes.
  *
- * @since 0.1.0
  * @category models
  */
 export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
@@ -54,7 +49,6 @@ export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
  *
  * Units: `now` is the store's time, in milliseconds since the epoch.
  *
- * @since 0.1.0
  * @category models
  */
 export class Parked extends Data.TaggedError("Parked")<{
@@ -65,10 +59,7 @@ export class Parked extends Data.TaggedError("Parked")<{
 /** Why the execution of a run ended before its executor did. */
 export type SinkFailure = ExecutorFailure | EndedByEvent | Parked | LeaseEnded
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RunSink {
   /** The steps of the run, made when they are first needed. */
   readonly steps: () => AttemptSteps.LoggedSteps
@@ -132,7 +123,6 @@ const own = (event: AgentEvent.LogEvent): AgentEvent.LogEvent => {
  *
  * Units: `linger` is the least time between two appends of a run. A wait that ends within half of `leaseDuration` stays in memory.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

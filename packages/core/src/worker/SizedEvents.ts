@@ -1,8 +1,4 @@
-/**
- * Events with their size, so that they fit into the appends of a log.
- *
- * @since 0.1.0
- */
+/** Events with their size, so that they fit into the appends of a log. */
 import type * as AgentEvent from "../model/AgentEvent.js"
 import * as JsonText from "../model/JsonText.js"
 import { maxBatch, maxEventBytes } from "../ports/RunLog.js"
@@ -11,7 +7,6 @@ import { sizeOf } from "../rules/AppendRules.js"
 /**
  * An event, and an upper bound of its bytes as JSON.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SizedEvent {
@@ -33,7 +28,6 @@ const measure = (event: AgentEvent.LogEvent): SizedEvent => {
 /**
  * The event itself, or, when its delta is too long for the log, several events with parts of the delta.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const fit = (event: AgentEvent.LogEvent): ReadonlyArray<SizedEvent> => {
@@ -48,7 +42,6 @@ export const fit = (event: AgentEvent.LogEvent): ReadonlyArray<SizedEvent> => {
 /**
  * The first events of `waiting` that fit into one append.
  *
- * @since 0.1.0
  * @category sizing
  */
 export const batchOf = (waiting: ReadonlyArray<SizedEvent>): ReadonlyArray<AgentEvent.LogEvent> => {

@@ -1,8 +1,4 @@
-/**
- * The report of a stall: a measurement, an event of the worker and a line of the log.
- *
- * @since 0.1.0
- */
+/** The report of a stall: a measurement, an event of the worker and a line of the log. */
 import { Duration, Effect } from "effect"
 import type { ClaimedRun } from "../model/Run.js"
 import type { Stall } from "./RenewalRounds.js"
@@ -35,7 +31,6 @@ const lineOf = (
  * Counts a stall that has ended, and publishes it with the runs whose code blocked the loop, or with all that were executing where it is
  * unclear whose. The effect logs it. Where no run was executing, it is only counted.
  *
- * @since 0.1.0
  * @category reporting
  */
 export const report = (

@@ -1,8 +1,6 @@
 /**
  * A worker: registers, claims as many runs as it has free slots, executes each under its lease, and drains when its
  * Scope closes.
- *
- * @since 0.1.0
  */
 import {
   Cause,
@@ -51,7 +49,6 @@ export type WorkerError = ControlPlaneError | WorkerNotFound
 /**
  * A worker that runs.
  *
- * @since 0.1.0
  * @category services
  */
 export class Worker extends Context.Tag("@runlease/core/Worker")<
@@ -226,7 +223,6 @@ const makeObserved = Effect.fnUntraced(function* (
  * drains it: the worker claims no more, runs may go on for `drainTimeout`, then their executors are interrupted and the
  * runs handed back at once with their attempts not counted. It logs nothing of its runs, as `run` does: see `events`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (
@@ -237,7 +233,6 @@ export const make = (
 /**
  * The events of the worker in the context: the last 64, then new ones until it has drained.
  *
- * @since 0.1.0
  * @category observing
  */
 export const events: Stream.Stream<WorkerEvent.WorkerEvent, never, Worker> = Stream.unwrap(
@@ -247,7 +242,6 @@ export const events: Stream.Stream<WorkerEvent.WorkerEvent, never, Worker> = Str
 /**
  * The runs that the worker in the context holds: now, and after each change.
  *
- * @since 0.1.0
  * @category observing
  */
 export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> = Stream.unwrap(
@@ -264,7 +258,6 @@ export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> =
  * longer has its registration. Logs when it has registered, and what becomes of its runs: 20 lines in ten seconds at most, 20 more for
  * failures and for runs of workers that died, and a count of the rest.
  *
- * @since 0.1.0
  * @category running
  */
 export const run = (
@@ -283,7 +276,6 @@ export const run = (
 /**
  * A worker that runs for as long as the layer lives.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (
@@ -293,7 +285,6 @@ export const layerWith = (
 /**
  * As `layerWith`, with every option as it is when absent.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<Worker, WorkerError, Executor | ProjectPorts> = layerWith({})

@@ -1,8 +1,4 @@
-/**
- * The events of a worker.
- *
- * @since 0.1.0
- */
+/** The events of a worker. */
 import type { Duration } from "effect"
 import { Data } from "effect"
 import type { Loss } from "./Lease.js"
@@ -18,7 +14,6 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
  * `Draining`: the worker shuts down. `Stalled`: the event loop stood still in the code of these runs (`areBlockers`), or while these runs
  * were executing and any of them may have caused it; after `stoppedAfter`, where it is there, leases were no longer renewed.
  *
- * @since 0.1.0
  * @category models
  */
 export type WorkerEvent = Data.TaggedEnum<{
@@ -63,7 +58,6 @@ export const {
 /**
  * The event of a run whose lease ended before the run did.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const leaseEnded = (run: ClaimedRun, reason: Loss): WorkerEvent =>

@@ -4,8 +4,6 @@
  * An event loop that stands still gives no answer at all, so a probe counts a missing answer as not ready.
  *
  * Source: docs/decisions/0079-readiness.md
- *
- * @since 0.1.0
  */
 import { Data, Duration } from "effect"
 
@@ -14,7 +12,6 @@ import { Data, Duration } from "effect"
  * `ClaimUnanswered`: it has a free slot, and for `duration` no claim was answered, not even with no run. `LeaseUnrenewed`: a lease
  * has less than a third of its length left and is not renewed; `failure` is how the last renewal failed.
  *
- * @since 0.1.0
  * @category models
  */
 export type WorkerHealth = Data.TaggedEnum<{
@@ -32,7 +29,6 @@ const patience = Duration.seconds(15)
 /**
  * How long a claim may have no answer until its worker is not ready: 15 seconds, and the time that the control plane may hold it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const claimLimit = (claimWait: Duration.Duration): Duration.Duration =>

@@ -5,8 +5,6 @@
  * failure, and a run that another worker has lost, do not share their lines with plain events.
  *
  * Source: docs/operations.md
- *
- * @since 0.1.0
  */
 import { Duration, Effect, FiberRef, LogLevel, Mailbox, type Scope } from "effect"
 import type { ClaimedRun } from "../model/Run.js"
@@ -100,7 +98,6 @@ const makeCount = (): Count => ({ lines: maxLines, rest: new Map() })
  * Gives what observes the events of a worker, and logs them until the Scope closes. It does nothing where the least level of the log is
  * above a warning.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | Scope.Scope> = Effect.gen(
@@ -195,7 +192,6 @@ export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | S
 /**
  * Logs that the worker waits for runs: an idle worker logs nothing else.
  *
- * @since 0.1.0
  * @category logging
  */
 export const started = (worker: RegisteredWorker, options: WorkerOptions) =>

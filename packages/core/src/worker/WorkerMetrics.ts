@@ -1,8 +1,4 @@
-/**
- * What workers measure. docs/telemetry.md lists it for readers.
- *
- * @since 0.1.0
- */
+/** What workers measure. docs/telemetry.md lists it for readers. */
 import * as Meter from "../model/Meter.js"
 
 export const claims = Meter.counter({

@@ -1,8 +1,4 @@
-/**
- * The settings of a worker. The defaults suit agent runs of some minutes.
- *
- * @since 0.1.0
- */
+/** The settings of a worker. The defaults suit agent runs of some minutes. */
 import { Duration } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { maxClaim } from "../ports/Claims.js"
@@ -11,7 +7,6 @@ import { maxLeaseDuration } from "../ports/Leases.js"
 /**
  * The settings of a worker; all are optional.
  *
- * @since 0.1.0
  * @category models
  */
 export interface WorkerOptions {
@@ -76,7 +71,6 @@ const exponentialDelay = (attempt: number): Duration.Duration =>
 /**
  * Fills in the defaults and bounds the durations.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const resolve = (options: WorkerOptions) => {
@@ -110,7 +104,6 @@ export const resolve = (options: WorkerOptions) => {
 /**
  * Options with all defaults filled in.
  *
- * @since 0.1.0
  * @category models
  */
 export type Resolved = ReturnType<typeof resolve>

@@ -1,8 +1,4 @@
-/**
- * A remote agent of A2A: its client as Effects, and its failures as those of an executor.
- *
- * @since 0.1.0
- */
+/** A remote agent of A2A: its client as Effects, and its failures as those of an executor. */
 import type { Message, SendMessageRequest, StreamResponse, Task } from "@a2a-js/sdk"
 import {
   type Client,
@@ -169,7 +165,6 @@ const remoteOf = (client: Client): Remote => {
 /**
  * Reads the card of the agent, and connects by the first of its interfaces that the client has.
  *
- * @since 0.1.0
  * @category connecting
  */
 export const connect = (address: Address): Failing<Remote> =>

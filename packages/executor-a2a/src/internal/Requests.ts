@@ -1,8 +1,4 @@
-/**
- * What an agent is sent: the user's part of a run's request, and answers to its questions.
- *
- * @since 0.1.0
- */
+/** What an agent is sent: the user's part of a run's request, and answers to its questions. */
 import { type Message, type Part, Role, type SendMessageRequest } from "@a2a-js/sdk"
 import { RequestSnapshot, type Run } from "@runlease/core"
 

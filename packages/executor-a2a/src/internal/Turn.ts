@@ -1,8 +1,4 @@
-/**
- * One turn of a task: what the agent gives until it ends or asks for something, as output of the run.
- *
- * @since 0.1.0
- */
+/** One turn of a task: what the agent gives until it ends or asks for something, as output of the run. */
 import {
   type Artifact,
   type Message,
@@ -152,7 +148,6 @@ const endedEarly: Executor.ExecutorError = Remote.unreachable("The stream of the
 /**
  * The pieces of a turn, the last of which says how it ended.
  *
- * @since 0.1.0
  * @category turns
  */
 export const stream = (

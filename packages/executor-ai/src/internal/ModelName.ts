@@ -4,7 +4,6 @@ import { Context } from "effect"
 /**
  * The name of the model of the context, for spans. `AiModel.fromName` provides it; a Layer of one's own may.
  *
- * @since 0.1.0
  * @category services
  */
 export class ModelName extends Context.Tag("@runlease/executor-ai/AiModel/ModelName")<ModelName, string>() {}

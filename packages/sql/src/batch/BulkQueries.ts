@@ -1,8 +1,4 @@
-/**
- * Bulk operations on a SQL database.
- *
- * @since 0.1.0
- */
+/** Bulk operations on a SQL database. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
@@ -33,10 +29,7 @@ const select = ({ sql }: Database, rest: Fragment) =>
 const named = ({ sql }: Database, { bulkId, projectId }: BulkRows.BulkRef): Fragment =>
   sql`WHERE b.project_id = ${projectId} AND b.id = ${bulkId}`
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const rows = (database: Database): BulkRows.BulkRows<SqlError> => {
   const { dialect, sql } = database
   const first = (rest: Fragment) => Effect.map(dialect.holding(select(database, rest)), ([found]) => found)
@@ -61,10 +54,7 @@ export const rows = (database: Database): BulkRows.BulkRows<SqlError> => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const reads = (database: Database): BulkRows.BulkReads<SqlError> => {
   const { sql } = database
   return {

@@ -1,8 +1,4 @@
-/**
- * The search for the runs that the claims of a commit may take: one search for all of them.
- *
- * @since 0.1.0
- */
+/** The search for the runs that the claims of a commit may take: one search for all of them. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { LimitRules, RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
@@ -49,10 +45,7 @@ const readRunnable = (
     return runnable
   })
 
-/**
- * @since 0.1.0
- * @category searching
- */
+/** @category searching */
 export const search = (
   database: Database,
   { claims, probes }: RunRows.Search,

@@ -1,8 +1,4 @@
-/**
- * Queries for the claims of runs, for the leases that workers have, and for those that have lapsed.
- *
- * @since 0.1.0
- */
+/** Queries for the claims of runs, for the leases that workers have, and for those that have lapsed. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids } from "@runlease/core"
 import type { SummaryRows } from "@runlease/core/store"
@@ -29,10 +25,7 @@ type Reads = Pick<
   "claims" | "workerNames" | "heldBy" | "leases" | "lost" | "lostBy"
 >
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = ({ dialect, sql }: Database): Reads => {
   /** The condition on a lease that has not lapsed. */
   const currentLease = Effect.map(

@@ -1,8 +1,4 @@
-/**
- * The conversations that the submissions of a commit name.
- *
- * @since 0.1.0
- */
+/** The conversations that the submissions of a commit name. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { type Ids, type RequestSnapshot } from "@runlease/core"
 import { RunRows } from "@runlease/core/store"

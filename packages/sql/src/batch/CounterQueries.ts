@@ -5,8 +5,6 @@
  * only insert into `counter_deltas`, and wait for none of them.
  *
  * Source: docs/decisions/0053-counters-of-runs.md
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
@@ -86,7 +84,6 @@ const keyColumns = {
 /**
  * Adds up a bounded number of rows that commits have added, under the lock of `lockSums`. Returns whether there are more.
  *
- * @since 0.1.0
  * @category adding up
  */
 export const addUp = (database: Database): Effect.Effect<boolean, SqlError> =>
@@ -119,7 +116,6 @@ export const addUp = (database: Database): Effect.Effect<boolean, SqlError> =>
 /**
  * Deletes at most `limit` sums of periods that have ended by then, under the lock of `lockSums`. Returns whether there are more.
  *
- * @since 0.1.0
  * @category deleting
  */
 export const prune = (

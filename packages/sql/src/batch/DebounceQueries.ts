@@ -1,8 +1,4 @@
-/**
- * The runs that take later submissions of a key.
- *
- * @since 0.1.0
- */
+/** The runs that take later submissions of a key. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
@@ -19,7 +15,6 @@ const lockOf = ({ agentId, key, projectId }: RunRows.Debounced): string =>
 /**
  * The runs of these keys that no worker has claimed, from the oldest on, and locked. No run of the keys is added until the commit.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = (

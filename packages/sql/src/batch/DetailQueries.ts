@@ -1,8 +1,4 @@
-/**
- * Queries for what is stored beside the states of runs.
- *
- * @since 0.1.0
- */
+/** Queries for what is stored beside the states of runs. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
 import { type RequestSnapshot } from "@runlease/core"

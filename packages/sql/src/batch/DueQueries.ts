@@ -1,8 +1,6 @@
 /**
  * Queries for runs that time moves: their lease has lapsed, their wait has expired, their delay is over, or a limit of
  * their time is reached.
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"

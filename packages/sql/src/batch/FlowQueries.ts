@@ -5,8 +5,6 @@
  * decide; where two have read the same, the key is moved on by both.
  *
  * Source: docs/decisions/0105-fairness.md
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
@@ -166,10 +164,7 @@ const forget = (
   )
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (database: Database): FlowRows.FlowRows<SqlError> => ({
   read: (wanted) => read(database, wanted),
   move: (changes) => Effect.flatMap(database.dialect.now, (now) => move(database, changes, now)),

@@ -1,8 +1,4 @@
-/**
- * The inputs that runs have taken since they were submitted, each under a public id of its own.
- *
- * @since 0.1.0
- */
+/** The inputs that runs have taken since they were submitted, each under a public id of its own. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import { type FollowUp, type Ids } from "@runlease/core"

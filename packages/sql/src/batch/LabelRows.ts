@@ -1,8 +1,4 @@
-/**
- * The index of labels: a row for each label of a run. A run without labels has none.
- *
- * @since 0.1.0
- */
+/** The index of labels: a row for each label of a run. A run without labels has none. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import { type Ids, Labels } from "@runlease/core"

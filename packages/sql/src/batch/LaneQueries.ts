@@ -1,8 +1,4 @@
-/**
- * Lanes: runs of one name that go one after the other. Only the first unfinished run of a lane is not behind another.
- *
- * @since 0.1.0
- */
+/** Lanes: runs of one name that go one after the other. Only the first unfinished run of a lane is not behind another. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids } from "@runlease/core"
 import type { RunRows } from "@runlease/core/store"

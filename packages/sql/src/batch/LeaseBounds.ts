@@ -1,8 +1,4 @@
-/**
- * The bound of leases that a clock may have moved.
- *
- * @since 0.1.0
- */
+/** The bound of leases that a clock may have moved. */
 import { type ControlPlaneUnavailable, Leases } from "@runlease/core"
 import { Duration, Effect, Either, Function } from "effect"
 import type { SqlStore } from "./SqlStore.js"
@@ -13,7 +9,6 @@ import type { SqlStore } from "./SqlStore.js"
  *
  * Source: docs/decisions/0020-time-of-an-embedded-store.md
  *
- * @since 0.1.0
  * @category running
  */
 export const shortenLeases = (

@@ -5,8 +5,6 @@
  * `RunLocks` has it, so no two transactions wait for each other.
  *
  * Source: docs/decisions/0102-limits.md
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
@@ -254,10 +252,7 @@ const sinceAt = ({ state: { limits } }: RunRows.StoredRun, { limit }: Limit): nu
 /** The largest number of limits that one commit looks at. */
 const mostDue = 200
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
   const { dialect, sql } = database
   return {

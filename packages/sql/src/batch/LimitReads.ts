@@ -2,8 +2,6 @@
  * Reads of limits outside of transactions, and their pruning.
  *
  * Source: docs/decisions/0102-limits.md
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
@@ -15,10 +13,7 @@ import * as NamedLimitQueries from "./NamedLimitQueries.js"
 import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
 import { Gate } from "../rows/RunFields.js"
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const reads = (database: Database): LimitRows.LimitReads<SqlError> => {
   const { sql } = database
   return {

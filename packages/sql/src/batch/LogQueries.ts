@@ -1,8 +1,4 @@
-/**
- * Queries for the logs of runs.
- *
- * @since 0.1.0
- */
+/** Queries for the logs of runs. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { RunLog } from "@runlease/core"

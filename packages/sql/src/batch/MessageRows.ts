@@ -1,8 +1,4 @@
-/**
- * The messages to runs, in their conversations.
- *
- * @since 0.1.0
- */
+/** The messages to runs, in their conversations. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"

@@ -4,8 +4,6 @@
  * A transaction locks a limit with a name before the limits of its keys.
  *
  * Source: docs/decisions/0102-limits.md
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { type LimitRows, LimitKey, RateRules } from "@runlease/core/store"
@@ -121,10 +119,7 @@ const ofAgents = (
   return changes ? Effect.zipRight(dialect.lockNames(locks), found) : found
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (
   database: Database,
 ): Pick<LimitRows.LimitRows<SqlError>, "define" | "defined" | "ofAgents"> => ({

@@ -1,8 +1,4 @@
-/**
- * Queries for what is before a pending run.
- *
- * @since 0.1.0
- */
+/** Queries for what is before a pending run. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { SummaryRows } from "@runlease/core/store"
@@ -70,10 +66,7 @@ const queuedBefore =
     )
   }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (
   database: Database,
 ): Pick<SummaryRows.SummaryRows<SqlError>, "aheadInLane" | "queuedBefore" | "oldestRunnable"> => ({

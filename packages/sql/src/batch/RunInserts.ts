@@ -1,8 +1,4 @@
-/**
- * The statements that add runs.
- *
- * @since 0.1.0
- */
+/** The statements that add runs. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
@@ -24,7 +20,6 @@ import * as StateWrites from "./StateWrites.js"
 /**
  * Inserts the runs in their order, in their states, with the requests and the conversations that are made for them; returns their keys.
  *
- * @since 0.1.0
  * @category inserting
  */
 export const insert = (

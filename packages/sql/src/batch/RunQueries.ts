@@ -3,8 +3,6 @@
  *
  * A transaction that changes a run locks its row of `runs`, which nothing else writes, and reads its state once it has the
  * lock.
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"

@@ -1,8 +1,4 @@
-/**
- * What changes of the rows of `runs` and of the requests of runs after their submission: labels, titles, snapshots.
- *
- * @since 0.1.0
- */
+/** What changes of the rows of `runs` and of the requests of runs after their submission: labels, titles, snapshots. */
 import type { Statement } from "@effect/sql/Statement"
 import { Labels } from "@runlease/core"
 import type { RunRows } from "@runlease/core/store"

@@ -1,8 +1,4 @@
-/**
- * The statements that write what has changed of the runs of a commit.
- *
- * @since 0.1.0
- */
+/** The statements that write what has changed of the runs of a commit. */
 import type { Statement } from "@effect/sql/Statement"
 import { StepRecord } from "@runlease/core"
 import { type CounterRows, type RunRows, StoredRun } from "@runlease/core/store"

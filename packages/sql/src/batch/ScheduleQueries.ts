@@ -1,8 +1,4 @@
-/**
- * Schedules on a SQL database.
- *
- * @since 0.1.0
- */
+/** Schedules on a SQL database. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { KeysetPage, ScheduleHealth, type ScheduleRows, type ScheduleRules } from "@runlease/core/store"
@@ -62,10 +58,7 @@ const select = ({ sql }: Database, rest: Fragment) =>
 const named = ({ sql }: Database, { projectId, scheduleId }: ScheduleRows.ScheduleRef): Fragment =>
   sql`WHERE s.project_id = ${projectId} AND s.id = ${scheduleId}`
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const rows = (database: Database): ScheduleRows.ScheduleRows<SqlError> => {
   const { dialect, sql } = database
   const locked = (rest: Fragment) =>
@@ -117,10 +110,7 @@ export const rows = (database: Database): ScheduleRows.ScheduleRows<SqlError> =>
   }
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const reads = (database: Database): ScheduleRows.ScheduleReads<SqlError> => {
   const { dialect, sql } = database
   return {

@@ -1,8 +1,4 @@
-/**
- * Reads of runs on a SQL database, outside of transactions.
- *
- * @since 0.1.0
- */
+/** Reads of runs on a SQL database, outside of transactions. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids, RequestSnapshot } from "@runlease/core"
 import { KeysetPage, type RunRows, type RunStore } from "@runlease/core/store"
@@ -56,10 +52,7 @@ const listed = (
   })
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (database: Database): RunStore.RunReads<SqlError> => ({
   now: database.dialect.now,
 

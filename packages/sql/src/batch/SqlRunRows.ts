@@ -1,8 +1,4 @@
-/**
- * The rows of a transaction on a SQL database.
- *
- * @since 0.1.0
- */
+/** The rows of a transaction on a SQL database. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
@@ -25,10 +21,7 @@ import * as RunWrites from "./RunWrites.js"
 import * as ScheduleQueries from "./ScheduleQueries.js"
 import * as SummaryQueries from "./SummaryQueries.js"
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (database: Database): RunRows.RunRows<SqlError> => {
   const { dialect } = database
   return {

@@ -1,8 +1,4 @@
-/**
- * What every part of the control plane works with: the database, its dialect, the queue of its commits and the wake-ups.
- *
- * @since 0.1.0
- */
+/** What every part of the control plane works with: the database, its dialect, the queue of its commits and the wake-ups. */
 import { SqlError } from "@effect/sql/SqlError"
 import { type ControlPlaneUnavailable } from "@runlease/core"
 import { RunCommits, type RunRows, type RunStore, Wakeups } from "@runlease/core/store"
@@ -56,7 +52,6 @@ const makeConfirmed = (confirm: Effect.Effect<void, SqlError>) =>
 /**
  * `rows` are those of a transaction on the database. `link` connects the wake-ups of this process with those of other servers.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (

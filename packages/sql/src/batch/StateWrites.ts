@@ -1,8 +1,4 @@
-/**
- * The statements that write the states of runs: a run that goes on to another state leaves one table and enters another.
- *
- * @since 0.1.0
- */
+/** The statements that write the states of runs: a run that goes on to another state leaves one table and enters another. */
 import type { Statement } from "@effect/sql/Statement"
 import type { RunRows, RunState } from "@runlease/core/store"
 import { Array } from "effect"

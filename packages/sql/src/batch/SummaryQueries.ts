@@ -4,8 +4,6 @@
  * Each reads rows by a key or by an index, or a bounded number of rows in the order of a key.
  *
  * Source: docs/decisions/0070-summaries.md
- *
- * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { type Ids, Labels, type Run } from "@runlease/core"
@@ -161,10 +159,7 @@ const asking =
       PendingQueries.keysOf,
     )
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => ({
   ...ClaimRecords.make(database),
 

@@ -2,8 +2,6 @@
  * The runs of a page of a list: ranges of the index that its filter begins at.
  *
  * Source: docs/decisions/0070-summaries.md
- *
- * @since 0.1.0
  */
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import type { Ids, Labels, Run } from "@runlease/core"

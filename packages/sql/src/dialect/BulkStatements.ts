@@ -1,8 +1,6 @@
 /**
  * Bulk INSERT and UPDATE of one row or more. Columns that are equal in every row become scalar parameters; the rest come
  * from a table `v`.
- *
- * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
 import type { Columns, RowOf } from "../rows/Columns.js"

@@ -1,8 +1,4 @@
-/**
- * The differences between databases. Each statement is written once, and takes the parts that differ from here.
- *
- * @since 0.1.0
- */
+/** The differences between databases. Each statement is written once, and takes the parts that differ from here. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
@@ -48,10 +44,7 @@ export interface RunLocking {
   readonly check: (found: ReadonlyArray<RunRows.StoredRun>) => Effect.Effect<void, SqlError>
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Dialect {
   /** The store's time, in milliseconds since the epoch; one instant within one transaction. */
   readonly now: Effect.Effect<number, SqlError>
@@ -146,7 +139,6 @@ export interface Dialect {
 /**
  * A database, and how it differs from others.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Database {

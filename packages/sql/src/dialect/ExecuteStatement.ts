@@ -1,8 +1,4 @@
-/**
- * Running the statements of a commit.
- *
- * @since 0.1.0
- */
+/** Running the statements of a commit. */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"

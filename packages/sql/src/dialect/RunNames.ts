@@ -1,8 +1,4 @@
-/**
- * Names of runs, as a table to join with `runs r`.
- *
- * @since 0.1.0
- */
+/** Names of runs, as a table to join with `runs r`. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Fragment } from "@effect/sql/Statement"
 import type { RunRows } from "@runlease/core/store"
@@ -11,7 +7,6 @@ import type { Dialect } from "./Dialect.js"
 /**
  * Runs by their names, or by their keys.
  *
- * @since 0.1.0
  * @category models
  */
 export type RunNames =

@@ -1,8 +1,4 @@
-/**
- * Failures of statements as failures of the control plane.
- *
- * @since 0.1.0
- */
+/** Failures of statements as failures of the control plane. */
 import type { MigrationError } from "@effect/sql/Migrator"
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlaneUnavailable } from "@runlease/core"

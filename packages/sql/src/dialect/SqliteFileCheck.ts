@@ -3,8 +3,6 @@
  * written for as long as it is open, and what is written is lost when the process ends.
  *
  * Source: docs/decisions/0021-lost-database-files.md
- *
- * @since 0.1.0
  */
 import { SqlError } from "@effect/sql/SqlError"
 import { Clock, Context, Data, Duration, Effect, type Scope } from "effect"
@@ -29,7 +27,6 @@ export class SqliteFileLost extends Data.TaggedError("SqliteFileLost")<{ readonl
 /**
  * Checks that the file of the database is in its place. A database without a file always passes.
  *
- * @since 0.1.0
  * @category references
  */
 export class SqliteFileCheck extends Context.Reference<SqliteFileCheck>()("@runlease/sql/SqliteFileCheck", {
@@ -63,7 +60,6 @@ const filesOf = (filename: string): ReadonlyArray<string> => {
 /**
  * Watches the files of a database that is open, until the Scope closes.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (

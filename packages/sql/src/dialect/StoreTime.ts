@@ -1,15 +1,10 @@
-/**
- * The clock of leases and delays.
- *
- * @since 0.1.0
- */
+/** The clock of leases and delays. */
 import { Context } from "effect"
 
 /**
  * On PostgreSQL it is the database's clock, which all servers share, unless a test sets Effect's Clock. SQLite always uses
  * Effect's Clock, as `StoreClock` reads it.
  *
- * @since 0.1.0
  * @category references
  */
 export class StoreTime extends Context.Reference<StoreTime>()("@runlease/sql/StoreTime", {

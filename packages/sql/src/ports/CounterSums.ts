@@ -1,8 +1,4 @@
-/**
- * Adding up, now and then, what commits have counted.
- *
- * @since 0.1.0
- */
+/** Adding up, now and then, what commits have counted. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Duration, Effect } from "effect"
 import * as CounterQueries from "../batch/CounterQueries.js"
@@ -18,7 +14,6 @@ const once = (store: SqlStore): Effect.Effect<boolean, SqlError> =>
 /**
  * Adds up what was counted, for as long as it runs. A round that fails is tried again at the next one.
  *
- * @since 0.1.0
  * @category running
  */
 export const run = (store: SqlStore): Effect.Effect<never> => {

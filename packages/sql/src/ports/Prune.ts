@@ -1,8 +1,4 @@
-/**
- * Deleting finished runs, the conversations left without any, and ended bulk operations, a bounded number of rows at a time.
- *
- * @since 0.1.0
- */
+/** Deleting finished runs, the conversations left without any, and ended bulk operations, a bounded number of rows at a time. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane, type Ids, type Run } from "@runlease/core"
 import { CounterRows } from "@runlease/core/store"
@@ -174,10 +170,7 @@ const pruneOne = (
     return Either.right({ pruned, more: counters || conversations || limits || bulk || flows })
   })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (store: SqlStore): ControlPlane.ControlPlane["Type"]["prune"] =>
   store.writer.operation<ControlPlane.PruneRequest, ControlPlane.Pruned, ControlPlane.Pruned>({
     name: "ControlPlane.prune",

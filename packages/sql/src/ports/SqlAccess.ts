@@ -1,8 +1,4 @@
-/**
- * Access on SQL. Only the digest of a token is stored.
- *
- * @since 0.1.0
- */
+/** Access on SQL. Only the digest of a token is stored. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Access, Ids, WorkerRegistry } from "@runlease/core"
 import { Token } from "@runlease/core/store"
@@ -71,10 +67,7 @@ interface NewWorkerToken extends WorkerRef {
   readonly issuedBy: Ids.KeyId | undefined
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (store: SqlStore): Access.Access["Type"] => {
   const { sql, dialect, writer } = store
 

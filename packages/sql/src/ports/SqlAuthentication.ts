@@ -1,8 +1,4 @@
-/**
- * Finds the principal of a token on SQL.
- *
- * @since 0.1.0
- */
+/** Finds the principal of a token on SQL. */
 import { type Access, BrowserToken, type Ids } from "@runlease/core"
 import { RunToken, Token } from "@runlease/core/store"
 import { Effect, Option } from "effect"
@@ -24,10 +20,7 @@ const toPrincipal = (row: Row): Access.Principal =>
     ? { _tag: "ApiKey", keyId: row.issued_by ?? row.id, projectId: row.project_id, admin: row.admin === 1 }
     : { _tag: "Worker", workerId: row.worker_id, projectId: row.project_id }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (store: SqlStore): Access.Access["Type"]["authenticate"] => {
   const { dialect, read, sql } = store
   const browser = SqlBrowserTokens.authentication(store)

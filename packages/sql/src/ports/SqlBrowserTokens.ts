@@ -1,8 +1,4 @@
-/**
- * Tokens for browsers on SQL: only the key that signs those of a project is stored.
- *
- * @since 0.1.0
- */
+/** Tokens for browsers on SQL: only the key that signs those of a project is stored. */
 import { Access, BrowserToken, type Ids } from "@runlease/core"
 import { Token } from "@runlease/core/store"
 import { DateTime, Effect, Either, Option, Redacted } from "effect"
@@ -19,10 +15,7 @@ interface NewKey {
   readonly signingKey: string
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (store: SqlStore, each: SqlSessions.Each) => {
   const { dialect, sql } = store
 
@@ -90,7 +83,6 @@ export const make = (store: SqlStore, each: SqlSessions.Each) => {
 /**
  * Finds the browser that a token names, where its project has signed it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const authentication =

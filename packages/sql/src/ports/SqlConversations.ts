@@ -1,8 +1,4 @@
-/**
- * Conversations on SQL.
- *
- * @since 0.1.0
- */
+/** Conversations on SQL. */
 import { Conversations, Ids, Page } from "@runlease/core"
 import { KeysetPage } from "@runlease/core/store"
 import { DateTime, Effect, Either, Function } from "effect"
@@ -66,10 +62,7 @@ interface Add {
   readonly message: Conversations.NewMessage
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (
   store: SqlStore,
 ): ((projectId: Ids.ProjectId) => Conversations.Conversations["Type"]) => {

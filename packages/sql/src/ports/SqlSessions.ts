@@ -1,8 +1,4 @@
-/**
- * Sessions of people on SQL: credentials that expire, issued by an API key.
- *
- * @since 0.1.0
- */
+/** Sessions of people on SQL: credentials that expire, issued by an API key. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Access, type ControlPlaneError, type Ids } from "@runlease/core"
 import { Token } from "@runlease/core/store"
@@ -44,10 +40,7 @@ interface NewSession {
   readonly digest: string
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = ({ dialect, sql }: SqlStore, each: Each) => {
   const issueSession = each<NewSession, void, Access.KeyNotFound | Access.KeyRevoked | Access.KeyExpired>(
     "Access.issueSession",

@@ -1,8 +1,4 @@
-/**
- * The worker registry on SQL.
- *
- * @since 0.1.0
- */
+/** The worker registry on SQL. */
 import { Ids, Page, WorkerRegistry } from "@runlease/core"
 import { KeysetPage } from "@runlease/core/store"
 import { DateTime, Effect, Either, Function } from "effect"
@@ -83,10 +79,7 @@ const heartbeatRows = (requests: ReadonlyArray<Heartbeat>) => {
   return Array.from(rows.values())
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (
   store: SqlStore,
 ): ((projectId: Ids.ProjectId) => WorkerRegistry.WorkerRegistry["Type"]) => {

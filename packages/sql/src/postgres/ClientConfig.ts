@@ -1,8 +1,6 @@
 /**
  * How a client of the driver connects. Only here and in its neighbours do types of the driver appear, so that the
  * declarations of the public modules need none of them.
- *
- * @since 0.1.0
  */
 import { Duration, Effect, Redacted, type Scope } from "effect"
 import * as Pg from "pg"

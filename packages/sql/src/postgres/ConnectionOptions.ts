@@ -1,8 +1,4 @@
-/**
- * How to connect to PostgreSQL.
- *
- * @since 0.1.0
- */
+/** How to connect to PostgreSQL. */
 import type { Duration, Redacted } from "effect"
 
 /**
@@ -12,7 +8,6 @@ import type { Duration, Redacted } from "effect"
  * take, 30 seconds. `lockTimeout`: how long a statement may wait for a lock, 2 seconds. `idleInTransactionTimeout`: how long
  * the database waits for the next statement of a transaction before it rolls back, 10 seconds.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ConnectionOptions {

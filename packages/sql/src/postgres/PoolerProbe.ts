@@ -3,8 +3,6 @@
  * transaction to transaction.
  *
  * Source: docs/decisions/0126-poolers-and-standbys.md
- *
- * @since 0.1.0
  */
 import { Data, Duration, Effect, type Scope } from "effect"
 import type * as Pg from "pg"
@@ -15,7 +13,6 @@ import type { ConnectionOptions } from "./ConnectionOptions.js"
  * What a connection keeps. `session`: all. `statements`: prepared statements alone, so that settings, locks and LISTEN are lost. `nothing`:
  * not even those.
  *
- * @since 0.1.0
  * @category models
  */
 export type Keeps = "session" | "statements" | "nothing"
@@ -62,7 +59,6 @@ const isForeign = ({ code }: NoAnswer): boolean => code === "42P05" || code === 
  * Looks at two connections, one of which is idle while the other one is in a transaction: a pooler that does not keep sessions runs the
  * statements of the idle one elsewhere then. It writes nothing. Undefined where the database does not answer in a few seconds.
  *
- * @since 0.1.0
  * @category checks
  */
 export const find = (options: ConnectionOptions): Effect.Effect<Keeps | undefined> =>

@@ -3,8 +3,6 @@
  *
  * Each statement of a transaction reads what is committed when it starts. A row that it finds may have changed until it is
  * locked; PostgreSQL then reads the row again, but not the rows that were joined to it.
- *
- * @since 0.1.0
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -44,10 +42,7 @@ const selectsPerStatement = 100
 
 const types = { integer: "bigint", text: "text" } as const
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
   const rows = <C extends Columns>(columns: C, values: ReadonlyArray<RowOf<C>>) => {
     const names = Object.keys(columns)

@@ -1,8 +1,4 @@
-/**
- * Connections to PostgreSQL as a control plane needs them.
- *
- * @since 0.1.0
- */
+/** Connections to PostgreSQL as a control plane needs them. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
@@ -17,7 +13,6 @@ import * as PreparedStatements from "./PreparedStatements.js"
  * `maxConnections`: 10 when absent, without the one that listens for wake-ups. The control plane writes over one of them and
  * reads over the others.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options extends ConnectionOptions {
@@ -36,7 +31,6 @@ const setting = <A>(of: (name: string) => Config.Config<A>, name: string) =>
  * All but `url`, from `RUNLEASE_POSTGRES_MAX_CONNECTIONS`, `…_CONNECT_TIMEOUT`, `…_STATEMENT_TIMEOUT`, `…_LOCK_TIMEOUT`
  * and `…_IDLE_IN_TRANSACTION_TIMEOUT`; durations such as `30 seconds`.
  *
- * @since 0.1.0
  * @category config
  */
 export const limits: Config.Config<Omit<Options, "url">> = Config.all({
@@ -50,7 +44,6 @@ export const limits: Config.Config<Omit<Options, "url">> = Config.all({
 /**
  * `url` from `DATABASE_URL`, and the limits.
  *
- * @since 0.1.0
  * @category config
  */
 export const config: Config.Config<Options> = Config.map(
@@ -152,7 +145,6 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
  *
  * Fails: `SqlError` when the URL is not understood.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<SqlClient, SqlError> =>

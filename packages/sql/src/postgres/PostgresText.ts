@@ -1,8 +1,4 @@
-/**
- * Text as PostgreSQL can hold it: it knows neither NUL nor half a surrogate pair, and both become U+FFFD.
- *
- * @since 0.1.0
- */
+/** Text as PostgreSQL can hold it: it knows neither NUL nor half a surrogate pair, and both become U+FFFD. */
 
 /** Text for a parameter. */
 export const storable = (text: string): string =>

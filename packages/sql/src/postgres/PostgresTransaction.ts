@@ -1,8 +1,4 @@
-/**
- * Transactions of PostgreSQL. The statements of one are sent without waiting for each other's answers where they can be.
- *
- * @since 0.1.0
- */
+/** Transactions of PostgreSQL. The statements of one are sent without waiting for each other's answers where they can be. */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
@@ -64,7 +60,6 @@ const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyA
 /**
  * How a dialect runs its transactions. `rows` makes a table of values.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (

@@ -5,8 +5,6 @@
  * notify until it is on the disk. A server that is alone sends none.
  *
  * Source: docs/decisions/0013-postgresql.md
- *
- * @since 0.1.0
  */
 import { ControlPlaneUnavailable, Ids } from "@runlease/core"
 import { type Wakeups } from "@runlease/core/store"
@@ -55,7 +53,6 @@ const connect = (options: PostgresPool.Options) =>
  *
  * Returns once the first connection is open or has failed.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const link = (

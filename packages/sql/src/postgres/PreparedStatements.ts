@@ -1,8 +1,4 @@
-/**
- * Statements that a PostgreSQL connection parses and plans once.
- *
- * @since 0.1.0
- */
+/** Statements that a PostgreSQL connection parses and plans once. */
 import { createHash } from "node:crypto"
 import * as Pg from "pg"
 import { outcomeUnknown } from "./OutcomeUnknown.js"

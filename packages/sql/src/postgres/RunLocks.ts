@@ -6,8 +6,6 @@
  * far. So a transaction that waits for a run has none that comes after it, and no two wait for each other's runs.
  *
  * Source: docs/decisions/0091-one-order-of-locks.md
- *
- * @since 0.1.0
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
@@ -49,7 +47,6 @@ type Keyed = { readonly run_pk: number }
  * Locks runs before their states are read by a later statement. A transaction that changes a run locks its row of `runs`. A claim locks the
  * row of `queue` alone, so that row is locked too.
  *
- * @since 0.1.0
  * @category locking
  */
 export const lockRuns =
@@ -94,7 +91,6 @@ export const lockRuns =
 /**
  * Begins a transaction: one that was undone for a run that another one had locks all runs that it had named, and waits for them.
  *
- * @since 0.1.0
  * @category locking
  */
 export const begin = (

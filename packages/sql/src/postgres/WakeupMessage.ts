@@ -1,8 +1,4 @@
-/**
- * Wake-ups as the servers of one database send them to each other.
- *
- * @since 0.1.0
- */
+/** Wake-ups as the servers of one database send them to each other. */
 import { Ids, type Leases, Run } from "@runlease/core"
 import { type RunRows, type Wakeups } from "@runlease/core/store"
 import { Schema } from "effect"
@@ -44,7 +40,6 @@ type Item = typeof Item.Type
  * `from` is the server that sends the message. `joined` says that it has begun to listen. `all` says that wake-ups were
  * left out, so all waiters must poll.
  *
- * @since 0.1.0
  * @category models
  */
 export const WakeupMessage = Schema.Struct({

@@ -2,8 +2,6 @@
  * Whether PostgreSQL confirms a commit.
  *
  * Source: docs/decisions/0126-poolers-and-standbys.md
- *
- * @since 0.1.0
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -18,7 +16,6 @@ const patience = Duration.seconds(3)
  * Commits an entry of the log of the database, which is in no table and needs no lock. A commit that takes more than three seconds is
  * cancelled, as it would stay in its process: it fails as one that no standby confirms, or whenever its connection fails.
  *
- * @since 0.1.0
  * @category checks
  */
 export const write = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =>

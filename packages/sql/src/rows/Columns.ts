@@ -1,8 +1,4 @@
-/**
- * The types of columns, and of the rows that a statement takes or gives.
- *
- * @since 0.1.0
- */
+/** The types of columns, and of the rows that a statement takes or gives. */
 
 /** What a column has. JSON is text; instants are milliseconds since the epoch. */
 export type Value = string | number | null

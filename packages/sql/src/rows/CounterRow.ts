@@ -1,8 +1,4 @@
-/**
- * The columns of counters: `counter_deltas` has what commits added, `counter_sums` what is added up of it.
- *
- * @since 0.1.0
- */
+/** The columns of counters: `counter_deltas` has what commits added, `counter_sums` what is added up of it. */
 import type { Ids } from "@runlease/core"
 import type { CounterRows, Counters } from "@runlease/core/store"
 import type { Columns } from "./Columns.js"

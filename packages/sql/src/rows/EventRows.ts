@@ -1,8 +1,4 @@
-/**
- * Entries of logs as they are stored.
- *
- * @since 0.1.0
- */
+/** Entries of logs as they are stored. */
 import type { AgentEvent } from "@runlease/core"
 import type { RunStore } from "@runlease/core/store"
 import type { Columns } from "./Columns.js"

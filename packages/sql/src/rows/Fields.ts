@@ -1,8 +1,4 @@
-/**
- * Fields of values as columns of tables.
- *
- * @since 0.1.0
- */
+/** Fields of values as columns of tables. */
 import { SnakeCase } from "@runlease/core/internal"
 import { Struct } from "effect"
 import type { ColumnType, ToRow, Value } from "./Columns.js"

@@ -1,8 +1,4 @@
-/**
- * The rows of limits with their counts.
- *
- * @since 0.1.0
- */
+/** The rows of limits with their counts. */
 import type { Ids, Limits } from "@runlease/core"
 import type { LimitRules } from "@runlease/core/store"
 import { fromJson } from "./Fields.js"

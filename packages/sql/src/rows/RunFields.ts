@@ -3,8 +3,6 @@
  *
  * A column is named as its field, in snake_case, unless another name is given. Statements, rows and their conversions are derived from
  * this table once, when modules load: a new field is a line here and a migration.
- *
- * @since 0.1.0
  */
 import { Labels, Run } from "@runlease/core"
 import {

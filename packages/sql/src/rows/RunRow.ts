@@ -1,8 +1,4 @@
-/**
- * The columns of a run in its tables, and SELECTs of them. Both are derived from the table of fields.
- *
- * @since 0.1.0
- */
+/** The columns of a run in its tables, and SELECTs of them. Both are derived from the table of fields. */
 import { type Row, rowOf } from "./Columns.js"
 import type { Ids, Run } from "@runlease/core"
 import type { RunRows, RunState } from "@runlease/core/store"

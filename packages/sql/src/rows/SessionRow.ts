@@ -1,8 +1,4 @@
-/**
- * The columns of a worker session.
- *
- * @since 0.1.0
- */
+/** The columns of a worker session. */
 import type { Ids, WorkerSession } from "@runlease/core"
 import { DateTime, Struct } from "effect"
 import type { Columns } from "./Columns.js"

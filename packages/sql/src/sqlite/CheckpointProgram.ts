@@ -3,8 +3,6 @@
  * message.
  *
  * It runs from its text, so that it is there in every bundle, and loads the driver alone.
- *
- * @since 0.1.0
  */
 
 /** What the program is started with. */

@@ -3,8 +3,6 @@
  * waits for the disk, which takes long and stops the event loop when a commit does it.
  *
  * Source: docs/decisions/0092-checkpoints-on-a-thread.md
- *
- * @since 0.1.0
  */
 import Sqlite from "better-sqlite3"
 import { Deferred, Effect, Exit, FiberId, type Scope } from "effect"
@@ -39,7 +37,6 @@ export interface Options {
 /**
  * What a writer does before and after each commit.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Checkpoints {
@@ -62,7 +59,6 @@ const driverPath = (): string => {
  * Has the checkpoints of a connection made on a thread, which starts with the first one and ends with the Scope. When the
  * thread fails, the connection makes them itself, at the end of its commits.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (

@@ -1,8 +1,4 @@
-/**
- * Back-ups of an SQLite file that is in use.
- *
- * @since 0.1.0
- */
+/** Back-ups of an SQLite file that is in use. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import type { PlatformError } from "@effect/platform/Error"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -13,7 +9,6 @@ import * as SqliteFile from "./SqliteFile.js"
 /**
  * The back-up failed. The destination is as it was before.
  *
- * @since 0.1.0
  * @category errors
  */
 export class SqliteBackupFailed extends Schema.TaggedError<SqliteBackupFailed>(
@@ -35,7 +30,6 @@ const reading = <A>(filename: string, read: (sql: SqlClient.SqlClient) => Effect
  * Units: `bytes` is the size of the copy.
  * Fails: `SqliteBackupFailed`, with the reason.
  *
- * @since 0.1.0
  * @category back-up
  */
 export const write = Effect.fn("SqliteBackup.write")(function* (options: {

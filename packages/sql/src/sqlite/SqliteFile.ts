@@ -1,8 +1,4 @@
-/**
- * Opening an SQLite file as a control plane needs it.
- *
- * @since 0.1.0
- */
+/** Opening an SQLite file as a control plane needs it. */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Layer, Option, Schema, Context, Scope, Array, Clock } from "effect"
@@ -64,7 +60,6 @@ class Instant extends Context.Tag("@runlease/sql/sqlite/Instant")<Instant, numbe
 /**
  * `clock` reads the store's time.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, alone: Alone): Dialect => {
@@ -190,7 +185,6 @@ export const make = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, alo
 /**
  * The open file, as the driver has it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Handle {
@@ -201,10 +195,7 @@ export interface Handle {
   readonly alone: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/**
- * @since 0.1.0
- * @category tags
- */
+/** @category tags */
 export class SqliteHandle extends Context.Tag("@runlease/sql/SqliteHandle")<SqliteHandle, Handle>() {}
 
 /** The largest number of statements that a connection prepares once; the oldest gives way. */
@@ -249,7 +240,6 @@ const makeConnection = (database: Sqlite.Database): Connection => {
 /**
  * Opens a file. Dies with the driver's error when the file is unusable.
  *
- * @since 0.1.0
  * @category layers
  */
 export const connection = (filename: string): Layer.Layer<SqlClient.SqlClient | SqliteHandle> =>
@@ -286,7 +276,6 @@ export const connection = (filename: string): Layer.Layer<SqlClient.SqlClient | 
  * `filename`: a path whose folder exists, or `:memory:`. `synchronous`: `normal` when absent, which survives a
  * crash of the process; `full` also survives a loss of power, and waits for the disk at every commit.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -297,7 +286,6 @@ export interface Options {
 /**
  * The file cannot be used as a database.
  *
- * @since 0.1.0
  * @category errors
  */
 export class SqliteFileUnusable extends Schema.TaggedError<SqliteFileUnusable>(
@@ -405,7 +393,6 @@ const checkpointed = (options: Checkpoints.Options) =>
  *
  * Fails: `SqliteFileUnusable`, with the reason.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = ({

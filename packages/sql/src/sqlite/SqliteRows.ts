@@ -4,8 +4,6 @@
  * Nothing needs a lock, since a transaction of SQLite has the file for itself.
  *
  * Source: docs/decisions/0052-plain-rows-on-sqlite.md
- *
- * @since 0.1.0
  */
 import * as RunFields from "../rows/RunFields.js"
 import { byTable, Gate, stateColumns, stateValues, type StateTable, tableOf } from "../rows/RunFields.js"
@@ -73,10 +71,7 @@ export const inserter = (prepare: Prepare, table: string, columns: Columns): ((r
   return (row) => insert(names.map((name) => valueOf(row[name])))
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface SqliteRows {
   readonly find: (refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
   readonly search: (search: RunRows.Search, now: number) => RunRows.Found
@@ -155,10 +150,7 @@ const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
 
 // Adds what a commit has counted, on the handle of an SQLite file.
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (database: Sqlite.Database): SqliteRows => {
   const prepare = preparing(database)
   const findLeased = prepare(namedLeased)
@@ -391,10 +383,7 @@ const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const stateWriter = (prepare: Prepare): Write => {
   const all = byTable((from) =>
     byTable((to) => (from === to ? staying(prepare, to) : moving(prepare, from, to))),
@@ -412,10 +401,7 @@ export const stateWriter = (prepare: Prepare): Write => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const counterInserter = (
   database: Sqlite.Database,
 ): ((counted: ReadonlyArray<CounterRows.CounterDelta>) => void) => {

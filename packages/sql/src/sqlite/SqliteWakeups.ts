@@ -1,8 +1,4 @@
-/**
- * The wake-ups of a process that may share its file with others, whose commits may have ended a token.
- *
- * @since 0.1.0
- */
+/** The wake-ups of a process that may share its file with others, whose commits may have ended a token. */
 import type { Wakeups } from "@runlease/core/store"
 import type { Handle } from "./SqliteFile.js"
 
@@ -11,7 +7,6 @@ import type { Handle } from "./SqliteFile.js"
  *
  * Source: https://www.sqlite.org/pragma.html#pragma_data_version
  *
- * @since 0.1.0
  * @category constructors
  */
 export const link = ({ database }: Handle, local: Wakeups.Wakeups): Wakeups.Wakeups => {

@@ -17,7 +17,6 @@ import type { Subject } from "./Subject.js"
  *
  * Dies where the payload does not fit.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const ofAgent = <P, A, E, E2>(

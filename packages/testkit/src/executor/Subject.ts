@@ -14,7 +14,6 @@ import { Data, type Effect, type Scope } from "effect"
  * - `Huge`: writes one piece of output of that many bytes, more than the executor's limit.
  * - `Malformed`: writes output that is not valid in its protocol.
  *
- * @since 0.1.0
  * @category models
  */
 export type Behaviour = Data.TaggedEnum<{
@@ -36,7 +35,6 @@ export { Floods, Huge, Malformed, Says, SaysThenCrashes, SaysThenHangs }
  * processes, or requests that have not ended. `submission` is what a run of it is submitted with; agent `agent` without a request when
  * absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Subject {

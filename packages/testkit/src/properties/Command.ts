@@ -1,8 +1,6 @@
 /**
  * Commands that fast-check generates and shrinks. They refer to leases and cursors by position ("the latest lease",
  * "two before the end"), so a command keeps its meaning after the commands before it are removed.
- *
- * @since 0.1.0
  */
 import type { TerminalStatus } from "@runlease/core/Run"
 import { FastCheck as fc } from "effect"

@@ -1,8 +1,4 @@
-/**
- * The search for the orders in which concurrent requests may have taken effect, by their verdicts.
- *
- * @since 0.1.0
- */
+/** The search for the orders in which concurrent requests may have taken effect, by their verdicts. */
 import * as Model from "./Model.js"
 import * as ModelClaims from "./ModelClaims.js"
 import * as ModelFamilies from "./ModelFamilies.js"

@@ -1,8 +1,6 @@
 /**
  * A history: executes commands in order, some concurrently, and compares each verdict and the state after it with
  * the model, until every run has ended.
- *
- * @since 0.1.0
  */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { isTerminal } from "@runlease/core/Run"
@@ -110,7 +108,6 @@ const maxEndingRequests = SubmitCommand.runs * 24
 /**
  * Executes the commands, ends every run and checks every log. Returns all requests with their verdicts.
  *
- * @since 0.1.0
  * @category running
  */
 export const run = (

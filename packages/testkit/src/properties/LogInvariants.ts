@@ -1,8 +1,4 @@
-/**
- * Invariants of every log, independent of what happened to its run.
- *
- * @since 0.1.0
- */
+/** Invariants of every log, independent of what happened to its run. */
 import { isChildEvent } from "@runlease/core/internal/ChildEvent"
 import { canonicalJson } from "@runlease/core/executor/Json"
 import { isMessage } from "@runlease/core/InboxMessage"
@@ -13,7 +9,6 @@ import type { LogEntry } from "@runlease/core/RunLog"
 /**
  * The invariants that the log of an ended run violates, as sentences; empty for a valid log.
  *
- * @since 0.1.0
  * @category checking
  */
 export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<string> => {

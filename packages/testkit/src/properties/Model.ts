@@ -1,8 +1,6 @@
 /**
  * The control plane as a pure function from a state and a request to the next state and the verdict, after
  * `docs/state-machine.md`. It shares no rule with the stores that it checks.
- *
- * @since 0.1.0
  */
 import { isReserved } from "@runlease/core/AgentEvent"
 import { isTerminal } from "@runlease/core/Run"

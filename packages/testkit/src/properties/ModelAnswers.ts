@@ -1,8 +1,4 @@
-/**
- * Answers in the model: resuming a waiting run, and follow-up inputs of its client.
- *
- * @since 0.1.0
- */
+/** Answers in the model: resuming a waiting run, and follow-up inputs of its client. */
 import * as ModelLog from "./ModelLog.js"
 import { isAsking } from "./ModelBudgets.js"
 import { end, type Run, type State, withoutWait } from "./ModelState.js"

@@ -1,8 +1,4 @@
-/**
- * Budgets of trees in the model. Only tokens are limited.
- *
- * @since 0.1.0
- */
+/** Budgets of trees in the model. Only tokens are limited. */
 import * as ModelLog from "./ModelLog.js"
 import { end, find, goOn, replaceRun, type Run, type State, withoutWait } from "./ModelState.js"
 import type { Request } from "./Request.js"

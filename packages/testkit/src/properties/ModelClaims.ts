@@ -1,8 +1,4 @@
-/**
- * Claims in the model: the runs that a claim takes, alone or in one commit with other claims.
- *
- * @since 0.1.0
- */
+/** Claims in the model: the runs that a claim takes, alone or in one commit with other claims. */
 import * as ModelLimits from "./ModelLimits.js"
 import * as ModelLog from "./ModelLog.js"
 import { sweepAll } from "./ModelFamilies.js"

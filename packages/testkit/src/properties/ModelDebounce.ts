@@ -1,8 +1,4 @@
-/**
- * Debounced submissions in the model: a pending run that no worker has claimed takes the later ones of its key.
- *
- * @since 0.1.0
- */
+/** Debounced submissions in the model: a pending run that no worker has claimed takes the later ones of its key. */
 import { isExpired, replaceRun, type State } from "./ModelState.js"
 import { runName, type Submit } from "./Request.js"
 

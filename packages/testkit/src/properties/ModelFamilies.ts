@@ -1,8 +1,4 @@
-/**
- * Parents and children in the model, and what sweeps reach.
- *
- * @since 0.1.0
- */
+/** Parents and children in the model, and what sweeps reach. */
 import { isTerminal } from "@runlease/core/Run"
 import * as ModelLog from "./ModelLog.js"
 import { end, find, goOn, replaceRun, type Run, type State, sweep } from "./ModelState.js"

@@ -3,8 +3,6 @@
  *
  * The model has no places. So it says of limited runs which claims are allowed, and not which one of them a claim takes first: no more of a key work
  * than its limit lets in, and a claim leaves a key that has room alone only where it is full itself.
- *
- * @since 0.1.0
  */
 import type { Run, State } from "./ModelState.js"
 
@@ -36,7 +34,6 @@ export const startable = (state: State, runs: ReadonlyArray<Run>, most: number):
 /**
  * Whether claims that want `most` runs together may take these of the `runnable` ones, which are in their order of preference.
  *
- * @since 0.1.0
  * @category claims
  */
 export const isAllowed = (

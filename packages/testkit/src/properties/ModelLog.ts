@@ -1,8 +1,6 @@
 /**
  * A run's log in the model. Appended events are stored as canonical JSON; the control plane's own events are
  * abbreviated.
- *
- * @since 0.1.0
  */
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import { attemptEventName } from "@runlease/core/store/ControlEvents"

@@ -1,8 +1,4 @@
-/**
- * The state of the model: its runs, their leases and lanes, how an attempt ends, and what a sweep changes.
- *
- * @since 0.1.0
- */
+/** The state of the model: its runs, their leases and lanes, how an attempt ends, and what a sweep changes. */
 import { isTerminal, type RunStatus } from "@runlease/core/Run"
 import * as ModelLog from "./ModelLog.js"
 import type { Fence, PendingCall } from "./Request.js"

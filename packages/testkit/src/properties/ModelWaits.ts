@@ -1,8 +1,4 @@
-/**
- * Waits in the model: what a run waits for once it is suspended.
- *
- * @since 0.1.0
- */
+/** Waits in the model: what a run waits for once it is suspended. */
 import * as ModelBudgets from "./ModelBudgets.js"
 import { isOver } from "./ModelFamilies.js"
 import * as ModelLog from "./ModelLog.js"

@@ -1,8 +1,4 @@
-/**
- * What a caller can observe of a run, in the model or in a store, as text that is compared.
- *
- * @since 0.1.0
- */
+/** What a caller can observe of a run, in the model or in a store, as text that is compared. */
 import type { RunStatus } from "@runlease/core/Run"
 import { instant, type PendingCall, runName, workerName } from "./Request.js"
 

@@ -1,8 +1,4 @@
-/**
- * The requests of a history. Runs and workers are numbers; instants are milliseconds since its beginning.
- *
- * @since 0.1.0
- */
+/** The requests of a history. Runs and workers are numbers; instants are milliseconds since its beginning. */
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { TerminalStatus } from "@runlease/core/Run"
 import type { Multitask } from "@runlease/core/Runs"

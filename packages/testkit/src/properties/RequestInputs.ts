@@ -1,8 +1,4 @@
-/**
- * What the requests of a history are as inputs of the ports.
- *
- * @since 0.1.0
- */
+/** What the requests of a history are as inputs of the ports. */
 import type { FollowUp } from "@runlease/core/FollowUp"
 import { type AgentId, RunId } from "@runlease/core/Ids"
 import * as Interrupt from "@runlease/core/Interrupt"
@@ -15,7 +11,6 @@ import { type Calls, inputName, type Request, runName } from "./Request.js"
 /**
  * `origin` is the beginning of the history, in milliseconds since the epoch.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

@@ -1,8 +1,4 @@
-/**
- * Turns a command into the request that it stands for in the current state of a history.
- *
- * @since 0.1.0
- */
+/** Turns a command into the request that it stands for in the current state of a history. */
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Command from "./Command.js"
 import * as SubmitCommand from "./SubmitCommand.js"

@@ -1,8 +1,4 @@
-/**
- * Submissions that fast-check generates.
- *
- * @since 0.1.0
- */
+/** Submissions that fast-check generates. */
 import type { Multitask } from "@runlease/core/Runs"
 import { FastCheck as fc } from "effect"
 import type { Submit } from "./Request.js"

@@ -1,8 +1,4 @@
-/**
- * The control plane that a history runs against, with its workers and with names that no other history uses.
- *
- * @since 0.1.0
- */
+/** The control plane that a history runs against, with its workers and with names that no other history uses. */
 import * as ResumeRules from "@runlease/core/store/ResumeRules"
 import { Claims } from "@runlease/core/Claims"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -59,7 +55,6 @@ const maxEntries = 1000
 /**
  * `name` consists of letters and digits. The history begins at the current instant of the clock.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

@@ -1,8 +1,4 @@
-/**
- * The clients of a simulated world: they submit, cancel and tell, answer what runs ask, and send again what is not answered.
- *
- * @since 0.1.0
- */
+/** The clients of a simulated world: they submit, cancel and tell, answer what runs ask, and send again what is not answered. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import type { Answer, Interrupt } from "@runlease/core/Interrupt"
@@ -116,7 +112,6 @@ export const attend = (name: string, byInput: boolean): Effect.Effect<void, neve
 /**
  * Starts the clients. The result says whether they have done all that they are to do.
  *
- * @since 0.1.0
  * @category running
  */
 export const make = (world: World): { readonly isDone: () => boolean } => {

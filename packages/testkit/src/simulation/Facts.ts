@@ -1,8 +1,4 @@
-/**
- * Requests and answers of the ports as facts of a history.
- *
- * @since 0.1.0
- */
+/** Requests and answers of the ports as facts of a history. */
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { Answer } from "@runlease/core/Interrupt"
 import type { RenewRequest, Renewal } from "@runlease/core/Leases"
@@ -24,7 +20,6 @@ const refusedOf = (cause: Cause.Cause<unknown>): Refused => {
 /**
  * An answer as a fact, or the tag of the error instead of it.
  *
- * @since 0.1.0
  * @category facts
  */
 export const answerOf =

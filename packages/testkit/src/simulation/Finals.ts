@@ -1,8 +1,4 @@
-/**
- * Reads how the runs of a project ended, with their logs.
- *
- * @since 0.1.0
- */
+/** Reads how the runs of a project ended, with their logs. */
 import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
 import type { InvalidCursor } from "@runlease/core/Page"
 import type { EventId, Run, RunNotFound } from "@runlease/core/Run"
@@ -15,7 +11,6 @@ import type { Final } from "./History.js"
 /**
  * Every run of the project, the newest first.
  *
- * @since 0.1.0
  * @category reading
  */
 export const allRuns: Effect.Effect<ReadonlyArray<Run>, InvalidCursor | ControlPlaneError, Runs> = Effect.gen(
@@ -48,7 +43,6 @@ const logOf = (runId: Run["runId"]) =>
 /**
  * Every run with its log.
  *
- * @since 0.1.0
  * @category reading
  */
 export const finals: Effect.Effect<

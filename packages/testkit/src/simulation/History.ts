@@ -3,8 +3,6 @@
  * needs nothing else, and a test can write one by hand.
  *
  * Units: instants are milliseconds of the store's clock, with fractions, since the simulation began.
- *
- * @since 0.1.0
  */
 import type { FinalLimit, Under } from "./LimitFacts.js"
 import type { PausedClock } from "./Process.js"
@@ -12,7 +10,6 @@ import type { PausedClock } from "./Process.js"
 /**
  * A request that was refused, or that failed: the tag of its error. `ControlPlaneUnavailable` says that it was not answered.
  *
- * @since 0.1.0
  * @category calls
  */
 export interface Refused {
@@ -29,7 +26,6 @@ export interface Answered<Answer> {
  * A request to the store. `from` is the process that sent it. `executions`: how the store executed it, once for each copy of it that
  * arrived. `received`: what the sender was answered; absent if it got nothing, or gave up.
  *
- * @since 0.1.0
  * @category calls
  */
 export interface Exchange<Name extends string, Request, Answer> {
@@ -168,10 +164,7 @@ export type Tell = Exchange<
 
 export type Look = Exchange<"Look", { readonly run: string }, Seen>
 
-/**
- * @since 0.1.0
- * @category calls
- */
+/** @category calls */
 export type Call =
   | Claim
   | Renew
@@ -204,7 +197,6 @@ export interface Executing {
  * - `BodyBegan`: the body of a step, with its effects.
  * - `Returned`: a durable operation of an executor has given `value`, as JSON. `name` is that of the operation in its run.
  *
- * @since 0.1.0
  * @category events
  */
 export type Incident =
@@ -264,7 +256,6 @@ export interface FinalSchedule {
 /**
  * `settled`: every run had ended when the simulation stopped. `lease` is the length of the leases. `slots`: of each worker.
  *
- * @since 0.1.0
  * @category models
  */
 export interface History {

@@ -1,8 +1,4 @@
-/**
- * A plan and a history as lines for people.
- *
- * @since 0.1.0
- */
+/** A plan and a history as lines for people. */
 import type { Call, History, Incident } from "./History.js"
 import { isRefused } from "./invariants/Calls.js"
 import { instant } from "./invariants/Violation.js"
@@ -15,10 +11,7 @@ const fieldsOf = (value: object): string =>
     .map(([name, field]) => `${name} ${typeof field === "string" ? field : JSON.stringify(field)}`)
     .join(", ")
 
-/**
- * @since 0.1.0
- * @category text
- */
+/** @category text */
 export const planLines = ({
   actions,
   faults,
@@ -63,10 +56,7 @@ const isDull = ({ call, executions, received }: Call): boolean => {
 
 const incidentLine = ({ _tag, at: _at, ...fields }: Incident): string => `${_tag} ${fieldsOf(fields)}`
 
-/**
- * @since 0.1.0
- * @category text
- */
+/** @category text */
 export const historyLines = ({
   calls,
   endedAt,

@@ -1,8 +1,4 @@
-/**
- * What a history says of limits.
- *
- * @since 0.1.0
- */
+/** What a history says of limits. */
 
 /**
  * The limits of a run, each with how many runs the submission lets work there at once; null where it does not set that. Runs of one `line` go

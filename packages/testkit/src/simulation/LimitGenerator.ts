@@ -2,8 +2,6 @@
  * Makes the part of a plan that has limits of concurrency: runs under limits, and what a client changes of these limits meanwhile.
  *
  * It has a seed of its own, so it changes nothing else of a plan.
- *
- * @since 0.1.0
  */
 import type { LimitSubject } from "@runlease/core/Limits"
 import { Array } from "effect"
@@ -31,7 +29,6 @@ const scriptOf = (prng: Prng.Prng): ReadonlyArray<Operation> => {
 /**
  * The runs and the changes of a seed; none for most seeds.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (seed: number): Pick<Plan, "runs" | "limits"> => {

@@ -1,8 +1,4 @@
-/**
- * The limits of a simulated world.
- *
- * @since 0.1.0
- */
+/** The limits of a simulated world. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
 import * as Ids from "@runlease/core/Ids"
@@ -17,7 +13,6 @@ import type { ObserveCall } from "./RemotePorts.js"
 /**
  * The name of a limit in a history. That of a limit with a name begins that of each of its keys.
  *
- * @since 0.1.0
  * @category names
  */
 export const nameOf = ({ key, kind, name }: LimitSubject): string =>
@@ -28,7 +23,6 @@ const namedOf = (name: string): string => `named ${name}`
 /**
  * What a submission asks for of limits.
  *
- * @since 0.1.0
  * @category clients
  */
 export const inputOf = ({
@@ -79,7 +73,6 @@ export const underOf = (submission: SubmissionInput): Under => {
 /**
  * Changes a limit once. The end of a pause is another change.
  *
- * @since 0.1.0
  * @category clients
  */
 export const change = (
@@ -98,7 +91,6 @@ export const change = (
 /**
  * The port behind a link.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const remote = (store: Limits["Type"], observeCall: ObserveCall): Limits["Type"] => {
@@ -130,7 +122,6 @@ export const remote = (store: Limits["Type"], observeCall: ObserveCall): Limits[
 /**
  * The limits of the project, of which a simulation has few.
  *
- * @since 0.1.0
  * @category reading
  */
 export const finals = (

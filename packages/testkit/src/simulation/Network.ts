@@ -1,8 +1,6 @@
 /**
  * The network of a simulated world: requests of processes to the store, and the answers to them, which get lost, late or doubled as the
  * plan says.
- *
- * @since 0.1.0
  */
 import { closed, ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import { Cause, Effect, Exit, type Fiber, FiberId, Option, Stream } from "effect"
@@ -27,7 +25,6 @@ export interface Request<A, E> {
 /**
  * The connection of one process to the store.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Link {
@@ -40,10 +37,7 @@ export interface Link {
   readonly reset: () => void
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Network {
   /** When the last message arrives that is under way, unless another one is sent. */
   readonly lastArrival: () => number
@@ -60,7 +54,6 @@ const unavailable = (operation: string, message: string): ControlPlaneUnavailabl
 /**
  * `store` is the process that serves.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

@@ -1,8 +1,4 @@
-/**
- * An executor whose beginnings and ends the history tells.
- *
- * @since 0.1.0
- */
+/** An executor whose beginnings and ends the history tells. */
 import type { ExecuteWith, RunContext } from "@runlease/core/Executor"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Effect, Stream } from "effect"
@@ -12,7 +8,6 @@ import type { Recorder } from "./Recorder.js"
 /**
  * Who executes a run, and under which lease.
  *
- * @since 0.1.0
  * @category models
  */
 export const executing = (process: string, { leaseEpoch, runId }: ClaimedRun): Executing => ({
@@ -21,10 +16,7 @@ export const executing = (process: string, { leaseEpoch, runId }: ClaimedRun): E
   epoch: leaseEpoch ?? 0,
 })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make =
   (
     { process, recorder }: { readonly process: string; readonly recorder: Pick<Recorder, "happened"> },

@@ -3,8 +3,6 @@
  * can be left out to see whether the history is still wrong.
  *
  * Units: milliseconds. Instants count from the beginning of the simulation, by the store's clock.
- *
- * @since 0.1.0
  */
 import type { LimitSubject } from "@runlease/core/Limits"
 import type { PausedClock } from "./Process.js"
@@ -23,7 +21,6 @@ import type { PausedClock } from "./Process.js"
  * - `Fail`: fails in the first so many executions. `Poison`: kills its worker in them.
  * - `Result`: ends the run with a result.
  *
- * @since 0.1.0
  * @category scripts
  */
 export type Operation =
@@ -49,7 +46,6 @@ export type Script = ReadonlyArray<Operation>
  * The limits that a run is under: that of its agent, that of its concurrency key, which it sets to `maxRunning`, and those with names, by their keys.
  * `fairnessKey`: the one that it takes turns under.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PlannedUnder {
@@ -64,7 +60,6 @@ export interface PlannedUnder {
 /**
  * What a client changes of a limit: how many runs it lets in, or that it is paused for a time. Of a limit with a name, the first is of all its keys.
  *
- * @since 0.1.0
  * @category models
  */
 export type LimitChange = { readonly subject: LimitSubject; readonly at: number } & (
@@ -76,7 +71,6 @@ export type LimitChange = { readonly subject: LimitSubject; readonly at: number 
  * A run that a client submits. `conversation` is the name of the one that it shares with others. `repeats`: how much later a client
  * submits it again, each time. `budget`: what its tree may cost before it asks for more.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PlannedRun {
@@ -96,7 +90,6 @@ export interface PlannedRun {
  * A schedule that a client declares at `at`, and again so much later, each time. Its ticks are from `first` on, each `every` after the one
  * before, `ticks` in all. Instants are by the wall clock of the store, which agrees with its other clock until it is set.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PlannedSchedule {
@@ -131,7 +124,6 @@ export interface PlannedWorker {
  * - `Repeat`: the request arrives twice, the second time so much later.
  * - `FailBefore`, `FailAfter`: the store fails before or after it has committed, and says so.
  *
- * @since 0.1.0
  * @category faults
  */
 export type MessageFault =
@@ -150,7 +142,6 @@ export type MessageFault =
  * - `Shutdown`: a worker drains, and comes back so much later.
  * - `Clock`: the wall clock of the store is wrong by `ahead` for a time, and its other clock is not.
  *
- * @since 0.1.0
  * @category faults
  */
 export type Fault =
@@ -197,7 +188,6 @@ export type Fault =
  * `latency`: the longest that a message takes. `attendants`: clients that answer what runs ask, and tell runs what they wait for; each
  * gives answers of its own. `calmAt`: when all faults are over.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Plan {

@@ -3,8 +3,6 @@
  *
  * Each plan has a few sorts of work and a few sorts of faults, chosen by its seed: what comes together often finds more than all of it
  * mixed thinly.
- *
- * @since 0.1.0
  */
 import { Array } from "effect"
 import type { Action, Fault, MessageFault, Plan, PlannedRun, PlannedSchedule, PlannedWorker } from "./Plan.js"
@@ -166,7 +164,6 @@ const clocksOf = (prng: Prng.Prng, schedules: ReadonlyArray<PlannedSchedule>): R
 /**
  * The plan of a seed.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (seed: number): Plan => {

@@ -1,13 +1,8 @@
-/**
- * Random numbers that follow from a seed alone.
- *
- * @since 0.1.0
- */
+/** Random numbers that follow from a seed alone. */
 
 /**
  * A sequence of random numbers.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Prng {
@@ -37,7 +32,6 @@ const mixed = (value: number): number => {
 /**
  * A number of 32 bits that follows from these parts, for numbers that are independent of the order in which they are drawn.
  *
- * @since 0.1.0
  * @category hashing
  */
 export const hash = (...parts: ReadonlyArray<string | number>): number => {
@@ -57,7 +51,6 @@ const hex = (value: number): string => value.toString(16).padStart(8, "0")
 /**
  * Makes the sequence of a seed.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (seed: number): Prng => {

@@ -1,8 +1,6 @@
 /**
  * A process of a simulated world: it has a scheduler, a clock and a source of randomness of its own, so it can be paused and killed
  * whatever its fibers do.
- *
- * @since 0.1.0
  */
 import { RandomUuid } from "@runlease/core/Ids"
 import {
@@ -27,15 +25,11 @@ import type { VirtualTime } from "./VirtualTime.js"
 /**
  * What a paused process's clock does: it `runs`, as that of a stopped process, or it `stands`, as that of a suspended machine.
  *
- * @since 0.1.0
  * @category models
  */
 export type PausedClock = "runs" | "stands"
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Process {
   readonly name: string
 
@@ -86,7 +80,6 @@ interface Timer {
 /**
  * Makes a process that runs. `rate` is how fast its clock goes, 1 for that of the world.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

@@ -1,8 +1,4 @@
-/**
- * Writes down the history of a simulation while it happens.
- *
- * @since 0.1.0
- */
+/** Writes down the history of a simulation while it happens. */
 import type { Answered, Call, Incident, Refused } from "./History.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
@@ -23,10 +19,7 @@ export interface OpenCall<Name extends Call["call"]> {
 
 type Unstamped<A> = A extends Incident ? Omit<A, "at"> : never
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Recorder {
   readonly calls: ReadonlyArray<Call>
   readonly incidents: ReadonlyArray<Incident>
@@ -52,10 +45,7 @@ export interface Recorder {
   readonly now: () => number
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (time: Pick<VirtualTime, "now">): Recorder => {
   const calls: Array<Call> = []
   const incidents: Array<Incident> = []

@@ -1,8 +1,4 @@
-/**
- * The ports of a store as a process sees them that is connected by a network. The history tells each request that changes something.
- *
- * @since 0.1.0
- */
+/** The ports of a store as a process sees them that is connected by a network. The history tells each request that changes something. */
 import { Claims } from "@runlease/core/Claims"
 import { endsLog } from "@runlease/core/store/ControlEvents"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -196,7 +192,6 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Ru
 /**
  * The ports of the store behind a link. `from` names the process in the history.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (

@@ -1,8 +1,4 @@
-/**
- * The schedules of a simulated world, of a store that has the port.
- *
- * @since 0.1.0
- */
+/** The schedules of a simulated world, of a store that has the port. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
 import type { InvalidCursor } from "@runlease/core/Page"
@@ -21,7 +17,6 @@ const nothing = () => {}
 /**
  * Declares a schedule, as the code of a deploy does.
  *
- * @since 0.1.0
  * @category clients
  */
 export const declare = (
@@ -72,7 +67,6 @@ const finalOf = (schedule: Schedule): FinalSchedule => ({
 /**
  * The schedules of the project, of which a simulation has few.
  *
- * @since 0.1.0
  * @category reading
  */
 export const finals = (

@@ -1,8 +1,4 @@
-/**
- * The executor of a simulation: it does what the script of a run says, and the history tells what it has done.
- *
- * @since 0.1.0
- */
+/** The executor of a simulation: it does what the script of a run says, and the history tells what it has done. */
 import * as Agent from "@runlease/core/Agent"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Budget from "@runlease/core/Budget"
@@ -26,7 +22,6 @@ import { childName } from "./Scripts.js"
 /**
  * Names events, so that the checker finds each of them once.
  *
- * @since 0.1.0
  * @category constants
  */
 export const tokenName = "simulation.token"
@@ -184,7 +179,6 @@ const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) 
 /**
  * The executor of the workers in a process.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options): Executor.ExecuteWith<Executor.RunContext> =>

@@ -1,8 +1,4 @@
-/**
- * Makes scripts from random numbers.
- *
- * @since 0.1.0
- */
+/** Makes scripts from random numbers. */
 import { Array } from "effect"
 import type { Operation, Script } from "./Plan.js"
 import type { Prng } from "./Prng.js"
@@ -30,7 +26,6 @@ const millisOf = (prng: Prng, most: number): number =>
 /**
  * A script with some of these features. `depth`: how deep it is below the run of a client.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (prng: Prng, allowed: ReadonlySet<Feature>, depth = 0): Script => {

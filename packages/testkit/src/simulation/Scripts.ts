@@ -1,8 +1,4 @@
-/**
- * Finding the scripts of a plan.
- *
- * @since 0.1.0
- */
+/** Finding the scripts of a plan. */
 import type { Operation, Plan, Script } from "./Plan.js"
 
 /** The operations of a script, those inside others included. */
@@ -17,7 +13,6 @@ export const childName = (parent: string, name: string): string => `${parent}/${
 /**
  * The scripts of the runs of a plan, those of schedules and children included, by the names of the runs.
  *
- * @since 0.1.0
  * @category reading
  */
 export const byName = ({

@@ -1,8 +1,4 @@
-/**
- * Finds a smaller plan that still breaks an invariant.
- *
- * @since 0.1.0
- */
+/** Finds a smaller plan that still breaks an invariant. */
 import type { Plan, PlannedRun, Script } from "./Plan.js"
 
 /** The list without one part of it: first halves, at last single elements, the last first. */
@@ -60,7 +56,6 @@ const consistent = (plan: Plan): Plan => {
 /**
  * Plans that are smaller than this one, those that leave out most first.
  *
- * @since 0.1.0
  * @category shrinking
  */
 export const smaller = function* (plan: Plan): Generator<Plan> {
@@ -95,7 +90,6 @@ export const smaller = function* (plan: Plan): Generator<Plan> {
 /**
  * The smallest plan that is found within `limit` tries, by what `isBroken` says of each.
  *
- * @since 0.1.0
  * @category shrinking
  */
 export const shrink = async (

@@ -1,8 +1,4 @@
-/**
- * What a simulation tests.
- *
- * @since 0.1.0
- */
+/** What a simulation tests. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { ExecuteWith, Executor, RunContext } from "@runlease/core/Executor"
 import type { SubmissionInput } from "@runlease/core/Runs"
@@ -23,7 +19,6 @@ import type { DeliberateFault } from "./faults/Fault.js"
  *
  * `fault`: something that is wrong on purpose.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Subject<E> {

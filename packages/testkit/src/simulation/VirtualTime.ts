@@ -1,13 +1,8 @@
-/**
- * The time of a simulated world: what is due runs in its order, and time that nothing happens in takes no time.
- *
- * @since 0.1.0
- */
+/** The time of a simulated world: what is due runs in its order, and time that nothing happens in takes no time. */
 
 /**
  * Units: microseconds since the world began.
  *
- * @since 0.1.0
  * @category models
  */
 export interface VirtualTime {
@@ -81,7 +76,6 @@ const maxTurns = 100_000
 /**
  * A time that begins at 0.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): VirtualTime => {

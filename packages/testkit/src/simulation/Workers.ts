@@ -1,8 +1,4 @@
-/**
- * The workers of a simulated world: processes that start, crash, pause, drain and come back under their keys.
- *
- * @since 0.1.0
- */
+/** The workers of a simulated world: processes that start, crash, pause, drain and come back under their keys. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Executor from "@runlease/core/Executor"
 import * as Worker from "@runlease/core/Worker"
@@ -79,7 +75,6 @@ const start = (world: World, worker: PlannedWorker, nth: number, ended: () => vo
 /**
  * Starts a worker, and what the plan does to it.
  *
- * @since 0.1.0
  * @category running
  */
 export const make = (world: World, worker: PlannedWorker): void => {

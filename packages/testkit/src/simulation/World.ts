@@ -1,8 +1,6 @@
 /**
  * A simulated world: a store, workers and clients, each in a process of its own, with a network between them. It does what a plan says and
  * gives the history of that.
- *
- * @since 0.1.0
  */
 import * as RememberedLeases from "@runlease/core/store/RememberedLeases"
 import { isTerminal } from "@runlease/core/Run"
@@ -41,7 +39,6 @@ const scriptsOf = (plan: Plan): ((text: string) => Script) => {
 /**
  * Plays a plan.
  *
- * @since 0.1.0
  * @category running
  */
 export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exit<History, E>> => {

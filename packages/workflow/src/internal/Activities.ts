@@ -1,8 +1,4 @@
-/**
- * An activity is a step: its exit is recorded, and a later attempt gets it from the log.
- *
- * @since 0.1.0
- */
+/** An activity is a step: its exit is recorded, and a later attempt gets it from the log. */
 import { type Activity, Workflow, WorkflowEngine } from "@effect/workflow"
 import { Step } from "@runlease/core"
 import { Data, Deferred, Effect, Exit, FiberId, Option, Schema } from "effect"

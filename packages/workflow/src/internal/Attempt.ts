@@ -1,8 +1,4 @@
-/**
- * One attempt at an execution: what the operations of the engine share while a worker holds the run.
- *
- * @since 0.1.0
- */
+/** One attempt at an execution: what the operations of the engine share while a worker holds the run. */
 import type { Workflow, WorkflowEngine } from "@effect/workflow"
 import { ControlPlaneError, Executor, type Run, Step } from "@runlease/core"
 import { StepLog } from "@runlease/core/executor"

@@ -1,8 +1,4 @@
-/**
- * Workflows that a workflow executes.
- *
- * @since 0.1.0
- */
+/** Workflows that a workflow executes. */
 import { Workflow } from "@effect/workflow"
 import { ControlPlaneUnavailable, Run, Runs } from "@runlease/core"
 import { ChildRuns, StepLog } from "@runlease/core/executor"

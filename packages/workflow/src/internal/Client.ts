@@ -1,8 +1,4 @@
-/**
- * Executions as their callers see them, from any process.
- *
- * @since 0.1.0
- */
+/** Executions as their callers see them, from any process. */
 import { Workflow } from "@effect/workflow"
 import { ControlPlaneUnavailable, type Interrupt, Run, RunLog, Runs } from "@runlease/core"
 import { Effect, type Exit, Option, Stream } from "effect"

@@ -2,8 +2,6 @@
  * Deferreds of a workflow, and its clocks, which are deferreds that time completes.
  *
  * The exit that the workflow has seen of a deferred is a record, so a later attempt sees the same one.
- *
- * @since 0.1.0
  */
 import { Step, StepRecord } from "@runlease/core"
 import { StepLog } from "@runlease/core/executor"

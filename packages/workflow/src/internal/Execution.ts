@@ -1,8 +1,4 @@
-/**
- * The execution of a workflow by a worker: one attempt, from the request of its run to the event that ends it.
- *
- * @since 0.1.0
- */
+/** The execution of a workflow by a worker: one attempt, from the request of its run to the event that ends it. */
 import { Workflow, WorkflowEngine } from "@effect/workflow"
 import { type AgentEvent, Executor, type Interrupt, type Run } from "@runlease/core"
 import { SchemaProblem } from "@runlease/core/internal"

@@ -1,8 +1,4 @@
-/**
- * Exits as JSON.
- *
- * @since 0.1.0
- */
+/** Exits as JSON. */
 import type { Workflow } from "@effect/workflow"
 import { Cause, Effect, Exit, FiberId, type ParseResult, Schema } from "effect"
 

@@ -1,8 +1,4 @@
-/**
- * Which steps of an attempt are in flight, as the worker counts them. An interrupted execution ends when none is.
- *
- * @since 0.1.0
- */
+/** Which steps of an attempt are in flight, as the worker counts them. An interrupted execution ends when none is. */
 import type { StepLog } from "@runlease/core/executor"
 import { Effect } from "effect"
 

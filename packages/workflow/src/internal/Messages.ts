@@ -1,8 +1,4 @@
-/**
- * Messages to the run of an execution: the exit of a deferred, and an interruption.
- *
- * @since 0.1.0
- */
+/** Messages to the run of an execution: the exit of a deferred, and an interruption. */
 import type { Inbox } from "@runlease/core"
 import { Schema } from "effect"
 import { digestOf } from "./Names.js"

@@ -1,8 +1,4 @@
-/**
- * The names and ids that workflows have in a control plane.
- *
- * @since 0.1.0
- */
+/** The names and ids that workflows have in a control plane. */
 import { Ids, StepRecord } from "@runlease/core"
 import { Schema } from "effect"
 

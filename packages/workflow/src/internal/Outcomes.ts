@@ -2,8 +2,6 @@
  * The exit of an execution as the end of its run.
  *
  * The run's result is the encoded success. The metadata of a run that did not succeed has the whole exit.
- *
- * @since 0.1.0
  */
 import type { Workflow } from "@effect/workflow"
 import { AgentEvent, type Run } from "@runlease/core"

@@ -1,8 +1,4 @@
-/**
- * The request of an execution: a workflow, its execution id and its payload, in the snapshot of a run.
- *
- * @since 0.1.0
- */
+/** The request of an execution: a workflow, its execution id and its payload, in the snapshot of a run. */
 import type { Workflow } from "@effect/workflow"
 import { RequestSnapshot, type Run, type Runs } from "@runlease/core"
 import { Effect, Option, type ParseResult, Schema } from "effect"

@@ -3,8 +3,6 @@
  *
  * An execution is interrupted where it waits, once nothing else of it is in flight. The record of the interruption names the waits
  * that it has ended, so that a later attempt is interrupted at the same place, whatever has come since.
- *
- * @since 0.1.0
  */
 import { type Executor, Step, StepRecord } from "@runlease/core"
 import { StepLog } from "@runlease/core/executor"

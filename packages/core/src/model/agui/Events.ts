@@ -202,7 +202,6 @@ export type Custom = Event<"CUSTOM", { readonly name: string; readonly value: un
  *
  * Source: https://docs.ag-ui.com/concepts/events
  *
- * @since 0.1.0
  * @category models
  */
 export type AgentEvent =

@@ -5,8 +5,6 @@
  * of a store and exchanges of a client are both sent this way.
  *
  * Source: docs/decisions/0040-one-queue-for-commits-and-exchanges.md
- *
- * @since 0.1.0
  */
 import { Array, Cause, Effect, Fiber, FiberId, Option, type Scope } from "effect"
 
@@ -14,7 +12,6 @@ import { Array, Cause, Effect, Fiber, FiberId, Option, type Scope } from "effect
  * What a batch gives: one verdict for each of its requests, in their order, and what is to run once the callers have
  * their verdicts.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Sent<Verdict> {
@@ -25,7 +22,6 @@ export interface Sent<Verdict> {
 /**
  * How a queue sends its requests.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<Request, Verdict, X> {
@@ -51,10 +47,7 @@ export interface Options<Request, Verdict, X> {
   readonly abandoned: (request: Request, verdict: Verdict) => Effect.Effect<void>
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface BatchQueue<in Request, out Verdict> {
   /**
    * Adds a request, whose verdict goes to `resume`. The effect that it returns is for a caller that is interrupted: a
@@ -87,7 +80,6 @@ type Entries<Request, Verdict> = Array.NonEmptyReadonlyArray<Entry<Request, Verd
  * Makes a queue that sends until the Scope closes. Closing gives every waiting request the verdict of a closed queue; a
  * batch in flight is finished, unless `cut` is set.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <Request, Verdict, X>(

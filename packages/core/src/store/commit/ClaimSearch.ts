@@ -1,8 +1,4 @@
-/**
- * What the claims of a commit look for: one search for all of them, and who gets what it finds.
- *
- * @since 0.1.0
- */
+/** What the claims of a commit look for: one search for all of them, and who gets what it finds. */
 import { Array, Duration } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { ClaimRequest } from "../../ports/Claims.js"
@@ -86,7 +82,6 @@ export interface Plan {
 /**
  * Claims that look for the same runs share a probe, which wants as many as all of them together.
  *
- * @since 0.1.0
  * @category searching
  */
 export const plan = (requests: ReadonlyArray<Request>): Plan => {
@@ -155,7 +150,6 @@ const mayWaitAtWorker = ({ state: { limits, spec } }: StoredRun): boolean =>
  * Assigns runs to claims: each claim in turn gets the best run that is left for it. Those that wait at their worker are assigned last, and
  * none of a lane that its submission names, or of a limit, is among them: others take turns with it, and would wait too.
  *
- * @since 0.1.0
  * @category assigning
  */
 export const assign = (

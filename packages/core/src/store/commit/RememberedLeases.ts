@@ -5,17 +5,12 @@
  * and is repeated, with everything read, when the run is not as remembered.
  *
  * Source: docs/decisions/0056-remembered-leases.md
- *
- * @since 0.1.0
  */
 import { Context } from "effect"
 import type { RunRef, StoredRun } from "../rows/RunRows.js"
 import { logKey } from "./Wakeups.js"
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RememberedLeases {
   readonly find: (ref: RunRef) => StoredRun | undefined
   /** Takes a run as a commit has left it. A run without a lease is forgotten. */
@@ -26,7 +21,6 @@ export interface RememberedLeases {
 /**
  * `most`: the largest number of runs; the one that was written longest ago gives way.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (most = 10_000): RememberedLeases => {
@@ -48,7 +42,6 @@ export const make = (most = 10_000): RememberedLeases => {
 /**
  * Makes what a store remembers: `make` by default. A simulation gives a store that remembers wrongly.
  *
- * @since 0.1.0
  * @category references
  */
 export class Maker extends Context.Reference<Maker>()("@runlease/core/store/RememberedLeases", {

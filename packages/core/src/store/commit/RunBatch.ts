@@ -5,8 +5,6 @@
  * batch. What only some runs have is a trait, which the batch enters at the first run that uses it: a commit of plain runs enters none.
  *
  * Source: docs/decisions/0010-one-batch-per-commit.md, docs/decisions/0133-traits.md
- *
- * @since 0.1.0
  */
 import { DateTime, Duration, Effect, Iterable } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
@@ -45,7 +43,6 @@ export type Governing = { -readonly [K in keyof LimitRules.Governs]: boolean } &
 /**
  * What this process remembers from one commit to the next. `routes` is undefined until it has seen a run with a fairness key.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Memory {
@@ -54,10 +51,7 @@ export interface Memory {
   routes: Fairness.Routes | undefined
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RunBatch<X> {
   readonly governing: Governing
   /** The instant of the commit. */
@@ -110,7 +104,6 @@ export interface RunBatch<X> {
  * What a batch begins with: the instant of the commit, the runs that it names and has read, those that it remembers, the search of
  * its claims, and the hand-over of runs that become runnable.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Beginning<X> {
@@ -152,10 +145,7 @@ const changesSome = (details: DetailChanges, names: ReadonlyArray<keyof DetailCh
     return Array.isArray(change) ? change.length > 0 : change !== undefined
   })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,

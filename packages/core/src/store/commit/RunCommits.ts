@@ -4,8 +4,6 @@
  * A commit reads what its operations need, lets each of them decide, writes, and answers.
  *
  * Source: docs/decisions/0004-shared-commits.md
- *
- * @since 0.1.0
  */
 import { Array, Cause, Data, Effect, Either, Exit, Option, type Scope } from "effect"
 import * as Meter from "../../model/Meter.js"
@@ -30,7 +28,6 @@ import { logKey, type Wakeups } from "./Wakeups.js"
  * any of them decides. `answer` runs after the commit has succeeded. `abandoned` runs for an answer whose caller was
  * interrupted while the commit was in flight.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Operation<in Request, in out Decision, in out A, out E, out Probe, in Batch, out X> {
@@ -45,10 +42,7 @@ export interface Operation<in Request, in out Decision, in out A, out E, out Pro
   readonly abandoned?: ((request: Request, answer: A) => Effect.Effect<void>) | undefined
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface CommitQueue<Probe, Batch, X> {
   /**
    * Makes the function that sends one request and returns its verdict.
@@ -70,7 +64,6 @@ export interface CommitQueue<Probe, Batch, X> {
 /**
  * What a commit is on one store.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<Probe, Batch, X> {
@@ -144,7 +137,6 @@ const partsOf = <Probe, Batch, X>(
  * Makes a queue that commits until the Scope closes. Closing fails the requests that wait with `ControlPlaneUnavailable`;
  * the commit in flight is finished.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeQueue = <Probe, Batch, X>(
@@ -266,7 +258,6 @@ export const makeQueue = <Probe, Batch, X>(
 /**
  * One sort of request about runs. Its probes are claims.
  *
- * @since 0.1.0
  * @category models
  */
 export type RunOperation<Request, Decision, A, E, X> = Operation<
@@ -282,7 +273,6 @@ export type RunOperation<Request, Decision, A, E, X> = Operation<
 /**
  * The queue of a store of runs. `governing`: what this process has seen last of limits that no submission names.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X> {
@@ -352,10 +342,7 @@ const begin = <X>(
     )
   })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(
   { gather, isolates, rows, transact, unavailable }: RunStore<X>,
   wakeups: Wakeups,

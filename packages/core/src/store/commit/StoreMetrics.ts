@@ -1,8 +1,4 @@
-/**
- * What stores measure. docs/telemetry.md lists it for readers.
- *
- * @since 0.1.0
- */
+/** What stores measure. docs/telemetry.md lists it for readers. */
 import { Effect, MetricLabel } from "effect"
 import * as Meter from "../../model/Meter.js"
 import * as LimitKey from "../../rules/LimitKey.js"
@@ -158,7 +154,6 @@ const counted: ReadonlyMap<string, (by: number) => void> = new Map([
  * What the ticks of one commit came to. `lateness`: of each tick that began a run, in milliseconds. `missed` and `overlap`: the ticks that
  * began none.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Ticks {
@@ -170,7 +165,6 @@ export interface Ticks {
 /**
  * Counts the ticks of a commit that has succeeded.
  *
- * @since 0.1.0
  * @category schedules
  */
 export const ticked = ({ lateness, missed, overlap }: Ticks): void => {
@@ -183,7 +177,6 @@ export const ticked = ({ lateness, missed, overlap }: Ticks): void => {
 /**
  * What one commit did to runs, which counts once it has succeeded.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CommitMeasure {
@@ -196,10 +189,7 @@ export interface CommitMeasure {
   readonly publish: Effect.Effect<void>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const ofCommit = (): CommitMeasure => {
   const all: Array<CounterDelta> = []
   const reasons: Array<string> = []

@@ -1,8 +1,4 @@
-/**
- * Turns of the event loop between the commits of work in parts, in which the requests of others are read.
- *
- * @since 0.1.0
- */
+/** Turns of the event loop between the commits of work in parts, in which the requests of others are read. */
 import { Effect } from "effect"
 import * as LoopTurn from "../../ports/LoopTurn.js"
 import type { RunCommits } from "./RunCommits.js"

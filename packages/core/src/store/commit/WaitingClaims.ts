@@ -7,8 +7,6 @@
  * A wake-up may be lost, so every waiting claim also looks again slowly.
  *
  * Source: docs/decisions/0050-a-commit-hands-its-runs-to-waiting-claims.md
- *
- * @since 0.1.0
  */
 import type { AddedRun } from "../rows/StoredRun.js"
 import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
@@ -65,10 +63,7 @@ export interface Wait {
   readonly next: (time: Duration.DurationInput, blocked: boolean) => Effect.Effect<HandedRuns | undefined>
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface WaitingClaims {
   /**
    * Adds a claim that is about to look; it waits from the first `next` until the Scope closes. When it then has not received
@@ -123,10 +118,7 @@ const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => 
   handed: undefined,
 })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (): WaitingClaims => {
   /** Those that no commit has taken, in the order of their arrival. */
   const waiting = new Set<Waiter>()
@@ -277,10 +269,7 @@ export const make = (): WaitingClaims => {
 // The runs of one commit that go to claims which wait: the commit claims them at once, so the claims need no commit of
 // their own.
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface HandOver<X> {
   /** Whether claims wait, so that a run may be handed over. */
   readonly hands: boolean
@@ -307,8 +296,6 @@ export interface HandOver<X> {
 }
 
 /** Hands nothing over.
- *
- * @since 0.1.0
  * @category constructors
  */
 export const noHandOver: HandOver<never> = {
@@ -353,7 +340,6 @@ const toWithheld = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<HeldRun> =>
 /**
  * `now` is the instant of the commit, and `since` the monotonic time in nanoseconds before it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const handOver = <X>(

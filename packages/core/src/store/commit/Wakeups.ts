@@ -3,8 +3,6 @@
  * remember tokens.
  *
  * A wake-up only makes waiting shorter. It may be lost, so every waiter also polls slowly.
- *
- * @since 0.1.0
  */
 import type { Scope } from "effect"
 import { Duration, Effect, Queue, Stream } from "effect"

@@ -4,8 +4,6 @@
  * A tail exists while its log has followers. A wake-up carries the new entries if it can, and the tail reads the others
  * from the store. Every follower has its own position and pace, so no follower delays another and nothing is stored for
  * it. A follower that is further back than the tail reaches reads pages of its own until it catches up.
- *
- * @since 0.1.0
  */
 import { Data, Duration, Effect, Exit, type Fiber, RcMap, Runtime, type Scope, type Stream } from "effect"
 import * as ControlEvents from "../../rules/ControlEvents.js"
@@ -20,7 +18,6 @@ import type { LogPage, LogPiece } from "../rows/RunStore.js"
 /**
  * `read` returns the oldest entries after a position.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<E> {
@@ -260,7 +257,6 @@ const makeTail = <E>(
 /**
  * Makes the tails of all followed logs, until the Scope closes.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <E>(options: Options<E>): Effect.Effect<LogTails<E>, never, Scope.Scope> =>

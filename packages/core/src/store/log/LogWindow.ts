@@ -1,8 +1,4 @@
-/**
- * The last entries of a log, as many as fit, which its followers share.
- *
- * @since 0.1.0
- */
+/** The last entries of a log, as many as fit, which its followers share. */
 import type { LogEntry } from "../../ports/RunLog.js"
 import type { LogPiece } from "../rows/RunStore.js"
 
@@ -12,10 +8,7 @@ const maxBytes = 256 * 1024
 /** The rough size of an entry in memory beside its JSON. */
 const entryBytes = 256
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LogWindow {
   /** The id of the last entry. */
   readonly last: () => number
@@ -43,7 +36,6 @@ const entriesAfter = ({ entries, start }: WindowPiece, position: number): Readon
 /**
  * An empty window whose first entry will be the one that follows `start`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (start: number): LogWindow => {

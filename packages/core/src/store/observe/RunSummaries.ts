@@ -1,8 +1,4 @@
-/**
- * Rows of runs as summaries: with their claims, and the names of those who made them.
- *
- * @since 0.1.0
- */
+/** Rows of runs as summaries: with their claims, and the names of those who made them. */
 import { DateTime, Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { isTerminal } from "../../model/Run.js"
@@ -107,7 +103,6 @@ const earlierClaims = ({ key, state: { holder, leaseEpoch } }: SummaryRow) => {
 /**
  * The summaries of runs, in their order. Reads the claims of all of them at once, and then the names of their workers.
  *
- * @since 0.1.0
  * @category reading
  */
 export const ofRows = <X>(

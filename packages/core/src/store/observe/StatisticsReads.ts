@@ -1,8 +1,4 @@
-/**
- * The port `Statistics`, over the counters of a store.
- *
- * @since 0.1.0
- */
+/** The port `Statistics`, over the counters of a store. */
 import { DateTime, Effect } from "effect"
 import type { Histogram } from "../../model/Histogram.js"
 import type * as Ids from "../../model/Ids.js"
@@ -120,10 +116,7 @@ const periodsOf = (sums: ReadonlyArray<CounterSum>, { step }: Periods, first: nu
   return periods.toReversed()
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const ofProject = <X>(store: RunStore<X>, projectId: Ids.ProjectId): Statistics["Type"] => {
   const { reads } = store
   const { read } = StoreReads.reading(store)

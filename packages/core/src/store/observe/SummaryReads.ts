@@ -2,8 +2,6 @@
  * The port `Summaries`, over the rows of a store.
  *
  * Source: docs/decisions/0070-summaries.md
- *
- * @since 0.1.0
  */
 import { DateTime, Duration, Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -140,7 +138,6 @@ const standingOf = <X>(
 /**
  * `registry` is that of the project.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const ofProject = <X>(

@@ -1,8 +1,4 @@
-/**
- * The pages of a list of runs: those that an index finds, and those that a search looks for.
- *
- * @since 0.1.0
- */
+/** The pages of a list of runs: those that an index finds, and those that a search looks for. */
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { Page } from "../../model/Page.js"
@@ -33,7 +29,6 @@ export const inOrder = <X>(
 /**
  * A page of runs.
  *
- * @since 0.1.0
  * @category reading
  */
 export const page = <X>(
@@ -62,7 +57,6 @@ export const page = <X>(
 /**
  * The runs of a filter by their status, of the newest that a search looks at.
  *
- * @since 0.1.0
  * @category reading
  */
 export const counts = <X>(

@@ -1,8 +1,4 @@
-/**
- * Appending to a run of a commit, alone or as the last thing before the run ends.
- *
- * @since 0.1.0
- */
+/** Appending to a run of a commit, alone or as the last thing before the run ends. */
 import { Effect, Either, Function } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { LogEvent } from "../../model/AgentEvent.js"
@@ -94,10 +90,7 @@ export const append = <X>(
   })
 }
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 export const operation = <X>(): RunOperation<Request, Appended, Appended, Refusal, X> => ({
   name: "RunLog.append",
   refs: ({ append: { runId }, projectId }) => [{ projectId, runId }],
@@ -113,7 +106,6 @@ interface Beside extends Pick<Request, "projectId" | "encoded"> {
 /**
  * Appends beside the events of the holder.
  *
- * @since 0.1.0
  * @category operations
  */
 export const beside = <X>(): RunOperation<

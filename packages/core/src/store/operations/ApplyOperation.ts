@@ -1,8 +1,4 @@
-/**
- * The schedules that a source declares: the difference to those that are stored, in one commit.
- *
- * @since 0.1.0
- */
+/** The schedules that a source declares: the difference to those that are stored, in one commit. */
 import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { ScheduleId } from "../../model/Schedule.js"
@@ -130,10 +126,7 @@ const applyOne = <X>(
     return Either.right(difference.applied)
   })
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 export const operation = <X>(): RunOperation<
   Request,
   ReadonlyArray<AppliedSchedule>,

@@ -1,8 +1,4 @@
-/**
- * What a bulk operation does to the runs of one part, which are in the batch.
- *
- * @since 0.1.0
- */
+/** What a bulk operation does to the runs of one part, which are in the batch. */
 import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import type { RunError } from "../../model/Run.js"
@@ -167,7 +163,6 @@ const retry = <X>(
 /**
  * Does what the operation says to these runs, or counts what it would do.
  *
- * @since 0.1.0
  * @category operations
  */
 export const act = <X>(

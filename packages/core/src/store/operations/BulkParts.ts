@@ -3,8 +3,6 @@
  * twice.
  *
  * Source: docs/decisions/0103-bulk-operations.md
- *
- * @since 0.1.0
  */
 import { Effect, Either, Function } from "effect"
 import * as Ids from "../../model/Ids.js"
@@ -32,7 +30,6 @@ const growth = 8
 /**
  * The most runs of the next part: few where other requests came with the last one, and some more than before where none did.
  *
- * @since 0.1.0
  * @category operations
  */
 export const sizeAfter = (last: number, others: boolean): number =>
@@ -42,7 +39,6 @@ export const sizeAfter = (last: number, others: boolean): number =>
  * An operation after a part of it. `unread`: the runs whose retries were left, since the part does not have what they begin with. A part that
  * left all of its runs changes nothing, so the operation stays the next one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Advanced {
@@ -87,7 +83,6 @@ const begin = <X>(
 /**
  * Makes operations. The first of a commit does its first part in it.
  *
- * @since 0.1.0
  * @category operations
  */
 export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X> => ({
@@ -116,7 +111,6 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
 /**
  * Stops operations.
  *
- * @since 0.1.0
  * @category operations
  */
 export const abort = <X>(): RunOperation<
@@ -143,7 +137,6 @@ export const abort = <X>(): RunOperation<
 /**
  * The next part of a running operation: of `ref`, or of one that no other server is working on. It has `most` runs at most.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Work {
@@ -155,7 +148,6 @@ export interface Work {
 /**
  * Does the next part; undefined where there is none.
  *
- * @since 0.1.0
  * @category operations
  */
 export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | undefined, never, X> => ({
@@ -178,7 +170,6 @@ export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | u
  * Reads what the retries begin with that a part has left, and does the next part of its operation with that. An operation that has left none
  * stays as it is.
  *
- * @since 0.1.0
  * @category operations
  */
 export const continuing = <X>(

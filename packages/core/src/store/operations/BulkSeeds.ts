@@ -3,8 +3,6 @@
  * them again.
  *
  * Source: docs/decisions/0122-retry-keeps-records.md
- *
- * @since 0.1.0
  */
 import { Array, Effect, Either } from "effect"
 import type { RunNotFound } from "../../model/Run.js"
@@ -43,7 +41,6 @@ export const seedOf = (
 /**
  * Reads what these runs give their retries: of the first of them, as much as one commit copies.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = <X>(

@@ -1,8 +1,4 @@
-/**
- * The runs of the next part of a bulk operation.
- *
- * @since 0.1.0
- */
+/** The runs of the next part of a bulk operation. */
 import { Effect, Schema } from "effect"
 import { BulkFilter } from "../../model/BulkOperation.js"
 import * as Ids from "../../model/Ids.js"
@@ -104,7 +100,6 @@ const ofNames = <X>(
 /**
  * The runs of the next part, at most `most`.
  *
- * @since 0.1.0
  * @category reading
  */
 export const find = <X>(
@@ -118,7 +113,6 @@ export const find = <X>(
  * The same without the runs that are too large to go into this part. Those of a filter go from the lowest key on, so what is left out
  * comes last.
  *
- * @since 0.1.0
  * @category reading
  */
 export const without = (found: Targets, isLeftOut: (target: Target) => boolean): Targets => {

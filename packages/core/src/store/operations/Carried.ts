@@ -1,8 +1,4 @@
-/**
- * Adds to requests the messages that they carry, outside of commits: a request that is stored never changes.
- *
- * @since 0.1.0
- */
+/** Adds to requests the messages that they carry, outside of commits: a request that is stored never changes. */
 import { Effect } from "effect"
 import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
 import * as CarriedMessages from "../../rules/CarriedMessages.js"
@@ -12,7 +8,6 @@ import type { RunReads } from "../rows/RunStore.js"
 /**
  * The request of a run with all its messages.
  *
- * @since 0.1.0
  * @category reading
  */
 export const whole =

@@ -4,8 +4,6 @@
  * Claims of one commit share one search, and take turns at what it finds.
  *
  * Source: docs/decisions/0022-claim-ids.md
- *
- * @since 0.1.0
  */
 import { Effect, Either, Clock, Duration, type Scope } from "effect"
 import { forExecutor } from "../../model/RequestSnapshot.js"
@@ -391,10 +389,7 @@ const separateWithheld = (claimed: ReadonlyArray<ClaimedRun>) => {
   return { runs, withheld }
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const claims = <X>(
   commits: RunCommits<X>,
   { read, worker }: StoreReads<X>,

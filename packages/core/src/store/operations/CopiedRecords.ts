@@ -2,8 +2,6 @@
  * The records of a run that another one begins with.
  *
  * Source: docs/decisions/0122-retry-keeps-records.md
- *
- * @since 0.1.0
  */
 import { DateTime, Option, Predicate, Schema } from "effect"
 import * as ChildEvent from "../../model/ChildEvent.js"
@@ -14,7 +12,6 @@ import type { LogEntry } from "../../ports/RunLog.js"
  * The records that are copied, by their ids, and the messages and calls that these name. `children`: those whose events are copied.
  * `isRetry`: also the messages to the run, and the end of each call, are.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CopiedRecords {
@@ -69,7 +66,6 @@ const copied = (
  * Those of a fork that goes on at an instant: whole steps, and sleeps that are over. It copies no intents, since what they announce was not
  * recorded, no children, and no messages that the run has taken.
  *
- * @since 0.1.0
  * @category folding
  */
 export const ofFork = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): CopiedRecords =>
@@ -84,7 +80,6 @@ export const ofFork = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): Copi
 /**
  * Whether some step has failed by its record, so that `ofRetry` needs to know which steps began after it.
  *
- * @since 0.1.0
  * @category folding
  */
 export const someFailed = (entries: ReadonlyArray<LogEntry>): boolean => placed(entries).some(hasFailed)
@@ -109,7 +104,6 @@ const lastingChildren = (entries: ReadonlyArray<LogEntry>): ReadonlySet<string> 
  * A failed step after which the program has begun another one was handled: it stays failed. `started`: the places in the log at which steps
  * began, where some step has failed.
  *
- * @since 0.1.0
  * @category folding
  */
 export const ofRetry = (

@@ -8,8 +8,6 @@
  * see a lane that the other one locks, so the later one sees the earlier one.
  *
  * Source: docs/decisions/0096-circles-of-waits.md
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 import { lanesOf } from "../../rules/RunState.js"
@@ -119,7 +117,6 @@ const circleOf = (stuck: BlockedRuns, root: StoredRun): string => {
 /**
  * Fails those of these runs that have begun to wait in this commit and close a circle.
  *
- * @since 0.1.0
  * @category operations
  */
 export const resolve = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>

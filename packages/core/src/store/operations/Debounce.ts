@@ -2,8 +2,6 @@
  * A submission to the runs of its key that no worker has claimed: one of them takes it.
  *
  * Source: docs/decisions/0104-debounce.md
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
@@ -16,7 +14,6 @@ import type { Debounced, DetailChanges, RunRef, StoredRun } from "../rows/RunRow
 /**
  * The runs that took earlier submissions of keys, the oldest first, by what `nameOf` gives.
  *
- * @since 0.1.0
  * @category models
  */
 export type Earlier = ReadonlyMap<string, Array<RunRef>>
@@ -31,7 +28,6 @@ const debouncedOf = ({ projectId, submission: { agentId, debounce } }: Request):
 /**
  * Reads the runs that may take these submissions.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = <X>(
@@ -75,7 +71,6 @@ export const enter = (earlier: Earlier, request: Request): void => {
  * Gives a submission to the newest run of its key that takes it, and then changes the `details` of that run too. Undefined where the
  * submission is to be a run.
  *
- * @since 0.1.0
  * @category operations
  */
 export const take = <X>(

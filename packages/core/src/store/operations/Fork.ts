@@ -1,8 +1,4 @@
-/**
- * A new run that goes on from what another one had recorded by an event.
- *
- * @since 0.1.0
- */
+/** A new run that goes on from what another one had recorded by an event. */
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { EventId, RunNotFound } from "../../model/Run.js"
@@ -19,7 +15,6 @@ const operation = "Runs.fork"
  * What is read of the run never changes: its request, and its log up to an event. So it is read before the commit that submits the
  * fork with the beginning of its log.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <X>(

@@ -1,8 +1,4 @@
-/**
- * The beginning of the log of a fork or a retry: what the log of another run had recorded by an event.
- *
- * @since 0.1.0
- */
+/** The beginning of the log of a fork or a retry: what the log of another run had recorded by an event. */
 import { DateTime, Predicate } from "effect"
 import { type LogEvent, toolBegunEventName } from "../../model/AgentEvent.js"
 import * as ChildEvent from "../../model/ChildEvent.js"
@@ -31,7 +27,6 @@ export interface ForkedLog {
  * Collects those records, and the events of the messages and calls that they name, each at its place. In a fork the end of a call
  * that has no result is left out: then the fork makes the call. A retry is a later attempt, to which such a call may have been made.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = ({ calls, children, isRetry, messages, records }: CopiedRecords): ForkedLog => {

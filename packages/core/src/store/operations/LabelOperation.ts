@@ -1,8 +1,4 @@
-/**
- * Changes of labels, also of runs that have ended.
- *
- * @since 0.1.0
- */
+/** Changes of labels, also of runs that have ended. */
 import { Effect, Either } from "effect"
 import type { LabelChanges, Labels } from "../../model/Labels.js"
 import { type Run, RunNotFound } from "../../model/Run.js"
@@ -38,7 +34,6 @@ export const labelsOf = <X>(
 /**
  * Finds its runs itself, so that they are locked before their labels are read: a commit that remembers a lease does not lock its run.
  *
- * @since 0.1.0
  * @category operations
  */
 export const operation = <X>(): RunOperation<Request, () => Run, Run, RunNotFound | LabelsRefused, X> => ({

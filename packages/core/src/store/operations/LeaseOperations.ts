@@ -1,8 +1,4 @@
-/**
- * What the holder of a lease does to its runs: it renews, ends, hands back or suspends them.
- *
- * @since 0.1.0
- */
+/** What the holder of a lease does to its runs: it renews, ends, hands back or suspends them. */
 import { DateTime, Duration, Effect, Either, Function, Stream, Struct } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { LeaseLost, type LeaseRef, RunNotFound, type Fence, type Run } from "../../model/Run.js"
@@ -116,7 +112,6 @@ export const lateDetails = <X>(
 /**
  * Ends every run that has not ended, and gives the runs.
  *
- * @since 0.1.0
  * @category operations
  */
 export const operation = <X>(): RunOperation<Request, Decision, Answer, Refusal, X> => ({
@@ -168,10 +163,7 @@ const renewOne = <X>(
   return { _tag: isStopped ? "Cancelled" : "Lost", runId }
 }
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 const renewOperation = <X>(): RunOperation<
   Renew,
   ReadonlyArray<Renewal>,
@@ -234,10 +226,7 @@ const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lea
   { projectId, runId },
 ]
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 const completeOperation = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
   name: "Leases.complete",
   refs,
@@ -267,10 +256,7 @@ const makeOne = <X, E>(
   return Either.map(make(run.state, batch.now), (made) => void batch.apply(run, made))
 }
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 export const ofHolder = <X, E>(name: string): RunOperation<OfHolder<E>, void, void, E | RunNotFound, X> => ({
   name,
   refs,
@@ -313,10 +299,7 @@ const ofChild = (
   return Either.right(submission)
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

@@ -2,8 +2,6 @@
  * A submission to a lane with unfinished runs: what becomes of them, and of it.
  *
  * Source: docs/decisions/0062-an-inbox.md
- *
- * @since 0.1.0
  */
 import { Either } from "effect"
 import { isTerminal, type RunEnded } from "../../model/Run.js"
@@ -78,7 +76,6 @@ const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
  * Changes the runs of the lane as the submission requests; they are named from the oldest on. Gives the run that got the
  * messages of the submission, and then changes its `details` too; undefined where the submission is to be a run.
  *
- * @since 0.1.0
  * @category operations
  */
 export const decide = <X>(

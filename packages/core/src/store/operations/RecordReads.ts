@@ -1,8 +1,4 @@
-/**
- * Reads what a run has recorded, as the beginning of the log of another one.
- *
- * @since 0.1.0
- */
+/** Reads what a run has recorded, as the beginning of the log of another one. */
 import { Effect } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
 import { EventId, type RunNotFound } from "../../model/Run.js"
@@ -48,7 +44,6 @@ export interface Log {
 /**
  * `operation` is named by failures.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <X>(reads: Reading<X>, operation: string, ref: RunRef, last: EventId): Log => {

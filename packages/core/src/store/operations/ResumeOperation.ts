@@ -2,8 +2,6 @@
  * Answers and inputs for runs that wait.
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0032-follow-up-inputs.md
- *
- * @since 0.1.0
  */
 import { Effect, Either } from "effect"
 import type { Answers } from "../../model/Interrupt.js"
@@ -62,7 +60,6 @@ const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
 /**
  * Gives answers to the runs that wait for them.
  *
- * @since 0.1.0
  * @category operations
  */
 export const resume = <X>(): RunOperation<
@@ -148,7 +145,6 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
 /**
  * Gives runs the next inputs of their clients.
  *
- * @since 0.1.0
  * @category operations
  */
 export const followUp = <X>(): RunOperation<

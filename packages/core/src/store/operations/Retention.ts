@@ -1,8 +1,4 @@
-/**
- * Deleting finished runs after a while.
- *
- * @since 0.1.0
- */
+/** Deleting finished runs after a while. */
 import { Duration, Effect, Layer } from "effect"
 import { Access } from "../../ports/Access.js"
 import { ControlPlane, type PruneRequest } from "../../ports/ControlPlane.js"
@@ -16,7 +12,6 @@ const pause = Duration.millis(10)
  *
  * Fails: `ControlPlaneUnavailable`; runs that were deleted before stay deleted.
  *
- * @since 0.1.0
  * @category pruning
  */
 export const pruneAll = Effect.fn("Retention.pruneAll")(function* (
@@ -43,7 +38,6 @@ const intervalOf = (keepFinished: Duration.Duration): Duration.Duration =>
  *
  * Source: docs/decisions/0008-pruning.md
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (options: {

@@ -2,8 +2,6 @@
  * A run that has ended, submitted once more: with what it had recorded, or from the start.
  *
  * Source: docs/decisions/0122-retry-keeps-records.md
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 import { childIdOf, type ChildStep } from "../../model/ChildEvent.js"
@@ -46,7 +44,6 @@ export const textOf = (submission: Submission, fromStart: boolean): string =>
 /**
  * The beginning of a retry from the start.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const anew = (runId: Ids.RunId): Seed => ({
@@ -73,7 +70,6 @@ const startsIn = (log: RecordReads.Log) =>
  *
  * Fails: `RetryRefused` where that is more than one commit copies.
  *
- * @since 0.1.0
  * @category reading
  */
 export const beginningOf = Effect.fnUntraced(function* <X>(
@@ -145,7 +141,6 @@ const childBefore = <X>(
  *
  * Fails: `InvalidSubmission` where that is more than one commit copies.
  *
- * @since 0.1.0
  * @category reading
  */
 export const childOf = <X>(
@@ -168,10 +163,7 @@ export const childOf = <X>(
     }),
   )
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(
   reads: StoreReads<X>,
   projectId: Ids.ProjectId,

@@ -1,8 +1,4 @@
-/**
- * The pages of the list of runs.
- *
- * @since 0.1.0
- */
+/** The pages of the list of runs. */
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import * as OneOrMore from "../../model/OneOrMore.js"
@@ -15,7 +11,6 @@ import type { RunReads } from "../rows/RunStore.js"
 /**
  * A page of the list. One whose runs are too large ends before the last of those that were found.
  *
- * @since 0.1.0
  * @category reading
  */
 export const page = <X>(

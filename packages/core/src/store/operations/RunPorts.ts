@@ -2,8 +2,6 @@
  * The ports about runs, schedules and bulk operations, over a store that implements rows.
  *
  * Source: docs/decisions/0039-a-store-implements-rows.md
- *
- * @since 0.1.0
  */
 import { Context, Effect, type Scope } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -30,7 +28,6 @@ import * as TellOperation from "./TellOperation.js"
 /**
  * The ports about runs, schedules and bulk operations of any project. Logs are followed until the Scope closes.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <X>(

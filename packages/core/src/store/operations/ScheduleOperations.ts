@@ -1,8 +1,4 @@
-/**
- * Changes of schedules, each in a commit of the store.
- *
- * @since 0.1.0
- */
+/** Changes of schedules, each in a commit of the store. */
 import { Effect, Either } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { Run } from "../../model/Run.js"

@@ -1,8 +1,4 @@
-/**
- * The runs that schedules begin: their submissions, in the commit that advances the schedule.
- *
- * @since 0.1.0
- */
+/** The runs that schedules begin: their submissions, in the commit that advances the schedule. */
 import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { canonicalJson } from "../../model/Json.js"
@@ -186,7 +182,6 @@ const requestOf = ({
 /**
  * Submits all of these runs that nothing refuses, and answers in their order.
  *
- * @since 0.1.0
  * @category operations
  */
 export const submit = <X>(

@@ -1,8 +1,4 @@
-/**
- * The session of a run with its worker: one per run, recorded by its holder.
- *
- * @since 0.1.0
- */
+/** The session of a run with its worker: one per run, recorded by its holder. */
 import { DateTime, Effect, Either, Function } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { type LeaseLost, type LeaseRef, type RunEnded, RunNotFound } from "../../model/Run.js"
@@ -41,10 +37,7 @@ const after = (
   }
 }
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 export const operation = <X>(): RunOperation<
   Request,
   WorkerSession,

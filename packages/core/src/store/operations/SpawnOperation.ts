@@ -1,8 +1,4 @@
-/**
- * Spawns: a holder submits children of its run.
- *
- * @since 0.1.0
- */
+/** Spawns: a holder submits children of its run. */
 import { Data, Effect, Either } from "effect"
 import { type ChildStep, maxChildren } from "../../model/ChildEvent.js"
 import * as Fairness from "../../model/Fairness.js"
@@ -28,7 +24,6 @@ export interface Request extends SubmitRequest {
 /**
  * The parent repeats run `repeats`, and the request does not say what the child has of the child of that run. Nothing was changed.
  *
- * @since 0.1.0
  * @category errors
  */
 export class Unseeded extends Data.TaggedError("Unseeded")<{ readonly repeats: string }> {}
@@ -91,10 +86,7 @@ const inKeyOfParent =
 const spawnedOf = ({ spec }: RunState): Spawned =>
   spec.child === null ? { runId: spec.runId } : { runId: spec.runId, index: spec.child.index }
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 export const operation = <X>(): RunOperation<Request, Spawned, Spawned, Submit.Refusal | Refusal, X> => ({
   name: "Leases.spawn",
   refs: (request) => [parentOf(request)],

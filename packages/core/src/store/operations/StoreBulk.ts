@@ -1,8 +1,4 @@
-/**
- * The port of bulk operations over a store.
- *
- * @since 0.1.0
- */
+/** The port of bulk operations over a store. */
 import { Effect, Schema } from "effect"
 import { BulkOperation as Model } from "../../model/BulkOperation.js"
 import { uuidOf } from "../../model/Digest.js"
@@ -24,7 +20,6 @@ const toModel = ({ from: _from, runIds: _runIds, to: _to, ...bulk }: BulkRules.B
 /**
  * The port of bulk operations of any project.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <X>(

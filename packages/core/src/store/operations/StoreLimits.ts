@@ -1,8 +1,4 @@
-/**
- * The port of limits over a store.
- *
- * @since 0.1.0
- */
+/** The port of limits over a store. */
 import { Array, Effect, Either, Function } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { keysOf } from "../../model/Page.js"
@@ -156,10 +152,7 @@ const attach = <X>(): RunOperation<Attachment, RunKey | undefined, RunKey | unde
   answer: Function.identity,
 })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

@@ -1,8 +1,4 @@
-/**
- * The port of logs over a store. Logs are followed until the Scope closes.
- *
- * @since 0.1.0
- */
+/** The port of logs over a store. Logs are followed until the Scope closes. */
 import { Effect, type Scope } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { EventId, RunNotFound } from "../../model/Run.js"
@@ -21,10 +17,7 @@ import * as LogTails from "../log/LogTails.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as AppendOperation from "./AppendOperation.js"
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

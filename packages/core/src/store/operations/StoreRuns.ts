@@ -1,8 +1,4 @@
-/**
- * The port of runs over a store: what changes runs goes into its commits, and what reads them does not.
- *
- * @since 0.1.0
- */
+/** The port of runs over a store: what changes runs goes into its commits, and what reads them does not. */
 import { Array, Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import {
@@ -32,10 +28,7 @@ import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

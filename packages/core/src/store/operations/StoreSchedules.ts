@@ -1,8 +1,4 @@
-/**
- * The port of schedules over a store.
- *
- * @since 0.1.0
- */
+/** The port of schedules over a store. */
 import { DateTime, Effect, Either, Schema } from "effect"
 import { sha256 } from "../../model/Digest.js"
 import * as Ids from "../../model/Ids.js"
@@ -121,7 +117,6 @@ const impossible = {
 /**
  * The port of schedules of any project.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <X>(

@@ -1,8 +1,6 @@
 /**
  * Submissions: those of one commit become runs together. The commit reads what they name, decides on each, inserts the new runs, and answers.
  * It reads for the features that some submission uses, and for no others.
- *
- * @since 0.1.0
  */
 import { Effect, Either } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -484,7 +482,6 @@ const decisionsOf = <X, E>(
 /**
  * Submits all of these requests that nothing refuses. One that looks at its lane sees those before it as they are stored.
  *
- * @since 0.1.0
  * @category operations
  */
 export const submitAll = Effect.fnUntraced(function* <X, R extends Request, E>(
@@ -517,10 +514,7 @@ const answerOf = ({ answered, debounced, duplicate, steered }: Decision): Submit
   run: answered(),
 })
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 export const operation = <X>(): RunOperation<Request, Decision, Submitted, Refusal, X> => ({
   name: "Runs.submit",
   decide: (requests, batch) => submitAll(requests, batch, roots),
@@ -530,7 +524,6 @@ export const operation = <X>(): RunOperation<Request, Decision, Submitted, Refus
 /**
  * Submissions that are sent together: those of one request are in one commit, and each has a verdict of its own.
  *
- * @since 0.1.0
  * @category operations
  */
 export const many = <X>(): RunOperation<

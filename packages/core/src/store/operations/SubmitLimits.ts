@@ -2,8 +2,6 @@
  * The limits of submissions: those that they name, and those of their agents, with names too.
  *
  * Source: docs/decisions/0102-limits.md
- *
- * @since 0.1.0
  */
 import { Effect, Either, Iterable } from "effect"
 import { InvalidSubmission, TooManyPending } from "../../ports/Runs.js"
@@ -33,7 +31,6 @@ export const none: Limits = { governor: undefined, ofAgent: [], settings: [] }
 /**
  * The limits of the submissions of a commit, which has read them.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Read {
@@ -190,7 +187,6 @@ const refusal = <X>(
 /**
  * Reads the limits of these submissions.
  *
- * @since 0.1.0
  * @category reading
  */
 export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Read, X> =>

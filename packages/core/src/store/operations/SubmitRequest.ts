@@ -1,8 +1,4 @@
-/**
- * A submission as a request of a commit, and the run that it becomes.
- *
- * @since 0.1.0
- */
+/** A submission as a request of a commit, and the run that it becomes. */
 import { Array as Arr, DateTime, Effect, type Tracer } from "effect"
 import type { LogEvent } from "../../model/AgentEvent.js"
 import * as ChildEvent from "../../model/ChildEvent.js"
@@ -30,7 +26,6 @@ import type { DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.j
 /**
  * What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Seed extends Pick<DetailChanges, "resume" | "session"> {
@@ -63,7 +58,6 @@ const newId = <A>(make: (id: string, options: { readonly disableValidation: true
 /**
  * A request to submit what is checked.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const request = Effect.fnUntraced(function* (
@@ -239,7 +233,6 @@ const newDetails = (submission: Submission, parent: Parent, labels: Labels): Run
 /**
  * The run that a request becomes.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const newRun = (

@@ -1,8 +1,6 @@
 /**
  * What is due: leases lapse, waits expire, delays end, limits of time are reached, places at limits are lost, schedules tick, bulk
  * operations go on.
- *
- * @since 0.1.0
  */
 import { Duration, Effect, Either, Function } from "effect"
 import * as LimitPlaces from "../../rules/LimitPlaces.js"
@@ -24,7 +22,6 @@ import * as TickOperation from "./TickOperation.js"
 /**
  * Applies what time has made of these runs, and writes it. Returns how many of them were still due.
  *
- * @since 0.1.0
  * @category running
  */
 export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Effect.Effect<number, X> => {
@@ -88,7 +85,6 @@ const mostParts = 8
  * bulk operations go on, a few parts in each look. A sweep that fails is tried again later. A pause is short, so that a civil clock that is
  * set is noticed soon.
  *
- * @since 0.1.0
  * @category running
  */
 export const run = <X>(

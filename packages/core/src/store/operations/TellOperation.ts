@@ -2,8 +2,6 @@
  * Messages to runs, each also in the conversation of its run.
  *
  * Source: docs/decisions/0062-an-inbox.md
- *
- * @since 0.1.0
  */
 import { Effect, Either, Function } from "effect"
 import { MessageId, uuidV7 } from "../../model/Ids.js"
@@ -38,10 +36,7 @@ const nameOf = <X>(batch: RunBatch<X>, { message, ref }: Request): KeyedMessage 
 const textOf = ({ conversationId, key, projectId }: KeyedMessage): string =>
   `${projectId}/${conversationId}/${key}`
 
-/**
- * @since 0.1.0
- * @category operations
- */
+/** @category operations */
 export const operation = <X>(): RunOperation<Request, SentMessage, SentMessage, Refusal, X> => ({
   name: "Runs.tell",
   refs: ({ ref }) => [ref],
@@ -80,7 +75,6 @@ export const operation = <X>(): RunOperation<Request, SentMessage, SentMessage, 
 /**
  * A message with the id that it gets.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const named = (message: NewMessage): Effect.Effect<Pick<Request, "message" | "newId">> =>
@@ -89,13 +83,9 @@ export const named = (message: NewMessage): Effect.Effect<Pick<Request, "message
 /**
  * Sends messages to runs, in shared commits.
  *
- * @since 0.1.0
  * @category models
  */
 export type Tell = (request: Request) => Effect.Effect<SentMessage, Refusal | ControlPlaneError>
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(commits: RunCommits<X>): Tell => commits.operation(operation<X>())

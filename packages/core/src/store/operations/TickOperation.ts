@@ -1,8 +1,4 @@
-/**
- * Ticks of schedules: one commit begins the runs that are due and sets the next tick, so no tick is lost and none runs twice.
- *
- * @since 0.1.0
- */
+/** Ticks of schedules: one commit begins the runs that are due and sets the next tick, so no tick is lost and none runs twice. */
 import { Effect, Either } from "effect"
 import * as Ids from "../../model/Ids.js"
 import { isTerminal, type RunStatus } from "../../model/Run.js"
@@ -216,7 +212,6 @@ export type Part = Pick<Tally, "isLarge" | "schedules">
 /**
  * Ticks the schedules that are due, a bounded number; gives how many.
  *
- * @since 0.1.0
  * @category operations
  */
 export const operation = <X>(): RunOperation<void, Tally, Part, never, X> => ({

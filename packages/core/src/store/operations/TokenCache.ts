@@ -1,8 +1,4 @@
-/**
- * Access that remembers valid tokens for a while, so that most requests do not read them from the store.
- *
- * @since 0.1.0
- */
+/** Access that remembers valid tokens for a while, so that most requests do not read them from the store. */
 import { Duration, Effect, Option, Redacted } from "effect"
 import type { Access, Principal } from "../../ports/Access.js"
 import type { Wakeups } from "../commit/Wakeups.js"
@@ -25,7 +21,6 @@ interface Remembered {
  * The same access, which remembers the valid tokens that it found. A token that ends is refused at once, here and on every server that
  * the wake-ups reach. An invalid token is looked up each time, so a new token is valid at once too.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const remembering = (

@@ -4,8 +4,6 @@
  * `X` is the failure of the store.
  *
  * Source: docs/decisions/0103-bulk-operations.md
- *
- * @since 0.1.0
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -29,7 +27,6 @@ export interface BulkRef {
 /**
  * The bulk operations of one transaction. What it finds is locked where rows have locks.
  *
- * @since 0.1.0
  * @category models
  */
 export interface BulkRows<X> {
@@ -43,7 +40,6 @@ export interface BulkRows<X> {
 /**
  * Reads of bulk operations outside of a transaction.
  *
- * @since 0.1.0
  * @category models
  */
 export interface BulkReads<X> {

@@ -5,8 +5,6 @@
  * a store adds them up when it likes.
  *
  * Source: docs/decisions/0053-counters-of-runs.md
- *
- * @since 0.1.0
  */
 import * as Count from "../../model/Count.js"
 import type * as Ids from "../../model/Ids.js"
@@ -24,7 +22,6 @@ export type Step = keyof typeof stepMillis
 /**
  * The beginning of the period that an instant is in.
  *
- * @since 0.1.0
  * @category periods
  */
 export const startOf = (step: Step, instant: number): number => instant - (instant % stepMillis[step])
@@ -32,7 +29,6 @@ export const startOf = (step: Step, instant: number): number => instant - (insta
 /**
  * What one commit adds to the counters of an agent. `minute` is the beginning of its minute.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CounterDelta {
@@ -46,7 +42,6 @@ export interface CounterDelta {
  * Counters of an agent: of a minute or an hour that begins at `start`, or since `ever`, with a `start` of 0. Those since ever
  * are only the runs in each status.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CounterSum {
@@ -66,7 +61,6 @@ const isStatus = ([name]: readonly [string, number]): boolean => name.startsWith
 /**
  * The sums that a delta goes into.
  *
- * @since 0.1.0
  * @category adding up
  */
 export const sumsOf = (delta: CounterDelta): ReadonlyArray<CounterSum> => {
@@ -83,7 +77,6 @@ export const sumsOf = (delta: CounterDelta): ReadonlyArray<CounterSum> => {
 /**
  * One sum for each key.
  *
- * @since 0.1.0
  * @category adding up
  */
 export const addUp = (sums: Iterable<CounterSum>): ReadonlyArray<CounterSum> => {
@@ -102,7 +95,6 @@ export const addUp = (sums: Iterable<CounterSum>): ReadonlyArray<CounterSum> => 
 /**
  * Counts what a commit does to runs.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CommitCounters {
@@ -117,7 +109,6 @@ export interface CommitCounters {
 /**
  * `now` is the instant of the commit.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (now: number): CommitCounters => {

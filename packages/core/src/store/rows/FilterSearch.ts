@@ -1,8 +1,4 @@
-/**
- * The search for the runs of a filter, for a page at a time.
- *
- * @since 0.1.0
- */
+/** The search for the runs of a filter, for a page at a time. */
 import { Effect, Function } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { cursorOf } from "../../model/Page.js"
@@ -32,10 +28,7 @@ const rest = (range: Range, after: RunKey): Range =>
     ? { ...range, least: Math.max(range.least, after + 1) }
     : { ...range, before: Math.min(range.before, after) }
 
-/**
- * @since 0.1.0
- * @category reading
- */
+/** @category reading */
 export const plan = <X>(
   rows: Pick<SummaryRows<X>, "bounds" | "keys">,
   projectId: Ids.ProjectId,
@@ -65,7 +58,6 @@ export interface Found {
 /**
  * Looks at runs in the order of the page until it is full, none is left, or enough were looked at. Without conditions the first runs are found.
  *
- * @since 0.1.0
  * @category reading
  */
 export const search = <X>(

@@ -1,8 +1,4 @@
-/**
- * How the runs of a filter are found: where a list of them begins, and what is looked for from there.
- *
- * @since 0.1.0
- */
+/** How the runs of a filter are found: where a list of them begins, and what is looked for from there. */
 import { Effect, Struct } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import * as Labels from "../../model/Labels.js"

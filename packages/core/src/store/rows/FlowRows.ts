@@ -4,8 +4,6 @@
  * `X` is the failure of the store.
  *
  * Source: docs/decisions/0105-fairness.md, docs/writing-a-store.md
- *
- * @since 0.1.0
  */
 import type { Effect } from "effect"
 import type { RankedSet, SetRanks } from "../../rules/FairRules.js"
@@ -30,10 +28,7 @@ export interface Forgotten {
   readonly upTo: number
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface FlowRows<X> {
   /** The ranks of these sets, in their order. Nothing is locked, so two commits may give one rank twice. */
   readonly read: (wanted: ReadonlyArray<WantedRanks>) => Effect.Effect<ReadonlyArray<SetRanks>, X>

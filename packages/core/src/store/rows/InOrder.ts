@@ -1,8 +1,4 @@
-/**
- * Effects one after the other. `Effect.forEach` makes a region for them, which costs more than most of them do.
- *
- * @since 0.1.0
- */
+/** Effects one after the other. `Effect.forEach` makes a region for them, which costs more than most of them do. */
 import { Effect } from "effect"
 
 /** What each of the effects gives, in their order. One begins when the one before it has ended. */

@@ -1,8 +1,4 @@
-/**
- * Pages by key: a cursor is the last key of the page before.
- *
- * @since 0.1.0
- */
+/** Pages by key: a cursor is the last key of the page before. */
 import { Either } from "effect"
 import {
   cursorOf,
@@ -19,7 +15,6 @@ import type { ListOrder } from "../../ports/Summaries.js"
 /**
  * How many items a page has.
  *
- * @since 0.1.0
  * @category pages
  */
 export const limitOf = (request: PageRequest | undefined): number =>
@@ -28,7 +23,6 @@ export const limitOf = (request: PageRequest | undefined): number =>
 /**
  * Where a page of runs begins in the order of its list, and how many it has.
  *
- * @since 0.1.0
  * @category pages
  */
 export const placeOf = (
@@ -44,7 +38,6 @@ export const placeOf = (
  * How many items a page has, of those with these sizes in bytes, of which there is one more than `limit` if there are as many. It has one
  * at least, and so many bytes otherwise.
  *
- * @since 0.1.0
  * @category pages
  */
 export const countWithin = (
@@ -60,7 +53,6 @@ export const countWithin = (
 /**
  * The page of these rows, and whether others come after it.
  *
- * @since 0.1.0
  * @category pages
  */
 export const pageWith = <Row, A>(
@@ -75,7 +67,6 @@ export const pageWith = <Row, A>(
 /**
  * The page, given its rows and one more if there is one.
  *
- * @since 0.1.0
  * @category pages
  */
 export const pageOf = <Row, A>(

@@ -4,8 +4,6 @@
  * `X` is the failure of the store. Instants are milliseconds since the epoch.
  *
  * Source: docs/decisions/0102-limits.md, docs/writing-a-store.md
- *
- * @since 0.1.0
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -54,10 +52,7 @@ export interface MostOpen {
   readonly fresh: boolean
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LimitRows<X> {
   /** Sets limits, and adds those that are new. Each limit is in one setting at most. */
   readonly set: (settings: ReadonlyArray<LimitSetting>) => Effect.Effect<void, X>

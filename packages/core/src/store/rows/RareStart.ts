@@ -1,8 +1,4 @@
-/**
- * Which of several starts a list begins at: the one whose runs are the fewest where the page begins.
- *
- * @since 0.1.0
- */
+/** Which of several starts a list begins at: the one whose runs are the fewest where the page begins. */
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { Range, Start, SummaryRows } from "./SummaryRows.js"
@@ -14,7 +10,6 @@ const sample = 256
  * Reads runs of each from the beginning of the range. The start that has the fewest is the rarest; of those that have all that are looked
  * at, the one that goes the furthest with them.
  *
- * @since 0.1.0
  * @category reading
  */
 export const find = <X>(

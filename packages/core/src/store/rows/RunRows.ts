@@ -4,8 +4,6 @@
  * `X` is the failure of the store. Instants are milliseconds since the epoch.
  *
  * Source: docs/decisions/0039-a-store-implements-rows.md, docs/writing-a-store.md
- *
- * @since 0.1.0
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -46,7 +44,6 @@ export interface WorkerIdentity {
  * A search for at most `wanted` runnable runs: those whose kind, key and agent are these. A null kind or key is that of runs
  * that name none; a null agent is any.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Probe {
@@ -66,7 +63,6 @@ export interface NamedClaim {
 /**
  * What the claims of a commit look for.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Search {
@@ -81,7 +77,6 @@ export interface Search {
  * are locked. `given`: for each claim the running runs that name it; they are not locked.
  * `due`: runs that time may change by now, a bounded number; they are not locked. `governs`: which limits there are that no submission names.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Found {
@@ -162,7 +157,6 @@ type Stored<X> = Effect.Effect<ReadonlyArray<StoredRun>, X>
  * The rows of one transaction. Each operation takes many rows at once. What it gives does not change until the transaction
  * ends, unless it says otherwise.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunRows<X> {

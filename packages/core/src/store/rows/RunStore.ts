@@ -4,8 +4,6 @@
  * `X` is the failure of the store. Instants are milliseconds since the epoch.
  *
  * Source: docs/decisions/0039-a-store-implements-rows.md, docs/writing-a-store.md
- *
- * @since 0.1.0
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -31,7 +29,6 @@ export interface LogPiece {
  * Some entries of a log. `latest` is the run's last event and `ended` whether it has ended, both as they were before
  * the entries were read.
  *
- * @since 0.1.0
  * @category models
  */
 export interface LogPage extends LogPiece {
@@ -69,7 +66,6 @@ export interface NextDue {
 /**
  * Reads outside of a transaction. Each sees what was committed before it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunReads<X> {
@@ -136,7 +132,6 @@ export interface RunReads<X> {
 /**
  * A store of runs.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RunStore<X> {

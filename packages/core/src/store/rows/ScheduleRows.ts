@@ -5,8 +5,6 @@
  * leases and delays do not.
  *
  * Source: docs/decisions/0100-schedules.md, docs/decisions/0020-time-of-an-embedded-store.md
- *
- * @since 0.1.0
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -44,7 +42,6 @@ export interface ScheduleBounds {
 /**
  * The schedules of one transaction. What it finds is locked where rows have locks.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ScheduleRows<X> {
@@ -73,7 +70,6 @@ export interface ScheduleRows<X> {
 /**
  * Reads of schedules outside of a transaction.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ScheduleReads<X> {

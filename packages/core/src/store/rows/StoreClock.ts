@@ -3,8 +3,6 @@
  * wall clock that is set forward ends no lease early, and one that is set back keeps no dead worker's lease alive.
  *
  * Source: docs/decisions/0020-time-of-an-embedded-store.md
- *
- * @since 0.1.0
  */
 import { Clock, Effect } from "effect"
 
@@ -19,7 +17,6 @@ const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurre
  * Starts a store's clock, and returns the effect that reads it in milliseconds since the epoch. Reading it logs each time
  * that the wall clock was set by more than a second.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<Effect.Effect<number>> = Effect.clockWith((opening) =>

@@ -1,8 +1,4 @@
-/**
- * Reads of a store outside of commits, with the errors of the ports.
- *
- * @since 0.1.0
- */
+/** Reads of a store outside of commits, with the errors of the ports. */
 import { Cache, Duration, Effect, Exit } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { RunNotFound } from "../../model/Run.js"
@@ -11,10 +7,7 @@ import { WorkerNotFound } from "../../ports/WorkerRegistry.js"
 import type { RunRef, WorkerIdentity } from "./RunRows.js"
 import type { RunReads, RunStore } from "./RunStore.js"
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface StoreReads<X> {
   /** Reads for an operation, which its failure names. */
   readonly read: <A>(
@@ -50,10 +43,7 @@ const maxWorkers = 10_000
 /** What reads the rows alone. */
 export type Reading<X> = Omit<StoreReads<X>, "worker">
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const reading = <X>({ reads, unavailable }: RunStore<X>): Reading<X> => {
   const read: Reading<X>["read"] = (operation, effect) =>
     Effect.mapError(effect(reads), (error) => unavailable(operation, error))
@@ -79,10 +69,7 @@ export const reading = <X>({ reads, unavailable }: RunStore<X>): Reading<X> => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <X>(store: RunStore<X>): Effect.Effect<StoreReads<X>> =>
   Effect.gen(function* () {
     const { reads, unavailable } = store

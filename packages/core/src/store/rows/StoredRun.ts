@@ -1,8 +1,4 @@
-/**
- * A run as a store has it, and what a commit changes of it.
- *
- * @since 0.1.0
- */
+/** A run as a store has it, and what a commit changes of it. */
 import type * as Ids from "../../model/Ids.js"
 import type { Labels } from "../../model/Labels.js"
 import type { MessagePart, RequestSnapshot } from "../../model/RequestSnapshot.js"
@@ -25,7 +21,6 @@ export type RunKey = number
 /**
  * A run of the store.
  *
- * @since 0.1.0
  * @category models
  */
 export interface StoredRun {
@@ -36,7 +31,6 @@ export interface StoredRun {
 /**
  * The order in which claims take runs: the highest priority first, then the lowest rank, then the oldest.
  *
- * @since 0.1.0
  * @category ordering
  */
 export const byPreference = (a: StoredRun, b: StoredRun): number =>
@@ -46,7 +40,6 @@ export const byPreference = (a: StoredRun, b: StoredRun): number =>
  * A run that a submission makes. `title` is that of its snapshot. `submission` is the request as text, to be compared with another of
  * the same public id; `newConversation` when its conversation is made with it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface NewRun {
@@ -109,7 +102,6 @@ export const mergeDetails = (before: DetailChanges, after: DetailChanges): Detai
 /**
  * How one run has changed in a commit: its state before and after, and the entries that its log gets.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Change {
@@ -123,7 +115,6 @@ export interface Change {
 /**
  * The changes that let the first unfinished runs of lanes go, for a store that reads those runs before it writes them.
  *
- * @since 0.1.0
  * @category changes
  */
 export const advanced = (

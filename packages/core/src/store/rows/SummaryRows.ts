@@ -4,8 +4,6 @@
  * `X` is the failure of the store. Instants are milliseconds since the epoch. A run that is being deleted is in none of them.
  *
  * Source: docs/decisions/0070-summaries.md
- *
- * @since 0.1.0
  */
 import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -18,7 +16,6 @@ import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
 /**
  * A run with what a list shows beside its state.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SummaryRow extends StoredRun, Pick<RunDetails, "parentRunId" | "rootRunId" | "labels"> {
@@ -96,10 +93,7 @@ export interface HeldLeases {
   readonly renewedAt: number
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface SummaryRows<X> {
   readonly find: (ref: RunRef) => Effect.Effect<SummaryRow | undefined, X>
 

@@ -5,8 +5,6 @@
  * A run that a waiting claim gets in the same commit enters no set, so it has no rank and moves no key on.
  *
  * Source: docs/decisions/0105-fairness.md
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 import * as FairRules from "../../rules/FairRules.js"
@@ -26,7 +24,6 @@ interface Routed extends FairRules.Route {
  *
  * A process that has seen none yet gives runs without a key no rank: they go before those with one, until it claims or submits one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Routes {
@@ -42,7 +39,6 @@ const routeOf = (run: Routed): string => `${run.projectId}/${run.priority}/${Fai
 /**
  * `most`: the largest number of routes; the one that was added first gives way.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeRoutes = (most = 10_000): Routes => {
@@ -58,10 +54,7 @@ export const makeRoutes = (most = 10_000): Routes => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Fairness<X> {
   /** Gives ranks to new runs, in their order; undefined where none gets one. */
   readonly rankNew: (added: ReadonlyArray<AddedRun>) => Effect.Effect<ReadonlyArray<AddedRun>, X> | undefined
@@ -74,7 +67,6 @@ export interface Fairness<X> {
 /**
  * What it needs of a commit. `entered` takes the runs that may have entered a set with ranks since it was called last.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Commit {
@@ -101,10 +93,7 @@ interface Entry {
 const nameOf = ({ name, priority, projectId }: FairRules.RankedSet): string =>
   `${projectId}/${priority}/${name}`
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairness<X> => {
   const entries = new Map<string, Entry>()
 

@@ -4,8 +4,6 @@
  * its children, and the root is charged with what its tree spends.
  *
  * Source: docs/decisions/0060-no-lost-wake-up.md, docs/decisions/0063-budgets.md
- *
- * @since 0.1.0
  */
 import { Effect, Either } from "effect"
 import * as ChildMessage from "../../model/ChildMessage.js"
@@ -38,7 +36,6 @@ interface BudgetChange {
 /**
  * Consequences for a tree that a commit has yet to follow up.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Consequences {
@@ -50,7 +47,6 @@ export interface Consequences {
 /**
  * What it needs of a commit.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Commit<X> {
@@ -63,19 +59,13 @@ export interface Commit<X> {
   readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Families<X> {
   /** Makes the transitions that follow, once. They may mean others. Children beyond the bound stay, and their parent is due. */
   readonly followUp: Effect.Effect<void, X>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const enter = <X>({ add, apply, consequences, find, load, now, rows }: Commit<X>): Families<X> => {
   const { budgets, endedChildren, endedParents } = consequences
   let endable = mostEnded

@@ -3,8 +3,6 @@
  * that the commit has freed. A commit enters it at the first run that has a limit, or where a limit is of all runs of an agent or a project.
  *
  * Source: docs/decisions/0102-limits.md
- *
- * @since 0.1.0
  */
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
@@ -182,10 +180,7 @@ const usagesAt = (now: number): Usages => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Limits<X> extends Pick<
   Usages,
   "changed" | "touch" | "current" | "freed" | "governs" | "someChanged"
@@ -216,7 +211,6 @@ export interface Limits<X> extends Pick<
  * What it needs of a commit. `governing`: whether some limit is of all runs of an agent, and some of those of a project; it may change while
  * the commit decides. `letIn` measures how long a run was behind a limit. `pollMillis`: the time between two looks of the sweeper. `write` writes the states of runs.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Commit<X> {
@@ -230,10 +224,7 @@ export interface Commit<X> {
   readonly write: Effect.Effect<void, X>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const enter = <X>({
   add,
   apply,

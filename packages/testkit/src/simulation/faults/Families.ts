@@ -1,8 +1,4 @@
-/**
- * Faults of children, of the waits of their parents, and of the budgets of trees.
- *
- * @since 0.1.0
- */
+/** Faults of children, of the waits of their parents, and of the budgets of trees. */
 import type { RunId } from "@runlease/core/Ids"
 import { childIdOf } from "@runlease/core/internal/ChildEvent"
 import { Leases } from "@runlease/core/Leases"

@@ -1,8 +1,4 @@
-/**
- * What a deliberate fault is.
- *
- * @since 0.1.0
- */
+/** What a deliberate fault is. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { RememberedLeases } from "@runlease/core/store/RememberedLeases"
 import type { Run } from "@runlease/core/Run"
@@ -20,7 +16,6 @@ export interface Change {
  * `store` changes the ports where the store serves them, `worker` where a worker has them, and `leases` what a store remembers.
  * `slots` changes how many runs a worker executes at once.
  *
- * @since 0.1.0
  * @category models
  */
 export interface DeliberateFault {
@@ -34,7 +29,6 @@ export interface DeliberateFault {
 /**
  * Changes one port.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const replace =
@@ -45,7 +39,6 @@ export const replace =
 /**
  * Shows each run as `shown` makes it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const showing = (shown: (run: Run) => Run): Change =>
@@ -58,7 +51,6 @@ export const showing = (shown: (run: Run) => Run): Change =>
 /**
  * Changes one port after another.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const all =

@@ -1,8 +1,4 @@
-/**
- * Faults of claims and of fences.
- *
- * @since 0.1.0
- */
+/** Faults of claims and of fences. */
 import { Claims } from "@runlease/core/Claims"
 import type { RunId } from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"

@@ -1,8 +1,4 @@
-/**
- * Faults of limits.
- *
- * @since 0.1.0
- */
+/** Faults of limits. */
 import { Limits } from "@runlease/core/Limits"
 import { Runs } from "@runlease/core/Runs"
 import { Effect } from "effect"

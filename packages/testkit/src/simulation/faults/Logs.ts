@@ -1,8 +1,4 @@
-/**
- * Faults of logs.
- *
- * @since 0.1.0
- */
+/** Faults of logs. */
 import { Leases } from "@runlease/core/Leases"
 import { Sequence } from "@runlease/core/Run"
 import { type Appended, RunLog } from "@runlease/core/RunLog"

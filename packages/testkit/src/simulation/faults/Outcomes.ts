@@ -1,8 +1,4 @@
-/**
- * Faults of submissions, cancellations and ends.
- *
- * @since 0.1.0
- */
+/** Faults of submissions, cancellations and ends. */
 import type { RunId } from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
 import { type Outcome, Runs } from "@runlease/core/Runs"

@@ -1,8 +1,4 @@
-/**
- * Faults of schedules.
- *
- * @since 0.1.0
- */
+/** Faults of schedules. */
 import { Schedules } from "@runlease/core/Schedules"
 import { Context, Effect, Option } from "effect"
 import type { Change } from "./Fault.js"

@@ -1,8 +1,4 @@
-/**
- * Nothing that was acknowledged is lost, and nothing is applied twice.
- *
- * @since 0.1.0
- */
+/** Nothing that was acknowledged is lost, and nothing is applied twice. */
 import type { Ending, Entry, Event, Final, History, Seen } from "../History.js"
 import { accepted, isRefused, named } from "./Calls.js"
 import { tokensOf } from "./Tokens.js"
@@ -90,10 +86,7 @@ const changedEndings = (history: History, finals: ReadonlyMap<string, Final>): R
         ]
   })
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const nothingLost: Invariant = {
   name: "nothing-lost",
   holds: "what was acknowledged stays",
@@ -137,10 +130,7 @@ const submittedTwice = (history: History): ReadonlyArray<string> => {
   return repeated(made).map((run) => `run ${run} was accepted twice as a new one`)
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const nothingTwice: Invariant = {
   name: "nothing-twice",
   holds: "a request that arrives twice is applied once, and the first outcome of a run stands",

@@ -5,8 +5,6 @@
  * hides.
  *
  * Source: https://docs.ag-ui.com/concepts/events
- *
- * @since 0.1.0
  */
 import type { Event } from "../History.js"
 
@@ -37,7 +35,6 @@ const isHidden = ({ name, type }: Event): boolean =>
 /**
  * What is wrong with the events, as sentences. Each names the position of its event, from 1.
  *
- * @since 0.1.0
  * @category checking
  */
 export const problems = (events: ReadonlyArray<Event>): ReadonlyArray<string> => {

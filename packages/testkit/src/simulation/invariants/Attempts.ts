@@ -1,8 +1,4 @@
-/**
- * The attempts of a run are in its log, and bounded.
- *
- * @since 0.1.0
- */
+/** The attempts of a run are in its log, and bounded. */
 import type { Entry, Final, History } from "../History.js"
 import { accepted, named } from "./Calls.js"
 import { valueOf } from "./Tokens.js"
@@ -54,7 +50,6 @@ const epochsOf = (history: History): ReadonlyMap<string, number> => {
 /**
  * Each claim after the first follows a mark of the attempt before, or a wait.
  *
- * @since 0.1.0
  * @category invariants
  */
 export const attemptsAreMarked: Invariant = {
@@ -104,7 +99,6 @@ const inRow = ({ log }: Final): ReadonlyArray<number> => {
 /**
  * A run has no more attempts in a row without an outcome or a new record than its submission allows.
  *
- * @since 0.1.0
  * @category invariants
  */
 export const poisonStops: Invariant = {

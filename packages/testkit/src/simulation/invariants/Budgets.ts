@@ -1,8 +1,4 @@
-/**
- * A tree of runs has spent what the logs of its runs report.
- *
- * @since 0.1.0
- */
+/** A tree of runs has spent what the logs of its runs report. */
 import type { Event } from "../History.js"
 import { valueOf } from "./Tokens.js"
 import type { Invariant } from "./Violation.js"
@@ -10,7 +6,6 @@ import type { Invariant } from "./Violation.js"
 /**
  * What events report to be spent.
  *
- * @since 0.1.0
  * @category reading
  */
 export const costOf = (events: ReadonlyArray<Event>): number =>
@@ -19,10 +14,7 @@ export const costOf = (events: ReadonlyArray<Event>): number =>
     return typeof cost === "number" ? sum + cost : sum
   }, 0)
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const budgetsAreExact: Invariant = {
   name: "budgets-are-exact",
   holds: "a tree of runs has spent what its logs report, each report once",

@@ -1,8 +1,4 @@
-/**
- * Reading the calls of a history.
- *
- * @since 0.1.0
- */
+/** Reading the calls of a history. */
 import type { AnswerOf } from "../Recorder.js"
 import type { Call, History, Refused } from "../History.js"
 
@@ -11,7 +7,6 @@ type Named<Name extends Call["call"]> = Extract<Call, { readonly call: Name }>
 /**
  * The calls of one name, in the order in which they were sent.
  *
- * @since 0.1.0
  * @category reading
  */
 export const named = <Name extends Call["call"]>(
@@ -22,7 +17,6 @@ export const named = <Name extends Call["call"]>(
 /**
  * Whether an answer is a refusal.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isRefused = (answer: unknown): answer is Refused =>
@@ -38,7 +32,6 @@ export interface Accepted<Name extends Call["call"]> {
 /**
  * What the store accepted of the calls of one name, by the instants at which it did.
  *
- * @since 0.1.0
  * @category reading
  */
 export const accepted = <Name extends Call["call"]>(

@@ -1,15 +1,8 @@
-/**
- * A cancelled run stops, whatever of it is pushed: its worker learns of it from the answer to each renewal and each append.
- *
- * @since 0.1.0
- */
+/** A cancelled run stops, whatever of it is pushed: its worker learns of it from the answer to each renewal and each append. */
 import { accepted } from "./Calls.js"
 import { instant, type Invariant } from "./Violation.js"
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const cancelIsState: Invariant = {
   name: "cancel-is-state",
   holds: "no executor of a cancelled run works for longer than a lease, and the store accepts nothing of it",

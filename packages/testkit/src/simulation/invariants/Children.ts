@@ -1,8 +1,4 @@
-/**
- * A step spawns one child, whatever is sent again; the log of its parent has its end once, and a join gives how it ended.
- *
- * @since 0.1.0
- */
+/** A step spawns one child, whatever is sent again; the log of its parent has its end once, and a join gives how it ended. */
 import { Array } from "effect"
 import type { Final, History, Incident, Suspend } from "../History.js"
 import { accepted } from "./Calls.js"
@@ -120,10 +116,7 @@ const wokenEarly = (history: History): ReadonlyArray<string> => {
   })
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const childrenOnce: Invariant = {
   name: "children-once",
   holds: "a step spawns one child, whose end arrives once, and a join waits for it and gives it",

@@ -1,16 +1,9 @@
-/**
- * Once nothing goes wrong any more, every run ends, and nothing has died.
- *
- * @since 0.1.0
- */
+/** Once nothing goes wrong any more, every run ends, and nothing has died. */
 import { instant, type Invariant } from "./Violation.js"
 
 const terminal = new Set(["completed", "failed", "cancelled"])
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const eachRunEnds: Invariant = {
   name: "each-run-ends",
   holds: "each run ends once nothing goes wrong any more",

@@ -1,8 +1,6 @@
 /**
  * When executors were active, in true time: from their beginning to their end, or to that of their process, without the pauses in between
  * and without the time that their process takes to notice a pause.
- *
- * @since 0.1.0
  */
 import type { Executing, History, Incident } from "../History.js"
 import { accepted } from "./Calls.js"
@@ -101,7 +99,6 @@ const spansOf = (
 /**
  * The executions of a history, the earliest first.
  *
- * @since 0.1.0
  * @category reading
  */
 export const executionsOf = (history: History): ReadonlyArray<Execution> => {
@@ -132,7 +129,6 @@ export const executionsOf = (history: History): ReadonlyArray<Execution> => {
  * How long two spans were active at once, in milliseconds. A process takes no time to do something, so what it does at the instant at
  * which it wakes lasts for none.
  *
- * @since 0.1.0
  * @category reading
  */
 export const overlap = (a: Span, b: Span): number => Math.min(a.to, b.to) - Math.max(a.from, b.from)

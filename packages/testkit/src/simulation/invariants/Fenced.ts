@@ -1,8 +1,4 @@
-/**
- * Each claim raises the epoch of its run, and a former holder changes nothing.
- *
- * @since 0.1.0
- */
+/** Each claim raises the epoch of its run, and a former holder changes nothing. */
 import type { Grant, LeaseKey, History } from "../History.js"
 import { accepted, named } from "./Calls.js"
 import { tokensOf } from "./Tokens.js"
@@ -129,10 +125,7 @@ const doubled = ({ incidents }: History): ReadonlyArray<string> => {
   })
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const fenced: Invariant = {
   name: "fenced",
   holds: "each claim raises the epoch, and a former holder changes nothing",

@@ -1,8 +1,4 @@
-/**
- * Runs of one conversation do not overlap, and go in the order in which they were submitted.
- *
- * @since 0.1.0
- */
+/** Runs of one conversation do not overlap, and go in the order in which they were submitted. */
 import { Array } from "effect"
 import type { Final, History } from "../History.js"
 import { isRefused, named } from "./Calls.js"
@@ -65,10 +61,7 @@ const overtaken = (first: Lifetime, later: Lifetime): ReadonlyArray<string> =>
       ]
     : []
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const lanesKeepOrder: Invariant = {
   name: "lanes-keep-order",
   holds: "runs of one conversation do not overlap, and go in the order in which they were submitted",

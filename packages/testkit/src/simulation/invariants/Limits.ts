@@ -3,8 +3,6 @@
  *
  * A limit that falls ends no run, so a claim is judged by the bound at its instant. A run counts from its claim to the first thing that may have
  * ended its lease, so it is never counted for too long.
- *
- * @since 0.1.0
  */
 import { Array } from "effect"
 import type { Call, Claim, Grant, History } from "../History.js"
@@ -203,10 +201,7 @@ const miscounted = (history: History): ReadonlyArray<string> => {
   })
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const limitsHold: Invariant = {
   name: "limits-hold",
   holds:

@@ -1,8 +1,4 @@
-/**
- * The log of a run reads as valid AG-UI, has no gap, and ends as the run did.
- *
- * @since 0.1.0
- */
+/** The log of a run reads as valid AG-UI, has no gap, and ends as the run did. */
 import type { Entry, Event, Final } from "../History.js"
 import * as AgUiOrder from "./AgUiOrder.js"
 import type { Invariant } from "./Violation.js"
@@ -47,10 +43,7 @@ const brokenBy = ({ error, log, run, status }: Final, servers: number): Readonly
 
 const terminal = new Set(["completed", "failed", "cancelled"])
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const logIsAgUi: Invariant = {
   name: "log-is-ag-ui",
   holds: "the log of a run reads as valid AG-UI, has no gap, and ends as the run did",

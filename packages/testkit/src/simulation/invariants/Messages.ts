@@ -1,8 +1,4 @@
-/**
- * A run has each message once, in its order, and takes it once. A question has one answer.
- *
- * @since 0.1.0
- */
+/** A run has each message once, in its order, and takes it once. A question has one answer. */
 import { Array } from "effect"
 import type { Final, History, Incident } from "../History.js"
 import { accepted, isRefused, named } from "./Calls.js"
@@ -136,10 +132,7 @@ const answeredTwice = (history: History): ReadonlyArray<string> => {
   )
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const messagesOnce: Invariant = {
   name: "messages-once",
   holds: "a message is sent and taken once, in its order, and a question has one answer",

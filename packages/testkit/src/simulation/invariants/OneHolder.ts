@@ -1,8 +1,4 @@
-/**
- * At no time do two executors work on one run, and none works after its lease.
- *
- * @since 0.1.0
- */
+/** At no time do two executors work on one run, and none works after its lease. */
 import { Array } from "effect"
 import type { History } from "../History.js"
 import { accepted, named } from "./Calls.js"
@@ -60,10 +56,7 @@ const outlived = (history: History, executions: ReadonlyArray<Execution>): Reado
   })
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const oneHolder: Invariant = {
   name: "one-holder",
   holds: "at no time do two workers hold one run, and a holder stops before its lease ends",

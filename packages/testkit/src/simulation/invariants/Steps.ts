@@ -1,8 +1,4 @@
-/**
- * A recorded step is never executed again, and each attempt is given what was recorded.
- *
- * @since 0.1.0
- */
+/** A recorded step is never executed again, and each attempt is given what was recorded. */
 import { Array } from "effect"
 import type { Executing, Incident } from "../History.js"
 import type { Execution } from "./ExecutorSpans.js"
@@ -81,10 +77,7 @@ const moreThanOnce = (bodies: ReadonlyArray<BodyBegan>): ReadonlyArray<string> =
         ],
   )
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const stepsOnce: Invariant = {
   name: "steps-once",
   holds: "a step whose result was given never runs again, and each attempt is given the same result",

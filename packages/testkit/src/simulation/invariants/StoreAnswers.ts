@@ -1,16 +1,9 @@
-/**
- * The store has an answer for each request that reaches it. A commit that it has to undo, it makes again.
- *
- * @since 0.1.0
- */
+/** The store has an answer for each request that reaches it. A commit that it has to undo, it makes again. */
 import type { Answered } from "../History.js"
 import { isRefused } from "./Calls.js"
 import { instant, type Invariant } from "./Violation.js"
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const storeAnswers: Invariant = {
   name: "store-answers",
   holds: "the store is available to each request that reaches it",

@@ -1,8 +1,4 @@
-/**
- * Each tick of a schedule begins one run, or is counted as one that the rules of its schedule skip.
- *
- * @since 0.1.0
- */
+/** Each tick of a schedule begins one run, or is counted as one that the rules of its schedule skip. */
 import { Array } from "effect"
 import type { FinalSchedule, History } from "../History.js"
 import { instant, type Invariant } from "./Violation.js"
@@ -57,10 +53,7 @@ const twice = (history: History, schedules: ReadonlyArray<FinalSchedule>): Reado
   )
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const ticksOnce: Invariant = {
   name: "ticks-once",
   holds: "each tick of a schedule begins one run, or is counted as skipped by the schedule's rules",

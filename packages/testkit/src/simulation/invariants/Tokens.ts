@@ -1,8 +1,4 @@
-/**
- * The events of a log by which a simulation knows who appended what: each has a token that no other event has.
- *
- * @since 0.1.0
- */
+/** The events of a log by which a simulation knows who appended what: each has a token that no other event has. */
 import type { Entry, Event } from "../History.js"
 
 /** The name of these events. */
@@ -24,10 +20,7 @@ export const valueOf = (
 ): Readonly<Record<string, unknown>> | undefined =>
   type === "CUSTOM" && name === wanted && isRecord(value) ? value : undefined
 
-/**
- * @since 0.1.0
- * @category reading
- */
+/** @category reading */
 export const tokensOf = (log: ReadonlyArray<Entry>): ReadonlyArray<Token> =>
   log.flatMap(({ event, eventId }) => {
     const value = valueOf(event, tokenName)

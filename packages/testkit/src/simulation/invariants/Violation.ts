@@ -1,15 +1,10 @@
-/**
- * What a history has broken.
- *
- * @since 0.1.0
- */
+/** What a history has broken. */
 import type { History } from "../History.js"
 import type { Execution } from "./ExecutorSpans.js"
 
 /**
  * The invariants by their names.
  *
- * @since 0.1.0
  * @category models
  */
 export type Name =
@@ -49,7 +44,6 @@ export interface Invariant {
 /**
  * An instant for a sentence: seconds, to the millisecond.
  *
- * @since 0.1.0
  * @category text
  */
 export const instant = (millis: number): string => `${(millis / 1000).toFixed(3)} s`

@@ -1,8 +1,4 @@
-/**
- * A run that waits holds nothing: no executor, no lease, no slot.
- *
- * @since 0.1.0
- */
+/** A run that waits holds nothing: no executor, no lease, no slot. */
 import type { History } from "../History.js"
 import { accepted } from "./Calls.js"
 import type { Execution } from "./ExecutorSpans.js"
@@ -51,10 +47,7 @@ const overfull = (history: History, executions: ReadonlyArray<Execution>): Reado
     })
 }
 
-/**
- * @since 0.1.0
- * @category invariants
- */
+/** @category invariants */
 export const waitsHoldNothing: Invariant = {
   name: "waits-hold-nothing",
   holds: "a run that waits has no executor, no lease and no slot",
