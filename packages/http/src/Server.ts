@@ -15,15 +15,15 @@ import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"
 import * as AgentForms from "./server/AgentForms.js"
 import { AllowedOrigins } from "./server/AllowedOrigins.js"
-import * as AnswerHeaders from "./server/AnswerHeaders.js"
-import * as Authentication from "./server/Authentication.js"
+import * as Middleware from "./server/Middleware.js"
+
 import * as A2a from "./server/A2a.js"
 import * as AgUi from "./server/AgUi.js"
-import * as Authenticate from "./server/Authenticate.js"
-import * as BodyBudget from "./server/BodyBudget.js"
+import * as Callers from "./server/Callers.js"
+
 import * as Chat from "./server/Chat.js"
 import * as ClaimAnswers from "./server/ClaimAnswers.js"
-import * as Shutdown from "./server/Shutdown.js"
+
 import * as Conversations from "./server/Conversations.js"
 import * as Cors from "./server/Cors.js"
 import * as Exchange from "./server/Exchange.js"
@@ -35,16 +35,16 @@ import * as Mcp from "./server/Mcp.js"
 import * as Observe from "./server/Observe.js"
 import * as ProjectTopics from "./server/ProjectTopics.js"
 import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
-import * as Measured from "./server/Measured.js"
+
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
-import * as RateLimit from "./server/RateLimit.js"
+
 import * as OpenStreams from "./server/OpenStreams.js"
-import * as ReadBody from "./server/ReadBody.js"
+import * as Bodies from "./server/Bodies.js"
 import * as Rebuilds from "./server/Rebuilds.js"
 import * as Continuations from "./server/responses/Continuations.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
-import * as Revocation from "./server/Revocation.js"
-import * as RequestSpan from "./server/RequestSpan.js"
+import * as LongRequests from "./server/LongRequests.js"
+
 import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as RunPages from "./server/RunPages.js"
@@ -86,7 +86,7 @@ export interface ServerOptions<E = never, R = never> {
   /** What `GET /metrics` answers to anyone, in the text format of Prometheus; there is nothing there when absent. */
   readonly metrics?: Effect.Effect<string> | undefined
   /** Identifies callers; by their tokens when absent. */
-  readonly authentication?: Layer.Layer<Authentication.Authentication, E, R> | undefined
+  readonly authentication?: Layer.Layer<Callers.Authentication, E, R> | undefined
   /** What answers some requests before the API does, such as the pages of a dashboard. */
   readonly inFront?: InFront | undefined
 }
@@ -112,16 +112,16 @@ const handlers = Layer.mergeAll(
   Usage.layer,
   Limits.layer,
   Workers.layer,
-).pipe(Layer.provide([AgentForms.layer, Authenticate.middleware, ReadBody.middleware]))
+).pipe(Layer.provide([AgentForms.layer, Callers.middleware, Bodies.middleware]))
 
 /** What finds the callers of requests and reads their bodies, for the router and for what is before it. */
 const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {
-  const identified: Layer.Layer<Authentication.Authentication, E, Access.Access | R> =
-    authentication ?? Authentication.layer
+  const identified: Layer.Layer<Callers.Authentication, E, Access.Access | R> =
+    authentication ?? Callers.authenticationLayer
   return Layer.mergeAll(
-    Layer.provide(Authenticate.layer, [identified, RateLimit.layer(rateLimit ?? 5000)]),
-    Layer.provide(Revocation.layer, identified),
-    ReadBody.layer(bodyTimeout ?? "1 minute"),
+    Layer.provide(Callers.layer, [identified, Callers.rateLimitLayer(rateLimit ?? 5000)]),
+    Layer.provide(LongRequests.revocationLayer, identified),
+    Bodies.layer(bodyTimeout ?? "1 minute"),
     ProjectPortsCache.layer,
   )
 }
@@ -161,7 +161,7 @@ const description = (url: string) =>
             request.modify({ url: "/docs" }),
           ),
         ),
-        Effect.flatMap((page) => Effect.cached(Effect.uninterruptible(AnswerHeaders.withPolicy(page)))),
+        Effect.flatMap((page) => Effect.cached(Effect.uninterruptible(Middleware.withPolicy(page)))),
         Scope.extend(yield* Effect.scope),
         // A first reader that leaves does not leave its interruption to the next.
         Effect.uninterruptible,
@@ -191,14 +191,14 @@ const metricsPage = (metrics: Effect.Effect<string> | undefined) =>
 const around = (logRequests: boolean) =>
   HttpLayerRouter.middleware(
     Effect.gen(function* () {
-      const measured = yield* Measured.make(logRequests)
-      const leave = yield* Shutdown.leave
-      const releaseBodies = yield* BodyBudget.releaseAfter
+      const measured = yield* Middleware.measured(logRequests)
+      const leave = yield* LongRequests.leave
+      const releaseBodies = yield* Bodies.releaseAfter
       const hotRoutes = yield* HotRoutes.inFront
       const methods = yield* MethodNotAllowed.make
       return (routed: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
         measured(
-          ErrorResponse.respond(RequestSpan.inCallers(leave(releaseBodies(hotRoutes(methods(routed)))))),
+          ErrorResponse.respond(Middleware.inCallers(leave(releaseBodies(hotRoutes(methods(routed)))))),
         )
     }),
     { global: true },
@@ -229,12 +229,12 @@ export const app = <E = never, R = never>({
       Layer.provide([
         ClaimAnswers.layer,
         OpenStreams.layer,
-        Shutdown.layer,
+        LongRequests.shutdownLayer,
         StreamTurns.layer,
         Views.layer,
         Rebuilds.layer,
         Continuations.layer,
-        BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal),
+        Bodies.budgetLayer(options.bodyMemory ?? Bodies.defaultTotal),
         Layer.succeed(AllowedOrigins, options.corsOrigins ?? []),
       ]),
     ),
@@ -244,7 +244,7 @@ export const app = <E = never, R = never>({
     // `around` answers for an address that there is not.
     Effect.map(Effect.orDie),
     Effect.map((served) => (options.corsOrigins?.length ? Cors.allow(options.corsOrigins)(served) : served)),
-    Effect.map(Effect.map(AnswerHeaders.set)),
+    Effect.map(Effect.map(Middleware.withHeaders)),
     Effect.map((served) => options.inFront?.(served) ?? served),
   )
 
@@ -273,7 +273,7 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
   Layer.scopedDiscard(
     Effect.flatMap(app(options), (served) =>
-      RequestSpan.withoutUnread(HttpServer.serveEffect(RequestSpan.withoutSecrets(served))),
+      Middleware.withoutUnread(HttpServer.serveEffect(Middleware.withoutSecrets(served))),
     ),
   )
 

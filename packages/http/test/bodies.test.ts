@@ -5,8 +5,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import type { Socket } from "node:net"
 import { maxBytes } from "../src/contract/Body.js"
 import { sharesOf } from "../src/contract/Principal.js"
-import * as BodyBudget from "../src/server/BodyBudget.js"
-import * as JsonMeasure from "../src/server/JsonMeasure.js"
+import * as Bodies from "../src/server/Bodies.js"
 import { call } from "./raw.js"
 import { serve, Served } from "./serving.js"
 import { exchange, request, type Sent } from "./socket.js"
@@ -156,15 +155,15 @@ describe("the memory of bodies", () => {
 
   it.effect("counts what is parsed by containers and values, none of them within strings", () =>
     Effect.sync(() => {
-      strictEqual(JsonMeasure.parsedBytes('{"a":[1,2]}', 8), 11 + 2 * 64 + 16)
-      strictEqual(JsonMeasure.parsedBytes('"[,{\\"["', 8), 8)
-      strictEqual(JsonMeasure.parsedBytes("[[[", 2), undefined)
+      strictEqual(Bodies.parsedBytes('{"a":[1,2]}', 8), 11 + 2 * 64 + 16)
+      strictEqual(Bodies.parsedBytes('"[,{\\"["', 8), 8)
+      strictEqual(Bodies.parsedBytes("[[[", 2), undefined)
     }),
   )
 
   it.effect("gives back all that a request took, and knows nothing of one that took nothing", () =>
     Effect.sync(() => {
-      const budget = BodyBudget.make(400)
+      const budget = Bodies.makeBudget(400)
       const taker = (name: string) => ({
         shares: [{ name, part: 1 / 4 }],
         request: { source: {} } as never,
@@ -184,7 +183,7 @@ describe("the memory of bodies", () => {
     "is shared by the pages of a project, which leave half of its share to its keys and workers",
     () =>
       Effect.sync(() => {
-        const budget = BodyBudget.make(1600)
+        const budget = Bodies.makeBudget(1600)
         const projectId = Ids.ProjectId.make("00000000-0000-4000-8000-000000000001")
         const keyId = Ids.KeyId.make("00000000-0000-4000-8000-000000000003")
         const take = (principal: Access.Principal, bytes: number) =>
@@ -209,7 +208,7 @@ describe("the memory of bodies", () => {
 
   it.effect("is shared by the programs of a worker, and by the callers of a project", () =>
     Effect.sync(() => {
-      const budget = BodyBudget.make(800)
+      const budget = Bodies.makeBudget(800)
       const take = (principal: Access.Principal, bytes: number) =>
         budget.take({ shares: sharesOf(principal), request: { source: {} } as never }, bytes)
       const projectId = Ids.ProjectId.make("00000000-0000-4000-8000-000000000001")

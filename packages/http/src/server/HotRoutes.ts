@@ -17,11 +17,11 @@ import { RenewManyOptions } from "../Api/Workers.js"
 import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
 import * as Decoder from "../Wire/Decoder.js"
-import { Callers } from "./Authenticate.js"
+import { Callers } from "./Callers.js"
 import * as Exchange from "./Exchange.js"
 import { ProjectPortsCache } from "./ProjectPortsCache.js"
-import { Bodies } from "./ReadBody.js"
-import * as RequestSpan from "./RequestSpan.js"
+import { Bodies } from "./Bodies.js"
+import * as Middleware from "./Middleware.js"
 import * as Workers from "./Workers.js"
 
 /** Whether there are hot routes. Tests of the router turn them off. */
@@ -110,7 +110,7 @@ export const inFront = Effect.gen(function* () {
       if (workerId === undefined || handler === undefined || !bodies.isUsual(request)) return app
       return Effect.interruptible(
         Effect.contextWithEffect((context: Context.Context<never>) => {
-          RequestSpan.nameRoute(context, `/agent-workers/workers/:worker_id/${name}`)
+          Middleware.nameRoute(context, `/agent-workers/workers/:worker_id/${name}`)
           return answer(handler, Ids.WorkerId.make(workerId, { disableValidation: true }), request)(app)
         }),
       )

@@ -8,7 +8,7 @@ import { Context, Effect } from "effect"
 import * as Caller from "./Caller.js"
 import * as Grants from "./Grants.js"
 import type { Ports } from "./ProjectPortsCache.js"
-import { Revocation } from "./Revocation.js"
+import { Revocation } from "./LongRequests.js"
 import * as RunStream from "./RunStream.js"
 
 /**

@@ -1,7 +1,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../Api.js"
-import { BodyBudget } from "./BodyBudget.js"
+import { BodyBudget } from "./Bodies.js"
 import * as LazyModule from "./LazyModule.js"
 import { Rebuilds } from "./Rebuilds.js"
 import { StreamTurns } from "./StreamTurns.js"

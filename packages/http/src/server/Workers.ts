@@ -6,11 +6,10 @@ import type { RenewManyOptions } from "../Api/Workers.js"
 import { Worker } from "../Wire/Worker.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
-import { Shutdown } from "./Shutdown.js"
 import * as EventStream from "./EventStream.js"
 import * as ListRows from "./ListRows.js"
 import * as WorkerOperations from "./WorkerOperations.js"
-import { Revocation } from "./Revocation.js"
+import { Revocation, Shutdown } from "./LongRequests.js"
 
 const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
 

@@ -5,9 +5,8 @@
  */
 import { type Ids, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Schedule } from "effect"
-import { Shutdown } from "../Shutdown.js"
 import type { Ports } from "../ProjectPortsCache.js"
-import { Revocation } from "../Revocation.js"
+import { Revocation, Shutdown } from "../LongRequests.js"
 import * as RunStream from "../RunStream.js"
 import type { Shown } from "../Views.js"
 

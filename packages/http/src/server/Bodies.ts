@@ -1,15 +1,15 @@
 /**
- * Reads a body within its limits and within the budget of all bodies, before anything parses it.
+ * Bodies of requests: their budget, and how they are read within their limits before anything parses them.
  *
  * @since 0.1.0
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Scope, Stream, Predicate } from "effect"
 import { JsonBody, maxBytes, maxDepth } from "../contract/Body.js"
 import { CurrentPrincipal, type Share, sharesOf, unknownShare } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { BodyBudget, sourceOf, type Taker } from "./BodyBudget.js"
 import {
   notJson,
   notWhole,
@@ -19,8 +19,239 @@ import {
   tooMuchAtOnce,
   tooSlow,
 } from "./BodyRefusals.js"
-import * as JsonMeasure from "./JsonMeasure.js"
-import * as NodeBody from "./NodeBody.js"
+
+// How many bytes the bodies of all requests may take at once, and those of one caller and one project: what is read of them, and what is
+// parsed from it.
+//
+// Source: docs/decisions/0017-bounds-in-bytes.md
+
+/** Bytes for all callers when the server says nothing. */
+export const defaultTotal = 256 * 1024 * 1024
+
+/**
+ * The holder of bytes: a request of a caller.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Taker {
+  readonly shares: ReadonlyArray<Share>
+  readonly request: HttpServerRequest.HttpServerRequest
+}
+
+export class BodyBudget extends Context.Tag("@runlease/http/server/BodyBudget")<
+  BodyBudget,
+  {
+    /** The bytes that a caller with these shares may take. */
+    readonly most: (shares: ReadonlyArray<Share>) => number
+
+    /** Takes so many more bytes for the request, or none and says no. */
+    readonly take: (taker: Taker, bytes: number) => boolean
+
+    /** Takes so many bytes for as long as the Scope is open, or none and says no: for what answers a caller. */
+    readonly hold: (shares: ReadonlyArray<Share>, bytes: number) => Effect.Effect<boolean, never, Scope.Scope>
+
+    /** Gives back all that the request took. */
+    readonly release: (request: HttpServerRequest.HttpServerRequest) => void
+  }
+>() {}
+
+/** Routing may replace the request around its source, so the source identifies it. */
+export const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): object => source as object
+
+/** A budget of `total` bytes. */
+export const makeBudget = (total: number): BodyBudget["Type"] => {
+  const whole: Share = { name: "all", part: 1 }
+  const taken = new Map<string, number>()
+  const byHolder = new Map<object, { readonly shares: ReadonlyArray<Share>; bytes: number }>()
+
+  const bytesOf = ({ part }: Share): number => Math.floor(total * part)
+
+  const add = (shares: ReadonlyArray<Share>, bytes: number): void => {
+    for (const { name } of [...shares, whole]) {
+      const sum = (taken.get(name) ?? 0) + bytes
+      if (sum > 0) taken.set(name, sum)
+      else taken.delete(name)
+    }
+  }
+
+  const take = (holder: object, shares: ReadonlyArray<Share>, bytes: number): boolean => {
+    const hasRoom = [...shares, whole].every(
+      (share) => (taken.get(share.name) ?? 0) + bytes <= bytesOf(share),
+    )
+    if (!hasRoom) return false
+    const entry = byHolder.get(holder)
+    if (entry === undefined) byHolder.set(holder, { shares, bytes })
+    else entry.bytes += bytes
+    add(shares, bytes)
+    return true
+  }
+
+  const release = (holder: object): void => {
+    const entry = byHolder.get(holder)
+    if (entry === undefined) return
+    byHolder.delete(holder)
+    add(entry.shares, -entry.bytes)
+  }
+
+  return {
+    most: (shares) => Math.min(total, ...shares.map(bytesOf)),
+    take: ({ request, shares }, bytes) => take(sourceOf(request), shares, bytes),
+    release: (request) => release(sourceOf(request)),
+
+    hold: (shares, bytes) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const holder = {}
+            return { holder, isTaken: take(holder, shares, bytes) }
+          }),
+          ({ holder }) => Effect.sync(() => release(holder)),
+        ),
+        ({ isTaken }) => isTaken,
+      ),
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const budgetLayer = (total: number): Layer.Layer<BodyBudget> =>
+  Layer.sync(BodyBudget, () => makeBudget(total))
+
+/** Gives back what a request took once its handler is done: a stream that answers it holds no body. */
+export const releaseAfter = Effect.map(
+  BodyBudget,
+  (budget) =>
+    <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.ensuring(
+          app,
+          Effect.sync(() => budget.release(request)),
+        ),
+      ),
+)
+
+/**
+ * Measures the value of a JSON text without parsing it.
+ *
+ * @since 0.1.0
+ */
+
+// Measures the value of a JSON text without parsing it.
+
+/** Bytes of an empty array or object, or one with a few values, as V8 has it. */
+const containerBytes = 64
+
+/** Bytes of any other value beside its text. */
+const valueBytes = 16
+
+const quote = 0x22
+const comma = 0x2c
+const backslash = 0x5c
+
+/**
+ * `parsedBytes` is about what the values take, text included; undefined for a text whose arrays and objects nest deeper than
+ * `maxDepth`. Brackets and commas within strings count for nothing.
+ *
+ * @since 0.1.0
+ * @category measures
+ */
+export const parsedBytes = (text: string, maxDepth: number): number | undefined => {
+  let depth = 0
+  let containers = 0
+  let commas = 0
+  let inString = false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (inString) {
+      if (code === backslash) i++
+      else if (code === quote) inString = false
+    } else if (code === quote) {
+      inString = true
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > maxDepth) return undefined
+      containers++
+    } else if (code === 0x5d || code === 0x7d) {
+      depth--
+    } else if (code === comma) {
+      commas++
+    }
+  }
+  return text.length + containers * containerBytes + commas * valueBytes
+}
+
+// The body of a request of Node.js, read without a stream of Effect.
+
+/** The part of a readable stream of Node.js that is needed here. */
+interface Readable {
+  readonly on: (event: string, listener: (chunk: Uint8Array) => void) => unknown
+  readonly off: (event: string, listener: (chunk: Uint8Array) => void) => unknown
+}
+
+const isUnread = (source: unknown): source is Readable =>
+  Predicate.hasProperty(source, "on") &&
+  Predicate.isFunction(source.on) &&
+  Predicate.hasProperty(source, "readableDidRead") &&
+  source.readableDidRead === false
+
+/** The source of a request whose body nothing has read; undefined where it was read, and on other platforms. */
+export const unread = ({ source }: HttpServerRequest.HttpServerRequest): Readable | undefined =>
+  isUnread(source) ? source : undefined
+
+const joined = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const joined = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, at)
+    at += chunk.length
+  }
+  return joined
+}
+
+const decodeText = (chunks: ReadonlyArray<Uint8Array>, size: number): string =>
+  new TextDecoder("utf-8", { ignoreBOM: true }).decode(chunks.length === 1 ? chunks[0] : joined(chunks, size))
+
+/**
+ * Reads a body of announced length, to which Node.js holds the client, within real time.
+ *
+ * Fails: `late` when it does not arrive in time, `broken` when the connection breaks before its end.
+ */
+export const textOfNode = (
+  source: Readable,
+  within: Duration.Duration,
+  refusals: { readonly late: Refusal.Refusal; readonly broken: Refusal.Refusal },
+): Effect.Effect<string, Refusal.Refusal> =>
+  Effect.async((resume) => {
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    const settle = (result: Effect.Effect<string, Refusal.Refusal>) => {
+      stop()
+      resume(result)
+    }
+    const timer = setTimeout(() => settle(Effect.fail(refusals.late)), Duration.toMillis(within))
+    const onData = (chunk: Uint8Array) => {
+      chunks.push(chunk)
+      size += chunk.length
+    }
+    const onEnd = () => settle(Effect.succeed(decodeText(chunks, size)))
+    const onBreak = () => settle(Effect.fail(refusals.broken))
+    const stop = () => {
+      clearTimeout(timer)
+      source.off("data", onData)
+      source.off("end", onEnd)
+      source.off("error", onBreak)
+      source.off("close", onBreak)
+    }
+    source.on("data", onData)
+    source.on("end", onEnd)
+    source.on("error", onBreak)
+    source.on("close", onBreak)
+    return Effect.sync(stop)
+  })
+
+// Reads a body within its limits and within the budget of all bodies, before anything parses it.
 
 /**
  * Where reading a body of unannounced length stops. What is refused is read on until there and dropped, since to stop
@@ -134,7 +365,7 @@ const withText = (
 /** The text of a body that is not counted. */
 const smallText = (reading: Effect.Effect<string, Refusal.Refusal, Scope.Scope>) =>
   Effect.flatMap(reading, (text) =>
-    JsonMeasure.parsedBytes(text, maxDepth) === undefined ? Effect.fail(tooDeep) : Effect.succeed(text),
+    parsedBytes(text, maxDepth) === undefined ? Effect.fail(tooDeep) : Effect.succeed(text),
   )
 
 /** The text of a body that is counted: as it is announced, and as its values are once they are parsed. */
@@ -146,11 +377,11 @@ const countedText = Effect.fnUntraced(function* (
 ) {
   if (!budget.take(taker, length)) return yield* tooMuchAtOnce
   const text = yield* reading
-  const parsedBytes = JsonMeasure.parsedBytes(text, maxDepth)
-  if (parsedBytes === undefined) return yield* tooDeep
+  const bytes = parsedBytes(text, maxDepth)
+  if (bytes === undefined) return yield* tooDeep
   const most = budget.most(taker.shares)
-  if (text.length + parsedBytes > most) return yield* tooManyValues(most)
-  if (!budget.take(taker, parsedBytes)) return yield* tooMuchAtOnce
+  if (text.length + bytes > most) return yield* tooManyValues(most)
+  if (!budget.take(taker, bytes)) return yield* tooMuchAtOnce
   return text
 })
 
@@ -249,18 +480,18 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
         length > 0 &&
         length <= maxBytes &&
         usualType.test(request.headers["content-type"] ?? "") &&
-        NodeBody.unread(request) !== undefined
+        unread(request) !== undefined
       )
     },
 
     text: (request, shares) =>
       Effect.suspend(() => {
         const length = announcedLength(request) ?? 0
-        const source = NodeBody.unread(request)
+        const source = unread(request)
         const reading =
           source === undefined
             ? Effect.fail(notWhole)
-            : NodeBody.text(source, within, { late, broken: notWhole })
+            : textOfNode(source, within, { late, broken: notWhole })
         return length <= uncountedBytes
           ? smallText(reading)
           : countedText(budget, { shares, request }, length, reading)
@@ -287,3 +518,8 @@ export const middleware: Layer.Layer<JsonBody, never, Bodies> = Layer.effect(
   JsonBody,
   Effect.map(Bodies, ({ read }) => JsonBody.of(read)),
 )
+/**
+ * Bodies of requests: their budget, and how they are read within their limits before anything parses them.
+ *
+ * @since 0.1.0
+ */
