@@ -22,11 +22,10 @@ import * as AgUi from "./server/AgUi.js"
 import * as Callers from "./server/Callers.js"
 
 import * as Chat from "./server/Chat.js"
-import * as ClaimAnswers from "./server/ClaimAnswers.js"
 
 import * as Conversations from "./server/Conversations.js"
 import * as Cors from "./server/Cors.js"
-import * as Exchange from "./server/Exchange.js"
+
 import * as Health from "./server/Health.js"
 import * as HotRoutes from "./server/HotRoutes.js"
 import * as Keys from "./server/Keys.js"
@@ -34,7 +33,7 @@ import * as Limits from "./server/Limits.js"
 import * as Mcp from "./server/Mcp.js"
 import * as Observe from "./server/Observe.js"
 import * as ProjectTopics from "./server/ProjectTopics.js"
-import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
+import * as ProjectPorts from "./server/ProjectPorts.js"
 
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 
@@ -97,7 +96,7 @@ const handlers = Layer.mergeAll(
   AgUi.layer,
   Chat.layer,
   Conversations.layer,
-  Exchange.layer,
+  Workers.exchangeLayer,
   Health.layer,
   Keys.layer,
   Mcp.layer,
@@ -122,7 +121,7 @@ const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<
     Layer.provide(Callers.layer, [identified, Callers.rateLimitLayer(rateLimit ?? 5000)]),
     Layer.provide(LongRequests.revocationLayer, identified),
     Bodies.layer(bodyTimeout ?? "1 minute"),
-    ProjectPortsCache.layer,
+    ProjectPorts.layer,
   )
 }
 
@@ -227,7 +226,7 @@ export const app = <E = never, R = never>({
     ).pipe(
       Layer.provide(before(options)),
       Layer.provide([
-        ClaimAnswers.layer,
+        ProjectPorts.claimAnswersLayer,
         OpenStreams.layer,
         LongRequests.shutdownLayer,
         StreamTurns.layer,

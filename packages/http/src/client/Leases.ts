@@ -1,24 +1,143 @@
-import { Interrupt, Leases, Run, type RunLog as RunLogPort, Runs as RunsPort } from "@runlease/core"
+/**
+ * Claims and leases over HTTP.
+ *
+ * @since 0.1.0
+ */
+import {
+  Interrupt,
+  Leases,
+  Run,
+  type RunLog as RunLogPort,
+  Runs as RunsPort,
+  type Claims as Port,
+  type Ids,
+} from "@runlease/core"
 import { Json } from "@runlease/core/executor"
 import { type Context, Duration, Effect, Schema } from "effect"
+import { Replies } from "../Api/Exchange.js"
+import { maxExpirySeconds } from "../Api/Suspension.js"
+import { SpawnedReply, Claimed, maxWaitSeconds } from "../Api/Workers.js"
+import * as WireInterrupt from "../Wire/Interrupt.js"
+import { fromOutcome } from "../Wire/Outcome.js"
+import { Submission } from "../Wire/Submission.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { Replies } from "../Api/Exchange.js"
-import { SpawnedReply } from "../Api/Workers.js"
-import { maxExpirySeconds } from "../Api/Suspension.js"
-import * as WireInterrupt from "../Wire/Interrupt.js"
-import { Submission } from "../Wire/Submission.js"
-import { fromOutcome } from "../Wire/Outcome.js"
-import { Extensions, missing } from "./Extensions.js"
-import { Credentials } from "./Credentials.js"
-import { RunLookup } from "./RunLookup.js"
-import * as RunLog from "./RunLog.js"
-import * as Runs from "./Runs.js"
-import * as RunTokens from "./RunTokens.js"
+import * as ConversationRequest from "./ConversationRequest.js"
 import { Exchange, kind } from "./Exchange.js"
+import { Extensions, missing } from "./Extensions.js"
 import * as Renewals from "./Renewals.js"
+import * as RunLog from "./RunLog.js"
+import * as RunTokens from "./RunTokens.js"
+import * as Runs from "./Runs.js"
 import * as Signals from "./Signals.js"
-import { lacks, path, Transport } from "./Transport.js"
+import { Credentials, lacks, path, Transport } from "./Transport.js"
+
+// Claims over HTTP.
+
+const claimOperation = "Claims.claim"
+
+const claimKind = kind(claimOperation, Replies.claim)
+const handBackKind = kind("Leases.release", Schema.Unknown)
+
+export const makeClaims: Effect.Effect<
+  Context.Tag.Service<Port.Claims>,
+  never,
+  Extensions | Credentials | Exchange | Runs.RunLookup | Transport
+> = Effect.gen(function* () {
+  const transport = yield* Transport
+  const credentials = yield* Credentials
+  const exchange = yield* Exchange
+  const lookup = yield* Runs.RunLookup
+  const extensions = yield* Extensions
+  const readRequest = yield* ConversationRequest.makeRead
+  // Workers whose last claim was full. There may be more runs, so their next claim does not wait.
+  const sated = new Set<Ids.WorkerId>()
+
+  const handBack = (workerId: Ids.WorkerId, runs: ReadonlyArray<Run.ClaimedRun>) =>
+    Effect.forEach(
+      runs,
+      ({ leaseEpoch, runId }) =>
+        exchange.perform(
+          {
+            kind: handBackKind,
+            workerId,
+            sent: {
+              operation: "release",
+              run_id: runId,
+              lease_epoch: leaseEpoch,
+              reason: "the claim's caller was gone",
+            },
+          },
+          Effect.void,
+        ),
+      { concurrency: "unbounded", discard: true },
+      // When this fails too, the leases lapse.
+    ).pipe(Effect.ignoreLogged)
+
+  const optionsOf = ({ agentIds = [], ahead = 0, claimId, leaseDuration }: Port.ClaimRequest) => ({
+    lease_duration_seconds: Math.round(Duration.toSeconds(leaseDuration)),
+    ...(claimId === undefined || !extensions ? {} : { claim_id: claimId }),
+    ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }),
+    ...(ahead === 0 || !extensions ? {} : { ahead }),
+  })
+
+  const byItself = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
+    const { token } = yield* credentials.of(request.workerId)
+    const { run, runs } = yield* transport.request({
+      operation: claimOperation,
+      method: "POST",
+      path: path`/agent-workers/workers/${request.workerId}/claim`,
+      token,
+      body: {
+        ...optionsOf(request),
+        ...(request.limit !== 1 && extensions ? { limit: request.limit } : {}),
+        ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
+      },
+      success: Claimed,
+      wait: Duration.seconds(waitSeconds),
+    })
+    return runs ?? (run === null ? [] : [run])
+  })
+
+  const withOthers = (request: Port.ClaimRequest) =>
+    exchange.perform(
+      {
+        kind: claimKind,
+        workerId: request.workerId,
+        sent: { operation: "claim", limit: request.limit, ...optionsOf(request) },
+        onAbandoned: ({ runs }) => handBack(request.workerId, runs),
+      },
+      Effect.map(byItself(request, 0), (runs) => ({ runs })),
+    )
+
+  return {
+    claim: Effect.fnUntraced(
+      function* (request) {
+        if (!extensions && (request.agentIds ?? []).length > 0) {
+          return yield* missing(claimOperation, "claim the runs of some agents only")
+        }
+        const { limit, wait, workerId } = request
+        if (limit === 0) return extensions ? (yield* withOthers(request)).runs : []
+        const waitSeconds = extensions
+          ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
+          : 0
+        let claimed: ReadonlyArray<Run.ClaimedRun> = []
+        if (waitSeconds === 0 || sated.has(workerId)) claimed = (yield* withOthers(request)).runs
+        if (waitSeconds > 0 && claimed.length === 0) claimed = yield* byItself(request, waitSeconds)
+        if (claimed.length < limit) sated.delete(workerId)
+        else sated.add(workerId)
+        for (const { conversationId, runId } of claimed) lookup.learn(runId, conversationId)
+        return extensions ? claimed : yield* Effect.forEach(claimed, readRequest)
+      },
+      (claiming, { workerId }) =>
+        Effect.catchTag(
+          claiming,
+          "Refusal",
+          Verdicts.decode(claimOperation, ["WorkerNotFound"], { workerId }),
+        ),
+    ),
+  }
+})
 
 /** The time limit of a wait, within the limits of the server. */
 const expirySeconds = (duration: Duration.DurationInput): number =>
@@ -90,14 +209,14 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Context.Tag.Service<Leases.Leases>,
   never,
-  Extensions | Credentials | Exchange | RunLookup | Transport
+  Extensions | Credentials | Exchange | Runs.RunLookup | Transport
 > {
   const inSteps = completeInSteps(yield* RunLog.make, yield* Runs.make(project))
   const transport = yield* Transport
   const credentials = yield* Credentials
   const extensions = yield* Extensions
   const exchange = yield* Exchange
-  const lookup = yield* RunLookup
+  const lookup = yield* Runs.RunLookup
   const tokenOf = yield* RunTokens.make
   const renew = yield* Renewals.make
   const signals = yield* Signals.make

@@ -22,9 +22,9 @@ import { Layer, type Redacted } from "effect"
 import { Extensions } from "./Extensions.js"
 import * as BrowserTokens from "./BrowserTokens.js"
 import * as Bulk from "./Bulk.js"
-import * as Claims from "./Claims.js"
+
 import * as Conversations from "./Conversations.js"
-import * as Credentials from "./Credentials.js"
+
 import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
 import * as Limits from "./Limits.js"
@@ -32,7 +32,7 @@ import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import * as Schedules from "./Schedules.js"
 import * as RunTokens from "./RunTokens.js"
-import * as RunLookup from "./RunLookup.js"
+
 import * as Transport from "./Transport.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
 
@@ -57,13 +57,13 @@ export const layer = (options: Options): Layer.Layer<Provided, never, HttpClient
 /** The ports, and what `more` makes of the tokens of the workers that register by them. */
 export const layerWith = <More>(
   options: Options,
-  more: Layer.Layer<More, never, Credentials.Credentials>,
+  more: Layer.Layer<More, never, Transport.Credentials>,
 ): Layer.Layer<Provided | More, never, HttpClient.HttpClient> => {
   const shared = Layer.merge(
-    Layer.effect(RunLookup.RunLookup, RunLookup.make),
+    Layer.effect(Runs.RunLookup, Runs.makeLookup),
     Layer.scoped(Exchange.Exchange, Exchange.make),
   ).pipe(
-    Layer.provideMerge(Layer.effect(Credentials.Credentials, Credentials.make)),
+    Layer.provideMerge(Layer.effect(Transport.Credentials, Transport.makeCredentials)),
     Layer.provideMerge(
       Layer.merge(
         Layer.effect(Transport.Transport, Transport.make(options)),
@@ -72,7 +72,7 @@ export const layerWith = <More>(
     ),
   )
   const ports = Layer.mergeAll(
-    Layer.effect(ClaimsPort.Claims, Claims.make),
+    Layer.effect(ClaimsPort.Claims, Leases.makeClaims),
     Layer.effect(ConversationsPort.Conversations, Conversations.make),
     Layer.effect(LeasesPort.Leases, Leases.make(options.project)),
     Layer.effect(LimitsPort.Limits, Limits.make(options.project)),

@@ -8,7 +8,7 @@ import { RunTokens } from "@runlease/core/executor"
 import { RunToken } from "@runlease/core/store"
 import { Effect, Layer } from "effect"
 import { Extensions, missing } from "./Extensions.js"
-import { Credentials } from "./Credentials.js"
+import { Credentials } from "./Transport.js"
 
 /** Gives the token of a run that a worker holds. */
 export const make = Effect.gen(function* () {

@@ -1,24 +1,325 @@
-import { type Interrupt, MetadataFilter, OneOrMore, type Run, type Runs } from "@runlease/core"
+/**
+ * Runs over HTTP: submissions, reads, and what becomes of them.
+ *
+ * @since 0.1.0
+ */
+import { type Interrupt, MetadataFilter, OneOrMore, Run, Runs, ControlPlaneError, Ids } from "@runlease/core"
 import { LabelRules } from "@runlease/core/store"
-import { type Context, DateTime, Effect, Record, type Redacted, Schema } from "effect"
-import * as Verdicts from "../contract/Verdicts.js"
+import { Context, DateTime, Effect, Record, type Redacted, Schema, Array, Either, Option } from "effect"
+import {
+  CancelledReply,
+  CompletedReply,
+  ResumedReply,
+  TakenInputs,
+  Told,
+  type BatchAnswer,
+  BatchAnswers,
+  Submitted,
+} from "../Api/RunBodies.js"
 import { metadataName } from "../Api/RunFilter.js"
-import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from "../Api/RunBodies.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
-import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { CanonicalRun, toRun as shownRun } from "../Wire/CanonicalRun.js"
+import { ConversationRun } from "../Wire/ConversationRun.js"
+import * as FollowUp from "../Wire/FollowUp.js"
+import * as WireInterrupt from "../Wire/Interrupt.js"
+import * as Labels from "../Wire/Labels.js"
 import * as MetadataOutcome from "../Wire/MetadataOutcome.js"
 import { fromOutcome } from "../Wire/Outcome.js"
-import * as FollowUp from "../Wire/FollowUp.js"
-import * as Labels from "../Wire/Labels.js"
-import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
+import { Submission } from "../Wire/Submission.js"
+import * as Refusal from "../contract/Refusal.js"
+import type { About, Tag } from "../contract/Verdict.js"
+import * as Verdicts from "../contract/Verdicts.js"
+import * as ConversationRequest from "./ConversationRequest.js"
 import { Extensions, missing } from "./Extensions.js"
-import { Credentials } from "./Credentials.js"
-import { RunLookup } from "./RunLookup.js"
-import * as Submissions from "./Submissions.js"
-import { path, Transport } from "./Transport.js"
+import { Credentials, path, Transport, lacks } from "./Transport.js"
+
+// Reads runs from the server. Other servers show less on /runs, and the rest in the conversation.
+
+type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
+
+export class RunLookup extends Context.Tag("@runlease/http/client/RunLookup")<
+  RunLookup,
+  {
+    readonly get: (runId: Ids.RunId) => Effect.Effect<Run.Run, Failure>
+    readonly toRun: (canonical: CanonicalRun) => Effect.Effect<Run.Run, Failure>
+
+    /** The conversation of a run, read once and cached. */
+    readonly conversationOf: (runId: Ids.RunId) => Effect.Effect<Ids.ConversationId, Failure>
+    readonly learn: (runId: Ids.RunId, conversationId: Ids.ConversationId) => void
+
+    /** Drops the run from the cache: it was pruned, and another run may have its id. */
+    readonly forget: (runId: Ids.RunId) => Effect.Effect<void>
+  }
+>() {}
+
+const capacity = 10_000
+
+const decodeConversationId = Schema.decodeUnknownOption(Ids.ConversationId)
+
+export const makeLookup: Effect.Effect<
+  Context.Tag.Service<RunLookup>,
+  never,
+  Extensions | Transport
+> = Effect.gen(function* () {
+  const transport = yield* Transport
+  const extensions = yield* Extensions
+
+  const canonical = (runId: Ids.RunId) =>
+    transport.call(
+      {
+        operation: "Runs.get",
+        method: "GET",
+        path: path`/runs/${runId}`,
+        success: CanonicalRun,
+      },
+      ["RunNotFound"],
+      { runId },
+    )
+
+  const conversationIn = (run: CanonicalRun): Effect.Effect<Ids.ConversationId, Run.RunNotFound> =>
+    Option.match(run.owner.kind === "conversation" ? decodeConversationId(run.owner.id) : Option.none(), {
+      onNone: () => Effect.fail(new Run.RunNotFound({ runId: run.run_id })),
+      onSome: Effect.succeed,
+    })
+
+  // The conversation of each run that is claimed is written here, so it is a plain Map. The oldest one goes first.
+  const conversations = new Map<Ids.RunId, Ids.ConversationId>()
+  const learn = (runId: Ids.RunId, conversationId: Ids.ConversationId): void => {
+    conversations.set(runId, conversationId)
+    if (conversations.size <= capacity) return
+    for (const oldest of conversations.keys()) return void conversations.delete(oldest)
+  }
+
+  const inConversation = Effect.fnUntraced(function* (run: CanonicalRun) {
+    const conversationId = yield* conversationIn(run)
+    return yield* transport.call(
+      {
+        operation: "Runs.get",
+        method: "GET",
+        path: path`/conversations/${conversationId}/runs/${run.run_id}`,
+        success: ConversationRun,
+      },
+      ["RunNotFound"],
+      { runId: run.run_id },
+    )
+  })
+
+  const toRun = (run: CanonicalRun) =>
+    shownRun(run).pipe(
+      Option.match({ onNone: () => inConversation(run), onSome: Effect.succeed }),
+      Effect.map((found) =>
+        extensions
+          ? found
+          : MetadataOutcome.fromPublic({ ...found, metadata: found.metadata ?? run.metadata ?? null }),
+      ),
+      Effect.tap(({ conversationId, runId }) => Effect.sync(() => learn(runId, conversationId))),
+    )
+
+  return {
+    toRun,
+    get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
+    conversationOf: (runId) =>
+      Effect.suspend(() => {
+        const cached = conversations.get(runId)
+        if (cached !== undefined) return Effect.succeed(cached)
+        return Effect.tap(Effect.flatMap(canonical(runId), conversationIn), (conversationId) =>
+          Effect.sync(() => learn(runId, conversationId)),
+        )
+      }),
+    learn,
+    forget: (runId) => Effect.sync(() => conversations.delete(runId)),
+  }
+})
+
+// Submissions over HTTP, new ones and those of a run once more.
+
+const encodeSubmission = Schema.encodeSync(Submission)
+
+/** The first part of a submission that the public API does not have. `isWritten`: its request becomes messages of a new conversation. */
+const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string | undefined => {
+  if (!isWritten && submission.snapshot !== undefined) {
+    return "a snapshot beside a conversation, or one of more than an input and messages of the user; add its messages to the conversation"
+  }
+  if (!isWritten && submission.conversationId === undefined) {
+    return "a run without a conversation and a snapshot; create one first"
+  }
+  if (submission.priority !== undefined) return "a priority"
+  if (submission.debounce !== undefined) return "a debounce"
+  if (submission.availableAt !== undefined) return "a time before which the run waits"
+  if (submission.maxAttempts !== undefined) return "a number of attempts"
+  if (submission.ttlSeconds !== undefined) return "a time by which the run starts"
+  if (submission.timeoutSeconds !== undefined) return "a timeout"
+  if (submission.concurrencyKey !== undefined) return "a concurrency key"
+  if (submission.concurrencyLimit !== undefined) return "a limit of a concurrency key"
+  if (submission.limits !== undefined) return "limits with names"
+  if (submission.fairnessKey !== undefined) return "a fairness key"
+  if (submission.budget !== undefined) return "a budget"
+  if (submission.multitask !== undefined) return "what becomes of a run that works"
+  if (submission.labels !== undefined) return "labels"
+  if (submission.batchId !== undefined) return "the id of a batch"
+  return undefined
+}
+
+const refusals = [
+  "SubmissionConflict",
+  "ConversationBusy",
+  "MessageRefused",
+  "TooManyPending",
+  "InvalidSubmission",
+  "ConversationNotFound",
+  "RunNotFound",
+] as const
+
+const aboutOf = (submission: Runs.Submission): About => ({
+  publicId: submission.publicId,
+  conversationId: submission.conversationId,
+  runId: submission.parentRunId,
+})
+
+/** A refusal of one submission is a verdict; a failure of the control plane fails all of them. */
+const verdictOf = <E extends { readonly _tag: string }>(
+  submitted: Effect.Effect<Runs.Submitted, E | ControlPlaneError.ControlPlaneError>,
+) =>
+  Effect.catchAll(Effect.map(submitted, Either.right), (error) =>
+    ControlPlaneError.isControlPlaneError(error)
+      ? Effect.fail(error)
+      : Effect.succeed(Either.left(error as Exclude<E, ControlPlaneError.ControlPlaneError>)),
+  )
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeSubmissions: Effect.Effect<
+  Pick<Runs.Runs["Type"], "submit" | "submitMany" | "retry" | "fork">,
+  never,
+  Extensions | RunLookup | Transport
+> = Effect.gen(function* () {
+  const transport = yield* Transport
+  const lookup = yield* RunLookup
+  const extensions = yield* Extensions
+  const writeRequest = yield* ConversationRequest.makeWrite
+
+  const submitted = ({ debounced = false, duplicate = false, run, steered = false }: typeof Submitted.Type) =>
+    Effect.map(lookup.toRun(run), (found) => ({ run: found, duplicate, steered, debounced }))
+
+  const send = Effect.fnUntraced(function* <T extends Tag>(
+    operation: string,
+    to: string,
+    body: unknown,
+    expected: ReadonlyArray<T>,
+    about: About,
+  ) {
+    return yield* submitted(
+      yield* transport.call(
+        { operation, method: "POST", path: to, body, success: Submitted },
+        expected,
+        about,
+      ),
+    )
+  })
+
+  const sendAgain: typeof send = (operation, ...request) =>
+    extensions ? send(operation, ...request) : missing(operation, "submit a run again")
+
+  const sendOne = (submission: Runs.Submission) =>
+    send("Runs.submit", "/runs", encodeSubmission(submission), refusals, aboutOf(submission))
+
+  /** What such a server takes: a run of a conversation, which has its request. */
+  const submitPublic = Effect.fnUntraced(function* (submission: Runs.Submission) {
+    const { conversationId, publicId, snapshot } = submission
+    const messages =
+      snapshot === undefined || conversationId !== undefined
+        ? undefined
+        : ConversationRequest.messagesOf(snapshot)
+    const ours = beyondPublic(submission, messages !== undefined)
+    if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
+    return yield* sendOne(
+      messages === undefined
+        ? submission
+        : {
+            ...submission,
+            snapshot: undefined,
+            conversationId: yield* writeRequest(messages, publicId),
+          },
+    )
+  })
+
+  const submit = Runs.submitChecked(extensions ? sendOne : submitPublic)
+
+  /** What each of these became, as one after the other. */
+  const oneByOne = (submissions: ReadonlyArray<Runs.SubmissionInput>) =>
+    Effect.forEach(submissions, (submission) => verdictOf(submit(submission)), { concurrency: 16 })
+
+  const answered = (submission: Runs.Submission, { body, status }: BatchAnswer) =>
+    "run" in body
+      ? submitted(body)
+      : Verdicts.decode(
+          "Runs.submitMany",
+          refusals,
+          aboutOf(submission),
+        )(new Refusal.Refusal({ httpStatus: status, body }))
+
+  const inOneCommit = Effect.fnUntraced(function* (submissions: ReadonlyArray<Runs.SubmissionInput>) {
+    const checked = Array.map(yield* Runs.checkCount(submissions, Runs.maxSubmissions), Runs.check)
+    const sent = Array.getRights(checked)
+    const { answers } = yield* transport.request({
+      operation: "Runs.submitMany",
+      method: "POST",
+      path: "/runs/batch",
+      body: { runs: sent.map((submission) => encodeSubmission(submission)) },
+      success: BatchAnswers,
+    })
+    let next = 0
+    return yield* Effect.forEach(checked, (each) =>
+      Either.isLeft(each)
+        ? Effect.succeed(Either.left(each.left))
+        : Effect.suspend(() => verdictOf(answered(each.right, answers[next++]!))),
+    )
+  })
+
+  return {
+    submit,
+
+    // A server of another version, or of another maker, may not have the endpoint.
+    submitMany: (submissions) =>
+      extensions
+        ? Effect.catchTag(inOneCommit(submissions), "Refusal", (refusal) =>
+            lacks(refusal)
+              ? oneByOne(submissions)
+              : Verdicts.decode("Runs.submitMany", ["InvalidSubmission"], {})(refusal),
+          )
+        : Effect.flatMap(Runs.checkCount(submissions, Runs.maxSubmissions), oneByOne),
+
+    retry: (runId, { fromStart, publicId } = {}) =>
+      sendAgain(
+        "Runs.retry",
+        path`/runs/${runId}/retry`,
+        { public_id: publicId, from_start: fromStart },
+        [
+          "RetryRefused",
+          "RunUnfinished",
+          "SubmissionConflict",
+          "TooManyPending",
+          "InvalidSubmission",
+          "RunNotFound",
+        ],
+        { publicId, runId },
+      ),
+
+    fork: (runId, { after, publicId }) =>
+      sendAgain(
+        "Runs.fork",
+        path`/runs/${runId}/fork`,
+        { after_event_id: after, public_id: publicId },
+        ["ForkRefused", "SubmissionConflict", "TooManyPending", "InvalidSubmission", "RunNotFound"],
+        { publicId, runId, after },
+      ),
+  }
+})
 
 const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
 const encodeSession = Schema.encodeSync(SessionRecord)
@@ -74,7 +375,7 @@ export const make = (
     const extensions = yield* Extensions
 
     return {
-      ...(yield* Submissions.make),
+      ...(yield* makeSubmissions),
 
       get: lookup.get,
 

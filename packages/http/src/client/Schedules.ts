@@ -6,7 +6,7 @@ import * as Strict from "../contract/Strict.js"
 import * as Wire from "../Wire/NewSchedule.js"
 import { Schedule } from "../Wire/Schedule.js"
 import { Extensions, missing } from "./Extensions.js"
-import { RunLookup } from "./RunLookup.js"
+import { RunLookup } from "./Runs.js"
 import { path, Transport } from "./Transport.js"
 
 /** The body of a request; a value that the wire does not take is refused here as the server would refuse it. */

@@ -12,7 +12,7 @@ import { Cache, Context, Effect, Either, Exit, Layer, Option } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as CheckThread from "./CheckThread.js"
-import { ProjectPortsCache } from "./ProjectPortsCache.js"
+import { ProjectPortsCache } from "./ProjectPorts.js"
 
 /** The parts of a submission that are checked. */
 type Request = Pick<Runs.Submission, "agentId" | "snapshot"> & { readonly publicId?: string | undefined }

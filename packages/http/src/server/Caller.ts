@@ -11,7 +11,7 @@ import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Grants from "./Grants.js"
-import { ProjectPortsCache, type Ports } from "./ProjectPortsCache.js"
+import { ProjectPortsCache, type Ports } from "./ProjectPorts.js"
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
 

@@ -8,7 +8,7 @@ import { Message } from "../Wire/Conversation.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import * as ListRows from "./ListRows.js"
-import * as WorkerOperations from "./WorkerOperations.js"
+import * as Workers from "./Workers.js"
 import * as RunConversations from "./RunConversations.js"
 import * as ReachedRun from "./ReachedRun.js"
 
@@ -75,13 +75,8 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           yield* places.check(projectId, path.conversation_id, path.run_id)
           const appended =
             program === undefined
-              ? WorkerOperations.append(
-                  ports,
-                  path.run_id,
-                  payload,
-                  yield* Caller.fence(ports, path.run_id, headers),
-                )
-              : WorkerOperations.appendBeside(program, payload)
+              ? Workers.append(ports, path.run_id, payload, yield* Caller.fence(ports, path.run_id, headers))
+              : Workers.appendBeside(program, payload)
           return { ...(yield* appended), run: yield* Context.get(ports, Runs.Runs).get(path.run_id) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )

@@ -11,7 +11,7 @@ import { SnakeCase } from "@runlease/core/internal"
 import { Context, Effect, Schema } from "effect"
 import { nameOfBound } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import type { Ports } from "./ProjectPortsCache.js"
+import type { Ports } from "./ProjectPorts.js"
 
 type Grant = BrowserToken.Grant
 

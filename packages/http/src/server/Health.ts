@@ -3,7 +3,7 @@ import { ControlPlane } from "@runlease/core"
 import { Effect } from "effect"
 import { Api } from "../Api.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { ClaimAnswers } from "./ClaimAnswers.js"
+import { ClaimAnswers } from "./ProjectPorts.js"
 
 const ok = { status: "ok" } as const
 

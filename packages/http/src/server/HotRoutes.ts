@@ -18,8 +18,8 @@ import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
 import * as Decoder from "../Wire/Decoder.js"
 import { Callers } from "./Callers.js"
-import * as Exchange from "./Exchange.js"
-import { ProjectPortsCache } from "./ProjectPortsCache.js"
+
+import { ProjectPortsCache } from "./ProjectPorts.js"
 import { Bodies } from "./Bodies.js"
 import * as Middleware from "./Middleware.js"
 import * as Workers from "./Workers.js"
@@ -44,7 +44,7 @@ const handlers: ReadonlyMap<string | undefined, Handler> = new Map<string, Handl
     "exchange",
     (workerId, body) => {
       const read = readExchange(body)
-      return read && Exchange.exchange(workerId, read.operations)
+      return read && Workers.exchange(workerId, read.operations)
     },
   ],
   [

@@ -25,7 +25,7 @@ import { ProjectStatistics } from "../Wire/Activity.js"
 import { Attention, RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
 import * as EventStream from "./EventStream.js"
 import * as ListRows from "./ListRows.js"
-import { type Ports, ProjectPortsCache } from "./ProjectPortsCache.js"
+import { type Ports, ProjectPortsCache } from "./ProjectPorts.js"
 import * as ProjectViews from "./ProjectViews.js"
 
 type Topic = typeof Topic.Type

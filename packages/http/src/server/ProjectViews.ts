@@ -7,7 +7,7 @@ import { type Ids, Schedules, Statistics, Summaries } from "@runlease/core"
 import { WorkersInContact } from "@runlease/core/internal"
 import { Context, Effect } from "effect"
 import { fromActivity } from "../Wire/Activity.js"
-import type { Ports } from "./ProjectPortsCache.js"
+import type { Ports } from "./ProjectPorts.js"
 
 export interface StatisticsOptions {
   readonly step?: "minute" | "hour" | undefined

@@ -7,7 +7,7 @@ import { type Ids, type Run, RunLog } from "@runlease/core"
 import { Context, Effect } from "effect"
 import * as Caller from "./Caller.js"
 import * as Grants from "./Grants.js"
-import type { Ports } from "./ProjectPortsCache.js"
+import type { Ports } from "./ProjectPorts.js"
 import { Revocation } from "./LongRequests.js"
 import * as RunStream from "./RunStream.js"
 

@@ -6,7 +6,7 @@
  */
 import { type Ids, Run, Runs } from "@runlease/core"
 import { Cache, Context, Data, Duration, Effect, Exit } from "effect"
-import { ProjectPortsCache } from "./ProjectPortsCache.js"
+import { ProjectPortsCache } from "./ProjectPorts.js"
 
 class RunKey extends Data.Class<{ readonly projectId: Ids.ProjectId; readonly runId: Ids.RunId }> {}
 

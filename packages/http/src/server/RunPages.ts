@@ -11,7 +11,7 @@ import { Cause, Context, Effect, Layer, Runtime } from "effect"
 import * as EventStream from "./EventStream.js"
 import * as LiveRun from "./LiveRun.js"
 import * as Pauses from "./Pauses.js"
-import type { Ports } from "./ProjectPortsCache.js"
+import type { Ports } from "./ProjectPorts.js"
 import * as RunPage from "./RunPage.js"
 
 type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError

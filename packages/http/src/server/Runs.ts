@@ -1,3 +1,8 @@
+/**
+ * The endpoints of runs.
+ *
+ * @since 0.1.0
+ */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import {
   Access,
@@ -12,25 +17,95 @@ import {
 } from "@runlease/core"
 import { AppendRules } from "@runlease/core/internal"
 import { ControlEvents } from "@runlease/core/store"
-import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
+import { Chunk, Context, Duration, Effect, Option, Stream, Array, Either, Schema } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as LogParams from "../Api/LogParams.js"
+import type * as Bodies from "../Api/RunBodies.js"
+import { NewRun } from "../Api/RunBodies.js"
 import * as RunFilter from "../Api/RunFilter.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
-import { toOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
+import { toOutcome } from "../Wire/Outcome.js"
+import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
-import * as Submit from "./agui/Submit.js"
 import * as Caller from "./Caller.js"
+import * as ErrorResponse from "./ErrorResponse.js"
 import * as ListRows from "./ListRows.js"
-import * as MetadataQuery from "./MetadataQuery.js"
-import type { Ports } from "./ProjectPortsCache.js"
 import { Revocation, Shutdown } from "./LongRequests.js"
-import * as SubmitBatch from "./SubmitBatch.js"
+import * as MetadataQuery from "./MetadataQuery.js"
+import type { Ports } from "./ProjectPorts.js"
 import * as ReachedRun from "./ReachedRun.js"
+import * as Submit from "./agui/Submit.js"
+
+// Answers submissions: each of a batch as the endpoint of one would answer it, all of them in one commit.
+
+const decode = Schema.decodeUnknownEither(NewRun)
+
+/** A submission of a kind that this server does. */
+export const ofAgent = (payload: typeof NewRun.Type): Either.Either<Runs.Submission, Refusal.Refusal> =>
+  "kind" in payload
+    ? Either.left(
+        Refusal.make(
+          422,
+          "unsupported_kind",
+          `Runs of kind ${payload.kind} are not done here, only those of kind agent`,
+          { field: "kind" },
+        ),
+      )
+    : Either.right(payload)
+
+/** What a submission became, as its endpoint answers it. */
+export const replyOf = ({
+  debounced,
+  duplicate,
+  run,
+  steered,
+}: Runs.Submitted): typeof Bodies.Submitted.Type => ({
+  accepted: true,
+  duplicate,
+  steered,
+  debounced,
+  run: CanonicalRun.fromRun(run),
+})
+
+const read = (sent: unknown): Either.Either<Runs.Submission, Refusal.Refusal> =>
+  Either.flatMap(Either.mapLeft(decode(sent), ErrorResponse.ofParse), ofAgent)
+
+/** Submits the runs that are well-formed and whose payloads fit, and answers all of them in their order. */
+export const submitMany = Effect.fnUntraced(function* ({ batch_id, runs }: typeof Bodies.Batch.Type) {
+  const ports = yield* Caller.ports
+  const budget = AgentForms.budget()
+  const checked = yield* Effect.forEach(runs, (sent) =>
+    Effect.either(
+      Effect.flatMap(read(sent), (submission) =>
+        Effect.as(AgentForms.check(submission, budget), {
+          ...submission,
+          batchId: submission.batchId ?? batch_id ?? undefined,
+        }),
+      ),
+    ),
+  )
+  const submitted = yield* Context.get(ports, Runs.Runs).submitMany(Array.getRights(checked))
+  let next = 0
+  return {
+    batch_id: batch_id ?? null,
+    answers: checked.map((each) =>
+      Either.match(
+        Either.flatMap(each, () => submitted[next++]!),
+        {
+          onLeft: (error): Bodies.BatchAnswer => {
+            const { body, httpStatus } = Verdicts.encode(error)
+            return { status: httpStatus, body }
+          },
+          onRight: (run): Bodies.BatchAnswer => ({ status: 202, body: replyOf(run) }),
+        },
+      ),
+    ),
+  }
+})
 
 interface PageRequest extends LogFilter.LogFilter {
   readonly runId: Ids.RunId
@@ -119,15 +194,15 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     return handlers
       .handle("submit", ({ payload }) =>
         Effect.gen(function* () {
-          const { ports, submission } = yield* Effect.flatMap(SubmitBatch.ofAgent(payload), Caller.submission)
+          const { ports, submission } = yield* Effect.flatMap(ofAgent(payload), Caller.submission)
           yield* AgentForms.check(submission)
           const submitted = yield* Context.get(ports, Runs.Runs).submit(submission)
           yield* Caller.submitted(submitted)
-          return SubmitBatch.replyOf(submitted)
+          return replyOf(submitted)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("submitMany", ({ payload }) =>
-        Effect.mapError(SubmitBatch.submit(payload), (error) => Verdicts.encode(error)),
+        Effect.mapError(submitMany(payload), (error) => Verdicts.encode(error)),
       )
       .handle("run", ({ path }) =>
         Effect.gen(function* () {

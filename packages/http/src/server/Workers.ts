@@ -1,15 +1,300 @@
+/**
+ * The endpoints of workers, and the operations that they share with exchanges.
+ *
+ * @since 0.1.0
+ */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Access, type Ids, Leases, RequestSnapshot, Run, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, identity, Option, Redacted, Schema, Stream } from "effect"
+import {
+  Access,
+  type Ids,
+  Leases,
+  RequestSnapshot,
+  Run,
+  Runs,
+  WorkerRegistry,
+  TraceContext,
+  type AgentEvent,
+  Claims,
+  Interrupt,
+  RunLog,
+} from "@runlease/core"
+import { SideBySide, AppendRules, ChildEvent } from "@runlease/core/internal"
+import {
+  Context,
+  Effect,
+  identity,
+  Option,
+  Redacted,
+  Schema,
+  Stream,
+  Cause,
+  Either,
+  Exit,
+  Duration,
+} from "effect"
 import { Api } from "../Api.js"
-import type { RenewManyOptions } from "../Api/Workers.js"
+import type { Append } from "../Api/Conversations.js"
+import { type Answer, Operation } from "../Api/Exchange.js"
+import type { Suspension } from "../Api/Suspension.js"
+import {
+  type RenewManyOptions,
+  type ClaimOptions,
+  defaultLeaseSeconds,
+  type ReleaseOptions,
+  type SpawnRequest,
+} from "../Api/Workers.js"
+import * as ClaimedRun from "../Wire/ClaimedRun.js"
+import * as Decoder from "../Wire/Decoder.js"
+import { choice } from "../Wire/DiscriminatedUnion.js"
+import { toOutcome } from "../Wire/Outcome.js"
 import { Worker } from "../Wire/Worker.js"
+import { CurrentPrincipal } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
+import type { Program } from "./Caller.js"
+import * as ErrorResponse from "./ErrorResponse.js"
 import * as EventStream from "./EventStream.js"
 import * as ListRows from "./ListRows.js"
-import * as WorkerOperations from "./WorkerOperations.js"
 import { Revocation, Shutdown } from "./LongRequests.js"
+import type { Ports } from "./ProjectPorts.js"
+
+// The operations of a worker, from the names of the wire to the ports of its project. Endpoints and exchanges share them.
+
+export const leaseOf = (payload: { readonly lease_duration_seconds?: number | null | undefined }) =>
+  Duration.seconds(payload.lease_duration_seconds ?? defaultLeaseSeconds)
+
+export const claim = (ports: Ports, workerId: Ids.WorkerId, payload: typeof ClaimOptions.Type) =>
+  Context.get(ports, Claims.Claims).claim({
+    workerId,
+    limit: payload.limit ?? 1,
+    ahead: payload.ahead ?? 0,
+    leaseDuration: leaseOf(payload),
+    wait: Duration.seconds(payload.wait_seconds ?? 0),
+    agentIds: payload.agent_ids ?? undefined,
+    claimId: payload.claim_id ?? undefined,
+  })
+
+const toAppended = ({ appendedCount, inbox, latestEventId, latestSequence }: RunLog.Appended) => ({
+  latest_event_id: latestEventId,
+  latest_external_event_sequence: latestSequence,
+  appended_count: appendedCount,
+  ...(inbox === undefined ? {} : { inbox }),
+})
+
+export const append = (
+  ports: Ports,
+  runId: Ids.RunId,
+  payload: typeof Append.Type,
+  fence: Run.Fence | undefined,
+) =>
+  Effect.map(
+    Effect.zipRight(
+      unlessReserved(payload.events),
+      Context.get(ports, RunLog.RunLog).append({
+        runId,
+        events: payload.events,
+        expectedEventId: payload.expected_previous_event_id ?? undefined,
+        expectedSequence: payload.expected_previous_external_event_sequence ?? undefined,
+        fence,
+      }),
+    ),
+    toAppended,
+  )
+
+/**
+ * Refuses an API key events that readers of a log take for those of the worker that holds the run, also where the key acts for that worker.
+ *
+ * Source: docs/decisions/0085-reserved-names.md
+ */
+const unlessReserved = (
+  events: ReadonlyArray<AgentEvent.LogEvent> | undefined,
+): Effect.Effect<void, RunLog.EventRefused, CurrentPrincipal> =>
+  Effect.flatMap(CurrentPrincipal, ({ _tag }) =>
+    _tag === "Worker" || events === undefined ? Either.void : AppendRules.unlessReserved(events),
+  )
+
+const cursors = ["expected_previous_event_id", "expected_previous_external_event_sequence"] as const
+
+/** What the program of a run appends, which has no cursor. */
+export const appendBeside = ({ lease, ports }: Program, payload: typeof Append.Type) => {
+  const field = cursors.find((cursor) => payload[cursor] != null)
+  return field === undefined
+    ? Effect.map(Context.get(ports, Leases.Leases).appendBeside(lease, payload.events), toAppended)
+    : Effect.fail(
+        Refusal.make(
+          400,
+          "invalid_request",
+          `${field}: what the token of a run appends has no cursor, so leave it out`,
+          { field },
+        ),
+      )
+}
+
+export const complete = (
+  ports: Ports,
+  lease: Run.LeaseRef,
+  payload: Extract<Operation, { readonly operation: "complete" }>,
+) =>
+  Effect.zipRight(
+    unlessReserved(payload.last?.events),
+    Context.get(ports, Leases.Leases).complete(
+      lease,
+      toOutcome(payload),
+      payload.last && {
+        events: payload.last.events,
+        expectedSequence: payload.last.expected_previous_external_event_sequence,
+      },
+      payload.taken_messages,
+    ),
+  )
+
+export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof ReleaseOptions.Type) =>
+  Effect.as(
+    Context.get(ports, Leases.Leases).release(lease, {
+      reason: payload.reason ?? undefined,
+      delay: Duration.seconds(payload.delay_seconds ?? 0),
+      countAttempt: payload.count_attempt ?? false,
+    }),
+    { released: true as const },
+  )
+
+const secondsOf = (seconds: number | null | undefined): Duration.Duration | undefined =>
+  seconds == null ? undefined : Duration.seconds(seconds)
+
+const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leases.Pause => {
+  const pause: Leases.Pause = {
+    wakeAfter: secondsOf(payload.wake_in_seconds),
+    children: payload.children ?? undefined,
+    inbox: payload.taken_messages ?? undefined,
+    budget: payload.budget ?? undefined,
+  }
+  const { tool_call_id: call, tool_name: tool } = payload
+  const interrupts =
+    payload.interrupts ?? (call == null ? undefined : ([Interrupt.ofToolCall(call, tool ?? "")] as const))
+  return interrupts === undefined
+    ? pause
+    : { ...pause, interrupts, expiresAfter: secondsOf(payload.expires_in_seconds) }
+}
+
+/** The fields that the request of a child may not have, as a body names them. */
+const fieldsOfChild: Readonly<Record<string, string>> = {
+  conversationId: "run.owner",
+  parentRunId: "run.parent_run_id",
+  initialStatus: "run.request.initial_status",
+  budget: "run.request.budget",
+  multitask: "run.request.multitask",
+  debounce: "run.request.debounce",
+  tellsParent: "tells_parent",
+}
+
+const inBody = (error: Runs.InvalidSubmission): Runs.InvalidSubmission => {
+  const field = fieldsOfChild[error.field]
+  return field === undefined
+    ? error
+    : new Runs.InvalidSubmission({ field, message: error.message.replace(error.field, field) })
+}
+
+export const spawn = (
+  ports: Ports,
+  lease: Run.LeaseRef,
+  { detached, key, name, run, step_id: stepId, tells_parent }: typeof SpawnRequest.Type,
+) =>
+  Effect.gen(function* () {
+    const submission = { ...run, publicId: run.publicId ?? ChildEvent.childIdOf(lease.runId, stepId) }
+    yield* AgentForms.check(submission)
+    const spawned = yield* Context.get(ports, Leases.Leases).spawn(lease, {
+      stepId,
+      name,
+      key,
+      detached: detached ?? undefined,
+      tellsParent: tells_parent ?? undefined,
+      submission,
+    })
+    return { run_id: spawned.runId, index: spawned.index }
+  }).pipe(Effect.catchTag("InvalidSubmission", (error) => Effect.fail(inBody(error))))
+
+export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>
+  Effect.as(Context.get(ports, Leases.Leases).suspend(lease, suspensionOf(payload)), {
+    suspended: true as const,
+  })
+
+// Answers an exchange: its operations side by side, so that the store makes one commit of them.
+
+const decode = Decoder.decodeUnknownEither(choice("operation", Operation))
+
+const refused = ({ body, headers, httpStatus }: Refusal.Refusal): Answer => {
+  const seconds = headers?.["retry-after"]
+  return { status: httpStatus, body, ...(seconds === undefined ? {} : { retry_after: Number(seconds) }) }
+}
+
+const perform = (
+  ports: Ports,
+  workerId: Ids.WorkerId,
+  operation: Operation,
+): Effect.Effect<unknown, Verdicts.PortError, CurrentPrincipal> => {
+  if (operation.operation === "claim") {
+    return Effect.map(claim(ports, workerId, operation), (runs) => ({
+      runs: runs.map(ClaimedRun.toJson),
+    }))
+  }
+  const lease = { workerId, runId: operation.run_id, epoch: operation.lease_epoch ?? null }
+  switch (operation.operation) {
+    case "append":
+      return append(ports, lease.runId, operation, lease)
+    case "complete":
+      return complete(ports, lease, operation)
+    case "release":
+      return release(ports, lease, operation)
+    case "suspend":
+      return suspend(ports, lease, operation)
+  }
+}
+
+/** An operation in the span that it names, where a tracer is there. */
+const performTraced = (ports: Ports, workerId: Ids.WorkerId, operation: Operation) => {
+  const performed = perform(ports, workerId, operation)
+  const span = Option.getOrUndefined(TraceContext.ofHeader(operation.traceparent))
+  return span === undefined ? performed : Effect.withParentSpan(performed, span)
+}
+
+/** A failure of one operation is the answer to that operation alone. */
+const answerOf = (exit: Exit.Exit<unknown, Verdicts.PortError | Refusal.Refusal>): Effect.Effect<Answer> =>
+  Exit.isSuccess(exit)
+    ? Effect.succeed({ status: 200, body: exit.value })
+    : Effect.map(ErrorResponse.ofCause(Cause.map(exit.cause, (error) => Verdicts.encode(error))), refused)
+
+const read = (sent: unknown): Either.Either<Operation, Refusal.Refusal> =>
+  Either.mapLeft(decode(sent), ErrorResponse.ofParse)
+
+/** Does operations of a worker side by side. */
+export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>) =>
+  Effect.flatMap(Caller.worker(workerId), (ports) =>
+    Effect.map(
+      Effect.flatMap(
+        SideBySide.exits(
+          sent.map((operation) =>
+            Either.match(read(operation), {
+              onLeft: (
+                refusal,
+              ): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> =>
+                Effect.fail(refusal),
+              onRight: (decoded) => performTraced(ports, workerId, decoded),
+            }),
+          ),
+          // The store makes one commit of requests that arrive together.
+          { immediate: true },
+        ),
+        Effect.forEach(answerOf),
+      ),
+      (answers) => ({ answers }),
+    ),
+  )
+
+export const exchangeLayer = HttpApiBuilder.group(Api, "exchange", (handlers) =>
+  handlers.handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations)),
+)
 
 const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
 
@@ -24,7 +309,7 @@ export const renewMany = (workerId: Ids.WorkerId, payload: typeof RenewManyOptio
     const renewals = yield* Context.get(ports, Leases.Leases).renew({
       workerId,
       leases,
-      leaseDuration: WorkerOperations.leaseOf(payload),
+      leaseDuration: leaseOf(payload),
     })
     return { leases: renewals.map(toWire) }
   }).pipe(Effect.mapError(Verdicts.encode))
@@ -71,7 +356,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("claim", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const claiming = shutdown.unless(WorkerOperations.claim(ports, path.worker_id, payload))
+          const claiming = shutdown.unless(claim(ports, path.worker_id, payload))
           const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
@@ -83,7 +368,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const [renewal] = yield* Context.get(ports, Leases.Leases).renew({
             workerId: path.worker_id,
             leases: [Caller.leaseOf(path, headers)],
-            leaseDuration: WorkerOperations.leaseOf(payload),
+            leaseDuration: leaseOf(payload),
           })
           if (renewal === undefined || renewal._tag === "Lost") return { run: null }
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
@@ -94,13 +379,13 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("release", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          return yield* WorkerOperations.release(ports, Caller.leaseOf(path, headers), payload)
+          return yield* release(ports, Caller.leaseOf(path, headers), payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("suspend", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          return yield* WorkerOperations.suspend(ports, Caller.leaseOf(path, headers), payload)
+          return yield* suspend(ports, Caller.leaseOf(path, headers), payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("spawn", ({ headers, path, payload }) =>
@@ -108,7 +393,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const program = yield* Caller.program(path)
           const ports = program?.ports ?? (yield* Caller.worker(path.worker_id))
           const lease = program?.lease ?? Caller.leaseOf(path, headers)
-          return yield* WorkerOperations.spawn(ports, lease, payload)
+          return yield* spawn(ports, lease, payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("session", ({ headers, path, payload }) =>

@@ -13,7 +13,7 @@ import type { Task, TaskMessage, TaskState, TaskStatus } from "../../a2a/Protoco
 import * as TaskFold from "../../a2a/TaskFold.js"
 import * as JsonPatch from "../../agui/JsonPatch.js"
 import * as Newest from "../../agui/Newest.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as WrittenLog from "../WrittenLog.js"
 
 /** An agent of a project, as its clients reach it. */

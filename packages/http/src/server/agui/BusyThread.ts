@@ -7,7 +7,7 @@ import { type Ids, type Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as History from "./History.js"
 import type * as Thread from "./Thread.js"
 

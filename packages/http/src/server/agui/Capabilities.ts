@@ -7,7 +7,7 @@ import { type Ids, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option, Predicate } from "effect"
 import * as ProtocolSchemas from "../../agui/ProtocolSchemas.js"
 import type { AgentCapabilities } from "../../Wire/AgentCapabilities.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 
 /** True of every agent, whatever executes it. */
 const served: AgentCapabilities = {

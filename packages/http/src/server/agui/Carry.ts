@@ -12,7 +12,7 @@ import { AgUiMessages } from "@runlease/core/executor"
 import { CarriedMessages } from "@runlease/core/store"
 import { Context, Effect } from "effect"
 import { maxBytes } from "../../contract/Body.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as History from "./History.js"
 import type * as Thread from "./Thread.js"
 

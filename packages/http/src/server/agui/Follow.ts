@@ -5,7 +5,7 @@
  */
 import { type Ids, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Schedule } from "effect"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import { Revocation, Shutdown } from "../LongRequests.js"
 import * as RunStream from "../RunStream.js"
 import type { Shown } from "../Views.js"

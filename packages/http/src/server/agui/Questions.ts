@@ -5,7 +5,7 @@
  */
 import { Interrupt, type Run, type RunLog } from "@runlease/core"
 import { Either, Predicate, Stream } from "effect"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as WrittenLog from "../WrittenLog.js"
 
 /** The questions with which a part of a run ended, and the event that has them. */

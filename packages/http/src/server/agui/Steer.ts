@@ -12,7 +12,7 @@ import * as AgUiView from "../../agui/AgUiView.js"
 import * as Peer from "../../agui/Peer.js"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
 import * as EventStream from "../EventStream.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import type * as Thread from "./Thread.js"
 import * as History from "./History.js"
 

@@ -7,7 +7,7 @@ import { type ControlPlaneError, Conversations, Ids, type Run, Runs } from "@run
 import { Context, Effect, Option, Schema } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as Input from "./Input.js"
 import type * as Thread from "./Thread.js"
 

@@ -9,7 +9,7 @@ import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect } from "effect"
 import * as ThreadNames from "../../agui/ThreadNames.js"
 import * as Refusal from "../../contract/Refusal.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 
 /** `id` is the client's own. */
 export interface Thread {

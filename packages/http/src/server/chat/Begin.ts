@@ -12,7 +12,7 @@ import * as Caller from "../Caller.js"
 import * as Resume from "../agui/Resume.js"
 import * as Submit from "../agui/Submit.js"
 import * as Thread from "../agui/Thread.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as Input from "./Input.js"
 import * as Part from "./Part.js"
 

@@ -8,7 +8,7 @@ import { Context } from "effect"
 import * as ChatView from "../../chat/ChatView.js"
 import * as Chunk from "../../chat/Chunk.js"
 import type * as OlderSdk from "../../chat/OlderSdk.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as RunStream from "../RunStream.js"
 import type { Begun } from "./Begin.js"
 

@@ -8,7 +8,7 @@ import { ResumeRules } from "@runlease/core/store"
 import { Chunk, Context, Effect, Stream } from "effect"
 import type { Answered } from "../../chat/Questions.js"
 import * as Questions from "../agui/Questions.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 
 /**
  * Where a run stands: after event `passed` it has gone on with the last answers that it was given.

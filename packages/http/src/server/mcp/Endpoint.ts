@@ -14,7 +14,7 @@ import { AgentForms } from "../AgentForms.js"
 import * as AllowedOrigins from "../AllowedOrigins.js"
 import * as Caller from "../Caller.js"
 import * as EventStream from "../EventStream.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import * as RawBody from "../RawBody.js"
 import * as StreamTurns from "../StreamTurns.js"
 

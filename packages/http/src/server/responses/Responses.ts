@@ -10,7 +10,7 @@ import { CreateResponse, decode, type Settings, type StreamEvent } from "../../r
 import * as ResponseFold from "../../responses/ResponseFold.js"
 import * as ResponseObject from "../../responses/ResponseObject.js"
 import type { CurrentPrincipal } from "../../contract/Principal.js"
-import type { Ports } from "../ProjectPortsCache.js"
+import type { Ports } from "../ProjectPorts.js"
 import type * as StreamTurns from "../StreamTurns.js"
 import * as WrittenLog from "../WrittenLog.js"
 

@@ -1,15 +1,17 @@
 /**
- * Whether the claims at this server get their answers, with runs or with none.
- *
- * A claim that waits is a worker in contact with free slots, and it looks for runs every second. So a server that answers its claims
- * gives the runs that are due to the workers that are here, and one without claims has not stalled.
- *
- * Source: docs/decisions/0079-readiness.md
+ * The ports of each project, and whether their claims are answered.
  *
  * @since 0.1.0
  */
-import { Claims, ControlPlaneUnavailable } from "@runlease/core"
-import { Cause, Context, Duration, Effect, Exit, Iterable, Layer, Option } from "effect"
+import { Claims, ControlPlane, type Ids, ControlPlaneUnavailable } from "@runlease/core"
+import { Context, Effect, Layer, Cause, Duration, Exit, Iterable, Option } from "effect"
+
+// Whether the claims at this server get their answers, with runs or with none.
+//
+// A claim that waits is a worker in contact with free slots, and it looks for runs every second. So a server that answers its claims
+// gives the runs that are due to the workers that are here, and one without claims has not stalled.
+//
+// Source: docs/decisions/0079-readiness.md
 
 type ClaimsPort = Context.Tag.Service<Claims.Claims>
 
@@ -49,7 +51,7 @@ const hasFailed = (
   })
 }
 
-export const layer: Layer.Layer<ClaimAnswers> = Layer.effect(
+export const claimAnswersLayer: Layer.Layer<ClaimAnswers> = Layer.effect(
   ClaimAnswers,
   Effect.map(Effect.clock, (clock) => {
     const now = () => clock.unsafeCurrentTimeNanos()
@@ -88,3 +90,38 @@ export const layer: Layer.Layer<ClaimAnswers> = Layer.effect(
     }
   }),
 )
+
+// Keeps each project's ports once they were made: they hold no state of a request, and every request needs them.
+
+export type Ports = Context.Context<ControlPlane.StorePorts>
+
+export class ProjectPortsCache extends Context.Tag("@runlease/http/server/ProjectPortsCache")<
+  ProjectPortsCache,
+  { readonly ports: (projectId: Ids.ProjectId) => Ports }
+>() {}
+
+export const layer: Layer.Layer<ProjectPortsCache, never, ClaimAnswers | ControlPlane.ControlPlane> =
+  Layer.effect(
+    ProjectPortsCache,
+    Effect.gen(function* () {
+      const controlPlane = yield* ControlPlane.ControlPlane
+      const { observed } = yield* ClaimAnswers
+      const cache = new Map<Ids.ProjectId, Ports>()
+      const make = (projectId: Ids.ProjectId): Ports => {
+        const ports = controlPlane.project(projectId)
+        return Context.add(ports, Claims.Claims, observed(Context.get(ports, Claims.Claims)))
+      }
+      return {
+        ports: (projectId) => {
+          const ports = cache.get(projectId) ?? make(projectId)
+          cache.set(projectId, ports)
+          return ports
+        },
+      }
+    }),
+  )
+/**
+ * x
+ *
+ * @since 0.1.0
+ */
