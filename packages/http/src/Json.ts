@@ -9,12 +9,12 @@ import type * as RunBodies from "./Api/RunBodies.js"
 import type * as SessionApi from "./Api/Session.js"
 import type * as ActivityWire from "./Wire/Activity.js"
 import type * as BulkWire from "./Wire/Bulk.js"
-import type * as CanonicalRunWire from "./Wire/CanonicalRun.js"
+import type * as Run from "./Wire/Run.js"
 import type * as ConversationWire from "./Wire/Conversation.js"
 import type * as InterruptWire from "./Wire/Interrupt.js"
 import type * as LimitWire from "./Wire/Limit.js"
 import type * as LogEntryWire from "./Wire/LogEntry.js"
-import type * as SnapshotWire from "./Wire/Snapshot.js"
+import type * as Submission from "./Wire/Submission.js"
 import type * as Summary from "./Wire/RunSummary.js"
 import type * as ScheduleWire from "./Wire/Schedule.js"
 import type * as WorkerWire from "./Wire/Worker.js"
@@ -31,10 +31,10 @@ export type Period = typeof ActivityWire.Period.Encoded
 export type Agent = typeof Observe.Agent.Encoded
 export type Topic = typeof Observe.Topic.Type
 export type Session = typeof SessionApi.Session.Encoded
-export type CanonicalRun = typeof CanonicalRunWire.CanonicalRun.Encoded
+export type CanonicalRun = typeof Run.CanonicalRun.Encoded
 export type LogEntry = typeof LogEntryWire.LogEntry.Encoded
 export type LogPage = typeof RunBodies.LogPage.Encoded
-export type Snapshot = typeof SnapshotWire.Snapshot.Encoded
+export type Snapshot = typeof Submission.Snapshot.Encoded
 export type Interrupt = typeof InterruptWire.Interrupt.Encoded
 export type Answer = typeof InterruptWire.Answer.Encoded
 export type Usage = typeof UsagePort.Usage.Encoded

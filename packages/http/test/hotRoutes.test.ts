@@ -5,7 +5,7 @@ import { Effect, Either, FastCheck, Layer, Option, Schema, Tracer } from "effect
 import * as Api from "../src/Api/Exchange.js"
 import { RenewManyOptions } from "../src/Api/Workers.js"
 import * as Decoder from "../src/Wire/Decoder.js"
-import { choice } from "../src/Wire/DiscriminatedUnion.js"
+import { choice } from "../src/Wire.js"
 import { type Call, call } from "./raw.js"
 import { direct, serve, Served } from "./serving.js"
 

@@ -18,9 +18,15 @@ import { JsonSchemaCost } from "@runlease/core/internal"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestThreads from "@runlease/testkit/TestThreads"
 import { Context, Effect, Either, FastCheck, Fiber, Layer, Queue, Schema, TestClock } from "effect"
-import * as CanonicalRun from "../src/Wire/CanonicalRun.js"
-import { ConversationRun } from "../src/Wire/ConversationRun.js"
-import { fromOutcome, Outcome, toOutcome } from "../src/Wire/Outcome.js"
+import {
+  CanonicalRun,
+  ConversationRun,
+  Outcome,
+  fromOutcome,
+  fromRun,
+  toOutcome,
+  toRun,
+} from "../src/Wire/Run.js"
 import { call } from "./raw.js"
 import { client, serve } from "./serving.js"
 
@@ -442,8 +448,8 @@ describe("the failure that an agent declares", () => {
         if (failure.detail !== undefined) detailed += 1
         const failed: Run.Run = { ...run, status: "failed", error: failure }
         deepStrictEqual(overJson(ConversationRun, failed).error, failure)
-        const canonical = overJson(CanonicalRun.CanonicalRun, CanonicalRun.fromRun(failed))
-        deepStrictEqual((yield* CanonicalRun.toRun(canonical)).error, failure)
+        const canonical = overJson(CanonicalRun, fromRun(failed))
+        deepStrictEqual((yield* toRun(canonical)).error, failure)
         const outcome: Runs.Outcome = { status: "failed", error: failure }
         deepStrictEqual(toOutcome(overJson(Outcome, fromOutcome(outcome))).error, failure)
       }

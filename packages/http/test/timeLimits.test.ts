@@ -3,8 +3,7 @@ import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Ids, MemoryControlPlane, type Run, Runs, TimeLimits } from "@runlease/core"
 import { DateTime, Effect, FastCheck, Schema } from "effect"
-import * as CanonicalRun from "../src/Wire/CanonicalRun.js"
-import { ConversationRun } from "../src/Wire/ConversationRun.js"
+import { CanonicalRun, ConversationRun, fromRun, toRun } from "../src/Wire/Run.js"
 import { Submission } from "../src/Wire/Submission.js"
 import { call } from "./raw.js"
 import { serve } from "./serving.js"
@@ -37,12 +36,9 @@ describe("limits of time", () => {
           )
           const limited: Run.Run = { ...run, ...given, ...at }
           deepStrictEqual(overJson(ConversationRun, limited), limited)
-          const canonical = CanonicalRun.fromRun(limited)
+          const canonical = fromRun(limited)
           strictEqual(canonical.timeout_seconds, given.timeoutSeconds ?? null)
-          deepStrictEqual(
-            CanonicalRun.toRun(overJson(CanonicalRun.CanonicalRun, canonical)),
-            CanonicalRun.toRun(canonical),
-          )
+          deepStrictEqual(toRun(overJson(CanonicalRun, canonical)), toRun(canonical))
         }),
       )
     }).pipe(Effect.provide(MemoryControlPlane.layer)),

@@ -6,7 +6,7 @@
 import { Ids, Schedule as Model } from "@runlease/core"
 import { Schema } from "effect"
 import { integerText, nullish, orEmpty, PageInfo, pageParams, renamed, Timestamp } from "../Wire.js"
-import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { CanonicalRun } from "../Wire/Run.js"
 import { DeclaredSchedules } from "../Wire/NewSchedule.js"
 import { Schedule } from "../Wire/Schedule.js"
 

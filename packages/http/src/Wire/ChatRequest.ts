@@ -8,7 +8,7 @@
 import { Ids, RequestSnapshot } from "@runlease/core"
 import { Predicate, Schema } from "effect"
 import { atMost, nullish } from "../Wire.js"
-import { maxMessages, maxParts } from "./Snapshot.js"
+import { maxMessages, maxParts } from "./Submission.js"
 
 type Part = RequestSnapshot.MessagePart
 

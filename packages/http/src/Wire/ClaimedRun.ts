@@ -6,10 +6,9 @@
 import { Ids, RequestSnapshot, Run } from "@runlease/core"
 import { DateTime, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
-import { ConversationStatus } from "./RunStatus.js"
+import { ConversationStatus, shownTargets, targetKeys, runtimeTarget, sourceTarget } from "./Run.js"
 import { WorkerSession } from "./Session.js"
-import { Snapshot } from "./Snapshot.js"
-import * as Target from "./Target.js"
+import { Snapshot } from "./Submission.js"
 
 /** Every key is there. Those after the targets may be missing from another server. */
 const wire = Schema.Struct({
@@ -25,7 +24,7 @@ const wire = Schema.Struct({
   lease_owner: Schema.NullOr(Schema.String),
   lease_expires_at: Schema.NullOr(Timestamp),
   worker_session: Schema.NullOr(WorkerSession),
-  ...Target.shown,
+  ...shownTargets,
   lease_epoch: nullish(Run.LeaseEpoch),
   attempt: nullish(Schema.NonNegativeInt),
   max_attempts: nullish(Schema.NonNegativeInt),
@@ -49,8 +48,8 @@ const toLeasedRun = (run: typeof wire.Type): LeasedRun => ({
   leaseOwner: run.lease_owner,
   leaseExpiresAt: run.lease_expires_at,
   session: run.worker_session,
-  sourceTarget: Target.source(run),
-  runtimeTarget: Target.runtime(run),
+  sourceTarget: sourceTarget(run),
+  runtimeTarget: runtimeTarget(run),
   leaseEpoch: run.lease_epoch ?? null,
   attempt: run.attempt ?? 1,
   maxAttempts: run.max_attempts ?? null,
@@ -73,7 +72,7 @@ const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapsh
   lease_owner: run.leaseOwner,
   lease_expires_at: run.leaseExpiresAt,
   worker_session: run.session,
-  ...Target.keys(run),
+  ...targetKeys(run),
   lease_epoch: run.leaseEpoch,
   attempt: run.attempt,
   max_attempts: run.maxAttempts,

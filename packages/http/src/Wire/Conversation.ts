@@ -5,7 +5,7 @@
  */
 import { Conversations, Ids, RequestSnapshot } from "@runlease/core"
 import { Schema } from "effect"
-import { MessageParts } from "./Snapshot.js"
+import { MessageParts } from "./Submission.js"
 import { absent, Description, Json, JsonObject, nullish, orNull, renamed, Timestamp } from "../Wire.js"
 
 export const Conversation = renamed({

@@ -6,9 +6,9 @@
 import { type FollowUp as Core, Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { atMost, from, renamed } from "../Wire.js"
-import { CanonicalRun, fromRun } from "./CanonicalRun.js"
+import { CanonicalRun, fromRun } from "./Run.js"
 import { Answer } from "./Interrupt.js"
-import { maxMessages, NewSnapshot } from "./Snapshot.js"
+import { maxMessages, NewSnapshot } from "./Submission.js"
 
 const answers = Schema.optionalWith(Schema.Array(Answer).pipe(atMost(maxMessages)), {
   nullable: true,

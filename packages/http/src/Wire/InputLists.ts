@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Predicate } from "effect"
-import { maxMessages, maxParts, maxTools } from "./Snapshot.js"
+import { maxMessages, maxParts, maxTools } from "./Submission.js"
 
 /** A place of an input, and what it must be. */
 export interface Problem {

@@ -7,7 +7,7 @@ import { Ids, Schedule as Model, type Schedules } from "@runlease/core"
 import { Predicate, Record, Schema } from "effect"
 import { as, atMost, renamed, Timestamp } from "../Wire.js"
 import { ScheduleConfig, ScheduleHealth, ScheduleTarget } from "./Schedule.js"
-import * as Target from "./Target.js"
+import * as Run from "./Run.js"
 
 const fields = Model.ScheduleDefinition.fields
 
@@ -26,10 +26,10 @@ const maxRequirements = 20
 const maxDeclared = 1000
 
 const runtimeTarget = {
-  runtime_target_kind: Target.given.runtime_target_kind,
-  runtime_target_environment_id: Target.given.runtime_target_environment_id,
-  runtime_target_branch_id: Target.given.runtime_target_branch_id,
-  runtime_target_release_version: Target.given.runtime_target_release_version,
+  runtime_target_kind: Run.givenTargets.runtime_target_kind,
+  runtime_target_environment_id: Run.givenTargets.runtime_target_environment_id,
+  runtime_target_branch_id: Run.givenTargets.runtime_target_branch_id,
+  runtime_target_release_version: Run.givenTargets.runtime_target_release_version,
 }
 
 const options = {
@@ -90,14 +90,14 @@ const fold = (wire: object): object => {
     Object.hasOwn(runtimeTarget, key),
   )
   return Object.values(keys).some(Predicate.isNotNullable)
-    ? { ...rest, runtimeTarget: Target.runtime(keys) }
+    ? { ...rest, runtimeTarget: Run.runtimeTarget(keys) }
     : rest
 }
 
 /** The runtime target as its keys. JSON has no undefined, so a field of that value is absent. */
 const spread = ({ runtimeTarget, ...rest }: Schedules.ScheduleChanges): object => ({
   ...Record.filter(rest as globalThis.Record<string, unknown>, Predicate.isNotUndefined),
-  ...(runtimeTarget === undefined ? {} : Target.runtimeKeys(runtimeTarget)),
+  ...(runtimeTarget === undefined ? {} : Run.runtimeTargetKeys(runtimeTarget)),
 })
 
 const definitionOf =

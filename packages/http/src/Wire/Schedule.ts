@@ -6,7 +6,7 @@
 import { Ids, Schedule as Model } from "@runlease/core"
 import { Schema, Struct } from "effect"
 import { absent, as, orNull, renamed, Timestamp } from "../Wire.js"
-import * as Target from "./Target.js"
+import * as Run from "./Run.js"
 
 const text = Schema.NullOr(Schema.String)
 const instant = Schema.NullOr(Timestamp)
@@ -111,7 +111,7 @@ export const Schedule = as<Model.Schedule>()(wire, {
     ...schedule
   }) => ({
     ...Struct.omit(schedule, "run_as_user_id"),
-    runtimeTarget: Target.runtime({
+    runtimeTarget: Run.runtimeTarget({
       runtime_target_branch_id,
       runtime_target_environment_id,
       runtime_target_kind,
@@ -120,7 +120,7 @@ export const Schedule = as<Model.Schedule>()(wire, {
   }),
   encode: ({ runtimeTarget, ...schedule }) => ({
     ...schedule,
-    ...Target.runtimeKeys(runtimeTarget),
+    ...Run.runtimeTargetKeys(runtimeTarget),
     run_as_user_id: null,
   }),
 }).annotations({ identifier: "Schedule" })

@@ -1,5 +1,5 @@
 /**
- * A run to be submitted, on the wire.
+ * A run to be submitted and its request, on the wire.
  *
  * @since 0.1.0
  */
@@ -14,14 +14,86 @@ import {
   TimeLimits,
   TreeBudget,
   WorkerRegistry,
+  Interrupt,
 } from "@runlease/core"
-import { Schema } from "effect"
-import { as, nullish, Timestamp } from "../Wire.js"
-import { choice } from "./DiscriminatedUnion.js"
-import { Trigger } from "./ConversationRun.js"
-import { NewSnapshot } from "./Snapshot.js"
-import * as Target from "./Target.js"
+import { Schema, Predicate } from "effect"
+import { as, nullish, Timestamp, atMost } from "../Wire.js"
+import { choice } from "../Wire.js"
 import * as WireLabels from "./Labels.js"
+import { givenTargets, targetKeys, Trigger, runtimeTarget, sourceTarget } from "./Run.js"
+import * as WholeJsonSchema from "./WholeJsonSchema.js"
+
+// The request of a run on its way to the worker, checked and not rebuilt.
+
+const isPart = (part: unknown): boolean =>
+  Predicate.isRecord(part) && typeof part["type"] === "string" && part["type"] !== ""
+
+const isMessage = (message: unknown): boolean =>
+  Predicate.isRecord(message) &&
+  typeof message["id"] === "string" &&
+  typeof message["role"] === "string" &&
+  ["string", "undefined"].includes(typeof message["createdAt"]) &&
+  Array.isArray(message["parts"]) &&
+  message["parts"].every(isPart)
+
+const isTraceContext = Schema.is(RequestSnapshot.TraceContext)
+
+const areAnswers = Schema.is(Schema.Array(Interrupt.Answer))
+
+const isSnapshot = (value: unknown): value is RequestSnapshot.RequestSnapshot =>
+  Predicate.isRecord(value) &&
+  Array.isArray(value["messages"]) &&
+  value["messages"].every(isMessage) &&
+  Array.isArray(value["tools"]) &&
+  Array.isArray(value["context"]) &&
+  (value["traceContext"] === undefined || isTraceContext(value["traceContext"])) &&
+  (value["resume"] === undefined || areAnswers(value["resume"]))
+
+/** The most messages of a request. A message of the history may be an answer, so this is also the most answers of one. */
+export const maxMessages = 20_000
+
+/** The most parts of a message, and the most calls of one. */
+export const maxParts = 1_000
+
+/** The most tools of a request, and the most pieces of context. */
+export const maxTools = 1_000
+
+/** What a run carries from others is the server's to say, and is among the messages that a worker gets. */
+const OnWire = RequestSnapshot.RequestSnapshot.omit("carries")
+
+const { resume: _, ...fields } = OnWire.fields
+
+/** The parts of a message. */
+export const MessageParts = Schema.Array(RequestSnapshot.MessagePart).pipe(atMost(maxParts))
+
+/** The answers of a run are those that were given while it waited. */
+const noAnswers = Schema.Array(Interrupt.Answer).pipe(
+  Schema.filter((answers) => answers.length === 0, {
+    message: () => "must be left out; answers go to the run while it waits for them",
+    jsonSchema: { maxItems: 0 },
+  }),
+)
+
+/** The request of a run that is submitted, or of its next part. */
+export const NewSnapshot: Schema.Schema<
+  RequestSnapshot.RequestSnapshot,
+  typeof RequestSnapshot.RequestSnapshot.Encoded
+> = Schema.Struct({
+  ...fields,
+  messages: Schema.Array(
+    Schema.Struct({ ...RequestSnapshot.SnapshotMessage.fields, parts: MessageParts }),
+  ).pipe(atMost(maxMessages)),
+  tools: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
+  context: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
+  resume: Schema.optional(noAnswers),
+})
+
+/** The checks of core's schema in plain code: a snapshot may be long, and to rebuild it costs more than to send it. */
+export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(isSnapshot, {
+  identifier: "RequestSnapshot",
+  message: () => "must be a request snapshot",
+  jsonSchema: WholeJsonSchema.of(OnWire),
+})
 
 /** As `Debounce` of core. */
 const DebounceBody = Schema.Struct({
@@ -46,7 +118,7 @@ const wire = Schema.Struct({
     implementation_kind: nullish(WorkerRegistry.Registration.fields.implementationKind),
     worker_key: nullish(WorkerRegistry.Registration.fields.workerKey),
     initial_status: nullish(Schema.Literal("pending", "running")),
-    ...Target.given,
+    ...givenTargets,
     request_snapshot: nullish(NewSnapshot),
     input: Schema.optional(Schema.Unknown).annotations({
       description:
@@ -149,8 +221,8 @@ export const Submission = as<Runs.Submission>()(wire, {
     implementationKind: request.implementation_kind ?? undefined,
     workerKey: request.worker_key ?? undefined,
     initialStatus: request.initial_status ?? undefined,
-    sourceTarget: unlessEmpty(Target.source(request)),
-    runtimeTarget: unlessEmpty(Target.runtime(request)),
+    sourceTarget: unlessEmpty(sourceTarget(request)),
+    runtimeTarget: unlessEmpty(runtimeTarget(request)),
     snapshot: snapshotOf(request),
     priority: request.priority ?? undefined,
     availableAt: request.available_at ?? undefined,
@@ -187,7 +259,7 @@ export const Submission = as<Runs.Submission>()(wire, {
       ...(submission.sourceTarget === undefined && submission.runtimeTarget === undefined
         ? {}
         : {
-            ...Target.keys({
+            ...targetKeys({
               sourceTarget: submission.sourceTarget ?? Run.noTarget,
               runtimeTarget: submission.runtimeTarget ?? Run.noTarget,
             }),

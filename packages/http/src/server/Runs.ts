@@ -25,9 +25,8 @@ import type * as Bodies from "../Api/RunBodies.js"
 import { NewRun } from "../Api/RunBodies.js"
 import * as RunFilter from "../Api/RunFilter.js"
 import { pageInfo } from "../Wire.js"
-import * as CanonicalRun from "../Wire/CanonicalRun.js"
+import { CanonicalRun, fromRun, toOutcome } from "../Wire/Run.js"
 import * as FollowUp from "../Wire/FollowUp.js"
-import { toOutcome } from "../Wire/Outcome.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
@@ -68,7 +67,7 @@ export const replyOf = ({
   duplicate,
   steered,
   debounced,
-  run: CanonicalRun.fromRun(run),
+  run: fromRun(run),
 })
 
 const read = (sent: unknown): Either.Either<Runs.Submission, Refusal.Refusal> =>
@@ -207,13 +206,13 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       .handle("run", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.run("read", path.run_id), Runs.Runs)
-          return CanonicalRun.fromRun(yield* runs.get(path.run_id))
+          return fromRun(yield* runs.get(path.run_id))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("label", ({ path, payload }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
-          return CanonicalRun.fromRun(yield* runs.label(path.run_id, payload.labels))
+          return fromRun(yield* runs.label(path.run_id, payload.labels))
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("snapshot", ({ path }) =>
@@ -271,13 +270,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             ...(yield* MetadataQuery.read),
           })
           const page = yield* Context.get(ports, Runs.Runs).list(filter)
-          return yield* ListRows.respond(
-            CanonicalRun.CanonicalRun,
-            page,
-            CanonicalRun.fromRun,
-            ({ runId }) => runId,
-            urlParams,
-          )
+          return yield* ListRows.respond(CanonicalRun, page, fromRun, ({ runId }) => runId, urlParams)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("prune", ({ path, payload }) =>
@@ -301,7 +294,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             fence,
             payload.taken_messages,
           )
-          return { completed, run: CanonicalRun.fromRun(run) }
+          return { completed, run: fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("retry", ({ path, payload }) =>
@@ -311,7 +304,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             publicId: payload.public_id ?? undefined,
             fromStart: payload.from_start ?? undefined,
           })
-          return { accepted: true as const, run: CanonicalRun.fromRun(run), duplicate }
+          return { accepted: true as const, run: fromRun(run), duplicate }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("fork", ({ path, payload }) =>
@@ -321,7 +314,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             after: Run.EventId.make(payload.after_event_id),
             publicId: payload.public_id ?? undefined,
           })
-          return { accepted: true as const, run: CanonicalRun.fromRun(run), duplicate }
+          return { accepted: true as const, run: fromRun(run), duplicate }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("tell", ({ path, payload }) =>
@@ -341,7 +334,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.run("stop", path.run_id), Runs.Runs)
           const { cancelled, run } = yield* runs.cancel(path.run_id)
-          return { cancelled, run: CanonicalRun.fromRun(run) }
+          return { cancelled, run: fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("resume", ({ path, payload }) =>
@@ -353,7 +346,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
               : [Interrupt.toolResult(payload.tool_call_id, payload.result, payload.is_error ?? undefined)]
           yield* Caller.answers(answers)
           const { duplicate, run } = yield* runs.resume(path.run_id, answers)
-          return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
+          return { accepted: true, duplicate, run: fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("inputs", ({ path }) =>

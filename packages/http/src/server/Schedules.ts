@@ -8,7 +8,7 @@ import type { Condition } from "../Api/ScheduleBodies.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { pageInfo } from "../Wire.js"
-import * as CanonicalRun from "../Wire/CanonicalRun.js"
+import * as Run from "../Wire/Run.js"
 import { Schedule } from "../Wire/Schedule.js"
 import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
@@ -138,7 +138,7 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           run_execution_id: run.runId,
           schedule_id: path.schedule_id,
           duplicate,
-          run: CanonicalRun.fromRun(run),
+          run: Run.fromRun(run),
         }
       }).pipe(Effect.mapError(Verdicts.encode)),
     )
