@@ -5,7 +5,6 @@
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerRespondable from "@effect/platform/HttpServerRespondable"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -270,11 +269,7 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
  * @category layers
  */
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
-  Layer.scopedDiscard(
-    Effect.flatMap(app(options), (served) =>
-      Middleware.withoutUnread(HttpServer.serveEffect(Middleware.withoutSecrets(served))),
-    ),
-  )
+  Layer.scopedDiscard(Effect.flatMap(app(options), (served) => Middleware.serve(served)))
 
 /**
  * As `layerWith`, with every option as it is when absent.

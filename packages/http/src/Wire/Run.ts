@@ -569,8 +569,3 @@ export const toRun = (canonical: CanonicalRun) =>
         ? run.error
         : { ...run.error, detail: canonical.error.detail },
   }))
-/**
- * x
- *
- * @since 0.1.0
- */

@@ -97,7 +97,9 @@ export const makeBudget = (total: number): BodyBudget["Type"] => {
   return {
     most: (shares) => Math.min(total, ...shares.map(bytesOf)),
     take: ({ request, shares }, bytes) => take(sourceOf(request), shares, bytes),
-    release: (request) => release(sourceOf(request)),
+    release: (request) => {
+      if (byHolder.size > 0) release(sourceOf(request))
+    },
 
     hold: (shares, bytes) =>
       Effect.map(
@@ -125,12 +127,7 @@ export const releaseAfter = Effect.map(
   BodyBudget,
   (budget) =>
     <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        Effect.ensuring(
-          app,
-          Effect.sync(() => budget.release(request)),
-        ),
-      ),
+      Effect.ensuring(app, Effect.map(HttpServerRequest.HttpServerRequest, budget.release)),
 )
 
 /**
@@ -190,15 +187,12 @@ interface Readable {
   readonly off: (event: string, listener: (chunk: Uint8Array) => void) => unknown
 }
 
+/** The source of a request whose body nothing has read. It is no such where it was read, and on other platforms. */
 const isUnread = (source: unknown): source is Readable =>
   Predicate.hasProperty(source, "on") &&
   Predicate.isFunction(source.on) &&
   Predicate.hasProperty(source, "readableDidRead") &&
   source.readableDidRead === false
-
-/** The source of a request whose body nothing has read; undefined where it was read, and on other platforms. */
-export const unread = ({ source }: HttpServerRequest.HttpServerRequest): Readable | undefined =>
-  isUnread(source) ? source : undefined
 
 const joined = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
   const joined = new Uint8Array(size)
@@ -210,15 +204,12 @@ const joined = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => 
   return joined
 }
 
-const decodeText = (chunks: ReadonlyArray<Uint8Array>, size: number): string =>
-  new TextDecoder("utf-8", { ignoreBOM: true }).decode(chunks.length === 1 ? chunks[0] : joined(chunks, size))
-
 /**
  * Reads a body of announced length, to which Node.js holds the client, within real time.
  *
  * Fails: `late` when it does not arrive in time, `broken` when the connection breaks before its end.
  */
-export const textOfNode = (
+const textOfNode = (
   source: Readable,
   within: Duration.Duration,
   refusals: { readonly late: Refusal.Refusal; readonly broken: Refusal.Refusal },
@@ -235,7 +226,10 @@ export const textOfNode = (
       chunks.push(chunk)
       size += chunk.length
     }
-    const onEnd = () => settle(Effect.succeed(decodeText(chunks, size)))
+    const onEnd = () => {
+      const bytes = chunks.length === 1 ? chunks[0] : joined(chunks, size)
+      settle(Effect.succeed(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)))
+    }
     const onBreak = () => settle(Effect.fail(refusals.broken))
     const stop = () => {
       clearTimeout(timer)
@@ -363,10 +357,8 @@ const withText = (
 }
 
 /** The text of a body that is not counted. */
-const smallText = (reading: Effect.Effect<string, Refusal.Refusal, Scope.Scope>) =>
-  Effect.flatMap(reading, (text) =>
-    parsedBytes(text, maxDepth) === undefined ? Effect.fail(tooDeep) : Effect.succeed(text),
-  )
+const smallText = (text: string): Effect.Effect<string, Refusal.Refusal> =>
+  parsedBytes(text, maxDepth) === undefined ? Effect.fail(tooDeep) : Effect.succeed(text)
 
 /** The text of a body that is counted: as it is announced, and as its values are once they are parsed. */
 const countedText = Effect.fnUntraced(function* (
@@ -384,12 +376,6 @@ const countedText = Effect.fnUntraced(function* (
   if (!budget.take(taker, bytes)) return yield* tooMuchAtOnce
   return text
 })
-
-/** The length that a body announces, where that is all that its headers say of it. */
-const announcedLength = ({ headers }: HttpServerRequest.HttpServerRequest): number | undefined => {
-  const length = headers["content-length"]
-  return headers["transfer-encoding"] === undefined && length !== undefined ? Number(length) : undefined
-}
 
 /**
  * What the headers say of a body. `hidden`: nothing, where there may be one. Node.js obeys the header of a length, and then
@@ -445,9 +431,33 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
   const givenBack = new WeakMap<object, HttpServerRequest.HttpServerRequest>()
   const late = tooSlow(within)
 
+  const isUsual = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean => {
+    const length = Number(headers["content-length"] ?? "0")
+    return (
+      length > 0 &&
+      length <= maxBytes &&
+      headers["transfer-encoding"] === undefined &&
+      usualType.test(headers["content-type"] ?? "") &&
+      isUnread(source)
+    )
+  }
+
+  /** The text of a usual body that is not counted, or is counted for these shares. */
+  const textOf = (request: HttpServerRequest.HttpServerRequest, shares: ReadonlyArray<Share>) => {
+    const { headers, source } = request
+    const length = Number(headers["content-length"])
+    const reading = isUnread(source)
+      ? textOfNode(source, within, { late, broken: notWhole })
+      : Effect.fail(notWhole)
+    return length <= uncountedBytes
+      ? Effect.flatMap(reading, smallText)
+      : countedText(budget, { shares, request }, length, reading)
+  }
+
   const readNew = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-    const announced = announcementOf(request)
     const length = Number(request.headers["content-length"] ?? "0")
+    if (length <= uncountedBytes && isUsual(request)) return withText(request, yield* textOf(request, []))
+    const announced = announcementOf(request)
     if (announced === "nothing") return request
     // A body whose announced length is too large is not read; the server drains it.
     if (length > maxBytes) return yield* tooLarge
@@ -457,7 +467,7 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
         Effect.mapError(request.text, () => notWhole),
         within,
       )
-      return yield* Effect.as(smallText(reading), asPlainJson(request))
+      return yield* Effect.as(Effect.flatMap(reading, smallText), asPlainJson(request))
     }
     const principal = yield* Effect.serviceOption(CurrentPrincipal)
     const shares = Option.match(principal, { onNone: () => [unknownShare], onSome: sharesOf })
@@ -473,29 +483,8 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
       return whole === undefined ? readNew(request) : Effect.succeed(whole)
     }),
 
-    isUsual: (request) => {
-      const length = announcedLength(request)
-      return (
-        length !== undefined &&
-        length > 0 &&
-        length <= maxBytes &&
-        usualType.test(request.headers["content-type"] ?? "") &&
-        unread(request) !== undefined
-      )
-    },
-
-    text: (request, shares) =>
-      Effect.suspend(() => {
-        const length = announcedLength(request) ?? 0
-        const source = unread(request)
-        const reading =
-          source === undefined
-            ? Effect.fail(notWhole)
-            : textOfNode(source, within, { late, broken: notWhole })
-        return length <= uncountedBytes
-          ? smallText(reading)
-          : countedText(budget, { shares, request }, length, reading)
-      }),
+    isUsual,
+    text: textOf,
 
     giveBack: (request, text) => givenBack.set(sourceOf(request), withText(request, text)),
   }
@@ -518,8 +507,3 @@ export const middleware: Layer.Layer<JsonBody, never, Bodies> = Layer.effect(
   JsonBody,
   Effect.map(Bodies, ({ read }) => JsonBody.of(read)),
 )
-/**
- * Bodies of requests: their budget, and how they are read within their limits before anything parses them.
- *
- * @since 0.1.0
- */

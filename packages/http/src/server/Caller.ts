@@ -84,7 +84,7 @@ export const worker = Effect.fnUntraced(function* (workerId: Ids.WorkerId) {
   if (principal._tag === "Worker" && principal.workerId !== workerId.toLowerCase()) {
     return yield* forbidden("This token belongs to another worker")
   }
-  return yield* portsOf(principal.projectId)
+  return (yield* ProjectPortsCache).ports(principal.projectId)
 })
 
 /** The ports of the project of an API key or of a worker. */
@@ -171,25 +171,26 @@ export const list = Effect.fnUntraced(function* (reference: string, filter: Runs
 })
 
 /**
- * The ports for a submission, and the submission as the caller may make it.
+ * The ports for a submission, and the submission as the caller may make it; the grant of a page, which `Grants.checkSubmitted` holds to what
+ * the submission becomes.
  *
  * @since 0.1.0
  * @category pages
  */
 export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) {
-  const browser = yield* page
-  if (browser === undefined) return { ports: yield* ports, submission: wanted }
-  return {
-    ports: browser.ports,
-    submission: yield* Grants.admit(browser.grant, browser.ports, wanted),
+  const principal = yield* CurrentPrincipal
+  if (principal._tag === "ApiKey") {
+    return {
+      ports: (yield* ProjectPortsCache).ports(principal.projectId),
+      submission: wanted,
+      grant: undefined,
+    }
   }
+  const browser = yield* page
+  if (browser === undefined) return { ports: yield* ports, submission: wanted, grant: undefined }
+  const { grant } = browser
+  return { ports: browser.ports, submission: yield* Grants.admit(grant, browser.ports, wanted), grant }
 })
-
-/** Passes an API key, and a page whose token reaches what its submission became. */
-export const submitted = (submitted: Runs.Submitted) =>
-  Effect.flatMap(page, (browser) =>
-    browser === undefined ? Effect.void : Grants.checkSubmitted(browser.grant, submitted),
-  )
 
 /**
  * The id of a conversation that the caller may create: a page, only the one that its token is bound to.

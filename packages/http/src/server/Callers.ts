@@ -5,7 +5,7 @@
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Access } from "@runlease/core"
-import { Context, Effect, Layer, Option, Redacted, Clock } from "effect"
+import { Clock, Context, Effect, Either, Layer, Option, Redacted } from "effect"
 import { Authorization, sessionCookie, callerOf, pagesOf } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
@@ -29,11 +29,6 @@ export interface Buckets {
 
 const minute = 60_000
 
-/** A wall clock that is set back would refuse every key for as long. */
-const monotonicMillis = Effect.clockWith((clock) =>
-  Effect.succeed(Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)),
-)
-
 /**
  * Buckets that hold `size` each, and get `perSecond` a second, by the monotonic clock.
  *
@@ -48,20 +43,21 @@ export const makeBuckets = (options: { readonly perSecond: number; readonly size
   let sweepAt = Number.NEGATIVE_INFINITY
 
   const sweep = (now: number): void => {
-    if (now < sweepAt) return
     sweepAt = now + minute
     for (const [key, time] of fullAt) if (time <= now) fullAt.delete(key)
   }
 
   return {
     take: (key) =>
-      Effect.map(monotonicMillis, (now) => {
-        sweep(now)
+      Effect.clockWith((clock) => {
+        // A wall clock that is set back would refuse every key for as long.
+        const now = Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+        if (now >= sweepAt) sweep(now)
         const next = Math.max(fullAt.get(key) ?? now, now) + interval
         const wait = next - now - depth
-        if (wait > 0) return wait
+        if (wait > 0) return Effect.succeed(wait)
         fullAt.set(key, next)
-        return 0
+        return Effect.succeed(0)
       }),
 
     putBack: (key) => {
@@ -156,7 +152,7 @@ type Look<E> = Effect.Effect<Option.Option<Access.Principal>, E>
 
 export interface UnknownCallers {
   /**
-   * Runs `look`, which finds the principal of the token. A token that was valid the last time costs its address nothing.
+   * `look`, which finds the principal of the token, within the limit; run at once. A token that was valid the last time costs its address nothing.
    * Another token takes one try from the address, which gets it back if the token is valid.
    */
   readonly limit: <E>(
@@ -180,10 +176,6 @@ export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() 
     if (valid.size > capacity) valid.delete(valid.values().next().value!)
   }
 
-  /** Looks at a token that was valid. */
-  const lookAgain = <E>(token: string, look: Look<E>): Look<E> =>
-    Effect.tap(look, (found) => Effect.sync(() => Option.isNone(found) && valid.delete(token)))
-
   /** Looks at a token that took one from its address. */
   const lookFirst = <E>(token: string, address: string, look: Look<E>): Look<E> =>
     Effect.tap(look, (found) =>
@@ -201,14 +193,22 @@ export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() 
     )
 
   return {
-    limit: <E>(request: HttpServerRequest.HttpServerRequest, token: string, look: Look<E>) =>
-      Effect.suspend((): Look<E | Refusal.Refusal> => {
-        if (valid.has(token)) return lookAgain(token, look)
-        const address = addressKey(Option.getOrElse(request.remoteAddress, () => ""))
-        return Effect.flatMap(buckets.take(address), (wait): Look<E | Refusal.Refusal> =>
-          wait > 0 ? refuse(wait) : lookFirst(token, address, look),
-        )
-      }),
+    limit: <E>(
+      request: HttpServerRequest.HttpServerRequest,
+      token: string,
+      look: Look<E>,
+    ): Look<E | Refusal.Refusal> => {
+      if (valid.has(token)) {
+        return Effect.map(look, (found) => {
+          if (Option.isNone(found)) valid.delete(token)
+          return found
+        })
+      }
+      const address = addressKey(Option.getOrElse(request.remoteAddress, () => ""))
+      return Effect.flatMap(buckets.take(address), (wait): Look<E | Refusal.Refusal> =>
+        wait > 0 ? refuse(wait) : lookFirst(token, address, look),
+      )
+    },
   }
 })
 
@@ -238,14 +238,10 @@ const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Option.Optio
   return token === undefined || token === "" ? Option.none() : Option.some(token)
 }
 
-/** The token of a request: that of its headers, or that of a session where it has none and comes from a page of this server. */
-const tokenOrSession = (
+/** The token of a session, for a request from a page of this server. */
+const tokenOfSession = (
   request: HttpServerRequest.HttpServerRequest,
 ): Effect.Effect<Option.Option<string>, Refusal.Refusal> => {
-  const { headers } = request
-  if (headers["authorization"] !== undefined || headers["x-api-key"] !== undefined) {
-    return Effect.succeed(tokenOf(request))
-  }
   const session = SessionCookie.read(request)
   return Option.isNone(session) ? Effect.succeedNone : Effect.as(SameOrigin.check(request), session)
 }
@@ -265,19 +261,17 @@ export const authenticateByToken: Effect.Effect<
   const access = yield* Access.Access
   const unknownCallers = yield* makeUnknownCallers
   return {
-    identify: (request) =>
-      Effect.flatMap(
-        tokenOrSession(request),
-        Option.match({
-          onNone: () => Effect.succeedNone,
-          onSome: (token) =>
-            unknownCallers.limit(
-              request,
-              token,
-              Effect.mapError(access.authenticate(Redacted.make(token)), Verdicts.encode),
-            ),
-        }),
-      ),
+    identify: Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { authorization, "x-api-key": apiKey } = request.headers
+      const token =
+        (authorization ?? apiKey) === undefined ? yield* tokenOfSession(request) : tokenOf(request)
+      if (Option.isNone(token)) return Option.none()
+      return yield* unknownCallers.limit(
+        request,
+        token.value,
+        Effect.mapError(access.authenticate(Redacted.make(token.value)), Verdicts.encode),
+      )
+    }),
   }
 })
 
@@ -331,38 +325,27 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
     const authentication = yield* Authentication
     const rateLimit = yield* RateLimit
     // Routing may replace a request, but not its source.
-    const answers = new WeakMap<object, Effect.Effect<Access.Principal, Refusal.Refusal>>()
+    const answers = new WeakMap<object, Either.Either<Access.Principal, Refusal.Refusal>>()
 
-    const identified = new WeakMap<object, Access.Principal>()
+    const identify = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const found = yield* authentication.identify(request)
+      if (Option.isNone(found)) return yield* unauthorized(request)
+      yield* rateLimit.take(found.value, request)
+      return found.value
+    })
 
-    const identify = (request: HttpServerRequest.HttpServerRequest) =>
-      Effect.flatMap(authentication.identify(request), (found) =>
-        Option.match(found, {
-          onNone: () => Effect.fail(unauthorized(request)),
-          onSome: (principal) => Effect.as(rateLimit.take(principal, request), principal),
-        }),
-      )
-
-    const remember = (request: HttpServerRequest.HttpServerRequest) =>
-      Effect.matchEffect(identify(request), {
-        onSuccess: (principal) => {
-          identified.set(sourceOf(request), principal)
-          return answer(request, Effect.succeed(principal))
-        },
-        onFailure: (refusal) => answer(request, Effect.fail(refusal)),
-      })
-
-    const answer = (
-      request: HttpServerRequest.HttpServerRequest,
-      found: Effect.Effect<Access.Principal, Refusal.Refusal>,
-    ) => {
-      answers.set(sourceOf(request), found)
-      return found
-    }
+    const remember = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const answer = yield* Effect.either(identify(request))
+      answers.set(sourceOf(request), answer)
+      return yield* answer
+    })
 
     return {
       of: (request) => answers.get(sourceOf(request)) ?? remember(request),
-      identified: (request) => identified.get(sourceOf(request)),
+      identified: (request) => {
+        const answer = answers.get(sourceOf(request))
+        return answer && Option.getOrUndefined(Either.getRight(answer))
+      },
     }
   }),
 )
@@ -380,8 +363,3 @@ export const middleware: Layer.Layer<Authorization, never, Callers> = Layer.effe
     })
   }),
 )
-/**
- * Who sends a request, by its token or by the application that serves the contract, and how many requests a caller may send.
- *
- * @since 0.1.0
- */

@@ -82,37 +82,35 @@ export const inFront = Effect.gen(function* () {
   const bodies = yield* Bodies
   const ports = yield* Effect.context<ProjectPortsCache>()
 
-  const answer =
-    (handler: Handler, workerId: Ids.WorkerId, request: HttpServerRequest.HttpServerRequest) =>
-    <E, R>(app: App<E, R>): App<E | Refusal, R | Scope.Scope> =>
-      Effect.flatMap(callers.of(request), (principal) =>
-        Effect.flatMap(
-          bodies.text(request, sharesOf(principal)),
-          (text): App<E | Refusal, R | Scope.Scope> => {
-            const handled = handler(workerId, parse(text))
-            if (handled === undefined) {
-              bodies.giveBack(request, text)
-              return app
-            }
-            return Effect.map(
-              Effect.provide(handled, Context.add(ports, CurrentPrincipal, principal)),
-              (body) => HttpServerResponse.unsafeJson(body),
-            )
-          },
-        ),
-      )
+  return <E, R>(app: App<E, R>): App<E | Refusal, R | HttpServerRequest.HttpServerRequest | Scope.Scope> => {
+    const answer = Effect.fnUntraced(function* (
+      request: HttpServerRequest.HttpServerRequest,
+      workerId: Ids.WorkerId,
+      name: string,
+      handler: Handler,
+    ) {
+      Middleware.nameRoute(yield* Effect.context<never>(), `/agent-workers/workers/:worker_id/${name}`)
+      const principal = yield* callers.of(request)
+      const text = yield* bodies.text(request, sharesOf(principal))
+      const handled = handler(workerId, parse(text))
+      if (handled === undefined) {
+        bodies.giveBack(request, text)
+        return yield* app
+      }
+      const body = yield* Effect.provide(handled, Context.add(ports, CurrentPrincipal, principal))
+      return HttpServerResponse.unsafeJson(body)
+    }, Effect.interruptible)
 
-  return <E, R>(app: App<E, R>): App<E | Refusal, R | HttpServerRequest.HttpServerRequest | Scope.Scope> =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): App<E | Refusal, R | Scope.Scope> => {
-      if (!direct || request.method !== "POST") return app
-      const [, workerId, name] = address.exec(request.url) ?? []
-      const handler = handlers.get(name)
-      if (workerId === undefined || handler === undefined || !bodies.isUsual(request)) return app
-      return Effect.interruptible(
-        Effect.contextWithEffect((context: Context.Context<never>) => {
-          Middleware.nameRoute(context, `/agent-workers/workers/:worker_id/${name}`)
-          return answer(handler, Ids.WorkerId.make(workerId, { disableValidation: true }), request)(app)
-        }),
-      )
-    })
+    return Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      (request): App<E | Refusal, R | Scope.Scope> => {
+        if (!direct || request.method !== "POST") return app
+        const [, workerId, name] = address.exec(request.url) ?? []
+        const handler = handlers.get(name)
+        if (workerId === undefined || name === undefined || handler === undefined || !bodies.isUsual(request))
+          return app
+        return answer(request, Ids.WorkerId.make(workerId, { disableValidation: true }), name, handler)
+      },
+    )
+  }
 })

@@ -22,6 +22,9 @@ export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
     /** Whether the server shuts down. */
     readonly hasBegun: Effect.Effect<boolean>
 
+    /** As `hasBegun`, at the moment of the call. */
+    readonly unsafeHasBegun: () => boolean
+
     /** Calls `listener` when the server begins to shut down, at once if it has, until the Scope closes. */
     readonly onBegun: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
 
@@ -38,10 +41,12 @@ export const shutdownLayer: Layer.Layer<Shutdown> = Layer.scoped(
   Effect.gen(function* () {
     const listeners = new Set<() => void>()
     const overdue = new Set<() => void>()
+    let isBegun = false
     const begun = yield* Effect.acquireRelease(Deferred.make<void>(), (deferred) =>
       Effect.zipRight(
         Deferred.succeed(deferred, undefined),
         Effect.sync(() => {
+          isBegun = true
           for (const listener of listeners) listener()
           // The network does not follow a Clock of the program, and outlives the Scope of what it serves.
           const timer = setTimeout(() => {
@@ -51,7 +56,7 @@ export const shutdownLayer: Layer.Layer<Shutdown> = Layer.scoped(
         }),
       ),
     )
-    const hasBegun = Deferred.isDone(begun)
+    const hasBegun = Effect.sync(() => isBegun)
     const listen = (set: Set<() => void>, listener: () => void) =>
       Effect.acquireRelease(
         Effect.sync(() => set.add(listener)),
@@ -59,6 +64,7 @@ export const shutdownLayer: Layer.Layer<Shutdown> = Layer.scoped(
       )
     return {
       hasBegun,
+      unsafeHasBegun: () => isBegun,
       onBegun: (listener) =>
         Effect.zipRight(listen(listeners, listener), Effect.whenEffect(Effect.sync(listener), hasBegun)),
       onOverdue: (listener) => listen(overdue, listener),
@@ -73,10 +79,8 @@ export const leave = Effect.map(
   Shutdown,
   (shutdown) =>
     <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-      Effect.flatMap(app, (response) =>
-        Effect.map(shutdown.hasBegun, (begun) =>
-          begun ? HttpServerResponse.setHeader(response, "connection", "close") : response,
-        ),
+      Effect.map(app, (response) =>
+        shutdown.unsafeHasBegun() ? HttpServerResponse.setHeader(response, "connection", "close") : response,
       ),
 )
 
@@ -138,8 +142,3 @@ export const revocationLayer: Layer.Layer<Revocation, never, Authentication> = L
     }
   }),
 )
-/**
- * What ends a request that goes on for long: the server shuts down, or the token of the request is revoked.
- *
- * @since 0.1.0
- */

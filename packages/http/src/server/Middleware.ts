@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type Access, TraceContext } from "@runlease/core"
@@ -15,6 +16,8 @@ import { nameOfBound } from "../contract/Principal.js"
 import { Callers } from "./Callers.js"
 import * as InlineScripts from "./InlineScripts.js"
 import * as ServerMetrics from "./ServerMetrics.js"
+
+type Response = HttpServerResponse.HttpServerResponse
 
 // The span of a request: whether there is one, its address, and the span of the caller around it.
 
@@ -30,21 +33,26 @@ const hideSecrets = (url: string) =>
     if (span.attributes.has("url.query")) span.attribute("url.query", "REDACTED")
   })
 
-/**
- * Leaves out of the span of a request what its access log leaves out.
- *
- * @since 0.1.0
- * @category middleware
- */
-export const withoutSecrets = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+/** Leaves out of the span of a request what its access log leaves out. */
+const withoutSecrets = <E, R>(app: Effect.Effect<Response, E, R>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
     url !== pathOf(url) ? Effect.zipRight(Effect.ignore(hideSecrets(url)), app) : app,
   )
 
-/** Effect's default tracer exports no span, and the span of a request costs as much as its direct path. */
-export const withoutUnread = <A, E, R>(serving: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const always = (): boolean => true
+
+/**
+ * Serves the app. Effect's default tracer exports no span, and the span of a request costs as much as its direct path, so requests have
+ * spans only where another tracer is there.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const serve = <E, R>(app: Effect.Effect<Response, E, R>) =>
   Effect.tracerWith((tracer) =>
-    Tracing.hasReader(tracer) ? serving : HttpMiddleware.withTracerDisabledWhenEffect(serving, () => true),
+    Tracing.hasReader(tracer)
+      ? HttpServer.serveEffect(withoutSecrets(app))
+      : HttpMiddleware.withTracerDisabledWhenEffect(HttpServer.serveEffect(app), always),
   )
 
 /**
@@ -72,8 +80,6 @@ export const nameRoute = (context: Context.Context<never>, route: string): void 
 }
 
 // Measures the requests of an app, and logs them where that is wanted.
-
-type Response = HttpServerResponse.HttpServerResponse
 
 const requestIdHeader = "x-request-id"
 
@@ -121,33 +127,34 @@ export const measured = (logs: boolean) =>
       })
     }
 
+    const count = (status: number, nanos: bigint): number => {
+      const millis = Number(nanos) / 1e6
+      ServerMetrics.requests.add(1, ServerMetrics.byStatus(String(status)))
+      ServerMetrics.requestTime.add(millis / 1000)
+      return millis
+    }
+
     return <E, R>(app: Effect.Effect<Response, E, R>) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        Effect.clockWith((clock) => {
-          const begunAt = clock.unsafeCurrentTimeNanos()
-          const measured = (status: number): number => {
-            const millis = Number(clock.unsafeCurrentTimeNanos() - begunAt) / 1e6
-            ServerMetrics.requests.add(1, ServerMetrics.byStatus(String(status)))
-            ServerMetrics.requestTime.add(millis / 1000)
-            return millis
-          }
-          if (!logs) {
-            return Effect.map(app, (response) => {
-              measured(response.status)
-              return response
-            })
-          }
-          const given = request.headers[requestIdHeader]
-          const id = isRequestId(given) ? given : crypto.randomUUID()
-          return app.pipe(
-            Effect.map(HttpServerResponse.setHeader(requestIdHeader, id)),
-            Effect.annotateLogs("request_id", id),
-            Effect.tap(({ status }) => log(request, id, status, measured(status))),
-            // The caller has gone, which proxies call status 499.
-            Effect.onInterrupt(() => log(request, id, 499, measured(499))),
-          )
-        }),
-      )
+      Effect.gen(function* () {
+        const clock = yield* Effect.clock
+        const begunAt = clock.unsafeCurrentTimeNanos()
+        if (!logs) {
+          const response = yield* app
+          count(response.status, clock.unsafeCurrentTimeNanos() - begunAt)
+          return response
+        }
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const given = request.headers[requestIdHeader]
+        const id = isRequestId(given) ? given : crypto.randomUUID()
+        const counted = (status: number) => count(status, clock.unsafeCurrentTimeNanos() - begunAt)
+        return yield* app.pipe(
+          Effect.map(HttpServerResponse.setHeader(requestIdHeader, id)),
+          Effect.annotateLogs("request_id", id),
+          Effect.tap(({ status }) => log(request, id, status, counted(status))),
+          // The caller has gone, which proxies call status 499.
+          Effect.onInterrupt(() => log(request, id, 499, counted(499))),
+        )
+      })
   })
 
 // Headers that keep an answer from being taken for something else, and from being stored on its way.
@@ -202,8 +209,3 @@ export const withPolicy = <E, R>(
       }),
     ),
   )
-/**
- * What is done to each request and its answer: it is measured, it is in a span, and it has headers.
- *
- * @since 0.1.0
- */

@@ -39,13 +39,9 @@ const stalled = (message: string) =>
   })
 
 /** Whether a claim failed for the server's sake. Its caller may have gone before the answer was due. */
-const hasFailed = (
-  exit: Exit.Exit<unknown, { readonly _tag: string }>,
-  isDue: boolean,
-): boolean | undefined => {
-  if (Exit.isSuccess(exit)) return false
-  if (Cause.isInterruptedOnly(exit.cause)) return isDue ? true : undefined
-  return Option.match(Cause.failureOption(exit.cause), {
+const hasFailed = (cause: Cause.Cause<{ readonly _tag: string }>, isDue: boolean): boolean | undefined => {
+  if (Cause.isInterruptedOnly(cause)) return isDue ? true : undefined
+  return Option.match(Cause.failureOption(cause), {
     onNone: () => true,
     onSome: ({ _tag }) => _tag === "ControlPlaneUnavailable",
   })
@@ -59,21 +55,25 @@ export const claimAnswersLayer: Layer.Layer<ClaimAnswers> = Layer.effect(
     // The claims that failed since one was answered.
     let failures: { readonly since: bigint; readonly latest: bigint } | undefined
 
+    const noteFailure = (cause: Cause.Cause<{ readonly _tag: string }>, dueAt: bigint): void => {
+      const at = now()
+      const failed = hasFailed(cause, at > dueAt)
+      if (failed === true) failures = { since: failures?.since ?? at, latest: at }
+      else if (failed === false) failures = undefined
+    }
+
     return {
       observed: ({ claim }) => ({
         claim: (request) =>
           Effect.suspend(() => {
             const claiming = { dueAt: now() + Duration.unsafeToNanos(request.wait ?? Duration.zero) }
             inProgress.add(claiming)
-            return Effect.onExit(claim(request), (exit) =>
-              Effect.sync(() => {
-                inProgress.delete(claiming)
-                const at = now()
-                const failed = hasFailed(exit, at > claiming.dueAt)
-                if (failed === true) failures = { since: failures?.since ?? at, latest: at }
-                else if (failed === false) failures = undefined
-              }),
-            )
+            return Effect.onExit(claim(request), (exit) => {
+              inProgress.delete(claiming)
+              if (Exit.isSuccess(exit)) failures = undefined
+              else noteFailure(exit.cause, claiming.dueAt)
+              return Effect.void
+            })
           }),
       }),
       ready: Effect.suspend(() => {
@@ -120,8 +120,3 @@ export const layer: Layer.Layer<ProjectPortsCache, never, ClaimAnswers | Control
       }
     }),
   )
-/**
- * x
- *
- * @since 0.1.0
- */

@@ -32,6 +32,7 @@ import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
 import * as ErrorResponse from "./ErrorResponse.js"
+import * as Grants from "./Grants.js"
 import * as ListRows from "./ListRows.js"
 import { Revocation, Shutdown } from "./LongRequests.js"
 import * as MetadataQuery from "./MetadataQuery.js"
@@ -191,14 +192,15 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     }
 
     return handlers
-      .handle("submit", ({ payload }) =>
-        Effect.gen(function* () {
-          const { ports, submission } = yield* Effect.flatMap(ofAgent(payload), Caller.submission)
-          yield* AgentForms.check(submission)
+      .handle(
+        "submit",
+        Effect.fnUntraced(function* ({ payload }) {
+          const { grant, ports, submission } = yield* Caller.submission(yield* ofAgent(payload))
+          if (submission.snapshot?.input !== undefined) yield* AgentForms.check(submission)
           const submitted = yield* Context.get(ports, Runs.Runs).submit(submission)
-          yield* Caller.submitted(submitted)
+          if (grant !== undefined) yield* Grants.checkSubmitted(grant, submitted)
           return replyOf(submitted)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }, Effect.mapError(Verdicts.encode)),
       )
       .handle("submitMany", ({ payload }) =>
         Effect.mapError(submitMany(payload), (error) => Verdicts.encode(error)),

@@ -136,19 +136,21 @@ export const complete = (
   ports: Ports,
   lease: Run.LeaseRef,
   payload: Extract<Operation, { readonly operation: "complete" }>,
-) =>
-  Effect.zipRight(
-    unlessReserved(payload.last?.events),
-    Context.get(ports, Leases.Leases).complete(
-      lease,
-      toOutcome(payload),
-      payload.last && {
-        events: payload.last.events,
-        expectedSequence: payload.last.expected_previous_external_event_sequence,
-      },
-      payload.taken_messages,
-    ),
-  )
+) => {
+  const { complete: end } = Context.get(ports, Leases.Leases)
+  const { last, taken_messages: taken } = payload
+  return last === undefined
+    ? end(lease, toOutcome(payload), undefined, taken)
+    : Effect.zipRight(
+        unlessReserved(last.events),
+        end(
+          lease,
+          toOutcome(payload),
+          { events: last.events, expectedSequence: last.expected_previous_external_event_sequence },
+          taken,
+        ),
+      )
+}
 
 export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof ReleaseOptions.Type) =>
   Effect.as(
@@ -252,10 +254,18 @@ const perform = (
   }
 }
 
-/** An operation in the span that it names, where a tracer is there. */
-const performTraced = (ports: Ports, workerId: Ids.WorkerId, operation: Operation) => {
-  const performed = perform(ports, workerId, operation)
-  const span = Option.getOrUndefined(TraceContext.ofHeader(operation.traceparent))
+/** Does an operation as it was sent, in the span that it names. */
+const performSent = (
+  ports: Ports,
+  workerId: Ids.WorkerId,
+  sent: unknown,
+): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> => {
+  const operation = decode(sent)
+  if (Either.isLeft(operation)) return Effect.fail(ErrorResponse.ofParse(operation.left))
+  const performed = perform(ports, workerId, operation.right)
+  const { traceparent } = operation.right
+  if (traceparent === undefined) return performed
+  const span = Option.getOrUndefined(TraceContext.ofHeader(traceparent))
   return span === undefined ? performed : Effect.withParentSpan(performed, span)
 }
 
@@ -265,32 +275,18 @@ const answerOf = (exit: Exit.Exit<unknown, Verdicts.PortError | Refusal.Refusal>
     ? Effect.succeed({ status: 200, body: exit.value })
     : Effect.map(ErrorResponse.ofCause(Cause.map(exit.cause, (error) => Verdicts.encode(error))), refused)
 
-const read = (sent: unknown): Either.Either<Operation, Refusal.Refusal> =>
-  Either.mapLeft(decode(sent), ErrorResponse.ofParse)
-
 /** Does operations of a worker side by side. */
-export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>) =>
-  Effect.flatMap(Caller.worker(workerId), (ports) =>
-    Effect.map(
-      Effect.flatMap(
-        SideBySide.exits(
-          sent.map((operation) =>
-            Either.match(read(operation), {
-              onLeft: (
-                refusal,
-              ): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> =>
-                Effect.fail(refusal),
-              onRight: (decoded) => performTraced(ports, workerId, decoded),
-            }),
-          ),
-          // The store makes one commit of requests that arrive together.
-          { immediate: true },
-        ),
-        Effect.forEach(answerOf),
-      ),
-      (answers) => ({ answers }),
-    ),
-  )
+export const exchange = Effect.fnUntraced(function* (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>) {
+  const ports = yield* Caller.worker(workerId)
+  const performed = sent.map((operation) => performSent(ports, workerId, operation))
+  const [first] = performed
+  const exits =
+    first !== undefined && performed.length === 1
+      ? [yield* Effect.exit(first)]
+      : // The store makes one commit of requests that arrive together.
+        yield* SideBySide.exits(performed, { immediate: true })
+  return { answers: yield* Effect.forEach(exits, answerOf) }
+})
 
 export const exchangeLayer = HttpApiBuilder.group(Api, "exchange", (handlers) =>
   handlers.handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations)),
@@ -299,20 +295,22 @@ export const exchangeLayer = HttpApiBuilder.group(Api, "exchange", (handlers) =>
 const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
 
 /** Renews leases of a worker; one answer for each, in their order. */
-export const renewMany = (workerId: Ids.WorkerId, payload: typeof RenewManyOptions.Type) =>
-  Effect.gen(function* () {
-    const ports = yield* Caller.worker(workerId)
-    const leases =
-      payload.leases?.map((lease) => ({ runId: lease.run_id, epoch: lease.lease_epoch ?? null })) ??
-      payload.run_ids?.map((runId) => ({ runId, epoch: null })) ??
-      []
-    const renewals = yield* Context.get(ports, Leases.Leases).renew({
-      workerId,
-      leases,
-      leaseDuration: leaseOf(payload),
-    })
-    return { leases: renewals.map(toWire) }
-  }).pipe(Effect.mapError(Verdicts.encode))
+export const renewMany = Effect.fnUntraced(function* (
+  workerId: Ids.WorkerId,
+  payload: typeof RenewManyOptions.Type,
+) {
+  const ports = yield* Caller.worker(workerId)
+  const leases =
+    payload.leases?.map((lease) => ({ runId: lease.run_id, epoch: lease.lease_epoch ?? null })) ??
+    payload.run_ids?.map((runId) => ({ runId, epoch: null })) ??
+    []
+  const renewals = yield* Context.get(ports, Leases.Leases).renew({
+    workerId,
+    leases,
+    leaseDuration: leaseOf(payload),
+  })
+  return { leases: renewals.map(toWire) }
+}, Effect.mapError(Verdicts.encode))
 
 export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
   Effect.gen(function* () {
@@ -353,14 +351,15 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           return { worker, token: null }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
-      .handle("claim", ({ path, payload }) =>
-        Effect.gen(function* () {
+      .handle(
+        "claim",
+        Effect.fnUntraced(function* ({ path, payload }) {
           const ports = yield* Caller.worker(path.worker_id)
           const claiming = shutdown.unless(claim(ports, path.worker_id, payload))
           const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }, Effect.mapError(Verdicts.encode)),
       )
       .handle("renew", ({ headers, path, payload }) =>
         Effect.gen(function* () {
