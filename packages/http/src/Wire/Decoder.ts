@@ -212,18 +212,15 @@ export const compiledOf = <A extends {} | null, I>(
 }
 
 /**
- * As `Schema.decodeUnknownEither`.
+ * As `Schema.decodeUnknownEither` of the schema gives it.
  *
  * @since 0.1.0
  * @category decoding
  */
-export const decodeUnknownEither = <A, I>(
+export const decode = <A, I>(
   schema: Schema.Schema<A, I>,
-): ((value: unknown) => Either.Either<A, ParseResult.ParseError>) => {
-  const decoder = compile(schema.ast)
-  const bySchema = Schema.decodeUnknownEither(schema)
-  return (value) => {
-    const decoded = decoder(value)
-    return isNone(decoded) ? bySchema(value) : Either.right(decoded as A)
-  }
+  value: unknown,
+): Either.Either<A, ParseResult.ParseError> => {
+  const decoded = compile(schema.ast)(value)
+  return isNone(decoded) ? Schema.decodeUnknownEither(schema)(value) : Either.right(decoded as A)
 }

@@ -32,10 +32,6 @@ export const someOfRun = Schema.optional(Labels.Labels).annotations({
   description: "(ours) The labels of the run: a value by each name; absent where it has none",
 })
 
-/** That key, where there are some. */
-export const fields = (labels: Labels.Labels): { readonly labels?: Labels.Labels } =>
-  Labels.isEmpty(labels) ? {} : { labels }
-
 const text = Schema.String.annotations({ description: "`name:value`" })
 
 const isLabels = Schema.is(Labels.Labels)

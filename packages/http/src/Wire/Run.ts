@@ -15,8 +15,9 @@ import {
   type Runs,
 } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
-import { DateTime, Option, Schema } from "effect"
+import { DateTime, Either, Option, Schema } from "effect"
 import { Timestamp, as, nullish, renamed, JsonObject } from "../Wire.js"
+import * as Decoder from "./Decoder.js"
 import * as Wire from "./Interrupt.js"
 import * as WireLabels from "./Labels.js"
 import { WorkerSession } from "./Session.js"
@@ -132,10 +133,8 @@ interface SentError {
  * @since 0.1.0
  * @category encoding
  */
-export const detailOfError = (
-  error: Run.RunError | null | undefined,
-): { readonly terminal_error_detail?: unknown } =>
-  error?.detail === undefined ? {} : { terminal_error_detail: error.detail }
+const detailOfError = (error: Run.RunError): { readonly terminal_error_detail?: unknown } =>
+  error.detail === undefined ? {} : { terminal_error_detail: error.detail }
 
 /**
  * A code without a message is its own message.
@@ -143,7 +142,7 @@ export const detailOfError = (
  * @since 0.1.0
  * @category decoding
  */
-export const errorOf = (sent: SentError): Run.RunError | null => {
+const errorOf = (sent: SentError): Run.RunError | null => {
   const code = sent.terminal_error_code ?? null
   const message = sent.terminal_error_message ?? code
   const detail = sent.terminal_error_detail
@@ -183,7 +182,7 @@ export const fromOutcome = (
   metadata,
   terminal_error_code: error?.code,
   terminal_error_message: error?.message,
-  ...detailOfError(error),
+  ...(error === undefined ? {} : detailOfError(error)),
   result,
   ...(taken === undefined ? {} : { taken_messages: taken }),
 })
@@ -287,9 +286,11 @@ const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
   }
 }
 
+const noToolCall = { waiting_tool_call_id: null, waiting_tool_name: null }
+
 /** The first that is open, in the words of one who knows tool calls alone. */
-const toolCallOf = (waiting: Run.Waiting | null) => {
-  const first = waiting === null ? undefined : ResumeRules.open(waiting)[0]
+const toolCallOf = (waiting: Run.Waiting) => {
+  const first = ResumeRules.open(waiting)[0]
   return {
     waiting_tool_call_id: first === undefined ? null : (first.toolCallId ?? first.id),
     waiting_tool_name: first === undefined ? null : (first.toolName ?? first.reason),
@@ -322,12 +323,14 @@ export const ConversationRun = as<Run.Run>()(wire, {
     concurrencyKey: run.concurrency_key ?? null,
     ...(run.concurrency_limit == null ? {} : { concurrencyLimit: run.concurrency_limit }),
     ...(run.limits === undefined ? {} : { limits: run.limits }),
-    ...Fairness.fieldsOf(
-      Fairness.fairnessOf({
-        fairnessKey: run.fairness_key ?? undefined,
-        fairnessWeight: run.fairness_weight ?? undefined,
-      }),
-    ),
+    ...(run.fairness_key == null
+      ? {}
+      : Fairness.fieldsOf(
+          Fairness.fairnessOf({
+            fairnessKey: run.fairness_key,
+            fairnessWeight: run.fairness_weight ?? undefined,
+          }),
+        )),
     attempt: run.attempt ?? 0,
     maxAttempts: run.max_attempts ?? 1,
     latestEventId: run.latest_event_id,
@@ -366,7 +369,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     latest_event_id: run.latestEventId,
     latest_external_event_sequence: run.latestSequence,
     status: run.status,
-    ...toolCallOf(run.waiting),
+    ...(run.waiting === null ? noToolCall : toolCallOf(run.waiting)),
     agent_id: run.agentId,
     project_id: run.projectId,
     created_at: run.createdAt,
@@ -374,7 +377,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     finished_at: run.finishedAt,
     terminal_error_code: run.error?.code ?? null,
     terminal_error_message: run.error?.message ?? null,
-    ...detailOfError(run.error),
+    ...(run.error === null ? {} : detailOfError(run.error)),
     ...targetKeys(run),
     runtime_target_release_version: run.runtimeTarget.releaseVersion,
     parent_run_id: run.parentRunId,
@@ -411,7 +414,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     timeout_at: run.timeoutAt ?? null,
     result: run.result ?? null,
     worker_session: run.session,
-    ...WireLabels.fields(run.labels),
+    ...(Labels.isEmpty(run.labels) ? {} : { labels: run.labels }),
     ...(run.batchId === null ? {} : { batch_id: run.batchId }),
   }),
 }).annotations({ identifier: "ConversationRun" })
@@ -487,10 +490,16 @@ const encodeConversationRun = Schema.encodeSync(ConversationRun)
 
 /** What a run has ended with may be large, so it is in the answer once. */
 const encodeConfig = (run: Run.Run) =>
-  encodeConversationRun({ ...run, result: null, metadata: null, labels: {}, error: withoutDetail(run.error) })
+  encodeConversationRun({
+    ...run,
+    result: null,
+    metadata: null,
+    labels: {},
+    error: run.error && withoutDetail(run.error),
+  })
 
-const withoutDetail = (error: Run.Run["error"]): Run.Run["error"] =>
-  error?.detail === undefined ? error : { code: error.code, message: error.message }
+const withoutDetail = (error: Run.RunError): Run.RunError =>
+  error.detail === undefined ? error : { code: error.code, message: error.message }
 
 const reasonOf = (waiting: Run.Waiting): string => {
   const { budget, children, expiresAt, inbox, wakesAt } = waiting
@@ -545,7 +554,7 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
   config: encodeConfig(run),
   output: run.result ?? null,
   artifacts: [],
-  ...WireLabels.fields(run.labels),
+  ...(Labels.isEmpty(run.labels) ? {} : { labels: run.labels }),
   error:
     run.error === null
       ? null
@@ -557,8 +566,11 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
 })
 
 /** The run behind it, where `config` holds it. */
-export const toRun = (canonical: CanonicalRun) =>
-  Option.map(Schema.decodeUnknownOption(ConversationRun)(canonical.config), (run): Run.Run => ({
+export const toRun = (canonical: CanonicalRun): Option.Option<Run.Run> => {
+  const shown = Decoder.decode(ConversationRun, canonical.config)
+  if (Either.isLeft(shown)) return Option.none()
+  const run = shown.right
+  return Option.some({
     ...run,
     result: canonical.output ?? run.result,
     metadata: canonical.metadata ?? run.metadata,
@@ -568,4 +580,5 @@ export const toRun = (canonical: CanonicalRun) =>
       run.error === null || canonical.error?.detail === undefined
         ? run.error
         : { ...run.error, detail: canonical.error.detail },
-  }))
+  })
+}

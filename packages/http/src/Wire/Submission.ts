@@ -171,37 +171,31 @@ const wire = Schema.Struct({
         "(ours) A value by each name, 16 at most. The run has those of its parent too, where it has none of that name. Names have 1 to 64 of a-z, 0-9, _, . and -; values have up to 128 characters",
     }),
   }).pipe(
-    Schema.filter(({ input, request_snapshot: snapshot }) =>
-      input === undefined || snapshot?.input === undefined
-        ? undefined
-        : { path: ["input"], message: "is in `request_snapshot` too; give it once" },
-    ),
-    Schema.filter(({ initial_status: status, timeout_seconds: timeout, ttl_seconds: ttl }) =>
-      status !== "running" || (ttl ?? timeout) == null
+    Schema.filter((request) => {
+      const { initial_status: status, timeout_seconds: timeout, ttl_seconds: ttl } = request
+      if (request.input !== undefined && request.request_snapshot?.input !== undefined) {
+        return { path: ["input"], message: "is in `request_snapshot` too; give it once" }
+      }
+      return status !== "running" || (ttl ?? timeout) == null
         ? undefined
         : {
             path: [ttl == null ? "timeout_seconds" : "ttl_seconds"],
             message: "is for runs that a worker claims; `initial_status` `running` has no lease",
-          },
-    ),
+          }
+    }),
   ),
 })
 
-/** A request with an input and no snapshot has no messages, those of its conversation included. */
-const snapshotOf = ({ input, request_snapshot: snapshot }: typeof wire.Type.request) =>
-  input === undefined ? (snapshot ?? undefined) : { ...(snapshot ?? RequestSnapshot.empty), input }
-
-const debounceOf = ({ debounce }: typeof wire.Type.request) =>
-  debounce == null
-    ? undefined
-    : {
-        key: debounce.key,
-        seconds: debounce.seconds,
-        ...(debounce.max_seconds == null ? {} : { maxSeconds: debounce.max_seconds }),
-      }
+const debounceOf = ({ key, max_seconds: maxSeconds, seconds }: typeof DebounceBody.Type) => ({
+  key,
+  seconds,
+  ...(maxSeconds == null ? {} : { maxSeconds }),
+})
 
 const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
-  Object.values(target).every((value) => value === null) ? undefined : target
+  (target.kind ?? target.environmentId ?? target.branchId ?? target.releaseVersion) === null
+    ? undefined
+    : target
 
 /**
  * `owner` names the conversation; (ours) it may be absent. Kinds other than `agent` are refused.
@@ -223,7 +217,11 @@ export const Submission = as<Runs.Submission>()(wire, {
     initialStatus: request.initial_status ?? undefined,
     sourceTarget: unlessEmpty(sourceTarget(request)),
     runtimeTarget: unlessEmpty(runtimeTarget(request)),
-    snapshot: snapshotOf(request),
+    // A request with an input and no snapshot has no messages, those of its conversation included.
+    snapshot:
+      request.input === undefined
+        ? (request.request_snapshot ?? undefined)
+        : { ...(request.request_snapshot ?? RequestSnapshot.empty), input: request.input },
     priority: request.priority ?? undefined,
     availableAt: request.available_at ?? undefined,
     maxAttempts: request.max_attempts ?? undefined,
@@ -237,7 +235,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     budget: request.budget ?? undefined,
     multitask: request.multitask ?? undefined,
     labels: request.labels ?? undefined,
-    debounce: debounceOf(request),
+    debounce: request.debounce == null ? undefined : debounceOf(request.debounce),
   }),
   encode: (submission) => ({
     kind: "agent" as const,

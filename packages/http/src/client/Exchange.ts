@@ -26,22 +26,19 @@ export interface Kind<A> {
 }
 
 /** `name` is the port's method. */
-export const kind = <A, I>(name: string, success: Schema.Schema<A, I>): Kind<A> => {
-  const readBody = read(name, success)
-  return {
-    name,
-    read: ({ body, retry_after, status }) =>
-      status >= 200 && status < 300
-        ? readBody(body)
-        : Either.left(
-            failureOf(name, {
-              status,
-              body,
-              ...(retry_after === undefined ? {} : { headers: { "retry-after": String(retry_after) } }),
-            }),
-          ),
-  }
-}
+export const kind = <A, I>(name: string, success: Schema.Schema<A, I>): Kind<A> => ({
+  name,
+  read: ({ body, retry_after, status }) =>
+    status >= 200 && status < 300
+      ? read(name, success, body)
+      : Either.left(
+          failureOf(name, {
+            status,
+            body,
+            ...(retry_after === undefined ? {} : { headers: { "retry-after": String(retry_after) } }),
+          }),
+        ),
+})
 
 export interface Operation<A> {
   readonly kind: Kind<A>
@@ -85,6 +82,7 @@ interface Item {
 type Queue = BatchQueue.BatchQueue<Item, Exit.Exit<Answer, Failure>>
 
 const fitting = (items: ReadonlyArray<Item>): number => {
+  if (items.length === 1) return 1
   let length = 0
   const over = items.findIndex(({ text }, index) => {
     length += text.length
@@ -146,7 +144,7 @@ export const make: Effect.Effect<
   )
 
   const send = Effect.fnUntraced(function* (workerId: Ids.WorkerId, items: ReadonlyArray<Item>) {
-    const { token } = yield* credentials.of(workerId)
+    const { token } = credentials.of(workerId)
     const { answers } = yield* transport.request({
       operation: "Exchange.perform",
       method: "POST",

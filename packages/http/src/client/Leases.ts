@@ -82,7 +82,7 @@ export const makeClaims: Effect.Effect<
   })
 
   const byItself = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
-    const { token } = yield* credentials.of(request.workerId)
+    const { token } = credentials.of(request.workerId)
     const { run, runs } = yield* transport.request({
       operation: claimOperation,
       method: "POST",
@@ -130,10 +130,8 @@ export const makeClaims: Effect.Effect<
         return extensions ? claimed : yield* Effect.forEach(claimed, readRequest)
       },
       (claiming, { workerId }) =>
-        Effect.catchTag(
-          claiming,
-          "Refusal",
-          Verdicts.decode(claimOperation, ["WorkerNotFound"], { workerId }),
+        Effect.catchTag(claiming, "Refusal", (refusal) =>
+          Verdicts.decode(claimOperation, ["WorkerNotFound"], { workerId })(refusal),
         ),
     ),
   }
@@ -291,13 +289,12 @@ export const make = Effect.fnUntraced(function* (
           Effect.suspend(() => inSteps(lease, outcome, last, taken)),
         )
         .pipe(
-          Effect.catchTag(
-            "Refusal",
+          Effect.catchTag("Refusal", (refusal) =>
             Verdicts.decode(
               "Leases.complete",
               ["RunNotFound", "LeaseLost", "EventRefused", "CursorMismatch", "InboxNotEmpty"],
               aboutLease(lease),
-            ),
+            )(refusal),
           ),
         ),
 

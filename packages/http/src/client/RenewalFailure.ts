@@ -15,8 +15,6 @@ import * as Unreachable from "./Unreachable.js"
 
 const operation = "Leases.renew"
 
-const decodeRenewed = Transport.read(operation, RenewedMany)
-
 /**
  * The failure of a request to `url`; `lacking` where the server cannot renew many leases at once.
  *
@@ -37,7 +35,7 @@ export const of = (url: string, failed: FailedRound): ControlPlaneError.ControlP
     }
     case "Refused": {
       if (failed.status >= 200 && failed.status < 300) {
-        return Either.match(decodeRenewed(failed.body), {
+        return Either.match(Transport.read(operation, RenewedMany, failed.body), {
           onLeft: (error) => error,
           onRight: () =>
             new ControlPlaneError.ControlPlaneUnsupported({ operation, message: "The answer has no leases" }),

@@ -25,7 +25,7 @@ export const make: Effect.Effect<
   const renewsMany = yield* Ref.make(yield* Extensions)
 
   const renewSome = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
-    const { token } = yield* credentials.of(request.workerId)
+    const { token } = credentials.of(request.workerId)
     const { leases } = yield* transport.request({
       operation: "Leases.renew",
       method: "POST",

@@ -15,7 +15,7 @@ export const make = Effect.gen(function* () {
   const extensions = yield* Extensions
   const credentials = yield* Credentials
   return Effect.fnUntraced(function* ({ epoch, runId, workerId }: Run.LeaseRef) {
-    const { token } = yield* credentials.of(workerId)
+    const { token } = credentials.of(workerId)
     if (!extensions || epoch === null || token === undefined) {
       return yield* missing("RunTokens.make", "take the token of a run")
     }

@@ -105,16 +105,14 @@ export const makeLookup: Effect.Effect<
     )
   })
 
-  const toRun = (run: CanonicalRun) =>
-    shownRun(run).pipe(
-      Option.match({ onNone: () => inConversation(run), onSome: Effect.succeed }),
-      Effect.map((found) =>
-        extensions
-          ? found
-          : MetadataOutcome.fromPublic({ ...found, metadata: found.metadata ?? run.metadata ?? null }),
-      ),
-      Effect.tap(({ conversationId, runId }) => Effect.sync(() => learn(runId, conversationId))),
-    )
+  const toRun = Effect.fnUntraced(function* (run: CanonicalRun) {
+    const shown = shownRun(run)
+    const found = Option.isSome(shown) ? shown.value : yield* inConversation(run)
+    learn(found.runId, found.conversationId)
+    return extensions
+      ? found
+      : MetadataOutcome.fromPublic({ ...found, metadata: found.metadata ?? run.metadata ?? null })
+  })
 
   return {
     toRun,
@@ -201,8 +199,10 @@ export const makeSubmissions: Effect.Effect<
   const extensions = yield* Extensions
   const writeRequest = yield* ConversationRequest.makeWrite
 
-  const submitted = ({ debounced = false, duplicate = false, run, steered = false }: typeof Submitted.Type) =>
-    Effect.map(lookup.toRun(run), (found) => ({ run: found, duplicate, steered, debounced }))
+  const submitted = Effect.fnUntraced(function* (answer: typeof Submitted.Type) {
+    const { debounced = false, duplicate = false, run, steered = false } = answer
+    return { run: yield* lookup.toRun(run), duplicate, steered, debounced }
+  })
 
   const send = Effect.fnUntraced(function* <T extends Tag>(
     operation: string,

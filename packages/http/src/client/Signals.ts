@@ -52,7 +52,7 @@ export const make: Effect.Effect<
   const signalsOf = (workerId: Ids.WorkerId) =>
     Stream.unwrapScoped(
       Effect.gen(function* () {
-        const { token } = yield* credentials.of(workerId)
+        const { token } = credentials.of(workerId)
         const response = yield* transport.open({
           operation: "Leases.signals",
           method: "GET",

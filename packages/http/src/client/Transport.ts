@@ -50,7 +50,7 @@ export class Credentials extends Context.Tag("@runlease/http/client/Credentials"
   Credentials,
   {
     readonly keep: (workerId: Ids.WorkerId, token: string) => Effect.Effect<void>
-    readonly of: (workerId: Ids.WorkerId) => Effect.Effect<Credential>
+    readonly of: (workerId: Ids.WorkerId) => Credential
 
     /** Calls `listener` with the worker's token, if it has one, and with each later one, until the returned function is called. */
     readonly follow: (
@@ -85,7 +85,7 @@ export const makeCredentials: Effect.Effect<Context.Tag.Service<Credentials>, ne
           follower(workerId)
           return () => void followers.delete(follower)
         }),
-      of: (workerId) => Effect.sync(() => ({ token: tokens.get(workerId), headers: {} })),
+      of: (workerId) => ({ token: tokens.get(workerId), headers: {} }),
       fenced: (fence) =>
         Effect.sync(() => {
           if (fence === undefined) return { token: undefined, headers: {} }
@@ -152,13 +152,11 @@ export const path = (strings: TemplateStringsArray, ...parts: ReadonlyArray<stri
   String.raw({ raw: strings }, ...parts.map(encodeURIComponent))
 
 // Neither the request nor its headers are in it: they hold the token.
-const unreachable =
-  (operation: string) =>
-  (error: HttpClientError.HttpClientError): Unavailable.ControlPlaneUnavailable =>
-    new Unavailable.ControlPlaneUnavailable({
-      operation,
-      message: Unreachable.message(error),
-    })
+const unreachable = (
+  operation: string,
+  error: HttpClientError.HttpClientError,
+): Unavailable.ControlPlaneUnavailable =>
+  new Unavailable.ControlPlaneUnavailable({ operation, message: Unreachable.message(error) })
 
 const decodeRefusal = Schema.decodeUnknownOption(Refusal.Body)
 const decodeDetail = Schema.decodeUnknownOption(Schema.Struct({ detail: Schema.String }))
@@ -200,7 +198,7 @@ const parseJson = Option.liftThrowable((text: string): unknown => (text === "" ?
 /** Reads a body whose length its server does not say in advance. */
 const readInParts = (operation: string, response: HttpClientResponse.HttpClientResponse) =>
   response.stream.pipe(
-    Stream.mapError(unreachable(operation)),
+    Stream.mapError((error) => unreachable(operation, error)),
     Stream.mapAccumEffect(0, (before, chunk) => {
       const bytes = before + chunk.length
       return bytes > maxAnswerBytes ? tooLarge(operation) : Effect.succeed([bytes, chunk] as const)
@@ -227,7 +225,7 @@ const readJson = (
   if (encoding !== undefined || length === undefined) return readInParts(operation, response)
   return Number(length) > maxAnswerBytes
     ? tooLarge(operation)
-    : Effect.mapError(response.json, unreachable(operation))
+    : Effect.mapError(response.json, (error) => unreachable(operation, error))
 }
 
 const refuse = (
@@ -247,9 +245,12 @@ export const lacks = (refusal: Refusal.Refusal): boolean =>
 export const read = <A, I>(
   operation: string,
   success: Schema.Schema<A, I>,
-): ((json: unknown) => Either.Either<A, ControlPlaneError.ControlPlaneUnsupported>) => {
-  const decode = Decoder.decodeUnknownEither(success)
-  return (json) => Either.mapLeft(decode(json), (error) => misunderstood(operation, error))
+  json: unknown,
+): Either.Either<A, ControlPlaneError.ControlPlaneUnsupported> => {
+  const answer = Decoder.decode(success, json)
+  return Either.isRight(answer)
+    ? Either.right(answer.right)
+    : Either.left(misunderstood(operation, answer.left))
 }
 
 const misunderstood = (operation: string, error: ParseResult.ParseError) =>
@@ -309,27 +310,24 @@ export const make = (options: {
     const networkClock = Clock.make()
     const root = options.baseUrl.replace(/\/+$/, "")
 
-    const send = (request: HttpClientRequest.HttpClientRequest) =>
+    const open: Context.Tag.Service<Transport>["open"] = (request) =>
       Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>(
         (fiber) => {
-          const sent = client.execute(request)
+          const sent = client.execute(
+            HttpClientRequest.make(request.method)(`${root}${request.path}`, {
+              headers: {
+                accept: "application/json",
+                authorization: `Bearer ${Redacted.value(request.token ?? options.token)}`,
+                ...request.headers,
+              },
+              urlParams: request.query,
+              body: bodyFrom(request),
+            }),
+          )
           return hasReader(fiber) ? sent : Effect.withTracerEnabled(sent, false)
         },
-      )
-
-    const open: Context.Tag.Service<Transport>["open"] = (request) =>
-      send(
-        HttpClientRequest.make(request.method)(`${root}${request.path}`, {
-          headers: {
-            accept: "application/json",
-            authorization: `Bearer ${Redacted.value(request.token ?? options.token)}`,
-            ...request.headers,
-          },
-          urlParams: request.query,
-          body: bodyFrom(request),
-        }),
       ).pipe(
-        Effect.mapError(unreachable(request.operation)),
+        Effect.mapError((error) => unreachable(request.operation, error)),
         Effect.flatMap((response) =>
           response.status >= 200 && response.status < 300
             ? Effect.succeed(response)
@@ -349,12 +347,14 @@ export const make = (options: {
             operation: request.operation,
             message: "The control plane did not answer in time",
           }),
-      ).pipe(Effect.flatMap(read(request.operation, request.success)))
+      ).pipe(Effect.flatMap((json) => read(request.operation, request.success, json)))
 
     return {
       open,
       request,
       call: (sent, expected = [], about = {}) =>
-        Effect.catchTag(request(sent), "Refusal", Verdicts.decode(sent.operation, expected, about)),
+        Effect.catchTag(request(sent), "Refusal", (refusal) =>
+          Verdicts.decode(sent.operation, expected, about)(refusal),
+        ),
     }
   })

@@ -43,7 +43,7 @@ export const make = (
           ...(status === undefined ? {} : { status }),
           ...(metadata === undefined ? {} : { metadata }),
         }
-        const credential = yield* credentials.of(workerId)
+        const credential = credentials.of(workerId)
         const { token, worker } = yield* transport.call(
           {
             operation: "WorkerRegistry.heartbeat",

@@ -224,7 +224,7 @@ export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspe
 
 // Answers an exchange: its operations side by side, so that the store makes one commit of them.
 
-const decode = Decoder.decodeUnknownEither(choice("operation", Operation))
+const SentOperation = choice("operation", Operation)
 
 const refused = ({ body, headers, httpStatus }: Refusal.Refusal): Answer => {
   const seconds = headers?.["retry-after"]
@@ -260,7 +260,7 @@ const performSent = (
   workerId: Ids.WorkerId,
   sent: unknown,
 ): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> => {
-  const operation = decode(sent)
+  const operation = Decoder.decode(SentOperation, sent)
   if (Either.isLeft(operation)) return Effect.fail(ErrorResponse.ofParse(operation.left))
   const performed = perform(ports, workerId, operation.right)
   const { traceparent } = operation.right
