@@ -10,6 +10,7 @@ import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import * as AgentOutcome from "./AgentOutcome.js"
 import type { AgentSchemas, Definition } from "./AgentSchemas.js"
 import type { ResultUnreadable, RunFailed } from "./RunFailed.js"
+import { untilSettled } from "./SettledRun.js"
 
 /**
  * What a submission may have beside the payload. `snapshot`: messages, tools and context for the agent. The payload goes beside them; one
@@ -74,9 +75,8 @@ export const submission = <P, A, E>(
 export const submit = <P, A, E>(parts: Parts<P, A, E>, payload: P, options: SubmitOptions) =>
   Effect.flatMap(Runs, (runs) => Effect.flatMap(submission(parts, payload, options), runs.submit))
 
-/** The entries of the log after an event. */
-const entries = (runId: RunId, after?: EventId) =>
-  Stream.unwrap(Effect.map(RunLog, (log) => log.follow({ runId, after })))
+/** The entries of the log. */
+const entries = (runId: RunId) => Stream.unwrap(Effect.map(RunLog, (log) => log.follow({ runId })))
 
 /** The value of a run that has ended. */
 const valueOf = <P, A, E>(
@@ -92,9 +92,11 @@ export const awaitEnd = <P, A, E>(
   runId: RunId,
 ): Effect.Effect<A, E | AwaitError, Runs | RunLog> =>
   Effect.gen(function* () {
-    const { latestEventId, status } = yield* (yield* Runs).get(runId)
-    if (!isTerminal(status)) yield* Stream.runDrain(entries(runId, latestEventId))
-    return yield* valueOf(parts, runId)
+    const ports = yield* Effect.context<Runs | RunLog>()
+    const run = yield* untilSettled(ports, yield* (yield* Runs).get(runId), {
+      until: ({ status }) => isTerminal(status),
+    })
+    return yield* Effect.flatten(AgentOutcome.of(parts, run))
   })
 
 export const follow = <P, A, E>(

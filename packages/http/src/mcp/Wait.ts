@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type Run, Runs } from "@runlease/core"
+import { SettledRun } from "@runlease/core/executor"
 import { Context, Deferred, Effect, PubSub, Stream } from "effect"
 import type { Call, Outcome, Ports } from "./Call.js"
 import * as JsonRpc from "./JsonRpc.js"
@@ -28,7 +29,7 @@ export const resultOf = (call: Pick<Call, "ports">, run: Run.Run) => Waits.resul
  * @category waiting
  */
 export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.Failure> => {
-  if (Waits.isSettled(run) || seconds === 0) return { result: resultOf(call, run) }
+  if (SettledRun.isSettled(run) || seconds === 0) return { result: resultOf(call, run) }
   const { ports, progressToken, waits } = call
   return progressToken === undefined
     ? silently(ports, waits, run, seconds)

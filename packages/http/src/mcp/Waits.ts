@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, type ControlPlaneError, Run, RunLog, Runs } from "@runlease/core"
-import { Context, Deferred, Effect, Equal, Hash, Option, PubSub, RcMap, type Scope, Stream } from "effect"
+import { type AgentEvent, type ControlPlaneError, type Run, Runs } from "@runlease/core"
+import { SettledRun } from "@runlease/core/executor"
+import { Context, Deferred, Effect, Equal, Hash, Option, PubSub, RcMap, type Scope } from "effect"
 import type { Ports } from "./Call.js"
 import * as Deadlines from "./Deadlines.js"
 import type * as JsonRpc from "./JsonRpc.js"
@@ -47,17 +48,11 @@ export interface Waits {
   ) => Effect.Effect<void, never, Scope.Scope>
 }
 
-/** Whether a run needs no more waiting. */
-export const isSettled = (run: Run.Run): boolean => Run.isTerminal(run.status) || RunView.isAsking(run)
-
 /** The result of a run for the tool that began or looks at it. A run that has failed is an error of its tool. */
 export const resultOf = (ports: Ports, run: Run.Run): Result =>
   Effect.map(RunView.whole(ports, run), (view) =>
     ToolResult.ofValue(view, run.status === "failed" || run.status === "cancelled"),
   )
-
-/** The events after which a run may have ended, or wait for answers. */
-const mayEnd = ({ type }: AgentEvent.LogEvent): boolean => type === "RUN_FINISHED" || type === "RUN_ERROR"
 
 /** What an event says of how a run goes; none for those that come often. */
 const messageOf = (event: AgentEvent.LogEvent): string | undefined => {
@@ -97,38 +92,31 @@ class Key implements Equal.Equal {
   }
 }
 
-const follow = ({ ports, run: begun, runs }: Key): Effect.Effect<AwaitedRun, never, Scope.Scope> =>
+const follow = ({ ports, run: begun }: Key): Effect.Effect<AwaitedRun, never, Scope.Scope> =>
   Effect.gen(function* () {
     // A wait that comes later has what the others were sent since it read the run.
     const published = yield* PubSub.sliding<Progress>({ capacity, replay: capacity })
     const settled = yield* Deferred.make<Result | undefined>()
     const listeners = new Set<Listener>()
-    const { latestEventId: after, runId } = begun
     const end = (run: Run.Run | undefined, progress: number) =>
       Effect.gen(function* () {
         const result = run && (yield* Effect.cached(resultOf(ports, run)))
-        // The first end counts: the reader ends after the run has.
-        if (!(yield* Deferred.succeed(settled, result))) return
+        yield* Deferred.succeed(settled, result)
         for (const listener of listeners) listener(result)
         yield* PubSub.publish(published, { progress, message: undefined })
       })
-    yield* Context.get(ports, RunLog.RunLog)
-      .follow({ runId, after })
-      .pipe(
-        Stream.runForEachWhile(({ event, eventId: progress }) =>
-          Effect.gen(function* () {
-            const message = messageOf(event)
-            if (message !== undefined) yield* PubSub.publish(published, { progress, message })
-            if (!mayEnd(event)) return true
-            const run = yield* runs.get(runId)
-            if (isSettled(run)) yield* end(run, progress)
-            return !isSettled(run)
-          }),
-        ),
-        Effect.ignore,
-        Effect.zipRight(end(undefined, after)),
-        Effect.forkScoped,
-      )
+    yield* SettledRun.untilSettled(ports, begun, {
+      take: ({ event, eventId: progress }) => {
+        const message = messageOf(event)
+        return message === undefined ? Effect.void : PubSub.publish(published, { progress, message })
+      },
+    }).pipe(
+      Effect.matchEffect({
+        onSuccess: (run) => end(run, run.latestEventId),
+        onFailure: () => end(undefined, begun.latestEventId),
+      }),
+      Effect.forkScoped,
+    )
     return { published, settled, listeners }
   })
 

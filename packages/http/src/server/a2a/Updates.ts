@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type Run, RunLog } from "@runlease/core"
+import { SettledRun } from "@runlease/core/executor"
 import { Context, Effect, Stream } from "effect"
 import type { StreamResponse } from "../../a2a/Protocol.js"
 import * as Errors from "../../a2a/Errors.js"
@@ -20,6 +21,7 @@ const opened = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
   const fold = TaskFold.make(place)
   yield* Tasks.foldLog(ports, run, fold)
   return {
+    fold,
     taskOf: (now: Run.Run, shown: Tasks.Shown) => Tasks.toTask(ports, place, now, fold, shown),
     /** What comes, until the task ends or asks for something. */
     changes: Context.get(ports, RunLog.RunLog)
@@ -52,8 +54,9 @@ export const stream = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.
  * @category waiting
  */
 export const settled = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run, shown: Tasks.Shown) {
-  const { changes, taskOf } = yield* opened(agent, run)
-  if (TaskFold.isSettled(Tasks.stateOf(run))) return yield* taskOf(run, shown)
-  yield* Stream.runDrain(changes)
-  return yield* taskOf(yield* Tasks.find(agent, run.runId), shown)
+  const { fold, taskOf } = yield* opened(agent, run)
+  const settledRun = yield* SettledRun.untilSettled(agent.ports, run, {
+    take: (entry) => Effect.sync(() => fold.next(entry)),
+  }).pipe(Effect.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)))
+  return yield* taskOf(settledRun, shown)
 })

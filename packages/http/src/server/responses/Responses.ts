@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type ControlPlaneError, Ids, type RequestSnapshot, type Run, RunLog, Runs } from "@runlease/core"
+import { SettledRun } from "@runlease/core/executor"
 import { Context, Effect, Either, Predicate, Schema, Stream } from "effect"
 import * as Errors from "../../responses/Errors.js"
 import { CreateResponse, decode, type Settings, type StreamEvent } from "../../responses/Protocol.js"
@@ -131,6 +132,15 @@ export const events = (
 
 /** The response when it has settled. */
 export const settled = (ports: Ports, found: Found) =>
-  Stream.runFold(events(ports, found), ResponseObject.of(found.run, found.settings), (last, { response }) =>
-    response === undefined ? last : response,
-  )
+  Effect.suspend(() => {
+    const fold = foldOf(found)
+    return WrittenLog.fold(ports, written(found), fold.next).pipe(
+      Effect.zipRight(
+        SettledRun.untilSettled(ports, found.run, {
+          take: (entry) => Effect.sync(() => fold.next(entry)),
+        }),
+      ),
+      Effect.catchTag("RunNotFound", () => Errors.notFound(found.run.runId)),
+      Effect.map(fold.response),
+    )
+  })

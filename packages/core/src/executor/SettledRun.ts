@@ -1,0 +1,67 @@
+/**
+ * Waits for a run by its log.
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect, Stream } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import { isTerminal, type Run, type RunNotFound } from "../model/Run.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
+import { type LogEntry, RunLog } from "../ports/RunLog.js"
+import { Runs } from "../ports/Runs.js"
+import { openOf } from "../rules/ResumeRules.js"
+
+/**
+ * Whether a run has ended or waits for answers: nothing more comes before somebody gives them, or at all.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isSettled = (run: Run): boolean =>
+  isTerminal(run.status) || (run.status === "waiting" && openOf(run).length > 0)
+
+/**
+ * What a wait does with the entries that come meanwhile, and what it waits for: `isSettled` when absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Fold {
+  readonly take?: (entry: LogEntry) => Effect.Effect<unknown>
+  readonly until?: (run: Run) => boolean
+}
+
+/** The events after which a run may have ended, or wait for answers. Only the run says whether it has. */
+const mayEnd = ({ type }: LogEvent): boolean => type === "RUN_FINISHED" || type === "RUN_ERROR"
+
+/**
+ * The run once it has settled. `take` has the entries of its log that come after `run` was read.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const untilSettled = (
+  ports: Context.Context<Runs | RunLog>,
+  run: Run,
+  { take, until = isSettled }: Fold = {},
+): Effect.Effect<Run, RunNotFound | ControlPlaneError> =>
+  Effect.suspend(() => {
+    if (until(run)) return Effect.succeed(run)
+    const { latestEventId: after, runId } = run
+    const now = Context.get(ports, Runs).get(runId)
+    let settled: Run | undefined
+    const goesOn = Effect.map(now, (read) => {
+      if (until(read)) settled = read
+      return settled === undefined
+    })
+    return Context.get(ports, RunLog)
+      .follow({ runId, after })
+      .pipe(
+        Stream.runForEachWhile((entry) => {
+          const next = mayEnd(entry.event) ? goesOn : Effect.succeed(true)
+          return take === undefined ? next : Effect.zipRight(take(entry), next)
+        }),
+        // The log of a run ends with it.
+        Effect.flatMap(() => (settled === undefined ? now : Effect.succeed(settled))),
+      )
+  })
