@@ -37,7 +37,8 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
       ends.delete(end)
       for (const listener of listeners) listener()
     })
-    fork(Effect.delay(call, Duration.millis(millis)), { scope })
+    // A Layer makes this where nothing is interruptible; a server that closes waits for no sleep.
+    fork(Effect.interruptible(Effect.delay(call, Duration.millis(millis))), { scope })
     return listeners
   }
 

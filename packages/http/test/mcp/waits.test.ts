@@ -1,7 +1,8 @@
 import { it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, Ids, MemoryControlPlane, RunLog, Runs } from "@runlease/core"
-import { Chunk, Context, Effect, Fiber, Layer, Stream, Supervisor, TestClock } from "effect"
+import { Chunk, Context, Effect, Exit, Fiber, Layer, Scope, Stream, Supervisor, TestClock } from "effect"
+import * as Deadlines from "../../src/mcp/Deadlines.js"
 import * as Mcp from "../../src/mcp/Mcp.js"
 
 const runId = Ids.RunId.make("run")
@@ -115,5 +116,16 @@ it.scoped("a wait that tells nothing has no fiber of its own, and ends with its 
     // The time of those that the end of the run has ended.
     yield* TestClock.adjust("1 minute")
     strictEqual(ended.length, ids.length)
+  }),
+)
+
+it.live("a server that closes waits for no deadline", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    // As a Layer makes it.
+    const deadlines = yield* Effect.uninterruptible(Scope.extend(Deadlines.make, scope))
+    yield* Effect.scoped(deadlines.after(300, () => {}))
+    const closed = yield* Effect.timeoutOption(Effect.disconnect(Scope.close(scope, Exit.void)), "5 seconds")
+    assertTrue(closed._tag === "Some")
   }),
 )
