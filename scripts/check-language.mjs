@@ -37,7 +37,7 @@ const limits = {
   "executor-ag-ui": 210,
   "executor-ai": 130,
   "executor-command": 295,
-  http: 205,
+  http: 210,
   process: 70,
   sql: 115,
   "test-postgres": 90,

@@ -1,8 +1,4 @@
-/**
- * The contract: every endpoint, as one API.
- *
- * @since 0.1.0
- */
+/** The contract: every endpoint, as one API. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as OpenApi from "@effect/platform/OpenApi"
@@ -45,10 +41,7 @@ const described: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transfor
   },
 })
 
-/**
- * @since 0.1.0
- * @category api
- */
+/** @category api */
 export class Api extends HttpApi.make("runlease")
   .add(Runs.group)
   .add(Usage.group)
@@ -86,7 +79,6 @@ export class Api extends HttpApi.make("runlease")
 /**
  * A client of every endpoint, as `HttpApiClient.make(Api.Api)` gives it.
  *
- * @since 0.1.0
  * @category api
  */
 export type Client =

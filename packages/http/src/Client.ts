@@ -1,8 +1,4 @@
-/**
- * The ports of a project, over a server that speaks the contract: Runlease's own or another.
- *
- * @since 0.1.0
- */
+/** The ports of a project, over a server that speaks the contract: Runlease's own or another. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
@@ -12,7 +8,6 @@ import * as Ports from "./client/Ports.js"
 /**
  * `token` is an API key of `project`, which is a slug or an id.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ClientOptions {
@@ -29,7 +24,6 @@ export interface ClientOptions {
  * Fails: never as a layer. A server that cannot be reached, is overloaded or answers 5xx is `ControlPlaneUnavailable`;
  * a token that it refuses is `ControlPlaneRefused`; an operation that it lacks is `ControlPlaneUnsupported`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (
@@ -47,7 +41,6 @@ export const layerWith = (
 /**
  * As `layerWith`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerConfig: Layer.Layer<

@@ -1,8 +1,4 @@
-/**
- * The JSON that the API sends and takes, as types: for pages and clients that have no Effect.
- *
- * @since 0.1.0
- */
+/** The JSON that the API sends and takes, as types: for pages and clients that have no Effect. */
 import type { Usage as UsagePort } from "@runlease/core"
 import type * as Observe from "./Api/Observe.js"
 import type * as RunBodies from "./Api/RunBodies.js"

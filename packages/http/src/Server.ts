@@ -1,8 +1,4 @@
-/**
- * The contract, served over any control plane.
- *
- * @since 0.1.0
- */
+/** The contract, served over any control plane. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -59,17 +55,13 @@ import * as Workers from "./server/Workers.js"
 /**
  * What answers some requests before the API does.
  *
- * @since 0.1.0
  * @category options
  */
 export type InFront = <E, R>(
   api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>
 
-/**
- * @since 0.1.0
- * @category options
- */
+/** @category options */
 export interface ServerOptions<E = never, R = never> {
   /** How many requests a second each caller may send, and at once; 5,000 when absent, `Infinity` for no limit. */
   readonly rateLimit?: number | undefined
@@ -209,7 +201,6 @@ const routerConfig = { maxParamLength: 128 * 9 }
  * The contract as one app, for a router that mounts apps. It has a router of its own, so what it needs of one and the
  * shape of its refusals apply to it alone. `url` is where it will be, for its description.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const app = <E = never, R = never>({
@@ -249,7 +240,6 @@ export const app = <E = never, R = never>({
 /**
  * Serves the contract under a prefix such as `/agents`, beside the other routes of an application.
  *
- * @since 0.1.0
  * @category layers
  */
 export const mount = <E = never, R = never>(prefix: `/${string}`, options: ServerOptions<E, R> = {}) =>
@@ -265,7 +255,6 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
 /**
  * Serves the contract. Closing its Scope ends the event streams and the requests that wait, then the server.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
@@ -274,7 +263,6 @@ export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
 /**
  * As `layerWith`, with every option as it is when absent.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = layerWith({})

@@ -8,8 +8,6 @@
  * input as a message of JSON. A run that is claimed without a request has the messages of its conversation. The result of a run, and the
  * detail of its failure, are `runlease_result` and `runlease_error_detail` of its metadata, which they replace. So agents with types are
  * submitted and executed here too. A worker has an executor for any agent beside theirs, since claims name no agent.
- *
- * @since 0.1.0
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { ControlPlane, Schedules } from "@runlease/core"
@@ -19,7 +17,6 @@ import * as Ports from "./client/Ports.js"
 /**
  * `token` is an API key of `project`, which is a slug or an id.
  *
- * @since 0.1.0
  * @category models
  */
 export interface VeryfrontOptions {
@@ -37,7 +34,6 @@ const publicUrl = "https://api.veryfront.com"
  * Fails: as those of `Client.layerWith`. What this API cannot do, such as to suspend a run, to claim by agent, or to submit
  * with a priority, is `ControlPlaneUnsupported`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (
@@ -48,7 +44,6 @@ export const layerWith = (
 /**
  * As `layerWith`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerConfig: Layer.Layer<

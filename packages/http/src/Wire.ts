@@ -1,8 +1,4 @@
-/**
- * Schemas that every part of the wire shares: names are snake_case, instants are ISO 8601 text.
- *
- * @since 0.1.0
- */
+/** Schemas that every part of the wire shares: names are snake_case, instants are ISO 8601 text. */
 import { SnakeCase } from "@runlease/core/internal"
 import { Record, Schema, SchemaAST, ParseResult, Predicate } from "effect"
 import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
@@ -15,7 +11,6 @@ import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
  * A union of Schema chooses its member by `String(value[field])`, which throws for an object whose `toString` is no
  * function. JSON can hold such an object, so this refuses a `field` that is an object before the union reads it.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const choice = <A, I>(field: string, members: Schema.Schema<A, I>): Schema.Schema<A, unknown> => {
@@ -35,7 +30,6 @@ export const choice = <A, I>(field: string, members: Schema.Schema<A, I>): Schem
 /**
  * Reads a wire schema as a value of core, which is never null. The wire schema checks; the two functions only rename.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const as =
@@ -101,7 +95,6 @@ const named = (name: string, field: Schema.Struct.Field): Schema.Struct.Field =>
  * alone: JSONSchema adds the titles and descriptions of the renamed fields to those of the wire, unless the renamed struct has a JSON
  * Schema of its own.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const renamed = <Fields extends Schema.Struct.Fields>(
@@ -147,7 +140,6 @@ export const orEmpty = <A extends object, I>(
 /**
  * A list of at most `max` items. Its length is checked before its items, so what a list costs that is refused does not grow with it.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const atMost =

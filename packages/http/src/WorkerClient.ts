@@ -1,8 +1,4 @@
-/**
- * The ports of a project for a worker whose executors may block the event loop: its leases are renewed on a thread.
- *
- * @since 0.1.0
- */
+/** The ports of a project for a worker whose executors may block the event loop: its leases are renewed on a thread. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
@@ -15,7 +11,6 @@ import * as RenewalThread from "./client/RenewalThread.js"
 /**
  * The thread connects with `node:http` or `node:https`, and uses nothing of the `HttpClient` but the URL and the token.
  *
- * @since 0.1.0
  * @category models
  */
 export interface WorkerClientOptions extends ClientOptions {
@@ -36,7 +31,6 @@ export interface WorkerClientOptions extends ClientOptions {
  * Units: the thread takes some 10 MB of memory.
  * Source: docs/decisions/0076-renewal-on-a-thread.md
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerWith = (

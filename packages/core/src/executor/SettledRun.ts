@@ -1,8 +1,4 @@
-/**
- * Waits for a run by its log.
- *
- * @since 0.1.0
- */
+/** Waits for a run by its log. */
 import { Context, Effect, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { isTerminal, type Run, type RunNotFound } from "../model/Run.js"
@@ -14,7 +10,6 @@ import { openOf } from "../rules/ResumeRules.js"
 /**
  * Whether a run has ended or waits for answers: nothing more comes before somebody gives them, or at all.
  *
- * @since 0.1.0
  * @category predicates
  */
 export const isSettled = (run: Run): boolean =>
@@ -23,7 +18,6 @@ export const isSettled = (run: Run): boolean =>
 /**
  * What a wait does with the entries that come meanwhile, and what it waits for: `isSettled` when absent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Fold {
@@ -37,7 +31,6 @@ const mayEnd = ({ type }: LogEvent): boolean => type === "RUN_FINISHED" || type 
 /**
  * The run once it has settled. `take` has the entries of its log that come after `run` was read.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const untilSettled = (

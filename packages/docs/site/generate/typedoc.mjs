@@ -33,7 +33,6 @@ export const writeTypedoc = (root, files, out) =>
       // What a class inherits from Schema or Context has no docstring, and is the same in all of them.
       excludeNotDocumented: true,
       excludePrivate: true,
-      excludeTags: ["@since"],
       disableSources: true,
       hideBreadcrumbs: true,
       hidePageHeader: true,

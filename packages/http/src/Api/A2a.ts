@@ -1,8 +1,4 @@
-/**
- * Agents, as clients of A2A have them: one address for each, with both bindings.
- *
- * @since 0.1.0
- */
+/** Agents, as clients of A2A have them: one address for each, with both bindings. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"

@@ -1,8 +1,4 @@
-/**
- * Agents, as an AG-UI client has them: one address for each.
- *
- * @since 0.1.0
- */
+/** Agents, as an AG-UI client has them: one address for each. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"

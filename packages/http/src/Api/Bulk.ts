@@ -1,8 +1,4 @@
-/**
- * Bulk operations: one action on many runs. (ours)
- *
- * @since 0.1.0
- */
+/** Bulk operations: one action on many runs. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * Agents, as pages of the AI SDK have them: one address for each, for `useChat` with its `DefaultChatTransport`.
- *
- * @since 0.1.0
- */
+/** Agents, as pages of the AI SDK have them: one address for each, for `useChat` with its `DefaultChatTransport`. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"

@@ -1,8 +1,4 @@
-/**
- * Conversations: their messages, and their runs with what these say.
- *
- * @since 0.1.0
- */
+/** Conversations: their messages, and their runs with what these say. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * An event stream, as an endpoint describes it.
- *
- * @since 0.1.0
- */
+/** An event stream, as an endpoint describes it. */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 import { integerText } from "../Wire.js"

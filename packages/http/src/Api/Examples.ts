@@ -1,8 +1,4 @@
-/**
- * Adds examples to the endpoints that a user calls, in the description of the API.
- *
- * @since 0.1.0
- */
+/** Adds examples to the endpoints that a user calls, in the description of the API. */
 import { Predicate, Record as Records } from "effect"
 import * as A2a from "./examples/A2a.js"
 import * as Bulk from "./examples/Bulk.js"
@@ -58,7 +54,6 @@ const operationWith = (operation: unknown): unknown => {
 /**
  * The paths of the description, their operations with examples.
  *
- * @since 0.1.0
  * @category examples
  */
 export const add = (paths: Readonly<Record<string, object>>): Readonly<Record<string, object>> =>

@@ -1,8 +1,4 @@
-/**
- * Many operations of one worker in one request, each with an answer of its own. (ours)
- *
- * @since 0.1.0
- */
+/** Many operations of one worker in one request, each with an answer of its own. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * The headers by which a caller says which claim of a run it acts for.
- *
- * @since 0.1.0
- */
+/** The headers by which a caller says which claim of a run it acts for. */
 import { Ids } from "@runlease/core"
 import { Schema } from "effect"
 import { integerText } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * Whether the server lives, and whether it gets work done.
- *
- * @since 0.1.0
- */
+/** Whether the server lives, and whether it gets work done. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * Projects and their API keys, for admin keys.
- *
- * @since 0.1.0
- */
+/** Projects and their API keys, for admin keys. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * Limits of concurrency: those of keys, of agents, of projects and with names, and their pause. (ours)
- *
- * @since 0.1.0
- */
+/** Limits of concurrency: those of keys, of agents, of projects and with names, and their pause. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

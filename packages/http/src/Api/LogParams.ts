@@ -1,8 +1,4 @@
-/**
- * Which page of a log a reader gets, as its query says it.
- *
- * @since 0.1.0
- */
+/** Which page of a log a reader gets, as its query says it. */
 import type { LogFilter } from "@runlease/core"
 import { Schema } from "effect"
 import { integerText } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * The Model Context Protocol: runs as tools, in one endpoint.
- *
- * @since 0.1.0
- */
+/** The Model Context Protocol: runs as tools, in one endpoint. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"

@@ -1,8 +1,4 @@
-/**
- * What people look at: statistics, runs and workers as lists show them, and streams of what changes. (ours)
- *
- * @since 0.1.0
- */
+/** What people look at: statistics, runs and workers as lists show them, and streams of what changes. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * Agents, as clients of OpenAI Responses have them: `/openai/v1` is the base of their addresses.
- *
- * @since 0.1.0
- */
+/** Agents, as clients of OpenAI Responses have them: `/openai/v1` is the base of their addresses. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"

@@ -1,8 +1,4 @@
-/**
- * The bodies of the endpoints of runs: what they take, and what they answer.
- *
- * @since 0.1.0
- */
+/** The bodies of the endpoints of runs: what they take, and what they answer. */
 import { ControlPlane, Ids, Runs } from "@runlease/core"
 import { Schema } from "effect"
 import { atMost, PageInfo, nullish } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * Which runs a list has, as its query says it. Server/MetadataQuery.ts reads the conditions whose names have a path in them.
- *
- * @since 0.1.0
- */
+/** Which runs a list has, as its query says it. Server/MetadataQuery.ts reads the conditions whose names have a path in them. */
 import { Ids, OneOrMore, Run, type Summaries } from "@runlease/core"
 import { Schema } from "effect"
 import { integerText, pageParams, Timestamp } from "../Wire.js"

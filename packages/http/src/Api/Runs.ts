@@ -1,8 +1,4 @@
-/**
- * Runs, as their submitters see them.
- *
- * @since 0.1.0
- */
+/** Runs, as their submitters see them. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

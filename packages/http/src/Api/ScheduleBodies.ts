@@ -1,8 +1,4 @@
-/**
- * The bodies, queries and headers of the endpoints of schedules.
- *
- * @since 0.1.0
- */
+/** The bodies, queries and headers of the endpoints of schedules. */
 import { Ids, Schedule as Model } from "@runlease/core"
 import { Schema } from "effect"
 import { integerText, nullish, orEmpty, PageInfo, pageParams, renamed, Timestamp } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * Schedules: runs that begin at times.
- *
- * @since 0.1.0
- */
+/** Schedules: runs that begin at times. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * Sign-in of people in a browser. (ours)
- *
- * @since 0.1.0
- */
+/** Sign-in of people in a browser. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

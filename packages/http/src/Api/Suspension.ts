@@ -1,8 +1,4 @@
-/**
- * What a run is suspended for, on the wire.
- *
- * @since 0.1.0
- */
+/** What a run is suspended for, on the wire. */
 import { Ids, Leases } from "@runlease/core"
 import { ChildEvent } from "@runlease/core/internal"
 import { Duration, Schema } from "effect"

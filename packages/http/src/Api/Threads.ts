@@ -1,8 +1,4 @@
-/**
- * Threads of AG-UI clients, looked up by the names that the clients have for them.
- *
- * @since 0.1.0
- */
+/** Threads of AG-UI clients, looked up by the names that the clients have for them. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

@@ -1,8 +1,4 @@
-/**
- * Tokens for browsers. (ours)
- *
- * @since 0.1.0
- */
+/** Tokens for browsers. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

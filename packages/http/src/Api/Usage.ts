@@ -1,8 +1,4 @@
-/**
- * What runs have used. (ours)
- *
- * @since 0.1.0
- */
+/** What runs have used. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"

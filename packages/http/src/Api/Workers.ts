@@ -1,8 +1,4 @@
-/**
- * Workers: register, claim, keep and hand back.
- *
- * @since 0.1.0
- */
+/** Workers: register, claim, keep and hand back. */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"

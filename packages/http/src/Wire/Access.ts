@@ -1,8 +1,4 @@
-/**
- * Projects and API keys on the wire.
- *
- * @since 0.1.0
- */
+/** Projects and API keys on the wire. */
 import { Ids } from "@runlease/core"
 import { Schema } from "effect"
 import { orNull, renamed, Timestamp } from "../Wire.js"

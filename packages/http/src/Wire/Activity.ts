@@ -1,8 +1,4 @@
-/**
- * What the runs of a project add up to. (ours)
- *
- * @since 0.1.0
- */
+/** What the runs of a project add up to. (ours) */
 import { Ids, type Statistics } from "@runlease/core"
 import { Histogram } from "@runlease/core/internal"
 import { Schema } from "effect"

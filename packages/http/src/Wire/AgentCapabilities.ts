@@ -1,8 +1,4 @@
-/**
- * The capabilities of an agent, by the schema of AG-UI.
- *
- * @since 0.1.0
- */
+/** The capabilities of an agent, by the schema of AG-UI. */
 import type { AgentCapabilitiesSchema } from "@ag-ui/core/schemas"
 import { Schema } from "effect"
 import type { z } from "zod/v4"
@@ -16,7 +12,6 @@ export type AgentCapabilities = z.output<typeof AgentCapabilitiesSchema>
  *
  * Source: `AgentCapabilitiesSchema` of `@ag-ui/core`.
  *
- * @since 0.1.0
  * @category models
  */
 export const AgentCapabilities: Schema.Schema<AgentCapabilities> = Schema.declare(

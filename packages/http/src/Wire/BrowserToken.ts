@@ -1,8 +1,4 @@
-/**
- * Tokens for browsers on the wire.
- *
- * @since 0.1.0
- */
+/** Tokens for browsers on the wire. */
 import { BrowserToken, type BrowserTokens, Ids, Labels } from "@runlease/core"
 import { type DateTime, Duration, Redacted, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
@@ -88,7 +84,6 @@ export const fieldOf = (
 /**
  * A token to be made.
  *
- * @since 0.1.0
  * @category models
  */
 export const NewToken = as<BrowserTokens.NewToken>()(wire, {

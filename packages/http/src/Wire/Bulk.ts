@@ -1,8 +1,4 @@
-/**
- * Bulk operations on the wire. (ours)
- *
- * @since 0.1.0
- */
+/** Bulk operations on the wire. (ours) */
 import { BulkOperation as Model, Ids, Labels, MetadataFilter } from "@runlease/core"
 import { Predicate, Record, Schema } from "effect"
 import { as, atMost, renamed, Timestamp } from "../Wire.js"
@@ -33,7 +29,6 @@ const given = <A extends object>() => {
 /**
  * Which runs an operation is for.
  *
- * @since 0.1.0
  * @category models
  */
 export const BulkFilter = given<Model.BulkFilter>()(
@@ -71,7 +66,6 @@ const mostRead = 10 * Model.maxRunIds
 /**
  * A bulk operation to be made.
  *
- * @since 0.1.0
  * @category models
  */
 export const NewBulk = given<typeof Model.NewBulk.Type>()(
@@ -110,7 +104,6 @@ const count = Schema.NonNegativeInt
 /**
  * A bulk operation: every key, always.
  *
- * @since 0.1.0
  * @category models
  */
 export const Bulk = as<Model.BulkOperation>()(

@@ -2,8 +2,6 @@
  * What a page of the AI SDK posts: its messages, and what of them is to be answered.
  *
  * Source: `HttpChatTransport` of npm `ai` 7.0.173
- *
- * @since 0.1.0
  */
 import { Ids, RequestSnapshot } from "@runlease/core"
 import { Predicate, Schema } from "effect"
@@ -56,7 +54,6 @@ const Messages = Schema.Array(UiMessage).pipe(
 /**
  * `id` names the conversation. Fields that are not named here are those of the page: they become the forwarded properties of the run.
  *
- * @since 0.1.0
  * @category models
  */
 export const ChatRequest = Schema.Struct(

@@ -1,8 +1,4 @@
-/**
- * A run as a worker gets it when it claims.
- *
- * @since 0.1.0
- */
+/** A run as a worker gets it when it claims. */
 import { Ids, RequestSnapshot, Run } from "@runlease/core"
 import { DateTime, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
@@ -85,7 +81,6 @@ const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapsh
 /**
  * If the server sends none, the snapshot is empty and the attempt is 1.
  *
- * @since 0.1.0
  * @category models
  */
 export const ClaimedRun = as<Run.ClaimedRun>()(wire, {
@@ -96,7 +91,6 @@ export const ClaimedRun = as<Run.ClaimedRun>()(wire, {
 /**
  * A run whose lease was renewed. Its snapshot is null: its holder got that when it claimed.
  *
- * @since 0.1.0
  * @category models
  */
 export const RenewedRun = as<LeasedRun>()(wire, {

@@ -1,8 +1,4 @@
-/**
- * Conversations and their messages on the wire.
- *
- * @since 0.1.0
- */
+/** Conversations and their messages on the wire. */
 import { Conversations, Ids, RequestSnapshot } from "@runlease/core"
 import { Schema } from "effect"
 import { MessageParts } from "./Submission.js"

@@ -5,8 +5,6 @@
  * schema would only copy is given as it is.
  *
  * Source: docs/decisions/0049-hot-routes.md
- *
- * @since 0.1.0
  */
 import { Either, Option, type ParseResult, Predicate, Schema, type SchemaAST as AST } from "effect"
 
@@ -198,7 +196,6 @@ const compileNew = (ast: AST.AST): Decoder => {
 /**
  * The value as the compiled decoder of a schema reads it; undefined where that leaves it to the schema, or refuses it.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const compiledOf = <A extends {} | null, I>(
@@ -214,7 +211,6 @@ export const compiledOf = <A extends {} | null, I>(
 /**
  * As `Schema.decodeUnknownEither` of the schema gives it.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const decode = <A, I>(

@@ -1,8 +1,4 @@
-/**
- * A later input of a run's client, and its effect on the run, on the wire. (ours)
- *
- * @since 0.1.0
- */
+/** A later input of a run's client, and its effect on the run, on the wire. (ours) */
 import { type FollowUp as Core, Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { atMost, from, renamed } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * The lists of an AG-UI input, whose length the protocol leaves open.
- *
- * @since 0.1.0
- */
+/** The lists of an AG-UI input, whose length the protocol leaves open. */
 import { Predicate } from "effect"
 import { maxMessages, maxParts, maxTools } from "./Submission.js"
 

@@ -1,8 +1,4 @@
-/**
- * Interrupts and their answers on the wire. (ours)
- *
- * @since 0.1.0
- */
+/** Interrupts and their answers on the wire. (ours) */
 import { Interrupt as Core, Ids } from "@runlease/core"
 import { Schema } from "effect"
 import { absent, atMost, JsonObject, renamed, Timestamp } from "../Wire.js"

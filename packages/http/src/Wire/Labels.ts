@@ -1,8 +1,4 @@
-/**
- * Labels of runs on the wire: in bodies as an object, in queries as `name:value`.
- *
- * @since 0.1.0
- */
+/** Labels of runs on the wire: in bodies as an object, in queries as `name:value`. */
 import { Labels } from "@runlease/core"
 import { ParseResult, Predicate, Schema } from "effect"
 import * as WholeJsonSchema from "./WholeJsonSchema.js"

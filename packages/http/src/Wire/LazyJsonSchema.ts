@@ -1,13 +1,8 @@
-/**
- * A JSON Schema that is made when it is first read: few processes read any.
- *
- * @since 0.1.0
- */
+/** A JSON Schema that is made when it is first read: few processes read any. */
 
 /**
  * What `make` gives, as an object that reads like it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const of = (make: () => object): object => {

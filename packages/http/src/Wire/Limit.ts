@@ -1,8 +1,4 @@
-/**
- * A limit of concurrency, on the wire. (ours)
- *
- * @since 0.1.0
- */
+/** A limit of concurrency, on the wire. (ours) */
 import { Ids, Limits } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, renamed, Timestamp } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * Entries of a run's log on the wire.
- *
- * @since 0.1.0
- */
+/** Entries of a run's log on the wire. */
 import { type AgentEvent, Run, RunLog } from "@runlease/core"
 import { DateTime, ParseResult, Predicate, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"

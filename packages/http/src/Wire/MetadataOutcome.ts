@@ -1,8 +1,4 @@
-/**
- * The outcome of a run in the fields that the public API has: the result, and the detail of the error, are in the metadata.
- *
- * @since 0.1.0
- */
+/** The outcome of a run in the fields that the public API has: the result, and the detail of the error, are in the metadata. */
 import type { Run, Runs } from "@runlease/core"
 import { Predicate } from "effect"
 
@@ -12,7 +8,6 @@ const detailKey = "runlease_error_detail"
 /**
  * The outcome with what it gives in its metadata, which replaces that of the run.
  *
- * @since 0.1.0
  * @category encoding
  */
 export const toPublic = ({ error, metadata, result, status }: Runs.Outcome): Runs.Outcome => {
@@ -30,7 +25,6 @@ export const toPublic = ({ error, metadata, result, status }: Runs.Outcome): Run
 /**
  * The run with what its metadata gives.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const fromPublic = (run: Run.Run): Run.Run => {

@@ -1,8 +1,4 @@
-/**
- * The definition of a schedule as a user writes it: a new one, the changes of one, and those that a source declares.
- *
- * @since 0.1.0
- */
+/** The definition of a schedule as a user writes it: a new one, the changes of one, and those that a source declares. */
 import { Ids, Schedule as Model, type Schedules } from "@runlease/core"
 import { Predicate, Record, Schema } from "effect"
 import { as, atMost, renamed, Timestamp } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * A run on the wire: as /runs and as its conversation show it, and its parts.
- *
- * @since 0.1.0
- */
+/** A run on the wire: as /runs and as its conversation show it, and its parts. */
 import {
   Ids,
   Run,
@@ -130,7 +126,6 @@ interface SentError {
 /**
  * The detail, which another server does not have; no field where there is none, since null is a detail.
  *
- * @since 0.1.0
  * @category encoding
  */
 const detailOfError = (error: Run.RunError): { readonly terminal_error_detail?: unknown } =>
@@ -139,7 +134,6 @@ const detailOfError = (error: Run.RunError): { readonly terminal_error_detail?: 
 /**
  * A code without a message is its own message.
  *
- * @since 0.1.0
  * @category decoding
  */
 const errorOf = (sent: SentError): Run.RunError | null => {
@@ -300,7 +294,6 @@ const toolCallOf = (waiting: Run.Waiting) => {
 /**
  * Every key is there, `terminal_error_detail`, `limits`, `labels` and `batch_id` apart. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
  *
- * @since 0.1.0
  * @category models
  */
 export const ConversationRun = as<Run.Run>()(wire, {
@@ -433,7 +426,6 @@ const RuntimeTargetKind = Schema.Literal("main_branch", "environment", "preview_
  * All 33 keys, always, and `labels` (ours) where the run has some. `config` is what its conversation shows of the run, which other servers leave open, without the result, the
  * metadata and the detail of the error, which are `output`, `metadata` and `error.detail`.
  *
- * @since 0.1.0
  * @category models
  */
 export const CanonicalRun = Schema.Struct({

@@ -1,8 +1,4 @@
-/**
- * The input with which an AG-UI client runs an agent.
- *
- * @since 0.1.0
- */
+/** The input with which an AG-UI client runs an agent. */
 import type { RunAgentInputSchema } from "@ag-ui/core/schemas"
 import { Ids } from "@runlease/core"
 import { ParseResult, Schema } from "effect"
@@ -49,7 +45,6 @@ const describe = () => {
  *
  * Source: `RunAgentInputSchema` of `@ag-ui/core`.
  *
- * @since 0.1.0
  * @category models
  */
 export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.declare(

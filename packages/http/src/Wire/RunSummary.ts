@@ -1,8 +1,4 @@
-/**
- * Runs and workers as lists show them. (ours)
- *
- * @since 0.1.0
- */
+/** Runs and workers as lists show them. (ours) */
 import { Ids, Labels, Run, type Schedule as Model, Summaries } from "@runlease/core"
 import { Schema } from "effect"
 import { as, from, renamed, Timestamp } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * A schedule on the wire: every key, always.
- *
- * @since 0.1.0
- */
+/** A schedule on the wire: every key, always. */
 import { Ids, Schedule as Model } from "@runlease/core"
 import { Schema, Struct } from "effect"
 import { absent, as, orNull, renamed, Timestamp } from "../Wire.js"
@@ -99,7 +95,6 @@ const wire = renamed({
 /**
  * `next_at` and `next_nominal` are null while the schedule is paused or complete. `run_as_user_id` is always null here.
  *
- * @since 0.1.0
  * @category models
  */
 export const Schedule = as<Model.Schedule>()(wire, {

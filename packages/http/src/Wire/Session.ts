@@ -1,8 +1,4 @@
-/**
- * Worker sessions on the wire.
- *
- * @since 0.1.0
- */
+/** Worker sessions on the wire. */
 import { Ids, WorkerSession as Core } from "@runlease/core"
 import { Schema } from "effect"
 import { Description, Json, renamed, Timestamp } from "../Wire.js"

@@ -1,8 +1,4 @@
-/**
- * A run to be submitted and its request, on the wire.
- *
- * @since 0.1.0
- */
+/** A run to be submitted and its request, on the wire. */
 import {
   Debounce,
   Fairness,
@@ -200,7 +196,6 @@ const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
 /**
  * `owner` names the conversation; (ours) it may be absent. Kinds other than `agent` are refused.
  *
- * @since 0.1.0
  * @category models
  */
 export const Submission = as<Runs.Submission>()(wire, {

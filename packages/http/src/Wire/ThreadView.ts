@@ -1,8 +1,4 @@
-/**
- * A thread of an AG-UI client, as it is looked up. Its names are AG-UI's own.
- *
- * @since 0.1.0
- */
+/** A thread of an AG-UI client, as it is looked up. Its names are AG-UI's own. */
 import { Schema } from "effect"
 
 const JsonObjects = Schema.Array(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
@@ -11,7 +7,6 @@ const JsonObjects = Schema.Array(Schema.Record({ key: Schema.String, value: Sche
  * `queued`: the run is to be claimed. `running`: a worker has it. `waiting`: the client is to answer. `idle`: there is
  * none.
  *
- * @since 0.1.0
  * @category models
  */
 export const ThreadStatus = Schema.Literal("idle", "queued", "running", "waiting")
@@ -22,7 +17,6 @@ export type ThreadStatus = typeof ThreadStatus.Type
  * newest of the thread, and `omittedMessages` tells how many older ones there are beside them. `state` is null where
  * there is none, and where it is `stateOmitted` since it is too large.
  *
- * @since 0.1.0
  * @category models
  */
 export const ThreadView = Schema.Struct({

@@ -1,8 +1,6 @@
 /**
  * The JSON Schema of something that describes itself: whole in its place, since a reference of its own would lead nowhere
  * in the description of the API.
- *
- * @since 0.1.0
  */
 import { JSONSchema, Predicate, type Schema } from "effect"
 import * as LazyJsonSchema from "./LazyJsonSchema.js"
@@ -28,7 +26,6 @@ const make = <A, I>(schema: Schema.Schema<A, I>): object => {
  * The schema with every definition in the place of the references to it, and `limits`; no definition may refer to itself. It is made when
  * it is first read.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const of = <A, I>(

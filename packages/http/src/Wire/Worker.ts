@@ -1,8 +1,4 @@
-/**
- * Workers on the wire.
- *
- * @since 0.1.0
- */
+/** Workers on the wire. */
 import { Ids, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { absent, Description, Json, nullish, orNull, renamed, Timestamp } from "../Wire.js"

@@ -2,8 +2,6 @@
  * The card of an agent, by which clients of A2A find out how to speak to it.
  *
  * Source: https://a2a-protocol.org/v1.0.0/specification, section 8
- *
- * @since 0.1.0
  */
 import { version } from "./Protocol.js"
 
@@ -19,7 +17,6 @@ export interface About {
 /**
  * The card of the agent at `url`. Both bindings are at one address. Without `about` it says only what is true of every agent, so anybody may read it.
  *
- * @since 0.1.0
  * @category cards
  */
 export const of = (agentId: string, url: string, about: About = {}): object => {

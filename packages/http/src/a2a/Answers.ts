@@ -1,8 +1,4 @@
-/**
- * What a message of a client answers: the questions that its task waits with.
- *
- * @since 0.1.0
- */
+/** What a message of a client answers: the questions that its task waits with. */
 import { Interrupt } from "@runlease/core"
 import { Either, Schema } from "effect"
 import * as Errors from "./Errors.js"
@@ -61,7 +57,6 @@ const decodeList = Schema.decodeUnknownOption(AnswerList)
  *
  * Fails: `INVALID_PARAMS` for a message that answers none of them.
  *
- * @since 0.1.0
  * @category answers
  */
 export const of = (open: ReadonlyArray<Interrupt.Interrupt>, { parts }: Message): Answered => {

@@ -2,8 +2,6 @@
  * The errors of A2A, as both of its bindings say them.
  *
  * Source: https://a2a-protocol.org/v1.0.0/specification, sections 3.3.2, 5.4, 9.5 and 11.6
- *
- * @since 0.1.0
  */
 import { Data } from "effect"
 
@@ -37,7 +35,6 @@ export type Reason = keyof typeof kinds
 /**
  * A request that is not done.
  *
- * @since 0.1.0
  * @category errors
  */
 export class A2aError extends Data.TaggedError("A2aError")<{

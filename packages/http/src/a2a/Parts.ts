@@ -6,8 +6,6 @@
  * | `text` | a `text` part |
  * | `raw`, `url` | a `file` part: `url` (`data:` for bytes), `mediaType`, `filename` |
  * | `data` | a `text` part with its JSON, for agents that read text, and the value as `data` |
- *
- * @since 0.1.0
  */
 import type { RequestSnapshot } from "@runlease/core"
 import type { Part, TaskMessage } from "./Protocol.js"

@@ -4,8 +4,6 @@
  * Each message of the agent is an artifact of its own, and the value that the run gives is one more. Tool calls and reasoning are the
  * agent's own affair and are not shown. The fold takes the log as `AgUiView` repairs it. It has what a task has room for: `maxBytes` of
  * artifacts and `maxBytes` of messages, the newest.
- *
- * @since 0.1.0
  */
 import { type AgentEvent, InboxMessage, Page, type RunLog } from "@runlease/core"
 import { JsonText } from "@runlease/core/internal"
@@ -25,7 +23,6 @@ type Entry = Pick<RunLog.LogEntry, "event" | "createdAt">
 /**
  * The most bytes of JSON that the artifacts of a task take, and the most that its messages do.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxBytes = Page.maxPageBytes
@@ -52,10 +49,7 @@ const ended: ReadonlySet<TaskState> = new Set<TaskState>([
   "TASK_STATE_REJECTED",
 ])
 
-/**
- * @since 0.1.0
- * @category states
- */
+/** @category states */
 export const isTerminal = (state: TaskState): boolean => ended.has(state)
 
 /** Whether a stream ends with this state: nothing more comes until the client says something, or at all. */
@@ -85,7 +79,6 @@ const stateOf = (event: Event): TaskState => {
 /**
  * The fold of a log that has not begun.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (place: Parts.Place): TaskFold => {

@@ -6,8 +6,6 @@
  * as the client knows it. What a client older than 1.0 refuses has another form for it.
  *
  * Source: `verifyEvents` of `@ag-ui/client`, whose rules these are.
- *
- * @since 0.1.0
  */
 import { omitOptionalNulls, PROTOCOL_VERSION } from "@ag-ui/core"
 import { type AgentEvent, InboxMessage, StepRecord } from "@runlease/core"
@@ -77,7 +75,6 @@ const withOursInMetadata = (event: Event): Event => {
  * The event as AG-UI 1.0 has it: optional fields that are null are absent, fields that it does not have are left out, and
  * what does not fit is RAW.
  *
- * @since 0.1.0
  * @category events
  */
 export const normalize = (given: Event): Event => {
@@ -137,7 +134,6 @@ export interface Options {
 /**
  * The state of a view: what is open, and who owns it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Fold {
@@ -252,7 +248,6 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
 /**
  * The view of a log that has not begun.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[peer] }: Options = {}): Fold =>
@@ -269,7 +264,6 @@ export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[pe
  * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
  * and who owns it, and depends on nothing else.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (subject: Subject, options: Options = {}): ((event: Event) => ReadonlyArray<Event>) =>

@@ -5,8 +5,6 @@
  * the children that work on as suspended, and one that ends in a later part begins there.
  *
  * Source: `verifyEvents` of `@ag-ui/client`, docs/decisions/0060-no-lost-wake-up.md
- *
- * @since 0.1.0
  */
 import { type AgentEvent } from "@runlease/core"
 import { ChildEvent } from "@runlease/core/internal"
@@ -100,7 +98,6 @@ const of = (open: Set<string>, between: Array<ChildEvent.ChildEvent>): Children 
 /**
  * Of a log that has not begun.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): Children => of(new Set(), [])

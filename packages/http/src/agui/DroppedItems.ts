@@ -1,8 +1,4 @@
-/**
- * What is dropped from the messages of a thread.
- *
- * @since 0.1.0
- */
+/** What is dropped from the messages of a thread. */
 import type { OpenedItems } from "@runlease/core/internal"
 import type { ThreadMessages } from "./ThreadMessages.js"
 
@@ -20,7 +16,6 @@ export interface DroppedItems {
 /**
  * Nothing is dropped.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (thread: ThreadMessages): DroppedItems => {

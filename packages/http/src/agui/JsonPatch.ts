@@ -3,8 +3,6 @@
  *
  * What a patch costs grows with the patch and with the value, and not with their product: a list is copied once for a patch, however
  * many of its operations change it.
- *
- * @since 0.1.0
  */
 import { Json } from "@runlease/core/executor"
 import { Predicate } from "effect"
@@ -101,7 +99,6 @@ const applyOne = (root: { [key: string]: unknown }, operation: Operation, at: En
  * The value after all operations of a patch, or as it was where one of them cannot be applied. Undefined where it would be larger than
  * `maxBytes` after one of them, or where they copy more than that.
  *
- * @since 0.1.0
  * @category patches
  */
 export const apply = (given: Sized, patch: unknown, maxBytes: number): Sized | undefined => {

@@ -2,8 +2,6 @@
  * Events with the fields that the schema of AG-UI has, and no others, at any depth.
  *
  * Source: `EventSchemas` of `@ag-ui/core`, as JSON Schema.
- *
- * @since 0.1.0
  */
 import type { AgentEvent } from "@runlease/core"
 import { Predicate } from "effect"

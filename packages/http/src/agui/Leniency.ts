@@ -1,8 +1,6 @@
 /**
  * The input of a client that is older or newer than AG-UI 1.0, as 1.0 has it: what only another version knows is left out,
  * and the run is served.
- *
- * @since 0.1.0
  */
 import { omitOptionalNulls } from "@ag-ui/core"
 import { AgUiMembers } from "@runlease/core/executor"

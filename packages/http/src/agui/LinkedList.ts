@@ -1,8 +1,4 @@
-/**
- * A list in which no step takes longer in a longer list: to add behind an item, to remove one, and to compare two places.
- *
- * @since 0.1.0
- */
+/** A list in which no step takes longer in a longer list: to add behind an item, to remove one, and to compare two places. */
 
 /** What an item of a list begins with. It is in one list at most. */
 export interface Linked<A> {
@@ -30,10 +26,7 @@ export interface LinkedList<A extends Linked<A>> {
 /** Room for some forty items between two, before all get new numbers. */
 const gap = 2 ** 40
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = <A extends Linked<A>>(): LinkedList<A> => {
   let first: A | undefined
   let last: A | undefined

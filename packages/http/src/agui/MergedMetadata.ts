@@ -1,8 +1,4 @@
-/**
- * The metadata of messages and calls, to which events add.
- *
- * @since 0.1.0
- */
+/** The metadata of messages and calls, to which events add. */
 import { mergeMetadata } from "@ag-ui/core"
 import type { AgentEvent } from "@runlease/core"
 import { Predicate } from "effect"

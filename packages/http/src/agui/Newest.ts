@@ -1,8 +1,6 @@
 /**
  * What an answer that is made of a log has room for: its newest entries. The oldest are left out, and the beginning of one that is alone
  * and does not fit stays.
- *
- * @since 0.1.0
  */
 import { RunLog } from "@runlease/core"
 import { JsonText } from "@runlease/core/internal"
@@ -30,7 +28,6 @@ interface Entry {
 /**
  * No entries. `leaveOut` is called with each entry that has no room any more.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <K>(maxBytes: number, leaveOut: (key: K) => void = () => {}): Newest<K> => {

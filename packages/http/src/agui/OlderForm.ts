@@ -1,8 +1,4 @@
-/**
- * Events for a client older than AG-UI 1.0, which takes the result of a tool as text alone.
- *
- * @since 0.1.0
- */
+/** Events for a client older than AG-UI 1.0, which takes the result of a tool as text alone. */
 import type { AgentEvent } from "@runlease/core"
 import { Predicate } from "effect"
 

@@ -1,8 +1,4 @@
-/**
- * The owner of each item that a client is shown: a field of an event that contradicts an earlier one is left out.
- *
- * @since 0.1.0
- */
+/** The owner of each item that a client is shown: a field of an event that contradicts an earlier one is left out. */
 import type { AgentEvent } from "@runlease/core"
 import { AgUiOwners } from "@runlease/core/internal"
 import { Predicate } from "effect"

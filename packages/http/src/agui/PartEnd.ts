@@ -7,8 +7,6 @@
  * left behind gets a result.
  *
  * Source: docs/decisions/0031-the-view-depends-on-its-client.md
- *
- * @since 0.1.0
  */
 import { AgentEvent } from "@runlease/core"
 import { ControlEvents } from "@runlease/core/store"

@@ -2,8 +2,6 @@
  * The client that a stream is for, which decides how some events look.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/basic/versioning
- *
- * @since 0.1.0
  */
 
 /**

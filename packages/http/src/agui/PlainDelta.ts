@@ -2,8 +2,6 @@
  * The events that streams mostly have: a delta of a message, of reasoning or of a tool's arguments, with nothing beside it.
  *
  * Every client takes such an event as it is, so it needs neither the schema nor another form.
- *
- * @since 0.1.0
  */
 import type { AgentEvent } from "@runlease/core"
 
@@ -17,7 +15,6 @@ const idFields: ReadonlyMap<string, string> = new Map([
 /**
  * Whether the event is a delta that has these fields alone: its type, the id of what it continues, and the delta.
  *
- * @since 0.1.0
  * @category events
  */
 export const is = (event: AgentEvent.LogEvent): boolean => {

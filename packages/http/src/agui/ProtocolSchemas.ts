@@ -1,8 +1,6 @@
 /**
  * The schemas of AG-UI. They and what they are made with take as long to load as a tenth of a server, so the bundle of the command loads
  * this module at its first use: it is imported as a namespace, used in functions alone, and imports no other source.
- *
- * @since 0.1.0
  */
 import { z } from "zod/v4"
 

@@ -2,8 +2,6 @@
  * What an attempt that is over has opened and no record names. The next attempt produces it anew, so clients may drop it.
  *
  * Source: docs/decisions/0058-superseded-parts.md
- *
- * @since 0.1.0
  */
 import { type AgentEvent, StepRecord } from "@runlease/core"
 import { OpenedItems } from "@runlease/core/internal"
@@ -29,7 +27,6 @@ export interface Superseded {
 /**
  * The messages and tool calls that an event with a record names.
  *
- * @since 0.1.0
  * @category events
  */
 export const recordedIn = (event: Event): Partial<OpenedItems.ItemIds> =>
@@ -47,7 +44,6 @@ const strings = (value: unknown): ReadonlyArray<string> =>
 /**
  * The messages and tool calls that an event lists which ends an attempt; undefined where it lists none.
  *
- * @since 0.1.0
  * @category events
  */
 export const listedIn = (event: Event): OpenedItems.ItemIds | undefined => {
@@ -78,7 +74,6 @@ const ofItems = (opened: OpenedItems.OpenedItems): Superseded => ({
 /**
  * Of a log that has not begun.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): Superseded => ofItems(OpenedItems.make())

@@ -3,8 +3,6 @@
  * the runs, and drops what is superseded.
  *
  * Source: `defaultApplyEvents` of `@ag-ui/client`.
- *
- * @since 0.1.0
  */
 import type { AgentEvent } from "@runlease/core"
 import type { AgUiMessages } from "@runlease/core/executor"
@@ -56,7 +54,6 @@ const tagOf = ({ subagentRunId }: Event): Fields => (subagentRunId == null ? {} 
 /**
  * An empty thread.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {

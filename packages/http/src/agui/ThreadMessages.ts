@@ -2,8 +2,6 @@
  * The messages of a thread while it is folded: found by their ids and by the tool calls that they hold, and bounded in bytes.
  *
  * What a change costs does not grow with the thread, nor with the calls of the message that it changes.
- *
- * @since 0.1.0
  */
 import { type AgentEvent, InboxMessage } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
@@ -96,7 +94,6 @@ interface PlacedCall {
 /**
  * No messages. Of more than `maxBytes` the oldest are left out.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (maxBytes: number): ThreadMessages => {
@@ -255,7 +252,6 @@ export const make = (maxBytes: number): ThreadMessages => {
 /**
  * Adds the message to the run that an event has, under the id that its client may have for it. Another event adds none.
  *
- * @since 0.1.0
  * @category adding
  */
 export const addTold = ({ add, byId }: ThreadMessages, event: AgentEvent.LogEvent): void => {

@@ -2,8 +2,6 @@
  * Names for threads whose client gives none: each is a thread of its own.
  *
  * Source: docs/decisions/0033-threads-by-name.md
- *
- * @since 0.1.0
  */
 import { Predicate } from "effect"
 

@@ -1,8 +1,6 @@
 /**
  * The state of a thread, folded from snapshots and patches. A state larger than `maxBytes` is omitted until the next
  * snapshot.
- *
- * @since 0.1.0
  */
 import * as JsonPatch from "./JsonPatch.js"
 

@@ -5,8 +5,6 @@
  * log where nothing is open, until the run ends or waits for its page.
  *
  * Source: `processUIMessageStream` of npm `ai` 7.0.173, docs/decisions/0110-ai-sdk.md
- *
- * @since 0.1.0
  */
 import { AgentEvent, InboxMessage, Interrupt, StepRecord } from "@runlease/core"
 import { ControlEvents } from "@runlease/core/store"
@@ -29,7 +27,6 @@ type Event = Chunk
  * `messageId`: of the message of the page, the same in each stream of it. `goesOn`: the page has the beginning of the message. `restated`:
  * that beginning, for a page that may not have it. `version`: of the SDK of the page, 7 when absent. `answered`: what the run was answered before, each in the part of the log that asks for it or, where the page has that part, here.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Subject {
@@ -217,7 +214,6 @@ const foldFrom = (subject: Subject, from: State): Fold => {
 /**
  * The view of a log that has not begun, or of a part of one that has not.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fold = (subject: Subject, options: Pick<AgUiView.Options, "toEvent"> = {}): Fold =>

@@ -2,8 +2,6 @@
  * The chunks of a UI message stream of the AI SDK.
  *
  * Source: `uiMessageChunkSchema` of npm `ai` 7.0.173.
- *
- * @since 0.1.0
  */
 import type { AgentEvent } from "@runlease/core"
 import { Predicate } from "effect"

@@ -1,8 +1,4 @@
-/**
- * What AG-UI tells and the AI SDK has no part for, as data parts; and messages to a run that works.
- *
- * @since 0.1.0
- */
+/** What AG-UI tells and the AI SDK has no part for, as data parts; and messages to a run that works. */
 import type { InboxMessage, RequestSnapshot } from "@runlease/core"
 import { Predicate } from "effect"
 import { type Chunk, data, transient } from "./Chunk.js"
@@ -18,7 +14,6 @@ const partOf = (part: RequestSnapshot.MessagePart): ReadonlyArray<Chunk> => {
 /**
  * A message to the run that works: its texts and files.
  *
- * @since 0.1.0
  * @category messages
  */
 export const steering = ({ id, key, parts }: InboxMessage.InboxMessage): ReadonlyArray<Chunk> => [
@@ -28,7 +23,6 @@ export const steering = ({ id, key, parts }: InboxMessage.InboxMessage): Readonl
 /**
  * Whether an event of the view tells of a failure: the result of a call, or the end of a step.
  *
- * @since 0.1.0
  * @category events
  */
 export const isError = ({ metadata }: Chunk): boolean =>
@@ -37,7 +31,6 @@ export const isError = ({ metadata }: Chunk): boolean =>
 /**
  * Data of the page. A start and an end of reasoning as a whole say nothing that its parts do not.
  *
- * @since 0.1.0
  * @category events
  */
 export const of = (event: Chunk): ReadonlyArray<Chunk> => {

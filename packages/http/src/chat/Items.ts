@@ -1,8 +1,4 @@
-/**
- * The events of messages, of reasoning and of calls, as the chunks of one part each.
- *
- * @since 0.1.0
- */
+/** The events of messages, of reasoning and of calls, as the chunks of one part each. */
 import * as Chunks from "./Chunk.js"
 import type { Chunk } from "./Chunk.js"
 import type { Kind, Steps } from "./Steps.js"
@@ -54,7 +50,6 @@ const ofCall = (event: Event, steps: Steps, inputs: ToolInputs): ReadonlyArray<C
 /**
  * The chunks of an event; undefined where it is of none of these.
  *
- * @since 0.1.0
  * @category events
  */
 export const of = (event: Event, steps: Steps, inputs: ToolInputs): ReadonlyArray<Chunk> | undefined => {

@@ -2,8 +2,6 @@
  * The chunks that an older AI SDK takes: it refuses a stream with a type that it does not have.
  *
  * Source: `uiMessageChunkSchema` of npm `ai` 5.0.277 and 6.0.326
- *
- * @since 0.1.0
  */
 import { type Chunk, data } from "./Chunk.js"
 
@@ -22,7 +20,6 @@ const unknown: Readonly<Record<Version, ReadonlySet<string>>> = {
 /**
  * A chunk as a version takes it. What is to be taken back stays; a call that was not approved has failed.
  *
- * @since 0.1.0
  * @category chunks
  */
 export const of = (version: Version, chunk: Chunk): ReadonlyArray<Chunk> => {

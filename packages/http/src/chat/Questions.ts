@@ -3,8 +3,6 @@
  *
  * A question about a tool call is the approval of that call. One about nothing else is a call by itself, of a tool `confirmation` that needs
  * approval, or of a tool of the page such as `input_required`, whose output is the answer.
- *
- * @since 0.1.0
  */
 import { Interrupt, Interrupts } from "@runlease/core"
 import { asText, type Chunk } from "./Chunk.js"
@@ -24,7 +22,6 @@ export type Kind = "approval" | "confirmation" | "output"
 /**
  * What the page is to do.
  *
- * @since 0.1.0
  * @category questions
  */
 export const kindOf = (interrupt: Interrupt.Interrupt): Kind => {
@@ -55,7 +52,6 @@ const inputOf = (interrupt: Interrupt.Interrupt): Chunk => {
 /**
  * Asks the page. `isShown`: the page has the call already.
  *
- * @since 0.1.0
  * @category questions
  */
 export const ask = (interrupt: Interrupt.Interrupt, isShown: boolean): ReadonlyArray<Chunk> => {
@@ -89,7 +85,6 @@ const outputOf = (toolCallId: string, { isError, payload, status }: Interrupt.An
 /**
  * What becomes of a call that stands for a confirmation, once that has its answer. Its page shows no more of it.
  *
- * @since 0.1.0
  * @category answers
  */
 export const settled = (answered: Answered): ReadonlyArray<Chunk> => {
@@ -104,7 +99,6 @@ export const settled = (answered: Answered): ReadonlyArray<Chunk> => {
 /**
  * An answer as the page that gave it shows it, for one that comes later.
  *
- * @since 0.1.0
  * @category answers
  */
 export const given = (answered: Answered): ReadonlyArray<Chunk> => {

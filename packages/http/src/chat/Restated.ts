@@ -1,8 +1,4 @@
-/**
- * The beginning of a message that a run goes on with, as its page sent it, for a page that comes later.
- *
- * @since 0.1.0
- */
+/** The beginning of a message that a run goes on with, as its page sent it, for a page that comes later. */
 import { type RequestSnapshot } from "@runlease/core"
 import type { Chunk } from "./Chunk.js"
 import * as ToolInputs from "./ToolInputs.js"
@@ -45,7 +41,6 @@ const chunksOf = (part: Part, id: string): ReadonlyArray<Chunk> => {
 /**
  * The chunks of these steps.
  *
- * @since 0.1.0
  * @category chunks
  */
 export const chunks = (steps: ReadonlyArray<ReadonlyArray<Part>>): ReadonlyArray<Chunk> =>

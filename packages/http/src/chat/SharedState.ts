@@ -3,8 +3,6 @@
  *
  * The whole state comes with each snapshot and where a step or the stream ends, so that many patches of a large state cost no more than
  * themselves.
- *
- * @since 0.1.0
  */
 import { RunLog } from "@runlease/core"
 import * as JsonPatch from "../agui/JsonPatch.js"
@@ -49,7 +47,6 @@ const of = (given: JsonPatch.Sized | undefined, changed: boolean): SharedState =
 /**
  * No state.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): SharedState => of(undefined, false)

@@ -4,8 +4,6 @@
  * A new attempt takes back the last step of the page as a whole (`reset-step`). A page sends a message again when all calls of its last step
  * have an output. So a step ends when its answer is recorded or its calls have outputs, no step ends before that, and a message that is
  * over ends with a step without calls.
- *
- * @since 0.1.0
  */
 import type { OpenedItems } from "@runlease/core/internal"
 import type { Chunk } from "./Chunk.js"
@@ -178,7 +176,6 @@ const of = (state: State): Steps => {
 /**
  * Of a message that begins, or goes on after outputs.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (goesOn: boolean): Steps =>

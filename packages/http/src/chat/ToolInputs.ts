@@ -1,8 +1,4 @@
-/**
- * The inputs of tool calls while they stream, and the outputs of calls, as JSON.
- *
- * @since 0.1.0
- */
+/** The inputs of tool calls while they stream, and the outputs of calls, as JSON. */
 import { Option, Schema } from "effect"
 import { asText, type Chunk } from "./Chunk.js"
 
@@ -48,7 +44,6 @@ const of = (open: Map<string, Open>): ToolInputs => ({
 /**
  * Of no call.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (): ToolInputs => of(new Map())
@@ -62,7 +57,6 @@ const outputOf = (content: unknown): unknown =>
 /**
  * The result of a call. `isDenied`: the page did not let it be made.
  *
- * @since 0.1.0
  * @category results
  */
 export const result = (

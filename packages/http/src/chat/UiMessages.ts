@@ -9,8 +9,6 @@
  * | any other part | the same part |
  *
  * Source: `UIMessage` of npm `ai` 7.0.173
- *
- * @since 0.1.0
  */
 import type { Interrupt, RequestSnapshot } from "@runlease/core"
 import { Predicate } from "effect"
@@ -161,7 +159,6 @@ const ofAssistant = (
 /**
  * The messages of a request. `goesOn`: the run is to go on with the last message, an assistant's.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const toSnapshot = (
@@ -176,7 +173,6 @@ export const toSnapshot = (
  * The messages of a request that the run goes on with, and the message of the page that they are; none where the run has a message of its
  * own.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const continuedIn = (
@@ -194,7 +190,6 @@ export const continuedIn = (
 /**
  * What a page answers in a message: by the ids of approvals and of calls.
  *
- * @since 0.1.0
  * @category answers
  */
 export const answersOf = ({ parts }: UiMessage): ReadonlyArray<Interrupt.Answer> =>

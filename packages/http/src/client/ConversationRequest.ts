@@ -1,8 +1,4 @@
-/**
- * The request of a run as messages of its conversation, for servers that take no request with a run.
- *
- * @since 0.1.0
- */
+/** The request of a run as messages of its conversation, for servers that take no request with a run. */
 import {
   Conversations as Port,
   type ControlPlaneError,
@@ -25,7 +21,6 @@ const isEmpty = (values: ReadonlyArray<unknown>): boolean => values.length === 0
  * The messages of the user that say what the snapshot says: its own, and its input as JSON text. Undefined where it says anything else, or
  * nothing.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const messagesOf = ({
@@ -54,7 +49,6 @@ const conversationIdOf = (publicId: string): Ids.ConversationId =>
  *
  * Fails: `SubmissionConflict` where the public id has other messages, as far as the server shows those that it has.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeWrite: Effect.Effect<
@@ -91,7 +85,6 @@ export const makeWrite: Effect.Effect<
 /**
  * Gives a claimed run that came without a request the messages of its conversation.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeRead: Effect.Effect<

@@ -1,8 +1,4 @@
-/**
- * Operations of a worker, many to a request. Where the server has no exchanges, each goes by its own endpoint.
- *
- * @since 0.1.0
- */
+/** Operations of a worker, many to a request. Where the server has no exchanges, each goes by its own endpoint. */
 import {
   ControlPlaneError,
   ControlPlaneUnavailable as Unavailable,

@@ -1,8 +1,4 @@
-/**
- * Whether the client uses the endpoints and fields that Runlease adds to the public API. If not, it sends none of them.
- *
- * @since 0.1.0
- */
+/** Whether the client uses the endpoints and fields that Runlease adds to the public API. If not, it sends none of them. */
 import { ControlPlaneError } from "@runlease/core"
 import { Context } from "effect"
 

@@ -6,8 +6,6 @@
  * slot as read only if its generation is the same after reading as before.
  *
  * `RenewalProgram` reads the pages by the same layout.
- *
- * @since 0.1.0
  */
 import type { RenewalRounds } from "@runlease/core/internal"
 
@@ -29,10 +27,7 @@ export const layout = {
 
 export type Layout = typeof layout
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LeaseTable<Lease extends RenewalRounds.RoundLease> {
   readonly add: (lease: Lease) => void
   readonly remove: (lease: Lease) => void
@@ -53,7 +48,6 @@ interface Page {
 /**
  * Makes a table. It gets another page when all slots are taken, and calls `onPage` with each.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <Lease extends RenewalRounds.RoundLease>(

@@ -1,8 +1,4 @@
-/**
- * Claims and leases over HTTP.
- *
- * @since 0.1.0
- */
+/** Claims and leases over HTTP. */
 import {
   Interrupt,
   Leases,

@@ -1,8 +1,4 @@
-/**
- * Limits of concurrency over HTTP.
- *
- * @since 0.1.0
- */
+/** Limits of concurrency over HTTP. */
 import type { ControlPlaneError, Limits } from "@runlease/core"
 import { Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
@@ -16,10 +12,7 @@ import { path, type Request, Transport } from "./Transport.js"
 const Page = pageOf(Limit)
 const Removed = Schema.Struct({ deleted: Schema.Boolean })
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (project: string): Effect.Effect<Limits.Limits["Type"], never, Extensions | Transport> =>
   Effect.gen(function* () {
     const transport = yield* Transport

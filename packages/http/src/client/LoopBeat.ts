@@ -1,8 +1,4 @@
-/**
- * The beat of the event loop: shows another thread that the loop moves, and finds out when it has stood still.
- *
- * @since 0.1.0
- */
+/** The beat of the event loop: shows another thread that the loop moves, and finds out when it has stood still. */
 import { Duration, Effect, type Scope } from "effect"
 
 /** The time between two beats, and the shortest stall that is reported. */
@@ -14,10 +10,7 @@ export const cells = { movedAt: 0, givenUpAt: 1 } as const
 
 export type Cells = typeof cells
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface LoopBeat {
   readonly shared: SharedArrayBuffer
 
@@ -29,7 +22,6 @@ export interface LoopBeat {
  * Beats while the Scope is open. `onStall` is called when a stall has ended, with its nanoseconds and with whether the other thread gave the
  * loop up.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (

@@ -1,8 +1,4 @@
-/**
- * The ports over one server.
- *
- * @since 0.1.0
- */
+/** The ports over one server. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import {
   BrowserTokens as BrowserTokensPort,

@@ -1,8 +1,4 @@
-/**
- * Why a round of the renewal thread failed, as the failure that the same request has on the event loop.
- *
- * @since 0.1.0
- */
+/** Why a round of the renewal thread failed, as the failure that the same request has on the event loop. */
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
@@ -18,7 +14,6 @@ const operation = "Leases.renew"
 /**
  * The failure of a request to `url`; `lacking` where the server cannot renew many leases at once.
  *
- * @since 0.1.0
  * @category errors
  */
 export const of = (url: string, failed: FailedRound): ControlPlaneError.ControlPlaneError | "lacking" => {

@@ -3,8 +3,6 @@
  *
  * It runs from its text, so that it is there in every bundle, and loads no other module: Effect would take ten times as
  * much memory, and longer to start than a short lease allows.
- *
- * @since 0.1.0
  */
 import type { RenewalRounds } from "@runlease/core/internal"
 import type { Layout } from "./LeaseTable.js"

@@ -1,8 +1,4 @@
-/**
- * Rounds of renewal on a thread of its own, which go on while the event loop of the worker stands still.
- *
- * @since 0.1.0
- */
+/** Rounds of renewal on a thread of its own, which go on while the event loop of the worker stands still. */
 import { type Leases } from "@runlease/core"
 import { RenewalRounds } from "@runlease/core/internal"
 import { type Context, Deferred, Duration, Effect, Layer, Queue, Redacted, type Scope } from "effect"
@@ -148,7 +144,6 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
 /**
  * Has the leases of each worker renewed on a thread of its own.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<RenewalRounds.RenewalRounds, never, Credentials> =>

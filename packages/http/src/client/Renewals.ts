@@ -1,8 +1,4 @@
-/**
- * Renews leases: many to a request, or one by one where the server cannot.
- *
- * @since 0.1.0
- */
+/** Renews leases: many to a request, or one by one where the server cannot. */
 import { Leases } from "@runlease/core"
 import { Array, type Context, DateTime, Duration, Effect, Ref } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"

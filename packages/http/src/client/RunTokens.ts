@@ -1,8 +1,4 @@
-/**
- * Makes the tokens of runs from the tokens of the workers that register here.
- *
- * @since 0.1.0
- */
+/** Makes the tokens of runs from the tokens of the workers that register here. */
 import { type Run } from "@runlease/core"
 import { RunTokens } from "@runlease/core/executor"
 import { RunToken } from "@runlease/core/store"

@@ -1,8 +1,4 @@
-/**
- * Runs over HTTP: submissions, reads, and what becomes of them.
- *
- * @since 0.1.0
- */
+/** Runs over HTTP: submissions, reads, and what becomes of them. */
 import { type Interrupt, MetadataFilter, OneOrMore, Run, Runs, ControlPlaneError, Ids } from "@runlease/core"
 import { LabelRules } from "@runlease/core/store"
 import { Context, DateTime, Effect, Record, type Redacted, Schema, Array, Either, Option } from "effect"
@@ -185,10 +181,7 @@ const verdictOf = <E extends { readonly _tag: string }>(
       : Effect.succeed(Either.left(error as Exclude<E, ControlPlaneError.ControlPlaneError>)),
   )
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const makeSubmissions: Effect.Effect<
   Pick<Runs.Runs["Type"], "submit" | "submitMany" | "retry" | "fork">,
   never,

@@ -1,8 +1,4 @@
-/**
- * The signals of a worker, from the event stream of its server.
- *
- * @since 0.1.0
- */
+/** The signals of a worker, from the event stream of its server. */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { ControlPlaneUnavailable as Unavailable, type Ids, type Leases } from "@runlease/core"
 import { type Context, Effect, Option, Schema, Stream } from "effect"

@@ -1,8 +1,4 @@
-/**
- * Sends one request to a control plane, and reads its answer or refusal.
- *
- * @since 0.1.0
- */
+/** Sends one request to a control plane, and reads its answer or refusal. */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"

@@ -1,8 +1,4 @@
-/**
- * The message of a request that got no answer: the server, and the reason.
- *
- * @since 0.1.0
- */
+/** The message of a request that got no answer: the server, and the reason. */
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { Predicate } from "effect"
 
@@ -42,7 +38,6 @@ const serverOf = (url: string): string => (URL.canParse(url) ? ` at ${new URL(ur
 /**
  * The sentence for people. It holds neither the request's headers nor its path, which may be secret.
  *
- * @since 0.1.0
  * @category errors
  */
 export const message = (error: HttpClientError.HttpClientError): string => {

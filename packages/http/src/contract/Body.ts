@@ -1,8 +1,4 @@
-/**
- * The limits of a request's body.
- *
- * @since 0.1.0
- */
+/** The limits of a request's body. */
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Schema } from "effect"
@@ -18,7 +14,6 @@ export const maxDepth = 256
  * Refuses a body that is not JSON, too large or nested too deeply, or that the server has no memory for now, before
  * anything reads it.
  *
- * @since 0.1.0
  * @category middleware
  */
 export class JsonBody extends HttpApiMiddleware.Tag<JsonBody>()("@runlease/http/JsonBody", {

@@ -1,8 +1,4 @@
-/**
- * Failures of the control plane that say nothing of a run, and the refusals that stand for them.
- *
- * @since 0.1.0
- */
+/** Failures of the control plane that say nothing of a run, and the refusals that stand for them. */
 import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import * as Refusal from "./Refusal.js"
 

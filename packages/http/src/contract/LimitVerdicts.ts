@@ -1,8 +1,4 @@
-/**
- * The verdicts of limits.
- *
- * @since 0.1.0
- */
+/** The verdicts of limits. */
 import { Limits, Runs } from "@runlease/core"
 import { SnakeCase } from "@runlease/core/internal"
 import { Effect } from "effect"

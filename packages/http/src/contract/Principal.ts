@@ -1,8 +1,4 @@
-/**
- * The caller of a request: an API key of a project, one of its workers, the program of a run, or a page in a browser.
- *
- * @since 0.1.0
- */
+/** The caller of a request: an API key of a project, one of its workers, the program of a run, or a page in a browser. */
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
@@ -45,7 +41,6 @@ export const callerOf = (principal: Access.Principal): string => {
 /**
  * A part of what a server has, and who takes from it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Share {
@@ -101,7 +96,6 @@ export const sessionCookie = "runlease_session"
  * Finds out who calls. A worker token comes as a bearer token, an API key in either header. The cookie of a session counts where there is
  * no header.
  *
- * @since 0.1.0
  * @category middleware
  */
 export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@runlease/http/Authorization", {

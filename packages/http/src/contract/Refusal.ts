@@ -1,8 +1,4 @@
-/**
- * The one shape of every refusal.
- *
- * @since 0.1.0
- */
+/** The one shape of every refusal. */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Data, Schema } from "effect"
 import { as } from "../Wire.js"
@@ -12,7 +8,6 @@ import { as } from "../Wire.js"
  * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages were sent to it, which run works,
  * which revision and source a schedule has, or which limit takes no further run, and for how long.
  *
- * @since 0.1.0
  * @category models
  */
 export const Body = Schema.Struct({
@@ -38,7 +33,6 @@ export type Body = typeof Body.Type
 /**
  * A request that is not done.
  *
- * @since 0.1.0
  * @category errors
  */
 export class Refusal extends Data.TaggedError("Refusal")<{

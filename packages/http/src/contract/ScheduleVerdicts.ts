@@ -1,8 +1,4 @@
-/**
- * The verdicts of schedules. A field has its name on the wire there, and its name in core here.
- *
- * @since 0.1.0
- */
+/** The verdicts of schedules. A field has its name on the wire there, and its name in core here. */
 import { Schedules } from "@runlease/core"
 import { SnakeCase } from "@runlease/core/internal"
 import { Effect } from "effect"

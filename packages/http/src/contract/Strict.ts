@@ -2,8 +2,6 @@
  * Bodies that people write: a field that has no meaning is refused, since it would be dropped without a word.
  *
  * Source: docs/decisions/0028-strict-bodies.md
- *
- * @since 0.1.0
  */
 import type { ParseResult, Schema } from "effect"
 
@@ -11,7 +9,6 @@ import type { ParseResult, Schema } from "effect"
  * The schema, which now refuses every field that it does not name, at any depth. What the schema takes as any JSON stays
  * open.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const strict = <A, I>(schema: Schema.Schema<A, I>): Schema.Schema<A, I> =>
@@ -51,7 +48,6 @@ const nearest = (name: string, fields: ReadonlyArray<string>): string | undefine
  * The problem as one line without the field's path. For an unknown field the line names the likely field, or all fields that
  * exist.
  *
- * @since 0.1.0
  * @category formatting
  */
 export const sentence = ({ _tag, message, path }: ParseResult.ArrayFormatterIssue): string => {

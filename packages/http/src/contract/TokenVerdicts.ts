@@ -1,8 +1,4 @@
-/**
- * The verdict of tokens for browsers. A field has its name on the wire there, and its name in core here.
- *
- * @since 0.1.0
- */
+/** The verdict of tokens for browsers. A field has its name on the wire there, and its name in core here. */
 import { BrowserToken } from "@runlease/core"
 import { SnakeCase } from "@runlease/core/internal"
 import { Effect } from "effect"

@@ -1,8 +1,4 @@
-/**
- * How one error of the ports is written on the wire and read from it.
- *
- * @since 0.1.0
- */
+/** How one error of the ports is written on the wire and read from it. */
 import type {
   Access,
   BrowserToken,

@@ -1,8 +1,4 @@
-/**
- * The table of verdicts: how each error of the ports becomes a refusal, and how a refusal is read as that error.
- *
- * @since 0.1.0
- */
+/** The table of verdicts: how each error of the ports becomes a refusal, and how a refusal is read as that error. */
 import { type Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
 import { limitVerdicts } from "./LimitVerdicts.js"

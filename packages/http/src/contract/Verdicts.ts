@@ -3,8 +3,6 @@
  * an error gets an HTTP status.
  *
  * Source: docs/decisions/0042-one-codec-of-verdicts.md
- *
- * @since 0.1.0
  */
 import { ControlPlaneError } from "@runlease/core"
 import { Effect } from "effect"
@@ -31,7 +29,6 @@ const encodeVerdict = <T extends Tag>(tag: T, error: ErrorOf<T>): Refusal.Refusa
  * The refusal that stands for an error; a refusal stays as it is. `session` and `tell` are the endpoints that record a session
  * and take a message: `RunEnded` is 409 there, since nothing is appended.
  *
- * @since 0.1.0
  * @category encoding
  */
 export const encode = (
@@ -62,7 +59,6 @@ const tagOf = <T extends Tag>(
  * Fails: one of the `expected` errors; a `ControlPlaneError` where the refusal stands for none of them; and what `readRun`
  * fails with.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const decode =

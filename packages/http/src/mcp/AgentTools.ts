@@ -2,8 +2,6 @@
  * One tool for each agent that a worker in contact names.
  *
  * The name of the tool is the agent's id. An agent whose id is no name of a tool, or that of another tool here, is run by `run_agent`.
- *
- * @since 0.1.0
  */
 import { type Ids, WorkerMetadata, type WorkerRegistry } from "@runlease/core"
 import { WorkersInContact } from "@runlease/core/internal"
@@ -93,7 +91,6 @@ const toolOf = (declared: Declared): Tool.Tool => ({
 /**
  * The tools of agents, in the order of their names, without those whose names are `taken`.
  *
- * @since 0.1.0
  * @category tools
  */
 export const list = ({ ports }: Project, taken: ReadonlySet<string>) =>

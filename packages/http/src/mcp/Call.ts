@@ -1,8 +1,4 @@
-/**
- * A call of a tool, and what it comes to.
- *
- * @since 0.1.0
- */
+/** A call of a tool, and what it comes to. */
 import { type ControlPlane, type ControlPlaneError, Ids, type Runs, TraceContext } from "@runlease/core"
 import { type Context, type Effect, Option, Predicate, type Scope, type Stream } from "effect"
 import type { Refusal } from "../contract/Refusal.js"
@@ -20,7 +16,6 @@ export type Checked = Pick<Runs.Submission, "agentId" | "snapshot"> & {
 /**
  * What every call of one project has. `admit` checks a submission before it is sent to the port. `waits` are those of the server.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Project {
@@ -33,7 +28,6 @@ export interface Project {
  * `runId`: the id of the run that this call submits, where its client says by a key that it may send the call again. `progressToken`: the
  * client takes notifications of progress.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Call extends Project {
@@ -47,15 +41,11 @@ export interface Call extends Project {
  * The key in the `_meta` of a call by which a client says that it is the same call as before. A progress token cannot say that: clients
  * count them anew in each process.
  *
- * @since 0.1.0
  * @category constants
  */
 export const idempotencyKey = "io.github.runlease/idempotencyKey"
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming): Call => {
   const meta = Era.metaOf(incoming)
   const { progressToken, traceparent } = meta
@@ -79,7 +69,6 @@ export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming)
  * What a request comes to: `result`, after the notifications that belong to it, or after `wait`, which tells nothing. Without either the
  * result is there at once. `wait` begins a wait that ends with the Scope, and calls `done` once it is over.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Outcome<E = Refusal> {

@@ -1,8 +1,4 @@
-/**
- * The ends of many waits: those that come close together share one sleep.
- *
- * @since 0.1.0
- */
+/** The ends of many waits: those that come close together share one sleep. */
 import { Clock, Duration, Effect, Runtime, type Scope } from "effect"
 
 /** How exact an end is, in milliseconds. It comes late, never early. */
@@ -11,19 +7,13 @@ const step = 100
 /** The monotonic clock, in milliseconds. */
 const time = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Deadlines {
   /** Calls `listener` after so many seconds, unless the Scope closes first. */
   readonly after: (seconds: number, listener: () => void) => Effect.Effect<void, never, Scope.Scope>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function* () {
   const scope = yield* Effect.scope
   // A sleep holds nothing of the request that is its first.

@@ -4,8 +4,6 @@
  * A client shows a flat form. An interrupt whose payload is no flat object becomes a form with one field, `answer`.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation
- *
- * @since 0.1.0
  */
 import type { Interrupt, Run } from "@runlease/core"
 import { ToolArguments } from "@runlease/core/executor"
@@ -99,7 +97,6 @@ const keyOf = ({ leaseEpoch }: Run.Run, { id }: Interrupt.Interrupt): string => 
 /**
  * What the run waits for, as requests to its client, by key. No two requests of one run have the same key.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const requestsOf = (run: Run.Run): JsonRpc.Params =>
@@ -125,7 +122,6 @@ const ElicitResult = Schema.Struct({
 /**
  * Responses to requests of a task, by key.
  *
- * @since 0.1.0
  * @category models
  */
 export const Responses = Schema.Record({ key: Schema.String, value: ElicitResult })
@@ -134,7 +130,6 @@ export type Responses = typeof Responses.Type
 /**
  * The answers to what the run waits for. A response to something else is none, such as one to a wait that is over.
  *
- * @since 0.1.0
  * @category conversions
  */
 export const answersOf = (run: Run.Run, responses: Responses): ReadonlyArray<Interrupt.Answer> =>

@@ -5,8 +5,6 @@
  * this server remembers nothing of that.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning
- *
- * @since 0.1.0
  */
 import { Either, Predicate, Schema } from "effect"
 import * as JsonRpc from "./JsonRpc.js"
@@ -20,7 +18,6 @@ export const legacy = ["2025-11-25", "2025-06-18", "2025-03-26"] as const
 /**
  * The extension by which a tool call may become a task.
  *
- * @since 0.1.0
  * @category constants
  */
 export const tasksExtension = "io.modelcontextprotocol/tasks"
@@ -38,7 +35,6 @@ export const subscriptionKey = `${prefix}subscriptionId`
 /**
  * How a request is served. `tasks`: its client takes tasks. `elicits`: its client asks its user with a form.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Era {
@@ -79,7 +75,6 @@ const elicits = (capability: unknown): boolean =>
  *
  * Fails: `unsupportedVersion`; `invalidParams` where `_meta` lacks what a request of 2026-07-28 must say; `headerMismatch`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const of = (
@@ -124,7 +119,6 @@ export const of = (
 /**
  * The refusal of a request that needs the extension of tasks, whose client has not declared it.
  *
- * @since 0.1.0
  * @category errors
  */
 export const tasksRequired: JsonRpc.RpcFailure = JsonRpc.failure(

@@ -2,8 +2,6 @@
  * The messages of JSON-RPC 2.0, as the Model Context Protocol has them: an id is a string or an integer, and there are no batches.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic
- *
- * @since 0.1.0
  */
 import { SchemaProblem } from "@runlease/core/internal"
 import { Data, Either, Schema } from "effect"
@@ -46,7 +44,6 @@ export type Message = Notification | Response
 /**
  * The codes of errors that this server answers with.
  *
- * @since 0.1.0
  * @category constants
  */
 export const codes = {
@@ -64,7 +61,6 @@ export const codes = {
  * A request that is answered with an error. `status` is the HTTP status where it is sent over HTTP: most errors are answers to requests that
  * HTTP has understood.
  *
- * @since 0.1.0
  * @category errors
  */
 export class RpcFailure extends Data.TaggedError("RpcFailure")<{
@@ -114,7 +110,6 @@ export const idOf = (message: unknown): Id | undefined => (isId(message) ? messa
  *
  * Fails: with the code of an invalid request and status 400, in the words of `SchemaProblem`.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const read = (message: unknown): Either.Either<Incoming, RpcFailure> =>

@@ -2,8 +2,6 @@
  * A server over two streams of lines, each line a message: the transport of a program that its client starts.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio
- *
- * @since 0.1.0
  */
 import { Effect, FiberMap, Option, Schema, Stream } from "effect"
 import type { Refusal } from "../contract/Refusal.js"
@@ -27,7 +25,6 @@ const inUse = JsonRpc.failure("invalidRequest", "A request with this id is in pr
  * Answers the messages of a client until its stream ends. Several requests are in progress at once; `notifications/cancelled` ends the wait of
  * one, and leaves its run alone.
  *
- * @since 0.1.0
  * @category transports
  */
 export const serve = (

@@ -5,8 +5,6 @@
  * remembers no client, so any server of the project answers any request.
  *
  * Source: docs/decisions/0111-mcp.md
- *
- * @since 0.1.0
  */
 import { ControlPlaneError } from "@runlease/core"
 import { Effect, Predicate, type Scope, Stream, Struct } from "effect"
@@ -33,7 +31,6 @@ export type { RequestHeaders } from "./RequestHeaders.js"
 /**
  * `agents`: each agent of a worker in contact has a tool of its own. `version` is that of the program.
  *
- * @since 0.1.0
  * @category options
  */
 export interface Options extends Calls.Project {
@@ -45,7 +42,6 @@ export interface Options extends Calls.Project {
  * What a message comes to. `None`: it takes no answer. `Answer`: one message, with its HTTP status. `Messages`: notifications, and the answer
  * at their end; where there are none, `later` is the same for a transport that has no fiber for a message that waits.
  *
- * @since 0.1.0
  * @category models
  */
 export type Reply =
@@ -56,7 +52,6 @@ export type Reply =
 /**
  * An answer that waits. `begin` begins the wait, which ends with the Scope, and calls `done` once `answer` may be run.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Later {
@@ -120,10 +115,7 @@ const messagesOf = (
 const toFailure = (error: Failure | ControlPlaneError.ControlPlaneError): Failure =>
   error._tag === "RpcFailure" ? error : Verdicts.encode(error)
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Server {
   readonly handle: (
     message: unknown,
@@ -136,7 +128,6 @@ export interface Server {
  *
  * Fails: with a refusal of status 503 where the store does not answer.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options): Server => {

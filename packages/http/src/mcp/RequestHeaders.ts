@@ -2,17 +2,12 @@
  * The headers of a request over HTTP, which repeat parts of its body for what is between client and server.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#request-metadata
- *
- * @since 0.1.0
  */
 import { Either, Encoding } from "effect"
 import * as Era from "./Era.js"
 import * as JsonRpc from "./JsonRpc.js"
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface RequestHeaders {
   readonly version: string | undefined
   readonly method: string | undefined
@@ -61,7 +56,6 @@ const isModern = ({ version }: RequestHeaders, incoming: JsonRpc.Incoming): bool
  *
  * Fails: `headerMismatch`, with status 400.
  *
- * @since 0.1.0
  * @category checks
  */
 export const check = (

@@ -1,8 +1,4 @@
-/**
- * The tool that submits a run again that has ended.
- *
- * @since 0.1.0
- */
+/** The tool that submits a run again that has ended. */
 import { Ids, Runs } from "@runlease/core"
 import { Context, Effect, Schema } from "effect"
 import * as RunTools from "./RunTools.js"
@@ -11,10 +7,7 @@ import * as Tasks from "./Tasks.js"
 import * as Tool from "./Tool.js"
 import * as Wait from "./Wait.js"
 
-/**
- * @since 0.1.0
- * @category tools
- */
+/** @category tools */
 export const tool: Tool.Tool = Tool.make({
   name: "retry_run",
   description:

@@ -3,8 +3,6 @@
  *
  * A call becomes a task where its client takes tasks: the id of the task is that of the run. Another client gets the outcome, or after a
  * while the run as it is, with its id.
- *
- * @since 0.1.0
  */
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
 import { Context, Effect, Schema } from "effect"
@@ -36,7 +34,6 @@ const nothing = Refusal.make(422, "invalid_arguments", "An agent needs a `messag
 /**
  * Submits the run, once for an id or a key, and waits for it.
  *
- * @since 0.1.0
  * @category runs
  */
 export const begin = Effect.fnUntraced(function* (order: Order, call: Call, seconds: number) {
@@ -55,10 +52,7 @@ export const begin = Effect.fnUntraced(function* (order: Order, call: Call, seco
   return call.era.tasks ? Tasks.created(run) : Wait.until(call, run, seconds)
 })
 
-/**
- * @since 0.1.0
- * @category tools
- */
+/** @category tools */
 export const tool: Tool.Tool = Tool.make({
   name: "run_agent",
   description:

@@ -1,8 +1,4 @@
-/**
- * The tools that look at runs, answer and cancel them.
- *
- * @since 0.1.0
- */
+/** The tools that look at runs, answer and cancel them. */
 import { type AgentEvent, Ids, Interrupt, Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Schema } from "effect"
 import type { Call, Outcome } from "./Call.js"
@@ -175,8 +171,5 @@ const readLog = Tool.make({
     ),
 })
 
-/**
- * @since 0.1.0
- * @category tools
- */
+/** @category tools */
 export const tools: ReadonlyArray<Tool.Tool> = [get, list, answer, cancel, readLog]

@@ -1,8 +1,4 @@
-/**
- * A run as a tool shows it to a model.
- *
- * @since 0.1.0
- */
+/** A run as a tool shows it to a model. */
 import { type ControlPlane, type ControlPlaneError, Run, RunLog } from "@runlease/core"
 import { AgentOutcome } from "@runlease/core/executor"
 import { ResumeRules } from "@runlease/core/store"
@@ -11,7 +7,6 @@ import { type Context, DateTime, Effect, Schema } from "effect"
 /**
  * The most bytes of JSON that the text of a run takes.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxTextBytes = RunLog.maxReadBytes
@@ -30,7 +25,6 @@ const Question = Schema.Struct({
  * many bytes of the text were left out at its end. `questions`: what the run waits for an answer to, for `answer_run`. `next`: what to do
  * about a run that has not ended, or whose text is cut.
  *
- * @since 0.1.0
  * @category models
  */
 export const RunView = Schema.Struct({
@@ -69,7 +63,6 @@ const questionsOf = (run: Run.Run): ReadonlyArray<typeof Question.Type> =>
 /**
  * Whether the run waits for answers.
  *
- * @since 0.1.0
  * @category predicates
  */
 export const isAsking = (run: Run.Run): boolean =>
@@ -85,7 +78,6 @@ const nextOf = (run: Run.Run): string | undefined => {
 /**
  * A run without its text, as a list shows it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const ofRun = (run: Run.Run): RunView => {
@@ -117,7 +109,6 @@ export const ofRun = (run: Run.Run): RunView => {
 /**
  * A run with its text, where it has completed without a value. A text is cut at `maxTextBytes`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const whole = (

@@ -2,8 +2,6 @@
  * The stream of a client that listens: the states of tasks that it names. The tools of this server do not change, so it tells nothing of them.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
- *
- * @since 0.1.0
  */
 import { Ids, Run, RunLog, Runs } from "@runlease/core"
 import { SchemaProblem } from "@runlease/core/internal"
@@ -58,7 +56,6 @@ const statesOf = (call: Call, runId: Ids.RunId) => {
 /**
  * What a client hears that listens, from the acknowledgement on, until it leaves.
  *
- * @since 0.1.0
  * @category methods
  */
 export const listen = (

@@ -2,8 +2,6 @@
  * The extension of tasks: a run as a task, whose id is the run's. So a task outlives the connection and the server that began it.
  *
  * Source: https://modelcontextprotocol.io/extensions/tasks
- *
- * @since 0.1.0
  */
 import { DateTime, Context, Effect, Schema } from "effect"
 import { Ids, type Run, Runs } from "@runlease/core"
@@ -44,7 +42,6 @@ const common = (run: Run.Run) => ({
 /**
  * The answer to a call whose run goes on as a task.
  *
- * @since 0.1.0
  * @category results
  */
 export const created = (run: Run.Run): Outcome<never> => ({
@@ -54,7 +51,6 @@ export const created = (run: Run.Run): Outcome<never> => ({
 /**
  * The state of a task, with its result once it has ended. A run that has failed is a call that has completed with an error.
  *
- * @since 0.1.0
  * @category results
  */
 export const detailed = (call: Pick<Call, "ports"> & { readonly era: Era }, run: Run.Run) => {
@@ -131,7 +127,6 @@ const forTasks =
 /**
  * The methods of the extension.
  *
- * @since 0.1.0
  * @category methods
  */
 export const methods = {

@@ -1,8 +1,4 @@
-/**
- * A tool, with the schema of its arguments.
- *
- * @since 0.1.0
- */
+/** A tool, with the schema of its arguments. */
 import { FormSchema, SchemaProblem } from "@runlease/core/internal"
 import { Effect, type ParseResult, Predicate, Schema } from "effect"
 import * as Refusal from "../contract/Refusal.js"
@@ -20,10 +16,7 @@ export interface Annotations {
   readonly openWorldHint?: boolean
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Tool {
   readonly name: string
   readonly description: string
@@ -53,7 +46,6 @@ const jsonSchemaOf = <A, I>(schema: Schema.Schema<A, I>): object => ({
 /**
  * A part of the arguments, as its JSON Schema shows it to a model.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const shownAs = <A, I>(
@@ -64,7 +56,6 @@ export const shownAs = <A, I>(
 /**
  * Gives the failures that a model may mend as the result of its call. A control plane that does not answer has no result.
  *
- * @since 0.1.0
  * @category results
  */
 export const answered = <A, E extends Verdicts.PortError | Refusal.Refusal>(
@@ -92,7 +83,6 @@ const invalid = (name: string) => (problem: ParseResult.ParseError) =>
 /**
  * A tool of a schema. Arguments that do not fit are an error that the model reads, as are the verdicts of the control plane.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <

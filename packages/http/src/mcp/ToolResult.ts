@@ -1,8 +1,4 @@
-/**
- * The results of tool calls.
- *
- * @since 0.1.0
- */
+/** The results of tool calls. */
 import type * as JsonRpc from "./JsonRpc.js"
 
 /** A value, as a model reads it and as a program does. */

@@ -1,8 +1,4 @@
-/**
- * Waits until a run has ended or asks something, and tells its client how it goes.
- *
- * @since 0.1.0
- */
+/** Waits until a run has ended or asks something, and tells its client how it goes. */
 import { type Run, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
 import { Context, Deferred, Effect, PubSub, Stream } from "effect"
@@ -25,7 +21,6 @@ export const resultOf = (call: Pick<Call, "ports">, run: Run.Run) => Waits.resul
  *
  * Units: `seconds` is at most `maxSeconds`.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.Failure> => {

@@ -1,8 +1,4 @@
-/**
- * The waits for runs: those for one run share one reader of its log, and one result.
- *
- * @since 0.1.0
- */
+/** The waits for runs: those for one run share one reader of its log, and one result. */
 import { type AgentEvent, type ControlPlaneError, type Run, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
 import { Context, Deferred, Effect, Equal, Hash, Option, PubSub, RcMap, type Scope } from "effect"
@@ -144,10 +140,7 @@ const joinUntil = (
   )
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
   const awaited = yield* RcMap.make({ lookup: follow })
   const deadlines = yield* Deadlines.make

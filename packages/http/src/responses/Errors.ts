@@ -2,15 +2,12 @@
  * The errors of OpenAI's API.
  *
  * Source: https://platform.openai.com/docs/guides/error-codes
- *
- * @since 0.1.0
  */
 import { Data } from "effect"
 
 /**
  * A request that is not done. `param`: the field that is wrong, such as `input[0].content[1].type`.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ResponsesError extends Data.TaggedError("ResponsesError")<{

@@ -9,8 +9,6 @@
  * | `function_call` | a `tool_call` part of an assistant |
  * | `function_call_output` | a `tool_result` part of a tool |
  * | `reasoning` | a `reasoning` part |
- *
- * @since 0.1.0
  */
 import type { RequestSnapshot } from "@runlease/core"
 import { Either, Predicate, Schema } from "effect"

@@ -1,8 +1,4 @@
-/**
- * The events of one item in a stream, by the type of the item.
- *
- * @since 0.1.0
- */
+/** The events of one item in a stream, by the type of the item. */
 import type { Item } from "./Protocol.js"
 
 /** An event without its place in the stream. */

@@ -2,8 +2,6 @@
  * What OpenAI Responses sends and takes, as JSON.
  *
  * Source: https://platform.openai.com/docs/api-reference/responses; the OpenAPI document of Open Responses
- *
- * @since 0.1.0
  */
 import { Ids } from "@runlease/core"
 import { Either, ParseResult, Schema } from "effect"

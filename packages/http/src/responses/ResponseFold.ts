@@ -4,8 +4,6 @@
  * `sequence_number` is the place in the fold, so a stream that was left goes on by folding the log again. What an agent below this
  * one says is not shown. The fold takes the log as `AgUiView` repairs it. A response has the newest items that there is room for; its stream
  * has the deltas of all.
- *
- * @since 0.1.0
  */
 import { type AgentEvent, Page, type RunLog } from "@runlease/core"
 import { type DateTime, Predicate } from "effect"
@@ -57,7 +55,6 @@ interface Placed {
 /**
  * The most bytes of JSON that the items of a response take.
  *
- * @since 0.1.0
  * @category constants
  */
 export const maxBytes = Page.maxPageBytes
@@ -66,7 +63,6 @@ export const maxBytes = Page.maxPageBytes
  * The fold of a log that has not begun. `first`: the response before that. `most`: the most bytes of JSON that its items take; a response
  * without its oldest items, or with a part of the only one, has `omitted_bytes`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (first: Response, most = maxBytes): ResponseFold => {

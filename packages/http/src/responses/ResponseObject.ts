@@ -1,8 +1,4 @@
-/**
- * A response before its run has begun.
- *
- * @since 0.1.0
- */
+/** A response before its run has begun. */
 import type { Run } from "@runlease/core"
 import { DateTime, Predicate } from "effect"
 import type { Response, Settings } from "./Protocol.js"

@@ -1,8 +1,4 @@
-/**
- * The tokens of a response.
- *
- * @since 0.1.0
- */
+/** The tokens of a response. */
 import { Predicate } from "effect"
 import type { Usage } from "./Protocol.js"
 

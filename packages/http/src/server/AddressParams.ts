@@ -1,8 +1,4 @@
-/**
- * The parameters of a request's address, for an endpoint that checks them itself, since its errors are those of its protocol.
- *
- * @since 0.1.0
- */
+/** The parameters of a request's address, for an endpoint that checks them itself, since its errors are those of its protocol. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect } from "effect"
 

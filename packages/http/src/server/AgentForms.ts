@@ -3,8 +3,6 @@
  *
  * A worker checks the payload again, so a payload is refused here only where that is certain: it fits none of the schemas of the workers
  * in contact, as the store has them now.
- *
- * @since 0.1.0
  */
 import { type ControlPlaneError, Ids, Runs } from "@runlease/core"
 import { JsonSchemaCost, JsonSchemaProblem, WorkersInContact } from "@runlease/core/internal"

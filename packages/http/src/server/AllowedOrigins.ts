@@ -2,8 +2,6 @@
  * The pages whose scripts may use an address that a page of any name could reach by DNS rebinding.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#security-endpoint
- *
- * @since 0.1.0
  */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect } from "effect"
@@ -30,7 +28,6 @@ const refused = (origin: string): Refusal.Refusal =>
  * Refuses a request of a page, unless its origin is allowed or it is a page of this server by a name of this machine. A program that is no
  * browser names no origin.
  *
- * @since 0.1.0
  * @category checks
  */
 export const check = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void, Refusal.Refusal> =>

@@ -1,8 +1,4 @@
-/**
- * Bodies of requests: their budget, and how they are read within their limits before anything parses them.
- *
- * @since 0.1.0
- */
+/** Bodies of requests: their budget, and how they are read within their limits before anything parses them. */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -31,7 +27,6 @@ export const defaultTotal = 256 * 1024 * 1024
 /**
  * The holder of bytes: a request of a caller.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Taker {
@@ -115,10 +110,7 @@ export const makeBudget = (total: number): BodyBudget["Type"] => {
   }
 }
 
-/**
- * @since 0.1.0
- * @category layers
- */
+/** @category layers */
 export const budgetLayer = (total: number): Layer.Layer<BodyBudget> =>
   Layer.sync(BodyBudget, () => makeBudget(total))
 
@@ -130,11 +122,7 @@ export const releaseAfter = Effect.map(
       Effect.ensuring(app, Effect.map(HttpServerRequest.HttpServerRequest, budget.release)),
 )
 
-/**
- * Measures the value of a JSON text without parsing it.
- *
- * @since 0.1.0
- */
+/** Measures the value of a JSON text without parsing it. */
 
 // Measures the value of a JSON text without parsing it.
 
@@ -152,7 +140,6 @@ const backslash = 0x5c
  * `parsedBytes` is about what the values take, text included; undefined for a text whose arrays and objects nest deeper than
  * `maxDepth`. Brackets and commas within strings count for nothing.
  *
- * @since 0.1.0
  * @category measures
  */
 export const parsedBytes = (text: string, maxDepth: number): number | undefined => {
@@ -399,7 +386,6 @@ const usualType = /^application\/json(; ?charset=utf-8)?$/i
 /**
  * Reads the bodies of requests.
  *
- * @since 0.1.0
  * @category services
  */
 export class Bodies extends Context.Tag("@runlease/http/server/Bodies")<
@@ -493,7 +479,6 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
 /**
  * Reads bodies that arrive within `within`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (within: Duration.DurationInput): Layer.Layer<Bodies, never, BodyBudget> =>

@@ -1,8 +1,4 @@
-/**
- * The refusals of a body that is not read.
- *
- * @since 0.1.0
- */
+/** The refusals of a body that is not read. */
 import { Duration } from "effect"
 import { maxBytes, maxDepth } from "../contract/Body.js"
 import * as Refusal from "../contract/Refusal.js"

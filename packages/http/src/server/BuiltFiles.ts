@@ -1,8 +1,6 @@
 /**
  * The files of a built site: their types, encodings and caching, and the policy of its pages. The dashboard and the documentation are
  * served by it.
- *
- * @since 0.1.0
  */
 import type * as Error from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -26,7 +24,6 @@ const types: Readonly<Record<string, string>> = {
 /**
  * A file as it is sent: its bytes by their encoding. They are read once, when they are first sent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface BuiltFile {
@@ -51,7 +48,6 @@ const gunzip = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
  *
  * Fails: where the folder cannot be read.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const list = (
@@ -91,7 +87,6 @@ const encodingOf = (accepted: string, { br, gzip, plain }: BuiltFile) => {
 /**
  * Answers a request with a file, in an encoding that the client accepts.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = (
@@ -116,7 +111,6 @@ export const respond = (
  * Headers of a page: it runs no script but files of its own origin and those that `scripts` names by their digests, loads nothing from another
  * origin, and is shown in no frame.
  *
- * @since 0.1.0
  * @category responses
  */
 export const pageHeaders = (scripts: ReadonlyArray<string> = []) => ({
@@ -139,7 +133,6 @@ export const pageHeaders = (scripts: ReadonlyArray<string> = []) => ({
 /**
  * Whether a request reads, as requests for files do.
  *
- * @since 0.1.0
  * @category requests
  */
 export const isRead = ({ method }: HttpServerRequest.HttpServerRequest): boolean =>
@@ -148,7 +141,6 @@ export const isRead = ({ method }: HttpServerRequest.HttpServerRequest): boolean
 /**
  * The path of a request below the place where the API is mounted.
  *
- * @since 0.1.0
  * @category requests
  */
 export const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => {

@@ -1,8 +1,4 @@
-/**
- * The permissions of a caller, and the worker that it acts for.
- *
- * @since 0.1.0
- */
+/** The permissions of a caller, and the worker that it acts for. */
 import { Access, type BrowserToken, type Ids, Run, Runs } from "@runlease/core"
 import { type RunToken } from "@runlease/core/store"
 import { Context, Effect } from "effect"
@@ -109,7 +105,6 @@ export const page = Effect.flatMap(CurrentPrincipal, (principal) =>
 /**
  * The ports for an endpoint of one run: of an API key, or of a page whose token has the scope and reaches the run.
  *
- * @since 0.1.0
  * @category pages
  */
 export const run = Effect.fnUntraced(function* (scope: BrowserToken.Scope, runId: Ids.RunId) {
@@ -123,7 +118,6 @@ export const run = Effect.fnUntraced(function* (scope: BrowserToken.Scope, runId
 /**
  * The ports for an endpoint of one conversation: of an API key, or of a page whose token has the scopes and is bound to it. It may not exist yet.
  *
- * @since 0.1.0
  * @category pages
  */
 export const conversation = Effect.fnUntraced(function* (
@@ -141,7 +135,6 @@ export const conversation = Effect.fnUntraced(function* (
  * As `conversation`, for an endpoint that shows or changes the run that works in it: a token for some agents is refused while a run of
  * another one has not ended.
  *
- * @since 0.1.0
  * @category pages
  */
 export const thread = Effect.fnUntraced(function* (
@@ -158,7 +151,6 @@ export const thread = Effect.fnUntraced(function* (
  * The ports of the named project for a list of its runs, and the filter as the caller may make it: that of a page has the runs alone that its
  * token reaches.
  *
- * @since 0.1.0
  * @category pages
  */
 export const list = Effect.fnUntraced(function* (reference: string, filter: Runs.ListRuns) {
@@ -174,7 +166,6 @@ export const list = Effect.fnUntraced(function* (reference: string, filter: Runs
  * The ports for a submission, and the submission as the caller may make it; the grant of a page, which `Grants.checkSubmitted` holds to what
  * the submission becomes.
  *
- * @since 0.1.0
  * @category pages
  */
 export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) {
@@ -195,7 +186,6 @@ export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) 
 /**
  * The id of a conversation that the caller may create: a page, only the one that its token is bound to.
  *
- * @since 0.1.0
  * @category pages
  */
 export const newConversation = Effect.fnUntraced(function* (wanted: Ids.ConversationId | undefined) {
@@ -250,7 +240,6 @@ export interface Program {
 /**
  * The caller as the program of a run, where it is one. Another run than its own is forbidden, whether or not there is one of that id.
  *
- * @since 0.1.0
  * @category fencing
  */
 export const program = Effect.fnUntraced(function* (path: {
@@ -283,7 +272,6 @@ export const leaseOf = (
  * The lease that a request stands on. A worker must hold the run; an API key is trusted unless it names an epoch or a
  * worker. An epoch alone must be that of the run, and is checked again, with its owner, by the port.
  *
- * @since 0.1.0
  * @category fencing
  */
 export const fence = Effect.fnUntraced(function* (ports: Ports, runId: Ids.RunId, headers: Fence) {

@@ -1,8 +1,4 @@
-/**
- * Who sends a request, by its token or by the application that serves the contract, and how many requests a caller may send.
- *
- * @since 0.1.0
- */
+/** Who sends a request, by its token or by the application that serves the contract, and how many requests a caller may send. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Access } from "@runlease/core"
 import { Clock, Context, Effect, Either, Layer, Option, Redacted } from "effect"
@@ -15,10 +11,7 @@ import * as SessionCookie from "./SessionCookie.js"
 
 // Buckets of tokens: each key may do so much at once, and then go on at a steady rate.
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface Buckets {
   /** Takes one from the bucket of `key`, and gives 0; or takes none, and gives for how many milliseconds to wait. */
   readonly take: (key: string) => Effect.Effect<number>
@@ -32,7 +25,6 @@ const minute = 60_000
 /**
  * Buckets that hold `size` each, and get `perSecond` a second, by the monotonic clock.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeBuckets = (options: { readonly perSecond: number; readonly size: number }): Buckets => {
@@ -162,10 +154,7 @@ export interface UnknownCallers {
   ) => Look<E | Refusal.Refusal>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() => {
   const buckets = makeBuckets({ perSecond: triesPerSecond, size: triesAtOnce })
   // In the order in which they were found valid.
@@ -217,7 +206,6 @@ export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() 
 /**
  * Identifies the principal of a request. A request without one is answered 401.
  *
- * @since 0.1.0
  * @category services
  */
 export class Authentication extends Context.Tag("@runlease/http/Authentication")<
@@ -250,7 +238,6 @@ const tokenOfSession = (
  * Identifies principals by the tokens of the control plane. Each address may try a limited number of tokens that are not
  * valid. A custom authentication falls back to this one for workers, which get their tokens here when they register.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const authenticateByToken: Effect.Effect<
@@ -275,10 +262,7 @@ export const authenticateByToken: Effect.Effect<
   }
 })
 
-/**
- * @since 0.1.0
- * @category layers
- */
+/** @category layers */
 export const authenticationLayer: Layer.Layer<Authentication, never, Access.Access> = Layer.effect(
   Authentication,
   authenticateByToken,
@@ -300,7 +284,6 @@ export const unauthorized = ({ cookies, headers }: HttpServerRequest.HttpServerR
  * Finds the caller of a request. A request has one answer: its second look costs no second token and no second request of
  * the caller's rate.
  *
- * @since 0.1.0
  * @category services
  */
 export class Callers extends Context.Tag("@runlease/http/server/Callers")<
@@ -315,10 +298,7 @@ export class Callers extends Context.Tag("@runlease/http/server/Callers")<
   }
 >() {}
 
-/**
- * @since 0.1.0
- * @category layers
- */
+/** @category layers */
 export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = Layer.effect(
   Callers,
   Effect.gen(function* () {

@@ -2,8 +2,6 @@
  * The program of the thread that checks values by JSON Schemas.
  *
  * It runs from its text, so that it is there in every bundle, and loads the validator alone.
- *
- * @since 0.1.0
  */
 import type { OutputUnit } from "@cfworker/json-schema"
 

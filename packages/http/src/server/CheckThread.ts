@@ -3,8 +3,6 @@
  * check any time, and a regular expression that backtracks ends with its thread alone.
  *
  * Source: docs/decisions/0124-schema-checks-on-a-thread.md
- *
- * @since 0.1.0
  */
 import type { OutputUnit } from "@cfworker/json-schema"
 import { JsonSchemaProblem } from "@runlease/core/internal"
@@ -33,10 +31,7 @@ export interface Checked {
   readonly millis: number
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** @category models */
 export interface CheckThread {
   /** Checks a value by schemas: no errors where one of them takes it, and those of the first one otherwise. */
   readonly check: (request: CheckProgram.Request) => Effect.Effect<Checked>
@@ -65,7 +60,6 @@ const messageOf = (thread: Worker, millis: number): Effect.Effect<Option.Option<
  * The thread starts with the first check, and again after one that was ended. One check is made at a time. A check that is
  * not answered in 500 milliseconds ends with its thread.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<CheckThread, never, Scope.Scope> = Effect.gen(function* () {

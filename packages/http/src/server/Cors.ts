@@ -1,8 +1,4 @@
-/**
- * Lets pages of other origins call the API from a browser (CORS).
- *
- * @since 0.1.0
- */
+/** Lets pages of other origins call the API from a browser (CORS). */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { sdkHeader } from "../Api/Chat.js"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
@@ -36,7 +32,6 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
  * Lets pages of these origins, or of any for `*`, call the API. A preflight carries no token, so it is answered before the
  * caller is authenticated; refusals have the headers too, so that a page can read why.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const allow = (origins: ReadonlyArray<string>) => {

@@ -1,8 +1,4 @@
-/**
- * Answers a request that failed: whatever the failure is, the response is a refusal.
- *
- * @since 0.1.0
- */
+/** Answers a request that failed: whatever the failure is, the response is a refusal. */
 import type * as HttpApiError from "@effect/platform/HttpApiError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { SchemaProblem } from "@runlease/core/internal"
@@ -63,7 +59,6 @@ const internal = Refusal.make(500, "internal", "The server has a fault; its log 
  * The refusal for a failure. A defect is logged, and its refusal says no more than that the server has a fault. An
  * interruption stays an interruption.
  *
- * @since 0.1.0
  * @category refusals
  */
 export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refusal> => {
@@ -81,7 +76,6 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refu
 /**
  * Answers every failure with a refusal.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const respond = <E, R>(

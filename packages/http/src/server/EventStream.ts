@@ -1,8 +1,4 @@
-/**
- * Server-sent events: LF framing, the first bytes at once, a comment now and then so that no proxy gives up.
- *
- * @since 0.1.0
- */
+/** Server-sent events: LF framing, the first bytes at once, a comment now and then so that no proxy gives up. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type Chunk, Context, Effect, Runtime, type Scope, Stream } from "effect"
@@ -65,7 +61,6 @@ export interface Manner {
  * end some seconds after a shutdown has begun loses its connection. `onReady` is called each time that its client takes
  * frames again.
  *
- * @since 0.1.0
  * @category responses
  */
 export const open = (
@@ -152,7 +147,6 @@ const opened = Effect.gen(function* () {
  * The response that sends frames until they end. A failure on the way ends it: a client that reconnects goes on from the
  * last id it saw.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = <E, R = never>(
@@ -167,7 +161,6 @@ export const respond = <E, R = never>(
 /**
  * The response that sends one frame, once `begin` has called back, and ends. Until then it has no fiber.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respondOnce = (

@@ -3,8 +3,6 @@
  * forbidden.
  *
  * Source: docs/decisions/0109-tokens-for-browsers.md
- *
- * @since 0.1.0
  */
 import { type BrowserToken, Conversations, Ids, OneOrMore, Run, Runs, TreeBudget } from "@runlease/core"
 import { SnakeCase } from "@runlease/core/internal"

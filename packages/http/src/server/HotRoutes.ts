@@ -5,8 +5,6 @@
  * handler is the one that its endpoint has. Every other request goes on to the router.
  *
  * Source: docs/decisions/0049-hot-routes.md
- *
- * @since 0.1.0
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -73,7 +71,6 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
  * Answers the hot routes in front of an app. What a request has paid and sent by the time that it goes on to the app, its
  * rate and its body, is not paid or read again there.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const inFront = Effect.gen(function* () {

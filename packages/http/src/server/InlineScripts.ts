@@ -1,8 +1,4 @@
-/**
- * The scripts in a page, as a policy names them.
- *
- * @since 0.1.0
- */
+/** The scripts in a page, as a policy names them. */
 import { Effect } from "effect"
 
 const inlineScript = /<script(?: [^>]*)?>([\s\S]*?)<\/script>/g
@@ -16,7 +12,6 @@ const digestOf = (script: string): Effect.Effect<string> =>
 /**
  * The digest of each script that stands in a page, for `script-src` of its policy. A script with a `src` has none.
  *
- * @since 0.1.0
  * @category digests
  */
 export const digests = (html: string): Effect.Effect<ReadonlyArray<string>> =>

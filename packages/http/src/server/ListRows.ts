@@ -1,8 +1,4 @@
-/**
- * The rows of a list. One that its schema does not take is left out and named in the log, so it does not take the list down.
- *
- * @since 0.1.0
- */
+/** The rows of a list. One that its schema does not take is left out and named in the log, so it does not take the list down. */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, ParseResult, Schema } from "effect"
 import { pageInfo } from "../Wire.js"
@@ -20,7 +16,6 @@ const placeOf = (error: unknown): string =>
 /**
  * Encodes rows; `toItem` gives a row as its schema takes it.
  *
- * @since 0.1.0
  * @category encoding
  */
 export const encode = <Row, A, I>(
@@ -43,7 +38,6 @@ export const encode = <Row, A, I>(
 /**
  * Answers with a page of a list.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = <Row, A, I>(

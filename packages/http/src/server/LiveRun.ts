@@ -1,8 +1,4 @@
-/**
- * What the open pages of one run share: its summary, and the newest batch of its log as bytes.
- *
- * @since 0.1.0
- */
+/** What the open pages of one run share: its summary, and the newest batch of its log as bytes. */
 import { Run, type RunLog, type Summaries } from "@runlease/core"
 import { type Cause, Exit, Schema } from "effect"
 import * as LogEntry from "../Wire/LogEntry.js"
@@ -25,10 +21,7 @@ export interface Summary {
   readonly frame: Uint8Array
 }
 
-/**
- * @since 0.1.0
- * @category options
- */
+/** @category options */
 export interface Options<E> {
   readonly first: Summary
   /** Reads the summary, and calls back once. */
@@ -60,10 +53,7 @@ export interface LiveRun {
 
 const encodeSummary = Schema.encodeSync(RunSummary)
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** @category constructors */
 export const toSummary = (summary: Summaries.RunSummary): Summary => ({
   latestEventId: summary.latestEventId,
   isTerminal: Run.isTerminal(summary.status),
@@ -78,7 +68,6 @@ const entriesFrame = (entries: ReadonlyArray<RunLog.LogEntry>): Uint8Array =>
 /**
  * A run without pages. Its summary is read as long as it has any and has not ended.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = <E>({ first, onEmpty, onFailure, pause, read }: Options<E>): LiveRun => {

@@ -5,8 +5,6 @@
  * fastest of them, and a viewer that is too slow for the ring falls behind it.
  *
  * Source: docs/decisions/0048-viewers.md
- *
- * @since 0.1.0
  */
 import { type ControlPlaneError, Run, RunLog } from "@runlease/core"
 import { type Context, Effect, Exit } from "effect"
@@ -30,7 +28,6 @@ export interface Viewer {
 /**
  * `toPartEnd`: the view ends when the run ends or waits, not only with the log.
  *
- * @since 0.1.0
  * @category options
  */
 export interface Options {
@@ -80,7 +77,6 @@ type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 /**
  * A view of a log that begins at a place in it.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = ({ from, isShared, log, onEmpty, onEntries, runId, toPartEnd }: Options): LogView => {

@@ -1,8 +1,4 @@
-/**
- * What ends a request that goes on for long: the server shuts down, or its token is revoked.
- *
- * @since 0.1.0
- */
+/** What ends a request that goes on for long: the server shuts down, or its token is revoked. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Access } from "@runlease/core"

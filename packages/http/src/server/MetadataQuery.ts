@@ -1,8 +1,4 @@
-/**
- * The conditions of a query whose names have the path of a value in them: `metadata.customer.plan=gold`.
- *
- * @since 0.1.0
- */
+/** The conditions of a query whose names have the path of a value in them: `metadata.customer.plan=gold`. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { MetadataFilter } from "@runlease/core"
 import { Effect, ParseResult, Schema } from "effect"
@@ -32,7 +28,6 @@ const problemOf = (name: string): string | undefined => {
 /**
  * The conditions of the request. A name that is none is refused.
  *
- * @since 0.1.0
  * @category queries
  */
 export const read: Effect.Effect<

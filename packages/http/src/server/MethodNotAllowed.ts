@@ -1,8 +1,4 @@
-/**
- * Answers a method that an address does not have, which the router would call not found.
- *
- * @since 0.1.0
- */
+/** Answers a method that an address does not have, which the router would call not found. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -46,7 +42,6 @@ const refusals = HttpLayerRouter.addAll(
 /**
  * Makes the middleware of a router. Its own routes are made for the first request that the router has no route for.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const make = Effect.gen(function* () {

@@ -1,8 +1,4 @@
-/**
- * What is done to each request and its answer: it is measured, it is in a span, and it has headers.
- *
- * @since 0.1.0
- */
+/** What is done to each request and its answer: it is measured, it is in a span, and it has headers. */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -45,7 +41,6 @@ const always = (): boolean => true
  * Serves the app. Effect's default tracer exports no span, and the span of a request costs as much as its direct path, so requests have
  * spans only where another tracer is there.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const serve = <E, R>(app: Effect.Effect<Response, E, R>) =>
@@ -105,7 +100,6 @@ const callerIn = (principal: Access.Principal): string => {
  * Makes the middleware that is around all others. With `logs` each request gets an id, or keeps the one that its proxy gave in
  * `x-request-id`, and a line in the log.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const measured = (logs: boolean) =>
@@ -166,7 +160,6 @@ const both = { ...nosniff, "cache-control": "no-store" }
  * The type of an answer stands, and no cache stores an answer that does not allow it: it may have a token, and the events of a run are for
  * its caller alone.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const withHeaders = (
@@ -195,7 +188,6 @@ const policyOf = (page: HttpServerResponse.HttpServerResponse): Effect.Effect<st
  * A page with a policy by which a browser runs no script but those of the page, loads nothing from elsewhere, sends requests to its own server
  * alone, and shows the page in no frame.
  *
- * @since 0.1.0
  * @category middleware
  */
 export const withPolicy = <E, R>(

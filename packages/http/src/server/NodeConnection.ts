@@ -1,8 +1,4 @@
-/**
- * The connection of a request of Node.js.
- *
- * @since 0.1.0
- */
+/** The connection of a request of Node.js. */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Predicate } from "effect"
 

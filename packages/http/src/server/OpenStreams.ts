@@ -1,8 +1,6 @@
 /**
  * The event streams that are open: comments so that no proxy gives them up, and a look at whether their callers would
  * still be let in. One fiber does both for all of them.
- *
- * @since 0.1.0
  */
 import { Clock, Context, Duration, Effect, Layer, Random, type Scope } from "effect"
 import * as ServerMetrics from "./ServerMetrics.js"

@@ -1,8 +1,4 @@
-/**
- * Pauses of many streams, which share one timer.
- *
- * @since 0.1.0
- */
+/** Pauses of many streams, which share one timer. */
 import { Duration, Effect, type Scope } from "effect"
 
 export interface Pauses {
@@ -19,7 +15,6 @@ interface Pause {
 /**
  * Pauses that take `length`, and a tenth more at most while the event loop is free.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (length: Duration.DurationInput): Effect.Effect<Pauses, never, Scope.Scope> =>

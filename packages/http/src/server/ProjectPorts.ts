@@ -1,8 +1,4 @@
-/**
- * The ports of each project, and whether their claims are answered.
- *
- * @since 0.1.0
- */
+/** The ports of each project, and whether their claims are answered. */
 import { Claims, ControlPlane, type Ids, ControlPlaneUnavailable } from "@runlease/core"
 import { Context, Effect, Layer, Cause, Duration, Exit, Iterable, Option } from "effect"
 

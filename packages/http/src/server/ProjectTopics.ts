@@ -1,8 +1,4 @@
-/**
- * The streams of pages that show a project. Each topic of a project is read once for all of its viewers, and only while there are any.
- *
- * @since 0.1.0
- */
+/** The streams of pages that show a project. Each topic of a project is read once for all of its viewers, and only while there are any. */
 import { type ControlPlaneError, type Ids, type Page, Summaries } from "@runlease/core"
 import {
   Context,

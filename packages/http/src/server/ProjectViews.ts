@@ -1,8 +1,4 @@
-/**
- * What people look at of a project, as its endpoints and its streams give it.
- *
- * @since 0.1.0
- */
+/** What people look at of a project, as its endpoints and its streams give it. */
 import { type Ids, Schedules, Statistics, Summaries } from "@runlease/core"
 import { WorkersInContact } from "@runlease/core/internal"
 import { Context, Effect } from "effect"

@@ -1,8 +1,4 @@
-/**
- * The body of a request whose endpoint reads it itself, since the errors of its protocol are not those of this API.
- *
- * @since 0.1.0
- */
+/** The body of a request whose endpoint reads it itself, since the errors of its protocol are not those of this API. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Schema } from "effect"
 import { notWhole } from "./BodyRefusals.js"

@@ -1,8 +1,4 @@
-/**
- * Streams of a run that its caller reaches.
- *
- * @since 0.1.0
- */
+/** Streams of a run that its caller reaches. */
 import { type Ids, type Run, RunLog } from "@runlease/core"
 import { Context, Effect } from "effect"
 import * as Caller from "./Caller.js"
@@ -15,7 +11,6 @@ import * as RunStream from "./RunStream.js"
  * Answers with a stream of a run. The stream of a page ends also once its token reaches the run no more, as when the run loses the label that
  * the token is bound to.
  *
- * @since 0.1.0
  * @category streams
  */
 export const whileReached = <A, E, R>(runId: Ids.RunId, respond: Effect.Effect<A, E, R>) =>
@@ -38,7 +33,6 @@ export const whileReached = <A, E, R>(runId: Ids.RunId, respond: Effect.Effect<A
 /**
  * Answers with all of a run after event `seen`, for as long as its caller reaches it.
  *
- * @since 0.1.0
  * @category streams
  */
 export const stream = (ports: Ports, run: Run.Run, seen: number | undefined) =>

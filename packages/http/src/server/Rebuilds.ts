@@ -1,8 +1,4 @@
-/**
- * Histories of conversations that are rebuilt from their runs. Each takes the memory of its messages while it is read.
- *
- * @since 0.1.0
- */
+/** Histories of conversations that are rebuilt from their runs. Each takes the memory of its messages while it is read. */
 import type { Ids } from "@runlease/core"
 import { Context, Effect, Layer, RcMap } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"

@@ -1,8 +1,4 @@
-/**
- * The body of a response that is written as its client takes it, and stores nothing for a client that does not.
- *
- * @since 0.1.0
- */
+/** The body of a response that is written as its client takes it, and stores nothing for a client that does not. */
 import { Readable } from "node:stream"
 
 export interface ResponseBody {
@@ -22,7 +18,6 @@ export interface ResponseBody {
 /**
  * A body that begins with these bytes. `onReady` is called each time that the client takes more again.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (first: Uint8Array, onReady: () => void): ResponseBody => {

@@ -1,8 +1,6 @@
 /**
  * The conversation of a run, read once and cached: only a run that was pruned makes room for another of
  * its id elsewhere.
- *
- * @since 0.1.0
  */
 import { type Ids, Run, Runs } from "@runlease/core"
 import { Cache, Context, Data, Duration, Effect, Exit } from "effect"

@@ -3,8 +3,6 @@
  *
  * It has a position and stores nothing. What its client has not taken stays in the tail of the log, which all readers of the log
  * share, so its next batch has it.
- *
- * @since 0.1.0
  */
 import { type ControlPlaneError, Run, RunLog } from "@runlease/core"
 import { Cause, Exit } from "effect"
@@ -17,7 +15,6 @@ type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 /**
  * `seen`: entries up to here are not sent.
  *
- * @since 0.1.0
  * @category options
  */
 export interface Options {
@@ -47,7 +44,6 @@ const isChange = ({ sequence }: RunLog.LogEntry): boolean => sequence === null
 /**
  * Has a stream show a run.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const join = ({ onFailure, pause, reader, run, seen, stream }: Options): JoinedPage => {

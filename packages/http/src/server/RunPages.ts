@@ -2,8 +2,6 @@
  * The streams of pages that show one run each. Pages of one run share what is read for them.
  *
  * Source: docs/decisions/0097-pages-of-a-run.md
- *
- * @since 0.1.0
  */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type ControlPlaneError, type Ids, type Run, RunLog, Summaries } from "@runlease/core"
@@ -90,7 +88,6 @@ export const layer: Layer.Layer<RunPages> = Layer.scoped(
 /**
  * Answers with a page, after event `seen` of the log. The first summary is read before the stream begins.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = (

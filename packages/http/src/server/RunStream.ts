@@ -1,8 +1,4 @@
-/**
- * The event stream of a run: its log's view, as it grows.
- *
- * @since 0.1.0
- */
+/** The event stream of a run: its log's view, as it grows. */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Run, RunLog } from "@runlease/core"
 import { type Context, Effect } from "effect"
@@ -21,7 +17,6 @@ export const whole = ({ conversationId, runId }: Run.Run, seen: number | undefin
 /**
  * Answers with a part of a log.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = (

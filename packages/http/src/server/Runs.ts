@@ -1,8 +1,4 @@
-/**
- * The endpoints of runs.
- *
- * @since 0.1.0
- */
+/** The endpoints of runs. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import {
   Access,

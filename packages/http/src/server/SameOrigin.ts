@@ -3,8 +3,6 @@
  * wants the request.
  *
  * Source: docs/decisions/0071-sign-in.md
- *
- * @since 0.1.0
  */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect } from "effect"

@@ -1,8 +1,4 @@
-/**
- * What the server measures. docs/telemetry.md lists it for readers.
- *
- * @since 0.1.0
- */
+/** What the server measures. docs/telemetry.md lists it for readers. */
 import { Meter } from "@runlease/core/internal"
 
 export const requests = Meter.counter({

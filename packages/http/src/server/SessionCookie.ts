@@ -2,8 +2,6 @@
  * The cookie that has the token of a session.
  *
  * Source: docs/decisions/0071-sign-in.md
- *
- * @since 0.1.0
  */
 import * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"

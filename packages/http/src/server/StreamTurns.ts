@@ -3,8 +3,6 @@
  *
  * A socket takes megabytes at once, and neither its drain nor a fiber that yields lets timers and other sockets run. So
  * streams that replay large logs would hold the loop until every socket is full.
- *
- * @since 0.1.0
  */
 import type { Ids } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"

@@ -1,8 +1,4 @@
-/**
- * The trace context of a request, as the run that it begins has it.
- *
- * @since 0.1.0
- */
+/** The trace context of a request, as the run that it begins has it. */
 import type * as Headers from "@effect/platform/Headers"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { TraceContext } from "@runlease/core"

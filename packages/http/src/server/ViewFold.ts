@@ -1,8 +1,4 @@
-/**
- * Turns the entries of a log into the frames of one view.
- *
- * @since 0.1.0
- */
+/** Turns the entries of a log into the frames of one view. */
 import { AgentEvent, type RunLog } from "@runlease/core"
 import * as EventStream from "./EventStream.js"
 import { type Frames, writeSize } from "./ViewRing.js"
@@ -10,7 +6,6 @@ import { type Frames, writeSize } from "./ViewRing.js"
 /**
  * What shows the entries of a log, as `AgUiView.Fold` does. `isEnd`: the stream ends with the event.
  *
- * @since 0.1.0
  * @category models
  */
 export interface EntryFold {
@@ -47,7 +42,6 @@ export interface ViewFold {
 /**
  * A place in a log, with the view of all that is before it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Checkpoint {
@@ -117,7 +111,6 @@ const make = (
 /**
  * The place after `position`, where the view is. `json` is the text of an event. Ends of parts up to `passed` are passed over.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const checkpointAt = (

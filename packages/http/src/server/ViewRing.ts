@@ -1,8 +1,4 @@
-/**
- * The newest frames of a view as bytes, as many as fit, which its viewers share.
- *
- * @since 0.1.0
- */
+/** The newest frames of a view as bytes, as many as fit, which its viewers share. */
 
 /** The size of a ring in bytes. It drops its oldest pieces to stay below, but never the newest one, whatever its size. */
 export const maxBytes = 256 * 1024
@@ -14,7 +10,6 @@ export const writeSize = 64 * 1024
  * The frames of successive entries of a log. `ends` has the place in the bytes where the frames of each end; an entry may
  * have none.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Frames {
@@ -60,7 +55,6 @@ const bytesAfter = ({ frames: { bytes, ends, ids }, start }: RingPiece, position
 /**
  * An empty ring whose first frames will be those of the entry that follows `start`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (start: number): ViewRing => {

@@ -1,8 +1,6 @@
 /**
  * One client that follows a view. It has a position and stores nothing: what comes next is in the view's ring, or else in
  * the log, which a view of its own reads until the ring has the rest.
- *
- * @since 0.1.0
  */
 import type { EventStream } from "./EventStream.js"
 import type { LogView, Viewer } from "./LogView.js"
@@ -13,7 +11,6 @@ import type { Piece } from "./ViewRing.js"
 /**
  * `seen`: what comes up to here is not sent. `before` is sent first. `onEnd` is called when all has been sent.
  *
- * @since 0.1.0
  * @category options
  */
 export interface Options {
@@ -38,7 +35,6 @@ export interface JoinedViewer {
 /**
  * Has a stream follow a view, from `seen` on.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const join = (

@@ -2,8 +2,6 @@
  * The views of the logs that are watched: one for each log and form of it, which its viewers share.
  *
  * Source: docs/decisions/0048-viewers.md
- *
- * @since 0.1.0
  */
 import type { AgentEvent, Run, RunLog } from "@runlease/core"
 import { Cause, Context, Effect, FiberId, Layer, Runtime, Schedule } from "effect"

@@ -1,8 +1,4 @@
-/**
- * The endpoints of workers, and the operations that they share with exchanges.
- *
- * @since 0.1.0
- */
+/** The endpoints of workers, and the operations that they share with exchanges. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import {
   Access,

@@ -1,8 +1,4 @@
-/**
- * What a log has now, a page at a time.
- *
- * @since 0.1.0
- */
+/** What a log has now, a page at a time. */
 import { type ControlPlaneError, type LogFilter, Run, RunLog } from "@runlease/core"
 import { Chunk, Context, Effect, Option, Stream } from "effect"
 import type { CurrentPrincipal } from "../contract/Principal.js"
@@ -46,7 +42,6 @@ const pageOf =
 /**
  * The entries of a log. Each page after the first waits for a turn of the event loop, since a store may have it at once.
  *
- * @since 0.1.0
  * @category streams
  */
 export const entries = (
@@ -66,7 +61,6 @@ export const entries = (
 /**
  * Folds the entries of a log. What comes after its first page is read in turn, as what is folded of it may take memory.
  *
- * @since 0.1.0
  * @category reading
  */
 export const fold = (

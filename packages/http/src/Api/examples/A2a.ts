@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints of A2A.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints of A2A. */
 import { of as cardOf } from "../../a2a/AgentCard.js"
 import { conversationId, submittedAt } from "./Values.js"
 

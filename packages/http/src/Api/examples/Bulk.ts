@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints of bulk operations.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints of bulk operations. */
 import { keyId, page, projectId, submittedAt } from "./Values.js"
 
 const sent = {

@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints of pages of the AI SDK.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints of pages of the AI SDK. */
 import { conversationId } from "./Values.js"
 
 const messageId = "01a20000-0000-7000-8000-000000000003"

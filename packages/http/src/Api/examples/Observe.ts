@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints that show runs and workers.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints that show runs and workers. */
 import { conversationId, keyId, page, projectId, submittedAt } from "./Values.js"
 
 const workerId = "01a20000-0000-7000-8000-000000000005"
@@ -114,7 +110,6 @@ const session = {
 /**
  * By `group.endpoint`.
  *
- * @since 0.1.0
  * @category examples
  */
 const limit = {

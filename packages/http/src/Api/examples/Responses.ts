@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints of OpenAI Responses.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints of OpenAI Responses. */
 const output = [
   {
     type: "message",

@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints of schedules.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints of schedules. */
 import { keyId, page, pending, projectId, submittedAt } from "./Values.js"
 
 const scheduleId = "01a20000-0000-7000-8000-000000000005"
@@ -83,7 +79,6 @@ const run = {
 /**
  * By `group.endpoint`.
  *
- * @since 0.1.0
  * @category examples
  */
 export const examples = {

@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints of tokens for browsers.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints of tokens for browsers. */
 import { conversationId } from "./Values.js"
 
 export const examples = {

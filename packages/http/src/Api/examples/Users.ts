@@ -1,8 +1,4 @@
-/**
- * Examples of the endpoints that submit, read and end runs, and of those of threads and keys.
- *
- * @since 0.1.0
- */
+/** Examples of the endpoints that submit, read and end runs, and of those of threads and keys. */
 import { conversationId, keyId, page, pending, projectId, submittedAt } from "./Values.js"
 
 const messageId = "01a20000-0000-7000-8000-000000000003"
@@ -76,7 +72,6 @@ const stream = [
 /**
  * By `group.endpoint`.
  *
- * @since 0.1.0
  * @category examples
  */
 export const examples = {

@@ -1,8 +1,4 @@
-/**
- * Values that examples share.
- *
- * @since 0.1.0
- */
+/** Values that examples share. */
 
 export const projectId = "01a20000-0000-7000-8000-000000000001"
 export const conversationId = "01a20000-0000-7000-8000-000000000002"

@@ -2,8 +2,6 @@
  * The binding of A2A to JSON-RPC 2.0.
  *
  * Source: https://a2a-protocol.org/v1.0.0/specification, section 9; https://www.jsonrpc.org/specification
- *
- * @since 0.1.0
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
@@ -51,7 +49,6 @@ const callOf = (body: unknown) =>
 /**
  * Answers a call. What is wrong with it is in the response of JSON-RPC, whose HTTP status is 200.
  *
- * @since 0.1.0
  * @category bindings
  */
 export const respond = (request: Omit<Operations.Request, "params">) =>

@@ -1,8 +1,4 @@
-/**
- * The list of an agent's tasks: those of its newest runs, the one that changed last first.
- *
- * @since 0.1.0
- */
+/** The list of an agent's tasks: those of its newest runs, the one that changed last first. */
 import { Page, type Run, Runs } from "@runlease/core"
 import { Chunk, Context, DateTime, Effect, Encoding, Either, Option, Order, Stream } from "effect"
 import * as JsonPatch from "../../agui/JsonPatch.js"
@@ -59,7 +55,6 @@ const isBehind =
 /**
  * One page of the tasks. It ends where they take `Page.maxPageBytes`, and has one task at least.
  *
- * @since 0.1.0
  * @category reading
  */
 export const list = Effect.fnUntraced(function* (agent: Tasks.Agent, request: Protocol.ListTasksRequest) {

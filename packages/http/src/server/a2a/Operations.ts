@@ -1,8 +1,4 @@
-/**
- * The operations of A2A, by the names that JSON-RPC has for them. Both bindings send them here.
- *
- * @since 0.1.0
- */
+/** The operations of A2A, by the names that JSON-RPC has for them. Both bindings send them here. */
 import { type ControlPlaneError, Runs } from "@runlease/core"
 import { Context, Effect, Option, ParseResult, Schema, type Stream } from "effect"
 import * as AgentCard from "../../a2a/AgentCard.js"
@@ -165,7 +161,6 @@ export const toA2a = (error: Errors.A2aError | Refusal | PortError): Errors.A2aE
  *
  * Fails: `METHOD_NOT_FOUND` for what is no operation.
  *
- * @since 0.1.0
  * @category operations
  */
 export const handle = (

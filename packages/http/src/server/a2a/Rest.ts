@@ -2,8 +2,6 @@
  * The binding of A2A to HTTP and JSON.
  *
  * Source: https://a2a-protocol.org/v1.0.0/specification, section 11
- *
- * @since 0.1.0
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Record, Stream } from "effect"
@@ -42,7 +40,6 @@ export type From = "body" | "query"
 /**
  * Does an operation, with the fields of its address that are given.
  *
- * @since 0.1.0
  * @category bindings
  */
 export const respond = (

@@ -1,8 +1,4 @@
-/**
- * A message of a client: it begins a task, or is the next one of a task that has not ended.
- *
- * @since 0.1.0
- */
+/** A message of a client: it begins a task, or is the next one of a task that has not ended. */
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { Digest } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
@@ -112,7 +108,6 @@ const goOn = Effect.fnUntraced(function* (agent: Tasks.Agent, taskId: string, me
 /**
  * Gives the agent a message, and gives the run that has it.
  *
- * @since 0.1.0
  * @category sending
  */
 export const send = (agent: Tasks.Agent, request: SendMessageRequest) =>

@@ -1,8 +1,4 @@
-/**
- * Tasks of an agent: its runs, as A2A has them.
- *
- * @since 0.1.0
- */
+/** Tasks of an agent: its runs, as A2A has them. */
 import { Conversations, type ControlPlaneError, Ids, Run, Runs } from "@runlease/core"
 import { ThreadName } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"

@@ -1,8 +1,4 @@
-/**
- * A task as it changes: what streams send, and what a call waits for.
- *
- * @since 0.1.0
- */
+/** A task as it changes: what streams send, and what a call waits for. */
 import { type Run, RunLog } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
 import { Context, Effect, Stream } from "effect"
@@ -37,7 +33,6 @@ const opened = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
 /**
  * The task as it is, then its changes, until it ends or asks for something. A task that asks already is followed until it does so again.
  *
- * @since 0.1.0
  * @category streams
  */
 export const stream = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
@@ -50,7 +45,6 @@ export const stream = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.
 /**
  * The task when it has ended or asks for something.
  *
- * @since 0.1.0
  * @category waiting
  */
 export const settled = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run, shown: Tasks.Shown) {

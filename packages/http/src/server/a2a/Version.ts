@@ -1,8 +1,4 @@
-/**
- * The version of A2A that a request is of: its header, or the parameter of its address. Without one it is 0.3, as A2A says.
- *
- * @since 0.1.0
- */
+/** The version of A2A that a request is of: its header, or the parameter of its address. Without one it is 0.3, as A2A says. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect } from "effect"
 import * as Errors from "../../a2a/Errors.js"

@@ -1,8 +1,4 @@
-/**
- * Begins a run for an input, or the next part of a run that waited for its client.
- *
- * @since 0.1.0
- */
+/** Begins a run for an input, or the next part of a run that waited for its client. */
 import { Run, type Runs } from "@runlease/core"
 import { Effect, Option } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
@@ -32,7 +28,6 @@ export interface Options extends Submit.Options {
  *
  * Fails: with a refusal when the id is that of another input, or the input leaves a question of the thread without an answer.
  *
- * @since 0.1.0
  * @category submission
  */
 export const begin = Effect.fnUntraced(

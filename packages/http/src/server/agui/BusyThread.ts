@@ -1,8 +1,4 @@
-/**
- * A thread whose client takes no second run while one is under way.
- *
- * @since 0.1.0
- */
+/** A thread whose client takes no second run while one is under way. */
 import { type Ids, type Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect } from "effect"
@@ -27,7 +23,6 @@ const waitsForClient = ({ status, waiting }: Run.Run): boolean =>
  * Accepts a run where no other of the thread is under way, or refuses it. A run that waits for its client is not under
  * way. Of several that come at once the first is accepted.
  *
- * @since 0.1.0
  * @category submission
  */
 export const unlessBusy = <A extends { readonly runId: Ids.RunId }, E, R>(

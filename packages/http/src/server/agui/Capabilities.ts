@@ -1,8 +1,4 @@
-/**
- * The capabilities of an agent: those that this server gives to every agent, and those that its workers declare.
- *
- * @since 0.1.0
- */
+/** The capabilities of an agent: those that this server gives to every agent, and those that its workers declare. */
 import { type Ids, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option, Predicate } from "effect"
 import * as ProtocolSchemas from "../../agui/ProtocolSchemas.js"
@@ -36,7 +32,6 @@ const declaredBy =
  * The capabilities of an agent, by the words of the worker that was heard from last of those that say any. How it is
  * reached is not for a worker to say.
  *
- * @since 0.1.0
  * @category capabilities
  */
 export const of = (
@@ -55,7 +50,6 @@ export const of = (
 /**
  * The capabilities of an agent, by the workers that its project has.
  *
- * @since 0.1.0
  * @category capabilities
  */
 export const ofAgent = (ports: Ports, agentId: Ids.AgentId) =>

@@ -4,8 +4,6 @@
  * A run that works has no output yet. One that has ended, or waits, has.
  *
  * Source: docs/decisions/0121-carried-messages.md
- *
- * @since 0.1.0
  */
 import { type ControlPlaneError, Ids, type RequestSnapshot, Run, Runs } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
@@ -75,7 +73,6 @@ const telling = Effect.fnUntraced(function* (
  * What the next run of a thread begins with. Of a thread that is more than a request may be, the oldest runs are left out. The log of
  * each run is read once, when the first run after it is submitted.
  *
- * @since 0.1.0
  * @category reading
  */
 export const before = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread) {

@@ -1,8 +1,4 @@
-/**
- * Streams a run to its client, until it ends or waits.
- *
- * @since 0.1.0
- */
+/** Streams a run to its client, until it ends or waits. */
 import { type Ids, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Schedule } from "effect"
 import type { Ports } from "../ProjectPorts.js"
@@ -43,7 +39,6 @@ export interface RunRequest<E, R> {
  * Begins, and sends what comes of it. A client that leaves before the end cancels its run; a server that shuts down
  * does not, nor does a token that is revoked.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = Effect.fnUntraced(function* <E, R>({ begin, detach, ports }: RunRequest<E, R>) {

@@ -3,8 +3,6 @@
  *
  * An AG-UI client sends its whole history with each run, so the newest run tells most of it. Runs before count as far as
  * the client did not know their end when it sent the next one.
- *
- * @since 0.1.0
  */
 import { AgentEvent, type Ids, type RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
@@ -64,7 +62,6 @@ const takeRuns = Effect.fnUntraced(function* (
 /**
  * Finds the runs of a thread that have not ended.
  *
- * @since 0.1.0
  * @category reading
  */
 export const unfinished = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread) {
@@ -174,7 +171,6 @@ const foldRuns = (
  * The messages that answers to a run are in its request, with the results that it was submitted with. A run that was given no answer has
  * none.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const answersIn = ({ messages, resume }: RequestSnapshot.RequestSnapshot) =>
@@ -184,7 +180,6 @@ export const answersIn = ({ messages, resume }: RequestSnapshot.RequestSnapshot)
  * The messages of a run since it began, with those that it was sent and the answers that it was given, and whether it has restated what was
  * before it. `snapshot`: its own request.
  *
- * @since 0.1.0
  * @category reading
  */
 export const outputOf = Effect.fnUntraced(function* (
@@ -202,7 +197,6 @@ export const outputOf = Effect.fnUntraced(function* (
 /**
  * All that a thread holds.
  *
- * @since 0.1.0
  * @category reading
  */
 export const whole = Effect.fnUntraced(function* (
@@ -220,7 +214,6 @@ export const whole = Effect.fnUntraced(function* (
  * The thread before its current run last went on, or all of it if no run is current.
  * The part that a waiting run has ended last is still to be shown.
  *
- * @since 0.1.0
  * @category reading
  */
 export const beforeCurrent = Effect.fnUntraced(function* (

@@ -1,8 +1,4 @@
-/**
- * Turns the input of an AG-UI client into the request of a run.
- *
- * @since 0.1.0
- */
+/** Turns the input of an AG-UI client into the request of a run. */
 import { type FollowUp, type Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"

@@ -1,8 +1,4 @@
-/**
- * The questions with which the parts of a run end.
- *
- * @since 0.1.0
- */
+/** The questions with which the parts of a run end. */
 import { Interrupt, type Run, type RunLog } from "@runlease/core"
 import { Either, Predicate, Stream } from "effect"
 import type { Ports } from "../ProjectPorts.js"
@@ -27,7 +23,6 @@ const questionsIn = ({ event, eventId, sequence }: RunLog.LogEntry): ReadonlyArr
 /**
  * All questions of a run so far, in the order of its log.
  *
- * @since 0.1.0
  * @category reading
  */
 export const all = (ports: Ports, runId: Run.Run["runId"]) =>

@@ -2,8 +2,6 @@
  * A thread as one closed run, for a client that comes to it.
  *
  * Source: https://docs.ag-ui.com/concepts/serialization
- *
- * @since 0.1.0
  */
 import { PROTOCOL_VERSION } from "@ag-ui/core"
 import type { AgentEvent } from "@runlease/core"
@@ -15,7 +13,6 @@ import type * as AgUiView from "../../agui/AgUiView.js"
  * Snapshots instead of what was streamed: streamed again, a client would append it to what it has. A state that is too
  * large is not restated.
  *
- * @since 0.1.0
  * @category events
  */
 export const events = (

@@ -2,8 +2,6 @@
  * A run of a thread that goes on with the next input of its client.
  *
  * Source: docs/decisions/0032-follow-up-inputs.md
- *
- * @since 0.1.0
  */
 import {
   type ControlPlaneError,
@@ -138,7 +136,6 @@ export const repeat = (
  * Fails: with a refusal when an answer is missing, differs from one that was given, or is for nothing that was asked and the
  * input says nothing else.
  *
- * @since 0.1.0
  * @category answering
  */
 export const resume = Effect.fnUntraced(function* (

@@ -5,8 +5,6 @@
  * derives the id of the run of it and of the thread, so that it is the id of no run elsewhere, and the same name is the same run.
  *
  * Source: docs/decisions/0127-a-page-chooses-uuids.md
- *
- * @since 0.1.0
  */
 import { Ids } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
@@ -29,7 +27,6 @@ const isOwn = (name: Ids.RunId) =>
  * The ids that a name may stand for: for the own name of a page the derived one, and the name, since a page that has read an id may name a
  * run by it.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const idsOf = (thread: Thread.Thread, name: string | undefined) =>
@@ -48,7 +45,6 @@ const parentOf = (thread: Thread.Thread, name: string | undefined) =>
  *
  * Fails: with a refusal where an API key chooses an id in the space of derived ones.
  *
- * @since 0.1.0
  * @category naming
  */
 export const resolve = Effect.fnUntraced(function* (

@@ -2,8 +2,6 @@
  * An input that is a message to the run of its thread which works, rather than a run of its own.
  *
  * Source: docs/decisions/0062-an-inbox.md
- *
- * @since 0.1.0
  */
 import { Ids, Runs } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
@@ -33,7 +31,6 @@ const isKey = Schema.is(Ids.text(200))
  * those that were sent to it. False where it is to be a run of its own: the client did not ask for it,
  * says nothing new, or no run of that agent works in the thread.
  *
- * @since 0.1.0
  * @category steering
  */
 export const steer = Effect.fnUntraced(function* (
@@ -64,7 +61,6 @@ export const steer = Effect.fnUntraced(function* (
 /**
  * The answer to such an input: a run that says nothing. What the agent makes of the message is in the stream of the run that works.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = (input: RunAgentInput) => {

@@ -1,8 +1,4 @@
-/**
- * A new run of a thread.
- *
- * @since 0.1.0
- */
+/** A new run of a thread. */
 import { type ControlPlaneError, Conversations, Ids, type Run, Runs } from "@runlease/core"
 import { Context, Effect, Option, Schema } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
@@ -27,7 +23,6 @@ export const find = (
 /**
  * Passes an id by which a caller names what follows, but none in the space of derived ids, whether or not a run has it.
  *
- * @since 0.1.0
  * @category submission
  */
 export const checkName = (id: Ids.RunId, field: string): Effect.Effect<void, Refusal.Refusal> =>
@@ -43,7 +38,6 @@ export const checkName = (id: Ids.RunId, field: string): Effect.Effect<void, Ref
 /**
  * Accepts a run of a thread, whose conversation is made where there is none.
  *
- * @since 0.1.0
  * @category submission
  */
 export const inThread = (
@@ -74,7 +68,6 @@ export interface Options extends Input.Routing {
 /**
  * Accepts a run, once: the same input again gives the same run.
  *
- * @since 0.1.0
  * @category submission
  */
 export const submit = Effect.fnUntraced(function* (

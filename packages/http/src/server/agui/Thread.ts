@@ -1,8 +1,4 @@
-/**
- * A thread of an AG-UI client: a conversation, and what of it waits.
- *
- * @since 0.1.0
- */
+/** A thread of an AG-UI client: a conversation, and what of it waits. */
 import { type Ids, type Run, Runs } from "@runlease/core"
 import { ThreadName } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
@@ -20,7 +16,6 @@ export interface Thread {
 /**
  * The thread of that name.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (projectId: Ids.ProjectId, id: string): Effect.Effect<Thread> =>

@@ -1,8 +1,4 @@
-/**
- * Begins a run for a post of a page, or lets a run go on that waits for it.
- *
- * @since 0.1.0
- */
+/** Begins a run for a post of a page, or lets a run go on that waits for it. */
 import { type Ids, type RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Option } from "effect"
@@ -19,7 +15,6 @@ import * as Part from "./Part.js"
 /**
  * The part of a run that answers a post. `goesOn`: the page has the beginning of the message.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Begun extends Part.Standing {
@@ -138,7 +133,6 @@ const retry = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, 
  *
  * Fails: with a refusal when the post leaves a question of the conversation without an answer.
  *
- * @since 0.1.0
  * @category submission
  */
 export const begin = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Post) {

@@ -2,8 +2,6 @@
  * The callers of the routes of a chat: an API key, or a page whose token has the scope, is bound to the conversation, and is for the agent.
  *
  * Source: docs/decisions/0109-tokens-for-browsers.md
- *
- * @since 0.1.0
  */
 import type { BrowserToken, Ids } from "@runlease/core"
 import { Effect } from "effect"

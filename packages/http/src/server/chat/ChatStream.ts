@@ -1,8 +1,4 @@
-/**
- * The UI message stream of a run, as it grows.
- *
- * @since 0.1.0
- */
+/** The UI message stream of a run, as it grows. */
 import { RunLog } from "@runlease/core"
 import { Context } from "effect"
 import * as ChatView from "../../chat/ChatView.js"
@@ -25,7 +21,6 @@ interface Page {
 /**
  * Answers with a part of a run, as the message of that id.
  *
- * @since 0.1.0
  * @category responses
  */
 export const respond = (

@@ -1,8 +1,4 @@
-/**
- * Turns what a page posts into the request of a run, and into what it answers.
- *
- * @since 0.1.0
- */
+/** Turns what a page posts into the request of a run, and into what it answers. */
 import { type FollowUp, Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
 import { Json } from "@runlease/core/executor"
 import { Effect } from "effect"
@@ -13,7 +9,6 @@ import type { Thread } from "../agui/Thread.js"
 /**
  * A post of a page. `publicId`: of the run, or of its next part, that the post asks for; the same for the same post.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Input {
@@ -35,7 +30,6 @@ export const answerId = (runId: string): string => `answer-${runId}`
 /**
  * Whether the answer is in a message that the page has the beginning of.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const continuesMessage = ({ messageId, publicId }: Input): boolean => messageId !== answerId(publicId)
@@ -52,7 +46,6 @@ const isEdited = ({ messageId, messages }: ChatRequest): boolean => {
 /**
  * Reads a post.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (
@@ -89,7 +82,6 @@ export const make = Effect.fnUntraced(function* (
 /**
  * The post as what lets a run go on that waits for these: with its answers to them, and nothing else, since the run has the rest.
  *
- * @since 0.1.0
  * @category answering
  */
 export const followUpOf = (

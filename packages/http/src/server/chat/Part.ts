@@ -1,8 +1,4 @@
-/**
- * The part of a run that is one message of its page.
- *
- * @since 0.1.0
- */
+/** The part of a run that is one message of its page. */
 import { type Interrupt, Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
 import { Chunk, Context, Effect, Stream } from "effect"
@@ -13,7 +9,6 @@ import type { Ports } from "../ProjectPorts.js"
 /**
  * Where a run stands: after event `passed` it has gone on with the last answers that it was given.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Standing {
@@ -28,7 +23,6 @@ export const start = Run.EventId.make(0)
 /**
  * Where a run stands now. A run that was never answered costs no read of its log.
  *
- * @since 0.1.0
  * @category reading
  */
 export const standing = Effect.fnUntraced(function* (ports: Ports, { runId, waiting }: Run.Run) {

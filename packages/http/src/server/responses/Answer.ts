@@ -1,8 +1,4 @@
-/**
- * Answers in OpenAI's shape: JSON, errors and event streams.
- *
- * @since 0.1.0
- */
+/** Answers in OpenAI's shape: JSON, errors and event streams. */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type ControlPlaneError } from "@runlease/core"
 import { Token } from "@runlease/core/store"

@@ -1,8 +1,6 @@
 /**
  * What responses begin with that continue an earlier one. It is remembered for those that were continued last, since the request of the
  * earlier one may be large and many may continue it.
- *
- * @since 0.1.0
  */
 import type { RequestSnapshot, Run } from "@runlease/core"
 import { CarriedMessages } from "@runlease/core/store"

@@ -1,8 +1,4 @@
-/**
- * A request for a response: it begins a run.
- *
- * @since 0.1.0
- */
+/** A request for a response: it begins a run. */
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { CarriedMessages, ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Either } from "effect"
@@ -156,7 +152,6 @@ const waitsForTools = (run: Run.Run): boolean => {
  *
  * Fails: `ResponsesError` with the field that is wrong.
  *
- * @since 0.1.0
  * @category requests
  */
 export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) {

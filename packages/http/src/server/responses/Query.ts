@@ -1,8 +1,4 @@
-/**
- * The parameters of an address, checked so that an error names them as OpenAI does.
- *
- * @since 0.1.0
- */
+/** The parameters of an address, checked so that an error names them as OpenAI does. */
 import { Effect, Schema } from "effect"
 import { decode } from "../../responses/Protocol.js"
 import * as AddressParams from "../AddressParams.js"

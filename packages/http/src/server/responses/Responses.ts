@@ -1,8 +1,4 @@
-/**
- * Responses of a project: the runs that were begun as such.
- *
- * @since 0.1.0
- */
+/** Responses of a project: the runs that were begun as such. */
 import { type ControlPlaneError, Ids, type RequestSnapshot, type Run, RunLog, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
 import { Context, Effect, Either, Predicate, Schema, Stream } from "effect"
@@ -99,7 +95,6 @@ export const read = (ports: Ports, found: Found, most?: number) =>
 /**
  * All events of a response, from its beginning until it settles. Where it has settled and gone on, the stream goes on too.
  *
- * @since 0.1.0
  * @category streams
  */
 export const events = (
