@@ -66,7 +66,7 @@ describe("WorkerState", () => {
   ]
   for (const [name, fields, implementationKind, workerKey, expected] of routes) {
     it(`a run ${name} is ${expected ? "" : "not "}for a worker`, () => {
-      expect(WorkerState.takes(worker(fields), { agentId, implementationKind, workerKey })).toBe(expected)
+      expect(WorkerState.canClaim(worker(fields), { agentId, implementationKind, workerKey })).toBe(expected)
     })
   }
 })

@@ -65,7 +65,7 @@ const parentOf = ({ parent }: Tracer.Span) => Option.getOrUndefined(parent)?.spa
 
 it.live("each attempt is below the submitter's span, and has links to those before it", () =>
   Effect.gen(function* () {
-    const { attempts } = yield* attemptsOf(SpanIds.honour, traceContext)
+    const { attempts } = yield* attemptsOf(SpanIds.withSpanIds, traceContext)
     deepStrictEqual(attempts.map(parentOf), Array(3).fill(traceContext.spanId))
     deepStrictEqual(
       attempts.map(({ traceId }) => traceId),
@@ -97,7 +97,7 @@ it.live("each attempt is below the submitter's span, and has links to those befo
 
 it.live("a run that is submitted in a span is below it", () =>
   Effect.gen(function* () {
-    const { attempts, submit } = yield* attemptsOf(SpanIds.honour)
+    const { attempts, submit } = yield* attemptsOf(SpanIds.withSpanIds)
     deepStrictEqual(attempts.map(parentOf), Array(3).fill(submit?.spanId))
   }),
 )
@@ -115,7 +115,7 @@ it.live("an attempt has no links by a tracer that chooses the ids of its spans",
 
 it.live("nothing is recorded of a trace that its submitter does not sample", () =>
   Effect.gen(function* () {
-    const { attempts } = yield* attemptsOf(SpanIds.honour, { ...traceContext, traceFlags: 0 })
+    const { attempts } = yield* attemptsOf(SpanIds.withSpanIds, { ...traceContext, traceFlags: 0 })
     deepStrictEqual(attempts, [])
   }),
 )

@@ -13,7 +13,7 @@ const canClaim =
   (run: Run.Run, now: DateTime.Utc) =>
   (worker: WorkerRegistry.RegisteredWorker): boolean => {
     const state = WorkerState.of(worker, now)
-    return (state === "working" || state === "idle") && WorkerState.takes(worker, run)
+    return (state === "working" || state === "idle") && WorkerState.canClaim(worker, run)
   }
 
 const reasonOf = (

@@ -21,7 +21,7 @@ export const check = ({ client, now, project, workers }: Deployment): HealthChec
     )
     const pending = counts.filter(({ runs }) => runs.pending > 0)
     const orphans = pending.filter(({ agent_id }) =>
-      claiming.every(({ worker }) => !WorkerState.takes(worker, { ...any, agentId: agent_id })),
+      claiming.every(({ worker }) => !WorkerState.canClaim(worker, { ...any, agentId: agent_id })),
     )
     if (orphans.length === 0) {
       return HealthCheck.ok(

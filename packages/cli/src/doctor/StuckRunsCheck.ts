@@ -10,7 +10,7 @@ import { type Deployment, nameOf } from "./Deployment.js"
 /** How long a run may be pending before it is looked at, in milliseconds. */
 const patience = 60_000
 
-const hasFree = ({ worker }: { readonly worker: Parameters<typeof WorkerState.takes>[0] }): boolean =>
+const hasFree = ({ worker }: { readonly worker: Parameters<typeof WorkerState.canClaim>[0] }): boolean =>
   Option.exists(
     WorkerMetadata.of(worker.metadata),
     ({ in_use, slots }) => slots > Math.max(in_use, worker.inFlight ?? 0),
@@ -28,7 +28,7 @@ export const check = ({ client, now, project, run, workers }: Deployment): Healt
     const pending = yield* run(oldestPending.runId)
     const taking = (yield* workers).filter(
       ({ worker }) =>
-        ["working", "idle"].includes(WorkerState.of(worker, at)) && WorkerState.takes(worker, pending),
+        ["working", "idle"].includes(WorkerState.of(worker, at)) && WorkerState.canClaim(worker, pending),
     )
     const free = taking.filter(hasFree)
     const text = `Run ${pending.runId} of agent ${pending.agentId} has been pending for ${Phrases.span(age)}`

@@ -66,7 +66,7 @@ const pending = (facts: Facts): Obstacle => {
           ? null
           : { runId: ahead.runId, status: ahead.status, worker: ahead.claims.at(-1)?.workerName ?? null },
       claimers: workers
-        .filter(({ worker }) => WorkerState.takes(worker, run))
+        .filter(({ worker }) => WorkerState.canClaim(worker, run))
         .map((each) => ({
           name: nameOf(each),
           state: WorkerState.of(each.worker, now),

@@ -36,7 +36,7 @@ export const layer = (settings: OtlpSettings, service: string): Layer.Layer<neve
           : Layer.unwrapScoped(
               Effect.map(
                 OtlpTracer.make({ url: traces, headers, resource, exportInterval: tracesInterval }),
-                (made) => Layer.setTracer(SpanIds.honour(made)),
+                (made) => Layer.setTracer(SpanIds.withSpanIds(made)),
               ),
             )
       const meters =

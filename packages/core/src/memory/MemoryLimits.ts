@@ -65,7 +65,7 @@ const findNamed = (state: State.State, { name, projectId }: NamedRef): NamedSett
   State.projectOf(state, projectId).namedLimits.get(name)
 
 /** Which limits there are that no submission names. */
-export const governs = (state: State.State): LimitRules.Governs => {
+export const scopedLimits = (state: State.State): LimitRules.ScopedLimits => {
   const some = (scope: ReturnType<typeof LimitKey.scopeOf>) =>
     Iterable.some(all(state), (usage) => LimitKey.scopeOf(usage.limit) === scope && LimitRules.governs(usage))
   const named = Iterable.some(state.projects.values(), ({ namedLimits }) =>

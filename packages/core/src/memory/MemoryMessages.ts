@@ -11,7 +11,7 @@ const conversationOf = (state: State.State, { conversationId, projectId }: RunSp
   State.projectOf(state, projectId).conversations.get(conversationId)!
 
 /** Adds a message of a user to the conversation of a run. */
-export const tell = (state: State.State, spec: RunSpec, { id, key, parts }: UserMessage): void => {
+export const addMessage = (state: State.State, spec: RunSpec, { id, key, parts }: UserMessage): void => {
   const record = conversationOf(state, spec)
   const at = DateTime.unsafeMake(state.instant)
   const message: ConversationMessage = {
@@ -29,7 +29,7 @@ export const tell = (state: State.State, spec: RunSpec, { id, key, parts }: User
 }
 
 /** Takes back the message that was added last. */
-export const untell = (state: State.State, spec: RunSpec, { key }: UserMessage): void => {
+export const removeMessage = (state: State.State, spec: RunSpec, { key }: UserMessage): void => {
   const record = conversationOf(state, spec)
   record.messages.pop()
   if (key !== undefined) record.byIdempotencyKey.delete(key)

@@ -120,7 +120,7 @@ export const make = (state: State.State): RunReads<never> => ({
     return {
       runs: Number.isFinite(next) ? next : null,
       schedules: MemorySchedules.nextDue(state),
-      named: MemoryLimits.governs(state).named,
+      named: MemoryLimits.scopedLimits(state).named,
       bulk: MemoryBulk.someRuns(state),
     }
   }),

@@ -131,9 +131,9 @@ export const make = (state: State.State): RunRows<never> => {
         runnable: runnable(state, search),
         given: given(state, search),
         due: due(state),
-        governs: MemoryLimits.governs(state),
+        scopedLimits: MemoryLimits.scopedLimits(state),
       })),
-    due: Effect.sync(() => ({ due: due(state), governs: MemoryLimits.governs(state) })),
+    due: Effect.sync(() => ({ due: due(state), scopedLimits: MemoryLimits.scopedLimits(state) })),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
     laneRuns: (lanes) => Effect.sync(() => lanes.flatMap((lane) => Array.from(laneOf(lane) ?? [], toStored))),
     debounced: (names) =>

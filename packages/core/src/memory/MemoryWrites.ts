@@ -5,7 +5,7 @@ import { DateTime } from "effect"
 import { bytesOf } from "../rules/AppendRules.js"
 import type { Change, NewRun, RunKey } from "../store/rows/RunRows.js"
 import { newConversation } from "./Conversations.js"
-import { tell, untell } from "./MemoryMessages.js"
+import { addMessage, removeMessage } from "./MemoryMessages.js"
 import * as State from "./State.js"
 
 /** Adds a run, and returns its key. */
@@ -58,7 +58,7 @@ export const write = (state: State.State, { after, details, entries, key }: Chan
     record.sizes.length = before.length
     record.claims.length = before.claimed
     for (const { publicId } of details.inputs ?? []) inputs.delete(publicId)
-    for (const message of details.messages ?? []) untell(state, after.spec, message)
+    for (const message of details.messages ?? []) removeMessage(state, after.spec, message)
     State.place(state, record)
   })
   record.state = after
@@ -82,6 +82,6 @@ export const write = (state: State.State, { after, details, entries, key }: Chan
   record.resume = details.resume ?? record.resume
   record.claims.push(...(details.claims ?? []))
   for (const input of details.inputs ?? []) inputs.set(input.publicId, input)
-  for (const message of details.messages ?? []) tell(state, after.spec, message)
+  for (const message of details.messages ?? []) addMessage(state, after.spec, message)
   State.place(state, record)
 }

@@ -7,7 +7,7 @@ import { type EndedClaim, type RunDetails, type RunState, toRun } from "../rules
 import * as RunTransitions from "../rules/RunTransitions.js"
 import type { Conversation, ConversationMessage } from "../ports/Conversations.js"
 import type * as Ids from "../model/Ids.js"
-import type { TakenInput } from "../ports/FollowUp.js"
+import type { AcceptedInput } from "../ports/FollowUp.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
@@ -60,7 +60,7 @@ export interface Flow {
 export interface ProjectState {
   readonly runs: Map<Ids.RunId, MemoryRun>
   /** The inputs that runs have taken since they were submitted, by their public ids. */
-  readonly inputs: Map<Ids.RunId, TakenInput>
+  readonly inputs: Map<Ids.RunId, AcceptedInput>
   /** The unfinished runs of each lane; the first is the one that may run. */
   readonly lanes: Map<string, Set<MemoryRun>>
   /** The limits of concurrency, by their names. */

@@ -44,7 +44,7 @@ export type FollowedUp =
   | { readonly _tag: "Left"; readonly run: Run }
 
 /** An input that a run has taken. `since` is 0 for a submission that became a message: the run did not wait for it. */
-export interface TakenInput {
+export interface AcceptedInput {
   readonly runId: Ids.RunId
   readonly publicId: Ids.RunId
   readonly since: EventId

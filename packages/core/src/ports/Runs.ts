@@ -2,7 +2,7 @@
 import { Context, type Effect, type Either, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { ConversationNotFound } from "./Conversations.js"
-import type { FollowUp, FollowedUp, TakenInput } from "./FollowUp.js"
+import type { FollowUp, FollowedUp, AcceptedInput } from "./FollowUp.js"
 import type * as Ids from "../model/Ids.js"
 import type { Answers } from "../model/Interrupt.js"
 import type { LabelChanges } from "../model/Labels.js"
@@ -265,7 +265,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      */
     readonly inputs: (
       runId: Ids.RunId,
-    ) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, ControlPlaneError>
+    ) => Effect.Effect<ReadonlyArray<Pick<AcceptedInput, "publicId" | "since">>, ControlPlaneError>
 
     /**
      * Ends the run. The first outcome stands: `completed` is false on a run that had ended, and the run is as

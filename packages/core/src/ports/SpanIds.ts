@@ -26,7 +26,7 @@ const unexported = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  *
  * @category tracers
  */
-export const honour = (tracer: Tracer.Tracer): Tracer.Tracer => ({
+export const withSpanIds = (tracer: Tracer.Tracer): Tracer.Tracer => ({
   // Each step of a fiber passes `context`, so it is not wrapped.
   ...tracer,
   span: (name, parent, context, ...rest) => {

@@ -100,7 +100,7 @@ export interface Route {
  *
  * @category state
  */
-export const takes = ({ implementationKind, metadata, workerKey }: Claimer, route: Route): boolean => {
+export const canClaim = ({ implementationKind, metadata, workerKey }: Claimer, route: Route): boolean => {
   const agents = isRecord(metadata) ? metadata["agent_ids"] : undefined
   return (
     (route.implementationKind === null || route.implementationKind === implementationKind) &&

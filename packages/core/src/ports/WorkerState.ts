@@ -48,7 +48,7 @@ export const of = (worker: RegisteredWorker, now: DateTime.Utc): WorkerState =>
  *
  * @category state
  */
-export const takes = (
+export const canClaim = (
   worker: RegisteredWorker,
   run: Pick<Run, "agentId" | "implementationKind" | "workerKey">,
-): boolean => WorkerContact.takes(worker, run)
+): boolean => WorkerContact.canClaim(worker, run)

@@ -14,7 +14,7 @@ import type { Answer, Interrupt } from "../model/Interrupt.js"
 import { isTerminal, type Waiting } from "../model/Run.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { RunState } from "./RunState.js"
-import { fail, goOn, transition, type Transition } from "./Transition.js"
+import { fail, resumeRun, transition, type Transition } from "./Transition.js"
 
 const unitOf: Readonly<Record<keyof Budget.Limits, string>> = {
   tokens: "tokens",
@@ -74,7 +74,7 @@ export const awaited = (root: RunState, run: Ids.RunId): Transition => {
 
 /** A run that has waited for the budget goes on; undefined when it does not wait for it. */
 export const raised = (state: RunState, now: number): Transition | undefined =>
-  state.status === "waiting" && state.waiting?.budget === true ? goOn(state, now) : undefined
+  state.status === "waiting" && state.waiting?.budget === true ? resumeRun(state, now) : undefined
 
 const decodeLimits = Schema.decodeUnknownOption(Budget.Limits)
 
@@ -101,7 +101,7 @@ export const answered = (root: RunState, { isError, payload, status }: Answer, n
   }
   const { limits: before, spent: so, waiting } = root.budget!
   const after: RunState = { ...root, budget: { limits: { ...before, ...limits }, spent: so, waiting: [] } }
-  const gone = goOn(after, now)
+  const gone = resumeRun(after, now)
   return waiting.length === 0
     ? gone
     : { ...gone, consequences: [...gone.consequences, { _tag: "BudgetRaised", runs: waiting }] }

@@ -14,7 +14,7 @@ import { SuspensionRefused } from "../ports/Leases.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { Children, RunState } from "./RunState.js"
 import { chargeSpawn } from "./BudgetCharges.js"
-import { thenGoOn, transition, type Transition } from "./Transition.js"
+import { resumeAfter, transition, type Transition } from "./Transition.js"
 
 /** The most runs between a run and the root of its tree, itself included. */
 export const maxDepth = 16
@@ -108,7 +108,7 @@ export const childEnded = (parent: RunState, child: RunState, now: number): Tran
   const events = [ChildEvent.ended({ agentId, index, runId }, outcome)]
   const made = transition({ ...after, updatedAt: now }, events)
   const goesOn = status === "waiting" && someEnded(after, waiting?.children ?? [])
-  return goesOn ? thenGoOn(made, now) : made
+  return goesOn ? resumeAfter(made, now) : made
 }
 
 /**

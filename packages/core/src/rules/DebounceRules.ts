@@ -8,7 +8,7 @@ import type { Debounce } from "../model/Debounce.js"
 import * as LimitPlaces from "./LimitPlaces.js"
 import type { RunState } from "./RunState.js"
 import * as TimeRules from "./TimeRules.js"
-import { gateOf, pend, transition, type Transition } from "./Transition.js"
+import { gateOf, enqueue, transition, type Transition } from "./Transition.js"
 
 /**
  * When the run of a submission may be claimed, whose first submission was at `createdAt`.
@@ -37,7 +37,7 @@ export const openKey = ({
   status === "pending" && startedAt === null ? debounceKey : null
 
 /** Whether the run takes a later submission of its key now. */
-export const takes = (state: RunState, now: number): boolean =>
+export const absorbs = (state: RunState, now: number): boolean =>
   openKey(state) !== null && !TimeRules.isExpired(state, now)
 
 /**
@@ -55,5 +55,5 @@ export const postpone = (state: RunState, debounce: Debounce, now: number): Tran
     return transition({ ...after, gate, limits: state.limits && LimitPlaces.clear(state.limits), rank: 0 })
   }
   // The delay of a run that has one is over. One without is where it was: it may have a place at its limit.
-  return state.gate === "delayed" ? pend(state, at, now) : transition(after)
+  return state.gate === "delayed" ? enqueue(state, at, now) : transition(after)
 }

@@ -9,7 +9,7 @@ import type { Answer } from "../model/Interrupt.js"
 import { canonicalJson } from "../model/Json.js"
 import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { EventId, Run } from "../model/Run.js"
-import type { FollowedUp, FollowUp, TakenInput } from "../ports/FollowUp.js"
+import type { FollowedUp, FollowUp, AcceptedInput } from "../ports/FollowUp.js"
 import { type NotWaiting, SubmissionConflict } from "../ports/Runs.js"
 import * as ResumeRules from "./ResumeRules.js"
 
@@ -28,9 +28,9 @@ export interface Situation {
   /** Whether a run has the public id. */
   readonly namesRun: boolean
   /** The input that has the public id, of whatever run. */
-  readonly named: TakenInput | undefined
+  readonly named: AcceptedInput | undefined
   /** What the run has taken. */
-  readonly taken: ReadonlyArray<TakenInput>
+  readonly taken: ReadonlyArray<AcceptedInput>
 }
 
 /**
@@ -43,10 +43,10 @@ export type Decision =
   | {
       readonly _tag: "Continue"
       readonly record: ResumeRules.ResumeRecord
-      readonly input: TakenInput
+      readonly input: AcceptedInput
       readonly unnamed: boolean
     }
-  | { readonly _tag: "Repeat"; readonly input: TakenInput; readonly unnamed: boolean }
+  | { readonly _tag: "Repeat"; readonly input: AcceptedInput; readonly unnamed: boolean }
   | { readonly _tag: "Complete" }
   | { readonly _tag: "Answered" }
   | { readonly _tag: "Uncovered"; readonly open: ReadonlyArray<string> }
@@ -185,7 +185,7 @@ export const decide = (
     )
     return result === undefined ? [] : [{ ...result, interruptId: interrupt.id }]
   })
-  const input: TakenInput = { runId: run.runId, publicId, since: run.questionEventId, fingerprint }
+  const input: AcceptedInput = { runId: run.runId, publicId, since: run.questionEventId, fingerprint }
 
   return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting> => {
     if (answered.duplicate && given.length === 0) {

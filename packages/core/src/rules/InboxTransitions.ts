@@ -17,7 +17,7 @@ import { sizeOf } from "./AppendRules.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { checkFence } from "./Transition.js"
 import type { RunState } from "./RunState.js"
-import { signalled, thenGoOn, transition, type Transition } from "./Transition.js"
+import { signalled, resumeAfter, transition, type Transition } from "./Transition.js"
 
 /** How many messages have been sent to the run. */
 const countOf = ({ log }: Pick<RunState, "log">): number => log.inbox ?? 0
@@ -54,7 +54,7 @@ export const tell = (
   if (status !== "waiting" || waiting === null || !hasMore(made.state, waiting.inbox)) {
     return Either.right(made)
   }
-  return Either.right(thenGoOn(made, now))
+  return Either.right(resumeAfter(made, now))
 }
 
 /**

@@ -21,14 +21,14 @@ import type { RunSpec, RunState } from "./RunState.js"
 import { runnable, transition, type Transition } from "./Transition.js"
 
 /** Which limits there are that no submission names: of all runs of an agent, of those of a project, and those with names of some agents. */
-export interface Governs {
+export interface ScopedLimits {
   readonly agents: boolean
   readonly projects: boolean
   readonly named: boolean
 }
 
 /** There are no such limits. */
-export const noneGovern: Governs = { agents: false, projects: false, named: false }
+export const noScopedLimits: ScopedLimits = { agents: false, projects: false, named: false }
 
 /** Names a limit at one key. */
 export interface LimitRef {

@@ -23,7 +23,7 @@ import {
   leaseEpoch,
   type NewEntry,
   nothing,
-  pend,
+  enqueue,
   runnable,
   sequence,
   signalled,
@@ -318,7 +318,7 @@ export const due = (state: RunState, now: number): Transition | undefined => {
     case "pending":
       return TimeRules.isExpired(state, now)
         ? finish(state, { status: "cancelled", error: TimeRules.expired(state) }, now)
-        : pend(state, state.availableAt, now)
+        : enqueue(state, state.availableAt, now)
     default:
       return transition(state, nothing, [{ _tag: "ParentEnded" }])
   }

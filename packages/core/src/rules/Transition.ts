@@ -157,7 +157,7 @@ export const claimEnded = (
 ): ReadonlyArray<Consequence> => [...endedClaim(state, ended, now), ...chargeLease(state, now)]
 
 /** A run that was claimed, or whose delay is over, waits for a claim. It is the first of its lane. */
-export const pend = (
+export const enqueue = (
   before: RunState,
   availableAt: number,
   now: number,
@@ -183,11 +183,12 @@ export const pend = (
 }
 
 /** A run whose wait is over is pending again. */
-export const goOn = (state: RunState, now: number): Transition => pend(state, undelayed(state, now), now)
+export const resumeRun = (state: RunState, now: number): Transition =>
+  enqueue(state, undelayed(state, now), now)
 
 /** The same after a transition that ended the wait of a run which no worker holds: what it wrote stays. */
-export const thenGoOn = ({ entries, state }: Transition, now: number): Transition => ({
-  ...goOn(state, now),
+export const resumeAfter = ({ entries, state }: Transition, now: number): Transition => ({
+  ...resumeRun(state, now),
   entries,
 })
 
@@ -292,7 +293,7 @@ export const endAttempt = (
   }
   const workedMillis = TimeRules.worked(before, now)
   const after = { ...before, attempt: counted, pastAttempt: past, workedMillis }
-  return pend(after, how.availableAt, now, claimEnded(before, how.ended, now))
+  return enqueue(after, how.availableAt, now, claimEnded(before, how.ended, now))
 }
 
 // Fences. Source: docs/decisions/0003-fencing-and-the-local-deadline.md

@@ -22,7 +22,7 @@ import * as ResumeRules from "./ResumeRules.js"
 import { budgetRootOf, type RunState } from "./RunState.js"
 import { mayAwait, someEnded } from "./ChildTransitions.js"
 import * as TimeRules from "./TimeRules.js"
-import { claimEnded, fail, finish, goOn, timeOut, transition, type Transition } from "./Transition.js"
+import { claimEnded, fail, finish, resumeRun, timeOut, transition, type Transition } from "./Transition.js"
 
 /**
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
@@ -88,7 +88,7 @@ const suspended = (state: RunState, suspension: Suspension | Pause, now: number)
     ],
   )
   if (!isMet) return after
-  const { consequences, state: pending } = goOn(after.state, now)
+  const { consequences, state: pending } = resumeRun(after.state, now)
   return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
 }
 
@@ -159,7 +159,7 @@ const afterAnswers = (
   now: number,
 ): Transition => {
   const answer = BudgetTransitions.answerOf(state, resume)
-  return answer === undefined ? goOn(state, now) : BudgetTransitions.answered(state, answer, now)
+  return answer === undefined ? resumeRun(state, now) : BudgetTransitions.answered(state, answer, now)
 }
 
 /**
@@ -198,6 +198,6 @@ export const endWait = (state: RunState, now: number): Transition | undefined =>
   const at = endsAt(state)
   if (status !== "waiting" || waiting === null || at === null || at > now) return undefined
   return waiting.wakesAt?.epochMillis === at
-    ? goOn(state, now)
+    ? resumeRun(state, now)
     : fail(state, ControlEvents.waitExpired(waiting), now)
 }

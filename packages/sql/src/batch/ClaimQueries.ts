@@ -53,7 +53,7 @@ export const search = (
   Effect.suspend(() => {
     const found: { -readonly [K in keyof RunRows.Found]: RunRows.Found[K] } = {
       due: [],
-      governs: LimitRules.noneGovern,
+      scopedLimits: LimitRules.noScopedLimits,
       given: [],
       runnable: [],
     }

@@ -14,9 +14,9 @@ import { Gate } from "../rows/RunFields.js"
 const mostOfEach = 200
 
 /** Stand for runs in the place of their keys: there are limits that no submission names. */
-const governing = { agents: -1, projects: -2, named: -3 } as const
+const scopeMarks = { agents: -1, projects: -2, named: -3 } as const
 
-/** Selects the runs that are due by `now`, and those of `governing`; nine index probes when there are none. */
+/** Selects the runs that are due by `now`, and those of `scopeMarks`; nine index probes when there are none. */
 const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
   // PostgreSQL prepares what has parameters; SQLite plans a statement again whose limit is a bare parameter.
   const atMost = sql`${mostOfEach} + 0`
@@ -48,28 +48,28 @@ const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
     ) parents
     UNION ALL
     SELECT run_pk FROM (
-      SELECT ${sql.literal(String(governing.agents))} AS run_pk FROM limits WHERE governs = 1 LIMIT 1
+      SELECT ${sql.literal(String(scopeMarks.agents))} AS run_pk FROM limits WHERE governs = 1 LIMIT 1
     ) agents
     UNION ALL
     SELECT run_pk FROM (
-      SELECT ${sql.literal(String(governing.projects))} AS run_pk FROM limits WHERE governs = 2 LIMIT 1
+      SELECT ${sql.literal(String(scopeMarks.projects))} AS run_pk FROM limits WHERE governs = 2 LIMIT 1
     ) projects
     UNION ALL
     SELECT run_pk FROM (
-      SELECT ${sql.literal(String(governing.named))} AS run_pk FROM limit_agents LIMIT 1
+      SELECT ${sql.literal(String(scopeMarks.named))} AS run_pk FROM limit_agents LIMIT 1
     ) named`
 }
 
 /** The keys of the runs that are due by the instant of the transaction, and which limits there are that no submission names. */
 export const readDue = (
   database: Database,
-): Effect.Effect<Pick<RunRows.Found, "due" | "governs">, SqlError> =>
+): Effect.Effect<Pick<RunRows.Found, "due" | "scopedLimits">, SqlError> =>
   Effect.flatMap(database.dialect.instant, (now) =>
     Effect.map(execute(database.sql<{ readonly run_pk: number }>`${selectDue(database, now)}`), (rows) => {
       const keys = rows.map(({ run_pk }) => run_pk)
       return {
         due: keys.filter((key) => key >= 0),
-        governs: Record.map(governing, (mark) => keys.includes(mark)),
+        scopedLimits: Record.map(scopeMarks, (mark) => keys.includes(mark)),
       }
     }),
   )

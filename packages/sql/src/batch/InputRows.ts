@@ -64,7 +64,7 @@ export const insert = (
   ]
 }
 
-const toInput = ({ fingerprint, public_id, run_id, since }: InputRow): FollowUp.TakenInput => ({
+const toInput = ({ fingerprint, public_id, run_id, since }: InputRow): FollowUp.AcceptedInput => ({
   runId: run_id,
   publicId: public_id,
   since: eventId(since),

@@ -13,7 +13,7 @@ import { LimitKey, LimitPlaces, type LimitRows, LimitRules, RunRows } from "@run
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import { columns, Governing, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
+import { columns, ScopeNumber, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
 import { toJson } from "../rows/Fields.js"
 import { Gate, placeColumns } from "../rows/RunFields.js"
 import * as NamedLimitQueries from "./NamedLimitQueries.js"
@@ -32,13 +32,13 @@ const set = (
   { limit, maxPending, maxRunning, paused, projectId, rate }: LimitRows.LimitSetting,
 ) => {
   const scope = LimitKey.scopeOf(limit)
-  const governing = scope === undefined ? 0 : Governing[scope]
-  const governs = paused === true || (maxRunning ?? null) !== null ? governing : 0
+  const scopeNumber = scope === undefined ? 0 : ScopeNumber[scope]
+  const governs = paused === true || (maxRunning ?? null) !== null ? scopeNumber : 0
   const running = maxRunning === undefined ? "limits.max_running" : "excluded.max_running"
   const pausing = paused === undefined ? "limits.paused" : "excluded.paused"
   const rating = rate === undefined ? "limits.rate" : "excluded.rate"
   const pending = maxPending === undefined ? "limits.max_pending" : "excluded.max_pending"
-  const governsThen = `CASE WHEN ${running} IS NULL AND ${pausing} = 0 THEN 0 ELSE ${governing} END`
+  const governsThen = `CASE WHEN ${running} IS NULL AND ${pausing} = 0 THEN 0 ELSE ${scopeNumber} END`
   return dialect.holding(
     execute(sql`INSERT INTO limits (project_id, limit_name, max_running, rate, max_pending, paused, governs, running, open, stale, behind, parked)
       VALUES (${projectId}, ${limit}, ${maxRunning ?? null}, ${toJson(rate)}, ${maxPending ?? null}, ${Number(paused === true)}, ${governs},

@@ -17,7 +17,7 @@ export const toBounds = ({ max_pending, max_running, rate }: BoundsRow): Limits.
 })
 
 /** Values of `governs`: what the limit is of all runs of. 0 is none. */
-export const Governing = { agent: 1, project: 2 } as const
+export const ScopeNumber = { agent: 1, project: 2 } as const
 
 /** A limit with its counts. */
 export interface UsageRow extends BoundsRow {

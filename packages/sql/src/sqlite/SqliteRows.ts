@@ -75,7 +75,7 @@ export const inserter = (prepare: Prepare, table: string, columns: Columns): ((r
 export interface SqliteRows {
   readonly find: (refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
   readonly search: (search: RunRows.Search, now: number) => RunRows.Found
-  readonly due: (now: number) => Pick<RunRows.Found, "due" | "governs">
+  readonly due: (now: number) => Pick<RunRows.Found, "due" | "scopedLimits">
   readonly laneHeads: (lanes: ReadonlyArray<RunRows.Lane>) => ReadonlyArray<RunRows.StoredRun>
   /** Without sessions. */
   readonly claimDetails: (
@@ -121,12 +121,12 @@ const due = [
 ]
 const dueParents = `SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${mostDue}`
 /** Which limits there are that no submission names: one look at three indexes. */
-const governing = `SELECT 1 FROM (SELECT 1 FROM limits WHERE governs = 1 LIMIT 1)
+const scopedLimits = `SELECT 1 FROM (SELECT 1 FROM limits WHERE governs = 1 LIMIT 1)
   UNION ALL SELECT 2 FROM (SELECT 1 FROM limits WHERE governs = 2 LIMIT 1)
   UNION ALL SELECT 3 FROM (SELECT 1 FROM limit_agents LIMIT 1)`
 
-const toGoverns = (rows: ReadonlyArray<ReadonlyArray<Value>>): LimitRules.Governs => {
-  if (rows.length === 0) return LimitRules.noneGovern
+const toScopedLimits = (rows: ReadonlyArray<ReadonlyArray<Value>>): LimitRules.ScopedLimits => {
+  if (rows.length === 0) return LimitRules.noScopedLimits
   const marks = new Set(rows.map(([mark]) => Number(mark)))
   return { agents: marks.has(1), projects: marks.has(2), named: marks.has(3) }
 }
@@ -160,7 +160,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const findClaimed = prepare(claimed)
   const findDue = due.map(prepare)
   const findDueParents = prepare(dueParents)
-  const findGoverning = prepare(governing)
+  const findScoped = prepare(scopedLimits)
   const findHeads = heads.map(prepare)
   const runnable = new Map<number, Prepared>()
 
@@ -173,11 +173,11 @@ export const make = (database: Sqlite.Database): SqliteRows => {
     return statement.all(...parameters.filter((value) => value !== null)).map(queuedRuns.toValue)
   }
 
-  const readDue = (now: number): Pick<RunRows.Found, "due" | "governs"> => {
+  const readDue = (now: number): Pick<RunRows.Found, "due" | "scopedLimits"> => {
     const due: Array<RunRows.RunKey> = []
     for (const statement of findDue) for (const [key] of statement.all(now)) due.push(Number(key))
     for (const [key] of findDueParents.all()) due.push(Number(key))
-    return { due, governs: toGoverns(findGoverning.all()) }
+    return { due, scopedLimits: toScopedLimits(findScoped.all()) }
   }
 
   const insertRun = valuesInserter(prepare, "runs", runColumns)

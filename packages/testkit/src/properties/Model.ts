@@ -15,7 +15,7 @@ import {
   endAttempt,
   endClaim,
   find,
-  goOn,
+  resumeRun,
   isOverdue,
   replaceRun,
   type Run,
@@ -222,7 +222,7 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
       const inbox = [...run.inbox, request.key]
       const after = { ...run, inbox, log: ModelLog.addMessage(run.log, run.status === "waiting") }
       const isMet = run.listening !== null && inbox.length > run.listening
-      return [isMet ? goOn(state, after) : after, "Sent"]
+      return [isMet ? resumeRun(state, after) : after, "Sent"]
     }
     case "Cancel":
       if (isTerminal(run.status)) return [run, "Ended before"]

@@ -1,6 +1,6 @@
 /** Budgets of trees in the model. Only tokens are limited. */
 import * as ModelLog from "./ModelLog.js"
-import { end, find, goOn, replaceRun, type Run, type State, withoutWait } from "./ModelState.js"
+import { end, find, resumeRun, replaceRun, type Run, type State, withoutWait } from "./ModelState.js"
 import type { Request } from "./Request.js"
 
 /** How many tokens each report of a history tells. */
@@ -35,7 +35,7 @@ export const charge = (state: State, run: Run, tokens: number): State => {
 export const awaitBudget = (state: State, run: Run): State => {
   const root = run.budgetRoot === null ? undefined : find(state, run.budgetRoot)
   if (root === undefined || root.ledger === null || !run.awaitsBudget) return state
-  if (!isSpent(root)) return replaceRun(state, goOn(state, run))
+  if (!isSpent(root)) return replaceRun(state, resumeRun(state, run))
   const waiting = [...root.ledger.waiting.filter((each) => each !== run.run), run.run]
   return replaceRun(state, { ...root, ledger: { ...root.ledger, waiting } })
 }
@@ -52,7 +52,7 @@ export const raise = (
   }
   const { ledger } = root
   const after: Run = {
-    ...goOn(state, root),
+    ...resumeRun(state, root),
     answers: { ...root.answers, [request.call]: request.tokens },
     ledger: { ...ledger, limit: request.tokens, waiting: [] },
   }
@@ -60,7 +60,7 @@ export const raise = (
     ledger.waiting.reduce(
       (each, number) => {
         const run = find(each, number)
-        return run?.awaitsBudget === true ? replaceRun(each, goOn(each, run)) : each
+        return run?.awaitsBudget === true ? replaceRun(each, resumeRun(each, run)) : each
       },
       replaceRun(state, after),
     ),

@@ -1,7 +1,7 @@
 /** Parents and children in the model, and what sweeps reach. */
 import { isTerminal } from "@runlease/core/Run"
 import * as ModelLog from "./ModelLog.js"
-import { end, find, goOn, replaceRun, type Run, type State, sweep } from "./ModelState.js"
+import { end, find, resumeRun, replaceRun, type Run, type State, sweep } from "./ModelState.js"
 
 const hasEnded = ({ status }: Run): boolean => isTerminal(status)
 
@@ -13,7 +13,7 @@ export const isOver = ({ ended }: Run, groups: ReadonlyArray<ReadonlyArray<numbe
 const addChildEnd = (state: State, parent: Run, index: number): Run => {
   const log = hasEnded(parent) ? parent.log : ModelLog.addChildEvent(parent.log, false)
   const after = { ...parent, log, ended: [...parent.ended, index] }
-  return parent.status === "waiting" && isOver(after, parent.awaiting ?? []) ? goOn(state, after) : after
+  return parent.status === "waiting" && isOver(after, parent.awaiting ?? []) ? resumeRun(state, after) : after
 }
 
 /** Cancels the children of runs that have ended since `before`, and tells the parents of those that have. */

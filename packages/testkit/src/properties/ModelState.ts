@@ -188,7 +188,7 @@ const afterAttempt = (
 }
 
 /** A run goes on, without the answers that it has waited for. */
-export const goOn = (state: State, run: Run): Run => ({
+export const resumeRun = (state: State, run: Run): Run => ({
   ...withoutWait(run),
   status: "pending",
   availableAt: Math.min(run.availableAt, state.now),
@@ -207,5 +207,5 @@ export const sweep = (state: State, run: Run): Run =>
       : !isOverdue(state, run)
         ? run
         : wakesFirst(run)
-          ? goOn(state, run)
+          ? resumeRun(state, run)
           : end(state, run, "failed", "wait_expired")

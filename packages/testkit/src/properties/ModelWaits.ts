@@ -2,7 +2,7 @@
 import * as ModelBudgets from "./ModelBudgets.js"
 import { isOver } from "./ModelFamilies.js"
 import * as ModelLog from "./ModelLog.js"
-import { goOn, type Run, type State } from "./ModelState.js"
+import { resumeRun, type Run, type State } from "./ModelState.js"
 import type { Calls, Request } from "./Request.js"
 
 /** The calls that a run is to wait for, with their times. */
@@ -31,5 +31,5 @@ export const pause = (state: State, run: Run, request: Extract<Request, { _tag: 
     listening: request.inbox,
     log: (waiting.length === 0 ? ModelLog.pause : ModelLog.suspend)(run.log),
   }
-  return isMet ? goOn(state, after) : after
+  return isMet ? resumeRun(state, after) : after
 }

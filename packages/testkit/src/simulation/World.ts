@@ -55,7 +55,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
   const store = makeProcess("store", 1)
 
   /** Goes on until `isOver`, or until nothing more can happen. */
-  const goOn = async (isOver: () => boolean): Promise<void> => {
+  const runUntil = async (isOver: () => boolean): Promise<void> => {
     let turns = -1
     for (;;) {
       if (!time.settle()) return recorder.crashed("the world turns in a circle")
@@ -73,7 +73,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
     store.fork(effect).addObserver((ended) => {
       exit = ended
     })
-    await goOn(() => exit !== undefined)
+    await runUntil(() => exit !== undefined)
     return exit ?? Exit.die(new Error("The store does not answer"))
   }
 
@@ -121,7 +121,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
 
   const until = (millis: number): Promise<void> => {
     time.at(millis * 1000, () => {})
-    return goOn(() => time.now() >= millis * 1000)
+    return runUntil(() => time.now() >= millis * 1000)
   }
   const hasSettled = async (): Promise<boolean> => {
     if (!clients.isDone()) return false

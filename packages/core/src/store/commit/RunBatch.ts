@@ -38,7 +38,7 @@ import { type LogGrowth, logKey, slowPoll, type Wakeups } from "./Wakeups.js"
  * Which limits there are that no submission names: as of now where the commit has searched, otherwise as of the last search or setting of
  * this process. `read`: whether this process has read that once.
  */
-export type Governing = { -readonly [K in keyof LimitRules.Governs]: boolean } & { read: boolean }
+export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boolean } & { read: boolean }
 
 /**
  * What this process remembers from one commit to the next. `routes` is undefined until it has seen a run with a fairness key.
@@ -47,13 +47,13 @@ export type Governing = { -readonly [K in keyof LimitRules.Governs]: boolean } &
  */
 export interface Memory {
   readonly leases: RememberedLeases
-  readonly governing: Governing
+  readonly limitsSeen: LimitsSeen
   routes: Fairness.Routes | undefined
 }
 
 /** @category models */
 export interface RunBatch<X> {
-  readonly governing: Governing
+  readonly limitsSeen: LimitsSeen
   /** The instant of the commit. */
   readonly now: number
   readonly rows: RunRows<X>
@@ -152,7 +152,7 @@ export const make = <X>(
   memory: Memory,
   { handOver, now, remembered, runs, search }: Beginning<X>,
 ): RunBatch<X> => {
-  const { governing, leases } = memory
+  const { limitsSeen, leases } = memory
   const measured = StoreMetrics.ofCommit()
   const counters = CounterRows.make(now)
   const entries = new Map<string, Entry>()
@@ -179,7 +179,7 @@ export const make = <X>(
     (limitsEntered ??= Limits.enter({
       now,
       rows,
-      governing,
+      limitsSeen,
       add,
       apply,
       letIn: measured.letIn,
@@ -309,7 +309,7 @@ export const make = <X>(
   // Runs that go to claims which wait
 
   const mayBeLimited = ({ state }: StoredRun): boolean =>
-    state.limits !== null || governing.agents || governing.projects
+    state.limits !== null || limitsSeen.agents || limitsSeen.projects
 
   /** Hands runs that became runnable to claims that wait, the best runs first. */
   const handAll = (): void => {
@@ -325,7 +325,7 @@ export const make = <X>(
 
   /** The limit of the project of a new run, where it has room for one more beside `others`. */
   const placeOf = (state: RunState, others: number): string | null | undefined => {
-    if (!governing.projects) return null
+    if (!limitsSeen.projects) return null
     const limit = limits().project({ key: 0, state })
     if (limit === undefined) return null
     return limits().hasRoom(limit, others) ? limit.limit : undefined
@@ -340,7 +340,7 @@ export const make = <X>(
       if (handOver.hands) handAll()
       return then()
     }
-    return governing.projects && handOver.hands
+    return limitsSeen.projects && handOver.hands
       ? Effect.flatMap(limits().lockProjects(lockFor()), hand)
       : hand()
   }
@@ -452,7 +452,7 @@ export const make = <X>(
     // The next write compares the runs that were remembered, also where they have not changed.
     for (const entry of entries.values()) if (entry.unchecked) changed.add(entry)
     // The next run of a lane may get the limit of its project.
-    const mayGetLimit = governing.projects && lanes.length > 0 && handOver.hands
+    const mayGetLimit = limitsSeen.projects && lanes.length > 0 && handOver.hands
     if (limitsEntered?.someChanged() === true || mayGetLimit) return finishLimited
     // The next run of a lane may go to a claim that waits, or get a rank, which is a further write: the transaction ends only after that.
     return finishPlain(lanes.length === 0 || !(wakeups.claims.someWait() || memory.routes?.some() === true))
@@ -473,7 +473,7 @@ export const make = <X>(
     now,
     rows,
     search,
-    governing,
+    limitsSeen,
     load,
     add,
     find,

@@ -271,12 +271,12 @@ export type RunOperation<Request, Decision, A, E, X> = Operation<
 >
 
 /**
- * The queue of a store of runs. `governing`: what this process has seen last of limits that no submission names.
+ * The queue of a store of runs. `limitsSeen`: what this process has seen last of limits that no submission names.
  *
  * @category models
  */
 export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X> {
-  readonly governing: RunBatch.Governing
+  readonly limitsSeen: RunBatch.LimitsSeen
 }
 
 /**
@@ -303,9 +303,9 @@ const begin = <X>(
     let runs: ReadonlyArray<StoredRun> = []
     let search: RunBatch.RunBatch<X>["search"]
     let due: ReadonlyArray<RunKey> | undefined
-    const sees = (read: Pick<Found, "due" | "governs">): void => {
+    const sees = (read: Pick<Found, "due" | "scopedLimits">): void => {
       due = read.due
-      Object.assign(memory.governing, read.governs, { read: true })
+      Object.assign(memory.limitsSeen, read.scopedLimits, { read: true })
     }
     const reads: Array<Effect.Effect<void, X>> = []
     if (unknown.length > 0) {
@@ -350,7 +350,7 @@ export const make = <X>(
   Effect.flatMap(RememberedLeases.Maker, (makeRemembered) => {
     const memory: RunBatch.Memory = {
       leases: makeRemembered(),
-      governing: { ...LimitRules.noneGovern, read: false },
+      limitsSeen: { ...LimitRules.noScopedLimits, read: false },
       routes: undefined,
     }
     const queue = makeQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
@@ -366,5 +366,5 @@ export const make = <X>(
       isolates,
       unavailable,
     })
-    return Effect.map(queue, (commits) => ({ ...commits, governing: memory.governing }))
+    return Effect.map(queue, (commits) => ({ ...commits, limitsSeen: memory.limitsSeen }))
   })

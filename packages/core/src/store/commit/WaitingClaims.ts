@@ -13,7 +13,7 @@ import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type 
 import type { ClaimedRun } from "../../model/Run.js"
 import * as ClaimSearch from "./ClaimSearch.js"
 import {
-  type HeldRun,
+  type ClaimedRunRef,
   type Route,
   byPreference,
   type ClaimDetails,
@@ -32,7 +32,7 @@ import * as RunTransitions from "../../rules/RunTransitions.js"
 export interface HandedRuns {
   readonly runs: ReadonlyArray<ClaimedRun>
   /** Runs whose requests are too large to be given with the others. They are handed back. */
-  readonly withheld: ReadonlyArray<HeldRun>
+  readonly withheld: ReadonlyArray<ClaimedRunRef>
   readonly since: bigint
 }
 
@@ -44,7 +44,7 @@ export interface WaitingClaim {
 }
 
 /** The waiting claims that one commit takes. They wait for its end, and no other commit takes them. */
-export interface Taking {
+export interface ClaimReservation {
   /**
    * Takes the claim that gets this run. Of those that accept it, this is the first that no commit has taken, else one that this
    * commit has taken and that wants more runs; undefined when there is none.
@@ -71,7 +71,7 @@ export interface WaitingClaims {
    */
   readonly join: (
     request: ClaimSearch.Request,
-    handBack: (runs: ReadonlyArray<HeldRun>) => Effect.Effect<void>,
+    handBack: (runs: ReadonlyArray<ClaimedRunRef>) => Effect.Effect<void>,
   ) => Effect.Effect<Wait, never, Scope.Scope>
   /** Wakes the first claim that accepts such a run, unless the limit of its project is in its way. */
   readonly wake: (route: Route) => void
@@ -80,10 +80,10 @@ export interface WaitingClaims {
   readonly wakeAll: () => void
   /** Whether a commit could hand a run to one of them. */
   readonly someWait: () => boolean
-  readonly taking: () => Taking
+  readonly reserve: () => ClaimReservation
 }
 
-type HandBack = (runs: ReadonlyArray<HeldRun>) => Effect.Effect<void>
+type HandBack = (runs: ReadonlyArray<ClaimedRunRef>) => Effect.Effect<void>
 
 interface Waiter {
   readonly request: ClaimSearch.Request
@@ -198,7 +198,7 @@ export const make = (): WaitingClaims => {
       return handed.withheld.length === 0 ? Effect.void : waiter.handBack(handed.withheld)
     })
 
-  const taking = (): Taking => {
+  const reserve = (): ClaimReservation => {
     /** Those that are taken, with how many runs each gets. The one whose last run came first is the first. */
     const taken = new Map<Waiter, { count: number; readonly claim: WaitingClaim }>()
 
@@ -262,7 +262,7 @@ export const make = (): WaitingClaims => {
       for (const waiter of Array.from(waiting)) end(waiter, undefined)
     },
     someWait: () => Iterable.some(waiting, ({ armed }) => armed),
-    taking,
+    reserve,
   }
 }
 
@@ -332,7 +332,7 @@ const toRuns = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<ClaimedRun> =>
       return [toClaimed(claimed.state, details.details, forExecutor(details.snapshot), queuedMillis)]
     })
 
-const toWithheld = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<HeldRun> =>
+const toWithheld = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<ClaimedRunRef> =>
   handed.flatMap(({ claimed: { state }, details }) =>
     details === undefined ? [{ leaseEpoch: state.leaseEpoch, runId: state.spec.runId }] : [],
   )
@@ -347,12 +347,12 @@ export const handOver = <X>(
   rows: RunRows<X>,
   { now, since }: { readonly now: number; readonly since: bigint },
 ): HandOver<X> => {
-  const taking = claims.taking()
+  const reservation = claims.reserve()
   const byClaim = new Map<WaitingClaim, Array<HandedRun>>()
   let unread: Array<HandedRun> = []
 
   const hand = (key: RunKey, state: RunState, project: string | undefined): HandedRun | undefined => {
-    const claim = isClaimable(state, now) ? taking.take(state.spec) : undefined
+    const claim = isClaimable(state, now) ? reservation.take(state.spec) : undefined
     if (claim === undefined) return undefined
     const handed = {
       claimed: RunTransitions.claim(state, claim.request, now, project),
@@ -426,6 +426,6 @@ export const handOver = <X>(
         },
       ),
     ),
-    undo: taking.undo,
+    undo: reservation.undo,
   }
 }

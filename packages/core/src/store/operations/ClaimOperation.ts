@@ -21,7 +21,7 @@ import {
   byPreference,
   type ClaimDetails,
   type Found,
-  type HeldRun,
+  type ClaimedRunRef,
   type RunKey,
   type RunRef,
   type StoredRun,
@@ -59,12 +59,12 @@ interface Decision {
 interface Given {
   readonly runs: ReadonlyArray<ClaimedRun>
   /** Runs that are claimed, and whose requests are too large to be given with the others. */
-  readonly withheld: ReadonlyArray<HeldRun>
+  readonly withheld: ReadonlyArray<ClaimedRunRef>
   readonly anew: boolean
   readonly blocked: boolean
 }
 
-const nothing: Found = { runnable: [], given: [], due: [], governs: LimitRules.noneGovern }
+const nothing: Found = { runnable: [], given: [], due: [], scopedLimits: LimitRules.noScopedLimits }
 
 /** The runs of these as far as the request gave them and its worker still holds them. */
 const giveAgain = <X>(
@@ -255,7 +255,7 @@ const claimAll = Effect.fnUntraced(function* <X>(
   )
 })
 
-const heldOf = ({ leaseEpoch, spec }: StoredRun["state"]): HeldRun => ({ leaseEpoch, runId: spec.runId })
+const refOf = ({ leaseEpoch, spec }: StoredRun["state"]): ClaimedRunRef => ({ leaseEpoch, runId: spec.runId })
 
 /** The operation of a claim, whose caller gets `handBack` for the runs that it is not there to take. */
 export const claim = <X>(
@@ -273,7 +273,7 @@ export const claim = <X>(
       if (queuedMillis !== undefined) StoreMetrics.pickUp.add(queuedMillis / 1000)
       return [toClaimed(state, found.details, forExecutor(found.snapshot), queuedMillis)]
     }),
-    withheld: claimed.flatMap(({ key, state }) => (details.has(key) ? [] : [heldOf(state)])),
+    withheld: claimed.flatMap(({ key, state }) => (details.has(key) ? [] : [refOf(state)])),
   }),
   // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
   abandoned: (request, { anew, runs }) =>
@@ -283,7 +283,7 @@ export const claim = <X>(
 /** The runs of a claim whose caller has gone. */
 export interface Abandoned {
   readonly request: Request
-  readonly taken: ReadonlyArray<HeldRun>
+  readonly taken: ReadonlyArray<ClaimedRunRef>
 }
 
 const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void => {
@@ -375,7 +375,7 @@ const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<Claime
 /** Those of these runs whose carried messages fit into one answer, and the others. The first fits in any case. */
 const separateWithheld = (claimed: ReadonlyArray<ClaimedRun>) => {
   const runs: Array<ClaimedRun> = []
-  const withheld: Array<HeldRun> = []
+  const withheld: Array<ClaimedRunRef> = []
   let left = maxClaimBytes
   for (const run of claimed) {
     const { carries } = run.snapshot
@@ -403,7 +403,7 @@ export const claims = <X>(
       Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
         if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
         const claim = ClaimSearch.request(identity, request)
-        const giveBack = (taken: ReadonlyArray<HeldRun>) =>
+        const giveBack = (taken: ReadonlyArray<ClaimedRunRef>) =>
           taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request: claim, taken }))
         const claimed = claimWithin({
           claimNow: Effect.tap(claimNow(claim), ({ withheld }) => giveBack(withheld)),

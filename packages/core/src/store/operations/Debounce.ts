@@ -83,7 +83,7 @@ export const take = <X>(
   const { debounce } = request.submission
   const run = earlierOf(earlier, request)
     ?.map((ref) => batch.find(ref))
-    .findLast((found) => found !== undefined && DebounceRules.takes(found.state, batch.now))
+    .findLast((found) => found !== undefined && DebounceRules.absorbs(found.state, batch.now))
   if (debounce === undefined || run === undefined) return undefined
   return batch.apply(run, DebounceRules.postpone(run.state, debounce, batch.now), {
     ...details(run),

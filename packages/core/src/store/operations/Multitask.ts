@@ -19,8 +19,9 @@ interface Request {
 }
 
 /** Whether the submission looks at the runs of its lane. */
-export const looks = ({ submission: { multitask = "enqueue" } }: Pick<Request, "submission">): boolean =>
-  multitask !== "enqueue"
+export const inspectsLane = ({
+  submission: { multitask = "enqueue" },
+}: Pick<Request, "submission">): boolean => multitask !== "enqueue"
 
 /** Those of these runs that have not ended by now. */
 export const unfinishedOf = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): ReadonlyArray<StoredRun> =>
@@ -52,8 +53,11 @@ const send = <X>(
 const hasNotBegun = ({ state }: StoredRun): boolean => state.status === "pending" && state.startedAt === null
 
 /** Whether the submission goes to a run of its lane. */
-export const sends = <X>(batch: RunBatch<X>, request: Request, lane: ReadonlyArray<RunRef>): boolean =>
-  request.submission.multitask === "steer" && unfinishedOf(batch, lane).length > 0
+export const becomesMessage = <X>(
+  batch: RunBatch<X>,
+  request: Request,
+  lane: ReadonlyArray<RunRef>,
+): boolean => request.submission.multitask === "steer" && unfinishedOf(batch, lane).length > 0
 
 /** The runs of its lane that end where the submission becomes a run. */
 export const ending = <X>(

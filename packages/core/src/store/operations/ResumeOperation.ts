@@ -6,7 +6,7 @@
 import { Effect, Either } from "effect"
 import type { Answers } from "../../model/Interrupt.js"
 import { RunNotFound } from "../../model/Run.js"
-import type { FollowedUp, FollowUp, TakenInput } from "../../ports/FollowUp.js"
+import type { FollowedUp, FollowUp, AcceptedInput } from "../../ports/FollowUp.js"
 import type { NotWaiting, SubmissionConflict } from "../../ports/Runs.js"
 import * as FollowUpRules from "../../rules/FollowUpRules.js"
 import { type RunDetails, toRun } from "../../rules/RunState.js"
@@ -98,7 +98,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
     const keys = keysOf(batch, requests)
     yield* batch.flush("resume", "inputs")
     const records = new Map(yield* batch.rows.resumeRecords(keys))
-    const inputs = new Map<string, TakenInput>()
+    const inputs = new Map<string, AcceptedInput>()
     for (const { input, projectId } of yield* batch.rows.inputs(requests.map(publicRef), keys)) {
       inputs.set(logKey({ projectId, runId: input.publicId }), input)
     }

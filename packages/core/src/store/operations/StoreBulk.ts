@@ -30,7 +30,7 @@ export const make = <X>(
   const create = commits.operation(BulkParts.create<X>())
   const abort = commits.operation(BulkParts.abort<X>())
   const reads = StoreReads.reading(store)
-  const goOn = BulkParts.continuing(reads, commits)
+  const continueBulk = BulkParts.continuing(reads, commits)
   const { read } = reads
 
   return (projectId) => ({
@@ -38,7 +38,7 @@ export const make = <X>(
       const checked = yield* BulkRules.check(bulk)
       const { idempotencyKey: key } = checked
       const id = key === undefined ? yield* Ids.uuidV7 : uuidOf(`bulk ${key}`)
-      const { record } = yield* Effect.flatMap(create({ projectId, id, bulk: checked }), goOn)
+      const { record } = yield* Effect.flatMap(create({ projectId, id, bulk: checked }), continueBulk)
       if (record.status === "running") yield* wakeups.dueSooner
       return toModel(record)
     }),

@@ -49,16 +49,16 @@ const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.Li
   name: "Limits.set",
   decide: (settings, batch) =>
     Effect.gen(function* () {
-      const { governing, rows } = batch
+      const { limitsSeen, rows } = batch
       const limits = batch.limits()
       const named = new Map(settings.map((setting) => [LimitRules.refName(setting), setting]))
       for (const setting of named.values()) limits.touch(setting)
       const scopes = settings.map(({ limit }) => LimitKey.scopeOf(limit))
-      if (scopes.includes("agent")) governing.agents = true
+      if (scopes.includes("agent")) limitsSeen.agents = true
       yield* rows.limits.set([...named.values()])
       const ofProjects = [...named.values()].filter(({ limit }) => LimitKey.scopeOf(limit) === "project")
       if (ofProjects.length > 0) {
-        governing.projects = true
+        limitsSeen.projects = true
         // What the commit has claimed so far is written, and read with the others.
         yield* batch.flush()
         yield* Effect.forEach(ofProjects, (ref) => attachWorking(batch, ref), { discard: true })
@@ -102,7 +102,7 @@ const define = <X>(): RunOperation<NamedSetting, boolean, boolean, InvalidLimit,
         }
         const before = yield* batch.rows.limits.defined([setting])
         yield* batch.rows.limits.define([setting])
-        if (setting.agentIds.length > 0) batch.governing.named = true
+        if (setting.agentIds.length > 0) batch.limitsSeen.named = true
         return Either.right(before.length > 0)
       }),
     ),

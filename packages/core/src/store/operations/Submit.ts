@@ -8,7 +8,7 @@ import * as Labels from "../../model/Labels.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
 import { type Run, RunNotFound } from "../../model/Run.js"
 import { ConversationNotFound } from "../../ports/Conversations.js"
-import type { TakenInput } from "../../ports/FollowUp.js"
+import type { AcceptedInput } from "../../ports/FollowUp.js"
 import {
   type ConversationBusy,
   InvalidSubmission,
@@ -57,18 +57,18 @@ export type Refusal =
   | TooManyPending
 
 /** How a submission was accepted. */
-type How = Pick<Submitted, "duplicate" | "steered" | "debounced">
+type SubmitResult = Pick<Submitted, "duplicate" | "steered" | "debounced">
 
 /** It is a run of its own. */
-const asNewRun: How = { duplicate: false, steered: false, debounced: false }
+const asNewRun: SubmitResult = { duplicate: false, steered: false, debounced: false }
 
 /** The run that an accepted submission became, or the one that got it. */
-interface Accepted extends How {
+interface Accepted extends SubmitResult {
   readonly ref: RunRef
 }
 
 /** `state` is that of the decision. `answered` is the run as the commit has written it, with all that belongs to its state. */
-export interface Decision extends How {
+export interface Decision extends SubmitResult {
   readonly state: RunState
   readonly answered: () => Run
 }
@@ -97,7 +97,7 @@ interface Found {
   /** The runs that took earlier submissions of their keys. */
   debounced: Debounce.Earlier | undefined
   /** Inputs of submissions that steer, or that another run has taken. */
-  readonly taken: Map<string, TakenInput>
+  readonly taken: Map<string, AcceptedInput>
   /** The submissions of runs that are there already. */
   details: ReadonlyMap<RunKey, SubmittedDetails>
   histories: ReadonlyMap<string, ConversationMessages["messages"]>
@@ -220,12 +220,12 @@ const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.E
   const ofConversations: Array<Request> = []
   let names = false
   // A submission that names no limit may have one, by its agent.
-  let hasLimits = batch.governing.agents || batch.governing.named || !batch.governing.read
+  let hasLimits = batch.limitsSeen.agents || batch.limitsSeen.named || !batch.limitsSeen.read
   for (const request of requests) {
     const { conversationId, debounce, multitask, parentRunId, publicId } = request.submission
     const shares = sharesLane(request)
     if (debounce !== undefined) debounced.push(request)
-    if (multitask !== undefined && shares && Multitask.looks(request)) looking.push(request)
+    if (multitask !== undefined && shares && Multitask.inspectsLane(request)) looking.push(request)
     if (shares) sharing.push(request)
     if (conversationId !== undefined) ofConversations.push(request)
     names ||= publicId !== undefined || parentRunId !== undefined
@@ -335,7 +335,7 @@ const described = (
 const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: StoredRun): DetailChanges => {
   const { runId } = state.spec
   if (request.submission.publicId === undefined) return {}
-  const input: TakenInput = {
+  const input: AcceptedInput = {
     runId,
     publicId: request.runId,
     since: eventId(0),
@@ -348,7 +348,7 @@ const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: St
 
 /** The runs of the lane that a submission looks at; undefined where it looks at none. */
 const lookedAt = <X>({ found: { lanes } }: Submissions<X>, request: Request) => {
-  const lane = lanes.size > 0 && Multitask.looks(request) ? laneOf(request) : null
+  const lane = lanes.size > 0 && Multitask.inspectsLane(request) ? laneOf(request) : null
   return lane === null ? undefined : lanes.get(laneName({ projectId: request.projectId, lane }))
 }
 
@@ -402,7 +402,7 @@ const accept = <X, R extends Request, E>(
   if (
     tree.refusable &&
     found.limits !== undefined &&
-    !(lane !== undefined && Multitask.sends(batch, request, lane))
+    !(lane !== undefined && Multitask.becomesMessage(batch, request, lane))
   ) {
     const ending = lane === undefined ? [] : Multitask.ending(batch, request, lane)
     const full = found.limits.refusal(limits, ending)
@@ -494,13 +494,13 @@ export const submitAll = Effect.fnUntraced(function* <X, R extends Request, E>(
   const submissions: Submissions<X> = { batch, found, accepted: new Map(), added: [] }
   const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
   for (const request of requests) {
-    const looks = request.submission.multitask !== undefined && Multitask.looks(request)
+    const inspects = request.submission.multitask !== undefined && Multitask.inspectsLane(request)
     const meets =
-      looks || (debounced !== undefined && Debounce.isAmong(debounced, request, submissions.accepted))
+      inspects || (debounced !== undefined && Debounce.isAmong(debounced, request, submissions.accepted))
     if (meets) yield* insertAdded(submissions, "later")
     if (limits?.locksLate === true) yield* lockLate(submissions, request)
     verdicts.push(accept(submissions, request, tree))
-    if (looks) yield* batch.settle
+    if (inspects) yield* batch.settle
   }
   yield* insertAdded(submissions, "now")
   return decisionsOf(submissions, verdicts)

@@ -58,15 +58,15 @@ type Settings = ReadonlyMap<string, NamedSetting>
 const noSettings: Settings = new Map()
 
 /** A process that has read no such flags yet reads them once. */
-const readGoverning = <X>({ governing, rows }: RunBatch<X>): Effect.Effect<void, X> =>
-  governing.read
+const readLimitsSeen = <X>({ limitsSeen, rows }: RunBatch<X>): Effect.Effect<void, X> =>
+  limitsSeen.read
     ? Effect.void
-    : Effect.map(rows.due, ({ governs }) => void Object.assign(governing, governs, { read: true }))
+    : Effect.map(rows.due, ({ scopedLimits }) => void Object.assign(limitsSeen, scopedLimits, { read: true }))
 
 /** The limits with names of these submissions and of their agents. Most stores have none of agents, and then nothing is read for them. */
 const readNamed = <X>(
   requests: ReadonlyArray<Request>,
-  { governing, rows }: RunBatch<X>,
+  { limitsSeen, rows }: RunBatch<X>,
 ): Effect.Effect<Settings, X> => {
   const agents = new Map(
     requests.map(({ projectId, submission: { agentId } }) => [
@@ -74,7 +74,7 @@ const readNamed = <X>(
       { projectId, agentId },
     ]),
   )
-  const ofAgents = governing.named
+  const ofAgents = limitsSeen.named
     ? rows.limits.ofAgents([...agents.values()], { changes: false })
     : Effect.succeed<ReadonlyArray<NamedRef>>([])
   return Effect.flatMap(ofAgents, (found) => {
@@ -191,8 +191,8 @@ const refusal = <X>(
  */
 export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Read, X> =>
   Effect.gen(function* () {
-    yield* readGoverning(batch)
-    const { agents } = batch.governing
+    yield* readLimitsSeen(batch)
+    const { agents } = batch.limitsSeen
     const settings = yield* readNamed(requests, batch)
     const counted = countedOf(requests, settings, agents)
     if (counted.length > 0) yield* batch.limits().lock(counted)

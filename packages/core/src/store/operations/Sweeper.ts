@@ -94,7 +94,7 @@ export const run = <X>(
 ): Effect.Effect<never> => {
   const { reads, turns, unavailable } = store
   const work = commits.operation(BulkParts.work<X>())
-  const goOn = BulkParts.continuing(StoreReads.reading(store), commits)
+  const continueBulk = BulkParts.continuing(StoreReads.reading(store), commits)
   const sweepNow = commits.operation(sweep<X>())
   const tick = commits.operation(TickOperation.operation<X>())
   /** Ticks a part of the schedules that are due. The requests of others go after a large one. */
@@ -129,7 +129,7 @@ export const run = <X>(
       const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : LoopTurn.next
       return worked === undefined
         ? Effect.succeed(false)
-        : goOn(worked).pipe(Effect.zipRight(rest), Effect.as(true))
+        : continueBulk(worked).pipe(Effect.zipRight(rest), Effect.as(true))
     })
   })
   /** Does a few parts; false where there is none. */
@@ -140,7 +140,7 @@ export const run = <X>(
   const pause = Effect.gen(function* () {
     const { due, now } = yield* times
     // Another server may have set the first one. That there is none any more is for a commit to read, since a setting may be under way.
-    if (due.named) commits.governing.named = true
+    if (due.named) commits.limitsSeen.named = true
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
     const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, LoopTurn.next)) ? Duration.zero : slowPoll

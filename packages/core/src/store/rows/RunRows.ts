@@ -9,9 +9,9 @@ import type { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../../model/Run.js"
-import type { TakenInput } from "../../ports/FollowUp.js"
+import type { AcceptedInput } from "../../ports/FollowUp.js"
 import type { LogEntry } from "../../ports/RunLog.js"
-import type { Governs } from "../../rules/LimitRules.js"
+import type { ScopedLimits } from "../../rules/LimitRules.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
@@ -75,7 +75,7 @@ export interface Search {
  *
  * `runnable`: for each probe the runs that match it, by preference, without those that another transaction is writing; they
  * are locked. `given`: for each claim the running runs that name it; they are not locked.
- * `due`: runs that time may change by now, a bounded number; they are not locked. `governs`: which limits there are that no submission names.
+ * `due`: runs that time may change by now, a bounded number; they are not locked. `scopedLimits`: which limits there are that no submission names.
  *
  * @category models
  */
@@ -83,7 +83,7 @@ export interface Found {
   readonly runnable: ReadonlyArray<ReadonlyArray<StoredRun>>
   readonly given: ReadonlyArray<ReadonlyArray<RunRef>>
   readonly due: ReadonlyArray<RunKey>
-  readonly governs: Governs
+  readonly scopedLimits: ScopedLimits
 }
 
 /** Runs of one lane go one after the other. */
@@ -129,7 +129,7 @@ export const maxConversationBytes = 10 * 1024 * 1024
 export const maxClaimBytes = 16 * 1024 * 1024
 
 /** What names a claim of a run. */
-export type HeldRun = Pick<ClaimedRun, "leaseEpoch" | "runId">
+export type ClaimedRunRef = Pick<ClaimedRun, "leaseEpoch" | "runId">
 
 /** Names a message of a conversation by its idempotency key. */
 export interface KeyedMessage {
@@ -205,7 +205,7 @@ export interface RunRows<X> {
   readonly search: (search: Search) => Effect.Effect<Found, X>
 
   /** The same of a search without claims. */
-  readonly due: Effect.Effect<Pick<Found, "due" | "governs">, X>
+  readonly due: Effect.Effect<Pick<Found, "due" | "scopedLimits">, X>
 
   /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
   readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
@@ -252,7 +252,7 @@ export interface RunRows<X> {
   readonly inputs: (
     publicIds: ReadonlyArray<RunRef>,
     keys: ReadonlyArray<RunKey>,
-  ) => Effect.Effect<ReadonlyArray<{ readonly projectId: Ids.ProjectId; readonly input: TakenInput }>, X>
+  ) => Effect.Effect<ReadonlyArray<{ readonly projectId: Ids.ProjectId; readonly input: AcceptedInput }>, X>
 
   /** The entries of a log after a place that outsiders have appended, oldest first, at most `limit`. */
   readonly tail: (ref: TailRef) => Effect.Effect<ReadonlyArray<LogEntry>, X>

@@ -10,7 +10,7 @@ import type * as Ids from "../../model/Ids.js"
 import type { RequestSnapshot } from "../../model/RequestSnapshot.js"
 import type { EventId, Run } from "../../model/Run.js"
 import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailable.js"
-import type { TakenInput } from "../../ports/FollowUp.js"
+import type { AcceptedInput } from "../../ports/FollowUp.js"
 import type { LogEntry } from "../../ports/RunLog.js"
 import type { CounterSum, Step } from "./CounterRows.js"
 import type { LimitReads } from "./LimitRows.js"
@@ -95,7 +95,7 @@ export interface RunReads<X> {
   readonly listed: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ListedRuns, X>
 
   /** What a run has taken, oldest first. */
-  readonly inputs: (ref: RunRef) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, X>
+  readonly inputs: (ref: RunRef) => Effect.Effect<ReadonlyArray<Pick<AcceptedInput, "publicId" | "since">>, X>
 
   /** The run that has taken the input of that name. */
   readonly runIdOf: (name: RunRef) => Effect.Effect<Ids.RunId | undefined, X>

@@ -3,7 +3,7 @@ import type * as Ids from "../../model/Ids.js"
 import type { Labels } from "../../model/Labels.js"
 import type { MessagePart, RequestSnapshot } from "../../model/RequestSnapshot.js"
 import type { WorkerSession } from "../../model/WorkerSession.js"
-import type { TakenInput } from "../../ports/FollowUp.js"
+import type { AcceptedInput } from "../../ports/FollowUp.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { EndedClaim, RunDetails, RunState } from "../../rules/RunState.js"
 import type { NewEntry, Transition } from "../../rules/Transition.js"
@@ -66,7 +66,7 @@ export interface DetailChanges {
   readonly resume?: ResumeRecord | undefined
   /** What the run is given in the place of the request that it was submitted with, and its title. */
   readonly request?: Pick<NewRun, "snapshot" | "title"> | undefined
-  readonly inputs?: ReadonlyArray<TakenInput> | undefined
+  readonly inputs?: ReadonlyArray<AcceptedInput> | undefined
   /** Claims of the run that ended without an outcome. */
   readonly claims?: ReadonlyArray<EndedClaim> | undefined
   readonly messages?: ReadonlyArray<UserMessage> | undefined

@@ -208,7 +208,7 @@ export interface Limits<X> extends Pick<
 }
 
 /**
- * What it needs of a commit. `governing`: whether some limit is of all runs of an agent, and some of those of a project; it may change while
+ * What it needs of a commit. `limitsSeen`: whether some limit is of all runs of an agent, and some of those of a project; it may change while
  * the commit decides. `letIn` measures how long a run was behind a limit. `pollMillis`: the time between two looks of the sweeper. `write` writes the states of runs.
  *
  * @category models
@@ -216,7 +216,7 @@ export interface Limits<X> extends Pick<
 export interface Commit<X> {
   readonly now: number
   readonly rows: Pick<RunRows<X>, "limits">
-  readonly governing: Pick<LimitRules.Governs, "agents" | "projects">
+  readonly limitsSeen: Pick<LimitRules.ScopedLimits, "agents" | "projects">
   readonly add: (run: StoredRun) => StoredRun
   readonly apply: (run: StoredRun, transition: Transition) => StoredRun
   readonly letIn: (limit: string, millis: number) => void
@@ -228,7 +228,7 @@ export interface Commit<X> {
 export const enter = <X>({
   add,
   apply,
-  governing,
+  limitsSeen,
   letIn: measure,
   now,
   pollMillis,
@@ -333,8 +333,8 @@ export const enter = <X>({
     }
   })
 
-  const governorsOf = ({ state }: StoredRun) => (governing.agents ? LimitRules.governorsOf(state) : [])
-  const projectsOf = ({ state }: StoredRun) => (governing.projects ? [LimitRules.projectOf(state.spec)] : [])
+  const governorsOf = ({ state }: StoredRun) => (limitsSeen.agents ? LimitRules.governorsOf(state) : [])
+  const projectsOf = ({ state }: StoredRun) => (limitsSeen.projects ? [LimitRules.projectOf(state.spec)] : [])
 
   const lock = (wanted: ReadonlyArray<LimitRules.LimitRef>): Effect.Effect<void, X> => {
     const refs = limits.unread(wanted)

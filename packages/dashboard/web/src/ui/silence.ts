@@ -2,7 +2,7 @@
 import type * as Json from "@runlease/http/Json"
 import { plural } from "../format/numbers"
 import { secondsLeft } from "../format/leases"
-import { heldBy, isSilent, isTaking, takes } from "./workers"
+import { heldBy, isSilent, isTaking, canClaim } from "./workers"
 
 /** A run that a silent worker holds: its agent, and when its lease runs out. */
 export interface HeldRun {
@@ -45,7 +45,7 @@ export const orphaned = (
   const wanted = new Set([
     ...owned.map(({ agent }) => agent),
     ...counts.flatMap(({ agent_id, runs }) =>
-      runs.pending > 0 && takes(silent, agent_id) ? [agent_id] : [],
+      runs.pending > 0 && canClaim(silent, agent_id) ? [agent_id] : [],
     ),
   ])
   return Array.from(wanted).filter(
@@ -102,7 +102,7 @@ export const untaken = (
     .flatMap(({ agent_id, runs: { pending } }) => {
       // The notice of a silent worker names the agents that it takes.
       const isTold = workers.some(
-        (one) => isTaking(one, agent_id, now) || (isSilent(one, now) && takes(one, agent_id)),
+        (one) => isTaking(one, agent_id, now) || (isSilent(one, now) && canClaim(one, agent_id)),
       )
       return pending === 0 || isTold ? [] : [{ agent: agent_id, pending }]
     })

@@ -23,12 +23,12 @@ export const toldBy = ({ worker }: Json.WorkerSummary): WorkerDetails => {
 }
 
 /** Whether a worker claims runs of an agent that name no kind and no key. */
-export const takes = (summary: Json.WorkerSummary, agent: string): boolean =>
+export const canClaim = (summary: Json.WorkerSummary, agent: string): boolean =>
   claims(summary, { agentId: agent, implementationKind: null, workerKey: null })
 
 /** Whether a worker claims such runs. */
 export const claims = ({ worker }: Json.WorkerSummary, route: WorkerContact.Route): boolean =>
-  WorkerContact.takes(
+  WorkerContact.canClaim(
     {
       implementationKind: worker.implementation_kind,
       workerKey: worker.worker_key,
@@ -71,7 +71,7 @@ export const isHere = (summary: Json.WorkerSummary, now: number): boolean => sta
 /** Whether a worker is in contact and claims runs of an agent. */
 export const isTaking = (summary: Json.WorkerSummary, agent: string, now: number): boolean => {
   const state = stateOf(summary, now)
-  return (state === "working" || state === "idle") && takes(summary, agent)
+  return (state === "working" || state === "idle") && canClaim(summary, agent)
 }
 
 /** Slots of workers, and how many of them are in use. Only workers that report their slots count. */
