@@ -167,7 +167,8 @@ export function make<P, A, E>({
   }
   const schemas = AgentSchemas.make(definition)
   const parts = { definition, schemas }
-  const submit: Agent<P, A, E>["submit"] = (given, options = {}) => AgentRuns.submit(parts, given, options)
+  const submit: Agent<P, A, E>["submit"] = (payload, options = {}) =>
+    AgentRuns.submit(parts, payload, options)
   const awaitEnd: Agent<P, A, E>["await"] = (runId) => AgentRuns.awaitEnd(parts, runId)
   return {
     name,
@@ -176,9 +177,9 @@ export function make<P, A, E>({
     successSchema: success,
     submit,
     await: awaitEnd,
-    execute: (given, options) => Effect.flatMap(submit(given, options), ({ run }) => awaitEnd(run.runId)),
+    execute: (payload, options) => Effect.flatMap(submit(payload, options), ({ run }) => awaitEnd(run.runId)),
     follow: (runId) => AgentRuns.follow(parts, runId),
-    toLayer: <S extends Source | AgentExecution.ValueSource<A>>(f: (given: P, run: ClaimedRun) => S) =>
+    toLayer: <S extends Source | AgentExecution.ValueSource<A>>(f: (payload: P, run: ClaimedRun) => S) =>
       layerAgent({ name, form: schemas.form }, AgentExecution.make({ ...definition, ...schemas }, f)),
   }
 }

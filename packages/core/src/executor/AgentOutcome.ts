@@ -50,10 +50,10 @@ export const lastTextWithin = (
     let omittedBytes = 0
     const take = (delta: string): void => {
       const part = omittedBytes > 0 ? "" : JsonText.beginning(delta, maxBytes - bytes)
-      const taken = JsonText.sizeOf(part)
+      const size = JsonText.sizeOf(part)
       text += part
-      bytes += taken
-      omittedBytes += part.length === delta.length ? 0 : JsonText.sizeOf(delta) - taken
+      bytes += size
+      omittedBytes += part.length === delta.length ? 0 : JsonText.sizeOf(delta) - size
     }
     const readFrom = (after: EventId): Effect.Effect<LastText, RunNotFound | ControlPlaneError> =>
       Effect.flatMap(

@@ -47,12 +47,12 @@ export interface Parts<P, A, E> {
 /** What the payload adds to a snapshot: an input, or a message. */
 const ofPayload = (
   { input, messages }: RequestSnapshot,
-  given: RequestSnapshot,
+  snapshot: RequestSnapshot,
 ): Partial<RequestSnapshot> => ({
   ...(input === undefined ? {} : { input }),
   messages: [
-    ...given.messages,
-    ...messages.map((message) => ({ ...message, id: `message-${given.messages.length + 1}` })),
+    ...snapshot.messages,
+    ...messages.map((message) => ({ ...message, id: `message-${snapshot.messages.length + 1}` })),
   ],
 })
 

@@ -103,11 +103,11 @@ export const make = <P, A, E>({
 
   return {
     form,
-    toSnapshot: (given) =>
+    toSnapshot: (payload) =>
       encodePayload === undefined
-        ? Either.right(RequestSnapshot.fromText(String(given)))
-        : Either.mapBoth(encodePayload(given), {
-            onLeft: (problem) => payloadProblem(problem, isSame ? given : undefined),
+        ? Either.right(RequestSnapshot.fromText(String(payload)))
+        : Either.mapBoth(encodePayload(payload), {
+            onLeft: (problem) => payloadProblem(problem, isSame ? payload : undefined),
             onRight: (input) => ({ ...RequestSnapshot.empty, input }),
           }),
     fromSnapshot: (snapshot) => {
@@ -134,11 +134,11 @@ export const make = <P, A, E>({
             ),
             resultProblem,
           ),
-    toFailure: (given) => {
-      if (isDeclared?.(given) !== true) return Option.none()
-      const code = codeOf(given)
+    toFailure: (error) => {
+      if (isDeclared?.(error) !== true) return Option.none()
+      const code = codeOf(error)
       return Option.some(
-        Either.match(encodeError!(given), {
+        Either.match(encodeError!(error), {
           onLeft: (problem) =>
             new ExecutorError({
               code: "invalid_failure",
@@ -151,12 +151,12 @@ export const make = <P, A, E>({
                   code: "failure_too_large",
                   message: `The failure ${code} of agent ${name} is ${bytes} bytes of JSON; it may have ${maxDetail}`,
                 })
-              : new ExecutorError({ code, message: messageOf(given, name), detail })
+              : new ExecutorError({ code, message: messageOf(error, name), detail })
           },
         }),
       )
     },
-    fromError: (given) =>
-      given?.detail === undefined || decodeError === undefined ? Option.none() : decodeError(given.detail),
+    fromError: (error) =>
+      error?.detail === undefined || decodeError === undefined ? Option.none() : decodeError(error.detail),
   }
 }

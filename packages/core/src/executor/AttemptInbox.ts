@@ -11,7 +11,7 @@ export interface Range {
 /** @category models */
 export interface AttemptInbox {
   /** The number of the last message that was taken; absent where the run takes none. */
-  readonly taken: () => number | undefined
+  readonly consumed: () => number | undefined
 
   /** Whether there are messages that were not taken. The attempt takes messages from then on. */
   readonly pending: () => boolean
@@ -29,7 +29,7 @@ export interface AttemptInbox {
   readonly tookBefore: (range: Range) => void
 
   /** Takes note of a step of an attempt before this one, until whose end so many messages had been taken. */
-  readonly passed: (taken: number) => void
+  readonly passed: (consumed: number) => void
 
   /** Waits until there are messages that were not taken. */
   readonly arrived: Effect.Effect<void>
@@ -47,17 +47,17 @@ export const make = (receivedBefore: number): AttemptInbox => {
   const alone = Effect.unsafeMakeSemaphore(1)
   const some = Effect.unsafeMakeLatch(false)
   let received = receivedBefore
-  let taken = 0
+  let consumed = 0
   let passed = 0
   let isUsed = false
 
   const changed = (): void => {
-    if (received > taken) some.unsafeOpen()
+    if (received > consumed) some.unsafeOpen()
     else some.unsafeClose()
   }
 
   const take = (number: number): void => {
-    taken = Math.max(taken, number)
+    consumed = Math.max(consumed, number)
     changed()
   }
 
@@ -66,10 +66,10 @@ export const make = (receivedBefore: number): AttemptInbox => {
   }
 
   return {
-    taken: () => (isUsed ? taken : undefined),
+    consumed: () => (isUsed ? consumed : undefined),
     pending: () => {
       isUsed = true
-      return received > taken
+      return received > consumed
     },
     received: (inbox) => {
       received = Math.max(received, inbox)

@@ -41,7 +41,7 @@ const nothing: Recorded = {
   wakesAt: undefined,
   child: undefined,
   inbox: undefined,
-  taken: 0,
+  consumed: 0,
 }
 
 /** The first record of a step counts, and one that replaces it. A sleep begins when its record was written. */
@@ -100,7 +100,7 @@ export const recordedBefore = (
     const nextRecord = StepRecord.reader()
     // The log of a fork or a retry begins with records, which may all be those of children.
     const isFirst = claimed.latestEventId <= 1
-    let taken = 0
+    let consumed = 0
     return isFirst && claimed.inbox === undefined
       ? Effect.succeed({ steps, messages })
       : Effect.as(
@@ -113,8 +113,8 @@ export const recordedBefore = (
               if (kind === "request") return
               const { step_id } = record
               const step = after(steps.get(step_id) ?? nothing, kind, record, entry.createdAt)
-              taken = Math.max(taken, step.inbox?.to ?? 0)
-              steps.set(step_id, { ...step, taken })
+              consumed = Math.max(consumed, step.inbox?.to ?? 0)
+              steps.set(step_id, { ...step, consumed })
             }),
           ),
           { steps, messages },
@@ -181,7 +181,7 @@ export const make = (options: {
   readonly storeTime: () => number
 }): LoggedSteps => {
   const { inbox, parking, recorded, runId } = options
-  const taken = new Set<string>()
+  const usedIds = new Set<string>()
   const inTurn = Effect.unsafeMakeSemaphore(1)
   let loaded: Records | undefined
   let messagesRead: Messages | undefined
@@ -237,8 +237,8 @@ export const make = (options: {
     until: (instant) =>
       Effect.sync(() => Duration.millis(Math.max(0, instant.epochMillis - options.storeTime()))),
     take: (stepId) => {
-      const isNew = !taken.has(stepId)
-      taken.add(stepId)
+      const isNew = !usedIds.has(stepId)
+      usedIds.add(stepId)
       return isNew
     },
     // To wait in turn costs more than to look.

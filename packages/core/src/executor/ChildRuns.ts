@@ -69,11 +69,11 @@ const spawnOne = (
   { detached = false, tellsParent = false, ...keyed }: SpawnOptions,
 ): Durable<Spawned, ChildRefused | InvalidSubmission> =>
   Effect.gen(function* () {
-    const taken = yield* Step.take(name, keyed)
-    const { attempt, id: stepId, key, recorded } = taken
+    const step = yield* Step.take(name, keyed)
+    const { attempt, id: stepId, key, recorded } = step
     const child = recorded?.child
     if (child !== undefined) {
-      return detached === (child.index === undefined) ? child : yield* notAsRecorded(taken, detached)
+      return detached === (child.index === undefined) ? child : yield* notAsRecorded(step, detached)
     }
     yield* Budget.check
     const { lease, runId } = attempt
@@ -90,9 +90,9 @@ const spawnOne = (
       submission: { ...submission, publicId: submission.publicId ?? childIdOf(runId, stepId) },
     }
     const spawned = yield* attempt.inFlight(
-      taken,
+      step,
       Effect.catchAll(
-        traced(taken, retryUnavailable(leases.spawn(lease, request))),
+        traced(step, retryUnavailable(leases.spawn(lease, request))),
         (error): Effect.Effect<never, ChildRefused | InvalidSubmission | Step.StepError> => {
           if (isControlPlaneError(error)) return notDone(name, error)
           // The worker interrupts an executor whose lease is lost.

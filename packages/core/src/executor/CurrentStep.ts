@@ -79,7 +79,7 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<AttemptStep, S
         if (!attempt.mayRecord(id)) return tooMany(name)
         const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
         const before = recorded.get(id)
-        if (before !== undefined) attempt.inbox.passed(before.taken)
+        if (before !== undefined) attempt.inbox.passed(before.consumed)
         return Effect.succeed({ attempt, id, within: enclosing?.id, name, key, shownAs, recorded: before })
       },
     })
@@ -112,10 +112,10 @@ export const spanOf = ({ id, name, shownAs }: AttemptStep) => ({
 })
 
 /** The effect in the span of its step. */
-export const traced = <A, E, R>(taken: AttemptStep, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const traced = <A, E, R>(step: AttemptStep, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.tracerWith((tracer) => {
     if (!hasReader(tracer)) return effect
-    const { attributes, name } = spanOf(taken)
+    const { attributes, name } = spanOf(step)
     return Effect.withSpan(effect, name, { attributes, captureStackTrace: false })
   })
 

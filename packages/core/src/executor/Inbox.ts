@@ -28,20 +28,20 @@ const messagesOf = ({ attempt, name }: AttemptStep) =>
   )
 
 /** The messages that a step of an earlier attempt has taken. */
-const replayed = (taken: AttemptStep, range: Range) =>
-  Effect.map(messagesOf(taken), (messages) => inRange(messages, range))
+const replayed = (step: AttemptStep, range: Range) =>
+  Effect.map(messagesOf(step), (messages) => inRange(messages, range))
 
 /** Takes messages, as many as `most`. Taking none is recorded too, unless it is in a step, whose own record tells what came before. */
-const takeNow = (taken: AttemptStep, most: number): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
-  taken.attempt.inFlight(
-    taken,
+const takeNow = (step: AttemptStep, most: number): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
+  step.attempt.inFlight(
+    step,
     Effect.gen(function* () {
-      const { inbox } = taken.attempt
-      const after = inbox.taken() ?? 0
-      const found = inbox.pending() ? inRange(yield* messagesOf(taken), { after, to: after + most }) : []
-      if (found.length === 0 && taken.within !== undefined) return found
+      const { inbox } = step.attempt
+      const after = inbox.consumed() ?? 0
+      const found = inbox.pending() ? inRange(yield* messagesOf(step), { after, to: after + most }) : []
+      if (found.length === 0 && step.within !== undefined) return found
       const range = { after, to: after + found.length }
-      yield* write(taken, inboxEventName, range)
+      yield* write(step, inboxEventName, range)
       inbox.took(range)
       return found
     }),
@@ -51,11 +51,11 @@ const takeNow = (taken: AttemptStep, most: number): Step.Durable<ReadonlyArray<I
 const unlessReplayed = (
   name: string,
   options: Step.Keyed,
-  now: (taken: AttemptStep) => Step.Durable<ReadonlyArray<InboxMessage>, never, never>,
+  now: (step: AttemptStep) => Step.Durable<ReadonlyArray<InboxMessage>, never, never>,
 ): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
-  Effect.flatMap(Step.take(name, options), (taken) => {
-    const range = taken.recorded?.inbox
-    return range === undefined ? now(taken) : replayed(taken, range)
+  Effect.flatMap(Step.take(name, options), (step) => {
+    const range = step.recorded?.inbox
+    return range === undefined ? now(step) : replayed(step, range)
   })
 
 /**
@@ -67,7 +67,7 @@ export const drain = (
   name: string,
   options: Step.Keyed = {},
 ): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
-  unlessReplayed(name, options, (taken) => taken.attempt.inbox.alone(takeNow(taken, Number.MAX_SAFE_INTEGER)))
+  unlessReplayed(name, options, (step) => step.attempt.inbox.alone(takeNow(step, Number.MAX_SAFE_INTEGER)))
 
 /**
  * Takes the next message, and waits for it. Where nothing else of the run is in flight, the run waits without a worker.
@@ -76,15 +76,15 @@ export const drain = (
  */
 export const take = (name: string, options: Step.Keyed = {}): Step.Durable<InboxMessage, never, never> =>
   Effect.map(
-    unlessReplayed(name, options, (taken) => {
-      const { attempt, within } = taken
+    unlessReplayed(name, options, (step) => {
+      const { attempt, within } = step
       const { inbox } = attempt
       const next: Step.Durable<ReadonlyArray<InboxMessage>, never, never> = Effect.flatMap(
-        inbox.alone(Effect.suspend(() => (inbox.pending() ? takeNow(taken, 1) : Effect.succeed([])))),
+        inbox.alone(Effect.suspend(() => (inbox.pending() ? takeNow(step, 1) : Effect.succeed([])))),
         (found) =>
           found.length > 0
             ? Effect.succeed(found)
-            : Effect.zipRight(attempt.park(within, { inbox: inbox.taken() ?? 0 }, inbox.arrived), next),
+            : Effect.zipRight(attempt.park(within, { inbox: inbox.consumed() ?? 0 }, inbox.arrived), next),
       )
       return next
     }),

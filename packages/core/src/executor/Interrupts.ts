@@ -138,10 +138,10 @@ const answers = <A>(
 ): Effect.Effect<ReadonlyArray<A>, NotAnswered | Answers.Declined, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
-    const taken = yield* Effect.forEach(questions, ({ name, question, reader }) =>
+    const places = yield* Effect.forEach(questions, ({ name, question, reader }) =>
       take(attempt, name, question, reader),
     )
-    const states = taken.map((one) => ({ ...one, state: stateOf(attempt, one) }))
+    const states = places.map((one) => ({ ...one, state: stateOf(attempt, one) }))
     const values: globalThis.Array<A> = []
     const open: globalThis.Array<{
       readonly interrupt: Interrupt
@@ -160,7 +160,7 @@ const answers = <A>(
     )
     return yield* attempt.lease === undefined
       ? awaited
-      : attempt.park(taken[0]?.within, awaited, Effect.never)
+      : attempt.park(places[0]?.within, awaited, Effect.never)
   })
 
 const declined: Answers.Decision = { approved: false }

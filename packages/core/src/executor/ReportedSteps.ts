@@ -103,10 +103,10 @@ export const record = (
     Option.isNone(log)
       ? Effect.succeed(nothing)
       : Effect.gen(function* () {
-          const taken = yield* Effect.provideService(take(name, options), StepLog, log.value)
-          if (taken.recorded?.done !== undefined) return nothing
+          const step = yield* Effect.provideService(take(name, options), StepLog, log.value)
+          if (step.recorded?.done !== undefined) return nothing
           const text: string | undefined = JSON.stringify(result)
-          return yield* issue(taken, stepEventName, {
+          return yield* issue(step, stepEventName, {
             ...(yield* sealed(text)),
             messages: options.messages,
             tool_calls: options.toolCalls,

@@ -74,14 +74,14 @@ export type OptionsOf<A, Given extends { readonly schema?: Codec<A> | undefined 
 
 /** What an earlier attempt has recorded, else the effect, with the step in flight. */
 const unlessReplayed = <A, E, E2, R>(
-  taken: AttemptStep,
+  step: AttemptStep,
   codecs: Replaying<A, E>,
   effect: Effect.Effect<A, E2, R>,
 ): Effect.Effect<A, E | E2 | StepError, R> =>
   Effect.flatMap(
-    replayed(taken, codecs),
+    replayed(step, codecs),
     Option.match({
-      onNone: () => taken.attempt.inFlight(taken, traced(taken, effect)),
+      onNone: () => step.attempt.inFlight(step, traced(step, effect)),
       onSome: Effect.succeed,
     }),
   )
@@ -108,12 +108,12 @@ const runWith = <A, E, R>(
   body: Effect.Effect<A, E, R>,
   options: Options<A, E>,
 ): Durable<A, E, R> =>
-  Effect.flatMap(take(name, options), (taken) => {
+  Effect.flatMap(take(name, options), (step) => {
     const { retry } = options
     return unlessReplayed(
-      taken,
+      step,
       options,
-      recorded(taken, retry === undefined ? body : Effect.retry(body, retry), {
+      recorded(step, retry === undefined ? body : Effect.retry(body, retry), {
         ...options,
         atMostOnce: false,
         shown: true,
@@ -166,23 +166,23 @@ export const atMostOnce = <A, E, R>(
   body: Effect.Effect<A, E, R>,
   ...[options = {}]: OptionsOf<A, AtMostOnce<A, E, R>>
 ): Durable<A, E, R> =>
-  Effect.flatMap(take(name, options), (taken) => {
+  Effect.flatMap(take(name, options), (step) => {
     const once = (effect: Effect.Effect<A, E, R>) =>
-      recorded(taken, effect, { ...options, atMostOnce: true, shown: true })
+      recorded(step, effect, { ...options, atMostOnce: true, shown: true })
     const { onUncertain } = options
     // A drain waits for the body and its record. Once it has begun, no body begins.
     const begin = Effect.acquireUseRelease(
-      Effect.interruptible(taken.attempt.drainHold.enter),
-      () => Effect.zipRight(write(taken, intentEventName, {}), once(body)),
+      Effect.interruptible(step.attempt.drainHold.enter),
+      () => Effect.zipRight(write(step, intentEventName, {}), once(body)),
       (leave) => Effect.sync(leave),
     )
     const outcome =
-      taken.recorded?.intent !== true
+      step.recorded?.intent !== true
         ? begin
         : onUncertain === undefined
           ? failed(name, "uncertain", `Step ${name} was begun by an earlier attempt, and may have happened`)
           : once(onUncertain)
-    return unlessReplayed(taken, options, outcome)
+    return unlessReplayed(step, options, outcome)
   })
 
 /**
@@ -195,8 +195,8 @@ export const emit = (
   events: ReadonlyArray<AgentEvent.AgentEvent>,
   options: Keyed = {},
 ): Durable<void, never, never> =>
-  Effect.flatMap(take(name, options), (taken) =>
-    unlessReplayed(taken, {}, recorded(taken, Emit.events(events), { atMostOnce: false, shown: false })),
+  Effect.flatMap(take(name, options), (step) =>
+    unlessReplayed(step, {}, recorded(step, Emit.events(events), { atMostOnce: false, shown: false })),
   )
 
 const sleeping = (
@@ -206,8 +206,8 @@ const sleeping = (
   whole: (attempt: AttemptSteps) => Effect.Effect<Duration.Duration>,
 ): Durable<void, never, never> =>
   Effect.gen(function* () {
-    const taken = yield* take(name, options)
-    const { attempt, recorded, within } = taken
+    const step = yield* take(name, options)
+    const { attempt, recorded, within } = step
     const wakesAt = recorded?.wakesAt
     const left = yield* wakesAt === undefined ? whole(attempt) : attempt.until(wakesAt)
     if (Duration.greaterThan(left, maxPause)) {
@@ -217,7 +217,7 @@ const sleeping = (
         `Step ${name} sleeps for more than ${Duration.toDays(maxPause)} days`,
       )
     }
-    if (wakesAt === undefined) yield* attempt.inFlight(taken, write(taken, sleepEventName, fields))
+    if (wakesAt === undefined) yield* attempt.inFlight(step, write(step, sleepEventName, fields))
     if (Duration.greaterThan(left, Duration.zero))
       yield* attempt.park(within, { duration: left }, Effect.sleep(left))
   })

@@ -16,7 +16,7 @@ export interface Options<A, E> extends Codecs<A, E> {
 
 /** The body of a step, whose result is recorded, or its failure where that has a schema. */
 export const recorded = <A, E, R>(
-  taken: AttemptStep,
+  step: AttemptStep,
   body: Effect.Effect<A, E, R>,
   options: Options<A, E>,
 ): Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit> =>
@@ -27,25 +27,26 @@ export const recorded = <A, E, R>(
     const opened = OpenedItems.make()
     const end = <B, E2>(
       { committed, events }: IssuedEvents,
-      given: Effect.Effect<B, E2>,
+      returned: Effect.Effect<B, E2>,
       error?: AgentEvent.StepFailure,
     ): Effect.Effect<B, E2> => {
       const finished = !shown
         ? []
         : error === undefined
-          ? [AgentEvent.stepFinished(taken.shownAs)]
-          : [AgentEvent.stepFailed(taken.shownAs, error)]
-      return Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, given))
+          ? [AgentEvent.stepFinished(step.shownAs)]
+          : [AgentEvent.stepFailed(step.shownAs, error)]
+      return Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, returned))
     }
     const fail = <E2>(
       cause: Cause.Cause<E2>,
       issued = notIssued,
-      given: Effect.Effect<never, E2> = Effect.failCause(cause),
-    ): Effect.Effect<never, E2> => Effect.flatMap(StepFailure.of(cause), (error) => end(issued, given, error))
+      returned: Effect.Effect<never, E2> = Effect.failCause(cause),
+    ): Effect.Effect<never, E2> =>
+      Effect.flatMap(StepFailure.of(cause), (error) => end(issued, returned, error))
     const record = (outcome: Either.Either<A, E>) =>
-      Effect.catchAllCause(recordOf(taken, outcome, options, opened), (cause) => fail(cause))
+      Effect.catchAllCause(recordOf(step, outcome, options, opened), (cause) => fail(cause))
     const inside = context.pipe(
-      Context.add(CurrentStep, currentStep(taken, atMostOnce)),
+      Context.add(CurrentStep, currentStep(step, atMostOnce)),
       Context.add(
         Emit,
         observed(outer, (events) => events.forEach(opened.observe)),
@@ -56,17 +57,17 @@ export const recorded = <A, E, R>(
       () => inside as Context.Context<R>,
     )
     return Effect.matchCauseEffect(
-      shown ? Effect.zipRight(outer.emit(AgentEvent.stepStarted(taken.shownAs)), working) : working,
+      shown ? Effect.zipRight(outer.emit(AgentEvent.stepStarted(step.shownAs)), working) : working,
       {
         onSuccess: (value) =>
-          Effect.flatMap(record(Either.right(value)), ({ given, issued }) => end(issued, given)),
+          Effect.flatMap(record(Either.right(value)), ({ returned, issued }) => end(issued, returned)),
         onFailure: (cause): Effect.Effect<never, E | StepError> =>
           Option.match(Cause.failureOption(cause), {
             onNone: () => fail(cause),
             onSome: (error) =>
-              Effect.flatMap(record(Either.left(error)), ({ given, issued }) =>
-                issued !== notIssued && Either.isLeft(given)
-                  ? fail(cause, issued, Effect.fail(given.left))
+              Effect.flatMap(record(Either.left(error)), ({ returned, issued }) =>
+                issued !== notIssued && Either.isLeft(returned)
+                  ? fail(cause, issued, Effect.fail(returned.left))
                   : fail(cause, issued),
               ),
           }),

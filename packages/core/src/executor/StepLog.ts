@@ -25,7 +25,7 @@ export interface Recorded {
   readonly child: Spawned | undefined
   readonly inbox: Range | undefined
   /** How many messages had been taken by the last record of the step. */
-  readonly taken: number
+  readonly consumed: number
 }
 
 /**

@@ -154,11 +154,11 @@ export const issue = (
 
 /** Writes a record without a result, and waits until it is in the log. */
 export const write = (
-  taken: AttemptStep,
+  step: AttemptStep,
   kind: RecordName,
   fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
 ): Effect.Effect<void, StepError, Emit.Emit> =>
-  Effect.flatMap(issue(taken, kind, fields), ({ committed, events }) =>
+  Effect.flatMap(issue(step, kind, fields), ({ committed, events }) =>
     Effect.zipRight(Emit.events(events), committed),
   )
 
@@ -196,40 +196,40 @@ const written = <A>(
 /** The record of a step, if it has one, and what the step gives: the same as later attempts get, which read the record. */
 export interface Outcome<A, E> {
   readonly issued: IssuedEvents
-  readonly given: Either.Either<A, E>
+  readonly returned: Either.Either<A, E>
 }
 
 /** The record of what a step has given: none of a failure for which it has no schema. `opened` is what its events have opened. */
 export const recordOf = <A, E>(
-  taken: AttemptStep,
+  step: AttemptStep,
   outcome: Either.Either<A, E>,
   { failure, schema }: Codecs<A, E>,
   opened: OpenedItems.OpenedItems,
 ): Effect.Effect<Outcome<A, E>, StepError> => {
   const { messages, tool_calls } = opened.ids()
   const common = {
-    replaces: taken.recorded?.done?.record_id,
+    replaces: step.recorded?.done?.record_id,
     messages: messages.length === 0 ? undefined : messages,
     tool_calls: tool_calls.length === 0 ? undefined : tool_calls,
   }
   if (Either.isRight(outcome)) {
-    return Effect.flatMap(written(taken, schema, outcome.right), ({ text, value }) =>
+    return Effect.flatMap(written(step, schema, outcome.right), ({ text, value }) =>
       Effect.flatMap(sealed(text), (result) =>
-        Effect.map(issue(taken, stepEventName, { ...result, ...common }), (issued) => ({
+        Effect.map(issue(step, stepEventName, { ...result, ...common }), (issued) => ({
           issued,
-          given: Either.right(value),
+          returned: Either.right(value),
         })),
       ),
     )
   }
   if (failure === undefined || !Schema.is(failure)(outcome.left)) {
-    return Effect.succeed({ issued: notIssued, given: outcome })
+    return Effect.succeed({ issued: notIssued, returned: outcome })
   }
-  return Effect.flatMap(written(taken, failure, outcome.left), ({ text = "null", value }) =>
+  return Effect.flatMap(written(step, failure, outcome.left), ({ text = "null", value }) =>
     Effect.flatMap(sealed(text), ({ codec, result }) =>
-      Effect.map(issue(taken, stepEventName, { codec, failure: result, ...common }), (issued) => ({
+      Effect.map(issue(step, stepEventName, { codec, failure: result, ...common }), (issued) => ({
         issued,
-        given: Either.left(value),
+        returned: Either.left(value),
       })),
     ),
   )

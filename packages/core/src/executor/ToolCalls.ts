@@ -61,8 +61,8 @@ const parsed = Schema.decodeUnknownOption(Schema.parseJson())
 
 /** A text that is equal for calls with the same tool and arguments. */
 const signatureOf = ({ args, toolName }: CallRequest): string => {
-  const given = args.trim() === "" ? Option.some<unknown>({}) : parsed(args)
-  return `${toolName} ${Option.match(given, { onNone: () => args, onSome: canonicalJson })}`
+  const parsedArgs = args.trim() === "" ? Option.some<unknown>({}) : parsed(args)
+  return `${toolName} ${Option.match(parsedArgs, { onNone: () => args, onSome: canonicalJson })}`
 }
 
 const makeCounter = (counts: ReadonlyMap<string, number> = new Map()) => {

@@ -20,14 +20,14 @@ export const newConversation = (
   step: State.Step,
   projectId: Ids.ProjectId,
   id: Ids.ConversationId,
-  given: NewConversation = {},
+  fields: NewConversation = {},
 ): State.ConversationRecord => {
   const record: State.ConversationRecord = {
     conversation: {
       id,
       projectId,
-      title: given.title ?? null,
-      metadata: given.metadata ?? null,
+      title: fields.title ?? null,
+      metadata: fields.metadata ?? null,
       createdAt: step.at,
       updatedAt: step.at,
     },
@@ -45,31 +45,31 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
     Either.fromNullable(conversations.get(id), () => new ConversationNotFound({ conversationId: id }))
 
   return {
-    create: Effect.fnUntraced(function* (given = {}) {
-      const id = given.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
+    create: Effect.fnUntraced(function* (fields = {}) {
+      const id = fields.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
       return yield* State.step(state, (step) => {
-        const record = conversations.get(id) ?? newConversation(step, projectId, id, given)
+        const record = conversations.get(id) ?? newConversation(step, projectId, id, fields)
         return Either.right(record.conversation)
       })
     }),
 
     get: (id) => Either.map(find(id), ({ conversation }) => conversation),
 
-    addMessage: Effect.fnUntraced(function* (conversationId, given) {
+    addMessage: Effect.fnUntraced(function* (conversationId, fields) {
       const id = Ids.MessageId.make(yield* Ids.uuidV7)
       return yield* State.step(state, ({ at }) =>
         Either.map(find(conversationId), (record) => {
-          const idempotencyKey = given.idempotencyKey && storedKey(given.idempotencyKey)
+          const idempotencyKey = fields.idempotencyKey && storedKey(fields.idempotencyKey)
           const before =
             idempotencyKey === undefined ? undefined : record.byIdempotencyKey.get(idempotencyKey)
           if (before !== undefined) return before
           const message: ConversationMessage = {
             id,
             conversationId,
-            role: given.role,
-            parts: given.parts,
-            parentId: given.parentId ?? null,
-            metadata: given.metadata ?? null,
+            role: fields.role,
+            parts: fields.parts,
+            parentId: fields.parentId ?? null,
+            metadata: fields.metadata ?? null,
             createdAt: at,
           }
           record.messages.push(message)

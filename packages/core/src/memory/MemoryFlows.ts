@@ -56,7 +56,7 @@ export const make = (state: State.State): FlowRows<never> => ({
         const finishes = flows.map(({ finish }) => finish)
         return {
           waiting: lowestRank(state, isIn(set, false)),
-          beside: set._tag === "Limit" ? null : lowestRank(state, isIn(set, true)),
+          ofRoute: set._tag === "Limit" ? null : lowestRank(state, isIn(set, true)),
           last: finishes.length === 0 ? null : finishes.reduce((a, b) => Math.max(a, b)),
           least: lowest(finishes),
           finishes: new Map(

@@ -50,7 +50,7 @@ const runnable = (state: State.State, { probes }: Search): Found["runnable"] => 
   return found.map((runs, index) => runs.sort(byPreference).slice(0, probes[index]!.wanted))
 }
 
-const given = (state: State.State, { claims }: Search): Found["given"] =>
+const claimedBefore = (state: State.State, { claims }: Search): Found["claimedBefore"] =>
   claims.map(({ claimId, workerId }) =>
     Array.from(state.timed).flatMap(({ state: { holder, spec, status } }) =>
       status === "running" && holder?.claimId === claimId && holder.workerId === workerId ? [spec] : [],
@@ -129,7 +129,7 @@ export const make = (state: State.State): RunRows<never> => {
     search: (search) =>
       Effect.sync(() => ({
         runnable: runnable(state, search),
-        given: given(state, search),
+        claimedBefore: claimedBefore(state, search),
         due: due(state),
         scopedLimits: MemoryLimits.scopedLimits(state),
       })),

@@ -56,8 +56,8 @@ export const make = (toPart: (part: unknown) => unknown = (part) => part): Reade
   const each = (values: unknown, path: string, f: (value: unknown, path: string) => ReadonlyArray<unknown>) =>
     Array.isArray(values) ? values.flatMap((value: unknown, index) => f(value, `${path}.${index}`)) : values
 
-  const content: Reader["content"] = (given, path) =>
-    each(given, path, (one, at) => {
+  const content: Reader["content"] = (value, path) =>
+    each(value, path, (one, at) => {
       const part = toPart(one)
       return isUnknown(part, "type", parts) ||
         (Predicate.isRecord(part) && isUnknown(part["source"], "type", sources))

@@ -34,8 +34,8 @@ const inlined = (node: unknown, definitions: Definitions): unknown => {
   if (!Predicate.isRecord(node)) return node
   const name = referenceOf(node)
   if (name !== undefined) {
-    const { $ref: _, ...beside } = node
-    return inlined({ ...(definitions[name] as object), ...beside }, definitions)
+    const { $ref: _, ...siblings } = node
+    return inlined({ ...(definitions[name] as object), ...siblings }, definitions)
   }
   return Object.fromEntries(
     Object.entries(node)

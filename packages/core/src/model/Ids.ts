@@ -35,10 +35,10 @@ export const text = (max: number) =>
 const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u
 
 const isSeen = (value: string) => !unseen.test(value)
-const seen = { message: () => "must not contain characters that are not seen" }
+const visible = { message: () => "must not contain characters that are not visible" }
 
 /** As `text`, of characters that a person sees: a name, or an id that somebody chooses. */
-export const visibleText = (max: number) => text(max).pipe(Schema.filter(isSeen, seen))
+export const visibleText = (max: number) => text(max).pipe(Schema.filter(isSeen, visible))
 
 /** A run's public id, 1 to 128 characters, unique in its project. */
 export const RunId = text(128).pipe(Schema.brand("RunId"))
@@ -49,7 +49,7 @@ const hasAddress = (id: string) => id !== "." && id !== ".."
 const addressable = { message: () => "must not be . or .., which no URL can name" }
 
 /** A run's public id, as a submission names it. */
-export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, seen))
+export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, visible))
 
 /**
  * Whether a public id is in the space of those that the server derives from what it was sent: of ticks, tasks, posts, calls with a key,
@@ -91,7 +91,7 @@ export const AgentId = text(128).pipe(Schema.brand("AgentId"))
 export type AgentId = typeof AgentId.Type
 
 /** An agent that a run may be submitted for. */
-export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, seen))
+export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, visible))
 
 /**
  * Where the random bits of ids come from: a UUID of version 4, of the Web's secure source by default. A simulation gives those of a seed,

@@ -91,15 +91,15 @@ const hide = (walk: Walk, schema: unknown, value: unknown, depth: number): unkno
   walk.parts += 1
   if (isSecret(schema) || depth > maxDepth || walk.parts > maxParts) return hidden
   const parts = alternatives.flatMap((name) => (Array.isArray(schema[name]) ? schema[name] : []))
-  const seen = [referenced(walk.root, schema["$ref"]), ...parts].reduce<unknown>(
+  const masked = [referenced(walk.root, schema["$ref"]), ...parts].reduce<unknown>(
     (inner, part) => hide(walk, part, inner, depth + 1),
     value,
   )
-  if (Array.isArray(seen)) return seen.map((item) => hide(walk, schema["items"], item, depth + 1))
-  if (!Predicate.isRecord(seen)) return seen
+  if (Array.isArray(masked)) return masked.map((item) => hide(walk, schema["items"], item, depth + 1))
+  if (!Predicate.isRecord(masked)) return masked
   const properties = Predicate.isRecord(schema["properties"]) ? schema["properties"] : {}
   return Object.fromEntries(
-    Object.entries(seen).map(([name, inner]) => {
+    Object.entries(masked).map(([name, inner]) => {
       const of = Object.hasOwn(properties, name) ? properties[name] : schema["additionalProperties"]
       return [name, hide(walk, of, inner, depth + 1)]
     }),

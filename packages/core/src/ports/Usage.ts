@@ -142,10 +142,10 @@ export const ofTree = (runId: Ids.RunId): Effect.Effect<TreeUsage, Failure | Inv
       { ...own, lineage: none },
       (sum: TreeUsage, other) =>
         Effect.map(ofTree(other), ({ lineage, ...tree }): TreeUsage => {
-          const beside = plus(sum.lineage, lineage)
+          const lineageSum = plus(sum.lineage, lineage)
           return children.has(other)
-            ? { ...plus(sum, tree), lineage: beside }
-            : { ...sum, lineage: plus(beside, tree) }
+            ? { ...plus(sum, tree), lineage: lineageSum }
+            : { ...sum, lineage: plus(lineageSum, tree) }
         }),
     )
   })

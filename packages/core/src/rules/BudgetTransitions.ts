@@ -94,7 +94,9 @@ export const answered = (root: RunState, { isError, payload, status }: Answer, n
   const limits =
     status === "cancelled" || isError === true
       ? undefined
-      : Option.getOrUndefined(Option.filter(decodeLimits(payload), (given) => Object.keys(given).length > 0))
+      : Option.getOrUndefined(
+          Option.filter(decodeLimits(payload), (raised) => Object.keys(raised).length > 0),
+        )
   if (limits === undefined) {
     const message = `${question(root).message?.split(".")[0]}, and it was not raised`
     return fail(root, { code: "budget_spent", message }, now)

@@ -111,9 +111,9 @@ export const sum = (all: Iterable<Counters>): Counters => {
   const total = new Map<string, number>()
   let codes = 0
   for (const counters of all) {
-    for (const [given, by] of Object.entries(counters)) {
-      const isNewCode = given.startsWith(failure) && !total.has(given)
-      const name = isNewCode && codes >= maxCodes ? otherFailure : given
+    for (const [key, by] of Object.entries(counters)) {
+      const isNewCode = key.startsWith(failure) && !total.has(key)
+      const name = isNewCode && codes >= maxCodes ? otherFailure : key
       if (isNewCode) codes += 1
       total.set(name, Count.add(total.get(name) ?? 0, by))
     }

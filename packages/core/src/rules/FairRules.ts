@@ -46,7 +46,7 @@ export type RankedSet = {
  */
 export interface SetRanks {
   readonly waiting: number | null
-  readonly beside: number | null
+  readonly ofRoute: number | null
   readonly last: number | null
   readonly least: number | null
   readonly finishes: ReadonlyMap<string, number>
@@ -91,8 +91,8 @@ export const enters = (before: RunState, after: RunState): boolean =>
   !losesPlace(before, after)
 
 /** Where a key begins that has no run in the set. Where no run of an agent waits, others of its route may. */
-export const virtualTime = ({ beside, last, waiting }: SetRanks): number =>
-  waiting ?? Math.max(firstRank, beside ?? 0, last ?? 0)
+export const virtualTime = ({ ofRoute, last, waiting }: SetRanks): number =>
+  waiting ?? Math.max(firstRank, ofRoute ?? 0, last ?? 0)
 
 /** How far one run moves its key on. */
 export const chargeOf = ({ fairness }: Pick<RunSpec, "fairness">): number =>

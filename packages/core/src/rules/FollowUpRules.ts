@@ -30,7 +30,7 @@ export interface Situation {
   /** The input that has the public id, of whatever run. */
   readonly named: AcceptedInput | undefined
   /** What the run has taken. */
-  readonly taken: ReadonlyArray<AcceptedInput>
+  readonly accepted: ReadonlyArray<AcceptedInput>
 }
 
 /**
@@ -141,7 +141,7 @@ const continued = (
  * @category deciding
  */
 export const decide = (
-  { record, named, namesRun, run, taken }: Situation,
+  { record, named, namesRun, run, accepted }: Situation,
   { publicId, results, resume, snapshot }: FollowUp,
   fingerprint: string,
   messageId: string,
@@ -179,7 +179,7 @@ export const decide = (
   const entries = snapshot.messages.length === 0 ? resume : resume.filter(isAnswerable)
   const uncovered = ResumeRules.leftOpen(open, entries)
   const calls = uncovered.filter(({ clientTool }) => clientTool === true)
-  const given = calls.flatMap((interrupt) => {
+  const callResults = calls.flatMap((interrupt) => {
     const result = results.findLast(
       ({ interruptId }) => interruptId === (interrupt.toolCallId ?? interrupt.id),
     )
@@ -188,8 +188,8 @@ export const decide = (
   const input: AcceptedInput = { runId: run.runId, publicId, since: run.questionEventId, fingerprint }
 
   return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting> => {
-    if (answered.duplicate && given.length === 0) {
-      const same = taken.findLast((other) => other.fingerprint === fingerprint)
+    if (answered.duplicate && callResults.length === 0) {
+      const same = accepted.findLast((other) => other.fingerprint === fingerprint)
       if (same !== undefined) {
         return Either.right({ _tag: "Repeat", input: { ...same, publicId }, unnamed })
       }
@@ -200,7 +200,7 @@ export const decide = (
     if (questions.length > 0) {
       return Either.right({ _tag: "Uncovered", open: questions.map(({ id }) => id) })
     }
-    const missing = ResumeRules.leftOpen(calls, given)
+    const missing = ResumeRules.leftOpen(calls, callResults)
     const hasQuestion = open.some(({ clientTool }) => clientTool !== true)
     if (missing.length > 0 && !hasQuestion) {
       return Either.right({ _tag: record.snapshot.protocol === undefined ? "Leave" : "Complete" })
@@ -215,7 +215,7 @@ export const decide = (
     )
     // The questions beside them are answered, so the run goes on: a call without a result is one that the client declines.
     const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
-    return Either.map(take([...entries, ...given, ...declined]), (all) => ({
+    return Either.map(take([...entries, ...callResults, ...declined]), (all) => ({
       _tag: "Continue",
       record: { ...all.record, snapshot: continued(all.record, snapshot, ours, run.latestEventId) },
       input,

@@ -35,7 +35,7 @@ export const hasMore = (state: Pick<RunState, "log">, than: number | undefined):
  */
 export const tell = (
   state: RunState,
-  given: Omit<InboxMessage, "number">,
+  message: Omit<InboxMessage, "number">,
   now: number,
 ): Either.Either<Transition, RunEnded | MessageRefused> => {
   const { log, spec, status, waiting } = state
@@ -45,7 +45,7 @@ export const tell = (
   if (inbox > maxMessages) {
     return Either.left(new MessageRefused({ runId, reason: "too_many" }))
   }
-  const events = ControlEvents.messageSent(spec, log, status === "waiting", { ...given, number: inbox })
+  const events = ControlEvents.messageSent(spec, log, status === "waiting", { ...message, number: inbox })
   if (events.some((event) => sizeOf(event) > maxEventBytes)) {
     return Either.left(new MessageRefused({ runId, reason: "too_large" }))
   }
@@ -66,9 +66,9 @@ export const tell = (
 export const mayEnd = (
   state: RunState,
   fence: Fence | undefined,
-  taken: number,
+  consumed: number,
   now: number,
 ): Either.Either<void, InboxNotEmpty> =>
-  hasMore(state, taken) && fence !== undefined && Either.isRight(checkFence(state, fence, now))
+  hasMore(state, consumed) && fence !== undefined && Either.isRight(checkFence(state, fence, now))
     ? Either.left(new InboxNotEmpty({ runId: state.spec.runId, inbox: countOf(state) }))
     : Either.void

@@ -80,7 +80,7 @@ export interface LimitPlace extends LimitSubject {
  * @category models
  */
 export interface Times {
-  readonly near: (instant: number, beside: number) => string
+  readonly near: (instant: number, reference: number) => string
   readonly span: (millis: number) => string
 }
 

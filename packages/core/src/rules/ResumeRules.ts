@@ -144,13 +144,13 @@ export const applyAnswers = (
   messageIds: ReadonlyArray<string>,
 ): Either.Either<Answered, NotWaiting> => {
   const before: ReadonlyArray<Interrupt> = run.waiting === null ? [] : open(run.waiting)
-  const taken = new Map<Interrupt, Answer>()
+  const accepted = new Map<Interrupt, Answer>()
   const marks = new Map(Object.entries(record.answers))
   const messages: Array<SnapshotMessage> = []
   for (const [index, answer] of answers.entries()) {
     const name = answer.interruptId
     const interrupt = named(
-      before.filter((other) => !taken.has(other)),
+      before.filter((other) => !accepted.has(other)),
       name,
     )
     if (interrupt === undefined) {
@@ -160,17 +160,17 @@ export const applyAnswers = (
     }
     const { id, toolCallId } = interrupt
     const own = withoutUndefined({ ...answer, interruptId: id })
-    taken.set(interrupt, own)
+    accepted.set(interrupt, own)
     marks.set(id, markOf(id, own))
     if (toolCallId === undefined) continue
     marks.set(toolCallId, markOf(toolCallId, own))
     messages.push(toolMessage(messageIds[index]!, toolCallId, own))
   }
-  if (run.waiting === null || taken.size === 0) {
+  if (run.waiting === null || accepted.size === 0) {
     return Either.right({ duplicate: true, record, waiting: run.waiting })
   }
-  const given = Array.from(taken.values())
-  const left = before.filter((interrupt) => !taken.has(interrupt))
+  const newAnswers = Array.from(accepted.values())
+  const left = before.filter((interrupt) => !accepted.has(interrupt))
   const { protocol, ...rest } = record.snapshot
   // The client of this protocol has seen its part of the run end; the rest belongs to it only if it sends the next input.
   const snapshot = left.length === 0 || protocol === undefined ? rest : { ...rest, protocol }
@@ -180,13 +180,13 @@ export const applyAnswers = (
       snapshot: {
         ...snapshot,
         messages: [...snapshot.messages, ...messages],
-        resume: [...(snapshot.resume ?? []), ...given],
+        resume: [...(snapshot.resume ?? []), ...newAnswers],
       },
       answers: Object.fromEntries(marks),
     },
     waiting:
       left.length === 0
         ? null
-        : { ...run.waiting, answers: [...run.waiting.answers, ...given], expiresAt: earliest(left) },
+        : { ...run.waiting, answers: [...run.waiting.answers, ...newAnswers], expiresAt: earliest(left) },
   })
 }

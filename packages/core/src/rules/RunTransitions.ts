@@ -202,13 +202,13 @@ export const append = (
   state: RunState,
   events: ReadonlyArray<EncodedEvent>,
   now: number,
-  beside = false,
+  unsequenced = false,
 ): Transition => {
   const { entries, state: opened } = transition(state, ControlEvents.opening(state.spec, state.log))
   const { latestEventId, latestSequence, log } = opened
   const added = events.map(({ event, text }, index): NewEntry => ({
     eventId: eventId(latestEventId + index + 1),
-    sequence: beside ? null : sequence(latestSequence + index + 1),
+    sequence: unsequenced ? null : sequence(latestSequence + index + 1),
     event,
     text,
   }))
@@ -216,7 +216,7 @@ export const append = (
     state: {
       ...opened,
       latestEventId: eventId(latestEventId + added.length),
-      latestSequence: beside ? latestSequence : sequence(latestSequence + added.length),
+      latestSequence: unsequenced ? latestSequence : sequence(latestSequence + added.length),
       log: added.reduce((after, { event }) => LogState.next(after, event), log),
       updatedAt: now,
     },

@@ -35,7 +35,7 @@ export type Definition = typeof ScheduleDefinition.Encoded
 const fields = Object.keys(ScheduleDefinition.fields)
 
 /** The fields of a definition that are given; one that is undefined is left out. */
-const given = (values: object): Record<string, unknown> =>
+const definedFields = (values: object): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(values).filter(([name, value]) => value !== undefined && fields.includes(name)),
   )
@@ -116,7 +116,7 @@ export const withInput = (checked: Checked): Either.Either<Checked, InvalidSched
  * @category checks
  */
 export const ofNew = (schedule: NewSchedule, now: number): Either.Either<Checked, InvalidSchedule> =>
-  Either.flatMap(check({ ...defaults, ...given(schedule) }), (definition) => timed(definition, now))
+  Either.flatMap(check({ ...defaults, ...definedFields(schedule) }), (definition) => timed(definition, now))
 
 /**
  * A definition with changes. A payload that does not change may be larger than `maxInputBytes`.
@@ -128,7 +128,7 @@ export const ofChanges = (
   changes: ScheduleChanges,
   now: number,
 ): Either.Either<Checked, InvalidSchedule> =>
-  Either.flatMap(check({ ...decode(pick(before)), ...given(changes) }), (definition) =>
+  Either.flatMap(check({ ...decode(pick(before)), ...definedFields(changes) }), (definition) =>
     // A schedule that is complete can be renamed.
     ticksAlike(before, definition)
       ? Either.map(timeOf(definition), (time) => ({ definition, time }))

@@ -145,9 +145,9 @@ const dueOf = (record: ScheduleRecord, { next }: CronTime, now: number, most: nu
     // Where more are missed than were looked at, the first ones have enough after them.
     const some = isMissed(after)
     const dropped = some ? maxTicks : Math.max(0, missed.length - maxMissed)
-    const taken = some ? [] : ahead.slice(dropped, dropped + most)
-    const left = ahead[dropped + taken.length]
-    return { ticks: taken, missed: dropped, next: left ?? after }
+    const ticks = some ? [] : ahead.slice(dropped, dropped + most)
+    const left = ahead[dropped + ticks.length]
+    return { ticks: ticks, missed: dropped, next: left ?? after }
   }
   // The last missed tick is the one whose next is not missed.
   const last = record.missed === "once" && !isMissed(late[0] ?? after) ? missed.slice(-1) : []

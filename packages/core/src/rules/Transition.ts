@@ -208,13 +208,13 @@ const withinBounds = (outcome: Outcome): Outcome => {
 /** The only way into a terminal status. */
 export const finish = (
   before: RunState,
-  given: Outcome,
+  reported: Outcome,
   now: number,
   lastAttempt: ControlEvents.PastAttempt | null = null,
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
   const { gate, log, spec } = before
-  const outcome = withinBounds(given)
+  const outcome = withinBounds(reported)
   return transition(
     {
       ...before,

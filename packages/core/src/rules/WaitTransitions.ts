@@ -62,10 +62,12 @@ export const suspend = (
 const suspended = (state: RunState, suspension: Suspension | Pause, now: number): Transition => {
   if (TimeRules.isOverTime(state, now)) return timeOut(state, now)
   const { log, spec } = state
-  const given = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
+  const requested = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
   // The question to a person comes first. The run asks for its budget when it waits again.
   const wanted =
-    ResumeRules.isPaused(given) && BudgetTransitions.mustAsk(state) ? BudgetTransitions.asking(state) : given
+    ResumeRules.isPaused(requested) && BudgetTransitions.mustAsk(state)
+      ? BudgetTransitions.asking(state)
+      : requested
   const isMet = someEnded(state, wanted.children ?? []) || hasMore(state, wanted.inbox)
   const waiting = isMet ? ResumeRules.withoutQuestions(wanted) : wanted
   const paused = ResumeRules.isPaused(waiting)

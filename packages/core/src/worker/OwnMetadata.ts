@@ -19,19 +19,19 @@ const nothing: Holdings = { inFlight: 0, ahead: 0, losses: [] }
 
 /** @category metadata */
 export const of = (
-  given: WorkerOptions,
+  options: WorkerOptions,
   { agentIds, concurrency, heartbeatInterval }: Resolved,
   { ahead, inFlight, losses }: Holdings = nothing,
 ): Metadata => {
   const runlease: WorkerMetadata = {
-    version: given.version ?? null,
+    version: options.version ?? null,
     agents: agentIds.length === 0 ? null : agentIds,
     slots: concurrency,
     in_use: inFlight - ahead,
     heartbeat_ms: Duration.toMillis(heartbeatInterval),
     ...(ahead === 0 ? {} : { ahead }),
-    ...(given.forms === undefined ? {} : { forms: given.forms }),
+    ...(options.forms === undefined ? {} : { forms: options.forms }),
     ...(losses.length === 0 ? {} : { losses }),
   }
-  return { ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }), ...given.metadata, runlease }
+  return { ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }), ...options.metadata, runlease }
 }

@@ -400,8 +400,8 @@ export const makeWrite =
      * that leaves them would leave them again.
      */
     const takenBy = ({ status }: Outcome) => {
-      const taken = status === "completed" ? sink.taken() : undefined
-      return taken === undefined ? undefined : Math.max(taken, run.inbox ?? 0)
+      const consumed = status === "completed" ? sink.consumed() : undefined
+      return consumed === undefined ? undefined : Math.max(consumed, run.inbox ?? 0)
     }
 
     /** A message has come since the executor took the last one: the next attempt goes on with it. */

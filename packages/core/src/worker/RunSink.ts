@@ -68,7 +68,7 @@ export interface RunSink {
   readonly received: (inbox: number | undefined) => void
 
   /** How many messages the run has taken; absent where its executor takes none. */
-  readonly taken: () => number | undefined
+  readonly consumed: () => number | undefined
 
   /** Whether the attempt has recorded a step, so that it does not count against the attempts of the run. */
   readonly progressed: () => boolean
@@ -179,9 +179,9 @@ export const make = (options: {
     const sized: Array<SizedEvent> = []
     let failure: ExecutorError | EndedByEvent | undefined
     let records = false
-    for (const given of events) {
-      const isRecord = StepRecord.isReserved(given)
-      const event = isRecord ? steps().admit(given) : own(given)
+    for (const emitted of events) {
+      const isRecord = StepRecord.isReserved(emitted)
+      const event = isRecord ? steps().admit(emitted) : own(emitted)
       records ||= isRecord
       const problem = AgentEvent.problemOf(event)
       if (problem !== undefined) failure = new ExecutorError({ code: "bad_event", message: problem })
@@ -234,7 +234,7 @@ export const make = (options: {
   return {
     steps,
     received,
-    taken: () => ofRun?.inbox.taken(),
+    consumed: () => ofRun?.inbox.consumed(),
     progressed: () => ofRun?.progressed() === true,
     run: (execution) => (Effect.isEffect(execution) ? ofEffect(execution) : ofStream(execution)),
     emit: (emitted, observe) =>

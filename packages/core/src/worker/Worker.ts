@@ -88,10 +88,10 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
 
 /** `observe` gets each event of a run. */
 const makeObserved = Effect.fnUntraced(function* (
-  given: WorkerOptions,
+  requested: WorkerOptions,
   observe: (event: WorkerEvent.WorkerEvent) => void,
 ): Effect.fn.Return<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> {
-  const workerOptions = yield* OwnAgents.resolve(given)
+  const workerOptions = yield* OwnAgents.resolve(requested)
   const options = resolve(workerOptions)
   yield* Meter.register(WorkerMetrics.all)
   const registry = yield* WorkerRegistry

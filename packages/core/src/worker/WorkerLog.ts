@@ -125,7 +125,7 @@ export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | S
         onSuccess: (found) =>
           found === undefined
             ? `${text}: ${attemptOf(run)}`
-            : `is taken over, since a lease of attempt ${String(found.previous["attempt"])} lapsed: ${attemptOf(run)}`,
+            : `is entry over, since a lease of attempt ${String(found.previous["attempt"])} lapsed: ${attemptOf(run)}`,
       }).pipe(Effect.withTracerEnabled(false))
     }
 
@@ -149,10 +149,10 @@ export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | S
     })
 
     yield* entries.take.pipe(
-      Effect.flatMap((taken) =>
-        taken === "Counted"
+      Effect.flatMap((entry) =>
+        entry === "Counted"
           ? Effect.forkIn(Effect.delay(writeCounts, window), scope)
-          : Effect.uninterruptible(writeEntry(taken)),
+          : Effect.uninterruptible(writeEntry(entry)),
       ),
       Effect.forever,
       Effect.ignore,

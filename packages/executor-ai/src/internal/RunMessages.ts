@@ -32,7 +32,7 @@ const none: RunMessages = {
 const ofSteps = ({ inbox, issue, messages }: StepLog.AttemptSteps): RunMessages => ({
   pending: inbox.pending,
   take: Effect.gen(function* () {
-    const after = inbox.taken() ?? 0
+    const after = inbox.consumed() ?? 0
     const all = yield* Effect.mapError(messages, Failure.ofControlPlane)
     const range = { after, to: Math.max(after, all.at(-1)?.number ?? 0) }
     const step_id = StepRecord.stepIdOf({ within: undefined, name: stepName, key: after })

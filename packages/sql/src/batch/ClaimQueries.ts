@@ -7,29 +7,29 @@ import { execute } from "../dialect/ExecuteStatement.js"
 import type { NameRow } from "../rows/RunRow.js"
 import * as DueQueries from "./DueQueries.js"
 
-interface GivenRow extends NameRow {
+interface ClaimedRow extends NameRow {
   readonly claim: number
 }
 
 /** The runs that name each of these claims: one index probe for each. */
-const readGiven = (
+const readClaimedBefore = (
   { sql }: Database,
   claims: ReadonlyArray<RunRows.NamedClaim>,
-): Effect.Effect<RunRows.Found["given"], SqlError> => {
-  const given = claims.map((): Array<RunRows.RunRef> => [])
-  if (claims.length === 0) return Effect.succeed(given)
+): Effect.Effect<RunRows.Found["claimedBefore"], SqlError> => {
+  const claimedBefore = claims.map((): Array<RunRows.RunRef> => [])
+  if (claims.length === 0) return Effect.succeed(claimedBefore)
   const named = claims.map(
     ({ claimId, workerId }, index) => sql`SELECT ${sql.literal(String(index))} AS claim, run_pk FROM leases
       WHERE claim_id = ${claimId} AND lease_owner = ${workerId}`,
   )
   return Effect.map(
-    execute(sql<GivenRow>`SELECT n.claim, r.project_id, r.run_id
+    execute(sql<ClaimedRow>`SELECT n.claim, r.project_id, r.run_id
       FROM (${sql.join(" UNION ALL ", false)(named)}) n JOIN runs r ON r.run_pk = n.run_pk`),
     (rows) => {
       for (const { claim, project_id, run_id } of rows) {
-        given[claim]!.push({ projectId: project_id, runId: run_id })
+        claimedBefore[claim]!.push({ projectId: project_id, runId: run_id })
       }
-      return given
+      return claimedBefore
     },
   )
 }
@@ -54,12 +54,15 @@ export const search = (
     const found: { -readonly [K in keyof RunRows.Found]: RunRows.Found[K] } = {
       due: [],
       scopedLimits: LimitRules.noScopedLimits,
-      given: [],
+      claimedBefore: [],
       runnable: [],
     }
     const reads = [
       Effect.map(DueQueries.readDue(database), (due) => void Object.assign(found, due)),
-      Effect.map(readGiven(database, claims), (given) => void (found.given = given)),
+      Effect.map(
+        readClaimedBefore(database, claims),
+        (claimedBefore) => void (found.claimedBefore = claimedBefore),
+      ),
       Effect.map(readRunnable(database, probes), (runnable) => void (found.runnable = runnable)),
     ]
     return Effect.as(database.dialect.together(reads), found)

@@ -21,7 +21,7 @@ const setsPerStatement = 50
 interface RanksRow {
   readonly position: number
   readonly waiting: number | null
-  readonly beside: number | null
+  readonly of_route: number | null
   readonly last: number | null
   readonly least: number | null
 }
@@ -73,7 +73,7 @@ const readRanks = (
   const parts = wanted.map(
     ({ set }, position) => sql`SELECT ${sql.literal(String(position))} AS position,
       ${lowest(database, set, false)} AS waiting,
-      ${set._tag === "Limit" ? sql.literal("NULL") : lowest(database, set, true)} AS beside,
+      ${set._tag === "Limit" ? sql.literal("NULL") : lowest(database, set, true)} AS of_route,
       ${finishOf(database, set, "DESC")} AS last, ${finishOf(database, set, "ASC")} AS least`,
   )
   return Effect.map(
@@ -114,8 +114,8 @@ const read = (
     return Effect.map(database.dialect.together(reads), () => {
       const byPosition = new Map(ranks.map((row) => [Number(row.position), row]))
       return wanted.map((_, position) => {
-        const { beside, last, least, waiting } = byPosition.get(position)!
-        return { waiting, beside, last, least, finishes: finishes[position]! }
+        const { of_route: ofRoute, last, least, waiting } = byPosition.get(position)!
+        return { waiting, ofRoute, last, least, finishes: finishes[position]! }
       })
     })
   })

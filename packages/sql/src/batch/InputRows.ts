@@ -84,10 +84,10 @@ export const read = (database: Database, names: ReadonlyArray<RunRows.RunRef>, k
         names.map(({ projectId, runId }) => ({ project_id: projectId, public_id: runId })),
       )} v JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.public_id`,
     )
-    const taken = yield* rows(
+    const accepted = yield* rows(
       sql`${keyRows(database, new Set(keys))} v JOIN inputs i ON i.run_pk = v.run_pk AND i.public_id IS NOT NULL`,
     )
-    return [...named, ...taken].map((row) => ({ projectId: row.project_id, input: toInput(row) }))
+    return [...named, ...accepted].map((row) => ({ projectId: row.project_id, input: toInput(row) }))
   })
 
 /** What one run has gone on with, to look at it only. */

@@ -77,10 +77,10 @@ const groupsOf = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<Group> 
 const asSeen = RunRow.seenCondition((column) => `v.${column}`)
 
 /** Rows `v` of the keys of leases, and how they were seen. */
-const seenRows = ({ dialect }: Database, seen: ReadonlyArray<Pick<RunRows.Change, "key" | "before">>) =>
+const seenRows = ({ dialect }: Database, expected: ReadonlyArray<Pick<RunRows.Change, "key" | "before">>) =>
   dialect.rows(
     { run_pk: "integer", ...RunRow.seenColumns },
-    seen.map(({ before, key }) => ({ run_pk: key, ...RunRow.seenRow(before) })),
+    expected.map(({ before, key }) => ({ run_pk: key, ...RunRow.seenRow(before) })),
   )
 
 /** One statement for all rows in which the same columns have changed, so that no other column and no other index is touched. */
@@ -99,11 +99,11 @@ const update = (database: Database, { before, names, rows, table }: Group): Stat
 /** Finds the leases that do not change, and so must be as they were seen. */
 const check = (database: Database, { before, rows }: Group): Statement<object> => {
   const { sql } = database
-  const seen = seenRows(
+  const expected = seenRows(
     database,
     rows.map(({ run_pk }, index) => ({ key: run_pk, before: before[index]! })),
   )
-  return sql<object>`SELECT leases.run_pk FROM ${seen} v JOIN leases ON leases.run_pk = v.run_pk
+  return sql<object>`SELECT leases.run_pk FROM ${expected} v JOIN leases ON leases.run_pk = v.run_pk
     AND ${sql.literal(asSeen)}`
 }
 

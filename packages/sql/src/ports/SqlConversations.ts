@@ -52,7 +52,7 @@ const toMessage =
 interface Create {
   readonly projectId: Ids.ProjectId
   readonly id: Ids.ConversationId
-  readonly given: Conversations.NewConversation
+  readonly fields: Conversations.NewConversation
 }
 
 interface Add {
@@ -74,12 +74,12 @@ export const make = (
       ([row]) => row,
     )
 
-  const createOne = Effect.fnUntraced(function* ({ projectId, id, given }: Create, now: number) {
+  const createOne = Effect.fnUntraced(function* ({ projectId, id, fields }: Create, now: number) {
     yield* sql`INSERT INTO conversations ${sql.insert({
       id,
       project_id: projectId,
-      title: given.title ?? null,
-      metadata: toJson(given.metadata),
+      title: fields.title ?? null,
+      metadata: toJson(fields.metadata),
       created_at: now,
       updated_at: now,
     })} ON CONFLICT (project_id, id) DO NOTHING`
@@ -138,9 +138,9 @@ export const make = (
     )
 
   return (projectId) => ({
-    create: Effect.fnUntraced(function* (given = {}) {
-      const id = given.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
-      return yield* create({ projectId, id, given })
+    create: Effect.fnUntraced(function* (fields = {}) {
+      const id = fields.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
+      return yield* create({ projectId, id, fields })
     }),
 
     get: (id) => Effect.map(get("Conversations.get", projectId, id), toConversation),

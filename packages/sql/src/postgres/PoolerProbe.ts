@@ -30,10 +30,10 @@ const patience = Duration.seconds(3)
 const text = "SELECT pg_backend_pid() AS pid"
 const named = { name: "runlease_pooler", text }
 
-type Ask = (query: string | Pg.QueryConfig) => Effect.Effect<number | undefined, NoAnswer>
+type RunQuery = (query: string | Pg.QueryConfig) => Effect.Effect<number | undefined, NoAnswer>
 
 /** A session as those of the pool, which answers with the process that has run a statement. */
-const open = (options: ConnectionOptions): Effect.Effect<Ask, NoAnswer, Scope.Scope> =>
+const open = (options: ConnectionOptions): Effect.Effect<RunQuery, NoAnswer, Scope.Scope> =>
   Effect.gen(function* () {
     const client = yield* acquireClient({
       ...clientConfig(options),
@@ -42,14 +42,14 @@ const open = (options: ConnectionOptions): Effect.Effect<Ask, NoAnswer, Scope.Sc
     client.on("error", () => {})
     const attempt = <A>(evaluate: () => Promise<A>) =>
       Effect.tryPromise({ try: evaluate, catch: (cause) => new NoAnswer({ cause }) })
-    const ask: Ask = (query) =>
+    const runQuery: RunQuery = (query) =>
       Effect.map(
         attempt(() => client.query<{ readonly pid: number }>(query)),
         ({ rows }) => rows?.[0]?.pid,
       )
     yield* attempt(() => client.connect())
-    yield* ask(sessionSettings(options))
-    return ask
+    yield* runQuery(sessionSettings(options))
+    return runQuery
   })
 
 /** A statement that is there although it is new, or is not there although it was prepared: the connection is another one. */

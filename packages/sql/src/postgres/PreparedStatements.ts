@@ -20,17 +20,17 @@ const nameOf = (text: string): string =>
 /** Names a statement when it runs for the second time. */
 const makeNames = () => {
   const names = new Map<string, string>()
-  const seen = new Set<string>()
+  const ranOnce = new Set<string>()
   return {
     of: (text: string): string | undefined => {
       const named = names.get(text)
       if (named !== undefined || names.size >= maxPrepared) return named
-      if (!seen.has(text)) {
-        if (seen.size >= maxSeen) seen.clear()
-        seen.add(text)
+      if (!ranOnce.has(text)) {
+        if (ranOnce.size >= maxSeen) ranOnce.clear()
+        ranOnce.add(text)
         return undefined
       }
-      seen.delete(text)
+      ranOnce.delete(text)
       const name = nameOf(text)
       names.set(text, name)
       return name

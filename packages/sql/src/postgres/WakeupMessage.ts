@@ -105,7 +105,7 @@ export const makeOutbox = (): Outbox => {
       everything = true
     },
     take: (from) => {
-      const taken = [...items.values()]
+      const queued = [...items.values()]
       const all = everything
       items.clear()
       everything = false
@@ -113,7 +113,7 @@ export const makeOutbox = (): Outbox => {
       const messages: Array<WakeupMessage> = []
       let some: Array<Item> = []
       let bytes = 0
-      for (const item of taken) {
+      for (const item of queued) {
         const size = Buffer.byteLength(JSON.stringify(item)) + 1
         if (size > maxBytes) return [{ from, all: true }]
         if (bytes + size > maxBytes) {

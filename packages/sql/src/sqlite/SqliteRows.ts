@@ -108,7 +108,7 @@ const namedLeased = `SELECT ${leasedRuns.columns} FROM runs r CROSS JOIN leases 
   WHERE r.project_id = ? AND r.run_id = ?`
 const named = `SELECT ${allRuns.columns} FROM runs r ${joinedStates} WHERE r.project_id = ? AND r.run_id = ?`
 const keyed = `SELECT ${allRuns.columns} FROM runs r ${joinedStates} WHERE r.run_pk = ?`
-const given = `SELECT r.project_id, r.run_id FROM leases l CROSS JOIN runs r ON r.run_pk = l.run_pk
+const claimedBefore = `SELECT r.project_id, r.run_id FROM leases l CROSS JOIN runs r ON r.run_pk = l.run_pk
   WHERE l.claim_id = ? AND l.lease_owner = ?`
 const due = [
   `SELECT run_pk FROM leases WHERE lease_owner IS NOT NULL AND lease_expires_at <= ?
@@ -156,7 +156,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const findLeased = prepare(namedLeased)
   const findNamed = prepare(named)
   const findKeyed = prepare(keyed)
-  const findGiven = prepare(given)
+  const findClaimedBefore = prepare(claimedBefore)
   const findClaimed = prepare(claimed)
   const findDue = due.map(prepare)
   const findDueParents = prepare(dueParents)
@@ -202,8 +202,8 @@ export const make = (database: Sqlite.Database): SqliteRows => {
 
     search: ({ claims, probes }, now) => ({
       runnable: probes.map(findRunnable),
-      given: claims.map(({ claimId, workerId }) =>
-        findGiven.all(claimId, workerId).map((row) => {
+      claimedBefore: claims.map(({ claimId, workerId }) =>
+        findClaimedBefore.all(claimId, workerId).map((row) => {
           const { project_id, run_id } = toRef(row)
           return { projectId: project_id, runId: run_id }
         }),
@@ -304,11 +304,11 @@ const staying = (prepare: Prepare, table: StateTable): Write => {
   return (changes) => {
     for (const change of changes) {
       const written = difference(change.before, change.after, change.details)
-      const seen = seenBy(change, table)
+      const expected = seenBy(change, table)
       const found =
         written.columns === 0
-          ? table !== "leases" || check.get(...seen) !== undefined
-          : update(written).run(...written.values, ...seen).changes === 1
+          ? table !== "leases" || check.get(...expected) !== undefined
+          : update(written).run(...written.values, ...expected).changes === 1
       if (!found) throw RunRow.leaseChanged()
     }
   }
@@ -347,10 +347,10 @@ const movingAll = (prepare: Prepare, from: StateTable, to: StateTable) => {
   const insert = byColumns(prepare, to, copying(from, to, source))
   const condition = from === "leases" ? `AND ${RunRow.seenCondition(() => "?")}` : ""
   const remove = prepare(`DELETE FROM ${from} WHERE run_pk IN (SELECT value FROM json_each(?)) ${condition}`)
-  return (keys: ReadonlyArray<number>, seen: ReadonlyArray<Value>, written: RunFields.Written): void => {
+  return (keys: ReadonlyArray<number>, expected: ReadonlyArray<Value>, written: RunFields.Written): void => {
     const text = JSON.stringify(keys)
     insert(written).run(...written.values, text)
-    if (remove.run(text, ...seen).changes !== keys.length) throw RunRow.leaseChanged()
+    if (remove.run(text, ...expected).changes !== keys.length) throw RunRow.leaseChanged()
   }
 }
 
@@ -365,12 +365,13 @@ const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
       return
     }
     const written = changes.map(differenceOf)
-    const seen = changes.map((change) => seenOf(from, change))
+    const expected = changes.map((change) => seenOf(from, change))
     for (let start = 0, end = 0; start < changes.length; start = end) {
       const first = written[start]!
-      const firstSeen = seen[start]!
+      const firstSeen = expected[start]!
       end = start + 1
-      while (end < changes.length && isSame(first, written[end]!) && areSame(firstSeen, seen[end]!)) end += 1
+      while (end < changes.length && isSame(first, written[end]!) && areSame(firstSeen, expected[end]!))
+        end += 1
       const same = changes.slice(start, end)
       if (same.length < fewest) for (const change of same) moveEach(change, first)
       else

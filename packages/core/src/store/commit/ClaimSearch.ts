@@ -76,7 +76,7 @@ export interface Plan {
   /** The runs that a claim may take, in lists that are ordered. */
   readonly runnable: (request: Request, found: Found) => ReadonlyArray<ReadonlyArray<StoredRun>>
   /** The claims that repeat another, each with the runs that may name it. */
-  readonly given: (found: Found) => ReadonlyMap<Request, ReadonlyArray<RunRef>>
+  readonly claimedBefore: (found: Found) => ReadonlyMap<Request, ReadonlyArray<RunRef>>
 }
 
 /**
@@ -114,13 +114,13 @@ export const plan = (requests: ReadonlyArray<Request>): Plan => {
   return {
     search: { probes, claims },
     runnable: (request, found) => places.get(request)!.map((index) => found.runnable[index]!),
-    given: (found) => {
-      const given = new Map<Request, ReadonlyArray<RunRef>>()
+    claimedBefore: (found) => {
+      const claimedBefore = new Map<Request, ReadonlyArray<RunRef>>()
       for (const [index, request] of repeats.entries()) {
-        const refs = found.given[index]!
-        if (refs.length > 0) given.set(request, refs)
+        const refs = found.claimedBefore[index]!
+        if (refs.length > 0) claimedBefore.set(request, refs)
       }
-      return given
+      return claimedBefore
     },
   }
 }
@@ -157,9 +157,9 @@ export const assign = (
   runnableOf: (request: Request) => ReadonlyArray<ReadonlyArray<StoredRun>>,
 ): ReadonlyArray<Assignment> => {
   const assigned: Array<Assignment> = []
-  const taken = new Set<number>()
+  const assignedKeys = new Set<number>()
   const best = ({ lists }: Claimant, ahead: boolean): StoredRun | undefined => {
-    const isOpen = (run: StoredRun): boolean => !taken.has(run.key) && (!ahead || mayWaitAtWorker(run))
+    const isOpen = (run: StoredRun): boolean => !assignedKeys.has(run.key) && (!ahead || mayWaitAtWorker(run))
     let first: StoredRun | undefined
     for (const list of lists) {
       while (list.next < list.runs.length && !isOpen(list.runs[list.next]!)) list.next += 1
@@ -180,7 +180,7 @@ export const assign = (
       for (const claimant of active) {
         const run = claimant[phase] > 0 ? best(claimant, phase === "ahead") : undefined
         if (run === undefined) continue
-        taken.add(run.key)
+        assignedKeys.add(run.key)
         assigned.push({ request: claimant.request, run })
         claimant[phase] -= 1
         further.push(claimant)

@@ -55,7 +55,7 @@ export interface CommitQueue<Probe, Batch, X> {
   ) => (request: Request) => Effect.Effect<A, E | ControlPlaneUnavailable>
 
   /** How many requests commits have taken so far. */
-  readonly taken: () => number
+  readonly requestCount: () => number
 
   /** Whether a request waits, or a commit is in flight. */
   readonly isBusy: () => boolean
@@ -147,7 +147,7 @@ export const makeQueue = <Probe, Batch, X>(
     type AnyVerdict = Verdict<unknown, unknown>
     type Decisions = ReadonlyArray<ReadonlyArray<Either.Either<unknown, unknown>>>
     const { gather = Effect.yieldNow(), isolates = () => true, maxBatch = 256 } = options
-    let taken = 0
+    let requestCount = 0
     const scope = yield* Effect.scope
     yield* Meter.register(StoreMetrics.all)
 
@@ -155,7 +155,7 @@ export const makeQueue = <Probe, Batch, X>(
       requests: ReadonlyArray<Request>,
     ): Effect.Effect<BatchQueue.Sent<AnyVerdict>, Undone<X>> => {
       const parts = partsOf(requests)
-      taken += requests.length
+      requestCount += requests.length
       let begun = false
       let begunAt = 0n
       let current: Batch | undefined
@@ -240,7 +240,7 @@ export const makeQueue = <Probe, Batch, X>(
     })
 
     return {
-      taken: () => taken,
+      requestCount: () => requestCount,
       isBusy: queue.isBusy,
       operation: <Request, Decision, A, E>(
         operation: Operation<Request, Decision, A, E, Probe, Batch, X>,

@@ -9,9 +9,9 @@ const mostTurns = 16
 /** Lets the requests of others go first: waits for a turn in which none comes and after which none is left, a bounded number of turns. */
 export const letOthersGo = <X>(commits: RunCommits<X>, turns = mostTurns): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const before = commits.taken()
+    const before = commits.requestCount()
     return Effect.flatMap(LoopTurn.next, () =>
-      turns > 1 && (commits.isBusy() || commits.taken() > before)
+      turns > 1 && (commits.isBusy() || commits.requestCount() > before)
         ? letOthersGo(commits, turns - 1)
         : Effect.void,
     )

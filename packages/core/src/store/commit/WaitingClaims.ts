@@ -200,7 +200,7 @@ export const make = (): WaitingClaims => {
 
   const reserve = (): ClaimReservation => {
     /** Those that are taken, with how many runs each gets. The one whose last run came first is the first. */
-    const taken = new Map<Waiter, { count: number; readonly claim: WaitingClaim }>()
+    const reserved = new Map<Waiter, { count: number; readonly claim: WaitingClaim }>()
 
     const takeFirst = (route: Route): Waiter | undefined => {
       for (const waiter of waiting) {
@@ -209,7 +209,7 @@ export const make = (): WaitingClaims => {
         if (waiter.name !== undefined) takenNames.add(waiter.name)
         return waiter
       }
-      for (const [waiter, { count }] of taken) {
+      for (const [waiter, { count }] of reserved) {
         if (count < waiter.request.limit && waiter.accepts(route)) return waiter
       }
       return undefined
@@ -219,21 +219,21 @@ export const make = (): WaitingClaims => {
       take: (route) => {
         const waiter = takeFirst(route)
         if (waiter === undefined) return undefined
-        const turn = taken.get(waiter) ?? {
+        const turn = reserved.get(waiter) ?? {
           count: 0,
           claim: { request: waiter.request, give: (handed) => give(waiter, handed) },
         }
         turn.count += 1
-        taken.delete(waiter)
-        taken.set(waiter, turn)
+        reserved.delete(waiter)
+        reserved.set(waiter, turn)
         return turn.claim
       },
       undo: () => {
-        for (const waiter of taken.keys()) {
+        for (const waiter of reserved.keys()) {
           free(waiter)
           end(waiter, undefined)
         }
-        taken.clear()
+        reserved.clear()
       },
     }
   }
@@ -380,9 +380,9 @@ export const handOver = <X>(
         const { state } = added.run
         const count = others.get(state.spec.projectId) ?? 0
         const project = placeOf(state, count)
-        const given = project === undefined ? undefined : hand(0, state, project ?? undefined)
-        if (given === undefined) continue
-        handed.set(added, given)
+        const handedRun = project === undefined ? undefined : hand(0, state, project ?? undefined)
+        if (handedRun === undefined) continue
+        handed.set(added, handedRun)
         others.set(state.spec.projectId, count + 1)
       }
       return {
@@ -395,11 +395,11 @@ export const handOver = <X>(
         }),
         stored: (keys) => {
           for (const [index, added] of runs.entries()) {
-            const given = handed.get(added)
-            if (given === undefined) continue
+            const handedRun = handed.get(added)
+            if (handedRun === undefined) continue
             const { has, run } = added
-            given.key = keys[index]!
-            given.details = {
+            handedRun.key = keys[index]!
+            handedRun.details = {
               details: has?.session === undefined ? run.details : { ...run.details, session: has.session },
               snapshot: copyOf(has?.resume?.snapshot ?? run.snapshot),
             }

@@ -37,11 +37,13 @@ const add = <X>(
   run: StoredRun,
   events: ReadonlyArray<LogEvent>,
   texts: ReadonlyArray<string>,
-  { beside = false, there = 0 }: { readonly beside?: boolean; readonly there?: number } = {},
+  { unsequenced = false, there = 0 }: { readonly unsequenced?: boolean; readonly there?: number } = {},
 ): Appended => {
   const added = events.slice(there).map((event, index) => ({ event, text: texts[there + index]! }))
   const { state } =
-    added.length === 0 ? run : batch.apply(run, RunTransitions.append(run.state, added, batch.now, beside))
+    added.length === 0
+      ? run
+      : batch.apply(run, RunTransitions.append(run.state, added, batch.now, unsequenced))
   return {
     latestEventId: state.latestEventId,
     latestSequence: state.latestSequence,
@@ -108,7 +110,7 @@ interface Beside extends Pick<Request, "projectId" | "encoded"> {
  *
  * @category operations
  */
-export const beside = <X>(): RunOperation<
+export const unsequenced = <X>(): RunOperation<
   Beside,
   Appended,
   Appended,
@@ -123,7 +125,7 @@ export const beside = <X>(): RunOperation<
       const run = batch.find({ projectId, runId })
       if (run === undefined) return Either.left(new RunNotFound({ runId }))
       return Either.flatMap(holds(run.state, lease, batch.now), () =>
-        Either.map(encoded, (texts) => add(batch, run, events, texts, { beside: true })),
+        Either.map(encoded, (texts) => add(batch, run, events, texts, { unsequenced: true })),
       )
     }),
   answer: Function.identity,

@@ -64,7 +64,7 @@ interface Given {
   readonly blocked: boolean
 }
 
-const nothing: Found = { runnable: [], given: [], due: [], scopedLimits: LimitRules.noScopedLimits }
+const nothing: Found = { runnable: [], claimedBefore: [], due: [], scopedLimits: LimitRules.noScopedLimits }
 
 /** The runs of these as far as the request gave them and its worker still holds them. */
 const giveAgain = <X>(
@@ -80,11 +80,11 @@ const giveAgain = <X>(
 /** The runs of each request that repeats an earlier claim. A request without any claims anew. */
 const giveEarlier = <X>(
   batch: RunBatch<X>,
-  given: ReadonlyMap<Request, ReadonlyArray<RunRef>>,
+  claimedBefore: ReadonlyMap<Request, ReadonlyArray<RunRef>>,
 ): Effect.Effect<Map<Request, ReadonlyArray<StoredRun>>, X> => {
   const again = new Map<Request, ReadonlyArray<StoredRun>>()
-  return Effect.map(batch.load([...given.values()].flat()), () => {
-    for (const [request, refs] of given) {
+  return Effect.map(batch.load([...claimedBefore.values()].flat()), () => {
+    for (const [request, refs] of claimedBefore) {
       const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(byPreference)
       const repeated = giveAgain(batch, request, found)
       if (repeated.length > 0) again.set(request, repeated)
@@ -121,7 +121,7 @@ const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assi
 }
 
 /** `blocked`: the requests for whose runs the limit of the project had no room. */
-interface Taken {
+interface ClaimedRuns {
   readonly runs: ReadonlyMap<Request, Array<TakenRun>>
   readonly blocked: Set<Request>
 }
@@ -133,7 +133,7 @@ interface Taken {
 const take = <X>(
   batch: RunBatch<X>,
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
-  taken: Taken,
+  claimed: ClaimedRuns,
 ): number => {
   let putBack = 0
   for (const { request, run } of assigned) {
@@ -142,7 +142,7 @@ const take = <X>(
     const limits = batch.mayBeLimited(current) ? batch.limits() : undefined
     const project = limits?.project(current)
     if (project !== undefined && limits?.hasRoom(project) === false) {
-      taken.blocked.add(request)
+      claimed.blocked.add(request)
       continue
     }
     const governor = limits?.governor(current)
@@ -156,16 +156,16 @@ const take = <X>(
       putBack += 1
       continue
     }
-    const claimed = RunTransitions.claim(current.state, request, batch.now, project?.limit)
-    const { key, state } = batch.apply(current, claimed)
+    const made = RunTransitions.claim(current.state, request, batch.now, project?.limit)
+    const { key, state } = batch.apply(current, made)
     const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
-    taken.runs.get(request)!.push({ key, state, queuedMillis })
+    claimed.runs.get(request)!.push({ key, state, queuedMillis })
   }
   return putBack
 }
 
 /** What a request still wants. */
-const left = (request: Request, { runs }: Taken): Request => {
+const left = (request: Request, { runs }: ClaimedRuns): Request => {
   const limit = request.limit - runs.get(request)!.length
   return { ...request, limit, ahead: Math.min(request.ahead, limit) }
 }
@@ -179,18 +179,18 @@ const takeWithLimits = <X>(
   plan: ClaimSearch.Plan,
   requests: ReadonlyArray<Request>,
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
-  taken: Taken,
-): Effect.Effect<Taken, X> =>
+  claimed: ClaimedRuns,
+): Effect.Effect<ClaimedRuns, X> =>
   Effect.flatMap(batch.limits().lock(assigned.flatMap(({ run }) => batch.limits().limitsOf(run))), () => {
-    if (take(batch, assigned, taken) === 0) return Effect.succeed(taken)
-    const wanting = new Map(requests.map((request) => [left(request, taken), request]))
+    if (take(batch, assigned, claimed) === 0) return Effect.succeed(claimed)
+    const wanting = new Map(requests.map((request) => [left(request, claimed), request]))
     const origin = (request: Request): Request => wanting.get(request)!
     return batch.flush().pipe(
       Effect.zipRight(batch.rows.search(plan.search)),
       Effect.flatMap((found) => {
         const again = ClaimSearch.assign([...wanting.keys()], (each) => plan.runnable(origin(each), found))
         const ofRequests = again.map(({ request, run }) => ({ request: origin(request), run }))
-        return takeWithLimits(batch, plan, requests, ofRequests, taken)
+        return takeWithLimits(batch, plan, requests, ofRequests, claimed)
       }),
     )
   })
@@ -201,15 +201,18 @@ const takeAnew = <X>(
   plan: ClaimSearch.Plan,
   requests: ReadonlyArray<Request>,
   found: Found,
-): Effect.Effect<Taken, X> => {
+): Effect.Effect<ClaimedRuns, X> => {
   const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
-  const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<Taken, X> => {
-    const taken: Taken = { runs: new Map(requests.map((request) => [request, []])), blocked: new Set() }
-    if (assigned.some(({ run }) => batch.mayBeLimited(run))) {
-      return takeWithLimits(batch, plan, requests, assigned, taken)
+  const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<ClaimedRuns, X> => {
+    const claimed: ClaimedRuns = {
+      runs: new Map(requests.map((request) => [request, []])),
+      blocked: new Set(),
     }
-    take(batch, assigned, taken)
-    return Effect.succeed(taken)
+    if (assigned.some(({ run }) => batch.mayBeLimited(run))) {
+      return takeWithLimits(batch, plan, requests, assigned, claimed)
+    }
+    take(batch, assigned, claimed)
+    return Effect.succeed(claimed)
   }
   const assigned = assign(found)
   if (found.due.length === 0 && !isStale(batch, assigned)) return takeAll(assigned)
@@ -228,18 +231,20 @@ const claimAll = Effect.fnUntraced(function* <X>(
 ): Effect.fn.Return<ReadonlyArray<Either.Either<Decision>>, X> {
   yield* batch.settle
   const { found, plan } = batch.search ?? { plan: ClaimSearch.plan(requests), found: nothing }
-  const given = plan.given(found)
+  const claimedBefore = plan.claimedBefore(found)
   const again =
-    given.size === 0 ? new Map<Request, ReadonlyArray<StoredRun>>() : yield* giveEarlier(batch, given)
+    claimedBefore.size === 0
+      ? new Map<Request, ReadonlyArray<StoredRun>>()
+      : yield* giveEarlier(batch, claimedBefore)
   const { first, repeats } = separate(
     again.size === 0 ? requests : requests.filter((request) => !again.has(request)),
   )
-  const { blocked, runs: taken } = yield* takeAnew(batch, plan, first, found)
-  for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
+  const { blocked, runs: claimed } = yield* takeAnew(batch, plan, first, found)
+  for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, claimed.get(before)!))
   const all = new Map<RunKey, StoredRun>()
   let sessions = again.size > 0
   for (const request of requests) {
-    for (const run of taken.get(request) ?? again.get(request)!) {
+    for (const run of claimed.get(request) ?? again.get(request)!) {
       all.set(run.key, run)
       sessions ||= mayHaveSession(run.state)
     }
@@ -247,9 +252,9 @@ const claimAll = Effect.fnUntraced(function* <X>(
   const details = batch.lateClaimDetails([...all.values()], sessions)
   return requests.map((request) =>
     Either.right({
-      claimed: taken.get(request) ?? again.get(request)!,
+      claimed: claimed.get(request) ?? again.get(request)!,
       details,
-      anew: taken.has(request),
+      anew: claimed.has(request),
       blocked: blocked.has(repeats.get(request) ?? request),
     }),
   )
@@ -277,18 +282,18 @@ export const claim = <X>(
   }),
   // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
   abandoned: (request, { anew, runs }) =>
-    anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, taken: runs })) : Effect.void,
+    anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, runs })) : Effect.void,
 })
 
 /** The runs of a claim whose caller has gone. */
 export interface Abandoned {
   readonly request: Request
-  readonly taken: ReadonlyArray<ClaimedRunRef>
+  readonly runs: ReadonlyArray<ClaimedRunRef>
 }
 
-const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void => {
+const handBackOne = <X>({ request, runs }: Abandoned, batch: RunBatch<X>): void => {
   const { projectId } = request.worker
-  for (const { leaseEpoch, runId } of taken) {
+  for (const { leaseEpoch, runId } of runs) {
     const run = batch.find({ projectId, runId })
     if (run === undefined) continue
     const fence = { workerId: request.workerId, epoch: leaseEpoch }
@@ -300,8 +305,7 @@ const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void
 /** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat was given them since. */
 export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, never, X> => ({
   name: "Claims.handBack",
-  refs: ({ request: { worker }, taken }) =>
-    taken.map(({ runId }) => ({ projectId: worker.projectId, runId })),
+  refs: ({ request: { worker }, runs }) => runs.map(({ runId }) => ({ projectId: worker.projectId, runId })),
   decide: (requests, batch) =>
     Effect.sync(() => {
       for (const request of requests) handBackOne(request, batch)
@@ -403,14 +407,14 @@ export const claims = <X>(
       Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
         if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
         const claim = ClaimSearch.request(identity, request)
-        const giveBack = (taken: ReadonlyArray<ClaimedRunRef>) =>
-          taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request: claim, taken }))
+        const giveBack = (runs: ReadonlyArray<ClaimedRunRef>) =>
+          runs.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request: claim, runs }))
         const claimed = claimWithin({
           claimNow: Effect.tap(claimNow(claim), ({ withheld }) => giveBack(withheld)),
           wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
-          join: wakeups.claims.join(ClaimSearch.waiting(claim), (taken) =>
+          join: wakeups.claims.join(ClaimSearch.waiting(claim), (runs) =>
             // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
-            Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
+            Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, runs })), scope)),
           ),
         })
         return Effect.flatMap(claimed, (all) => {

@@ -99,9 +99,9 @@ const stuckOf = (blocked: BlockedRuns): BlockedRuns => {
 /** Who waits for whom, from a run on until one comes again. */
 const circleOf = (stuck: BlockedRuns, root: StoredRun): string => {
   const named: Array<string> = []
-  const seen = new Set<RunKey>()
-  for (let run = root; !seen.has(run.key) && named.length < mostNamed;) {
-    seen.add(run.key)
+  const visited = new Set<RunKey>()
+  for (let run = root; !visited.has(run.key) && named.length < mostNamed;) {
+    visited.add(run.key)
     const { runId, lane } = run.state.spec
     const next = stuck
       .get(run.key)!

@@ -42,7 +42,7 @@ export interface Request {
   /** Absent for a trusted caller that holds no lease. */
   readonly fence: Fence | undefined
   /** How many messages a run has taken that takes some. */
-  readonly taken?: number | undefined
+  readonly consumed?: number | undefined
 }
 
 type Refusal = RunNotFound | LeaseLost | InboxNotEmpty
@@ -55,11 +55,11 @@ const detailsOf = ({ metadata, result }: Outcome): DetailChanges | undefined =>
 /** Ends a run of the batch; false when it had ended before. */
 export const end = <X>(
   batch: RunBatch<X>,
-  { fence, outcome, ref, taken }: Request,
+  { fence, outcome, ref, consumed }: Request,
 ): Either.Either<boolean, Refusal> => {
   const run = batch.find(ref)
   if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
-  const checked = taken === undefined ? Either.void : mayEnd(run.state, fence, taken, batch.now)
+  const checked = consumed === undefined ? Either.void : mayEnd(run.state, fence, consumed, batch.now)
   if (Either.isLeft(checked)) return Either.left(checked.left)
   const ended = RunTransitions.end(run.state, fence, outcome, batch.now)
   if (Either.isLeft(ended)) {
@@ -187,17 +187,17 @@ interface Complete {
   readonly lease: LeaseRef
   readonly outcome: Outcome
   readonly last: AppendOperation.Request | undefined
-  readonly taken: number | undefined
+  readonly consumed: number | undefined
 }
 
 type CompleteRefusal = LeaseLost | RunNotFound | CursorMismatch | EventRefused | InboxNotEmpty
 
 const endOne = <X>(
   batch: RunBatch<X>,
-  { lease, outcome, projectId, taken }: Complete,
+  { lease, outcome, projectId, consumed }: Complete,
 ): Either.Either<Completed, CompleteRefusal> =>
   Either.map(
-    end(batch, { ref: { projectId, runId: lease.runId }, outcome, fence: lease, taken }),
+    end(batch, { ref: { projectId, runId: lease.runId }, outcome, fence: lease, consumed }),
     (completed) => ({ completed }),
   )
 
@@ -206,12 +206,12 @@ const completeOne = <X>(
   batch: RunBatch<X>,
   request: Complete,
 ): Effect.Effect<Either.Either<Completed, CompleteRefusal>, X> => {
-  const { last, lease, projectId, taken } = request
+  const { last, lease, projectId, consumed } = request
   if (last === undefined) return Effect.succeed(endOne(batch, request))
   const { runId, workerId } = lease
   const run = batch.find({ projectId, runId })
   const checked =
-    run === undefined || taken === undefined ? Either.void : mayEnd(run.state, lease, taken, batch.now)
+    run === undefined || consumed === undefined ? Either.void : mayEnd(run.state, lease, consumed, batch.now)
   // Nothing is appended to a run that does not end.
   if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
   return Effect.map(AppendOperation.append(batch, last), (appended) => {
@@ -304,7 +304,7 @@ export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,
   { signals }: Wakeups,
-  tell: TellOperation.Tell,
+  sendMessage: TellOperation.Tell,
 ): ((projectId: Ids.ProjectId) => Leases["Type"]) => {
   const renew = commits.operation(renewOperation<X>())
   const complete = commits.operation(completeOperation<X>())
@@ -312,17 +312,17 @@ export const make = <X>(
   const suspend = commits.operation(ofHolder<X, LeaseLost | SuspensionRefused>("Leases.suspend"))
   const { worker } = reads
   const spawn = commits.operation(SpawnOperation.operation<X>())
-  const appendBeside = commits.operation(AppendOperation.beside<X>())
+  const appendBeside = commits.operation(AppendOperation.unsequenced<X>())
   return (projectId) => ({
     renew: (request) => renew({ projectId, request }),
     release: (lease, options = {}) =>
       release({ projectId, lease, make: (state, now) => RunTransitions.release(state, lease, options, now) }),
-    complete: (lease, outcome, last, taken) =>
+    complete: (lease, outcome, last, consumed) =>
       complete({
         projectId,
         lease,
         outcome,
-        taken,
+        consumed,
         last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
       }),
     suspend: (lease, suspension) =>
@@ -336,11 +336,11 @@ export const make = <X>(
       { detached = false, submission, tellsParent = false, ...step },
     ) {
       if (detached && tellsParent) return yield* tellsNone
-      const { derived: _, ...given } = yield* ofChild(submission, lease.runId)
+      const { derived: _, ...fields } = yield* ofChild(submission, lease.runId)
       const checked = yield* check({
-        ...given,
+        ...fields,
         parentRunId: lease.runId,
-        ...(given.publicId === childIdOf(lease.runId, step.stepId) ? { derived: true } : {}),
+        ...(fields.publicId === childIdOf(lease.runId, step.stepId) ? { derived: true } : {}),
       })
       const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
       // The first submission of a step stands, so another one is compared by its step alone.
@@ -375,7 +375,7 @@ export const make = <X>(
       appendBeside({ projectId, lease, events, encoded: AppendRules.encodeBeside(events) }),
     tell: (lease, message) =>
       Effect.flatMap(TellOperation.named(message), (named) =>
-        tell({ ...named, ref: { projectId, runId: lease.runId }, fence: lease }),
+        sendMessage({ ...named, ref: { projectId, runId: lease.runId }, fence: lease }),
       ).pipe(
         // A run that has ended has no holder.
         Effect.catchTag("RunEnded", Effect.die),

@@ -120,7 +120,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
         record: records.get(run.key)!,
         namesRun: batch.find(publicRef(request)) !== undefined,
         named: inputs.get(name),
-        taken: Array.from(inputs.values()).filter(({ runId }) => runId === spec.runId),
+        accepted: Array.from(inputs.values()).filter(({ runId }) => runId === spec.runId),
       }
       const { fingerprint, followUp, messageId } = request
       return Either.map(FollowUpRules.decide(situation, followUp, fingerprint, messageId), (decision) => {

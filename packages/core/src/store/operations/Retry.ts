@@ -89,14 +89,14 @@ export const beginningOf = Effect.fnUntraced(function* <X>(
   const snapshot = yield* reads.named(operation, ref, (all, found) => all.snapshot(found))
   const first = yield* reads.named(operation, ref, (all, found) => all.firstSnapshot(found))
   // What a request brought itself is no answer that the run was given.
-  const given = (snapshot.resume ?? []).slice((first.resume ?? []).length)
+  const newAnswers = (snapshot.resume ?? []).slice((first.resume ?? []).length)
   const isAnswered = canonicalJson(snapshot) !== canonicalJson(first)
   if (events.length === 0 && !isAnswered) return nothing
-  const mark = RetryEvent.toEvent({ runId, records, answers: given.length, fromStart: false })
+  const mark = RetryEvent.toEvent({ runId, records, answers: newAnswers.length, fromStart: false })
   return {
     seed: {
       events: [mark, ...events],
-      ...(isAnswered ? { resume: { snapshot: { ...snapshot, resume: given }, answers: {} } } : {}),
+      ...(isAnswered ? { resume: { snapshot: { ...snapshot, resume: newAnswers }, answers: {} } } : {}),
       ...(session === null ? {} : { session: { ...session, id: Ids.SessionId.make(yield* Ids.uuidV7) } }),
     },
     length,

@@ -44,11 +44,11 @@ export const make = <X>(
   Effect.gen(function* () {
     const reads = yield* StoreReads.make(store)
     const claims = ClaimOperation.claims(commits, reads, wakeups, yield* Effect.scope)
-    const tell = TellOperation.make(commits)
-    const leases = LeaseOperations.make(commits, reads, wakeups, tell)
+    const sendMessage = TellOperation.make(commits)
+    const leases = LeaseOperations.make(commits, reads, wakeups, sendMessage)
     const limits = StoreLimits.make(commits, reads)
     const runLog = yield* StoreRunLog.make(commits, reads, wakeups)
-    const runs = StoreRuns.make(commits, reads, tell)
+    const runs = StoreRuns.make(commits, reads, sendMessage)
     const schedules = StoreSchedules.make(store, commits)
     const bulk = StoreBulk.make(store, commits, wakeups)
     return (projectId) =>

@@ -32,7 +32,7 @@ import * as TellOperation from "./TellOperation.js"
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,
-  tell: TellOperation.Tell,
+  sendMessage: TellOperation.Tell,
 ): ((projectId: Ids.ProjectId) => Runs["Type"]) => {
   const submit = commits.operation(Submit.operation<X>())
   const submitTogether = commits.operation(Submit.many<X>())
@@ -122,7 +122,7 @@ export const make = <X>(
 
     tell: (runId, message) =>
       Effect.flatMap(TellOperation.named(message), (named) =>
-        reads.onNamed("Runs.tell", { projectId, runId }, (ref) => tell({ ...named, ref })),
+        reads.onNamed("Runs.tell", { projectId, runId }, (ref) => sendMessage({ ...named, ref })),
       ).pipe(
         // Only a fence can be lost.
         Effect.catchTag("LeaseLost", Effect.die),
@@ -136,9 +136,9 @@ export const make = <X>(
       )
     }),
 
-    complete: (runId, outcome, fence, taken) =>
+    complete: (runId, outcome, fence, consumed) =>
       Effect.map(
-        reads.onNamed("Runs.complete", { projectId, runId }, (ref) => end({ ref, outcome, fence, taken })),
+        reads.onNamed("Runs.complete", { projectId, runId }, (ref) => end({ ref, outcome, fence, consumed })),
         ({ changed, run }) => ({ completed: changed, run }),
       ),
 

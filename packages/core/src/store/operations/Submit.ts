@@ -97,7 +97,7 @@ interface Found {
   /** The runs that took earlier submissions of their keys. */
   debounced: Debounce.Earlier | undefined
   /** Inputs of submissions that steer, or that another run has taken. */
-  readonly taken: Map<string, AcceptedInput>
+  readonly acceptedInputs: Map<string, AcceptedInput>
   /** The submissions of runs that are there already. */
   details: ReadonlyMap<RunKey, SubmittedDetails>
   histories: ReadonlyMap<string, ConversationMessages["messages"]>
@@ -181,9 +181,9 @@ const readNamed = <X>(requests: ReadonlyArray<Request>, found: Found, batch: Run
         (request.messages.length > 0 || request.submission.debounce !== undefined) &&
         found.inputs.has(logKey(request)),
     )
-    const taken = going.length === 0 ? [] : yield* rows.inputs(going, [])
-    for (const { input, projectId } of taken) {
-      found.taken.set(logKey({ projectId, runId: input.publicId }), input)
+    const acceptedInputs = going.length === 0 ? [] : yield* rows.inputs(going, [])
+    for (const { input, projectId } of acceptedInputs) {
+      found.acceptedInputs.set(logKey({ projectId, runId: input.publicId }), input)
     }
   })
 
@@ -209,7 +209,7 @@ const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.E
     busyLanes: new Set(),
     inputs: new Map(),
     debounced: undefined,
-    taken: new Map(),
+    acceptedInputs: new Map(),
     details: new Map(),
     histories: new Map(),
     limits: undefined,
@@ -257,11 +257,11 @@ const repeated = <X>(
   submissions: Submissions<X>,
   request: Request,
 ): Either.Either<Accepted, SubmissionConflict> | undefined => {
-  const { inputs, taken } = submissions.found
+  const { inputs, acceptedInputs } = submissions.found
   const { projectId, runId, sent } = request
   const before = submittedBefore(submissions, request)
   if (before?.submission === sent) return Either.right({ ...asNewRun, ref: request, duplicate: true })
-  const input = taken.get(logKey(request))
+  const input = acceptedInputs.get(logKey(request))
   if (before === undefined && input !== undefined && input.fingerprint === fingerprintOf(request)) {
     const debounced = request.submission.debounce !== undefined
     return Either.right({
@@ -341,7 +341,7 @@ const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: St
     since: eventId(0),
     fingerprint: fingerprintOf(request),
   }
-  found.taken.set(logKey(request), input)
+  found.acceptedInputs.set(logKey(request), input)
   found.inputs.set(logKey(request), runId)
   return { inputs: [input] }
 }

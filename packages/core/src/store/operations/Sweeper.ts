@@ -122,9 +122,9 @@ export const run = <X>(
   let size = BulkParts.sizeAfter(Number.POSITIVE_INFINITY, false)
   /** Does a part of a bulk operation; false where there is none. Beside requests of others it is small, and they go first. */
   const workOnce = Effect.suspend(() => {
-    const before = commits.taken()
+    const before = commits.requestCount()
     return Effect.flatMap(work({ most: size, seeds: BulkSeeds.none }), (worked) => {
-      const others = commits.taken() - before > 1
+      const others = commits.requestCount() - before > 1
       size = BulkParts.sizeAfter(size, others)
       const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : LoopTurn.next
       return worked === undefined

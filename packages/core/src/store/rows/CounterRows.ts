@@ -128,9 +128,9 @@ export const make = (now: number): CommitCounters => {
     changed: (before, after) => Counters.changed(adderOf(after.spec), before, after, now),
     deleted: (run, status) => adderOf(run)(Counters.statusName(status), -1),
     take: () => {
-      const taken = projects
+      const drained = projects
       projects = new Map()
-      return Array.from(taken).flatMap(([projectId, agents]) =>
+      return Array.from(drained).flatMap(([projectId, agents]) =>
         Array.from(agents, ([agentId, counters]) => ({
           projectId,
           agentId,

@@ -6,12 +6,12 @@ export const inOrder = <A, B, E>(
   items: ReadonlyArray<A>,
   effectOf: (item: A) => Effect.Effect<B, E>,
 ): Effect.Effect<ReadonlyArray<B>, E> => {
-  const given: Array<B> = []
+  const results: Array<B> = []
   const next: Effect.Effect<ReadonlyArray<B>, E> = Effect.suspend(() =>
-    given.length === items.length
-      ? Effect.succeed(given)
-      : Effect.flatMap(effectOf(items[given.length]!), (one) => {
-          given.push(one)
+    results.length === items.length
+      ? Effect.succeed(results)
+      : Effect.flatMap(effectOf(items[results.length]!), (one) => {
+          results.push(one)
           return next
         }),
   )

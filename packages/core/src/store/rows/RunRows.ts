@@ -81,7 +81,7 @@ export interface Search {
  */
 export interface Found {
   readonly runnable: ReadonlyArray<ReadonlyArray<StoredRun>>
-  readonly given: ReadonlyArray<ReadonlyArray<RunRef>>
+  readonly claimedBefore: ReadonlyArray<ReadonlyArray<RunRef>>
   readonly due: ReadonlyArray<RunKey>
   readonly scopedLimits: ScopedLimits
 }

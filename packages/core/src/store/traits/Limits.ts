@@ -160,8 +160,8 @@ const usagesAt = (now: number): Usages => {
     someChanged: () => changed.size > 0,
     take: () => {
       const others = [...changed].filter(({ limit }) => LimitKey.scopeOf(limit) !== "project")
-      const taken = others.length > 0 ? others : [...changed]
-      return taken.map((entry): LimitChange => {
+      const entries = others.length > 0 ? others : [...changed]
+      return entries.map((entry): LimitChange => {
         changed.delete(entry)
         const { added, checkAt, limit, projectId } = entry
         const change = {
