@@ -28,7 +28,7 @@ const speech = /(?<!\.well-)\b(?:asked|held|kept|known|nobody|said|told|whoever)
 const limits = {
   cli: 10,
   copilotkit: 105,
-  core: 255,
+  core: 10,
   create: 660,
   dashboard: 5,
   docs: 95,
@@ -39,7 +39,7 @@ const limits = {
   "executor-command": 295,
   http: 210,
   process: 70,
-  sql: 115,
+  sql: 10,
   "test-postgres": 90,
   testkit: 200,
   workflow: 180,

@@ -1,5 +1,5 @@
 /**
- * What authors of executors need beside `@runlease/core`: what earlier attempts recorded, steps that another program reports,
+ * What authors of executors need besides `@runlease/core`: what earlier attempts recorded, steps that another program reports,
  * and AG-UI events of other programs.
  */
 export * as AgUiChunks from "./model/AgUiChunks.js"

@@ -1,4 +1,4 @@
-/** What authors of stores need beside `@runlease/core`: the tables of a store as ports, and the rules over them. */
+/** What authors of stores need besides `@runlease/core`: the tables of a store as ports, and the rules over them. */
 export * as BulkRows from "./store/rows/BulkRows.js"
 export * as BulkRules from "./rules/BulkRules.js"
 export * as CarriedMessages from "./rules/CarriedMessages.js"

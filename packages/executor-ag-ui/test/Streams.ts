@@ -422,7 +422,7 @@ export const rejected: Readonly<Record<string, Rejected>> = {
       { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: "Hello", subagentRunId: "sub" },
       { type: "TEXT_MESSAGE_END", messageId: "m" },
     ),
-    problem: "TEXT_MESSAGE_CONTENT gives message m to subagent sub, and it belongs to the parent agent",
+    problem: "TEXT_MESSAGE_CONTENT assigns message m to subagent sub, and it belongs to the parent agent",
   },
   "an encrypted value under another agent": {
     events: run(
@@ -436,7 +436,7 @@ export const rejected: Readonly<Record<string, Rejected>> = {
         subagentRunId: "two",
       },
     ),
-    problem: "REASONING_ENCRYPTED_VALUE gives tool call c to subagent two, and it belongs to one",
+    problem: "REASONING_ENCRYPTED_VALUE assigns tool call c to subagent two, and it belongs to one",
   },
   "a tool call under a message of another agent": {
     events: run(
@@ -447,7 +447,7 @@ export const rejected: Readonly<Record<string, Rejected>> = {
       { type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "look", parentMessageId: "m" },
     ),
     problem:
-      "TOOL_CALL_START gives tool call c to message m of one, and the call belongs to the parent agent",
+      "TOOL_CALL_START assigns tool call c to message m of one, and the call belongs to the parent agent",
   },
   "a first chunk without an id": {
     events: run({ type: "TEXT_MESSAGE_CHUNK", delta: "Hello" }),

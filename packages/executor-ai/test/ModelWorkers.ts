@@ -65,7 +65,7 @@ export const withoutRecords =
       take: () => true,
       recorded: Effect.succeed(new Map()),
       inbox: {
-        taken: () => undefined,
+        consumed: () => undefined,
         pending: () => false,
         ahead: () => false,
         received: () => {},

@@ -28,7 +28,7 @@ import * as SqliteFile from "./sqlite/SqliteFile.js"
 import * as SqliteWakeups from "./sqlite/SqliteWakeups.js"
 import * as SqliteRunRows from "./SqliteRunRows.js"
 
-/** What a control plane on a database gives. */
+/** The services of a control plane on a database. */
 export type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts
 
 /** Brings the tables up to date. */
@@ -87,7 +87,7 @@ export const withDefaultProject = <R>(
   >,
 ) =>
   ControlPlane.layerProject().pipe(
-    // The constructor has seen to it that the project is there.
+    // The constructor has created the project.
     Layer.catchAll((error) => (error._tag === "ProjectNotFound" ? Layer.die(error) : Layer.fail(error))),
     Layer.provideMerge(Layer.scopedContext(constructed)),
   )

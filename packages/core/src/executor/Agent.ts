@@ -1,5 +1,5 @@
 /**
- * Agents with types: what a run of an agent takes, what it gives, and how it fails.
+ * Agents with types: the payload of a run, its value, and its failures.
  *
  * An agent is a value that its submitters, its parents and its workers share:
  *
@@ -40,7 +40,7 @@ export type { AwaitError, Followed, SubmitError, SubmitOptions } from "./AgentRu
 export { ResultUnreadable, RunFailed } from "./RunFailed.js"
 
 /**
- * An agent by its name: `Payload` is what a run of it takes, `Success` what it gives, and `Error` how it fails by declaration.
+ * An agent by its name: `Payload` is the input of a run, `Success` its value, and `Error` its declared failures.
  *
  * @category models
  */
@@ -60,8 +60,8 @@ export interface Agent<Payload, Success, Error> {
   ) => Effect.Effect<Submitted, AgentRuns.SubmitError, Runs>
 
   /**
-   * Submits a run, waits for its end, and gives its value. A `publicId` makes it idempotent: the same one gives the value of the first run.
-   * The run goes on where the wait is interrupted.
+   * Submits a run, waits for its end, and returns its value. A `publicId` makes it idempotent: the same one returns the value of the first run.
+   * The run continues when the wait is interrupted.
    *
    * Fails: as the agent declares; `RunFailed` for any other failure and for a cancellation; and as `submit` and `await`.
    */
@@ -71,7 +71,7 @@ export interface Agent<Payload, Success, Error> {
   ) => Effect.Effect<Success, Error | AgentRuns.SubmitError | AgentRuns.AwaitError, Runs | RunLog>
 
   /**
-   * Waits for the end of a run, and gives its value.
+   * Waits for the end of a run, and returns its value.
    *
    * Fails: as the agent declares; `RunFailed`; and `ResultUnreadable` where the run is of another agent or its value does not fit.
    */
@@ -141,7 +141,7 @@ const checkName: (name: string) => string = Schema.validateSync(Schema.typeSchem
  */
 export function make<A, P extends PayloadSchema = Codec<string>, E = never>(
   options: Options<P, E> & {
-    /** The value of a run, up to 240 KB of JSON. Without a schema a run gives the text of its last message. */
+    /** The value of a run, up to 240 KB of JSON. Without a schema it is the text of the last message. */
     readonly success: Codec<A>
   },
 ): ValueAgent<PayloadOf<P>, A, E>

@@ -78,7 +78,7 @@ export const lastTextWithin = (
   })
 
 /**
- * How a run has ended. An agent without a schema of its value gives the text of its last message, which the log has.
+ * How a run has ended. Without a schema, the value of an agent is the text of its last message, which the log has.
  *
  * @category reading
  */
@@ -99,7 +99,7 @@ export const of = <A, E>(
         Either.left(unreadable(`It is a run of agent ${agentId}, not of ${definition.name}`)),
       )
     }
-    // A program may have given the text as the result of its run itself.
+    // A program may have set the text as the result of its run itself.
     return definition.success === undefined && typeof result !== "string"
       ? Effect.map(retryUnavailable(lastTextWithin(runId, Number.POSITIVE_INFINITY)), ({ text }) =>
           Either.right(text as A),

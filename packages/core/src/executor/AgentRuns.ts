@@ -13,7 +13,7 @@ import type { ResultUnreadable, RunFailed } from "./RunFailed.js"
 import { untilSettled } from "./SettledRun.js"
 
 /**
- * What a submission may have beside the payload. `snapshot`: messages, tools and context for the agent. The payload goes beside them; one
+ * What a submission may have besides the payload. `snapshot`: messages, tools and context for the agent. The payload is added to them; one
  * that is text is the last message.
  *
  * @category models
@@ -30,7 +30,7 @@ export type Followed<A> = Data.TaggedEnum<{
   Value: { readonly value: A }
 }>
 
-/** Why a submission of a typed agent, or a wait for its end, fails beside what the agent declares. */
+/** Why a submission of a typed agent, or a wait for its end, fails, other than by what the agent declares. */
 export type SubmitError = Effect.Effect.Error<ReturnType<Runs["Type"]["submit"]>>
 export type AwaitError = RunFailed | ResultUnreadable | RunNotFound | ControlPlaneError
 

@@ -1,5 +1,5 @@
 /**
- * What an agent takes and gives, as JSON: its payload, its value and its failures.
+ * The payload, the value and the failures of an agent, as JSON.
  *
  * A problem is a sentence with the agent's name and the place, and never has a value in it.
  */
@@ -15,7 +15,7 @@ import { ExecutorError } from "./ExecutorError.js"
 import type { Codec } from "./StepRecording.js"
 
 /**
- * The schemas of an agent. Without `payload` it takes text, and without `success` it gives text.
+ * The schemas of an agent. Without `payload` the payload is text, and without `success` the value is text.
  *
  * @category models
  */
@@ -127,7 +127,7 @@ export const make = <P, A, E>({
     fromResult: (result) =>
       decodeResult === undefined
         ? Either.right(String(result) as A)
-        : // A run without a result has null. It stands for undefined too, which JSON does not have.
+        : // A run without a result has null. So does a result of undefined, which JSON does not have.
           Either.mapLeft(
             Either.orElse(decodeResult(result), (problem) =>
               result === null ? Either.mapLeft(decodeResult(undefined), () => problem) : Either.left(problem),

@@ -1,4 +1,4 @@
-/** The messages of a run as one attempt sees them: which have come, and which it and the attempts before it have taken. */
+/** The messages of a run as one attempt sees them: which have come, and which it and the attempts before it have consumed. */
 import { Effect } from "effect"
 import type { InboxMessage } from "../model/InboxMessage.js"
 
@@ -10,28 +10,28 @@ export interface Range {
 
 /** @category models */
 export interface AttemptInbox {
-  /** The number of the last message that was taken; absent where the run takes none. */
+  /** The number of the last consumed message; absent where the run consumes none. */
   readonly consumed: () => number | undefined
 
-  /** Whether there are messages that were not taken. The attempt takes messages from then on. */
+  /** Whether there are unconsumed messages. The attempt consumes messages from then on. */
   readonly pending: () => boolean
 
-  /** Takes note that the run has so many messages. */
+  /** Records the number of messages that the run has. */
   readonly received: (inbox: number) => void
 
-  /** Whether there are messages that no step had taken which this attempt has passed. It takes messages from then on. */
+  /** Whether there are messages that no step which this attempt has passed had consumed. It consumes messages from then on. */
   readonly ahead: () => boolean
 
-  /** Takes note of messages that this attempt has taken. */
+  /** Records messages that this attempt has consumed. */
   readonly took: (range: Range) => void
 
-  /** Takes note of messages that an attempt before this one has taken. So the run takes messages, also where this attempt takes none. */
+  /** Records messages that an attempt before this one has consumed. So the run consumes messages, also where this attempt consumes none. */
   readonly tookBefore: (range: Range) => void
 
-  /** Takes note of a step of an attempt before this one, until whose end so many messages had been taken. */
+  /** Records a step of an attempt before this one: `consumed` messages were consumed by its end. */
   readonly passed: (consumed: number) => void
 
-  /** Waits until there are messages that were not taken. */
+  /** Waits until there are unconsumed messages. */
   readonly arrived: Effect.Effect<void>
 
   /** Runs an effect while no other one of the attempt takes messages. */

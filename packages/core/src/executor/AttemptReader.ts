@@ -54,7 +54,7 @@ export const make = ({ recordedCalls, inbox }: Shared) => {
     if (part !== undefined) part[field] = text(part[field]) + text(delta)
   }
 
-  /** A message to the run stands where a step of the run has taken it. */
+  /** A message to the run is placed where a step of the run has consumed it. */
   const take = ({ after = 0, to = 0 }: StepRecord.StepRecord): void => {
     for (let number = after + 1; number <= to; number += 1) {
       const message = inbox.get(number)

@@ -142,8 +142,8 @@ export const messagesAfter = (
   })
 
 /**
- * The store's time for the holder of a lease: as its claim gives it, and from then on by the monotonic clock. It is never ahead of the
- * store's. A control plane that gives no lease is taken to have the worker's time.
+ * The store's time for the holder of a lease: as its claim reports it, and from then on by the monotonic clock. It is never ahead of the
+ * store's. A control plane that grants no lease is assumed to have the worker's time.
  *
  * Units: milliseconds since the epoch.
  *
@@ -191,7 +191,7 @@ export const make = (options: {
   const counted = new Set<string>()
   const issued = IssuedRecords.make()
 
-  /** A read is in flight, as a step is: else the run would be suspended for the waits of other fibers alone. One goes on at a time. */
+  /** A read is in flight, as a step is: else the run would be suspended for the waits of other fibers alone. One continues at a time. */
   const reading = <A, E>(effect: Effect.Effect<A, E>) =>
     inTurn.withPermits(1)(parking.inFlight({ id: "reading", within: undefined }, effect))
 

@@ -26,7 +26,7 @@ import * as Step from "./Step.js"
 import { StepLog } from "./StepLog.js"
 
 /**
- * A child of this run, with what its agent gives and how that fails.
+ * A child of this run, with the value of its agent and its failures.
  *
  * @category models
  */
@@ -35,14 +35,14 @@ export interface ChildRef<A, E> extends ChildRuns.ChildRef {
 }
 
 /**
- * A child that is the root of a tree of its own. No run waits for it: it is no `ChildRef`, so it cannot be joined.
+ * A child that is the root of a separate tree. No run waits for it: it is no `ChildRef`, so it cannot be joined.
  *
  * @category models
  */
 export type DetachedRef = ChildRuns.DetachedRef
 
 /**
- * What a child may have beside its payload. It has a conversation of its own, and no lane unless `concurrencyKey` names one. `publicId`:
+ * What a child may have besides its payload. It has a separate conversation, and no lane unless `concurrencyKey` names one. `publicId`:
  * made of the ids of this run and of the step when absent.
  *
  * @category models
@@ -66,7 +66,7 @@ type Joining<A, E> = Effect.Effect<
 /**
  * Spawns a run of the agent, once: a later attempt gets the child that there is.
  *
- * A `detached` child goes on when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
+ * A `detached` child continues when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
  * `Runs.get` reads it, and `runlease runs list --parent` lists it.
  *
  * The end of a child with `tellsParent` is a message to this run, once, however it ends: see `Inbox` and `ChildMessage`. So a run may work
@@ -153,7 +153,7 @@ const outcomeOf = <A, E>(
   })
 
 /**
- * Waits for a child, without a worker once nothing else of the run is in flight, and gives its value.
+ * Waits for a child, without a worker once nothing else of the run is in flight, and returns its value.
  *
  * Fails: as the child's agent declares; `RunFailed` for any other failure and for a cancellation; `ResultUnreadable` where the value does
  * not fit the agent's schema; and with `StepError`.
@@ -164,7 +164,7 @@ export const join = <A, E>(child: ChildRef<A, E>): Joining<A, JoinError<E>> =>
   Effect.flatMap(joinAll([child]), ([outcome]) => outcome as Either.Either<A, JoinError<E>>)
 
 /**
- * Waits for all of these children, and gives how each has ended. The run goes on once, when the last of them has ended.
+ * Waits for all of these children, and returns how each has ended. The run resumes once, when the last of them has ended.
  *
  * @category joining
  */

@@ -27,14 +27,14 @@ export interface ChildRef extends Spawned {
 }
 
 /**
- * A child that is the root of a tree of its own. No run waits for it: it is no `ChildRef`, so it cannot be joined.
+ * A child that is the root of a separate tree. No run waits for it: it is no `ChildRef`, so it cannot be joined.
  *
  * @category models
  */
 export interface DetachedRef extends Pick<Spawned, "runId"> {}
 
 /**
- * The request of a child: an agent, a snapshot, and what else a submission has. It has a conversation of its own, and no lane unless
+ * The request of a child: an agent, a snapshot, and what else a submission has. It has a separate conversation, and no lane unless
  * `concurrencyKey` names one. `publicId`: made of the ids of this run and of the step when absent.
  *
  * @category models
@@ -107,7 +107,7 @@ const spawnOne = (
 /**
  * Spawns a child, once: a later attempt gets the child that there is.
  *
- * A `detached` child goes on when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
+ * A `detached` child continues when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
  * `Runs.get` reads it, and `runlease runs list --parent` lists it.
  *
  * The end of a child with `tellsParent` is a message to this run, once, however it ends: see `Inbox` and `ChildMessage`.
@@ -168,7 +168,7 @@ const pause = Schedule.spaced("1 second")
 export const joining = { name: "join", what: "A join of children" }
 
 /**
- * Waits until enough of the children have ended, without a worker once nothing else of the run is in flight. `groupsOf` gives the groups
+ * Waits until enough of the children have ended, without a worker once nothing else of the run is in flight. `groupsOf` returns the groups
  * of those that are open of which one is enough.
  *
  * @category joining

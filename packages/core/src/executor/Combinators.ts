@@ -77,8 +77,8 @@ export const retryable =
     })
 
 /**
- * Goes on with `other` where this one fails, in the same attempt. What the first left open is closed, and a CUSTOM
- * event `runlease.fallback` tells its code and message.
+ * Continues with `other` where this one fails, in the same attempt. What the first left open is closed, and a CUSTOM
+ * event `runlease.fallback` has its code and message.
  *
  * @category combinators
  */

@@ -26,7 +26,7 @@ export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
 >() {}
 
 /**
- * `key`: a value of JSON that tells steps of one name apart.
+ * `key`: a value of JSON that distinguishes steps of one name.
  *
  * @category models
  */
@@ -93,7 +93,7 @@ export interface Looking<A, E, R> {
 
 /**
  * What the code looks at while it waits for `what`, in a place where it may wait. A look is in flight: else the run would be suspended for
- * other waits while it goes on, and not for this one.
+ * other waits while it continues, and not for this one.
  */
 export const looking = <A, E, R>(
   attempt: AttemptStep["attempt"],

@@ -30,7 +30,7 @@ export type Execution<R = never> =
 export type RunContext = ProjectPorts | Emit | StepLog
 
 /**
- * An executor that still needs services, beside the ports that come with the run.
+ * An executor that still needs services, besides the ports that come with the run.
  *
  * @category models
  */
@@ -50,7 +50,7 @@ export const mapError = <R>(
   Effect.isEffect(execution) ? Effect.mapError(execution, f) : Stream.mapError(execution, f)
 
 /**
- * Adds the services of an executor's layer to the context of a run. They must be all that the execution needs beside the
+ * Adds the services of an executor's layer to the context of a run. They must be all that the execution needs besides the
  * services that come with the run.
  *
  * @category combinators
@@ -70,7 +70,7 @@ export const provide = <R>(
 const capacity = 16
 
 /**
- * The events of an execution as a Stream. An Effect runs in a fiber of its own for as long as the Stream is pulled.
+ * The events of an execution as a Stream. An Effect runs in a separate fiber for as long as the Stream is pulled.
  *
  * @category conversions
  */

@@ -158,7 +158,7 @@ export const toStream =
 const ofAgent = (name: string) => Context.GenericTag<Executor, Executor["Type"]>(`${Executor.key}/${name}`)
 
 /**
- * The layer of an executor of one agent alone. It stands beside those of other agents, and beside one for all others.
+ * The layer of an executor of one agent alone. It combines with those of other agents, and with one for all others.
  *
  * `form` is the JSON Schema of the agent's payload.
  *

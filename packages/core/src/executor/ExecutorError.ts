@@ -5,7 +5,7 @@ import { Interrupts, ofToolCall } from "../model/Interrupt.js"
 /**
  * The executor could not do the run.
  *
- * `retryable` hands the run back while attempts are left, after `retryAfter` when it is given and else
+ * `retryable` hands the run back while attempts are left, after `retryAfter` when it is set and else
  * after the worker's back-off. `handBack` says that the worker cannot start such runs now, though another may: the run is
  * handed back at once with its attempt not counted, and the worker waits before it claims again. `code` is for programs,
  * `message` for people, `detail` is JSON for a program that knows the agent; all three end up in the run.
@@ -51,7 +51,7 @@ export class AwaitAnswers extends Schema.TaggedError<AwaitAnswers>("@runlease/co
 export type ExecutorFailure = ExecutorError | AwaitAnswers
 
 /**
- * A failure after which the run is handed back while attempts are left, after `retryAfter` when it is given and else after
+ * A failure after which the run is handed back while attempts are left, after `retryAfter` when it is set and else after
  * the worker's back-off.
  *
  * @category errors

@@ -1,4 +1,4 @@
-/** What a function gives for a run, as the events of an executor. */
+/** What a function returns for a run, as the events of an executor. */
 import { Chunk, type Effect, ParseResult, Predicate, Schema, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"

@@ -27,11 +27,11 @@ const messagesOf = ({ attempt, name }: AttemptStep) =>
     failed(name, "unavailable", `The messages to the run cannot be read: ${error.message}`),
   )
 
-/** The messages that a step of an earlier attempt has taken. */
+/** The messages that a step of an earlier attempt has consumed. */
 const replayed = (step: AttemptStep, range: Range) =>
   Effect.map(messagesOf(step), (messages) => inRange(messages, range))
 
-/** Takes messages, as many as `most`. Taking none is recorded too, unless it is in a step, whose own record tells what came before. */
+/** Takes messages, as many as `most`. Taking none is recorded too, unless it is in a step, whose own record has what came before. */
 const takeNow = (step: AttemptStep, most: number): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
   step.attempt.inFlight(
     step,
@@ -59,7 +59,7 @@ const unlessReplayed = (
   })
 
 /**
- * Takes the messages that no step has taken yet, perhaps none.
+ * Takes the messages that no step has consumed yet, perhaps none.
  *
  * @category taking
  */
@@ -92,8 +92,8 @@ export const take = (name: string, options: Step.Keyed = {}): Step.Durable<Inbox
   )
 
 /**
- * Whether there are messages that none of the steps so far has taken. A later attempt that does the same steps is answered the same,
- * except that messages may have come since. A program that asks takes messages, so it does not complete while there are some.
+ * Whether there are messages that none of the steps so far has consumed. A later attempt that does the same steps gets the same answer,
+ * except that messages may have come since. A program that calls this consumes messages, so it does not complete while there are some.
  *
  * @category taking
  */

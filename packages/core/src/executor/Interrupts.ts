@@ -7,7 +7,7 @@
  * ```
  *
  * A question has a name, as a step has. It waits as a sleep does: the run is suspended, and its questions are shown, once no step of it is
- * in flight. The executor runs again from its beginning when the answers are there, and the question gives its answer at once.
+ * in flight. The executor runs again from its beginning when the answers are there, and the question returns its answer at once.
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
  */
@@ -28,7 +28,7 @@ export { answerTo, approvalSchema, approved, type Decision, decisionOf, Declined
  * What a question shows, and how long the run waits for its answer.
  *
  * `message`: the question, for people. `about`: what it is about, such as an amount, a file or a diff, as JSON: each client shows it
- * beside the question. `key`: a value of JSON that tells questions of one name apart.
+ * with the question. `key`: a value of JSON that distinguishes questions of one name.
  *
  * Units: `expiresAfter` is 1 second to 365 days from when the run is suspended; the run waits for ever when absent. Where something else
  * ends the wait first, the next one counts anew.
@@ -51,7 +51,7 @@ export interface TypedQuestion<A> extends Question {
 }
 
 /**
- * What a question fails with beside `Declined`: `StepError` for a name and key that this attempt has used before, or inside a step that
+ * What a question fails with besides `Declined`: `StepError` for a name and key that this attempt has used before, or inside a step that
  * happens at most once. Where an executor runs without a worker, nothing can wait for an answer that is not there: it fails with
  * `AwaitAnswers`.
  *
@@ -60,7 +60,7 @@ export interface TypedQuestion<A> extends Question {
 export type NotAnswered = AwaitAnswers | StepError
 
 /** A question of this attempt. */
-interface Taken<A> {
+interface PlacedQuestion<A> {
   readonly name: string
   readonly question: Question
   readonly reader: Answers.Reader<A>
@@ -108,7 +108,7 @@ const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader
 /** What the answers so far make of a question: its value, or the interrupt that is to be answered. */
 const stateOf = <A>(
   attempt: AttemptSteps,
-  { about, id, name, question: { message }, reader }: Taken<A>,
+  { about, id, name, question: { message }, reader }: PlacedQuestion<A>,
 ): Either.Either<A, Interrupt | Answers.Declined> => {
   let problem: string | undefined
   for (let round = 1; ; round += 1) {
@@ -166,7 +166,7 @@ const answers = <A>(
 const declined: Answers.Decision = { approved: false }
 
 /**
- * Asks for an approval, and returns whether it was given, with the reason of the person where there is one: for a model that is to try
+ * Requests an approval, and returns whether a person approves, with the reason of the person where there is one: for a model that is to try
  * something else.
  *
  * Fails: see `NotAnswered`.
@@ -185,7 +185,7 @@ export const decide = (
   )
 
 /**
- * Asks for an approval, and returns whether it was given.
+ * Requests an approval, and returns whether a person approves.
  *
  * Fails: see `NotAnswered`.
  *
@@ -195,7 +195,7 @@ export const approve = (name: string, question: Question): Effect.Effect<boolean
   Effect.map(decide(name, question), ({ approved }) => approved)
 
 /**
- * Asks a question, and returns the answer by its schema, or text where it has none. After an answer that does not fit, it asks again and
+ * Poses a question, and returns the answer by its schema, or text where it has none. After a wrong answer it repeats the question and
  * names what is wrong.
  *
  * Fails: `Declined`, and see `NotAnswered`.
@@ -212,7 +212,7 @@ export const ask = <A = string>(
   )
 
 /**
- * Asks several questions at once, by their names, and goes on with all of the answers. They wait as long as the first of them says.
+ * Poses several questions at once, by their names, and continues with all of the answers. They wait as long as the first of them says.
  *
  * Fails: as `ask`.
  *

@@ -1,4 +1,4 @@
-/** The records that an attempt writes: each enters the log once, and what waits for it goes on when it is there. */
+/** The records that an attempt writes: each enters the log once, and what waits for it continues when it is there. */
 import { Effect } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"

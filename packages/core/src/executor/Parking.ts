@@ -1,5 +1,5 @@
 /**
- * Waits of a run: fibers that are parked, and steps that are in flight beside them.
+ * Waits of a run: fibers that are parked, and steps that are in flight meanwhile.
  *
  * A run of which nothing is in flight needs no worker. Then it is suspended until the first of its waits ends, unless that is a time
  * which comes soon. A step that is in flight is never lost to the wait of another fiber.
@@ -26,7 +26,7 @@ export interface Questions {
 
 /**
  * What a parked fiber waits for: until a time is over, until all of these children have ended, by their indexes, or until the run has
- * more than so many messages, or until the budget of its tree is raised, or until these questions are answered.
+ * more than a number of messages, or until the budget of its tree is raised, or until these questions are answered.
  */
 export type Wait =
   | { readonly duration: Duration.Duration }

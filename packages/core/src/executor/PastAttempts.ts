@@ -43,7 +43,7 @@ export interface LoggedCall {
  * each record: the messages of two recorded answers are never in one turn. `records` are those of its steps.
  *
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, tool messages, whose parts
- * are `tool_result`, and the messages to the run that it has taken, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
+ * are `tool_result`, and the messages to the run that it has consumed, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
  * these messages in AG-UI. `customs` are the executor's own CUSTOM events.
  *
  * @category models

@@ -28,7 +28,7 @@ import type { StepLog } from "./StepLog.js"
  */
 export interface PromiseSteps {
   /**
-   * What `body` gives, from the log where an earlier attempt has recorded it. It rejects as `body` does. Its signal is aborted when
+   * The result of `body`, from the log where an earlier attempt has recorded it. It rejects as `body` does. Its signal is aborted when
    * the attempt ends early. See `Step.run`.
    */
   readonly step: <A>(
@@ -51,7 +51,7 @@ const attempted = <A>(body: (signal: AbortSignal) => PromiseLike<A>): Effect.Eff
 const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepError || isFailure(error)
 
 /**
- * Runs a program with the steps of the attempt, and gives its result. The signal is aborted when the attempt ends early.
+ * Runs a program with the steps of the attempt, and returns its result. The signal is aborted when the attempt ends early.
  *
  * Fails: with what the program rejects with. It also fails with a `StepError`, and with an `ExecutorError` of a body, such as
  * `Executor.retryableError`, where the program catches the rejection: a framework would show it to its model.

@@ -1,5 +1,5 @@
 /**
- * Steps whose work is done elsewhere, such as by a program or by a remote agent that a Stream shows. The executor gives the record of each
+ * Steps whose work is done elsewhere, such as by a program or by a remote agent that a Stream shows. The executor passes the record of each
  * as an event of its Stream, behind the events of the step.
  *
  * Source: docs/decisions/0057-steps.md

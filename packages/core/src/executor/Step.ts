@@ -11,7 +11,7 @@
  * )
  * ```
  *
- * Its enclosing step, its name and its key identify a step. A loop gives a key to each of its rounds. Code outside of steps
+ * Its enclosing step, its name and its key identify a step. A loop sets a key for each of its rounds. Code outside of steps
  * runs again in each attempt.
  *
  * Source: docs/decisions/0057-steps.md
@@ -65,12 +65,12 @@ export interface Options<A, E> extends Keyed, Replaying<A, E> {
 export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit | StepLog>
 
 /**
- * The options of a step. A result that JSON changes, such as a `Date`, needs a schema: a later attempt gets what JSON gives back.
+ * The options of a step. A result that JSON changes, such as a `Date`, needs a schema: a later attempt gets what JSON decodes to.
  *
  * @category models
  */
-export type OptionsOf<A, Given extends { readonly schema?: Codec<A> | undefined }> =
-  IsJson<A> extends true ? [options?: Given] : [options: Given & { readonly schema: Codec<A> }]
+export type OptionsOf<A, Options extends { readonly schema?: Codec<A> | undefined }> =
+  IsJson<A> extends true ? [options?: Options] : [options: Options & { readonly schema: Codec<A> }]
 
 /** What an earlier attempt has recorded, else the effect, with the step in flight. */
 const unlessReplayed = <A, E, E2, R>(

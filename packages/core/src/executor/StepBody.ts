@@ -1,4 +1,4 @@
-/** Runs the body of a step, and records what it gives. */
+/** Runs the body of a step, and records its result. */
 import { Cause, Context, Effect, Either, Option } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as OpenedItems from "../model/OpenedItems.js"
@@ -20,7 +20,7 @@ export const recorded = <A, E, R>(
   body: Effect.Effect<A, E, R>,
   options: Options<A, E>,
 ): Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit> =>
-  // Each provision of services costs a region of its own, so there is one.
+  // Each provision of services costs a separate region, so there is one.
   Effect.contextWithEffect((context: Context.Context<Exclude<R, CurrentStep> | Emit>) => {
     const { atMostOnce, shown } = options
     const outer = Context.get(context, Emit)

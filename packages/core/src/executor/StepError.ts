@@ -1,4 +1,4 @@
-/** Why a step cannot be taken. */
+/** Why a step cannot run. */
 import { Schema } from "effect"
 
 /**
@@ -8,7 +8,7 @@ import { Schema } from "effect"
  * a check of the budget inside a step that happens at most once.
  * `too_large`: with its result those of the run are over 8 MiB. `too_long`: a sleep of more than 3,650 days. `too_many`: the run has 10,000 steps. `unreadable`: its record does not fit the
  * schema. `uncertain`: it may have happened. `unavailable`: the control plane cannot be reached now.
- * `refused`: it refuses what the step asks of it.
+ * `refused`: it refuses what the step requests.
  *
  * Where it ends a run, its code is `step_` and the reason; `unreadable` and `unavailable` are retryable.
  *

@@ -8,7 +8,7 @@ import type { StepFailure } from "../model/agui/Events.js"
 import { AwaitAnswers } from "./ExecutorError.js"
 import { StepCodec } from "./StepCodec.js"
 
-/** The longest message, in UTF-16 units: an event has it beside the error of the run. */
+/** The longest message, in UTF-16 units: an event has it in addition to the error of the run. */
 const maxMessage = 1000
 
 const fieldOf = (error: unknown, name: "code" | "message" | "_tag"): string | undefined => {

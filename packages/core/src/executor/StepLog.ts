@@ -24,7 +24,7 @@ export interface Recorded {
   readonly wakesAt: DateTime.Utc | undefined
   readonly child: Spawned | undefined
   readonly inbox: Range | undefined
-  /** How many messages had been taken by the last record of the step. */
+  /** How many messages the run had consumed by the last record of the step. */
   readonly consumed: number
 }
 
@@ -45,7 +45,7 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   /** Absent where the execution has no log. */
   readonly lease: LeaseRef | undefined
 
-  /** Every answer that the run has been given so far, oldest first. */
+  /** Every answer that the run has received so far, oldest first. */
   readonly answers: ReadonlyArray<Answer>
 
   /** The run whose budget this one spends, where there is one. */
@@ -57,7 +57,7 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   /** What the attempts before this one have recorded, by the ids of the steps. */
   readonly recorded: Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError>
 
-  /** Which messages the run has, and which it has taken. */
+  /** Which messages the run has, and which it has consumed. */
   readonly inbox: AttemptInbox
 
   /** The messages to the run so far. */

@@ -61,7 +61,7 @@ export interface AttemptStep {
   readonly recorded: Recorded | undefined
 }
 
-/** What a step gives as JSON. One that does not fit its schema is a defect of the program. */
+/** The result of a step as JSON. A result that does not fit its schema is a defect of the program. */
 const encoded = <A>(name: string, schema: Codec<A>, value: A): Effect.Effect<unknown> =>
   Effect.catchAll(Schema.encode(schema)(value), (error) =>
     Effect.dieMessage(`The result of step ${name} does not fit its schema: ${SchemaProblem.describe(error)}`),
@@ -89,7 +89,7 @@ export const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "c
       : Effect.map(codec.seal(text), (result) => ({ codec: codec.name, result }))
   })
 
-/** The kind of an error. Its message may have what the codec was given. */
+/** The kind of an error. Its message may have the input of the codec. */
 const kindOf = (error: unknown): string => (error instanceof Error ? error.name : "an error")
 
 /** The JSON text of a record, or why it cannot be had. */
@@ -172,7 +172,7 @@ const isPlain = (value: unknown): boolean =>
 /** The JSON text of a value. A function and undefined have none. */
 const textOf = (json: unknown): string | undefined => JSON.stringify(json)
 
-/** What a step gives as its record has it, and as each attempt reads it there. A schema that does not read what it writes is a defect. */
+/** The result of a step as its record has it, and as each attempt reads it there. A schema that does not read what it writes is a defect. */
 const written = <A>(
   { name }: AttemptStep,
   schema: Codec<A> | undefined,
@@ -193,13 +193,13 @@ const written = <A>(
   })
 }
 
-/** The record of a step, if it has one, and what the step gives: the same as later attempts get, which read the record. */
+/** The record of a step, if it has one, and what the step returns: the same as later attempts get, which read the record. */
 export interface Outcome<A, E> {
   readonly issued: IssuedEvents
   readonly returned: Either.Either<A, E>
 }
 
-/** The record of what a step has given: none of a failure for which it has no schema. `opened` is what its events have opened. */
+/** The record of the result of a step: none of a failure for which it has no schema. `opened` is what its events have opened. */
 export const recordOf = <A, E>(
   step: AttemptStep,
   outcome: Either.Either<A, E>,

@@ -6,14 +6,14 @@ import * as Emit from "./Emit.js"
 
 export type Piece = string | AgentEvent.AgentEvent | Result<unknown>
 
-/** What the step gives: the value of the result where the Stream may have one, else the text. */
+/** What the step returns: the value of the result where the Stream may have one, else the text. */
 export type ValueOf<P> = [Extract<P, Result<unknown>>] extends [never]
   ? string
   : Extract<P, Result<unknown>>["value"]
 
 const isText = AgentEvent.is("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_CHUNK")
 
-/** Emits the text and the events as they come, and gives the value. */
+/** Emits the text and the events as they come, and returns the value. */
 export const collected = <P extends Piece, E, R>(
   body: Stream.Stream<P, E, R>,
 ): Effect.Effect<ValueOf<P>, E, R | Emit.Emit> =>

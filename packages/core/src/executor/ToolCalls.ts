@@ -157,7 +157,7 @@ export interface TakenCall {
 }
 
 /**
- * The calls of an attempt, to be taken in the order in which its agent requests them.
+ * The calls of an attempt, which are matched in the order in which its agent requests them.
  *
  * @category models
  */

@@ -76,7 +76,7 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
   const findKey = (keyId: Ids.KeyId): readonly [digest: string, ApiKey] | undefined =>
     Array.from(keys).find(([, { id }]) => id === keyId)
 
-  /** Revokes the worker tokens that pass, and gives how many there were. */
+  /** Revokes the worker tokens that pass, and returns how many there were. */
   const revokeTokens = (passes: (token: WorkerToken) => boolean): number => {
     const revoked = Array.from(workerTokens.values()).filter(passes)
     for (const { digest } of revoked) workerTokens.delete(digest)

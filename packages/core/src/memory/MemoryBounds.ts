@@ -1,5 +1,5 @@
 /**
- * How much of what is in memory one commit gives.
+ * How much of what is in memory one commit returns.
  */
 import { DateTime } from "effect"
 import { lengthOf } from "../model/Json.js"
@@ -7,7 +7,7 @@ import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.
 import { maxClaimBytes, maxConversationBytes, type StoredRun } from "../store/rows/RunRows.js"
 import type * as State from "./State.js"
 
-/** The first of these runs whose requests, as `read` gives them, fit into one commit. */
+/** The first of these runs whose requests, as `read` returns them, fit into one commit. */
 const within = (
   state: State.State,
   runs: ReadonlyArray<StoredRun>,
@@ -22,11 +22,11 @@ const within = (
   })
 }
 
-/** The first of these runs, as many as a commit gives the requests of. */
+/** The first of these runs, as many as a commit returns the requests of. */
 export const claimed = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> =>
   within(state, runs, ({ resume }) => resume.snapshot)
 
-/** The runs with the lowest keys, as many as a commit gives the first requests of. */
+/** The runs with the lowest keys, as many as a commit returns the first requests of. */
 export const submitted = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> =>
   within(
     state,

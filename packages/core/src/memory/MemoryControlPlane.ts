@@ -38,7 +38,7 @@ const storeOf = (state: State.State): RunStore<never> => ({
 })
 
 /**
- * A control plane in memory, with one project, `default`. Its time is the Clock's, and goes on by the monotonic one.
+ * A control plane in memory, with one project, `default`. Its time starts at the Clock's, and advances by the monotonic one.
  *
  * @category constructors
  */

@@ -28,7 +28,7 @@ export const addMessage = (state: State.State, spec: RunSpec, { id, key, parts }
   record.conversation = { ...record.conversation, updatedAt: at }
 }
 
-/** Takes back the message that was added last. */
+/** Removes the message that was added last. */
 export const removeMessage = (state: State.State, spec: RunSpec, { key }: UserMessage): void => {
   const record = conversationOf(state, spec)
   record.messages.pop()

@@ -1,5 +1,5 @@
 /**
- * The rows of a transaction in memory. Every operation is synchronous, and what it changes can be taken back.
+ * The rows of a transaction in memory. Every operation is synchronous, and its changes can be undone.
  */
 import { Effect } from "effect"
 import type * as Ids from "../model/Ids.js"

@@ -1,5 +1,5 @@
 /**
- * What a transaction writes in memory: runs that are added, and what changes of them. Each write can be taken back.
+ * What a transaction writes in memory: runs that are added, and what changes of them. Each write can be undone.
  */
 import { DateTime } from "effect"
 import { bytesOf } from "../rules/AppendRules.js"

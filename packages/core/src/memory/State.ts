@@ -20,7 +20,7 @@ import type { ScheduleKey, StoredSchedule } from "../store/rows/ScheduleRows.js"
 import * as StoreClock from "../store/rows/StoreClock.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
-/** A run, its log and what is stored beside it. */
+/** A run, its log and what is stored with it. */
 export interface MemoryRun {
   readonly key: RunKey
   state: RunState
@@ -59,7 +59,7 @@ export interface Flow {
 /** One project's share. Maps and sets are in the order of insertion, which is the order of submission. */
 export interface ProjectState {
   readonly runs: Map<Ids.RunId, MemoryRun>
-  /** The inputs that runs have taken since they were submitted, by their public ids. */
+  /** The inputs that runs have accepted since they were submitted, by their public ids. */
   readonly inputs: Map<Ids.RunId, AcceptedInput>
   /** The unfinished runs of each lane; the first is the one that may run. */
   readonly lanes: Map<string, Set<MemoryRun>>
@@ -166,7 +166,7 @@ export interface Step {
 }
 
 /**
- * Runs `change` as one step: it is synchronous, so no other fiber sees the state half changed. A step that gives a Left has
+ * Runs `change` as one step: it is synchronous, so no other fiber sees the state half changed. A step that returns a Left has
  * changed nothing.
  */
 export const step = <A, E>(state: State, change: (step: Step) => Either.Either<A, E>): Effect.Effect<A, E> =>
@@ -178,7 +178,7 @@ export const step = <A, E>(state: State, change: (step: Step) => Either.Either<A
     }),
   )
 
-/** Runs an effect, all of whose parts are synchronous, as one step. If it fails, its changes are taken back. */
+/** Runs an effect, all of whose parts are synchronous, as one step. If it fails, its changes are undone. */
 export const transact = <A, E>(state: State, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(Effect.zip(Effect.runtime<never>(), state.now), ([runtime, now]) =>
     Effect.suspend(() => {

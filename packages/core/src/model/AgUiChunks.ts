@@ -84,7 +84,7 @@ export const isChunk = ({ type }: Event): boolean => AgUiItems.useOf(type)?.acti
 
 /** What chunks have open, of one stream. Takes events of the schema only, each of them in order. */
 export interface Lanes {
-  /** The events that a chunk stands for, or what is wrong with it, which changes nothing. */
+  /** The events that a chunk represents, or what is wrong with it, which changes nothing. */
   readonly expand: (chunk: Event) => Either.Either<ReadonlyArray<Event>, string>
 
   /** The ends that come before an event that is no chunk. */

@@ -26,7 +26,7 @@ export type Kind = "message" | "tool" | "reasoning" | "reasoningMessage" | "step
 export type Field = "messageId" | "toolCallId" | "stepName" | "subagentRunId"
 
 /**
- * One kind of item and its events. `chunk`: one event that stands for all of them. `owned`: the namespace in which its id has an owner, an
+ * One kind of item and its events. `chunk`: one event that replaces all of them. `owned`: the namespace in which its id has an owner, an
  * agent. `defaults`: the required fields of an opening event that is inserted.
  *
  * @category models

@@ -1,7 +1,7 @@
 /**
  * Messages, parts and operations of AG-UI that a later version adds. A reader leaves them out, and says so.
  *
- * What is no text where the protocol tells members apart is a wrong value, and no member of a later version: it stays.
+ * The protocol distinguishes members by a text. A value that is no text there is wrong, and no member of a later version: it stays.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/basic/processing
  */
@@ -43,7 +43,7 @@ export interface Reader {
 }
 
 /**
- * A reader of one value. `toPart` gives a part as AG-UI 1.0 has it, where it is one of an older version.
+ * A reader of one value. `toPart` converts to a part as AG-UI 1.0 has it, where it is one of an older version.
  *
  * @category constructors
  */

@@ -5,7 +5,7 @@
  * | - | - |
  * | `content` of text | a `text` part |
  * | content parts | `text` parts; `file` parts: `mediaType`, `url` (`data:` for inline bytes) or `fileId`, `filename` |
- * | `toolCalls` | `tool_call` parts: `toolCallId`, `toolName`, `args` (the JSON text as given) |
+ * | `toolCalls` | `tool_call` parts: `toolCallId`, `toolName`, `args` (the JSON text, unchanged) |
  * | a tool message | a `tool_result` part: `toolCallId`, `result`, `isError` and `error` when it failed |
  * | reasoning, activity | a `reasoning` part: `text`; an `activity` part: `activityType`, `content` |
  * | `encryptedValue` | that of the `reasoning`, `text` or `tool_call` part |
@@ -73,7 +73,7 @@ const wrap = (message: SnapshotMessage): readonly [Message, ...ReadonlyArray<Mes
   return [marked(first, { snapshot }), ...rest]
 }
 
-/** The messages behind one that have the ids of those which were made with it, at most so many. */
+/** The messages behind one that have the ids of those which were made with it, at most `most`. */
 const followers = (messages: ReadonlyArray<Message>, index: number, most: number): ReadonlyArray<Message> => {
   const { id } = messages[index]!
   const behind = (place: number): Message | undefined =>
@@ -83,7 +83,7 @@ const followers = (messages: ReadonlyArray<Message>, index: number, most: number
   return found
 }
 
-/** The message that `wrap` converted and how many messages it made, if its output stands at `index`. */
+/** The message that `wrap` converted and how many messages it made, if its output is at `index`. */
 const unwrap = (
   messages: ReadonlyArray<Message>,
   index: number,

@@ -65,7 +65,7 @@ const ofMaps = (owners: Maps, subagents: Set<string>): Owners => {
     if (tag === undefined || owner === tag) return undefined
     return {
       field: "subagentRunId",
-      problem: `gives ${nouns[kind]} ${id} to subagent ${tag}, and it belongs to ${nameOf(owner)}`,
+      problem: `assigns ${nouns[kind]} ${id} to subagent ${tag}, and it belongs to ${nameOf(owner)}`,
     }
   }
 
@@ -79,7 +79,7 @@ const ofMaps = (owners: Maps, subagents: Set<string>): Owners => {
     if (id !== undefined && parent !== undefined && owners.message.has(parent)) {
       const owner = owners.message.get(parent)
       if (owners.toolCall.has(id) && owners.toolCall.get(id) !== owner) {
-        const problem = `gives tool call ${id} to message ${parent} of ${nameOf(owner)}, and the call belongs to ${nameOf(owners.toolCall.get(id))}`
+        const problem = `assigns tool call ${id} to message ${parent} of ${nameOf(owner)}, and the call belongs to ${nameOf(owners.toolCall.get(id))}`
         return { field: "parentMessageId", problem }
       }
       owners.toolCall.set(id, owner)

@@ -25,7 +25,7 @@ export const LogEvent = Schema.Struct(
 export type LogEvent = typeof LogEvent.Type
 
 /**
- * The name of the CUSTOM event that marks the end of an attempt and the start of the next. It tells how many answers of a model the dead
+ * The name of the CUSTOM event that marks the end of an attempt and the start of the next. It says how many answers of a model the dead
  * attempt had begun and not finished.
  *
  * @category constants

@@ -1,7 +1,7 @@
 /**
  * Tokens for browsers: what a page may show instead of an API key.
  *
- * A project signs one with a key of its own, so no store has it. It names what it is bound to and what it may do there, and is worth nothing
+ * A project signs one with its own key, so no store has it. It names what it is bound to and what it may do there, and is worth nothing
  * once it has expired, once the project has another key, or once the API key that made it has ended.
  *
  * A token is `rlb_`, the claim as JSON in UTF-8, `[project id, API key id or null, expiry in milliseconds, scopes, bound, agent ids or null]`,
@@ -16,7 +16,7 @@ import * as Labels from "./Labels.js"
 import * as SignedToken from "./SignedToken.js"
 
 /**
- * What a token may do where it is bound: `read` runs, logs and messages; `write` submits, answers and tells; `stop` cancels.
+ * What a token may do where it is bound: `read` runs, logs and messages; `write` submits, answers and sends messages; `stop` cancels.
  *
  * @category models
  */

@@ -57,7 +57,7 @@ export type BulkFilter = typeof BulkFilter.Type
  *
  * `all`: a filter that names nothing means every run of the project, and is refused without it. `labels`: what the action `label`
  * changes; null removes one. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
- * run, and counts what it would do. `idempotencyKey`: a repeat with the same key gives the first operation.
+ * run, and counts what it would do. `idempotencyKey`: a repeat with the same key returns the first operation.
  *
  * @category models
  */
@@ -91,7 +91,7 @@ const instant = Schema.DateTimeUtcFromNumber
  * `filter` is null where `named` runs were named one by one. `searched`: the runs that it has looked at so far. `matched`: those of them that the filter
  * finds, which are the sum of the next three. `done`: those that the action has changed, or would change in a dry run. `skipped`: those
  * that had ended before (`cancel`), have not ended (`retry`) or had the labels already (`label`). `failed`: those that refused it;
- * `failures` are the first ten of them. `cursor`: where it goes on, null at its end.
+ * `failures` are the first ten of them. `cursor`: where it continues, null at its end.
  *
  * @category models
  */

@@ -22,7 +22,7 @@ import { RunError, TerminalStatus } from "./Run.js"
 export const partType = "child_ended"
 
 /**
- * A child that has ended: its place among the children of the run, its agent, and how. What it has given is read by a join, which does not
+ * A child that has ended: its place among the children of the run, its agent, and how. Its value is read by a join, which does not
  * wait for it any more.
  *
  * @category models

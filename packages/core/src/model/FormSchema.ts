@@ -3,7 +3,7 @@ import { JSONSchema, Predicate, Schema } from "effect"
 
 const prefix = "#/$defs/"
 
-/** The title that Effect gives to its own filters, such as `int` and `between(1, 3)`: it is no name for a field of a form. */
+/** The title of Effect's own filters, such as `int` and `between(1, 3)`: it is no name for a field of a form. */
 const isOfFilter = ({ description, title }: Readonly<Record<string, unknown>>): boolean =>
   Predicate.isString(description) && Predicate.isString(title) && /^[a-z]\w*(\(.*\))?$/.test(title)
 

@@ -28,7 +28,7 @@ const middleOf = (bucket: number): number => (bucket === 0 ? 0 : 2 ** ((bucket -
 export const size = (histogram: Histogram): number => histogram.reduce((total, { count }) => total + count, 0)
 
 /**
- * The duration that a share of all durations does not exceed, in milliseconds: 0.5 gives the median, 0.99 the 99th
+ * The duration that a share of all durations does not exceed, in milliseconds: 0.5 is the median, 0.99 the 99th
  * percentile. Null without durations.
  *
  * @category reading

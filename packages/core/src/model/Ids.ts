@@ -53,7 +53,7 @@ export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schem
 
 /**
  * Whether a public id is in the space of those that the server derives from what it was sent: of ticks, tasks, posts, calls with a key,
- * inputs of pages and children. No caller chooses one, so none is taken before its run exists.
+ * inputs of pages and children. No caller chooses one, so none is in use before its run exists.
  *
  * Source: docs/decisions/0085-reserved-names.md
  */
@@ -82,7 +82,7 @@ export type SessionId = typeof SessionId.Type
 export const KeyId = Uuid.pipe(Schema.brand("KeyId"))
 export type KeyId = typeof KeyId.Type
 
-/** The id that a worker gives one of its claims, so that the claim can be sent again; 1 to 128 characters. */
+/** The id that a worker sets for one of its claims, so that the claim can be sent again; 1 to 128 characters. */
 export const ClaimId = text(128).pipe(Schema.brand("ClaimId"))
 export type ClaimId = typeof ClaimId.Type
 
@@ -94,7 +94,7 @@ export type AgentId = typeof AgentId.Type
 export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, visible))
 
 /**
- * Where the random bits of ids come from: a UUID of version 4, of the Web's secure source by default. A simulation gives those of a seed,
+ * Where the random bits of ids come from: a UUID of version 4, of the Web's secure source by default. A simulation provides those of a seed,
  * so that it can be repeated.
  */
 export class RandomUuid extends Context.Reference<RandomUuid>()("@runlease/core/RandomUuid", {

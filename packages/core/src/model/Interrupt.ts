@@ -1,5 +1,5 @@
 /**
- * What a run asks for before it can go on, and what it is answered.
+ * What a run requests before it can continue, and the answers.
  *
  * Source: https://docs.ag-ui.com/concepts/interrupts
  */
@@ -56,8 +56,8 @@ export type Interrupts = typeof Interrupts.Type
 
 /**
  * The answer to one interrupt. `cancelled`: the user declines to answer. `isError` is (ours): the payload says
- * why the tool call failed. `metadata` belongs to the answer and goes to the executor as it is; it does not tell answers
- * apart.
+ * why the tool call failed. `metadata` belongs to the answer and is passed to the executor as it is; it does not distinguish
+ * answers.
  *
  * @category models
  */
@@ -106,7 +106,7 @@ export const asksApproval = ({ responseSchema }: Interrupt): boolean => {
   return Predicate.isRecord(properties) && Object.hasOwn(properties, "approved")
 }
 
-/** The interrupt as RUN_FINISHED tells it. */
+/** The interrupt as RUN_FINISHED has it. */
 export const toEvent: (interrupt: Interrupt) => typeof Interrupt.Encoded = Schema.encodeSync(Interrupt)
 
 const decode = Schema.decodeUnknownEither(Interrupts)
@@ -117,7 +117,7 @@ const withoutNulls = (value: unknown): unknown =>
     : value
 
 /**
- * The interrupts that an executor's own RUN_FINISHED tells, or what is wrong with them as a sentence. An optional field
+ * The interrupts of an executor's own RUN_FINISHED, or what is wrong with them as a sentence. An optional field
  * that is null is absent.
  *
  * @category decoding

@@ -1,4 +1,4 @@
-/** Whether JSON gives a value back as it was, by its type. */
+/** Whether JSON preserves a value, by its type. */
 
 /** How deep a type is looked into: one that contains itself has no end. */
 type Less = { 6: 5; 5: 4; 4: 3; 3: 2; 2: 1; 1: 0; 0: never }
@@ -8,7 +8,7 @@ type All<A, Depth extends keyof Less> = false extends { [K in keyof A]-?: IsJson
   : true
 
 /**
- * `true` where JSON gives a value of the type back, `false` where it changes it: a `Date`, an `Option`, a `Map`, an error, a function.
+ * `true` where JSON preserves a value of the type, `false` where it changes it: a `Date`, an `Option`, a `Map`, an error, a function.
  * An unknown value passes.
  *
  * @category types

@@ -125,7 +125,7 @@ const telling = (units: ReadonlyArray<OutputUnit>): ReadonlyArray<OutputUnit> =>
 }
 
 /**
- * The sentence of the errors that the validator gives, in a time that grows with the first 1,000 of them alone.
+ * The sentence of the errors that the validator reports, in a time that grows with the first 1,000 of them alone.
  *
  * @category formatting
  */
@@ -142,7 +142,7 @@ export const describe = (schema: object, all: ReadonlyArray<OutputUnit>): string
 }
 
 /**
- * A check of values by a JSON Schema, as `JSONSchema.make` gives it. The check gives a sentence, or undefined where
+ * A check of values by a JSON Schema, as `JSONSchema.make` returns it. The check returns a sentence, or undefined where
  * the value fits. A schema that the validator cannot read accepts everything.
  *
  * Its time has no bound: `JsonSchemaCost` has one before the check.

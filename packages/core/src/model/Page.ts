@@ -59,7 +59,7 @@ export const defaultLimit = 50
 export const maxLimit = 100
 
 /**
- * A page ends where its items take about so many bytes, and has one item at least.
+ * A page ends where its items take about this many bytes, and has one item at least.
  *
  * @category constants
  */

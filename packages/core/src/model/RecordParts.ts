@@ -22,7 +22,7 @@ const concat = (before: string | undefined, text: string | undefined): string | 
   before === undefined ? text : before + (text ?? "")
 
 /**
- * A function that takes the next record of a log, and gives the whole record with its last part. It reads a log from its beginning.
+ * A function that takes the next record of a log, and returns the whole record with its last part. It reads a log from its beginning.
  *
  * @category constructors
  */

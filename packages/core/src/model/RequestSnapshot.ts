@@ -19,7 +19,7 @@ export const SnapshotMessage = Schema.Struct({
 export type SnapshotMessage = typeof SnapshotMessage.Type
 
 /**
- * What a request goes on with: messages of earlier runs of its conversation, which are not written again. A store gives them with the
+ * What a request carries: messages of earlier runs of its conversation, which are not written again. A store returns them with the
  * request. A run that is deleted takes its messages with it.
  *
  * `lead`: how many of the request's own messages stand before them. `runs`: the runs, from the oldest on, with the bytes of their own
@@ -56,11 +56,11 @@ export const TraceContext = Schema.Struct({
 /**
  * The request that an executor turns into events. Absent optional fields are absent, never null.
  *
- * `resume`: every answer that this run was given so far, oldest first. The control plane alone adds them, so a submission has none. One to
+ * `resume`: every answer that this run has received so far, oldest first. The control plane alone adds them, so a submission has none. One to
  * a tool call is a message as well. `protocol`: the protocol of the client that sent this, where its rules say what a later input of the
  * same client means for the run.
- * `asOf`: the event of the log up to which the messages tell what happened, where they came after the run had begun. Executors are
- * given neither. `carries`: messages that a store adds to those of the request before it gives it to anyone. `input`: the payload of a typed agent (see `Agent`), any JSON, beside the messages or in place of them.
+ * `asOf`: the event of the log up to which the messages say what happened, where they came after the run had begun. Executors
+ * get neither. `carries`: messages that a store adds to those of the request before it returns it. `input`: the payload of a typed agent (see `Agent`), any JSON, with the messages or in place of them.
  *
  * @category models
  */
@@ -82,7 +82,7 @@ export type RequestSnapshot = typeof RequestSnapshot.Type
 
 export const empty: RequestSnapshot = { messages: [], tools: [], context: [] }
 
-/** The request as an executor is given it. */
+/** The request as an executor gets it. */
 export const forExecutor = (snapshot: RequestSnapshot): RequestSnapshot => {
   if (snapshot.protocol === undefined && snapshot.asOf === undefined) return snapshot
   const { asOf: _asOf, protocol: _protocol, ...rest } = snapshot

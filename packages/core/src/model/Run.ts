@@ -37,7 +37,7 @@ export type EventId = typeof EventId.Type
 export const Sequence = Schema.NonNegativeInt.pipe(Schema.brand("Sequence"))
 export type Sequence = typeof Sequence.Type
 
-/** Where the source of the agent is taken from, and where it runs; carried for clients, not read here. */
+/** Where the source of the agent comes from, and where it runs; carried for clients, not read here. */
 export const Target = Schema.Struct({
   kind: Schema.NullOr(Schema.String),
   environmentId: Schema.NullOr(Schema.String),
@@ -48,7 +48,7 @@ export type Target = typeof Target.Type
 
 export const noTarget: Target = { kind: null, environmentId: null, branchId: null, releaseVersion: null }
 
-/** Where a run's agent is taken from when the submitter does not say: its project as it is. */
+/** Where a run's agent comes from when the submitter does not say: its project as it is. */
 export const projectTarget: Target = { ...noTarget, kind: "project" }
 
 /** The tool call that led to this run, when one did. */
@@ -79,7 +79,7 @@ export const LeaseRecord = Schema.Struct({
 export type LeaseRecord = typeof LeaseRecord.Type
 
 /**
- * What a `waiting` run is suspended for: answers, a time, children, a message, its budget. It goes on with all of the answers, or with the
+ * What a `waiting` run is suspended for: answers, a time, children, a message, its budget. It resumes with all of the answers, or with the
  * first of the others.
  *
  * `interrupts`: those that it waits for; none when it waits for no answer. `answers`: what of them is answered so far.
@@ -123,9 +123,9 @@ export const Run = Schema.Struct({
   sourceTarget: Target,
   runtimeTarget: Target,
   priority: Schema.Int,
-  /** Runs of one lane do not overlap and go in the order submitted; null is a lane of its own. */
+  /** Runs of one lane do not overlap and go in the order submitted; null is a separate lane. */
   concurrencyKey: Schema.NullOr(Schema.String),
-  /** With it the key is no lane: at most so many runs of the key work at once. Absent where the submission has none. */
+  /** With it the key is no lane: at most this number of runs of the key work at once. Absent where the submission has none. */
   concurrencyLimit: Schema.optional(Schema.Int),
   limits: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
   /** The key that shares the queue with others, and its weight. Absent where the submission has none. */
@@ -164,7 +164,7 @@ export const Run = Schema.Struct({
 export type Run = typeof Run.Type
 
 /**
- * What a worker gets when it claims: the request, the lease, and where the log stands.
+ * What a worker gets when it claims: the request, the lease, and the position of the log.
  *
  * `leaseEpoch` and `maxAttempts` are null from a control plane that does not send them: its leases are fenced by their
  * owner alone, and it bounds the attempts itself. `snapshot` and `attempt` are never null: from one that sends none,

@@ -53,7 +53,7 @@ export const ScheduleTarget = Schema.Struct({
 export type ScheduleTarget = typeof ScheduleTarget.Type
 
 /**
- * What each run is given. `prompt`: a message of the user. `input`: the payload of a typed agent, any JSON. `labels`: 16 at most.
+ * What each run gets. `prompt`: a message of the user. `input`: the payload of a typed agent, any JSON. `labels`: 16 at most.
  * `concurrencyKey`: what the run shares with others, instead of the schedule's own lane: a lane, or with `concurrencyLimit` a limit of so
  * many runs that work at once.
  *
@@ -107,9 +107,9 @@ const definitionFields = {
   missed: MissedPolicy,
   /** Each run begins this many seconds late at most: always as many for one schedule, so that many do not begin together. */
   windowSeconds: count(0, 3600),
-  /** The schedule is complete after so many runs; null for no bound. */
+  /** The schedule is complete after this number of runs; null for no bound. */
   maxRuns: Schema.NullOr(count(1, 1_000_000_000)),
-  /** The schedule pauses after so many failed runs in a row; 0 for never. */
+  /** The schedule pauses after this number of failed runs in a row; 0 for never. */
   pauseAfterFailures: count(0, 1000),
   health: Schema.NullOr(ScheduleHealth),
   sourcePath: Schema.NullOr(Ids.StorableText.pipe(Schema.maxLength(1024))),

@@ -40,7 +40,7 @@ export const sleepEventName = "runlease.sleep"
 export const childEventName = "runlease.child"
 
 /**
- * The name of the event that says which messages a step has taken.
+ * The name of the event that says which messages a step has consumed.
  *
  * @category constants
  */
@@ -75,7 +75,7 @@ const isName = (name: unknown): name is RecordName => typeof name === "string" &
  * What a record says. `result` and `failure` are JSON text, or what the codec of that name has made of it; a step without a value has neither. `record_id` is the record's
  * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened; the last part has them.
  * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
- * the children of its parent unless it is detached. A step that has taken messages has the numbers of those after `after`, up to `to`.
+ * the children of its parent unless it is detached. A step that has consumed messages has the numbers of those after `after`, up to `to`.
  *
  * @category models
  */
@@ -145,7 +145,7 @@ export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
 /**
- * A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, taken messages, or a request to a model.
+ * A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, consumed messages, or a request to a model.
  *
  * @category models
  */
@@ -155,7 +155,7 @@ export interface EventRecord {
 }
 
 /**
- * Whether an event records a step, a sleep, a child or taken messages for the first time: a later attempt will not do that again.
+ * Whether an event records a step, a sleep, a child or consumed messages for the first time: a later attempt will not do that again.
  * Of a record in parts it is the last one.
  *
  * @category events
@@ -183,7 +183,7 @@ export const fromEvent = ({ name, type, value }: LogEvent): Option.Option<EventR
     : Option.none()
 
 /**
- * A function that takes the next event of a log, and gives the record that is whole with it, if one is. It reads a log from its beginning.
+ * A function that takes the next event of a log, and returns the record that is whole with it, if one is. It reads a log from its beginning.
  *
  * @category events
  */

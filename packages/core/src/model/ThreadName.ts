@@ -10,7 +10,7 @@ import { ConversationId, type ProjectId } from "./Ids.js"
 const isConversationId = Schema.is(ConversationId)
 
 /**
- * The conversation of a thread, which may not exist yet. A UUID is the conversation's own id; any other name gives the same one of the
+ * The conversation of a thread, which may not exist yet. A UUID is the conversation's own id; any other name leads to the same one of the
  * project each time.
  *
  * @category conversions

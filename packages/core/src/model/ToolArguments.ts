@@ -18,7 +18,7 @@ export const hidden = "<redacted>"
 export const maxBytes = 16_384
 
 /**
- * The room for the arguments of each of so many questions of one wait, in bytes of JSON.
+ * The room for the arguments of each of `questions` questions of one wait, in bytes of JSON.
  *
  * @category sizing
  */
@@ -107,7 +107,7 @@ const hide = (walk: Walk, schema: unknown, value: unknown, depth: number): unkno
 }
 
 /**
- * A value with `hidden` in the place of what its JSON Schema declares as secret. Null stays, since it tells nothing.
+ * A value with `hidden` in the place of what its JSON Schema declares as secret. Null stays, since it reveals nothing.
  *
  * @category secrets
  */

@@ -29,7 +29,7 @@ export const Limits = Schema.Struct({
 export type Limits = typeof Limits.Type
 
 /**
- * The id of the question that a run whose budget is spent asks after an event. The control plane alone gives a question such an id.
+ * The id of the question that a run whose budget is spent asks after an event. Only a question of the control plane has such an id.
  *
  * @category questions
  */
@@ -105,7 +105,7 @@ export const reached = ({ limits, spent }: Budget): ReadonlyArray<keyof Limits> 
 export const isReached = (budget: Budget): boolean => reached(budget).length > 0
 
 /**
- * The cost that a report of usage tells; 0 where it tells none.
+ * The cost of a report of usage; 0 where it has none.
  *
  * @category spending
  */
@@ -115,7 +115,7 @@ export const costOf = ({ value }: LogEvent): number => {
 }
 
 /**
- * The tokens that a report of usage tells: input and output.
+ * The tokens of a report of usage: input and output.
  *
  * @category spending
  */

@@ -1,4 +1,4 @@
-/** What an agent keeps between attempts: the key by which its own session can be taken up again. */
+/** What an agent keeps between attempts: the key by which its own session can be resumed. */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
 

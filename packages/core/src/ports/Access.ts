@@ -140,7 +140,7 @@ export class Access extends Context.Tag("@runlease/core/Access")<
 
     /**
      * Makes an API key; its token is in the answer and nowhere else. With `token` the caller chooses it; the token
-     * of an existing key gives that key.
+     * of an existing key returns that key.
      *
      * Units: `expiresIn` is a Duration from now, by the store's clock. The key is valid until it is revoked when absent.
      * Fails: `KeyRevoked` or `KeyExpired` when the chosen token is that of such a key.
@@ -184,7 +184,7 @@ export class Access extends Context.Tag("@runlease/core/Access")<
     }) => Effect.Effect<Redacted.Redacted, KeyRevoked | KeyExpired | ControlPlaneError>
 
     /**
-     * Refuses every token that the worker has now, and gives how many of them were valid. Its leases stay until they
+     * Refuses every token that the worker has now, and returns how many of them were valid. Its leases stay until they
      * lapse, since it can renew none. A valid API key may register it again.
      */
     readonly revokeWorkerTokens: (worker: {
@@ -220,7 +220,7 @@ export class Access extends Context.Tag("@runlease/core/Access")<
       ProjectNotFound | KeyRevoked | KeyExpired | BrowserToken.InvalidBrowserToken | ControlPlaneError
     >
 
-    /** Gives the project a new key to sign with. Every token for a browser that it has made is refused from now on. */
+    /** Replaces the key that the project signs with. Every token for a browser that it has made is refused from now on. */
     readonly rotateSigningKey: (
       projectId: Ids.ProjectId,
     ) => Effect.Effect<void, ProjectNotFound | ControlPlaneError>

@@ -47,7 +47,7 @@ export class BulkOperations extends Context.Tag("@runlease/core/BulkOperations")
      * for runs that were submitted before it, so it ends, and never touches what came later. A run that changes meanwhile is decided as
      * it is when its part comes. A small operation is complete when the call returns.
      *
-     * A repeat with the same `idempotencyKey` gives the first operation as it is then, whatever else it names.
+     * A repeat with the same `idempotencyKey` returns the first operation as it is then, whatever else it names.
      *
      * `retry` submits each run under a public id of the operation and the run, oldest first, so a repeat makes no run twice.
      *

@@ -27,7 +27,7 @@ export interface ClaimRequest {
   readonly wait?: Duration.DurationInput | undefined
   /** Claim only runs of these agents; absent or empty claims those of any. */
   readonly agentIds?: ReadonlyArray<Ids.AgentId> | undefined
-  /** Names this claim, so that it can be sent again when its answer is lost. A claim without an id gives other runs. */
+  /** Names this claim, so that it can be sent again when its answer is lost. A repeated claim without an id gets other runs. */
   readonly claimId?: Ids.ClaimId | undefined
 }
 
@@ -42,10 +42,10 @@ export class Claims extends Context.Tag("@runlease/core/Claims")<
      * and attempt by one. A lapsed lease counts as runnable while attempts are left. Returns an empty
      * array when none became runnable within `wait`.
      *
-     * A claim that the same worker repeats with the same `claimId` gives the runs that this id gave before and whose
+     * A claim that the same worker repeats with the same `claimId` gets the runs that this id got before and whose
      * leases are still owned, with the same epochs and attempts; the leases then last `leaseDuration` from now. Where
      * the id gave nothing, or none of its leases is owned any more, the repeat claims anew. With a `limit` of 0 it does not:
-     * so a worker finds out, at once, what it was given by a claim whose answer it does not wait for.
+     * so a worker finds out, at once, which runs it got by a claim whose answer it does not wait for.
      *
      * Source: docs/decisions/0022-claim-ids.md
      */

@@ -1,5 +1,5 @@
 /**
- * The control plane seen from a server: every project's ports, and whether the store is up.
+ * The control plane as a server uses it: every project's ports, and whether the store is up.
  *
  * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `BulkOperations`,
  * `Statistics`, `Summaries`) are each bound to one project, so that ids of another project do not exist for its users.

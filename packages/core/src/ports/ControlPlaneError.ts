@@ -39,7 +39,7 @@ export class ControlPlaneUnsupported extends Schema.TaggedError<ControlPlaneUnsu
 }
 
 /**
- * What every method of a port may fail with beside its verdicts. `retryable` says whether the same request may succeed
+ * What every method of a port may fail with besides its verdicts. `retryable` says whether the same request may succeed
  * later; it is true of most `ControlPlaneUnavailable`, and of no other.
  *
  * @category errors

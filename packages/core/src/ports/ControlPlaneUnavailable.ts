@@ -8,7 +8,7 @@ import * as LazyRetry from "./LazyRetry.js"
  *
  * `retryable` is false where the control plane does not come back, for example once it is closed or its database is
  * damaged. `message` may name hosts and files. `detail` is the text that a server may send to its clients.
- * `retryAfterMillis` is the wait that the control plane asks for, where it asks for one.
+ * `retryAfterMillis` is the wait that the control plane requests, where it requests one.
  *
  * @category errors
  */
@@ -90,7 +90,7 @@ export const untilAvailable =
  * Retries while the control plane is unavailable, for operations under a lease: the run is interrupted when its lease
  * ends, so no other bound is needed.
  *
- * Waits 50 milliseconds, doubled up to 2 seconds, and longer where the control plane asks for it.
+ * Waits 50 milliseconds, doubled up to 2 seconds, and longer where the control plane requests it.
  *
  * @category scheduling
  */

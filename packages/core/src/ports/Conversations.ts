@@ -36,14 +36,14 @@ export type ConversationMessage = typeof ConversationMessage.Type
 
 /**
  * The key of a message that a caller adds, as a store has it. A key that begins with `run ` is that of a message to a run, so a caller's own
- * stands apart from it, and takes none before its message is sent.
+ * is separate from it, and takes none before its message is sent.
  *
  * @category conversions
  */
 export const storedKey = (idempotencyKey: string): string =>
   /^(run|own) /.test(idempotencyKey) ? `own ${idempotencyKey}` : idempotencyKey
 
-/** `idempotencyKey`: adding again with the same key gives the first message. */
+/** `idempotencyKey`: adding again with the same key returns the first message. */
 export const NewMessage = Schema.Struct({
   role: Ids.text(64),
   parts: Schema.Array(MessagePart),
@@ -65,7 +65,7 @@ export class ConversationNotFound extends Schema.TaggedError<ConversationNotFoun
 export class Conversations extends Context.Tag("@runlease/core/Conversations")<
   Conversations,
   {
-    /** Creates a conversation; an id that exists in the project gives the one that is there. */
+    /** Creates a conversation; an id that exists in the project returns the one that is there. */
     readonly create: (conversation?: NewConversation) => Effect.Effect<Conversation, ControlPlaneError>
 
     readonly get: (

@@ -66,8 +66,8 @@ export interface Release {
 }
 
 /**
- * What a run is suspended for that no person gives; the first of it lets the run go on. `children` are groups of its children, by their
- * indexes; a group lets it go on when all of it have ended. `inbox` is how many messages it has taken; one more lets it go on. `budget`: a
+ * What a run is suspended for besides answers of persons; the first of it lets the run continue. `children` are groups of its children, by their
+ * indexes; a group lets it continue when all of it have ended. `inbox` is how many messages it has consumed; one more lets it continue. `budget`: a
  * raise of the budget of its tree does; at the root, where the budget is spent, the wait becomes a question.
  *
  * Units: `wakeAfter` is up to 10 years, counted from now by the store's clock.
@@ -99,7 +99,7 @@ export interface Suspension extends Pause {
  * A child to be spawned: the step of its parent that it is, and its request. The child's id, `submission.publicId`, is made of its
  * parent's id and of the step's, so that a repeat finds the child that exists.
  *
- * A `detached` child is the root of a tree of its own: it names its parent as any run may, and the parent's end does not cancel it. The end of
+ * A `detached` child is the root of a separate tree: it names its parent as any run may, and the parent's end does not cancel it. The end of
  * a child with `tellsParent` is a message to its parent (`ChildMessage`), in the commit that ends the child; a detached child cannot have it.
  *
  * @category models
@@ -114,7 +114,7 @@ export interface Spawn {
 }
 
 /**
- * The request of a child. It has a conversation of its own, and no lane unless it names one.
+ * The request of a child. It has a separate conversation, and no lane unless it names one.
  *
  * @category models
  */
@@ -161,7 +161,7 @@ export class SuspensionRefused extends Schema.TaggedError<SuspensionRefused>(
 export const maxPause = Duration.days(3_650)
 
 /**
- * More messages were sent to the run than its executor has taken, so it has not ended.
+ * More messages were sent to the run than its executor has consumed, so it has not ended.
  *
  * @category errors
  */
@@ -187,7 +187,7 @@ export interface Completed {
 
 /**
  * Something a worker should know before its next renewal. The renewal says it too: signals may be lost. `Cancelled`: as that of a renewal. `MessageSent`: the run has
- * `inbox` messages by now. `Drain`: the operator asks the worker to claim no more runs, or to claim again; the answer to a heartbeat says it
+ * `inbox` messages by now. `Drain`: the operator requests that the worker claims no more runs, or claims again; the answer to a heartbeat says it
  * too.
  */
 export type LeaseSignal =
@@ -211,13 +211,13 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
      * Ends a run with its last events, in one commit. A refusal of the events leaves the run as it was; as in an
      * append, those that are there already are not added again.
      *
-     * `taken` is how many messages a run has taken that takes some. Where more were sent to it, nothing changes: `InboxNotEmpty`.
+     * `consumed` is how many messages a run has consumed, of a run that consumes messages. Where more were sent to it, nothing changes: `InboxNotEmpty`.
      */
     readonly complete: (
       lease: LeaseRef,
       outcome: Outcome,
       last?: LastEvents,
-      taken?: number,
+      consumed?: number,
     ) => Effect.Effect<
       Completed,
       LeaseLost | RunNotFound | CursorMismatch | EventRefused | InboxNotEmpty | ControlPlaneError
@@ -238,7 +238,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     ) => Effect.Effect<void, LeaseLost | RunNotFound | SuspensionRefused | ControlPlaneError>
 
     /**
-     * Submits a child of the run, once: the same step again gives the first child. The end of a run cancels those of its children that
+     * Submits a child of the run, once: the same step again returns the first child. The end of a run cancels those of its children that
      * have not ended and are not detached.
      */
     readonly spawn: (
@@ -250,8 +250,8 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     >
 
     /**
-     * Appends events beside those of the holder, such as what the program of the run has to say, all or nothing. They get no step of the
-     * sequence, so the holder goes on with the cursor that it has; sent again, they are appended again. The control plane and the workers
+     * Appends events in addition to those of the holder, such as what the program of the run has to say, all or nothing. They get no step of the
+     * sequence, so the holder continues with the cursor that it has; sent again, they are appended again. The control plane and the workers
      * alone write RUN_… and TOOL_CALL_… events and CUSTOM ones named `runlease.…`.
      *
      * Units: as those of `RunLog.append`.
@@ -261,7 +261,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
       events: ReadonlyArray<LogEvent>,
     ) => Effect.Effect<Appended, LeaseLost | RunNotFound | EventRefused | ControlPlaneError>
 
-    /** Tells the run a message, as `Runs.tell` does. */
+    /** Sends a message to the run, as `Runs.tell` does. */
     readonly tell: (
       lease: LeaseRef,
       message: NewMessage,

@@ -20,7 +20,7 @@ export const MaxRunning = Schema.Int.pipe(Schema.between(1, 100_000))
 
 /**
  * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
- * with a name. `name`: that one, null for the others. `key`: of the project its id, which is not read where a caller gives it.
+ * with a name. `name`: that one, null for the others. `key`: of the project its id, which is not read where a caller sets it.
  *
  * @category models
  */
@@ -97,7 +97,7 @@ export const KeyFrom = Schema.String.pipe(
   Schema.maxLength(256),
 )
 
-/** How many runs of a key may wait for their first start, 0 to 1,000,000, beside those that may start at once. */
+/** How many runs of a key may wait for their first start, 0 to 1,000,000, besides those that may start at once. */
 export const MaxPending = Schema.Int.pipe(Schema.between(0, 1_000_000))
 
 const secondsOfYear = 31_536_000

@@ -28,7 +28,7 @@ export const predicate = ({ name, types = [] }: LogFilter): ((event: LogEvent) =
 }
 
 /**
- * The next entries that match, up to `limit`, of those that `page` gives after a position. It reads page by page until one has a
+ * The next entries that match, up to `limit`, of those that `page` returns after a position. It reads page by page until one has a
  * match, and ends with an empty one: so what matches nothing costs to read the log through, a page in each turn of the event loop.
  *
  * @category reading

@@ -12,7 +12,7 @@ export class LabelsRefused extends Schema.TaggedError<LabelsRefused>("@runlease/
   { field: Schema.String, message: Schema.String },
 ) {}
 
-/** A run would have so many labels. */
+/** A run would have too many labels. */
 export const tooMany = (runId: string, count: number): LabelsRefused =>
   new LabelsRefused({
     field: "labels",

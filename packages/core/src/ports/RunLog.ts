@@ -14,7 +14,7 @@ import {
   type Sequence,
 } from "../model/Run.js"
 
-/** One event of the log. `sequence` is null for the control plane's own events, and for those that came in beside the holder's. */
+/** One event of the log. `sequence` is null for the control plane's own events, and for those that others than the holder appended. */
 export interface LogEntry {
   readonly eventId: EventId
   readonly sequence: Sequence | null
@@ -26,7 +26,7 @@ export interface LogEntry {
  * Units: 1 to 100 `events`, each at most 245,760 bytes of JSON.
  *
  * `expectedEventId` and `expectedSequence` say what the log's latest are before this batch; both must
- * hold when both are given. With one of them the append is idempotent: a batch that is already there,
+ * hold when both are set. With one of them the append is idempotent: a batch that is already there,
  * or whose beginning is, succeeds and adds only what is missing. With neither, it always adds.
  *
  * @category models
@@ -118,7 +118,7 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
     readonly append: (request: AppendRequest) => Effect.Effect<Appended, AppendError>
 
     /**
-     * By the id of the run, or of an input that it has taken since: up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
+     * By the id of the run, or of an input that it has accepted since: up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
      * `maxReadBytes` together, but one at least. So a page that is short is not always the last one; an empty one is.
      *
      * With `only`, the entries are those of the records of steps (see `StepRecord`), which an index finds. With `types` or `name` they
@@ -173,7 +173,7 @@ export const readerOf = <E>(
   })
 
 /**
- * The entries after a position that a reader gives, those still to come included, until the log has ended.
+ * The entries after the position of a reader, those still to come included, until the log has ended.
  *
  * @category readers
  */
@@ -203,7 +203,7 @@ export const maxReadLimit = 1000
 /** Bytes of a page: the JSON of its events, and `entryBytes` for each of them. */
 export const maxReadBytes = 1024 * 1024
 
-/** About how many bytes of an answer belong to an event beside its JSON. */
+/** About how many bytes of an answer belong to an event besides its JSON. */
 export const entryBytes = 128
 
 /** As `maxReadBytes`, for what a follower reads at once: each holds what it has read until its client takes it. */

@@ -47,13 +47,13 @@ export type SubmitRefusal =
 /** The most submissions that are sent together. */
 export const maxSubmissions = 500
 
-/** How a run ends. The event that closes its log tells metadata and result, unless that event would be too large. */
+/** How a run ends. The event that closes its log has metadata and result, unless that event would be too large. */
 export interface Outcome {
   readonly status: TerminalStatus
   readonly error?: RunError | undefined
   /** Replaces the run's metadata when present. */
   readonly metadata?: Readonly<Record<string, unknown>> | null | undefined
-  /** What the run gives, as JSON; null is nothing. */
+  /** The result of the run, as JSON; null is nothing. */
   readonly result?: unknown
 }
 
@@ -68,7 +68,7 @@ export class SubmissionConflict extends Schema.TaggedError<SubmissionConflict>(
 
 /**
  * The run does not wait for an answer to that interrupt. `answered`: it was answered otherwise. `open`: what the run waits
- * for; absent from a control plane that does not tell.
+ * for; absent from a control plane that does not report it.
  */
 export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/NotWaiting")("NotWaiting", {
   runId: Schema.String,
@@ -98,7 +98,7 @@ export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/
 }
 
 /**
- * A message to a run. `idempotencyKey`: the same key again gives the first message, 1 to 200 characters.
+ * A message to a run. `idempotencyKey`: the same key again returns the first message, 1 to 200 characters.
  *
  * @category models
  */
@@ -119,7 +119,7 @@ export interface SentMessage {
 
 /**
  * Which runs a list has, as `SummaryFilter` of `Summaries.runs` says it. Several values of one condition, `errorCode`, `metadata` and `roots` are
- * looked for among 5,000 runs a page at most: such a page may be short, or empty, and its `next` goes on.
+ * looked for among 5,000 runs a page at most: such a page may be short, or empty, and its `next` continues.
  *
  * @category models
  */
@@ -129,7 +129,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
   Runs,
   {
     /**
-     * Accepts a run, once: the same public id with the same request gives the first run and `duplicate`, or the run that has it as a message.
+     * Accepts a run, once: the same public id with the same request returns the first run and `duplicate`, or the run that has it as a message.
      *
      * `multitask` of the submission says what becomes of the unfinished runs of its lane, and of it. It is decided in the commit of
      * the submission, so no run begins or ends in between. A public id that became a message names the run that has it.
@@ -153,12 +153,12 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       InvalidSubmission | ControlPlaneError
     >
 
-    /** A run by its id, or by that of an input that it has taken since. So do `snapshot`, `cancel`, `resume` and `complete`. */
+    /** A run by its id, or by that of an input that it has accepted since. So do `snapshot`, `cancel`, `resume` and `complete`. */
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneError>
 
     /**
-     * What the run's next claim gives its worker to do: the request, with the answers of every wait so far. `own`: without the messages that
-     * it carries from earlier runs, which `carries` names then. A client over HTTP gives all of them in any case.
+     * What the run's next claim hands to its worker: the request, with the answers of every wait so far. `own`: without the messages that
+     * it carries from earlier runs, which `carries` names then. A client over HTTP returns all of them in any case.
      */
     readonly snapshot: (
       runId: Ids.RunId,
@@ -174,7 +174,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     ) => Effect.Effect<{ readonly cancelled: boolean; readonly run: Run }, RunNotFound | ControlPlaneError>
 
     /**
-     * Changes labels of a run, also of one that has ended: each name gets its value, or is removed where that is null. Gives the run.
+     * Changes labels of a run, also of one that has ended: each name gets its value, or is removed where that is null. Returns the run.
      *
      * Fails: `LabelsRefused` for a label that no run can have, and where the run would have more than 16.
      */
@@ -187,7 +187,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      * Submits a run once more that has ended: the same request under a new id, or under `publicId`, which makes it idempotent as in
      * `submit`. The new run names the one that it repeats as its parent; it is no child of it.
      *
-     * It is as a later attempt of that run, with attempts of its own: its log begins with what that run had recorded, without the steps that
+     * It is as a later attempt of that run, with its own attempts: its log begins with what that run had recorded, without the steps that
      * have failed, and it has the answers, the messages and the session of that run. So it does none of that again, and begins with what
      * failed. `fromStart`: it has nothing of that run but its first request, and does all of it again. A public id names one of the two. `derived`: as in a submission.
      */
@@ -212,7 +212,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     /**
      * Submits a run once more, ended or not, whose log begins with what the log of this one had recorded by the event `after`: the
      * results of steps, sleeps that were over then, and the messages and tool calls that records name. So the fork does not do that
-     * again, and goes on from there. It spawns its children anew, gets none of the messages to this run, and no usage.
+     * again, and continues from there. It spawns its children anew, gets none of the messages to this run, and no usage.
      *
      * The request, the parent and `publicId` are as in `retry`.
      */
@@ -238,7 +238,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     >
 
     /**
-     * Tells something to a run that has not ended, in whose conversation the message stands from then on. A run that takes messages
+     * Sends a message to a run that has not ended. The message is in its conversation from then on. A run that takes messages
      * (see `Inbox`) gets it, before it ends at the latest; one that takes none leaves it to the next run of the conversation. A repeat
      * finds the first message also when the run has ended since.
      */
@@ -248,11 +248,11 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     ) => Effect.Effect<SentMessage, RunNotFound | RunEnded | MessageRefused | ControlPlaneError>
 
     /**
-     * Gives the run the next input of its client, under a public id of its own, by the rules of `FollowUp`. It is one step:
+     * Passes the next input of its client to the run, under a separate public id, by the rules of `FollowUp`. It is one step:
      * of two inputs at once, one makes the run go on. The same input under the same id is a duplicate.
      *
      * Fails: `SubmissionConflict` when the id names a run, or another input. `NotWaiting` when an answer differs from one
-     * that the run has, or names no interrupt of the run while the input has nothing beside its answers.
+     * that the run has, or names no interrupt of the run while the input has nothing besides its answers.
      */
     readonly followUp: (
       runId: Ids.RunId,
@@ -260,22 +260,22 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     ) => Effect.Effect<FollowedUp, RunNotFound | NotWaiting | SubmissionConflict | ControlPlaneError>
 
     /**
-     * The inputs that a run has taken since it was submitted, oldest first, each with the event after which the run went on
-     * with it. A run that does not exist has taken none.
+     * The inputs that a run has accepted since it was submitted, oldest first, each with the event after which the run went on
+     * with it. A run that does not exist has accepted none.
      */
     readonly inputs: (
       runId: Ids.RunId,
     ) => Effect.Effect<ReadonlyArray<Pick<AcceptedInput, "publicId" | "since">>, ControlPlaneError>
 
     /**
-     * Ends the run. The first outcome stands: `completed` is false on a run that had ended, and the run is as
-     * it was. Without a fence the caller is trusted; with one it must hold the lease. `taken` is as in `Leases.complete`.
+     * Ends the run. The first outcome remains: `completed` is false on a run that had ended, and the run is as
+     * it was. Without a fence the caller is trusted; with one it must hold the lease. `consumed` is as in `Leases.complete`.
      */
     readonly complete: (
       runId: Ids.RunId,
       outcome: Outcome,
       fence?: Fence,
-      taken?: number,
+      consumed?: number,
     ) => Effect.Effect<
       { readonly completed: boolean; readonly run: Run },
       RunNotFound | LeaseLost | InboxNotEmpty | ControlPlaneError

@@ -37,7 +37,7 @@ export interface DeclaredSchedule extends Omit<NewSchedule, "createdBy"> {
 
 /**
  * The schedules of a source. `prune` removes those that the source has declared before and does not declare now. `dryRun` writes
- * nothing and gives the same answer.
+ * nothing and returns the same answer.
  *
  * @category models
  */
@@ -91,7 +91,7 @@ export interface Backfilled {
   readonly more: boolean
 }
 
-/** `idempotencyKey`: the same key again gives the first run; 1 to 128 characters. */
+/** `idempotencyKey`: the same key again returns the first run; 1 to 128 characters. */
 export interface RunNow {
   readonly idempotencyKey?: string | undefined
 }

@@ -2,8 +2,8 @@
 import { Effect, type Exit, Fiber, Runtime } from "effect"
 
 /**
- * Starts all effects in their order and gives their exits in the same. An interruption interrupts them all. With `immediate` each runs
- * until it waits before the next one starts; else each starts in a turn of its own. `Effect.forEach` costs twice as much.
+ * Starts all effects in their order and returns their exits in the same. An interruption interrupts them all. With `immediate` each runs
+ * until it waits before the next one starts; else each starts in a separate turn. `Effect.forEach` costs twice as much.
  *
  * @category concurrency
  */

@@ -20,7 +20,7 @@ export interface AgentCounts {
 }
 
 /**
- * Names periods: the last so many minutes or hours, the current one included. Only runs of one agent, where it is named.
+ * Names periods: the last minutes or hours, the current one included. Only runs of one agent, where it is named.
  *
  * Units: `last` is 1 to 1500; what is beyond is cut.
  *
@@ -91,7 +91,7 @@ export class Statistics extends Context.Tag("@runlease/core/Statistics")<
 
     /**
      * Each of the periods, the oldest first. A period is empty once it has been pruned with its runs, and where a database was
-     * in use before it counted, it has only what its runs tell.
+     * in use before it counted, it has only what its runs report.
      */
     readonly periods: (request: Periods) => Effect.Effect<ReadonlyArray<PeriodActivity>, ControlPlaneError>
 

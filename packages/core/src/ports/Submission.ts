@@ -1,4 +1,4 @@
-/** What a submitter asks for: a run that is not there yet. */
+/** What a submitter requests: a run that is not there yet. */
 import { Effect, Either, ParseResult, Schema, Struct } from "effect"
 import { Debounce } from "../model/Debounce.js"
 import { FairnessKey, FairnessWeight, fieldsOf, fairnessOf } from "../model/Fairness.js"
@@ -28,8 +28,8 @@ export type Multitask = typeof Multitask.Type
  * `publicId`: the run's id and its idempotency key, made when absent. `derived`: the server has derived it, so it may be in the space of
  * such ids (`Ids.isReservedRunId`); no request over HTTP has this. `conversationId`: one is made when
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
- * conversation when absent, and null for no lane. `concurrencyLimit`: with it, at most so many runs of the key work at once, and the key is
- * no lane; 1 to 100,000; the last submission of a key sets it. `limits`: its keys at limits with names, 2 at most, and 1 beside a
+ * conversation when absent, and null for no lane. `concurrencyLimit`: with it, at most this number of runs of the key work at once, and the key is
+ * no lane; 1 to 100,000; the last submission of a key sets it. `limits`: its keys at limits with names, 2 at most, and 1 next to a
  * `concurrencyLimit`. `fairnessKey`: the waiting runs of different keys take turns; up to 128 characters. `fairnessWeight`: how many turns
  * the key has; 0.1 to 100, 1 when absent. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `ttlSeconds` and `timeoutSeconds`: its limits of time (see
@@ -81,7 +81,7 @@ export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
 export const defaultMaxAttempts = 3
 
 /**
- * The request of a submission as text, which tells whether two submissions of one public id are the same. A repeat may have
+ * The request of a submission as text, by which two submissions of one public id are compared. A repeat may have
  * another trace context.
  *
  * @category models
@@ -236,7 +236,7 @@ const namedLimits = ({
   if (count > 0 && initialStatus === "running")
     return "a run that its submitter drives waits for no place; leave it out"
   return count > 1 && concurrencyLimit !== undefined
-    ? "takes 1 limit at most beside a limit of the concurrency key"
+    ? "takes 1 limit at most next to a limit of the concurrency key"
     : undefined
 }
 
@@ -271,8 +271,8 @@ const debounced = (submission: Submission): string | undefined => {
   if (maxSeconds !== undefined && maxSeconds < seconds)
     return `${maxSeconds} seconds in all are less than ${seconds}`
   if (initialStatus === "running") return "a run that its submitter executes takes no later submission"
-  const beside = Struct.keys(withoutDebounce).find((field) => submission[field] !== undefined)
-  return beside && `goes without ${withoutDebounce[beside]}, since the next submission may have another`
+  const excluded = Struct.keys(withoutDebounce).find((field) => submission[field] !== undefined)
+  return excluded && `goes without ${withoutDebounce[excluded]}, since the next submission may have another`
 }
 
 /** What is wrong with the fairness key of a submission. */

@@ -37,8 +37,8 @@ export type ClaimEnd =
  * A claim of a run: its worker, and how its lease was renewed.
  *
  * `workerName` is the display name of the worker, or its key. `renewedAt` is the last renewal, or the claim. `longestGap` is the longest
- * time between two renewals, in milliseconds. `expiresAt` is when the lease ends, or would have ended if it had not been given up before;
- * null for a claim that ended under a version without it. `endedAt` is when the store has seen its end, which for a lapsed lease
+ * time between two renewals, in milliseconds. `expiresAt` is when the lease ends, or would have ended if it had not been released before;
+ * null for a claim that ended under a version without it. `endedAt` is when the store has found its end, which for a lapsed lease
  * is after `expiresAt`. `endedAt` and `ended` are null while the claim has the run.
  *
  * @category models
@@ -126,7 +126,7 @@ export interface ListOrder {
 /**
  * A page of a list. An index finds the runs of one parent, conversation or label, and those of some statuses or agents. Among those of the first of these that the filter
  * names, or among all runs, the page looks for what else it names: `searched` is how many runs were looked at. A page that has looked at
- * `maxSearched` is short, and its `next` goes on. Null where the index found all of them.
+ * `maxSearched` is short, and its `next` continues. Null where the index found all of them.
  *
  * @category models
  */
@@ -203,7 +203,7 @@ export interface LimitStanding extends LimitSubject, Omit<LimitUse, "open"> {
 }
 
 /**
- * Where a run stands among others, at the instant `now` of the store.
+ * The position of a run among others, at the instant `now` of the store.
  *
  * `gate`: what a pending run waits for before a worker may claim it: nothing, its time, the runs before it in its lane, or a place at its
  * limit; null for a run that is not pending. `ahead`: the first unfinished run of its lane, where that is another one. `runsAhead`: how many unfinished runs of its
@@ -227,10 +227,10 @@ export interface Standing {
 export class Summaries extends Context.Tag("@runlease/core/Summaries")<
   Summaries,
   {
-    /** A run by its id, or by that of an input that it has taken since. */
+    /** A run by its id, or by that of an input that it has accepted since. */
     readonly run: (runId: Ids.RunId) => Effect.Effect<RunSummary, RunNotFound | ControlPlaneError>
 
-    /** Where a run stands, by its id or by that of an input that it has taken since. */
+    /** The position of a run, by its id or by that of an input that it has accepted since. */
     readonly standing: (runId: Ids.RunId) => Effect.Effect<Standing, RunNotFound | ControlPlaneError>
 
     /** Newest first, unless the request says otherwise. */

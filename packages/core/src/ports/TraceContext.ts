@@ -62,7 +62,7 @@ export const ofFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Tracer.Any
 }
 
 /**
- * The span that the effect is in, as `ofFiber` gives it.
+ * The span that the effect is in, as `ofFiber` returns it.
  *
  * @category accessors
  */

@@ -19,7 +19,7 @@ import { maxReadLimit, RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
 
 /**
- * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that tell one. `unfinished`: answers that an
+ * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that have one. `unfinished`: answers that an
  * attempt which has ended had requested and not received whole; their cost is missing. `runs`: how many runs this is the sum of.
  *
  * @category models

@@ -6,7 +6,7 @@
 /**
  * - `working`: it is in contact and holds runs.
  * - `idle`: it is in contact and holds none.
- * - `draining`: it is in contact and claims no more: it shuts down, or its operator asks for it.
+ * - `draining`: it is in contact and claims no more: it shuts down, or its operator requests it.
  * - `silent`: its next heartbeat is late by half of the pause between two (`silentAfter`). It is cut off, stopped, or dead.
  * - `gone`: it has ended, or its last contact is older than `goneAfter`, so that no lease of it is left.
  *
@@ -44,7 +44,7 @@ export const silentAfter = (metadata: unknown): number => {
 export const goneAfter = 300_000
 
 /**
- * What a control plane knows of a worker. `drain`: its operator asks it to claim no more. `inFlight`: the runs that it holds, null where
+ * What a control plane knows of a worker. `drain`: its operator requests that it claims no more. `inFlight`: the runs that it holds, null where
  * they are not counted. `lastContact`: when it last registered or sent a heartbeat. `metadata`: what it says of itself.
  *
  * @category models

@@ -92,9 +92,9 @@ export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")
     readonly register: (registration: Registration) => Effect.Effect<RegisteredWorker, ControlPlaneError>
 
     /**
-     * Says that the worker lives, and its `status` where that is given. Leases do not depend on it. A registration makes
+     * Says that the worker lives, and its `status` where that is set. Leases do not depend on it. A registration makes
      * the worker active, and it ends only after it has drained (`nextStatus`). `metadata` replaces that of the registration
-     * where it is given.
+     * where it is set.
      */
     readonly heartbeat: (
       workerId: Ids.WorkerId,
@@ -103,8 +103,8 @@ export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")
     ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneError>
 
     /**
-     * Asks a worker to claim no more runs, or with `false` to claim again. It keeps the runs that it holds. A signal tells it
-     * at once where it follows its signals, and the answer to each heartbeat tells it too.
+     * Requests that a worker claims no more runs, or with `false` that it claims again. It keeps the runs that it holds. A signal informs it
+     * at once where it follows its signals, and the answer to each heartbeat says it too.
      */
     readonly drain: (
       workerId: Ids.WorkerId,

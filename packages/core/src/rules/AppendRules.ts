@@ -101,7 +101,7 @@ export const encodeUnfenced = (
   Either.flatMap(encode(events), (texts) => Either.map(unlessReserved(events), () => texts))
 
 /**
- * The batch as JSON text, or why it may not come in beside the events of the holder.
+ * The batch as JSON text, or why it may not join the events of the holder.
  *
  * @category rules
  */
@@ -110,7 +110,7 @@ export const encodeBeside = (
 ): Either.Either<ReadonlyArray<string>, EventRefused> =>
   Either.flatMap(encode(events), (texts) => Either.map(unlessOfHolder(events, isOfHolder), () => texts))
 
-/** Where a log stands. */
+/** The position of a log. */
 export interface Position {
   readonly latestEventId: number
   readonly latestSequence: number
@@ -122,7 +122,7 @@ export const atEnd = (request: AppendRequest, position: Position): boolean =>
   (request.expectedSequence === undefined || request.expectedSequence === position.latestSequence)
 
 /**
- * How many events at the beginning of the batch the log holds already, given `tail`: the outsiders' entries
+ * How many events at the beginning of the batch the log holds already, by `tail`: the outsiders' entries
  * after the request's cursor, oldest first. A batch that differs from the tail, or a tail longer than the
  * batch, is a mismatch.
  *
@@ -140,7 +140,7 @@ export const alreadyThere = (
     (request.expectedEventId ?? 0) > position.latestEventId ||
     (request.expectedSequence ?? 0) > position.latestSequence
   if (ahead || tail.length === 0 || tail.length > request.events.length) return mismatch
-  // Both cursors, when given, must name the same place.
+  // Both cursors, when set, must name the same place.
   if (request.expectedSequence !== undefined && tail[0]!.sequence !== request.expectedSequence + 1) {
     return mismatch
   }

@@ -1,7 +1,7 @@
 /**
  * The part of the state machine in which a tree of runs spends its budget. The root of the tree has the ledger.
  *
- * A run that waits for the budget is named in the ledger. So whether it goes on is seen in one state, and no order of its wait and of a
+ * A run that waits for the budget is named in the ledger. So one state says whether it continues, and no order of its wait and of a
  * raise loses the wake-up.
  *
  * Units: `now` is in milliseconds since the epoch.
@@ -29,7 +29,7 @@ const schemaOf = {
   properties: Object.fromEntries(Object.keys(unitOf).map((name) => [name, { type: "integer", minimum: 1 }])),
 }
 
-/** What a root asks whose budget is spent. */
+/** The question of a root whose budget is spent. */
 const question = ({ budget, latestEventId }: RunState): Interrupt => {
   const { limits, spent } = budget!
   const used = Budget.reached(budget!).map(
@@ -43,18 +43,18 @@ const question = ({ budget, latestEventId }: RunState): Interrupt => {
   }
 }
 
-/** Whether the run is to ask instead of waiting for something else. */
+/** Whether the run requests a higher budget instead of another wait. */
 export const mustAsk = ({ budget, status }: RunState): boolean =>
   budget !== null && Budget.isReached(budget) && (status === "waiting" || status === "running")
 
-/** The wait of a root that asks for more. */
+/** The wait of a root that requests a higher budget. */
 export const asking = (state: RunState): Waiting => ({
   interrupts: [question(state)],
   answers: [],
   expiresAt: null,
 })
 
-/** The root after what its tree has spent. Where it waits for nothing that a person gives, and a limit is reached, it asks. */
+/** The root after what its tree has spent. It requests a higher budget where a limit is reached and it waits for no person. */
 export const spent = (root: RunState, more: Partial<Budget.Spent>, now: number): Transition => {
   const budget = { ...Budget.spend(root.budget!, more), waiting: root.budget!.waiting }
   const after: RunState = { ...root, budget, updatedAt: isTerminal(root.status) ? root.updatedAt : now }
@@ -72,7 +72,7 @@ export const awaited = (root: RunState, run: Ids.RunId): Transition => {
   return transition({ ...root, budget: { ...budget, waiting } })
 }
 
-/** A run that has waited for the budget goes on; undefined when it does not wait for it. */
+/** A run that has waited for the budget resumes; undefined when it does not wait for it. */
 export const raised = (state: RunState, now: number): Transition | undefined =>
   state.status === "waiting" && state.waiting?.budget === true ? resumeRun(state, now) : undefined
 
@@ -83,13 +83,13 @@ export const answerOf = (
   { budget, waiting }: Pick<RunState, "budget" | "waiting">,
   answers: ReadonlyArray<Answer>,
 ): Answer | undefined => {
-  // A worker may give a question of its own any reason.
+  // A worker may set any reason for its own question.
   const interrupt =
     budget === null ? undefined : waiting?.interrupts.find(({ id }) => Budget.isQuestionId(id))
   return interrupt && answers.findLast(({ interruptId }) => interruptId === interrupt.id)
 }
 
-/** The root after an answer: it goes on with higher limits, and those below it with it. Without limits it fails. */
+/** The root after an answer: it resumes with higher limits, and those below it with it. Without limits it fails. */
 export const answered = (root: RunState, { isError, payload, status }: Answer, now: number): Transition => {
   const limits =
     status === "cancelled" || isError === true

@@ -50,8 +50,8 @@ const isOpen = ({ labels = {}, metadata = {}, roots, ...rest }: BulkFilter): boo
 
 const checkRuns = ({ all, filter, runIds }: Checked): Either.Either<void, InvalidBulk> => {
   if (runIds !== undefined) {
-    if (filter !== undefined) return refuse("runIds", "must not be beside a filter; send one of the two")
-    if (all === true) return refuse("all", "must not be beside run ids; send one of the two")
+    if (filter !== undefined) return refuse("runIds", "must not be sent with a filter; send one of the two")
+    if (all === true) return refuse("all", "must not be sent with run ids; send one of the two")
     return runIds.length === 0 || runIds.length > maxRunIds
       ? refuse("runIds", `must be 1 to ${maxRunIds} ids, and not ${runIds.length}; use a filter for more`)
       : Either.void
@@ -102,7 +102,7 @@ export interface Beginning extends Pick<BulkRecord, "from" | "to"> {
   readonly id: string
 }
 
-/** Where the operation goes on, as its readers see it. */
+/** Where the operation continues, as its readers see it. */
 const cursorOf = ({ action, from, runIds, searched, to }: BulkRecord): string =>
   String(runIds !== null ? searched : action === "retry" ? from : to)
 

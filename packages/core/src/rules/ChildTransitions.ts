@@ -1,7 +1,7 @@
 /**
  * The part of the state machine that ties a run to its children: it spawns them, waits for them, and ends before them or after.
  *
- * A parent knows by itself which of its children have ended: its state has a bit for each. So whether a wait for them is over is seen
+ * A parent knows by itself which of its children have ended: its state has a bit for each. So whether a wait for them is over is found
  * in one state, and no order of a child's end and the parent's wait loses a wake-up.
  *
  * Units: `now` is in milliseconds since the epoch.
@@ -89,9 +89,9 @@ export const spawned = (
 }
 
 /**
- * The parent after one of its children has ended; undefined when it knew that before. A parent that waited for it goes on.
+ * The parent after one of its children has ended; undefined when it knew that before. A parent that waited for it resumes.
  *
- * Its log tells the end, unless the parent has ended before.
+ * Its log has the end, unless the parent has ended before.
  *
  * @category transitions
  */

@@ -1,7 +1,7 @@
 /**
  * The events that the control plane writes into a log, so that it reads as valid AG-UI whatever died.
  *
- * Every function gives the whole batch for its occasion, closings of what was open included.
+ * Every function returns the whole batch for its occasion, closings of what was open included.
  */
 import { DateTime, Predicate, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
@@ -35,12 +35,12 @@ export interface PastAttempt {
 
 export { attemptEventName } from "../model/AgentEvent.js"
 
-/** The name of the CUSTOM event that says that the run goes on later, without an answer. */
+/** The name of the CUSTOM event that says that the run continues later, without an answer. */
 export const waitingEventName = "runlease.waiting"
 
 /**
  * Whether an event of the control plane marks the end of an attempt whose executor runs again from its beginning: it died, or the run
- * waits for nothing that a person gives.
+ * waits for no person.
  */
 export const endsAttempt = ({ name, type }: AgentEvent.LogEvent): boolean =>
   type === "CUSTOM" && (name === AgentEvent.attemptEventName || name === waitingEventName)
@@ -106,7 +106,7 @@ export const suspended = (
   ),
 ]
 
-/** When a run is suspended for a time, or for children. Its stream goes on, so what its attempt has left open is closed. */
+/** When a run is suspended for a time, or for children. Its stream continues, so what its attempt has left open is closed. */
 export const paused = (
   subject: Subject,
   state: LogState.LogState,
@@ -226,7 +226,7 @@ const cancellations = (state: LogState.LogState): ReadonlyArray<AgentEvent.LogEv
   ),
 ]
 
-/** When a run ends: `lastAttempt` is the one that ended it without an outcome of its own, if one did. */
+/** When a run ends: `lastAttempt` is the one that ended it without an outcome, if one did. */
 export const ended = (
   subject: Subject,
   state: LogState.LogState,

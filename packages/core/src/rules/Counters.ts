@@ -3,7 +3,7 @@
  *
  * Counters are sums, so what a commit adds to them can be added up in any order. The names:
  *
- * - `status.pending` and its like: the runs that are in a status. A run that goes on is one less there and one more here.
+ * - `status.pending` and its like: the runs that are in a status. A run that changes status is one less there and one more here.
  * - `submitted`, `claimed`, `ended.completed` and its like: what happened.
  * - `failure.` with the code of the error; alone for an error without a code.
  * - `tokens` and `cost`: what runs have reported, `cost` in millionths.
@@ -31,7 +31,7 @@ export type Add = (name: string, by: number) => void
 /** The name of the counter of the runs in a status. */
 export const statusName = (status: RunStatus): string => `status.${status}`
 
-/** Codes come from executors. A longer one is cut, and all beyond so many in one row are counted as `other`. */
+/** Codes come from executors. A longer one is cut, and all beyond the first `maxCodes` in one row are counted as `other`. */
 const maxCodeLength = 100
 const maxCodes = 50
 const failure = "failure."

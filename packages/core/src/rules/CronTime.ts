@@ -1,7 +1,7 @@
 /**
  * The times of a schedule, as a pure function of its text and its time zone.
  *
- * `Cron` of Effect reads the fields. It does not compute the times: in the hour that autumn repeats it gives instants of the past, and
+ * `Cron` of Effect reads the fields. It does not compute the times: in the hour that autumn repeats it returns instants of the past, and
  * loses others.
  *
  * Source: docs/decisions/0100-schedules.md

@@ -39,7 +39,7 @@ export type RankedSet = {
 } & ({ readonly _tag: "Route"; readonly route: Route } | { readonly _tag: "Limit"; readonly limit: string })
 
 /**
- * A set as the store has it. `waiting`: the lowest rank of its runs, but 0; null where none has one. `beside`: the same of all agents of its route.
+ * A set as the store has it. `waiting`: the lowest rank of its runs, but 0; null where none has one. `ofRoute`: the same of all agents of its route.
  * `last` and `least`: the largest and the smallest finish of its keys. `finishes`: those of the keys that were wanted, where there is one.
  *
  * @category models
@@ -82,7 +82,7 @@ const losesPlace = (before: RunState, after: RunState): boolean => {
   return count === "open" || count === "stale"
 }
 
-/** Whether a run enters a set by this change: also where it goes on from one limit to the next. */
+/** Whether a run enters a set by this change: also where it moves from one limit to the next. */
 export const enters = (before: RunState, after: RunState): boolean =>
   after.status === "pending" &&
   isFresh(after) &&

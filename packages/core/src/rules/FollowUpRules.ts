@@ -29,7 +29,7 @@ export interface Situation {
   readonly namesRun: boolean
   /** The input that has the public id, of whatever run. */
   readonly named: AcceptedInput | undefined
-  /** What the run has taken. */
+  /** What the run has accepted. */
   readonly accepted: ReadonlyArray<AcceptedInput>
 }
 
@@ -175,7 +175,7 @@ export const decide = (
     )
   }
 
-  // An entry that answers no interrupt must not stop the messages beside it.
+  // An entry that answers no interrupt must not stop the messages that come with it.
   const entries = snapshot.messages.length === 0 ? resume : resume.filter(isAnswerable)
   const uncovered = ResumeRules.leftOpen(open, entries)
   const calls = uncovered.filter(({ clientTool }) => clientTool === true)
@@ -213,7 +213,7 @@ export const decide = (
           : [interrupt.toolCallId],
       ),
     )
-    // The questions beside them are answered, so the run goes on: a call without a result is one that the client declines.
+    // The other questions are answered, so the run resumes: a call without a result is one that the client declines.
     const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
     return Either.map(take([...entries, ...callResults, ...declined]), (all) => ({
       _tag: "Continue",
@@ -225,7 +225,7 @@ export const decide = (
 }
 
 /**
- * What `Runs.followUp` gives, once a store has done what was decided; `run` is as it is then.
+ * What `Runs.followUp` returns, once a store has done what was decided; `run` is as it is then.
  *
  * @category deciding
  */

@@ -1,8 +1,8 @@
 /**
  * The part of the state machine that takes messages to a run.
  *
- * A message is an entry of the run's log, and the state of the log counts them. So whether a run has a message that it has not taken is
- * seen in one state, and no order of a message and of the run's wait or end loses the message.
+ * A message is an entry of the run's log, and the state of the log counts them. So one state says whether a run has an unconsumed message,
+ * and no order of a message and of the run's wait or end loses the message.
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0062-an-inbox.md
@@ -22,12 +22,12 @@ import { signalled, resumeAfter, transition, type Transition } from "./Transitio
 /** How many messages have been sent to the run. */
 const countOf = ({ log }: Pick<RunState, "log">): number => log.inbox ?? 0
 
-/** Whether the run has more messages than so many; false where the number is absent. */
+/** Whether the run has more messages than this number; false where the number is absent. */
 export const hasMore = (state: Pick<RunState, "log">, than: number | undefined): boolean =>
   than !== undefined && countOf(state) > than
 
 /**
- * The run with one more message. A run that waits for messages goes on.
+ * The run with one more message. A run that waits for messages resumes.
  *
  * Fails: `RunEnded`, and `MessageRefused` where the message is too large for an event or the run has as many as it may.
  *
@@ -58,7 +58,7 @@ export const tell = (
 }
 
 /**
- * Whether the holder of a run that has taken `taken` messages may end it. A caller that does not hold
+ * Whether the holder of a run that has consumed `consumed` messages may end it. A caller that does not hold
  * the run is refused for that, later.
  *
  * @category rules

@@ -1,5 +1,5 @@
 /**
- * Limits of concurrency: at most so many runs of one key, or of one agent, work at once.
+ * Limits of concurrency: a bound on the runs of one key, or of one agent, that work at once.
  *
  * A run is admitted before the queue and counted at its claim. A pending run goes through its limits from narrow to wide. It is behind a
  * limit (`limited`) until a place is free there, and has the places of those that it has passed. With all of them it is runnable. A run
@@ -81,7 +81,7 @@ export const unbounded: NamedBounds = { maxRunning: null, rate: null, maxPending
 
 /**
  * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `tat`: the state of its rate, as `RateRules` has
- * it. `checkAt`: when places may be lost, or more can be given; null for never.
+ * it. `checkAt`: when places may be lost, or more can be granted; null for never.
  *
  * @category models
  */
@@ -199,7 +199,7 @@ export const governs = (usage: LimitUsage): boolean =>
 /** Whether the limit has no runs and nothing is set of it but what the next submission sets. The tokens that it has used may stay. */
 export const isIdle = (usage: LimitUsage): boolean => !usage.paused && !governs(usage) && isUnused(usage)
 
-/** When there is a token for one more place; null for never, where nothing waits for it, and where an end is what gives the next place. */
+/** When there is a token for one more place; null for never, where nothing waits for it, and where an end frees the next place. */
 const tokenAt = (usage: LimitUsage, now: number): number | null =>
   usage.rate !== null && room(usage) > 0 && freshRoom(usage, now) <= 0
     ? RateRules.availableAt(usage.rate, usage.tat, usage.freshOpen + 1)
@@ -224,7 +224,7 @@ const moved = (state: RunState, limits: LimitPlaces.LimitPlaces, now: number): T
 }
 
 /**
- * Gives a place to a run at the limit that it is behind. It is runnable then, or behind its next limit.
+ * Grants a place to a run at the limit that it is behind. It is runnable then, or behind its next limit.
  *
  * @category transitions
  */

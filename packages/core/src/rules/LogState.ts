@@ -1,5 +1,5 @@
 /**
- * The open items of a log. A store has them beside the log, so that the end of a run, or its next attempt, can close them without
+ * The open items of a log. A store has them next to the log, so that the end of a run, or its next attempt, can close them without
  * reading the log again.
  */
 import { Option, Predicate, Schema } from "effect"
@@ -210,7 +210,7 @@ const afterClosing = (state: LogState, item: OpenItem | undefined, event: LogEve
 }
 
 /**
- * The state after one more event. An event that opens and closes nothing gives the same object back.
+ * The state after one more event. An event that opens and closes nothing returns the same object.
  *
  * @category folding
  */

@@ -48,7 +48,7 @@ export interface Claimer {
 }
 
 /**
- * Where the run stands: `Summaries.Standing`, with the workers that claim such runs. `ahead`: the first run of its lane, with the worker
+ * The position of the run: `Summaries.Standing`, with the workers that claim such runs. `ahead`: the first run of its lane, with the worker
  * that holds it.
  *
  * @category models
@@ -63,7 +63,7 @@ export interface Place {
   readonly limit: LimitPlace | null
 }
 
-/** Where the run stands at its limit: `Summaries.LimitStanding`. `hasRate`: a rate is set of it. */
+/** The position of the run at its limit: `Summaries.LimitStanding`. `hasRate`: a rate is set of it. */
 export interface LimitPlace extends LimitSubject {
   readonly hasRate: boolean
   readonly nextStartAt: number | null
@@ -75,7 +75,7 @@ export interface LimitPlace extends LimitSubject {
 }
 
 /**
- * Times as the reader has them: an instant beside another one, and a span.
+ * Times as the reader has them: an instant near a reference, and a span.
  *
  * @category models
  */

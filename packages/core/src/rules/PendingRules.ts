@@ -2,7 +2,7 @@
  * How many runs of a limit may wait for their first start (`maxPending`), and what its clients see of it.
  *
  * A submission counts until a worker claims its run for the first time, wherever it waits. So a run that waits for an answer or for its next
- * attempt does not count. Those that may start at once do not count either: with `maxPending` 0 a run is taken if it may start now.
+ * attempt does not count. Those that may start at once do not count either: with `maxPending` 0 a run is accepted if it may start now.
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0106-rates.md
@@ -12,7 +12,7 @@ import { bound, countOf, isFresh, type LimitUsage, tokens } from "./LimitRules.j
 import * as RateRules from "./RateRules.js"
 import { instantOrNull, type RunState } from "./RunState.js"
 
-/** How many runs may start at once, beside those that a worker has had before. Without a bound and a rate that says nothing: none. */
+/** How many runs may start at once, besides those that a worker has had before. Without a bound and a rate that says nothing: none. */
 const startable = (usage: LimitUsage, now: number): number => {
   const most = Math.min(bound(usage) - usage.running - usage.open + usage.freshOpen, tokens(usage, now))
   return Number.isFinite(most) ? Math.max(0, most) : 0

@@ -20,11 +20,11 @@ const intervalOf = ({ count, periodSeconds }: Rate): number =>
 export const tokens = (rate: Rate, tat: number, now: number): number =>
   Math.max(0, rate.burst - Math.ceil(Math.max(0, tat - now * microsOfMilli) / intervalOf(rate)))
 
-/** `tat` after so many starts, for which there were tokens. */
+/** `tat` after this number of starts, for which there were tokens. */
 export const take = (rate: Rate, tat: number, starts: number, now: number): number =>
   Math.max(tat, now * microsOfMilli) + starts * intervalOf(rate)
 
-/** When there are so many tokens, if no run starts until then; null where there are never so many. In milliseconds since the epoch. */
+/** When there is this number of tokens, if no run starts until then; null where there is never this number. In milliseconds since the epoch. */
 export const availableAt = (rate: Rate, tat: number, wanted: number): number | null =>
   wanted > rate.burst ? null : Math.ceil((tat - (rate.burst - wanted) * intervalOf(rate)) / microsOfMilli)
 

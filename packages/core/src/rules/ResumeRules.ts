@@ -29,7 +29,7 @@ const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
 export const expiryOf = (waiting: Pick<Waiting, "answers" | "interrupts">): DateTime.Utc | null =>
   earliest(open(waiting))
 
-/** Whether the run waits for nothing that a person gives. */
+/** Whether the run waits for no person. */
 export const isPaused = ({ interrupts }: Waiting): boolean => interrupts.length === 0
 
 const noQuestions = { interrupts: [], answers: [], expiresAt: null }
@@ -78,7 +78,7 @@ export const leftOpen = (
     return interrupt === undefined ? left : left.filter((other) => other !== interrupt)
   }, interrupts)
 
-/** What is stored beside a run for its next claim, and to recognise answers that come again. */
+/** What is stored with a run for its next claim, and to recognise answers that come again. */
 export interface ResumeRecord {
   readonly snapshot: RequestSnapshot
   /** The fingerprint of each answer so far, by the id of its interrupt and by that of its tool call. */
@@ -172,7 +172,7 @@ export const applyAnswers = (
   const newAnswers = Array.from(accepted.values())
   const left = before.filter((interrupt) => !accepted.has(interrupt))
   const { protocol, ...rest } = record.snapshot
-  // The client of this protocol has seen its part of the run end; the rest belongs to it only if it sends the next input.
+  // For the client of this protocol its part of the run has ended; the rest belongs to it only if it sends the next input.
   const snapshot = left.length === 0 || protocol === undefined ? rest : { ...rest, protocol }
   return Either.right({
     duplicate: false,

@@ -1,4 +1,4 @@
-/** A run as the rules and the stores see it: what its submission fixes, where it is in its life, and what is stored beside it. */
+/** A run as the rules and the stores see it: what its submission fixes, where it is in its life, and what is stored with it. */
 import { DateTime } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
@@ -37,7 +37,7 @@ export interface RunSpec {
   readonly agentId: Ids.AgentId
   readonly implementationKind: string | null
   readonly workerKey: string | null
-  /** Runs of one lane go one after the other; null is a lane of its own. */
+  /** Runs of one lane go one after the other; null is a separate lane. */
   readonly lane: string | null
   /** The limit of its concurrency key; null where that is a lane. */
   readonly limit: string | null
@@ -79,7 +79,7 @@ export interface Holder {
   readonly longestGap: number
 }
 
-/** A claim that ended without an outcome of its own. */
+/** A claim that ended without an outcome. */
 export interface EndedClaim {
   readonly holder: Holder
   readonly attempt: number
@@ -100,7 +100,7 @@ export interface RunState {
   readonly availableAt: number
   /** Its limits, from narrow to wide, with its places there while it is pending. */
   readonly limits: LimitPlaces
-  /** The place of a pending run among those of its priority, as `FairRules` gives it; 0 for none. */
+  /** The place of a pending run among those of its priority, as `FairRules` computes it; 0 for none. */
   readonly rank: number
   readonly attempt: number
   /** How long the claims that ended have worked; null for none, and for a run without a timeout. */
@@ -125,7 +125,7 @@ export interface RunState {
 }
 
 /**
- * What clients see of a run beside its state; no transition reads it.
+ * What clients see of a run besides its state; no transition reads it.
  *
  * @category models
  */
@@ -219,7 +219,7 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
 }
 
 /**
- * The run as its claim gives it to a worker. `queuedMillis` is how long it had been runnable then; undefined where a claim is given
+ * The run as its claim hands it to a worker. `queuedMillis` is how long it had been runnable then; undefined where a claim gets it
  * again.
  *
  * @category views

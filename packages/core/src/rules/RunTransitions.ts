@@ -1,5 +1,5 @@
 /**
- * The state machine of a run: each function takes a state, an input and the store's time, and gives the state after it, or a
+ * The state machine of a run: each function takes a state, an input and the store's time, and returns the state after it, or a
  * refusal. All stores use it, so every rule of a run's life is in one place; those of a run that waits are in `WaitTransitions`.
  *
  * Units: `now` is in milliseconds since the epoch.
@@ -50,7 +50,7 @@ export interface Claim {
 }
 
 /**
- * Gives a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome. `project`: the limit of its
+ * Assigns a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome. `project`: the limit of its
  * project, where that has one.
  *
  * @category transitions
@@ -105,8 +105,8 @@ const renewedTo = (state: RunState, expiresAt: number, now: number): Transition 
   )
 
 /**
- * Gives the run once more by a claim that its holder repeats; undefined when this claim does not hold it. That counts as a renewal, so
- * the store knows that the run was given twice.
+ * Hands the run once more to a claim that its holder repeats; undefined when this claim does not hold it. That counts as a renewal, so
+ * the store knows that the run was handed out twice.
  *
  * Source: docs/decisions/0022-claim-ids.md
  *
@@ -122,7 +122,7 @@ export const claimAgain = (state: RunState, claim: Claim, now: number): Transiti
 
 /**
  * Takes a run back from a claim whose caller is gone; undefined when the claim does not hold it, or when a repeat of the claim
- * has given it since.
+ * has handed it out since.
  *
  * @category transitions
  */
@@ -193,7 +193,7 @@ export const submit = (
 }
 
 /**
- * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch. Those that are `beside` get no
+ * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch. Those that are `unsequenced` get no
  * step of the sequence.
  *
  * @category transitions
@@ -229,7 +229,7 @@ export const append = (
 }
 
 /**
- * Ends the run and its log. The first outcome stands: `RunEnded` when there is one. A caller without a fence is trusted, and
+ * Ends the run and its log. The first outcome remains: `RunEnded` when there is one. A caller without a fence is trusted, and
  * the holder of a run that it cancels has to stop.
  *
  * @category transitions

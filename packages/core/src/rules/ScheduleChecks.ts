@@ -34,7 +34,7 @@ export type Definition = typeof ScheduleDefinition.Encoded
 
 const fields = Object.keys(ScheduleDefinition.fields)
 
-/** The fields of a definition that are given; one that is undefined is left out. */
+/** The fields of a definition that are defined; others are left out. */
 const definedFields = (values: object): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(values).filter(([name, value]) => value !== undefined && fields.includes(name)),
@@ -55,7 +55,7 @@ const limitProblem = ({ concurrencyPolicy, config }: ScheduleDefinition): string
     : undefined
 }
 
-/** The year 10000: times beside a tick, such as its share of a window, are instants too, and these end in the year 275760. */
+/** The year 10000: times near a tick, such as its share of a window, are instants too, and these end in the year 275760. */
 const end = Date.UTC(10_000, 0)
 
 const checkTimes = (definition: ScheduleDefinition): Either.Either<ScheduleDefinition, InvalidSchedule> => {

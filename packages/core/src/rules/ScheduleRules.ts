@@ -12,7 +12,7 @@ import type { CronTime } from "./CronTime.js"
 
 /**
  * A schedule as a store has it. `openRuns`: its newest runs whose end the schedule does not have yet, the oldest first. `failures`: the failed
- * runs since the last success. `stale`: the store has seen that it is stale; absent in what was written before that was looked at.
+ * runs since the last success. `stale`: the store has found that it is stale; absent in what was written before that was looked at.
  *
  * @category models
  */
@@ -77,7 +77,7 @@ export const resume = (record: ScheduleRecord, time: CronTime, now: number): Sch
     now,
   )
 
-/** How the last run of a schedule stands: it waits for its first attempt, it has begun and not ended, or neither. */
+/** The state of the last run of a schedule: it waits for its first attempt, it has begun and not ended, or neither. */
 export type LastRun = "waiting" | "working" | "ended"
 
 /** The ticks of a commit: those that begin a run, and whether they take the place of the last run. */

@@ -41,7 +41,7 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * - `Runnable`: a worker may claim the run from now on.
  * - `LaneFreed`: the run may have been the first of its lane, so that the first one now may `advance`.
  * - `Signalled`: this worker, which executes the run, gets a signal.
- * - `ClaimEnded`: a claim ended without an outcome of its own: the run goes on without it, or its lease lapsed in the last attempt.
+ * - `ClaimEnded`: a claim ended without an outcome: the run continues without it, or its lease lapsed in the last attempt.
  * - `ChildEnded`: the run was the child of this one.
  * - `Spent`: the run has spent of the budget that this root has.
  * - `AwaitsBudget`: the run waits for that budget.
@@ -112,7 +112,7 @@ export const isRunnable = ({ gate, status }: Pick<RunState, "gate" | "status">):
 export const isClaimable = (state: RunState, now: number): boolean =>
   isRunnable(state) && !TimeRules.isExpired(state, now)
 
-/** Whether a run that a claim has given may have a session: a holder before has recorded one, or the run has that of the one that it repeats. */
+/** Whether a run that a claim has returned may have a session: a holder before has recorded one, or the run has that of the one that it repeats. */
 export const mayHaveSession = ({ latestEventId, leaseEpoch }: RunState): boolean =>
   leaseEpoch > 1 || latestEventId > 1
 
@@ -231,7 +231,7 @@ export const finish = (
     [
       ...consequences,
       ...chargeLease(before, now),
-      // The first of a lane goes on when one behind it ends.
+      // The end of a run behind the first of its lane frees no lane.
       ...(spec.lane === null || gate === "behind"
         ? nothing
         : [{ _tag: "LaneFreed", lane: spec.lane } as const]),

@@ -26,9 +26,9 @@ import { claimEnded, fail, finish, resumeRun, timeOut, transition, type Transiti
 
 /**
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
- * is pending at once, and asks nothing. A run that has worked for as long as it may fails instead.
+ * is pending at once, and has no question. A run that has worked for as long as it may fails instead.
  *
- * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have, or ask under the id of a question
+ * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have, or has a question with the id of one
  * about a budget.
  *
  * @category transitions
@@ -53,7 +53,7 @@ export const suspend = (
       () => !("interrupts" in suspension) || lengthOf(suspension.interrupts) <= maxEventBytes,
       () =>
         new SuspensionRefused({
-          message: `interrupts: what a run asks for takes at most ${maxEventBytes} bytes of JSON`,
+          message: `interrupts: the questions of a run take at most ${maxEventBytes} bytes of JSON`,
         }),
     ),
     Either.map(() => suspended(state, suspension, now)),
@@ -63,7 +63,7 @@ const suspended = (state: RunState, suspension: Suspension | Pause, now: number)
   if (TimeRules.isOverTime(state, now)) return timeOut(state, now)
   const { log, spec } = state
   const requested = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
-  // The question to a person comes first. The run asks for its budget when it waits again.
+  // The question to a person comes first. The run requests its budget when it waits again.
   const wanted =
     ResumeRules.isPaused(requested) && BudgetTransitions.mustAsk(state)
       ? BudgetTransitions.asking(state)
@@ -120,14 +120,14 @@ export const waitsForChildren = ({
 export const deadlocked = (state: RunState, circle: string, now: number): Transition =>
   fail(state, ControlEvents.childDeadlock(circle), now)
 
-/** A run after answers; without a transition they were given before. */
+/** A run after answers; without a transition it had them before. */
 export interface Resumed {
   readonly transition: Transition | undefined
   readonly record: ResumeRules.ResumeRecord
 }
 
 /**
- * Gives answers to a run that waits, all of them or none. Once nothing is open, the run is pending again.
+ * Adds answers to a run that waits, all of them or none. Once nothing is open, the run is pending again.
  *
  * `messageIds`: one for each answer. Fails: as `ResumeRules.applyAnswers`.
  *
@@ -154,7 +154,7 @@ export const resume = (
   })
 }
 
-/** All that the run waited for has an answer. One about its budget says whether the run goes on. */
+/** All that the run waited for has an answer. One about its budget says whether the run resumes. */
 const afterAnswers = (
   state: RunState,
   { snapshot: { resume = [] } }: ResumeRules.ResumeRecord,
@@ -180,7 +180,7 @@ export const followUp = (
     : undefined
 }
 
-/** When time ends the wait of a run: the run goes on, or fails without its answers; null is never. */
+/** When time ends the wait of a run: the run resumes, or fails without its answers; null is never. */
 export const endsAt = ({ waiting }: Pick<RunState, "waiting">): number | null => {
   const wakesAt = waiting?.wakesAt?.epochMillis
   const expiresAt = waiting?.expiresAt?.epochMillis
@@ -190,7 +190,7 @@ export const endsAt = ({ waiting }: Pick<RunState, "waiting">): number | null =>
 }
 
 /**
- * Ends a wait whose time has come: a run that waited for the time goes on, and one that got no answer before it fails; undefined when it
+ * Ends a wait whose time has come: a run that waited for the time resumes, and one that got no answer before it fails; undefined when it
  * still waits, or does not wait.
  *
  * @category transitions

@@ -78,7 +78,7 @@ export const make = (options: {
   const { lease, log } = options
   // The events that are not confirmed to be in the log, oldest first, and the log's sequence before them.
   let waiting: Array<SizedEvent> = []
-  /** Those that were given to be written with the outcome. */
+  /** Those that are to be written with the outcome. */
   let last: Array<SizedEvent> = []
   let sequence = options.sequence
   let appending: Fiber.RuntimeFiber<void> | undefined

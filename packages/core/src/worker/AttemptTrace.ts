@@ -34,7 +34,7 @@ const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const digitsOf = (runId: string): string =>
   isUuid.test(runId) ? runId.replaceAll("-", "") : sha256(runId).slice(0, 32)
 
-/** A run without a submitter's trace has one of its own, which all of its attempts share. */
+/** A run without a submitter's trace has its own, which all of its attempts share. */
 const idsOf = ({ runId, snapshot }: ClaimedRun, epoch: number): Ids => {
   const digits = digitsOf(runId)
   return {

@@ -40,7 +40,7 @@ export interface AheadRuns<A> {
   /** How many more runs the next claim may take ahead. */
   readonly room: () => number
 
-  /** Takes note that a run has left its slot, in which it was for so many nanoseconds. */
+  /** Records that a run has left its slot, in which it was for `nanos` nanoseconds. */
   readonly slotFreed: (nanos: bigint) => void
 
   /** Takes note of the answer to a claim. One that was short shows that no run is left to claim ahead. */
@@ -130,7 +130,7 @@ export const aheadRuns = <A>({
 export const isFull = (runs: ReadonlyArray<ClaimedRun>, limit: number): boolean =>
   runs.length >= limit && runs.every(({ waitedMillis }) => waitedMillis === 0)
 
-/** How long a drain waits for what a claim without an answer may have been given. */
+/** How long a drain waits for the runs that a claim without an answer may have got. */
 const handBackWithin = Duration.seconds(2)
 
 /** Varies a duration by a fifth, so that workers started together do not poll together. */
@@ -190,7 +190,7 @@ export const makeStartPause = (): StartPause => {
 export interface ClaimLoop {
   /**
    * Waits for room, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim that waits, and
-   * the next one waits until the request is taken back.
+   * the next one waits until the request is withdrawn.
    *
    * Fails: a round that fails may be repeated; its claim is sent again with the same id, so a lost answer loses no run.
    */
@@ -203,7 +203,7 @@ export interface ClaimLoop {
   readonly unansweredSince: () => bigint | undefined
 
   /**
-   * Hands back what the control plane may have given to a claim that was broken off, or whose answer was lost. Nothing claims meanwhile.
+   * Hands back the runs that the control plane may have assigned to a claim that was broken off, or whose answer was lost. Nothing claims meanwhile.
    */
   readonly handBack: Effect.Effect<void>
 }

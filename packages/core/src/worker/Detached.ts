@@ -2,7 +2,7 @@
 import { Effect, Fiber } from "effect"
 
 /**
- * Runs an effect in a fiber of its own, interruptibly, and waits for it. The fiber that runs a finalizer may already be
+ * Runs an effect in a separate fiber, interruptibly, and waits for it. The fiber that runs a finalizer may already be
  * interrupted, and then everything interruptible in it ends at once, a timeout included; the fiber made here is not.
  *
  * @category finalizing

@@ -1,4 +1,4 @@
-/** Whether the operator of a worker asks it to claim no more runs. It starts as not requested. */
+/** Whether the operator of a worker requests that it claims no more runs. It starts as not requested. */
 import { Effect, Duration, Fiber } from "effect"
 import type { Loss } from "./Lease.js"
 import type { RunRecord } from "./RunRecord.js"

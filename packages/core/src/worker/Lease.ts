@@ -43,7 +43,7 @@ export interface Lease {
   /** Fails with the reason once the lease has ended. */
   readonly ended: Effect.Effect<never, LeaseEnded>
 
-  /** Ends the lease from this side. The first reason stands. */
+  /** Ends the lease from this side. The first reason remains. */
   readonly end: (reason: Loss) => Effect.Effect<void>
 
   /** Calls `listener` once, when the lease has ended, unless the returned function is called before. */

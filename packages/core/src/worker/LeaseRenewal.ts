@@ -23,7 +23,7 @@ import type { WorkerEvent } from "./WorkerEvent.js"
  */
 export type RenewalEnd = "Lost" | "Expired" | "Cancelled"
 
-/** What follows from a renewal: the lease has ended, or the run has so many messages. */
+/** What follows from a renewal: the lease has ended, or the run has this number of messages. */
 export interface Listener {
   readonly onEnd: (end: RenewalEnd) => void
   readonly onMessages?: ((inbox: number | undefined) => void) | undefined
@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function* (options: {
     onStall: options.onStall ?? (() => Effect.void),
   })
 
-  /** The deadline by the latest renewal: a thread renews leases while this loop stands still. */
+  /** The deadline by the latest renewal: a thread renews leases while this loop is blocked. */
   const latest = (entry: Entry): Deadline => {
     const renewedAt = rounds.renewedAt(entry)
     if (renewedAt !== undefined) extend(entry, renewedAt)
@@ -200,14 +200,14 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 })
 
-// The leases that a worker has lost, as it saw them. The registry gets them with each heartbeat, so a loss costs no request of its own.
+// The leases that a worker has lost, as it saw them. The registry gets them with each heartbeat, so a loss costs no separate request.
 
-/** The most losses that the worker remembers; the oldest gives way. */
+/** The most losses that the worker remembers; the oldest is removed. */
 const most = 10
 
 /** @category models */
 export interface LostLeases {
-  /** Keeps the loss that an event tells of, with the renewals that had failed by then. */
+  /** Keeps the loss that an event reports, with the renewals that had failed by then. */
   readonly observe: (event: WorkerEvent, failures: RenewalFailures | undefined) => void
 
   /** The newest losses, the oldest of them first. */

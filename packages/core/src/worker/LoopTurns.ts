@@ -1,4 +1,4 @@
-/** Whose code has the event loop. Effect tells of each turn of a run's fibers; what goes on after an `await` of a promise is in no turn. */
+/** Whose code has the event loop. Effect reports each turn of a run's fibers; what runs after an `await` of a promise is in no turn. */
 import { type Clock, Duration, Effect, Supervisor } from "effect"
 import type { RunId } from "../model/Ids.js"
 

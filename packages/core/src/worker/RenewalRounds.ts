@@ -2,7 +2,7 @@
  * The rounds that renew the leases of a worker: each sends one request for all of them.
  *
  * The rounds of `onLoop` share the event loop with executors, so one that blocks the loop for longer than a lease loses
- * its run. A thread of its own makes rounds meanwhile: `WorkerClient` of `@runlease/http` provides those.
+ * its run. A separate thread makes rounds meanwhile: `WorkerClient` of `@runlease/http` provides those.
  *
  * Source: docs/decisions/0076-renewal-on-a-thread.md
  */
@@ -47,7 +47,7 @@ export interface Stall {
 export interface RoundOptions<Lease extends RoundLease> {
   readonly workerId: Ids.WorkerId
   readonly leaseDuration: Duration.Duration
-  /** The leases to renew, which changes between the rounds. `Rounds.add` and `Rounds.remove` tell of the changes. */
+  /** The leases to renew, which changes between the rounds. `Rounds.add` and `Rounds.remove` report the changes. */
   readonly leases: ReadonlySet<Lease>
   /**
    * Takes what the store says of a lease. It may have been removed meanwhile.
@@ -99,7 +99,7 @@ export const onLoop = Effect.fnUntraced(function* <Lease extends RoundLease>(
     renewing.forEach((lease, index) => options.answer(lease, renewals[index] ?? { _tag: "Lost" }, sentAt))
   })
 
-  // A request without an answer is given up after a round, so that the next round comes before the deadline.
+  // A request without an answer is abandoned after a round, so that the next round comes before the deadline.
   const round = renewAll.pipe(
     Effect.timeoutOption(interval),
     Effect.tapBoth({

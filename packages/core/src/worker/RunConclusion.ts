@@ -51,7 +51,7 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
 // lease is lost, nothing.
 
 /**
- * What the worker writes to the control plane. `waits`: what lets a suspended run go on beside its answers.
+ * What the worker writes to the control plane. `waits`: what lets a suspended run continue besides its answers.
  *
  * @category models
  */
@@ -84,7 +84,7 @@ const fail = (
 
 const maxMessage = 4_000
 
-/** The most bytes that an event of interrupts has beside them: ids, names, and expiry times. */
+/** The most bytes that an event of interrupts has besides them: ids, names, and expiry times. */
 const margin = 8_192
 
 const shorten = (message: string): string =>
@@ -96,11 +96,14 @@ const text = (value: unknown): string | null => (typeof value === "string" ? val
 const suspend = (waiting: Suspension, waits?: Waits): Decision => {
   const bytes = sizeOf({ type: "RUN_FINISHED", interrupts: waiting.interrupts.map(Interrupt.toEvent) })
   return bytes + margin > maxEventBytes
-    ? fail("event_too_large", `What the run asks is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
+    ? fail(
+        "event_too_large",
+        `The questions of the run are ${bytes} bytes of JSON; an event holds ${maxEventBytes}`,
+      )
     : { _tag: "Suspend", waiting, ...(waits === undefined ? {} : { waits }) }
 }
 
-/** The first of these interrupts, as many as an event has room for. The next attempt asks the others. */
+/** The first of these interrupts, as many as an event has room for. The next attempt poses the others. */
 const fitting = ([first, ...others]: Interrupt.Interrupts): Interrupt.Interrupts => {
   const bytes = (interrupt: Interrupt.Interrupt) => bytesOf(JSON.stringify(Interrupt.toEvent(interrupt))) + 1
   let room = maxEventBytes - margin - bytes(first)
@@ -227,7 +230,7 @@ export const decide = (
 
 /** @category models */
 export interface RunConclusion {
-  /** Goes on, in the fiber of a record, where its executor has ended. */
+  /** Continues, in the fiber of a record, where its executor has ended. */
   readonly executed: (record: RunRecord, exit: Exit.Exit<void, SinkFailure>) => Effect.Effect<void>
 
   /** Stops a run: interrupts its executor, or a write that can no longer succeed. */
@@ -295,7 +298,7 @@ export const make = ({
       record.phase._tag === "Executing" ? conclude(record, exit) : Effect.void,
     )
 
-  /** Waits for the executor, which is interrupted, and concludes with the failure that then stands. */
+  /** Waits for the executor, which is interrupted, and concludes with the failure of that time. */
   const stopping = (record: RunRecord, executing: Fiber.RuntimeFiber<void>): Effect.Effect<void> =>
     Effect.zipRight(
       Effect.timeoutOption(
@@ -396,7 +399,7 @@ export const makeWrite =
       )
 
     /**
-     * Only a run that completes must have taken its messages. Those that it had when it was claimed do not hold it back: an attempt
+     * Only a run that completes must have consumed its messages. Those that it had when it was claimed do not hold it back: an attempt
      * that leaves them would leave them again.
      */
     const takenBy = ({ status }: Outcome) => {
@@ -404,7 +407,7 @@ export const makeWrite =
       return consumed === undefined ? undefined : Math.max(consumed, run.inbox ?? 0)
     }
 
-    /** A message has come since the executor took the last one: the next attempt goes on with it. */
+    /** A message has come since the executor took the last one: the next attempt continues with it. */
     const again = ({ message }: InboxNotEmpty) =>
       Effect.zipRight(sink.flushAfter, handBack({ code: "inbox_not_empty", message }))
 

@@ -30,7 +30,7 @@ export interface ForkOfRun {
 }
 
 /**
- * `Waiting`: no fiber has begun. `Executing`: the fiber runs the executor, and goes on to write. `Stopping`: the fiber waits, at most for the grace,
+ * `Waiting`: no fiber has begun. `Executing`: the fiber runs the executor, and then writes. `Stopping`: the fiber waits, at most for the grace,
  * until the interrupted executor has ended. `Writing`: the fiber writes the decision to the control plane. `Ended`: no
  * fiber works on the run, save for an executor that ignores its interruption.
  *

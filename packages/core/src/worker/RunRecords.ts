@@ -149,7 +149,7 @@ export interface RunRecords {
    */
   readonly freeSlots: () => number
 
-  /** How many runs may be claimed beside those, to wait for a slot. */
+  /** How many runs may be claimed besides those, to wait for a slot. */
   readonly aheadRoom: () => number
 
   /** Waits until some runs may be claimed. */
@@ -289,7 +289,7 @@ export const make = Effect.fnUntraced(function* (
     occupied += 1
   }
 
-  /** Gives the export of the attempt before, where that was lost and there is a tracer. */
+  /** Returns the export of the attempt before, where that was lost and there is a tracer. */
   const startOne = (
     run: ClaimedRun,
     sentAt: bigint,

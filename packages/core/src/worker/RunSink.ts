@@ -36,7 +36,7 @@ import * as EventFeed from "./EventFeed.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 
 /**
- * The executor ended the run by an event of its own: RUN_FINISHED or RUN_ERROR, which only the control plane writes.
+ * The executor ended the run by its own event: RUN_FINISHED or RUN_ERROR, which only the control plane writes.
  *
  * @category models
  */
@@ -64,10 +64,10 @@ export interface RunSink {
   /** The steps of the run, made when they are first needed. */
   readonly steps: () => AttemptSteps.LoggedSteps
 
-  /** Takes note that the run has so many messages. */
+  /** Records the number of messages that the run has. */
   readonly received: (inbox: number | undefined) => void
 
-  /** How many messages the run has taken; absent where its executor takes none. */
+  /** How many messages the run has consumed; absent where its executor consumes none. */
   readonly consumed: () => number | undefined
 
   /** Whether the attempt has recorded a step, so that it does not count against the attempts of the run. */
@@ -203,7 +203,7 @@ export const make = (options: {
   const accept = (events: Iterable<AgentEvent.LogEvent>): Effect.Effect<void, SinkFailure> =>
     add(events) ?? room()
 
-  /** What a Stream gives, and what its program emits beside it, are one output: text goes into the message that is open. */
+  /** What a Stream emits, and what its program emits meanwhile, are one output: text goes into the message that is open. */
   const eventsOf = (pieces: Iterable<string | AgentEvent.LogEvent>): Iterable<AgentEvent.LogEvent> => {
     if (output === undefined && !Iterable.some(pieces, Predicate.isString)) {
       return pieces as Iterable<AgentEvent.LogEvent>
@@ -213,7 +213,7 @@ export const make = (options: {
 
   const ofStream = <R>(pieces: Stream.Stream<string | AgentEvent.LogEvent, ExecutorFailure, R>) =>
     Effect.flatMap(Scope.make(), (scope) => {
-      // Pulling needs no fiber of its own; running a stream does.
+      // Pulling needs no separate fiber; running a stream does.
       const pulling = Effect.flatMap(Channel.toPullIn(inFull(pieces), scope), (pull) => {
         const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) => {
           if (Either.isRight(pulled)) return Effect.zipRight(accept(eventsOf(pulled.right)), next)

@@ -62,7 +62,7 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
     /** The runs that the worker holds now. */
     readonly inFlight: Effect.Effect<ReadonlyArray<ClaimedRun>>
 
-    /** Whether it consumes runs now, as a probe asks. */
+    /** Whether it consumes runs now, for a probe. */
     readonly health: Effect.Effect<WorkerHealth.WorkerHealth>
 
     /** Fails when the worker cannot go on. Never ends otherwise. */
@@ -72,7 +72,7 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
 
 const patience = withRetryAfter(spreadBackoff("500 millis", "5 seconds"))
 
-/** A stream of signals that has lasted begins anew. Nothing waits for it: renewals tell of a cancellation too. */
+/** A stream of signals that has lasted begins anew. Nothing waits for it: renewals report a cancellation too. */
 const reconnection = Schedule.resetAfter(withRetryAfter(spreadBackoff("1 second", "5 seconds")), "30 seconds")
 
 const isTransient = (error: WorkerError): boolean =>
@@ -149,7 +149,7 @@ const makeObserved = Effect.fnUntraced(function* (
     // A signal that came meanwhile may be newer than this answer.
     return Effect.flatMap(beating, ({ drain }) => (before === drainSignals ? takeDrain(drain) : Effect.void))
   }).pipe(Effect.catchIf(isTransient, (error) => Effect.logWarning(`Heartbeat failed: ${error.message}`)))
-  // The control plane shows at once that the worker has taken note.
+  // The control plane shows at once that the worker knows of it.
   const takeDrain = (requested: boolean): Effect.Effect<void, WorkerError> =>
     Effect.suspend(() => {
       if (draining || !drainRequest.set(requested)) return Effect.void

@@ -10,7 +10,7 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
  * `Ended`: the run has its outcome; `recorded` is false when another outcome came first. `Retrying`: the run was handed
  * back after a retryable failure. `Paused`: the run sleeps or waits for its children, without a worker. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
  * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
- * and the worker left the run alone. `DrainRequested`: the operator asks the worker to claim no more, or to claim again.
+ * and the worker left the run alone. `DrainRequested`: the operator requests that the worker claims no more, or claims again.
  * `Draining`: the worker shuts down. `Stalled`: the event loop stood still in the code of these runs (`areBlockers`), or while these runs
  * were executing and any of them may have caused it; after `stoppedAfter`, where it is there, leases were no longer renewed.
  *

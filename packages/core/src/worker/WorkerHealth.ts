@@ -1,14 +1,14 @@
 /**
  * Whether a worker consumes runs: not only that its process lives, but that the control plane answers its claims and its renewals.
  *
- * An event loop that stands still gives no answer at all, so a probe counts a missing answer as not ready.
+ * A blocked event loop sends no answer at all, so a probe counts a missing answer as not ready.
  *
  * Source: docs/decisions/0079-readiness.md
  */
 import { Data, Duration } from "effect"
 
 /**
- * `Ready`: it claims, or all of its slots are in use. `Draining`: it claims no more, since it shuts down or its operator asks for it.
+ * `Ready`: it claims, or all of its slots are in use. `Draining`: it claims no more, since it shuts down or its operator requests it.
  * `ClaimUnanswered`: it has a free slot, and for `duration` no claim was answered, not even with no run. `LeaseUnrenewed`: a lease
  * has less than a third of its length left and is not renewed; `failure` is how the last renewal failed.
  *

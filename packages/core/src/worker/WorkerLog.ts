@@ -95,7 +95,7 @@ interface Count {
 const makeCount = (): Count => ({ lines: maxLines, rest: new Map() })
 
 /**
- * Gives what observes the events of a worker, and logs them until the Scope closes. It does nothing where the least level of the log is
+ * Returns what observes the events of a worker, and logs them until the Scope closes. It does nothing where the least level of the log is
  * above a warning.
  *
  * @category constructors

@@ -10,7 +10,7 @@ export const claims = Meter.counter({
 export const claimedRuns = Meter.counter({
   name: "runlease_worker_claimed_runs_total",
   unit: "{run}",
-  description: "Runs that the worker was given",
+  description: "Runs that the worker claimed",
 })
 
 export const pickUp = Meter.histogram(

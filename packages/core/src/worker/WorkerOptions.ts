@@ -33,7 +33,7 @@ export interface WorkerOptions {
    */
   readonly agentIds?: ReadonlyArray<string> | undefined
   /**
-   * A JSON Schema of the payload of an agent, by the agent's id, beside those of typed agents: a page makes a form of it, and a server
+   * A JSON Schema of the payload of an agent, by the agent's id, in addition to those of typed agents: a page makes a form of it, and a server
    * refuses a payload that does not fit. Heartbeats have all of them, so keep them small.
    */
   readonly forms?: Readonly<Record<string, object>> | undefined

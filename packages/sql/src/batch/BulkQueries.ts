@@ -68,7 +68,7 @@ export const reads = (database: Database): BulkRows.BulkReads<SqlError> => {
   }
 }
 
-/** Deletes the operations of a project that ended by an instant, at most `limit`. Gives whether there may be more. */
+/** Deletes the operations of a project that ended by an instant, at most `limit`. Returns whether there may be more. */
 export const prune = (
   { sql }: Database,
   projectId: Ids.ProjectId,

@@ -102,7 +102,7 @@ export const addUp = (database: Database): Effect.Effect<boolean, SqlError> =>
         AND c.agent_id = v.agent_id`
     const after = CounterRows.addUp([...before.map(toSum), ...added])
     const names = sql.literal(Object.keys(sumColumns).join(", "))
-    // SQLite needs the WHERE to tell the upsert's ON from a join's.
+    // SQLite needs the WHERE to distinguish the upsert's ON from a join's.
     yield* sql`INSERT INTO counter_sums (${names}) SELECT ${names} FROM ${dialect.rows(
       sumColumns,
       after.map(sumRow),

@@ -1,4 +1,4 @@
-/** Queries for what is stored beside the states of runs. */
+/** Queries for what is stored with the states of runs. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
 import { type RequestSnapshot } from "@runlease/core"
@@ -87,7 +87,7 @@ export const readClaimDetails = (
   )
 }
 
-/** Those with the lowest keys, as many as a commit gives the requests of. */
+/** Those with the lowest keys, as many as a commit returns the requests of. */
 export const readFirstRequests = (
   database: Database,
   runs: ReadonlyArray<RunRows.StoredRun>,
@@ -120,7 +120,7 @@ export const readSubmitted = (database: Database, runs: ReadonlyArray<RunRows.St
   )
 }
 
-/** Reads the request that the next claim of a run gives, as JSON. */
+/** Reads the request that the next claim of a run returns, as JSON. */
 export const readSnapshot = (
   { sql }: Database,
   { projectId, runId }: RunRows.RunRef,

@@ -15,7 +15,7 @@ import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { Gate } from "../rows/RunFields.js"
 
-/** The largest number of sets in one statement: each is a SELECT of its own. */
+/** The largest number of sets in one statement: each is a separate SELECT. */
 const setsPerStatement = 50
 
 interface RanksRow {

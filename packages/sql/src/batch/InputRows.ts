@@ -1,4 +1,4 @@
-/** The inputs that runs have taken since they were submitted, each under a public id of its own. */
+/** The inputs that runs have accepted since they were submitted, each under its own public id. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import { type FollowUp, type Ids } from "@runlease/core"
@@ -33,7 +33,7 @@ interface InputRow {
 /** An input without a public id: answers. */
 const unnamed = { publicId: null, fingerprint: null }
 
-/** Adds what runs have taken since their submissions. What a run goes on with is in the last row of its change. */
+/** Adds what runs have accepted since their submissions. The snapshot of the next claim is in the last row of its change. */
 export const insert = (
   { dialect, sql }: Database,
   changes: ReadonlyArray<RunRows.Change>,
@@ -71,7 +71,7 @@ const toInput = ({ fingerprint, public_id, run_id, since }: InputRow): FollowUp.
   fingerprint,
 })
 
-/** The inputs of these names, and all that these runs have taken. */
+/** The inputs of these names, and all that these runs have accepted. */
 export const read = (database: Database, names: ReadonlyArray<RunRows.RunRef>, keys: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const { dialect, sql } = database
@@ -100,7 +100,7 @@ export const ofRun = ({ sql }: Database, { projectId, runId }: RunRows.RunRef) =
     Array.map(({ public_id, since }) => ({ publicId: public_id, since: eventId(since) })),
   )
 
-/** The run that has taken the input of that name. */
+/** The run that has accepted the input of that name. */
 export const runIdOf = (
   { sql }: Database,
   { projectId, runId }: RunRows.RunRef,
@@ -111,7 +111,7 @@ export const runIdOf = (
     ([row]) => row?.run_id,
   )
 
-/** Finds and locks runs, each by its id or by that of an input that it has taken. */
+/** Finds and locks runs, each by its id or by that of an input that it has accepted. */
 export const findNamed = (
   database: Database,
   names: ReadonlyArray<RunRows.RunRef>,

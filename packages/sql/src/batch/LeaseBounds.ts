@@ -4,7 +4,7 @@ import { Duration, Effect, Either, Function } from "effect"
 import type { SqlStore } from "./SqlStore.js"
 
 /**
- * Shortens the leases that end later than any lease that is given now. Such leases were given before the wall clock was
+ * Shortens the leases that end later than any lease that is granted now. Such leases were granted before the wall clock was
  * set back, and the worker of one that is alive renews it earlier than it ends.
  *
  * Source: docs/decisions/0020-time-of-an-embedded-store.md

@@ -25,7 +25,7 @@ export const readTail = (
   )
 
 /**
- * Where a page ends is found entry by entry, since a database may read an event whole to tell its size. A log has no gaps; the index of
+ * Where a page ends is found entry by entry, since a database may read an event whole to measure its size. A log has no gaps; the index of
  * records says which of its events have one.
  */
 const readEntries = ({ sql }: Database, key: number, after: number, most: RunStore.LogBounds) => {

@@ -23,7 +23,7 @@ const oldestRunnable =
       ([row]) => row?.run_pk,
     )
 
-/** A subquery with an order and a limit of its own: SQLite takes these in no part of a union. */
+/** A subquery with its own order and limit: SQLite takes these in no part of a union. */
 const part = (sql: Database["sql"], select: Fragment) => sql`SELECT * FROM (${select}) part`
 
 const aheadInLane =

@@ -126,7 +126,7 @@ export const findOpenChildren = (
     Effect.map((found) => found.filter(({ state }) => state.finishedAt === null)),
   )
 
-/** Columns of runs with what is stored beside their states, for a SELECT from `runs r`, `joinedStates` and `sessions s`. */
+/** Columns of runs with what is stored with their states, for a SELECT from `runs r`, `joinedStates` and `sessions s`. */
 export const wholeColumns = `${allRuns.columns}, ${allDetails.columns}`
 
 const toDetails = allDetails.readerIn([...allRuns.names, ...allDetails.names])

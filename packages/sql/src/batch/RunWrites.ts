@@ -58,7 +58,7 @@ const putSessions = ({ dialect, sql }: Database, changes: ReadonlyArray<RunRows.
   if (rows.length === 0) return []
   const names = Object.keys(sessionRowColumns)
   const assigned = Object.keys(sessionColumns).map((name) => `${name} = excluded.${name}`)
-  // SQLite needs the WHERE to tell the upsert's ON from a join's.
+  // SQLite needs the WHERE to distinguish the upsert's ON from a join's.
   return [
     sql<object>`INSERT INTO sessions (${sql.csv(names)})
       SELECT ${sql.csv(names)} FROM ${dialect.rows(sessionRowColumns, rows)} v WHERE TRUE
@@ -88,7 +88,7 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
 const isPlain = ({ details, entries }: RunRows.Change): boolean =>
   details === StoredRun.noDetails && !entries.some(({ event }) => StepRecord.isReserved(event))
 
-/** The statements of what changes beside states and logs. */
+/** The statements of what changes besides states and logs. */
 export const writeDetails = (
   database: Database,
   changes: ReadonlyArray<RunRows.Change>,

@@ -68,7 +68,7 @@ export const rows = (database: Database): ScheduleRows.ScheduleRows<SqlError> =>
 
     find: (ref) => Effect.map(locked(named(database, ref)), ([found]) => found),
 
-    // Their sizes are read first. Neither database reads a long text to tell its size.
+    // Their sizes are read first. Neither database reads a long text to measure its size.
     due: (now, { bytes, count }) =>
       Effect.flatMap(
         dialect.holding(

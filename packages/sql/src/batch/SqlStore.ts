@@ -25,7 +25,7 @@ export interface SqlStore extends Database {
 /** How long a caller waits for a commit to be confirmed. */
 const patience = Duration.seconds(5)
 
-/** How long an answer serves others too, in milliseconds: anyone may ask whether a server is ready. */
+/** How long an answer serves others too, in milliseconds: anyone may check whether a server is ready. */
 const fresh = 1000
 
 const unanswered = () =>

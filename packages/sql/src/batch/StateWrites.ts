@@ -1,4 +1,4 @@
-/** The statements that write the states of runs: a run that goes on to another state leaves one table and enters another. */
+/** The statements that write the states of runs: a run that enters another state leaves one table and enters another. */
 import type { Statement } from "@effect/sql/Statement"
 import type { RunRows, RunState } from "@runlease/core/store"
 import { Array } from "effect"
@@ -76,7 +76,7 @@ const groupsOf = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<Group> 
 
 const asSeen = RunRow.seenCondition((column) => `v.${column}`)
 
-/** Rows `v` of the keys of leases, and how they were seen. */
+/** Rows `v` of the keys of leases, and their expected values. */
 const seenRows = ({ dialect }: Database, expected: ReadonlyArray<Pick<RunRows.Change, "key" | "before">>) =>
   dialect.rows(
     { run_pk: "integer", ...RunRow.seenColumns },
@@ -96,7 +96,7 @@ const update = (database: Database, { before, names, rows, table }: Group): Stat
       : undefined,
   )
 
-/** Finds the leases that do not change, and so must be as they were seen. */
+/** Finds the leases that do not change, and so must be as expected. */
 const check = (database: Database, { before, rows }: Group): Statement<object> => {
   const { sql } = database
   const expected = seenRows(
@@ -107,7 +107,7 @@ const check = (database: Database, { before, rows }: Group): Statement<object> =
     AND ${sql.literal(asSeen)}`
 }
 
-/** Removes leases that are as they were seen. */
+/** Removes leases that are as expected. */
 const removeLeases = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statement<object> => {
   const { sql } = database
   // A lease that another transaction is writing is compared again once it is locked, as `v` is not a part of it.
@@ -115,7 +115,7 @@ const removeLeases = (database: Database, changes: ReadonlyArray<RunRows.Change>
     WHERE leases.run_pk = v.run_pk AND ${sql.literal(asSeen)} RETURNING leases.run_pk`
 }
 
-/** Writes of states: those of leases are exact, since a lease may have changed since it was seen. */
+/** Writes of states: those of leases are exact, since a lease may have changed since it was read. */
 export interface StateWrites {
   readonly statements: Statements
   readonly exact: ReadonlyArray<ExactWrite>

@@ -95,7 +95,7 @@ const partInRange = (
       : dialect.keyRange({ ...at, direction, least, before })
   const all = [
     keys.condition,
-    // Beside its comparison with the key, it would keep PostgreSQL from beginning there.
+    // In addition to its comparison with the key, it would keep PostgreSQL from beginning there.
     ...(at?.column === "project_id" ? [] : [sql`b.project_id = ${projectId}`]),
     ...(label === undefined ? [] : [sql`b.name = ${label[0]}`, sql`b.value = ${label[1]}`]),
     ...filters.map((filter) => sql.literal(filter)),

@@ -1,5 +1,5 @@
 /**
- * How large the database is. How much room its disk has cannot be seen through a connection.
+ * How large the database is. A connection cannot report how much room its disk has.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { HealthCheck } from "@runlease/core"

@@ -37,7 +37,7 @@ export const findingOf = ({ file, free, wal }: Space): HealthCheck.Finding => {
   if (wal > 256 * mebi) {
     return HealthCheck.warn(
       text,
-      "A read goes on for long and keeps the -wal growing: find the process that reads, such as a copy.",
+      "A read lasts for long and keeps the -wal growing: find the process that reads, such as a copy.",
     )
   }
   if (free < file || free < 1024 * mebi) {

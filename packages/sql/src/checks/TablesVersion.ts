@@ -24,7 +24,7 @@ const findingOf = (applied: number): HealthCheck.Finding => {
       )
     : HealthCheck.warn(
         `The tables are of version ${applied}, and this program only knows those up to ${latest}.`,
-        "Use the runlease of the version that made them; until then an older one goes on with what it knows.",
+        "Use the runlease of the version that made them; until then an older one continues with what it knows.",
       )
 }
 

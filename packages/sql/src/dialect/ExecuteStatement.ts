@@ -26,7 +26,7 @@ const onConnection = <A>(
     return run(open.value[0], text, parameters)
   })
 
-/** Runs a statement of a commit without a span or a scope of its own: a commit runs about ten of them. */
+/** Runs a statement of a commit without its own span or scope: a commit runs about ten of them. */
 export const execute = <A extends object>(
   statement: Statement<A>,
 ): Effect.Effect<ReadonlyArray<A>, SqlError> =>

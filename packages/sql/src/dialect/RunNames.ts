@@ -30,7 +30,7 @@ export const keyRows = (rows: Dialect["rows"], keys: Iterable<number>): Fragment
     Array.from(keys, (run_pk) => ({ run_pk })),
   )
 
-/** A FROM clause with the runs `r` of these names, beside their rows `v`. */
+/** A FROM clause with the runs `r` of these names, next to their rows `v`. */
 export const from = (sql: SqlClient.SqlClient, rows: Dialect["rows"], names: RunNames): Fragment =>
   "refs" in names
     ? sql`FROM ${refRows(rows, names.refs)} v JOIN runs r ON r.project_id = v.project_id AND r.run_id = v.run_id`

@@ -7,7 +7,7 @@ import type { SqlStore } from "../batch/SqlStore.js"
 /** A read adds up what commits have counted since, so this bounds what a read costs. */
 const interval = Duration.seconds(5)
 
-/** A transaction of its own: commits do not wait for it where the database has several writers. */
+/** A separate transaction: commits do not wait for it where the database has several writers. */
 const once = (store: SqlStore): Effect.Effect<boolean, SqlError> =>
   store.runs.transact(Effect.zipRight(CounterQueries.lockSums(store), CounterQueries.addUp(store)))
 

@@ -5,7 +5,7 @@ import { Token } from "@runlease/core/store"
 import { Duration, Effect, Either } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 
-/** Makes an operation whose requests are rare, so each request runs statements of its own. */
+/** Makes an operation whose requests are rare, so each request runs its own statements. */
 export interface Each {
   <Request, A, E = never>(
     name: string,

@@ -43,7 +43,7 @@ type Callback = (error: (Error & { readonly routine?: string }) | null, result: 
 
 /**
  * The failure of a statement whose commit is on the primary alone: the wait for a synchronous standby was cancelled, which PostgreSQL
- * reports as a warning beside success.
+ * reports as a warning next to success.
  */
 const makeUnconfirmed = (client: Pg.ClientBase) => {
   let failure: Error | undefined

@@ -1,4 +1,4 @@
-/** The types of columns, and of the rows that a statement takes or gives. */
+/** The types of columns, and of the rows that a statement takes or returns. */
 
 /** What a column has. JSON is text; instants are milliseconds since the epoch. */
 export type Value = string | number | null
@@ -8,7 +8,7 @@ export type ColumnType = "integer" | "text"
 /** The columns of rows that a statement takes, and their types. */
 export type Columns = Readonly<Record<string, ColumnType>>
 
-/** A row of bare values as a value of its own. */
+/** A row of bare values as a separate value. */
 export type ToRow<A> = (values: ReadonlyArray<unknown>) => A
 
 /**

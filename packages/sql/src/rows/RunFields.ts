@@ -1,7 +1,7 @@
 /**
  * The table of fields: for each field of a run the tables that have it, its column and how that has its values.
  *
- * A column is named as its field, in snake_case, unless another name is given. Statements, rows and their conversions are derived from
+ * A column is named as its field, in snake_case, unless another name is set. Statements, rows and their conversions are derived from
  * this table once, when modules load: a new field is a line here and a migration.
  */
 import { Labels, Run } from "@runlease/core"
@@ -31,7 +31,7 @@ import {
 } from "./Fields.js"
 import { type Columns, type Row, rowOf } from "./Columns.js"
 
-/** The table that a run stands in is its state. */
+/** The table that a run is in is its state. */
 export type StateTable = "queue" | "leases" | "waits" | "outcomes"
 
 export const states: ReadonlyArray<StateTable> = ["queue", "leases", "waits", "outcomes"]
@@ -149,7 +149,7 @@ const labels: Field<Labels.Labels> = {
   decode: (stored: string | null) => fromJson<Labels.Labels>(stored) ?? Labels.none,
 }
 
-/** What is stored beside the state of a run, but its session. */
+/** What is stored with the state of a run, but its session. */
 export const detailFields: Fields<Omit<RunState.RunDetails, "session">> = {
   mode: text(once),
   parentRunId: text(once),
@@ -222,7 +222,7 @@ const placeFields = placeColumns.flatMap(({ at, name }, index): ReadonlyArray<In
 
 export const indexFields: ReadonlyArray<IndexField> = [
   { column: "waiting_expires_at", table: "waits", of: WaitTransitions.endsAt },
-  // When the run fails without answers, or a time after all others; null where it asks for none.
+  // When the run fails without answers, or a time after all others; null where it requests none.
   { column: "answers_due", table: "waits", of: answersDue },
   { column: "start_by", table: "queue", of: TimeRules.startBy },
   { column: "debounce_key", type: "text", table: "queue", of: DebounceRules.openKey },
@@ -268,7 +268,7 @@ const parts = byTable(partsOf)
 
 const indexedIn = byTable((table) => indexFields.filter((field) => field.table === table))
 
-/** The table that a run in this state stands in. */
+/** The table that has a run in this state. */
 export const tableOf = ({ status }: Pick<RunState.RunState, "status">): StateTable =>
   status === "pending"
     ? "queue"

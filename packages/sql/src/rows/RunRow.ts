@@ -20,7 +20,7 @@ import {
 import { sessionNames, sessionOf, type SessionRow } from "./SessionRow.js"
 import { SqlError } from "@effect/sql/SqlError"
 
-// The lease of a run as a commit has seen it. A statement that writes the run finds it only if nothing has written it since.
+// The lease of a run as a commit has read it. A statement that writes the run finds it only if nothing has written it since.
 // Source: docs/decisions/0056-remembered-leases.md
 
 /**
@@ -60,16 +60,16 @@ export const seenRow = (state: RunState.RunState) => {
   }
 }
 
-/** The condition that a row of `leases` is as seen; `value` is what stands for the value of a column. */
+/** The condition that a row of `leases` is as expected; `value` is the expression of the value of a column. */
 export const seenCondition = (value: (column: keyof typeof seenColumns) => string): string =>
   Struct.keys(seenColumns)
     .map((column) => `leases.${column.slice("seen_".length)} IS NOT DISTINCT FROM ${value(column)}`)
     .join(" AND ")
 
-/** Another process has written a lease since it was seen. */
+/** Another process has written a lease since it was read. */
 class Changed extends Data.TaggedError("LeaseChanged") {}
 
-/** The failure of a transaction that has seen a lease which has changed. It runs again. */
+/** The failure of a transaction that has read a lease which has changed. It runs again. */
 export const leaseChanged = (): SqlError =>
   new SqlError({ cause: new Changed(), message: "A lease has changed" })
 
@@ -221,7 +221,7 @@ const detailsOf = (
   readerIn,
 })
 
-/** What a submission has set beside the state of a run, for a SELECT from `runs r`. */
+/** What a submission has set besides the state of a run, for a SELECT from `runs r`. */
 export const fixedDetails = detailsOf(["r", fixedNames])
 
 /** The same with its session, from `sessions s`. */
@@ -268,7 +268,7 @@ const runNames = Object.keys(runColumns)
 const ofSpec = encodersFor("runs", specFields)
 const ofDetails = encodersFor("runs", detailFields)
 
-/** The values of a new run in `runs`, in the order of `runColumns`. The database gives its key. */
+/** The values of a new run in `runs`, in the order of `runColumns`. The database generates its key. */
 export const newValues = ({ details, state: { spec }, title }: RunRows.NewRun): ReadonlyArray<Value> => {
   const values: Array<Value> = []
   for (const { encode, name } of ofSpec) values.push(encode(spec[name]))

@@ -1,5 +1,5 @@
 /**
- * The program of the checkpoint thread. It has a connection of its own to the file, and makes one checkpoint for each
+ * The program of the checkpoint thread. It has a separate connection to the file, and makes one checkpoint for each
  * message.
  *
  * It runs from its text, so that it is there in every bundle, and loads the driver alone.

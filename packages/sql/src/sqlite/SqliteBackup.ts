@@ -25,7 +25,7 @@ const reading = <A>(filename: string, read: (sql: SqlClient.SqlClient) => Effect
 /**
  * Copies the database as it is at one moment, and checks the copy. `destination` appears when it is whole and on the
  * disk; it must not exist before. Other processes go on meanwhile, but the caller's thread is blocked, so a server runs
- * this in a process of its own.
+ * this in a separate process.
  *
  * Units: `bytes` is the size of the copy.
  * Fails: `SqliteBackupFailed`, with the reason.

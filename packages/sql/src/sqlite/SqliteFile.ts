@@ -18,7 +18,7 @@ import { queuedRuns } from "../rows/RunRow.js"
 import * as RunRow from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 
-// SQLite: one writer at a time, so nothing needs a lock of its own.
+// SQLite: one writer at a time, so nothing needs its own lock.
 
 /**
  * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the lock's holder
@@ -48,7 +48,7 @@ export interface Alone {
   <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R>
 }
 
-/** On a connection that the client gives for the time. */
+/** On a connection that the client provides for the time. */
 export const reserving =
   (sql: SqlClient.SqlClient): Alone =>
   (use) =>
@@ -180,7 +180,7 @@ export const make = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, alo
   }
 }
 
-// The client of a SQLite file, with the driver's own handle beside it: a commit runs its statements on the handle, plainly.
+// The client of a SQLite file, with the driver's own handle: a commit runs its statements on the handle, plainly.
 
 /**
  * The open file, as the driver has it.
@@ -188,7 +188,7 @@ export const make = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, alo
  * @category models
  */
 export interface Handle {
-  /** A statement on it runs on the connection of the `SqlClient` beside it, in its open transaction. */
+  /** A statement on it runs on the connection of the file's `SqlClient`, in its open transaction. */
   readonly database: Sqlite.Database
 
   /** Has the connection alone until the effect has ended. */
@@ -198,7 +198,7 @@ export interface Handle {
 /** @category tags */
 export class SqliteHandle extends Context.Tag("@runlease/sql/SqliteHandle")<SqliteHandle, Handle>() {}
 
-/** The largest number of statements that a connection prepares once; the oldest gives way. */
+/** The largest number of statements that a connection prepares once; the oldest is removed. */
 const maxPrepared = 500
 
 const makePrepared = (database: Sqlite.Database) => {

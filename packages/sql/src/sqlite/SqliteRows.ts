@@ -82,7 +82,7 @@ export interface SqliteRows {
     runs: ReadonlyArray<RunRows.StoredRun>,
   ) => ReadonlyMap<RunRows.RunKey, RunRows.ClaimDetails>
   readonly insert: (runs: ReadonlyArray<RunRows.NewRun>, now: number) => ReadonlyArray<RunRows.RunKey>
-  /** Writes states and logs, and not what is stored beside them. */
+  /** Writes states and logs, and not what is stored with them. */
   readonly write: (changes: ReadonlyArray<RunRows.Change>, now: number) => void
 }
 
@@ -266,13 +266,13 @@ export type Write = (changes: ReadonlyArray<RunRows.Change>) => void
 /** The fewest runs that one statement moves together. */
 const fewest = 4
 
-/** The condition of the row that a change has seen, whose values are the key and those of `seenBy`. */
+/** The condition of the row that a change has read, whose values are the key and those of `seenBy`. */
 const conditionOf = (table: StateTable): string =>
   table === "leases" ? `run_pk = ? AND ${RunRow.seenCondition(() => "?")}` : "run_pk = ?"
 
 const nothingSeen: ReadonlyArray<Value> = []
 
-/** What a change has seen of its row, beside the key. */
+/** What a change has read of its row, besides the key. */
 const seenOf = (table: StateTable, { before }: RunRows.Change): ReadonlyArray<Value> =>
   table === "leases" ? RunRow.seenValues(before) : nothingSeen
 
@@ -341,7 +341,7 @@ const movingEach = (prepare: Prepare, from: StateTable, to: StateTable) => {
   }
 }
 
-/** Moves the rows of some keys, all with the same values, and all seen with the same. */
+/** Moves the rows of some keys, all with the same values, and all with the same expected values. */
 const movingAll = (prepare: Prepare, from: StateTable, to: StateTable) => {
   const source = `(SELECT value AS moved FROM json_each(?)) CROSS JOIN ${from} ON run_pk = moved`
   const insert = byColumns(prepare, to, copying(from, to, source))

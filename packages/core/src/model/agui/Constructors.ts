@@ -214,7 +214,7 @@ export const subagentFinished = (
   options?: Options<Events.SubagentFinished, "subagentRunId">,
 ): Events.SubagentFinished => ({ type: "SUBAGENT_FINISHED", subagentRunId, ...options })
 
-/** The end of a subagent that failed. The run itself goes on. */
+/** The end of a subagent that failed. The run itself continues. */
 export const subagentError = (
   subagentRunId: string,
   message: string,

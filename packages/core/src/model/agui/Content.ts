@@ -34,7 +34,7 @@ const lift = (part: Json): Json => {
   }
 }
 
-/** The metadata of an AG-UI part: the part's own, its file name, and every field beside those of `mapped`. */
+/** The metadata of an AG-UI part: the part's own, its file name, and every field besides those of `mapped`. */
 const lower = (part: Json, mapped: ReadonlyArray<string>): Json => {
   const extra = without(part, "type", "id", "metadata", "filename", ...mapped)
   const named = typeof part["filename"] === "string" ? { filename: part["filename"] } : {}

@@ -9,7 +9,7 @@
 import { Array, Cause, Effect, Fiber, FiberId, Option, type Scope } from "effect"
 
 /**
- * What a batch gives: one verdict for each of its requests, in their order, and what is to run once the callers have
+ * The result of a batch: one verdict for each of its requests, in their order, and what is to run once the callers have
  * their verdicts.
  *
  * @category models
@@ -51,7 +51,7 @@ export interface Options<Request, Verdict, X> {
 export interface BatchQueue<in Request, out Verdict> {
   /**
    * Adds a request, whose verdict goes to `resume`. The effect that it returns is for a caller that is interrupted: a
-   * request that was not sent yet leaves the queue, and one that was sent stands.
+   * request that was not sent yet leaves the queue, and one that was sent stays in its batch.
    */
   readonly add: (request: Request, resume: (verdict: Verdict) => void) => Effect.Effect<void>
 
@@ -77,7 +77,7 @@ interface Entry<Request, Verdict> {
 type Entries<Request, Verdict> = Array.NonEmptyReadonlyArray<Entry<Request, Verdict>>
 
 /**
- * Makes a queue that sends until the Scope closes. Closing gives every waiting request the verdict of a closed queue; a
+ * Makes a queue that sends until the Scope closes. At its close every waiting request gets the verdict of a closed queue; a
  * batch in flight is finished, unless `cut` is set.
  *
  * @category constructors
@@ -109,7 +109,7 @@ export const make = <Request, Verdict, X>(
       return entries
     }
 
-    /** Gives a caller its verdict, or an effect for a verdict whose caller has gone. */
+    /** Passes a verdict to its caller, or returns an effect for a verdict whose caller has gone. */
     const settle = (entry: Entry<Request, Verdict>, verdict: Verdict): Effect.Effect<void> | undefined => {
       entry.state = { verdict }
       if (entry.gone) return options.abandoned(entry.request, verdict)

@@ -19,7 +19,7 @@ export interface RememberedLeases {
 }
 
 /**
- * `most`: the largest number of runs; the one that was written longest ago gives way.
+ * `most`: the largest number of runs; the one that was written longest ago is removed.
  *
  * @category constructors
  */
@@ -40,7 +40,7 @@ export const make = (most = 10_000): RememberedLeases => {
 }
 
 /**
- * Makes what a store remembers: `make` by default. A simulation gives a store that remembers wrongly.
+ * Makes what a store remembers: `make` by default. A simulation provides a store that remembers wrongly.
  *
  * @category references
  */

@@ -41,7 +41,7 @@ import { type LogGrowth, logKey, slowPoll, type Wakeups } from "./Wakeups.js"
 export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boolean } & { read: boolean }
 
 /**
- * What this process remembers from one commit to the next. `routes` is undefined until it has seen a run with a fairness key.
+ * What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key.
  *
  * @category models
  */
@@ -67,7 +67,7 @@ export interface RunBatch<X> {
   readonly find: (ref: RunRef) => StoredRun | undefined
   /** Makes the transition of a run of the batch. Its consequences follow when the batch is written. */
   readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
-  /** Changes what is stored beside a run of the batch. */
+  /** Changes what is stored with a run of the batch. */
   readonly describe: (run: StoredRun, details: DetailChanges) => void
   /** The limits of the commit, which it enters. */
   readonly limits: () => Limits.Limits<X>
@@ -249,7 +249,7 @@ export const make = <X>(
     }
   }
 
-  /** Whether a run that enters a set may get a rank: it has a key, or this process has seen one. */
+  /** Whether a run that enters a set may get a rank: it has a key, or this process has met one. */
   const mayBeRanked = ({ spec }: RunState): boolean =>
     spec.fairness !== null || memory.routes?.some() === true
 
@@ -323,7 +323,7 @@ export const make = <X>(
     }
   }
 
-  /** The limit of the project of a new run, where it has room for one more beside `others`. */
+  /** The limit of the project of a new run, where it has room for one more next to `others`. */
   const placeOf = (state: RunState, others: number): string | null | undefined => {
     if (!limitsSeen.projects) return null
     const limit = limits().project({ key: 0, state })
@@ -331,7 +331,7 @@ export const make = <X>(
     return limits().hasRoom(limit, others) ? limit.limit : undefined
   }
 
-  /** Hands over what became runnable, after the limits of the projects of these runs are read and locked, and goes on. */
+  /** Hands over what became runnable, after the limits of the projects of these runs are read and locked, and continues. */
   const handRunnable = (
     then: () => Effect.Effect<void, X>,
     lockFor: () => ReadonlyArray<StoredRun> = stillRunnable,
@@ -390,7 +390,7 @@ export const make = <X>(
     return rows.write(changes, measured.counted(counters.take()))
   })
 
-  /** Gives ranks to the runs that have entered a set, and goes on. */
+  /** Ranks the runs that have entered a set, and continues. */
   const ranked = (then: () => Effect.Effect<void, X>): Effect.Effect<void, X> =>
     entering.size > 0 ? Effect.flatMap(fairness().rank, then) : then()
 
@@ -402,7 +402,7 @@ export const make = <X>(
   const admit = Effect.suspend(() => limitsEntered?.admit ?? Effect.void)
 
   /**
-   * Lets the first run of each freed lane go, after all changes are written, and then writes. A run that goes on frees no lane. `admits`: the
+   * Lets the first run of each freed lane go, after all changes are written, and then writes. A run that continues frees no lane. `admits`: the
    * commit lets runs in at their limits after it.
    */
   const advance = (thenWrite: Effect.Effect<void, X>, admits: boolean) =>

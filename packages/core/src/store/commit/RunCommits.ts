@@ -47,14 +47,14 @@ export interface CommitQueue<Probe, Batch, X> {
   /**
    * Makes the function that sends one request and returns its verdict.
    *
-   * A caller that is interrupted before its request is in a commit takes it back; after that the request stands and the
+   * A caller that is interrupted before its request is in a commit takes it back; after that the request remains and the
    * caller does not wait for it.
    */
   readonly operation: <Request, Decision, A, E = never>(
     operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
   ) => (request: Request) => Effect.Effect<A, E | ControlPlaneUnavailable>
 
-  /** How many requests commits have taken so far. */
+  /** How many requests have entered commits so far. */
   readonly requestCount: () => number
 
   /** Whether a request waits, or a commit is in flight. */
@@ -245,7 +245,7 @@ export const makeQueue = <Probe, Batch, X>(
       operation: <Request, Decision, A, E>(
         operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
       ) => {
-        // The queue gives the requests of an operation to that operation alone, and its verdicts to their callers.
+        // The queue passes the requests of an operation to that operation alone, and its verdicts to their callers.
         const any = operation as unknown as AnyRequest<Probe, Batch, X>["operation"]
         return (request: Request) =>
           Effect.async<A, E | ControlPlaneUnavailable>((resume) =>
@@ -271,7 +271,7 @@ export type RunOperation<Request, Decision, A, E, X> = Operation<
 >
 
 /**
- * The queue of a store of runs. `limitsSeen`: what this process has seen last of limits that no submission names.
+ * The queue of a store of runs. `limitsSeen`: what this process has read last of limits that no submission names.
  *
  * @category models
  */
@@ -326,7 +326,7 @@ const begin = <X>(
     } else if (wakeups.claims.someWait()) {
       reads.push(Effect.map(rows.due, sees))
     }
-    // The first statements do not wait for the instant, which the beginning of the transaction gives.
+    // The first statements do not wait for the instant, which the beginning of the transaction returns.
     const now = reads.length === 0 ? rows.now : Effect.zipRight(rows.together(reads), rows.now)
     return Effect.map(now, (now) =>
       RunBatch.make(rows, wakeups, memory, {

@@ -183,7 +183,7 @@ export interface CommitMeasure {
   /** Takes note of counters, and returns them. */
   readonly counted: (deltas: ReadonlyArray<CounterDelta>) => ReadonlyArray<CounterDelta>
   readonly claimEnded: (claim: EndedClaim) => void
-  /** A run has got its place at a limit, behind which it was for so many milliseconds. */
+  /** A run has got its place at a limit, behind which it was for `millis` milliseconds. */
   readonly letIn: (limit: string, millis: number) => void
   /** Counts it all. */
   readonly publish: Effect.Effect<void>

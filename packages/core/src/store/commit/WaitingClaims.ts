@@ -31,7 +31,7 @@ import * as RunTransitions from "../../rules/RunTransitions.js"
 /** The runs that a commit has handed to a claim, and the monotonic time in nanoseconds before the instant of that commit. */
 export interface HandedRuns {
   readonly runs: ReadonlyArray<ClaimedRun>
-  /** Runs whose requests are too large to be given with the others. They are handed back. */
+  /** Runs whose requests are too large to be returned with the others. They are handed back. */
   readonly withheld: ReadonlyArray<ClaimedRunRef>
   readonly since: bigint
 }
@@ -46,8 +46,8 @@ export interface WaitingClaim {
 /** The waiting claims that one commit takes. They wait for its end, and no other commit takes them. */
 export interface ClaimReservation {
   /**
-   * Takes the claim that gets this run. Of those that accept it, this is the first that no commit has taken, else one that this
-   * commit has taken and that wants more runs; undefined when there is none.
+   * Takes the claim that gets this run. Of those that accept it, this is the first that no commit has reserved, else one that this
+   * commit has reserved and that wants more runs; undefined when there is none.
    */
   readonly take: (route: Route) => WaitingClaim | undefined
   /** Lets all of them look again, since the commit was undone or has perhaps failed. */
@@ -120,9 +120,9 @@ const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => 
 
 /** @category constructors */
 export const make = (): WaitingClaims => {
-  /** Those that no commit has taken, in the order of their arrival. */
+  /** Those that no commit has reserved, in the order of their arrival. */
   const waiting = new Set<Waiter>()
-  /** The names of those that a commit has taken. */
+  /** The names of those that a commit has reserved. */
   const takenNames = new Set<string>()
 
   const end = (waiter: Waiter, handed: HandedRuns | undefined): void => {
@@ -160,7 +160,7 @@ export const make = (): WaitingClaims => {
       waiter.blocked = blocked
       return Deferred.await(waiter.ended).pipe(
         Effect.timeoutOption(time),
-        // A claim that no commit has taken leaves; one that was taken waits for the end of the commit.
+        // A claim that no commit has reserved leaves; a reserved one waits for the end of the commit.
         Effect.flatMap((ended) => {
           if (Option.isSome(ended)) return Effect.succeed(ended.value)
           return waiting.delete(waiter) ? Effect.succeed(undefined) : Deferred.await(waiter.ended)
@@ -173,7 +173,7 @@ export const make = (): WaitingClaims => {
     })
 
   /**
-   * A repeat gets the runs of its claim, so it is not taken while a commit has its claim. Older runs are left for a claim that the limit of
+   * A repeat gets the runs of its claim, so it is not reserved while a commit has its claim. Older runs are left for a claim that the limit of
    * its project blocks.
    */
   const mayTake = ({ accepts, armed, blocked, name }: Waiter, route: Route): boolean =>
@@ -199,7 +199,7 @@ export const make = (): WaitingClaims => {
     })
 
   const reserve = (): ClaimReservation => {
-    /** Those that are taken, with how many runs each gets. The one whose last run came first is the first. */
+    /** The reserved claims, with how many runs each gets. The one whose last run came first is the first. */
     const reserved = new Map<Waiter, { count: number; readonly claim: WaitingClaim }>()
 
     const takeFirst = (route: Route): Waiter | undefined => {
@@ -277,7 +277,7 @@ export interface HandOver<X> {
   readonly offer: (run: StoredRun, project?: string) => Transition | undefined
   /**
    * Does so for new runs, the best first: a run that a claim gets is added in its state after the claim. `stored` takes the keys
-   * of the runs, in the same order. `placeOf`: the limit of the project of a run, beside how many others are handed over here;
+   * of the runs, in the same order. `placeOf`: the limit of the project of a run, by how many others are handed over here;
    * undefined where it has no room, and null where there is none.
    */
   readonly offerNew: (
@@ -287,9 +287,9 @@ export interface HandOver<X> {
     readonly runs: ReadonlyArray<AddedRun>
     readonly stored: (keys: ReadonlyArray<RunKey>) => void
   }
-  /** Reads what the claims get beside the states of their runs. */
+  /** Reads what the claims get besides the states of their runs. */
   readonly read: Effect.Effect<void, X>
-  /** Gives the runs to their claims, once the commit has succeeded. */
+  /** Passes the runs to their claims, once the commit has succeeded. */
   readonly deliver: Effect.Effect<void>
   /** Lets the claims look again, when the commit has failed. */
   readonly undo: () => void

@@ -3,7 +3,7 @@
  *
  * A tail exists while its log has followers. A wake-up carries the new entries if it can, and the tail reads the others
  * from the store. Every follower has its own position and pace, so no follower delays another and nothing is stored for
- * it. A follower that is further back than the tail reaches reads pages of its own until it catches up.
+ * it. A follower that is further back than the tail reaches reads its own pages until it catches up.
  */
 import { Data, Duration, Effect, Exit, type Fiber, RcMap, Runtime, type Scope, type Stream } from "effect"
 import * as ControlEvents from "../../rules/ControlEvents.js"
@@ -101,7 +101,7 @@ const makeTail = <E>(
     /** Undefined until the first read, which begins at `start`. */
     let window: LogWindow.LogWindow | undefined
     let start = 0
-    /** The last event of the log that the tail has seen; infinite where the log may have grown since. */
+    /** The last event of the log that the tail has read; infinite where the log may have grown since. */
     let latest = Number.POSITIVE_INFINITY
     let ended = false
     /** Whether a wake-up has carried entries since the last slow poll, which shows that none was lost before. */

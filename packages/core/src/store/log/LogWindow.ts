@@ -5,7 +5,7 @@ import type { LogPiece } from "../rows/RunStore.js"
 /** The size of a window. It drops its oldest pieces to stay below, but never the newest one, whatever its size. */
 const maxBytes = 256 * 1024
 
-/** The rough size of an entry in memory beside its JSON. */
+/** The rough size of an entry in memory besides its JSON. */
 const entryBytes = 256
 
 /** @category models */

@@ -81,7 +81,7 @@ const lostLeases = <X>(
     })
   })
 
-/** Where a run stands at its limit. */
+/** The position of a run at its limit. */
 const limitStanding = <X>(
   limits: LimitReads<X>,
   run: SummaryRow,
@@ -108,7 +108,7 @@ const projectStanding = <X>(
     return { ...LimitKey.subjectOf(usage.limit), ...PendingRules.useOf(usage, now), before }
   })
 
-/** Where a run stands among others. */
+/** The position of a run among others. */
 const standingOf = <X>(
   { limits, summaries: rows }: RunReads<X>,
   run: SummaryRow,

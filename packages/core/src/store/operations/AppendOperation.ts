@@ -59,7 +59,7 @@ export const append = <X>(
 ): Effect.Effect<Either.Either<Appended, Refusal>, X> => {
   const { append, encoded, projectId } = request
   const { events, expectedEventId, expectedSequence, fence, runId } = append
-  // What no caller without a lease may append depends on no run, so a server may refuse it before it asks the store.
+  // What no caller without a lease may append depends on no run, so a server may refuse it before it calls the store.
   if (Either.isLeft(encoded) && encoded.left.reason === "reserved") {
     return Effect.succeed(Either.left(encoded.left))
   }
@@ -100,18 +100,18 @@ export const operation = <X>(): RunOperation<Request, Appended, Appended, Refusa
   answer: Function.identity,
 })
 
-interface Beside extends Pick<Request, "projectId" | "encoded"> {
+interface UnsequencedAppend extends Pick<Request, "projectId" | "encoded"> {
   readonly lease: LeaseRef
   readonly events: ReadonlyArray<LogEvent>
 }
 
 /**
- * Appends beside the events of the holder.
+ * Appends in addition to the events of the holder.
  *
  * @category operations
  */
 export const unsequenced = <X>(): RunOperation<
-  Beside,
+  UnsequencedAppend,
   Appended,
   Appended,
   RunNotFound | LeaseLost | EventRefused,

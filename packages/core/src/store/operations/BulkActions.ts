@@ -19,7 +19,7 @@ import * as SubmitRequest from "./SubmitRequest.js"
 
 type Record = BulkRules.BulkRecord
 
-/** The targets that a part has taken, and what became of each. `unread`: those that it left, since it does not have what they begin with. */
+/** The targets that a part has read, and what became of each. `unread`: those that it left, since it does not have what they begin with. */
 export interface Done {
   readonly targets: BulkTargets.Targets
   readonly verdicts: ReadonlyArray<BulkRules.Verdict>

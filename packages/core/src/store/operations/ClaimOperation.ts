@@ -39,12 +39,12 @@ import * as Carried from "./Carried.js"
 
 type Request = ClaimSearch.Request
 
-/** A run that a claim gets. `queuedMillis`: how long it had been runnable; undefined for one that is given again. */
+/** A run that a claim gets. `queuedMillis`: how long it had been runnable; undefined for one that is returned again. */
 interface TakenRun extends StoredRun {
   readonly queuedMillis?: number
 }
 
-/** The runs that a claim takes, or that a repeated claim is given again. */
+/** The runs that a claim takes, or that a repeated claim gets again. */
 interface Decision {
   readonly claimed: ReadonlyArray<TakenRun>
   readonly details: ReadonlyMap<RunKey, ClaimDetails>
@@ -53,12 +53,12 @@ interface Decision {
 }
 
 /**
- * `anew`: whether the runs were taken for this very request, and not for the one that it repeats. `blocked`: whether the limit of the project
+ * `anew`: whether the runs were claimed for this very request, and not for the one that it repeats. `blocked`: whether the limit of the project
  * was in the way of runs.
  */
-interface Given {
+interface ClaimAnswer {
   readonly runs: ReadonlyArray<ClaimedRun>
-  /** Runs that are claimed, and whose requests are too large to be given with the others. */
+  /** Runs that are claimed, and whose requests are too large to be returned with the others. */
   readonly withheld: ReadonlyArray<ClaimedRunRef>
   readonly anew: boolean
   readonly blocked: boolean
@@ -172,7 +172,7 @@ const left = (request: Request, { runs }: ClaimedRuns): Request => {
 
 /**
  * Claims the runs of an assignment. While a limit has no room for one of them, that run is put behind it and the requests search again:
- * a place was given for it, so a search is paid for by an admission.
+ * a place was granted for it, so a search is paid for by an admission.
  */
 const takeWithLimits = <X>(
   batch: RunBatch<X>,
@@ -265,7 +265,7 @@ const refOf = ({ leaseEpoch, spec }: StoredRun["state"]): ClaimedRunRef => ({ le
 /** The operation of a claim, whose caller gets `handBack` for the runs that it is not there to take. */
 export const claim = <X>(
   handBack: (abandoned: Abandoned) => Effect.Effect<void, unknown>,
-): RunOperation<Request, Decision, Given, never, X> => ({
+): RunOperation<Request, Decision, ClaimAnswer, never, X> => ({
   name: "Claims.claim",
   probes: (request) => [request],
   decide: claimAll,
@@ -280,7 +280,7 @@ export const claim = <X>(
     }),
     withheld: claimed.flatMap(({ key, state }) => (details.has(key) ? [] : [refOf(state)])),
   }),
-  // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
+  // When this fails too, the leases lapse. A run that is returned again may have reached its worker by the other answer.
   abandoned: (request, { anew, runs }) =>
     anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, runs })) : Effect.void,
 })
@@ -302,7 +302,7 @@ const handBackOne = <X>({ request, runs }: Abandoned, batch: RunBatch<X>): void 
   }
 }
 
-/** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat was given them since. */
+/** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat got them since. */
 export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, never, X> => ({
   name: "Claims.handBack",
   refs: ({ request: { worker }, runs }) => runs.map(({ runId }) => ({ projectId: worker.projectId, runId })),
@@ -316,7 +316,7 @@ export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, neve
 
 // The port of claims over the commits of a store. A claim may wait until a run is runnable.
 
-/** What a look gives. `blocked`: the limit of the project was in the way of runs. */
+/** The result of a look. `blocked`: the limit of the project was in the way of runs. */
 interface Look {
   readonly runs: ReadonlyArray<ClaimedRun>
   readonly blocked: boolean

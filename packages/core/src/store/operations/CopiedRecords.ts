@@ -63,8 +63,8 @@ const copied = (
 })
 
 /**
- * Those of a fork that goes on at an instant: whole steps, and sleeps that are over. It copies no intents, since what they announce was not
- * recorded, no children, and no messages that the run has taken.
+ * Those of a fork that continues at an instant: whole steps, and sleeps that are over. It copies no intents, since what they announce was not
+ * recorded, no children, and no messages that the run has consumed.
  *
  * @category folding
  */

@@ -22,7 +22,7 @@ const mostRuns = 1_000
 /** The most waits that the error of a run names. */
 const mostNamed = 8
 
-/** A run that goes on when all runs of one of the groups have ended. */
+/** A run that resumes when all runs of one of the groups have ended. */
 interface Blocked {
   readonly run: StoredRun
   readonly groups: ReadonlyArray<ReadonlyArray<StoredRun>>

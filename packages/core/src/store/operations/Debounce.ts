@@ -12,7 +12,7 @@ import { requested, type Request } from "./SubmitRequest.js"
 import type { Debounced, DetailChanges, RunRef, StoredRun } from "../rows/RunRows.js"
 
 /**
- * The runs that took earlier submissions of keys, the oldest first, by what `nameOf` gives.
+ * The runs that took earlier submissions of keys, the oldest first, by `nameOf`.
  *
  * @category models
  */
@@ -68,7 +68,7 @@ export const enter = (earlier: Earlier, request: Request): void => {
 }
 
 /**
- * Gives a submission to the newest run of its key that takes it, and then changes the `details` of that run too. Undefined where the
+ * Adds a submission to the newest run of its key that absorbs it, and then changes the `details` of that run too. Undefined where the
  * submission is to be a run.
  *
  * @category operations

@@ -1,4 +1,4 @@
-/** A new run that goes on from what another one had recorded by an event. */
+/** A new run that continues from what another one had recorded by an event. */
 import { Effect } from "effect"
 import type * as Ids from "../../model/Ids.js"
 import { EventId, RunNotFound } from "../../model/Run.js"

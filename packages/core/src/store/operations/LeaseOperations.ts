@@ -41,7 +41,7 @@ export interface Request {
   readonly outcome: Outcome
   /** Absent for a trusted caller that holds no lease. */
   readonly fence: Fence | undefined
-  /** How many messages a run has taken that takes some. */
+  /** How many messages a run has consumed, of a run that consumes messages. */
   readonly consumed?: number | undefined
 }
 
@@ -110,7 +110,7 @@ export const lateDetails = <X>(
 ): ReadonlyMap<RunKey, RunDetails> => batch.lateDetails(requests.flatMap(({ ref }) => batch.find(ref) ?? []))
 
 /**
- * Ends every run that has not ended, and gives the runs.
+ * Ends every run that has not ended, and returns the runs.
  *
  * @category operations
  */
@@ -272,10 +272,10 @@ export const ofHolder = <X, E>(name: string): RunOperation<OfHolder<E>, void, vo
 
 /** What a submission may say that the request of a child may not, and why. */
 const notOfChild = {
-  conversationId: "a child has a conversation of its own, so leave it out",
+  conversationId: "a child has its own conversation, so leave it out",
   parentRunId: "a child is of the run that spawns it, so leave it out",
   initialStatus: "a child is pending, so leave it out",
-  budget: "a child has no budget of its own, so leave it out",
+  budget: "a child has no separate budget, so leave it out",
   multitask: "a child waits for the other runs of its lane, so leave it out",
   debounce: "a child is a step of its parent, so leave it out",
 } as const
@@ -343,7 +343,7 @@ export const make = <X>(
         ...(fields.publicId === childIdOf(lease.runId, step.stepId) ? { derived: true } : {}),
       })
       const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
-      // The first submission of a step stands, so another one is compared by its step alone.
+      // The first submission of a step remains, so another one is compared by its step alone.
       const sent = JSON.stringify([lease.runId, step.stepId, detached])
       const request = {
         ...(yield* SubmitRequest.request(projectId, child, sent)),

@@ -77,7 +77,7 @@ const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
 }
 
 /**
- * Changes the runs of the lane as the submission requests; they are named from the oldest on. Gives the run that got the
+ * Changes the runs of the lane as the submission requests; they are named from the oldest on. Returns the run that got the
  * messages of the submission, and then changes its `details` too; undefined where the submission is to be a run.
  *
  * @category operations

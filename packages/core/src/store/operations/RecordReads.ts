@@ -34,7 +34,7 @@ export interface Log {
     take: (entries: Entries) => Effect.Effect<void, E>,
   ) => Effect.Effect<void, E | Unread>
 
-  /** Its records. Fails: `tooLarge` where one commit does not copy so many. */
+  /** Its records. Fails: `tooLarge` where they are more than one commit copies. */
   readonly records: <E>(tooLarge: E) => Effect.Effect<Entries, E | Unread>
 
   /** The events of these of its records. Fails: `tooLarge`, as `records`. */

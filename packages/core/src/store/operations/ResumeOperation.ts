@@ -58,7 +58,7 @@ const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
   })
 
 /**
- * Gives answers to the runs that wait for them.
+ * Adds answers to the runs that wait for them.
  *
  * @category operations
  */
@@ -143,7 +143,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
   })
 
 /**
- * Gives runs the next inputs of their clients.
+ * Passes the next inputs of clients to their runs.
  *
  * @category operations
  */

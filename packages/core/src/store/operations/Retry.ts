@@ -34,7 +34,7 @@ export interface Beginning {
 
 const nothing: Beginning = { seed: unseeded, length: 0 }
 
-/** A log with at most so many events was opened and closed: it has no record, no message and no answer. */
+/** A log with at most this number of events was opened and closed: it has no record, no message and no answer. */
 export const bareLog = 2
 
 /** The submission of a retry as text: a public id names a retry from the start, or one that is not. */
@@ -65,8 +65,8 @@ const startsIn = (log: RecordReads.Log) =>
   })
 
 /**
- * What a retry of a run that has ended begins with. None of it ever changes, so it is read before the commit. A run that no worker has begun
- * gives nothing.
+ * What a retry of a run that has ended begins with. None of it ever changes, so it is read before the commit. It is
+ * empty for a run that no worker has begun.
  *
  * Fails: `RetryRefused` where that is more than one commit copies.
  *
@@ -88,7 +88,7 @@ export const beginningOf = Effect.fnUntraced(function* <X>(
   const { events, length, records } = yield* log.copy(entries, copied, refused)
   const snapshot = yield* reads.named(operation, ref, (all, found) => all.snapshot(found))
   const first = yield* reads.named(operation, ref, (all, found) => all.firstSnapshot(found))
-  // What a request brought itself is no answer that the run was given.
+  // What a request brought itself is no answer that the run has received.
   const newAnswers = (snapshot.resume ?? []).slice((first.resume ?? []).length)
   const isAnswered = canonicalJson(snapshot) !== canonicalJson(first)
   if (events.length === 0 && !isAnswered) return nothing
@@ -109,7 +109,7 @@ interface Spawning extends Pick<Request, "projectId" | "submission"> {
   readonly step: ChildStep
 }
 
-/** The child that the same step of a run has spawned, or of the run that this one repeats, where it has none of its own. */
+/** The child that the same step of a run has spawned, or of the run that this one repeats, where it has spawned none. */
 const childBefore = <X>(
   reads: Reading<X>,
   runId: string,

@@ -191,7 +191,7 @@ export interface Called extends Pick<Backfilled["ticks"][number], "duplicate"> {
   readonly answered: Decision["answered"]
 }
 
-/** The runs of a call, of as many as one commit begins; `left` are the others. `bytes`: what those that have begun were given. */
+/** The runs of a call, of as many as one commit begins; `left` are the others. `bytes`: the bytes of those that have begun. */
 export interface Part {
   readonly record: ScheduleRules.ScheduleRecord
   readonly called: ReadonlyArray<Called>

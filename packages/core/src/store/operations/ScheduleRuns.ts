@@ -55,7 +55,7 @@ const concurrencyOf = ({
   return { concurrencyKey: concurrencyPolicy === "Allow" ? null : `schedule:${id}` }
 }
 
-/** What the agent is given of the tick. */
+/** What the agent gets of the tick. */
 const timesOf = ({ at, backfilled, lastAt, nominal }: ScheduledRun) => ({
   scheduled_at: iso(at),
   nominal_at: iso(nominal),
@@ -63,7 +63,7 @@ const timesOf = ({ at, backfilled, lastAt, nominal }: ScheduledRun) => ({
   backfilled,
 })
 
-/** The times are the payload of a schedule that has none of its own; else they are beside it, in the context. */
+/** The times are the payload of a schedule that declares none; else they are in the context. */
 const snapshotOf = (
   { config: { input, prompt } }: ScheduleRecord,
   run: ScheduledRun,
@@ -127,14 +127,14 @@ const readHistory = <X>(
   )
 }
 
-/** A schedule with what each of its runs is given, and how many bytes of JSON that is. */
+/** A schedule with what each of its runs gets, and how many bytes of JSON that is. */
 export interface Source {
   readonly record: ScheduleRecord
   readonly history: History
   readonly bytes: number
 }
 
-/** Reads what the runs of a schedule are given. */
+/** Reads what the runs of a schedule get. */
 export const source = <X>(batch: RunBatch<X>, record: ScheduleRecord): Effect.Effect<Source, X> =>
   Effect.map(readHistory(batch, record), (history) => {
     const messages = Either.getOrElse(history, () => [])
@@ -173,7 +173,7 @@ const requestOf = ({
 }: Wanted): Effect.Effect<Either.Either<SubmitRequest.Request, Refusal>> => {
   const checked = Either.flatMap(history, (messages) => check(submissionOf(record, run, messages)))
   if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
-  // A tick and its backfill are the same run, though they differ in what the run is given.
+  // A tick and its backfill are the same run, though they differ in what the run gets.
   const sent = canonicalJson({ schedule: record.id })
   const projectId = Ids.ProjectId.make(record.projectId)
   return Effect.map(SubmitRequest.request(projectId, checked.right, sent), Either.right)

@@ -44,7 +44,7 @@ const attachWorking = <X>(batch: RunBatch<X>, ref: LimitRules.LimitRef): Effect.
     }
   })
 
-/** Sets limits, and lets in the runs that have room then. Of two settings of one limit in a commit the later one stands. */
+/** Sets limits, and lets in the runs that have room then. Of two settings of one limit in a commit the later one wins. */
 const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.LimitRef, never, X> => ({
   name: "Limits.set",
   decide: (settings, batch) =>
@@ -89,7 +89,7 @@ const fullAgent = <X>(
         },
       )
 
-/** Sets limits with names, in their order. Gives whether each was there before. */
+/** Sets limits with names, in their order. Returns whether each was there before. */
 const define = <X>(): RunOperation<NamedSetting, boolean, boolean, InvalidLimit, X> => ({
   name: "Limits.define",
   decide: (settings, batch) =>
@@ -135,7 +135,7 @@ interface Attachment {
 /** The most runs that one commit brings under a limit. */
 const mostAttached = 256
 
-/** Brings the runs of an agent that were there before its limit under it, a bounded number; gives where to go on. */
+/** Brings the runs of an agent that were there before its limit under it, a bounded number; returns where to continue. */
 const attach = <X>(): RunOperation<Attachment, RunKey | undefined, RunKey | undefined, never, X> => ({
   name: "Limits.attach",
   decide: (attachments, batch) =>

@@ -101,13 +101,13 @@ const runNow =
       },
     ])
 
-/** Refusals that the submission of a scheduled run cannot have: it has no parent, waits for its lane, and is taken by full limits. */
+/** Refusals that the submission of a scheduled run cannot have: it has no parent, waits for its lane, and is accepted by full limits. */
 const impossible = {
   RunNotFound: Effect.die,
   ConversationBusy: Effect.die,
   MessageRefused: Effect.die,
   TooManyPending: Effect.die,
-  // Another program has given a run of its own this public id.
+  // Another program has submitted a run with this public id.
   SubmissionConflict: ({ message }: { readonly message: string }) =>
     new InvalidSchedule({ field: "id", message }),
   InvalidSubmission: ({ field, message }: { readonly field: string; readonly message: string }) =>

@@ -59,7 +59,7 @@ export type Refusal =
 /** How a submission was accepted. */
 type SubmitResult = Pick<Submitted, "duplicate" | "steered" | "debounced">
 
-/** It is a run of its own. */
+/** It is a new run. */
 const asNewRun: SubmitResult = { duplicate: false, steered: false, debounced: false }
 
 /** The run that an accepted submission became, or the one that got it. */
@@ -92,11 +92,11 @@ interface Found {
   lanes: ReadonlyMap<string, Array<RunRef>>
   /** The lanes that have an unfinished run. */
   readonly busyLanes: Set<string>
-  /** The runs that have taken inputs, by the names of the inputs. */
+  /** The runs that have accepted inputs, by the names of the inputs. */
   readonly inputs: Map<string, Ids.RunId>
   /** The runs that took earlier submissions of their keys. */
   debounced: Debounce.Earlier | undefined
-  /** Inputs of submissions that steer, or that another run has taken. */
+  /** Inputs of submissions that steer, or that another run has accepted. */
   readonly acceptedInputs: Map<string, AcceptedInput>
   /** The submissions of runs that are there already. */
   details: ReadonlyMap<RunKey, SubmittedDetails>
@@ -331,7 +331,7 @@ const described = (
     : Either.map(limits.limitsOf(request, { labels, snapshot }), (found) => ({ labels, limits: found }))
 }
 
-/** Records that a run has taken a submission as its input. */
+/** Records that a run has accepted a submission as its input. */
 const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: StoredRun): DetailChanges => {
   const { runId } = state.spec
   if (request.submission.publicId === undefined) return {}
@@ -522,7 +522,7 @@ export const operation = <X>(): RunOperation<Request, Decision, Submitted, Refus
 })
 
 /**
- * Submissions that are sent together: those of one request are in one commit, and each has a verdict of its own.
+ * Submissions that are sent together: those of one request are in one commit, and each has its own verdict.
  *
  * @category operations
  */

@@ -52,7 +52,7 @@ export interface Read {
 
 const nameOf = ({ name, projectId }: NamedRef): string => `${projectId}/${name}`
 
-/** Limits with names, by what `nameOf` gives. */
+/** Limits with names, by `nameOf`. */
 type Settings = ReadonlyMap<string, NamedSetting>
 
 const noSettings: Settings = new Map()
@@ -198,7 +198,7 @@ export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): E
     if (counted.length > 0) yield* batch.limits().lock(counted)
     /** How many runs the commit has accepted at each limit that it has not added yet, by the names of the limits. */
     const pending = new Map<string, number>()
-    /** The limits that those set, by their names: the last one stands. */
+    /** The limits that those set, by their names: the last one wins. */
     const setting = new Map<string, LimitSetting>()
     return {
       locksLate: Iterable.some(

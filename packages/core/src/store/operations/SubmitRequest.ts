@@ -126,7 +126,7 @@ export interface Place {
 }
 
 /**
- * The request of a run, and its title. A submission without a trace of its own belongs to that of the span that it was submitted in.
+ * The request of a run, and its title. A submission without a trace belongs to that of the span that it was submitted in.
  */
 export const requested = (
   { span }: Request,

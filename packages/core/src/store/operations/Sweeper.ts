@@ -120,7 +120,7 @@ export const run = <X>(
             : Effect.map(moveNow(), (moved) => (moved > 0 ? Duration.zero : slowPoll)),
         )
   let size = BulkParts.sizeAfter(Number.POSITIVE_INFINITY, false)
-  /** Does a part of a bulk operation; false where there is none. Beside requests of others it is small, and they go first. */
+  /** Does a part of a bulk operation; false where there is none. It is small while others have requests, and those go first. */
   const workOnce = Effect.suspend(() => {
     const before = commits.requestCount()
     return Effect.flatMap(work({ most: size, seeds: BulkSeeds.none }), (worked) => {

@@ -55,7 +55,7 @@ interface Ticked {
   readonly key: number
   record: ScheduleRules.ScheduleRecord
   readonly runs: ReadonlyArray<number>
-  /** What the runs are given; absent where there are none. */
+  /** What the runs get; absent where there are none. */
   readonly source?: ScheduleRuns.Source
 }
 
@@ -106,7 +106,7 @@ const tickOne = <X>(
     return { key, record: ticked.record, runs: ticked.plan.runs, source }
   })
 
-/** Ticks these schedules in turn until their runs fill a commit. The others stay due. Gives the room that is left too. */
+/** Ticks these schedules in turn until their runs fill a commit. The others stay due. Returns the room that is left too. */
 const tickMany = <X>(
   batch: RunBatch<X>,
   due: ReadonlyArray<StoredSchedule>,
@@ -129,7 +129,7 @@ const tickMany = <X>(
     return { ticked: all, room }
   })
 
-/** Records what became of the runs of ticks, and gives those that began. A tick whose run is refused is a failure of its schedule. */
+/** Records what became of the runs of ticks, and returns those that began. A tick whose run is refused is a failure of its schedule. */
 const recordRuns = (
   wanted: ReadonlyArray<{ readonly of: Ticked; readonly run: ScheduleRuns.ScheduledRun }>,
   decisions: Effect.Effect.Success<ReturnType<typeof ScheduleRuns.submit>>,
@@ -157,7 +157,7 @@ interface Tally extends StoreMetrics.Ticks {
   readonly isLarge: boolean
 }
 
-/** Whether more than half of what a commit has room for is taken. */
+/** Whether more than half of what a commit has room for is in use. */
 const isLarge = ({ bytes, runs }: ScheduleRuns.Room): boolean =>
   2 * runs < ScheduleRuns.part.runs || 2 * bytes < ScheduleRuns.part.bytes
 
@@ -210,7 +210,7 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
 export type Part = Pick<Tally, "isLarge" | "schedules">
 
 /**
- * Ticks the schedules that are due, a bounded number; gives how many.
+ * Ticks the schedules that are due, a bounded number; returns how many.
  *
  * @category operations
  */

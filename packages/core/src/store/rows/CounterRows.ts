@@ -102,7 +102,7 @@ export interface CommitCounters {
   readonly changed: (before: RunState, after: RunState) => void
   /** Counts runs in a status that are deleted. */
   readonly deleted: (run: Pick<RunState["spec"], "projectId" | "agentId">, status: RunState["status"]) => void
-  /** What was counted since it was taken last. */
+  /** What was counted since it was read last. */
   readonly take: () => ReadonlyArray<CounterDelta>
 }
 

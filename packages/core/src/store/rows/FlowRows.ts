@@ -14,7 +14,7 @@ export interface WantedRanks {
   readonly keys: ReadonlyArray<string>
 }
 
-/** Moves a key of a set on: its finish becomes the larger one of its own and of `from`, and then `by` more. */
+/** Moves a key of a set on: its finish becomes the larger one of itself and `from`, and then `by` more. */
 export interface FlowChange {
   readonly set: RankedSet
   readonly key: string

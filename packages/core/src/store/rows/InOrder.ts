@@ -1,7 +1,7 @@
 /** Effects one after the other. `Effect.forEach` makes a region for them, which costs more than most of them do. */
 import { Effect } from "effect"
 
-/** What each of the effects gives, in their order. One begins when the one before it has ended. */
+/** The results of the effects, in their order. One begins when the one before it has ended. */
 export const inOrder = <A, B, E>(
   items: ReadonlyArray<A>,
   effectOf: (item: A) => Effect.Effect<B, E>,

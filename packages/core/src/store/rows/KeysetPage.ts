@@ -36,7 +36,7 @@ export const placeOf = (
 
 /**
  * How many items a page has, of those with these sizes in bytes, of which there is one more than `limit` if there are as many. It has one
- * at least, and so many bytes otherwise.
+ * at least, and at most `maxBytes` otherwise.
  *
  * @category pages
  */
@@ -65,7 +65,7 @@ export const pageWith = <Row, A>(
 }
 
 /**
- * The page, given its rows and one more if there is one.
+ * The page of these rows, which have one more if there is one.
  *
  * @category pages
  */

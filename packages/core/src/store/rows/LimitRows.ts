@@ -75,7 +75,7 @@ export interface LimitRows<X> {
     options: { readonly changes: boolean },
   ) => Effect.Effect<ReadonlyArray<NamedRef & AgentRef>, X>
 
-  /** Adds to the counts of limits, each of which exists, and gives them as they are then, locked. Each limit is in one change at most. */
+  /** Adds to the counts of limits, each of which exists, and returns them as they are then, locked. Each limit is in one change at most. */
   readonly change: (changes: ReadonlyArray<LimitChange>) => Effect.Effect<ReadonlyArray<LimitUsage>, X>
 
   /**

@@ -74,7 +74,7 @@ export interface Search {
  * What a search finds.
  *
  * `runnable`: for each probe the runs that match it, by preference, without those that another transaction is writing; they
- * are locked. `given`: for each claim the running runs that name it; they are not locked.
+ * are locked. `claimedBefore`: for each claim the running runs that name it; they are not locked.
  * `due`: runs that time may change by now, a bounded number; they are not locked. `scopedLimits`: which limits there are that no submission names.
  *
  * @category models
@@ -125,7 +125,7 @@ export interface ConversationMessages {
 /** The most bytes of the messages of a conversation that a submission takes. */
 export const maxConversationBytes = 10 * 1024 * 1024
 
-/** The requests that one commit gives to claims end where they take so many bytes. */
+/** The most bytes of the requests that one commit returns to claims. */
 export const maxClaimBytes = 16 * 1024 * 1024
 
 /** What names a claim of a run. */
@@ -154,7 +154,7 @@ export interface SubmittedDetails {
 type Stored<X> = Effect.Effect<ReadonlyArray<StoredRun>, X>
 
 /**
- * The rows of one transaction. Each operation takes many rows at once. What it gives does not change until the transaction
+ * The rows of one transaction. Each operation takes many rows at once. Its results do not change until the transaction
  * ends, unless it says otherwise.
  *
  * @category models
@@ -188,7 +188,7 @@ export interface RunRows<X> {
   /** Those of these runs that exist. */
   readonly find: (refs: ReadonlyArray<RunRef>) => Stored<X>
 
-  /** The same for names of runs and of inputs that runs have taken, each run with the name that found it. */
+  /** The same for names of runs and of inputs that runs have accepted, each run with the name that found it. */
   readonly findNamed: (
     refs: ReadonlyArray<RunRef>,
   ) => Effect.Effect<ReadonlyArray<{ readonly name: RunRef; readonly run: StoredRun }>, X>
@@ -224,11 +224,11 @@ export interface RunRows<X> {
 
   /**
    * Lets the first unfinished run of each of these lanes go, whose first run has ended: `RunTransitions.advance`, which takes `admits` too.
-   * Gives those that were behind, as they are now.
+   * Returns those that were behind, as they are now.
    */
   readonly advanceLanes: (lanes: ReadonlyArray<Lane>, admits: boolean) => Stored<X>
 
-  /** The details of runs that `find` and its like have given. */
+  /** The details of runs that `find` and its like have returned. */
   readonly details: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>
 
   /**
@@ -248,7 +248,7 @@ export interface RunRows<X> {
   ) => Effect.Effect<ReadonlyMap<RunKey, SubmittedDetails>, X>
   readonly resumeRecords: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, ResumeRecord>, X>
 
-  /** The inputs that have one of these public ids, and those that these runs have taken. */
+  /** The inputs that have one of these public ids, and those that these runs have accepted. */
   readonly inputs: (
     publicIds: ReadonlyArray<RunRef>,
     keys: ReadonlyArray<RunKey>,

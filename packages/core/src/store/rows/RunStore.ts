@@ -36,13 +36,13 @@ export interface LogPage extends LogPiece {
   readonly ended: boolean
 }
 
-/** Runs of a page. `more`: others are left out, since a page has so many items, or so many bytes. */
+/** Runs of a page. `more`: others are left out, since a page is bounded by items and by bytes. */
 export interface ListedRuns {
   readonly rows: ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>
   readonly more: boolean
 }
 
-/** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least; of records only. */
+/** The bounds of a page of a log: the most entries and the most bytes, but it has one entry at least; of records only. */
 export interface LogBounds {
   readonly only?: "records" | undefined
   readonly entries: number
@@ -76,7 +76,7 @@ export interface RunReads<X> {
   readonly worker: (workerId: Ids.WorkerId) => Effect.Effect<WorkerIdentity | undefined, X>
 
   readonly run: (ref: RunRef) => Effect.Effect<Run | undefined, X>
-  /** The request that the next claim of a run gives, with the messages that are its own. */
+  /** The request that the next claim of a run returns, with the messages that are its own. */
   readonly snapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
 
   /**
@@ -94,10 +94,10 @@ export interface RunReads<X> {
   /** The runs of these keys in their order, as many of the first as a page has. One that is gone is left out. */
   readonly listed: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ListedRuns, X>
 
-  /** What a run has taken, oldest first. */
+  /** What a run has accepted, oldest first. */
   readonly inputs: (ref: RunRef) => Effect.Effect<ReadonlyArray<Pick<AcceptedInput, "publicId" | "since">>, X>
 
-  /** The run that has taken the input of that name. */
+  /** The run that has accepted the input of that name. */
   readonly runIdOf: (name: RunRef) => Effect.Effect<Ids.RunId | undefined, X>
 
   /** The oldest entries of a log after an event. */

@@ -25,7 +25,7 @@ export interface ScheduleRef {
   readonly scheduleId: string
 }
 
-/** Which schedules a list has. `stale`: those alone that the store has seen to be stale. */
+/** Which schedules a list has. `stale`: those alone that the store has found to be stale. */
 export interface ScheduleFilter {
   readonly stale?: boolean | undefined
   readonly status?: ScheduleStatus | undefined
@@ -33,7 +33,7 @@ export interface ScheduleFilter {
   readonly sourceTriggerId?: string | undefined
 }
 
-/** The bounds of what is read of schedules: so many, and so many bytes of JSON, but one at least. */
+/** The bounds of what is read of schedules: their number, and their bytes of JSON, but one at least. */
 export interface ScheduleBounds {
   readonly count: number
   readonly bytes: number
@@ -56,7 +56,7 @@ export interface ScheduleRows<X> {
 
   readonly find: (ref: ScheduleRef) => Effect.Effect<StoredSchedule | undefined, X>
 
-  /** All that a source has declared. Another transaction that asks for the same source waits, also where there are none yet. */
+  /** All that a source has declared. Another transaction that reads the same source waits, also where there are none yet. */
   readonly ofSource: (
     projectId: Ids.ProjectId,
     source: string,

@@ -15,7 +15,7 @@ export interface StoreReads<X> {
     read: (reads: RunReads<X>) => Effect.Effect<A, X>,
   ) => Effect.Effect<A, ControlPlaneUnavailable>
 
-  /** Reads what a name may lead to: a run has it, or an input that the run has taken. */
+  /** Reads what a name may lead to: a run has it, or an input that the run has accepted. */
   readonly named: <A>(
     operation: string,
     name: RunRef,
@@ -73,7 +73,7 @@ export const reading = <X>({ reads, unavailable }: RunStore<X>): Reading<X> => {
 export const make = <X>(store: RunStore<X>): Effect.Effect<StoreReads<X>> =>
   Effect.gen(function* () {
     const { reads, unavailable } = store
-    // What it gives never changes, so it is read once.
+    // Its result never changes, so it is read once.
     const workers = yield* Cache.makeWith({
       capacity: maxWorkers,
       timeToLive: Exit.match({ onSuccess: () => Duration.infinity, onFailure: () => Duration.zero }),

@@ -9,7 +9,7 @@ import type { EndedClaim, RunDetails, RunState } from "../../rules/RunState.js"
 import type { NewEntry, Transition } from "../../rules/Transition.js"
 import * as RunTransitions from "../../rules/RunTransitions.js"
 
-/** Names a run, or an input that a run has taken. */
+/** Names a run, or an input that a run has accepted. */
 export interface RunRef {
   readonly projectId: Ids.ProjectId
   readonly runId: Ids.RunId
@@ -58,13 +58,13 @@ export interface UserMessage {
   readonly parts: ReadonlyArray<MessagePart>
 }
 
-/** Changes of what is stored beside a run's state. What is absent stays. */
+/** Changes of what is stored with a run's state. What is absent stays. */
 export interface DetailChanges {
   readonly metadata?: RunDetails["metadata"] | undefined
   readonly result?: unknown
   readonly session?: WorkerSession | undefined
   readonly resume?: ResumeRecord | undefined
-  /** What the run is given in the place of the request that it was submitted with, and its title. */
+  /** What the run gets in the place of the request that it was submitted with, and its title. */
   readonly request?: Pick<NewRun, "snapshot" | "title"> | undefined
   readonly inputs?: ReadonlyArray<AcceptedInput> | undefined
   /** Claims of the run that ended without an outcome. */
@@ -81,7 +81,7 @@ export interface AddedRun {
   readonly has?: Pick<DetailChanges, "resume" | "session"> | undefined
 }
 
-/** Nothing changes beside the state. */
+/** Nothing changes besides the state. */
 export const noDetails: DetailChanges = {}
 
 /** Both changes, the later one last. */

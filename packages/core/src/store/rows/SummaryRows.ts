@@ -14,7 +14,7 @@ import type { Holder, RunDetails } from "../../rules/RunState.js"
 import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
 
 /**
- * A run with what a list shows beside its state.
+ * A run with what a list shows besides its state.
  *
  * @category models
  */
@@ -34,7 +34,7 @@ export interface CandidateState {
 /** The most bytes of JSON of metadata that a search looks at. */
 export const maxMetadata = 16_384
 
-/** What a search needs of a run beside what its submission has set: its state, which is in another table, and the metadata of its outcome. */
+/** What a search needs of a run besides what its submission has set: its state, which is in another table, and the metadata of its outcome. */
 export interface Needs {
   readonly states: boolean
   readonly metadata: boolean

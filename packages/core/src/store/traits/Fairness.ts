@@ -1,6 +1,6 @@
 /**
  * Fairness between the keys of a route: the ranks of one commit's new runs, and of the runs that its transitions let into a set. A commit
- * enters it once this process has seen a run with a fairness key.
+ * enters it once this process has met a run with a fairness key.
  *
  * A run that a waiting claim gets in the same commit enters no set, so it has no rank and moves no key on.
  *
@@ -20,9 +20,9 @@ interface Routed extends FairRules.Route {
 }
 
 /**
- * The routes and priorities at which this process has seen runs with a fairness key, so that a commit of other runs reads no ranks.
+ * The routes and priorities at which this process has met runs with a fairness key, so that a commit of other runs reads no ranks.
  *
- * A process that has seen none yet gives runs without a key no rank: they go before those with one, until it claims or submits one.
+ * A process that has met none yet does not rank runs without a key: they go before those with one, until it claims or submits one.
  *
  * @category models
  */
@@ -37,7 +37,7 @@ export interface Routes {
 const routeOf = (run: Routed): string => `${run.projectId}/${run.priority}/${FairRules.routeName(run)}`
 
 /**
- * `most`: the largest number of routes; the one that was added first gives way.
+ * `most`: the largest number of routes; the one that was added first is removed.
  *
  * @category constructors
  */
@@ -56,9 +56,9 @@ export const makeRoutes = (most = 10_000): Routes => {
 
 /** @category models */
 export interface Fairness<X> {
-  /** Gives ranks to new runs, in their order; undefined where none gets one. */
+  /** Ranks new runs, in their order; undefined where none gets one. */
   readonly rankNew: (added: ReadonlyArray<AddedRun>) => Effect.Effect<ReadonlyArray<AddedRun>, X> | undefined
-  /** Gives ranks to the runs of the batch that have entered a set, from the oldest on. It comes before each write of states. */
+  /** Ranks the runs of the batch that have entered a set, from the oldest on. It comes before each write of states. */
   readonly rank: Effect.Effect<void, X>
   /** Writes how far the keys have moved on: one effect for each statement, none where none has. Comes last. */
   readonly store: () => ReadonlyArray<Effect.Effect<void, X>>
@@ -97,7 +97,7 @@ const nameOf = ({ name, priority, projectId }: FairRules.RankedSet): string =>
 export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairness<X> => {
   const entries = new Map<string, Entry>()
 
-  /** Whether a run is in a set, and has a key or is beside runs that have one. */
+  /** Whether a run is in a set, and has a key or shares the set with runs that have one. */
   const mayBeRanked = (state: RunState): boolean =>
     (state.spec.fairness !== null || routes.has(state.spec)) && FairRules.setOf(state) !== undefined
 

@@ -70,7 +70,7 @@ export const enter = <X>({ add, apply, consequences, find, load, now, rows }: Co
   const { budgets, endedChildren, endedParents } = consequences
   let endable = mostEnded
 
-  /** A parent with as many messages as it may have gets no more, and goes on without. */
+  /** A parent with as many messages as it may have gets no more, and continues without. */
   const tellParent = (parent: StoredRun, { error, spec, status }: RunState): Effect.Effect<void> => {
     const { child } = spec
     if (child?.tellsParent !== true || !isTerminal(status)) return Effect.void

@@ -33,14 +33,14 @@ interface Usages {
   readonly changed: (before: RunState | undefined, after: RunState) => void
   /** Lets the commit look for runs that may be let in, and sets when the limit is looked at again. */
   readonly touch: (limit: LimitRules.LimitRef, checkAt?: number | null) => void
-  /** Takes limits as the store has them, without what `take` has not given yet. */
+  /** Takes limits as the store has them, without what `take` has not returned yet. */
   readonly stored: (usages: ReadonlyArray<LimitRules.LimitUsage>) => void
   /** Those of these limits that the commit has not read yet. */
   readonly unread: (limits: ReadonlyArray<LimitRules.LimitRef>) => ReadonlyArray<LimitRules.LimitRef>
   /** Notes that those of these limits that are not stored do not exist. */
   readonly absent: (limits: ReadonlyArray<LimitRules.LimitRef>) => void
   /**
-   * Whether one more run may work, `fresh` where no worker has had it yet, beside `others` that the commit has yet to add; false of a
+   * Whether one more run may work, `fresh` where no worker has had it yet, next to `others` that the commit has yet to add; false of a
    * limit that is not stored.
    */
   readonly mayStart: (limit: LimitRules.LimitRef, fresh: boolean, others?: number) => boolean
@@ -100,7 +100,7 @@ const usagesAt = (now: number): Usages => {
       : withAdded(entry.usage ?? LimitRules.added(limit, 0), entry, now)
   }
 
-  /** Adds what a transition changes at one limit, and gives as what the run counted there. */
+  /** Adds what a transition changes at one limit, and returns the count in which the run was before. */
   const count = (limit: LimitRules.LimitRef, before: RunState | undefined, after: RunState) => {
     const was = before && LimitRules.countOf(before, limit.limit)
     const is = LimitRules.countOf(after, limit.limit)
@@ -185,7 +185,7 @@ export interface Limits<X> extends Pick<
   Usages,
   "changed" | "touch" | "current" | "freed" | "governs" | "someChanged"
 > {
-  /** Whether the limit has room for one more run, beside `others` that the commit has yet to add. */
+  /** Whether the limit has room for one more run, next to `others` that the commit has yet to add. */
   readonly hasRoom: (limit: LimitRules.LimitRef, others?: number) => boolean
   /** Writes the counts of the limits that have changed, and lets the next runs in, or the last ones out. The states of runs are written before. */
   readonly admit: Effect.Effect<void, X>
@@ -251,7 +251,7 @@ export const enter = <X>({
     apply(run, LimitRules.open(run.state, now))
   }
 
-  /** Lets the next runs of a limit in, and gives how many. */
+  /** Lets the next runs of a limit in, and returns how many. */
   const openNext = (usage: LimitRules.LimitUsage, so: number): Effect.Effect<number, X> => {
     const most = Math.min(LimitRules.room(usage), usage.behind, LimitRules.mostOpened - so)
     if (most <= 0) return Effect.succeed(0)
@@ -264,7 +264,7 @@ export const enter = <X>({
   }
 
   /**
-   * Puts the last of the open runs back where there are more than the limit allows, and gives how many: those without a token first. Then
+   * Puts the last of the open runs back where there are more than the limit allows, and returns how many: those without a token first. Then
    * the limit has changed, and has its turn again.
    */
   const closeLast = (usage: LimitRules.LimitUsage): Effect.Effect<number, X> => {
