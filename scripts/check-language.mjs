@@ -27,22 +27,18 @@ const speech = /(?<!\.well-)\b(?:asked|held|kept|known|nobody|said|told|whoever)
  */
 const limits = {
   cli: 10,
-  copilotkit: 105,
   core: 10,
-  create: 660,
   dashboard: 5,
   docs: 95,
-  "executor-a2a": 685,
-  "executor-acp": 140,
-  "executor-ag-ui": 210,
-  "executor-ai": 130,
-  "executor-command": 295,
+  "executor-a2a": 135,
+  "executor-acp": 75,
+  "executor-ag-ui": 10,
+  "executor-ai": 10,
   http: 210,
-  process: 70,
+  process: 25,
   sql: 10,
-  "test-postgres": 90,
   testkit: 200,
-  workflow: 180,
+  workflow: 10,
 }
 const further = /\b(?:given|taken|asks?|tells?|gives|goes on|beside|seen|stands|of its own|so many)\b/gi
 

@@ -47,7 +47,7 @@ interface ThreadRequest {
  * Runs, follows and stops threads at Runlease, where they are durable. It has no state itself, so that it can restart, or
  * be one of many, and a page still finds its thread.
  *
- * Its agents are `HttpAgent`s at `/ag-ui/{agent_id}?detach=true&busy=refuse`. With `detach` a run goes on when its page or
+ * Its agents are `HttpAgent`s at `/ag-ui/{agent_id}?detach=true&busy=refuse`. With `detach` a run continues when its page or
  * this process ends; with `busy=refuse` a thread with a run in progress refuses a second one, as CopilotKit expects.
  *
  * A token for browsers in the header `Authorization` of a page's request takes the place of the API key. CopilotKit passes it to `connect`,
@@ -96,7 +96,7 @@ export class RunleaseRunner extends AgentRunner {
           onEvent: ({ event }) => page.next(event),
         })
         .then(page.complete, page.error)
-      // Closes only the stream; the run goes on.
+      // Closes only the stream; the run continues.
       return () => agent.abortRun()
     })
   }

@@ -9,7 +9,7 @@ import * as Suggestion from "./Suggestion.js"
 import * as Templates from "./Templates.js"
 
 /** The flags and the argument of the command line. */
-export interface Given {
+export interface ProjectOptions {
   readonly folder: string | undefined
   readonly template: string | undefined
   /** Takes the default of each question. */
@@ -53,11 +53,11 @@ const problemOf = (folder: string): string | undefined => {
   }
 }
 
-/** Asks for what the command line leaves out. */
-export const ask = async (given: Given, manager: PackageManager): Promise<Choices> => {
+/** Prompts for what the command line leaves out. */
+export const prompt = async (options: ProjectOptions, manager: PackageManager): Promise<Choices> => {
   intro("Runlease")
   const folder =
-    given.folder ??
+    options.folder ??
     answered(
       await text({
         message: "Which folder?",
@@ -67,28 +67,28 @@ export const ask = async (given: Given, manager: PackageManager): Promise<Choice
       }),
     ).trim()
   const name =
-    given.template ??
+    options.template ??
     answered(
       await select({
         message: "What do you make?",
         options: Templates.all.map(({ hint, name, title }) => ({ value: name, label: title, hint })),
       }),
     )
-  const install = given.install && answered(await confirm({ message: `Install with ${manager}?` }))
+  const install = options.install && answered(await confirm({ message: `Install with ${manager}?` }))
   return { folder, template: find(name), install, assumed: [] }
 }
 
 /** Takes the default of what the command line leaves out. */
-export const assume = (given: Given): Choices => {
-  const template = find(given.template ?? "worker")
-  const folder = given.folder ?? defaultFolder
+export const assume = (options: ProjectOptions): Choices => {
+  const template = find(options.template ?? "worker")
+  const folder = options.folder ?? defaultFolder
   return {
     folder,
     template,
-    install: given.install,
+    install: options.install,
     assumed: [
-      ...(given.folder === undefined ? [`folder ${folder}`] : []),
-      ...(given.template === undefined
+      ...(options.folder === undefined ? [`folder ${folder}`] : []),
+      ...(options.template === undefined
         ? [`--template ${template.name}, of ${Templates.names.join(", ")}`]
         : []),
     ],
@@ -96,7 +96,7 @@ export const assume = (given: Given): Choices => {
 }
 
 /** Throws for what can be refused before a question. */
-export const check = ({ folder, template }: Given): void => {
+export const check = ({ folder, template }: ProjectOptions): void => {
   if (template !== undefined) find(template)
   if (folder !== undefined) Project.checkFree(folder)
 }

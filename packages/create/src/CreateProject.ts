@@ -6,7 +6,7 @@ import * as Choices from "./Choices.js"
 import * as PackageManager from "./PackageManager.js"
 import * as Project from "./Project.js"
 
-export type { Given } from "./Choices.js"
+export type { ProjectOptions } from "./Choices.js"
 export { Cancelled, Refusal } from "./Refusal.js"
 export { names as templates } from "./Templates.js"
 
@@ -40,16 +40,16 @@ const nextSteps = (
 }
 
 /**
- * Makes the project. A terminal gets questions for what `given` leaves out, unless it says yes to all; anything else gets defaults, which are
+ * Makes the project. A terminal gets questions for what `options` leaves out, unless it says yes to all; anything else gets defaults, which are
  * printed.
  *
  * Throws: `Refusal`, before anything is written; `Cancelled`. A failed installation leaves the project, and the next steps repeat it.
  */
-export const run = async (given: Choices.Given): Promise<void> => {
-  Choices.check(given)
+export const run = async (options: Choices.ProjectOptions): Promise<void> => {
+  Choices.check(options)
   const manager = PackageManager.fromUserAgent(process.env["npm_config_user_agent"])
-  const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true && !given.yes
-  const choices = isInteractive ? await Choices.ask(given, manager) : Choices.assume(given)
+  const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true && !options.yes
+  const choices = isInteractive ? await Choices.prompt(options, manager) : Choices.assume(options)
   for (const line of choices.assumed) console.log(`Default: ${line}`)
   Project.write(choices.folder, choices.template.name, manager === "pnpm")
   console.log(`Made ${choices.folder}: ${choices.template.title}, ${choices.template.hint}`)

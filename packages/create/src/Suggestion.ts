@@ -16,9 +16,9 @@ const distance = (a: string, b: string): number => {
 }
 
 /** A sentence that names the nearest of the words, with a space behind it; empty where none is near. */
-export const of = (given: string, words: ReadonlyArray<string>): string => {
-  const [nearest] = words.toSorted((a, b) => distance(given, a) - distance(given, b))
-  return nearest !== undefined && distance(given, nearest) <= Math.max(1, Math.floor(given.length / 3))
+export const of = (input: string, words: ReadonlyArray<string>): string => {
+  const [nearest] = words.toSorted((a, b) => distance(input, a) - distance(input, b))
+  return nearest !== undefined && distance(input, nearest) <= Math.max(1, Math.floor(input.length / 3))
     ? `Did you mean ${nearest}? `
     : ""
 }

@@ -7,7 +7,7 @@ export interface Template {
   readonly name: string
   readonly title: string
   readonly hint: string
-  /** The scripts to run first, each in a terminal of its own, with what each shows. */
+  /** The scripts to run first, each in a separate terminal, with what each shows. */
   readonly firstSteps: ReadonlyArray<readonly [script: string, shows: string]>
 }
 

@@ -12,7 +12,7 @@ const help = `Makes a Runlease project that runs at once.
   --no-install         leave the installation to you
   --help, -h           show this
 
-Without a terminal it asks nothing, takes the defaults, and prints them.`
+Without a terminal it poses no questions, takes the defaults, and prints them.`
 
 const options = {
   template: { type: "string", short: "t" },

@@ -2,7 +2,7 @@
  * Runs a remote agent that speaks A2A 1.0 as an executor: a run is a task of that agent.
  *
  * The agent gets the messages of the user since its last one; the conversation is its context. The text of its artifacts is the text of the
- * run, and what else they hold is a CUSTOM event `a2a.artifact`. What it asks is a question of the run, and the answer is its next message:
+ * run, and what else they hold is a CUSTOM event `a2a.artifact`. Its question is a question of the run, and the answer is its next message:
  * text as text, any other value as data.
  *
  * The task is a step. A worker that dies leaves the task at its agent, and the next one follows it again: the agent gets no second message. A
@@ -17,10 +17,10 @@ import * as Requests from "./internal/Requests.js"
 import * as Turn from "./internal/Turn.js"
 
 /**
- * `url` is the address of the agent, below which its card is: `.well-known/agent-card.json`. `{agent_id}` stands for the agent's name
+ * `url` is the address of the agent, below which its card is: `.well-known/agent-card.json`. `{agent_id}` is replaced by the agent's name
  * there, which is the run's agent id unless `agentOf` says otherwise. Traces and failures do not show Redacted headers.
  *
- * `origins`: those that may have the requests and headers beside that of `url`, such as `https://api.example.com`. The card names the address
+ * `origins`: those that may have the requests and headers besides that of `url`, such as `https://api.example.com`. The card names the address
  * of the agent; one of any other origin is refused, and so is a redirect to another.
  *
  * @category models
@@ -68,7 +68,7 @@ const cancelWith = (remote: Remote.Remote, run: Run.ClaimedRun, taskId: string) 
   )
 
 /**
- * An executor that gives each run to a remote agent.
+ * An executor that passes each run to a remote agent.
  *
  * Its runs fail with these codes. Retryable: `unreachable`, and `http_N` for 408, 429, 500, 502, 503 and 504. Not retryable: `other_origin` (see
  * `Options.origins`), `a2a_failed`,
@@ -98,13 +98,13 @@ export const make = (options: Options): Context.Tag.Service<Executor.Executor> =
 })
 
 const follow = Effect.fnUntraced(function* (remote: Remote.Remote, task: typeof Begun.Type) {
-  let seen: Turn.Ended["seen"] = {}
+  let shown: Turn.Ended["seen"] = {}
   for (let key = 1; ; key += 1) {
-    const ended: Turn.Ended = yield* Step.stream("a2a turn", Turn.stream(remote, task.taskId, seen), {
+    const ended: Turn.Ended = yield* Step.stream("a2a turn", Turn.stream(remote, task.taskId, shown), {
       key,
       schema: Turn.Ended,
     })
-    seen = ended.seen
+    shown = ended.seen
     const code = failures[ended.state]
     if (code !== undefined) return yield* failureOf(code, ended.text)
     if (ended.state === "TASK_STATE_COMPLETED") return

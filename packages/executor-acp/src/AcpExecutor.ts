@@ -10,7 +10,7 @@
  * next turn, unless the agent gave up the last one.
  *
  * The end of a turn is recorded in the log of the run. If the worker dies after that, such as while the agent exits, the next attempt ends
- * the run as the turn ended, and starts no agent. If there are messages behind that turn, it goes on with them. Messages whose turn has not
+ * the run as the turn ended, and starts no agent. If there are messages behind that turn, it continues with them. Messages whose turn has not
  * ended are prompted again.
  *
  * With the permission `ask`, a question of the agent suspends the run (docs/decisions/0016-acp-permissions.md). The run's
@@ -55,8 +55,8 @@ export interface Options {
   /** Further variables. Logs and failure messages do not show Redacted values. */
   readonly env?: Environment.Extra
   /**
-   * Gives the agent, and the commands that it runs, a token of the run, in RUNLEASE_TOKEN beside RUNLEASE_URL and RUNLEASE_WORKER_ID. With it
-   * they may append to the run, tell it messages and spawn children of it over HTTP, for as long as the worker holds the run. Needs a worker
+   * Passes a token of the run to the agent, and to the commands that it runs, in RUNLEASE_TOKEN next to RUNLEASE_URL and RUNLEASE_WORKER_ID. With it
+   * they may append to the run, send it messages and spawn children of it over HTTP, for as long as the worker holds the run. Needs a worker
    * that has its runs from a server. Default: false.
    */
   readonly runToken?: boolean
@@ -101,7 +101,7 @@ const mebibyte = 1024 * 1024
  * `guard_not_started`. Not retryable: `command_not_started` (unless a resource is short), `agent_protocol_version`,
  * `agent_auth_required`, `agent_mode_unknown`, `agent_stop_reason_unknown`, `agent_error`, `agent_protocol_error`,
  * `agent_message_too_large`, `worktree_failed`. `session_not_recorded` is retryable if the control plane was unavailable. A
- * run that the agent gives up ends with RUN_ERROR and the code `max_tokens`, `max_turn_requests` or `refusal`.
+ * run that the agent abandons ends with RUN_ERROR and the code `max_tokens`, `max_turn_requests` or `refusal`.
  *
  * @category constructors
  */

@@ -40,7 +40,7 @@ import * as Sse from "./internal/Sse.js"
  * @category models
  */
 export interface Options {
-  /** The URL of the agent. `{agent_id}` stands for the agent's name on that server. */
+  /** The URL of the agent. `{agent_id}` is replaced by the agent's name on that server. */
   readonly url: string
   /** The agent's name on that server. Default: the run's agent id. */
   readonly agentOf?: (run: Run.ClaimedRun) => string
@@ -49,7 +49,7 @@ export interface Options {
   /** The longest wait for the first byte of the response. Default: 2 minutes. */
   readonly responseTimeout?: Duration.DurationInput
   /**
-   * The longest silence of the event stream, without even a comment. Default: 2 minutes. Node's `fetch` gives up after 5
+   * The longest silence of the event stream, without even a comment. Default: 2 minutes. Node's `fetch` fails after 5
    * minutes, so a longer limit requires another HttpClient.
    */
   readonly idleTimeout?: Duration.DurationInput

@@ -19,7 +19,7 @@
  *
  * Content that the model cannot use, such as a file of an unsupported type, is left out with a warning.
  *
- * A whole answer is recorded in the log of the run. When the worker dies, the next attempt goes on after it, and makes the calls
+ * A whole answer is recorded in the log of the run. When the worker dies, the next attempt continues after it, and makes the calls
  * that have no result yet. An answer that broke off is requested again.
  *
  * The model receives the expected failures of a handler, and the error of arguments that do not fit. `AiTool.SideEffect`
@@ -71,7 +71,7 @@ const capturesContent = Config.boolean("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSA
   Effect.catchAll((error) => Effect.as(Effect.logWarning(`It counts as false: ${error}`), false)),
 )
 
-/** The services that an executor over these tools requires, beside a model. */
+/** The services that an executor over these tools requires, besides a model. */
 export type Needs<Tools extends Record<string, Tool.Any>> =
   | Tool.HandlersFor<Tools>
   | Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall | ControlPlane.ProjectPorts>
@@ -111,7 +111,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
       model: Option.getOrUndefined(yield* Effect.serviceOption(ModelName)),
       captures: yield* capturesContent,
     },
-    handlers: servers.length === 0 ? Effect.succeed(own) : McpTools.beside(own, servers),
+    handlers: servers.length === 0 ? Effect.succeed(own) : McpTools.withServers(own, servers),
     system: options.system,
     maxSteps: options.maxSteps ?? 16,
     toolConcurrency: options.toolConcurrency ?? 4,

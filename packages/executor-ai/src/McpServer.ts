@@ -1,5 +1,5 @@
 /**
- * Servers of the Model Context Protocol whose tools a model may call, beside those of the worker.
+ * Servers of the Model Context Protocol whose tools a model may call, in addition to those of the worker.
  *
  * ```ts
  * const agent = AiExecutor.layerWith({
@@ -15,7 +15,7 @@
  * called again (`idempotentHint`).
  *
  * Where a server makes a task of a call, the worker polls the task in the place of the call, until it has ended. The log has the id of the task, so
- * another attempt goes on with the same task.
+ * another attempt continues with the same task.
  *
  * Source: docs/decisions/0111-mcp.md
  */
@@ -24,7 +24,7 @@ import type { Redacted } from "effect"
 interface Common {
   /** The beginning of the names of its tools: 1 to 32 letters, digits, `-` or `_`. */
   readonly name: string
-  /** The tools that the model may call, by the names that the server gives them. Default: all. */
+  /** The tools that the model may call, by the server's names. Default: all. */
   readonly allow?: ReadonlyArray<string> | undefined
 }
 

@@ -43,7 +43,7 @@ export interface Options {
   /** Further variables. Logs and failure messages do not show Redacted values. */
   readonly env?: Environment.Extra
   /**
-   * Gives the program a token, with which it may append to its run, tell it messages and spawn children of it over HTTP, for as long as the
+   * Passes a token to the program, with which it may append to its run, send it messages and spawn children of it over HTTP, for as long as the
    * worker holds the run (docs/steps-of-a-program.md). Needs a worker that has its runs from a server. Default: false.
    */
   readonly runToken?: boolean
@@ -65,7 +65,7 @@ export interface Options {
   /** The most bytes that a run may write to stdout. Default: 64 MiB. */
   readonly maxOutputBytes?: number
   /**
-   * The most private memory of each process of the program, in bytes: what it may write to, beside what processes share. Linux
+   * The most private memory of each process of the program, in bytes: what it may write to, without what processes share. Linux
    * holds it; other systems may not. Default: no limit.
    */
   readonly maxMemoryBytes?: number

@@ -1,4 +1,4 @@
-/** Logs a program's stderr, and gives its end for the message of a failure. */
+/** Logs a program's stderr, and returns its end for the message of a failure. */
 import { Chunk, Effect, Stream } from "effect"
 import * as Lines from "./Lines.js"
 
@@ -30,7 +30,7 @@ const append = (tail: Tail, text: string): Tail => {
 export const annotation = { stream: "stderr" } as const
 
 /**
- * Logs each line with `annotation` and gives the last 4 KiB. A line over 8 KiB is logged in pieces. Both omit the values of
+ * Logs each line with `annotation` and returns the last 4 KiB. A line over 8 KiB is logged in pieces. Both omit the values of
  * `secrets`, since more people may read a failure's message.
  *
  * @category logging

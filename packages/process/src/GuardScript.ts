@@ -3,7 +3,7 @@
 /** The shortest sleep of the guard between two scans, in milliseconds. */
 export const tickMillis = 50
 
-/** For how many ticks the guard sends KILL, before it gives up on processes that the kernel does not end. */
+/** For how many ticks the guard sends KILL, before it abandons processes that the kernel does not end. */
 const killTicks = 40
 
 /**
@@ -48,7 +48,7 @@ const scanProgram = `
  * The guard. $1: the mark as a pattern of grep. $2: the mark as a limit. $3: the ticks between TERM and KILL. $4: a folder
  * to remove, or empty.
  *
- * Lines on stdin: `pid PID START` names the program, which leads its session and its group. `lease SECONDS TICKS` gives the
+ * Lines on stdin: `pid PID START` names the program, which leads its session and its group. `lease SECONDS TICKS` grants the
  * time until the lease is about to end, and the grace at that time. The end of stdin is the end of the run.
  *
  * The limit of file locks is a mark too, since the kernel does not use `RLIMIT_LOCKS`. Children inherit it, and neither a new

@@ -64,7 +64,7 @@ exit "$code"
 /** Files in memory on Linux. Each test creates a database, which is hundreds of files: on a disk that takes most of its time. */
 const memory = "/dev/shm"
 
-/** The room that a server is given in memory; containers often have 64 MiB. */
+/** The room of a server in memory; containers often have 64 MiB. */
 const minMemory = 4 * 1024 ** 3
 
 const fastest = (): string => {

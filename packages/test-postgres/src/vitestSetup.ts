@@ -8,10 +8,10 @@ import { urlKey } from "./Provided.js"
 import * as TestServer from "./TestServer.js"
 
 export default async (project: TestProject): Promise<() => Promise<void>> => {
-  const given = process.env["DATABASE_URL"]
+  const databaseUrl = process.env["DATABASE_URL"]
   const scope = Effect.runSync(Scope.make())
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
-  const url = given ?? (await Effect.runPromise(Scope.extend(TestServer.make(), scope))).url
+  const url = databaseUrl ?? (await Effect.runPromise(Scope.extend(TestServer.make(), scope))).url
   project.provide(urlKey, url)
   return close
 }

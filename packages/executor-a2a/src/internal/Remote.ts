@@ -13,7 +13,7 @@ import { Executor } from "@runlease/core"
 import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
 import { Data, Duration, Effect, Option, Redacted, Stream } from "effect"
 
-/** How the agent is reached. `origins`: those that get its requests beside that of `url`. */
+/** How the agent is reached. `origins`: those that get its requests besides that of `url`. */
 export interface Address {
   readonly url: string
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
@@ -76,7 +76,7 @@ const fetching = ({ headers, origins, url }: Address): typeof fetch => {
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "")
 
-/** An error of A2A has a name of its own; the runtime's have not. */
+/** An error of A2A has its own name; the runtime's have not. */
 const isAnswer = (error: unknown): boolean =>
   nameOf(error).endsWith("Error") && !["Error", "TypeError"].includes(nameOf(error))
 

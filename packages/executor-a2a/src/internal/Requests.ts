@@ -19,12 +19,12 @@ const string = (value: unknown): string => (typeof value === "string" ? value : 
 const bytesUrl = /^data:([^;,]*);base64,/
 
 /** A part as A2A has it: what it has no name for is data. */
-const toPart = (given: RequestSnapshot.MessagePart): Part => {
-  if (given.type === "text" && given["data"] === undefined) return textPart(string(given["text"]))
-  if (given.type === "text") return dataPart(given["data"])
-  const url = string(given["url"])
-  if (given.type !== "file" || url === "") return dataPart(given)
-  const more = { filename: string(given["filename"]), mediaType: string(given["mediaType"]) }
+const toPart = (content: RequestSnapshot.MessagePart): Part => {
+  if (content.type === "text" && content["data"] === undefined) return textPart(string(content["text"]))
+  if (content.type === "text") return dataPart(content["data"])
+  const url = string(content["url"])
+  if (content.type !== "file" || url === "") return dataPart(content)
+  const more = { filename: string(content["filename"]), mediaType: string(content["mediaType"]) }
   const bytes = bytesUrl.exec(url)
   return bytes === null
     ? part({ $case: "url", value: url }, more)
@@ -58,15 +58,15 @@ export const first = (
   messageId: string,
 ): SendMessageRequest => {
   const { input, messages } = snapshot
-  const given = messages
+  const ofMessages = messages
     .slice(messages.findLastIndex(({ role }) => role === "assistant") + 1)
     .filter(({ role }) => role === "user")
     .flatMap(({ parts }) => parts.map(toPart))
-  const parts = input === undefined ? given : [dataPart(input)]
+  const parts = input === undefined ? ofMessages : [dataPart(input)]
   return requestOf(parts.length === 0 ? [textPart("")] : parts, { messageId, contextId: conversationId })
 }
 
-/** The answer to what a task asks: text as text, any other value as data. */
+/** The answer to the question of a task: text as text, any other value as data. */
 export const answer = (
   task: { readonly taskId: string; readonly contextId: string },
   payload: unknown,

@@ -1,4 +1,4 @@
-/** One turn of a task: what the agent gives until it ends or asks for something, as output of the run. */
+/** One turn of a task: what the agent sends until it ends or poses a question, as output of the run. */
 import {
   type Artifact,
   type Message,
@@ -14,7 +14,7 @@ import { Effect, Schedule, Schema, Stream } from "effect"
 import * as Remote from "./Remote.js"
 
 /**
- * How a turn ended. `seen`: how many characters of each artifact the run has shown, so that the next turn goes on behind them. `text`:
+ * How a turn ended. `seen`: how many characters of each artifact the run has shown, so that the next turn continues behind them. `text`:
  * what the agent says of its state.
  */
 export const Ended = Schema.Struct({
@@ -58,13 +58,13 @@ const others = (parts: ReadonlyArray<Part>): ReadonlyArray<object> =>
         ],
   )
 
-/** The name of the event that has what an artifact holds beside its text. */
+/** The name of the event that has what an artifact holds besides its text. */
 export const artifactEventName = "a2a.artifact"
 
 /**
  * Shows artifacts. A stream that was broken off begins again with all of them, so it remembers what it has shown.
  */
-const shower = (seen: Map<string, number>, newId: Effect.Effect<string>) => {
+const shower = (lengths: Map<string, number>, newId: Effect.Effect<string>) => {
   let open: { readonly artifactId: string; readonly messageId: string } | undefined
 
   const close = (): ReadonlyArray<Output> => {
@@ -90,12 +90,12 @@ const shower = (seen: Map<string, number>, newId: Effect.Effect<string>) => {
     close,
     show: Effect.fnUntraced(function* ({ artifactId, name, parts }: Artifact, append: boolean) {
       const text = textOf(parts)
-      const before = seen.get(artifactId)
+      const before = lengths.get(artifactId)
       // One that is sent whole again is what it was, with more behind it, or else another.
       const isMore = append || before === undefined || text.length >= before
       const replaced = isMore || open?.artifactId !== artifactId ? [] : close()
       const delta = !append && isMore ? text.slice(before ?? 0) : text
-      seen.set(artifactId, append ? (before ?? 0) + text.length : text.length)
+      lengths.set(artifactId, append ? (before ?? 0) + text.length : text.length)
       const rest = before === undefined || append ? others(parts) : []
       const shown = [...replaced, ...(yield* showText(artifactId, delta))]
       if (rest.length === 0) return shown
@@ -156,15 +156,15 @@ export const stream = (
   before: Ended["seen"],
 ): Stream.Stream<Piece, Executor.ExecutorError> =>
   Stream.suspend(() => {
-    const seen = new Map(Object.entries(before))
-    const { close, show } = shower(seen, Ids.uuidV7)
+    const lengths = new Map(Object.entries(before))
+    const { close, show } = shower(lengths, Ids.uuidV7)
 
     const end = ({ message, state }: TaskStatus): Piece =>
       Agent.result({
         state: taskStateToJSON(state),
         text: textOf(message?.parts ?? []),
         data: dataOf(message?.parts ?? []),
-        seen: Object.fromEntries(seen),
+        seen: Object.fromEntries(lengths),
       })
 
     const piecesOf = Effect.fnUntraced(function* (response: StreamResponse) {

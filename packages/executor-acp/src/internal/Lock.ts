@@ -1,5 +1,5 @@
 /**
- * Locks a working folder with a file beside it.
+ * Locks a working folder with a file next to it.
  *
  * A lock names the process that holds it and the mark of the processes that this one started. When the holder is dead,
  * another process ends all processes with the mark and takes the lock. A process cannot check a holder on another machine,
@@ -92,7 +92,7 @@ const reap = (options: Options, path: string, text: string, holder: Holder) =>
     yield* Effect.scoped(
       Guard.make({ mark: holder.mark, killAfter: options.killAfter, path: options.guardPath }),
     )
-    // The process that moves the lock removes it. A lock that was taken in the meantime goes back.
+    // The process that moves the lock removes it. A lock that was acquired in the meantime goes back.
     const moved = `${path}.${yield* Ids.uuidV7}`
     yield* fs(() => rename(path, moved))
     if ((yield* read(moved)) !== text) yield* Effect.ignore(fs(() => link(moved, path)))
@@ -144,14 +144,14 @@ export const hold = (
       fs(() => mkdir(options.folder, { recursive: true })),
       unavailable,
     )
-    let taken = false
+    let acquired = false
     yield* Effect.addFinalizer(() =>
-      taken ? Effect.ignore(fs(() => rm(path, { force: true }))) : Effect.void,
+      acquired ? Effect.ignore(fs(() => rm(path, { force: true }))) : Effect.void,
     )
     const taking = Effect.zipRight(
       take(options, path, mark),
       Effect.sync(() => {
-        taken = true
+        acquired = true
       }),
     )
     yield* Effect.uninterruptible(taking).pipe(

@@ -99,7 +99,7 @@ export const answer = (
         questions.ask<PermissionOption | undefined>({
           key: keyOf(call),
           interrupt: (id, maxBytes) => interruptOf(id, maxBytes, request, call),
-          reply: (given) => Option.some(selectOption(given, request.options)),
+          reply: (answer) => Option.some(selectOption(answer, request.options)),
           isLasting: (option) => option?.kind.endsWith("_always") === true,
           cancelled: undefined,
         }),

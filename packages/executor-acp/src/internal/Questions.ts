@@ -80,8 +80,8 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const answered = Effect.fnUntraced(function* <A>({ isLasting, key, reply, ...question }: Question<A>) {
-    const given = options.answers.filter(({ interruptId }) => interruptId.startsWith(`${key}.`))
-    const [found] = given.flatMap((answer) =>
+    const answers = options.answers.filter(({ interruptId }) => interruptId.startsWith(`${key}.`))
+    const [found] = answers.flatMap((answer) =>
       delivered.has(answer.interruptId)
         ? []
         : Option.toArray(Option.map(reply(answer), (value) => ({ answer, value }))),
@@ -94,8 +94,8 @@ export const make = Effect.fnUntraced(function* (
       return cancelled ? question.cancelled : found.value
     }
     const alike = Array.from(open.keys()).filter((id) => id.startsWith(`${key}.`)).length
-    const id = `${key}.${given.length + alike}`
-    const last = given.at(-1)
+    const id = `${key}.${answers.length + alike}`
+    const last = answers.at(-1)
     if (open.size === 0) yield* Effect.forkIn(Effect.delay(suspend, window), scope)
     open.set(id, (maxBytes) =>
       question.interrupt(

@@ -13,10 +13,10 @@ const stepName = "inbox"
 export type Messages = ReadonlyArray<InboxMessage.InboxMessage>
 
 export interface RunMessages {
-  /** The messages that earlier attempts have taken for a turn that has not ended. */
+  /** The messages that earlier attempts have consumed for a turn that has not ended. */
   readonly unfinished: Messages
 
-  /** Whether there are messages that no turn has taken. */
+  /** Whether there are messages that no turn has consumed. */
   readonly pending: () => boolean
 
   /** Takes them for the next turn. The log has their record when this ends, and all that went to `emit` before. */

@@ -43,7 +43,7 @@ const makeWrite = (
   return (key, metadata) =>
     Option.match(Option.all([workerId, Schema.decodeUnknownOption(Ids.text(512))(key)]), {
       onNone: () =>
-        Effect.logWarning("The session of the agent cannot be recorded, so no later run goes on with it"),
+        Effect.logWarning("The session of the agent cannot be recorded, so no later run continues it"),
       onSome: ([workerId, sessionKey]) =>
         runs
           .recordSession(

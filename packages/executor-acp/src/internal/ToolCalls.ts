@@ -163,7 +163,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
     on: (update: ToolCall): Events => apply(update, false)[0],
     /** The events of a call that needs permission, and its state. */
     onPermissionRequest: (update: ToolCall) => {
-      // A request for permission has a title of its own, and its status says nothing about the progress of the call.
+      // A request for permission has its own title, and its status says nothing about the progress of the call.
       const before = calls.get(update.toolCallId)
       const { status: _, ...question } = update
       return apply(before === undefined ? question : { ...question, title: before.fields.title }, true)

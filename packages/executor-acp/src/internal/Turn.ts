@@ -97,7 +97,7 @@ const historyBefore = (run: Run.ClaimedRun, latest: Prompt.Request["latest"]) =>
 
 /**
  * Starts the turns of a run. The result is the stream of the run's events. The Scope ends the agent. A turn whose end is recorded is not
- * done again: the run ends as it did, or goes on with its new messages.
+ * done again: the run ends as it did, or continues with its new messages.
  */
 export const make = (settings: Settings) =>
   Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {

@@ -23,7 +23,7 @@ export interface TurnOutput {
   /** Reads the parameters of a `session/update`. */
   readonly onUpdate: (params: unknown) => Effect.Effect<void>
   /**
-   * Reads a call that needs permission, at once and before the agent's next message. The Effect emits its events and gives
+   * Reads a call that needs permission, at once and before the agent's next message. The Effect emits its events and returns
    * the call, which is undecided until `decide`.
    */
   readonly onPermissionRequest: (call: SessionUpdate.ToolCall) => Effect.Effect<ToolCalls.CallState>

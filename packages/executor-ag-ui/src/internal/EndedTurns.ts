@@ -12,7 +12,7 @@ const interruptsOf = ({ outcome }: AgentEvent.LogEvent): ReadonlyArray<unknown> 
 
 /**
  * The end of the last run of the agent, if this run is yet to end by it. Undefined if the agent needs a request: for the first time, or
- * with the answers to its interrupts. An agent may use an id again, so each interrupt of that id needs an answer of its own.
+ * with the answers to its interrupts. An agent may use an id again, so each interrupt of that id needs its own answer.
  */
 export const unanswered = (
   run: Run.ClaimedRun,

@@ -69,13 +69,13 @@ const dropUnknown = (event: Event): CheckedEvent => {
  * older than 1.0.
  */
 export const check = (
-  given: Event,
+  event: Event,
   { nulls }: { readonly nulls: boolean },
 ): Either.Either<CheckedEvent, string> => {
-  const checked = dropUnknown(nulls ? omitOptionalNulls(given, "Event") : given)
+  const checked = dropUnknown(nulls ? omitOptionalNulls(event, "Event") : event)
   const parsed = EventSchemas.safeParse(checked.event)
   if (parsed.success) return Either.right(checked)
   const [issue] = parsed.error.issues
   const path = issue?.path.map(String).join(".") ?? ""
-  return Either.left(`${given.type} has a wrong value in \`${path}\`: ${issue?.message ?? "invalid"}`)
+  return Either.left(`${event.type} has a wrong value in \`${path}\`: ${issue?.message ?? "invalid"}`)
 }

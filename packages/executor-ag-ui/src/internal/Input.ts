@@ -76,7 +76,7 @@ const resumeOf = (
 const sentId = ({ runId }: Run.ClaimedRun): string => (Ids.isReservedRunId(runId) ? `run.${runId}` : runId)
 
 /**
- * The run's id at its first claim, and a new id at each later claim. An agent may treat an id that it has seen as a finished
+ * The run's id at its first claim, and a new id at each later claim. An agent may treat an id that it has received before as a finished
  * run, and send nothing.
  */
 const runIdOf = (run: Run.ClaimedRun): Effect.Effect<string> =>

@@ -66,13 +66,13 @@ const partOf = (part: unknown): ReadonlyArray<unknown> => {
 }
 
 /** The message, or nothing if it is an activity, which is for the front end only. */
-export const message = (given: Json): ReadonlyArray<Json> => {
-  const schema = variant(messages, given["role"])
-  if (schema === undefined || given["role"] === "activity") return []
-  const { content, toolCalls } = given
+export const message = (value: Json): ReadonlyArray<Json> => {
+  const schema = variant(messages, value["role"])
+  if (schema === undefined || value["role"] === "activity") return []
+  const { content, toolCalls } = value
   return [
     {
-      ...pickFields(given, schema),
+      ...pickFields(value, schema),
       ...(Array.isArray(content) ? { content: content.flatMap(partOf) } : {}),
       ...(Array.isArray(toolCalls)
         ? {
@@ -85,5 +85,5 @@ export const message = (given: Json): ReadonlyArray<Json> => {
   ]
 }
 
-export const tool = (given: unknown): unknown =>
-  Predicate.isRecord(given) ? pickFields(given, ToolSchema) : given
+export const tool = (value: unknown): unknown =>
+  Predicate.isRecord(value) ? pickFields(value, ToolSchema) : value

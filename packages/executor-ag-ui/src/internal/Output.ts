@@ -84,11 +84,11 @@ const makeReader = (options: Options) => {
     const parsed = eventOf(options, item)
     if (Either.isLeft(parsed)) return { events: [], failure: parsed.left }
     if (parsed.right === undefined) return { events: [] }
-    const given = translate(parsed.right)
-    if (!EventShape.isDescribed(given)) return { events: requested.take(given) }
+    const translated = translate(parsed.right)
+    if (!EventShape.isDescribed(translated)) return { events: requested.take(translated) }
 
-    if (given.type === "RUN_STARTED") old = given["protocolVersion"] == null
-    const checked = EventShape.check(given, { nulls: old })
+    if (translated.type === "RUN_STARTED") old = translated["protocolVersion"] == null
+    const checked = EventShape.check(translated, { nulls: old })
     if (Either.isLeft(checked)) return { events: [], failure: violation(checked.left) }
     const { dropped, event } = checked.right
     const warnings = [

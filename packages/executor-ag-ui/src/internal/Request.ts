@@ -1,4 +1,4 @@
-/** Sends one request to a remote agent and gives the bytes of its event stream. */
+/** Sends one request to a remote agent and returns the bytes of its event stream. */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -62,9 +62,9 @@ const brokenOff = (error: HttpClientError) =>
 /** The first bytes of a body as text. Empty if the body cannot be read. */
 const readBeginning = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
   response.stream.pipe(
-    Stream.mapAccum(0, (seen, chunk) => [
-      seen + chunk.length,
-      seen >= maxDetailBytes ? undefined : chunk.subarray(0, maxDetailBytes - seen),
+    Stream.mapAccum(0, (received, chunk) => [
+      received + chunk.length,
+      received >= maxDetailBytes ? undefined : chunk.subarray(0, maxDetailBytes - received),
     ]),
     Stream.takeWhile(Predicate.isNotUndefined),
     Stream.decodeText(),
@@ -167,8 +167,8 @@ export const send = (
           ),
         options.idleTimeout,
       ),
-      Stream.mapAccumEffect(0, (seen, chunk) => {
-        const total = seen + chunk.length
+      Stream.mapAccumEffect(0, (received, chunk) => {
+        const total = received + chunk.length
         return total > options.maxOutputBytes
           ? permanent("output_too_large", `The agent sent more than ${options.maxOutputBytes} bytes`)
           : Effect.succeed([total, chunk] as const)

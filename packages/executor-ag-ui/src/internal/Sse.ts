@@ -10,7 +10,7 @@ export type Item =
   | { readonly _tag: "Data"; readonly data: string; readonly ended: boolean }
   | { readonly _tag: "TooLarge" }
 
-/** The bytes of a line beside its data. */
+/** The bytes of a line besides its data. */
 const framing = "data: \r\n".length
 
 /**

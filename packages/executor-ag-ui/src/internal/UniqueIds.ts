@@ -21,7 +21,7 @@ const references: Readonly<Record<string, Kind>> = {
   parentToolCallId: "toolCall",
 }
 
-/** The result of a call is a message of its own. */
+/** The result of a call is a separate message. */
 const beginningOf = (event: Event): readonly [Kind, string] | undefined => {
   const begun = AgUiItems.beginningOf(event)
   if (begun !== undefined) return [begun.field === "messageId" ? "message" : "toolCall", begun.id]

@@ -103,7 +103,7 @@ export const make = (ids: UniqueIds): Answer => {
     const call = RequestedCall.make(ids.freshCallId(id), toolName, byProvider)
     calls.set(id, call)
     blocks.push(call)
-    // A call that follows more reasoning starts a message of its own, so that a client preserves the order.
+    // A call that follows more reasoning starts a separate message, so that a client preserves the order.
     const parent = blocks.findLast((block) => block.kind !== "call")
     return [
       {

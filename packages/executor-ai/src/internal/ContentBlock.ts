@@ -50,7 +50,7 @@ export const extend = (
 
 /**
  * Ends the block's message. Reasoning that has options and no text gets a message here, so that the options have one to
- * belong to. `optionsOf` gives the events that record the options of a message.
+ * belong to. `optionsOf` returns the events that record the options of a message.
  */
 export const close = (block: ContentBlock, optionsOf: (block: ContentBlock) => Events): Events => {
   const { messageId, options } = block

@@ -1,8 +1,8 @@
 /**
  * Spans of requests to models and of calls of tools, by the conventions of OpenTelemetry for generative AI.
  *
- * `@effect/ai` makes spans of its own, with other names and with the arguments of each call. They are replaced by these: what happens in
- * one of them is in ours, and of its attributes those of the conventions are taken.
+ * `@effect/ai` makes its own spans, with other names and with the arguments of each call. They are replaced by these: what happens in
+ * one of them is in ours, and of its attributes those of the conventions are copied.
  *
  * Source: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
  */
@@ -23,7 +23,7 @@ export interface GenAiSpans {
   /** A request to the model. Without a tracer, or with one that exports nothing, it has no span. */
   readonly chat: <A extends { readonly type: string }, E>(answer: Stream.Stream<A, E>) => Stream.Stream<A, E>
 
-  /** The call of a tool. `args` gives what the span shows of the arguments. */
+  /** The call of a tool. `args` returns what the span shows of the arguments. */
   readonly tool: (
     call: { readonly toolCallId: string; readonly toolName: string },
     args: () => unknown,

@@ -26,7 +26,7 @@ const callIds = (
 export const calledIds = (messages: ReadonlyArray<Message>): ReadonlySet<string> =>
   new Set(callIds(messages, "tool_call"))
 
-/** Whether an attempt wrote the message, or has taken it. A client preserves the id of the message or of one of its calls. */
+/** Whether an attempt wrote the message, or has consumed it. A client preserves the id of the message or of one of its calls. */
 const isWrittenBy = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
   const called = new Set(calls.map(({ toolCallId }) => toolCallId))
   return (message: Message): boolean =>
@@ -36,12 +36,12 @@ const isWrittenBy = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
 
 const isOfModel = ({ role }: Message): boolean => role === "assistant" || role === "reasoning"
 
-/** Whether the turn goes on behind a message. One that has results, as the step of a page does, is the end of its turn. */
+/** Whether the turn continues behind a message. One that has results, as the step of a page does, is the end of its turn. */
 const continuesTurn = ({ parts, role }: Message): boolean =>
   role === "reasoning" ||
   (parts.some(({ type }) => type === "tool_call") && parts.every(({ type }) => type !== "tool_result"))
 
-/** Adds a message to the last turn if `joins` says that it is part of it, and to a turn of its own otherwise. */
+/** Adds a message to the last turn if `joins` says that it is part of it, and to a separate turn otherwise. */
 const addTo = (turns: Array<Array<Message>>, message: Message, joins: (before: Message) => boolean): void => {
   const last = turns.at(-1)
   const before = last?.at(-1)
@@ -74,41 +74,41 @@ export const ofAnswer = (
 }
 
 /**
- * The turns of this run come from its log. A turn stands where the request has it, or else before the results of its
+ * The turns of this run come from its log. A turn is placed where the request has it, or else before the results of its
  * calls, or else where the turns of the next attempt stand. Messages of answers that broke off are void, even if the client still sends
  * them.
  */
 export const make = (
-  given: ReadonlyArray<Message>,
+  messages: ReadonlyArray<Message>,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
   providerCalls: ReadonlySet<string>,
 ): History => {
   const places = new Map<number, Array<ReadonlyArray<Message>>>()
-  let next = given.length
+  let next = messages.length
   for (const attempt of attempts.filter(({ validMessages }) => validMessages.length > 0).toReversed()) {
     const called = new Set(attempt.calls.map(({ toolCallId }) => toolCallId))
-    const there = given.findIndex(isWrittenBy(attempt))
-    const answered = given.findIndex((message) =>
+    const there = messages.findIndex(isWrittenBy(attempt))
+    const answered = messages.findIndex((message) =>
       callIds([message], "tool_result").some((id) => called.has(id)),
     )
-    next = Math.min(next, there >= 0 ? there : answered >= 0 ? answered : given.length)
+    next = Math.min(next, there >= 0 ? there : answered >= 0 ? answered : messages.length)
     const turns = attempt.turns.flatMap((turn) => ofAnswer(turn, providerCalls))
     places.set(next, [...turns, ...(places.get(next) ?? [])])
   }
   const isLogged = attempts.map(isWrittenBy)
   const turns: Array<ReadonlyArray<Message>> = []
-  let ofGiven: Array<Message> = []
-  for (const [index, message] of [...given, undefined].entries()) {
+  let ofRequest: Array<Message> = []
+  for (const [index, message] of [...messages, undefined].entries()) {
     const own = places.get(index)
     if (own !== undefined) {
-      turns.push(...ofClient(ofGiven), ...own)
-      ofGiven = []
+      turns.push(...ofClient(ofRequest), ...own)
+      ofRequest = []
     }
-    if (message !== undefined && !isLogged.some((is) => is(message))) ofGiven.push(message)
+    if (message !== undefined && !isLogged.some((is) => is(message))) ofRequest.push(message)
   }
-  turns.push(...ofClient(ofGiven))
+  turns.push(...ofClient(ofRequest))
   const results = new Map<string, RequestSnapshot.MessagePart>()
-  for (const { parts } of [...given, ...attempts.flatMap((attempt) => attempt.messages)]) {
+  for (const { parts } of [...messages, ...attempts.flatMap((attempt) => attempt.messages)]) {
     for (const part of parts) if (part.type === "tool_result") results.set(String(part["toolCallId"]), part)
   }
   const called = calledIds(turns.flat())

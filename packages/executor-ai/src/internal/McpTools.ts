@@ -1,4 +1,4 @@
-/** The tools of MCP servers as handlers beside those of the worker. */
+/** The tools of MCP servers as handlers in addition to those of the worker. */
 import { Tool } from "@effect/ai"
 import { Emit, Executor, Step } from "@runlease/core"
 import { StepLog } from "@runlease/core/executor"
@@ -127,7 +127,7 @@ const uncertain = ({ tool }: Offered): Outcome =>
       "It was not made again. Do not repeat it; find out, or ask, what became of it.",
   )
 
-/** Records what becomes of a call, so that another attempt goes on with its task. */
+/** Records what becomes of a call, so that another attempt continues with its task. */
 const recorded = (offered: Offered, key: string, call: Effect.Effect<Called>): Effect.Effect<Called> =>
   Effect.gen(function* () {
     const log = yield* Effect.serviceOption(StepLog.StepLog)
@@ -175,7 +175,7 @@ const offeredBy = (server: McpServer.McpServer) =>
  *
  * Fails: `mcp_unavailable`, retryable; `mcp_package_missing`; `bad_tools` for two tools of one name.
  */
-export const beside = (
+export const withServers = (
   own: WorkerCalls.Handlers,
   servers: ReadonlyArray<McpServer.McpServer>,
 ): Effect.Effect<WorkerCalls.Handlers, Executor.ExecutorError, Scope.Scope> =>

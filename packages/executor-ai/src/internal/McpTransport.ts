@@ -1,4 +1,4 @@
-/** A transport with requests beside those of its client, which refuses results that it does not know, such as tasks. */
+/** A transport with requests in addition to those of its client, which refuses results that it does not know, such as tasks. */
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client"
 import { Predicate } from "effect"
 

@@ -43,7 +43,7 @@ const ofHandle = (
 
 /**
  * The media of a part. AG-UI writes `{source: {type: "url" | "data", value, mimeType}}`. Other clients write `url` or
- * `data` (base64), and `mediaType`, beside `type`. A `data:` URL counts as data. `fileId` names a file in the storage of
+ * `data` (base64), and `mediaType`, besides `type`. A `data:` URL counts as data. `fileId` names a file in the storage of
  * `provider`. Fails with the reason why no model can use the part, as the end of a sentence.
  */
 export const ofPart = (

@@ -188,21 +188,21 @@ export const make = (options: Options) =>
 
     const takeMessages: Events = Stream.fromEffect(
       Effect.gen(function* () {
-        const taken = yield* inbox.take
-        const prompts = taken.messages.map(({ id, parts }) => ({ id, role: "user", parts }))
+        const received = yield* inbox.take
+        const prompts = received.messages.map(({ id, parts }) => ({ id, role: "user", parts }))
         messages = [...messages, ...(yield* ModelPrompt.ofUser(prompts, options.provider))]
-        return taken.record
+        return received.record
       }),
     )
 
     /** The mark of a request, which is made once the log has it: its price is unknown until its answer is there. */
     const request: Events = Stream.unwrap(
       Effect.map(recorder.begin, ({ committed, events }) =>
-        Stream.concat(Stream.fromIterable(events), Stream.unwrap(Effect.as(committed, ask))),
+        Stream.concat(Stream.fromIterable(events), Stream.unwrap(Effect.as(committed, callModel))),
       ),
     )
 
-    const ask: Events = Stream.suspend(() => {
+    const callModel: Events = Stream.suspend(() => {
       const answer = Answer.make(ids)
       let salvaged = false
       let replaced = false

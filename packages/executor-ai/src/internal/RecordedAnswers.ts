@@ -1,5 +1,5 @@
 /**
- * The answers of a model that the log has whole. A later attempt goes on after them.
+ * The answers of a model that the log has whole. A later attempt continues after them.
  *
  * Source: docs/decisions/0064-answers-of-a-model-are-records.md
  */
@@ -22,7 +22,7 @@ type Attempts = ReadonlyArray<PastAttempts.PastAttempt>
 const stepName = "answer"
 
 /**
- * What a record says beside the ids of its messages and calls. `by_provider` are the calls that the provider makes itself. `problems`
+ * What a record says besides the ids of its messages and calls. `by_provider` are the calls that the provider makes itself. `problems`
  * say why calls cannot be made, by call.
  */
 const Result = Schema.parseJson(
@@ -126,7 +126,7 @@ export interface OpenCall extends RequestedCall.RequestedCall {
   readonly begun: boolean
 }
 
-/** The last recorded answer of this part of the run: whether the run goes on after it, and its calls without a result. */
+/** The last recorded answer of this part of the run: whether the run continues after it, and its calls without a result. */
 export interface LastAnswer {
   readonly continues: boolean
   readonly open: ReadonlyArray<OpenCall>
@@ -152,7 +152,7 @@ export const last = (attempts: Attempts): Option.Option<LastAnswer> => {
         const begun = ended || Approvals.isBegun(attempts, toolCallId)
         return [{ ...RequestedCall.fromLog(call, problems[toolCallId]), ordinal, begun }]
       })
-    // A message that was taken behind the answer has none itself.
+    // A message that was consumed behind the answer has none itself.
     const hasNewMessage = part.flatMap(({ validMessages }) => validMessages).at(-1)?.role === "user"
     return { continues: continues || hasNewMessage, open }
   })

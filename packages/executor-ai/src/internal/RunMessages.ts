@@ -10,7 +10,7 @@ import * as Failure from "./Failure.js"
 
 const stepName = "inbox"
 
-/** Messages, and the event that says that they were taken. */
+/** Messages, and the event that says that they were consumed. */
 export interface TakenMessages {
   readonly messages: ReadonlyArray<InboxMessage.InboxMessage>
   readonly record: AgentEvent.AgentEvent
@@ -47,7 +47,7 @@ const ofSteps = ({ inbox, issue, messages }: StepLog.AttemptSteps): RunMessages 
   }),
 })
 
-/** Those of a run. An attempt begins after what the attempts before it have taken. */
+/** Those of a run. An attempt begins after what the attempts before it have consumed. */
 export const make = (run: Run.ClaimedRun): Effect.Effect<RunMessages, Executor.ExecutorError> =>
   Effect.flatMap(
     Effect.serviceOption(StepLog.StepLog),

@@ -17,14 +17,14 @@ const countOf = (record: unknown, field: string): number => {
 }
 
 /** Anthropic's `input_tokens` does not count the tokens that its cache reads and writes. */
-const ofAnthropic = (given: unknown): Counts => {
-  if (!Predicate.isRecord(given) || !isCount(given["input_tokens"])) return {}
-  const { cache_creation_input_tokens: written, cache_read_input_tokens: read } = given
+const ofAnthropic = (usage: unknown): Counts => {
+  if (!Predicate.isRecord(usage) || !isCount(usage["input_tokens"])) return {}
+  const { cache_creation_input_tokens: written, cache_read_input_tokens: read } = usage
   return {
     inputTokens:
-      given["input_tokens"] +
-      countOf(given, "cache_creation_input_tokens") +
-      countOf(given, "cache_read_input_tokens"),
+      usage["input_tokens"] +
+      countOf(usage, "cache_creation_input_tokens") +
+      countOf(usage, "cache_read_input_tokens"),
     ...(isCount(read) ? { cachedInputTokens: read } : {}),
     ...(isCount(written) ? { cacheWriteInputTokens: written } : {}),
   }

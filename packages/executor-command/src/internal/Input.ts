@@ -10,14 +10,14 @@ import type * as Request from "./Request.js"
 export type Mode = "document" | "lines"
 
 export interface Input {
-  /** Tells a program that takes lines that a step is recorded, once it is. */
+  /** Informs a program that takes lines that a step is recorded, once it is. */
   readonly acknowledge: (
     step: ReportedSteps.ReportedStep,
     report: ReportedSteps.Report,
   ) => Effect.Effect<void>
 
-  /** Gives a program that takes lines a message to its run. */
-  readonly tell: (message: InboxMessage.InboxMessage) => Effect.Effect<void>
+  /** Passes a message to its run to a program that takes lines. */
+  readonly passMessage: (message: InboxMessage.InboxMessage) => Effect.Effect<void>
 }
 
 const lineOf = (value: unknown): string => `${JSON.stringify(value)}\n`
@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function* (
   if (stepsFile !== undefined) yield* writeSteps(stepsFile)
   if (mode === "document") {
     yield* Effect.forkScoped(Effect.zipRight(program.write(document), program.endInput))
-    return { acknowledge: () => Effect.void, tell: () => Effect.void }
+    return { acknowledge: () => Effect.void, passMessage: () => Effect.void }
   }
   const lines = yield* Queue.unbounded<Effect.Effect<void>>()
   yield* Effect.forkScoped(
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (
         lines,
         Effect.zipRight(committed, program.write(lineOf({ type: "runlease.recorded", name, key }))),
       ),
-    tell: ({ id, key, number, parts }) => {
+    passMessage: ({ id, key, number, parts }) => {
       const line = { type: "runlease.message", number, message_id: id, idempotency_key: key, parts }
       return Queue.offer(lines, program.write(lineOf(line)))
     },

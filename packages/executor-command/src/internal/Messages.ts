@@ -7,8 +7,8 @@ import type * as Input from "./Input.js"
 const stepName = "runlease.message"
 
 /**
- * Gives the program each message to the run, in order and from the first, once the log has that it is taken. So a later attempt gets
- * the same ones again, and then those that came since. Has no events and no end. Gives none where the execution has no log.
+ * Passes each message to the run to the program, in order and from the first, once the log has that it is consumed. So a later attempt gets
+ * the same ones again, and then those that came since. Has no events and no end. Passes none where the execution has no log.
  *
  * The program is in flight meanwhile, so the run is never suspended to wait for a message.
  */
@@ -18,7 +18,7 @@ export const deliver = (
 ): Stream.Stream<never, Executor.ExecutorError> => {
   const from = (number: number): Effect.Effect<never, Step.StepError, Emit.Emit | StepLog.StepLog> =>
     Inbox.take(stepName, { key: number }).pipe(
-      Effect.flatMap(input.tell),
+      Effect.flatMap(input.passMessage),
       Effect.flatMap(() => from(number + 1)),
     )
   return Stream.drain(

@@ -20,7 +20,7 @@ export interface Options {
   ) => Effect.Effect<ReadonlyArray<AgentEvent.LogEvent>, Executor.ExecutorError>
 }
 
-/** The id of the open message, and the id for the next message if it is given. */
+/** The id of the open message, and the id for the next message if it is set. */
 interface State {
   readonly open: string | undefined
   readonly next: string | undefined
@@ -34,8 +34,8 @@ const failWith = (code: string, message: string) =>
 const limitBytes =
   (maxBytes: number) =>
   <E>(bytes: Stream.Stream<Uint8Array, E>) =>
-    Stream.mapAccumEffect(bytes, 0, (seen, chunk) => {
-      const total = seen + chunk.length
+    Stream.mapAccumEffect(bytes, 0, (received, chunk) => {
+      const total = received + chunk.length
       return total > maxBytes
         ? Effect.fail(failWith("output_too_large", `The program wrote more than ${maxBytes} bytes to stdout`))
         : Effect.succeed([total, chunk] as const)

@@ -24,7 +24,7 @@ const failure = Schema.Union(
 )
 
 export interface Activities {
-  /** Runs an activity, unless its exit is recorded or it runs already: then gives that. */
+  /** Runs an activity, unless its exit is recorded or it runs already: then returns that. */
   readonly execute: (activity: Activity.Any, attempt: number) => Effect.Effect<Result>
 }
 

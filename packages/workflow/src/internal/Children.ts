@@ -38,7 +38,7 @@ export interface Children {
   /** Waits for the end of a workflow that this one executes. Does nothing for any other. */
   readonly join: (workflow: Workflow.Any, executionId: string) => Effect.Effect<void>
 
-  /** Submits a workflow that goes on without this one. */
+  /** Submits a workflow that continues without this one. */
   readonly submit: (workflow: Workflow.Any, executionId: string, payload: object) => Effect.Effect<void>
 }
 

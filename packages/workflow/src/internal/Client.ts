@@ -101,8 +101,8 @@ export const resume = (
     run === undefined ? Effect.void : answer(run, "resolved"),
   )
 
-/** Tells the run of an execution something, which a run that has ended does not need. */
-const tell = (executionId: string, message: typeof interruption | ReturnType<typeof completion>) =>
+/** Sends a message to the run of an execution, which a run that has ended does not need. */
+const send = (executionId: string, message: typeof interruption | ReturnType<typeof completion>) =>
   Effect.flatMap(Runs.Runs, (runs) =>
     Effect.catchTag(
       retryUnavailable(runs.tell(runIdOf(executionId), message)),
@@ -119,7 +119,7 @@ export const interrupt = (
   Effect.gen(function* () {
     const run = yield* find(workflow, executionId)
     if (run === undefined) return
-    yield* tell(executionId, interruption)
+    yield* send(executionId, interruption)
     yield* answer(run, "cancelled")
   })
 
@@ -129,4 +129,4 @@ export const complete = (
   deferredName: string,
   exit: Exit.Exit<unknown, unknown>,
 ): Effect.Effect<void, unknown, Runs.Runs> =>
-  Effect.flatMap(Exits.toJson(exit), (json) => tell(executionId, completion(deferredName, json)))
+  Effect.flatMap(Exits.toJson(exit), (json) => send(executionId, completion(deferredName, json)))

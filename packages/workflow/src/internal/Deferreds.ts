@@ -1,7 +1,7 @@
 /**
  * Deferreds of a workflow, and its clocks, which are deferreds that time completes.
  *
- * The exit that the workflow has seen of a deferred is a record, so a later attempt sees the same one.
+ * The exit that the workflow has read of a deferred is a record, so a later attempt reads the same one.
  */
 import { Step, StepRecord } from "@runlease/core"
 import { StepLog } from "@runlease/core/executor"
@@ -30,14 +30,14 @@ export interface Deferreds {
 export const make = (attempt: Attempt, waits: Waits): Deferreds => {
   const clocks = new Map<string, Duration.Duration>()
 
-  /** The exits that the workflow itself has given its deferreds. */
-  const given = new Map<string, Deferred.Deferred<unknown>>()
+  /** The exits that the workflow itself has set for its deferreds. */
+  const completed = new Map<string, Deferred.Deferred<unknown>>()
 
   const own = (name: string): Deferred.Deferred<unknown> => {
-    const earlier = given.get(name)
+    const earlier = completed.get(name)
     if (earlier !== undefined) return earlier
     const made = Deferred.unsafeMake<unknown>(FiberId.none)
-    given.set(name, made)
+    completed.set(name, made)
     return made
   }
 
@@ -49,7 +49,7 @@ export const make = (attempt: Attempt, waits: Waits): Deferreds => {
         undefined,
     )
 
-  /** Records an exit, unless one is recorded, and gives the one that is. */
+  /** Records an exit, unless one is recorded, and returns the one that is. */
   const record = (name: string, exit: Effect.Effect<unknown>): Effect.Effect<unknown> =>
     attempt.once(`exit ${name}`, Step.run(recordName, exit, { key: name }))
 
@@ -63,17 +63,17 @@ export const make = (attempt: Attempt, waits: Waits): Deferreds => {
   const outside = (name: string) =>
     Effect.gen(function* () {
       const { park } = (yield* StepLog.StepLog).steps()
-      let seen = yield* look(name)
-      while (seen.exit === undefined) {
-        const { inbox } = seen
+      let found = yield* look(name)
+      while (found.exit === undefined) {
+        const { inbox } = found
         yield* park(
           undefined,
           { inbox },
           Effect.repeat(look(name), { schedule: pause, until: ({ exit }) => exit !== undefined }),
         )
-        seen = yield* look(name)
+        found = yield* look(name)
       }
-      return seen.exit
+      return found.exit
     })
 
   const wait = (name: string) =>
@@ -101,7 +101,7 @@ export const make = (attempt: Attempt, waits: Waits): Deferreds => {
         yield* Effect.provideService(Step.sleep("DurableClock", duration, { key: name }), StepLog.StepLog, {
           steps: () => ({
             ...attempt.steps,
-            // A sleep parks for its time, and what it gives is nothing.
+            // A sleep parks for its time, and has no value.
             park: (_within, awaited) =>
               ("duration" in awaited ? begin(awaited) : Effect.void) as Effect.Effect<never>,
           }),

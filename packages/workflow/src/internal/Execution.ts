@@ -70,7 +70,7 @@ const wasInterrupted = (run: Run.ClaimedRun): boolean => resumed(run).at(-1)?.st
 /**
  * Executes the workflow of a claimed run.
  *
- * Where the worker ends the attempt, the workflow is suspended: finalizers of its effects run, and those of its own scope do not.
+ * Where the worker ends the attempt, the workflow is suspended: finalizers of its effects run, and those of its scope do not.
  */
 export const execute = (
   engine: WorkflowEngine.WorkflowEngine["Type"],

@@ -27,7 +27,7 @@ export interface Waits {
 export const make = (attempt: Attempt): Waits => {
   const { flight, instance, steps } = attempt
   const ended = new Set<string>()
-  const given = Deferred.unsafeMake<void>(FiberId.none)
+  const signalled = Deferred.unsafeMake<void>(FiberId.none)
   let waits = 0
   let ending = false
 
@@ -69,12 +69,12 @@ export const make = (attempt: Attempt): Waits => {
   /** How many messages the run has, none of which interrupts it; absent where one does. */
   const look = Effect.flatMap(steps.messages, (messages) =>
     messages.some(isInterruption)
-      ? Effect.as(Deferred.succeed(given, undefined), undefined)
+      ? Effect.as(Deferred.succeed(signalled, undefined), undefined)
       : Effect.succeed(messages.length),
   )
 
   const untilInterrupted = Effect.raceFirst(
-    Deferred.await(given),
+    Deferred.await(signalled),
     Effect.repeat(Effect.orDie(look), { schedule: pause, until: (count) => count === undefined }),
   )
 
