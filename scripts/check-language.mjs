@@ -37,7 +37,7 @@ const limits = {
   http: 210,
   process: 25,
   sql: 10,
-  testkit: 200,
+  testkit: 50,
   workflow: 10,
 }
 const further = /\b(?:given|taken|asks?|tells?|gives|goes on|beside|seen|stands|of its own|so many)\b/gi

@@ -1,4 +1,4 @@
-/** What every store must do about limits of agents, beside those of keys. */
+/** What every store must do about limits of agents, besides those of keys. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -32,7 +32,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Limits of agents (${name})`, () => {
     test(
-      "at most so many runs of an agent work at once, also of those that were there before, and others are not in their way",
+      "a limit bounds the runs of an agent that work at once, also of those that were there before, and others are not in their way",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { setAgent } = yield* Limits

@@ -74,13 +74,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const runs = yield* Runs
         const { conversationId, runId } = yield* TestRuns.submit()
         const message = { parts: [textPart("Hello")], idempotencyKey: "k" }
-        const taken = { ...message, role: "user", idempotencyKey: `run ${runId} k` }
-        const first = yield* conversations.addMessage(conversationId, taken)
-        const again = { ...taken, idempotencyKey: `own ${taken.idempotencyKey}` }
+        const ofRun = { ...message, role: "user", idempotencyKey: `run ${runId} k` }
+        const first = yield* conversations.addMessage(conversationId, ofRun)
+        const again = { ...ofRun, idempotencyKey: `own ${ofRun.idempotencyKey}` }
         const other = yield* conversations.addMessage(conversationId, again)
         const sent = yield* runs.tell(runId, message)
         deepStrictEqual([sent.duplicate, (yield* runs.tell(runId, message)).id], [false, sent.id])
-        strictEqual((yield* conversations.addMessage(conversationId, taken)).id, first.id)
+        strictEqual((yield* conversations.addMessage(conversationId, ofRun)).id, first.id)
         strictEqual(new Set([first.id, other.id, sent.id as string]).size, 3)
       }),
     )

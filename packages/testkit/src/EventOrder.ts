@@ -28,7 +28,7 @@ export const violations = (
   options: { readonly ended: boolean },
 ): ReadonlyArray<string> => {
   const broken: Array<string> = []
-  const seen = new Set<string>()
+  const begunIds = new Set<string>()
   let state = LogState.initial
   let over = false
   for (const [index, event] of events.entries()) {
@@ -42,8 +42,8 @@ export const violations = (
     if (start !== undefined && !LogState.misplaced(state, start)) say("it goes on with what is not open")
     const id = startedId(event)
     if (id !== undefined) {
-      if (seen.has(id)) say(`${id} began before`)
-      seen.add(id)
+      if (begunIds.has(id)) say(`${id} began before`)
+      begunIds.add(id)
     }
     over ||= AgentEvent.endsRun(event)
     if (event.type === "RUN_FINISHED" && state.open.length > 0) say("something is still open")

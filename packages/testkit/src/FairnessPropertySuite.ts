@@ -209,7 +209,7 @@ const shares = Effect.gen(function* () {
 })
 
 /**
- * Declares the tests. Each of the `worlds` has a store of its own.
+ * Declares the tests. Each of the `worlds` has its own store.
  *
  * @category suites
  */

@@ -34,13 +34,13 @@ const submit = (
 const withoutKey = (count: number): Effect.Effect<unknown, unknown, Runs> =>
   submit("none", count, { fairnessKey: undefined })
 
-/** Claims, and gives the ids of the runs in the order of their claims. */
+/** Claims, and returns the ids of the runs in the order of their claims. */
 const claimInTurn = (worker: Ids.WorkerId, count: number) =>
   Effect.map(Effect.replicateEffect(TestRuns.claim(worker, { limit: 1 }), count), (claimed) =>
     claimed.flatMap(idsOf),
   )
 
-/** Claims and ends one run after another, and gives their ids in the order of their claims. */
+/** Claims and ends one run after another, and returns their ids in the order of their claims. */
 const runInTurn = (worker: Ids.WorkerId, count: number) =>
   Effect.replicateEffect(Effect.tap(TestRuns.claimOne(worker), TestRuns.complete), count).pipe(
     Effect.map(idsOf),
@@ -126,7 +126,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a run that goes on goes before those of its key that no worker has had",
+      "a run that continues goes before those of its key that no worker has had",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const leases = yield* Leases

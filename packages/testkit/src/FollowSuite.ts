@@ -27,8 +27,8 @@ const startFollower = (runId: Ids.RunId, after = 0) =>
       fiber,
       /** Waits for the next `count` entries and returns their types. */
       next: (count: number) =>
-        Effect.map(Queue.takeN(entries, count), (taken) =>
-          Chunk.toArray(taken).map(({ event }) => event.type),
+        Effect.map(Queue.takeN(entries, count), (chunk) =>
+          Chunk.toArray(chunk).map(({ event }) => event.type),
         ),
     }
   })

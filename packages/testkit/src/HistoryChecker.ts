@@ -1,5 +1,5 @@
 /**
- * Reads the history of a simulation and tells which invariants it broke.
+ * Reads the history of a simulation and reports which invariants it broke.
  *
  * It is independent of the code that made the history. It judges by requests and answers, by what executors did, and by how
  * it ended.

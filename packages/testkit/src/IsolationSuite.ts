@@ -148,7 +148,7 @@ export const suite = (
     )
 
     test(
-      "a worker claims runs of its own project only, and two projects may use one public id or lane",
+      "a worker claims runs of its project only, and two projects may use one public id or lane",
       Effect.gen(function* () {
         const request = { publicId: "same", concurrencyKey: "lane" }
         const here = yield* TestRuns.submit(request)

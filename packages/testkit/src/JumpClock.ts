@@ -1,5 +1,5 @@
 /**
- * A Clock that stands still until a test calls `jump`, for tests that jump often.
+ * A Clock that does not advance until a test calls `jump`, for tests that jump often.
  *
  * A jump takes no real time. It wakes the sleepers that are due and does not wait for what they do next, so a test sees
  * a store between the instant at which something is due and the sweep that notices it.
@@ -8,7 +8,7 @@ import { Clock, Duration, Effect } from "effect"
 
 /** @category models */
 export interface JumpClock extends Clock.Clock {
-  /** Advances the time by so many milliseconds and wakes the sleepers that are due, the earliest first. */
+  /** Advances the time by this many milliseconds and wakes the sleepers that are due, the earliest first. */
   readonly jump: (millis: number) => Effect.Effect<void>
 
   /** Advances the time and wakes no sleeper before the next `jump`: the timers of a process whose event loop is blocked are as late. */

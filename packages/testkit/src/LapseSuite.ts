@@ -1,4 +1,4 @@
-/** A lease that has lapsed, before a sweep has taken its run away: whatever its holder asks for is refused. */
+/** A lease that has lapsed, before a sweep has released its run: every request of its holder is refused. */
 import { describe, effect } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
@@ -15,7 +15,7 @@ import { renew } from "./leases/Renewal.js"
 const events = [AgentEvent.custom("test", 1)]
 const outcome = { status: "completed" } as const
 
-/** Does something as the holder of a run, and gives the verdict. */
+/** Does something as the holder of a run, and returns the verdict. */
 type Operation = (claimed: ClaimedRun) => Effect.Effect<string, unknown, ProjectPorts>
 
 /** What only the holder of a run may do. */
@@ -54,7 +54,7 @@ const operations = Effect.gen(function* () {
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   describe(`Lapsed leases (${name})`, () => {
-    effect("a lease that has lapsed is refused before a sweep has taken its run away", () =>
+    effect("a lease that has lapsed is refused before a sweep has released its run", () =>
       Effect.gen(function* () {
         const clock = yield* JumpClock.make
         yield* Effect.gen(function* () {
@@ -93,9 +93,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           deepStrictEqual(yield* tryAll(late), { ...expected("LeaseLost"), renew: "Lost" })
           deepStrictEqual(yield* statesOfLate, before)
 
-          const taken = yield* TestRuns.claim(yield* TestRuns.register("other"), { limit: 100 })
+          const claimed = yield* TestRuns.claim(yield* TestRuns.register("other"), { limit: 100 })
           deepStrictEqual(
-            late.map(({ runId }) => taken.find((run) => run.runId === runId)?.attempt),
+            late.map(({ runId }) => claimed.find((run) => run.runId === runId)?.attempt),
             named.map(() => 2),
           )
         }).pipe(Effect.scoped, Effect.provide(layer), Effect.withClock(clock))

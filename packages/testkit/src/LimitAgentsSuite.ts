@@ -187,7 +187,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "an agent is in two limits at most, beside the two that a submission names and that of all its runs",
+      "an agent is in two limits at most, besides the two that a submission names and that of all its runs",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define, setAgent } = yield* Limits

@@ -50,7 +50,7 @@ export const boundsOf = (subjects: ReadonlyArray<LimitSubject>) => {
   }
 }
 
-/** A limit with no bound but how many work at once, with so many runs that no worker has had. */
+/** A limit with no bound but how many work at once, with this many runs that no worker has had. */
 export const onlyRunning = (pending: number) => ({ rate: null, maxPending: null, pending, nextStartAt: null })
 
 export interface LimitCounts {

@@ -16,7 +16,7 @@ export interface Worlds {
 }
 
 /**
- * Declares a test of histories in the suite of the caller, whose name is `suite`. Each history has a store of its own. With
+ * Declares a test of histories in the suite of the caller, whose name is `suite`. Each history has its own store. With
  * `RUNLEASE_REPLAY` the history of that seed runs alone.
  */
 export const test = <E>(
@@ -59,7 +59,7 @@ export const pickOf =
     values[int(values.length)]!
 
 /**
- * Gives what lets one of the runs that work give its lease up: it waits, is handed back, is cancelled or ends. The lease may have lapsed
+ * Returns an effect that ends the lease of one of the runs that work: it waits, is handed back, is cancelled or ends. The lease may have lapsed
  * before.
  */
 export const leaving = (

@@ -241,7 +241,7 @@ const world = (seed: number, steps: number) =>
   })
 
 /**
- * Declares the test. Each of the `worlds` has a store of its own.
+ * Declares the test. Each of the `worlds` has its own store.
  *
  * @category suites
  */

@@ -1,4 +1,4 @@
-/** What every store must do about limits of concurrency: at most so many runs of a key work at once. */
+/** What every store must do about limits of concurrency: they bound the runs of a key that work at once. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -30,7 +30,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Limits (${name})`, () => {
     test(
-      "at most so many runs of a key work at once, and the oldest go first",
+      "a limit bounds the runs of a key that work at once, and the oldest go first",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         for (const id of ["1", "2", "3", "4"]) yield* submit(id, 2)

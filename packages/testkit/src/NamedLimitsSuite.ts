@@ -28,7 +28,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Limits with names (${name})`, () => {
     test(
-      "at most so many runs of each key work at once, and a run says its limits",
+      "a limit bounds the runs of each key that work at once, and a run says its limits",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define, named } = yield* Limits

@@ -36,7 +36,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Pending runs of a limit (${name})`, () => {
     test(
-      "a submission is refused while its key has too many that have not begun, and sent again it is taken later",
+      "a submission is refused while its key has too many that have not begun, and sent again it is accepted later",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const runs = yield* Runs
@@ -103,7 +103,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "with 0 a run is taken if it may start at once: a rate that drops what comes too early",
+      "with 0 a run is accepted if it may start at once: a rate that drops what comes too early",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
@@ -128,7 +128,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a child is taken, since its parent works already, and counts",
+      "a child is accepted, since its parent works already, and counts",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
@@ -148,7 +148,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a submission that becomes no run of its own is not refused",
+      "a submission that becomes no new run is not refused",
       Effect.gen(function* () {
         const { define } = yield* Limits
         yield* define({ name: "api", maxPending: 1 })
@@ -167,7 +167,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a submission that replaces one in its lane is taken in its place",
+      "a submission that replaces one in its lane is accepted in its place",
       Effect.gen(function* () {
         const { define } = yield* Limits
         yield* define({ name: "api", maxPending: 1 })

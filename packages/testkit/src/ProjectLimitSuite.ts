@@ -1,4 +1,4 @@
-/** What every store must do about the limit of a project, beside those of agents. */
+/** What every store must do about the limit of a project, besides those of agents. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -37,7 +37,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`The limit of a project (${name})`, () => {
     test(
-      "at most so many of its runs work at once, whatever their agents are, and those that work already count",
+      "its limit bounds the runs that work at once, whatever their agents are, and those that work already count",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { setProject } = yield* Limits
@@ -76,7 +76,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a wait and a release give the place away, and a run that goes on needs one",
+      "a wait and a release give the place away, and a run that continues needs one",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { setProject } = yield* Limits
@@ -156,7 +156,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a paused project starts no run, and a claim that waits goes on when it is resumed",
+      "a paused project starts no run, and a claim that waits continues when it is resumed",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { pause, resume } = yield* Limits

@@ -24,7 +24,7 @@ import * as WaitingSuite from "./WaitingSuite.js"
 import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
 
 /**
- * Declares the tests of the ports. `layer` gives a fresh, empty project each time it is built.
+ * Declares the tests of the ports. `layer` provides a fresh, empty project each time it is built.
  *
  * @category suites
  */

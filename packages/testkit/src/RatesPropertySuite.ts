@@ -73,17 +73,17 @@ const world = (seed: number, steps: number) =>
       const publicId = `run-${yield* Ref.updateAndGet(count, (n) => n + 1)}`
       const named = pick([["api"], ["api"], ["gpu"], ["gpu", "api"]])
       const own = named.length === 1 && int(4) === 0
-      const given = Object.fromEntries(named.map((name) => [name, pick(keys)]))
+      const limitKeys = Object.fromEntries(named.map((name) => [name, pick(keys)]))
       const { run } = yield* runs.submit({
         agentId: pick(routes),
         publicId,
         priority: int(3),
-        limits: given,
+        limits: limitKeys,
         concurrencyKey: own ? "own" : null,
         ...(own ? { concurrencyLimit: 1 + int(2) } : {}),
         ...(int(10) === 0 ? { availableAt: yield* TestRuns.after(Duration.seconds(1 + int(4))) } : {}),
       })
-      all.set(run.runId, given)
+      all.set(run.runId, limitKeys)
     })
 
     /** Claims, and checks the first starts. */
@@ -152,7 +152,7 @@ const world = (seed: number, steps: number) =>
       const after = yield* limits.list()
       if (JSON.stringify(items) !== JSON.stringify(after.items)) return yield* check
       const countsOf = ({ key, name }: LimitSubject) => {
-        const own = found.filter(({ limits: given = {} }) => given[name!] === key)
+        const own = found.filter(({ limits: limitKeys = {} }) => limitKeys[name!] === key)
         const running = own.filter(({ status }) => status === "running").length
         const pending = own.filter(({ leaseEpoch }) => leaseEpoch === 0).length
         return { running, pending }
@@ -216,7 +216,7 @@ const world = (seed: number, steps: number) =>
   })
 
 /**
- * Declares the test. Each of the `worlds` has a store of its own.
+ * Declares the test. Each of the `worlds` has its own store.
  *
  * @category suites
  */

@@ -1,4 +1,4 @@
-/** What every store must do about rates of limits: so many runs of a key start in a time. */
+/** What every store must do about rates of limits: how many runs of a key start in a time. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -15,7 +15,7 @@ const submit = (publicId: string, key = "eu", input: Partial<SubmissionInput> = 
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
 
-/** The next run. The clock goes on until a claim has it: the store may have chosen when to look before the clock went on. */
+/** The next run. The clock continues until a claim has it: the store may have chosen when to look before the clock went on. */
 const nextOf = (worker: Ids.WorkerId, wait: Duration.DurationInput = "30 seconds") =>
   Effect.flatMap(TestRuns.start(TestRuns.claimOne(worker, { wait })), TestRuns.joinAdvancing)
 
@@ -103,7 +103,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a place without a claim takes no token, and one that was given to another lets no more runs start",
+      "a place without a claim takes no token, and one that went to another lets no more runs start",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits

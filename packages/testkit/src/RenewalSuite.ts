@@ -75,7 +75,7 @@ export const suite = <More>(name: string, layer: Layer.Layer<ProjectPorts | More
     )
 
     test(
-      "tells how many messages the run has",
+      "reports how many messages the run has",
       Effect.gen(function* () {
         const { run, counts } = yield* renewingOne
         const runs = yield* Runs

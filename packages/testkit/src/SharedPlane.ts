@@ -1,7 +1,7 @@
 /**
- * One control plane for all tests of a file, with a project of its own for each test. To open a store takes longer than most tests.
+ * One control plane for all tests of a file, with its own project for each test. To open a store takes longer than most tests.
  *
- * The tests of a file share the plane's TestClock, so the time goes on from test to test.
+ * The tests of a file share the plane's TestClock, so the time continues from test to test.
  */
 import { afterAll } from "@effect/vitest"
 import { Access, type ProjectExists } from "@runlease/core/Access"

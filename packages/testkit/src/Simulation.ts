@@ -45,7 +45,7 @@ export interface Options {
 const maxTries = 500
 
 /**
- * Plays a plan, and gives its history.
+ * Plays a plan, and returns its history.
  *
  * @category running
  */

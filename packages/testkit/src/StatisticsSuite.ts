@@ -30,7 +30,7 @@ const plainCounts = Effect.map(counts, (all) =>
 const lastMinutes = (last: number, request: Partial<Periods> = {}) =>
   Effect.flatMap(Statistics, (statistics) => statistics.periods({ step: "minute", last, ...request }))
 
-/** About so many milliseconds, as a histogram estimates them. */
+/** About this many milliseconds, as a histogram estimates them. */
 const isAbout = (estimate: number | null, millis: number) =>
   assertTrue(estimate !== null && Math.abs(estimate - millis) <= millis / 10)
 

@@ -92,7 +92,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "submit takes the messages of a conversation, and asks for a snapshot where they are too large",
+      "submit takes the messages of a conversation, and requires a snapshot where they are too large",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const { id } = yield* conversations.create()

@@ -21,7 +21,7 @@ export interface Test<R> {
 }
 
 /**
- * Declares tests under the TestClock. Each test builds a control plane of its own from `layer`.
+ * Declares tests under the TestClock. Each test builds its own control plane from `layer`.
  *
  * It uses `effect` of `@effect/vitest` and not `it.effect`, which each use of `layer` of that package replaces by its own.
  *
@@ -148,7 +148,7 @@ export const settle = Effect.gen(function* () {
   yield* Effect.repeatN(Effect.zipRight(turn, runs.list({ limit: 1 })), 9)
 })
 
-/** Forks `effect` in the Scope of the test and gives it time to reach its wait. */
+/** Forks `effect` in the Scope of the test and leaves it time to reach its wait. */
 export const start = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
 ): Effect.Effect<Fiber.RuntimeFiber<A, E>, unknown, R | Runs | Scope.Scope> =>

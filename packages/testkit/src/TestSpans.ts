@@ -2,7 +2,7 @@
 import { Effect, Tracer } from "effect"
 
 /**
- * Runs the effect with the tracer of the caller, and gives the spans that it has made, in the order in which they began.
+ * Runs the effect with the tracer of the caller, and returns the spans that it has made, in the order in which they began.
  *
  * @category tracing
  */

@@ -25,7 +25,7 @@ type DeclareOne = <A, E>(
   change?: (ports: Layer.Layer<Ports, unknown>) => Layer.Layer<Ports, unknown>,
 ) => void
 
-/** Declares the tests of a suite of what stands above the ports. */
+/** Declares the tests of a suite above the ports. */
 export interface Declare extends DeclareOne {
   /**
    * Declares a test whose outcome the ports can change: by their rows, wake-ups, clock and sizes, or by how requests are sent. Every other
@@ -36,7 +36,7 @@ export interface Declare extends DeclareOne {
   readonly describe: (title: string, tests: () => void) => void
 }
 
-/** Gives each test its own ports, driven by the TestClock. */
+/** Provides each test with its own ports, driven by the TestClock. */
 const declareOne =
   (layer: Layer.Layer<Ports, unknown>): DeclareOne =>
   (title, effect, change = (ports) => ports) =>
@@ -84,7 +84,7 @@ export const withoutAnswers = Faults.over(Claims.Claims, (claims) => ({
 const looks = 100_000
 
 /**
- * Repeats `effect` until its value satisfies `is`, with a turn of the event loop between, in which all that is ready goes on. Dies after
+ * Repeats `effect` until its value satisfies `is`, with a turn of the event loop between, in which all that is ready continues. Dies after
  * 100,000 looks.
  */
 export const until = <A, E, R>(

@@ -39,8 +39,8 @@ const nextAttempt = (worker: Ids.WorkerId) => Effect.zipRight(TestRuns.lapse, Te
 
 const verdicts = (run: ClaimedRun, toolName: string, args: string) =>
   Effect.map(PastAttempts.read(run), (attempts) => {
-    const taken = ToolCalls.after(attempts).take({ toolName, args })
-    return [taken.verdict("pure")._tag, taken.verdict("idempotent")._tag, taken.verdict("atMostOnce")._tag]
+    const call = ToolCalls.after(attempts).take({ toolName, args })
+    return [call.verdict("pure")._tag, call.verdict("idempotent")._tag, call.verdict("atMostOnce")._tag]
   })
 
 /**
@@ -186,9 +186,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         ])
         const calls = ToolCalls.after(yield* PastAttempts.read(yield* nextAttempt(worker)))
         const tags = [1, 2, 3].map((ordinal) => {
-          const taken = calls.take({ toolName: "charge", args: "{}" })
-          strictEqual(taken.ordinal, ordinal)
-          return taken.verdict("atMostOnce")._tag
+          const call = calls.take({ toolName: "charge", args: "{}" })
+          strictEqual(call.ordinal, ordinal)
+          return call.verdict("atMostOnce")._tag
         })
         deepStrictEqual(tags, ["Reuse", "Uncertain", "Execute"])
       }),
@@ -214,9 +214,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const claimed = yield* TestRuns.claimOne(worker)
         deepStrictEqual(yield* ToolCalls.begunBefore(claimed), [])
         const attempts = yield* PastAttempts.read(claimed)
-        const taken = ToolCalls.after(attempts).take({ toolName: "charge", args: "{}" })
-        strictEqual(taken.ordinal, 2)
-        strictEqual(taken.verdict("atMostOnce")._tag, "Execute")
+        const call = ToolCalls.after(attempts).take({ toolName: "charge", args: "{}" })
+        strictEqual(call.ordinal, 2)
+        strictEqual(call.verdict("atMostOnce")._tag, "Execute")
 
         strictEqual(attempts[0]!.waited, true)
         deepStrictEqual(

@@ -24,7 +24,7 @@ const partsOf = (token: Redacted.Redacted): readonly [claim: string, signature: 
   return [Buffer.from(text.slice(4, -64), "hex").toString(), text.slice(-64)]
 }
 
-/** Declares the tests over `layer`. Each has a clock of its own. */
+/** Declares the tests over `layer`. Each has its own clock. */
 export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
   const test = <A, E>(
     title: string,

@@ -16,7 +16,7 @@ type Ports = Access | ControlPlane | WorkerRegistry
 
 const hour = 3_600_000
 
-/** Declares the tests over `layer`. Each has a clock of its own. */
+/** Declares the tests over `layer`. Each has its own clock. */
 export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
   const test = <A, E>(
     title: string,

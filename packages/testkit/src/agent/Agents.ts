@@ -31,7 +31,7 @@ export const review = Review.toLayer(({ pull, repository }) => {
   return Effect.succeed({ approved: true, at: DateTime.unsafeMake(pull) })
 })
 
-/** Takes and gives text. */
+/** Takes and returns text. */
 export const Chat = Agent.make({ name: "chat" })
 
 export const chat = Chat.toLayer((text) => Effect.succeed(`You wrote: ${text}`))
@@ -42,7 +42,7 @@ export const start = <E>(
   options: WorkerOptions.WorkerOptions = {},
 ) => Effect.provide(Worker.make({ leaseDuration: lease, drainTimeout: 0, ...options }), agents)
 
-/** What `effect` gives while the time goes on. */
+/** The result of `effect` while the time passes. */
 export const settled = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(TestRuns.start(effect), TestRuns.joinAdvancing)
 

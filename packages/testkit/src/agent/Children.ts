@@ -60,7 +60,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "of several agents race, and the first to end gives its value",
+      "of several agents race, and the first to end has the value",
       Effect.gen(function* () {
         const { execute } = yield* makeEndless
         const parent = Parent.toLayer(() =>

@@ -15,7 +15,7 @@ const encoded = { approved: true, at: "1970-01-01T00:00:00.012Z" }
 export const tests = (test: Declare): void => {
   test.describe("a run of an agent", () => {
     test(
-      "gives its value to who executes it",
+      "returns its value to its caller",
       Effect.gen(function* () {
         yield* start(review)
         deepStrictEqual(yield* settled(Review.execute(payload)), value)
@@ -76,7 +76,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on where the wait for it is interrupted",
+      "continues where the wait for it is interrupted",
       Effect.gen(function* () {
         const started = yield* Deferred.make<void>()
         const gate = yield* Deferred.make<void>()
@@ -99,7 +99,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "takes and gives text where its agent has no schemas",
+      "takes and returns text where its agent has no schemas",
       Effect.gen(function* () {
         yield* start(chat)
         strictEqual(yield* settled(Chat.execute("hello")), "You wrote: hello")
@@ -112,7 +112,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "gives the last of the messages that it writes, and an empty text where it writes none",
+      "returns the last of the messages that it writes, and an empty text where it writes none",
       Effect.gen(function* () {
         yield* start(
           Chat.toLayer((text) =>

@@ -13,7 +13,7 @@ const others = Executor.layerFrom(({ agentId }) => Effect.succeed(`I am ${agentI
 export const tests = (test: Declare): void => {
   test.describe("a worker with several agents", () => {
     test(
-      "gives each its runs, and all others to an executor without types",
+      "passes each its runs, and all others to an executor without types",
       Effect.gen(function* () {
         yield* start(Layer.mergeAll(review, chat, others))
         const { runId } = yield* submit({ agentId: "other" })
@@ -28,7 +28,7 @@ export const tests = (test: Declare): void => {
     )
 
     test.onEachStore(
-      "claims runs of its own agents alone",
+      "claims runs of its agents alone",
       Effect.gen(function* () {
         const { runId } = yield* submit({ agentId: "other" })
         yield* start(Layer.mergeAll(review, chat))

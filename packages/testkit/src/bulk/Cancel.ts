@@ -25,7 +25,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
       deepStrictEqual(yield* statuses, { pending: 6, cancelled: 600 })
       for (const { runId } of [...others, ...later]) strictEqual((yield* runs.get(runId)).status, "pending")
       for (const { runId } of [wanted[0]!, wanted[300]!, wanted[599]!]) strictEqual(yield* endsOf(runId), 1)
-      // Nothing of it goes on.
+      // Nothing of it continues.
       yield* TestClock.adjust("5 seconds")
       yield* TestRuns.settle
       deepStrictEqual(yield* statuses, { pending: 6, cancelled: 600 })

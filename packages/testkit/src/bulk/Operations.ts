@@ -95,13 +95,13 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
   )
 
   test(
-    "a repeat with the same key gives the first operation, and submits no run again",
+    "a repeat with the same key returns the first operation, and submits no run again",
     Effect.gen(function* () {
       const bulks = yield* BulkOperations
       yield* TestBulk.submitFailed(3)
       const bulk = { action: "retry", filter: { status: "failed" }, idempotencyKey: "again" } as const
-      const [first, beside] = yield* Effect.all([bulks.create(bulk), bulks.create(bulk)], { concurrency: 2 })
-      strictEqual(beside.id, first.id)
+      const [first, second] = yield* Effect.all([bulks.create(bulk), bulks.create(bulk)], { concurrency: 2 })
+      strictEqual(second.id, first.id)
       const done = yield* ended(first)
       deepStrictEqual(yield* bulks.create(bulk), done)
       deepStrictEqual(yield* bulks.create({ ...bulk, dryRun: true }), done)

@@ -81,7 +81,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "skips runs that have not ended, and submits none of its own once more",
+    "skips runs that have not ended, and submits none of its runs once more",
     Effect.gen(function* () {
       yield* submitFailed(70)
       yield* submit(3)

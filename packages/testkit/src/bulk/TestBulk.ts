@@ -19,16 +19,16 @@ export const get = (id: BulkId) => Effect.flatMap(BulkOperations, (bulks) => bul
 export const ended = ({ id }: Pick<BulkOperation, "id">) =>
   TestRuns.eventually(get(id), ({ status }) => status !== "running")
 
-/** Makes an operation, and gives it once it has ended. */
+/** Makes an operation, and returns it once it has ended. */
 export const run = (bulk: NewBulk) => Effect.flatMap(create(bulk), ended)
 
 /** What an operation has counted. */
 export const countsOf = (bulk: BulkOperation) => Struct.pick(bulk, "matched", "done", "skipped", "failed")
 
-/** So many runs are done, and no others. */
+/** This number of runs is done, and no others. */
 export const allDone = (count: number) => ({ matched: count, done: count, skipped: 0, failed: 0 })
 
-/** Submits runs, each in a lane of its own. */
+/** Submits runs, each in its own lane. */
 export const submit = (count: number, input: Partial<SubmissionInput> = {}) =>
   Effect.gen(function* () {
     const runs = yield* Runs

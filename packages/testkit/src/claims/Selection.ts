@@ -201,13 +201,13 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       )
       const drain = (worker: Ids.WorkerId) =>
         Effect.gen(function* () {
-          const taken = [...(yield* TestRuns.claim(worker))]
-          while (taken.length > 0) {
+          const claimed = [...(yield* TestRuns.claim(worker))]
+          while (claimed.length > 0) {
             const more = yield* TestRuns.claim(worker, { limit: 2 })
             if (more.length === 0) break
-            taken.push(...more)
+            claimed.push(...more)
           }
-          return taken
+          return claimed
         })
       const claimed = (yield* Effect.forEach(workers, drain, { concurrency: "unbounded" })).flat()
       strictEqual(claimed.length, 50)

@@ -1,4 +1,4 @@
-/** The part of a subject that an agent with types gives: its executor, and a run of it. */
+/** The part of a subject for an agent with types: its executor, and a run of it. */
 import type { Agent } from "@runlease/core/Agent"
 import * as Executor from "@runlease/core/Executor"
 import { Effect, type Layer } from "effect"

@@ -13,7 +13,7 @@ import type { Subject } from "./Subject.js"
 /** Much longer than any step takes, even on a busy machine. */
 const timeLimit = Duration.seconds(30)
 
-/** Declares a test by the real clock, as peers do real I/O, over a control plane of its own in memory. */
+/** Declares a test by the real clock, as peers do real I/O, over its own control plane in memory. */
 export const test = <A, E>(title: string, body: Effect.Effect<A, E, ProjectPorts | Scope.Scope>): void =>
   it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)))
 

@@ -6,7 +6,7 @@ import * as EventOrder from "../EventOrder.js"
 import { start, test, until, untilNoPeer } from "./Execution.js"
 import { Floods, type Make, SaysThenHangs } from "./Subject.js"
 
-/** Waits until the count stands still for half a second, in which the peer would add thousands, and returns it. */
+/** Waits until the count does not change for half a second, in which the peer would add thousands, and returns it. */
 const untilStill = (produced: Effect.Effect<number>) =>
   Effect.suspend(() => {
     let last = -1

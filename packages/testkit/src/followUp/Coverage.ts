@@ -59,7 +59,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "must answer every question, and may leave out client calls beside one",
+    "must answer every question, and may leave out client calls next to one",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const waiting = yield* waitingRun("first", [clientCall("a"), approval, clientCall("b")], { worker })
@@ -81,7 +81,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "may have answers to unknown interrupts beside others, but none that contradicts a recorded answer",
+    "may have answers to unknown interrupts among others, but none that contradicts a recorded answer",
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()

@@ -132,7 +132,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const worker = yield* TestRuns.register()
       for (const first of ["input", "other"] as const) {
         const waiting = yield* waitingRun(first, [clientCall("a"), clientCall("b")], { worker })
-        const beside = <E extends { readonly _tag: string }>(
+        const concurrently = <E extends { readonly _tag: string }>(
           next: string,
           other: Effect.Effect<unknown, E>,
         ) => {
@@ -142,11 +142,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
             concurrency: "unbounded",
           })
         }
-        const answered = yield* beside(`${first}-2`, runs.resume(waiting.runId, TestRuns.resultOf("a", 1)))
+        const answered = yield* concurrently(
+          `${first}-2`,
+          runs.resume(waiting.runId, TestRuns.resultOf("a", 1)),
+        )
         strictEqual(answered.verdict, "Succeeded")
         assertTrue(answered.sent.startsWith("Continued"))
         const submitted = TestRuns.submission({ publicId: `${first}-3` })
-        const named = yield* beside(`${first}-3`, runs.submit(submitted))
+        const named = yield* concurrently(`${first}-3`, runs.submit(submitted))
         deepStrictEqual(
           [named.verdict, named.sent.startsWith("Again")],
           (yield* runs.get(id(`${first}-3`))).runId === waiting.runId

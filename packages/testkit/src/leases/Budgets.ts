@@ -20,7 +20,7 @@ const spent = (runId: RunId) => Effect.map(TestRuns.getRun(runId), ({ budget }) 
 const usage = (tokens: number, cost?: number) =>
   TokenUsage.toEvent({ inputTokens: tokens - 1, outputTokens: 1 }, cost === undefined ? {} : { cost })
 
-/** The sum of so many reports of one model that leave it out. */
+/** The sum of this many reports of one model that leave it out. */
 const counted = (tokens: number, reports: number) => [
   { inputTokens: tokens - reports, outputTokens: reports, totalTokens: tokens },
 ]
@@ -46,13 +46,13 @@ const spawn = (parent: ClaimedRun, name: string, detached = false) =>
     }),
   )
 
-/** Gives the answer to what the root asks. */
-const answer = (root: RunId, given: Partial<Answer>) =>
+/** Answers the question of the root. */
+const answer = (root: RunId, fields: Partial<Answer>) =>
   Effect.gen(function* () {
     const runs = yield* Runs
     const { waiting } = yield* runs.get(root)
     const { id } = waiting!.interrupts[0]!
-    return yield* runs.resume(root, [{ interruptId: id, status: "resolved", ...given }])
+    return yield* runs.resume(root, [{ interruptId: id, status: "resolved", ...fields }])
   })
 
 /** A root with these limits and one child, both leased by the worker. */
@@ -101,7 +101,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "what a child spends is charged beside an append of the root that repeats events",
+    "what a child spends is charged together with an append of the root that repeats events",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const log = yield* RunLog
@@ -132,7 +132,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "at a limit the root asks instead of waiting, and those below it wait until it is raised",
+    "at a limit the root poses a question instead of waiting, and those below it wait until it is raised",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const { child, root } = yield* tree(worker, { tokens: 100, runs: 9 })
@@ -158,7 +158,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a root that holds its budget spent asks when it waits itself",
+    "a root that holds its budget spent poses its question when it waits itself",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const root = yield* TestRuns.hold(worker, { budget: { steps: 1 } })

@@ -30,7 +30,7 @@ const endedChildren = (runId: RunId) =>
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a child tells its parent of its end once, however it ends",
+    "a child reports its end to its parent once, however it ends",
     Effect.gen(function* () {
       const runs = yield* Runs
       const leases = yield* Leases
@@ -63,7 +63,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "the message stands in the log and in the conversation of the parent, as any message",
+    "the message is in the log and in the conversation of the parent, as any message",
     Effect.gen(function* () {
       const conversations = yield* Conversations
       const { lease, parent, worker } = yield* family(0)
@@ -86,7 +86,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a parent that waits for a message goes on with the end of a child",
+    "a parent that waits for a message continues with the end of a child",
     Effect.gen(function* () {
       const leases = yield* Leases
       const { lease, parent, worker } = yield* family(0)
@@ -108,7 +108,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const { lease, parent, worker } = yield* family(0)
       yield* telling(lease, "a")
       yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
-      const completing = (taken: number) => leases.complete(lease, { status: "completed" }, undefined, taken)
+      const completing = (consumed: number) =>
+        leases.complete(lease, { status: "completed" }, undefined, consumed)
       strictEqual(yield* TestRuns.verdictOf(completing(0)), "InboxNotEmpty")
       yield* completing(1)
       strictEqual(yield* statusOf(parent.runId), "completed")
@@ -128,7 +129,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a detached child cannot tell",
+    "a detached child sends no message",
     Effect.gen(function* () {
       const { lease, parent } = yield* family(0)
       strictEqual(yield* TestRuns.verdictOf(spawn(lease, "a", {}, true, true)), "InvalidSubmission")

@@ -13,7 +13,7 @@ import { family, spawn, statusOf, wait } from "./Families.js"
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a child is a run of its own below its parent, and spawning it again finds it",
+    "a child is a separate run below its parent, and spawning it again finds it",
     Effect.gen(function* () {
       const runs = yield* Runs
       const { lease, parent, worker } = yield* family(0)
@@ -57,8 +57,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const { lease, parent } = yield* family(0)
       const spawnAs = (publicId: string) =>
         leases.spawn(lease, { stepId: "a", name: "a", submission: { agentId: "agent", publicId } })
-      for (const taken of [childIdOf(parent.runId, "b"), childIdOf("other", "a"), "schedule:x"]) {
-        const refused = yield* Effect.flip(spawnAs(taken))
+      for (const reserved of [childIdOf(parent.runId, "b"), childIdOf("other", "a"), "schedule:x"]) {
+        const refused = yield* Effect.flip(spawnAs(reserved))
         strictEqual(refused._tag === "InvalidSubmission" && refused.message.includes("schedule:"), true)
       }
       const own = childIdOf(parent.runId, "a")
@@ -87,7 +87,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a child is pending in a conversation of its own, whatever its request says",
+    "a child is pending in its own conversation, whatever its request says",
     Effect.gen(function* () {
       const leases = yield* Leases
       const { lease, parent } = yield* family(0)
@@ -115,7 +115,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a run that waits for children goes on once, when the last of them has ended, however that was",
+    "a run that waits for children resumes once, when the last of them has ended, however that was",
     Effect.gen(function* () {
       const runs = yield* Runs
       const { children, parent, worker } = yield* family(3)
@@ -140,7 +140,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a run that waits for children that have ended, or for any of some groups, goes on at once",
+    "a run that waits for children that have ended, or for any of some groups, resumes at once",
     Effect.gen(function* () {
       const { children, parent, worker } = yield* family(2)
       yield* TestRuns.complete(children[1]!)

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { spawn, statusOf, wait } from "./Families.js"
 
-/** Claimed runs, each in a lane of its own with a child in the lane of the next one, behind it. */
+/** Claimed runs, each in its own lane with a child in the lane of the next one, behind it. */
 const ring = (count: number) =>
   Effect.gen(function* () {
     const worker = yield* TestRuns.register()

@@ -31,7 +31,7 @@ export const wait = (claimed: ClaimedRun, ...children: ReadonlyArray<ReadonlyArr
 
 export const statusOf = (runId: Run["runId"]) => Effect.map(TestRuns.getRun(runId), ({ status }) => status)
 
-/** A claimed run with so many children, which are claimed in the order of their indexes. */
+/** A claimed run with this many children, which are claimed in the order of their indexes. */
 export const family = (count: number) =>
   Effect.gen(function* () {
     const worker = yield* TestRuns.register()

@@ -14,7 +14,7 @@ import { renew } from "./Renewal.js"
 
 const text = (words: string) => [{ type: "text", text: words }]
 
-const tell = (runId: RunId, words: string, idempotencyKey?: string) =>
+const send = (runId: RunId, words: string, idempotencyKey?: string) =>
   Effect.flatMap(Runs, (runs) => runs.tell(runId, { parts: text(words), idempotencyKey }))
 
 /** The numbers and the parts of the messages in the log of a run. */
@@ -27,24 +27,24 @@ const messages = (runId: RunId) =>
 
 const completing = (
   claimed: Parameters<typeof TestRuns.leaseOf>[0],
-  taken: number,
+  consumed: number,
   last?: Parameters<Port["Type"]["complete"]>[2],
 ) =>
   Effect.flatMap(Leases, (leases) =>
-    leases.complete(TestRuns.leaseOf(claimed), { status: "completed" }, last, taken),
+    leases.complete(TestRuns.leaseOf(claimed), { status: "completed" }, last, consumed),
   )
 
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a message stands in the log and in the conversation, and the holder learns of it by whatever it asks",
+    "a message is in the log and in the conversation, and the holder learns of it by its next request",
     Effect.gen(function* () {
       const conversations = yield* Conversations
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const { runId } = claimed
       strictEqual(claimed.inbox, undefined)
-      const first = yield* tell(runId, "left")
-      yield* tell(runId, "right")
+      const first = yield* send(runId, "left")
+      yield* send(runId, "right")
       deepStrictEqual(yield* messages(runId), [
         [1, "left"],
         [2, "right"],
@@ -69,14 +69,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const other = yield* TestRuns.submit({ conversationId: claimed.conversationId })
-      const first = yield* tell(claimed.runId, "left", "key")
-      const again = yield* tell(claimed.runId, "left", "key")
+      const first = yield* send(claimed.runId, "left", "key")
+      const again = yield* send(claimed.runId, "left", "key")
       deepStrictEqual(again, { id: first.id, duplicate: true })
       deepStrictEqual(yield* messages(claimed.runId), [[1, "left"]])
       // A key names a message to one run.
-      strictEqual((yield* tell(other.runId, "right", "key")).duplicate, false)
+      strictEqual((yield* send(other.runId, "right", "key")).duplicate, false)
       const [one, two] = yield* Effect.all(
-        [tell(claimed.runId, "up", "both"), tell(claimed.runId, "up", "both")],
+        [send(claimed.runId, "up", "both"), send(claimed.runId, "up", "both")],
         {
           concurrency: "unbounded",
         },
@@ -104,7 +104,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* TestRuns.start(
         Stream.runForEach(leases.signals(worker), (signal) => Queue.offer(signals, signal)),
       )
-      yield* tell(claimed.runId, "left")
+      yield* send(claimed.runId, "left")
       const { runId } = claimed
       deepStrictEqual(yield* Queue.take(signals), { _tag: "MessageSent", runId, inbox: 1 })
     }),
@@ -115,7 +115,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const { runId } = yield* TestRuns.submit()
-      yield* tell(runId, "left")
+      yield* send(runId, "left")
       const claimed = yield* TestRuns.claimOne(worker)
       deepStrictEqual([claimed.runId, claimed.inbox], [runId, 1])
       yield* TestRuns.complete(claimed)
@@ -124,10 +124,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a run does not complete before it has taken its messages",
+    "a run does not complete before it has consumed its messages",
     Effect.gen(function* () {
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* tell(claimed.runId, "left")
+      yield* send(claimed.runId, "left")
       const last = { events: [AgentEvent.custom("last", 1)], expectedSequence: claimed.latestSequence }
       strictEqual(yield* TestRuns.verdictOf(completing(claimed, 0, last)), "InboxNotEmpty")
       strictEqual((yield* TestRuns.getRun(claimed.runId)).status, "running")
@@ -142,7 +142,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const leases = yield* Leases
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* tell(claimed.runId, "left")
+      yield* send(claimed.runId, "left")
       const completed = yield* leases.complete(TestRuns.leaseOf(claimed), { status: "completed" })
       strictEqual(completed.completed, true)
     }),
@@ -159,10 +159,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const { status, waiting } = yield* TestRuns.getRun(runId)
       deepStrictEqual([status, waiting?.inbox], ["waiting", 0])
       deepStrictEqual(yield* TestRuns.claim(worker), [])
-      yield* tell(runId, "left")
+      yield* send(runId, "left")
       const again = yield* TestRuns.claimOne(worker)
       deepStrictEqual([again.runId, again.inbox, again.attempt], [runId, 1, 1])
-      yield* tell(runId, "right")
+      yield* send(runId, "right")
       yield* leases.suspend(TestRuns.leaseOf(again), { inbox: 1 })
       strictEqual((yield* TestRuns.claimOne(worker)).inbox, 2)
     }),
@@ -178,8 +178,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* leases.suspend(TestRuns.leaseOf(sleeping), { wakeAfter: "1 hour" })
       const asking = yield* TestRuns.hold(worker)
       yield* leases.suspend(TestRuns.leaseOf(asking), TestRuns.forToolCall())
-      yield* tell(sleeping.runId, "left")
-      yield* tell(asking.runId, "left")
+      yield* send(sleeping.runId, "left")
+      yield* send(asking.runId, "left")
       deepStrictEqual(yield* TestRuns.claim(worker), [])
       // The log that waits for a person is not opened by it.
       deepStrictEqual(yield* TestRuns.typesOf(asking.runId), ["RUN_STARTED", "RUN_FINISHED", "CUSTOM"])
@@ -194,10 +194,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const { runId } = claimed
-      strictEqual(yield* TestRuns.verdictOf(tell(runId, "x".repeat(maxEventBytes))), "MessageRefused")
+      strictEqual(yield* TestRuns.verdictOf(send(runId, "x".repeat(maxEventBytes))), "MessageRefused")
       yield* TestRuns.complete(claimed)
-      strictEqual(yield* TestRuns.verdictOf(tell(runId, "left")), "RunEnded")
-      strictEqual(yield* TestRuns.verdictOf(tell("absent" as RunId, "left")), "RunNotFound")
+      strictEqual(yield* TestRuns.verdictOf(send(runId, "left")), "RunEnded")
+      strictEqual(yield* TestRuns.verdictOf(send("absent" as RunId, "left")), "RunNotFound")
       deepStrictEqual(yield* messages(runId), [])
     }),
   )
@@ -208,7 +208,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const log = yield* RunLog
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       yield* TestRuns.append(claimed, [AgentEvent.custom("other", 1)])
-      yield* tell(claimed.runId, "left")
+      yield* send(claimed.runId, "left")
       const found = yield* log.read({ runId: claimed.runId, only: "records" })
       deepStrictEqual(
         found.map(({ event, sequence }) => [event["name"], sequence]),

@@ -16,7 +16,7 @@ const pause = (claimed: ClaimedRun, wakeAfter = "10 seconds" as const) =>
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a run that sleeps has no worker, and goes on by itself at its time",
+    "a run that sleeps has no worker, and continues by itself at its time",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)

@@ -1,4 +1,4 @@
-/** Leases suite: what the program of a run does beside the worker that holds it. */
+/** Leases suite: what the program of a run does next to the worker that holds it. */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -15,7 +15,7 @@ const note = (value: unknown) => AgentEvent.custom("note", value)
 const appendBeside = (lease: LeaseRef, events: ReadonlyArray<AgentEvent.LogEvent>) =>
   Effect.flatMap(Leases, (leases) => leases.appendBeside(lease, events))
 
-const tell = (lease: LeaseRef, words: string, idempotencyKey?: string) =>
+const send = (lease: LeaseRef, words: string, idempotencyKey?: string) =>
   Effect.flatMap(Leases, (leases) =>
     leases.tell(lease, { parts: [{ type: "text", text: words }], idempotencyKey }),
   )
@@ -40,7 +40,7 @@ const verdicts = (lease: LeaseRef) =>
     const submission = { agentId: "helper", publicId: `child of ${lease.runId}` }
     return [
       yield* TestRuns.verdictOf(appendBeside(lease, [note("late")])),
-      yield* TestRuns.verdictOf(tell(lease, "late")),
+      yield* TestRuns.verdictOf(send(lease, "late")),
       yield* TestRuns.verdictOf(leases.spawn(lease, { stepId: "step", name: "step", submission })),
     ]
   })
@@ -50,7 +50,7 @@ const lost = ["LeaseLost", "LeaseLost", "LeaseLost"]
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "events beside those of the holder get no step of its sequence",
+    "events besides those of the holder get no step of its sequence",
     Effect.gen(function* () {
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const lease = TestRuns.leaseOf(claimed)
@@ -91,7 +91,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         ),
       )
       const program = Effect.forEach(rounds, (round) => appendBeside(lease, [note(`p${round}`)]))
-      const telling = Effect.forEach(rounds, (round) => tell(lease, `t${round}`, `t${round}`))
+      const telling = Effect.forEach(rounds, (round) => send(lease, `t${round}`, `t${round}`))
       yield* Effect.all([holder, program, telling], { concurrency: "unbounded", discard: true })
       const entries = yield* entriesOf(claimed)
       const values = (start: string) =>
@@ -116,7 +116,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "what the control plane and the workers write does not come in beside them",
+    "what the control plane and the workers write does not come in among them",
     Effect.gen(function* () {
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const lease = TestRuns.leaseOf(claimed)
@@ -141,12 +141,12 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a program tells its run a message once by its key, and the holder learns of it",
+    "a program sends its run a message once by its key, and the holder learns of it",
     Effect.gen(function* () {
       const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const lease = TestRuns.leaseOf(claimed)
-      const first = yield* tell(lease, "hello", "key")
-      deepStrictEqual(yield* tell(lease, "hello", "key"), { id: first.id, duplicate: true })
+      const first = yield* send(lease, "hello", "key")
+      deepStrictEqual(yield* send(lease, "hello", "key"), { id: first.id, duplicate: true })
       strictEqual((yield* appendAfter(claimed, 0, [note(1)])).inbox, 1)
     }),
   )

@@ -14,8 +14,8 @@ const question = (id: string): Interrupt.Interrupt => ({ id, reason: "confirmati
 
 const yes = (interruptId: string): Interrupt.Answer => ({ interruptId, status: "resolved", payload: true })
 
-/** Suspends the run for answers to questions of these ids, and for what else is given. */
-const ask = (
+/** Suspends the run for answers to questions of these ids, and for what else is set. */
+const suspendFor = (
   claimed: ClaimedRun,
   [first, ...others]: readonly [string, ...ReadonlyArray<string>],
   rest: Pause & { readonly expiresAfter?: Duration.DurationInput } = {},
@@ -36,20 +36,20 @@ const soon = ({ runId }: ClaimedRun, expected: string) =>
     within: "100 millis",
   })
 
-const tell = ({ runId }: ClaimedRun) =>
+const send = ({ runId }: ClaimedRun) =>
   Effect.flatMap(Runs, (runs) => runs.tell(runId, { parts: [{ type: "text", text: "go on" }] }))
 
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a run that waits for answers and for a time goes on at its time, and keeps the answers that it has",
+    "a run that waits for answers and for a time continues at its time, and keeps the answers that it has",
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)
       const { runId } = claimed
       const wakesAt = yield* TestRuns.after("10 seconds")
-      yield* ask(claimed, ["a", "b"], { wakeAfter: "10 seconds" })
+      yield* suspendFor(claimed, ["a", "b"], { wakeAfter: "10 seconds" })
       yield* runs.resume(runId, [yes("a")])
       deepStrictEqual((yield* TestRuns.getRun(runId)).waiting, {
         interrupts: [question("a"), question("b")],
@@ -65,7 +65,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const again = yield* TestRuns.claimOne(worker)
       deepStrictEqual([again.attempt, again.snapshot.resume], [1, [yes("a")]])
       deepStrictEqual(yield* TestRuns.typesOf(runId), ["RUN_STARTED", "RUN_FINISHED", "RUN_STARTED"])
-      yield* ask(again, ["b"])
+      yield* suspendFor(again, ["b"])
       yield* runs.resume(runId, [yes("b")])
       deepStrictEqual((yield* TestRuns.claimOne(worker)).snapshot.resume, [yes("a"), yes("b")])
     }),
@@ -76,10 +76,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const { parent: claimed, worker } = yield* family(1)
-      yield* ask(claimed, ["a"], { wakeAfter: "10 seconds", children: [[0]], inbox: 0 })
+      yield* suspendFor(claimed, ["a"], { wakeAfter: "10 seconds", children: [[0]], inbox: 0 })
       strictEqual((yield* runs.resume(claimed.runId, [yes("a")])).run.status, "pending")
       const again = yield* TestRuns.claimOne(worker)
-      yield* ask(again, ["b"])
+      yield* suspendFor(again, ["b"])
       yield* TestClock.adjust("10 seconds")
       yield* TestRuns.settle
       strictEqual(yield* status(claimed), "waiting")
@@ -96,7 +96,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       Effect.gen(function* () {
         const claimed = yield* TestRuns.hold(yield* TestRuns.register())
         const expiresAt = yield* TestRuns.after("10 seconds")
-        yield* ask(claimed, ["a"], { wakeAfter, expiresAfter: "10 seconds" })
+        yield* suspendFor(claimed, ["a"], { wakeAfter, expiresAfter: "10 seconds" })
         const { waiting } = yield* TestRuns.getRun(claimed.runId)
         deepStrictEqual(waiting?.expiresAt, expiresAt)
         yield* TestRuns.settle
@@ -119,23 +119,23 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         submission: { agentId: "agent", publicId: "child" },
       })
       const child = yield* TestRuns.claimOne(worker)
-      yield* ask(parent, ["a"], { children: [[0]] })
+      yield* suspendFor(parent, ["a"], { children: [[0]] })
       yield* TestRuns.complete(child)
       const again = yield* TestRuns.claimOne(worker)
       strictEqual(again.runId, parent.runId)
-      yield* ask(again, ["a"], { inbox: 0 })
-      yield* tell(again)
+      yield* suspendFor(again, ["a"], { inbox: 0 })
+      yield* send(again)
       strictEqual(yield* status(parent), "pending")
     }),
   )
 
   test(
-    "a run that has what it waits for already asks nothing",
+    "a run that has what it waits for already poses no question",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)
-      yield* tell(claimed)
-      yield* ask(claimed, ["a"], { inbox: 0 })
+      yield* send(claimed)
+      yield* suspendFor(claimed, ["a"], { inbox: 0 })
       yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
       const events = yield* TestRuns.eventsOf(claimed.runId)
       deepStrictEqual(events.map(TestRuns.outcomeOf).filter(Boolean), ["success"])
@@ -154,8 +154,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* leases.spawn(lease, { stepId: "child", name: "child", submission })
       const child = yield* TestRuns.claimOne(worker)
       yield* TestRuns.append(root, [TokenUsage.toEvent({ inputTokens: 9, outputTokens: 1 })])
-      yield* ask(child, ["b"], { budget: true })
-      yield* ask(root, ["a"], { budget: true })
+      yield* suspendFor(child, ["b"], { budget: true })
+      yield* suspendFor(root, ["a"], { budget: true })
       const reasons = Effect.map(TestRuns.getRun(root.runId), ({ waiting }) =>
         waiting?.interrupts.map(({ reason }) => reason),
       )
@@ -177,15 +177,15 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const leases = yield* Leases
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
-      const ask = (root: ClaimedRun, id: string) =>
+      const suspendFor = (root: ClaimedRun, id: string) =>
         leases.suspend(TestRuns.leaseOf(root), {
           interrupts: [{ id, reason: "budget", toolCallId: "call", responseSchema: {} }],
         })
       for (const budget of [undefined, { tokens: 100 }]) {
         const root = yield* TestRuns.hold(worker, { ...(budget && { budget }) })
-        const refused = yield* Effect.flip(ask(root, `budget-${root.latestEventId}`))
+        const refused = yield* Effect.flip(suspendFor(root, `budget-${root.latestEventId}`))
         strictEqual(refused._tag, "SuspensionRefused")
-        yield* ask(root, "more")
+        yield* suspendFor(root, "more")
         yield* runs.resume(root.runId, [
           { interruptId: "call", status: "resolved", payload: { tokens: 10_000 } },
         ])

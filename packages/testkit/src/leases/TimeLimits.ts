@@ -11,7 +11,7 @@ import * as TestRuns from "../TestRuns.js"
 import { spawn } from "./Families.js"
 import { renew } from "./Renewal.js"
 
-/** How a run stands: its status, and the code of its error. */
+/** The state of a run: its status, and the code of its error. */
 const standing = (runId: RunId) =>
   Effect.map(TestRuns.getRun(runId), ({ error, status }) =>
     error === null ? status : `${status} ${error.code}`,
@@ -227,7 +227,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a child has limits of its own, and its parent goes on when one of them ends it",
+    "a child has its own limits, and its parent resumes when one of them ends it",
     Effect.gen(function* () {
       const leases = yield* Leases
       const worker = yield* TestRuns.register()

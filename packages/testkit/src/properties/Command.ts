@@ -35,7 +35,7 @@ export interface AppendCommand {
   readonly cursor: "sequence" | "event" | "both" | "none"
 }
 
-/** How many of its messages a run has taken; null where it takes none. */
+/** How many of its messages a run has consumed; null where it consumes none. */
 export type TakenMessages = "all" | "all but one" | null
 
 export type Single =
@@ -91,7 +91,7 @@ export type Single =
       readonly lease: LeaseCommand
       readonly trusted: boolean
       readonly status: TerminalStatus
-      readonly taken: TakenMessages
+      readonly consumed: TakenMessages
     }
   | { readonly _tag: "Session"; readonly lease: LeaseCommand; readonly key: string }
   | { readonly _tag: "Pass"; readonly until: number | "lapse" | "before a lapse" }
@@ -120,7 +120,7 @@ const pendingCalls = fc.oneof(
   two,
 )
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
-const taken = fc.constantFrom<TakenMessages>(null, "all", "all but one")
+const consumed = fc.constantFrom<TakenMessages>(null, "all", "all but one")
 
 const claim: fc.Arbitrary<Single> = fc.record({
   _tag: fc.constant("Claim"),
@@ -186,7 +186,7 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       lease,
       time: fc.constantFrom(10_000, 40_000, 0, null),
       children: fc.constantFrom<"all" | "first" | null>("all", "first", null),
-      inbox: taken,
+      inbox: consumed,
       budget: fc.boolean(),
       calls: fc.oneof(fc.constant<ReadonlyArray<PendingCallCommand>>([]), pendingCalls),
     }),
@@ -228,7 +228,7 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       lease,
       trusted: rarely,
       status: fc.constantFrom<TerminalStatus>("completed", "failed", "cancelled"),
-      taken,
+      consumed,
     }),
   },
   {

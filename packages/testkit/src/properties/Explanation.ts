@@ -1,4 +1,4 @@
-/** The search for the orders in which concurrent requests may have taken effect, by their verdicts. */
+/** The search for the orders in which concurrent requests may have had their effect, by their verdicts. */
 import * as Model from "./Model.js"
 import * as ModelClaims from "./ModelClaims.js"
 import * as ModelFamilies from "./ModelFamilies.js"

@@ -58,7 +58,7 @@ const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
     case "running": {
       if (ModelState.isLapsed(state, run)) return claimAll
       const fence = run.lease === null ? null : { worker: run.lease.worker, epoch: run.epoch }
-      return { _tag: "Complete", run: number, fence, status: "completed", taken: null }
+      return { _tag: "Complete", run: number, fence, status: "completed", consumed: null }
     }
     default: {
       const working = ModelLimits.inTheWay(state, run)

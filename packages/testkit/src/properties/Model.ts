@@ -29,7 +29,8 @@ import { instant, type Request, runName, type Submit } from "./Request.js"
 
 const submit = (state: State, request: Submit): readonly [State, string] => {
   const submission = JSON.stringify(request)
-  const isAmong = (taken: Run["steered"]) => taken.some((before) => before.submission === submission)
+  const isAmong = (submissions: Run["steered"]) =>
+    submissions.some((before) => before.submission === submission)
   const existing = find(state, request.run)
   if (existing?.run === request.run) {
     return [state, existing.submission === submission ? "Duplicate" : "SubmissionConflict"]
@@ -38,7 +39,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     if (isAmong(existing.steered)) return [state, `Steered before ${runName(existing.run)}`]
     return [
       state,
-      isAmong(existing.taken) ? `Debounced before ${runName(existing.run)}` : "SubmissionConflict",
+      isAmong(existing.absorbed) ? `Debounced before ${runName(existing.run)}` : "SubmissionConflict",
     ]
   }
   const debounced = debounce(state, request, submission)
@@ -91,7 +92,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     inbox: [],
     steered: [],
     debounceKey: request.debounce?.key ?? null,
-    taken: [],
+    absorbed: [],
     createdAt: state.now,
     ttl: request.ttl,
     parent: null,
@@ -229,7 +230,7 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
       return [end(state, run, "cancelled", null), "Cancelled"]
     case "Complete":
       if (isTerminal(run.status)) return [run, "Ended before"]
-      if (standing === "owned" && request.taken !== null && run.inbox.length > request.taken) {
+      if (standing === "owned" && request.consumed !== null && run.inbox.length > request.consumed) {
         return [run, "InboxNotEmpty"]
       }
       return [end(state, run, request.status, request.status === "failed" ? "reported" : null), "Completed"]

@@ -21,7 +21,7 @@ export const resume = (run: Run, results: ReadonlyArray<CallResult>): readonly [
   return verdict === "NotWaiting" ? [run, verdict] : [after, "Resumed"]
 }
 
-/** An input continues the run when it answers every open call; otherwise it belongs to a run of its own. */
+/** An input continues the run when it answers every open call; otherwise it belongs to a new run. */
 export const followUp = (
   state: State,
   run: Run,

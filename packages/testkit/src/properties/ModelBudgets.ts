@@ -3,7 +3,7 @@ import * as ModelLog from "./ModelLog.js"
 import { end, find, resumeRun, replaceRun, type Run, type State, withoutWait } from "./ModelState.js"
 import type { Request } from "./Request.js"
 
-/** How many tokens each report of a history tells. */
+/** How many tokens each report of a history has. */
 export const tokensOfReport = 10
 
 const isSpent = ({ ledger }: Run): boolean => ledger !== null && ledger.spent >= ledger.limit
@@ -11,24 +11,24 @@ const isSpent = ({ ledger }: Run): boolean => ledger !== null && ledger.spent >=
 /** Whether the run waits for an answer about its budget. */
 export const isAsking = ({ waiting }: Run): boolean => waiting[0]?.call.startsWith("budget-") === true
 
-/** Whether a run that begins to wait is to ask instead. */
+/** Whether a run that begins to wait is to request a higher budget instead. */
 export const mustAsk = isSpent
 
-/** A root that asks for a higher budget. */
-export const ask = (run: Run): Run => ({
+/** A root that requests a higher budget. */
+export const requestMore = (run: Run): Run => ({
   ...withoutWait(run),
   status: "waiting",
   waiting: [{ call: `budget-${run.log.entries.length}`, until: null }],
   log: ModelLog.suspend(run.log),
 })
 
-/** The state after a run has reported so much. A root that waits for no person asks once its budget is spent. */
+/** The state after a run has reported its usage. A root that waits for no person requests more once its budget is spent. */
 export const charge = (state: State, run: Run, tokens: number): State => {
   const root = run.budgetRoot === null ? undefined : find(state, run.budgetRoot)
   if (root === undefined || root.ledger === null || tokens === 0) return state
   const charged = { ...root, ledger: { ...root.ledger, spent: root.ledger.spent + tokens } }
-  const asks = charged.status === "waiting" && charged.waiting.length === 0 && isSpent(charged)
-  return replaceRun(state, asks ? ask(charged) : charged)
+  const isRequesting = charged.status === "waiting" && charged.waiting.length === 0 && isSpent(charged)
+  return replaceRun(state, isRequesting ? requestMore(charged) : charged)
 }
 
 /** The state after a run has begun to wait for its budget. */

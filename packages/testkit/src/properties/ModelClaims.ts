@@ -27,15 +27,15 @@ const startAttempt = (state: State, run: Run, { lease, worker }: Claim): Run => 
   }
 }
 
-const formatClaims = (taken: ReadonlyArray<Run>): string =>
-  taken.length === 0 ? "nothing" : taken.map(formatClaim).join("; ")
+const formatClaims = (claimed: ReadonlyArray<Run>): string =>
+  claimed.length === 0 ? "nothing" : claimed.map(formatClaim).join("; ")
 
 export const claim = (state: State, request: Claim): readonly [State, string] => {
   const swept = sweepAll(state)
-  const taken = ModelLimits.startable(swept, runnable(swept), request.limit).map((run) =>
+  const claimed = ModelLimits.startable(swept, runnable(swept), request.limit).map((run) =>
     startAttempt(swept, run, request),
   )
-  return [taken.reduce(replaceRun, swept), formatClaims(taken)]
+  return [claimed.reduce(replaceRun, swept), formatClaims(claimed)]
 }
 
 /**
@@ -54,16 +54,16 @@ export const claimTogether = (
   const all = runnable(swept)
   const found = claims.map(({ granted, request }) => {
     const share = granted.flatMap((number) => all.find(({ run }) => run === number) ?? [])
-    // A claim that searches again, since a limit is full, gives runs in the order in which it found them.
+    // A claim that searches again, since a limit is full, returns runs in the order in which it found them.
     const inOrder = share.some((run) => run.limit !== null) ? share : all.filter((run) => share.includes(run))
     return inOrder.slice(0, request.limit)
   })
   const shares = claims.map(({ request }, index) =>
     found[index]!.map((run) => startAttempt(swept, run, request)),
   )
-  const taken = shares.flat()
+  const claimed = shares.flat()
   return ModelLimits.isAllowed(swept, all, found.flat(), limit)
-    ? [taken.reduce(replaceRun, swept), shares.map(formatClaims)]
+    ? [claimed.reduce(replaceRun, swept), shares.map(formatClaims)]
     : [state, []]
 }
 

@@ -26,9 +26,9 @@ export const debounce = (
   if (by === null || run === undefined) return undefined
   const availableAt = debouncedUntil(by, run.createdAt, state.now)
   const startBy = run.ttl === null ? null : Math.max(run.createdAt, availableAt) + run.ttl
-  const taken = [...run.taken, { run: number, submission }]
+  const absorbed = [...run.absorbed, { run: number, submission }]
   return [
-    replaceRun(state, { ...run, availableAt, startBy, ofClient, taken }),
+    replaceRun(state, { ...run, availableAt, startBy, ofClient, absorbed }),
     `Debounced ${runName(run.run)}`,
   ]
 }

@@ -16,7 +16,7 @@ const addChildEnd = (state: State, parent: Run, index: number): Run => {
   return parent.status === "waiting" && isOver(after, parent.awaiting ?? []) ? resumeRun(state, after) : after
 }
 
-/** Cancels the children of runs that have ended since `before`, and tells the parents of those that have. */
+/** Cancels the children of runs that have ended since `before`, and informs the parents of those that have. */
 export const settle = (before: State, after: State): State => {
   const endedBefore = new Set(before.runs.filter(hasEnded).map(({ run }) => run))
   let state = after

@@ -22,13 +22,13 @@ export const inTheWay = (state: State, { limit }: Run): Run | undefined =>
 
 /** The first of these runs that may start together, at most `most`. */
 export const startable = (state: State, runs: ReadonlyArray<Run>, most: number): ReadonlyArray<Run> => {
-  const taken: Array<Run> = []
+  const claimed: Array<Run> = []
   for (const run of runs) {
     const { limit } = run
-    const alike = taken.filter((other) => other.limit === limit).length
-    if (taken.length < most && (limit === null || alike < roomOf(state, limit))) taken.push(run)
+    const alike = claimed.filter((other) => other.limit === limit).length
+    if (claimed.length < most && (limit === null || alike < roomOf(state, limit))) claimed.push(run)
   }
-  return taken
+  return claimed
 }
 
 /**
@@ -39,18 +39,18 @@ export const startable = (state: State, runs: ReadonlyArray<Run>, most: number):
 export const isAllowed = (
   state: State,
   runnable: ReadonlyArray<Run>,
-  taken: ReadonlyArray<Run>,
+  claimed: ReadonlyArray<Run>,
   most: number,
 ): boolean => {
   const keys = new Set(runnable.flatMap(({ limit }) => limit ?? []))
   const ofKey = (runs: ReadonlyArray<Run>, key: string) => runs.filter(({ limit }) => limit === key).length
-  const isOver = [...keys].some((key) => ofKey(taken, key) > Math.max(0, roomOf(state, key)))
-  const left = runnable.filter((run) => !taken.includes(run))
+  const isOver = [...keys].some((key) => ofKey(claimed, key) > Math.max(0, roomOf(state, key)))
+  const left = runnable.filter((run) => !claimed.includes(run))
   const freeLeft = left.findIndex(({ limit }) => limit === null)
-  if (isOver || taken.length > most || new Set(taken).size < taken.length) return false
-  if (taken.length < most) {
-    return freeLeft < 0 && left.every(({ limit }) => ofKey(taken, limit!) > 0 || roomOf(state, limit!) <= 0)
+  if (isOver || claimed.length > most || new Set(claimed).size < claimed.length) return false
+  if (claimed.length < most) {
+    return freeLeft < 0 && left.every(({ limit }) => ofKey(claimed, limit!) > 0 || roomOf(state, limit!) <= 0)
   }
   const firstLeft = freeLeft < 0 ? runnable.length : runnable.indexOf(left[freeLeft]!)
-  return taken.every((run) => runnable.indexOf(run) < firstLeft)
+  return claimed.every((run) => runnable.indexOf(run) < firstLeft)
 }

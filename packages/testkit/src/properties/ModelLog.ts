@@ -80,7 +80,7 @@ const closeOpen = (log: ModelLog): ModelLog => {
   }
 }
 
-/** As `closeOpen`, and gives every call without a result the result of a cancellation. */
+/** As `closeOpen`, and adds the result of a cancellation to every call without a result. */
 const closeCancelled = (log: ModelLog): ModelLog => ({
   ...addControlEvents(
     log,

@@ -28,11 +28,11 @@ export interface Run {
   readonly lastHolder: number | null
   /** The calls that have no answer yet. */
   readonly waiting: ReadonlyArray<PendingCall>
-  /** When a run that sleeps goes on. */
+  /** When a run that sleeps continues. */
   readonly wakesAt: number | null
   /** The groups of children that the run waits for, by their indexes. */
   readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
-  /** How many messages the run has taken that waits for another. */
+  /** How many messages the run has consumed that waits for another. */
   readonly listening: number | null
   /** Whether the run waits for its budget. */
   readonly awaitsBudget: boolean
@@ -50,8 +50,8 @@ export interface Run {
   readonly steered: ReadonlyArray<{ readonly run: number; readonly submission: string }>
   /** The key whose later submissions the run takes, until its first claim. */
   readonly debounceKey: string | null
-  /** The submissions that it has taken. */
-  readonly taken: ReadonlyArray<{ readonly run: number; readonly submission: string }>
+  /** The submissions that it has absorbed. */
+  readonly absorbed: ReadonlyArray<{ readonly run: number; readonly submission: string }>
   readonly createdAt: number
   /** How long the run may be claimable before its first claim; null for ever. */
   readonly ttl: number | null
@@ -84,7 +84,7 @@ export const initial: State = { now: 0, limits: {}, runs: [] }
 /** A run by its number, or by that of a submission that it took. */
 export const find = ({ runs }: State, run: number): Run | undefined =>
   runs.find((each) => each.run === run) ??
-  runs.find(({ steered, taken }) => [...steered, ...taken].some((submission) => submission.run === run))
+  runs.find(({ steered, absorbed }) => [...steered, ...absorbed].some((submission) => submission.run === run))
 
 export const replaceRun = (state: State, changed: Run): State => ({
   ...state,
@@ -187,14 +187,14 @@ const afterAttempt = (
   }
 }
 
-/** A run goes on, without the answers that it has waited for. */
+/** A run continues, without the answers that it has waited for. */
 export const resumeRun = (state: State, run: Run): Run => ({
   ...withoutWait(run),
   status: "pending",
   availableAt: Math.min(run.availableAt, state.now),
 })
 
-/** Whether the run goes on by itself before one of its calls is late. */
+/** Whether the run continues by itself before one of its calls is late. */
 const wakesFirst = ({ waiting, wakesAt }: Run): boolean =>
   wakesAt !== null && waiting.every(({ until }) => until === null || wakesAt <= until)
 

@@ -15,7 +15,7 @@ export const pendingCalls = ({ now }: State, { calls, expiresAfter }: Calls): Ru
 /** The run after it has begun to wait for what a pause says. */
 export const pause = (state: State, run: Run, request: Extract<Request, { _tag: "Pause" }>): Run => {
   if (request.calls.length === 0 && ModelBudgets.mustAsk(run)) {
-    return ModelBudgets.ask({ ...run, attempt: 0, lease: null })
+    return ModelBudgets.requestMore({ ...run, attempt: 0, lease: null })
   }
   const isMet = isOver(run, request.children) || (request.inbox !== null && run.inbox.length > request.inbox)
   const waiting = isMet ? [] : pendingCalls(state, request)

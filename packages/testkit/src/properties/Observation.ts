@@ -10,11 +10,11 @@ export interface Observation {
   readonly lease: { readonly worker: number; readonly until: number } | null
   /** The calls that have no answer yet. */
   readonly waiting: ReadonlyArray<PendingCall>
-  /** When a run that sleeps goes on. */
+  /** When a run that sleeps continues. */
   readonly wakesAt: number | null
   /** The groups of children that the run waits for. */
   readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
-  /** How many messages the run has taken that waits for another. */
+  /** How many messages the run has consumed that waits for another. */
   readonly listening: number | null
   readonly awaitsBudget: boolean
   /** The budget of a root. */

@@ -13,7 +13,7 @@ export interface Submit {
   readonly _tag: "Submit"
   readonly run: number
   readonly lane: string | null
-  /** A key of which at most so many runs work; null for none. A run with one is in no lane. */
+  /** A key of which at most this many runs work; null for none. A run with one is in no lane. */
   readonly limit: { readonly key: string; readonly most: number } | null
   readonly priority: number
   readonly maxAttempts: number
@@ -92,7 +92,7 @@ export type Request =
       readonly time: number | null
       /** Groups of indexes of children. */
       readonly children: ReadonlyArray<ReadonlyArray<number>>
-      /** How many messages the run has taken that waits for another; null where it waits for none. */
+      /** How many messages the run has consumed that waits for another; null where it waits for none. */
       readonly inbox: number | null
       /** Whether the run waits for its budget. */
       readonly budget: boolean
@@ -102,7 +102,7 @@ export type Request =
     }
   /** A message to the run, by the number of its key; null for one without. */
   | { readonly _tag: "Tell"; readonly run: number; readonly key: number | null }
-  /** An answer to a run that asks for a higher budget. */
+  /** An answer to a run that requests a higher budget. */
   | { readonly _tag: "Raise"; readonly run: number; readonly call: string; readonly tokens: number }
   | { readonly _tag: "Spawn"; readonly run: number; readonly fence: Fence; readonly child: number }
   | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<CallResult> }
@@ -119,8 +119,8 @@ export type Request =
       readonly run: number
       readonly fence: Fence | null
       readonly status: TerminalStatus
-      /** How many messages the run has taken; null where it takes none. */
-      readonly taken: number | null
+      /** How many messages the run has consumed; null where it consumes none. */
+      readonly consumed: number | null
     }
   | { readonly _tag: "Session"; readonly run: number; readonly fence: Fence; readonly key: string }
   | { readonly _tag: "Pass"; readonly millis: number }
@@ -228,7 +228,7 @@ export const describe = (request: Request): string => {
       return `a client cancels ${runName(request.run)}`
     case "Complete":
       return `${by(request.fence)} ends ${runName(request.run)} as ${request.status}${
-        request.taken === null ? "" : `, with ${request.taken} messages taken`
+        request.consumed === null ? "" : `, with ${request.consumed} messages consumed`
       }`
     case "Session":
       return `${by(request.fence)} records session ${request.key} of ${runName(request.run)}`

@@ -1,4 +1,4 @@
-/** Turns a command into the request that it stands for in the current state of a history. */
+/** Turns a command into its request in the current state of a history. */
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Command from "./Command.js"
 import * as SubmitCommand from "./SubmitCommand.js"
@@ -129,17 +129,17 @@ const untilLapse = ({ now, runs }: ModelState.State): number => {
 /** The number of a child, which no other run has. */
 const childOf = (parent: number, child: number): number => 10 * (parent + 1) + child
 
-/** How many messages a run has taken. */
-const takenOf = (state: ModelState.State, run: number, taken: Command.TakenMessages): number | null => {
+/** How many messages a run has consumed. */
+const takenOf = (state: ModelState.State, run: number, consumed: Command.TakenMessages): number | null => {
   const count = ModelState.find(state, run)?.inbox.length ?? 0
-  return taken === null ? null : taken === "all" ? count : Math.max(0, count - 1)
+  return consumed === null ? null : consumed === "all" ? count : Math.max(0, count - 1)
 }
 
 /** What a run waits for; a time where it waits for nothing else. */
 const waitsOf = (
   state: ModelState.State,
   run: number,
-  { budget, children, inbox: taken, time }: Extract<Command.Single, { readonly _tag: "Pause" }>,
+  { budget, children, inbox: consumed, time }: Extract<Command.Single, { readonly _tag: "Pause" }>,
 ) => {
   const indexes = Array.from({ length: ModelState.find(state, run)?.children ?? 0 }, (_, index) => index)
   const groups =
@@ -148,12 +148,12 @@ const waitsOf = (
       : children === "all"
         ? [indexes]
         : indexes.map((index) => [index])
-  const inbox = takenOf(state, run, taken)
+  const inbox = takenOf(state, run, consumed)
   const isSomething = groups.length > 0 || inbox !== null || budget
   return { children: groups, inbox, budget, time: isSomething ? time : (time ?? 10_000) }
 }
 
-/** The request that the command stands for now; undefined when there is no lease or run to apply it to. */
+/** The request of the command now; undefined when there is no lease or run to apply it to. */
 export const resolve = (progress: Progress, command: Command.Single): Request | undefined => {
   switch (command._tag) {
     case "Submit":
@@ -242,7 +242,7 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
             run,
             fence: command.trusted ? null : fence,
             status: command.status,
-            taken: takenOf(progress.state, run, command.taken),
+            consumed: takenOf(progress.state, run, command.consumed),
           }
         case "Session":
           return { _tag: "Session", run, fence, key: command.key }

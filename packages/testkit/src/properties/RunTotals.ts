@@ -1,4 +1,4 @@
-/** What a store has counted of the runs of a history, beside what these runs add up to. */
+/** What a store has counted of the runs of a history, next to what these runs add up to. */
 import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
 import type { AgentId } from "@runlease/core/Ids"
 import type { InvalidCursor } from "@runlease/core/Page"

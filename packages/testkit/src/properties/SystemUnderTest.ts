@@ -194,7 +194,7 @@ export const make = (options: {
       }
       case "Complete": {
         const { fence, run, status } = request
-        const taken = request.taken ?? undefined
+        const consumed = request.consumed ?? undefined
         const outcome: Outcome = {
           status,
           ...(status === "failed" ? { error: { code: "reported", message: "It failed" } } : {}),
@@ -202,8 +202,13 @@ export const make = (options: {
         // The model has one operation for the two ways in which a holder completes its run.
         const { completed } =
           fence !== null && status === "completed"
-            ? yield* leases.complete(leaseOf({ fence, run }), outcome, undefined, taken)
-            : yield* runs.complete(runIdOf(run), outcome, fence === null ? undefined : fenceOf(fence), taken)
+            ? yield* leases.complete(leaseOf({ fence, run }), outcome, undefined, consumed)
+            : yield* runs.complete(
+                runIdOf(run),
+                outcome,
+                fence === null ? undefined : fenceOf(fence),
+                consumed,
+              )
         return completed ? "Completed" : "Ended before"
       }
       case "Session":

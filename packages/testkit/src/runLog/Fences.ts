@@ -115,7 +115,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
           deepStrictEqual([name, yield* verdictOf({ runId, events })], [name, "EventRefused"])
         }
         deepStrictEqual(yield* TestRuns.getRun(runId), before)
-        // A name is reserved as it stands, and for CUSTOM events alone.
+        // A name is reserved as it is, and for CUSTOM events alone.
         const others = [AgentEvent.custom("runlease", 1), { type: "runlease.step", name: "runlease.step" }]
         strictEqual(yield* verdictOf({ runId, events: others }), "Succeeded")
       }

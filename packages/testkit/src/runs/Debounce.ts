@@ -173,8 +173,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
           }),
         ),
       )
-      const taken = together.map((answer) => answer._tag === "Right" && answer.right.debounced)
-      deepStrictEqual(taken, [false, false, ...Array.from({ length: 8 }, () => true)])
+      const absorbed = together.map((answer) => answer._tag === "Right" && answer.right.debounced)
+      deepStrictEqual(absorbed, [false, false, ...Array.from({ length: 8 }, () => true)])
       const { items } = yield* runs.list({ limit: 2 })
       deepStrictEqual(yield* Effect.forEach(items, ({ runId }) => snapshotOf(runId)), ["9", "8"])
     }),
@@ -225,7 +225,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "submit refuses a debounce beside what it cannot go with, in one sentence",
+    "submit refuses a debounce with what it cannot go with, in one sentence",
     Effect.gen(function* () {
       const conversation = yield* Effect.flatMap(Conversations, (conversations) => conversations.create())
       const parent = yield* TestRuns.submit()

@@ -22,7 +22,7 @@ const numbered = (count: number): Labels =>
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a run has the labels of its submission, in every answer and beside other runs",
+    "a run has the labels of its submission, in every answer and next to other runs",
     Effect.gen(function* () {
       const runs = yield* Runs
       const labels = { customer: "42", tier: "gold: ÄÖ" }
@@ -168,7 +168,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "a list has the runs with all of its labels, newest first, beside its other conditions",
+    "a list has the runs with all of its labels, newest first, besides its other conditions",
     Effect.gen(function* () {
       const [conversations, runs] = [yield* Conversations, yield* Runs]
       const { id: conversationId } = yield* conversations.create()

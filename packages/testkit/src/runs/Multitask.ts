@@ -186,7 +186,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "of many submissions at once of which the latest stays, one run is left beside the one that works",
+    "of many submissions at once of which the latest stays, one run is left next to the one that works",
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()

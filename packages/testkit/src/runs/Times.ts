@@ -10,7 +10,7 @@ import { found } from "./Pages.js"
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
-    "a list has the runs that were submitted from one instant on and before another, beside its other conditions",
+    "a list has the runs that were submitted from one instant on and before another, besides its other conditions",
     Effect.gen(function* () {
       const runs = yield* Runs
       for (const index of [0, 1, 2, 3, 4, 5, 6, 7]) {

@@ -13,7 +13,7 @@ import * as TestSchedules from "./TestSchedules.js"
 const minute = 60_000
 
 export const declare = (layer: Layer.Layer<StorePorts, unknown>): void => {
-  /** The schedule and its ticks, after so many minutes without a server and until it is up to date. */
+  /** The schedule and its ticks, after this many minutes without a server and until it is up to date. */
   const after = (minutes: number, fields: Partial<NewSchedule>) =>
     Effect.gen(function* () {
       const clock = yield* JumpClock.make

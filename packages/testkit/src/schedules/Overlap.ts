@@ -39,7 +39,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "Allow begins a run beside the last one",
+    "Allow begins a run while the last one works",
     Effect.gen(function* () {
       const schedule = yield* create()
       const first = yield* holdFirst(schedule.id)
@@ -96,7 +96,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "the ends of runs are shown at once, and so many failures in a row pause the schedule",
+    "the ends of runs are shown at once, and a number of failures in a row pauses the schedule",
     Effect.gen(function* () {
       const runs = yield* Runs
       const schedule = yield* create({ pauseAfterFailures: 2 })

@@ -1,5 +1,5 @@
 /**
- * Ticks: their times, their runs, and what the runs are given.
+ * Ticks: their times, their runs, and what the runs get.
  */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { StorePorts } from "@runlease/core/ControlPlane"
@@ -32,7 +32,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "a run has the times of its tick as its payload, beside the prompt",
+    "a run has the times of its tick as its payload, next to the prompt",
     Effect.gen(function* () {
       const runs = yield* Runs
       const schedule = yield* create({ config: { prompt: "Report" }, backoffLimit: 4, timeoutSeconds: 90 })
@@ -69,7 +69,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "a run in a conversation begins with its messages, and one without has a conversation of its own",
+    "a run in a conversation begins with its messages, and one without has its own conversation",
     Effect.gen(function* () {
       const runs = yield* Runs
       const { conversationId } = yield* TestRuns.submit({ agentId: "other" })

@@ -1,4 +1,4 @@
-/** The clients of a simulated world: they submit, cancel and tell, answer what runs ask, and send again what is not answered. */
+/** The clients of a simulated world: they submit, cancel and send messages, answer the questions of runs, and send again what is not answered. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import type { Answer, Interrupt } from "@runlease/core/Interrupt"
@@ -36,7 +36,7 @@ const untilAnswered = <A, E extends { readonly _tag: string }, R>(
 const conversationOf = (seed: number, name: string): Ids.ConversationId =>
   Ids.ConversationId.make(Prng.make(Prng.hash(seed, "conversation", name)).uuid())
 
-/** Submits a run until it is answered. `request` gives what it asks for beside its id. */
+/** Submits a run until it is answered. `request` returns what it requests besides its id. */
 export const submit = (
   seed: number,
   request: Subject<unknown>["request"],
@@ -76,7 +76,7 @@ const isWaited = ({ _tag }: Operation): boolean => _tag === "Take" || _tag === "
 const needsAttendants = (plan: Plan): boolean =>
   Array.fromIterable(byName(plan).values()).some((script) => operationsOf(script).some(isWaited))
 
-/** Answers what runs ask, by an answer or by the next input, and tells something to runs that wait for a message. */
+/** Answers the questions of runs, by an answer or by the next input, and sends something to runs that wait for a message. */
 export const attend = (name: string, byInput: boolean): Effect.Effect<void, never, Runs> =>
   Effect.flatMap(Runs, (runs) => {
     let count = 0
@@ -90,8 +90,8 @@ export const attend = (name: string, byInput: boolean): Effect.Effect<void, neve
       }
     const give = (run: Run): Effect.Effect<unknown, unknown> => {
       const { answers = [], inbox, interrupts = [] } = run.waiting ?? {}
-      const given = new Set(answers.map(({ interruptId }) => interruptId))
-      const open = interrupts.filter(({ id }) => !given.has(id)).map(answer(run))
+      const answered = new Set(answers.map(({ interruptId }) => interruptId))
+      const open = interrupts.filter(({ id }) => !answered.has(id)).map(answer(run))
       if (Array.isNonEmptyReadonlyArray(open)) {
         const publicId = Ids.RunId.make(`${name} input ${count}`)
         return byInput

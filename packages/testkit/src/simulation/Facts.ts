@@ -6,7 +6,7 @@ import type { ClaimedRun, LeaseRef, Run } from "@runlease/core/Run"
 import type { LogEntry } from "@runlease/core/RunLog"
 import type { Outcome } from "@runlease/core/Runs"
 import { Cause, Exit, Option, Predicate } from "effect"
-import type { Ending, Entry, Event, Final, Grant, LeaseKey, Refused, Seen } from "./History.js"
+import type { Ending, Entry, Event, Final, Grant, LeaseKey, Refused, Sighting } from "./History.js"
 
 /** JSON of a value; null is nothing. */
 const jsonOf = (value: unknown): string | undefined => (value == null ? undefined : JSON.stringify(value))
@@ -60,7 +60,7 @@ export const endingOf = ({ error, result, status }: Outcome): Ending => ({
   result: jsonOf(result),
 })
 
-export const seenOf = ({ error, lease, result, runId, status }: Run): Seen => ({
+export const sightingOf = ({ error, lease, result, runId, status }: Run): Sighting => ({
   run: runId,
   status,
   error: error?.code ?? undefined,
@@ -83,7 +83,7 @@ const entryOf = ({ createdAt, event, eventId, sequence }: LogEntry): Entry => ({
 })
 
 export const finalOf = (run: Run, log: ReadonlyArray<LogEntry>): Final => ({
-  ...seenOf(run),
+  ...sightingOf(run),
   epoch: run.leaseEpoch,
   parent: run.parentRunId ?? undefined,
   root: run.rootRunId,

@@ -16,7 +16,7 @@ export interface Refused {
   readonly refused: string
 }
 
-/** An answer, and when it was given or received. */
+/** An answer, and when it was sent or received. */
 export interface Answered<Answer> {
   readonly at: number
   readonly answer: Answer | Refused
@@ -56,8 +56,8 @@ export interface Ending {
   readonly result?: string | undefined
 }
 
-/** A run as the store tells it. `holder` is the epoch of its lease, if it has one. */
-export interface Seen extends Ending {
+/** A run as the store reports it. `holder` is the epoch of its lease, if it has one. */
+export interface Sighting extends Ending {
   readonly run: string
   readonly holder: number | undefined
 }
@@ -137,10 +137,10 @@ export type Submit = Exchange<
     /** None when absent. */
     readonly under?: Under | undefined
   },
-  Seen & { readonly duplicate: boolean }
+  Sighting & { readonly duplicate: boolean }
 >
 
-export type Cancel = Exchange<"Cancel", { readonly run: string }, Seen & { readonly cancelled: boolean }>
+export type Cancel = Exchange<"Cancel", { readonly run: string }, Sighting & { readonly cancelled: boolean }>
 
 /** `answers`: JSON by the id of the question. */
 export type Resume = Exchange<
@@ -162,7 +162,7 @@ export type Tell = Exchange<
   { readonly message: string }
 >
 
-export type Look = Exchange<"Look", { readonly run: string }, Seen>
+export type Look = Exchange<"Look", { readonly run: string }, Sighting>
 
 /** @category calls */
 export type Call =
@@ -195,7 +195,7 @@ export interface Executing {
  * - `Paused`, `Resumed`: its fibers did nothing in between.
  * - `ExecutorBegan`, `ExecutorEnded`: the executor of a run.
  * - `BodyBegan`: the body of a step, with its effects.
- * - `Returned`: a durable operation of an executor has given `value`, as JSON. `name` is that of the operation in its run.
+ * - `Returned`: a durable operation of an executor has returned `value`, as JSON. `name` is that of the operation in its run.
  *
  * @category events
  */
@@ -226,7 +226,7 @@ export interface Entry {
  * A run when all was over, with its log. `parent`: the run that spawned it. `root`: that of its tree. `spent`: what the tree has cost, of a
  * root with a budget.
  */
-export interface Final extends Seen {
+export interface Final extends Sighting {
   readonly epoch: number
   readonly parent: string | undefined
   readonly root: string
@@ -272,7 +272,7 @@ export interface History {
   readonly endedAt: number
   /** What must not happen at all: the store died, or the world turned in a circle. */
   readonly crashes: ReadonlyArray<string>
-  /** The longest time that a process goes on after a pause before it notices the time that has passed; none when absent. */
+  /** The longest time that a process continues after a pause before it notices the time that has passed; none when absent. */
   readonly reaction?: number | undefined
   /** How many servers share the store; one when absent. Each dates a transaction by its beginning, so the entries of a log may be dated apart from their order. */
   readonly servers?: number | undefined

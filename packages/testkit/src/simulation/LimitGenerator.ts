@@ -1,7 +1,7 @@
 /**
  * Makes the part of a plan that has limits of concurrency: runs under limits, and what a client changes of these limits meanwhile.
  *
- * It has a seed of its own, so it changes nothing else of a plan.
+ * It has its own seed, so it changes nothing else of a plan.
  */
 import type { LimitSubject } from "@runlease/core/Limits"
 import { Array } from "effect"

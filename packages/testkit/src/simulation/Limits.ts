@@ -21,7 +21,7 @@ export const nameOf = ({ key, kind, name }: LimitSubject): string =>
 const namedOf = (name: string): string => `named ${name}`
 
 /**
- * What a submission asks for of limits.
+ * What a submission requests of limits.
  *
  * @category clients
  */

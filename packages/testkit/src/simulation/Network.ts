@@ -30,7 +30,7 @@ export interface Request<A, E> {
 export interface Link {
   readonly request: <A, E>(request: Request<A, E>) => Effect.Effect<A, E | ControlPlaneUnavailable>
 
-  /** What the store pushes. Nothing tells that some of it is lost. */
+  /** What the store pushes. Nothing reports that some of it is lost. */
   readonly pushes: <A>(operation: string, stream: Stream.Stream<A, unknown>) => Stream.Stream<A>
 
   /** The store notices that the process is gone: it stops what it does for it. */
@@ -42,7 +42,7 @@ export interface Network {
   /** When the last message arrives that is under way, unless another one is sent. */
   readonly lastArrival: () => number
 
-  /** Connects a process, which has the faults of `name`. A later process of the same name goes on in its count of requests. */
+  /** Connects a process, which has the faults of `name`. A later process of the same name continues in its count of requests. */
   readonly link: (name: string, process: Process) => Link
 }
 
@@ -158,7 +158,7 @@ export const make = (options: {
           send("first", fault?._tag === "DelayRequest" ? fault.millis : 0)
           if (fault?._tag === "Repeat") send("second", fault.millis)
 
-          // A sender that gives up closes its connection, which the store notices unless it is cut off.
+          // A sender that stops waiting closes its connection, which the store notices unless it is cut off.
           return Effect.sync(() => {
             isOpen = false
             giveUp()

@@ -1,4 +1,4 @@
-/** An executor whose beginnings and ends the history tells. */
+/** An executor whose beginnings and ends the history has. */
 import type { ExecuteWith, RunContext } from "@runlease/core/Executor"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Effect, Stream } from "effect"

@@ -1,5 +1,5 @@
 /**
- * What a simulation does, as data: the workers, the requests, and the faults. A plan gives the same history each time, so a part of it
+ * What a simulation does, as data: the workers, the requests, and the faults. A plan has the same history each time, so a part of it
  * can be left out to see whether the history is still wrong.
  *
  * Units: milliseconds. Instants count from the beginning of the simulation, by the store's clock.
@@ -10,15 +10,15 @@ import type { PausedClock } from "./Process.js"
 /**
  * What an executor does, one after the other. A `name` is unique in its script.
  *
- * - `Emit`: events of its own, which each attempt emits again.
+ * - `Emit`: its own events, which each attempt emits again.
  * - `Work`: takes time, outside of a step.
  * - `Step`: a step with an effect, which takes time. `Once`: one whose effect happens at most once.
  * - `Sleep`, `Take`, `Ask`: waits for a time, for a message, for an answer.
  * - `Drain`: takes the messages that there are.
- * - `Spawn`: a child with a script of its own. `Join`: waits for all of the children spawned before, `JoinFirst` for the first of them.
+ * - `Spawn`: a child with its own script. `Join`: waits for all of the children spawned before, `JoinFirst` for the first of them.
  * - `Spend`: reports what it used. `Check`: waits while the budget is spent.
  * - `Together`: scripts that are executed at once.
- * - `Fail`: fails in the first so many executions. `Poison`: kills its worker in them.
+ * - `Fail`: fails in its first executions. `Poison`: kills its worker in them.
  * - `Result`: ends the run with a result.
  *
  * @category scripts
@@ -69,7 +69,7 @@ export type LimitChange = { readonly subject: LimitSubject; readonly at: number 
 
 /**
  * A run that a client submits. `conversation` is the name of the one that it shares with others. `repeats`: how much later a client
- * submits it again, each time. `budget`: what its tree may cost before it asks for more.
+ * submits it again, each time. `budget`: what its tree may cost before it requests more.
  *
  * @category models
  */
@@ -104,7 +104,7 @@ export interface PlannedSchedule {
   readonly script: Script
 }
 
-/** What a client does to a run that was submitted: it cancels it, or tells it something under a key. */
+/** What a client does to a run that was submitted: it cancels it, or sends it a message under a key. */
 export type Action =
   | { readonly _tag: "Cancel"; readonly run: string; readonly at: number }
   | { readonly _tag: "Tell"; readonly run: string; readonly at: number; readonly key: string }
@@ -136,7 +136,7 @@ export type MessageFault =
  * - `Message`: something happens to the request number `nth` (from 1) of that operation that `link` sends.
  * - `Partition`: what `link` sends, or what it is answered, is lost for a time.
  * - `Stall`: what `link` sends, or what it is answered, arrives when the time is over, in any order.
- * - `Freeze`: the store does nothing for a time, while its clock goes on.
+ * - `Freeze`: the store does nothing for a time, while its clock continues.
  * - `Pause`: a worker does nothing for a time.
  * - `Crash`: a worker dies, and comes back under its key. `silent`: the store does not notice that its connections are gone.
  * - `Shutdown`: a worker drains, and comes back so much later.
@@ -185,8 +185,8 @@ export type Fault =
   | { readonly _tag: "Clock"; readonly at: number; readonly millis: number; readonly ahead: number }
 
 /**
- * `latency`: the longest that a message takes. `attendants`: clients that answer what runs ask, and tell runs what they wait for; each
- * gives answers of its own. `calmAt`: when all faults are over.
+ * `latency`: the longest that a message takes. `attendants`: clients that answer the questions of runs, and send runs what they wait for; each
+ * has its own answers. `calmAt`: when all faults are over.
  *
  * @category models
  */

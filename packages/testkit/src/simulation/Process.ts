@@ -1,5 +1,5 @@
 /**
- * A process of a simulated world: it has a scheduler, a clock and a source of randomness of its own, so it can be paused and killed
+ * A process of a simulated world: it has its own scheduler, clock and source of randomness, so it can be paused and killed
  * whatever its fibers do.
  */
 import { RandomUuid } from "@runlease/core/Ids"
@@ -39,7 +39,7 @@ export interface Process {
   /** Runs something that comes from outside, once the process is not paused. A dead process does not run it. */
   readonly deliver: (run: () => void) => void
 
-  /** Runs something when so many microseconds have passed on the process's clock. Returns what takes it back. */
+  /** Runs something when this many microseconds have passed on the process's clock. Returns what takes it back. */
   readonly after: (micros: number, run: () => void) => () => void
 
   /** Stops all of its fibers where they are. */
@@ -52,11 +52,11 @@ export interface Process {
 
   /**
    * Ends the fibers of the process, dead or not, when the world is over: Effect holds a fiber that has not ended for ever. No time passes,
-   * so what waits for a time goes on at once.
+   * so what waits for a time resumes at once.
    */
   readonly bury: () => void
 
-  /** Sets its wall clock so many milliseconds ahead of the time that passes, which timers and the monotonic clock follow. */
+  /** Sets its wall clock this many milliseconds ahead of the time that passes, which timers and the monotonic clock follow. */
   readonly setWall: (ahead: number) => void
 
   readonly isPaused: () => boolean

@@ -1,4 +1,4 @@
-/** The ports of a store as a process sees them that is connected by a network. The history tells each request that changes something. */
+/** The ports of a store as a process sees them that is connected by a network. The history has each request that changes something. */
 import { Claims } from "@runlease/core/Claims"
 import { endsLog } from "@runlease/core/store/ControlEvents"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -58,11 +58,11 @@ const leasesOf = (
       store.release(lease, release),
       Facts.nothing,
     ),
-  complete: (lease, outcome, last, taken) =>
+  complete: (lease, outcome, last, consumed) =>
     observeCall(
       "Complete",
       { ...Facts.leaseKeyOf(lease), ending: Facts.endingOf(outcome), events: last?.events ?? [] },
-      store.complete(lease, outcome, last, taken),
+      store.complete(lease, outcome, last, consumed),
       ({ completed }) => ({ completed }),
     ),
   suspend: (lease, suspension) => {
@@ -141,15 +141,15 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Ru
         under: SimulatedLimits.underOf(submission),
       },
       store.submit(submission),
-      ({ duplicate, run }) => ({ ...Facts.seenOf(run), duplicate }),
+      ({ duplicate, run }) => ({ ...Facts.sightingOf(run), duplicate }),
     ),
   submitMany: (submissions) => quiet("SubmitMany", store.submitMany(submissions)),
-  get: (runId) => observeCall("Look", { run: runId }, store.get(runId), Facts.seenOf),
+  get: (runId) => observeCall("Look", { run: runId }, store.get(runId), Facts.sightingOf),
   snapshot: (runId) => quiet("Snapshot", store.snapshot(runId)),
   list: (options) => quiet("List", store.list(options)),
   cancel: (runId) =>
     observeCall("Cancel", { run: runId }, store.cancel(runId), ({ cancelled, run }) => ({
-      ...Facts.seenOf(run),
+      ...Facts.sightingOf(run),
       cancelled,
     })),
   retry: (runId, options) => quiet("Retry", store.retry(runId, options)),
@@ -177,12 +177,12 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Ru
       (made) => ({ outcome: made._tag, duplicate: made._tag === "Continued" && made.duplicate }),
     ),
   inputs: (runId) => quiet("Inputs", store.inputs(runId)),
-  complete: (runId, outcome, fence, taken) => {
+  complete: (runId, outcome, fence, consumed) => {
     const lease = { runId, epoch: fence?.epoch ?? null } satisfies Pick<LeaseRef, "runId" | "epoch">
     return observeCall(
       "Complete",
       { ...Facts.leaseKeyOf(lease), ending: Facts.endingOf(outcome), events: [] },
-      store.complete(runId, outcome, fence, taken),
+      store.complete(runId, outcome, fence, consumed),
       ({ completed }) => ({ completed }),
     )
   },

@@ -1,4 +1,4 @@
-/** The executor of a simulation: it does what the script of a run says, and the history tells what it has done. */
+/** The executor of a simulation: it does what the script of a run says, and the history has what it has done. */
 import * as Agent from "@runlease/core/Agent"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Budget from "@runlease/core/Budget"
@@ -54,7 +54,7 @@ const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) 
   const { recorder } = options
   const name = lastUserText(run.snapshot)
   let count = 0
-  /** A value that no other execution gives. */
+  /** A value that no other execution returns. */
   const fresh = (): string => {
     count += 1
     return `${executing.process} ${executing.epoch}.${count}`

@@ -3,7 +3,7 @@ import { Array } from "effect"
 import type { Operation, Script } from "./Plan.js"
 import type { Prng } from "./Prng.js"
 
-/** What a script may have beside events, work and steps. */
+/** What a script may have besides events, work and steps. */
 export const features = [
   "Once",
   "Sleep",
@@ -93,7 +93,7 @@ export const make = (prng: Prng, allowed: ReadonlySet<Feature>, depth = 0): Scri
     const [first, ...others] = chosen
     if (first === undefined || prng.chance(0.4)) return plain()
     const feature = prng.pick([first, ...others])
-    // What ends the run, or waits for what is outside of a branch, stands outside of it.
+    // What ends the run, or waits for what is outside of a branch, is outside of it.
     return nested && (feature === "Fail" || feature === "Poison" || feature === "Spawn")
       ? plain()
       : special(feature, nested)

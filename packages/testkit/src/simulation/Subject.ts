@@ -14,7 +14,7 @@ import type { DeliberateFault } from "./faults/Fault.js"
  *
  * `worker`: runs a worker until it is interrupted, and drains it then; that of core when absent.
  *
- * `execute`: executes the runs instead of their scripts, and `request` gives what a run asks for beside its id. It must take its time from
+ * `execute`: executes the runs instead of their scripts, and `request` returns what a run requests besides its id. It must take its time from
  * Effect's Clock too.
  *
  * `fault`: something that is wrong on purpose.

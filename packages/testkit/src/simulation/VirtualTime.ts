@@ -14,10 +14,10 @@ export interface VirtualTime {
   /** Runs something at the current instant, after what was to run before it. */
   readonly turn: (run: () => void) => void
 
-  /** Runs all that is to run at the current instant; false after so many turns that the world turns in a circle. */
+  /** Runs all that is to run at the current instant; false after a number of turns that shows that the world turns in a circle. */
   readonly settle: () => boolean
 
-  /** Goes on to the next instant at which something is due; false if there is none. */
+  /** Continues to the next instant at which something is due; false if there is none. */
   readonly advance: () => boolean
 }
 
@@ -70,7 +70,7 @@ const makeHeap = () => {
   }
 }
 
-/** Turns at one instant, after which the world is taken to turn in a circle. */
+/** Turns at one instant, after which the world is assumed to turn in a circle. */
 const maxTurns = 100_000
 
 /**

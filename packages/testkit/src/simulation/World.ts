@@ -1,6 +1,6 @@
 /**
- * A simulated world: a store, workers and clients, each in a process of its own, with a network between them. It does what a plan says and
- * gives the history of that.
+ * A simulated world: a store, workers and clients, each in its own process, with a network between them. It does what a plan says and
+ * returns the history of that.
  */
 import * as RememberedLeases from "@runlease/core/store/RememberedLeases"
 import { isTerminal } from "@runlease/core/Run"
@@ -23,7 +23,7 @@ import * as Workers from "./Workers.js"
 /** How long after the last fault every run must have ended, in milliseconds. */
 const settlingTime = 600_000
 
-/** How long the world goes on when all runs have ended and the last message has arrived, in milliseconds. */
+/** How long the world continues when all runs have ended and the last message has arrived, in milliseconds. */
 const afterlife = 200
 
 /** How often the world looks whether all runs have ended. */
@@ -54,7 +54,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
   }
   const store = makeProcess("store", 1)
 
-  /** Goes on until `isOver`, or until nothing more can happen. */
+  /** Continues until `isOver`, or until nothing more can happen. */
   const runUntil = async (isOver: () => boolean): Promise<void> => {
     let turns = -1
     for (;;) {
@@ -67,7 +67,7 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
       if (isOver() || !time.advance()) return
     }
   }
-  /** What an effect gives in the store's process. */
+  /** The result of an effect in the store's process. */
   const inStore = async <A, E2>(effect: Effect.Effect<A, E2>): Promise<Exit.Exit<A, E2>> => {
     let exit: Exit.Exit<A, E2> | undefined
     store.fork(effect).addObserver((ended) => {

@@ -34,7 +34,7 @@ const lose = (worker: Parameters<typeof TestRuns.claimOne>[0], times: number) =>
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<StorePorts | ControlPlane>): void => {
   test(
-    "a claim tells who holds the run and how the lease was renewed, and later how it ended",
+    "a claim says who holds the run and how the lease was renewed, and later how it ended",
     Effect.gen(function* () {
       const registry = yield* WorkerRegistry
       const worker = yield* registry.register({

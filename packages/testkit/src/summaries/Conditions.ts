@@ -93,7 +93,7 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "runs of one of several agents are found by an index; beside another condition they are searched for",
+    "runs of one of several agents are found by an index; with another condition they are searched for",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       for (const name of ["a", "b", "c", "a", "c"]) yield* submit(`of ${name}`, { agentId: name })
@@ -170,7 +170,7 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "a search for metadata looks at a bounded number of runs for a page, and the next page goes on",
+    "a search for metadata looks at a bounded number of runs for a page, and the next page continues",
     Effect.gen(function* () {
       const [runs, summaries] = [yield* Runs, yield* Summaries]
       yield* completed("wanted", { plan: "gold" })

@@ -99,16 +99,16 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
       const leases = yield* Leases
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
-      const ask = (title: string, expiresAfter?: Duration.DurationInput) =>
+      const suspendFor = (title: string, expiresAfter?: Duration.DurationInput) =>
         Effect.gen(function* () {
           const claimed = yield* hold(worker, title, "1 minute")
           yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall("call", "ask", expiresAfter))
           return claimed
         })
-      yield* ask("for ever")
-      yield* ask("later", "2 hours")
-      const sooner = yield* ask("sooner", "1 hour")
-      yield* ask("for ever too")
+      yield* suspendFor("for ever")
+      yield* suspendFor("later", "2 hours")
+      const sooner = yield* suspendFor("sooner", "1 hour")
+      yield* suspendFor("for ever too")
       const sleeper = yield* hold(worker, "sleeps", "1 minute")
       yield* leases.suspend(TestRuns.leaseOf(sleeper), { wakeAfter: "1 second" })
       deepStrictEqual(yield* waits(), ["sooner", "later", "for ever", "for ever too"])

@@ -18,7 +18,7 @@ const list = (filter: SummaryFilter = {}) =>
 
 const titles = (filter: SummaryFilter = {}) => Effect.map(list(filter), titlesOf)
 
-/** The titles of all pages of so many runs, and the numbers of runs that each has searched. */
+/** The titles of all pages of this many runs, and the numbers of runs that each has searched. */
 const pages = (filter: SummaryFilter, limit: number) =>
   Effect.gen(function* () {
     const summaries = yield* Summaries
@@ -222,7 +222,7 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "a search looks at a bounded number of runs for a page, and the next page goes on",
+    "a search looks at a bounded number of runs for a page, and the next page continues",
     Effect.gen(function* () {
       const runs = yield* Runs
       yield* submit("Wanted")

@@ -1,4 +1,4 @@
-/** Summaries suite: where a run stands among others. */
+/** Summaries suite: the position of a run among others. */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import type * as Ids from "@runlease/core/Ids"
@@ -22,7 +22,7 @@ const placeOf = (runId: Ids.RunId) =>
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<StorePorts>): void => {
   test(
-    "a run that may be claimed stands behind those that claims prefer, of its kind and key",
+    "a run that may be claimed is behind those that claims prefer, of its kind and key",
     Effect.gen(function* () {
       const first = yield* TestRuns.submit()
       const second = yield* TestRuns.submit()
@@ -71,7 +71,7 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "a run that is not there stands nowhere",
+    "a run that is not there has no position",
     Effect.gen(function* () {
       const { runId } = yield* TestRuns.submit({ publicId: "there" })
       yield* standing(runId)

@@ -31,7 +31,7 @@ export const tests = (test: Declare): void => {
     let isSlow = false
 
     test.onEachStore(
-      "stops at its limit, asks, and goes on when that is raised, with nothing done twice",
+      "stops at its limit, asks, and continues when that is raised, with nothing done twice",
       Effect.gen(function* () {
         const { count, next } = yield* counting
         /** Three answers of 40 tokens. */

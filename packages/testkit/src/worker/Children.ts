@@ -26,7 +26,7 @@ const textOf = ({ snapshot }: Run.ClaimedRun): string => RequestSnapshot.lastUse
 const Shouting = Agent.make({ name: "child" })
 const Endless = Agent.make({ name: "endless" })
 
-/** A child that gives its text in capitals, or fails where that is `fail`. */
+/** A child that returns its text in capitals, or fails where that is `fail`. */
 const shout = (claimed: Run.ClaimedRun) =>
   textOf(claimed) === "fail"
     ? Effect.fail(new Executor.ExecutorError({ code: "refused", message: "It will not" }))
@@ -54,7 +54,7 @@ export const tests = (test: Declare): void => {
     test(
       "takes the end of a child as a message, the same one in a later attempt, and joins it at once",
       Effect.gen(function* () {
-        const taken = yield* Ref.make<ReadonlyArray<string>>([])
+        const messageIds = yield* Ref.make<ReadonlyArray<string>>([])
         yield* start(
           Executor.from((claimed) =>
             claimed.agentId === "child"
@@ -62,7 +62,7 @@ export const tests = (test: Declare): void => {
               : Effect.gen(function* () {
                   const child = yield* Child.spawn("talk", Shouting, "hi", { tellsParent: true })
                   const message = yield* Inbox.take("next")
-                  const ids = yield* Ref.updateAndGet(taken, (ids) => [...ids, message.id])
+                  const ids = yield* Ref.updateAndGet(messageIds, (ids) => [...ids, message.id])
                   if (ids.length === 1) return yield* Effect.fail(Executor.retryableError("died", "again"))
                   const ended = Option.getOrThrow(ChildMessage.fromMessage(message))
                   const [outcome] = yield* Child.joinAll([child])
@@ -74,13 +74,13 @@ export const tests = (test: Declare): void => {
         const parent = yield* submit()
         strictEqual((yield* untilEnded(parent.runId)).status, "completed")
         deepStrictEqual(yield* textsOf(parent.runId), ["0 completed true true"])
-        const [first, second, ...others] = yield* Ref.get(taken)
+        const [first, second, ...others] = yield* Ref.get(messageIds)
         deepStrictEqual([first === second, others], [true, []])
       }),
     )
 
     test.onEachStore(
-      "holds no slot while it waits for them, goes on once, and gets what they have given",
+      "holds no slot while it waits for them, resumes once, and gets their values",
       Effect.gen(function* () {
         const claims = yield* Ref.make(0)
         yield* start(
@@ -149,7 +149,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on with the first of them that ends, and its end cancels the other",
+      "continues with the first of them that ends, and its end cancels the other",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         const endless = yield* makeEndless
@@ -179,7 +179,7 @@ export const tests = (test: Declare): void => {
     test(
       "chooses the id of a child, unless a run that is no child of it has that id",
       Effect.gen(function* () {
-        const taken = yield* submit({ agentId: "child", publicId: "taken" })
+        const other = yield* submit({ agentId: "child", publicId: "taken" })
         yield* start(
           Executor.from((claimed) =>
             claimed.agentId === "child"
@@ -187,7 +187,7 @@ export const tests = (test: Declare): void => {
               : Effect.gen(function* () {
                   const { runId } = yield* Child.spawn("mine", Shouting, "a", { publicId: "mine" })
                   const refused = yield* Effect.flip(
-                    Child.spawn("taken", Shouting, "a", { publicId: taken.runId }),
+                    Child.spawn("taken", Shouting, "a", { publicId: other.runId }),
                   )
                   return `${runId} ${refused._tag} ${"field" in refused ? refused.field : ""}`
                 }),

@@ -87,17 +87,17 @@ export const tests = (test: Declare): void => {
 
   test.describe("a claim whose answer arrives when the worker would have to stop", () => {
     const answered = Effect.unsafeMakeLatch(false)
-    const given = Effect.unsafeMakeLatch(false)
+    const granted = Effect.unsafeMakeLatch(false)
     test(
       "starts no executor",
       Effect.gen(function* () {
         yield* answered.close
-        yield* given.close
+        yield* granted.close
         const started = yield* Ref.make(0)
         const worker = yield* start(Executor.from(() => Ref.update(started, (count) => count + 1)))
         const events = yield* listen(worker)
         const { runId } = yield* submit({ maxAttempts: 1 })
-        yield* given.await
+        yield* granted.await
         yield* TestClock.adjust("29 seconds")
         strictEqual((yield* run(runId)).status, "running")
         yield* answered.open
@@ -108,7 +108,7 @@ export const tests = (test: Declare): void => {
       Faults.over(Claims.Claims, (claims) => ({
         claim: (request) =>
           Effect.tap(claims.claim(request), (claimed) =>
-            claimed.length === 0 ? Effect.void : Effect.zipRight(given.open, answered.await),
+            claimed.length === 0 ? Effect.void : Effect.zipRight(granted.open, answered.await),
           ),
       })),
     )

@@ -1,5 +1,5 @@
 /**
- * Tests of a worker whose operator asks it to claim no more, and of what it says of itself.
+ * Tests of a worker whose operator requests that it claims no more, and of what it says of itself.
  */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Leases, Worker, WorkerEvent, WorkerMetadata, WorkerRegistry } from "@runlease/core"
@@ -101,7 +101,7 @@ export const tests = (test: Declare): void => {
 
   test.describe("the metadata of a worker", () => {
     test.onEachStore(
-      "says its version, agents, slots and how many are in use, beside what the user gives",
+      "says its version, agents, slots and how many are in use, besides the metadata of the user",
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()
         const form = { type: "object", properties: { topic: { type: "string" } } }

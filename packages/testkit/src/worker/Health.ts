@@ -70,7 +70,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "is draining while its operator asks for it",
+      "is draining while its operator requests it",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry.WorkerRegistry
         const worker = yield* start(Executor.from(() => Effect.void))

@@ -11,7 +11,7 @@ import { counting, customs, dyingBefore, textsOf } from "./StepRuns.js"
 
 type RunId = Run.Run["runId"]
 
-const tell = (runId: RunId, text: string) =>
+const send = (runId: RunId, text: string) =>
   Effect.flatMap(Runs.Runs, (runs) => runs.tell(runId, { parts: [{ type: "text", text }] }))
 
 const textOf = ({ parts }: InboxMessage.InboxMessage): string => String(parts[0]?.["text"])
@@ -19,7 +19,7 @@ const textOf = ({ parts }: InboxMessage.InboxMessage): string => String(parts[0]
 const drain = (name: string, key?: unknown) =>
   Effect.map(Inbox.drain(name, { key }), (messages) => messages.map(textOf).join("+"))
 
-/** Gives the first message, unless none comes within an hour. */
+/** Returns the first message, unless none comes within an hour. */
 const patient = Executor.from(() =>
   Effect.raceFirst(
     Effect.map(Inbox.take("answer"), textOf),
@@ -51,8 +51,8 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* until(count, (n) => n === 1)
-        yield* tell(runId, "left")
-        yield* tell(runId, "right")
+        yield* send(runId, "left")
+        yield* send(runId, "right")
         yield* Deferred.succeed(gates[0]!, undefined)
         yield* until(count, (n) => n === 2)
         yield* Deferred.succeed(gates[1]!, undefined)
@@ -82,7 +82,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit({ maxAttempts: 1 })
         yield* until(count, (n) => n === 1)
-        yield* tell(runId, "late")
+        yield* send(runId, "late")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
         deepStrictEqual(yield* textsOf(runId), [" 1", " 1 late"])
@@ -91,7 +91,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "is executed again for what comes while it takes only what it had taken before",
+      "is executed again for what comes while it takes only what it had consumed before",
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
         const attempts = yield* Ref.make(0)
@@ -109,7 +109,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* until(Ref.get(attempts), (n) => n === 2)
-        yield* tell(runId, "late")
+        yield* send(runId, "late")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
         deepStrictEqual([yield* textsOf(runId), yield* Ref.get(attempts)], [["+late"], 3])
@@ -135,7 +135,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* until(count, (n) => n === 1)
-        yield* tell(runId, "left")
+        yield* send(runId, "left")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
         deepStrictEqual([yield* textsOf(runId), yield* count], [['"left"'], 3])
@@ -159,7 +159,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* until(Ref.get(attempts), (n) => n === 1)
-        yield* tell(runId, "late")
+        yield* send(runId, "late")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
         strictEqual(yield* Ref.get(attempts), 2)
@@ -182,7 +182,7 @@ export const tests = (test: Declare): void => {
         )
         const { runId } = yield* submit()
         yield* until(Ref.get(attempts), (n) => n === 1)
-        yield* tell(runId, "late")
+        yield* send(runId, "late")
         yield* Deferred.succeed(gate, undefined)
         yield* untilStatus(runId, "completed")
         deepStrictEqual([yield* textsOf(runId), yield* Ref.get(attempts)], [["false", "true"], 2])
@@ -205,7 +205,7 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilStatus(runId, "running")
         yield* TestRuns.settle
-        yield* tell(runId, "left")
+        yield* send(runId, "left")
         yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", {
           step: "10 millis",
           within: "2 seconds",
@@ -232,34 +232,34 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit({ maxAttempts: 1 })
         const { lease, waiting } = yield* untilWaiting(runId)
         deepStrictEqual([lease, waiting?.inbox], [null, 0])
-        yield* tell(runId, "one")
+        yield* send(runId, "one")
         yield* until(customs(runId), (names) => names.includes("runlease.inbox"))
         yield* untilWaiting(runId)
-        yield* tell(runId, "two")
+        yield* send(runId, "two")
         yield* untilStatus(runId, "completed")
         deepStrictEqual([yield* textsOf(runId), yield* count], [["one then two"], 1])
       }),
     )
 
     test(
-      "goes on behind the first of a sleep and a message",
+      "resumes behind the first of a sleep and a message",
       Effect.gen(function* () {
         yield* start(patient)
         const { runId } = yield* submit()
         yield* untilWaiting(runId)
-        yield* tell(runId, "me")
+        yield* send(runId, "me")
         yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "10 millis" })
         deepStrictEqual(yield* textsOf(runId), ["me"])
       }),
     )
 
     test(
-      "goes on with a message that takes long to be read, while it sleeps",
+      "continues with a message that takes long to be read, while it sleeps",
       Effect.gen(function* () {
         yield* start(patient)
         const { runId } = yield* submit()
         yield* until(customs(runId), (names) => names.includes("runlease.sleep"))
-        yield* tell(runId, "me")
+        yield* send(runId, "me")
         yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "10 millis" })
         deepStrictEqual(yield* textsOf(runId), ["me"])
       }),

@@ -22,7 +22,7 @@ const finishing =
 export const tests = (test: Declare): void => {
   test.describe("a run that waits for a tool result", () => {
     test.onEachStore(
-      "frees the worker, and goes on with the answer in its snapshot",
+      "frees the worker, and continues with the answer in its snapshot",
       Effect.gen(function* () {
         const worker = yield* start((claimed) => {
           const answer = claimed.snapshot.messages
@@ -140,7 +140,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "gives the run its result and metadata, which are in the log too",
+      "sets the result and metadata of the run, which are in the log too",
       Effect.gen(function* () {
         const extra = { result: { answer: 42 }, metadata: { tokens: 7 } }
         yield* start(finishing({ outcome: { type: "success" }, ...extra }))
@@ -158,7 +158,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "or a RUN_ERROR gives the run its metadata",
+      "or a RUN_ERROR sets the metadata of the run",
       Effect.gen(function* () {
         yield* start(() =>
           Stream.make({ type: "RUN_ERROR", message: "no", code: "nope", metadata: { tokens: 7 } }),

@@ -11,7 +11,7 @@ import { textsOf } from "./StepRuns.js"
 export const tests = (test: Declare): void => {
   test.describe("a question with a name", () => {
     test(
-      "tells questions of one name apart by their keys",
+      "distinguishes questions of one name by their keys",
       Effect.gen(function* () {
         yield* start(
           Executor.from(() =>
@@ -35,7 +35,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "shows what its question is about, and gives the reason of a refusal",
+      "shows what its question is about, and returns the reason of a refusal",
       Effect.gen(function* () {
         const about = { amount: "900 EUR", diff: "-a\n+b", when: new Date(0) }
         yield* start(

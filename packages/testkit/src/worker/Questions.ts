@@ -18,7 +18,7 @@ export const tests = (test: Declare): void => {
     )
 
     test.onEachStore(
-      "goes on with a yes or a no, and leaves its worker free until then",
+      "continues with a yes or a no, and leaves its worker free until then",
       Effect.gen(function* () {
         const worker = yield* start(deploying, { concurrency: 1 })
         const runs = yield* Runs.Runs
@@ -76,7 +76,7 @@ export const tests = (test: Declare): void => {
     )
 
     test.onEachStore(
-      "goes on in another worker, with the session that the first worker recorded",
+      "continues in another worker, with the session that the first worker recorded",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         const executing = (name: string) =>

@@ -44,7 +44,7 @@ const retry = (runId: Ids.RunId, options?: Parameters<Runs.Runs["Type"]["retry"]
     ({ run }) => run.runId,
   )
 
-/** Fails a run, mends the program, and gives the retry of the run once it has ended. */
+/** Fails a run, mends the program, and returns the retry of the run once it has ended. */
 const failedThenRetried = (mend: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const { runId } = yield* submit()
@@ -140,7 +140,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "has the answers that were given, and asks again from the start",
+      "has the answers of before, and poses the questions again from the start",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         const { done, mend, step, unlessMended } = yield* program
@@ -169,7 +169,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "does not do a step that may have happened, and has the messages that were taken",
+      "does not do a step that may have happened, and has the messages that were consumed",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         const { done, mend, note, unlessMended } = yield* program

@@ -11,7 +11,7 @@ import { counting, customs, textsOf } from "./StepRuns.js"
 
 type RunId = Run.Run["runId"]
 
-/** Waits until the run has recorded so many sleeps. */
+/** Waits until the run has recorded this many sleeps. */
 const untilAsleep = (runId: RunId, count = 1) =>
   until(customs(runId), (names) => names.filter((name) => name === "runlease.sleep").length === count)
 
@@ -63,7 +63,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "sleeps for the first duration, whatever later code gives",
+      "sleeps for the first duration, whatever later code returns",
       Effect.gen(function* () {
         const attempts = yield* Ref.make(0)
         yield* start(
@@ -160,7 +160,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on behind the first of its sleeps that ends, and is suspended again for the others",
+      "resumes behind the first of its sleeps that ends, and is suspended again for the others",
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* start(
@@ -205,7 +205,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on at once when the time it sleeps until has passed, and cannot sleep for ever",
+      "resumes at once when the time it sleeps until has passed, and cannot sleep for ever",
       Effect.gen(function* () {
         yield* start(
           Executor.from(({ agentId }) =>

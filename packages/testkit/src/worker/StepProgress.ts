@@ -16,7 +16,7 @@ const attempts = (runId: Run.Run["runId"]) =>
     ),
   )
 
-/** A worker whose executor records steps in so many attempts, one in each, and dies in all before `last`. */
+/** A worker whose executor records steps in this many attempts, one in each, and dies in all before `last`. */
 const recording = (recorded: number, last: number) =>
   Effect.flatMap(Ref.make(0), (attempts) =>
     start(
@@ -34,7 +34,7 @@ const recording = (recorded: number, last: number) =>
 export const tests = (test: Declare): void => {
   test.describe("an attempt that records a step", () => {
     test(
-      "counts as the first, so a run goes on for as long as it makes progress",
+      "counts as the first, so a run continues for as long as it makes progress",
       Effect.gen(function* () {
         yield* recording(4, 4)
         const { runId } = yield* submit({ maxAttempts: 2 })

@@ -77,22 +77,22 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "gives what its record has, in each attempt: a result at its end in place of the text",
+      "returns what its record has, in each attempt: a result at its end in place of the text",
       Effect.gen(function* () {
-        const given = yield* Ref.make<ReadonlyArray<unknown>>([])
+        const results = yield* Ref.make<ReadonlyArray<unknown>>([])
         yield* dyingBefore(2, () =>
           Step.stream("when", Stream.make("at ", Agent.result(new Date(0))), { schema: Schema.Date }).pipe(
-            Effect.tap((when) => Ref.update(given, (all) => [...all, when])),
+            Effect.tap((when) => Ref.update(results, (all) => [...all, when])),
           ),
         )
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* Ref.get(given), [new Date(0), new Date(0)])
+        deepStrictEqual(yield* Ref.get(results), [new Date(0), new Date(0)])
       }),
     )
 
     test(
-      "is in the log before the program goes on",
+      "is in the log before the program continues",
       Effect.gen(function* () {
         yield* start(
           Executor.from(({ runId }) =>
@@ -165,7 +165,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "is in flight, so a sleep beside it suspends the run only after it",
+      "is in flight, so a sleep meanwhile suspends the run only after it",
       Effect.gen(function* () {
         const { count, next } = yield* counting
         const goOn = yield* Effect.makeLatch()

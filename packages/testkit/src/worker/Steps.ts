@@ -158,13 +158,13 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "gives in each attempt what its record has, also in the one that ran it",
+      "returns in each attempt what its record has, also in the one that ran it",
       Effect.gen(function* () {
         const odd = { none: undefined, nan: Number.NaN, list: [1] }
         const Code = Schema.Struct({ code: Schema.String })
         const coded = { code: "c", detail: "left out by the schema" }
-        const given = yield* Ref.make<ReadonlyArray<unknown>>([])
-        const take = (value: unknown) => Ref.update(given, (all) => [...all, value])
+        const results = yield* Ref.make<ReadonlyArray<unknown>>([])
+        const take = (value: unknown) => Ref.update(results, (all) => [...all, value])
         yield* dyingBefore(2, () =>
           Effect.gen(function* () {
             yield* take([
@@ -182,7 +182,7 @@ export const tests = (test: Declare): void => {
         yield* untilStatus(runId, "completed")
         const read = { nan: null, list: [1] }
         const once = [read, null, { code: "c" }, read, { code: "c" }]
-        deepStrictEqual(yield* Ref.get(given), [once, once])
+        deepStrictEqual(yield* Ref.get(results), [once, once])
       }),
     )
 
@@ -248,7 +248,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "gives its body a key that is the same in each attempt and for no other step",
+      "passes its body a key that is the same in each attempt and for no other step",
       Effect.gen(function* () {
         const keys = yield* Ref.make<ReadonlyArray<string>>([])
         const body = Effect.flatMap(Step.CurrentStep, ({ idempotencyKey }) =>

@@ -1,5 +1,5 @@
 /**
- * Tests of questions beside other waits and beside steps in flight.
+ * Tests of questions next to other waits and to steps in flight.
  */
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, Child, Executor, Inbox, Interrupts, Run, RunLog, Runs, Step } from "@runlease/core"
@@ -44,7 +44,7 @@ const withSlowChildren = Faults.over(Runs.Runs, (runs) => ({
 }))
 
 export const tests = (test: Declare): void => {
-  test.describe("a run that asks a question beside something else", () => {
+  test.describe("a run that poses a question next to something else", () => {
     test(
       "ends and records the step of another fiber before it is suspended, and does not repeat it",
       Effect.gen(function* () {
@@ -86,7 +86,7 @@ export const tests = (test: Declare): void => {
     )
 
     test.onEachStore(
-      "goes on without an answer when a sleep ends first, and takes none after that",
+      "continues without an answer when a sleep ends first, and takes none after that",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         yield* start(patient)
@@ -105,7 +105,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on with the answer when that comes first, whatever the sleep does later",
+      "continues with the answer when that comes first, whatever the sleep does later",
       Effect.gen(function* () {
         yield* start(patient)
         const { runId } = yield* submit()
@@ -148,7 +148,7 @@ export const tests = (test: Declare): void => {
       strictEqual(yield* count, 1)
     })
 
-    test("asks what is still open again after a sleep, and keeps the answers that it has", asksAgain)
+    test("poses what is still open again after a sleep, and keeps the answers that it has", asksAgain)
 
     test("is not suspended while it reads the records of earlier attempts", asksAgain, withSlowRecords)
 
@@ -185,7 +185,7 @@ export const tests = (test: Declare): void => {
     const waitingFamily = waitingFor(Child.join)
 
     test(
-      "goes on behind a join when the child ends first, and asks again",
+      "resumes behind a join when the child ends first, and asks again",
       Effect.gen(function* () {
         const { endChild, runId } = yield* waitingFamily
         yield* endChild
@@ -199,7 +199,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on behind the first of children to end, however long it takes to look at that child",
+      "resumes behind the first of children to end, however long it takes to look at that child",
       Effect.gen(function* () {
         const { endChild, runId } = yield* waitingFor((child) => Child.joinFirst("first", [child]))
         yield* endChild
@@ -217,7 +217,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on behind the question when the answer comes first, and waits for the child alone",
+      "resumes behind the question when the answer comes first, and waits for the child alone",
       Effect.gen(function* () {
         const { endChild, runId } = yield* waitingFamily
         yield* answered(runId, "deploy", true)
@@ -229,7 +229,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on with a message that it waits for, and shows no question that it need not ask",
+      "continues with a message that it waits for, and shows no question that it need not ask",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         yield* start(
@@ -237,15 +237,15 @@ export const tests = (test: Declare): void => {
             Step.run("decision", Effect.race(approve(), Effect.as(Inbox.take("message"), "another message"))),
           ),
         )
-        const tell = (runId: Run.Run["runId"]) =>
+        const send = (runId: Run.Run["runId"]) =>
           runs.tell(runId, { parts: [{ type: "text", text: "no need" }] })
         const { runId } = yield* submit()
         yield* untilWaitsFor(runId, "deploy")
-        yield* tell(runId)
+        yield* send(runId)
         yield* untilStatus(runId, "completed")
         deepStrictEqual(yield* textsOf(runId), ["another message"])
         const other = yield* submit({ concurrencyKey: "lane" })
-        yield* tell(other.runId)
+        yield* send(other.runId)
         yield* untilStatus(other.runId, "completed")
         deepStrictEqual(yield* questionsOf(other.runId), [])
       }),

@@ -28,7 +28,7 @@ export const anotherChild = replace(Leases, (leases) => {
   }
 })
 
-/** Tells a parent the end of each child twice. */
+/** Sends the end of each child to its parent twice. */
 export const repeatedChildEnd = replace(RunLog, (log) => ({
   ...log,
   read: (options) =>

@@ -35,7 +35,7 @@ const isLapsed = (runId: RunId, fence: Fence | undefined) =>
 
 const firstEpoch = LeaseEpoch.make(1)
 
-/** Gives the same epoch with each claim, and checks the owner alone. */
+/** Returns the same epoch with each claim, and checks the owner alone. */
 export const sameEpoch = all(
   replace(Claims, ({ claim }) => ({
     claim: (request) =>
@@ -46,7 +46,8 @@ export const sameEpoch = all(
     renew: (request) =>
       leases.renew({ ...request, leases: request.leases.map(({ runId }) => ({ runId, epoch: null })) }),
     release: (lease, release) => leases.release(withoutEpoch(lease), release),
-    complete: (lease, outcome, last, taken) => leases.complete(withoutEpoch(lease), outcome, last, taken),
+    complete: (lease, outcome, last, consumed) =>
+      leases.complete(withoutEpoch(lease), outcome, last, consumed),
     suspend: (lease, suspension) => leases.suspend(withoutEpoch(lease), suspension),
     spawn: (lease, spawn) => leases.spawn(withoutEpoch(lease), spawn),
   })),
@@ -96,10 +97,10 @@ export const lapsedAppend = replace(RunLog, (log, ports) => ({
 /** Ends a run for the holder of a lapsed lease, until a sweep takes the run away. */
 export const lapsedComplete = replace(Leases, (leases, ports) => ({
   ...leases,
-  complete: (lease, outcome, last, taken) =>
+  complete: (lease, outcome, last, consumed) =>
     Effect.gen(function* () {
       const { runId } = lease
-      if (!(yield* isLapsed(runId, lease))) return yield* leases.complete(lease, outcome, last, taken)
+      if (!(yield* isLapsed(runId, lease))) return yield* leases.complete(lease, outcome, last, consumed)
       const log = yield* RunLog
       const runs = yield* Runs
       if (last !== undefined) yield* Effect.ignore(log.append({ runId, ...last }))

@@ -5,7 +5,7 @@ import { type Outcome, Runs } from "@runlease/core/Runs"
 import { DateTime, Effect } from "effect"
 import { all, type Change, replace, showing } from "./Fault.js"
 
-/** Tells workers of cancellations by signals alone. */
+/** Informs workers of cancellations by signals alone. */
 export const cancelOnlyPushed = replace(Leases, (leases) => ({
   ...leases,
   renew: (request) =>
@@ -27,8 +27,8 @@ export const lastOutcomeWins: Change = (ports) =>
     return all(
       replace(Leases, (leases) => ({
         ...leases,
-        complete: (lease, outcome, last, taken) =>
-          Effect.map(leases.complete(lease, outcome, last, taken), () => {
+        complete: (lease, outcome, last, consumed) =>
+          Effect.map(leases.complete(lease, outcome, last, consumed), () => {
             outcomes.set(lease.runId, outcome)
             return { completed: true }
           }),
@@ -47,10 +47,10 @@ export const lostOutcome = replace(Leases, (leases) => {
   let count = 0
   return {
     ...leases,
-    complete: (...given) =>
+    complete: (...args) =>
       Effect.suspend(() => {
         count += 1
-        return count % 5 === 0 ? Effect.succeed({ completed: true }) : leases.complete(...given)
+        return count % 5 === 0 ? Effect.succeed({ completed: true }) : leases.complete(...args)
       }),
   }
 })

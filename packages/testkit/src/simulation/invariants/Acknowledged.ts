@@ -1,5 +1,5 @@
 /** Nothing that was acknowledged is lost, and nothing is applied twice. */
-import type { Ending, Entry, Event, Final, History, Seen } from "../History.js"
+import type { Ending, Entry, Event, Final, History, Sighting } from "../History.js"
 import { accepted, isRefused, named } from "./Calls.js"
 import { tokensOf } from "./Tokens.js"
 import { instant, type Invariant } from "./Violation.js"
@@ -70,18 +70,18 @@ const lostCancellations = (history: History, finals: ReadonlyMap<string, Final>)
   })
 
 /** All that anybody was shown of runs. */
-const sightings = (history: History): ReadonlyArray<Seen & { readonly at: number }> =>
+const sightings = (history: History): ReadonlyArray<Sighting & { readonly at: number }> =>
   [...accepted(history, "Look"), ...accepted(history, "Cancel"), ...accepted(history, "Submit")].map(
     ({ answer, at }) => ({ ...answer, at }),
   )
 
 const changedEndings = (history: History, finals: ReadonlyMap<string, Final>): ReadonlyArray<string> =>
-  sightings(history).flatMap((seen) => {
-    const final = finals.get(seen.run)
-    return !terminal.has(seen.status) || (final !== undefined && isSameEnding(final, seen))
+  sightings(history).flatMap((sighting) => {
+    const final = finals.get(sighting.run)
+    return !terminal.has(sighting.status) || (final !== undefined && isSameEnding(final, sighting))
       ? []
       : [
-          `run ${seen.run} had ended as ${endingText(seen)} at ${instant(seen.at)}; it is ` +
+          `run ${sighting.run} had ended as ${endingText(sighting)} at ${instant(sighting.at)}; it is ` +
             (final === undefined ? "gone" : endingText(final)),
         ]
   })
@@ -103,10 +103,10 @@ export const nothingLost: Invariant = {
 }
 
 const repeated = (values: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const seen = new Set<string>()
+  const arrived = new Set<string>()
   return values.filter((value) => {
-    if (seen.has(value)) return true
-    seen.add(value)
+    if (arrived.has(value)) return true
+    arrived.add(value)
     return false
   })
 }

@@ -8,7 +8,7 @@
  */
 import type { Event } from "../History.js"
 
-/** What opens, goes on and closes, and the field that names it. */
+/** What opens, continues and closes, and the field that names it. */
 const items: Readonly<Record<string, { readonly kind: string; readonly id: string; readonly does: string }>> =
   {
     TEXT_MESSAGE_START: { kind: "message", id: "messageId", does: "open" },

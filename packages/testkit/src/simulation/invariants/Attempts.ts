@@ -33,16 +33,16 @@ const isProgress = ({ event }: Entry): boolean =>
     return value !== undefined && typeof value["step_id"] === "string" && value["part"] === value["parts"]
   })
 
-/** The epochs under which a run was given or executed. */
+/** The epochs under which a run was claimed or executed. */
 const epochsOf = (history: History): ReadonlyMap<string, number> => {
   const epochs = new Map<string, number>()
-  const seen = (run: string, epoch: number): void => {
+  const record = (run: string, epoch: number): void => {
     epochs.set(run, Math.max(epoch, epochs.get(run) ?? 0))
   }
   for (const { answer } of accepted(history, "Claim"))
-    for (const { epoch, run } of answer.grants) seen(run, epoch)
+    for (const { epoch, run } of answer.grants) record(run, epoch)
   for (const incident of history.incidents) {
-    if (incident._tag === "ExecutorBegan") seen(incident.run, incident.epoch)
+    if (incident._tag === "ExecutorBegan") record(incident.run, incident.epoch)
   }
   return epochs
 }

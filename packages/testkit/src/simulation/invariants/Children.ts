@@ -1,4 +1,4 @@
-/** A step spawns one child, whatever is sent again; the log of its parent has its end once, and a join gives how it ended. */
+/** A step spawns one child, whatever is sent again; the log of its parent has its end once, and a join returns how it ended. */
 import { Array } from "effect"
 import type { Final, History, Incident, Suspend } from "../History.js"
 import { accepted } from "./Calls.js"
@@ -17,7 +17,7 @@ const doubled = (history: History): ReadonlyArray<string> => {
   })
 }
 
-/** What the log of a parent tells of one child, more than once. */
+/** What the log of a parent has of one child, more than once. */
 const repeatedEnds = ({ log, run }: Final): ReadonlyArray<string> => {
   const ends = log.flatMap(({ event }) => {
     const value = valueOf(event, "runlease.child")
@@ -91,7 +91,7 @@ const isForMore = (
     ({ at, call: { request } }) => request.run === run && from <= at && at <= to,
   )
 
-/** Runs that waited for children alone, and went on before all of one group had ended, as their own logs tell it. */
+/** Runs that waited for children alone, and went on before all of one group had ended, by their own logs. */
 const wokenEarly = (history: History): ReadonlyArray<string> => {
   const grants = accepted(history, "Claim").flatMap(({ answer, at }) =>
     answer.grants.map(({ epoch, run }) => ({ at, epoch, run })),

@@ -15,7 +15,7 @@ const grantsOf = (history: History): ReadonlyArray<Granted> =>
     answer.grants.map((grant) => ({ ...grant, at, claimId: call.request.claimId, from: call.from })),
   )
 
-/** A claim that is repeated gives what it gave before. */
+/** A claim that is repeated returns what it returned before. */
 const isRepeat = (a: Granted, b: Granted): boolean => a.claimId !== undefined && a.claimId === b.claimId
 
 const notRaised = (grants: ReadonlyArray<Granted>): ReadonlyArray<string> => {
@@ -64,7 +64,7 @@ const acceptedOf = (
   ]
 }
 
-/** Accepted after a later claim had been given. What happens at one instant has no order here. */
+/** Accepted after a later claim had been granted. What happens at one instant has no order here. */
 const afterLater = (history: History, grants: ReadonlyArray<Granted>): ReadonlyArray<string> =>
   acceptedOf(history).flatMap(({ at, epoch, run, what }) => {
     const later = grants.find((grant) => grant.run === run && epoch !== null && grant.epoch > epoch)

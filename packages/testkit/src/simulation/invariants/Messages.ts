@@ -60,10 +60,10 @@ const takingsOf = ({ log }: Final) =>
 
 /** Messages that two steps took, or none. */
 const mistaken = (final: Final): ReadonlyArray<string> => {
-  let taken = 0
+  let consumed = 0
   return takingsOf(final).flatMap(({ after, to }) => {
-    const before = taken
-    taken = to
+    const before = consumed
+    consumed = to
     return after === before
       ? []
       : [
@@ -79,8 +79,8 @@ const left = (history: History): ReadonlyArray<string> => {
   // A message that is sent again was accepted when it came first.
   const sent = Array.dedupeWith(accepted(history, "Tell"), (a, b) => a.answer.message === b.answer.message)
   return history.final.flatMap((final) => {
-    const taken = takingsOf(final).at(-1)?.to
-    if (final.status !== "completed" || taken === undefined) return []
+    const consumed = takingsOf(final).at(-1)?.to
+    if (final.status !== "completed" || consumed === undefined) return []
     const claimedAt = Math.max(
       ...claims.map(({ answer, at }) =>
         answer.grants.some(({ epoch, run }) => run === final.run && epoch === final.epoch) ? at : 0,
@@ -89,7 +89,7 @@ const left = (history: History): ReadonlyArray<string> => {
     const numbers = new Map(messagesOf(final).map(({ id, number }) => [id, number]))
     const late = sent.filter(
       ({ answer, at, call }) =>
-        call.request.run === final.run && at > claimedAt && (numbers.get(answer.message) ?? 0) > taken,
+        call.request.run === final.run && at > claimedAt && (numbers.get(answer.message) ?? 0) > consumed,
     )
     return late.map(
       ({ answer, at }) =>
@@ -110,7 +110,7 @@ const answeredTwice = (history: History): ReadonlyArray<string> => {
           at,
         })),
   )
-  const given = new Map<string, Extract<Incident, { readonly _tag: "Returned" }>>(
+  const returnedBy = new Map<string, Extract<Incident, { readonly _tag: "Returned" }>>(
     history.incidents.flatMap((incident) =>
       incident._tag === "Returned" && incident.name.startsWith("ask")
         ? [[`${incident.name} of run ${incident.run}`, incident] as const]
@@ -124,7 +124,7 @@ const answeredTwice = (history: History): ReadonlyArray<string> => {
           `question ${question} was answered at ${instant(first.at)} and again at ${instant(second.at)}`,
         ]
       }
-      const returned = given.get(question)
+      const returned = returnedBy.get(question)
       return returned === undefined || returned.value === first.value
         ? []
         : [`question ${question} was answered ${first.value}, and its executor given ${returned.value}`]

@@ -42,7 +42,7 @@ const leaseEnds = (history: History): ReadonlyMap<string, number> => {
 }
 
 const outlived = (history: History, executions: ReadonlyArray<Execution>): ReadonlyArray<string> => {
-  // A history without claims does not tell when leases end.
+  // A history without claims does not say when leases end.
   if (named(history, "Claim").length === 0) return []
   const ends = leaseEnds(history)
   return executions.flatMap(({ epoch, run, spans }) => {

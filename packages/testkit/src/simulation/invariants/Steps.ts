@@ -1,4 +1,4 @@
-/** A recorded step is never executed again, and each attempt is given what was recorded. */
+/** A recorded step is never executed again, and each attempt gets what was recorded. */
 import { Array } from "effect"
 import type { Executing, Incident } from "../History.js"
 import type { Execution } from "./ExecutorSpans.js"
@@ -44,13 +44,13 @@ const isExcused = (body: BodyBegan, executions: ReadonlyArray<Execution>): boole
   return span === undefined || span.isUnaware || (span.from === body.at && span !== spans[0])
 }
 
-/** Bodies that ran although an attempt had been given their result. */
+/** Bodies that ran although an attempt had got their result. */
 const executedAgain = (
   returned: ReadonlyArray<Returned>,
   bodies: ReadonlyArray<BodyBegan>,
   executions: ReadonlyArray<Execution>,
 ): ReadonlyArray<string> => {
-  const first = new Map(returned.toReversed().map((given) => [operation(given), given]))
+  const first = new Map(returned.toReversed().map((incident) => [operation(incident), incident]))
   return bodies.flatMap((body) => {
     const before = first.get(operation(body))
     return before === undefined || body.at <= before.at || isExcused(body, executions)

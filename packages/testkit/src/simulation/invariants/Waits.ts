@@ -34,7 +34,7 @@ const overfull = (history: History, executions: ReadonlyArray<Execution>): Reado
     { at: to, process, change: -1 },
   ])
   const active = new Map<string, number>()
-  // What ends at an instant has given its slot to what begins then.
+  // What ends at an instant has left its slot to what begins then.
   return edges
     .sort((a, b) => a.at - b.at || a.change - b.change)
     .flatMap(({ at, change, process }) => {
