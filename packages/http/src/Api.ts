@@ -77,7 +77,7 @@ export class Api extends HttpApi.make("runlease")
   ) {}
 
 /**
- * A client of every endpoint, as `HttpApiClient.make(Api.Api)` gives it.
+ * A client of every endpoint, as `HttpApiClient.make(Api.Api)` returns it.
  *
  * @category api
  */

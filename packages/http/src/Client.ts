@@ -17,7 +17,7 @@ export interface ClientOptions {
 }
 
 /**
- * The ports of a project, those of schedules and bulk operations among them. A worker that registers here speaks with a token of its own from then on, and can make tokens of the runs that
+ * The ports of a project, those of schedules and bulk operations among them. A worker that registers here uses its own token from then on, and can make tokens of the runs that
  * it holds, for their programs.
  *
  * Units: an answer is awaited for 10 seconds, a claim that waits for as much longer.

@@ -116,7 +116,7 @@ const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<
   )
 }
 
-// The API's own errors have no common shape, so its routes are taken without them; `around` answers for all.
+// The API's own errors have no common shape, so its routes are typed without them; `around` answers for all.
 const api = HttpApiBuilder.Router.unwrap((built) =>
   HttpLayerRouter.addAll(
     Array.from(built.routes).flatMap(({ handler, method, path }) =>
@@ -198,7 +198,7 @@ const around = (logRequests: boolean) =>
 const routerConfig = { maxParamLength: 128 * 9 }
 
 /**
- * The contract as one app, for a router that mounts apps. It has a router of its own, so what it needs of one and the
+ * The contract as one app, for a router that mounts apps. It has its own router, so what it needs of one and the
  * shape of its refusals apply to it alone. `url` is where it will be, for its description.
  *
  * @category constructors
@@ -238,7 +238,7 @@ export const app = <E = never, R = never>({
   )
 
 /**
- * Serves the contract under a prefix such as `/agents`, beside the other routes of an application.
+ * Serves the contract under a prefix such as `/agents`, next to the other routes of an application.
  *
  * @category layers
  */

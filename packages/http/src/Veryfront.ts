@@ -7,7 +7,7 @@
  * The API takes no request with a run, and no result. A submission without a conversation gets one with the messages of its user, and its
  * input as a message of JSON. A run that is claimed without a request has the messages of its conversation. The result of a run, and the
  * detail of its failure, are `runlease_result` and `runlease_error_detail` of its metadata, which they replace. So agents with types are
- * submitted and executed here too. A worker has an executor for any agent beside theirs, since claims name no agent.
+ * submitted and executed here too. A worker has an executor for any agent in addition to theirs, since claims name no agent.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { ControlPlane, Schedules } from "@runlease/core"

@@ -3,7 +3,7 @@ import { SnakeCase } from "@runlease/core/internal"
 import { Record, Schema, SchemaAST, ParseResult, Predicate } from "effect"
 import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
 
-// Structs that a literal in one of their fields tells apart.
+// Structs that differ by a literal in one of their fields.
 
 /**
  * A union, or one optional struct, whose members differ by the literal in `field`.
@@ -92,8 +92,8 @@ const named = (name: string, field: Schema.Struct.Field): Schema.Struct.Field =>
 
 /**
  * A struct whose fields have other names on the wire: those in snake_case, or that of `from`. The description of the API shows the wire
- * alone: JSONSchema adds the titles and descriptions of the renamed fields to those of the wire, unless the renamed struct has a JSON
- * Schema of its own.
+ * alone: JSONSchema adds the titles and descriptions of the renamed fields to those of the wire, unless the renamed struct has its own JSON
+ * Schema.
  *
  * @category combinators
  */
@@ -174,7 +174,7 @@ export const pageInfo = (self: string | undefined, next: string | null): typeof 
   prev: null,
 })
 
-/** A whole number as it stands in a query or a header: digits alone. */
+/** A whole number in a query or a header: digits alone. */
 export const integerText = (min: number, max: number): Schema.Schema<number, string> =>
   Schema.transform(
     Schema.String.pipe(

@@ -19,7 +19,7 @@ export interface WorkerClientOptions extends ClientOptions {
    * 60 seconds at least, when absent. The runs of a worker that is stuck are with others after this and a lease at most.
    */
   readonly stallLimit?: Duration.DurationInput | undefined
-  /** How the thread writes to stderr that the limit has passed: the event loop, which has the log, stands still. */
+  /** How the thread writes to stderr that the limit has passed: the event loop, which has the log, is blocked. */
   readonly logFormat?: "logfmt" | "json" | undefined
 }
 

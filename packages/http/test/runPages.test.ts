@@ -27,15 +27,15 @@ const framesOf = (text: string) => text.split("\n\n").slice(0, -1).map(parse)
 const namesOf = (text: string) => framesOf(text).map(({ name }) => name)
 
 /** Opens a page whose client takes nothing yet. */
-const open = (run: Pick<Run.Run, "runId">, seen = 0) =>
+const open = (run: Pick<Run.Run, "runId">, after = 0) =>
   Effect.gen(function* () {
     const pages = yield* RunPages.RunPages
     const log = yield* RunLog.RunLog
     const summaries = yield* Summaries.Summaries
     const reader = yield* log.reader({ runId: run.runId })
-    const made = makeClient(seen)
+    const made = makeClient(after)
     const first = yield* summaries.run(run.runId)
-    Object.assign(made.client, pages.join(summaries, first, { reader, seen, stream: made.stream }))
+    Object.assign(made.client, pages.join(summaries, first, { reader, after, stream: made.stream }))
     return made
   })
 

@@ -59,10 +59,10 @@ describe("the views of a log", () => {
             const as = { runId: run.runId, threadId: run.conversationId }
             const clients: Array<ReturnType<typeof makeClient>> = []
             let added = 1
-            const join = (seen: number) => {
-              const made = makeClient(seen)
+            const join = (after: number) => {
+              const made = makeClient(after)
               clients.push(made)
-              const viewer = views.join(log, { runId: run.runId, as, peer: "durable", seen }, made.stream)
+              const viewer = views.join(log, { runId: run.runId, as, peer: "durable", after }, made.stream)
               Object.assign(made.client, viewer)
             }
             for (const step of steps) {
@@ -122,7 +122,7 @@ describe("the views of a log", () => {
         runId: run.runId,
         as: { runId: run.runId, threadId: run.conversationId },
         peer: "durable" as const,
-        seen: 0,
+        after: 0,
       }
       const { client, stream, takes } = makeClient(0)
       Object.assign(client, views.join(counted, shown, stream))

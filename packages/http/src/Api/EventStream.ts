@@ -3,7 +3,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 import { integerText } from "../Wire.js"
 
-/** The id of the last event that a client has seen. */
+/** The id of the last event that a client has received. */
 export const lastEventIdHeader = "last-event-id"
 
 export const StreamHeaders = Schema.Struct({

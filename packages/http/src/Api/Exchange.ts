@@ -1,4 +1,4 @@
-/** Many operations of one worker in one request, each with an answer of its own. (ours) */
+/** Many operations of one worker in one request, each with its answer. (ours) */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
@@ -27,7 +27,7 @@ const trace = {
   }),
 }
 
-/** Each is what the endpoint of its name takes, and the lease it stands on. A claim does not wait. */
+/** Each is what the endpoint of its name takes, and the lease that it requires. A claim does not wait. */
 export const Operation = Schema.Union(
   Schema.Struct({
     operation: Schema.Literal("claim"),

@@ -9,7 +9,7 @@ import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as JsonRpc from "../mcp/JsonRpc.js"
 
-/** `agents`: each agent of a worker in contact is a tool of its own. */
+/** `agents`: each agent of a worker in contact is a separate tool. */
 export const McpParams = Schema.Struct({ agents: Schema.optional(Schema.BooleanFromString) })
 
 const Answer = Schema.Struct({

@@ -35,7 +35,7 @@ export const Agent = Schema.Struct({
   }),
 })
 
-/** Which parts of a project a stream tells of. */
+/** The parts of a project that a stream covers. */
 export const Topic = Schema.Literal("statistics", "attention", "workers", "runs")
 
 export const group = HttpApiGroup.make("observe")

@@ -105,7 +105,7 @@ export const ToolResult = Schema.Struct({
   is_error: nullish(Schema.Boolean),
 })
 
-/** (ours) Answers to what a run waits for, all of them taken or none. */
+/** (ours) Answers to what a run waits for. All of them are accepted, or none. */
 export const Resume = Schema.Struct({ type: Schema.Literal("interrupts"), resume: Interrupt.Answers })
 
 export const PruneOptions = Schema.Struct({

@@ -48,7 +48,7 @@ export const listParams = {
   created_before: Schema.optional(Timestamp),
 }
 
-/** What a search looks for beside that. */
+/** The further conditions of a search. */
 const searched = {
   text: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
   from: Schema.optional(Timestamp),

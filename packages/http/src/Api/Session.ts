@@ -14,7 +14,7 @@ export const Session = Schema.Struct({
   key: Schema.Struct({ id: Schema.String, name: Schema.String, admin: Schema.Boolean }),
 }).annotations({ identifier: "Session" })
 
-/** A refusal does not repeat what stands in the place of a secret. */
+/** A refusal does not repeat the value of a secret. */
 const Secret = Schema.Redacted(Schema.String.annotations({ message: () => "must be a text" })).annotations({
   message: () => ({ message: "must be a text", override: true }),
 })

@@ -48,9 +48,9 @@ interface Awaited {
 }
 
 /** One of the forms of answers, whole, or something else that the run waits for; or both. */
-const oneForm = (given: Awaited): Schema.FilterOutput | undefined => {
-  const { expires_in_seconds, interrupts, tool_call_id, tool_name } = given
-  const { budget, children, taken_messages, wake_in_seconds } = given
+const oneForm = (awaited: Awaited): Schema.FilterOutput | undefined => {
+  const { expires_in_seconds, interrupts, tool_call_id, tool_name } = awaited
+  const { budget, children, taken_messages, wake_in_seconds } = awaited
   const isPause = [budget, children, taken_messages, wake_in_seconds].some((field) => field != null)
   if (isPause && [expires_in_seconds, interrupts, tool_call_id, tool_name].every((field) => field == null)) {
     return undefined

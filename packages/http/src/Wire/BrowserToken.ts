@@ -41,15 +41,15 @@ const wire = Schema.Struct({
   }),
 }).pipe(
   Schema.filter((token) => {
-    const given = names.filter((name) => token[name] != null)
-    return given.length === 1
+    const present = names.filter((name) => token[name] != null)
+    return present.length === 1
       ? undefined
       : {
-          path: [given[1] ?? "conversation_id"],
+          path: [present[1] ?? "conversation_id"],
           message:
-            given.length === 0
+            present.length === 0
               ? `must be there, or one of ${names.slice(1).join(", ")}: a token is bound to one thing`
-              : `and ${given[0]} are both there: a token is bound to one thing`,
+              : `and ${present[0]} are both there: a token is bound to one thing`,
         }
   }),
 )

@@ -18,7 +18,7 @@ const withoutUndefined = <A extends object>(value: A): A =>
   Record.filter(value as Record<string, unknown>, Predicate.isNotUndefined) as A
 
 /** The fields of a value of core, where absent ones are undefined. */
-const given = <A extends object>() => {
+const fieldsOf = <A extends object>() => {
   return <W extends object, I>(wire: Schema.Schema<W, I>): Schema.Schema<A, I> =>
     as<A>()(wire, {
       decode: (value) => value as unknown as A,
@@ -31,7 +31,7 @@ const given = <A extends object>() => {
  *
  * @category models
  */
-export const BulkFilter = given<Model.BulkFilter>()(
+export const BulkFilter = fieldsOf<Model.BulkFilter>()(
   renamed({
     status: may("status", inner(status)).annotations({
       description: "One, or a list of which the run has one",
@@ -56,7 +56,7 @@ export const BulkFilter = given<Model.BulkFilter>()(
         "By the path of a value in the metadata of a run that has ended, as `customer.plan`: its text, or a list of which it is one",
     }),
     roots: may("roots", Schema.Boolean).annotations({ description: "No run that another one has spawned" }),
-    labels: may("labels", WireLabels.Given).annotations({ description: "The run has all of these" }),
+    labels: may("labels", WireLabels.LabelsInBody).annotations({ description: "The run has all of these" }),
   }),
 ).annotations({ identifier: "BulkFilter" })
 
@@ -68,7 +68,7 @@ const mostRead = 10 * Model.maxRunIds
  *
  * @category models
  */
-export const NewBulk = given<typeof Model.NewBulk.Type>()(
+export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
   renamed({
     action: Model.BulkAction.annotations({
       description:
@@ -115,7 +115,7 @@ export const Bulk = as<Model.BulkOperation>()(
     filter: Schema.NullOr(BulkFilter),
     named: Schema.NullOr(count),
     labels: Schema.NullOr(Labels.LabelChanges),
-    // A server of an earlier version does not tell.
+    // A server of an earlier version does not send it.
     fromStart: Schema.optionalWith(Schema.Boolean, { default: () => false }).pipe(
       Schema.fromKey("from_start"),
     ),

@@ -13,7 +13,7 @@ export const Conversation = renamed({
   updatedAt: Timestamp,
 }).annotations({ identifier: "Conversation" })
 
-/** `project_id`, when given, must be the caller's. */
+/** `project_id`, if present, must be the caller's. */
 export const NewConversation = Schema.Struct({
   id: nullish(Ids.ConversationId),
   project_id: nullish(Ids.ProjectId),

@@ -1,17 +1,17 @@
 /**
  * Decoders that are compiled from schemas, for what crosses the wire all the time: one costs a small part of its schema.
  *
- * A decoder gives what its schema gives, or leaves the value to the schema, which decides and says what is wrong. A value that its
- * schema would only copy is given as it is.
+ * A decoder returns what its schema returns, or leaves the value to the schema, which decides and says what is wrong. A value that its
+ * schema would only copy is returned as it is.
  *
  * Source: docs/decisions/0049-hot-routes.md
  */
 import { Either, Option, type ParseResult, Predicate, Schema, type SchemaAST as AST } from "effect"
 
-/** What a decoder gives for a value that its schema refuses. */
+/** The result of a decoder for a value that its schema refuses. */
 const refused: unique symbol = Symbol("refused")
 
-/** What it gives for a value that only the schema can read. */
+/** Its result for a value that only the schema can read. */
 const unread: unique symbol = Symbol("unread")
 
 type Decoder = (value: unknown) => unknown
@@ -29,8 +29,8 @@ const where =
 
 const options: AST.ParseOptions = {}
 
-/** What a function of a schema gives; an Effect is left to the schema. */
-const given = (result: unknown): unknown => {
+/** The result of a schema's function; an Effect is left to the schema. */
+const resultOf = (result: unknown): unknown => {
   if (!Either.isEither(result)) return unread
   return Either.isRight(result) ? result.right : refused
 }
@@ -50,7 +50,7 @@ const stepOf = (ast: AST.Transformation): ((value: unknown, sent: unknown) => un
     case "ComposeTransformation":
       return unchanged
     case "FinalTransformation":
-      return (value, sent) => given(transformation.decode(value, options, ast, sent))
+      return (value, sent) => resultOf(transformation.decode(value, options, ast, sent))
     case "TypeLiteralTransformation":
       // Renames fields and fills in defaults.
       return (value) => {
@@ -79,7 +79,7 @@ const ofTransformation = (ast: AST.Transformation): Decoder => {
 
 const ofDeclaration = (ast: AST.Declaration): Decoder => {
   const decode = ast.decodeUnknown(...ast.typeParameters)
-  return (value) => given(decode(value, options, ast))
+  return (value) => resultOf(decode(value, options, ast))
 }
 
 const ofList = (ast: AST.TupleType): Decoder => {
@@ -139,7 +139,7 @@ const ofStruct = ({ indexSignatures, propertySignatures }: AST.TypeLiteral): Dec
   }
 }
 
-/** The first member that takes the value gives it. */
+/** The first member that accepts the value decodes it. */
 const ofUnion = (ast: AST.Union): Decoder => {
   const members = ast.types.map(compile)
   return (value) => {
@@ -209,7 +209,7 @@ export const compiledOf = <A extends {} | null, I>(
 }
 
 /**
- * As `Schema.decodeUnknownEither` of the schema gives it.
+ * As `Schema.decodeUnknownEither` of the schema returns it.
  *
  * @category decoding
  */

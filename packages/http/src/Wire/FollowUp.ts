@@ -19,7 +19,7 @@ export const FollowUp = renamed({
   snapshot: from("request_snapshot")(NewSnapshot),
 }).annotations({ identifier: "FollowUp" })
 
-/** An input that a run has taken: its name, and the event after which the run went on. */
+/** An input that a run has accepted: its name, and the event after which the run continued. */
 export const TakenInput = renamed({
   publicId: Ids.RunId,
   since: from("since_event_id")(Run.EventId),
@@ -30,7 +30,7 @@ const reply = <Outcome extends string, Fields extends Schema.Struct.Fields>(
   fields: Fields,
 ) => Schema.Struct({ outcome: Schema.Literal(outcome), ...fields, run: CanonicalRun })
 
-/** The run goes on after event `since_event_id`, has these answers already, still waits, or is unchanged. */
+/** The run continues after event `since_event_id`, has these answers already, still waits, or is unchanged. */
 export const FollowedUp = Schema.Union(
   reply("continued", { since_event_id: Run.EventId, duplicate: Schema.Boolean }),
   reply("answered", {}),

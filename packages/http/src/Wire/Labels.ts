@@ -18,7 +18,7 @@ const inBody = <A, I>(labels: Schema.Schema<A, I>): Schema.Schema<A, I> =>
   )
 
 /** `Labels` of core in a body. */
-export const Given = inBody(Labels.Labels)
+export const LabelsInBody = inBody(Labels.Labels)
 
 /** `LabelChanges` of core in a body. */
 export const GivenChanges = inBody(Labels.LabelChanges)

@@ -1,7 +1,7 @@
 /** A JSON Schema that is made when it is first read: few processes read any. */
 
 /**
- * What `make` gives, as an object that reads like it.
+ * The result of `make`, as an object that reads like it.
  *
  * @category constructors
  */

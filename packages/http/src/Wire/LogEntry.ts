@@ -23,8 +23,8 @@ export const Event: Schema.Schema<AgentEvent.LogEvent> = Schema.declare(
 const decodeEvents = ParseResult.decodeUnknown(Schema.Array(Event))
 
 /**
- * The events of an append. A list that is too long for one goes on unread: the log refuses it, and says so in its own words. A list of
- * objects is given as it is, since each delta passes here.
+ * The events of an append. A list that is too long for one passes unread: the log refuses it with its own error. A list of
+ * objects passes as it is, since each delta passes here.
  */
 export const Events: Schema.Schema<ReadonlyArray<AgentEvent.LogEvent>, unknown> = Schema.declare(
   [],

@@ -6,24 +6,24 @@ const resultKey = "runlease_result"
 const detailKey = "runlease_error_detail"
 
 /**
- * The outcome with what it gives in its metadata, which replaces that of the run.
+ * The outcome with its result and the detail of its error in its metadata, which replaces that of the run.
  *
  * @category encoding
  */
 export const toPublic = ({ error, metadata, result, status }: Runs.Outcome): Runs.Outcome => {
-  const given = {
+  const reserved = {
     ...(result == null ? {} : { [resultKey]: result }),
     ...(error?.detail === undefined ? {} : { [detailKey]: error.detail }),
   }
   return {
     status,
-    metadata: Object.keys(given).length === 0 ? metadata : { ...metadata, ...given },
+    metadata: Object.keys(reserved).length === 0 ? metadata : { ...metadata, ...reserved },
     ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
   }
 }
 
 /**
- * The run with what its metadata gives.
+ * The run with the result and the detail of the error that its metadata holds.
  *
  * @category decoding
  */

@@ -35,7 +35,7 @@ const options = {
   ...runtimeTarget,
   config: may("config", ScheduleConfig).annotations({
     description:
-      "What each run is given. `prompt`: a message of the user. (ours) `input`: the payload of the agent, any JSON; `labels`; and `concurrency_key` with `concurrency_limit`, as a submission has them",
+      "The request of each run. `prompt`: a message of the user. (ours) `input`: the payload of the agent, any JSON; `labels`; and `concurrency_key` with `concurrency_limit`, as a submission has them",
   }),
   timeoutSeconds: may("timeout_seconds", fields.timeoutSeconds).annotations({
     description: "How long a run works at most, 3600 when absent. Each schedule has a timeout",
@@ -48,7 +48,7 @@ const options = {
       "What becomes of a tick while the last run has not ended: it is skipped (`Forbid`, when absent), its run begins too (`Allow`), it cancels that run (`Replace`), or (ours) it waits, and the newest alone does (`Queue`)",
   }),
   maxRuns: mayBeNull("max_runs", fields.maxRuns.members[0]).annotations({
-    description: "The schedule is complete after so many runs; no bound when absent",
+    description: "The schedule is complete after this many runs; no bound when absent",
   }),
   health: mayBeNull("health", ScheduleHealth),
   sourcePath: mayBeNull("source_path", Ids.StorableText.pipe(Schema.maxLength(1024))),
@@ -65,10 +65,10 @@ const options = {
       "(ours) What becomes of ticks that no server was there for: no run (`skip`, when absent), one for the last of them (`once`), or one for each (`all`)",
   }),
   windowSeconds: may("window_seconds", fields.windowSeconds).annotations({
-    description: "(ours) Each run begins so many seconds late at most; 0 when absent",
+    description: "(ours) Each run begins this many seconds late at most; 0 when absent",
   }),
   pauseAfterFailures: may("pause_after_failures", fields.pauseAfterFailures).annotations({
-    description: "(ours) The schedule pauses after so many failed runs in a row; 0 for never",
+    description: "(ours) The schedule pauses after this many failed runs in a row; 0 for never",
   }),
 }
 

@@ -41,7 +41,7 @@ const oneOf = (...kinds: ReadonlyArray<string>) =>
 const sourceKind = oneOf("project", "environment", "preview_branch", "release")
 const runtimeKind = oneOf("main_branch", "environment", "preview_branch")
 
-/** As a submission gives them. */
+/** As a submission sends them. */
 export const givenTargets = {
   source_target_kind: nullish(sourceKind),
   source_target_environment_id: nullish(Ids.Uuid),
@@ -154,9 +154,9 @@ export const Outcome = Schema.Struct({
     description:
       "(ours) The failure that the agent declares, as JSON; read where there is a code or a message",
   }),
-  result: Schema.optional(Schema.Unknown).annotations({ description: "What the run gives" }),
+  result: Schema.optional(Schema.Unknown).annotations({ description: "The value that the run returns" }),
   taken_messages: Schema.optional(Schema.NonNegativeInt).annotations({
-    description: "(ours) How many messages the run has taken; where it has been told more, it does not end",
+    description: "(ours) How many messages the run has read; it does not end while others were sent to it",
   }),
 })
 
@@ -170,7 +170,7 @@ export const toOutcome = (wire: typeof Outcome.Type): Runs.Outcome => ({
 
 export const fromOutcome = (
   { error, metadata, result, status }: Runs.Outcome,
-  taken?: number,
+  takenMessages?: number,
 ): typeof Outcome.Type => ({
   status,
   metadata,
@@ -178,7 +178,7 @@ export const fromOutcome = (
   terminal_error_message: error?.message,
   ...(error === undefined ? {} : detailOfError(error)),
   result,
-  ...(taken === undefined ? {} : { taken_messages: taken }),
+  ...(takenMessages === undefined ? {} : { taken_messages: takenMessages }),
 })
 
 // A run as its conversation shows it. It holds all that core knows of a run, so it reads back as one.
@@ -189,7 +189,7 @@ const Trigger = renamed({
   toolCallId: Ids.StorableText,
 })
 
-/** Another server may not tell a run's project. */
+/** Another server may not send a run's project. */
 const unknownProject = Ids.ProjectId.make("00000000-0000-0000-0000-000000000000")
 
 const wire = Schema.Struct({
@@ -254,7 +254,7 @@ const wire = Schema.Struct({
   batch_id: nullish(Schema.String),
 })
 
-/** Another server tells one tool call, and when the wait for it ends. */
+/** Another server sends one tool call, and when the wait for it ends. */
 const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
   const expiresAt = run.waiting_expires_at ?? null
   if (run.waiting_interrupts != null) {

@@ -41,7 +41,7 @@ const describe = () => {
  * Decodes by the schema of the protocol. Fields that it does not name stay, and optional fields that are null count as
  * absent. Parts and messages of kinds that it does not name are left out.
  *
- * An input without `threadId` is in a thread of its own.
+ * An input without `threadId` begins a new thread.
  *
  * Source: `RunAgentInputSchema` of `@ag-ui/core`.
  *
@@ -50,17 +50,17 @@ const describe = () => {
 export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.declare(
   [],
   {
-    decode: () => (given, options, ast) => {
+    decode: () => (encoded, options, ast) => {
       const refuse = ({ path, says }: InputLists.Problem) => {
         const [first, ...rest] = path
-        const issue = new ParseResult.Type(ast, given, says)
+        const issue = new ParseResult.Type(ast, encoded, says)
         return ParseResult.fail(
-          first === undefined ? issue : new ParseResult.Pointer([first, ...rest], given, issue),
+          first === undefined ? issue : new ParseResult.Pointer([first, ...rest], encoded, issue),
         )
       }
-      const tooLong = InputLists.tooLong(given)
+      const tooLong = InputLists.tooLong(encoded)
       if (tooLong !== undefined) return refuse(tooLong)
-      const { input: lenient, warnings } = Leniency.of(ThreadNames.named(given))
+      const { input: lenient, warnings } = Leniency.of(ThreadNames.named(encoded))
       const parsed = ProtocolSchemas.RunAgentInputSchema.safeParse(lenient)
       if (!parsed.success) return refuse(problemOf(parsed.error.issues))
       const input = parsed.data

@@ -39,7 +39,7 @@ export const ClaimRecord = as<Summaries.ClaimRecord>()(
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "ClaimRecord" })
 
-/** What a run waits for. `expires_at`: when it fails without its answers. `wakes_at`: when it goes on by itself. */
+/** What a run waits for. `expires_at`: when it fails without its answers. `wakes_at`: when it continues by itself. */
 const Waiting = as<Run.Waiting>()(
   Schema.Struct({
     interrupts: Schema.Array(Wire.Interrupt),
@@ -108,7 +108,7 @@ export const StatusCounts = Schema.Struct({
   whole: Schema.Boolean,
 }).annotations({ identifier: "StatusCounts" })
 
-/** Where a run stands. `queued_before`: null where it may not be claimed yet. `reason`: why its last holder gave it back. */
+/** The position of a run. `queued_before`: null where it may not be claimed yet. `reason`: why its last holder gave it back. */
 export const Standing = as<Summaries.Standing>()(
   renamed({
     now: Timestamp,

@@ -22,13 +22,13 @@ export const ScheduleTarget = renamed({
   conversationMode: absent(Schema.Literal("create_new", "reuse")).pipe(Schema.fromKey("conversation_mode")),
 })
 
-const given = Model.ScheduleConfig.fields
+const configFields = Model.ScheduleConfig.fields
 
-/** What each run is given. */
+/** The request of each run. */
 export const ScheduleConfig = renamed({
-  prompt: given.prompt,
-  input: given.input,
-  labels: given.labels,
+  prompt: configFields.prompt,
+  input: configFields.input,
+  labels: configFields.labels,
   concurrencyKey: Schema.optional(Ids.visibleText(256)).pipe(Schema.fromKey("concurrency_key")),
   concurrencyLimit: Schema.optional(Schema.Int.pipe(Schema.between(1, 100_000))).pipe(
     Schema.fromKey("concurrency_limit"),

@@ -62,7 +62,7 @@ const { resume: _, ...fields } = OnWire.fields
 /** The parts of a message. */
 export const MessageParts = Schema.Array(RequestSnapshot.MessagePart).pipe(atMost(maxParts))
 
-/** The answers of a run are those that were given while it waited. */
+/** The answers of a run are those that it got while it waited. */
 const noAnswers = Schema.Array(Interrupt.Answer).pipe(
   Schema.filter((answers) => answers.length === 0, {
     message: () => "must be left out; answers go to the run while it waits for them",
@@ -125,22 +125,22 @@ const wire = Schema.Struct({
     max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),
     ttl_seconds: nullish(TimeLimits.Seconds).annotations({
       description:
-        "(ours) A run that no worker has claimed so many seconds after it was submitted, or after its `available_at`, is cancelled with code `EXPIRED`; none when absent",
+        "(ours) A run that no worker has claimed this many seconds after it was submitted, or after its `available_at`, is cancelled with code `EXPIRED`; none when absent",
     }),
     timeout_seconds: nullish(TimeLimits.Seconds).annotations({
       description:
-        "(ours) A run that has worked for so many seconds in all of its attempts fails with code `TIMEOUT`; its waits and its time in the queue do not count; none when absent",
+        "(ours) A run that has worked for this many seconds in all of its attempts fails with code `TIMEOUT`; its waits and its time in the queue do not count; none when absent",
     }),
     concurrency_key: Schema.optional(Schema.NullOr(Ids.visibleText(256))).annotations({
       description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
     }),
     concurrency_limit: nullish(Runs.Submission.fields.concurrencyLimit.from).annotations({
       description:
-        "(ours) With it, at most so many runs of `concurrency_key` work at once, and the key is no lane. The last submission of a key sets it. 1 to 100,000",
+        "(ours) With it, at most this many runs of `concurrency_key` work at once, and the key is no lane. The last submission of a key sets it. 1 to 100,000",
     }),
     limits: nullish(Limits.LimitKeys).annotations({
       description:
-        "(ours) Its keys at limits with names, narrow to wide: 2 at most, and 1 beside a `concurrency_limit`. A key has 1 to 128 characters",
+        "(ours) Its keys at limits with names, narrow to wide: 2 at most, and 1 with a `concurrency_limit`. A key has 1 to 128 characters",
     }),
     fairness_key: nullish(Fairness.FairnessKey).annotations({
       description:
@@ -162,7 +162,7 @@ const wire = Schema.Struct({
       description:
         "(ours) The run waits `seconds` for the next submission of `key` and agent, which becomes its input until a worker claims it; `max_seconds` in all",
     }),
-    labels: nullish(WireLabels.Given).annotations({
+    labels: nullish(WireLabels.LabelsInBody).annotations({
       description:
         "(ours) A value by each name, 16 at most. The run has those of its parent too, where it has none of that name. Names have 1 to 64 of a-z, 0-9, _, . and -; values have up to 128 characters",
     }),

@@ -14,7 +14,7 @@ export type ThreadStatus = typeof ThreadStatus.Type
 
 /**
  * `runId` is the run that has its turn, as its client knows it, and `queuedRunIds` those behind it. `messages` are the
- * newest of the thread, and `omittedMessages` tells how many older ones there are beside them. `state` is null where
+ * newest of the thread, and `omittedMessages` is the number of older ones. `state` is null where
  * there is none, and where it is `stateOmitted` since it is too large.
  *
  * @category models
@@ -29,7 +29,7 @@ export const ThreadView = Schema.Struct({
   omittedMessages: Schema.NonNegativeInt,
   state: Schema.Unknown,
   stateOmitted: Schema.Boolean,
-  interrupts: JsonObjects.annotations({ description: "What the run waits for, as RUN_FINISHED tells it" }),
+  interrupts: JsonObjects.annotations({ description: "What the run waits for, as RUN_FINISHED has it" }),
   pendingToolCallIds: Schema.Array(Schema.String).annotations({
     description: "The calls of the client's own tools that the run waits for",
   }),

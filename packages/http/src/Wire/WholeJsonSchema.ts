@@ -1,5 +1,5 @@
 /**
- * The JSON Schema of something that describes itself: whole in its place, since a reference of its own would lead nowhere
+ * The JSON Schema of something that describes itself: whole in its place, since its own references would lead nowhere
  * in the description of the API.
  */
 import { JSONSchema, Predicate, type Schema } from "effect"
@@ -14,8 +14,8 @@ const make = <A, I>(schema: Schema.Schema<A, I>): object => {
     if (!Predicate.isRecord(node)) return node
     const reference = node["$ref"]
     if (typeof reference === "string" && reference.startsWith(prefix)) {
-      const { $ref: __, ...beside } = node
-      return { ...(inlined($defs[reference.slice(prefix.length)]) as object), ...beside }
+      const { $ref: __, ...siblings } = node
+      return { ...(inlined($defs[reference.slice(prefix.length)]) as object), ...siblings }
     }
     return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, inlined(value)]))
   }

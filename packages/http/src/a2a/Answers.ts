@@ -18,8 +18,8 @@ const payloadOf = (
   interrupt: Interrupt.Interrupt,
   parts: ReadonlyArray<Part>,
 ): Either.Either<unknown, Errors.A2aError> => {
-  const given = parts.find(({ data }) => data !== undefined)
-  if (given !== undefined) return Either.right(given.data)
+  const dataPart = parts.find(({ data }) => data !== undefined)
+  if (dataPart !== undefined) return Either.right(dataPart.data)
   const text = textOf(parts).trim()
   if (text === "") {
     return Either.left(Errors.invalidParams(field, "An answer is a text part or a data part"))

@@ -63,7 +63,7 @@ export const notJson: A2aError = make("PARSE_ERROR", "The body is not valid JSON
 export const taskNotFound = (taskId: string): A2aError =>
   make("TASK_NOT_FOUND", `Task ${taskId} does not exist for this agent`, { metadata: { taskId } })
 
-/** Codes that A2A gives its own errors; JSON-RPC's are below them. */
+/** Codes of A2A's own errors; JSON-RPC's are below them. */
 const isOwn = ({ code }: Kind): boolean => code <= -32001 && code >= -32099
 
 const detailsOf = ({ field, kind, message, metadata, reason }: A2aError): ReadonlyArray<object> => [

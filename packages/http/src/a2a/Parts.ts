@@ -16,8 +16,8 @@ const bytesUrl = /^data:([^;,]*);base64,/
 
 const anyBytes = "application/octet-stream"
 
-/** What both sides have beside the content. */
-const beside = ({ filename, mediaType, metadata }: Readonly<Record<string, unknown>>) => ({
+/** The fields that both sides have in addition to the content. */
+const sharedFields = ({ filename, mediaType, metadata }: Readonly<Record<string, unknown>>) => ({
   ...(filename === undefined ? {} : { filename }),
   ...(mediaType === undefined ? {} : { mediaType }),
   ...(metadata === undefined ? {} : { metadata }),
@@ -25,18 +25,22 @@ const beside = ({ filename, mediaType, metadata }: Readonly<Record<string, unkno
 
 /** A part of a client's message as the run's request has it. */
 export const toSnapshot = (part: Part): RequestSnapshot.MessagePart => {
-  if (part.text !== undefined) return { type: "text", text: part.text, ...beside(part) }
+  if (part.text !== undefined) return { type: "text", text: part.text, ...sharedFields(part) }
   if (part.raw !== undefined) {
     const { mediaType = anyBytes } = part
-    return { type: "file", url: `data:${mediaType};base64,${part.raw}`, ...beside({ ...part, mediaType }) }
+    return {
+      type: "file",
+      url: `data:${mediaType};base64,${part.raw}`,
+      ...sharedFields({ ...part, mediaType }),
+    }
   }
-  if (part.url !== undefined) return { type: "file", url: part.url, ...beside(part) }
-  return { type: "text", text: JSON.stringify(part.data), data: part.data, ...beside(part) }
+  if (part.url !== undefined) return { type: "file", url: part.url, ...sharedFields(part) }
+  return { type: "text", text: JSON.stringify(part.data), data: part.data, ...sharedFields(part) }
 }
 
 /** A part of a run's request as A2A has it. What it has no name for is `data`. */
 export const fromSnapshot = (part: RequestSnapshot.MessagePart): Part => {
-  const rest = beside(part) as Pick<Part, "filename" | "mediaType" | "metadata">
+  const rest = sharedFields(part) as Pick<Part, "filename" | "mediaType" | "metadata">
   if (part.type === "text" && part["data"] !== undefined) return { data: part["data"], ...rest }
   const content = text(part["text"])
   if (part.type === "text" && content !== undefined) return { text: content, ...rest }

@@ -1,5 +1,5 @@
 /**
- * What A2A 1.0 sends and takes, as JSON. Fields that it does not have are ignored, as it asks.
+ * What A2A 1.0 sends and takes, as JSON. Fields that it does not have are ignored, as it requires.
  *
  * Source: https://a2a-protocol.org/v1.0.0/specification, sections 3.2 and 4; specification/a2a.proto
  */

@@ -1,7 +1,7 @@
 /**
- * A run's log as a task of A2A: what the agent says is artifacts, what it asks is the message of the status.
+ * A run's log as a task of A2A: the agent's messages are artifacts, its question is the message of the status.
  *
- * Each message of the agent is an artifact of its own, and the value that the run gives is one more. Tool calls and reasoning are the
+ * Each message of the agent is a separate artifact, and the result of the run is one more. Tool calls and reasoning are the
  * agent's own affair and are not shown. The fold takes the log as `AgUiView` repairs it. It has what a task has room for: `maxBytes` of
  * artifacts and `maxBytes` of messages, the newest.
  */
@@ -150,7 +150,7 @@ export const make = (place: Parts.Place): TaskFold => {
     if (superseded !== undefined) return withdraw(superseded.messages)
     if (event.type === "RUN_STARTED") return become("TASK_STATE_WORKING", at)
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return finish(event, at)
-    // What an agent below this one says is not what this one gives.
+    // The output of a child agent is no output of this one.
     if (event["subagentRunId"] !== undefined) return []
     const id = string(event["messageId"])
     if (event.type === "TEXT_MESSAGE_START" && (event["role"] ?? "assistant") === "assistant") {
@@ -169,8 +169,8 @@ export const make = (place: Parts.Place): TaskFold => {
     const delta = string(event["delta"])
     if (delta === "") return []
     begun.set(id, true)
-    const taken = room.extend(id, delta)
-    if (taken !== "") texts.set(id, (texts.get(id) ?? "") + taken)
+    const fitting = room.extend(id, delta)
+    if (fitting !== "") texts.set(id, (texts.get(id) ?? "") + fitting)
     return [update(textArtifact(id, delta), isSent, false)]
   }
 

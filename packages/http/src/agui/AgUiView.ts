@@ -77,12 +77,12 @@ const withOursInMetadata = (event: Event): Event => {
  *
  * @category events
  */
-export const normalize = (given: Event): Event => {
-  if (PlainDelta.is(given)) return given
-  const event = withOursInMetadata(given)
+export const normalize = (logged: Event): Event => {
+  if (PlainDelta.is(logged)) return logged
+  const event = withOursInMetadata(logged)
   if (ProtocolSchemas.EventSchemas.safeParse(event).success) return KnownFields.of(event)
   const bare = omitOptionalNulls(event, "Event")
-  return ProtocolSchemas.EventSchemas.safeParse(bare).success ? KnownFields.of(bare) : raw(given)
+  return ProtocolSchemas.EventSchemas.safeParse(bare).success ? KnownFields.of(bare) : raw(logged)
 }
 
 const text = (event: Event, field: string): string | undefined => {
@@ -104,7 +104,7 @@ const startOf = (event: Event): Event | undefined => {
 }
 
 /**
- * The events that a chunk stands for. One that contradicts what is open continues it all the same, without its
+ * The events that a chunk expands to. One that contradicts what is open continues it all the same, without its
  * contradiction.
  */
 const expanded = (chunks: AgUiChunks.Lanes, chunk: Event): ReadonlyArray<Event> => {
@@ -125,7 +125,7 @@ const eventFor: Readonly<Record<Viewer, (event: Event) => Event>> = {
   older: (event) => OlderForm.of(normalize(event)),
 }
 
-/** `toEvent` is `eventFor` of the peer, for a caller that remembers what it gives. */
+/** `toEvent` is `eventFor` of the peer, for a caller that caches its results. */
 export interface Options {
   readonly peer?: Viewer
   readonly toEvent?: (event: Event) => Event
@@ -192,24 +192,24 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
     show(out, owners.admit(event) ?? raw(event))
   }
 
-  const finish = (out: Array<Event>, given: Event, event: Event): void => {
-    for (const added of partEnd.before(given)) showOwned(out, added)
-    const end = partEnd.of(given, event)
+  const finish = (out: Array<Event>, logged: Event, event: Event): void => {
+    for (const added of partEnd.before(logged)) showOwned(out, added)
+    const end = partEnd.of(logged, event)
     show(out, end.type === "RUN_FINISHED" ? named(end) : end)
   }
 
-  const next = (given: Event): ReadonlyArray<Event> => {
+  const next = (logged: Event): ReadonlyArray<Event> => {
     const out: Array<Event> = []
     // The results of steps are for the worker. A message that comes between two parts of the run belongs to neither.
-    if (StepRecord.isReserved(given) && !(state.started && InboxMessage.isMessage(given))) {
-      superseded.record(given)
-      for (const event of children.next(given, state.started ? owners : undefined)) {
+    if (StepRecord.isReserved(logged) && !(state.started && InboxMessage.isMessage(logged))) {
+      superseded.record(logged)
+      for (const event of children.next(logged, state.started ? owners : undefined)) {
         for (const end of chunks.closedBy(event)) showOwned(out, end)
         out.push(event)
       }
       return out
     }
-    const event = toEvent(given)
+    const event = toEvent(logged)
     if (event.type !== "RUN_STARTED") start(out, runStarted)
     if (AgUiChunks.isChunk(event)) {
       for (const one of expanded(chunks, event)) showOwned(out, one)
@@ -223,8 +223,8 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
     }
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
       for (const closing of LogState.closings(state)) show(out, closing)
-      out.push(...children.end(given))
-      finish(out, given, event)
+      out.push(...children.end(logged))
+      finish(out, logged, event)
       return out
     }
     showOwned(out, takenOver ? superseded.marked(event) : event)
@@ -261,7 +261,7 @@ export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[pe
   })
 
 /**
- * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
+ * A view of one log. It receives the events one by one, from the first, and returns what to show for each. It keeps what is open
  * and who owns it, and depends on nothing else.
  *
  * @category constructors

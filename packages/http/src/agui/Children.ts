@@ -27,7 +27,7 @@ export interface Children {
   readonly begin: (owners: Owners) => ReadonlyArray<Event>
 
   /** What comes before the RUN_FINISHED or RUN_ERROR of the log: nothing is open then. */
-  readonly end: (given: Event) => ReadonlyArray<Event>
+  readonly end: (logged: Event) => ReadonlyArray<Event>
 
   /** The same as they are now: what one of them takes does not change the other. */
   readonly copy: () => Children
@@ -81,11 +81,11 @@ const of = (open: Set<string>, between: Array<ChildEvent.ChildEvent>): Children 
 
     begin: (owners) => between.splice(0).flatMap((child) => show(child, owners)),
 
-    end: (given) => {
+    end: (logged) => {
       const left = [...open]
       open.clear()
       return left.map((subagentRunId) =>
-        isInterrupt(given)
+        isInterrupt(logged)
           ? { type: "SUBAGENT_FINISHED", subagentRunId, outcome: { type: "suspended" } }
           : ended(subagentRunId, { status: "cancelled", error: ControlEvents.parentEnded }),
       )

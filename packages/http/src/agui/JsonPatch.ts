@@ -101,11 +101,11 @@ const applyOne = (root: { [key: string]: unknown }, operation: Operation, at: En
  *
  * @category patches
  */
-export const apply = (given: Sized, patch: unknown, maxBytes: number): Sized | undefined => {
-  if (!Array.isArray(patch) || !patch.every(isOperation)) return given
-  const root = { value: given.value }
+export const apply = (document: Sized, patch: unknown, maxBytes: number): Sized | undefined => {
+  if (!Array.isArray(patch) || !patch.every(isOperation)) return document
+  const root = { value: document.value }
   const own: Own = new WeakSet()
-  let { bytes } = given
+  let { bytes } = document
   let left = maxBytes
   for (const operation of patch.map(within)) {
     try {
@@ -113,15 +113,15 @@ export const apply = (given: Sized, patch: unknown, maxBytes: number): Sized | u
       detach(root, pointer.tokens, own)
       if (operation.op === "move") detach(root, Pointer.fromJSON(operation.from).tokens, own)
       const at = pointer.evaluate(root)
-      if (at.parent == null) return given
+      if (at.parent == null) return document
       const { copied, more } = growthOf(root, operation, at)
       bytes += more
       left -= copied
       // What is too large is not made.
       if (bytes > maxBytes || left < 0) return undefined
-      if (!applyOne(root, operation, at)) return given
+      if (!applyOne(root, operation, at)) return document
     } catch {
-      return given
+      return document
     }
   }
   return { value: root.value, bytes }

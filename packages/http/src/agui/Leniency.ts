@@ -39,8 +39,8 @@ const maxPlaces = 10
 const excerpt = (text: string): string => (text.length > 20 ? `${text.slice(0, 20)}…` : text)
 
 /** An optional field that is null is absent, as older clients write it. */
-export const of = (given: unknown): Lenient => {
-  const input = omitOptionalNulls(given, "RunAgentInput") as unknown
+export const of = (received: unknown): Lenient => {
+  const input = omitOptionalNulls(received, "RunAgentInput") as unknown
   if (!Predicate.isRecord(input)) return { input, warnings: [] }
   const reader = AgUiMembers.make(ofBinary)
   const messages = reader.messages(input["messages"], "messages")

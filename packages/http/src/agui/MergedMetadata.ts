@@ -10,7 +10,7 @@ type Fields = Readonly<Record<string, unknown>>
 /** The most names that the metadata of one message or call has. What would be one more is left out. */
 const maxMetadata = 1_000
 
-/** The item with the metadata of an event beside its own. */
+/** The item with the metadata of an event merged into its own. */
 export const withMetadata = <A extends Fields>(item: A, { metadata }: Event): A => {
   if (!Predicate.isRecord(metadata)) return item
   const before = item["metadata"] as Fields | undefined

@@ -7,7 +7,7 @@ import { JsonText } from "@runlease/core/internal"
 
 /** Entries by their keys, the oldest first. */
 export interface Newest<K> {
-  /** Adds an entry of so many bytes of JSON at the end. The newest entry is never left out. */
+  /** Adds an entry of `bytes` bytes of JSON at the end. The newest entry is never left out. */
   readonly add: (key: K, bytes: number) => void
   /** What of a text there is room for at the end of an entry: all of it, its beginning, or nothing where the entry was cut or left out. */
   readonly extend: (key: K, text: string) => string
@@ -40,7 +40,7 @@ export const make = <K>(maxBytes: number, leaveOut: (key: K) => void = () => {})
     entries.delete(key)
   }
 
-  /** Leaves out the oldest entries until so many more bytes fit, or one is left. */
+  /** Leaves out the oldest entries until `more` bytes fit, or one is left. */
   const makeRoom = (more: number): void => {
     for (const [key, entry] of entries) {
       if (entries.size === 1 || bytes + more <= maxBytes) return
@@ -52,11 +52,11 @@ export const make = <K>(maxBytes: number, leaveOut: (key: K) => void = () => {})
 
   const cut = (entry: Entry, text: string, size: number): string => {
     const part = JsonText.beginning(text, maxBytes - bytes)
-    const taken = JsonText.sizeOf(part)
+    const partSize = JsonText.sizeOf(part)
     entry.isCut = true
-    entry.bytes += taken
-    bytes += taken
-    omitted += size - taken
+    entry.bytes += partSize
+    bytes += partSize
+    omitted += size - partSize
     return part
   }
 

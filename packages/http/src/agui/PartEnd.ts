@@ -28,10 +28,10 @@ export interface PartEnd {
   readonly observe: (event: Event) => void
 
   /** What comes before the end, from the RUN_FINISHED or RUN_ERROR of the log. */
-  readonly before: (given: Event) => ReadonlyArray<Event>
+  readonly before: (logged: Event) => ReadonlyArray<Event>
 
   /** The end, from the RUN_FINISHED or RUN_ERROR of the log and what AG-UI takes of it. */
-  readonly of: (given: Event, normalized: Event) => Event
+  readonly of: (logged: Event, normalized: Event) => Event
 
   /** The same as it is now: what one of them takes does not change the other. */
   readonly copy: () => PartEnd
@@ -108,9 +108,9 @@ const ofCalls = (peer: Peer, calls: Map<string, Call>): PartEnd => {
     }
   }
 
-  const before: PartEnd["before"] = (given) => {
-    if (typeOf(given) === "cancelled") return []
-    const interrupts = interruptsOf(given)
+  const before: PartEnd["before"] = (logged) => {
+    if (typeOf(logged) === "cancelled") return []
+    const interrupts = interruptsOf(logged)
     const interrupted = new Set(interrupts.map(callOf))
     const onlyTools = interrupts.length > 0 && interrupts.every(ofClientTool)
     return [
@@ -127,11 +127,11 @@ const ofCalls = (peer: Peer, calls: Map<string, Call>): PartEnd => {
   const pending = (rest: Event): Event =>
     peer === "older" ? rest : { ...rest, outcome: { type: "success", pendingToolCallIds: [...calls.keys()] } }
 
-  const of: PartEnd["of"] = (given, normalized) => {
+  const of: PartEnd["of"] = (logged, normalized) => {
     const { outcome: _outcome, ...rest } = normalized
-    if (typeOf(given) === "cancelled") return peer === "older" ? stopped(rest) : normalized
-    if (typeOf(given) === "success") return calls.size === 0 ? normalized : pending(rest)
-    const tools = interruptsOf(given).map(ofClientTool)
+    if (typeOf(logged) === "cancelled") return peer === "older" ? stopped(rest) : normalized
+    if (typeOf(logged) === "success") return calls.size === 0 ? normalized : pending(rest)
+    const tools = interruptsOf(logged).map(ofClientTool)
     if (!tools.includes(true)) return normalized
     if (tools.includes(false)) {
       const interrupts = interruptsOf(normalized).filter((_, index) => !tools[index])

@@ -1,5 +1,5 @@
 /**
- * The events that streams mostly have: a delta of a message, of reasoning or of a tool's arguments, with nothing beside it.
+ * The events that streams mostly have: a delta of a message, of reasoning or of a tool's arguments, without other fields.
  *
  * Every client takes such an event as it is, so it needs neither the schema nor another form.
  */

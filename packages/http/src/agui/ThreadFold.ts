@@ -114,7 +114,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const fresh = { id, type: "function", function: { name, arguments: "" } }
     const existing = byCall(id)
     if (existing !== undefined) {
-      const argumentsSoFar = (given: string): string => (existing.fromLog ? given : "")
+      const argumentsSoFar = (current: string): string => (existing.fromLog ? current : "")
       return changeCall(id, (call) =>
         withMetadata(ThreadMessages.withArguments(call, argumentsSoFar, name), event),
       )
@@ -193,11 +193,11 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   }
 
   const restate = (messages: unknown): void => {
-    const given = Array.isArray(messages) ? messages.filter(Predicate.isRecord) : []
-    const roles = new Set(given.map(({ role }) => role))
+    const listed = Array.isArray(messages) ? messages.filter(Predicate.isRecord) : []
+    const roles = new Set(listed.map(({ role }) => role))
     const stays = ({ message }: Entry): boolean =>
       (message.role === "activity" || message.role === "reasoning") && !roles.has(message.role)
-    const restated = new Map(given.map((message) => [text(message["id"]), message as unknown as Message]))
+    const restated = new Map(listed.map((message) => [text(message["id"]), message as unknown as Message]))
     const found = new Set<string>()
     for (const entry of thread.all()) {
       const { id } = entry.message
@@ -214,13 +214,13 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   return {
     drop: dropped.add,
 
-    input: (messages, given) => {
+    input: (messages, snapshot) => {
       for (const message of messages) {
         const entry = byId(message.id)
         if (entry === undefined) add(message, false)
         else if (!entry.fromLog) replace(entry, message)
       }
-      if (given !== undefined) state.set(given)
+      if (snapshot !== undefined) state.set(snapshot)
     },
 
     event: (event) => {
@@ -239,7 +239,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
           return startCall(event)
         case "TOOL_CALL_ARGS": {
           const delta = text(event["delta"])
-          const longer = (given: string): string => `${given}${delta}`
+          const longer = (current: string): string => `${current}${delta}`
           return changeCall(
             text(event["toolCallId"]),
             (call) => withMetadata(ThreadMessages.withArguments(call, longer), event),

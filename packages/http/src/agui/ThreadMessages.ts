@@ -72,8 +72,8 @@ export const messageOf = (entry: Entry): Message => {
   ) as Message
 }
 
-/** The call with other arguments, and another name where one is given. */
-export const withArguments = (call: Call, change: (given: string) => string, name?: string): Call => {
+/** The call with other arguments, and with `name` if it is present. */
+export const withArguments = (call: Call, change: (current: string) => string, name?: string): Call => {
   const made = Predicate.isRecord(call["function"]) ? call["function"] : {}
   return {
     ...call,

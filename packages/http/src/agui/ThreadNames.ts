@@ -1,5 +1,5 @@
 /**
- * Names for threads whose client gives none: each is a thread of its own.
+ * Names for threads whose client sends none: each is a separate thread.
  *
  * Source: docs/decisions/0033-threads-by-name.md
  */

@@ -25,7 +25,7 @@ type Event = Chunk
 
 /**
  * `messageId`: of the message of the page, the same in each stream of it. `goesOn`: the page has the beginning of the message. `restated`:
- * that beginning, for a page that may not have it. `version`: of the SDK of the page, 7 when absent. `answered`: what the run was answered before, each in the part of the log that asks for it or, where the page has that part, here.
+ * that beginning, for a page that may not have it. `version`: of the SDK of the page, 7 when absent. `answered`: the earlier answers to the run, each in the part of the log with its question or, where the page has that part, here.
  *
  * @category models
  */
@@ -88,7 +88,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
   const ofResult = (event: Event): ReadonlyArray<Chunk> => {
     const toolCallId = Chunks.text(event["toolCallId"])
     const place = steps.placeOf(toolCallId)
-    // Its attempt is taken back: the page has no such call.
+    // Its attempt was removed: the page has no such call.
     if (place === "removed") return []
     const call =
       place === "unknown" && !subject.goesOn && restated.length === 0
@@ -113,7 +113,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
     const message = Option.getOrUndefined(InboxMessage.fromEvent(event))
     if (message !== undefined) return Extras.steering(message)
     const name = String(event["name"])
-    // What we tell of a run is no part of the conversation.
+    // Our data about a run is no part of the conversation.
     return [
       AgentEvent.isReserved(event)
         ? Chunks.transient(name, event["value"])
@@ -126,7 +126,10 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       const toolCallId = Questions.callOf(interrupt)
       const isShown = steps.placeOf(toolCallId) === "shown"
       const isOwn = interrupt.toolCallId === undefined
-      return [...(isShown ? [] : steps.beginCall(toolCallId)), ...Questions.ask(interrupt, isShown && !isOwn)]
+      return [
+        ...(isShown ? [] : steps.beginCall(toolCallId)),
+        ...Questions.present(interrupt, isShown && !isOwn),
+      ]
     })
 
   /** The page has answered, and the run has gone on. */
@@ -140,14 +143,14 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       if (Questions.kindOf(one.interrupt) !== "approval") steps.answered(toolCallId)
     }
     steps.separate()
-    return answers.flatMap(Questions.given)
+    return answers.flatMap(Questions.answerChunks)
   }
 
-  const finish = (given: Event, isEnd: boolean): ReadonlyArray<Chunk> => {
-    const interrupts = interruptsOf(given)
+  const finish = (logged: Event, isEnd: boolean): ReadonlyArray<Chunk> => {
+    const interrupts = interruptsOf(logged)
     const requests = askAll(interrupts)
     if (!isEnd) return [...requests, ...goOn(interrupts)]
-    const type = outcomeType(given)
+    const type = outcomeType(logged)
     // A run that has ended may leave calls to its page.
     const waits = type === "interrupt" || (type === "success" && steps.hasOpenCalls())
     const finishReason = waits ? "tool-calls" : "stop"
@@ -156,7 +159,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       ...shared.whole(),
       ...steps.end(!waits),
       // A page takes up the step that ends the message with the metadata, not with the step.
-      { type: "message-metadata", messageMetadata: { runId: subject.runId, ...usageOf(given) } },
+      { type: "message-metadata", messageMetadata: { runId: subject.runId, ...usageOf(logged) } },
       type === "cancelled"
         ? { type: "abort", reason: "The run was cancelled" }
         : { type: "finish", finishReason },
@@ -164,12 +167,12 @@ const foldFrom = (subject: Subject, from: State): Fold => {
     ]
   }
 
-  const of = (event: Event, given: Event, isEnd: boolean): ReadonlyArray<Chunk> => {
+  const of = (event: Event, logged: Event, isEnd: boolean): ReadonlyArray<Chunk> => {
     switch (event.type) {
       case "RUN_STARTED":
         return begin()
       case "RUN_FINISHED":
-        return finish(given, isEnd)
+        return finish(logged, isEnd)
       case "RUN_ERROR":
         return [
           ...shared.whole(),
@@ -194,9 +197,9 @@ const foldFrom = (subject: Subject, from: State): Fold => {
   }
 
   return {
-    next: (given, isEnd) => {
-      if (StepRecord.isReserved(given)) steps.recorded(Superseded.recordedIn(given))
-      const chunks = view.next(given).flatMap((event) => of(event, given, isEnd))
+    next: (logged, isEnd) => {
+      if (StepRecord.isReserved(logged)) steps.recorded(Superseded.recordedIn(logged))
+      const chunks = view.next(logged).flatMap((event) => of(event, logged, isEnd))
       return version === "7" ? chunks : chunks.flatMap((chunk) => OlderSdk.of(version, chunk))
     },
     copy: () =>

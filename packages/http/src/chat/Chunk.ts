@@ -27,8 +27,8 @@ export const transient = (name: string, value: unknown): Chunk => data(name, val
 
 /** What is ours, as the metadata of a provider. */
 export const ours = (fields: Readonly<Record<string, unknown>>): object => {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return given.length === 0 ? {} : { providerMetadata: { runlease: Object.fromEntries(given) } }
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return present.length === 0 ? {} : { providerMetadata: { runlease: Object.fromEntries(present) } }
 }
 
 /** The value of a field that is text. */
@@ -45,7 +45,7 @@ const fits: Readonly<Record<string, ReadonlyArray<string>>> = {
   "reasoning-file": ["url", "mediaType"],
 }
 
-/** What an agent tells by a CUSTOM event: a source or a file by its name, anything else as data of that name. */
+/** The value of an agent's CUSTOM event: a source or a file by its name, anything else as data of that name. */
 export const custom = (name: string, value: unknown): Chunk => {
   const required = fits[name]
   if (

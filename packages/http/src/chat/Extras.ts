@@ -1,4 +1,4 @@
-/** What AG-UI tells and the AI SDK has no part for, as data parts; and messages to a run that works. */
+/** Events of AG-UI for which the AI SDK has no part, as data parts; and messages to a run that works. */
 import type { InboxMessage, RequestSnapshot } from "@runlease/core"
 import { Predicate } from "effect"
 import { type Chunk, data, transient } from "./Chunk.js"
@@ -21,7 +21,7 @@ export const steering = ({ id, key, parts }: InboxMessage.InboxMessage): Readonl
 ]
 
 /**
- * Whether an event of the view tells of a failure: the result of a call, or the end of a step.
+ * Whether an event of the view reports a failure: the result of a call, or the end of a step.
  *
  * @category events
  */

@@ -6,7 +6,7 @@ import type { ToolInputs } from "./ToolInputs.js"
 
 type Event = Chunk
 
-/** A part of the message that streams text. A part that was taken back does not go on. */
+/** A part of the message that streams text. A part that was removed does not continue. */
 const ofText = (kind: Kind, event: Event, steps: Steps): ReadonlyArray<Chunk> => {
   const id = Chunks.text(event["messageId"])
   const { role, subagentRunId } = event

@@ -18,7 +18,7 @@ const unknown: Readonly<Record<Version, ReadonlySet<string>>> = {
 }
 
 /**
- * A chunk as a version takes it. What is to be taken back stays; a call that was not approved has failed.
+ * A chunk as a version takes it. A part that an older version cannot remove stays; a call that was not approved has failed.
  *
  * @category chunks
  */

@@ -1,5 +1,5 @@
 /**
- * What a run asks its page for, and what the page answers, as chunks.
+ * The questions of a run to its page, and the answers of the page, as chunks.
  *
  * A question about a tool call is the approval of that call. One about nothing else is a call by itself, of a tool `confirmation` that needs
  * approval, or of a tool of the page such as `input_required`, whose output is the answer.
@@ -30,10 +30,10 @@ export const kindOf = (interrupt: Interrupt.Interrupt): Kind => {
   return interrupt.reason === "confirmation" || Interrupt.asksApproval(interrupt) ? "confirmation" : "output"
 }
 
-/** The call that an interrupt is about, or that stands for it. */
+/** The call that an interrupt is about, or the call that shows the interrupt. */
 export const callOf = ({ id, toolCallId }: Interrupt.Interrupt): string => toolCallId ?? id
 
-/** The call that stands for an interrupt which no call is shown for. */
+/** The call that shows an interrupt when no other call does. */
 const inputOf = (interrupt: Interrupt.Interrupt): Chunk => {
   const { message, metadata, reason, responseSchema, toolArguments, toolCallId, toolName } = interrupt
   const about = {
@@ -50,11 +50,11 @@ const inputOf = (interrupt: Interrupt.Interrupt): Chunk => {
 }
 
 /**
- * Asks the page. `isShown`: the page has the call already.
+ * Shows a question to the page. `isShown`: the page has the call already.
  *
  * @category questions
  */
-export const ask = (interrupt: Interrupt.Interrupt, isShown: boolean): ReadonlyArray<Chunk> => {
+export const present = (interrupt: Interrupt.Interrupt, isShown: boolean): ReadonlyArray<Chunk> => {
   const call = isShown ? [] : [inputOf(interrupt)]
   if (kindOf(interrupt) === "output") return call
   const { id, message } = interrupt
@@ -83,7 +83,7 @@ const outputOf = (toolCallId: string, { isError, payload, status }: Interrupt.An
     : { type: "tool-output-available", toolCallId, output: payload ?? null }
 
 /**
- * What becomes of a call that stands for a confirmation, once that has its answer. Its page shows no more of it.
+ * The outcome of a call that shows a confirmation, once that has its answer. Its page shows no more of it.
  *
  * @category answers
  */
@@ -101,7 +101,7 @@ export const settled = (answered: Answered): ReadonlyArray<Chunk> => {
  *
  * @category answers
  */
-export const given = (answered: Answered): ReadonlyArray<Chunk> => {
+export const answerChunks = (answered: Answered): ReadonlyArray<Chunk> => {
   const { answer, interrupt } = answered
   if (kindOf(interrupt) === "output") return [outputOf(callOf(interrupt), answer)]
   return [

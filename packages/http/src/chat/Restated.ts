@@ -1,4 +1,4 @@
-/** The beginning of a message that a run goes on with, as its page sent it, for a page that comes later. */
+/** The beginning of a message that a run continues with, as its page sent it, for a page that comes later. */
 import { type RequestSnapshot } from "@runlease/core"
 import type { Chunk } from "./Chunk.js"
 import * as ToolInputs from "./ToolInputs.js"

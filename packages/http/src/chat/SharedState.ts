@@ -13,13 +13,13 @@ export interface SharedState {
   readonly change: (patch: unknown) => ReadonlyArray<Chunk>
   /** The whole state, if the page has an older one. */
   readonly whole: () => ReadonlyArray<Chunk>
-  /** The step that may have the part is taken back. */
+  /** The step that may have the part is removed. */
   readonly reset: () => void
   readonly copy: () => SharedState
 }
 
-const of = (given: JsonPatch.Sized | undefined, changed: boolean): SharedState => {
-  let state = given
+const of = (initial: JsonPatch.Sized | undefined, changed: boolean): SharedState => {
+  let state = initial
   let isStale = changed
   const part = (): ReadonlyArray<Chunk> => {
     isStale = false

@@ -11,10 +11,10 @@ import type { Chunk } from "./Chunk.js"
 const begins: Chunk = { type: "start-step" }
 const ends: Chunk = { type: "finish-step" }
 
-/** Where something is that came for a call: in the page, taken back with its step, or not shown in this stream. */
+/** Where the part of a call is: in the page, removed with its step, or not shown in this stream. */
 export type Place = "shown" | "removed" | "unknown"
 
-/** What streams as a message. Each kind has ids of its own. */
+/** What streams as a message. Each kind has separate ids. */
 export type Kind = "text" | "reasoning"
 
 export interface Steps {
@@ -28,7 +28,7 @@ export interface Steps {
   readonly endMessage: (kind: Kind, messageId: string) => void
   readonly endInput: (toolCallId: string) => void
 
-  /** Whether a message was taken back while it streamed. */
+  /** Whether a message was removed while it streamed. */
   readonly isRemoved: (kind: Kind, messageId: string) => boolean
 
   /** After the output of a call, or an error that no output follows. */
@@ -66,7 +66,7 @@ interface State {
   readonly open: Set<string>
   /** The items that stream: a page forgets all of them when it takes a step back. */
   readonly streaming: Set<string>
-  /** The calls that were shown, and the items that were taken back. */
+  /** The calls that were shown, and the items that were removed. */
   readonly calls: Set<string>
   readonly removed: Set<string>
 }
@@ -174,7 +174,7 @@ const of = (state: State): Steps => {
 }
 
 /**
- * Of a message that begins, or goes on after outputs.
+ * Of a message that begins, or continues after outputs.
  *
  * @category constructors
  */

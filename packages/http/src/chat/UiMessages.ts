@@ -4,7 +4,7 @@
  * | UI message | request |
  * | - | - |
  * | a message of the user or the system | a message with the same parts |
- * | a step of an assistant's message | a message of its own: its parts, and behind them the results of its calls |
+ * | a step of an assistant's message | a separate message: its parts, and behind them the results of its calls |
  * | `tool-…` and `dynamic-tool` | a `tool_call` part, and a `tool_result` part where there is an output, an error or a refusal |
  * | any other part | the same part |
  *
@@ -35,7 +35,7 @@ const nameOf = ({ toolName, type }: Part): string =>
 const approvalOf = ({ approval }: Part): Readonly<Record<string, unknown>> =>
   Predicate.isRecord(approval) ? approval : {}
 
-/** What a call has given, where it has. */
+/** The output of a call, if it has one. */
 interface Output {
   readonly result: unknown
   readonly isError?: true
@@ -115,7 +115,7 @@ const steeringOf = (part: Part, otherwise: string): RequestSnapshot.SnapshotMess
   parts: Array.isArray(part["parts"]) ? part["parts"].filter(isPart) : [],
 })
 
-/** A part with what its model's provider has encrypted, which `Extras` sends as data beside it. */
+/** A part with what its model's provider has encrypted, which `Extras` sends as data next to it. */
 const withEncrypted = (parts: ReadonlyArray<Part>): ReadonlyArray<Part> => {
   const values = new Map(
     parts.flatMap(({ data, type }) =>
@@ -133,7 +133,7 @@ const withEncrypted = (parts: ReadonlyArray<Part>): ReadonlyArray<Part> => {
       })
 }
 
-/** The message of the page that a message of a request is part of, where the run goes on with it. */
+/** The message of the page that a message of a request is part of, where the run continues with it. */
 const field = "uiMessageId"
 
 const ofAssistant = (
@@ -170,7 +170,7 @@ export const toSnapshot = (
   )
 
 /**
- * The messages of a request that the run goes on with, and the message of the page that they are; none where the run has a message of its
+ * The messages of a request that the run continues with, and the message of the page that they are; none where the run has a message of its
  * own.
  *
  * @category conversions

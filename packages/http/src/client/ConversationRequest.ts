@@ -45,7 +45,7 @@ const conversationIdOf = (publicId: string): Ids.ConversationId =>
   Ids.ConversationId.make(Digest.uuidOf(`conversation of run ${publicId}`))
 
 /**
- * Writes such messages into a conversation, and gives its id. A public id has one conversation: a repeat finds it with its messages.
+ * Writes such messages into a conversation, and returns its id. A public id has one conversation: a repeat finds it with its messages.
  *
  * Fails: `SubmissionConflict` where the public id has other messages, as far as the server shows those that it has.
  *
@@ -83,7 +83,7 @@ export const makeWrite: Effect.Effect<
 )
 
 /**
- * Gives a claimed run that came without a request the messages of its conversation.
+ * Adds the messages of its conversation to a claimed run that came without a request.
  *
  * @category constructors
  */

@@ -9,7 +9,7 @@ const encodeMessage = Schema.encodeSync(NewMessage)
 const decodeMessage = Schema.decodeUnknownOption(Message)
 const Messages = pageOf(Message)
 
-/** Another server tells the id alone. */
+/** Another server sends the id alone. */
 const Added = Schema.Struct(
   { id: Schema.typeSchema(Conversations.ConversationMessage.fields.id) },
   {

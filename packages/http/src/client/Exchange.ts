@@ -56,7 +56,7 @@ export class Exchange extends Context.Tag("@runlease/http/client/Exchange")<
 >() {}
 
 /**
- * The largest number of exchanges of one worker in flight: while one is answered, the worker goes on with the runs of the
+ * The largest number of exchanges of one worker in flight: while one is answered, the worker continues with the runs of the
  * other.
  */
 const inFlight = 2
@@ -153,7 +153,7 @@ export const make: Effect.Effect<
     return { verdicts: answers.map((answer) => Exit.succeed(answer)), after: Effect.void }
   })
 
-  // An exchange is sent with the token of its worker, so each worker has a queue of its own.
+  // An exchange is sent with the token of its worker, so each worker has its own queue.
   const queues = new Map<Ids.WorkerId, Queue>()
   const makeQueue = (workerId: Ids.WorkerId): Effect.Effect<Queue> =>
     BatchQueue.make<Item, Exit.Exit<Answer, Failure>, Failure>({
@@ -198,7 +198,7 @@ export const make: Effect.Effect<
             overtakes: sent.operation !== "append",
             onAbandoned: (answer) => {
               if (onAbandoned !== undefined) {
-                Either.map(kind.read(answer), (given) => undo(onAbandoned(given)))
+                Either.map(kind.read(answer), (value) => undo(onAbandoned(value)))
               }
             },
           }

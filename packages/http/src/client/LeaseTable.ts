@@ -1,7 +1,7 @@
 /**
  * The leases of a worker in memory that its main thread and its renewal thread share.
  *
- * The main thread writes a lease into a free slot, so the other one sees it at once, even if the main thread stands still
+ * The main thread writes a lease into a free slot, so the other one sees it at once, even if the main thread is blocked
  * from then on. The slots are in pages, and are counted through them. A slot whose generation is 0 is free. A reader takes a
  * slot as read only if its generation is the same after reading as before.
  *
@@ -46,7 +46,7 @@ interface Page {
 }
 
 /**
- * Makes a table. It gets another page when all slots are taken, and calls `onPage` with each.
+ * Makes a table. It gets another page when all slots are in use, and calls `onPage` with each.
  *
  * @category constructors
  */

@@ -183,9 +183,9 @@ const completeInSteps =
     runLog: Context.Tag.Service<RunLogPort.RunLog>,
     runs: Context.Tag.Service<RunsPort.Runs>,
   ): Context.Tag.Service<Leases.Leases>["complete"] =>
-  (lease, outcome, last, taken) => {
+  (lease, outcome, last, takenMessages) => {
     const { runId, workerId } = lease
-    const complete = Effect.map(runs.complete(runId, outcome, lease, taken), ({ completed }) => ({
+    const complete = Effect.map(runs.complete(runId, outcome, lease, takenMessages), ({ completed }) => ({
       completed,
     }))
     return last === undefined
@@ -266,7 +266,7 @@ export const make = Effect.fnUntraced(function* (
         )
     }),
 
-    complete: (lease, outcome, last, taken) =>
+    complete: (lease, outcome, last, takenMessages) =>
       exchange
         .perform(
           {
@@ -275,14 +275,14 @@ export const make = Effect.fnUntraced(function* (
             sent: {
               operation: "complete",
               ...refBody(lease),
-              ...fromOutcome(outcome, taken),
+              ...fromOutcome(outcome, takenMessages),
               last: last && {
                 events: last.events,
                 expected_previous_external_event_sequence: last.expectedSequence,
               },
             },
           },
-          Effect.suspend(() => inSteps(lease, outcome, last, taken)),
+          Effect.suspend(() => inSteps(lease, outcome, last, takenMessages)),
         )
         .pipe(
           Effect.catchTag("Refusal", (refusal) =>

@@ -112,7 +112,7 @@ const program = (): void => {
       request.end(body)
     })
 
-  /** Writes when a renewal was sent to where the main thread finds it as soon as it goes on. */
+  /** Writes when a renewal was sent to where the main thread finds it as soon as it runs again. */
   const noteRenewal = ({ generation, slot }: OwnedLeases[number], sentAt: bigint): void => {
     const { int32, int64 } = pages[Math.floor(slot / layout.pageSlots)]!
     const start = (slot % layout.pageSlots) * layout.slotBytes
@@ -175,7 +175,7 @@ const program = (): void => {
     }
   }
 
-  /** The main thread writes no line while it stands still, so this thread does. */
+  /** The main thread writes no line while it is blocked, so this thread does. */
   const log = (message: string, runIds: ReadonlyArray<string>): void => {
     const time = new Date().toISOString()
     const fields = { worker_id: settings.workerId, run_ids: runIds.join(",") }

@@ -1,4 +1,4 @@
-/** Rounds of renewal on a thread of its own, which go on while the event loop of the worker stands still. */
+/** Rounds of renewal on a separate thread, which continue while the event loop of the worker is blocked. */
 import { type Leases } from "@runlease/core"
 import { RenewalRounds } from "@runlease/core/internal"
 import { type Context, Deferred, Duration, Effect, Layer, Queue, Redacted, type Scope } from "effect"
@@ -13,7 +13,7 @@ import * as Transport from "./Transport.js"
 
 export interface Options {
   readonly baseUrl: string
-  /** Used until the worker has a token of its own. */
+  /** Used until the worker has its own token. */
   readonly token: Redacted.Redacted
   readonly stallLimit?: Duration.DurationInput | undefined
   readonly logFormat?: "logfmt" | "json" | undefined
@@ -22,7 +22,7 @@ export interface Options {
 /** The megabytes of the thread's heap: enough for ten thousand leases. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 }
 
-/** Twice the lease and a minute at least; a lease at least where one is given. */
+/** Twice the lease and a minute at least; a lease at least if the option is set. */
 const stallLimitOf = ({ stallLimit }: Options, lease: Duration.Duration): Duration.Duration =>
   stallLimit === undefined
     ? Duration.max(Duration.times(lease, 2), Duration.minutes(1))
@@ -30,7 +30,7 @@ const stallLimitOf = ({ stallLimit }: Options, lease: Duration.Duration): Durati
 
 /** The thread starts with the first lease. When it ends, the rounds go on on the event loop. */
 const makeRounds = <Lease extends RenewalRounds.RoundLease>(
-  given: Options,
+  threadOptions: Options,
   credentials: Context.Tag.Service<Credentials>,
   options: RenewalRounds.RoundOptions<Lease>,
 ): Effect.Effect<RenewalRounds.Rounds<Lease>, never, Leases.Leases | Scope.Scope> =>
@@ -40,8 +40,8 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
     // The Clock counts from another instant than the time that all threads share.
     const origin = clock.unsafeCurrentTimeNanos() - process.hrtime.bigint()
     const path = Transport.path`/agent-workers/workers/${workerId}/leases`
-    const url = `${given.baseUrl.replace(/\/+$/, "")}${path}`
-    const stallLimit = stallLimitOf(given, leaseDuration)
+    const url = `${threadOptions.baseUrl.replace(/\/+$/, "")}${path}`
+    const stallLimit = stallLimitOf(threadOptions, leaseDuration)
     const intervalMillis = Math.floor(Duration.toMillis(leaseDuration) / 3)
 
     // What callbacks leave to a fiber.
@@ -64,11 +64,11 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
       intervalMillis,
       timeoutMillis: Math.min(intervalMillis, Duration.toMillis(Transport.answerTimeout)),
       stallLimitMillis: Duration.toMillis(stallLimit),
-      logFormat: given.logFormat ?? "logfmt",
+      logFormat: threadOptions.logFormat ?? "logfmt",
     }
 
     let thread: Worker | undefined
-    let token = given.token
+    let token = threadOptions.token
     const instruct = (instruction: RenewalProgram.Instruction): void => thread?.postMessage(instruction, [])
     const table = LeaseTable.make<Lease>((page) => instruct({ _tag: "Page", page }))
     const sendToken = (): void => instruct({ _tag: "Token", token: Redacted.value(token) })
@@ -142,7 +142,7 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
   })
 
 /**
- * Has the leases of each worker renewed on a thread of its own.
+ * Renews the leases of each worker on a separate thread.
  *
  * @category layers
  */

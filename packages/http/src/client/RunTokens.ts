@@ -6,7 +6,7 @@ import { Effect, Layer } from "effect"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Transport.js"
 
-/** Gives the token of a run that a worker holds. */
+/** Returns the token of a run that a worker holds. */
 export const make = Effect.gen(function* () {
   const extensions = yield* Extensions
   const credentials = yield* Credentials

@@ -133,7 +133,7 @@ const encodeSubmission = Schema.encodeSync(Submission)
 /** The first part of a submission that the public API does not have. `isWritten`: its request becomes messages of a new conversation. */
 const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string | undefined => {
   if (!isWritten && submission.snapshot !== undefined) {
-    return "a snapshot beside a conversation, or one of more than an input and messages of the user; add its messages to the conversation"
+    return "a snapshot with a conversation, or one of more than an input and messages of the user; add its messages to the conversation"
   }
   if (!isWritten && submission.conversationId === undefined) {
     return "a run without a conversation and a snapshot; create one first"
@@ -517,7 +517,7 @@ export const make = (
         return data
       }),
 
-      complete: Effect.fnUntraced(function* (runId, outcome, fence, taken) {
+      complete: Effect.fnUntraced(function* (runId, outcome, fence, takenMessages) {
         const credential = yield* credentials.fenced(fence)
         const { completed, run } = yield* transport.call(
           {
@@ -525,7 +525,9 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: extensions ? fromOutcome(outcome, taken) : fromOutcome(MetadataOutcome.toPublic(outcome)),
+            body: extensions
+              ? fromOutcome(outcome, takenMessages)
+              : fromOutcome(MetadataOutcome.toPublic(outcome)),
             success: CompletedReply,
           },
           ["LeaseLost", "InboxNotEmpty", "RunNotFound"],

@@ -180,7 +180,7 @@ export const failureOf = (
   return ControlPlaneErrors.isRetryable(refusal) ? ControlPlaneErrors.decode(operation)(refusal) : refusal
 }
 
-/** The most bytes of an answer. What a server gives of runs at once is less, whatever they have. */
+/** The most bytes of an answer. What a server sends of runs at once is less, whatever they have. */
 export const maxAnswerBytes = 64 * 1024 * 1024
 
 const tooLarge = (operation: string) =>

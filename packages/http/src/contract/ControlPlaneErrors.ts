@@ -42,7 +42,7 @@ const retryAfterOf = ({ headers }: Refusal.Refusal): number | undefined => {
 export const isRetryable = ({ body, httpStatus }: Refusal.Refusal): boolean =>
   httpStatus >= 500 || (httpStatus === 429 && body.limit === undefined) || httpStatus === 408
 
-/** The failure of an operation whose refusal stands for no verdict. */
+/** The failure of an operation whose refusal is no verdict. */
 export const decode =
   (operation: string) =>
   (refusal: Refusal.Refusal): ControlPlaneError.ControlPlaneRefused | Unavailable.ControlPlaneUnavailable => {

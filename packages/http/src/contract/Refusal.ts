@@ -5,7 +5,7 @@ import { as } from "../Wire.js"
 
 /**
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
- * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages were sent to it, which run works,
+ * (ours), and lets a client distinguish verdicts: where the log is, how the run ended, what it waits for, how many messages were sent to it, which run works,
  * which revision and source a schedule has, or which limit takes no further run, and for how long.
  *
  * @category models
@@ -91,9 +91,9 @@ export const UnsupportedMediaType = documented(415, "The body is not JSON")
 export const Unprocessable = documented(422, "The request is well-formed, but not one that this server does")
 export const TooMany = documented(
   429,
-  "The caller sends too many requests, or a limit takes no further run; `Retry-After` says when to ask again",
+  "The caller sends too many requests, or a limit takes no further run; `Retry-After` says when to try again",
 )
 export const Unavailable = documented(
   503,
-  "The store is down, or the bodies of requests take all the memory that they may; `Retry-After` says when to ask again",
+  "The store is down, or the bodies of requests take all the memory that they may; `Retry-After` says when to try again",
 )

@@ -85,7 +85,7 @@ export interface Verdict<A> {
   readonly headersOf?: (error: A) => NonNullable<Refusal.Refusal["headers"]>
   readonly encode: (error: A) => Refusal.Body
 
-  /** Whether a detail that comes without one of our codes stands for this error. */
+  /** Whether a detail that comes without one of our codes means this error. */
   readonly matches?: (detail: string) => boolean
 
   /** Absent where no port of a client has the error; undefined where the body does not say enough. */

@@ -26,7 +26,7 @@ const encodeVerdict = <T extends Tag>(tag: T, error: ErrorOf<T>): Refusal.Refusa
 }
 
 /**
- * The refusal that stands for an error; a refusal stays as it is. `session` and `tell` are the endpoints that record a session
+ * The refusal that encodes an error; a refusal stays as it is. `session` and `tell` are the endpoints that record a session
  * and take a message: `RunEnded` is 409 there, since nothing is appended.
  *
  * @category encoding
@@ -49,14 +49,14 @@ const tagOf = <T extends Tag>(
 ): T | undefined =>
   expected.find((tag) => verdicts[tag].codes.includes(body.error)) ??
   expected.find((tag) => verdicts[tag].matches?.(body.detail)) ??
-  // 400 stands for too much to say which of them is meant.
+  // 400 has too many meanings to decide which of them it is.
   (httpStatus === 400 ? undefined : expected.find((tag) => verdicts[tag].status === httpStatus))
 
 /**
- * Fails with the error that a refusal stands for. The code decides; else a detail that other servers send, who have no
+ * Fails with the error that a refusal encodes. The code decides; else a detail that other servers send, who have no
  * codes; else the status, by the first of the expected errors that has it.
  *
- * Fails: one of the `expected` errors; a `ControlPlaneError` where the refusal stands for none of them; and what `readRun`
+ * Fails: one of the `expected` errors; a `ControlPlaneError` where the refusal encodes none of them; and what `readRun`
  * fails with.
  *
  * @category decoding

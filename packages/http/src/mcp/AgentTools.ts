@@ -89,16 +89,16 @@ const toolOf = (declared: Declared): Tool.Tool => ({
 })
 
 /**
- * The tools of agents, in the order of their names, without those whose names are `taken`.
+ * The tools of agents, in the order of their names, without those whose names are `reserved`.
  *
  * @category tools
  */
-export const list = ({ ports }: Project, taken: ReadonlySet<string>) =>
+export const list = ({ ports }: Project, reserved: ReadonlySet<string>) =>
   Effect.map(WorkersInContact.list(ports), (workers): ReadonlyArray<Tool.Tool> => {
     const agents = new Map<string, Declared>()
     for (const declared of workers.flatMap(declaredBy)) {
       const { agentId } = declared
-      if (!isName(agentId) || taken.has(agentId)) continue
+      if (!isName(agentId) || reserved.has(agentId)) continue
       const before = agents.get(agentId)
       agents.set(agentId, {
         agentId,

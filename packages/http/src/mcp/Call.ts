@@ -66,7 +66,7 @@ export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming)
 }
 
 /**
- * What a request comes to: `result`, after the notifications that belong to it, or after `wait`, which tells nothing. Without either the
+ * What a request comes to: `result`, after the notifications that belong to it, or after `wait`, which sends nothing. Without either the
  * result is there at once. `wait` begins a wait that ends with the Scope, and calls `done` once it is over.
  *
  * @category models

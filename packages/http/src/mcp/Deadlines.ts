@@ -9,7 +9,7 @@ const time = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_
 
 /** @category models */
 export interface Deadlines {
-  /** Calls `listener` after so many seconds, unless the Scope closes first. */
+  /** Calls `listener` after `seconds`, unless the Scope closes first. */
   readonly after: (seconds: number, listener: () => void) => Effect.Effect<void, never, Scope.Scope>
 }
 

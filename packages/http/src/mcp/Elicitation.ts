@@ -16,7 +16,7 @@ const field = "answer"
 
 const plainTypes: ReadonlySet<unknown> = new Set(["string", "number", "integer", "boolean"])
 
-/** Keywords that a client's forms know, beside which it may refuse a schema. */
+/** Keywords that a client's forms know. A client may refuse a schema with others. */
 const formKeywords: ReadonlySet<string> = new Set([
   "type",
   "title",
@@ -67,7 +67,7 @@ const formOf = ({ responseSchema: schema }: Interrupt.Interrupt): JsonRpc.Params
 
 const parse = Schema.decodeUnknownOption(Schema.parseJson())
 
-/** The payload that a filled form stands for. */
+/** The payload of a filled form. */
 const payloadOf = ({ responseSchema }: Interrupt.Interrupt, content: JsonRpc.Params): unknown => {
   if (isFlat(responseSchema)) return content
   const answer = content[field]
@@ -91,7 +91,7 @@ const messageOf = (
   return `${question}\n\n${ToolArguments.cut(text, maxAbout)}`
 }
 
-/** An interrupt of a later wait may have the id of an earlier one; a wait has an epoch of its own. */
+/** An interrupt of a later wait may have the id of an earlier one; each wait has its own epoch. */
 const keyOf = ({ leaseEpoch }: Run.Run, { id }: Interrupt.Interrupt): string => `${leaseEpoch}:${id}`
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The version of the protocol by which a request is served, and what its client can do.
  *
- * A request of 2026-07-28 says both in its `_meta`. One of an older version says neither: its client tells them once, when it begins, and
+ * A request of 2026-07-28 says both in its `_meta`. One of an older version says neither: its client sends them once, when it begins, and
  * this server remembers nothing of that.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning
@@ -33,7 +33,7 @@ export const serverInfoKey = `${prefix}serverInfo`
 export const subscriptionKey = `${prefix}subscriptionId`
 
 /**
- * How a request is served. `tasks`: its client takes tasks. `elicits`: its client asks its user with a form.
+ * How a request is served. `tasks`: its client takes tasks. `elicits`: its client shows forms to its user.
  *
  * @category models
  */
@@ -86,7 +86,7 @@ export const of = (
   if (named === undefined && (header === undefined || isLegacy(header))) return Either.right(ofLegacy)
   const read = decodeMeta(meta)
   if (Either.isLeft(read)) {
-    // An unknown version has rules of its own, so its metadata says nothing.
+    // An unknown version has other rules, so its metadata says nothing.
     return Either.left(
       named === undefined && header !== modern && header !== undefined
         ? unsupported(header)

@@ -29,7 +29,7 @@ export type { Message } from "./JsonRpc.js"
 export type { RequestHeaders } from "./RequestHeaders.js"
 
 /**
- * `agents`: each agent of a worker in contact has a tool of its own. `version` is that of the program.
+ * `agents`: each agent of a worker in contact has a separate tool. `version` is that of the program.
  *
  * @category options
  */

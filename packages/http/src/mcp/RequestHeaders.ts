@@ -38,13 +38,13 @@ const mismatch = (message: string): Either.Either<never, JsonRpc.RpcFailure> =>
 
 const same = (
   header: string,
-  given: string | undefined,
+  headerValue: string | undefined,
   body: string,
 ): Either.Either<void, JsonRpc.RpcFailure> => {
-  if (given === undefined) return mismatch(`the ${header} header is missing`)
-  return valueOf(given) === body
+  if (headerValue === undefined) return mismatch(`the ${header} header is missing`)
+  return valueOf(headerValue) === body
     ? Either.void
-    : mismatch(`${header} header value '${given}' does not match body value '${body}'`)
+    : mismatch(`${header} header value '${headerValue}' does not match body value '${body}'`)
 }
 
 const isModern = ({ version }: RequestHeaders, incoming: JsonRpc.Incoming): boolean =>

@@ -73,7 +73,7 @@ const list = Tool.make({
     ),
 })
 
-const Given = Schema.Struct({
+const AnswerItem = Schema.Struct({
   interrupt_id: Schema.NonEmptyString,
   status: Schema.optionalWith(
     Tool.shownAs(Schema.Literal("resolved", "cancelled"), {
@@ -87,7 +87,7 @@ const Given = Schema.Struct({
   ),
 })
 
-const answerOf = ({ interrupt_id, payload, status }: typeof Given.Type): Interrupt.Answer => ({
+const answerOf = ({ interrupt_id, payload, status }: typeof AnswerItem.Type): Interrupt.Answer => ({
   interruptId: interrupt_id,
   status,
   ...(payload === undefined ? {} : { payload }),
@@ -99,7 +99,7 @@ const answer = Tool.make({
     "Answers what a run waits for, by the questions that get_run shows. The run goes on once all of them have an answer. The same answers again change nothing.",
   input: Schema.Struct({
     run_id: runId,
-    answers: Schema.NonEmptyArray(Given).pipe(Schema.maxItems(Interrupt.maxInterrupts)),
+    answers: Schema.NonEmptyArray(AnswerItem).pipe(Schema.maxItems(Interrupt.maxInterrupts)),
   }),
   output: RunView.RunView,
   annotations: { title: "Answer a run", destructiveHint: false, idempotentHint: true, openWorldHint: false },

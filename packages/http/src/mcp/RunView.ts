@@ -21,7 +21,7 @@ const Question = Schema.Struct({
 })
 
 /**
- * `text` is the last message of an agent that gives no value, `result` the value of one that does. `omitted_bytes`: how
+ * `text` is the last message of an agent that returns no value, `result` the value of one that does. `omitted_bytes`: how
  * many bytes of the text were left out at its end. `questions`: what the run waits for an answer to, for `answer_run`. `next`: what to do
  * about a run that has not ended, or whose text is cut.
  *

@@ -1,5 +1,5 @@
 /**
- * The stream of a client that listens: the states of tasks that it names. The tools of this server do not change, so it tells nothing of them.
+ * The stream of a client that listens: the states of tasks that it names. The tools of this server do not change, so it reports no change of them.
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
  */
@@ -70,9 +70,9 @@ export const listen = (
     ({ notifications: { taskIds } }) => {
       if (taskIds !== undefined && !call.era.tasks) return Either.left(Era.tasksRequired)
       const meta = { _meta: { [Era.subscriptionKey]: id } }
-      const tell = (method: string, rest: JsonRpc.Params) =>
+      const notify = (method: string, rest: JsonRpc.Params) =>
         JsonRpc.notification(method, { ...rest, ...meta })
-      const acknowledged = tell("notifications/subscriptions/acknowledged", {
+      const acknowledged = notify("notifications/subscriptions/acknowledged", {
         notifications: taskIds === undefined ? {} : { taskIds },
       })
       const states = Stream.mergeAll(
@@ -81,7 +81,7 @@ export const listen = (
       )
       return Either.right({
         notifications: Stream.make(acknowledged).pipe(
-          Stream.concat(Stream.map(states, (state) => tell("notifications/tasks", state))),
+          Stream.concat(Stream.map(states, (state) => notify("notifications/tasks", state))),
           Stream.concat(Stream.never),
         ),
         result: Effect.succeed(meta),

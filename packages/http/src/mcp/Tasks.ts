@@ -26,7 +26,7 @@ const words: Readonly<Record<Run.RunStatus, string>> = {
   cancelled: "The run was cancelled",
 }
 
-/** A run whose client shows no forms goes on once it is answered by a tool. */
+/** A run whose client shows no forms continues once it is answered by a tool. */
 const messageOf = (run: Run.Run): string =>
   RunView.isAsking(run) ? "The run waits for answers; answer_run gives them" : words[run.status]
 
@@ -40,7 +40,7 @@ const common = (run: Run.Run) => ({
 })
 
 /**
- * The answer to a call whose run goes on as a task.
+ * The answer to a call whose run continues as a task.
  *
  * @category results
  */

@@ -7,7 +7,7 @@ import type { Call, Outcome } from "./Call.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import * as ToolResult from "./ToolResult.js"
 
-/** What a tool says of its side effects, for clients that ask their user before they call it. */
+/** What a tool says of its side effects, for clients that need a confirmation of their user before they call it. */
 export interface Annotations {
   readonly title: string
   readonly readOnlyHint?: boolean
@@ -54,7 +54,7 @@ export const shownAs = <A, I>(
 ): Schema.Schema<A, I> => schema.annotations({ jsonSchema })
 
 /**
- * Gives the failures that a model may mend as the result of its call. A control plane that does not answer has no result.
+ * Returns the failures that a model may mend as the result of its call. A control plane that does not answer has no result.
  *
  * @category results
  */

@@ -1,4 +1,4 @@
-/** Waits until a run has ended or asks something, and tells its client how it goes. */
+/** Waits until a run has ended or waits for an answer, and reports its progress to its client. */
 import { type Run, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
 import { Context, Deferred, Effect, PubSub, Stream } from "effect"
@@ -16,7 +16,7 @@ export const defaultSeconds = 50
 export const resultOf = (call: Pick<Call, "ports">, run: Run.Run) => Waits.resultOf(call.ports, run)
 
 /**
- * The run once it has ended or asks something, or as it is when the time is over. Notifications go to a client that requests them; the
+ * The run once it has ended or waits for an answer, or as it is when the time is over. Notifications go to a client that requests them; the
  * progress is the id of the event.
  *
  * Units: `seconds` is at most `maxSeconds`.

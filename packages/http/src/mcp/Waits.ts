@@ -18,7 +18,7 @@ export interface Progress {
   readonly message: string | undefined
 }
 
-/** A run that is waited for. `settled` is done once it has ended or asks something, with its result; undefined where its log cannot be read. */
+/** A run that is waited for. `settled` is done once it has ended or waits for an answer, with its result; undefined where its log cannot be read. */
 export interface AwaitedRun {
   readonly published: PubSub.PubSub<Progress>
   readonly settled: Deferred.Deferred<Result | undefined>
@@ -33,8 +33,8 @@ export interface Waits {
   readonly of: (ports: Ports, run: Run.Run) => Effect.Effect<AwaitedRun, never, Scope.Scope>
 
   /**
-   * Calls `listener` once, when the run has settled or after so many seconds, unless the Scope closes first. The result is undefined where the
-   * run has to be read again. It has no fiber of its own.
+   * Calls `listener` once, when the run has settled or after `seconds`, unless the Scope closes first. The result is undefined where the
+   * run has to be read again. It starts no fiber.
    */
   readonly listen: (
     ports: Ports,

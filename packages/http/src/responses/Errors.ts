@@ -17,7 +17,7 @@ export class ResponsesError extends Data.TaggedError("ResponsesError")<{
   readonly param: string | null
 }> {}
 
-/** The value of a field cannot be taken. */
+/** The value of a field is not valid. */
 export const invalid = (param: string, problem: string, code = "invalid_value"): ResponsesError =>
   new ResponsesError({ httpStatus: 400, code, message: `${param}: ${problem}`, param })
 

@@ -165,12 +165,12 @@ export const toMessages = (
 
 const string = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
-const contentOf = (role: string, given: Part): object => {
-  const { filename, mediaType, url } = given
-  if (given.type !== "file") {
+const contentOf = (role: string, part: Part): object => {
+  const { filename, mediaType, url } = part
+  if (part.type !== "file") {
     return role === "assistant"
-      ? outputText(string(given["text"]))
-      : { type: "input_text", text: string(given["text"]) }
+      ? outputText(string(part["text"]))
+      : { type: "input_text", text: string(part["text"]) }
   }
   if (String(mediaType).startsWith("image/")) {
     return { type: "input_image", image_url: url, detail: "auto", file_id: null }

@@ -23,7 +23,7 @@ export const extended = (item: Item, delta: string): Item => {
   }
 }
 
-/** An item begins without its part, which an event of its own adds. */
+/** An item begins without its part, which a separate event adds. */
 export const begun = (index: number, item: Item): ReadonlyArray<Unnumbered> => {
   const added = { type: "response.output_item.added", output_index: index }
   if (item.type !== "message" && item.type !== "reasoning") return [{ ...added, item }]

@@ -21,7 +21,7 @@ export const Tool = Schema.Struct({
 })
 export type Tool = typeof Tool.Type
 
-/** A request for a response. Fields that are not here are given to the agent as they are. */
+/** A request for a response. Fields that are not here are passed to the agent as they are. */
 export const CreateResponse = Schema.Struct(
   {
     model: Ids.NewAgentId,
@@ -95,7 +95,7 @@ export const outputText = (text: string): OutputText => ({
 
 export type ItemStatus = "in_progress" | "completed" | "incomplete"
 
-/** What a response gives, one after the other. */
+/** The items of a response, in order. */
 export type Item =
   | {
       readonly type: "message"

@@ -1,7 +1,7 @@
 /**
  * A run's log as a response of OpenAI: its items, and the events of its stream. Both are of this fold, so they agree.
  *
- * `sequence_number` is the place in the fold, so a stream that was left goes on by folding the log again. What an agent below this
+ * `sequence_number` is the place in the fold, so a stream that was left continues by folding the log again. What an agent below this
  * one says is not shown. The fold takes the log as `AgUiView` repairs it. A response has the newest items that there is room for; its stream
  * has the deltas of all.
  */
@@ -48,7 +48,7 @@ interface Open {
 interface Placed {
   readonly id: string
   readonly item: Item
-  /** Its attempt has died: the next one gives it anew. */
+  /** Its attempt has died: the next one sends it anew. */
   readonly isSuperseded: boolean
 }
 
@@ -77,7 +77,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
   /** The places of the items of a message or call of the log. */
   const places = new Map<string, Set<number>>()
   const open = new Map<string, Open>()
-  /** The messages that were left out, and that no attempt after theirs gives anew. */
+  /** The messages that were left out, and that no attempt after theirs sends anew. */
   const omittedMessages = new Set<string>()
   const room = Newest.make<number>(most, (index) => {
     const { id, isSuperseded, item } = items.get(index)!
@@ -136,10 +136,10 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     const found = open.get(key)
     if (found === undefined || delta === "") return []
     const { begun, index } = found
-    const taken = room.extend(index, delta)
+    const fitting = room.extend(index, delta)
     const placed = items.get(index)
-    if (placed !== undefined && taken !== "") {
-      items.set(index, { ...placed, item: ItemEvents.extended(placed.item, taken) })
+    if (placed !== undefined && fitting !== "") {
+      items.set(index, { ...placed, item: ItemEvents.extended(placed.item, fitting) })
     }
     return [event(ItemEvents.delta(index, begun, delta))]
   }
@@ -171,8 +171,8 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     content: [outputText(text)],
   })
 
-  /** A value that the run gives without a message, as text. */
-  const given = (result: unknown): ReadonlyArray<StreamEvent> => {
+  /** The result of a run without a message, as text. */
+  const resultEvents = (result: unknown): ReadonlyArray<StreamEvent> => {
     const isSaid =
       omittedMessages.size > 0 ||
       [...items.values()].some(({ isSuperseded, item }) => item.type === "message" && !isSuperseded)
@@ -190,7 +190,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     if (type === "cancelled") return settle("cancelled", at)
     if (type === "interrupt") return settle("incomplete", at, { incomplete_details: { reason: "interrupt" } })
     isFinal = Array.isArray(pendingToolCallIds) && pendingToolCallIds.length > 0
-    return [...given(result), ...settle("completed", at)]
+    return [...resultEvents(result), ...settle("completed", at)]
   }
 
   const show = (shown: Event, at: DateTime.Utc): ReadonlyArray<StreamEvent> => {
@@ -265,8 +265,8 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
 
   return {
     opening: () => [whole("created"), ...(first.background ? [whole("queued")] : [])],
-    next: ({ createdAt, event: given }) =>
-      view(given).flatMap((shown) => (isFinal ? [] : show(shown, createdAt))),
+    next: ({ createdAt, event: logged }) =>
+      view(logged).flatMap((shown) => (isFinal ? [] : show(shown, createdAt))),
     response,
   }
 }

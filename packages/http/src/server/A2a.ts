@@ -48,7 +48,7 @@ const calledBy = (agentId: Ids.AgentId, request: Request) =>
     return { agent: { agentId, ports: yield* Caller.ports, projectId }, url: urlOf(request, agentId) }
   })
 
-/** An operation whose fields are in the address, beside those of its body or its parameters. */
+/** An operation whose fields are in the address, in addition to those of its body or its parameters. */
 const rest =
   (method: string, from: Rest.From) =>
   ({

@@ -3,7 +3,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect } from "effect"
 
 /** By their names. One that is empty is absent. */
-export const given: Effect.Effect<
+export const all: Effect.Effect<
   Readonly<Record<string, string>>,
   never,
   HttpServerRequest.HttpServerRequest

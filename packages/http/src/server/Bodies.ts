@@ -40,10 +40,10 @@ export class BodyBudget extends Context.Tag("@runlease/http/server/BodyBudget")<
     /** The bytes that a caller with these shares may take. */
     readonly most: (shares: ReadonlyArray<Share>) => number
 
-    /** Takes so many more bytes for the request, or none and says no. */
+    /** Takes `bytes` more bytes for the request, or returns false and takes none. */
     readonly take: (taker: Taker, bytes: number) => boolean
 
-    /** Takes so many bytes for as long as the Scope is open, or none and says no: for what answers a caller. */
+    /** Takes `bytes` bytes while the Scope is open, or returns false and takes none. For answers to a caller. */
     readonly hold: (shares: ReadonlyArray<Share>, bytes: number) => Effect.Effect<boolean, never, Scope.Scope>
 
     /** Gives back all that the request took. */
@@ -57,22 +57,22 @@ export const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): objec
 /** A budget of `total` bytes. */
 export const makeBudget = (total: number): BodyBudget["Type"] => {
   const whole: Share = { name: "all", part: 1 }
-  const taken = new Map<string, number>()
+  const usage = new Map<string, number>()
   const byHolder = new Map<object, { readonly shares: ReadonlyArray<Share>; bytes: number }>()
 
   const bytesOf = ({ part }: Share): number => Math.floor(total * part)
 
   const add = (shares: ReadonlyArray<Share>, bytes: number): void => {
     for (const { name } of [...shares, whole]) {
-      const sum = (taken.get(name) ?? 0) + bytes
-      if (sum > 0) taken.set(name, sum)
-      else taken.delete(name)
+      const sum = (usage.get(name) ?? 0) + bytes
+      if (sum > 0) usage.set(name, sum)
+      else usage.delete(name)
     }
   }
 
   const take = (holder: object, shares: ReadonlyArray<Share>, bytes: number): boolean => {
     const hasRoom = [...shares, whole].every(
-      (share) => (taken.get(share.name) ?? 0) + bytes <= bytesOf(share),
+      (share) => (usage.get(share.name) ?? 0) + bytes <= bytesOf(share),
     )
     if (!hasRoom) return false
     const entry = byHolder.get(holder)
@@ -129,7 +129,7 @@ export const releaseAfter = Effect.map(
 /** Bytes of an empty array or object, or one with a few values, as V8 has it. */
 const containerBytes = 64
 
-/** Bytes of any other value beside its text. */
+/** Bytes of any other value in addition to its text. */
 const valueBytes = 16
 
 const quote = 0x22
@@ -307,38 +307,38 @@ const makeBuffer = (length: number, take: (bytes: number) => boolean) => {
   }
 }
 
-/** Reads the text of a body whose announced `length`, 0 for none, was taken already. */
+/** Reads the text of a body whose announced `length`, 0 for none, is in the budget already. */
 const readText = (budget: BodyBudget["Type"], taker: Taker, length: number) =>
   Effect.suspend(() => {
     const buffer = makeBuffer(length, (bytes) => budget.take(taker, bytes))
-    let seen = 0
+    let received = 0
     let refusal: Refusal.Refusal | undefined
     return taker.request.stream.pipe(
       Stream.mapError(() => refusal ?? notWhole),
       Stream.runForEach((chunk) => {
-        seen += chunk.length
+        received += chunk.length
         if (refusal === undefined) {
           refusal = buffer.add(chunk)
           if (refusal === undefined) return Effect.void
           buffer.clear()
           budget.release(taker.request)
         }
-        return seen > maxUnannounced ? refusal : Effect.void
+        return received > maxUnannounced ? refusal : Effect.void
       }),
       Effect.flatMap(() => refusal ?? Effect.sync(buffer.text)),
     )
   })
 
-/** The request with the text of its body, which can be taken once: what answers for long does not keep it. */
+/** The request with the text of its body, which can be read once: a long answer does not retain it. */
 const withText = (
   request: HttpServerRequest.HttpServerRequest,
   text: string,
 ): HttpServerRequest.HttpServerRequest => {
   let left = text
   const take = Effect.sync(() => {
-    const taken = left
+    const whole = left
     left = ""
-    return taken
+    return whole
   })
   return Object.create(request, { text: { value: take } })
 }

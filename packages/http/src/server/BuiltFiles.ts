@@ -43,7 +43,7 @@ const gunzip = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
   })
 
 /**
- * The files below a folder by their paths, such as `/assets/app.js`. A file beside it with the ending `.br` or `.gz` is its compressed form; a
+ * The files below a folder by their paths, such as `/assets/app.js`. A file next to it with the ending `.br` or `.gz` is its compressed form; a
  * file may have the form `.gz` alone.
  *
  * Fails: where the folder cannot be read.
@@ -108,7 +108,7 @@ export const respond = (
 }
 
 /**
- * Headers of a page: it runs no script but files of its own origin and those that `scripts` names by their digests, loads nothing from another
+ * Headers of a page: it runs no script but files of the same origin and those that `scripts` names by their digests, loads nothing from another
  * origin, and is shown in no frame.
  *
  * @category responses

@@ -203,9 +203,9 @@ export const agent = (agentId: Ids.AgentId) =>
   )
 
 /** Passes an API key, and answers that a page may give. */
-export const answers = (given: ReadonlyArray<{ readonly interruptId: string }>) =>
+export const answers = (entries: ReadonlyArray<{ readonly interruptId: string }>) =>
   Effect.flatMap(page, (browser) =>
-    browser === undefined ? Effect.void : Grants.checkAnswers(given.map(({ interruptId }) => interruptId)),
+    browser === undefined ? Effect.void : Grants.checkAnswers(entries.map(({ interruptId }) => interruptId)),
   )
 
 /** Whether the caller reaches a run, where that exists. */
@@ -269,7 +269,7 @@ export const leaseOf = (
 ): Run.LeaseRef => ({ runId: path.run_id, workerId: path.worker_id, epoch: epochOf(headers) })
 
 /**
- * The lease that a request stands on. A worker must hold the run; an API key is trusted unless it names an epoch or a
+ * The lease that a request requires. A worker must hold the run; an API key is trusted unless it names an epoch or a
  * worker. An epoch alone must be that of the run, and is checked again, with its owner, by the port.
  *
  * @category fencing

@@ -13,7 +13,7 @@ import * as SessionCookie from "./SessionCookie.js"
 
 /** @category models */
 export interface Buckets {
-  /** Takes one from the bucket of `key`, and gives 0; or takes none, and gives for how many milliseconds to wait. */
+  /** Takes one from the bucket of `key`, and returns 0; or takes none, and returns for how many milliseconds to wait. */
   readonly take: (key: string) => Effect.Effect<number>
 
   /** Puts one back. */
@@ -83,7 +83,7 @@ const isRenewal = ({ method, url }: HttpServerRequest.HttpServerRequest): boolea
 
 /**
  * Each caller may send `perSecond` requests a second, and at once as many as in one second, but at least one; and as many
- * renewals beside them. The programs of the runs of a worker have together what the worker has, and one of them half of that. So has one page;
+ * renewals in addition. The programs of the runs of a worker have together what the worker has, and one of them half of that. So has one page;
  * the pages of a project have together what four callers have.
  */
 export const rateLimitLayer = (perSecond: number): Layer.Layer<RateLimit> =>
@@ -219,7 +219,7 @@ export class Authentication extends Context.Tag("@runlease/http/Authentication")
 
 const bearer = /^bearer +(\S+)$/i
 
-/** The token of a request: a bearer token, or an API key in a header of its own. */
+/** The token of a request: a bearer token, or an API key in a separate header. */
 const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Option.Option<string> => {
   const authorization = headers["authorization"]
   const token = authorization === undefined ? headers["x-api-key"] : bearer.exec(authorization)?.[1]

@@ -3,7 +3,7 @@ import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { sdkHeader } from "../Api/Chat.js"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
 
-/** The headers that a page may send. A token goes in a header of its own, so no cookie and no credentials of the browser are needed. */
+/** The headers that a page may send. A token goes in a separate header, so no cookie and no credentials of the browser are needed. */
 const allowedHeaders = [
   "Authorization",
   "X-API-Key",

@@ -1,4 +1,4 @@
-/** Server-sent events: LF framing, the first bytes at once, a comment now and then so that no proxy gives up. */
+/** Server-sent events: LF framing, the first bytes at once, a comment now and then so that no proxy times out. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type Chunk, Context, Effect, Runtime, type Scope, Stream } from "effect"
@@ -14,7 +14,7 @@ const encoder = new TextEncoder()
 
 const comment = encoder.encode(":\n\n")
 
-/** One event, given as JSON text. That holds no line breaks, so it is one `data` line. */
+/** One event from JSON text. That holds no line breaks, so it is one `data` line. */
 export const frame = (json: string, id?: number): string =>
   `${id === undefined ? "" : `id: ${id}\n`}data: ${json}\n\n`
 
@@ -22,7 +22,7 @@ export const frame = (json: string, id?: number): string =>
 export const namedFrame = (name: string, json: string, id?: number): string =>
   `event: ${name}\n${frame(json, id)}`
 
-/** What a stream needs beside its request. */
+/** What a stream needs in addition to its request. */
 export type Services =
   | OpenStreams
   | Revocation
@@ -36,9 +36,9 @@ export interface EventStream {
   readonly isReady: () => boolean
   /** Writes frames to a client that is ready. */
   readonly write: (frames: Uint8Array) => void
-  /** Calls it in a turn of its own, for large frames. */
+  /** Calls it in a separate turn, for large frames. */
   readonly takeTurn: (write: () => void) => void
-  /** Ends the stream, and drops what the client has not taken yet. */
+  /** Ends the stream, and drops what the client has not read yet. */
   readonly end: () => void
 }
 
@@ -48,7 +48,7 @@ export interface Opened {
 }
 
 /**
- * How a stream answers beside its frames. `cuts`: a stream that the server ends early loses its connection, since its client would take the
+ * The options of a stream apart from its frames. `cuts`: a stream that the server ends early loses its connection, since its client would take the
  * end for that of what it follows.
  */
 export interface Manner {
@@ -57,7 +57,7 @@ export interface Manner {
 }
 
 /**
- * Opens a stream, which ends when the server shuts down or the caller's token is revoked. A client that has not taken the
+ * Opens a stream, which ends when the server shuts down or the caller's token is revoked. A client that has not read the
  * end some seconds after a shutdown has begun loses its connection. `onReady` is called each time that its client takes
  * frames again.
  *
@@ -144,7 +144,7 @@ const opened = Effect.gen(function* () {
 })
 
 /**
- * The response that sends frames until they end. A failure on the way ends it: a client that reconnects goes on from the
+ * The response that sends frames until they end. A failure on the way ends it: a client that reconnects continues from the
  * last id it saw.
  *
  * @category responses

@@ -38,7 +38,7 @@ export const checkAgent = (grant: Grant, agentId: Ids.AgentId): Effect.Effect<vo
     ? Effect.void
     : forbidden(`This token is for agents ${grant.agentIds?.join(", ")}, and not for ${agentId}`, "agent_id")
 
-/** Whether a run is one of the grant's. It may go by the id of an input that it has taken. */
+/** Whether a run is one of the grant's. Its id may be that of an input that it has accepted. */
 const isReached = (grant: Grant, run: Run.Run, runId: Ids.RunId): boolean => {
   const { bound } = grant
   if (!admitsAgent(grant, run.agentId)) return false
@@ -203,7 +203,7 @@ const labelsOf = ({ bound }: Grant, { labels = {} }: Runs.Submission) => {
       )
 }
 
-/** The conversation of a run: a run of a label gets one of its own, since it would read the messages of another. */
+/** The conversation of a run: a run of a label gets a new one, since it would read the messages of another. */
 const conversationOf = (grant: Grant, { conversationId }: Runs.Submission) => {
   const { bound } = grant
   switch (bound._tag) {
@@ -213,7 +213,7 @@ const conversationOf = (grant: Grant, { conversationId }: Runs.Submission) => {
       return conversationId === undefined
         ? Effect.succeed(undefined)
         : forbidden(
-            "A run by a token of a label gets a conversation of its own, so leave it out; bind the token to a conversation for several turns",
+            "A run by a token of a label gets a new conversation, so leave it out; bind the token to a conversation for several turns",
             "owner",
           )
     case "Run":

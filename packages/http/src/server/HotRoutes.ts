@@ -2,7 +2,7 @@
  * The routes that workers call all the time, answered before the router.
  *
  * The method, the address and the headers of a usual request are checked in plain code, its body by the decoder of its schema, and its
- * handler is the one that its endpoint has. Every other request goes on to the router.
+ * handler is the one that its endpoint has. The router has every other request.
  *
  * Source: docs/decisions/0049-hot-routes.md
  */
@@ -68,7 +68,7 @@ const parse = (text: string): unknown => {
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
 /**
- * Answers the hot routes in front of an app. What a request has paid and sent by the time that it goes on to the app, its
+ * Answers the hot routes in front of an app. What a request has paid and sent by the time that it reaches the app, its
  * rate and its body, is not paid or read again there.
  *
  * @category middleware

@@ -10,7 +10,7 @@ const digestOf = (script: string): Effect.Effect<string> =>
   )
 
 /**
- * The digest of each script that stands in a page, for `script-src` of its policy. A script with a `src` has none.
+ * The digest of each inline script of a page, for `script-src` of its policy. A script with a `src` has none.
  *
  * @category digests
  */

@@ -14,7 +14,7 @@ const placeOf = (error: unknown): string =>
     : "unknown"
 
 /**
- * Encodes rows; `toItem` gives a row as its schema takes it.
+ * Encodes rows; `toItem` returns a row as its schema takes it.
  *
  * @category encoding
  */

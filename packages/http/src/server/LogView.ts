@@ -50,7 +50,7 @@ export interface LogView extends Pick<ViewRing.ViewRing, "first" | "last" | "aft
   readonly start: Checkpoint
 
   /** The least position of its viewers. */
-  readonly seen: () => number
+  readonly leastPosition: () => number
 
   /** Whether nothing comes after its frames. */
   readonly hasEnded: () => boolean
@@ -130,7 +130,7 @@ export const make = ({ from, isShared, log, onEmpty, onEntries, runId, toPartEnd
     if (ended) finish(Exit.void)
   }
 
-  /** One step; false when there is none before the log or a viewer gives one. */
+  /** One step; false when there is none until the log or a viewer has one. */
   const step = (): boolean => {
     if (ended || reader === undefined) return false
     if (!fold.hasMore() && logEnded) {
@@ -185,7 +185,7 @@ export const make = ({ from, isShared, log, onEmpty, onEntries, runId, toPartEnd
     first: ring.first,
     last: ring.last,
     after: ring.after,
-    seen: () => Math.min(...Array.from(viewers, ({ position }) => position())),
+    leastPosition: () => Math.min(...Array.from(viewers, ({ position }) => position())),
     hasEnded: () => ended,
     checkpoint: () => checkpoint,
     join: (viewer) => {

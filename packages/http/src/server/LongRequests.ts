@@ -1,4 +1,4 @@
-/** What ends a request that goes on for long: the server shuts down, or its token is revoked. */
+/** What ends a long request: the server shuts down, or its token is revoked. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Access } from "@runlease/core"
@@ -70,7 +70,7 @@ export const shutdownLayer: Layer.Layer<Shutdown> = Layer.scoped(
   }),
 )
 
-/** Asks clients to leave once the server shuts down, so that no idle connection keeps it. */
+/** Requests clients to leave once the server shuts down, so that no idle connection keeps it. */
 export const leave = Effect.map(
   Shutdown,
   (shutdown) =>
@@ -80,14 +80,14 @@ export const leave = Effect.map(
       ),
 )
 
-// Whether a request that goes on for long would still be let in: a stream or a wait outlives the moment at which its token was found valid.
+// Whether a long request would still be let in: a stream or a wait outlives the moment at which its token was found valid.
 
 type Revocable = CurrentPrincipal | HttpServerRequest.HttpServerRequest
 
 export class Revocation extends Context.Tag("@runlease/http/server/Revocation")<
   Revocation,
   {
-    /** Whether the request would be refused now. An authentication that cannot tell says nothing of it. */
+    /** Whether the request would be refused now. An authentication that cannot decide does not revoke it. */
     readonly isRevoked: Effect.Effect<boolean, never, Revocable>
 
     /** Ends within seconds after the request would be refused. */
@@ -102,7 +102,7 @@ export class Revocation extends Context.Tag("@runlease/http/server/Revocation")<
 
 /**
  * Two seconds between looks, give or take a fifth, so that streams do not look all at once. They share what the server
- * knows of their token, so most looks ask no store.
+ * knows of their token, so most looks read no store.
  */
 const pause = Effect.flatMap(Random.nextIntBetween(1600, 2400), (millis) => Effect.sleep(millis))
 

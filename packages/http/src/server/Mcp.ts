@@ -11,7 +11,7 @@ export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
     const answer = yield* Effect.flatMap(endpoint, ({ make }) => make).pipe(
       Effect.provideService(AgentForms, yield* AgentForms),
       Scope.extend(yield* Effect.scope),
-      // A first request that is given up does not leave its interruption to the next.
+      // A first request that is abandoned does not leave its interruption to the next.
       Effect.uninterruptible,
       Effect.cached,
     )

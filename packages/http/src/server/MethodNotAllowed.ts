@@ -50,7 +50,7 @@ export const make = Effect.gen(function* () {
     // The memo of the layers has the router that this is around.
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
     Scope.extend(yield* Effect.scope),
-    // A first request that is given up does not leave its interruption to the next.
+    // A first request that is abandoned does not leave its interruption to the next.
     Effect.uninterruptible,
     Effect.cached,
   )

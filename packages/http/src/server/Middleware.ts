@@ -51,7 +51,7 @@ export const serve = <E, R>(app: Effect.Effect<Response, E, R>) =>
   )
 
 /**
- * The app in the span that the request's `traceparent` names, where this server exports no spans of its own: what a request submits belongs
+ * The app in the span that the request's `traceparent` names, where this server exports no spans: what a request submits belongs
  * to the caller's trace all the same. Where a tracer is there, the server's own span is in that trace already.
  */
 export const inCallers = <A, E, R>(
@@ -78,7 +78,7 @@ export const nameRoute = (context: Context.Context<never>, route: string): void 
 
 const requestIdHeader = "x-request-id"
 
-/** An id that a caller gives is logged as it is. */
+/** An id that a caller sends is logged as it is. */
 const isRequestId = (id: string | undefined): id is string =>
   id !== undefined && /^[\w.:/+=-]{1,128}$/.test(id)
 
@@ -138,8 +138,8 @@ export const measured = (logs: boolean) =>
           return response
         }
         const request = yield* HttpServerRequest.HttpServerRequest
-        const given = request.headers[requestIdHeader]
-        const id = isRequestId(given) ? given : crypto.randomUUID()
+        const sent = request.headers[requestIdHeader]
+        const id = isRequestId(sent) ? sent : crypto.randomUUID()
         const counted = (status: number) => count(status, clock.unsafeCurrentTimeNanos() - begunAt)
         return yield* app.pipe(
           Effect.map(HttpServerResponse.setHeader(requestIdHeader, id)),
@@ -151,13 +151,13 @@ export const measured = (logs: boolean) =>
       })
   })
 
-// Headers that keep an answer from being taken for something else, and from being stored on its way.
+// Headers that prevent that an answer is interpreted as another type, or stored on its way.
 
 const nosniff = { "x-content-type-options": "nosniff" }
 const both = { ...nosniff, "cache-control": "no-store" }
 
 /**
- * The type of an answer stands, and no cache stores an answer that does not allow it: it may have a token, and the events of a run are for
+ * The declared type of an answer counts, and no cache stores an answer that does not allow it: it may have a token, and the events of a run are for
  * its caller alone.
  *
  * @category middleware

@@ -18,7 +18,7 @@ export const isEncrypted = ({ source }: HttpServerRequest.HttpServerRequest): bo
   Predicate.hasProperty(source.socket, "encrypted") &&
   source.socket.encrypted === true
 
-/** Ends the connection of a request at once, with what its client has not taken. Does nothing on other platforms. */
+/** Ends the connection of a request at once, with what its client has not read. Does nothing on other platforms. */
 export const cut = callSocket("destroy")
 
 /** Ends the connection of a request once its client has what is written. Does nothing on other platforms. */

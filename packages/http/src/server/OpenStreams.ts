@@ -1,5 +1,5 @@
 /**
- * The event streams that are open: comments so that no proxy gives them up, and a look at whether their callers would
+ * The event streams that are open: comments so that no proxy closes them, and a look at whether their callers would
  * still be let in. One fiber does both for all of them.
  */
 import { Clock, Context, Duration, Effect, Layer, Random, type Scope } from "effect"

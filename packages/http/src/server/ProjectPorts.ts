@@ -5,7 +5,7 @@ import { Context, Effect, Layer, Cause, Duration, Exit, Iterable, Option } from 
 // Whether the claims at this server get their answers, with runs or with none.
 //
 // A claim that waits is a worker in contact with free slots, and it looks for runs every second. So a server that answers its claims
-// gives the runs that are due to the workers that are here, and one without claims has not stalled.
+// assigns the runs that are due to the workers that are here, and one without claims has not stalled.
 //
 // Source: docs/decisions/0079-readiness.md
 
@@ -14,7 +14,7 @@ type ClaimsPort = Context.Tag.Service<Claims.Claims>
 export class ClaimAnswers extends Context.Tag("@runlease/http/server/ClaimAnswers")<
   ClaimAnswers,
   {
-    /** The same claims; what becomes of them is taken note of. */
+    /** The same claims, with their outcomes recorded. */
     readonly observed: (claims: ClaimsPort) => ClaimsPort
 
     /** Fails when a claim is overdue by 15 seconds, or when all claims of the last 15 seconds have failed. */

@@ -34,7 +34,7 @@ export interface Subject extends Pick<ProjectViews.StatisticsOptions, "last" | "
 export class ProjectTopics extends Context.Tag("@runlease/http/server/ProjectTopics")<
   ProjectTopics,
   {
-    /** The events of some topics, until the store does not answer: a client that connects again goes on then. */
+    /** The events of some topics, until the store does not answer: a client that connects again continues then. */
     readonly frames: (subject: Subject, topics: ReadonlyArray<Topic>) => Stream.Stream<string>
   }
 >() {}

@@ -31,9 +31,9 @@ export const whileReached = <A, E, R>(runId: Ids.RunId, respond: Effect.Effect<A
   })
 
 /**
- * Answers with all of a run after event `seen`, for as long as its caller reaches it.
+ * Answers with all of a run after event `after`, for as long as its caller reaches it.
  *
  * @category streams
  */
-export const stream = (ports: Ports, run: Run.Run, seen: number | undefined) =>
-  whileReached(run.runId, RunStream.respond(Context.get(ports, RunLog.RunLog), RunStream.whole(run, seen)))
+export const stream = (ports: Ports, run: Run.Run, after: number | undefined) =>
+  whileReached(run.runId, RunStream.respond(Context.get(ports, RunLog.RunLog), RunStream.whole(run, after)))

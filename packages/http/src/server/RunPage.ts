@@ -1,7 +1,7 @@
 /**
  * A page that shows one run: its summary as it changes, and the entries of its log in batches.
  *
- * It has a position and stores nothing. What its client has not taken stays in the tail of the log, which all readers of the log
+ * It has a position and stores nothing. What its client has not read stays in the tail of the log, which all readers of the log
  * share, so its next batch has it.
  */
 import { type ControlPlaneError, Run, RunLog } from "@runlease/core"
@@ -13,7 +13,7 @@ import { largeWrite } from "./StreamTurns.js"
 type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 
 /**
- * `seen`: entries up to here are not sent.
+ * `after`: entries up to here are not sent.
  *
  * @category options
  */
@@ -21,7 +21,7 @@ export interface Options {
   readonly run: LiveRun
   readonly reader: RunLog.LogReader
   readonly stream: EventStream.EventStream
-  readonly seen: number
+  readonly after: number
   /** Calls back when the next batch may be sent. */
   readonly pause: (wake: () => void) => void
   /** Called when the log cannot be read, after the stream was ended. */
@@ -46,10 +46,10 @@ const isChange = ({ sequence }: RunLog.LogEntry): boolean => sequence === null
  *
  * @category constructors
  */
-export const join = ({ onFailure, pause, reader, run, seen, stream }: Options): JoinedPage => {
+export const join = ({ onFailure, pause, reader, run, after, stream }: Options): JoinedPage => {
   /** The log as it was when the page was opened comes as fast as the client takes it. */
   const opened = run.summary().latestEventId
-  let position = seen
+  let position = after
   let sentSummary: Uint8Array | undefined
   let logEnded = false
   let isReading = false
@@ -110,7 +110,7 @@ export const join = ({ onFailure, pause, reader, run, seen, stream }: Options): 
     take()
   }
 
-  /** One step; false when there is none before the client, the log, the summary or the timer gives one. */
+  /** One step; false when there is none until the client, the log, the summary or the timer has one. */
   const step = (): boolean => {
     if (!takesFrames()) return false
     if (unshown !== undefined) {
@@ -140,7 +140,7 @@ export const join = ({ onFailure, pause, reader, run, seen, stream }: Options): 
   }
 
   const take = (): void => {
-    // What is read at once is taken within the step that reads it.
+    // What is read at once is sent within the step that reads it.
     if (isTaking) return
     isTaking = true
     try {

@@ -23,7 +23,7 @@ export class RunPages extends Context.Tag("@runlease/http/server/RunPages")<
     readonly join: (
       summaries: Port,
       first: Summaries.RunSummary,
-      page: Pick<RunPage.Options, "reader" | "seen" | "stream">,
+      page: Pick<RunPage.Options, "reader" | "after" | "stream">,
     ) => RunPage.JoinedPage
   }
 >() {}
@@ -86,14 +86,14 @@ export const layer: Layer.Layer<RunPages> = Layer.scoped(
 )
 
 /**
- * Answers with a page, after event `seen` of the log. The first summary is read before the stream begins.
+ * Answers with a page, after event `after` of the log. The first summary is read before the stream begins.
  *
  * @category responses
  */
 export const respond = (
   ports: Ports,
   runId: Ids.RunId,
-  seen = 0,
+  after = 0,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Failure, EventStream.Services | RunPages> =>
   Effect.gen(function* () {
     const pages = yield* RunPages
@@ -103,7 +103,7 @@ export const respond = (
     let page: RunPage.JoinedPage | undefined
     const { response, stream } = yield* EventStream.open(() => page?.take())
     page = yield* Effect.acquireRelease(
-      Effect.sync(() => pages.join(summaries, first, { reader, seen, stream })),
+      Effect.sync(() => pages.join(summaries, first, { reader, after, stream })),
       ({ leave }) => Effect.sync(leave),
     )
     return response

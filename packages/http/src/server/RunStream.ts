@@ -6,12 +6,12 @@ import * as EventStream from "./EventStream.js"
 import type { JoinedViewer } from "./Viewer.js"
 import { type Shown, Views } from "./Views.js"
 
-/** All of a run after event `seen`, for clients of the API of runs. */
-export const whole = ({ conversationId, runId }: Run.Run, seen: number | undefined = 0): Shown => ({
+/** The events of a run after event `after`, for clients of the API of runs. */
+export const whole = ({ conversationId, runId }: Run.Run, after: number | undefined = 0): Shown => ({
   runId,
   as: { runId, threadId: conversationId },
   peer: "durable",
-  seen,
+  after,
 })
 
 /**

@@ -140,7 +140,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     const pageAfter = Effect.fnUntraced(function* (ports: Ports, options: PageRequest) {
       const runs = Context.get(ports, Runs.Runs)
       const isFiltered = LogFilter.predicate(options) !== undefined
-      // A run that had ended before the read gets no event that the read has not seen.
+      // A run that had ended before the read gets no event after it.
       const before = isFiltered ? yield* runs.get(options.runId) : undefined
       const entries = yield* Context.get(ports, RunLog.RunLog).read(options)
       if (entries.length > 0) return pageOf(entries)

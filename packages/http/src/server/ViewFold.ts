@@ -29,13 +29,13 @@ export interface ViewFold {
   /** Takes entries that follow. */
   readonly take: (entries: ReadonlyArray<RunLog.LogEntry>) => void
 
-  /** Whether it has entries whose frames it has not given. */
+  /** Whether it has entries whose frames it has not returned. */
   readonly hasMore: () => boolean
 
   /** The next frames, as many as one write takes, up to the next entry with which the run ends or waits. */
   readonly next: () => Folded
 
-  /** Where it is, to begin again from there. None if an entry is folded whose frames were not given. */
+  /** Where it is, to begin again from there. None if an entry is folded whose frames were not returned. */
   readonly checkpoint: () => Checkpoint | undefined
 }
 

@@ -3,7 +3,7 @@
 /** The size of a ring in bytes. It drops its oldest pieces to stay below, but never the newest one, whatever its size. */
 export const maxBytes = 256 * 1024
 
-/** The bytes that one write takes together; a larger piece is a write of its own. */
+/** The bytes that one write takes together; a larger piece is a separate write. */
 export const writeSize = 64 * 1024
 
 /**

@@ -1,6 +1,6 @@
 /**
  * One client that follows a view. It has a position and stores nothing: what comes next is in the view's ring, or else in
- * the log, which a view of its own reads until the ring has the rest.
+ * the log, which a separate view reads until the ring has the rest.
  */
 import type { EventStream } from "./EventStream.js"
 import type { LogView, Viewer } from "./LogView.js"
@@ -9,13 +9,13 @@ import { largeWrite } from "./StreamTurns.js"
 import type { Piece } from "./ViewRing.js"
 
 /**
- * `seen`: what comes up to here is not sent. `before` is sent first. `onEnd` is called when all has been sent.
+ * `after`: what comes up to here is not sent. `before` is sent first. `onEnd` is called when all has been sent.
  *
  * @category options
  */
 export interface Options {
   readonly stream: EventStream
-  readonly seen: number
+  readonly after: number
   readonly before: ReadonlyArray<Uint8Array>
   readonly onEnd: () => void
   /** The view that others share, if it is there. */
@@ -33,18 +33,18 @@ export interface JoinedViewer {
 }
 
 /**
- * Has a stream follow a view, from `seen` on.
+ * Has a stream follow a view, from `after` on.
  *
  * @category constructors
  */
 export const join = (
   joined: LogView,
-  { onEnd, seen, sharedView, stream, viewFrom, ...options }: Options,
+  { onEnd, after, sharedView, stream, viewFrom, ...options }: Options,
 ): JoinedViewer => {
   let view = joined
-  /** A place at or before the position, where a view of its own can begin. */
+  /** A place at or before the position, where a separate view can begin. */
   let checkpoint = view.start
-  let position = seen
+  let position = after
   let before = options.before
   let inTurn = false
   let hasLeft = false

@@ -14,7 +14,7 @@ import * as Viewer from "./Viewer.js"
 import * as ViewFold from "./ViewFold.js"
 
 /**
- * Another form of a log than AG-UI. `key` tells forms apart. Ends of parts up to `passed` do not end the stream.
+ * Another form of a log than AG-UI. `key` distinguishes forms. Ends of parts up to `passed` do not end the stream.
  */
 export interface Form {
   readonly key: string
@@ -24,7 +24,7 @@ export interface Form {
 }
 
 /**
- * The part of a log to show. It begins after event `from`, where nothing is open; events up to `seen` are not sent. A client
+ * The part of a log to show. It begins after event `from`, where nothing is open; events up to `after` are not sent. A client
  * of AG-UI is shown one part of the run: until it ends or waits.
  */
 export interface Shown {
@@ -32,7 +32,7 @@ export interface Shown {
   readonly as: AgUiView.Subject
   readonly peer: AgUiView.Viewer
   readonly from?: Run.EventId | undefined
-  readonly seen: number
+  readonly after: number
   /** What the viewer is sent, where that is not the AG-UI view itself. */
   readonly form?: Form | undefined
   /** Frames that are sent first. */
@@ -68,13 +68,13 @@ const once = <B>(of: (event: Event) => B): ((event: Event) => B) => {
 
 const isUnavailable = ({ _tag }: { readonly _tag: string }): boolean => _tag === "ControlPlaneUnavailable"
 
-/** A client of AG-UI asks for its events but once, so its view goes on when the store comes back. */
+/** A client of AG-UI requests its events but once, so its view continues when the store comes back. */
 const untilAvailable = Schedule.whileInput(Schedule.spaced("1 second"), isUnavailable)
 
 /** Warns of what a client older than 1.0 does not see. */
-const warnOfLost = (runId: string, entries: ReadonlyArray<RunLog.LogEntry>, seen: number) => {
+const warnOfLost = (runId: string, entries: ReadonlyArray<RunLog.LogEntry>, after: number) => {
   const lost = entries.reduce(
-    (count, { event, eventId }) => (eventId > seen ? count + OlderForm.lostParts(event) : count),
+    (count, { event, eventId }) => (eventId > after ? count + OlderForm.lostParts(event) : count),
     0,
   )
   return Effect.when(
@@ -105,8 +105,8 @@ export const layer: Layer.Layer<Views> = Layer.scoped(
     const toEvent: Readonly<Record<AgUiView.Viewer, (event: Event) => Event>> = {
       current: normalize,
       durable: normalize,
-      older: (given) => {
-        const event = normalize(given)
+      older: (logged) => {
+        const event = normalize(logged)
         return OlderForm.differs(event) ? olderForm(event) : event
       },
     }
@@ -135,7 +135,7 @@ export const layer: Layer.Layer<Views> = Layer.scoped(
         runId,
         toPartEnd: peer !== "durable",
         onEntries: (entries) => {
-          if (peer === "older") runFork(warnOfLost(runId, entries, view.seen()), { scope })
+          if (peer === "older") runFork(warnOfLost(runId, entries, view.leastPosition()), { scope })
         },
         onEmpty: () => {
           options.onStop()
@@ -179,12 +179,12 @@ export const layer: Layer.Layer<Views> = Layer.scoped(
 
     return {
       join: (log, shown, stream) => {
-        const { before = [], from = 0, onEnd = () => {}, seen } = shown
+        const { before = [], from = 0, onEnd = () => {}, after } = shown
         const key = keyOf(shown)
         return Viewer.join(shareView(log, shown), {
           stream,
           before: before.map((frame) => encoder.encode(frame)),
-          seen: Math.max(from, seen),
+          after: Math.max(from, after),
           onEnd,
           sharedView: () => viewsOf(log).get(key),
           viewFrom: (place) => startView(log, shown, { from: place, isShared: false, onStop: () => {} }),

@@ -134,16 +134,16 @@ export const complete = (
   payload: Extract<Operation, { readonly operation: "complete" }>,
 ) => {
   const { complete: end } = Context.get(ports, Leases.Leases)
-  const { last, taken_messages: taken } = payload
+  const { last, taken_messages: takenMessages } = payload
   return last === undefined
-    ? end(lease, toOutcome(payload), undefined, taken)
+    ? end(lease, toOutcome(payload), undefined, takenMessages)
     : Effect.zipRight(
         unlessReserved(last.events),
         end(
           lease,
           toOutcome(payload),
           { events: last.events, expectedSequence: last.expected_previous_external_event_sequence },
-          taken,
+          takenMessages,
         ),
       )
 }

@@ -40,7 +40,7 @@ const callOf = (body: unknown) =>
     return Errors.make(
       "INVALID_REQUEST",
       Array.isArray(body)
-        ? "Send one call at a time: a batch is not taken"
+        ? "Send one call at a time: a batch is not accepted"
         : `The body is no call of JSON-RPC 2.0: ${field === "" ? "" : `${field}: `}${issue?.message ?? "malformed"}`,
       { field },
     )

@@ -29,7 +29,7 @@ const lastFirst: Order.Order<Run.Run> = Order.combine(
   Order.reverse(Order.mapInput(Order.string, ({ runId }: Run.Run) => runId)),
 )
 
-/** Where a page ends, so that the next one goes on behind it. */
+/** Where a page ends, so that the next one continues behind it. */
 const tokenOf = (run: Run.Run): string => Encoding.encodeBase64Url(`${millisOf(run)} ${run.runId}`)
 
 const positionOf = (
@@ -42,7 +42,7 @@ const positionOf = (
       () => undefined,
     ),
     Either.mapBoth({
-      onLeft: () => Errors.invalidParams("pageToken", "The token is none that this list has given"),
+      onLeft: () => Errors.invalidParams("pageToken", "The token is none that this list has returned"),
       onRight: ([, at, runId]) => ({ at: Number(at), runId: runId! }),
     }),
   )

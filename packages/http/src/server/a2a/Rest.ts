@@ -30,7 +30,7 @@ const typed: Readonly<Record<string, (text: string) => unknown>> = {
 }
 
 /** The parameters of an address as the fields of a request. */
-const query = Effect.map(AddressParams.given, (params) =>
+const query = Effect.map(AddressParams.all, (params) =>
   Record.map(params, (value, name) => typed[name]?.(value) ?? value),
 )
 
@@ -38,7 +38,7 @@ const query = Effect.map(AddressParams.given, (params) =>
 export type From = "body" | "query"
 
 /**
- * Does an operation, with the fields of its address that are given.
+ * Does an operation, with the fields that its address has.
  *
  * @category bindings
  */
@@ -50,8 +50,8 @@ export const respond = (
 ) =>
   Effect.gen(function* () {
     yield* Version.check
-    const given = yield* from === "body" ? body : query
-    const params = typeof given === "object" && given !== null ? { ...given, ...fields } : given
+    const input = yield* from === "body" ? body : query
+    const params = typeof input === "object" && input !== null ? { ...input, ...fields } : input
     const answer = yield* Operations.handle(method, { ...request, params })
     if (answer._tag === "One") return json(answer.value)
     return yield* EventStream.respond(

@@ -50,7 +50,7 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
           ...(message.metadata === undefined ? {} : { metadata: message.metadata }),
         },
       ],
-      // A typed agent is given its payload as the only part.
+      // A typed agent gets its payload as the only part.
       ...(message.parts.length === 1 && only.data !== undefined ? { input: only.data } : {}),
       ...(metadata === undefined ? {} : { forwardedProps: metadata }),
     },
@@ -106,7 +106,7 @@ const goOn = Effect.fnUntraced(function* (agent: Tasks.Agent, taskId: string, me
 })
 
 /**
- * Gives the agent a message, and gives the run that has it.
+ * Sends a message to the agent, and returns the run that has it.
  *
  * @category sending
  */

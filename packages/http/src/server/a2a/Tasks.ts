@@ -21,7 +21,7 @@ export interface Agent {
 
 type Failure = Errors.A2aError | ControlPlaneError.ControlPlaneError
 
-/** Whether metadata gives a conversation the name of its thread: a caller writes any, and the name of another would lead there. */
+/** Whether metadata names the thread of a conversation: a caller writes any name, and the name of another would lead there. */
 const isThread = (
   projectId: Ids.ProjectId,
   conversationId: Ids.ConversationId,
@@ -84,7 +84,7 @@ export const stateOf = (run: Run.Run): TaskState => {
 const statusOf = (run: Run.Run, fold: TaskFold.TaskFold): TaskStatus => {
   const state = stateOf(run)
   const logged = fold.status()
-  // The log tells the question or the error, and when.
+  // The log has the question or the error, and its time.
   return logged?.state === state ? logged : { state, timestamp: DateTime.formatIso(run.updatedAt) }
 }
 

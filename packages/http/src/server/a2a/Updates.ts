@@ -19,7 +19,7 @@ const opened = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
   return {
     fold,
     taskOf: (now: Run.Run, shown: Tasks.Shown) => Tasks.toTask(ports, place, now, fold, shown),
-    /** What comes, until the task ends or asks for something. */
+    /** What comes, until the task ends or waits for an answer. */
     changes: Context.get(ports, RunLog.RunLog)
       .follow({ runId: run.runId, after: run.latestEventId })
       .pipe(
@@ -31,7 +31,7 @@ const opened = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
 })
 
 /**
- * The task as it is, then its changes, until it ends or asks for something. A task that asks already is followed until it does so again.
+ * The task as it is, then its changes, until it ends or waits for an answer. A task that waits already is followed until it waits again.
  *
  * @category streams
  */
@@ -43,7 +43,7 @@ export const stream = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.
 })
 
 /**
- * The task when it has ended or asks for something.
+ * The task when it has ended or waits for an answer.
  *
  * @category waiting
  */

@@ -16,7 +16,7 @@ const isServed = (version: string): boolean =>
 /** Fails with `VERSION_NOT_SUPPORTED` for every version but 1.0. */
 export const check = Effect.gen(function* () {
   const { headers } = yield* HttpServerRequest.HttpServerRequest
-  const params = Object.entries(yield* AddressParams.given)
+  const params = Object.entries(yield* AddressParams.all)
   const [, parameter] = params.find(([name]) => name.toLowerCase() === header) ?? []
   const version = (headers[header] || parameter || assumed).trim()
   if (isServed(version)) return

@@ -24,7 +24,7 @@ export interface Options extends Submit.Options {
 }
 
 /**
- * Begins what the input asks for, once: the same input again under its id finds what it began.
+ * Begins what the input requests, once: the same input again under its id finds what it began.
  *
  * Fails: with a refusal when the id is that of another input, or the input leaves a question of the thread without an answer.
  *

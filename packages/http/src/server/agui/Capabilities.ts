@@ -1,4 +1,4 @@
-/** The capabilities of an agent: those that this server gives to every agent, and those that its workers declare. */
+/** The capabilities of an agent: those that this server has for every agent, and those that its workers declare. */
 import { type Ids, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option, Predicate } from "effect"
 import * as ProtocolSchemas from "../../agui/ProtocolSchemas.js"

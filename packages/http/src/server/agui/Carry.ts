@@ -1,5 +1,5 @@
 /**
- * A new run of a thread that goes on with the runs before it: it names them, and copies nothing that a request has already.
+ * A new run of a thread that continues the runs before it: it names them, and copies nothing that a request has already.
  *
  * A run that works has no output yet. One that has ended, or waits, has.
  *
@@ -17,7 +17,7 @@ import type * as Thread from "./Thread.js"
 type Carried = RequestSnapshot.Carried
 type CarriedRun = Carried["runs"][number]
 
-/** The beginning of a request: messages of its own, and what it carries before the next one. */
+/** The beginning of a request: its own messages, and what it carries before the next one. */
 export type Before = Pick<RequestSnapshot.RequestSnapshot, "messages" | "carries">
 
 const orUndefined = <A>(
@@ -44,7 +44,7 @@ const withinBytes = (runs: ReadonlyArray<CarriedRun>): ReadonlyArray<CarriedRun>
 
 const hasOutput = ({ status }: Run.Run): boolean => Run.isTerminal(status) || status === "waiting"
 
-/** The thread with all its messages written, where its runs do not tell them one after the other. */
+/** The thread with all its messages written, where its runs do not have them one after the other. */
 const written = (ports: Ports, thread: Thread.Thread, unfinished: History.Unfinished) =>
   Effect.map(History.whole(ports, thread, unfinished), ({ messages }): Before => ({
     messages: AgUiMessages.fromAgUi(messages),

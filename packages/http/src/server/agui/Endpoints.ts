@@ -58,7 +58,7 @@ export const runAgent = ({ headers, path, payload, request, urlParams }: Request
         from,
         as: { threadId: input.threadId, runId: input.runId },
         peer: Peer.of(input),
-        seen: headers[lastEventIdHeader] ?? 0,
+        after: headers[lastEventIdHeader] ?? 0,
       })),
     })
   }).pipe(Effect.mapError(Verdicts.encode))

@@ -12,7 +12,7 @@ interface Failure {
 
 const isUnavailable = ({ _tag }: Failure): boolean => _tag === "ControlPlaneUnavailable"
 
-/** Retries for a while, so that a short failure of the store leaves no run behind that its client has given up. */
+/** Retries for a while, so that a short failure of the store leaves no run behind that its client has abandoned. */
 const cancel = (ports: Ports, runId: Ids.RunId) =>
   Context.get(ports, Runs.Runs)
     .cancel(runId)
@@ -31,7 +31,7 @@ const cancel = (ports: Ports, runId: Ids.RunId) =>
 export interface RunRequest<E, R> {
   readonly ports: Ports
   readonly begin: Effect.Effect<Shown, E, R>
-  /** Whether the run goes on without the client. */
+  /** Whether the run continues without the client. */
   readonly detach: boolean
 }
 

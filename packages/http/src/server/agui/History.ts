@@ -1,7 +1,7 @@
 /**
  * Rebuilds the messages and state of a thread from the requests and logs of its runs.
  *
- * An AG-UI client sends its whole history with each run, so the newest run tells most of it. Runs before count as far as
+ * An AG-UI client sends its whole history with each run, so the newest run has most of it. Runs before count as far as
  * the client did not know their end when it sent the next one.
  */
 import { AgentEvent, type Ids, type RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
@@ -25,7 +25,7 @@ const bounds: ThreadFold.Bounds = { maxBytes, maxStateBytes: RunLog.maxReadBytes
  */
 export interface Unfinished {
   readonly current: Run.Run | undefined
-  /** The current run as its client knows it: by the input that it has taken last. */
+  /** The current run as its client knows it: by the last input that it has accepted. */
   readonly clientRunId: Ids.RunId | undefined
   readonly queued: ReadonlyArray<Run.Run>
 }
@@ -44,19 +44,19 @@ const takeRuns = Effect.fnUntraced(function* (
   wanted: (run: Run.Run, newer: Run.Run | undefined) => boolean,
 ) {
   const runs = Context.get(ports, Runs.Runs)
-  const taken: globalThis.Array<Run.Run> = []
+  const selected: globalThis.Array<Run.Run> = []
   let cursor: string | undefined
   do {
     const page = yield* runs
       .list({ ...filter, conversationId, cursor })
       .pipe(Effect.catchTag("InvalidCursor", Effect.die))
     for (const run of page.items) {
-      if (!wanted(run, taken.at(-1))) return taken
-      taken.push(run)
+      if (!wanted(run, selected.at(-1))) return selected
+      selected.push(run)
     }
     cursor = page.next ?? undefined
   } while (cursor !== undefined)
-  return taken
+  return selected
 })
 
 /**
@@ -78,11 +78,11 @@ export const unfinished = Effect.fnUntraced(function* (ports: Ports, thread: Thr
   } satisfies Unfinished
 })
 
-/** Whether the client that sent the newer run cannot have seen the end of this one. */
+/** Whether the client that sent the newer run cannot have received the end of this one. */
 const overlaps = ({ finishedAt }: Run.Run, newer: Run.Run | undefined): boolean =>
   newer === undefined || finishedAt === null || DateTime.greaterThan(finishedAt, newer.createdAt)
 
-/** The runs that tell what a thread holds, oldest first; back to the current one at least. */
+/** The runs that determine what a thread holds, oldest first; back to the current one at least. */
 export const tellingRuns = Effect.fnUntraced(function* (
   ports: Ports,
   thread: Thread.Thread,
@@ -102,7 +102,7 @@ export const tellingRuns = Effect.fnUntraced(function* (
 const perTurn = 16
 
 /**
- * Folds the log of one run behind its input, and gives the points where a part of it begins, whether the last one has begun, the last
+ * Folds the log of one run behind its input, and returns the points where a part of it begins, whether the last one has begun, the last
  * event, and whether the run restates the thread.
  */
 const foldLog = (
@@ -114,7 +114,7 @@ const foldLog = (
 ) =>
   Effect.gen(function* () {
     const view = AgUiView.make({ runId, threadId: thread.id })
-    // An input that the run has taken since tells what was before it; nothing is open there.
+    // An input that the run has accepted since restates what was before it; nothing is open there.
     const since = Run.EventId.make(snapshot.asOf ?? 0)
     let points: readonly [Point, ...ReadonlyArray<Point>] = [{ folded: fold.result(), from: since }]
     let hasBegun = false
@@ -144,7 +144,7 @@ const foldLog = (
     return { points, hasBegun, latest, restates }
   })
 
-/** Folds one run. A run that is not there any more tells nothing. `own`: the thread has the messages that the run carries. */
+/** Folds one run. A run that is deleted adds nothing. `own`: the thread has the messages that the run carries. */
 const foldRun = (
   ports: Ports,
   thread: Thread.Thread,
@@ -168,7 +168,7 @@ const foldRuns = (
 ) => Effect.forEach(runs, (run, index) => foldRun(ports, thread, fold, run, index > 0), { discard: true })
 
 /**
- * The messages that answers to a run are in its request, with the results that it was submitted with. A run that was given no answer has
+ * The messages that answers to a run are in its request, with the results that it was submitted with. A run that got no answer has
  * none.
  *
  * @category accessors
@@ -177,7 +177,7 @@ export const answersIn = ({ messages, resume }: RequestSnapshot.RequestSnapshot)
   resume === undefined ? [] : messages.filter(({ role }) => role === "tool")
 
 /**
- * The messages of a run since it began, with those that it was sent and the answers that it was given, and whether it has restated what was
+ * The messages of a run since it began, with those that it was sent and the answers that it got, and whether it has restated what was
  * before it. `snapshot`: its own request.
  *
  * @category reading
@@ -233,6 +233,6 @@ export const beforeCurrent = Effect.fnUntraced(function* (
   if (Option.isNone(folded)) return { folded: fold.result(), from: Run.EventId.make(0) } satisfies Point
   const { hasBegun, latest, points } = folded.value
   const { latestEventId, status } = yield* Context.get(ports, Runs.Runs).get(current.runId)
-  const asks = status === "waiting" && latestEventId === latest && !hasBegun
-  return (asks ? points.at(-2) : points.at(-1)) ?? points[0]
+  const isQuestion = status === "waiting" && latestEventId === latest && !hasBegun
+  return (isQuestion ? points.at(-2) : points.at(-1)) ?? points[0]
 })

@@ -3,7 +3,7 @@ import { type FollowUp, type Ids, type Interrupt, type RequestSnapshot } from "@
 import { AgUiMessages } from "@runlease/core/executor"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
 
-/** The parts of the request beside its input. */
+/** The parts of the request apart from its input. */
 export interface Routing {
   readonly agentId: Ids.AgentId
   readonly implementationKind: string | undefined
@@ -68,7 +68,7 @@ export const mayBeRepeated = ({ messages, resume = [] }: RunAgentInput): boolean
   messages.findLastIndex(({ role }) => role === "tool") >
     messages.findLastIndex(({ role }) => role === "assistant")
 
-/** The input as what goes on with a run. */
+/** The input as a follow-up of a run. */
 export const followUpOf = (input: RunAgentInput, routing: Routing): FollowUp.FollowUp => ({
   publicId: input.runId,
   resume: entriesOf(input),

@@ -1,5 +1,5 @@
 /**
- * A run of a thread that goes on with the next input of its client.
+ * A run of a thread that continues with the next input of its client.
  *
  * Source: docs/decisions/0032-follow-up-inputs.md
  */
@@ -23,7 +23,7 @@ import * as Thread from "./Thread.js"
 
 const refuse = (detail: string) => Refusal.make(409, "not_waiting", detail, { field: "resume" })
 
-/** The last event of a log that asks for one of these; 0 when there is none. */
+/** The last event of a log that requests one of these; 0 when there is none. */
 const askedAt = (ports: Ports, runId: Ids.RunId, ids: ReadonlyArray<string>) =>
   Stream.runFold(Questions.all(ports, runId), Run.EventId.make(0), (last, { at, interrupts }) =>
     interrupts.some(({ id }) => ids.includes(id)) ? at : last,
@@ -84,7 +84,7 @@ const shown = (
   }
 }
 
-/** Lets an input be a run of its own whose entries are for nothing that was asked, unless it says nothing else. */
+/** Lets an input become a new run when its entries answer no open question, unless it has nothing else. */
 const admitUnasked = (
   agentId: Ids.AgentId,
   { resume, snapshot }: FollowUp.FollowUp,
@@ -93,7 +93,7 @@ const admitUnasked = (
     ? Effect.void
     : refuse(`No run of agent ${agentId} in this thread waits for an answer to ${namesOf(resume).join(", ")}`)
 
-/** Gives the input to a run. */
+/** Offers the input to a run. */
 const offer = (ports: Ports, agentId: Ids.AgentId, run: Run.Run, input: FollowUp.FollowUp) =>
   Context.get(ports, Runs.Runs)
     .followUp(run.runId, input)
@@ -115,7 +115,7 @@ const silence = (input: FollowUp.FollowUp): FollowUp.FollowUp => ({
   snapshot: RequestSnapshot.empty,
 })
 
-/** Gives the input to the run whose earlier input has its id: the same again finds its part of the run. */
+/** Offers the input to the run whose earlier input has its id: the same again finds its part of the run. */
 export const repeat = (
   ports: Ports,
   { conversationId }: Thread.Thread,
@@ -128,12 +128,12 @@ export const repeat = (
     : new Runs.SubmissionConflict({ publicId: input.publicId })
 
 /**
- * Gives the run of the thread that asks for them the answers of an input, and has it go on with the input.
+ * Answers the run of the thread that waits for the answers of an input, and has it continue with the input.
  *
- * None when the input is to become a run of its own: no run of the thread waits for what it holds. Runs that waited for
+ * None when the input is to become a new run: no run of the thread waits for what it holds. Runs that waited for
  * tools of their client are completed then, unless they were submitted otherwise.
  *
- * Fails: with a refusal when an answer is missing, differs from one that was given, or is for nothing that was asked and the
+ * Fails: with a refusal when an answer is missing, differs from an earlier one, or is for no open question and the
  * input says nothing else.
  *
  * @category answering

@@ -41,7 +41,7 @@ const parentOf = (thread: Thread.Thread, name: string | undefined) =>
   Effect.flatMap(idsOf(thread, name), Effect.findFirst(Caller.reaches))
 
 /**
- * The input with ids of runs instead of names, and whether that of its own run is derived.
+ * The input with ids of runs instead of names, and whether the id of the input's run is derived.
  *
  * Fails: with a refusal where an API key chooses an id in the space of derived ones.
  *

@@ -1,5 +1,5 @@
 /**
- * An input that is a message to the run of its thread which works, rather than a run of its own.
+ * An input that is a message to the run of its thread which works, rather than a new run.
  *
  * Source: docs/decisions/0062-an-inbox.md
  */
@@ -14,7 +14,7 @@ import type { Ports } from "../ProjectPorts.js"
 import type * as Thread from "./Thread.js"
 import * as History from "./History.js"
 
-/** Whether the client asks for it: `forwardedProps.runlease.steer` is true. */
+/** Whether the client requests it: `forwardedProps.runlease.steer` is true. */
 const isAsked = ({ forwardedProps }: RunAgentInput): boolean =>
   Predicate.isRecord(forwardedProps) &&
   Predicate.isRecord(forwardedProps["runlease"]) &&
@@ -27,8 +27,8 @@ const newMessages = ({ messages }: RunAgentInput) =>
 const isKey = Schema.is(Ids.text(200))
 
 /**
- * Tells the run of the thread that works what the input says, without the messages that the run has, by their ids: in its request, or among
- * those that were sent to it. False where it is to be a run of its own: the client did not ask for it,
+ * Sends the messages of the input to the run of the thread that works, without the messages that the run has, by their ids: in its request, or among
+ * those that were sent to it. False where the input is to be a new run: the client did not request it,
  * says nothing new, or no run of that agent works in the thread.
  *
  * @category steering

@@ -7,7 +7,7 @@ import type { Ports } from "../ProjectPorts.js"
 import * as Input from "./Input.js"
 import type * as Thread from "./Thread.js"
 
-/** The run of that id, or the one that has taken an input of that id. */
+/** The run of that id, or the one that has accepted an input of that id. */
 export const find = (
   ports: Ports,
   runId: string,
@@ -60,13 +60,13 @@ export const inThread = (
   )
 }
 
-/** The parts of a new run beside its input. `derived`: as in a submission. */
+/** The parts of a new run apart from its input. `derived`: as in a submission. */
 export interface Options extends Input.Routing {
   readonly derived: true | undefined
 }
 
 /**
- * Accepts a run, once: the same input again gives the same run.
+ * Accepts a run, once: the same input again returns the same run.
  *
  * @category submission
  */

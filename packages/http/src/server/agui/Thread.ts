@@ -24,7 +24,7 @@ export const make = (projectId: Ids.ProjectId, id: string): Effect.Effect<Thread
 const unnamed = Refusal.make(
   400,
   "thread_unnamed",
-  `${ThreadNames.placeholder} is what a client says that names no thread; give your thread a name of its own`,
+  `${ThreadNames.placeholder} is what a client says that names no thread; give your thread its own name`,
   { field: "thread_id" },
 )
 

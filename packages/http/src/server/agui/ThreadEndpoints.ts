@@ -46,7 +46,7 @@ const statusOf = (run: Run.Run | undefined): ThreadStatus => {
   }
 }
 
-/** Interrupts as the RUN_FINISHED of a run tells them to its client. */
+/** Interrupts as the RUN_FINISHED of a run sends them to its client. */
 const toldInterrupts = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ThreadView["interrupts"] => {
   const { outcome } = AgUiView.normalize({
     type: "RUN_FINISHED",
@@ -153,7 +153,7 @@ export const make = Effect.gen(function* () {
           as: { threadId: thread.id, runId: clientRunId ?? current.runId },
           from,
           peer,
-          seen: 0,
+          after: 0,
           before: restated,
         })
       }).pipe(Effect.mapError(Verdicts.encode)),

@@ -62,8 +62,8 @@ const repeated = Effect.fnUntraced(function* (ports: Ports, input: Input.Input) 
   if (found === undefined) return Option.none<Begun>()
   if (found.runId === publicId) return Option.some(yield* whole(ports, found, input))
   const inputs = yield* Context.get(ports, Runs.Runs).inputs(found.runId)
-  const taken = inputs.find((one) => one.publicId === publicId)
-  return taken === undefined ? Option.none() : Option.some(yield* continued(ports, found, taken.since))
+  const accepted = inputs.find((one) => one.publicId === publicId)
+  return accepted === undefined ? Option.none() : Option.some(yield* continued(ports, found, accepted.since))
 })
 
 /** Lets the run go on that the post has answers for. */
@@ -76,8 +76,8 @@ const answer = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
   const run = waiting.find(answers)
   const followUp = Input.followUpOf(input, run === undefined ? [] : ResumeRules.openOf(run))
   const questions = new Set(waiting.flatMap(Thread.questionIds))
-  const given = ResumeRules.leftOpen(waiting.flatMap(ResumeRules.openOf), followUp.resume)
-  const open = given.flatMap(({ id }) => (questions.has(id) ? [id] : []))
+  const unresolved = ResumeRules.leftOpen(waiting.flatMap(ResumeRules.openOf), followUp.resume)
+  const open = unresolved.flatMap(({ id }) => (questions.has(id) ? [id] : []))
   if (open.length > 0) return yield* unanswered(open)
   yield* Caller.answers(followUp.resume)
   return yield* Resume.resume(ports, thread, input.agentId, waiting, followUp, false)
@@ -129,7 +129,7 @@ const retry = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, 
 })
 
 /**
- * Begins what a post asks for, once.
+ * Begins what a post requests, once.
  *
  * Fails: with a refusal when the post leaves a question of the conversation without an answer.
  *

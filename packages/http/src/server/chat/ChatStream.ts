@@ -11,10 +11,10 @@ import type { Begun } from "./Begin.js"
 /** As `UI_MESSAGE_STREAM_HEADERS` of npm `ai` has it. */
 const headers = { "x-vercel-ai-ui-message-stream": "v1" }
 
-/** `seen`: what comes up to this event is not sent. `version`: of the SDK of the page. */
+/** `after`: what comes up to this event is not sent. `version`: of the SDK of the page. */
 interface Page {
   readonly messageId: string
-  readonly seen?: number
+  readonly after?: number
   readonly version: OlderSdk.Version | undefined
 }
 
@@ -25,7 +25,7 @@ interface Page {
  */
 export const respond = (
   ports: Ports,
-  { messageId, seen = 0, version }: Page,
+  { messageId, after = 0, version }: Page,
   { answered, from, goesOn, passed, restated, runId }: Begun,
 ) =>
   RunStream.respond(
@@ -35,7 +35,7 @@ export const respond = (
       as: { runId, threadId: "" },
       from,
       peer: "current",
-      seen,
+      after,
       form: {
         key: JSON.stringify(["chat", messageId, goesOn, passed, version]),
         fold: (toEvent) =>

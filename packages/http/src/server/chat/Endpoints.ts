@@ -59,7 +59,7 @@ export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream
       ports,
       {
         messageId: continuedIn?.id ?? Input.answerId(runId),
-        seen: urlParams.after ?? headers[lastEventIdHeader] ?? 0,
+        after: urlParams.after ?? headers[lastEventIdHeader] ?? 0,
         version: headers[sdkHeader],
       },
       {

@@ -7,7 +7,7 @@ import type { ChatRequest } from "../../Wire/ChatRequest.js"
 import type { Thread } from "../agui/Thread.js"
 
 /**
- * A post of a page. `publicId`: of the run, or of its next part, that the post asks for; the same for the same post.
+ * A post of a page. `publicId`: of the run, or of its next part, that the post requests; the same for the same post.
  *
  * @category models
  */
@@ -37,7 +37,7 @@ export const continuesMessage = ({ messageId, publicId }: Input): boolean => mes
 /** A rewritten history may be the same as before, and its answer is to be another one. */
 const isRegenerated = ({ trigger }: ChatRequest): boolean => trigger === "regenerate-message"
 
-/** Whether a message of the user, which stands in the history already, was edited. */
+/** Whether a message of the user, which is in the history already, was edited. */
 const isEdited = ({ messageId, messages }: ChatRequest): boolean => {
   const last = messages.at(-1)
   return last?.role === "user" && last.id === messageId

@@ -7,7 +7,7 @@ import * as Questions from "../agui/Questions.js"
 import type { Ports } from "../ProjectPorts.js"
 
 /**
- * Where a run stands: after event `passed` it has gone on with the last answers that it was given.
+ * The position of a run: after event `passed` it has continued with the last answers that it got.
  *
  * @category models
  */
@@ -21,7 +21,7 @@ export interface Standing {
 export const start = Run.EventId.make(0)
 
 /**
- * Where a run stands now. A run that was never answered costs no read of its log.
+ * The position of a run now. A run that was never answered costs no read of its log.
  *
  * @category reading
  */

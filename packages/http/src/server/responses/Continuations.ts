@@ -6,7 +6,7 @@ import type { RequestSnapshot, Run } from "@runlease/core"
 import { CarriedMessages } from "@runlease/core/store"
 import { Context, Effect, Layer } from "effect"
 
-/** `run`: the earlier response. `output`: what it has given. */
+/** `run`: the earlier response. `output`: its items. */
 export interface Continuation {
   readonly run: Run.Run
   readonly output: RequestSnapshot.RequestSnapshot["messages"]

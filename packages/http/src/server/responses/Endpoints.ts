@@ -20,14 +20,14 @@ const body = Effect.flatMap(RawBody.text, (text) =>
   }),
 )
 
-/** The run goes on, and a client that repeats its request would begin another. */
+/** The run continues, and a client that repeats its request would begin another. */
 const shuttingDown = ({ run }: Responses.Found) =>
   Answer.json(
     Errors.toBody(
       new Errors.ResponsesError({
         httpStatus: 503,
         code: "shutting_down",
-        message: `The server shuts down; response ${run.runId} goes on, so read it by its id`,
+        message: `The server shuts down; response ${run.runId} continues, so read it by its id`,
         param: null,
       }),
     ),

@@ -12,7 +12,7 @@ const Read = Schema.Struct({
 })
 
 /** How a response is read. `startingAfter`: the last event that the client has, -1 for none. */
-export const read = Effect.flatMap(AddressParams.given, (params) =>
+export const read = Effect.flatMap(AddressParams.all, (params) =>
   Effect.map(decode(Read, params, ""), ({ starting_after, stream }) => ({
     stream: stream ?? false,
     startingAfter: starting_after ?? -1,
@@ -27,4 +27,4 @@ const Page = Schema.Struct({
 export type Page = typeof Page.Type
 
 /** Which items of a list are wanted. */
-export const page = Effect.flatMap(AddressParams.given, (params) => decode(Page, params, ""))
+export const page = Effect.flatMap(AddressParams.all, (params) => decode(Page, params, ""))

@@ -93,7 +93,7 @@ export const read = (ports: Ports, found: Found, most?: number) =>
   })
 
 /**
- * All events of a response, from its beginning until it settles. Where it has settled and gone on, the stream goes on too.
+ * All events of a response, from its beginning until it settles. Where it has settled and continued, the stream continues too.
  *
  * @category streams
  */
