@@ -63,7 +63,7 @@ export const group = HttpApiGroup.make("a2a")
       .annotateContext(
         about(
           "Send a message",
-          "`message:send` waits until the task ends or asks for something, unless `configuration.returnImmediately`; `message:stream` answers with the task and its changes. The same message again is the same task. With `taskId` it answers what the task asks, or is a message to it while it works. Closing the stream cancels nothing.",
+          "`message:send` waits until the task ends or waits for an answer, unless `configuration.returnImmediately`; `message:stream` answers with the task and its changes. The same message again is the same task. With `taskId` it answers the question of the task, or is a message to it while it works. Closing the stream cancels nothing.",
         ),
       ),
   )
@@ -97,7 +97,7 @@ export const group = HttpApiGroup.make("a2a")
       .annotateContext(
         about(
           "Cancel or follow a task",
-          "`ID:cancel` cancels the task. `ID:subscribe` answers with the task and its changes, until it ends or asks for something.",
+          "`ID:cancel` cancels the task. `ID:subscribe` answers with the task and its changes, until it ends or waits for an answer.",
         ),
       ),
   )

@@ -50,7 +50,7 @@ export const group = HttpApiGroup.make("chat")
         OpenApi.annotations({
           summary: "Answer a page of the AI SDK",
           description:
-            "Takes what `DefaultChatTransport` of npm `ai` posts, and answers with a UI message stream. `id` names the conversation; the same post again follows the same run. Answers to approvals, and outputs of tools of the page, let the run go on that waits for them. `regenerate-message` begins another run, and cancels what is unfinished in the conversation. Closing the stream cancels nothing. Fields beside those of the transport are the forwarded properties of the run.",
+            "Takes what `DefaultChatTransport` of npm `ai` posts, and answers with a UI message stream. `id` names the conversation; the same post again follows the same run. Answers to approvals, and outputs of tools of the page, let the run go on that waits for them. `regenerate-message` begins another run, and cancels what is unfinished in the conversation. Closing the stream cancels nothing. Fields other than those of the transport are the forwarded properties of the run.",
         }),
       ),
   )

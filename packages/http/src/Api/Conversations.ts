@@ -42,7 +42,7 @@ export const group = HttpApiGroup.make("conversations")
       .annotateContext(
         OpenApi.annotations({
           summary: "Create a conversation",
-          description: "An id that exists in the project gives the one that is there.",
+          description: "An id that exists in the project returns the conversation that is there.",
         }),
       ),
   )
@@ -65,7 +65,7 @@ export const group = HttpApiGroup.make("conversations")
       .annotateContext(
         OpenApi.annotations({
           summary: "Add a message",
-          description: "Adding again with the same `idempotency_key` gives the first message.",
+          description: "Adding again with the same `idempotency_key` returns the first message.",
         }),
       ),
   )
@@ -99,7 +99,7 @@ export const group = HttpApiGroup.make("conversations")
         OpenApi.annotations({
           summary: "Append events to a run",
           description:
-            "All or nothing. Safe to repeat with a cursor: what is there already is not appended twice. What comes with the token of a run stands beside the events of its worker: it gets no external sequence and has no cursor, and events that only the worker or the control plane writes are refused (`event_reserved`). So are CUSTOM events of an API key whose name begins with `runlease.`.",
+            "All or nothing. Safe to repeat with a cursor: what is there already is not appended twice. What comes with the token of a run is next to the events of its worker: it gets no external sequence and has no cursor, and events that only the worker or the control plane writes are refused (`event_reserved`). So are CUSTOM events of an API key whose name begins with `runlease.`.",
         }),
       ),
   )

@@ -14,7 +14,7 @@ export const group = HttpApiGroup.make("health")
       .annotateContext(
         OpenApi.annotations({
           summary: "Whether the server lives",
-          description: "Asks nothing of the store.",
+          description: "Reads nothing from the store.",
         }),
       ),
   )

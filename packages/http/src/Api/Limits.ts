@@ -78,7 +78,7 @@ export const group = HttpApiGroup.make("limits")
         OpenApi.annotations({
           summary: "Set a limit with a name",
           description:
-            "At most `max_running` runs of each of its keys work at once, 0 to 100,000; with 0 none starts. `rate` lets `count` of them start in `period_seconds`, and up to `burst` (1 when absent) at once. While `max_pending` runs of a key wait for their first start, beside those that may start at once, a submission is refused with 429 `too_many_pending`. At least one of the three is set; one that is absent or null is not set any more. Submissions name the limit with a key in `limits`. Keys that have runs get the new bounds at once. With `agent_ids` (1 to 100) each later run of these agents is under it, where its submission does not name it; an agent is in 2 such limits at most. `key_from` is where the key of such a run is: a path with dots into its payload (`input.tenant.id`), into the metadata of the last message of its user (`metadata.customer`), or the name of a label (`labels.customer`). Numbers and booleans count by their text. Where nothing is there, or no such value, the key is `none`; a text of more than 128 characters counts by its SHA-256. Without `key_from` all of them have the key `all`.",
+            "At most `max_running` runs of each of its keys work at once, 0 to 100,000; with 0 none starts. `rate` lets `count` of them start in `period_seconds`, and up to `burst` (1 when absent) at once. While `max_pending` runs of a key wait for their first start, apart from those that may start at once, a submission is refused with 429 `too_many_pending`. At least one of the three is set; one that is absent or null is not set any more. Submissions name the limit with a key in `limits`. Keys that have runs get the new bounds at once. With `agent_ids` (1 to 100) each later run of these agents is under it, where its submission does not name it; an agent is in 2 such limits at most. `key_from` is where the key of such a run is: a path with dots into its payload (`input.tenant.id`), into the metadata of the last message of its user (`metadata.customer`), or the name of a label (`labels.customer`). Numbers and booleans count by their text. Where nothing is there, or no such value, the key is `none`; a text of more than 128 characters counts by its SHA-256. Without `key_from` all of them have the key `all`.",
         }),
       ),
   )
@@ -113,7 +113,7 @@ export const group = HttpApiGroup.make("limits")
         OpenApi.annotations({
           summary: "Set how many runs of a project work at once",
           description:
-            "`max_running` is 1 to 100,000, or null for any number. Runs that work already count, and go on. At the limit a claim gives no run; the end of one lets a claim that waits go on.",
+            "`max_running` is 1 to 100,000, or null for any number. Runs that work already count, and go on. At the limit a claim returns no run; the end of one lets a claim that waits go on.",
         }),
       ),
   )

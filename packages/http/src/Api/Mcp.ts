@@ -27,7 +27,7 @@ export const group = HttpApiGroup.make("mcp")
       .setUrlParams(McpParams)
       .setPayload(JsonRpc.Incoming)
       .addSuccess(Answer)
-      .addSuccess(HttpApiSchema.Empty(202).annotations({ description: "A notification was taken" }))
+      .addSuccess(HttpApiSchema.Empty(202).annotations({ description: "A notification was accepted" }))
       .addError(Refusal.NotAcceptable)
       .annotateContext(
         OpenApi.annotations({

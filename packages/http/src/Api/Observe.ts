@@ -54,7 +54,7 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "Read what the runs of a project add up to",
           description:
-            "Runs by agent and status, and what happened in the last 60 minutes, or in so many periods. `cost` is in millionths.",
+            "Runs by agent and status, and what happened in the last 60 minutes, or in that many periods. `cost` is in millionths.",
         }),
       ),
   )
@@ -86,7 +86,7 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "List runs with all that a list shows",
           description:
-            "Newest first, or oldest first with `sort_order=asc`. `text` is looked for in titles, and at the start and the end of ids, `attempt` is the least attempt, `error_code` (or `error.code`) the code of the error with which a run has ended, `roots` (or `root_only`) leaves children out, and `metadata.customer.plan=gold` is a value in the metadata of a run that has ended. `status`, `agent_id`, `error_code` and `metadata.…` may be there several times: the runs have one of the values. `label` is `name:value`, and may be there several times: the runs have all of them. An index finds the runs of a parent, a conversation, a label, of some statuses or of some agents, and no two of these together, so for everything else a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted. 422 `invalid_filter` where the name of a condition is none.",
+            "Newest first, or oldest first with `sort_order=asc`. `text` is looked for in titles, and at the start and the end of ids, `attempt` is the least attempt, `error_code` (or `error.code`) the code of the error with which a run has ended, `roots` (or `root_only`) leaves children out, and `metadata.customer.plan=gold` is a value in the metadata of a run that has ended. `status`, `agent_id`, `error_code` and `metadata.…` may be there several times: the runs have one of the values. `label` is `name:value`, and may be there several times: the runs have all of them. An index finds the runs of a parent, a conversation, a label, of some statuses or of some agents, and no two of these together, so for everything else a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` continues. `from` and `to` bound when a run was submitted. 422 `invalid_filter` where the name of a condition is none.",
         }),
       ),
   )
@@ -137,7 +137,7 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "Follow a run",
           description:
-            "Server-sent events. `run` has the summary of the run, at the beginning and as it changes. `entries` has a list of entries of its log, as GET /runs/{id}/events gives them, after the event of `Last-Event-ID`. `end` follows the last entry.",
+            "Server-sent events. `run` has the summary of the run, at the beginning and as it changes. `entries` has a list of entries of its log, as GET /runs/{id}/events returns them, after the event of `Last-Event-ID`. `end` follows the last entry.",
         }),
       ),
   )
@@ -218,7 +218,7 @@ export const group = HttpApiGroup.make("observe")
       .addSuccess(Worker)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Ask a worker to claim no more runs",
+          summary: "Request a worker to claim no more runs",
           description:
             "The worker keeps the runs that it holds. With `drain: false` it claims again. It learns of it at once where it follows its signals, at its next heartbeat otherwise.",
         }),

@@ -33,7 +33,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Submit a run",
           description:
-            "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409. `multitask` of the request says what becomes of it where a run works in its conversation; with `steer` the answer has that run, and `steered: true`. With `debounce` a pending run of the key may take the request; the answer has that run, and `debounced: true`. An `input` that fits no JSON Schema of the agent's workers is refused with 422 `invalid_payload`; GET /projects/{project}/agents has the schemas.",
+            "The same `public_id` with the same request returns the first run and `duplicate: true`; with another request, 409. `multitask` of the request says what becomes of it where a run works in its conversation; with `steer` the answer has that run, and `steered: true`. With `debounce` a pending run of the key may take the request; the answer has that run, and `debounced: true`. An `input` that fits no JSON Schema of the agent's workers is refused with 422 `invalid_payload`; GET /projects/{project}/agents has the schemas.",
         }),
       ),
   )
@@ -86,7 +86,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Read the request of a run",
           description:
-            "(ours) The `request_snapshot` that the next claim of the run gives: what was submitted, and the answers of every wait so far.",
+            "(ours) The `request_snapshot` that the next claim of the run returns: what was submitted, and the answers of every wait so far.",
         }),
       ),
   )
@@ -105,7 +105,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Read the log of a run",
           description:
-            "The events as they were given, oldest first. With `wait_seconds` the request waits until there is one more. `ended` is true when the log has ended and this page reaches its end. With `type` or `name` a page has only events that match. No index finds these, so a page that has none reads the log to its end.",
+            "The events as they were appended, oldest first. With `wait_seconds` the request waits until there is one more. `ended` is true when the log has ended and this page reaches its end. With `type` or `name` a page has only events that match. No index finds these, so a page that has none reads the log to its end.",
         }),
       ),
   )
@@ -132,7 +132,7 @@ export const group = HttpApiGroup.make("runs")
       .annotateContext(
         OpenApi.annotations({
           summary: "Follow the AG-UI events of a run",
-          description: "(ours) What the stream of its conversation's run gives, by the id of the run alone.",
+          description: "(ours) The stream of its conversation's run, by the id of the run alone.",
         }),
       ),
   )
@@ -161,7 +161,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Delete finished runs",
           description:
-            "Needs an admin key. Deletes runs that finished at least `older_than_seconds` ago, 100 or `limit` at most, with their logs, and conversations left without runs. While `more` is true, ask again.",
+            "Needs an admin key. Deletes runs that finished at least `older_than_seconds` ago, 100 or `limit` at most, with their logs, and conversations left without runs. While `more` is true, repeat the request.",
         }),
       ),
   )
@@ -176,7 +176,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "End a run",
           description:
-            "The first outcome stands: on a run that has ended, `completed` is false and the run is as it was.",
+            "The first outcome counts: on a run that has ended, `completed` is false and the run is as it was.",
         }),
       ),
   )
@@ -191,7 +191,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Submit a run again that has ended",
           description:
-            "The same request as a new run that names this one as its `parent_run_id`. It begins with what this one had recorded, and with the answers that it was given: it does none of that again, and begins with what failed. `from_start: true` does all of it again. The body may be empty; `public_id` makes it idempotent.",
+            "The same request as a new run that names this one as its `parent_run_id`. It begins with what this one had recorded, and with the answers that it got: it does none of that again, and begins with what failed. `from_start: true` does all of it again. The body may be empty; `public_id` makes it idempotent.",
         }),
       ),
   )
@@ -204,7 +204,7 @@ export const group = HttpApiGroup.make("runs")
       .addError(Refusal.Conflict)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Submit a run again that goes on from an event of this one",
+          summary: "Submit a run again that continues from an event of this one",
           description:
             "As `retry`, ended or not. The log of the new run begins with what this one had recorded by that event, so it does not do that again.",
         }),
@@ -219,9 +219,9 @@ export const group = HttpApiGroup.make("runs")
       .addError(Refusal.Conflict)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Tell something to a run that has not ended",
+          summary: "Send a message to a run that has not ended",
           description:
-            "(ours) The message, `text` or `parts`, stands in the conversation of the run. An agent that takes messages gets it while it works, before its run ends at the latest. The same `idempotency_key` again gives the first message, and `duplicate`. The token of a run may tell its own run, while that is held.",
+            "(ours) The message, `text` or `parts`, is in the conversation of the run. An agent that takes messages gets it while it works, before its run ends at the latest. The same `idempotency_key` again gives the first message, and `duplicate`. The token of a run may tell its own run, while that is held.",
         }),
       ),
   )
@@ -248,7 +248,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Answer what a run waits for",
           description:
-            "The run goes on when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`.",
+            "The run continues when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`.",
         }),
       ),
   )
@@ -263,7 +263,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Give a waiting run its client's next input",
           description:
-            "(ours) What an AG-UI client's input does to the run that waits in its thread. `resume` answers interrupts, `results` the calls of the client's tools, and with all of them the run goes on with `request_snapshot`, whose messages replace those it had. `public_id` then names the run too. `outcome` is `continued` after event `since_event_id`; `answered` when these answers were given before; `uncovered` when interrupts have no answer, and nothing has changed; `left` when the input is none of this run's and may be submitted as a run of its own. 409 for another input under the same id, or another answer than one given.",
+            "(ours) What an AG-UI client's input does to the run that waits in its thread. `resume` answers interrupts, `results` the calls of the client's tools, and with all of them the run continues with `request_snapshot`, whose messages replace those it had. `public_id` then names the run too. `outcome` is `continued` after event `since_event_id`; `answered` when these answers were given before; `uncovered` when interrupts have no answer, and nothing has changed; `left` when the input is none of this run's and may be submitted as a run of its own. 409 for another input under the same id, or another answer than one given.",
         }),
       ),
   )
@@ -275,7 +275,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "List a run's later inputs",
           description:
-            "(ours) The follow-ups that the run has taken, oldest first, each with the event after which the run went on with it.",
+            "(ours) The follow-ups that the run has accepted, oldest first, each with the event after which the run continued with it.",
         }),
       ),
   )

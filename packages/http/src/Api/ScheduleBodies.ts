@@ -48,7 +48,7 @@ export const RunNow = orEmpty(
       description: "Clients of the public API send it. A run has no name here, so it has no effect",
     }),
     idempotency_key: nullish(Ids.visibleText(128)).annotations({
-      description: "The same key again gives the first run",
+      description: "The same key again returns the first run",
     }),
   }),
   {},

@@ -39,7 +39,7 @@ export const group = HttpApiGroup.make("schedules")
         OpenApi.annotations({
           summary: "List the schedules of a project",
           description:
-            "Newest first. (ours) `cursor` takes the `page_info.next` of the page before, `source` names a source, and `stale=true` gives those alone that have had no success for as long as their `health` allows. `source_schedules` is always empty.",
+            "Newest first. (ours) `cursor` takes the `page_info.next` of the page before, `source` names a source, and `stale=true` returns those alone that have had no success for as long as their `health` allows. `source_schedules` is always empty.",
         }),
       ),
   )

@@ -20,19 +20,19 @@ const suspension = {
     description: "1 to 31536000, never when absent; the time of those interrupts that have no `expires_at`",
   }),
   wake_in_seconds: nullish(Schema.Number.pipe(Schema.between(0, maxPauseSeconds))).annotations({
-    description: "0 to 315360000; the run goes on by itself then, also without answers",
+    description: "0 to 315360000; the run continues by itself then, also without answers",
   }),
   children: nullish(Schema.Array(Group).pipe(atMost(ChildEvent.maxAwaited))).annotations({
     description:
-      "Groups of children, by their indexes, which are those of children that the run has; the run goes on by itself when all of one group have ended, also without answers",
+      "Groups of children, by their indexes, which are those of children that the run has; the run continues by itself when all of one group have ended, also without answers",
   }),
   budget: nullish(Schema.Literal(true)).annotations({
     description:
-      "The run goes on by itself when the budget of its tree is raised; where the budget is spent, the root asks for that",
+      "The run continues by itself when the budget of its tree is raised; where the budget is spent, the root requests that",
   }),
   taken_messages: nullish(Schema.NonNegativeInt).annotations({
     description:
-      "How many messages the run has taken; it goes on by itself with the next one, also without answers",
+      "How many messages the run has read; it continues by itself with the next one, also without answers",
   }),
 }
 

@@ -17,7 +17,7 @@ export const group = HttpApiGroup.make("usage")
         OpenApi.annotations({
           summary: "What a run has used",
           description:
-            "In all of its attempts: tokens of each provider and model, and `cost` in millionths, where its executor tells it. `unfinished` counts answers of a model that were requested and did not arrive whole, whose price is not known. With `tree=true` its children, and theirs, are in the sum: the tree that spends one budget. `lineage` is then what retries, forks and detached children of these runs have used, and all that come from those.",
+            "In all of its attempts: tokens of each provider and model, and `cost` in millionths, where its executor reports it. `unfinished` counts answers of a model that were requested and did not arrive whole, whose price is not known. With `tree=true` its children, and theirs, are in the sum: the tree that spends one budget. `lineage` is then what retries, forks and detached children of these runs have used, and all that come from those.",
         }),
       ),
   )

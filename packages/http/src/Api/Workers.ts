@@ -40,7 +40,7 @@ const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
 export const ClaimOptions = Schema.Struct({
   lease_duration_seconds: leaseSeconds,
   limit: nullish(Schema.Int.pipe(Schema.between(0, Claims.maxClaim))).annotations({
-    description: "1 when absent. With 0 it takes no run, and gives what its `claim_id` gave before",
+    description: "1 when absent. With 0 it takes no run, and returns what its `claim_id` returned before",
   }),
   ahead: nullish(Schema.Int.pipe(Schema.between(0, Claims.maxClaim))).annotations({
     description:
@@ -218,7 +218,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Hand a run back",
           description:
-            "It is runnable again, after `delay_seconds` when given. The attempt is not counted unless `count_attempt` is true.",
+            "It is runnable again, after `delay_seconds` when present. The attempt is not counted unless `count_attempt` is true.",
         }),
       ),
   )

@@ -94,7 +94,7 @@ export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
       description: "Change no run, and count what the operation would do",
     }),
     idempotencyKey: may("idempotency_key", Ids.visibleText(128)).annotations({
-      description: "A repeat with the same key gives the first operation",
+      description: "A repeat with the same key returns the first operation",
     }),
   }),
 ).annotations({ identifier: "NewBulk" })
