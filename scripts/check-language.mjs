@@ -19,7 +19,7 @@ const report = (hint, counts) => {
 }
 
 /** Words of speech and possession, in sources and docs together. */
-const most = 89
+const most = 86
 const speech = /(?<!\.well-)\b(?:asked|held|kept|known|nobody|said|told|whoever)\b/gi
 
 /**
@@ -34,7 +34,7 @@ const limits = {
   "executor-acp": 75,
   "executor-ag-ui": 10,
   "executor-ai": 10,
-  http: 210,
+  http: 20,
   process: 25,
   sql: 10,
   testkit: 50,
