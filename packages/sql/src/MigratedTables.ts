@@ -24,7 +24,7 @@ import * as SqlAccess from "./ports/SqlAccess.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
 import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
 import * as SqlDialect from "./SqlDialect.js"
-import * as SqliteFile from "./sqlite/SqliteFile.js"
+import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 import * as SqliteWakeups from "./sqlite/SqliteWakeups.js"
 import * as SqliteRunRows from "./SqliteRunRows.js"
 
@@ -54,7 +54,7 @@ const makePorts = (store: SqlStore.SqlStore) =>
 export const make = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[2]) {
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
   const database = { sql, dialect: yield* SqlDialect.dialectOf(sql) }
-  const handle = yield* Effect.serviceOption(SqliteFile.SqliteHandle)
+  const handle = yield* Effect.serviceOption(SqliteConnection.SqliteHandle)
   const store = yield* Option.match(handle, {
     onNone: () => SqlStore.make(database, SqlRunRows.make(database), link),
     onSome: (opened) =>

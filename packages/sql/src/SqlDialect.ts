@@ -5,8 +5,7 @@ import { Effect, Option } from "effect"
 import type { Dialect } from "./dialect/Dialect.js"
 import { StoreTime } from "./dialect/StoreTime.js"
 import * as PostgresDialect from "./postgres/PostgresDialect.js"
-import { SqliteHandle } from "./sqlite/SqliteFile.js"
-import * as SqliteFile from "./sqlite/SqliteFile.js"
+import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 
 /**
  * The dialect of the database behind `sql`. Dies for a database that is neither SQLite nor PostgreSQL.
@@ -17,12 +16,12 @@ export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
   Effect.flatMap(StoreTime, (time) =>
     sql.onDialectOrElse({
       sqlite: () =>
-        Effect.zipWith(StoreClock.make, Effect.serviceOption(SqliteHandle), (now, handle) =>
-          SqliteFile.make(
+        Effect.zipWith(StoreClock.make, Effect.serviceOption(SqliteConnection.SqliteHandle), (now, handle) =>
+          SqliteConnection.dialect(
             sql,
             now,
             Option.match(handle, {
-              onNone: () => SqliteFile.reserving(sql),
+              onNone: () => SqliteConnection.reserving(sql),
               onSome: ({ alone }) => alone,
             }),
           ),

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Array, Effect, Layer } from "effect"
 import { SqlControlPlane } from "../src/index.js"
-import * as SqliteFile from "../src/sqlite/SqliteFile.js"
+import * as SqliteConnection from "../src/sqlite/SqliteConnection.js"
 import { everything } from "./Everything.js"
 import * as TempDatabase from "./TempDatabase.js"
 
@@ -88,7 +88,7 @@ describe("query plans", () => {
       )
       // Statements that run on the handle are those that it prepares.
       const recordPrepared = Layer.effectDiscard(
-        Effect.map(SqliteFile.SqliteHandle, ({ database }) => {
+        Effect.map(SqliteConnection.SqliteHandle, ({ database }) => {
           const prepare = database.prepare.bind(database)
           const recorded: typeof database.prepare = (text) => {
             if (!statements.has(text)) statements.set(text, text.match(/\?/g)?.map(() => null) ?? [])
@@ -97,7 +97,7 @@ describe("query plans", () => {
           Object.assign(database, { prepare: recorded })
         }),
       )
-      const opened = Layer.provideMerge(recordPrepared, SqliteFile.connection(file))
+      const opened = Layer.provideMerge(recordPrepared, SqliteConnection.layer(file))
       yield* Effect.provide(
         everything,
         SqlControlPlane.layer.pipe(Layer.provide(opened), Layer.provide(record)),

@@ -7,7 +7,8 @@ const folder = fileURLToPath(new URL("fixtures/failing", import.meta.url))
 
 /** What a command prints without a terminal, in lines. */
 const linesOf = (command: string): ReadonlyArray<string> => {
-  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined }
+  // The commands of these failures are not those of the run that this test is in.
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TEST_COMMANDS: undefined }
   const { stdout } = spawnSync("sh", ["-c", `${command} 2>&1`], { cwd: folder, encoding: "utf8", env })
   return stdout.trimEnd().split("\n")
 }

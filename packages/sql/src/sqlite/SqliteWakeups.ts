@@ -1,6 +1,6 @@
 /** The wake-ups of a process that may share its file with others, whose commits may have ended a token. */
 import type { Wakeups } from "@runlease/core/store"
-import type { Handle } from "./SqliteFile.js"
+import type { Handle } from "./SqliteConnection.js"
 
 /**
  * Counts each commit of another process as the end of a token: one look at a number that SQLite keeps, 2 µs, and no read of the file.
