@@ -8,7 +8,7 @@ import { Runs } from "../ports/Runs.js"
 import { openOf } from "../rules/ResumeRules.js"
 
 /**
- * Whether a run has ended or waits for answers: nothing more comes before somebody gives them, or at all.
+ * Whether a run has ended or waits for answers: no further event follows before the answers, or at all.
  *
  * @category predicates
  */

@@ -15,9 +15,8 @@ import { maxEventBytes } from "../ports/RunLog.js"
 import { MessageRefused } from "../ports/Runs.js"
 import { sizeOf } from "./AppendRules.js"
 import * as ControlEvents from "./ControlEvents.js"
-import { checkFence } from "./Transition.js"
+import { checkFence, resumeAfter, signalled, transition, type Transition } from "./Transition.js"
 import type { RunState } from "./RunState.js"
-import { signalled, resumeAfter, transition, type Transition } from "./Transition.js"
 
 /** How many messages have been sent to the run. */
 const countOf = ({ log }: Pick<RunState, "log">): number => log.inbox ?? 0

@@ -16,13 +16,21 @@ import * as BudgetTransitions from "./BudgetTransitions.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { hasMore } from "./InboxTransitions.js"
 import * as LimitPlaces from "./LimitPlaces.js"
-import { holds } from "./Transition.js"
+import {
+  claimEnded,
+  fail,
+  finish,
+  holds,
+  resumeRun,
+  timeOut,
+  transition,
+  type Transition,
+} from "./Transition.js"
 import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
 import { budgetRootOf, type RunState } from "./RunState.js"
 import { mayAwait, someEnded } from "./ChildTransitions.js"
 import * as TimeRules from "./TimeRules.js"
-import { claimEnded, fail, finish, resumeRun, timeOut, transition, type Transition } from "./Transition.js"
 
 /**
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it

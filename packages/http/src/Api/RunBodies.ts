@@ -1,17 +1,15 @@
 /** The bodies of the endpoints of runs: what they take, and what they answer. */
 import { ControlPlane, Ids, Runs } from "@runlease/core"
 import { Schema } from "effect"
-import { atMost, PageInfo, nullish } from "../Wire.js"
+import { atMost, choice, nullish, PageInfo } from "../Wire.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
 import { CanonicalRun } from "../Wire/Run.js"
-import { choice } from "../Wire.js"
 import { TakenInput } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import * as WireLabels from "../Wire/Labels.js"
 import { LogEntry } from "../Wire/LogEntry.js"
-import { MessageParts } from "../Wire/Submission.js"
-import { Submission } from "../Wire/Submission.js"
+import { MessageParts, Submission } from "../Wire/Submission.js"
 import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
 
 /** Kinds of runs that other servers of this API know. */

@@ -13,8 +13,7 @@ import {
   Interrupt,
 } from "@runlease/core"
 import { Schema, Predicate } from "effect"
-import { as, nullish, Timestamp, atMost } from "../Wire.js"
-import { choice } from "../Wire.js"
+import { as, atMost, choice, nullish, Timestamp } from "../Wire.js"
 import * as WireLabels from "./Labels.js"
 import { givenTargets, targetKeys, Trigger, runtimeTarget, sourceTarget } from "./Run.js"
 import * as WholeJsonSchema from "./WholeJsonSchema.js"

@@ -10,8 +10,7 @@ import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Sco
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
 import { Extensions } from "./Extensions.js"
-import { Credentials } from "./Transport.js"
-import { lacks, path, read, failureOf, Transport } from "./Transport.js"
+import { Credentials, failureOf, lacks, path, read, Transport } from "./Transport.js"
 
 type Failure = Refusal.Refusal | ControlPlaneError.ControlPlaneError
 

@@ -4,8 +4,7 @@ import { Array, type Context, DateTime, Duration, Effect, Ref } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import { maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
 import { Extensions } from "./Extensions.js"
-import { Credentials } from "./Transport.js"
-import { lacks, path, Transport } from "./Transport.js"
+import { Credentials, lacks, path, Transport } from "./Transport.js"
 
 /** The wire takes whole seconds. */
 const leaseSeconds = ({ leaseDuration }: Leases.RenewRequest): number =>

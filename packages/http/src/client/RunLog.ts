@@ -6,10 +6,9 @@ import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/RunBodies.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Extensions } from "./Extensions.js"
-import { Credentials } from "./Transport.js"
+import { Credentials, lacks, path, Transport } from "./Transport.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunLookup } from "./Runs.js"
-import { lacks, path, Transport } from "./Transport.js"
 
 const append = kind("RunLog.append", Replies.append)
 

@@ -3,9 +3,8 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { ControlPlaneUnavailable as Unavailable, type Ids, type Leases } from "@runlease/core"
 import { type Context, Effect, Option, Schema, Stream } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import { Credentials } from "./Transport.js"
+import { Credentials, lacks, path, Transport } from "./Transport.js"
 import { Extensions } from "./Extensions.js"
-import { lacks, path, Transport } from "./Transport.js"
 
 const Signal = Schema.Union(
   Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String }),

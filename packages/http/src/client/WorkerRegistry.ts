@@ -6,8 +6,7 @@ import { HeartbeatReply, Registered } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { Registration, Worker } from "../Wire/Worker.js"
 import { Extensions, missing } from "./Extensions.js"
-import { Credentials } from "./Transport.js"
-import { path, Transport } from "./Transport.js"
+import { Credentials, path, Transport } from "./Transport.js"
 
 const encodeRegistration = Schema.encodeSync(Registration)
 const Workers = pageOf(Worker)

@@ -6,8 +6,7 @@ import { type RunRows, Wakeups } from "@runlease/core/store"
 import { Array, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import { eventId } from "../rows/RunRow.js"
-import type { NameRow } from "../rows/RunRow.js"
+import { eventId, type NameRow } from "../rows/RunRow.js"
 import { findRuns, keyRows, refRows } from "./RunQueries.js"
 
 const columns = {

@@ -7,8 +7,7 @@ import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as EventRows from "../rows/EventRows.js"
-import { eventId } from "../rows/RunRow.js"
-import { joinedStates } from "../rows/RunRow.js"
+import { eventId, joinedStates } from "../rows/RunRow.js"
 
 /** The entries of a log after a place that outsiders have appended. */
 export const readTail = (

@@ -10,10 +10,11 @@ import {
   conversationColumns,
   firstInputRow,
   inputColumns,
+  type NameRow,
   newConversationRow,
   newRow,
+  runColumns,
 } from "../rows/RunRow.js"
-import { type NameRow, runColumns } from "../rows/RunRow.js"
 import * as LabelRows from "./LabelRows.js"
 import * as StateWrites from "./StateWrites.js"
 

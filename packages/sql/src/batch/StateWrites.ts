@@ -2,10 +2,9 @@
 import type { Statement } from "@effect/sql/Statement"
 import type { RunRows, RunState } from "@runlease/core/store"
 import { Array } from "effect"
-import type { Columns } from "../rows/Columns.js"
+import { type Columns, type Row, rowOf } from "../rows/Columns.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database, ExactWrite } from "../dialect/Dialect.js"
-import { type Row, rowOf } from "../rows/Columns.js"
 import * as RunRow from "../rows/RunRow.js"
 import {
   changedIn,

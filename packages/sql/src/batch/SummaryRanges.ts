@@ -7,9 +7,8 @@ import type { Fragment, Statement } from "@effect/sql/Statement"
 import type { Ids, Labels, Run } from "@runlease/core"
 import type { SummaryRows } from "@runlease/core/store"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
-import { states, type StateTable } from "../rows/RunFields.js"
+import { states, type StateTable, tableOf } from "../rows/RunFields.js"
 import { aliases } from "../rows/RunRow.js"
-import { tableOf } from "../rows/RunFields.js"
 
 /** Rows `b` of a table, in the order of their keys. `at`: they have one value in a column, by this index. */
 interface Part {

@@ -16,7 +16,7 @@ import {
   WaitTransitions,
 } from "@runlease/core/store"
 import { Array as Arr, Record, Schema, Struct } from "effect"
-import type { Value } from "./Columns.js"
+import { type Columns, type Row, rowOf, type Value } from "./Columns.js"
 import {
   type Field,
   type Fields,
@@ -29,7 +29,6 @@ import {
   encodersFor,
   columnsIn,
 } from "./Fields.js"
-import { type Columns, type Row, rowOf } from "./Columns.js"
 
 /** The table that a run is in is its state. */
 export type StateTable = "queue" | "leases" | "waits" | "outcomes"

@@ -1,9 +1,8 @@
 /** The columns of a run in its tables, and SELECTs of them. Both are derived from the table of fields. */
-import { type Row, rowOf } from "./Columns.js"
+import { type Columns, type Row, rowOf, rowsOf, type ToRow, type Value } from "./Columns.js"
 import type { Ids, Run } from "@runlease/core"
 import type { RunRows, RunState } from "@runlease/core/store"
 import { type Types, Brand, DateTime, Data, Struct } from "effect"
-import { type Columns, rowsOf, type ToRow, type Value } from "./Columns.js"
 import { columnsIn, reader, encodersFor, toJson } from "./Fields.js"
 import {
   claimFields,

@@ -12,19 +12,17 @@ import { type CounterRows, LimitRules, RunRows } from "@runlease/core/store"
 import Sqlite from "better-sqlite3"
 import { type Columns, rowsOf, type Value } from "../rows/Columns.js"
 import {
+  allRuns,
   conversationColumns,
   firstInputRow,
-  inputColumns,
-  newConversationRow,
-  newValues,
-} from "../rows/RunRow.js"
-import {
-  allRuns,
   fixedDetails,
+  inputColumns,
   joinedStates,
   latestSnapshot,
   leasedRuns,
   type NameRow,
+  newConversationRow,
+  newValues,
   queuedRuns,
   runColumns,
   unfinishedTables,
@@ -148,8 +146,6 @@ const inKeyOrder = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<RunRo
 const toRef = rowsOf<NameRow>(["project_id", "run_id"])
 const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
 
-// Adds what a commit has counted, on the handle of an SQLite file.
-
 /** @category constructors */
 export const make = (database: Sqlite.Database): SqliteRows => {
   const prepare = preparing(database)
@@ -260,7 +256,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
 //
 // SQLite copies what stays, and only what has changed is bound. Each statement is prepared once for its set of columns.
 
-/** Writes states. Throws `SeenLease.changed` when a run is not where, or its lease not as, its change saw it. */
+/** Writes states. Throws `RunRow.leaseChanged` when a run is not where, or its lease not as, its change saw it. */
 export type Write = (changes: ReadonlyArray<RunRows.Change>) => void
 
 /** The fewest runs that one statement moves together. */
@@ -402,7 +398,11 @@ export const stateWriter = (prepare: Prepare): Write => {
   }
 }
 
-/** @category constructors */
+/**
+ * Adds what a commit has counted.
+ *
+ * @category constructors
+ */
 export const counterInserter = (
   database: Sqlite.Database,
 ): ((counted: ReadonlyArray<CounterRows.CounterDelta>) => void) => {

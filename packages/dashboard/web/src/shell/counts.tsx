@@ -1,4 +1,4 @@
-/** The count next to a page's name, where somebody must act. */
+/** The count next to a page's name: what a person has to act on. */
 import { useQuery } from "@tanstack/react-query"
 import { CirclePause, Unplug, type LucideIcon } from "lucide-react"
 import { attentionQuery, workersQuery } from "../api/project"
