@@ -26,7 +26,7 @@ import { Deferred, Duration, Effect, Exit, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { script, tickMillis } from "./GuardScript.js"
+import { script } from "./GuardScript.js"
 
 /**
  * The variable that marks the processes of a run for its guard.
@@ -35,8 +35,8 @@ import { script, tickMillis } from "./GuardScript.js"
  */
 export const markName = "RUNLEASE_PROCESS_MARK"
 
-/** How long a tick with its two scans may take on a busy machine. */
-const slowTickMillis = 2 * tickMillis
+/** A duration as the guard reads it, in whole hundredths of a second. */
+const hundredths = (millis: number): string => String(Math.ceil(millis / 10))
 
 /** The mark as a limit of file locks: above 2^48, which no other limit reaches. */
 const limitOf = (mark: string): number =>
@@ -93,7 +93,6 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
         cause,
       })
     const run = () => {
-      const grace = Math.ceil(Duration.toMillis(options.killAfter) / tickMillis)
       let leader: number | undefined
       const child = spawn(
         "/bin/sh",
@@ -103,7 +102,7 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
           "runlease-guard",
           `${markName}=${options.mark.replaceAll(".", "[.]")}`,
           String(limitOf(options.mark)),
-          String(grace),
+          hundredths(Duration.toMillis(options.killAfter)),
           options.removes ?? "",
         ],
         {
@@ -135,8 +134,8 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
           // A running worker stops its run at `stopsAt`, and has half of the margin for that.
           const halfMillis = Number(endsAt - stopsAt) / 2e6
           const leftMillis = Math.max(0, Number(endsAt - now) / 1e6 - halfMillis)
-          const ticks = Math.max(1, Math.floor(halfMillis / slowTickMillis))
-          child.stdin.write(`lease ${(leftMillis / 1000).toFixed(3)} ${ticks}\n`)
+          // The other half of that is left for KILL.
+          child.stdin.write(`lease ${(leftMillis / 1000).toFixed(3)} ${hundredths(halfMillis / 2)}\n`)
         },
         end: () => void child.stdin?.end(),
         gone,

@@ -1,9 +1,9 @@
 /** The guard's program, for a POSIX shell and common tools. */
 
 /** The shortest sleep of the guard between two scans, in milliseconds. */
-export const tickMillis = 50
+const tickMillis = 50
 
-/** For how many ticks the guard sends KILL, before it abandons processes that the kernel does not end. */
+/** How often the guard sends KILL, before it abandons processes that the kernel does not end. */
 const killTicks = 40
 
 /**
@@ -45,11 +45,14 @@ const scanProgram = `
   }`
 
 /**
- * The guard. $1: the mark as a pattern of grep. $2: the mark as a limit. $3: the ticks between TERM and KILL. $4: a folder
- * to remove, or empty.
+ * The guard. $1: the mark as a pattern of grep. $2: the mark as a limit. $3: the grace between TERM and KILL, in hundredths of
+ * a second. $4: a folder to remove, or empty.
  *
- * Lines on stdin: `pid PID START` names the program, which leads its session and its group. `lease SECONDS TICKS` grants the
+ * Lines on stdin: `pid PID START` names the program, which leads its session and its group. `lease SECONDS GRACE` grants the
  * time until the lease is about to end, and the grace at that time. The end of stdin is the end of the run.
+ *
+ * The grace is read from the kernel's clock, since a scan on a busy machine takes longer than a sleep. Without /proc it is
+ * counted in sleeps.
  *
  * The limit of file locks is a mark too, since the kernel does not use `RLIMIT_LOCKS`. Children inherit it, and neither a new
  * session, an empty environment nor a title removes it. It is set once the program runs, on all processes with the other
@@ -96,10 +99,20 @@ send() {
     fi
   done
 }
+now() {
+  if IFS='. ' read -r seconds hundredths _ < /proc/uptime; then clock=$((seconds * 100 + 1$hundredths - 100))
+  else clock=$((tick * ${tickMillis / 10}))
+  fi
+}
 finish() {
-  tick=0
-  while alive && [ "$tick" -lt $((grace + ${killTicks})) ]; do
-    if [ "$tick" -ge "$grace" ]; then send KILL
+  tick=0 kills=0
+  now
+  end=$((clock + grace))
+  while alive && [ "$kills" -lt ${killTicks} ]; do
+    now
+    if [ "$clock" -ge "$end" ]; then
+      send KILL
+      kills=$((kills + 1))
     elif [ "$tick" -eq 0 ] && [ -z "$1" ]; then send TERM
     fi
     sleep ${tickMillis / 1000}

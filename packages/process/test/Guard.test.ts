@@ -1,10 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { LeaseDeadline } from "@runlease/core/executor"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { interrupted, linesOf, pidsOf, sh, start, uniqueSeconds, untilCount, untilReady } from "./Programs.js"
 
 /** A process that belongs to no run. */
@@ -127,6 +129,36 @@ describe("the deadline of a lease", () => {
       const early = last.stopsAt - (yield* Clock.currentTimeNanos)
       assertTrue(early < 0n, `${early} ns before its time`)
       yield* untilCount(token, 0)
+    }).pipe(Effect.scoped),
+  )
+})
+
+/** A folder with a grep that takes long, as on a busy machine. It writes a line for each of its calls. */
+const slowGrep = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const folder = await mkdtemp(join(tmpdir(), "slow-"))
+    const path = process.env["PATH"] ?? ""
+    const script = `#!/bin/sh\necho >> ${folder}/calls\nPATH=${path}; sleep 0.4; exec grep "$@"\n`
+    await writeFile(join(folder, "grep"), script, { mode: 0o755 })
+    return { path: `${folder}:${path}`, calls: join(folder, "calls"), folder }
+  }),
+  ({ folder }) => Effect.promise(() => rm(folder, { recursive: true })),
+)
+
+describe("the grace of a program", () => {
+  it.live("is a time, not a number of looks, which take longer on a busy machine", () =>
+    Effect.gen(function* () {
+      const slow = yield* slowGrep
+      const group = yield* start(
+        { ...sh("trap '' TERM; echo ready; while :; do sleep 0.05; done"), killAfter: "1 second" },
+        { guardPath: slow.path },
+      )
+      yield* Stream.runHead(group.stdout)
+      yield* group.end
+      deepStrictEqual(yield* group.ending, { code: null, signal: "SIGKILL" })
+      const calls = (yield* Effect.promise(() => readFile(slow.calls, "utf8"))).length
+      // A second has room for 2 of them, and 2 come before and after.
+      assertTrue(calls <= 8, `${calls} calls`)
     }).pipe(Effect.scoped),
   )
 })

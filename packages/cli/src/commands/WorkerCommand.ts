@@ -190,8 +190,8 @@ export const command = Command.make(
       agentIds: parsed.agent,
       leaseDuration: parsed.lease,
       drainTimeout: parsed.drainTimeout,
-      // The program gets `grace` to end; the executor needs a moment more to stop it.
-      interruptGrace: Duration.sum(parsed.executor.grace, "2 seconds"),
+      // The program gets `grace` to end; on a busy machine its guard needs more to find and end its processes.
+      interruptGrace: Duration.sum(parsed.executor.grace, "10 seconds"),
     }
     const refuseDuplicate =
       Option.isSome(parsed.key) && !parsed.takeOver

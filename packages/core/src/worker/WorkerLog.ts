@@ -125,7 +125,7 @@ export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | S
         onSuccess: (found) =>
           found === undefined
             ? `${text}: ${attemptOf(run)}`
-            : `is entry over, since a lease of attempt ${String(found.previous["attempt"])} lapsed: ${attemptOf(run)}`,
+            : `is taken over, since a lease of attempt ${String(found.previous["attempt"])} lapsed: ${attemptOf(run)}`,
       }).pipe(Effect.withTracerEnabled(false))
     }
 

@@ -383,10 +383,10 @@ export const suite = (name: string, store: Store): void => {
         yield* post(first)
         const went = yield* post(
           input("second", [user("m1", "go"), called, told("call-2", "blue"), user("m2", "so")], {
-            resume: [{ interruptId: "call-1", status: "resolved", payload: "entry" }, nothing],
+            resume: [{ interruptId: "call-1", status: "resolved", payload: "green" }, nothing],
           }),
         )
-        assertTrue(textOf(went).startsWith("call-1 is entry; call-2 is blue; user said so"), went.text)
+        assertTrue(textOf(went).startsWith("call-1 is green; call-2 is blue; user said so"), went.text)
         deepStrictEqual(yield* runs, [
           ["first", "completed"],
           ["alone", "completed"],
