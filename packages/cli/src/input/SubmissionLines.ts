@@ -2,9 +2,32 @@
  * Submissions as JSON lines: one run a line. All lines are checked before the first is sent.
  */
 import { Debounce, Ids, RequestSnapshot, Runs, TimeLimits } from "@runlease/core"
+import * as Mirror from "@runlease/http/Mirror"
 import * as Strict from "@runlease/http/Strict"
-import { Either, ParseResult, Schema } from "effect"
+import { Either, ParseResult, Schema, Struct } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
+
+/** The fields of a submission that a line has under their names on the wire. */
+const further = Mirror.mirror(
+  Struct.omit(
+    Runs.Submission.fields,
+    "publicId",
+    "derived",
+    "conversationId",
+    "parentRunId",
+    "trigger",
+    "agentId",
+    "mode",
+    "initialStatus",
+    "sourceTarget",
+    "runtimeTarget",
+    "snapshot",
+    "availableAt",
+    "concurrencyKey",
+    "debounce",
+  ),
+  "absent",
+)
 
 /** One line. `text` is short for one user message; `input` is the payload of the agent; `agent` defaults to that of the command. */
 const Line = Schema.Struct({
@@ -14,21 +37,8 @@ const Line = Schema.Struct({
   messages: Schema.optional(Schema.Array(RequestSnapshot.SnapshotMessage)),
   public_id: Schema.optional(Ids.RunId),
   conversation_id: Schema.optional(Ids.ConversationId),
-  implementation_kind: Schema.optional(Schema.String),
-  worker_key: Schema.optional(Schema.String),
-  priority: Runs.Submission.fields.priority,
-  max_attempts: Runs.Submission.fields.maxAttempts,
-  ttl_seconds: Runs.Submission.fields.ttlSeconds,
-  timeout_seconds: Runs.Submission.fields.timeoutSeconds,
   concurrency_key: Runs.Submission.fields.concurrencyKey,
-  concurrency_limit: Runs.Submission.fields.concurrencyLimit,
-  limits: Runs.Submission.fields.limits,
-  fairness_key: Runs.Submission.fields.fairnessKey,
-  fairness_weight: Runs.Submission.fields.fairnessWeight,
-  budget: Runs.Submission.fields.budget,
-  multitask: Runs.Submission.fields.multitask,
-  batch_id: Runs.Submission.fields.batchId,
-  labels: Runs.Submission.fields.labels,
+  ...further.fields,
   debounce: Schema.optional(
     Schema.Struct({
       key: Debounce.Debounce.fields.key,
@@ -59,24 +69,11 @@ const snapshotOf = ({
 
 const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submission => ({
   agentId,
+  ...further.decode(line),
   ...defined({
     publicId: line.public_id,
     conversationId: line.conversation_id,
-    implementationKind: line.implementation_kind,
-    workerKey: line.worker_key,
-    priority: line.priority,
-    maxAttempts: line.max_attempts,
-    ttlSeconds: line.ttl_seconds,
-    timeoutSeconds: line.timeout_seconds,
     concurrencyKey: line.concurrency_key,
-    concurrencyLimit: line.concurrency_limit,
-    limits: line.limits,
-    fairnessKey: line.fairness_key,
-    fairnessWeight: line.fairness_weight,
-    budget: line.budget,
-    multitask: line.multitask,
-    batchId: line.batch_id,
-    labels: line.labels,
     debounce: line.debounce && {
       key: line.debounce.key,
       seconds: line.debounce.seconds,

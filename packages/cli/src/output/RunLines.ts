@@ -132,7 +132,6 @@ const template = {
   timeout_seconds: null,
   timeout_at: null,
   labels: {},
-  batch_id: null,
   fairness_key: null,
   fairness_weight: null,
   open: null,

@@ -1,5 +1,5 @@
 /** A run: a durable unit of agent work, and what the control plane knows of it. */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import * as Ids from "./Ids.js"
 import { Labels } from "./Labels.js"
 import { Seconds } from "./TimeLimits.js"
@@ -99,6 +99,17 @@ export const Waiting = Schema.Struct({
 export type Waiting = typeof Waiting.Type
 
 /**
+ * What a submission notes about its run: stored and shown, read by no rule. A note is a line here, one in `Submission`, its column and a
+ * migration.
+ */
+export const notes = {
+  mode: Schema.NullOr(Schema.String),
+  trigger: Schema.NullOr(Trigger),
+  /** What its submitter calls the batch that it was submitted in. */
+  batchId: Schema.NullOr(Schema.String),
+}
+
+/**
  * A run of the control plane. Its snapshot and its events are read apart from it.
  *
  * Units: every instant is UTC. `priority`: higher goes first. `attempt` counts claims that are not
@@ -114,10 +125,9 @@ export const Run = Schema.Struct({
   messageId: Ids.MessageId,
   agentId: Ids.AgentId,
   status: RunStatus,
-  mode: Schema.NullOr(Schema.String),
+  ...notes,
   parentRunId: Schema.NullOr(Ids.RunId),
   rootRunId: Ids.RunId,
-  trigger: Schema.NullOr(Trigger),
   implementationKind: Schema.NullOr(Schema.String),
   workerKey: Schema.NullOr(Schema.String),
   sourceTarget: Target,
@@ -149,8 +159,6 @@ export const Run = Schema.Struct({
   timeoutAt: Schema.optional(Schema.DateTimeUtcFromNumber),
   session: Schema.NullOr(WorkerSession),
   labels: Labels,
-  /** What its submitter calls the batch that it was submitted in. */
-  batchId: Schema.NullOr(Schema.String),
   error: Schema.NullOr(RunError),
   metadata: Schema.Unknown,
   /** What the run gave, as its outcome says; null is nothing. */
@@ -162,6 +170,17 @@ export const Run = Schema.Struct({
   finishedAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
 })
 export type Run = typeof Run.Type
+
+export type Notes = Pick<Run, keyof typeof notes>
+
+const noteNames = Struct.keys(notes)
+
+/** The notes of a run or of a submission; null for each that it has not. */
+export const notesOf = (from: { readonly [Name in keyof Notes]?: Notes[Name] | undefined }): Notes => {
+  const found: Record<string, unknown> = {}
+  for (const name of noteNames) found[name] = from[name] ?? null
+  return found as unknown as Notes
+}
 
 /**
  * What a worker gets when it claims: the request, the lease, and the position of the log.

@@ -4,6 +4,7 @@ import { Debounce } from "../model/Debounce.js"
 import { FairnessKey, FairnessWeight, fieldsOf, fairnessOf } from "../model/Fairness.js"
 import { limitsOf, Seconds } from "../model/TimeLimits.js"
 import { ConcurrencyKey, LimitKeys } from "./Limits.js"
+import { Registration } from "./WorkerRegistry.js"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { isReservedRunId } from "../model/Ids.js"
@@ -49,8 +50,8 @@ export const Submission = Schema.Struct({
   trigger: Schema.optional(Trigger),
   agentId: Ids.NewAgentId,
   mode: Schema.optional(Ids.visibleText(128)),
-  implementationKind: Schema.optional(Ids.visibleText(128)),
-  workerKey: Schema.optional(Ids.visibleText(128)),
+  implementationKind: Schema.optional(Registration.fields.implementationKind),
+  workerKey: Schema.optional(Registration.fields.workerKey),
   initialStatus: Schema.optional(Schema.Literal("pending", "running")),
   sourceTarget: Schema.optional(Target),
   runtimeTarget: Schema.optional(Target),

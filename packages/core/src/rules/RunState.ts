@@ -2,16 +2,18 @@
 import { DateTime } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
-import type {
-  ClaimedRun,
-  EventId,
-  LeaseEpoch,
-  LeaseRecord,
-  Run,
-  RunError,
-  RunStatus,
-  Sequence,
-  Waiting,
+import {
+  type ClaimedRun,
+  type EventId,
+  type LeaseEpoch,
+  type LeaseRecord,
+  type Notes,
+  notesOf,
+  type Run,
+  type RunError,
+  type RunStatus,
+  type Sequence,
+  type Waiting,
 } from "../model/Run.js"
 import * as Fairness from "../model/Fairness.js"
 import type { TimeLimits } from "../model/TimeLimits.js"
@@ -131,15 +133,13 @@ export interface RunState {
  */
 export type RunDetails = Pick<
   Run,
-  | "mode"
+  | keyof Notes
   | "parentRunId"
   | "rootRunId"
-  | "trigger"
   | "sourceTarget"
   | "runtimeTarget"
   | "session"
   | "labels"
-  | "batchId"
   | "metadata"
   | "result"
 >
@@ -180,10 +180,9 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     messageId: spec.messageId,
     agentId: spec.agentId,
     status: state.status,
-    mode: details.mode,
+    ...notesOf(details),
     parentRunId: details.parentRunId,
     rootRunId: details.rootRunId,
-    trigger: details.trigger,
     implementationKind: spec.implementationKind,
     workerKey: spec.workerKey,
     sourceTarget: details.sourceTarget,
@@ -206,7 +205,6 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     ...(timeoutAt === null ? {} : { timeoutAt: DateTime.unsafeMake(timeoutAt) }),
     session: details.session,
     labels: details.labels,
-    batchId: details.batchId,
     error: state.error,
     metadata: details.metadata,
     result: details.result,

@@ -9,7 +9,7 @@ import { TakenInput } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import * as WireLabels from "../Wire/Labels.js"
 import { LogEntry } from "../Wire/LogEntry.js"
-import { MessageParts, Submission } from "../Wire/Submission.js"
+import { batchFields, batchReply, MessageParts, Submission } from "../Wire/Submission.js"
 import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
 
 /** Kinds of runs that other servers of this API know. */
@@ -32,9 +32,7 @@ export const Submitted = Schema.Struct({
 
 /** (ours) Runs that are submitted together. They are read one by one, so that one that is wrong is refused alone. */
 export const Batch = Schema.Struct({
-  batch_id: nullish(Ids.visibleText(128)).annotations({
-    description: "`batch_id` of those runs that have none",
-  }),
+  ...batchFields,
   runs: Schema.Array(
     Schema.Unknown.annotations({ identifier: "NewRun", jsonSchema: WholeJsonSchema.of(NewRun) }),
   ).pipe(atMost(Runs.maxSubmissions)),
@@ -45,7 +43,7 @@ export const BatchAnswer = Schema.Struct({ status: Schema.Int, body: Schema.Unio
 export type BatchAnswer = typeof BatchAnswer.Type
 
 export const BatchAnswers = Schema.Struct({
-  batch_id: Schema.NullOr(Schema.String),
+  ...batchReply.fields,
   answers: Schema.Array(BatchAnswer),
 })
 

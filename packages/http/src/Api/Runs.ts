@@ -45,7 +45,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Submit many runs in one commit",
           description:
-            "(ours) 1 to 500 runs, each as POST /runs takes it. `answers` has for each, in its place, the status and the body that POST /runs would have answered; one that is refused leaves the others as they are. `batch_id` is in each of the runs. Runs with a `public_id` may be sent again.",
+            "(ours) 1 to 500 runs, each as POST /runs takes it. `answers` has for each, in its place, the status and the body that POST /runs would have answered; one that is refused leaves the others as they are. Runs with a `public_id` may be sent again.",
         }),
       ),
   )

@@ -1,21 +1,12 @@
 /** A run on the wire: as /runs and as its conversation show it, and its parts. */
-import {
-  Ids,
-  Run,
-  Schedule,
-  Fairness,
-  Interrupt,
-  Labels,
-  TimeLimits,
-  TreeBudget,
-  type Runs,
-} from "@runlease/core"
+import { Ids, Run, Schedule, Interrupt, Labels, type Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
-import { DateTime, Either, Option, Schema } from "effect"
+import { DateTime, Either, Option, Schema, Struct } from "effect"
 import { Timestamp, as, nullish, renamed, JsonObject } from "../Wire.js"
 import * as Decoder from "./Decoder.js"
 import * as Wire from "./Interrupt.js"
 import * as WireLabels from "./Labels.js"
+import { mirror } from "./Mirror.js"
 import { WorkerSession } from "./Session.js"
 
 // The two targets of a run, spread over keys of their own.
@@ -192,40 +183,83 @@ const Trigger = renamed({
 /** Another server may not send a run's project. */
 const unknownProject = Ids.ProjectId.make("00000000-0000-0000-0000-000000000000")
 
+/** Every one of these keys is there, null or not. */
+const shown = mirror(
+  Struct.pick(
+    Run.Run.fields,
+    "runId",
+    "conversationId",
+    "messageId",
+    "latestEventId",
+    "agentId",
+    "createdAt",
+    "startedAt",
+    "finishedAt",
+    "parentRunId",
+    "mode",
+    "implementationKind",
+    "workerKey",
+    "concurrencyKey",
+    "concurrencyLimit",
+    "fairnessKey",
+    "fairnessWeight",
+    "budget",
+    "ttlSeconds",
+    "timeoutSeconds",
+    "startBy",
+    "timeoutAt",
+  ),
+  "null",
+)
+
+/** The rest, without those that the wire has in another form: a key is there where the run has a value. */
+const further = mirror(
+  Struct.omit(
+    Run.Run.fields,
+    ...shown.names,
+    "projectId",
+    "status",
+    "latestSequence",
+    "rootRunId",
+    "trigger",
+    "sourceTarget",
+    "runtimeTarget",
+    "priority",
+    "attempt",
+    "maxAttempts",
+    "lease",
+    "leaseEpoch",
+    "waiting",
+    "session",
+    "labels",
+    "error",
+    "metadata",
+    "result",
+    "updatedAt",
+    "availableAt",
+  ),
+  "absent",
+)
+
 const wire = Schema.Struct({
-  run_id: Ids.RunId,
-  conversation_id: Ids.ConversationId,
-  message_id: Ids.MessageId,
-  latest_event_id: Run.EventId,
+  ...shown.fields,
+  ...further.fields,
   latest_external_event_sequence: Run.Sequence,
   status: ConversationStatus,
   waiting_tool_call_id: nullish(Schema.String),
   waiting_tool_name: nullish(Schema.String),
-  agent_id: Ids.AgentId,
   project_id: Schema.NullOr(Ids.ProjectId),
-  created_at: Timestamp,
-  started_at: nullish(Timestamp),
-  finished_at: nullish(Timestamp),
   terminal_error_code: nullish(Schema.String),
   terminal_error_message: nullish(Schema.String),
   terminal_error_detail: Schema.optional(Schema.Unknown).annotations({
     description: "(ours) The failure that the agent declares, as JSON; absent where there is none",
   }),
   ...givenTargets,
-  parent_run_id: nullish(Ids.RunId),
   updated_at: nullish(Timestamp),
   metadata: Schema.optional(Schema.Unknown),
   root_run_id: nullish(Ids.RunId),
-  mode: nullish(Schema.String),
   trigger: nullish(Trigger),
-  implementation_kind: nullish(Schema.String),
-  worker_key: nullish(Schema.String),
   priority: nullish(Schema.Int),
-  concurrency_key: nullish(Schema.String),
-  concurrency_limit: nullish(Schema.Int),
-  limits: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
-  fairness_key: nullish(Schema.String),
-  fairness_weight: nullish(Schema.Number),
   available_at: nullish(Timestamp),
   attempt: nullish(Schema.NonNegativeInt),
   max_attempts: nullish(Schema.Positive.pipe(Schema.int())),
@@ -239,9 +273,6 @@ const wire = Schema.Struct({
   waiting_children: nullish(Schema.Array(Schema.Array(Schema.NonNegativeInt))),
   waiting_taken_messages: nullish(Schema.NonNegativeInt),
   waiting_for_budget: nullish(Schema.Boolean),
-  budget: nullish(TreeBudget.Budget),
-  ttl_seconds: nullish(TimeLimits.Seconds),
-  timeout_seconds: nullish(TimeLimits.Seconds),
   start_by: nullish(Timestamp).annotations({
     description: "(ours) When the run is cancelled if no worker claims it before",
   }),
@@ -251,7 +282,6 @@ const wire = Schema.Struct({
   result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
   labels: WireLabels.someOfRun,
-  batch_id: nullish(Schema.String),
 })
 
 /** Another server sends one tool call, and when the wait for it ends. */
@@ -292,42 +322,24 @@ const toolCallOf = (waiting: Run.Waiting) => {
 }
 
 /**
- * Every key is there, `terminal_error_detail`, `limits`, `labels` and `batch_id` apart. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
+ * Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
  *
  * @category models
  */
 export const ConversationRun = as<Run.Run>()(wire, {
   decode: (run) => ({
-    runId: run.run_id,
+    ...shown.decode(run),
+    ...further.decode(run),
     projectId: run.project_id ?? unknownProject,
-    conversationId: run.conversation_id,
-    messageId: run.message_id,
-    agentId: run.agent_id,
     status: run.status,
-    mode: run.mode ?? null,
-    parentRunId: run.parent_run_id ?? null,
+    latestSequence: run.latest_external_event_sequence,
     rootRunId: run.root_run_id ?? run.parent_run_id ?? run.run_id,
     trigger: run.trigger ?? null,
-    implementationKind: run.implementation_kind ?? null,
-    workerKey: run.worker_key ?? null,
     sourceTarget: sourceTarget(run),
     runtimeTarget: runtimeTarget(run),
     priority: run.priority ?? 0,
-    concurrencyKey: run.concurrency_key ?? null,
-    ...(run.concurrency_limit == null ? {} : { concurrencyLimit: run.concurrency_limit }),
-    ...(run.limits === undefined ? {} : { limits: run.limits }),
-    ...(run.fairness_key == null
-      ? {}
-      : Fairness.fieldsOf(
-          Fairness.fairnessOf({
-            fairnessKey: run.fairness_key,
-            fairnessWeight: run.fairness_weight ?? undefined,
-          }),
-        )),
     attempt: run.attempt ?? 0,
     maxAttempts: run.max_attempts ?? 1,
-    latestEventId: run.latest_event_id,
-    latestSequence: run.latest_external_event_sequence,
     lease:
       run.lease_owner == null || run.lease_expires_at == null
         ? null
@@ -338,55 +350,31 @@ export const ConversationRun = as<Run.Run>()(wire, {
           },
     leaseEpoch: run.lease_epoch ?? Run.LeaseEpoch.make(0),
     waiting: waitingOf(run),
-    ...(run.budget == null ? {} : { budget: run.budget }),
-    ...(run.ttl_seconds == null ? {} : { ttlSeconds: run.ttl_seconds }),
-    ...(run.timeout_seconds == null ? {} : { timeoutSeconds: run.timeout_seconds }),
-    ...(run.start_by == null ? {} : { startBy: run.start_by }),
-    ...(run.timeout_at == null ? {} : { timeoutAt: run.timeout_at }),
     session: run.worker_session ?? null,
     labels: run.labels ?? Labels.none,
-    batchId: run.batch_id ?? null,
     error: errorOf(run),
     metadata: run.metadata ?? null,
     result: run.result ?? null,
-    createdAt: run.created_at,
     updatedAt: run.updated_at ?? run.created_at,
     availableAt: run.available_at ?? run.created_at,
-    startedAt: run.started_at ?? null,
-    finishedAt: run.finished_at ?? null,
   }),
   encode: (run) => ({
-    run_id: run.runId,
-    conversation_id: run.conversationId,
-    message_id: run.messageId,
-    latest_event_id: run.latestEventId,
-    latest_external_event_sequence: run.latestSequence,
-    status: run.status,
-    ...(run.waiting === null ? noToolCall : toolCallOf(run.waiting)),
-    agent_id: run.agentId,
+    ...shown.encode(run),
+    ...further.encode(run),
     project_id: run.projectId,
-    created_at: run.createdAt,
-    started_at: run.startedAt,
-    finished_at: run.finishedAt,
+    status: run.status,
+    latest_external_event_sequence: run.latestSequence,
+    ...(run.waiting === null ? noToolCall : toolCallOf(run.waiting)),
     terminal_error_code: run.error?.code ?? null,
     terminal_error_message: run.error?.message ?? null,
     ...(run.error === null ? {} : detailOfError(run.error)),
     ...targetKeys(run),
     runtime_target_release_version: run.runtimeTarget.releaseVersion,
-    parent_run_id: run.parentRunId,
     updated_at: run.updatedAt,
     metadata: run.metadata ?? null,
     root_run_id: run.rootRunId,
-    mode: run.mode,
     trigger: run.trigger,
-    implementation_kind: run.implementationKind,
-    worker_key: run.workerKey,
     priority: run.priority,
-    concurrency_key: run.concurrencyKey,
-    concurrency_limit: run.concurrencyLimit ?? null,
-    ...(run.limits === undefined ? {} : { limits: run.limits }),
-    fairness_key: run.fairnessKey ?? null,
-    fairness_weight: run.fairnessWeight ?? null,
     available_at: run.availableAt,
     attempt: run.attempt,
     max_attempts: run.maxAttempts,
@@ -400,15 +388,9 @@ export const ConversationRun = as<Run.Run>()(wire, {
     waiting_children: run.waiting?.children ?? null,
     waiting_taken_messages: run.waiting?.inbox ?? null,
     waiting_for_budget: run.waiting?.budget ?? null,
-    budget: run.budget ?? null,
-    ttl_seconds: run.ttlSeconds ?? null,
-    timeout_seconds: run.timeoutSeconds ?? null,
-    start_by: run.startBy ?? null,
-    timeout_at: run.timeoutAt ?? null,
     result: run.result ?? null,
     worker_session: run.session,
     ...(Labels.isEmpty(run.labels) ? {} : { labels: run.labels }),
-    ...(run.batchId === null ? {} : { batch_id: run.batchId }),
   }),
 }).annotations({ identifier: "ConversationRun" })
 
@@ -567,7 +549,6 @@ export const toRun = (canonical: CanonicalRun): Option.Option<Run.Run> => {
     result: canonical.output ?? run.result,
     metadata: canonical.metadata ?? run.metadata,
     labels: canonical.labels ?? run.labels,
-    batchId: canonical.batch_id,
     error:
       run.error === null || canonical.error?.detail === undefined
         ? run.error

@@ -1,20 +1,9 @@
 /** A run to be submitted and its request, on the wire. */
-import {
-  Debounce,
-  Fairness,
-  Ids,
-  Limits,
-  RequestSnapshot,
-  Run,
-  Runs,
-  TimeLimits,
-  TreeBudget,
-  WorkerRegistry,
-  Interrupt,
-} from "@runlease/core"
-import { Schema, Predicate } from "effect"
-import { as, atMost, choice, nullish, Timestamp } from "../Wire.js"
+import { Debounce, Ids, Interrupt, RequestSnapshot, Run, Runs, TimeLimits } from "@runlease/core"
+import { Predicate, Schema, Struct } from "effect"
+import { as, atMost, choice, nullish } from "../Wire.js"
 import * as WireLabels from "./Labels.js"
+import { describe, mirror } from "./Mirror.js"
 import { givenTargets, targetKeys, Trigger, runtimeTarget, sourceTarget } from "./Run.js"
 import * as WholeJsonSchema from "./WholeJsonSchema.js"
 
@@ -97,65 +86,65 @@ const DebounceBody = Schema.Struct({
   max_seconds: nullish(TimeLimits.Seconds),
 })
 
+/** The fields that stand next to `request`. */
+const run = mirror(Struct.pick(Runs.Submission.fields, "publicId", "parentRunId", "batchId"), "absent")
+
+/** The fields of `request`, without those that the wire has in another form. */
+const request = mirror(
+  Struct.omit(
+    Runs.Submission.fields,
+    ...run.names,
+    "derived",
+    "conversationId",
+    "trigger",
+    "sourceTarget",
+    "runtimeTarget",
+    "snapshot",
+    "concurrencyKey",
+    "labels",
+    "debounce",
+  ),
+  "absent",
+)
+
+/** What the description of the API says of them. */
+const described = describe(request.fields, {
+  ttl_seconds:
+    "(ours) A run that no worker has claimed this many seconds after it was submitted, or after its `available_at`, is cancelled with code `EXPIRED`; none when absent",
+  timeout_seconds:
+    "(ours) A run that has worked for this many seconds in all of its attempts fails with code `TIMEOUT`; its waits and its time in the queue do not count; none when absent",
+  concurrency_limit:
+    "(ours) With it, at most this many runs of `concurrency_key` work at once, and the key is no lane. The last submission of a key sets it. 1 to 100,000",
+  limits:
+    "(ours) Its keys at limits with names, narrow to wide: 2 at most, and 1 with a `concurrency_limit`. A key has 1 to 128 characters",
+  fairness_key:
+    "(ours) The waiting runs of different keys take turns, also where one key has many more than another. Up to 128 characters",
+  fairness_weight:
+    "(ours) How many turns the key has for each of a key of weight 1. 0.1 to 100, 1 when absent",
+  budget:
+    "(ours) What the run and those below it may spend together: `tokens`, `cost` (millionths), `steps`, `seconds` under lease, `runs`",
+  multitask:
+    "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), it cancels those that no worker has claimed and waits behind the others (`latest`), or it is refused (`reject`)",
+})
+
 const wire = Schema.Struct({
   kind: Schema.Literal("agent"),
   owner: Schema.optional(
     choice("kind", Schema.Struct({ kind: Schema.Literal("conversation"), id: Ids.ConversationId })),
   ).annotations({ description: "The conversation of the run; one is made when absent" }),
-  public_id: nullish(Ids.NewRunId),
-  parent_run_id: nullish(Ids.RunId),
+  ...run.fields,
   conversation_id: nullish(Ids.ConversationId),
   trigger: nullish(Trigger),
-  batch_id: nullish(Ids.visibleText(128)),
   request: Schema.Struct({
-    mode: nullish(Ids.visibleText(128)),
-    agent_id: Ids.NewAgentId,
-    implementation_kind: nullish(WorkerRegistry.Registration.fields.implementationKind),
-    worker_key: nullish(WorkerRegistry.Registration.fields.workerKey),
-    initial_status: nullish(Schema.Literal("pending", "running")),
+    ...described,
     ...givenTargets,
     request_snapshot: nullish(NewSnapshot),
     input: Schema.optional(Schema.Unknown).annotations({
       description:
         "(ours) The payload of the agent, any JSON, as `input` of the request snapshot. GET /projects/{project}/agents has the JSON Schema of each agent.",
     }),
-    priority: nullish(Schema.Int.pipe(Schema.between(-1000, 1000))),
-    available_at: nullish(Timestamp),
-    max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),
-    ttl_seconds: nullish(TimeLimits.Seconds).annotations({
-      description:
-        "(ours) A run that no worker has claimed this many seconds after it was submitted, or after its `available_at`, is cancelled with code `EXPIRED`; none when absent",
-    }),
-    timeout_seconds: nullish(TimeLimits.Seconds).annotations({
-      description:
-        "(ours) A run that has worked for this many seconds in all of its attempts fails with code `TIMEOUT`; its waits and its time in the queue do not count; none when absent",
-    }),
     concurrency_key: Schema.optional(Schema.NullOr(Ids.visibleText(256))).annotations({
       description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
-    }),
-    concurrency_limit: nullish(Runs.Submission.fields.concurrencyLimit.from).annotations({
-      description:
-        "(ours) With it, at most this many runs of `concurrency_key` work at once, and the key is no lane. The last submission of a key sets it. 1 to 100,000",
-    }),
-    limits: nullish(Limits.LimitKeys).annotations({
-      description:
-        "(ours) Its keys at limits with names, narrow to wide: 2 at most, and 1 with a `concurrency_limit`. A key has 1 to 128 characters",
-    }),
-    fairness_key: nullish(Fairness.FairnessKey).annotations({
-      description:
-        "(ours) The waiting runs of different keys take turns, also where one key has many more than another. Up to 128 characters",
-    }),
-    fairness_weight: nullish(Fairness.FairnessWeight).annotations({
-      description:
-        "(ours) How many turns the key has for each of a key of weight 1. 0.1 to 100, 1 when absent",
-    }),
-    budget: nullish(TreeBudget.Limits).annotations({
-      description:
-        "(ours) What the run and those below it may spend together: `tokens`, `cost` (millionths), `steps`, `seconds` under lease, `runs`",
-    }),
-    multitask: nullish(Runs.Multitask).annotations({
-      description:
-        "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), it cancels those that no worker has claimed and waits behind the others (`latest`), or it is refused (`reject`)",
     }),
     debounce: nullish(DebounceBody).annotations({
       description:
@@ -192,44 +181,27 @@ const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
     ? undefined
     : target
 
+/** A request with an input and no snapshot has no messages, those of its conversation included. */
+const snapshotOf = ({ input, request_snapshot: sent }: (typeof wire.Type)["request"]) =>
+  input === undefined ? (sent ?? undefined) : { ...(sent ?? RequestSnapshot.empty), input }
+
 /**
  * `owner` names the conversation; (ours) it may be absent. Kinds other than `agent` are refused.
  *
  * @category models
  */
 export const Submission = as<Runs.Submission>()(wire, {
-  decode: ({ request, ...run }) => ({
-    agentId: request.agent_id,
-    publicId: run.public_id ?? undefined,
-    conversationId: run.owner?.id ?? run.conversation_id ?? undefined,
-    parentRunId: run.parent_run_id ?? undefined,
-    trigger: run.trigger ?? undefined,
-    batchId: run.batch_id ?? undefined,
-    mode: request.mode ?? undefined,
-    implementationKind: request.implementation_kind ?? undefined,
-    workerKey: request.worker_key ?? undefined,
-    initialStatus: request.initial_status ?? undefined,
-    sourceTarget: unlessEmpty(sourceTarget(request)),
-    runtimeTarget: unlessEmpty(runtimeTarget(request)),
-    // A request with an input and no snapshot has no messages, those of its conversation included.
-    snapshot:
-      request.input === undefined
-        ? (request.request_snapshot ?? undefined)
-        : { ...(request.request_snapshot ?? RequestSnapshot.empty), input: request.input },
-    priority: request.priority ?? undefined,
-    availableAt: request.available_at ?? undefined,
-    maxAttempts: request.max_attempts ?? undefined,
-    ttlSeconds: request.ttl_seconds ?? undefined,
-    timeoutSeconds: request.timeout_seconds ?? undefined,
-    concurrencyKey: request.concurrency_key,
-    concurrencyLimit: request.concurrency_limit ?? undefined,
-    limits: request.limits ?? undefined,
-    fairnessKey: request.fairness_key ?? undefined,
-    fairnessWeight: request.fairness_weight ?? undefined,
-    budget: request.budget ?? undefined,
-    multitask: request.multitask ?? undefined,
-    labels: request.labels ?? undefined,
-    debounce: request.debounce == null ? undefined : debounceOf(request.debounce),
+  decode: (sent) => ({
+    ...run.decode(sent),
+    ...request.decode(sent.request),
+    conversationId: sent.owner?.id ?? sent.conversation_id ?? undefined,
+    trigger: sent.trigger ?? undefined,
+    sourceTarget: unlessEmpty(sourceTarget(sent.request)),
+    runtimeTarget: unlessEmpty(runtimeTarget(sent.request)),
+    snapshot: snapshotOf(sent.request),
+    concurrencyKey: sent.request.concurrency_key,
+    labels: sent.request.labels ?? undefined,
+    debounce: sent.request.debounce == null ? undefined : debounceOf(sent.request.debounce),
   }),
   encode: (submission) => ({
     kind: "agent" as const,
@@ -237,17 +209,11 @@ export const Submission = as<Runs.Submission>()(wire, {
       submission.conversationId === undefined
         ? undefined
         : { kind: "conversation" as const, id: submission.conversationId },
-    public_id: submission.publicId,
-    parent_run_id: submission.parentRunId,
+    ...run.encode(submission),
     conversation_id: undefined,
     trigger: submission.trigger,
-    batch_id: submission.batchId,
     request: {
-      agent_id: submission.agentId,
-      mode: submission.mode,
-      implementation_kind: submission.implementationKind,
-      worker_key: submission.workerKey,
-      initial_status: submission.initialStatus,
+      ...request.encode(submission),
       ...(submission.sourceTarget === undefined && submission.runtimeTarget === undefined
         ? {}
         : {
@@ -258,18 +224,7 @@ export const Submission = as<Runs.Submission>()(wire, {
             runtime_target_release_version: submission.runtimeTarget?.releaseVersion,
           }),
       request_snapshot: submission.snapshot,
-      priority: submission.priority,
-      available_at: submission.availableAt,
-      max_attempts: submission.maxAttempts,
-      ttl_seconds: submission.ttlSeconds,
-      timeout_seconds: submission.timeoutSeconds,
       concurrency_key: submission.concurrencyKey,
-      concurrency_limit: submission.concurrencyLimit,
-      limits: submission.limits,
-      fairness_key: submission.fairnessKey,
-      fairness_weight: submission.fairnessWeight,
-      budget: submission.budget,
-      multitask: submission.multitask,
       labels: submission.labels,
       debounce: submission.debounce && {
         key: submission.debounce.key,
@@ -279,3 +234,26 @@ export const Submission = as<Runs.Submission>()(wire, {
     },
   }),
 }).annotations({ identifier: "Submission" })
+
+// The batch that runs are submitted in.
+
+/** What a batch says of its runs. */
+export const batchFields = {
+  batch_id: nullish(Ids.visibleText(128)).annotations({
+    description: "`batch_id` of those runs that have none",
+  }),
+}
+
+const Batch = Schema.Struct(batchFields)
+
+/** A submission of a batch, which has the id of the batch where it has none. */
+export const inBatch = ({ batch_id }: typeof Batch.Type, submission: Runs.Submission): Runs.Submission => ({
+  ...submission,
+  batchId: submission.batchId ?? batch_id ?? undefined,
+})
+
+/** What the answer to a batch repeats of it. */
+export const batchReply = {
+  fields: { batch_id: Schema.NullOr(Schema.String) },
+  of: ({ batch_id = null }: typeof Batch.Type) => ({ batch_id }),
+}

@@ -1,5 +1,6 @@
 /** Runs over HTTP: submissions, reads, and what becomes of them. */
 import { type Interrupt, MetadataFilter, OneOrMore, Run, Runs, ControlPlaneError, Ids } from "@runlease/core"
+import { SnakeCase } from "@runlease/core/internal"
 import { LabelRules } from "@runlease/core/store"
 import { Context, DateTime, Effect, Record, type Redacted, Schema, Array, Either, Option } from "effect"
 import {
@@ -129,6 +130,23 @@ export const makeLookup: Effect.Effect<
 
 const encodeSubmission = Schema.encodeSync(Submission)
 
+/** The fields of a submission that the public API has. */
+const publicFields: ReadonlySet<string> = new Set<keyof Runs.Submission>([
+  "agentId",
+  "publicId",
+  "derived",
+  "conversationId",
+  "parentRunId",
+  "trigger",
+  "mode",
+  "implementationKind",
+  "workerKey",
+  "initialStatus",
+  "sourceTarget",
+  "runtimeTarget",
+  "snapshot",
+])
+
 /** The first part of a submission that the public API does not have. `isWritten`: its request becomes messages of a new conversation. */
 const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string | undefined => {
   if (!isWritten && submission.snapshot !== undefined) {
@@ -137,21 +155,10 @@ const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string |
   if (!isWritten && submission.conversationId === undefined) {
     return "a run without a conversation and a snapshot; create one first"
   }
-  if (submission.priority !== undefined) return "a priority"
-  if (submission.debounce !== undefined) return "a debounce"
-  if (submission.availableAt !== undefined) return "a time before which the run waits"
-  if (submission.maxAttempts !== undefined) return "a number of attempts"
-  if (submission.ttlSeconds !== undefined) return "a time by which the run starts"
-  if (submission.timeoutSeconds !== undefined) return "a timeout"
-  if (submission.concurrencyKey !== undefined) return "a concurrency key"
-  if (submission.concurrencyLimit !== undefined) return "a limit of a concurrency key"
-  if (submission.limits !== undefined) return "limits with names"
-  if (submission.fairnessKey !== undefined) return "a fairness key"
-  if (submission.budget !== undefined) return "a budget"
-  if (submission.multitask !== undefined) return "what becomes of a run that works"
-  if (submission.labels !== undefined) return "labels"
-  if (submission.batchId !== undefined) return "the id of a batch"
-  return undefined
+  const ours = Object.entries(submission).find(
+    ([name, value]) => value !== undefined && !publicFields.has(name),
+  )
+  return ours && `\`${SnakeCase.snakeCase(ours[0])}\` of a submission`
 }
 
 const refusals = [

@@ -23,6 +23,7 @@ import * as RunFilter from "../Api/RunFilter.js"
 import { pageInfo } from "../Wire.js"
 import { CanonicalRun, fromRun, toOutcome } from "../Wire/Run.js"
 import * as FollowUp from "../Wire/FollowUp.js"
+import { batchReply, inBatch } from "../Wire/Submission.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
@@ -71,23 +72,20 @@ const read = (sent: unknown): Either.Either<Runs.Submission, Refusal.Refusal> =>
   Either.flatMap(Either.mapLeft(decode(sent), ErrorResponse.ofParse), ofAgent)
 
 /** Submits the runs that are well-formed and whose payloads fit, and answers all of them in their order. */
-export const submitMany = Effect.fnUntraced(function* ({ batch_id, runs }: typeof Bodies.Batch.Type) {
+export const submitMany = Effect.fnUntraced(function* (batch: typeof Bodies.Batch.Type) {
   const ports = yield* Caller.ports
   const budget = AgentForms.budget()
-  const checked = yield* Effect.forEach(runs, (sent) =>
+  const checked = yield* Effect.forEach(batch.runs, (sent) =>
     Effect.either(
       Effect.flatMap(read(sent), (submission) =>
-        Effect.as(AgentForms.check(submission, budget), {
-          ...submission,
-          batchId: submission.batchId ?? batch_id ?? undefined,
-        }),
+        Effect.as(AgentForms.check(submission, budget), inBatch(batch, submission)),
       ),
     ),
   )
   const submitted = yield* Context.get(ports, Runs.Runs).submitMany(Array.getRights(checked))
   let next = 0
   return {
-    batch_id: batch_id ?? null,
+    ...batchReply.of(batch),
     answers: checked.map((each) =>
       Either.match(
         Either.flatMap(each, () => submitted[next++]!),

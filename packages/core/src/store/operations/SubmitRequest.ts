@@ -8,7 +8,7 @@ import { isMessage } from "../../model/InboxMessage.js"
 import * as RetryEvent from "../../model/RetryEvent.js"
 import type { Labels } from "../../model/Labels.js"
 import * as RequestSnapshot from "../../model/RequestSnapshot.js"
-import { noTarget, projectTarget } from "../../model/Run.js"
+import { noTarget, notesOf, projectTarget } from "../../model/Run.js"
 import { fairnessOf } from "../../model/Fairness.js"
 import { limitsOf } from "../../model/TimeLimits.js"
 import * as TraceContext from "../../ports/TraceContext.js"
@@ -217,15 +217,13 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
 }
 
 const newDetails = (submission: Submission, parent: Parent, labels: Labels): RunDetails => ({
-  mode: submission.mode ?? null,
+  ...notesOf(submission),
   parentRunId: parent.parentRunId,
   rootRunId: parent.rootRunId,
-  trigger: submission.trigger ?? null,
   sourceTarget: submission.sourceTarget ?? projectTarget,
   runtimeTarget: submission.runtimeTarget ?? noTarget,
   session: null,
   labels,
-  batchId: submission.batchId ?? null,
   metadata: null,
   result: null,
 })

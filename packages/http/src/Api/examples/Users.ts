@@ -1,4 +1,5 @@
 /** Examples of the endpoints that submit, read and end runs, and of those of threads and keys. */
+import { batchReply } from "../../Wire/Submission.js"
 import { conversationId, keyId, page, pending, projectId, submittedAt } from "./Values.js"
 
 const messageId = "01a20000-0000-7000-8000-000000000003"
@@ -94,14 +95,13 @@ export const examples = {
   },
   "runs.submitMany": {
     sent: {
-      batch_id: "import-7",
       runs: [
         { kind: "agent", public_id: "report-1", request: { agent_id: "writer", input: payload } },
         { kind: "agent", public_id: "report-2", parent_run_id: "none", request: { agent_id: "writer" } },
       ],
     },
     answer: {
-      batch_id: "import-7",
+      ...batchReply.of({}),
       answers: [
         {
           status: 202,
@@ -110,7 +110,7 @@ export const examples = {
             duplicate: false,
             steered: false,
             debounced: false,
-            run: { ...pending, batch_id: "import-7" },
+            run: pending,
           },
         },
         {
