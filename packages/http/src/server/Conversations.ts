@@ -1,18 +1,16 @@
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Access, Conversations, Run, Runs } from "@runlease/core"
 import { Context, Effect, identity } from "effect"
-import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import { Message } from "../Wire/Conversation.js"
-import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
+import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
 import * as Workers from "./Workers.js"
 import * as RunConversations from "./RunConversations.js"
 import * as ReachedRun from "./ReachedRun.js"
 
-export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
+export const layer = group("conversations", (handlers) =>
   Effect.gen(function* () {
     const places = yield* RunConversations.make
 
@@ -30,7 +28,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
             title: payload.title,
             metadata: payload.metadata,
           })
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("conversation", ({ path }) =>
         Effect.gen(function* () {
@@ -39,7 +37,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
             Conversations.Conversations,
           )
           return yield* conversations.get(path.conversation_id)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("addMessage", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -47,7 +45,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           yield* Caller.speaker(payload.role)
           const conversations = Context.get(ports, Conversations.Conversations)
           return yield* conversations.addMessage(path.conversation_id, payload)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("messages", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -57,7 +55,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           )
           const page = yield* conversations.messages(path.conversation_id, urlParams)
           return yield* ListRows.respond(Message, page, identity, ({ id }) => id, urlParams)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("conversationRun", ({ path }) =>
         Effect.gen(function* () {
@@ -65,7 +63,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           const { projectId } = yield* CurrentPrincipal
           yield* places.check(projectId, path.conversation_id, path.run_id)
           return yield* Context.get(ports, Runs.Runs).get(path.run_id)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("append", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -78,7 +76,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
               ? Workers.append(ports, path.run_id, payload, yield* Caller.fence(ports, path.run_id, headers))
               : Workers.appendBeside(program, payload)
           return { ...(yield* appended), run: yield* Context.get(ports, Runs.Runs).get(path.run_id) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
@@ -88,7 +86,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
             return yield* new Run.RunNotFound({ runId: path.run_id })
           }
           return yield* ReachedRun.stream(ports, run, headers[lastEventIdHeader])
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
   }),
 )

@@ -14,6 +14,7 @@ import { Body } from "../Api/Exchange.js"
 import { RenewManyOptions } from "../Api/Workers.js"
 import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Decoder from "../Wire/Decoder.js"
 import { Callers } from "./Callers.js"
 
@@ -49,7 +50,7 @@ const handlers: ReadonlyMap<string | undefined, Handler> = new Map<string, Handl
     "leases",
     (workerId, body) => {
       const read = readRenewal(body)
-      return read && Workers.renewMany(workerId, read)
+      return read && Effect.mapError(Workers.renewMany(workerId, read), Verdicts.encode)
     },
   ],
 ])

@@ -1,23 +1,21 @@
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Access } from "@runlease/core"
 import { Duration, Effect, Redacted } from "effect"
-import { Api } from "../Api.js"
-import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
+import { group } from "./Group.js"
 
-export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
+export const layer = group("keys", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
 
     const create = Effect.fn("Server.createProject")(function* (slug: string) {
       yield* Caller.admin
       return yield* access.createProject(slug)
-    }, Effect.mapError(Verdicts.encode))
+    })
 
     const list = Effect.gen(function* () {
       yield* Caller.admin
       return { data: yield* access.listProjects }
-    }).pipe(Effect.mapError(Verdicts.encode))
+    })
 
     const createKey = Effect.fn("Server.createKey")(function* (
       reference: string,
@@ -27,13 +25,13 @@ export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
       const project = yield* access.getProject(reference)
       const { key, token } = yield* access.createKey({ projectId: project.id, ...options })
       return { key, token: Redacted.value(token) }
-    }, Effect.mapError(Verdicts.encode))
+    })
 
     const listKeys = Effect.fn("Server.listKeys")(function* (reference: string) {
       yield* Caller.admin
       const project = yield* access.getProject(reference)
       return { data: yield* access.listKeys(project.id) }
-    }, Effect.mapError(Verdicts.encode))
+    })
 
     const revokeKey = Effect.fn("Server.revokeKey")(function* (
       reference: string,
@@ -42,7 +40,7 @@ export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
       yield* Caller.admin
       const project = yield* access.getProject(reference)
       return { key: yield* access.revokeKey(project.id, keyId) }
-    }, Effect.mapError(Verdicts.encode))
+    })
 
     return handlers
       .handle("createProject", ({ payload }) => create(payload.slug))

@@ -1,13 +1,11 @@
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Summaries, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, identity } from "effect"
-import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as RunFilter from "../Api/RunFilter.js"
-import * as Verdicts from "../contract/Verdicts.js"
 import { RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
+import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
 import * as MetadataQuery from "./MetadataQuery.js"
 import * as ProjectTopics from "./ProjectTopics.js"
@@ -18,7 +16,7 @@ import * as RunPages from "./RunPages.js"
 /** How far back the lost leases go, as the endpoint describes it. */
 const lostWithin = "24 hours"
 
-export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
+export const layer = group("observe", (handlers) =>
   Effect.gen(function* () {
     const topics = yield* ProjectTopics.ProjectTopics
 
@@ -27,13 +25,13 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           return yield* ProjectViews.statistics(ports, urlParams)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("attention", ({ path }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           return yield* ProjectViews.attention(ports)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("runSummaries", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -46,7 +44,7 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
             cursor: urlParams.cursor,
             searched: page.searched,
           })
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("runCounts", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -55,19 +53,19 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
             ...RunFilter.toCountFilter(urlParams),
             ...(yield* MetadataQuery.read),
           })
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("runSummary", ({ path }) =>
         Effect.gen(function* () {
           return yield* Context.get(yield* Caller.run("read", path.run_id), Summaries.Summaries).run(
             path.run_id,
           )
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("standing", ({ path }) =>
         Effect.gen(function* () {
           return yield* Context.get(yield* Caller.ports, Summaries.Summaries).standing(path.run_id)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handleRaw("runLive", ({ headers, path }) =>
         Effect.gen(function* () {
@@ -76,7 +74,7 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
             path.run_id,
             RunPages.respond(ports, path.run_id, headers[lastEventIdHeader]),
           )
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handleRaw("projectLive", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -85,38 +83,38 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
           return yield* EventStream.respond(
             topics.frames({ projectId, last, step }, yield* ProjectTopics.parse(names)),
           )
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("workerSummaries", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, Summaries.Summaries).workers(urlParams)
           return yield* ListRows.respond(WorkerSummary, page, identity, ({ worker }) => worker.id, urlParams)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("held", ({ path }) =>
         Effect.gen(function* () {
           const summaries = Context.get(yield* Caller.ports, Summaries.Summaries)
           return { data: yield* summaries.held(path.worker_id) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("lostLeases", ({ path }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           return { data: yield* Context.get(ports, Summaries.Summaries).lost(lostWithin) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("agents", ({ path }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           return { data: yield* ProjectViews.agents(ports) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("drain", ({ path, payload }) =>
         Effect.gen(function* () {
           const registry = Context.get(yield* Caller.ports, WorkerRegistry.WorkerRegistry)
           return yield* registry.drain(path.worker_id, payload.drain)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
   }),
 )

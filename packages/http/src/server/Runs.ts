@@ -1,5 +1,4 @@
 /** The endpoints of runs. */
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import {
   Access,
   ControlPlane,
@@ -14,7 +13,6 @@ import {
 import { AppendRules } from "@runlease/core/internal"
 import { ControlEvents } from "@runlease/core/store"
 import { Chunk, Context, Duration, Effect, Option, Stream, Array, Either, Schema } from "effect"
-import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as LogParams from "../Api/LogParams.js"
 import type * as Bodies from "../Api/RunBodies.js"
@@ -30,6 +28,7 @@ import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
 import * as ErrorResponse from "./ErrorResponse.js"
 import * as Grants from "./Grants.js"
+import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
 import { Revocation, Shutdown } from "./LongRequests.js"
 import * as MetadataQuery from "./MetadataQuery.js"
@@ -128,7 +127,7 @@ const pageOf = (entries: ReadonlyArray<RunLog.LogEntry>): LogPage => ({
   ended: ControlEvents.endsLog(entries.at(-1)!),
 })
 
-export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
+export const layer = group("runs", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
     const shutdown = yield* Shutdown
@@ -194,28 +193,26 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const submitted = yield* Context.get(ports, Runs.Runs).submit(submission)
           if (grant !== undefined) yield* Grants.checkSubmitted(grant, submitted)
           return replyOf(submitted)
-        }, Effect.mapError(Verdicts.encode)),
+        }),
       )
-      .handle("submitMany", ({ payload }) =>
-        Effect.mapError(submitMany(payload), (error) => Verdicts.encode(error)),
-      )
+      .handle("submitMany", ({ payload }) => submitMany(payload))
       .handle("run", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.run("read", path.run_id), Runs.Runs)
           return fromRun(yield* runs.get(path.run_id))
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("label", ({ path, payload }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return fromRun(yield* runs.label(path.run_id, payload.labels))
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("snapshot", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return yield* runs.snapshot(path.run_id)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("events", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -231,7 +228,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             page_info: pageInfo(urlParams.after_event_id?.toString(), yield* nextAfter(ports, request, page)),
             ended: page.ended,
           }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("steps", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -250,14 +247,14 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
               entries.at(-1)?.eventId.toString() ?? null,
             ),
           }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.run("read", path.run_id)
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
           return yield* ReachedRun.stream(ports, run, headers[lastEventIdHeader])
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("list", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -267,7 +264,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           })
           const page = yield* Context.get(ports, Runs.Runs).list(filter)
           return yield* ListRows.respond(CanonicalRun, page, fromRun, ({ runId }) => runId, urlParams)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("prune", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -278,7 +275,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             olderThan: Duration.seconds(payload.older_than_seconds),
             limit: payload.limit ?? undefined,
           })
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("complete", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -291,7 +288,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             payload.taken_messages,
           )
           return { completed, run: fromRun(run) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("retry", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -301,7 +298,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             fromStart: payload.from_start ?? undefined,
           })
           return { accepted: true as const, run: fromRun(run), duplicate }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("fork", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -311,7 +308,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             publicId: payload.public_id ?? undefined,
           })
           return { accepted: true as const, run: fromRun(run), duplicate }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("tell", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -331,7 +328,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const runs = Context.get(yield* Caller.run("stop", path.run_id), Runs.Runs)
           const { cancelled, run } = yield* runs.cancel(path.run_id)
           return { cancelled, run: fromRun(run) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("resume", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -343,20 +340,20 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           yield* Caller.answers(answers)
           const { duplicate, run } = yield* runs.resume(path.run_id, answers)
           return { accepted: true, duplicate, run: fromRun(run) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("inputs", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return { data: yield* runs.inputs(path.run_id) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("followUp", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.ports
           yield* Submit.checkName(payload.publicId, "public_id")
           return FollowUp.toReply(yield* Context.get(ports, Runs.Runs).followUp(path.run_id, payload))
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
   }),
 )

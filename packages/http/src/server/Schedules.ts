@@ -1,17 +1,15 @@
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Ids, RequestSnapshot, type Schedule as Model, Schedules } from "@runlease/core"
 import { PayloadCheck } from "@runlease/core/internal"
 import { Context, Effect, identity } from "effect"
-import { Api } from "../Api.js"
 import type { Condition } from "../Api/ScheduleBodies.js"
 import * as Refusal from "../contract/Refusal.js"
-import * as Verdicts from "../contract/Verdicts.js"
 import { pageInfo } from "../Wire.js"
 import * as Run from "../Wire/Run.js"
 import { Schedule } from "../Wire/Schedule.js"
 import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
+import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
 
 /** The schedules of the named project, which must be the caller's. */
@@ -46,7 +44,7 @@ const checkPayload = ({ config, target }: Definition, budget: AgentForms.Budget,
       )
 }
 
-export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
+export const layer = group("schedules", (handlers) =>
   handlers
     .handle("create", ({ path, payload }) =>
       Effect.gen(function* () {
@@ -54,7 +52,7 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
         const schedules = Context.get(ports, Schedules.Schedules)
         yield* checkPayload(payload, AgentForms.budget())
         return { schedule: yield* schedules.create({ ...payload, createdBy: keyId }) }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("list", ({ path, urlParams }) =>
       Effect.gen(function* () {
@@ -72,7 +70,7 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           source_schedules: [],
           page_info: pageInfo(urlParams.cursor, next),
         })
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("apply", ({ path, payload }) =>
       Effect.gen(function* () {
@@ -90,12 +88,10 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           dryRun: payload.dry_run ?? false,
         })
         return { schedules: applied }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("get", ({ path }) =>
-      Effect.flatMap(schedulesOf(path), (schedules) => schedules.get(path.schedule_id)).pipe(
-        Effect.mapError(Verdicts.encode),
-      ),
+      Effect.flatMap(schedulesOf(path), (schedules) => schedules.get(path.schedule_id)),
     )
     .handle("update", ({ headers, path, payload }) =>
       Effect.gen(function* () {
@@ -105,27 +101,27 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           yield* checkPayload({ ...before, ...payload }, AgentForms.budget())
         }
         return { schedule: yield* schedules.update(path.schedule_id, payload, conditionOf(headers)) }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("remove", ({ headers, path }) =>
       Effect.gen(function* () {
         const schedules = yield* schedulesOf(path)
         yield* schedules.remove(path.schedule_id, conditionOf(headers))
         return { deleted: true }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("pause", ({ headers, path, payload }) =>
       Effect.gen(function* () {
         const schedules = yield* schedulesOf(path)
         const reason = payload.reason ?? undefined
         return { schedule: yield* schedules.pause(path.schedule_id, { ...conditionOf(headers), reason }) }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("resume", ({ headers, path }) =>
       Effect.gen(function* () {
         const schedules = yield* schedulesOf(path)
         return { schedule: yield* schedules.resume(path.schedule_id, conditionOf(headers)) }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("runNow", ({ path, payload }) =>
       Effect.gen(function* () {
@@ -140,7 +136,7 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           duplicate,
           run: Run.fromRun(run),
         }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("backfill", ({ path, payload }) =>
       Effect.gen(function* () {
@@ -150,12 +146,12 @@ export const layer = HttpApiBuilder.group(Api, "schedules", (handlers) =>
           to: payload.to,
           limit: payload.limit ?? undefined,
         })
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     )
     .handle("upcoming", ({ path, urlParams }) =>
       Effect.gen(function* () {
         const schedules = yield* schedulesOf(path)
         return { ticks: yield* schedules.upcoming(path.schedule_id, urlParams.count) }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
     ),
 )

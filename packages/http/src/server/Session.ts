@@ -1,15 +1,13 @@
 import * as Headers from "@effect/platform/Headers"
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Access } from "@runlease/core"
 import { Token } from "@runlease/core/store"
 import { Effect, Layer, Option, Redacted } from "effect"
-import { Api } from "../Api.js"
 import { projectOf } from "../Api/Session.js"
 import * as Refusal from "../contract/Refusal.js"
-import * as Verdicts from "../contract/Verdicts.js"
 import { Callers } from "./Callers.js"
 import * as Caller from "./Caller.js"
+import { group } from "./Group.js"
 import * as SameOrigin from "./SameOrigin.js"
 import * as SessionCookie from "./SessionCookie.js"
 
@@ -36,9 +34,9 @@ const describe = Effect.fnUntraced(function* (access: Access.Access["Type"], key
   const keys = yield* access.listKeys(key.projectId)
   const name = keys.find(({ id }) => id === key.keyId)?.name ?? key.keyId
   return { project: projectOf(project), key: { id: key.keyId, name, admin: key.admin } }
-}, Effect.mapError(Verdicts.encode))
+})
 
-const signIn = HttpApiBuilder.group(Api, "signIn", (handlers) =>
+const signIn = group("signIn", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
     const callers = yield* Callers
@@ -59,10 +57,9 @@ const signIn = HttpApiBuilder.group(Api, "signIn", (handlers) =>
           const request = yield* HttpServerRequest.HttpServerRequest
           yield* SameOrigin.checkBrowser(request)
           const key = yield* keyOf(request, payload.api_key)
-          const session = yield* access.issueSession(key).pipe(
-            Effect.catchTag("KeyNotFound", () => Effect.fail(noSession)),
-            Effect.mapError(Verdicts.encode),
-          )
+          const session = yield* access
+            .issueSession(key)
+            .pipe(Effect.catchTag("KeyNotFound", () => Effect.fail(noSession)))
           yield* SessionCookie.set(request, session)
           return yield* describe(access, key)
         }),
@@ -73,14 +70,14 @@ const signIn = HttpApiBuilder.group(Api, "signIn", (handlers) =>
           const token = SessionCookie.read(request)
           if (Option.isNone(token)) return
           yield* SameOrigin.check(request)
-          yield* Effect.mapError(access.endSession(Redacted.make(token.value)), Verdicts.encode)
+          yield* access.endSession(Redacted.make(token.value))
           yield* SessionCookie.clear(request)
         }),
       )
   }),
 )
 
-const session = HttpApiBuilder.group(Api, "session", (handlers) =>
+const session = group("session", (handlers) =>
   Effect.map(Access.Access, (access) =>
     handlers.handle("session", () => Effect.flatMap(Caller.apiKey, (key) => describe(access, key))),
   ),

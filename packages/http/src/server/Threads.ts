@@ -1,14 +1,13 @@
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
-import { Api } from "../Api.js"
 import { BodyBudget } from "./Bodies.js"
+import { group } from "./Group.js"
 import * as LazyModule from "./LazyModule.js"
 import { Rebuilds } from "./Rebuilds.js"
 import { StreamTurns } from "./StreamTurns.js"
 
 const threads = LazyModule.of(() => import("./agui/ThreadEndpoints.js"))
 
-export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
+export const layer = group("threads", (handlers) =>
   Effect.map(Effect.context<BodyBudget | Rebuilds | StreamTurns>(), (context) => {
     const endpoints = Effect.provide(
       Effect.flatMap(threads, ({ make }) => make),

@@ -1,5 +1,4 @@
 /** The endpoints of workers, and the operations that they share with exchanges. */
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import {
   Access,
   type Ids,
@@ -28,7 +27,6 @@ import {
   Exit,
   Duration,
 } from "effect"
-import { Api } from "../Api.js"
 import type { Append } from "../Api/Conversations.js"
 import { type Answer, Operation } from "../Api/Exchange.js"
 import type { Suspension } from "../Api/Suspension.js"
@@ -52,6 +50,7 @@ import * as Caller from "./Caller.js"
 import type { Program } from "./Caller.js"
 import * as ErrorResponse from "./ErrorResponse.js"
 import * as EventStream from "./EventStream.js"
+import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
 import { Revocation, Shutdown } from "./LongRequests.js"
 import type { Ports } from "./ProjectPorts.js"
@@ -284,7 +283,7 @@ export const exchange = Effect.fnUntraced(function* (workerId: Ids.WorkerId, sen
   return { answers: yield* Effect.forEach(exits, answerOf) }
 })
 
-export const exchangeLayer = HttpApiBuilder.group(Api, "exchange", (handlers) =>
+export const exchangeLayer = group("exchange", (handlers) =>
   handlers.handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations)),
 )
 
@@ -306,9 +305,9 @@ export const renewMany = Effect.fnUntraced(function* (
     leaseDuration: leaseOf(payload),
   })
   return { leases: renewals.map(toWire) }
-}, Effect.mapError(Verdicts.encode))
+})
 
-export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
+export const layer = group("workers", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
     const shutdown = yield* Shutdown
@@ -321,20 +320,20 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const worker = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).register(payload)
           const token = yield* access.issueWorkerToken({ projectId, workerId: worker.id, issuedBy: keyId })
           return { worker, token: Redacted.value(token) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("workers", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).list(urlParams)
           return yield* ListRows.respond(Worker, page, identity, ({ id }) => id, urlParams)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("revokeTokens", ({ path }) =>
         Effect.gen(function* () {
           const { projectId } = yield* Caller.apiKey
           return { revoked: yield* access.revokeWorkerTokens({ projectId, workerId: path.worker_id }) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("heartbeat", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -345,7 +344,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
             payload.metadata ?? undefined,
           )
           return { worker, token: null }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle(
         "claim",
@@ -355,7 +354,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
-        }, Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("renew", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -368,20 +367,20 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           if (renewal === undefined || renewal._tag === "Lost") return { run: null }
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
           return { run: Run.toClaimed(run, RequestSnapshot.empty) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("renewMany", ({ path, payload }) => renewMany(path.worker_id, payload))
       .handle("release", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
           return yield* release(ports, Caller.leaseOf(path, headers), payload)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("suspend", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
           return yield* suspend(ports, Caller.leaseOf(path, headers), payload)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("spawn", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -389,7 +388,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const ports = program?.ports ?? (yield* Caller.worker(path.worker_id))
           const lease = program?.lease ?? Caller.leaseOf(path, headers)
           return yield* spawn(ports, lease, payload)
-        }).pipe(Effect.mapError(Verdicts.encode)),
+        }),
       )
       .handle("session", ({ headers, path, payload }) =>
         Effect.gen(function* () {

@@ -9,7 +9,6 @@ import { lastEventIdHeader } from "../../Api/EventStream.js"
 import * as ThreadNames from "../../agui/ThreadNames.js"
 import * as Peer from "../../agui/Peer.js"
 import { CurrentPrincipal } from "../../contract/Principal.js"
-import * as Verdicts from "../../contract/Verdicts.js"
 import * as Caller from "../Caller.js"
 import * as TraceOfRequest from "../TraceOfRequest.js"
 import * as Begin from "./Begin.js"
@@ -61,9 +60,7 @@ export const runAgent = ({ headers, path, payload, request, urlParams }: Request
         after: headers[lastEventIdHeader] ?? 0,
       })),
     })
-  }).pipe(Effect.mapError(Verdicts.encode))
+  })
 
 export const capabilities = ({ path }: Request<"capabilities">) =>
-  Effect.flatMap(Caller.ports, (ports) => Capabilities.ofAgent(ports, path.agent_id)).pipe(
-    Effect.mapError(Verdicts.encode),
-  )
+  Effect.flatMap(Caller.ports, (ports) => Capabilities.ofAgent(ports, path.agent_id))

@@ -12,7 +12,6 @@ import * as AgUiView from "../../agui/AgUiView.js"
 import { CurrentPrincipal, sharesOf } from "../../contract/Principal.js"
 import * as Refusal from "../../contract/Refusal.js"
 import type { ThreadStatus, ThreadView } from "../../Wire/ThreadView.js"
-import * as Verdicts from "../../contract/Verdicts.js"
 import { BodyBudget } from "../Bodies.js"
 import type { Ports } from "../ProjectPorts.js"
 import * as Caller from "../Caller.js"
@@ -132,7 +131,7 @@ export const make = Effect.gen(function* () {
           stateOmitted: folded.stateOmitted,
           ...waitOf(current),
         }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
 
     threadStream: ({ path, urlParams }: Request<"threadStream">) =>
       Effect.gen(function* () {
@@ -156,7 +155,7 @@ export const make = Effect.gen(function* () {
           after: 0,
           before: restated,
         })
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
 
     stopThread: ({ path, payload }: Request<"stopThread">) =>
       Effect.gen(function* () {
@@ -168,6 +167,6 @@ export const make = Effect.gen(function* () {
         if (current === undefined || !isNamed) return { stopped: false, runId: null }
         const { cancelled } = yield* Context.get(ports, Runs.Runs).cancel(current.runId)
         return { stopped: cancelled, runId: clientRunId ?? null }
-      }).pipe(Effect.mapError(Verdicts.encode)),
+      }),
   }
 })
