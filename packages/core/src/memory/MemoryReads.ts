@@ -1,7 +1,7 @@
 /**
  * Reads of runs in memory.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import * as Ids from "../model/Ids.js"
 import * as Json from "../model/Json.js"
 import { isTerminal } from "../model/Run.js"
@@ -9,10 +9,10 @@ import { entryBytes, type LogEntry } from "../ports/RunLog.js"
 import { isReserved } from "../model/StepRecord.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../store/rows/KeysetPage.js"
+import { bulkOperations, schedules } from "../store/rows/Records.js"
 import type { ListedRuns, LogBounds, RunReads } from "../store/rows/RunStore.js"
-import * as MemoryBulk from "./MemoryBulk.js"
 import * as MemoryCounters from "./MemoryCounters.js"
-import * as MemorySchedules from "./MemorySchedules.js"
+import * as MemoryRecords from "./MemoryRecords.js"
 import * as MemoryLimits from "./MemoryLimits.js"
 import * as MemorySummaries from "./MemorySummaries.js"
 import * as State from "./State.js"
@@ -109,9 +109,8 @@ export const make = (state: State.State): RunReads<never> => ({
 
   summaries: MemorySummaries.make(state),
 
-  schedules: MemorySchedules.reads(state),
-
-  bulk: MemoryBulk.reads(state),
+  records: MemoryRecords.reads(state),
+  civilNow: Clock.currentTimeMillis,
 
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY
@@ -119,9 +118,9 @@ export const make = (state: State.State): RunReads<never> => ({
     for (const { checkAt } of MemoryLimits.all(state)) next = Math.min(next, checkAt ?? next)
     return {
       runs: Number.isFinite(next) ? next : null,
-      schedules: MemorySchedules.nextDue(state),
+      schedules: MemoryRecords.nextDue(state, schedules),
       named: MemoryLimits.scopedLimits(state).named,
-      bulk: MemoryBulk.someRuns(state),
+      bulk: MemoryRecords.nextDue(state, bulkOperations) !== null,
     }
   }),
 })

@@ -1,7 +1,7 @@
 /**
  * The rows of a transaction in memory. Every operation is synchronous, and its changes can be undone.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isTerminal } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
@@ -23,9 +23,8 @@ import { advanced, afterChange } from "../store/rows/StoredRun.js"
 import * as MemoryBounds from "./MemoryBounds.js"
 import * as MemoryFlows from "./MemoryFlows.js"
 import * as MemoryLimits from "./MemoryLimits.js"
-import * as MemoryBulk from "./MemoryBulk.js"
 import * as MemoryCounters from "./MemoryCounters.js"
-import * as MemorySchedules from "./MemorySchedules.js"
+import * as MemoryRecords from "./MemoryRecords.js"
 import * as MemorySummaries from "./MemorySummaries.js"
 import * as MemoryWrites from "./MemoryWrites.js"
 import * as State from "./State.js"
@@ -96,9 +95,9 @@ export const make = (state: State.State): RunRows<never> => {
     state.records.get(key)!.entries.slice(eventId)
 
   return {
-    schedules: MemorySchedules.rows(state),
+    records: MemoryRecords.rows(state),
+    civilNow: Clock.currentTimeMillis,
     limits: MemoryLimits.make(state),
-    bulk: MemoryBulk.rows(state),
     filters: MemorySummaries.make(state),
     lastKey: Effect.sync(() => state.lastKey),
     flows: MemoryFlows.make(state),

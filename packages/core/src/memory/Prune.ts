@@ -7,8 +7,10 @@ import * as LimitRules from "../rules/LimitRules.js"
 import * as RateRules from "../rules/RateRules.js"
 import { openChildren } from "../rules/ChildTransitions.js"
 import * as CounterRows from "../store/rows/CounterRows.js"
+import { bulkOperations } from "../store/rows/Records.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemoryFlows from "./MemoryFlows.js"
+import * as MemoryRecords from "./MemoryRecords.js"
 import * as State from "./State.js"
 
 /** Deletes the conversations that pruning left without runs and that have not changed since `before`. */
@@ -24,9 +26,10 @@ const pruneConversations = (project: State.ProjectState, before: number): void =
 
 /** Deletes the bulk operations of a project that ended by an instant. */
 const pruneBulk = (state: State.State, projectId: string, before: number): void => {
-  for (const { key, record } of state.bulk.values()) {
+  const { rows } = MemoryRecords.tableOf(state, bulkOperations)
+  for (const { key, record } of rows.values()) {
     const { finishedAt } = record
-    if (record.projectId === projectId && finishedAt !== null && finishedAt <= before) state.bulk.delete(key)
+    if (record.projectId === projectId && finishedAt !== null && finishedAt <= before) rows.delete(key)
   }
 }
 

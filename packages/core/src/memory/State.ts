@@ -13,10 +13,9 @@ import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { LimitUsage } from "../rules/LimitRules.js"
 import type { CounterSum } from "../store/rows/CounterRows.js"
-import type { BulkKey, StoredBulk } from "../store/rows/BulkRows.js"
 import type { NamedSetting } from "../store/rows/LimitRows.js"
 import type { RunKey, RunRef } from "../store/rows/RunRows.js"
-import type { ScheduleKey, StoredSchedule } from "../store/rows/ScheduleRows.js"
+import type { StoredRecord } from "../store/rows/Records.js"
 import * as StoreClock from "../store/rows/StoreClock.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
@@ -77,6 +76,12 @@ export interface ProjectState {
   readonly counters: Map<string, CounterSum>
 }
 
+/** Records in the order of their keys, and the key of the one that was made last. */
+export interface Table<R> {
+  readonly rows: Map<number, StoredRecord<R>>
+  lastKey: number
+}
+
 export interface State {
   /** The store's time, in milliseconds. */
   readonly now: Effect.Effect<number>
@@ -85,13 +90,8 @@ export interface State {
   readonly pending: Set<MemoryRun>
   /** Runs that time alone changes: under a lease, delayed, or waiting for answers until some time. */
   readonly timed: Set<MemoryRun>
-  readonly schedules: Map<ScheduleKey, StoredSchedule>
-  /** The key of the schedule that was made last. */
-  lastScheduleKey: ScheduleKey
-  /** In the order of their keys. */
-  readonly bulk: Map<BulkKey, StoredBulk>
-  /** The key of the bulk operation that was made last. */
-  lastBulkKey: BulkKey
+  /** The tables of records, by their names. */
+  readonly recordTables: Map<string, Table<unknown>>
   /** The key of the run that was submitted last. */
   lastKey: RunKey
   /** The key of the limit that was added last. */
@@ -108,10 +108,7 @@ export const make: Effect.Effect<State> = Effect.map(StoreClock.make, (now) => (
   records: new Map(),
   pending: new Set(),
   timed: new Set(),
-  schedules: new Map(),
-  lastScheduleKey: 0,
-  bulk: new Map(),
-  lastBulkKey: 0,
+  recordTables: new Map(),
   lastKey: 0,
   lastLimit: 0,
   instant: 0,

@@ -7,15 +7,14 @@ import type { Database } from "../dialect/Dialect.js"
 import { select } from "../dialect/ExecuteStatement.js"
 import type { ToRow } from "../rows/Columns.js"
 import { joinedStates, listedBytes } from "../rows/RunRow.js"
-import * as BulkQueries from "./BulkQueries.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LimitReads from "./LimitReads.js"
 import * as LogQueries from "./LogQueries.js"
+import * as RecordQueries from "./RecordQueries.js"
 import * as RunQueries from "./RunQueries.js"
-import * as ScheduleQueries from "./ScheduleQueries.js"
 import * as SummaryQueries from "./SummaryQueries.js"
 
 interface WorkerRow {
@@ -96,9 +95,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
 
   summaries: SummaryQueries.make(database),
 
-  schedules: ScheduleQueries.reads(database),
-
-  bulk: BulkQueries.reads(database),
+  records: RecordQueries.reads(database),
+  civilNow: database.dialect.civilNow,
 
   nextDue: DueQueries.nextDue(database),
 })

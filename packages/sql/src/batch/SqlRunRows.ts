@@ -3,7 +3,6 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { RunRows } from "@runlease/core/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import * as BulkQueries from "./BulkQueries.js"
 import * as ClaimQueries from "./ClaimQueries.js"
 import * as ConversationRows from "./ConversationRows.js"
 import * as DebounceQueries from "./DebounceQueries.js"
@@ -16,18 +15,18 @@ import * as LimitQueries from "./LimitQueries.js"
 import * as LogQueries from "./LogQueries.js"
 import * as MessageRows from "./MessageRows.js"
 import * as RunInserts from "./RunInserts.js"
+import * as RecordQueries from "./RecordQueries.js"
 import * as RunQueries from "./RunQueries.js"
 import * as RunWrites from "./RunWrites.js"
-import * as ScheduleQueries from "./ScheduleQueries.js"
 import * as SummaryQueries from "./SummaryQueries.js"
 
 /** @category constructors */
 export const make = (database: Database): RunRows.RunRows<SqlError> => {
   const { dialect } = database
   return {
-    schedules: ScheduleQueries.rows(database),
+    records: RecordQueries.rows(database),
+    civilNow: database.dialect.civilNow,
     limits: LimitQueries.make(database),
-    bulk: BulkQueries.rows(database),
     filters: SummaryQueries.make(database),
     lastKey: RunQueries.lastKey(database),
     flows: FlowQueries.make(database),

@@ -3,7 +3,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane, type Ids, type Run } from "@runlease/core"
 import { CounterRows } from "@runlease/core/store"
 import { Duration, Effect, Either, Function } from "effect"
-import * as BulkQueries from "../batch/BulkQueries.js"
+import * as RecordQueries from "../batch/RecordQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"
 import * as FlowQueries from "../batch/FlowQueries.js"
 import * as LabelRows from "../batch/LabelRows.js"
@@ -165,7 +165,7 @@ const pruneOne = (
     const conversations = yield* pruneConversations(store, batch)
     const limits = yield* LimitReads.prune(store, request.projectId, rowsPerCommit)
     const flows = yield* FlowQueries.prune(store, request.projectId, batch.before, rowsPerCommit)
-    const bulk = yield* BulkQueries.prune(store, request.projectId, batch.before, batch.limit)
+    const bulk = yield* RecordQueries.pruneBulk(store, request.projectId, batch.before, batch.limit)
     const counters = yield* pruneCounters(store, batch)
     return Either.right({ pruned, more: counters || conversations || limits || bulk || flows })
   })

@@ -6,7 +6,7 @@ import { type AppliedSchedule, type ApplySchedules, InvalidSchedule } from "../.
 import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { RunOperation } from "../commit/RunCommits.js"
-import type { ScheduleRows, StoredSchedule } from "../rows/ScheduleRows.js"
+import { type RecordRows, schedules as table, type StoredSchedule } from "../rows/Records.js"
 import { newRecord, redefined } from "./ScheduleOperations.js"
 
 /** `ids` are those of the schedules that may be created, one for each that is declared. */
@@ -101,7 +101,7 @@ const differenceOf = (
 }
 
 const write = <X>(
-  schedules: ScheduleRows<X>,
+  schedules: RecordRows<ScheduleRules.ScheduleRecord, X>,
   { inserted, removed, updated }: Difference,
 ): Effect.Effect<void, X> =>
   Effect.gen(function* () {
@@ -112,12 +112,12 @@ const write = <X>(
 
 const applyOne = <X>(
   request: Request,
-  schedules: ScheduleRows<X>,
+  schedules: RecordRows<ScheduleRules.ScheduleRecord, X>,
   now: number,
 ): Effect.Effect<Either.Either<ReadonlyArray<AppliedSchedule>, InvalidSchedule>, X> =>
   Effect.gen(function* () {
     const { declared, projectId } = request
-    const found = yield* schedules.ofSource(projectId, declared.source)
+    const found = yield* schedules.all(projectId, "source", declared.source)
     const stored = new Map(found.map((schedule) => [schedule.record.sourceTriggerId ?? "", schedule]))
     const checked = checkAll(request, stored, now)
     if (Either.isLeft(checked)) return Either.left(checked.left)
@@ -135,9 +135,9 @@ export const operation = <X>(): RunOperation<
   X
 > => ({
   name: "Schedules.apply",
-  decide: (requests, { rows: { schedules } }) =>
-    Effect.flatMap(schedules.civilNow, (now) =>
-      Effect.forEach(requests, (request) => applyOne(request, schedules, now)),
+  decide: (requests, { rows }) =>
+    Effect.flatMap(rows.civilNow, (now) =>
+      Effect.forEach(requests, (request) => applyOne(request, rows.records(table), now)),
     ),
   answer: (applied) => applied,
 })

@@ -11,7 +11,7 @@ import type { ControlPlaneUnavailable } from "../../ports/ControlPlaneUnavailabl
 import * as BulkRules from "../../rules/BulkRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
-import type { BulkRef } from "../rows/BulkRows.js"
+import { bulkOperations as table, type RecordRef } from "../rows/Records.js"
 import type { RunRef } from "../rows/RunRows.js"
 import type { Reading } from "../rows/StoreReads.js"
 import * as BulkActions from "./BulkActions.js"
@@ -94,14 +94,14 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
         const found =
           bulk.idempotencyKey === undefined
             ? undefined
-            : yield* batch.rows.bulk.find({ projectId, bulkId: id })
+            : yield* batch.rows.records(table).find({ projectId, id })
         if (found !== undefined) return Either.right({ record: found.record, unread: [] })
         const begun = yield* begin(batch, creation)
         const advanced =
           index === 0
             ? yield* advance(batch, begun, mostOf.cancel, BulkSeeds.none)
             : { record: begun, unread: [] }
-        yield* batch.rows.bulk.insert(advanced.record)
+        yield* batch.rows.records(table).insert([advanced.record])
         return Either.right(advanced)
       }),
     ),
@@ -114,20 +114,21 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
  * @category operations
  */
 export const abort = <X>(): RunOperation<
-  BulkRef,
+  RecordRef,
   BulkRules.BulkRecord,
   BulkRules.BulkRecord,
   BulkNotFound,
   X
 > => ({
   name: "BulkOperations.abort",
-  decide: (requests, { now, rows: { bulk } }) =>
+  decide: (requests, { now, rows }) =>
     Effect.forEach(requests, (ref) =>
       Effect.gen(function* () {
+        const bulk = rows.records(table)
         const found = yield* bulk.find(ref)
-        if (found === undefined) return Either.left(new BulkNotFound({ bulkId: ref.bulkId }))
+        if (found === undefined) return Either.left(new BulkNotFound({ bulkId: ref.id }))
         const record = BulkRules.abort(found.record, now)
-        if (record !== found.record) yield* bulk.update({ key: found.key, record })
+        if (record !== found.record) yield* bulk.update([{ key: found.key, record }])
         return Either.right(record)
       }),
     ),
@@ -140,10 +141,13 @@ export const abort = <X>(): RunOperation<
  * @category models
  */
 export interface Work {
-  readonly ref?: BulkRef | undefined
+  readonly ref?: RecordRef | undefined
   readonly most: number
   readonly seeds: BulkSeeds.Seeds
 }
+
+/** The operation whose last part is the longest ago. */
+const nextOne = { count: 1, bytes: 0 }
 
 /**
  * Does the next part; undefined where there is none.
@@ -155,11 +159,13 @@ export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | u
   decide: (requests, batch) =>
     Effect.forEach(requests, ({ most, ref, seeds }) =>
       Effect.gen(function* () {
-        const { bulk } = batch.rows
-        const found = yield* ref === undefined ? bulk.next : bulk.find(ref)
+        const bulk = batch.rows.records(table)
+        const [found] =
+          ref === undefined ? yield* bulk.due(Number.MAX_SAFE_INTEGER, nextOne) : [yield* bulk.find(ref)]
         if (found?.record.status !== "running") return Either.right(undefined)
         const advanced = yield* advance(batch, found.record, most, seeds)
-        if (advanced.record !== found.record) yield* bulk.update({ key: found.key, record: advanced.record })
+        if (advanced.record !== found.record)
+          yield* bulk.update([{ key: found.key, record: advanced.record }])
         return Either.right(advanced)
       }),
     ),
@@ -181,7 +187,7 @@ export const continuing = <X>(
     Effect.gen(function* () {
       const { record, unread } = advanced
       if (unread.length === 0) return advanced
-      const ref = { projectId: Ids.ProjectId.make(record.projectId), bulkId: record.id }
+      const ref = { projectId: Ids.ProjectId.make(record.projectId), id: record.id }
       const seeds = yield* BulkSeeds.read(reads, "BulkOperations.work", unread)
       return (yield* workWith({ ref, most: unread.length, seeds })) ?? advanced
     })

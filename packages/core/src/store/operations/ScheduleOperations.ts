@@ -15,7 +15,7 @@ import * as ScheduleChecks from "../../rules/ScheduleChecks.js"
 import * as ScheduleRules from "../../rules/ScheduleRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
-import type { ScheduleRef } from "../rows/ScheduleRows.js"
+import { type RecordRef, schedules as table } from "../rows/Records.js"
 import * as ScheduleRuns from "./ScheduleRuns.js"
 import type { Decision } from "./Submit.js"
 
@@ -26,7 +26,7 @@ const inTurn = <Request, A, E, X>(
 ): RunOperation<Request, A, A, E, X> => ({
   name,
   decide: (requests, batch) =>
-    Effect.flatMap(batch.rows.schedules.civilNow, (now) =>
+    Effect.flatMap(batch.rows.civilNow, (now) =>
       Effect.forEach(requests, (request) => decide(request, batch, now)),
     ),
   answer: (decision) => decision,
@@ -114,12 +114,12 @@ export const create = <X>(): RunOperation<
     if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
     const origin = { source: null, key: null, hash: null, createdBy: schedule.createdBy ?? null }
     const record = newRecord(checked.right, names, origin, now)
-    return Effect.as(rows.schedules.insert([record]), Either.right(record))
+    return Effect.as(rows.records(table).insert([record]), Either.right(record))
   })
 
 /** A change of one schedule. `null` removes it. */
 export interface Change<E> {
-  readonly ref: ScheduleRef
+  readonly ref: RecordRef
   readonly revision: number | undefined
   /** Whether a schedule of a source takes the change too. */
   readonly ofSource: boolean
@@ -152,10 +152,11 @@ export const change = <X>(): RunOperation<
   ChangeRefusal,
   X
 > =>
-  inTurn("Schedules.change", (request, { rows: { schedules } }, now) =>
-    Effect.flatMap(schedules.find(request.ref), (found): Effect.Effect<Changed, X> => {
+  inTurn("Schedules.change", (request, { rows }, now) => {
+    const schedules = rows.records(table)
+    return Effect.flatMap(schedules.find(request.ref), (found): Effect.Effect<Changed, X> => {
       if (found === undefined) {
-        return Effect.succeed(Either.left(new ScheduleNotFound({ scheduleId: request.ref.scheduleId })))
+        return Effect.succeed(Either.left(new ScheduleNotFound({ scheduleId: request.ref.id })))
       }
       const { key, record: before } = found
       const changed = Either.flatMap(refusalOf(request, before), () => request.change(before, now))
@@ -166,8 +167,8 @@ export const change = <X>(): RunOperation<
         record === before ? Effect.void : schedules.update([{ key, record }]),
         Either.right(record),
       )
-    }),
-  )
+    })
+  })
 
 /** Changes the definition. */
 export const redefine =
@@ -177,7 +178,7 @@ export const redefine =
 
 /** Which runs of a schedule begin at a request: at these times of the past, or one now. */
 export interface Call {
-  readonly ref: ScheduleRef
+  readonly ref: RecordRef
   readonly runsOf: (
     record: ScheduleRules.ScheduleRecord,
     now: number,
@@ -207,9 +208,9 @@ const callOne = <X>(
   now: number,
 ): Effect.Effect<Either.Either<Part, CallRefusal>, X> =>
   Effect.gen(function* () {
-    const { schedules } = batch.rows
+    const schedules = batch.rows.records(table)
     const found = yield* schedules.find(ref)
-    if (found === undefined) return Either.left(new ScheduleNotFound({ scheduleId: ref.scheduleId }))
+    if (found === undefined) return Either.left(new ScheduleNotFound({ scheduleId: ref.id }))
     const all = runsOf(found.record, now)
     if (Either.isLeft(all)) return Either.left(all.left)
     const source = yield* ScheduleRuns.source(batch, found.record)

@@ -9,6 +9,7 @@ import * as BulkRules from "../../rules/BulkRules.js"
 import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
+import { bulkOperations } from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as BulkParts from "./BulkParts.js"
@@ -45,7 +46,7 @@ export const make = <X>(
 
     get: (bulkId) =>
       Effect.flatMap(
-        read("BulkOperations.get", ({ bulk }) => bulk.find({ projectId, bulkId })),
+        read("BulkOperations.get", ({ records }) => records(bulkOperations).find({ projectId, id: bulkId })),
         (found) =>
           found === undefined ? new BulkNotFound({ bulkId }) : Effect.succeed(toModel(found.record)),
       ),
@@ -53,8 +54,8 @@ export const make = <X>(
     list: Effect.fnUntraced(function* (options = {}) {
       const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
       const limit = KeysetPage.limitOf(options)
-      const found = yield* read("BulkOperations.list", ({ bulk }) =>
-        bulk.list(projectId, options, { before, limit }),
+      const found = yield* read("BulkOperations.list", ({ records }) =>
+        records(bulkOperations).list(projectId, { status: options.status }, { before, limit }),
       )
       return KeysetPage.pageOf(
         found,
@@ -64,6 +65,6 @@ export const make = <X>(
       )
     }),
 
-    abort: (bulkId) => Effect.map(abort({ projectId, bulkId }), toModel),
+    abort: (bulkId) => Effect.map(abort({ projectId, id: bulkId }), toModel),
   })
 }

@@ -19,7 +19,7 @@ import type { RunCommits } from "../commit/RunCommits.js"
 import * as Turns from "../commit/Turns.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { RunStore } from "../rows/RunStore.js"
-import type { StoredSchedule } from "../rows/ScheduleRows.js"
+import { schedules, type StoredSchedule } from "../rows/Records.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as ApplyOperation from "./ApplyOperation.js"
 import * as ScheduleOperations from "./ScheduleOperations.js"
@@ -132,7 +132,7 @@ export const make = <X>(
   return (projectId) => {
     const find = (operation: string, scheduleId: string) =>
       Effect.flatMap(
-        read(operation, ({ schedules }) => schedules.find({ projectId, scheduleId })),
+        read(operation, ({ records }) => records(schedules).find({ projectId, id: scheduleId })),
         (found) => (found === undefined ? new ScheduleNotFound({ scheduleId }) : Effect.succeed(found)),
       )
     const withEnds = (operation: string, stored: StoredSchedule) =>
@@ -141,7 +141,7 @@ export const make = <X>(
         toSchedule,
       )
     const changed = (request: Omit<ScheduleOperations.Change<InvalidSchedule>, "ref">, scheduleId: string) =>
-      Effect.map(change({ ...request, ref: { projectId, scheduleId } }), toSchedule)
+      Effect.map(change({ ...request, ref: { projectId, id: scheduleId } }), toSchedule)
 
     return {
       create: Effect.fnUntraced(function* (schedule) {
@@ -155,10 +155,12 @@ export const make = <X>(
       list: Effect.fnUntraced(function* (options = {}) {
         const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
         const limit = KeysetPage.limitOf(options)
-        const found = yield* read("Schedules.list", ({ schedules }) =>
-          schedules.list(projectId, options, { before, limit }),
+        const { source, sourceTriggerId, stale, status } = options
+        const filter = { source, source_key: sourceTriggerId, stale: stale === true ? 1 : undefined, status }
+        const found = yield* read("Schedules.list", ({ records }) =>
+          records(schedules).list(projectId, filter, { before, limit }),
         )
-        const now = yield* read("Schedules.list", ({ schedules }) => schedules.civilNow)
+        const now = yield* read("Schedules.list", ({ civilNow }) => civilNow)
         const rows = yield* Effect.forEach(found.slice(0, limit), (stored) =>
           Effect.map(
             read("Schedules.list", () => readEnds(store, stored)),
@@ -216,7 +218,7 @@ export const make = <X>(
 
       runNow: Effect.fnUntraced(function* (scheduleId, { idempotencyKey } = {}) {
         const name = idempotencyKey === undefined ? yield* Ids.uuidV7 : sha256(idempotencyKey).slice(0, 32)
-        const { runs } = yield* call({ ref: { projectId, scheduleId }, runsOf: runNow(name) }).pipe(
+        const { runs } = yield* call({ ref: { projectId, id: scheduleId }, runsOf: runNow(name) }).pipe(
           Effect.catchTags(impossible),
         )
         return { run: runs[0]!.run, duplicate: runs[0]!.duplicate }
@@ -225,7 +227,7 @@ export const make = <X>(
       upcoming: (scheduleId, count) =>
         Effect.gen(function* () {
           const { record } = yield* find("Schedules.upcoming", scheduleId)
-          const now = yield* read("Schedules.upcoming", ({ schedules }) => schedules.civilNow)
+          const now = yield* read("Schedules.upcoming", ({ civilNow }) => civilNow)
           const share = ScheduleRules.shareOf(record)
           return Either.match(ScheduleChecks.timeOf(record), {
             onLeft: () => [],
@@ -238,7 +240,7 @@ export const make = <X>(
         }),
 
       backfill: Effect.fnUntraced(function* (scheduleId, { from, limit, to }) {
-        const ref = { projectId, scheduleId }
+        const ref = { projectId, id: scheduleId }
         const ticks: Array<BackfilledTick> = []
         let next: BackfillRequest = { from, to, limit: countWithin(limit, 1000, 100) }
         let bytes = 0

@@ -105,7 +105,7 @@ export const run = <X>(
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
     unavailable("Sweep", error),
   )
-  const civilNow = Effect.mapError(reads.schedules.civilNow, (error) => unavailable("Sweep", error))
+  const civilNow = Effect.mapError(reads.civilNow, (error) => unavailable("Sweep", error))
   /** Does what is due, and returns how long nothing else is. */
   const pauseOf = (
     due: number | null,

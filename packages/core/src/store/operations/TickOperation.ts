@@ -10,7 +10,7 @@ import type { RunState } from "../../rules/RunState.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import * as StoreMetrics from "../commit/StoreMetrics.js"
-import type { StoredSchedule } from "../rows/ScheduleRows.js"
+import { schedules as table, type StoredSchedule } from "../rows/Records.js"
 import * as ScheduleRuns from "./ScheduleRuns.js"
 
 /** What a commit reads of schedules: as many, and as many bytes, as it has room for their runs. */
@@ -173,8 +173,8 @@ const skippedBy = (
 
 const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
   Effect.gen(function* () {
-    const { schedules } = batch.rows
-    const now = yield* schedules.civilNow
+    const schedules = batch.rows.records(table)
+    const now = yield* batch.rows.civilNow
     const found = yield* schedules.due(now, mostRead)
     if (found.length === 0) return nothing
     const open = found.flatMap(({ record }) =>

@@ -15,8 +15,7 @@ import type { ScopedLimits } from "../../rules/LimitRules.js"
 import type { ResumeRecord } from "../../rules/ResumeRules.js"
 import type { RunDetails } from "../../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
-import type { BulkRows } from "./BulkRows.js"
-import type { ScheduleRows } from "./ScheduleRows.js"
+import type { Identified, RecordRows, RecordTable } from "./Records.js"
 import type { FlowRows } from "./FlowRows.js"
 import type { LimitRows } from "./LimitRows.js"
 import type { SummaryRows } from "./SummaryRows.js"
@@ -160,15 +159,18 @@ type Stored<X> = Effect.Effect<ReadonlyArray<StoredRun>, X>
  * @category models
  */
 export interface RunRows<X> {
-  readonly schedules: ScheduleRows<X>
+  /** The rows of a table of records. */
+  readonly records: <R extends Identified>(table: RecordTable<R>) => RecordRows<R, X>
+
   /** The limits of concurrency. */
   readonly limits: LimitRows<X>
   readonly flows: FlowRows<X>
 
-  readonly bulk: BulkRows<X>
-
   /** How the runs of a filter are found. They are not locked. */
   readonly filters: Pick<SummaryRows<X>, "bounds" | "candidates" | "keys">
+
+  /** The civil time of the transaction. Schedules alone follow it. */
+  readonly civilNow: Effect.Effect<number, X>
 
   /** The key of the newest run of the store; 0 for none. */
   readonly lastKey: Effect.Effect<RunKey, X>

@@ -15,8 +15,7 @@ import type { LogEntry } from "../../ports/RunLog.js"
 import type { CounterSum, Step } from "./CounterRows.js"
 import type { LimitReads } from "./LimitRows.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
-import type { BulkReads } from "./BulkRows.js"
-import type { ScheduleReads } from "./ScheduleRows.js"
+import type { Identified, RecordReads, RecordTable } from "./Records.js"
 import type { SummaryRows } from "./SummaryRows.js"
 
 /** Successive entries of a log, and their size in bytes of JSON. */
@@ -69,6 +68,9 @@ export interface NextDue {
  * @category models
  */
 export interface RunReads<X> {
+  /** The civil time, which schedules alone follow. */
+  readonly civilNow: Effect.Effect<number, X>
+
   /** The store's time. */
   readonly now: Effect.Effect<number, X>
 
@@ -115,12 +117,11 @@ export interface RunReads<X> {
   /** What lists show of runs. */
   readonly summaries: SummaryRows<X>
 
-  readonly schedules: ScheduleReads<X>
+  /** Reads of a table of records. */
+  readonly records: <R extends Identified>(table: RecordTable<R>) => RecordReads<R, X>
 
   /** The limits of concurrency. */
   readonly limits: LimitReads<X>
-
-  readonly bulk: BulkReads<X>
 
   /**
    * When time changes the next run or the next limit, and by the civil clock when the next schedule ticks; null for never. Whether a bulk

@@ -1,0 +1,158 @@
+/** Records on a SQL database: their table, keys and columns are those of their `RecordTable`. */
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
+import type { Ids } from "@runlease/core"
+import { KeysetPage, Records } from "@runlease/core/store"
+import { Effect, Record } from "effect"
+import * as BulkStatements from "../dialect/BulkStatements.js"
+import type { Database } from "../dialect/Dialect.js"
+import { execute } from "../dialect/ExecuteStatement.js"
+import type { Columns } from "../rows/Columns.js"
+
+interface Row {
+  readonly key: number
+  readonly body: string
+}
+
+const toStored = <R>({ body, key }: Row): Records.StoredRecord<R> => ({
+  key: Number(key),
+  record: JSON.parse(body) as R,
+})
+
+/** The columns of a table but its key. */
+const columnsOf = <R extends Records.Identified>({ columns }: Records.RecordTable<R>): Columns => ({
+  id: "text",
+  project_id: "text",
+  ...Record.map(columns, ({ type }) => type),
+  next_at: "integer",
+  body: "text",
+})
+
+const rowOf = <R extends Records.Identified>({ columns, dueAt }: Records.RecordTable<R>, record: R) => ({
+  id: record.id,
+  project_id: record.projectId,
+  ...Record.map(columns, ({ of }) => of(record)),
+  next_at: dueAt(record),
+  body: JSON.stringify(record),
+})
+
+const select = <R extends Records.Identified>(
+  { sql }: Database,
+  { key, name }: Records.RecordTable<R>,
+  rest: Fragment,
+): Effect.Effect<ReadonlyArray<Records.StoredRecord<R>>, SqlError> =>
+  Effect.map(
+    execute(sql<Row>`SELECT ${sql.literal(`t.${key} AS key, t.body FROM ${name} t`)} ${rest}`),
+    (rows) => rows.map((row) => toStored<R>(row)),
+  )
+
+const named = ({ sql }: Database, { id, projectId }: Records.RecordRef): Fragment =>
+  sql`WHERE t.project_id = ${projectId} AND t.id = ${id}`
+
+/** @category constructors */
+export const rows =
+  (database: Database) =>
+  <R extends Records.Identified>(table: Records.RecordTable<R>): Records.RecordRows<R, SqlError> => {
+    const { dialect, sql } = database
+    const { key, name } = table
+    const columns = columnsOf(table)
+    const locked = (rest: Fragment) =>
+      dialect.holding(select(database, table, sql`${rest} ${dialect.lock("t", `t.${key}`)}`))
+    return {
+      find: (ref) => Effect.map(locked(named(database, ref)), ([found]) => found),
+
+      // Their sizes are read first. Neither database reads a long text to measure its size.
+      due: (now, { bytes, count }) =>
+        Effect.flatMap(
+          dialect.holding(
+            sql<{ readonly key: number; readonly bytes: number }>`
+              SELECT ${sql.literal(`t.${key} AS key, octet_length(t.body) AS bytes FROM ${name} t`)}
+              WHERE t.next_at <= ${now} ORDER BY t.next_at LIMIT ${count} + 0 ${dialect.lockFree("t")}`,
+          ),
+          (sized) => {
+            const sizes = sized.map((row) => Number(row.bytes))
+            const keys = sized
+              .slice(0, KeysetPage.countWithin(sizes, count, bytes))
+              .map((row) => Number(row.key))
+            return keys.length === 0
+              ? Effect.succeed([])
+              : select(database, table, sql`WHERE ${dialect.isOneOf(`t.${key}`, keys)} ORDER BY t.next_at`)
+          },
+        ),
+
+      all: (projectId, column, value) =>
+        Effect.zipRight(
+          dialect.lockNames([`${name}/${projectId}/${value}`]),
+          locked(sql`WHERE t.project_id = ${projectId} AND ${sql.literal(`t.${column}`)} = ${value}`),
+        ),
+
+      insert: (records) =>
+        Effect.asVoid(
+          execute(
+            BulkStatements.insert(
+              database,
+              name,
+              columns,
+              records.map((record) => rowOf(table, record)),
+            ),
+          ),
+        ),
+
+      update: (records) => {
+        const names = Object.keys(columns).filter((column) => column !== "id" && column !== "project_id")
+        const values = dialect.rows(
+          { key: "integer", ...columns },
+          records.map((stored) => ({ key: stored.key, ...rowOf(table, stored.record) })),
+        )
+        return Effect.asVoid(
+          execute(
+            sql`UPDATE ${sql.literal(name)} SET ${sql.literal(names.map((column) => `${column} = v.${column}`).join(", "))}
+              FROM ${values} v WHERE ${sql.literal(`${name}.${key} = v.key`)}`,
+          ),
+        )
+      },
+
+      remove: (keys) =>
+        Effect.asVoid(sql`DELETE FROM ${sql.literal(name)} WHERE ${dialect.isOneOf(key, keys)}`),
+    }
+  }
+
+/** @category constructors */
+export const reads =
+  (database: Database) =>
+  <R extends Records.Identified>(table: Records.RecordTable<R>): Records.RecordReads<R, SqlError> => {
+    const { sql } = database
+    return {
+      find: (ref) => Effect.map(select(database, table, named(database, ref)), ([found]) => found),
+
+      list: (projectId, filter, { before, limit }) => {
+        const conditions = [
+          sql`t.project_id = ${projectId}`,
+          sql`${sql.literal(`t.${table.key}`)} < ${before}`,
+          ...Object.entries(filter).flatMap(([column, value]) =>
+            value === undefined ? [] : [sql`${sql.literal(`t.${column}`)} = ${value}`],
+          ),
+        ]
+        return select(
+          database,
+          table,
+          sql`WHERE ${sql.and(conditions)} ORDER BY ${sql.literal(`t.${table.key}`)} DESC LIMIT ${limit + 1}`,
+        )
+      },
+    }
+  }
+
+/** Deletes the bulk operations of a project that ended by an instant, at most `limit`. Returns whether there may be more. */
+export const pruneBulk = (
+  { sql }: Database,
+  projectId: Ids.ProjectId,
+  before: number,
+  limit: number,
+): Effect.Effect<boolean, SqlError> =>
+  Effect.map(
+    sql`DELETE FROM bulk_operations WHERE bulk_pk IN (
+      SELECT bulk_pk FROM bulk_operations WHERE project_id = ${projectId} AND finished_at <= ${before}
+      ORDER BY finished_at LIMIT ${limit}
+    ) RETURNING bulk_pk`,
+    (deleted) => deleted.length === limit,
+  )
