@@ -14,9 +14,11 @@ type PartsOf<Of> =
 
 type Parts = PartsOf<typeof Api>
 
+type Failure = Verdicts.PortError | Refusal.Refusal
+
 type Widened<Of> =
   Of extends HttpApiBuilder.Handlers<infer E, infer Provides, infer R, infer Endpoints>
-    ? HttpApiBuilder.Handlers<E | Verdicts.PortError | Refusal.Refusal, Provides, R, Endpoints>
+    ? HttpApiBuilder.Handlers<E | Failure, Provides, R, Endpoints>
     : never
 
 type HandlersOf<Name extends HttpApiGroup.HttpApiGroup.Name<Parts["groups"]>> =
@@ -26,13 +28,14 @@ type HandlersOf<Name extends HttpApiGroup.HttpApiGroup.Name<Parts["groups"]>> =
     HttpApiGroup.HttpApiGroup.WithName<Parts["groups"], Name>
   >
 
-const refusing = <Handlers extends HttpApiBuilder.Handlers<any, any, any, any>>(
-  handlers: Handlers,
-): Handlers =>
+type Failing = HttpApiBuilder.Handlers<Failure, never, never>
+
+const refusing = (handlers: Failing): Failing =>
   Object.assign(Object.create(Object.getPrototypeOf(handlers)), handlers, {
     handlers: Chunk.map(handlers.handlers, (item) => ({
       ...item,
-      handler: (request: never) => Effect.mapError(item.handler(request), Verdicts.encode),
+      handler: (request: never) =>
+        Effect.mapError(item.handler(request) as Effect.Effect<unknown, Failure>, Verdicts.encode),
     })),
   })
 
