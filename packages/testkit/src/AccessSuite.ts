@@ -6,10 +6,8 @@ import type { ControlPlane } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import { WorkerNotFound, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Redacted } from "effect"
-import { tagOf } from "./access/PrincipalTag.js"
-import * as BrowserTokens from "./access/BrowserTokens.js"
-import * as Expiry from "./access/Expiry.js"
-import * as RunTokens from "./access/RunTokens.js"
+import * as Tokens from "./access/Tokens.js"
+import { tagOf } from "./access/Tokens.js"
 import * as Sessions from "./access/Sessions.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -194,10 +192,10 @@ export const suite = (
       }),
     )
 
-    Sessions.tests(test, layer)
-    Expiry.tests(layer)
-    BrowserTokens.tests(layer)
-    RunTokens.tests(test)
+    Sessions.sessionTests(test, layer)
+    Sessions.expiryTests(layer)
+    Tokens.browserTokenTests(layer)
+    Tokens.runTokenTests(test)
 
     test(
       "revoking the tokens of a worker lasts until the worker gets a new one",

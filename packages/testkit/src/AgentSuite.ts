@@ -2,22 +2,16 @@
 import { describe } from "@effect/vitest"
 import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
-import * as Children from "./agent/Children.js"
-import * as Failing from "./agent/Failing.js"
-import * as Payloads from "./agent/Payloads.js"
+import * as Agents from "./agent/Agents.js"
 import * as Results from "./agent/Results.js"
 import * as Submitting from "./agent/Submitting.js"
-import * as Workers from "./agent/Workers.js"
 import { type Declare, declare, declareOfStore } from "./TestWorker.js"
 
 const declareTests = (name: string, test: Declare): void => {
   describe(`Agents over ${name}`, () => {
     Submitting.tests(test)
-    Payloads.tests(test)
     Results.tests(test)
-    Failing.tests(test)
-    Workers.tests(test)
-    Children.tests(test)
+    Agents.tests(test)
   })
 }
 

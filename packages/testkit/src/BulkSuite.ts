@@ -2,11 +2,8 @@
 import { describe } from "@effect/vitest"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
-import * as Cancel from "./bulk/Cancel.js"
-import * as Filters from "./bulk/Filters.js"
-import * as Label from "./bulk/Label.js"
+import * as Actions from "./bulk/Actions.js"
 import * as Operations from "./bulk/Operations.js"
-import * as Retry from "./bulk/Retry.js"
 import * as TestRuns from "./TestRuns.js"
 
 /**
@@ -21,10 +18,7 @@ import * as TestRuns from "./TestRuns.js"
 export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {
   describe(`Bulk operations (${name})`, () => {
     const test = TestRuns.tester(layer)
-    Cancel.declare(test)
-    Retry.declare(test)
-    Label.declare(test)
-    Filters.declare(test)
+    Actions.declare(test)
     Operations.declare(test)
   })
 }

@@ -4,11 +4,9 @@
  */
 import { describe } from "@effect/vitest"
 import * as Cleanup from "./executor/Cleanup.js"
-import * as Refusals from "./executor/Refusals.js"
 import * as Output from "./executor/Output.js"
-import * as Interruption from "./executor/Interruption.js"
-import type { Make } from "./executor/Subject.js"
 import * as Attempts from "./executor/Attempts.js"
+import type { Make } from "./executor/Subject.js"
 
 export {
   type Behaviour,
@@ -16,12 +14,13 @@ export {
   Huge,
   type Make,
   Malformed,
+  ofAgent,
   Says,
   SaysThenCrashes,
   SaysThenHangs,
   type Subject,
 } from "./executor/Subject.js"
-export { ofAgent } from "./executor/AgentSubject.js"
+
 export type { Resources } from "./executor/Cleanup.js"
 
 /**
@@ -34,9 +33,7 @@ export type { Resources } from "./executor/Cleanup.js"
 export const suite = (name: string, make: Make, resources: Cleanup.Resources = {}): void => {
   describe(`Executor (${name})`, () => {
     Output.tests(make)
-    Interruption.tests(make)
-    Refusals.tests(make)
-    Cleanup.tests(make, resources)
     Attempts.tests(make)
+    Cleanup.tests(make, resources)
   })
 }

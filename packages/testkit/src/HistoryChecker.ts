@@ -5,23 +5,21 @@
  * it ended.
  */
 import type { History } from "./simulation/History.js"
-import { nothingLost, nothingTwice } from "./simulation/invariants/Acknowledged.js"
-import { attemptsAreMarked, poisonStops } from "./simulation/invariants/Attempts.js"
-import { budgetsAreExact } from "./simulation/invariants/Budgets.js"
-import { cancelIsState } from "./simulation/invariants/CancelIsState.js"
-import { childrenOnce } from "./simulation/invariants/Children.js"
+import { nothingLost, nothingTwice, logIsAgUi } from "./simulation/invariants/Log.js"
+import {
+  attemptsAreMarked,
+  poisonStops,
+  fenced,
+  lanesKeepOrder,
+  oneHolder,
+} from "./simulation/invariants/Holders.js"
+import { budgetsAreExact, childrenOnce } from "./simulation/invariants/Children.js"
+import { cancelIsState, eachRunEnds, storeAnswers, waitsHoldNothing } from "./simulation/invariants/Ends.js"
 import { executionsOf } from "./simulation/invariants/ExecutorSpans.js"
-import { eachRunEnds } from "./simulation/invariants/EachRunEnds.js"
-import { fenced } from "./simulation/invariants/Fenced.js"
-import { lanesKeepOrder } from "./simulation/invariants/Lanes.js"
 import { limitsHold } from "./simulation/invariants/Limits.js"
-import { logIsAgUi } from "./simulation/invariants/LogIsAgUi.js"
 import { messagesOnce } from "./simulation/invariants/Messages.js"
-import { oneHolder } from "./simulation/invariants/OneHolder.js"
 import { stepsOnce } from "./simulation/invariants/Steps.js"
 import { ticksOnce } from "./simulation/invariants/Ticks.js"
-import { storeAnswers } from "./simulation/invariants/StoreAnswers.js"
-import { waitsHoldNothing } from "./simulation/invariants/Waits.js"
 import type { Invariant, Violation } from "./simulation/invariants/Violation.js"
 
 export type * from "./simulation/History.js"

@@ -10,7 +10,7 @@ import { Runs } from "@runlease/core/Runs"
 import { Duration, Effect, type Layer } from "effect"
 import * as JumpClock from "./JumpClock.js"
 import * as TestRuns from "./TestRuns.js"
-import { renew } from "./leases/Renewal.js"
+import { renew } from "./leases/Holder.js"
 
 const events = [AgentEvent.custom("test", 1)]
 const outcome = { status: "completed" } as const

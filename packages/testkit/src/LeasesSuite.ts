@@ -3,19 +3,14 @@ import { describe } from "@effect/vitest"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
-import * as Renewal from "./leases/Renewal.js"
-import * as Release from "./leases/Release.js"
+import * as Holder from "./leases/Holder.js"
 import * as Budgets from "./leases/Budgets.js"
 import * as Children from "./leases/Children.js"
-import * as ChildMessages from "./leases/ChildMessages.js"
 import * as Deadlocks from "./leases/Deadlocks.js"
-import * as Detached from "./leases/Detached.js"
 import * as Inbox from "./leases/Inbox.js"
-import * as Pause from "./leases/Pause.js"
 import * as Programs from "./leases/Programs.js"
 import * as TimeLimits from "./leases/TimeLimits.js"
 import * as Questions from "./leases/Questions.js"
-import * as Completion from "./leases/Completion.js"
 
 /**
  * Declares the tests of `Leases`.
@@ -26,18 +21,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   const test = TestRuns.tester(layer)
 
   describe(`Leases (${name})`, () => {
-    Renewal.tests(test)
-    Release.tests(test)
-    Pause.tests(test)
+    Holder.tests(test)
     Questions.tests(test)
     Children.tests(test)
-    ChildMessages.tests(test)
-    Detached.tests(test)
     Deadlocks.tests(test)
     Inbox.tests(test)
     Programs.tests(test)
     Budgets.tests(test)
     TimeLimits.tests(test)
-    Completion.tests(test)
   })
 }

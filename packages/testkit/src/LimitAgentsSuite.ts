@@ -1,18 +1,19 @@
-/** What every store must do about limits with names that are of all later runs of some agents. */
+/** What every store must do about limits of agents, besides those of keys, and about limits with names that are of all later runs of agents. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import { sha256 } from "@runlease/core/internal/Digest"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
 import { Limits, type NamedLimitInput } from "@runlease/core/Limits"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { type ClaimedRun, EventId } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { sha256 } from "@runlease/core/internal/Digest"
 import { Effect, Either, type Layer } from "effect"
+import { onlyRunning } from "./LimitCounting.js"
 import * as TestRuns from "./TestRuns.js"
 
-const submit = (publicId: string, input: Partial<SubmissionInput> = {}) =>
+const submitOfAgent = (publicId: string, input: Partial<SubmissionInput> = {}) =>
   TestRuns.submit({ publicId, agentId: "import", ...input })
 
 const withInput = (input: unknown): Partial<SubmissionInput> => ({
@@ -51,7 +52,7 @@ const ids = (names: ReadonlyArray<string>) => names.map((name) => Ids.AgentId.ma
  *
  * @category suites
  */
-export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 
   describe(`Limits with names of agents (${name})`, () => {
@@ -60,7 +61,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define, named } = yield* Limits
-        yield* submit("before", withInput({ tenant: { id: "a" } }))
+        yield* submitOfAgent("before", withInput({ tenant: { id: "a" } }))
         const limit = {
           name: "crm",
           maxRunning: 1,
@@ -74,11 +75,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           maxPending: null,
         })
         deepStrictEqual(yield* named("crm"), yield* define(limit))
-        const run = yield* submit("a1", withInput({ tenant: { id: "a" } }))
+        const run = yield* submitOfAgent("a1", withInput({ tenant: { id: "a" } }))
         strictEqual(run.limits, undefined)
-        yield* submit("a2", { ...withInput({ tenant: { id: "a" } }), agentId: "export" })
-        yield* submit("b1", withInput({ tenant: { id: "b" } }))
-        yield* submit("other", { ...withInput({ tenant: { id: "a" } }), agentId: "other" })
+        yield* submitOfAgent("a2", { ...withInput({ tenant: { id: "a" } }), agentId: "export" })
+        yield* submitOfAgent("b1", withInput({ tenant: { id: "b" } }))
+        yield* submitOfAgent("other", { ...withInput({ tenant: { id: "a" } }), agentId: "other" })
         const claimed = yield* TestRuns.claim(worker, { limit: 10 })
         deepStrictEqual(idsOf(claimed), ["before", "a1", "b1", "other"])
         yield* TestRuns.complete(claimed[1]!)
@@ -115,7 +116,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           { agentId: "import", labels },
           { agentId: "import", labels: { "customer.id": "8" } },
         ])
-        yield* submit("driven", { labels, initialStatus: "running" })
+        yield* submitOfAgent("driven", { labels, initialStatus: "running" })
         deepStrictEqual(yield* keys, ["crm 7: 3", "crm 8: 1"])
       }),
     )
@@ -172,16 +173,16 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const { define, remove } = yield* Limits
         yield* define({ name: "crm", maxRunning: 1, agentIds })
-        yield* submit("1")
-        yield* submit("2")
-        yield* submit("own", { limits: { crm: "own" } })
+        yield* submitOfAgent("1")
+        yield* submitOfAgent("2")
+        yield* submitOfAgent("own", { limits: { crm: "own" } })
         deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
         yield* define({ name: "crm", maxRunning: 1 })
-        yield* submit("3")
+        yield* submitOfAgent("3")
         deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
         yield* define({ name: "crm", maxRunning: 1, agentIds })
         yield* remove("crm")
-        yield* submit("4")
+        yield* submitOfAgent("4")
         deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
       }),
     )
@@ -199,8 +200,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* define({ name: "z", maxRunning: 1, agentIds: ["import", "other"] })
         yield* setAgent(Ids.AgentId.make("import"), 1)
         const limits = { a: "1", b: "1" }
-        yield* submit("1", { limits })
-        yield* submit("2", { limits })
+        yield* submitOfAgent("1", { limits })
+        yield* submitOfAgent("2", { limits })
         deepStrictEqual(yield* keys, ["a 1: 2", "b 1: 1", "y all: 1", "z all: 1"])
         const claimed = yield* TestRuns.claimOne(worker)
         strictEqual(claimed.runId, "1")
@@ -250,6 +251,154 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ]),
           ["agentIds", "agentIds", "agentIds.1", "keyFrom", "keyFrom", "keyFrom", "keyFrom", "keyFrom", null],
         )
+      }),
+    )
+  })
+}
+
+/** A submission of key `key`. */
+const submit = (publicId: string, concurrencyLimit: number) =>
+  TestRuns.submit({ publicId, concurrencyKey: "key", concurrencyLimit })
+
+const ofKey = (key: string) => ({ kind: "concurrency_key" as const, name: null, key })
+
+const ofAgent = (key: string) => ({ kind: "agent" as const, name: null, key })
+
+const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
+
+/**
+ * Declares the tests of limits of agents.
+ *
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Limits of agents (${name})`, () => {
+    test(
+      "a limit bounds the runs of an agent that work at once, also of those that were there before, and others are not in their way",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const { setAgent } = yield* Limits
+        for (const publicId of ["1", "2", "3", "4"]) yield* TestRuns.submit({ publicId, agentId: "limited" })
+        const [first] = yield* TestRuns.claim(worker, { limit: 1 })
+        const usage = {
+          ...ofAgent("limited"),
+          ...onlyRunning(3),
+          maxRunning: 2,
+          paused: false,
+          running: 1,
+          open: 1,
+          waiting: 2,
+        }
+        deepStrictEqual(yield* setAgent(Ids.AgentId.make("limited"), 2), usage)
+        yield* TestRuns.submit({ publicId: "5", agentId: "limited" })
+        yield* TestRuns.submit({ publicId: "other", agentId: "other" })
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["2", "other"])
+        yield* TestRuns.complete(first!)
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["3"])
+        deepStrictEqual(yield* setAgent(Ids.AgentId.make("limited"), null), {
+          ...usage,
+          ...onlyRunning(2),
+          maxRunning: null,
+          running: 2,
+          open: 2,
+          waiting: 0,
+        })
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["4", "5"])
+      }),
+    )
+
+    test(
+      "a paused agent starts no run, new ones and resumed ones included",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const runs = yield* Runs
+        const leases = yield* Leases
+        const { pause, resume } = yield* Limits
+        const waits = yield* TestRuns.hold(worker, { publicId: "waits", agentId: "paused" })
+        yield* leases.suspend(TestRuns.leaseOf(waits), TestRuns.forToolCall())
+        yield* TestRuns.submit({ publicId: "before", agentId: "paused" })
+        yield* pause(ofAgent("paused"))
+        yield* TestRuns.submit({ publicId: "after", agentId: "paused" })
+        yield* runs.resume(waits.runId, TestRuns.resultOf("call", "done"))
+        const claim = yield* TestRuns.start(TestRuns.claim(worker, { limit: 10, wait: "500 millis" }))
+        yield* TestRuns.submit({ publicId: "while a claim waits", agentId: "paused" })
+        deepStrictEqual(yield* TestRuns.joinAdvancing(claim), [])
+        yield* resume(ofAgent("paused"))
+        const after = yield* TestRuns.claim(worker, { limit: 10 })
+        deepStrictEqual(idsOf(after), ["waits", "before", "after", "while a claim waits"])
+      }),
+    )
+
+    test(
+      "the next run of a lane waits for a place at the limit of its agent too",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const { setAgent } = yield* Limits
+        yield* setAgent(Ids.AgentId.make("agent"), 1)
+        yield* TestRuns.submit({ publicId: "first", concurrencyKey: "lane" })
+        yield* TestRuns.submit({ publicId: "second", concurrencyKey: "lane" })
+        const claimed = yield* TestRuns.claimOne(worker)
+        strictEqual(claimed.runId, "first")
+        yield* TestRuns.submit({ publicId: "no lane", concurrencyKey: null, priority: 1 })
+        yield* TestRuns.complete(claimed)
+        const other = yield* TestRuns.claimOne(worker)
+        strictEqual(other.runId, "no lane")
+        deepStrictEqual(yield* limits, [
+          {
+            ...ofAgent("agent"),
+            ...onlyRunning(1),
+            maxRunning: 1,
+            paused: false,
+            running: 1,
+            open: 0,
+            waiting: 1,
+          },
+        ])
+        yield* TestRuns.complete(other)
+        strictEqual((yield* TestRuns.claimOne(worker)).runId, "second")
+      }),
+    )
+
+    test(
+      "a run keeps the place at its key while it waits for one at its agent",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const { setAgent } = yield* Limits
+        const runs = yield* Runs
+        yield* setAgent(Ids.AgentId.make("agent"), 1)
+        yield* TestRuns.submit({ publicId: "alone", concurrencyKey: null })
+        yield* submit("1", 1)
+        yield* submit("2", 1)
+        const claimed = yield* TestRuns.claim(worker, { limit: 10 })
+        deepStrictEqual(idsOf(claimed), ["alone"])
+        deepStrictEqual(yield* limits, [
+          {
+            ...ofKey("key"),
+            ...onlyRunning(2),
+            maxRunning: 1,
+            paused: false,
+            running: 0,
+            open: 1,
+            waiting: 1,
+          },
+          {
+            ...ofAgent("agent"),
+            ...onlyRunning(2),
+            maxRunning: 1,
+            paused: false,
+            running: 1,
+            open: 0,
+            waiting: 1,
+          },
+        ])
+        const [first] = yield* Effect.map(runs.list({ limit: 10 }), ({ items }) =>
+          items.filter(({ runId }) => runId === "1"),
+        )
+        yield* runs.cancel(first!.runId)
+        yield* TestRuns.complete(claimed[0]!)
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["2"])
       }),
     )
   })

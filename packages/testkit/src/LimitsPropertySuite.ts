@@ -11,11 +11,12 @@ import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { type LimitSubject, Limits } from "@runlease/core/Limits"
+import { Limits, type LimitSubject } from "@runlease/core/Limits"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
-import { Duration, Effect, Layer, Ref, TestClock } from "effect"
+import { LimitRules } from "@runlease/core/store"
+import { DateTime, Duration, Effect, Layer, Ref, TestClock } from "effect"
 import {
   boundsOf,
   countOf,
@@ -27,13 +28,79 @@ import {
   randomOf,
   toCounts,
 } from "./LimitCounting.js"
-import * as LimitOrder from "./LimitOrder.js"
 import * as LimitWorlds from "./LimitWorlds.js"
 import * as TestRuns from "./TestRuns.js"
 
+/** A run that has not been claimed, and has not been delayed. */
+interface Fresh {
+  readonly runId: string
+  readonly key: string | null
+  readonly agentId: string
+  readonly priority: number
+}
+
+/**
+ * The order in which the runs of a random history with limits start.
+ *
+ * Runs of one key and route that have not started go by priority and then by age. A place that is lost lets a run of another route in, which
+ * may have a lower priority. So priorities are compared while no run of the key has waited long enough to lose its place. The limit
+ * of an agent is the second one of a run with a key, and no run changes places there, so such runs are compared by age alone.
+ */
+interface LimitOrder {
+  readonly submitted: (run: Fresh) => void
+  readonly cancelled: (runId: string) => void
+  /** Checks that no run has started before others of its key and route. */
+  readonly started: (claimed: ReadonlyArray<ClaimedRun>) => void
+  /** Notes which keys may have lost places by now. */
+  readonly settle: (unfinished: ReadonlyArray<Run>) => Effect.Effect<void>
+}
+
+/** `governed`: the agents that have got a limit. */
+const makeOrder = (governed: ReadonlySet<string>): LimitOrder => {
+  let fresh: ReadonlyArray<Fresh> = []
+  const unsettled = new Set<string | null>()
+
+  const goesBefore = (run: Fresh, other: Fresh, isOlder: boolean): boolean => {
+    if (other.key !== run.key || other.agentId !== run.agentId) return false
+    if (other.priority === run.priority) return isOlder
+    return other.priority > run.priority && !unsettled.has(run.key) && !governed.has(run.agentId)
+  }
+
+  return {
+    submitted: (run) => {
+      fresh = [...fresh, run]
+    },
+    cancelled: (cancelled) => {
+      fresh = fresh.filter(({ runId }) => runId !== cancelled)
+    },
+    started: (claimed) => {
+      const isClaimed = ({ runId }: Fresh): boolean => claimed.some((run) => run.runId === runId)
+      for (const [at, run] of fresh.entries()) {
+        if (!isClaimed(run)) continue
+        const before = fresh.filter((other, index) => !isClaimed(other) && goesBefore(run, other, index < at))
+        deepStrictEqual(before, [], `${run.runId} started before others`)
+      }
+      fresh = fresh.filter((run) => !isClaimed(run))
+    },
+    settle: (unfinished) =>
+      Effect.map(DateTime.now, (now) => {
+        const pending = unfinished.filter(({ status }) => status === "pending")
+        for (const key of unsettled) {
+          if (!pending.some(({ concurrencyKey }) => concurrencyKey === key)) unsettled.delete(key)
+        }
+        for (const { concurrencyKey, createdAt } of pending) {
+          if (createdAt.epochMillis <= now.epochMillis - LimitRules.placeMillis) unsettled.add(concurrencyKey)
+        }
+      }),
+  }
+}
+
 const keys = ["a", "b", "c"]
+
 const liveAgents = ["one", "two"].map((id) => Ids.AgentId.make(id))
+
 const routes = [...liveAgents, Ids.AgentId.make("without-workers")]
+
 const leaseDuration = "30 seconds"
 
 /** Longer than two runs of routes without workers keep places from others, at each of two limits. */
@@ -64,7 +131,7 @@ const world = (seed: number, steps: number) =>
     let projectLimited = false
     const working = new Map<string, ClaimedRun>()
     const all = new Set<Run["runId"]>()
-    const order = LimitOrder.make(governed)
+    const order = makeOrder(governed)
     const count = yield* Ref.make(0)
 
     const submit = (key: string | null, bound: number, agentId: Ids.AgentId = pick(routes)) =>

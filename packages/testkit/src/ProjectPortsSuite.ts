@@ -6,11 +6,10 @@ import * as ConversationsSuite from "./ConversationsSuite.js"
 import * as FollowUpSuite from "./FollowUpSuite.js"
 import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
-import * as AgentLimitsSuite from "./AgentLimitsSuite.js"
+import * as LimitAgentsSuite from "./LimitAgentsSuite.js"
 import * as FairnessSuite from "./FairnessSuite.js"
 import * as LimitsSuite from "./LimitsSuite.js"
 import * as NamedLimitsSuite from "./NamedLimitsSuite.js"
-import * as LimitAgentsSuite from "./LimitAgentsSuite.js"
 import * as ProjectLimitSuite from "./ProjectLimitSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
 import * as PendingSuite from "./PendingSuite.js"
@@ -32,11 +31,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   ClaimsSuite.suite(name, layer)
   LeasesSuite.suite(name, layer)
   LimitsSuite.suite(name, layer)
-  AgentLimitsSuite.suite(name, layer)
+  LimitAgentsSuite.suite(name, layer)
   NamedLimitsSuite.suite(name, layer)
   RatesSuite.suite(name, layer)
   PendingSuite.suite(name, layer)
-  LimitAgentsSuite.suite(name, layer)
+  LimitAgentsSuite.namedSuite(name, layer)
   ProjectLimitSuite.suite(name, layer)
   FairnessSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)

@@ -5,11 +5,7 @@ import type { Access } from "@runlease/core/Access"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import { Effect, type Layer } from "effect"
 import * as JumpClock from "./JumpClock.js"
-import * as Apply from "./schedules/Apply.js"
 import * as Changes from "./schedules/Changes.js"
-import * as Health from "./schedules/Health.js"
-import * as Missed from "./schedules/Missed.js"
-import * as Overlap from "./schedules/Overlap.js"
 import * as Ticks from "./schedules/Ticks.js"
 import * as TestSchedules from "./schedules/TestSchedules.js"
 import * as TestRuns from "./TestRuns.js"
@@ -27,11 +23,8 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts, unknown>): vo
   describe(`Schedules (${name})`, () => {
     const test = TestRuns.tester(layer)
     Ticks.declare(test)
-    Overlap.declare(test)
     Changes.declare(test)
-    Apply.declare(test)
-    Health.declare(test)
-    Missed.declare(layer)
+    Ticks.declareMissed(layer)
   })
 }
 

@@ -2,12 +2,8 @@
 import { describe } from "@effect/vitest"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
-import * as ClaimHistory from "./summaries/ClaimHistory.js"
-import * as Conditions from "./summaries/Conditions.js"
 import * as Holders from "./summaries/Holders.js"
-import * as Labels from "./summaries/Labels.js"
 import * as Lists from "./summaries/Lists.js"
-import * as Places from "./summaries/Places.js"
 import * as Titles from "./summaries/Titles.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -21,11 +17,7 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
 
   describe(`Summaries (${name})`, () => {
     Titles.tests(test)
-    ClaimHistory.tests(test)
-    Lists.tests(test)
-    Conditions.tests(test)
-    Labels.tests(test)
     Holders.tests(test)
-    Places.tests(test)
+    Lists.tests(test)
   })
 }

@@ -202,13 +202,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const waiting = yield* TestRuns.hold(worker)
         yield* TestRuns.append(waiting, [
-          ...textEvents("m", "I ask"),
+          ...textEvents("m", "I confirm"),
           ...callEvents("a", "charge", "{}"),
           resultEvent("a", "first"),
-          ...callEvents("c", "ask", "{}"),
+          ...callEvents("c", "confirm", "{}"),
         ])
         yield* leases.suspend(TestRuns.leaseOf(waiting), {
-          interrupts: [ofToolCall("c", "ask")],
+          interrupts: [ofToolCall("c", "confirm")],
         })
         yield* runs.resume(waiting.runId, [toolResult("c", "yes")])
         const claimed = yield* TestRuns.claimOne(worker)
@@ -225,12 +225,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             [
               "assistant",
               [
-                { type: "text", text: "I ask" },
+                { type: "text", text: "I confirm" },
                 { type: "tool_call", toolCallId: "a", toolName: "charge", args: "{}" },
               ],
             ],
             ["tool", [{ type: "tool_result", toolCallId: "a", result: "first" }]],
-            ["assistant", [{ type: "tool_call", toolCallId: "c", toolName: "ask", args: "{}" }]],
+            ["assistant", [{ type: "tool_call", toolCallId: "c", toolName: "confirm", args: "{}" }]],
           ],
         )
       }),
@@ -245,9 +245,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const dead = yield* TestRuns.hold(worker)
         yield* TestRuns.append(dead, callEvents("a", "charge", "{}"))
         const waiting = yield* nextAttempt(worker)
-        yield* TestRuns.append(waiting, callEvents("c", "ask", "{}"))
+        yield* TestRuns.append(waiting, callEvents("c", "confirm", "{}"))
         yield* leases.suspend(TestRuns.leaseOf(waiting), {
-          interrupts: [ofToolCall("c", "ask")],
+          interrupts: [ofToolCall("c", "confirm")],
         })
         yield* runs.resume(waiting.runId, [toolResult("c", "yes")])
         const claimed = yield* TestRuns.claimOne(worker)

@@ -4,7 +4,7 @@ import { MemoryControlPlane } from "@runlease/core"
 import { Effect, Either } from "effect"
 import { from, lastValueFrom, toArray } from "rxjs"
 import type * as HistoryChecker from "../src/HistoryChecker.js"
-import * as AgUiOrder from "../src/simulation/invariants/AgUiOrder.js"
+import * as Log from "../src/simulation/invariants/Log.js"
 import * as Simulation from "../src/Simulation.js"
 
 type Event = HistoryChecker.Event
@@ -41,7 +41,7 @@ describe("the order of AG-UI", () => {
           const events = shown(log)
           const variants = [events, ...events.map((_, index) => events.toSpliced(index, 1))]
           for (const variant of variants.filter(({ length }) => length > 0)) {
-            const isValid = AgUiOrder.problems(variant).length === 0
+            const isValid = Log.problems(variant).length === 0
             expect([yield* isTaken(variant), variant]).toEqual([isValid, variant])
             if (isValid) taken += 1
             else refused += 1

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import type { Final } from "../../../testkit/src/simulation/History.js"
-import * as Finals from "../../../testkit/src/simulation/Finals.js"
+import * as World from "../../../testkit/src/simulation/World.js"
 import * as Prng from "../../../testkit/src/simulation/Prng.js"
 import * as Recorder from "../../../testkit/src/simulation/Recorder.js"
 import * as Bundle from "../../checkout/bundle.mjs"
@@ -97,7 +97,7 @@ const load = (
 
 /** Waits until each run has ended, children included. Gives whether they have. */
 const untilSettled = (direct: Submitters.Ports): Effect.Effect<boolean> =>
-  Finals.allRuns.pipe(
+  World.allRuns.pipe(
     Effect.map((runs) => runs.every(({ status }) => isTerminal(status))),
     Effect.orElseSucceed(() => false),
     Effect.delay("500 millis"),
@@ -187,7 +187,7 @@ export const play = (options: Options) =>
       tell(`${instant()}nothing goes wrong any more`)
       const settled = (yield* ended) && (yield* untilSettled(direct))
       const endedAt = recorder.now()
-      const finals = yield* Effect.provide(Finals.finals, direct)
+      const finals = yield* Effect.provide(World.finals, direct)
       recorder.close()
 
       const lines = Journal.read(journal)

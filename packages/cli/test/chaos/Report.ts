@@ -2,7 +2,7 @@
  * What a time of chaos came to, in numbers and as text.
  */
 import type { Final } from "../../../testkit/src/simulation/History.js"
-import { valueOf } from "../../../testkit/src/simulation/invariants/Tokens.js"
+import { valueOf } from "../../../testkit/src/simulation/invariants/Calls.js"
 import type { Observation } from "./Observation.js"
 import type { Broken } from "./SideEffects.js"
 

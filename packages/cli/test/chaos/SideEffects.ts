@@ -3,7 +3,7 @@
  */
 import { Array } from "effect"
 import type { Final } from "../../../testkit/src/simulation/History.js"
-import { tokensOf } from "../../../testkit/src/simulation/invariants/Tokens.js"
+import { tokensOf } from "../../../testkit/src/simulation/invariants/Calls.js"
 import type * as Journal from "./Journal.js"
 
 /** What is broken: the name of an invariant, and a sentence. */

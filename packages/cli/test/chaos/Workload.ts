@@ -4,8 +4,8 @@
 import { Array } from "effect"
 import type { Action, Operation, PlannedRun, Script } from "../../../testkit/src/simulation/Plan.js"
 import * as Prng from "../../../testkit/src/simulation/Prng.js"
-import * as ScriptGenerator from "../../../testkit/src/simulation/ScriptGenerator.js"
-import { byName } from "../../../testkit/src/simulation/Scripts.js"
+import * as PlanGenerator from "../../../testkit/src/simulation/PlanGenerator.js"
+import { byName } from "../../../testkit/src/simulation/ScriptExecutor.js"
 
 /** Who executes a run: the module of scripts, the program, or its own client, which appends to it without a lease. */
 export type Agent = "agent" | "program" | "client"
@@ -18,7 +18,7 @@ export interface Task {
 }
 
 /** Workers are killed from outside, so that the schedule says when. */
-const features = new Set(ScriptGenerator.features.filter((feature) => feature !== "Poison"))
+const features = new Set(PlanGenerator.features.filter((feature) => feature !== "Poison"))
 
 /** So many runs share a conversation, one after the other. */
 const perConversation = 6
@@ -67,7 +67,7 @@ export const taskOf = (seed: number, nth: number): Task => {
   const run: PlannedRun = {
     name,
     at: 0,
-    script: agent === "agent" ? shortened(ScriptGenerator.make(prng, chosen)) : [],
+    script: agent === "agent" ? shortened(PlanGenerator.makeScript(prng, chosen)) : [],
     maxAttempts: prng.between(2, 12),
     conversation:
       agent === "client" || prng.chance(0.6)

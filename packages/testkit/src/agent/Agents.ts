@@ -1,10 +1,10 @@
-/**
- * The agents of the suite, and what its tests share.
- */
-import { Agent, type Executor, type Run, Runs, Worker, type WorkerOptions } from "@runlease/core"
-import { DateTime, Effect, type Layer, Schema } from "effect"
+/** The agents of the suite, and tests of workers and parents that have several. */
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Agent, Child, Executor, type Run, Runs, Worker, type WorkerOptions } from "@runlease/core"
+import { Cause, DateTime, Effect, Either, Exit, Layer, Schema } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { lease } from "../TestWorker.js"
+import { type Declare, lease, makeEndless, run, submit } from "../TestWorker.js"
+import { textsOf } from "../worker/StepRuns.js"
 
 /** A text in payloads, results and failures, which no text of an error may have. */
 export const canary = "canary-5c1e7"
@@ -54,3 +54,152 @@ export const ended = (runId: Run.Run["runId"]) =>
 export const count = Effect.flatMap(Runs.Runs, (runs) =>
   Effect.map(runs.list({}), ({ items }) => items.length),
 )
+
+const others = Executor.layerFrom(({ agentId }) => Effect.succeed(`I am ${agentId}`))
+
+export const tests = (test: Declare): void => {
+  test.describe("a worker with several agents", () => {
+    test(
+      "passes each its runs, and all others to an executor without types",
+      Effect.gen(function* () {
+        yield* start(Layer.mergeAll(review, chat, others))
+        const { runId } = yield* submit({ agentId: "other" })
+        deepStrictEqual(yield* settled(Review.execute({ repository: "a", pull: 3 })), {
+          approved: true,
+          at: DateTime.unsafeMake(3),
+        })
+        strictEqual(yield* settled(Chat.execute("hello")), "You wrote: hello")
+        yield* ended(runId)
+        deepStrictEqual(yield* textsOf(runId), ["I am other"])
+      }),
+    )
+
+    test.onEachStore(
+      "claims runs of its agents alone",
+      Effect.gen(function* () {
+        const { runId } = yield* submit({ agentId: "other" })
+        yield* start(Layer.mergeAll(review, chat))
+        strictEqual(yield* settled(Chat.execute("hello")), "You wrote: hello")
+        yield* settled(Review.execute({ repository: "a", pull: 3 }))
+        strictEqual((yield* run(runId)).status, "pending")
+      }),
+    )
+
+    test(
+      "claims runs of those alone that its options name",
+      Effect.gen(function* () {
+        const { run: waiting } = yield* Review.submit({ repository: "a", pull: 3 })
+        yield* start(Layer.mergeAll(review, chat), { agentIds: ["chat"] })
+        strictEqual(yield* settled(Chat.execute("hello")), "You wrote: hello")
+        strictEqual((yield* run(waiting.runId)).status, "pending")
+      }),
+    )
+
+    test(
+      "does not start where its options name an agent that it does not have",
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(start(Layer.mergeAll(review, chat), { agentIds: ["chat", "chart"] }))
+        assertTrue(Exit.isFailure(exit))
+        strictEqual(
+          Cause.pretty(exit.cause).split("\n")[0],
+          "RuntimeException: The worker has no executor for agent chart; it has review, chat. Provide the Layer of each agent in agentIds, or leave agentIds out",
+        )
+      }),
+    )
+  })
+
+  test.describe("children that are agents", () => {
+    test.onEachStore(
+      "give their values and their declared failures to the run that joins them",
+      Effect.gen(function* () {
+        const parent = Parent.toLayer(() =>
+          Effect.gen(function* () {
+            const good = yield* Child.spawn("good", Review, { repository: "a", pull: 1 })
+            const large = yield* Child.spawn("large", Review, { repository: canary, pull: 101 })
+            const defect = yield* Child.spawn("defect", Review, { repository: canary, pull: 0 })
+            const { approved } = yield* Child.join(good)
+            const files = yield* Child.join(large).pipe(
+              Effect.as(0),
+              Effect.catchTag("TooLarge", (error) => Effect.succeed(error.files)),
+            )
+            const failed = yield* Effect.flip(Child.join(defect))
+            return [approved, files, failed._tag, failed.message.includes(canary)]
+          }),
+        )
+        yield* start(Layer.mergeAll(parent, review))
+        deepStrictEqual(yield* settled(Parent.execute("go")), [true, 101, "RunFailed", false])
+      }),
+    )
+
+    test(
+      "of several agents are joined together, each with its own value",
+      Effect.gen(function* () {
+        const parent = Parent.toLayer(() =>
+          Effect.gen(function* () {
+            const reviews = yield* Child.spawnAll("review", Review, [
+              { repository: "a", pull: 1 },
+              { repository: "b", pull: 101 },
+            ])
+            const talk = yield* Child.spawn("talk", Chat, "hello")
+            const [text, ...outcomes] = yield* Child.joinAll([talk, ...reviews])
+            return [
+              Either.getOrThrow(text),
+              ...outcomes.map(
+                Either.match({ onLeft: ({ _tag }) => _tag, onRight: ({ approved }) => approved }),
+              ),
+            ]
+          }),
+        )
+        yield* start(Layer.mergeAll(parent, review, chat))
+        deepStrictEqual(yield* settled(Parent.execute("go")), ["You wrote: hello", true, "TooLarge"])
+      }),
+    )
+
+    test(
+      "of several agents race, and the first to end has the value",
+      Effect.gen(function* () {
+        const { execute } = yield* makeEndless
+        const parent = Parent.toLayer(() =>
+          Effect.gen(function* () {
+            const slow = yield* Child.spawn("slow", endless, "go")
+            const fast = yield* Child.spawn("fast", Review, { repository: "a", pull: 1 })
+            const [child, outcome] = yield* Child.joinFirst("race", [slow, fast])
+            return [child.runId === fast.runId, Either.isRight(outcome)]
+          }),
+        )
+        yield* start(
+          Layer.mergeAll(
+            parent,
+            review,
+            endless.toLayer((_text, run) => execute(run)),
+          ),
+        )
+        deepStrictEqual(yield* settled(Parent.execute("go")), [true, true])
+      }),
+    )
+
+    test(
+      "are not spawned where the payload does not fit",
+      Effect.gen(function* () {
+        const parent = Parent.toLayer(() =>
+          Effect.map(Effect.flip(Child.spawn("bad", Review, { repository: canary, pull: 1.5 })), (error) => [
+            error._tag,
+            error.message,
+          ]),
+        )
+        yield* start(Layer.mergeAll(parent, review))
+        const { run } = yield* Parent.submit("go")
+        deepStrictEqual(yield* settled(Parent.await(run.runId)), [
+          "InvalidSubmission",
+          "The payload of agent review does not fit: `pull` is no integer",
+        ])
+        const children = yield* (yield* Runs.Runs).list({ parentRunId: run.runId })
+        strictEqual(children.items.length, 0)
+      }),
+    )
+  })
+}
+
+const Parent = Agent.make({ name: "parent", success: Schema.Unknown })
+
+const endless = Agent.make({ name: "endless" })

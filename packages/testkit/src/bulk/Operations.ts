@@ -1,4 +1,4 @@
-/** Bulk suite: operations as they are made, refused, read, stopped and tried out. */
+/** Bulk suite: operations as records, and the filters that they store. */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { BulkId } from "@runlease/core/BulkOperation"
 import { BulkOperations, type NewBulk } from "@runlease/core/BulkOperations"
@@ -8,8 +8,7 @@ import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import * as TestBulk from "./TestBulk.js"
 
-const { allDone, countsOf, ended, run, statuses, submit } = TestBulk
-const { verdictOf } = TestRuns
+const { agent, allDone, countsOf, ended, run, statuses, submit } = TestBulk
 
 const missing = BulkId.make("0190a000-0000-7000-8000-000000000000")
 
@@ -130,8 +129,8 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
       deepStrictEqual(yield* statuses, { pending: 3000 - aborted.done, cancelled: aborted.done })
       deepStrictEqual(yield* bulks.abort(id), aborted)
       deepStrictEqual(yield* bulks.get(id), aborted)
-      strictEqual(yield* verdictOf(bulks.get(missing)), "BulkNotFound")
-      strictEqual(yield* verdictOf(bulks.abort(missing)), "BulkNotFound")
+      strictEqual(yield* TestRuns.verdictOf(bulks.get(missing)), "BulkNotFound")
+      strictEqual(yield* TestRuns.verdictOf(bulks.abort(missing)), "BulkNotFound")
     }),
   )
 
@@ -190,6 +189,63 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
       deepStrictEqual(idsOf(yield* bulks.list({ limit: 2, cursor: first.next! })), made.slice(1))
       deepStrictEqual(idsOf(yield* bulks.list({ status: "aborted" })), [running.id])
       deepStrictEqual(idsOf(yield* bulks.list({ status: "completed" })), made)
+    }),
+  )
+
+  test(
+    "finds runs with one of the values of each condition, and stores the filter",
+    Effect.gen(function* () {
+      const bulks = yield* BulkOperations
+      yield* submit(300, { agentId: "a" })
+      yield* submit(300, { agentId: "b" })
+      yield* submit(5, { agentId: "c" })
+      const filter = { status: ["pending", "waiting"] as const, agentId: [agent("a"), agent("b")] }
+      const cancelled = yield* run({ action: "cancel", filter })
+      deepStrictEqual(countsOf(cancelled), allDone(600))
+      deepStrictEqual((yield* bulks.get(cancelled.id)).filter, filter)
+      deepStrictEqual(yield* statuses, { pending: 5, cancelled: 600 })
+      yield* TestBulk.submitFailed(3, { agentId: "d" })
+      const retried = yield* run({
+        action: "retry",
+        filter: { status: ["failed", "completed"], agentId: [agent("d")] },
+      })
+      deepStrictEqual(countsOf(retried), allDone(3))
+    }),
+  )
+
+  test(
+    "finds runs by the metadata of their outcomes",
+    Effect.gen(function* () {
+      const [runs, worker] = [yield* Runs, yield* TestRuns.register()]
+      for (const plan of ["gold", "free", "gold"]) {
+        const claimed = yield* TestRuns.hold(worker)
+        const metadata = { customer: { plan } }
+        yield* runs.complete(claimed.runId, { status: "completed", metadata }, TestRuns.leaseOf(claimed))
+      }
+      yield* submit(300)
+      const label = (filter: NewBulk["filter"]) =>
+        Effect.map(run({ action: "label", filter, labels: { team: "x" } }), countsOf)
+      deepStrictEqual(yield* label({ metadata: { "customer.plan": "gold" } }), allDone(2))
+      deepStrictEqual(yield* label({ metadata: { "customer.plan": ["none"] } }), allDone(0))
+      deepStrictEqual((yield* runs.list({ labels: { team: "x" } })).items.length, 2)
+    }),
+  )
+
+  test(
+    "refuses a condition without values, with too many, and with a path that is none",
+    Effect.gen(function* () {
+      const bulks = yield* BulkOperations
+      const fieldOf = (filter: NewBulk["filter"]) =>
+        Effect.map(Effect.flip(bulks.create({ action: "cancel", filter })), (error) =>
+          error._tag === "InvalidBulk" ? error.field : error._tag,
+        )
+      const codes = Array.from({ length: 21 }, (_, index) => `c${index}`)
+      deepStrictEqual(yield* fieldOf({ metadata: {} }), "filter")
+      deepStrictEqual(yield* fieldOf({ status: [] }), "filter.status")
+      deepStrictEqual(yield* fieldOf({ errorCode: codes }), "filter.errorCode")
+      deepStrictEqual(yield* fieldOf({ metadata: { "a..b": "x" } }), "filter.metadata.a..b")
+      const paths = Object.fromEntries(codes.map((code) => [code, "x"]))
+      deepStrictEqual(yield* fieldOf({ metadata: paths }), "filter.metadata")
     }),
   )
 }

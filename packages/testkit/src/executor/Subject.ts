@@ -1,8 +1,10 @@
 /** What a caller of the executor suite provides: an executor whose peer behaves as the test requires. */
+import type { Agent } from "@runlease/core/Agent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Executor from "@runlease/core/Executor"
 import type { Execute } from "@runlease/core/Executor"
 import type { SubmissionInput } from "@runlease/core/Runs"
-import { Data, type Effect, type Scope } from "effect"
+import { Data, Effect, type Layer, type Scope } from "effect"
 
 /**
  * What the peer of an executor (its program, model, remote agent) does in a test.
@@ -26,6 +28,7 @@ export type Behaviour = Data.TaggedEnum<{
 }>
 
 const { Floods, Huge, Malformed, Says, SaysThenCrashes, SaysThenHangs } = Data.taggedEnum<Behaviour>()
+
 export { Floods, Huge, Malformed, Says, SaysThenCrashes, SaysThenHangs }
 
 /**
@@ -48,3 +51,32 @@ export interface Subject {
 export interface Make {
   (behaviour: Behaviour): Effect.Effect<Subject, unknown, Scope.Scope | ProjectPorts>
 }
+
+/**
+ * The executor that `layer`, as `agent.toLayer` makes it, has for the agent, and the submission of a run with this payload.
+ *
+ * ```ts
+ * ExecutorSuite.suite("my agent", (behaviour) => {
+ *   const { alive, peer, produced } = peerThat(behaviour)
+ *   const parts = ExecutorSuite.ofAgent(Review, { pull: 1 }, Review.toLayer(() => review(peer)))
+ *   return Effect.map(parts, (subject) => ({ ...subject, alive, produced }))
+ * })
+ * ```
+ *
+ * Dies where the payload does not fit.
+ *
+ * @category constructors
+ */
+export const ofAgent = <P, A, E, E2>(
+  agent: Agent<P, A, E>,
+  payload: P,
+  layer: Layer.Layer<Executor.Executor, E2>,
+): Effect.Effect<Required<Pick<Subject, "execute" | "submission">>, E2> =>
+  Effect.gen(function* () {
+    const snapshot = yield* Effect.mapError(
+      agent.schemas.toSnapshot(payload),
+      (message) => new Error(message),
+    ).pipe(Effect.orDie)
+    const execute = yield* Effect.provide(Executor.current, layer)
+    return { execute, submission: { agentId: agent.name, snapshot } }
+  })

@@ -13,7 +13,7 @@ import * as Usage from "@runlease/core/Usage"
 import type { Limits } from "@runlease/core/TreeBudget"
 import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { renew } from "./Renewal.js"
+import { renew } from "./Holder.js"
 
 const spent = (runId: RunId) => Effect.map(TestRuns.getRun(runId), ({ budget }) => budget?.spent)
 
@@ -63,7 +63,6 @@ const tree = (worker: WorkerId, budget: Limits) =>
     return { root, child: yield* TestRuns.claimOne(worker) }
   })
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "what the runs of a tree report, record, spawn and hold is charged to the budget of the root",

@@ -1,16 +1,56 @@
-/** Leases suite: children of a run. */
+/** Leases suite: children of a run, also detached ones, and those whose end is a message to their parent. */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
+import * as ChildMessage from "@runlease/core/ChildMessage"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
-import { childIdOf } from "@runlease/core/internal/ChildEvent"
+import type { RunId } from "@runlease/core/Ids"
+import * as InboxMessage from "@runlease/core/InboxMessage"
 import { Leases } from "@runlease/core/Leases"
+import type { ClaimedRun, LeaseRef, Run } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
-import { Effect, TestClock } from "effect"
+import { childIdOf } from "@runlease/core/internal/ChildEvent"
+import { Effect, Option, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { family, spawn, statusOf, wait } from "./Families.js"
 
-/** Declares the tests in the suite of the caller. */
+const idOf = ({ runId }: LeaseRef, name: string) => `${name} of ${runId}`.slice(0, 100)
+
+/** Spawns a child whose id names its parent and the step. */
+export const spawn = (
+  lease: LeaseRef,
+  name: string,
+  input: Partial<SubmissionInput> = {},
+  detached?: true,
+  tellsParent?: true,
+) =>
+  Effect.flatMap(Leases, (leases) =>
+    leases.spawn(lease, {
+      stepId: name,
+      name,
+      detached,
+      tellsParent,
+      submission: { agentId: "agent", ...input, publicId: idOf(lease, name) },
+    }),
+  )
+
+/** Lets a run wait until one of these groups of its children has ended. */
+export const wait = (claimed: ClaimedRun, ...children: ReadonlyArray<ReadonlyArray<number>>) =>
+  Effect.flatMap(Leases, (leases) => leases.suspend(TestRuns.leaseOf(claimed), { children }))
+
+export const statusOf = (runId: Run["runId"]) => Effect.map(TestRuns.getRun(runId), ({ status }) => status)
+
+/** A claimed run with this many children, which are claimed in the order of their indexes. */
+export const family = (count: number) =>
+  Effect.gen(function* () {
+    const worker = yield* TestRuns.register()
+    const parent = yield* TestRuns.hold(worker)
+    const lease = TestRuns.leaseOf(parent)
+    yield* Effect.forEach(Array.from({ length: count }), (_, index) => spawn(lease, `child-${index}`))
+    const children = yield* Effect.replicateEffect(TestRuns.claimOne(worker), count)
+    return { children, lease, parent, worker }
+  })
+
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "a child is a separate run below its parent, and spawning it again finds it",
@@ -296,4 +336,179 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual((yield* TestRuns.claimOne(worker)).runId, parent.runId)
     }),
   )
+
+  test(
+    "a detached child is a root that its parent names in its log, and spawning it again finds it",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const leases = yield* Leases
+      const worker = yield* TestRuns.register()
+      const parent = yield* TestRuns.hold(worker, { concurrencyKey: "lane", budget: { runs: 2 } })
+      const lease = TestRuns.leaseOf(parent)
+      const first = yield* spawn(lease, "a", {}, true)
+      deepStrictEqual(first, { runId: first.runId })
+      deepStrictEqual(yield* spawn(lease, "a", { priority: 1 }, true), first)
+      strictEqual(yield* TestRuns.verdictOf(spawn(lease, "a")), "InvalidSubmission")
+      deepStrictEqual(
+        (yield* TestRuns.eventsOf(parent.runId)).flatMap(({ value }) => value ?? []),
+        [
+          {
+            step_id: "a",
+            record_id: first.runId,
+            name: "a",
+            child_run_id: first.runId,
+            agent_id: "agent",
+            detached: true,
+          },
+        ],
+      )
+      const behind = yield* spawn(lease, "b", { concurrencyKey: "lane" }, true)
+      const child = yield* spawn(lease, "c")
+      strictEqual(child.index, 0)
+      strictEqual((yield* TestRuns.getRun(parent.runId)).budget?.spent.runs, 2)
+      const claimed = yield* Effect.replicateEffect(TestRuns.claimOne(worker), 2)
+      deepStrictEqual(
+        claimed.map(({ budgetRoot, runId }) => [runId, budgetRoot]),
+        [
+          [first.runId, undefined],
+          [child.runId, parent.runId],
+        ],
+      )
+      yield* TestRuns.complete(claimed[0]!)
+      strictEqual((yield* TestRuns.eventsOf(parent.runId)).length, 4)
+      yield* leases.complete(lease, { status: "completed" })
+      deepStrictEqual(
+        [yield* statusOf(first.runId), yield* statusOf(child.runId), yield* statusOf(behind.runId)],
+        ["completed", "cancelled", "pending"],
+      )
+      deepStrictEqual(
+        (yield* runs.list({ parentRunId: parent.runId })).items.map(({ runId }) => runId),
+        [child.runId, behind.runId, first.runId],
+      )
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, behind.runId)
+    }),
+  )
+
+  test(
+    "a child reports its end to its parent once, however it ends",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const leases = yield* Leases
+      const { lease, parent, worker } = yield* family(0)
+      for (const name of ["completes", "fails", "is cancelled"]) yield* telling(lease, name)
+      yield* spawn(lease, "tells nothing")
+      const [completes, fails, cancelled, silent] = yield* Effect.replicateEffect(
+        TestRuns.claimOne(worker),
+        4,
+      )
+      deepStrictEqual(yield* endedChildren(parent.runId), [])
+      yield* leases.complete(TestRuns.leaseOf(completes!), { status: "completed" })
+      const error = { code: "broken", message: "It broke" }
+      yield* leases.complete(TestRuns.leaseOf(fails!), { status: "failed", error })
+      yield* runs.cancel(cancelled!.runId)
+      yield* TestRuns.complete(silent!)
+      // Sent again, as after an answer that was lost.
+      yield* leases.complete(TestRuns.leaseOf(completes!), { status: "completed" })
+      yield* runs.cancel(cancelled!.runId)
+      deepStrictEqual(
+        (yield* endedChildren(parent.runId)).map(([index, status]) => [index, status]),
+        [
+          [0, "completed"],
+          [1, "failed"],
+          [2, "cancelled"],
+        ],
+      )
+      strictEqual((yield* endedChildren(parent.runId))[1]?.[2], "broken")
+    }),
+  )
+
+  test(
+    "the message is in the log and in the conversation of the parent, as any message",
+    Effect.gen(function* () {
+      const conversations = yield* Conversations
+      const { lease, parent, worker } = yield* family(0)
+      const child = yield* telling(lease, "a")
+      yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
+      const [message] = yield* messages(parent.runId)
+      const { items } = yield* conversations.messages(parent.conversationId)
+      deepStrictEqual(
+        items.map(({ id, parts, role }) => [id, role, parts]),
+        [[message?.id, "user", message?.parts]],
+      )
+      deepStrictEqual(
+        message?.parts.map(({ text, type }) => [type, text]),
+        [
+          ["child_ended", undefined],
+          ["text", `Run ${child.runId} of agent agent has ended: completed`],
+        ],
+      )
+    }),
+  )
+
+  test(
+    "a parent that waits for a message continues with the end of a child",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const { lease, parent, worker } = yield* family(0)
+      yield* telling(lease, "a")
+      const child = yield* TestRuns.claimOne(worker)
+      yield* leases.suspend(lease, { inbox: 0 })
+      strictEqual(yield* statusOf(parent.runId), "waiting")
+      yield* TestRuns.complete(child)
+      strictEqual(yield* statusOf(parent.runId), "pending")
+      const again = yield* TestRuns.claimOne(worker)
+      deepStrictEqual([again.runId, again.inbox], [parent.runId, 1])
+    }),
+  )
+
+  test(
+    "a parent that takes messages does not complete before it has that of its child",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const { lease, parent, worker } = yield* family(0)
+      yield* telling(lease, "a")
+      yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
+      const completing = (consumed: number) =>
+        leases.complete(lease, { status: "completed" }, undefined, consumed)
+      strictEqual(yield* TestRuns.verdictOf(completing(0)), "InboxNotEmpty")
+      yield* completing(1)
+      strictEqual(yield* statusOf(parent.runId), "completed")
+    }),
+  )
+
+  test(
+    "a parent that has ended gets no message",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const { lease, parent } = yield* family(0)
+      const child = yield* telling(lease, "a")
+      yield* leases.complete(lease, { status: "completed" })
+      strictEqual(yield* statusOf(child.runId), "cancelled")
+      deepStrictEqual(yield* endedChildren(parent.runId), [])
+    }),
+  )
+
+  test(
+    "a detached child sends no message",
+    Effect.gen(function* () {
+      const { lease, parent } = yield* family(0)
+      strictEqual(yield* TestRuns.verdictOf(spawn(lease, "a", {}, true, true)), "InvalidSubmission")
+      strictEqual((yield* (yield* Runs).list({ parentRunId: parent.runId })).items.length, 0)
+    }),
+  )
 }
+
+const telling = (lease: LeaseRef, name: string) => spawn(lease, name, {}, undefined, true)
+
+const messages = (runId: RunId) =>
+  Effect.map(TestRuns.eventsOf(runId), (events) =>
+    events.flatMap((event) => Option.toArray(InboxMessage.fromEvent(event))),
+  )
+
+/** The children that the messages of a run are about: their indexes, statuses and codes of errors. */
+const endedChildren = (runId: RunId) =>
+  Effect.map(messages(runId), (all) =>
+    all
+      .flatMap((message) => Option.toArray(ChildMessage.fromMessage(message)))
+      .map(({ error, index, status }) => [index, status, error?.code ?? null]),
+  )

@@ -6,7 +6,7 @@ import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { spawn, statusOf, wait } from "./Families.js"
+import { spawn, statusOf, wait } from "./Children.js"
 
 /** Claimed runs, each in its own lane with a child in the lane of the next one, behind it. */
 const ring = (count: number) =>
@@ -40,7 +40,6 @@ const errorOf = ({ runId }: Pick<ClaimedRun, "runId">) =>
 const suspend = (run: ClaimedRun, suspension: Suspension | Pause) =>
   Effect.flatMap(Leases, (leases) => leases.suspend(TestRuns.leaseOf(run), suspension))
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   for (const count of [2, 3]) {
     test(

@@ -10,7 +10,7 @@ import { RunLog, maxEventBytes } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Effect, Option, Queue, Stream } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { renew } from "./Renewal.js"
+import { renew } from "./Holder.js"
 
 const text = (words: string) => [{ type: "text", text: words }]
 
@@ -34,7 +34,6 @@ const completing = (
     leases.complete(TestRuns.leaseOf(claimed), { status: "completed" }, last, consumed),
   )
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "a message is in the log and in the conversation, and the holder learns of it by its next request",

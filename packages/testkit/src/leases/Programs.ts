@@ -47,7 +47,6 @@ const verdicts = (lease: LeaseRef) =>
 
 const lost = ["LeaseLost", "LeaseLost", "LeaseLost"]
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "events besides those of the holder get no step of its sequence",

@@ -8,7 +8,7 @@ import { Runs } from "@runlease/core/Runs"
 import * as TokenUsage from "@runlease/core/TokenUsage"
 import { type Duration, Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { family } from "./Families.js"
+import { family } from "./Children.js"
 
 const question = (id: string): Interrupt.Interrupt => ({ id, reason: "confirmation" })
 
@@ -39,7 +39,6 @@ const soon = ({ runId }: ClaimedRun, expected: string) =>
 const send = ({ runId }: ClaimedRun) =>
   Effect.flatMap(Runs, (runs) => runs.tell(runId, { parts: [{ type: "text", text: "go on" }] }))
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "a run that waits for answers and for a time continues at its time, and keeps the answers that it has",

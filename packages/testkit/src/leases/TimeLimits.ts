@@ -8,8 +8,8 @@ import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { DateTime, Effect, Queue, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { spawn } from "./Families.js"
-import { renew } from "./Renewal.js"
+import { spawn } from "./Children.js"
+import { renew } from "./Holder.js"
 
 /** The state of a run: its status, and the code of its error. */
 const standing = (runId: RunId) =>
@@ -28,7 +28,6 @@ const limitsOf = (runId: RunId) =>
     ttlSeconds,
   }))
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "a run that no worker has claimed within its ttl is cancelled, and none claims it any more",

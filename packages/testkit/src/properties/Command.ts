@@ -3,9 +3,63 @@
  * "two before the end"), so a command keeps its meaning after the commands before it are removed.
  */
 import type { TerminalStatus } from "@runlease/core/Run"
+import type { Multitask } from "@runlease/core/Runs"
 import { FastCheck as fc } from "effect"
-import type { Request } from "./Request.js"
-import { rarely, runs, submit } from "./SubmitCommand.js"
+import type { Request, Submit } from "./Request.js"
+
+export const runs = 4
+
+const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
+
+const any: fc.Arbitrary<Submit> = fc.record({
+  _tag: fc.constant<"Submit">("Submit"),
+  run: fc.nat(runs - 1),
+  lane: fc.constantFrom(null, "a", "b"),
+  limit: fc.constantFrom<Submit["limit"]>(
+    null,
+    null,
+    null,
+    { key: "m", most: 1 },
+    { key: "m", most: 2 },
+    { key: "n", most: 1 },
+  ),
+  priority: fc.nat(1),
+  maxAttempts: fc.constantFrom(2, 1, 3),
+  availableAt: fc.constantFrom(null, null, null, 20_000),
+  ttl: fc.constantFrom(null, null, null, 10_000),
+  timeout: fc.constantFrom(null, null, null, 15_000),
+  driven: rarely,
+  ofClient: fc.boolean(),
+  tokens: fc.constantFrom(null, null, 20),
+  multitask: fc.constantFrom<Multitask>(
+    "enqueue",
+    "enqueue",
+    "enqueue",
+    "steer",
+    "interrupt",
+    "latest",
+    "latest",
+    "reject",
+  ),
+  debounce: fc.constantFrom<Submit["debounce"]>(
+    null,
+    null,
+    null,
+    { key: "x", wait: 10_000, most: null },
+    { key: "x", wait: 10_000, most: 30_000 },
+    { key: "y", wait: 20_000, most: 20_000 },
+  ),
+})
+
+/** What is limited or debounced has nothing that it cannot go with. */
+export const submit = any.map((request): Submit => {
+  if (request.limit !== null) {
+    return { ...request, lane: null, driven: false, multitask: "enqueue", debounce: null }
+  }
+  return request.debounce === null
+    ? request
+    : { ...request, availableAt: null, driven: false, multitask: "enqueue" }
+})
 
 export const workers = 4
 
@@ -105,21 +159,30 @@ const lease: fc.Arbitrary<LeaseCommand> = fc.record({
   back: fc.constantFrom(0, 0, 0, 1, 2, 3),
   as: fc.constantFrom<LeaseCommand["as"]>("holder", "holder", "holder", "holder", "without epoch", "another"),
 })
+
 const which = fc.nat(runs * 3)
+
 // The first workers claim most often, so a worker often claims a run that it had before.
 const worker = fc.constantFrom(0, 0, 0, 0, 1, 1, 2, 3)
+
 const duration = fc.constantFrom(30_000, 10_000)
+
 const patience = fc.constantFrom(null, null, 20_000)
+
 const one = fc.record({ call: fc.constantFrom("call-1", "call-2"), expiresAfter: patience })
+
 const two = fc.tuple(patience, patience).map(([first, second]): ReadonlyArray<PendingCallCommand> => [
   { call: "call-1", expiresAfter: first },
   { call: "call-2", expiresAfter: second },
 ])
+
 const pendingCalls = fc.oneof(
   one.map((only): ReadonlyArray<PendingCallCommand> => [only]),
   two,
 )
+
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
+
 const consumed = fc.constantFrom<TakenMessages>(null, "all", "all but one")
 
 const claim: fc.Arbitrary<Single> = fc.record({

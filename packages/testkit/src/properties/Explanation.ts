@@ -1,7 +1,6 @@
 /** The search for the orders in which concurrent requests may have had their effect, by their verdicts. */
 import * as Model from "./Model.js"
-import * as ModelClaims from "./ModelClaims.js"
-import * as ModelFamilies from "./ModelFamilies.js"
+import * as ModelRules from "./ModelRules.js"
 import type * as ModelState from "./ModelState.js"
 import type { Request } from "./Request.js"
 import type * as Resolve from "./Resolve.js"
@@ -48,7 +47,7 @@ const nextOf = (
     )
     const mayBeHanded = claims.every(({ granted, request }) => request.waits && granted.length > 0)
     return (mayBeHanded ? [false, true] : [false]).flatMap((handed) => {
-      const [after, expected] = ModelClaims.claimTogether(state, claims, handed)
+      const [after, expected] = ModelRules.claimTogether(state, claims, handed)
       return group.every(({ verdict }, index) => expected[index] === verdict) ? [[after, group] as const] : []
     })
   }),
@@ -85,7 +84,7 @@ export const explain = (
   for (const state of states) reach(exchanges, state)
   for (const frontier of frontiers.toReversed()) {
     for (const { left, states: reached } of frontier.values()) {
-      const swept = distinct(distinct(reached).flatMap(ModelFamilies.sweeps))
+      const swept = distinct(distinct(reached).flatMap(ModelRules.sweeps))
       if (left.length === 0) return swept
       for (const state of swept) {
         for (const [after, done] of nextOf(state, left)) reach(without(left, done), after)

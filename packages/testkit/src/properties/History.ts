@@ -3,20 +3,64 @@
  * the model, until every run has ended.
  */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { isMessage } from "@runlease/core/InboxMessage"
 import { isTerminal } from "@runlease/core/Run"
+import type { LogEntry } from "@runlease/core/RunLog"
+import { canonicalJson } from "@runlease/core/executor/Json"
+import { isChildEvent } from "@runlease/core/internal/ChildEvent"
+import { endsLog } from "@runlease/core/store/ControlEvents"
+import * as LogState from "@runlease/core/store/LogState"
 import { Clock, Data, Effect, Fiber, Option } from "effect"
 import * as Command from "./Command.js"
-import * as SubmitCommand from "./SubmitCommand.js"
 import { distinct, type Exchange, explain, leasesIn } from "./Explanation.js"
-import * as LogInvariants from "./LogInvariants.js"
 import * as Model from "./Model.js"
-import { isAsking } from "./ModelBudgets.js"
-import * as ModelFamilies from "./ModelFamilies.js"
-import * as ModelLimits from "./ModelLimits.js"
+import * as ModelRules from "./ModelRules.js"
+import { isAsking } from "./ModelRules.js"
 import * as ModelState from "./ModelState.js"
-import { type SystemUnderTest, waitMillis } from "./SystemUnderTest.js"
 import { describe, type Request, runName } from "./Request.js"
 import * as Resolve from "./Resolve.js"
+import { type SystemUnderTest, waitMillis } from "./SystemUnderTest.js"
+
+/**
+ * The invariants that the log of an ended run violates, as sentences; empty for a valid log.
+ *
+ * @category checking
+ */
+export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<string> => {
+  const broken: Array<string> = []
+  const must = (holds: boolean, sentence: string) => {
+    if (!holds) broken.push(sentence)
+  }
+  must(
+    entries.every(({ eventId }, index) => eventId === index + 1),
+    "event ids begin at 1 and have no gap",
+  )
+  const external = entries.filter(({ sequence }) => sequence !== null)
+  must(
+    external.every(({ sequence }, index) => sequence === index + 1),
+    "only appended events have a sequence, which begins at 1 and has no gap",
+  )
+  must(entries[0]?.event.type === "RUN_STARTED", "the first event is RUN_STARTED")
+  must(
+    entries.findIndex(endsLog) === entries.length - 1,
+    "there is exactly one end, and it is the last event",
+  )
+  let state = LogState.initial
+  let betweenRuns = false
+  let open = 0
+  for (const { event } of entries) {
+    // A run that waits for a person may get messages, and its children may end.
+    const isBetween = !isMessage(event) && !isChildEvent(event)
+    if (event.type !== "RUN_STARTED" && !state.started && isBetween) betweenRuns = true
+    if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") open += state.open.length
+    state = LogState.next(state, event)
+  }
+  must(!betweenRuns, "every event lies between a start and an end")
+  must(open === 0, "nothing is open at an end")
+  const texts = external.map(({ event }) => canonicalJson(event))
+  must(new Set(texts).size === texts.length, "no appended event is there twice")
+  return broken
+}
 
 /** The control plane did what the model does not allow. `lines` lists the requests with their verdicts. */
 export class HistoryFailed extends Data.TaggedError("HistoryFailed")<{
@@ -37,7 +81,7 @@ const runsToObserve = ({ request }: Exchange): ReadonlyArray<number> => {
   }
 }
 
-const claimAll: Request = { _tag: "Claim", worker: 0, limit: SubmitCommand.runs, lease: 30_000, waits: false }
+const claimAll: Request = { _tag: "Claim", worker: 0, limit: Command.runs, lease: 30_000, waits: false }
 
 const waits = (request: Request): boolean => request._tag === "Claim" && request.waits
 
@@ -61,7 +105,7 @@ const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
       return { _tag: "Complete", run: number, fence, status: "completed", consumed: null }
     }
     default: {
-      const working = ModelLimits.inTheWay(state, run)
+      const working = ModelRules.inTheWay(state, run)
       if (working !== undefined) return nextToEnd(state, working)
       return run.availableAt > state.now ? { _tag: "Pass", millis: run.availableAt - state.now } : claimAll
     }
@@ -103,7 +147,7 @@ const isOpen = ({ status }: ModelState.Run): boolean => !isTerminal(status)
 const hasOpenRun = ({ runs }: ModelState.State): boolean => runs.some(isOpen)
 
 /** The largest number of requests that ending all runs takes. */
-const maxEndingRequests = SubmitCommand.runs * 24
+const maxEndingRequests = Command.runs * 24
 
 /**
  * Executes the commands, ends every run and checks every log. Returns all requests with their verdicts.
@@ -144,7 +188,7 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
       let explained = explain(states, exchanges)
       if (explained.length === 0) {
         const expected = new Set(
-          states.flatMap(ModelFamilies.sweeps).map((state) => Model.step(state, requests[0]!)[1]),
+          states.flatMap(ModelRules.sweeps).map((state) => Model.step(state, requests[0]!)[1]),
         )
         return yield* fail(
           requests.length === 1
@@ -213,7 +257,7 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
           `event ${(differs ?? 0) + 1} of ${runName(run)} is ${JSON.stringify(found[differs ?? 0])}; expected ${JSON.stringify(expected[differs ?? 0])}`,
         )
       }
-      const broken = LogInvariants.violations(entries)
+      const broken = violations(entries)
       if (broken.length > 0) return yield* fail(`the log of ${runName(run)} breaks: ${broken.join("; ")}`)
     }
     const open = fitting[0]!.runs.find(isOpen)

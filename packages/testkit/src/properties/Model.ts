@@ -4,28 +4,112 @@
  */
 import { isReserved } from "@runlease/core/AgentEvent"
 import { isTerminal } from "@runlease/core/Run"
-import { followUp, resume } from "./ModelAnswers.js"
-import { debounce, debouncedUntil } from "./ModelDebounce.js"
-import * as ModelBudgets from "./ModelBudgets.js"
-import { claim } from "./ModelClaims.js"
-import { settle } from "./ModelFamilies.js"
+import * as ModelRules from "./ModelRules.js"
+import { isAsking, claim, settle, pause, pendingCalls } from "./ModelRules.js"
 import * as ModelLog from "./ModelLog.js"
 import {
   end,
   endAttempt,
   endClaim,
   find,
-  resumeRun,
+  isExpired,
   isOverdue,
   replaceRun,
+  resumeRun,
   type Run,
   standingOf,
   type State,
   sweep,
+  withoutWait,
 } from "./ModelState.js"
-import { pause, pendingCalls } from "./ModelWaits.js"
 import * as Observation from "./Observation.js"
-import { instant, type Request, runName, type Submit } from "./Request.js"
+import { type CallResult, instant, type Request, runName, type Submit } from "./Request.js"
+
+/** Applies all answers or none. The run becomes pending when no call is open. */
+export const resume = (run: Run, results: ReadonlyArray<CallResult>): readonly [Run, string] => {
+  const [first, ...others] = results
+  if (first === undefined) return [run, "Duplicate"]
+  const waiting = run.waiting.filter(({ call }) => call !== first.call)
+  if (waiting.length === run.waiting.length) {
+    return run.answers[first.call] === first.result ? resume(run, others) : [run, "NotWaiting"]
+  }
+  const answers = { ...run.answers, [first.call]: first.result }
+  const allAnswered = waiting.length === 0
+  const status = allAnswered ? "pending" : run.status
+  const ofClient = run.ofClient && !allAnswered
+  const left = allAnswered ? withoutWait(run) : { ...run, waiting }
+  const [after, verdict] = resume({ ...left, status, answers, ofClient }, others)
+  return verdict === "NotWaiting" ? [run, verdict] : [after, "Resumed"]
+}
+
+/** An input continues the run when it answers every open call; otherwise it belongs to a new run. */
+const followUp = (
+  state: State,
+  run: Run,
+  request: Extract<Request, { _tag: "FollowUp" }>,
+): readonly [Run, string] => {
+  const { input } = request
+  const answers = JSON.stringify(request.answers)
+  const named = state.runs.flatMap(({ inputs, run: number }) =>
+    inputs.flatMap((each) => (each.input === input ? [{ ...each, run: number }] : [])),
+  )[0]
+  if (named !== undefined) {
+    const same = named.run === run.run && named.answers === answers
+    return [run, same ? `Again after ${named.since}` : "SubmissionConflict"]
+  }
+  const results = request.answers.filter(({ call }) => run.waiting.some((open) => open.call === call))
+  const before = run.inputs.findLast((each) => each.answers === answers)
+  if (results.length === 0 && before !== undefined) {
+    return [{ ...run, inputs: [...run.inputs, { ...before, input }] }, `Again after ${before.since}`]
+  }
+  if (run.status !== "waiting" || run.waiting.length === 0) return [run, `Left ${run.status}`]
+  if (isAsking(run)) return [run, "Uncovered waiting"]
+  if (results.length < run.waiting.length) {
+    return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
+  }
+  const since = ModelLog.questionEvent(run.log)
+  return [
+    {
+      ...withoutWait(run),
+      status: "pending",
+      answers: { ...run.answers, ...Object.fromEntries(results.map(({ call, result }) => [call, result])) },
+      ofClient: true,
+      inputs: [...run.inputs, { input, answers, since }],
+    },
+    `Continued after ${since}`,
+  ]
+}
+
+/** Until when a run waits for the next submission, whose first one was at `createdAt`. */
+const debouncedUntil = (
+  { most, wait }: NonNullable<Submit["debounce"]>,
+  createdAt: number,
+  now: number,
+): number => (most === null ? now + wait : Math.min(now + wait, createdAt + most))
+
+/** The run that takes the submission; undefined where it is to be a run. */
+const debounce = (
+  state: State,
+  { debounce: by, ofClient, run: number }: Submit,
+  submission: string,
+): readonly [State, string] | undefined => {
+  const run = state.runs.find(
+    (each) =>
+      by !== null &&
+      each.debounceKey === by.key &&
+      each.status === "pending" &&
+      each.epoch === 0 &&
+      !isExpired(state, each),
+  )
+  if (by === null || run === undefined) return undefined
+  const availableAt = debouncedUntil(by, run.createdAt, state.now)
+  const startBy = run.ttl === null ? null : Math.max(run.createdAt, availableAt) + run.ttl
+  const absorbed = [...run.absorbed, { run: number, submission }]
+  return [
+    replaceRun(state, { ...run, availableAt, startBy, ofClient, absorbed }),
+    `Debounced ${runName(run.run)}`,
+  ]
+}
 
 const submit = (state: State, request: Submit): readonly [State, string] => {
   const submission = JSON.stringify(request)
@@ -211,8 +295,8 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     case "Resume": {
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
       const [resumed, verdict] = resume(run, request.answers)
-      const isDeclined = verdict === "Resumed" && ModelBudgets.isAsking(run)
-      return [isDeclined ? ModelBudgets.decline(state, resumed) : resumed, verdict]
+      const isDeclined = verdict === "Resumed" && ModelRules.isAsking(run)
+      return [isDeclined ? ModelRules.decline(state, resumed) : resumed, verdict]
     }
     case "FollowUp":
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
@@ -246,10 +330,10 @@ const settleBudget = (state: State, before: Run, after: Run, request: RunRequest
     case "Append": {
       const added = after.log.entries.slice(before.log.entries.length)
       const reports = added.filter(({ text }) => text.includes('"runlease.usage"')).length
-      return ModelBudgets.charge(state, after, reports * ModelBudgets.tokensOfReport)
+      return ModelRules.charge(state, after, reports * ModelRules.tokensOfReport)
     }
     case "Pause":
-      return ModelBudgets.awaitBudget(state, after)
+      return ModelRules.awaitBudget(state, after)
     default:
       return state
   }
@@ -266,7 +350,7 @@ const stepOne = (state: State, request: Request): readonly [State, string] => {
     case "Spawn":
       return spawn(state, request)
     case "Raise":
-      return ModelBudgets.raise(state, request)
+      return ModelRules.raise(state, request)
     case "Pass":
       return [{ ...state, now: state.now + request.millis }, "Passed"]
     default: {

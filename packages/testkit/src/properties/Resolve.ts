@@ -1,8 +1,7 @@
 /** Turns a command into its request in the current state of a history. */
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Command from "./Command.js"
-import * as SubmitCommand from "./SubmitCommand.js"
-import * as ModelBudgets from "./ModelBudgets.js"
+import * as ModelRules from "./ModelRules.js"
 import * as ModelState from "./ModelState.js"
 import type { Fence, Request } from "./Request.js"
 
@@ -47,7 +46,7 @@ const eventOf = (kind: Command.EventKind, serial: string, open: string | undefin
         value: { step_id: serial, record_id: serial, name: serial },
       }
     case "usage":
-      return AgentEvent.custom("runlease.usage", { inputTokens: ModelBudgets.tokensOfReport, model: serial })
+      return AgentEvent.custom("runlease.usage", { inputTokens: ModelRules.tokensOfReport, model: serial })
     case "custom":
       return { ...AgentEvent.custom("test", null), serial }
     case "step":
@@ -102,8 +101,8 @@ const appendOf = (progress: Progress, command: Command.AppendCommand): Request |
 
 /** One of these runs, or occasionally one that may not exist. */
 const pickRun = (candidates: ReadonlyArray<ModelState.Run>, which: number): number =>
-  (which === SubmitCommand.runs * 3 ? undefined : candidates[which % Math.max(1, candidates.length)]?.run) ??
-  SubmitCommand.runs - 1
+  (which === Command.runs * 3 ? undefined : candidates[which % Math.max(1, candidates.length)]?.run) ??
+  Command.runs - 1
 
 /** A duration that all calls share becomes the `expiresAfter` of the suspension; others become an `until` per call. */
 const pendingCallsOf = ({ now }: ModelState.State, calls: ReadonlyArray<Command.PendingCallCommand>) => {
@@ -166,7 +165,7 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
     case "Tell":
       return { _tag: "Tell", run: pickRun(progress.state.runs, command.which), key: command.key }
     case "Raise": {
-      const asking = progress.state.runs.filter(ModelBudgets.isAsking)
+      const asking = progress.state.runs.filter(ModelRules.isAsking)
       const run = asking[command.which % Math.max(1, asking.length)]
       return run && { _tag: "Raise", run: run.run, call: run.waiting[0]!.call, tokens: command.tokens }
     }

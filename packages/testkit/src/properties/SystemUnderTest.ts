@@ -1,13 +1,15 @@
 /** The control plane that a history runs against, with its workers and with names that no other history uses. */
-import * as ResumeRules from "@runlease/core/store/ResumeRules"
 import { Claims } from "@runlease/core/Claims"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
 import { AgentId, RunId, type WorkerId } from "@runlease/core/Ids"
 import * as Interrupt from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
+import type { InvalidCursor } from "@runlease/core/Page"
 import {
   EventId,
   type Fence as CoreFence,
+  isTerminal,
   LeaseEpoch,
   type LeaseRecord,
   type Run,
@@ -15,14 +17,98 @@ import {
 } from "@runlease/core/Run"
 import { type LogEntry, RunLog } from "@runlease/core/RunLog"
 import { type Outcome, Runs } from "@runlease/core/Runs"
-import { Statistics } from "@runlease/core/Statistics"
+import { type Activity, type AgentCounts, Statistics } from "@runlease/core/Statistics"
+import * as Histogram from "@runlease/core/internal/Histogram"
+import * as ResumeRules from "@runlease/core/store/ResumeRules"
 import { DateTime, Effect, Option } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
-import { type Fence, instant, type PendingCall, type Request, runName } from "./Request.js"
 import * as Observation from "./Observation.js"
-import * as RequestInputs from "./RequestInputs.js"
-import * as RunTotals from "./RunTotals.js"
+import { type Fence, instant, makeInputs, type PendingCall, type Request, runName } from "./Request.js"
+
+/** Both as text. */
+interface Comparison {
+  readonly counted: string
+  readonly ofRuns: string
+}
+
+const statuses = ["pending", "running", "waiting", "completed", "failed", "cancelled"] as const
+
+/** The number of values of each kind, in the order of the kinds. */
+const tally = (values: ReadonlyArray<string>): string =>
+  Array.from(new Set(values))
+    .sort()
+    .map((value) => `${value} ${values.filter((each) => each === value).length}`)
+    .join(", ")
+
+const format = (counts: {
+  readonly runs: AgentCounts["runs"]
+  readonly submitted: number
+  readonly claimed: number
+  readonly failures: string
+  readonly ended: number
+  readonly started: number
+}): string => JSON.stringify(counts)
+
+const ofRuns = (runs: ReadonlyArray<Run>): string => {
+  const count = (is: (run: Run) => boolean) => runs.filter(is).length
+  const inStatus = (status: Run["status"]) => count((run) => run.status === status)
+  const [pending, running, waiting, completed, failed, cancelled] = statuses.map(inStatus)
+  return format({
+    runs: {
+      pending: pending!,
+      running: running!,
+      waiting: waiting!,
+      completed: completed!,
+      failed: failed!,
+      cancelled: cancelled!,
+    },
+    submitted: runs.length,
+    claimed: runs.reduce((total, { leaseEpoch }) => total + leaseEpoch, 0),
+    failures: tally(
+      runs.flatMap(({ error, status }) => (status === "failed" ? [error?.code ?? "no code"] : [])),
+    ),
+    ended: count(({ status }) => isTerminal(status)),
+    started: count(({ startedAt, status }) => isTerminal(status) && startedAt !== null),
+  })
+}
+
+const counted = (counts: AgentCounts | undefined, activity: Activity | undefined): string => {
+  const failures = activity?.failures ?? []
+  const { cancelled = 0, completed = 0, failed = 0 } = activity?.ended ?? {}
+  const claimed = activity?.claimed ?? 0
+  const picked = Histogram.size(activity?.pickUp ?? [])
+  return format({
+    runs: counts?.runs ?? { pending: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 },
+    submitted: activity?.submitted ?? 0,
+    // Each claim has one time.
+    claimed: claimed === picked ? claimed : -1,
+    failures: tally(
+      failures.flatMap(({ code, count }) => Array.from({ length: count }, () => code ?? "no code")),
+    ),
+    ended: completed + failed + cancelled,
+    started: Histogram.size(activity?.runTime ?? []),
+  })
+}
+
+/** The runs of a history, of which there are fewer than a page has. */
+const runsOf = (agentId: AgentId) =>
+  Effect.flatMap(Runs, (runs) => Effect.map(runs.list({ agentId, limit: 100 }), ({ items }) => ofRuns(items)))
+
+/** Time may change a run between two reads, so the runs are read again until they are the same before and after. */
+const compare = (
+  statistics: Statistics["Type"],
+  agentId: AgentId,
+): Effect.Effect<Comparison, ControlPlaneError | InvalidCursor, Runs> =>
+  Effect.gen(function* () {
+    const before = yield* runsOf(agentId)
+    const [counts] = yield* statistics.counts({ agentId })
+    const [activity] = yield* statistics.agents({ step: "hour", last: 1500, agentId })
+    const after = yield* runsOf(agentId)
+    return before === after
+      ? { counted: counted(counts, activity), ofRuns: after }
+      : yield* compare(statistics, agentId)
+  })
 
 export interface SystemUnderTest {
   /** Sends a request and returns the verdict in the format of the model. */
@@ -31,7 +117,7 @@ export interface SystemUnderTest {
   readonly observe: (run: number) => Effect.Effect<string, never, ProjectPorts>
   readonly readLog: (run: number) => Effect.Effect<ReadonlyArray<LogEntry>, string, ProjectPorts>
   /** What the store has counted, where it counts, and what its runs add up to; both at one moment. */
-  readonly totals: Effect.Effect<Option.Option<RunTotals.Comparison>, string, ProjectPorts>
+  readonly totals: Effect.Effect<Option.Option<Comparison>, string, ProjectPorts>
   /** Passes through the queue of the store, behind the requests that are in it. */
   readonly settle: Effect.Effect<void, never, ProjectPorts>
   /** Converts a log entry to the model's. */
@@ -49,6 +135,7 @@ const verdictOf = ({ _tag, message }: Failure): string =>
 
 /** How long a claim waits that does. */
 export const waitMillis = 1000
+
 /** More than the longest log of a history. */
 const maxEntries = 1000
 
@@ -70,7 +157,7 @@ export const make = (options: {
   const workerNumber = (id: string) => workers.findIndex((each) => each === id)
   const sinceOrigin = (at: DateTime.Utc | null) => (at === null ? 0 : DateTime.toEpochMillis(at) - origin)
 
-  const { followUpOf, pauseOf, submissionOf, suspensionOf } = RequestInputs.make({ name, agentId, origin })
+  const { followUpOf, pauseOf, submissionOf, suspensionOf } = makeInputs({ name, agentId, origin })
 
   const fenceOf = (fence: Fence): CoreFence => ({
     workerId: workers[fence.worker]!,
@@ -268,8 +355,7 @@ export const make = (options: {
       Effect.serviceOption(Statistics),
       Option.match({
         onNone: () => Effect.succeedNone,
-        onSome: (statistics) =>
-          Effect.asSome(Effect.mapError(RunTotals.compare(statistics, agentId), verdictOf)),
+        onSome: (statistics) => Effect.asSome(Effect.mapError(compare(statistics, agentId), verdictOf)),
       }),
     ),
     settle: Effect.flatMap(Runs, (runs) =>

@@ -26,7 +26,6 @@ const statuses = Effect.flatMap(Runs, (runs) =>
   Effect.map(runs.list(), ({ items }) => items.map(({ status }) => status)),
 )
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "a pending run takes the next submission of its key, and waits anew",

@@ -1,17 +1,18 @@
-/**
- * Ticks: their times, their runs, and what the runs get.
- */
+/** Schedules suite: one run for each tick, also while the one before works, and after a time in which no server was there. */
+import { effect } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { StorePorts } from "@runlease/core/ControlPlane"
+import { Leases } from "@runlease/core/Leases"
 import { Limits } from "@runlease/core/Limits"
 import { Runs } from "@runlease/core/Runs"
 import { scheduleOf } from "@runlease/core/Schedule"
-import { Schedules } from "@runlease/core/Schedules"
-import { DateTime, Effect } from "effect"
+import { type NewSchedule, Schedules } from "@runlease/core/Schedules"
+import { DateTime, Effect, type Layer } from "effect"
+import * as JumpClock from "../JumpClock.js"
 import * as TestRuns from "../TestRuns.js"
 import * as TestSchedules from "./TestSchedules.js"
 
-const { create, get, minute, pass, passTick, ticksOf } = TestSchedules
+const { create, get, minute, pass, passTick, statusesOf, ticksOf } = TestSchedules
 
 export const declare = (test: TestRuns.Test<StorePorts>): void => {
   test(
@@ -197,6 +198,166 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
         strictEqual(renamed.name, "Complete")
         strictEqual(renamed.nextAt, null)
       }
+    }),
+  )
+
+  test(
+    "Forbid skips the tick, also while the run waits, and counts it",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const schedule = yield* create({ concurrencyPolicy: "Forbid" })
+      const claimed = yield* holdFirst(schedule.id)
+      yield* passTick(schedule.id, 2)
+      yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall())
+      yield* passTick(schedule.id, 3)
+      deepStrictEqual(yield* ticksOf(schedule.id), [minute(1)])
+      strictEqual((yield* get(schedule.id)).skipped.overlap, 2)
+      yield* (yield* Runs).cancel(claimed.runId)
+      yield* passTick(schedule.id, 4)
+      deepStrictEqual(yield* ticksOf(schedule.id), [minute(1), minute(4)])
+    }),
+  )
+
+  test(
+    "Allow begins a run while the last one works",
+    Effect.gen(function* () {
+      const schedule = yield* create()
+      const first = yield* holdFirst(schedule.id)
+      yield* passTick(schedule.id, 2)
+      const second = yield* TestRuns.claimOne(yield* TestRuns.register("other"))
+      strictEqual(second.runId, TestSchedules.runId(schedule.id, 2))
+      strictEqual((yield* TestRuns.getRun(first.runId)).status, "running")
+    }),
+  )
+
+  test(
+    "Replace cancels the last run, and the new one goes",
+    Effect.gen(function* () {
+      const schedule = yield* create({ concurrencyPolicy: "Replace" })
+      const first = yield* holdFirst(schedule.id)
+      yield* passTick(schedule.id, 2)
+      strictEqual((yield* TestRuns.getRun(first.runId)).status, "cancelled")
+      const second = yield* TestRuns.claimOne(yield* TestRuns.register("other"))
+      strictEqual(second.runId, TestSchedules.runId(schedule.id, 2))
+    }),
+  )
+
+  test(
+    "Queue lets one run wait, the newest",
+    Effect.gen(function* () {
+      const schedule = yield* create({ concurrencyPolicy: "Queue" })
+      const first = yield* holdFirst(schedule.id)
+      yield* passTick(schedule.id, 3)
+      deepStrictEqual(yield* statusesOf(schedule.id), ["running", "cancelled", "pending"])
+      const other = yield* TestRuns.register("other")
+      deepStrictEqual(yield* TestRuns.claim(other), [])
+      yield* TestRuns.complete(first)
+      strictEqual((yield* TestRuns.claimOne(other)).runId, TestSchedules.runId(schedule.id, 3))
+    }),
+  )
+
+  test(
+    "a run that is begun now waits for the runs of the schedule, and has one run by its key",
+    Effect.gen(function* () {
+      const schedules = yield* Schedules
+      const schedule = yield* create({ concurrencyPolicy: "Forbid" })
+      const first = yield* schedules.runNow(schedule.id, { idempotencyKey: "a" })
+      const again = yield* schedules.runNow(schedule.id, { idempotencyKey: "a" })
+      strictEqual(again.run.runId, first.run.runId)
+      strictEqual(again.duplicate, true)
+      const second = yield* schedules.runNow(schedule.id)
+      const worker = yield* TestRuns.register()
+      const claimed = yield* TestRuns.claimOne(worker)
+      strictEqual(claimed.runId, first.run.runId)
+      deepStrictEqual(yield* TestRuns.claim(worker), [])
+      yield* TestRuns.complete(claimed)
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, second.run.runId)
+    }),
+  )
+
+  test(
+    "the ends of runs are shown at once, and a number of failures in a row pauses the schedule",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const schedule = yield* create({ pauseAfterFailures: 2 })
+      const end = (index: number, status: "completed" | "failed") =>
+        runs.complete(TestSchedules.runId(schedule.id, index), {
+          status,
+          ...(status === "failed" ? { error: { code: "broken", message: "It broke" } } : {}),
+        })
+      yield* passTick(schedule.id, 1)
+      yield* end(1, "completed")
+      strictEqual((yield* get(schedule.id)).lastSuccessfulAt === null, false)
+      yield* passTick(schedule.id, 2)
+      yield* end(2, "failed")
+      yield* passTick(schedule.id, 3)
+      yield* end(3, "failed")
+      yield* passTick(schedule.id, 4)
+      const after = yield* get(schedule.id)
+      strictEqual(after.status, "paused")
+      strictEqual(after.pausedReason, "failures")
+      strictEqual(after.lastFailureCode, "broken")
+      strictEqual(after.lastFailureRunId, TestSchedules.runId(schedule.id, 3))
+      deepStrictEqual(yield* statusesOf(schedule.id), ["completed", "failed", "failed"])
+    }),
+  )
+}
+
+/** Claims the first run of a schedule, and lets its lease last. */
+const holdFirst = (id: Parameters<typeof get>[0]) =>
+  Effect.gen(function* () {
+    const worker = yield* TestRuns.register()
+    yield* passTick(id, 1)
+    return yield* TestRuns.claimOne(worker, { leaseDuration: "5 minutes" })
+  })
+
+const minuteMillis = 60_000
+
+export const declareMissed = (layer: Layer.Layer<StorePorts, unknown>): void => {
+  /** The schedule and its ticks, after this many minutes without a server and until it is up to date. */
+  const after = (minutes: number, fields: Partial<NewSchedule>) =>
+    Effect.gen(function* () {
+      const clock = yield* JumpClock.make
+      return yield* Effect.gen(function* () {
+        const { id } = yield* TestSchedules.create(fields)
+        yield* TestRuns.settle
+        yield* clock.jump(minutes * minuteMillis + 1000)
+        const upToDate = (): Effect.Effect<void, unknown, StorePorts> =>
+          Effect.gen(function* () {
+            yield* TestRuns.settle
+            const { nextNominal } = yield* TestSchedules.get(id)
+            if (nextNominal !== null && nextNominal.epochMillis > minutes * minuteMillis) return
+            yield* clock.jump(10)
+            yield* upToDate()
+          })
+        yield* upToDate()
+        const { skipped } = yield* TestSchedules.get(id)
+        return { ticks: yield* TestSchedules.ticksOf(id), missed: skipped.missed }
+      }).pipe(Effect.provide(layer), Effect.withClock(clock))
+    })
+
+  effect("missed ticks are skipped and counted, and a tick that is late by less than a minute runs", () =>
+    Effect.gen(function* () {
+      const { missed, ticks } = yield* after(10, {})
+      deepStrictEqual(ticks, [TestSchedules.minute(10)])
+      strictEqual(missed, 9)
+    }),
+  )
+
+  effect("once runs the last of the missed ticks", () =>
+    Effect.gen(function* () {
+      const { missed, ticks } = yield* after(310, { schedule: "every 1h", missed: "once" })
+      deepStrictEqual(ticks, [TestSchedules.minute(300)])
+      strictEqual(missed, 4)
+    }),
+  )
+
+  effect("all runs every missed tick, the newest 1,000 at most", () =>
+    Effect.gen(function* () {
+      const { missed, ticks } = yield* after(1300, { schedule: "every 1m", missed: "all" })
+      strictEqual(new Set(ticks).size, ticks.length)
+      // The last tick is late and not missed.
+      deepStrictEqual({ missed, ran: ticks.length }, { missed: 299, ran: 1001 })
     }),
   )
 }

@@ -12,7 +12,7 @@ import * as Limits from "./Limits.js"
 import * as Prng from "./Prng.js"
 import * as RemotePorts from "./RemotePorts.js"
 import * as Schedules from "./Schedules.js"
-import { byName, operationsOf } from "./Scripts.js"
+import { byName, operationsOf } from "./ScriptExecutor.js"
 import type { Subject } from "./Subject.js"
 import type { World } from "./Workers.js"
 

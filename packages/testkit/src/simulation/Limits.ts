@@ -6,7 +6,7 @@ import { type InvalidLimit, type LimitSubject, Limits } from "@runlease/core/Lim
 import type { InvalidCursor } from "@runlease/core/Page"
 import type { SubmissionInput } from "@runlease/core/Runs"
 import { Context, Effect, Record } from "effect"
-import type { FinalLimit, Under } from "./LimitFacts.js"
+import type { FinalLimit, Under } from "./History.js"
 import type { LimitChange, PlannedUnder } from "./Plan.js"
 import type { ObserveCall } from "./RemotePorts.js"
 

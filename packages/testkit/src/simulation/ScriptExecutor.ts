@@ -6,18 +6,71 @@ import * as Child from "@runlease/core/Child"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Emit from "@runlease/core/Emit"
 import * as Executor from "@runlease/core/Executor"
+import type { ExecuteWith, RunContext } from "@runlease/core/Executor"
 import * as Inbox from "@runlease/core/Inbox"
 import * as Interrupts from "@runlease/core/Interrupts"
 import { lastUserText } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
 import * as Step from "@runlease/core/Step"
 import type { StepLog } from "@runlease/core/executor/StepLog"
-import { Array, Effect, Either, Schema } from "effect"
+import { Array, Effect, Either, Schema, Stream } from "effect"
 import type { Executing } from "./History.js"
-import { executing } from "./ObservedExecutor.js"
-import type { Operation, Script } from "./Plan.js"
+import type { Operation, Plan, Script } from "./Plan.js"
 import type { Recorder } from "./Recorder.js"
-import { childName } from "./Scripts.js"
+
+/** The operations of a script, those inside others included. */
+export const operationsOf = (script: Script): ReadonlyArray<Operation> =>
+  script.flatMap((operation) =>
+    operation._tag === "Together" ? [operation, ...operation.scripts.flatMap(operationsOf)] : [operation],
+  )
+
+/** The name of a child: that of its parent, and that of its operation. */
+const childName = (parent: string, name: string): string => `${parent}/${name}`
+
+/**
+ * The scripts of the runs of a plan, those of schedules and children included, by the names of the runs.
+ *
+ * @category reading
+ */
+export const byName = ({
+  runs,
+  schedules,
+}: Pick<Plan, "runs" | "schedules">): ReadonlyMap<string, Script> => {
+  const found = new Map<string, Script>()
+  const add = (name: string, script: Script): void => {
+    found.set(name, script)
+    for (const operation of operationsOf(script)) {
+      if (operation._tag === "Spawn") add(childName(name, operation.name), operation.script)
+    }
+  }
+  for (const { name, script } of [...runs, ...schedules]) add(name, script)
+  return found
+}
+
+/** Who executes a run, and under which lease. */
+const executing = (process: string, { leaseEpoch, runId }: ClaimedRun): Executing => ({
+  process,
+  run: runId,
+  epoch: leaseEpoch ?? 0,
+})
+
+/** @category constructors */
+export const observed =
+  (
+    { process, recorder }: { readonly process: string; readonly recorder: Pick<Recorder, "happened"> },
+    execute: ExecuteWith<RunContext>,
+  ): ExecuteWith<RunContext> =>
+  (run) => {
+    const who = executing(process, run)
+    const began = Effect.sync(() =>
+      recorder.happened({ _tag: "ExecutorBegan", ...who, attempt: run.attempt }),
+    )
+    const ended = Effect.sync(() => recorder.happened({ _tag: "ExecutorEnded", ...who }))
+    const execution = execute(run)
+    return Effect.isEffect(execution)
+      ? Effect.zipRight(began, Effect.ensuring(execution, ended))
+      : Stream.ensuring(Stream.onStart(execution, began), ended)
+  }
 
 /**
  * Names events, so that the checker finds each of them once.

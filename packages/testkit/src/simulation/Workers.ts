@@ -5,11 +5,10 @@ import * as Worker from "@runlease/core/Worker"
 import { type Context, Effect, Fiber, Layer } from "effect"
 import type { Network } from "./Network.js"
 import type { Fault, Plan, PlannedWorker, Script } from "./Plan.js"
-import * as ObservedExecutor from "./ObservedExecutor.js"
+import * as ScriptExecutor from "./ScriptExecutor.js"
 import type * as Process from "./Process.js"
 import type { Recorder } from "./Recorder.js"
 import * as RemotePorts from "./RemotePorts.js"
-import * as ScriptExecutor from "./ScriptExecutor.js"
 import type { Subject } from "./Subject.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
@@ -49,7 +48,7 @@ const start = (world: World, worker: PlannedWorker, nth: number, ended: () => vo
     ended()
   }
   const remote = RemotePorts.make(ports, link, recorder, name)
-  const execute = ObservedExecutor.make(
+  const execute = ScriptExecutor.observed(
     { process: name, recorder },
     subject.execute ??
       ScriptExecutor.make({ process: name, recorder, scriptOf, kill: () => end("poisoned", false) }),

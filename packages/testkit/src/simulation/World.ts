@@ -2,23 +2,72 @@
  * A simulated world: a store, workers and clients, each in its own process, with a network between them. It does what a plan says and
  * returns the history of that.
  */
+import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
+import type { InvalidCursor } from "@runlease/core/Page"
+import { type EventId, isTerminal, type Run, type RunNotFound } from "@runlease/core/Run"
+import { type LogEntry, maxReadLimit, RunLog } from "@runlease/core/RunLog"
+import { Runs } from "@runlease/core/Runs"
 import * as RememberedLeases from "@runlease/core/store/RememberedLeases"
-import { isTerminal } from "@runlease/core/Run"
 import { Cause, Effect, Exit, identity, Layer, Scope } from "effect"
 import * as Clients from "./Clients.js"
-import { allRuns, finals } from "./Finals.js"
-import type { History } from "./History.js"
+import * as Facts from "./Facts.js"
+import type { Final, History } from "./History.js"
 import * as Limits from "./Limits.js"
 import * as Network from "./Network.js"
 import type { Plan, Script } from "./Plan.js"
-import * as Process from "./Process.js"
 import * as Prng from "./Prng.js"
+import * as Process from "./Process.js"
 import * as Recorder from "./Recorder.js"
 import * as Schedules from "./Schedules.js"
-import { byName } from "./Scripts.js"
+import { byName } from "./ScriptExecutor.js"
 import type { Subject } from "./Subject.js"
 import * as VirtualTime from "./VirtualTime.js"
 import * as Workers from "./Workers.js"
+
+/**
+ * Every run of the project, the newest first.
+ *
+ * @category reading
+ */
+export const allRuns: Effect.Effect<ReadonlyArray<Run>, InvalidCursor | ControlPlaneError, Runs> = Effect.gen(
+  function* () {
+    const runs = yield* Runs
+    const found: Array<Run> = []
+    let cursor: string | undefined
+    do {
+      const page = yield* runs.list({ limit: 100, cursor })
+      found.push(...page.items)
+      cursor = page.next ?? undefined
+    } while (cursor !== undefined)
+    return found
+  },
+)
+
+const logOf = (runId: Run["runId"]) =>
+  Effect.gen(function* () {
+    const log = yield* RunLog
+    const entries: Array<LogEntry> = []
+    let after: EventId | undefined
+    for (;;) {
+      const page = yield* log.read({ runId, after, limit: maxReadLimit })
+      if (page.length === 0) return entries
+      entries.push(...page)
+      after = page.at(-1)!.eventId
+    }
+  })
+
+/**
+ * Every run with its log.
+ *
+ * @category reading
+ */
+export const finals: Effect.Effect<
+  ReadonlyArray<Final>,
+  InvalidCursor | RunNotFound | ControlPlaneError,
+  Runs | RunLog
+> = Effect.flatMap(allRuns, (runs) =>
+  Effect.forEach(runs, (run) => Effect.map(logOf(run.runId), (log) => Facts.finalOf(run, log))),
+)
 
 /** How long after the last fault every run must have ended, in milliseconds. */
 const settlingTime = 600_000

@@ -24,7 +24,6 @@ const titleOf = (...messages: RequestSnapshot.RequestSnapshot["messages"]) =>
 const usage = (inputTokens: number, cost?: number) =>
   TokenUsage.toEvent({ inputTokens, outputTokens: 1 }, cost === undefined ? {} : { cost })
 
-/** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<StorePorts>): void => {
   test(
     "a run shows what it is, whatever its state",

@@ -1,21 +1,29 @@
-/**
- * Tests of a worker that is observed, and of its drain.
- */
+/** Tests of a worker that drains, by itself or by request of its operator, and of what it still writes. */
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, Executor, Leases, Worker } from "@runlease/core"
-import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, TestClock } from "effect"
+import {
+  Claims,
+  Executor,
+  Leases,
+  Step,
+  Worker,
+  WorkerEvent,
+  WorkerMetadata,
+  WorkerRegistry,
+} from "@runlease/core"
+import { Deferred, Effect, Exit, Fiber, Option, Queue, Scope, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import {
   type Declare,
   lease,
-  until,
-  run,
-  untilStatus,
-  submit,
-  start,
+  listen,
   makeEndless,
+  run,
+  start,
+  submit,
   unavailable,
+  until,
+  untilStatus,
   withoutAnswers,
 } from "../TestWorker.js"
 
@@ -248,4 +256,218 @@ export const tests = (test: Declare): void => {
       })),
     )
   })
+
+  test.describe("a lease", () => {
+    test(
+      "is not lost where a renewal overtakes the answer to the end of the run",
+      Effect.gen(function* () {
+        const worker = yield* start(Executor.from(() => Effect.succeed("done")))
+        const events = yield* listen(worker)
+        const { runId } = yield* submit()
+        yield* until(run(runId), ({ status }) => status === "completed")
+        yield* TestClock.adjust("10 seconds")
+        const end = yield* until(Queue.take(events), ({ _tag }) => _tag === "Ended" || _tag === "LeaseEnded")
+        strictEqual(end._tag, "Ended")
+      }),
+      Faults.over(Leases.Leases, (leases) => {
+        const answered = Effect.unsafeMakeLatch(false)
+        return {
+          ...leases,
+          complete: (...request) => Effect.zipLeft(leases.complete(...request), answered.await),
+          renew: (request) =>
+            Effect.tap(leases.renew(request), (answers) =>
+              answers.some(({ _tag }) => _tag === "Lost") ? answered.open : Effect.void,
+            ),
+        }
+      }),
+    )
+  })
+
+  test.describe("a drain", () => {
+    /** A run of two bodies that happen at most once, of which the first has begun when a drain begins. */
+    const drained = (until: (finish: Deferred.Deferred<void>) => Effect.Effect<unknown>) =>
+      Effect.gen(function* () {
+        const begun = yield* Deferred.make<void>()
+        const finish = yield* Deferred.make<void>()
+        const bodies: Array<string> = []
+        const body = (name: string, wait: Effect.Effect<unknown>) =>
+          Step.atMostOnce(
+            name,
+            Effect.zipRight(
+              Effect.sync(() => bodies.push(name)),
+              Effect.asVoid(wait),
+            ),
+          )
+        const executor = Executor.from(() =>
+          Effect.zipRight(
+            body("first", Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(finish))),
+            body("second", Effect.void),
+          ),
+        )
+        const scope = yield* Scope.make()
+        yield* start(executor, { drainTimeout: "10 seconds", interruptGrace: "5 seconds" }).pipe(
+          Scope.extend(scope),
+        )
+        const { runId } = yield* submit()
+        yield* Deferred.await(begun)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestRuns.settle
+        yield* TestClock.adjust("10 seconds")
+        yield* TestRuns.settle
+        strictEqual(closing.unsafePoll(), null)
+        yield* until(finish)
+        yield* Fiber.join(closing)
+        strictEqual((yield* run(runId)).status, "pending")
+        deepStrictEqual(bodies, ["first"])
+        yield* start(executor)
+        return { bodies, runId }
+      })
+
+    test(
+      "lets a body that happens at most once finish within the grace, and begins no other",
+      Effect.gen(function* () {
+        const { bodies, runId } = yield* drained((finish) => Deferred.succeed(finish, undefined))
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(bodies, ["first", "second"])
+      }),
+    )
+
+    test(
+      "interrupts a body that happens at most once after the grace, so that it is uncertain",
+      Effect.gen(function* () {
+        const { bodies, runId } = yield* drained(() => TestClock.adjust("5 seconds"))
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "step_uncertain")
+        deepStrictEqual(bodies, ["first"])
+      }),
+    )
+  })
+
+  test.describe("a worker with a request to drain", () => {
+    test.onEachStore(
+      "finishes its runs and claims nothing, until the request is withdrawn",
+      Effect.gen(function* () {
+        const finish = yield* Deferred.make<void>()
+        const worker = yield* start(
+          Executor.from(() => Deferred.await(finish)),
+          { concurrency: 3 },
+        )
+        const events = yield* listen(worker)
+        const first = yield* submit()
+        yield* untilEvent(events, "Claimed")
+
+        yield* drain(worker, true)
+        deepStrictEqual(
+          yield* untilEvent(events, "DrainRequested"),
+          WorkerEvent.DrainRequested({ requested: true, inFlight: 1 }),
+        )
+        yield* until(registered(worker), ({ status }) => status === "draining")
+        const second = yield* submit()
+        yield* TestClock.adjust("1 minute")
+        yield* TestRuns.settle
+        strictEqual((yield* run(second.runId)).status, "pending")
+        strictEqual((yield* run(first.runId)).status, "running")
+        yield* Deferred.succeed(finish, undefined)
+        yield* untilStatus(first.runId, "completed")
+
+        yield* drain(worker, false)
+        deepStrictEqual(
+          yield* untilEvent(events, "DrainRequested"),
+          WorkerEvent.DrainRequested({ requested: false, inFlight: 0 }),
+        )
+        yield* untilStatus(second.runId, "completed")
+        yield* until(registered(worker), ({ status }) => status === "active")
+      }),
+    )
+
+    test(
+      "hands back the runs of a claim whose answer is still on its way",
+      Effect.gen(function* () {
+        const worker = yield* start(Executor.from(() => Effect.void))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "running")
+        yield* drain(worker, true)
+        strictEqual((yield* untilStatus(runId, "pending")).attempt, 0)
+      }),
+      withoutAnswers,
+    )
+
+    test(
+      "learns of the request by its heartbeat where it has no signals",
+      Effect.gen(function* () {
+        const worker = yield* start(
+          Executor.from(() => Effect.void),
+          { heartbeatInterval: "30 seconds" },
+        )
+        const events = yield* listen(worker)
+        yield* drain(worker, true)
+        yield* TestClock.adjust("30 seconds")
+        yield* untilEvent(events, "DrainRequested")
+        const { runId } = yield* submit()
+        yield* TestClock.adjust("20 seconds")
+        yield* TestRuns.settle
+        strictEqual((yield* run(runId)).status, "pending")
+      }),
+      Faults.over(Leases.Leases, (leases) => ({ ...leases, signals: () => Stream.never })),
+    )
+  })
+
+  test.describe("the metadata of a worker", () => {
+    test.onEachStore(
+      "says its version, agents, slots and how many are in use, besides the metadata of the user",
+      Effect.gen(function* () {
+        const finish = yield* Deferred.make<void>()
+        const form = { type: "object", properties: { topic: { type: "string" } } }
+        const worker = yield* start(
+          Executor.from(() => Deferred.await(finish)),
+          {
+            agentIds: ["agent"],
+            concurrency: 3,
+            version: "1.2.3",
+            forms: { agent: form },
+            metadata: { region: "eu" },
+            heartbeatInterval: "30 seconds",
+          },
+        )
+        const metadata = {
+          version: "1.2.3",
+          agents: ["agent"],
+          slots: 3,
+          in_use: 0,
+          heartbeat_ms: 30_000,
+          forms: { agent: form },
+        }
+        deepStrictEqual((yield* registered(worker)).metadata, {
+          agent_ids: ["agent"],
+          region: "eu",
+          runlease: metadata,
+        })
+        const events = yield* listen(worker)
+        const { runId } = yield* submit()
+        yield* untilEvent(events, "Claimed")
+        yield* TestClock.adjust("30 seconds")
+        const busy = yield* until(registered(worker), ({ metadata }) =>
+          Option.exists(WorkerMetadata.of(metadata), ({ in_use }) => in_use === 1),
+        )
+        deepStrictEqual(busy.metadata, {
+          agent_ids: ["agent"],
+          region: "eu",
+          runlease: { ...metadata, in_use: 1 },
+        })
+        yield* Deferred.succeed(finish, undefined)
+        yield* untilStatus(runId, "completed")
+      }),
+    )
+  })
 }
+
+const drain = (worker: Worker.Worker["Type"], drains: boolean) =>
+  Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) => registry.drain(worker.registered.id, drains))
+
+/** The worker as the registry has it. */
+const registered = (worker: Worker.Worker["Type"]) =>
+  Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
+    Effect.map(registry.list(), ({ items }) => items.find(({ id }) => id === worker.registered.id)!),
+  )
+
+const untilEvent = (events: Queue.Dequeue<WorkerEvent.WorkerEvent>, tag: WorkerEvent.WorkerEvent["_tag"]) =>
+  until(Queue.take(events), ({ _tag }) => _tag === tag)

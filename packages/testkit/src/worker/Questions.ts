@@ -1,13 +1,37 @@
-/**
- * Tests of questions that an executor asks, for which a run is suspended once nothing of it is in flight.
- */
+/** Tests of questions and interrupts, for which a run is suspended once nothing of it is in flight, and of their answers. */
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, Interrupts, Runs, Step } from "@runlease/core"
-import { DateTime, Effect, Exit, Schema, Scope, TestClock } from "effect"
+import { AgentEvent, Executor, Interrupt, Interrupts, Run, Runs, Step } from "@runlease/core"
+import { DateTime, Effect, Exit, Schema, Scope, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { type Declare, run, start, submit, until, untilStatus, untilSuspended } from "../TestWorker.js"
-import { answered, resolved, untilWaitsFor } from "./Asking.js"
+import { type Declare, log, run, start, submit, until, untilStatus, untilSuspended } from "../TestWorker.js"
 import { textsOf } from "./StepRuns.js"
+
+type RunId = Run.Run["runId"]
+
+export const resolved = (interruptId: string, payload: unknown): Interrupt.Answer => ({
+  interruptId,
+  status: "resolved",
+  payload,
+})
+
+/** The name of a question, as the id of its interrupt has it: a hash follows the name of one inside a step. */
+export const nameIn = (id: string): string => id.split(":", 1)[0]!
+
+/** Waits until the run is suspended for the questions of these names. */
+export const untilWaitsFor = (runId: RunId, ...names: ReadonlyArray<string>) =>
+  TestRuns.eventually(
+    run(runId),
+    ({ waiting }) => waiting?.interrupts.map(({ id }) => nameIn(id)).join(" ") === names.join(" "),
+    { step: "50 millis", within: "2 seconds" },
+  )
+
+/** Answers the open question of that name. */
+export const answered = (runId: RunId, name: string, payload: unknown) =>
+  Effect.gen(function* () {
+    const { waiting } = yield* run(runId)
+    const question = waiting?.interrupts.find(({ id }) => nameIn(id) === name)
+    return yield* (yield* Runs.Runs).resume(runId, [resolved(question?.id ?? name, payload)])
+  })
 
 export const tests = (test: Declare): void => {
   test.describe("a run that asks a question", () => {
@@ -230,4 +254,274 @@ export const tests = (test: Declare): void => {
       }),
     )
   })
+
+  test.describe("a question with a name", () => {
+    test(
+      "distinguishes questions of one name by their keys",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.from(() =>
+            Effect.map(
+              Effect.forEach([1, 2], (key) => Interrupts.ask("page", { message: `Page ${key}?`, key }), {
+                concurrency: "unbounded",
+              }),
+              (answers) => answers.join(),
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        const { waiting } = yield* untilWaitsFor(runId, "page", "page")
+        const [first, second] = waiting!.interrupts
+        yield* Effect.flatMap(Runs.Runs, (runs) =>
+          runs.resume(runId, [resolved(first!.id, "one"), resolved(second!.id, "two")]),
+        )
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* textsOf(runId), ["one,two"])
+      }),
+    )
+
+    test(
+      "shows what its question is about, and returns the reason of a refusal",
+      Effect.gen(function* () {
+        const about = { amount: "900 EUR", diff: "-a\n+b", when: new Date(0) }
+        yield* start(
+          Executor.from(() =>
+            Effect.map(Interrupts.decide("refund", { message: "Refund it?", about }), JSON.stringify),
+          ),
+        )
+        const { runId } = yield* submit()
+        const { waiting } = yield* untilWaitsFor(runId, "refund")
+        const shown = { about: { ...about, when: "1970-01-01T00:00:00.000Z" } }
+        deepStrictEqual(waiting!.interrupts[0]!.metadata, shown)
+        const outcome = (yield* log(runId)).findLast(({ type }) => type === "RUN_FINISHED")?.["outcome"]
+        deepStrictEqual(
+          (outcome as { readonly interrupts: ReadonlyArray<unknown> }).interrupts.map(
+            (interrupt) => (interrupt as { readonly metadata: unknown }).metadata,
+          ),
+          [shown],
+        )
+        yield* answered(runId, "refund", { approved: false, reason: "Too much" })
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* textsOf(runId), ['{"approved":false,"reason":"Too much"}'])
+      }),
+    )
+
+    test(
+      "asks again when an answer does not fit, with the reason and without the answer",
+      Effect.gen(function* () {
+        const schema = Schema.Struct({ city: Schema.String, floor: Schema.Int })
+        yield* start(
+          Executor.from(() =>
+            Effect.map(Interrupts.ask("address", { message: "Where to?", schema }), ({ city, floor }) =>
+              [city, floor].join(),
+            ),
+          ),
+        )
+        const runs = yield* Runs.Runs
+        const { runId } = yield* submit()
+        yield* untilWaitsFor(runId, "address")
+        yield* runs.resume(runId, [resolved("address", { city: "Lisbon", floor: "third" })])
+        const { waiting } = yield* untilWaitsFor(runId, "address~2")
+        strictEqual(
+          waiting!.interrupts[0]!.message,
+          "Where to? (The answer before does not fit: `floor` is no number)",
+        )
+        yield* runs.resume(runId, [resolved("address~2", { floor: 3 })])
+        const last = (yield* untilWaitsFor(runId, "address~3")).waiting!.interrupts[0]!
+        strictEqual(last.message, "Where to? (The answer before does not fit: `city` is missing)")
+        yield* runs.resume(runId, [resolved("address~3", { city: "Lisbon", floor: 3 })])
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* textsOf(runId), ["Lisbon,3"])
+      }),
+    )
+
+    test(
+      "fails with Declined where a person does not answer, and may go on without an answer",
+      Effect.gen(function* () {
+        const asking = Interrupts.ask("name", { message: "Who?" })
+        yield* start(
+          Executor.from(({ agentId }) =>
+            agentId === "patient"
+              ? Effect.catchTag(asking, "Declined", ({ question }) => Effect.succeed(`no ${question}`))
+              : asking,
+          ),
+        )
+        const runs = yield* Runs.Runs
+        const patient = yield* submit({ agentId: "patient" })
+        const strict = yield* submit()
+        for (const { runId } of [patient, strict]) {
+          yield* untilWaitsFor(runId, "name")
+          yield* runs.resume(runId, [{ interruptId: "name", status: "cancelled" }])
+        }
+        yield* untilStatus(patient.runId, "completed")
+        deepStrictEqual(yield* textsOf(patient.runId), ["no name"])
+        const { error } = yield* untilStatus(strict.runId, "failed")
+        deepStrictEqual([error?.code, error?.message], ["Declined", "The question name was declined"])
+      }),
+    )
+  })
+
+  test.describe("a run that waits for a tool result", () => {
+    test.onEachStore(
+      "frees the worker, and continues with the answer in its snapshot",
+      Effect.gen(function* () {
+        const worker = yield* start((claimed) => {
+          const answer = claimed.snapshot.messages
+            .flatMap((message) => message.parts)
+            .find((part) => part.type === "tool_result")
+          return answer === undefined
+            ? Stream.fail(Executor.awaitToolResult("call-1", "ask"))
+            : Executor.from(() => Effect.succeed(`the answer is ${String(answer["result"])}`))(claimed)
+        })
+        const { runId } = yield* submit()
+        const waiting = yield* untilStatus(runId, "waiting")
+        deepStrictEqual(waiting.waiting?.interrupts, [Interrupt.ofToolCall("call-1", "ask")])
+        yield* until(worker.inFlight, ({ length }) => length === 0)
+        const runs = yield* Runs.Runs
+        yield* runs.resume(runId, TestRuns.resultOf("call-1", "yes"))
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* resumedText(runId), ["the answer is yes"])
+      }),
+    )
+
+    test.onEachStore(
+      "fails when the result does not arrive within the time that the executor set",
+      Effect.gen(function* () {
+        const [soon, later] = [yield* TestRuns.after("10 seconds"), yield* TestRuns.after("20 seconds")]
+        const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.LogEvent => ({
+          type: "RUN_FINISHED",
+          threadId: conversationId,
+          runId,
+          outcome: {
+            type: "interrupt",
+            interrupts: [{ id: "call-2", reason: "confirm", expiresAt: DateTime.formatIso(later) }],
+          },
+        })
+        yield* start((claimed) =>
+          claimed.agentId === "awaits"
+            ? Stream.fail(Executor.awaitToolResult("call-1", "ask", "10 seconds"))
+            : Stream.make(interrupt(claimed)),
+        )
+        const awaits = yield* submit({ agentId: "awaits" })
+        const interrupts = yield* submit({ agentId: "interrupts" })
+        const endOf = (run: Run.Run) => run.waiting?.expiresAt
+        deepStrictEqual(endOf(yield* untilStatus(awaits.runId, "waiting")), soon)
+        deepStrictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), later)
+        yield* TestClock.adjust("10 seconds")
+        strictEqual((yield* untilStatus(awaits.runId, "failed")).error?.code, "wait_expired")
+        strictEqual((yield* run(interrupts.runId)).status, "waiting")
+        yield* TestClock.adjust("10 seconds")
+        strictEqual((yield* untilStatus(interrupts.runId, "failed")).error?.code, "wait_expired")
+      }),
+    )
+  })
+
+  test.describe("a RUN_FINISHED by the executor", () => {
+    test(
+      "suspends the run for all of its interrupts",
+      Effect.gen(function* () {
+        const expiresAt = DateTime.formatIso(yield* TestRuns.after("1 hour"))
+        const interrupts = [
+          { id: "a", reason: "confirmation", message: "Sure?", metadata: { deep: { er: [1] } } },
+          {
+            id: "b",
+            reason: "tool_call",
+            toolCallId: "call",
+            responseSchema: { type: "string" },
+            expiresAt,
+            message: null,
+          },
+        ]
+        yield* start(finishing({ outcome: { type: "interrupt", interrupts } }))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "waiting")
+        const { message: _, ...second } = interrupts[1]!
+        deepStrictEqual((yield* log(runId)).at(-1)?.["outcome"], {
+          type: "interrupt",
+          interrupts: [interrupts[0], second],
+        })
+      }),
+    )
+
+    const wrong: ReadonlyArray<readonly [string, unknown]> = [
+      ["no interrupts", undefined],
+      ["an empty list", []],
+      ["no list", "yes"],
+      ["an interrupt without id", [{ reason: "confirmation" }]],
+      [
+        "one id twice",
+        [
+          { id: "a", reason: "x" },
+          { id: "a", reason: "y" },
+        ],
+      ],
+      ["an expiry that is no instant", [{ id: "a", reason: "x", expiresAt: "soon" }]],
+    ]
+    for (const [title, interrupts] of wrong) {
+      test(
+        `with ${title} fails the run as a bad event`,
+        Effect.gen(function* () {
+          yield* start(finishing({ outcome: { type: "interrupt", interrupts } }))
+          const { runId } = yield* submit()
+          const { error } = yield* untilStatus(runId, "failed")
+          strictEqual(error?.code, "bad_event")
+          assertTrue(error!.message.includes("outcome.interrupts"))
+        }),
+      )
+    }
+
+    test(
+      "with more interrupts than fit into an event fails the run",
+      Effect.gen(function* () {
+        const interrupts = [{ id: "a", reason: "x", message: "m".repeat(245_000) }]
+        yield* start(finishing({ outcome: { type: "interrupt", interrupts } }))
+        const { runId } = yield* submit()
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "event_too_large")
+      }),
+    )
+
+    test(
+      "sets the result and metadata of the run, which are in the log too",
+      Effect.gen(function* () {
+        const extra = { result: { answer: 42 }, metadata: { tokens: 7 } }
+        yield* start(finishing({ outcome: { type: "success" }, ...extra }))
+        const { conversationId, runId } = yield* submit()
+        const { metadata, result } = yield* untilStatus(runId, "completed")
+        deepStrictEqual({ result, metadata }, extra)
+        deepStrictEqual((yield* log(runId)).at(-1), {
+          type: "RUN_FINISHED",
+          threadId: conversationId,
+          runId,
+          outcome: { type: "success" },
+          ...extra,
+        })
+      }),
+    )
+
+    test(
+      "or a RUN_ERROR sets the metadata of the run",
+      Effect.gen(function* () {
+        yield* start(() =>
+          Stream.make({ type: "RUN_ERROR", message: "no", code: "nope", metadata: { tokens: 7 } }),
+        )
+        const { runId } = yield* submit()
+        const failed = yield* untilStatus(runId, "failed")
+        deepStrictEqual(failed.error, { code: "nope", message: "no" })
+        deepStrictEqual(failed.metadata, { tokens: 7 })
+        deepStrictEqual((yield* log(runId)).at(-1)?.["metadata"], { tokens: 7 })
+      }),
+    )
+  })
 }
+
+/** The text deltas in the log of a run. */
+const resumedText = (runId: Run.Run["runId"]) =>
+  Effect.map(log(runId), (events) =>
+    events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [event["delta"]] : [])),
+  )
+
+/** An executor whose only event is a RUN_FINISHED with these fields. */
+const finishing =
+  (rest: Readonly<Record<string, unknown>>): Executor.Execute =>
+  ({ conversationId, runId }) =>
+    Stream.make({ type: "RUN_FINISHED", threadId: conversationId, runId, ...rest })

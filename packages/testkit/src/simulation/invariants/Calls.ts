@@ -1,6 +1,6 @@
-/** Reading the calls of a history. */
+/** Reading the calls of a history, and the events of a log by which a simulation knows who appended what: each has a token that no other event has. */
+import type { Call, Entry, Event, History, Refused } from "../History.js"
 import type { AnswerOf } from "../Recorder.js"
-import type { Call, History, Refused } from "../History.js"
 
 type Named<Name extends Call["call"]> = Extract<Call, { readonly call: Name }>
 
@@ -45,3 +45,31 @@ export const accepted = <Name extends Call["call"]>(
       ),
     )
     .sort((a, b) => a.at - b.at)
+
+/** The name of these events. */
+const tokenName = "simulation.token"
+
+interface Token {
+  readonly token: string
+  readonly epoch: number
+  readonly eventId: number
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
+
+/** The value of a CUSTOM event of that name. */
+export const valueOf = (
+  { name, type, value }: Event,
+  wanted: string,
+): Readonly<Record<string, unknown>> | undefined =>
+  type === "CUSTOM" && name === wanted && isRecord(value) ? value : undefined
+
+/** @category reading */
+export const tokensOf = (log: ReadonlyArray<Entry>): ReadonlyArray<Token> =>
+  log.flatMap(({ event, eventId }) => {
+    const value = valueOf(event, tokenName)
+    return value === undefined
+      ? []
+      : [{ token: String(value["token"]), epoch: Number(value["epoch"]), eventId }]
+  })

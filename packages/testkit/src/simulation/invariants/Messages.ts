@@ -1,8 +1,7 @@
 /** A run has each message once, in its order, and takes it once. A question has one answer. */
 import { Array } from "effect"
 import type { Final, History, Incident } from "../History.js"
-import { accepted, isRefused, named } from "./Calls.js"
-import { valueOf } from "./Tokens.js"
+import { accepted, isRefused, named, valueOf } from "./Calls.js"
 import { instant, type Invariant } from "./Violation.js"
 
 const messagesOf = ({ log }: Final) =>
