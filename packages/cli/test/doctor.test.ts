@@ -7,8 +7,7 @@ import * as TestDatabase from "@runlease/test-postgres/TestDatabase"
 import { Effect, Option, Redacted } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import * as ClockSkew from "../src/doctor/ClockSkew.js"
-import * as LeasesCheck from "../src/doctor/LeasesCheck.js"
+import * as ServerChecks from "../src/doctor/ServerChecks.js"
 import { begun, connect, counter, startWorker, submit, until } from "./FaultRoom.js"
 import * as Hand from "./Hand.js"
 import { folder, jsonLines, project, room, run, serve, Served, type Settings } from "./Processes.js"
@@ -279,17 +278,17 @@ layer(Served.layer, { excludeTestServices: true })("doctor", (it) => {
 
   it("says how long a lease must be, and which worker renews late", () => {
     const held = { lease: 5000, gap: 1700, worker: "alpha" }
-    expect(LeasesCheck.findingOf(20, [held]).verdict).toBe("ok")
-    const slow = LeasesCheck.findingOf(2000, [held])
+    expect(ServerChecks.leaseFindingOf(20, [held]).verdict).toBe("ok")
+    const slow = ServerChecks.leaseFindingOf(2000, [held])
     expect([slow.verdict, slow.advice]).toEqual(["fail", expect.stringContaining("of 12 s at least")])
-    const late = LeasesCheck.findingOf(20, [held, { ...held, gap: 4000, worker: "beta" }])
+    const late = ServerChecks.leaseFindingOf(20, [held, { ...held, gap: 4000, worker: "beta" }])
     expect([late.verdict, late.message]).toEqual(["warn", expect.stringContaining("beta left 4.0 s")])
-    expect(LeasesCheck.findingOf(2000, []).verdict).toBe("warn")
+    expect(ServerChecks.leaseFindingOf(2000, []).verdict).toBe("warn")
   })
 
   it("takes clocks that may agree for equal", () => {
-    const of = (ahead: number, off: number) => ClockSkew.findingOf(Option.some({ ahead, off })).verdict
+    const of = (ahead: number, off: number) => ServerChecks.findingOf(Option.some({ ahead, off })).verdict
     expect([of(2400, 500), of(2600, 500), of(-40_000, 500)]).toEqual(["ok", "warn", "fail"])
-    expect(ClockSkew.findingOf(Option.none())).toEqual(HealthCheck.ok(expect.stringContaining("Unknown")))
+    expect(ServerChecks.findingOf(Option.none())).toEqual(HealthCheck.ok(expect.stringContaining("Unknown")))
   })
 })

@@ -7,7 +7,6 @@ import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import Prometheus, { type PromMetrics } from "prom2javascript"
 import * as ProcessMetrics from "../src/telemetry/ProcessMetrics.js"
-import * as LimitDepth from "../src/telemetry/LimitDepth.js"
 import * as QueueDepth from "../src/telemetry/QueueDepth.js"
 import * as Collector from "./Collector.js"
 import { until } from "./FaultRoom.js"
@@ -19,7 +18,7 @@ const all = [
   ...ServerMetrics.all,
   ...ProcessMetrics.all,
   ...QueueDepth.all,
-  ...LimitDepth.all,
+  ...QueueDepth.limitMeters,
 ]
 
 /** What Prometheus reads at an address. */

@@ -2,25 +2,86 @@
  * `runlease dev`: everything on this machine, for somebody who writes an agent.
  */
 import { Command, Options } from "@effect/cli"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as Path from "@effect/platform/Path"
-import type { WorkerRegistry } from "@runlease/core"
+import { WorkerMetadata, WorkerRegistry } from "@runlease/core"
 import { Console, type Context, Deferred, Effect, Option, Redacted } from "effect"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import * as Describe from "../help/Describe.js"
 import * as Database from "../input/Database.js"
-import * as DevFolder from "../input/DevFolder.js"
-import * as DevKey from "../input/DevKey.js"
+import * as ApiKeys from "../input/ApiKeys.js"
 import * as Flag from "../input/Flag.js"
+import * as Settings from "../input/Settings.js"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
+import * as PayloadExample from "../output/PayloadExample.js"
 import * as Browser from "../self/Browser.js"
-import * as DevNextStep from "./DevNextStep.js"
+import * as Self from "../self/Self.js"
 import * as DevWorker from "./DevWorker.js"
 import * as LocalServer from "./LocalServer.js"
 import * as SignInLink from "./SignInLink.js"
 import * as WorkerCommand from "./WorkerCommand.js"
+
+/** The file in the folder of `runlease dev` that says where the one that runs in it listens. */
+const fileName = ".runlease/dev.url"
+
+/** Whether a server at that address takes the key of this folder: another program may listen there by now. */
+const answers = (url: string, apiKey: Redacted.Redacted) =>
+  HttpClientRequest.get(`${url}/session`).pipe(
+    HttpClientRequest.bearerToken(apiKey),
+    HttpClient.execute,
+    Effect.map(({ status }) => status === 200),
+    Effect.scoped,
+    Effect.timeout("2 seconds"),
+    Effect.orElseSucceed(() => false),
+    Effect.provide(FetchHttpClient.layer),
+  )
+
+/** Fails when `runlease dev` runs in this folder already. */
+const checkFree = Effect.fnUntraced(function* (apiKey: Redacted.Redacted) {
+  const fs = yield* FileSystem.FileSystem
+  const url = yield* Effect.option(Effect.map(fs.readFileString(fileName), (text) => text.trim()))
+  if (Option.isNone(url) || !URL.canParse(url.value) || !(yield* answers(url.value, apiKey))) return
+  return yield* new CommandFailure({
+    message: `runlease dev runs in this folder already: ${url.value}/`,
+    hint: "End it first, or start this one in another folder.",
+    exitCode: ExitCode.error,
+  })
+})
+
+/** Says where this one listens, until the Scope closes. */
+const occupy = Effect.fnUntraced(function* (url: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* fs.makeDirectory(path.dirname(fileName), { recursive: true, mode: 0o700 })
+  yield* Effect.acquireRelease(fs.writeFileString(fileName, `${url}\n`), () =>
+    Effect.ignore(fs.remove(fileName)),
+  )
+})
+
+/** What the newest worker says of itself. */
+const metadata = Effect.gen(function* () {
+  const registry = yield* WorkerRegistry.WorkerRegistry
+  const { items } = yield* registry.list({ limit: 1 })
+  return Option.getOrUndefined(WorkerMetadata.of(items[0]?.metadata))
+}).pipe(Effect.orElseSucceed(() => undefined))
+
+/** Prints the command for the agent that the command line names, else for the first one of the worker. */
+const printed = Effect.fnUntraced(function* (url: string, named: string | undefined) {
+  const worker = yield* metadata
+  const agent = named ?? worker?.agents?.[0] ?? "any"
+  const input = PayloadExample.of(worker?.forms?.[agent])
+  const key = Option.isSome(yield* ApiKeys.configured) ? "" : `RUNLEASE_API_KEY=$(cat ${ApiKeys.devFile}) `
+  const address = url === Settings.defaultUrl ? "" : ` --url ${url}`
+  const runlease = yield* Self.invocation
+  yield* Console.log(
+    `Next, in another terminal: ${key}${runlease} submit${address} --agent ${agent} --watch ${input}`,
+  )
+})
 
 const host = "127.0.0.1"
 
@@ -74,8 +135,8 @@ export const command = Command.make(
       const executor = yield* ExecutorFlags.selected(parsed.executor, parsed.rest)
       yield* module === undefined ? executor : checkFolder(module)
     }
-    const apiKey = yield* DevKey.make
-    yield* DevFolder.checkFree(apiKey)
+    const apiKey = yield* ApiKeys.ofDev
+    yield* checkFree(apiKey)
     const signIn = yield* SignInLink.make
     const work = Effect.gen(function* () {
       const { address } = yield* HttpServer.HttpServer
@@ -84,7 +145,7 @@ export const command = Command.make(
       const serve = Effect.gen(function* () {
         const DevServer = yield* Effect.promise(() => import("./DevServer.js"))
         const store = yield* DevServer.start({ apiKey, database, signIn })
-        yield* DevFolder.occupy(url)
+        yield* occupy(url)
         yield* Console.log(
           [
             `${paint("bold", "Runlease")}: ${paint("cyan", `${url}/`)}`,
@@ -99,7 +160,7 @@ export const command = Command.make(
         return yield* Effect.never
       })
       const next = Effect.flatMap(Deferred.await(served), (store) =>
-        Effect.provide(DevNextStep.printed(url, parsed.agent[0]), store),
+        Effect.provide(printed(url, parsed.agent[0]), store),
       )
       // The worker loads as long as the server does. Until the server is ready, the listener answers that the worker has to try again.
       const worker = DevWorker.run({

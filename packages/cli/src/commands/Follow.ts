@@ -1,15 +1,108 @@
 /**
  * Follows a run to its end on the terminal.
  */
-import { ControlPlaneError, Run, RunLog, Runs } from "@runlease/core"
-import { Console, Effect, FiberHandle, Predicate, Ref, Schedule, Stream } from "effect"
+import {
+  ControlPlaneError,
+  type Ids,
+  type Interrupt,
+  Run,
+  RunLog,
+  Runs,
+  WorkerRegistry,
+  WorkerState,
+} from "@runlease/core"
+import { PendingObstacle } from "@runlease/core/internal"
+import { Console, DateTime, Effect, FiberHandle, Predicate, Ref, Schedule, Schema, Stream } from "effect"
+import * as AboutLines from "../output/AboutLines.js"
 import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
+import * as Prompt from "../output/Prompt.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Terminal from "../output/Terminal.js"
 import { inputOf } from "./RunInput.js"
-import * as Unclaimed from "./Unclaimed.js"
-import * as Waits from "./Waits.js"
+
+const parseJson = Schema.decodeOption(Schema.parseJson())
+
+/** The payload of a typed line: yes, no, JSON, or the text itself. A question for text takes the text alone. */
+const payloadOf = (line: string, { responseSchema }: Interrupt.Interrupt): unknown => {
+  const text = line.trim()
+  if (responseSchema?.["type"] === "string") return text
+  if (/^(y|yes)$/i.test(text)) return { approved: true }
+  if (/^(n|no)$/i.test(text)) return { approved: false }
+  const json = parseJson(text)
+  return json._tag === "Some" ? json.value : text
+}
+
+const answer = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interrupt.Interrupt) {
+  const runs = yield* Runs.Runs
+  const line = yield* Prompt.line(
+    `\n${RunLines.questionOf(interrupt)}${AboutLines.of(interrupt, "  ")}\nAnswer with y, n, JSON or text; an empty line leaves it to others: `,
+  )
+  if (line.trim() === "") return
+  yield* runs
+    .resume(runId, [{ interruptId: interrupt.id, status: "resolved", payload: payloadOf(line, interrupt) }])
+    .pipe(Effect.catchTag("NotWaiting", ({ message }) => Console.error(message)))
+})
+
+/** Prints a waiting run as `runs get` does. On a terminal it then prompts for each answer and sends it. */
+const show = Effect.fnUntraced(function* (
+  runId: Ids.RunId,
+): Effect.fn.Return<void, Run.RunNotFound | ControlPlaneError.ControlPlaneError, Runs.Runs> {
+  const runs = yield* Runs.Runs
+  const run = yield* runs.get(runId)
+  if (run.status !== "waiting") return
+  yield* Console.log(`\n${RunLines.toText(run, yield* DateTime.now)}`)
+  if (!(yield* Prompt.isInteractive)) return
+  yield* Effect.forEach(RunLines.openInterrupts(run), (interrupt) => answer(runId, interrupt), {
+    discard: true,
+  })
+})
+
+/** How long a run may stay pending before the command explains why. */
+const explainAfter = "5 seconds"
+
+/** Whether a worker that claims takes the run. */
+const canClaim =
+  (run: Run.Run, now: DateTime.Utc) =>
+  (worker: WorkerRegistry.RegisteredWorker): boolean => {
+    const state = WorkerState.of(worker, now)
+    return (state === "working" || state === "idle") && WorkerState.canClaim(worker, run)
+  }
+
+const reasonOf = (
+  run: Run.Run,
+  workers: ReadonlyArray<WorkerRegistry.RegisteredWorker>,
+  now: DateTime.Utc,
+) => {
+  if (DateTime.greaterThan(run.availableAt, now)) {
+    return `Run ${run.runId} may be claimed from ${DateTime.formatIso(run.availableAt)} on.`
+  }
+  const candidates = workers.filter(canClaim(run, now))
+  return candidates.length === 0
+    ? `No worker that takes runs of agent ${run.agentId} is working. Start one with: ${PendingObstacle.startCommand(run)}`
+    : `Run ${run.runId} waits for a slot of ${candidates.length === 1 ? "the worker" : `one of the ${candidates.length} workers`} that may take it, or for an earlier run of its conversation.`
+}
+
+/** Prints on stderr that no worker takes a run which waits for one now. Prints nothing for any other run. */
+export const warn = (run: Run.Run) =>
+  Effect.gen(function* () {
+    const now = yield* DateTime.now
+    if (run.status !== "pending" || DateTime.greaterThan(run.availableAt, now)) return
+    const registry = yield* WorkerRegistry.WorkerRegistry
+    const { items } = yield* registry.list({ limit: 100 })
+    if (!items.some(canClaim(run, now))) yield* Console.error(reasonOf(run, items, now))
+  }).pipe(Effect.ignore)
+
+/** Prints on stderr, once, why a run is still pending after five seconds. Prints nothing for any other run. */
+export const explain = Effect.fnUntraced(function* (runId: Ids.RunId) {
+  yield* Effect.sleep(explainAfter)
+  const runs = yield* Runs.Runs
+  const registry = yield* WorkerRegistry.WorkerRegistry
+  const run = yield* runs.get(runId)
+  if (run.status !== "pending") return
+  const { items } = yield* registry.list({ limit: 100 })
+  yield* Console.error(reasonOf(run, items, yield* DateTime.now))
+}, Effect.ignore)
 
 const exitCodes: Readonly<Record<Run.TerminalStatus, number>> = {
   completed: ExitCode.ok,
@@ -44,10 +137,8 @@ export const follow = Effect.fnUntraced(function* (options: {
   const shown = yield* Ref.make(Run.EventId.make(options.after))
   const waits = yield* FiberHandle.make()
   // A prompt is withdrawn when the run continues: the answer came from elsewhere, or the wait ended.
-  const showWait = options.json
-    ? Effect.void
-    : FiberHandle.run(waits, Effect.ignore(Waits.show(options.runId)))
-  yield* Effect.forkScoped(Unclaimed.explain(options.runId))
+  const showWait = options.json ? Effect.void : FiberHandle.run(waits, Effect.ignore(show(options.runId)))
+  yield* Effect.forkScoped(explain(options.runId))
   const untilEnd = Stream.unwrap(
     Effect.map(Ref.get(shown), (after) => log.follow({ runId: options.runId, after })),
   ).pipe(

@@ -6,8 +6,6 @@ import { Limits } from "@runlease/core"
 import { Console, Effect, Option } from "effect"
 import * as Flag from "../input/Flag.js"
 import * as LimitFlags from "../input/LimitFlags.js"
-import * as LimitSubject from "../input/LimitSubject.js"
-import * as PageFlags from "../input/PageFlags.js"
 import * as ExitCode from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import { allowed, sentence, toJson, toNamed } from "../output/LimitLines.js"
@@ -36,7 +34,7 @@ const show = (items: ReadonlyArray<Limits.Limit>, json: boolean) =>
     )
   })
 
-const listing = { connection: Settings.connection, json: Settings.json, ...PageFlags.flags }
+const listing = { connection: Settings.connection, json: Settings.json, ...Flag.flags }
 
 const list = Command.make("list", listing, ({ connection, cursor, json, limit }) =>
   Effect.gen(function* () {
@@ -78,7 +76,7 @@ const set = Command.make(
   {
     connection: Settings.connection,
     json: Settings.json,
-    ...LimitSubject.target,
+    ...LimitFlags.target,
     ...LimitFlags.flags,
   },
   (options) =>
@@ -95,7 +93,7 @@ const set = Command.make(
                 `At most ${limit.maxRunning} runs of ${of} work at once. ${limit.running} work now${limit.kind === "project" ? "" : `, ${limit.waiting} wait for a place`}`,
               ),
         )
-      yield* LimitSubject.onTarget(options, {
+      yield* LimitFlags.onTarget(options, {
         agent: (agentId) =>
           Effect.flatMap(bare(options, "an agent", `--agent ${agentId}`), (most) =>
             ofAll(limits.setAgent(agentId, most), agentId),
@@ -146,7 +144,7 @@ const get = Command.make(
 
 const remove = Command.make(
   "delete",
-  { connection: Settings.connection, json: Settings.json, ...LimitSubject.target },
+  { connection: Settings.connection, json: Settings.json, ...LimitFlags.target },
   (options) =>
     Effect.gen(function* () {
       const limits = yield* Limits.Limits
@@ -156,7 +154,7 @@ const remove = Command.make(
             ? Output.json(toJson(limit))
             : Console.log(`Any number of runs of ${of} may work at once`),
         )
-      yield* LimitSubject.onTarget(options, {
+      yield* LimitFlags.onTarget(options, {
         agent: (agentId) => without(limits.setAgent(agentId, null), agentId),
         project: without(limits.setProject(null), "the project"),
         name: (named) =>
@@ -176,12 +174,12 @@ const remove = Command.make(
   ]),
 )
 
-const pauseFlags = { connection: Settings.connection, json: Settings.json, ...LimitSubject.paused }
+const pauseFlags = { connection: Settings.connection, json: Settings.json, ...LimitFlags.paused }
 
 const pause = Command.make("pause", pauseFlags, (options) =>
   Effect.gen(function* () {
-    const subject = yield* LimitSubject.subjectOf(options)
-    const { called, flags } = LimitSubject.namesOf(subject)
+    const subject = yield* LimitFlags.subjectOf(options)
+    const { called, flags } = LimitFlags.namesOf(subject)
     const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.pause(subject))
     if (options.json) return yield* Output.json(toJson(limit))
     yield* Console.log(
@@ -201,10 +199,10 @@ const pause = Command.make("pause", pauseFlags, (options) =>
 
 const resume = Command.make("resume", pauseFlags, (options) =>
   Effect.gen(function* () {
-    const subject = yield* LimitSubject.subjectOf(options)
+    const subject = yield* LimitFlags.subjectOf(options)
     const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.resume(subject))
     if (options.json) return yield* Output.json(toJson(limit))
-    const { called } = LimitSubject.namesOf(subject)
+    const { called } = LimitFlags.namesOf(subject)
     yield* Console.log(
       subject.kind === "project"
         ? `Resumed ${called}: ${limit.running} of its runs work`

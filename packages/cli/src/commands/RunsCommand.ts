@@ -2,26 +2,231 @@
  * `runlease runs`: lists, shows, cancels, resumes and prunes runs.
  */
 import { Command, Options } from "@effect/cli"
-import { Run, RunLog, Runs } from "@runlease/core"
+import {
+  type ControlPlaneError,
+  Ids,
+  Labels,
+  type Page,
+  Run,
+  RunLog,
+  Runs,
+  type TokenUsage,
+  Usage,
+} from "@runlease/core"
 import { Chunk, Console, DateTime, Duration, Effect, Option, Stream } from "effect"
-import * as ApiClient from "../input/ApiClient.js"
-import { ExitCode, QuietExit } from "../output/ExitCode.js"
-import * as Flag from "../input/Flag.js"
-import * as PageFlags from "../input/PageFlags.js"
-import * as RunFilterFlags from "../input/RunFilterFlags.js"
 import * as Describe from "../help/Describe.js"
+import * as ApiClient from "../input/ApiClient.js"
+import * as Flag from "../input/Flag.js"
+import { runId } from "../input/PositionalText.js"
+import * as RunFilterFlags from "../input/RunFilterFlags.js"
+import * as Settings from "../input/Settings.js"
+import { ExitCode, QuietExit, usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
+import * as RunLines from "../output/RunLines.js"
 import * as BulkCommand from "./BulkCommand.js"
 import * as ExplainCommand from "./ExplainCommand.js"
-import * as TreeCommand from "./TreeCommand.js"
-import * as UsageCommand from "./UsageCommand.js"
-import * as LabelCommand from "./LabelCommand.js"
-import * as ResumeCommand from "./ResumeCommand.js"
-import * as RetryCommand from "./RetryCommand.js"
 import { inputOf } from "./RunInput.js"
-import { runId } from "../input/PositionalText.js"
-import * as RunLines from "../output/RunLines.js"
-import * as Settings from "../input/Settings.js"
+import * as FromStart from "./FromStart.js"
+import * as ResumeCommand from "./ResumeCommand.js"
+
+const newRunId = Flag.text("id", Ids.NewRunId).pipe(
+  Options.withDescription("The id of the new run, which makes the command idempotent"),
+  Options.optional,
+)
+
+/** `runlease runs retry`: submits a run again that has ended. */
+const retryCommand = Command.make(
+  "retry",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    runId,
+    id: newRunId,
+    ...FromStart.flags,
+  },
+  ({ connection, fromStart, id, json, runId: name, yes }) =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      if (fromStart && !yes) {
+        const { status } = yield* runs.get(name)
+        // A run that has not ended is refused, without a question.
+        if (Run.isTerminal(status)) yield* FromStart.confirmRun(name)
+      }
+      const { run } = yield* runs.retry(name, { publicId: Option.getOrUndefined(id), fromStart })
+      yield* json ? Output.json(RunLines.toJson(run)) : Console.log(run.runId)
+    }).pipe(Settings.withClient(connection)),
+).pipe(
+  Describe.command(
+    "Submit a run again that has ended, as a new run whose id is printed. It has what the run had recorded, and begins with what failed. With --from-start it does all of it again, and needs a confirmation where steps are recorded.",
+    ["runlease runs retry RUN", "runlease runs retry RUN --from-start"],
+  ),
+)
+
+/** `runlease runs label`: changes labels of a run, also of one that has ended. */
+const labelCommand = Command.make(
+  "label",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    runId,
+    set: Flag.labels("set").pipe(
+      Options.withDescription("A label that the run gets, as name=value; may be repeated"),
+    ),
+    remove: Flag.texts("remove", Labels.Name).pipe(
+      Options.withDescription("The name of a label that the run loses; may be repeated"),
+    ),
+  },
+  ({ connection, json, remove, runId: id, set = Labels.none }) =>
+    Effect.gen(function* () {
+      const changes = { ...Object.fromEntries(remove.map((name) => [name, null])), ...set }
+      if (Object.keys(changes).length < remove.length + Object.keys(set).length) {
+        return yield* usage("A label is both set and removed", "Name each label once.")
+      }
+      if (Labels.isEmpty(set) && remove.length === 0) {
+        return yield* usage("There is nothing to change", "Give --set NAME=VALUE or --remove NAME.")
+      }
+      const runs = yield* Runs.Runs
+      const run = yield* runs.label(id, changes)
+      yield* json
+        ? Output.json(RunLines.toJson(run))
+        : Console.log(RunLines.ofLabels(run.labels) ?? "No labels")
+    }).pipe(Settings.withClient(connection)),
+).pipe(
+  Describe.command("Change labels of a run, also of one that has ended, and print those that it has then.", [
+    "runlease runs label RUN --set reviewed=yes --remove tier",
+  ]),
+)
+
+/** A run, with the lines that lead to it from those above. */
+interface Node {
+  readonly run: Run.Run
+  readonly lead: string
+}
+
+type Failure = Page.InvalidCursor | ControlPlaneError.ControlPlaneError
+
+/** The runs right below a run, in the order of their submission. */
+const below = (parentRunId: Ids.RunId): Effect.Effect<ReadonlyArray<Run.Run>, Failure, Runs.Runs> =>
+  Effect.flatMap(Runs.Runs, (runs) =>
+    Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
+      Effect.map(
+        runs.list({ parentRunId, limit: 100, ...(cursor === undefined ? {} : { cursor }) }),
+        (page) => [
+          Chunk.fromIterable(page.items),
+          page.next === null ? Option.none() : Option.some(page.next),
+        ],
+      ),
+    ).pipe(
+      Stream.runCollect,
+      Effect.map((all) => Array.from(all).toReversed()),
+    ),
+  )
+
+/** The run and all runs below it, each before those below it. `indent` begins the lines below the run. */
+const nodes = (run: Run.Run, lead: string, indent: string): Stream.Stream<Node, Failure, Runs.Runs> =>
+  Stream.concat(
+    Stream.succeed<Node>({ run, lead }),
+    Stream.unwrap(
+      Effect.map(below(run.runId), (children) =>
+        Stream.flatMap(Stream.fromIterable(children.entries()), ([index, child]) =>
+          index === children.length - 1
+            ? nodes(child, `${indent}└─ `, `${indent}   `)
+            : nodes(child, `${indent}├─ `, `${indent}│  `),
+        ),
+      ),
+    ),
+  )
+
+/** `runlease runs tree`: a run and the runs below it. */
+const treeCommand = Command.make(
+  "tree",
+  { connection: Settings.connection, json: Settings.json, runId },
+  (options) =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const paint = yield* Output.paint
+      const root = yield* runs.get(options.runId)
+      yield* Stream.runForEach(nodes(root, "", ""), ({ lead, run }) =>
+        options.json
+          ? Output.json(RunLines.toJson(run))
+          : Console.log(`${paint("dim", lead)}${RunLines.toBranch(run, paint)}`),
+      )
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command("Show a run and the runs below it, each with its status.", ["runlease runs tree RUN"]),
+)
+
+const toJson = ({ cost, runs, unfinished, usage }: Usage.Usage) => ({
+  runs,
+  usage: usage.map((entry) => ({
+    provider: entry.provider,
+    model: entry.model,
+    input_tokens: entry.inputTokens,
+    output_tokens: entry.outputTokens,
+    total_tokens: entry.totalTokens,
+  })),
+  cost,
+  unfinished,
+})
+
+const isTree = (used: Usage.Usage | Usage.TreeUsage): used is Usage.TreeUsage => "lineage" in used
+
+const row = ({ inputTokens, model, outputTokens, provider }: TokenUsage.TokenUsage) => [
+  [provider, model].filter((name) => name !== undefined).join("/") || "unknown",
+  String(inputTokens ?? ""),
+  String(outputTokens ?? ""),
+]
+
+/** The facts that the table leaves out. */
+const rest = ({ cost, runs, unfinished }: Usage.Usage): string =>
+  [
+    `${runs} ${runs === 1 ? "run" : "runs"}`,
+    ...(cost === 0 ? [] : [`cost ${cost / 1_000_000}`]),
+    ...(unfinished === 0
+      ? []
+      : [`${unfinished} ${unfinished === 1 ? "answer" : "answers"} broke off, at an unknown cost`]),
+  ].join(", ")
+
+/** The sums as text: a table of the models, and the rest. */
+const print = (used: Usage.Usage) =>
+  Effect.gen(function* () {
+    const paint = yield* Output.paint
+    if (used.usage.length > 0) {
+      yield* Console.log(Output.table(["MODEL", "INPUT", "OUTPUT"], used.usage.map(row), paint))
+    }
+    yield* Console.log(rest(used))
+  })
+
+/** `runlease runs usage`: what a run has used, or a run with its children, and theirs. */
+const usageCommand = Command.make(
+  "usage",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    tree: Options.boolean("tree").pipe(Options.withDescription("With its children, and theirs")),
+    runId,
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const used = yield* options.tree ? Usage.ofTree(options.runId) : Usage.ofRun(options.runId)
+      const lineage = isTree(used) ? used.lineage : undefined
+      if (options.json) {
+        return yield* Output.json({
+          ...toJson(used),
+          ...(lineage === undefined ? {} : { lineage: toJson(lineage) }),
+        })
+      }
+      yield* print(used)
+      if (lineage === undefined || lineage.runs === 0) return
+      yield* Console.log("\nApart from the tree: retries, forks and detached children")
+      yield* print(lineage)
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command("Show what a run has used, in all of its attempts.", [
+    "runlease runs usage RUN",
+    "runlease runs usage RUN --tree",
+  ]),
+)
 
 const common = { connection: Settings.connection, json: Settings.json }
 
@@ -44,7 +249,7 @@ const list = Command.make(
     ...common,
     ...RunFilterFlags.listed,
     ...RunFilterFlags.order,
-    ...PageFlags.flags,
+    ...Flag.flags,
   },
   (options) =>
     Effect.gen(function* () {
@@ -107,7 +312,7 @@ const fork = Command.make(
     after: Flag.whole("after", { minimum: 1, maximum: Number.MAX_SAFE_INTEGER }).pipe(
       Options.withDescription("The event id up to which the new run has what was recorded"),
     ),
-    id: RetryCommand.newRunId,
+    id: newRunId,
   },
   (options) =>
     Effect.gen(function* () {
@@ -202,13 +407,13 @@ export const command = Command.make("runs").pipe(
     list,
     get,
     ExplainCommand.command,
-    TreeCommand.command,
-    UsageCommand.command,
+    treeCommand,
+    usageCommand,
     events,
     cancel,
-    RetryCommand.command,
+    retryCommand,
     fork,
-    LabelCommand.command,
+    labelCommand,
     BulkCommand.command,
     ResumeCommand.command,
     prune,

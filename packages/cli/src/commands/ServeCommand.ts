@@ -1,27 +1,59 @@
 /**
  * `runlease serve`: runs the control plane on this machine.
  */
-import { Command, Options } from "@effect/cli"
+import { Command, HelpDoc, Options, ValidationError } from "@effect/cli"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Retention } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
 import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
-import * as CorsOrigins from "../input/CorsOrigins.js"
+import * as Describe from "../help/Describe.js"
+import * as ApiKeys from "../input/ApiKeys.js"
 import * as Database from "../input/Database.js"
 import * as Flag from "../input/Flag.js"
-import * as Describe from "../help/Describe.js"
-import * as InitialKey from "../input/InitialKey.js"
+import * as Settings from "../input/Settings.js"
+import * as Output from "../output/Output.js"
+import * as Self from "../self/Self.js"
+import * as QueueDepth from "../telemetry/QueueDepth.js"
+import * as MetricsListener from "../telemetry/MetricsListener.js"
+import * as Telemetry from "../telemetry/Telemetry.js"
 import * as LocalServer from "./LocalServer.js"
 import * as LocalStore from "./LocalStore.js"
-import * as Output from "../output/Output.js"
-import * as Settings from "../input/Settings.js"
-import * as Self from "../self/Self.js"
-import * as MetricsListener from "../telemetry/MetricsListener.js"
-import * as LimitDepth from "../telemetry/LimitDepth.js"
-import * as QueueDepth from "../telemetry/QueueDepth.js"
-import * as Telemetry from "../telemetry/Telemetry.js"
+
+const corsSetting = "RUNLEASE_CORS_ORIGIN"
+
+const origin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,]+$/i
+
+const isAllowed = (text: string): boolean => text === "*" || text === "null" || origin.test(text)
+
+/** The origins of the flag, which may be repeated or contain commas; else those of the setting. */
+const corsOrigins: Options.Options<ReadonlyArray<string>> = Options.text("cors-origin").pipe(
+  Options.withDescription(
+    `An origin whose pages may call the API, or *; repeatable, or with commas (${corsSetting})`,
+  ),
+  Options.repeated,
+  Options.mapEffect((flags) =>
+    Effect.gen(function* () {
+      const texts =
+        flags.length > 0
+          ? flags
+          : [yield* Effect.orElseSucceed(Config.withDefault(Config.string(corsSetting), ""), () => "")]
+      const origins = texts.flatMap((text) => text.split(",")).map((text) => text.trim())
+      const wrong = origins.find((text) => text !== "" && !isAllowed(text))
+      if (wrong !== undefined) {
+        return yield* Effect.fail(
+          ValidationError.invalidValue(
+            HelpDoc.p(
+              `${flags.length > 0 ? "--cors-origin" : corsSetting} takes origins such as https://app.example.com, without a path, or *, not ${JSON.stringify(wrong)}`,
+            ),
+          ),
+        )
+      }
+      return origins.filter((text) => text !== "")
+    }),
+  ),
+)
 
 const host = Options.text("host").pipe(
   Options.withDescription("The address to listen on"),
@@ -142,7 +174,7 @@ export const command = Command.make(
     keepFinished,
     rateLimit,
     bodyMemory,
-    corsOrigins: CorsOrigins.option,
+    corsOrigins,
     json: Settings.json,
     ...telemetry,
   },
@@ -174,7 +206,7 @@ export const command = Command.make(
     })
     // The server answers only after its key is stored, and prints its address only after it answers.
     const serving = Layer.unwrapEffect(
-      Effect.map(InitialKey.make, (key) =>
+      Effect.map(ApiKeys.initial, (key) =>
         announce({ json: options.json || options.logFormat === "json", database: database.shown }, key).pipe(
           Layer.provideMerge(server),
         ),
@@ -184,7 +216,7 @@ export const command = Command.make(
       serving,
       retention,
       metrics,
-      measures ? Layer.merge(QueueDepth.layer, LimitDepth.layer) : Layer.empty,
+      measures ? Layer.merge(QueueDepth.ofStatuses, QueueDepth.ofLimits) : Layer.empty,
     ).pipe(
       Layer.provide(LocalStore.controlPlane(database, options.synchronous)),
       Layer.provide(listener),

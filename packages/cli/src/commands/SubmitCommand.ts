@@ -11,22 +11,40 @@ import {
   Runs,
   TimeLimits,
   TraceContext,
+  WorkerMetadata,
   WorkerRegistry,
 } from "@runlease/core"
 import { Array, Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
-import { usage } from "../output/ExitCode.js"
-import * as Flag from "../input/Flag.js"
-import { requestOf } from "../input/RequestInput.js"
-import { missingRequest } from "./MissingRequest.js"
-import * as Unclaimed from "./Unclaimed.js"
-import { read } from "../input/TextInput.js"
-import { follow } from "./Follow.js"
 import * as Describe from "../help/Describe.js"
-import * as Output from "../output/Output.js"
-import * as RunLines from "../output/RunLines.js"
+import * as Flag from "../input/Flag.js"
+import { positionalText } from "../input/PositionalText.js"
+import { noText, requestOf, read } from "../input/TextInput.js"
 import * as Settings from "../input/Settings.js"
 import * as SubmissionLines from "../input/SubmissionLines.js"
-import { positionalText } from "../input/PositionalText.js"
+import { usage } from "../output/ExitCode.js"
+import * as Output from "../output/Output.js"
+import * as PayloadExample from "../output/PayloadExample.js"
+import * as RunLines from "../output/RunLines.js"
+import * as Follow from "./Follow.js"
+import { follow } from "./Follow.js"
+
+/** The failure of a command without a request, with the payload that the agent's workers say it takes. */
+const missingRequest = Effect.fnUntraced(function* (named: Option.Option<Ids.AgentId>) {
+  const agent = Option.getOrElse(named, () => "")
+  const registry = yield* WorkerRegistry.WorkerRegistry
+  const workers = yield* registry.list({ limit: 100 }).pipe(Effect.option)
+  const form = Option.toArray(workers)
+    .flatMap(({ items }) => items)
+    .flatMap(({ metadata }) => Option.toArray(WorkerMetadata.of(metadata)))
+    .map(({ forms = {} }) => forms[agent])
+    .find((found) => found !== undefined)
+  return form === undefined
+    ? noText()
+    : usage(
+        `There is no payload to submit, and ${agent} needs one`,
+        `Give it with: runlease submit --agent ${agent} ${PayloadExample.of(form)}`,
+      )
+})
 
 /** How many batches of `--jsonl` are in flight at once. */
 const inFlight = 4
@@ -226,7 +244,7 @@ const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
   const { run, ...submitted } = yield* runs.submit(submission)
   if (parsed.json) yield* Output.json({ ...submitted, ...RunLines.toJson(run) })
   else yield* Console.log(run.runId)
-  if (!parsed.json && !parsed.watch) yield* Unclaimed.warn(run)
+  if (!parsed.json && !parsed.watch) yield* Follow.warn(run)
   if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
 })
 

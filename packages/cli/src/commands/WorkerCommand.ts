@@ -1,33 +1,82 @@
 /**
  * `runlease worker`: claims runs and executes them.
  */
+import { hostname } from "node:os"
 import { Command, Options } from "@effect/cli"
 import {
   Claims,
   type ControlPlane,
+  ControlPlaneUnavailable,
   Executor,
   Ids,
   Worker,
   type WorkerEvent,
   type WorkerOptions,
   WorkerRegistry,
+  WorkerState,
 } from "@runlease/core"
-import { Clock, Config, Console, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { hostname } from "node:os"
-import * as ExecutorFlags from "../executors/ExecutorFlags.js"
+import {
+  Chunk,
+  Clock,
+  Config,
+  Console,
+  DateTime,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Option,
+  Stream,
+} from "effect"
 import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
-import { Forms } from "../executors/Forms.js"
-import * as Flag from "../input/Flag.js"
+import * as ExecutorFlags from "../executors/ExecutorFlags.js"
+import { Forms } from "../executors/Module.js"
 import * as Describe from "../help/Describe.js"
 import * as Overview from "../help/Overview.js"
-import * as Output from "../output/Output.js"
-import * as ProgramStderr from "../output/ProgramStderr.js"
+import * as Flag from "../input/Flag.js"
 import * as Settings from "../input/Settings.js"
-import * as Probes from "../telemetry/Probes.js"
+import { CommandFailure, ExitCode } from "../output/ExitCode.js"
+import * as Output from "../output/Output.js"
+import * as WorkerLines from "../output/WorkerLines.js"
 import * as MetricsListener from "../telemetry/MetricsListener.js"
 import * as Telemetry from "../telemetry/Telemetry.js"
-import * as TakeOver from "./TakeOver.js"
-import * as WorkerLines from "../output/WorkerLines.js"
+
+const isAlive = (state: WorkerState.WorkerState): boolean => state === "working" || state === "idle"
+
+/**
+ * Fails when a worker of that kind and key is alive and not draining. Waits while the control plane is unavailable. The second process with
+ * one key evicts the first, so it needs `--take-over`.
+ */
+const refuse = Effect.fnUntraced(function* (kind: string, key: string) {
+  const registry = yield* WorkerRegistry.WorkerRegistry
+  const now = yield* DateTime.now
+  // Reads every page: workers are listed by newest heartbeat, and one that registered a moment ago has none, so it is last.
+  const alive = yield* Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
+    Effect.map(
+      registry.list({ limit: 100, cursor }),
+      ({ items, next }) => [Chunk.unsafeFromArray(items), Option.fromNullable(next)] as const,
+    ),
+  ).pipe(
+    Stream.filter(
+      (worker) =>
+        worker.implementationKind === kind &&
+        worker.workerKey === key &&
+        isAlive(WorkerState.of(worker, now)),
+    ),
+    Stream.runHead,
+    Effect.tapErrorTag("ControlPlaneUnavailable", ({ message, retryable }) =>
+      retryable ? Effect.logWarning(`${message}; trying again`) : Effect.void,
+    ),
+    ControlPlaneUnavailable.untilAvailable(ControlPlaneUnavailable.backoff("200 millis", "5 seconds")),
+  )
+  if (Option.isNone(alive)) return
+  const worker = alive.value
+  return yield* new CommandFailure({
+    message: `The worker with key ${key} is ${WorkerState.of(worker, now)}: ${worker.id}, last in contact ${WorkerLines.contact(worker, now)}`,
+    hint: "End it first, give this one another --key, or start it with --take-over. A worker that was killed counts as alive until its next heartbeat is late, for 15 s.",
+    exitCode: ExitCode.error,
+  })
+})
 
 /** Which runs a worker claims, and how. */
 export const claiming = Describe.grouped("Claiming", {
@@ -138,7 +187,7 @@ const processKey = Effect.sync(() =>
 const work = (
   workerOptions: WorkerOptions.WorkerOptions,
   print: (event: WorkerEvent.WorkerEvent) => Effect.Effect<void>,
-  probes: Probes.Probes,
+  probes: MetricsListener.Probes,
 ): Effect.Effect<never, Worker.WorkerError, Executor.Executor | ControlPlane.ProjectPorts> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -194,15 +243,13 @@ export const command = Command.make(
       interruptGrace: Duration.sum(parsed.executor.grace, "10 seconds"),
     }
     const refuseDuplicate =
-      Option.isSome(parsed.key) && !parsed.takeOver
-        ? TakeOver.refuse(parsed.kind, parsed.key.value)
-        : Effect.void
+      Option.isSome(parsed.key) && !parsed.takeOver ? refuse(parsed.kind, parsed.key.value) : Effect.void
     const { layer: exporting } = yield* Telemetry.make({
       service: "runlease-worker",
       logFormat: parsed.logFormat,
       scraped: Option.isSome(parsed.metricsPort),
     })
-    const probes = yield* Probes.make
+    const probes = yield* MetricsListener.make
     const listener = Option.match(parsed.metricsPort, {
       onNone: () => Layer.empty,
       onSome: (port) => MetricsListener.layer({ host: parsed.metricsHost, port }, probes),
@@ -220,7 +267,7 @@ export const command = Command.make(
             }),
       ),
       Effect.provide(listener),
-      ProgramStderr.printed((line) =>
+      WorkerLines.printed((line) =>
         lineOf(line.time, WorkerLines.ofStderr(line, paint), WorkerLines.ofStderrJson(line)),
       ),
       // `printed` wraps the loggers of `exporting`, so these are provided around it.

@@ -6,12 +6,10 @@ import { Duration, Effect, HashMap, Option } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
-import * as Acp from "./Acp.js"
-import * as A2a from "./A2a.js"
-import * as AgUi from "./AgUi.js"
+import * as Programs from "./Programs.js"
+import * as RemoteAgents from "./RemoteAgents.js"
 import * as Model from "./Model.js"
 import * as Module from "./Module.js"
-import * as Program from "./Program.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
 
 /** Flags for the processes that a worker starts, shared by `--command` and `--acp`. */
@@ -37,12 +35,12 @@ const processes = Describe.grouped("The process of a program or a coding agent",
 
 /** The flags of every kind of executor. */
 export const options = {
-  program: Program.flag.options,
+  program: Programs.program.options,
   module: Module.flag.options,
   model: Model.flag.options,
-  acp: Acp.flag.options,
-  agUi: AgUi.flag.options,
-  a2a: A2a.flag.options,
+  acp: Programs.acp.options,
+  agUi: RemoteAgents.agUi.options,
+  a2a: RemoteAgents.a2a.options,
   processes,
   grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
     Options.withDescription("The time between TERM and KILL when it is interrupted"),
@@ -83,12 +81,12 @@ export const selected = (
     grace: parsed.grace,
   }
   const candidates = [
-    Program.flag.read(parsed.program, shared),
+    Programs.program.read(parsed.program, shared),
     Module.flag.read(parsed.module, shared),
     Model.flag.read(parsed.model, shared),
-    Acp.flag.read(parsed.acp, shared),
-    AgUi.flag.read(parsed.agUi, shared),
-    A2a.flag.read(parsed.a2a, shared),
+    Programs.acp.read(parsed.acp, shared),
+    RemoteAgents.agUi.read(parsed.agUi, shared),
+    RemoteAgents.a2a.read(parsed.a2a, shared),
   ]
   const chosen = candidates.filter(({ executor }) => Option.isSome(executor))
   const [first] = chosen

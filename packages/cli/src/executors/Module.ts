@@ -1,18 +1,44 @@
 /**
  * An executor that a user's module exports, TypeScript included.
  */
-import { Options } from "@effect/cli"
-import { type ControlPlane, Executor, type Run } from "@runlease/core"
-import { Effect, Layer, Option, Predicate, Stream } from "effect"
 import { existsSync } from "node:fs"
 import * as Module from "node:module"
-import { resolve } from "node:path"
-import { pathToFileURL } from "node:url"
-import * as Exception from "../output/Exception.js"
-import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
+import { resolve, sep } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { Options } from "@effect/cli"
+import { type ControlPlane, Executor, type Run } from "@runlease/core"
+import { Context, Effect, Layer, Option, Predicate, Stream } from "effect"
 import * as Describe from "../help/Describe.js"
+import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
-import { Forms } from "./Forms.js"
+
+/** The forms of a worker's agents: a JSON Schema of the input of each, by the agent's id. An executor brings them along. */
+export class Forms extends Context.Reference<Forms>()("@runlease/cli/Forms", {
+  defaultValue: (): Readonly<Record<string, object>> => ({}),
+}) {}
+
+/** The most places that are shown. */
+const maxPlaces = 5
+
+/** The file of a line of a stack trace, relative to the working folder; undefined for Node's own and for dependencies. */
+const placeOf = (line: string): string | undefined => {
+  const [, file, position] =
+    /^\s*at .*?((?:file:\/\/)?\/[^()]*?|[A-Za-z]:\\[^()]*?):(\d+:\d+)\)?$/.exec(line) ?? []
+  if (file === undefined || /node_modules|[?]/.test(file) || line.includes("node:")) return undefined
+  const path = file.startsWith("file:") ? fileURLToPath(file) : file
+  const folder = process.cwd() + sep
+  return `${path.startsWith(folder) ? `.${sep}${path.slice(folder.length)}` : path}:${position}`
+}
+
+/** The message of what was thrown, with the places in the user's own code, one on each line. */
+export const toText = (thrown: unknown): string => {
+  if (!(thrown instanceof Error)) return String(thrown)
+  const name = thrown.name === "Error" || thrown.name === "TransformError" ? "" : `${thrown.name}: `
+  const places = (thrown.stack ?? "").split("\n").flatMap((line) => placeOf(line) ?? [])
+  return [`${name}${thrown.message}`, ...places.slice(0, maxPlaces).map((place) => `  at ${place}`)].join(
+    "\n",
+  )
+}
 
 const hint =
   "Its default export is an executor: a function of the claimed run that returns a string, a Promise, an async generator, an " +
@@ -79,7 +105,7 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
     }
     const module: unknown = yield* Effect.tryPromise({
       try: () => import(pathToFileURL(resolve(path)).href),
-      catch: (error) => usage(`The module ${path} cannot be loaded: ${Exception.toText(error)}`),
+      catch: (error) => usage(`The module ${path} cannot be loaded: ${toText(error)}`),
     })
     const forms = Layer.succeed(Forms, yield* formsOf(path, module))
     const exported = Predicate.hasProperty(module, "default") ? module.default : undefined

@@ -275,3 +275,15 @@ export const required = <A>(
   missing: string,
   hint: string,
 ): Effect.Effect<A, CommandFailure> => Effect.mapError(value, () => usage(missing, hint))
+
+/** The flags of a list that comes in pages. */
+export const flags = {
+  limit: whole("limit", { minimum: 1, maximum: 100 }).pipe(
+    Options.withDescription("How many, 1 to 100"),
+    Options.withDefault(20),
+  ),
+  cursor: Options.text("cursor").pipe(
+    Options.withDescription("Where the previous page ended, as it printed"),
+    Options.optional,
+  ),
+}

@@ -10,7 +10,7 @@ import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "ef
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import type * as Clients from "./Clients.js"
-import * as EnvironmentKey from "./EnvironmentKey.js"
+import * as ApiKeys from "./ApiKeys.js"
 import * as Flag from "./Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as SettingsFile from "./SettingsFile.js"
@@ -76,7 +76,7 @@ const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
 
 const apiKey = Options.redacted("api-key").pipe(
   Options.withDescription("An API key of the project; the variable keeps it off the command line"),
-  Options.withFallbackConfig(EnvironmentKey.environmentKey),
+  Options.withFallbackConfig(ApiKeys.environmentKey),
   Options.optional,
 )
 
@@ -105,7 +105,7 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
           "Set RUNLEASE_API_KEY, or api_key in runlease.json; `runlease serve` shows the first key once.",
         ),
       ),
-    onSome: (key) => EnvironmentKey.check(key, "The value of --api-key, RUNLEASE_API_KEY or api_key"),
+    onSome: (key) => ApiKeys.check(key, "The value of --api-key, RUNLEASE_API_KEY or api_key"),
   })
 
 /** Commands that need no client load none. */
