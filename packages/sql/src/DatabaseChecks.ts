@@ -6,20 +6,11 @@
 import { HealthCheck } from "@runlease/core"
 import { Effect } from "effect"
 import * as fs from "node:fs"
-import * as DatabaseClock from "./checks/DatabaseClock.js"
-import * as PostgresConnections from "./checks/PostgresConnections.js"
-import * as PostgresIndexes from "./checks/PostgresIndexes.js"
+import * as PostgresChecks from "./checks/PostgresChecks.js"
+import * as TablesChecks from "./checks/TablesChecks.js"
 import * as PostgresNotifications from "./checks/PostgresNotifications.js"
-import * as PostgresPooler from "./checks/PostgresPooler.js"
 import * as PostgresReplication from "./checks/PostgresReplication.js"
-import * as PostgresServer from "./checks/PostgresServer.js"
-import * as PostgresSettings from "./checks/PostgresSettings.js"
-import * as PostgresSize from "./checks/PostgresSize.js"
-import * as PostgresTransactions from "./checks/PostgresTransactions.js"
-import * as SqliteDisk from "./checks/SqliteDisk.js"
-import * as SqliteIndexes from "./checks/SqliteIndexes.js"
-import * as SqliteRead from "./checks/SqliteRead.js"
-import * as TablesVersion from "./checks/TablesVersion.js"
+import * as SqliteChecks from "./checks/SqliteChecks.js"
 import * as PostgresPool from "./postgres/PostgresPool.js"
 import * as SqliteFile from "./sqlite/SqliteFile.js"
 
@@ -38,10 +29,10 @@ const unreadable = (message: string): ReadonlyArray<HealthCheck.Report> => [
 export const sqlite = (filename: string): Effect.Effect<ReadonlyArray<HealthCheck.Report>> =>
   Effect.suspend(() =>
     fs.existsSync(filename)
-      ? HealthCheck.reports(SqliteRead.check, [
-          TablesVersion.check,
-          SqliteIndexes.check,
-          SqliteDisk.check(filename),
+      ? HealthCheck.reports(SqliteChecks.readable, [
+          TablesChecks.version,
+          TablesChecks.sqliteIndexes,
+          SqliteChecks.disk(filename),
         ]).pipe(
           Effect.provide(SqliteFile.reader(filename)),
           Effect.catchTag("SqliteFileUnusable", ({ message }) => Effect.succeed(unreadable(`${message}.`))),
@@ -61,19 +52,19 @@ const defaultStatementTimeout = "30 seconds"
 export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyArray<HealthCheck.Report>> => {
   const { maxConnections = PostgresPool.defaultConnections, statementTimeout = defaultStatementTimeout } =
     options
-  return HealthCheck.reports(PostgresServer.check, [
-    PostgresPooler.check(options),
-    TablesVersion.check,
-    PostgresIndexes.check,
-    DatabaseClock.check,
+  return HealthCheck.reports(PostgresChecks.server, [
+    PostgresChecks.pooler(options),
+    TablesChecks.version,
+    TablesChecks.postgresIndexes,
+    PostgresChecks.clock,
     PostgresNotifications.check(options),
-    PostgresConnections.check(maxConnections + 1),
-    PostgresSettings.timeouts(statementTimeout),
-    PostgresSettings.durability,
+    PostgresChecks.connections(maxConnections + 1),
+    PostgresChecks.timeouts(statementTimeout),
+    PostgresChecks.durability,
     PostgresReplication.check,
-    PostgresSettings.vacuum,
-    PostgresTransactions.check(),
-    PostgresSize.check,
+    PostgresChecks.vacuum,
+    PostgresChecks.transactions(),
+    PostgresChecks.size,
   ]).pipe(
     Effect.provide(PostgresPool.layerWith({ ...options, maxConnections: 2 })),
     Effect.catchTag("SqlError", () =>

@@ -2,6 +2,7 @@
  * The ports of a control plane over the tables of an open database.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
 import {
   Access,
   ControlPlane,
@@ -12,21 +13,76 @@ import {
   Summaries,
   WorkerRegistry,
 } from "@runlease/core"
-import { RunPorts, StatisticsReads, SummaryReads, Sweeper, TokenCache } from "@runlease/core/store"
+import {
+  RunPorts,
+  type RunRows,
+  StatisticsReads,
+  StoredRun,
+  SummaryReads,
+  Sweeper,
+  TokenCache,
+} from "@runlease/core/store"
+import Sqlite from "better-sqlite3"
 import { Context, Effect, Layer, Option } from "effect"
+import * as Migrations from "./Migrations.js"
+import * as SqlDialect from "./SqlDialect.js"
 import * as LeaseBounds from "./batch/LeaseBounds.js"
+import * as RunWrites from "./batch/RunWrites.js"
 import * as SqlRunRows from "./batch/SqlRunRows.js"
 import * as SqlStore from "./batch/SqlStore.js"
-import * as Migrations from "./Migrations.js"
+import type { Database } from "./dialect/Dialect.js"
 import * as CounterSums from "./ports/CounterSums.js"
 import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
 import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
-import * as SqlDialect from "./SqlDialect.js"
 import * as SqliteConnection from "./sqlite/SqliteConnection.js"
+import * as SqliteRows from "./sqlite/SqliteRows.js"
 import * as SqliteWakeups from "./sqlite/SqliteWakeups.js"
-import * as SqliteRunRows from "./SqliteRunRows.js"
+
+const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
+  Effect.try({
+    try: run,
+    catch: (cause) =>
+      cause instanceof SqlError ? cause : new SqlError({ cause, message: "The statement failed" }),
+  })
+
+/**
+ * `handle` is the connection of `database`. The rows of a transaction: the common operations are plain, the others are those of any SQL
+ * database. Source: docs/decisions/0052-plain-rows-on-sqlite.md
+ */
+const sqliteRunRows = (database: Database, handle: Sqlite.Database): RunRows.RunRows<SqlError> => {
+  const plain = SqliteRows.make(handle)
+  const insertCounted = SqliteRows.counterInserter(handle)
+  const bulk = SqlRunRows.make(database)
+  const { now, write } = database.dialect
+  return {
+    ...bulk,
+    find: (refs) => attempt(() => plain.find(refs)),
+    search: (search) => Effect.flatMap(now, (instant) => attempt(() => plain.search(search, instant))),
+    due: Effect.flatMap(now, (instant) => attempt(() => plain.due(instant))),
+    advanceLanes: (lanes, admits) =>
+      Effect.flatMap(now, (instant) =>
+        attempt(() => {
+          const changes = StoredRun.advanced(plain.laneHeads(lanes), instant, admits)
+          plain.write(changes, instant)
+          return changes.map(StoredRun.afterChange)
+        }),
+      ),
+    claimDetails: (runs, sessions) =>
+      sessions ? bulk.claimDetails(runs, sessions) : attempt(() => plain.claimDetails(runs)),
+    insert: (runs) => Effect.flatMap(now, (instant) => attempt(() => plain.insert(runs, instant))),
+    write: (changes, counted) =>
+      Effect.flatMap(now, (instant) => {
+        const states = attempt(() => {
+          plain.write(changes, instant)
+          insertCounted(counted)
+        })
+        const details = RunWrites.writeDetails(database, changes, instant)
+        return details.length === 0 ? states : Effect.zipRight(states, write(details))
+      }),
+  }
+}
 
 /** The services of a control plane on a database. */
 export type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts
@@ -58,7 +114,7 @@ export const make = Effect.fnUntraced(function* (link: Parameters<typeof SqlStor
   const store = yield* Option.match(handle, {
     onNone: () => SqlStore.make(database, SqlRunRows.make(database), link),
     onSome: (opened) =>
-      SqlStore.make(database, SqliteRunRows.make(database, opened.database), (local) =>
+      SqlStore.make(database, sqliteRunRows(database, opened.database), (local) =>
         Effect.map(link(local), (linked) => SqliteWakeups.link(opened, linked)),
       ),
   })

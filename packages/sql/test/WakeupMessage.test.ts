@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Ids, Run } from "@runlease/core"
 import { Option } from "effect"
-import * as WakeupMessage from "../src/postgres/WakeupMessage.js"
+import * as PostgresWakeups from "../src/postgres/PostgresWakeups.js"
 
 const route = { projectId: "p", implementationKind: null, workerKey: null, agentId: "a" }
 
 describe("wake-up messages between servers", () => {
   it("list equal wake-ups once, with their count and the latest event of a log", () => {
-    const outbox = WakeupMessage.makeOutbox()
+    const outbox = PostgresWakeups.makeOutbox()
     outbox.runnable([route, { ...route, agentId: "b" }, route])
     outbox.freed(["p", "p"])
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(3) }])
@@ -35,18 +35,18 @@ describe("wake-up messages between servers", () => {
   })
 
   it("fit into notifications with any content, and decode to what was encoded", () => {
-    const outbox = WakeupMessage.makeOutbox()
+    const outbox = PostgresWakeups.makeOutbox()
     const logs = Array.from({ length: 1000 }, (_, index) => `${"é\u2028😀".repeat(30)}/${index}`)
     outbox.grew(logs.map((log) => ({ log })))
     const messages = outbox.take("me")
-    const texts = messages.map(WakeupMessage.encode)
+    const texts = messages.map(PostgresWakeups.encode)
     expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThan(8000)
-    const read = texts.flatMap((text) => Option.getOrThrow(WakeupMessage.decode(text)).items ?? [])
+    const read = texts.flatMap((text) => Option.getOrThrow(PostgresWakeups.decode(text)).items ?? [])
     expect(read.map(([, log]) => log)).toEqual(logs)
   })
 
   it("become a wake-up of all when they are too many or too long", () => {
-    const outbox = WakeupMessage.makeOutbox()
+    const outbox = PostgresWakeups.makeOutbox()
     outbox.grew(Array.from({ length: 2001 }, (_, index) => ({ log: String(index) })))
     expect(outbox.take("me")).toEqual([{ from: "me", all: true }])
     outbox.runnable([{ ...route, implementationKind: "k".repeat(9000) }])

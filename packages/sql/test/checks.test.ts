@@ -5,10 +5,9 @@ import type { HealthCheck } from "@runlease/core"
 import { Clock, Effect, Layer, Redacted } from "effect"
 import * as fs from "node:fs"
 import * as Pg from "pg"
-import * as PostgresConnections from "../src/checks/PostgresConnections.js"
+import * as PostgresChecks from "../src/checks/PostgresChecks.js"
 import * as PostgresNotifications from "../src/checks/PostgresNotifications.js"
-import * as PostgresTransactions from "../src/checks/PostgresTransactions.js"
-import * as SqliteDisk from "../src/checks/SqliteDisk.js"
+import * as SqliteChecks from "../src/checks/SqliteChecks.js"
 import { DatabaseChecks, Migrations, PostgresPool, SqlControlPlane, SqliteFile } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 import * as TempDatabase from "./TempDatabase.js"
@@ -119,13 +118,13 @@ describe("the checks of an SQLite file", () => {
       // A file with holes may be larger than its volume.
       fs.writeFileSync(filename, "")
       fs.truncateSync(filename, 2 ** 42)
-      const { message, verdict } = yield* SqliteDisk.check(filename).examine
+      const { message, verdict } = yield* SqliteChecks.disk(filename).examine
       strictEqual(verdict, "warn")
       assertTrue(message.includes("4096.0 GiB"))
       const gibi = 2 ** 30
-      strictEqual(SqliteDisk.findingOf({ free: 2 ** 20, file: 0, wal: 0 }).verdict, "fail")
-      strictEqual(SqliteDisk.findingOf({ free: 99 * gibi, file: gibi, wal: gibi }).verdict, "warn")
-      strictEqual(SqliteDisk.findingOf({ free: 99 * gibi, file: gibi, wal: 0 }).verdict, "ok")
+      strictEqual(SqliteChecks.diskFindingOf({ free: 2 ** 20, file: 0, wal: 0 }).verdict, "fail")
+      strictEqual(SqliteChecks.diskFindingOf({ free: 99 * gibi, file: gibi, wal: gibi }).verdict, "warn")
+      strictEqual(SqliteChecks.diskFindingOf({ free: 99 * gibi, file: gibi, wal: 0 }).verdict, "ok")
     }),
   )
 })
@@ -252,8 +251,8 @@ describe("the checks of a PostgreSQL database", () => {
       const { message, verdict } = reportOf(yield* DatabaseChecks.postgres({ url }), "connections")
       strictEqual(verdict, "fail")
       assertTrue(message.includes("of 5 connections"))
-      strictEqual(PostgresConnections.findingOf({ most: 20, used: 15 }, 11).verdict, "warn")
-      strictEqual(PostgresConnections.findingOf({ most: 97, used: 15 }, 11).verdict, "ok")
+      strictEqual(PostgresChecks.connectionFindingOf({ most: 20, used: 15 }, 11).verdict, "warn")
+      strictEqual(PostgresChecks.connectionFindingOf({ most: 97, used: 15 }, 11).verdict, "ok")
     }),
   )
 
@@ -291,7 +290,7 @@ describe("the checks of a PostgreSQL database", () => {
       )
       strictEqual(client.database, new URL(Redacted.value(url)).pathname.slice(1))
       const { advice, message, verdict } = yield* Effect.provide(
-        PostgresTransactions.check(0).examine,
+        PostgresChecks.transactions(0).examine,
         PostgresPool.layerWith({ url }),
       )
       strictEqual(verdict, "warn")

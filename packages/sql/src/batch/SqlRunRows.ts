@@ -14,7 +14,6 @@ import * as LaneQueries from "./LaneQueries.js"
 import * as LimitQueries from "./LimitQueries.js"
 import * as LogQueries from "./LogQueries.js"
 import * as MessageRows from "./MessageRows.js"
-import * as RunInserts from "./RunInserts.js"
 import * as RecordQueries from "./RecordQueries.js"
 import * as RunQueries from "./RunQueries.js"
 import * as RunWrites from "./RunWrites.js"
@@ -56,7 +55,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     tail: (ref) => LogQueries.readTail(database, ref),
     conversations: (refs) => ConversationRows.read(database, refs),
     messagesOf: (names) => MessageRows.read(database, names),
-    insert: (runs) => Effect.flatMap(dialect.now, (now) => RunInserts.insert(database, runs, now)),
+    insert: (runs) => Effect.flatMap(dialect.now, (now) => RunWrites.insert(database, runs, now)),
     write: (changes, counted) =>
       Effect.flatMap(dialect.now, (now) => {
         const { exact, statements } = RunWrites.write(database, changes, counted, now)

@@ -6,8 +6,8 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { HealthCheck } from "@runlease/core"
 import { Effect, Either } from "effect"
 import { codeOf, unavailable } from "../dialect/SqlFailure.js"
-import { outcomeUnknown } from "../postgres/OutcomeUnknown.js"
-import * as WriteProbe from "../postgres/WriteProbe.js"
+import { outcomeUnknown } from "../postgres/PostgresText.js"
+import * as PostgresTransaction from "../postgres/PostgresTransaction.js"
 
 /** `names`: those of the synchronous standbys. `standbys` are connected, and `synchronous` of them confirm. `waiting`: the commits that wait. */
 interface Row {
@@ -64,7 +64,7 @@ export const check: HealthCheck.HealthCheck<SqlClient.SqlClient> = {
       (SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'SyncRep') AS waiting
       FROM pg_stat_replication`
     const [row] = yield* read
-    return Either.match(yield* Effect.either(WriteProbe.write(sql)), {
+    return Either.match(yield* Effect.either(PostgresTransaction.probeCommit(sql)), {
       onLeft: (error) => failed(error, row!),
       onRight: () => confirmed(row!),
     })

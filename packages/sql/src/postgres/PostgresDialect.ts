@@ -16,8 +16,6 @@ import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
 import * as PostgresTransaction from "./PostgresTransaction.js"
-import * as RunLocks from "./RunLocks.js"
-import * as WriteProbe from "./WriteProbe.js"
 
 /** Failures of the statement itself: values that do not fit, constraints, limits. */
 const isStatementFailure = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
@@ -77,7 +75,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     ...transactions,
     civilNow: transactions.now,
     beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
-    confirm: WriteProbe.write(sql),
+    confirm: PostgresTransaction.probeCommit(sql),
     blames: isStatementFailure,
     // The driver does not block the thread, so requests arrive while a commit is in flight.
     gather: Effect.yieldNow(),
@@ -95,15 +93,15 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       }
     },
     locks: true,
-    lockRuns: RunLocks.lockRuns(sql, rows),
-    holding: RunLocks.holding,
+    lockRuns: PostgresTransaction.lockRuns(sql, rows),
+    holding: PostgresTransaction.holding,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
     keep: (alias) => sql.literal(`FOR KEY SHARE OF ${alias}`),
     lockNames: (names) =>
       names.length === 0
         ? Effect.void
-        : RunLocks.holding(
+        : PostgresTransaction.holding(
             Effect.asVoid(sql`SELECT pg_advisory_xact_lock(key) FROM (
             SELECT DISTINCT hashtextextended(name, 0) AS key
             FROM ${rows(
@@ -117,7 +115,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     write: (statements, exact = []) => {
       const [only] = statements
       if (exact.length === 0 && statements.length < 2) {
-        return only === undefined ? Effect.void : RunLocks.holding(Effect.asVoid(execute(only)))
+        return only === undefined ? Effect.void : PostgresTransaction.holding(Effect.asVoid(execute(only)))
       }
       const all = exact.flatMap((write) => write.keys)
       const keys = all.every((key, index) => index === 0 || all[index - 1]! < key) ? [] : all
@@ -134,14 +132,14 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       )
       // The columns are made in their order.
       const columns = [...(keys.length === 0 ? [] : [sql`(SELECT count(*) FROM locked)`]), ...checks]
-      return RunLocks.holding(
+      return PostgresTransaction.holding(
         Effect.asVoid(
           execute(sql`WITH ${sql.csv(parts)} SELECT ${columns.length === 0 ? sql`1` : sql.csv(columns)}`),
         ),
       )
     },
     runnable: (probes) =>
-      RunLocks.holding(
+      PostgresTransaction.holding(
         Effect.map(
           Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
             select(toCandidate, sql`${sql.join(" UNION ALL ", false)(some)}`),

@@ -14,3 +14,6 @@ export const storableJson = (value: unknown): string => {
     ? JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? storable(part) : part))
     : text
 }
+
+/** PostgreSQL's own code of a transaction whose outcome is unknown. */
+export const outcomeUnknown = "08007"

@@ -1,8 +1,7 @@
 /** Statements that a PostgreSQL connection parses and plans once. */
 import { createHash } from "node:crypto"
 import * as Pg from "pg"
-import { outcomeUnknown } from "./OutcomeUnknown.js"
-import { storable } from "./PostgresText.js"
+import { outcomeUnknown, storable } from "./PostgresText.js"
 
 /** The largest number of statements that a connection prepares; further ones are parsed each time. */
 const maxPrepared = 500

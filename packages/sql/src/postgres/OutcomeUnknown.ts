@@ -1,2 +1,0 @@
-/** PostgreSQL's own code of a transaction whose outcome is unknown. */
-export const outcomeUnknown = "08007"
