@@ -35,6 +35,7 @@ const limits = {
   "executor-ag-ui": 10,
   "executor-ai": 10,
   http: 20,
+  "http-a2a": 10,
   process: 25,
   sql: 10,
   testkit: 50,

@@ -1,13 +1,14 @@
 // The public paths of the packages whose sources lie in rooms: each module that `src/index.ts` names is a path of its own,
 // `@runlease/core/Leases`, whatever room it is in. A package may have further indexes for other readers:
-// `@runlease/core/store` has the modules that authors of stores need, and `@runlease/core/store/RunRows` is one of them. `node scripts/exports.mjs` writes them into the manifests;
+// `@runlease/core/store` has the modules that authors of stores need, and `@runlease/core/store/RunRows` is one of them; `@runlease/http/face` has
+// those of authors of faces. `node scripts/exports.mjs` writes them into the manifests;
 // with `--check` it fails where a manifest differs.
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** Paths beside the modules of the index: modules that the types of a client name, and the program of the command. */
 const packages = { core: [], sql: [], http: ["Api/*"], cli: ["bin"] }
-const indexes = { core: ["executor", "store", "internal"] }
+const indexes = { core: ["executor", "store", "internal"], http: ["face"] }
 const line = /^export \* as (\w+) from "\.\/(.+)\.js"$/
 
 const modulesOf = (folder, index) =>

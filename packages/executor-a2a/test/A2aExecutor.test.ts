@@ -19,6 +19,7 @@ import {
 } from "@runlease/core"
 import { A2aExecutor } from "@runlease/executor-a2a"
 import { Server } from "@runlease/http"
+import { A2aFace } from "@runlease/http-a2a"
 import {
   Context,
   Deferred,
@@ -46,9 +47,10 @@ const serveAgent = Effect.fnUntraced(function* <R extends ControlPlane.ProjectPo
   execute: Executor.ExecuteWith<R>,
 ) {
   const context = yield* Layer.build(
-    Layer.provideMerge(Server.layer, NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })).pipe(
-      Layer.provideMerge(plane),
-    ),
+    Layer.provideMerge(
+      Server.layerWith({ faces: [A2aFace.face] }),
+      NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }),
+    ).pipe(Layer.provideMerge(plane)),
   )
   const access = Context.get(context, Access.Access)
   const project = yield* access.getProject("default")

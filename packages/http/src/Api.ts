@@ -1,9 +1,10 @@
 /** The contract: every endpoint, as one API. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiClient from "@effect/platform/HttpApiClient"
+import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Struct } from "effect"
-import * as A2a from "./Api/A2a.js"
+import type { Addition } from "./Api/Addition.js"
 import * as AgUi from "./Api/AgUi.js"
 import * as Bulk from "./Api/Bulk.js"
 import * as Chat from "./Api/Chat.js"
@@ -29,20 +30,34 @@ import { version } from "./contract/Version.js"
 /** The schemas that HttpApi brings for a body that does not fit, where this API has its one refusal. */
 const brought = ["HttpApiDecodeError", "Issue", "PropertyKey"]
 
-/** A body that does not fit is refused like everything else, and the endpoints of users have examples. */
-const described: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transform"]> = (spec) => ({
-  ...spec,
-  paths: Examples.add(
-    JSON.parse(JSON.stringify(spec["paths"]).replaceAll("/schemas/HttpApiDecodeError", "/schemas/Refusal")),
-  ),
-  components: {
-    ...spec["components"],
-    schemas: Struct.omit(spec["components"].schemas, ...brought),
-  },
-})
+/** What describes the API. A body that does not fit is refused like everything else, and the endpoints of users have examples. */
+const described = (examples: Addition["examples"]) =>
+  OpenApi.annotations({
+    title: "Runlease",
+    version,
+    description:
+      "Durable agent runs under leases. Submit a run; a worker claims it, appends AG-UI events, and completes it.",
+    license: { name: "Apache-2.0" },
+    transform: (spec) => ({
+      ...spec,
+      paths: Examples.add(
+        examples,
+        JSON.parse(
+          JSON.stringify(spec["paths"]).replaceAll("/schemas/HttpApiDecodeError", "/schemas/Refusal"),
+        ),
+      ),
+      components: {
+        ...spec["components"],
+        schemas: Struct.omit(spec["components"].schemas, ...brought),
+      },
+    }),
+  })
+
+/** The API without endpoints. A face adds its groups to it, and has its handlers by that. */
+export const empty = HttpApi.make("runlease").addError(Refusal.Unavailable)
 
 /** @category api */
-export class Api extends HttpApi.make("runlease")
+export class Api extends empty
   .add(Runs.group)
   .add(Usage.group)
   .add(Schedules.group)
@@ -53,8 +68,6 @@ export class Api extends HttpApi.make("runlease")
   .add(Conversations.group)
   .add(AgUi.group)
   .add(Mcp.group)
-  .add(A2a.card)
-  .add(A2a.group)
   .add(Responses.group)
   .add(Threads.group)
   .add(Chat.group)
@@ -64,17 +77,26 @@ export class Api extends HttpApi.make("runlease")
   .add(Keys.group)
   .add(Tokens.group)
   .add(Health.group)
-  .addError(Refusal.Unavailable)
-  .annotateContext(
-    OpenApi.annotations({
-      title: "Runlease",
-      version,
-      description:
-        "Durable agent runs under leases. Submit a run; a worker claims it, appends AG-UI events, and completes it.",
-      license: { name: "Apache-2.0" },
-      transform: described,
-    }),
-  ) {}
+  .annotateContext(described(Examples.examples)) {}
+
+type WithFaces = ReturnType<typeof empty.add<HttpApiGroup.HttpApiGroup.Any>>
+
+/**
+ * The API with the endpoints of faces, as a server that has them describes it.
+ *
+ * @category api
+ */
+export const withFaces = (faces: ReadonlyArray<Addition>): WithFaces => {
+  const groups = Object.values<HttpApiGroup.HttpApiGroup.Any>(Api.groups).flatMap((group) => [
+    group,
+    ...faces.flatMap((face) => (face.after === group.identifier ? face.groups : [])),
+  ])
+  return groups
+    .reduce((api: WithFaces, group) => api.add(group), empty)
+    .annotateContext(
+      described(Object.assign({}, Examples.examples, ...faces.map(({ examples }) => examples))),
+    )
+}
 
 /**
  * A client of every endpoint, as `HttpApiClient.make(Api.Api)` returns it.

@@ -7,12 +7,11 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { type Access } from "@runlease/core"
 import { type Duration, Effect, Layer, Scope } from "effect"
-import { Api } from "./Api.js"
+import * as Api from "./Api.js"
 import * as AgentForms from "./server/AgentForms.js"
 import { AllowedOrigins } from "./server/AllowedOrigins.js"
 import * as Middleware from "./server/Middleware.js"
 
-import * as A2a from "./server/A2a.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Callers from "./server/Callers.js"
 
@@ -20,6 +19,7 @@ import * as Chat from "./server/Chat.js"
 
 import * as Conversations from "./server/Conversations.js"
 import * as Cors from "./server/Cors.js"
+import type * as Face from "./server/Face.js"
 
 import * as Health from "./server/Health.js"
 import * as HotRoutes from "./server/HotRoutes.js"
@@ -77,13 +77,13 @@ export interface ServerOptions<E = never, R = never> {
   readonly metrics?: Effect.Effect<string> | undefined
   /** Identifies callers; by their tokens when absent. */
   readonly authentication?: Layer.Layer<Callers.Authentication, E, R> | undefined
+  /** Other protocols over the same runs, such as `A2aFace.face` of `@runlease/http-a2a`; none when absent. */
+  readonly faces?: ReadonlyArray<Face.Face> | undefined
   /** What answers some requests before the API does, such as the pages of a dashboard. */
   readonly inFront?: InFront | undefined
 }
 
 const handlers = Layer.mergeAll(
-  A2a.card,
-  A2a.layer,
   AgUi.layer,
   Chat.layer,
   Conversations.layer,
@@ -102,7 +102,7 @@ const handlers = Layer.mergeAll(
   Usage.layer,
   Limits.layer,
   Workers.layer,
-).pipe(Layer.provide([AgentForms.layer, Callers.middleware, Bodies.middleware]))
+)
 
 /** What finds the callers of requests and reads their bodies, for the router and for what is before it. */
 const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {
@@ -117,33 +117,41 @@ const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<
 }
 
 // The API's own errors have no common shape, so its routes are typed without them; `around` answers for all.
-const api = HttpApiBuilder.Router.unwrap((built) =>
-  HttpLayerRouter.addAll(
-    Array.from(built.routes).flatMap(({ handler, method, path }) =>
-      // HEAD is answered by what answers GET.
-      method === "HEAD"
-        ? []
-        : [HttpLayerRouter.route(method, path, Effect.flatMap(handler, HttpServerRespondable.toResponse))],
+const api = (faces: ReadonlyArray<Face.Face>) =>
+  HttpApiBuilder.Router.unwrap((built) =>
+    HttpLayerRouter.addAll(
+      Array.from(built.routes).flatMap(({ handler, method, path }) =>
+        // HEAD is answered by what answers GET.
+        method === "HEAD"
+          ? []
+          : [HttpLayerRouter.route(method, path, Effect.flatMap(handler, HttpServerRespondable.toResponse))],
+      ),
     ),
-  ),
-).pipe(Layer.provide(handlers))
+  ).pipe(
+    Layer.provide(
+      Layer.mergeAll(handlers, ...faces.map(({ layer }) => layer)).pipe(
+        Layer.provide([AgentForms.layer, Callers.middleware, Bodies.middleware]),
+      ),
+    ),
+  )
 
 /** The description of the API, which is at `url`. It is made when it is first read. */
-const description = (url: string) =>
+const description = (url: string, faces: ReadonlyArray<Face.Face>) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      const described = Api.annotate(OpenApi.Servers, [{ url }])
+      const described = yield* Effect.cached(
+        Effect.sync(() => Api.withFaces(faces).annotate(OpenApi.Servers, [{ url }])),
+      )
       const document = yield* Effect.cached(
-        Effect.sync(() =>
-          HttpServerResponse.unsafeJson(
-            OpenApi.fromApi(described, { additionalPropertiesStrategy: "allow" }),
-          ),
+        Effect.map(described, (api) =>
+          HttpServerResponse.unsafeJson(OpenApi.fromApi(api, { additionalPropertiesStrategy: "allow" })),
         ),
       )
       // Two megabytes, loaded for their first reader.
       const page = yield* Effect.promise(() => import("@effect/platform/HttpApiSwagger")).pipe(
-        Effect.flatMap(({ layerHttpLayerRouter }) =>
-          HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api: described, path: "/docs" })),
+        Effect.zip(described),
+        Effect.flatMap(([{ layerHttpLayerRouter }, api]) =>
+          HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api, path: "/docs" })),
         ),
         // It is made once, for either of its addresses.
         Effect.map(
@@ -178,14 +186,14 @@ const metricsPage = (metrics: Effect.Effect<string> | undefined) =>
       )
 
 /** What surrounds the router, from the outside in. */
-const around = (logRequests: boolean) =>
+const around = (logRequests: boolean, faces: ReadonlyArray<Face.Face>) =>
   HttpLayerRouter.middleware(
     Effect.gen(function* () {
       const measured = yield* Middleware.measured(logRequests)
       const leave = yield* LongRequests.leave
       const releaseBodies = yield* Bodies.releaseAfter
       const hotRoutes = yield* HotRoutes.inFront
-      const methods = yield* MethodNotAllowed.make
+      const methods = yield* MethodNotAllowed.make(faces)
       return (routed: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
         measured(
           ErrorResponse.respond(Middleware.inCallers(leave(releaseBodies(hotRoutes(methods(routed)))))),
@@ -204,15 +212,16 @@ const routerConfig = { maxParamLength: 128 * 9 }
  * @category constructors
  */
 export const app = <E = never, R = never>({
+  faces = [],
   url = "/",
   ...options
 }: ServerOptions<E, R> & { readonly url?: string | undefined } = {}) =>
   HttpLayerRouter.toHttpEffect(
     Layer.mergeAll(
-      api,
-      description(url),
+      api(faces),
+      description(url, faces),
       metricsPage(options.metrics),
-      around(options.logRequests ?? false),
+      around(options.logRequests ?? false, faces),
     ).pipe(
       Layer.provide(before(options)),
       Layer.provide([
@@ -232,7 +241,14 @@ export const app = <E = never, R = never>({
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
     // `around` answers for an address that there is not.
     Effect.map(Effect.orDie),
-    Effect.map((served) => (options.corsOrigins?.length ? Cors.allow(options.corsOrigins)(served) : served)),
+    Effect.map((served) =>
+      options.corsOrigins?.length
+        ? Cors.allow(
+            options.corsOrigins,
+            faces.flatMap(({ headers }) => headers),
+          )(served)
+        : served,
+    ),
     Effect.map(Effect.map(Middleware.withHeaders)),
     Effect.map((served) => options.inFront?.(served) ?? served),
   )

@@ -5,8 +5,9 @@ import { MemoryControlPlane } from "@runlease/core"
 import { Clock, Console, Effect, Predicate } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Api } from "../src/Api.js"
+import * as Api from "../src/Api.js"
 import { maxBytes } from "../src/contract/Body.js"
+import { faces } from "./faces.js"
 import { call } from "./raw.js"
 import { serve, Served } from "./serving.js"
 import { exchange, type Reply, request, type Sent } from "./socket.js"
@@ -20,7 +21,7 @@ interface Endpoint {
 
 const endpoints: ReadonlyArray<Endpoint> = (() => {
   const found: Array<Endpoint> = []
-  HttpApi.reflect(Api, {
+  HttpApi.reflect(Api.withFaces(faces), {
     onGroup: () => {},
     onEndpoint: ({ endpoint }) => {
       found.push({ name: endpoint.name, method: endpoint.method, path: endpoint.path })

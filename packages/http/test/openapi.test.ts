@@ -1,8 +1,17 @@
 import { HttpApi, OpenApi } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Predicate, Schema, type SchemaAST } from "effect"
-import { examples } from "../src/Api/Examples.js"
-import { Api } from "../src/Api.js"
+import * as Examples from "../src/Api/Examples.js"
+import * as Api from "../src/Api.js"
+import { faces } from "./faces.js"
+
+const api = Api.withFaces(faces)
+
+const examples: Readonly<Record<string, Examples.Example>> = Object.assign(
+  {},
+  Examples.examples,
+  ...faces.map((face) => face.examples),
+)
 
 /** What stands at a JSON pointer, where there is something. */
 const at = (document: unknown, pointer: string): unknown =>
@@ -42,7 +51,7 @@ const endlessLists = (
 }
 
 describe("the description of the API", () => {
-  const document = OpenApi.fromApi(Api)
+  const document = OpenApi.fromApi(api)
 
   it("bounds every list of a request", () => {
     const seen = new Set<string>()
@@ -97,7 +106,7 @@ describe("the description of the API", () => {
       const check = (ast: SchemaAST.AST, example: unknown) => {
         checks.push(Schema.decodeUnknown(Schema.make<unknown>(ast))(example))
       }
-      HttpApi.reflect(Api, {
+      HttpApi.reflect(api, {
         predicate: ({ group }) => group.identifier !== "workers" && group.identifier !== "exchange",
         onGroup: () => {},
         onEndpoint: ({ endpoint, group, successes }) => {

@@ -8,6 +8,7 @@ import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
 import { Context, Effect, Layer, type Redacted } from "effect"
 import type * as Database from "../input/Database.js"
+import { faces } from "./Faces.js"
 import * as LocalStore from "./LocalStore.js"
 import type * as SignInLink from "./SignInLink.js"
 
@@ -29,6 +30,7 @@ export const start = Effect.fnUntraced(function* ({ apiKey, database, signIn }: 
   const dashboard = yield* Dashboard.inFront()
   const server = Server.layerWith({
     rateLimit: Infinity,
+    faces,
     inFront: (api) => signIn.inFront(docs(dashboard(api))),
   })
   yield* Layer.build(Layer.provide(server, Layer.succeedContext(store)))

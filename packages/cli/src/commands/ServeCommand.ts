@@ -18,6 +18,7 @@ import * as Self from "../self/Self.js"
 import * as QueueDepth from "../telemetry/QueueDepth.js"
 import * as MetricsListener from "../telemetry/MetricsListener.js"
 import * as Telemetry from "../telemetry/Telemetry.js"
+import { faces } from "./Faces.js"
 import * as LocalServer from "./LocalServer.js"
 import * as LocalStore from "./LocalStore.js"
 
@@ -196,6 +197,7 @@ export const command = Command.make(
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
       bodyMemory: options.bodyMemory * 1024 * 1024,
       corsOrigins: options.corsOrigins,
+      faces,
       inFront: (api) => docs(dashboard(api)),
       logRequests: options.logRequests,
       metrics: options.metrics ? yield* Telemetry.metricsPage : undefined,

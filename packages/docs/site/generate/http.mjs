@@ -1,6 +1,7 @@
 /** Writes the reference of the HTTP API: a page for each group of endpoints, from the description that the server gives at `/openapi.json`. */
 import { OpenApi } from "@effect/platform"
-import { Api } from "@runlease/http/Api"
+import * as Api from "@runlease/http/Api"
+import { faces } from "./faces.mjs"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { anchorOf } from "../markdown/anchors.mjs"
@@ -148,7 +149,7 @@ const indexOf = (document, groups, endpoints) =>
 
 /** Writes the pages to `folder`, and gives their names for the sidebar. */
 export const writeHttpReference = (folder) => {
-  const document = OpenApi.fromApi(Api, { additionalPropertiesStrategy: "allow" })
+  const document = OpenApi.fromApi(Api.withFaces(faces), { additionalPropertiesStrategy: "allow" })
   const endpoints = Object.entries(document.paths).flatMap(([path, operations]) =>
     methods.flatMap((method) =>
       operations[method] === undefined ? [] : [{ path, method, operation: operations[method] }],

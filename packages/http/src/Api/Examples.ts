@@ -1,6 +1,5 @@
 /** Adds examples to the endpoints that a user calls, in the description of the API. */
 import { Predicate, Record as Records } from "effect"
-import * as A2a from "./examples/A2a.js"
 import * as Bulk from "./examples/Bulk.js"
 import * as Observe from "./examples/Observe.js"
 import * as Responses from "./examples/Responses.js"
@@ -10,7 +9,7 @@ import * as Tokens from "./examples/Tokens.js"
 import * as Users from "./examples/Users.js"
 
 /** A request to an endpoint, and its answer. */
-interface Example {
+export interface Example {
   readonly sent?: unknown
   readonly answer: unknown
 }
@@ -18,7 +17,6 @@ interface Example {
 /** By `group.endpoint`. */
 export const examples: Readonly<Record<string, Example>> = {
   ...Users.examples,
-  ...A2a.examples,
   ...Responses.examples,
   ...Observe.examples,
   ...Schedules.examples,
@@ -36,25 +34,32 @@ const contentWith = (body: unknown, example: unknown): unknown =>
       }
     : body
 
+type Examples = Readonly<Record<string, Example>>
+
 /** An operation of the description, with its example where there is one. */
-const operationWith = (operation: unknown): unknown => {
-  if (!Predicate.isRecord(operation)) return operation
-  const example = examples[String(operation["operationId"])]
-  const { requestBody, responses } = operation
-  if (example === undefined || !Predicate.isRecord(responses)) return operation
-  return {
-    ...operation,
-    ...(example.sent === undefined ? {} : { requestBody: contentWith(requestBody, example.sent) }),
-    responses: Records.map(responses, (response, status) =>
-      status.startsWith("2") ? contentWith(response, example.answer) : response,
-    ),
+const operationWith =
+  (all: Examples) =>
+  (operation: unknown): unknown => {
+    if (!Predicate.isRecord(operation)) return operation
+    const example = all[String(operation["operationId"])]
+    const { requestBody, responses } = operation
+    if (example === undefined || !Predicate.isRecord(responses)) return operation
+    return {
+      ...operation,
+      ...(example.sent === undefined ? {} : { requestBody: contentWith(requestBody, example.sent) }),
+      responses: Records.map(responses, (response, status) =>
+        status.startsWith("2") ? contentWith(response, example.answer) : response,
+      ),
+    }
   }
-}
 
 /**
- * The paths of the description, their operations with examples.
+ * The paths of the description, their operations with these examples.
  *
  * @category examples
  */
-export const add = (paths: Readonly<Record<string, object>>): Readonly<Record<string, object>> =>
-  Records.map(paths, (methods) => Records.map(methods as Record<string, unknown>, operationWith))
+export const add = (
+  all: Examples,
+  paths: Readonly<Record<string, object>>,
+): Readonly<Record<string, object>> =>
+  Records.map(paths, (methods) => Records.map(methods as Record<string, unknown>, operationWith(all)))

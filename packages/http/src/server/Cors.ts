@@ -12,7 +12,6 @@ const allowedHeaders = [
   "If-Match",
   "Traceparent",
   sdkHeader,
-  "A2A-Version",
   "MCP-Protocol-Version",
   "Mcp-Method",
   "Mcp-Name",
@@ -29,12 +28,12 @@ const maxAge = 86_400
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 /**
- * Lets pages of these origins, or of any for `*`, call the API. A preflight carries no token, so it is answered before the
+ * Lets pages of these origins, or of any for `*`, call the API, with headers of its faces too. A preflight carries no token, so it is answered before the
  * caller is authenticated; refusals have the headers too, so that a page can read why.
  *
  * @category middleware
  */
-export const allow = (origins: ReadonlyArray<string>) => {
+export const allow = (origins: ReadonlyArray<string>, ofFaces: ReadonlyArray<string>) => {
   const listed = new Set(origins.map((origin) => origin.toLowerCase()))
   return HttpMiddleware.cors({
     // An empty list is any origin to the middleware.
@@ -42,7 +41,7 @@ export const allow = (origins: ReadonlyArray<string>) => {
       ? []
       : (origin: string | undefined) => origin !== undefined && listed.has(origin.toLowerCase()),
     allowedMethods: methods,
-    allowedHeaders,
+    allowedHeaders: [...allowedHeaders, ...ofFaces],
     exposedHeaders,
     maxAge,
   })

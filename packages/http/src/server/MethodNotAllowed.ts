@@ -3,14 +3,15 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Layer, Predicate, Scope } from "effect"
-import { Api } from "../Api.js"
+import * as Api from "../Api.js"
 import * as Refusal from "../contract/Refusal.js"
+import type { Face } from "./Face.js"
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
-const methodsByPath = (): ReadonlyMap<`/${string}`, ReadonlySet<string>> => {
+const methodsByPath = (faces: ReadonlyArray<Face>): ReadonlyMap<`/${string}`, ReadonlySet<string>> => {
   const byPath = new Map<`/${string}`, Set<string>>()
-  HttpApi.reflect(Api, {
+  HttpApi.reflect(Api.withFaces(faces), {
     onGroup: () => {},
     onEndpoint: ({ endpoint }) => {
       byPath.set(endpoint.path, (byPath.get(endpoint.path) ?? new Set()).add(endpoint.method))
@@ -29,23 +30,24 @@ const notAllowed = (allowed: ReadonlySet<string>) =>
     headers: { allow: Array.from(allowed).join(", ") },
   })
 
-const refusals = HttpLayerRouter.addAll(
-  Effect.sync(() =>
-    Array.from(methodsByPath()).flatMap(([path, allowed]) =>
-      methods
-        .filter((method) => !allowed.has(method))
-        .map((method) => HttpLayerRouter.route(method, path, Effect.fail(notAllowed(allowed)))),
+const refusals = (faces: ReadonlyArray<Face>) =>
+  HttpLayerRouter.addAll(
+    Effect.sync(() =>
+      Array.from(methodsByPath(faces)).flatMap(([path, allowed]) =>
+        methods
+          .filter((method) => !allowed.has(method))
+          .map((method) => HttpLayerRouter.route(method, path, Effect.fail(notAllowed(allowed)))),
+      ),
     ),
-  ),
-)
+  )
 
 /**
  * Makes the middleware of a router. Its own routes are made for the first request that the router has no route for.
  *
  * @category middleware
  */
-export const make = Effect.gen(function* () {
-  const router = yield* HttpLayerRouter.toHttpEffect(refusals).pipe(
+export const make = Effect.fnUntraced(function* (faces: ReadonlyArray<Face>) {
+  const router = yield* HttpLayerRouter.toHttpEffect(refusals(faces)).pipe(
     Effect.provideService(HttpLayerRouter.RouterConfig, yield* HttpLayerRouter.RouterConfig),
     // The memo of the layers has the router that this is around.
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),

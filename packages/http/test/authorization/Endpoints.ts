@@ -1,7 +1,8 @@
 /** The endpoints of the API, and requests to them as a principal sends them. */
 import { HttpApi } from "@effect/platform"
 import { Effect } from "effect"
-import { Api } from "../../src/Api.js"
+import * as Api from "../../src/Api.js"
+import { faces } from "../faces.js"
 import { Served } from "../serving.js"
 import type { Sender } from "./principals.js"
 import type { Names, Request } from "./requests.js"
@@ -15,7 +16,7 @@ export interface Endpoint {
 
 export const endpoints: ReadonlyArray<Endpoint> = (() => {
   const found: Array<Endpoint> = []
-  HttpApi.reflect(Api, {
+  HttpApi.reflect(Api.withFaces(faces), {
     onGroup: () => {},
     onEndpoint: ({ endpoint: { method, name, path }, group }) => {
       found.push({ name: `${group.identifier}.${name}`, method, path })

@@ -1,10 +1,10 @@
 /** The list of an agent's tasks: those of its newest runs, the one that changed last first. */
 import { Page, type Run, Runs } from "@runlease/core"
+import * as Log from "@runlease/http/face/Log"
+import * as Thread from "@runlease/http/face/Thread"
 import { Chunk, Context, DateTime, Effect, Encoding, Either, Option, Order, Stream } from "effect"
-import * as JsonPatch from "../../agui/JsonPatch.js"
-import * as Errors from "../../a2a/Errors.js"
-import * as Protocol from "../../a2a/Protocol.js"
-import * as Thread from "../agui/Thread.js"
+import * as Errors from "./Errors.js"
+import * as Protocol from "./Protocol.js"
 import * as Tasks from "./Tasks.js"
 
 /** The most runs that a list looks at, the newest by their submission. */
@@ -98,7 +98,7 @@ export const list = Effect.fnUntraced(function* (agent: Tasks.Agent, request: Pr
   for (const run of rest.slice(0, pageSize)) {
     const task = yield* Tasks.read(agent, run, { artifacts: includeArtifacts, historyLength })
     tasks.push(task)
-    bytes += JsonPatch.sizeOf(task)
+    bytes += Log.sizeOf(task)
     if (bytes >= Page.maxPageBytes) break
   }
   const last = rest[tasks.length - 1]

@@ -2,17 +2,15 @@
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { Digest } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
+import * as Submission from "@runlease/http/face/Submission"
+import * as Thread from "@runlease/http/face/Thread"
+import { Rebuilds } from "@runlease/http/face/Turns"
 import { Context, Effect, Schema } from "effect"
-import * as Answers from "../../a2a/Answers.js"
-import * as Errors from "../../a2a/Errors.js"
-import * as Parts from "../../a2a/Parts.js"
-import type { Message, SendMessageRequest } from "../../a2a/Protocol.js"
-import * as TaskFold from "../../a2a/TaskFold.js"
-import * as AgentForms from "../AgentForms.js"
-import * as Carry from "../agui/Carry.js"
-import * as Submit from "../agui/Submit.js"
-import * as Thread from "../agui/Thread.js"
-import { Rebuilds } from "../Rebuilds.js"
+import * as Answers from "./Answers.js"
+import * as Errors from "./Errors.js"
+import * as Parts from "./Parts.js"
+import type { Message, SendMessageRequest } from "./Protocol.js"
+import * as TaskFold from "./TaskFold.js"
 import * as Tasks from "./Tasks.js"
 
 /**
@@ -32,7 +30,7 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
   const contextId = message.contextId || Digest.uuidOf(`a2a context\n${taskId}`)
   const thread = yield* Thread.make(projectId, contextId)
   const { inTurn } = yield* Rebuilds
-  const before = yield* inTurn(Carry.before(ports, thread))
+  const before = yield* inTurn(Submission.before(ports, thread))
   const [only] = message.parts
   const submission = {
     agentId,
@@ -55,8 +53,8 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
       ...(metadata === undefined ? {} : { forwardedProps: metadata }),
     },
   }
-  yield* AgentForms.check(submission)
-  const { run } = yield* Submit.inThread(ports, thread, submission).pipe(
+  yield* Submission.checkInput(submission)
+  const { run } = yield* Submission.inThread(ports, thread, submission).pipe(
     // The same message came twice at once, and the context had changed in between.
     Effect.catchTag("SubmissionConflict", () => Effect.map(Tasks.find(agent, taskId), (run) => ({ run }))),
   )

@@ -4,10 +4,11 @@
  * Source: https://a2a-protocol.org/v1.0.0/specification, section 9; https://www.jsonrpc.org/specification
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { Refusal } from "@runlease/http/Refusal"
+import * as EventStream from "@runlease/http/face/EventStream"
+import * as RawRequest from "@runlease/http/face/RawRequest"
 import { Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
-import * as Errors from "../../a2a/Errors.js"
-import * as EventStream from "../EventStream.js"
-import * as RawBody from "../RawBody.js"
+import * as Errors from "./Errors.js"
 import * as Operations from "./Operations.js"
 import * as Version from "./Version.js"
 
@@ -51,9 +52,11 @@ const callOf = (body: unknown) =>
  *
  * @category bindings
  */
-export const respond = (request: Omit<Operations.Request, "params">) =>
+export const respond = (
+  request: Omit<Operations.Request, "params">,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal, Operations.Services> =>
   Effect.gen(function* () {
-    const body = RawBody.parse(yield* RawBody.text)
+    const body = RawRequest.parse(yield* RawRequest.text)
     const id = idOf(Option.getOrUndefined(body))
     return yield* Effect.gen(function* () {
       const call = yield* callOf(yield* Effect.mapError(body, () => Errors.notJson))

@@ -4,11 +4,10 @@
  * Source: https://a2a-protocol.org/v1.0.0/specification, section 11
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as EventStream from "@runlease/http/face/EventStream"
+import * as RawRequest from "@runlease/http/face/RawRequest"
 import { Effect, Record, Stream } from "effect"
-import * as Errors from "../../a2a/Errors.js"
-import * as AddressParams from "../AddressParams.js"
-import * as EventStream from "../EventStream.js"
-import * as RawBody from "../RawBody.js"
+import * as Errors from "./Errors.js"
 import * as Operations from "./Operations.js"
 import * as Version from "./Version.js"
 
@@ -18,8 +17,8 @@ const json = (body: unknown, status = 200) =>
   HttpServerResponse.text(JSON.stringify(body), { status, contentType })
 
 /** The body of a request, which may be absent. */
-const body = Effect.flatMap(RawBody.text, (text) =>
-  text.trim() === "" ? Effect.succeed({}) : Effect.mapError(RawBody.parse(text), () => Errors.notJson),
+const body = Effect.flatMap(RawRequest.text, (text) =>
+  text.trim() === "" ? Effect.succeed({}) : Effect.mapError(RawRequest.parse(text), () => Errors.notJson),
 )
 
 /** Values of parameters of an address that are no text. */
@@ -30,7 +29,7 @@ const typed: Readonly<Record<string, (text: string) => unknown>> = {
 }
 
 /** The parameters of an address as the fields of a request. */
-const query = Effect.map(AddressParams.all, (params) =>
+const query = Effect.map(RawRequest.params, (params) =>
   Record.map(params, (value, name) => typed[name]?.(value) ?? value),
 )
 
@@ -47,7 +46,7 @@ export const respond = (
   request: Omit<Operations.Request, "params">,
   from: From,
   fields: Readonly<Record<string, string>> = {},
-) =>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Operations.Services> =>
   Effect.gen(function* () {
     yield* Version.check
     const input = yield* from === "body" ? body : query

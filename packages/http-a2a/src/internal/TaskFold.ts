@@ -7,11 +7,9 @@
  */
 import { type AgentEvent, InboxMessage, Page, type RunLog } from "@runlease/core"
 import { JsonText } from "@runlease/core/internal"
+import * as AgUiView from "@runlease/http/AgUiView"
+import * as Log from "@runlease/http/face/Log"
 import { DateTime, Option, Predicate } from "effect"
-import * as AgUiView from "../agui/AgUiView.js"
-import * as JsonPatch from "../agui/JsonPatch.js"
-import * as Newest from "../agui/Newest.js"
-import * as Superseded from "../agui/Superseded.js"
 import * as Parts from "./Parts.js"
 import type { Artifact, StreamResponse, TaskMessage, TaskState, TaskStatus } from "./Protocol.js"
 
@@ -87,8 +85,8 @@ export const make = (place: Parts.Place): TaskFold => {
   const begun = new Map<string, boolean>()
   /** Their texts, in the order of their starts, as far as there is room. */
   const texts = new Map<string, string>()
-  const room = Newest.make<string>(maxBytes, (id) => texts.delete(id))
-  const received = Newest.make<TaskMessage>(maxBytes)
+  const room = Log.newest<string>(maxBytes, (id) => texts.delete(id))
+  const received = Log.newest<TaskMessage>(maxBytes)
   let result: Artifact | undefined
   let status: TaskStatus | undefined
 
@@ -140,13 +138,13 @@ export const make = (place: Parts.Place): TaskFold => {
     }
     const value = event["result"]
     if (value === undefined || value === null || state !== "TASK_STATE_COMPLETED") return become(state, at)
-    room.add(resultId, JsonPatch.sizeOf(value))
+    room.add(resultId, Log.sizeOf(value))
     result = { artifactId: resultId, name: resultId, parts: [{ data: value, mediaType: "application/json" }] }
     return [update(result, false, true), ...become(state, at)]
   }
 
   const show = (event: Event, at: DateTime.Utc): ReadonlyArray<StreamResponse> => {
-    const superseded = Superseded.listedIn(event)
+    const superseded = Log.listedIn(event)
     if (superseded !== undefined) return withdraw(superseded.messages)
     if (event.type === "RUN_STARTED") return become("TASK_STATE_WORKING", at)
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return finish(event, at)
@@ -178,7 +176,7 @@ export const make = (place: Parts.Place): TaskFold => {
     next: ({ createdAt, event }) => {
       Option.map(InboxMessage.fromEvent(event), ({ id, parts }) => {
         const shown = parts.map(Parts.fromSnapshot)
-        received.add({ messageId: id, ...place, role: "ROLE_USER", parts: shown }, JsonPatch.sizeOf(shown))
+        received.add({ messageId: id, ...place, role: "ROLE_USER", parts: shown }, Log.sizeOf(shown))
       })
       return view(event).flatMap((one) => show(one, createdAt))
     },

@@ -1,6 +1,6 @@
 /** Examples of the endpoints of A2A. */
-import { of as cardOf } from "../../a2a/AgentCard.js"
-import { conversationId, submittedAt } from "./Values.js"
+import { conversationId, submittedAt } from "@runlease/http/Api/examples/Values"
+import { of as cardOf } from "./AgentCard.js"
 
 const card = cardOf("writer", "http://127.0.0.1:8080/a2a/writer")
 

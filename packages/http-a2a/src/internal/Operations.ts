@@ -1,19 +1,18 @@
 /** The operations of A2A, by the names that JSON-RPC has for them. Both bindings send them here. */
 import { type ControlPlaneError, Runs } from "@runlease/core"
+import type { CurrentPrincipal } from "@runlease/http/Principal"
+import type { Refusal } from "@runlease/http/Refusal"
+import * as Agents from "@runlease/http/face/Agents"
+import type { PortError } from "@runlease/http/face/ErrorBody"
+import * as ErrorBody from "@runlease/http/face/ErrorBody"
+import type * as EventStream from "@runlease/http/face/EventStream"
+import type { AgentForms } from "@runlease/http/face/Submission"
+import { type Rebuilds, Revocation, Shutdown } from "@runlease/http/face/Turns"
 import { Context, Effect, Option, ParseResult, Schema, type Stream } from "effect"
-import * as AgentCard from "../../a2a/AgentCard.js"
-import * as Errors from "../../a2a/Errors.js"
-import * as Protocol from "../../a2a/Protocol.js"
-import * as TaskFold from "../../a2a/TaskFold.js"
-import type { CurrentPrincipal } from "../../contract/Principal.js"
-import type { PortError } from "../../contract/Verdicts.js"
-import * as Verdicts from "../../contract/Verdicts.js"
-import type { Refusal } from "../../contract/Refusal.js"
-import type { AgentForms } from "../AgentForms.js"
-import * as Capabilities from "../agui/Capabilities.js"
-import { Revocation, Shutdown } from "../LongRequests.js"
-import type * as EventStream from "../EventStream.js"
-import type { Rebuilds } from "../Rebuilds.js"
+import * as AgentCard from "./AgentCard.js"
+import * as Errors from "./Errors.js"
+import * as Protocol from "./Protocol.js"
+import * as TaskFold from "./TaskFold.js"
 import * as ListTasks from "./ListTasks.js"
 import * as Send from "./Send.js"
 import * as Tasks from "./Tasks.js"
@@ -37,7 +36,8 @@ export interface Request {
   readonly params: unknown
 }
 
-type Services = AgentForms | CurrentPrincipal | EventStream.Services | Rebuilds
+/** What an operation takes from the server. */
+export type Services = AgentForms | CurrentPrincipal | EventStream.Services | Rebuilds
 
 type Handler = (request: Request) => Effect.Effect<Answer, Errors.A2aError | Refusal | PortError, Services>
 
@@ -134,7 +134,7 @@ const handlers: Readonly<Record<string, Handler>> = {
     }),
   ),
   GetExtendedAgentCard: ({ agent, url }) =>
-    Effect.map(Capabilities.ofAgent(agent.ports, agent.agentId), ({ identity }) =>
+    Effect.map(Agents.capabilities(agent.ports, agent.agentId), ({ identity }) =>
       one(AgentCard.of(agent.agentId, url, identity)),
     ),
   CreateTaskPushNotificationConfig: noPush,
@@ -154,7 +154,7 @@ const ofRefusal = ({ body, httpStatus }: Refusal): Errors.A2aError => {
 
 /** An error of anything as one of A2A. */
 export const toA2a = (error: Errors.A2aError | Refusal | PortError): Errors.A2aError =>
-  error._tag === "A2aError" ? error : ofRefusal(Verdicts.encode(error))
+  error._tag === "A2aError" ? error : ofRefusal(ErrorBody.encode(error))
 
 /**
  * Does an operation.

@@ -2,9 +2,9 @@
 import { type Run, RunLog } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
 import { Context, Effect, Stream } from "effect"
-import type { StreamResponse } from "../../a2a/Protocol.js"
-import * as Errors from "../../a2a/Errors.js"
-import * as TaskFold from "../../a2a/TaskFold.js"
+import type { StreamResponse } from "./Protocol.js"
+import * as Errors from "./Errors.js"
+import * as TaskFold from "./TaskFold.js"
 import * as Tasks from "./Tasks.js"
 
 const isLast = (response: StreamResponse): boolean =>

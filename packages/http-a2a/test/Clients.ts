@@ -11,7 +11,7 @@ import {
 } from "@a2a-js/sdk/client"
 import { type Message, type Part, Role, type SendMessageRequest, type StreamResponse } from "@a2a-js/sdk"
 import { Effect, Stream } from "effect"
-import { Served } from "../serving.js"
+import { Served } from "../../http/test/serving.js"
 
 export type Binding = "JSONRPC" | "HTTP+JSON"
 

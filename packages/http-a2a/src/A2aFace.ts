@@ -1,17 +1,21 @@
+/** Runs as tasks of the Agent2Agent protocol 1.0: each agent at its address, over JSON-RPC and over HTTP with JSON. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Ids } from "@runlease/core"
 import { Digest } from "@runlease/core/internal"
-import { Effect } from "effect"
-import * as AgentCard from "../a2a/AgentCard.js"
-import { Api } from "../Api.js"
-import type * as Rest from "./a2a/Rest.js"
-import * as Caller from "./Caller.js"
-import * as LazyModule from "./LazyModule.js"
+import * as Caller from "@runlease/http/face/Caller"
+import * as Face from "@runlease/http/face/Face"
+import { Effect, Layer } from "effect"
+import * as AgentCard from "./internal/AgentCard.js"
+import { examples } from "./internal/Examples.js"
+import * as Group from "./internal/Group.js"
+import type * as Rest from "./internal/Rest.js"
 
-const overRpc = LazyModule.of(() => import("./a2a/JsonRpc.js"))
-const overRest = LazyModule.of(() => import("./a2a/Rest.js"))
+const api = Face.api.add(Group.card).add(Group.group)
+
+const overRpc = Face.lazy(() => import("./internal/JsonRpc.js"))
+const overRest = Face.lazy(() => import("./internal/Rest.js"))
 
 /** How long a client may keep a card, in seconds. */
 const cardAge = 300
@@ -25,7 +29,7 @@ const urlOf = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest, ag
   return `${proto}://${headers["host"] ?? "localhost"}${end === -1 ? "" : path.slice(0, end)}${place}`
 }
 
-export const card = HttpApiBuilder.group(Api, "a2aCard", (handlers) =>
+const cards = HttpApiBuilder.group(api, "a2aCard", (handlers) =>
   handlers.handleRaw("agentCard", ({ path, request }) =>
     Effect.sync(() => {
       const text = JSON.stringify(AgentCard.of(path.agent_id, urlOf(request, path.agent_id)))
@@ -80,7 +84,7 @@ const ofMessages = named({ "message:send": "SendMessage", "message:stream": "Sen
 const reading = named({ ":subscribe": "SubscribeToTask" }, "query", "GetTask")
 const changing = named({ ":cancel": "CancelTask", ":subscribe": "SubscribeToTask" }, "body")
 
-export const layer = HttpApiBuilder.group(Api, "a2a", (handlers) =>
+const agents = HttpApiBuilder.group(api, "a2a", (handlers) =>
   handlers
     .handleRaw("rpc", ({ path, request }) =>
       Effect.flatMap(Effect.zip(overRpc, calledBy(path.agent_id, request)), ([{ respond }, called]) =>
@@ -97,3 +101,16 @@ export const layer = HttpApiBuilder.group(Api, "a2a", (handlers) =>
     .handleRaw("getPushConfig", rest("GetTaskPushNotificationConfig", "query"))
     .handleRaw("deletePushConfig", rest("DeleteTaskPushNotificationConfig", "query")),
 )
+
+/**
+ * The face, for `faces` of a server.
+ *
+ * @category faces
+ */
+export const face: Face.Face = {
+  groups: [Group.card, Group.group],
+  after: "mcp",
+  examples,
+  headers: ["A2A-Version"],
+  layer: Layer.merge(cards, agents),
+}

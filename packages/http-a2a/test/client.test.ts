@@ -13,9 +13,9 @@ import {
 } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Chunk, Deferred, Effect, Fiber, Queue, Schema, Stream } from "effect"
-import { call } from "../raw.js"
-import { sqlite } from "../sqlite.js"
-import { tester, untilStatus } from "../agui/HttpAgents.js"
+import { call } from "../../http/test/raw.js"
+import { sqlite } from "../../http/test/sqlite.js"
+import { tester, untilStatus } from "../../http/test/agui/HttpAgents.js"
 import { bindings, connect, data, message, request, said, streamOf, text } from "./Clients.js"
 
 const stores = [

@@ -8,9 +8,9 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Emit, Executor, Interrupts, MemoryControlPlane, RequestSnapshot } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
-import { tester } from "../agui/HttpAgents.js"
-import { type Answer, type Call, call } from "../raw.js"
-import { Served } from "../serving.js"
+import { tester } from "../../http/test/agui/HttpAgents.js"
+import { type Answer, type Call, call } from "../../http/test/raw.js"
+import { Served } from "../../http/test/serving.js"
 
 const test = tester(MemoryControlPlane.layer)
 

@@ -2,15 +2,13 @@
 import { Conversations, type ControlPlaneError, Ids, Run, Runs } from "@runlease/core"
 import { ThreadName } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
+import type { Ports } from "@runlease/http/face/Caller"
+import * as Log from "@runlease/http/face/Log"
 import { Context, DateTime, Effect, Predicate, Schema } from "effect"
-import * as Errors from "../../a2a/Errors.js"
-import * as Parts from "../../a2a/Parts.js"
-import type { Task, TaskMessage, TaskState, TaskStatus } from "../../a2a/Protocol.js"
-import * as TaskFold from "../../a2a/TaskFold.js"
-import * as JsonPatch from "../../agui/JsonPatch.js"
-import * as Newest from "../../agui/Newest.js"
-import type { Ports } from "../ProjectPorts.js"
-import * as WrittenLog from "../WrittenLog.js"
+import * as Errors from "./Errors.js"
+import * as Parts from "./Parts.js"
+import type { Task, TaskMessage, TaskState, TaskStatus } from "./Protocol.js"
+import * as TaskFold from "./TaskFold.js"
 
 /** An agent of a project, as its clients reach it. */
 export interface Agent {
@@ -106,9 +104,9 @@ export const toTask = Effect.fnUntraced(function* (
     .snapshot(run.runId, { own: true })
     .pipe(Effect.catchTag("RunNotFound", () => Errors.taskNotFound(run.runId)))
   const all = [...Parts.historyOf(place, snapshot), ...fold.received()]
-  const history = Newest.make<TaskMessage>(TaskFold.maxBytes)
+  const history = Log.newest<TaskMessage>(TaskFold.maxBytes)
   for (const message of historyLength === 0 ? [] : all.slice(-historyLength)) {
-    history.add(message, JsonPatch.sizeOf(message))
+    history.add(message, Log.sizeOf(message))
   }
   const omittedBytes = history.omitted() + (artifacts ? fold.omitted() : 0)
   return {
@@ -126,7 +124,7 @@ const withoutArtifacts = ["RUN_STARTED", "RUN_FINISHED", "RUN_ERROR", "CUSTOM"]
 
 /** Folds the log of a run as far as the run has it. */
 export const foldLog = (ports: Ports, run: Run.Run, fold: TaskFold.TaskFold, artifacts = true) =>
-  WrittenLog.fold(
+  Log.fold(
     ports,
     {
       runId: run.runId,

@@ -1,0 +1,1 @@
+export * as A2aFace from "./A2aFace.js"

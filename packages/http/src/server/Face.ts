@@ -1,0 +1,40 @@
+/**
+ * Faces: other protocols over the same runs. Each adds its endpoints to the server that has it.
+ */
+import type { Layer } from "effect"
+import type { Addition } from "../Api/Addition.js"
+import type { JsonBody } from "../contract/Body.js"
+import type { Authorization } from "../contract/Principal.js"
+import type { AgentForms } from "./AgentForms.js"
+import type { Revocation, Shutdown } from "./LongRequests.js"
+import type { OpenStreams } from "./OpenStreams.js"
+import type { ProjectPortsCache } from "./ProjectPorts.js"
+import type { Rebuilds } from "./Rebuilds.js"
+import type { StreamTurns } from "./StreamTurns.js"
+import type { Views } from "./Views.js"
+
+export { empty as api } from "../Api.js"
+export { of as lazy } from "./LazyModule.js"
+
+/** What a server has for the handlers of its faces. */
+export type Services =
+  | AgentForms
+  | Authorization
+  | JsonBody
+  | OpenStreams
+  | ProjectPortsCache
+  | Rebuilds
+  | Revocation
+  | Shutdown
+  | StreamTurns
+  | Views
+
+/**
+ * `headers`: those of its requests, which a page of another origin may send. `layer`: its handlers.
+ *
+ * @category models
+ */
+export interface Face extends Addition {
+  readonly headers: ReadonlyArray<string>
+  readonly layer: Layer.Layer<never, never, Services>
+}
