@@ -120,7 +120,8 @@ const bundled = Effect.gen(function* () {
     }
     const inputs = Array.from(loaded).flatMap((path) => Object.keys(metafile.outputs[path]?.inputs ?? {}))
     const names = inputs.map(
-      (input) => /(?:.*node_modules\/((?:@[^/]+\/)?[^/]+)|packages\/([^/]+\/src\/[^/]+))/.exec(input) ?? [],
+      (input) =>
+        /(?:.*node_modules\/((?:@[^/]+\/)?[^/]+)|packages\/(http-.+|[^/]+\/src\/[^/]+))/.exec(input) ?? [],
     )
     return Array.from(new Set(names.map(([, library, source]) => library ?? source ?? ""))).sort()
   }
@@ -130,7 +131,9 @@ it.scopedLive("a command loads no library that it may not need", () =>
   Effect.gen(function* () {
     const loadedBy = yield* bundled
     const serve = loadedBy("ServeCommand")
-    expect(serve).toEqual(expect.arrayContaining(["effect", "http/src/Server.ts", "sql/src/sqlite"]))
+    expect(serve).toEqual(
+      expect.arrayContaining(["effect", "http/src/Server.ts", "http-a2a/src/A2aFace.ts", "sql/src/sqlite"]),
+    )
     for (const name of [
       "zod",
       "pg",
@@ -139,7 +142,8 @@ it.scopedLive("a command loads no library that it may not need", () =>
       "ws",
       "rfc6902",
       "http/src/chat",
-      "http/src/responses",
+      "http-a2a/src/internal/Operations.ts",
+      "http-responses/src/internal/Endpoints.ts",
     ]) {
       expect(serve).not.toContain(name)
     }

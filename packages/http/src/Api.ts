@@ -16,7 +16,6 @@ import * as Keys from "./Api/Keys.js"
 import * as Limits from "./Api/Limits.js"
 import * as Mcp from "./Api/Mcp.js"
 import * as Threads from "./Api/Threads.js"
-import * as Responses from "./Api/Responses.js"
 import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
 import * as Observe from "./Api/Observe.js"
@@ -68,7 +67,6 @@ export class Api extends empty
   .add(Conversations.group)
   .add(AgUi.group)
   .add(Mcp.group)
-  .add(Responses.group)
   .add(Threads.group)
   .add(Chat.group)
   .add(Limits.group)

@@ -35,14 +35,12 @@ import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as OpenStreams from "./server/OpenStreams.js"
 import * as Bodies from "./server/Bodies.js"
 import * as Rebuilds from "./server/Rebuilds.js"
-import * as Continuations from "./server/responses/Continuations.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as LongRequests from "./server/LongRequests.js"
 
 import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as RunPages from "./server/RunPages.js"
-import * as Responses from "./server/Responses.js"
 import * as Runs from "./server/Runs.js"
 import * as Bulk from "./server/Bulk.js"
 import * as Schedules from "./server/Schedules.js"
@@ -92,7 +90,6 @@ const handlers = Layer.mergeAll(
   Keys.layer,
   Mcp.layer,
   Layer.provide(Observe.layer, [ProjectTopics.layer, RunPages.layer]),
-  Responses.layer,
   Runs.layer,
   Schedules.layer,
   Bulk.layer,
@@ -231,7 +228,6 @@ export const app = <E = never, R = never>({
         StreamTurns.layer,
         Views.layer,
         Rebuilds.layer,
-        Continuations.layer,
         Bodies.budgetLayer(options.bodyMemory ?? Bodies.defaultTotal),
         Layer.succeed(AllowedOrigins, options.corsOrigins ?? []),
       ]),

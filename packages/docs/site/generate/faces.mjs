@@ -1,4 +1,5 @@
 /** The faces that the command serves, in the order of their groups. */
 import { A2aFace } from "@runlease/http-a2a"
+import { ResponsesFace } from "@runlease/http-responses"
 
-export const faces = [A2aFace.face]
+export const faces = [A2aFace.face, ResponsesFace.face]

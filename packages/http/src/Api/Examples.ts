@@ -2,7 +2,6 @@
 import { Predicate, Record as Records } from "effect"
 import * as Bulk from "./examples/Bulk.js"
 import * as Observe from "./examples/Observe.js"
-import * as Responses from "./examples/Responses.js"
 import * as Schedules from "./examples/Schedules.js"
 import * as Chat from "./examples/Chat.js"
 import * as Tokens from "./examples/Tokens.js"
@@ -17,7 +16,6 @@ export interface Example {
 /** By `group.endpoint`. */
 export const examples: Readonly<Record<string, Example>> = {
   ...Users.examples,
-  ...Responses.examples,
   ...Observe.examples,
   ...Schedules.examples,
   ...Bulk.examples,

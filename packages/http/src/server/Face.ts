@@ -1,10 +1,12 @@
 /**
  * Faces: other protocols over the same runs. Each adds its endpoints to the server that has it.
  */
-import type { Layer } from "effect"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { Effect, Layer, Scope } from "effect"
 import type { Addition } from "../Api/Addition.js"
 import type { JsonBody } from "../contract/Body.js"
-import type { Authorization } from "../contract/Principal.js"
+import type { Authorization, CurrentPrincipal } from "../contract/Principal.js"
 import type { AgentForms } from "./AgentForms.js"
 import type { Revocation, Shutdown } from "./LongRequests.js"
 import type { OpenStreams } from "./OpenStreams.js"
@@ -28,6 +30,17 @@ export type Services =
   | Shutdown
   | StreamTurns
   | Views
+
+/**
+ * The answer to a request.
+ *
+ * @category models
+ */
+export type Answer<E = never, R = never> = Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  E,
+  R | Services | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope
+>
 
 /**
  * `headers`: those of its requests, which a page of another origin may send. `layer`: its handlers.

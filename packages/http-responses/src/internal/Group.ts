@@ -3,10 +3,10 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
+import { Authorization } from "@runlease/http/Principal"
+import * as Refusal from "@runlease/http/Refusal"
+import { JsonBody } from "@runlease/http/face/Endpoint"
 import { Schema } from "effect"
-import { JsonBody } from "../contract/Body.js"
-import { Authorization } from "../contract/Principal.js"
-import * as Refusal from "../contract/Refusal.js"
 
 const response = Schema.Struct({ response_id: Schema.String })
 

@@ -2,13 +2,13 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type ControlPlaneError } from "@runlease/core"
 import { Token } from "@runlease/core/store"
+import { Refusal } from "@runlease/http/Refusal"
+import type { PortError } from "@runlease/http/face/ErrorBody"
+import * as ErrorBody from "@runlease/http/face/ErrorBody"
+import * as EventStream from "@runlease/http/face/EventStream"
 import { Effect, Stream } from "effect"
-import { Refusal } from "../../contract/Refusal.js"
-import type { PortError } from "../../contract/Verdicts.js"
-import * as Verdicts from "../../contract/Verdicts.js"
-import * as Errors from "../../responses/Errors.js"
-import type { StreamEvent } from "../../responses/Protocol.js"
-import * as EventStream from "../EventStream.js"
+import * as Errors from "./Errors.js"
+import type { StreamEvent } from "./Protocol.js"
 
 export type Failure = Errors.ResponsesError | Refusal | PortError
 
@@ -17,7 +17,7 @@ const ofRefusal = ({ body, httpStatus }: Refusal): Errors.ResponsesError =>
 
 const errorOf = (failure: Failure): Errors.ResponsesError => {
   const { code, httpStatus, message, param } =
-    failure._tag === "ResponsesError" ? failure : ofRefusal(Verdicts.encode(failure))
+    failure._tag === "ResponsesError" ? failure : ofRefusal(ErrorBody.encode(failure))
   // A message repeats what was wrong, which may be a token in a wrong place.
   return new Errors.ResponsesError({ httpStatus, code, param, message: Token.mask(message) })
 }

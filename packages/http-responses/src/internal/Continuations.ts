@@ -13,7 +13,7 @@ export interface Continuation {
   readonly carries: RequestSnapshot.Carried
 }
 
-export class Continuations extends Context.Tag("@runlease/http/server/Continuations")<
+export class Continuations extends Context.Tag("@runlease/http-responses/Continuations")<
   Continuations,
   {
     /** What continues the run as it is, if it is remembered. */

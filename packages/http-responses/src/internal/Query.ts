@@ -1,7 +1,7 @@
 /** The parameters of an address, checked so that an error names them as OpenAI does. */
+import * as RawRequest from "@runlease/http/face/RawRequest"
 import { Effect, Schema } from "effect"
-import { decode } from "../../responses/Protocol.js"
-import * as AddressParams from "../AddressParams.js"
+import { decode } from "./Protocol.js"
 
 const integer = (from: number, to: number) =>
   Schema.NumberFromString.pipe(Schema.compose(Schema.Int), Schema.between(from, to))
@@ -12,7 +12,7 @@ const Read = Schema.Struct({
 })
 
 /** How a response is read. `startingAfter`: the last event that the client has, -1 for none. */
-export const read = Effect.flatMap(AddressParams.all, (params) =>
+export const read = Effect.flatMap(RawRequest.params, (params) =>
   Effect.map(decode(Read, params, ""), ({ starting_after, stream }) => ({
     stream: stream ?? false,
     startingAfter: starting_after ?? -1,
@@ -27,4 +27,4 @@ const Page = Schema.Struct({
 export type Page = typeof Page.Type
 
 /** Which items of a list are wanted. */
-export const page = Effect.flatMap(AddressParams.all, (params) => decode(Page, params, ""))
+export const page = Effect.flatMap(RawRequest.params, (params) => decode(Page, params, ""))

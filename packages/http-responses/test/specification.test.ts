@@ -15,9 +15,9 @@ import {
 } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Queue, Stream } from "effect"
-import { tester } from "../agui/HttpAgents.js"
-import { type Answer, call } from "../raw.js"
-import { Served } from "../serving.js"
+import { tester } from "../../http/test/agui/HttpAgents.js"
+import { type Answer, call } from "../../http/test/raw.js"
+import { Served } from "../../http/test/serving.js"
 
 const test = tester(MemoryControlPlane.layer)
 

@@ -1,15 +1,15 @@
 /** Responses of a project: the runs that were begun as such. */
 import { type ControlPlaneError, Ids, type RequestSnapshot, type Run, RunLog, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
+import type { CurrentPrincipal } from "@runlease/http/Principal"
+import type { Ports } from "@runlease/http/face/Caller"
+import * as Log from "@runlease/http/face/Log"
+import type * as Turns from "@runlease/http/face/Turns"
 import { Context, Effect, Either, Predicate, Schema, Stream } from "effect"
-import * as Errors from "../../responses/Errors.js"
-import { CreateResponse, decode, type Settings, type StreamEvent } from "../../responses/Protocol.js"
-import * as ResponseFold from "../../responses/ResponseFold.js"
-import * as ResponseObject from "../../responses/ResponseObject.js"
-import type { CurrentPrincipal } from "../../contract/Principal.js"
-import type { Ports } from "../ProjectPorts.js"
-import type * as StreamTurns from "../StreamTurns.js"
-import * as WrittenLog from "../WrittenLog.js"
+import * as Errors from "./Errors.js"
+import { CreateResponse, decode, type Settings, type StreamEvent } from "./Protocol.js"
+import * as ResponseFold from "./ResponseFold.js"
+import * as ResponseObject from "./ResponseObject.js"
 
 type Failure = Errors.ResponsesError | ControlPlaneError.ControlPlaneError
 
@@ -80,13 +80,13 @@ const ofLog = <A, R>(
 ): Stream.Stream<A, Failure, R> => Stream.catchTag(stream, "RunNotFound", () => Errors.notFound(id))
 
 /** What of a log is the response so far. */
-const written = ({ run }: Found): WrittenLog.Wanted => ({ runId: run.runId, upTo: run.latestEventId })
+const written = ({ run }: Found): Log.Wanted => ({ runId: run.runId, upTo: run.latestEventId })
 
 /** The response as it is now. `most`: the most bytes of JSON that its items take. */
 export const read = (ports: Ports, found: Found, most?: number) =>
   Effect.suspend(() => {
     const fold = foldOf(found, most)
-    return WrittenLog.fold(ports, written(found), fold.next).pipe(
+    return Log.fold(ports, written(found), fold.next).pipe(
       Effect.catchTag("RunNotFound", () => Errors.notFound(found.run.runId)),
       Effect.map(fold.response),
     )
@@ -100,13 +100,13 @@ export const read = (ports: Ports, found: Found, most?: number) =>
 export const events = (
   ports: Ports,
   found: Found,
-): Stream.Stream<StreamEvent, Failure, StreamTurns.StreamTurns | CurrentPrincipal> =>
+): Stream.Stream<StreamEvent, Failure, Turns.StreamTurns | CurrentPrincipal> =>
   Stream.suspend(() => {
     const { run } = found
     const { runId } = run
     const fold = foldOf(found)
     let after: Run.EventId | undefined
-    const before = WrittenLog.entries(ports, written(found)).pipe(
+    const before = Log.entries(ports, written(found)).pipe(
       Stream.mapConcat((entry) => {
         after = entry.eventId
         return fold.next(entry)
@@ -129,7 +129,7 @@ export const events = (
 export const settled = (ports: Ports, found: Found) =>
   Effect.suspend(() => {
     const fold = foldOf(found)
-    return WrittenLog.fold(ports, written(found), fold.next).pipe(
+    return Log.fold(ports, written(found), fold.next).pipe(
       Effect.zipRight(
         SettledRun.untilSettled(ports, found.run, {
           take: (entry) => Effect.sync(() => fold.next(entry)),

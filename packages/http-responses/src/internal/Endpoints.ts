@@ -2,19 +2,21 @@
  * The endpoints of the Responses API.
  */
 import { Runs } from "@runlease/core"
+import * as Caller from "@runlease/http/face/Caller"
+import type * as Face from "@runlease/http/face/Face"
+import * as RawRequest from "@runlease/http/face/RawRequest"
+import { Revocation, Shutdown } from "@runlease/http/face/Turns"
 import { Context, Effect, Option } from "effect"
-import * as Errors from "../../responses/Errors.js"
-import * as InputItems from "../../responses/InputItems.js"
-import * as Caller from "../Caller.js"
-import * as RawBody from "../RawBody.js"
-import { Revocation, Shutdown } from "../LongRequests.js"
+import * as Errors from "./Errors.js"
+import * as InputItems from "./InputItems.js"
 import * as Answer from "./Answer.js"
+import type { Continuations } from "./Continuations.js"
 import * as Create from "./Create.js"
 import * as Query from "./Query.js"
 import * as Responses from "./Responses.js"
 
-const body = Effect.flatMap(RawBody.text, (text) =>
-  Option.match(RawBody.parse(text), {
+const body = Effect.flatMap(RawRequest.text, (text) =>
+  Option.match(RawRequest.parse(text), {
     onNone: () => Errors.invalid("body", "is not valid JSON", "invalid_json"),
     onSome: Effect.succeed,
   }),
@@ -49,7 +51,7 @@ const page = (items: ReadonlyArray<object>, { after, limit, order }: Query.Page)
   }
 }
 
-export const createResponse = Effect.gen(function* () {
+export const createResponse: Face.Answer<never, Continuations> = Effect.gen(function* () {
   const ports = yield* Caller.ports
   const { found, stream } = yield* Create.create(ports, yield* body)
   if (stream) return yield* Answer.stream(Responses.events(ports, found), -1)
@@ -62,7 +64,7 @@ export const createResponse = Effect.gen(function* () {
   })
 }).pipe(Answer.respond)
 
-export const getResponse = (responseId: string) =>
+export const getResponse = (responseId: string): Face.Answer =>
   Effect.gen(function* () {
     const ports = yield* Caller.ports
     const { startingAfter, stream } = yield* Query.read
@@ -72,7 +74,7 @@ export const getResponse = (responseId: string) =>
       : Answer.json(yield* Responses.read(ports, found))
   }).pipe(Answer.respond)
 
-export const cancelResponse = (responseId: string) =>
+export const cancelResponse = (responseId: string): Face.Answer =>
   Effect.gen(function* () {
     const ports = yield* Caller.ports
     const found = yield* Responses.findStored(ports, responseId)
@@ -85,7 +87,7 @@ export const cancelResponse = (responseId: string) =>
     return Answer.json(yield* Responses.read(ports, { ...found, run }))
   }).pipe(Answer.respond)
 
-export const listInputItems = (responseId: string) =>
+export const listInputItems = (responseId: string): Face.Answer =>
   Effect.gen(function* () {
     const ports = yield* Caller.ports
     const wanted = yield* Query.page

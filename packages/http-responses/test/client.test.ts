@@ -19,9 +19,9 @@ import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Queue, Stream } from "effect"
 import OpenAI, { APIError } from "openai"
 import type { Response, ResponseStreamEvent } from "openai/resources/responses/responses"
-import { tester } from "../agui/HttpAgents.js"
-import { Served } from "../serving.js"
-import { sqlite } from "../sqlite.js"
+import { tester } from "../../http/test/agui/HttpAgents.js"
+import { Served } from "../../http/test/serving.js"
+import { sqlite } from "../../http/test/sqlite.js"
 
 const stores = [
   ["memory", MemoryControlPlane.layer],

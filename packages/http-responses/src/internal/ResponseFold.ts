@@ -6,11 +6,9 @@
  * has the deltas of all.
  */
 import { type AgentEvent, Page, type RunLog } from "@runlease/core"
+import * as AgUiView from "@runlease/http/AgUiView"
+import * as Log from "@runlease/http/face/Log"
 import { type DateTime, Predicate } from "effect"
-import * as AgUiView from "../agui/AgUiView.js"
-import * as JsonPatch from "../agui/JsonPatch.js"
-import * as Newest from "../agui/Newest.js"
-import * as Superseded from "../agui/Superseded.js"
 import * as ItemEvents from "./ItemEvents.js"
 import { type Item, outputText, type Progress, type Response, type StreamEvent } from "./Protocol.js"
 import { seconds } from "./ResponseObject.js"
@@ -79,7 +77,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
   const open = new Map<string, Open>()
   /** The messages that were left out, and that no attempt after theirs sends anew. */
   const omittedMessages = new Set<string>()
-  const room = Newest.make<number>(most, (index) => {
+  const room = Log.newest<number>(most, (index) => {
     const { id, isSuperseded, item } = items.get(index)!
     if (item.type === "message" && !isSuperseded) omittedMessages.add(id)
     items.delete(index)
@@ -116,7 +114,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     if (others === undefined) places.set(id, new Set([index]))
     else others.add(index)
     open.set(key, { index, begun: item })
-    room.add(index, JsonPatch.sizeOf(item))
+    room.add(index, Log.sizeOf(item))
     return ItemEvents.begun(index, item).map(event)
   }
 
@@ -194,7 +192,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
   }
 
   const show = (shown: Event, at: DateTime.Utc): ReadonlyArray<StreamEvent> => {
-    const superseded = Superseded.listedIn(shown)
+    const superseded = Log.listedIn(shown)
     if (superseded !== undefined) {
       for (const id of [...superseded.messages, ...superseded.tool_calls]) drop(id)
       return []

@@ -1,16 +1,16 @@
 /** A request for a response: it begins a run. */
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { CarriedMessages, ResumeRules } from "@runlease/core/store"
+import type { Ports } from "@runlease/http/face/Caller"
+import { maxBytes } from "@runlease/http/face/Endpoint"
+import * as Submission from "@runlease/http/face/Submission"
+import * as Thread from "@runlease/http/face/Thread"
+import { Rebuilds } from "@runlease/http/face/Turns"
 import { Context, Effect, Either } from "effect"
-import { maxBytes } from "../../contract/Body.js"
-import * as Errors from "../../responses/Errors.js"
-import * as InputItems from "../../responses/InputItems.js"
-import { CreateResponse, decode, Tool } from "../../responses/Protocol.js"
-import * as ResponseFold from "../../responses/ResponseFold.js"
-import * as History from "../agui/History.js"
-import * as AgentForms from "../AgentForms.js"
-import type { Ports } from "../ProjectPorts.js"
-import { Rebuilds } from "../Rebuilds.js"
+import * as Errors from "./Errors.js"
+import * as InputItems from "./InputItems.js"
+import { CreateResponse, decode, Tool } from "./Protocol.js"
+import * as ResponseFold from "./ResponseFold.js"
 import { type Continuation, Continuations } from "./Continuations.js"
 import * as Responses from "./Responses.js"
 
@@ -62,7 +62,7 @@ const rebuilt = Effect.fnUntraced(function* (ports: Ports, previous: Responses.F
   }
   if (ResponseFold.isShortened(response)) return yield* tooLong(run.runId)
   const items = response.output.filter((item) => item.status === "completed")
-  const output = [...History.answersIn(snapshot), ...(yield* InputItems.toMessages(items, run.runId))]
+  const output = [...Thread.answersIn(snapshot), ...(yield* InputItems.toMessages(items, run.runId))]
   const own = {
     id: run.runId,
     own: CarriedMessages.sizeOf(snapshot.messages),
@@ -188,7 +188,7 @@ export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) 
       forwardedProps: { [Responses.settingsKey]: settings },
     },
   }
-  yield* AgentForms.check(submission)
+  yield* Submission.checkInput(submission)
   const runs = Context.get(ports, Runs.Runs)
   const { run } = yield* runs.submit(submission)
   if (previous !== undefined && waitsForTools(previous)) yield* runs.cancel(previous.runId)

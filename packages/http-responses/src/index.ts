@@ -1,0 +1,1 @@
+export * as ResponsesFace from "./ResponsesFace.js"
