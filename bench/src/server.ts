@@ -3,6 +3,7 @@ import { HttpServer } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Access, ControlPlane } from "@runlease/core"
 import { Server } from "@runlease/http"
+import { ChatFace } from "@runlease/http-chat"
 import { Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 import * as Child from "./Child.js"
@@ -22,7 +23,7 @@ const serve = Effect.gen(function* () {
   )
 })
 
-const layer = Server.layer.pipe(
+const layer = Server.layerWith({ faces: [ChatFace.face] }).pipe(
   Layer.provideMerge(
     NodeHttpServer.layer(() => createServer({ keepAliveTimeout: 65_000 }), { port: 0, host: "127.0.0.1" }),
   ),

@@ -2,6 +2,7 @@ import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Access, ControlPlane, Worker } from "@runlease/core"
 import { Server } from "@runlease/http"
+import { ChatFace } from "@runlease/http-chat"
 import { SqlControlPlane } from "@runlease/sql"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
@@ -28,7 +29,7 @@ const backend = Layer.effect(
 export const layer = (filename: string) =>
   Layer.mergeAll(
     backend,
-    Server.layer,
+    Server.layerWith({ faces: [ChatFace.face] }),
     Layer.provide(Worker.layerWith({ agentIds: ["assistant"] }), Agent.layer),
   ).pipe(
     Layer.provide(ControlPlane.layerProject()),

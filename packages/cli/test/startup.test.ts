@@ -141,7 +141,7 @@ it.scopedLive("a command loads no library that it may not need", () =>
       "undici",
       "ws",
       "rfc6902",
-      "http/src/chat",
+      "http-chat/src/internal/Endpoints.ts",
       "http-a2a/src/internal/Operations.ts",
       "http-responses/src/internal/Endpoints.ts",
     ]) {

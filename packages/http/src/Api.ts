@@ -7,7 +7,6 @@ import { Struct } from "effect"
 import type { Addition } from "./Api/Addition.js"
 import * as AgUi from "./Api/AgUi.js"
 import * as Bulk from "./Api/Bulk.js"
-import * as Chat from "./Api/Chat.js"
 import * as Conversations from "./Api/Conversations.js"
 import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
@@ -68,7 +67,6 @@ export class Api extends empty
   .add(AgUi.group)
   .add(Mcp.group)
   .add(Threads.group)
-  .add(Chat.group)
   .add(Limits.group)
   .add(Workers.group)
   .add(Exchange.group)

@@ -15,8 +15,6 @@ import * as Middleware from "./server/Middleware.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Callers from "./server/Callers.js"
 
-import * as Chat from "./server/Chat.js"
-
 import * as Conversations from "./server/Conversations.js"
 import * as Cors from "./server/Cors.js"
 import type * as Face from "./server/Face.js"
@@ -83,7 +81,6 @@ export interface ServerOptions<E = never, R = never> {
 
 const handlers = Layer.mergeAll(
   AgUi.layer,
-  Chat.layer,
   Conversations.layer,
   Workers.exchangeLayer,
   Health.layer,

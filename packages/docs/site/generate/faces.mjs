@@ -1,5 +1,6 @@
 /** The faces that the command serves, in the order of their groups. */
 import { A2aFace } from "@runlease/http-a2a"
+import { ChatFace } from "@runlease/http-chat"
 import { ResponsesFace } from "@runlease/http-responses"
 
-export const faces = [A2aFace.face, ResponsesFace.face]
+export const faces = [A2aFace.face, ResponsesFace.face, ChatFace.face]

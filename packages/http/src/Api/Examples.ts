@@ -3,7 +3,6 @@ import { Predicate, Record as Records } from "effect"
 import * as Bulk from "./examples/Bulk.js"
 import * as Observe from "./examples/Observe.js"
 import * as Schedules from "./examples/Schedules.js"
-import * as Chat from "./examples/Chat.js"
 import * as Tokens from "./examples/Tokens.js"
 import * as Users from "./examples/Users.js"
 
@@ -19,7 +18,6 @@ export const examples: Readonly<Record<string, Example>> = {
   ...Observe.examples,
   ...Schedules.examples,
   ...Bulk.examples,
-  ...Chat.examples,
   ...Tokens.examples,
 }
 

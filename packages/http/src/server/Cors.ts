@@ -1,6 +1,5 @@
 /** Lets pages of other origins call the API from a browser (CORS). */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
-import { sdkHeader } from "../Api/Chat.js"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
 
 /** The headers that a page may send. A token goes in a separate header, so no cookie and no credentials of the browser are needed. */
@@ -11,7 +10,6 @@ const allowedHeaders = [
   "Last-Event-ID",
   "If-Match",
   "Traceparent",
-  sdkHeader,
   "MCP-Protocol-Version",
   "Mcp-Method",
   "Mcp-Name",

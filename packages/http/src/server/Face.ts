@@ -31,6 +31,9 @@ export type Services =
   | StreamTurns
   | Views
 
+/** What a handler has, with what the server has. */
+export type Requirements = Services | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope
+
 /**
  * The answer to a request.
  *
@@ -39,7 +42,7 @@ export type Services =
 export type Answer<E = never, R = never> = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   E,
-  R | Services | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope
+  R | Requirements
 >
 
 /**

@@ -4,7 +4,7 @@
 import { Chat } from "@ai-sdk/react"
 import { type ChatInit, DefaultChatTransport, type UIMessage } from "ai"
 import { Effect, Schedule } from "effect"
-import { Served } from "../serving.js"
+import { Served } from "../../http/test/serving.js"
 
 export interface Options {
   readonly agentId?: string

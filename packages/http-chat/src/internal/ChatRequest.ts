@@ -4,9 +4,8 @@
  * Source: `HttpChatTransport` of npm `ai` 7.0.173
  */
 import { Ids, RequestSnapshot } from "@runlease/core"
+import { atMost, maxMessages, maxParts, nullish } from "@runlease/http/face/Endpoint"
 import { Predicate, Schema } from "effect"
-import { atMost, nullish } from "../Wire.js"
-import { maxMessages, maxParts } from "./Submission.js"
 
 type Part = RequestSnapshot.MessagePart
 

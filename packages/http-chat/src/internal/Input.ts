@@ -1,10 +1,10 @@
 /** Turns what a page posts into the request of a run, and into what it answers. */
 import { type FollowUp, Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
 import { Json } from "@runlease/core/executor"
+import type { Thread } from "@runlease/http/face/Thread"
 import { Effect } from "effect"
-import * as UiMessages from "../../chat/UiMessages.js"
-import type { ChatRequest } from "../../Wire/ChatRequest.js"
-import type { Thread } from "../agui/Thread.js"
+import * as UiMessages from "./UiMessages.js"
+import type { ChatRequest } from "./ChatRequest.js"
 
 /**
  * A post of a page. `publicId`: of the run, or of its next part, that the post requests; the same for the same post.

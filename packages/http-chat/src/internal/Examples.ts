@@ -1,5 +1,5 @@
 /** Examples of the endpoints of pages of the AI SDK. */
-import { conversationId } from "./Values.js"
+import { conversationId } from "@runlease/http/Api/examples/Values"
 
 const messageId = "01a20000-0000-7000-8000-000000000003"
 

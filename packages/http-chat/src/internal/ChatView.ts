@@ -8,9 +8,9 @@
  */
 import { AgentEvent, InboxMessage, Interrupt, StepRecord } from "@runlease/core"
 import { ControlEvents } from "@runlease/core/store"
+import * as AgUiView from "@runlease/http/AgUiView"
+import * as Log from "@runlease/http/face/Log"
 import { Either, Option, Predicate } from "effect"
-import * as AgUiView from "../agui/AgUiView.js"
-import * as Superseded from "../agui/Superseded.js"
 import * as Chunks from "./Chunk.js"
 import type { Chunk } from "./Chunk.js"
 import * as Extras from "./Extras.js"
@@ -104,7 +104,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
   }
 
   const ofAttempt = (event: Event): ReadonlyArray<Chunk> => {
-    const reset = steps.superseded(Superseded.listedIn(event))
+    const reset = steps.superseded(Log.listedIn(event))
     if (reset.length > 0) shared.reset()
     return [...reset, ...shared.whole(), Chunks.transient(String(event["name"]), event["value"])]
   }
@@ -198,7 +198,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
 
   return {
     next: (logged, isEnd) => {
-      if (StepRecord.isReserved(logged)) steps.recorded(Superseded.recordedIn(logged))
+      if (StepRecord.isReserved(logged)) steps.recorded(Log.recordedIn(logged))
       const chunks = view.next(logged).flatMap((event) => of(event, logged, isEnd))
       return version === "7" ? chunks : chunks.flatMap((chunk) => OlderSdk.of(version, chunk))
     },

@@ -1,14 +1,15 @@
 /** Begins a run for a post of a page, or lets a run go on that waits for it. */
 import { type Ids, type RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
+import * as Refusal from "@runlease/http/Refusal"
+import * as Caller from "@runlease/http/face/Caller"
+import type { Ports } from "@runlease/http/face/Caller"
+import type { PortError } from "@runlease/http/face/ErrorBody"
+import type * as Face from "@runlease/http/face/Face"
+import * as Submission from "@runlease/http/face/Submission"
+import * as Thread from "@runlease/http/face/Thread"
 import { Context, Effect, Option } from "effect"
-import type { Chunk } from "../../chat/Chunk.js"
-import * as Refusal from "../../contract/Refusal.js"
-import * as Caller from "../Caller.js"
-import * as Resume from "../agui/Resume.js"
-import * as Submit from "../agui/Submit.js"
-import * as Thread from "../agui/Thread.js"
-import type { Ports } from "../ProjectPorts.js"
+import type { Chunk } from "./Chunk.js"
 import * as Input from "./Input.js"
 import * as Part from "./Part.js"
 
@@ -58,7 +59,7 @@ const whole = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, input: In
 /** What the same post has begun before. */
 const repeated = Effect.fnUntraced(function* (ports: Ports, input: Input.Input) {
   const { publicId } = input
-  const found = Option.getOrUndefined(yield* Submit.find(ports, publicId))
+  const found = Option.getOrUndefined(yield* Submission.find(ports, publicId))
   if (found === undefined) return Option.none<Begun>()
   if (found.runId === publicId) return Option.some(yield* whole(ports, found, input))
   const inputs = yield* Context.get(ports, Runs.Runs).inputs(found.runId)
@@ -80,7 +81,7 @@ const answer = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread,
   const open = unresolved.flatMap(({ id }) => (questions.has(id) ? [id] : []))
   if (open.length > 0) return yield* unanswered(open)
   yield* Caller.answers(followUp.resume)
-  return yield* Resume.resume(ports, thread, input.agentId, waiting, followUp, false)
+  return yield* Thread.resume(ports, thread, input.agentId, waiting, followUp, false)
 })
 
 /** `mayStop`: whether the page may end the run that its earlier message began; otherwise the new one waits behind it. */
@@ -89,7 +90,7 @@ interface Post extends Input.Input {
 }
 
 const submit = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Post) {
-  const { duplicate, run } = yield* Submit.inThread(ports, thread, {
+  const { duplicate, run } = yield* Submission.inThread(ports, thread, {
     agentId: input.agentId,
     publicId: input.publicId,
     derived: true,
@@ -135,7 +136,11 @@ const retry = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, 
  *
  * @category submission
  */
-export const begin = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, input: Post) {
+export const begin = Effect.fnUntraced(function* (
+  ports: Ports,
+  thread: Thread.Thread,
+  input: Post,
+): Effect.fn.Return<Begun, Refusal.Refusal | PortError, Face.Requirements> {
   if (!input.rewrites) {
     const before = yield* repeated(ports, input)
     if (Option.isSome(before)) return before.value

@@ -12,10 +12,10 @@ import {
   type UIMessage,
 } from "ai"
 import { Effect, Queue, Stream } from "effect"
-import { echo, tester, untilStatus } from "../agui/HttpAgents.js"
-import { call } from "../raw.js"
-import { Served } from "../serving.js"
-import { sqlite } from "../sqlite.js"
+import { echo, tester, untilStatus } from "../../http/test/agui/HttpAgents.js"
+import { call } from "../../http/test/raw.js"
+import { Served } from "../../http/test/serving.js"
+import { sqlite } from "../../http/test/sqlite.js"
 import * as Pages from "./Pages.js"
 
 const test = tester(sqlite)

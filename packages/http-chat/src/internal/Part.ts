@@ -1,10 +1,12 @@
 /** The part of a run that is one message of its page. */
 import { type Interrupt, Run, Runs } from "@runlease/core"
 import { ResumeRules } from "@runlease/core/store"
+import type { Ports } from "@runlease/http/face/Caller"
+import type { PortError } from "@runlease/http/face/ErrorBody"
+import type * as Face from "@runlease/http/face/Face"
+import * as Thread from "@runlease/http/face/Thread"
 import { Chunk, Context, Effect, Stream } from "effect"
-import type { Answered } from "../../chat/Questions.js"
-import * as Questions from "../agui/Questions.js"
-import type { Ports } from "../ProjectPorts.js"
+import type { Answered } from "./Questions.js"
 
 /**
  * The position of a run: after event `passed` it has continued with the last answers that it got.
@@ -25,10 +27,13 @@ export const start = Run.EventId.make(0)
  *
  * @category reading
  */
-export const standing = Effect.fnUntraced(function* (ports: Ports, { runId, waiting }: Run.Run) {
+export const standing = Effect.fnUntraced(function* (
+  ports: Ports,
+  { runId, waiting }: Run.Run,
+): Effect.fn.Return<Standing, PortError, Face.Requirements> {
   const { resume = [] } = yield* Context.get(ports, Runs.Runs).snapshot(runId)
   if (resume.length === 0) return { passed: start, answered: [] } satisfies Standing
-  const all = Chunk.toReadonlyArray(yield* Stream.runCollect(Questions.all(ports, runId)))
+  const all = Chunk.toReadonlyArray(yield* Stream.runCollect(Thread.questions(ports, runId)))
   const isAsking = waiting !== null && !ResumeRules.isPaused(waiting)
   const isAnswered = ({ id }: Interrupt.Interrupt): boolean =>
     resume.some(({ interruptId }) => interruptId === id)

@@ -5,14 +5,16 @@ import type * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type Ids, Runs } from "@runlease/core"
+import type { Refusal } from "@runlease/http/Refusal"
+import { lastEventIdHeader } from "@runlease/http/face/Endpoint"
+import * as ErrorBody from "@runlease/http/face/ErrorBody"
+import type * as Face from "@runlease/http/face/Face"
+import * as RawRequest from "@runlease/http/face/RawRequest"
+import * as Thread from "@runlease/http/face/Thread"
 import { Context, Effect } from "effect"
-import { type group, sdkHeader } from "../../Api/Chat.js"
-import { lastEventIdHeader } from "../../Api/EventStream.js"
-import * as Restated from "../../chat/Restated.js"
-import * as UiMessages from "../../chat/UiMessages.js"
-import * as Verdicts from "../../contract/Verdicts.js"
-import * as History from "../agui/History.js"
-import * as TraceOfRequest from "../TraceOfRequest.js"
+import { type ChatStopped, type group, sdkHeader } from "./Group.js"
+import * as Restated from "./Restated.js"
+import * as UiMessages from "./UiMessages.js"
 import * as Begin from "./Begin.js"
 import * as ChatCaller from "./ChatCaller.js"
 import * as ChatStream from "./ChatStream.js"
@@ -29,26 +31,31 @@ const chatOf = (path: { readonly agent_id: Ids.AgentId; readonly chat_id: string
   field: "chat_id" as const,
 })
 
-export const sendMessages = ({ headers, path, payload, request }: Request<"sendMessages">) =>
+export const sendMessages = ({
+  headers,
+  path,
+  payload,
+  request,
+}: Request<"sendMessages">): Face.Answer<Refusal> =>
   Effect.gen(function* () {
     const { mayStop, ports, thread } = yield* ChatCaller.writer({
       agentId: path.agent_id,
       chatId: payload.id,
       field: "id",
     })
-    const input = yield* Input.make(thread, path.agent_id, payload, TraceOfRequest.of(request.headers))
+    const input = yield* Input.make(thread, path.agent_id, payload, RawRequest.traceContext(request.headers))
     const begun = yield* Begin.begin(ports, thread, { ...input, mayStop })
     return yield* ChatStream.respond(
       ports,
       { messageId: input.messageId, version: headers[sdkHeader] },
       begun,
     )
-  }).pipe(Effect.mapError(Verdicts.encode))
+  }).pipe(Effect.mapError(ErrorBody.encode))
 
-export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream">) =>
+export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream">): Face.Answer<Refusal> =>
   Effect.gen(function* () {
     const { ports, thread } = yield* ChatCaller.reader(chatOf(path))
-    const { current } = yield* History.unfinished(ports, thread)
+    const { current } = yield* Thread.unfinished(ports, thread)
     if (current === undefined || current.agentId !== path.agent_id) {
       return HttpServerResponse.empty({ status: 204 })
     }
@@ -70,12 +77,15 @@ export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream
         ...(continuedIn === undefined ? {} : { restated: Restated.chunks(continuedIn.parts) }),
       },
     )
-  }).pipe(Effect.mapError(Verdicts.encode))
+  }).pipe(Effect.mapError(ErrorBody.encode))
 
-export const stopChat = ({ path, payload }: Request<"stopChat">) =>
+export const stopChat = ({
+  path,
+  payload,
+}: Request<"stopChat">): Effect.Effect<typeof ChatStopped.Type, Refusal, Face.Requirements> =>
   Effect.gen(function* () {
     const { ports, thread } = yield* ChatCaller.stopper(chatOf(path))
-    const { current, queued } = yield* History.unfinished(ports, thread)
+    const { current, queued } = yield* Thread.unfinished(ports, thread)
     const { activeStreamId = null } = payload
     const isOther = activeStreamId !== null && activeStreamId !== current?.runId
     // Those behind go first, so that none of them begins.
@@ -87,4 +97,4 @@ export const stopChat = ({ path, payload }: Request<"stopChat">) =>
     )
     const runIds = cancelled.flat().toReversed()
     return { success: true, stopped: runIds.length > 0, runIds }
-  }).pipe(Effect.mapError(Verdicts.encode))
+  }).pipe(Effect.mapError(ErrorBody.encode))

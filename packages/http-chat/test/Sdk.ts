@@ -3,8 +3,8 @@
  */
 import { Chat } from "@ai-sdk/react"
 import { DefaultChatTransport, readUIMessageStream, type UIMessage } from "ai"
-import type { Chunk } from "../../src/chat/Chunk.js"
-import * as Chunks from "../../src/chat/Chunk.js"
+import type { Chunk } from "../src/internal/Chunk.js"
+import * as Chunks from "../src/internal/Chunk.js"
 
 const encoder = new TextEncoder()
 

@@ -5,7 +5,7 @@
  * themselves.
  */
 import { RunLog } from "@runlease/core"
-import * as JsonPatch from "../agui/JsonPatch.js"
+import * as Log from "@runlease/http/face/Log"
 import { type Chunk, data, transient } from "./Chunk.js"
 
 export interface SharedState {
@@ -18,7 +18,7 @@ export interface SharedState {
   readonly copy: () => SharedState
 }
 
-const of = (initial: JsonPatch.Sized | undefined, changed: boolean): SharedState => {
+const of = (initial: Log.Sized | undefined, changed: boolean): SharedState => {
   let state = initial
   let isStale = changed
   const part = (): ReadonlyArray<Chunk> => {
@@ -27,12 +27,12 @@ const of = (initial: JsonPatch.Sized | undefined, changed: boolean): SharedState
   }
   return {
     set: (value) => {
-      const bytes = JsonPatch.sizeOf(value)
+      const bytes = Log.sizeOf(value)
       state = bytes > RunLog.maxReadBytes ? undefined : { value, bytes }
       return state === undefined ? [transient("state-snapshot", value)] : part()
     },
     change: (patch) => {
-      state = JsonPatch.apply(state ?? { value: {}, bytes: 0 }, patch, RunLog.maxReadBytes)
+      state = Log.apply(state ?? { value: {}, bytes: 0 }, patch, RunLog.maxReadBytes)
       isStale = true
       return [transient("state-delta", patch)]
     },

@@ -1,11 +1,12 @@
 /** The UI message stream of a run, as it grows. */
 import { RunLog } from "@runlease/core"
+import type { Ports } from "@runlease/http/face/Caller"
+import * as EventStream from "@runlease/http/face/EventStream"
+import type * as Face from "@runlease/http/face/Face"
 import { Context } from "effect"
-import * as ChatView from "../../chat/ChatView.js"
-import * as Chunk from "../../chat/Chunk.js"
-import type * as OlderSdk from "../../chat/OlderSdk.js"
-import type { Ports } from "../ProjectPorts.js"
-import * as RunStream from "../RunStream.js"
+import * as ChatView from "./ChatView.js"
+import * as Chunk from "./Chunk.js"
+import type * as OlderSdk from "./OlderSdk.js"
 import type { Begun } from "./Begin.js"
 
 /** As `UI_MESSAGE_STREAM_HEADERS` of npm `ai` has it. */
@@ -27,8 +28,8 @@ export const respond = (
   ports: Ports,
   { messageId, after = 0, version }: Page,
   { answered, from, goesOn, passed, restated, runId }: Begun,
-) =>
-  RunStream.respond(
+): Face.Answer =>
+  EventStream.respondWithView(
     Context.get(ports, RunLog.RunLog),
     {
       runId,

@@ -4,14 +4,20 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Ids } from "@runlease/core"
+import { Authorization } from "@runlease/http/Principal"
+import * as Refusal from "@runlease/http/Refusal"
+import { strict } from "@runlease/http/Strict"
+import {
+  EventStreamText,
+  JsonBody,
+  StreamHeaders,
+  integerText,
+  lastEventIdHeader,
+  nullish,
+  orEmpty,
+} from "@runlease/http/face/Endpoint"
 import { Schema } from "effect"
-import { JsonBody } from "../contract/Body.js"
-import { Authorization } from "../contract/Principal.js"
-import * as Refusal from "../contract/Refusal.js"
-import { strict } from "../contract/Strict.js"
-import { integerText, nullish, orEmpty } from "../Wire.js"
-import { ChatRequest } from "../Wire/ChatRequest.js"
-import { EventStreamText, lastEventIdHeader, StreamHeaders } from "./EventStream.js"
+import { ChatRequest } from "./ChatRequest.js"
 
 const agentPath = Schema.Struct({ agent_id: Ids.NewAgentId })
 

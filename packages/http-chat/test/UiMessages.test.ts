@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as UiMessages from "../../src/chat/UiMessages.js"
+import * as UiMessages from "../src/internal/UiMessages.js"
 
 const message = (parts: ReadonlyArray<{ readonly type: string; readonly [key: string]: unknown }>) => ({
   id: "a",

@@ -4,11 +4,13 @@
  * Source: docs/decisions/0109-tokens-for-browsers.md
  */
 import type { BrowserToken, Ids } from "@runlease/core"
+import { CurrentPrincipal } from "@runlease/http/Principal"
+import * as Refusal from "@runlease/http/Refusal"
+import * as Caller from "@runlease/http/face/Caller"
+import type { PortError } from "@runlease/http/face/ErrorBody"
+import type * as Face from "@runlease/http/face/Face"
+import * as Thread from "@runlease/http/face/Thread"
 import { Effect } from "effect"
-import { CurrentPrincipal } from "../../contract/Principal.js"
-import * as Refusal from "../../contract/Refusal.js"
-import * as Thread from "../agui/Thread.js"
-import * as Caller from "../Caller.js"
 
 /** The chat of an agent, as the path or the body of a request names it in that field. */
 interface Named {
@@ -17,13 +19,22 @@ interface Named {
   readonly field: "id" | "chat_id"
 }
 
+/** `mayStop`: whether the caller may stop the runs of the chat. */
+interface Opened {
+  readonly ports: Caller.Ports
+  readonly thread: Thread.Thread
+  readonly mayStop: boolean
+}
+
 const notFound = ({ chatId, field }: Named) =>
   Refusal.make(404, "chat_not_found", `Chat ${chatId} does not exist for this token, which is for another`, {
     field,
   })
 
 const open = (scopes: ReadonlyArray<BrowserToken.Scope>) =>
-  Effect.fnUntraced(function* (named: Named) {
+  Effect.fnUntraced(function* (
+    named: Named,
+  ): Effect.fn.Return<Opened, Refusal.Refusal | PortError, Face.Requirements> {
     const { projectId } = yield* CurrentPrincipal
     const thread = yield* Thread.make(projectId, named.chatId)
     const ports = yield* Effect.catchTag(

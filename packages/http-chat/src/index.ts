@@ -1,0 +1,1 @@
+export * as ChatFace from "./ChatFace.js"
