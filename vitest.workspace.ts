@@ -33,7 +33,7 @@ const groups: Readonly<Record<string, Group>> = {
       "packages/executor-ai/test/{AiExecutor,client-tools,errors,prompt,side-effects,tools,usage}.test.ts",
       "packages/sql/test/{claims,durability,families,files,plans,sqlite}.test.ts",
       "packages/http/test/agui/{Obligations,PlainDelta,requests}.test.ts",
-      "packages/http/test/mcp/rules.test.ts",
+      "packages/http-mcp/test/rules.test.ts",
       "packages/http/test/{bodies,claimedRun,contract,exchange,hotRoutes,interrupts,mount,openapi,public}.test.ts",
       "packages/http/test/{runPage,session,stream,strict,verdicts,views}.test.ts",
       "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,worker}.test.ts",

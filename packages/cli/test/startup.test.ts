@@ -143,6 +143,7 @@ it.scopedLive("a command loads no library that it may not need", () =>
       "rfc6902",
       "http-chat/src/internal/Endpoints.ts",
       "http-a2a/src/internal/Operations.ts",
+      "http-mcp/src/Mcp.ts",
       "http-responses/src/internal/Endpoints.ts",
     ]) {
       expect(serve).not.toContain(name)

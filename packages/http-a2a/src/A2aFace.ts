@@ -109,7 +109,7 @@ const agents = HttpApiBuilder.group(api, "a2a", (handlers) =>
  */
 export const face: Face.Face = {
   groups: [Group.card, Group.group],
-  after: "mcp",
+  after: "agUi",
   examples,
   headers: ["A2A-Version"],
   layer: Layer.merge(cards, agents),

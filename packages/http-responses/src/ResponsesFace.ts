@@ -29,7 +29,7 @@ const responses = HttpApiBuilder.group(Face.api.add(group), "responses", (handle
  */
 export const face: Face.Face = {
   groups: [group],
-  after: "mcp",
+  after: "agUi",
   examples,
   headers: [],
   layer: Layer.provide(responses, Continuations.layer),

@@ -13,7 +13,6 @@ import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
 import * as Limits from "./Api/Limits.js"
-import * as Mcp from "./Api/Mcp.js"
 import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
@@ -65,7 +64,6 @@ export class Api extends empty
   .add(Session.groups.session)
   .add(Conversations.group)
   .add(AgUi.group)
-  .add(Mcp.group)
   .add(Threads.group)
   .add(Limits.group)
   .add(Workers.group)

@@ -23,7 +23,6 @@ import * as Health from "./server/Health.js"
 import * as HotRoutes from "./server/HotRoutes.js"
 import * as Keys from "./server/Keys.js"
 import * as Limits from "./server/Limits.js"
-import * as Mcp from "./server/Mcp.js"
 import * as Observe from "./server/Observe.js"
 import * as ProjectTopics from "./server/ProjectTopics.js"
 import * as ProjectPorts from "./server/ProjectPorts.js"
@@ -85,7 +84,6 @@ const handlers = Layer.mergeAll(
   Workers.exchangeLayer,
   Health.layer,
   Keys.layer,
-  Mcp.layer,
   Layer.provide(Observe.layer, [ProjectTopics.layer, RunPages.layer]),
   Runs.layer,
   Schedules.layer,

@@ -1,3 +1,4 @@
+export * as AgentForms from "./face/AgentForms.js"
 export * as Agents from "./face/Agents.js"
 export * as Caller from "./face/Caller.js"
 export * as Endpoint from "./face/Endpoint.js"

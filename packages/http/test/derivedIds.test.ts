@@ -5,7 +5,7 @@ import { Ids, MemoryControlPlane, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect } from "effect"
 import { tester } from "./agui/HttpAgents.js"
-import * as Mcp from "./mcp/messages.js"
+import * as Mcp from "../../http-mcp/test/messages.js"
 import { call, leave } from "./raw.js"
 
 const test = tester(MemoryControlPlane.layer)

@@ -1,6 +1,7 @@
 /** The faces of a server of these tests, which are those of the command. */
 import { A2aFace } from "@runlease/http-a2a"
 import { ChatFace } from "@runlease/http-chat"
+import { McpFace } from "@runlease/http-mcp"
 import { ResponsesFace } from "@runlease/http-responses"
 
-export const faces = [A2aFace.face, ResponsesFace.face, ChatFace.face]
+export const faces = [McpFace.face, A2aFace.face, ResponsesFace.face, ChatFace.face]

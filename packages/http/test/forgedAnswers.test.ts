@@ -7,7 +7,7 @@ import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
 import { tester } from "./agui/HttpAgents.js"
-import * as Mcp from "./mcp/messages.js"
+import * as Mcp from "../../http-mcp/test/messages.js"
 import { call, leave } from "./raw.js"
 
 const test = tester(MemoryControlPlane.layer)

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { describe } from "vitest"
 import { tester } from "./agui/HttpAgents.js"
 import { type Answer, call } from "./raw.js"
-import { tool } from "./mcp/messages.js"
+import { tool } from "../../http-mcp/test/messages.js"
 
 const test = tester(MemoryControlPlane.layer)
 

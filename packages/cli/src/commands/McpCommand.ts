@@ -4,7 +4,7 @@
 import { Command, Options } from "@effect/cli"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import type { ControlPlane } from "@runlease/core"
-import * as Mcp from "@runlease/http/Mcp"
+import * as Mcp from "@runlease/http-mcp/Mcp"
 import { Console, Effect, Stream } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Overview from "../help/Overview.js"

@@ -18,7 +18,7 @@ const headOf = (file) => {
 }
 
 /** The order of the packages in the sidebar: those that most programs import, first. */
-const order = ["core", "sql", "http", "http-a2a", "http-chat", "http-responses", "workflow"]
+const order = ["core", "sql", "http", "http-a2a", "http-chat", "http-mcp", "http-responses", "workflow"]
 
 const placeOf = ({ folder }) => (order.includes(folder) ? order.indexOf(folder) : order.length)
 

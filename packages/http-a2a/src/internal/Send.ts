@@ -2,6 +2,7 @@
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { Digest } from "@runlease/core/internal"
 import { ResumeRules } from "@runlease/core/store"
+import * as AgentForms from "@runlease/http/face/AgentForms"
 import * as Submission from "@runlease/http/face/Submission"
 import * as Thread from "@runlease/http/face/Thread"
 import { Rebuilds } from "@runlease/http/face/Turns"
@@ -53,7 +54,7 @@ const begin = Effect.fnUntraced(function* (agent: Tasks.Agent, { message, metada
       ...(metadata === undefined ? {} : { forwardedProps: metadata }),
     },
   }
-  yield* Submission.checkInput(submission)
+  yield* AgentForms.check(submission)
   const { run } = yield* Submission.inThread(ports, thread, submission).pipe(
     // The same message came twice at once, and the context had changed in between.
     Effect.catchTag("SubmissionConflict", () => Effect.map(Tasks.find(agent, taskId), (run) => ({ run }))),

@@ -1,9 +1,9 @@
 /** A request for a response: it begins a run. */
 import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { CarriedMessages, ResumeRules } from "@runlease/core/store"
+import * as AgentForms from "@runlease/http/face/AgentForms"
 import type { Ports } from "@runlease/http/face/Caller"
 import { maxBytes } from "@runlease/http/face/Endpoint"
-import * as Submission from "@runlease/http/face/Submission"
 import * as Thread from "@runlease/http/face/Thread"
 import { Rebuilds } from "@runlease/http/face/Turns"
 import { Context, Effect, Either } from "effect"
@@ -188,7 +188,7 @@ export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) 
       forwardedProps: { [Responses.settingsKey]: settings },
     },
   }
-  yield* Submission.checkInput(submission)
+  yield* AgentForms.check(submission)
   const runs = Context.get(ports, Runs.Runs)
   const { run } = yield* runs.submit(submission)
   if (previous !== undefined && waitsForTools(previous)) yield* runs.cancel(previous.runId)

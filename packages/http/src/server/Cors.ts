@@ -10,9 +10,6 @@ const allowedHeaders = [
   "Last-Event-ID",
   "If-Match",
   "Traceparent",
-  "MCP-Protocol-Version",
-  "Mcp-Method",
-  "Mcp-Name",
   epochHeader,
   workerHeader,
 ]

@@ -16,6 +16,8 @@ import type { StreamTurns } from "./StreamTurns.js"
 import type { Views } from "./Views.js"
 
 export { empty as api } from "../Api.js"
+/** The version of the server. */
+export { version } from "../contract/Version.js"
 export { of as lazy } from "./LazyModule.js"
 
 /** What a server has for the handlers of its faces. */

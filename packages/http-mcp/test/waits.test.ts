@@ -2,8 +2,8 @@ import { it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, Ids, MemoryControlPlane, RunLog, Runs } from "@runlease/core"
 import { Chunk, Context, Effect, Exit, Fiber, Layer, Scope, Stream, Supervisor, TestClock } from "effect"
-import * as Deadlines from "../../src/mcp/Deadlines.js"
-import * as Mcp from "../../src/mcp/Mcp.js"
+import * as Deadlines from "../src/internal/Deadlines.js"
+import * as Mcp from "../src/Mcp.js"
 
 const runId = Ids.RunId.make("run")
 

@@ -9,10 +9,10 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Authentication from "../../src/server/Authentication.js"
-import { serve, Served } from "../serving.js"
+import * as Authentication from "@runlease/http/Authentication"
+import { serve, Served } from "../../http/test/serving.js"
 
-const folder = fileURLToPath(new URL("../../conformance/", import.meta.url))
+const folder = fileURLToPath(new URL("../conformance/", import.meta.url))
 const runner = join(folder, "node_modules/@modelcontextprotocol/conformance/dist/index.js")
 
 const isMissing = !existsSync(runner)

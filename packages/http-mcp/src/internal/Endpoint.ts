@@ -4,19 +4,18 @@
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { RunLog } from "@runlease/core"
-import { Context, Effect, Option, Stream } from "effect"
-import { CurrentPrincipal } from "../../contract/Principal.js"
-import * as Refusal from "../../contract/Refusal.js"
-import { version } from "../../contract/Version.js"
-import * as JsonRpc from "../../mcp/JsonRpc.js"
-import * as Mcp from "../../mcp/Mcp.js"
-import { AgentForms } from "../AgentForms.js"
-import * as AllowedOrigins from "../AllowedOrigins.js"
-import * as Caller from "../Caller.js"
-import * as EventStream from "../EventStream.js"
-import type { Ports } from "../ProjectPorts.js"
-import * as RawBody from "../RawBody.js"
-import * as StreamTurns from "../StreamTurns.js"
+import { CurrentPrincipal } from "@runlease/http/Principal"
+import * as Refusal from "@runlease/http/Refusal"
+import { AgentForms } from "@runlease/http/face/AgentForms"
+import * as Caller from "@runlease/http/face/Caller"
+import type { Ports } from "@runlease/http/face/Caller"
+import * as EventStream from "@runlease/http/face/EventStream"
+import * as Face from "@runlease/http/face/Face"
+import * as RawRequest from "@runlease/http/face/RawRequest"
+import * as Turns from "@runlease/http/face/Turns"
+import { Context, Effect, Option, type Scope, Stream } from "effect"
+import * as JsonRpc from "./JsonRpc.js"
+import * as Mcp from "../Mcp.js"
 
 const notAcceptable = Refusal.make(
   406,
@@ -60,8 +59,11 @@ const inTurns = (ports: Ports, turn: Effect.Effect<void>): Ports => {
   })
 }
 
+/** Answers the message of a request. `agents`: each agent has a separate tool. */
+type Respond = (request: HttpServerRequest.HttpServerRequest, agents: boolean) => Face.Answer<Refusal.Refusal>
+
 /** Makes the answer to a message. What it makes is for all messages of the server. */
-export const make = Effect.gen(function* () {
+export const make: Effect.Effect<Respond, never, AgentForms | Scope.Scope> = Effect.gen(function* () {
   const forms = yield* AgentForms
   const waits = yield* Mcp.waits
   /** The servers of each project, with the tools of its agents and without. Its calls share them, also those that wait. */
@@ -74,9 +76,9 @@ export const make = Effect.gen(function* () {
       if (found !== undefined) return found
       const { projectId } = yield* CurrentPrincipal
       const server = Mcp.make({
-        ports: inTurns(ports, yield* StreamTurns.turns),
+        ports: inTurns(ports, yield* Turns.turns),
         waits,
-        version,
+        version: Face.version,
         agents,
         admit: (submission) => forms.check(projectId, submission),
       })
@@ -85,10 +87,10 @@ export const make = Effect.gen(function* () {
     })
   return (request: HttpServerRequest.HttpServerRequest, agents: boolean) =>
     Effect.gen(function* () {
-      yield* AllowedOrigins.check(request)
+      yield* RawRequest.checkOrigin(request)
       const ports = yield* Caller.ports
       if (!takesStreams(request)) return yield* notAcceptable
-      const message = RawBody.parse(yield* RawBody.text)
+      const message = RawRequest.parse(yield* RawRequest.text)
       if (Option.isNone(message)) {
         return HttpServerResponse.unsafeJson(JsonRpc.unparsable, { status: 400 })
       }

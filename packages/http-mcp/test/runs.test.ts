@@ -3,7 +3,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Agent, Interrupts, Ids, MemoryControlPlane, Runs, Worker } from "@runlease/core"
 import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { describe } from "vitest"
-import { client, serve, Served } from "../serving.js"
+import { client, serve, Served } from "../../http/test/serving.js"
 import { legacy, messagesOf, meta, modern, request, tool, withTasks } from "./messages.js"
 
 class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", { pull: Schema.Int }) {}

@@ -1,6 +1,6 @@
 import type { Effect } from "effect"
-import { type Answer, call } from "../raw.js"
-import type { Served } from "../serving.js"
+import { type Answer, call } from "../../http/test/raw.js"
+import type { Served } from "../../http/test/serving.js"
 
 export const modern = "2026-07-28"
 

@@ -1,7 +1,7 @@
 /** A call of a tool, and what it comes to. */
 import { type ControlPlane, type ControlPlaneError, Ids, type Runs, TraceContext } from "@runlease/core"
+import type { Refusal } from "@runlease/http/Refusal"
 import { type Context, type Effect, Option, Predicate, type Scope, type Stream } from "effect"
-import type { Refusal } from "../contract/Refusal.js"
 import * as Era from "./Era.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import type { Waits } from "./Waits.js"

@@ -7,26 +7,26 @@
  * Source: docs/decisions/0111-mcp.md
  */
 import { ControlPlaneError } from "@runlease/core"
+import type { Refusal } from "@runlease/http/Refusal"
+import * as ErrorBody from "@runlease/http/face/ErrorBody"
 import { Effect, Predicate, type Scope, Stream, Struct } from "effect"
-import type { Refusal } from "../contract/Refusal.js"
-import * as Verdicts from "../contract/Verdicts.js"
-import * as AgentTools from "./AgentTools.js"
-import * as Calls from "./Call.js"
-import * as Era from "./Era.js"
-import * as JsonRpc from "./JsonRpc.js"
-import * as RequestHeaders from "./RequestHeaders.js"
-import * as RetryRun from "./RetryRun.js"
-import * as RunAgent from "./RunAgent.js"
-import * as RunTools from "./RunTools.js"
-import * as Subscriptions from "./Subscriptions.js"
-import * as Tasks from "./Tasks.js"
-import type { Tool } from "./Tool.js"
+import * as AgentTools from "./internal/AgentTools.js"
+import * as Calls from "./internal/Call.js"
+import * as Era from "./internal/Era.js"
+import * as JsonRpc from "./internal/JsonRpc.js"
+import * as RequestHeaders from "./internal/RequestHeaders.js"
+import * as RetryRun from "./internal/RetryRun.js"
+import * as RunAgent from "./internal/RunAgent.js"
+import * as RunTools from "./internal/RunTools.js"
+import * as Subscriptions from "./internal/Subscriptions.js"
+import * as Tasks from "./internal/Tasks.js"
+import type { Tool } from "./internal/Tool.js"
 
-export { idempotencyKey } from "./Call.js"
-export { serve as serveLines } from "./Lines.js"
-export { make as waits } from "./Waits.js"
-export type { Message } from "./JsonRpc.js"
-export type { RequestHeaders } from "./RequestHeaders.js"
+export { idempotencyKey } from "./internal/Call.js"
+export { serve as serveLines } from "./internal/Lines.js"
+export { make as waits } from "./internal/Waits.js"
+export type { Message } from "./internal/JsonRpc.js"
+export type { RequestHeaders } from "./internal/RequestHeaders.js"
 
 /**
  * `agents`: each agent of a worker in contact has a separate tool. `version` is that of the program.
@@ -113,7 +113,7 @@ const messagesOf = (
 }
 
 const toFailure = (error: Failure | ControlPlaneError.ControlPlaneError): Failure =>
-  error._tag === "RpcFailure" ? error : Verdicts.encode(error)
+  error._tag === "RpcFailure" ? error : ErrorBody.encode(error)
 
 /** @category models */
 export interface Server {
@@ -135,7 +135,7 @@ export const make = (options: Options): Server => {
 
   const tools = options.agents
     ? Effect.map(
-        Effect.mapError(AgentTools.list(options, ownNames), Verdicts.encode),
+        Effect.mapError(AgentTools.list(options, ownNames), ErrorBody.encode),
         (agents): ReadonlyArray<Tool> => [...own, ...agents],
       )
     : Effect.succeed(own)

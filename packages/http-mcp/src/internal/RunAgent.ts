@@ -5,8 +5,8 @@
  * while the run as it is, with its id.
  */
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import * as Refusal from "@runlease/http/Refusal"
 import { Context, Effect, Schema } from "effect"
-import * as Refusal from "../contract/Refusal.js"
 import type { Call } from "./Call.js"
 import * as RunTools from "./RunTools.js"
 import * as RunView from "./RunView.js"

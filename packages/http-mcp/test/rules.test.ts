@@ -3,8 +3,8 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { MemoryControlPlane } from "@runlease/core"
 import { Effect, type Layer } from "effect"
 import { request as httpRequest } from "node:http"
-import { call } from "../raw.js"
-import { serve, Served } from "../serving.js"
+import { call } from "../../http/test/raw.js"
+import { serve, Served } from "../../http/test/serving.js"
 import { legacy, meta, modern, raw, request, tool } from "./messages.js"
 
 const over = serve(MemoryControlPlane.layer)

@@ -3,10 +3,10 @@
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio
  */
+import type { Refusal } from "@runlease/http/Refusal"
 import { Effect, FiberMap, Option, Schema, Stream } from "effect"
-import type { Refusal } from "../contract/Refusal.js"
 import * as JsonRpc from "./JsonRpc.js"
-import type { Server } from "./Mcp.js"
+import type { Server } from "../Mcp.js"
 
 /** How long requests may take that are left when their client has closed its stream. */
 const grace = "2 seconds"

@@ -1,8 +1,8 @@
 /** A tool, with the schema of its arguments. */
 import { FormSchema, SchemaProblem } from "@runlease/core/internal"
+import * as Refusal from "@runlease/http/Refusal"
+import * as ErrorBody from "@runlease/http/face/ErrorBody"
 import { Effect, type ParseResult, Predicate, Schema } from "effect"
-import * as Refusal from "../contract/Refusal.js"
-import * as Verdicts from "../contract/Verdicts.js"
 import type { Call, Outcome } from "./Call.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import * as ToolResult from "./ToolResult.js"
@@ -58,7 +58,7 @@ export const shownAs = <A, I>(
  *
  * @category results
  */
-export const answered = <A, E extends Verdicts.PortError | Refusal.Refusal>(
+export const answered = <A, E extends ErrorBody.PortError | Refusal.Refusal>(
   effect: Effect.Effect<A, E>,
   onProblem: (result: JsonRpc.Params) => A,
 ): Effect.Effect<A, Refusal.Refusal> =>
@@ -67,7 +67,7 @@ export const answered = <A, E extends Verdicts.PortError | Refusal.Refusal>(
     if (error._tag === "ControlPlaneRefused" || error._tag === "ControlPlaneUnsupported") {
       return Effect.succeed(onProblem(ToolResult.problem(error.message)))
     }
-    const refusal = Verdicts.encode(error)
+    const refusal = ErrorBody.encode(error)
     return refusal.httpStatus === 503
       ? Effect.fail(refusal)
       : Effect.succeed(onProblem(ToolResult.problem(refusal.body.detail)))
@@ -90,8 +90,8 @@ export const make = <
   I,
   B,
   J,
-  E extends Verdicts.PortError | Refusal.Refusal,
-  E2 extends Verdicts.PortError | Refusal.Refusal,
+  E extends ErrorBody.PortError | Refusal.Refusal,
+  E2 extends ErrorBody.PortError | Refusal.Refusal,
 >(options: {
   readonly name: string
   readonly description: string

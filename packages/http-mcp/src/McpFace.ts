@@ -1,12 +1,14 @@
+/** Runs as tools of the Model Context Protocol, at `/mcp`. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { AgentForms } from "@runlease/http/face/AgentForms"
+import * as Face from "@runlease/http/face/Face"
 import { Effect, Scope } from "effect"
-import { Api } from "../Api.js"
-import { AgentForms } from "./AgentForms.js"
-import * as LazyModule from "./LazyModule.js"
+import { examples } from "./internal/Examples.js"
+import { group } from "./internal/Group.js"
 
-const endpoint = LazyModule.of(() => import("./mcp/Endpoint.js"))
+const endpoint = Face.lazy(() => import("./internal/Endpoint.js"))
 
-export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
+const layer = HttpApiBuilder.group(Face.api.add(group), "mcp", (handlers) =>
   Effect.gen(function* () {
     const answer = yield* Effect.flatMap(endpoint, ({ make }) => make).pipe(
       Effect.provideService(AgentForms, yield* AgentForms),
@@ -23,3 +25,16 @@ export const layer = HttpApiBuilder.group(Api, "mcp", (handlers) =>
     )
   }),
 )
+
+/**
+ * The face, for `faces` of a server.
+ *
+ * @category faces
+ */
+export const face: Face.Face = {
+  groups: [group],
+  after: "agUi",
+  examples,
+  headers: ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"],
+  layer,
+}

@@ -5,8 +5,8 @@
  */
 import { type Ids, WorkerMetadata, type WorkerRegistry } from "@runlease/core"
 import { WorkersInContact } from "@runlease/core/internal"
+import * as Refusal from "@runlease/http/Refusal"
 import { Effect, Option, Predicate, Schema } from "effect"
-import * as Refusal from "../contract/Refusal.js"
 import type { Call, Outcome, Project } from "./Call.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import * as RunAgent from "./RunAgent.js"

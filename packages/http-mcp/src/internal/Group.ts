@@ -3,11 +3,11 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
+import { Authorization } from "@runlease/http/Principal"
+import * as Refusal from "@runlease/http/Refusal"
+import { JsonBody } from "@runlease/http/face/Endpoint"
 import { Schema } from "effect"
-import { JsonBody } from "../contract/Body.js"
-import { Authorization } from "../contract/Principal.js"
-import * as Refusal from "../contract/Refusal.js"
-import * as JsonRpc from "../mcp/JsonRpc.js"
+import * as JsonRpc from "./JsonRpc.js"
 
 /** `agents`: each agent of a worker in contact is a separate tool. */
 export const McpParams = Schema.Struct({ agents: Schema.optional(Schema.BooleanFromString) })

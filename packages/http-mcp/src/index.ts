@@ -1,0 +1,2 @@
+export * as Mcp from "./Mcp.js"
+export * as McpFace from "./McpFace.js"
