@@ -81,10 +81,15 @@ type WithFaces = ReturnType<typeof empty.add<HttpApiGroup.HttpApiGroup.Any>>
  * @category api
  */
 export const withFaces = (faces: ReadonlyArray<Addition>): WithFaces => {
-  const groups = Object.values<HttpApiGroup.HttpApiGroup.Any>(Api.groups).flatMap((group) => [
-    group,
-    ...faces.flatMap((face) => (face.after === group.identifier ? face.groups : [])),
-  ])
+  const own: Readonly<Record<string, HttpApiGroup.HttpApiGroup.Any>> = Api.groups
+  const last = faces.filter(({ after }) => after === undefined || own[after] === undefined)
+  const groups = [
+    ...Object.values(own).flatMap((group) => [
+      group,
+      ...faces.flatMap((face) => (face.after === group.identifier ? face.groups : [])),
+    ]),
+    ...last.flatMap((face) => face.groups),
+  ]
   return groups
     .reduce((api: WithFaces, group) => api.add(group), empty)
     .annotateContext(

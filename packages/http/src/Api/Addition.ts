@@ -3,12 +3,12 @@ import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import type { Example } from "./Examples.js"
 
 /**
- * `after`: the group of the API that they come after where it is described. `examples`: by `group.endpoint`.
+ * `after`: the group of the API that they come after where it is described; all when absent. `examples`: by `group.endpoint`.
  *
  * @category models
  */
 export interface Addition {
   readonly groups: ReadonlyArray<HttpApiGroup.HttpApiGroup.Any>
-  readonly after: string
+  readonly after?: string
   readonly examples: Readonly<Record<string, Example>>
 }
