@@ -1,17 +1,141 @@
 /** Converts the run's snapshot to AG-UI's RunAgentInput, the request to a remote agent. */
-import { PROTOCOL_VERSION, RunAgentInputSchema } from "@ag-ui/core/schemas"
-import { Ids, Interrupts, RequestSnapshot, type Run, Runs } from "@runlease/core"
-import { AgUiMessages } from "@runlease/core/executor"
+import {
+  ActivityMessageSchema,
+  AssistantMessageSchema,
+  AudioPartSchema,
+  DataSourceSchema,
+  DeveloperMessageSchema,
+  DocumentPartSchema,
+  FileSourceSchema,
+  ImagePartSchema,
+  PROTOCOL_VERSION,
+  ReasoningMessageSchema,
+  RunAgentInputSchema,
+  SystemMessageSchema,
+  TextPartSchema,
+  ToolCallSchema,
+  ToolMessageSchema,
+  ToolSchema,
+  UrlSourceSchema,
+  UserMessageSchema,
+  VideoPartSchema,
+} from "@ag-ui/core/schemas"
+import { type Executor, Ids, Interrupts, RequestSnapshot, type Run, type RunLog, Runs } from "@runlease/core"
+import { AgUiMessages, PastAttempts } from "@runlease/core/executor"
 import { Effect, Option, Predicate } from "effect"
+import { excerpt, permanent, readingLog } from "./Failure.js"
 import type { PendingInterrupts } from "./PendingInterrupts.js"
-import { excerpt, permanent } from "./Failure.js"
-import * as OutgoingShape from "./OutgoingShape.js"
-import * as PriorTurns from "./PriorTurns.js"
 import * as SharedState from "./SharedState.js"
+
+type Json = Readonly<Record<string, unknown>>
+
+interface ObjectSchema {
+  readonly shape: object
+}
+
+/** The fields that the schema describes and that are not null. */
+const pickFields = (record: Json, schema: ObjectSchema): Json =>
+  Object.fromEntries(
+    Object.entries(record).filter(([key, value]) => value !== null && Object.hasOwn(schema.shape, key)),
+  )
+
+const variant = (schemas: Readonly<Record<string, ObjectSchema>>, name: unknown): ObjectSchema | undefined =>
+  typeof name === "string" && Object.hasOwn(schemas, name) ? schemas[name] : undefined
+
+const sources = { data: DataSourceSchema, url: UrlSourceSchema, file: FileSourceSchema }
+
+const parts = {
+  text: TextPartSchema,
+  image: ImagePartSchema,
+  audio: AudioPartSchema,
+  video: VideoPartSchema,
+  document: DocumentPartSchema,
+}
+
+const messages = {
+  developer: DeveloperMessageSchema,
+  system: SystemMessageSchema,
+  assistant: AssistantMessageSchema,
+  user: UserMessageSchema,
+  tool: ToolMessageSchema,
+  reasoning: ReasoningMessageSchema,
+  activity: ActivityMessageSchema,
+}
+
+const partOf = (part: unknown): ReadonlyArray<unknown> => {
+  if (!Predicate.isRecord(part)) return [part]
+  const schema = variant(parts, part["type"])
+  if (schema === undefined) return []
+  const { source } = part
+  if (!Predicate.isRecord(source)) return [pickFields(part, schema)]
+  const ofSource = variant(sources, source["type"])
+  return ofSource === undefined ? [] : [{ ...pickFields(part, schema), source: pickFields(source, ofSource) }]
+}
+
+/** The message, or nothing if it is an activity, which is for the front end only. */
+const outgoingMessage = (value: Json): ReadonlyArray<Json> => {
+  const schema = variant(messages, value["role"])
+  if (schema === undefined || value["role"] === "activity") return []
+  const { content, toolCalls } = value
+  return [
+    {
+      ...pickFields(value, schema),
+      ...(Array.isArray(content) ? { content: content.flatMap(partOf) } : {}),
+      ...(Array.isArray(toolCalls)
+        ? {
+            toolCalls: toolCalls.map((call: unknown) =>
+              Predicate.isRecord(call) ? pickFields(call, ToolCallSchema) : call,
+            ),
+          }
+        : {}),
+    },
+  ]
+}
+
+/** Removes fields that the schema of AG-UI does not have, since an agent may refuse them. */
+const outgoingTool = (value: unknown): unknown =>
+  Predicate.isRecord(value) ? pickFields(value, ToolSchema) : value
+
+type Message = RequestSnapshot.SnapshotMessage
+
+const callsOf = (messages: ReadonlyArray<Message>, type: "tool_call" | "tool_result"): ReadonlySet<unknown> =>
+  new Set(
+    messages.flatMap(({ parts }) =>
+      parts.flatMap((part) => (part.type === type ? [part["toolCallId"]] : [])),
+    ),
+  )
+
+/** Puts each turn behind the request, and the results of its calls right behind the turn. */
+const merge = (
+  messages: ReadonlyArray<Message>,
+  attempts: ReadonlyArray<PastAttempts.PastAttempt>,
+): ReadonlyArray<Message> => {
+  const requested = callsOf(messages, "tool_call")
+  const turns = attempts
+    .map(({ calls, validMessages }) => ({ calls: calls.filter((call) => call.valid), validMessages }))
+    .filter(({ calls }) => !calls.some(({ toolCallId }) => requested.has(toolCallId)))
+    .map(({ calls, validMessages }) => {
+      const ids = new Set<unknown>(calls.map(({ toolCallId }) => toolCallId))
+      const results = messages.filter(
+        (message) =>
+          message.role === "tool" && [...callsOf([message], "tool_result")].some((id) => ids.has(id)),
+      )
+      return [...validMessages, ...results]
+    })
+  const placed = new Set(turns.flat())
+  return [...messages.filter((message) => !placed.has(message)), ...turns.flat()]
+}
+
+/** The messages of the request together with the agent's turns since. */
+const addTo = (
+  run: Run.ClaimedRun,
+  messages: ReadonlyArray<Message>,
+): Effect.Effect<ReadonlyArray<Message>, Executor.ExecutorError, RunLog.RunLog> =>
+  Effect.map(readingLog(PastAttempts.read(run)), (attempts) => merge(messages, attempts))
 
 /** A tool of AG-UI, which demands a description. The default is empty. */
 const toolOf = (tool: unknown): unknown =>
-  OutgoingShape.tool(Predicate.isRecord(tool) ? { ...tool, description: tool["description"] ?? "" } : tool)
+  outgoingTool(Predicate.isRecord(tool) ? { ...tool, description: tool["description"] ?? "" } : tool)
 
 const asText = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
@@ -25,7 +149,7 @@ const contextOf = (entry: unknown): unknown =>
 const messageOf =
   (names: PendingInterrupts["names"]) =>
   (message: AgUiMessages.Message): ReadonlyArray<Record<string, unknown>> =>
-    OutgoingShape.message({
+    outgoingMessage({
       ...message,
       ...(message.role === "tool" && typeof message["toolCallId"] === "string"
         ? { toolCallId: names[message["toolCallId"]] ?? message["toolCallId"] }
@@ -124,8 +248,7 @@ export const make = Effect.fnUntraced(function* (
   const { snapshot } = run
   const resume = resumeOf(run, snapshot, pending)
   const continued = continuedFrom(run, pending)
-  const messages =
-    continued === undefined ? snapshot.messages : yield* PriorTurns.addTo(run, snapshot.messages)
+  const messages = continued === undefined ? snapshot.messages : yield* addTo(run, snapshot.messages)
   const state = yield* SharedState.make(run, { continued: continued !== undefined, of: continued?.state })
   const parentRunId = yield* spawningRun(run)
   const parsed = RunAgentInputSchema.safeParse({

@@ -3,15 +3,76 @@ import type { AiError, Response, Tool } from "@effect/ai"
 import { AgentEvent, type RequestSnapshot } from "@runlease/core"
 import { PastAttempts } from "@runlease/core/executor"
 import { Encoding, Option } from "effect"
-import * as ContentBlock from "./ContentBlock.js"
 import * as ProviderOptions from "./ProviderOptions.js"
 import * as RequestedCall from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
 import type { UniqueIds } from "./UniqueIds.js"
 
-type Part = Response.StreamPart<Record<string, Tool.Any>>
-
 type Events = ReadonlyArray<AgentEvent.AgentEvent>
+
+interface ContentBlock {
+  readonly kind: "text" | "reasoning"
+  readonly messageId: string
+  text: string
+  options: ProviderOptions.ProviderOptions
+  /** Whether its message has started in the log and has not ended. */
+  open: boolean
+}
+
+const makeBlock = (
+  kind: ContentBlock["kind"],
+  messageId: string,
+  options: ProviderOptions.ProviderOptions,
+): ContentBlock => ({ kind, messageId, text: "", options, open: false })
+
+/** The first text opens the message, so that no message is empty. */
+const open = (block: ContentBlock): Events => {
+  if (block.open) return []
+  block.open = true
+  return block.kind === "text"
+    ? [AgentEvent.textStart(block.messageId)]
+    : [
+        { type: "REASONING_START", messageId: block.messageId },
+        { type: "REASONING_MESSAGE_START", messageId: block.messageId, role: "reasoning" },
+      ]
+}
+
+/** Appends a delta, which may carry options without text. */
+const extend = (block: ContentBlock, delta: string, options: ProviderOptions.ProviderOptions): Events => {
+  block.options = ProviderOptions.merge(block.options, options)
+  if (delta === "") return []
+  block.text += delta
+  return [
+    ...open(block),
+    block.kind === "text"
+      ? AgentEvent.textContent(block.messageId, delta)
+      : { type: "REASONING_MESSAGE_CONTENT", messageId: block.messageId, delta },
+  ]
+}
+
+/**
+ * Ends the block's message. Reasoning that has options and no text gets a message here, so that the options have one to
+ * belong to. `optionsOf` returns the events that record the options of a message.
+ */
+const close = (block: ContentBlock, optionsOf: (block: ContentBlock) => Events): Events => {
+  const { messageId, options } = block
+  if (block.kind === "text") {
+    const wasOpen = block.open
+    block.open = false
+    return wasOpen ? [AgentEvent.textEnd(messageId), ...optionsOf(block)] : []
+  }
+  if (!block.open && ProviderOptions.isEmpty(options)) return []
+  const opening = open(block)
+  block.open = false
+  return [
+    ...opening,
+    { type: "REASONING_MESSAGE_END", messageId },
+    ...optionsOf(block),
+    { type: "REASONING_END", messageId },
+  ]
+}
+
+type Part = Response.StreamPart<Record<string, Tool.Any>>
 
 type Options = ProviderOptions.ProviderOptions
 
@@ -45,8 +106,8 @@ export interface Answer {
 
 /** Reads one answer. */
 export const make = (ids: UniqueIds): Answer => {
-  const blocks: Array<ContentBlock.ContentBlock | RequestedCall.CallBlock> = []
-  const openBlocks = new Map<string, ContentBlock.ContentBlock>()
+  const blocks: Array<ContentBlock | RequestedCall.CallBlock> = []
+  const openBlocks = new Map<string, ContentBlock>()
   const calls = new Map<string, RequestedCall.CallBlock>()
   let begun = false
   let finish: Response.FinishPart | undefined
@@ -68,29 +129,20 @@ export const make = (ids: UniqueIds): Answer => {
       ? []
       : [ProviderOptions.toEvent(subtype, entityId, options)]
 
-  const startBlock = (
-    kind: ContentBlock.ContentBlock["kind"],
-    id: string,
-    options: Options,
-  ): ContentBlock.ContentBlock => {
-    const block = ContentBlock.make(kind, ids.nextMessageId(), options)
+  const startBlock = (kind: ContentBlock["kind"], id: string, options: Options): ContentBlock => {
+    const block = makeBlock(kind, ids.nextMessageId(), options)
     openBlocks.set(`${kind} ${id}`, block)
     blocks.push(block)
     return block
   }
 
-  const extendBlock = (
-    kind: ContentBlock.ContentBlock["kind"],
-    id: string,
-    delta: string,
-    options: Options,
-  ): Events =>
-    ContentBlock.extend(openBlocks.get(`${kind} ${id}`) ?? startBlock(kind, id, {}), delta, options)
+  const extendBlock = (kind: ContentBlock["kind"], id: string, delta: string, options: Options): Events =>
+    extend(openBlocks.get(`${kind} ${id}`) ?? startBlock(kind, id, {}), delta, options)
 
-  const closeBlock = (block: ContentBlock.ContentBlock): Events =>
-    ContentBlock.close(block, ({ messageId, options }) => recordOptions("message", messageId, options))
+  const closeBlock = (block: ContentBlock): Events =>
+    close(block, ({ messageId, options }) => recordOptions("message", messageId, options))
 
-  const endBlock = (kind: ContentBlock.ContentBlock["kind"], id: string, options: Options): Events => {
+  const endBlock = (kind: ContentBlock["kind"], id: string, options: Options): Events => {
     const key = `${kind} ${id}`
     const block = openBlocks.get(key)
     if (block === undefined) return []

@@ -1,11 +1,102 @@
 /** Connects to MCP servers by the package `@modelcontextprotocol/client`. Loaded once a server is used. */
-import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client"
-import { StdioClientTransport, getDefaultEnvironment } from "@modelcontextprotocol/client/stdio"
+import {
+  Client,
+  type JSONRPCMessage,
+  StreamableHTTPClientTransport,
+  type Transport,
+} from "@modelcontextprotocol/client"
+import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/client/stdio"
 import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
 import { Predicate, Redacted } from "effect"
 import type * as McpServer from "../McpServer.js"
 import type { Called, Connection, ListedTool, Polled } from "./McpConnection.js"
-import * as McpTransport from "./McpTransport.js"
+
+/** The error with which a server answers a request. */
+class RpcError extends Error {
+  readonly code: unknown
+  constructor(code: unknown, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+interface Waiting {
+  readonly resolve: (result: Record<string, unknown>) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Tapped {
+  readonly transport: Transport
+  readonly request: (
+    method: string,
+    params: Record<string, unknown>,
+    signal: AbortSignal,
+  ) => Promise<Record<string, unknown>>
+}
+
+const tap = (inner: Transport): Tapped => {
+  const waiting = new Map<unknown, Waiting>()
+  let count = 0
+
+  const take = (message: object): boolean => {
+    const id = "id" in message ? message.id : undefined
+    const request = waiting.get(id)
+    if (request === undefined) return false
+    waiting.delete(id)
+    if ("result" in message && Predicate.isRecord(message.result)) request.resolve(message.result)
+    else {
+      const error = "error" in message && Predicate.isRecord(message.error) ? message.error : {}
+      request.reject(new RpcError(error["code"], String(error["message"] ?? "it answered with no result")))
+    }
+    return true
+  }
+
+  const transport: Transport = {
+    start: () => {
+      // A transport has one listener of each kind.
+      Object.assign(inner, {
+        onmessage: ((message, extra) => {
+          if (!take(message)) transport.onmessage?.(message, extra)
+        }) satisfies Transport["onmessage"],
+        onerror: ((error) => transport.onerror?.(error)) satisfies Transport["onerror"],
+        onclose: () => {
+          for (const { reject } of waiting.values()) reject(new Error("the connection was closed"))
+          waiting.clear()
+          transport.onclose?.()
+        },
+      })
+      return inner.start()
+    },
+    send: (message, options) => inner.send(message, options),
+    close: () => inner.close(),
+    setProtocolVersion: (version) => inner.setProtocolVersion?.(version),
+    setSupportedProtocolVersions: (versions) => inner.setSupportedProtocolVersions?.(versions),
+    get hasPerRequestStream() {
+      return inner.hasPerRequestStream ?? false
+    },
+    get sessionId() {
+      return inner.sessionId
+    },
+  }
+
+  return {
+    transport,
+    request: (method, params, signal) =>
+      new Promise((resolve, reject) => {
+        const id = `runlease-${(count += 1)}`
+        const fail = (error: unknown) => {
+          waiting.delete(id)
+          reject(error)
+        }
+        waiting.set(id, { resolve, reject })
+        signal.addEventListener("abort", () => fail(signal.reason), { once: true })
+        const message: JSONRPCMessage = { jsonrpc: "2.0", id, method, params }
+        // A stream that ends before its answer has none.
+        const onRequestStreamEnd = () => fail(new Error("its answer broke off"))
+        inner.send(message, { requestSignal: signal, onRequestStreamEnd }).catch(fail)
+      }),
+  }
+}
 
 const tasksExtension = "io.modelcontextprotocol/tasks"
 
@@ -19,6 +110,7 @@ const maxPages = 100
 
 /** Between two polls of a task, where the server does not say, and at least, in milliseconds. */
 const defaultPoll = 1000
+
 const leastPoll = 100
 
 const transportOf = (server: McpServer.McpServer): Transport => {
@@ -101,7 +193,7 @@ const listAll = async (client: Client): Promise<ReadonlyArray<ListedTool>> => {
 }
 
 export const connect = async (server: McpServer.McpServer): Promise<Connection> => {
-  const { request, transport } = McpTransport.tap(transportOf(server))
+  const { request, transport } = tap(transportOf(server))
   const client = new Client(clientInfo, { versionNegotiation: { mode: "auto" } })
   await client.connect(transport)
   const version = client.getNegotiatedProtocolVersion()

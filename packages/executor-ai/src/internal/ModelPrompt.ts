@@ -1,17 +1,57 @@
 /** Builds the prompt of a model from the conversation so far. */
 import { Prompt } from "@effect/ai"
 import { RequestSnapshot } from "@runlease/core"
-import { type PastAttempts } from "@runlease/core/executor"
-import { Effect, Either, Predicate } from "effect"
+import type { PastAttempts } from "@runlease/core/executor"
+import { Effect, Either, Option, Predicate, Schema } from "effect"
 import * as History from "./History.js"
 import * as Media from "./Media.js"
 import * as ProviderOptions from "./ProviderOptions.js"
 import * as RecordedAnswers from "./RecordedAnswers.js"
 import * as RequestedCall from "./RequestedCall.js"
-import * as ToolContent from "./ToolContent.js"
+
+/** `dropped`: the types of the parts that the model cannot use. */
+interface ToolContent {
+  readonly result: unknown
+  readonly isFailure: boolean
+  readonly dropped: ReadonlyArray<string>
+}
+
+const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
+
+/** Parses a result that is JSON text, so that it is not encoded twice. */
+const fromText = (content: unknown): unknown => {
+  if (typeof content !== "string" || !/^\s*[[{]/.test(content)) return content
+  return Option.getOrElse(parseJson(content), () => content)
+}
+
+type Part = RequestSnapshot.MessagePart
+
+const isPart = (value: unknown): value is Part =>
+  Predicate.isRecord(value) && typeof value["type"] === "string" && value["type"] !== ""
+
+const isText = (part: Part): boolean => part.type === "text" && typeof part["text"] === "string"
+
+/** Whether a result is a list of AG-UI parts, and not a list that a tool returned. */
+const isContent = (result: unknown): result is ReadonlyArray<Part> =>
+  Array.isArray(result) &&
+  result.every(isPart) &&
+  (result.length === 0 || result.some((part) => isText(part) || (Media.isMedia(part) && "source" in part)))
+
+/** `error` marks a failure. The model reads it first, then the rest of the result. */
+const toolContent = ({ error, isError, result }: Part): ToolContent => {
+  const parts = isContent(result) ? result : undefined
+  const value =
+    parts === undefined
+      ? (fromText(result) ?? null)
+      : parts.flatMap((part) => (isText(part) ? String(part["text"]) : [])).join("\n")
+  const dropped = (parts ?? []).flatMap((part) => (isText(part) ? [] : part.type))
+  if (typeof error !== "string") return { result: value, isFailure: isError === true, dropped }
+  const more = value === null || value === "" || result === error ? [] : [value]
+  const texts = more.map((one) => (typeof one === "string" ? one : JSON.stringify(one)))
+  return { result: [error, ...texts].join("\n"), isFailure: true, dropped }
+}
 
 type Message = RequestSnapshot.SnapshotMessage
-type Part = RequestSnapshot.MessagePart
 
 const optionsOf = (part: Part) => ({ options: ProviderOptions.decode(part["encryptedValue"]) })
 
@@ -105,7 +145,7 @@ const resultsFor = (
   const content = parts.flatMap((part) => {
     if (part.type !== "tool-call") return []
     const recorded = results.get(part.id)
-    const { dropped, isFailure, result } = recorded === undefined ? unanswered : ToolContent.make(recorded)
+    const { dropped, isFailure, result } = recorded === undefined ? unanswered : toolContent(recorded)
     for (const kind of dropped) drop(`a part of type ${kind} in the result of tool call ${part.id}`)
     return Prompt.toolResultPart({ id: part.id, name: part.name, providerExecuted: false, isFailure, result })
   })
@@ -198,7 +238,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const orphanResult = (part: Part): ReadonlyArray<Prompt.Message> => {
     const id = textOf(part["toolCallId"])
     if (part.type !== "tool_result" || called.has(id) || voidCalls.has(id)) return []
-    const { result } = ToolContent.make(part)
+    const { result } = toolContent(part)
     const text = `The result of tool call ${id}: ${JSON.stringify(result) ?? "none"}`
     return [Prompt.userMessage({ content: [Prompt.textPart({ text })] })]
   }

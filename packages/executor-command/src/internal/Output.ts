@@ -1,9 +1,30 @@
 /** Converts a program's stdout to events of the run. */
-import { AgentEvent, Executor, Ids } from "@runlease/core"
-import { type ReportedSteps } from "@runlease/core/executor"
+import { AgentEvent, Executor, Ids, StepRecord } from "@runlease/core"
+import type { ReportedSteps } from "@runlease/core/executor"
 import { Lines } from "@runlease/process"
-import { Effect, Either, Option, Schema, Stream } from "effect"
-import * as StepLine from "./StepLine.js"
+import { Effect, Either, Option, Predicate, Schema, Stream } from "effect"
+
+/** A line by which a program records a step: `{"type":"CUSTOM","name":"runlease.step","value":{"name","key"?,"result"}}`. */
+const isStep = ({ name, type }: AgentEvent.LogEvent): boolean =>
+  type === "CUSTOM" && name === StepRecord.stepEventName
+
+const advice = `print {"type":"CUSTOM","name":"${StepRecord.stepEventName}","value":{"name":"fetch","result":null}}, with a "key" where a name comes more than once`
+
+const problemOf = (value: unknown): string | undefined => {
+  if (!Predicate.isRecord(value)) return "`value` must be an object"
+  const { name } = value
+  if (name === undefined) return "`value.name` is missing"
+  if (typeof name !== "string" || name === "") return "`value.name` must be a string that is not empty"
+  return Object.hasOwn(value, "result") ? undefined : "`value.result` is missing (null will do)"
+}
+
+/** The step. Left: what is wrong with it, and what to print. */
+const parseStep = ({ value }: AgentEvent.LogEvent): Either.Either<ReportedSteps.ReportedStep, string> => {
+  const problem = problemOf(value)
+  if (problem !== undefined) return Either.left(`${problem}; ${advice}`)
+  const { key, name, result } = value as ReportedSteps.ReportedStep
+  return Either.right({ name, ...(key === undefined ? {} : { key }), result })
+}
 
 /** See `CommandExecutor.Options.format`. */
 export type Format = "auto" | "events" | "text"
@@ -58,7 +79,7 @@ const close = (state: State): ReadonlyArray<AgentEvent.LogEvent> =>
   state.open === undefined ? [] : [AgentEvent.textEnd(state.open)]
 
 const onStep = (options: Options, state: State, event: AgentEvent.LogEvent, line: Lines.Line): Step =>
-  Either.match(StepLine.parse(event), {
+  Either.match(parseStep(event), {
     onLeft: (advice) =>
       Effect.fail(failWith("bad_step", `Line ${line.number} of stdout records no step: ${advice}`)),
     onRight: (step) =>
@@ -69,7 +90,7 @@ const onStep = (options: Options, state: State, event: AgentEvent.LogEvent, line
   })
 
 const onEvent = (options: Options, state: State, value: unknown, line: Lines.Line): Step => {
-  if (isEvent(value) && StepLine.isStep(value)) return onStep(options, state, value, line)
+  if (isEvent(value) && isStep(value)) return onStep(options, state, value, line)
   const problem = AgentEvent.problemOf(value)
   return problem === undefined
     ? Effect.succeed([{ ...state, open: undefined }, [...close(state), value as AgentEvent.LogEvent]])

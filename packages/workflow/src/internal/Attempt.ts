@@ -3,7 +3,79 @@ import type { Workflow, WorkflowEngine } from "@effect/workflow"
 import { ControlPlaneError, Executor, type Run, Step } from "@runlease/core"
 import { StepLog } from "@runlease/core/executor"
 import { Context, Deferred, Effect, Exit, Fiber, FiberId, Scope } from "effect"
-import * as Flight from "./Flight.js"
+
+/** How long nothing may be in flight before the execution is at rest: two steps in a row have a moment between them. */
+const quiet = "50 millis"
+
+interface Flight {
+  /** The same steps, counted. */
+  readonly count: (steps: StepLog.AttemptSteps) => StepLog.AttemptSteps
+
+  /** Waits in the step `within`, which is not in flight meanwhile. The run is not suspended for it. */
+  readonly parked: <A, E, R>(
+    within: string | undefined,
+    effect: Effect.Effect<A, E, R>,
+  ) => Effect.Effect<A, E, R>
+
+  /** Waits until nothing is in flight. */
+  readonly atRest: Effect.Effect<void>
+}
+
+const makeFlight = (): Flight => {
+  /** The steps in flight, each with the number of waits that are parked in it. */
+  const steps = new Map<string, { readonly within: string | undefined; parked: number }>()
+  let changes = 0
+
+  const park = (within: string | undefined, change: 1 | -1): void => {
+    changes += 1
+    for (let place = steps.get(within ?? ""); place !== undefined; place = steps.get(place.within ?? "")) {
+      place.parked += change
+    }
+  }
+
+  const isBusy = (): boolean => {
+    for (const { parked } of steps.values()) if (parked === 0) return true
+    return false
+  }
+
+  const parked: Flight["parked"] = (within, effect) =>
+    Effect.suspend(() => {
+      park(within, 1)
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => park(within, -1)),
+      )
+    })
+
+  const atRest: Effect.Effect<void> = Effect.suspend(() => {
+    const before = changes
+    return Effect.zipRight(
+      Effect.sleep(quiet),
+      Effect.suspend(() => (changes === before && !isBusy() ? Effect.void : atRest)),
+    )
+  })
+
+  return {
+    parked,
+    atRest,
+    count: (inner) => ({
+      ...inner,
+      inFlight: (place, effect) =>
+        Effect.suspend(() => {
+          changes += 1
+          steps.set(place.id, { within: place.within, parked: 0 })
+          return Effect.ensuring(
+            inner.inFlight(place, effect),
+            Effect.sync(() => {
+              changes += 1
+              steps.delete(place.id)
+            }),
+          )
+        }),
+      park: (within, wait, effect) => parked(within, inner.park(within, wait, effect)),
+    }),
+  }
+}
 
 type Instance = WorkflowEngine.WorkflowInstance["Type"]
 
@@ -14,7 +86,7 @@ export interface Attempt {
   readonly executionId: string
   readonly workflow: Workflow.Any
   readonly instance: Instance
-  readonly flight: Flight.Flight
+  readonly flight: Flight
   readonly steps: StepLog.AttemptSteps
 
   /** The services of the run, for the code of the workflow. */
@@ -67,7 +139,7 @@ export const make = (options: {
   readonly instance: Instance
 }): Effect.Effect<Attempt, never, RunContext> =>
   Effect.gen(function* () {
-    const flight = Flight.make()
+    const flight = makeFlight()
     const ofRun = yield* Effect.context<RunContext>()
     const counted = flight.count(Context.get(ofRun, StepLog.StepLog).steps())
     const context = Context.add(ofRun, StepLog.StepLog, { steps: () => counted })
