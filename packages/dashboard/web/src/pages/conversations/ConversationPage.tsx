@@ -1,5 +1,7 @@
+import type * as Json from "@runlease/http/Json"
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query"
 import { getRouteApi, Link } from "@tanstack/react-router"
+import { Bot, ChevronRight, type LucideIcon, MessageSquare, Paperclip, UserRound, Wrench } from "lucide-react"
 import { useEffect, useMemo, useRef, useState } from "react"
 import { ApiError } from "../../api/client"
 import { useSession } from "../../api/session"
@@ -7,19 +9,163 @@ import { shortId } from "../../format/ids"
 import { plural } from "../../format/numbers"
 import { exact, when } from "../../format/times"
 import { Page } from "../../shell/Page"
+import { wholeRun } from "../../shell/links"
 import { Button, buttonClass } from "../../ui/Button"
 import { Copy } from "../../ui/Copy"
 import { Skeleton } from "../../ui/Loading"
-import { useNow } from "../../ui/now"
+import { MiniLane } from "../../ui/MiniLane"
+import { State } from "../../ui/State"
 import { Trouble } from "../../ui/Trouble"
-import { noFilter, searchOf } from "../runs/filter"
+import { useNow } from "../../ui/now"
+import { Rich } from "../run/conversation/TextViews"
 import { NotUpdated } from "../runs/NotUpdated"
+import { Cost, Tokens, Took } from "../runs/figures"
+import { noFilter, searchOf } from "../runs/filter"
 import { useRuns } from "../runs/useRuns"
 import { Composer } from "./Composer"
-import { MessageView } from "./MessageView"
 import { conversationQuery, messagesQuery } from "./queries"
-import { RunCard } from "./RunCard"
-import { timelineOf } from "./timeline"
+import { type PartView, timelineOf, viewOf } from "./timeline"
+
+const roles: Readonly<Record<string, readonly [LucideIcon, word: string]>> = {
+  user: [UserRound, "User"],
+  assistant: [Bot, "Agent"],
+  tool: [Wrench, "Tool"],
+}
+
+/** Text that opens to all of it. */
+const Folded = ({ json, label }: { readonly label: string; readonly json: string }) => (
+  <details className="group">
+    <summary className="flex cursor-pointer list-none items-center gap-1.5 text-ink-2 hover:text-ink max-desk:min-h-11 [&::-webkit-details-marker]:hidden">
+      <ChevronRight
+        aria-hidden
+        size={14}
+        className="text-ink-3 transition-transform duration-[120ms] group-open:rotate-90"
+      />
+      {label}
+    </summary>
+    <pre
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+      className="mt-1 max-h-96 overflow-auto rounded-2 bg-sunken px-3 py-2 font-mono text-small leading-[18px] text-ink-2"
+    >
+      {json}
+    </pre>
+  </details>
+)
+
+const Part = ({ view }: { readonly view: PartView }) => {
+  switch (view.type) {
+    case "text":
+      return (
+        <div className="text-read break-words">
+          <Rich text={view.text} />
+        </div>
+      )
+    case "reasoning":
+      return <Folded label="Thoughts" json={view.text} />
+    case "call":
+      return <Folded label={`Calls ${view.name}`} json={view.json} />
+    case "result":
+      return <Folded label={view.isError ? "Failed" : "Result"} json={view.json} />
+    case "file":
+      return (
+        <p className="flex items-center gap-1.5 text-ink-2">
+          <Paperclip aria-hidden size={14} className="text-ink-3" />
+          {view.name}
+        </p>
+      )
+    case "other":
+      return <Folded label={view.name} json={view.json} />
+  }
+}
+
+/** A message of a conversation: its author and its parts. */
+const MessageView = ({ message }: { readonly message: Json.ConversationMessage }) => {
+  const [Icon, word] = roles[message.role] ?? [MessageSquare, message.role]
+  const at = Date.parse(message.created_at)
+  const now = useNow()
+  return (
+    <li className="grid grid-cols-[20px_minmax(0,1fr)_80px] gap-x-2.5 px-4 py-1.5 max-desk:grid-cols-[20px_minmax(0,1fr)] max-desk:px-3">
+      <Icon aria-hidden size={14} strokeWidth={2.2} className="mt-1 text-ink-3" />
+      <div className="grid min-w-0 gap-1.5">
+        <span className="sr-only">{word}:</span>
+        {message.parts.map((part, index) => (
+          <Part key={index} view={viewOf(part)} />
+        ))}
+      </div>
+      <time
+        dateTime={message.created_at}
+        title={exact(at)}
+        className="text-right text-small leading-[22px] text-ink-3 max-desk:hidden"
+      >
+        {when(at, now)}
+      </time>
+    </li>
+  )
+}
+
+interface Props {
+  readonly run: Json.RunSummary
+  /** Whether the title says more than the message above. */
+  readonly isTitled: boolean
+}
+
+/** A run of a conversation: a link to it, with what became of it. */
+const RunCard = ({ isTitled, run }: Props) => {
+  const at = Date.parse(run.created_at)
+  const now = useNow()
+  return (
+    <li className="grid grid-cols-[minmax(0,1fr)_80px] gap-x-2.5 py-1.5 pr-4 pl-[46px] max-desk:grid-cols-[minmax(0,1fr)] max-desk:px-3">
+      <Link
+        to="/runs/$runId"
+        params={{ runId: run.run_id }}
+        search={wholeRun}
+        preload={false}
+        className="grid gap-0.5 rounded-2 border border-line-2 px-3 py-2 transition-colors duration-[120ms] hover:border-edge hover:bg-hover"
+      >
+        <span className="flex min-w-0 items-center gap-2.5">
+          <State status={run.status} />
+          <span className="min-w-0 grow truncate font-medium">
+            {isTitled && run.title !== null ? run.title : `Run ${shortId(run.run_id)}`}
+          </span>
+          <span className="max-desk:hidden">
+            <MiniLane run={run} />
+          </span>
+        </span>
+        <span className="flex min-w-0 flex-wrap gap-x-3 text-ink-2">
+          <span className="truncate">{run.agent_id}</span>
+          {run.started_at === null ? null : (
+            <span>
+              <Took run={run} />
+            </span>
+          )}
+          {run.tokens === 0 ? null : (
+            <span>
+              <Tokens run={run} /> tokens
+            </span>
+          )}
+          {run.cost === 0 ? null : <Cost run={run} />}
+        </span>
+        {run.error === null ? null : (
+          <span className="truncate text-failed" title={run.error.message}>
+            {run.error.message}
+            {run.error.code === null ? null : (
+              <code className="ml-2 font-mono text-small">{run.error.code}</code>
+            )}
+          </span>
+        )}
+      </Link>
+      <time
+        dateTime={run.created_at}
+        title={exact(at)}
+        className="pt-[9px] text-right text-small leading-5 text-ink-3 max-desk:hidden"
+      >
+        {when(at, now)}
+      </time>
+    </li>
+  )
+}
 
 const route = getRouteApi("/signed-in/conversations/$conversationId")
 

@@ -1,16 +1,190 @@
 /** How many runs of each key work, and how many wait for a place. */
-import { useQuery } from "@tanstack/react-query"
 import type * as Json from "@runlease/http/Json"
+import { useQuery } from "@tanstack/react-query"
+import { CircleCheck, CirclePause, Hourglass, type LucideIcon } from "lucide-react"
 import { useProjectLive } from "../../api/project"
 import { useSession } from "../../api/session"
-import { plural } from "../../format/numbers"
+import { integer, plural } from "../../format/numbers"
 import { Page } from "../../shell/Page"
+import { Button } from "../../ui/Button"
 import { Empty } from "../../ui/Empty"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
+import { Slots } from "../../ui/Slots"
+import { StateWord } from "../../ui/StateWord"
 import { Trouble } from "../../ui/Trouble"
-import { limitsQuery, mostLimits, stateOf } from "./limits"
-import { LimitsTable } from "./LimitsTable"
+import { useSteadyOrder } from "../../ui/steadyOrder"
+import { headCell, rightHeadCell } from "../../ui/tableHead"
+import {
+  inOrder,
+  limitsQuery,
+  type LimitState,
+  mostLimits,
+  nameOf,
+  pendingWords,
+  placesWords,
+  rateWords,
+  stateOf,
+  usedWords,
+  usePause,
+} from "./limits"
+
+const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-2"
+
+const number = `${cell} text-right text-ink-2`
+
+const states: Readonly<Record<LimitState, readonly [LucideIcon, word: string, title: string]>> = {
+  paused: [CirclePause, "Paused", "None of its runs starts until it is resumed"],
+  full: [Hourglass, "Full", "As many of its runs work, have a place, or start by its rate, as may"],
+  free: [CircleCheck, "Free", "A run starts as soon as a worker has a slot"],
+}
+
+const State = ({ iconOnly = false, limit }: { readonly limit: Json.Limit; readonly iconOnly?: boolean }) => {
+  const [Icon, word, title] = states[stateOf(limit)]
+  return <StateWord icon={Icon} word={word} title={title} iconOnly={iconOnly} />
+}
+
+const Places = ({ limit }: { readonly limit: Json.Limit }) =>
+  limit.max_running === null ? null : (
+    <Slots
+      slots={limit.max_running}
+      used={limit.running}
+      open={limit.open}
+      fill={limit.paused ? "bg-claimed" : "bg-running"}
+      label={`${usedWords(limit)} places in use, ${limit.open} more reserved`}
+    />
+  )
+
+const PauseButton = ({ limit }: { readonly limit: Json.Limit }) => {
+  const { error, isPending, mutate } = usePause(limit)
+  return (
+    <>
+      {error === null ? null : (
+        <span role="alert" className="mr-1 text-small text-failed">
+          {error.message}.
+        </span>
+      )}
+      <Button
+        look="quiet"
+        small
+        disabled={isPending}
+        aria-label={`${limit.paused ? "Resume" : "Pause"} ${nameOf(limit)}`}
+        title={
+          limit.paused
+            ? "As many of its runs start as the limit allows"
+            : "None of its runs starts; those at work go on"
+        }
+        onClick={() => mutate(!limit.paused)}
+      >
+        {limit.paused ? "Resume" : "Pause"}
+      </Button>
+    </>
+  )
+}
+
+const Row = ({ limit }: { readonly limit: Json.Limit }) => (
+  <tr className="transition-colors duration-[120ms] hover:bg-hover">
+    <td className={cell}>
+      <State limit={limit} />
+    </td>
+    <td className={`${cell} truncate font-medium`} title={nameOf(limit)}>
+      {nameOf(limit)}
+    </td>
+    <td className={cell}>
+      <Places limit={limit} />
+    </td>
+    <td className={number}>{usedWords(limit)}</td>
+    <td className={number}>{placesWords(limit, limit.open)}</td>
+    <td className={`${cell} text-right ${limit.waiting > 0 ? "font-medium" : "text-ink-2"}`}>
+      {placesWords(limit, limit.waiting)}
+    </td>
+    <td className={`${cell} truncate text-ink-2`} title={rateWords(limit)}>
+      {rateWords(limit)}
+    </td>
+    <td className={number}>{pendingWords(limit)}</td>
+    <td className={`${cell} text-right`}>
+      <PauseButton limit={limit} />
+    </td>
+  </tr>
+)
+
+const Item = ({ limit }: { readonly limit: Json.Limit }) => (
+  <li className="flex min-h-16 items-center gap-2.5 border-t border-line px-3">
+    <State limit={limit} iconOnly />
+    <div className="min-w-0 grow">
+      <p className="truncate font-medium">{nameOf(limit)}</p>
+      <p className="flex items-center gap-2 text-small leading-[18px] text-ink-3">
+        <Places limit={limit} />
+        <span className="truncate">
+          {usedWords(limit)}
+          {limit.max_running === null ? " running" : ""}
+          {limit.open === 0 ? "" : `, ${integer(limit.open)} open`}
+          {limit.waiting === 0 ? "" : `, ${integer(limit.waiting)} waiting`}
+          {limit.rate === null ? "" : `, ${rateWords(limit)}`}
+          {limit.max_pending === null ? "" : `, ${pendingWords(limit)} pending`}
+        </span>
+      </p>
+    </div>
+    <PauseButton limit={limit} />
+  </li>
+)
+
+/** The limits: a table, or a list on a phone. Its rows stay where they are while the pointer or the focus is on them. */
+const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Limit> }) => {
+  const { hold, rows } = useSteadyOrder(inOrder(limits), nameOf)
+  return (
+    <div {...hold}>
+      <table className="w-full table-fixed border-collapse max-desk:hidden">
+        <colgroup>
+          <col className="w-[100px]" />
+          <col />
+          <col className="w-[168px]" />
+          <col className="w-[92px]" />
+          <col className="w-[92px]" />
+          <col className="w-[92px]" />
+          <col className="w-[168px]" />
+          <col className="w-[120px]" />
+          <col className="w-[112px]" />
+        </colgroup>
+        <thead>
+          <tr>
+            <th className={headCell}>State</th>
+            <th className={headCell}>Of</th>
+            <th className={headCell}>Places</th>
+            <th className={rightHeadCell} title="Runs that work, and how many may">
+              Running
+            </th>
+            <th className={rightHeadCell} title="Runs that have a place and wait for a worker">
+              Open
+            </th>
+            <th className={rightHeadCell} title="Runs that wait for a place">
+              Waiting
+            </th>
+            <th className={headCell} title="How many runs start in a time">
+              Rate
+            </th>
+            <th className={rightHeadCell} title="Runs that no worker has had yet, and how many may be">
+              Pending
+            </th>
+            <th className={headCell}>
+              <span className="sr-only">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((limit) => (
+            <Row key={nameOf(limit)} limit={limit} />
+          ))}
+        </tbody>
+      </table>
+      <ul className="desk:hidden">
+        {rows.map((limit) => (
+          <Item key={nameOf(limit)} limit={limit} />
+        ))}
+      </ul>
+    </div>
+  )
+}
 
 const example = `runlease submit --agent my-agent --concurrency-key customer-7 --concurrency-limit 5 "Load the file"`
 

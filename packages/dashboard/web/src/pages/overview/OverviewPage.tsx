@@ -1,22 +1,98 @@
 /** What needs somebody, what is at work, and what came of it. */
+import type * as Json from "@runlease/http/Json"
 import { keepPreviousData, useQuery } from "@tanstack/react-query"
-import { useNavigate, useSearch } from "@tanstack/react-router"
-import { useState } from "react"
+import { Link, useNavigate, useSearch } from "@tanstack/react-router"
+import { useMemo, useState } from "react"
 import { attentionQuery, statisticsQuery, useProjectLive, workersQuery } from "../../api/project"
 import { useSession } from "../../api/session"
 import { Page } from "../../shell/Page"
-import { useNow } from "../../ui/now"
+import { buttonClass } from "../../ui/Button"
+import { Chart, ChartKey } from "../../ui/Chart"
+import { CommandLine } from "../../ui/CommandLine"
+import { Panel } from "../../ui/Panel"
 import { SegmentedControl } from "../../ui/SegmentedControl"
 import { Trouble } from "../../ui/Trouble"
+import { useNow } from "../../ui/now"
 import { isHere } from "../../ui/workers"
-import { AgentsPanel } from "./AgentsPanel"
-import { Charts } from "./Charts"
-import { FailuresPanel } from "./FailuresPanel"
-import { FirstSteps } from "./FirstSteps"
+import { workerCommand } from "../workers/commands"
+import { AgentsPanel, FailuresPanel, WorkersPanel } from "./Panels"
 import { NeedsYou } from "./NeedsYou"
-import { isSpanName, type SpanName, spanNames, spans } from "./spans"
 import { StatesStrip } from "./StatesStrip"
-import { WorkersPanel } from "./WorkersPanel"
+import { cost, finished, periodName, pickUp, queue } from "./charts"
+import { isSpanName, type SpanName, spanNames, spans } from "./spans"
+
+const nothing: Json.ProjectStatistics = { counts: [], periods: [], agents: [] }
+
+/** The four charts of the overview. They point at the same period. */
+const Charts = ({
+  span,
+  statistics = nothing,
+}: {
+  readonly statistics: Json.ProjectStatistics | undefined
+  readonly span: SpanName
+}) => {
+  const [pointed, onPoint] = useState<number | null>(null)
+  const content = useMemo(
+    () => ({
+      times: statistics.periods.map(({ start }) => Date.parse(start)),
+      finished: finished(statistics, span),
+      pickUp: pickUp(statistics, span),
+      queue: queue(statistics),
+      cost: cost(statistics, span),
+    }),
+    [statistics, span],
+  )
+  const shared = {
+    pointed: pointed !== null && pointed < content.times.length ? pointed : null,
+    onPoint,
+    times: content.times,
+    timeOf: (index: number) => periodName(statistics.periods[index]?.start ?? "", span),
+  }
+  return (
+    <section
+      aria-label={`Activity in the ${spans[span].words}`}
+      className="grid grid-cols-4 gap-4 max-[1101px]:grid-cols-2 max-desk:gap-3"
+    >
+      <Chart
+        {...shared}
+        {...content.finished}
+        note={
+          <>
+            <ChartKey colour="color-mix(in srgb, var(--completed) 75%, transparent)">completed</ChartKey>
+            <ChartKey colour="var(--failed)">failed</ChartKey>
+          </>
+        }
+      />
+      <Chart {...shared} {...content.pickUp} left={40} right={28} />
+      <Chart {...shared} {...content.queue} right={50} />
+      <Chart {...shared} {...content.cost} left={40} />
+    </section>
+  )
+}
+
+/** The overview of a project with neither runs nor workers. */
+const FirstSteps = () => (
+  <Panel title="Nothing has run in this project yet">
+    <ol className="grid gap-4 px-4 pt-1 pb-4 text-ink-2">
+      <li className="grid gap-2">
+        <span>
+          <b className="font-medium text-ink">Start a worker.</b> Any program is an agent: it reads a request
+          and prints its answer.
+        </span>
+        <CommandLine text={workerCommand("example")} />
+      </li>
+      <li className="grid gap-2">
+        <span>
+          <b className="font-medium text-ink">Submit a run.</b> From here, or from the command line.
+        </span>
+        <CommandLine text={`runlease submit --agent echo --watch "hello"`} />
+        <Link to="/submit" search={{ agent: undefined }} className={`${buttonClass()} justify-self-start`}>
+          Submit a run
+        </Link>
+      </li>
+    </ol>
+  </Panel>
+)
 
 const choices = spanNames.map((name) => [name, spans[name].label] as const)
 

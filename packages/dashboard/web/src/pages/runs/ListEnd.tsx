@@ -9,7 +9,7 @@ import { Skeleton } from "../../ui/Loading"
 import { wordOf } from "../../ui/State"
 import { Trouble } from "../../ui/Trouble"
 import { isNarrowed, isRootsOnly, noFilter, type RunFilter } from "./filter"
-import { runHeight } from "./RunsBody"
+import { runHeight } from "./RunsTable"
 import type { Runs } from "./useRuns"
 
 interface Props {

@@ -1,10 +1,155 @@
 /** The table of a wide screen: its head, and the rows that are loaded. */
 import type * as Json from "@runlease/http/Json"
-import { useTable, type RowSelectionState } from "@tanstack/react-table"
-import { useMemo, type ReactNode } from "react"
-import { columns, features, looks } from "./columns"
-import { RunsBody, type BodyProps } from "./RunsBody"
+import { FlexRender, type Row, type RowSelectionState, useTable } from "@tanstack/react-table"
+import { memo, type MouseEvent, type ReactNode, type RefObject, useEffect, useMemo, useRef } from "react"
+import { shortId } from "../../format/ids"
 import { SelectBox } from "./SelectBox"
+import { columns, features, looks } from "./columns"
+import { useRowWindow } from "./useRowWindow"
+
+interface RunRowProps {
+  readonly row: Row<typeof features, Json.RunSummary>
+  readonly index: number
+  /** The columns that are shown. */
+  readonly columnKey: string
+  readonly isSelected: boolean
+  readonly isCursor: boolean
+  readonly onSelect: (runId: string, isRange: boolean) => void
+  readonly onCursor: (runId: string) => void
+}
+
+/** A click anywhere on a row is one on its link, with the same modifier keys. */
+const openRow = (event: MouseEvent<HTMLTableRowElement>): void => {
+  const { target } = event
+  if (!(target instanceof Element) || target.closest("a, input, button") !== null) return
+  if (getSelection()?.isCollapsed === false) return
+  const { ctrlKey, metaKey, shiftKey } = event
+  event.currentTarget
+    .querySelector("a")
+    ?.dispatchEvent(
+      new globalThis.MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }),
+    )
+}
+
+const Cells = ({ index, isCursor, isSelected, onCursor, onSelect, row }: RunRowProps) => {
+  const cell = "h-9 border-b border-line whitespace-nowrap"
+  return (
+    <tr
+      id={`run-${row.id}`}
+      aria-rowindex={index + 2}
+      onClick={openRow}
+      onFocus={() => onCursor(row.id)}
+      className={`cursor-pointer ${isSelected ? "bg-accent-bg" : "hover:bg-hover"}`}
+    >
+      <td
+        className={`${cell} pr-2 pl-4 ${isCursor ? "shadow-[inset_2px_0_0_var(--accent)]" : ""}`}
+        onClick={(event) => event.stopPropagation()}
+      >
+        <SelectBox
+          label={`Select run ${shortId(row.id)}`}
+          state={isSelected ? "all" : "none"}
+          onToggle={(event) => onSelect(row.id, event.shiftKey)}
+        />
+      </td>
+      {row.getVisibleCells().map((one) => (
+        <td key={one.id} className={`${cell} px-2 last:pr-4 ${looks[one.column.id]?.className}`}>
+          <FlexRender cell={one} />
+        </td>
+      ))}
+    </tr>
+  )
+}
+
+const RunRow = memo(
+  Cells,
+  (a, b) =>
+    a.row.original === b.row.original &&
+    a.index === b.index &&
+    a.columnKey === b.columnKey &&
+    a.isSelected === b.isSelected &&
+    a.isCursor === b.isCursor &&
+    a.onSelect === b.onSelect &&
+    a.onCursor === b.onCursor,
+)
+
+export const runHeight = 36
+
+interface BodyProps {
+  readonly tableRows: ReadonlyArray<Row<typeof features, Json.RunSummary>>
+  /** The columns that are shown. */
+  readonly columnKey: string
+  readonly selection: RowSelectionState
+  readonly cursor: string | undefined
+  readonly onSelect: (runId: string, isRange: boolean) => void
+  readonly onCursor: (runId: string) => void
+  readonly onEnd: () => void
+  readonly visible: RefObject<readonly [first: number, last: number]>
+}
+
+/** The row of the cursor comes into view and has the focus, so that Enter opens it and its words are read. */
+const useCursorFocus = (
+  cursor: string | undefined,
+  indexOf: (runId: string) => number,
+  scrollTo: (index: number) => void,
+): void => {
+  const current = useRef({ indexOf, scrollTo })
+  useEffect(() => {
+    current.current = { indexOf, scrollTo }
+  })
+  useEffect(() => {
+    if (cursor === undefined) return
+    const index = current.current.indexOf(cursor)
+    if (index < 0) return
+    const link = () => document.getElementById(`run-${cursor}`)?.querySelector("a")
+    // A row that has the focus in it was reached without these keys.
+    if (link()?.closest("tr")?.contains(document.activeElement) === true) return
+    current.current.scrollTo(index)
+    const frame = requestAnimationFrame(() => link()?.focus({ preventScroll: true }))
+    return () => cancelAnimationFrame(frame)
+  }, [cursor])
+}
+
+const Space = ({ height }: { readonly height: number }) =>
+  height <= 0 ? null : (
+    <tr aria-hidden>
+      <td style={{ height }} />
+    </tr>
+  )
+
+const RunsBody = memo((props: BodyProps) => {
+  const { columnKey, cursor, onCursor, onEnd, onSelect, selection, tableRows, visible } = props
+  const body = useRef<HTMLTableSectionElement>(null)
+  const { after, before, items, scrollTo } = useRowWindow({
+    count: tableRows.length,
+    height: runHeight,
+    body,
+    bottom: 72,
+    onEnd,
+    visible,
+  })
+  useCursorFocus(cursor, (runId) => tableRows.findIndex((row) => row.id === runId), scrollTo)
+  return (
+    <tbody ref={body}>
+      <Space height={before} />
+      {items.map(({ index }) => {
+        const row = tableRows[index]
+        return row === undefined ? null : (
+          <RunRow
+            key={row.id}
+            row={row}
+            index={index}
+            columnKey={columnKey}
+            isSelected={selection[row.id] === true}
+            isCursor={row.id === cursor}
+            onSelect={onSelect}
+            onCursor={onCursor}
+          />
+        )
+      })}
+      <Space height={after} />
+    </tbody>
+  )
+})
 
 interface Props extends Omit<BodyProps, "columnKey" | "tableRows"> {
   readonly rows: ReadonlyArray<Json.RunSummary>

@@ -1,14 +1,38 @@
 /** What can be done to the selected runs, how far it is, and what became of it. */
 import type * as Json from "@runlease/http/Json"
 import { Link } from "@tanstack/react-router"
-import { GitFork, RotateCcw, Tag, X, type LucideIcon } from "lucide-react"
+import { GitFork, type LucideIcon, RotateCcw, Tag, X } from "lucide-react"
 import { useState } from "react"
 import { integer, plural } from "../../format/numbers"
-import { Button } from "../../ui/Button"
-import { canBe, resultWords, selectionWords, type BulkKind, type BulkProgress } from "./bulk"
-import { ConfirmFork } from "./ConfirmFork"
-import { mostSelected, type Action } from "./operation/operations"
 import { wholeRun } from "../../shell/links"
+import { Button } from "../../ui/Button"
+import { ConfirmDialog } from "../../ui/ConfirmDialog"
+import { type BulkKind, type BulkProgress, canBe, resultWords, selectionWords } from "./bulk"
+import { type Action, mostSelected } from "./operation/operations"
+
+interface ConfirmForkProps {
+  readonly isOpen: boolean
+  readonly count: number
+  readonly onConfirm: () => void
+  readonly onClose: () => void
+}
+
+/** Says what forking many runs means, before it is done. */
+const ConfirmFork = ({ count, isOpen, onClose, onConfirm }: ConfirmForkProps) => {
+  const action = `Fork ${plural(count, "run")}`
+  return (
+    <ConfirmDialog
+      title={`${action}?`}
+      confirm={action}
+      keep="Leave them"
+      isOpen={isOpen}
+      onConfirm={onConfirm}
+      onOpenChange={(opened) => (opened ? undefined : onClose())}
+    >
+      <p>Each continues as a new run after the last event of its log.</p>
+    </ConfirmDialog>
+  )
+}
 
 /** The number of runs from which an operation needs a confirmation; those that the server does are counted first. */
 const confirmFrom: Readonly<Record<BulkKind, number>> = { cancel: 2, retry: 20, fork: 20 }

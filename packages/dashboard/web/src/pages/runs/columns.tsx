@@ -1,5 +1,6 @@
 /** The columns of the table, and which of them are shown. */
 import type * as Json from "@runlease/http/Json"
+import { Link } from "@tanstack/react-router"
 import {
   columnVisibilityFeature,
   createColumnHelper,
@@ -7,11 +8,56 @@ import {
   tableFeatures,
 } from "@tanstack/react-table"
 import { shortId } from "../../format/ids"
-import { State } from "../../ui/State"
-import { Attempt, Cost, Started, Tokens, Took, WorkerName } from "./figures"
+import { Label, labelChip } from "../../ui/Label"
 import { MiniLane } from "../../ui/MiniLane"
-import { RunLabels } from "./RunLabels"
+import { State } from "../../ui/State"
 import { RunTitle } from "./RunTitle"
+import { Attempt, Cost, Started, Tokens, Took, WorkerName } from "./figures"
+import { addLabel } from "./filter"
+import { labelTexts } from "./labels"
+
+/** The most characters that fit into a line of the column. */
+const room = 22
+
+/** As many of the first labels as fit, and one at least. */
+const fitting = (labels: ReadonlyArray<string>): ReadonlyArray<string> => {
+  let used = 0
+  return labels.filter((label, index) => {
+    used += label.length
+    return index === 0 || used <= room
+  })
+}
+
+/** The labels of a run in a row, as links that filter by them; those without room are counted. */
+const RunLabels = ({ run }: { readonly run: Json.RunSummary }) => {
+  const labels = labelTexts(run)
+  const shown = fitting(labels)
+  const rest = labels.slice(shown.length)
+  return (
+    <span className="flex min-w-0 items-center gap-1">
+      {shown.map((label) => (
+        <Link
+          key={label}
+          from="/runs"
+          to="/runs"
+          search={(before) => addLabel(before, label)}
+          preload={false}
+          resetScroll={false}
+          aria-label={label}
+          title={`Show runs with ${label}`}
+          className={`${labelChip} min-w-0 shrink hover:border-edge hover:text-ink`}
+        >
+          <Label text={label} />
+        </Link>
+      ))}
+      {rest.length === 0 ? null : (
+        <span title={rest.join("\n")} className="shrink-0 text-small text-ink-3">
+          +{rest.length}
+        </span>
+      )}
+    </span>
+  )
+}
 
 export const features = tableFeatures({ columnVisibilityFeature, rowSelectionFeature })
 
@@ -62,6 +108,7 @@ interface ColumnLook {
 }
 
 const right = "text-right text-ink-2"
+
 const cut = "truncate text-ink-2"
 
 export const looks: Readonly<Record<string, ColumnLook>> = {
@@ -97,6 +144,7 @@ export const choosable: ReadonlyArray<readonly [id: string, word: string]> = [
 ]
 
 const onlyChosen = ["priority", "code", "id"]
+
 const onlyWhereWide = ["attempt", "worker", "tokens"]
 
 /** The columns that are shown until a reader chooses: labels where a run has some. */

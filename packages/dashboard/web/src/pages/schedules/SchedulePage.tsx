@@ -1,25 +1,172 @@
 /** One schedule: its ticks, the ends of its runs, and their input. */
+import type * as Json from "@runlease/http/Json"
 import { useQuery } from "@tanstack/react-query"
 import { getRouteApi, Link } from "@tanstack/react-router"
-import type * as Json from "@runlease/http/Json"
 import { ApiError } from "../../api/client"
 import { useSession } from "../../api/session"
 import { shortId } from "../../format/ids"
-import { ago } from "../../format/times"
-import { wholeRun } from "../../shell/links"
+import { integer } from "../../format/numbers"
+import { ago, duration, exact, until, when } from "../../format/times"
 import { Page } from "../../shell/Page"
+import { wholeRun } from "../../shell/links"
+import { Copy } from "../../ui/Copy"
 import { Skeleton } from "../../ui/Loading"
-import { useNow } from "../../ui/now"
+import { Panel } from "../../ui/Panel"
 import { StateIcon } from "../../ui/State"
 import { Trouble } from "../../ui/Trouble"
-import { linkClass } from "../run/facts/FactList"
-import { scheduleQuery, useSchedulesLive } from "./queries"
-import { ScheduleFacts, ScheduleInput } from "./ScheduleFacts"
+import { useNow } from "../../ui/now"
+import { Fact, FactList, linkClass } from "../run/facts/FactList"
 import { ScheduleHead } from "./ScheduleHead"
 import { ScheduleRuns } from "./ScheduleRuns"
-import { isFailing, troubleOf } from "./scheduleState"
 import { TroubleNotice } from "./TroubleNotice"
-import { UpcomingPanel } from "./UpcomingPanel"
+import { hasZone } from "./cronWords"
+import { inZone } from "./localTime"
+import { scheduleQuery, upcomingQuery, useSchedulesLive } from "./queries"
+import { isFailing, skippedOf, skippedWords, troubleOf } from "./scheduleState"
+
+const overlaps: Readonly<Record<Json.Schedule["concurrency_policy"], string>> = {
+  Forbid: "the tick is skipped",
+  Allow: "a run begins at the same time",
+  Replace: "it is cancelled, and a run begins",
+  Queue: "the newest tick waits",
+}
+
+const misses = { skip: "no run begins", once: "one run, for the last", all: "a run for each" } as const
+
+const Instant = ({ at, now }: { readonly at: string; readonly now: number }) => (
+  <time dateTime={at} title={exact(Date.parse(at))}>
+    {when(Date.parse(at), now)}
+  </time>
+)
+
+const ScheduleFacts = ({ now, schedule }: { readonly schedule: Json.Schedule; readonly now: number }) => {
+  const { ends_at, health, pause_after_failures, source, starts_at, window_seconds } = schedule
+  return (
+    <Panel title="Facts">
+      <FactList>
+        <Fact label="Id">
+          <span className="font-mono text-[10.5px] tracking-[-0.05em] break-all">{schedule.id}</span>
+        </Fact>
+        <Fact label="Schedule">
+          <code className="font-mono text-[12px]">{schedule.schedule}</code>
+        </Fact>
+        <Fact label="Zone">{schedule.timezone}</Fact>
+        {starts_at == null ? null : (
+          <Fact label="From">
+            <Instant at={starts_at} now={now} />
+          </Fact>
+        )}
+        {ends_at == null ? null : (
+          <Fact label="Until">
+            <Instant at={ends_at} now={now} />
+          </Fact>
+        )}
+        <Fact label="Overlap">{overlaps[schedule.concurrency_policy]}</Fact>
+        <Fact label="Missed ticks">{misses[schedule.missed ?? "skip"]}</Fact>
+        {skippedOf(schedule) === 0 ? null : <Fact label="Skipped">{skippedWords(schedule)}</Fact>}
+        {!window_seconds ? null : <Fact label="Spread over">{duration(window_seconds * 1000)}</Fact>}
+        <Fact label="Attempts">{schedule.backoff_limit + 1}</Fact>
+        <Fact label="Timeout">{duration(schedule.timeout_seconds * 1000)} of work</Fact>
+        {!pause_after_failures ? null : (
+          <Fact label="Pauses after">{integer(pause_after_failures)} failures in a row</Fact>
+        )}
+        {health === null ? null : (
+          <Fact label="Stale after">{duration(health.max_staleness_seconds * 1000)} without a success</Fact>
+        )}
+        {schedule.last_successful_at === null ? null : (
+          <Fact label="Last success">
+            <Instant at={schedule.last_successful_at} now={now} />
+          </Fact>
+        )}
+        {schedule.paused_at === null ? null : (
+          <Fact label="Paused">
+            <Instant at={schedule.paused_at} now={now} />
+            {schedule.paused_reason === null ? null : (
+              <span className="block text-ink-3">{schedule.paused_reason}</span>
+            )}
+          </Fact>
+        )}
+        {source == null ? null : (
+          <Fact label="Declared by">
+            {source}, as {schedule.source_trigger_id}
+            <span className="block text-small text-ink-3">It is changed and deleted there.</span>
+          </Fact>
+        )}
+        <Fact label="Created">
+          <Instant at={schedule.created_at} now={now} />
+        </Fact>
+      </FactList>
+    </Panel>
+  )
+}
+
+const ScheduleInput = ({ schedule: { config } }: { readonly schedule: Json.Schedule }) => {
+  const text =
+    config.prompt ?? (config.input === undefined ? undefined : JSON.stringify(config.input, null, 2))
+  if (text === undefined) return null
+  return (
+    <Panel
+      title="Input of each run"
+      aside={
+        <Copy small text={text}>
+          Copy
+        </Copy>
+      }
+    >
+      <p
+        className={`max-h-60 overflow-y-auto px-4 pb-3 break-words whitespace-pre-wrap max-desk:px-3 ${config.prompt === undefined ? "font-mono text-small leading-[18px]" : ""}`}
+      >
+        {text}
+      </p>
+    </Panel>
+  )
+}
+
+/** The next ticks of a schedule, in its own zone. */
+const UpcomingPanel = ({ now, schedule }: { readonly schedule: Json.Schedule; readonly now: number }) => {
+  const { slug } = useSession().project
+  const { data, error, refetch } = useQuery(upcomingQuery(slug, schedule))
+  const reader = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const zone = hasZone(schedule.schedule) ? schedule.timezone : reader
+  const isPaused = schedule.status === "paused"
+  return (
+    <Panel title="Next ticks" note={zone === reader ? undefined : zone.replaceAll("_", " ")}>
+      {schedule.completed_at !== null ? (
+        <p className="px-4 pb-3 text-ink-2 max-desk:px-3">It is complete: no tick comes.</p>
+      ) : data === undefined ? (
+        error === null ? (
+          <Skeleton rows={4} height={28} />
+        ) : (
+          <Trouble error={error} retry={() => void refetch()} />
+        )
+      ) : (
+        <>
+          {isPaused ? (
+            <p className="px-4 pb-2 text-ink-2 max-desk:px-3">Paused: these ticks begin no run.</p>
+          ) : null}
+          <ol className="px-4 pb-3 max-desk:px-3">
+            {data.map(({ at, nominal_at }) => {
+              const [begins, nominal] = [Date.parse(at), Date.parse(nominal_at)]
+              return (
+                <li key={nominal_at} className="flex h-7 items-center gap-3">
+                  <time dateTime={nominal_at} title={exact(nominal)} className={isPaused ? "text-ink-3" : ""}>
+                    {inZone(nominal, zone)}
+                  </time>
+                  {begins === nominal ? null : (
+                    <span className="text-small text-ink-3" title={exact(begins)}>
+                      begins {Math.round((begins - nominal) / 1000)} s later
+                    </span>
+                  )}
+                  <span className="ml-auto text-ink-3">{isPaused ? "" : until(begins, now)}</span>
+                </li>
+              )
+            })}
+          </ol>
+        </>
+      )}
+    </Panel>
+  )
+}
 
 const route = getRouteApi("/signed-in/schedules/$scheduleId")
 

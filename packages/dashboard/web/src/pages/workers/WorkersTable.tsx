@@ -1,21 +1,169 @@
 /** The workers: a table, or a list on a phone. Its rows stay where they are while the pointer or the focus is on them. */
 import type * as Json from "@runlease/http/Json"
-import { SquareTerminal } from "lucide-react"
+import { ChevronRight, SquareTerminal } from "lucide-react"
 import { useRef, useState } from "react"
+import { leaseLength, secondsLeft } from "../../format/leases"
 import { integer } from "../../format/numbers"
+import { exact } from "../../format/times"
 import { Button } from "../../ui/Button"
 import { CommandLine } from "../../ui/CommandLine"
-import { useRowKeys } from "../../ui/rowKeys"
+import { LeaseLeft } from "../../ui/LeaseLeft"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
+import { usedOfSlots, WorkerSlots } from "../../ui/WorkerSlots"
+import { WorkerState } from "../../ui/WorkerState"
+import { useRowKeys } from "../../ui/rowKeys"
 import { useSteadyOrder } from "../../ui/steadyOrder"
-import { isHere } from "../../ui/workers"
 import { headCell, rightHeadCell } from "../../ui/tableHead"
+import { heardFrom, isHere, nameOf, silenceOf, stateOf, toldBy } from "../../ui/workers"
+import { DrainButton } from "./DrainButton"
+import { HeldRunsList, HeldRunsTable } from "./HeldRuns"
 import { workerCommand } from "./commands"
-import { inOrder, newestVersion } from "./fleet"
+import { inOrder, isOlder, newestVersion } from "./fleet"
 import { useOpenWorkers } from "./openWorkers"
-import { columns, onlyWide, WorkerRow } from "./WorkerRow"
-import { WorkerItem } from "./WorkerItem"
+
+interface WorkerRowProps {
+  readonly summary: Json.WorkerSummary
+  readonly newest: string | undefined
+  readonly now: number
+  readonly isOpen: boolean
+  readonly onToggle: () => void
+}
+
+const columns = 10
+
+const workerCell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-2"
+
+/** Columns that a narrow window has no room for. */
+const onlyWide = "max-[1101px]:hidden"
+
+/** The agents of a worker, in words. */
+const agentsOf = (summary: Json.WorkerSummary): string => {
+  const { agents } = toldBy(summary)
+  return agents == null ? "any agent" : agents.join(", ")
+}
+
+const NextExpiry = ({ now, summary }: { readonly summary: Json.WorkerSummary; readonly now: number }) => {
+  const { next_lease_expires_at: next, renewed_at: renewed } = summary
+  if (next === null) return <span className="text-ink-3">–</span>
+  const expiresAt = Date.parse(next)
+  return (
+    <LeaseLeft
+      expiresAt={expiresAt}
+      length={leaseLength(renewed === null ? expiresAt - 60_000 : Date.parse(renewed), expiresAt)}
+      now={now}
+    />
+  )
+}
+
+const WorkerRow = ({ isOpen, newest, now, onToggle, summary }: WorkerRowProps) => {
+  const state = stateOf(summary, now)
+  const { version } = toldBy(summary)
+  const isOld = version != null && newest !== undefined && isOlder(version, newest)
+  const bad = state === "silent" ? "font-medium text-failed" : "text-ink-2"
+  const heard = heardFrom(summary)
+  return (
+    <>
+      <tr className="transition-colors duration-[120ms] hover:bg-hover">
+        <td className={workerCell}>
+          <button
+            type="button"
+            data-row
+            aria-expanded={isOpen}
+            title={summary.worker.worker_key}
+            onClick={onToggle}
+            className="-ml-1.5 flex h-9 max-w-[200px] items-center gap-1.5 pl-1 font-medium"
+          >
+            <ChevronRight
+              aria-hidden
+              size={14}
+              strokeWidth={2.2}
+              className={`shrink-0 text-ink-3 transition-transform duration-[120ms] ${isOpen ? "rotate-90" : ""}`}
+            />
+            <span className="truncate">{nameOf(summary)}</span>
+          </button>
+        </td>
+        <td className={workerCell}>
+          <WorkerState state={state} />
+        </td>
+        <td className={`${workerCell} w-full max-w-0 truncate text-ink-2`} title={agentsOf(summary)}>
+          {agentsOf(summary)}
+        </td>
+        <td className={`${workerCell} font-mono text-small text-ink-2 ${onlyWide}`}>
+          {version ?? "–"} {isOld ? <span className="text-ink-3">old</span> : null}
+        </td>
+        <td className={workerCell}>
+          <WorkerSlots summary={summary} state={state} />
+        </td>
+        <td className={`${workerCell} text-right text-ink-2 ${onlyWide}`}>{usedOfSlots(summary)}</td>
+        <td className={workerCell}>
+          <NextExpiry summary={summary} now={now} />
+        </td>
+        <td
+          className={`${workerCell} text-right ${summary.lost_24h > 0 && state === "silent" ? bad : "text-ink-2"}`}
+        >
+          {integer(summary.lost_24h)}
+        </td>
+        <td className={`${workerCell} text-right ${bad}`} title={exact(heard)}>
+          {silenceOf(summary, now)}
+        </td>
+        <td className={`${workerCell} text-right`}>
+          <DrainButton summary={summary} state={state} />
+        </td>
+      </tr>
+      {isOpen ? (
+        <tr>
+          <td colSpan={columns} className="border-t border-line p-0">
+            <HeldRunsTable worker={summary.worker.id} now={now} />
+          </td>
+        </tr>
+      ) : null}
+    </>
+  )
+}
+
+/** A worker as two lines of a phone's list. */
+const WorkerItem = ({ isOpen, now, onToggle, summary }: WorkerRowProps) => {
+  const state = stateOf(summary, now)
+  const silence = silenceOf(summary, now)
+  const expires = summary.next_lease_expires_at
+  const left = expires === null ? undefined : Date.parse(expires) - now
+  return (
+    <li className="border-t border-line first:border-t-0">
+      <button
+        type="button"
+        aria-expanded={isOpen}
+        onClick={onToggle}
+        className="grid min-h-[60px] w-full grid-cols-[18px_minmax(0,1fr)_auto] gap-x-2.5 px-3 py-2.5 text-left"
+      >
+        <span className="pt-[3px]">
+          <WorkerState state={state} iconOnly />
+        </span>
+        <span className="truncate font-medium">{nameOf(summary)}</span>
+        <span
+          className={`text-right text-small leading-5 ${state === "silent" ? "text-failed" : "text-ink-3"}`}
+        >
+          {state === "silent" ? `${silence} silent` : `${silence} ago`}
+        </span>
+        <span className="col-start-2 flex items-center gap-2 text-small leading-[18px] text-ink-3">
+          <WorkerSlots summary={summary} state={state} />
+          {usedOfSlots(summary)}
+        </span>
+        <span className="text-right text-small leading-5 text-ink-3">
+          {left === undefined ? "" : left > 0 ? `${secondsLeft(left)} left` : "run out"}
+        </span>
+      </button>
+      {isOpen ? (
+        <>
+          <HeldRunsList worker={summary.worker.id} now={now} />
+          <div className="mb-3 ml-10 flex justify-start empty:hidden">
+            <DrainButton look="plain" summary={summary} state={state} />
+          </div>
+        </>
+      ) : null}
+    </li>
+  )
+}
 
 export const WorkersTable = ({
   now,

@@ -1,16 +1,163 @@
 /** The input of a run, its work and its messages, by its claims. */
 import type * as Json from "@runlease/http/Json"
-import { Fragment, useMemo, useState } from "react"
-import { type Answer, openQuestions } from "../model/questions"
-import type { RunLog } from "../model/runLog"
-import type { Part } from "../model/parts"
-import { foldSections, type Section, sectionsOf, staysInSight } from "../model/sections"
+import { Fragment, type ReactNode, useMemo, useState } from "react"
+import { integer, plural } from "../../../format/numbers"
+import { when } from "../../../format/times"
 import { endOf, spanOf } from "../lanes/spans"
+import { inputsOf } from "../model/inputs"
+import type { Part } from "../model/parts"
+import { type Answer, isRecord, openQuestions } from "../model/questions"
+import { endedChildren, type RunLog } from "../model/runLog"
+import { foldSections, type Section, sectionsOf, staysInSight } from "../model/sections"
+import { parseJson } from "../model/sentences"
+import { listed, reasonsOf } from "../model/waits"
 import { ClaimMark, FoldedClaims, TakeoverBand } from "./ClaimViews"
-import { Inputs } from "./Inputs"
-import { Parts } from "./Parts"
+import { Disclosure } from "./Disclosure"
+import { Output } from "./Output"
 import { PartView } from "./PartView"
-import { WaitLine } from "./WaitLine"
+import { Rich, UserText } from "./TextViews"
+
+/** A text that is an object of JSON is shown as one. */
+const shownAs = (text: string): string => {
+  const value = text.startsWith("{") ? parseJson(text) : undefined
+  return isRecord(value) ? `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\`` : text
+}
+
+const payloadText = (input: unknown): string =>
+  typeof input === "string" ? input : JSON.stringify(input, null, 2)
+
+/** What the run was submitted with. */
+export const Inputs = ({
+  createdAt,
+  request,
+}: {
+  readonly request: Json.Snapshot | undefined
+  readonly createdAt: number
+}) => {
+  const inputs = useMemo(() => (request === undefined ? undefined : inputsOf(request)), [request])
+  if (inputs === undefined) return null
+  return (
+    <div className="pt-1.5">
+      {inputs.before.length === 0 ? null : (
+        <Disclosure
+          at={createdAt}
+          line={
+            <span className="text-ink-2">
+              {plural(inputs.before.length, "earlier message")} of the request
+            </span>
+          }
+        >
+          {() => (
+            <ul className="grid gap-2 border-l-2 border-line py-1 pl-3">
+              {inputs.before.map(({ id, role, text }, index) => (
+                <li key={`${id}-${index}`}>
+                  <span className="text-small text-ink-3">{role}</span>
+                  <Rich text={text} />
+                </li>
+              ))}
+            </ul>
+          )}
+        </Disclosure>
+      )}
+      {request?.input === undefined ? null : (
+        <Output label="Payload of the run" wrap text={payloadText(request.input)} />
+      )}
+      {inputs.last.map(({ id, text }) => (
+        <UserText key={id} text={shownAs(text)} at={createdAt} />
+      ))}
+      {inputs.last.length === 0 && inputs.before.length === 0 && request?.input === undefined ? (
+        <p className="py-2 text-ink-3">The request has no text.</p>
+      ) : null}
+    </div>
+  )
+}
+
+/** The most parts that are shown at once. */
+const page = 200
+
+/** The number of parts that came while the page was open from which the first of them go. */
+const most = 2000
+
+/** The first part that is shown. It stays while others come, so that nothing moves; the reader moves it back. */
+const useStart = (count: number) => {
+  const [start, setStart] = useState(Math.max(0, count - page))
+  const shown = count - start > most ? count - page : Math.min(start, count)
+  if (shown !== start) setStart(shown)
+  return { start: shown, showEarlier: () => setStart(Math.max(0, shown - page)) }
+}
+
+/** The parts of a claim, the last ones first: a claim may have thousands. */
+const Parts = ({
+  parts,
+  view,
+}: {
+  readonly parts: ReadonlyArray<Part>
+  readonly view: (part: Part) => ReactNode
+}) => {
+  const { showEarlier, start } = useStart(parts.length)
+  return (
+    <>
+      {start === 0 ? null : (
+        <button
+          type="button"
+          className="my-1 text-small font-medium text-ink-2 underline decoration-line-2 underline-offset-3 hover:text-ink max-desk:min-h-11"
+          onClick={showEarlier}
+        >
+          Show {plural(Math.min(page, start), "earlier part")}
+          {start > page ? ` of ${integer(start)}` : ""}
+        </button>
+      )}
+      {parts.slice(start).map((part) => (
+        <Fragment key={part.key}>{view(part)}</Fragment>
+      ))}
+    </>
+  )
+}
+
+const textOf = (
+  summary: Json.RunSummary,
+  log: RunLog,
+  place: string | undefined,
+  now: number,
+): readonly [lead: string, text: string] | undefined => {
+  const since = when(Date.parse(summary.claims.at(-1)?.ended_at ?? summary.created_at), now)
+  if (summary.status === "waiting") {
+    const reasons = reasonsOf(summary.waiting, endedChildren(log), now).map((reason) =>
+      reason === "you" ? "your answer" : reason,
+    )
+    const isSleep = summary.waiting?.wakes_at != null && reasons.length === 1
+    const what = isSleep ? `until ${reasons[0]}` : `for ${listed(reasons)}`
+    return [`${isSleep ? "Sleeping" : "Waiting"} since ${since}`, `${what}. No worker is held.`]
+  }
+  if (summary.status !== "pending") return undefined
+  const later = Date.parse(summary.available_at)
+  return later > now
+    ? [`Held back until ${when(later, now)}`, "as it was submitted. Then a worker may claim it."]
+    : [`Pending since ${since}`, place === undefined ? "" : `and ${place}.`]
+}
+
+/** The end of a conversation that continues later: what the run waits for. */
+const WaitLine = ({
+  log,
+  now,
+  place,
+  summary,
+}: {
+  readonly summary: Json.RunSummary
+  readonly log: RunLog
+  /** What keeps a pending run from starting; undefined where it is not looked at. */
+  readonly place: string | undefined
+  readonly now: number
+}) => {
+  const text = textOf(summary, log, place, now)
+  return text === undefined ? null : (
+    <div className="flex items-center gap-2.5 pt-2 pb-3 text-small text-ink-3 after:h-px after:grow after:bg-line">
+      <span>
+        <b className="font-medium text-ink-2">{text[0]}</b> {text[1]}
+      </span>
+    </div>
+  )
+}
 
 export interface ConversationProps {
   readonly log: RunLog

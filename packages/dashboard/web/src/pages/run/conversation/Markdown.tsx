@@ -1,9 +1,37 @@
 /** Markdown as an agent writes it, while it writes it. Loaded when the first text is shown. */
 import { compiler, type MarkdownToJSX, RuleType } from "markdown-to-jsx/react"
-import { memo, type ReactNode } from "react"
-import { CodeBlock } from "./CodeBlock"
+import { lazy, memo, type ReactNode, Suspense } from "react"
+import { languageOf } from "./languages"
 import { linkTarget } from "./linkTarget"
 import "./markdown.css"
+
+const ColouredCode = lazy(() => import("./ColouredCode"))
+
+/** Longer code stays plain. */
+const most = 30_000
+
+/** A block of code: plain at once, coloured when the languages are loaded. */
+const CodeBlock = ({ language: name, text }: { readonly text: string; readonly language: string }) => {
+  const language = text.length > most ? undefined : languageOf(name)
+  return (
+    <pre
+      tabIndex={0}
+      role="region"
+      aria-label={name === "" ? "Code" : `Code, ${name}`}
+      className="code-ink overflow-x-auto rounded-2 bg-sunken px-3 py-2"
+    >
+      <code>
+        {language === undefined ? (
+          text
+        ) : (
+          <Suspense fallback={text}>
+            <ColouredCode text={text} language={language} />
+          </Suspense>
+        )}
+      </code>
+    </pre>
+  )
+}
 
 /** A link, or its text where a page may not lead there. */
 const Anchor = ({ children, target }: { readonly target: string | null; readonly children: ReactNode }) => {

@@ -1,18 +1,180 @@
 /** The lease of a run over time: its owners, its losses, its waits. */
 import { Link } from "@tanstack/react-router"
+import {
+  CornerDownRight,
+  Footprints,
+  HeartCrack,
+  HeartPulse,
+  History,
+  Hourglass,
+  OctagonX,
+} from "lucide-react"
 import { useLayoutEffect, useMemo, useRef, useState } from "react"
 import { plural } from "../../../format/numbers"
+import { noRunsSearch, wholeRun } from "../../../shell/links"
 import { Button } from "../../../ui/Button"
 import { useKeys } from "../../../ui/keys"
-import { describe, mostTelling, sentenceOf } from "./describe"
-import { LaneDetail } from "./LaneDetail"
-import { LaneLabels } from "./LaneLabels"
-import { LaneLegend } from "./LaneLegend"
 import { LanePlot } from "./LanePlot"
+import { describe, type Detail, mostTelling, sentenceOf } from "./describe"
+import type { Row } from "./drawing"
 import { layOut } from "./layout"
 import type { Span } from "./scale"
-import type { Segment, Story, Picture } from "./segments"
-import { noRunsSearch } from "../../../shell/links"
+import type { Picture, Segment, Story } from "./segments"
+
+const icons = {
+  lost: [HeartCrack, "text-failed"],
+  live: [HeartPulse, "text-running"],
+  wait: [Hourglass, "text-waiting"],
+  past: [History, "text-ink-3"],
+  child: [CornerDownRight, "text-child"],
+  step: [Footprints, "text-ink-3"],
+  failed: [OctagonX, "text-failed"],
+} as const
+
+const linkClass =
+  "shrink-0 font-medium text-ink-2 underline decoration-line-2 underline-offset-3 hover:text-ink max-desk:hidden"
+
+/** The line below the lanes: what is pointed at. */
+const LaneDetail = ({ detail }: { readonly detail: Detail }) => {
+  const [Icon, colour] = icons[detail.tone]
+  return (
+    <p className="mt-1.5 flex min-h-[37px] items-start gap-2.5 border-t border-line px-4 py-2 text-ink-2 max-desk:px-3 max-desk:py-2.5">
+      <Icon aria-hidden size={14} strokeWidth={2.2} className={`mt-[3px] shrink-0 ${colour}`} />
+      <span className="min-w-0 grow">
+        <b className="font-medium text-ink">{detail.lead}</b> {detail.text}
+        {detail.paid === null ? null : <b className="font-medium text-ink"> {detail.paid}</b>}
+      </span>
+      {detail.worker === null ? null : (
+        <Link to="/workers" search={{ open: detail.worker.id }} className={linkClass}>
+          See {detail.worker.name}
+        </Link>
+      )}
+      {detail.run === null ? null : (
+        <Link to="/runs/$runId" params={{ runId: detail.run }} search={wholeRun} className={linkClass}>
+          Open the child
+        </Link>
+      )}
+    </p>
+  )
+}
+
+const aside = "ml-auto truncate text-ink-3 max-desk:hidden"
+
+const Content = ({ row }: { readonly row: Row }) => {
+  switch (row.kind) {
+    case "idle":
+      return <>Not held</>
+    case "claim":
+      return (
+        <>
+          <span className="text-ink-3">{row.number}</span>
+          <b className="truncate font-medium text-ink">{row.worker}</b>
+          <span className={`${aside} shrink-0`}>attempt {row.attempt}</span>
+        </>
+      )
+    case "worker":
+      return (
+        <>
+          <b className="truncate font-medium text-ink">{row.worker}</b>
+          <span className={`${aside} shrink-0`}>{row.claims} claims</span>
+        </>
+      )
+    case "steps":
+      return (
+        <>
+          Steps<span className={aside}>{row.count}</span>
+        </>
+      )
+    case "room":
+      return <span className="text-ink-3">child</span>
+    case "child":
+      return (
+        <>
+          <CornerDownRight aria-hidden size={12} strokeWidth={2.2} className="shrink-0 text-child" />
+          <Link
+            to="/runs/$runId"
+            params={{ runId: row.child.run_id }}
+            search={wholeRun}
+            className="truncate hover:text-ink hover:underline"
+          >
+            {row.child.agent_id}
+          </Link>
+          <span className={`${aside} shrink-0`}>child</span>
+        </>
+      )
+  }
+}
+
+/** The names of the rows. */
+const LaneLabels = ({ rows }: { readonly rows: ReadonlyArray<Row> }) => (
+  <ul className="pt-[22px]" aria-label="Rows">
+    {rows.map((row, index) => (
+      <li
+        key={index}
+        className="flex h-6 items-center gap-2 pr-3 pl-4 text-small whitespace-nowrap text-ink-2 max-desk:pr-2 max-desk:pl-3"
+      >
+        <Content row={row} />
+      </li>
+    ))}
+  </ul>
+)
+
+/** What the signs of the lanes mean. */
+const items = [
+  [
+    "claimed, renewals",
+    <svg key="past" width="22" height="12">
+      <rect x="1" y="1" width="20" height="10" rx="2" fill="var(--claimed-bg)" stroke="var(--claimed)" />
+      <path d="M1 0v12" stroke="var(--claimed)" strokeWidth="2" />
+      <path d="M8 1v5M15 1v5" stroke="var(--claimed)" />
+    </svg>,
+  ],
+  [
+    "no renewal",
+    <svg key="loss" width="16" height="12">
+      <rect y="1" width="16" height="10" fill="url(#lane-hatch)" />
+    </svg>,
+  ],
+  [
+    "waits, no worker",
+    <svg key="wait" width="20" height="12">
+      <rect x=".5" y="1.5" width="19" height="9" rx="2" fill="url(#lane-dots)" stroke="var(--waiting)" />
+    </svg>,
+  ],
+  [
+    "lease left",
+    <svg key="left" width="20" height="12">
+      <rect
+        x=".5"
+        y="1.5"
+        width="19"
+        height="9"
+        rx="2"
+        fill="var(--running-bg)"
+        stroke="var(--running)"
+        strokeDasharray="3 2"
+      />
+    </svg>,
+  ],
+  [
+    "steps read from the log",
+    <svg key="read" width="12" height="12">
+      <path d="M6 1l5 5l-5 5l-5-5z" fill="none" stroke="var(--ink)" strokeWidth="1.5" />
+    </svg>,
+  ],
+] as const
+
+/** What the signs of the lanes mean. */
+const LaneLegend = () => (
+  <div aria-hidden className="flex gap-3.5 text-micro text-ink-3 max-desk:hidden">
+    {items.map(([label, sign], index) => (
+      <span key={label} className={`flex items-center gap-1.5 ${index > 2 ? "max-wide:hidden" : ""}`}>
+        {sign}
+        {label}
+      </span>
+    ))}
+  </div>
+)
 
 const useWidth = () => {
   const ref = useRef<HTMLDivElement>(null)

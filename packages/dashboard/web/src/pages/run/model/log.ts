@@ -1,10 +1,43 @@
 /** Folds the log of a run as its entries come: what the conversation shows, the steps, the state. */
 import * as AgUiItems from "@runlease/core/internal/AgUiItems"
+import { applyPatch, type Operation } from "rfc6902"
 import * as Control from "./controlEvents"
 import * as Items from "./openedItems"
+import { isRecord } from "./questions"
 import type { Entry, Read, RunLog } from "./runLog"
-import { foldState } from "./state"
 import * as Steps from "./stepEvents"
+
+const isOperation = (value: unknown): value is Operation =>
+  isRecord(value) && typeof value["op"] === "string" && typeof value["path"] === "string"
+
+/** An operation may replace the whole state, so the state is a field of a document. */
+const within = (operation: Operation): Operation => ({
+  ...operation,
+  path: `/state${operation.path}`,
+  ...("from" in operation ? { from: `/state${operation.from}` } : {}),
+})
+
+/** Changes the state in place. An operation that does not fit the state changes nothing. */
+const change = (state: unknown, operations: unknown): unknown => {
+  const document = { state }
+  for (const operation of Array.isArray(operations) ? operations.filter(isOperation) : []) {
+    try {
+      applyPatch(document, [within(operation)])
+    } catch {
+      // Its path is not a JSON Pointer.
+    }
+  }
+  return document.state
+}
+
+/** The state that an agent shares, from its snapshots and deltas. Source: RFC 6902 */
+const foldState = (log: RunLog, { at, event }: Read): void => {
+  log.state =
+    event.type === "STATE_SNAPSHOT"
+      ? structuredClone(event["snapshot"])
+      : change(log.state ?? {}, event["delta"])
+  log.stateAt = at
+}
 
 const foldNote = (log: RunLog, read: Read, label: string, value: unknown): void => {
   log.parts.push({

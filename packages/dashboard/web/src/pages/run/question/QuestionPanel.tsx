@@ -1,19 +1,141 @@
 /** The questions of the run, with the form of each answer, and what happens without one. */
 import type * as Json from "@runlease/http/Json"
 import { CirclePause } from "lucide-react"
+import { useState } from "react"
+import { Labelled, lineClass } from "../../../form/FormFields"
+import { labelOf } from "../../../form/schema"
 import { countdown, exact, when } from "../../../format/times"
 import { CliMenu } from "../actions/CliMenu"
 import { questionAnchor } from "../conversation/QuestionCard"
+import { aboutOf, besideOf } from "../model/about"
 import * as cli from "../model/cli"
-import { type Question, openQuestions } from "../model/questions"
+import type { ToolPart } from "../model/parts"
+import { openQuestions, type Question } from "../model/questions"
 import { endedChildren, type RunLog } from "../model/runLog"
+import { parseJson } from "../model/sentences"
 import { listed, reasonsOf } from "../model/waits"
-import { About } from "./About"
-import { BudgetForm } from "./BudgetForm"
-import type { Budget } from "./budgetLimits"
-import { ApprovalForm, JsonForm, SchemaForm, TextForm } from "./forms"
+import { AboutParts } from "./AboutParts"
+import { amount, type Budget, limitFields, type LimitName, limitNames, limitsFrom } from "./budgetLimits"
+import { AnswerForm, ApprovalForm, Buttons, JsonForm, SchemaForm, TextForm } from "./forms"
 import { type Mode, modeOf, sampleOf } from "./mode"
-import { useAnswer } from "./useAnswer"
+import { type Sent, useAnswer } from "./useAnswer"
+
+const box = "overflow-x-auto rounded-2 bg-sunken px-2.5 py-2 font-mono text-[12px] leading-[18px] text-ink-2"
+
+const lineOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
+
+const Member = ({ name, value }: { readonly name: string; readonly value: unknown }) => {
+  const lines = Array.isArray(value) ? value.map(lineOf) : lineOf(value).split("\n")
+  return (
+    <div className={lines.length > 1 ? "" : "flex gap-2"}>
+      <dt className="text-ink-3">{labelOf(name)}</dt>
+      <dd className="min-w-0">
+        {lines.map((line, index) => (
+          <div key={index} className="whitespace-pre">
+            {line}
+          </div>
+        ))}
+      </dd>
+    </div>
+  )
+}
+
+/** What a question is about: the arguments of the call, and the other metadata of the agent. */
+const About = ({ question, call }: { readonly question: Question; readonly call: ToolPart | undefined }) => {
+  const logged = call === undefined || call.args === "" ? undefined : (parseJson(call.args) ?? call.args)
+  const args = question.toolArguments ?? logged
+  const members = besideOf(question)
+  return (
+    <>
+      <AboutParts parts={aboutOf(question)} isBrief={false} />
+      {args === undefined ? null : (
+        <pre
+          tabIndex={0}
+          role="region"
+          aria-label={`Arguments of ${question.toolName ?? call?.name}`}
+          className={`${box} max-h-60 overflow-y-auto`}
+        >
+          {typeof args === "string" ? args : JSON.stringify(args, null, 2)}
+        </pre>
+      )}
+      {members.length === 0 ? null : (
+        <dl tabIndex={0} aria-label="Metadata of the question" className={`${box} grid gap-1`}>
+          {members.map(([name, value]) => (
+            <Member key={name} name={name} value={value} />
+          ))}
+        </dl>
+      )}
+    </>
+  )
+}
+
+/** The answer to a budget that is spent: higher limits, or the end of the run. */
+const BudgetForm = ({
+  budget,
+  isBusy,
+  onSend,
+}: {
+  readonly budget: Budget | undefined
+  readonly isBusy: boolean
+  readonly onSend: (sent: Sent) => void
+}) => {
+  const [texts, setTexts] = useState<Partial<Record<LimitName, string>>>({})
+  const [problems, setProblems] = useState<Partial<Record<LimitName, string>>>({})
+  const names =
+    budget === undefined ? limitNames : limitNames.filter((name) => budget.limits[name] !== undefined)
+  const [isEmpty, setEmpty] = useState(false)
+  const submit = () => {
+    const read = limitsFrom(texts, budget?.spent)
+    setProblems(read.problems)
+    const isGiven = Object.keys(read.limits).length > 0
+    setEmpty(!isGiven && Object.keys(read.problems).length === 0)
+    if (isGiven && Object.keys(read.problems).length === 0)
+      onSend({ status: "resolved", payload: read.limits })
+  }
+  return (
+    <AnswerForm onSubmit={submit}>
+      {names.map((name) => {
+        const limit = budget?.limits[name]
+        const spent = budget?.spent[name]
+        return (
+          <Labelled
+            key={name}
+            label={limitFields[name]}
+            help={
+              limit === undefined
+                ? undefined
+                : `${amount(name, spent ?? 0)} of ${amount(name, limit)} is spent`
+            }
+            problem={problems[name]}
+          >
+            {({ describedBy, id }) => (
+              <input
+                id={id}
+                aria-describedby={describedBy}
+                inputMode="decimal"
+                placeholder="New limit, or empty to leave it"
+                value={texts[name] ?? ""}
+                onChange={(event) => setTexts({ ...texts, [name]: event.target.value })}
+                className={lineClass}
+              />
+            )}
+          </Labelled>
+        )
+      })}
+      {isEmpty ? (
+        <p role="alert" className="text-small text-failed">
+          Give one limit at least.
+        </p>
+      ) : null}
+      <Buttons
+        isBusy={isBusy}
+        send="Raise the budget"
+        refuse="End the run"
+        onRefuse={() => onSend({ status: "cancelled" })}
+      />
+    </AnswerForm>
+  )
+}
 
 const textOf = (question: Question): string =>
   question.message ??

@@ -1,14 +1,42 @@
 /** The request as the next claim gets it: messages, answers, tools, context, trace. */
 import type * as Json from "@runlease/http/Json"
-import type { ReactNode } from "react"
+import { type ReactNode, useState } from "react"
 import { plural } from "../../../format/numbers"
 import { Skeleton } from "../../../ui/Loading"
 import { Trouble } from "../../../ui/Trouble"
-import { Disclosed } from "./Disclosed"
+import { Chevron } from "../conversation/Disclosure"
 import { Output } from "../conversation/Output"
-import { isRecord } from "../model/questions"
 import { textOf } from "../model/inputs"
+import { isRecord } from "../model/questions"
 import { cut } from "../model/sentences"
+
+/** A line of a list that opens to its JSON. */
+const Disclosed = ({
+  children,
+  name,
+  text,
+}: {
+  readonly name: string
+  readonly text: string
+  readonly children: () => ReactNode
+}) => {
+  const [isOpen, setOpen] = useState(false)
+  return (
+    <>
+      <button
+        type="button"
+        aria-expanded={isOpen}
+        className="-mx-1 flex min-h-7 w-full min-w-0 items-center gap-2 rounded-1 px-1 text-left hover:bg-hover max-desk:min-h-11"
+        onClick={() => setOpen(!isOpen)}
+      >
+        <Chevron isOpen={isOpen} />
+        <span className="shrink-0 font-medium">{name}</span>
+        <span className="min-w-0 truncate text-ink-2">{text}</span>
+      </button>
+      {isOpen ? <div className="pl-5">{children()}</div> : null}
+    </>
+  )
+}
 
 const Part = ({
   children,

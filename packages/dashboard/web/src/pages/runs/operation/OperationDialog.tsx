@@ -1,21 +1,129 @@
 /** Counts the runs that an operation would change, and does it when a reader confirms the number. The server works on it. */
-import { useEffect, useRef, useState, type ReactNode } from "react"
+import type * as Json from "@runlease/http/Json"
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query"
+import { type ReactNode, useEffect, useId, useRef, useState } from "react"
+import { send } from "../../../api/client"
 import { serverNow } from "../../../api/serverClock"
+import { useSession } from "../../../api/session"
 import { integer, plural } from "../../../format/numbers"
 import { ConfirmDialog } from "../../../ui/ConfirmDialog"
 import { FilterWords } from "../FilterChips"
-import { LabelForm } from "./LabelForm"
 import {
+  type Action,
   countedWords,
+  type LabelChange,
   nameProblem,
   resultWords,
   runsOf,
-  words,
-  type Action,
-  type LabelChange,
   type Target,
+  words,
 } from "./operations"
-import { useBulkOperation } from "./useBulkOperation"
+
+const input =
+  "mt-1 block h-8 w-full rounded-2 border border-edge bg-surface px-2.5 text-body font-normal text-ink"
+
+/** The fields of a label that runs get or lose. */
+const LabelForm = ({
+  change: { name, value },
+  onChange,
+  onSubmit,
+}: {
+  readonly change: LabelChange
+  readonly onChange: (change: LabelChange) => void
+  readonly onSubmit: () => void
+}) => {
+  const hint = useId()
+  const problem = name === "" ? undefined : nameProblem(name)
+  return (
+    <form
+      className="grid gap-3"
+      onSubmit={(event) => {
+        event.preventDefault()
+        onSubmit()
+      }}
+    >
+      <div className="grid grid-cols-2 gap-3">
+        <label className="block text-small font-medium text-ink-2">
+          Name
+          <input
+            value={name}
+            maxLength={64}
+            spellCheck={false}
+            aria-invalid={problem !== undefined}
+            aria-describedby={problem === undefined ? undefined : hint}
+            onChange={(event) => onChange({ name: event.target.value, value })}
+            className={input}
+          />
+        </label>
+        {value === null ? null : (
+          <label className="block text-small font-medium text-ink-2">
+            Value
+            <input
+              value={value}
+              maxLength={128}
+              spellCheck={false}
+              onChange={(event) => onChange({ name, value: event.target.value })}
+              className={input}
+            />
+          </label>
+        )}
+      </div>
+      {problem === undefined ? null : (
+        <p id={hint} className="text-small text-failed">
+          {problem}.
+        </p>
+      )}
+      <label className="flex items-center gap-2 text-body text-ink">
+        <input
+          type="checkbox"
+          checked={value === null}
+          onChange={(event) => onChange({ name, value: event.target.checked ? null : "" })}
+        />
+        Remove the label instead
+      </label>
+      {/* Enter in a field sends the form. */}
+      <button type="submit" hidden />
+    </form>
+  )
+}
+
+/** A bulk operation of the server: begun, watched until it ends, and stopped. */
+const useBulkOperation = (onEnd?: () => void) => {
+  const { slug: project } = useSession().project
+  const client = useQueryClient()
+  const begin = useMutation({
+    mutationFn: async (body: Json.NewBulk) => (await send("beginBulk", { path: { project }, body })).bulk,
+  })
+  const { data: begun } = begin
+  const queryKey = ["bulk", project, begun?.id]
+  const watched = useQuery({
+    queryKey,
+    queryFn: async ({ signal }) => (await send("bulk", { path: { project, bulk: begun!.id }, signal })).bulk,
+    enabled: begun?.status === "running",
+    refetchInterval: ({ state }) =>
+      state.data === undefined || state.data.status === "running" ? 500 : false,
+  })
+  const abort = useMutation({
+    mutationFn: async () => (await send("abortBulk", { path: { project, bulk: begun!.id } })).bulk,
+    onSuccess: (bulk) => client.setQueryData(queryKey, bulk),
+  })
+  const operation = watched.data ?? begun
+  const ended = operation !== undefined && operation.status !== "running"
+  const notify = useRef(onEnd)
+  useEffect(() => {
+    notify.current = onEnd
+  })
+  useEffect(() => {
+    if (ended) notify.current?.()
+  }, [ended])
+  return {
+    begin,
+    abort,
+    operation,
+    ended,
+    error: begin.error ?? abort.error ?? (watched.failureCount > 2 ? watched.error : null),
+  }
+}
 
 interface Props {
   readonly action: Action
