@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { describe as sentencesOf } from "../web/src/pages/run/lanes/describe"
-import { renewalTicks } from "../web/src/pages/run/lanes/draw"
+import { renewalTicks, layOut } from "../web/src/pages/run/lanes/layout.js"
 import { labelsOf } from "../web/src/pages/run/lanes/labels"
-import { layOut } from "../web/src/pages/run/lanes/layout"
 import { axisTicks, breakWidth, longIdles, makeScale } from "../web/src/pages/run/lanes/scale"
-import { idlesOf, spanOf } from "../web/src/pages/run/lanes/spans"
+import { idlesOf, spanOf } from "../web/src/pages/run/lanes/segments.js"
 import { claimOf, iso, live, lost, minute, runOf, second, start, storyOf } from "./laneStory"
 
 describe("spans of claims", () => {

@@ -10,8 +10,7 @@ import {
 } from "@tanstack/react-router"
 import { ApiError } from "./api/client"
 import { sessionQuery } from "./api/session"
-import { NotFound } from "./shell/NotFound"
-import { PageError } from "./shell/PageError"
+import { NotFound, PageError } from "./shell/PageError"
 import { Shell } from "./shell/Shell"
 
 const root = createRootRouteWithContext<{ readonly queryClient: QueryClient }>()({ component: Outlet })

@@ -1,5 +1,15 @@
-import { useRouter, type ErrorComponentProps } from "@tanstack/react-router"
-import { Button } from "../ui/Button"
+/** The pages of an address that is none, and of a part that could not be loaded. */
+import { type ErrorComponentProps, Link, useRouter } from "@tanstack/react-router"
+import { Button, buttonClass } from "../ui/Button"
+
+export const NotFound = () => (
+  <main className="grid justify-items-start gap-4 p-10">
+    <h1 className="text-title font-semibold">There is no such page</h1>
+    <Link to="/" search={{ span: undefined }} className={buttonClass()}>
+      See the overview
+    </Link>
+  </main>
+)
 
 export const PageError = ({ error }: ErrorComponentProps) => {
   const router = useRouter()

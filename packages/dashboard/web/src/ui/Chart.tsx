@@ -1,7 +1,6 @@
 /** A small chart over time with its figure. Pointing at a period, or the arrow keys, put the values of that period in place of the figure. */
 import { lazy, Suspense, useId, type KeyboardEvent, type ReactNode } from "react"
-import { spreadLabels } from "./chartScale"
-import type { ChartLine } from "./chartTypes"
+import { spreadLabels, type ChartLine } from "./chartScale"
 
 const ChartPlot = lazy(() => import("./ChartPlot"))
 

@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useRef } from "react"
 import uPlot from "uplot"
 import "uplot/dist/uPlot.min.css"
-import type { ChartLine, PlotProps } from "./chartTypes"
+import type { ChartLine, PlotProps } from "./chartScale"
 
 const colourOf = (property: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(property).trim()

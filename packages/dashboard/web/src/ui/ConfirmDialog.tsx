@@ -2,7 +2,7 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog"
 import type { ReactNode } from "react"
 import { buttonClass } from "./Button"
-import { dialogBackdrop } from "./dialogLook"
+import { dialogBackdrop } from "./look"
 
 export const ConfirmDialog = ({
   children,

@@ -3,7 +3,7 @@ import { Dialog } from "@base-ui/react/dialog"
 import { X } from "lucide-react"
 import { useRef, type ReactNode } from "react"
 import { buttonClass } from "./Button"
-import { dialogBackdrop, dialogPopup } from "./dialogLook"
+import { dialogBackdrop, dialogPopup } from "./look"
 
 export const ModalDialog = ({
   children,

@@ -1,5 +1,6 @@
 /** A state in a table: an icon and a word in ink, red where something is wrong. */
-import type { LucideIcon } from "lucide-react"
+import { CircleCheck, CircleDashed, DoorClosed, LogOut, type LucideIcon, Unplug } from "lucide-react"
+import type { WorkerState as State } from "./workers"
 
 export const StateWord = ({
   icon: Icon,
@@ -22,3 +23,23 @@ export const StateWord = ({
     <span className={iconOnly ? "sr-only" : ""}>{word}</span>
   </span>
 )
+
+const states: Record<State, readonly [LucideIcon, word: string]> = {
+  working: [CircleCheck, "Working"],
+  idle: [CircleDashed, "Idle"],
+  draining: [LogOut, "Draining"],
+  silent: [Unplug, "Silent"],
+  gone: [DoorClosed, "Left"],
+}
+
+/** The state of a worker: an icon and a word in ink, red where it is silent. */
+export const WorkerState = ({
+  iconOnly = false,
+  state,
+}: {
+  readonly state: State
+  readonly iconOnly?: boolean
+}) => {
+  const [Icon, word] = states[state]
+  return <StateWord icon={Icon} word={word} isTrouble={state === "silent"} iconOnly={iconOnly} />
+}

@@ -9,7 +9,7 @@ import { agentsQuery } from "../../api/project"
 import { plural } from "../../format/numbers"
 import { Button, buttonClass } from "../../ui/Button"
 import { hasEnded } from "../runs/bulk"
-import { menuItem, menuPopup } from "../runs/menuLook"
+import { menuItem, menuPopup } from "../../ui/look"
 import { newId } from "./newId"
 import { messagesQuery } from "./queries"
 

@@ -14,7 +14,7 @@ import { Slots } from "../../ui/Slots"
 import { StateWord } from "../../ui/StateWord"
 import { Trouble } from "../../ui/Trouble"
 import { useSteadyOrder } from "../../ui/steadyOrder"
-import { headCell, rightHeadCell } from "../../ui/tableHead"
+import { headCell, rightHeadCell } from "../../ui/look"
 import {
   inOrder,
   limitsQuery,

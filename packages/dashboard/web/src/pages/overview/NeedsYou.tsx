@@ -14,8 +14,7 @@ import { Panel } from "../../ui/Panel"
 import { StateIcon } from "../../ui/State"
 import { heldRuns, silenceOutcome, untaken } from "../../ui/silence"
 import { heardFrom, heldBy, isSilent, nameOf, silenceOf } from "../../ui/workers"
-import { type SpanName, spans } from "./spans"
-import { countsOf, endedOf, failsOften, failuresOf } from "./totals"
+import { type SpanName, spans, countsOf, endedOf, failsOften, failuresOf } from "./totals"
 
 /** One thing that needs somebody: what is wrong, what happens by itself, and what to do. */
 const NeedRow = ({

@@ -8,7 +8,7 @@ import { useSession } from "../../api/session"
 import { Page } from "../../shell/Page"
 import { buttonClass } from "../../ui/Button"
 import { Chart, ChartKey } from "../../ui/Chart"
-import { CommandLine } from "../../ui/CommandLine"
+import { CommandLine } from "../../ui/Copy"
 import { Panel } from "../../ui/Panel"
 import { SegmentedControl } from "../../ui/SegmentedControl"
 import { Trouble } from "../../ui/Trouble"
@@ -19,7 +19,7 @@ import { AgentsPanel, FailuresPanel, WorkersPanel } from "./Panels"
 import { NeedsYou } from "./NeedsYou"
 import { StatesStrip } from "./StatesStrip"
 import { cost, finished, periodName, pickUp, queue } from "./charts"
-import { isSpanName, type SpanName, spanNames, spans } from "./spans"
+import { isSpanName, type SpanName, spanNames, spans } from "./totals"
 
 const nothing: Json.ProjectStatistics = { counts: [], periods: [], agents: [] }
 

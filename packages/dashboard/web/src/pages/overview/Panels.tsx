@@ -8,13 +8,21 @@ import { noRunsSearch } from "../../shell/links"
 import { Button, buttonClass } from "../../ui/Button"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
-import { WorkerSlots } from "../../ui/WorkerSlots"
-import { WorkerState } from "../../ui/WorkerState"
-import { headCell, rightHeadCell } from "../../ui/tableHead"
+import { WorkerSlots } from "../../ui/Slots"
+import { WorkerState } from "../../ui/StateWord"
+import { headCell, rightHeadCell } from "../../ui/look"
 import { isHere, nameOf, silenceOf, slotsOf, stateOf } from "../../ui/workers"
 import { inOrder } from "../workers/fleet"
-import { type SpanName, spans } from "./spans"
-import { busiestFirst, endedOf, failedShare, failsOften, failuresOf, totalsOf } from "./totals"
+import {
+  type SpanName,
+  spans,
+  busiestFirst,
+  endedOf,
+  failedShare,
+  failsOften,
+  failuresOf,
+  totalsOf,
+} from "./totals"
 
 /** The classes of a plain table in a panel. */
 const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4 max-desk:h-11"

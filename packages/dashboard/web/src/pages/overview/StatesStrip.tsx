@@ -6,8 +6,7 @@ import { clock, duration, when } from "../../format/times"
 import { Figure, figureCell, FigureStrip } from "../../ui/FigureStrip"
 import { type RunStatus, State } from "../../ui/State"
 import { slotsOf } from "../../ui/workers"
-import { type SpanName, spans } from "./spans"
-import { countsOf, totalsOf } from "./totals"
+import { type SpanName, spans, countsOf, totalsOf } from "./totals"
 import { noRunsSearch } from "../../shell/links"
 
 interface Loaded {

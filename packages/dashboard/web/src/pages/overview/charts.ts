@@ -2,10 +2,8 @@
 import type * as Json from "@runlease/http/Json"
 import { dollars, integer, plural, short } from "../../format/numbers"
 import { clock, duration } from "../../format/times"
-import { chartTop } from "../../ui/chartScale"
-import type { ChartLine } from "../../ui/chartTypes"
-import { type SpanName, spans } from "./spans"
-import { countsOf, endedOf, rateOf, totalsOf } from "./totals"
+import { chartTop, type ChartLine } from "../../ui/chartScale"
+import { type SpanName, spans, countsOf, endedOf, rateOf, totalsOf } from "./totals"
 
 type Statistics = Json.ProjectStatistics
 

@@ -3,7 +3,7 @@ import { Menu } from "@base-ui/react/menu"
 import { Check, Columns3 } from "lucide-react"
 import { buttonClass } from "../../ui/Button"
 import { choosable } from "./columns"
-import { menuItem, menuPopup } from "./menuLook"
+import { menuItem, menuPopup } from "../../ui/look"
 import type { useColumns } from "./useColumns"
 
 interface Props extends ReturnType<typeof useColumns> {

@@ -1,13 +1,13 @@
 /** The state of a schedule, its times in words, and the buttons that change it. */
-import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
-import { CircleCheck, CirclePause, Flag, Trash2, TriangleAlert, type LucideIcon } from "lucide-react"
+import { Link } from "@tanstack/react-router"
+import { CircleCheck, CirclePause, Flag, type LucideIcon, Trash2, TriangleAlert } from "lucide-react"
 import { wholeRun } from "../../shell/links"
 import { Button, buttonClass } from "../../ui/Button"
 import { StateWord } from "../../ui/StateWord"
 import { cronWords, hasZone } from "./cronWords"
 import { useScheduleActions } from "./queries"
-import { isTrouble, stateOf, type ScheduleState as State } from "./scheduleState"
+import { isTrouble, type ScheduleState as State, stateOf, troubleOf } from "./scheduleState"
 
 const states: Record<State, readonly [LucideIcon, word: string]> = {
   active: [CircleCheck, "Active"],
@@ -123,5 +123,51 @@ export const StateOf = ({ now, schedule }: { readonly schedule: Json.Schedule; r
     <span title={reason ?? undefined} className="inline-flex align-middle">
       <ScheduleState state={state} />
     </span>
+  )
+}
+
+/** Says what is wrong with a schedule, what happens by itself, and what to do. */
+export const TroubleNotice = ({
+  isWhole = false,
+  now,
+  schedule,
+}: {
+  readonly schedule: Json.Schedule
+  readonly now: number
+  /** With the message of the failure, and without the button that the head of the page has. */
+  readonly isWhole?: boolean
+}) => {
+  const trouble = troubleOf(schedule, now)
+  if (trouble === undefined) return null
+  const isStopped = stateOf(schedule, now) === "stopped"
+  const Icon = isStopped ? CirclePause : TriangleAlert
+  const failed = schedule.last_failure_run_id
+  return (
+    <section
+      aria-label={`Schedule ${schedule.name}`}
+      className="flex items-start gap-2.5 rounded-3 border border-failed bg-failed-bg px-4 py-2.5 max-desk:flex-wrap max-desk:px-3"
+    >
+      <Icon aria-hidden size={16} strokeWidth={1.9} className="mt-0.5 shrink-0 text-failed" />
+      <div className="min-w-0 grow basis-0">
+        <b className="font-semibold">{trouble.title}</b>
+        <p className="text-ink-2">{trouble.text}</p>
+        {!isWhole || schedule.last_failure_message === null ? null : (
+          <p className="mt-1.5 break-words whitespace-pre-wrap">{schedule.last_failure_message}</p>
+        )}
+      </div>
+      <div className="flex shrink-0 gap-2 empty:hidden max-desk:w-full max-desk:pl-[26px]">
+        {failed === null ? null : (
+          <Link
+            to="/runs/$runId"
+            params={{ runId: failed }}
+            search={wholeRun}
+            className={buttonClass("plain", true)}
+          >
+            See what failed
+          </Link>
+        )}
+        {isStopped && !isWhole ? <PauseButton look="plain" schedule={schedule} /> : null}
+      </div>
+    </section>
   )
 }

@@ -12,7 +12,7 @@ import { MiniLane } from "../../ui/MiniLane"
 import { Panel } from "../../ui/Panel"
 import { State, StateIcon, wordOf } from "../../ui/State"
 import { Trouble } from "../../ui/Trouble"
-import { headCell, rightHeadCell } from "../../ui/tableHead"
+import { headCell, rightHeadCell } from "../../ui/look"
 import { Attempt, Cost, Took } from "../runs/figures"
 import { runsText, scheduleRunsQuery } from "./queries"
 

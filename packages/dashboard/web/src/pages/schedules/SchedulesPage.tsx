@@ -15,7 +15,7 @@ import { Trouble } from "../../ui/Trouble"
 import { mostSchedules, schedulesQuery, useSchedulesLive } from "./queries"
 import { inOrder, isTrouble, stateOf } from "./scheduleState"
 import { SchedulesTable } from "./SchedulesTable"
-import { TroubleNotice } from "./TroubleNotice"
+import { TroubleNotice } from "./ScheduleParts"
 
 const CreateSchedule = lazy(() => import("./CreateSchedule"))
 

@@ -8,7 +8,7 @@ import { wholeRun } from "../../shell/links"
 import { useRowKeys } from "../../ui/rowKeys"
 import { StateIcon } from "../../ui/State"
 import { useSteadyOrder } from "../../ui/steadyOrder"
-import { headCell, rightHeadCell } from "../../ui/tableHead"
+import { headCell, rightHeadCell } from "../../ui/look"
 import { PauseButton, RunNow, ScheduleState, StateOf, Times } from "./ScheduleParts"
 import { inOrder, isFailing, skippedOf, skippedWords, stateOf } from "./scheduleState"
 

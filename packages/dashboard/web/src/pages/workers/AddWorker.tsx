@@ -1,6 +1,6 @@
 /** How to start a worker: the command, for each kind of agent. */
 import { useState } from "react"
-import { CommandLine } from "../../ui/CommandLine"
+import { CommandLine } from "../../ui/Copy"
 import { ModalDialog } from "../../ui/ModalDialog"
 import { SegmentedControl } from "../../ui/SegmentedControl"
 import { type WorkerKind, workerCommand, workerKinds } from "./commands"

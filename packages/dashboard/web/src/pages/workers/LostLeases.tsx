@@ -12,7 +12,7 @@ import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { Trouble } from "../../ui/Trouble"
 import { nameOf } from "../../ui/workers"
-import { headCell } from "../../ui/tableHead"
+import { headCell } from "../../ui/look"
 import { lossesOf, lostAt, takenOverAfter } from "./fleet"
 import { noRunsSearch, wholeRun } from "../../shell/links"
 

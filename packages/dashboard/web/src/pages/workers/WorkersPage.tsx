@@ -25,9 +25,8 @@ import { heldRuns, orphaned, silenceOutcome } from "../../ui/silence"
 import { heldBy, isHere, isSilent, nameOf, silenceOf, slotsOf } from "../../ui/workers"
 import { countsOf } from "../overview/totals"
 import { LostLeases } from "./LostLeases"
-import { WorkersTable } from "./WorkersTable"
+import { WorkersTable, useOpenWorkers } from "./WorkersTable"
 import { lossesOf, median, takenOverAfter } from "./fleet"
-import { useOpenWorkers } from "./openWorkers"
 
 /** Says of a silent worker what becomes of its runs. */
 const SilentNotice = ({

@@ -1,26 +1,50 @@
 /** The workers: a table, or a list on a phone. Its rows stay where they are while the pointer or the focus is on them. */
 import type * as Json from "@runlease/http/Json"
+import { useNavigate, useSearch } from "@tanstack/react-router"
 import { ChevronRight, SquareTerminal } from "lucide-react"
 import { useRef, useState } from "react"
 import { leaseLength, secondsLeft } from "../../format/leases"
 import { integer } from "../../format/numbers"
 import { exact } from "../../format/times"
 import { Button } from "../../ui/Button"
-import { CommandLine } from "../../ui/CommandLine"
+import { CommandLine } from "../../ui/Copy"
 import { LeaseLeft } from "../../ui/LeaseLeft"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
-import { usedOfSlots, WorkerSlots } from "../../ui/WorkerSlots"
-import { WorkerState } from "../../ui/WorkerState"
+import { usedOfSlots, WorkerSlots } from "../../ui/Slots"
+import { WorkerState } from "../../ui/StateWord"
+import { headCell, rightHeadCell } from "../../ui/look"
 import { useRowKeys } from "../../ui/rowKeys"
 import { useSteadyOrder } from "../../ui/steadyOrder"
-import { headCell, rightHeadCell } from "../../ui/tableHead"
 import { heardFrom, isHere, nameOf, silenceOf, stateOf, toldBy } from "../../ui/workers"
 import { DrainButton } from "./DrainButton"
 import { HeldRunsList, HeldRunsTable } from "./HeldRuns"
 import { workerCommand } from "./commands"
 import { inOrder, isOlder, newestVersion } from "./fleet"
-import { useOpenWorkers } from "./openWorkers"
+
+/** In place of a worker: the dialog that says how to start one. */
+const adding = "add"
+
+/** Which workers are opened, as the address of the page has it. */
+export const useOpenWorkers = () => {
+  const { open } = useSearch({ from: "/signed-in/workers" })
+  const navigate = useNavigate()
+  const ids = open === undefined ? [] : open.split(",")
+  const set = (next: ReadonlyArray<string>) =>
+    void navigate({
+      to: "/workers",
+      search: { open: next.length === 0 ? undefined : next.join(",") },
+      replace: true,
+      resetScroll: false,
+    })
+  const toggle = (id: string) => set(ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id])
+  return {
+    isOpen: (id: string) => ids.includes(id),
+    toggle,
+    isAdding: ids.includes(adding),
+    toggleAdding: () => toggle(adding),
+  }
+}
 
 interface WorkerRowProps {
   readonly summary: Json.WorkerSummary

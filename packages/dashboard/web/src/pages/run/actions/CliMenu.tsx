@@ -2,7 +2,7 @@
 import { Menu } from "@base-ui/react/menu"
 import { Check, SquareTerminal } from "lucide-react"
 import { buttonClass } from "../../../ui/Button"
-import { useCopy } from "../../../ui/useCopy"
+import { useCopy } from "../../../ui/Copy"
 import type { CliLine } from "../model/cli"
 
 export const CliMenu = ({

@@ -4,7 +4,7 @@ import { plural } from "../../../format/numbers"
 import { clock, duration } from "../../../format/times"
 import type { TakeoverPart } from "../model/parts"
 import { type Section, summaryOf } from "../model/sections"
-import { endOf, spanOf } from "../lanes/spans"
+import { endOf, spanOf } from "../lanes/segments"
 import { When } from "./ConversationRow"
 import { Chevron } from "./Disclosure"
 

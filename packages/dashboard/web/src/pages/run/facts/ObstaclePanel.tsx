@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
 import { wholeRun } from "../../../shell/links"
-import { CommandLine } from "../../../ui/CommandLine"
+import { CommandLine } from "../../../ui/Copy"
 import { Panel } from "../../../ui/Panel"
 import type { Obstacle } from "../model/obstacle"
 import { linkClass } from "./FactList"

@@ -3,8 +3,7 @@ import { plural } from "../../../format/numbers"
 import { clock, duration } from "../../../format/times"
 import { resultWords, isFailed } from "../model/steps"
 import { idleWords, leaseLeft } from "./labels"
-import type { Segment } from "./segments"
-import type { ClaimSpan } from "./spans"
+import type { Segment, ClaimSpan } from "./segments"
 
 /** `lead` is emphasised, and so is `paid`, what is paid again. */
 export interface Detail {

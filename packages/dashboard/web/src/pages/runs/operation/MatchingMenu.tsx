@@ -3,7 +3,7 @@ import { Menu } from "@base-ui/react/menu"
 import { ChevronDown, RotateCcw, Tag, X, type LucideIcon } from "lucide-react"
 import { buttonClass } from "../../../ui/Button"
 import type { RunFilter } from "../filter"
-import { menuItem, menuPopup } from "../menuLook"
+import { menuItem, menuPopup } from "../../../ui/look"
 import { isOffered, words, type Action } from "./operations"
 
 const actions: ReadonlyArray<readonly [action: Action, Icon: LucideIcon]> = [
