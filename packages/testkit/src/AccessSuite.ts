@@ -7,7 +7,6 @@ import * as Ids from "@runlease/core/Ids"
 import { WorkerNotFound, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Redacted } from "effect"
 import * as Tokens from "./access/Tokens.js"
-import { tagOf } from "./access/Tokens.js"
 import * as Sessions from "./access/Sessions.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -52,10 +51,10 @@ export const suite = (
         const other = yield* access.createProject("other")
         deepStrictEqual(yield* access.listKeys(other.id), [])
         strictEqual(yield* TestRuns.verdictOf(access.revokeKey(other.id, key.id)), "KeyNotFound")
-        strictEqual(yield* tagOf(token), "ApiKey")
+        strictEqual(yield* Tokens.tagOf(token), "ApiKey")
         const revoked = yield* access.revokeKey(project.id, key.id)
         assertTrue(revoked.revokedAt !== null)
-        strictEqual(yield* tagOf(token), "Refused")
+        strictEqual(yield* Tokens.tagOf(token), "Refused")
         deepStrictEqual(yield* access.revokeKey(project.id, key.id), revoked)
         const stranger = Ids.KeyId.make(yield* Ids.uuidV7)
         strictEqual(yield* TestRuns.verdictOf(access.revokeKey(project.id, stranger)), "KeyNotFound")
@@ -70,9 +69,9 @@ export const suite = (
         const { token } = yield* access.createKey({ projectId: project.id, name: "ci" })
         const text = Redacted.value(token)
         for (const wrong of ["", "nonsense", text.slice(0, -1), `${text}0`, text.toUpperCase()]) {
-          strictEqual(yield* tagOf(Redacted.make(wrong)), "Refused")
+          strictEqual(yield* Tokens.tagOf(Redacted.make(wrong)), "Refused")
         }
-        strictEqual(yield* tagOf(token), "ApiKey")
+        strictEqual(yield* Tokens.tagOf(token), "ApiKey")
       }),
     )
 
@@ -90,7 +89,7 @@ export const suite = (
         yield* access.revokeKey(project.id, first.key.id)
         const refused = yield* Effect.flip(access.createKey(options))
         assertEquals(refused, new KeyRevoked({ keyId: first.key.id }))
-        strictEqual(yield* tagOf(token), "Refused")
+        strictEqual(yield* Tokens.tagOf(token), "Refused")
         const keys = yield* access.listKeys(project.id)
         deepStrictEqual(
           keys.map((key) => [key.id, key.revokedAt !== null]),
@@ -141,9 +140,9 @@ export const suite = (
           projectId: project.id,
           workerId: yield* TestRuns.register("other"),
         })
-        strictEqual(yield* tagOf(first), "Worker")
+        strictEqual(yield* Tokens.tagOf(first), "Worker")
         const third = yield* issue
-        deepStrictEqual(yield* Effect.forEach([first, second, third, other], tagOf), [
+        deepStrictEqual(yield* Effect.forEach([first, second, third, other], Tokens.tagOf), [
           "Refused",
           "Worker",
           "Worker",
@@ -169,10 +168,15 @@ export const suite = (
           yield* issue(otherId, key.id),
           yield* issue(otherId),
         ]
-        deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Worker", "Worker", "Worker", "Worker"])
+        deepStrictEqual(yield* Effect.forEach(tokens, Tokens.tagOf), ["Worker", "Worker", "Worker", "Worker"])
         yield* access.revokeKey(project.id, key.id)
-        deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Refused", "Worker", "Refused", "Worker"])
-        strictEqual(yield* tagOf(valid.token), "ApiKey")
+        deepStrictEqual(yield* Effect.forEach(tokens, Tokens.tagOf), [
+          "Refused",
+          "Worker",
+          "Refused",
+          "Worker",
+        ])
+        strictEqual(yield* Tokens.tagOf(valid.token), "ApiKey")
       }),
     )
 
@@ -188,7 +192,7 @@ export const suite = (
           access.issueWorkerToken({ projectId: project.id, workerId, issuedBy })
         assertEquals(yield* Effect.flip(issue(key.id)), new KeyRevoked({ keyId: key.id }))
         const foreign = Ids.KeyId.make(yield* Ids.uuidV7)
-        strictEqual(yield* tagOf(yield* issue(foreign)), "Worker")
+        strictEqual(yield* Tokens.tagOf(yield* issue(foreign)), "Worker")
       }),
     )
 
@@ -208,9 +212,9 @@ export const suite = (
         const tokens = [yield* issue(workerId), yield* issue(workerId), yield* issue(otherId)]
         const worker = { projectId: project.id, workerId }
         strictEqual(yield* access.revokeWorkerTokens(worker), 2)
-        deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Refused", "Refused", "Worker"])
+        deepStrictEqual(yield* Effect.forEach(tokens, Tokens.tagOf), ["Refused", "Refused", "Worker"])
         strictEqual(yield* access.revokeWorkerTokens(worker), 0)
-        strictEqual(yield* tagOf(yield* issue(workerId)), "Worker")
+        strictEqual(yield* Tokens.tagOf(yield* issue(workerId)), "Worker")
       }),
     )
 
@@ -232,7 +236,7 @@ export const suite = (
             new WorkerNotFound({ workerId: worker.workerId }),
           )
         }
-        strictEqual(yield* tagOf(token), "Worker")
+        strictEqual(yield* Tokens.tagOf(token), "Worker")
       }),
     )
   })

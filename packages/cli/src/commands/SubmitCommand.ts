@@ -26,7 +26,6 @@ import * as Output from "../output/Output.js"
 import * as PayloadExample from "../output/PayloadExample.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Follow from "./Follow.js"
-import { follow } from "./Follow.js"
 
 /** The failure of a command without a request, with the payload that the agent's workers say it takes. */
 const missingRequest = Effect.fnUntraced(function* (named: Option.Option<Ids.AgentId>) {
@@ -245,7 +244,7 @@ const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
   if (parsed.json) yield* Output.json({ ...submitted, ...RunLines.toJson(run) })
   else yield* Console.log(run.runId)
   if (!parsed.json && !parsed.watch) yield* Follow.warn(run)
-  if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
+  if (parsed.watch) yield* Follow.follow({ runId: run.runId, after: 0, json: parsed.json })
 })
 
 const submitMany = Effect.fnUntraced(function* (parsed: Parsed, file: string) {

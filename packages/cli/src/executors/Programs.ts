@@ -9,7 +9,6 @@ import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
-import type { Processes } from "./ExecutorFlag.js"
 
 const hintOf = (flag: string, { command, reason }: ProgramPath.ProgramUnusable): string => {
   if (reason === "not_executable") return `Make it an executable file: chmod +x ${command}`
@@ -23,7 +22,11 @@ const hintOf = (flag: string, { command, reason }: ProgramPath.ProgramUnusable):
 }
 
 /** Fails with a hint when the program that `flag` names cannot be started. */
-export const check = Effect.fnUntraced(function* (flag: string, command: string, { env }: Processes) {
+export const check = Effect.fnUntraced(function* (
+  flag: string,
+  command: string,
+  { env }: ExecutorFlag.Processes,
+) {
   const path = env["PATH"] ?? (yield* Effect.orElseSucceed(Config.string("PATH"), () => undefined))
   yield* Effect.mapError(
     ProgramPath.find(command, path),

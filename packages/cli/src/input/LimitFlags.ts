@@ -5,7 +5,6 @@ import { Args, Options } from "@effect/cli"
 import { Ids, Limits } from "@runlease/core"
 import { Array, Duration, Effect, Option, Schema } from "effect"
 import * as ExitCode from "../output/ExitCode.js"
-import { type CommandFailure, usage } from "../output/ExitCode.js"
 import * as Flag from "./Flag.js"
 import { positional } from "./PositionalText.js"
 
@@ -108,7 +107,7 @@ export const changed = (
   options: LimitOptions,
   name: string,
   before: Omit<Limits.NamedLimit, "name">,
-): Effect.Effect<Limits.NamedLimitInput, CommandFailure> => {
+): Effect.Effect<Limits.NamedLimitInput, ExitCode.CommandFailure> => {
   const isCleared = (field: Clearable) => options.clear.includes(field)
   const values: Readonly<Record<Clearable, Option.Option<unknown>>> = {
     "max-running": options.maxRunning,
@@ -119,11 +118,11 @@ export const changed = (
   }
   const both = options.clear.find((field) => Option.isSome(values[field]))
   if (both !== undefined) {
-    return Effect.fail(usage(`--${both} is both set and cleared`, "Leave one of the two out."))
+    return Effect.fail(ExitCode.usage(`--${both} is both set and cleared`, "Leave one of the two out."))
   }
   const after = isCleared("rate") ? null : rateOf(options, before.rate)
   if (after === null && Option.isSome(options.burst)) {
-    return Effect.fail(usage("--burst needs a rate", "Give one with --rate, as --rate 10/1m."))
+    return Effect.fail(ExitCode.usage("--burst needs a rate", "Give one with --rate, as --rate 10/1m."))
   }
   return Effect.succeed({
     name,

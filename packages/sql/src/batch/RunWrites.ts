@@ -24,16 +24,6 @@ import {
   tableOf,
 } from "../rows/RunFields.js"
 import * as RunRow from "../rows/RunRow.js"
-import {
-  claimColumns,
-  conversationColumns,
-  firstInputRow,
-  inputColumns,
-  type NameRow,
-  newConversationRow,
-  newRow,
-  runColumns,
-} from "../rows/RunRow.js"
 import { sessionColumns, sessionRow } from "../rows/SessionRow.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as InputRows from "./InputRows.js"
@@ -181,11 +171,11 @@ export const insert = (
 ): Effect.Effect<ReadonlyArray<number>, SqlError> =>
   Effect.gen(function* () {
     const inserted = yield* execute(
-      BulkStatements.insert<Columns, NameRow & { readonly run_pk: number }>(
+      BulkStatements.insert<Columns, RunRow.NameRow & { readonly run_pk: number }>(
         database,
         "runs",
-        runColumns,
-        runs.map(newRow),
+        RunRow.runColumns,
+        runs.map(RunRow.newRow),
         "RETURNING run_pk, project_id, run_id",
       ),
     )
@@ -193,21 +183,21 @@ export const insert = (
       inserted.map(({ project_id, run_id, run_pk }) => [`${project_id}/${run_id}`, run_pk]),
     )
     const keys = runs.map(({ state: { spec } }) => byName.get(`${spec.projectId}/${spec.runId}`)!)
-    const inputs = runs.map((run, index) => firstInputRow(keys[index]!, run))
+    const inputs = runs.map((run, index) => RunRow.firstInputRow(keys[index]!, run))
     const states = runs.map(({ state }, index) => ({ key: keys[index]!, after: state, details: {} }))
     const labels = runs.flatMap(({ details, state: { spec } }, index) =>
       LabelRows.rowsOf(spec.projectId, keys[index]!, details.labels),
     )
     const conversations = runs.flatMap(({ newConversation, state: { spec } }) =>
-      newConversation ? [newConversationRow(spec, now)] : [],
+      newConversation ? [RunRow.newConversationRow(spec, now)] : [],
     )
     yield* database.dialect.write([
       ...insertStates(database, states),
-      BulkStatements.insert(database, "inputs", inputColumns, inputs),
+      BulkStatements.insert(database, "inputs", RunRow.inputColumns, inputs),
       ...LabelRows.insert(database, labels),
       ...(conversations.length === 0
         ? []
-        : [BulkStatements.insert(database, "conversations", conversationColumns, conversations)]),
+        : [BulkStatements.insert(database, "conversations", RunRow.conversationColumns, conversations)]),
     ])
     return keys
   })
@@ -322,7 +312,7 @@ const putSessions = ({ dialect, sql }: Database, changes: ReadonlyArray<RunRows.
 }
 
 /** `project_id` is for an index. */
-const claimRowColumns: Columns = { run_pk: "integer", ...claimColumns, project_id: "text" }
+const claimRowColumns: Columns = { run_pk: "integer", ...RunRow.claimColumns, project_id: "text" }
 
 const ofClaim = encodersFor("claims", claimFields)
 

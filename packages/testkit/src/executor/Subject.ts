@@ -2,7 +2,6 @@
 import type { Agent } from "@runlease/core/Agent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Executor from "@runlease/core/Executor"
-import type { Execute } from "@runlease/core/Executor"
 import type { SubmissionInput } from "@runlease/core/Runs"
 import { Data, Effect, type Layer, type Scope } from "effect"
 
@@ -41,7 +40,7 @@ export { Floods, Huge, Malformed, Says, SaysThenCrashes, SaysThenHangs }
  * @category models
  */
 export interface Subject {
-  readonly execute: Execute
+  readonly execute: Executor.Execute
   readonly produced: Effect.Effect<number>
   readonly alive: Effect.Effect<number>
   readonly submission?: Partial<SubmissionInput> | undefined

@@ -5,7 +5,6 @@ import * as ChildMessage from "@runlease/core/ChildMessage"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
-import type { RunId } from "@runlease/core/Ids"
 import * as InboxMessage from "@runlease/core/InboxMessage"
 import { Leases } from "@runlease/core/Leases"
 import type { ClaimedRun, LeaseRef, Run } from "@runlease/core/Run"
@@ -500,13 +499,13 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
 
 const telling = (lease: LeaseRef, name: string) => spawn(lease, name, {}, undefined, true)
 
-const messages = (runId: RunId) =>
+const messages = (runId: Ids.RunId) =>
   Effect.map(TestRuns.eventsOf(runId), (events) =>
     events.flatMap((event) => Option.toArray(InboxMessage.fromEvent(event))),
   )
 
 /** The children that the messages of a run are about: their indexes, statuses and codes of errors. */
-const endedChildren = (runId: RunId) =>
+const endedChildren = (runId: Ids.RunId) =>
   Effect.map(messages(runId), (all) =>
     all
       .flatMap((message) => Option.toArray(ChildMessage.fromMessage(message)))

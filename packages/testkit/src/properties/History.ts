@@ -15,7 +15,6 @@ import * as Command from "./Command.js"
 import { distinct, type Exchange, explain, leasesIn } from "./Explanation.js"
 import * as Model from "./Model.js"
 import * as ModelRules from "./ModelRules.js"
-import { isAsking } from "./ModelRules.js"
 import * as ModelState from "./ModelState.js"
 import { describe, type Request, runName } from "./Request.js"
 import * as Resolve from "./Resolve.js"
@@ -94,7 +93,7 @@ const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
         return wakesAt > state.now ? { _tag: "Pass", millis: wakesAt - state.now } : claimAll
       }
       if (listening !== null) return { _tag: "Tell", run: number, key: null }
-      if (isAsking(run)) {
+      if (ModelRules.isAsking(run)) {
         return { _tag: "Raise", run: number, call: waiting[0]!.call, tokens: (ledger?.spent ?? 0) + 10 }
       }
       if (awaiting !== null || awaitsBudget) return { _tag: "Cancel", run: number }

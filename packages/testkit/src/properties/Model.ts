@@ -5,7 +5,6 @@
 import { isReserved } from "@runlease/core/AgentEvent"
 import { isTerminal } from "@runlease/core/Run"
 import * as ModelRules from "./ModelRules.js"
-import { isAsking, claim, settle, pause, pendingCalls } from "./ModelRules.js"
 import * as ModelLog from "./ModelLog.js"
 import {
   end,
@@ -63,7 +62,7 @@ const followUp = (
     return [{ ...run, inputs: [...run.inputs, { ...before, input }] }, `Again after ${before.since}`]
   }
   if (run.status !== "waiting" || run.waiting.length === 0) return [run, `Left ${run.status}`]
-  if (isAsking(run)) return [run, "Uncovered waiting"]
+  if (ModelRules.isAsking(run)) return [run, "Uncovered waiting"]
   if (results.length < run.waiting.length) {
     return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
   }
@@ -276,7 +275,7 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     case "Suspend": {
       if (standing === "ended") return [run, "LeaseLost"]
       const log = ModelLog.suspend(run.log)
-      const waiting = pendingCalls(state, request)
+      const waiting = ModelRules.pendingCalls(state, request)
       return [
         endClaim(state, run, (after) => ({
           ...after,
@@ -291,7 +290,7 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     }
     case "Pause":
       if (standing === "ended") return [run, "LeaseLost"]
-      return [endClaim(state, run, (after) => pause(state, after, request)), "Paused"]
+      return [endClaim(state, run, (after) => ModelRules.pause(state, after, request)), "Paused"]
     case "Resume": {
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
       const [resumed, verdict] = resume(run, request.answers)
@@ -344,7 +343,7 @@ const stepOne = (state: State, request: Request): readonly [State, string] => {
     case "Submit":
       return submit(state, request)
     case "Claim":
-      return claim(state, request)
+      return ModelRules.claim(state, request)
     case "Renew":
       return renew(state, request)
     case "Spawn":
@@ -369,7 +368,7 @@ const stepOne = (state: State, request: Request): readonly [State, string] => {
 /** Applies one request atomically. */
 export const step = (state: State, request: Request): readonly [State, string] => {
   const [after, verdict] = stepOne(state, request)
-  return [settle(state, after), verdict]
+  return [ModelRules.settle(state, after), verdict]
 }
 
 /** The observable state of a run. */

@@ -6,7 +6,6 @@ import * as Child from "@runlease/core/Child"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Emit from "@runlease/core/Emit"
 import * as Executor from "@runlease/core/Executor"
-import type { ExecuteWith, RunContext } from "@runlease/core/Executor"
 import * as Inbox from "@runlease/core/Inbox"
 import * as Interrupts from "@runlease/core/Interrupts"
 import { lastUserText } from "@runlease/core/RequestSnapshot"
@@ -58,8 +57,8 @@ const executing = (process: string, { leaseEpoch, runId }: ClaimedRun): Executin
 export const observed =
   (
     { process, recorder }: { readonly process: string; readonly recorder: Pick<Recorder, "happened"> },
-    execute: ExecuteWith<RunContext>,
-  ): ExecuteWith<RunContext> =>
+    execute: Executor.ExecuteWith<Executor.RunContext>,
+  ): Executor.ExecuteWith<Executor.RunContext> =>
   (run) => {
     const who = executing(process, run)
     const began = Effect.sync(() =>

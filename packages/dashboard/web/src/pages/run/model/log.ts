@@ -6,7 +6,6 @@ import type { EndPart, TextPart, ToolPart } from "./parts"
 import { isRecord, questionOf } from "./questions"
 import { childrenWord, type Entry, openChildren, type Read, type RunLog } from "./runLog"
 import * as Steps from "./stepEvents"
-import { breakOff } from "./stepEvents"
 
 const idOf = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined
@@ -249,7 +248,7 @@ const waiting: ControlFold = (log, read, value) => {
 
 const attempt: ControlFold = (log, read, value) => {
   supersede(log)
-  breakOff(log, read.at)
+  Steps.breakOff(log, read.at)
   const previous = isRecord(value["previous"]) ? value["previous"] : {}
   const { attempt: number, unfinished } = value
   log.parts.push({
@@ -294,7 +293,7 @@ const ended = (
   read: Read,
   end: Pick<EndPart, "status" | "message" | "code" | "result">,
 ): void => {
-  breakOff(log, read.at)
+  Steps.breakOff(log, read.at)
   log.parts.push({ ...base(read, "end"), kind: "end", ...end })
 }
 
