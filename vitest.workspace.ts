@@ -25,7 +25,7 @@ const groups: Readonly<Record<string, Group>> = {
     all: ["packages/*/test/**/*.test.ts"],
     except: ["packages/cli/**", onPostgres],
     first: [
-      "packages/core/test/**/!(cronTime).test.ts",
+      "packages/{core,store}/test/**/!(cronTime).test.ts",
       "packages/{dashboard,docs,executor-ag-ui,process,test-postgres}/test/**/*.test.ts",
       "packages/workflow/test/**/!(lost).test.ts",
       "packages/executor-command/test/{CommandExecutor,Output,conformance,steps}.test.ts",

@@ -27,7 +27,7 @@ const sharing = (specifier, { parentURL }) =>
   parentURL?.startsWith(new URL("bench/src/", here).href)
 
 export const resolve = (specifier, context, next) => {
-  const [, name, module] = /^@runlease\/(core|http|sql)(?:\/(.+))?$/.exec(specifier) ?? []
+  const [, name, module] = /^@runlease\/(core|store|http|sql)(?:\/(.+))?$/.exec(specifier) ?? []
   if (name !== undefined) {
     const path = publishedPaths(name)[module === undefined ? "." : `./${module}`].import
     return next(new URL(`packages/${name}/${path}`, checkout).href, context)

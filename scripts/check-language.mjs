@@ -39,6 +39,7 @@ const limits = {
   "http-mcp": 35,
   process: 25,
   sql: 10,
+  store: 10,
   testkit: 50,
   workflow: 10,
 }

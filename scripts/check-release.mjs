@@ -65,7 +65,7 @@ try {
 
   const command = checkCommandProject(root, packed)
   const worker = project(join(root, "worker"))
-  const embedded = ["@runlease/core", "@runlease/sql"].map(
+  const embedded = ["@runlease/core", "@runlease/store", "@runlease/sql"].map(
     (name) => packed.find(({ manifest }) => manifest.name === name).tarball,
   )
   const versions = ["effect@^3.22.2", "@effect/platform@^0.97.2", "@effect/sql@^0.52.1"]

@@ -1,14 +1,53 @@
 // The public paths of the packages whose sources lie in rooms: each module that `src/index.ts` names is a path of its own,
 // `@runlease/core/Leases`, whatever room it is in. A package may have further indexes for other readers:
-// `@runlease/core/store` has the modules that authors of stores need, and `@runlease/core/store/RunRows` is one of them; `@runlease/http/face` has
+// `@runlease/core/executor` has the modules that authors of executors need, and `@runlease/core/executor/StepLog` is one of them; `@runlease/http/face` has
 // those of authors of faces. `node scripts/exports.mjs` writes them into the manifests;
 // with `--check` it fails where a manifest differs.
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** Paths beside the modules of the index: modules that the types of a client name, and the program of the command. */
-const packages = { core: [], sql: [], http: ["Api/*"], cli: ["bin"] }
-const indexes = { core: ["executor", "store", "internal"], http: ["face"] }
+const packages = { core: [], store: [], sql: [], http: ["Api/*"], cli: ["bin"] }
+const indexes = { core: ["executor"], http: ["face"] }
+/**
+ * Modules that no index has, since only packages of Runlease import them. Each is a path by its name, without a promise: it may change or go in
+ * any version. What a program or a store of others needs goes into an index.
+ */
+const shared = {
+  core: [
+    "model/CarriedMessages",
+    "model/ChildEvent",
+    "model/Count",
+    "model/Digest",
+    "model/FormSchema",
+    "model/Histogram",
+    "model/JsonSchemaCost",
+    "model/JsonSchemaProblem",
+    "model/JsonText",
+    "model/Meter",
+    "model/OpenedItems",
+    "model/RecordParts",
+    "model/SchemaProblem",
+    "model/SnakeCase",
+    "model/ThreadName",
+    "model/agui/ToolFailure",
+    "ports/AppendRules",
+    "ports/BatchQueue",
+    "ports/LazyRetry",
+    "ports/LoopTurn",
+    "ports/PayloadCheck",
+    "ports/RunLabels",
+    "ports/SideBySide",
+    "ports/SpanIds",
+    "ports/Submission",
+    "ports/WorkersInContact",
+    "worker/Detached",
+    "worker/Lease",
+    "worker/LeaseRenewal",
+    "worker/RenewalRounds",
+  ],
+  store: ["rules/PendingObstacle", "rules/RetryEvent"],
+}
 const line = /^export \* as (\w+) from "\.\/(.+)\.js"$/
 
 const modulesOf = (folder, index) =>
@@ -16,7 +55,9 @@ const modulesOf = (folder, index) =>
     .split("\n")
     .flatMap((text) => (line.exec(text) === null ? [] : [line.exec(text).slice(1)]))
 
-const exportsOf = (folder, others, further) => {
+const nameOf = (path) => path.slice(path.lastIndexOf("/") + 1)
+
+const exportsOf = (folder, others, further, alone) => {
   const paths = (target) =>
     Object.fromEntries([
       [".", target("index")],
@@ -25,6 +66,7 @@ const exportsOf = (folder, others, further) => {
         [`./${index}`, target(index)],
         ...modulesOf(folder, index).map(([name, path]) => [`./${index}/${name}`, target(path)]),
       ]),
+      ...alone.map((path) => [`./${nameOf(path)}`, target(path)]),
       ...others.map((path) => [`./${path}`, target(path)]),
     ])
   return {
@@ -37,7 +79,12 @@ for (const [name, others] of Object.entries(packages)) {
   const file = join("packages", name, "package.json")
   const before = readFileSync(file, "utf8")
   const manifest = JSON.parse(before)
-  const { published, sources } = exportsOf(join("packages", name), others, indexes[name] ?? [])
+  const { published, sources } = exportsOf(
+    join("packages", name),
+    others,
+    indexes[name] ?? [],
+    shared[name] ?? [],
+  )
   manifest.exports = sources
   manifest.publishConfig.exports = published
   const after = `${JSON.stringify(manifest, null, 2)}\n`

@@ -1,5 +1,5 @@
 /*
- * The transitions of a run. Names in comments are those of packages/core/src/rules.
+ * The transitions of a run. Names in comments are those of packages/store/src/rules.
  */
 
 /* Transition.pend */

@@ -1,6 +1,6 @@
 /*
  * The commits of the store. Each is one atomic step, which turns the request `m` into its answer. Names in comments are those of
- * packages/core/src/rules and packages/core/src/store.
+ * packages/store/src.
  */
 
 /* ---- Who may change a run ---- */

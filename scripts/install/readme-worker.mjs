@@ -7,6 +7,16 @@ import { copyCompiled } from "./node.mjs"
 import { fail, run, versionOfNode } from "./project.mjs"
 import { readmeFiles } from "./readme-files.mjs"
 
+/** The tarballs of these packages, and of those that they need: what is published here is not on the registry yet. */
+const tarballsFor = (packed, names) => {
+  const found = packed.filter(({ manifest }) => names.includes(manifest.name))
+  const needed = new Set([
+    ...names,
+    ...found.flatMap(({ manifest }) => Object.keys(manifest.dependencies ?? {})),
+  ])
+  return needed.size > names.length ? tarballsFor(packed, [...needed]) : found.map(({ tarball }) => tarball)
+}
+
 /** Returns the folder of the project. */
 export const checkReadmeWorker = (root, packed, node, env) => {
   const readme = readFileSync("README.md", "utf8")
@@ -16,8 +26,8 @@ export const checkReadmeWorker = (root, packed, node, env) => {
   mkdirSync(folder)
   for (const line of shell.replaceAll("\\\n", " ").trim().split("\n")) {
     const [command, ...words] = line.trim().split(/\s+/)
-    // What is published here is not on the registry yet.
-    const args = words.map((word) => packed.find(({ manifest }) => manifest.name === word)?.tarball ?? word)
+    const isOurs = (word) => packed.some(({ manifest }) => manifest.name === word)
+    const args = [...words.filter((word) => !isOurs(word)), ...tarballsFor(packed, words.filter(isOurs))]
     run(command, words[0] === "install" ? [...args, ...scripts, "--no-audit"] : args, folder, env)
   }
   if (node === undefined) copyCompiled(folder)

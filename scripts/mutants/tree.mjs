@@ -9,10 +9,10 @@ import { makeFolder } from "./temporary.mjs"
 
 export const checkout = realpathSync(join(import.meta.dirname, "../.."))
 
-/** Of the sources, unless others are named. */
+/** Of the sources, unless others are named. A source belongs to the innermost of them. */
 export const folders = [
-  "packages/core/src/rules",
-  "packages/core/src/store",
+  "packages/store/src/rules",
+  "packages/store/src",
   "packages/sql/src",
   "packages/http/src/client",
   "packages/core/src/worker",
@@ -58,16 +58,18 @@ const shuffled = (items, random) => {
 const keyOf = ({ fileName, location, mutatorName, replacement }) =>
   JSON.stringify([fileName, location, mutatorName, replacement])
 
+/** Whether a path is in a folder, and in no other of them that lies in it. */
+const isIn = (folder, folders, path) =>
+  (path === folder || path.startsWith(`${folder}/`)) &&
+  !folders.some((other) => other.startsWith(`${folder}/`) && isIn(other, folders, path))
+
 /** The mutants of the sample, of each folder as many; or, with `only`, those that start on its line. */
 export const sample = async ({ count, folders, only, seed }) => {
   const chosen = []
   for (const folder of folders) {
     const paths = listed
       .filter(
-        (path) =>
-          (path === folder || path.startsWith(`${folder}/`)) &&
-          path.endsWith(".ts") &&
-          (only ?? path).startsWith(path),
+        (path) => isIn(folder, folders, path) && path.endsWith(".ts") && (only ?? path).startsWith(path),
       )
       .toSorted()
     const files = paths.map((name) => ({ name, content: read(name), mutate: true }))

@@ -4,12 +4,12 @@ import {
   Executor,
   type Ids,
   Interrupts,
-  MemoryControlPlane,
   RequestSnapshot,
   RunLog,
   Runs,
   Worker,
 } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Console, Effect, Layer, Stream } from "effect"
 
 /** Refunds the requested amount. More than 100 EUR needs a person's approval. */

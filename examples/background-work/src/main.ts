@@ -1,5 +1,6 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Console, Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { chat, Chat, Library, researcher } from "./agents.js"
 

@@ -1,6 +1,7 @@
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AiExecutor, AiModel } from "@runlease/executor-ai"
+import { MemoryControlPlane } from "@runlease/store"
 import * as ModelServer from "@runlease/testkit/ModelServer"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import { createServer } from "node:http"

@@ -1,15 +1,8 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import {
-  AgentEvent,
-  type Ids,
-  MemoryControlPlane,
-  RequestSnapshot,
-  RunLog,
-  Runs,
-  Worker,
-} from "@runlease/core"
+import { AgentEvent, type Ids, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AcpExecutor } from "@runlease/executor-acp"
+import { MemoryControlPlane } from "@runlease/store"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 

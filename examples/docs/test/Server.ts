@@ -3,16 +3,9 @@
  */
 import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import {
-  Access,
-  AgentEvent,
-  ControlPlane,
-  Executor,
-  Interrupts,
-  MemoryControlPlane,
-  RequestSnapshot,
-} from "@runlease/core"
+import { Access, AgentEvent, ControlPlane, Executor, Interrupts, RequestSnapshot } from "@runlease/core"
 import * as Server from "@runlease/http/Server"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { createServer } from "node:http"

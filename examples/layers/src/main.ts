@@ -1,5 +1,6 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Console, Effect, Layer, Stream } from "effect"
 import * as Rates from "./Rates.js"
 import * as RatesExecutor from "./RatesExecutor.js"

@@ -1,5 +1,6 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { MemoryControlPlane, Runs, Schedules, Worker } from "@runlease/core"
+import { Runs, Schedules, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Console, DateTime, Effect, Layer, Schedule } from "effect"
 import { Report } from "./agents.js"
 import { declared, source } from "./schedules.js"

@@ -1,6 +1,7 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { CommandExecutor } from "@runlease/executor-command"
+import { MemoryControlPlane } from "@runlease/store"
 import { Console, Effect, Layer, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 

@@ -1,5 +1,6 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { AgentEvent, type Ids, MemoryControlPlane, Runs, Worker } from "@runlease/core"
+import { AgentEvent, type Ids, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Console, Effect, Layer, Schema, Stream } from "effect"
 import { Purchase } from "./agents.js"
 import { agents } from "./worker.js"

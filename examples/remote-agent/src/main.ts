@@ -1,7 +1,8 @@
 import { HttpServer } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
-import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AgUiExecutor } from "@runlease/executor-ag-ui"
+import { MemoryControlPlane } from "@runlease/store"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import * as StandIn from "./StandIn.js"
 

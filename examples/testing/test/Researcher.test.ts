@@ -1,5 +1,6 @@
 import { describe, expect } from "@effect/vitest"
-import { Executor, Leases, MemoryControlPlane, Worker } from "@runlease/core"
+import { Executor, Leases, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Faults, TestRuns } from "@runlease/testkit"
 import { Effect, Layer } from "effect"
 import * as Researcher from "../src/Researcher.js"

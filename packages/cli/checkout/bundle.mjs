@@ -26,7 +26,7 @@ const external = {
 
 /** `import { Effect, type Scope } from "effect"`: an index exports each module under its name. */
 const ofIndex =
-  /^import \{([^}]*)\} from "(effect|@effect\/cli|@effect\/platform|@runlease\/(?:core(?:\/executor|\/internal|\/store)?|sql))"$/gm
+  /^import \{([^}]*)\} from "(effect|@effect\/cli|@effect\/platform|@runlease\/(?:core(?:\/executor)?|store|sql))"$/gm
 
 /** These exports of the index are functions of one module. */
 const functions = new Set(["absurd", "flow", "hole", "identity", "pipe", "unsafeCoerce"])

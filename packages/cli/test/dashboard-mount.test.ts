@@ -2,9 +2,9 @@
 import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { NodeContext, NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { MemoryControlPlane } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
 import { Server } from "@runlease/http"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Layer } from "effect"
 import { createServer } from "node:http"
 

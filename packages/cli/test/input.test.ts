@@ -1,6 +1,6 @@
 /** Payloads of agents: submitted on the command line and on the page, and refused with the same sentence wherever that is. */
 import { expect, layer } from "@effect/vitest"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Layer } from "effect"
 import * as Browser from "./Browser.js"
 import { Review } from "./fixtures/reviewing.js"

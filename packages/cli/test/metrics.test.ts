@@ -1,7 +1,7 @@
 import { describe, expect, it, layer } from "@effect/vitest"
 import { WorkerMetrics } from "@runlease/core"
-import { StoreMetrics } from "@runlease/core/store"
 import { ServerMetrics } from "@runlease/http"
+import { StoreMetrics } from "@runlease/store"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"

@@ -150,7 +150,14 @@ it.scopedLive("a command loads no library that it may not need", () =>
     }
     const runs = loadedBy("RunsCommand")
     expect(runs).toEqual(expect.arrayContaining(["effect", "http/src/client"]))
-    for (const name of ["zod", "pg", "undici", "http/src/server", "http/src/Server.ts", "core/src/store"]) {
+    for (const name of [
+      "zod",
+      "pg",
+      "undici",
+      "http/src/server",
+      "http/src/Server.ts",
+      "store/src/operations",
+    ]) {
       expect(runs).not.toContain(name)
     }
     expect(runs.filter((name) => name.startsWith("sql/"))).toEqual([])

@@ -1,5 +1,5 @@
 import { AgentEvent } from "@runlease/core"
-import * as AgUiItems from "@runlease/core/internal/AgUiItems"
+import * as AgUiItems from "@runlease/core/executor/AgUiItems"
 import { describe, expect, it } from "vitest"
 
 const isOfItem = (type: string) =>

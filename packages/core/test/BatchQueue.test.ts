@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Cause, Deferred, Effect, Either, Exit, Fiber, Queue, Scope } from "effect"
-import * as BatchQueue from "../src/store/commit/BatchQueue.js"
+import * as BatchQueue from "../src/ports/BatchQueue.js"
 
 interface Sent {
   readonly items: ReadonlyArray<number>

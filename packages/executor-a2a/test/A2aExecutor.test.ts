@@ -9,7 +9,6 @@ import {
   Executor,
   Ids,
   Interrupts,
-  MemoryControlPlane,
   RequestSnapshot,
   type Run,
   RunLog,
@@ -20,6 +19,7 @@ import {
 import { A2aExecutor } from "@runlease/executor-a2a"
 import { Server } from "@runlease/http"
 import { A2aFace } from "@runlease/http-a2a"
+import { MemoryControlPlane } from "@runlease/store"
 import {
   Context,
   Deferred,

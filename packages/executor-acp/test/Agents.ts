@@ -1,7 +1,8 @@
 /** Runs scripted agents as real processes, and reads their notes. */
 import * as ClaimedRuns from "@runlease/testkit/ClaimedRuns"
 import { AcpExecutor } from "@runlease/executor-acp"
-import { type AgentEvent, Executor, MemoryControlPlane, type Run } from "@runlease/core"
+import { type AgentEvent, Executor, type Run } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Chunk, Deferred, Effect, Exit, Random, Schema, Stream } from "effect"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"

@@ -1,5 +1,4 @@
-import { AgentEvent, Run } from "@runlease/core"
-import { LogState } from "@runlease/core/store"
+import { AgentEvent, LogState, Run } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Schema } from "effect"

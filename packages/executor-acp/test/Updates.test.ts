@@ -1,5 +1,4 @@
-import { AgentEvent } from "@runlease/core"
-import { LogState } from "@runlease/core/store"
+import { AgentEvent, LogState } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"

@@ -4,7 +4,7 @@ import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect
 import { Executor, RequestSnapshot } from "@runlease/core"
 import { AgUiExecutor } from "@runlease/executor-ag-ui"
 import { TestRuns, TestWorker } from "@runlease/testkit"
-import * as MemoryControlPlane from "@runlease/core/MemoryControlPlane"
+import * as MemoryControlPlane from "@runlease/store/MemoryControlPlane"
 import { Deferred, Effect, Fiber, Layer, Redacted, Stream, TestClock } from "effect"
 import { describe } from "vitest"
 import * as Peer from "./Peer.js"

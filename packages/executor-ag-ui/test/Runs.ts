@@ -2,7 +2,7 @@
 import { it } from "@effect/vitest"
 import { type AgentEvent, Executor, type Run, type Runs } from "@runlease/core"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import * as MemoryControlPlane from "@runlease/core/MemoryControlPlane"
+import * as MemoryControlPlane from "@runlease/store/MemoryControlPlane"
 import { TestRuns } from "@runlease/testkit"
 import { Cause, Chunk, Effect, type Exit, Option, Ref, type Scope, Stream } from "effect"
 

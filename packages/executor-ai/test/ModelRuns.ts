@@ -2,7 +2,8 @@
 import * as ClaimedRuns from "@runlease/testkit/ClaimedRuns"
 import { AiExecutor, AiModel } from "@runlease/executor-ai"
 import type { Tool } from "@effect/ai"
-import { type AgentEvent, type ControlPlane, Executor, MemoryControlPlane } from "@runlease/core"
+import { type AgentEvent, type ControlPlane, Executor } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Chunk, ConfigProvider, Effect, Layer, Schema, Stream } from "effect"
 import * as ModelServer from "./ModelServer.js"
 

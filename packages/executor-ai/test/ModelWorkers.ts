@@ -5,7 +5,6 @@ import {
   type ControlPlane,
   Executor,
   type Ids,
-  MemoryControlPlane,
   type Run,
   RunLog,
   Runs,
@@ -15,6 +14,7 @@ import {
 import { DrainHold, StepLog } from "@runlease/core/executor"
 import type { AiExecutor } from "@runlease/executor-ai"
 import { SqlControlPlane } from "@runlease/sql"
+import { MemoryControlPlane } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { Context, Effect, Layer, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"

@@ -1,7 +1,8 @@
 /** Runs real programs as runs of the executor. */
 import * as ClaimedRuns from "@runlease/testkit/ClaimedRuns"
 import { CommandExecutor } from "@runlease/executor-command"
-import { AgentEvent, Executor, MemoryControlPlane, Run } from "@runlease/core"
+import { AgentEvent, Executor, Run } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Chunk, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"

@@ -1,6 +1,7 @@
 /** Runs many programs at once. Afterwards no process is left, and the worker's memory has not grown. */
 import { CommandExecutor } from "@runlease/executor-command"
-import { Ids, MemoryControlPlane, RunLog, Runs, Worker } from "@runlease/core"
+import { Ids, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"

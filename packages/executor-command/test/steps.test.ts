@@ -1,14 +1,7 @@
 /** Programs that record steps, as runs of a worker. */
 import { CommandExecutor } from "@runlease/executor-command"
-import {
-  type AgentEvent,
-  MemoryControlPlane,
-  RequestSnapshot,
-  RunLog,
-  Runs,
-  Usage,
-  Worker,
-} from "@runlease/core"
+import { type AgentEvent, RequestSnapshot, RunLog, Runs, Usage, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Faults, TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, deepStrictEqual, strictEqual } from "@effect/vitest/utils"

@@ -1,16 +1,8 @@
 import { type StreamResponse, type Task, TaskState } from "@a2a-js/sdk"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  Emit,
-  Executor,
-  Ids,
-  Inbox,
-  Interrupts,
-  MemoryControlPlane,
-  RequestSnapshot,
-  Runs,
-} from "@runlease/core"
+import { Emit, Executor, Ids, Inbox, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Chunk, Deferred, Effect, Fiber, Queue, Schema, Stream } from "effect"
 import { call } from "../../http/test/raw.js"

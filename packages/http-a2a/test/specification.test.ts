@@ -5,7 +5,8 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Emit, Executor, Interrupts, MemoryControlPlane, RequestSnapshot } from "@runlease/core"
+import { Emit, Executor, Interrupts, RequestSnapshot } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
 import { tester } from "../../http/test/agui/HttpAgents.js"

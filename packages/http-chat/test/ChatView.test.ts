@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { AgentEvent, type Interrupt, StepRecord } from "@runlease/core"
-import { ControlEvents } from "@runlease/core/store"
+import { AgentEvent, ControlEvents, type Interrupt, StepRecord } from "@runlease/core"
 import { type UIMessage, isToolUIPart } from "ai"
 import { FastCheck } from "effect"
 import { isDeepStrictEqual } from "node:util"

@@ -1,7 +1,8 @@
 /** The conformance runner of the protocol, for both ways in which a client begins: `npx pnpm@10 conformance` installs it. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
-import { Access, MemoryControlPlane } from "@runlease/core"
+import { Access } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Context, Effect, Layer, Option } from "effect"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"

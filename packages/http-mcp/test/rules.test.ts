@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, type Layer } from "effect"
 import { request as httpRequest } from "node:http"
 import { call } from "../../http/test/raw.js"

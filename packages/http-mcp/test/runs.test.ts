@@ -1,6 +1,7 @@
 import { it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Agent, Interrupts, Ids, MemoryControlPlane, Runs, Worker } from "@runlease/core"
+import { Agent, Ids, Interrupts, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { describe } from "vitest"
 import { client, serve, Served } from "../../http/test/serving.js"

@@ -1,6 +1,7 @@
 import { it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { ControlPlane, Ids, MemoryControlPlane, RunLog, Runs } from "@runlease/core"
+import { ControlPlane, Ids, RunLog, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Chunk, Context, Effect, Exit, Fiber, Layer, Scope, Stream, Supervisor, TestClock } from "effect"
 import * as Deadlines from "../src/internal/Deadlines.js"
 import * as Mcp from "../src/Mcp.js"

@@ -10,10 +10,10 @@ import {
   Ids,
   Interrupt,
   Interrupts,
-  MemoryControlPlane,
   RequestSnapshot,
   Runs,
 } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Queue, Stream } from "effect"

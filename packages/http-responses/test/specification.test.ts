@@ -5,14 +5,8 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  type AgentEvent,
-  Emit,
-  Executor,
-  MemoryControlPlane,
-  RequestSnapshot,
-  TokenUsage,
-} from "@runlease/core"
+import { type AgentEvent, Emit, Executor, RequestSnapshot, TokenUsage } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Queue, Stream } from "effect"
 import { tester } from "../../http/test/agui/HttpAgents.js"

@@ -1,5 +1,5 @@
 /** Schemas that every part of the wire shares: names are snake_case, instants are ISO 8601 text. */
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Record, Schema, SchemaAST, ParseResult, Predicate } from "effect"
 import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
 

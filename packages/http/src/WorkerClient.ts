@@ -2,7 +2,7 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
-import type { RenewalRounds } from "@runlease/core/internal"
+import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import type { Duration, Layer } from "effect"
 import type { ClientOptions } from "./Client.js"
 import * as Ports from "./client/Ports.js"

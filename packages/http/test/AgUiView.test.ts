@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { AgentEvent } from "@runlease/core"
-import { ControlEvents } from "@runlease/core/store"
+import { AgentEvent, ControlEvents } from "@runlease/core"
 import { FastCheck } from "effect"
 import { anyEvent, ended } from "./agui/AnyEvent.js"
 import { peers, shown, subject, taken, viewOf } from "./agui/Clients.js"

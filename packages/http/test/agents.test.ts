@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as AgentSuite from "@runlease/testkit/AgentSuite"
 import { clients, serve } from "./serving.js"
 

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { type Access, Ids, MemoryControlPlane, Run } from "@runlease/core"
+import { type Access, Ids, Run } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Deferred, Effect, Fiber } from "effect"
 import type { Socket } from "node:net"
 import { maxBytes } from "../src/contract/Body.js"

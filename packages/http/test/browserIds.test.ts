@@ -1,7 +1,8 @@
 /** A page does not learn by an id that it chooses or names whether a run has it that its token does not reach. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Ids, MemoryControlPlane, Runs } from "@runlease/core"
+import { Ids, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"

@@ -9,9 +9,9 @@ import {
   Conversations,
   Ids,
   Leases,
-  MemoryControlPlane,
   Schedules,
 } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, Effect, FastCheck as fc, Layer, Redacted } from "effect"
 import { type Endpoint, endpoints, send } from "./authorization/Endpoints.js"

@@ -1,16 +1,8 @@
 import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  AgentEvent,
-  BrowserTokens,
-  ControlPlane,
-  Emit,
-  Ids,
-  Leases,
-  MemoryControlPlane,
-  Runs,
-} from "@runlease/core"
+import { AgentEvent, BrowserTokens, ControlPlane, Emit, Ids, Leases, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Duration, Effect, Layer, Redacted } from "effect"

@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as BulkSuite from "@runlease/testkit/BulkSuite"
 import { Layer } from "effect"
 import { client, serve } from "./serving.js"

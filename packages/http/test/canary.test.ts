@@ -1,17 +1,9 @@
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "@effect/platform"
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  Agent,
-  AgentEvent,
-  Child,
-  Executor,
-  MemoryControlPlane,
-  type Run,
-  Step,
-  StepRecord,
-} from "@runlease/core"
+import { Agent, AgentEvent, Child, Executor, type Run, Step, StepRecord } from "@runlease/core"
 import { ReportedSteps, StepCodec } from "@runlease/core/executor"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Cause, Effect, Layer, Logger, Schema } from "effect"

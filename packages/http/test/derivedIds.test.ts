@@ -1,7 +1,8 @@
 /** What the server derives of what it was sent, no caller takes before its run exists. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Ids, MemoryControlPlane, Runs } from "@runlease/core"
+import { Ids, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect } from "effect"
 import { tester } from "./agui/HttpAgents.js"

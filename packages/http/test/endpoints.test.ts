@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as LapseSuite from "@runlease/testkit/LapseSuite"
 import * as ProjectPortsSuite from "@runlease/testkit/ProjectPortsSuite"
 import { Layer } from "effect"

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, ControlPlane, MemoryControlPlane, type Run } from "@runlease/core"
+import { AgentEvent, ControlPlane, type Run } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, Duration, Effect, Fiber, Layer } from "effect"
 import { EventEmitter } from "node:events"

@@ -1,8 +1,8 @@
 /** Whatever a caller sends, a run has no answer to a question that it has not asked. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, Ids, Interrupts, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
+import { Executor, Ids, Interrupts, RequestSnapshot, ResumeRules, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"

@@ -1,6 +1,7 @@
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, ControlPlaneUnavailable, MemoryControlPlane } from "@runlease/core"
+import { Claims, ControlPlaneUnavailable } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Faults, TestRuns } from "@runlease/testkit"
 import { Context, Effect, Fiber, Layer, Queue, Ref, TestClock } from "effect"
 import { call } from "./raw.js"

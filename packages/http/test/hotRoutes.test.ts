@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, MemoryControlPlane } from "@runlease/core"
+import { AgentEvent } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Either, FastCheck, Layer, Option, Schema, Tracer } from "effect"
 import * as Api from "../src/Api/Exchange.js"
 import { RenewManyOptions } from "../src/Api/Workers.js"

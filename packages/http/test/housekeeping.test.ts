@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, Ids, MemoryControlPlane, RunLog, Runs } from "@runlease/core"
+import { Access, Ids, RunLog, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer, Redacted } from "effect"
 import { call } from "./raw.js"

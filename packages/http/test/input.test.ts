@@ -6,7 +6,6 @@ import {
   Agent,
   ControlPlane,
   Leases,
-  MemoryControlPlane,
   RequestSnapshot,
   Run,
   Runs,
@@ -14,7 +13,8 @@ import {
   Worker,
   WorkerRegistry,
 } from "@runlease/core"
-import { JsonSchemaCost } from "@runlease/core/internal"
+import * as JsonSchemaCost from "@runlease/core/JsonSchemaCost"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestThreads from "@runlease/testkit/TestThreads"
 import { Context, Effect, Either, FastCheck, Fiber, Layer, Queue, Schema, TestClock } from "effect"

@@ -1,5 +1,6 @@
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Emit, Executor, MemoryControlPlane, Page, RequestSnapshot, RunLog } from "@runlease/core"
+import { AgentEvent, Emit, Executor, Page, RequestSnapshot, RunLog } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
 import { describe } from "vitest"

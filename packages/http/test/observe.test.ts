@@ -1,15 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  Access,
-  Leases,
-  MemoryControlPlane,
-  Runs,
-  Schedules,
-  Summaries,
-  TokenUsage,
-  WorkerRegistry,
-} from "@runlease/core"
+import { Access, Leases, Runs, Schedules, Summaries, TokenUsage, WorkerRegistry } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as Faults from "@runlease/testkit/Faults"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer, Redacted } from "effect"

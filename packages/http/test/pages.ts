@@ -1,6 +1,6 @@
 /** Streams of pages, as a browser's EventSource reads them. */
 import { describe, it } from "@effect/vitest"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Fiber, Layer, Queue, type Scope } from "effect"
 import * as http from "node:http"
 import { serve, Served } from "./serving.js"

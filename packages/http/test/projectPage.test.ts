@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { ControlPlane, ControlPlaneUnavailable, MemoryControlPlane, Summaries } from "@runlease/core"
+import { ControlPlane, ControlPlaneUnavailable, Summaries } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, Context, Effect, Layer, TestClock } from "effect"
 import { breath, open, overStores, type Page, type PageEvent } from "./pages.js"

@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as PropertySuite from "@runlease/testkit/PropertySuite"
 import { Layer } from "effect"
 import { client, direct, serve } from "./serving.js"

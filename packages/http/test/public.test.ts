@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Schema } from "effect"
 import { type Call, call } from "./raw.js"
 import { serve } from "./serving.js"

@@ -1,6 +1,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, MemoryControlPlane, Step, StepRecord } from "@runlease/core"
+import { Executor, Step, StepRecord } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Layer, Ref } from "effect"

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Leases, MemoryControlPlane } from "@runlease/core"
+import { AgentEvent, Leases } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, Duration, Effect, Exit, Layer, Scope, TestClock } from "effect"
 import * as LogReads from "../../sql/test/LogReads.js"

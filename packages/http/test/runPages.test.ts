@@ -5,11 +5,11 @@ import {
   ControlPlane,
   ControlPlaneUnavailable,
   Leases,
-  MemoryControlPlane,
   type Run,
   RunLog,
   Summaries,
 } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, DateTime, Effect, FastCheck, Layer, Schema, Stream, TestClock, TestContext } from "effect"
 import * as RunPages from "../src/server/RunPages.js"

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { MemoryControlPlane, Schedules, Statistics } from "@runlease/core"
+import { Schedules, Statistics } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { DateTime, Effect, Fiber, Layer } from "effect"
 import { call } from "./raw.js"

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Executor, Ids, MemoryControlPlane, Worker, WorkerEvent } from "@runlease/core"
+import { Executor, Ids, Worker, WorkerEvent } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer, Option, type Scope, Stream } from "effect"
 import { serve, threaded } from "./serving.js"

@@ -1,7 +1,8 @@
 /** Limits of time on the wire. */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Ids, MemoryControlPlane, type Run, Runs, TimeLimits } from "@runlease/core"
+import { Ids, type Run, Runs, TimeLimits } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { DateTime, Effect, FastCheck, Schema } from "effect"
 import { CanonicalRun, ConversationRun, fromRun, toRun } from "../src/Wire/Run.js"
 import { Submission } from "../src/Wire/Submission.js"

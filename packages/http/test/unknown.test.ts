@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, MemoryControlPlane } from "@runlease/core"
+import { Access } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Context, Effect, Layer, Ref, TestClock } from "effect"
 import { call } from "./raw.js"
 import { serve, Served } from "./serving.js"

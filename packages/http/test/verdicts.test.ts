@@ -8,7 +8,6 @@ import {
   ControlPlaneUnavailable as Unavailable,
   Conversations,
   Limits,
-  MemoryControlPlane,
   Page,
   Run,
   RunLog,
@@ -16,6 +15,7 @@ import {
   Schedules,
   WorkerRegistry,
 } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect } from "effect"
 import * as Refusal from "../src/contract/Refusal.js"

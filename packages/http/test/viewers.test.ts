@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, AgentEvent, MemoryControlPlane, type Run } from "@runlease/core"
+import { Access, AgentEvent, type Run } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Exit, Layer, Redacted, Scope, TestClock } from "effect"
 import { EventEmitter } from "node:events"

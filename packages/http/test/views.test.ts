@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, ControlPlane, MemoryControlPlane, RunLog } from "@runlease/core"
+import { AgentEvent, ControlPlane, RunLog } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, FastCheck, Layer, Stream } from "effect"
 import { Writable } from "node:stream"

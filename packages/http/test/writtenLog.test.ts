@@ -1,6 +1,7 @@
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, ControlPlane, Ids, MemoryControlPlane, RunLog } from "@runlease/core"
+import { AgentEvent, ControlPlane, Ids, RunLog } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Chunk, Effect, Layer, Stream } from "effect"
 import { CurrentPrincipal } from "../src/contract/Principal.js"

@@ -21,7 +21,7 @@ import {
   SummaryReads,
   Sweeper,
   TokenCache,
-} from "@runlease/core/store"
+} from "@runlease/store"
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Layer, Option } from "effect"
 import * as Migrations from "./Migrations.js"

@@ -1,6 +1,6 @@
 /** Which dialect a database has. */
 import type * as SqlClient from "@effect/sql/SqlClient"
-import { StoreClock } from "@runlease/core/store"
+import { StoreClock } from "@runlease/store"
 import { Effect, Option } from "effect"
 import type { Dialect } from "./dialect/Dialect.js"
 import { StoreTime } from "./dialect/StoreTime.js"

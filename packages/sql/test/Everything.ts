@@ -9,7 +9,6 @@ import {
   Leases,
   Limits,
   RequestSnapshot,
-  Retention,
   Run,
   RunLog,
   Runs,
@@ -17,6 +16,7 @@ import {
   Summaries,
   WorkerRegistry,
 } from "@runlease/core"
+import { Retention } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { Array, DateTime, Effect, TestClock } from "effect"
 

@@ -1,5 +1,6 @@
 import * as TestDatabase from "@runlease/test-postgres/TestDatabase"
-import { type Ids, Retention } from "@runlease/core"
+import type { Ids } from "@runlease/core"
+import { Retention } from "@runlease/store"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import * as Pg from "pg"
 import { afterAll } from "vitest"

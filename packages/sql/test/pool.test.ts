@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { StoreMetrics } from "@runlease/core/store"
+import { StoreMetrics } from "@runlease/store"
 import {
   Array,
   Effect,

@@ -1,7 +1,7 @@
 /** Checks the order of a run's events against the rules of AG-UI. */
 import * as AgentEvent from "@runlease/core/AgentEvent"
-import * as AgUiItems from "@runlease/core/internal/AgUiItems"
-import * as LogState from "@runlease/core/store/LogState"
+import * as AgUiItems from "@runlease/core/executor/AgUiItems"
+import * as LogState from "@runlease/core/LogState"
 
 type Event = AgentEvent.LogEvent
 

@@ -15,7 +15,7 @@ import { Limits, type LimitSubject } from "@runlease/core/Limits"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
-import { LimitRules } from "@runlease/core/store"
+import { LimitRules } from "@runlease/store"
 import { DateTime, Duration, Effect, Layer, Ref, TestClock } from "effect"
 import {
   boundsOf,

@@ -2,7 +2,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, type StorePorts } from "@runlease/core/ControlPlane"
-import * as Histogram from "@runlease/core/internal/Histogram"
+import * as Histogram from "@runlease/core/Histogram"
 import { Leases } from "@runlease/core/Leases"
 import type { RunStatus } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"

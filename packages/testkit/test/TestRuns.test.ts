@@ -1,5 +1,5 @@
 import { expect, layer } from "@effect/vitest"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Clock, Effect, Layer, TestClock } from "effect"
 

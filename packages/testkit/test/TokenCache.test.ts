@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { Access, MemoryControlPlane } from "@runlease/core"
-import { TokenCache, Wakeups } from "@runlease/core/store"
+import { Access } from "@runlease/core"
+import { MemoryControlPlane, TokenCache, Wakeups } from "@runlease/store"
 import { Duration, Effect, Option } from "effect"
 import * as JumpClock from "../src/JumpClock.js"
 

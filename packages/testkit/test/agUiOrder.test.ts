@@ -1,6 +1,6 @@
 import { type BaseEvent, verifyEvents } from "@ag-ui/client"
 import { describe, expect, it } from "@effect/vitest"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Either } from "effect"
 import { from, lastValueFrom, toArray } from "rxjs"
 import type * as HistoryChecker from "../src/HistoryChecker.js"

@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as AgentSuite from "../src/AgentSuite.js"
 
 AgentSuite.suite("memory", MemoryControlPlane.layer)

@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { FairnessPropertySuite } from "@runlease/testkit"
 import * as Searches from "./Searches.js"
 

@@ -1,5 +1,5 @@
 /** Small forms of the random and the simulated histories, for the first tests. */
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as PropertySuite from "../src/PropertySuite.js"
 import * as SimulationSuite from "../src/SimulationSuite.js"
 import * as Searches from "./Searches.js"

@@ -1,4 +1,4 @@
-import * as MemoryControlPlane from "@runlease/core/MemoryControlPlane"
+import * as MemoryControlPlane from "@runlease/store/MemoryControlPlane"
 import * as ControlPlaneSuite from "../src/ControlPlaneSuite.js"
 import * as SchedulesSuite from "../src/SchedulesSuite.js"
 import * as WallClockSuite from "../src/WallClockSuite.js"

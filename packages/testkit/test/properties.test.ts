@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as PropertySuite from "../src/PropertySuite.js"
 import * as Searches from "./Searches.js"
 

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, type ControlPlane, Leases, MemoryControlPlane, type Run, RunLog, Runs } from "@runlease/core"
+import { Claims, type ControlPlane, Leases, type Run, RunLog, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { ConfigProvider, Console, Context, DateTime, Effect, Layer } from "effect"
 import * as Faults from "../src/Faults.js"
 import * as PropertySuite from "../src/PropertySuite.js"

@@ -1,7 +1,7 @@
 /** Random histories over a store that never waits let timers and sockets go on. */
 import { it } from "@effect/vitest"
 import { assertTrue } from "@effect/vitest/utils"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { PropertySuite, TestRuns } from "@runlease/testkit"
 import { Effect, Ref } from "effect"
 

@@ -1,7 +1,8 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
+import { Leases, Run, RunLog, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Fiber } from "effect"
 

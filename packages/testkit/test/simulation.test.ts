@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Emit, Executor, MemoryControlPlane, RequestSnapshot, Worker } from "@runlease/core"
+import { Emit, Executor, RequestSnapshot, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Fiber } from "effect"
 import * as HistoryChecker from "../src/HistoryChecker.js"
 import * as Simulation from "../src/Simulation.js"

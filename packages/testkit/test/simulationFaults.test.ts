@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Console, Effect } from "effect"
 import * as DeliberateFaults from "../src/DeliberateFaults.js"
 import * as Simulation from "../src/Simulation.js"

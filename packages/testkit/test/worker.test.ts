@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as WorkerSuite from "../src/WorkerSuite.js"
 
 WorkerSuite.suite("memory", MemoryControlPlane.layer)

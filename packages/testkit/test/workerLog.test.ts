@@ -1,6 +1,7 @@
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, MemoryControlPlane, Worker, type WorkerOptions } from "@runlease/core"
+import { Executor, Worker, type WorkerOptions } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { TestRuns, TestWorker } from "@runlease/testkit"
 import { Effect, Logger, LogLevel, TestClock } from "effect"
 

@@ -2,8 +2,9 @@
  * An engine with a worker, under the TestClock.
  */
 import type { WorkflowEngine } from "@effect/workflow"
-import { type ControlPlane, MemoryControlPlane, Run, Runs, Worker, type WorkerOptions } from "@runlease/core"
+import { type ControlPlane, Run, Runs, Worker, type WorkerOptions } from "@runlease/core"
 import { SqlControlPlane } from "@runlease/sql"
+import { MemoryControlPlane } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Fiber, Layer, type Scope } from "effect"
 import { RunleaseWorkflowEngine } from "../src/index.js"

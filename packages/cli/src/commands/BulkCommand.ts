@@ -3,7 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { BulkOperation, BulkOperations, ControlPlaneUnavailable, Ids, Labels } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Console, DateTime, Effect, Option, Schedule } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"

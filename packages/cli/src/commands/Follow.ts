@@ -11,7 +11,7 @@ import {
   WorkerRegistry,
   WorkerState,
 } from "@runlease/core"
-import { PendingObstacle } from "@runlease/core/internal"
+import * as PendingObstacle from "@runlease/store/PendingObstacle"
 import { Console, DateTime, Effect, FiberHandle, Predicate, Ref, Schedule, Schema, Stream } from "effect"
 import * as AboutLines from "../output/AboutLines.js"
 import { ExitCode, QuietExit } from "../output/ExitCode.js"

@@ -3,7 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { Ids, Schedule, Schedules } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Console, DateTime, Effect, Option, Record } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"

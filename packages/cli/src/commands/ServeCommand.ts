@@ -3,10 +3,10 @@
  */
 import { Command, HelpDoc, Options, ValidationError } from "@effect/cli"
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Retention } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
 import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
+import { Retention } from "@runlease/store"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as ApiKeys from "../input/ApiKeys.js"

@@ -3,7 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { BrowserToken, BrowserTokens, Ids, Labels } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Array, Console, DateTime, Effect, Option, Redacted } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"

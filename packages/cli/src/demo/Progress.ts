@@ -1,8 +1,7 @@
 /**
  * Follows the runs of the demonstration by their logs, and shows what happens to them.
  */
-import { type Ids, RunLog, Runs, StepRecord } from "@runlease/core"
-import { ControlEvents } from "@runlease/core/store"
+import { ControlEvents, type Ids, RunLog, Runs, StepRecord } from "@runlease/core"
 import { Deferred, Effect, Fiber, Option, Predicate, Ref, Stream } from "effect"
 import { type EditorStep, editorSteps, headingStep } from "./Agents.js"
 import type { Display, DocumentProgress } from "./Display.js"

@@ -2,8 +2,7 @@
  * The result of the demonstration, computed from the store: each run and each event of its log. What the editor did outside of the
  * store is in its ledger.
  */
-import { type Page, type Run, RunLog, Runs, StepRecord } from "@runlease/core"
-import { ControlEvents } from "@runlease/core/store"
+import { ControlEvents, type Page, type Run, RunLog, Runs, StepRecord } from "@runlease/core"
 import { Chunk, Effect, Option, Predicate, Stream } from "effect"
 import { editorSteps, figuresEvent, headingStep } from "./Agents.js"
 import type { Document } from "./Documents.js"

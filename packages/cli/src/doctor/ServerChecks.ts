@@ -5,6 +5,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import {
+  ControlEvents,
   type ControlPlaneError,
   HealthCheck,
   type Ids,
@@ -14,11 +15,10 @@ import {
   WorkerMetadata,
   WorkerState,
 } from "@runlease/core"
-import { PendingObstacle } from "@runlease/core/internal"
-import { ControlEvents } from "@runlease/core/store"
 import type * as Api from "@runlease/http/Api"
 import * as Refusal from "@runlease/http/Refusal"
 import * as Unreachable from "@runlease/http/Unreachable"
+import * as PendingObstacle from "@runlease/store/PendingObstacle"
 import { Array, Clock, DateTime, Duration, Effect, Option, Schema } from "effect"
 import * as Facts from "../explain/Facts.js"
 import { version } from "../help/Overview.js"

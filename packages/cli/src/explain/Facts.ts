@@ -3,6 +3,7 @@
  */
 import {
   AgentEvent,
+  ControlEvents,
   type ControlPlaneError,
   type Ids,
   Run,
@@ -11,8 +12,7 @@ import {
   StepRecord,
   type Summaries,
 } from "@runlease/core"
-import { ChildEvent } from "@runlease/core/internal"
-import { ControlEvents } from "@runlease/core/store"
+import * as ChildEvent from "@runlease/core/ChildEvent"
 import type * as Api from "@runlease/http/Api"
 import { Chunk, Effect, Option, Stream } from "effect"
 import * as RecordLines from "../output/RecordLines.js"

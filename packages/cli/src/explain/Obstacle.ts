@@ -2,7 +2,7 @@
  * What keeps a run from going on now, and what to do about it.
  */
 import { WorkerMetadata, WorkerState } from "@runlease/core"
-import { PendingObstacle } from "@runlease/core/internal"
+import * as PendingObstacle from "@runlease/store/PendingObstacle"
 import { DateTime, Option } from "effect"
 import * as AboutLines from "../output/AboutLines.js"
 import * as Phrases from "../output/Phrases.js"

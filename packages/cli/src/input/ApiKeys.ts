@@ -1,8 +1,7 @@
 /** The API keys of servers: that of the environment, the first one of a server, and that of `runlease dev`. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
-import { Token } from "@runlease/core/store"
+import { Access, ControlPlane, ControlPlaneUnavailable, Token } from "@runlease/core"
 import { Config, DateTime, Effect, Option, Redacted } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 

@@ -4,7 +4,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
-import type { RenewalRounds } from "@runlease/core/internal"
+import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import * as Client from "@runlease/http/Client"
 import * as WorkerClient from "@runlease/http/WorkerClient"
 import { Layer, type Redacted } from "effect"

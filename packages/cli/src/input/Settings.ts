@@ -5,7 +5,7 @@
  */
 import { Options } from "@effect/cli"
 import { ControlPlaneUnavailable } from "@runlease/core"
-import { type RenewalRounds } from "@runlease/core/internal"
+import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"

@@ -1,9 +1,16 @@
 /**
  * What the control plane and the steps of a run write into its log, as sentences: their records are for programs.
  */
-import { AgentEvent, InboxMessage, RequestSnapshot, StepRecord, TokenUsage } from "@runlease/core"
-import { ChildEvent, RetryEvent } from "@runlease/core/internal"
-import { ControlEvents } from "@runlease/core/store"
+import {
+  AgentEvent,
+  ControlEvents,
+  InboxMessage,
+  RequestSnapshot,
+  StepRecord,
+  TokenUsage,
+} from "@runlease/core"
+import * as ChildEvent from "@runlease/core/ChildEvent"
+import * as RetryEvent from "@runlease/store/RetryEvent"
 import { Option, Schema, Predicate } from "effect"
 import * as Phrases from "./Phrases.js"
 

@@ -1,10 +1,10 @@
 /**
  * Formats runs and their events, as lines for people and as JSON for machines.
  */
-import { type Interrupt, Labels, type Run, type RunLog } from "@runlease/core"
+import { type Interrupt, Labels, ResumeRules, type Run, type RunLog } from "@runlease/core"
 import { ToolArguments } from "@runlease/core/executor"
-import { ResumeRules, WaitTransitions } from "@runlease/core/store"
 import * as RunWire from "@runlease/http/RunWire"
+import { WaitTransitions } from "@runlease/store"
 import { DateTime, Option, Schema, Struct } from "effect"
 import * as AboutLines from "./AboutLines.js"
 import type { Paint } from "./Output.js"

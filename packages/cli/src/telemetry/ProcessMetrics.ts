@@ -1,7 +1,7 @@
 /**
  * What is measured of the process, while something reads its metrics.
  */
-import { Meter } from "@runlease/core/internal"
+import * as Meter from "@runlease/core/Meter"
 import { Duration, Effect, Layer, Schedule } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 

@@ -1,7 +1,7 @@
 /** How many runs are in each status, and under each limit, while something reads the metrics of the server. */
 import { Access, ControlPlane, Limits, Run, Statistics } from "@runlease/core"
-import { Meter } from "@runlease/core/internal"
-import { LimitKey } from "@runlease/core/store"
+import * as Meter from "@runlease/core/Meter"
+import { LimitKey } from "@runlease/store"
 import { Context, Duration, Effect, Layer, MetricLabel, Schedule } from "effect"
 
 const runs = Meter.gauge({

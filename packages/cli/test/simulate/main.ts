@@ -3,8 +3,8 @@
  *
  * Ends with code 1 when a seed breaks something, or when a deliberate fault is not found, and with 2 for a wrong option.
  */
-import { MemoryControlPlane } from "@runlease/core"
 import { SqlControlPlane } from "@runlease/sql"
+import { MemoryControlPlane } from "@runlease/store"
 import * as AlternatingPorts from "../../../sql/test/AlternatingPorts.js"
 import * as DeliberateFaults from "../../../testkit/src/DeliberateFaults.js"
 import * as Simulation from "../../../testkit/src/Simulation.js"

@@ -10,7 +10,7 @@ import * as JsonSchemaProblem from "../model/JsonSchemaProblem.js"
 import * as RequestSnapshot from "../model/RequestSnapshot.js"
 import type { RunError } from "../model/Run.js"
 import * as SchemaProblem from "../model/SchemaProblem.js"
-import { bytesOf } from "../rules/AppendRules.js"
+import { bytesOf } from "../ports/AppendRules.js"
 import { ExecutorError } from "./ExecutorError.js"
 import type { Codec } from "./StepRecording.js"
 

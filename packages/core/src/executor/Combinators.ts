@@ -1,7 +1,7 @@
 /** Functions from one executor to another. An executor is a function of a claimed run. */
 import { Duration, Effect, Option, Ref, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
-import * as LogState from "../rules/LogState.js"
+import * as LogState from "../model/LogState.js"
 import * as Executions from "./Execution.js"
 import type { ExecuteWith } from "./Execution.js"
 import { ExecutorError } from "./ExecutorError.js"

@@ -1,7 +1,7 @@
 /** The earlier attempts of a run, read from its log: their messages, and the tool calls that they began. */
 import { Chunk, Effect, Option, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
-import { endsAttempt } from "../rules/ControlEvents.js"
+import { endsAttempt } from "../ports/ControlEvents.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"

@@ -1,6 +1,6 @@
 /**
- * The turns of a remote agent that have ended in this run. The end of each is a record of the log, so a later attempt does not ask the
- * agent for the turn again.
+ * The turns of a remote agent that have ended in this run. The end of each is a record of the log, so a later attempt does not request
+ * the turn again.
  *
  * Source: docs/decisions/0057-steps.md
  */

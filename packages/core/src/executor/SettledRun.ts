@@ -5,7 +5,7 @@ import { isTerminal, type Run, type RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { type LogEntry, RunLog } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
-import { openOf } from "../rules/ResumeRules.js"
+import { openOf } from "../ports/ResumeRules.js"
 
 /**
  * Whether a run has ended or waits for answers: no further event follows before the answers, or at all.

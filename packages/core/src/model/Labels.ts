@@ -83,6 +83,14 @@ export const entries = (labels: Labels): ReadonlyArray<Label> =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
 
 /**
+ * Whether a run has all of these labels: what a list by labels finds.
+ *
+ * @category predicates
+ */
+export const hasAll = (labels: Labels, wanted: Labels): boolean =>
+  Object.entries(wanted).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)
+
+/**
  * Whether there is no label.
  *
  * @category accessors

@@ -18,7 +18,7 @@ export interface ClaimRequest {
   readonly workerId: Ids.WorkerId
   readonly limit: number
   /**
-   * How many of `limit` wait at the worker until it has a free slot, 0 when absent. A run of a lane other than its conversation's is not taken
+   * How many of `limit` wait at the worker until it has a free slot, 0 when absent. A run of a lane other than its conversation's is not claimed
    * for these, since it would let that lane wait. A claim that takes runs ahead alone does not wait until one is runnable.
    */
   readonly ahead?: number | undefined

@@ -13,7 +13,7 @@ import { Context, DefaultServices, Option, Tracer } from "effect"
  *
  * @category services
  */
-export class SpanIds extends Context.Tag("@runlease/core/internal/SpanIds")<
+export class SpanIds extends Context.Tag("@runlease/core/SpanIds")<
   SpanIds,
   { readonly traceId: string; readonly spanId: string }
 >() {}

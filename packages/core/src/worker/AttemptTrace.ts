@@ -16,7 +16,7 @@ import { type LogEntry, maxReadLimit, type RunLog } from "../ports/RunLog.js"
 import { SpanIds } from "../ports/SpanIds.js"
 import * as TraceContext from "../ports/TraceContext.js"
 import { hasReader } from "../ports/Tracing.js"
-import { waitingEventName } from "../rules/ControlEvents.js"
+import { waitingEventName } from "../ports/ControlEvents.js"
 import { LeaseEnded } from "./Lease.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
 
@@ -159,7 +159,7 @@ const lapsed = ({ event }: LogEntry): Readonly<Record<string, unknown>> | undefi
 }
 
 /**
- * The mark of an attempt that has taken a run over, with what it says of the attempt before; undefined where no lease had lapsed.
+ * The mark of an attempt that took a run over, with what it says of the attempt before; undefined where no lease had lapsed.
  *
  * @category tracing
  */

@@ -140,14 +140,11 @@ export const logFailure = (error: ControlPlaneError): Effect.Effect<void> =>
  *
  * @category services
  */
-export class RenewalRounds extends Context.Reference<RenewalRounds>()(
-  "@runlease/core/internal/RenewalRounds",
-  {
-    defaultValue: (): {
-      /** Makes the rounds of one worker. They end with the Scope. */
-      readonly make: <Lease extends RoundLease>(
-        options: RoundOptions<Lease>,
-      ) => Effect.Effect<Rounds<Lease>, never, Leases | Scope.Scope>
-    } => ({ make: onLoop }),
-  },
-) {}
+export class RenewalRounds extends Context.Reference<RenewalRounds>()("@runlease/core/RenewalRounds", {
+  defaultValue: (): {
+    /** Makes the rounds of one worker. They end with the Scope. */
+    readonly make: <Lease extends RoundLease>(
+      options: RoundOptions<Lease>,
+    ) => Effect.Effect<Rounds<Lease>, never, Leases | Scope.Scope>
+  } => ({ make: onLoop }),
+}) {}

@@ -2,7 +2,7 @@
 import type * as AgentEvent from "../model/AgentEvent.js"
 import * as JsonText from "../model/JsonText.js"
 import { maxBatch, maxEventBytes } from "../ports/RunLog.js"
-import { sizeOf } from "../rules/AppendRules.js"
+import { sizeOf } from "../ports/AppendRules.js"
 
 /**
  * An event, and an upper bound of its bytes as JSON.

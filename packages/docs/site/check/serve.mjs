@@ -1,7 +1,7 @@
 /** Serves a built site as the command does, with the headers that it has there. */
 import { HttpServer } from "@effect/platform"
 import { NodeContext, NodeHttpServer } from "@effect/platform-node"
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as Docs from "../../src/Docs.ts"
 import { Server } from "@runlease/http"
 import { Effect, Layer, ManagedRuntime } from "effect"

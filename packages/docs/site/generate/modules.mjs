@@ -18,12 +18,22 @@ const headOf = (file) => {
 }
 
 /** The order of the packages in the sidebar: those that most programs import, first. */
-const order = ["core", "sql", "http", "http-a2a", "http-chat", "http-mcp", "http-responses", "workflow"]
+const order = [
+  "core",
+  "store",
+  "sql",
+  "http",
+  "http-a2a",
+  "http-chat",
+  "http-mcp",
+  "http-responses",
+  "workflow",
+]
 
 const placeOf = ({ folder }) => (order.includes(folder) ? order.indexOf(folder) : order.length)
 
 /** Indexes beside that of a package, for other readers, and modules that no index has since they need a library more. */
-const further = { core: ["executor", "store"], http: ["face"] }
+const further = { core: ["executor"], http: ["face"] }
 const apart = { testkit: ["ModelServer", "WorkerProcess"] }
 
 /** What an index exports, as modules of a part of the package. `path` is that of the page below the package. */

@@ -10,7 +10,7 @@ import {
   RestTransportFactory,
 } from "@a2a-js/sdk/client"
 import { Executor } from "@runlease/core"
-import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
+import { BoundedFetch, SameOriginFetch } from "@runlease/core/executor"
 import { Data, Duration, Effect, Option, Redacted, Stream } from "effect"
 
 /** How the agent is reached. `origins`: those that get its requests besides that of `url`. */

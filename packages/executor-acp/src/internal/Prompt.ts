@@ -1,7 +1,6 @@
 /** Builds the prompts of an agent from the messages of a run. */
 import type { ContentBlock, PromptCapabilities } from "@agentclientprotocol/sdk"
-import { type InboxMessage, RequestSnapshot, type Run } from "@runlease/core"
-import { Json } from "@runlease/core/executor"
+import { type InboxMessage, Json, RequestSnapshot, type Run } from "@runlease/core"
 import { createHash } from "node:crypto"
 
 type Message = RequestSnapshot.SnapshotMessage

@@ -7,8 +7,7 @@
  *
  * Source: docs/decisions/0016-acp-permissions.md
  */
-import { Executor, Interrupt } from "@runlease/core"
-import { Json } from "@runlease/core/executor"
+import { Executor, Interrupt, Json } from "@runlease/core"
 import { Deferred, Duration, Effect, Option, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import * as Truncation from "./Truncation.js"

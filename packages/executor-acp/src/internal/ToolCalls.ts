@@ -1,7 +1,5 @@
 /** The tool calls of an agent. Each is assembled from all of its updates. */
-import { AgentEvent } from "@runlease/core"
-import { Json } from "@runlease/core/executor"
-import { ControlEvents } from "@runlease/core/store"
+import { AgentEvent, ControlEvents, Json } from "@runlease/core"
 import { Option, Predicate, Schema } from "effect"
 import type { ToolCall } from "./SessionUpdate.js"
 import * as Truncation from "./Truncation.js"

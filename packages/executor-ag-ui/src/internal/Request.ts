@@ -5,7 +5,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
-import { SameOriginFetch } from "@runlease/core/internal"
+import { SameOriginFetch } from "@runlease/core/executor"
 import { Clock, Duration, Effect, Option, Predicate, Redacted, type Scope, Stream } from "effect"
 import { excerpt, permanent, retryable } from "./Failure.js"
 

@@ -4,9 +4,8 @@
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/state
  */
-import { type AgentEvent, type Executor, type Run, type RunLog } from "@runlease/core"
-import { Json, PastAttempts, RecordedTurns } from "@runlease/core/executor"
-import { ControlEvents } from "@runlease/core/store"
+import { type AgentEvent, ControlEvents, type Executor, Json, type Run, type RunLog } from "@runlease/core"
+import { PastAttempts, RecordedTurns } from "@runlease/core/executor"
 import { Effect, Predicate, Schema, Stream } from "effect"
 import { applyPatch, type Operation } from "rfc6902"
 import { readingLog } from "./Failure.js"

@@ -4,9 +4,8 @@
  * If an earlier attempt began a message or a tool call with an id and this attempt begins another with it, the new one gets
  * another id in the log. An event that only refers to the earlier one, such as the result of its call, does not change.
  */
-import { type AgentEvent, type Run } from "@runlease/core"
-import { PastAttempts } from "@runlease/core/executor"
-import { AgUiItems } from "@runlease/core/internal"
+import type { AgentEvent, Run } from "@runlease/core"
+import { AgUiItems, PastAttempts } from "@runlease/core/executor"
 import { Effect, Predicate, Stream } from "effect"
 import { readingLog } from "./Failure.js"
 

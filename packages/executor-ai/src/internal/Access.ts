@@ -2,7 +2,7 @@
  * Where the API of a provider is, and the key for it.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
+import { BoundedFetch, SameOriginFetch } from "@runlease/core/executor"
 import { Config, ConfigError, Effect, Layer, Option, type Redacted } from "effect"
 
 /** The client of HTTP. Its answers are bounded, and it follows no redirect to another origin, which would get the key of a provider. */

@@ -6,7 +6,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/client"
 import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/client/stdio"
-import { BoundedFetch, SameOriginFetch } from "@runlease/core/internal"
+import { BoundedFetch, SameOriginFetch } from "@runlease/core/executor"
 import { Predicate, Redacted } from "effect"
 import type * as McpServer from "../McpServer.js"
 import type { Called, Connection, ListedTool, Polled } from "./McpConnection.js"

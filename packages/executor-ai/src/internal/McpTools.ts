@@ -1,8 +1,7 @@
 /** The tools of MCP servers as handlers in addition to those of the worker. */
 import { Tool } from "@effect/ai"
 import { Emit, Executor, Step } from "@runlease/core"
-import { StepLog } from "@runlease/core/executor"
-import { SameOriginFetch } from "@runlease/core/internal"
+import { SameOriginFetch, StepLog } from "@runlease/core/executor"
 import { Context, Effect, Option, type Scope } from "effect"
 import * as AiTool from "../AiTool.js"
 import type * as McpServer from "../McpServer.js"

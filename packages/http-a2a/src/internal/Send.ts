@@ -1,7 +1,6 @@
 /** A message of a client: it begins a task, or is the next one of a task that has not ended. */
-import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
-import { Digest } from "@runlease/core/internal"
-import { ResumeRules } from "@runlease/core/store"
+import { Ids, RequestSnapshot, ResumeRules, type Run, Runs } from "@runlease/core"
+import * as Digest from "@runlease/core/Digest"
 import * as AgentForms from "@runlease/http/face/AgentForms"
 import * as Submission from "@runlease/http/face/Submission"
 import * as Thread from "@runlease/http/face/Thread"

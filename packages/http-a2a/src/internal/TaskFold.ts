@@ -6,7 +6,7 @@
  * artifacts and `maxBytes` of messages, the newest.
  */
 import { type AgentEvent, InboxMessage, Page, type RunLog } from "@runlease/core"
-import { JsonText } from "@runlease/core/internal"
+import * as JsonText from "@runlease/core/JsonText"
 import * as AgUiView from "@runlease/http/AgUiView"
 import * as Log from "@runlease/http/face/Log"
 import { DateTime, Option, Predicate } from "effect"

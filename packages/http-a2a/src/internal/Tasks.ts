@@ -1,7 +1,6 @@
 /** Tasks of an agent: its runs, as A2A has them. */
-import { Conversations, type ControlPlaneError, Ids, Run, Runs } from "@runlease/core"
-import { ThreadName } from "@runlease/core/internal"
-import { ResumeRules } from "@runlease/core/store"
+import { type ControlPlaneError, Conversations, Ids, ResumeRules, Run, Runs } from "@runlease/core"
+import * as ThreadName from "@runlease/core/ThreadName"
 import type { Ports } from "@runlease/http/face/Caller"
 import * as Log from "@runlease/http/face/Log"
 import { Context, DateTime, Effect, Predicate, Schema } from "effect"

@@ -1,6 +1,5 @@
 /** Begins a run for a post of a page, or lets a run go on that waits for it. */
-import { type Ids, type RequestSnapshot, type Run, Runs } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
+import { type Ids, type RequestSnapshot, ResumeRules, type Run, Runs } from "@runlease/core"
 import * as Refusal from "@runlease/http/Refusal"
 import * as Caller from "@runlease/http/face/Caller"
 import type { Ports } from "@runlease/http/face/Caller"

@@ -6,8 +6,7 @@
  *
  * Source: `processUIMessageStream` of npm `ai` 7.0.173, docs/decisions/0110-ai-sdk.md
  */
-import { AgentEvent, InboxMessage, Interrupt, StepRecord } from "@runlease/core"
-import { ControlEvents } from "@runlease/core/store"
+import { AgentEvent, ControlEvents, InboxMessage, Interrupt, StepRecord } from "@runlease/core"
 import * as AgUiView from "@runlease/http/AgUiView"
 import * as Log from "@runlease/http/face/Log"
 import { Either, Option, Predicate } from "effect"

@@ -1,6 +1,5 @@
 /** Turns what a page posts into the request of a run, and into what it answers. */
-import { type FollowUp, Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
-import { Json } from "@runlease/core/executor"
+import { type FollowUp, Ids, type Interrupt, Json, type RequestSnapshot } from "@runlease/core"
 import type { Thread } from "@runlease/http/face/Thread"
 import { Effect } from "effect"
 import * as UiMessages from "./UiMessages.js"

@@ -1,6 +1,5 @@
 /** The part of a run that is one message of its page. */
-import { type Interrupt, Run, Runs } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
+import { type Interrupt, ResumeRules, Run, Runs } from "@runlease/core"
 import type { Ports } from "@runlease/http/face/Caller"
 import type { PortError } from "@runlease/http/face/ErrorBody"
 import type * as Face from "@runlease/http/face/Face"

@@ -5,7 +5,7 @@
  * have an output. So a step ends when its answer is recorded or its calls have outputs, no step ends before that, and a message that is
  * over ends with a step without calls.
  */
-import type { OpenedItems } from "@runlease/core/internal"
+import type * as OpenedItems from "@runlease/core/OpenedItems"
 import type { Chunk } from "./Chunk.js"
 
 const begins: Chunk = { type: "start-step" }

@@ -4,7 +4,7 @@
  * The name of the tool is the agent's id. An agent whose id is no name of a tool, or that of another tool here, is run by `run_agent`.
  */
 import { type Ids, WorkerMetadata, type WorkerRegistry } from "@runlease/core"
-import { WorkersInContact } from "@runlease/core/internal"
+import * as WorkersInContact from "@runlease/core/WorkersInContact"
 import * as Refusal from "@runlease/http/Refusal"
 import { Effect, Option, Predicate, Schema } from "effect"
 import type { Call, Outcome, Project } from "./Call.js"

@@ -5,9 +5,8 @@
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation
  */
-import type { Interrupt, Run } from "@runlease/core"
+import { type Interrupt, ResumeRules, type Run } from "@runlease/core"
 import { ToolArguments } from "@runlease/core/executor"
-import { ResumeRules } from "@runlease/core/store"
 import { Option, Predicate, Schema } from "effect"
 import type * as JsonRpc from "./JsonRpc.js"
 

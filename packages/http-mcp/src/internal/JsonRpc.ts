@@ -3,7 +3,7 @@
  *
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic
  */
-import { SchemaProblem } from "@runlease/core/internal"
+import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import { Data, Either, Schema } from "effect"
 
 export const Id = Schema.Union(Schema.String, Schema.Int)

@@ -1,7 +1,6 @@
 /** A run as a tool shows it to a model. */
-import { type ControlPlane, type ControlPlaneError, Run, RunLog } from "@runlease/core"
+import { type ControlPlane, type ControlPlaneError, ResumeRules, Run, RunLog } from "@runlease/core"
 import { AgentOutcome } from "@runlease/core/executor"
-import { ResumeRules } from "@runlease/core/store"
 import { type Context, DateTime, Effect, Schema } from "effect"
 
 /**

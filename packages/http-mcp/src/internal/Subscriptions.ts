@@ -4,7 +4,7 @@
  * Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
  */
 import { Ids, Run, RunLog, Runs } from "@runlease/core"
-import { SchemaProblem } from "@runlease/core/internal"
+import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import { Context, Effect, Either, Schema, Stream } from "effect"
 import type { Call, Outcome } from "./Call.js"
 import * as Era from "./Era.js"

@@ -5,7 +5,7 @@
  */
 import { DateTime, Context, Effect, Schema } from "effect"
 import { Ids, type Run, Runs } from "@runlease/core"
-import { SchemaProblem } from "@runlease/core/internal"
+import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import type { Call, Outcome } from "./Call.js"
 import * as Elicitation from "./Elicitation.js"
 import type { Era } from "./Era.js"

@@ -1,5 +1,6 @@
 /** A tool, with the schema of its arguments. */
-import { FormSchema, SchemaProblem } from "@runlease/core/internal"
+import * as FormSchema from "@runlease/core/FormSchema"
+import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import * as Refusal from "@runlease/http/Refusal"
 import * as ErrorBody from "@runlease/http/face/ErrorBody"
 import { Effect, type ParseResult, Predicate, Schema } from "effect"

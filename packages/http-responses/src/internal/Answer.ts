@@ -1,7 +1,6 @@
 /** Answers in OpenAI's shape: JSON, errors and event streams. */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { type ControlPlaneError } from "@runlease/core"
-import { Token } from "@runlease/core/store"
+import { type ControlPlaneError, Token } from "@runlease/core"
 import { Refusal } from "@runlease/http/Refusal"
 import type { PortError } from "@runlease/http/face/ErrorBody"
 import * as ErrorBody from "@runlease/http/face/ErrorBody"

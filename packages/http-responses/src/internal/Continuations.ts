@@ -3,7 +3,7 @@
  * earlier one may be large and many may continue it.
  */
 import type { RequestSnapshot, Run } from "@runlease/core"
-import { CarriedMessages } from "@runlease/core/store"
+import * as CarriedMessages from "@runlease/core/CarriedMessages"
 import { Context, Effect, Layer } from "effect"
 
 /** `run`: the earlier response. `output`: its items. */

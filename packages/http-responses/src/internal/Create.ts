@@ -1,6 +1,6 @@
 /** A request for a response: it begins a run. */
-import { Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
-import { CarriedMessages, ResumeRules } from "@runlease/core/store"
+import { Ids, RequestSnapshot, ResumeRules, type Run, Runs } from "@runlease/core"
+import * as CarriedMessages from "@runlease/core/CarriedMessages"
 import * as AgentForms from "@runlease/http/face/AgentForms"
 import type { Ports } from "@runlease/http/face/Caller"
 import { maxBytes } from "@runlease/http/face/Endpoint"

@@ -1,6 +1,6 @@
 /** What a run is suspended for, on the wire. */
 import { Ids, Leases } from "@runlease/core"
-import { ChildEvent } from "@runlease/core/internal"
+import * as ChildEvent from "@runlease/core/ChildEvent"
 import { Duration, Schema } from "effect"
 import { atMost, nullish } from "../Wire.js"
 import * as Interrupt from "../Wire/Interrupt.js"

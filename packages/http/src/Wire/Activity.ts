@@ -1,6 +1,6 @@
 /** What the runs of a project add up to. (ours) */
 import { Ids, type Statistics } from "@runlease/core"
-import { Histogram } from "@runlease/core/internal"
+import * as Histogram from "@runlease/core/Histogram"
 import { Schema } from "effect"
 import { Timestamp } from "../Wire.js"
 

@@ -2,7 +2,7 @@
  * Fields that the wire has as core does: by their names in snake_case, an instant as text. Their schemas and both directions derive from
  * the fields of core, so a new field of core is on the wire without a line here.
  */
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Array, Record, Schema, Struct } from "effect"
 import { nullish, Timestamp } from "../Wire.js"
 

@@ -1,6 +1,5 @@
 /** A run on the wire: as /runs and as its conversation show it, and its parts. */
-import { Ids, Run, Schedule, Interrupt, Labels, type Runs } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
+import { Ids, Interrupt, Labels, ResumeRules, Run, type Runs, Schedule } from "@runlease/core"
 import { DateTime, Either, Option, Schema, Struct } from "effect"
 import { Timestamp, as, nullish, renamed, JsonObject } from "../Wire.js"
 import * as Decoder from "./Decoder.js"

@@ -8,10 +8,8 @@
  * Source: `verifyEvents` of `@ag-ui/client`, whose rules these are.
  */
 import { omitOptionalNulls, PROTOCOL_VERSION } from "@ag-ui/core"
-import { type AgentEvent, InboxMessage, StepRecord } from "@runlease/core"
-import { AgUiChunks } from "@runlease/core/executor"
-import { AgUiItems } from "@runlease/core/internal"
-import { ControlEvents, LogState } from "@runlease/core/store"
+import { type AgentEvent, ControlEvents, InboxMessage, LogState, StepRecord } from "@runlease/core"
+import { AgUiChunks, AgUiItems } from "@runlease/core/executor"
 import { Either, Predicate } from "effect"
 import * as Children from "./Children.js"
 import * as KnownFields from "./KnownFields.js"

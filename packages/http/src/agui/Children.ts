@@ -6,9 +6,8 @@
  *
  * Source: `verifyEvents` of `@ag-ui/client`, docs/decisions/0060-no-lost-wake-up.md
  */
-import { type AgentEvent } from "@runlease/core"
-import { ChildEvent } from "@runlease/core/internal"
-import { ControlEvents } from "@runlease/core/store"
+import { type AgentEvent, ControlEvents } from "@runlease/core"
+import * as ChildEvent from "@runlease/core/ChildEvent"
 import { Option } from "effect"
 import type * as Ownership from "./Ownership.js"
 

@@ -1,5 +1,5 @@
 /** What is dropped from the messages of a thread. */
-import type { OpenedItems } from "@runlease/core/internal"
+import type * as OpenedItems from "@runlease/core/OpenedItems"
 import type { ThreadMessages } from "./ThreadMessages.js"
 
 export interface DroppedItems {

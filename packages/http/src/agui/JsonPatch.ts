@@ -4,7 +4,7 @@
  * What a patch costs grows with the patch and with the value, and not with their product: a list is copied once for a patch, however
  * many of its operations change it.
  */
-import { Json } from "@runlease/core/executor"
+import { Json } from "@runlease/core"
 import { Predicate } from "effect"
 import { applyPatch, type Operation, Pointer } from "rfc6902"
 

@@ -3,7 +3,7 @@
  * and does not fit stays.
  */
 import { RunLog } from "@runlease/core"
-import { JsonText } from "@runlease/core/internal"
+import * as JsonText from "@runlease/core/JsonText"
 
 /** Entries by their keys, the oldest first. */
 export interface Newest<K> {

@@ -1,6 +1,6 @@
 /** The owner of each item that a client is shown: a field of an event that contradicts an earlier one is left out. */
 import type { AgentEvent } from "@runlease/core"
-import { AgUiOwners } from "@runlease/core/internal"
+import { AgUiOwners } from "@runlease/core/executor"
 import { Predicate } from "effect"
 
 type Event = AgentEvent.LogEvent

@@ -8,8 +8,7 @@
  *
  * Source: docs/decisions/0031-the-view-depends-on-its-client.md
  */
-import { AgentEvent } from "@runlease/core"
-import { ControlEvents } from "@runlease/core/store"
+import { AgentEvent, ControlEvents } from "@runlease/core"
 import { Predicate } from "effect"
 import type { Peer, Viewer } from "./Peer.js"
 

@@ -3,9 +3,8 @@
  *
  * Source: docs/decisions/0058-superseded-parts.md
  */
-import { type AgentEvent, StepRecord } from "@runlease/core"
-import { OpenedItems } from "@runlease/core/internal"
-import { ControlEvents } from "@runlease/core/store"
+import { type AgentEvent, ControlEvents, StepRecord } from "@runlease/core"
+import * as OpenedItems from "@runlease/core/OpenedItems"
 import { Option, Predicate } from "effect"
 
 type Event = AgentEvent.LogEvent

@@ -6,7 +6,7 @@
  */
 import type { AgentEvent } from "@runlease/core"
 import type { AgUiMessages } from "@runlease/core/executor"
-import type { OpenedItems } from "@runlease/core/internal"
+import type * as OpenedItems from "@runlease/core/OpenedItems"
 import { Predicate } from "effect"
 import * as DroppedItems from "./DroppedItems.js"
 import * as JsonPatch from "./JsonPatch.js"

@@ -1,14 +1,14 @@
 /** The request of a run as messages of its conversation, for servers that take no request with a run. */
 import {
-  Conversations as Port,
   type ControlPlaneError,
+  Conversations as Port,
   Ids,
+  Json,
   RequestSnapshot,
   type Run,
   Runs,
 } from "@runlease/core"
-import { Json } from "@runlease/core/executor"
-import { Digest } from "@runlease/core/internal"
+import * as Digest from "@runlease/core/Digest"
 import { Effect } from "effect"
 import * as Conversations from "./Conversations.js"
 import type { Transport } from "./Transport.js"

@@ -5,7 +5,8 @@ import {
   type Ids,
   TraceContext,
 } from "@runlease/core"
-import { BatchQueue, Detached } from "@runlease/core/internal"
+import * as BatchQueue from "@runlease/core/BatchQueue"
+import * as Detached from "@runlease/core/Detached"
 import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope, Tracer } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"

@@ -7,7 +7,7 @@
  *
  * `RenewalProgram` reads the pages by the same layout.
  */
-import type { RenewalRounds } from "@runlease/core/internal"
+import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 
 /** Where the fields of a slot are, in bytes. A run's id has 128 characters at most, each of 3 bytes at most. */
 export const layout = {

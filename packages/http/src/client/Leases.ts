@@ -1,14 +1,14 @@
 /** Claims and leases over HTTP. */
 import {
+  type Claims as Port,
+  type Ids,
   Interrupt,
+  Json,
   Leases,
   Run,
   type RunLog as RunLogPort,
   Runs as RunsPort,
-  type Claims as Port,
-  type Ids,
 } from "@runlease/core"
-import { Json } from "@runlease/core/executor"
 import { type Context, Duration, Effect, Schema } from "effect"
 import { Replies } from "../Api/Exchange.js"
 import { maxExpirySeconds } from "../Api/Suspension.js"

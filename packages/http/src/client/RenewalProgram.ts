@@ -4,7 +4,7 @@
  * It runs from its text, so that it is there in every bundle, and loads no other module: Effect would take ten times as
  * much memory, and longer to start than a short lease allows.
  */
-import type { RenewalRounds } from "@runlease/core/internal"
+import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import type { Layout } from "./LeaseTable.js"
 import type { Cells } from "./LoopBeat.js"
 

@@ -1,6 +1,6 @@
 /** Rounds of renewal on a separate thread, which continue while the event loop of the worker is blocked. */
-import { type Leases } from "@runlease/core"
-import { RenewalRounds } from "@runlease/core/internal"
+import type { Leases } from "@runlease/core"
+import * as RenewalRounds from "@runlease/core/RenewalRounds"
 import { type Context, Deferred, Duration, Effect, Layer, Queue, Redacted, type Scope } from "effect"
 import { Worker } from "node:worker_threads"
 import { maxRenewals } from "../Api/Workers.js"

@@ -1,5 +1,4 @@
-import { type AgentEvent, type Ids, LogFilter, Run, RunLog, StepRecord } from "@runlease/core"
-import { ControlEvents } from "@runlease/core/store"
+import { type AgentEvent, ControlEvents, type Ids, LogFilter, Run, RunLog, StepRecord } from "@runlease/core"
 import { type Context, Duration, Effect, Random } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"

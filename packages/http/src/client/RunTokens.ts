@@ -1,7 +1,6 @@
 /** Makes the tokens of runs from the tokens of the workers that register here. */
-import { type Run } from "@runlease/core"
+import { type Run, RunToken } from "@runlease/core"
 import { RunTokens } from "@runlease/core/executor"
-import { RunToken } from "@runlease/core/store"
 import { Effect, Layer } from "effect"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Transport.js"

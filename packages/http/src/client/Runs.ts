@@ -1,7 +1,7 @@
 /** Runs over HTTP: submissions, reads, and what becomes of them. */
-import { type Interrupt, MetadataFilter, OneOrMore, Run, Runs, ControlPlaneError, Ids } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
-import { LabelRules } from "@runlease/core/store"
+import { ControlPlaneError, Ids, type Interrupt, MetadataFilter, OneOrMore, Run, Runs } from "@runlease/core"
+import { hasAll } from "@runlease/core/Labels"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Context, DateTime, Effect, Record, type Redacted, Schema, Array, Either, Option } from "effect"
 import {
   CancelledReply,
@@ -333,7 +333,7 @@ const matches =
     (options?.conversationId === undefined || run.conversationId === options.conversationId) &&
     (options?.from === undefined || DateTime.greaterThanOrEqualTo(run.createdAt, options.from)) &&
     (options?.to === undefined || DateTime.lessThan(run.createdAt, options.to)) &&
-    LabelRules.hasAll(run.labels, options?.labels ?? {}) &&
+    hasAll(run.labels, options?.labels ?? {}) &&
     OneOrMore.isOneOf(options?.errorCode, run.error?.code) &&
     (options?.roots !== true || run.parentRunId === null) &&
     MetadataFilter.matches(options?.metadata ?? {}, run.metadata)

@@ -7,7 +7,7 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as HttpMethod from "@effect/platform/HttpMethod"
 import { ControlPlaneError, ControlPlaneUnavailable as Unavailable, type Ids, type Run } from "@runlease/core"
 import { Tracing } from "@runlease/core/executor"
-import { SchemaProblem } from "@runlease/core/internal"
+import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import {
   Clock,
   Context,

@@ -1,6 +1,6 @@
 /** The verdicts of bulk operations. A field has its name on the wire there, and its name in core here. */
 import { BulkOperations } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Effect } from "effect"
 import { camelCase } from "./ScheduleVerdicts.js"
 import type { ErrorOf, Verdict } from "./Verdict.js"

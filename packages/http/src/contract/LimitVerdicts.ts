@@ -1,6 +1,6 @@
 /** The verdicts of limits. */
 import { Limits, Runs } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Effect } from "effect"
 import * as Refusal from "./Refusal.js"
 import { camelCase } from "./ScheduleVerdicts.js"

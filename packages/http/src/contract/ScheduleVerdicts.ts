@@ -1,6 +1,6 @@
 /** The verdicts of schedules. A field has its name on the wire there, and its name in core here. */
 import { Schedules } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Effect } from "effect"
 import type { ErrorOf, Verdict } from "./Verdict.js"
 

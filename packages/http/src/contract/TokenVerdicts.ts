@@ -1,6 +1,6 @@
 /** The verdict of tokens for browsers. A field has its name on the wire there, and its name in core here. */
 import { BrowserToken } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Effect } from "effect"
 import { camelCase } from "./ScheduleVerdicts.js"
 import type { ErrorOf, Verdict } from "./Verdict.js"

@@ -5,7 +5,9 @@
  * in contact, as the store has them now.
  */
 import { type ControlPlaneError, Ids, Runs } from "@runlease/core"
-import { JsonSchemaCost, JsonSchemaProblem, WorkersInContact } from "@runlease/core/internal"
+import * as JsonSchemaCost from "@runlease/core/JsonSchemaCost"
+import * as JsonSchemaProblem from "@runlease/core/JsonSchemaProblem"
+import * as WorkersInContact from "@runlease/core/WorkersInContact"
 import { Cache, Context, Effect, Either, Exit, Layer, Option } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"

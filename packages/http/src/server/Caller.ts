@@ -1,6 +1,5 @@
 /** The permissions of a caller, and the worker that it acts for. */
-import { Access, type BrowserToken, type Ids, Run, Runs } from "@runlease/core"
-import { type RunToken } from "@runlease/core/store"
+import { Access, type BrowserToken, type Ids, Run, Runs, type RunToken } from "@runlease/core"
 import { Context, Effect } from "effect"
 import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
 import { CurrentPrincipal } from "../contract/Principal.js"

@@ -5,7 +5,7 @@
  * Source: docs/decisions/0124-schema-checks-on-a-thread.md
  */
 import type { OutputUnit } from "@cfworker/json-schema"
-import { JsonSchemaProblem } from "@runlease/core/internal"
+import * as JsonSchemaProblem from "@runlease/core/JsonSchemaProblem"
 import { Effect, Option, type Scope } from "effect"
 import { createRequire } from "node:module"
 import { Worker } from "node:worker_threads"

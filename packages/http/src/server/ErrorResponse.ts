@@ -1,8 +1,8 @@
 /** Answers a request that failed: whatever the failure is, the response is a refusal. */
 import type * as HttpApiError from "@effect/platform/HttpApiError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { SchemaProblem } from "@runlease/core/internal"
-import { Token } from "@runlease/core/store"
+import * as SchemaProblem from "@runlease/core/SchemaProblem"
+import { Token } from "@runlease/core"
 import { Cause, Effect, Option, ParseResult, Predicate } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 import * as Strict from "../contract/Strict.js"

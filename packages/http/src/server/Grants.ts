@@ -5,7 +5,7 @@
  * Source: docs/decisions/0109-tokens-for-browsers.md
  */
 import { type BrowserToken, Conversations, Ids, OneOrMore, Run, Runs, TreeBudget } from "@runlease/core"
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Context, Effect, Schema } from "effect"
 import { nameOfBound } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"

@@ -1,6 +1,6 @@
 /** What people look at of a project, as its endpoints and its streams give it. */
 import { type Ids, Schedules, Statistics, Summaries } from "@runlease/core"
-import { WorkersInContact } from "@runlease/core/internal"
+import * as WorkersInContact from "@runlease/core/WorkersInContact"
 import { Context, Effect } from "effect"
 import { fromActivity } from "../Wire/Activity.js"
 import type { Ports } from "./ProjectPorts.js"

@@ -1,6 +1,7 @@
 /** The endpoints of runs. */
 import {
   Access,
+  ControlEvents,
   ControlPlane,
   type Ids,
   Interrupt,
@@ -10,8 +11,7 @@ import {
   RunLog,
   Runs,
 } from "@runlease/core"
-import { AppendRules } from "@runlease/core/internal"
-import { ControlEvents } from "@runlease/core/store"
+import * as AppendRules from "@runlease/core/AppendRules"
 import { Chunk, Context, Duration, Effect, Option, Stream, Array, Either, Schema } from "effect"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as LogParams from "../Api/LogParams.js"

@@ -1,6 +1,6 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Ids, RequestSnapshot, type Schedule as Model, Schedules } from "@runlease/core"
-import { PayloadCheck } from "@runlease/core/internal"
+import * as PayloadCheck from "@runlease/core/PayloadCheck"
 import { Context, Effect, identity } from "effect"
 import type { Condition } from "../Api/ScheduleBodies.js"
 import * as Refusal from "../contract/Refusal.js"

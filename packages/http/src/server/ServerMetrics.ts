@@ -1,5 +1,5 @@
 /** What the server measures. docs/telemetry.md lists it for readers. */
-import { Meter } from "@runlease/core/internal"
+import * as Meter from "@runlease/core/Meter"
 
 export const requests = Meter.counter({
   name: "runlease_server_requests_total",

@@ -1,7 +1,6 @@
 import * as Headers from "@effect/platform/Headers"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Access } from "@runlease/core"
-import { Token } from "@runlease/core/store"
+import { Access, Token } from "@runlease/core"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { projectOf } from "../Api/Session.js"
 import * as Refusal from "../contract/Refusal.js"

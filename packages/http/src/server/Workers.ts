@@ -1,19 +1,21 @@
 /** The endpoints of workers, and the operations that they share with exchanges. */
 import {
   Access,
+  type AgentEvent,
+  Claims,
   type Ids,
+  Interrupt,
   Leases,
   RequestSnapshot,
   Run,
-  Runs,
-  WorkerRegistry,
-  TraceContext,
-  type AgentEvent,
-  Claims,
-  Interrupt,
   RunLog,
+  Runs,
+  TraceContext,
+  WorkerRegistry,
 } from "@runlease/core"
-import { SideBySide, AppendRules, ChildEvent } from "@runlease/core/internal"
+import * as SideBySide from "@runlease/core/SideBySide"
+import * as AppendRules from "@runlease/core/AppendRules"
+import * as ChildEvent from "@runlease/core/ChildEvent"
 import {
   Context,
   Effect,

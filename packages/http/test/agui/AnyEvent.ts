@@ -1,9 +1,8 @@
 /**
  * Logs as anyone may append them.
  */
-import type { AgentEvent } from "@runlease/core"
-import { ChildEvent } from "@runlease/core/internal"
-import { ControlEvents, LogState } from "@runlease/core/store"
+import { type AgentEvent, ControlEvents, LogState } from "@runlease/core"
+import * as ChildEvent from "@runlease/core/ChildEvent"
 import { FastCheck } from "effect"
 import { subject } from "./Clients.js"
 

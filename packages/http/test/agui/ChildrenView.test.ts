@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type AgentEvent } from "@runlease/core"
-import { ChildEvent } from "@runlease/core/internal"
-import { ControlEvents, LogState } from "@runlease/core/store"
+import { type AgentEvent, ControlEvents, LogState } from "@runlease/core"
+import * as ChildEvent from "@runlease/core/ChildEvent"
 import * as AgUiView from "../../src/agui/AgUiView.js"
 import { peers, shown, subject, taken } from "./Clients.js"
 

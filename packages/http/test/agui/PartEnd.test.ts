@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { AgentEvent, Interrupt, type Run, TokenUsage } from "@runlease/core"
-import { ControlEvents, LogState } from "@runlease/core/store"
+import { AgentEvent, ControlEvents, Interrupt, LogState, type Run, TokenUsage } from "@runlease/core"
 import { shown, subject } from "./Clients.js"
 
 type Event = AgentEvent.LogEvent

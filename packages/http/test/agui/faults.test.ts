@@ -1,14 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  AgentEvent,
-  ControlPlane,
-  ControlPlaneUnavailable,
-  Executor,
-  MemoryControlPlane,
-  RunLog,
-  Runs,
-} from "@runlease/core"
+import { AgentEvent, ControlPlane, ControlPlaneUnavailable, Executor, RunLog, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as Faults from "@runlease/testkit/Faults"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Context, Effect, Exit, Layer, Queue, Ref, Scope, Stream } from "effect"

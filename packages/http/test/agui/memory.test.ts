@@ -1,4 +1,4 @@
-import { MemoryControlPlane } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as Answers from "./Answers.js"
 import * as Children from "./Children.js"
 import { versions } from "./HttpAgents.js"

@@ -1,16 +1,8 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  Executor,
-  Ids,
-  Interrupt,
-  MemoryControlPlane,
-  type Run,
-  Runs,
-  WorkerRegistry,
-  AgentEvent,
-} from "@runlease/core"
+import { AgentEvent, Executor, Ids, Interrupt, type Run, Runs, WorkerRegistry } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Queue, Schedule, Stream } from "effect"

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { ControlPlane, type Ids, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
+import { ControlPlane, type Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as Faults from "@runlease/testkit/Faults"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Deferred, Effect, Layer } from "effect"

@@ -1,6 +1,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, Interrupts, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
+import { Executor, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Predicate, Queue } from "effect"
 import { call } from "../raw.js"

@@ -1,8 +1,7 @@
 /**
  * The kinds of principals that the matrix has a column for. A further kind is a further entry here, and a further column there.
  */
-import { Access, type BrowserToken, BrowserTokens, ControlPlane, Ids, Run } from "@runlease/core"
-import { RunToken } from "@runlease/core/store"
+import { Access, type BrowserToken, BrowserTokens, ControlPlane, Ids, Run, RunToken } from "@runlease/core"
 import type { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Duration, Effect, Function, Redacted } from "effect"

@@ -1,5 +1,5 @@
 /** A request to each endpoint that would be right, for things that it names. */
-import { Digest } from "@runlease/core/internal"
+import * as Digest from "@runlease/core/Digest"
 
 /** What requests name. */
 export interface Names {

@@ -1,6 +1,6 @@
 /** The search for the runs that the claims of a commit may take: one search for all of them. */
 import type { SqlError } from "@effect/sql/SqlError"
-import { LimitRules, RunRows } from "@runlease/core/store"
+import { LimitRules, RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

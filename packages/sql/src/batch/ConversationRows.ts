@@ -1,7 +1,7 @@
 /** The conversations that the submissions of a commit name. */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Ids, type RequestSnapshot } from "@runlease/core"
-import { RunRows } from "@runlease/core/store"
+import type { Ids, RequestSnapshot } from "@runlease/core"
+import { RunRows } from "@runlease/store"
 import { DateTime, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

@@ -8,8 +8,8 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
-import { type Ids } from "@runlease/core"
-import { CounterRows, type RunStore } from "@runlease/core/store"
+import type { Ids } from "@runlease/core"
+import { CounterRows, type RunStore } from "@runlease/store"
 import { Effect } from "effect"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"

@@ -1,6 +1,6 @@
 /** The runs that take later submissions of a key. */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { RunRows } from "@runlease/core/store"
+import type { RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

@@ -1,8 +1,8 @@
 /** Queries for what is stored with the states of runs. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
-import { type RequestSnapshot } from "@runlease/core"
-import { type ResumeRules, RunRows, type RunState } from "@runlease/core/store"
+import type { RequestSnapshot, ResumeRules } from "@runlease/core"
+import { RunRows, type RunState } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"

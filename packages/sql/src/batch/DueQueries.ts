@@ -4,7 +4,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { RunRows, RunStore } from "@runlease/core/store"
+import type { RunRows, RunStore } from "@runlease/store"
 import { Effect, Record } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

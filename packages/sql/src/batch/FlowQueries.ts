@@ -9,7 +9,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
-import type { FairRules, FlowRows } from "@runlease/core/store"
+import type { FairRules, FlowRows } from "@runlease/store"
 import { Array, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

@@ -1,8 +1,8 @@
 /** The inputs that runs have accepted since they were submitted, each under its own public id. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
-import { type FollowUp, type Ids } from "@runlease/core"
-import { type RunRows, Wakeups } from "@runlease/core/store"
+import type { FollowUp, Ids } from "@runlease/core"
+import { type RunRows, Wakeups } from "@runlease/store"
 import { Array, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

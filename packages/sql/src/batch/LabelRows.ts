@@ -2,7 +2,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import { type Ids, Labels } from "@runlease/core"
-import { LabelRules, type RunRows } from "@runlease/core/store"
+import { LabelRules, type RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"

@@ -1,7 +1,7 @@
 /** Lanes: runs of one name that go one after the other. Only the first unfinished run of a lane is not behind another. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids } from "@runlease/core"
-import type { RunRows } from "@runlease/core/store"
+import type { RunRows } from "@runlease/store"
 import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"

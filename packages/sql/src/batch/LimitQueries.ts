@@ -9,7 +9,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
-import { LimitKey, LimitPlaces, type LimitRows, LimitRules, RunRows } from "@runlease/core/store"
+import { LimitKey, LimitPlaces, type LimitRows, LimitRules, RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

@@ -6,7 +6,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
-import { type LimitRows, LimitRules, RateRules } from "@runlease/core/store"
+import { type LimitRows, LimitRules, RateRules } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as NamedLimitQueries from "./NamedLimitQueries.js"

@@ -2,7 +2,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
-import type { RunRows } from "@runlease/core/store"
+import type { RunRows } from "@runlease/store"
 import { Array, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

@@ -6,8 +6,8 @@
  * Source: docs/decisions/0102-limits.md
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type LimitRows, LimitKey, RateRules } from "@runlease/core/store"
 import { type Ids, Limits } from "@runlease/core"
+import { LimitKey, type LimitRows, RateRules } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"

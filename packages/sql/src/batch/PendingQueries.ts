@@ -1,7 +1,7 @@
 /** Queries for what is before a pending run. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { SummaryRows } from "@runlease/core/store"
+import type { SummaryRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { unfinishedTables } from "../rows/RunRow.js"

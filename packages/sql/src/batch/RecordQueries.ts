@@ -2,7 +2,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
-import { KeysetPage, Records } from "@runlease/core/store"
+import { KeysetPage, Records } from "@runlease/store"
 import { Effect, Record } from "effect"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"

@@ -7,7 +7,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Run } from "@runlease/core"
-import { type RunRows, RunState } from "@runlease/core/store"
+import { type RunRows, RunState } from "@runlease/store"
 import { Array as Arr, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"

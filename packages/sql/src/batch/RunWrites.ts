@@ -4,7 +4,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
 import { Labels, StepRecord } from "@runlease/core"
-import { type CounterRows, type RunRows, type RunState, StoredRun } from "@runlease/core/store"
+import { type CounterRows, type RunRows, type RunState, StoredRun } from "@runlease/store"
 import { Array, Effect } from "effect"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database, ExactWrite } from "../dialect/Dialect.js"

@@ -1,7 +1,7 @@
 /** Reads of runs on a SQL database, outside of transactions. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids, RequestSnapshot } from "@runlease/core"
-import { KeysetPage, type RunRows, type RunStore } from "@runlease/core/store"
+import { KeysetPage, type RunRows, type RunStore } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { select } from "../dialect/ExecuteStatement.js"

@@ -1,6 +1,6 @@
 /** The rows of a transaction on a SQL database. */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { RunRows } from "@runlease/core/store"
+import type { RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as ClaimQueries from "./ClaimQueries.js"

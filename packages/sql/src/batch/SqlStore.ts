@@ -1,7 +1,7 @@
 /** What every part of the control plane works with: the database, its dialect, the queue of its commits and the wake-ups. */
 import { SqlError } from "@effect/sql/SqlError"
-import { type ControlPlaneUnavailable } from "@runlease/core"
-import { RunCommits, type RunRows, type RunStore, Wakeups } from "@runlease/core/store"
+import type { ControlPlaneUnavailable } from "@runlease/core"
+import { RunCommits, type RunRows, type RunStore, Wakeups } from "@runlease/store"
 import { Clock, Duration, Effect, type Fiber, type Scope } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as SqlFailure from "../dialect/SqlFailure.js"

@@ -8,7 +8,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import { type Ids, Labels, type Run } from "@runlease/core"
-import { SummaryRows } from "@runlease/core/store"
+import { SummaryRows } from "@runlease/store"
 import { Effect, Struct } from "effect"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"

@@ -2,7 +2,7 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core/store"
+import type { RunRows } from "@runlease/store"
 import type { Effect } from "effect"
 import type { Columns, RowOf, ToRow } from "../rows/Columns.js"
 import { queuedRuns } from "../rows/RunRow.js"

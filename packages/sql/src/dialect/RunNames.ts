@@ -1,7 +1,7 @@
 /** Names of runs, as a table to join with `runs r`. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Fragment } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core/store"
+import type { RunRows } from "@runlease/store"
 import type { Dialect } from "./Dialect.js"
 
 /**

@@ -1,7 +1,7 @@
 /** Deleting finished runs, the conversations left without any, and ended bulk operations, a bounded number of rows at a time. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane, type Ids, type Run } from "@runlease/core"
-import { CounterRows } from "@runlease/core/store"
+import { CounterRows } from "@runlease/store"
 import { Duration, Effect, Either, Function } from "effect"
 import * as RecordQueries from "../batch/RecordQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"

@@ -1,7 +1,14 @@
 /** Access on SQL. Only the digest of a token is stored. */
 import type { SqlError } from "@effect/sql/SqlError"
-import { Access, BrowserToken, type ControlPlaneError, Ids, WorkerRegistry } from "@runlease/core"
-import { RunToken, Token } from "@runlease/core/store"
+import {
+  Access,
+  BrowserToken,
+  type ControlPlaneError,
+  Ids,
+  RunToken,
+  Token,
+  WorkerRegistry,
+} from "@runlease/core"
 import { DateTime, Duration, Effect, Either, Function, Option, Redacted } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 

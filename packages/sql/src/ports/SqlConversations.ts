@@ -1,6 +1,6 @@
 /** Conversations on SQL. */
 import { Conversations, Ids, Page } from "@runlease/core"
-import { KeysetPage } from "@runlease/core/store"
+import { KeysetPage } from "@runlease/store"
 import { DateTime, Effect, Either, Function } from "effect"
 import { fromJson, toJson } from "../rows/Fields.js"
 import type { SqlStore } from "../batch/SqlStore.js"

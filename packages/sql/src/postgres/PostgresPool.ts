@@ -2,7 +2,7 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import { StoreMetrics } from "@runlease/core/store"
+import { StoreMetrics } from "@runlease/store"
 import { Config, Duration, Effect, Layer, Runtime, Schedule, type Scope } from "effect"
 import * as Pg from "pg"
 import { clientConfig, sessionSettings } from "./ClientConfig.js"

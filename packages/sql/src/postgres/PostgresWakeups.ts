@@ -7,7 +7,7 @@
  * Source: docs/decisions/0013-postgresql.md
  */
 import { ControlPlaneUnavailable, Ids, type Leases, Run } from "@runlease/core"
-import type { RunRows, Wakeups } from "@runlease/core/store"
+import type { RunRows, Wakeups } from "@runlease/store"
 import {
   Data,
   Deferred,

@@ -1,6 +1,6 @@
 /** The columns of counters: `counter_deltas` has what commits added, `counter_sums` what is added up of it. */
 import type { Ids } from "@runlease/core"
-import type { CounterRows, Counters } from "@runlease/core/store"
+import type { CounterRows, Counters } from "@runlease/store"
 import type { Columns } from "./Columns.js"
 
 /** Columns of `counter_deltas`. */

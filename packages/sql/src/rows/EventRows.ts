@@ -1,6 +1,6 @@
 /** Entries of logs as they are stored. */
 import type { AgentEvent } from "@runlease/core"
-import type { RunStore } from "@runlease/core/store"
+import type { RunStore } from "@runlease/store"
 import type { Columns } from "./Columns.js"
 import { eventId, instant, sequence } from "./RunRow.js"
 

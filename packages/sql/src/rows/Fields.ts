@@ -1,5 +1,5 @@
 /** Fields of values as columns of tables. */
-import { SnakeCase } from "@runlease/core/internal"
+import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Struct } from "effect"
 import type { ColumnType, ToRow, Value } from "./Columns.js"
 

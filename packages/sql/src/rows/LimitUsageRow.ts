@@ -1,6 +1,6 @@
 /** The rows of limits with their counts. */
 import type { Ids, Limits } from "@runlease/core"
-import type { LimitRules } from "@runlease/core/store"
+import type { LimitRules } from "@runlease/store"
 import { fromJson } from "./Fields.js"
 
 /** What is set of a limit. */

@@ -4,17 +4,15 @@
  * A column is named as its field, in snake_case, unless another name is set. Statements, rows and their conversions are derived from
  * this table once, when modules load: a new field is a line here and a migration.
  */
-import { Labels, Run } from "@runlease/core"
+import { Labels, LogState, ResumeRules, Run } from "@runlease/core"
 import {
   DebounceRules,
   LimitRules,
-  LogState,
-  ResumeRules,
   type RunRows,
   type RunState,
   TimeRules,
   WaitTransitions,
-} from "@runlease/core/store"
+} from "@runlease/store"
 import { Array as Arr, Record, Schema, Struct } from "effect"
 import { type Columns, type Row, rowOf, type Value } from "./Columns.js"
 import {

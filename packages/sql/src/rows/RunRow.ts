@@ -1,7 +1,7 @@
 /** The columns of a run in its tables, and SELECTs of them. Both are derived from the table of fields. */
 import { type Columns, type Row, rowOf, rowsOf, type ToRow, type Value } from "./Columns.js"
 import type { Ids, Run } from "@runlease/core"
-import type { RunRows, RunState } from "@runlease/core/store"
+import type { RunRows, RunState } from "@runlease/store"
 import { type Types, Brand, DateTime, Data, Struct } from "effect"
 import { columnsIn, reader, encodersFor, toJson } from "./Fields.js"
 import {

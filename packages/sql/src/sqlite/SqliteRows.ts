@@ -8,7 +8,7 @@
 import * as RunFields from "../rows/RunFields.js"
 import { byTable, Gate, stateColumns, stateValues, type StateTable, tableOf } from "../rows/RunFields.js"
 import { Labels, type RequestSnapshot } from "@runlease/core"
-import { type CounterRows, LimitRules, RunRows } from "@runlease/core/store"
+import { type CounterRows, LimitRules, RunRows } from "@runlease/store"
 import Sqlite from "better-sqlite3"
 import { type Columns, rowsOf, type Value } from "../rows/Columns.js"
 import {

@@ -1,5 +1,5 @@
 /** The wake-ups of a process that may share its file with others, whose commits may have ended a token. */
-import type { Wakeups } from "@runlease/core/store"
+import type { Wakeups } from "@runlease/store"
 import type { Handle } from "./SqliteConnection.js"
 
 /**

@@ -9,7 +9,7 @@ import * as InboxMessage from "@runlease/core/InboxMessage"
 import { Leases } from "@runlease/core/Leases"
 import type { ClaimedRun, LeaseRef, Run } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
-import { childIdOf } from "@runlease/core/internal/ChildEvent"
+import { childIdOf } from "@runlease/core/ChildEvent"
 import { Effect, Option, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 

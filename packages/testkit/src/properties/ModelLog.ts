@@ -3,8 +3,8 @@
  * abbreviated.
  */
 import type { LogEvent } from "@runlease/core/AgentEvent"
-import { attemptEventName } from "@runlease/core/store/ControlEvents"
-import { canonicalJson } from "@runlease/core/executor/Json"
+import { attemptEventName } from "@runlease/core/ControlEvents"
+import { canonicalJson } from "@runlease/core/Json"
 import type { LogEntry } from "@runlease/core/RunLog"
 import { type Append, workerName } from "./Request.js"
 

@@ -1,6 +1,6 @@
 /** The ports of a store as a process sees them that is connected by a network. The history has each request that changes something. */
 import { Claims } from "@runlease/core/Claims"
-import { endsLog } from "@runlease/core/store/ControlEvents"
+import { endsLog } from "@runlease/core/ControlEvents"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import { Conversations } from "@runlease/core/Conversations"

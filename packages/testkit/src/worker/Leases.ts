@@ -10,7 +10,7 @@ import {
   WorkerRegistry,
 } from "@runlease/core"
 import { LeaseDeadline } from "@runlease/core/executor"
-import { Lease } from "@runlease/core/internal"
+import * as Lease from "@runlease/core/Lease"
 import {
   Clock,
   Deferred,

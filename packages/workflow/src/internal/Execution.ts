@@ -1,7 +1,7 @@
 /** The execution of a workflow by a worker: one attempt, from the request of its run to the event that ends it. */
 import { Workflow, WorkflowEngine } from "@effect/workflow"
 import { type AgentEvent, Executor, type Interrupt, type Run } from "@runlease/core"
-import { SchemaProblem } from "@runlease/core/internal"
+import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Option, type ParseResult, Scope } from "effect"
 import * as Activities from "./Activities.js"
 import * as Attempt from "./Attempt.js"

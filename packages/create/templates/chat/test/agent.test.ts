@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Layer, Ref, Stream } from "effect"
 import agent from "../src/agent.js"
 

@@ -1,7 +1,8 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { Effect, Layer, Stream } from "effect"
 import agent from "../src/agent.js"
 

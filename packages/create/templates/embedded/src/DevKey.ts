@@ -1,5 +1,5 @@
 import * as FileSystem from "@effect/platform/FileSystem"
-import { Token } from "@runlease/core/store"
+import { Token } from "@runlease/core"
 import { Config, Effect, Redacted } from "effect"
 
 const folder = ".runlease"

@@ -1,5 +1,6 @@
 import { describe, expect } from "@effect/vitest"
-import { MemoryControlPlane, Worker } from "@runlease/core"
+import { Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer } from "effect"
 import { agentOf } from "../src/agent.js"

@@ -1,5 +1,6 @@
 import { describe, expect } from "@effect/vitest"
-import { MemoryControlPlane, Runs, Worker } from "@runlease/core"
+import { Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer } from "effect"
 import agents from "../src/agents.js"

@@ -1,6 +1,5 @@
 /** A thread whose client takes no second run while one is under way. */
-import { type Ids, type Run, Runs } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
+import { type Ids, ResumeRules, type Run, Runs } from "@runlease/core"
 import { Context, Effect } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPorts.js"

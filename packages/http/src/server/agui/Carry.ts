@@ -7,7 +7,7 @@
  */
 import { type ControlPlaneError, Ids, type RequestSnapshot, Run, Runs } from "@runlease/core"
 import { AgUiMessages } from "@runlease/core/executor"
-import { CarriedMessages } from "@runlease/core/store"
+import * as CarriedMessages from "@runlease/core/CarriedMessages"
 import { Context, Effect } from "effect"
 import { maxBytes } from "../../contract/Body.js"
 import type { Ports } from "../ProjectPorts.js"

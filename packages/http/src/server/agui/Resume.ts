@@ -9,10 +9,10 @@ import {
   type Ids,
   Interrupt,
   RequestSnapshot,
+  ResumeRules,
   Run,
   Runs,
 } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
 import { Context, Effect, Option, Stream } from "effect"
 import type { CurrentPrincipal } from "../../contract/Principal.js"
 import * as Refusal from "../../contract/Refusal.js"

@@ -1,7 +1,6 @@
 /** A thread of an AG-UI client: a conversation, and what of it waits. */
-import { type Ids, type Run, Runs } from "@runlease/core"
-import { ThreadName } from "@runlease/core/internal"
-import { ResumeRules } from "@runlease/core/store"
+import { type Ids, ResumeRules, type Run, Runs } from "@runlease/core"
+import * as ThreadName from "@runlease/core/ThreadName"
 import { Context, Effect } from "effect"
 import * as ThreadNames from "../../agui/ThreadNames.js"
 import * as Refusal from "../../contract/Refusal.js"

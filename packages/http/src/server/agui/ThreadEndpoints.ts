@@ -3,8 +3,7 @@
  */
 import type * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
-import { type BrowserToken, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
-import { ResumeRules } from "@runlease/core/store"
+import { type BrowserToken, Ids, Interrupt, ResumeRules, type Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Predicate, Stream } from "effect"
 import type { group } from "../../Api/Threads.js"
 import * as Peer from "../../agui/Peer.js"

@@ -1,8 +1,8 @@
 /** What a deliberate fault is. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import type { RememberedLeases } from "@runlease/core/store/RememberedLeases"
 import type { Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
+import type { RememberedLeases } from "@runlease/store/RememberedLeases"
 import { Context, Effect, type Scope } from "effect"
 
 export type Ports = Context.Context<ProjectPorts>

@@ -1,6 +1,6 @@
 /** Folds the log of a run as its entries come: what the conversation shows, the steps, the state. */
-import * as AgUiItems from "@runlease/core/internal/AgUiItems"
-import { isToolCallFailure } from "@runlease/core/internal/ToolFailure"
+import * as AgUiItems from "@runlease/core/executor/AgUiItems"
+import { isToolCallFailure } from "@runlease/core/ToolFailure"
 import { applyPatch, type Operation } from "rfc6902"
 import type { EndPart, TextPart, ToolPart } from "./parts"
 import { isRecord, questionOf } from "./questions"

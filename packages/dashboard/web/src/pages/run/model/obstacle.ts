@@ -1,6 +1,6 @@
 /** What keeps a pending run from starting: the sentences of `runlease runs explain`, with the times of the page. */
-import * as PendingObstacle from "@runlease/core/internal/PendingObstacle"
 import type * as Json from "@runlease/http/Json"
+import * as PendingObstacle from "@runlease/store/PendingObstacle"
 import { duration, when } from "../../../format/times"
 import { claims, heldBy, nameOf, stateOf, toldBy } from "../../../ui/workers"
 import { isRecord } from "./questions"

@@ -1,6 +1,6 @@
 /** The log of a run as its page keeps it. */
-import * as OpenedItems from "@runlease/core/internal/OpenedItems"
-import * as RecordParts from "@runlease/core/internal/RecordParts"
+import * as OpenedItems from "@runlease/core/OpenedItems"
+import * as RecordParts from "@runlease/core/RecordParts"
 import type * as Json from "@runlease/http/Json"
 import type { ChildPart, Part, StepPart, TextPart, ToldPart, ToolPart } from "./parts"
 

@@ -1,0 +1,432 @@
+/**
+ * Claims: runnable runs go to workers under leases, and a claim that is sent again gets what it got.
+ *
+ * Claims of one commit share one search, and take turns at what it finds.
+ *
+ * Source: docs/decisions/0022-claim-ids.md
+ */
+import * as CarriedMessages from "@runlease/core/CarriedMessages"
+import type { Claims } from "@runlease/core/Claims"
+import type * as Ids from "@runlease/core/Ids"
+import { forExecutor } from "@runlease/core/RequestSnapshot"
+import type { ClaimedRun } from "@runlease/core/Run"
+import { WorkerNotFound } from "@runlease/core/WorkerRegistry"
+import { Effect, Either, Clock, Duration, type Scope } from "effect"
+import { runnableSince } from "../rules/Counters.js"
+import { toClaimed } from "../rules/RunState.js"
+import { isClaimable, isRunnable, mayHaveSession } from "../rules/Transition.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
+import * as LimitRules from "../rules/LimitRules.js"
+import * as ClaimSearch from "../commit/ClaimSearch.js"
+import * as Sweeper from "./Sweeper.js"
+import type { RunBatch } from "../commit/RunBatch.js"
+import type { RunOperation, RunCommits } from "../commit/RunCommits.js"
+import {
+  byPreference,
+  type ClaimDetails,
+  type Found,
+  type ClaimedRunRef,
+  type RunKey,
+  type RunRef,
+  type StoredRun,
+  maxClaimBytes,
+} from "../rows/RunRows.js"
+import * as StoreMetrics from "../commit/StoreMetrics.js"
+import type { Wait } from "../commit/WaitingClaims.js"
+import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
+import type { StoreReads } from "../rows/StoreReads.js"
+import * as Carried from "./Carried.js"
+
+type Request = ClaimSearch.Request
+
+/** A run that a claim gets. `queuedMillis`: how long it had been runnable; undefined for one that is returned again. */
+interface TakenRun extends StoredRun {
+  readonly queuedMillis?: number
+}
+
+/** The runs that a claim takes, or that a repeated claim gets again. */
+interface Decision {
+  readonly claimed: ReadonlyArray<TakenRun>
+  readonly details: ReadonlyMap<RunKey, ClaimDetails>
+  readonly anew: boolean
+  readonly blocked: boolean
+}
+
+/**
+ * `anew`: whether the runs were claimed for this very request, and not for the one that it repeats. `blocked`: whether the limit of the project
+ * was in the way of runs.
+ */
+interface ClaimAnswer {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  /** Runs that are claimed, and whose requests are too large to be returned with the others. */
+  readonly withheld: ReadonlyArray<ClaimedRunRef>
+  readonly anew: boolean
+  readonly blocked: boolean
+}
+
+const nothing: Found = { runnable: [], claimedBefore: [], due: [], scopedLimits: LimitRules.noScopedLimits }
+
+/** The runs of these as far as the request gave them and its worker still holds them. */
+const giveAgain = <X>(
+  batch: RunBatch<X>,
+  request: Request,
+  runs: ReadonlyArray<StoredRun>,
+): ReadonlyArray<StoredRun> =>
+  runs.flatMap((run) => {
+    const again = RunTransitions.claimAgain(run.state, request, batch.now)
+    return again === undefined ? [] : [batch.apply(run, again)]
+  })
+
+/** The runs of each request that repeats an earlier claim. A request without any claims anew. */
+const giveEarlier = <X>(
+  batch: RunBatch<X>,
+  claimedBefore: ReadonlyMap<Request, ReadonlyArray<RunRef>>,
+): Effect.Effect<Map<Request, ReadonlyArray<StoredRun>>, X> => {
+  const again = new Map<Request, ReadonlyArray<StoredRun>>()
+  return Effect.map(batch.load([...claimedBefore.values()].flat()), () => {
+    for (const [request, refs] of claimedBefore) {
+      const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(byPreference)
+      const repeated = giveAgain(batch, request, found)
+      if (repeated.length > 0) again.set(request, repeated)
+    }
+    return again
+  })
+}
+
+/** Those of these requests whose id is new, and the others, each with the one that it repeats. */
+const separate = (requests: ReadonlyArray<Request>) => {
+  const named = new Map<string, Request>()
+  const repeats = new Map<Request, Request>()
+  const first: Array<Request> = []
+  for (const request of requests) {
+    const name = request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`
+    const before = name === undefined ? undefined : named.get(name)
+    if (before !== undefined) {
+      repeats.set(request, before)
+      continue
+    }
+    if (name !== undefined) named.set(name, request)
+    first.push(request)
+  }
+  return { first, repeats }
+}
+
+/** Whether this commit has changed a run since it was found runnable: another run may be runnable in its place. */
+const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assignment>): boolean => {
+  for (const { run } of assigned) {
+    const now = batch.find(run.state.spec)
+    if (now !== undefined && !isRunnable(now.state)) return true
+  }
+  return false
+}
+
+/** `blocked`: the requests for whose runs the limit of the project had no room. */
+interface ClaimedRuns {
+  readonly runs: ReadonlyMap<Request, Array<TakenRun>>
+  readonly blocked: Set<Request>
+}
+
+/**
+ * Claims these runs. Those that have a limit without room, or are not under that of their agent yet, are put behind it; returns how many.
+ * Those whose project has no room stay as they are.
+ */
+const take = <X>(
+  batch: RunBatch<X>,
+  assigned: ReadonlyArray<ClaimSearch.Assignment>,
+  claimed: ClaimedRuns,
+): number => {
+  let putBack = 0
+  for (const { request, run } of assigned) {
+    const current = batch.add(run)
+    if (!isClaimable(current.state, batch.now)) continue
+    const limits = batch.mayBeLimited(current) ? batch.limits() : undefined
+    const project = limits?.project(current)
+    if (project !== undefined && limits?.hasRoom(project) === false) {
+      claimed.blocked.add(request)
+      continue
+    }
+    const governor = limits?.governor(current)
+    const full = governor ?? limits?.full(current)
+    if (full !== undefined) {
+      const back =
+        governor === undefined
+          ? LimitRules.putBack(current.state, full, batch.now)
+          : LimitRules.govern(current.state, governor)
+      batch.apply(current, back)
+      putBack += 1
+      continue
+    }
+    const made = RunTransitions.claim(current.state, request, batch.now, project?.limit)
+    const { key, state } = batch.apply(current, made)
+    const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
+    claimed.runs.get(request)!.push({ key, state, queuedMillis })
+  }
+  return putBack
+}
+
+/** What a request still wants. */
+const left = (request: Request, { runs }: ClaimedRuns): Request => {
+  const limit = request.limit - runs.get(request)!.length
+  return { ...request, limit, ahead: Math.min(request.ahead, limit) }
+}
+
+/**
+ * Claims the runs of an assignment. While a limit has no room for one of them, that run is put behind it and the requests search again:
+ * a place was granted for it, so a search is paid for by an admission.
+ */
+const takeWithLimits = <X>(
+  batch: RunBatch<X>,
+  plan: ClaimSearch.Plan,
+  requests: ReadonlyArray<Request>,
+  assigned: ReadonlyArray<ClaimSearch.Assignment>,
+  claimed: ClaimedRuns,
+): Effect.Effect<ClaimedRuns, X> =>
+  Effect.flatMap(batch.limits().lock(assigned.flatMap(({ run }) => batch.limits().limitsOf(run))), () => {
+    if (take(batch, assigned, claimed) === 0) return Effect.succeed(claimed)
+    const wanting = new Map(requests.map((request) => [left(request, claimed), request]))
+    const origin = (request: Request): Request => wanting.get(request)!
+    return batch.flush().pipe(
+      Effect.zipRight(batch.rows.search(plan.search)),
+      Effect.flatMap((found) => {
+        const again = ClaimSearch.assign([...wanting.keys()], (each) => plan.runnable(origin(each), found))
+        const ofRequests = again.map(({ request, run }) => ({ request: origin(request), run }))
+        return takeWithLimits(batch, plan, requests, ofRequests, claimed)
+      }),
+    )
+  })
+
+/** Claims runnable runs, for each request in its order of preference. */
+const takeAnew = <X>(
+  batch: RunBatch<X>,
+  plan: ClaimSearch.Plan,
+  requests: ReadonlyArray<Request>,
+  found: Found,
+): Effect.Effect<ClaimedRuns, X> => {
+  const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
+  const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<ClaimedRuns, X> => {
+    const claimed: ClaimedRuns = {
+      runs: new Map(requests.map((request) => [request, []])),
+      blocked: new Set(),
+    }
+    if (assigned.some(({ run }) => batch.mayBeLimited(run))) {
+      return takeWithLimits(batch, plan, requests, assigned, claimed)
+    }
+    take(batch, assigned, claimed)
+    return Effect.succeed(claimed)
+  }
+  const assigned = assign(found)
+  if (found.due.length === 0 && !isStale(batch, assigned)) return takeAll(assigned)
+  // A run that was due may be runnable now, and takes its turn by age and priority too.
+  return Sweeper.moveDue(batch, found.due).pipe(
+    Effect.zipRight(batch.flush()),
+    Effect.zipRight(batch.rows.search(plan.search)),
+    Effect.flatMap((again) => takeAll(assign(again))),
+  )
+}
+
+/** Its generator function is made once: one that is made for each commit would keep the commit in memory until the next full collection. */
+const claimAll = Effect.fnUntraced(function* <X>(
+  requests: ReadonlyArray<Request>,
+  batch: RunBatch<X>,
+): Effect.fn.Return<ReadonlyArray<Either.Either<Decision>>, X> {
+  yield* batch.settle
+  const { found, plan } = batch.search ?? { plan: ClaimSearch.plan(requests), found: nothing }
+  const claimedBefore = plan.claimedBefore(found)
+  const again =
+    claimedBefore.size === 0
+      ? new Map<Request, ReadonlyArray<StoredRun>>()
+      : yield* giveEarlier(batch, claimedBefore)
+  const { first, repeats } = separate(
+    again.size === 0 ? requests : requests.filter((request) => !again.has(request)),
+  )
+  const { blocked, runs: claimed } = yield* takeAnew(batch, plan, first, found)
+  for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, claimed.get(before)!))
+  const all = new Map<RunKey, StoredRun>()
+  let sessions = again.size > 0
+  for (const request of requests) {
+    for (const run of claimed.get(request) ?? again.get(request)!) {
+      all.set(run.key, run)
+      sessions ||= mayHaveSession(run.state)
+    }
+  }
+  const details = batch.lateClaimDetails([...all.values()], sessions)
+  return requests.map((request) =>
+    Either.right({
+      claimed: claimed.get(request) ?? again.get(request)!,
+      details,
+      anew: claimed.has(request),
+      blocked: blocked.has(repeats.get(request) ?? request),
+    }),
+  )
+})
+
+const refOf = ({ leaseEpoch, spec }: StoredRun["state"]): ClaimedRunRef => ({ leaseEpoch, runId: spec.runId })
+
+/** The operation of a claim, whose caller gets `handBack` for the runs that it is not there to take. */
+export const claim = <X>(
+  handBack: (abandoned: Abandoned) => Effect.Effect<void, unknown>,
+): RunOperation<Request, Decision, ClaimAnswer, never, X> => ({
+  name: "Claims.claim",
+  probes: (request) => [request],
+  decide: claimAll,
+  answer: ({ anew, blocked, claimed, details }) => ({
+    anew,
+    blocked,
+    runs: claimed.flatMap(({ key, queuedMillis, state }) => {
+      const found = details.get(key)
+      if (found === undefined) return []
+      if (queuedMillis !== undefined) StoreMetrics.pickUp.add(queuedMillis / 1000)
+      return [toClaimed(state, found.details, forExecutor(found.snapshot), queuedMillis)]
+    }),
+    withheld: claimed.flatMap(({ key, state }) => (details.has(key) ? [] : [refOf(state)])),
+  }),
+  // When this fails too, the leases lapse. A run that is returned again may have reached its worker by the other answer.
+  abandoned: (request, { anew, runs }) =>
+    anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, runs })) : Effect.void,
+})
+
+/** The runs of a claim whose caller has gone. */
+export interface Abandoned {
+  readonly request: Request
+  readonly runs: ReadonlyArray<ClaimedRunRef>
+}
+
+const handBackOne = <X>({ request, runs }: Abandoned, batch: RunBatch<X>): void => {
+  const { projectId } = request.worker
+  for (const { leaseEpoch, runId } of runs) {
+    const run = batch.find({ projectId, runId })
+    if (run === undefined) continue
+    const fence = { workerId: request.workerId, epoch: leaseEpoch }
+    const abandoned = RunTransitions.abandonClaim(run.state, fence, batch.now)
+    if (abandoned !== undefined) batch.apply(run, abandoned)
+  }
+}
+
+/** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat got them since. */
+export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, never, X> => ({
+  name: "Claims.handBack",
+  refs: ({ request: { worker }, runs }) => runs.map(({ runId }) => ({ projectId: worker.projectId, runId })),
+  decide: (requests, batch) =>
+    Effect.sync(() => {
+      for (const request of requests) handBackOne(request, batch)
+      return requests.map(() => Either.void)
+    }),
+  answer: () => undefined,
+})
+
+// The port of claims over the commits of a store. A claim may wait until a run is runnable.
+
+/** The result of a look. `blocked`: the limit of the project was in the way of runs. */
+interface Look {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  readonly blocked: boolean
+}
+
+interface Options<E> {
+  readonly claimNow: Effect.Effect<Look, E>
+  readonly wait: Duration.DurationInput
+  readonly join: Effect.Effect<Wait, never, Scope.Scope>
+}
+
+const waitedMillis = (begun: bigint, nanos: bigint): number =>
+  Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
+
+const foundAt = (
+  begun: bigint,
+  runs: ReadonlyArray<ClaimedRun>,
+  since: bigint,
+): ReadonlyArray<ClaimedRun> => {
+  const waited = waitedMillis(begun, since)
+  return runs.map((run): ClaimedRun => ({ ...run, waitedMillis: waited }))
+}
+
+/** Joins those that wait, looks, and waits. Undefined where it is to look again. */
+const round = Effect.fnUntraced(function* <E>(
+  begun: bigint,
+  { claimNow, join, wait }: Options<E>,
+): Effect.fn.Return<ReadonlyArray<ClaimedRun> | undefined, E, Scope.Scope> {
+  const { next } = yield* join
+  const since = yield* Clock.currentTimeNanos
+  const { blocked, runs } = yield* claimNow
+  if (runs.length > 0) return foundAt(begun, runs, since)
+  const left = Duration.toMillis(wait) - waitedMillis(begun, yield* Clock.currentTimeNanos)
+  if (left <= 0) return []
+  const handed = yield* next(Duration.min(Duration.millis(left), slowPoll), blocked)
+  return handed && foundAt(begun, handed.runs, handed.since)
+})
+
+const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.flatMap(Effect.scoped(round(begun, options)), (found) =>
+    found === undefined ? waitSince(begun, options) : Effect.succeed(found),
+  )
+
+/**
+ * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
+ *
+ * A claim that waits joins, and looks again before it waits, so a run that becomes runnable in between is not missed. Most claims
+ * find runs at once, and never join. `waitedMillis` is the time until the look that found the runs, or until the commit that handed them
+ * over, on the monotonic clock and rounded down, since the holder counts its lease from then.
+ */
+const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.flatMap(Clock.currentTimeNanos, (begun) =>
+    Effect.flatMap(options.claimNow, ({ runs }) =>
+      runs.length > 0 || Duration.equals(options.wait, Duration.zero)
+        ? Effect.succeed(runs)
+        : waitSince(begun, options),
+    ),
+  )
+
+/** Those of these runs whose carried messages fit into one answer, and the others. The first fits in any case. */
+const separateWithheld = (claimed: ReadonlyArray<ClaimedRun>) => {
+  const runs: Array<ClaimedRun> = []
+  const withheld: Array<ClaimedRunRef> = []
+  let left = maxClaimBytes
+  for (const run of claimed) {
+    const { carries } = run.snapshot
+    if (carries === undefined) runs.push(run)
+    else if (left <= 0) withheld.push(run)
+    else {
+      left -= CarriedMessages.bytesOf(carries)
+      runs.push(run)
+    }
+  }
+  return { runs, withheld }
+}
+
+/** @category constructors */
+export const claims = <X>(
+  commits: RunCommits<X>,
+  { read, worker }: StoreReads<X>,
+  wakeups: Wakeups,
+  scope: Scope.Scope,
+): ((projectId: Ids.ProjectId) => Claims["Type"]) => {
+  const handBack = commits.operation(handBackOperation<X>())
+  const claimNow = commits.operation(claim(handBack))
+  return (projectId) => ({
+    claim: (request) =>
+      Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
+        if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
+        const claim = ClaimSearch.request(identity, request)
+        const giveBack = (runs: ReadonlyArray<ClaimedRunRef>) =>
+          runs.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request: claim, runs }))
+        const claimed = claimWithin({
+          claimNow: Effect.tap(claimNow(claim), ({ withheld }) => giveBack(withheld)),
+          wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
+          join: wakeups.claims.join(ClaimSearch.waiting(claim), (runs) =>
+            // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
+            Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, runs })), scope)),
+          ),
+        })
+        return Effect.flatMap(claimed, (all) => {
+          if (all.every(({ snapshot }) => snapshot.carries === undefined)) return Effect.succeed(all)
+          const { runs, withheld } = separateWithheld(all)
+          return Effect.forEach(runs, (run) =>
+            Effect.map(
+              read("Claims.claim", Carried.whole({ projectId, runId: run.runId }, run.snapshot)),
+              (snapshot): ClaimedRun => ({ ...run, snapshot }),
+            ),
+          ).pipe(Effect.zipLeft(giveBack(withheld)))
+        })
+      }),
+  })
+}

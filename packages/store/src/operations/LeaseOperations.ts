@@ -1,0 +1,392 @@
+/** What the holder of a lease does to its runs: it renews, ends, hands back or suspends them. */
+import * as AppendRules from "@runlease/core/AppendRules"
+import { childIdOf } from "@runlease/core/ChildEvent"
+import type * as Ids from "@runlease/core/Ids"
+import type {
+  Completed,
+  InboxNotEmpty,
+  Renewal,
+  RenewRequest,
+  ChildSubmission,
+  Leases,
+  SuspensionRefused,
+} from "@runlease/core/Leases"
+import { LeaseLost, type LeaseRef, RunNotFound, type Fence, type Run } from "@runlease/core/Run"
+import type { CursorMismatch, EventRefused } from "@runlease/core/RunLog"
+import { type Outcome, check, InvalidSubmission, type SubmissionInput } from "@runlease/core/Runs"
+import { DateTime, Duration, Effect, Either, Function, Stream, Struct } from "effect"
+import { type RunState, type RunDetails, toRun } from "../rules/RunState.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
+import { mayEnd } from "../rules/InboxTransitions.js"
+import { hasTimedOut } from "../rules/TimeRules.js"
+import type { Transition } from "../rules/Transition.js"
+import * as AppendOperation from "./AppendOperation.js"
+import * as Deadlocks from "./Deadlocks.js"
+import { inOrder } from "../rows/InOrder.js"
+import type { RunBatch } from "../commit/RunBatch.js"
+import type { RunOperation, RunCommits } from "../commit/RunCommits.js"
+import type { DetailChanges, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
+import * as WaitTransitions from "../rules/WaitTransitions.js"
+import * as Retry from "./Retry.js"
+import type { Wakeups } from "../commit/Wakeups.js"
+import type { StoreReads } from "../rows/StoreReads.js"
+import * as SpawnOperation from "./SpawnOperation.js"
+import * as SubmitRequest from "./SubmitRequest.js"
+import * as TellOperation from "./TellOperation.js"
+
+// Ending a run of a commit, by its holder or by a trusted caller.
+
+export interface Request {
+  readonly ref: RunRef
+  readonly outcome: Outcome
+  /** Absent for a trusted caller that holds no lease. */
+  readonly fence: Fence | undefined
+  /** How many messages a run has consumed, of a run that consumes messages. */
+  readonly consumed?: number | undefined
+}
+
+type Refusal = RunNotFound | LeaseLost | InboxNotEmpty
+
+const detailsOf = ({ metadata, result }: Outcome): DetailChanges | undefined =>
+  metadata === undefined && result === undefined
+    ? undefined
+    : { ...(metadata === undefined ? {} : { metadata }), ...(result === undefined ? {} : { result }) }
+
+/** Ends a run of the batch; false when it had ended before. */
+export const end = <X>(
+  batch: RunBatch<X>,
+  { fence, outcome, ref, consumed }: Request,
+): Either.Either<boolean, Refusal> => {
+  const run = batch.find(ref)
+  if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
+  const checked = consumed === undefined ? Either.void : mayEnd(run.state, fence, consumed, batch.now)
+  if (Either.isLeft(checked)) return Either.left(checked.left)
+  const ended = RunTransitions.end(run.state, fence, outcome, batch.now)
+  if (Either.isLeft(ended)) {
+    return ended.left._tag === "RunEnded" ? Either.right(false) : Either.left(ended.left)
+  }
+  batch.apply(run, ended.right, detailsOf(outcome))
+  return Either.right(true)
+}
+
+/** Reads the runs that the ends of these change too, all at once: the parents, and the roots whose budgets are charged. */
+export const loadAbove = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
+  Effect.suspend(() =>
+    batch.load(
+      refs.flatMap((ref) => {
+        const child = batch.find(ref)?.state.spec.child
+        if (child == null) return []
+        const { budget, parent } = child
+        return [...new Set([parent, ...(budget === undefined ? [] : [budget])])].map((runId) => ({
+          projectId: ref.projectId,
+          runId,
+        }))
+      }),
+    ),
+  )
+
+/** Whether an operation has changed a run, and the run after it. */
+export interface Decision {
+  readonly changed: boolean
+  readonly run: StoredRun
+  readonly details: ReadonlyMap<RunKey, RunDetails>
+}
+
+/** The same for the caller. */
+export interface Answer {
+  readonly changed: boolean
+  readonly run: Run
+}
+
+export const answer = ({ changed, details, run }: Decision): Answer => ({
+  changed,
+  run: toRun(run.state, details.get(run.key)!),
+})
+
+/** The details of those of these runs that exist, as they are once the commit has written. */
+export const lateDetails = <X>(
+  batch: RunBatch<X>,
+  requests: ReadonlyArray<{ readonly ref: RunRef }>,
+): ReadonlyMap<RunKey, RunDetails> => batch.lateDetails(requests.flatMap(({ ref }) => batch.find(ref) ?? []))
+
+/**
+ * Ends every run that has not ended, and returns the runs.
+ *
+ * @category operations
+ */
+export const operation = <X>(): RunOperation<Request, Decision, Answer, Refusal, X> => ({
+  name: "Runs.end",
+  refs: ({ ref }) => [ref],
+  decide: (requests, batch) =>
+    Effect.suspend(() => {
+      const details = lateDetails(batch, requests)
+      const ended = batch.inTurn(requests, (request) =>
+        Either.map(end(batch, request), (changed): Decision => ({
+          changed,
+          run: batch.find(request.ref)!,
+          details,
+        })),
+      )
+      return Effect.zipRight(
+        loadAbove(
+          batch,
+          requests.map(({ ref }) => ref),
+        ),
+        ended,
+      )
+    }),
+  answer,
+})
+
+interface Renew {
+  readonly projectId: Ids.ProjectId
+  readonly request: RenewRequest
+}
+
+const renewOne = <X>(
+  { projectId, request }: Renew,
+  { epoch, runId }: RenewRequest["leases"][number],
+  batch: RunBatch<X>,
+): Renewal => {
+  const run = batch.find({ projectId, runId })
+  if (run === undefined) return { _tag: "Lost", runId }
+  const millis = Duration.toMillis(request.leaseDuration)
+  const renewed = RunTransitions.renew(run.state, { workerId: request.workerId, epoch }, millis, batch.now)
+  if (Either.isRight(renewed)) {
+    batch.apply(run, renewed.right)
+    const { inbox } = run.state.log
+    const renewal = { _tag: "Renewed", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) } as const
+    return inbox === undefined ? renewal : { ...renewal, inbox }
+  }
+  const { left } = renewed
+  const isStopped = left._tag === "RunEnded" && (left.status === "cancelled" || hasTimedOut(run.state))
+  return { _tag: isStopped ? "Cancelled" : "Lost", runId }
+}
+
+/** @category operations */
+const renewOperation = <X>(): RunOperation<
+  Renew,
+  ReadonlyArray<Renewal>,
+  ReadonlyArray<Renewal>,
+  never,
+  X
+> => ({
+  name: "Leases.renew",
+  refs: ({ projectId, request }) => request.leases.map(({ runId }) => ({ projectId, runId })),
+  decide: (requests, batch) =>
+    Effect.sync(() =>
+      requests.map((renewal) =>
+        Either.right(renewal.request.leases.map((lease) => renewOne(renewal, lease, batch))),
+      ),
+    ),
+  answer: Function.identity,
+})
+
+interface Complete {
+  readonly projectId: Ids.ProjectId
+  readonly lease: LeaseRef
+  readonly outcome: Outcome
+  readonly last: AppendOperation.Request | undefined
+  readonly consumed: number | undefined
+}
+
+type CompleteRefusal = LeaseLost | RunNotFound | CursorMismatch | EventRefused | InboxNotEmpty
+
+const endOne = <X>(
+  batch: RunBatch<X>,
+  { lease, outcome, projectId, consumed }: Complete,
+): Either.Either<Completed, CompleteRefusal> =>
+  Either.map(
+    end(batch, { ref: { projectId, runId: lease.runId }, outcome, fence: lease, consumed }),
+    (completed) => ({ completed }),
+  )
+
+/** Ends a run with its last events. A run whose events are refused does not end. */
+const completeOne = <X>(
+  batch: RunBatch<X>,
+  request: Complete,
+): Effect.Effect<Either.Either<Completed, CompleteRefusal>, X> => {
+  const { last, lease, projectId, consumed } = request
+  if (last === undefined) return Effect.succeed(endOne(batch, request))
+  const { runId, workerId } = lease
+  const run = batch.find({ projectId, runId })
+  const checked =
+    run === undefined || consumed === undefined ? Either.void : mayEnd(run.state, lease, consumed, batch.now)
+  // Nothing is appended to a run that does not end.
+  if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
+  return Effect.map(AppendOperation.append(batch, last), (appended) => {
+    if (Either.isRight(appended) || appended.left._tag === "RunEnded") return endOne(batch, request)
+    return Either.left(
+      appended.left._tag === "RunWaiting" ? new LeaseLost({ runId, workerId }) : appended.left,
+    )
+  })
+}
+
+const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lease">) => [
+  { projectId, runId },
+]
+
+/** @category operations */
+const completeOperation = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
+  name: "Leases.complete",
+  refs,
+  decide: (requests, batch) =>
+    Effect.zipRight(
+      loadAbove(batch, requests.flatMap(refs)),
+      requests.every(({ last }) => last === undefined)
+        ? batch.inTurn(requests, (request) => endOne(batch, request))
+        : inOrder(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
+    ),
+  answer: Function.identity,
+})
+
+/** A transition that only the holder of a run may make. */
+interface OfHolder<E> {
+  readonly projectId: Ids.ProjectId
+  readonly lease: LeaseRef
+  readonly make: (state: RunState, now: number) => Either.Either<Transition, E>
+}
+
+const makeOne = <X, E>(
+  { lease: { runId }, make, projectId }: OfHolder<E>,
+  batch: RunBatch<X>,
+): Either.Either<void, E | RunNotFound> => {
+  const run = batch.find({ projectId, runId })
+  if (run === undefined) return Either.left(new RunNotFound({ runId }))
+  return Either.map(make(run.state, batch.now), (made) => void batch.apply(run, made))
+}
+
+/** @category operations */
+export const ofHolder = <X, E>(name: string): RunOperation<OfHolder<E>, void, void, E | RunNotFound, X> => ({
+  name,
+  refs,
+  decide: (requests, batch) =>
+    Effect.tap(
+      batch.inTurn(requests, (request) => makeOne(request, batch)),
+      () => Deadlocks.resolve(batch, requests.flatMap(refs)),
+    ),
+  answer: Function.identity,
+})
+
+// The port of leases over the commits of a store.
+
+/** What a submission may say that the request of a child may not, and why. */
+const notOfChild = {
+  conversationId: "a child has its own conversation, so leave it out",
+  parentRunId: "a child is of the run that spawns it, so leave it out",
+  initialStatus: "a child is pending, so leave it out",
+  budget: "a child has no separate budget, so leave it out",
+  multitask: "a child waits for the other runs of its lane, so leave it out",
+  debounce: "a child is a step of its parent, so leave it out",
+} as const
+
+const tellsNone = new InvalidSubmission({
+  field: "tellsParent",
+  message:
+    "tellsParent: the end of a detached child changes nothing for its parent, so leave one of the two out",
+})
+
+/** The request of a child, which a caller of another language or version may have sent as any submission. */
+const ofChild = (
+  submission: SubmissionInput & ChildSubmission,
+  parentRunId: Ids.RunId,
+): Either.Either<ChildSubmission, InvalidSubmission> => {
+  const usual: Partial<SubmissionInput> = { parentRunId, initialStatus: "pending" }
+  for (const field of Struct.keys(notOfChild)) {
+    if (submission[field] === undefined || submission[field] === usual[field]) continue
+    return Either.left(new InvalidSubmission({ field, message: `${field}: ${notOfChild[field]}` }))
+  }
+  return Either.right(submission)
+}
+
+/** @category constructors */
+export const make = <X>(
+  commits: RunCommits<X>,
+  reads: StoreReads<X>,
+  { signals }: Wakeups,
+  sendMessage: TellOperation.Tell,
+): ((projectId: Ids.ProjectId) => Leases["Type"]) => {
+  const renew = commits.operation(renewOperation<X>())
+  const complete = commits.operation(completeOperation<X>())
+  const release = commits.operation(ofHolder<X, LeaseLost>("Leases.release"))
+  const suspend = commits.operation(ofHolder<X, LeaseLost | SuspensionRefused>("Leases.suspend"))
+  const { worker } = reads
+  const spawn = commits.operation(SpawnOperation.operation<X>())
+  const appendBeside = commits.operation(AppendOperation.unsequenced<X>())
+  return (projectId) => ({
+    renew: (request) => renew({ projectId, request }),
+    release: (lease, options = {}) =>
+      release({ projectId, lease, make: (state, now) => RunTransitions.release(state, lease, options, now) }),
+    complete: (lease, outcome, last, consumed) =>
+      complete({
+        projectId,
+        lease,
+        outcome,
+        consumed,
+        last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
+      }),
+    suspend: (lease, suspension) =>
+      suspend({
+        projectId,
+        lease,
+        make: (state, now) => WaitTransitions.suspend(state, lease, suspension, now),
+      }),
+    spawn: Effect.fnUntraced(function* (
+      lease,
+      { detached = false, submission, tellsParent = false, ...step },
+    ) {
+      if (detached && tellsParent) return yield* tellsNone
+      const { derived: _, ...fields } = yield* ofChild(submission, lease.runId)
+      const checked = yield* check({
+        ...fields,
+        parentRunId: lease.runId,
+        ...(fields.publicId === childIdOf(lease.runId, step.stepId) ? { derived: true } : {}),
+      })
+      const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
+      // The first submission of a step remains, so another one is compared by its step alone.
+      const sent = JSON.stringify([lease.runId, step.stepId, detached])
+      const request = {
+        ...(yield* SubmitRequest.request(projectId, child, sent)),
+        lease,
+        step,
+        detached,
+        tellsParent,
+      }
+      return yield* spawn(request).pipe(
+        Effect.catchTag("Unseeded", ({ repeats }) =>
+          Effect.flatMap(Retry.childOf(reads, repeats, request), (seed) => spawn({ ...request, seed })),
+        ),
+        // The request says by now what the child has.
+        Effect.catchTag("Unseeded", Effect.die),
+        // It makes its conversation, and leaves the runs of its lane alone.
+        Effect.catchTags({
+          ConversationNotFound: Effect.die,
+          ConversationBusy: Effect.die,
+          MessageRefused: Effect.die,
+          TooManyPending: Effect.die,
+        }),
+        Effect.catchTag(
+          "SubmissionConflict",
+          ({ message }) => new InvalidSubmission({ field: "publicId", message }),
+        ),
+      )
+    }),
+    appendBeside: (lease, events) =>
+      appendBeside({ projectId, lease, events, encoded: AppendRules.encodeBeside(events) }),
+    tell: (lease, message) =>
+      Effect.flatMap(TellOperation.named(message), (named) =>
+        sendMessage({ ...named, ref: { projectId, runId: lease.runId }, fence: lease }),
+      ).pipe(
+        // A run that has ended has no holder.
+        Effect.catchTag("RunEnded", Effect.die),
+      ),
+    // Signals go to a worker by its id alone. Those of a worker of another project stay unread.
+    signals: (workerId) =>
+      Stream.unwrap(
+        worker(workerId).pipe(
+          Effect.map((found) => (found.projectId === projectId ? signals(workerId) : Stream.never)),
+          Effect.catchTag("WorkerNotFound", () => Effect.succeed(Stream.never)),
+        ),
+      ),
+  })
+}

@@ -1,0 +1,267 @@
+/** The port of schedules over a store. */
+import { sha256 } from "@runlease/core/Digest"
+import * as Ids from "@runlease/core/Ids"
+import { keysOf } from "@runlease/core/Page"
+import { Schedule } from "@runlease/core/Schedule"
+import {
+  type BackfilledTick,
+  type BackfillRequest,
+  InvalidSchedule,
+  ScheduleNotFound,
+  type Schedules,
+} from "@runlease/core/Schedules"
+import { DateTime, Effect, Either, Schema } from "effect"
+import * as CronTime from "../rules/CronTime.js"
+import * as ScheduleChecks from "../rules/ScheduleChecks.js"
+import * as ScheduleHealth from "../rules/ScheduleHealth.js"
+import * as ScheduleRules from "../rules/ScheduleRules.js"
+import type { RunCommits } from "../commit/RunCommits.js"
+import * as Turns from "../commit/Turns.js"
+import * as KeysetPage from "../rows/KeysetPage.js"
+import type { RunStore } from "../rows/RunStore.js"
+import { schedules, type StoredSchedule } from "../rows/Records.js"
+import * as StoreReads from "../rows/StoreReads.js"
+import * as ApplyOperation from "./ApplyOperation.js"
+import * as ScheduleOperations from "./ScheduleOperations.js"
+import * as ScheduleRuns from "./ScheduleRuns.js"
+
+const decode = Schema.decodeSync(Schedule)
+
+const toSchedule = ({
+  failures: _failures,
+  openRuns: _openRuns,
+  stale: _stale,
+  ...schedule
+}: ScheduleRules.ScheduleRecord) => decode(schedule)
+
+/** A schedule with the ends of its runs, which are written with its next tick. */
+const readEnds = <X>({ reads }: RunStore<X>, { record }: StoredSchedule) =>
+  Effect.map(
+    Effect.forEach(record.openRuns, (runId) =>
+      Effect.map(
+        reads.run({ projectId: Ids.ProjectId.make(record.projectId), runId: Ids.RunId.make(runId) }),
+        (run) => ({ runId, run }),
+      ),
+    ),
+    (runs) =>
+      ScheduleRules.settle(
+        record,
+        runs.flatMap(({ run }) =>
+          run === undefined
+            ? []
+            : (ScheduleRules.endOf({
+                ...run,
+                finishedAt: run.finishedAt && DateTime.toEpochMillis(run.finishedAt),
+              }) ?? []),
+        ),
+        [],
+      ),
+  )
+
+/** The most bytes of payloads that the runs of one backfill have together. */
+const maxBackfillBytes = 64 * 1024 * 1024
+
+const countWithin = (count: number | undefined, most: number, absent: number): number =>
+  Math.min(most, Math.max(1, Math.floor(count ?? absent)))
+
+/** The ticks of the past that a backfill names. */
+const pastTicks =
+  ({ from, limit, to }: BackfillRequest): ScheduleOperations.Call["runsOf"] =>
+  (record, now) => {
+    const [first, last] = [DateTime.toEpochMillis(from), DateTime.toEpochMillis(to)]
+    const refuse = (field: string, message: string) => Either.left(new InvalidSchedule({ field, message }))
+    if (first > last) return refuse("from", "must not be after to")
+    if (last >= now) return refuse("to", "must be past; ticks to come run by themselves")
+    return Either.map(ScheduleChecks.timeOf(record), (time) => {
+      const ticks = CronTime.upcoming(time, first - 1, countWithin(limit, 1000, 100)).filter(
+        (tick) => tick <= last,
+      )
+      return ScheduleRuns.ofTicks(record, ticks, { lastAt: null, backfilled: true })
+    })
+  }
+
+/** Whether a tick up to `to` comes after another one. */
+const isMore = (record: ScheduleRules.ScheduleRecord, after: number, to: DateTime.Utc): boolean =>
+  Either.match(ScheduleChecks.timeOf(record), {
+    onLeft: () => false,
+    onRight: ({ next }) => (next(after) ?? Number.POSITIVE_INFINITY) <= DateTime.toEpochMillis(to),
+  })
+
+/** One run at the time of the call. */
+const runNow =
+  (name: string): ScheduleOperations.Call["runsOf"] =>
+  (record, now) =>
+    Either.right([
+      {
+        publicId: `schedule:${record.id}:run:${name}`,
+        nominal: now,
+        at: now,
+        lastAt: record.lastScheduledAt,
+        backfilled: false,
+      },
+    ])
+
+/** Refusals that the submission of a scheduled run cannot have: it has no parent, waits for its lane, and is accepted by full limits. */
+const impossible = {
+  RunNotFound: Effect.die,
+  ConversationBusy: Effect.die,
+  MessageRefused: Effect.die,
+  TooManyPending: Effect.die,
+  // Another program has submitted a run with this public id.
+  SubmissionConflict: ({ message }: { readonly message: string }) =>
+    new InvalidSchedule({ field: "id", message }),
+  InvalidSubmission: ({ field, message }: { readonly field: string; readonly message: string }) =>
+    new InvalidSchedule({ field, message }),
+}
+
+/**
+ * The port of schedules of any project.
+ *
+ * @category constructors
+ */
+export const make = <X>(
+  store: RunStore<X>,
+  commits: RunCommits<X>,
+): ((projectId: Ids.ProjectId) => Schedules["Type"]) => {
+  const create = commits.operation(ScheduleOperations.create<X>())
+  const change = commits.operation(ScheduleOperations.change<X>())
+  const call = commits.operation(ScheduleOperations.call<X>())
+  const apply = commits.operation(ApplyOperation.operation<X>())
+  const { read } = StoreReads.reading(store)
+
+  return (projectId) => {
+    const find = (operation: string, scheduleId: string) =>
+      Effect.flatMap(
+        read(operation, ({ records }) => records(schedules).find({ projectId, id: scheduleId })),
+        (found) => (found === undefined ? new ScheduleNotFound({ scheduleId }) : Effect.succeed(found)),
+      )
+    const withEnds = (operation: string, stored: StoredSchedule) =>
+      Effect.map(
+        read(operation, () => readEnds(store, stored)),
+        toSchedule,
+      )
+    const changed = (request: Omit<ScheduleOperations.Change<InvalidSchedule>, "ref">, scheduleId: string) =>
+      Effect.map(change({ ...request, ref: { projectId, id: scheduleId } }), toSchedule)
+
+    return {
+      create: Effect.fnUntraced(function* (schedule) {
+        const id = yield* Ids.uuidV7
+        return toSchedule(yield* create({ projectId, id, schedule }))
+      }),
+
+      get: (scheduleId) =>
+        Effect.flatMap(find("Schedules.get", scheduleId), (found) => withEnds("Schedules.get", found)),
+
+      list: Effect.fnUntraced(function* (options = {}) {
+        const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
+        const limit = KeysetPage.limitOf(options)
+        const { source, sourceTriggerId, stale, status } = options
+        const filter = { source, source_key: sourceTriggerId, stale: stale === true ? 1 : undefined, status }
+        const found = yield* read("Schedules.list", ({ records }) =>
+          records(schedules).list(projectId, filter, { before, limit }),
+        )
+        const now = yield* read("Schedules.list", ({ civilNow }) => civilNow)
+        const rows = yield* Effect.forEach(found.slice(0, limit), (stored) =>
+          Effect.map(
+            read("Schedules.list", () => readEnds(store, stored)),
+            (record) => ({ key: stored.key, record }),
+          ),
+        )
+        const page = KeysetPage.pageWith(
+          { rows, more: found.length > limit },
+          ({ key }) => [key],
+          ({ record }) => record,
+        )
+        // A run of a stale schedule may have succeeded since its last tick.
+        const isListed = (record: ScheduleRules.ScheduleRecord) =>
+          options.stale !== true || ScheduleHealth.isStale(record, now)
+        return { ...page, items: page.items.filter(isListed).map(toSchedule) }
+      }),
+
+      update: (scheduleId, changes, { revision } = {}) =>
+        changed({ revision, ofSource: false, change: ScheduleOperations.redefine(changes) }, scheduleId),
+
+      pause: (scheduleId, { reason, revision } = {}) =>
+        changed(
+          {
+            revision,
+            ofSource: true,
+            change: (record, now) =>
+              Either.right(
+                record.status === "paused"
+                  ? record
+                  : ScheduleRules.pause(record, reason?.slice(0, 500) ?? null, now),
+              ),
+          },
+          scheduleId,
+        ).pipe(Effect.catchTags({ InvalidSchedule: Effect.die, ScheduleOfSource: Effect.die })),
+
+      resume: (scheduleId, { revision } = {}) =>
+        changed(
+          {
+            revision,
+            ofSource: true,
+            change: (record, now) =>
+              record.status === "active"
+                ? Either.right(record)
+                : Either.map(ScheduleChecks.timeOf(record), (time) =>
+                    ScheduleRules.resume(record, time, now),
+                  ),
+          },
+          scheduleId,
+        ).pipe(Effect.catchTags({ InvalidSchedule: Effect.die, ScheduleOfSource: Effect.die })),
+
+      remove: (scheduleId, { revision } = {}) =>
+        Effect.asVoid(
+          changed({ revision, ofSource: false, change: () => Either.right(null) }, scheduleId),
+        ).pipe(Effect.catchTag("InvalidSchedule", Effect.die)),
+
+      runNow: Effect.fnUntraced(function* (scheduleId, { idempotencyKey } = {}) {
+        const name = idempotencyKey === undefined ? yield* Ids.uuidV7 : sha256(idempotencyKey).slice(0, 32)
+        const { runs } = yield* call({ ref: { projectId, id: scheduleId }, runsOf: runNow(name) }).pipe(
+          Effect.catchTags(impossible),
+        )
+        return { run: runs[0]!.run, duplicate: runs[0]!.duplicate }
+      }),
+
+      upcoming: (scheduleId, count) =>
+        Effect.gen(function* () {
+          const { record } = yield* find("Schedules.upcoming", scheduleId)
+          const now = yield* read("Schedules.upcoming", ({ civilNow }) => civilNow)
+          const share = ScheduleRules.shareOf(record)
+          return Either.match(ScheduleChecks.timeOf(record), {
+            onLeft: () => [],
+            onRight: (time) =>
+              CronTime.upcoming(time, now, countWithin(count, 100, 10)).map((nominal) => ({
+                nominalAt: DateTime.unsafeMake(nominal),
+                at: DateTime.unsafeMake(nominal + share),
+              })),
+          })
+        }),
+
+      backfill: Effect.fnUntraced(function* (scheduleId, { from, limit, to }) {
+        const ref = { projectId, id: scheduleId }
+        const ticks: Array<BackfilledTick> = []
+        let next: BackfillRequest = { from, to, limit: countWithin(limit, 1000, 100) }
+        let bytes = 0
+        for (;;) {
+          const part = yield* call({ ref, runsOf: pastTicks(next) }).pipe(Effect.catchTags(impossible))
+          for (const { duplicate, nominal, run } of part.runs)
+            ticks.push({ nominalAt: DateTime.unsafeMake(nominal), runId: run.runId, duplicate })
+          bytes += part.bytes
+          const last = part.runs.at(-1)?.nominal
+          if (last === undefined || part.left === 0 || bytes >= maxBackfillBytes) {
+            return { ticks, more: last !== undefined && isMore(part.record, last, to) }
+          }
+          next = { from: DateTime.unsafeMake(last + 1), to, limit: part.left }
+          yield* Turns.letOthersGo(commits)
+        }
+      }),
+
+      apply: Effect.fnUntraced(function* (declared) {
+        const ids = yield* Effect.replicateEffect(Ids.uuidV7, declared.schedules.length)
+        return yield* apply({ projectId, ids, declared })
+      }),
+    }
+  }
+}

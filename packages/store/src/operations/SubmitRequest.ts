@@ -1,0 +1,261 @@
+/** A submission as a request of a commit, and the run that it becomes. */
+import type { LogEvent } from "@runlease/core/AgentEvent"
+import * as ChildEvent from "@runlease/core/ChildEvent"
+import { sha256 } from "@runlease/core/Digest"
+import { fairnessOf } from "@runlease/core/Fairness"
+import * as Ids from "@runlease/core/Ids"
+import { isMessage } from "@runlease/core/InboxMessage"
+import type { Labels } from "@runlease/core/Labels"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { noTarget, notesOf, projectTarget } from "@runlease/core/Run"
+import { defaultMaxAttempts, type Submission } from "@runlease/core/Runs"
+import { limitsOf } from "@runlease/core/TimeLimits"
+import * as TraceContext from "@runlease/core/TraceContext"
+import { Array as Arr, DateTime, Effect, type Tracer } from "effect"
+import * as RetryEvent from "../rules/RetryEvent.js"
+import type { ChildSpec, RunDetails } from "../rules/RunState.js"
+import type { Transition } from "../rules/Transition.js"
+import * as LimitPlaces from "../rules/LimitPlaces.js"
+import * as LimitKey from "../rules/LimitKey.js"
+import * as DebounceRules from "../rules/DebounceRules.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
+import type { AddedRun } from "../rows/StoredRun.js"
+import type { LimitSetting } from "../rows/LimitRows.js"
+import type { DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
+
+/**
+ * What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session.
+ *
+ * @category models
+ */
+export interface Seed extends Pick<DetailChanges, "resume" | "session"> {
+  readonly events: ReadonlyArray<LogEvent>
+}
+
+/** A run that has nothing of another one. */
+export const unseeded: Seed = { events: [] }
+
+/** A submission, with the ids of what it may make. */
+export interface Request {
+  readonly projectId: Ids.ProjectId
+  readonly submission: Submission
+  /** The submission as it was sent, to be compared with another of the same public id. */
+  readonly sent: string
+  readonly runId: Ids.RunId
+  readonly messageId: Ids.MessageId
+  readonly seed?: Seed
+  /** The conversation that it names, or a new one. */
+  readonly conversationId: Ids.ConversationId
+  /** The span that it was submitted in. */
+  readonly span: Tracer.AnySpan | undefined
+  /** What it sends to an unfinished run of its lane. Empty unless it steers. */
+  readonly messages: ReadonlyArray<UserMessage>
+}
+
+const newId = <A>(make: (id: string, options: { readonly disableValidation: true }) => A) =>
+  Effect.map(Ids.uuidV7, (id) => make(id, { disableValidation: true }))
+
+/**
+ * A request to submit what is checked.
+ *
+ * @category constructors
+ */
+export const request = Effect.fnUntraced(function* (
+  projectId: Ids.ProjectId,
+  submission: Submission,
+  sent: string,
+) {
+  const { conversationId, multitask, publicId } = submission
+  return {
+    projectId,
+    submission,
+    sent,
+    runId: publicId ?? (yield* newId(Ids.RunId.make)),
+    messageId: yield* newId(Ids.MessageId.make),
+    conversationId: conversationId ?? (yield* newId(Ids.ConversationId.make)),
+    span: submission.snapshot?.traceContext === undefined ? yield* TraceContext.current : undefined,
+    messages: yield* Effect.forEach(
+      multitask === "steer" ? RequestSnapshot.trailingUserMessages(submission.snapshot) : [],
+      ({ parts }) => Effect.map(newId(Ids.MessageId.make), (id) => ({ id, key: undefined, parts })),
+    ),
+  } satisfies Request
+})
+
+/** Names a lane among those of all projects. */
+export const laneName = ({ lane, projectId }: Lane): string => `${projectId}/${lane}`
+
+/** The lane that a submission goes into. The runs of a key with a limit go side by side. */
+export const laneOf = ({ conversationId, submission }: Request): string | null =>
+  submission.concurrencyLimit !== undefined
+    ? null
+    : submission.concurrencyKey === undefined
+      ? conversationId
+      : submission.concurrencyKey
+
+/** The limit that a submission sets, and that its run has; undefined where it has none. */
+export const limitOf = ({ projectId, submission }: Request): LimitSetting | undefined =>
+  submission.concurrencyLimit === undefined || submission.concurrencyKey == null
+    ? undefined
+    : {
+        projectId,
+        limit: LimitKey.ofKey(submission.concurrencyKey),
+        maxRunning: submission.concurrencyLimit,
+      }
+
+/** Its limits with names, from narrow to wide. */
+export const namedOf = ({ projectId, submission: { limits = {} } }: Request) =>
+  Object.entries(limits).map(([name, key]) => ({
+    projectId,
+    name,
+    limit: LimitKey.nameOf({ kind: "named", name, key }),
+  }))
+
+/** The hash of a submission, to be compared with another of the same public id. */
+export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
+
+/** The run that a submission names as its parent, or null, the root of its own run, and the labels of the parent. */
+export type Parent = Pick<RunDetails, "parentRunId" | "rootRunId" | "labels">
+
+/** Where a new run is in its lane and in its tree, and the limits of its agent: those with names, and the one of all its runs. */
+export interface Place {
+  readonly lane: string | null
+  readonly behind: boolean
+  readonly child: ChildSpec | null
+  readonly ofAgent: ReadonlyArray<string>
+  readonly governor: string | undefined
+}
+
+/**
+ * The request of a run, and its title. A submission without a trace belongs to that of the span that it was submitted in.
+ */
+export const requested = (
+  { span }: Request,
+  snapshot: RequestSnapshot.RequestSnapshot,
+): Pick<NewRun, "snapshot" | "title"> => ({
+  title: RequestSnapshot.titleOf(snapshot),
+  snapshot: span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) },
+})
+
+/** Whether the control plane has written an event: it says what the run repeats, or something of a child, or has a message to the run. */
+const isBeside = (event: LogEvent): boolean =>
+  RetryEvent.isRetry(event) || ChildEvent.isChildEvent(event) || isMessage(event)
+
+/** A new run whose log begins with these events. */
+const seeded = (made: Transition, { events }: Seed, now: number): Transition => {
+  if (!Arr.isNonEmptyReadonlyArray(events)) return made
+  const entries = [...made.entries]
+  let { state } = made
+  for (const group of Arr.groupWith(events, (one, other) => isBeside(one) === isBeside(other))) {
+    const encoded = group.map((event) => ({ event, text: JSON.stringify(event) }))
+    const appended = RunTransitions.append(state, encoded, now, isBeside(group[0]))
+    state = appended.state
+    entries.push(...appended.entries)
+  }
+  const inbox = events.filter(isMessage).length
+  const repeats = RetryEvent.repeatedBy(events)
+  const log = {
+    ...state.log,
+    ...(inbox === 0 ? {} : { inbox }),
+    ...(repeats === undefined ? {} : { repeats }),
+  }
+  return { ...made, state: { ...state, log }, entries }
+}
+
+const availableAtOf = ({ availableAt, debounce }: Submission, now: number): number => {
+  if (debounce !== undefined) return DebounceRules.availableAt(debounce, { createdAt: now, now })
+  return availableAt === undefined ? now : DateTime.toEpochMillis(availableAt)
+}
+
+/** The limits of a new run, from narrow to wide. A run that its submitter drives has none. */
+const limitsOfRun = (limit: string | null, request: Request, { governor, ofAgent }: Place) => {
+  const { initialStatus, limits } = request.submission
+  if (initialStatus === "running") return null
+  if (limit === null && limits === undefined && governor === undefined && ofAgent.length === 0) return null
+  const named = namedOf(request).map(({ limit: name }) => name)
+  return LimitPlaces.of([limit, ...named, ...ofAgent, governor].filter((name) => name != null))
+}
+
+const submitted = (request: Request, place: Place, now: number): Transition => {
+  const { conversationId, messageId, projectId, runId, submission } = request
+  const limit = limitOf(request)?.limit ?? null
+  return RunTransitions.submit(
+    {
+      projectId,
+      runId,
+      conversationId,
+      messageId,
+      agentId: submission.agentId,
+      implementationKind: submission.implementationKind ?? null,
+      workerKey: submission.workerKey ?? null,
+      lane: place.lane,
+      limit,
+      concurrencyLimit: submission.concurrencyLimit ?? null,
+      debounceKey: submission.debounce?.key ?? null,
+      namedLimits:
+        submission.limits === undefined || Object.keys(submission.limits).length === 0
+          ? null
+          : submission.limits,
+      priority: submission.priority ?? 0,
+      maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
+      createdAt: now,
+      timeLimits:
+        submission.ttlSeconds === undefined && submission.timeoutSeconds === undefined
+          ? null
+          : limitsOf(submission),
+      fairness: submission.fairnessKey === undefined ? null : fairnessOf(submission),
+      child: place.child,
+    },
+    {
+      driven: submission.initialStatus === "running",
+      behind: place.behind,
+      limits: limitsOfRun(limit, request, place),
+      budget: submission.budget,
+      availableAt: availableAtOf(submission, now),
+    },
+    now,
+  )
+}
+
+const newDetails = (submission: Submission, parent: Parent, labels: Labels): RunDetails => ({
+  ...notesOf(submission),
+  parentRunId: parent.parentRunId,
+  rootRunId: parent.rootRunId,
+  sourceTarget: submission.sourceTarget ?? projectTarget,
+  runtimeTarget: submission.runtimeTarget ?? noTarget,
+  session: null,
+  labels,
+  metadata: null,
+  result: null,
+})
+
+/**
+ * The run that a request becomes.
+ *
+ * @category constructors
+ */
+export const newRun = (
+  request: Request,
+  snapshot: RequestSnapshot.RequestSnapshot,
+  parent: Parent,
+  place: Place,
+  labels: Labels,
+  now: number,
+): AddedRun => {
+  const { seed = unseeded, sent, submission } = request
+  const made = seeded(submitted(request, place, now), seed, now)
+  const { runId } = made.state.spec
+  const session = seed.session && { ...seed.session, runId }
+  return {
+    made,
+    ...(seed.resume === undefined && session === undefined
+      ? {}
+      : { has: { ...(seed.resume && { resume: seed.resume }), ...(session && { session }) } }),
+    run: {
+      state: made.state,
+      details: newDetails(submission, parent, labels),
+      ...requested(request, snapshot),
+      submission: sent,
+      newConversation: submission.conversationId === undefined,
+    },
+  }
+}

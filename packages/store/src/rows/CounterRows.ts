@@ -1,0 +1,143 @@
+/**
+ * The rows of counters: what each commit adds for an agent, and the sums of these.
+ *
+ * A commit only adds rows, so that commits of several servers never wait for each other. Two rows of one key mean their sum:
+ * a store adds them up when it likes.
+ *
+ * Source: docs/decisions/0053-counters-of-runs.md
+ */
+import * as Count from "@runlease/core/Count"
+import type * as Ids from "@runlease/core/Ids"
+import * as Counters from "../rules/Counters.js"
+import type { RunState } from "../rules/RunState.js"
+
+const minuteMillis = 60_000
+
+/** The length of a period in milliseconds. */
+export const stepMillis = { minute: minuteMillis, hour: 60 * minuteMillis } as const
+
+/** How long a period is. */
+export type Step = keyof typeof stepMillis
+
+/**
+ * The beginning of the period that an instant is in.
+ *
+ * @category periods
+ */
+export const startOf = (step: Step, instant: number): number => instant - (instant % stepMillis[step])
+
+/**
+ * What one commit adds to the counters of an agent. `minute` is the beginning of its minute.
+ *
+ * @category models
+ */
+export interface CounterDelta {
+  readonly projectId: Ids.ProjectId
+  readonly agentId: Ids.AgentId
+  readonly minute: number
+  readonly counters: Counters.Counters
+}
+
+/**
+ * Counters of an agent: of a minute or an hour that begins at `start`, or since `ever`, with a `start` of 0. Those since ever
+ * are only the runs in each status.
+ *
+ * @category models
+ */
+export interface CounterSum {
+  readonly projectId: Ids.ProjectId
+  readonly agentId: Ids.AgentId
+  readonly step: Step | "ever"
+  readonly start: number
+  readonly counters: Counters.Counters
+}
+
+/** Names a sum. */
+export const keyOf = ({ agentId, projectId, start, step }: Omit<CounterSum, "counters">): string =>
+  `${projectId} ${step} ${start} ${agentId}`
+
+const isStatus = ([name]: readonly [string, number]): boolean => name.startsWith("status.")
+
+/**
+ * The sums that a delta goes into.
+ *
+ * @category adding up
+ */
+export const sumsOf = (delta: CounterDelta): ReadonlyArray<CounterSum> => {
+  const { agentId, counters, minute, projectId } = delta
+  const statuses = Object.fromEntries(Object.entries(counters).filter(isStatus))
+  const of = { projectId, agentId }
+  return [
+    { ...of, step: "ever", start: 0, counters: statuses },
+    { ...of, step: "minute", start: minute, counters },
+    { ...of, step: "hour", start: startOf("hour", minute), counters },
+  ]
+}
+
+/**
+ * One sum for each key.
+ *
+ * @category adding up
+ */
+export const addUp = (sums: Iterable<CounterSum>): ReadonlyArray<CounterSum> => {
+  const byKey = new Map<string, Array<CounterSum>>()
+  for (const sum of sums) {
+    const others = byKey.get(keyOf(sum))
+    if (others === undefined) byKey.set(keyOf(sum), [sum])
+    else others.push(sum)
+  }
+  return Array.from(byKey.values(), (same) => ({
+    ...same[0]!,
+    counters: Counters.sum(same.map(({ counters }) => counters)),
+  }))
+}
+
+/**
+ * Counts what a commit does to runs.
+ *
+ * @category models
+ */
+export interface CommitCounters {
+  readonly inserted: (state: RunState) => void
+  readonly changed: (before: RunState, after: RunState) => void
+  /** Counts runs in a status that are deleted. */
+  readonly deleted: (run: Pick<RunState["spec"], "projectId" | "agentId">, status: RunState["status"]) => void
+  /** What was counted since it was read last. */
+  readonly take: () => ReadonlyArray<CounterDelta>
+}
+
+/**
+ * `now` is the instant of the commit.
+ *
+ * @category constructors
+ */
+export const make = (now: number): CommitCounters => {
+  let projects = new Map<Ids.ProjectId, Map<Ids.AgentId, Map<string, number>>>()
+
+  const adderOf = ({ agentId, projectId }: Pick<RunState["spec"], "projectId" | "agentId">): Counters.Add => {
+    let agents = projects.get(projectId)
+    if (agents === undefined) projects.set(projectId, (agents = new Map()))
+    let counters = agents.get(agentId)
+    if (counters === undefined) agents.set(agentId, (counters = new Map<string, number>()))
+    const all = counters
+    return (name, by) => void all.set(name, Count.add(all.get(name) ?? 0, by))
+  }
+
+  return {
+    inserted: (state) => Counters.inserted(adderOf(state.spec), state, now),
+    changed: (before, after) => Counters.changed(adderOf(after.spec), before, after, now),
+    deleted: (run, status) => adderOf(run)(Counters.statusName(status), -1),
+    take: () => {
+      const drained = projects
+      projects = new Map()
+      return Array.from(drained).flatMap(([projectId, agents]) =>
+        Array.from(agents, ([agentId, counters]) => ({
+          projectId,
+          agentId,
+          minute: startOf("minute", now),
+          counters: Counters.sum([Object.fromEntries(counters)]),
+        })).filter(({ counters }) => Object.keys(counters).length > 0),
+      )
+    },
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Rows that are a record: JSON, with columns for what records are found by. Schedules and bulk operations are such rows.
+ *
+ * `X` is the failure of the store. Instants are milliseconds since the epoch.
+ *
+ * Source: docs/decisions/0100-schedules.md, docs/decisions/0103-bulk-operations.md
+ */
+import type * as Ids from "@runlease/core/Ids"
+import type { Effect } from "effect"
+import type { BulkRecord } from "../rules/BulkRules.js"
+import * as ScheduleHealth from "../rules/ScheduleHealth.js"
+import type { ScheduleRecord } from "../rules/ScheduleRules.js"
+
+export type ColumnValue = string | number | null
+
+export interface Identified {
+  readonly id: string
+  readonly projectId: string
+}
+
+/**
+ * A table of records: what a store needs to know of it. A store gives each record a key that grows.
+ *
+ * @category models
+ */
+export interface RecordTable<R extends Identified> {
+  readonly name: string
+  /** The column of its keys. */
+  readonly key: string
+  /** The columns besides those of the key, the id, the project, `next_at` and the JSON. */
+  readonly columns: Readonly<
+    Record<string, { readonly type: "text" | "integer"; readonly of: (record: R) => ColumnValue }>
+  >
+  /** When a record is due next, in its column `next_at`; null for never. */
+  readonly dueAt: (record: R) => number | null
+}
+
+export interface StoredRecord<R> {
+  readonly key: number
+  readonly record: R
+}
+
+/** Names a record of a project. */
+export interface RecordRef {
+  readonly projectId: Ids.ProjectId
+  readonly id: string
+}
+
+/** The values that columns of the table have in the records that are meant; undefined for any. */
+export type RecordFilter = Readonly<Record<string, ColumnValue | undefined>>
+
+/** The bounds of what is read: a number of records, and their bytes of JSON, but one record at least. */
+export interface RecordBounds {
+  readonly count: number
+  readonly bytes: number
+}
+
+/**
+ * The records of one transaction. What it finds is locked where rows have locks.
+ *
+ * @category models
+ */
+export interface RecordRows<R, X> {
+  /**
+   * The records that are due, the earliest first, without those that another transaction is writing. A store that has them in memory may
+   * return more bytes than `most` says.
+   */
+  readonly due: (now: number, most: RecordBounds) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
+
+  readonly find: (ref: RecordRef) => Effect.Effect<StoredRecord<R> | undefined, X>
+
+  /** All records of a project with this value. Another transaction that reads the same waits, also where there are none yet. */
+  readonly all: (
+    projectId: Ids.ProjectId,
+    column: string,
+    value: string,
+  ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
+
+  readonly insert: (records: ReadonlyArray<R>) => Effect.Effect<void, X>
+  readonly update: (records: ReadonlyArray<StoredRecord<R>>) => Effect.Effect<void, X>
+  readonly remove: (keys: ReadonlyArray<number>) => Effect.Effect<void, X>
+}
+
+/**
+ * Reads of records outside of a transaction.
+ *
+ * @category models
+ */
+export interface RecordReads<R, X> {
+  readonly find: (ref: RecordRef) => Effect.Effect<StoredRecord<R> | undefined, X>
+
+  /** The newest records that are older than `before`, as many as a page has and one more. */
+  readonly list: (
+    projectId: Ids.ProjectId,
+    filter: RecordFilter,
+    page: { readonly before: number; readonly limit: number },
+  ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
+}
+
+/** @category tables */
+export const schedules: RecordTable<ScheduleRecord> = {
+  name: "schedules",
+  key: "schedule_pk",
+  columns: {
+    status: { type: "text", of: ({ status }) => status },
+    source: { type: "text", of: ({ source }) => source },
+    source_key: { type: "text", of: ({ sourceTriggerId }) => sourceTriggerId },
+    stale: { type: "integer", of: ({ stale, status }) => (stale === true && status === "active" ? 1 : 0) },
+  },
+  dueAt: ScheduleHealth.dueAt,
+}
+
+/**
+ * A running operation is due at its last part, so the one whose last part is the longest ago comes first.
+ *
+ * @category tables
+ */
+export const bulkOperations: RecordTable<BulkRecord> = {
+  name: "bulk_operations",
+  key: "bulk_pk",
+  columns: {
+    status: { type: "text", of: ({ status }) => status },
+    finished_at: { type: "integer", of: ({ finishedAt }) => finishedAt },
+  },
+  dueAt: ({ status, updatedAt }) => (status === "running" ? updatedAt : null),
+}
+
+export type StoredSchedule = StoredRecord<ScheduleRecord>

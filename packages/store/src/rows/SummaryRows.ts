@@ -1,0 +1,177 @@
+/**
+ * The rows of what lists show of runs, whatever the tables of a store are: runs, their claims, and who holds them.
+ *
+ * `X` is the failure of the store. Instants are milliseconds since the epoch. A run that is being deleted is in none of them.
+ *
+ * Source: docs/decisions/0070-summaries.md
+ */
+import type * as Ids from "@runlease/core/Ids"
+import type { Label, Labels } from "@runlease/core/Labels"
+import type { LeaseEpoch, RunError, RunStatus } from "@runlease/core/Run"
+import type { ClaimEnd } from "@runlease/core/Summaries"
+import type { Effect } from "effect"
+import type { Holder, RunDetails } from "../rules/RunState.js"
+import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
+
+/**
+ * A run with what a list shows besides its state.
+ *
+ * @category models
+ */
+export interface SummaryRow extends StoredRun, Pick<RunDetails, "parentRunId" | "rootRunId" | "labels"> {
+  readonly title: string | null
+}
+
+/** What a search looks at of the state of a run. */
+export interface CandidateState {
+  readonly status: RunStatus
+  readonly attempt: number
+  readonly error: Pick<RunError, "code"> | null
+  /** That of its outcome, where the search needs it: null where there is none, or more than `maxMetadata`. */
+  readonly metadata?: unknown
+}
+
+/** The most bytes of JSON of metadata that a search looks at. */
+export const maxMetadata = 16_384
+
+/** What a search needs of a run besides what its submission has set: its state, which is in another table, and the metadata of its outcome. */
+export interface Needs {
+  readonly states: boolean
+  readonly metadata: boolean
+}
+
+/** What a search looks at of a run. `spawned`: it is the child of another one. The state is there where the search needs it. */
+export interface Candidate {
+  readonly key: RunKey
+  readonly runId: Ids.RunId
+  readonly agentId: Ids.AgentId
+  readonly conversationId: Ids.ConversationId
+  readonly spawned: boolean
+  readonly title: string | null
+  readonly labels: Labels
+  readonly state: CandidateState | undefined
+}
+
+/** What an index finds: the runs that have this one thing, or one of these few, or all runs of the project. */
+export type Start =
+  | { readonly parentRunId: Ids.RunId }
+  | { readonly conversationId: Ids.ConversationId }
+  | { readonly label: Label }
+  | { readonly statuses: ReadonlyArray<RunStatus> }
+  | { readonly agentIds: ReadonlyArray<Ids.AgentId> }
+  | Readonly<Record<string, never>>
+
+/** The newest runs with a key from `least` on and below `before`, at most `limit`; the oldest of them with `oldestFirst`. */
+export interface Range {
+  readonly least: RunKey
+  readonly before: RunKey
+  readonly limit: number
+  readonly oldestFirst?: boolean | undefined
+}
+
+/** The claims of a run with these epochs. */
+export interface ClaimRange {
+  readonly key: RunKey
+  readonly first: number
+  readonly last: number
+}
+
+/** A claim of a run. `expiresAt` is null where no row has it; `ended` and `endedAt` are null while the claim has the run. */
+export interface ClaimRow extends Omit<Holder, "claimId" | "expiresAt"> {
+  readonly key: RunKey
+  readonly epoch: LeaseEpoch
+  readonly attempt: number
+  readonly expiresAt: number | null
+  readonly endedAt: number | null
+  readonly ended: ClaimEnd | null
+}
+
+/** What the leases of a worker are like that have not lapsed. */
+export interface HeldLeases {
+  readonly workerId: Ids.WorkerId
+  readonly nextExpiry: number
+  readonly renewedAt: number
+}
+
+/** @category models */
+export interface SummaryRows<X> {
+  readonly find: (ref: RunRef) => Effect.Effect<SummaryRow | undefined, X>
+
+  /** Those of these runs that exist. */
+  readonly ofKeys: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
+
+  /** Newest first, unless the range says otherwise. */
+  readonly list: (
+    projectId: Ids.ProjectId,
+    start: Start,
+    range: Range,
+  ) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
+
+  /** The keys of the runs of a range. */
+  readonly keys: (
+    projectId: Ids.ProjectId,
+    start: Start,
+    range: Range,
+  ) => Effect.Effect<ReadonlyArray<RunKey>, X>
+
+  /** The same runs, as a search looks at them, with what it needs. */
+  readonly candidates: (
+    projectId: Ids.ProjectId,
+    start: Start,
+    range: Range,
+    needs: Needs,
+  ) => Effect.Effect<ReadonlyArray<Candidate>, X>
+
+  /**
+   * The keys between which are the runs that were submitted from one instant on and before another. A run is on one side of an instant,
+   * but those that were submitted at once may be on the other one. Where an instant is absent, there is no bound.
+   */
+  readonly bounds: (
+    from: number | undefined,
+    to: number | undefined,
+  ) => Effect.Effect<{ readonly least: RunKey; readonly before: RunKey }, X>
+
+  /** Those of these claims that ended without an outcome of their own. */
+  readonly claims: (ranges: ReadonlyArray<ClaimRange>) => Effect.Effect<ReadonlyArray<ClaimRow>, X>
+
+  /** What people call these workers. */
+  readonly workerNames: (
+    workerIds: ReadonlyArray<Ids.WorkerId>,
+  ) => Effect.Effect<ReadonlyMap<Ids.WorkerId, string>, X>
+
+  /** The runs whose lease a worker has, those first whose lease ends first, at most `limit`. A lapsed lease holds none. */
+  readonly heldBy: (
+    projectId: Ids.ProjectId,
+    workerId: Ids.WorkerId,
+    limit: number,
+  ) => Effect.Effect<ReadonlyArray<RunKey>, X>
+
+  /** The leases of each worker that has some. */
+  readonly leases: (projectId: Ids.ProjectId) => Effect.Effect<ReadonlyArray<HeldLeases>, X>
+
+  /** The claims whose lease has lapsed since an instant, the latest first, at most `limit`. */
+  readonly lost: (
+    projectId: Ids.ProjectId,
+    since: number,
+    limit: number,
+  ) => Effect.Effect<ReadonlyArray<ClaimRow>, X>
+
+  /** How many of them each worker had, of the latest `limit`. */
+  readonly lostBy: (
+    projectId: Ids.ProjectId,
+    since: number,
+    limit: number,
+  ) => Effect.Effect<ReadonlyMap<Ids.WorkerId, number>, X>
+
+  /** The runs that wait for answers, those first that fail first without one, then those that never do; at most `limit`. */
+  readonly asking: (projectId: Ids.ProjectId, limit: number) => Effect.Effect<ReadonlyArray<RunKey>, X>
+
+  /** The unfinished runs before a run in its lane, the oldest first, at most `limit`. */
+  readonly aheadInLane: (run: StoredRun, limit: number) => Effect.Effect<ReadonlyArray<RunKey>, X>
+
+  /** How many runnable runs with the kind and key of this one are claimed before it (`byPreference`), counted up to `limit`. */
+  readonly queuedBefore: (run: StoredRun, limit: number) => Effect.Effect<number, X>
+
+  /** The first of the pending runs that a worker may claim, where it is one of the oldest `most` pending runs of the store. */
+  readonly oldestRunnable: (projectId: Ids.ProjectId, most: number) => Effect.Effect<RunKey | undefined, X>
+}

@@ -1,0 +1,141 @@
+/**
+ * The times of a schedule, as a pure function of its text and its time zone.
+ *
+ * `Cron` of Effect reads the fields. It does not compute the times: in the hour that autumn repeats it returns instants of the past, and
+ * loses others.
+ *
+ * Source: docs/decisions/0100-schedules.md
+ */
+import type { ScheduleSpec } from "@runlease/core/Schedule"
+import { InvalidSchedule } from "@runlease/core/Schedules"
+import { Cron, DateTime, Either, Option } from "effect"
+import * as LocalDay from "./LocalDay.js"
+
+/**
+ * The times of a schedule, ready to be computed with.
+ *
+ * @category models
+ */
+export interface CronTime {
+  /** The first tick strictly after an instant, in milliseconds since the epoch; null where none comes. */
+  readonly next: (after: number) => number | null
+}
+
+const refuse = (field: string, message: string) => Either.left(new InvalidSchedule({ field, message }))
+
+const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+const longest = 366 * LocalDay.day
+
+const interval = /^every\s+(\d{1,9})\s*([smhd])$/
+
+/** The phase of an interval is `startsAt`, so that an edit does not shift it. */
+const ofInterval = (text: string, phase: number): Either.Either<CronTime, InvalidSchedule> => {
+  const [, amount, unit] = interval.exec(text) ?? []
+  if (amount === undefined || unit === undefined) {
+    return refuse("schedule", "an interval must be a whole number and one of s, m, h, d, such as every 90s")
+  }
+  const length = Number(amount) * units[unit]!
+  if (length === 0 || length > longest) return refuse("schedule", "an interval must be 1 second to 366 days")
+  return Either.right({ next: (after) => phase + (Math.floor((after - phase) / length) + 1) * length })
+}
+
+const range = (size: number): ReadonlyArray<number> => Array.from({ length: size }, (_, index) => index)
+
+/** The values of a field, all of them where it has no restriction. */
+const valuesOf = (values: ReadonlySet<number>, size: number): ReadonlyArray<number> =>
+  values.size === 0 ? range(size) : [...values].sort((a, b) => a - b)
+
+/** `both`: a day must match the day of the month and the day of the week, since one of the two fields begins with `*`; otherwise either. */
+const isOn = ({ days, months, weekdays }: Cron.Cron, both: boolean): LocalDay.DayTimes["isOn"] => {
+  const isDay = (date: Date) => days.has(date.getUTCDate())
+  const isWeekday = (date: Date) => weekdays.has(date.getUTCDay())
+  return (date) => {
+    if (months.size > 0 && !months.has(date.getUTCMonth() + 1)) return false
+    if (days.size === 0) return weekdays.size === 0 || isWeekday(date)
+    if (weekdays.size === 0) return isDay(date)
+    return both ? isDay(date) && isWeekday(date) : isDay(date) || isWeekday(date)
+  }
+}
+
+const ofCron = (text: string, zone: DateTime.TimeZone): Either.Either<CronTime, InvalidSchedule> => {
+  const parts = text.split(/\s+/)
+  if (parts.length !== 5) {
+    return refuse(
+      "schedule",
+      `cron must have five fields (minute, hour, day of the month, month, day of the week), not ${parts.length}; or an interval, such as every 90s`,
+    )
+  }
+  return Either.flatMap(
+    Either.mapLeft(
+      Cron.parse(text),
+      (error) => new InvalidSchedule({ field: "schedule", message: `${error.message}: ${error.input}` }),
+    ),
+    (cron) => {
+      const hours = valuesOf(cron.hours, 24)
+      const minutes = valuesOf(cron.minutes, 60)
+      const day: LocalDay.DayTimes = {
+        isOn: isOn(cron, parts[2]!.startsWith("*") || parts[4]!.startsWith("*")),
+        times: hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute)),
+        everyHour: hours.length === 24,
+      }
+      return Either.right({ next: LocalDay.make(zone, day) })
+    },
+  )
+}
+
+const within = (time: CronTime, { endsAt, startsAt }: ScheduleSpec): CronTime => {
+  const first = startsAt === null ? Number.NEGATIVE_INFINITY : DateTime.toEpochMillis(startsAt)
+  const last = endsAt === null ? Number.POSITIVE_INFINITY : DateTime.toEpochMillis(endsAt)
+  return {
+    next: (after) => {
+      const next = time.next(Math.max(after, first - 1))
+      return next === null || next > last ? null : next
+    },
+  }
+}
+
+/**
+ * Reads the times of a schedule; a Left names the field and says what would be right.
+ *
+ * @category constructors
+ */
+export const parse = (spec: ScheduleSpec): Either.Either<CronTime, InvalidSchedule> => {
+  const zone = DateTime.zoneMakeNamed(spec.timezone)
+  // An offset such as +01:00 has no summer.
+  if (Option.isNone(zone) || !/^[A-Za-z]/.test(spec.timezone)) {
+    return refuse(
+      "timezone",
+      `${JSON.stringify(spec.timezone)} is no time zone; name one such as Europe/Berlin or UTC`,
+    )
+  }
+  const text = spec.schedule.trim()
+  const phase = spec.startsAt === null ? 0 : DateTime.toEpochMillis(spec.startsAt)
+  return Either.map(text.startsWith("every") ? ofInterval(text, phase) : ofCron(text, zone.value), (time) =>
+    within(time, spec),
+  )
+}
+
+/**
+ * The next ticks after an instant, `count` at most.
+ *
+ * @category computing
+ */
+export const upcoming = ({ next }: CronTime, after: number, count: number): ReadonlyArray<number> => {
+  const ticks: Array<number> = []
+  for (let tick = next(after); tick !== null && ticks.length < count; tick = next(tick)) ticks.push(tick)
+  return ticks
+}
+
+/**
+ * Reads the times of a schedule that ticks after `now` at least once. A date that never comes, such as the 30th of February, is refused.
+ *
+ * @category constructors
+ */
+export const parseComing = (spec: ScheduleSpec, now: number): Either.Either<CronTime, InvalidSchedule> =>
+  Either.flatMap(parse(spec), (time) => {
+    if (time.next(now) !== null) return Either.right(time)
+    return spec.endsAt === null
+      ? refuse("schedule", "its date never comes; choose a day that its months have")
+      : refuse("endsAt", "no tick comes before it; choose a later end, or leave it out")
+  })
