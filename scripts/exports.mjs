@@ -17,6 +17,7 @@ const shared = {
   core: [
     "model/CarriedMessages",
     "model/ChildEvent",
+    "model/Churning",
     "model/Count",
     "model/Digest",
     "model/FormSchema",

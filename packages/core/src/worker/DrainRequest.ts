@@ -1,5 +1,6 @@
 /** Whether the operator of a worker requests that it claims no more runs. It starts as not requested. */
 import { Effect, Duration, Fiber } from "effect"
+import type { Members } from "../model/Churning.js"
 import type { Loss } from "./Lease.js"
 import type { RunRecord } from "./RunRecord.js"
 import * as WorkerEvent from "./WorkerEvent.js"
@@ -26,7 +27,7 @@ export const runDrain = ({
   options,
   records,
 }: {
-  readonly records: ReadonlySet<RunRecord>
+  readonly records: Members<RunRecord>
   readonly idle: Effect.Latch
   readonly options: Resolved
   readonly endLease: (record: RunRecord, reason: Loss) => void

@@ -7,6 +7,7 @@
  * Source: docs/decisions/0076-renewal-on-a-thread.md
  */
 import { Clock, Context, Duration, Effect, Option, type Scope } from "effect"
+import type { Members } from "../model/Churning.js"
 import type * as Ids from "../model/Ids.js"
 import type { LeaseRef } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
@@ -48,7 +49,7 @@ export interface RoundOptions<Lease extends RoundLease> {
   readonly workerId: Ids.WorkerId
   readonly leaseDuration: Duration.Duration
   /** The leases to renew, which changes between the rounds. `Rounds.add` and `Rounds.remove` report the changes. */
-  readonly leases: ReadonlySet<Lease>
+  readonly leases: Members<Lease>
   /**
    * Takes what the store says of a lease. It may have been removed meanwhile.
    *

@@ -8,6 +8,7 @@
  *
  * Source: docs/decisions/0050-a-commit-hands-its-runs-to-waiting-claims.md
  */
+import { ChurningSet } from "@runlease/core/Churning"
 import { forExecutor, type RequestSnapshot } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
@@ -121,9 +122,9 @@ const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => 
 /** @category constructors */
 export const make = (): WaitingClaims => {
   /** Those that no commit has reserved, in the order of their arrival. */
-  const waiting = new Set<Waiter>()
+  const waiting = new ChurningSet<Waiter>()
   /** The names of those that a commit has reserved. */
-  const takenNames = new Set<string>()
+  const takenNames = new ChurningSet<string>()
 
   const end = (waiter: Waiter, handed: HandedRuns | undefined): void => {
     waiting.delete(waiter)
