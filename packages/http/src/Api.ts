@@ -98,7 +98,7 @@ export const withFaces = (faces: ReadonlyArray<Addition>): WithFaces => {
 }
 
 /**
- * A client of every endpoint, as `HttpApiClient.make(Api.Api)` returns it.
+ * A client of every endpoint but those of faces, as `HttpApiClient.make(Api.Api)` returns it.
  *
  * @category api
  */
