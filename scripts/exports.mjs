@@ -17,7 +17,6 @@ const shared = {
   core: [
     "model/CarriedMessages",
     "model/ChildEvent",
-    "model/Churning",
     "model/Count",
     "model/Digest",
     "model/FormSchema",

@@ -6,7 +6,7 @@
  *
  * Source: docs/decisions/0040-one-queue-for-commits-and-exchanges.md
  */
-import { Array, Cause, Effect, Exit, Fiber, FiberId, Option, type Scope } from "effect"
+import { Array, Cause, Effect, Fiber, FiberId, Option, type Scope } from "effect"
 
 /**
  * The result of a batch: one verdict for each of its requests, in their order, and what is to run once the callers have
@@ -134,25 +134,11 @@ export const make = <Request, Verdict, X>(
       send: Effect.Effect<A, X>,
       restore: <B, E>(effect: Effect.Effect<B, E>) => Effect.Effect<B, E>,
     ): Effect.Effect<A, X> =>
-      Effect.suspend(() => {
-        // An ended fiber may be in memory until the next full collection, so its exit does not have the answer.
-        let answer: Exit.Exit<A, X> | undefined
-        const sending = Effect.map(Effect.exit(send), (exit) => {
-          answer = exit
-        })
-        return Effect.flatMap(Effect.fork(restore(sending)), (fiber) => {
-          const flight: Flight = { callers: entries.filter(({ gone }) => !gone).length, fiber }
-          for (const entry of entries) entry.flight = flight
-          if (flight.callers === 0) fiber.unsafeInterruptAsFork(FiberId.none)
-          return Effect.onInterrupt(
-            Effect.flatMap(Effect.flatten(restore(Fiber.await(fiber))), () => {
-              const exit = answer!
-              answer = undefined
-              return exit
-            }),
-            () => Fiber.interrupt(fiber),
-          )
-        })
+      Effect.flatMap(Effect.fork(restore(send)), (fiber) => {
+        const flight: Flight = { callers: entries.filter(({ gone }) => !gone).length, fiber }
+        for (const entry of entries) entry.flight = flight
+        if (flight.callers === 0) fiber.unsafeInterruptAsFork(FiberId.none)
+        return Effect.onInterrupt(Effect.flatten(restore(Fiber.await(fiber))), () => Fiber.interrupt(fiber))
       })
 
     const sendAll = (

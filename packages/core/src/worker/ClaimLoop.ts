@@ -1,6 +1,5 @@
 /** How a worker claims runs: as many as it has free slots, again and again. */
 import { Cause, Clock, Duration, Effect, Exit, Fiber, FiberId, Random } from "effect"
-import { ChurningMap } from "../model/Churning.js"
 import * as Ids from "../model/Ids.js"
 import { Claims, maxClaim } from "../ports/Claims.js"
 import { Leases } from "../ports/Leases.js"
@@ -78,7 +77,7 @@ export const aheadRuns = <A>({
   readonly slots: number
 }): Effect.Effect<AheadRuns<A>> =>
   Effect.map(Effect.makeLatch(false), (someWait) => {
-    const waiting = new ChurningMap<A, bigint>()
+    const waiting = new Map<A, bigint>()
     let wanted = 0
     /** Of the runs since the last answer. */
     let freed = 0

@@ -1,6 +1,5 @@
 /** Whether the operator of a worker requests that it claims no more runs. It starts as not requested. */
 import { Effect, Duration, Fiber } from "effect"
-import type { Members } from "../model/Churning.js"
 import type { Loss } from "./Lease.js"
 import type { RunRecord } from "./RunRecord.js"
 import * as WorkerEvent from "./WorkerEvent.js"
@@ -27,7 +26,7 @@ export const runDrain = ({
   options,
   records,
 }: {
-  readonly records: Members<RunRecord>
+  readonly records: ReadonlySet<RunRecord>
   readonly idle: Effect.Latch
   readonly options: Resolved
   readonly endLease: (record: RunRecord, reason: Loss) => void

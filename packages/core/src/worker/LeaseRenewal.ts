@@ -7,7 +7,6 @@
  */
 import { Clock, Duration, Effect, Iterable, type Scope, Option } from "effect"
 import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
-import { ChurningSet } from "../model/Churning.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { Leases } from "../ports/Leases.js"
@@ -95,7 +94,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const duration = Duration.decode(options.leaseDuration)
   const margin = Duration.unsafeToNanos(marginOf(duration))
   const lifetime = Duration.unsafeToNanos(duration)
-  const entries = new ChurningSet<Entry>()
+  const entries = new Set<Entry>()
   // The deadline that the watch sleeps until, and the latch that wakes it for an earlier one.
   let watched: bigint | undefined
   let failures: RenewalFailures | undefined
@@ -155,8 +154,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const expireDue = Effect.map(Clock.currentTimeNanos, (now) => {
     watched = undefined
     rounds.observe?.(now)
-    for (const entry of Array.from(entries)) {
-      if (!entries.has(entry)) continue
+    for (const entry of entries) {
       const stopsAt = stopOf(entry, now)
       if (stopsAt <= now) {
         drop(entry)

@@ -7,7 +7,6 @@
  * Source: docs/decisions/0076-renewal-on-a-thread.md
  */
 import { Clock, Context, Duration, Effect, Option, type Scope } from "effect"
-import type { Members } from "../model/Churning.js"
 import type * as Ids from "../model/Ids.js"
 import type { LeaseRef } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
@@ -49,7 +48,7 @@ export interface RoundOptions<Lease extends RoundLease> {
   readonly workerId: Ids.WorkerId
   readonly leaseDuration: Duration.Duration
   /** The leases to renew, which changes between the rounds. `Rounds.add` and `Rounds.remove` report the changes. */
-  readonly leases: Members<Lease>
+  readonly leases: ReadonlySet<Lease>
   /**
    * Takes what the store says of a lease. It may have been removed meanwhile.
    *

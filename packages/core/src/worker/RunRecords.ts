@@ -19,7 +19,6 @@ import {
   type Supervisor,
 } from "effect"
 import * as Executor from "../executor/Executor.js"
-import { ChurningSet } from "../model/Churning.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
@@ -64,12 +63,6 @@ export interface RunExecution {
 }
 
 type AnyRef = Parameters<FiberRefs.FiberRefs["locals"]["get"]>[0]
-
-/**
- * Takes the services of a run from its fiber, as the last thing that the fiber does. Effect keeps a fiber in a set while it lives; V8 keeps what
- * such a set had until the next full collection, and the services refer to all of the run.
- */
-const forget = FiberRef.set(FiberRef.currentContext, Context.empty())
 
 /**
  * Makes the executions of a worker, which run in the context of the caller.
@@ -125,7 +118,7 @@ export const makeExecution = Effect.fnUntraced(function* (
       if (turns !== undefined) values.set(FiberRef.currentSupervisor, supervisor.zip(turns))
       const ofRun = Runtime.make({ ...runtime, context, fiberRefs: FiberRefs.empty() })
       const options = { immediate: false, updateRefs: refsOf(values) }
-      return (effect) => Runtime.runFork(ofRun, Effect.zipRight(effect, forget), options)
+      return (effect) => Runtime.runFork(ofRun, effect, options)
     },
     execute: ({ run, sink }) => sink.run(execute(run)),
   }
@@ -218,7 +211,7 @@ export const make = Effect.fnUntraced(function* (
     },
   })
 
-  const records = new ChurningSet<RunRecord>()
+  const records = new Set<RunRecord>()
   const idle = yield* Effect.makeLatch(true)
   const room = yield* Effect.makeLatch(false)
   let occupied = 0

@@ -7,7 +7,6 @@
  *
  * `RenewalProgram` reads the pages by the same layout.
  */
-import { ChurningMap } from "@runlease/core/Churning"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 
 /** Where the fields of a slot are, in bytes. A run's id has 128 characters at most, each of 3 bytes at most. */
@@ -56,7 +55,7 @@ export const make = <Lease extends RenewalRounds.RoundLease>(
 ): LeaseTable<Lease> => {
   const pages: Array<Page> = []
   const free: Array<number> = []
-  const slots = new ChurningMap<Lease, number>()
+  const slots = new Map<Lease, number>()
   const leases: Array<Lease | undefined> = []
   let generations = 0
 

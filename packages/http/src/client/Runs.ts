@@ -79,15 +79,12 @@ export const makeLookup: Effect.Effect<
       onSome: Effect.succeed,
     })
 
-  // The conversation of each run that is claimed is written here, so these are plain Maps. The older half goes at once: finding the oldest
-  // entry of a Map takes as long as there were deletions before it.
-  let conversations = new Map<Ids.RunId, Ids.ConversationId>()
-  let older: typeof conversations = new Map()
+  // The conversation of each run that is claimed is written here, so it is a plain Map. The oldest one goes first.
+  const conversations = new Map<Ids.RunId, Ids.ConversationId>()
   const learn = (runId: Ids.RunId, conversationId: Ids.ConversationId): void => {
     conversations.set(runId, conversationId)
-    if (conversations.size < capacity / 2) return
-    older = conversations
-    conversations = new Map()
+    if (conversations.size <= capacity) return
+    for (const oldest of conversations.keys()) return void conversations.delete(oldest)
   }
 
   const inConversation = Effect.fnUntraced(function* (run: CanonicalRun) {
@@ -118,18 +115,14 @@ export const makeLookup: Effect.Effect<
     get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
     conversationOf: (runId) =>
       Effect.suspend(() => {
-        const cached = conversations.get(runId) ?? older.get(runId)
+        const cached = conversations.get(runId)
         if (cached !== undefined) return Effect.succeed(cached)
         return Effect.tap(Effect.flatMap(canonical(runId), conversationIn), (conversationId) =>
           Effect.sync(() => learn(runId, conversationId)),
         )
       }),
     learn,
-    forget: (runId) =>
-      Effect.sync(() => {
-        conversations.delete(runId)
-        older.delete(runId)
-      }),
+    forget: (runId) => Effect.sync(() => conversations.delete(runId)),
   }
 })
 

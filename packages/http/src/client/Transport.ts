@@ -15,7 +15,6 @@ import {
   Duration,
   Effect,
   Either,
-  Exit,
   Fiber,
   Option,
   type ParseResult,
@@ -274,19 +273,13 @@ const within = <A, E, E2>(
 ): Effect.Effect<A, E | E2> =>
   Effect.flatMap(Effect.runtime<never>(), (runtime) =>
     Effect.async<A, E | E2>((resume) => {
-      // An ended fiber may be in memory until the next full collection, so its exit does not have the answer.
-      let answer: Exit.Exit<A, E> | undefined
-      const awaited = Effect.map(Effect.exit(self), (exit) => {
-        answer = exit
-      })
-      const fiber = Runtime.runFork(runtime)(awaited, { immediate: true })
+      const fiber = Runtime.runFork(runtime)(self, { immediate: true })
       const timer = setTimeout(() => {
         resume(Effect.zipRight(Fiber.interrupt(fiber), Effect.failSync(onTimeout)))
       }, Duration.toMillis(time))
       fiber.addObserver((exit) => {
         clearTimeout(timer)
-        resume(Exit.isSuccess(exit) ? answer! : Exit.failCause(exit.cause))
-        answer = undefined
+        resume(exit)
       })
       return Effect.suspend(() => {
         clearTimeout(timer)

@@ -6,7 +6,6 @@
  *
  * Source: docs/decisions/0056-remembered-leases.md
  */
-import { ChurningMap } from "@runlease/core/Churning"
 import { Context } from "effect"
 import type { RunRef, StoredRun } from "../rows/RunRows.js"
 import { logKey } from "./Wakeups.js"
@@ -25,7 +24,7 @@ export interface RememberedLeases {
  * @category constructors
  */
 export const make = (most = 10_000): RememberedLeases => {
-  const runs = new ChurningMap<string, StoredRun>()
+  const runs = new Map<string, StoredRun>()
   return {
     find: (ref) => runs.get(logKey(ref)),
     remember: (run) => {

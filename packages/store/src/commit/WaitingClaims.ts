@@ -8,7 +8,6 @@
  *
  * Source: docs/decisions/0050-a-commit-hands-its-runs-to-waiting-claims.md
  */
-import { ChurningSet } from "@runlease/core/Churning"
 import { forExecutor, type RequestSnapshot } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
@@ -122,9 +121,9 @@ const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => 
 /** @category constructors */
 export const make = (): WaitingClaims => {
   /** Those that no commit has reserved, in the order of their arrival. */
-  const waiting = new ChurningSet<Waiter>()
+  const waiting = new Set<Waiter>()
   /** The names of those that a commit has reserved. */
-  const takenNames = new ChurningSet<string>()
+  const takenNames = new Set<string>()
 
   const end = (waiter: Waiter, handed: HandedRuns | undefined): void => {
     waiting.delete(waiter)
