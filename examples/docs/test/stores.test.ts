@@ -9,19 +9,10 @@ const files = Object.fromEntries(
 
 /** What an author of a store writes, as declarations. */
 const mine = `
-import type { Access, ControlPlane, Conversations, Ids, WorkerRegistry } from "@runlease/core"
-import type { RunStore, Wakeups } from "@runlease/store"
+import type { StoreControlPlane, Wakeups } from "@runlease/store"
 import { Effect } from "effect"
 
-interface Parts {
-  readonly runs: RunStore.RunStore<never>
-  readonly access: Access.Access["Type"]
-  readonly registry: (projectId: Ids.ProjectId) => WorkerRegistry.WorkerRegistry["Type"]
-  readonly conversations: (projectId: Ids.ProjectId) => Conversations.Conversations["Type"]
-  readonly prune: ControlPlane.ControlPlane["Type"]["prune"]
-  readonly ready: ControlPlane.ControlPlane["Type"]["ready"]
-}
-export declare const make: (wakeups: Wakeups.Wakeups) => Effect.Effect<Parts>
+export declare const make: (wakeups: Wakeups.Wakeups) => Effect.Effect<StoreControlPlane.Parts<never>>
 `
 
 describe("the code of the page about stores", () => {

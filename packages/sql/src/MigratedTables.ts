@@ -3,27 +3,10 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import {
-  Access,
-  ControlPlane,
-  type ControlPlaneError,
-  Conversations,
-  type Ids,
-  Statistics,
-  Summaries,
-  WorkerRegistry,
-} from "@runlease/core"
-import {
-  RunPorts,
-  type RunRows,
-  StatisticsReads,
-  StoredRun,
-  SummaryReads,
-  Sweeper,
-  TokenCache,
-} from "@runlease/store"
+import { ControlPlane, type ControlPlaneError } from "@runlease/core"
+import { type RunRows, StoreControlPlane, StoredRun } from "@runlease/store"
 import Sqlite from "better-sqlite3"
-import { Context, Effect, Layer, Option } from "effect"
+import { Effect, Option } from "effect"
 import * as Migrations from "./Migrations.js"
 import * as SqlDialect from "./SqlDialect.js"
 import * as LeaseBounds from "./batch/LeaseBounds.js"
@@ -85,26 +68,11 @@ const sqliteRunRows = (database: Database, handle: Sqlite.Database): RunRows.Run
 }
 
 /** The services of a control plane on a database. */
-export type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts
+export type Ports = StoreControlPlane.Ports
 
 /** Brings the tables up to date. */
 export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
   Migrations.apply(Migrations.all)
-
-const makePorts = (store: SqlStore.SqlStore) =>
-  Effect.map(RunPorts.make(store.runs, store.writer, store.wakeups), (runPorts) => {
-    const conversations = SqlConversations.make(store)
-    const workers = SqlWorkerRegistry.make(store)
-    return (projectId: Ids.ProjectId): Context.Context<ControlPlane.StorePorts> => {
-      const registry = workers(projectId)
-      return runPorts(projectId).pipe(
-        Context.add(Conversations.Conversations, conversations(projectId)),
-        Context.add(WorkerRegistry.WorkerRegistry, registry),
-        Context.add(Statistics.Statistics, StatisticsReads.ofProject(store.runs, projectId)),
-        Context.add(Summaries.Summaries, SummaryReads.ofProject(store.runs, projectId, registry)),
-      )
-    }
-  })
 
 /** The control plane over tables that are up to date, woken by other servers through `link`. */
 export const make = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[2]) {
@@ -118,32 +86,19 @@ export const make = Effect.fnUntraced(function* (link: Parameters<typeof SqlStor
         Effect.map(link(local), (linked) => SqliteWakeups.link(opened, linked)),
       ),
   })
-  const access = TokenCache.remembering(SqlAccess.make(store), store.wakeups)
+  const access = SqlAccess.make(store)
   yield* access
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
   yield* LeaseBounds.shortenLeases(store)
-  yield* Effect.forkScoped(Sweeper.run(store.runs, store.writer, store.wakeups))
   yield* Effect.forkScoped(CounterSums.run(store))
-  return ControlPlane.traced(
-    Context.make(ControlPlane.ControlPlane, {
-      project: yield* makePorts(store),
-      prune: Prune.make(store),
-      ready: store.ready,
-    }).pipe(Context.add(Access.Access, access)),
-  )
+  const parts = {
+    runs: store.runs,
+    access,
+    registry: SqlWorkerRegistry.make(store),
+    conversations: SqlConversations.make(store),
+    prune: Prune.make(store),
+    ready: store.ready,
+  }
+  return yield* StoreControlPlane.make(parts, store.writer, store.wakeups)
 })
-
-/** The ports, and those of the project `default`. */
-export const withDefaultProject = <R>(
-  constructed: Effect.Effect<
-    Context.Context<ControlPlane.ControlPlane | Access.Access>,
-    ControlPlaneError.ControlPlaneError,
-    R
-  >,
-) =>
-  ControlPlane.layerProject().pipe(
-    // The constructor has created the project.
-    Layer.catchAll((error) => (error._tag === "ProjectNotFound" ? Layer.die(error) : Layer.fail(error))),
-    Layer.provideMerge(Layer.scopedContext(constructed)),
-  )

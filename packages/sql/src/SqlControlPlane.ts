@@ -1,6 +1,7 @@
 /** The control plane on a SQL database. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Access, ControlPlane, ControlPlaneError } from "@runlease/core"
+import { StoreControlPlane } from "@runlease/store"
 import { Config, type ConfigError, type Context, Effect, Layer, type Scope } from "effect"
 import * as MigratedTables from "./MigratedTables.js"
 import type * as PostgresPool from "./postgres/PostgresPool.js"
@@ -37,7 +38,7 @@ export const make: Effect.Effect<
  * @category layers
  */
 export const layer: Layer.Layer<Ports, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
-  MigratedTables.withDefaultProject(make)
+  StoreControlPlane.layerOf(make)
 
 /**
  * The control plane on one SQLite file, which is made when absent, and the ports of its project `default`.

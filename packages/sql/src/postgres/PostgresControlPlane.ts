@@ -2,6 +2,7 @@
  * The control plane on a PostgreSQL database. It and its driver are loaded where a database is one of PostgreSQL.
  */
 import { ControlPlaneUnavailable, type ControlPlaneError } from "@runlease/core"
+import { StoreControlPlane } from "@runlease/store"
 import { Effect, Layer } from "effect"
 import * as SqlFailure from "../dialect/SqlFailure.js"
 import * as MigratedTables from "../MigratedTables.js"
@@ -43,5 +44,5 @@ export const layer = (
       keeps === "statements" ? Effect.succeed(local) : PostgresWakeups.link(options, local),
     )
   })
-  return Layer.provide(MigratedTables.withDefaultProject(opened), pool(options))
+  return Layer.provide(StoreControlPlane.layerOf(opened), pool(options))
 }

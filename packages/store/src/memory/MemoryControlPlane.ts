@@ -2,21 +2,14 @@
  * The whole control plane in memory: every port, with the semantics of a durable one. Its state goes when
  * its Scope closes.
  */
-import { Access } from "@runlease/core/Access"
-import * as ControlPlane from "@runlease/core/ControlPlane"
-import { Conversations } from "@runlease/core/Conversations"
-import { Statistics } from "@runlease/core/Statistics"
-import { Summaries } from "@runlease/core/Summaries"
-import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { Context, Effect, Layer, type Scope } from "effect"
+import type { Access } from "@runlease/core/Access"
+import type { ControlPlane, PruneRequest } from "@runlease/core/ControlPlane"
+import type * as Ids from "@runlease/core/Ids"
+import { type Context, Effect, Layer, type Scope } from "effect"
 import * as RunCommits from "../commit/RunCommits.js"
-import * as RunPorts from "../operations/RunPorts.js"
-import type { RunStore } from "../rows/RunStore.js"
-import * as StatisticsReads from "../observe/StatisticsReads.js"
-import * as SummaryReads from "../observe/SummaryReads.js"
-import * as Sweeper from "../operations/Sweeper.js"
-import * as TokenCache from "../operations/TokenCache.js"
 import * as Wakeups from "../commit/Wakeups.js"
+import type { RunStore } from "../rows/RunStore.js"
+import * as StoreControlPlane from "../StoreControlPlane.js"
 import * as MemoryAccess from "./Access.js"
 import * as MemoryConversations from "./Conversations.js"
 import * as MemoryReads from "./MemoryReads.js"
@@ -42,43 +35,28 @@ const storeOf = (state: State.State): RunStore<never> => ({
  *
  * @category constructors
  */
-export const make: Effect.Effect<
-  Context.Context<ControlPlane.ControlPlane | Access>,
-  never,
-  Scope.Scope
-> = Effect.gen(function* () {
-  const state = yield* State.make
-  const wakeups = yield* Wakeups.make
-  const store = storeOf(state)
-  const commits = yield* RunCommits.make(store, wakeups)
-  const runPorts = yield* RunPorts.make(store, commits, wakeups)
-  const access = TokenCache.remembering(yield* MemoryAccess.make(state), wakeups)
-  yield* Effect.forkScoped(Sweeper.run(store, commits, wakeups))
-  return ControlPlane.traced(
-    Context.make(ControlPlane.ControlPlane, {
-      project: (projectId) => {
-        const registry = MemoryWorkerRegistry.make(state, wakeups, projectId)
-        return runPorts(projectId).pipe(
-          Context.add(Conversations, MemoryConversations.make(state, projectId)),
-          Context.add(WorkerRegistry, registry),
-          Context.add(Statistics, StatisticsReads.ofProject(store, projectId)),
-          Context.add(Summaries, SummaryReads.ofProject(store, projectId, registry)),
-        )
-      },
-      prune: (request) => prune(state, request),
+export const make: Effect.Effect<Context.Context<ControlPlane | Access>, never, Scope.Scope> = Effect.gen(
+  function* () {
+    const state = yield* State.make
+    const wakeups = yield* Wakeups.make
+    const runs = storeOf(state)
+    const parts = {
+      runs,
+      access: yield* MemoryAccess.make(state),
+      registry: (projectId: Ids.ProjectId) => MemoryWorkerRegistry.make(state, wakeups, projectId),
+      conversations: (projectId: Ids.ProjectId) => MemoryConversations.make(state, projectId),
+      prune: (request: PruneRequest) => prune(state, request),
       ready: Effect.void,
-    }).pipe(Context.add(Access, access)),
-  )
-})
+    }
+    return yield* StoreControlPlane.make(parts, yield* RunCommits.make(runs, wakeups), wakeups)
+  },
+)
 
 /**
  * The control plane in memory, and the ports of its project `default`.
  *
  * @category layers
  */
-export const layer: Layer.Layer<ControlPlane.ControlPlane | Access | ControlPlane.StorePorts> =
-  ControlPlane.layerProject().pipe(
-    // Project `default` is there from the start, and memory is never unavailable.
-    Layer.orDie,
-    Layer.provideMerge(Layer.scopedContext(make)),
-  )
+export const layer: Layer.Layer<StoreControlPlane.Ports> =
+  // Memory is never unavailable.
+  Layer.orDie(StoreControlPlane.layerOf(make))
