@@ -1,6 +1,6 @@
 import type { TestProjectConfiguration } from "vitest/config"
 
-/** Test files that share a process and what it needs. */
+/** Test files that share processes. Each group loads libraries and compiles sources once for itself, so there are few. */
 interface Group {
   readonly all: ReadonlyArray<string>
   readonly except?: ReadonlyArray<string>
@@ -8,14 +8,7 @@ interface Group {
   readonly first: ReadonlyArray<string>
   /** In milliseconds, for what hangs; a machine that is busy with much else is only slow. */
   readonly testTimeout: number
-  readonly globalSetup?: Array<string>
 }
-
-const postgres = "packages/test-postgres/src/vitestSetup.ts"
-
-/** The tests of the store that need a PostgreSQL. */
-const onPostgres =
-  "packages/sql/test/{postgres*,WakeupMessage,bulk,checks,counters,fields,migrations,pool,rates,retryKilled,scheduleParts,sharedBudget}.test.ts"
 
 /**
  * `first` has each package, and each kind of thing once: `pnpm test`. The rest is every other file: `pnpm test:all` runs both.
@@ -23,7 +16,6 @@ const onPostgres =
 const groups: Readonly<Record<string, Group>> = {
   packages: {
     all: ["packages/*/test/**/*.test.ts"],
-    except: ["packages/cli/**", onPostgres],
     first: [
       "packages/{core,store}/test/**/!(cronTime).test.ts",
       "packages/{dashboard,docs,executor-ag-ui,process,test-postgres}/test/**/*.test.ts",
@@ -31,45 +23,30 @@ const groups: Readonly<Record<string, Group>> = {
       "packages/executor-command/test/{CommandExecutor,Output,conformance,steps}.test.ts",
       "packages/executor-acp/test/{Answers,Messages,Obligations,Protocol,Updates}.test.ts",
       "packages/executor-ai/test/{AiExecutor,client-tools,errors,prompt,side-effects,tools,usage}.test.ts",
-      "packages/sql/test/{claims,durability,families,files,plans,sqlite}.test.ts",
+      "packages/sql/test/{checks,claims,durability,families,files,migrations,plans,sqlite}.test.ts",
+      "packages/sql/test/postgres{Families,Races,Servers,Statements}.test.ts",
       "packages/http/test/agui/{Obligations,PlainDelta,requests}.test.ts",
       "packages/http-mcp/test/rules.test.ts",
       "packages/http/test/{bodies,claimedRun,contract,exchange,hotRoutes,interrupts,mount,openapi,public}.test.ts",
       "packages/http/test/{runPage,session,stream,strict,verdicts,views}.test.ts",
       "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,worker}.test.ts",
+      "packages/cli/test/{browser,dashboard-mount,executors,faults-worker,flags,help,programs,startup,walk}.test.ts",
+      "examples/testing/test/**/*.test.ts",
     ],
     testTimeout: 300_000,
-  },
-  sql: {
-    all: [onPostgres],
-    first: [
-      "packages/sql/test/{checks,migrations}.test.ts",
-      "packages/sql/test/postgres{Families,Races,Servers,Statements}.test.ts",
-    ],
-    testTimeout: 300_000,
-    globalSetup: [postgres],
-  },
-  cli: {
-    all: ["packages/cli/test/**/*.test.ts"],
-    first: [
-      "packages/cli/test/{dashboard-mount,executors,faults-worker,flags,help,programs,startup,walk}.test.ts",
-      "packages/cli/test/browser.test.ts",
-    ],
-    testTimeout: 300_000,
-    globalSetup: ["packages/cli/test/provideBundle.ts", postgres],
   },
   examples: {
     all: ["deploy/test/**/*.test.ts", "docs/model/test/**/*.test.ts", "examples/**/test/**/*.test.ts"],
-    first: ["examples/testing/test/**/*.test.ts"],
+    except: ["examples/testing/**"],
+    first: [],
     // A search takes millions of states, and each program of the docs is a process of its own.
     testTimeout: 900_000,
-    globalSetup: [postgres],
   },
 }
 
 const projectOf = (
   name: string,
-  { globalSetup = [], testTimeout }: Group,
+  { testTimeout }: Group,
   include: ReadonlyArray<string>,
   except: ReadonlyArray<string>,
 ): TestProjectConfiguration => ({
@@ -79,7 +56,7 @@ const projectOf = (
     name,
     include: [...include],
     exclude: ["**/node_modules/**", ...except],
-    globalSetup,
+    globalSetup: ["vitest.shared.ts"],
     setupFiles: ["vitest.setup.ts", ...(process.env["TEST_CPU"] === undefined ? [] : ["vitest.cpu.ts"])],
     // Libraries are loaded once for each process, not for each file.
     isolate: false,
@@ -92,7 +69,7 @@ const projectOf = (
 
 /** The files of one project run side by side, and the projects one after the other. */
 const projects: Array<TestProjectConfiguration> = Object.entries(groups).flatMap(([name, group]) => [
-  projectOf(`first-${name}`, group, group.first, []),
+  ...(group.first.length === 0 ? [] : [projectOf(`first-${name}`, group, group.first, [])]),
   projectOf(`rest-${name}`, group, group.all, [...(group.except ?? []), ...group.first]),
 ])
 

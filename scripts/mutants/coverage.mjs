@@ -23,11 +23,19 @@ export const testFiles = async (root, { files, projects }) => {
     .filter(({ path }) => files.some((glob) => matchesGlob(path, glob)))
 }
 
-/** In the order in which they run: first those that need no server of PostgreSQL. */
+const inFolder = (name) => (file) => file.path.startsWith(`packages/${name}/`)
+const onServers = ["sql", "cli"].map(inFolder)
+
+/** In the order in which they run: first those that need no server of PostgreSQL. Each part is of one group. */
 export const byGroup = (files) =>
-  ["packages", "sql", "cli", "examples"]
-    .map((name) => [name, files.filter(({ group }) => group === name)])
-    .filter(([, some]) => some.length > 0)
+  [
+    (file) => file.group === "packages" && !onServers.some((is) => is(file)),
+    ...onServers,
+    (file) => file.group === "examples",
+  ]
+    .map((is) => files.filter(is))
+    .filter((some) => some.length > 0)
+    .map((some) => [some[0].group, some])
 
 /** A run of the tests that is interrupted has the parts before. */
 const inParts = ([group, files]) =>

@@ -1,7 +1,6 @@
 /**
  * Provides the command to all tests as one bundle of the sources, with the pages that it serves.
  */
-import type { TestProject } from "vitest/node"
 import * as Bundle from "../checkout/bundle.mjs"
 
 declare module "vitest" {
@@ -13,7 +12,9 @@ declare module "vitest" {
   }
 }
 
-export default async (project: TestProject) => {
+export default async (project: {
+  readonly provide: (key: "runlease" | "runleaseInProcess", value: string) => void
+}) => {
   await import(new URL("../../dashboard/web/build.mjs", import.meta.url).href)
   project.provide("runlease", await Bundle.command())
   project.provide("runleaseInProcess", await Bundle.inProcess())

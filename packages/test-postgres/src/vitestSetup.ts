@@ -3,11 +3,12 @@
  * test run. For `globalSetup` in a vitest.config.ts.
  */
 import { Effect, Exit, Scope } from "effect"
-import type { TestProject } from "vitest/node"
 import { urlKey } from "./Provided.js"
 import * as TestServer from "./TestServer.js"
 
-export default async (project: TestProject): Promise<() => Promise<void>> => {
+export default async (project: {
+  readonly provide: (key: typeof urlKey, value: string) => void
+}): Promise<() => Promise<void>> => {
   const databaseUrl = process.env["DATABASE_URL"]
   const scope = Effect.runSync(Scope.make())
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
