@@ -18,6 +18,7 @@ import {
 import * as Requests from "./authorization/requests.js"
 import { serve } from "./serving.js"
 import { sqlite } from "./sqlite.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
 const [head = [], ...rows] = matrix
   .trim()
@@ -188,14 +189,16 @@ describe("the authorization matrix", () => {
       const known = senders(own, foreign)
       deepStrictEqual(head, ["endpoint", "nobody", ...Object.keys(known)])
       const newNames = makeNewNames(own)
+      let last: Effect.Effect.Success<ReturnType<typeof TestRuns.getRun>> | undefined
 
       const cell = (endpoint: Endpoint, sender: SenderOf) =>
         Effect.gen(function* () {
           const { names, used } = yield* newNames(endpoint)
           const look = Effect.provide(TestRuns.getRun(names.run), own.ports)
-          const before = yield* look
+          // What a refused request left is what the next one finds.
+          if (last?.runId !== names.run) last = yield* look
           const found = cellOf(endpoint, yield* request(endpoint, names, yield* sender(names, endpoint)))
-          if (isRefusal(found)) deepStrictEqual(yield* look, before)
+          if (isRefusal(found)) deepStrictEqual(yield* look, last)
           else used()
           return found
         })
@@ -221,7 +224,9 @@ describe("the authorization matrix", () => {
       const nothing = yield* makeNothing
       const newNames = makeNewNames(own)
       const freshName = makeCounter("new-")
-      for (const endpoint of endpoints.filter(isCompared)) {
+      for (const [index, endpoint] of endpoints.filter(isCompared).entries()) {
+        // A commit compares a third of the senders at each endpoint, and each sender at a third of the endpoints.
+        const searches = { ...Searches.current, seed: Searches.current.seed + index }
         for (const project of referencesIn(endpoint, own.project)) {
           const sendersOf = (names: Requests.Names) => [
             foreign.key,
@@ -236,7 +241,8 @@ describe("the authorization matrix", () => {
             }),
             foreign.page({ _tag: "Label", name: "customer", value: "42" }),
           ]
-          for (const which of sendersOf((yield* newNames(endpoint)).names).keys()) {
+          const all = Array.from(sendersOf((yield* newNames(endpoint)).names).keys())
+          for (const which of Searches.chosen(all, searches)) {
             const { names, used } = yield* newNames(endpoint)
             const named = { ...names, project }
             const unnamed = nothing(named)
