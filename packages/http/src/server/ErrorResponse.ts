@@ -3,33 +3,14 @@ import type * as HttpApiError from "@effect/platform/HttpApiError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import { Token } from "@runlease/core"
-import { Cause, Effect, Option, ParseResult, Predicate } from "effect"
+import { Cause, Effect, Option, Predicate } from "effect"
+import * as InvalidRequest from "../contract/InvalidRequest.js"
 import * as Refusal from "../contract/Refusal.js"
-import * as Strict from "../contract/Strict.js"
-
-const maxDetail = 600
-
-const ofIssues = (issues: HttpApiError.HttpApiDecodeError["issues"]): Refusal.Refusal => {
-  const issue = issues[0]
-  const field = issue?.path.map(String).join(".") ?? ""
-  const problem = issue === undefined ? "The request is malformed" : Strict.sentence(issue)
-  const sentence = field === "" ? problem : `${field}: ${problem}`
-  return Refusal.make(
-    400,
-    "invalid_request",
-    sentence.length > maxDetail ? `${sentence.slice(0, maxDetail)}…` : sentence,
-    field === "" ? {} : { field },
-  )
-}
-
-/** The refusal of a value that does not fit its schema. */
-export const ofParse = (error: ParseResult.ParseError): Refusal.Refusal =>
-  ofIssues(ParseResult.ArrayFormatter.formatErrorSync(error))
 
 const ofFailure = (error: unknown): Refusal.Refusal | undefined => {
   if (error instanceof Refusal.Refusal) return error
   if (Predicate.isTagged(error, "HttpApiDecodeError"))
-    return ofIssues((error as HttpApiError.HttpApiDecodeError).issues)
+    return InvalidRequest.ofIssues((error as HttpApiError.HttpApiDecodeError).issues)
   if (Predicate.isTagged(error, "RouteNotFound")) {
     return Refusal.make(404, "not_found", "There is nothing at this address")
   }

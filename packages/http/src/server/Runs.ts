@@ -22,11 +22,11 @@ import { pageInfo } from "../Wire.js"
 import { CanonicalRun, fromRun, toOutcome } from "../Wire/Run.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import { batchReply, inBatch } from "../Wire/Submission.js"
+import * as InvalidRequest from "../contract/InvalidRequest.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
-import * as ErrorResponse from "./ErrorResponse.js"
 import * as Grants from "./Grants.js"
 import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
@@ -68,7 +68,7 @@ export const replyOf = ({
 })
 
 const read = (sent: unknown): Either.Either<Runs.Submission, Refusal.Refusal> =>
-  Either.flatMap(Either.mapLeft(decode(sent), ErrorResponse.ofParse), ofAgent)
+  Either.flatMap(Either.mapLeft(decode(sent), InvalidRequest.ofParse), ofAgent)
 
 /** Submits the runs that are well-formed and whose payloads fit, and answers all of them in their order. */
 export const submitMany = Effect.fnUntraced(function* (batch: typeof Bodies.Batch.Type) {

@@ -45,6 +45,7 @@ import { choice } from "../Wire.js"
 import { toOutcome } from "../Wire/Run.js"
 import { Worker } from "../Wire/Worker.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
+import * as InvalidRequest from "../contract/InvalidRequest.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
@@ -258,7 +259,7 @@ const performSent = (
   sent: unknown,
 ): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal, CurrentPrincipal> => {
   const operation = Decoder.decode(SentOperation, sent)
-  if (Either.isLeft(operation)) return Effect.fail(ErrorResponse.ofParse(operation.left))
+  if (Either.isLeft(operation)) return Effect.fail(InvalidRequest.ofParse(operation.left))
   const performed = perform(ports, workerId, operation.right)
   const { traceparent } = operation.right
   if (traceparent === undefined) return performed
