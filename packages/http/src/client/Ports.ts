@@ -71,12 +71,12 @@ export const layerWith = <More>(
     Layer.effect(ClaimsPort.Claims, Leases.makeClaims),
     Layer.effect(ConversationsPort.Conversations, Conversations.make),
     Layer.effect(LeasesPort.Leases, Leases.make(options.project)),
-    Layer.effect(LimitsPort.Limits, Limits.make(options.project)),
+    Layer.effect(LimitsPort.Limits, Limits.make),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
-    Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make(options.project)),
-    Layer.effect(BulkPort.BulkOperations, Bulk.make(options.project)),
-    Layer.effect(SchedulesPort.Schedules, Schedules.make(options.project)),
+    Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make),
+    Layer.effect(BulkPort.BulkOperations, Bulk.make),
+    Layer.effect(SchedulesPort.Schedules, Schedules.make),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
   ).pipe(Layer.map(Tracing.ports))
   return Layer.provide(Layer.mergeAll(ports, RunTokens.layer(options.baseUrl), more), shared)

@@ -119,6 +119,9 @@ export interface Request<A, I> {
 export class Transport extends Context.Tag("@runlease/http/client/Transport")<
   Transport,
   {
+    /** The project of the client, by its slug or its id. */
+    readonly project: string
+
     readonly request: <A, I>(
       request: Request<A, I>,
     ) => Effect.Effect<A, Refusal.Refusal | ControlPlaneError.ControlPlaneError>
@@ -299,6 +302,7 @@ const hasReader = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
 export const make = (options: {
   readonly baseUrl: string
   readonly token: Redacted.Redacted
+  readonly project: string
 }): Effect.Effect<Context.Tag.Service<Transport>, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
@@ -346,6 +350,7 @@ export const make = (options: {
       ).pipe(Effect.flatMap((json) => read(request.operation, request.success, json)))
 
     return {
+      project: options.project,
       open,
       request,
       call: (sent, expected = [], about = {}) =>
