@@ -17,9 +17,9 @@ import {
   StatusCounts,
   WorkerSummary,
 } from "../Wire/RunSummary.js"
-import { Worker } from "../Wire/Worker.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import * as RunFilter from "./RunFilter.js"
+import { drain } from "./Workers.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
 const runPath = Schema.Struct({ run_id: Ids.RunId })
@@ -211,19 +211,7 @@ export const group = HttpApiGroup.make("observe")
         }),
       ),
   )
-  .add(
-    HttpApiEndpoint.post("drain", "/agent-workers/workers/:worker_id/drain")
-      .setPath(workerPath)
-      .setPayload(Schema.Struct({ drain: Schema.Boolean }))
-      .addSuccess(Worker)
-      .annotateContext(
-        OpenApi.annotations({
-          summary: "Request a worker to claim no more runs",
-          description:
-            "The worker keeps the runs that it holds. With `drain: false` it claims again. It learns of it at once where it follows its signals, at its next heartbeat otherwise.",
-        }),
-      ),
-  )
+  .add(drain)
   .addError(Refusal.BadRequest)
   .addError(Refusal.Forbidden)
   .addError(Refusal.NotFound)

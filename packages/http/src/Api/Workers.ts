@@ -118,6 +118,19 @@ export const SpawnedReply = Schema.Struct({
 
 export const SessionReply = Schema.Struct({ session: WorkerSession })
 
+/** It is described with what people look at. */
+export const drain = HttpApiEndpoint.post("drain", "/agent-workers/workers/:worker_id/drain")
+  .setPath(workerPath)
+  .setPayload(Schema.Struct({ drain: Schema.Boolean }))
+  .addSuccess(Worker)
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "Request a worker to claim no more runs",
+      description:
+        "The worker keeps the runs that it holds. With `drain: false` it claims again. It learns of it at once where it follows its signals, at its next heartbeat otherwise.",
+    }),
+  )
+
 export const group = HttpApiGroup.make("workers")
   .add(
     HttpApiEndpoint.post("register", "/agent-workers/projects/:project_reference/workers")

@@ -1,13 +1,11 @@
 import { Conversations } from "@runlease/core"
 import { type Context, DateTime, Effect, Option, Schema } from "effect"
-import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import { pageOf } from "../Wire.js"
-import { Conversation, Message, NewMessage } from "../Wire/Conversation.js"
-import { path, Transport } from "./Transport.js"
+import * as Api from "../Api/Conversations.js"
+import { Message } from "../Wire/Conversation.js"
+import * as Endpoints from "./Endpoints.js"
+import type { Transport } from "./Transport.js"
 
-const encodeMessage = Schema.encodeSync(NewMessage)
 const decodeMessage = Schema.decodeUnknownOption(Message)
-const Messages = pageOf(Message)
 
 /** Another server sends the id alone. */
 const Added = Schema.Struct(
@@ -23,45 +21,23 @@ export const make: Effect.Effect<
   never,
   Transport
 > = Effect.gen(function* () {
-  const transport = yield* Transport
+  const { call } = yield* Endpoints.of("Conversations", Api.group)
 
   return {
-    create: Effect.fnUntraced(
-      function* (conversation) {
-        return yield* transport.request({
-          operation: "Conversations.create",
-          method: "POST",
-          path: "/conversations",
-          body: conversation ?? {},
-          success: Conversation,
-        })
-      },
-      Effect.catchTag("Refusal", (refusal) =>
-        Effect.fail(ControlPlaneErrors.decode("Conversations.create")(refusal)),
-      ),
-    ),
+    create: (conversation) => call("create", { body: conversation ?? {} }),
 
     get: (conversationId) =>
-      transport.call(
-        {
-          operation: "Conversations.get",
-          method: "GET",
-          path: path`/conversations/${conversationId}`,
-          success: Conversation,
-        },
+      call(
+        "conversation",
+        { operation: "Conversations.get", path: { conversation_id: conversationId } },
         ["ConversationNotFound"],
         { conversationId },
       ),
 
     addMessage: Effect.fnUntraced(function* (conversationId, message) {
-      const added = yield* transport.call(
-        {
-          operation: "Conversations.addMessage",
-          method: "POST",
-          path: path`/conversations/${conversationId}/messages`,
-          body: encodeMessage(message),
-          success: Added,
-        },
+      const added = yield* call(
+        "addMessage",
+        { path: { conversation_id: conversationId }, body: message, success: Added },
         ["ConversationNotFound"],
         { conversationId },
       )
@@ -78,19 +54,14 @@ export const make: Effect.Effect<
     }),
 
     messages: Effect.fnUntraced(function* (conversationId, page) {
-      const { data, page_info } = yield* transport.call(
+      const { data, page_info } = yield* call(
+        "messages",
         {
-          operation: "Conversations.messages",
-          method: "GET",
-          path: path`/conversations/${conversationId}/messages`,
+          path: { conversation_id: conversationId },
           query: { cursor: page?.cursor, limit: page?.limit },
-          success: Messages,
         },
         ["ConversationNotFound", "InvalidCursor"],
-        {
-          conversationId,
-          cursor: page?.cursor,
-        },
+        { conversationId, cursor: page?.cursor },
       )
       return { items: data, next: page_info.next }
     }),

@@ -92,14 +92,14 @@ type Plain<A> =
       ? { readonly [K in keyof A]: Plain<A[K]> }
       : A
 
-/** What a request to the endpoint has, as core has it. */
+/** What a request to the endpoint has, as core has it. `sent`: a body that is in the form of the wire already. */
 type Input<E extends HttpApiEndpoint.HttpApiEndpoint.Any> = Part<
   "path",
   [Params<E>] extends [never] ? never : { readonly [N in Params<E>]: string }
 > &
   Part<"query", Plain<HttpApiEndpoint.HttpApiEndpoint.UrlParams<E>>> &
   Part<"headers", Plain<Headers<E>>> &
-  Part<"body", Plain<Payload<E>>>
+  (Part<"body", Plain<Payload<E>>> | { readonly sent: unknown })
 
 interface Options<A> {
   /** The port's method, for errors; that of the endpoint's name when absent. */
@@ -173,13 +173,14 @@ interface Parts {
   readonly query?: unknown
   readonly headers?: unknown
   readonly body?: unknown
+  readonly sent?: unknown
 }
 
 const requestOf = (
   port: string,
   project: string,
   endpoint: AnyEndpoint,
-  { body, credential = {}, headers, operation, path, query, success, wait }: Parts & Options<unknown>,
+  { body, credential = {}, headers, operation, path, query, sent, success, wait }: Parts & Options<unknown>,
 ): Either.Either<Request<unknown, unknown>, Refusal.Refusal> =>
   Either.map(
     Either.all({
@@ -201,7 +202,7 @@ const requestOf = (
         ),
       },
       token: credential.token,
-      body: parts.body,
+      body: sent ?? parts.body,
       success: success ?? endpoint.successSchema,
       wait,
     }),

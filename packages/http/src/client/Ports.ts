@@ -77,7 +77,7 @@ export const layerWith = <More>(
     Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make),
     Layer.effect(BulkPort.BulkOperations, Bulk.make),
     Layer.effect(SchedulesPort.Schedules, Schedules.make),
-    Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
+    Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make),
   ).pipe(Layer.map(Tracing.ports))
   return Layer.provide(Layer.mergeAll(ports, RunTokens.layer(options.baseUrl), more), shared)
 }
