@@ -9,16 +9,17 @@ import * as BatchQueue from "@runlease/core/BatchQueue"
 import * as Detached from "@runlease/core/Detached"
 import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope, Tracer } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
-import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
+import * as Api from "../Api/Exchange.js"
+import * as Endpoints from "./Endpoints.js"
 import { Extensions } from "./Extensions.js"
-import { Credentials, failureOf, lacks, path, read, Transport } from "./Transport.js"
+import { Credentials, failureOf, lacks, read, Transport } from "./Transport.js"
 
 type Failure = Refusal.Refusal | ControlPlaneError.ControlPlaneError
 
 /** One sort of operation: how it is named in errors, and how its answer is read. */
 export interface Kind<A> {
   readonly name: string
-  readonly read: (answer: Answer) => Either.Either<A, Failure>
+  readonly read: (answer: Api.Answer) => Either.Either<A, Failure>
 }
 
 /** `name` is the port's method. */
@@ -39,7 +40,7 @@ export const kind = <A, I>(name: string, success: Schema.Schema<A, I>): Kind<A> 
 export interface Operation<A> {
   readonly kind: Kind<A>
   readonly workerId: Ids.WorkerId
-  readonly sent: typeof Sent.Encoded
+  readonly sent: typeof Api.Operation.Encoded
   /** Undoes an answer whose caller has gone. */
   readonly onAbandoned?: ((answer: A) => Effect.Effect<void>) | undefined
 }
@@ -72,17 +73,17 @@ interface Item {
   readonly text: string
   /** Whether it goes while an exchange is in flight. */
   readonly overtakes: boolean
-  readonly onAbandoned: (answer: Answer) => void
+  readonly onAbandoned: (answer: Api.Answer) => void
 }
 
-type Queue = BatchQueue.BatchQueue<Item, Exit.Exit<Answer, Failure>>
+type Queue = BatchQueue.BatchQueue<Item, Exit.Exit<Api.Answer, Failure>>
 
 const fitting = (items: ReadonlyArray<Item>): number => {
   if (items.length === 1) return 1
   let length = 0
   const over = items.findIndex(({ text }, index) => {
     length += text.length
-    return index === maxOperations || (index > 0 && length > maxLength)
+    return index === Api.maxOperations || (index > 0 && length > maxLength)
   })
   return over === -1 ? items.length : over
 }
@@ -117,7 +118,7 @@ const named = (
 }
 
 /** A closed queue and a cut exchange fail alike. */
-const failed = ({ name }: Item, cause: Cause.Cause<Failure> | "closed"): Exit.Exit<Answer, Failure> =>
+const failed = ({ name }: Item, cause: Cause.Cause<Failure> | "closed"): Exit.Exit<Api.Answer, Failure> =>
   cause === "closed" ? Exit.fail(Unavailable.closed(name)) : Exit.failCause(cause)
 
 export const make: Effect.Effect<
@@ -144,10 +145,10 @@ export const make: Effect.Effect<
     const { answers } = yield* transport.request({
       operation: "Exchange.perform",
       method: "POST",
-      path: path`/agent-workers/workers/${workerId}/exchange`,
+      path: Endpoints.address(Api.group, "exchange", { worker_id: workerId }),
       token,
       text: `{"operations":[${items.map(({ text }) => text).join(",")}]}`,
-      success: Answers,
+      success: Api.Answers,
     })
     if (answers.length !== items.length) return yield* mismatched()
     return { verdicts: answers.map((answer) => Exit.succeed(answer)), after: Effect.void }
@@ -156,7 +157,7 @@ export const make: Effect.Effect<
   // An exchange is sent with the token of its worker, so each worker has its own queue.
   const queues = new Map<Ids.WorkerId, Queue>()
   const makeQueue = (workerId: Ids.WorkerId): Effect.Effect<Queue> =>
-    BatchQueue.make<Item, Exit.Exit<Answer, Failure>, Failure>({
+    BatchQueue.make<Item, Exit.Exit<Api.Answer, Failure>, Failure>({
       send: (items) => send(workerId, items),
       fitting,
       inFlight,
@@ -176,7 +177,7 @@ export const make: Effect.Effect<
   return {
     perform: <A, E>({ kind, onAbandoned, sent, workerId }: Operation<A>, otherwise: Effect.Effect<A, E>) => {
       /** The result of an operation whose exchange has an answer, or none. */
-      const settle = (exit: Exit.Exit<Answer, Failure>): Effect.Effect<A, E | Failure> => {
+      const settle = (exit: Exit.Exit<Api.Answer, Failure>): Effect.Effect<A, E | Failure> => {
         if (Exit.isSuccess(exit)) return kind.read(exit.value)
         return Either.match(Cause.failureOrCause(exit.cause), {
           onRight: Effect.failCause,

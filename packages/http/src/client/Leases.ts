@@ -10,23 +10,25 @@ import {
   Runs as RunsPort,
 } from "@runlease/core"
 import { type Context, Duration, Effect, Schema } from "effect"
+import * as ConversationsApi from "../Api/Conversations.js"
 import { Replies } from "../Api/Exchange.js"
+import * as RunsApi from "../Api/Runs.js"
 import { maxExpirySeconds } from "../Api/Suspension.js"
-import { SpawnedReply, Claimed, maxWaitSeconds } from "../Api/Workers.js"
+import * as Workers from "../Api/Workers.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { fromOutcome } from "../Wire/Run.js"
-import { Submission } from "../Wire/Submission.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as ConversationRequest from "./ConversationRequest.js"
 import { Exchange, kind } from "./Exchange.js"
+import * as Endpoints from "./Endpoints.js"
 import { Extensions, missing } from "./Extensions.js"
 import * as Renewals from "./Renewals.js"
 import * as RunLog from "./RunLog.js"
 import * as RunTokens from "./RunTokens.js"
 import * as Runs from "./Runs.js"
 import * as Signals from "./Signals.js"
-import { Credentials, lacks, path, Transport } from "./Transport.js"
+import { Credentials, lacks, type Transport } from "./Transport.js"
 
 // Claims over HTTP.
 
@@ -40,7 +42,7 @@ export const makeClaims: Effect.Effect<
   never,
   Extensions | Credentials | Exchange | Runs.RunLookup | Transport
 > = Effect.gen(function* () {
-  const transport = yield* Transport
+  const workers = yield* Endpoints.of("Claims", Workers.group)
   const credentials = yield* Credentials
   const exchange = yield* Exchange
   const lookup = yield* Runs.RunLookup
@@ -78,18 +80,14 @@ export const makeClaims: Effect.Effect<
   })
 
   const byItself = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
-    const { token } = credentials.of(request.workerId)
-    const { run, runs } = yield* transport.request({
-      operation: claimOperation,
-      method: "POST",
-      path: path`/agent-workers/workers/${request.workerId}/claim`,
-      token,
-      body: {
+    const { run, runs } = yield* workers.request("claim", {
+      path: { worker_id: request.workerId },
+      credential: credentials.of(request.workerId),
+      sent: {
         ...optionsOf(request),
         ...(request.limit !== 1 && extensions ? { limit: request.limit } : {}),
         ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
       },
-      success: Claimed,
       wait: Duration.seconds(waitSeconds),
     })
     return runs ?? (run === null ? [] : [run])
@@ -115,7 +113,7 @@ export const makeClaims: Effect.Effect<
         const { limit, wait, workerId } = request
         if (limit === 0) return extensions ? (yield* withOthers(request)).runs : []
         const waitSeconds = extensions
-          ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
+          ? Math.min(Workers.maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
           : 0
         let claimed: ReadonlyArray<Run.ClaimedRun> = []
         if (waitSeconds === 0 || sated.has(workerId)) claimed = (yield* withOthers(request)).runs
@@ -155,7 +153,6 @@ const releaseBody = (release: Leases.Release | undefined) => ({
   count_attempt: release?.countAttempt,
 })
 
-const encodeSubmission = Schema.encodeSync(Submission)
 const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)
 
 const pauseBody = ({ budget, children, inbox, wakeAfter }: Leases.Pause) => ({
@@ -198,15 +195,15 @@ const completeInSteps =
 
 const aboutLease = ({ runId, workerId }: Run.LeaseRef) => ({ runId, workerId })
 
-export const make = Effect.fnUntraced(function* (
-  project: string,
-): Effect.fn.Return<
+export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>,
   never,
   Extensions | Credentials | Exchange | Runs.RunLookup | Transport
-> {
-  const inSteps = completeInSteps(yield* RunLog.make, yield* Runs.make(project))
-  const transport = yield* Transport
+> = Effect.gen(function* () {
+  const inSteps = completeInSteps(yield* RunLog.make, yield* Runs.make)
+  const workers = yield* Endpoints.of("Leases", Workers.group)
+  const conversations = yield* Endpoints.of("Leases", ConversationsApi.group)
+  const runs = yield* Endpoints.of("Leases", RunsApi.group)
   const credentials = yield* Credentials
   const extensions = yield* Extensions
   const exchange = yield* Exchange
@@ -215,14 +212,13 @@ export const make = Effect.fnUntraced(function* (
   const renew = yield* Renewals.make
   const signals = yield* Signals.make
 
+  const pathOf = ({ runId, workerId }: Run.LeaseRef) => ({ worker_id: workerId, run_id: runId })
+
   const releaseByItself = Effect.fnUntraced(function* (lease: Run.LeaseRef, release?: Leases.Release) {
-    const credential = yield* credentials.fenced(lease)
-    return yield* transport.request({
-      operation: "Leases.release",
-      method: "DELETE",
-      path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/lease`,
-      ...credential,
-      body: releaseBody(release),
+    return yield* workers.request("release", {
+      path: pathOf(lease),
+      credential: yield* credentials.fenced(lease),
+      sent: releaseBody(release),
       success: Schema.Unknown,
     })
   })
@@ -231,13 +227,10 @@ export const make = Effect.fnUntraced(function* (
     lease: Run.LeaseRef,
     suspension: Leases.Suspension | Leases.Pause,
   ) {
-    const credential = yield* credentials.fenced(lease)
-    return yield* transport.request({
-      operation: "Leases.suspend",
-      method: "POST",
-      path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/suspend`,
-      ...credential,
-      body: suspendBody(suspension),
+    return yield* workers.request("suspend", {
+      path: pathOf(lease),
+      credential: yield* credentials.fenced(lease),
+      sent: suspendBody(suspension),
       success: Schema.Unknown,
     })
   })
@@ -322,73 +315,56 @@ export const make = Effect.fnUntraced(function* (
       if (!extensions) return yield* missing("Leases.spawn", "spawn a child of a run")
       // The server finds out whether the id is derived.
       const checked = yield* RunsPort.check({ ...submission, derived: true })
-      const credential = yield* credentials.fenced(lease)
-      return yield* transport
-        .request({
-          operation: "Leases.spawn",
-          method: "POST",
-          path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/children`,
-          ...credential,
+      const { index, run_id: runId } = yield* workers.call(
+        "spawn",
+        {
+          path: pathOf(lease),
+          credential: yield* credentials.fenced(lease),
           body: {
             step_id: step.stepId,
             name: step.name,
             key: step.key,
             detached: step.detached,
             tells_parent: step.tellsParent,
-            run: encodeSubmission(checked),
+            run: checked,
           },
-          success: SpawnedReply,
-        })
-        .pipe(
-          Effect.map(({ index, run_id }): Leases.Spawned =>
-            index === undefined ? { runId: run_id } : { runId: run_id, index },
-          ),
-          Effect.catchTag(
-            "Refusal",
-            Verdicts.decode(
-              "Leases.spawn",
-              ["RunNotFound", "LeaseLost", "ChildRefused", "InvalidSubmission"],
-              aboutLease(lease),
-            ),
-          ),
-        )
+        },
+        ["RunNotFound", "LeaseLost", "ChildRefused", "InvalidSubmission"],
+        aboutLease(lease),
+      )
+      return index === undefined ? { runId } : { runId, index }
     }),
 
     appendBeside: Effect.fnUntraced(function* (lease, events) {
       const { runId } = lease
       const token = yield* tokenOf(lease)
-      const conversationId = yield* lookup.conversationOf(runId)
-      return yield* transport
-        .request({
+      const reply = yield* conversations.call(
+        "append",
+        {
           operation: "Leases.appendBeside",
-          method: "POST",
-          path: path`/conversations/${conversationId}/runs/${runId}/events`,
-          token,
+          path: { conversation_id: yield* lookup.conversationOf(runId), run_id: runId },
+          credential: { token },
           body: { events },
           success: Replies.append,
-        })
-        .pipe(
-          Effect.map(RunLog.fromReply),
-          Effect.catchTag(
-            "Refusal",
-            Verdicts.decode(
-              "Leases.appendBeside",
-              ["RunNotFound", "LeaseLost", "EventRefused"],
-              aboutLease(lease),
-            ),
-          ),
-        )
+        },
+        ["RunNotFound", "LeaseLost", "EventRefused"],
+        aboutLease(lease),
+      )
+      return RunLog.fromReply(reply)
     }),
 
     tell: Effect.fnUntraced(function* (lease, message) {
-      const token = yield* tokenOf(lease)
-      return yield* transport.request(Runs.messageRequest("Leases.tell", lease.runId, message, token)).pipe(
-        Effect.map(({ duplicate, message_id: id }): RunsPort.SentMessage => ({ id, duplicate })),
-        Effect.catchTag(
-          "Refusal",
-          Verdicts.decode("Leases.tell", ["RunNotFound", "LeaseLost", "MessageRefused"], aboutLease(lease)),
-        ),
+      const { duplicate, message_id: id } = yield* runs.call(
+        "tell",
+        {
+          path: { run_id: lease.runId },
+          credential: { token: yield* tokenOf(lease) },
+          body: Runs.messageBody(message),
+        },
+        ["RunNotFound", "LeaseLost", "MessageRefused"],
+        aboutLease(lease),
       )
+      return { id, duplicate }
     }),
 
     signals,

@@ -70,10 +70,10 @@ export const layerWith = <More>(
   const ports = Layer.mergeAll(
     Layer.effect(ClaimsPort.Claims, Leases.makeClaims),
     Layer.effect(ConversationsPort.Conversations, Conversations.make),
-    Layer.effect(LeasesPort.Leases, Leases.make(options.project)),
+    Layer.effect(LeasesPort.Leases, Leases.make),
     Layer.effect(LimitsPort.Limits, Limits.make),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
-    Layer.effect(RunsPort.Runs, Runs.make(options.project)),
+    Layer.effect(RunsPort.Runs, Runs.make),
     Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make),
     Layer.effect(BulkPort.BulkOperations, Bulk.make),
     Layer.effect(SchedulesPort.Schedules, Schedules.make),

@@ -3,8 +3,9 @@ import type { Leases } from "@runlease/core"
 import * as RenewalRounds from "@runlease/core/RenewalRounds"
 import { type Context, Deferred, Duration, Effect, Layer, Queue, Redacted, type Scope } from "effect"
 import { Worker } from "node:worker_threads"
-import { maxRenewals } from "../Api/Workers.js"
+import * as Api from "../Api/Workers.js"
 import { Credentials } from "./Transport.js"
+import * as Endpoints from "./Endpoints.js"
 import * as LeaseTable from "./LeaseTable.js"
 import * as LoopBeat from "./LoopBeat.js"
 import * as RenewalFailure from "./RenewalFailure.js"
@@ -39,7 +40,7 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
     const clock = yield* Effect.clock
     // The Clock counts from another instant than the time that all threads share.
     const origin = clock.unsafeCurrentTimeNanos() - process.hrtime.bigint()
-    const path = Transport.path`/agent-workers/workers/${workerId}/leases`
+    const path = Endpoints.address(Api.group, "renewMany", { worker_id: workerId })
     const url = `${threadOptions.baseUrl.replace(/\/+$/, "")}${path}`
     const stallLimit = stallLimitOf(threadOptions, leaseDuration)
     const intervalMillis = Math.floor(Duration.toMillis(leaseDuration) / 3)
@@ -60,7 +61,7 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
       url,
       workerId,
       leaseSeconds: Math.round(Duration.toSeconds(leaseDuration)),
-      maxRenewals,
+      maxRenewals: Api.maxRenewals,
       intervalMillis,
       timeoutMillis: Math.min(intervalMillis, Duration.toMillis(Transport.answerTimeout)),
       stallLimitMillis: Duration.toMillis(stallLimit),

@@ -2,9 +2,10 @@
 import { Leases } from "@runlease/core"
 import { Array, type Context, DateTime, Duration, Effect, Ref } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import { maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
+import { group, maxRenewals } from "../Api/Workers.js"
+import * as Endpoints from "./Endpoints.js"
 import { Extensions } from "./Extensions.js"
-import { Credentials, lacks, path, Transport } from "./Transport.js"
+import { Credentials, lacks, type Transport } from "./Transport.js"
 
 /** The wire takes whole seconds. */
 const leaseSeconds = ({ leaseDuration }: Leases.RenewRequest): number =>
@@ -15,22 +16,19 @@ export const make: Effect.Effect<
   never,
   Extensions | Credentials | Transport
 > = Effect.gen(function* () {
-  const transport = yield* Transport
+  const workers = yield* Endpoints.of("Leases", group)
   const credentials = yield* Credentials
   const renewsMany = yield* Ref.make(yield* Extensions)
 
   const renewSome = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
-    const { token } = credentials.of(request.workerId)
-    const { leases } = yield* transport.request({
+    const { leases } = yield* workers.request("renewMany", {
       operation: "Leases.renew",
-      method: "POST",
-      path: path`/agent-workers/workers/${request.workerId}/leases`,
-      token,
-      body: {
+      path: { worker_id: request.workerId },
+      credential: credentials.of(request.workerId),
+      sent: {
         leases: request.leases.map(({ epoch, runId }) => ({ run_id: runId, lease_epoch: epoch })),
         lease_duration_seconds: leaseSeconds(request),
       },
-      success: RenewedMany,
     })
     return request.leases.map(({ runId }, index): Leases.Renewal => {
       const lease = leases[index]
@@ -58,13 +56,10 @@ export const make: Effect.Effect<
   ) {
     const ref = { ...lease, workerId: request.workerId }
     const credential = yield* credentials.fenced(ref)
-    const { run } = yield* transport.request({
-      operation: "Leases.renew",
-      method: "POST",
-      path: path`/agent-workers/workers/${request.workerId}/runs/${lease.runId}/lease`,
-      ...credential,
-      body: { lease_duration_seconds: leaseSeconds(request) },
-      success: Renewed,
+    const { run } = yield* workers.request("renew", {
+      path: { worker_id: request.workerId, run_id: lease.runId },
+      credential,
+      sent: { lease_duration_seconds: leaseSeconds(request) },
     })
     const { runId } = lease
     if (run?.status === "cancelled") return { _tag: "Cancelled", runId } as const

@@ -1,11 +1,13 @@
 import { type AgentEvent, ControlEvents, type Ids, LogFilter, Run, RunLog, StepRecord } from "@runlease/core"
 import { type Context, Duration, Effect, Random } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
+import * as Conversations from "../Api/Conversations.js"
 import { Replies } from "../Api/Exchange.js"
-import { LogPage } from "../Api/RunBodies.js"
+import * as Runs from "../Api/Runs.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as Endpoints from "./Endpoints.js"
 import { Extensions } from "./Extensions.js"
-import { Credentials, lacks, path, Transport } from "./Transport.js"
+import { Credentials, lacks, type Transport } from "./Transport.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunLookup } from "./Runs.js"
 
@@ -34,15 +36,20 @@ interface PageOf extends LogFilter.LogFilter {
   readonly limit?: number | undefined
 }
 
-const typesOf = ({ types = [] }: LogFilter.LogFilter): string | undefined =>
-  types.length === 0 ? undefined : types.join(",")
+const queryOf = ({ after, limit, name, types = [] }: PageOf) => ({
+  after_event_id: after,
+  limit,
+  type: types.length === 0 ? undefined : types.join(","),
+  name,
+})
 
 export const make: Effect.Effect<
   Context.Tag.Service<RunLog.RunLog>,
   never,
   Extensions | Credentials | Exchange | RunLookup | Transport
 > = Effect.gen(function* () {
-  const transport = yield* Transport
+  const runs = yield* Endpoints.of("RunLog", Runs.group)
+  const conversations = yield* Endpoints.of("RunLog", Conversations.group)
   const credentials = yield* Credentials
   const exchange = yield* Exchange
   const extensions = yield* Extensions
@@ -58,11 +65,9 @@ export const make: Effect.Effect<
   const appendByItself = Effect.fnUntraced(function* (request: RunLog.AppendRequest) {
     const conversationId = yield* lookup.conversationOf(request.runId)
     const credential = yield* credentials.fenced(request.fence)
-    return yield* transport.request({
-      operation: "RunLog.append",
-      method: "POST",
-      path: path`/conversations/${conversationId}/runs/${request.runId}/events`,
-      ...credential,
+    return yield* conversations.request("append", {
+      path: { conversation_id: conversationId, run_id: request.runId },
+      credential,
       body: bodyOf(request),
       success: Replies.append,
     })
@@ -86,19 +91,15 @@ export const make: Effect.Effect<
         )
 
   const page = (options: PageOf & { readonly wait?: Duration.Duration | undefined }) =>
-    transport.call(
+    runs.call(
+      "events",
       {
         operation: "RunLog.read",
-        method: "GET",
-        path: path`/runs/${options.runId}/events`,
+        path: { run_id: options.runId },
         query: {
-          after_event_id: options.after,
-          limit: options.limit,
-          type: typesOf(options),
-          name: options.name,
+          ...queryOf(options),
           wait_seconds: options.wait === undefined ? undefined : Duration.toSeconds(options.wait),
         },
-        success: LogPage,
         wait: options.wait,
       },
       ["RunNotFound"],
@@ -122,18 +123,11 @@ export const make: Effect.Effect<
 
   const records = (options: PageOf) =>
     extensions
-      ? transport
-          .request({
+      ? runs
+          .request("steps", {
             operation: "RunLog.read",
-            method: "GET",
-            path: path`/runs/${options.runId}/steps`,
-            query: {
-              after_event_id: options.after,
-              limit: options.limit,
-              type: typesOf(options),
-              name: options.name,
-            },
-            success: LogPage,
+            path: { run_id: options.runId },
+            query: queryOf(options),
           })
           .pipe(
             Effect.map(({ data }) => data),

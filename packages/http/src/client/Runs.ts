@@ -2,33 +2,23 @@
 import { ControlPlaneError, Ids, type Interrupt, MetadataFilter, OneOrMore, Run, Runs } from "@runlease/core"
 import { hasAll } from "@runlease/core/Labels"
 import * as SnakeCase from "@runlease/core/SnakeCase"
-import { Context, DateTime, Effect, Record, type Redacted, Schema, Array, Either, Option } from "effect"
-import {
-  CancelledReply,
-  CompletedReply,
-  ResumedReply,
-  TakenInputs,
-  Told,
-  type BatchAnswer,
-  BatchAnswers,
-  Submitted,
-} from "../Api/RunBodies.js"
+import { Context, DateTime, Effect, Record, Schema, Array, Either, Option } from "effect"
+import * as ConversationsApi from "../Api/Conversations.js"
+import type { BatchAnswer, Submitted } from "../Api/RunBodies.js"
 import { metadataName } from "../Api/RunFilter.js"
-import { SessionReply } from "../Api/Workers.js"
-import { pageOf } from "../Wire.js"
-import { CanonicalRun, ConversationRun, fromOutcome, toRun as shownRun } from "../Wire/Run.js"
+import * as Api from "../Api/Runs.js"
+import * as Workers from "../Api/Workers.js"
+import { type CanonicalRun, fromOutcome, toRun as shownRun } from "../Wire/Run.js"
 import * as FollowUp from "../Wire/FollowUp.js"
-import * as WireInterrupt from "../Wire/Interrupt.js"
-import * as Labels from "../Wire/Labels.js"
 import * as MetadataOutcome from "../Wire/MetadataOutcome.js"
-import { SessionRecord } from "../Wire/Session.js"
-import { Snapshot, Submission } from "../Wire/Submission.js"
+import { Submission } from "../Wire/Submission.js"
 import * as Refusal from "../contract/Refusal.js"
-import type { About, Tag } from "../contract/Verdict.js"
+import type { About } from "../contract/Verdict.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as ConversationRequest from "./ConversationRequest.js"
+import * as Endpoints from "./Endpoints.js"
 import { Extensions, missing } from "./Extensions.js"
-import { Credentials, path, Transport, lacks } from "./Transport.js"
+import { Credentials, lacks, type Transport } from "./Transport.js"
 
 // Reads runs from the server. Other servers show less on /runs, and the rest in the conversation.
 
@@ -58,20 +48,14 @@ export const makeLookup: Effect.Effect<
   never,
   Extensions | Transport
 > = Effect.gen(function* () {
-  const transport = yield* Transport
+  const runs = yield* Endpoints.of("Runs", Api.group)
+  const conversations = yield* Endpoints.of("Runs", ConversationsApi.group)
   const extensions = yield* Extensions
 
+  const operation = "Runs.get"
+
   const canonical = (runId: Ids.RunId) =>
-    transport.call(
-      {
-        operation: "Runs.get",
-        method: "GET",
-        path: path`/runs/${runId}`,
-        success: CanonicalRun,
-      },
-      ["RunNotFound"],
-      { runId },
-    )
+    runs.call("run", { operation, path: { run_id: runId } }, ["RunNotFound"], { runId })
 
   const conversationIn = (run: CanonicalRun): Effect.Effect<Ids.ConversationId, Run.RunNotFound> =>
     Option.match(run.owner.kind === "conversation" ? decodeConversationId(run.owner.id) : Option.none(), {
@@ -80,22 +64,17 @@ export const makeLookup: Effect.Effect<
     })
 
   // The conversation of each run that is claimed is written here, so it is a plain Map. The oldest one goes first.
-  const conversations = new Map<Ids.RunId, Ids.ConversationId>()
+  const conversationIds = new Map<Ids.RunId, Ids.ConversationId>()
   const learn = (runId: Ids.RunId, conversationId: Ids.ConversationId): void => {
-    conversations.set(runId, conversationId)
-    if (conversations.size <= capacity) return
-    for (const oldest of conversations.keys()) return void conversations.delete(oldest)
+    conversationIds.set(runId, conversationId)
+    if (conversationIds.size <= capacity) return
+    for (const oldest of conversationIds.keys()) return void conversationIds.delete(oldest)
   }
 
   const inConversation = Effect.fnUntraced(function* (run: CanonicalRun) {
-    const conversationId = yield* conversationIn(run)
-    return yield* transport.call(
-      {
-        operation: "Runs.get",
-        method: "GET",
-        path: path`/conversations/${conversationId}/runs/${run.run_id}`,
-        success: ConversationRun,
-      },
+    return yield* conversations.call(
+      "conversationRun",
+      { operation, path: { conversation_id: yield* conversationIn(run), run_id: run.run_id } },
       ["RunNotFound"],
       { runId: run.run_id },
     )
@@ -115,20 +94,21 @@ export const makeLookup: Effect.Effect<
     get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
     conversationOf: (runId) =>
       Effect.suspend(() => {
-        const cached = conversations.get(runId)
+        const cached = conversationIds.get(runId)
         if (cached !== undefined) return Effect.succeed(cached)
         return Effect.tap(Effect.flatMap(canonical(runId), conversationIn), (conversationId) =>
           Effect.sync(() => learn(runId, conversationId)),
         )
       }),
     learn,
-    forget: (runId) => Effect.sync(() => conversations.delete(runId)),
+    forget: (runId) => Effect.sync(() => conversationIds.delete(runId)),
   }
 })
 
 // Submissions over HTTP, new ones and those of a run once more.
 
-const encodeSubmission = Schema.encodeSync(Submission)
+/** The runs of a batch are read one by one, so the endpoint says nothing of them. */
+const encodeSubmission = (submission: Runs.Submission) => Schema.encodeSync(Submission)(submission)
 
 /** The fields of a submission that the public API has. */
 const publicFields: ReadonlySet<string> = new Set<keyof Runs.Submission>([
@@ -187,13 +167,15 @@ const verdictOf = <E extends { readonly _tag: string }>(
       : Effect.succeed(Either.left(error as Exclude<E, ControlPlaneError.ControlPlaneError>)),
   )
 
+const again = "submit a run again"
+
 /** @category constructors */
 export const makeSubmissions: Effect.Effect<
   Pick<Runs.Runs["Type"], "submit" | "submitMany" | "retry" | "fork">,
   never,
   Extensions | RunLookup | Transport
 > = Effect.gen(function* () {
-  const transport = yield* Transport
+  const { call, request } = yield* Endpoints.of("Runs", Api.group)
   const lookup = yield* RunLookup
   const extensions = yield* Extensions
   const writeRequest = yield* ConversationRequest.makeWrite
@@ -203,27 +185,8 @@ export const makeSubmissions: Effect.Effect<
     return { run: yield* lookup.toRun(run), duplicate, steered, debounced }
   })
 
-  const send = Effect.fnUntraced(function* <T extends Tag>(
-    operation: string,
-    to: string,
-    body: unknown,
-    expected: ReadonlyArray<T>,
-    about: About,
-  ) {
-    return yield* submitted(
-      yield* transport.call(
-        { operation, method: "POST", path: to, body, success: Submitted },
-        expected,
-        about,
-      ),
-    )
-  })
-
-  const sendAgain: typeof send = (operation, ...request) =>
-    extensions ? send(operation, ...request) : missing(operation, "submit a run again")
-
   const sendOne = (submission: Runs.Submission) =>
-    send("Runs.submit", "/runs", encodeSubmission(submission), refusals, aboutOf(submission))
+    Effect.flatMap(call("submit", { body: submission }, refusals, aboutOf(submission)), submitted)
 
   /** What such a server takes: a run of a conversation, which has its request. */
   const submitPublic = Effect.fnUntraced(function* (submission: Runs.Submission) {
@@ -263,13 +226,7 @@ export const makeSubmissions: Effect.Effect<
   const inOneCommit = Effect.fnUntraced(function* (submissions: ReadonlyArray<Runs.SubmissionInput>) {
     const checked = Array.map(yield* Runs.checkCount(submissions, Runs.maxSubmissions), Runs.check)
     const sent = Array.getRights(checked)
-    const { answers } = yield* transport.request({
-      operation: "Runs.submitMany",
-      method: "POST",
-      path: "/runs/batch",
-      body: { runs: sent.map((submission) => encodeSubmission(submission)) },
-      success: BatchAnswers,
-    })
+    const { answers } = yield* request("submitMany", { body: { runs: sent.map(encodeSubmission) } })
     let next = 0
     return yield* Effect.forEach(checked, (each) =>
       Either.isLeft(each)
@@ -291,11 +248,11 @@ export const makeSubmissions: Effect.Effect<
           )
         : Effect.flatMap(Runs.checkCount(submissions, Runs.maxSubmissions), oneByOne),
 
-    retry: (runId, { fromStart, publicId } = {}) =>
-      sendAgain(
-        "Runs.retry",
-        path`/runs/${runId}/retry`,
-        { public_id: publicId, from_start: fromStart },
+    retry: Effect.fnUntraced(function* (runId, { fromStart, publicId } = {}) {
+      if (!extensions) return yield* missing("Runs.retry", again)
+      const answer = yield* call(
+        "retry",
+        { path: { run_id: runId }, body: { public_id: publicId, from_start: fromStart } },
         [
           "RetryRefused",
           "RunUnfinished",
@@ -305,23 +262,40 @@ export const makeSubmissions: Effect.Effect<
           "RunNotFound",
         ],
         { publicId, runId },
-      ),
+      )
+      return yield* submitted(answer)
+    }),
 
-    fork: (runId, { after, publicId }) =>
-      sendAgain(
-        "Runs.fork",
-        path`/runs/${runId}/fork`,
-        { after_event_id: after, public_id: publicId },
+    fork: Effect.fnUntraced(function* (runId, { after, publicId }) {
+      if (!extensions) return yield* missing("Runs.fork", again)
+      const answer = yield* call(
+        "fork",
+        { path: { run_id: runId }, body: { after_event_id: after, public_id: publicId } },
         ["ForkRefused", "SubmissionConflict", "TooManyPending", "InvalidSubmission", "RunNotFound"],
         { publicId, runId, after },
-      ),
+      )
+      return yield* submitted(answer)
+    }),
   }
 })
 
-const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
-const encodeSession = Schema.encodeSync(SessionRecord)
-const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
-const CanonicalRuns = pageOf(CanonicalRun)
+/** A list without values is no condition. */
+const listOf = <A>(values: OneOrMore.OneOrMore<A> | undefined): ReadonlyArray<A> | undefined =>
+  values === undefined || (Array.isArray(values) && values.length === 0) ? undefined : Array.ensure(values)
+
+/** Of these conditions, those that a query names as the Api does. */
+const conditionsOf = (options: Omit<Runs.ListRuns, "cursor" | "limit" | "metadata">) => ({
+  status: listOf(options.status),
+  agent_id: listOf(options.agentId),
+  error_code: listOf(options.errorCode),
+  roots: options.roots === true ? true : undefined,
+  sort_order: options.oldestFirst === true ? ("asc" as const) : undefined,
+  conversation_id: options.conversationId,
+  parent_run_id: options.parentRunId,
+  label: options.labels,
+  created_after: options.from,
+  created_before: options.to,
+})
 
 /** Whether a run of a foreign server is in the list: such a server takes no conditions, and has the newest runs first. */
 const matches =
@@ -342,227 +316,148 @@ const matches =
 const resumeBody = (answers: Interrupt.Answers) => {
   const [{ interruptId, isError, metadata, payload, status }, ...others] = answers
   return others.length === 0 && status === "resolved" && payload !== undefined && metadata === undefined
-    ? { type: "tool_result", tool_call_id: interruptId, result: payload, is_error: isError }
-    : { type: "interrupts", resume: encodeAnswers(answers) }
+    ? ({ type: "tool_result", tool_call_id: interruptId, result: payload, is_error: isError } as const)
+    : ({ type: "interrupts", resume: answers } as const)
 }
 
-/** The request that sends a message to a run. */
-export const messageRequest = (
-  operation: string,
-  runId: string,
-  { idempotencyKey, parts }: Runs.NewMessage,
-  token?: Redacted.Redacted,
-) =>
-  ({
-    operation,
-    method: "POST",
-    path: path`/runs/${runId}/messages`,
-    token,
-    body: { parts, idempotency_key: idempotencyKey },
-    success: Told,
-  }) as const
+/** What a message to a run is on the wire. */
+export const messageBody = ({ idempotencyKey, parts }: Runs.NewMessage) => ({
+  parts,
+  idempotency_key: idempotencyKey,
+})
 
-export const make = (
-  project: string,
-): Effect.Effect<Context.Tag.Service<Runs.Runs>, never, Extensions | Credentials | RunLookup | Transport> =>
-  Effect.gen(function* () {
-    const transport = yield* Transport
-    const credentials = yield* Credentials
-    const lookup = yield* RunLookup
-    const extensions = yield* Extensions
+export const make: Effect.Effect<
+  Context.Tag.Service<Runs.Runs>,
+  never,
+  Extensions | Credentials | RunLookup | Transport
+> = Effect.gen(function* () {
+  const { call } = yield* Endpoints.of("Runs", Api.group)
+  const workers = yield* Endpoints.of("Runs", Workers.group)
+  const credentials = yield* Credentials
+  const lookup = yield* RunLookup
+  const extensions = yield* Extensions
 
-    return {
-      ...(yield* makeSubmissions),
+  return {
+    ...(yield* makeSubmissions),
 
-      get: lookup.get,
+    get: lookup.get,
 
-      snapshot: (runId) =>
-        extensions
-          ? transport.call(
-              {
-                operation: "Runs.snapshot",
-                method: "GET",
-                path: path`/runs/${runId}/snapshot`,
-                success: Snapshot,
-              },
-              ["RunNotFound"],
-              { runId },
-            )
-          : missing("Runs.snapshot", "show the request of a run"),
+    snapshot: (runId) =>
+      extensions
+        ? call("snapshot", { path: { run_id: runId } }, ["RunNotFound"], { runId })
+        : missing("Runs.snapshot", "show the request of a run"),
 
-      list: Effect.fnUntraced(
-        function* (options) {
-          const { data, page_info } = yield* transport.request({
-            operation: "Runs.list",
-            method: "GET",
-            path: path`/projects/${project}/runs`,
-            query: {
-              cursor: options?.cursor,
-              limit: options?.limit,
-              ...(extensions
-                ? {
-                    status: options?.status,
-                    agent_id: options?.agentId,
-                    error_code: options?.errorCode,
-                    roots: options?.roots === true ? "true" : undefined,
-                    sort_order: options?.oldestFirst === true ? "asc" : undefined,
-                    ...Record.mapKeys(options?.metadata ?? {}, metadataName),
-                    conversation_id: options?.conversationId,
-                    parent_run_id: options?.parentRunId,
-                    label: options?.labels && Labels.toQuery(options.labels),
-                    created_after: options?.from && DateTime.formatIso(options.from),
-                    created_before: options?.to && DateTime.formatIso(options.to),
-                  }
-                : {}),
-            },
-            success: CanonicalRuns,
-          })
-          const items = yield* Effect.forEach(data, lookup.toRun, { concurrency: 8 })
-          return { items: extensions ? items : items.filter(matches(options)), next: page_info.next }
+    list: Effect.fnUntraced(
+      function* (options) {
+        const { cursor, limit, metadata = {}, ...conditions } = options ?? {}
+        const ours = extensions
+          ? { ...conditionsOf(conditions), ...Record.mapKeys(metadata, metadataName) }
+          : {}
+        const { data, page_info } = yield* call(
+          "list",
+          { query: { cursor, limit, ...(ours as ReturnType<typeof conditionsOf>) } },
+          ["InvalidCursor"],
+          { cursor },
+        )
+        const items = yield* Effect.forEach(data, lookup.toRun, { concurrency: 8 })
+        return { items: extensions ? items : items.filter(matches(options)), next: page_info.next }
+      },
+      Effect.catchTag("RunNotFound", Effect.die),
+    ),
+
+    label: Effect.fnUntraced(function* (runId, labels) {
+      if (!extensions) return yield* missing("Runs.label", "change labels of a run")
+      const run = yield* call(
+        "label",
+        { path: { run_id: runId }, body: { labels } },
+        ["LabelsRefused", "RunNotFound"],
+        { runId },
+      )
+      return yield* lookup.toRun(run)
+    }),
+
+    tell: Effect.fnUntraced(function* (runId, message) {
+      if (!extensions) return yield* missing("Runs.tell", "take a message to a run")
+      const { duplicate, message_id: id } = yield* call(
+        "tell",
+        { path: { run_id: runId }, body: messageBody(message) },
+        ["RunEnded", "MessageRefused", "RunNotFound"],
+        { runId },
+      )
+      return { id, duplicate }
+    }),
+
+    cancel: Effect.fnUntraced(function* (runId) {
+      const { cancelled, run } = yield* call("cancel", { path: { run_id: runId } }, ["RunNotFound"], {
+        runId,
+      })
+      return { cancelled, run: yield* lookup.toRun(run) }
+    }),
+
+    resume: Effect.fnUntraced(function* (runId, answers) {
+      const body = resumeBody(answers)
+      if (body.type === "interrupts" && !extensions) {
+        return yield* missing("Runs.resume", "take anything but the result of one tool call")
+      }
+      const { duplicate, run } = yield* call(
+        "resume",
+        { path: { run_id: runId }, body },
+        ["NotWaiting", "RunNotFound"],
+        { runId, interruptId: answers[0].interruptId },
+      )
+      return {
+        duplicate: duplicate ?? false,
+        run: run === undefined ? yield* lookup.get(runId) : yield* lookup.toRun(run),
+      }
+    }),
+
+    followUp: Effect.fnUntraced(function* (runId, followUp) {
+      if (!extensions) return yield* missing("Runs.followUp", "take a later input of a run")
+      const reply = yield* call(
+        "followUp",
+        { path: { run_id: runId }, body: followUp },
+        ["NotWaiting", "SubmissionConflict", "RunNotFound"],
+        { runId, publicId: followUp.publicId, interruptId: followUp.resume[0]?.interruptId },
+      )
+      return FollowUp.fromReply(reply, yield* lookup.toRun(reply.run))
+    }),
+
+    inputs: Effect.fnUntraced(function* (runId) {
+      if (!extensions) return []
+      const { data } = yield* call("inputs", { path: { run_id: runId } })
+      return data
+    }),
+
+    complete: Effect.fnUntraced(function* (runId, outcome, fence, takenMessages) {
+      const { completed, run } = yield* call(
+        "complete",
+        {
+          path: { run_id: runId },
+          credential: yield* credentials.fenced(fence),
+          body: extensions
+            ? fromOutcome(outcome, takenMessages)
+            : fromOutcome(MetadataOutcome.toPublic(outcome)),
         },
-        (list, options) =>
-          Effect.catchTags(list, {
-            Refusal: Verdicts.decode("Runs.list", ["InvalidCursor"], { cursor: options?.cursor }),
-            RunNotFound: (error) => Effect.die(error),
-          }),
-      ),
+        ["LeaseLost", "InboxNotEmpty", "RunNotFound"],
+        { runId, workerId: fence?.workerId },
+      )
+      return { completed, run: yield* lookup.toRun(run) }
+    }),
 
-      label: Effect.fnUntraced(function* (runId, labels) {
-        if (!extensions) return yield* missing("Runs.label", "change labels of a run")
-        const run = yield* transport.call(
-          {
-            operation: "Runs.label",
-            method: "PATCH",
-            path: path`/runs/${runId}`,
-            body: { labels },
-            success: CanonicalRun,
-          },
-          ["LabelsRefused", "RunNotFound"],
-          { runId },
-        )
-        return yield* lookup.toRun(run)
-      }),
-
-      tell: Effect.fnUntraced(function* (runId, message) {
-        if (!extensions) return yield* missing("Runs.tell", "take a message to a run")
-        const { duplicate, message_id: id } = yield* transport.call(
-          messageRequest("Runs.tell", runId, message),
-          ["RunEnded", "MessageRefused", "RunNotFound"],
-          { runId },
-        )
-        return { id, duplicate }
-      }),
-
-      cancel: Effect.fnUntraced(function* (runId) {
-        const { cancelled, run } = yield* transport.call(
-          {
-            operation: "Runs.cancel",
-            method: "POST",
-            path: path`/runs/${runId}/cancel`,
-            success: CancelledReply,
-          },
-          ["RunNotFound"],
-          { runId },
-        )
-        return { cancelled, run: yield* lookup.toRun(run) }
-      }),
-
-      resume: Effect.fnUntraced(function* (runId, answers) {
-        const body = resumeBody(answers)
-        if (body.type === "interrupts" && !extensions) {
-          return yield* missing("Runs.resume", "take anything but the result of one tool call")
-        }
-        const { duplicate, run } = yield* transport.call(
-          {
-            operation: "Runs.resume",
-            method: "POST",
-            path: path`/runs/${runId}/resume`,
-            body,
-            success: ResumedReply,
-          },
-          ["NotWaiting", "RunNotFound"],
-          {
-            runId,
-            interruptId: answers[0].interruptId,
-          },
-        )
-        return {
-          duplicate: duplicate ?? false,
-          run: run === undefined ? yield* lookup.get(runId) : yield* lookup.toRun(run),
-        }
-      }),
-
-      followUp: Effect.fnUntraced(function* (runId, followUp) {
-        if (!extensions) return yield* missing("Runs.followUp", "take a later input of a run")
-        const reply = yield* transport.call(
-          {
-            operation: "Runs.followUp",
-            method: "POST",
-            path: path`/runs/${runId}/follow-ups`,
-            body: encodeFollowUp(followUp),
-            success: FollowUp.FollowedUp,
-          },
-          ["NotWaiting", "SubmissionConflict", "RunNotFound"],
-          {
-            runId,
-            publicId: followUp.publicId,
-            interruptId: followUp.resume[0]?.interruptId,
-          },
-        )
-        return FollowUp.fromReply(reply, yield* lookup.toRun(reply.run))
-      }),
-
-      inputs: Effect.fnUntraced(function* (runId) {
-        if (!extensions) return []
-        const { data } = yield* transport.call({
-          operation: "Runs.inputs",
-          method: "GET",
-          path: path`/runs/${runId}/follow-ups`,
-          success: TakenInputs,
-        })
-        return data
-      }),
-
-      complete: Effect.fnUntraced(function* (runId, outcome, fence, takenMessages) {
-        const credential = yield* credentials.fenced(fence)
-        const { completed, run } = yield* transport.call(
-          {
-            operation: "Runs.complete",
-            method: "POST",
-            path: path`/runs/${runId}/complete`,
-            ...credential,
-            body: extensions
-              ? fromOutcome(outcome, takenMessages)
-              : fromOutcome(MetadataOutcome.toPublic(outcome)),
-            success: CompletedReply,
-          },
-          ["LeaseLost", "InboxNotEmpty", "RunNotFound"],
-          {
-            runId,
-            workerId: fence?.workerId,
-          },
-        )
-        return { completed, run: yield* lookup.toRun(run) }
-      }),
-
-      recordSession: Effect.fnUntraced(function* (lease, record) {
-        const credential = yield* credentials.fenced(lease)
-        const { session } = yield* transport.call(
-          {
-            operation: "Runs.recordSession",
-            method: "PUT",
-            path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/session`,
-            ...credential,
-            body: encodeSession(record),
-            success: SessionReply,
-          },
-          ["RunEnded", "LeaseLost", "RunNotFound"],
-          {
-            runId: lease.runId,
-            workerId: lease.workerId,
-          },
-        )
-        return session
-      }),
-    }
-  })
+    recordSession: Effect.fnUntraced(function* (lease, record) {
+      const { runId, workerId } = lease
+      const { session } = yield* workers.call(
+        "session",
+        {
+          operation: "Runs.recordSession",
+          path: { worker_id: workerId, run_id: runId },
+          credential: yield* credentials.fenced(lease),
+          body: record,
+        },
+        ["RunEnded", "LeaseLost", "RunNotFound"],
+        { runId, workerId },
+      )
+      return session
+    }),
+  }
+})

@@ -2,8 +2,10 @@
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { ControlPlaneUnavailable as Unavailable, type Ids, type Leases } from "@runlease/core"
 import { type Context, Effect, Option, Schema, Stream } from "effect"
+import * as Api from "../Api/Workers.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import { Credentials, lacks, path, Transport } from "./Transport.js"
+import * as Endpoints from "./Endpoints.js"
+import { Credentials, lacks, Transport } from "./Transport.js"
 import { Extensions } from "./Extensions.js"
 
 const Signal = Schema.Union(
@@ -51,7 +53,7 @@ export const make: Effect.Effect<
         const response = yield* transport.open({
           operation: "Leases.signals",
           method: "GET",
-          path: path`/agent-workers/workers/${workerId}/signals`,
+          path: Endpoints.address(Api.group, "signals", { worker_id: workerId }),
           token,
           headers: { accept: "text/event-stream" },
         })

@@ -146,10 +146,6 @@ export class Transport extends Context.Tag("@runlease/http/client/Transport")<
 /** How long an answer is awaited that the server does not hold back. */
 export const answerTimeout = Duration.seconds(10)
 
-/** The slashes around a part are the path's own, never the part's. */
-export const path = (strings: TemplateStringsArray, ...parts: ReadonlyArray<string>): string =>
-  String.raw({ raw: strings }, ...parts.map(encodeURIComponent))
-
 // Neither the request nor its headers are in it: they hold the token.
 const unreachable = (
   operation: string,
