@@ -36,7 +36,7 @@ export const layerWith = (
   | Schedules.Schedules,
   never,
   HttpClient.HttpClient
-> => Ports.layer({ ...options, project: options.project ?? "default", extensions: true })
+> => Ports.layer({ ...options, project: options.project ?? "default" })
 
 /**
  * As `layerWith`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).

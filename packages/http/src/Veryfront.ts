@@ -12,7 +12,7 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { ControlPlane, Schedules } from "@runlease/core"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
-import * as Ports from "./client/Ports.js"
+import * as PublicApi from "./client/PublicApi.js"
 
 /**
  * `token` is an API key of `project`, which is a slug or an id.
@@ -39,7 +39,7 @@ const publicUrl = "https://api.veryfront.com"
 export const layerWith = (
   options: VeryfrontOptions,
 ): Layer.Layer<ControlPlane.ProjectPorts | Schedules.Schedules, never, HttpClient.HttpClient> =>
-  Ports.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl, extensions: false })
+  PublicApi.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl })
 
 /**
  * As `layerWith`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL.

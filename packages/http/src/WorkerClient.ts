@@ -44,8 +44,4 @@ export const layerWith = (
   | Schedules.Schedules,
   never,
   HttpClient.HttpClient
-> =>
-  Ports.layerWith(
-    { ...options, project: options.project ?? "default", extensions: true },
-    RenewalThread.layer(options),
-  )
+> => Ports.layerWith({ ...options, project: options.project ?? "default" }, RenewalThread.layer(options))

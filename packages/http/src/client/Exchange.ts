@@ -11,7 +11,6 @@ import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Sco
 import type * as Refusal from "../contract/Refusal.js"
 import * as Api from "../Api/Exchange.js"
 import * as Endpoints from "./Endpoints.js"
-import { Extensions } from "./Extensions.js"
 import { Credentials, failureOf, lacks, read, Transport } from "./Transport.js"
 
 type Failure = Refusal.Refusal | ControlPlaneError.ControlPlaneError
@@ -55,6 +54,9 @@ export class Exchange extends Context.Tag("@runlease/http/client/Exchange")<
     ) => Effect.Effect<A, E | Failure>
   }
 >() {}
+
+/** Of a server without exchanges. */
+export const none: Context.Tag.Service<Exchange> = { perform: (_, otherwise) => otherwise }
 
 /**
  * The largest number of exchanges of one worker in flight: while one is answered, the worker continues with the runs of the
@@ -124,12 +126,12 @@ const failed = ({ name }: Item, cause: Cause.Cause<Failure> | "closed"): Exit.Ex
 export const make: Effect.Effect<
   Context.Tag.Service<Exchange>,
   never,
-  Extensions | Credentials | Scope.Scope | Transport
+  Credentials | Scope.Scope | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
   const scope = yield* Effect.scope
-  let available = yield* Extensions
+  let available = true
 
   const undoing = yield* FiberSet.make()
   const undo = yield* FiberSet.runtime(undoing)<never>()

@@ -19,10 +19,8 @@ import * as WireInterrupt from "../Wire/Interrupt.js"
 import { fromOutcome } from "../Wire/Run.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import * as ConversationRequest from "./ConversationRequest.js"
 import { Exchange, kind } from "./Exchange.js"
 import * as Endpoints from "./Endpoints.js"
-import { Extensions, missing } from "./Extensions.js"
 import * as Renewals from "./Renewals.js"
 import * as RunLog from "./RunLog.js"
 import * as RunTokens from "./RunTokens.js"
@@ -40,14 +38,12 @@ const handBackKind = kind("Leases.release", Schema.Unknown)
 export const makeClaims: Effect.Effect<
   Context.Tag.Service<Port.Claims>,
   never,
-  Extensions | Credentials | Exchange | Runs.RunLookup | Transport
+  Credentials | Exchange | Runs.RunLookup | Transport
 > = Effect.gen(function* () {
   const workers = yield* Endpoints.of("Claims", Workers.group)
   const credentials = yield* Credentials
   const exchange = yield* Exchange
   const lookup = yield* Runs.RunLookup
-  const extensions = yield* Extensions
-  const readRequest = yield* ConversationRequest.makeRead
   // Workers whose last claim was full. There may be more runs, so their next claim does not wait.
   const sated = new Set<Ids.WorkerId>()
 
@@ -74,9 +70,9 @@ export const makeClaims: Effect.Effect<
 
   const optionsOf = ({ agentIds = [], ahead = 0, claimId, leaseDuration }: Port.ClaimRequest) => ({
     lease_duration_seconds: Math.round(Duration.toSeconds(leaseDuration)),
-    ...(claimId === undefined || !extensions ? {} : { claim_id: claimId }),
+    ...(claimId === undefined ? {} : { claim_id: claimId }),
     ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }),
-    ...(ahead === 0 || !extensions ? {} : { ahead }),
+    ...(ahead === 0 ? {} : { ahead }),
   })
 
   const byItself = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
@@ -85,7 +81,7 @@ export const makeClaims: Effect.Effect<
       credential: credentials.of(request.workerId),
       sent: {
         ...optionsOf(request),
-        ...(request.limit !== 1 && extensions ? { limit: request.limit } : {}),
+        ...(request.limit !== 1 ? { limit: request.limit } : {}),
         ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
       },
       wait: Duration.seconds(waitSeconds),
@@ -107,21 +103,16 @@ export const makeClaims: Effect.Effect<
   return {
     claim: Effect.fnUntraced(
       function* (request) {
-        if (!extensions && (request.agentIds ?? []).length > 0) {
-          return yield* missing(claimOperation, "claim the runs of some agents only")
-        }
         const { limit, wait, workerId } = request
-        if (limit === 0) return extensions ? (yield* withOthers(request)).runs : []
-        const waitSeconds = extensions
-          ? Math.min(Workers.maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
-          : 0
+        if (limit === 0) return (yield* withOthers(request)).runs
+        const waitSeconds = Math.min(Workers.maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
         let claimed: ReadonlyArray<Run.ClaimedRun> = []
         if (waitSeconds === 0 || sated.has(workerId)) claimed = (yield* withOthers(request)).runs
         if (waitSeconds > 0 && claimed.length === 0) claimed = yield* byItself(request, waitSeconds)
         if (claimed.length < limit) sated.delete(workerId)
         else sated.add(workerId)
         for (const { conversationId, runId } of claimed) lookup.learn(runId, conversationId)
-        return extensions ? claimed : yield* Effect.forEach(claimed, readRequest)
+        return claimed
       },
       (claiming, { workerId }) =>
         Effect.catchTag(claiming, "Refusal", (refusal) =>
@@ -175,7 +166,7 @@ const suspendBody = (suspension: Leases.Suspension | Leases.Pause) => {
 }
 
 /** Ends a run over servers that take the last events and the outcome one after the other. */
-const completeInSteps =
+export const completeInSteps =
   (
     runLog: Context.Tag.Service<RunLogPort.RunLog>,
     runs: Context.Tag.Service<RunsPort.Runs>,
@@ -198,14 +189,13 @@ const aboutLease = ({ runId, workerId }: Run.LeaseRef) => ({ runId, workerId })
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>,
   never,
-  Extensions | Credentials | Exchange | Runs.RunLookup | Transport
+  Credentials | Exchange | Runs.RunLookup | Transport
 > = Effect.gen(function* () {
   const inSteps = completeInSteps(yield* RunLog.make, yield* Runs.make)
   const workers = yield* Endpoints.of("Leases", Workers.group)
   const conversations = yield* Endpoints.of("Leases", ConversationsApi.group)
   const runs = yield* Endpoints.of("Leases", RunsApi.group)
   const credentials = yield* Credentials
-  const extensions = yield* Extensions
   const exchange = yield* Exchange
   const lookup = yield* Runs.RunLookup
   const tokenOf = yield* RunTokens.make
@@ -239,8 +229,6 @@ export const make: Effect.Effect<
     renew,
 
     release: Effect.fnUntraced(function* (lease, release) {
-      // Without a way to hand back, the lease lapses by itself.
-      if (!extensions) return
       yield* exchange
         .perform(
           {
@@ -288,7 +276,6 @@ export const make: Effect.Effect<
         ),
 
     suspend: Effect.fnUntraced(function* (lease, suspension) {
-      if (!extensions) return yield* missing("Leases.suspend", "suspend a run until it is answered")
       yield* exchange
         .perform(
           {
@@ -312,7 +299,6 @@ export const make: Effect.Effect<
     }),
 
     spawn: Effect.fnUntraced(function* (lease, { submission, ...step }) {
-      if (!extensions) return yield* missing("Leases.spawn", "spawn a child of a run")
       // The server finds out whether the id is derived.
       const checked = yield* RunsPort.check({ ...submission, derived: true })
       const { index, run_id: runId } = yield* workers.call(

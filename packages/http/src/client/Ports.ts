@@ -15,7 +15,6 @@ import {
 } from "@runlease/core"
 import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
 import { Layer, type Redacted } from "effect"
-import { Extensions } from "./Extensions.js"
 import * as BrowserTokens from "./BrowserTokens.js"
 import * as Bulk from "./Bulk.js"
 
@@ -36,7 +35,6 @@ export interface Options {
   readonly baseUrl: string
   readonly token: Redacted.Redacted
   readonly project: string
-  readonly extensions: boolean
 }
 
 /** The ports, those of schedules and bulk operations among them, and the tokens of the runs that are claimed by them. */
@@ -60,12 +58,7 @@ export const layerWith = <More>(
     Layer.scoped(Exchange.Exchange, Exchange.make),
   ).pipe(
     Layer.provideMerge(Layer.effect(Transport.Credentials, Transport.makeCredentials)),
-    Layer.provideMerge(
-      Layer.merge(
-        Layer.effect(Transport.Transport, Transport.make(options)),
-        Layer.succeed(Extensions, options.extensions),
-      ),
-    ),
+    Layer.provideMerge(Layer.effect(Transport.Transport, Transport.make(options))),
   )
   const ports = Layer.mergeAll(
     Layer.effect(ClaimsPort.Claims, Leases.makeClaims),

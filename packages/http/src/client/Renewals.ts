@@ -4,21 +4,57 @@ import { Array, type Context, DateTime, Duration, Effect, Ref } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import { group, maxRenewals } from "../Api/Workers.js"
 import * as Endpoints from "./Endpoints.js"
-import { Extensions } from "./Extensions.js"
 import { Credentials, lacks, type Transport } from "./Transport.js"
 
 /** The wire takes whole seconds. */
 const leaseSeconds = ({ leaseDuration }: Leases.RenewRequest): number =>
   Math.round(Duration.toSeconds(leaseDuration))
 
-export const make: Effect.Effect<
-  Context.Tag.Service<Leases.Leases>["renew"],
-  never,
-  Extensions | Credentials | Transport
-> = Effect.gen(function* () {
+type Renew = Context.Tag.Service<Leases.Leases>["renew"]
+
+/** One by one: each lease by its own request. */
+export const makeOneByOne: Effect.Effect<Renew, never, Credentials | Transport> = Effect.gen(function* () {
   const workers = yield* Endpoints.of("Leases", group)
   const credentials = yield* Credentials
-  const renewsMany = yield* Ref.make(yield* Extensions)
+
+  const renewOne = Effect.fnUntraced(function* (
+    request: Leases.RenewRequest,
+    lease: Leases.RenewRequest["leases"][number],
+  ) {
+    const ref = { ...lease, workerId: request.workerId }
+    const credential = yield* credentials.fenced(ref)
+    const { run } = yield* workers.request("renew", {
+      path: { worker_id: request.workerId, run_id: lease.runId },
+      credential,
+      sent: { lease_duration_seconds: leaseSeconds(request) },
+    })
+    const { runId } = lease
+    if (run?.status === "cancelled") return { _tag: "Cancelled", runId } as const
+    if (run?.status !== "running") return { _tag: "Lost", runId } as const
+    const expiresAt = run.leaseExpiresAt ?? DateTime.addDuration(yield* DateTime.now, request.leaseDuration)
+    return { _tag: "Renewed", runId, expiresAt } as const
+  })
+
+  return (request) =>
+    Effect.forEach(
+      request.leases,
+      (lease) =>
+        renewOne(request, lease).pipe(
+          Effect.catchTag("Refusal", (refusal) =>
+            [403, 404, 409].includes(refusal.httpStatus)
+              ? Effect.succeed<Leases.Renewal>({ _tag: "Lost", runId: lease.runId })
+              : Effect.fail(ControlPlaneErrors.decode("Leases.renew")(refusal)),
+          ),
+        ),
+      { concurrency: 8 },
+    )
+})
+
+export const make: Effect.Effect<Renew, never, Credentials | Transport> = Effect.gen(function* () {
+  const workers = yield* Endpoints.of("Leases", group)
+  const credentials = yield* Credentials
+  const renewEach = yield* makeOneByOne
+  const renewsMany = yield* Ref.make(true)
 
   const renewSome = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
     const { leases } = yield* workers.request("renewMany", {
@@ -48,38 +84,6 @@ export const make: Effect.Effect<
         { concurrency: 8 },
       ),
       Array.flatten,
-    )
-
-  const renewOne = Effect.fnUntraced(function* (
-    request: Leases.RenewRequest,
-    lease: Leases.RenewRequest["leases"][number],
-  ) {
-    const ref = { ...lease, workerId: request.workerId }
-    const credential = yield* credentials.fenced(ref)
-    const { run } = yield* workers.request("renew", {
-      path: { worker_id: request.workerId, run_id: lease.runId },
-      credential,
-      sent: { lease_duration_seconds: leaseSeconds(request) },
-    })
-    const { runId } = lease
-    if (run?.status === "cancelled") return { _tag: "Cancelled", runId } as const
-    if (run?.status !== "running") return { _tag: "Lost", runId } as const
-    const expiresAt = run.leaseExpiresAt ?? DateTime.addDuration(yield* DateTime.now, request.leaseDuration)
-    return { _tag: "Renewed", runId, expiresAt } as const
-  })
-
-  const renewEach = (request: Leases.RenewRequest) =>
-    Effect.forEach(
-      request.leases,
-      (lease) =>
-        renewOne(request, lease).pipe(
-          Effect.catchTag("Refusal", (refusal) =>
-            [403, 404, 409].includes(refusal.httpStatus)
-              ? Effect.succeed<Leases.Renewal>({ _tag: "Lost", runId: lease.runId })
-              : Effect.fail(ControlPlaneErrors.decode("Leases.renew")(refusal)),
-          ),
-        ),
-      { concurrency: 8 },
     )
 
   return Effect.fnUntraced(function* (request) {

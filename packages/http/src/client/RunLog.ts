@@ -6,7 +6,6 @@ import { Replies } from "../Api/Exchange.js"
 import * as Runs from "../Api/Runs.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Endpoints from "./Endpoints.js"
-import { Extensions } from "./Extensions.js"
 import { Credentials, lacks, type Transport } from "./Transport.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunLookup } from "./Runs.js"
@@ -21,7 +20,6 @@ export const fromReply = (reply: typeof Replies.append.Type): RunLog.Appended =>
   inbox: reply.inbox,
 })
 
-const followWait = Duration.seconds(20)
 const pollInterval = Duration.seconds(1)
 
 const bodyOf = ({ events, expectedEventId, expectedSequence }: RunLog.AppendRequest) => ({
@@ -43,16 +41,42 @@ const queryOf = ({ after, limit, name, types = [] }: PageOf) => ({
   name,
 })
 
-export const make: Effect.Effect<
+type ReadPage<E> = (options: PageOf) => Effect.Effect<ReadonlyArray<RunLog.LogEntry>, E>
+
+/** Reads what matches where the server does not find it. */
+export const matchingWith =
+  <E>(read: ReadPage<E>) =>
+  (
+    { after = Run.EventId.make(0), limit = RunLog.defaultReadLimit, runId }: PageOf,
+    matches: (event: AgentEvent.LogEvent) => boolean,
+  ) =>
+    LogFilter.read((from) => read({ runId, after: from, limit: RunLog.maxReadLimit }), {
+      after,
+      limit,
+      matches,
+    })
+
+/** Reads the records of steps where the server does not find them. */
+export const recordsWith = <E>(read: ReadPage<E>) => {
+  const matching = matchingWith(read)
+  return (options: PageOf) => {
+    const matches = LogFilter.predicate(options) ?? (() => true)
+    return matching(options, (event) => StepRecord.isReserved(event) && matches(event))
+  }
+}
+
+/** `followWait`: how long the server holds a read of a follower; undefined where it answers at once. */
+export const makeWith = Effect.fnUntraced(function* (
+  followWait: Duration.Duration | undefined,
+): Effect.fn.Return<
   Context.Tag.Service<RunLog.RunLog>,
   never,
-  Extensions | Credentials | Exchange | RunLookup | Transport
-> = Effect.gen(function* () {
+  Credentials | Exchange | RunLookup | Transport
+> {
   const runs = yield* Endpoints.of("RunLog", Runs.group)
   const conversations = yield* Endpoints.of("RunLog", Conversations.group)
   const credentials = yield* Credentials
   const exchange = yield* Exchange
-  const extensions = yield* Extensions
   const lookup = yield* RunLookup
 
   const appendFailure = ({ fence, runId }: RunLog.AppendRequest, refusal: Refusal.Refusal) =>
@@ -106,45 +130,30 @@ export const make: Effect.Effect<
       { runId: options.runId },
     )
 
-  /** Reads the log where the server does not find what matches. */
-  const matching = (
-    { after = Run.EventId.make(0), limit = RunLog.defaultReadLimit, runId }: PageOf,
-    matches: (event: AgentEvent.LogEvent) => boolean,
-  ) =>
-    LogFilter.read(
-      (from) => Effect.map(page({ runId, after: from, limit: RunLog.maxReadLimit }), ({ data }) => data),
-      { after, limit, matches },
-    )
-
-  const recordsOfLog = (options: PageOf) => {
-    const matches = LogFilter.predicate(options) ?? (() => true)
-    return matching(options, (event) => StepRecord.isReserved(event) && matches(event))
-  }
+  const recordsOfLog = recordsWith((options) => Effect.map(page(options), ({ data }) => data))
 
   const records = (options: PageOf) =>
-    extensions
-      ? runs
-          .request("steps", {
-            operation: "RunLog.read",
-            path: { run_id: options.runId },
-            query: queryOf(options),
-          })
-          .pipe(
-            Effect.map(({ data }) => data),
-            Effect.catchTag("Refusal", (refusal) =>
-              lacks(refusal)
-                ? recordsOfLog(options)
-                : Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })(refusal),
-            ),
-          )
-      : recordsOfLog(options)
+    runs
+      .request("steps", {
+        operation: "RunLog.read",
+        path: { run_id: options.runId },
+        query: queryOf(options),
+      })
+      .pipe(
+        Effect.map(({ data }) => data),
+        Effect.catchTag("Refusal", (refusal) =>
+          lacks(refusal)
+            ? recordsOfLog(options)
+            : Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })(refusal),
+        ),
+      )
 
   /** Reads further. If the server does not say whether the log has ended, this reads the run, and waits between reads. */
   const more = Effect.fnUntraced(function* (runId: Ids.RunId, after: Run.EventId) {
     const { data, ended } = yield* page({
       runId,
       after,
-      wait: extensions ? followWait : undefined,
+      wait: followWait,
       limit: RunLog.maxReadLimit,
     })
     if (ended !== undefined) return { entries: data, ended }
@@ -168,16 +177,13 @@ export const make: Effect.Effect<
       return fromReply(reply)
     }),
 
-    read: (options) => {
-      if (options.only !== undefined) return records(options)
-      const matches = LogFilter.predicate(options)
-      return matches === undefined || extensions
-        ? Effect.map(page(options), ({ data }) => data)
-        : matching(options, matches)
-    },
+    read: (options) =>
+      options.only === undefined ? Effect.map(page(options), ({ data }) => data) : records(options),
 
     follow: ({ after, runId }) => RunLog.followWith(reader({ runId }), after),
 
     reader,
   }
 })
+
+export const make = makeWith(Duration.seconds(20))

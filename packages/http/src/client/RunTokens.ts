@@ -2,16 +2,15 @@
 import { type Run, RunToken } from "@runlease/core"
 import { RunTokens } from "@runlease/core/executor"
 import { Effect, Layer } from "effect"
-import { Extensions, missing } from "./Extensions.js"
+import { missing } from "./Missing.js"
 import { Credentials } from "./Transport.js"
 
 /** Returns the token of a run that a worker holds. */
 export const make = Effect.gen(function* () {
-  const extensions = yield* Extensions
   const credentials = yield* Credentials
   return Effect.fnUntraced(function* ({ epoch, runId, workerId }: Run.LeaseRef) {
     const { token } = credentials.of(workerId)
-    if (!extensions || epoch === null || token === undefined) {
+    if (epoch === null || token === undefined) {
       return yield* missing("RunTokens.make", "take the token of a run")
     }
     return yield* RunToken.sign(token, { epoch, runId, workerId })
@@ -25,7 +24,7 @@ const addressOf = (url: string): string => {
 }
 
 /** `url` is the address of the server. */
-export const layer = (url: string): Layer.Layer<RunTokens.RunTokens, never, Credentials | Extensions> =>
+export const layer = (url: string): Layer.Layer<RunTokens.RunTokens, never, Credentials> =>
   Layer.effect(
     RunTokens.RunTokens,
     Effect.map(make, (tokenOf) => ({

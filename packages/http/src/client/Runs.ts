@@ -1,8 +1,6 @@
 /** Runs over HTTP: submissions, reads, and what becomes of them. */
-import { ControlPlaneError, Ids, type Interrupt, MetadataFilter, OneOrMore, Run, Runs } from "@runlease/core"
-import { hasAll } from "@runlease/core/Labels"
-import * as SnakeCase from "@runlease/core/SnakeCase"
-import { Context, DateTime, Effect, Record, Schema, Array, Either, Option } from "effect"
+import { ControlPlaneError, Ids, type Interrupt, OneOrMore, Run, Runs } from "@runlease/core"
+import { Context, Effect, Record, Schema, Array, Either, Option } from "effect"
 import * as ConversationsApi from "../Api/Conversations.js"
 import type { BatchAnswer, Submitted } from "../Api/RunBodies.js"
 import { metadataName } from "../Api/RunFilter.js"
@@ -10,14 +8,11 @@ import * as Api from "../Api/Runs.js"
 import * as Workers from "../Api/Workers.js"
 import { type CanonicalRun, fromOutcome, toRun as shownRun } from "../Wire/Run.js"
 import * as FollowUp from "../Wire/FollowUp.js"
-import * as MetadataOutcome from "../Wire/MetadataOutcome.js"
 import { Submission } from "../Wire/Submission.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { About } from "../contract/Verdict.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import * as ConversationRequest from "./ConversationRequest.js"
 import * as Endpoints from "./Endpoints.js"
-import { Extensions, missing } from "./Extensions.js"
 import { Credentials, lacks, type Transport } from "./Transport.js"
 
 // Reads runs from the server. Other servers show less on /runs, and the rest in the conversation.
@@ -43,103 +38,67 @@ const capacity = 10_000
 
 const decodeConversationId = Schema.decodeUnknownOption(Ids.ConversationId)
 
-export const makeLookup: Effect.Effect<
-  Context.Tag.Service<RunLookup>,
-  never,
-  Extensions | Transport
-> = Effect.gen(function* () {
-  const runs = yield* Endpoints.of("Runs", Api.group)
-  const conversations = yield* Endpoints.of("Runs", ConversationsApi.group)
-  const extensions = yield* Extensions
+export const makeLookup: Effect.Effect<Context.Tag.Service<RunLookup>, never, Transport> = Effect.gen(
+  function* () {
+    const runs = yield* Endpoints.of("Runs", Api.group)
+    const conversations = yield* Endpoints.of("Runs", ConversationsApi.group)
 
-  const operation = "Runs.get"
+    const operation = "Runs.get"
 
-  const canonical = (runId: Ids.RunId) =>
-    runs.call("run", { operation, path: { run_id: runId } }, ["RunNotFound"], { runId })
+    const canonical = (runId: Ids.RunId) =>
+      runs.call("run", { operation, path: { run_id: runId } }, ["RunNotFound"], { runId })
 
-  const conversationIn = (run: CanonicalRun): Effect.Effect<Ids.ConversationId, Run.RunNotFound> =>
-    Option.match(run.owner.kind === "conversation" ? decodeConversationId(run.owner.id) : Option.none(), {
-      onNone: () => Effect.fail(new Run.RunNotFound({ runId: run.run_id })),
-      onSome: Effect.succeed,
+    const conversationIn = (run: CanonicalRun): Effect.Effect<Ids.ConversationId, Run.RunNotFound> =>
+      Option.match(run.owner.kind === "conversation" ? decodeConversationId(run.owner.id) : Option.none(), {
+        onNone: () => Effect.fail(new Run.RunNotFound({ runId: run.run_id })),
+        onSome: Effect.succeed,
+      })
+
+    // The conversation of each run that is claimed is written here, so it is a plain Map. The oldest one goes first.
+    const conversationIds = new Map<Ids.RunId, Ids.ConversationId>()
+    const learn = (runId: Ids.RunId, conversationId: Ids.ConversationId): void => {
+      conversationIds.set(runId, conversationId)
+      if (conversationIds.size <= capacity) return
+      for (const oldest of conversationIds.keys()) return void conversationIds.delete(oldest)
+    }
+
+    const inConversation = Effect.fnUntraced(function* (run: CanonicalRun) {
+      return yield* conversations.call(
+        "conversationRun",
+        { operation, path: { conversation_id: yield* conversationIn(run), run_id: run.run_id } },
+        ["RunNotFound"],
+        { runId: run.run_id },
+      )
     })
 
-  // The conversation of each run that is claimed is written here, so it is a plain Map. The oldest one goes first.
-  const conversationIds = new Map<Ids.RunId, Ids.ConversationId>()
-  const learn = (runId: Ids.RunId, conversationId: Ids.ConversationId): void => {
-    conversationIds.set(runId, conversationId)
-    if (conversationIds.size <= capacity) return
-    for (const oldest of conversationIds.keys()) return void conversationIds.delete(oldest)
-  }
+    const toRun = Effect.fnUntraced(function* (run: CanonicalRun) {
+      const shown = shownRun(run)
+      const found = Option.isSome(shown) ? shown.value : yield* inConversation(run)
+      learn(found.runId, found.conversationId)
+      return { ...found, metadata: found.metadata ?? run.metadata ?? null }
+    })
 
-  const inConversation = Effect.fnUntraced(function* (run: CanonicalRun) {
-    return yield* conversations.call(
-      "conversationRun",
-      { operation, path: { conversation_id: yield* conversationIn(run), run_id: run.run_id } },
-      ["RunNotFound"],
-      { runId: run.run_id },
-    )
-  })
-
-  const toRun = Effect.fnUntraced(function* (run: CanonicalRun) {
-    const shown = shownRun(run)
-    const found = Option.isSome(shown) ? shown.value : yield* inConversation(run)
-    learn(found.runId, found.conversationId)
-    return extensions
-      ? found
-      : MetadataOutcome.fromPublic({ ...found, metadata: found.metadata ?? run.metadata ?? null })
-  })
-
-  return {
-    toRun,
-    get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
-    conversationOf: (runId) =>
-      Effect.suspend(() => {
-        const cached = conversationIds.get(runId)
-        if (cached !== undefined) return Effect.succeed(cached)
-        return Effect.tap(Effect.flatMap(canonical(runId), conversationIn), (conversationId) =>
-          Effect.sync(() => learn(runId, conversationId)),
-        )
-      }),
-    learn,
-    forget: (runId) => Effect.sync(() => conversationIds.delete(runId)),
-  }
-})
+    return {
+      toRun,
+      get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
+      conversationOf: (runId) =>
+        Effect.suspend(() => {
+          const cached = conversationIds.get(runId)
+          if (cached !== undefined) return Effect.succeed(cached)
+          return Effect.tap(Effect.flatMap(canonical(runId), conversationIn), (conversationId) =>
+            Effect.sync(() => learn(runId, conversationId)),
+          )
+        }),
+      learn,
+      forget: (runId) => Effect.sync(() => conversationIds.delete(runId)),
+    }
+  },
+)
 
 // Submissions over HTTP, new ones and those of a run once more.
 
 /** The runs of a batch are read one by one, so the endpoint says nothing of them. */
 const encodeSubmission = (submission: Runs.Submission) => Schema.encodeSync(Submission)(submission)
-
-/** The fields of a submission that the public API has. */
-const publicFields: ReadonlySet<string> = new Set<keyof Runs.Submission>([
-  "agentId",
-  "publicId",
-  "derived",
-  "conversationId",
-  "parentRunId",
-  "trigger",
-  "mode",
-  "implementationKind",
-  "workerKey",
-  "initialStatus",
-  "sourceTarget",
-  "runtimeTarget",
-  "snapshot",
-])
-
-/** The first part of a submission that the public API does not have. `isWritten`: its request becomes messages of a new conversation. */
-const beyondPublic = (submission: Runs.Submission, isWritten: boolean): string | undefined => {
-  if (!isWritten && submission.snapshot !== undefined) {
-    return "a snapshot with a conversation, or one of more than an input and messages of the user; add its messages to the conversation"
-  }
-  if (!isWritten && submission.conversationId === undefined) {
-    return "a run without a conversation and a snapshot; create one first"
-  }
-  const ours = Object.entries(submission).find(
-    ([name, value]) => value !== undefined && !publicFields.has(name),
-  )
-  return ours && `\`${SnakeCase.snakeCase(ours[0])}\` of a submission`
-}
 
 const refusals = [
   "SubmissionConflict",
@@ -167,52 +126,33 @@ const verdictOf = <E extends { readonly _tag: string }>(
       : Effect.succeed(Either.left(error as Exclude<E, ControlPlaneError.ControlPlaneError>)),
   )
 
-const again = "submit a run again"
+const submittedBy =
+  (lookup: Context.Tag.Service<RunLookup>) =>
+  ({ debounced = false, duplicate = false, run, steered = false }: typeof Submitted.Type) =>
+    Effect.map(lookup.toRun(run), (run): Runs.Submitted => ({ run, duplicate, steered, debounced }))
+
+/** Sends one submission that was checked. */
+export const makeSend = Effect.gen(function* () {
+  const { call } = yield* Endpoints.of("Runs", Api.group)
+  const submitted = submittedBy(yield* RunLookup)
+  return (submission: Runs.Submission) =>
+    Effect.flatMap(call("submit", { body: submission }, refusals, aboutOf(submission)), submitted)
+})
+
+/** What each of these became, as one after the other. */
+export const oneByOne =
+  (submit: Runs.Runs["Type"]["submit"]) => (submissions: ReadonlyArray<Runs.SubmissionInput>) =>
+    Effect.forEach(submissions, (submission) => verdictOf(submit(submission)), { concurrency: 16 })
 
 /** @category constructors */
 export const makeSubmissions: Effect.Effect<
   Pick<Runs.Runs["Type"], "submit" | "submitMany" | "retry" | "fork">,
   never,
-  Extensions | RunLookup | Transport
+  RunLookup | Transport
 > = Effect.gen(function* () {
   const { call, request } = yield* Endpoints.of("Runs", Api.group)
-  const lookup = yield* RunLookup
-  const extensions = yield* Extensions
-  const writeRequest = yield* ConversationRequest.makeWrite
-
-  const submitted = Effect.fnUntraced(function* (answer: typeof Submitted.Type) {
-    const { debounced = false, duplicate = false, run, steered = false } = answer
-    return { run: yield* lookup.toRun(run), duplicate, steered, debounced }
-  })
-
-  const sendOne = (submission: Runs.Submission) =>
-    Effect.flatMap(call("submit", { body: submission }, refusals, aboutOf(submission)), submitted)
-
-  /** What such a server takes: a run of a conversation, which has its request. */
-  const submitPublic = Effect.fnUntraced(function* (submission: Runs.Submission) {
-    const { conversationId, publicId, snapshot } = submission
-    const messages =
-      snapshot === undefined || conversationId !== undefined
-        ? undefined
-        : ConversationRequest.messagesOf(snapshot)
-    const ours = beyondPublic(submission, messages !== undefined)
-    if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
-    return yield* sendOne(
-      messages === undefined
-        ? submission
-        : {
-            ...submission,
-            snapshot: undefined,
-            conversationId: yield* writeRequest(messages, publicId),
-          },
-    )
-  })
-
-  const submit = Runs.submitChecked(extensions ? sendOne : submitPublic)
-
-  /** What each of these became, as one after the other. */
-  const oneByOne = (submissions: ReadonlyArray<Runs.SubmissionInput>) =>
-    Effect.forEach(submissions, (submission) => verdictOf(submit(submission)), { concurrency: 16 })
+  const submitted = submittedBy(yield* RunLookup)
+  const submit = Runs.submitChecked(yield* makeSend)
 
   const answered = (submission: Runs.Submission, { body, status }: BatchAnswer) =>
     "run" in body
@@ -238,18 +178,15 @@ export const makeSubmissions: Effect.Effect<
   return {
     submit,
 
-    // A server of another version, or of another maker, may not have the endpoint.
+    // A server of another version may not have the endpoint.
     submitMany: (submissions) =>
-      extensions
-        ? Effect.catchTag(inOneCommit(submissions), "Refusal", (refusal) =>
-            lacks(refusal)
-              ? oneByOne(submissions)
-              : Verdicts.decode("Runs.submitMany", ["InvalidSubmission"], {})(refusal),
-          )
-        : Effect.flatMap(Runs.checkCount(submissions, Runs.maxSubmissions), oneByOne),
+      Effect.catchTag(inOneCommit(submissions), "Refusal", (refusal) =>
+        lacks(refusal)
+          ? oneByOne(submit)(submissions)
+          : Verdicts.decode("Runs.submitMany", ["InvalidSubmission"], {})(refusal),
+      ),
 
     retry: Effect.fnUntraced(function* (runId, { fromStart, publicId } = {}) {
-      if (!extensions) return yield* missing("Runs.retry", again)
       const answer = yield* call(
         "retry",
         { path: { run_id: runId }, body: { public_id: publicId, from_start: fromStart } },
@@ -267,7 +204,6 @@ export const makeSubmissions: Effect.Effect<
     }),
 
     fork: Effect.fnUntraced(function* (runId, { after, publicId }) {
-      if (!extensions) return yield* missing("Runs.fork", again)
       const answer = yield* call(
         "fork",
         { path: { run_id: runId }, body: { after_event_id: after, public_id: publicId } },
@@ -297,23 +233,8 @@ const conditionsOf = (options: Omit<Runs.ListRuns, "cursor" | "limit" | "metadat
   created_before: options.to,
 })
 
-/** Whether a run of a foreign server is in the list: such a server takes no conditions, and has the newest runs first. */
-const matches =
-  (options: Runs.ListRuns | undefined) =>
-  (run: Run.Run): boolean =>
-    OneOrMore.isOneOf(options?.status, run.status) &&
-    (options?.parentRunId === undefined || run.parentRunId === options.parentRunId) &&
-    OneOrMore.isOneOf(options?.agentId, run.agentId) &&
-    (options?.conversationId === undefined || run.conversationId === options.conversationId) &&
-    (options?.from === undefined || DateTime.greaterThanOrEqualTo(run.createdAt, options.from)) &&
-    (options?.to === undefined || DateTime.lessThan(run.createdAt, options.to)) &&
-    hasAll(run.labels, options?.labels ?? {}) &&
-    OneOrMore.isOneOf(options?.errorCode, run.error?.code) &&
-    (options?.roots !== true || run.parentRunId === null) &&
-    MetadataFilter.matches(options?.metadata ?? {}, run.metadata)
-
 /** One answer that is a result, in the form that every server takes. */
-const resumeBody = (answers: Interrupt.Answers) => {
+export const resumeBody = (answers: Interrupt.Answers) => {
   const [{ interruptId, isError, metadata, payload, status }, ...others] = answers
   return others.length === 0 && status === "resolved" && payload !== undefined && metadata === undefined
     ? ({ type: "tool_result", tool_call_id: interruptId, result: payload, is_error: isError } as const)
@@ -329,44 +250,38 @@ export const messageBody = ({ idempotencyKey, parts }: Runs.NewMessage) => ({
 export const make: Effect.Effect<
   Context.Tag.Service<Runs.Runs>,
   never,
-  Extensions | Credentials | RunLookup | Transport
+  Credentials | RunLookup | Transport
 > = Effect.gen(function* () {
   const { call } = yield* Endpoints.of("Runs", Api.group)
   const workers = yield* Endpoints.of("Runs", Workers.group)
   const credentials = yield* Credentials
   const lookup = yield* RunLookup
-  const extensions = yield* Extensions
 
   return {
     ...(yield* makeSubmissions),
 
     get: lookup.get,
 
-    snapshot: (runId) =>
-      extensions
-        ? call("snapshot", { path: { run_id: runId } }, ["RunNotFound"], { runId })
-        : missing("Runs.snapshot", "show the request of a run"),
+    snapshot: (runId) => call("snapshot", { path: { run_id: runId } }, ["RunNotFound"], { runId }),
 
     list: Effect.fnUntraced(
       function* (options) {
         const { cursor, limit, metadata = {}, ...conditions } = options ?? {}
-        const ours = extensions
-          ? { ...conditionsOf(conditions), ...Record.mapKeys(metadata, metadataName) }
-          : {}
-        const { data, page_info } = yield* call(
-          "list",
-          { query: { cursor, limit, ...(ours as ReturnType<typeof conditionsOf>) } },
-          ["InvalidCursor"],
-          { cursor },
-        )
+        // The conditions on metadata have their paths in their names.
+        const query = {
+          cursor,
+          limit,
+          ...conditionsOf(conditions),
+          ...(Record.mapKeys(metadata, metadataName) as {}),
+        }
+        const { data, page_info } = yield* call("list", { query }, ["InvalidCursor"], { cursor })
         const items = yield* Effect.forEach(data, lookup.toRun, { concurrency: 8 })
-        return { items: extensions ? items : items.filter(matches(options)), next: page_info.next }
+        return { items, next: page_info.next }
       },
       Effect.catchTag("RunNotFound", Effect.die),
     ),
 
     label: Effect.fnUntraced(function* (runId, labels) {
-      if (!extensions) return yield* missing("Runs.label", "change labels of a run")
       const run = yield* call(
         "label",
         { path: { run_id: runId }, body: { labels } },
@@ -377,7 +292,6 @@ export const make: Effect.Effect<
     }),
 
     tell: Effect.fnUntraced(function* (runId, message) {
-      if (!extensions) return yield* missing("Runs.tell", "take a message to a run")
       const { duplicate, message_id: id } = yield* call(
         "tell",
         { path: { run_id: runId }, body: messageBody(message) },
@@ -395,13 +309,9 @@ export const make: Effect.Effect<
     }),
 
     resume: Effect.fnUntraced(function* (runId, answers) {
-      const body = resumeBody(answers)
-      if (body.type === "interrupts" && !extensions) {
-        return yield* missing("Runs.resume", "take anything but the result of one tool call")
-      }
       const { duplicate, run } = yield* call(
         "resume",
-        { path: { run_id: runId }, body },
+        { path: { run_id: runId }, body: resumeBody(answers) },
         ["NotWaiting", "RunNotFound"],
         { runId, interruptId: answers[0].interruptId },
       )
@@ -412,7 +322,6 @@ export const make: Effect.Effect<
     }),
 
     followUp: Effect.fnUntraced(function* (runId, followUp) {
-      if (!extensions) return yield* missing("Runs.followUp", "take a later input of a run")
       const reply = yield* call(
         "followUp",
         { path: { run_id: runId }, body: followUp },
@@ -423,7 +332,6 @@ export const make: Effect.Effect<
     }),
 
     inputs: Effect.fnUntraced(function* (runId) {
-      if (!extensions) return []
       const { data } = yield* call("inputs", { path: { run_id: runId } })
       return data
     }),
@@ -434,9 +342,7 @@ export const make: Effect.Effect<
         {
           path: { run_id: runId },
           credential: yield* credentials.fenced(fence),
-          body: extensions
-            ? fromOutcome(outcome, takenMessages)
-            : fromOutcome(MetadataOutcome.toPublic(outcome)),
+          body: fromOutcome(outcome, takenMessages),
         },
         ["LeaseLost", "InboxNotEmpty", "RunNotFound"],
         { runId, workerId: fence?.workerId },

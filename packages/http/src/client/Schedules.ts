@@ -2,7 +2,6 @@ import type { Schedules } from "@runlease/core"
 import { type Context, Effect, Schema, Struct } from "effect"
 import * as Api from "../Api/Schedules.js"
 import * as Endpoints from "./Endpoints.js"
-import { Extensions, missing } from "./Extensions.js"
 import { RunLookup } from "./Runs.js"
 import type { Transport } from "./Transport.js"
 
@@ -11,10 +10,9 @@ const conditionOf = (condition?: Schedules.IfRevision) => ({ "if-match": conditi
 export const make: Effect.Effect<
   Context.Tag.Service<Schedules.Schedules>,
   never,
-  Extensions | RunLookup | Transport
+  RunLookup | Transport
 > = Effect.gen(function* () {
   const { call } = yield* Endpoints.of("Schedules", Api.group)
-  const extensions = yield* Extensions
   const lookup = yield* RunLookup
 
   return {
@@ -27,13 +25,20 @@ export const make: Effect.Effect<
       call("get", { path: { schedule_id: scheduleId } }, ["ScheduleNotFound"], { scheduleId }),
 
     list: Effect.fnUntraced(function* (options) {
-      const { cursor, limit, source, sourceTriggerId, stale, status } = options ?? {}
-      const ours = extensions ? { cursor, limit, source, stale: stale === true ? true : undefined } : {}
       const { page_info, schedules } = yield* call(
         "list",
-        { query: { status, source_trigger_id: sourceTriggerId, ...ours } },
+        {
+          query: {
+            cursor: options?.cursor,
+            limit: options?.limit,
+            status: options?.status,
+            source: options?.source,
+            source_trigger_id: options?.sourceTriggerId,
+            stale: options?.stale === true ? true : undefined,
+          },
+        },
         ["InvalidCursor"],
-        { cursor },
+        { cursor: options?.cursor },
       )
       return { items: schedules, next: page_info?.next ?? null }
     }),
@@ -59,7 +64,6 @@ export const make: Effect.Effect<
       ),
 
     pause: Effect.fnUntraced(function* (scheduleId, options) {
-      if (!extensions) return yield* missing("Schedules.pause", "pause a schedule")
       const { schedule } = yield* call(
         "pause",
         {
@@ -74,7 +78,6 @@ export const make: Effect.Effect<
     }),
 
     resume: Effect.fnUntraced(function* (scheduleId, condition) {
-      if (!extensions) return yield* missing("Schedules.resume", "resume a schedule")
       const { schedule } = yield* call(
         "resume",
         { path: { schedule_id: scheduleId }, headers: conditionOf(condition) },
@@ -102,7 +105,6 @@ export const make: Effect.Effect<
     ),
 
     upcoming: Effect.fnUntraced(function* (scheduleId, count) {
-      if (!extensions) return yield* missing("Schedules.upcoming", "show the next ticks of a schedule")
       const { ticks } = yield* call(
         "upcoming",
         { path: { schedule_id: scheduleId }, query: { count } },
@@ -113,7 +115,6 @@ export const make: Effect.Effect<
     }),
 
     backfill: Effect.fnUntraced(function* (scheduleId, { from, limit, to }) {
-      if (!extensions) return yield* missing("Schedules.backfill", "begin the runs of past ticks")
       return yield* call(
         "backfill",
         { path: { schedule_id: scheduleId }, body: { from, to, limit } },
@@ -123,7 +124,6 @@ export const make: Effect.Effect<
     }),
 
     apply: Effect.fnUntraced(function* ({ dryRun, prune, schedules, source }) {
-      if (!extensions) return yield* missing("Schedules.apply", "take the schedules of a source")
       const applied = yield* call("apply", { body: { source, schedules, prune, dry_run: dryRun } }, [
         "InvalidSchedule",
       ])

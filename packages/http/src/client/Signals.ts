@@ -6,7 +6,6 @@ import * as Api from "../Api/Workers.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Endpoints from "./Endpoints.js"
 import { Credentials, lacks, Transport } from "./Transport.js"
-import { Extensions } from "./Extensions.js"
 
 const Signal = Schema.Union(
   Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String }),
@@ -40,13 +39,12 @@ const jsonEvents = (
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>["signals"],
   never,
-  Extensions | Credentials | Transport
+  Credentials | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
-  const extensions = yield* Extensions
 
-  const signalsOf = (workerId: Ids.WorkerId) =>
+  return (workerId) =>
     Stream.unwrapScoped(
       Effect.gen(function* () {
         const { token } = credentials.of(workerId)
@@ -80,6 +78,4 @@ export const make: Effect.Effect<
         lacks(refusal) ? Stream.never : Stream.fail(ControlPlaneErrors.decode("Leases.signals")(refusal)),
       ),
     )
-
-  return (workerId) => (extensions ? signalsOf(workerId) : Stream.never)
 })

@@ -30,7 +30,6 @@ import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { About, ErrorOf, Tag } from "../contract/Verdict.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { Extensions } from "./Extensions.js"
 import * as Unreachable from "./Unreachable.js"
 
 // The tokens of workers. A worker gets its token when it registers, and others later.
@@ -59,45 +58,41 @@ export class Credentials extends Context.Tag("@runlease/http/client/Credentials"
   }
 >() {}
 
-export const makeCredentials: Effect.Effect<Context.Tag.Service<Credentials>, never, Extensions> = Effect.map(
-  Extensions,
-  (extensions) => {
-    const tokens = new Map<Ids.WorkerId, Redacted.Redacted>()
-    const followers = new Set<(workerId: Ids.WorkerId) => void>()
+export const makeCredentials: Effect.Effect<Context.Tag.Service<Credentials>> = Effect.sync(() => {
+  const tokens = new Map<Ids.WorkerId, Redacted.Redacted>()
+  const followers = new Set<(workerId: Ids.WorkerId) => void>()
 
-    return {
-      keep: (workerId, token) =>
-        Effect.sync(() => {
-          tokens.set(workerId, Redacted.make(token))
-          for (const follower of followers) follower(workerId)
-        }),
-      follow: (workerId, listener) =>
-        Effect.sync(() => {
-          const follower = (changed: Ids.WorkerId) => {
-            const token = tokens.get(workerId)
-            if (changed === workerId && token !== undefined) listener(token)
-          }
-          followers.add(follower)
-          follower(workerId)
-          return () => void followers.delete(follower)
-        }),
-      of: (workerId) => ({ token: tokens.get(workerId), headers: {} }),
-      fenced: (fence) =>
-        Effect.sync(() => {
-          if (fence === undefined) return { token: undefined, headers: {} }
-          const token = tokens.get(fence.workerId)
-          if (!extensions) return { token, headers: {} }
-          return {
-            token,
-            headers: {
-              ...(fence.epoch === null ? {} : { [epochHeader]: String(fence.epoch) }),
-              ...(token === undefined ? { [workerHeader]: fence.workerId } : {}),
-            },
-          }
-        }),
-    }
-  },
-)
+  return {
+    keep: (workerId, token) =>
+      Effect.sync(() => {
+        tokens.set(workerId, Redacted.make(token))
+        for (const follower of followers) follower(workerId)
+      }),
+    follow: (workerId, listener) =>
+      Effect.sync(() => {
+        const follower = (changed: Ids.WorkerId) => {
+          const token = tokens.get(workerId)
+          if (changed === workerId && token !== undefined) listener(token)
+        }
+        followers.add(follower)
+        follower(workerId)
+        return () => void followers.delete(follower)
+      }),
+    of: (workerId) => ({ token: tokens.get(workerId), headers: {} }),
+    fenced: (fence) =>
+      Effect.sync(() => {
+        if (fence === undefined) return { token: undefined, headers: {} }
+        const token = tokens.get(fence.workerId)
+        return {
+          token,
+          headers: {
+            ...(fence.epoch === null ? {} : { [epochHeader]: String(fence.epoch) }),
+            ...(token === undefined ? { [workerHeader]: fence.workerId } : {}),
+          },
+        }
+      }),
+  }
+})
 
 export interface Request<A, I> {
   /** The port's method, for errors. */

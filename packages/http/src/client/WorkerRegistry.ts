@@ -2,17 +2,15 @@ import type { WorkerRegistry as Port } from "@runlease/core"
 import { type Context, Effect } from "effect"
 import * as Api from "../Api/Workers.js"
 import * as Endpoints from "./Endpoints.js"
-import { Extensions, missing } from "./Extensions.js"
 import { Credentials, type Transport } from "./Transport.js"
 
 export const make: Effect.Effect<
   Context.Tag.Service<Port.WorkerRegistry>,
   never,
-  Extensions | Credentials | Transport
+  Credentials | Transport
 > = Effect.gen(function* () {
   const { call } = yield* Endpoints.of("WorkerRegistry", Api.group.add(Api.drain))
   const credentials = yield* Credentials
-  const extensions = yield* Extensions
 
   return {
     register: Effect.fnUntraced(function* (registration) {
@@ -31,7 +29,7 @@ export const make: Effect.Effect<
         {
           path: { worker_id: workerId },
           credential: credentials.of(workerId),
-          body: extensions && Object.keys(body).length > 0 ? body : undefined,
+          body: Object.keys(body).length > 0 ? body : undefined,
         },
         ["WorkerNotFound"],
         { workerId },
@@ -41,14 +39,12 @@ export const make: Effect.Effect<
     }),
 
     drain: Effect.fnUntraced(function* (workerId, drain) {
-      if (!extensions) return yield* missing("WorkerRegistry.drain", "ask a worker to drain")
       return yield* call("drain", { path: { worker_id: workerId }, body: { drain } }, ["WorkerNotFound"], {
         workerId,
       })
     }),
 
     list: Effect.fnUntraced(function* (page) {
-      if (!extensions) return yield* missing("WorkerRegistry.list", "list its workers")
       const { data, page_info } = yield* call(
         "workers",
         { operation: "WorkerRegistry.list", query: { cursor: page?.cursor, limit: page?.limit } },
