@@ -36,7 +36,7 @@ const limits = {
   "executor-ai": 10,
   http: 20,
   "http-a2a": 10,
-  "http-mcp": 35,
+  "http-mcp": 40,
   process: 25,
   sql: 10,
   store: 10,

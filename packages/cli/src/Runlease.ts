@@ -37,8 +37,6 @@ import * as Settings from "./input/Settings.js"
 /**
  * The exit code after an interruption: success for a server, a worker or both, and for one of tools, which run until a signal ends them, and 130 for
  * any other command, which did not finish.
- *
- * @category exit codes
  */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
   argv[2] === "dev" || argv[2] === "serve" || argv[2] === "worker" || argv[2] === "mcp"
@@ -148,8 +146,6 @@ const run = Effect.fnUntraced(function* (prefix: ReadonlyArray<string>, args: Re
  * Runs the command line `argv`, whose first two entries are the runtime and the script. Returns the exit code.
  *
  * Prints every failure on stderr, so it fails with no error.
- *
- * @category constructors
  */
 export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
   Settings.load(argv.slice(2)).pipe(

@@ -31,8 +31,6 @@ import { Observable, type Subscriber } from "rxjs"
  *
  * Without `apiKey` a page can do what its token allows, and nothing else. With it a page that leaves its token out reaches every
  * thread of the project.
- *
- * @category models
  */
 export interface Options {
   readonly url: string
@@ -56,8 +54,6 @@ interface ThreadRequest {
  *
  * Fails: a run that cannot be started or followed to its end ends with RUN_ERROR; `isRunning` and `stop` reject with the status and the
  * answer of the server.
- *
- * @category services
  */
 export class RunleaseRunner extends AgentRunner {
   constructor(readonly options: Options) {

@@ -44,8 +44,6 @@ const wantsPage = (request: HttpServerRequest.HttpServerRequest): boolean =>
 /**
  * The API with the dashboard in front of it. `prefix` is where both are mounted, for the links of the page. Without the built pages,
  * as in a checkout that was not built, it is the API alone, and a warning says so when a browser requests a page.
- *
- * @category constructors
  */
 export const inFront = ({ prefix = "" }: { readonly prefix?: string | undefined } = {}) =>
   Effect.gen(function* () {

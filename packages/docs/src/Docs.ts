@@ -1,7 +1,7 @@
 /**
  * Serves the documentation at `/docs`, in front of the API.
  *
- * Each page has the Markdown that it was made from beside it, at the same address with `.md`. `/docs/api` stays the page of the API's own
+ * The Markdown of each page is at the same address with `.md`. `/docs/api` stays the page of the API's own
  * description.
  *
  * Source: docs/decisions/0118-a-site.md
@@ -85,8 +85,6 @@ const load = (folder: string | undefined) =>
 /**
  * The API with the documentation in front of it, at `/docs` of its origin: the links of the built pages begin there. `folder` has another
  * build. Its files are listed at the first request for one. Where none is built, as in a new checkout, `/docs` says how to build it.
- *
- * @category constructors
  */
 export const inFront = ({ folder }: { readonly folder?: string | undefined } = {}) =>
   Effect.gen(function* () {

@@ -22,8 +22,6 @@ import * as Turn from "./internal/Turn.js"
  *
  * `origins`: those that may have the requests and headers besides that of `url`, such as `https://api.example.com`. The card names the address
  * of the agent; one of any other origin is refused, and so is a redirect to another.
- *
- * @category models
  */
 export interface Options {
   readonly url: string
@@ -73,8 +71,6 @@ const cancelWith = (remote: Remote.Remote, run: Run.ClaimedRun, taskId: string) 
  * Its runs fail with these codes. Retryable: `unreachable`, and `http_N` for 408, 429, 500, 502, 503 and 504. Not retryable: `other_origin` (see
  * `Options.origins`), `a2a_failed`,
  * `a2a_rejected` and `a2a_canceled` (what became of the task), and `a2a_…` for an error of A2A, such as `a2a_task_not_found`.
- *
- * @category constructors
  */
 export const make = (options: Options): Context.Tag.Service<Executor.Executor> => ({
   execute: Executor.from((run) =>
@@ -131,8 +127,6 @@ const follow = Effect.fnUntraced(function* (remote: Remote.Remote, task: typeof 
  * const agent = A2aExecutor.layerWith({ url: "https://agents.example.com/a2a/{agent_id}" })
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
- *
- * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.sync(Executor.Executor, () => make(options))

@@ -35,16 +35,10 @@ import * as WorkFolder from "./internal/WorkFolder.js"
 /**
  * The reply to an agent that requests permission. `allow` and `deny` reply at once, with the narrowest option of the agent.
  * `ask` suspends the run until a person answers.
- *
- * @category models
  */
 export type Permission = Permissions.Policy
 
-/**
- * The program of the agent, its environment, its permission and its limits.
- *
- * @category models
- */
+/** The program of the agent, its environment, its permission and its limits. */
 export interface Options {
   /** A name on PATH, or a path. A relative path starts at the worker's folder. */
   readonly command: string
@@ -83,11 +77,7 @@ export interface Options {
   readonly maxMessageBytes?: number
 }
 
-/**
- * Variables for programs, the home folder, the locale and the time zone. None of them usually holds a secret.
- *
- * @category constants
- */
+/** Variables for programs, the home folder, the locale and the time zone. None of them usually holds a secret. */
 export const defaultPassEnv: ReadonlyArray<string> = Environment.defaultNames
 
 const mebibyte = 1024 * 1024
@@ -102,8 +92,6 @@ const mebibyte = 1024 * 1024
  * `agent_auth_required`, `agent_mode_unknown`, `agent_stop_reason_unknown`, `agent_error`, `agent_protocol_error`,
  * `agent_message_too_large`, `worktree_failed`. `session_not_recorded` is retryable if the control plane was unavailable. A
  * run that the agent abandons ends with RUN_ERROR and the code `max_tokens`, `max_turn_requests` or `refusal`.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const inherited = yield* Environment.inherit(options.passEnv ?? defaultPassEnv)
@@ -147,8 +135,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * const agent = AcpExecutor.layerWith({ command: "opencode", args: ["acp"], permission: "ask", workRoot: "/var/lib/agents" })
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
- *
- * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.effect(Executor.Executor, make(options))

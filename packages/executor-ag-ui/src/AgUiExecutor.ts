@@ -33,11 +33,7 @@ import * as Request from "./internal/Request.js"
 import * as RunEnd from "./internal/RunEnd.js"
 import * as Sse from "./internal/Sse.js"
 
-/**
- * The address of the agent, the headers of its requests, and the limits of a run.
- *
- * @category models
- */
+/** The address of the agent, the headers of its requests, and the limits of a run. */
 export interface Options {
   /** The URL of the agent. `{agent_id}` is replaced by the agent's name on that server. */
   readonly url: string
@@ -86,8 +82,6 @@ const pendingIdsOf = (event: AgentEvent.LogEvent) => {
  * 408, 429, 500, 502, 503 and 504, after the delay of `Retry-After`, an hour at most. Not retryable: any other `http_N`,
  * `invalid_url`, `other_origin` (see `layerWith`), `not_event_stream`, `bad_event` (the data is no event), `ag_ui_protocol_violation`, `event_too_large`,
  * `output_too_large`, `input_not_ag_ui`, `session_not_recorded`.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const client = HttpClient.withScope(yield* HttpClient.HttpClient)
@@ -151,11 +145,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 })
 
-/**
- * Provides a worker with an executor over a remote agent, which it reaches through the HttpClient of the context.
- *
- * @category layers
- */
+/** Provides a worker with an executor over a remote agent, which it reaches through the HttpClient of the context. */
 export const layerWithClient = (
   options: Options,
 ): Layer.Layer<Executor.Executor, never, HttpClient.HttpClient> =>
@@ -169,8 +159,6 @@ export const layerWithClient = (
  * const agent = AgUiExecutor.layerWith({ url: "https://agents.example.com/ag-ui/{agent_id}" })
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
- *
- * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
   layerWithClient(options).pipe(

@@ -43,8 +43,6 @@ import * as WorkerCalls from "./internal/WorkerCalls.js"
  *
  * Units: `maxSteps` counts the answers of the model over the whole run, without those that broke off. `idleTimeout` is
  * the longest silence of the model. `answerWithin` is how long a run waits for the results of the client's tools.
- *
- * @category models
  */
 export interface Options<Tools extends Record<string, Tool.Any> = {}> {
   /** The tools that this worker runs. Their handlers come from the toolkit's own Layer. Default: none. */
@@ -85,8 +83,6 @@ export type Needs<Tools extends Record<string, Tool.Any>> =
  * `model_output_malformed`, `model_output_too_large`, `step_limit`, `tool_arguments_malformed`, `tool_defect`, `bad_tools`,
  * `mcp_package_missing`.
  * `model_error` is retryable if the type of the provider's error says so.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* <Tools extends Record<string, Tool.Any> = {}>(
   options: Options<Tools> = {},
@@ -122,19 +118,11 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
   return Executor.Executor.of({ execute: (run) => Stream.unwrapScoped(start(run)) })
 })
 
-/**
- * Provides a worker with an executor over the model of the context.
- *
- * @category layers
- */
+/** Provides a worker with an executor over the model of the context. */
 export const layerWith = <Tools extends Record<string, Tool.Any> = {}>(
   options: Options<Tools>,
 ): Layer.Layer<Executor.Executor, never, LanguageModel.LanguageModel | Needs<Tools>> =>
   Layer.effect(Executor.Executor, make(options))
 
-/**
- * As `layerWith`, with every option as it is when absent.
- *
- * @category layers
- */
+/** As `layerWith`, with every option as it is when absent. */
 export const layer: Layer.Layer<Executor.Executor, never, LanguageModel.LanguageModel> = layerWith({})

@@ -25,11 +25,7 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>("@runlease/ex
 /** The versions of the packages of providers that this one works with. */
 const versions = { "@effect/ai-openai": "0.41", "@effect/ai-anthropic": "0.27" } as const
 
-/**
- * The package of the provider is not installed. `install`: the package with its version, as package managers take it.
- *
- * @category errors
- */
+/** The package of the provider is not installed. `install`: the package with its version, as package managers take it. */
 export class ProviderMissing extends Schema.TaggedError<ProviderMissing>(
   "@runlease/executor-ai/ProviderMissing",
 )("ProviderMissing", { name: Schema.String, install: Schema.String }) {
@@ -43,8 +39,6 @@ export class ProviderMissing extends Schema.TaggedError<ProviderMissing>(
  *
  * Units: `maxOutputTokens` bounds the tokens of one answer. When absent, the provider's own limit applies; for Anthropic,
  * whose API demands a limit, it is 4096.
- *
- * @category models
  */
 export interface Options {
   /**
@@ -84,8 +78,6 @@ const load = <A>(
  * is set. OpenAI gets the tools as not `strict`, since most JSON schemas are not.
  *
  * Fails: `UnknownModel`; `ProviderMissing`; `ConfigError` without a key.
- *
- * @category layers
  */
 export const fromName = (
   name: string,

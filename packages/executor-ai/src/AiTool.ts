@@ -21,8 +21,6 @@ import { Context } from "effect"
 /**
  * The side effect of a tool, as an annotation. Without it, a tool is `pure` if it has the annotation `Tool.Readonly`,
  * `idempotent` if it has `Tool.Idempotent`, and `atMostOnce` otherwise.
- *
- * @category annotations
  */
 export class SideEffect extends Context.Reference<SideEffect>()("@runlease/executor-ai/AiTool/SideEffect", {
   defaultValue: (): ToolCalls.SideEffect | undefined => undefined,
@@ -42,8 +40,6 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
  *   parameters: { to: Schema.String, token: Schema.Redacted(Schema.String) },
  * }).annotate(AiTool.NeedsApproval, true)
  * ```
- *
- * @category annotations
  */
 export class NeedsApproval extends Context.Reference<NeedsApproval>()(
   "@runlease/executor-ai/AiTool/NeedsApproval",
@@ -61,8 +57,6 @@ export const sideEffectOf = (tool: Tool.Any): ToolCalls.SideEffect => {
 /**
  * The current call, for the handler of a tool that lists this tag in its `dependencies`. `key` is the same in every attempt
  * of the run and different for every other call, so a handler can use it as an idempotency key.
- *
- * @category services
  */
 export class CurrentCall extends Context.Tag("@runlease/executor-ai/AiTool/CurrentCall")<
   CurrentCall,

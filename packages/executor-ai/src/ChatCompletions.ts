@@ -17,8 +17,6 @@ import * as ChatRequest from "./internal/ChatRequest.js"
  * The model's name on its server, and a bound on its answers.
  *
  * Units: `maxTokens` bounds the tokens of one answer. When absent, the server's default applies.
- *
- * @category models
  */
 export interface Options {
   readonly model: string
@@ -64,11 +62,7 @@ const collect = (
   stream: Stream.Stream<Response.StreamPartEncoded, AiError.AiError>,
 ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> => Effect.flatMap(fold(stream), checkEnd)
 
-/**
- * A model on the server of the context's client. It always streams, also for `generateText`.
- *
- * @category constructors
- */
+/** A model on the server of the context's client. It always streams, also for `generateText`. */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const client = yield* OpenAiClient.OpenAiClient
 
@@ -88,11 +82,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 })
 
-/**
- * Provides the language model through chat completions.
- *
- * @category layers
- */
+/** Provides the language model through chat completions. */
 export const layer = (
   options: Options,
 ): Layer.Layer<LanguageModel.LanguageModel, never, OpenAiClient.OpenAiClient> =>

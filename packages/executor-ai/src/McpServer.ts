@@ -28,21 +28,13 @@ interface Common {
   readonly allow?: ReadonlyArray<string> | undefined
 }
 
-/**
- * A server at an address. `headers` go with each request, such as an `Authorization`.
- *
- * @category models
- */
+/** A server at an address. `headers` go with each request, such as an `Authorization`. */
 export interface Remote extends Common {
   readonly url: string
   readonly headers?: Readonly<Record<string, Redacted.Redacted | string>> | undefined
 }
 
-/**
- * A program that the worker starts for each attempt. It has the variables of `env`, and a few of the worker's, such as `PATH` and `HOME`.
- *
- * @category models
- */
+/** A program that the worker starts for each attempt. It has the variables of `env`, and a few of the worker's, such as `PATH` and `HOME`. */
 export interface Local extends Common {
   readonly command: string
   readonly args?: ReadonlyArray<string> | undefined
@@ -50,5 +42,4 @@ export interface Local extends Common {
   readonly cwd?: string | undefined
 }
 
-/** @category models */
 export type McpServer = Remote | Local

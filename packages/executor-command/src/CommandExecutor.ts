@@ -28,11 +28,7 @@ import * as Messages from "./internal/Messages.js"
 import * as Output from "./internal/Output.js"
 import * as Request from "./internal/Request.js"
 
-/**
- * The program, its environment, and the limits of its output.
- *
- * @category models
- */
+/** The program, its environment, and the limits of its output. */
 export interface Options {
   /** A name on PATH, or a path. A relative path starts at the worker's folder. */
   readonly command: string
@@ -75,11 +71,7 @@ export interface Options {
   readonly retryableExitCodes?: ReadonlyArray<number>
 }
 
-/**
- * Variables for programs, the home folder, the locale and the time zone. None of them usually holds a secret.
- *
- * @category constants
- */
+/** Variables for programs, the home folder, the locale and the time zone. None of them usually holds a secret. */
 export const defaultPassEnv: ReadonlyArray<string> = Environment.defaultNames
 
 const mebibyte = 1024 * 1024
@@ -113,8 +105,6 @@ const failureOf = (
  * N is listed, `signal_S`, `work_dir_unavailable`, `guard_not_started`. Not retryable: any other `exit_N`,
  * `command_not_started` (unless a resource is short), `bad_event`, `bad_step`, `output_line_too_long`, `output_too_large`, and
  * `step_R` for the reason R of a `StepError`, which is retryable for `unreadable` and `unavailable`.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const inherited = yield* Environment.inherit(options.passEnv ?? defaultPassEnv)
@@ -191,8 +181,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * const agent = CommandExecutor.layerWith({ command: "printenv", args: ["RUNLEASE_PROMPT"] })
  * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
- *
- * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.effect(Executor.Executor, make(options))

@@ -102,11 +102,7 @@ const agents = HttpApiBuilder.group(api, "a2a", (handlers) =>
     .handleRaw("deletePushConfig", rest("DeleteTaskPushNotificationConfig", "query")),
 )
 
-/**
- * The face, for `faces` of a server.
- *
- * @category faces
- */
+/** The face, for `faces` of a server. */
 export const face: Face.Face = {
   groups: [Group.card, Group.group],
   after: "agUi",

@@ -18,11 +18,7 @@ const layer = HttpApiBuilder.group(Face.api.add(group), "chat", (handlers) =>
     .handle("stopChat", (request) => Effect.flatMap(endpoints, ({ stopChat }) => stopChat(request))),
 )
 
-/**
- * The face, for `faces` of a server.
- *
- * @category faces
- */
+/** The face, for `faces` of a server. */
 export const face: Face.Face = {
   groups: [group],
   after: "threads",

@@ -28,11 +28,7 @@ export { make as waits } from "./internal/Waits.js"
 export type { Message } from "./internal/JsonRpc.js"
 export type { RequestHeaders } from "./internal/RequestHeaders.js"
 
-/**
- * `agents`: each agent of a worker in contact has a separate tool. `version` is that of the program.
- *
- * @category options
- */
+/** `agents`: each agent of a worker in contact has a separate tool. `version` is that of the program. */
 export interface Options extends Calls.Project {
   readonly agents: boolean
   readonly version: string
@@ -41,19 +37,13 @@ export interface Options extends Calls.Project {
 /**
  * What a message comes to. `None`: it takes no answer. `Answer`: one message, with its HTTP status. `Messages`: notifications, and the answer
  * at their end; where there are none, `later` is the same for a transport that has no fiber for a message that waits.
- *
- * @category models
  */
 export type Reply =
   | { readonly _tag: "None" }
   | { readonly _tag: "Answer"; readonly status: number; readonly message: JsonRpc.Response }
   | { readonly _tag: "Messages"; readonly messages: Stream.Stream<JsonRpc.Message>; readonly later?: Later }
 
-/**
- * An answer that waits. `begin` begins the wait, which ends with the Scope, and calls `done` once `answer` may be run.
- *
- * @category models
- */
+/** An answer that waits. `begin` begins the wait, which ends with the Scope, and calls `done` once `answer` may be run. */
 export interface Later {
   readonly begin: (done: () => void) => Effect.Effect<void, never, Scope.Scope>
   readonly answer: Effect.Effect<JsonRpc.Response>
@@ -115,7 +105,6 @@ const messagesOf = (
 const toFailure = (error: Failure | ControlPlaneError.ControlPlaneError): Failure =>
   error._tag === "RpcFailure" ? error : ErrorBody.encode(error)
 
-/** @category models */
 export interface Server {
   readonly handle: (
     message: unknown,
@@ -127,8 +116,6 @@ export interface Server {
  * The server of a project. `handle` reads one message; `headers` are those of its request where it came over HTTP.
  *
  * Fails: with a refusal of status 503 where the store does not answer.
- *
- * @category constructors
  */
 export const make = (options: Options): Server => {
   const serverInfo = { name: "runlease", title: "Runlease", version: options.version }

@@ -26,11 +26,7 @@ const layer = HttpApiBuilder.group(Face.api.add(group), "mcp", (handlers) =>
   }),
 )
 
-/**
- * The face, for `faces` of a server.
- *
- * @category faces
- */
+/** The face, for `faces` of a server. */
 export const face: Face.Face = {
   groups: [group],
   after: "agUi",

@@ -22,11 +22,7 @@ const responses = HttpApiBuilder.group(Face.api.add(group), "responses", (handle
     ),
 )
 
-/**
- * The face, for `faces` of a server.
- *
- * @category faces
- */
+/** The face, for `faces` of a server. */
 export const face: Face.Face = {
   groups: [group],
   after: "agUi",

@@ -53,7 +53,6 @@ const described = (examples: Addition["examples"]) =>
 /** The API without endpoints. A face adds its groups to it, and has its handlers by that. */
 export const empty = HttpApi.make("runlease").addError(Refusal.Unavailable)
 
-/** @category api */
 export class Api extends empty
   .add(Runs.group)
   .add(Usage.group)
@@ -75,11 +74,7 @@ export class Api extends empty
 
 type WithFaces = ReturnType<typeof empty.add<HttpApiGroup.HttpApiGroup.Any>>
 
-/**
- * The API with the endpoints of faces, as a server that has them describes it.
- *
- * @category api
- */
+/** The API with the endpoints of faces, as a server that has them describes it. */
 export const withFaces = (faces: ReadonlyArray<Addition>): WithFaces => {
   const own: Readonly<Record<string, HttpApiGroup.HttpApiGroup.Any>> = Api.groups
   const last = faces.filter(({ after }) => after === undefined || own[after] === undefined)
@@ -97,11 +92,7 @@ export const withFaces = (faces: ReadonlyArray<Addition>): WithFaces => {
     )
 }
 
-/**
- * A client of every endpoint but those of faces, as `HttpApiClient.make(Api.Api)` returns it.
- *
- * @category api
- */
+/** A client of every endpoint but those of faces, as `HttpApiClient.make(Api.Api)` returns it. */
 export type Client =
   typeof Api extends HttpApi.HttpApi<infer _Id, infer Groups, infer E, infer _R>
     ? HttpApiClient.Client<Groups, E, never>

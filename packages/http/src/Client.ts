@@ -5,11 +5,7 @@ import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
 
-/**
- * `token` is an API key of `project`, which is a slug or an id.
- *
- * @category models
- */
+/** `token` is an API key of `project`, which is a slug or an id. */
 export interface ClientOptions {
   readonly baseUrl: string
   readonly token: Redacted.Redacted
@@ -23,8 +19,6 @@ export interface ClientOptions {
  * Units: an answer is awaited for 10 seconds, a claim that waits for as much longer.
  * Fails: never as a layer. A server that cannot be reached, is overloaded or answers 5xx is `ControlPlaneUnavailable`;
  * a token that it refuses is `ControlPlaneRefused`; an operation that it lacks is `ControlPlaneUnsupported`.
- *
- * @category layers
  */
 export const layerWith = (
   options: ClientOptions,
@@ -38,11 +32,7 @@ export const layerWith = (
   HttpClient.HttpClient
 > => Ports.layer({ ...options, project: options.project ?? "default" })
 
-/**
- * As `layerWith`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).
- *
- * @category layers
- */
+/** As `layerWith`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent). */
 export const layerConfig: Layer.Layer<
   | ControlPlane.ProjectPorts
   | RunTokens.RunTokens

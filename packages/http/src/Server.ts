@@ -47,16 +47,11 @@ import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
 import * as Workers from "./server/Workers.js"
 
-/**
- * What answers some requests before the API does.
- *
- * @category options
- */
+/** What answers some requests before the API does. */
 export type InFront = <E, R>(
   api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>
 
-/** @category options */
 export interface ServerOptions<E = never, R = never> {
   /** How many requests a second each caller may send, and at once; 5,000 when absent, `Infinity` for no limit. */
   readonly rateLimit?: number | undefined
@@ -200,8 +195,6 @@ const routerConfig = { maxParamLength: 128 * 9 }
 /**
  * The contract as one app, for a router that mounts apps. It has its own router, so what it needs of one and the
  * shape of its refusals apply to it alone. `url` is where it will be, for its description.
- *
- * @category constructors
  */
 export const app = <E = never, R = never>({
   faces = [],
@@ -244,11 +237,7 @@ export const app = <E = never, R = never>({
     Effect.map((served) => options.inFront?.(served) ?? served),
   )
 
-/**
- * Serves the contract under a prefix such as `/agents`, next to the other routes of an application.
- *
- * @category layers
- */
+/** Serves the contract under a prefix such as `/agents`, next to the other routes of an application. */
 export const mount = <E = never, R = never>(prefix: `/${string}`, options: ServerOptions<E, R> = {}) =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
@@ -259,17 +248,9 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
     }),
   )
 
-/**
- * Serves the contract. Closing its Scope ends the event streams and the requests that wait, then the server.
- *
- * @category layers
- */
+/** Serves the contract. Closing its Scope ends the event streams and the requests that wait, then the server. */
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
   Layer.scopedDiscard(Effect.flatMap(app(options), (served) => Middleware.serve(served)))
 
-/**
- * As `layerWith`, with every option as it is when absent.
- *
- * @category layers
- */
+/** As `layerWith`, with every option as it is when absent. */
 export const layer = layerWith({})

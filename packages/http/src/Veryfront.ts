@@ -14,11 +14,7 @@ import type { ControlPlane, Schedules } from "@runlease/core"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as PublicApi from "./client/PublicApi.js"
 
-/**
- * `token` is an API key of `project`, which is a slug or an id.
- *
- * @category models
- */
+/** `token` is an API key of `project`, which is a slug or an id. */
 export interface VeryfrontOptions {
   /** `https://api.veryfront.com` when absent. */
   readonly baseUrl?: string | undefined
@@ -33,19 +29,13 @@ const publicUrl = "https://api.veryfront.com"
  *
  * Fails: as those of `Client.layerWith`. What this API cannot do, such as to suspend a run, to claim by agent, or to submit
  * with a priority, is `ControlPlaneUnsupported`.
- *
- * @category layers
  */
 export const layerWith = (
   options: VeryfrontOptions,
 ): Layer.Layer<ControlPlane.ProjectPorts | Schedules.Schedules, never, HttpClient.HttpClient> =>
   PublicApi.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl })
 
-/**
- * As `layerWith`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL.
- *
- * @category layers
- */
+/** As `layerWith`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL. */
 export const layerConfig: Layer.Layer<
   ControlPlane.ProjectPorts | Schedules.Schedules,
   ConfigError.ConfigError,

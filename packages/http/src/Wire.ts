@@ -10,8 +10,6 @@ import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
  *
  * A union of Schema chooses its member by `String(value[field])`, which throws for an object whose `toString` is no
  * function. JSON can hold such an object, so this refuses a `field` that is an object before the union reads it.
- *
- * @category combinators
  */
 export const choice = <A, I>(field: string, members: Schema.Schema<A, I>): Schema.Schema<A, unknown> => {
   const sent = Schema.Unknown.annotations({ jsonSchema: WholeJsonSchema.of(members) })
@@ -27,11 +25,7 @@ export const choice = <A, I>(field: string, members: Schema.Schema<A, I>): Schem
   })
 }
 
-/**
- * Reads a wire schema as a value of core, which is never null. The wire schema checks; the two functions only rename.
- *
- * @category combinators
- */
+/** Reads a wire schema as a value of core, which is never null. The wire schema checks; the two functions only rename. */
 export const as =
   <A extends {}>() =>
   <W, I>(
@@ -94,8 +88,6 @@ const named = (name: string, field: Schema.Struct.Field): Schema.Struct.Field =>
  * A struct whose fields have other names on the wire: those in snake_case, or that of `from`. The description of the API shows the wire
  * alone: JSONSchema adds the titles and descriptions of the renamed fields to those of the wire, unless the renamed struct has its own JSON
  * Schema.
- *
- * @category combinators
  */
 export const renamed = <Fields extends Schema.Struct.Fields>(
   fields: Fields,
@@ -137,11 +129,7 @@ export const orEmpty = <A extends object, I>(
 ): Schema.Schema<A, I | null> =>
   as<A>()(Schema.NullOr(schema), { decode: (wire) => wire ?? empty, encode: (value) => value })
 
-/**
- * A list of at most `max` items. Its length is checked before its items, so what a list costs that is refused does not grow with it.
- *
- * @category combinators
- */
+/** A list of at most `max` items. Its length is checked before its items, so what a list costs that is refused does not grow with it. */
 export const atMost =
   (max: number) =>
   <A, I extends ReadonlyArray<unknown>>(list: Schema.Schema<A, I>): Schema.Schema<A, I> =>

@@ -8,11 +8,7 @@ import type { ClientOptions } from "./Client.js"
 import * as Ports from "./client/Ports.js"
 import * as RenewalThread from "./client/RenewalThread.js"
 
-/**
- * The thread connects with `node:http` or `node:https`, and uses nothing of the `HttpClient` but the URL and the token.
- *
- * @category models
- */
+/** The thread connects with `node:http` or `node:https`, and uses nothing of the `HttpClient` but the URL and the token. */
 export interface WorkerClientOptions extends ClientOptions {
   /**
    * How long the event loop may stand still before its leases are not renewed any more, a lease at least. Twice the lease, and
@@ -30,8 +26,6 @@ export interface WorkerClientOptions extends ClientOptions {
  *
  * Units: the thread takes some 10 MB of memory.
  * Source: docs/decisions/0076-renewal-on-a-thread.md
- *
- * @category layers
  */
 export const layerWith = (
   options: WorkerClientOptions,

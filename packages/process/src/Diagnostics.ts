@@ -22,18 +22,12 @@ const append = (tail: Tail, text: string): Tail => {
   return { lines, bytes }
 }
 
-/**
- * The annotation of log entries from a program's stderr: `stream=stderr`.
- *
- * @category logging
- */
+/** The annotation of log entries from a program's stderr: `stream=stderr`. */
 export const annotation = { stream: "stderr" } as const
 
 /**
  * Logs each line with `annotation` and returns the last 4 KiB. A line over 8 KiB is logged in pieces. Both omit the values of
  * `secrets`, since more people may read a failure's message.
- *
- * @category logging
  */
 export const log = (
   bytes: Stream.Stream<Uint8Array>,

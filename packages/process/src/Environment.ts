@@ -5,18 +5,10 @@ import { Config, ConfigProvider, Effect, Option, Record, Redacted } from "effect
 
 export type Values = Readonly<Record<string, string>>
 
-/**
- * The names of the default variables, for programs, the home folder, the locale and the time zone.
- *
- * @category constants
- */
+/** The names of the default variables, for programs, the home folder, the locale and the time zone. */
 export const defaultNames: ReadonlyArray<string> = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"]
 
-/**
- * The worker's own variables with these names. Unset variables are left out.
- *
- * @category environment
- */
+/** The worker's own variables with these names. Unset variables are left out. */
 export const inherit = (names: ReadonlyArray<string>): Effect.Effect<Values> =>
   Effect.forEach(names, (name) =>
     Effect.map(Effect.option(Config.string(name)), (value) => [name, value] as const),
@@ -32,11 +24,7 @@ export const reveal: (extra: Extra) => Values = Record.map((value) =>
   typeof value === "string" ? value : Redacted.value(value),
 )
 
-/**
- * The values that logs and messages must not show.
- *
- * @category environment
- */
+/** The values that logs and messages must not show. */
 export const secrets = (extra: Extra): ReadonlyArray<string> =>
   Object.values(extra).flatMap((value) =>
     typeof value === "string" || Redacted.value(value) === "" ? [] : [Redacted.value(value)],
@@ -45,11 +33,7 @@ export const secrets = (extra: Extra): ReadonlyArray<string> =>
 /** A longer prompt is on stdin only, since systems limit the size of a variable. */
 const maxPromptBytes = 64 * 1024
 
-/**
- * The RUNLEASE_* variables of a run.
- *
- * @category environment
- */
+/** The RUNLEASE_* variables of a run. */
 export const ofRun = (run: Run.ClaimedRun, workDir: string): Values => {
   const prompt = RequestSnapshot.lastUserText(run.snapshot)
   // A variable cannot hold a NUL character.
@@ -70,8 +54,6 @@ const none: Extra = {}
  * With `runToken`, RUNLEASE_URL, RUNLEASE_WORKER_ID and RUNLEASE_TOKEN, by which a program reaches the server for its run; else nothing.
  *
  * Fails: as `RunTokens.current` does.
- *
- * @category environment
  */
 export const ofRunToken = (runToken = false): Effect.Effect<Extra, Executor.ExecutorError> =>
   runToken

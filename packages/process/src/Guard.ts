@@ -28,11 +28,7 @@ import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { script } from "./GuardScript.js"
 
-/**
- * The variable that marks the processes of a run for its guard.
- *
- * @category constants
- */
+/** The variable that marks the processes of a run for its guard. */
 export const markName = "RUNLEASE_PROCESS_MARK"
 
 /** A duration as the guard reads it, in whole hundredths of a second. */
@@ -149,8 +145,6 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
 /**
  * A guard that ends its run when the Scope closes, and waits until no process is left. A guard without a program ends the
  * processes with the mark, if there is a /proc: those of a run whose worker and guard are both dead.
- *
- * @category constructors
  */
 export const make = (options: Options): Effect.Effect<Guard, Executor.ExecutorError, Scope.Scope> =>
   Effect.acquireRelease(start(options), (guard) =>

@@ -4,8 +4,6 @@ import { Stream } from "effect"
 /**
  * A line, or a piece of one. `number` counts lines from 1. `end` is the reason for its end: a newline (which `text` omits,
  * with a carriage return before it), the length limit, or the end of the input.
- *
- * @category models
  */
 export interface Line {
   readonly text: string
@@ -15,11 +13,7 @@ export interface Line {
 
 const newline = 10
 
-/**
- * Lines of at most `maxBytes`. A longer line comes in pieces, so memory stays bounded.
- *
- * @category lines
- */
+/** Lines of at most `maxBytes`. A longer line comes in pieces, so memory stays bounded. */
 export const split =
   (maxBytes: number) =>
   <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Line, E, R> =>

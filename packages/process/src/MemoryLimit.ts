@@ -19,8 +19,6 @@ const script = 'ulimit -d "$1" && shift && exec "$@"'
  * The program under a limit of `maxBytes`, which is rounded up to KiB. Its command is looked up in `path`.
  *
  * Fails: `ProgramUnusable` when there is no such program.
- *
- * @category limits
  */
 export const apply = (
   { args, command }: Program,

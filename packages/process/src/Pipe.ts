@@ -16,8 +16,6 @@ const maxLeftBytes = 1024 * 1024
  * the pipe open for ever.
  *
  * Call it in the turn that spawns the child: Node.js drops the unread output of an exited child unless there is a listener.
- *
- * @category streams
  */
 export const read = (readable: Readable, gone: Deferred.Deferred<void>): Stream.Stream<Uint8Array> => {
   const ready = Effect.unsafeMakeLatch()

@@ -9,11 +9,7 @@ import * as MemoryLimit from "./MemoryLimit.js"
 import * as Pipe from "./Pipe.js"
 import * as WorkDir from "./WorkDir.js"
 
-/**
- * The program to start, and the folder to remove at its end.
- *
- * @category models
- */
+/** The program to start, and the folder to remove at its end. */
 export interface Options {
   readonly command: string
   readonly args: ReadonlyArray<string>
@@ -40,11 +36,7 @@ export interface Ending {
   readonly signal: string | null
 }
 
-/**
- * A running program.
- *
- * @category models
- */
+/** A running program. */
 export interface ProcessGroup {
   /** The pid of the program, which leads the group. */
   readonly pid: number
@@ -158,8 +150,6 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
  *
  * Fails: `command_not_found` and `command_not_executable`, which hand the run back, `command_not_started`,
  * `guard_not_started`, `work_dir_unavailable`.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* (
   options: Options,

@@ -6,11 +6,7 @@ import { delimiter, resolve } from "node:path"
 /** The search path without PATH. */
 const systemPath = "/usr/local/bin:/bin:/usr/bin"
 
-/**
- * The program does not exist, or its file is not executable.
- *
- * @category errors
- */
+/** The program does not exist, or its file is not executable. */
 export class ProgramUnusable extends Data.TaggedError("ProgramUnusable")<{
   readonly command: string
   readonly reason: "not_found" | "not_executable"
@@ -39,8 +35,6 @@ const stateOf = (file: string): "executable" | ProgramUnusable["reason"] => {
  * The file of `command`: a path that starts at the working folder, or a name in one of the folders of `path`.
  *
  * Fails: `ProgramUnusable` with the reason.
- *
- * @category lookup
  */
 export const find = (command: string, path: string = systemPath): Effect.Effect<string, ProgramUnusable> =>
   Effect.suspend(() => {

@@ -6,11 +6,7 @@ import { mkdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 
-/**
- * The absolute path of a new folder under `root`. The folder does not exist yet.
- *
- * @category constructors
- */
+/** The absolute path of a new folder under `root`. The folder does not exist yet. */
 export const newPath = (root: string = tmpdir()): Effect.Effect<string> =>
   Effect.sync(() => join(resolve(root), `runlease-${randomUUID()}`))
 
@@ -18,8 +14,6 @@ export const newPath = (root: string = tmpdir()): Effect.Effect<string> =>
  * Creates a folder at `path`, private to this user. The Scope removes it with its content.
  *
  * Fails: `work_dir_unavailable` (retryable).
- *
- * @category constructors
  */
 export const create = (path: string): Effect.Effect<void, Executor.ExecutorError, Scope.Scope> =>
   Effect.acquireRelease(

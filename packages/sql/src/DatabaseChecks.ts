@@ -21,11 +21,7 @@ const unreadable = (message: string): ReadonlyArray<HealthCheck.Report> => [
   },
 ]
 
-/**
- * Checks an SQLite file, while servers use it or not: whether it can be read, the version of its tables, its indexes, and its disk.
- *
- * @category checks
- */
+/** Checks an SQLite file, while servers use it or not: whether it can be read, the version of its tables, its indexes, and its disk. */
 export const sqlite = (filename: string): Effect.Effect<ReadonlyArray<HealthCheck.Report>> =>
   Effect.suspend(() =>
     fs.existsSync(filename)
@@ -46,8 +42,6 @@ const defaultStatementTimeout = "30 seconds"
 /**
  * Checks a PostgreSQL database with the options of a server: whether it answers, what a pooler between keeps, the version of its tables, its
  * indexes, its clock, its notifications, its connections, its settings, its standbys, its open transactions and its size.
- *
- * @category checks
  */
 export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyArray<HealthCheck.Report>> => {
   const { maxConnections = PostgresPool.defaultConnections, statementTimeout = defaultStatementTimeout } =

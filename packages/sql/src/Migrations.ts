@@ -33,18 +33,10 @@ import signingKeys from "./migrations/0020_SigningKeys.js"
 import vacuum from "./migrations/0021_Vacuum.js"
 import * as SqlDialect from "./SqlDialect.js"
 
-/**
- * Migrations by number and name.
- *
- * @category models
- */
+/** Migrations by number and name. */
 export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>>
 
-/**
- * All migrations.
- *
- * @category migrations
- */
+/** All migrations. */
 export const all: Migrations = {
   "0001_ControlPlane": initial,
   "0002_Counters": counters,
@@ -137,8 +129,6 @@ const waiting = <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, F
 /**
  * Applies the migrations that are new to the database, in one transaction. Applying them again, or from several processes
  * at once, changes nothing. Waits for a database that is starting up or locked.
- *
- * @category migrations
  */
 export const apply = (
   migrations: Migrations,

@@ -12,8 +12,6 @@ type Ports = MigratedTables.Ports
 /**
  * Brings the database's tables up to date; running it again, or from several processes at once, changes nothing. Waits,
  * and says so in the log, for a database that is starting up or that another process has locked.
- *
- * @category migrations
  */
 export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
   MigratedTables.migrate
@@ -21,8 +19,6 @@ export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, S
 /**
  * The control plane over the tables of an open database, which it brings up to date. Leases lapse and delays end for
  * as long as the Scope is open.
- *
- * @category constructors
  */
 export const make: Effect.Effect<
   Context.Context<ControlPlane.ControlPlane | Access.Access>,
@@ -34,8 +30,6 @@ export const make: Effect.Effect<
  * The control plane over a database, and the ports of its project `default`.
  *
  * Fails: `ControlPlaneUnavailable` when the tables cannot be brought up to date.
- *
- * @category layers
  */
 export const layer: Layer.Layer<Ports, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
   StoreControlPlane.layerOf(make)
@@ -44,8 +38,6 @@ export const layer: Layer.Layer<Ports, ControlPlaneError.ControlPlaneError, SqlC
  * The control plane on one SQLite file, which is made when absent, and the ports of its project `default`.
  *
  * Fails: `SqliteFileUnusable` says what is wrong with the file; `ControlPlaneUnavailable` as `layer` does.
- *
- * @category layers
  */
 export const layerSqlite = (
   options: SqliteFile.Options,
@@ -59,8 +51,6 @@ export const layerSqlite = (
  *
  * Fails: `ControlPlaneUnavailable` when the database cannot be reached, its tables cannot be brought up to date, or such a pooler loses
  * prepared statements.
- *
- * @category layers
  */
 export const layerPostgres = (
   options: PostgresPool.Options,
@@ -72,11 +62,7 @@ export const layerPostgres = (
     ),
   )
 
-/**
- * `layerPostgres` with settings, such as `PostgresPool.config`.
- *
- * @category layers
- */
+/** `layerPostgres` with settings, such as `PostgresPool.config`. */
 export const layerPostgresConfig = (
   options: Config.Config.Wrap<PostgresPool.Options>,
 ): Layer.Layer<Ports, ControlPlaneError.ControlPlaneError | ConfigError.ConfigError> =>

@@ -7,11 +7,7 @@ import { StoreTime } from "./dialect/StoreTime.js"
 import * as PostgresDialect from "./postgres/PostgresDialect.js"
 import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 
-/**
- * The dialect of the database behind `sql`. Dies for a database that is neither SQLite nor PostgreSQL.
- *
- * @category constructors
- */
+/** The dialect of the database behind `sql`. Dies for a database that is neither SQLite nor PostgreSQL. */
 export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
   Effect.flatMap(StoreTime, (time) =>
     sql.onDialectOrElse({

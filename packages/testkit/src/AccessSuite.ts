@@ -10,11 +10,7 @@ import * as Tokens from "./access/Tokens.js"
 import * as Sessions from "./access/Sessions.js"
 import * as TestRuns from "./TestRuns.js"
 
-/**
- * Declares the tests of `Access`.
- *
- * @category suites
- */
+/** Declares the tests of `Access`. */
 export const suite = (
   name: string,
   layer: Layer.Layer<Access | ControlPlane | WorkerRegistry, unknown>,

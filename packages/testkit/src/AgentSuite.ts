@@ -15,18 +15,10 @@ const declareTests = (name: string, test: Declare): void => {
   })
 }
 
-/**
- * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
- *
- * @category suites
- */
+/** Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock. */
 export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
   declareTests(name, declare(layer))
 
-/**
- * Declares those tests of `suite` whose outcome a store, or the network before it, can change.
- *
- * @category suites
- */
+/** Declares those tests of `suite` whose outcome a store, or the network before it, can change. */
 export const ofStore = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void =>
   declareTests(name, declareOfStore(layer))

@@ -12,8 +12,6 @@ import * as TestRuns from "./TestRuns.js"
  * ```ts
  * BulkSuite.suite("memory", MemoryControlPlane.layer)
  * ```
- *
- * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {
   describe(`Bulk operations (${name})`, () => {

@@ -18,11 +18,7 @@ const idsOf = (claimed: ReadonlyArray<ClaimedRun>) => claimed.map(({ runId }) =>
 
 const expiriesOf = (claimed: ReadonlyArray<ClaimedRun>) => claimed.map(({ leaseExpiresAt }) => leaseExpiresAt)
 
-/**
- * Declares the tests of repeated claims; part of `ClaimsSuite`.
- *
- * @category suites
- */
+/** Declares the tests of repeated claims; part of `ClaimsSuite`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -6,11 +6,7 @@ import { Leases } from "@runlease/core/Leases"
 import { Effect, Fiber, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-/**
- * Declares the tests of waiting claims; part of `ClaimsSuite`.
- *
- * @category suites
- */
+/** Declares the tests of waiting claims; part of `ClaimsSuite`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -5,11 +5,7 @@ import * as Run from "@runlease/core/Run"
 
 const id = "00000000-0000-4000-8000-000000000001"
 
-/**
- * The first attempt of run `run-1` of agent `agent-1`, whose user says "What is new?". `changes` replaces its fields.
- *
- * @category constructors
- */
+/** The first attempt of run `run-1` of agent `agent-1`, whose user says "What is new?". `changes` replaces its fields. */
 export const make = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({
   runId: Ids.RunId.make("run-1"),
   projectId: Ids.ProjectId.make(id),

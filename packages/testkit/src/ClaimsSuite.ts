@@ -383,11 +383,7 @@ const attemptTests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 }
 
-/**
- * Declares the tests of `Claims`.
- *
- * @category suites
- */
+/** Declares the tests of `Claims`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

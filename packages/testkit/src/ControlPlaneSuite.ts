@@ -20,8 +20,6 @@ import * as TracingSuite from "./TracingSuite.js"
 /**
  * Declares those tests of `suite` that need more than the ports of one project: of a lapse, of `Access`, of the isolation of projects, of
  * pruning, of schedules, of bulk operations, of statistics, of summaries, of interrupted calls, and of spans.
- *
- * @category suites
  */
 export const suiteBesidePorts = (
   name: string,
@@ -46,8 +44,6 @@ export const suiteBesidePorts = (
  * ```ts
  * ControlPlaneSuite.suite("memory", MemoryControlPlane.layer)
  * ```
- *
- * @category suites
  */
 export const suite = (
   name: string,

@@ -9,11 +9,7 @@ import { Runs } from "@runlease/core/Runs"
 import { Effect, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-/**
- * Declares the tests of `Conversations`.
- *
- * @category suites
- */
+/** Declares the tests of `Conversations`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -8,11 +8,7 @@ import type { DeliberateFault } from "./simulation/faults/Fault.js"
 
 export type { DeliberateFault } from "./simulation/faults/Fault.js"
 
-/**
- * The faults by their names.
- *
- * @category faults
- */
+/** The faults by their names. */
 export const all = {
   "renewal-without-epoch": {
     sentence: "a lease is renewed by its owner alone",

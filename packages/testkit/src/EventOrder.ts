@@ -20,8 +20,6 @@ const startedId = (event: Event): string | undefined => {
 /**
  * The rules that a run's events violate, as sentences in the order of the events; empty for valid events. The events
  * are an executor's or a whole log. With `ended` no more events follow, so nothing may be open.
- *
- * @category checking
  */
 export const violations = (
   events: ReadonlyArray<Event>,

@@ -27,8 +27,6 @@ export type { Resources } from "./executor/Cleanup.js"
  * Declares the tests of an executor, by the real clock. Each test makes one subject with `make`; its runs come from a
  * control plane in memory that belongs to the test. `resources` counts what else a run must release, such as open
  * descriptors or temporary folders.
- *
- * @category suites
  */
 export const suite = (name: string, make: Make, resources: Cleanup.Resources = {}): void => {
   describe(`Executor (${name})`, () => {

@@ -208,11 +208,7 @@ const shares = Effect.gen(function* () {
   assertTrue(Math.abs(of - 1500) <= 2, `${of} of 2,000 starts had three of four turns`)
 })
 
-/**
- * Declares the tests. Each of the `worlds` has its own store.
- *
- * @category suites
- */
+/** Declares the tests. Each of the `worlds` has its own store. */
 export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts, unknown>,

@@ -46,11 +46,7 @@ const runInTurn = (worker: Ids.WorkerId, count: number) =>
     Effect.map(idsOf),
   )
 
-/**
- * Declares the tests of fairness.
- *
- * @category suites
- */
+/** Declares the tests of fairness. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -8,8 +8,6 @@ import { Context, Layer } from "effect"
  * ```ts
  * Faults.over(Leases.Leases, (leases) => ({ ...leases, renew: () => Effect.never }))(layer)
  * ```
- *
- * @category faults
  */
 export const over =
   <I, S>(tag: Context.Tag<I, S>, change: (service: S) => S) =>
@@ -18,11 +16,7 @@ export const over =
       Context.add(context, tag, change(Context.get(context as Context.Context<A | I>, tag))),
     )
 
-/**
- * The same control plane with a port of each of its projects replaced by `change` of it.
- *
- * @category faults
- */
+/** The same control plane with a port of each of its projects replaced by `change` of it. */
 export const overProjects = <I extends StorePorts, S>(tag: Context.Tag<I, S>, change: (service: S) => S) =>
   over(ControlPlane, (controlPlane) => ({
     ...controlPlane,

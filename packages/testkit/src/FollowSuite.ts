@@ -33,11 +33,7 @@ const startFollower = (runId: Ids.RunId, after = 0) =>
     }
   })
 
-/**
- * Declares the tests of `RunLog.follow`; part of `RunLogSuite`.
- *
- * @category suites
- */
+/** Declares the tests of `RunLog.follow`; part of `RunLogSuite`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -528,11 +528,7 @@ const coverageTests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 }
 
-/**
- * Declares the tests of follow-up inputs.
- *
- * @category suites
- */
+/** Declares the tests of follow-up inputs. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -32,8 +32,6 @@ const namesOf = (claimed: ReadonlyArray<ClaimedRun>) => claimed.map(({ runId }) 
 /**
  * Declares the tests of runs that a commit hands to a waiting claim; part of `ClaimsSuite`. They apply to a store whose claims
  * and submissions pass through one process.
- *
- * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)

@@ -25,11 +25,7 @@ import type { Invariant, Violation } from "./simulation/invariants/Violation.js"
 export type * from "./simulation/History.js"
 export type { Invariant, Name, Violation } from "./simulation/invariants/Violation.js"
 
-/**
- * The invariants, each with a sentence that says what always holds.
- *
- * @category invariants
- */
+/** The invariants, each with a sentence that says what always holds. */
 export const invariants: ReadonlyArray<Invariant> = [
   oneHolder,
   fenced,
@@ -51,11 +47,7 @@ export const invariants: ReadonlyArray<Invariant> = [
   eachRunEnds,
 ]
 
-/**
- * What the history has broken; empty for a correct one.
- *
- * @category checking
- */
+/** What the history has broken; empty for a correct one. */
 export const violations = (history: History): ReadonlyArray<Violation> => {
   const executions = executionsOf(history)
   return invariants.flatMap(({ broken, name }) =>

@@ -10,8 +10,6 @@ import * as TestRuns from "./TestRuns.js"
 /**
  * Declares the tests of interrupted calls. They apply to a store in the caller's process. Over a network the response
  * may be lost with the caller, and then the lease has to lapse.
- *
- * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)

@@ -59,11 +59,7 @@ const refusalOf = (runId: Ids.RunId, ...answers: Interrupt.Answers) =>
     return { answered, interruptId, open }
   })
 
-/**
- * Declares the tests of interrupts and their answers.
- *
- * @category suites
- */
+/** Declares the tests of interrupts and their answers. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

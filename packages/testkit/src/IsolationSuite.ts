@@ -25,11 +25,7 @@ const elsewhere = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return yield* Effect.provide(effect, controlPlane.project(project.id))
   })
 
-/**
- * Declares the tests of the isolation of projects and of `ControlPlane.ready`.
- *
- * @category suites
- */
+/** Declares the tests of the isolation of projects and of `ControlPlane.ready`. */
 export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,

@@ -6,7 +6,6 @@
  */
 import { Clock, Duration, Effect } from "effect"
 
-/** @category models */
 export interface JumpClock extends Clock.Clock {
   /** Advances the time by this many milliseconds and wakes the sleepers that are due, the earliest first. */
   readonly jump: (millis: number) => Effect.Effect<void>
@@ -23,11 +22,7 @@ interface Sleeper {
   readonly wake: () => void
 }
 
-/**
- * A Clock at instant 0.
- *
- * @category constructors
- */
+/** A Clock at instant 0. */
 export const make: Effect.Effect<JumpClock> = Effect.sync(() => {
   let now = 0
   /** Milliseconds by which the wall clock is ahead of the elapsed time. */

@@ -49,8 +49,6 @@ const operations = Effect.gen(function* () {
 /**
  * Declares the test. Sweeps and requests share a clock that passes the end of the leases while no timer fires, so each build of `layer`
  * makes a fresh control plane by Effect's Clock.
- *
- * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   describe(`Lapsed leases (${name})`, () => {

@@ -12,11 +12,7 @@ import * as Programs from "./leases/Programs.js"
 import * as TimeLimits from "./leases/TimeLimits.js"
 import * as Questions from "./leases/Questions.js"
 
-/**
- * Declares the tests of `Leases`.
- *
- * @category suites
- */
+/** Declares the tests of `Leases`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

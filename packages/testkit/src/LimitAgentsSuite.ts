@@ -47,11 +47,7 @@ const agentIds = ["import"]
 
 const ids = (names: ReadonlyArray<string>) => names.map((name) => Ids.AgentId.make(name))
 
-/**
- * Declares the tests of limits with names that have agents.
- *
- * @category suites
- */
+/** Declares the tests of limits with names that have agents. */
 export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 
@@ -266,11 +262,7 @@ const ofAgent = (key: string) => ({ kind: "agent" as const, name: null, key })
 
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 
-/**
- * Declares the tests of limits of agents.
- *
- * @category suites
- */
+/** Declares the tests of limits of agents. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

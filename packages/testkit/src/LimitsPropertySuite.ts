@@ -307,11 +307,7 @@ const world = (seed: number, steps: number) =>
     }
   })
 
-/**
- * Declares the test. Each of the `worlds` has its own store.
- *
- * @category suites
- */
+/** Declares the test. Each of the `worlds` has its own store. */
 export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts, unknown>,

@@ -20,11 +20,7 @@ const ofKey = (key: string) => ({ kind: "concurrency_key" as const, name: null, 
 
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 
-/**
- * Declares the tests of limits.
- *
- * @category suites
- */
+/** Declares the tests of limits. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

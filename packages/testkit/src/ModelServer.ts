@@ -22,11 +22,7 @@ import { Array, Context, Effect, Layer, Predicate, Ref, Schema, Stream } from "e
 
 const Message = Schema.Struct({ role: Schema.String, content: Schema.optional(Schema.Unknown) })
 
-/**
- * What the model is sent: messages, and the tools that it may call. `content` is text, or parts of which some are text.
- *
- * @category models
- */
+/** What the model is sent: messages, and the tools that it may call. `content` is text, or parts of which some are text. */
 export const Request = Schema.Struct({
   messages: Schema.Array(Message),
   tools: Schema.optionalWith(
@@ -36,21 +32,13 @@ export const Request = Schema.Struct({
 })
 export type Request = typeof Request.Type
 
-/**
- * What the model answers: text, which is sent word by word; text as it comes; or a call of a tool.
- *
- * @category models
- */
+/** What the model answers: text, which is sent word by word; text as it comes; or a call of a tool. */
 export type Answer =
   | string
   | Stream.Stream<string>
   | { readonly tool: string; readonly arguments: Readonly<Record<string, unknown>> }
 
-/**
- * A model that answers.
- *
- * @category services
- */
+/** A model that answers. */
 export class ModelServer extends Context.Tag("@runlease/testkit/ModelServer")<
   ModelServer,
   {
@@ -61,11 +49,7 @@ export class ModelServer extends Context.Tag("@runlease/testkit/ModelServer")<
   }
 >() {}
 
-/**
- * The text of a message: its content, or that of its parts.
- *
- * @category accessors
- */
+/** The text of a message: its content, or that of its parts. */
 export const textOf = ({ content }: Request["messages"][number]): string =>
   Array.isArray(content)
     ? content
@@ -75,11 +59,7 @@ export const textOf = ({ content }: Request["messages"][number]): string =>
       ? content
       : ""
 
-/**
- * The words of a text, each with the space behind it.
- *
- * @category accessors
- */
+/** The words of a text, each with the space behind it. */
 export const wordsOf = (text: string): ReadonlyArray<string> => text.split(/(?<= )/)
 
 const chunk = (choices: ReadonlyArray<object>, usage?: object): string =>
@@ -117,11 +97,7 @@ const chunksOf = (answer: Answer, callId: string): Stream.Stream<string> => {
   })
 }
 
-/**
- * Serves the model. `answer` gets each request, and how many came before it.
- *
- * @category layers
- */
+/** Serves the model. `answer` gets each request, and how many came before it. */
 export const layer = (
   answer: (request: Request, before: number) => Answer,
 ): Layer.Layer<ModelServer, never, HttpServer.HttpServer> =>

@@ -18,11 +18,7 @@ const ofName = (name: string, key: string) => ({ kind: "named" as const, name, k
 
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 
-/**
- * Declares the tests of limits with names.
- *
- * @category suites
- */
+/** Declares the tests of limits with names. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -11,11 +11,7 @@
  */
 import { Effect, Ref, type Scope } from "effect"
 
-/**
- * Limits the number of words that a stand-in model sends.
- *
- * @category models
- */
+/** Limits the number of words that a stand-in model sends. */
 export interface Pace {
   /** Waits until the next word is allowed. */
   readonly turn: Effect.Effect<void>
@@ -25,11 +21,7 @@ export interface Pace {
   readonly free: Effect.Effect<void>
 }
 
-/**
- * A pace that is unlimited at first.
- *
- * @category constructors
- */
+/** A pace that is unlimited at first. */
 export const make: Effect.Effect<Pace> = Effect.gen(function* () {
   const gate = yield* Effect.makeLatch(true)
   const left = yield* Ref.make(Infinity)

@@ -26,11 +26,7 @@ const garbage = [
   "__proto__",
 ]
 
-/**
- * Declares the tests of cursors.
- *
- * @category suites
- */
+/** Declares the tests of cursors. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

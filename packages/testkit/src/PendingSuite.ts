@@ -26,11 +26,7 @@ const verdictOf = (publicId: string, input: Partial<SubmissionInput> = {}) =>
 
 const refused = "TooManyPending"
 
-/**
- * Declares the tests of pending runs.
- *
- * @category suites
- */
+/** Declares the tests of pending runs. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -27,11 +27,7 @@ const limit = Effect.flatMap(Limits, ({ list }) =>
 const waitFor = (worker: Ids.WorkerId) =>
   TestRuns.start(TestRuns.claim(worker, { limit: 10, wait: "1 hour" }))
 
-/**
- * Declares the tests of the limit of a project.
- *
- * @category suites
- */
+/** Declares the tests of the limit of a project. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

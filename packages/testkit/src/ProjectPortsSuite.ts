@@ -22,11 +22,7 @@ import * as TracingSuite from "./TracingSuite.js"
 import * as WaitingSuite from "./WaitingSuite.js"
 import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
 
-/**
- * Declares the tests of the ports. `layer` provides a fresh, empty project each time it is built.
- *
- * @category suites
- */
+/** Declares the tests of the ports. `layer` provides a fresh, empty project each time it is built. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   ClaimsSuite.suite(name, layer)
   LeasesSuite.suite(name, layer)

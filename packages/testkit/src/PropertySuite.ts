@@ -28,8 +28,6 @@ import * as TestRuns from "./TestRuns.js"
 /**
  * `Passed`: all histories agree with the model; counts the histories, the requests, and each verdict of each kind of
  * request. `Broken`: the shortest history found that does not agree.
- *
- * @category models
  */
 export type Report =
   | {
@@ -107,8 +105,6 @@ const kindOf = ({ request, verdict }: Exchange): string =>
 /**
  * Executes `runs` histories over one store that is built once. Histories are independent: each has runs, lanes and an
  * agent of its own.
- *
- * @category running
  */
 export const check = <E>(
   layer: Layer.Layer<ProjectPorts, E>,
@@ -170,11 +166,7 @@ export const check = <E>(
     }).pipe(Effect.provide(layer), Effect.withClock(clock))
   })
 
-/**
- * The report as text for a console.
- *
- * @category running
- */
+/** The report as text for a console. */
 export const show = (name: string, report: Report): string => {
   if (report._tag === "Passed") {
     const { histories, requests, verdicts } = report
@@ -198,8 +190,6 @@ export const show = (name: string, report: Report): string => {
  * ```ts
  * PropertySuite.suite("memory", MemoryControlPlane.layer, { runs: 1000 })
  * ```
- *
- * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>, options: Options): void => {
   describe(`Properties (${name})`, () => {

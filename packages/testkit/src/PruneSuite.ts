@@ -98,11 +98,7 @@ const idsLeft = Effect.gen(function* () {
   return (yield* runs.list({ limit: 100 })).items.map(({ runId }) => runId)
 })
 
-/**
- * Declares the tests of pruning.
- *
- * @category suites
- */
+/** Declares the tests of pruning. */
 export const suite = (
   name: string,
   layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,

@@ -215,11 +215,7 @@ const world = (seed: number, steps: number) =>
     }
   })
 
-/**
- * Declares the test. Each of the `worlds` has its own store.
- *
- * @category suites
- */
+/** Declares the test. Each of the `worlds` has its own store. */
 export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts, unknown>,

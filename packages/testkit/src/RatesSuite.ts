@@ -21,11 +21,7 @@ const nextOf = (worker: Ids.WorkerId, wait: Duration.DurationInput = "30 seconds
 
 const ofKey = (key: string) => ({ kind: "named" as const, name: "api", key })
 
-/**
- * Declares the tests of rates.
- *
- * @category suites
- */
+/** Declares the tests of rates. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -53,8 +53,6 @@ const renewingOne = Effect.map(renewing(["only"]), ([lease]) => lease!)
  * ```ts
  * RenewalSuite.suite("memory", TestPorts.layer)
  * ```
- *
- * @category suites
  */
 export const suite = <More>(name: string, layer: Layer.Layer<ProjectPorts | More, unknown>): void => {
   const test = <A, E>(title: string, body: Effect.Effect<A, E, ProjectPorts | Scope.Scope>) =>

@@ -572,11 +572,7 @@ const closingTests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 }
 
-/**
- * Declares the tests of `RunLog`.
- *
- * @category suites
- */
+/** Declares the tests of `RunLog`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -9,11 +9,7 @@ import * as Debounce from "./runs/Debounce.js"
 import * as Outcomes from "./runs/Outcomes.js"
 import * as Multitask from "./runs/Multitask.js"
 
-/**
- * Declares the tests of `Runs`.
- *
- * @category suites
- */
+/** Declares the tests of `Runs`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -16,8 +16,6 @@ import * as TestRuns from "./TestRuns.js"
  * ```ts
  * SchedulesSuite.suite("memory", MemoryControlPlane.layer)
  * ```
- *
- * @category suites
  */
 export const suite = (name: string, layer: Layer.Layer<StorePorts, unknown>): void => {
   describe(`Schedules (${name})`, () => {
@@ -28,11 +26,7 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts, unknown>): vo
   })
 }
 
-/**
- * Declares the tests of a store whose civil clock is the wall clock of its machine, which an operator sets.
- *
- * @category suites
- */
+/** Declares the tests of a store whose civil clock is the wall clock of its machine, which an operator sets. */
 export const suiteCivil = (
   name: string,
   layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,

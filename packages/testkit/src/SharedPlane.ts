@@ -16,8 +16,6 @@ import { Effect, Layer, ManagedRuntime, TestContext } from "effect"
  * ```ts
  * WorkerSuite.suite("HTTP before memory", SharedPlane.layerWith(serve(MemoryControlPlane.layer), clientOfNewProject))
  * ```
- *
- * @category layers
  */
 export const layerWith = <S, E, A, E2>(
   shared: Layer.Layer<S, E>,
@@ -35,11 +33,7 @@ export const layerWith = <S, E, A, E2>(
   )
 }
 
-/**
- * A project that no other test has.
- *
- * @category running
- */
+/** A project that no other test has. */
 export const newProject = Effect.flatMap(Access, (access) =>
   Effect.flatMap(Ids.uuidV7, (id) => access.createProject(`test-${id}`)),
 )
@@ -60,8 +54,6 @@ const ownProject: Layer.Layer<StorePorts, ProjectExists | ControlPlaneError, Con
  * ```ts
  * WorkerSuite.suite("SQLite", SharedPlane.layer(store))
  * ```
- *
- * @category layers
  */
 export const layer = <E>(
   plane: Layer.Layer<ControlPlane | Access, E>,

@@ -19,8 +19,6 @@ export type * from "./simulation/Plan.js"
 /**
  * `Passed`: no history broke an invariant. `Broken`: the history of `seed` did. `plan` is the smallest that was found for it, after `tries`,
  * and `history` what happened.
- *
- * @category models
  */
 export type Report =
   | { readonly _tag: "Passed"; readonly seeds: number; readonly calls: number; readonly executions: number }
@@ -44,26 +42,14 @@ export interface Options {
 /** How many plans a search for a smaller one plays at most. */
 const maxTries = 500
 
-/**
- * Plays a plan, and returns its history.
- *
- * @category running
- */
+/** Plays a plan, and returns its history. */
 export const play = <E>(subject: Subject<E>, plan: Plan): Effect.Effect<HistoryChecker.History, E> =>
   Effect.flatten(Effect.promise(() => World.play(subject, plan)))
 
-/**
- * The plan of a seed.
- *
- * @category running
- */
+/** The plan of a seed. */
 export const planOf: (seed: number) => Plan = PlanGenerator.make
 
-/**
- * Plays the seeds one after the other until one of them breaks an invariant.
- *
- * @category running
- */
+/** Plays the seeds one after the other until one of them breaks an invariant. */
 export const search = Effect.fn("Simulation.search")(function* <E>(
   subject: Subject<E>,
   options: Options,
@@ -96,11 +82,7 @@ export const search = Effect.fn("Simulation.search")(function* <E>(
   return { _tag: "Passed", seeds: options.seeds, calls, executions }
 })
 
-/**
- * The report as text for a console. `again` is the command that plays a seed again.
- *
- * @category running
- */
+/** The report as text for a console. `again` is the command that plays a seed again. */
 export const show = (name: string, report: Report, again: (seed: number) => string): string => {
   if (report._tag === "Passed") {
     const { calls, executions, seeds } = report

@@ -13,8 +13,6 @@ import * as Simulation from "./Simulation.js"
  * ```ts
  * SimulationSuite.suite("memory", { store: MemoryControlPlane.layer, turnsOfLoop: false }, { seeds: 200 })
  * ```
- *
- * @category suites
  */
 export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: Simulation.Options): void => {
   describe(`Simulation (${name})`, () => {
@@ -36,18 +34,10 @@ export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: 
   })
 }
 
-/**
- * The name of a deliberate fault.
- *
- * @category faults
- */
+/** The name of a deliberate fault. */
 export type FaultName = keyof typeof DeliberateFaults.all
 
-/**
- * A seed that shows a fault soon, and an invariant that the fault breaks.
- *
- * @category faults
- */
+/** A seed that shows a fault soon, and an invariant that the fault breaks. */
 export interface Shown {
   readonly seed: number
   readonly breaks: HistoryChecker.Name
@@ -56,11 +46,7 @@ export interface Shown {
 /** How many seeds a search takes at most, where a change of the code has made another seed show the fault. */
 const maxSeeds = 500
 
-/**
- * The plan of the first seed that shows a fault, from the given one on. Dies when 500 seeds do not show it.
- *
- * @category faults
- */
+/** The plan of the first seed that shows a fault, from the given one on. Dies when 500 seeds do not show it. */
 export const planFor = Effect.fn(function* <E>(
   subject: Simulation.Subject<E>,
   name: FaultName,
@@ -74,11 +60,7 @@ export const planFor = Effect.fn(function* <E>(
   return yield* Effect.die(new Error(`No seed shows ${name}`))
 })
 
-/**
- * Declares for each of these faults the test that a plan shows it, and breaks nothing without it.
- *
- * @category suites
- */
+/** Declares for each of these faults the test that a plan shows it, and breaks nothing without it. */
 export const faults = <E>(
   name: string,
   subject: Simulation.Subject<E>,

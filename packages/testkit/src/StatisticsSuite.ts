@@ -44,11 +44,7 @@ const fail = (claimed: Parameters<typeof TestRuns.leaseOf>[0], code: string | nu
     ),
   )
 
-/**
- * Declares the tests of `Statistics`.
- *
- * @category suites
- */
+/** Declares the tests of `Statistics`. */
 export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {
   const test = TestRuns.tester(layer)
 

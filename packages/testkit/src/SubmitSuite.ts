@@ -11,11 +11,7 @@ import * as TestRuns from "./TestRuns.js"
 
 const unknownRun = Ids.RunId.make("unknown")
 
-/**
- * Declares the tests of `Runs.submit`, `get` and `list`; part of `RunsSuite`.
- *
- * @category suites
- */
+/** Declares the tests of `Runs.submit`, `get` and `list`; part of `RunsSuite`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -7,11 +7,7 @@ import * as Lists from "./summaries/Lists.js"
 import * as Titles from "./summaries/Titles.js"
 import * as TestRuns from "./TestRuns.js"
 
-/**
- * Declares the tests of `Summaries`.
- *
- * @category suites
- */
+/** Declares the tests of `Summaries`. */
 export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -11,11 +11,7 @@ import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { DateTime, Duration, Effect, Fiber, type Layer, Option, type Scope, TestClock } from "effect"
 
-/**
- * Declares one test whose body uses the services `R`.
- *
- * @category running
- */
+/** Declares one test whose body uses the services `R`. */
 export interface Test<R> {
   <A, E>(title: string, body: Effect.Effect<A, E, R | Scope.Scope>): void
 }
@@ -24,8 +20,6 @@ export interface Test<R> {
  * Declares tests under the TestClock. Each test builds its own control plane from `layer`.
  *
  * It uses `effect` of `@effect/vitest` and not `it.effect`, which each use of `layer` of that package replaces by its own.
- *
- * @category running
  */
 export const tester =
   <R, E>(layer: Layer.Layer<R, E>): Test<R> =>

@@ -1,11 +1,7 @@
 /** The spans that an effect makes. */
 import { Effect, Tracer } from "effect"
 
-/**
- * Runs the effect with the tracer of the caller, and returns the spans that it has made, in the order in which they began.
- *
- * @category tracing
- */
+/** Runs the effect with the tracer of the caller, and returns the spans that it has made, in the order in which they began. */
 export const of = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
 ): Effect.Effect<ReadonlyArray<Tracer.Span>, E, R> =>

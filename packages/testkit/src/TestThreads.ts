@@ -2,11 +2,7 @@
 import { Effect, Logger, Queue } from "effect"
 import type { Worker } from "node:worker_threads"
 
-/**
- * The threads of this process that start from now on, until the Scope closes.
- *
- * @category observing
- */
+/** The threads of this process that start from now on, until the Scope closes. */
 export const started = Effect.gen(function* () {
   const threads = yield* Queue.unbounded<Worker>()
   yield* Effect.acquireRelease(
@@ -20,11 +16,7 @@ export const started = Effect.gen(function* () {
   return threads
 })
 
-/**
- * The lines that are logged where `layer` is provided.
- *
- * @category observing
- */
+/** The lines that are logged where `layer` is provided. */
 export const logged = Effect.map(Queue.unbounded<string>(), (lines) => ({
   lines,
   layer: Logger.replace(

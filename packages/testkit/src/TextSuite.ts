@@ -14,11 +14,7 @@ import * as TestRuns from "./TestRuns.js"
 /** Models emit half of a surrogate pair when tokens cut an emoji; programs emit NUL in binary output. */
 export const strange = "cut \ud83d, \udfff and \u0000"
 
-/**
- * Declares the tests of such text in events, messages, answers, metadata, results and errors.
- *
- * @category suites
- */
+/** Declares the tests of such text in events, messages, answers, metadata, results and errors. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
   const value = { [strange]: [strange], plain: "\\u0000 \\ud83d" }

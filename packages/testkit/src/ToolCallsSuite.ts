@@ -43,11 +43,7 @@ const verdicts = (run: ClaimedRun, toolName: string, args: string) =>
     return [call.verdict("pure")._tag, call.verdict("idempotent")._tag, call.verdict("atMostOnce")._tag]
   })
 
-/**
- * Declares the tests of tool calls over the log of `layer`.
- *
- * @category suites
- */
+/** Declares the tests of tool calls over the log of `layer`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -45,11 +45,7 @@ const methodsOf = (ports: Readonly<Record<string, object>>) =>
 
 const namesOf = (calls: ReadonlyArray<Call>) => Array.from(new Set(calls.map(([name]) => name))).sort()
 
-/**
- * Declares the tests of the spans of a project's ports.
- *
- * @category suites
- */
+/** Declares the tests of the spans of a project's ports. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 
@@ -151,11 +147,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   })
 }
 
-/**
- * Declares the tests of the spans of `Access`, `ControlPlane`, `Statistics` and `Summaries`.
- *
- * @category suites
- */
+/** Declares the tests of the spans of `Access`, `ControlPlane`, `Statistics` and `Summaries`. */
 export const suiteStore = (
   name: string,
   layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,

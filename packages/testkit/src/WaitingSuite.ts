@@ -20,11 +20,7 @@ const suspendedRun = (worker: Ids.WorkerId, input: Partial<SubmissionInput> = {}
     return claimed
   })
 
-/**
- * Declares the tests of waits that expire.
- *
- * @category suites
- */
+/** Declares the tests of waits that expire. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

@@ -18,8 +18,6 @@ const lease = Duration.toMillis(TestRuns.leaseDuration)
  * ```ts
  * WallClockSuite.suite("memory", MemoryControlPlane.layer)
  * ```
- *
- * @category suites
  */
 export const suite = (
   name: string,

@@ -17,8 +17,6 @@ import { Effect, Redacted } from "effect"
 /**
  * What a worker needs to find the control plane of this program, as `Client.layerConfig` of `@runlease/http` reads it: the address of its
  * server, and a key of the default project, which is made here.
- *
- * @category accessors
  */
 export const connection = Effect.gen(function* () {
   const access = yield* Access.Access
@@ -31,8 +29,6 @@ export const connection = Effect.gen(function* () {
 /**
  * Starts the program at a path as this one was started: with the same Node.js and its flags, such as those of a loader of TypeScript. What
  * it writes to stderr is shown. The Scope of `Command.start` ends it.
- *
- * @category constructors
  */
 export const command = (program: string, environment: Readonly<Record<string, string>>): Command.Command =>
   Command.make(process.execPath, ...process.execArgv, program).pipe(

@@ -8,11 +8,7 @@ import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Queue, Stream, TestClock } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-/**
- * Declares the tests of `WorkerRegistry`.
- *
- * @category suites
- */
+/** Declares the tests of `WorkerRegistry`. */
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 

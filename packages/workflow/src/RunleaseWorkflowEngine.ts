@@ -18,35 +18,19 @@ import * as Client from "./internal/Client.js"
 import * as Execution from "./internal/Execution.js"
 import * as Names from "./internal/Names.js"
 
-/**
- * The agent of a workflow's runs, for the `agentIds` of a worker.
- *
- * @category ids
- */
+/** The agent of a workflow's runs, for the `agentIds` of a worker. */
 export const agentIdOf = (workflow: Pick<Workflow.Any, "name">): string => Names.agentIdOf(workflow.name)
 
-/**
- * The id of an execution's run: the execution id itself where it can be the id of a run, as those of `@effect/workflow` can.
- *
- * @category ids
- */
+/** The id of an execution's run: the execution id itself where it can be the id of a run, as those of `@effect/workflow` can. */
 export const runIdOf = (executionId: string): string => Names.runIdOf(executionId)
 
-/**
- * The engine, and the executor of the workflows that are registered with it.
- *
- * @category models
- */
+/** The engine, and the executor of the workflows that are registered with it. */
 export interface Engine {
   readonly engine: WorkflowEngine.WorkflowEngine["Type"]
   readonly execute: Executor.Execute
 }
 
-/**
- * Makes an engine. A worker hands back a run of a workflow that is not registered.
- *
- * @category constructors
- */
+/** Makes an engine. A worker hands back a run of a workflow that is not registered. */
 export const make: Effect.Effect<Engine, never, Runs.Runs | RunLog.RunLog> = Effect.gen(function* () {
   const context = yield* Effect.context<Runs.Runs | RunLog.RunLog>()
   const registered = new Map<string, Execution.Registered>()
@@ -122,11 +106,7 @@ export const make: Effect.Effect<Engine, never, Runs.Runs | RunLog.RunLog> = Eff
   }
 })
 
-/**
- * The engine for programs, and the executor for a worker.
- *
- * @category layers
- */
+/** The engine for programs, and the executor for a worker. */
 export const layer: Layer.Layer<
   WorkflowEngine.WorkflowEngine | Executor.Executor,
   never,

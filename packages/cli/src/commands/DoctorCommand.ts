@@ -75,7 +75,6 @@ const toText = (examined: ReadonlyArray<Examined>, paint: Output.Paint): string 
   ].join("\n")
 }
 
-/** @category commands */
 export const command = Command.make(
   "doctor",
   { connection: Settings.connection, database, json: Settings.json },

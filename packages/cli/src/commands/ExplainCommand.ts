@@ -61,7 +61,6 @@ const toText = (facts: Facts.Facts, paint: Output.Paint): string => {
   ].join("\n")
 }
 
-/** @category commands */
 export const command = Command.make(
   "explain",
   { connection: Settings.connection, json: Settings.json, runId },

@@ -39,11 +39,7 @@ export { Result, result } from "./AgentResult.js"
 export type { AwaitError, Followed, SubmitError, SubmitOptions } from "./AgentRuns.js"
 export { ResultUnreadable, RunFailed } from "./RunFailed.js"
 
-/**
- * An agent by its name: `Payload` is the input of a run, `Success` its value, and `Error` its declared failures.
- *
- * @category models
- */
+/** An agent by its name: `Payload` is the input of a run, `Success` its value, and `Error` its declared failures. */
 export interface Agent<Payload, Success, Error> {
   readonly name: string
   readonly definition: AgentSchemas.Definition<Payload, Success, Error>
@@ -83,11 +79,7 @@ export interface Agent<Payload, Success, Error> {
   ) => Stream.Stream<AgentRuns.Followed<Success>, Error | AgentRuns.AwaitError, Runs | RunLog>
 }
 
-/**
- * An agent whose runs give a value.
- *
- * @category models
- */
+/** An agent whose runs give a value. */
 export interface ValueAgent<Payload, Success, Error> extends Agent<Payload, Success, Error> {
   readonly successSchema: Codec<Success>
 
@@ -100,11 +92,7 @@ export interface ValueAgent<Payload, Success, Error> extends Agent<Payload, Succ
   ) => Layer.Layer<Executor, never, Exclude<Needs<S>, RunContext>>
 }
 
-/**
- * An agent whose runs give text.
- *
- * @category models
- */
+/** An agent whose runs give text. */
 export interface TextAgent<Payload, Error> extends Agent<Payload, string, Error> {
   /** As that of a `ValueAgent`; the function returns what that of `Executor.from` does. */
   readonly toLayer: <S extends Source>(
@@ -134,11 +122,7 @@ interface Options<P, E> {
 
 const checkName: (name: string) => string = Schema.validateSync(Schema.typeSchema(Ids.NewAgentId)) as never
 
-/**
- * Makes an agent. Throws where the name can be no agent's id. The schemas need no services.
- *
- * @category constructors
- */
+/** Makes an agent. Throws where the name can be no agent's id. The schemas need no services. */
 export function make<A, P extends PayloadSchema = Codec<string>, E = never>(
   options: Options<P, E> & {
     /** The value of a run, up to 240 KB of JSON. Without a schema it is the text of the last message. */

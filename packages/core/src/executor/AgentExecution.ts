@@ -18,8 +18,6 @@ interface NoEffect {
 /**
  * What the function of an agent with a value may return: an Effect of the value, or a Stream or async iterable of text and events that
  * ends with a `Result`.
- *
- * @category models
  */
 export type ValueSource<A, E = unknown, R = unknown> =
   | Effect.Effect<A, E, R>
@@ -79,8 +77,6 @@ const ofPieces = <P, A, E, R>(
 /**
  * The executor of an agent. A payload that does not fit fails the run with code `invalid_payload`, a value with `invalid_result`. An
  * error that the agent declares fails it with its tag, and its encoded form in `detail`.
- *
- * @category constructors
  */
 export const make = <P, A, E, S extends Source | ValueSource<A>>(
   schemas: Schemas<P, A, E> & Pick<Definition<P, A, E>, "success">,

@@ -9,11 +9,7 @@ import { maxReadLimit, RunLog } from "../ports/RunLog.js"
 import type { AgentSchemas, Definition } from "./AgentSchemas.js"
 import { ResultUnreadable, RunFailed } from "./RunFailed.js"
 
-/**
- * What reads the outcome of a run of an agent.
- *
- * @category models
- */
+/** What reads the outcome of a run of an agent. */
 export interface Outcomes<A, E> {
   readonly definition: Pick<Definition<never, A, E>, "name" | "success">
   readonly schemas: Pick<AgentSchemas<never, A, E>, "fromError" | "fromResult">
@@ -25,21 +21,13 @@ type Ended<A, E> = Effect.Effect<
   RunLog
 >
 
-/**
- * The last message of a run. `omittedBytes`: how many bytes of JSON of it were left out at its end.
- *
- * @category models
- */
+/** The last message of a run. `omittedBytes`: how many bytes of JSON of it were left out at its end. */
 export interface LastText {
   readonly text: string
   readonly omittedBytes: number
 }
 
-/**
- * The text of the last message that the run wrote, up to `maxBytes` bytes of JSON; empty where it wrote none.
- *
- * @category reading
- */
+/** The text of the last message that the run wrote, up to `maxBytes` bytes of JSON; empty where it wrote none. */
 export const lastTextWithin = (
   runId: RunId,
   maxBytes: number,
@@ -77,11 +65,7 @@ export const lastTextWithin = (
     return readFrom(EventId.make(0))
   })
 
-/**
- * How a run has ended. Without a schema, the value of an agent is the text of its last message, which the log has.
- *
- * @category reading
- */
+/** How a run has ended. Without a schema, the value of an agent is the text of its last message, which the log has. */
 export const of = <A, E>(
   { definition, schemas }: Outcomes<A, E>,
   { agentId, error, result, runId, status }: Run,

@@ -15,16 +15,10 @@ import { untilSettled } from "./SettledRun.js"
 /**
  * What a submission may have besides the payload. `snapshot`: messages, tools and context for the agent. The payload is added to them; one
  * that is text is the last message.
- *
- * @category models
  */
 export type SubmitOptions = Omit<SubmissionInput, "agentId">
 
-/**
- * What follows a run: its events in the order of the log, and its value at the end.
- *
- * @category models
- */
+/** What follows a run: its events in the order of the log, and its value at the end. */
 export type Followed<A> = Data.TaggedEnum<{
   Event: { readonly eventId: EventId; readonly event: LogEvent }
   Value: { readonly value: A }
@@ -34,11 +28,7 @@ export type Followed<A> = Data.TaggedEnum<{
 export type SubmitError = Effect.Effect.Error<ReturnType<Runs["Type"]["submit"]>>
 export type AwaitError = RunFailed | ResultUnreadable | RunNotFound | ControlPlaneError
 
-/**
- * An agent without its methods, whose errors are wider than those that it declares: what the types of an agent are inferred from.
- *
- * @category models
- */
+/** An agent without its methods, whose errors are wider than those that it declares: what the types of an agent are inferred from. */
 export interface Parts<P, A, E> {
   readonly definition: Definition<P, A, E>
   readonly schemas: AgentSchemas<P, A, E>

@@ -14,11 +14,7 @@ import { bytesOf } from "../ports/AppendRules.js"
 import { ExecutorError } from "./ExecutorError.js"
 import type { Codec } from "./StepRecording.js"
 
-/**
- * The schemas of an agent. Without `payload` the payload is text, and without `success` the value is text.
- *
- * @category models
- */
+/** The schemas of an agent. Without `payload` the payload is text, and without `success` the value is text. */
 export interface Definition<P, A, E> {
   readonly name: string
   readonly payload: Codec<P> | undefined
@@ -26,7 +22,6 @@ export interface Definition<P, A, E> {
   readonly error: Codec<E> | undefined
 }
 
-/** @category models */
 export interface AgentSchemas<P, A, E> {
   /** The JSON Schema of the payload; absent for text, and for a schema that has none. */
   readonly form: object | undefined
@@ -65,7 +60,6 @@ const messageOf = (error: unknown, name: string): string =>
     ? error.message
     : `Agent ${name} has failed with ${codeOf(error)}`
 
-/** @category constructors */
 export const make = <P, A, E>({
   error,
   name,

@@ -6,11 +6,7 @@ import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import * as SchemaProblem from "../model/SchemaProblem.js"
 import type { Codec } from "./StepRecording.js"
 
-/**
- * A person does not want to answer the question.
- *
- * @category errors
- */
+/** A person does not want to answer the question. */
 export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Declined")("Declined", {
   question: Schema.String,
 }) {
@@ -19,40 +15,24 @@ export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Decli
   }
 }
 
-/**
- * The answer to an interrupt; the last one when the interrupt was answered more than once.
- *
- * @category accessors
- */
+/** The answer to an interrupt; the last one when the interrupt was answered more than once. */
 export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string): Option.Option<Answer> =>
   Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
 
-/**
- * The JSON Schema of an answer that approves or not, with the reason of the person.
- *
- * @category constants
- */
+/** The JSON Schema of an answer that approves or not, with the reason of the person. */
 export const approvalSchema = {
   type: "object",
   properties: { approved: { type: "boolean" }, reason: { type: "string" } },
   required: ["approved"],
 }
 
-/**
- * Whether an answer approves: it is `true` or `{ approved: true }`. Any other answer does not.
- *
- * @category accessors
- */
+/** Whether an answer approves: it is `true` or `{ approved: true }`. Any other answer does not. */
 export const approved = ({ isError, payload, status }: Answer): boolean =>
   status === "resolved" &&
   isError !== true &&
   (payload === true || (Predicate.isRecord(payload) && payload["approved"] === true))
 
-/**
- * What a person decided. `reason`: the text of the person, as it was written.
- *
- * @category models
- */
+/** What a person decided. `reason`: the text of the person, as it was written. */
 export interface Decision {
   readonly approved: boolean
   readonly reason?: string
@@ -60,11 +40,7 @@ export interface Decision {
 
 const reasonIn = (payload: unknown): unknown => (Predicate.isRecord(payload) ? payload["reason"] : payload)
 
-/**
- * The decision of an answer. Its reason is `reason` of the payload, or a payload that is text. An empty one is none.
- *
- * @category accessors
- */
+/** The decision of an answer. Its reason is `reason` of the payload, or a payload that is text. An empty one is none. */
 export const decisionOf = (answer: Answer): Decision => {
   const reason = reasonIn(answer.payload)
   return {

@@ -8,7 +8,6 @@ export interface Range {
   readonly to: number
 }
 
-/** @category models */
 export interface AttemptInbox {
   /** The number of the last consumed message; absent where the run consumes none. */
   readonly consumed: () => number | undefined
@@ -38,11 +37,7 @@ export interface AttemptInbox {
   readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/**
- * `receivedBefore` is how many messages the run had when the attempt began.
- *
- * @category constructors
- */
+/** `receivedBefore` is how many messages the run had when the attempt began. */
 export const make = (receivedBefore: number): AttemptInbox => {
   const alone = Effect.unsafeMakeSemaphore(1)
   const some = Effect.unsafeMakeLatch(false)

@@ -15,11 +15,7 @@ import * as PastAttempts from "./PastAttempts.js"
 import type { AttemptSteps, Recorded, Records } from "./StepLog.js"
 import * as StepRecord from "../model/StepRecord.js"
 
-/**
- * Steps whose records go through what appends events to the log.
- *
- * @category models
- */
+/** Steps whose records go through what appends events to the log. */
 export interface LoggedSteps extends AttemptSteps, IssuedRecords.IssuedRecords {}
 
 /** The bytes of the results of a run, as JSON. */
@@ -88,8 +84,6 @@ const messageOf = ({ event, sequence }: LogEntry): ReadonlyArray<InboxMessage.In
 /**
  * What the attempts before this one have recorded, and the messages that the run had when it was claimed. Reads nothing when there was
  * neither.
- *
- * @category reading
  */
 export const recordedBefore = (
   claimed: ClaimedRun,
@@ -121,11 +115,7 @@ export const recordedBefore = (
         )
   })
 
-/**
- * The messages to the run after an event.
- *
- * @category reading
- */
+/** The messages to the run after an event. */
 export const messagesAfter = (
   runId: Ids.RunId,
   eventId: EventId,
@@ -146,8 +136,6 @@ export const messagesAfter = (
  * store's. A control plane that grants no lease is assumed to have the worker's time.
  *
  * Units: milliseconds since the epoch.
- *
- * @category time
  */
 export const storeTime = (
   { leaseExpiresAt }: ClaimedRun,
@@ -165,8 +153,6 @@ export const storeTime = (
 /**
  * `recorded` is what the attempts before this one have recorded. It is run at the first step, and again only where that one failed
  * or was interrupted. `storeTime` is in milliseconds since the epoch.
- *
- * @category constructors
  */
 export const make = (options: {
   readonly runId: Ids.RunId

@@ -54,19 +54,13 @@ const bound = (response: Response): Response => {
 /**
  * `fetch` as `inner` does it, whose bodies have 16 MiB at most, and event streams 64 MiB. A body that is larger fails with an
  * `ExecutorError` of code `answer_too_large`, and its connection ends.
- *
- * @category constructors
  */
 export const make =
   (inner: typeof fetch): typeof fetch =>
   async (input, init) =>
     bound(await inner(input, init))
 
-/**
- * The failure of this module among the causes of an error; undefined where there is none.
- *
- * @category errors
- */
+/** The failure of this module among the causes of an error; undefined where there is none. */
 export const failureOf = (error: unknown): ExecutorError | undefined => {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth += 1) {
     if (cause instanceof ExecutorError && cause.code === code) return cause

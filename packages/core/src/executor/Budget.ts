@@ -28,12 +28,10 @@ const pause = Schedule.spaced("1 second")
 const wait = { name: "budget", what: "A check of the budget" }
 
 /**
- * Waits while a limit of the budget is reached: without a worker, once nothing else of the run is in flight. The root of the tree asks
- * for higher limits meanwhile. A run without a budget does not wait.
+ * Waits while a limit of the budget is reached: without a worker, once nothing else of the run is in flight. The root of the tree has
+ * a question for higher limits meanwhile. A run without a budget does not wait.
  *
  * Fails: `StepError`, with reason `nested` inside a step that happens at most once, also in a run without a budget.
- *
- * @category budgets
  */
 export const check: Effect.Effect<void, Step.StepError, StepLog | Runs> = Effect.gen(function* () {
   const attempt = (yield* StepLog).steps()
@@ -61,8 +59,6 @@ export const check: Effect.Effect<void, Step.StepError, StepLog | Runs> = Effect
  * Reports what a request used. It is charged to the budget of the tree, and counts in the usage of the run.
  *
  * Units: `cost` in millionths.
- *
- * @category budgets
  */
 export const spend = ({
   cost,

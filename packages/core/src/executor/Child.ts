@@ -25,35 +25,21 @@ import type { ResultUnreadable, RunFailed } from "./RunFailed.js"
 import * as Step from "./Step.js"
 import { StepLog } from "./StepLog.js"
 
-/**
- * A child of this run, with the value of its agent and its failures.
- *
- * @category models
- */
+/** A child of this run, with the value of its agent and its failures. */
 export interface ChildRef<A, E> extends ChildRuns.ChildRef {
   readonly agent: AgentOutcome.Outcomes<A, E>
 }
 
-/**
- * A child that is the root of a separate tree. No run waits for it: it is no `ChildRef`, so it cannot be joined.
- *
- * @category models
- */
+/** A child that is the root of a separate tree. No run waits for it: it is no `ChildRef`, so it cannot be joined. */
 export type DetachedRef = ChildRuns.DetachedRef
 
 /**
  * What a child may have besides its payload. It has a separate conversation, and no lane unless `concurrencyKey` names one. `publicId`:
  * made of the ids of this run and of the step when absent.
- *
- * @category models
  */
 export interface SpawnOptions extends Step.Keyed, Omit<ChildRuns.Submission, "agentId"> {}
 
-/**
- * How a child may end without a value: as its agent declares, or otherwise.
- *
- * @category errors
- */
+/** How a child may end without a value: as its agent declares, or otherwise. */
 export type JoinError<E> = E | RunFailed | ResultUnreadable
 
 type Spawning<A> = ChildRuns.Durable<A, ChildRefused | InvalidSubmission>
@@ -77,8 +63,6 @@ type Joining<A, E> = Effect.Effect<
  * Fails: `InvalidSubmission` of the field `input` where the payload does not fit, and of `publicId` where a run that this step has not
  * spawned has that id; `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it; and
  * with `StepError`.
- *
- * @category spawning
  */
 export function spawn<P, A, E>(
   name: string,
@@ -112,11 +96,7 @@ export function spawn<P, A, E>(
   )
 }
 
-/**
- * Spawns a run of the agent for each payload, each once, by their places in the list.
- *
- * @category spawning
- */
+/** Spawns a run of the agent for each payload, each once, by their places in the list. */
 export const spawnAll = <P, A, E>(
   name: string,
   agent: AgentRuns.Parts<P, A, E>,
@@ -157,17 +137,11 @@ const outcomeOf = <A, E>(
  *
  * Fails: as the child's agent declares; `RunFailed` for any other failure and for a cancellation; `ResultUnreadable` where the value does
  * not fit the agent's schema; and with `StepError`.
- *
- * @category joining
  */
 export const join = <A, E>(child: ChildRef<A, E>): Joining<A, JoinError<E>> =>
   Effect.flatMap(joinAll([child]), ([outcome]) => outcome as Either.Either<A, JoinError<E>>)
 
-/**
- * Waits for all of these children, and returns how each has ended. The run resumes once, when the last of them has ended.
- *
- * @category joining
- */
+/** Waits for all of these children, and returns how each has ended. The run resumes once, when the last of them has ended. */
 export const joinAll = <const C extends ReadonlyArray<AnyChild>>(
   children: C,
 ): Joining<{ readonly [K in keyof C]: OutcomeOf<C[K]> }, never> =>
@@ -191,11 +165,7 @@ const firstEnded = (runs: ReadonlyArray<Run>): Run =>
       (run.finishedAt?.epochMillis ?? 0) < (first.finishedAt?.epochMillis ?? 0) ? run : first,
     )
 
-/**
- * Waits for the first of these children to end. A later attempt gets the same one.
- *
- * @category joining
- */
+/** Waits for the first of these children to end. A later attempt gets the same one. */
 export const joinFirst = <const C extends Array.NonEmptyReadonlyArray<AnyChild>>(
   name: string,
   children: C,

@@ -17,35 +17,21 @@ import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { failed, type AttemptStep } from "./StepRecording.js"
 import { looking, traced } from "./CurrentStep.js"
 
-/**
- * A child of this run.
- *
- * @category models
- */
+/** A child of this run. */
 export interface ChildRef extends Spawned {
   readonly index: number
 }
 
-/**
- * A child that is the root of a separate tree. No run waits for it: it is no `ChildRef`, so it cannot be joined.
- *
- * @category models
- */
+/** A child that is the root of a separate tree. No run waits for it: it is no `ChildRef`, so it cannot be joined. */
 export interface DetachedRef extends Pick<Spawned, "runId"> {}
 
 /**
  * The request of a child: an agent, a snapshot, and what else a submission has. It has a separate conversation, and no lane unless
  * `concurrencyKey` names one. `publicId`: made of the ids of this run and of the step when absent.
- *
- * @category models
  */
 export type Submission = Omit<ChildSubmission, "publicId"> & { readonly publicId?: string | undefined }
 
-/**
- * An effect of the run's executor that spawns or joins children.
- *
- * @category models
- */
+/** An effect of the run's executor that spawns or joins children. */
 export type Durable<A, E> = Effect.Effect<A, E | Step.StepError, Emit | StepLog | Leases | Runs>
 
 const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepError =>
@@ -116,8 +102,6 @@ const spawnOne = (
  *
  * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
  * `InvalidSubmission` of the field `publicId` where a run that this step has not spawned has that id; and with `StepError`.
- *
- * @category spawning
  */
 export function spawn(
   name: string,
@@ -170,8 +154,6 @@ export const joining = { name: "join", what: "A join of children" }
 /**
  * Waits until enough of the children have ended, without a worker once nothing else of the run is in flight. `groupsOf` returns the groups
  * of those that are open of which one is enough.
- *
- * @category joining
  */
 export const untilEnded = (
   children: ReadonlyArray<ChildRef>,

@@ -9,8 +9,6 @@ import { ExecutorError } from "./ExecutorError.js"
 /**
  * Chooses by the run's agent id, and else `others`. Where that is absent, a run of an agent that is not there fails with code
  * `unknown_agent`; a worker that claims only `Object.keys(routes)` never gets one.
- *
- * @category combinators
  */
 export const route =
   <R>(
@@ -29,11 +27,7 @@ export const route =
             }),
           )
 
-/**
- * Fails the run with code `executor_timeout` when the whole of it takes longer than `duration`.
- *
- * @category combinators
- */
+/** Fails the run with code `executor_timeout` when the whole of it takes longer than `duration`. */
 export const timeout =
   (duration: Duration.DurationInput) =>
   <R>(execute: ExecuteWith<R>): ExecuteWith<R> => {
@@ -53,8 +47,6 @@ export const timeout =
 /**
  * Says which failures are retryable, and after how long by the number of the attempt that failed (1 is the
  * first). Waiting for answers is not a failure and passes.
- *
- * @category combinators
  */
 export const retryable =
   (policy: {
@@ -79,8 +71,6 @@ export const retryable =
 /**
  * Continues with `other` where this one fails, in the same attempt. What the first left open is closed, and a CUSTOM
  * event `runlease.fallback` has its code and message.
- *
- * @category combinators
  */
 export const fallback =
   <R2>(other: ExecuteWith<R2>) =>
@@ -104,11 +94,7 @@ export const fallback =
       ),
     )
 
-/**
- * Lets at most `permits` runs into the executor at once; the others wait, under their lease.
- *
- * @category combinators
- */
+/** Lets at most `permits` runs into the executor at once; the others wait, under their lease. */
 export const limit =
   (permits: number) =>
   <R>(execute: ExecuteWith<R>): Effect.Effect<ExecuteWith<R>> =>

@@ -12,8 +12,6 @@ import { failed, type AttemptStep, tooMany } from "./StepRecording.js"
  * The step that the code is in.
  *
  * `idempotencyKey`: 64 hex digits, the same in each attempt and for no other step, for a service that knows such keys.
- *
- * @category services
  */
 export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
   CurrentStep,
@@ -25,11 +23,7 @@ export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
   }
 >() {}
 
-/**
- * `key`: a value of JSON that distinguishes steps of one name.
- *
- * @category models
- */
+/** `key`: a value of JSON that distinguishes steps of one name. */
 export interface Keyed {
   readonly key?: unknown
 }

@@ -6,7 +6,6 @@
  */
 import { Effect } from "effect"
 
-/** @category models */
 export interface DrainHold {
   /** Begins a body, which has ended when the result is called, once. Never ends once the hold is closed. */
   readonly enter: Effect.Effect<() => void>
@@ -18,7 +17,6 @@ export interface DrainHold {
   readonly isActive: () => boolean
 }
 
-/** @category constructors */
 export const make = (): DrainHold => {
   const free = Effect.unsafeMakeLatch(true)
   let begun = 0

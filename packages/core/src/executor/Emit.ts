@@ -14,11 +14,7 @@
 import { Context, Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 
-/**
- * Where the output of one run goes. `Executor.from` provides it to the Effect of each run.
- *
- * @category services
- */
+/** Where the output of one run goes. `Executor.from` provides it to the Effect of each run. */
 export class Emit extends Context.Tag("@runlease/core/Emit")<
   Emit,
   {
@@ -33,11 +29,7 @@ export class Emit extends Context.Tag("@runlease/core/Emit")<
   }
 >() {}
 
-/**
- * Calls `observe` too with the events that the output becomes.
- *
- * @category output
- */
+/** Calls `observe` too with the events that the output becomes. */
 export const observed = (
   { emit: outer }: Context.Tag.Service<Emit>,
   observe: (events: ReadonlyArray<AgentEvent>) => void,
@@ -52,24 +44,12 @@ export const observed = (
 const emit = (output: string | AgentEvent | ReadonlyArray<AgentEvent>): Effect.Effect<void, never, Emit> =>
   Effect.flatMap(Emit, (service) => service.emit(output))
 
-/**
- * Adds text to the assistant's message, which is opened where none is open.
- *
- * @category output
- */
+/** Adds text to the assistant's message, which is opened where none is open. */
 export const text = (delta: string): Effect.Effect<void, never, Emit> => emit(delta)
 
-/**
- * Emits an event as it is. An assistant's message that is open is closed before it.
- *
- * @category output
- */
+/** Emits an event as it is. An assistant's message that is open is closed before it. */
 export const event = (agentEvent: AgentEvent): Effect.Effect<void, never, Emit> => emit(agentEvent)
 
-/**
- * Emits events as they are, together.
- *
- * @category output
- */
+/** Emits events as they are, together. */
 export const events = (agentEvents: ReadonlyArray<AgentEvent>): Effect.Effect<void, never, Emit> =>
   emit(agentEvents)

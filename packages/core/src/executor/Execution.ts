@@ -15,34 +15,20 @@ import * as UnloggedSteps from "./UnloggedSteps.js"
  * The events of an Effect are what it emits (see `Emit`) and then its output: text, events, or nothing. Its success ends
  * the run as the end of a Stream does, its failure as the failure of a Stream. No Stream is pulled for it, so a run that
  * emits little costs the least.
- *
- * @category models
  */
 export type Execution<R = never> =
   | Stream.Stream<string | AgentEvent.LogEvent, ExecutorFailure, R>
   | Effect.Effect<Output, ExecutorFailure, R | Emit | StepLog>
 
-/**
- * The services that come with each run: the ports of its project, where its output goes, and its steps.
- *
- * @category models
- */
+/** The services that come with each run: the ports of its project, where its output goes, and its steps. */
 export type RunContext = ProjectPorts | Emit | StepLog
 
-/**
- * An executor that still needs services, besides the ports that come with the run.
- *
- * @category models
- */
+/** An executor that still needs services, besides the ports that come with the run. */
 export interface ExecuteWith<out R> {
   (run: ClaimedRun): Execution<R>
 }
 
-/**
- * Changes the failure of an execution.
- *
- * @category combinators
- */
+/** Changes the failure of an execution. */
 export const mapError = <R>(
   execution: Execution<R>,
   f: (failure: ExecutorFailure) => ExecutorFailure,
@@ -52,8 +38,6 @@ export const mapError = <R>(
 /**
  * Adds the services of an executor's layer to the context of a run. They must be all that the execution needs besides the
  * services that come with the run.
- *
- * @category combinators
  */
 export const provide = <R>(
   execution: Execution<R>,
@@ -69,11 +53,7 @@ export const provide = <R>(
 /** How much emitted output may wait for a Stream to be pulled. */
 const capacity = 16
 
-/**
- * The events of an execution as a Stream. An Effect runs in a separate fiber for as long as the Stream is pulled.
- *
- * @category conversions
- */
+/** The events of an execution as a Stream. An Effect runs in a separate fiber for as long as the Stream is pulled. */
 export const toStream = <R>(
   run: ClaimedRun,
   execution: Execution<R>,

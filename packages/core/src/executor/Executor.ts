@@ -46,18 +46,12 @@ export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutp
  * therefore needs no store.
  *
  * Source: docs/decisions/0027-a-run-carries-its-ports.md, docs/decisions/0047-executors-that-are-effects.md
- *
- * @category models
  */
 export interface Execute {
   (run: ClaimedRun): Execution<ProjectPorts>
 }
 
-/**
- * The service that a worker calls for each run that it claims.
- *
- * @category services
- */
+/** The service that a worker calls for each run that it claims. */
 export class Executor extends Context.Tag("@runlease/core/Executor")<
   Executor,
   {
@@ -67,11 +61,7 @@ export class Executor extends Context.Tag("@runlease/core/Executor")<
   }
 >() {}
 
-/**
- * The services that a source needs, without `Emit` and `StepLog`, which come with the run.
- *
- * @category models
- */
+/** The services that a source needs, without `Emit` and `StepLog`, which come with the run. */
 export type Needs<S> =
   S extends Effect.Effect<infer _A, infer _E, infer R>
     ? Exclude<R, Emit | StepLog>
@@ -82,8 +72,6 @@ export type Needs<S> =
 /**
  * An executor from a function that returns an Effect, a Stream or an async iterable. Strings are text of the assistant's
  * message; events pass as they are. Errors of any type become an `ExecutorError` (see `toFailure`).
- *
- * @category constructors
  */
 export const from =
   <S extends Source>(f: (run: ClaimedRun) => S): ExecuteWith<Needs<S>> =>
@@ -106,8 +94,6 @@ export const from =
  * ```ts
  * Executor.layerFrom((run) => Effect.succeed(`Your message: ${RequestSnapshot.lastUserText(run.snapshot)}`))
  * ```
- *
- * @category layers
  */
 export const layerFrom = <S extends Source>(
   f: (run: ClaimedRun) => S,
@@ -132,19 +118,11 @@ const serviceOf = <R>(execute: ExecuteWith<R>) =>
     return { execute: (run: ClaimedRun) => Executions.provide<R>(execute(run), services) }
   })
 
-/**
- * The layer of an executor that is made or combined already.
- *
- * @category layers
- */
+/** The layer of an executor that is made or combined already. */
 export const layerWith = <R>(execute: ExecuteWith<R>): Layer.Layer<Executor, never, Exclude<R, RunContext>> =>
   Layer.effect(Executor, serviceOf(execute))
 
-/**
- * The executor as a function to a Stream, for a program that executes a run without a worker.
- *
- * @category conversions
- */
+/** The executor as a function to a Stream, for a program that executes a run without a worker. */
 export const toStream =
   <R>(execute: ExecuteWith<R>) =>
   (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R> =>
@@ -161,8 +139,6 @@ const ofAgent = (name: string) => Context.GenericTag<Executor, Executor["Type"]>
  * The layer of an executor of one agent alone. It combines with those of other agents, and with one for all others.
  *
  * `form` is the JSON Schema of the agent's payload.
- *
- * @category layers
  */
 export const layerAgent = <R>(
   agent: { readonly name: string; readonly form?: object | undefined },
@@ -176,8 +152,6 @@ export const layerAgent = <R>(
 /**
  * The executors of a context as one. `agents`: those that have an executor of their own. `isOpen`: whether one executes runs of any
  * other agent.
- *
- * @category models
  */
 export interface Executors {
   readonly execute: Execute
@@ -187,11 +161,7 @@ export interface Executors {
 
 const prefix = `${Executor.key}/`
 
-/**
- * The executors of the context: that of all runs, and those of single agents, which go first.
- *
- * @category accessors
- */
+/** The executors of the context: that of all runs, and those of single agents, which go first. */
 export const all: Effect.Effect<Executors, never, Executor> = Effect.contextWith(
   (context: Context.Context<Executor>) => {
     const own = new Map<string, Executor["Type"]>()
@@ -205,9 +175,5 @@ export const all: Effect.Effect<Executors, never, Executor> = Effect.contextWith
   },
 )
 
-/**
- * The executors of the context as one function, for the combinators.
- *
- * @category accessors
- */
+/** The executors of the context as one function, for the combinators. */
 export const current: Effect.Effect<Execute, never, Executor> = Effect.map(all, ({ execute }) => execute)

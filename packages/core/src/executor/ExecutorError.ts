@@ -9,8 +9,6 @@ import { Interrupts, ofToolCall } from "../model/Interrupt.js"
  * after the worker's back-off. `handBack` says that the worker cannot start such runs now, though another may: the run is
  * handed back at once with its attempt not counted, and the worker waits before it claims again. `code` is for programs,
  * `message` for people, `detail` is JSON for a program that knows the agent; all three end up in the run.
- *
- * @category errors
  */
 export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/core/ExecutorError")(
   "ExecutorError",
@@ -31,8 +29,6 @@ export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/
  *
  * `expiresAfter`: how long to wait for those that name no time of their own, 1 second to 365 days; without an answer by
  * then the run fails with code `wait_expired`. For ever when absent.
- *
- * @category errors
  */
 export class AwaitAnswers extends Schema.TaggedError<AwaitAnswers>("@runlease/core/AwaitAnswers")(
   "AwaitAnswers",
@@ -43,18 +39,12 @@ export class AwaitAnswers extends Schema.TaggedError<AwaitAnswers>("@runlease/co
   }
 }
 
-/**
- * How the stream of an executor may fail: an error, or a wait for answers.
- *
- * @category errors
- */
+/** How the stream of an executor may fail: an error, or a wait for answers. */
 export type ExecutorFailure = ExecutorError | AwaitAnswers
 
 /**
  * A failure after which the run is handed back while attempts are left, after `retryAfter` when it is set and else after
  * the worker's back-off.
- *
- * @category errors
  */
 export const retryableError = (
   code: string,
@@ -68,22 +58,14 @@ export const retryableError = (
     ...(retryAfter === undefined ? {} : { retryAfter: Duration.decode(retryAfter) }),
   })
 
-/**
- * Suspends the run until all of `interrupts` have an answer. `expiresAfter`: see `AwaitAnswers`.
- *
- * @category errors
- */
+/** Suspends the run until all of `interrupts` have an answer. `expiresAfter`: see `AwaitAnswers`. */
 export const awaitAnswers = (interrupts: Interrupts, expiresAfter?: Duration.DurationInput): AwaitAnswers =>
   new AwaitAnswers({
     interrupts,
     ...(expiresAfter === undefined ? {} : { expiresAfter: Duration.decode(expiresAfter) }),
   })
 
-/**
- * Suspends the run until the tool call has a result. `expiresAfter`: see `AwaitAnswers`.
- *
- * @category errors
- */
+/** Suspends the run until the tool call has a result. `expiresAfter`: see `AwaitAnswers`. */
 export const awaitToolResult = (
   toolCallId: string,
   toolName: string,

@@ -12,8 +12,6 @@ export type Output = string | AgentEvent.AgentEvent | ReadonlyArray<AgentEvent.A
 /**
  * What a function may return for a run: an Effect, which may emit while it works (see `Emit`), a Stream, or an async
  * iterable such as an async generator's.
- *
- * @category models
  */
 export type Source<E = unknown, R = unknown> =
   | Effect.Effect<Output, E, R>
@@ -62,11 +60,7 @@ export const toFailure = (error: unknown): ExecutorFailure => {
   })
 }
 
-/**
- * Output as events: strings that follow each other become one assistant message, which is closed before an event.
- *
- * @category models
- */
+/** Output as events: strings that follow each other become one assistant message, which is closed before an event. */
 export interface OutputEvents {
   /** The events of further output. */
   readonly next: <E extends AgentEvent.LogEvent>(
@@ -77,11 +71,7 @@ export interface OutputEvents {
   readonly last: (output: Output) => ReadonlyArray<AgentEvent.AgentEvent>
 }
 
-/**
- * Makes the events of one execution, which has written nothing yet.
- *
- * @category constructors
- */
+/** Makes the events of one execution, which has written nothing yet. */
 export const makeEvents = (run: ClaimedRun): OutputEvents => {
   let count = 0
   let open: string | undefined
@@ -111,22 +101,14 @@ export const makeEvents = (run: ClaimedRun): OutputEvents => {
   return { next, last: (output) => [...next<AgentEvent.AgentEvent>(output), ...close()] }
 }
 
-/**
- * A Stream or an async iterable as a Stream whose errors are failures of an executor.
- *
- * @category conversions
- */
+/** A Stream or an async iterable as a Stream whose errors are failures of an executor. */
 export const ofStream = <E, R>(
   source: Exclude<Source<E, R>, Effect.Effect<Output, E, R>>,
   failureOf: (error: unknown) => ExecutorFailure = toFailure,
 ): Stream.Stream<string | AgentEvent.AgentEvent, ExecutorFailure, R> =>
   Stream.mapError(isStream(source) ? source : Stream.fromAsyncIterable(source, (error) => error), failureOf)
 
-/**
- * The events of a Stream of text and events.
- *
- * @category conversions
- */
+/** The events of a Stream of text and events. */
 export const eventsOf = <E, R>(
   run: ClaimedRun,
   output: Stream.Stream<string | AgentEvent.LogEvent, E, R>,

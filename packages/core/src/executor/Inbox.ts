@@ -58,22 +58,14 @@ const unlessReplayed = (
     return range === undefined ? now(step) : replayed(step, range)
   })
 
-/**
- * Takes the messages that no step has consumed yet, perhaps none.
- *
- * @category taking
- */
+/** Takes the messages that no step has consumed yet, perhaps none. */
 export const drain = (
   name: string,
   options: Step.Keyed = {},
 ): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
   unlessReplayed(name, options, (step) => step.attempt.inbox.alone(takeNow(step, Number.MAX_SAFE_INTEGER)))
 
-/**
- * Takes the next message, and waits for it. Where nothing else of the run is in flight, the run waits without a worker.
- *
- * @category taking
- */
+/** Takes the next message, and waits for it. Where nothing else of the run is in flight, the run waits without a worker. */
 export const take = (name: string, options: Step.Keyed = {}): Step.Durable<InboxMessage, never, never> =>
   Effect.map(
     unlessReplayed(name, options, (step) => {
@@ -94,8 +86,6 @@ export const take = (name: string, options: Step.Keyed = {}): Step.Durable<Inbox
 /**
  * Whether there are messages that none of the steps so far has consumed. A later attempt that does the same steps gets the same answer,
  * except that messages may have come since. A program that calls this consumes messages, so it does not complete while there are some.
- *
- * @category taking
  */
 export const pending: Effect.Effect<boolean, Step.StepError, StepLog> = Effect.flatMap(StepLog, (log) => {
   const { inbox, recorded } = log.steps()

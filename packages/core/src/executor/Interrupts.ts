@@ -32,8 +32,6 @@ export { answerTo, approvalSchema, approved, type Decision, decisionOf, Declined
  *
  * Units: `expiresAfter` is 1 second to 365 days from when the run is suspended; the run waits for ever when absent. Where something else
  * ends the wait first, the next one counts anew.
- *
- * @category models
  */
 export interface Question extends Keyed {
   readonly message: string
@@ -41,11 +39,7 @@ export interface Question extends Keyed {
   readonly expiresAfter?: Duration.DurationInput | undefined
 }
 
-/**
- * A question whose answer fits a schema. Text when the schema is absent.
- *
- * @category models
- */
+/** A question whose answer fits a schema. Text when the schema is absent. */
 export interface TypedQuestion<A> extends Question {
   readonly schema?: Codec<A> | undefined
 }
@@ -54,8 +48,6 @@ export interface TypedQuestion<A> extends Question {
  * What a question fails with besides `Declined`: `StepError` for a name and key that this attempt has used before, or inside a step that
  * happens at most once. Where an executor runs without a worker, nothing can wait for an answer that is not there: it fails with
  * `AwaitAnswers`.
- *
- * @category errors
  */
 export type NotAnswered = AwaitAnswers | StepError
 
@@ -170,8 +162,6 @@ const declined: Answers.Decision = { approved: false }
  * something else.
  *
  * Fails: see `NotAnswered`.
- *
- * @category asking
  */
 export const decide = (
   name: string,
@@ -188,8 +178,6 @@ export const decide = (
  * Requests an approval, and returns whether a person approves.
  *
  * Fails: see `NotAnswered`.
- *
- * @category asking
  */
 export const approve = (name: string, question: Question): Effect.Effect<boolean, NotAnswered, StepLog> =>
   Effect.map(decide(name, question), ({ approved }) => approved)
@@ -199,8 +187,6 @@ export const approve = (name: string, question: Question): Effect.Effect<boolean
  * names what is wrong.
  *
  * Fails: `Declined`, and see `NotAnswered`.
- *
- * @category asking
  */
 export const ask = <A = string>(
   name: string,
@@ -215,8 +201,6 @@ export const ask = <A = string>(
  * Poses several questions at once, by their names, and continues with all of the answers. They wait as long as the first of them says.
  *
  * Fails: as `ask`.
- *
- * @category asking
  */
 export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQuestion>>>(
   questions: Q,

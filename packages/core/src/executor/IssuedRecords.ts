@@ -5,7 +5,6 @@ import * as Ids from "../model/Ids.js"
 import * as StepRecord from "../model/StepRecord.js"
 import type { AttemptSteps } from "./StepLog.js"
 
-/** @category models */
 export interface IssuedRecords extends Pick<AttemptSteps, "issue" | "issueParts" | "committed"> {
   /**
    * An event of the executor as it may enter the log. One with the name of a record that was not issued here, such as that of
@@ -28,7 +27,6 @@ interface OpenRecord {
   readonly waiting: Array<() => void>
 }
 
-/** @category constructors */
 export const make = (): IssuedRecords => {
   const issued = new Map<string, OpenRecord>()
   let progressed = false

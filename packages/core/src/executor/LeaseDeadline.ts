@@ -1,11 +1,7 @@
 /** The deadline of a run's lease, for executors that start work which can outlive the worker, such as processes. */
 import { Context, Effect, Stream } from "effect"
 
-/**
- * The deadline of a lease, in nanoseconds of the worker's monotonic clock. Each renewal sets a later one.
- *
- * @category models
- */
+/** The deadline of a lease, in nanoseconds of the worker's monotonic clock. Each renewal sets a later one. */
 export interface Deadline {
   /** When the worker stops the run, unless the lease is renewed before. */
   readonly stopsAt: bigint
@@ -13,11 +9,7 @@ export interface Deadline {
   readonly endsAt: bigint
 }
 
-/**
- * A deadline that renewals move.
- *
- * @category models
- */
+/** A deadline that renewals move. */
 export interface MovingDeadline {
   readonly current: () => Deadline
 
@@ -28,11 +20,7 @@ export interface MovingDeadline {
   readonly follow: (listener: (deadline: Deadline) => void) => () => void
 }
 
-/**
- * Makes a deadline that can be moved.
- *
- * @category constructors
- */
+/** Makes a deadline that can be moved. */
 export const unsafeMake = (first: Deadline): MovingDeadline => {
   let current = first
   // Most executors follow no deadline.
@@ -55,8 +43,6 @@ export const unsafeMake = (first: Deadline): MovingDeadline => {
 /**
  * The deadline of the run that the fiber executes. Outside a worker there is none, and `follow` never calls its
  * listener.
- *
- * @category services
  */
 export class LeaseDeadline extends Context.Reference<LeaseDeadline>()(
   "@runlease/core/executor/LeaseDeadline",
@@ -68,8 +54,6 @@ export class LeaseDeadline extends Context.Reference<LeaseDeadline>()(
 /**
  * The current deadline, then the latest one after each renewal. The stream does not end with the lease: the run is
  * interrupted then.
- *
- * @category observing
  */
 export const changes: Stream.Stream<Deadline> = Stream.unwrap(
   Effect.map(LeaseDeadline, ({ follow }) =>

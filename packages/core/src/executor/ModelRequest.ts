@@ -9,21 +9,13 @@ import { requestEventName, stepIdOf } from "../model/StepRecord.js"
 import type { Report } from "./ReportedSteps.js"
 import { StepLog } from "./StepLog.js"
 
-/**
- * The step that the answer of the request is recorded as.
- *
- * @category models
- */
+/** The step that the answer of the request is recorded as. */
 export interface AnswerStep {
   readonly name: string
   readonly key: number
 }
 
-/**
- * The id of the step of an answer. A report of usage that names it as its `request` closes the mark, and so does the record of the step.
- *
- * @category ids
- */
+/** The id of the step of an answer. A report of usage that names it as its `request` closes the mark, and so does the record of the step. */
 export const idOf = ({ key, name }: AnswerStep): string => stepIdOf({ within: undefined, name, key })
 
 const mark = (step: AnswerStep, fields: { readonly refused?: true }): Effect.Effect<Report> =>
@@ -36,16 +28,8 @@ const mark = (step: AnswerStep, fields: { readonly refused?: true }): Effect.Eff
     )
   })
 
-/**
- * The mark of a request that is about to be made.
- *
- * @category marks
- */
+/** The mark of a request that is about to be made. */
 export const begin = (step: AnswerStep): Effect.Effect<Report> => mark(step, {})
 
-/**
- * The mark that the server has refused the request, which costs nothing then.
- *
- * @category marks
- */
+/** The mark that the server has refused the request, which costs nothing then. */
 export const refused = (step: AnswerStep): Effect.Effect<Report> => mark(step, { refused: true })

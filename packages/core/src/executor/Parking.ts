@@ -35,11 +35,7 @@ export type Wait =
   | { readonly budget: true }
   | Questions
 
-/**
- * All that a run waits for. `wakesAt` is on the monotonic clock, in nanoseconds.
- *
- * @category models
- */
+/** All that a run waits for. `wakesAt` is on the monotonic clock, in nanoseconds. */
 export interface Waits {
   readonly wakesAt: bigint | undefined
   readonly children: ReadonlyArray<ReadonlyArray<number>>
@@ -51,7 +47,6 @@ export interface Waits {
 /** A wait with its time on the monotonic clock, in nanoseconds. */
 type Parked = Exclude<Wait, { readonly duration: unknown }> | { readonly wakesAt: bigint }
 
-/** @category models */
 export interface Parking {
   /** Runs a step, which is in flight until it ends. It is not while a wait in it is parked. */
   readonly inFlight: <A, E, R>(step: Place, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -73,8 +68,6 @@ export interface Parking {
 /**
  * `suspend` is called when nothing is in flight. Where all waits are for times, and the first of them comes within `inMemory`, they stay
  * in the worker. `fork` starts a fiber of the run.
- *
- * @category constructors
  */
 export const make = (options: {
   readonly inMemory: Duration.Duration

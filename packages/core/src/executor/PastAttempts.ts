@@ -10,11 +10,7 @@ import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 import type * as StepRecord from "../model/StepRecord.js"
 import * as AttemptReader from "./AttemptReader.js"
 
-/**
- * The result of a tool call in the log.
- *
- * @category models
- */
+/** The result of a tool call in the log. */
 export interface LoggedResult {
   readonly content: unknown
   readonly isError: boolean
@@ -24,8 +20,6 @@ export interface LoggedResult {
  * A tool call in the log. `args` is JSON text as the agent wrote it. `ended` is true when the executor itself ended the
  * arguments; when it is false, the control plane ended them after the attempt died, and `args` may be incomplete unless the call
  * is valid. It is valid when the attempt waited, or when a record names it.
- *
- * @category models
  */
 export interface LoggedCall {
   readonly toolCallId: string
@@ -45,8 +39,6 @@ export interface LoggedCall {
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, tool messages, whose parts
  * are `tool_result`, and the messages to the run that it has consumed, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
  * these messages in AG-UI. `customs` are the executor's own CUSTOM events.
- *
- * @category models
  */
 export interface PastAttempt {
   readonly waited: boolean
@@ -70,11 +62,7 @@ const interrupts = (event: LogEvent): boolean => {
   )
 }
 
-/**
- * The entries that the log had when the run was claimed, oldest first; with `only`, those of records.
- *
- * @category reading
- */
+/** The entries that the log had when the run was claimed, oldest first; with `only`, those of records. */
 export const entries = (
   run: ClaimedRun,
   only?: "records",
@@ -95,11 +83,7 @@ export const entries = (
     ),
   ).pipe(Stream.takeWhile((entry) => entry.eventId <= run.latestEventId))
 
-/**
- * The attempts before this one, oldest first. Reads nothing when the log has no event of an executor.
- *
- * @category reading
- */
+/** The attempts before this one, oldest first. Reads nothing when the log has no event of an executor. */
 export const read = (
   run: ClaimedRun,
 ): Effect.Effect<ReadonlyArray<PastAttempt>, RunNotFound | ControlPlaneError, RunLog> =>
@@ -132,11 +116,7 @@ export const read = (
         )
       })
 
-/**
- * The messages that these events of an executor make, as a later attempt reads them from the log.
- *
- * @category reading
- */
+/** The messages that these events of an executor make, as a later attempt reads them from the log. */
 export const messagesOf = (events: ReadonlyArray<LogEvent>): ReadonlyArray<SnapshotMessage> => {
   const reader = AttemptReader.make({ inbox: new Map(), recordedCalls: new Set() })
   for (const event of events) reader.read(event, true)

@@ -21,11 +21,7 @@ import * as Interrupts from "./Interrupts.js"
 import * as Step from "./Step.js"
 import type { StepLog } from "./StepLog.js"
 
-/**
- * The steps of one attempt.
- *
- * @category models
- */
+/** The steps of one attempt. */
 export interface PromiseSteps {
   /**
    * The result of `body`, from the log where an earlier attempt has recorded it. It rejects as `body` does. Its signal is aborted when
@@ -55,8 +51,6 @@ const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepEr
  *
  * Fails: with what the program rejects with. It also fails with a `StepError`, and with an `ExecutorError` of a body, such as
  * `Executor.retryableError`, where the program catches the rejection: a framework would show it to its model.
- *
- * @category constructors
  */
 export const run = <A>(
   program: (steps: PromiseSteps, signal: AbortSignal) => PromiseLike<A>,

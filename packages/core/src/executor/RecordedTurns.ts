@@ -13,11 +13,7 @@ import { ExecutorError } from "./ExecutorError.js"
 import * as ModelRequest from "./ModelRequest.js"
 import * as ReportedSteps from "./ReportedSteps.js"
 
-/**
- * `ended` are the events that ended the turns, RUN_FINISHED or RUN_ERROR, oldest first.
- *
- * @category models
- */
+/** `ended` are the events that ended the turns, RUN_FINISHED or RUN_ERROR, oldest first. */
 export interface RecordedTurns {
   readonly ended: ReadonlyArray<LogEvent>
 
@@ -34,11 +30,7 @@ export interface RecordedTurns {
   readonly record: (end: LogEvent) => Effect.Effect<ReadonlyArray<AgentEvent>>
 }
 
-/**
- * The name of the steps.
- *
- * @category constants
- */
+/** The name of the steps. */
 export const stepName = "turn"
 
 /** The bytes that a record of a turn may have. */
@@ -46,11 +38,7 @@ const maxBytes = 240_000
 
 const isEnd = (value: unknown): value is LogEvent => Schema.is(LogEvent)(value) && endsRun(value)
 
-/**
- * Whether an event is the record of a turn.
- *
- * @category events
- */
+/** Whether an event is the record of a turn. */
 export const isRecord = (event: LogEvent): boolean => {
   const read = StepRecord.fromEvent(event)
   return read._tag === "Some" && read.value.kind === "step" && read.value.record.name === stepName
@@ -60,8 +48,6 @@ export const isRecord = (event: LogEvent): boolean => {
  * The turns of the run that earlier attempts have recorded. The first attempt reads nothing.
  *
  * Fails: as `ReportedSteps.recorded`.
- *
- * @category reading
  */
 export const read: Effect.Effect<RecordedTurns, ExecutorError> = ReportedSteps.recorded.pipe(
   Effect.mapError(({ code, message, retryable }) => new ExecutorError({ code, message, retryable })),

@@ -12,11 +12,7 @@ import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
 import { failed, issue, opened, parsed, sealed } from "./StepRecording.js"
 
-/**
- * A step that an earlier attempt has recorded. `result` is a value of JSON, null where the step has none.
- *
- * @category models
- */
+/** A step that an earlier attempt has recorded. `result` is a value of JSON, null where the step has none. */
 export interface ReportedStep {
   readonly name: string
   readonly key?: unknown
@@ -26,8 +22,6 @@ export interface ReportedStep {
 /**
  * `events` is the record, for the Stream of the executor. It is empty where an earlier attempt has recorded the step, whose result stays,
  * and where the execution has no log. `committed` ends once the record is in the log.
- *
- * @category models
  */
 export interface Report {
   readonly events: ReadonlyArray<AgentEvent>
@@ -37,8 +31,6 @@ export interface Report {
 /**
  * `messages` and `toolCalls` are the ids of those that the step has opened in the log: they stay a part of the conversation, whatever
  * becomes of the attempt.
- *
- * @category models
  */
 export interface Options extends Keyed {
   readonly messages?: ReadonlyArray<string>
@@ -51,8 +43,6 @@ const nothing: Report = { events: [], committed: Effect.void }
  * The results that earlier attempts have recorded outside of other steps, in the order of the log. The first attempt reads nothing.
  *
  * Fails: `StepError`, with reason `unreadable` where the codec does not open a result, and `unavailable`.
- *
- * @category reading
  */
 export const recorded: Effect.Effect<ReadonlyArray<ReportedStep>, StepError> = Effect.flatMap(
   Effect.all([Effect.serviceOption(StepLog), Effect.serviceOption(CurrentStep)]),
@@ -91,8 +81,6 @@ export const recorded: Effect.Effect<ReadonlyArray<ReportedStep>, StepError> = E
  * Fails: `StepError` as `Step.run` does, such as for a name and key that this attempt has recorded already.
  *
  * Units: 8 MiB of results as JSON and 10,000 steps a run.
- *
- * @category recording
  */
 export const record = (
   name: string,

@@ -2,11 +2,7 @@
 import { Schema } from "effect"
 import { RunError } from "../model/Run.js"
 
-/**
- * The run has failed or was cancelled, with no failure that its agent declares.
- *
- * @category errors
- */
+/** The run has failed or was cancelled, with no failure that its agent declares. */
 export class RunFailed extends Schema.TaggedError<RunFailed>("@runlease/core/RunFailed")("RunFailed", {
   runId: Schema.String,
   agentId: Schema.String,
@@ -22,8 +18,6 @@ export class RunFailed extends Schema.TaggedError<RunFailed>("@runlease/core/Run
 /**
  * The run has completed, and its result does not fit the schema of the agent: the schema has changed since, or the run is of another
  * agent.
- *
- * @category errors
  */
 export class ResultUnreadable extends Schema.TaggedError<ResultUnreadable>("@runlease/core/ResultUnreadable")(
   "ResultUnreadable",

@@ -13,8 +13,6 @@ import { StepLog } from "./StepLog.js"
 /**
  * What a program needs to reach the server for its run. `url` is the address of the server, and `workerId` is in the address at which a
  * child is spawned.
- *
- * @category models
  */
 export interface RunAccess {
   readonly url: string
@@ -25,8 +23,6 @@ export interface RunAccess {
 /**
  * Makes the tokens of runs. The ports over HTTP come with it; over a store in the worker's own process there is none, since no server is
  * there.
- *
- * @category services
  */
 export class RunTokens extends Context.Tag("@runlease/core/executor/RunTokens")<
   RunTokens,
@@ -43,8 +39,6 @@ const unavailable = (message: string) =>
  * The token of the run that is executed.
  *
  * Fails: `run_token_unavailable`, which hands the run back, where the worker has no server or where its server knows no such tokens.
- *
- * @category access
  */
 export const current: Effect.Effect<RunAccess, ExecutorError> = Effect.flatMap(
   Effect.all([Effect.serviceOption(RunTokens), Effect.serviceOption(StepLog)]),

@@ -7,19 +7,11 @@ import { type LogEntry, RunLog } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
 import { openOf } from "../ports/ResumeRules.js"
 
-/**
- * Whether a run has ended or waits for answers: no further event follows before the answers, or at all.
- *
- * @category predicates
- */
+/** Whether a run has ended or waits for answers: no further event follows before the answers, or at all. */
 export const isSettled = (run: Run): boolean =>
   isTerminal(run.status) || (run.status === "waiting" && openOf(run).length > 0)
 
-/**
- * What a wait does with the entries that come meanwhile, and what it waits for: `isSettled` when absent.
- *
- * @category models
- */
+/** What a wait does with the entries that come meanwhile, and what it waits for: `isSettled` when absent. */
 export interface Fold {
   readonly take?: (entry: LogEntry) => Effect.Effect<unknown>
   readonly until?: (run: Run) => boolean
@@ -28,11 +20,7 @@ export interface Fold {
 /** The events after which a run may have ended, or wait for answers. Only the run says whether it has. */
 const mayEnd = ({ type }: LogEvent): boolean => type === "RUN_FINISHED" || type === "RUN_ERROR"
 
-/**
- * The run once it has settled. `take` has the entries of its log that come after `run` was read.
- *
- * @category waiting
- */
+/** The run once it has settled. `take` has the entries of its log that come after `run` was read. */
 export const untilSettled = (
   ports: Context.Context<Runs | RunLog>,
   run: Run,

@@ -43,32 +43,18 @@ export { CurrentStep, type Keyed, take } from "./CurrentStep.js"
 /**
  * `schema` encodes the result, which is a value of JSON when it is absent. `failure` is the schema of failures that are recorded:
  * a later attempt fails with them and does not try again. Other failures are not recorded.
- *
- * @category models
  */
 export interface Recording<A, E> extends Keyed, Codecs<A, E> {}
 
-/**
- * `retry` repeats the body within the step.
- *
- * @category models
- */
+/** `retry` repeats the body within the step. */
 export interface Options<A, E> extends Keyed, Replaying<A, E> {
   readonly retry?: Schedule.Schedule<unknown, E> | undefined
 }
 
-/**
- * An effect that may use steps, without the services that come with the step and the run.
- *
- * @category models
- */
+/** An effect that may use steps, without the services that come with the step and the run. */
 export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit | StepLog>
 
-/**
- * The options of a step. A result that JSON changes, such as a `Date`, needs a schema: a later attempt gets what JSON decodes to.
- *
- * @category models
- */
+/** The options of a step. A result that JSON changes, such as a `Date`, needs a schema: a later attempt gets what JSON decodes to. */
 export type OptionsOf<A, Options extends { readonly schema?: Codec<A> | undefined }> =
   IsJson<A> extends true ? [options?: Options] : [options: Options & { readonly schema: Codec<A> }]
 
@@ -94,8 +80,6 @@ const unlessReplayed = <A, E, E2, R>(
  * Fails: as the body does, and with `StepError`.
  *
  * Units: 8 MiB of results as JSON and 10,000 steps a run.
- *
- * @category steps
  */
 export const run = <A, E, R>(
   name: string,
@@ -132,8 +116,6 @@ const runWith = <A, E, R>(
  * Fails: as the stream does, and with `StepError`.
  *
  * Units: as `run`.
- *
- * @category steps
  */
 export const stream = <P extends Piece, E, R>(
   name: string,
@@ -141,11 +123,7 @@ export const stream = <P extends Piece, E, R>(
   ...[options = {}]: OptionsOf<ValueOf<P>, Options<ValueOf<P>, E>>
 ): Durable<ValueOf<P>, E, R | Emit.Emit> => runWith(name, collected(body), options)
 
-/**
- * `onUncertain` finds out what an earlier attempt has done, which has begun the body and recorded no result.
- *
- * @category models
- */
+/** `onUncertain` finds out what an earlier attempt has done, which has begun the body and recorded no result. */
 export interface AtMostOnce<A, E, R> extends Recording<A, E> {
   readonly onUncertain?: Effect.Effect<A, E, R> | undefined
 }
@@ -158,8 +136,6 @@ export interface AtMostOnce<A, E, R> extends Recording<A, E> {
  * The body has no steps in it.
  *
  * Fails: as the body does, and with `StepError`.
- *
- * @category steps
  */
 export const atMostOnce = <A, E, R>(
   name: string,
@@ -185,11 +161,7 @@ export const atMostOnce = <A, E, R>(
     return unlessReplayed(step, options, outcome)
   })
 
-/**
- * Emits events once, whatever dies; `Emit.event` emits them in each attempt.
- *
- * @category steps
- */
+/** Emits events once, whatever dies; `Emit.event` emits them in each attempt. */
 export const emit = (
   name: string,
   events: ReadonlyArray<AgentEvent.AgentEvent>,
@@ -229,8 +201,6 @@ const sleeping = (
  * executor runs again from its beginning when the time has come. A sleep that ends within half a lease stays in the worker.
  *
  * Units: up to 3,650 days.
- *
- * @category waiting
  */
 export const sleep = (
   name: string,
@@ -246,8 +216,6 @@ export const sleep = (
  * Sleeps until an instant of the store's clock, as `sleep` does. The instant that was recorded first counts.
  *
  * Units: up to 3,650 days from now.
- *
- * @category waiting
  */
 export const sleepUntil = (
   name: string,

@@ -14,8 +14,6 @@ import { Context, type Effect } from "effect"
 /**
  * `seal` makes the text that is recorded of a result or of a failure, `open` takes it back. `name` is recorded with it: a record that was
  * sealed by another name cannot be read, and neither can one that `open` fails for. Use a new name for a new key.
- *
- * @category models
  */
 export interface Codec {
   readonly name: string
@@ -23,11 +21,7 @@ export interface Codec {
   readonly open: (sealed: string) => Effect.Effect<string, unknown>
 }
 
-/**
- * The codec of the steps of a fiber. Without one they are recorded as JSON.
- *
- * @category services
- */
+/** The codec of the steps of a fiber. Without one they are recorded as JSON. */
 export class StepCodec extends Context.Reference<StepCodec>()("@runlease/core/executor/StepCodec", {
   defaultValue: (): Codec | undefined => undefined,
 }) {}

@@ -11,8 +11,6 @@ import { Schema } from "effect"
  * `refused`: it refuses what the step requests.
  *
  * Where it ends a run, its code is `step_` and the reason; `unreadable` and `unavailable` are retryable.
- *
- * @category errors
  */
 export class StepError extends Schema.TaggedError<StepError>("@runlease/core/StepError")("StepError", {
   step: Schema.String,

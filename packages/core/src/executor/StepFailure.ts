@@ -30,8 +30,6 @@ const shown = (error: unknown): StepFailure => {
 /**
  * The failure of a step, which the end of the step says; none where the step was interrupted or waits for answers. A program that seals its
  * results has no message in the log.
- *
- * @category failures
  */
 export const of = (cause: Cause.Cause<unknown>): Effect.Effect<StepFailure | undefined> =>
   Effect.suspend(() => {

@@ -15,8 +15,6 @@ import type { Parking } from "./Parking.js"
 /**
  * What the log has of a step. A step with an intent and without a result may have happened. `wakesAt` is when its sleep ends, by the
  * store's clock.
- *
- * @category models
  */
 export interface Recorded {
   readonly intent: boolean
@@ -28,17 +26,12 @@ export interface Recorded {
   readonly consumed: number
 }
 
-/**
- * What the log has of the attempts before this one: their steps by id, and the messages to the run.
- *
- * @category models
- */
+/** What the log has of the attempts before this one: their steps by id, and the messages to the run. */
 export interface Records {
   readonly steps: ReadonlyMap<string, Recorded>
   readonly messages: ReadonlyArray<InboxMessage>
 }
 
-/** @category models */
 export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park"> {
   readonly runId: Ids.RunId
 
@@ -91,17 +84,12 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   readonly until: (instant: DateTime.Utc) => Effect.Effect<Duration.Duration>
 }
 
-/** @category models */
 export interface IssuedRecord {
   readonly id: string
   readonly event: AgentEvent
 }
 
-/**
- * The steps of the run that is executed. The worker provides it with the run.
- *
- * @category services
- */
+/** The steps of the run that is executed. The worker provides it with the run. */
 export class StepLog extends Context.Tag("@runlease/core/executor/StepLog")<
   StepLog,
   {

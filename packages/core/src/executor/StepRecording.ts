@@ -10,19 +10,11 @@ import { StepError } from "./StepError.js"
 import type { AttemptSteps, Recorded } from "./StepLog.js"
 import { type Encoded, type RecordName, stepEventName } from "../model/StepRecord.js"
 
-/**
- * A schema to a value of JSON.
- *
- * @category models
- */
+/** A schema to a value of JSON. */
 // oxlint-disable-next-line no-explicit-any -- a schema of an unknown encoded type is assignable to no other type
 export type Codec<A> = Schema.Schema<A, any>
 
-/**
- * How the outcome of a step is recorded.
- *
- * @category models
- */
+/** How the outcome of a step is recorded. */
 export interface Codecs<A, E> {
   readonly schema?: Codec<A> | undefined
   readonly failure?: Codec<E> | undefined
@@ -31,8 +23,6 @@ export interface Codecs<A, E> {
 /**
  * `unreadable` says what to do with a record that does not fit the schema: the step fails when it is absent, and runs again with
  * `rerun`.
- *
- * @category models
  */
 export interface Replaying<A, E> extends Codecs<A, E> {
   readonly unreadable?: "rerun" | undefined

@@ -17,42 +17,26 @@ import { RunLog } from "../ports/RunLog.js"
 /**
  * The side effect of a call. `pure`: none, so the call may be executed any number of times. `idempotent`: the same for the
  * same key, however often the call is executed. `atMostOnce`: one that must not happen twice.
- *
- * @category models
  */
 export const SideEffect = Schema.Literal("pure", "idempotent", "atMostOnce")
 export type SideEffect = typeof SideEffect.Type
 
-/**
- * The name of the CUSTOM event for a call of which it is uncertain whether it was executed.
- *
- * @category constants
- */
+/** The name of the CUSTOM event for a call of which it is uncertain whether it was executed. */
 export const uncertainEventName = "runlease.tool_uncertain"
 
 /**
  * The name of the CUSTOM event before a call of an earlier part of the run is executed, such as one that had to be approved.
  * Its value has the `toolCallId`.
- *
- * @category constants
  */
 export const begunEventName = toolBegunEventName
 
-/**
- * A call as an agent requests it. `args` is JSON text.
- *
- * @category models
- */
+/** A call as an agent requests it. `args` is JSON text. */
 export interface CallRequest {
   readonly toolName: string
   readonly args: string
 }
 
-/**
- * A call that a dead attempt began. `ordinal` numbers the same calls of the run, from 1.
- *
- * @category models
- */
+/** A call that a dead attempt began. `ordinal` numbers the same calls of the run, from 1. */
 export interface BegunCall extends LoggedCall {
   readonly ordinal: number
 }
@@ -110,11 +94,7 @@ const fold = (attempts: ReadonlyArray<PastAttempt>) => {
   return { begun, settled }
 }
 
-/**
- * The calls that dead attempts of this run began and that no attempt has settled since.
- *
- * @category reading
- */
+/** The calls that dead attempts of this run began and that no attempt has settled since. */
 export const begunBefore = (
   run: ClaimedRun,
 ): Effect.Effect<ReadonlyArray<BegunCall>, RunNotFound | ControlPlaneError, RunLog> =>
@@ -123,11 +103,7 @@ export const begunBefore = (
     return Array.from(begun.values()).filter((call) => call.ordinal > settled.count(call))
   })
 
-/**
- * The key of a call, the same in each attempt of the run and for no other call: 64 hex digits.
- *
- * @category keys
- */
+/** The key of a call, the same in each attempt of the run and for no other call: 64 hex digits. */
 export const keyOf = (
   run: Pick<ClaimedRun, "runId">,
   call: CallRequest & { readonly ordinal: number },
@@ -136,8 +112,6 @@ export const keyOf = (
 /**
  * The decision on a call. `Execute`: execute it. `Reuse`: use the result that a dead attempt recorded. `Uncertain`: a dead
  * attempt began `call` and left no result, so it may have been executed and must not be executed again.
- *
- * @category models
  */
 export type Verdict = Data.TaggedEnum<{
   Execute: {}
@@ -146,30 +120,18 @@ export type Verdict = Data.TaggedEnum<{
 }>
 export const Verdict = Data.taggedEnum<Verdict>()
 
-/**
- * A call of this attempt, with its ordinal and the decision on it.
- *
- * @category models
- */
+/** A call of this attempt, with its ordinal and the decision on it. */
 export interface TakenCall {
   readonly ordinal: number
   readonly verdict: (sideEffect: SideEffect) => Verdict
 }
 
-/**
- * The calls of an attempt, which are matched in the order in which its agent requests them.
- *
- * @category models
- */
+/** The calls of an attempt, which are matched in the order in which its agent requests them. */
 export interface Calls {
   readonly take: (call: CallRequest) => TakenCall
 }
 
-/**
- * Numbers the calls of an attempt after those of the attempts before it.
- *
- * @category constructors
- */
+/** Numbers the calls of an attempt after those of the attempts before it. */
 export const after = (attempts: ReadonlyArray<PastAttempt>): Calls => {
   const { begun, settled } = fold(attempts)
   const counter = settled.copy()
@@ -207,8 +169,6 @@ const begins = (event: LogEvent, toolCallId: string): boolean => {
  * be executed after that, since every later attempt then finds that it began.
  *
  * Never ends when the run ends first, since its executor is interrupted then.
- *
- * @category waiting
  */
 export const committed = (
   run: ClaimedRun,

@@ -5,11 +5,7 @@ import * as AttemptInbox from "./AttemptInbox.js"
 import * as AttemptSteps from "./AttemptSteps.js"
 import type { AttemptSteps as Steps, StepLog } from "./StepLog.js"
 
-/**
- * The steps of an execution that has no log: nothing was recorded before, nothing waits for its records, and it sleeps in memory.
- *
- * @category constructors
- */
+/** The steps of an execution that has no log: nothing was recorded before, nothing waits for its records, and it sleeps in memory. */
 export const make = ({
   runId,
   snapshot,

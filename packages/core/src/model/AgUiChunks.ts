@@ -75,11 +75,7 @@ const pick = (event: Event, fields: ReadonlyArray<string>): Readonly<Record<stri
 const without = (event: Event, fields: ReadonlyArray<string>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(event).filter(([field]) => !fields.includes(field)))
 
-/**
- * Whether the event is a chunk.
- *
- * @category guards
- */
+/** Whether the event is a chunk. */
 export const isChunk = ({ type }: Event): boolean => AgUiItems.useOf(type)?.action === "chunk"
 
 /** What chunks have open, of one stream. Takes events of the schema only, each of them in order. */
@@ -193,9 +189,5 @@ const ofLanes = (lanes: Map<Owner, OpenItem>): Lanes => {
   }
 }
 
-/**
- * Of a stream that has not begun.
- *
- * @category constructors
- */
+/** Of a stream that has not begun. */
 export const make = (): Lanes => ofLanes(new Map())

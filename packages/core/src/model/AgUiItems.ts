@@ -11,25 +11,15 @@ interface Event {
   readonly [key: string]: unknown
 }
 
-/**
- * What may be open.
- *
- * @category models
- */
+/** What may be open. */
 export type Kind = "message" | "tool" | "reasoning" | "reasoningMessage" | "step" | "subagent"
 
-/**
- * The field that identifies an item in each of its events.
- *
- * @category models
- */
+/** The field that identifies an item in each of its events. */
 export type Field = "messageId" | "toolCallId" | "stepName" | "subagentRunId"
 
 /**
  * One kind of item and its events. `chunk`: one event that replaces all of them. `owned`: the namespace in which its id has an owner, an
  * agent. `defaults`: the required fields of an opening event that is inserted.
- *
- * @category models
  */
 export interface Item {
   readonly kind: Kind
@@ -43,11 +33,7 @@ export interface Item {
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
-/**
- * Every kind of item.
- *
- * @category constants
- */
+/** Every kind of item. */
 export const items: Readonly<Record<Kind, Item>> = {
   message: {
     kind: "message",
@@ -109,11 +95,7 @@ export const items: Readonly<Record<Kind, Item>> = {
   },
 }
 
-/**
- * What an event of one type does with an item.
- *
- * @category models
- */
+/** What an event of one type does with an item. */
 export interface Use {
   readonly item: Item
   readonly action: "opens" | "continues" | "closes" | "chunk"
@@ -128,18 +110,10 @@ const usesOf = (item: Item): ReadonlyArray<readonly [string | undefined, Use]> =
 
 const uses: ReadonlyMap<string | undefined, Use> = new Map(Object.values(items).flatMap(usesOf))
 
-/**
- * What an event of this type does with an item. Undefined for any other event.
- *
- * @category reading
- */
+/** What an event of this type does with an item. Undefined for any other event. */
 export const useOf = (type: string): Use | undefined => uses.get(type)
 
-/**
- * The message or tool call that an event begins: it opens it, or it is a chunk of it. Reasoning counts as a message.
- *
- * @category reading
- */
+/** The message or tool call that an event begins: it opens it, or it is a chunk of it. Reasoning counts as a message. */
 export const beginningOf = (
   event: Event,
 ): { readonly field: "messageId" | "toolCallId"; readonly id: string } | undefined => {
@@ -152,11 +126,7 @@ export const beginningOf = (
     : undefined
 }
 
-/**
- * The event that opens the item which an event continues. Undefined for any other event.
- *
- * @category reading
- */
+/** The event that opens the item which an event continues. Undefined for any other event. */
 export const openingOf = (event: Event): Event | undefined => {
   const use = uses.get(event.type)
   if (use?.action !== "continues") return undefined

@@ -12,11 +12,7 @@ const sources = new Set(["data", "url", "file"])
 const roles = new Set(["developer", "system", "assistant", "user", "tool", "activity", "reasoning"])
 const operations = new Set(["add", "remove", "replace", "move", "copy", "test"])
 
-/**
- * Whether the value of the member's `field` is not in `defined`.
- *
- * @category guards
- */
+/** Whether the value of the member's `field` is not in `defined`. */
 export const isUnknown = (member: unknown, field: string, defined: ReadonlySet<string>): boolean =>
   Predicate.isRecord(member) && typeof member[field] === "string" && !defined.has(member[field])
 
@@ -42,11 +38,7 @@ export interface Reader {
   readonly messages: (messages: unknown, path: string) => unknown
 }
 
-/**
- * A reader of one value. `toPart` converts to a part as AG-UI 1.0 has it, where it is one of an older version.
- *
- * @category constructors
- */
+/** A reader of one value. `toPart` converts to a part as AG-UI 1.0 has it, where it is one of an older version. */
 export const make = (toPart: (part: unknown) => unknown = (part) => part): Reader => {
   const dropped: Array<string> = []
   const drop = (path: string): readonly [] => {

@@ -122,18 +122,12 @@ const to = (messages: ReadonlyArray<SnapshotMessage>, depth: number): ReadonlyAr
     return found !== undefined && equalJson(from([found], depth + 1), [message]) ? [found] : wrap(message)
   })
 
-/**
- * Converts messages of AG-UI to messages of a snapshot. `toAgUi` restores them.
- *
- * @category conversions
- */
+/** Converts messages of AG-UI to messages of a snapshot. `toAgUi` restores them. */
 export const fromAgUi = (messages: ReadonlyArray<Message>): ReadonlyArray<SnapshotMessage> =>
   from(messages, 0)
 
 /**
  * Converts messages of a snapshot to messages of AG-UI. They are valid in AG-UI 1.0, unless they came from invalid ones.
  * `fromAgUi` restores them.
- *
- * @category conversions
  */
 export const toAgUi = (messages: ReadonlyArray<SnapshotMessage>): ReadonlyArray<Message> => to(messages, 0)

@@ -19,17 +19,12 @@ const nouns = {
 } as const
 type Kind = keyof typeof nouns
 
-/**
- * Why an event may not be as it is. Without `field` it is right. `problem` is a sentence without its subject, the event.
- *
- * @category models
- */
+/** Why an event may not be as it is. Without `field` it is right. `problem` is a sentence without its subject, the event. */
 export interface Contradiction {
   readonly field: string | undefined
   readonly problem: string
 }
 
-/** @category models */
 export interface Owners {
   /** Takes the owner that the next event states. An event that contradicts an earlier one changes no owner. */
   readonly take: (event: LogEvent) => Contradiction | undefined
@@ -158,10 +153,6 @@ const ofMaps = (owners: Maps, subagents: Set<string>): Owners => {
   }
 }
 
-/**
- * Of a run that has not begun.
- *
- * @category constructors
- */
+/** Of a run that has not begun. */
 export const make = (): Owners =>
   ofMaps({ message: new Map(), toolCall: new Map(), reasoning: new Map(), activity: new Map() }, new Set())

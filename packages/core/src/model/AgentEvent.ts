@@ -15,8 +15,6 @@ export * from "./agui/ToolFailure.js"
 /**
  * An event as a log keeps it and the wire carries it: any object with a non-empty string `type`. Further keys stay as
  * they are. Every `AgentEvent` is one.
- *
- * @category models
  */
 export const LogEvent = Schema.Struct(
   { type: Schema.NonEmptyString },
@@ -27,8 +25,6 @@ export type LogEvent = typeof LogEvent.Type
 /**
  * The name of the CUSTOM event that marks the end of an attempt and the start of the next. It says how many answers of a model the dead
  * attempt had begun and not finished.
- *
- * @category constants
  */
 export const attemptEventName = "runlease.attempt"
 
@@ -36,17 +32,11 @@ export const attemptEventName = "runlease.attempt"
  * Whether an event has a name that begins with `runlease.`: readers of a log take what it says from the control plane and from workers alone.
  *
  * Source: docs/decisions/0085-reserved-names.md
- *
- * @category events
  */
 export const isReserved = ({ name, type }: LogEvent): boolean =>
   type === "CUSTOM" && typeof name === "string" && name.startsWith("runlease.")
 
-/**
- * The name of the event that says that an approved tool call is about to be made.
- *
- * @category constants
- */
+/** The name of the event that says that an approved tool call is about to be made. */
 export const toolBegunEventName = "runlease.tool_begun"
 
 /** The mark of an event that code of this process has made. It is no part of the JSON, so no event from elsewhere has it. */
@@ -55,24 +45,14 @@ const mark = Symbol.for("@runlease/core/AgentEvent/reserved")
 /**
  * An event of an executor with a reserved name. The worker takes such an event of its executor only where this has made it; it renames one that
  * comes from elsewhere, such as from a program or a remote agent.
- *
- * @category events
  */
 export const reserved = (name: `runlease.${string}`, value: unknown): Custom =>
   Object.defineProperty(custom(name, value), mark, { value: true })
 
-/**
- * Whether `reserved` has made this very event. A copy of it is another event.
- *
- * @category events
- */
+/** Whether `reserved` has made this very event. A copy of it is another event. */
 export const isMarked = (event: LogEvent): boolean => Object.hasOwn(event, mark)
 
-/**
- * The event under a name that nothing takes for the control plane's or for a worker's: `relayed.` and its own.
- *
- * @category events
- */
+/** The event under a name that nothing takes for the control plane's or for a worker's: `relayed.` and its own. */
 export const relayed = (event: LogEvent): LogEvent => ({
   ...event,
   name: `relayed.${String(event["name"])}`,
@@ -124,8 +104,6 @@ const jsonType = (value: unknown): string =>
 /**
  * What is wrong with an event, as a sentence, or undefined when nothing is. A type that AG-UI 1.0 does not
  * name needs nothing but its `type`.
- *
- * @category validation
  */
 export const problemOf = (event: unknown): string | undefined => {
   if (jsonType(event) !== "object") return `an event must be an object, this is ${jsonType(event)}`
@@ -146,11 +124,7 @@ export const problemOf = (event: unknown): string | undefined => {
 export const endsRun = (event: LogEvent): boolean =>
   event.type === "RUN_FINISHED" || event.type === "RUN_ERROR"
 
-/**
- * The event of a type.
- *
- * @category models
- */
+/** The event of a type. */
 export type EventOf<T extends EventType> = Extract<AgentEvent, { readonly type: T }>
 
 /**
@@ -159,19 +133,13 @@ export type EventOf<T extends EventType> = Extract<AgentEvent, { readonly type: 
  * ```ts
  * Stream.filter(events, AgentEvent.is("TEXT_MESSAGE_CONTENT")) // a Stream of TextContent
  * ```
- *
- * @category guards
  */
 export const is =
   <T extends EventType>(...types: ReadonlyArray<T>) =>
   (event: LogEvent): event is EventOf<T> =>
     types.includes(event.type as T) && problemOf(event) === undefined
 
-/**
- * Functions of events by their types. `orElse` is for the others, those of a later protocol among them.
- *
- * @category models
- */
+/** Functions of events by their types. `orElse` is for the others, those of a later protocol among them. */
 export type Cases<A> = { readonly [T in EventType]?: (event: EventOf<T>) => A } & {
   readonly orElse: (event: LogEvent) => A
 }
@@ -186,8 +154,6 @@ export type Cases<A> = { readonly [T in EventType]?: (event: EventOf<T>) => A } 
  *   orElse: () => "",
  * })
  * ```
- *
- * @category matching
  */
 export const match =
   <C extends Cases<unknown>>(cases: C & Only<C>) =>

@@ -15,19 +15,11 @@ import { AgentId, ConversationId, KeyId, ProjectId, RunId } from "./Ids.js"
 import * as Labels from "./Labels.js"
 import * as SignedToken from "./SignedToken.js"
 
-/**
- * What a token may do where it is bound: `read` runs, logs and messages; `write` submits, answers and sends messages; `stop` cancels.
- *
- * @category models
- */
+/** What a token may do where it is bound: `read` runs, logs and messages; `write` submits, answers and sends messages; `stop` cancels. */
 export const Scope = Schema.Literal("read", "write", "stop")
 export type Scope = typeof Scope.Type
 
-/**
- * What a token is bound to: one conversation and its runs, one run, or the runs that have a label.
- *
- * @category models
- */
+/** What a token is bound to: one conversation and its runs, one run, or the runs that have a label. */
 export const Bound = Schema.Union(
   Schema.TaggedStruct("Conversation", { conversationId: ConversationId }),
   Schema.TaggedStruct("Run", { runId: RunId }),
@@ -47,8 +39,6 @@ export const maxLifetime = Duration.hours(24)
 /**
  * What a token says. `issuedBy`: the API key that made it, with which it ends. `expiresAt`: milliseconds, by the store's clock.
  * `agentIds`: the runs of these agents alone; of all when absent.
- *
- * @category models
  */
 export interface Grant {
   readonly projectId: ProjectId
@@ -64,8 +54,6 @@ export interface Grant {
  * makes it.
  *
  * Units: milliseconds, by the store's clock.
- *
- * @category constructors
  */
 export const expiryOf = (
   now: number,
@@ -95,11 +83,7 @@ const parts = ["projectId", "issuedBy", "expiresIn", "scopes", "boundTo", "agent
 const decode = Schema.decodeUnknownOption(Schema.parseJson(Claim))
 const encode = Schema.encodeEither(Claim)
 
-/**
- * A token cannot have that, in `field`. `message` says what would be right. Nothing was made.
- *
- * @category errors
- */
+/** A token cannot have that, in `field`. `message` says what would be right. Nothing was made. */
 export class InvalidBrowserToken extends Schema.TaggedError<InvalidBrowserToken>(
   "@runlease/core/InvalidBrowserToken",
 )("InvalidBrowserToken", { field: Schema.String, message: Schema.String }) {}
@@ -112,11 +96,7 @@ const invalid = (error: ParseResult.ParseError): InvalidBrowserToken => {
   })
 }
 
-/**
- * The token of a grant, signed with the key of its project. A grant that no token can have is refused.
- *
- * @category constructors
- */
+/** The token of a grant, signed with the key of its project. A grant that no token can have is refused. */
 export const sign = (
   signingKey: Redacted.Redacted,
   { agentIds, bound, expiresAt, issuedBy, projectId, scopes }: Grant,
@@ -132,11 +112,7 @@ export interface Signed {
   readonly isSignedWith: (signingKey: string) => boolean
 }
 
-/**
- * What a token says, which is not to be believed before its signature was checked. Nothing for a token of another kind.
- *
- * @category reading
- */
+/** What a token says, which is not to be believed before its signature was checked. Nothing for a token of another kind. */
 export const read = (token: Redacted.Redacted): Option.Option<Signed> =>
   Option.flatMap(SignedToken.read(kind, token), ({ claim, isSignedWith }) =>
     Option.map(decode(claim), ([projectId, issuedBy, expiresAt, scopes, bound, agentIds]) => ({

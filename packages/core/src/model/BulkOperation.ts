@@ -14,11 +14,7 @@ import { RunStatus } from "./Run.js"
 export const BulkId = Ids.Uuid.pipe(Schema.brand("BulkId"))
 export type BulkId = typeof BulkId.Type
 
-/**
- * What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change.
- *
- * @category models
- */
+/** What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change. */
 export const BulkAction = Schema.Literal("cancel", "retry", "label")
 export type BulkAction = typeof BulkAction.Type
 
@@ -31,11 +27,7 @@ export const maxRunIds = 1000
 
 const searchText = Ids.StorableText.pipe(Schema.minLength(1), Schema.maxLength(200))
 
-/**
- * Which runs an operation is for, as `SummaryFilter` of `Summaries.runs` says it.
- *
- * @category models
- */
+/** Which runs an operation is for, as `SummaryFilter` of `Summaries.runs` says it. */
 export const BulkFilter = Schema.Struct({
   status: Schema.optional(OneOrMore.schema(RunStatus)),
   agentId: Schema.optional(OneOrMore.schema(Ids.AgentId)),
@@ -58,8 +50,6 @@ export type BulkFilter = typeof BulkFilter.Type
  * `all`: a filter that names nothing means every run of the project, and is refused without it. `labels`: what the action `label`
  * changes; null removes one. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
  * run, and counts what it would do. `idempotencyKey`: a repeat with the same key returns the first operation.
- *
- * @category models
  */
 export const NewBulk = Schema.Struct({
   action: BulkAction,
@@ -92,8 +82,6 @@ const instant = Schema.DateTimeUtcFromNumber
  * finds, which are the sum of the next three. `done`: those that the action has changed, or would change in a dry run. `skipped`: those
  * that had ended before (`cancel`), have not ended (`retry`) or had the labels already (`label`). `failed`: those that refused it;
  * `failures` are the first ten of them. `cursor`: where it continues, null at its end.
- *
- * @category models
  */
 export const BulkOperation = Schema.Struct({
   id: BulkId,

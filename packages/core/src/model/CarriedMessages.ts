@@ -8,19 +8,11 @@ import type { Carried, RequestSnapshot, SnapshotMessage } from "./RequestSnapsho
 /** The most runs that a request carries messages of. */
 export const maxRuns = 1000
 
-/**
- * About how many bytes the carried messages of a request take.
- *
- * @category accessors
- */
+/** About how many bytes the carried messages of a request take. */
 export const bytesOf = ({ runs }: Pick<Carried, "runs">): number =>
   runs.reduce((sum, { out, output, own }) => (out ? sum : sum + own + output), 0)
 
-/**
- * About how many bytes of JSON a value takes, without making them.
- *
- * @category accessors
- */
+/** About how many bytes of JSON a value takes, without making them. */
 export const sizeOf = (value: unknown): number => {
   if (typeof value === "string") return value.length + 2
   if (typeof value !== "object" || value === null) return 8
@@ -45,8 +37,6 @@ const outputsOf = (
 /**
  * The request with all its messages. `found`: the requests that the runs which it names were submitted with, as far as they are there. The
  * request of a client that sends its whole history repeats messages of runs before it; each of those stays where it is.
- *
- * @category conversions
  */
 export const whole = (
   { carries, ...own }: RequestSnapshot,

@@ -9,36 +9,20 @@ import { derivedRunId, RunId } from "./Ids.js"
 import { RunError, TerminalStatus } from "./Run.js"
 import { childEventName } from "./StepRecord.js"
 
-/**
- * The most children of a run.
- *
- * @category constants
- */
+/** The most children of a run. */
 export const maxChildren = 10_000
 
-/**
- * The most groups of children that a run waits for, and the most children that these name together.
- *
- * @category constants
- */
+/** The most groups of children that a run waits for, and the most children that these name together. */
 export const maxAwaited = 2 * maxChildren
 
-/**
- * A child, and its agent. The children of a run are counted from 0; a detached one has no `index`.
- *
- * @category models
- */
+/** A child, and its agent. The children of a run are counted from 0; a detached one has no `index`. */
 export interface Child {
   readonly runId: string
   readonly agentId: string
   readonly index?: number | undefined
 }
 
-/**
- * The step of a run that has spawned a child.
- *
- * @category models
- */
+/** The step of a run that has spawned a child. */
 export interface ChildStep {
   readonly stepId: string
   readonly name: string
@@ -51,11 +35,7 @@ const Outcome = Schema.Struct({
   error: Schema.optional(RunError),
 })
 
-/**
- * How a child has ended.
- *
- * @category models
- */
+/** How a child has ended. */
 export type Outcome = typeof Outcome.Type
 
 const EventValue = Schema.Struct({
@@ -66,11 +46,7 @@ const EventValue = Schema.Struct({
   outcome: Schema.optional(Outcome),
 })
 
-/**
- * The event of a spawn, which is the record of its step.
- *
- * @category events
- */
+/** The event of a spawn, which is the record of its step. */
 export const spawned = ({ agentId, index, key, name, runId, stepId }: Child & ChildStep): LogEvent =>
   custom(childEventName, {
     step_id: stepId,
@@ -82,11 +58,7 @@ export const spawned = ({ agentId, index, key, name, runId, stepId }: Child & Ch
     ...(index === undefined ? { detached: true } : { index }),
   })
 
-/**
- * The event of a child's end.
- *
- * @category events
- */
+/** The event of a child's end. */
 export const ended = ({ agentId, index, runId }: Child, { error, status }: Outcome): LogEvent =>
   custom(childEventName, {
     child_run_id: runId,
@@ -95,11 +67,7 @@ export const ended = ({ agentId, index, runId }: Child, { error, status }: Outco
     outcome: { status, ...(error === undefined ? {} : { error }) },
   })
 
-/**
- * What an event says of a child. `name` is that of the step that has spawned it; `outcome` is absent where the child begins.
- *
- * @category models
- */
+/** What an event says of a child. `name` is that of the step that has spawned it; `outcome` is absent where the child begins. */
 export interface ChildEvent extends Omit<Child, "index"> {
   readonly name: string | undefined
   readonly detached: boolean
@@ -108,19 +76,11 @@ export interface ChildEvent extends Omit<Child, "index"> {
 
 const decode = Schema.decodeUnknownOption(EventValue)
 
-/**
- * Whether an event has the name of those of children.
- *
- * @category events
- */
+/** Whether an event has the name of those of children. */
 export const isChildEvent = ({ name, type }: LogEvent): boolean =>
   type === "CUSTOM" && name === childEventName
 
-/**
- * What an event of the control plane says of a child, if it does.
- *
- * @category events
- */
+/** What an event of the control plane says of a child, if it does. */
 export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
   isChildEvent(event)
     ? Option.map(decode(event["value"]), ({ agent_id, child_run_id, detached, name, outcome }) => ({
@@ -132,18 +92,10 @@ export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
       }))
     : Option.none()
 
-/**
- * The id of the child that an event says something of, if it does.
- *
- * @category events
- */
+/** The id of the child that an event says something of, if it does. */
 export const idIn = (event: LogEvent): string | undefined =>
   Option.getOrUndefined(Option.map(fromEvent(event), ({ runId }) => runId))
 
-/**
- * The id of the child that a step of a run is: the same in each attempt.
- *
- * @category ids
- */
+/** The id of the child that a step of a run is: the same in each attempt. */
 export const childIdOf = (runId: string, stepId: string): RunId =>
   derivedRunId("child", `child ${runId} ${stepId}`)

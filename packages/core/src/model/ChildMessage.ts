@@ -14,18 +14,12 @@ import type { InboxMessage } from "./InboxMessage.js"
 import type { MessagePart } from "./RequestSnapshot.js"
 import { RunError, TerminalStatus } from "./Run.js"
 
-/**
- * The type of the part that says which child has ended, and how.
- *
- * @category constants
- */
+/** The type of the part that says which child has ended, and how. */
 export const partType = "child_ended"
 
 /**
  * A child that has ended: its place among the children of the run, its agent, and how. Its value is read by a join, which does not
  * wait for it any more.
- *
- * @category models
  */
 export const EndedChild = Schema.Struct({
   runId: RunId,
@@ -36,11 +30,7 @@ export const EndedChild = Schema.Struct({
 })
 export type EndedChild = typeof EndedChild.Type
 
-/**
- * The parts of the message: one for programs, and text for people and models.
- *
- * @category conversions
- */
+/** The parts of the message: one for programs, and text for people and models. */
 export const toParts = ({ agentId, error, index, runId, status }: EndedChild): ReadonlyArray<MessagePart> => [
   { type: partType, runId, index, agentId, status, ...(error === undefined ? {} : { error }) },
   {
@@ -51,11 +41,7 @@ export const toParts = ({ agentId, error, index, runId, status }: EndedChild): R
 
 const decode = Schema.decodeUnknownOption(EndedChild)
 
-/**
- * The child that a message of the inbox is about; none for a message of somebody else.
- *
- * @category conversions
- */
+/** The child that a message of the inbox is about; none for a message of somebody else. */
 export const fromMessage = ({ parts }: Pick<InboxMessage, "parts">): Option.Option<EndedChild> =>
   Option.flatMap(
     Array.findFirst(parts, ({ type }) => type === partType),

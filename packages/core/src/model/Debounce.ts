@@ -8,8 +8,6 @@ import { Seconds } from "./TimeLimits.js"
  * next submission. `maxSeconds`: how long it waits in all, from the first one on; absent is for ever.
  *
  * Source: docs/decisions/0104-debounce.md
- *
- * @category models
  */
 export const Debounce = Schema.Struct({
   key: Ids.visibleText(256),

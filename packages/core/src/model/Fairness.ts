@@ -2,29 +2,17 @@
 import { Schema } from "effect"
 import { visibleText } from "./Ids.js"
 
-/**
- * A fairness key: up to 128 characters.
- *
- * @category models
- */
+/** A fairness key: up to 128 characters. */
 export const FairnessKey = visibleText(128)
 
 /** The bounds of a weight. */
 export const minWeight = 0.1
 export const maxWeight = 100
 
-/**
- * The weight of a fairness key: of two keys that wait, one of weight 3 starts three runs for each of one of weight 1.
- *
- * @category models
- */
+/** The weight of a fairness key: of two keys that wait, one of weight 3 starts three runs for each of one of weight 1. */
 export const FairnessWeight = Schema.Number.pipe(Schema.between(minWeight, maxWeight))
 
-/**
- * The key of a run, and its weight.
- *
- * @category models
- */
+/** The key of a run, and its weight. */
 export interface Fairness {
   readonly key: string
   readonly weight: number
@@ -36,18 +24,10 @@ export interface FairnessFields {
   readonly fairnessWeight?: number | undefined
 }
 
-/**
- * The fairness among these fields; null for none.
- *
- * @category constructors
- */
+/** The fairness among these fields; null for none. */
 export const fairnessOf = ({ fairnessKey, fairnessWeight = 1 }: FairnessFields): Fairness | null =>
   fairnessKey === undefined ? null : { key: fairnessKey, weight: fairnessWeight }
 
-/**
- * The fields of it; none for null.
- *
- * @category constructors
- */
+/** The fields of it; none for null. */
 export const fieldsOf = (fairness: Fairness | null): FairnessFields =>
   fairness === null ? {} : { fairnessKey: fairness.key, fairnessWeight: fairness.weight }

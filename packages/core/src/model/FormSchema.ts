@@ -55,8 +55,6 @@ const isWithoutFields = ({ anyOf }: Readonly<Record<string, unknown>>): boolean 
 /**
  * The JSON Schema of what a schema encodes to. It has references only where it contains itself. Undefined where JSON Schema has no words for
  * it.
- *
- * @category constructors
  */
 export const of = <A, I>(schema: Schema.Schema<A, I>): Readonly<Record<string, unknown>> | undefined => {
   try {

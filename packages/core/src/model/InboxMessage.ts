@@ -7,25 +7,15 @@ import { Option, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
 import { MessagePart } from "./RequestSnapshot.js"
 
-/**
- * The name of the event that has a message. The control plane writes it.
- *
- * @category constants
- */
+/** The name of the event that has a message. The control plane writes it. */
 export const messageEventName = "runlease.message"
 
-/**
- * The most messages of a run.
- *
- * @category constants
- */
+/** The most messages of a run. */
 export const maxMessages = 10_000
 
 /**
  * A message. `number`: those of one run are counted from 1. `id` is the one that it has in the conversation of the run. `key` is the
  * `idempotencyKey` that its sender gave.
- *
- * @category models
  */
 export const InboxMessage = Schema.Struct({
   number: Schema.Positive.pipe(Schema.int()),
@@ -43,11 +33,7 @@ const EventValue = Schema.Struct({
   parts: InboxMessage.fields.parts,
 })
 
-/**
- * The event of a message.
- *
- * @category events
- */
+/** The event of a message. */
 export const toEvent = ({ id, key, number, parts }: InboxMessage): LogEvent => ({
   type: "CUSTOM",
   name: messageEventName,
@@ -59,20 +45,12 @@ export const toEvent = ({ id, key, number, parts }: InboxMessage): LogEvent => (
   } satisfies typeof EventValue.Encoded,
 })
 
-/**
- * Whether an event has the name of a message.
- *
- * @category events
- */
+/** Whether an event has the name of a message. */
 export const isMessage = ({ name, type }: LogEvent): boolean => type === "CUSTOM" && name === messageEventName
 
 const decode = Schema.decodeUnknownOption(EventValue)
 
-/**
- * The message in an event of the control plane, if it has one.
- *
- * @category events
- */
+/** The message in an event of the control plane, if it has one. */
 export const fromEvent = (event: LogEvent): Option.Option<InboxMessage> =>
   isMessage(event)
     ? Option.map(decode(event["value"]), ({ idempotency_key: key, message_id: id, number, parts }) => ({

@@ -16,8 +16,6 @@ const Properties = Schema.Record({ key: Schema.String, value: Schema.Unknown })
  * payload wanted. `expiresAt`: UTC; without an answer by then the run fails. `clientTool`: the
  * answer is the result of a tool that the client of the run has. `toolArguments`: what the tool is called with, as JSON, bounded and
  * without secrets (`ToolArguments`). `toolName`, `toolArguments` and `clientTool` are (ours), the rest is AG-UI's.
- *
- * @category models
  */
 export const Interrupt = Schema.Struct({
   id: Ids.text(256),
@@ -37,11 +35,7 @@ export type Interrupt = typeof Interrupt.Type
 /** How many interrupts a run waits for at most. */
 export const maxInterrupts = 100
 
-/**
- * The interrupts of one suspension: 1 to 100, with unique ids.
- *
- * @category models
- */
+/** The interrupts of one suspension: 1 to 100, with unique ids. */
 export const Interrupts = Schema.NonEmptyArray(Interrupt)
   .annotations({ message: () => "must be an array of interrupts, of one at least" })
   .pipe(
@@ -58,8 +52,6 @@ export type Interrupts = typeof Interrupts.Type
  * The answer to one interrupt. `cancelled`: the user declines to answer. `isError` is (ours): the payload says
  * why the tool call failed. `metadata` belongs to the answer and is passed to the executor as it is; it does not distinguish
  * answers.
- *
- * @category models
  */
 export const Answer = Schema.Struct({
   interruptId: Schema.NonEmptyString,
@@ -76,8 +68,6 @@ export type Answers = readonly [Answer, ...ReadonlyArray<Answer>]
 /**
  * The result of a tool call that a client does, as an interrupt whose id is the call's. A question about a call, such as
  * whether it may be made, is none of these: it has no `clientTool`.
- *
- * @category constructors
  */
 export const ofToolCall = (toolCallId: string, toolName: string, toolArguments?: unknown): Interrupt => ({
   id: toolCallId,
@@ -88,11 +78,7 @@ export const ofToolCall = (toolCallId: string, toolName: string, toolArguments?:
   clientTool: true,
 })
 
-/**
- * The result of a tool call, as an answer.
- *
- * @category constructors
- */
+/** The result of a tool call, as an answer. */
 export const toolResult = (toolCallId: string, payload: unknown, isError?: boolean): Answer => ({
   interruptId: toolCallId,
   status: "resolved",
@@ -119,8 +105,6 @@ const withoutNulls = (value: unknown): unknown =>
 /**
  * The interrupts of an executor's own RUN_FINISHED, or what is wrong with them as a sentence. An optional field
  * that is null is absent.
- *
- * @category decoding
  */
 export const fromEvent = (interrupts: unknown): Either.Either<Interrupts, string> =>
   Either.mapLeft(decode(Array.isArray(interrupts) ? interrupts.map(withoutNulls) : interrupts), (error) => {

@@ -10,8 +10,6 @@ type All<A, Depth extends keyof Less> = false extends { [K in keyof A]-?: IsJson
 /**
  * `true` where JSON preserves a value of the type, `false` where it changes it: a `Date`, an `Option`, a `Map`, an error, a function.
  * An unknown value passes.
- *
- * @category types
  */
 export type IsJson<A, Depth extends keyof Less = 6> = [Depth] extends [0]
   ? true

@@ -28,9 +28,5 @@ export const equalJson = (a: unknown, b: unknown): boolean => {
   )
 }
 
-/**
- * The length of a value as JSON; 0 for what JSON does not have.
- *
- * @category sizing
- */
+/** The length of a value as JSON; 0 for what JSON does not have. */
 export const lengthOf = (value: unknown): number => (value == null ? 4 : (JSON.stringify(value)?.length ?? 0))

@@ -44,11 +44,7 @@ const definition = /^#\/\$defs\/([\w.-]+)$/
 
 const sizeOfText = (text: string): number => 1 + Math.floor(text.length / charactersOfValue)
 
-/**
- * The size of a value of JSON: its values, and its texts by their length. Undefined above `most`.
- *
- * @category measures
- */
+/** The size of a value of JSON: its values, and its texts by their length. Undefined above `most`. */
 export const ofValue = (value: unknown, most: number): number | undefined => {
   let size = 0
   const isMeasured = (part: unknown): boolean => {
@@ -69,8 +65,6 @@ export const ofValue = (value: unknown, most: number): number | undefined => {
  * The size of a schema with its references in their places: the steps of its check take at most this times the size of the value. Undefined
  * where there is no bound: the schema is large, refers to itself, or has a keyword that another time belongs to. `trusts` passes
  * regular expressions, for a schema whose author runs them on the value anyway.
- *
- * @category measures
  */
 export const ofSchema = (schema: object, options: { readonly trusts?: boolean } = {}): number | undefined => {
   const definitions = Predicate.hasProperty(schema, "$defs") ? schema.$defs : undefined

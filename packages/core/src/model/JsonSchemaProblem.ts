@@ -124,11 +124,7 @@ const telling = (units: ReadonlyArray<OutputUnit>): ReadonlyArray<OutputUnit> =>
   })
 }
 
-/**
- * The sentence of the errors that the validator reports, in a time that grows with the first 1,000 of them alone.
- *
- * @category formatting
- */
+/** The sentence of the errors that the validator reports, in a time that grows with the first 1,000 of them alone. */
 export const describe = (schema: object, all: ReadonlyArray<OutputUnit>): string => {
   const errors = all.slice(0, maxErrors)
   const inner = telling(errors)
@@ -146,8 +142,6 @@ export const describe = (schema: object, all: ReadonlyArray<OutputUnit>): string
  * the value fits. A schema that the validator cannot read accepts everything.
  *
  * Its time has no bound: `JsonSchemaCost` has one before the check.
- *
- * @category constructors
  */
 export const make = (schema: object): ((value: unknown) => string | undefined) => {
   const validate = validatorOf(schema)
@@ -157,10 +151,6 @@ export const make = (schema: object): ((value: unknown) => string | undefined) =
   }
 }
 
-/**
- * The sentence with which a payload of an agent is refused, wherever that is.
- *
- * @category formatting
- */
+/** The sentence with which a payload of an agent is refused, wherever that is. */
 export const ofPayload = (agent: string, problem: string): string =>
   `The payload of agent ${agent} does not fit: ${problem}`

@@ -21,11 +21,7 @@ const isPair = (text: string, index: number): boolean => {
   return high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000
 }
 
-/**
- * How many bytes of JSON a text takes, without its quotes.
- *
- * @category sizing
- */
+/** How many bytes of JSON a text takes, without its quotes. */
 export const sizeOf = (text: string): number => {
   let bytes = 0
   for (let index = 0; index < text.length; index++) bytes += bytesAt(text, index)
@@ -36,8 +32,6 @@ export const sizeOf = (text: string): number => {
  * A text in parts of at most `maxBytes` bytes of JSON each, of which there is one at least. Never splits a surrogate pair.
  *
  * Units: `maxBytes` is 6 or more.
- *
- * @category sizing
  */
 export const split = (text: string, maxBytes: number): ReadonlyArray<string> => {
   if (text.length * maxUnitBytes <= maxBytes) return [text]
@@ -58,10 +52,6 @@ export const split = (text: string, maxBytes: number): ReadonlyArray<string> => 
   return [...parts, text.slice(start)]
 }
 
-/**
- * The beginning of a text that takes at most `maxBytes` bytes of JSON.
- *
- * @category sizing
- */
+/** The beginning of a text that takes at most `maxBytes` bytes of JSON. */
 export const beginning = (text: string, maxBytes: number): string =>
   maxBytes < maxUnitBytes ? "" : split(text, maxBytes)[0]!

@@ -40,61 +40,33 @@ const described = {
   jsonSchema: { maxProperties: maxLabels, propertyNames: { pattern: "^[a-z0-9][a-z0-9_.-]{0,63}$" } },
 }
 
-/**
- * The labels of a run, 16 at most: a value by each name.
- *
- * @category models
- */
+/** The labels of a run, 16 at most: a value by each name. */
 export const Labels = Schema.Record({ key: Schema.String, value: Value }).pipe(
   Schema.filter(problemOf, described),
 )
 export type Labels = typeof Labels.Type
 
-/**
- * Labels that a run gets, and null for each that it loses.
- *
- * @category models
- */
+/** Labels that a run gets, and null for each that it loses. */
 export const LabelChanges = Schema.Record({ key: Schema.String, value: Schema.NullOr(Value) }).pipe(
   Schema.filter(problemOf, described),
 )
 export type LabelChanges = typeof LabelChanges.Type
 
-/**
- * No labels.
- *
- * @category models
- */
+/** No labels. */
 export const none: Labels = {}
 
-/**
- * A label: its name and its value.
- *
- * @category models
- */
+/** A label: its name and its value. */
 export type Label = readonly [name: string, value: string]
 
-/**
- * The labels in the order of their names.
- *
- * @category accessors
- */
+/** The labels in the order of their names. */
 export const entries = (labels: Labels): ReadonlyArray<Label> =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
 
-/**
- * Whether a run has all of these labels: what a list by labels finds.
- *
- * @category predicates
- */
+/** Whether a run has all of these labels: what a list by labels finds. */
 export const hasAll = (labels: Labels, wanted: Labels): boolean =>
   Object.entries(wanted).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)
 
-/**
- * Whether there is no label.
- *
- * @category accessors
- */
+/** Whether there is no label. */
 export const isEmpty = (labels: Labels): boolean => {
   for (const _ in labels) return false
   return true

@@ -49,8 +49,6 @@ const maxUnanswered = 100
  * attempt before it had. `inbox`: how many messages the run has, if any. `between`: how many events have come since the last
  * part of the log ended, if any. `requests`: the steps of the requests to models that have begun and whose answers are neither recorded
  * nor reported, if any; a later attempt counts its own. `repeats`: the run whose records the log begins with, if it is that of a retry.
- *
- * @category models
  */
 export const LogState = Schema.Struct({
   started: Schema.Boolean,
@@ -138,11 +136,7 @@ const withUsage = (state: LogState, event: LogEvent, used: TokenUsage.TokenUsage
   }
 }
 
-/**
- * The state at the beginning of an attempt.
- *
- * @category folding
- */
+/** The state at the beginning of an attempt. */
 export const withoutProgress = (state: LogState): LogState => {
   if (state.progress === undefined) return state
   const { progress: _progress, ...rest } = state
@@ -209,11 +203,7 @@ const afterClosing = (state: LogState, item: OpenItem | undefined, event: LogEve
   return withUnanswered(closed, [...(state.unanswered ?? []), call])
 }
 
-/**
- * The state after one more event. An event that opens and closes nothing returns the same object.
- *
- * @category folding
- */
+/** The state after one more event. An event that opens and closes nothing returns the same object. */
 export const next = (before: LogState, event: LogEvent): LogState => {
   switch (event.type) {
     case "CUSTOM":
@@ -250,16 +240,8 @@ const closingOf = ({ id, kind, owner }: OpenItem): LogEvent => {
   return owner === undefined ? closing : { ...closing, subagentRunId: owner }
 }
 
-/**
- * The events that close all that is open, last opened first.
- *
- * @category folding
- */
+/** The events that close all that is open, last opened first. */
 export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open.map(closingOf).toReversed()
 
-/**
- * How many requests to models have begun and have no answer that is recorded or reported.
- *
- * @category folding
- */
+/** How many requests to models have begun and have no answer that is recorded or reported. */
 export const openRequests = ({ requests }: LogState): number => requests?.length ?? 0

@@ -18,11 +18,7 @@ export const Value = Ids.visibleText(200)
 
 const isPath = Schema.is(Path)
 
-/**
- * By path, the value or values.
- *
- * @category models
- */
+/** By path, the value or values. */
 export const MetadataFilter = Schema.Record({ key: Schema.String, value: OneOrMore.schema(Value) }).pipe(
   Schema.filter(
     (filter) => {
@@ -55,20 +51,12 @@ const valueAt = (metadata: unknown, path: string): unknown => {
 const textOf = (value: unknown): string | undefined =>
   value === undefined || (typeof value === "object" && value !== null) ? undefined : String(value)
 
-/**
- * Whether metadata has, at each path, one of its values. An object and a list have no text, so they are none of them.
- *
- * @category predicates
- */
+/** Whether metadata has, at each path, one of its values. An object and a list have no text, so they are none of them. */
 export const matches = (filter: MetadataFilter, metadata: unknown): boolean =>
   Object.entries(filter).every(([path, values]) => {
     const text = textOf(valueAt(metadata, path))
     return text !== undefined && Arr.ensure(values).includes(text)
   })
 
-/**
- * Whether there is no condition.
- *
- * @category accessors
- */
+/** Whether there is no condition. */
 export const isEmpty = (filter: MetadataFilter): boolean => Object.keys(filter).length === 0

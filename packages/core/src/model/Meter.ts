@@ -7,11 +7,7 @@
  */
 import { Effect, Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
 
-/**
- * Labels of a value. The same array for the same labels: the registry finds the value by it.
- *
- * @category models
- */
+/** Labels of a value. The same array for the same labels: the registry finds the value by it. */
 export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 
 /**
@@ -19,8 +15,6 @@ export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
  *
  * Units: as UCUM writes them: `s`, `By`, and for a number of things their name in braces. An exporter that adds units to names, as the
  * collector of OpenTelemetry does, adds none for a name in braces. It would make a ratio of a gauge with the unit `1`.
- *
- * @category models
  */
 export interface Description {
   readonly name: `runlease_${string}`
@@ -32,7 +26,6 @@ export interface Description {
   readonly values?: ReadonlyArray<string>
 }
 
-/** @category models */
 export interface Meter extends Description {
   readonly kind: "counter" | "gauge" | "histogram"
   /** Adds to a counter or a gauge, or observes a value in a histogram. */
@@ -63,23 +56,17 @@ const make = (kind: Meter["kind"], described: Description, key: Key): Meter => {
   }
 }
 
-/** @category constructors */
 export const counter = (described: Description): Meter => {
   const { description, name } = described
   return make("counter", described, MetricKey.counter(name, { description, incremental: true }))
 }
 
-/** @category constructors */
 export const gauge = (described: Description): Meter => {
   const { description, name } = described
   return make("gauge", described, MetricKey.gauge(name, { description }))
 }
 
-/**
- * A histogram with these upper bounds of its buckets.
- *
- * @category constructors
- */
+/** A histogram with these upper bounds of its buckets. */
 export const histogram = (described: Description, bounds: ReadonlyArray<number>): Meter => {
   const { description, name } = described
   return make(
@@ -89,27 +76,15 @@ export const histogram = (described: Description, bounds: ReadonlyArray<number>)
   )
 }
 
-/**
- * Bounds in seconds for what takes from a millisecond to some minutes.
- *
- * @category bounds
- */
+/** Bounds in seconds for what takes from a millisecond to some minutes. */
 export const seconds: ReadonlyArray<number> = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ]
 
-/**
- * Bounds in seconds for what may take hours.
- *
- * @category bounds
- */
+/** Bounds in seconds for what may take hours. */
 export const longSeconds: ReadonlyArray<number> = [...seconds, 900, 3600, 14_400, 86_400]
 
-/**
- * The labels for each value of one label.
- *
- * @category labels
- */
+/** The labels for each value of one label. */
 export const label = (name: string): ((value: string) => Labels) => {
   const tagged = new Map<string, Labels>()
   return (value) => {
@@ -122,8 +97,6 @@ export const label = (name: string): ((value: string) => Labels) => {
 /**
  * The labels for each pair of values of two labels. Values of the second one beyond the first hundred count as `other`, since they
  * come from outside.
- *
- * @category labels
  */
 export const labels = (first: string, second: string): ((one: string, other: string) => Labels) => {
   const most = 100
@@ -144,8 +117,6 @@ export const labels = (first: string, second: string): ((one: string, other: str
 /**
  * Exports the counters and the histograms as zeros from now on, for each fixed value of their labels. A reader of a
  * counter sees an increase only between two values that it has read, so one that appears with its first increase hides it.
- *
- * @category exporting
  */
 export const register = (meters: ReadonlyArray<Meter>): Effect.Effect<void> =>
   Effect.sync(() => {

@@ -6,21 +6,13 @@
 import type { LogEvent } from "./AgentEvent.js"
 import * as AgUiItems from "./AgUiItems.js"
 
-/**
- * Messages and tool calls by their ids, as a record names them.
- *
- * @category models
- */
+/** Messages and tool calls by their ids, as a record names them. */
 export interface ItemIds {
   readonly messages: ReadonlyArray<string>
   readonly tool_calls: ReadonlyArray<string>
 }
 
-/**
- * Collects what events open, in the order of opening.
- *
- * @category models
- */
+/** Collects what events open, in the order of opening. */
 export interface OpenedItems {
   /** Takes the next event. The result of a call is a part of that call. */
   readonly observe: (event: LogEvent) => void
@@ -56,9 +48,5 @@ const ofItems = (messages: Set<string>, calls: Set<string>): OpenedItems => ({
   copy: () => ofItems(new Set(messages), new Set(calls)),
 })
 
-/**
- * Collects from nothing.
- *
- * @category constructors
- */
+/** Collects from nothing. */
 export const make = (): OpenedItems => ofItems(new Set(), new Set())

@@ -13,11 +13,7 @@ export interface Page<out A> {
   readonly next: string | null
 }
 
-/**
- * The cursor is no `next` of this list.
- *
- * @category errors
- */
+/** The cursor is no `next` of this list. */
 export class InvalidCursor extends Schema.TaggedError<InvalidCursor>("@runlease/core/InvalidCursor")(
   "InvalidCursor",
   { cursor: Schema.String },
@@ -29,11 +25,7 @@ export class InvalidCursor extends Schema.TaggedError<InvalidCursor>("@runlease/
 
 const wholeNumber = /^-?\d{1,16}$/
 
-/**
- * The whole numbers that a store's cursor consists of, as many as `first` has, or `first` where there is no cursor.
- *
- * @category cursors
- */
+/** The whole numbers that a store's cursor consists of, as many as `first` has, or `first` where there is no cursor. */
 export const keysOf = (
   cursor: string | undefined,
   first: ReadonlyArray<number>,
@@ -48,19 +40,11 @@ export const keysOf = (
     : Either.left(new InvalidCursor({ cursor }))
 }
 
-/**
- * The cursor of the page after the item with these keys.
- *
- * @category cursors
- */
+/** The cursor of the page after the item with these keys. */
 export const cursorOf = (keys: ReadonlyArray<number>): string => keys.join(".")
 
 export const defaultLimit = 50
 export const maxLimit = 100
 
-/**
- * A page ends where its items take about this many bytes, and has one item at least.
- *
- * @category constants
- */
+/** A page ends where its items take about this many bytes, and has one item at least. */
 export const maxPageBytes = 4 * 1024 * 1024

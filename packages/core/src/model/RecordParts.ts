@@ -5,11 +5,7 @@
  * Source: docs/decisions/0095-records-of-steps.md
  */
 
-/**
- * A record or one part of it, from 1. The parts have the same `record_id`.
- *
- * @category models
- */
+/** A record or one part of it, from 1. The parts have the same `record_id`. */
 export interface RecordPart {
   readonly record_id: string
   readonly part?: number | undefined
@@ -21,11 +17,7 @@ export interface RecordPart {
 const concat = (before: string | undefined, text: string | undefined): string | undefined =>
   before === undefined ? text : before + (text ?? "")
 
-/**
- * A function that takes the next record of a log, and returns the whole record with its last part. It reads a log from its beginning.
- *
- * @category constructors
- */
+/** A function that takes the next record of a log, and returns the whole record with its last part. It reads a log from its beginning. */
 export const make = <R extends RecordPart>(): ((record: R) => R | undefined) => {
   const begun = new Map<string, { readonly parts: number; readonly record: R }>()
   return (record) => {

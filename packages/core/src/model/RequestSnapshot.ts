@@ -25,8 +25,6 @@ export type SnapshotMessage = typeof SnapshotMessage.Type
  * `lead`: how many of the request's own messages stand before them. `runs`: the runs, from the oldest on, with the bytes of their own
  * messages and of their output, up to event `upTo` of the log; `open`: the run had not ended then, so it may have more; `out`: the run is named and its messages are left out, since the others are as much as a request may be. `output`: that of some of these runs, which the request of no
  * other has. `without`: ids of messages that are left out. `title`: that of the request where it says nothing of a user itself.
- *
- * @category models
  */
 export const Carried = Schema.Struct({
   lead: Schema.NonNegativeInt,
@@ -61,8 +59,6 @@ export const TraceContext = Schema.Struct({
  * same client means for the run.
  * `asOf`: the event of the log up to which the messages say what happened, where they came after the run had begun. Executors
  * get neither. `carries`: messages that a store adds to those of the request before it returns it. `input`: the payload of a typed agent (see `Agent`), any JSON, with the messages or in place of them.
- *
- * @category models
  */
 export const RequestSnapshot = Schema.Struct({
   messages: Schema.Array(SnapshotMessage),
@@ -92,11 +88,7 @@ export const forExecutor = (snapshot: RequestSnapshot): RequestSnapshot => {
 /** A text part. */
 export const textPart = (text: string): MessagePart => ({ type: "text", text })
 
-/**
- * A snapshot that holds one user message of plain text.
- *
- * @category constructors
- */
+/** A snapshot that holds one user message of plain text. */
 export const fromText = (text: string, id = "message-1"): RequestSnapshot => ({
   ...empty,
   messages: [{ id, role: "user", parts: [textPart(text)] }],
@@ -108,21 +100,13 @@ export const textOf = (message: SnapshotMessage): string =>
     .flatMap((part) => (part.type === "text" && typeof part["text"] === "string" ? [part["text"]] : []))
     .join("")
 
-/**
- * The text of the last user message, or the empty string when there is none.
- *
- * @category accessors
- */
+/** The text of the last user message, or the empty string when there is none. */
 export const lastUserText = (snapshot: RequestSnapshot): string => {
   const message = snapshot.messages.findLast((candidate) => candidate.role === "user")
   return message === undefined ? "" : textOf(message)
 }
 
-/**
- * The messages of the user at the end of a request, after the last message of anyone else.
- *
- * @category accessors
- */
+/** The messages of the user at the end of a request, after the last message of anyone else. */
 export const trailingUserMessages = (snapshot: RequestSnapshot | undefined): ReadonlyArray<SnapshotMessage> =>
   snapshot === undefined
     ? []
@@ -131,11 +115,7 @@ export const trailingUserMessages = (snapshot: RequestSnapshot | undefined): Rea
 /** The most characters of a title. */
 const maxTitle = 120
 
-/**
- * The last text of a user, on one line, 120 characters at most; null where there is none.
- *
- * @category accessors
- */
+/** The last text of a user, on one line, 120 characters at most; null where there is none. */
 export const titleOf = ({ carries, messages }: RequestSnapshot): string | null => {
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index]!

@@ -8,11 +8,7 @@ import { Answer, Interrupt } from "./Interrupt.js"
 import { RequestSnapshot } from "./RequestSnapshot.js"
 import { WorkerSession } from "./WorkerSession.js"
 
-/**
- * Where a run is in its life; `docs/state-machine.md` draws the moves between them.
- *
- * @category models
- */
+/** Where a run is in its life; `docs/state-machine.md` draws the moves between them. */
 export const RunStatus = Schema.Literal("pending", "running", "waiting", "completed", "failed", "cancelled")
 export type RunStatus = typeof RunStatus.Type
 
@@ -114,8 +110,6 @@ export const notes = {
  *
  * Units: every instant is UTC. `priority`: higher goes first. `attempt` counts claims that are not
  * handed back; it is 0 until the first.
- *
- * @category models
  */
 export const Run = Schema.Struct({
   runId: Ids.RunId,
@@ -191,8 +185,6 @@ export const notesOf = (from: { readonly [Name in keyof Notes]?: Notes[Name] | u
  * when the control plane gave the run; 0 from one that does not report it. `queuedMillis` is how long the run had been runnable when it was claimed, by the
  * store's clock; absent where it is not reported. `inbox` is how many messages were sent to the run; absent for none.
  * `budgetRoot` is the run whose budget this one spends; absent where it spends none.
- *
- * @category models
  */
 export const ClaimedRun = Schema.Struct({
   runId: Ids.RunId,
@@ -244,8 +236,6 @@ export const toClaimed = (run: Run, snapshot: RequestSnapshot): ClaimedRun => ({
 /**
  * The lease that a caller claims to own. Owner and epoch are compared in the same transaction as the effect; with a null
  * epoch, from a client without epochs, the owner alone.
- *
- * @category models
  */
 export interface Fence {
   readonly workerId: Ids.WorkerId

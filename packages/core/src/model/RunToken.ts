@@ -15,11 +15,7 @@ import { LeaseEpoch, type LeaseRef } from "./Run.js"
 import * as SignedToken from "./SignedToken.js"
 import * as Token from "./Token.js"
 
-/**
- * A lease that a token names.
- *
- * @category models
- */
+/** A lease that a token names. */
 export interface NamedLease extends LeaseRef {
   readonly epoch: LeaseEpoch
 }
@@ -32,11 +28,7 @@ const Claim = Schema.parseJson(Schema.Tuple(LeaseEpoch, WorkerId, RunId))
 const decode = Schema.decodeUnknownOption(Claim)
 const encode = Schema.encodeSync(Claim)
 
-/**
- * The token of a run, signed with that of the worker that holds it.
- *
- * @category constructors
- */
+/** The token of a run, signed with that of the worker that holds it. */
 export const sign = (
   workerToken: Redacted.Redacted,
   { epoch, runId, workerId }: NamedLease,
@@ -51,11 +43,7 @@ export interface Signed {
   readonly isSignedWith: (digest: string) => boolean
 }
 
-/**
- * What a token says, which is not to be believed before its signature was checked. Nothing for a token of another kind.
- *
- * @category reading
- */
+/** What a token says, which is not to be believed before its signature was checked. Nothing for a token of another kind. */
 export const read = (token: Redacted.Redacted): Option.Option<Signed> =>
   Option.flatMap(SignedToken.read(kind, token), ({ claim, isSignedWith }) =>
     Option.map(decode(claim), ([epoch, workerId, runId]) => ({

@@ -4,11 +4,7 @@
  */
 import { Predicate, Schema } from "effect"
 
-/**
- * A server redirects to another origin, which got nothing of the request. `from` and `to` are origins.
- *
- * @category errors
- */
+/** A server redirects to another origin, which got nothing of the request. `from` and `to` are origins. */
 export class RedirectRefused extends Schema.TaggedError<RedirectRefused>("@runlease/core/RedirectRefused")(
   "RedirectRefused",
   { from: Schema.String, to: Schema.String },
@@ -43,8 +39,6 @@ const redirected = (init: RequestInit | undefined, status: number): RequestInit 
  * Sends requests by `send`, which gets them with `redirect: "manual"`. A redirect is the answer to a `Request`.
  *
  * Fails: rejects with `RedirectRefused` at a redirect to another origin.
- *
- * @category constructors
  */
 export const make = (send: Fetch = (input, init) => globalThis.fetch(input, init)): Fetch => {
   const from = async (

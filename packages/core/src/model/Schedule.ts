@@ -19,8 +19,6 @@ export type ScheduleStatus = typeof ScheduleStatus.Type
 /**
  * What becomes of a tick while the last run of the schedule has not ended: it is skipped (`Forbid`); its run begins too (`Allow`); it
  * cancels that run and takes its place (`Replace`); its run waits behind, and a newer tick takes the place of one that waits (`Queue`).
- *
- * @category models
  */
 export const ConcurrencyPolicy = Schema.Literal("Allow", "Forbid", "Replace", "Queue")
 export type ConcurrencyPolicy = typeof ConcurrencyPolicy.Type
@@ -28,8 +26,6 @@ export type ConcurrencyPolicy = typeof ConcurrencyPolicy.Type
 /**
  * What becomes of ticks that no server was there for: none of them runs (`skip`), the last of them does (`once`), or all do, the newest
  * 1,000 at most (`all`). A tick is missed once it is more than 60 seconds late.
- *
- * @category models
  */
 export const MissedPolicy = Schema.Literal("skip", "once", "all")
 export type MissedPolicy = typeof MissedPolicy.Type
@@ -41,8 +37,6 @@ export type DefinitionSource = typeof DefinitionSource.Type
 /**
  * The agent whose runs begin. `conversationId`: the conversation of every run. Where it is absent, each run gets a conversation of its
  * own, which `conversationMode` `create_new` also says.
- *
- * @category models
  */
 export const ScheduleTarget = Schema.Struct({
   kind: Schema.Literal("agent"),
@@ -56,8 +50,6 @@ export type ScheduleTarget = typeof ScheduleTarget.Type
  * What each run gets. `prompt`: a message of the user. `input`: the payload of a typed agent, any JSON. `labels`: 16 at most.
  * `concurrencyKey`: what the run shares with others, instead of the schedule's own lane: a lane, or with `concurrencyLimit` a limit of so
  * many runs that work at once.
- *
- * @category models
  */
 export const ScheduleConfig = Schema.Struct({
   prompt: Schema.optional(Ids.StorableText.pipe(Schema.maxLength(20_000))),
@@ -84,11 +76,7 @@ const timeFields = {
   endsAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
 }
 
-/**
- * When a schedule ticks.
- *
- * @category models
- */
+/** When a schedule ticks. */
 export const ScheduleSpec = Schema.Struct(timeFields)
 export type ScheduleSpec = typeof ScheduleSpec.Type
 
@@ -116,11 +104,7 @@ const definitionFields = {
   integrationRequirements: Schema.Array(Schema.Unknown),
 }
 
-/**
- * What its maker says of a schedule, with every default in its place.
- *
- * @category models
- */
+/** What its maker says of a schedule, with every default in its place. */
 export const ScheduleDefinition = Schema.Struct(definitionFields)
 export type ScheduleDefinition = typeof ScheduleDefinition.Type
 
@@ -137,8 +121,6 @@ const instant = Schema.NullOr(Schema.DateTimeUtcFromNumber)
  * schedule's share of `windowSeconds`. Both are null while it is paused or complete. `source` and `sourceTriggerId`: the source that
  * declares it and its name there; `sourceHash` is the hash of that declaration. `runCount`: the ticks and calls that began a run.
  * `pausedReason`: of a person, or `failures`.
- *
- * @category models
  */
 export const Schedule = Schema.Struct({
   ...definitionFields,
@@ -174,11 +156,7 @@ const isScheduleId = Schema.is(ScheduleId)
 
 const runOfSchedule = /^schedule:([0-9a-f-]{36}):/
 
-/**
- * The schedule that has begun a run, which the run's public id names; undefined for any other run.
- *
- * @category accessors
- */
+/** The schedule that has begun a run, which the run's public id names; undefined for any other run. */
 export const scheduleOf = (runId: string): ScheduleId | undefined => {
   const id = runOfSchedule.exec(runId)?.[1]
   // Any submitter may choose a public id of this form.

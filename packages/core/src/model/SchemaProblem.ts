@@ -53,11 +53,7 @@ const sentencesOf = (
   }
 }
 
-/**
- * The places that do not fit, and what the schema expects there: as many as three. No value is in it, and no key of a record.
- *
- * @category formatting
- */
+/** The places that do not fit, and what the schema expects there: as many as three. No value is in it, and no key of a record. */
 export const describe = ({ issue }: ParseResult.ParseError): string => {
   const sentences = Array.dedupe(sentencesOf(issue, []))
   const named = sentences.slice(0, most).join("; ")
@@ -74,11 +70,7 @@ const renamed = (name: string, message: string, stack: string | undefined, cause
   return error
 }
 
-/**
- * The error without the values in an error of a schema, wherever that is in its chain of causes.
- *
- * @category conversions
- */
+/** The error without the values in an error of a schema, wherever that is in its chain of causes. */
 export const withoutValues = (error: unknown): unknown => {
   if (ParseResult.isParseError(error)) return renamed("ParseError", describe(error), error.stack, undefined)
   if (!(error instanceof Error) || error.cause === undefined || error.cause === error) return error
@@ -86,11 +78,7 @@ export const withoutValues = (error: unknown): unknown => {
   return cause === error.cause ? error : renamed(error.name, error.message, error.stack, cause)
 }
 
-/**
- * The cause without the values in the errors of schemas that are its defects.
- *
- * @category conversions
- */
+/** The cause without the values in the errors of schemas that are its defects. */
 export const causeWithoutValues = <E>(cause: Cause.Cause<E>): Cause.Cause<E> =>
   Cause.match(cause, {
     onEmpty: Cause.empty as Cause.Cause<E>,

@@ -26,21 +26,13 @@ export interface Signed {
 const signatureOf = ({ purpose }: Kind, claim: string, key: string): string =>
   bytesToHex(hmac(sha256, hexToBytes(key), utf8ToBytes(`${purpose} ${claim}`)))
 
-/**
- * The token of a claim.
- *
- * @category constructors
- */
+/** The token of a claim. */
 export const sign = (kind: Kind, claim: string, key: string): Redacted.Redacted =>
   Redacted.make(`${kind.prefix}${bytesToHex(utf8ToBytes(claim))}${signatureOf(kind, claim, key)}`)
 
 const shape = /^((?:[0-9a-f]{2})+)([0-9a-f]{64})$/
 
-/**
- * The claim of a token, which is not to be believed before its signature was checked. None for a token of another kind.
- *
- * @category reading
- */
+/** The claim of a token, which is not to be believed before its signature was checked. None for a token of another kind. */
 export const read = (kind: Kind, token: Redacted.Redacted): Option.Option<Signed> => {
   const text = Redacted.value(token)
   if (text.length > kind.maxLength || !text.startsWith(kind.prefix)) return Option.none()

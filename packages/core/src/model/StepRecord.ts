@@ -11,46 +11,22 @@ import { isMessage } from "./InboxMessage.js"
 import { canonicalJson } from "./Json.js"
 import * as RecordParts from "./RecordParts.js"
 
-/**
- * The name of the event that has the result or the failure of a step.
- *
- * @category constants
- */
+/** The name of the event that has the result or the failure of a step. */
 export const stepEventName = "runlease.step"
 
-/**
- * The name of the event that says that a step which must not happen twice is about to happen.
- *
- * @category constants
- */
+/** The name of the event that says that a step which must not happen twice is about to happen. */
 export const intentEventName = "runlease.intent"
 
-/**
- * The name of the event that says that a run sleeps from then on, or until a time.
- *
- * @category constants
- */
+/** The name of the event that says that a run sleeps from then on, or until a time. */
 export const sleepEventName = "runlease.sleep"
 
-/**
- * The name of the event that says that a run has spawned a child, or that the child has ended. The control plane writes it.
- *
- * @category constants
- */
+/** The name of the event that says that a run has spawned a child, or that the child has ended. The control plane writes it. */
 export const childEventName = "runlease.child"
 
-/**
- * The name of the event that says which messages a step has consumed.
- *
- * @category constants
- */
+/** The name of the event that says which messages a step has consumed. */
 export const inboxEventName = "runlease.inbox"
 
-/**
- * The name of the event that says that a request to a model is about to be made, or that its server has refused it.
- *
- * @category constants
- */
+/** The name of the event that says that a request to a model is about to be made, or that its server has refused it. */
 export const requestEventName = "runlease.request"
 
 const kinds = {
@@ -62,11 +38,7 @@ const kinds = {
   [requestEventName]: "request",
 } as const
 
-/**
- * The names of the events that have records.
- *
- * @category models
- */
+/** The names of the events that have records. */
 export type RecordName = keyof typeof kinds
 
 const isName = (name: unknown): name is RecordName => typeof name === "string" && Object.hasOwn(kinds, name)
@@ -76,8 +48,6 @@ const isName = (name: unknown): name is RecordName => typeof name === "string" &
  * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened; the last part has them.
  * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
  * the children of its parent unless it is detached. A step that has consumed messages has the numbers of those after `after`, up to `to`.
- *
- * @category models
  */
 export const StepRecord = Schema.Struct({
   step_id: Schema.String,
@@ -108,11 +78,7 @@ export type StepRecord = typeof StepRecord.Type
 /** A record as its event has it. */
 export type Encoded = typeof StepRecord.Encoded
 
-/**
- * A step by its enclosing step, its name and its key. `key` is a value of JSON.
- *
- * @category models
- */
+/** A step by its enclosing step, its name and its key. `key` is a value of JSON. */
 export interface StepName {
   /** The id of the enclosing step. */
   readonly within: string | undefined
@@ -120,35 +86,19 @@ export interface StepName {
   readonly key: unknown
 }
 
-/**
- * The id of a step: 32 hex digits, the same in each attempt.
- *
- * @category ids
- */
+/** The id of a step: 32 hex digits, the same in each attempt. */
 export const stepIdOf = ({ key, name, within }: StepName): string =>
   sha256(canonicalJson([within ?? null, name, key ?? null])).slice(0, 32)
 
-/**
- * Whether an event has the name of a record or of a message to the run: no executor may write one by itself.
- *
- * @category events
- */
+/** Whether an event has the name of a record or of a message to the run: no executor may write one by itself. */
 export const isReserved = (event: LogEvent): boolean =>
   event.type === "CUSTOM" && (isName(event["name"]) || isMessage(event))
 
-/**
- * The id of the record that an event with such a name has, if it has one.
- *
- * @category events
- */
+/** The id of the record that an event with such a name has, if it has one. */
 export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
-/**
- * A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, consumed messages, or a request to a model.
- *
- * @category models
- */
+/** A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, consumed messages, or a request to a model. */
 export interface EventRecord {
   readonly kind: (typeof kinds)[RecordName]
   readonly record: StepRecord
@@ -157,8 +107,6 @@ export interface EventRecord {
 /**
  * Whether an event records a step, a sleep, a child or consumed messages for the first time: a later attempt will not do that again.
  * Of a record in parts it is the last one.
- *
- * @category events
  */
 export const isProgress = ({ name, type, value }: LogEvent): boolean =>
   type === "CUSTOM" &&
@@ -172,11 +120,7 @@ export const isProgress = ({ name, type, value }: LogEvent): boolean =>
 
 const decode = Schema.decodeUnknownOption(StepRecord)
 
-/**
- * The record in an event, if it has one.
- *
- * @category events
- */
+/** The record in an event, if it has one. */
 export const fromEvent = ({ name, type, value }: LogEvent): Option.Option<EventRecord> =>
   type === "CUSTOM" && isName(name)
     ? Option.map(decode(value), (record) => ({ kind: kinds[name], record }))
@@ -184,8 +128,6 @@ export const fromEvent = ({ name, type, value }: LogEvent): Option.Option<EventR
 
 /**
  * A function that takes the next event of a log, and returns the record that is whole with it, if one is. It reads a log from its beginning.
- *
- * @category events
  */
 export const reader = (): ((event: LogEvent) => EventRecord | undefined) => {
   const whole = RecordParts.make<StepRecord>()

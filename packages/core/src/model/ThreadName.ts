@@ -12,8 +12,6 @@ const isConversationId = Schema.is(ConversationId)
 /**
  * The conversation of a thread, which may not exist yet. A UUID is the conversation's own id; any other name leads to the same one of the
  * project each time.
- *
- * @category conversions
  */
 export const conversationIdOf = (projectId: ProjectId, name: string): ConversationId =>
   isConversationId(name) ? name : ConversationId.make(uuidOf(`${projectId}\n${name}`))

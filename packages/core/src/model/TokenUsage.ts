@@ -19,11 +19,7 @@ export const eventName = "runlease.usage"
 const Amount = Schema.optional(Schema.NonNegativeInt)
 const Name = Schema.optional(Schema.String.pipe(Schema.maxLength(256)))
 
-/**
- * One entry. Further fields of a report are not read.
- *
- * @category models
- */
+/** One entry. Further fields of a report are not read. */
 export const TokenUsage = Schema.Struct({
   provider: Name,
   model: Name,
@@ -39,11 +35,7 @@ export type TokenUsage = typeof TokenUsage.Type
 /** How many providers and models one part of a run may name; reports of others are not summed up. */
 const maxEntries = 50
 
-/**
- * The counts that add up by themselves: `totalTokens` is made of them.
- *
- * @category models
- */
+/** The counts that add up by themselves: `totalTokens` is made of them. */
 export const counts = [
   "inputTokens",
   "outputTokens",
@@ -73,11 +65,7 @@ const plus = (a: TokenUsage, b: TokenUsage): TokenUsage => {
   }
 }
 
-/**
- * Adds an entry to those of its provider and model.
- *
- * @category folding
- */
+/** Adds an entry to those of its provider and model. */
 export const add = (entries: ReadonlyArray<TokenUsage>, entry: TokenUsage): ReadonlyArray<TokenUsage> => {
   const index = entries.findIndex(
     ({ model, provider }) => model === entry.model && provider === entry.provider,
@@ -90,10 +78,6 @@ export const add = (entries: ReadonlyArray<TokenUsage>, entry: TokenUsage): Read
 export const fromEvent = (event: LogEvent): Option.Option<TokenUsage> =>
   event.type === "CUSTOM" && event["name"] === eventName ? decode(event["value"]) : Option.none()
 
-/**
- * The report of one request. `details` are further fields of the value, for readers of the log.
- *
- * @category constructors
- */
+/** The report of one request. `details` are further fields of the value, for readers of the log. */
 export const toEvent = (usage: TokenUsage, details: Readonly<Record<string, unknown>> = {}) =>
   reserved(eventName, { ...usage, ...details })

@@ -3,25 +3,13 @@ import { Predicate } from "effect"
 
 type JsonObject = Readonly<Record<string, unknown>>
 
-/**
- * The text in the place of a secret.
- *
- * @category constants
- */
+/** The text in the place of a secret. */
 export const hidden = "<redacted>"
 
-/**
- * The largest arguments in a question, in bytes of JSON. Several questions of one wait share ten times as much.
- *
- * @category constants
- */
+/** The largest arguments in a question, in bytes of JSON. Several questions of one wait share ten times as much. */
 export const maxBytes = 16_384
 
-/**
- * The room for the arguments of each of `questions` questions of one wait, in bytes of JSON.
- *
- * @category sizing
- */
+/** The room for the arguments of each of `questions` questions of one wait, in bytes of JSON. */
 export const roomFor = (questions: number): number =>
   Math.min(maxBytes, Math.floor((10 * maxBytes) / Math.max(1, questions)))
 
@@ -29,19 +17,13 @@ const encoder = new TextEncoder()
 
 const sizeOf = (value: unknown): number => encoder.encode(JSON.stringify(value) ?? "").length
 
-/**
- * At most `max` UTF-16 units of a text, with the number of omitted characters.
- *
- * @category sizing
- */
+/** At most `max` UTF-16 units of a text, with the number of omitted characters. */
 export const cut = (text: string, max: number): string =>
   text.length <= max ? text : `${text.slice(0, max)}… (${text.length - max} more characters)`
 
 /**
  * A JSON value of at most `max` bytes. Its long texts are cut first, so that a long argument hides no other one. A value that is still too
  * large becomes the beginning of its JSON text. What is cut says how much is left out.
- *
- * @category sizing
  */
 export const bounded = (value: unknown, max: number = maxBytes): unknown => {
   if (sizeOf(value) <= max) return value
@@ -57,11 +39,7 @@ export const bounded = (value: unknown, max: number = maxBytes): unknown => {
   return cut(JSON.stringify(value), Math.max(0, Math.floor((max - 64) / 6)))
 }
 
-/**
- * Whether a JSON Schema declares its value as secret: by `writeOnly: true` or `format: "password"`.
- *
- * @category secrets
- */
+/** Whether a JSON Schema declares its value as secret: by `writeOnly: true` or `format: "password"`. */
 export const isSecret = (schema: object): boolean =>
   ("writeOnly" in schema && schema.writeOnly === true) || ("format" in schema && schema.format === "password")
 
@@ -106,10 +84,6 @@ const hide = (walk: Walk, schema: unknown, value: unknown, depth: number): unkno
   )
 }
 
-/**
- * A value with `hidden` in the place of what its JSON Schema declares as secret. Null stays, since it reveals nothing.
- *
- * @category secrets
- */
+/** A value with `hidden` in the place of what its JSON Schema declares as secret. Null stays, since it reveals nothing. */
 export const withoutSecrets = (schema: unknown, value: unknown): unknown =>
   hide({ root: Predicate.isRecord(schema) ? schema : {}, parts: 0 }, schema, value, 0)

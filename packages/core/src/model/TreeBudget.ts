@@ -16,8 +16,6 @@ const Amount = Schema.optional(Schema.Positive.pipe(Schema.int()))
  *
  * `tokens`: input and output of models. `cost`: in millionths of whatever the reports of usage count in. `steps`: recorded steps,
  * answers of a model among them. `seconds`: under lease, those of runs at once added up. `runs`: the run itself among them.
- *
- * @category models
  */
 export const Limits = Schema.Struct({
   tokens: Amount,
@@ -28,27 +26,15 @@ export const Limits = Schema.Struct({
 })
 export type Limits = typeof Limits.Type
 
-/**
- * The id of the question that a run whose budget is spent asks after an event. Only a question of the control plane has such an id.
- *
- * @category questions
- */
+/** The id of the question of a run whose budget is spent, after an event. Only a question of the control plane has such an id. */
 export const questionId = (eventId: number): string => `budget-${eventId}`
 
-/**
- * Whether an id is that of a question about a budget.
- *
- * @category questions
- */
+/** Whether an id is that of a question about a budget. */
 export const isQuestionId = (interruptId: string): boolean => /^budget-\d+$/.test(interruptId)
 
 const Spending = Schema.NonNegative
 
-/**
- * What was spent, in the units of the limits.
- *
- * @category models
- */
+/** What was spent, in the units of the limits. */
 export const Spent = Schema.Struct({
   tokens: Spending,
   cost: Spending,
@@ -58,19 +44,11 @@ export const Spent = Schema.Struct({
 })
 export type Spent = typeof Spent.Type
 
-/**
- * The limits of a tree and what it has spent.
- *
- * @category models
- */
+/** The limits of a tree and what it has spent. */
 export const Budget = Schema.Struct({ limits: Limits, spent: Spent })
 export type Budget = typeof Budget.Type
 
-/**
- * A tree of one run that has done nothing yet.
- *
- * @category constructors
- */
+/** A tree of one run that has done nothing yet. */
 export const begin = (limits: Limits): Budget => ({
   limits,
   spent: { tokens: 0, cost: 0, steps: 0, seconds: 0, runs: 1 },
@@ -78,55 +56,31 @@ export const begin = (limits: Limits): Budget => ({
 
 const names = ["tokens", "cost", "steps", "seconds", "runs"] as const
 
-/**
- * Adds what was spent since.
- *
- * @category spending
- */
+/** Adds what was spent since. */
 export const spend = ({ limits, spent }: Budget, more: Partial<Spent>): Budget => {
   const sum = { ...spent }
   for (const name of names) sum[name] = Count.add(sum[name], more[name] ?? 0)
   return { limits, spent: sum }
 }
 
-/**
- * The names of the limits that are reached.
- *
- * @category spending
- */
+/** The names of the limits that are reached. */
 export const reached = ({ limits, spent }: Budget): ReadonlyArray<keyof Limits> =>
   names.filter((name) => spent[name] >= (limits[name] ?? Number.POSITIVE_INFINITY))
 
-/**
- * Whether a limit is reached: then nothing more is begun.
- *
- * @category spending
- */
+/** Whether a limit is reached: then nothing more is begun. */
 export const isReached = (budget: Budget): boolean => reached(budget).length > 0
 
-/**
- * The cost of a report of usage; 0 where it has none.
- *
- * @category spending
- */
+/** The cost of a report of usage; 0 where it has none. */
 export const costOf = ({ value }: LogEvent): number => {
   const cost = Predicate.isRecord(value) ? value["cost"] : undefined
   return typeof cost === "number" && Number.isSafeInteger(cost) && cost > 0 ? cost : 0
 }
 
-/**
- * The tokens of a report of usage: input and output.
- *
- * @category spending
- */
+/** The tokens of a report of usage: input and output. */
 export const tokensOf = ({ inputTokens = 0, outputTokens = 0 }: TokenUsage.TokenUsage): number =>
   Count.add(inputTokens, outputTokens)
 
-/**
- * What the events of a run spend: reports of usage, and records of steps that replace no other.
- *
- * @category spending
- */
+/** What the events of a run spend: reports of usage, and records of steps that replace no other. */
 export const ofEvents = (events: ReadonlyArray<LogEvent>): Partial<Spent> | undefined => {
   const sum = { tokens: 0, cost: 0, steps: 0 }
   for (const event of events) {

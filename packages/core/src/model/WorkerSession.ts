@@ -5,11 +5,7 @@ import * as Ids from "./Ids.js"
 export const SessionStatus = Schema.Literal("active", "completed", "failed", "cancelled")
 export type SessionStatus = typeof SessionStatus.Type
 
-/**
- * A session recorded by a worker for a run. One per run; recording again updates it.
- *
- * @category models
- */
+/** A session recorded by a worker for a run. One per run; recording again updates it. */
 export const WorkerSession = Schema.Struct({
   id: Ids.SessionId,
   runId: Ids.RunId,

@@ -36,8 +36,6 @@ export type ApiKey = typeof ApiKey.Type
  * Who a token is. A worker may do its own work; an API key everything in its project; an admin key also
  * manages projects and keys. A session is its API key. A browser may do what its grant says. A run may append to itself, tell itself messages and spawn children of itself, while
  * the worker holds that lease.
- *
- * @category models
  */
 export type Principal =
   | {
@@ -55,8 +53,6 @@ export type Principal =
  * makes tokens in its own process may have none.
  *
  * Units: `expiresIn` is a Duration from now, by the store's clock; `BrowserToken.defaultLifetime` when absent, `BrowserToken.maxLifetime` at most.
- *
- * @category models
  */
 export interface NewBrowserToken extends Omit<BrowserToken.Grant, "expiresAt" | "scopes"> {
   readonly scopes: readonly [BrowserToken.Scope, ...ReadonlyArray<BrowserToken.Scope>]
@@ -95,11 +91,7 @@ export class KeyNotFound extends Schema.TaggedError<KeyNotFound>("@runlease/core
   }
 }
 
-/**
- * The API key was revoked, which is for good: its token never becomes valid again, and it issues no tokens.
- *
- * @category errors
- */
+/** The API key was revoked, which is for good: its token never becomes valid again, and it issues no tokens. */
 export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/KeyRevoked")("KeyRevoked", {
   keyId: Schema.String,
 }) {
@@ -108,11 +100,7 @@ export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/K
   }
 }
 
-/**
- * The API key has expired, which is for good: make a new one.
- *
- * @category errors
- */
+/** The API key has expired, which is for good: make a new one. */
 export class KeyExpired extends Schema.TaggedError<KeyExpired>("@runlease/core/KeyExpired")("KeyExpired", {
   keyId: Schema.String,
 }) {
@@ -121,11 +109,7 @@ export class KeyExpired extends Schema.TaggedError<KeyExpired>("@runlease/core/K
   }
 }
 
-/**
- * How long a session lasts from its sign-in.
- *
- * @category constants
- */
+/** How long a session lasts from its sign-in. */
 export const sessionLifetime = Duration.hours(12)
 
 export class Access extends Context.Tag("@runlease/core/Access")<

@@ -12,11 +12,7 @@ export const bytesOf = (text: string): number => new TextEncoder().encode(text).
 /** The size of an event in the log, in bytes of JSON. */
 export const sizeOf = (event: LogEvent): number => bytesOf(JSON.stringify(event))
 
-/**
- * The batch as JSON text, or why it is refused.
- *
- * @category rules
- */
+/** The batch as JSON text, or why it is refused. */
 export const encode = (
   events: ReadonlyArray<LogEvent>,
 ): Either.Either<ReadonlyArray<string>, EventRefused> => {
@@ -79,32 +75,20 @@ const unlessOfHolder = (
   return Either.left(new EventRefused({ index, reason: "reserved", message }))
 }
 
-/**
- * Refuses the events that a caller may not append who holds no lease: CUSTOM ones named `runlease.…`, such as records of steps.
- *
- * @category rules
- */
+/** Refuses the events that a caller may not append who holds no lease: CUSTOM ones named `runlease.…`, such as records of steps. */
 export const unlessReserved = (events: ReadonlyArray<LogEvent>): Either.Either<void, EventRefused> =>
   unlessOfHolder(events, isReserved)
 
 const isOfHolder = (event: LogEvent): boolean =>
   isReserved(event) || event.type.startsWith("RUN_") || event.type.startsWith("TOOL_CALL_")
 
-/**
- * The batch as JSON text, or why a caller may not append it that holds no lease.
- *
- * @category rules
- */
+/** The batch as JSON text, or why a caller may not append it that holds no lease. */
 export const encodeUnfenced = (
   events: ReadonlyArray<LogEvent>,
 ): Either.Either<ReadonlyArray<string>, EventRefused> =>
   Either.flatMap(encode(events), (texts) => Either.map(unlessReserved(events), () => texts))
 
-/**
- * The batch as JSON text, or why it may not join the events of the holder.
- *
- * @category rules
- */
+/** The batch as JSON text, or why it may not join the events of the holder. */
 export const encodeBeside = (
   events: ReadonlyArray<LogEvent>,
 ): Either.Either<ReadonlyArray<string>, EventRefused> =>
@@ -127,8 +111,6 @@ export const atEnd = (request: AppendRequest, position: Position): boolean =>
  * batch, is a mismatch.
  *
  * For a request whose cursor is not at the end.
- *
- * @category rules
  */
 export const alreadyThere = (
   request: AppendRequest,

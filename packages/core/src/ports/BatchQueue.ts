@@ -11,19 +11,13 @@ import { Array, Cause, Effect, Fiber, FiberId, Option, type Scope } from "effect
 /**
  * The result of a batch: one verdict for each of its requests, in their order, and what is to run once the callers have
  * their verdicts.
- *
- * @category models
  */
 export interface Sent<Verdict> {
   readonly verdicts: ReadonlyArray<Verdict>
   readonly after: Effect.Effect<void>
 }
 
-/**
- * How a queue sends its requests.
- *
- * @category models
- */
+/** How a queue sends its requests. */
 export interface Options<Request, Verdict, X> {
   readonly send: (requests: Array.NonEmptyReadonlyArray<Request>) => Effect.Effect<Sent<Verdict>, X>
   /** How many of the waiting requests, of which there is one at least, go into the next batch. */
@@ -47,7 +41,6 @@ export interface Options<Request, Verdict, X> {
   readonly abandoned: (request: Request, verdict: Verdict) => Effect.Effect<void>
 }
 
-/** @category models */
 export interface BatchQueue<in Request, out Verdict> {
   /**
    * Adds a request, whose verdict goes to `resume`. The effect that it returns is for a caller that is interrupted: a
@@ -79,8 +72,6 @@ type Entries<Request, Verdict> = Array.NonEmptyReadonlyArray<Entry<Request, Verd
 /**
  * Makes a queue that sends until the Scope closes. At its close every waiting request gets the verdict of a closed queue; a
  * batch in flight is finished, unless `cut` is set.
- *
- * @category constructors
  */
 export const make = <Request, Verdict, X>(
   options: Options<Request, Verdict, X>,

@@ -14,8 +14,6 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 /**
  * What a token is bound to: as `BrowserToken.Bound`, or the thread of a client by its name. A conversation, a thread or a run need not exist
  * yet.
- *
- * @category models
  */
 export type BoundTo = Bound | { readonly _tag: "Thread"; readonly threadId: string }
 
@@ -23,8 +21,6 @@ export type BoundTo = Bound | { readonly _tag: "Thread"; readonly threadId: stri
  * A token to be made. `agentIds`: the runs of these agents alone, 8 at most; of all when absent.
  *
  * Units: `expiresIn` is a Duration from now, by the store's clock: 15 minutes when absent, 24 hours at most.
- *
- * @category models
  */
 export interface NewToken {
   readonly scopes: readonly [Scope, ...ReadonlyArray<Scope>]
@@ -33,11 +29,7 @@ export interface NewToken {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
-/**
- * A token that was made. It is in the answer and nowhere else.
- *
- * @category models
- */
+/** A token that was made. It is in the answer and nowhere else. */
 export interface IssuedToken {
   readonly token: Redacted.Redacted
   readonly expiresAt: DateTime.Utc
@@ -61,8 +53,6 @@ export class BrowserTokens extends Context.Tag("@runlease/core/BrowserTokens")<
 /**
  * The tokens of a project over a store in the same process, where an application makes them without a request. No API key makes them, so
  * they end with their time or a rotation alone.
- *
- * @category layers
  */
 export const layerAccess = (
   reference: string = defaultProject,
@@ -83,11 +73,7 @@ export const layerAccess = (
     }),
   )
 
-/**
- * What a token is bound to, with the conversation of a thread in place of its name.
- *
- * @category conversions
- */
+/** What a token is bound to, with the conversation of a thread in place of its name. */
 export const toBound = (projectId: Ids.ProjectId, boundTo: BoundTo): Bound =>
   boundTo._tag === "Thread"
     ? { _tag: "Conversation", conversationId: conversationIdOf(projectId, boundTo.threadId) }

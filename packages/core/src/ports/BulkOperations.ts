@@ -9,11 +9,7 @@ import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { SummaryFilter } from "./Summaries.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 
-/**
- * A bulk operation to be made, as `BulkOperation.NewBulk` describes it. Ids may be plain strings.
- *
- * @category models
- */
+/** A bulk operation to be made, as `BulkOperation.NewBulk` describes it. Ids may be plain strings. */
 export interface NewBulk extends Omit<typeof Model.Type, "filter" | "runIds"> {
   readonly filter?: SummaryFilter | undefined
   readonly runIds?: ReadonlyArray<string> | undefined

@@ -9,11 +9,7 @@ import type { WorkerNotFound } from "./WorkerRegistry.js"
 /** The most runs that one claim takes. */
 export const maxClaim = 500
 
-/**
- * Units: `leaseDuration` 5 to 300 seconds; `limit` 0 to `maxClaim`; `wait` 0 to 30 seconds, zero when absent.
- *
- * @category models
- */
+/** Units: `leaseDuration` 5 to 300 seconds; `limit` 0 to `maxClaim`; `wait` 0 to 30 seconds, zero when absent. */
 export interface ClaimRequest {
   readonly workerId: Ids.WorkerId
   readonly limit: number

@@ -32,8 +32,6 @@ export type StorePorts = ProjectPorts | BulkOperations | Schedules | Statistics 
  * Which finished runs are to be deleted, and how many at most.
  *
  * Units: `olderThan` is the time since they finished, by the store's clock. `limit` 1 to 1000, 100 when absent.
- *
- * @category models
  */
 export interface PruneRequest {
   readonly projectId: Ids.ProjectId
@@ -73,8 +71,6 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
  * so that all have the same spans. Where no tracer is there, no span is made.
  *
  * Source: docs/decisions/0043-spans-of-ports.md
- *
- * @category tracing
  */
 export const traced = (
   store: Context.Context<ControlPlane | Access>,
@@ -89,11 +85,7 @@ export const traced = (
 /** The slug of the project that always exists. */
 export const defaultProject = "default"
 
-/**
- * The ports of one project, by slug or id. They refuse a payload that no worker of its agent takes.
- *
- * @category layers
- */
+/** The ports of one project, by slug or id. They refuse a payload that no worker of its agent takes. */
 export const layerProject = (
   reference: string = defaultProject,
 ): Layer.Layer<StorePorts, ProjectNotFound | ControlPlaneError, ControlPlane | Access> =>

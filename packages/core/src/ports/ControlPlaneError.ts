@@ -11,8 +11,6 @@ const fields = { operation: Schema.String, message: Schema.String }
 /**
  * The control plane refuses this caller or this request, for example because its key is revoked or belongs to another
  * project. `operation` is the method, such as `Runs.get`. `message` says what to check.
- *
- * @category errors
  */
 export class ControlPlaneRefused extends Schema.TaggedError<ControlPlaneRefused>(
   "@runlease/core/ControlPlaneRefused",
@@ -26,8 +24,6 @@ export class ControlPlaneRefused extends Schema.TaggedError<ControlPlaneRefused>
 /**
  * The control plane has no such operation, or its answer is not one of this contract: it is another product, or another
  * version. `operation` is the method, such as `Leases.suspend`. `message` says what is missing.
- *
- * @category errors
  */
 export class ControlPlaneUnsupported extends Schema.TaggedError<ControlPlaneUnsupported>(
   "@runlease/core/ControlPlaneUnsupported",
@@ -41,16 +37,10 @@ export class ControlPlaneUnsupported extends Schema.TaggedError<ControlPlaneUnsu
 /**
  * What every method of a port may fail with besides its verdicts. `retryable` says whether the same request may succeed
  * later; it is true of most `ControlPlaneUnavailable`, and of no other.
- *
- * @category errors
  */
 export type ControlPlaneError = ControlPlaneRefused | ControlPlaneUnavailable | ControlPlaneUnsupported
 
-/**
- * Whether an error is one of the control plane's, by its tag.
- *
- * @category guards
- */
+/** Whether an error is one of the control plane's, by its tag. */
 export const isControlPlaneError = (error: unknown): error is ControlPlaneError =>
   Predicate.isTagged(error, "ControlPlaneUnavailable") ||
   Predicate.isTagged(error, "ControlPlaneRefused") ||

@@ -9,8 +9,6 @@ import * as LazyRetry from "./LazyRetry.js"
  * `retryable` is false where the control plane does not come back, for example once it is closed or its database is
  * damaged. `message` may name hosts and files. `detail` is the text that a server may send to its clients.
  * `retryAfterMillis` is the wait that the control plane requests, where it requests one.
- *
- * @category errors
  */
 export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnavailable>(
   "@runlease/core/ControlPlaneUnavailable",
@@ -23,11 +21,7 @@ export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnav
   cause: Schema.optional(Schema.Defect),
 }) {}
 
-/**
- * The control plane was closed. It does not open again: a caller that outlives it has nothing to wait for.
- *
- * @category errors
- */
+/** The control plane was closed. It does not open again: a caller that outlives it has nothing to wait for. */
 export const closed = (operation: string): ControlPlaneUnavailable =>
   new ControlPlaneUnavailable({ operation, message: "This control plane is closed", retryable: false })
 
@@ -38,21 +32,13 @@ const growing = (first: Duration.DurationInput, most: Duration.DurationInput) =>
 const wholeMillis = <Out, In>(schedule: Schedule.Schedule<Out, In>): Schedule.Schedule<Out, In> =>
   Schedule.modifyDelay(schedule, (_, delay) => Duration.millis(Math.ceil(Duration.toMillis(delay))))
 
-/**
- * Waits `first`, then twice as long each time, but at most `most`, give or take a fifth.
- *
- * @category scheduling
- */
+/** Waits `first`, then twice as long each time, but at most `most`, give or take a fifth. */
 export const backoff = (
   first: Duration.DurationInput,
   most: Duration.DurationInput,
 ): Schedule.Schedule<unknown> => wholeMillis(Schedule.jittered(growing(first, most)))
 
-/**
- * As `backoff`, give or take all of it: many callers that lose one server at one moment come back to it one after the other.
- *
- * @category scheduling
- */
+/** As `backoff`, give or take all of it: many callers that lose one server at one moment come back to it one after the other. */
 export const spreadBackoff = (
   first: Duration.DurationInput,
   most: Duration.DurationInput,
@@ -61,11 +47,7 @@ export const spreadBackoff = (
 const retryAfter = (error: unknown): Duration.Duration =>
   Duration.millis((error instanceof ControlPlaneUnavailable && error.retryAfterMillis) || 0)
 
-/**
- * Adds `retryAfterMillis` of the error that the schedule is fed with, if it has one, to each delay.
- *
- * @category scheduling
- */
+/** Adds `retryAfterMillis` of the error that the schedule is fed with, if it has one, to each delay. */
 export const withRetryAfter = <Out, In, R>(
   schedule: Schedule.Schedule<Out, In, R>,
 ): Schedule.Schedule<In, In, R> =>
@@ -76,11 +58,7 @@ export const withRetryAfter = <Out, In, R>(
 const isTransient = (error: unknown): error is ControlPlaneUnavailable =>
   error instanceof ControlPlaneUnavailable && error.retryable
 
-/**
- * Retries by `schedule` for as long as the effect fails with a `ControlPlaneUnavailable` that is retryable.
- *
- * @category scheduling
- */
+/** Retries by `schedule` for as long as the effect fails with a `ControlPlaneUnavailable` that is retryable. */
 export const untilAvailable =
   <Out>(schedule: Schedule.Schedule<Out, unknown>) =>
   <A, E, R>(effect: Effect.Effect<A, E | ControlPlaneUnavailable, R>) =>
@@ -91,7 +69,5 @@ export const untilAvailable =
  * ends, so no other bound is needed.
  *
  * Waits 50 milliseconds, doubled up to 2 seconds, and longer where the control plane requests it.
- *
- * @category scheduling
  */
 export const retryUnavailable = untilAvailable(withRetryAfter(backoff("50 millis", "2 seconds")))

@@ -37,8 +37,6 @@ export type ConversationMessage = typeof ConversationMessage.Type
 /**
  * The key of a message that a caller adds, as a store has it. A key that begins with `run ` is that of a message to a run, so a caller's own
  * is separate from it, and takes none before its message is sent.
- *
- * @category conversions
  */
 export const storedKey = (idempotencyKey: string): string =>
   /^(run|own) /.test(idempotencyKey) ? `own ${idempotencyKey}` : idempotencyKey

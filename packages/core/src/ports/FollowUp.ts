@@ -15,8 +15,6 @@ import type { EventId, Run } from "../model/Run.js"
  * answers by the ids of interrupts or of tool calls. `results`: those of tool calls that the snapshot's messages have; what
  * names no open tool of the client is ignored, since every later input holds the old ones too. `snapshot`: what the run goes
  * on with, unless it has no messages.
- *
- * @category models
  */
 export interface FollowUp {
   readonly publicId: Ids.RunId
@@ -34,8 +32,6 @@ export interface FollowUp {
  * - `Uncovered`: interrupts that are no tools of the client have no answer. Nothing has changed.
  * - `Left`: the input does not continue this run and may become a separate run. A run whose last input came by a
  *   protocol for which a call of the client's tool ends a run is completed; any other waits on, or had ended.
- *
- * @category models
  */
 export type FollowedUp =
   | { readonly _tag: "Continued"; readonly run: Run; readonly since: EventId; readonly duplicate: boolean }

@@ -5,50 +5,31 @@
  */
 import { Duration, Effect } from "effect"
 
-/**
- * `ok`: nothing to do. `warn`: it works, and somebody should look at it. `fail`: something does not work until somebody acts.
- *
- * @category models
- */
+/** `ok`: nothing to do. `warn`: it works, and somebody should look at it. `fail`: something does not work until somebody acts. */
 export type Verdict = "ok" | "warn" | "fail"
 
-/**
- * What a check has found: one sentence about what is, and one about what to do; null for nothing.
- *
- * @category models
- */
+/** What a check has found: one sentence about what is, and one about what to do; null for nothing. */
 export interface Finding {
   readonly verdict: Verdict
   readonly message: string
   readonly advice: string | null
 }
 
-/**
- * A check, by its name. It changes nothing.
- *
- * @category models
- */
+/** A check, by its name. It changes nothing. */
 export interface HealthCheck<R = never> {
   readonly name: string
   readonly examine: Effect.Effect<Finding, { readonly message: string }, R>
 }
 
-/**
- * A finding, with the name of its check.
- *
- * @category models
- */
+/** A finding, with the name of its check. */
 export interface Report extends Finding {
   readonly check: string
 }
 
-/** @category constructors */
 export const ok = (message: string): Finding => ({ verdict: "ok", message, advice: null })
 
-/** @category constructors */
 export const warn = (message: string, advice: string): Finding => ({ verdict: "warn", message, advice })
 
-/** @category constructors */
 export const fail = (message: string, advice: string): Finding => ({ verdict: "fail", message, advice })
 
 /** The longest time that a check takes. */
@@ -69,11 +50,7 @@ const report = <R>({ examine, name }: HealthCheck<R>): Effect.Effect<Report, nev
     Effect.map((finding) => ({ check: name, ...finding })),
   )
 
-/**
- * Runs the first check and, unless it fails, the others one after the other: without the first they would all find the same.
- *
- * @category running
- */
+/** Runs the first check and, unless it fails, the others one after the other: without the first they would all find the same. */
 export const reports = <R>(
   first: HealthCheck<R>,
   others: ReadonlyArray<HealthCheck<R>>,

@@ -1,21 +1,13 @@
 /** Retries whose loop is only made for an effect that has failed: most never do. */
 import { Effect, type Schedule } from "effect"
 
-/**
- * When an effect that has failed is repeated, and for which errors.
- *
- * @category models
- */
+/** When an effect that has failed is repeated, and for which errors. */
 export interface Options<E> {
   readonly schedule: Schedule.Schedule<unknown, E>
   readonly while: (error: E) => boolean
 }
 
-/**
- * As `Effect.retry`.
- *
- * @category retrying
- */
+/** As `Effect.retry`. */
 export const retry = <A, E, R>(effect: Effect.Effect<A, E, R>, options: Options<E>): Effect.Effect<A, E, R> =>
   Effect.catchAll(effect, (error) => {
     if (!options.while(error)) return Effect.fail(error)

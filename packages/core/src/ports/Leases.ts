@@ -21,8 +21,6 @@ import type {
  *
  * `Renewed`: until `expiresAt`, by the store's clock; the run has `inbox` messages, absent for none. `Cancelled`: the run
  * was cancelled, or reached its timeout, while the caller owned its lease. `Lost`: the caller does not own it, and never will again under this epoch.
- *
- * @category models
  */
 export type Renewal =
   | {
@@ -34,11 +32,7 @@ export type Renewal =
   | { readonly _tag: "Cancelled"; readonly runId: Ids.RunId }
   | { readonly _tag: "Lost"; readonly runId: Ids.RunId }
 
-/**
- * The longest that a lease lasts when it is claimed or renewed.
- *
- * @category constants
- */
+/** The longest that a lease lasts when it is claimed or renewed. */
 export const maxLeaseDuration = Duration.seconds(300)
 
 /** Units: `leaseDuration` 5 to 300 seconds, counted from now by the store's clock. */
@@ -48,11 +42,7 @@ export interface RenewRequest {
   readonly leaseDuration: Duration.DurationInput
 }
 
-/**
- * How a run is handed back.
- *
- * @category models
- */
+/** How a run is handed back. */
 export interface Release {
   /** A sentence for the run's log. */
   readonly reason?: string | undefined
@@ -71,8 +61,6 @@ export interface Release {
  * raise of the budget of its tree does; at the root, where the budget is spent, the wait becomes a question.
  *
  * Units: `wakeAfter` is up to 10 years, counted from now by the store's clock.
- *
- * @category models
  */
 export interface Pause {
   readonly wakeAfter?: Duration.DurationInput | undefined
@@ -87,8 +75,6 @@ export interface Pause {
  *
  * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock, is the time of those interrupts that
  * name none of their own; they wait for ever when it is absent.
- *
- * @category models
  */
 export interface Suspension extends Pause {
   readonly interrupts: Interrupts
@@ -101,8 +87,6 @@ export interface Suspension extends Pause {
  *
  * A `detached` child is the root of a separate tree: it names its parent as any run may, and the parent's end does not cancel it. The end of
  * a child with `tellsParent` is a message to its parent (`ChildMessage`), in the commit that ends the child; a detached child cannot have it.
- *
- * @category models
  */
 export interface Spawn {
   readonly stepId: string
@@ -113,21 +97,13 @@ export interface Spawn {
   readonly submission: ChildSubmission
 }
 
-/**
- * The request of a child. It has a separate conversation, and no lane unless it names one.
- *
- * @category models
- */
+/** The request of a child. It has a separate conversation, and no lane unless it names one. */
 export type ChildSubmission = Omit<
   SubmissionInput,
   "conversationId" | "parentRunId" | "initialStatus" | "publicId" | "budget"
 > & { readonly publicId: string }
 
-/**
- * A child. `index`: those of one parent are counted from 0; a detached one has none, and no run waits for it.
- *
- * @category models
- */
+/** A child. `index`: those of one parent are counted from 0; a detached one has none, and no run waits for it. */
 export interface Spawned {
   readonly runId: Ids.RunId
   readonly index?: number | undefined
@@ -136,35 +112,21 @@ export interface Spawned {
 /**
  * A run may not have that child. `depth`: it would be deeper than 16 runs. `too_many`: its parent has 10,000. `lane`: a run above it has
  * the lane that it names, so it could never run.
- *
- * @category errors
  */
 export class ChildRefused extends Schema.TaggedError<ChildRefused>("@runlease/core/ChildRefused")(
   "ChildRefused",
   { reason: Schema.Literal("depth", "too_many", "lane"), message: Schema.String },
 ) {}
 
-/**
- * A run may not wait for that: it names a child that it does not have, or more children than a wait may.
- *
- * @category errors
- */
+/** A run may not wait for that: it names a child that it does not have, or more children than a wait may. */
 export class SuspensionRefused extends Schema.TaggedError<SuspensionRefused>(
   "@runlease/core/SuspensionRefused",
 )("SuspensionRefused", { message: Schema.String }) {}
 
-/**
- * The longest time that a run is suspended for.
- *
- * @category constants
- */
+/** The longest time that a run is suspended for. */
 export const maxPause = Duration.days(3_650)
 
-/**
- * More messages were sent to the run than its executor has consumed, so it has not ended.
- *
- * @category errors
- */
+/** More messages were sent to the run than its executor has consumed, so it has not ended. */
 export class InboxNotEmpty extends Schema.TaggedError<InboxNotEmpty>("@runlease/core/InboxNotEmpty")(
   "InboxNotEmpty",
   { runId: Schema.String, inbox: Schema.Number },

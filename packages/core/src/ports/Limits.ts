@@ -8,11 +8,7 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 
-/**
- * A concurrency key, as submissions take it.
- *
- * @category models
- */
+/** A concurrency key, as submissions take it. */
 export const ConcurrencyKey = Ids.visibleText(256)
 
 /** How many runs may work at once. */
@@ -21,8 +17,6 @@ export const MaxRunning = Schema.Int.pipe(Schema.between(1, 100_000))
 /**
  * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
  * with a name. `name`: that one, null for the others. `key`: of the project its id, which is not read where a caller sets it.
- *
- * @category models
  */
 export const LimitSubject = Schema.Struct({
   kind: Schema.Literal("concurrency_key", "agent", "named", "project"),
@@ -51,8 +45,6 @@ export interface LimitUse {
  * work, under a lease. `open`: how many have a place and wait for a worker, or for a place at a further limit. `waiting`: how many wait for a
  * place. `pending`: how many no worker has had yet. `nextStartAt`: when the rate next lets a run start that no worker has had; null where it
  * does now, and without a rate. The limit of a project has no places, so `open` and `waiting` are 0.
- *
- * @category models
  */
 export interface Limit extends LimitSubject, LimitUse {}
 
@@ -70,11 +62,7 @@ export const LimitKey = Ids.visibleText(128)
 /** The most limits with names that a submission has. */
 export const mostNamed = 2
 
-/**
- * The keys of a submission at limits with names, 2 at most, narrow to wide. A key is any visible text of 1 to 128 characters.
- *
- * @category models
- */
+/** The keys of a submission at limits with names, 2 at most, narrow to wide. A key is any visible text of 1 to 128 characters. */
 export const LimitKeys = Schema.Record({ key: LimitName, value: LimitKey }).pipe(
   Schema.filter((keys) => Object.keys(keys).length <= mostNamed || `takes ${mostNamed} limits at most`),
 )
@@ -108,8 +96,6 @@ const secondsOfYear = 31_536_000
  *
  * Units: `count` 1 to 100,000; `periodSeconds` 1 to 31,536,000 (365 days); `burst` 1 to 100,000, 1 when absent, and it fills within 365
  * days.
- *
- * @category models
  */
 export const Rate = Schema.Struct({
   count: Schema.Int.pipe(Schema.between(1, 100_000)),
@@ -122,11 +108,7 @@ export type Rate = typeof Rate.Type
 const fills = ({ burst, count, periodSeconds }: Rate): boolean =>
   burst * periodSeconds <= secondsOfYear * count
 
-/**
- * What is set of each key of a limit with a name; null for what is not. One of them is set at least.
- *
- * @category models
- */
+/** What is set of each key of a limit with a name; null for what is not. One of them is set at least. */
 export interface NamedBounds {
   readonly maxRunning: number | null
   readonly rate: Rate | null
@@ -146,8 +128,6 @@ const definition = Schema.Struct({
  * not name it. `keyFrom`: where the key of such a run is, as `metadata.customer`; without it all of them have the key `all`. A number or
  * a boolean counts by its text. Where nothing is there, or no such value, the key is `none`. A text that is no key, as it is too long,
  * counts by its SHA-256.
- *
- * @category models
  */
 export interface NamedLimit extends NamedBounds {
   readonly name: string
@@ -162,11 +142,7 @@ export type NamedLimitInput = typeof definition.Encoded & { readonly name: strin
 export const isUnbounded = ({ maxPending, maxRunning, rate }: NamedBounds): boolean =>
   maxRunning === null && rate === null && maxPending === null
 
-/**
- * A limit that cannot be set, and which of its fields is in the way.
- *
- * @category errors
- */
+/** A limit that cannot be set, and which of its fields is in the way. */
 export class InvalidLimit extends Schema.TaggedError<InvalidLimit>("@runlease/core/InvalidLimit")(
   "InvalidLimit",
   { field: Schema.String, message: Schema.String },
@@ -174,11 +150,7 @@ export class InvalidLimit extends Schema.TaggedError<InvalidLimit>("@runlease/co
 
 const decode = Schema.decodeEither(Schema.Struct({ name: LimitName, ...definition.fields }))
 
-/**
- * The limit as the control plane takes it.
- *
- * @category constructors
- */
+/** The limit as the control plane takes it. */
 export const check = (input: NamedLimitInput): Either.Either<NamedLimit, InvalidLimit> => {
   const invalid = (field: string, message: string) =>
     Either.left(new InvalidLimit({ field, message: `${field}: ${message}` }))
@@ -211,7 +183,6 @@ export class LimitNotFound extends Schema.TaggedError<LimitNotFound>("@runlease/
   }
 }
 
-/** @category tags */
 export class Limits extends Context.Tag("@runlease/core/Limits")<
   Limits,
   {

@@ -5,21 +5,13 @@ import type { EventId } from "../model/Run.js"
 import * as LoopTurn from "./LoopTurn.js"
 import type { LogEntry } from "./RunLog.js"
 
-/**
- * Events of one of these types, where there are some, and of this name, where there is one.
- *
- * @category models
- */
+/** Events of one of these types, where there are some, and of this name, where there is one. */
 export interface LogFilter {
   readonly types?: ReadonlyArray<string> | undefined
   readonly name?: string | undefined
 }
 
-/**
- * What an event must satisfy; undefined where each does.
- *
- * @category filtering
- */
+/** What an event must satisfy; undefined where each does. */
 export const predicate = ({ name, types = [] }: LogFilter): ((event: LogEvent) => boolean) | undefined => {
   if (name === undefined && types.length === 0) return undefined
   const wanted = new Set(types)
@@ -30,8 +22,6 @@ export const predicate = ({ name, types = [] }: LogFilter): ((event: LogEvent) =
 /**
  * The next entries that match, up to `limit`, of those that `page` returns after a position. It reads page by page until one has a
  * match, and ends with an empty one: so what matches nothing costs to read the log through, a page in each turn of the event loop.
- *
- * @category reading
  */
 export const read = <E, R>(
   page: (after: EventId) => Effect.Effect<ReadonlyArray<LogEntry>, E, R>,

@@ -23,8 +23,6 @@ export const scheduleField = "config.input"
 /**
  * The payload of the runs of a schedule. One without a prompt has an empty payload: its agent refuses that where it needs more. Undefined
  * where the prompt may be the payload.
- *
- * @category accessors
  */
 export const ofSchedule = ({ input, prompt }: ScheduleConfig = {}): unknown =>
   input === undefined && prompt === undefined ? {} : input
@@ -153,11 +151,7 @@ const overSchedules = (schedules: Schedules["Type"], problemOf: Problem): Schedu
   }
 }
 
-/**
- * The ports of a project, which refuse such payloads: `InvalidSubmission` of the field `input`, and `InvalidSchedule` of `config.input`.
- *
- * @category constructors
- */
+/** The ports of a project, which refuse such payloads: `InvalidSubmission` of the field `input`, and `InvalidSchedule` of `config.input`. */
 export const over = <P>(
   ports: Context.Context<P | Leases | Runs | Schedules | WorkerRegistry>,
 ): Effect.Effect<Context.Context<P | Leases | Runs | Schedules | WorkerRegistry>> =>

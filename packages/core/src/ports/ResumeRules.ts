@@ -37,11 +37,7 @@ const noQuestions = { interrupts: [], answers: [], expiresAt: null }
 /** The wait without its questions. */
 export const withoutQuestions = (waiting: Waiting): Waiting => ({ ...waiting, ...noQuestions })
 
-/**
- * The wait of a run that is suspended. `expiresAfter` is for interrupts that have no `expiresAt` of their own.
- *
- * @category waiting
- */
+/** The wait of a run that is suspended. `expiresAfter` is for interrupts that have no `expiresAt` of their own. */
 export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): Waiting => {
   const { budget, children, inbox, wakeAfter } = suspension
   const others = {
@@ -134,8 +130,6 @@ const withoutUndefined = ({ interruptId, isError, metadata, payload, status }: A
  *
  * `messageIds`: one for each answer. Fails: `NotWaiting` when an answer names nothing that is open, unless the run has the
  * same answer already.
- *
- * @category answering
  */
 export const applyAnswers = (
   run: Pick<Run, "runId" | "waiting">,

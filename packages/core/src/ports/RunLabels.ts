@@ -2,11 +2,7 @@
 import { Either, ParseResult, Schema } from "effect"
 import { LabelChanges, maxLabels } from "../model/Labels.js"
 
-/**
- * The labels are none that a run can have, or they would be more than 16: `field` names which. Nothing has changed.
- *
- * @category errors
- */
+/** The labels are none that a run can have, or they would be more than 16: `field` names which. Nothing has changed. */
 export class LabelsRefused extends Schema.TaggedError<LabelsRefused>("@runlease/core/LabelsRefused")(
   "LabelsRefused",
   { field: Schema.String, message: Schema.String },

@@ -28,8 +28,6 @@ export interface LogEntry {
  * `expectedEventId` and `expectedSequence` say what the log's latest are before this batch; both must
  * hold when both are set. With one of them the append is idempotent: a batch that is already there,
  * or whose beginning is, succeeds and adds only what is missing. With neither, it always adds.
- *
- * @category models
  */
 export interface AppendRequest {
   readonly runId: Ids.RunId
@@ -95,11 +93,7 @@ export interface LogEntries {
   readonly ended: boolean
 }
 
-/**
- * Reads a log by plain calls, for a reader that takes its entries in the turn in which they are committed.
- *
- * @category models
- */
+/** Reads a log by plain calls, for a reader that takes its entries in the turn in which they are committed. */
 export interface LogReader<E = RunNotFound | ControlPlaneError> {
   /**
    * Calls `take` once with entries after a position: at once if the reader has them, else as soon as there are any or the log
@@ -149,11 +143,7 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
   }
 >() {}
 
-/**
- * A reader that reads each of its pages by an effect.
- *
- * @category readers
- */
+/** A reader that reads each of its pages by an effect. */
 export const readerOf = <E>(
   page: (after: EventId) => Effect.Effect<LogEntries, E>,
 ): Effect.Effect<LogReader<E>, never, Scope.Scope> =>
@@ -172,11 +162,7 @@ export const readerOf = <E>(
     }
   })
 
-/**
- * The entries after the position of a reader, those still to come included, until the log has ended.
- *
- * @category readers
- */
+/** The entries after the position of a reader, those still to come included, until the log has ended. */
 export const followWith = <E>(
   reader: Effect.Effect<LogReader<E>, E, Scope.Scope>,
   after: EventId = EventId.make(0),

@@ -6,8 +6,6 @@ import { maxEventBytes } from "./RunLog.js"
 /**
  * The run cannot be forked there. `no_event`: its log has no such event. `too_large`: it had recorded more than 10,000 events or 16
  * MiB by then.
- *
- * @category errors
  */
 export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core/ForkRefused")(
   "ForkRefused",
@@ -24,11 +22,7 @@ export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core
   }
 }
 
-/**
- * The run is not submitted again with its records. `too_large`: they are more than 10,000 events or 16 MiB.
- *
- * @category errors
- */
+/** The run is not submitted again with its records. `too_large`: they are more than 10,000 events or 16 MiB. */
 export class RetryRefused extends Schema.TaggedError<RetryRefused>("@runlease/core/RetryRefused")(
   "RetryRefused",
   { runId: Schema.String, reason: Schema.Literal("too_large") },
@@ -38,11 +32,7 @@ export class RetryRefused extends Schema.TaggedError<RetryRefused>("@runlease/co
   }
 }
 
-/**
- * The run does not take the message. `too_large`: it is more than an event of the log takes. `too_many`: the run has 10,000 messages.
- *
- * @category errors
- */
+/** The run does not take the message. `too_large`: it is more than an event of the log takes. `too_many`: the run has 10,000 messages. */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runlease/core/MessageRefused")(
   "MessageRefused",
   { runId: Schema.String, reason: Schema.Literal("too_large", "too_many") },
@@ -57,8 +47,6 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runleas
 /**
  * As many runs of the key `key` of limit `name` wait for their first start as its `maxPending` allows. Nothing is changed. The same submission
  * may be sent again after `retryAfterSeconds`.
- *
- * @category errors
  */
 export class TooManyPending extends Schema.TaggedError<TooManyPending>("@runlease/core/TooManyPending")(
   "TooManyPending",

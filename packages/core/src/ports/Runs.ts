@@ -97,21 +97,13 @@ export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/
   }
 }
 
-/**
- * A message to a run. `idempotencyKey`: the same key again returns the first message, 1 to 200 characters.
- *
- * @category models
- */
+/** A message to a run. `idempotencyKey`: the same key again returns the first message, 1 to 200 characters. */
 export interface NewMessage {
   readonly parts: ReadonlyArray<MessagePart>
   readonly idempotencyKey?: string | undefined
 }
 
-/**
- * A message that was sent to a run: its id in the conversation of the run.
- *
- * @category models
- */
+/** A message that was sent to a run: its id in the conversation of the run. */
 export interface SentMessage {
   readonly id: string
   readonly duplicate: boolean
@@ -120,8 +112,6 @@ export interface SentMessage {
 /**
  * Which runs a list has, as `SummaryFilter` of `Summaries.runs` says it. Several values of one condition, `errorCode`, `metadata` and `roots` are
  * looked for among 5,000 runs a page at most: such a page may be short, or empty, and its `next` continues.
- *
- * @category models
  */
 export interface ListRuns extends PageRequest, ListOrder, Omit<SummaryFilter, "attempt" | "text"> {}
 

@@ -16,8 +16,6 @@ import type { ConversationNotFound } from "./Conversations.js"
  *
  * Defaults: `timezone` `UTC`, `concurrencyPolicy` `Forbid`, `missed` `skip`, `windowSeconds` 0, `timeoutSeconds` 3,600, `backoffLimit` 2,
  * `pauseAfterFailures` 0, and for the others null or nothing.
- *
- * @category models
  */
 export interface NewSchedule
   extends
@@ -38,8 +36,6 @@ export interface DeclaredSchedule extends Omit<NewSchedule, "createdBy"> {
 /**
  * The schedules of a source. `prune` removes those that the source has declared before and does not declare now. `dryRun` writes
  * nothing and returns the same answer.
- *
- * @category models
  */
 export interface ApplySchedules {
   /** 1 to 128 characters. */
@@ -69,8 +65,6 @@ export interface UpcomingTick {
  * one backfill begins are 64 MiB and one payload at most, so it may begin fewer.
  *
  * Units: `limit` 1 to 1000, 100 when absent.
- *
- * @category models
  */
 export interface BackfillRequest {
   readonly from: DateTime.Utc
@@ -237,8 +231,6 @@ export class Schedules extends Context.Tag("@runlease/core/Schedules")<
  * ```
  *
  * Fails: `InvalidSchedule` names the declaration and its field.
- *
- * @category layers
  */
 export const layerApply = (
   source: string,

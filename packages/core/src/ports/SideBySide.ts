@@ -4,8 +4,6 @@ import { Effect, type Exit, Fiber, Runtime } from "effect"
 /**
  * Starts all effects in their order and returns their exits in the same. An interruption interrupts them all. With `immediate` each runs
  * until it waits before the next one starts; else each starts in a separate turn. `Effect.forEach` costs twice as much.
- *
- * @category concurrency
  */
 export const exits = <A, E, R>(
   effects: ReadonlyArray<Effect.Effect<A, E, R>>,

@@ -8,11 +8,7 @@
  */
 import { Context, DefaultServices, Option, Tracer } from "effect"
 
-/**
- * The ids of a span, in its `context`: 32 and 16 lower-case hex digits.
- *
- * @category services
- */
+/** The ids of a span, in its `context`: 32 and 16 lower-case hex digits. */
 export class SpanIds extends Context.Tag("@runlease/core/SpanIds")<
   SpanIds,
   { readonly traceId: string; readonly spanId: string }
@@ -23,8 +19,6 @@ const unexported = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 /**
  * The tracer, whose spans take the ids of `SpanIds`, and which exports no span below one that is not sampled. It fits tracers that read
  * the ids of a span when it ends, as that of `@effect/opentelemetry/OtlpTracer` does. It does not fit those of an OpenTelemetry SDK.
- *
- * @category tracers
  */
 export const withSpanIds = (tracer: Tracer.Tracer): Tracer.Tracer => ({
   // Each step of a fiber passes `context`, so it is not wrapped.

@@ -9,11 +9,7 @@ import type { Histogram } from "../model/Histogram.js"
 import type * as Ids from "../model/Ids.js"
 import type { RunStatus, TerminalStatus } from "../model/Run.js"
 
-/**
- * The runs of an agent by status, without those that were pruned.
- *
- * @category models
- */
+/** The runs of an agent by status, without those that were pruned. */
 export interface AgentCounts {
   readonly agentId: Ids.AgentId
   readonly runs: Readonly<Record<RunStatus, number>>
@@ -23,8 +19,6 @@ export interface AgentCounts {
  * Names periods: the last minutes or hours, the current one included. Only runs of one agent, where it is named.
  *
  * Units: `last` is 1 to 1500; what is beyond is cut.
- *
- * @category models
  */
 export interface Periods {
   readonly step: "minute" | "hour"
@@ -41,8 +35,6 @@ export const maxPeriods = 1500
  * characters; the rarer ones of a period with more than 50 may count as `other`. `pickUp` is the time from when a run was
  * runnable to its claim, for each claim. `runTime` is the time from a run's first claim to its end.
  * `tokens` and `cost` are what runs have reported, `cost` in millionths.
- *
- * @category models
  */
 export interface Activity {
   readonly submitted: number
@@ -55,22 +47,14 @@ export interface Activity {
   readonly cost: number
 }
 
-/**
- * What happened in the period that begins at `start`, and how many runs were pending and running at its end.
- *
- * @category models
- */
+/** What happened in the period that begins at `start`, and how many runs were pending and running at its end. */
 export interface PeriodActivity extends Activity {
   readonly start: DateTime.Utc
   readonly pending: number
   readonly running: number
 }
 
-/**
- * What happened to the runs of an agent.
- *
- * @category models
- */
+/** What happened to the runs of an agent. */
 export interface AgentActivity extends Activity {
   readonly agentId: Ids.AgentId
 }
@@ -78,8 +62,6 @@ export interface AgentActivity extends Activity {
 /**
  * Every number is exact at the moment of the read: it counts each commit before it, and nothing else. The cost of a read grows
  * with periods and agents, not with runs.
- *
- * @category tags
  */
 export class Statistics extends Context.Tag("@runlease/core/Statistics")<
   Statistics,

@@ -17,8 +17,6 @@ import { type Run, Target, Trigger } from "../model/Run.js"
  * What becomes of a submission whose lane has an unfinished run: it waits behind (`enqueue`); it is a message to the first of them and
  * no run (`steer`); it cancels them and goes (`interrupt`); it cancels those that no worker has claimed yet, and waits behind the others
  * (`latest`); it is refused (`reject`).
- *
- * @category models
  */
 export const Multitask = Schema.Literal("enqueue", "steer", "interrupt", "latest", "reject")
 export type Multitask = typeof Multitask.Type
@@ -39,8 +37,6 @@ export type Multitask = typeof Multitask.Type
  * without a lane, or with a new conversation for one, finds no other run. `labels`: 16 at most; the run has those of its
  * parent too, where it has none of that name. `batchId`: what the submitter calls the batch that the run is in. `debounce`: the run waits for
  * later submissions of a key, which it takes until a worker claims it.
- *
- * @category models
  */
 export const Submission = Schema.Struct({
   publicId: Schema.optional(Ids.NewRunId),
@@ -84,8 +80,6 @@ export const defaultMaxAttempts = 3
 /**
  * The request of a submission as text, by which two submissions of one public id are compared. A repeat may have
  * another trace context.
- *
- * @category models
  */
 export const requestText = ({ snapshot, ...submission }: Submission): string =>
   canonicalJson({
@@ -99,11 +93,7 @@ export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
   "@runlease/core/InvalidSubmission",
 )("InvalidSubmission", { field: Schema.String, message: Schema.String }) {}
 
-/**
- * Run `runId` works in the lane of a submission that was to be rejected then. Nothing was submitted.
- *
- * @category errors
- */
+/** Run `runId` works in the lane of a submission that was to be rejected then. Nothing was submitted. */
 export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@runlease/core/ConversationBusy")(
   "ConversationBusy",
   { runId: Schema.String },
@@ -116,8 +106,6 @@ export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@run
 /**
  * What a submission became. `duplicate`: it was accepted before. `steered`: it became a message to `run`. `debounced`: it
  * became the input of `run`, which was submitted before and which no worker had claimed.
- *
- * @category models
  */
 export interface Submitted {
   readonly run: Run
@@ -131,11 +119,7 @@ const refused = (field: string, problem: string) =>
 
 const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
 
-/**
- * The submission as the control plane takes it.
- *
- * @category constructors
- */
+/** The submission as the control plane takes it. */
 export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> => {
   const checked = validate(input)
   if (Either.isLeft(checked)) {
@@ -163,8 +147,6 @@ export const checkCount = (
 /**
  * `Runs.submit` of a control plane that takes checked submissions. Every control plane is made with it, so that
  * they all refuse the same.
- *
- * @category constructors
  */
 export const submitChecked =
   <A, E>(
@@ -173,11 +155,7 @@ export const submitChecked =
   (input: SubmissionInput) =>
     Effect.flatMap(check(input), submit)
 
-/**
- * The submission that repeats a run, without the answers of its request: those of a run are its own.
- *
- * @category constructors
- */
+/** The submission that repeats a run, without the answers of its request: those of a run are its own. */
 export const again = (
   run: Run,
   { resume: _answers, ...snapshot }: RequestSnapshot,

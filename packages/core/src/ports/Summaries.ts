@@ -20,8 +20,6 @@ import type { RegisteredWorker } from "./WorkerRegistry.js"
  * How a claim ended. `lease_expired`: its lease lapsed. `released`: its worker handed it back. `retry`: its attempt failed and another
  * follows. `suspended`: the run waits for answers. `waiting`: the run waits for something else. `completed`, `failed`, `cancelled`: the
  * run ended with it.
- *
- * @category models
  */
 export type ClaimEnd =
   | "lease_expired"
@@ -40,8 +38,6 @@ export type ClaimEnd =
  * time between two renewals, in milliseconds. `expiresAt` is when the lease ends, or would have ended if it had not been released before;
  * null for a claim that ended under a version without it. `endedAt` is when the store has found its end, which for a lapsed lease
  * is after `expiresAt`. `endedAt` and `ended` are null while the claim has the run.
- *
- * @category models
  */
 export interface ClaimRecord {
   readonly epoch: LeaseEpoch
@@ -63,8 +59,6 @@ export interface ClaimRecord {
  * `title`: the last text of the user in its request, 120 characters at most; null where there is none. `tokens` and `cost`: what it has
  * reported, in all of its attempts, `cost` in millionths. `claims`: all of them, the oldest first; of more than 50 the newest.
  * `children`: how many runs it has spawned.
- *
- * @category models
  */
 export interface RunSummary {
   readonly runId: Ids.RunId
@@ -100,8 +94,6 @@ export interface RunSummary {
  * `attempt` is the least attempt. `errorCode` is the code of the error with which a run has ended. `roots`: no run that another one has
  * spawned. A run has all of `labels`. `metadata` is about the outcome of a run, so only runs that have ended match. Metadata of more than
  * 16 KiB of JSON matches nothing. Several values of one condition mean a run with one of them, 20 at most.
- *
- * @category models
  */
 export interface SummaryFilter {
   readonly status?: OneOrMore<RunStatus> | undefined
@@ -127,8 +119,6 @@ export interface ListOrder {
  * A page of a list. An index finds the runs of one parent, conversation or label, and those of some statuses or agents. Among those of the first of these that the filter
  * names, or among all runs, the page looks for what else it names: `searched` is how many runs were looked at. A page that has looked at
  * `maxSearched` is short, and its `next` continues. Null where the index found all of them.
- *
- * @category models
  */
 export interface SummaryPage extends Page<RunSummary> {
   readonly searched: number | null
@@ -137,8 +127,6 @@ export interface SummaryPage extends Page<RunSummary> {
 /**
  * How many runs of a filter are in each status. `searched` is how many runs were looked at, the newest first, `maxSearched` at most. `whole`:
  * there are no others.
- *
- * @category models
  */
 export interface StatusCounts {
   readonly counts: Readonly<Record<RunStatus, number>>
@@ -154,8 +142,6 @@ export const maxSearched = 5000
  *
  * `inFlight` is in `worker`. `nextExpiry` is the earliest end of its leases, `renewedAt` the latest renewal of one; null for a worker
  * that holds none. `lost` is how many of its leases have lapsed in the last 24 hours, of the latest 10,000 of the project.
- *
- * @category models
  */
 export interface WorkerSummary {
   readonly worker: RegisteredWorker
@@ -167,8 +153,6 @@ export interface WorkerSummary {
 /**
  * A lease that lapsed. `next` is the claim that followed; null while there is none. `exhausted`: the run has failed, since that was its
  * last attempt.
- *
- * @category models
  */
 export interface LostLease {
   readonly runId: Ids.RunId
@@ -184,8 +168,6 @@ export interface LostLease {
  * What needs somebody. `waits`: runs that wait for answers, those first that fail first without one, then those that never do; `limit` of
  * them at most. `oldestPending`: the run that a worker may claim and that was submitted first; null where it is none of the 10,000 oldest
  * pending runs of the store, since that many are delayed or behind others.
- *
- * @category models
  */
 export interface Attention {
   readonly waits: ReadonlyArray<RunSummary>
@@ -195,8 +177,6 @@ export interface Attention {
 /**
  * A limit for whose place a run waits. `before`: how many runs get a place before it, 10,000 at most. The limit of a project has no
  * places: `waiting` is 0, and `before` is `queuedBefore`.
- *
- * @category models
  */
 export interface LimitStanding extends LimitSubject, Omit<LimitUse, "open"> {
   readonly before: number
@@ -210,8 +190,6 @@ export interface LimitStanding extends LimitSubject, Omit<LimitUse, "open"> {
  * lane are before it, 1,000 at most. `queuedBefore`: how many runs with the same kind and key of worker are claimed before it, 10,000 at most;
  * null where it may not be claimed yet. `reason`: the reason that its last worker gave when it released the run, until the next claim; null for nothing.
  * `limit`: the limit for whose place it waits, or that of its project, where that lets no runnable run start.
- *
- * @category models
  */
 export interface Standing {
   readonly now: DateTime.Utc
@@ -223,7 +201,6 @@ export interface Standing {
   readonly limit: LimitStanding | null
 }
 
-/** @category tags */
 export class Summaries extends Context.Tag("@runlease/core/Summaries")<
   Summaries,
   {

@@ -8,11 +8,7 @@ import { Context, DefaultServices, Effect, Predicate, Tracer } from "effect"
 /** Effect's default tracer keeps its spans in memory and exports none, so a span that it makes has no reader. */
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-/**
- * Whether spans of this tracer have a reader.
- *
- * @category tracing
- */
+/** Whether spans of this tracer have a reader. */
 export const hasReader = (tracer: Tracer.Tracer): boolean => tracer !== defaultTracer
 
 type Attributes = Readonly<Record<string, string>>
@@ -91,8 +87,6 @@ const effect = (name: string, self: Effect.Effect<unknown, unknown, unknown>) =>
 /**
  * The service of a port, each call of which has a span `<port>.<method>` where a tracer is there. Without one, a call costs a
  * look at the fiber's services.
- *
- * @category tracing
  */
 export const port = <Service extends object>(port: string, service: Service): Service => {
   const traced: Record<string, unknown> = {}
@@ -103,11 +97,7 @@ export const port = <Service extends object>(port: string, service: Service): Se
   return traced as Service
 }
 
-/**
- * Every port of a context with such spans. The name of a port is the last part of its tag's key.
- *
- * @category tracing
- */
+/** Every port of a context with such spans. The name of a port is the last part of its tag's key. */
 export const ports = <Ports>(context: Context.Context<Ports>): Context.Context<Ports> =>
   Context.unsafeMake(
     new Map(

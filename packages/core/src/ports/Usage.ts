@@ -21,8 +21,6 @@ import { Runs } from "./Runs.js"
 /**
  * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that have one. `unfinished`: answers that an
  * attempt which has ended had requested and not received whole; their cost is missing. `runs`: how many runs this is the sum of.
- *
- * @category models
  */
 export const Usage = Schema.Struct({
   usage: Schema.Array(TokenUsage.TokenUsage),
@@ -36,8 +34,6 @@ export type Usage = typeof Usage.Type
  * What a tree of runs has used: a run and all that it has spawned, whose spending is charged to one budget. `lineage`: the runs that name one
  * of these as the run that they come from without being its children, and all that come from those: retries, forks, detached children.
  * They are in none of the other sums.
- *
- * @category models
  */
 export const TreeUsage = Schema.Struct({ ...Usage.fields, lineage: Usage })
 export type TreeUsage = typeof TreeUsage.Type
@@ -74,11 +70,7 @@ const unfinishedOf = (source: unknown): number => {
   return typeof count === "number" && Number.isSafeInteger(count) && count > 0 ? count : 0
 }
 
-/**
- * What a run has used so far, in all of its attempts. Reads its log.
- *
- * @category reading
- */
+/** What a run has used so far, in all of its attempts. Reads its log. */
 export const ofRun = (runId: Ids.RunId): Effect.Effect<Usage, Failure, RunLog> =>
   Effect.gen(function* () {
     const reports = yield* Stream.runFold(
@@ -116,7 +108,7 @@ const comingFrom = (
     ),
   )
 
-/** The children of a run that are none of its own trees: the records of its log name them. */
+/** The children of a run that are not in its trees: the records of its log name them. */
 const childrenOf = (runId: Ids.RunId): Effect.Effect<ReadonlySet<string>, Failure, RunLog> =>
   Stream.runFold(
     matching(runId, { name: childEventName, only: "records" }),
@@ -130,8 +122,6 @@ const childrenOf = (runId: Ids.RunId): Effect.Effect<ReadonlySet<string>, Failur
 /**
  * What a run and all runs below it have used so far, and apart from that what those have used that come from one of them otherwise. Reads
  * their logs, one after the other.
- *
- * @category reading
  */
 export const ofTree = (runId: Ids.RunId): Effect.Effect<TreeUsage, Failure | InvalidCursor, RunLog | Runs> =>
   Effect.gen(function* () {

@@ -9,8 +9,6 @@ import { LeaseEpoch } from "../model/Run.js"
  * one did, null where none has.
  *
  * Units: `at` is in milliseconds since the epoch, by the clock of the worker.
- *
- * @category models
  */
 export const LeaseLoss = Schema.Struct({
   run_id: RunId,
@@ -27,8 +25,6 @@ export type LeaseLoss = typeof LeaseLoss.Type
  * it executes at once. `in_use`: how many it holds, without those that wait for a slot. `ahead`: how many wait for one; absent for none. `heartbeat_ms`: the pause
  * between two of its heartbeats. `forms`: a JSON Schema of the input of an agent, by the agent's id. `losses`: the last
  * leases that its process has lost, at most ten, the oldest first; absent for none.
- *
- * @category models
  */
 export const WorkerMetadata = Schema.Struct({
   version: Schema.NullOr(Schema.String),
@@ -44,18 +40,10 @@ export type WorkerMetadata = typeof WorkerMetadata.Type
 
 const decode = Schema.decodeUnknownOption(WorkerMetadata)
 
-/**
- * What a worker says of itself in its metadata; none of a worker of another program.
- *
- * @category decoding
- */
+/** What a worker says of itself in its metadata; none of a worker of another program. */
 export const of = (metadata: unknown): Option.Option<WorkerMetadata> =>
   Predicate.hasProperty(metadata, "runlease") ? decode(metadata.runlease) : Option.none()
 
-/**
- * How many runs of a worker wait for a slot, by its last heartbeat; 0 for a worker of another program.
- *
- * @category decoding
- */
+/** How many runs of a worker wait for a slot, by its last heartbeat; 0 for a worker of another program. */
 export const aheadOf = (metadata: unknown): number =>
   Option.match(of(metadata), { onNone: () => 0, onSome: ({ ahead = 0 }) => ahead })

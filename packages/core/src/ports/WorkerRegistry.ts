@@ -12,8 +12,6 @@ export type Metadata = typeof Metadata.Type
 /**
  * A worker to be registered. Two with the same `implementationKind` and `workerKey` in one project
  * are the same worker.
- *
- * @category models
  */
 export const Registration = Schema.Struct({
   implementationKind: Schema.String.pipe(
@@ -32,19 +30,13 @@ export const Registration = Schema.Struct({
 })
 export type Registration = typeof Registration.Type
 
-/**
- * What a worker says of itself: it works, it claims no more, it has ended.
- *
- * @category models
- */
+/** What a worker says of itself: it works, it claims no more, it has ended. */
 export const WorkerStatus = Schema.Literal("active", "draining", "ended")
 export type WorkerStatus = typeof WorkerStatus.Type
 
 /**
  * The status of a worker that says `next`. Only one that drains ends: where another process has registered under the
  * same key since, the end of the process before it is not the worker's.
- *
- * @category models
  */
 export const nextStatus = (current: string, next: WorkerStatus | undefined): string =>
   next === undefined || (next === "ended" && current !== "draining") ? current : next
@@ -52,8 +44,6 @@ export const nextStatus = (current: string, next: WorkerStatus | undefined): str
 /**
  * A registered worker. `status` is a `WorkerStatus`, or a status of another control plane. `drain`: its operator requests that it claims no more
  * runs. `inFlight` is how many runs it holds, where `list` gave the worker and the control plane counts them.
- *
- * @category models
  */
 export const RegisteredWorker = Schema.Struct({
   id: Ids.WorkerId,

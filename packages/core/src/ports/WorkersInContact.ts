@@ -12,11 +12,7 @@ const isInContact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc)
   return state !== "gone" && state !== "silent"
 }
 
-/**
- * The workers in contact, the newest heartbeat first.
- *
- * @category reading
- */
+/** The workers in contact, the newest heartbeat first. */
 export const list = Effect.fnUntraced(function* (ports: Context.Context<WorkerRegistry.WorkerRegistry>) {
   const registry = Context.get(ports, WorkerRegistry.WorkerRegistry)
   const now = yield* DateTime.now
@@ -29,11 +25,7 @@ export const list = Effect.fnUntraced(function* (ports: Context.Context<WorkerRe
   return Chunk.toReadonlyArray(workers).filter((worker) => isInContact(worker, now))
 })
 
-/**
- * What the workers in contact say of themselves, the newest heartbeat first.
- *
- * @category reading
- */
+/** What the workers in contact say of themselves, the newest heartbeat first. */
 export const metadata = (ports: Context.Context<WorkerRegistry.WorkerRegistry>) =>
   Effect.map(list(ports), (workers) =>
     workers.flatMap((worker) => Option.toArray(WorkerMetadata.of(worker.metadata))),
@@ -43,11 +35,7 @@ export const metadata = (ports: Context.Context<WorkerRegistry.WorkerRegistry>) 
 export const claims = ({ agents }: WorkerMetadata.WorkerMetadata, agentId: string): boolean =>
   agents === null || agents.some((name) => name === agentId)
 
-/**
- * The forms that workers which claim runs of the agent have of its payload, by their texts: one for all that are equal.
- *
- * @category accessors
- */
+/** The forms that workers which claim runs of the agent have of its payload, by their texts: one for all that are equal. */
 export const formsOf = (
   workers: ReadonlyArray<WorkerMetadata.WorkerMetadata>,
   agentId: string,

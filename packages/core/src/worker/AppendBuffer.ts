@@ -20,17 +20,12 @@ const capacity = 256
 
 const refused = (code: string, message: string) => new ExecutorError({ code, message })
 
-/**
- * The executor's failure when the log refuses its events.
- *
- * @category errors
- */
+/** The executor's failure when the log refuses its events. */
 export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
   error._tag === "EventRefused"
     ? refused(error.reason === "too_large" ? "event_too_large" : "bad_event", error.message)
     : refused("log_conflict", `Another writer appended to the log of this run: ${error.message}`)
 
-/** @category models */
 export interface AppendBuffer {
   /** Adds events, however many wait. Events that are `urgent` do not wait for `linger`. */
   readonly add: (events: ReadonlyArray<SizedEvent>, urgent: boolean) => void
@@ -63,8 +58,6 @@ export interface AppendBuffer {
  * the events of each append and its answer.
  *
  * Units: `linger` is the least time between two appends of a run.
- *
- * @category constructors
  */
 export const make = (options: {
   readonly log: RunLog["Type"]

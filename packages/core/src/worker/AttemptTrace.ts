@@ -90,8 +90,6 @@ const attemptSpan = (
 /**
  * Makes the span of an attempt, below the submitter's. Where nothing exports spans, the attempt is in the submitter's own span, so that
  * what it requests and spawns belongs to that trace.
- *
- * @category tracing
  */
 export const begin = (
   run: ClaimedRun,
@@ -141,11 +139,7 @@ const outcomeOf = (event: WorkerEvent): string =>
       ? `lease_${event.reason.toLowerCase()}`
       : event._tag.toLowerCase()
 
-/**
- * Ends the span of an attempt with what has become of the run.
- *
- * @category tracing
- */
+/** Ends the span of an attempt with what has become of the run. */
 export const end = (span: Tracer.AnySpan | undefined, event: WorkerEvent, clock: Clock.Clock): void => {
   if (span?._tag !== "Span") return
   span.attribute("runlease.outcome", outcomeOf(event))
@@ -158,11 +152,7 @@ const lapsed = ({ event }: LogEntry): Readonly<Record<string, unknown>> | undefi
   return Predicate.isRecord(previous) && previous["ended"] === "lease_expired" ? previous : undefined
 }
 
-/**
- * The mark of an attempt that took a run over, with what it says of the attempt before; undefined where no lease had lapsed.
- *
- * @category tracing
- */
+/** The mark of an attempt that took a run over, with what it says of the attempt before; undefined where no lease had lapsed. */
 export const takenOver = (
   log: RunLog["Type"],
   { latestEventId, runId }: Pick<ClaimedRun, "latestEventId" | "runId">,
@@ -180,8 +170,6 @@ const nanos = (instant: DateTime.Utc): bigint => BigInt(instant.epochMillis) * 1
  * Exports the span of the attempt before, if its lease has lapsed: its worker is gone, most often. It lasts from its claim to this one.
  *
  * Reads the log, and ignores failures of that.
- *
- * @category tracing
  */
 export const exportLost = (
   log: RunLog["Type"],

@@ -26,8 +26,6 @@ const longestWaitNanos = Duration.unsafeToNanos(longestWait)
  * An answer to a claim. `full`: whether it has as many runs as the claim may take.
  *
  * Units: nanoseconds of the monotonic clock.
- *
- * @category models
  */
 export interface Answer {
   readonly sentAt: bigint
@@ -35,7 +33,6 @@ export interface Answer {
   readonly full: boolean
 }
 
-/** @category models */
 export interface AheadRuns<A> {
   /** How many more runs the next claim may take ahead. */
   readonly room: () => number
@@ -64,11 +61,7 @@ export interface AheadRuns<A> {
   readonly watch: (late: (run: A) => void) => Effect.Effect<never>
 }
 
-/**
- * `most`: the largest number of runs that wait. `slots`: how many execute at once.
- *
- * @category constructors
- */
+/** `most`: the largest number of runs that wait. `slots`: how many execute at once. */
 export const aheadRuns = <A>({
   most,
   slots,
@@ -139,11 +132,7 @@ const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration>
     Duration.millis(Math.round(Duration.toMillis(duration) * factor)),
   )
 
-/**
- * A pause before the next claim while executors cannot start their runs.
- *
- * @category models
- */
+/** A pause before the next claim while executors cannot start their runs. */
 export interface StartPause {
   /** Takes note of how a run ended. */
   readonly observe: (event: WorkerEvent) => void
@@ -152,11 +141,7 @@ export interface StartPause {
   readonly sleep: Effect.Effect<void>
 }
 
-/**
- * Makes the pause of a worker, which starts at one second.
- *
- * @category constructors
- */
+/** Makes the pause of a worker, which starts at one second. */
 export const makeStartPause = (): StartPause => {
   let failed = false
   let rounds = 0
@@ -186,7 +171,6 @@ export const makeStartPause = (): StartPause => {
   }
 }
 
-/** @category models */
 export interface ClaimLoop {
   /**
    * Waits for room, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim that waits, and
@@ -208,7 +192,6 @@ export interface ClaimLoop {
   readonly handBack: Effect.Effect<void>
 }
 
-/** @category constructors */
 export const make = Effect.fnUntraced(function* (
   options: Resolved,
   worker: {

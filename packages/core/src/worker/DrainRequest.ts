@@ -16,8 +16,6 @@ const lastWait = Duration.seconds(1)
  * interruption.
  *
  * `idle` is open while there are no records. `end` removes a record.
- *
- * @category constructors
  */
 export const runDrain = ({
   end,
@@ -69,7 +67,6 @@ export interface DrainRequest {
   ) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** @category constructors */
 export const make: Effect.Effect<DrainRequest> = Effect.map(Effect.makeLatch(true), (none) => {
   let isRequested = false
   const listeners = new Set<() => void>()

@@ -69,8 +69,6 @@ export interface EventFeed<A> {
 /**
  * Units: `replay` is how many of the last events a new listener gets. `capacity` is how many events a slow listener may
  * be behind before it loses the oldest.
- *
- * @category constructors
  */
 export const make = <A>(options: { readonly replay: number; readonly capacity: number }): EventFeed<A> => {
   const last: Array<A> = []

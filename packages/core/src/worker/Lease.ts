@@ -9,17 +9,11 @@ import * as LeaseRenewal from "./LeaseRenewal.js"
 /**
  * Why a lease has ended. `Lost`: the store says so. `Expired`: the local deadline passed without an answer.
  * `Cancelled`: the run was cancelled. `Drained`: the worker is shutting down. `Crowded`: the run has waited too long for a slot.
- *
- * @category models
  */
 export const Loss = Schema.Literal("Lost", "Expired", "Cancelled", "Drained", "Crowded")
 export type Loss = typeof Loss.Type
 
-/**
- * The lease of a run has ended, so work on it must stop.
- *
- * @category errors
- */
+/** The lease of a run has ended, so work on it must stop. */
 export class LeaseEnded extends Schema.TaggedError<LeaseEnded>("@runlease/core/LeaseEnded")("LeaseEnded", {
   runId: Schema.String,
   reason: Loss,
@@ -29,11 +23,7 @@ export class LeaseEnded extends Schema.TaggedError<LeaseEnded>("@runlease/core/L
   }
 }
 
-/**
- * A lease that is renewed until it ends or its Scope closes.
- *
- * @category models
- */
+/** A lease that is renewed until it ends or its Scope closes. */
 export interface Lease {
   readonly ref: LeaseRef
 
@@ -58,8 +48,6 @@ export interface Lease {
  * renews all of its leases in one request.
  *
  * Units: `leaseDuration` is 5 to 300 seconds.
- *
- * @category constructors
  */
 export const hold = (
   claimed: ClaimedRun,

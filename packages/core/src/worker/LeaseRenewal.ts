@@ -18,8 +18,6 @@ import type { WorkerEvent } from "./WorkerEvent.js"
 /**
  * How a renewal finds that a lease has ended. `Lost`: the store says so. `Expired`: the deadline passed without an
  * answer. `Cancelled`: the run was cancelled.
- *
- * @category models
  */
 export type RenewalEnd = "Lost" | "Expired" | "Cancelled"
 
@@ -29,27 +27,18 @@ export interface Listener {
   readonly onMessages?: ((inbox: number | undefined) => void) | undefined
 }
 
-/**
- * A lease that is renewed until it ends or is removed.
- *
- * @category models
- */
+/** A lease that is renewed until it ends or is removed. */
 export interface RenewedLease {
   readonly ref: LeaseRef
   readonly deadline: MovingDeadline
 }
 
-/**
- * Renewals that failed one after the other: how many, and how the last one did.
- *
- * @category models
- */
+/** Renewals that failed one after the other: how many, and how the last one did. */
 export interface RenewalFailures {
   readonly count: number
   readonly message: string
 }
 
-/** @category models */
 export interface LeaseRenewal {
   /**
    * Renews the lease of a claimed run from now on. The listener is called until the lease is removed, also when it has ended.
@@ -82,8 +71,6 @@ const marginOf = (lease: Duration.Duration): Duration.Duration =>
 /**
  * Renews every lease at a third of its length, by the `RenewalRounds` of the context, and ends those whose deadline passes.
  * Takes two fibers of the Scope, however many leases there are.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly workerId: Ids.WorkerId
@@ -205,7 +192,6 @@ export const make = Effect.fnUntraced(function* (options: {
 /** The most losses that the worker remembers; the oldest is removed. */
 const most = 10
 
-/** @category models */
 export interface LostLeases {
   /** Keeps the loss that an event reports, with the renewals that had failed by then. */
   readonly observe: (event: WorkerEvent, failures: RenewalFailures | undefined) => void
@@ -235,7 +221,6 @@ const lossOf = (
   })
 }
 
-/** @category constructors */
 export const lostLeases = (clock: Clock.Clock): LostLeases => {
   let losses: ReadonlyArray<LeaseLoss> = []
   return {

@@ -14,7 +14,6 @@ interface Turn {
   readonly endedAt: bigint
 }
 
-/** @category models */
 export interface LoopTurns {
   /** Sees the turns of the fibers that it supervises as those of this run. */
   readonly of: (runId: RunId) => Supervisor.Supervisor<void>
@@ -23,7 +22,6 @@ export interface LoopTurns {
   readonly blockers: (stall: Duration.Duration) => ReadonlySet<RunId>
 }
 
-/** @category constructors */
 export const make = (clock: Clock.Clock): LoopTurns => {
   /** The run whose turn it is. One turn at a time has the loop. */
   let current: RunId | undefined

@@ -8,8 +8,6 @@ import type { WorkerOptions } from "./WorkerOptions.js"
  * runs of any agent, those are claimed that the options name, or all. Otherwise the worker claims for its own agents alone.
  *
  * Dies where the options name an agent that no executor is for: each of its runs would fail.
- *
- * @category constructors
  */
 export const resolve = (options: WorkerOptions): Effect.Effect<WorkerOptions, never, Executor.Executor> =>
   Effect.flatMap(Executor.all, ({ agents, isOpen }) => {

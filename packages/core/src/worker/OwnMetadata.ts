@@ -4,11 +4,7 @@ import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
 import type { Metadata } from "../ports/WorkerRegistry.js"
 import type { Resolved, WorkerOptions } from "./WorkerOptions.js"
 
-/**
- * What a worker has now. `inFlight`: its runs. `ahead`: how many of them wait for a slot.
- *
- * @category models
- */
+/** What a worker has now. `inFlight`: its runs. `ahead`: how many of them wait for a slot. */
 export interface Holdings {
   readonly inFlight: number
   readonly ahead: number
@@ -17,7 +13,6 @@ export interface Holdings {
 
 const nothing: Holdings = { inFlight: 0, ahead: 0, losses: [] }
 
-/** @category metadata */
 export const of = (
   options: WorkerOptions,
   { agentIds, concurrency, heartbeatInterval }: Resolved,

@@ -13,37 +13,24 @@ import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { backoff } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
 
-/**
- * A lease that rounds renew.
- *
- * @category models
- */
+/** A lease that rounds renew. */
 export interface RoundLease {
   readonly ref: LeaseRef
 }
 
-/**
- * What the store says of a lease, as in `Leases.Renewal`.
- *
- * @category models
- */
+/** What the store says of a lease, as in `Leases.Renewal`. */
 export type RoundAnswer =
   | { readonly _tag: "Renewed"; readonly inbox?: number | undefined }
   | { readonly _tag: "Cancelled" }
   | { readonly _tag: "Lost" }
 
-/**
- * A time in which the event loop ran nothing but one piece of code, or the process did not run at all.
- *
- * @category models
- */
+/** A time in which the event loop ran nothing but one piece of code, or the process did not run at all. */
 export interface Stall {
   readonly duration: Duration.Duration
   /** The limit after which the rounds stopped to renew; undefined where they went on. */
   readonly stoppedAfter: Duration.Duration | undefined
 }
 
-/** @category models */
 export interface RoundOptions<Lease extends RoundLease> {
   readonly workerId: Ids.WorkerId
   readonly leaseDuration: Duration.Duration
@@ -61,7 +48,6 @@ export interface RoundOptions<Lease extends RoundLease> {
   readonly onStall: (stall: Stall) => Effect.Effect<void>
 }
 
-/** @category models */
 export interface Rounds<Lease extends RoundLease> {
   readonly add: (lease: Lease) => void
   readonly remove: (lease: Lease) => void
@@ -76,11 +62,7 @@ export interface Rounds<Lease extends RoundLease> {
   readonly observe?: ((now: bigint) => void) | undefined
 }
 
-/**
- * Renews every lease at a third of its length, on the event loop, in one fiber of the Scope.
- *
- * @category constructors
- */
+/** Renews every lease at a third of its length, on the event loop, in one fiber of the Scope. */
 export const onLoop = Effect.fnUntraced(function* <Lease extends RoundLease>(
   options: RoundOptions<Lease>,
 ): Effect.fn.Return<Rounds<Lease>, never, Leases | Scope.Scope> {
@@ -127,19 +109,11 @@ export const onLoop = Effect.fnUntraced(function* <Lease extends RoundLease>(
   return { add: () => {}, remove: () => {}, renewedAt: () => undefined }
 })
 
-/**
- * Logs a round that failed.
- *
- * @category logging
- */
+/** Logs a round that failed. */
 export const logFailure = (error: ControlPlaneError): Effect.Effect<void> =>
   Effect.logWarning("Leases could not be renewed", error)
 
-/**
- * Who makes the rounds of workers. On the event loop where nothing is provided.
- *
- * @category services
- */
+/** Who makes the rounds of workers. On the event loop where nothing is provided. */
 export class RenewalRounds extends Context.Reference<RenewalRounds>()("@runlease/core/RenewalRounds", {
   defaultValue: (): {
     /** Makes the rounds of one worker. They end with the Scope. */

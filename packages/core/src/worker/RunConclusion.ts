@@ -33,11 +33,7 @@ import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPla
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { refusal } from "./AppendBuffer.js"
 
-/**
- * Logs an exception of the executor with its stack: a defect, or the error behind an `ExecutorError`.
- *
- * @category logging
- */
+/** Logs an exception of the executor with its stack: a defect, or the error behind an `ExecutorError`. */
 export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause))
   const defect = Option.getOrUndefined(Cause.dieOption(cause))
@@ -50,11 +46,7 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
 // Decides what is written for a run when its execution has ended: an outcome, a hand-back, a suspension, or, after the
 // lease is lost, nothing.
 
-/**
- * What the worker writes to the control plane. `waits`: what lets a suspended run continue besides its answers.
- *
- * @category models
- */
+/** What the worker writes to the control plane. `waits`: what lets a suspended run continue besides its answers. */
 export type Decision =
   | { readonly _tag: "End"; readonly outcome: Outcome }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
@@ -209,8 +201,6 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
 /**
  * Decides by how the execution ended. A run whose stream ended without a failure is completed. `progressed`: the attempt has
  * recorded a step.
- *
- * @category deciding
  */
 export const decide = (
   { agentId, attempt, maxAttempts }: Pick<ClaimedRun, "agentId" | "attempt" | "maxAttempts">,
@@ -228,7 +218,6 @@ export const decide = (
       }),
   })
 
-/** @category models */
 export interface RunConclusion {
   /** Continues, in the fiber of a record, where its executor has ended. */
   readonly executed: (record: RunRecord, exit: Exit.Exit<void, SinkFailure>) => Effect.Effect<void>
@@ -237,11 +226,7 @@ export interface RunConclusion {
   readonly stop: (record: RunRecord, failure: SinkFailure) => void
 }
 
-/**
- * `write` writes a decision. `move` changes the phase of a record, and `end` removes it.
- *
- * @category constructors
- */
+/** `write` writes a decision. `move` changes the phase of a record, and `end` removes it. */
 export const make = ({
   end,
   move,
@@ -366,8 +351,6 @@ const lettingGo = {
  * Writes a decision, after the events that the executor left, and returns what has become of the run.
  *
  * Fails when the log does not take those events, and the run needs another decision.
- *
- * @category execution
  */
 export const makeWrite =
   (leases: Leases["Type"], options: Resolved) =>

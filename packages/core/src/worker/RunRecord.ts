@@ -20,11 +20,7 @@ import type { Decision } from "./RunConclusion.js"
 import type { RunSink, SinkFailure } from "./RunSink.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
 
-/**
- * Forks a fiber of a run. It begins after the caller's synchronous code.
- *
- * @category models
- */
+/** Forks a fiber of a run. It begins after the caller's synchronous code. */
 export interface ForkOfRun {
   (effect: Effect.Effect<void, never, RunContext>): Fiber.RuntimeFiber<void>
 }
@@ -33,8 +29,6 @@ export interface ForkOfRun {
  * `Waiting`: no fiber has begun. `Executing`: the fiber runs the executor, and then writes. `Stopping`: the fiber waits, at most for the grace,
  * until the interrupted executor has ended. `Writing`: the fiber writes the decision to the control plane. `Ended`: no
  * fiber works on the run, save for an executor that ignores its interruption.
- *
- * @category models
  */
 export type RunPhase =
   | { readonly _tag: "Waiting" }
@@ -49,7 +43,6 @@ export type RunPhase =
     }
   | { readonly _tag: "Ended"; readonly event: WorkerEvent }
 
-/** @category models */
 export interface RunRecord {
   readonly run: ClaimedRun
   readonly lease: RenewedLease

@@ -47,7 +47,6 @@ import { StepLog } from "../executor/StepLog.js"
 
 // The execution of one claimed run: the fiber of a run, and the effect that it runs.
 
-/** @category models */
 export interface RunExecution {
   /**
    * Makes the fork of a run. Its fibers start with the run's span, log annotation, lease deadline, sink and steps already
@@ -64,11 +63,7 @@ export interface RunExecution {
 
 type AnyRef = Parameters<FiberRefs.FiberRefs["locals"]["get"]>[0]
 
-/**
- * Makes the executions of a worker, which run in the context of the caller.
- *
- * @category constructors
- */
+/** Makes the executions of a worker, which run in the context of the caller. */
 export const makeExecution = Effect.fnUntraced(function* (
   workerId: Ids.WorkerId,
 ): Effect.fn.Return<RunExecution, never, Executor.Executor | ProjectPorts> {
@@ -124,7 +119,6 @@ export const makeExecution = Effect.fnUntraced(function* (
   }
 })
 
-/** @category models */
 export interface RunRecords {
   /**
    * Takes the runs that a claim of at most `limit` has got, and renews their leases. As many executors start as there are slots, and the
@@ -182,8 +176,6 @@ const holdsSlot = ({ _tag }: RunPhase): boolean => _tag === "Executing" || _tag 
 /**
  * Makes the records of a worker. Their leases are renewed by fibers of the Scope, so `drain` must run before it closes.
  * `publish` gets an event when a run starts and when it has ended.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* (
   options: Resolved,

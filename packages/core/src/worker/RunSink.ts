@@ -35,11 +35,7 @@ import { fit, type SizedEvent } from "./SizedEvents.js"
 import * as EventFeed from "./EventFeed.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 
-/**
- * The executor ended the run by its own event: RUN_FINISHED or RUN_ERROR, which only the control plane writes.
- *
- * @category models
- */
+/** The executor ended the run by its own event: RUN_FINISHED or RUN_ERROR, which only the control plane writes. */
 export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
   readonly event: AgentEvent.LogEvent
 }> {}
@@ -48,8 +44,6 @@ export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
  * All that the executor does is to wait, so the run needs no worker until the first of these waits ends.
  *
  * Units: `now` is the store's time, in milliseconds since the epoch.
- *
- * @category models
  */
 export class Parked extends Data.TaggedError("Parked")<{
   readonly waits: Parking.Waits
@@ -59,7 +53,6 @@ export class Parked extends Data.TaggedError("Parked")<{
 /** Why the execution of a run ended before its executor did. */
 export type SinkFailure = ExecutorFailure | EndedByEvent | Parked | LeaseEnded
 
-/** @category models */
 export interface RunSink {
   /** The steps of the run, made when they are first needed. */
   readonly steps: () => AttemptSteps.LoggedSteps
@@ -122,8 +115,6 @@ const own = (event: AgentEvent.LogEvent): AgentEvent.LogEvent => {
  * must end while the executor is running: by an event that it emits, or since the log refuses an append.
  *
  * Units: `linger` is the least time between two appends of a run. A wait that ends within half of `leaseDuration` stays in memory.
- *
- * @category constructors
  */
 export const make = (options: {
   readonly log: RunLog["Type"]

@@ -4,11 +4,7 @@ import * as JsonText from "../model/JsonText.js"
 import { maxBatch, maxEventBytes } from "../ports/RunLog.js"
 import { sizeOf } from "../ports/AppendRules.js"
 
-/**
- * An event, and an upper bound of its bytes as JSON.
- *
- * @category models
- */
+/** An event, and an upper bound of its bytes as JSON. */
 export interface SizedEvent {
   readonly event: AgentEvent.LogEvent
   readonly bytes: number
@@ -25,11 +21,7 @@ const measure = (event: AgentEvent.LogEvent): SizedEvent => {
   return { event, bytes: bound <= maxEventBytes ? bound : sizeOf(event) }
 }
 
-/**
- * The event itself, or, when its delta is too long for the log, several events with parts of the delta.
- *
- * @category sizing
- */
+/** The event itself, or, when its delta is too long for the log, several events with parts of the delta. */
 export const fit = (event: AgentEvent.LogEvent): ReadonlyArray<SizedEvent> => {
   const whole = measure(event)
   const delta = event["delta"]
@@ -39,11 +31,7 @@ export const fit = (event: AgentEvent.LogEvent): ReadonlyArray<SizedEvent> => {
   return JsonText.split(delta, room).map((part) => measure({ ...event, delta: part }))
 }
 
-/**
- * The first events of `waiting` that fit into one append.
- *
- * @category sizing
- */
+/** The first events of `waiting` that fit into one append. */
 export const batchOf = (waiting: ReadonlyArray<SizedEvent>): ReadonlyArray<AgentEvent.LogEvent> => {
   let bytes = 0
   let count = 0

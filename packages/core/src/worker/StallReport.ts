@@ -30,8 +30,6 @@ const lineOf = (
 /**
  * Counts a stall that has ended, and publishes it with the runs whose code blocked the loop, or with all that were executing where it is
  * unclear whose. The effect logs it. Where no run was executing, it is only counted.
- *
- * @category reporting
  */
 export const report = (
   stall: Stall,

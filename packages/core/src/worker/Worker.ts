@@ -46,11 +46,7 @@ import { resolve, type WorkerOptions } from "./WorkerOptions.js"
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
 export type WorkerError = ControlPlaneError | WorkerNotFound
 
-/**
- * A worker that runs.
- *
- * @category services
- */
+/** A worker that runs. */
 export class Worker extends Context.Tag("@runlease/core/Worker")<
   Worker,
   {
@@ -222,28 +218,18 @@ const makeObserved = Effect.fnUntraced(function* (
  * Starts a worker in the Scope. It is registered when this ends. Its fibers belong to the Scope, and closing the Scope
  * drains it: the worker claims no more, runs may go on for `drainTimeout`, then their executors are interrupted and the
  * runs handed back at once with their attempts not counted. It logs nothing of its runs, as `run` does: see `events`.
- *
- * @category constructors
  */
 export const make = (
   options: WorkerOptions = {},
 ): Effect.Effect<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> =>
   makeObserved(options, () => {})
 
-/**
- * The events of the worker in the context: the last 64, then new ones until it has drained.
- *
- * @category observing
- */
+/** The events of the worker in the context: the last 64, then new ones until it has drained. */
 export const events: Stream.Stream<WorkerEvent.WorkerEvent, never, Worker> = Stream.unwrap(
   Effect.map(Worker, (worker) => worker.events),
 )
 
-/**
- * The runs that the worker in the context holds: now, and after each change.
- *
- * @category observing
- */
+/** The runs that the worker in the context holds: now, and after each change. */
 export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> = Stream.unwrap(
   Effect.map(Worker, (worker) =>
     Stream.concat(
@@ -257,8 +243,6 @@ export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> =
  * Runs a worker until it cannot go on or is interrupted, which drains it. Registers again when the control plane no
  * longer has its registration. Logs when it has registered, and what becomes of its runs: 20 lines in ten seconds at most, 20 more for
  * failures and for runs of workers that died, and a count of the rest.
- *
- * @category running
  */
 export const run = (
   options: WorkerOptions = {},
@@ -273,18 +257,10 @@ export const run = (
     Effect.catchTag("WorkerNotFound", Effect.die),
   )
 
-/**
- * A worker that runs for as long as the layer lives.
- *
- * @category layers
- */
+/** A worker that runs for as long as the layer lives. */
 export const layerWith = (
   options: WorkerOptions,
 ): Layer.Layer<Worker, WorkerError, Executor | ProjectPorts> => Layer.scoped(Worker, make(options))
 
-/**
- * As `layerWith`, with every option as it is when absent.
- *
- * @category layers
- */
+/** As `layerWith`, with every option as it is when absent. */
 export const layer: Layer.Layer<Worker, WorkerError, Executor | ProjectPorts> = layerWith({})

@@ -13,8 +13,6 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
  * and the worker left the run alone. `DrainRequested`: the operator requests that the worker claims no more, or claims again.
  * `Draining`: the worker shuts down. `Stalled`: the event loop stood still in the code of these runs (`areBlockers`), or while these runs
  * were executing and any of them may have caused it; after `stoppedAfter`, where it is there, leases were no longer renewed.
- *
- * @category models
  */
 export type WorkerEvent = Data.TaggedEnum<{
   Registered: { readonly worker: RegisteredWorker }
@@ -55,10 +53,6 @@ export const {
   $match,
 } = Data.taggedEnum<WorkerEvent>()
 
-/**
- * The event of a run whose lease ended before the run did.
- *
- * @category constructors
- */
+/** The event of a run whose lease ended before the run did. */
 export const leaseEnded = (run: ClaimedRun, reason: Loss): WorkerEvent =>
   Data.taggedEnum<WorkerEvent>().LeaseEnded({ run, reason })

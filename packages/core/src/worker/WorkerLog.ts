@@ -97,8 +97,6 @@ const makeCount = (): Count => ({ lines: maxLines, rest: new Map() })
 /**
  * Returns what observes the events of a worker, and logs them until the Scope closes. It does nothing where the least level of the log is
  * above a warning.
- *
- * @category constructors
  */
 export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | Scope.Scope> = Effect.gen(
   function* () {
@@ -189,11 +187,7 @@ export const make: Effect.Effect<(event: WorkerEvent) => void, never, RunLog | S
   },
 )
 
-/**
- * Logs that the worker waits for runs: an idle worker logs nothing else.
- *
- * @category logging
- */
+/** Logs that the worker waits for runs: an idle worker logs nothing else. */
 export const started = (worker: RegisteredWorker, options: WorkerOptions) =>
   Effect.flatMap(OwnAgents.resolve(options), (own) => {
     const { agentIds, concurrency } = resolve(own)

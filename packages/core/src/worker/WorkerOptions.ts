@@ -4,11 +4,7 @@ import type * as Ids from "../model/Ids.js"
 import { maxClaim } from "../ports/Claims.js"
 import { maxLeaseDuration } from "../ports/Leases.js"
 
-/**
- * The settings of a worker; all are optional.
- *
- * @category models
- */
+/** The settings of a worker; all are optional. */
 export interface WorkerOptions {
   /** The kind of worker, which a run may name as its target. `runlease` when absent. */
   readonly implementationKind?: string | undefined
@@ -68,11 +64,7 @@ export interface WorkerOptions {
 const exponentialDelay = (attempt: number): Duration.Duration =>
   Duration.min(Duration.seconds(2 ** Math.max(0, attempt - 1)), Duration.minutes(5))
 
-/**
- * Fills in the defaults and bounds the durations.
- *
- * @category constructors
- */
+/** Fills in the defaults and bounds the durations. */
 export const resolve = (options: WorkerOptions) => {
   const leaseDuration = Duration.clamp(options.leaseDuration ?? "60 seconds", {
     minimum: "5 seconds",
@@ -101,9 +93,5 @@ export const resolve = (options: WorkerOptions) => {
   }
 }
 
-/**
- * Options with all defaults filled in.
- *
- * @category models
- */
+/** Options with all defaults filled in. */
 export type Resolved = ReturnType<typeof resolve>

@@ -75,9 +75,6 @@ const linkDecisions = (text) =>
     (_, number, rest) => `[decision ${Number(number)}](/decisions/${number}${rest}.md)`,
   )
 
-/** The heading of each category. */
-const capitalized = (text) => text.replaceAll(/^## ([a-z])/gm, (_, letter) => `## ${letter.toUpperCase()}`)
-
 const importOf = ({ entry }, { alone, name }) =>
   alone ? `import * as ${name} from "${entry}/${name}"` : `import { ${name} } from "${entry}"`
 
@@ -90,7 +87,7 @@ export const writeApiReference = (root, packages, out, folder) => {
   }
   const pageOf = (one, part, module) => {
     const from = relative(join(root, "packages"), module.file)
-    const members = shorten(capitalized(relink(membersOf(root, out, module), from, places)))
+    const members = shorten(relink(membersOf(root, out, module), from, places))
     const imported = `\`\`\`ts\n${importOf(part, module)}\n\`\`\``
     const parts = [`# ${module.name}`, imported, module.about, servicesOf(module.file), members]
     // Suites name all that they test, and would be most of what a search finds.

@@ -1,7 +1,8 @@
 /** Lets TypeDoc read the public modules: a page for each, with what a docstring describes. */
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Application } from "typedoc"
+import { Application, Converter } from "typedoc"
+import { categorize } from "./categories.mjs"
 
 /** TypeDoc reads all packages as one program, which has a configuration of its own while it runs. */
 const withConfiguration = async (root, use) => {
@@ -40,11 +41,14 @@ export const writeTypedoc = (root, files, out) =>
       skipErrorChecking: true,
       validation: false,
       logLevel: "Error",
+      categoryOrder: ["Services", "Models", "Errors", "Layers", "Functions", "Constants"],
       useCodeBlocks: true,
       parametersFormat: "table",
       interfacePropertiesFormat: "table",
       typeAliasPropertiesFormat: "table",
     })
+    // Before TypeDoc leaves out what has no comment.
+    app.converter.on(Converter.EVENT_RESOLVE_BEGIN, categorize, 1000)
     const project = await app.convert()
     if (project === undefined) throw new Error("TypeDoc could not read the packages")
     await app.generateOutputs(project)

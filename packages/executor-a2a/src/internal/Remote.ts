@@ -162,11 +162,7 @@ const remoteOf = (client: Client): Remote => {
   }
 }
 
-/**
- * Reads the card of the agent, and connects by the first of its interfaces that the client has.
- *
- * @category connecting
- */
+/** Reads the card of the agent, and connects by the first of its interfaces that the client has. */
 export const connect = (address: Address): Failing<Remote> =>
   Effect.tryPromise({
     try: (signal) => {

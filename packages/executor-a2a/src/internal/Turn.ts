@@ -13,14 +13,12 @@ import { Agent, AgentEvent, type Executor, Ids } from "@runlease/core"
 import { Effect, Schedule, Schema, Stream } from "effect"
 import * as Remote from "./Remote.js"
 
-/**
- * How a turn ended. `seen`: how many characters of each artifact the run has shown, so that the next turn continues behind them. `text`:
- * what the agent says of its state.
- */
+/** How a turn ended. `text`: what the agent says of its state. */
 export const Ended = Schema.Struct({
   state: Schema.String,
   text: Schema.String,
   data: Schema.Array(Schema.Unknown),
+  /** How many characters of each artifact the run has shown: the next turn continues behind them. */
   seen: Schema.Record({ key: Schema.String, value: Schema.Number }),
 })
 export type Ended = typeof Ended.Type
@@ -145,11 +143,7 @@ const responses = (remote: Remote.Remote, taskId: string) => {
 /** Fails for a stream that ends before its task does, so that it is followed again. */
 const endedEarly: Executor.ExecutorError = Remote.unreachable("The stream of the task ended early")
 
-/**
- * The pieces of a turn, the last of which says how it ended.
- *
- * @category turns
- */
+/** The pieces of a turn, the last of which says how it ended. */
 export const stream = (
   remote: Remote.Remote,
   taskId: string,

@@ -16,8 +16,6 @@ export interface About {
 
 /**
  * The card of the agent at `url`. Both bindings are at one address. Without `about` it says only what is true of every agent, so anybody may read it.
- *
- * @category cards
  */
 export const of = (agentId: string, url: string, about: About = {}): object => {
   const { description = `Runs of the agent ${agentId}`, name = agentId } = about

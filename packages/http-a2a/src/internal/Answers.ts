@@ -56,8 +56,6 @@ const decodeList = Schema.decodeUnknownOption(AnswerList)
  * several; any other message answers the only one that is open.
  *
  * Fails: `INVALID_PARAMS` for a message that answers none of them.
- *
- * @category answers
  */
 export const of = (open: ReadonlyArray<Interrupt.Interrupt>, { parts }: Message): Answered => {
   for (const { data } of parts) {

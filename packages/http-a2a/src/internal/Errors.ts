@@ -32,11 +32,7 @@ const kinds = {
 /** The name of an error: of A2A's own, as `ErrorInfo` has it, or of JSON-RPC. */
 export type Reason = keyof typeof kinds
 
-/**
- * A request that is not done.
- *
- * @category errors
- */
+/** A request that is not done. */
 export class A2aError extends Data.TaggedError("A2aError")<{
   readonly reason: Reason
   readonly message: string

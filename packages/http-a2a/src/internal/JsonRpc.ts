@@ -47,11 +47,7 @@ const callOf = (body: unknown) =>
     )
   })
 
-/**
- * Answers a call. What is wrong with it is in the response of JSON-RPC, whose HTTP status is 200.
- *
- * @category bindings
- */
+/** Answers a call. What is wrong with it is in the response of JSON-RPC, whose HTTP status is 200. */
 export const respond = (
   request: Omit<Operations.Request, "params">,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal, Operations.Services> =>

@@ -52,11 +52,7 @@ const isBehind =
   (run: Run.Run): boolean =>
     millisOf(run) < position.at || (millisOf(run) === position.at && run.runId < position.runId)
 
-/**
- * One page of the tasks. It ends where they take `Page.maxPageBytes`, and has one task at least.
- *
- * @category reading
- */
+/** One page of the tasks. It ends where they take `Page.maxPageBytes`, and has one task at least. */
 export const list = Effect.fnUntraced(function* (agent: Tasks.Agent, request: Protocol.ListTasksRequest) {
   const { contextId, includeArtifacts = false, pageSize = Protocol.defaultPageSize, pageToken } = request
   const { historyLength, statusTimestampAfter } = request

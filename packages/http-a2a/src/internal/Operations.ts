@@ -160,8 +160,6 @@ export const toA2a = (error: Errors.A2aError | Refusal | PortError): Errors.A2aE
  * Does an operation.
  *
  * Fails: `METHOD_NOT_FOUND` for what is no operation.
- *
- * @category operations
  */
 export const handle = (
   method: string,

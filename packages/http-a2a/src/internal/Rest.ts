@@ -36,11 +36,7 @@ const query = Effect.map(RawRequest.params, (params) =>
 /** Where the parameters of an operation are. */
 export type From = "body" | "query"
 
-/**
- * Does an operation, with the fields that its address has.
- *
- * @category bindings
- */
+/** Does an operation, with the fields that its address has. */
 export const respond = (
   method: string,
   request: Omit<Operations.Request, "params">,

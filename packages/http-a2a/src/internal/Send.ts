@@ -103,11 +103,7 @@ const goOn = Effect.fnUntraced(function* (agent: Tasks.Agent, taskId: string, me
   return run
 })
 
-/**
- * Sends a message to the agent, and returns the run that has it.
- *
- * @category sending
- */
+/** Sends a message to the agent, and returns the run that has it. */
 export const send = (agent: Tasks.Agent, request: SendMessageRequest) =>
   Effect.gen(function* () {
     const { configuration, message } = request

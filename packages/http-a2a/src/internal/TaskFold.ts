@@ -18,11 +18,7 @@ type Event = AgentEvent.LogEvent
 /** An event of the log, and when it came. */
 type Entry = Pick<RunLog.LogEntry, "event" | "createdAt">
 
-/**
- * The most bytes of JSON that the artifacts of a task take, and the most that its messages do.
- *
- * @category constants
- */
+/** The most bytes of JSON that the artifacts of a task take, and the most that its messages do. */
 export const maxBytes = Page.maxPageBytes
 
 export interface TaskFold {
@@ -47,7 +43,6 @@ const ended: ReadonlySet<TaskState> = new Set<TaskState>([
   "TASK_STATE_REJECTED",
 ])
 
-/** @category states */
 export const isTerminal = (state: TaskState): boolean => ended.has(state)
 
 /** Whether a stream ends with this state: nothing more comes until the client says something, or at all. */
@@ -74,11 +69,7 @@ const stateOf = (event: Event): TaskState => {
   return outcome === "cancelled" ? "TASK_STATE_CANCELED" : "TASK_STATE_COMPLETED"
 }
 
-/**
- * The fold of a log that has not begun.
- *
- * @category constructors
- */
+/** The fold of a log that has not begun. */
 export const make = (place: Parts.Place): TaskFold => {
   const view = AgUiView.make({ runId: place.taskId, threadId: place.contextId }, { peer: "durable" })
   /** The messages of the agent, and whether a part of their text was sent. */

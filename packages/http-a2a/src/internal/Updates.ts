@@ -30,11 +30,7 @@ const opened = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
   }
 })
 
-/**
- * The task as it is, then its changes, until it ends or waits for an answer. A task that waits already is followed until it waits again.
- *
- * @category streams
- */
+/** The task as it is, then its changes, until it ends or waits for an answer. A task that waits already is followed until it waits again. */
 export const stream = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run) {
   const { changes, taskOf } = yield* opened(agent, run)
   const task = yield* taskOf(run, { artifacts: true })
@@ -42,11 +38,7 @@ export const stream = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.
   return TaskFold.isTerminal(task.status.state) ? first : Stream.concat(first, changes)
 })
 
-/**
- * The task when it has ended or waits for an answer.
- *
- * @category waiting
- */
+/** The task when it has ended or waits for an answer. */
 export const settled = Effect.fnUntraced(function* (agent: Tasks.Agent, run: Run.Run, shown: Tasks.Shown) {
   const { fold, taskOf } = yield* opened(agent, run)
   const settledRun = yield* SettledRun.untilSettled(agent.ports, run, {

@@ -12,11 +12,7 @@ import type { Chunk } from "./Chunk.js"
 import * as Input from "./Input.js"
 import * as Part from "./Part.js"
 
-/**
- * The part of a run that answers a post. `goesOn`: the page has the beginning of the message.
- *
- * @category models
- */
+/** The part of a run that answers a post. `goesOn`: the page has the beginning of the message. */
 export interface Begun extends Part.Standing {
   readonly runId: Ids.RunId
   readonly from: Run.EventId
@@ -132,8 +128,6 @@ const retry = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread, 
  * Begins what a post requests, once.
  *
  * Fails: with a refusal when the post leaves a question of the conversation without an answer.
- *
- * @category submission
  */
 export const begin = Effect.fnUntraced(function* (
   ports: Ports,

@@ -50,11 +50,7 @@ const Messages = Schema.Array(UiMessage).pipe(
   Schema.filter((messages) => messages.length > 0, { message: () => "must hold one message at least" }),
 )
 
-/**
- * `id` names the conversation. Fields that are not named here are those of the page: they become the forwarded properties of the run.
- *
- * @category models
- */
+/** `id` names the conversation. Fields that are not named here are those of the page: they become the forwarded properties of the run. */
 export const ChatRequest = Schema.Struct(
   {
     id: Ids.text(1024),

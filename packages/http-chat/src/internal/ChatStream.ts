@@ -19,11 +19,7 @@ interface Page {
   readonly version: OlderSdk.Version | undefined
 }
 
-/**
- * Answers with a part of a run, as the message of that id.
- *
- * @category responses
- */
+/** Answers with a part of a run, as the message of that id. */
 export const respond = (
   ports: Ports,
   { messageId, after = 0, version }: Page,

@@ -25,8 +25,6 @@ type Event = Chunk
 /**
  * `messageId`: of the message of the page, the same in each stream of it. `goesOn`: the page has the beginning of the message. `restated`:
  * that beginning, for a page that may not have it. `version`: of the SDK of the page, 7 when absent. `answered`: the earlier answers to the run, each in the part of the log with its question or, where the page has that part, here.
- *
- * @category models
  */
 export interface Subject {
   readonly runId: string
@@ -213,11 +211,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
   }
 }
 
-/**
- * The view of a log that has not begun, or of a part of one that has not.
- *
- * @category constructors
- */
+/** The view of a log that has not begun, or of a part of one that has not. */
 export const fold = (subject: Subject, options: Pick<AgUiView.Options, "toEvent"> = {}): Fold =>
   foldFrom(subject, {
     view: AgUiView.fold({ runId: subject.runId, threadId: "" }, options),

@@ -11,28 +11,16 @@ const partOf = (part: RequestSnapshot.MessagePart): ReadonlyArray<Chunk> => {
     : []
 }
 
-/**
- * A message to the run that works: its texts and files.
- *
- * @category messages
- */
+/** A message to the run that works: its texts and files. */
 export const steering = ({ id, key, parts }: InboxMessage.InboxMessage): ReadonlyArray<Chunk> => [
   { type: "steering-message", id: key ?? id, parts: parts.flatMap(partOf) },
 ]
 
-/**
- * Whether an event of the view reports a failure: the result of a call, or the end of a step.
- *
- * @category events
- */
+/** Whether an event of the view reports a failure: the result of a call, or the end of a step. */
 export const isError = ({ metadata }: Chunk): boolean =>
   Predicate.isRecord(metadata) && metadata["runlease.isError"] === true
 
-/**
- * Data of the page. A start and an end of reasoning as a whole say nothing that its parts do not.
- *
- * @category events
- */
+/** Data of the page. A start and an end of reasoning as a whole say nothing that its parts do not. */
 export const of = (event: Chunk): ReadonlyArray<Chunk> => {
   const { type, ...fields } = event
   switch (type) {

@@ -5,11 +5,7 @@ import { Effect } from "effect"
 import * as UiMessages from "./UiMessages.js"
 import type { ChatRequest } from "./ChatRequest.js"
 
-/**
- * A post of a page. `publicId`: of the run, or of its next part, that the post requests; the same for the same post.
- *
- * @category models
- */
+/** A post of a page. `publicId`: of the run, or of its next part, that the post requests; the same for the same post. */
 export interface Input {
   readonly agentId: Ids.AgentId
   readonly publicId: Ids.RunId
@@ -26,11 +22,7 @@ export interface Input {
 /** The id of the answer of a run. */
 export const answerId = (runId: string): string => `answer-${runId}`
 
-/**
- * Whether the answer is in a message that the page has the beginning of.
- *
- * @category accessors
- */
+/** Whether the answer is in a message that the page has the beginning of. */
 export const continuesMessage = ({ messageId, publicId }: Input): boolean => messageId !== answerId(publicId)
 
 /** A rewritten history may be the same as before, and its answer is to be another one. */
@@ -42,11 +34,7 @@ const isEdited = ({ messageId, messages }: ChatRequest): boolean => {
   return last?.role === "user" && last.id === messageId
 }
 
-/**
- * Reads a post.
- *
- * @category constructors
- */
+/** Reads a post. */
 export const make = Effect.fnUntraced(function* (
   thread: Thread,
   agentId: Ids.AgentId,
@@ -78,11 +66,7 @@ export const make = Effect.fnUntraced(function* (
   } satisfies Input
 })
 
-/**
- * The post as what lets a run go on that waits for these: with its answers to them, and nothing else, since the run has the rest.
- *
- * @category answering
- */
+/** The post as what lets a run go on that waits for these: with its answers to them, and nothing else, since the run has the rest. */
 export const followUpOf = (
   { answers, publicId, snapshot: { protocol, traceContext } }: Input,
   open: ReadonlyArray<Interrupt.Interrupt>,

@@ -47,11 +47,7 @@ const ofCall = (event: Event, steps: Steps, inputs: ToolInputs): ReadonlyArray<C
   return [whole]
 }
 
-/**
- * The chunks of an event; undefined where it is of none of these.
- *
- * @category events
- */
+/** The chunks of an event; undefined where it is of none of these. */
 export const of = (event: Event, steps: Steps, inputs: ToolInputs): ReadonlyArray<Chunk> | undefined => {
   switch (event.type) {
     case "TEXT_MESSAGE_START":

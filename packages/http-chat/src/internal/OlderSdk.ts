@@ -17,11 +17,7 @@ const unknown: Readonly<Record<Version, ReadonlySet<string>>> = {
   "7": new Set(),
 }
 
-/**
- * A chunk as a version takes it. A part that an older version cannot remove stays; a call that was not approved has failed.
- *
- * @category chunks
- */
+/** A chunk as a version takes it. A part that an older version cannot remove stays; a call that was not approved has failed. */
 export const of = (version: Version, chunk: Chunk): ReadonlyArray<Chunk> => {
   const { type, ...fields } = chunk
   if (version !== "7" && type === "reset-step") return []

@@ -7,11 +7,7 @@ import * as Thread from "@runlease/http/face/Thread"
 import { Chunk, Context, Effect, Stream } from "effect"
 import type { Answered } from "./Questions.js"
 
-/**
- * The position of a run: after event `passed` it has continued with the last answers that it got.
- *
- * @category models
- */
+/** The position of a run: after event `passed` it has continued with the last answers that it got. */
 export interface Standing {
   readonly passed: Run.EventId
   /** What it was answered, in the order of the log. */
@@ -21,11 +17,7 @@ export interface Standing {
 /** Before the first event of a log. */
 export const start = Run.EventId.make(0)
 
-/**
- * The position of a run now. A run that was never answered costs no read of its log.
- *
- * @category reading
- */
+/** The position of a run now. A run that was never answered costs no read of its log. */
 export const standing = Effect.fnUntraced(function* (
   ports: Ports,
   { runId, waiting }: Run.Run,

@@ -19,11 +19,7 @@ export interface Answered {
  */
 export type Kind = "approval" | "confirmation" | "output"
 
-/**
- * What the page is to do.
- *
- * @category questions
- */
+/** What the page is to do. */
 export const kindOf = (interrupt: Interrupt.Interrupt): Kind => {
   if (interrupt.clientTool === true) return "output"
   if (interrupt.toolCallId !== undefined) return "approval"
@@ -49,11 +45,7 @@ const inputOf = (interrupt: Interrupt.Interrupt): Chunk => {
   }
 }
 
-/**
- * Shows a question to the page. `isShown`: the page has the call already.
- *
- * @category questions
- */
+/** Shows a question to the page. `isShown`: the page has the call already. */
 export const present = (interrupt: Interrupt.Interrupt, isShown: boolean): ReadonlyArray<Chunk> => {
   const call = isShown ? [] : [inputOf(interrupt)]
   if (kindOf(interrupt) === "output") return call
@@ -82,11 +74,7 @@ const outputOf = (toolCallId: string, { isError, payload, status }: Interrupt.An
       }
     : { type: "tool-output-available", toolCallId, output: payload ?? null }
 
-/**
- * The outcome of a call that shows a confirmation, once that has its answer. Its page shows no more of it.
- *
- * @category answers
- */
+/** The outcome of a call that shows a confirmation, once that has its answer. Its page shows no more of it. */
 export const settled = (answered: Answered): ReadonlyArray<Chunk> => {
   const { answer, interrupt } = answered
   if (kindOf(interrupt) !== "confirmation") return []
@@ -96,11 +84,7 @@ export const settled = (answered: Answered): ReadonlyArray<Chunk> => {
     : [{ type: "tool-output-available", toolCallId, output: answer.payload ?? null }]
 }
 
-/**
- * An answer as the page that gave it shows it, for one that comes later.
- *
- * @category answers
- */
+/** An answer as the page that gave it shows it, for one that comes later. */
 export const answerChunks = (answered: Answered): ReadonlyArray<Chunk> => {
   const { answer, interrupt } = answered
   if (kindOf(interrupt) === "output") return [outputOf(callOf(interrupt), answer)]

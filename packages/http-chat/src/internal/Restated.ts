@@ -38,11 +38,7 @@ const chunksOf = (part: Part, id: string): ReadonlyArray<Chunk> => {
   }
 }
 
-/**
- * The chunks of these steps.
- *
- * @category chunks
- */
+/** The chunks of these steps. */
 export const chunks = (steps: ReadonlyArray<ReadonlyArray<Part>>): ReadonlyArray<Chunk> =>
   steps.flatMap((parts, step): ReadonlyArray<Chunk> => [
     { type: "start-step" },

@@ -44,9 +44,5 @@ const of = (initial: Log.Sized | undefined, changed: boolean): SharedState => {
   }
 }
 
-/**
- * No state.
- *
- * @category constructors
- */
+/** No state. */
 export const make = (): SharedState => of(undefined, false)

@@ -173,11 +173,7 @@ const of = (state: State): Steps => {
   }
 }
 
-/**
- * Of a message that begins, or continues after outputs.
- *
- * @category constructors
- */
+/** Of a message that begins, or continues after outputs. */
 export const make = (goesOn: boolean): Steps =>
   of({
     inStep: false,

@@ -41,11 +41,7 @@ const of = (open: Map<string, Open>): ToolInputs => ({
   copy: () => of(new Map(open)),
 })
 
-/**
- * Of no call.
- *
- * @category constructors
- */
+/** Of no call. */
 export const make = (): ToolInputs => of(new Map())
 
 /** The result of a call: an object or a list where it is the text of one. */
@@ -54,11 +50,7 @@ const outputOf = (content: unknown): unknown =>
     ? Option.getOrElse(parse(content), () => content)
     : (content ?? null)
 
-/**
- * The result of a call. `isDenied`: the page did not let it be made.
- *
- * @category results
- */
+/** The result of a call. `isDenied`: the page did not let it be made. */
 export const result = (
   toolCallId: string,
   content: unknown,

@@ -156,11 +156,7 @@ const ofAssistant = (
     }
   })
 
-/**
- * The messages of a request. `goesOn`: the run is to go on with the last message, an assistant's.
- *
- * @category conversions
- */
+/** The messages of a request. `goesOn`: the run is to go on with the last message, an assistant's. */
 export const toSnapshot = (
   messages: ReadonlyArray<UiMessage>,
   goesOn: boolean,
@@ -172,8 +168,6 @@ export const toSnapshot = (
 /**
  * The messages of a request that the run continues with, and the message of the page that they are; none where the run has a message of its
  * own.
- *
- * @category conversions
  */
 export const continuedIn = (
   messages: ReadonlyArray<RequestSnapshot.SnapshotMessage>,
@@ -187,11 +181,7 @@ export const continuedIn = (
     : undefined
 }
 
-/**
- * What a page answers in a message: by the ids of approvals and of calls.
- *
- * @category answers
- */
+/** What a page answers in a message: by the ids of approvals and of calls. */
 export const answersOf = ({ parts }: UiMessage): ReadonlyArray<Interrupt.Answer> =>
   parts.filter(isTool).flatMap((part): ReadonlyArray<Interrupt.Answer> => {
     const toolCallId = asText(part["toolCallId"])

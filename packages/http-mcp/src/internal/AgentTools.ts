@@ -88,11 +88,7 @@ const toolOf = (declared: Declared): Tool.Tool => ({
     ),
 })
 
-/**
- * The tools of agents, in the order of their names, without those whose names are `reserved`.
- *
- * @category tools
- */
+/** The tools of agents, in the order of their names, without those whose names are `reserved`. */
 export const list = ({ ports }: Project, reserved: ReadonlySet<string>) =>
   Effect.map(WorkersInContact.list(ports), (workers): ReadonlyArray<Tool.Tool> => {
     const agents = new Map<string, Declared>()

@@ -13,11 +13,7 @@ export type Checked = Pick<Runs.Submission, "agentId" | "snapshot"> & {
   readonly publicId?: string | undefined
 }
 
-/**
- * What every call of one project has. `admit` checks a submission before it is sent to the port. `waits` are those of the server.
- *
- * @category models
- */
+/** What every call of one project has. `admit` checks a submission before it is sent to the port. `waits` are those of the server. */
 export interface Project {
   readonly ports: Ports
   readonly waits: Waits
@@ -27,8 +23,6 @@ export interface Project {
 /**
  * `runId`: the id of the run that this call submits, where its client says by a key that it may send the call again. `progressToken`: the
  * client takes notifications of progress.
- *
- * @category models
  */
 export interface Call extends Project {
   readonly era: Era.Era
@@ -40,12 +34,9 @@ export interface Call extends Project {
 /**
  * The key in the `_meta` of a call by which a client says that it is the same call as before. A progress token cannot say that: clients
  * count them anew in each process.
- *
- * @category constants
  */
 export const idempotencyKey = "io.github.runlease/idempotencyKey"
 
-/** @category constructors */
 export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming): Call => {
   const meta = Era.metaOf(incoming)
   const { progressToken, traceparent } = meta
@@ -68,8 +59,6 @@ export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming)
 /**
  * What a request comes to: `result`, after the notifications that belong to it, or after `wait`, which sends nothing. Without either the
  * result is there at once. `wait` begins a wait that ends with the Scope, and calls `done` once it is over.
- *
- * @category models
  */
 export interface Outcome<E = Refusal> {
   readonly notifications?: Stream.Stream<JsonRpc.Notification>

@@ -7,13 +7,11 @@ const step = 100
 /** The monotonic clock, in milliseconds. */
 const time = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
-/** @category models */
 export interface Deadlines {
   /** Calls `listener` after `seconds`, unless the Scope closes first. */
   readonly after: (seconds: number, listener: () => void) => Effect.Effect<void, never, Scope.Scope>
 }
 
-/** @category constructors */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function* () {
   const scope = yield* Effect.scope
   // A sleep holds nothing of the request that is its first.

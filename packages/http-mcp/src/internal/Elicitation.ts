@@ -93,11 +93,7 @@ const messageOf = (
 /** An interrupt of a later wait may have the id of an earlier one; each wait has its own epoch. */
 const keyOf = ({ leaseEpoch }: Run.Run, { id }: Interrupt.Interrupt): string => `${leaseEpoch}:${id}`
 
-/**
- * What the run waits for, as requests to its client, by key. No two requests of one run have the same key.
- *
- * @category conversions
- */
+/** What the run waits for, as requests to its client, by key. No two requests of one run have the same key. */
 export const requestsOf = (run: Run.Run): JsonRpc.Params =>
   Object.fromEntries(
     ResumeRules.openOf(run).map((interrupt) => [
@@ -118,19 +114,11 @@ const ElicitResult = Schema.Struct({
   content: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
 })
 
-/**
- * Responses to requests of a task, by key.
- *
- * @category models
- */
+/** Responses to requests of a task, by key. */
 export const Responses = Schema.Record({ key: Schema.String, value: ElicitResult })
 export type Responses = typeof Responses.Type
 
-/**
- * The answers to what the run waits for. A response to something else is none, such as one to a wait that is over.
- *
- * @category conversions
- */
+/** The answers to what the run waits for. A response to something else is none, such as one to a wait that is over. */
 export const answersOf = (run: Run.Run, responses: Responses): ReadonlyArray<Interrupt.Answer> =>
   ResumeRules.openOf(run).flatMap((interrupt): ReadonlyArray<Interrupt.Answer> => {
     const response = responses[keyOf(run, interrupt)]

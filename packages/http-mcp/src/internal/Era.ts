@@ -15,11 +15,7 @@ export const modern = "2026-07-28"
 /** The versions that begin with `initialize`, the newest first. */
 export const legacy = ["2025-11-25", "2025-06-18", "2025-03-26"] as const
 
-/**
- * The extension by which a tool call may become a task.
- *
- * @category constants
- */
+/** The extension by which a tool call may become a task. */
 export const tasksExtension = "io.modelcontextprotocol/tasks"
 
 const prefix = "io.modelcontextprotocol/"
@@ -32,11 +28,7 @@ export const serverInfoKey = `${prefix}serverInfo`
 /** The key of the request that a notification of a subscription belongs to. */
 export const subscriptionKey = `${prefix}subscriptionId`
 
-/**
- * How a request is served. `tasks`: its client takes tasks. `elicits`: its client shows forms to its user.
- *
- * @category models
- */
+/** How a request is served. `tasks`: its client takes tasks. `elicits`: its client shows forms to its user. */
 export interface Era {
   readonly isModern: boolean
   readonly tasks: boolean
@@ -74,8 +66,6 @@ const elicits = (capability: unknown): boolean =>
  * The era of a request. `header` is the version that a header names, where the request came over HTTP with one.
  *
  * Fails: `unsupportedVersion`; `invalidParams` where `_meta` lacks what a request of 2026-07-28 must say; `headerMismatch`.
- *
- * @category constructors
  */
 export const of = (
   incoming: JsonRpc.Incoming,
@@ -116,11 +106,7 @@ export const of = (
   })
 }
 
-/**
- * The refusal of a request that needs the extension of tasks, whose client has not declared it.
- *
- * @category errors
- */
+/** The refusal of a request that needs the extension of tasks, whose client has not declared it. */
 export const tasksRequired: JsonRpc.RpcFailure = JsonRpc.failure(
   "missingClientCapability",
   "Missing required client capability",

@@ -41,11 +41,7 @@ export interface ErrorObject {
 
 export type Message = Notification | Response
 
-/**
- * The codes of errors that this server answers with.
- *
- * @category constants
- */
+/** The codes of errors that this server answers with. */
 export const codes = {
   parseError: -32700,
   invalidRequest: -32600,
@@ -60,8 +56,6 @@ export const codes = {
 /**
  * A request that is answered with an error. `status` is the HTTP status where it is sent over HTTP: most errors are answers to requests that
  * HTTP has understood.
- *
- * @category errors
  */
 export class RpcFailure extends Data.TaggedError("RpcFailure")<{
   readonly code: number
@@ -109,8 +103,6 @@ export const idOf = (message: unknown): Id | undefined => (isId(message) ? messa
  * Reads a message.
  *
  * Fails: with the code of an invalid request and status 400, in the words of `SchemaProblem`.
- *
- * @category decoding
  */
 export const read = (message: unknown): Either.Either<Incoming, RpcFailure> =>
   Array.isArray(message)

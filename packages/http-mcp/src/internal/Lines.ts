@@ -24,8 +24,6 @@ const inUse = JsonRpc.failure("invalidRequest", "A request with this id is in pr
 /**
  * Answers the messages of a client until its stream ends. Several requests are in progress at once; `notifications/cancelled` ends the wait of
  * one, and leaves its run alone.
- *
- * @category transports
  */
 export const serve = (
   { handle }: Server,

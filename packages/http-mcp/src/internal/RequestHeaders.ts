@@ -7,7 +7,6 @@ import { Either, Encoding } from "effect"
 import * as Era from "./Era.js"
 import * as JsonRpc from "./JsonRpc.js"
 
-/** @category models */
 export interface RequestHeaders {
   readonly version: string | undefined
   readonly method: string | undefined
@@ -55,8 +54,6 @@ const isModern = ({ version }: RequestHeaders, incoming: JsonRpc.Incoming): bool
  * Checks that the headers of a request of 2026-07-28 say what its body says. Older versions have no such headers.
  *
  * Fails: `headerMismatch`, with status 400.
- *
- * @category checks
  */
 export const check = (
   headers: RequestHeaders,

@@ -7,7 +7,6 @@ import * as Tasks from "./Tasks.js"
 import * as Tool from "./Tool.js"
 import * as Wait from "./Wait.js"
 
-/** @category tools */
 export const tool: Tool.Tool = Tool.make({
   name: "retry_run",
   description:

@@ -31,11 +31,7 @@ const snapshotOf = ({ input, message }: Order, { traceContext }: Call): RequestS
 
 const nothing = Refusal.make(422, "invalid_arguments", "An agent needs a `message` or an `input`")
 
-/**
- * Submits the run, once for an id or a key, and waits for it.
- *
- * @category runs
- */
+/** Submits the run, once for an id or a key, and waits for it. */
 export const begin = Effect.fnUntraced(function* (order: Order, call: Call, seconds: number) {
   if (order.message === undefined && order.input === undefined) return yield* nothing
   const { agentId, conversationId } = order
@@ -52,7 +48,6 @@ export const begin = Effect.fnUntraced(function* (order: Order, call: Call, seco
   return call.era.tasks ? Tasks.created(run) : Wait.until(call, run, seconds)
 })
 
-/** @category tools */
 export const tool: Tool.Tool = Tool.make({
   name: "run_agent",
   description:

@@ -171,5 +171,4 @@ const readLog = Tool.make({
     ),
 })
 
-/** @category tools */
 export const tools: ReadonlyArray<Tool.Tool> = [get, list, answer, cancel, readLog]

@@ -3,11 +3,7 @@ import { type ControlPlane, type ControlPlaneError, ResumeRules, Run, RunLog } f
 import { AgentOutcome } from "@runlease/core/executor"
 import { type Context, DateTime, Effect, Schema } from "effect"
 
-/**
- * The most bytes of JSON that the text of a run takes.
- *
- * @category constants
- */
+/** The most bytes of JSON that the text of a run takes. */
 export const maxTextBytes = RunLog.maxReadBytes
 
 const Question = Schema.Struct({
@@ -23,8 +19,6 @@ const Question = Schema.Struct({
  * `text` is the last message of an agent that returns no value, `result` the value of one that does. `omitted_bytes`: how
  * many bytes of the text were left out at its end. `questions`: what the run waits for an answer to, for `answer_run`. `next`: what to do
  * about a run that has not ended, or whose text is cut.
- *
- * @category models
  */
 export const RunView = Schema.Struct({
   run_id: Schema.String,
@@ -59,11 +53,7 @@ const questionsOf = (run: Run.Run): ReadonlyArray<typeof Question.Type> =>
     ...(responseSchema === undefined ? {} : { response_schema: responseSchema }),
   }))
 
-/**
- * Whether the run waits for answers.
- *
- * @category predicates
- */
+/** Whether the run waits for answers. */
 export const isAsking = (run: Run.Run): boolean =>
   run.status === "waiting" && ResumeRules.openOf(run).length > 0
 
@@ -74,11 +64,7 @@ const nextOf = (run: Run.Run): string | undefined => {
     : `The run goes on by itself. Look again with get_run, run_id ${run.runId} and wait_seconds 50.`
 }
 
-/**
- * A run without its text, as a list shows it.
- *
- * @category constructors
- */
+/** A run without its text, as a list shows it. */
 export const ofRun = (run: Run.Run): RunView => {
   const { error, result } = run
   const next = nextOf(run)
@@ -105,11 +91,7 @@ export const ofRun = (run: Run.Run): RunView => {
   }
 }
 
-/**
- * A run with its text, where it has completed without a value. A text is cut at `maxTextBytes`.
- *
- * @category constructors
- */
+/** A run with its text, where it has completed without a value. A text is cut at `maxTextBytes`. */
 export const whole = (
   ports: Context.Context<ControlPlane.ProjectPorts>,
   run: Run.Run,

@@ -53,11 +53,7 @@ const statesOf = (call: Call, runId: Ids.RunId) => {
   )
 }
 
-/**
- * What a client hears that listens, from the acknowledgement on, until it leaves.
- *
- * @category methods
- */
+/** What a client hears that listens, from the acknowledgement on, until it leaves. */
 export const listen = (
   params: JsonRpc.Params,
   call: Call,

@@ -39,20 +39,12 @@ const common = (run: Run.Run) => ({
   pollIntervalMs: pollInterval,
 })
 
-/**
- * The answer to a call whose run continues as a task.
- *
- * @category results
- */
+/** The answer to a call whose run continues as a task. */
 export const created = (run: Run.Run): Outcome<never> => ({
   result: Effect.succeed({ resultType: "task", ...common(run), status: "working" }),
 })
 
-/**
- * The state of a task, with its result once it has ended. A run that has failed is a call that has completed with an error.
- *
- * @category results
- */
+/** The state of a task, with its result once it has ended. A run that has failed is a call that has completed with an error. */
 export const detailed = (call: Pick<Call, "ports"> & { readonly era: Era }, run: Run.Run) => {
   if (run.status === "completed" || run.status === "failed") {
     return Effect.map(Wait.resultOf(call, run), (result) => ({
@@ -124,11 +116,7 @@ const forTasks =
   (params: JsonRpc.Params, call: Call): Effect.Effect<JsonRpc.Params, E | JsonRpc.RpcFailure> =>
     call.era.tasks ? method(params, call) : Effect.fail(EraOf.tasksRequired)
 
-/**
- * The methods of the extension.
- *
- * @category methods
- */
+/** The methods of the extension. */
 export const methods = {
   "tasks/get": forTasks(get),
   "tasks/update": forTasks(update),

@@ -17,7 +17,6 @@ export interface Annotations {
   readonly openWorldHint?: boolean
 }
 
-/** @category models */
 export interface Tool {
   readonly name: string
   readonly description: string
@@ -44,21 +43,13 @@ const jsonSchemaOf = <A, I>(schema: Schema.Schema<A, I>): object => ({
   ...(plain(FormSchema.of(schema)) as object | undefined),
 })
 
-/**
- * A part of the arguments, as its JSON Schema shows it to a model.
- *
- * @category schemas
- */
+/** A part of the arguments, as its JSON Schema shows it to a model. */
 export const shownAs = <A, I>(
   schema: Schema.Schema<A, I>,
   jsonSchema: { readonly description: string } & Readonly<Record<string, unknown>>,
 ): Schema.Schema<A, I> => schema.annotations({ jsonSchema })
 
-/**
- * Returns the failures that a model may mend as the result of its call. A control plane that does not answer has no result.
- *
- * @category results
- */
+/** Returns the failures that a model may mend as the result of its call. A control plane that does not answer has no result. */
 export const answered = <A, E extends ErrorBody.PortError | Refusal.Refusal>(
   effect: Effect.Effect<A, E>,
   onProblem: (result: JsonRpc.Params) => A,
@@ -81,11 +72,7 @@ const invalid = (name: string) => (problem: ParseResult.ParseError) =>
     `The arguments of ${name} do not fit: ${SchemaProblem.describe(problem)}`,
   )
 
-/**
- * A tool of a schema. Arguments that do not fit are an error that the model reads, as are the verdicts of the control plane.
- *
- * @category constructors
- */
+/** A tool of a schema. Arguments that do not fit are an error that the model reads, as are the verdicts of the control plane. */
 export const make = <
   A,
   I,

@@ -20,8 +20,6 @@ export const resultOf = (call: Pick<Call, "ports">, run: Run.Run) => Waits.resul
  * progress is the id of the event.
  *
  * Units: `seconds` is at most `maxSeconds`.
- *
- * @category waiting
  */
 export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.Failure> => {
   if (SettledRun.isSettled(run) || seconds === 0) return { result: resultOf(call, run) }

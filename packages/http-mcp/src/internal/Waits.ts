@@ -140,7 +140,6 @@ const joinUntil = (
   )
 }
 
-/** @category constructors */
 export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
   const awaited = yield* RcMap.make({ lookup: follow })
   const deadlines = yield* Deadlines.make

@@ -151,8 +151,6 @@ const waitsForTools = (run: Run.Run): boolean => {
  * one, so the run of the other ends.
  *
  * Fails: `ResponsesError` with the field that is wrong.
- *
- * @category requests
  */
 export const create = Effect.fnUntraced(function* (ports: Ports, body: unknown) {
   const request = yield* decode(CreateResponse, body, "")

@@ -5,11 +5,7 @@
  */
 import { Data } from "effect"
 
-/**
- * A request that is not done. `param`: the field that is wrong, such as `input[0].content[1].type`.
- *
- * @category errors
- */
+/** A request that is not done. `param`: the field that is wrong, such as `input[0].content[1].type`. */
 export class ResponsesError extends Data.TaggedError("ResponsesError")<{
   readonly httpStatus: number
   readonly code: string

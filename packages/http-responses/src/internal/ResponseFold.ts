@@ -50,18 +50,12 @@ interface Placed {
   readonly isSuperseded: boolean
 }
 
-/**
- * The most bytes of JSON that the items of a response take.
- *
- * @category constants
- */
+/** The most bytes of JSON that the items of a response take. */
 export const maxBytes = Page.maxPageBytes
 
 /**
  * The fold of a log that has not begun. `first`: the response before that. `most`: the most bytes of JSON that its items take; a response
  * without its oldest items, or with a part of the only one, has `omitted_bytes`.
- *
- * @category constructors
  */
 export const make = (first: Response, most = maxBytes): ResponseFold => {
   const view = AgUiView.make({ runId: first.id, threadId: first.id })

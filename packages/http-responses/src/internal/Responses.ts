@@ -92,11 +92,7 @@ export const read = (ports: Ports, found: Found, most?: number) =>
     )
   })
 
-/**
- * All events of a response, from its beginning until it settles. Where it has settled and continued, the stream continues too.
- *
- * @category streams
- */
+/** All events of a response, from its beginning until it settles. Where it has settled and continued, the stream continues too. */
 export const events = (
   ports: Ports,
   found: Found,

@@ -49,11 +49,7 @@ const operationWith =
     }
   }
 
-/**
- * The paths of the description, their operations with these examples.
- *
- * @category examples
- */
+/** The paths of the description, their operations with these examples. */
 export const add = (
   all: Examples,
   paths: Readonly<Record<string, object>>,

@@ -11,8 +11,6 @@ export type AgentCapabilities = z.output<typeof AgentCapabilitiesSchema>
  * Every field is optional; one that is absent is unknown.
  *
  * Source: `AgentCapabilitiesSchema` of `@ag-ui/core`.
- *
- * @category models
  */
 export const AgentCapabilities: Schema.Schema<AgentCapabilities> = Schema.declare(
   (value: unknown): value is AgentCapabilities =>

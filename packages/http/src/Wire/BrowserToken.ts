@@ -81,11 +81,7 @@ export const fieldOf = (
   }
 }
 
-/**
- * A token to be made.
- *
- * @category models
- */
+/** A token to be made. */
 export const NewToken = as<BrowserTokens.NewToken>()(wire, {
   decode: (token) => ({
     scopes: token.scopes,

@@ -26,11 +26,7 @@ const fieldsOf = <A extends object>() => {
     })
 }
 
-/**
- * Which runs an operation is for.
- *
- * @category models
- */
+/** Which runs an operation is for. */
 export const BulkFilter = fieldsOf<Model.BulkFilter>()(
   renamed({
     status: may("status", inner(status)).annotations({
@@ -63,11 +59,7 @@ export const BulkFilter = fieldsOf<Model.BulkFilter>()(
 /** Of more run ids, none is read. The rules refuse those beyond 1,000, and say how many there are. */
 const mostRead = 10 * Model.maxRunIds
 
-/**
- * A bulk operation to be made.
- *
- * @category models
- */
+/** A bulk operation to be made. */
 export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
   renamed({
     action: Model.BulkAction.annotations({
@@ -101,11 +93,7 @@ export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
 
 const count = Schema.NonNegativeInt
 
-/**
- * A bulk operation: every key, always.
- *
- * @category models
- */
+/** A bulk operation: every key, always. */
 export const Bulk = as<Model.BulkOperation>()(
   renamed({
     id: Model.BulkId,

@@ -78,21 +78,13 @@ const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapsh
   ...(run.budgetRoot === undefined ? {} : { budget_root_run_id: run.budgetRoot }),
 })
 
-/**
- * If the server sends none, the snapshot is empty and the attempt is 1.
- *
- * @category models
- */
+/** If the server sends none, the snapshot is empty and the attempt is 1. */
 export const ClaimedRun = as<Run.ClaimedRun>()(wire, {
   decode: (run) => ({ ...toLeasedRun(run), snapshot: run.request_snapshot ?? RequestSnapshot.empty }),
   encode: (run) => fromLeasedRun(run, run.snapshot),
 }).annotations({ identifier: "ClaimedRun" })
 
-/**
- * A run whose lease was renewed. Its snapshot is null: its holder got that when it claimed.
- *
- * @category models
- */
+/** A run whose lease was renewed. Its snapshot is null: its holder got that when it claimed. */
 export const RenewedRun = as<LeasedRun>()(wire, {
   decode: toLeasedRun,
   encode: (run) => fromLeasedRun(run, null),

@@ -193,11 +193,7 @@ const compileNew = (ast: AST.AST): Decoder => {
   }
 }
 
-/**
- * The value as the compiled decoder of a schema reads it; undefined where that leaves it to the schema, or refuses it.
- *
- * @category decoding
- */
+/** The value as the compiled decoder of a schema reads it; undefined where that leaves it to the schema, or refuses it. */
 export const compiledOf = <A extends {} | null, I>(
   schema: Schema.Schema<A, I>,
 ): ((value: unknown) => A | undefined) => {
@@ -208,11 +204,7 @@ export const compiledOf = <A extends {} | null, I>(
   }
 }
 
-/**
- * As `Schema.decodeUnknownEither` of the schema returns it.
- *
- * @category decoding
- */
+/** As `Schema.decodeUnknownEither` of the schema returns it. */
 export const decode = <A, I>(
   schema: Schema.Schema<A, I>,
   value: unknown,

@@ -1,10 +1,6 @@
 /** A JSON Schema that is made when it is first read: few processes read any. */
 
-/**
- * The result of `make`, as an object that reads like it.
- *
- * @category constructors
- */
+/** The result of `make`, as an object that reads like it. */
 export const of = (make: () => object): object => {
   let made: object | undefined
   const schema = () => (made ??= make())

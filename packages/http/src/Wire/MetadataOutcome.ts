@@ -5,11 +5,7 @@ import { Predicate } from "effect"
 const resultKey = "runlease_result"
 const detailKey = "runlease_error_detail"
 
-/**
- * The outcome with its result and the detail of its error in its metadata, which replaces that of the run.
- *
- * @category encoding
- */
+/** The outcome with its result and the detail of its error in its metadata, which replaces that of the run. */
 export const toPublic = ({ error, metadata, result, status }: Runs.Outcome): Runs.Outcome => {
   const reserved = {
     ...(result == null ? {} : { [resultKey]: result }),
@@ -22,11 +18,7 @@ export const toPublic = ({ error, metadata, result, status }: Runs.Outcome): Run
   }
 }
 
-/**
- * The run with the result and the detail of the error that its metadata holds.
- *
- * @category decoding
- */
+/** The run with the result and the detail of the error that its metadata holds. */
 export const fromPublic = (run: Run.Run): Run.Run => {
   if (!Predicate.isRecord(run.metadata)) return run
   const { [detailKey]: detail, [resultKey]: result, ...metadata } = run.metadata

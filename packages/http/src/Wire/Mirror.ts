@@ -51,11 +51,7 @@ const partsOf = (
     : { schema: field as Plain }
 }
 
-/**
- * Mirrors fields of core. `none`: what the wire has where core has no value: the key with null, or no key.
- *
- * @category constructors
- */
+/** Mirrors fields of core. `none`: what the wire has where core has no value: the key with null, or no key. */
 export const mirror = <Fields extends Schema.Struct.Fields>(
   fields: Fields,
   none: "null" | "absent",
@@ -93,11 +89,7 @@ export const mirror = <Fields extends Schema.Struct.Fields>(
   return { names: Struct.keys(fields), fields: wireFields, decode, encode } as unknown as Mirror<Fields>
 }
 
-/**
- * The same fields with what the description of the API says of some of them.
- *
- * @category combinators
- */
+/** The same fields with what the description of the API says of some of them. */
 export const describe = <Fields extends Schema.Struct.Fields>(
   fields: Fields,
   descriptions: { readonly [Name in keyof Fields]?: string },

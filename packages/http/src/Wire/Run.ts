@@ -113,19 +113,11 @@ interface SentError {
   readonly terminal_error_detail?: unknown
 }
 
-/**
- * The detail, which another server does not have; no field where there is none, since null is a detail.
- *
- * @category encoding
- */
+/** The detail, which another server does not have; no field where there is none, since null is a detail. */
 const detailOfError = (error: Run.RunError): { readonly terminal_error_detail?: unknown } =>
   error.detail === undefined ? {} : { terminal_error_detail: error.detail }
 
-/**
- * A code without a message is its own message.
- *
- * @category decoding
- */
+/** A code without a message is its own message. */
 const errorOf = (sent: SentError): Run.RunError | null => {
   const code = sent.terminal_error_code ?? null
   const message = sent.terminal_error_message ?? code
@@ -320,11 +312,7 @@ const toolCallOf = (waiting: Run.Waiting) => {
   }
 }
 
-/**
- * Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
- *
- * @category models
- */
+/** Those from `root_run_id` on, `worker_session` apart, may be missing from another server. */
 export const ConversationRun = as<Run.Run>()(wire, {
   decode: (run) => ({
     ...shown.decode(run),
@@ -406,8 +394,6 @@ const RuntimeTargetKind = Schema.Literal("main_branch", "environment", "preview_
 /**
  * All 33 keys, always, and `labels` (ours) where the run has some. `config` is what its conversation shows of the run, which other servers leave open, without the result, the
  * metadata and the detail of the error, which are `output`, `metadata` and `error.detail`.
- *
- * @category models
  */
 export const CanonicalRun = Schema.Struct({
   run_id: Ids.RunId,

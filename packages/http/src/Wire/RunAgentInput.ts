@@ -44,8 +44,6 @@ const describe = () => {
  * An input without `threadId` begins a new thread.
  *
  * Source: `RunAgentInputSchema` of `@ag-ui/core`.
- *
- * @category models
  */
 export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.declare(
   [],

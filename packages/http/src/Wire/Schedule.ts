@@ -92,11 +92,7 @@ const wire = renamed({
   skipped: added("skipped", fields.skipped, () => ({ overlap: 0, missed: 0 })),
 })
 
-/**
- * `next_at` and `next_nominal` are null while the schedule is paused or complete. `run_as_user_id` is always null here.
- *
- * @category models
- */
+/** `next_at` and `next_nominal` are null while the schedule is paused or complete. `run_as_user_id` is always null here. */
 export const Schedule = as<Model.Schedule>()(wire, {
   decode: ({
     runtime_target_branch_id,

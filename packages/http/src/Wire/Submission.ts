@@ -185,11 +185,7 @@ const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
 const snapshotOf = ({ input, request_snapshot: sent }: (typeof wire.Type)["request"]) =>
   input === undefined ? (sent ?? undefined) : { ...(sent ?? RequestSnapshot.empty), input }
 
-/**
- * `owner` names the conversation; (ours) it may be absent. Kinds other than `agent` are refused.
- *
- * @category models
- */
+/** `owner` names the conversation; (ours) it may be absent. Kinds other than `agent` are refused. */
 export const Submission = as<Runs.Submission>()(wire, {
   decode: (sent) => ({
     ...run.decode(sent),

@@ -6,8 +6,6 @@ const JsonObjects = Schema.Array(Schema.Record({ key: Schema.String, value: Sche
 /**
  * `queued`: the run is to be claimed. `running`: a worker has it. `waiting`: the client is to answer. `idle`: there is
  * none.
- *
- * @category models
  */
 export const ThreadStatus = Schema.Literal("idle", "queued", "running", "waiting")
 export type ThreadStatus = typeof ThreadStatus.Type
@@ -16,8 +14,6 @@ export type ThreadStatus = typeof ThreadStatus.Type
  * `runId` is the run that has its turn, as its client knows it, and `queuedRunIds` those behind it. `messages` are the
  * newest of the thread, and `omittedMessages` is the number of older ones. `state` is null where
  * there is none, and where it is `stateOmitted` since it is too large.
- *
- * @category models
  */
 export const ThreadView = Schema.Struct({
   threadId: Schema.String,

@@ -25,8 +25,6 @@ const make = <A, I>(schema: Schema.Schema<A, I>): object => {
 /**
  * The schema with every definition in the place of the references to it, and `limits`; no definition may refer to itself. It is made when
  * it is first read.
- *
- * @category constructors
  */
 export const of = <A, I>(
   schema: Schema.Schema<A, I>,

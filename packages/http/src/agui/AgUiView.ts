@@ -72,8 +72,6 @@ const withOursInMetadata = (event: Event): Event => {
 /**
  * The event as AG-UI 1.0 has it: optional fields that are null are absent, fields that it does not have are left out, and
  * what does not fit is RAW.
- *
- * @category events
  */
 export const normalize = (logged: Event): Event => {
   if (PlainDelta.is(logged)) return logged
@@ -129,11 +127,7 @@ export interface Options {
   readonly toEvent?: (event: Event) => Event
 }
 
-/**
- * The state of a view: what is open, and who owns it.
- *
- * @category models
- */
+/** The state of a view: what is open, and who owns it. */
 export interface Fold {
   /** What to show for the next event of the log. */
   readonly next: (event: Event) => ReadonlyArray<Event>
@@ -243,11 +237,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
   }
 }
 
-/**
- * The view of a log that has not begun.
- *
- * @category constructors
- */
+/** The view of a log that has not begun. */
 export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[peer] }: Options = {}): Fold =>
   foldFrom(subject, toEvent, {
     log: LogState.initial,
@@ -261,8 +251,6 @@ export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[pe
 /**
  * A view of one log. It receives the events one by one, from the first, and returns what to show for each. It keeps what is open
  * and who owns it, and depends on nothing else.
- *
- * @category constructors
  */
 export const make = (subject: Subject, options: Options = {}): ((event: Event) => ReadonlyArray<Event>) =>
   fold(subject, options).next

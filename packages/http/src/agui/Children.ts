@@ -94,9 +94,5 @@ const of = (open: Set<string>, between: Array<ChildEvent.ChildEvent>): Children 
   }
 }
 
-/**
- * Of a log that has not begun.
- *
- * @category constructors
- */
+/** Of a log that has not begun. */
 export const make = (): Children => of(new Set(), [])

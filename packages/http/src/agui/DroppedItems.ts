@@ -13,11 +13,7 @@ export interface DroppedItems {
   readonly begin: (toolCallId: string) => void
 }
 
-/**
- * Nothing is dropped.
- *
- * @category constructors
- */
+/** Nothing is dropped. */
 export const make = (thread: ThreadMessages): DroppedItems => {
   const dropped = new Set<string>()
 

@@ -98,8 +98,6 @@ const applyOne = (root: { [key: string]: unknown }, operation: Operation, at: En
 /**
  * The value after all operations of a patch, or as it was where one of them cannot be applied. Undefined where it would be larger than
  * `maxBytes` after one of them, or where they copy more than that.
- *
- * @category patches
  */
 export const apply = (document: Sized, patch: unknown, maxBytes: number): Sized | undefined => {
   if (!Array.isArray(patch) || !patch.every(isOperation)) return document

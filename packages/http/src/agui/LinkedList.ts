@@ -26,7 +26,6 @@ export interface LinkedList<A extends Linked<A>> {
 /** Room for some forty items between two, before all get new numbers. */
 const gap = 2 ** 40
 
-/** @category constructors */
 export const make = <A extends Linked<A>>(): LinkedList<A> => {
   let first: A | undefined
   let last: A | undefined

@@ -25,11 +25,7 @@ interface Entry {
   isCut: boolean
 }
 
-/**
- * No entries. `leaveOut` is called with each entry that has no room any more.
- *
- * @category constructors
- */
+/** No entries. `leaveOut` is called with each entry that has no room any more. */
 export const make = <K>(maxBytes: number, leaveOut: (key: K) => void = () => {}): Newest<K> => {
   const entries = new Map<K, Entry>()
   let bytes = 0

@@ -12,11 +12,7 @@ const idFields: ReadonlyMap<string, string> = new Map([
   ["TOOL_CALL_ARGS", "toolCallId"],
 ])
 
-/**
- * Whether the event is a delta that has these fields alone: its type, the id of what it continues, and the delta.
- *
- * @category events
- */
+/** Whether the event is a delta that has these fields alone: its type, the id of what it continues, and the delta. */
 export const is = (event: AgentEvent.LogEvent): boolean => {
   const idField = idFields.get(event.type)
   return (

@@ -23,11 +23,7 @@ export interface Superseded {
   readonly copy: () => Superseded
 }
 
-/**
- * The messages and tool calls that an event with a record names.
- *
- * @category events
- */
+/** The messages and tool calls that an event with a record names. */
 export const recordedIn = (event: Event): Partial<OpenedItems.ItemIds> =>
   Option.match(StepRecord.fromEvent(event), {
     onNone: () => ({}),
@@ -40,11 +36,7 @@ export const recordedIn = (event: Event): Partial<OpenedItems.ItemIds> =>
 const strings = (value: unknown): ReadonlyArray<string> =>
   Array.isArray(value) ? value.filter(Predicate.isString) : []
 
-/**
- * The messages and tool calls that an event lists which ends an attempt; undefined where it lists none.
- *
- * @category events
- */
+/** The messages and tool calls that an event lists which ends an attempt; undefined where it lists none. */
 export const listedIn = (event: Event): OpenedItems.ItemIds | undefined => {
   const { value } = event
   const listed = Predicate.isRecord(value) ? value["superseded"] : undefined
@@ -70,9 +62,5 @@ const ofItems = (opened: OpenedItems.OpenedItems): Superseded => ({
   copy: () => ofItems(opened.copy()),
 })
 
-/**
- * Of a log that has not begun.
- *
- * @category constructors
- */
+/** Of a log that has not begun. */
 export const make = (): Superseded => ofItems(OpenedItems.make())

@@ -51,11 +51,7 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 
 const tagOf = ({ subagentRunId }: Event): Fields => (subagentRunId == null ? {} : { subagentRunId })
 
-/**
- * An empty thread.
- *
- * @category constructors
- */
+/** An empty thread. */
 export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   const thread = ThreadMessages.make(maxBytes)
   const { add, addCall, byCall, byId, changeCall, replace } = thread

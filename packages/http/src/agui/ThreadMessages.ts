@@ -91,11 +91,7 @@ interface PlacedCall {
   readonly at: number
 }
 
-/**
- * No messages. Of more than `maxBytes` the oldest are left out.
- *
- * @category constructors
- */
+/** No messages. Of more than `maxBytes` the oldest are left out. */
 export const make = (maxBytes: number): ThreadMessages => {
   const list = LinkedList.make<Entry>()
   const ids = new Map<string, Entry>()
@@ -249,11 +245,7 @@ export const make = (maxBytes: number): ThreadMessages => {
   }
 }
 
-/**
- * Adds the message to the run that an event has, under the id that its client may have for it. Another event adds none.
- *
- * @category adding
- */
+/** Adds the message to the run that an event has, under the id that its client may have for it. Another event adds none. */
 export const addTold = ({ add, byId }: ThreadMessages, event: AgentEvent.LogEvent): void => {
   const inboxMessage = Option.getOrUndefined(InboxMessage.fromEvent(event))
   const id = inboxMessage?.key ?? inboxMessage?.id

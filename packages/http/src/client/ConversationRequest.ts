@@ -20,8 +20,6 @@ const isEmpty = (values: ReadonlyArray<unknown>): boolean => values.length === 0
 /**
  * The messages of the user that say what the snapshot says: its own, and its input as JSON text. Undefined where it says anything else, or
  * nothing.
- *
- * @category conversions
  */
 export const messagesOf = ({
   context,
@@ -48,8 +46,6 @@ const conversationIdOf = (publicId: string): Ids.ConversationId =>
  * Writes such messages into a conversation, and returns its id. A public id has one conversation: a repeat finds it with its messages.
  *
  * Fails: `SubmissionConflict` where the public id has other messages, as far as the server shows those that it has.
- *
- * @category constructors
  */
 export const makeWrite: Effect.Effect<
   (
@@ -82,11 +78,7 @@ export const makeWrite: Effect.Effect<
   }),
 )
 
-/**
- * Adds the messages of its conversation to a claimed run that came without a request.
- *
- * @category constructors
- */
+/** Adds the messages of its conversation to a claimed run that came without a request. */
 export const makeRead: Effect.Effect<
   (run: Run.ClaimedRun) => Effect.Effect<Run.ClaimedRun, ControlPlaneError.ControlPlaneError>,
   never,

@@ -27,7 +27,6 @@ export const layout = {
 
 export type Layout = typeof layout
 
-/** @category models */
 export interface LeaseTable<Lease extends RenewalRounds.RoundLease> {
   readonly add: (lease: Lease) => void
   readonly remove: (lease: Lease) => void
@@ -45,11 +44,7 @@ interface Page {
   readonly bytes: Buffer
 }
 
-/**
- * Makes a table. It gets another page when all slots are in use, and calls `onPage` with each.
- *
- * @category constructors
- */
+/** Makes a table. It gets another page when all slots are in use, and calls `onPage` with each. */
 export const make = <Lease extends RenewalRounds.RoundLease>(
   onPage: (page: SharedArrayBuffer) => void,
 ): LeaseTable<Lease> => {

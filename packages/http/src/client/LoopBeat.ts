@@ -10,7 +10,6 @@ export const cells = { movedAt: 0, givenUpAt: 1 } as const
 
 export type Cells = typeof cells
 
-/** @category models */
 export interface LoopBeat {
   readonly shared: SharedArrayBuffer
 
@@ -21,8 +20,6 @@ export interface LoopBeat {
 /**
  * Beats while the Scope is open. `onStall` is called when a stall has ended, with its nanoseconds and with whether the other thread gave the
  * loop up.
- *
- * @category constructors
  */
 export const make = (
   onStall: (nanos: bigint, givenUp: boolean) => void,

@@ -11,11 +11,7 @@ import * as Unreachable from "./Unreachable.js"
 
 const operation = "Leases.renew"
 
-/**
- * The failure of a request to `url`; `lacking` where the server cannot renew many leases at once.
- *
- * @category errors
- */
+/** The failure of a request to `url`; `lacking` where the server cannot renew many leases at once. */
 export const of = (url: string, failed: FailedRound): ControlPlaneError.ControlPlaneError | "lacking" => {
   switch (failed._tag) {
     case "TimedOut":

@@ -142,11 +142,7 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
     }
   })
 
-/**
- * Renews the leases of each worker on a separate thread.
- *
- * @category layers
- */
+/** Renews the leases of each worker on a separate thread. */
 export const layer = (options: Options): Layer.Layer<RenewalRounds.RenewalRounds, never, Credentials> =>
   Layer.effect(
     RenewalRounds.RenewalRounds,

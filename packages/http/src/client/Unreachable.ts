@@ -35,11 +35,7 @@ const codeOf = (error: unknown, depth = 0): string | undefined => {
 /** The server of a URL, without the user and the password that may be in it. */
 const serverOf = (url: string): string => (URL.canParse(url) ? ` at ${new URL(url).origin}` : "")
 
-/**
- * The sentence for people. It holds neither the request's headers nor its path, which may be secret.
- *
- * @category errors
- */
+/** The sentence for people. It holds neither the request's headers nor its path, which may be secret. */
 export const message = (error: HttpClientError.HttpClientError): string => {
   const server = serverOf(error.request.url)
   if (error.reason === "Decode") {

@@ -13,8 +13,6 @@ export const maxDepth = 256
 /**
  * Refuses a body that is not JSON, too large or nested too deeply, or that the server has no memory for now, before
  * anything reads it.
- *
- * @category middleware
  */
 export class JsonBody extends HttpApiMiddleware.Tag<JsonBody>()("@runlease/http/JsonBody", {
   provides: HttpServerRequest.HttpServerRequest,

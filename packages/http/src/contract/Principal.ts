@@ -38,11 +38,7 @@ export const callerOf = (principal: Access.Principal): string => {
   }
 }
 
-/**
- * A part of what a server has, and who takes from it.
- *
- * @category models
- */
+/** A part of what a server has, and who takes from it. */
 export interface Share {
   readonly name: string
   /** Of all that there is. */
@@ -95,8 +91,6 @@ export const sessionCookie = "runlease_session"
 /**
  * Finds out who calls. A worker token comes as a bearer token, an API key in either header. The cookie of a session counts where there is
  * no header.
- *
- * @category middleware
  */
 export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@runlease/http/Authorization", {
   provides: CurrentPrincipal,

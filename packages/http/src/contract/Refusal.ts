@@ -7,8 +7,6 @@ import { as } from "../Wire.js"
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
  * (ours), and lets a client distinguish verdicts: where the log is, how the run ended, what it waits for, how many messages were sent to it, which run works,
  * which revision and source a schedule has, or which limit takes no further run, and for how long.
- *
- * @category models
  */
 export const Body = Schema.Struct({
   error: Schema.String,
@@ -30,11 +28,7 @@ export const Body = Schema.Struct({
 }).annotations({ identifier: "Refusal" })
 export type Body = typeof Body.Type
 
-/**
- * A request that is not done.
- *
- * @category errors
- */
+/** A request that is not done. */
 export class Refusal extends Data.TaggedError("Refusal")<{
   readonly httpStatus: number
   readonly body: Body

@@ -8,8 +8,6 @@ import type { ParseResult, Schema } from "effect"
 /**
  * The schema, which now refuses every field that it does not name, at any depth. What the schema takes as any JSON stays
  * open.
- *
- * @category combinators
  */
 export const strict = <A, I>(schema: Schema.Schema<A, I>): Schema.Schema<A, I> =>
   schema.annotations({ parseOptions: { onExcessProperty: "error" } })
@@ -47,8 +45,6 @@ const nearest = (name: string, fields: ReadonlyArray<string>): string | undefine
 /**
  * The problem as one line without the field's path. For an unknown field the line names the likely field, or all fields that
  * exist.
- *
- * @category formatting
  */
 export const sentence = ({ _tag, message, path }: ParseResult.ArrayFormatterIssue): string => {
   const line = message.split("\n")[0]!

@@ -28,8 +28,6 @@ const encodeVerdict = <T extends Tag>(tag: T, error: ErrorOf<T>): Refusal.Refusa
 /**
  * The refusal that encodes an error; a refusal stays as it is. `session` and `tell` are the endpoints that record a session
  * and take a message: `RunEnded` is 409 there, since nothing is appended.
- *
- * @category encoding
  */
 export const encode = (
   error: PortError | Refusal.Refusal,
@@ -58,8 +56,6 @@ const tagOf = <T extends Tag>(
  *
  * Fails: one of the `expected` errors; a `ControlPlaneError` where the refusal encodes none of them; and what `readRun`
  * fails with.
- *
- * @category decoding
  */
 export const decode =
   <T extends Tag, E = never>(operation: string, expected: ReadonlyArray<T>, about: About<E>) =>

@@ -27,8 +27,6 @@ const refused = (origin: string): Refusal.Refusal =>
 /**
  * Refuses a request of a page, unless its origin is allowed or it is a page of this server by a name of this machine. A program that is no
  * browser names no origin.
- *
- * @category checks
  */
 export const check = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void, Refusal.Refusal> =>
   Effect.flatMap(AllowedOrigins, (origins) => {

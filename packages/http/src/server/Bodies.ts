@@ -24,11 +24,7 @@ import {
 /** Bytes for all callers when the server says nothing. */
 export const defaultTotal = 256 * 1024 * 1024
 
-/**
- * The holder of bytes: a request of a caller.
- *
- * @category models
- */
+/** The holder of bytes: a request of a caller. */
 export interface Taker {
   readonly shares: ReadonlyArray<Share>
   readonly request: HttpServerRequest.HttpServerRequest
@@ -110,7 +106,6 @@ export const makeBudget = (total: number): BodyBudget["Type"] => {
   }
 }
 
-/** @category layers */
 export const budgetLayer = (total: number): Layer.Layer<BodyBudget> =>
   Layer.sync(BodyBudget, () => makeBudget(total))
 
@@ -139,8 +134,6 @@ const backslash = 0x5c
 /**
  * `parsedBytes` is about what the values take, text included; undefined for a text whose arrays and objects nest deeper than
  * `maxDepth`. Brackets and commas within strings count for nothing.
- *
- * @category measures
  */
 export const parsedBytes = (text: string, maxDepth: number): number | undefined => {
   let depth = 0
@@ -383,11 +376,7 @@ const bodyless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
 
 const usualType = /^application\/json(; ?charset=utf-8)?$/i
 
-/**
- * Reads the bodies of requests.
- *
- * @category services
- */
+/** Reads the bodies of requests. */
 export class Bodies extends Context.Tag("@runlease/http/server/Bodies")<
   Bodies,
   {
@@ -476,11 +465,7 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
   }
 }
 
-/**
- * Reads bodies that arrive within `within`.
- *
- * @category layers
- */
+/** Reads bodies that arrive within `within`. */
 export const layer = (within: Duration.DurationInput): Layer.Layer<Bodies, never, BodyBudget> =>
   Layer.effect(
     Bodies,

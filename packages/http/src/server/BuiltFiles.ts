@@ -21,11 +21,7 @@ const types: Readonly<Record<string, string>> = {
   ".woff2": "font/woff2",
 }
 
-/**
- * A file as it is sent: its bytes by their encoding. They are read once, when they are first sent.
- *
- * @category models
- */
+/** A file as it is sent: its bytes by their encoding. They are read once, when they are first sent. */
 export interface BuiltFile {
   readonly type: string
   readonly plain: Effect.Effect<Uint8Array>
@@ -47,8 +43,6 @@ const gunzip = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
  * file may have the form `.gz` alone.
  *
  * Fails: where the folder cannot be read.
- *
- * @category constructors
  */
 export const list = (
   folder: string,
@@ -84,11 +78,7 @@ const encodingOf = (accepted: string, { br, gzip, plain }: BuiltFile) => {
   return { body: plain, encoding: undefined }
 }
 
-/**
- * Answers a request with a file, in an encoding that the client accepts.
- *
- * @category responses
- */
+/** Answers a request with a file, in an encoding that the client accepts. */
 export const respond = (
   { headers }: HttpServerRequest.HttpServerRequest,
   file: BuiltFile,
@@ -110,8 +100,6 @@ export const respond = (
 /**
  * Headers of a page: it runs no script but files of the same origin and those that `scripts` names by their digests, loads nothing from another
  * origin, and is shown in no frame.
- *
- * @category responses
  */
 export const pageHeaders = (scripts: ReadonlyArray<string> = []) => ({
   "cache-control": "no-cache",
@@ -130,19 +118,11 @@ export const pageHeaders = (scripts: ReadonlyArray<string> = []) => ({
   "x-content-type-options": "nosniff",
 })
 
-/**
- * Whether a request reads, as requests for files do.
- *
- * @category requests
- */
+/** Whether a request reads, as requests for files do. */
 export const isRead = ({ method }: HttpServerRequest.HttpServerRequest): boolean =>
   method === "GET" || method === "HEAD"
 
-/**
- * The path of a request below the place where the API is mounted.
- *
- * @category requests
- */
+/** The path of a request below the place where the API is mounted. */
 export const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => {
   const end = url.search(/[?#]/)
   return end < 0 ? url : url.slice(0, end)

@@ -101,11 +101,7 @@ export const page = Effect.flatMap(CurrentPrincipal, (principal) =>
     : Effect.succeed(undefined),
 )
 
-/**
- * The ports for an endpoint of one run: of an API key, or of a page whose token has the scope and reaches the run.
- *
- * @category pages
- */
+/** The ports for an endpoint of one run: of an API key, or of a page whose token has the scope and reaches the run. */
 export const run = Effect.fnUntraced(function* (scope: BrowserToken.Scope, runId: Ids.RunId) {
   const browser = yield* page
   if (browser === undefined) return yield* ports
@@ -116,8 +112,6 @@ export const run = Effect.fnUntraced(function* (scope: BrowserToken.Scope, runId
 
 /**
  * The ports for an endpoint of one conversation: of an API key, or of a page whose token has the scopes and is bound to it. It may not exist yet.
- *
- * @category pages
  */
 export const conversation = Effect.fnUntraced(function* (
   scopes: ReadonlyArray<BrowserToken.Scope>,
@@ -133,8 +127,6 @@ export const conversation = Effect.fnUntraced(function* (
 /**
  * As `conversation`, for an endpoint that shows or changes the run that works in it: a token for some agents is refused while a run of
  * another one has not ended.
- *
- * @category pages
  */
 export const thread = Effect.fnUntraced(function* (
   scopes: ReadonlyArray<BrowserToken.Scope>,
@@ -149,8 +141,6 @@ export const thread = Effect.fnUntraced(function* (
 /**
  * The ports of the named project for a list of its runs, and the filter as the caller may make it: that of a page has the runs alone that its
  * token reaches.
- *
- * @category pages
  */
 export const list = Effect.fnUntraced(function* (reference: string, filter: Runs.ListRuns) {
   const browser = yield* page
@@ -164,8 +154,6 @@ export const list = Effect.fnUntraced(function* (reference: string, filter: Runs
 /**
  * The ports for a submission, and the submission as the caller may make it; the grant of a page, which `Grants.checkSubmitted` holds to what
  * the submission becomes.
- *
- * @category pages
  */
 export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) {
   const principal = yield* CurrentPrincipal
@@ -182,11 +170,7 @@ export const submission = Effect.fnUntraced(function* (wanted: Runs.Submission) 
   return { ports: browser.ports, submission: yield* Grants.admit(grant, browser.ports, wanted), grant }
 })
 
-/**
- * The id of a conversation that the caller may create: a page, only the one that its token is bound to.
- *
- * @category pages
- */
+/** The id of a conversation that the caller may create: a page, only the one that its token is bound to. */
 export const newConversation = Effect.fnUntraced(function* (wanted: Ids.ConversationId | undefined) {
   const browser = yield* page
   if (browser === undefined) return { ports: yield* ports, id: wanted }
@@ -236,11 +220,7 @@ export interface Program {
   readonly lease: RunToken.NamedLease
 }
 
-/**
- * The caller as the program of a run, where it is one. Another run than its own is forbidden, whether or not there is one of that id.
- *
- * @category fencing
- */
+/** The caller as the program of a run, where it is one. Another run than its own is forbidden, whether or not there is one of that id. */
 export const program = Effect.fnUntraced(function* (path: {
   readonly run_id: Ids.RunId
   readonly worker_id?: Ids.WorkerId
@@ -270,8 +250,6 @@ export const leaseOf = (
 /**
  * The lease that a request requires. A worker must hold the run; an API key is trusted unless it names an epoch or a
  * worker. An epoch alone must be that of the run, and is checked again, with its owner, by the port.
- *
- * @category fencing
  */
 export const fence = Effect.fnUntraced(function* (ports: Ports, runId: Ids.RunId, headers: Fence) {
   const principal = yield* CurrentPrincipal

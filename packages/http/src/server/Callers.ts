@@ -11,7 +11,6 @@ import * as SessionCookie from "./SessionCookie.js"
 
 // Buckets of tokens: each key may do so much at once, and then go on at a steady rate.
 
-/** @category models */
 export interface Buckets {
   /** Takes one from the bucket of `key`, and returns 0; or takes none, and returns for how many milliseconds to wait. */
   readonly take: (key: string) => Effect.Effect<number>
@@ -22,11 +21,7 @@ export interface Buckets {
 
 const minute = 60_000
 
-/**
- * Buckets that hold `size` each, and get `perSecond` a second, by the monotonic clock.
- *
- * @category constructors
- */
+/** Buckets that hold `size` each, and get `perSecond` a second, by the monotonic clock. */
 export const makeBuckets = (options: { readonly perSecond: number; readonly size: number }): Buckets => {
   const interval = 1000 / options.perSecond
   const depth = Math.max(1, options.size) * interval
@@ -154,7 +149,6 @@ export interface UnknownCallers {
   ) => Look<E | Refusal.Refusal>
 }
 
-/** @category constructors */
 export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() => {
   const buckets = makeBuckets({ perSecond: triesPerSecond, size: triesAtOnce })
   // In the order in which they were found valid.
@@ -203,11 +197,7 @@ export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() 
 
 // Finds the principal that sends a request, by its token or by the application that serves the contract.
 
-/**
- * Identifies the principal of a request. A request without one is answered 401.
- *
- * @category services
- */
+/** Identifies the principal of a request. A request without one is answered 401. */
 export class Authentication extends Context.Tag("@runlease/http/Authentication")<
   Authentication,
   {
@@ -237,8 +227,6 @@ const tokenOfSession = (
 /**
  * Identifies principals by the tokens of the control plane. Each address may try a limited number of tokens that are not
  * valid. A custom authentication falls back to this one for workers, which get their tokens here when they register.
- *
- * @category constructors
  */
 export const authenticateByToken: Effect.Effect<
   Context.Tag.Service<Authentication>,
@@ -262,7 +250,6 @@ export const authenticateByToken: Effect.Effect<
   }
 })
 
-/** @category layers */
 export const authenticationLayer: Layer.Layer<Authentication, never, Access.Access> = Layer.effect(
   Authentication,
   authenticateByToken,
@@ -283,8 +270,6 @@ export const unauthorized = ({ cookies, headers }: HttpServerRequest.HttpServerR
 /**
  * Finds the caller of a request. A request has one answer: its second look costs no second token and no second request of
  * the caller's rate.
- *
- * @category services
  */
 export class Callers extends Context.Tag("@runlease/http/server/Callers")<
   Callers,
@@ -298,7 +283,6 @@ export class Callers extends Context.Tag("@runlease/http/server/Callers")<
   }
 >() {}
 
-/** @category layers */
 export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = Layer.effect(
   Callers,
   Effect.gen(function* () {

@@ -31,7 +31,6 @@ export interface Checked {
   readonly millis: number
 }
 
-/** @category models */
 export interface CheckThread {
   /** Checks a value by schemas: no errors where one of them takes it, and those of the first one otherwise. */
   readonly check: (request: CheckProgram.Request) => Effect.Effect<Checked>
@@ -59,8 +58,6 @@ const messageOf = (thread: Worker, millis: number): Effect.Effect<Option.Option<
 /**
  * The thread starts with the first check, and again after one that was ended. One check is made at a time. A check that is
  * not answered in 500 milliseconds ends with its thread.
- *
- * @category constructors
  */
 export const make: Effect.Effect<CheckThread, never, Scope.Scope> = Effect.gen(function* () {
   const turn = yield* Effect.makeSemaphore(1)

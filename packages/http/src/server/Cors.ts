@@ -25,8 +25,6 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 /**
  * Lets pages of these origins, or of any for `*`, call the API, with headers of its faces too. A preflight carries no token, so it is answered before the
  * caller is authenticated; refusals have the headers too, so that a page can read why.
- *
- * @category middleware
  */
 export const allow = (origins: ReadonlyArray<string>, ofFaces: ReadonlyArray<string>) => {
   const listed = new Set(origins.map((origin) => origin.toLowerCase()))

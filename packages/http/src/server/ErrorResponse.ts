@@ -39,8 +39,6 @@ const internal = Refusal.make(500, "internal", "The server has a fault; its log 
 /**
  * The refusal for a failure. A defect is logged, and its refusal says no more than that the server has a fault. An
  * interruption stays an interruption.
- *
- * @category refusals
  */
 export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refusal> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
@@ -54,11 +52,7 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refu
   })
 }
 
-/**
- * Answers every failure with a refusal.
- *
- * @category middleware
- */
+/** Answers every failure with a refusal. */
 export const respond = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>

@@ -60,8 +60,6 @@ export interface Manner {
  * Opens a stream, which ends when the server shuts down or the caller's token is revoked. A client that has not read the
  * end some seconds after a shutdown has begun loses its connection. `onReady` is called each time that its client takes
  * frames again.
- *
- * @category responses
  */
 export const open = (
   onReady: () => void,
@@ -146,8 +144,6 @@ const opened = Effect.gen(function* () {
 /**
  * The response that sends frames until they end. A failure on the way ends it: a client that reconnects continues from the
  * last id it saw.
- *
- * @category responses
  */
 export const respond = <E, R = never>(
   frames: Stream.Stream<string, E, R>,
@@ -158,11 +154,7 @@ export const respond = <E, R = never>(
     return response
   })
 
-/**
- * The response that sends one frame, once `begin` has called back, and ends. Until then it has no fiber.
- *
- * @category responses
- */
+/** The response that sends one frame, once `begin` has called back, and ends. Until then it has no fiber. */
 export const respondOnce = (
   begin: (done: () => void) => Effect.Effect<void, never, Scope.Scope>,
   frame: Effect.Effect<string>,

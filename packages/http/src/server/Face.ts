@@ -36,22 +36,14 @@ export type Services =
 /** What a handler has, with what the server has. */
 export type Requirements = Services | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope
 
-/**
- * The answer to a request.
- *
- * @category models
- */
+/** The answer to a request. */
 export type Answer<E = never, R = never> = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   E,
   R | Requirements
 >
 
-/**
- * `headers`: those of its requests, which a page of another origin may send. `layer`: its handlers.
- *
- * @category models
- */
+/** `headers`: those of its requests, which a page of another origin may send. `layer`: its handlers. */
 export interface Face extends Addition {
   readonly headers: ReadonlyArray<string>
   readonly layer: Layer.Layer<never, never, Services>

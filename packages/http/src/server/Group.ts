@@ -39,11 +39,7 @@ const refusing = (handlers: Failing): Failing =>
     })),
   })
 
-/**
- * As `HttpApiBuilder.group` of the API, where a handler may fail with any error of a port.
- *
- * @category handlers
- */
+/** As `HttpApiBuilder.group` of the API, where a handler may fail with any error of a port. */
 export const group = <const Name extends HttpApiGroup.HttpApiGroup.Name<Parts["groups"]>, Return>(
   name: Name,
   build: (handlers: Widened<HandlersOf<Name>>) => HttpApiBuilder.Handlers.ValidateReturn<Return>,

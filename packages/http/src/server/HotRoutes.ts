@@ -71,8 +71,6 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 /**
  * Answers the hot routes in front of an app. What a request has paid and sent by the time that it reaches the app, its
  * rate and its body, is not paid or read again there.
- *
- * @category middleware
  */
 export const inFront = Effect.gen(function* () {
   const direct = yield* Direct

@@ -9,11 +9,7 @@ const digestOf = (script: string): Effect.Effect<string> =>
     (digest) => `'sha256-${Buffer.from(digest).toString("base64")}'`,
   )
 
-/**
- * The digest of each inline script of a page, for `script-src` of its policy. A script with a `src` has none.
- *
- * @category digests
- */
+/** The digest of each inline script of a page, for `script-src` of its policy. A script with a `src` has none. */
 export const digests = (html: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.forEach(
     Array.from(html.matchAll(inlineScript), ([, script = ""]) => script).filter((script) => script !== ""),

@@ -13,11 +13,7 @@ const placeOf = (error: unknown): string =>
         .join(", ")
     : "unknown"
 
-/**
- * Encodes rows; `toItem` returns a row as its schema takes it.
- *
- * @category encoding
- */
+/** Encodes rows; `toItem` returns a row as its schema takes it. */
 export const encode = <Row, A, I>(
   schema: Schema.Schema<A, I>,
   rows: ReadonlyArray<Row>,
@@ -35,11 +31,7 @@ export const encode = <Row, A, I>(
     return encoded
   })
 
-/**
- * Answers with a page of a list.
- *
- * @category responses
- */
+/** Answers with a page of a list. */
 export const respond = <Row, A, I>(
   schema: Schema.Schema<A, I>,
   page: { readonly items: ReadonlyArray<Row>; readonly next: string | null },

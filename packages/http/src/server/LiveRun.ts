@@ -21,7 +21,6 @@ export interface Summary {
   readonly frame: Uint8Array
 }
 
-/** @category options */
 export interface Options<E> {
   readonly first: Summary
   /** Reads the summary, and calls back once. */
@@ -53,7 +52,6 @@ export interface LiveRun {
 
 const encodeSummary = Schema.encodeSync(RunSummary)
 
-/** @category constructors */
 export const toSummary = (summary: Summaries.RunSummary): Summary => ({
   latestEventId: summary.latestEventId,
   isTerminal: Run.isTerminal(summary.status),
@@ -65,11 +63,7 @@ const entriesFrame = (entries: ReadonlyArray<RunLog.LogEntry>): Uint8Array =>
     EventStream.namedFrame("entries", JSON.stringify(entries.map(LogEntry.encode)), entries.at(-1)!.eventId),
   )
 
-/**
- * A run without pages. Its summary is read as long as it has any and has not ended.
- *
- * @category constructors
- */
+/** A run without pages. Its summary is read as long as it has any and has not ended. */
 export const make = <E>({ first, onEmpty, onFailure, pause, read }: Options<E>): LiveRun => {
   const pages = new Set<Page>()
   let latest = first

@@ -25,11 +25,7 @@ export interface Viewer {
   readonly end: () => void
 }
 
-/**
- * `toPartEnd`: the view ends when the run ends or waits, not only with the log.
- *
- * @category options
- */
+/** `toPartEnd`: the view ends when the run ends or waits, not only with the log. */
 export interface Options {
   readonly log: Context.Tag.Service<RunLog.RunLog>
   readonly runId: Run.Run["runId"]
@@ -74,11 +70,7 @@ export interface LogView extends Pick<ViewRing.ViewRing, "first" | "last" | "aft
 
 type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 
-/**
- * A view of a log that begins at a place in it.
- *
- * @category constructors
- */
+/** A view of a log that begins at a place in it. */
 export const make = ({ from, isShared, log, onEmpty, onEntries, runId, toPartEnd }: Options): LogView => {
   const fold = from.start()
   const ring = ViewRing.make(from.position)

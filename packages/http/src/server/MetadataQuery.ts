@@ -25,11 +25,7 @@ const problemOf = (name: string): string | undefined => {
   return name.startsWith("error.") && name !== "error.code" ? "must be error.code" : undefined
 }
 
-/**
- * The conditions of the request. A name that is none is refused.
- *
- * @category queries
- */
+/** The conditions of the request. A name that is none is refused. */
 export const read: Effect.Effect<
   { readonly metadata?: MetadataFilter.MetadataFilter },
   Refusal.Refusal,

@@ -41,11 +41,7 @@ const refusals = (faces: ReadonlyArray<Face>) =>
     ),
   )
 
-/**
- * Makes the middleware of a router. Its own routes are made for the first request that the router has no route for.
- *
- * @category middleware
- */
+/** Makes the middleware of a router. Its own routes are made for the first request that the router has no route for. */
 export const make = Effect.fnUntraced(function* (faces: ReadonlyArray<Face>) {
   const router = yield* HttpLayerRouter.toHttpEffect(refusals(faces)).pipe(
     Effect.provideService(HttpLayerRouter.RouterConfig, yield* HttpLayerRouter.RouterConfig),

@@ -39,8 +39,6 @@ const always = (): boolean => true
 /**
  * Serves the app. Effect's default tracer exports no span, and the span of a request costs as much as its direct path, so requests have
  * spans only where another tracer is there.
- *
- * @category middleware
  */
 export const serve = <E, R>(app: Effect.Effect<Response, E, R>) =>
   Effect.tracerWith((tracer) =>
@@ -98,8 +96,6 @@ const callerIn = (principal: Access.Principal): string => {
 /**
  * Makes the middleware that is around all others. With `logs` each request gets an id, or keeps the one that its proxy gave in
  * `x-request-id`, and a line in the log.
- *
- * @category middleware
  */
 export const measured = (logs: boolean) =>
   Effect.map(Effect.zipLeft(Callers, Meter.register(ServerMetrics.all)), (callers) => {
@@ -158,8 +154,6 @@ const both = { ...nosniff, "cache-control": "no-store" }
 /**
  * The declared type of an answer counts, and no cache stores an answer that does not allow it: it may have a token, and the events of a run are for
  * its caller alone.
- *
- * @category middleware
  */
 export const withHeaders = (
   response: HttpServerResponse.HttpServerResponse,
@@ -186,8 +180,6 @@ const policyOf = (page: HttpServerResponse.HttpServerResponse): Effect.Effect<st
 /**
  * A page with a policy by which a browser runs no script but those of the page, loads nothing from elsewhere, sends requests to its own server
  * alone, and shows the page in no frame.
- *
- * @category middleware
  */
 export const withPolicy = <E, R>(
   page: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,

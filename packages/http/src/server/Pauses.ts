@@ -12,11 +12,7 @@ interface Pause {
   readonly wake: () => void
 }
 
-/**
- * Pauses that take `length`, and a tenth more at most while the event loop is free.
- *
- * @category constructors
- */
+/** Pauses that take `length`, and a tenth more at most while the event loop is free. */
 export const make = (length: Duration.DurationInput): Effect.Effect<Pauses, never, Scope.Scope> =>
   Effect.gen(function* () {
     const millis = Duration.toMillis(length)

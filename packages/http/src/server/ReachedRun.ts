@@ -10,8 +10,6 @@ import * as RunStream from "./RunStream.js"
 /**
  * Answers with a stream of a run. The stream of a page ends also once its token reaches the run no more, as when the run loses the label that
  * the token is bound to.
- *
- * @category streams
  */
 export const whileReached = <A, E, R>(runId: Ids.RunId, respond: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Caller.page, (browser): Effect.Effect<A, E, R | Revocation> => {
@@ -30,10 +28,6 @@ export const whileReached = <A, E, R>(runId: Ids.RunId, respond: Effect.Effect<A
     })
   })
 
-/**
- * Answers with all of a run after event `after`, for as long as its caller reaches it.
- *
- * @category streams
- */
+/** Answers with all of a run after event `after`, for as long as its caller reaches it. */
 export const stream = (ports: Ports, run: Run.Run, after: number | undefined) =>
   whileReached(run.runId, RunStream.respond(Context.get(ports, RunLog.RunLog), RunStream.whole(run, after)))

@@ -15,11 +15,7 @@ export interface ResponseBody {
   readonly end: () => void
 }
 
-/**
- * A body that begins with these bytes. `onReady` is called each time that the client takes more again.
- *
- * @category constructors
- */
+/** A body that begins with these bytes. `onReady` is called each time that the client takes more again. */
 export const make = (first: Uint8Array, onReady: () => void): ResponseBody => {
   let ready = false
   let ended = false

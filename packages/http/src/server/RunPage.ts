@@ -12,11 +12,7 @@ import { largeWrite } from "./StreamTurns.js"
 
 type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 
-/**
- * `after`: entries up to here are not sent.
- *
- * @category options
- */
+/** `after`: entries up to here are not sent. */
 export interface Options {
   readonly run: LiveRun
   readonly reader: RunLog.LogReader
@@ -41,11 +37,7 @@ const endFrame = new TextEncoder().encode(EventStream.namedFrame("end", "{}"))
 /** The control plane writes an entry for each change of the run's state. */
 const isChange = ({ sequence }: RunLog.LogEntry): boolean => sequence === null
 
-/**
- * Has a stream show a run.
- *
- * @category constructors
- */
+/** Has a stream show a run. */
 export const join = ({ onFailure, pause, reader, run, after, stream }: Options): JoinedPage => {
   /** The log as it was when the page was opened comes as fast as the client takes it. */
   const opened = run.summary().latestEventId

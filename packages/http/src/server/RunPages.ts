@@ -85,11 +85,7 @@ export const layer: Layer.Layer<RunPages> = Layer.scoped(
   }),
 )
 
-/**
- * Answers with a page, after event `after` of the log. The first summary is read before the stream begins.
- *
- * @category responses
- */
+/** Answers with a page, after event `after` of the log. The first summary is read before the stream begins. */
 export const respond = (
   ports: Ports,
   runId: Ids.RunId,

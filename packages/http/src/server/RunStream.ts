@@ -14,11 +14,7 @@ export const whole = ({ conversationId, runId }: Run.Run, after: number | undefi
   after,
 })
 
-/**
- * Answers with a part of a log.
- *
- * @category responses
- */
+/** Answers with a part of a log. */
 export const respond = (
   log: Context.Tag.Service<RunLog.RunLog>,
   shown: Shown,

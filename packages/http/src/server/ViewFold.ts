@@ -3,11 +3,7 @@ import { AgentEvent, type RunLog } from "@runlease/core"
 import * as EventStream from "./EventStream.js"
 import { type Frames, writeSize } from "./ViewRing.js"
 
-/**
- * What shows the entries of a log, as `AgUiView.Fold` does. `isEnd`: the stream ends with the event.
- *
- * @category models
- */
+/** What shows the entries of a log, as `AgUiView.Fold` does. `isEnd`: the stream ends with the event. */
 export interface EntryFold {
   readonly next: (event: AgentEvent.LogEvent, isEnd: boolean) => ReadonlyArray<AgentEvent.LogEvent>
   readonly copy: () => EntryFold
@@ -39,11 +35,7 @@ export interface ViewFold {
   readonly checkpoint: () => Checkpoint | undefined
 }
 
-/**
- * A place in a log, with the view of all that is before it.
- *
- * @category models
- */
+/** A place in a log, with the view of all that is before it. */
 export interface Checkpoint {
   readonly position: number
   /** A fold that begins here. */
@@ -108,11 +100,7 @@ const make = (
   }
 }
 
-/**
- * The place after `position`, where the view is. `json` is the text of an event. Ends of parts up to `passed` are passed over.
- *
- * @category constructors
- */
+/** The place after `position`, where the view is. `json` is the text of an event. Ends of parts up to `passed` are passed over. */
 export const checkpointAt = (
   view: EntryFold,
   position: number,

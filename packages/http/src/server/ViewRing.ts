@@ -9,8 +9,6 @@ export const writeSize = 64 * 1024
 /**
  * The frames of successive entries of a log. `ends` has the place in the bytes where the frames of each end; an entry may
  * have none.
- *
- * @category models
  */
 export interface Frames {
   readonly ids: ReadonlyArray<number>
@@ -52,11 +50,7 @@ const bytesAfter = ({ frames: { bytes, ends, ids }, start }: RingPiece, position
   return index < 0 ? bytes : bytes.subarray(ends[index])
 }
 
-/**
- * An empty ring whose first frames will be those of the entry that follows `start`.
- *
- * @category constructors
- */
+/** An empty ring whose first frames will be those of the entry that follows `start`. */
 export const make = (start: number): ViewRing => {
   const pieces: Array<RingPiece> = []
   let last = start

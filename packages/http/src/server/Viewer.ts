@@ -8,11 +8,7 @@ import type { Checkpoint } from "./ViewFold.js"
 import { largeWrite } from "./StreamTurns.js"
 import type { Piece } from "./ViewRing.js"
 
-/**
- * `after`: what comes up to here is not sent. `before` is sent first. `onEnd` is called when all has been sent.
- *
- * @category options
- */
+/** `after`: what comes up to here is not sent. `before` is sent first. `onEnd` is called when all has been sent. */
 export interface Options {
   readonly stream: EventStream
   readonly after: number
@@ -32,11 +28,7 @@ export interface JoinedViewer {
   readonly leave: () => void
 }
 
-/**
- * Has a stream follow a view, from `after` on.
- *
- * @category constructors
- */
+/** Has a stream follow a view, from `after` on. */
 export const join = (
   joined: LogView,
   { onEnd, after, sharedView, stream, viewFrom, ...options }: Options,

@@ -39,11 +39,7 @@ const pageOf =
       },
     )
 
-/**
- * The entries of a log. Each page after the first waits for a turn of the event loop, since a store may have it at once.
- *
- * @category streams
- */
+/** The entries of a log. Each page after the first waits for a turn of the event loop, since a store may have it at once. */
 export const entries = (
   ports: Context.Context<RunLog.RunLog>,
   wanted: Wanted,
@@ -58,11 +54,7 @@ export const entries = (
   )
 }
 
-/**
- * Folds the entries of a log. What comes after its first page is read in turn, as what is folded of it may take memory.
- *
- * @category reading
- */
+/** Folds the entries of a log. What comes after its first page is read in turn, as what is folded of it may take memory. */
 export const fold = (
   ports: Context.Context<RunLog.RunLog>,
   wanted: Wanted,

@@ -45,7 +45,6 @@ const readRunnable = (
     return runnable
   })
 
-/** @category searching */
 export const search = (
   database: Database,
   { claims, probes }: RunRows.Search,

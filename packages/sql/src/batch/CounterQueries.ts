@@ -81,11 +81,7 @@ const keyColumns = {
   agent_id: "text",
 } as const
 
-/**
- * Adds up a bounded number of rows that commits have added, under the lock of `lockSums`. Returns whether there are more.
- *
- * @category adding up
- */
+/** Adds up a bounded number of rows that commits have added, under the lock of `lockSums`. Returns whether there are more. */
 export const addUp = (database: Database): Effect.Effect<boolean, SqlError> =>
   Effect.gen(function* () {
     const { dialect, sql } = database
@@ -113,11 +109,7 @@ export const addUp = (database: Database): Effect.Effect<boolean, SqlError> =>
     return deltas.length === mostDeltas
   })
 
-/**
- * Deletes at most `limit` sums of periods that have ended by then, under the lock of `lockSums`. Returns whether there are more.
- *
- * @category deleting
- */
+/** Deletes at most `limit` sums of periods that have ended by then, under the lock of `lockSums`. Returns whether there are more. */
 export const prune = (
   { sql }: Database,
   projectId: Ids.ProjectId,

@@ -12,11 +12,7 @@ const columns = { project_id: "text", agent_id: "text", debounce_key: "text" } a
 const lockOf = ({ agentId, key, projectId }: RunRows.Debounced): string =>
   JSON.stringify(["debounce", projectId, agentId, key])
 
-/**
- * The runs of these keys that no worker has claimed, from the oldest on, and locked. No run of the keys is added until the commit.
- *
- * @category reading
- */
+/** The runs of these keys that no worker has claimed, from the oldest on, and locked. No run of the keys is added until the commit. */
 export const read = (
   database: Database,
   names: ReadonlyArray<RunRows.Debounced>,

@@ -164,7 +164,6 @@ const forget = (
   )
 }
 
-/** @category constructors */
 export const make = (database: Database): FlowRows.FlowRows<SqlError> => ({
   read: (wanted) => read(database, wanted),
   move: (changes) => Effect.flatMap(database.dialect.now, (now) => move(database, changes, now)),

@@ -8,8 +8,6 @@ import type { SqlStore } from "./SqlStore.js"
  * set back, and the worker of one that is alive renews it earlier than it ends.
  *
  * Source: docs/decisions/0020-time-of-an-embedded-store.md
- *
- * @category running
  */
 export const shortenLeases = (
   store: SqlStore,

@@ -252,7 +252,6 @@ const sinceAt = ({ state: { limits } }: RunRows.StoredRun, { limit }: Limit): nu
 /** The largest number of limits that one commit looks at. */
 const mostDue = 200
 
-/** @category constructors */
 export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
   const { dialect, sql } = database
   return {

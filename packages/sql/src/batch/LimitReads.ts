@@ -13,7 +13,6 @@ import * as NamedLimitQueries from "./NamedLimitQueries.js"
 import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
 import { Gate } from "../rows/RunFields.js"
 
-/** @category constructors */
 export const reads = (database: Database): LimitRows.LimitReads<SqlError> => {
   const { sql } = database
   return {

@@ -119,7 +119,6 @@ const ofAgents = (
   return changes ? Effect.zipRight(dialect.lockNames(locks), found) : found
 }
 
-/** @category constructors */
 export const make = (
   database: Database,
 ): Pick<LimitRows.LimitRows<SqlError>, "define" | "defined" | "ofAgents"> => ({

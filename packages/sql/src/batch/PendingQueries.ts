@@ -66,7 +66,6 @@ const queuedBefore =
     )
   }
 
-/** @category constructors */
 export const make = (
   database: Database,
 ): Pick<SummaryRows.SummaryRows<SqlError>, "aheadInLane" | "queuedBefore" | "oldestRunnable"> => ({

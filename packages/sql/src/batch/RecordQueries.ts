@@ -49,7 +49,6 @@ const select = <R extends Records.Identified>(
 const named = ({ sql }: Database, { id, projectId }: Records.RecordRef): Fragment =>
   sql`WHERE t.project_id = ${projectId} AND t.id = ${id}`
 
-/** @category constructors */
 export const rows =
   (database: Database) =>
   <R extends Records.Identified>(table: Records.RecordTable<R>): Records.RecordRows<R, SqlError> => {
@@ -117,7 +116,6 @@ export const rows =
     }
   }
 
-/** @category constructors */
 export const reads =
   (database: Database) =>
   <R extends Records.Identified>(table: Records.RecordTable<R>): Records.RecordReads<R, SqlError> => {

@@ -159,11 +159,7 @@ const writeStates = (database: Database, unordered: ReadonlyArray<RunRows.Change
   }
 }
 
-/**
- * Inserts the runs in their order, in their states, with the requests and the conversations that are made for them; returns their keys.
- *
- * @category inserting
- */
+/** Inserts the runs in their order, in their states, with the requests and the conversations that are made for them; returns their keys. */
 export const insert = (
   database: Database,
   runs: ReadonlyArray<RunRows.NewRun>,

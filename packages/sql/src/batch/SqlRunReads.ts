@@ -51,7 +51,6 @@ const listed = (
   })
 }
 
-/** @category constructors */
 export const make = (database: Database): RunStore.RunReads<SqlError> => ({
   now: database.dialect.now,
 

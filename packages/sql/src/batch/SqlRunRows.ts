@@ -19,7 +19,6 @@ import * as RunQueries from "./RunQueries.js"
 import * as RunWrites from "./RunWrites.js"
 import * as SummaryQueries from "./SummaryQueries.js"
 
-/** @category constructors */
 export const make = (database: Database): RunRows.RunRows<SqlError> => {
   const { dialect } = database
   return {

@@ -49,11 +49,7 @@ const makeConfirmed = (confirm: Effect.Effect<void, SqlError>) =>
     }).pipe(Effect.timeoutFail({ duration: patience, onTimeout: unanswered }))
   })
 
-/**
- * `rows` are those of a transaction on the database. `link` connects the wake-ups of this process with those of other servers.
- *
- * @category constructors
- */
+/** `rows` are those of a transaction on the database. `link` connects the wake-ups of this process with those of other servers. */
 export const make = (
   database: Database,
   rows: RunRows.RunRows<SqlError>,

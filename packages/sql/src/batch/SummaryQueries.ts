@@ -409,7 +409,6 @@ const asking =
       PendingQueries.keysOf,
     )
 
-/** @category constructors */
 export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => ({
   ...makeClaimRecords(database),
 

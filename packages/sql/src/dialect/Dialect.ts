@@ -44,7 +44,6 @@ export interface RunLocking {
   readonly check: (found: ReadonlyArray<RunRows.StoredRun>) => Effect.Effect<void, SqlError>
 }
 
-/** @category models */
 export interface Dialect {
   /** The store's time, in milliseconds since the epoch; one instant within one transaction. */
   readonly now: Effect.Effect<number, SqlError>
@@ -136,11 +135,7 @@ export interface Dialect {
   ) => Effect.Effect<ReadonlyArray<Candidate>, SqlError>
 }
 
-/**
- * A database, and how it differs from others.
- *
- * @category models
- */
+/** A database, and how it differs from others. */
 export interface Database {
   readonly sql: SqlClient.SqlClient
   readonly dialect: Dialect

@@ -4,11 +4,7 @@ import type { Fragment } from "@effect/sql/Statement"
 import type { RunRows } from "@runlease/store"
 import type { Dialect } from "./Dialect.js"
 
-/**
- * Runs by their names, or by their keys.
- *
- * @category models
- */
+/** Runs by their names, or by their keys. */
 export type RunNames =
   | { readonly refs: ReadonlyArray<RunRows.RunRef> }
   | { readonly keys: ReadonlyArray<number> }

@@ -24,11 +24,7 @@ export class SqliteFileLost extends Data.TaggedError("SqliteFileLost")<{ readonl
   }
 }
 
-/**
- * Checks that the file of the database is in its place. A database without a file always passes.
- *
- * @category references
- */
+/** Checks that the file of the database is in its place. A database without a file always passes. */
 export class SqliteFileCheck extends Context.Reference<SqliteFileCheck>()("@runlease/sql/SqliteFileCheck", {
   defaultValue: (): { readonly inPlace: Effect.Effect<void, SqlError> } => ({ inPlace: Effect.void }),
 }) {}
@@ -57,11 +53,7 @@ const filesOf = (filename: string): ReadonlyArray<string> => {
   return [named, `${attempt(() => fs.realpathSync(named)) ?? named}-wal`]
 }
 
-/**
- * Watches the files of a database that is open, until the Scope closes.
- *
- * @category constructors
- */
+/** Watches the files of a database that is open, until the Scope closes. */
 export const make = (
   filename: string,
 ): Effect.Effect<Context.Tag.Service<SqliteFileCheck>, never, Scope.Scope> =>

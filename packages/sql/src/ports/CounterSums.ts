@@ -11,11 +11,7 @@ const interval = Duration.seconds(5)
 const once = (store: SqlStore): Effect.Effect<boolean, SqlError> =>
   store.runs.transact(Effect.zipRight(CounterQueries.lockSums(store), CounterQueries.addUp(store)))
 
-/**
- * Adds up what was counted, for as long as it runs. A round that fails is tried again at the next one.
- *
- * @category running
- */
+/** Adds up what was counted, for as long as it runs. A round that fails is tried again at the next one. */
 export const run = (store: SqlStore): Effect.Effect<never> => {
   const isThere = Effect.map(store.sql`SELECT 1 FROM counter_deltas LIMIT 1`, (rows) => rows.length > 0)
   const round = Effect.flatMap(isThere, (some) =>

@@ -170,7 +170,6 @@ const pruneOne = (
     return Either.right({ pruned, more: counters || conversations || limits || bulk || flows })
   })
 
-/** @category constructors */
 export const make = (store: SqlStore): ControlPlane.ControlPlane["Type"]["prune"] =>
   store.writer.operation<ControlPlane.PruneRequest, ControlPlane.Pruned, ControlPlane.Pruned>({
     name: "ControlPlane.prune",

@@ -303,7 +303,6 @@ interface NewWorkerToken extends WorkerRef {
   readonly issuedBy: Ids.KeyId | undefined
 }
 
-/** @category constructors */
 export const make = (store: SqlStore): Access.Access["Type"] => {
   const { sql, dialect, writer } = store
 

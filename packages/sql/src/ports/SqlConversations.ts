@@ -62,7 +62,6 @@ interface Add {
   readonly message: Conversations.NewMessage
 }
 
-/** @category constructors */
 export const make = (
   store: SqlStore,
 ): ((projectId: Ids.ProjectId) => Conversations.Conversations["Type"]) => {

@@ -79,7 +79,6 @@ const heartbeatRows = (requests: ReadonlyArray<Heartbeat>) => {
   return Array.from(rows.values())
 }
 
-/** @category constructors */
 export const make = (
   store: SqlStore,
 ): ((projectId: Ids.ProjectId) => WorkerRegistry.WorkerRegistry["Type"]) => {

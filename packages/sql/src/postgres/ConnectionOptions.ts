@@ -7,8 +7,6 @@ import type { Duration, Redacted } from "effect"
  * `connectTimeout`: how long to wait for a connection, 5 seconds when absent. `statementTimeout`: how long a statement may
  * take, 30 seconds. `lockTimeout`: how long a statement may wait for a lock, 2 seconds. `idleInTransactionTimeout`: how long
  * the database waits for the next statement of a transaction before it rolls back, 10 seconds.
- *
- * @category models
  */
 export interface ConnectionOptions {
   readonly url: Redacted.Redacted

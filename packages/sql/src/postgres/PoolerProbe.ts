@@ -12,8 +12,6 @@ import type { ConnectionOptions } from "./ConnectionOptions.js"
 /**
  * What a connection keeps. `session`: all. `statements`: prepared statements alone, so that settings, locks and LISTEN are lost. `nothing`:
  * not even those.
- *
- * @category models
  */
 export type Keeps = "session" | "statements" | "nothing"
 
@@ -58,8 +56,6 @@ const isForeign = ({ code }: NoAnswer): boolean => code === "42P05" || code === 
 /**
  * Looks at two connections, one of which is idle while the other one is in a transaction: a pooler that does not keep sessions runs the
  * statements of the idle one elsewhere then. It writes nothing. Undefined where the database does not answer in a few seconds.
- *
- * @category checks
  */
 export const find = (options: ConnectionOptions): Effect.Effect<Keeps | undefined> =>
   Effect.scoped(

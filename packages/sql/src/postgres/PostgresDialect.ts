@@ -40,7 +40,6 @@ const selectsPerStatement = 100
 
 const types = { integer: "bigint", text: "text" } as const
 
-/** @category constructors */
 export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
   const rows = <C extends Columns>(columns: C, values: ReadonlyArray<RowOf<C>>) => {
     const names = Object.keys(columns)

@@ -12,8 +12,6 @@ import * as PreparedStatements from "./PreparedStatements.js"
 /**
  * `maxConnections`: 10 when absent, without the one that listens for wake-ups. The control plane writes over one of them and
  * reads over the others.
- *
- * @category models
  */
 export interface Options extends ConnectionOptions {
   readonly maxConnections?: number | undefined
@@ -30,8 +28,6 @@ const setting = <A>(of: (name: string) => Config.Config<A>, name: string) =>
 /**
  * All but `url`, from `RUNLEASE_POSTGRES_MAX_CONNECTIONS`, `…_CONNECT_TIMEOUT`, `…_STATEMENT_TIMEOUT`, `…_LOCK_TIMEOUT`
  * and `…_IDLE_IN_TRANSACTION_TIMEOUT`; durations such as `30 seconds`.
- *
- * @category config
  */
 export const limits: Config.Config<Omit<Options, "url">> = Config.all({
   maxConnections: setting(Config.integer, "MAX_CONNECTIONS"),
@@ -41,11 +37,7 @@ export const limits: Config.Config<Omit<Options, "url">> = Config.all({
   idleInTransactionTimeout: setting(Config.duration, "IDLE_IN_TRANSACTION_TIMEOUT"),
 })
 
-/**
- * `url` from `DATABASE_URL`, and the limits.
- *
- * @category config
- */
+/** `url` from `DATABASE_URL`, and the limits. */
 export const config: Config.Config<Options> = Config.map(
   Config.all([Config.redacted("DATABASE_URL"), limits]),
   ([url, rest]) => ({ url, ...rest }),
@@ -144,8 +136,6 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
  * A pool of connections, closed with the Scope. It connects when it is first used.
  *
  * Fails: `SqlError` when the URL is not understood.
- *
- * @category layers
  */
 export const layerWith = (options: Options): Layer.Layer<SqlClient, SqlError> =>
   PgClient.layerFromPool({

@@ -55,8 +55,6 @@ type Keyed = { readonly run_pk: number }
 /**
  * Locks runs before their states are read by a later statement. A transaction that changes a run locks its row of `runs`. A claim locks the
  * row of `queue` alone, so that row is locked too.
- *
- * @category locking
  */
 export const lockRuns =
   (sql: SqlClient.SqlClient, rows: Dialect["rows"]) =>
@@ -169,11 +167,7 @@ export const emission = (text: string): string =>
 const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
   connection.executeUnprepared(statement, [], undefined)
 
-/**
- * How a dialect runs its transactions. `rows` makes a table of values.
- *
- * @category constructors
- */
+/** How a dialect runs its transactions. `rows` makes a table of values. */
 export const make = (
   sql: SqlClient.SqlClient,
   time: StoreTime["Type"],
@@ -312,8 +306,6 @@ const patience = Duration.seconds(3)
  * cancelled, as it would stay in its process: it fails as one that no standby confirms, or whenever its connection fails.
  *
  * Source: docs/decisions/0126-poolers-and-standbys.md
- *
- * @category checks
  */
 export const probeCommit = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =>
   Effect.gen(function* () {

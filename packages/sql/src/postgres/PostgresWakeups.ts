@@ -190,8 +190,6 @@ const connect = (options: PostgresPool.Options) =>
  * is open. It connects again whenever its connection is lost, and then wakes all waiters.
  *
  * Returns once the first connection is open or has failed.
- *
- * @category constructors
  */
 export const link = (
   options: PostgresPool.Options,

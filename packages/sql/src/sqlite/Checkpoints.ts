@@ -34,11 +34,7 @@ export interface Options {
   readonly synchronous: "normal" | "full"
 }
 
-/**
- * What a writer does before and after each commit.
- *
- * @category models
- */
+/** What a writer does before and after each commit. */
 export interface Checkpoints {
   /** Waits until the -wal has room for a commit. */
   readonly room: Effect.Effect<void>
@@ -58,8 +54,6 @@ const driverPath = (): string => {
 /**
  * Has the checkpoints of a connection made on a thread, which starts with the first one and ends with the Scope. When the
  * thread fails, the connection makes them itself, at the end of its commits.
- *
- * @category constructors
  */
 export const make = (
   database: Sqlite.Database,

@@ -6,11 +6,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Schema } from "effect"
 import * as SqliteFile from "./SqliteFile.js"
 
-/**
- * The back-up failed. The destination is as it was before.
- *
- * @category errors
- */
+/** The back-up failed. The destination is as it was before. */
 export class SqliteBackupFailed extends Schema.TaggedError<SqliteBackupFailed>(
   "@runlease/sql/SqliteBackupFailed",
 )("SqliteBackupFailed", { filename: Schema.String, message: Schema.String }) {}
@@ -29,8 +25,6 @@ const reading = <A>(filename: string, read: (sql: SqlClient.SqlClient) => Effect
  *
  * Units: `bytes` is the size of the copy.
  * Fails: `SqliteBackupFailed`, with the reason.
- *
- * @category back-up
  */
 export const write = Effect.fn("SqliteBackup.write")(function* (options: {
   readonly filename: string

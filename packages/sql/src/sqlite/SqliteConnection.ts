@@ -57,11 +57,7 @@ export const reserving =
 /** The instant at which the open transaction began. */
 class Instant extends Context.Tag("@runlease/sql/sqlite/Instant")<Instant, number>() {}
 
-/**
- * `clock` reads the store's time.
- *
- * @category constructors
- */
+/** `clock` reads the store's time. */
 export const dialect = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, alone: Alone): Dialect => {
   const now = Effect.flatMap(Effect.serviceOption(Instant), (open) =>
     Option.isSome(open) ? Effect.succeed(open.value) : clock,
@@ -182,11 +178,7 @@ export const dialect = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, 
 
 // The client of a SQLite file, with the driver's own handle: a commit runs its statements on the handle, plainly.
 
-/**
- * The open file, as the driver has it.
- *
- * @category models
- */
+/** The open file, as the driver has it. */
 export interface Handle {
   /** A statement on it runs on the connection of the file's `SqlClient`, in its open transaction. */
   readonly database: Sqlite.Database
@@ -195,7 +187,6 @@ export interface Handle {
   readonly alone: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** @category tags */
 export class SqliteHandle extends Context.Tag("@runlease/sql/SqliteHandle")<SqliteHandle, Handle>() {}
 
 /** The largest number of statements that a connection prepares once; the oldest is removed. */
@@ -237,11 +228,7 @@ const makeConnection = (database: Sqlite.Database): Connection => {
   }
 }
 
-/**
- * Opens a file. Dies with the driver's error when the file is unusable.
- *
- * @category layers
- */
+/** Opens a file. Dies with the driver's error when the file is unusable. */
 export const layer = (filename: string): Layer.Layer<SqlClient.SqlClient | SqliteHandle> =>
   Layer.scopedContext(
     Effect.gen(function* () {

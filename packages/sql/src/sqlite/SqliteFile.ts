@@ -10,19 +10,13 @@ import { busyTimeout, layer as connection, SqliteHandle } from "./SqliteConnecti
 /**
  * `filename`: a path whose folder exists, or `:memory:`. `synchronous`: `normal` when absent, which survives a
  * crash of the process; `full` also survives a loss of power, and waits for the disk at every commit.
- *
- * @category models
  */
 export interface Options {
   readonly filename: string
   readonly synchronous?: "normal" | "full" | undefined
 }
 
-/**
- * The file cannot be used as a database.
- *
- * @category errors
- */
+/** The file cannot be used as a database. */
 export class SqliteFileUnusable extends Schema.TaggedError<SqliteFileUnusable>(
   "@runlease/sql/SqliteFileUnusable",
 )("SqliteFileUnusable", {
@@ -127,8 +121,6 @@ const checkpointed = (options: Checkpoints.Options) =>
  * Opens the file, which is made when absent, for its owner alone, and watches that it stays where it is.
  *
  * Fails: `SqliteFileUnusable`, with the reason.
- *
- * @category layers
  */
 export const layerWith = ({
   filename,

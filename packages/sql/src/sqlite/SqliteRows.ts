@@ -69,7 +69,6 @@ export const inserter = (prepare: Prepare, table: string, columns: Columns): ((r
   return (row) => insert(names.map((name) => valueOf(row[name])))
 }
 
-/** @category models */
 export interface SqliteRows {
   readonly find: (refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
   readonly search: (search: RunRows.Search, now: number) => RunRows.Found
@@ -146,7 +145,6 @@ const inKeyOrder = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<RunRo
 const toRef = rowsOf<NameRow>(["project_id", "run_id"])
 const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
 
-/** @category constructors */
 export const make = (database: Sqlite.Database): SqliteRows => {
   const prepare = preparing(database)
   const findLeased = prepare(namedLeased)
@@ -380,7 +378,6 @@ const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
   }
 }
 
-/** @category constructors */
 export const stateWriter = (prepare: Prepare): Write => {
   const all = byTable((from) =>
     byTable((to) => (from === to ? staying(prepare, to) : moving(prepare, from, to))),
@@ -398,11 +395,7 @@ export const stateWriter = (prepare: Prepare): Write => {
   }
 }
 
-/**
- * Adds what a commit has counted.
- *
- * @category constructors
- */
+/** Adds what a commit has counted. */
 export const counterInserter = (
   database: Sqlite.Database,
 ): ((counted: ReadonlyArray<CounterRows.CounterDelta>) => void) => {

@@ -6,8 +6,6 @@ import type { Handle } from "./SqliteConnection.js"
  * Counts each commit of another process as the end of a token: one look at a number that SQLite keeps, 2 µs, and no read of the file.
  *
  * Source: https://www.sqlite.org/pragma.html#pragma_data_version
- *
- * @category constructors
  */
 export const link = ({ database }: Handle, local: Wakeups.Wakeups): Wakeups.Wakeups => {
   const version = database.prepare("PRAGMA data_version").pluck()

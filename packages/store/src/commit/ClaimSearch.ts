@@ -79,11 +79,7 @@ export interface Plan {
   readonly claimedBefore: (found: Found) => ReadonlyMap<Request, ReadonlyArray<RunRef>>
 }
 
-/**
- * Claims that look for the same runs share a probe, which wants as many as all of them together.
- *
- * @category searching
- */
+/** Claims that look for the same runs share a probe, which wants as many as all of them together. */
 export const plan = (requests: ReadonlyArray<Request>): Plan => {
   const probes: Array<Probe> = []
   const indexes = new Map<string, number>()
@@ -149,8 +145,6 @@ const mayWaitAtWorker = ({ state: { limits, spec } }: StoredRun): boolean =>
 /**
  * Assigns runs to claims: each claim in turn gets the best run that is left for it. Those that wait at their worker are assigned last, and
  * none of a lane that its submission names, or of a limit, is among them: others take turns with it, and would wait too.
- *
- * @category assigning
  */
 export const assign = (
   requests: ReadonlyArray<Request>,

@@ -10,7 +10,6 @@ import { Context } from "effect"
 import type { RunRef, StoredRun } from "../rows/RunRows.js"
 import { logKey } from "./Wakeups.js"
 
-/** @category models */
 export interface RememberedLeases {
   readonly find: (ref: RunRef) => StoredRun | undefined
   /** Takes a run as a commit has left it. A run without a lease is forgotten. */
@@ -18,11 +17,7 @@ export interface RememberedLeases {
   readonly forget: (run: StoredRun) => void
 }
 
-/**
- * `most`: the largest number of runs; the one that was written longest ago is removed.
- *
- * @category constructors
- */
+/** `most`: the largest number of runs; the one that was written longest ago is removed. */
 export const make = (most = 10_000): RememberedLeases => {
   const runs = new Map<string, StoredRun>()
   return {
@@ -39,11 +34,7 @@ export const make = (most = 10_000): RememberedLeases => {
   }
 }
 
-/**
- * Makes what a store remembers: `make` by default. A simulation provides a store that remembers wrongly.
- *
- * @category references
- */
+/** Makes what a store remembers: `make` by default. A simulation provides a store that remembers wrongly. */
 export class Maker extends Context.Reference<Maker>()("@runlease/store/RememberedLeases", {
   defaultValue: () => (): RememberedLeases => make(),
 }) {}

@@ -40,18 +40,13 @@ import { type LogGrowth, logKey, slowPoll, type Wakeups } from "./Wakeups.js"
  */
 export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boolean } & { read: boolean }
 
-/**
- * What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key.
- *
- * @category models
- */
+/** What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key. */
 export interface Memory {
   readonly leases: RememberedLeases
   readonly limitsSeen: LimitsSeen
   routes: Fairness.Routes | undefined
 }
 
-/** @category models */
 export interface RunBatch<X> {
   readonly limitsSeen: LimitsSeen
   /** The instant of the commit. */
@@ -103,8 +98,6 @@ export interface RunBatch<X> {
 /**
  * What a batch begins with: the instant of the commit, the runs that it names and has read, those that it remembers, the search of
  * its claims, and the hand-over of runs that become runnable.
- *
- * @category models
  */
 export interface Beginning<X> {
   readonly now: number
@@ -145,7 +138,6 @@ const changesSome = (details: DetailChanges, names: ReadonlyArray<keyof DetailCh
     return Array.isArray(change) ? change.length > 0 : change !== undefined
   })
 
-/** @category constructors */
 export const make = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,

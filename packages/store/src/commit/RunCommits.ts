@@ -27,8 +27,6 @@ import { logKey, type Wakeups } from "./Wakeups.js"
  * The commit finds the runs that `refs` names, and what `probes` looks for, for all of its operations together and before
  * any of them decides. `answer` runs after the commit has succeeded. `abandoned` runs for an answer whose caller was
  * interrupted while the commit was in flight.
- *
- * @category models
  */
 export interface Operation<in Request, in out Decision, in out A, out E, out Probe, in Batch, out X> {
   readonly name: string
@@ -42,7 +40,6 @@ export interface Operation<in Request, in out Decision, in out A, out E, out Pro
   readonly abandoned?: ((request: Request, answer: A) => Effect.Effect<void>) | undefined
 }
 
-/** @category models */
 export interface CommitQueue<Probe, Batch, X> {
   /**
    * Makes the function that sends one request and returns its verdict.
@@ -61,11 +58,7 @@ export interface CommitQueue<Probe, Batch, X> {
   readonly isBusy: () => boolean
 }
 
-/**
- * What a commit is on one store.
- *
- * @category models
- */
+/** What a commit is on one store. */
 export interface Options<Probe, Batch, X> {
   /** Runs an effect as one transaction, perhaps more than once. */
   readonly transact: <A>(effect: Effect.Effect<A, X>) => Effect.Effect<A, X>
@@ -136,8 +129,6 @@ const partsOf = <Probe, Batch, X>(
 /**
  * Makes a queue that commits until the Scope closes. Closing fails the requests that wait with `ControlPlaneUnavailable`;
  * the commit in flight is finished.
- *
- * @category constructors
  */
 export const makeQueue = <Probe, Batch, X>(
   options: Options<Probe, Batch, X>,
@@ -255,11 +246,7 @@ export const makeQueue = <Probe, Batch, X>(
     }
   })
 
-/**
- * One sort of request about runs. Its probes are claims.
- *
- * @category models
- */
+/** One sort of request about runs. Its probes are claims. */
 export type RunOperation<Request, Decision, A, E, X> = Operation<
   Request,
   Decision,
@@ -270,11 +257,7 @@ export type RunOperation<Request, Decision, A, E, X> = Operation<
   X
 >
 
-/**
- * The queue of a store of runs. `limitsSeen`: what this process has read last of limits that no submission names.
- *
- * @category models
- */
+/** The queue of a store of runs. `limitsSeen`: what this process has read last of limits that no submission names. */
 export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X> {
   readonly limitsSeen: RunBatch.LimitsSeen
 }
@@ -342,7 +325,6 @@ const begin = <X>(
     )
   })
 
-/** @category constructors */
 export const make = <X>(
   { gather, isolates, rows, transact, unavailable }: RunStore<X>,
   wakeups: Wakeups,

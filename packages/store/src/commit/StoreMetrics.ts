@@ -153,8 +153,6 @@ const counted: ReadonlyMap<string, (by: number) => void> = new Map([
 /**
  * What the ticks of one commit came to. `lateness`: of each tick that began a run, in milliseconds. `missed` and `overlap`: the ticks that
  * began none.
- *
- * @category models
  */
 export interface Ticks {
   readonly lateness: ReadonlyArray<number>
@@ -162,11 +160,7 @@ export interface Ticks {
   readonly overlap: number
 }
 
-/**
- * Counts the ticks of a commit that has succeeded.
- *
- * @category schedules
- */
+/** Counts the ticks of a commit that has succeeded. */
 export const ticked = ({ lateness, missed, overlap }: Ticks): void => {
   scheduleTicks.add(lateness.length)
   for (const late of lateness) scheduleLateness.add(Math.max(0, late) / 1000)
@@ -174,11 +168,7 @@ export const ticked = ({ lateness, missed, overlap }: Ticks): void => {
   scheduleSkipped.add(overlap, byReason("overlap"))
 }
 
-/**
- * What one commit did to runs, which counts once it has succeeded.
- *
- * @category models
- */
+/** What one commit did to runs, which counts once it has succeeded. */
 export interface CommitMeasure {
   /** Takes note of counters, and returns them. */
   readonly counted: (deltas: ReadonlyArray<CounterDelta>) => ReadonlyArray<CounterDelta>
@@ -189,7 +179,6 @@ export interface CommitMeasure {
   readonly publish: Effect.Effect<void>
 }
 
-/** @category constructors */
 export const ofCommit = (): CommitMeasure => {
   const all: Array<CounterDelta> = []
   const reasons: Array<string> = []

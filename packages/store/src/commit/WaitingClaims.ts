@@ -63,7 +63,6 @@ export interface Wait {
   readonly next: (time: Duration.DurationInput, blocked: boolean) => Effect.Effect<HandedRuns | undefined>
 }
 
-/** @category models */
 export interface WaitingClaims {
   /**
    * Adds a claim that is about to look; it waits from the first `next` until the Scope closes. When it then has not received
@@ -118,7 +117,6 @@ const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => 
   handed: undefined,
 })
 
-/** @category constructors */
 export const make = (): WaitingClaims => {
   /** Those that no commit has reserved, in the order of their arrival. */
   const waiting = new Set<Waiter>()
@@ -269,7 +267,6 @@ export const make = (): WaitingClaims => {
 // The runs of one commit that go to claims which wait: the commit claims them at once, so the claims need no commit of
 // their own.
 
-/** @category models */
 export interface HandOver<X> {
   /** Whether claims wait, so that a run may be handed over. */
   readonly hands: boolean
@@ -295,9 +292,7 @@ export interface HandOver<X> {
   readonly undo: () => void
 }
 
-/** Hands nothing over.
- * @category constructors
- */
+/** Hands nothing over. */
 export const noHandOver: HandOver<never> = {
   hands: false,
   offer: () => undefined,
@@ -337,11 +332,7 @@ const toWithheld = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<ClaimedRunR
     details === undefined ? [{ leaseEpoch: state.leaseEpoch, runId: state.spec.runId }] : [],
   )
 
-/**
- * `now` is the instant of the commit, and `since` the monotonic time in nanoseconds before it.
- *
- * @category constructors
- */
+/** `now` is the instant of the commit, and `since` the monotonic time in nanoseconds before it. */
 export const handOver = <X>(
   claims: WaitingClaims,
   rows: RunRows<X>,

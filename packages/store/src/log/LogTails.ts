@@ -15,11 +15,7 @@ import type { RunRef } from "../rows/RunRows.js"
 import { type LogGrowth, logKey, slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { LogPage, LogPiece } from "../rows/RunStore.js"
 
-/**
- * `read` returns the oldest entries after a position.
- *
- * @category models
- */
+/** `read` returns the oldest entries after a position. */
 export interface Options<E> {
   readonly wakeups: Wakeups
   readonly read: (ref: RunRef, after: EventId) => Effect.Effect<LogPage, E | ControlPlaneUnavailable>
@@ -254,11 +250,7 @@ const makeTail = <E>(
     return { next }
   })
 
-/**
- * Makes the tails of all followed logs, until the Scope closes.
- *
- * @category constructors
- */
+/** Makes the tails of all followed logs, until the Scope closes. */
 export const make = <E>(options: Options<E>): Effect.Effect<LogTails<E>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const polls = yield* makePolls

@@ -8,7 +8,6 @@ const maxBytes = 256 * 1024
 /** The rough size of an entry in memory besides its JSON. */
 const entryBytes = 256
 
-/** @category models */
 export interface LogWindow {
   /** The id of the last entry. */
   readonly last: () => number
@@ -33,11 +32,7 @@ const sizeOf = ({ bytes, entries }: LogPiece): number => bytes + entries.length 
 const entriesAfter = ({ entries, start }: WindowPiece, position: number): ReadonlyArray<LogEntry> =>
   start === position ? entries : entries.filter(({ eventId }) => eventId > position)
 
-/**
- * An empty window whose first entry will be the one that follows `start`.
- *
- * @category constructors
- */
+/** An empty window whose first entry will be the one that follows `start`. */
 export const make = (start: number): LogWindow => {
   const pieces: Array<WindowPiece> = []
   let first = start

@@ -100,11 +100,7 @@ const earlierClaims = ({ key, state: { holder, leaseEpoch } }: SummaryRow) => {
   return last === 0 ? [] : [{ key, first: leaseEpoch - maxClaims + 1, last }]
 }
 
-/**
- * The summaries of runs, in their order. Reads the claims of all of them at once, and then the names of their workers.
- *
- * @category reading
- */
+/** The summaries of runs, in their order. Reads the claims of all of them at once, and then the names of their workers. */
 export const ofRows = <X>(
   rows: SummaryRows<X>,
   runs: ReadonlyArray<SummaryRow>,

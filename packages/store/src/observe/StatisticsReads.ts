@@ -116,7 +116,6 @@ const periodsOf = (sums: ReadonlyArray<CounterSum>, { step }: Periods, first: nu
   return periods.toReversed()
 }
 
-/** @category constructors */
 export const ofProject = <X>(store: RunStore<X>, projectId: Ids.ProjectId): Statistics["Type"] => {
   const { reads } = store
   const { read } = StoreReads.reading(store)

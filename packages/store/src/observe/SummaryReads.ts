@@ -135,11 +135,7 @@ const standingOf = <X>(
     }
   })
 
-/**
- * `registry` is that of the project.
- *
- * @category constructors
- */
+/** `registry` is that of the project. */
 export const ofProject = <X>(
   store: RunStore<X>,
   projectId: Ids.ProjectId,

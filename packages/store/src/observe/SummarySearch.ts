@@ -26,11 +26,7 @@ export const inOrder = <X>(
         return keys.flatMap((key) => byKey.get(key) ?? [])
       })
 
-/**
- * A page of runs.
- *
- * @category reading
- */
+/** A page of runs. */
 export const page = <X>(
   rows: SummaryRows<X>,
   projectId: Ids.ProjectId,
@@ -54,11 +50,7 @@ export const page = <X>(
     return { items: yield* inOrder(rows, found), next, searched }
   })
 
-/**
- * The runs of a filter by their status, of the newest that a search looks at.
- *
- * @category reading
- */
+/** The runs of a filter by their status, of the newest that a search looks at. */
 export const counts = <X>(
   rows: SummaryRows<X>,
   projectId: Ids.ProjectId,

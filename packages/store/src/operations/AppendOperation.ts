@@ -92,7 +92,6 @@ export const append = <X>(
   })
 }
 
-/** @category operations */
 export const operation = <X>(): RunOperation<Request, Appended, Appended, Refusal, X> => ({
   name: "RunLog.append",
   refs: ({ append: { runId }, projectId }) => [{ projectId, runId }],
@@ -105,11 +104,7 @@ interface UnsequencedAppend extends Pick<Request, "projectId" | "encoded"> {
   readonly events: ReadonlyArray<LogEvent>
 }
 
-/**
- * Appends in addition to the events of the holder.
- *
- * @category operations
- */
+/** Appends in addition to the events of the holder. */
 export const unsequenced = <X>(): RunOperation<
   UnsequencedAppend,
   Appended,

@@ -126,7 +126,6 @@ const applyOne = <X>(
     return Either.right(difference.applied)
   })
 
-/** @category operations */
 export const operation = <X>(): RunOperation<
   Request,
   ReadonlyArray<AppliedSchedule>,

@@ -160,11 +160,7 @@ const retry = <X>(
     return { targets, verdicts, unread }
   })
 
-/**
- * Does what the operation says to these runs, or counts what it would do.
- *
- * @category operations
- */
+/** Does what the operation says to these runs, or counts what it would do. */
 export const act = <X>(
   batch: RunBatch<X>,
   record: Record,

@@ -27,19 +27,13 @@ const mostBeside = 32
 /** How many runs more a part has than the one before it, while others do not use the store. */
 const growth = 8
 
-/**
- * The most runs of the next part: few where other requests came with the last one, and some more than before where none did.
- *
- * @category operations
- */
+/** The most runs of the next part: few where other requests came with the last one, and some more than before where none did. */
 export const sizeAfter = (last: number, others: boolean): number =>
   others ? mostBeside : Math.min(mostOf.cancel, last + growth)
 
 /**
  * An operation after a part of it. `unread`: the runs whose retries were left, since the part does not have what they begin with. A part that
  * left all of its runs changes nothing, so the operation stays the next one.
- *
- * @category models
  */
 export interface Advanced {
   readonly record: BulkRules.BulkRecord
@@ -80,11 +74,7 @@ const begin = <X>(
     return BulkRules.begin(bulk, { id, projectId, from: bounds.least, to }, now)
   })
 
-/**
- * Makes operations. The first of a commit does its first part in it.
- *
- * @category operations
- */
+/** Makes operations. The first of a commit does its first part in it. */
 export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X> => ({
   name: "BulkOperations.create",
   decide: (requests, batch) =>
@@ -108,11 +98,7 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
   answer: Function.identity,
 })
 
-/**
- * Stops operations.
- *
- * @category operations
- */
+/** Stops operations. */
 export const abort = <X>(): RunOperation<
   RecordRef,
   BulkRules.BulkRecord,
@@ -135,11 +121,7 @@ export const abort = <X>(): RunOperation<
   answer: Function.identity,
 })
 
-/**
- * The next part of a running operation: of `ref`, or of one that no other server is working on. It has `most` runs at most.
- *
- * @category models
- */
+/** The next part of a running operation: of `ref`, or of one that no other server is working on. It has `most` runs at most. */
 export interface Work {
   readonly ref?: RecordRef | undefined
   readonly most: number
@@ -149,11 +131,7 @@ export interface Work {
 /** The operation whose last part is the longest ago. */
 const nextOne = { count: 1, bytes: 0 }
 
-/**
- * Does the next part; undefined where there is none.
- *
- * @category operations
- */
+/** Does the next part; undefined where there is none. */
 export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | undefined, never, X> => ({
   name: "BulkOperations.work",
   decide: (requests, batch) =>
@@ -175,8 +153,6 @@ export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | u
 /**
  * Reads what the retries begin with that a part has left, and does the next part of its operation with that. An operation that has left none
  * stays as it is.
- *
- * @category operations
  */
 export const continuing = <X>(
   reads: Reading<X>,

@@ -38,11 +38,7 @@ export const seedOf = (
   { spec }: Pick<RunState, "spec">,
 ): Either.Either<Seed, RetryRefused | RunNotFound> => seeds.get(logKey(spec)) ?? Either.right(unseeded)
 
-/**
- * Reads what these runs give their retries: of the first of them, as much as one commit copies.
- *
- * @category reading
- */
+/** Reads what these runs give their retries: of the first of them, as much as one commit copies. */
 export const read = <X>(
   reads: Reading<X>,
   operation: string,

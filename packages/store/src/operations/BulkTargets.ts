@@ -97,11 +97,7 @@ const ofNames = <X>(
     }
   })
 
-/**
- * The runs of the next part, at most `most`.
- *
- * @category reading
- */
+/** The runs of the next part, at most `most`. */
 export const find = <X>(
   batch: RunBatch<X>,
   record: BulkRules.BulkRecord,
@@ -112,8 +108,6 @@ export const find = <X>(
 /**
  * The same without the runs that are too large to go into this part. Those of a filter go from the lowest key on, so what is left out
  * comes last.
- *
- * @category reading
  */
 export const without = (found: Targets, isLeftOut: (target: Target) => boolean): Targets => {
   const out = found.targets.filter(isLeftOut)

@@ -5,11 +5,7 @@ import { Effect } from "effect"
 import type { RunRef } from "../rows/RunRows.js"
 import type { RunReads } from "../rows/RunStore.js"
 
-/**
- * The request of a run with all its messages.
- *
- * @category reading
- */
+/** The request of a run with all its messages. */
 export const whole =
   (ref: RunRef, snapshot: RequestSnapshot) =>
   <X>({ requests }: RunReads<X>): Effect.Effect<RequestSnapshot, X> =>

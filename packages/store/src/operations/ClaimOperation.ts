@@ -393,7 +393,6 @@ const separateWithheld = (claimed: ReadonlyArray<ClaimedRun>) => {
   return { runs, withheld }
 }
 
-/** @category constructors */
 export const claims = <X>(
   commits: RunCommits<X>,
   { read, worker }: StoreReads<X>,

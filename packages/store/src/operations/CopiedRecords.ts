@@ -11,8 +11,6 @@ import { DateTime, Option, Predicate, Schema } from "effect"
 /**
  * The records that are copied, by their ids, and the messages and calls that these name. `children`: those whose events are copied.
  * `isRetry`: also the messages to the run, and the end of each call, are.
- *
- * @category models
  */
 export interface CopiedRecords {
   readonly records: ReadonlySet<string>
@@ -65,8 +63,6 @@ const copied = (
 /**
  * Those of a fork that continues at an instant: whole steps, and sleeps that are over. It copies no intents, since what they announce was not
  * recorded, no children, and no messages that the run has consumed.
- *
- * @category folding
  */
 export const ofFork = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): CopiedRecords =>
   copied(
@@ -77,11 +73,7 @@ export const ofFork = (entries: ReadonlyArray<LogEntry>, at: DateTime.Utc): Copi
     false,
   )
 
-/**
- * Whether some step has failed by its record, so that `ofRetry` needs to know which steps began after it.
- *
- * @category folding
- */
+/** Whether some step has failed by its record, so that `ofRetry` needs to know which steps began after it. */
 export const someFailed = (entries: ReadonlyArray<LogEntry>): boolean => placed(entries).some(hasFailed)
 
 /** The children that a retry has too: those that have completed, and those that no run waits for. */
@@ -103,8 +95,6 @@ const lastingChildren = (entries: ReadonlyArray<LogEntry>): ReadonlySet<string> 
  *
  * A failed step after which the program has begun another one was handled: it stays failed. `started`: the places in the log at which steps
  * began, where some step has failed.
- *
- * @category folding
  */
 export const ofRetry = (
   entries: ReadonlyArray<LogEntry>,

@@ -114,11 +114,7 @@ const circleOf = (stuck: BlockedRuns, root: StoredRun): string => {
   return named.join(", ")
 }
 
-/**
- * Fails those of these runs that have begun to wait in this commit and close a circle.
- *
- * @category operations
- */
+/** Fails those of these runs that have begun to wait in this commit and close a circle. */
 export const resolve = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
   Effect.gen(function* () {
     const lanesAround = ({ state }: StoredRun): ReadonlyArray<Lane> =>

@@ -11,11 +11,7 @@ import { logKey } from "../commit/Wakeups.js"
 import { requested, type Request } from "./SubmitRequest.js"
 import type { Debounced, DetailChanges, RunRef, StoredRun } from "../rows/RunRows.js"
 
-/**
- * The runs that took earlier submissions of keys, the oldest first, by `nameOf`.
- *
- * @category models
- */
+/** The runs that took earlier submissions of keys, the oldest first, by `nameOf`. */
 export type Earlier = ReadonlyMap<string, Array<RunRef>>
 
 /** Names such runs among those of all projects. */
@@ -25,11 +21,7 @@ const nameOf = ({ agentId, key, projectId }: Debounced): string => JSON.stringif
 const debouncedOf = ({ projectId, submission: { agentId, debounce } }: Request): Debounced | undefined =>
   debounce === undefined ? undefined : { projectId, agentId, key: debounce.key }
 
-/**
- * Reads the runs that may take these submissions.
- *
- * @category reading
- */
+/** Reads the runs that may take these submissions. */
 export const read = <X>(
   requests: ReadonlyArray<Request>,
   { add, rows }: RunBatch<X>,
@@ -70,8 +62,6 @@ export const enter = (earlier: Earlier, request: Request): void => {
 /**
  * Adds a submission to the newest run of its key that absorbs it, and then changes the `details` of that run too. Undefined where the
  * submission is to be a run.
- *
- * @category operations
  */
 export const take = <X>(
   batch: RunBatch<X>,

@@ -14,8 +14,6 @@ const operation = "Runs.fork"
 /**
  * What is read of the run never changes: its request, and its log up to an event. So it is read before the commit that submits the
  * fork with the beginning of its log.
- *
- * @category constructors
  */
 export const make = <X>(
   reads: StoreReads<X>,

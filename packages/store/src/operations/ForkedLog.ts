@@ -26,8 +26,6 @@ export interface ForkedLog {
 /**
  * Collects those records, and the events of the messages and calls that they name, each at its place. In a fork the end of a call
  * that has no result is left out: then the fork makes the call. A retry is a later attempt, to which such a call may have been made.
- *
- * @category constructors
  */
 export const make = ({ calls, children, isRetry, messages, records }: CopiedRecords): ForkedLog => {
   const events: Array<LogEvent> = []

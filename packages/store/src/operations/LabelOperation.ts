@@ -31,11 +31,7 @@ export const labelsOf = <X>(
         ),
       )
 
-/**
- * Finds its runs itself, so that they are locked before their labels are read: a commit that remembers a lease does not lock its run.
- *
- * @category operations
- */
+/** Finds its runs itself, so that they are locked before their labels are read: a commit that remembers a lease does not lock its run. */
 export const operation = <X>(): RunOperation<Request, () => Run, Run, RunNotFound | LabelsRefused, X> => ({
   name: "Runs.label",
   decide: (requests, batch) =>

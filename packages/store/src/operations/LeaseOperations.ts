@@ -109,11 +109,7 @@ export const lateDetails = <X>(
   requests: ReadonlyArray<{ readonly ref: RunRef }>,
 ): ReadonlyMap<RunKey, RunDetails> => batch.lateDetails(requests.flatMap(({ ref }) => batch.find(ref) ?? []))
 
-/**
- * Ends every run that has not ended, and returns the runs.
- *
- * @category operations
- */
+/** Ends every run that has not ended, and returns the runs. */
 export const operation = <X>(): RunOperation<Request, Decision, Answer, Refusal, X> => ({
   name: "Runs.end",
   refs: ({ ref }) => [ref],
@@ -163,7 +159,6 @@ const renewOne = <X>(
   return { _tag: isStopped ? "Cancelled" : "Lost", runId }
 }
 
-/** @category operations */
 const renewOperation = <X>(): RunOperation<
   Renew,
   ReadonlyArray<Renewal>,
@@ -226,7 +221,6 @@ const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lea
   { projectId, runId },
 ]
 
-/** @category operations */
 const completeOperation = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
   name: "Leases.complete",
   refs,
@@ -256,7 +250,6 @@ const makeOne = <X, E>(
   return Either.map(make(run.state, batch.now), (made) => void batch.apply(run, made))
 }
 
-/** @category operations */
 export const ofHolder = <X, E>(name: string): RunOperation<OfHolder<E>, void, void, E | RunNotFound, X> => ({
   name,
   refs,
@@ -299,7 +292,6 @@ const ofChild = (
   return Either.right(submission)
 }
 
-/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

@@ -79,8 +79,6 @@ const cancel = <X>(batch: RunBatch<X>, run: StoredRun): void => {
 /**
  * Changes the runs of the lane as the submission requests; they are named from the oldest on. Returns the run that got the
  * messages of the submission, and then changes its `details` too; undefined where the submission is to be a run.
- *
- * @category operations
  */
 export const decide = <X>(
   batch: RunBatch<X>,

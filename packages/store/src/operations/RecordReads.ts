@@ -41,11 +41,7 @@ export interface Log {
   readonly copy: <E>(records: Entries, copied: CopiedRecords, tooLarge: E) => Effect.Effect<Copy, E | Unread>
 }
 
-/**
- * `operation` is named by failures.
- *
- * @category constructors
- */
+/** `operation` is named by failures. */
 export const make = <X>(reads: Reading<X>, operation: string, ref: RunRef, last: EventId): Log => {
   const page = (after: EventId, only: "records" | undefined) =>
     reads.named(operation, ref, ({ log }, found) =>

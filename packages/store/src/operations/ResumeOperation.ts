@@ -57,11 +57,7 @@ const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
     )
   })
 
-/**
- * Adds answers to the runs that wait for them.
- *
- * @category operations
- */
+/** Adds answers to the runs that wait for them. */
 export const resume = <X>(): RunOperation<
   Resume,
   LeaseOperations.Decision,
@@ -142,11 +138,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
     )
   })
 
-/**
- * Passes the next inputs of clients to their runs.
- *
- * @category operations
- */
+/** Passes the next inputs of clients to their runs. */
 export const followUp = <X>(): RunOperation<
   Input,
   FollowUpDecision,

@@ -11,8 +11,6 @@ const pause = Duration.millis(10)
  * Prunes a project in small commits until no run is old enough; returns the number of runs that it deleted.
  *
  * Fails: `ControlPlaneUnavailable`; runs that were deleted before stay deleted.
- *
- * @category pruning
  */
 export const pruneAll = Effect.fn("Retention.pruneAll")(function* (
   request: Omit<PruneRequest, "limit">,
@@ -37,8 +35,6 @@ const intervalOf = (keepFinished: Duration.Duration): Duration.Duration =>
  * round that fails is tried again at the next one.
  *
  * Source: docs/decisions/0008-pruning.md
- *
- * @category layers
  */
 export const layerWith = (options: {
   readonly keepFinished: Duration.DurationInput

@@ -41,11 +41,7 @@ export const bareLog = 2
 export const textOf = (submission: Submission, fromStart: boolean): string =>
   fromStart ? canonicalJson(["from the start", requestText(submission)]) : requestText(submission)
 
-/**
- * The beginning of a retry from the start.
- *
- * @category constructors
- */
+/** The beginning of a retry from the start. */
 export const anew = (runId: Ids.RunId): Seed => ({
   events: [RetryEvent.toEvent({ runId, records: 0, answers: 0, fromStart: true })],
 })
@@ -69,8 +65,6 @@ const startsIn = (log: RecordReads.Log) =>
  * empty for a run that no worker has begun.
  *
  * Fails: `RetryRefused` where that is more than one commit copies.
- *
- * @category reading
  */
 export const beginningOf = Effect.fnUntraced(function* <X>(
   reads: Reading<X>,
@@ -140,8 +134,6 @@ const childBefore = <X>(
  * has the same agent and request: it is a retry of it.
  *
  * Fails: `InvalidSubmission` where that is more than one commit copies.
- *
- * @category reading
  */
 export const childOf = <X>(
   reads: Reading<X>,
@@ -163,7 +155,6 @@ export const childOf = <X>(
     }),
   )
 
-/** @category constructors */
 export const make = <X>(
   reads: StoreReads<X>,
   projectId: Ids.ProjectId,

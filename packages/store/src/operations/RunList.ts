@@ -8,11 +8,7 @@ import { Effect } from "effect"
 import * as FilterSearch from "../rows/FilterSearch.js"
 import type { RunReads } from "../rows/RunStore.js"
 
-/**
- * A page of the list. One whose runs are too large ends before the last of those that were found.
- *
- * @category reading
- */
+/** A page of the list. One whose runs are too large ends before the last of those that were found. */
 export const page = <X>(
   { listed, summaries }: RunReads<X>,
   projectId: Ids.ProjectId,

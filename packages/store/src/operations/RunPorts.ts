@@ -25,11 +25,7 @@ import * as StoreRuns from "./StoreRuns.js"
 import * as StoreSchedules from "./StoreSchedules.js"
 import * as TellOperation from "./TellOperation.js"
 
-/**
- * The ports about runs, schedules and bulk operations of any project. Logs are followed until the Scope closes.
- *
- * @category constructors
- */
+/** The ports about runs, schedules and bulk operations of any project. Logs are followed until the Scope closes. */
 export const make = <X>(
   store: RunStore<X>,
   commits: RunCommits<X>,

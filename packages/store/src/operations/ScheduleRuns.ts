@@ -179,11 +179,7 @@ const requestOf = ({
   return Effect.map(SubmitRequest.request(projectId, checked.right, sent), Either.right)
 }
 
-/**
- * Submits all of these runs that nothing refuses, and answers in their order.
- *
- * @category operations
- */
+/** Submits all of these runs that nothing refuses, and answers in their order. */
 export const submit = <X>(
   batch: RunBatch<X>,
   wanted: ReadonlyArray<Wanted>,

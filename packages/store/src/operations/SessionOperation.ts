@@ -37,7 +37,6 @@ const after = (
   }
 }
 
-/** @category operations */
 export const operation = <X>(): RunOperation<
   Request,
   WorkerSession,

@@ -21,11 +21,7 @@ export interface Request extends SubmitRequest {
   readonly tellsParent: boolean
 }
 
-/**
- * The parent repeats run `repeats`, and the request does not say what the child has of the child of that run. Nothing was changed.
- *
- * @category errors
- */
+/** The parent repeats run `repeats`, and the request does not say what the child has of the child of that run. Nothing was changed. */
 export class Unseeded extends Data.TaggedError("Unseeded")<{ readonly repeats: string }> {}
 
 type Refusal = LeaseLost | RunNotFound | ChildRefused | Unseeded
@@ -86,7 +82,6 @@ const inKeyOfParent =
 const spawnedOf = ({ spec }: RunState): Spawned =>
   spec.child === null ? { runId: spec.runId } : { runId: spec.runId, index: spec.child.index }
 
-/** @category operations */
 export const operation = <X>(): RunOperation<Request, Spawned, Spawned, Submit.Refusal | Refusal, X> => ({
   name: "Leases.spawn",
   refs: (request) => [parentOf(request)],

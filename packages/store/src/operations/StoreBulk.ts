@@ -18,11 +18,7 @@ const decode = Schema.decodeSync(Model)
 
 const toModel = ({ from: _from, runIds: _runIds, to: _to, ...bulk }: BulkRules.BulkRecord) => decode(bulk)
 
-/**
- * The port of bulk operations of any project.
- *
- * @category constructors
- */
+/** The port of bulk operations of any project. */
 export const make = <X>(
   store: RunStore<X>,
   commits: RunCommits<X>,

@@ -152,7 +152,6 @@ const attach = <X>(): RunOperation<Attachment, RunKey | undefined, RunKey | unde
   answer: Function.identity,
 })
 
-/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

@@ -17,7 +17,6 @@ import * as LogTails from "../log/LogTails.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as AppendOperation from "./AppendOperation.js"
 
-/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

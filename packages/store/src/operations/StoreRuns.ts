@@ -28,7 +28,6 @@ import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
 
-/** @category constructors */
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,

@@ -114,11 +114,7 @@ const impossible = {
     new InvalidSchedule({ field, message }),
 }
 
-/**
- * The port of schedules of any project.
- *
- * @category constructors
- */
+/** The port of schedules of any project. */
 export const make = <X>(
   store: RunStore<X>,
   commits: RunCommits<X>,

@@ -479,11 +479,7 @@ const decisionsOf = <X, E>(
   })
 }
 
-/**
- * Submits all of these requests that nothing refuses. One that looks at its lane sees those before it as they are stored.
- *
- * @category operations
- */
+/** Submits all of these requests that nothing refuses. One that looks at its lane sees those before it as they are stored. */
 export const submitAll = Effect.fnUntraced(function* <X, R extends Request, E>(
   requests: ReadonlyArray<R>,
   batch: RunBatch<X>,
@@ -514,18 +510,13 @@ const answerOf = ({ answered, debounced, duplicate, steered }: Decision): Submit
   run: answered(),
 })
 
-/** @category operations */
 export const operation = <X>(): RunOperation<Request, Decision, Submitted, Refusal, X> => ({
   name: "Runs.submit",
   decide: (requests, batch) => submitAll(requests, batch, roots),
   answer: answerOf,
 })
 
-/**
- * Submissions that are sent together: those of one request are in one commit, and each has its own verdict.
- *
- * @category operations
- */
+/** Submissions that are sent together: those of one request are in one commit, and each has its own verdict. */
 export const many = <X>(): RunOperation<
   ReadonlyArray<Request>,
   ReadonlyArray<Either.Either<Decision, Refusal>>,

@@ -28,11 +28,7 @@ export interface Limits {
 /** A submission without limits. */
 export const none: Limits = { governor: undefined, ofAgent: [], settings: [] }
 
-/**
- * The limits of the submissions of a commit, which has read them.
- *
- * @category models
- */
+/** The limits of the submissions of a commit, which has read them. */
 export interface Read {
   /** Whether a limit of an agent bounds what is pending, so that it is locked once the key of a submission is there. */
   readonly locksLate: boolean
@@ -184,11 +180,7 @@ const refusal = <X>(
   return undefined
 }
 
-/**
- * Reads the limits of these submissions.
- *
- * @category reading
- */
+/** Reads the limits of these submissions. */
 export const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.Effect<Read, X> =>
   Effect.gen(function* () {
     yield* readLimitsSeen(batch)

@@ -23,11 +23,7 @@ import type { AddedRun } from "../rows/StoredRun.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
 import type { DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
 
-/**
- * What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session.
- *
- * @category models
- */
+/** What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session. */
 export interface Seed extends Pick<DetailChanges, "resume" | "session"> {
   readonly events: ReadonlyArray<LogEvent>
 }
@@ -55,11 +51,7 @@ export interface Request {
 const newId = <A>(make: (id: string, options: { readonly disableValidation: true }) => A) =>
   Effect.map(Ids.uuidV7, (id) => make(id, { disableValidation: true }))
 
-/**
- * A request to submit what is checked.
- *
- * @category constructors
- */
+/** A request to submit what is checked. */
 export const request = Effect.fnUntraced(function* (
   projectId: Ids.ProjectId,
   submission: Submission,
@@ -228,11 +220,7 @@ const newDetails = (submission: Submission, parent: Parent, labels: Labels): Run
   result: null,
 })
 
-/**
- * The run that a request becomes.
- *
- * @category constructors
- */
+/** The run that a request becomes. */
 export const newRun = (
   request: Request,
   snapshot: RequestSnapshot.RequestSnapshot,

@@ -19,11 +19,7 @@ import * as BulkParts from "./BulkParts.js"
 import * as BulkSeeds from "./BulkSeeds.js"
 import * as TickOperation from "./TickOperation.js"
 
-/**
- * Applies what time has made of these runs, and writes it. Returns how many of them were still due.
- *
- * @category running
- */
+/** Applies what time has made of these runs, and writes it. Returns how many of them were still due. */
 export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Effect.Effect<number, X> => {
   if (keys.length === 0) return Effect.succeed(0)
   const move = (found: StoredRun): boolean => {
@@ -84,8 +80,6 @@ const mostParts = 8
  * Sweeps whenever something is due, so that leases lapse, waits expire and delays end even where no worker claims, schedules tick, and
  * bulk operations go on, a few parts in each look. A sweep that fails is tried again later. A pause is short, so that a civil clock that is
  * set is noticed soon.
- *
- * @category running
  */
 export const run = <X>(
   store: RunStore<X>,

@@ -36,7 +36,6 @@ const nameOf = <X>(batch: RunBatch<X>, { message, ref }: Request): KeyedMessage 
 const textOf = ({ conversationId, key, projectId }: KeyedMessage): string =>
   `${projectId}/${conversationId}/${key}`
 
-/** @category operations */
 export const operation = <X>(): RunOperation<Request, SentMessage, SentMessage, Refusal, X> => ({
   name: "Runs.tell",
   refs: ({ ref }) => [ref],
@@ -72,20 +71,11 @@ export const operation = <X>(): RunOperation<Request, SentMessage, SentMessage, 
   answer: Function.identity,
 })
 
-/**
- * A message with the id that it gets.
- *
- * @category constructors
- */
+/** A message with the id that it gets. */
 export const named = (message: NewMessage): Effect.Effect<Pick<Request, "message" | "newId">> =>
   Effect.map(uuidV7, (id) => ({ message, newId: MessageId.make(id, { disableValidation: true }) }))
 
-/**
- * Sends messages to runs, in shared commits.
- *
- * @category models
- */
+/** Sends messages to runs, in shared commits. */
 export type Tell = (request: Request) => Effect.Effect<SentMessage, Refusal | ControlPlaneError>
 
-/** @category constructors */
 export const make = <X>(commits: RunCommits<X>): Tell => commits.operation(operation<X>())

@@ -209,11 +209,7 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
 /** What a part of the ticks that are due came to. */
 export type Part = Pick<Tally, "isLarge" | "schedules">
 
-/**
- * Ticks the schedules that are due, a bounded number; returns how many.
- *
- * @category operations
- */
+/** Ticks the schedules that are due, a bounded number; returns how many. */
 export const operation = <X>(): RunOperation<void, Tally, Part, never, X> => ({
   name: "Tick",
   decide: (requests, batch) =>

@@ -20,8 +20,6 @@ interface Remembered {
 /**
  * The same access, which remembers the valid tokens that it found. A token that ends is refused at once, here and on every server that
  * the wake-ups reach. An invalid token is looked up each time, so a new token is valid at once too.
- *
- * @category constructors
  */
 export const remembering = (
   access: Access["Type"],

@@ -19,18 +19,10 @@ export const stepMillis = { minute: minuteMillis, hour: 60 * minuteMillis } as c
 /** How long a period is. */
 export type Step = keyof typeof stepMillis
 
-/**
- * The beginning of the period that an instant is in.
- *
- * @category periods
- */
+/** The beginning of the period that an instant is in. */
 export const startOf = (step: Step, instant: number): number => instant - (instant % stepMillis[step])
 
-/**
- * What one commit adds to the counters of an agent. `minute` is the beginning of its minute.
- *
- * @category models
- */
+/** What one commit adds to the counters of an agent. `minute` is the beginning of its minute. */
 export interface CounterDelta {
   readonly projectId: Ids.ProjectId
   readonly agentId: Ids.AgentId
@@ -41,8 +33,6 @@ export interface CounterDelta {
 /**
  * Counters of an agent: of a minute or an hour that begins at `start`, or since `ever`, with a `start` of 0. Those since ever
  * are only the runs in each status.
- *
- * @category models
  */
 export interface CounterSum {
   readonly projectId: Ids.ProjectId
@@ -58,11 +48,7 @@ export const keyOf = ({ agentId, projectId, start, step }: Omit<CounterSum, "cou
 
 const isStatus = ([name]: readonly [string, number]): boolean => name.startsWith("status.")
 
-/**
- * The sums that a delta goes into.
- *
- * @category adding up
- */
+/** The sums that a delta goes into. */
 export const sumsOf = (delta: CounterDelta): ReadonlyArray<CounterSum> => {
   const { agentId, counters, minute, projectId } = delta
   const statuses = Object.fromEntries(Object.entries(counters).filter(isStatus))
@@ -74,11 +60,7 @@ export const sumsOf = (delta: CounterDelta): ReadonlyArray<CounterSum> => {
   ]
 }
 
-/**
- * One sum for each key.
- *
- * @category adding up
- */
+/** One sum for each key. */
 export const addUp = (sums: Iterable<CounterSum>): ReadonlyArray<CounterSum> => {
   const byKey = new Map<string, Array<CounterSum>>()
   for (const sum of sums) {
@@ -92,11 +74,7 @@ export const addUp = (sums: Iterable<CounterSum>): ReadonlyArray<CounterSum> => 
   }))
 }
 
-/**
- * Counts what a commit does to runs.
- *
- * @category models
- */
+/** Counts what a commit does to runs. */
 export interface CommitCounters {
   readonly inserted: (state: RunState) => void
   readonly changed: (before: RunState, after: RunState) => void
@@ -106,11 +84,7 @@ export interface CommitCounters {
   readonly take: () => ReadonlyArray<CounterDelta>
 }
 
-/**
- * `now` is the instant of the commit.
- *
- * @category constructors
- */
+/** `now` is the instant of the commit. */
 export const make = (now: number): CommitCounters => {
   let projects = new Map<Ids.ProjectId, Map<Ids.AgentId, Map<string, number>>>()
 

@@ -28,7 +28,6 @@ const rest = (range: Range, after: RunKey): Range =>
     ? { ...range, least: Math.max(range.least, after + 1) }
     : { ...range, before: Math.min(range.before, after) }
 
-/** @category reading */
 export const plan = <X>(
   rows: Pick<SummaryRows<X>, "bounds" | "keys">,
   projectId: Ids.ProjectId,
@@ -57,8 +56,6 @@ export interface Found {
 
 /**
  * Looks at runs in the order of the page until it is full, none is left, or enough were looked at. Without conditions the first runs are found.
- *
- * @category reading
  */
 export const search = <X>(
   rows: Pick<SummaryRows<X>, "candidates" | "keys">,

@@ -28,7 +28,6 @@ export interface Forgotten {
   readonly upTo: number
 }
 
-/** @category models */
 export interface FlowRows<X> {
   /** The ranks of these sets, in their order. Nothing is locked, so two commits may give one rank twice. */
   readonly read: (wanted: ReadonlyArray<WantedRanks>) => Effect.Effect<ReadonlyArray<SetRanks>, X>

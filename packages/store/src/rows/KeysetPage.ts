@@ -12,19 +12,11 @@ import {
 import type { ListOrder } from "@runlease/core/Summaries"
 import { Either } from "effect"
 
-/**
- * How many items a page has.
- *
- * @category pages
- */
+/** How many items a page has. */
 export const limitOf = (request: PageRequest | undefined): number =>
   Math.min(Math.max(1, request?.limit ?? defaultLimit), maxLimit)
 
-/**
- * Where a page of runs begins in the order of its list, and how many it has.
- *
- * @category pages
- */
+/** Where a page of runs begins in the order of its list, and how many it has. */
 export const placeOf = (
   request: PageRequest & ListOrder,
 ): Either.Either<ListOrder & { readonly after: number | undefined; readonly limit: number }, InvalidCursor> =>
@@ -37,8 +29,6 @@ export const placeOf = (
 /**
  * How many items a page has, of those with these sizes in bytes, of which there is one more than `limit` if there are as many. It has one
  * at least, and at most `maxBytes` otherwise.
- *
- * @category pages
  */
 export const countWithin = (
   sizes: ReadonlyArray<number>,
@@ -50,11 +40,7 @@ export const countWithin = (
   return Math.min(over < 0 ? sizes.length : over, limit)
 }
 
-/**
- * The page of these rows, and whether others come after it.
- *
- * @category pages
- */
+/** The page of these rows, and whether others come after it. */
 export const pageWith = <Row, A>(
   { more, rows }: { readonly rows: ReadonlyArray<Row>; readonly more: boolean },
   keys: (row: Row) => ReadonlyArray<number>,
@@ -64,11 +50,7 @@ export const pageWith = <Row, A>(
   return { items: rows.map(toItem), next: more && last !== undefined ? cursorOf(keys(last)) : null }
 }
 
-/**
- * The page of these rows, which have one more if there is one.
- *
- * @category pages
- */
+/** The page of these rows, which have one more if there is one. */
 export const pageOf = <Row, A>(
   rows: ReadonlyArray<Row>,
   limit: number,

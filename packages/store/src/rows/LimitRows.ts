@@ -52,7 +52,6 @@ export interface MostOpen {
   readonly fresh: boolean
 }
 
-/** @category models */
 export interface LimitRows<X> {
   /** Sets limits, and adds those that are new. Each limit is in one setting at most. */
   readonly set: (settings: ReadonlyArray<LimitSetting>) => Effect.Effect<void, X>

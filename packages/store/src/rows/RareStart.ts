@@ -9,8 +9,6 @@ const sample = 256
 /**
  * Reads runs of each from the beginning of the range. The start that has the fewest is the rarest; of those that have all that are looked
  * at, the one that goes the furthest with them.
- *
- * @category reading
  */
 export const find = <X>(
   rows: Pick<SummaryRows<X>, "keys">,

@@ -18,11 +18,7 @@ export interface Identified {
   readonly projectId: string
 }
 
-/**
- * A table of records: what a store needs to know of it. A store gives each record a key that grows.
- *
- * @category models
- */
+/** A table of records: what a store needs to know of it. A store gives each record a key that grows. */
 export interface RecordTable<R extends Identified> {
   readonly name: string
   /** The column of its keys. */
@@ -55,11 +51,7 @@ export interface RecordBounds {
   readonly bytes: number
 }
 
-/**
- * The records of one transaction. What it finds is locked where rows have locks.
- *
- * @category models
- */
+/** The records of one transaction. What it finds is locked where rows have locks. */
 export interface RecordRows<R, X> {
   /**
    * The records that are due, the earliest first, without those that another transaction is writing. A store that has them in memory may
@@ -81,11 +73,7 @@ export interface RecordRows<R, X> {
   readonly remove: (keys: ReadonlyArray<number>) => Effect.Effect<void, X>
 }
 
-/**
- * Reads of records outside of a transaction.
- *
- * @category models
- */
+/** Reads of records outside of a transaction. */
 export interface RecordReads<R, X> {
   readonly find: (ref: RecordRef) => Effect.Effect<StoredRecord<R> | undefined, X>
 
@@ -97,7 +85,6 @@ export interface RecordReads<R, X> {
   ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
 }
 
-/** @category tables */
 export const schedules: RecordTable<ScheduleRecord> = {
   name: "schedules",
   key: "schedule_pk",
@@ -110,11 +97,7 @@ export const schedules: RecordTable<ScheduleRecord> = {
   dueAt: ScheduleHealth.dueAt,
 }
 
-/**
- * A running operation is due at its last part, so the one whose last part is the longest ago comes first.
- *
- * @category tables
- */
+/** A running operation is due at its last part, so the one whose last part is the longest ago comes first. */
 export const bulkOperations: RecordTable<BulkRecord> = {
   name: "bulk_operations",
   key: "bulk_pk",

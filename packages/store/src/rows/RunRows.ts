@@ -42,8 +42,6 @@ export interface WorkerIdentity {
 /**
  * A search for at most `wanted` runnable runs: those whose kind, key and agent are these. A null kind or key is that of runs
  * that name none; a null agent is any.
- *
- * @category models
  */
 export interface Probe {
   readonly projectId: Ids.ProjectId
@@ -59,11 +57,7 @@ export interface NamedClaim {
   readonly claimId: Ids.ClaimId
 }
 
-/**
- * What the claims of a commit look for.
- *
- * @category models
- */
+/** What the claims of a commit look for. */
 export interface Search {
   readonly probes: ReadonlyArray<Probe>
   readonly claims: ReadonlyArray<NamedClaim>
@@ -75,8 +69,6 @@ export interface Search {
  * `runnable`: for each probe the runs that match it, by preference, without those that another transaction is writing; they
  * are locked. `claimedBefore`: for each claim the running runs that name it; they are not locked.
  * `due`: runs that time may change by now, a bounded number; they are not locked. `scopedLimits`: which limits there are that no submission names.
- *
- * @category models
  */
 export interface Found {
   readonly runnable: ReadonlyArray<ReadonlyArray<StoredRun>>
@@ -155,8 +147,6 @@ type Stored<X> = Effect.Effect<ReadonlyArray<StoredRun>, X>
 /**
  * The rows of one transaction. Each operation takes many rows at once. Its results do not change until the transaction
  * ends, unless it says otherwise.
- *
- * @category models
  */
 export interface RunRows<X> {
   /** The rows of a table of records. */

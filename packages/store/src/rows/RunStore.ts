@@ -27,8 +27,6 @@ export interface LogPiece {
 /**
  * Some entries of a log. `latest` is the run's last event and `ended` whether it has ended, both as they were before
  * the entries were read.
- *
- * @category models
  */
 export interface LogPage extends LogPiece {
   readonly latest: EventId
@@ -62,11 +60,7 @@ export interface NextDue {
   readonly named: boolean
 }
 
-/**
- * Reads outside of a transaction. Each sees what was committed before it.
- *
- * @category models
- */
+/** Reads outside of a transaction. Each sees what was committed before it. */
 export interface RunReads<X> {
   /** The civil time, which schedules alone follow. */
   readonly civilNow: Effect.Effect<number, X>
@@ -130,11 +124,7 @@ export interface RunReads<X> {
   readonly nextDue: Effect.Effect<NextDue, X>
 }
 
-/**
- * A store of runs.
- *
- * @category models
- */
+/** A store of runs. */
 export interface RunStore<X> {
   readonly rows: RunRows<X>
 

@@ -16,8 +16,6 @@ const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurre
 /**
  * Starts a store's clock, and returns the effect that reads it in milliseconds since the epoch. Reading it logs each time
  * that the wall clock was set by more than a second.
- *
- * @category constructors
  */
 export const make: Effect.Effect<Effect.Effect<number>> = Effect.clockWith((opening) =>
   Effect.sync(() => {

@@ -7,7 +7,6 @@ import { Cache, Duration, Effect, Exit } from "effect"
 import type { RunRef, WorkerIdentity } from "./RunRows.js"
 import type { RunReads, RunStore } from "./RunStore.js"
 
-/** @category models */
 export interface StoreReads<X> {
   /** Reads for an operation, which its failure names. */
   readonly read: <A>(
@@ -43,7 +42,6 @@ const maxWorkers = 10_000
 /** What reads the rows alone. */
 export type Reading<X> = Omit<StoreReads<X>, "worker">
 
-/** @category constructors */
 export const reading = <X>({ reads, unavailable }: RunStore<X>): Reading<X> => {
   const read: Reading<X>["read"] = (operation, effect) =>
     Effect.mapError(effect(reads), (error) => unavailable(operation, error))
@@ -69,7 +67,6 @@ export const reading = <X>({ reads, unavailable }: RunStore<X>): Reading<X> => {
   }
 }
 
-/** @category constructors */
 export const make = <X>(store: RunStore<X>): Effect.Effect<StoreReads<X>> =>
   Effect.gen(function* () {
     const { reads, unavailable } = store

@@ -18,29 +18,19 @@ export interface RunRef {
 /** The store's own name of a run. It grows with each submission: of two runs, the older has the lower key. */
 export type RunKey = number
 
-/**
- * A run of the store.
- *
- * @category models
- */
+/** A run of the store. */
 export interface StoredRun {
   readonly key: RunKey
   readonly state: RunState
 }
 
-/**
- * The order in which claims take runs: the highest priority first, then the lowest rank, then the oldest.
- *
- * @category ordering
- */
+/** The order in which claims take runs: the highest priority first, then the lowest rank, then the oldest. */
 export const byPreference = (a: StoredRun, b: StoredRun): number =>
   b.state.spec.priority - a.state.spec.priority || a.state.rank - b.state.rank || a.key - b.key
 
 /**
  * A run that a submission makes. `title` is that of its snapshot. `submission` is the request as text, to be compared with another of
  * the same public id; `newConversation` when its conversation is made with it.
- *
- * @category models
  */
 export interface NewRun {
   readonly state: RunState
@@ -99,11 +89,7 @@ export const mergeDetails = (before: DetailChanges, after: DetailChanges): Detai
         messages: [...(before.messages ?? []), ...(after.messages ?? [])],
       }
 
-/**
- * How one run has changed in a commit: its state before and after, and the entries that its log gets.
- *
- * @category models
- */
+/** How one run has changed in a commit: its state before and after, and the entries that its log gets. */
 export interface Change {
   readonly key: RunKey
   readonly before: RunState
@@ -112,11 +98,7 @@ export interface Change {
   readonly details: DetailChanges
 }
 
-/**
- * The changes that let the first unfinished runs of lanes go, for a store that reads those runs before it writes them.
- *
- * @category changes
- */
+/** The changes that let the first unfinished runs of lanes go, for a store that reads those runs before it writes them. */
 export const advanced = (
   heads: ReadonlyArray<StoredRun>,
   now: number,

@@ -13,11 +13,7 @@ import type { Effect } from "effect"
 import type { Holder, RunDetails } from "../rules/RunState.js"
 import type { RunKey, RunRef, StoredRun } from "./RunRows.js"
 
-/**
- * A run with what a list shows besides its state.
- *
- * @category models
- */
+/** A run with what a list shows besides its state. */
 export interface SummaryRow extends StoredRun, Pick<RunDetails, "parentRunId" | "rootRunId" | "labels"> {
   readonly title: string | null
 }
@@ -93,7 +89,6 @@ export interface HeldLeases {
   readonly renewedAt: number
 }
 
-/** @category models */
 export interface SummaryRows<X> {
   readonly find: (ref: RunRef) => Effect.Effect<SummaryRow | undefined, X>
 

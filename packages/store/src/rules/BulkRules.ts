@@ -21,8 +21,6 @@ import type { RunState } from "./RunState.js"
 /**
  * A bulk operation as it is stored, with instants in milliseconds. `runIds`: the named runs that are left. `from` and `to`: the keys of the runs
  * that a filter has left, from one on and below the other.
- *
- * @category models
  */
 export type BulkRecord = typeof BulkOperation.Encoded & {
   readonly runIds: ReadonlyArray<string> | null
@@ -80,11 +78,7 @@ const checkStart = ({ action, fromStart }: Checked): Either.Either<void, Invalid
     ? refuse("fromStart", `must be absent, as ${action} submits no run again`)
     : Either.void
 
-/**
- * The operation, when it can be made.
- *
- * @category checks
- */
+/** The operation, when it can be made. */
 export const check = (input: Input): Either.Either<Checked, InvalidBulk> =>
   Either.mapLeft(validate(input), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
@@ -111,11 +105,7 @@ const withCursor = (record: BulkRecord): BulkRecord => ({
   cursor: record.status === "running" ? cursorOf(record) : null,
 })
 
-/**
- * A new operation.
- *
- * @category constructors
- */
+/** A new operation. */
 export const begin = (
   { action, createdBy, dryRun, filter, fromStart, labels, reason, runIds }: Checked,
   { from, id, projectId, to }: Beginning,
@@ -160,11 +150,7 @@ export interface Part extends Pick<BulkRecord, "from" | "to" | "runIds"> {
   readonly ended: boolean
 }
 
-/**
- * An operation after a part of it.
- *
- * @category rules
- */
+/** An operation after a part of it. */
 export const advance = (
   record: BulkRecord,
   { ended, from, runIds, searched, to, verdicts }: Part,
@@ -189,21 +175,13 @@ export const advance = (
   })
 }
 
-/**
- * An operation that is stopped.
- *
- * @category rules
- */
+/** An operation that is stopped. */
 export const abort = (record: BulkRecord, now: number): BulkRecord =>
   record.status === "running"
     ? withCursor({ ...record, status: "aborted", updatedAt: now, finishedAt: now })
     : record
 
-/**
- * Whether a run still is as the filter that has found it says. The rest of a filter is about what does not change.
- *
- * @category rules
- */
+/** Whether a run still is as the filter that has found it says. The rest of a filter is about what does not change. */
 export const stillMatches = (
   filter: BulkRecord["filter"],
   { attempt, error, status }: Pick<RunState, "attempt" | "error" | "status">,
@@ -216,21 +194,13 @@ export const stillMatches = (
 /** The most characters of a public id. */
 const maxId = 128
 
-/**
- * The public id of the run that repeats another one for an operation: the same one each time.
- *
- * @category rules
- */
+/** The public id of the run that repeats another one for an operation: the same one each time. */
 export const retryId = ({ id }: Pick<BulkRecord, "id">, runId: string): string => {
   const name = `${id}:${runId}`
   return name.length <= maxId ? name : `${id}:${sha256(runId).slice(0, 32)}`
 }
 
-/**
- * Whether the action leaves a run as it is, since it has ended or has not.
- *
- * @category rules
- */
+/** Whether the action leaves a run as it is, since it has ended or has not. */
 export const isSkipped = (
   { action }: Pick<BulkRecord, "action">,
   { status }: Pick<RunState, "status">,

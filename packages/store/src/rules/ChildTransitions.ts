@@ -43,11 +43,7 @@ export const someEnded = (
   return groups.some((group) => group.every((index) => hasEnded(own, index)))
 }
 
-/**
- * Whether a run may wait for these groups: it has all of their children, and they are not too many.
- *
- * @category rules
- */
+/** Whether a run may wait for these groups: it has all of their children, and they are not too many. */
 export const mayAwait = (
   { children, spec }: Pick<RunState, "children" | "spec">,
   groups: ReadonlyArray<ReadonlyArray<number>>,
@@ -68,11 +64,7 @@ export const mayAwait = (
       )
 }
 
-/**
- * The parent after it has spawned a child. One without an index is detached: it is no part of the parent's tree.
- *
- * @category transitions
- */
+/** The parent after it has spawned a child. One without an index is detached: it is no part of the parent's tree. */
 export const spawned = (
   parent: RunState,
   child: ChildEvent.Child & ChildEvent.ChildStep,
@@ -92,8 +84,6 @@ export const spawned = (
  * The parent after one of its children has ended; undefined when it knew that before. A parent that waited for it resumes.
  *
  * Its log has the end, unless the parent has ended before.
- *
- * @category transitions
  */
 export const childEnded = (parent: RunState, child: RunState, now: number): Transition | undefined => {
   const { status, waiting } = parent
@@ -111,10 +101,6 @@ export const childEnded = (parent: RunState, child: RunState, now: number): Tran
   return goesOn ? resumeAfter(made, now) : made
 }
 
-/**
- * A run that has ended and whose other children are gone: none of them is open any more.
- *
- * @category transitions
- */
+/** A run that has ended and whose other children are gone: none of them is open any more. */
 export const withoutOpenChildren = (parent: RunState): Transition =>
   transition({ ...parent, children: { ...(parent.children ?? none), open: 0 } })

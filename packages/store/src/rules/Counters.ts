@@ -18,11 +18,7 @@ import { reportedOf } from "@runlease/core/LogState"
 import { isTerminal, type RunStatus } from "@runlease/core/Run"
 import type { RunState } from "./RunState.js"
 
-/**
- * Numbers by name; a name that is absent is zero.
- *
- * @category models
- */
+/** Numbers by name; a name that is absent is zero. */
 export type Counters = Readonly<Record<string, number>>
 
 /** Adds to one counter. */
@@ -39,11 +35,7 @@ const otherFailure = `${failure}other`
 
 const failureName = (code: string | null): string => failure + (code ?? "").slice(0, maxCodeLength)
 
-/**
- * When a run that is claimed now became runnable.
- *
- * @category times
- */
+/** When a run that is claimed now became runnable. */
 export const runnableSince = (
   { availableAt, gate, holder, status, updatedAt }: RunState,
   now: number,
@@ -69,22 +61,14 @@ const addReported = (add: Add, before: RunState, after: RunState): void => {
   add("cost", is.cost - was.cost)
 }
 
-/**
- * Counts a run that a commit adds, in its state.
- *
- * @category counting
- */
+/** Counts a run that a commit adds, in its state. */
 export const inserted = (add: Add, { leaseEpoch, status }: RunState, now: number): void => {
   add("submitted", 1)
   add(statusName(status), 1)
   addClaims(add, leaseEpoch, now, now)
 }
 
-/**
- * Counts how a commit has changed a run.
- *
- * @category counting
- */
+/** Counts how a commit has changed a run. */
 export const changed = (add: Add, before: RunState, after: RunState, now: number): void => {
   const { status } = after
   addReported(add, before, after)
@@ -102,11 +86,7 @@ export const changed = (add: Add, before: RunState, after: RunState, now: number
   }
 }
 
-/**
- * The sum of counters, without those that are zero.
- *
- * @category adding up
- */
+/** The sum of counters, without those that are zero. */
 export const sum = (all: Iterable<Counters>): Counters => {
   const total = new Map<string, number>()
   let codes = 0

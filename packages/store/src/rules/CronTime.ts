@@ -11,11 +11,7 @@ import { InvalidSchedule } from "@runlease/core/Schedules"
 import { Cron, DateTime, Either, Option } from "effect"
 import * as LocalDay from "./LocalDay.js"
 
-/**
- * The times of a schedule, ready to be computed with.
- *
- * @category models
- */
+/** The times of a schedule, ready to be computed with. */
 export interface CronTime {
   /** The first tick strictly after an instant, in milliseconds since the epoch; null where none comes. */
   readonly next: (after: number) => number | null
@@ -95,11 +91,7 @@ const within = (time: CronTime, { endsAt, startsAt }: ScheduleSpec): CronTime =>
   }
 }
 
-/**
- * Reads the times of a schedule; a Left names the field and says what would be right.
- *
- * @category constructors
- */
+/** Reads the times of a schedule; a Left names the field and says what would be right. */
 export const parse = (spec: ScheduleSpec): Either.Either<CronTime, InvalidSchedule> => {
   const zone = DateTime.zoneMakeNamed(spec.timezone)
   // An offset such as +01:00 has no summer.
@@ -116,22 +108,14 @@ export const parse = (spec: ScheduleSpec): Either.Either<CronTime, InvalidSchedu
   )
 }
 
-/**
- * The next ticks after an instant, `count` at most.
- *
- * @category computing
- */
+/** The next ticks after an instant, `count` at most. */
 export const upcoming = ({ next }: CronTime, after: number, count: number): ReadonlyArray<number> => {
   const ticks: Array<number> = []
   for (let tick = next(after); tick !== null && ticks.length < count; tick = next(tick)) ticks.push(tick)
   return ticks
 }
 
-/**
- * Reads the times of a schedule that ticks after `now` at least once. A date that never comes, such as the 30th of February, is refused.
- *
- * @category constructors
- */
+/** Reads the times of a schedule that ticks after `now` at least once. A date that never comes, such as the 30th of February, is refused. */
 export const parseComing = (spec: ScheduleSpec, now: number): Either.Either<CronTime, InvalidSchedule> =>
   Either.flatMap(parse(spec), (time) => {
     if (time.next(now) !== null) return Either.right(time)

@@ -10,11 +10,7 @@ import type { RunState } from "./RunState.js"
 import * as TimeRules from "./TimeRules.js"
 import { gateOf, enqueue, transition, type Transition } from "./Transition.js"
 
-/**
- * When the run of a submission may be claimed, whose first submission was at `createdAt`.
- *
- * @category rules
- */
+/** When the run of a submission may be claimed, whose first submission was at `createdAt`. */
 export const availableAt = (
   { maxSeconds, seconds }: Debounce,
   { createdAt, now }: { readonly createdAt: number; readonly now: number },
@@ -24,11 +20,7 @@ export const availableAt = (
     maxSeconds === undefined ? Number.POSITIVE_INFINITY : createdAt + maxSeconds * 1000,
   )
 
-/**
- * The key whose later submissions the run takes; null for none. It does not look at the time.
- *
- * @category accessors
- */
+/** The key whose later submissions the run takes; null for none. It does not look at the time. */
 export const openKey = ({
   spec: { debounceKey },
   startedAt,
@@ -40,11 +32,7 @@ export const openKey = ({
 export const absorbs = (state: RunState, now: number): boolean =>
   openKey(state) !== null && !TimeRules.isExpired(state, now)
 
-/**
- * Moves the start of a run that takes a later submission. A run that is behind others of its lane stays there.
- *
- * @category transitions
- */
+/** Moves the start of a run that takes a later submission. A run that is behind others of its lane stays there. */
 export const postpone = (state: RunState, debounce: Debounce, now: number): Transition => {
   const { createdAt } = state.spec
   const at = availableAt(debounce, { createdAt, now })

@@ -27,11 +27,7 @@ export const mostForgotten = 256
 /** The workers that may claim a run. */
 export type Route = Pick<RunSpec, "projectId" | "agentId" | "implementationKind" | "workerKey">
 
-/**
- * Runs of one priority that are ordered among each other. `name`: among those of its project.
- *
- * @category models
- */
+/** Runs of one priority that are ordered among each other. `name`: among those of its project. */
 export type RankedSet = {
   readonly projectId: Ids.ProjectId
   readonly name: string
@@ -41,8 +37,6 @@ export type RankedSet = {
 /**
  * A set as the store has it. `waiting`: the lowest rank of its runs, but 0; null where none has one. `ofRoute`: the same of all agents of its route.
  * `last` and `least`: the largest and the smallest finish of its keys. `finishes`: those of the keys that were wanted, where there is one.
- *
- * @category models
  */
 export interface SetRanks {
   readonly waiting: number | null
@@ -59,11 +53,7 @@ export const keyOf = ({ fairness }: Pick<RunSpec, "fairness">): string => fairne
 export const routeName = ({ agentId, implementationKind, workerKey }: Route): string =>
   JSON.stringify([agentId, implementationKind, workerKey])
 
-/**
- * The set that a run enters with a rank; undefined for one that is in none, and for one that a worker has had before.
- *
- * @category accessors
- */
+/** The set that a run enters with a rank; undefined for one that is in none, and for one that a worker has had before. */
 export const setOf = (state: RunState): RankedSet | undefined => {
   const { gate, spec, status } = state
   if (status !== "pending" || !isFresh(state)) return undefined

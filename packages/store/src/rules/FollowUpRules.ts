@@ -13,11 +13,7 @@ import type { EventId, Run } from "@runlease/core/Run"
 import { type NotWaiting, SubmissionConflict } from "@runlease/core/Runs"
 import { Either } from "effect"
 
-/**
- * Equal for equal inputs, whatever their public ids. The trace does not count, since each request has its own.
- *
- * @category models
- */
+/** Equal for equal inputs, whatever their public ids. The trace does not count, since each request has its own. */
 export const fingerprintOf = ({ resume, snapshot }: FollowUp): string =>
   sha256(canonicalJson({ resume, snapshot: { ...snapshot, traceContext: undefined } }))
 
@@ -36,8 +32,6 @@ export interface Situation {
 /**
  * What a store does: `Continue` makes the run pending with what is `record`; it and `Repeat` add the input if it is
  * `unnamed`, that is, if its id names nothing yet; `Complete` ends the run as completed; the rest changes nothing.
- *
- * @category models
  */
 export type Decision =
   | {
@@ -137,8 +131,6 @@ const continued = (
  * Decides what an input makes of a run. `messageId`: of the messages that answers may need, the beginning of their ids.
  *
  * Fails: as `Runs.followUp` does.
- *
- * @category deciding
  */
 export const decide = (
   { record, named, namesRun, run, accepted }: Situation,
@@ -224,11 +216,7 @@ export const decide = (
   })
 }
 
-/**
- * What `Runs.followUp` returns, once a store has done what was decided; `run` is as it is then.
- *
- * @category deciding
- */
+/** What `Runs.followUp` returns, once a store has done what was decided; `run` is as it is then. */
 export const resultOf = (decision: Decision, run: Run): FollowedUp => {
   switch (decision._tag) {
     case "Continue":

@@ -29,8 +29,6 @@ export const hasMore = (state: Pick<RunState, "log">, than: number | undefined):
  * The run with one more message. A run that waits for messages resumes.
  *
  * Fails: `RunEnded`, and `MessageRefused` where the message is too large for an event or the run has as many as it may.
- *
- * @category transitions
  */
 export const tell = (
   state: RunState,
@@ -59,8 +57,6 @@ export const tell = (
 /**
  * Whether the holder of a run that has consumed `consumed` messages may end it. A caller that does not hold
  * the run is refused for that, later.
- *
- * @category rules
  */
 export const mayEnd = (
   state: RunState,

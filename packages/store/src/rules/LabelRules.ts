@@ -11,11 +11,7 @@ import { Either } from "effect"
 
 const sorted = (labels: Labels): Labels => Object.fromEntries(entries(labels))
 
-/**
- * The labels of a new run: its own, and those of its parent by other names.
- *
- * @category rules
- */
+/** The labels of a new run: its own, and those of its parent by other names. */
 export const inherited = (own: Labels, ofParent: Labels): Either.Either<Labels, InvalidSubmission> => {
   const labels = sorted({ ...ofParent, ...own })
   const count = Object.keys(labels).length
@@ -29,11 +25,7 @@ export const inherited = (own: Labels, ofParent: Labels): Either.Either<Labels, 
     : Either.right(labels)
 }
 
-/**
- * The labels of a run after a change.
- *
- * @category rules
- */
+/** The labels of a run after a change. */
 export const changed = (
   runId: Run["runId"],
   labels: Labels,
@@ -59,11 +51,7 @@ export interface IndexChange {
 const without = (labels: Labels, others: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).filter(([name, value]) => others[name] !== value))
 
-/**
- * What the index of labels loses and gets where a run's labels change.
- *
- * @category rules
- */
+/** What the index of labels loses and gets where a run's labels change. */
 export const indexChange = (before: Labels, after: Labels): IndexChange => ({
   removed: without(before, after),
   added: without(after, before),

@@ -41,11 +41,7 @@ const valueOf = (keyFrom: string, { labels, snapshot }: Source): unknown => {
     : valueAt(snapshot.messages.findLast(({ role }) => role === "user")?.metadata, path)
 }
 
-/**
- * The key of a run at a limit with this path; null for no path.
- *
- * @category keys
- */
+/** The key of a run at a limit with this path; null for no path. */
 export const keyOf = (keyFrom: string | null, source: Source): string => {
   if (keyFrom === null) return allKey
   const value = valueOf(keyFrom, source)

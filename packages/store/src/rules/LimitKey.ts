@@ -3,8 +3,6 @@
 /**
  * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
  * with a name. `name`: that one, null for the others. `key`: of a project its id.
- *
- * @category models
  */
 export interface LimitSubject {
   readonly kind: "concurrency_key" | "agent" | "named" | "project"

@@ -9,8 +9,6 @@ import * as LimitKey from "./LimitKey.js"
 /**
  * A limit of a run. `since`: when the run got a place there, in milliseconds since the epoch; null without one. `stale`: no worker has
  * claimed the run for a while since, so its place is free for another.
- *
- * @category models
  */
 export interface LimitPlace {
   readonly name: string

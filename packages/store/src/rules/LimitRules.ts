@@ -82,8 +82,6 @@ export const unbounded: NamedBounds = { maxRunning: null, rate: null, maxPending
 /**
  * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `tat`: the state of its rate, as `RateRules` has
  * it. `checkAt`: when places may be lost, or more can be granted; null for never.
- *
- * @category models
  */
 export interface LimitUsage extends LimitRef, LimitCounts, NamedBounds {
   readonly key: number
@@ -116,11 +114,7 @@ const nothing: ReadonlyArray<LimitRef> = []
 const earlier = (one: number | null, other: number | null): number | null =>
   one === null || other === null ? (one ?? other) : Math.min(one, other)
 
-/**
- * The limits of a run, from narrow to wide.
- *
- * @category accessors
- */
+/** The limits of a run, from narrow to wide. */
 export const limitsOf = ({ limits, spec: { projectId } }: RunState): ReadonlyArray<LimitRef> =>
   limits === null ? nothing : limits.map(({ name }) => ({ limit: name, projectId }))
 
@@ -223,11 +217,7 @@ const moved = (state: RunState, limits: LimitPlaces.LimitPlaces, now: number): T
   )
 }
 
-/**
- * Grants a place to a run at the limit that it is behind. It is runnable then, or behind its next limit.
- *
- * @category transitions
- */
+/** Grants a place to a run at the limit that it is behind. It is runnable then, or behind its next limit. */
 export const open = (state: RunState, now: number): Transition => {
   const name = behindOf(state)
   return moved(
@@ -237,11 +227,7 @@ export const open = (state: RunState, now: number): Transition => {
   )
 }
 
-/**
- * Puts a run behind a limit where it has a place, since no place is free. It keeps the places before it, and loses those after it.
- *
- * @category transitions
- */
+/** Puts a run behind a limit where it has a place, since no place is free. It keeps the places before it, and loses those after it. */
 export const putBack = (state: RunState, limit: string, now: number): Transition => {
   const index = state.limits?.findIndex(({ name }) => name === limit) ?? -1
   return moved(state, LimitPlaces.clearFrom(state.limits, Math.max(0, index)), now)
@@ -249,8 +235,6 @@ export const putBack = (state: RunState, limit: string, now: number): Transition
 
 /**
  * Brings a run that has not ended under a limit of its agent, or one that works under that of its project: the widest. A runnable run is behind it then.
- *
- * @category transitions
  */
 export const govern = (state: RunState, limit: string): Transition => {
   const limits = LimitPlaces.add(state.limits, limit)
@@ -259,11 +243,7 @@ export const govern = (state: RunState, limit: string): Transition => {
     : transition({ ...state, limits })
 }
 
-/**
- * Takes the place of a run at a limit, where no worker has claimed it for too long; undefined where it has none, or not for long enough.
- *
- * @category transitions
- */
+/** Takes the place of a run at a limit, where no worker has claimed it for too long; undefined where it has none, or not for long enough. */
 export const losePlace = (state: RunState, limit: string, now: number): Transition | undefined => {
   const place = LimitPlaces.at(state.limits, limit)
   return countOf(state, limit) === "open" && place !== undefined && place.since! <= now - placeMillis

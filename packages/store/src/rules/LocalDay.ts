@@ -59,11 +59,7 @@ const spansBetween = (offsetAt: OffsetAt, from: number, until: number): Readonly
 /** Local times differ from UTC by less than this. */
 const margin = 16 * hour
 
-/**
- * The days of a schedule of cron, and the local times of each.
- *
- * @category models
- */
+/** The days of a schedule of cron, and the local times of each. */
 export interface DayTimes {
   readonly isOn: (date: Date) => boolean
   /** Minutes of the day, in their order. */
@@ -111,8 +107,6 @@ const remembered = 3
 /**
  * The first tick strictly after an instant, both in milliseconds since the epoch; null where none comes within nine years. The days that were
  * computed last are remembered.
- *
- * @category constructors
  */
 export const make = (zone: DateTime.TimeZone, dayTimes: DayTimes): ((after: number) => number | null) => {
   const offsetAt: OffsetAt = (instant) =>

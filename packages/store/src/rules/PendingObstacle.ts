@@ -5,11 +5,7 @@
 import type { Route, WorkerState } from "@runlease/core/WorkerContact"
 import type { LimitSubject } from "./LimitKey.js"
 
-/**
- * What to do, and the command that does it. The command may be null: nothing is to be done with one.
- *
- * @category models
- */
+/** What to do, and the command that does it. The command may be null: nothing is to be done with one. */
 export interface Advice {
   readonly text: string
   readonly command: string | null
@@ -17,8 +13,6 @@ export interface Advice {
 
 /**
  * `behind`: the first run of its lane. `delayed`: its time. `no_worker`: no worker takes it. `queued`: a slot of a worker. `limited`: a place at its limit.
- *
- * @category models
  */
 export interface Obstacle {
   readonly kind: "behind" | "delayed" | "limited" | "no_worker" | "queued"
@@ -26,21 +20,13 @@ export interface Obstacle {
   readonly advice: Advice | null
 }
 
-/**
- * The run. `lane`: its concurrency key, null where that is its conversation.
- *
- * @category models
- */
+/** The run. `lane`: its concurrency key, null where that is its conversation. */
 export interface PendingRun extends Route {
   readonly availableAt: number
   readonly lane: string | null
 }
 
-/**
- * A worker that claims such runs. `slots`: as it says with its last heartbeat, null of one that does not say.
- *
- * @category models
- */
+/** A worker that claims such runs. `slots`: as it says with its last heartbeat, null of one that does not say. */
 export interface Claimer {
   readonly name: string
   readonly state: WorkerState
@@ -50,8 +36,6 @@ export interface Claimer {
 /**
  * The position of the run: `Summaries.Standing`, with the workers that claim such runs. `ahead`: the first run of its lane, with the worker
  * that holds it.
- *
- * @category models
  */
 export interface Place {
   readonly now: number
@@ -74,11 +58,7 @@ export interface LimitPlace extends LimitSubject {
   readonly before: number
 }
 
-/**
- * Times as the reader has them: an instant near a reference, and a span.
- *
- * @category models
- */
+/** Times as the reader has them: an instant near a reference, and a span. */
 export interface Times {
   readonly near: (instant: number, reference: number) => string
   readonly span: (millis: number) => string
@@ -100,18 +80,10 @@ const runs = (count: number, most: number, verb: readonly [one: string, many: st
       ? `1 run ${verb[0]}`
       : `${count} runs ${verb[1]}`
 
-/**
- * The command that explains a run.
- *
- * @category commands
- */
+/** The command that explains a run. */
 export const explainCommand = (runId: string): string => `runlease runs explain ${runId}`
 
-/**
- * The command that starts a worker which claims such runs.
- *
- * @category commands
- */
+/** The command that starts a worker which claims such runs. */
 export const startCommand = ({ agentId, implementationKind, workerKey }: Route): string =>
   [
     `runlease worker --agent ${agentId}`,
@@ -276,11 +248,7 @@ const queued = (run: PendingRun, { claimers, queuedBefore }: Place): Obstacle =>
   }
 }
 
-/**
- * What keeps a pending run from starting.
- *
- * @category sentences
- */
+/** What keeps a pending run from starting. */
 export const of = (run: PendingRun, place: Place, times: Times): Obstacle => {
   if (place.gate === "behind") return behind(run, place)
   if (place.gate === "limited") return limited(place, times)

@@ -53,11 +53,7 @@ export const retryAfterSeconds = (usage: LimitUsage, now: number): number => {
 const nextStartAt = ({ rate, tat }: LimitUsage, now: number): number | null =>
   rate === null || RateRules.tokens(rate, tat, now) > 0 ? null : RateRules.availableAt(rate, tat, 1)
 
-/**
- * What is set of a limit, and what runs under it, as its clients see it.
- *
- * @category views
- */
+/** What is set of a limit, and what runs under it, as its clients see it. */
 export const useOf = (usage: LimitUsage, now: number): Omit<LimitUse, "open"> => ({
   maxRunning: usage.maxRunning,
   rate: usage.rate,

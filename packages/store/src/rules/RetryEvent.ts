@@ -7,18 +7,12 @@ import { custom, type LogEvent } from "@runlease/core/AgentEvent"
 import { RunId } from "@runlease/core/Ids"
 import { Option, Schema } from "effect"
 
-/**
- * The name of the event.
- *
- * @category constants
- */
+/** The name of the event. */
 export const retryEventName = "runlease.retry"
 
 /**
  * Which run it does again. `records`: how many records of that run it begins with. `answers`: how many answers to its questions.
  * `fromStart`: that it does all of it again was wanted.
- *
- * @category models
  */
 export interface RetryOf {
   readonly runId: RunId
@@ -34,7 +28,6 @@ const EventValue = Schema.Struct({
   from_start: Schema.Boolean,
 })
 
-/** @category events */
 export const toEvent = ({ answers, fromStart, records, runId }: RetryOf): LogEvent =>
   custom(retryEventName, {
     run_id: runId,
@@ -43,20 +36,12 @@ export const toEvent = ({ answers, fromStart, records, runId }: RetryOf): LogEve
     from_start: fromStart,
   } satisfies typeof EventValue.Encoded)
 
-/**
- * Whether an event has that name.
- *
- * @category events
- */
+/** Whether an event has that name. */
 export const isRetry = ({ name, type }: LogEvent): boolean => type === "CUSTOM" && name === retryEventName
 
 const decode = Schema.decodeUnknownOption(EventValue)
 
-/**
- * What an event of the control plane says of a retry, if it does.
- *
- * @category events
- */
+/** What an event of the control plane says of a retry, if it does. */
 export const fromEvent = (event: LogEvent): Option.Option<RetryOf> =>
   isRetry(event)
     ? Option.map(decode(event["value"]), ({ answers, from_start: fromStart, records, run_id: runId }) => ({
@@ -67,11 +52,7 @@ export const fromEvent = (event: LogEvent): Option.Option<RetryOf> =>
       }))
     : Option.none()
 
-/**
- * The run whose records a log begins with that begins with these events.
- *
- * @category events
- */
+/** The run whose records a log begins with that begins with these events. */
 export const repeatedBy = ([first]: ReadonlyArray<LogEvent>): RunId | undefined =>
   Option.getOrUndefined(
     Option.flatMap(first === undefined ? Option.none() : fromEvent(first), ({ fromStart, runId }) =>

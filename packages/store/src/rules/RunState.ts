@@ -26,11 +26,7 @@ import * as TimeRules from "./TimeRules.js"
 
 export type { Children, ChildSpec, Ledger } from "./RunTree.js"
 
-/**
- * What the submission of a run fixes for good. Instants are milliseconds since the epoch.
- *
- * @category models
- */
+/** What the submission of a run fixes for good. Instants are milliseconds since the epoch. */
 export interface RunSpec {
   readonly projectId: Ids.ProjectId
   readonly runId: Ids.RunId
@@ -62,8 +58,6 @@ export interface RunSpec {
 /**
  * What a pending run waits for: `runnable`, nothing but a claim; `delayed`, its `availableAt`; `behind`, the runs before it in
  * its lane; `limited`, a place at the first of its limits where it has none. Only `behind` means something for a run that is not pending.
- *
- * @category models
  */
 export type Gate = "runnable" | "delayed" | "behind" | "limited"
 
@@ -90,11 +84,7 @@ export interface EndedClaim {
   readonly endedAt: number
 }
 
-/**
- * Where a run is in its life: all that transitions read and change. Instants are milliseconds since the epoch.
- *
- * @category models
- */
+/** Where a run is in its life: all that transitions read and change. Instants are milliseconds since the epoch. */
 export interface RunState {
   readonly spec: RunSpec
   readonly status: RunStatus
@@ -126,11 +116,7 @@ export interface RunState {
   readonly finishedAt: number | null
 }
 
-/**
- * What clients see of a run besides its state; no transition reads it.
- *
- * @category models
- */
+/** What clients see of a run besides its state; no transition reads it. */
 export type RunDetails = Pick<
   Run,
   | keyof Notes
@@ -164,11 +150,7 @@ export const lanesOf = ({ spec: { child, lane } }: Pick<RunState, "spec">): Read
   return lane === null ? above : [...above, lane]
 }
 
-/**
- * The run as its clients see it.
- *
- * @category views
- */
+/** The run as its clients see it. */
 export const toRun = (state: RunState, details: RunDetails): Run => {
   const { spec } = state
   const startBy = TimeRules.startBy(state)
@@ -219,8 +201,6 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
 /**
  * The run as its claim hands it to a worker. `queuedMillis` is how long it had been runnable then; undefined where a claim gets it
  * again.
- *
- * @category views
  */
 export const toClaimed = (
   state: RunState,

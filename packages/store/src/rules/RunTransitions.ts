@@ -52,8 +52,6 @@ export interface Claim {
 /**
  * Assigns a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome. `project`: the limit of its
  * project, where that has one.
- *
- * @category transitions
  */
 export const claim = (
   state: RunState,
@@ -109,8 +107,6 @@ const renewedTo = (state: RunState, expiresAt: number, now: number): Transition 
  * the store knows that the run was handed out twice.
  *
  * Source: docs/decisions/0022-claim-ids.md
- *
- * @category transitions
  */
 export const claimAgain = (state: RunState, claim: Claim, now: number): Transition | undefined => {
   const { holder, status } = state
@@ -123,8 +119,6 @@ export const claimAgain = (state: RunState, claim: Claim, now: number): Transiti
 /**
  * Takes a run back from a claim whose caller is gone; undefined when the claim does not hold it, or when a repeat of the claim
  * has handed it out since.
- *
- * @category transitions
  */
 export const abandonClaim = (state: RunState, fence: Fence, now: number): Transition | undefined => {
   if (state.holder?.renewals !== 0 || Either.isLeft(checkFence(state, fence, now))) return undefined
@@ -136,7 +130,6 @@ export const abandonClaim = (state: RunState, fence: Fence, now: number): Transi
   )
 }
 
-/** @category transitions */
 export const renew = (
   state: RunState,
   fence: Fence,
@@ -148,8 +141,6 @@ export const renew = (
 /**
  * How a new run begins. `driven`: its submitter executes it, so it is running and no worker claims it. `behind`: an unfinished
  * run has its lane; a driven run goes all the same, and those behind it wait for its end. `limits`: absent for none.
- *
- * @category models
  */
 export interface Start {
   readonly driven: boolean
@@ -159,7 +150,6 @@ export interface Start {
   readonly budget?: Budget.Limits | undefined
 }
 
-/** @category transitions */
 export const submit = (
   spec: RunSpec,
   { availableAt, behind, budget, driven, limits = null }: Start,
@@ -195,8 +185,6 @@ export const submit = (
 /**
  * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch. Those that are `unsequenced` get no
  * step of the sequence.
- *
- * @category transitions
  */
 export const append = (
   state: RunState,
@@ -231,8 +219,6 @@ export const append = (
 /**
  * Ends the run and its log. The first outcome remains: `RunEnded` when there is one. A caller without a fence is trusted, and
  * the holder of a run that it cancels has to stop.
- *
- * @category transitions
  */
 export const end = (
   state: RunState,
@@ -250,11 +236,7 @@ export const end = (
   return Either.right(finish(state, outcome, now, null, cancelled))
 }
 
-/**
- * Hands the run back.
- *
- * @category transitions
- */
+/** Hands the run back. */
 export const release = (
   state: RunState,
   fence: Fence,
@@ -300,8 +282,6 @@ export const dueAt = (state: RunState): number | null => {
 /**
  * What time has made of the run: a lease has lapsed, a wait or a delay has ended, a limit of time is reached, or
  * the run has ended before its children; undefined when nothing has.
- *
- * @category transitions
  */
 export const due = (state: RunState, now: number): Transition | undefined => {
   const at = dueAt(state)
@@ -327,8 +307,6 @@ export const due = (state: RunState, now: number): Transition | undefined => {
 /**
  * Lets a run go that has become the first of its lane; undefined when it was before, or has ended. Where nothing `admits` it to its limits,
  * it is due at once instead.
- *
- * @category transitions
  */
 export const advance = (state: RunState, now: number, admits: boolean): Transition | undefined => {
   if (state.gate !== "behind" || state.finishedAt !== null) return undefined

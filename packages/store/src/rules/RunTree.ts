@@ -6,8 +6,6 @@ import type { Budget } from "@runlease/core/TreeBudget"
  * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it. `lanes`: those
  * of the runs above it, absent for none. `budget`: the root whose budget it spends; absent where the tree has none. `tellsParent`: its end
  * is a message to its parent.
- *
- * @category models
  */
 export interface ChildSpec {
   readonly parent: Ids.RunId
@@ -18,11 +16,7 @@ export interface ChildSpec {
   readonly tellsParent?: true
 }
 
-/**
- * The budget of a tree, and the runs below its root that wait for it.
- *
- * @category models
- */
+/** The budget of a tree, and the runs below its root that wait for it. */
 export interface Ledger extends Budget {
   readonly waiting: ReadonlyArray<Ids.RunId>
 }
@@ -30,8 +24,6 @@ export interface Ledger extends Budget {
 /**
  * The children of a run: how many there are, how many of them have not ended, and which have. `ended` is a number in hex digits, whose
  * bit `n` is that of the child with index `n`.
- *
- * @category models
  */
 export interface Children {
   readonly count: number

@@ -110,19 +110,11 @@ export const withInput = (checked: Checked): Either.Either<Checked, InvalidSched
       )
 }
 
-/**
- * The definition of a new schedule, which ticks after `now` at least once.
- *
- * @category checks
- */
+/** The definition of a new schedule, which ticks after `now` at least once. */
 export const ofNew = (schedule: NewSchedule, now: number): Either.Either<Checked, InvalidSchedule> =>
   Either.flatMap(check({ ...defaults, ...definedFields(schedule) }), (definition) => timed(definition, now))
 
-/**
- * A definition with changes. A payload that does not change may be larger than `maxInputBytes`.
- *
- * @category checks
- */
+/** A definition with changes. A payload that does not change may be larger than `maxInputBytes`. */
 export const ofChanges = (
   before: Definition,
   changes: ScheduleChanges,

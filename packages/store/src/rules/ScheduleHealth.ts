@@ -17,31 +17,19 @@ const staleAt = ({
     ? null
     : (lastSuccessfulAt ?? createdAt) + health.maxStalenessSeconds * 1000
 
-/**
- * Whether a schedule has had no success for as long as its `health` allows.
- *
- * @category rules
- */
+/** Whether a schedule has had no success for as long as its `health` allows. */
 export const isStale = (record: ScheduleRecord, now: number): boolean => {
   const at = staleAt(record)
   return at !== null && now >= at
 }
 
-/**
- * The schedule after the store has looked whether it is stale.
- *
- * @category rules
- */
+/** The schedule after the store has looked whether it is stale. */
 export const judge = (record: ScheduleRecord, now: number): ScheduleRecord => ({
   ...record,
   stale: isStale(record, now),
 })
 
-/**
- * When the store looks at a schedule: at its next tick, or before that when it may have become stale. Null for never.
- *
- * @category rules
- */
+/** When the store looks at a schedule: at its next tick, or before that when it may have become stale. Null for never. */
 export const dueAt = (record: ScheduleRecord): number | null => {
   const { nextAt, stale = false } = record
   const check = stale ? null : staleAt(record)

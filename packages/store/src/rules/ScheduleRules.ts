@@ -13,8 +13,6 @@ import type { CronTime } from "./CronTime.js"
 /**
  * A schedule as a store has it. `openRuns`: its newest runs whose end the schedule does not have yet, the oldest first. `failures`: the failed
  * runs since the last success. `stale`: the store has found that it is stale; absent in what was written before that was looked at.
- *
- * @category models
  */
 export interface ScheduleRecord extends Readonly<typeof Schedule.Encoded> {
   readonly openRuns: ReadonlyArray<string>
@@ -87,11 +85,7 @@ export interface Plan {
   readonly overlap: number
 }
 
-/**
- * Which of these ticks begin a run, as the policy says of the runs before them.
- *
- * @category rules
- */
+/** Which of these ticks begin a run, as the policy says of the runs before them. */
 export const planOf = (
   policy: ScheduleRecord["concurrencyPolicy"],
   ticks: ReadonlyArray<number>,
@@ -156,11 +150,7 @@ const dueOf = (record: ScheduleRecord, { next }: CronTime, now: number, most: nu
   return { ticks, missed: missed.length - last.length, next: rest ?? after }
 }
 
-/**
- * What a due schedule does now, with the first `most` of its ticks. A schedule whose last runs have all failed pauses.
- *
- * @category rules
- */
+/** What a due schedule does now, with the first `most` of its ticks. A schedule whose last runs have all failed pauses. */
 export const tick = (
   record: ScheduleRecord,
   time: CronTime,
@@ -204,11 +194,7 @@ export interface EndedRun {
   readonly error: RunError | null
 }
 
-/**
- * The end of a run; undefined while it has not ended.
- *
- * @category rules
- */
+/** The end of a run; undefined while it has not ended. */
 export const endOf = ({
   error,
   finishedAt,
@@ -255,8 +241,6 @@ const afterEnd = (record: ScheduleRecord, { error, finishedAt, runId, status }: 
 
 /**
  * The schedule after the ends of runs, in the order of their ends. `gone` are runs that were deleted. A cancelled run is neither a success nor a failure.
- *
- * @category rules
  */
 export const settle = (
   record: ScheduleRecord,

@@ -8,11 +8,7 @@ import type { RunError } from "@runlease/core/Run"
 import { expiredCode, timeoutCode } from "@runlease/core/TimeLimits"
 import type { RunState } from "./RunState.js"
 
-/**
- * When a run that no worker has claimed yet is cancelled; null is never.
- *
- * @category rules
- */
+/** When a run that no worker has claimed yet is cancelled; null is never. */
 export const startBy = ({
   availableAt,
   spec: { createdAt, timeLimits },
@@ -29,11 +25,7 @@ export const isExpired = (state: RunState, now: number): boolean => {
   return at !== null && at <= now
 }
 
-/**
- * When a run under a lease has worked for as long as it may, if its lease lasts until then; null is never.
- *
- * @category rules
- */
+/** When a run under a lease has worked for as long as it may, if its lease lasts until then; null is never. */
 export const timeoutAt = ({
   holder,
   spec: { timeLimits },
@@ -44,11 +36,7 @@ export const timeoutAt = ({
     ? null
     : holder.claimedAt + timeLimits.timeoutSeconds * 1000 - (workedMillis ?? 0)
 
-/**
- * How long a run has worked, its current claim included; null for a run without a timeout. A claim works until its lease ends.
- *
- * @category rules
- */
+/** How long a run has worked, its current claim included; null for a run without a timeout. A claim works until its lease ends. */
 export const worked = (
   { holder, spec: { timeLimits }, status, workedMillis }: RunState,
   now: number,

@@ -47,8 +47,6 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * - `AwaitsBudget`: the run waits for that budget.
  * - `BudgetRaised`: these runs have waited for it.
  * - `ParentEnded`: the run has ended before some of its children.
- *
- * @category models
  */
 export type Consequence =
   | { readonly _tag: "Runnable" }
@@ -61,11 +59,7 @@ export type Consequence =
   | { readonly _tag: "AwaitsBudget"; readonly root: Ids.RunId }
   | { readonly _tag: "BudgetRaised"; readonly runs: ReadonlyArray<Ids.RunId> }
 
-/**
- * The state after a step of a run's life, the entries that its log gets with it, and the consequences.
- *
- * @category models
- */
+/** The state after a step of a run's life, the entries that its log gets with it, and the consequences. */
 export interface Transition {
   readonly state: RunState
   readonly entries: ReadonlyArray<NewEntry>
@@ -298,11 +292,7 @@ export const endAttempt = (
 
 // Fences. Source: docs/decisions/0003-fencing-and-the-local-deadline.md
 
-/**
- * Whether a fence names the holder of the run. `RunEnded`: it was the holder when the run ended.
- *
- * @category fencing
- */
+/** Whether a fence names the holder of the run. `RunEnded`: it was the holder when the run ended. */
 export const checkFence = (
   { finishedAt, holder, leaseEpoch, spec, status }: RunState,
   fence: Fence,
@@ -333,11 +323,7 @@ export const whileOwned = (
   make: () => Transition,
 ): Either.Either<Transition, LeaseLost> => Either.map(holds(state, fence, now), make)
 
-/**
- * Whether the run takes events from this caller; one without a fence is trusted.
- *
- * @category fencing
- */
+/** Whether the run takes events from this caller; one without a fence is trusted. */
 export const admits = (
   state: RunState,
   fence: Fence | undefined,

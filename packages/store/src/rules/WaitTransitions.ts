@@ -38,8 +38,6 @@ import * as TimeRules from "./TimeRules.js"
  *
  * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have, or has a question with the id of one
  * about a budget.
- *
- * @category transitions
  */
 export const suspend = (
   state: RunState,
@@ -102,11 +100,7 @@ const suspended = (state: RunState, suspension: Suspension | Pause, now: number)
   return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
 }
 
-/**
- * The groups of children for which a run waits, by their indexes, where nothing else ends its wait; undefined for any other run.
- *
- * @category rules
- */
+/** The groups of children for which a run waits, by their indexes, where nothing else ends its wait; undefined for any other run. */
 export const waitsForChildren = ({
   status,
   waiting,
@@ -120,11 +114,7 @@ export const waitsForChildren = ({
     ? waiting.children
     : undefined
 
-/**
- * Fails a run whose children wait for it, as it waits for them.
- *
- * @category transitions
- */
+/** Fails a run whose children wait for it, as it waits for them. */
 export const deadlocked = (state: RunState, circle: string, now: number): Transition =>
   fail(state, ControlEvents.childDeadlock(circle), now)
 
@@ -138,8 +128,6 @@ export interface Resumed {
  * Adds answers to a run that waits, all of them or none. Once nothing is open, the run is pending again.
  *
  * `messageIds`: one for each answer. Fails: as `ResumeRules.applyAnswers`.
- *
- * @category transitions
  */
 export const resume = (
   state: RunState,
@@ -172,11 +160,7 @@ const afterAnswers = (
   return answer === undefined ? resumeRun(state, now) : BudgetTransitions.answered(state, answer, now)
 }
 
-/**
- * What the next input of a client makes of the run; undefined when it changes nothing.
- *
- * @category transitions
- */
+/** What the next input of a client makes of the run; undefined when it changes nothing. */
 export const followUp = (
   state: RunState,
   decision: FollowUpRules.Decision,
@@ -200,8 +184,6 @@ export const endsAt = ({ waiting }: Pick<RunState, "waiting">): number | null =>
 /**
  * Ends a wait whose time has come: a run that waited for the time resumes, and one that got no answer before it fails; undefined when it
  * still waits, or does not wait.
- *
- * @category transitions
  */
 export const endWait = (state: RunState, now: number): Transition | undefined => {
   const { status, waiting } = state

@@ -23,8 +23,6 @@ interface Routed extends FairRules.Route {
  * The routes and priorities at which this process has met runs with a fairness key, so that a commit of other runs reads no ranks.
  *
  * A process that has met none yet does not rank runs without a key: they go before those with one, until it claims or submits one.
- *
- * @category models
  */
 export interface Routes {
   readonly add: (run: Routed) => void
@@ -36,11 +34,7 @@ export interface Routes {
 
 const routeOf = (run: Routed): string => `${run.projectId}/${run.priority}/${FairRules.routeName(run)}`
 
-/**
- * `most`: the largest number of routes; the one that was added first is removed.
- *
- * @category constructors
- */
+/** `most`: the largest number of routes; the one that was added first is removed. */
 export const makeRoutes = (most = 10_000): Routes => {
   const names = new Set<string>()
   return {
@@ -54,7 +48,6 @@ export const makeRoutes = (most = 10_000): Routes => {
   }
 }
 
-/** @category models */
 export interface Fairness<X> {
   /** Ranks new runs, in their order; undefined where none gets one. */
   readonly rankNew: (added: ReadonlyArray<AddedRun>) => Effect.Effect<ReadonlyArray<AddedRun>, X> | undefined
@@ -64,11 +57,7 @@ export interface Fairness<X> {
   readonly store: () => ReadonlyArray<Effect.Effect<void, X>>
 }
 
-/**
- * What it needs of a commit. `entered` takes the runs that may have entered a set with ranks since it was called last.
- *
- * @category models
- */
+/** What it needs of a commit. `entered` takes the runs that may have entered a set with ranks since it was called last. */
 export interface Commit {
   readonly apply: (run: StoredRun, transition: Transition) => StoredRun
   readonly entered: () => Array<StoredRun>
@@ -93,7 +82,6 @@ interface Entry {
 const nameOf = ({ name, priority, projectId }: FairRules.RankedSet): string =>
   `${projectId}/${priority}/${name}`
 
-/** @category constructors */
 export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairness<X> => {
   const entries = new Map<string, Entry>()
 

@@ -33,22 +33,14 @@ interface BudgetChange {
   readonly consequence: Extract<Consequence, { readonly _tag: "Spent" | "AwaitsBudget" | "BudgetRaised" }>
 }
 
-/**
- * Consequences for a tree that a commit has yet to follow up.
- *
- * @category models
- */
+/** Consequences for a tree that a commit has yet to follow up. */
 export interface Consequences {
   readonly endedChildren: Array<{ readonly parent: RunRef; readonly child: RunRef }>
   readonly endedParents: Array<RunRef>
   readonly budgets: Array<BudgetChange>
 }
 
-/**
- * What it needs of a commit.
- *
- * @category models
- */
+/** What it needs of a commit. */
 export interface Commit<X> {
   readonly now: number
   readonly rows: Pick<RunRows<X>, "openChildren">
@@ -59,13 +51,11 @@ export interface Commit<X> {
   readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
 }
 
-/** @category models */
 export interface Families<X> {
   /** Makes the transitions that follow, once. They may mean others. Children beyond the bound stay, and their parent is due. */
   readonly followUp: Effect.Effect<void, X>
 }
 
-/** @category constructors */
 export const enter = <X>({ add, apply, consequences, find, load, now, rows }: Commit<X>): Families<X> => {
   const { budgets, endedChildren, endedParents } = consequences
   let endable = mostEnded

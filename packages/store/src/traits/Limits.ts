@@ -180,7 +180,6 @@ const usagesAt = (now: number): Usages => {
   }
 }
 
-/** @category models */
 export interface Limits<X> extends Pick<
   Usages,
   "changed" | "touch" | "current" | "freed" | "governs" | "someChanged"
@@ -210,8 +209,6 @@ export interface Limits<X> extends Pick<
 /**
  * What it needs of a commit. `limitsSeen`: whether some limit is of all runs of an agent, and some of those of a project; it may change while
  * the commit decides. `letIn` measures how long a run was behind a limit. `pollMillis`: the time between two looks of the sweeper. `write` writes the states of runs.
- *
- * @category models
  */
 export interface Commit<X> {
   readonly now: number
@@ -224,7 +221,6 @@ export interface Commit<X> {
   readonly write: Effect.Effect<void, X>
 }
 
-/** @category constructors */
 export const enter = <X>({
   add,
   apply,

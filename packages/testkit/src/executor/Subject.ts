@@ -14,8 +14,6 @@ import { Data, Effect, type Layer, type Scope } from "effect"
  * - `Floods`: writes deltas without end, as fast as the executor reads them.
  * - `Huge`: writes one piece of output of that many bytes, more than the executor's limit.
  * - `Malformed`: writes output that is not valid in its protocol.
- *
- * @category models
  */
 export type Behaviour = Data.TaggedEnum<{
   Says: { readonly texts: ReadonlyArray<string> }
@@ -36,8 +34,6 @@ export { Floods, Huge, Malformed, Says, SaysThenCrashes, SaysThenHangs }
  * `produced` is the number of deltas that its peers have written so far. `alive` is the number of peers that run now:
  * processes, or requests that have not ended. `submission` is what a run of it is submitted with; agent `agent` without a request when
  * absent.
- *
- * @category models
  */
 export interface Subject {
   readonly execute: Executor.Execute
@@ -63,8 +59,6 @@ export interface Make {
  * ```
  *
  * Dies where the payload does not fit.
- *
- * @category constructors
  */
 export const ofAgent = <P, A, E, E2>(
   agent: Agent<P, A, E>,

@@ -20,11 +20,7 @@ import { describe, type Request, runName } from "./Request.js"
 import * as Resolve from "./Resolve.js"
 import { type SystemUnderTest, waitMillis } from "./SystemUnderTest.js"
 
-/**
- * The invariants that the log of an ended run violates, as sentences; empty for a valid log.
- *
- * @category checking
- */
+/** The invariants that the log of an ended run violates, as sentences; empty for a valid log. */
 export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<string> => {
   const broken: Array<string> = []
   const must = (holds: boolean, sentence: string) => {
@@ -148,11 +144,7 @@ const hasOpenRun = ({ runs }: ModelState.State): boolean => runs.some(isOpen)
 /** The largest number of requests that ending all runs takes. */
 const maxEndingRequests = Command.runs * 24
 
-/**
- * Executes the commands, ends every run and checks every log. Returns all requests with their verdicts.
- *
- * @category running
- */
+/** Executes the commands, ends every run and checks every log. Returns all requests with their verdicts. */
 export const run = (
   system: SystemUnderTest,
   commands: Command.Commands,

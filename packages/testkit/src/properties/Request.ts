@@ -243,11 +243,7 @@ export const describe = (request: Request): string => {
   }
 }
 
-/**
- * `origin` is the beginning of the history, in milliseconds since the epoch.
- *
- * @category constructors
- */
+/** `origin` is the beginning of the history, in milliseconds since the epoch. */
 export const makeInputs = (options: {
   readonly name: string
   readonly agentId: AgentId

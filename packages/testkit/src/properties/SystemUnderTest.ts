@@ -139,11 +139,7 @@ export const waitMillis = 1000
 /** More than the longest log of a history. */
 const maxEntries = 1000
 
-/**
- * `name` consists of letters and digits. The history begins at the current instant of the clock.
- *
- * @category constructors
- */
+/** `name` consists of letters and digits. The history begins at the current instant of the clock. */
 export const make = (options: {
   readonly name: string
   readonly clock: JumpClock

@@ -109,11 +109,7 @@ export const attend = (name: string, byInput: boolean): Effect.Effect<void, neve
     return Effect.forever(Effect.delay(Effect.ignore(round), pause))
   })
 
-/**
- * Starts the clients. The result says whether they have done all that they are to do.
- *
- * @category running
- */
+/** Starts the clients. The result says whether they have done all that they are to do. */
 export const make = (world: World): { readonly isDone: () => boolean } => {
   const { makeProcess, network, plan, ports, recorder, subject } = world
   const connect = (name: string) => {

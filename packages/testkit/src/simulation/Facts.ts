@@ -17,11 +17,7 @@ const refusedOf = (cause: Cause.Cause<unknown>): Refused => {
   return { refused: Predicate.hasProperty(error, "_tag") ? String(error._tag) : "defect" }
 }
 
-/**
- * An answer as a fact, or the tag of the error instead of it.
- *
- * @category facts
- */
+/** An answer as a fact, or the tag of the error instead of it. */
 export const answerOf =
   <A, B>(f: (answer: A) => B) =>
   (exit: Exit.Exit<A, unknown>): B | Refused =>

@@ -23,11 +23,7 @@ export interface FinalLimit {
   readonly waiting: number
 }
 
-/**
- * A request that was refused, or that failed: the tag of its error. `ControlPlaneUnavailable` says that it was not answered.
- *
- * @category calls
- */
+/** A request that was refused, or that failed: the tag of its error. `ControlPlaneUnavailable` says that it was not answered. */
 export interface Refused {
   readonly refused: string
 }
@@ -41,8 +37,6 @@ export interface Answered<Answer> {
 /**
  * A request to the store. `from` is the process that sent it. `executions`: how the store executed it, once for each copy of it that
  * arrived. `received`: what the sender was answered; absent if it got nothing, or gave up.
- *
- * @category calls
  */
 export interface Exchange<Name extends string, Request, Answer> {
   readonly call: Name
@@ -180,7 +174,6 @@ export type Tell = Exchange<
 
 export type Look = Exchange<"Look", { readonly run: string }, Sighting>
 
-/** @category calls */
 export type Call =
   | Claim
   | Renew
@@ -212,8 +205,6 @@ export interface Executing {
  * - `ExecutorBegan`, `ExecutorEnded`: the executor of a run.
  * - `BodyBegan`: the body of a step, with its effects.
  * - `Returned`: a durable operation of an executor has returned `value`, as JSON. `name` is that of the operation in its run.
- *
- * @category events
  */
 export type Incident =
   | { readonly _tag: "Started"; readonly at: number; readonly process: string }
@@ -269,11 +260,7 @@ export interface FinalSchedule {
   readonly skipped: { readonly missed: number; readonly overlap: number }
 }
 
-/**
- * `settled`: every run had ended when the simulation stopped. `lease` is the length of the leases. `slots`: of each worker.
- *
- * @category models
- */
+/** `settled`: every run had ended when the simulation stopped. `lease` is the length of the leases. `slots`: of each worker. */
 export interface History {
   readonly lease: number
   readonly slots: Readonly<Record<string, number>>

@@ -11,7 +11,6 @@ const fieldsOf = (value: object): string =>
     .map(([name, field]) => `${name} ${typeof field === "string" ? field : JSON.stringify(field)}`)
     .join(", ")
 
-/** @category text */
 export const planLines = ({
   actions,
   faults,
@@ -56,7 +55,6 @@ const isDull = ({ call, executions, received }: Call): boolean => {
 
 const incidentLine = ({ _tag, at: _at, ...fields }: Incident): string => `${_tag} ${fieldsOf(fields)}`
 
-/** @category text */
 export const historyLines = ({
   calls,
   endedAt,

@@ -10,21 +10,13 @@ import type { FinalLimit, Under } from "./History.js"
 import type { LimitChange, PlannedUnder } from "./Plan.js"
 import type { ObserveCall } from "./RemotePorts.js"
 
-/**
- * The name of a limit in a history. That of a limit with a name begins that of each of its keys.
- *
- * @category names
- */
+/** The name of a limit in a history. That of a limit with a name begins that of each of its keys. */
 export const nameOf = ({ key, kind, name }: LimitSubject): string =>
   name === null ? `${kind} ${key}` : `${kind} ${name} ${key}`
 
 const namedOf = (name: string): string => `named ${name}`
 
-/**
- * What a submission requests of limits.
- *
- * @category clients
- */
+/** What a submission requests of limits. */
 export const inputOf = ({
   agent,
   fairnessKey,
@@ -70,11 +62,7 @@ export const underOf = (submission: SubmissionInput): Under => {
   return { limits: { ...key, ...named, [nameOf({ kind: "agent", name: null, key: agentId })]: null }, line }
 }
 
-/**
- * Changes a limit once. The end of a pause is another change.
- *
- * @category clients
- */
+/** Changes a limit once. The end of a pause is another change. */
 export const change = (
   planned: LimitChange,
   end: "begin" | "end",
@@ -88,11 +76,7 @@ export const change = (
       : limits.define({ name: subject.name, maxRunning })
   })
 
-/**
- * The port behind a link.
- *
- * @category constructors
- */
+/** The port behind a link. */
 export const remote = (store: Limits["Type"], observeCall: ObserveCall): Limits["Type"] => {
   const nothing = (): null => null
   const set = <A, E>(
@@ -119,11 +103,7 @@ export const remote = (store: Limits["Type"], observeCall: ObserveCall): Limits[
   }
 }
 
-/**
- * The limits of the project, of which a simulation has few.
- *
- * @category reading
- */
+/** The limits of the project, of which a simulation has few. */
 export const finals = (
   ports: Context.Context<ProjectPorts>,
 ): Effect.Effect<ReadonlyArray<FinalLimit>, InvalidCursor | ControlPlaneError> =>

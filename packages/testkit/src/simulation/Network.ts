@@ -22,11 +22,7 @@ export interface Request<A, E> {
   readonly received: (exit: Exit.Exit<A, E | ControlPlaneUnavailable>) => void
 }
 
-/**
- * The connection of one process to the store.
- *
- * @category models
- */
+/** The connection of one process to the store. */
 export interface Link {
   readonly request: <A, E>(request: Request<A, E>) => Effect.Effect<A, E | ControlPlaneUnavailable>
 
@@ -37,7 +33,6 @@ export interface Link {
   readonly reset: () => void
 }
 
-/** @category models */
 export interface Network {
   /** When the last message arrives that is under way, unless another one is sent. */
   readonly lastArrival: () => number
@@ -51,11 +46,7 @@ type Trouble = Extract<Fault, { readonly _tag: "Partition" | "Stall" }>
 const unavailable = (operation: string, message: string): ControlPlaneUnavailable =>
   new ControlPlaneUnavailable({ operation, message })
 
-/**
- * `store` is the process that serves.
- *
- * @category constructors
- */
+/** `store` is the process that serves. */
 export const make = (options: {
   readonly time: VirtualTime
   readonly store: Process

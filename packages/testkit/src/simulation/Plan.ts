@@ -20,8 +20,6 @@ import type { PausedClock } from "./Process.js"
  * - `Together`: scripts that are executed at once.
  * - `Fail`: fails in its first executions. `Poison`: kills its worker in them.
  * - `Result`: ends the run with a result.
- *
- * @category scripts
  */
 export type Operation =
   | { readonly _tag: "Emit"; readonly count: number }
@@ -45,8 +43,6 @@ export type Script = ReadonlyArray<Operation>
 /**
  * The limits that a run is under: that of its agent, that of its concurrency key, which it sets to `maxRunning`, and those with names, by their keys.
  * `fairnessKey`: the one that it takes turns under.
- *
- * @category models
  */
 export interface PlannedUnder {
   readonly agent: string
@@ -59,8 +55,6 @@ export interface PlannedUnder {
 
 /**
  * What a client changes of a limit: how many runs it lets in, or that it is paused for a time. Of a limit with a name, the first is of all its keys.
- *
- * @category models
  */
 export type LimitChange = { readonly subject: LimitSubject; readonly at: number } & (
   | { readonly _tag: "Set"; readonly maxRunning: number }
@@ -70,8 +64,6 @@ export type LimitChange = { readonly subject: LimitSubject; readonly at: number 
 /**
  * A run that a client submits. `conversation` is the name of the one that it shares with others. `repeats`: how much later a client
  * submits it again, each time. `budget`: what its tree may cost before it requests more.
- *
- * @category models
  */
 export interface PlannedRun {
   readonly name: string
@@ -89,8 +81,6 @@ export interface PlannedRun {
 /**
  * A schedule that a client declares at `at`, and again so much later, each time. Its ticks are from `first` on, each `every` after the one
  * before, `ticks` in all. Instants are by the wall clock of the store, which agrees with its other clock until it is set.
- *
- * @category models
  */
 export interface PlannedSchedule {
   readonly name: string
@@ -123,8 +113,6 @@ export interface PlannedWorker {
  * - `DelayRequest`, `DelayAnswer`: it takes longer than others, which may overtake it.
  * - `Repeat`: the request arrives twice, the second time so much later.
  * - `FailBefore`, `FailAfter`: the store fails before or after it has committed, and says so.
- *
- * @category faults
  */
 export type MessageFault =
   | { readonly _tag: "LoseRequest" | "LoseAnswer" | "FailBefore" | "FailAfter" }
@@ -141,8 +129,6 @@ export type MessageFault =
  * - `Crash`: a worker dies, and comes back under its key. `silent`: the store does not notice that its connections are gone.
  * - `Shutdown`: a worker drains, and comes back so much later.
  * - `Clock`: the wall clock of the store is wrong by `ahead` for a time, and its other clock is not.
- *
- * @category faults
  */
 export type Fault =
   | {
@@ -187,8 +173,6 @@ export type Fault =
 /**
  * `latency`: the longest that a message takes. `attendants`: clients that answer the questions of runs, and send runs what they wait for; each
  * has its own answers. `calmAt`: when all faults are over.
- *
- * @category models
  */
 export interface Plan {
   readonly seed: number

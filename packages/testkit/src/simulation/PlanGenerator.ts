@@ -40,11 +40,7 @@ type Feature = (typeof features)[number]
 const millisOf = (prng: Prng.Prng, most: number): number =>
   prng.chance(0.4) ? prng.between(0, 50) : prng.between(0, most)
 
-/**
- * A script with some of these features. `depth`: how deep it is below the run of a client.
- *
- * @category constructors
- */
+/** A script with some of these features. `depth`: how deep it is below the run of a client. */
 export const makeScript = (prng: Prng.Prng, allowed: ReadonlySet<Feature>, depth = 0): Script => {
   let count = 0
   let spawned = 0
@@ -344,11 +340,7 @@ const clocksOf = (prng: Prng.Prng, schedules: ReadonlyArray<PlannedSchedule>): R
     ahead: prng.pick([hour, -hour]),
   }))
 
-/**
- * The plan of a seed.
- *
- * @category constructors
- */
+/** The plan of a seed. */
 export const make = (seed: number): Plan => {
   const prng = Prng.make(Prng.hash("plan", seed))
   const workers = workersOf(prng)

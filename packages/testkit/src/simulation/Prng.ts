@@ -1,10 +1,6 @@
 /** Random numbers that follow from a seed alone. */
 
-/**
- * A sequence of random numbers.
- *
- * @category models
- */
+/** A sequence of random numbers. */
 export interface Prng {
   /** At least 0 and less than 1. */
   readonly next: () => number
@@ -29,11 +25,7 @@ const mixed = (value: number): number => {
   return (bits ^ (bits >>> 15)) >>> 0
 }
 
-/**
- * A number of 32 bits that follows from these parts, for numbers that are independent of the order in which they are drawn.
- *
- * @category hashing
- */
+/** A number of 32 bits that follows from these parts, for numbers that are independent of the order in which they are drawn. */
 export const hash = (...parts: ReadonlyArray<string | number>): number => {
   let state = 0x811c9dc5
   for (const part of parts) {
@@ -48,11 +40,7 @@ export const hash = (...parts: ReadonlyArray<string | number>): number => {
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0")
 
-/**
- * Makes the sequence of a seed.
- *
- * @category constructors
- */
+/** Makes the sequence of a seed. */
 export const make = (seed: number): Prng => {
   let state = mixed(seed)
   const bits = (): number => {

@@ -22,14 +22,9 @@ import {
 import type { Prng } from "./Prng.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
-/**
- * What a paused process's clock does: it `runs`, as that of a stopped process, or it `stands`, as that of a suspended machine.
- *
- * @category models
- */
+/** What a paused process's clock does: it `runs`, as that of a stopped process, or it `stands`, as that of a suspended machine. */
 export type PausedClock = "runs" | "stands"
 
-/** @category models */
 export interface Process {
   readonly name: string
 
@@ -77,11 +72,7 @@ interface Timer {
   cancel: () => void
 }
 
-/**
- * Makes a process that runs. `rate` is how fast its clock goes, 1 for that of the world.
- *
- * @category constructors
- */
+/** Makes a process that runs. `rate` is how fast its clock goes, 1 for that of the world. */
 export const make = (options: {
   readonly name: string
   readonly time: VirtualTime

@@ -19,7 +19,6 @@ export interface OpenCall<Name extends Call["call"]> {
 
 type Unstamped<A> = A extends Incident ? Omit<A, "at"> : never
 
-/** @category models */
 export interface Recorder {
   readonly calls: ReadonlyArray<Call>
   readonly incidents: ReadonlyArray<Incident>
@@ -45,7 +44,6 @@ export interface Recorder {
   readonly now: () => number
 }
 
-/** @category constructors */
 export const make = (time: Pick<VirtualTime, "now">): Recorder => {
   const calls: Array<Call> = []
   const incidents: Array<Incident> = []

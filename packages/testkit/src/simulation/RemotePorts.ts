@@ -189,11 +189,7 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, observeCall: ObserveCall): Ru
   recordSession: (lease, record) => quiet("Session", store.recordSession(lease, record)),
 })
 
-/**
- * The ports of the store behind a link. `from` names the process in the history.
- *
- * @category constructors
- */
+/** The ports of the store behind a link. `from` names the process in the history. */
 export const make = (
   store: Context.Context<ProjectPorts>,
   link: Link,

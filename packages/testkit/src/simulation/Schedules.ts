@@ -14,11 +14,7 @@ const patience = 1_500
 
 const nothing = () => {}
 
-/**
- * Declares a schedule, as the code of a deploy does.
- *
- * @category clients
- */
+/** Declares a schedule, as the code of a deploy does. */
 export const declare = (
   ports: Context.Context<ProjectPorts>,
   link: Link,
@@ -64,11 +60,7 @@ const finalOf = (schedule: Schedule): FinalSchedule => ({
   skipped: schedule.skipped,
 })
 
-/**
- * The schedules of the project, of which a simulation has few.
- *
- * @category reading
- */
+/** The schedules of the project, of which a simulation has few. */
 export const finals = (
   ports: Context.Context<ProjectPorts>,
 ): Effect.Effect<ReadonlyArray<FinalSchedule>, InvalidCursor | ControlPlaneError> =>

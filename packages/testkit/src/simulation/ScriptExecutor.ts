@@ -26,11 +26,7 @@ export const operationsOf = (script: Script): ReadonlyArray<Operation> =>
 /** The name of a child: that of its parent, and that of its operation. */
 const childName = (parent: string, name: string): string => `${parent}/${name}`
 
-/**
- * The scripts of the runs of a plan, those of schedules and children included, by the names of the runs.
- *
- * @category reading
- */
+/** The scripts of the runs of a plan, those of schedules and children included, by the names of the runs. */
 export const byName = ({
   runs,
   schedules,
@@ -53,7 +49,6 @@ const executing = (process: string, { leaseEpoch, runId }: ClaimedRun): Executin
   epoch: leaseEpoch ?? 0,
 })
 
-/** @category constructors */
 export const observed =
   (
     { process, recorder }: { readonly process: string; readonly recorder: Pick<Recorder, "happened"> },
@@ -71,11 +66,7 @@ export const observed =
       : Stream.ensuring(Stream.onStart(execution, began), ended)
   }
 
-/**
- * Names events, so that the checker finds each of them once.
- *
- * @category constants
- */
+/** Names events, so that the checker finds each of them once. */
 export const tokenName = "simulation.token"
 
 /** What an executor needs of the world. `kill` ends its process. */
@@ -228,11 +219,7 @@ const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) 
   return Effect.asVoid(performAll(options.scriptOf(name)))
 }
 
-/**
- * The executor of the workers in a process.
- *
- * @category constructors
- */
+/** The executor of the workers in a process. */
 export const make = (options: Options): Executor.ExecuteWith<Executor.RunContext> =>
   Executor.from((run: ClaimedRun) =>
     Effect.suspend(() => makeExecution(options, run, executing(options.process, run))),

@@ -53,11 +53,7 @@ const consistent = (plan: Plan): Plan => {
   }
 }
 
-/**
- * Plans that are smaller than this one, those that leave out most first.
- *
- * @category shrinking
- */
+/** Plans that are smaller than this one, those that leave out most first. */
 export const smaller = function* (plan: Plan): Generator<Plan> {
   for (const faults of withoutPart(plan.faults)) yield { ...plan, faults }
   for (const actions of withoutPart(plan.actions)) yield { ...plan, actions }
@@ -87,11 +83,7 @@ export const smaller = function* (plan: Plan): Generator<Plan> {
   if (plan.latency > 2) yield { ...plan, latency: 2 }
 }
 
-/**
- * The smallest plan that is found within `limit` tries, by what `isBroken` says of each.
- *
- * @category shrinking
- */
+/** The smallest plan that is found within `limit` tries, by what `isBroken` says of each. */
 export const shrink = async (
   plan: Plan,
   isBroken: (plan: Plan) => Promise<boolean>,

@@ -18,8 +18,6 @@ import type { DeliberateFault } from "./faults/Fault.js"
  * Effect's Clock too.
  *
  * `fault`: something that is wrong on purpose.
- *
- * @category models
  */
 export interface Subject<E> {
   readonly store: Layer.Layer<ProjectPorts, E>

@@ -1,10 +1,6 @@
 /** The time of a simulated world: what is due runs in its order, and time that nothing happens in takes no time. */
 
-/**
- * Units: microseconds since the world began.
- *
- * @category models
- */
+/** Units: microseconds since the world began. */
 export interface VirtualTime {
   readonly now: () => number
 
@@ -73,11 +69,7 @@ const makeHeap = () => {
 /** Turns at one instant, after which the world is assumed to turn in a circle. */
 const maxTurns = 100_000
 
-/**
- * A time that begins at 0.
- *
- * @category constructors
- */
+/** A time that begins at 0. */
 export const make = (): VirtualTime => {
   const heap = makeHeap()
   let now = 0

@@ -71,11 +71,7 @@ const start = (world: World, worker: PlannedWorker, nth: number, ended: () => vo
   return { process, end, drain: () => void process.fork(Fiber.interrupt(fiber)) }
 }
 
-/**
- * Starts a worker, and what the plan does to it.
- *
- * @category running
- */
+/** Starts a worker, and what the plan does to it. */
 export const make = (world: World, worker: PlannedWorker): void => {
   const { plan, recorder, time } = world
   let nth = 0

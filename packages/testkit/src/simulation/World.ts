@@ -24,11 +24,7 @@ import type { Subject } from "./Subject.js"
 import * as VirtualTime from "./VirtualTime.js"
 import * as Workers from "./Workers.js"
 
-/**
- * Every run of the project, the newest first.
- *
- * @category reading
- */
+/** Every run of the project, the newest first. */
 export const allRuns: Effect.Effect<ReadonlyArray<Run>, InvalidCursor | ControlPlaneError, Runs> = Effect.gen(
   function* () {
     const runs = yield* Runs
@@ -56,11 +52,7 @@ const logOf = (runId: Run["runId"]) =>
     }
   })
 
-/**
- * Every run with its log.
- *
- * @category reading
- */
+/** Every run with its log. */
 export const finals: Effect.Effect<
   ReadonlyArray<Final>,
   InvalidCursor | RunNotFound | ControlPlaneError,
@@ -85,11 +77,7 @@ const scriptsOf = (plan: Plan): ((text: string) => Script) => {
   return (text) => scripts.get(text) ?? []
 }
 
-/**
- * Plays a plan.
- *
- * @category running
- */
+/** Plays a plan. */
 export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exit<History, E>> => {
   // A search plays hundreds of plans, and the process that runs it has other things to answer.
   await nextTurnOfLoop()

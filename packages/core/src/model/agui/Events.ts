@@ -201,8 +201,6 @@ export type Custom = Event<"CUSTOM", { readonly name: string; readonly value: un
  * event (`AgentEvent.custom`), or an event of another protocol in a RAW event (`AgentEvent.raw`).
  *
  * Source: https://docs.ag-ui.com/concepts/events
- *
- * @category models
  */
 export type AgentEvent =
   | RunStarted

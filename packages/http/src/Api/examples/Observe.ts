@@ -107,11 +107,7 @@ const session = {
   key: { id: keyId, name: "dashboard", admin: false },
 }
 
-/**
- * By `group.endpoint`.
- *
- * @category examples
- */
+/** By `group.endpoint`. */
 const limit = {
   kind: "concurrency_key",
   name: null,

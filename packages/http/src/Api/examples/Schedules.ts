@@ -76,11 +76,7 @@ const run = {
   trigger_kind: "schedule",
 }
 
-/**
- * By `group.endpoint`.
- *
- * @category examples
- */
+/** By `group.endpoint`. */
 export const examples = {
   "schedules.create": { sent: definition, answer: { schedule } },
   "schedules.list": {

@@ -70,11 +70,7 @@ const stream = [
   .map((event, index) => `id: ${index + 1}\ndata: ${JSON.stringify(event)}\n\n`)
   .join("")
 
-/**
- * By `group.endpoint`.
- *
- * @category examples
- */
+/** By `group.endpoint`. */
 export const examples = {
   "runs.submit": {
     sent: {

@@ -27,8 +27,6 @@ export interface Options extends Submit.Options {
  * Begins what the input requests, once: the same input again under its id finds what it began.
  *
  * Fails: with a refusal when the id is that of another input, or the input leaves a question of the thread without an answer.
- *
- * @category submission
  */
 export const begin = Effect.fnUntraced(
   function* (ports: Ports, thread: Thread.Thread, input: RunAgentInput, options: Options) {

@@ -21,8 +21,6 @@ const waitsForClient = ({ status, waiting }: Run.Run): boolean =>
 /**
  * Accepts a run where no other of the thread is under way, or refuses it. A run that waits for its client is not under
  * way. Of several that come at once the first is accepted.
- *
- * @category submission
  */
 export const unlessBusy = <A extends { readonly runId: Ids.RunId }, E, R>(
   ports: Ports,

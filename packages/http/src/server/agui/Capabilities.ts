@@ -31,8 +31,6 @@ const declaredBy =
 /**
  * The capabilities of an agent, by the words of the worker that was heard from last of those that say any. How it is
  * reached is not for a worker to say.
- *
- * @category capabilities
  */
 export const of = (
   agentId: Ids.AgentId,
@@ -47,11 +45,7 @@ export const of = (
   }
 }
 
-/**
- * The capabilities of an agent, by the workers that its project has.
- *
- * @category capabilities
- */
+/** The capabilities of an agent, by the workers that its project has. */
 export const ofAgent = (ports: Ports, agentId: Ids.AgentId) =>
   Effect.map(Context.get(ports, WorkerRegistry.WorkerRegistry).list({ limit: 100 }), ({ items }) =>
     of(agentId, items),

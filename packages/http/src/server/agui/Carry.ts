@@ -72,8 +72,6 @@ const telling = Effect.fnUntraced(function* (
 /**
  * What the next run of a thread begins with. Of a thread that is more than a request may be, the oldest runs are left out. The log of
  * each run is read once, when the first run after it is submitted.
- *
- * @category reading
  */
 export const before = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread) {
   const unfinished = yield* History.unfinished(ports, thread)

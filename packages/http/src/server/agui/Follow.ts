@@ -38,8 +38,6 @@ export interface RunRequest<E, R> {
 /**
  * Begins, and sends what comes of it. A client that leaves before the end cancels its run; a server that shuts down
  * does not, nor does a token that is revoked.
- *
- * @category responses
  */
 export const respond = Effect.fnUntraced(function* <E, R>({ begin, detach, ports }: RunRequest<E, R>) {
   const shutdown = yield* Shutdown

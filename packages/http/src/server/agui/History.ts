@@ -59,11 +59,7 @@ const takeRuns = Effect.fnUntraced(function* (
   return selected
 })
 
-/**
- * Finds the runs of a thread that have not ended.
- *
- * @category reading
- */
+/** Finds the runs of a thread that have not ended. */
 export const unfinished = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread) {
   const active = yield* Effect.forEach(["running", "waiting"] as const, (status) =>
     Thread.runs(ports, thread, { status, limit: 1 }),
@@ -170,8 +166,6 @@ const foldRuns = (
 /**
  * The messages that answers to a run are in its request, with the results that it was submitted with. A run that got no answer has
  * none.
- *
- * @category accessors
  */
 export const answersIn = ({ messages, resume }: RequestSnapshot.RequestSnapshot) =>
   resume === undefined ? [] : messages.filter(({ role }) => role === "tool")
@@ -179,8 +173,6 @@ export const answersIn = ({ messages, resume }: RequestSnapshot.RequestSnapshot)
 /**
  * The messages of a run since it began, with those that it was sent and the answers that it got, and whether it has restated what was
  * before it. `snapshot`: its own request.
- *
- * @category reading
  */
 export const outputOf = Effect.fnUntraced(function* (
   ports: Ports,
@@ -194,11 +186,7 @@ export const outputOf = Effect.fnUntraced(function* (
   return { messages: AgUiMessages.fromAgUi(fold.result().messages), restates }
 })
 
-/**
- * All that a thread holds.
- *
- * @category reading
- */
+/** All that a thread holds. */
 export const whole = Effect.fnUntraced(function* (
   ports: Ports,
   thread: Thread.Thread,
@@ -213,8 +201,6 @@ export const whole = Effect.fnUntraced(function* (
 /**
  * The thread before its current run last went on, or all of it if no run is current.
  * The part that a waiting run has ended last is still to be shown.
- *
- * @category reading
  */
 export const beforeCurrent = Effect.fnUntraced(function* (
   ports: Ports,

@@ -20,10 +20,6 @@ const questionsIn = ({ event, eventId, sequence }: RunLog.LogEntry): ReadonlyArr
   })
 }
 
-/**
- * All questions of a run so far, in the order of its log.
- *
- * @category reading
- */
+/** All questions of a run so far, in the order of its log. */
 export const all = (ports: Ports, runId: Run.Run["runId"]) =>
   Stream.mapConcat(WrittenLog.entries(ports, { runId, types: ["RUN_FINISHED"] }), questionsIn)

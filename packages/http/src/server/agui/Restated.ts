@@ -12,8 +12,6 @@ import type * as AgUiView from "../../agui/AgUiView.js"
 /**
  * Snapshots instead of what was streamed: streamed again, a client would append it to what it has. A state that is too
  * large is not restated.
- *
- * @category events
  */
 export const events = (
   subject: AgUiView.Subject,

@@ -135,8 +135,6 @@ export const repeat = (
  *
  * Fails: with a refusal when an answer is missing, differs from an earlier one, or is for no open question and the
  * input says nothing else.
- *
- * @category answering
  */
 export const resume = Effect.fnUntraced(function* (
   ports: Ports,

@@ -26,8 +26,6 @@ const isOwn = (name: Ids.RunId) =>
 /**
  * The ids that a name may stand for: for the own name of a page the derived one, and the name, since a page that has read an id may name a
  * run by it.
- *
- * @category accessors
  */
 export const idsOf = (thread: Thread.Thread, name: string | undefined) =>
   isRunId(name)
@@ -44,8 +42,6 @@ const parentOf = (thread: Thread.Thread, name: string | undefined) =>
  * The input with ids of runs instead of names, and whether the id of the input's run is derived.
  *
  * Fails: with a refusal where an API key chooses an id in the space of derived ones.
- *
- * @category naming
  */
 export const resolve = Effect.fnUntraced(function* (
   thread: Thread.Thread,

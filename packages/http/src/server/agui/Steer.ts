@@ -30,8 +30,6 @@ const isKey = Schema.is(Ids.text(200))
  * Sends the messages of the input to the run of the thread that works, without the messages that the run has, by their ids: in its request, or among
  * those that were sent to it. False where the input is to be a new run: the client did not request it,
  * says nothing new, or no run of that agent works in the thread.
- *
- * @category steering
  */
 export const steer = Effect.fnUntraced(function* (
   ports: Ports,
@@ -58,11 +56,7 @@ export const steer = Effect.fnUntraced(function* (
   )
 })
 
-/**
- * The answer to such an input: a run that says nothing. What the agent makes of the message is in the stream of the run that works.
- *
- * @category responses
- */
+/** The answer to such an input: a run that says nothing. What the agent makes of the message is in the stream of the run that works. */
 export const respond = (input: RunAgentInput) => {
   const { runId, threadId } = input
   const view = AgUiView.make({ runId, threadId }, { peer: Peer.of(input) })

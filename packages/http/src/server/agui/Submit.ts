@@ -20,11 +20,7 @@ export const find = (
       )
     : Effect.succeedNone
 
-/**
- * Passes an id by which a caller names what follows, but none in the space of derived ids, whether or not a run has it.
- *
- * @category submission
- */
+/** Passes an id by which a caller names what follows, but none in the space of derived ids, whether or not a run has it. */
 export const checkName = (id: Ids.RunId, field: string): Effect.Effect<void, Refusal.Refusal> =>
   Ids.isReservedRunId(id)
     ? Refusal.make(
@@ -35,11 +31,7 @@ export const checkName = (id: Ids.RunId, field: string): Effect.Effect<void, Ref
       )
     : Effect.void
 
-/**
- * Accepts a run of a thread, whose conversation is made where there is none.
- *
- * @category submission
- */
+/** Accepts a run of a thread, whose conversation is made where there is none. */
 export const inThread = (
   ports: Ports,
   thread: Thread.Thread,
@@ -65,11 +57,7 @@ export interface Options extends Input.Routing {
   readonly derived: true | undefined
 }
 
-/**
- * Accepts a run, once: the same input again returns the same run.
- *
- * @category submission
- */
+/** Accepts a run, once: the same input again returns the same run. */
 export const submit = Effect.fnUntraced(function* (
   ports: Ports,
   thread: Thread.Thread,

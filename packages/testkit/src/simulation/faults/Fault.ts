@@ -15,8 +15,6 @@ export interface Change {
 /**
  * `store` changes the ports where the store serves them, `worker` where a worker has them, and `leases` what a store remembers.
  * `slots` changes how many runs a worker executes at once.
- *
- * @category models
  */
 export interface DeliberateFault {
   readonly sentence: string
@@ -26,21 +24,13 @@ export interface DeliberateFault {
   readonly leases?: (remembered: RememberedLeases) => RememberedLeases
 }
 
-/**
- * Changes one port.
- *
- * @category constructors
- */
+/** Changes one port. */
 export const replace =
   <I extends ProjectPorts, S>(tag: Context.Tag<I, S>, change: (service: S, ports: Ports) => S): Change =>
   (ports) =>
     Effect.sync(() => Context.add(ports, tag, change(Context.get(ports, tag), ports)))
 
-/**
- * Shows each run as `shown` makes it.
- *
- * @category constructors
- */
+/** Shows each run as `shown` makes it. */
 export const showing = (shown: (run: Run) => Run): Change =>
   replace(Runs, (runs) => ({
     ...runs,
@@ -48,11 +38,7 @@ export const showing = (shown: (run: Run) => Run): Change =>
     list: (options) => Effect.map(runs.list(options), (page) => ({ ...page, items: page.items.map(shown) })),
   }))
 
-/**
- * Changes one port after another.
- *
- * @category constructors
- */
+/** Changes one port after another. */
 export const all =
   (...changes: ReadonlyArray<Change>): Change =>
   (ports) =>

@@ -4,21 +4,13 @@ import type { AnswerOf } from "../Recorder.js"
 
 type Named<Name extends Call["call"]> = Extract<Call, { readonly call: Name }>
 
-/**
- * The calls of one name, in the order in which they were sent.
- *
- * @category reading
- */
+/** The calls of one name, in the order in which they were sent. */
 export const named = <Name extends Call["call"]>(
   { calls }: Pick<History, "calls">,
   name: Name,
 ): ReadonlyArray<Named<Name>> => calls.filter((call): call is Named<Name> => call.call === name)
 
-/**
- * Whether an answer is a refusal.
- *
- * @category guards
- */
+/** Whether an answer is a refusal. */
 export const isRefused = (answer: unknown): answer is Refused =>
   typeof answer === "object" && answer !== null && "refused" in answer
 
@@ -29,11 +21,7 @@ export interface Accepted<Name extends Call["call"]> {
   readonly answer: AnswerOf<Name>
 }
 
-/**
- * What the store accepted of the calls of one name, by the instants at which it did.
- *
- * @category reading
- */
+/** What the store accepted of the calls of one name, by the instants at which it did. */
 export const accepted = <Name extends Call["call"]>(
   history: Pick<History, "calls">,
   name: Name,
@@ -65,7 +53,6 @@ export const valueOf = (
 ): Readonly<Record<string, unknown>> | undefined =>
   type === "CUSTOM" && name === wanted && isRecord(value) ? value : undefined
 
-/** @category reading */
 export const tokensOf = (log: ReadonlyArray<Entry>): ReadonlyArray<Token> =>
   log.flatMap(({ event, eventId }) => {
     const value = valueOf(event, tokenName)

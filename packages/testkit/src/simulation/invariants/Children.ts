@@ -118,7 +118,6 @@ const wokenEarly = (history: History): ReadonlyArray<string> => {
   })
 }
 
-/** @category invariants */
 export const childrenOnce: Invariant = {
   name: "children-once",
   holds: "a step spawns one child, whose end arrives once, and a join waits for it and gives it",
@@ -131,18 +130,13 @@ export const childrenOnce: Invariant = {
   ],
 }
 
-/**
- * What events report to be spent.
- *
- * @category reading
- */
+/** What events report to be spent. */
 export const costOf = (events: ReadonlyArray<Event>): number =>
   events.reduce((sum, event) => {
     const cost = valueOf(event, "runlease.usage")?.["cost"]
     return typeof cost === "number" ? sum + cost : sum
   }, 0)
 
-/** @category invariants */
 export const budgetsAreExact: Invariant = {
   name: "budgets-are-exact",
   holds: "a tree of runs has spent what its logs report, each report once",

@@ -6,11 +6,7 @@ import { instant, type Invariant } from "./Violation.js"
 
 const terminal = new Set(["completed", "failed", "cancelled"])
 
-/**
- * Once nothing goes wrong any more, every run ends, and nothing has died.
- *
- * @category invariants
- */
+/** Once nothing goes wrong any more, every run ends, and nothing has died. */
 export const eachRunEnds: Invariant = {
   name: "each-run-ends",
   holds: "each run ends once nothing goes wrong any more",
@@ -27,7 +23,6 @@ export const eachRunEnds: Invariant = {
   },
 }
 
-/** @category invariants */
 export const cancelIsState: Invariant = {
   name: "cancel-is-state",
   holds: "no executor of a cancelled run works for longer than a lease, and the store accepts nothing of it",
@@ -72,7 +67,6 @@ export const cancelIsState: Invariant = {
   },
 }
 
-/** @category invariants */
 export const storeAnswers: Invariant = {
   name: "store-answers",
   holds: "the store is available to each request that reaches it",
@@ -129,7 +123,6 @@ const overfull = (history: History, executions: ReadonlyArray<Execution>): Reado
     })
 }
 
-/** @category invariants */
 export const waitsHoldNothing: Invariant = {
   name: "waits-hold-nothing",
   holds: "a run that waits has no executor, no lease and no slot",

@@ -96,11 +96,7 @@ const spansOf = (
   return spans
 }
 
-/**
- * The executions of a history, the earliest first.
- *
- * @category reading
- */
+/** The executions of a history, the earliest first. */
 export const executionsOf = (history: History): ReadonlyArray<Execution> => {
   const lives = livesOf(history)
   const requests = requestTimes(history)
@@ -128,7 +124,5 @@ export const executionsOf = (history: History): ReadonlyArray<Execution> => {
 /**
  * How long two spans were active at once, in milliseconds. A process takes no time to do something, so what it does at the instant at
  * which it wakes lasts for none.
- *
- * @category reading
  */
 export const overlap = (a: Span, b: Span): number => Math.min(a.to, b.to) - Math.max(a.from, b.from)

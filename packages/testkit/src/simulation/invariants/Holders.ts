@@ -56,7 +56,6 @@ const outlived = (history: History, executions: ReadonlyArray<Execution>): Reado
   })
 }
 
-/** @category invariants */
 export const oneHolder: Invariant = {
   name: "one-holder",
   holds: "at no time do two workers hold one run, and a holder stops before its lease ends",
@@ -184,7 +183,6 @@ const doubled = ({ incidents }: History): ReadonlyArray<string> => {
   })
 }
 
-/** @category invariants */
 export const fenced: Invariant = {
   name: "fenced",
   holds: "each claim raises the epoch, and a former holder changes nothing",
@@ -257,7 +255,6 @@ const overtaken = (first: Lifetime, later: Lifetime): ReadonlyArray<string> =>
       ]
     : []
 
-/** @category invariants */
 export const lanesKeepOrder: Invariant = {
   name: "lanes-keep-order",
   holds: "runs of one conversation do not overlap, and go in the order in which they were submitted",
@@ -314,11 +311,7 @@ const epochsOf = (history: History): ReadonlyMap<string, number> => {
   return epochs
 }
 
-/**
- * Each claim after the first follows a mark of the attempt before, or a wait.
- *
- * @category invariants
- */
+/** Each claim after the first follows a mark of the attempt before, or a wait. */
 export const attemptsAreMarked: Invariant = {
   name: "attempts-are-marked",
   holds: "the log of a run has a mark of each attempt that gave no outcome",
@@ -363,11 +356,7 @@ const inRow = ({ log }: Final): ReadonlyArray<number> => {
   })
 }
 
-/**
- * A run has no more attempts in a row without an outcome or a new record than its submission allows.
- *
- * @category invariants
- */
+/** A run has no more attempts in a row without an outcome or a new record than its submission allows. */
 export const poisonStops: Invariant = {
   name: "poison-stops",
   holds: "a run whose attempts give nothing fails after as many as its request allows",

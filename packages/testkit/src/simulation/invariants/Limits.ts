@@ -201,7 +201,6 @@ const miscounted = (history: History): ReadonlyArray<string> => {
   })
 }
 
-/** @category invariants */
 export const limitsHold: Invariant = {
   name: "limits-hold",
   holds:

@@ -34,11 +34,7 @@ const items: Readonly<Record<string, { readonly kind: string; readonly id: strin
 const isHidden = ({ name, type }: Event): boolean =>
   type === "CUSTOM" && typeof name === "string" && name.startsWith("runlease.")
 
-/**
- * What is wrong with the events, as sentences. Each names the position of its event, from 1.
- *
- * @category checking
- */
+/** What is wrong with the events, as sentences. Each names the position of its event, from 1. */
 export const problems = (events: ReadonlyArray<Event>): ReadonlyArray<string> => {
   const found: Array<string> = []
   const open = new Set<string>()
@@ -114,7 +110,6 @@ const brokenBy = ({ error, log, run, status }: Final, servers: number): Readonly
 
 const terminal = new Set(["completed", "failed", "cancelled"])
 
-/** @category invariants */
 export const logIsAgUi: Invariant = {
   name: "log-is-ag-ui",
   holds: "the log of a run reads as valid AG-UI, has no gap, and ends as the run did",
@@ -202,7 +197,6 @@ const changedEndings = (history: History, finals: ReadonlyMap<string, Final>): R
         ]
   })
 
-/** @category invariants */
 export const nothingLost: Invariant = {
   name: "nothing-lost",
   holds: "what was acknowledged stays",
@@ -246,7 +240,6 @@ const submittedTwice = (history: History): ReadonlyArray<string> => {
   return repeated(made).map((run) => `run ${run} was accepted twice as a new one`)
 }
 
-/** @category invariants */
 export const nothingTwice: Invariant = {
   name: "nothing-twice",
   holds: "a request that arrives twice is applied once, and the first outcome of a run stands",

@@ -131,7 +131,6 @@ const answeredTwice = (history: History): ReadonlyArray<string> => {
   )
 }
 
-/** @category invariants */
 export const messagesOnce: Invariant = {
   name: "messages-once",
   holds: "a message is sent and taken once, in its order, and a question has one answer",

@@ -77,7 +77,6 @@ const moreThanOnce = (bodies: ReadonlyArray<BodyBegan>): ReadonlyArray<string> =
         ],
   )
 
-/** @category invariants */
 export const stepsOnce: Invariant = {
   name: "steps-once",
   holds: "a step whose result was given never runs again, and each attempt is given the same result",

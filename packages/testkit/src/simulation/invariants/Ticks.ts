@@ -53,7 +53,6 @@ const twice = (history: History, schedules: ReadonlyArray<FinalSchedule>): Reado
   )
 }
 
-/** @category invariants */
 export const ticksOnce: Invariant = {
   name: "ticks-once",
   holds: "each tick of a schedule begins one run, or is counted as skipped by the schedule's rules",

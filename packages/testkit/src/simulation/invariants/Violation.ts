@@ -2,11 +2,7 @@
 import type { History } from "../History.js"
 import type { Execution } from "./ExecutorSpans.js"
 
-/**
- * The invariants by their names.
- *
- * @category models
- */
+/** The invariants by their names. */
 export type Name =
   | "one-holder"
   | "fenced"
@@ -41,9 +37,5 @@ export interface Invariant {
   readonly broken: (history: History, executions: ReadonlyArray<Execution>) => ReadonlyArray<string>
 }
 
-/**
- * An instant for a sentence: seconds, to the millisecond.
- *
- * @category text
- */
+/** An instant for a sentence: seconds, to the millisecond. */
 export const instant = (millis: number): string => `${(millis / 1000).toFixed(3)} s`
