@@ -1,22 +1,88 @@
 /** The steps of one attempt: records of the attempts before it from the log, and those that enter the log now. */
 import { type Clock, DateTime, Duration, Effect, Option, Stream } from "effect"
+import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
-import * as JsonText from "../model/JsonText.js"
-import type { Answer } from "../model/Interrupt.js"
 import * as InboxMessage from "../model/InboxMessage.js"
+import type { Answer } from "../model/Interrupt.js"
+import * as JsonText from "../model/JsonText.js"
 import { type ClaimedRun, EventId, type LeaseRef, type RunNotFound } from "../model/Run.js"
+import * as StepRecord from "../model/StepRecord.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 import * as AttemptInbox from "./AttemptInbox.js"
 import * as DrainHold from "./DrainHold.js"
-import * as IssuedRecords from "./IssuedRecords.js"
 import type { Parking } from "./Parking.js"
 import * as PastAttempts from "./PastAttempts.js"
 import type { AttemptSteps, Recorded, Records } from "./StepLog.js"
-import * as StepRecord from "../model/StepRecord.js"
+
+// The records that an attempt writes: each enters the log once, and what waits for it continues when it is there.
+
+interface IssuedRecords extends Pick<AttemptSteps, "issue" | "issueParts" | "committed"> {
+  /**
+   * An event of the executor as it may enter the log. One with the name of a record that was not issued here, such as that of
+   * a remote agent, gets another name.
+   */
+  readonly admit: (event: AgentEvent.LogEvent) => AgentEvent.LogEvent
+
+  /** Whether this attempt has recorded a step that no attempt before it had. */
+  readonly progressed: () => boolean
+
+  /** Takes note of events that are in the log. */
+  readonly appended: (events: ReadonlyArray<AgentEvent.LogEvent>) => void
+}
+
+/** A record that was issued, the events of it that are outstanding, and the waits for its commit. */
+interface OpenRecord {
+  /** How many of its events may still enter the log, and how many are not in the log yet. */
+  toAdmit: number
+  toCommit: number
+  readonly waiting: Array<() => void>
+}
+
+const issuedRecords = (): IssuedRecords => {
+  const issued = new Map<string, OpenRecord>()
+  let progressed = false
+
+  const issueParts: AttemptSteps["issueParts"] = (name, parts) =>
+    Effect.map(Ids.uuidV7, (id) => {
+      issued.set(id, { toAdmit: parts.length, toCommit: parts.length, waiting: [] })
+      return { id, events: parts.map((part) => AgentEvent.custom(name, { ...part, record_id: id })) }
+    })
+
+  return {
+    issue: (name, record) =>
+      Effect.map(issueParts(name, [record]), ({ events, id }) => ({ id, event: events[0]! })),
+    issueParts,
+    committed: (recordId) =>
+      Effect.async((resume) => {
+        const record = issued.get(recordId)
+        if (record === undefined || record.toCommit === 0) resume(Effect.void)
+        else record.waiting.push(() => resume(Effect.void))
+      }),
+    admit: (event) => {
+      const id = StepRecord.recordIdOf(event)
+      const record = id === undefined ? undefined : issued.get(id)
+      if (record === undefined || record.toAdmit === 0) return AgentEvent.relayed(event)
+      record.toAdmit -= 1
+      progressed ||= StepRecord.isProgress(event)
+      return event
+    },
+    progressed: () => progressed,
+    appended: (events) => {
+      for (const event of events) {
+        const id = StepRecord.isReserved(event) ? StepRecord.recordIdOf(event) : undefined
+        const record = id === undefined ? undefined : issued.get(id)
+        if (record === undefined) continue
+        record.toCommit -= 1
+        if (record.toCommit > 0) continue
+        for (const wake of record.waiting) wake()
+      }
+    },
+  }
+}
 
 /** Steps whose records go through what appends events to the log. */
-export interface LoggedSteps extends AttemptSteps, IssuedRecords.IssuedRecords {}
+export interface LoggedSteps extends AttemptSteps, IssuedRecords {}
 
 /** The bytes of the results of a run, as JSON. */
 const maxResultBytes = 8 * 1024 * 1024
@@ -175,7 +241,7 @@ export const make = (options: {
   let stepsBefore = 0
   /** The steps that this attempt has recorded, without those that were recorded before. */
   const counted = new Set<string>()
-  const issued = IssuedRecords.make()
+  const issued = issuedRecords()
 
   /** A read is in flight, as a step is: else the run would be suspended for the waits of other fibers alone. One continues at a time. */
   const reading = <A, E>(effect: Effect.Effect<A, E>) =>

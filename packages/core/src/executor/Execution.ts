@@ -1,13 +1,42 @@
 /** What an executor returns for a run: a Stream of events, or an Effect that emits them. */
 import { Context, Effect, Mailbox, Option, Stream } from "effect"
 import type * as AgentEvent from "../model/AgentEvent.js"
-import type { ClaimedRun } from "../model/Run.js"
+import { type ClaimedRun, EventId } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
+import * as AttemptInbox from "./AttemptInbox.js"
+import * as AttemptSteps from "./AttemptSteps.js"
 import { Emit } from "./Emit.js"
 import type { ExecutorFailure } from "./ExecutorError.js"
 import { eventsOf, makeEvents, type Output } from "./ExecutorOutput.js"
-import { StepLog } from "./StepLog.js"
-import * as UnloggedSteps from "./UnloggedSteps.js"
+import { type AttemptSteps as Steps, StepLog } from "./StepLog.js"
+
+// The steps of an execution that no worker runs.
+
+/** The steps of an execution that has no log: nothing was recorded before, nothing waits for its records, and it sleeps in memory. */
+export const make = ({
+  runId,
+  snapshot,
+}: Pick<ClaimedRun, "runId" | "snapshot">): Effect.Effect<Context.Tag.Service<StepLog>> =>
+  Effect.map(Effect.clock, (clock) => {
+    const steps: Steps = {
+      ...AttemptSteps.make({
+        runId,
+        lease: undefined,
+        answers: snapshot.resume ?? [],
+        recorded: Effect.succeed({ steps: new Map(), messages: [] }),
+        inbox: AttemptInbox.make(0),
+        messagesAfter: (after = EventId.make(0)) => Effect.succeed({ messages: [], latest: after }),
+        parking: {
+          enter: () => () => {},
+          inFlight: (_step, effect) => effect,
+          park: (_within, _wait, effect) => effect,
+        },
+        storeTime: () => clock.unsafeCurrentTimeMillis(),
+      }),
+      committed: () => Effect.void,
+    }
+    return { steps: () => steps }
+  })
 
 /**
  * A Stream of text and events, or an Effect. Text is that of the assistant's message.
@@ -65,7 +94,7 @@ export const toStream = <R>(
           const events = makeEvents(run)
           const steps = yield* Effect.flatMap(
             Effect.serviceOption(StepLog),
-            Option.match({ onNone: () => UnloggedSteps.make(run), onSome: Effect.succeed }),
+            Option.match({ onNone: () => make(run), onSome: Effect.succeed }),
           )
           yield* execution.pipe(
             Effect.provideService(StepLog, steps),

@@ -11,18 +11,95 @@
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
  */
-import { Array, type Duration, Effect, Either, Option, Record } from "effect"
+import { Array, type Duration, Effect, Either, Option, Predicate, Record, Schema } from "effect"
+import * as FormSchema from "../model/FormSchema.js"
+import type { Answer, Interrupt } from "../model/Interrupt.js"
+import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import * as SchemaProblem from "../model/SchemaProblem.js"
 import { stepIdOf } from "../model/StepRecord.js"
 import { isQuestionId as isBudgetQuestion } from "../model/TreeBudget.js"
-import * as Answers from "./Answers.js"
+import { type Keyed, unlessOnce } from "./CurrentStep.js"
 import { type AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
-import type { Interrupt } from "../model/Interrupt.js"
 import type { StepError } from "./StepError.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { type Codec, failed } from "./StepRecording.js"
-import { type Keyed, unlessOnce } from "./CurrentStep.js"
 
-export { answerTo, approvalSchema, approved, type Decision, decisionOf, Declined } from "./Answers.js"
+/** A person does not want to answer the question. */
+export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Declined")("Declined", {
+  question: Schema.String,
+}) {
+  override get message() {
+    return `The question ${this.question} was declined`
+  }
+}
+
+/** The answer to an interrupt; the last one when the interrupt was answered more than once. */
+export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string): Option.Option<Answer> =>
+  Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
+
+/** The JSON Schema of an answer that approves or not, with the reason of the person. */
+export const approvalSchema = {
+  type: "object",
+  properties: { approved: { type: "boolean" }, reason: { type: "string" } },
+  required: ["approved"],
+}
+
+/** Whether an answer approves: it is `true` or `{ approved: true }`. Any other answer does not. */
+export const approved = ({ isError, payload, status }: Answer): boolean =>
+  status === "resolved" &&
+  isError !== true &&
+  (payload === true || (Predicate.isRecord(payload) && payload["approved"] === true))
+
+/** What a person decided. `reason`: the text of the person, as it was written. */
+export interface Decision {
+  readonly approved: boolean
+  readonly reason?: string
+}
+
+const reasonIn = (payload: unknown): unknown => (Predicate.isRecord(payload) ? payload["reason"] : payload)
+
+/** The decision of an answer. Its reason is `reason` of the payload, or a payload that is text. An empty one is none. */
+export const decisionOf = (answer: Answer): Decision => {
+  const reason = reasonIn(answer.payload)
+  return {
+    approved: approved(answer),
+    ...(Predicate.isString(reason) && reason.trim() !== "" ? { reason } : {}),
+  }
+}
+
+/** How the answer to a question is read. */
+interface Reader<A> {
+  readonly reason: string
+  /** Absent for a schema that JSON Schema cannot express. */
+  readonly responseSchema: Readonly<Record<string, unknown>> | undefined
+  /** A `string` is what is wrong with the answer. */
+  readonly read: (answer: Answer, name: string) => Either.Either<A, string | Declined>
+}
+
+/** How the answer to a question is found and read. */
+const approval: Reader<Decision> = {
+  reason: "confirmation",
+  responseSchema: approvalSchema,
+  read: (answer) => Either.right(decisionOf(answer)),
+}
+
+const readerOfSchema = <A>(schema: Codec<A>): Reader<A> => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return {
+    reason: "input_required",
+    responseSchema: FormSchema.of(schema),
+    read: ({ isError, payload, status }, name) =>
+      status === "cancelled" || isError === true
+        ? Either.left(new Declined({ question: name }))
+        : Either.mapLeft(decode(payload), SchemaProblem.describe),
+  }
+}
+
+const text = readerOfSchema(Schema.String)
+
+/** Reads an answer by a schema, or as text. */
+const readerOf = <A>(schema: Codec<A> | undefined): Reader<A> =>
+  schema === undefined ? (text as Reader<never>) : readerOfSchema(schema)
 
 /**
  * What a question shows, and how long the run waits for its answer.
@@ -55,7 +132,7 @@ export type NotAnswered = AwaitAnswers | StepError
 interface PlacedQuestion<A> {
   readonly name: string
   readonly question: Question
-  readonly reader: Answers.Reader<A>
+  readonly reader: Reader<A>
   /** What it is about, as JSON has it. */
   readonly about: unknown
   readonly id: string
@@ -78,7 +155,7 @@ const plain = new RegExp(`^[^:~]{1,${maxName}}$`, "u")
 const isPlain = (name: string): boolean => plain.test(name) && !isBudgetQuestion(name)
 
 /** Takes the question of that name and key, which this attempt has not had before. */
-const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader: Answers.Reader<A>) =>
+const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader: Reader<A>) =>
   Effect.gen(function* () {
     const { key } = question
     const within = (yield* unlessOnce(name, `Question ${name}`))?.id
@@ -101,7 +178,7 @@ const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader
 const stateOf = <A>(
   attempt: AttemptSteps,
   { about, id, name, question: { message }, reader }: PlacedQuestion<A>,
-): Either.Either<A, Interrupt | Answers.Declined> => {
+): Either.Either<A, Interrupt | Declined> => {
   let problem: string | undefined
   for (let round = 1; ; round += 1) {
     const interrupt = {
@@ -111,11 +188,11 @@ const stateOf = <A>(
       ...(reader.responseSchema === undefined ? {} : { responseSchema: reader.responseSchema }),
       ...(about === undefined ? {} : { metadata: { about } }),
     }
-    const answer = Answers.answerTo({ resume: attempt.answers }, interrupt.id)
+    const answer = answerTo({ resume: attempt.answers }, interrupt.id)
     if (Option.isNone(answer)) return Either.left(interrupt)
     const read = reader.read(answer.value, name)
     if (Either.isRight(read)) return Either.right(read.right)
-    if (read.left instanceof Answers.Declined) return Either.left(read.left)
+    if (read.left instanceof Declined) return Either.left(read.left)
     problem = read.left
   }
 }
@@ -125,9 +202,9 @@ const answers = <A>(
   questions: ReadonlyArray<{
     readonly name: string
     readonly question: Question
-    readonly reader: Answers.Reader<A>
+    readonly reader: Reader<A>
   }>,
-): Effect.Effect<ReadonlyArray<A>, NotAnswered | Answers.Declined, StepLog> =>
+): Effect.Effect<ReadonlyArray<A>, NotAnswered | Declined, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
     const places = yield* Effect.forEach(questions, ({ name, question, reader }) =>
@@ -141,7 +218,7 @@ const answers = <A>(
     }> = []
     for (const { question, state } of states) {
       if (Either.isRight(state)) values.push(state.right)
-      else if (state.left instanceof Answers.Declined) return yield* state.left
+      else if (state.left instanceof Declined) return yield* state.left
       else open.push({ interrupt: state.left, after: question.expiresAfter })
     }
     if (!Array.isNonEmptyReadonlyArray(open)) return values
@@ -155,7 +232,7 @@ const answers = <A>(
       : attempt.park(places[0]?.within, awaited, Effect.never)
   })
 
-const declined: Answers.Decision = { approved: false }
+const declined: Decision = { approved: false }
 
 /**
  * Requests an approval, and returns whether a person approves, with the reason of the person where there is one: for a model that is to try
@@ -163,12 +240,9 @@ const declined: Answers.Decision = { approved: false }
  *
  * Fails: see `NotAnswered`.
  */
-export const decide = (
-  name: string,
-  question: Question,
-): Effect.Effect<Answers.Decision, NotAnswered, StepLog> =>
+export const decide = (name: string, question: Question): Effect.Effect<Decision, NotAnswered, StepLog> =>
   Effect.map(
-    Effect.catchTag(answers([{ name, question, reader: Answers.approval }]), "Declined", () =>
+    Effect.catchTag(answers([{ name, question, reader: approval }]), "Declined", () =>
       Effect.succeed([declined]),
     ),
     ([decision = declined]) => decision,
@@ -191,11 +265,8 @@ export const approve = (name: string, question: Question): Effect.Effect<boolean
 export const ask = <A = string>(
   name: string,
   question: TypedQuestion<A>,
-): Effect.Effect<A, NotAnswered | Answers.Declined, StepLog> =>
-  Effect.map(
-    answers([{ name, question, reader: Answers.readerOf(question.schema) }]),
-    ([answer]) => answer as A,
-  )
+): Effect.Effect<A, NotAnswered | Declined, StepLog> =>
+  Effect.map(answers([{ name, question, reader: readerOf(question.schema) }]), ([answer]) => answer as A)
 
 /**
  * Poses several questions at once, by their names, and continues with all of the answers. They wait as long as the first of them says.
@@ -204,13 +275,13 @@ export const ask = <A = string>(
  */
 export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQuestion>>>(
   questions: Q,
-): Effect.Effect<{ readonly [K in keyof Q]: AnswerOf<Q[K]> }, NotAnswered | Answers.Declined, StepLog> =>
+): Effect.Effect<{ readonly [K in keyof Q]: AnswerOf<Q[K]> }, NotAnswered | Declined, StepLog> =>
   Effect.map(
     answers(
       Record.toEntries<string, AnyQuestion>(questions).map(([name, question]) => ({
         name,
         question,
-        reader: Answers.readerOf(question.schema),
+        reader: readerOf(question.schema),
       })),
     ),
     (values) =>

@@ -16,28 +16,184 @@
  *
  * Source: docs/decisions/0057-steps.md
  */
-import { DateTime, Duration, Effect, Option, type Schedule, type Stream } from "effect"
-import type * as AgentEvent from "../model/AgentEvent.js"
+import {
+  Cause,
+  Context,
+  DateTime,
+  Duration,
+  Effect,
+  Either,
+  Option,
+  Predicate,
+  type Schedule,
+  Stream,
+} from "effect"
+import * as AgentEvent from "../model/AgentEvent.js"
 import type { IsJson } from "../model/IsJson.js"
+import * as OpenedItems from "../model/OpenedItems.js"
+import { intentEventName, sleepEventName } from "../model/StepRecord.js"
+import type { StepFailure } from "../model/agui/Events.js"
 import { maxPause } from "../ports/Leases.js"
+import { Result } from "./AgentResult.js"
+import { CurrentStep, currentStep, type Keyed, take, traced } from "./CurrentStep.js"
 import * as Emit from "./Emit.js"
+import { AwaitAnswers } from "./ExecutorError.js"
+import { StepCodec } from "./StepCodec.js"
 import type { StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
-import { recorded } from "./StepBody.js"
 import {
+  type AttemptStep,
   type Codec,
   type Codecs,
   failed,
+  type IssuedEvents,
+  notIssued,
+  recordOf,
   replayed,
   type Replaying,
-  type AttemptStep,
   write,
 } from "./StepRecording.js"
-import { type CurrentStep, type Keyed, take, traced } from "./CurrentStep.js"
-import { collected, type Piece, type ValueOf } from "./StepStream.js"
-import { intentEventName, sleepEventName } from "../model/StepRecord.js"
+
+// What the log says of a step that fails: readers show it as failed. Its record is another event, and only a failure with a schema has one.
+//
+// Source: docs/decisions/0057-steps.md
+
+/** The longest message, in UTF-16 units: an event has it in addition to the error of the run. */
+const maxMessage = 1000
+
+const fieldOf = (error: unknown, name: "code" | "message" | "_tag"): string | undefined => {
+  const value = Predicate.isRecord(error) ? error[name] : undefined
+  return Predicate.isString(value) && value !== "" ? value : undefined
+}
+
+/** A failure that is no error, such as a text, is a value of the program, and the log has it in its record alone. */
+const shown = (error: unknown): StepFailure => {
+  const code = fieldOf(error, "code") ?? fieldOf(error, "_tag")
+  const message = fieldOf(error, "message") ?? code
+  if (message === undefined) return {}
+  return {
+    message: message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`,
+    ...(code === undefined ? {} : { code }),
+  }
+}
+
+/**
+ * The failure of a step, which the end of the step says; none where the step was interrupted or waits for answers. A program that seals its
+ * results has no message in the log.
+ */
+const failureOf = (cause: Cause.Cause<unknown>): Effect.Effect<StepFailure | undefined> =>
+  Effect.suspend(() => {
+    if (Cause.isInterruptedOnly(cause)) return Effect.succeed(undefined)
+    const error = Cause.squash(cause)
+    if (error instanceof AwaitAnswers) return Effect.succeed(undefined)
+    return Effect.map(StepCodec, (codec) => (codec === undefined ? shown(error) : {}))
+  })
+
+// Runs the body of a step, and records its result.
+
+/** `shown`: whether the log says when the step begins and ends. */
+interface RecordedOptions<A, E> extends Codecs<A, E> {
+  readonly atMostOnce: boolean
+  readonly shown: boolean
+}
+
+/** The body of a step, whose result is recorded, or its failure where that has a schema. */
+export const recorded = <A, E, R>(
+  step: AttemptStep,
+  body: Effect.Effect<A, E, R>,
+  options: RecordedOptions<A, E>,
+): Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit> =>
+  // Each provision of services costs a separate region, so there is one.
+  Effect.contextWithEffect((context: Context.Context<Exclude<R, CurrentStep> | Emit.Emit>) => {
+    const { atMostOnce, shown } = options
+    const outer = Context.get(context, Emit.Emit)
+    const opened = OpenedItems.make()
+    const end = <B, E2>(
+      { committed, events }: IssuedEvents,
+      returned: Effect.Effect<B, E2>,
+      error?: AgentEvent.StepFailure,
+    ): Effect.Effect<B, E2> => {
+      const finished = !shown
+        ? []
+        : error === undefined
+          ? [AgentEvent.stepFinished(step.shownAs)]
+          : [AgentEvent.stepFailed(step.shownAs, error)]
+      return Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, returned))
+    }
+    const fail = <E2>(
+      cause: Cause.Cause<E2>,
+      issued = notIssued,
+      returned: Effect.Effect<never, E2> = Effect.failCause(cause),
+    ): Effect.Effect<never, E2> => Effect.flatMap(failureOf(cause), (error) => end(issued, returned, error))
+    const record = (outcome: Either.Either<A, E>) =>
+      Effect.catchAllCause(recordOf(step, outcome, options, opened), (cause) => fail(cause))
+    const inside = context.pipe(
+      Context.add(CurrentStep, currentStep(step, atMostOnce)),
+      Context.add(
+        Emit.Emit,
+        Emit.observed(outer, (events) => events.forEach(opened.observe)),
+      ),
+    )
+    const working = Effect.mapInputContext<A, E, R, Exclude<R, CurrentStep> | Emit.Emit>(
+      body,
+      () => inside as Context.Context<R>,
+    )
+    return Effect.matchCauseEffect(
+      shown ? Effect.zipRight(outer.emit(AgentEvent.stepStarted(step.shownAs)), working) : working,
+      {
+        onSuccess: (value) =>
+          Effect.flatMap(record(Either.right(value)), ({ returned, issued }) => end(issued, returned)),
+        onFailure: (cause): Effect.Effect<never, E | StepError> =>
+          Option.match(Cause.failureOption(cause), {
+            onNone: () => fail(cause),
+            onSome: (error) =>
+              Effect.flatMap(record(Either.left(error)), ({ returned, issued }) =>
+                issued !== notIssued && Either.isLeft(returned)
+                  ? fail(cause, issued, Effect.fail(returned.left))
+                  : fail(cause, issued),
+              ),
+          }),
+      },
+    )
+  })
+
+/** A Stream as the body of a step. */
+type Piece = string | AgentEvent.AgentEvent | Result<unknown>
+
+/** What the step returns: the value of the result where the Stream may have one, else the text. */
+export type ValueOf<P> = [Extract<P, Result<unknown>>] extends [never]
+  ? string
+  : Extract<P, Result<unknown>>["value"]
+
+const isText = AgentEvent.is("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_CHUNK")
+
+/** Emits the text and the events as they come, and returns the value. */
+const collected = <P extends Piece, E, R>(
+  body: Stream.Stream<P, E, R>,
+): Effect.Effect<ValueOf<P>, E, R | Emit.Emit> =>
+  Effect.flatMap(Emit.Emit, ({ emit }) => {
+    let value: { readonly of: unknown } | undefined
+    let text = ""
+    const outputOf = (piece: Piece): string | ReadonlyArray<AgentEvent.AgentEvent> => {
+      if (piece instanceof Result) {
+        value = { of: piece.value }
+        return []
+      }
+      if (Predicate.isString(piece)) {
+        text += piece
+        return piece
+      }
+      if (isText(piece)) text += piece.delta ?? ""
+      return [piece]
+    }
+    return Effect.map(
+      Stream.runForEach(body, (piece) => emit(outputOf(piece))),
+      () => (value === undefined ? text : value.of) as ValueOf<P>,
+    )
+  })
 
 export { StepError } from "./StepError.js"
+
 export { CurrentStep, type Keyed, take } from "./CurrentStep.js"
 
 /**

@@ -6,14 +6,64 @@
  */
 import { Duration, Effect, Fiber, FiberId } from "effect"
 import { ExecutorError } from "../executor/ExecutorError.js"
+import type * as AgentEvent from "../model/AgentEvent.js"
 import type { LogEvent } from "../model/AgentEvent.js"
-import type { LeaseRef } from "../model/Run.js"
-import { Sequence } from "../model/Run.js"
+import * as JsonText from "../model/JsonText.js"
+import { type LeaseRef, Sequence } from "../model/Run.js"
+import { sizeOf } from "../ports/AppendRules.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { LastEvents } from "../ports/Leases.js"
-import type { AppendError, Appended, CursorMismatch, EventRefused, RunLog } from "../ports/RunLog.js"
+import {
+  type Appended,
+  type AppendError,
+  type CursorMismatch,
+  type EventRefused,
+  maxBatch,
+  maxEventBytes,
+  type RunLog,
+} from "../ports/RunLog.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
-import { batchOf, type SizedEvent } from "./SizedEvents.js"
+
+// Events with their size, so that they fit into the appends of a log.
+
+/** An event, and an upper bound of its bytes as JSON. */
+export interface SizedEvent {
+  readonly event: AgentEvent.LogEvent
+  readonly bytes: number
+}
+
+/** The most bytes of events in one append, unless its first event alone is larger. */
+const maxBatchBytes = 1_048_576
+
+const splittable = new Set(["TEXT_MESSAGE_CONTENT", "REASONING_MESSAGE_CONTENT", "TOOL_CALL_ARGS"])
+
+const measure = (event: AgentEvent.LogEvent): SizedEvent => {
+  // A UTF-16 unit is at most three bytes, so the exact size of most events is not needed.
+  const bound = JSON.stringify(event).length * 3
+  return { event, bytes: bound <= maxEventBytes ? bound : sizeOf(event) }
+}
+
+/** The event itself, or, when its delta is too long for the log, several events with parts of the delta. */
+export const fit = (event: AgentEvent.LogEvent): ReadonlyArray<SizedEvent> => {
+  const whole = measure(event)
+  const delta = event["delta"]
+  if (whole.bytes <= maxEventBytes || !splittable.has(event.type) || typeof delta !== "string") return [whole]
+  const room = maxEventBytes - sizeOf({ ...event, delta: "" })
+  if (room < 6) return [whole]
+  return JsonText.split(delta, room).map((part) => measure({ ...event, delta: part }))
+}
+
+/** The first events of `waiting` that fit into one append. */
+const batchOf = (waiting: ReadonlyArray<SizedEvent>): ReadonlyArray<AgentEvent.LogEvent> => {
+  let bytes = 0
+  let count = 0
+  for (const sized of waiting) {
+    bytes += sized.bytes
+    if (count > 0 && (count === maxBatch || bytes > maxBatchBytes)) break
+    count += 1
+  }
+  return waiting.slice(0, count).map(({ event }) => event)
+}
 
 /** How many events may wait for the log before the executor waits too. */
 const capacity = 256

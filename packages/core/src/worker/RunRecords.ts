@@ -5,45 +5,155 @@
  * nothing else ends the fibers of the runs.
  */
 import {
+  type Clock,
+  Context,
+  Duration,
   Effect,
   Exit,
-  type Scope,
-  Tracer,
-  Context,
   FiberId,
   FiberRef,
   FiberRefs,
   HashMap,
   Runtime,
   RuntimeFlags,
-  type Supervisor,
+  type Scope,
+  Supervisor,
+  Tracer,
 } from "effect"
+import { Emit } from "../executor/Emit.js"
+import type { RunContext } from "../executor/Execution.js"
 import * as Executor from "../executor/Executor.js"
+import { LeaseDeadline } from "../executor/LeaseDeadline.js"
+import { StepLog } from "../executor/StepLog.js"
 import type * as Ids from "../model/Ids.js"
+import type { RunId } from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import { Leases } from "../ports/Leases.js"
 import { RunLog } from "../ports/RunLog.js"
-import * as ClaimLoop from "./ClaimLoop.js"
 import * as AttemptTrace from "./AttemptTrace.js"
+import * as ClaimLoop from "./ClaimLoop.js"
+import * as DrainRequest from "./DrainRequest.js"
+import * as EventFeed from "./EventFeed.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
+import type { Stall } from "./RenewalRounds.js"
 import * as RunConclusion from "./RunConclusion.js"
-import * as DrainRequest from "./DrainRequest.js"
-import type { RunRecord, RunPhase, ForkOfRun } from "./RunRecord.js"
+import type { ForkOfRun, RunPhase, RunRecord } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
 import type { SinkFailure } from "./RunSink.js"
-
-import * as LoopTurns from "./LoopTurns.js"
-import * as StallReport from "./StallReport.js"
 import * as WorkerEvent from "./WorkerEvent.js"
-import * as EventFeed from "./EventFeed.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
-import { Emit } from "../executor/Emit.js"
-import type { RunContext } from "../executor/Execution.js"
-import { LeaseDeadline } from "../executor/LeaseDeadline.js"
-import { StepLog } from "../executor/StepLog.js"
+
+// The report of a stall: a measurement, an event of the worker and a line of the log.
+
+/** A line names no more runs than this. */
+const namedRuns = 20
+
+const lineOf = (
+  { duration, stoppedAfter }: Stall,
+  runs: ReadonlyArray<ClaimedRun>,
+  areBlockers: boolean,
+): string => {
+  const names = runs.slice(0, namedRuns).map(({ agentId, runId }) => `${runId} (${agentId})`)
+  const more = runs.length > namedRuns ? ` and ${runs.length - namedRuns} more` : ""
+  const these = runs.length === 1 ? "this run" : "these runs"
+  const whose = areBlockers
+    ? `in the code of ${these}`
+    : `while ${these} ${runs.length === 1 ? "was" : "were"} executing`
+  const stopped =
+    stoppedAfter === undefined
+      ? ""
+      : `. Leases were not renewed after ${Duration.format(stoppedAfter)}, so other workers may have the runs of this worker`
+  const seconds = Duration.toSeconds(duration).toFixed(1)
+  return `The event loop stood still for ${seconds} s ${whose}: ${names.join(", ")}${more}${stopped}`
+}
+
+/**
+ * Counts a stall that has ended, and publishes it with the runs whose code blocked the loop, or with all that were executing where it is
+ * unclear whose. The effect logs it. Where no run was executing, it is only counted.
+ */
+const reportStall = (
+  stall: Stall,
+  runs: { readonly blockers: ReadonlyArray<ClaimedRun>; readonly executing: ReadonlyArray<ClaimedRun> },
+  publish: (event: WorkerEvent.WorkerEvent) => void,
+): Effect.Effect<void> => {
+  WorkerMetrics.stalls.add(Duration.toSeconds(stall.duration))
+  const areBlockers = runs.blockers.length > 0
+  const named = areBlockers ? runs.blockers : runs.executing
+  if (named.length === 0) return Effect.void
+  publish(WorkerEvent.Stalled({ ...stall, runs: named, areBlockers }))
+  return Effect.logWarning(lineOf(stall, named, areBlockers))
+}
+
+// Whose code has the event loop. Effect reports each turn of a run's fibers; what runs after an `await` of a promise is in no turn.
+
+/** A turn of this length is remembered until a stall is reported. Others take microseconds. */
+const long = Duration.unsafeToNanos(Duration.millis(100))
+
+/** The largest number of turns that are remembered: the latest. */
+const capacity = 100
+
+interface Turn {
+  readonly runId: RunId
+  readonly startedAt: bigint
+  readonly endedAt: bigint
+}
+
+interface LoopTurns {
+  /** Sees the turns of the fibers that it supervises as those of this run. */
+  readonly of: (runId: RunId) => Supervisor.Supervisor<void>
+
+  /** The runs whose turns were most of a stall that ends now, or none where that is unclear. Forgets the turns before. */
+  readonly blockers: (stall: Duration.Duration) => ReadonlySet<RunId>
+}
+
+const loopTurns = (clock: Clock.Clock): LoopTurns => {
+  /** The run whose turn it is. One turn at a time has the loop. */
+  let current: RunId | undefined
+  let startedAt = 0n
+  let remembered: Array<Turn> = []
+
+  class Turns extends Supervisor.AbstractSupervisor<void> {
+    readonly value = Effect.void
+
+    constructor(private readonly runId: RunId) {
+      super()
+    }
+
+    override onResume(): void {
+      current = this.runId
+      startedAt = clock.unsafeCurrentTimeNanos()
+    }
+
+    override onSuspend(): void {
+      if (current === undefined) return
+      const endedAt = clock.unsafeCurrentTimeNanos()
+      if (endedAt - startedAt >= long) {
+        if (remembered.length === capacity) remembered.shift()
+        remembered.push({ runId: current, startedAt, endedAt })
+      }
+      current = undefined
+    }
+  }
+
+  return {
+    of: (runId) => new Turns(runId),
+    blockers: (stall) => {
+      const now = clock.unsafeCurrentTimeNanos()
+      const nanos = Duration.unsafeToNanos(stall)
+      const turns =
+        current === undefined ? remembered : [...remembered, { runId: current, startedAt, endedAt: now }]
+      remembered = []
+      const inStall = turns.filter(
+        ({ endedAt, startedAt }) => endedAt - startedAt >= long && endedAt > now - nanos,
+      )
+      const total = inStall.reduce((sum, { endedAt, startedAt }) => sum + endedAt - startedAt, 0n)
+      return new Set(total * 2n < nanos ? [] : inStall.map(({ runId }) => runId))
+    },
+  }
+}
 
 // The execution of one claimed run: the fiber of a run, and the effect that it runs.
 
@@ -186,7 +296,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Effect.clock
   const scope = yield* Effect.scope
   const execution = yield* makeExecution(worker.id)
-  const turns = LoopTurns.make(clock)
+  const turns = loopTurns(clock)
   const renewal = yield* LeaseRenewal.make({
     workerId: worker.id,
     leaseDuration: options.leaseDuration,
@@ -195,7 +305,7 @@ export const make = Effect.fnUntraced(function* (
       const executing = Array.from(records)
         .filter(({ phase }) => holdsSlot(phase))
         .map(({ run }) => run)
-      return StallReport.report(
+      return reportStall(
         stall,
         { executing, blockers: executing.filter(({ runId }) => blockers.has(runId)) },
         worker.publish,

@@ -23,7 +23,9 @@ import type { ProjectPorts } from "../ports/ControlPlane.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { spreadBackoff, untilAvailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
+import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
 import {
+  type Metadata,
   type RegisteredWorker,
   type WorkerNotFound,
   WorkerRegistry,
@@ -34,14 +36,41 @@ import { detached } from "./Detached.js"
 import * as DrainRequest from "./DrainRequest.js"
 import * as EventFeed from "./EventFeed.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
+import * as OwnAgents from "./OwnAgents.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
-import * as WorkerLog from "./WorkerLog.js"
 import * as WorkerHealth from "./WorkerHealth.js"
-import * as OwnAgents from "./OwnAgents.js"
-import * as OwnMetadata from "./OwnMetadata.js"
+import * as WorkerLog from "./WorkerLog.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
-import { resolve, type WorkerOptions } from "./WorkerOptions.js"
+import { resolve, type Resolved, type WorkerOptions } from "./WorkerOptions.js"
+
+/** What a worker has now. `inFlight`: its runs. `ahead`: how many of them wait for a slot. */
+interface Holdings {
+  readonly inFlight: number
+  readonly ahead: number
+  readonly losses: ReadonlyArray<LeaseLoss>
+}
+
+const nothing: Holdings = { inFlight: 0, ahead: 0, losses: [] }
+
+/** What a worker says of itself in the registry. */
+export const of = (
+  options: WorkerOptions,
+  { agentIds, concurrency, heartbeatInterval }: Resolved,
+  { ahead, inFlight, losses }: Holdings = nothing,
+): Metadata => {
+  const runlease: WorkerMetadata = {
+    version: options.version ?? null,
+    agents: agentIds.length === 0 ? null : agentIds,
+    slots: concurrency,
+    in_use: inFlight - ahead,
+    heartbeat_ms: Duration.toMillis(heartbeatInterval),
+    ...(ahead === 0 ? {} : { ahead }),
+    ...(options.forms === undefined ? {} : { forms: options.forms }),
+    ...(losses.length === 0 ? {} : { losses }),
+  }
+  return { ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }), ...options.metadata, runlease }
+}
 
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
 export type WorkerError = ControlPlaneError | WorkerNotFound
@@ -102,7 +131,7 @@ const makeObserved = Effect.fnUntraced(function* (
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
       displayName: workerOptions.displayName,
-      metadata: OwnMetadata.of(workerOptions, options),
+      metadata: of(workerOptions, options),
     }),
   )
   feed.publish(WorkerEvent.Registered({ worker: registered }))
@@ -136,7 +165,7 @@ const makeObserved = Effect.fnUntraced(function* (
       : registry.heartbeat(
           registered.id,
           drainRequest.isRequested() ? "draining" : "active",
-          OwnMetadata.of(workerOptions, options, {
+          of(workerOptions, options, {
             inFlight: records.all().length,
             ahead: records.waiting(),
             losses: losses.all(),
