@@ -10,10 +10,81 @@ import { closed, type ControlPlaneUnavailable } from "@runlease/core/ControlPlan
 import { EventId } from "@runlease/core/Run"
 import { followWith, type LogEntries, type LogEntry, type LogReader } from "@runlease/core/RunLog"
 import { Data, Duration, Effect, Exit, type Fiber, RcMap, Runtime, type Scope, type Stream } from "effect"
-import * as LogWindow from "./LogWindow.js"
-import type { RunRef } from "../rows/RunRows.js"
 import { type LogGrowth, logKey, slowPoll, type Wakeups } from "../commit/Wakeups.js"
+import type { RunRef } from "../rows/RunRows.js"
 import type { LogPage, LogPiece } from "../rows/RunStore.js"
+
+/** The size of a window. It drops its oldest pieces to stay below, but never the newest one, whatever its size. */
+const maxBytes = 256 * 1024
+
+/** The rough size of an entry in memory besides its JSON. */
+const entryBytes = 256
+
+/** The last entries of a log, as many as fit, which its followers share. */
+interface LogWindow {
+  /** The id of the last entry. */
+  readonly last: () => number
+
+  /** All entries after `position`; undefined when the window does not reach back so far, or not yet so far. */
+  readonly after: (position: number) => ReadonlyArray<LogEntry> | undefined
+
+  /**
+   * Adds the new entries of a piece, whose first entry follows `position` in the log. False when it has no new entries,
+   * or when the window lacks entries before `position`.
+   */
+  readonly add: (position: number, piece: LogPiece) => boolean
+}
+
+interface WindowPiece extends LogPiece {
+  /** The position that its first entry follows. */
+  readonly start: number
+}
+
+const sizeOf = ({ bytes, entries }: LogPiece): number => bytes + entries.length * entryBytes
+
+const entriesAfter = ({ entries, start }: WindowPiece, position: number): ReadonlyArray<LogEntry> =>
+  start === position ? entries : entries.filter(({ eventId }) => eventId > position)
+
+/** An empty window whose first entry will be the one that follows `start`. */
+const makeWindow = (start: number): LogWindow => {
+  const pieces: Array<WindowPiece> = []
+  let first = start
+  let last = start
+  let size = 0
+
+  return {
+    last: () => last,
+
+    after: (position) => {
+      if (position < first || position > last) return undefined
+      if (position === last) return []
+      const index = pieces.findLastIndex((piece) => piece.start <= position)
+      const entries = entriesAfter(pieces[index]!, position)
+      return index === pieces.length - 1
+        ? entries
+        : entries.concat(...pieces.slice(index + 1).map((piece) => piece.entries))
+    },
+
+    add: (position, { bytes, entries }) => {
+      if (position > last) return false
+      const added: WindowPiece = {
+        start: last,
+        entries: entriesAfter({ start: position, entries, bytes }, last),
+        bytes,
+      }
+      const end = added.entries.at(-1)
+      if (end === undefined) return false
+      pieces.push(added)
+      last = end.eventId
+      size += sizeOf(added)
+      while (size > maxBytes && pieces.length > 1) {
+        size -= sizeOf(pieces.shift()!)
+        first = pieces[0]!.start
+      }
+      return true
+    },
+  }
+}
 
 /** `read` returns the oldest entries after a position. */
 export interface Options<E> {
@@ -36,6 +107,7 @@ const maxPages = 4
 
 /** All tails share one timer. Each polls at another of its turns than most, so that they do not read all at once. */
 const pollTurns = 8
+
 const pollTurn = Duration.millis(Duration.toMillis(slowPoll) / pollTurns)
 
 /** Looks at its log without a wake-up. */
@@ -95,7 +167,7 @@ const makeTail = <E>(
     const scope = yield* Effect.scope
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     /** Undefined until the first read, which begins at `start`. */
-    let window: LogWindow.LogWindow | undefined
+    let window: LogWindow | undefined
     let start = 0
     /** The last event of the log that the tail has read; infinite where the log may have grown since. */
     let latest = Number.POSITIVE_INFINITY
@@ -153,9 +225,7 @@ const makeTail = <E>(
           const before = { last: last(), ended }
           latest = Math.max(latest, page.latest)
           // It begins at most one page before the end; followers further back read by themselves.
-          window ??= LogWindow.make(
-            endOf(page, after) < page.latest ? page.latest : Math.min(after, page.latest),
-          )
+          window ??= makeWindow(endOf(page, after) < page.latest ? page.latest : Math.min(after, page.latest))
           window.add(after, page)
           ended = hasEnd(page) || (page.ended && (page.latest <= last() || page.entries.length === 0))
           if (last() > before.last || ended !== before.ended) wakeFollowers(Exit.void)

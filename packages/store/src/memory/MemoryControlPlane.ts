@@ -3,20 +3,93 @@
  * its Scope closes.
  */
 import type { Access } from "@runlease/core/Access"
-import type { ControlPlane, PruneRequest } from "@runlease/core/ControlPlane"
+import {
+  type ControlPlane,
+  defaultPruneLimit,
+  maxPruneLimit,
+  type Pruned,
+  type PruneRequest,
+} from "@runlease/core/ControlPlane"
 import type * as Ids from "@runlease/core/Ids"
-import { type Context, Effect, Layer, type Scope } from "effect"
+import { type Context, DateTime, Duration, Effect, Either, Layer, type Scope } from "effect"
 import * as RunCommits from "../commit/RunCommits.js"
 import * as Wakeups from "../commit/Wakeups.js"
+import * as CounterRows from "../rows/CounterRows.js"
+import { bulkOperations } from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
+import { openChildren } from "../rules/ChildTransitions.js"
+import * as LimitRules from "../rules/LimitRules.js"
+import * as RateRules from "../rules/RateRules.js"
 import * as StoreControlPlane from "../StoreControlPlane.js"
 import * as MemoryAccess from "./Access.js"
 import * as MemoryConversations from "./Conversations.js"
+import * as MemoryCounters from "./MemoryCounters.js"
+import * as MemoryFlows from "./MemoryFlows.js"
 import * as MemoryReads from "./MemoryReads.js"
+import * as MemoryRecords from "./MemoryRecords.js"
 import * as MemoryRows from "./MemoryRows.js"
-import { prune } from "./Prune.js"
 import * as State from "./State.js"
 import * as MemoryWorkerRegistry from "./WorkerRegistry.js"
+
+/** Deletes the conversations that pruning left without runs and that have not changed since `before`. */
+const pruneConversations = (project: State.ProjectState, before: number): void => {
+  const used = new Set(Array.from(project.runs.values(), ({ state: run }) => run.spec.conversationId))
+  for (const id of project.thinned) {
+    const updatedAt = project.conversations.get(id)?.conversation.updatedAt
+    if (!used.has(id) && updatedAt !== undefined && DateTime.toEpochMillis(updatedAt) > before) continue
+    project.thinned.delete(id)
+    if (!used.has(id)) project.conversations.delete(id)
+  }
+}
+
+/** Deletes the bulk operations of a project that ended by an instant. */
+const pruneBulk = (state: State.State, projectId: string, before: number): void => {
+  const { rows } = MemoryRecords.tableOf(state, bulkOperations)
+  for (const { key, record } of rows.values()) {
+    const { finishedAt } = record
+    if (record.projectId === projectId && finishedAt !== null && finishedAt <= before) rows.delete(key)
+  }
+}
+
+/** Pruning over the state in memory. */
+const prune = (state: State.State, request: PruneRequest): Effect.Effect<Pruned> =>
+  State.step(state, ({ now }) => {
+    const project = State.projectOf(state, request.projectId)
+    const before = now - Duration.toMillis(request.olderThan)
+    const limit = Math.min(Math.max(1, request.limit ?? defaultPruneLimit), maxPruneLimit)
+    // A child is read by its parent until that has ended, and a parent is needed until its children have.
+    const isNeeded = ({ state: run }: State.MemoryRun): boolean => {
+      const parent = run.spec.child && project.runs.get(run.spec.child.parent)
+      return openChildren(run) > 0 || (parent != null && parent.state.finishedAt === null)
+    }
+    const due = Array.from(project.runs.values()).filter(
+      (record) => record.state.finishedAt !== null && record.state.finishedAt <= before && !isNeeded(record),
+    )
+    const pruned = due.slice(0, limit)
+    const gone = new Set(pruned.map(({ state: { spec } }) => spec.runId))
+    for (const { publicId, runId } of project.inputs.values()) {
+      if (gone.has(runId)) project.inputs.delete(publicId)
+    }
+    const counters = CounterRows.make(now)
+    for (const { key, state: run } of pruned) {
+      counters.deleted(run.spec, run.status)
+      project.runs.delete(run.spec.runId)
+      state.records.delete(key)
+      project.thinned.add(run.spec.conversationId)
+    }
+    const more = due.length > pruned.length
+    MemoryCounters.add(state, counters.take())
+    if (!more) {
+      pruneConversations(project, before)
+      MemoryCounters.prune(project, before)
+      for (const usage of project.limits.values()) {
+        if (LimitRules.isIdle(usage) && usage.tat <= RateRules.fullBy(now)) project.limits.delete(usage.limit)
+      }
+      pruneBulk(state, request.projectId, before)
+      MemoryFlows.prune(project, before)
+    }
+    return Either.right({ pruned: pruned.length, more })
+  })
 
 const unreachable = (_operation: string, failure: never): never => failure
 

@@ -1,33 +1,197 @@
 /**
  * The rows of a transaction in memory. Every operation is synchronous, and its changes can be undone.
  */
+import { bytesOf } from "@runlease/core/AppendRules"
+import type { ConversationMessage } from "@runlease/core/Conversations"
 import type * as Ids from "@runlease/core/Ids"
+import { lengthOf } from "@runlease/core/Json"
+import type { RequestSnapshot, SnapshotMessage } from "@runlease/core/RequestSnapshot"
 import { isTerminal } from "@runlease/core/Run"
 import type { LogEntry } from "@runlease/core/RunLog"
-import { Clock, Effect } from "effect"
-import * as DebounceRules from "../rules/DebounceRules.js"
-import type { RunSpec } from "../rules/RunState.js"
-import { isRunnable } from "../rules/Transition.js"
-import * as RunTransitions from "../rules/RunTransitions.js"
+import { Clock, DateTime, Effect } from "effect"
 import {
   byPreference,
+  type Change,
   type Found,
   type Lane,
+  maxClaimBytes,
+  maxConversationBytes,
+  type NewRun,
   type Probe,
   type RunKey,
   type RunRows,
   type Search,
   type StoredRun,
+  type UserMessage,
 } from "../rows/RunRows.js"
 import { advanced, afterChange } from "../rows/StoredRun.js"
-import * as MemoryBounds from "./MemoryBounds.js"
+import * as DebounceRules from "../rules/DebounceRules.js"
+import type { RunSpec } from "../rules/RunState.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
+import { isRunnable } from "../rules/Transition.js"
+import { newConversation } from "./Conversations.js"
+import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemoryFlows from "./MemoryFlows.js"
 import * as MemoryLimits from "./MemoryLimits.js"
-import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemoryRecords from "./MemoryRecords.js"
 import * as MemorySummaries from "./MemorySummaries.js"
-import * as MemoryWrites from "./MemoryWrites.js"
 import * as State from "./State.js"
+
+// How much of what is in memory one commit returns.
+
+/** The first of these runs whose requests, as `read` returns them, fit into one commit. */
+const within = (
+  state: State.State,
+  runs: ReadonlyArray<StoredRun>,
+  read: (run: State.MemoryRun) => RequestSnapshot,
+): ReadonlyArray<StoredRun> => {
+  if (runs.length < 2) return runs
+  let left = maxClaimBytes
+  return runs.filter(({ key }) => {
+    const fits = left > 0
+    if (fits) left -= lengthOf(read(state.records.get(key)!))
+    return fits
+  })
+}
+
+/** The first of these runs, as many as a commit returns the requests of. */
+export const claimed = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> =>
+  within(state, runs, ({ resume }) => resume.snapshot)
+
+/** The runs with the lowest keys, as many as a commit returns the first requests of. */
+export const submitted = (state: State.State, runs: ReadonlyArray<StoredRun>): ReadonlyArray<StoredRun> =>
+  within(
+    state,
+    runs.toSorted((a, b) => a.key - b.key),
+    ({ firstSnapshot }) => firstSnapshot,
+  )
+
+/** The messages of a conversation as those of a request. */
+const snapshotMessages = ({ messages }: State.ConversationRecord): ReadonlyArray<SnapshotMessage> =>
+  messages.map(({ createdAt, id, metadata, parts, role }) => ({
+    id,
+    role,
+    parts,
+    ...(metadata === null ? {} : { metadata }),
+    createdAt: DateTime.formatIso(createdAt),
+  }))
+
+/** The messages of a conversation, where a submission takes as many. */
+const messages = (record: State.ConversationRecord): ReadonlyArray<SnapshotMessage> | "too_large" => {
+  const all = snapshotMessages(record)
+  let left = maxConversationBytes
+  return all.every((message) => (left -= lengthOf(message)) >= 0) ? all : "too_large"
+}
+
+// The messages that commits add to conversations in memory.
+
+const conversationOf = (state: State.State, { conversationId, projectId }: RunSpec) =>
+  State.projectOf(state, projectId).conversations.get(conversationId)!
+
+/** Adds a message of a user to the conversation of a run. */
+const addMessage = (state: State.State, spec: RunSpec, { id, key, parts }: UserMessage): void => {
+  const record = conversationOf(state, spec)
+  const at = DateTime.unsafeMake(state.instant)
+  const message: ConversationMessage = {
+    id,
+    conversationId: spec.conversationId,
+    role: "user",
+    parts,
+    parentId: null,
+    metadata: null,
+    createdAt: at,
+  }
+  record.messages.push(message)
+  if (key !== undefined) record.byIdempotencyKey.set(key, message)
+  record.conversation = { ...record.conversation, updatedAt: at }
+}
+
+/** Removes the message that was added last. */
+const removeMessage = (state: State.State, spec: RunSpec, { key }: UserMessage): void => {
+  const record = conversationOf(state, spec)
+  record.messages.pop()
+  if (key !== undefined) record.byIdempotencyKey.delete(key)
+}
+
+// What a transaction writes in memory: runs that are added, and what changes of them. Each write can be undone.
+
+/** Adds a run, and returns its key. */
+const insert = (state: State.State, run: NewRun): RunKey => {
+  const { conversationId, projectId, runId } = run.state.spec
+  const project = State.projectOf(state, projectId)
+  if (run.newConversation) {
+    const at = DateTime.unsafeMake(state.instant)
+    newConversation({ now: state.instant, at, state }, projectId, conversationId)
+  }
+  state.lastKey += 1
+  const record: State.MemoryRun = {
+    key: state.lastKey,
+    state: run.state,
+    details: run.details,
+    title: run.title,
+    claims: [],
+    submission: run.submission,
+    firstSnapshot: run.snapshot,
+    resume: { snapshot: run.snapshot, answers: {} },
+    entries: [],
+    sizes: [],
+  }
+  project.runs.set(runId, record)
+  state.records.set(record.key, record)
+  State.place(state, record)
+  state.undo.push(() => {
+    project.runs.delete(runId)
+    state.records.delete(record.key)
+    if (run.newConversation) project.conversations.delete(conversationId)
+    State.place(state, record, true)
+  })
+  return record.key
+}
+
+/** Writes what has changed of a run. */
+const write = (state: State.State, { after, details, entries, key }: Change): void => {
+  const record = state.records.get(key)!
+  const { inputs } = State.projectOf(state, after.spec.projectId)
+  const before = { ...record, length: record.entries.length, claimed: record.claims.length }
+  state.undo.push(() => {
+    Object.assign(record, {
+      state: before.state,
+      details: before.details,
+      resume: before.resume,
+      title: before.title,
+      firstSnapshot: before.firstSnapshot,
+    })
+    record.entries.length = before.length
+    record.sizes.length = before.length
+    record.claims.length = before.claimed
+    for (const { publicId } of details.inputs ?? []) inputs.delete(publicId)
+    for (const message of details.messages ?? []) removeMessage(state, after.spec, message)
+    State.place(state, record)
+  })
+  record.state = after
+  const createdAt = DateTime.unsafeMake(state.instant)
+  for (const { event, eventId, sequence, text } of entries) {
+    record.entries.push({ eventId, sequence, event, createdAt })
+    record.sizes.push(bytesOf(text))
+  }
+  const { labels, metadata, result, session } = details
+  record.details = {
+    ...record.details,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(result === undefined ? {} : { result }),
+    ...(session === undefined ? {} : { session }),
+    ...(labels === undefined ? {} : { labels: labels.after }),
+  }
+  if (details.request !== undefined) {
+    const { snapshot, title } = details.request
+    Object.assign(record, { title, firstSnapshot: snapshot, resume: { snapshot, answers: {} } })
+  }
+  record.resume = details.resume ?? record.resume
+  record.claims.push(...(details.claims ?? []))
+  for (const input of details.inputs ?? []) inputs.set(input.publicId, input)
+  for (const message of details.messages ?? []) addMessage(state, after.spec, message)
+  State.place(state, record)
+}
 
 /** A record changes with its run; what a transaction has found does not. */
 const toStored = ({ key, state }: State.MemoryRun): StoredRun => ({ key, state })
@@ -169,17 +333,17 @@ export const make = (state: State.State): RunRows<never> => {
       Effect.sync(() => {
         const heads = stored(lanes, (lane) => laneOf(lane)?.values().next().value)
         const changes = advanced(heads, state.instant, admits)
-        for (const change of changes) MemoryWrites.write(state, change)
+        for (const change of changes) write(state, change)
         return changes.map(afterChange)
       }),
     details: (runs) => ofRuns(runs, ({ details }) => details),
     claimDetails: (runs) =>
-      ofRuns(MemoryBounds.claimed(state, runs), ({ details, resume }) => ({
+      ofRuns(claimed(state, runs), ({ details, resume }) => ({
         details,
         snapshot: resume.snapshot,
       })),
     firstRequests: (runs) =>
-      ofRuns(MemoryBounds.submitted(state, runs), ({ details, firstSnapshot }) => ({
+      ofRuns(submitted(state, runs), ({ details, firstSnapshot }) => ({
         details,
         snapshot: firstSnapshot,
       })),
@@ -207,7 +371,7 @@ export const make = (state: State.State): RunRows<never> => {
       Effect.sync(() =>
         present(refs, ({ conversationId, projectId }) => {
           const record = State.projectOf(state, projectId).conversations.get(conversationId)
-          return record && { projectId, conversationId, messages: MemoryBounds.messages(record) }
+          return record && { projectId, conversationId, messages: messages(record) }
         }),
       ),
     messagesOf: (names) =>
@@ -218,10 +382,10 @@ export const make = (state: State.State): RunRows<never> => {
           return message && { name, id: message.id }
         }),
       ),
-    insert: (runs) => Effect.sync(() => runs.map((run) => MemoryWrites.insert(state, run))),
+    insert: (runs) => Effect.sync(() => runs.map((run) => insert(state, run))),
     write: (changes, counted) =>
       Effect.sync(() => {
-        for (const change of changes) MemoryWrites.write(state, change)
+        for (const change of changes) write(state, change)
         MemoryCounters.add(state, counted)
       }),
   }

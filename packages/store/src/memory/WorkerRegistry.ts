@@ -3,15 +3,52 @@
  */
 import * as Ids from "@runlease/core/Ids"
 import {
+  cursorOf,
+  defaultLimit,
+  type InvalidCursor,
+  keysOf,
+  maxLimit,
+  type Page,
+  type PageRequest,
+} from "@runlease/core/Page"
+import {
   nextStatus,
   type RegisteredWorker,
   WorkerNotFound,
   type WorkerRegistry,
 } from "@runlease/core/WorkerRegistry"
 import { DateTime, Effect, Either } from "effect"
-import { pageOf } from "./Lookup.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import * as State from "./State.js"
+
+// Paging through lists in memory.
+
+const isAfter = (keys: ReadonlyArray<number>, others: ReadonlyArray<number>): boolean => {
+  const first = keys.findIndex((key, index) => key !== others[index])
+  return first >= 0 && keys[first]! > others[first]!
+}
+
+/** An item and the numbers that its list is ordered by, the least first. */
+interface Keyed<A> {
+  readonly keys: ReadonlyArray<number>
+  readonly item: A
+}
+
+/** The page of `items` after the one that the cursor names, which may be gone since. `first` is before all of them. */
+export const pageOf = <A>(
+  items: ReadonlyArray<Keyed<A>>,
+  request: PageRequest | undefined,
+  first: ReadonlyArray<number>,
+): Either.Either<Page<A>, InvalidCursor> =>
+  Either.map(keysOf(request?.cursor, first), (before) => {
+    const limit = Math.min(Math.max(1, request?.limit ?? defaultLimit), maxLimit)
+    const rest = items.filter(({ keys }) => isAfter(keys, before))
+    const page = rest.slice(0, limit)
+    return {
+      items: page.map(({ item }) => item),
+      next: rest.length > limit ? cursorOf(page.at(-1)!.keys) : null,
+    }
+  })
 
 /** A worker that has sent no heartbeat comes last. */
 const heartbeatOf = ({ lastHeartbeatAt }: RegisteredWorker): number =>

@@ -3,31 +3,236 @@
  *
  * Source: docs/decisions/0070-summaries.md
  */
+import { exhaustedCode } from "@runlease/core/ControlEvents"
 import type * as Ids from "@runlease/core/Ids"
-import type { LimitStanding, LostLease, Standing, Summaries } from "@runlease/core/Summaries"
+import { reportedOf } from "@runlease/core/LogState"
+import type { Page } from "@runlease/core/Page"
+import { isTerminal } from "@runlease/core/Run"
+import {
+  type ClaimEnd,
+  type ClaimRecord,
+  type LimitStanding,
+  type LostLease,
+  maxSearched,
+  type RunSummary,
+  type Standing,
+  type StatusCounts,
+  type Summaries,
+  type SummaryFilter,
+} from "@runlease/core/Summaries"
 import type { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { DateTime, Duration, Effect } from "effect"
-import * as LimitKey from "../rules/LimitKey.js"
-import { instantOrNull } from "../rules/RunState.js"
-import { isRunnable } from "../rules/Transition.js"
+import * as FilterSearch from "../rows/FilterSearch.js"
+import { mostAtOnce } from "../rows/FilterSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
+import type { LimitReads } from "../rows/LimitRows.js"
+import type { RunKey, StoredRun } from "../rows/RunRows.js"
+import type { RunReads, RunStore } from "../rows/RunStore.js"
+import * as StoreReads from "../rows/StoreReads.js"
+import type { ClaimRow, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
+import * as LimitKey from "../rules/LimitKey.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import * as PendingRules from "../rules/PendingRules.js"
-import type { LimitReads } from "../rows/LimitRows.js"
-import type { RunReads, RunStore } from "../rows/RunStore.js"
-import { isExhausted, lastClaim, namesOf, ofRows, toRecord } from "./RunSummaries.js"
-import type { ClaimRow, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
-import * as StoreReads from "../rows/StoreReads.js"
-import * as SummarySearch from "./SummarySearch.js"
+import { instantOrNull, type RunState } from "../rules/RunState.js"
+import { isRunnable } from "../rules/Transition.js"
+
+// The pages of a list of runs: those that an index finds, and those that a search looks for.
+
+/** A page of rows. `searched` is how many runs were looked at; null where an index found them. */
+interface RowPage extends Page<SummaryRow> {
+  readonly searched: number | null
+}
+
+/** Reads runs by their keys, in that order. */
+const inOrder = <X>(
+  rows: SummaryRows<X>,
+  keys: ReadonlyArray<RunKey>,
+): Effect.Effect<ReadonlyArray<SummaryRow>, X> =>
+  keys.length === 0
+    ? Effect.succeed([])
+    : Effect.map(rows.ofKeys(keys), (found) => {
+        const byKey = new Map(found.map((row) => [row.key, row]))
+        return keys.flatMap((key) => byKey.get(key) ?? [])
+      })
+
+/** A page of runs. */
+const page = <X>(
+  rows: SummaryRows<X>,
+  projectId: Ids.ProjectId,
+  filter: SummaryFilter,
+  request: FilterSearch.PageOf,
+): Effect.Effect<RowPage, X> =>
+  Effect.gen(function* () {
+    const plan = yield* FilterSearch.plan(rows, projectId, filter, request)
+    const { conditions, range, start } = plan
+    if (conditions.length === 0) {
+      const found = yield* rows.list(projectId, start, { ...range, limit: request.limit + 1 })
+      const { items, next } = KeysetPage.pageOf(
+        found,
+        request.limit,
+        ({ key }) => [key],
+        (row) => row,
+      )
+      return { items, next, searched: null }
+    }
+    const { found, next, searched } = yield* FilterSearch.search(rows, projectId, plan)
+    return { items: yield* inOrder(rows, found), next, searched }
+  })
+
+/** The runs of a filter by their status, of the newest that a search looks at. */
+const counts = <X>(
+  rows: SummaryRows<X>,
+  projectId: Ids.ProjectId,
+  { status: _status, ...filter }: SummaryFilter,
+): Effect.Effect<StatusCounts, X> =>
+  Effect.gen(function* () {
+    const page = { after: undefined, limit: maxSearched }
+    const plan = yield* FilterSearch.plan(rows, projectId, filter, page)
+    const { conditions, range, start } = plan
+    const needs = { ...plan.needs, states: true }
+    const found = { pending: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 }
+    let { before } = range
+    let searched = 0
+    while (searched < maxSearched) {
+      const limit = Math.min(mostAtOnce(needs), maxSearched - searched)
+      const some = yield* rows.candidates(projectId, start, { least: range.least, before, limit }, needs)
+      for (const run of some) {
+        before = run.key
+        if (run.state !== undefined && conditions.every((matches) => matches(run)))
+          found[run.state.status] += 1
+      }
+      searched += some.length
+      if (some.length < limit) return { counts: found, searched, whole: true }
+    }
+    return { counts: found, searched, whole: false }
+  })
+
+/** The most claims of a summary. */
+const maxClaims = 50
+
+const instant = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
+
+/** Whether the run has failed since it had no attempts left. */
+const isExhausted = ({ error, status }: RunState): boolean =>
+  status === "failed" && error?.code === exhaustedCode
+
+/** How the claim ended that a run has ended with; null while it holds the run. */
+const endOf = (state: RunState, expiresAt: number): ClaimEnd | null => {
+  const { finishedAt, status } = state
+  if (!isTerminal(status)) return null
+  // Its holder may have handed back the last attempt.
+  return isExhausted(state) && finishedAt !== null && expiresAt <= finishedAt ? "lease_expired" : status
+}
+
+/** The claim that holds a run, or that it has ended with. */
+const lastClaim = ({ key, state }: StoredRun): ClaimRow | undefined => {
+  const { attempt, finishedAt, holder, leaseEpoch } = state
+  if (holder === null) return undefined
+  return {
+    ...holder,
+    key,
+    epoch: leaseEpoch,
+    attempt,
+    endedAt: finishedAt,
+    ended: endOf(state, holder.expiresAt),
+  }
+}
+
+/** The names of those who made these claims. */
+const namesOf = <X>(
+  rows: SummaryRows<X>,
+  claims: ReadonlyArray<ClaimRow>,
+): Effect.Effect<ReadonlyMap<Ids.WorkerId, string>, X> => {
+  const ids = Array.from(new Set(claims.map(({ workerId }) => workerId)))
+  return ids.length === 0 ? Effect.succeed(new Map()) : rows.workerNames(ids)
+}
+
+/** Rows of runs as summaries: with their claims, and the names of those who made them. */
+const toRecord = (claim: ClaimRow, names: ReadonlyMap<Ids.WorkerId, string>): ClaimRecord => ({
+  epoch: claim.epoch,
+  attempt: claim.attempt,
+  workerId: claim.workerId,
+  workerName: names.get(claim.workerId) ?? claim.workerId,
+  claimedAt: instant(claim.claimedAt),
+  renewals: claim.renewals,
+  renewedAt: instant(claim.renewedAt),
+  longestGap: claim.longestGap,
+  expiresAt: instantOrNull(claim.expiresAt),
+  endedAt: instantOrNull(claim.endedAt),
+  ended: claim.ended,
+})
+
+const toSummary = (
+  { labels, parentRunId, rootRunId, state, title }: SummaryRow,
+  claims: ReadonlyArray<ClaimRecord>,
+): RunSummary => {
+  const { spec } = state
+  return {
+    runId: spec.runId,
+    title,
+    status: state.status,
+    agentId: spec.agentId,
+    conversationId: spec.conversationId,
+    parentRunId,
+    rootRunId,
+    priority: spec.priority,
+    attempt: state.attempt,
+    maxAttempts: spec.maxAttempts,
+    waiting: state.waiting,
+    error: state.error,
+    labels,
+    ...reportedOf(state.log),
+    children: state.children?.count ?? 0,
+    claims,
+    latestEventId: state.latestEventId,
+    createdAt: instant(spec.createdAt),
+    updatedAt: instant(state.updatedAt),
+    availableAt: instant(state.availableAt),
+    startedAt: instantOrNull(state.startedAt),
+    finishedAt: instantOrNull(state.finishedAt),
+  }
+}
+
+/** The claims of a run before its last one, as far as a summary has them. Most runs have one claim, and need no read for it. */
+const earlierClaims = ({ key, state: { holder, leaseEpoch } }: SummaryRow) => {
+  const last = holder === null ? leaseEpoch : leaseEpoch - 1
+  return last === 0 ? [] : [{ key, first: leaseEpoch - maxClaims + 1, last }]
+}
+
+/** The summaries of runs, in their order. Reads the claims of all of them at once, and then the names of their workers. */
+const ofRows = <X>(
+  rows: SummaryRows<X>,
+  runs: ReadonlyArray<SummaryRow>,
+): Effect.Effect<ReadonlyArray<RunSummary>, X> =>
+  Effect.gen(function* () {
+    const ranges = runs.flatMap(earlierClaims)
+    const earlier = ranges.length === 0 ? [] : yield* rows.claims(ranges)
+    const claims = [...earlier, ...runs.flatMap((run) => lastClaim(run) ?? [])]
+    const names = yield* namesOf(rows, claims)
+    const byRun = new Map(runs.map(({ key }) => [key, new Array<ClaimRow>()]))
+    for (const claim of claims) byRun.get(claim.key)?.push(claim)
+    return runs.map((run) =>
+      toSummary(
+        run,
+        byRun
+          .get(run.key)!
+          .toSorted((a, b) => a.epoch - b.epoch)
+          .map((claim) => toRecord(claim, names)),
+      ),
+    )
+  })
 
 const maxHeld = 1000
+
 const maxLost = 100
 
 /** The most lost leases of which those of each worker are counted. */
 const maxCounted = 10_000
+
 const dayMillis = Duration.toMillis("1 day")
 
 const defaultWaits = 20
+
 const maxWaits = 100
 
 /** The oldest pending runs among which the oldest runnable one is looked for. */
@@ -35,6 +240,7 @@ const maxOldest = 10_000
 
 /** The most runs before another one that are counted. */
 const maxAhead = 1000
+
 const maxQueued = 10_000
 
 /** The claim of a run that followed another one; a range where it has to be read. */
@@ -53,7 +259,7 @@ const lostLeases = <X>(
   claims: ReadonlyArray<ClaimRow>,
 ): Effect.Effect<ReadonlyArray<LostLease>, X> =>
   Effect.gen(function* () {
-    const found = yield* SummarySearch.inOrder(rows, Array.from(new Set(claims.map(({ key }) => key))))
+    const found = yield* inOrder(rows, Array.from(new Set(claims.map(({ key }) => key))))
     const runs = new Map(found.map((run) => [run.key, run]))
     const lost = claims.flatMap((claim) => {
       const run = runs.get(claim.key)
@@ -165,19 +371,19 @@ export const ofProject = <X>(
       ),
 
     runs: Effect.fnUntraced(function* (request = {}) {
-      const page = Effect.flatMap(
-        SummarySearch.page(rows, projectId, request, yield* KeysetPage.placeOf(request)),
+      const found = Effect.flatMap(
+        page(rows, projectId, request, yield* KeysetPage.placeOf(request)),
         ({ items, next, searched }) =>
           Effect.map(ofRows(rows, items), (summaries) => ({ items: summaries, next, searched })),
       )
-      return yield* read("Summaries.runs", page)
+      return yield* read("Summaries.runs", found)
     }),
 
-    counts: (filter = {}) => read("Summaries.counts", SummarySearch.counts(rows, projectId, filter)),
+    counts: (filter = {}) => read("Summaries.counts", counts(rows, projectId, filter)),
 
     held: (workerId) =>
       rows.heldBy(projectId, workerId, maxHeld).pipe(
-        Effect.flatMap((keys) => SummarySearch.inOrder(rows, keys)),
+        Effect.flatMap((keys) => inOrder(rows, keys)),
         Effect.flatMap((found) => ofRows(rows, found)),
         (runs) => read("Summaries.held", runs),
       ),
@@ -213,7 +419,7 @@ export const ofProject = <X>(
       Effect.gen(function* () {
         const asking = yield* rows.asking(projectId, Math.min(Math.max(1, limit), maxWaits))
         const oldest = yield* rows.oldestRunnable(projectId, maxOldest)
-        const found = yield* SummarySearch.inOrder(rows, oldest === undefined ? asking : [...asking, oldest])
+        const found = yield* inOrder(rows, oldest === undefined ? asking : [...asking, oldest])
         const summaries = yield* ofRows(rows, found)
         // A run may have gone on between the reads.
         const first = summaries[found.findIndex(({ key }) => key === oldest)]

@@ -4,19 +4,357 @@
  *
  * Source: docs/decisions/0103-bulk-operations.md
  */
+import { BulkFilter } from "@runlease/core/BulkOperation"
 import { BulkNotFound } from "@runlease/core/BulkOperations"
 import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import * as Ids from "@runlease/core/Ids"
-import { Effect, Either, Function } from "effect"
-import * as BulkRules from "../rules/BulkRules.js"
+import type { RunError, RunNotFound } from "@runlease/core/Run"
+import { again, check, type RetryRefused } from "@runlease/core/Runs"
+import { snakeCase } from "@runlease/core/SnakeCase"
+import { Array, Effect, Either, Function, Schema } from "effect"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
+import { logKey } from "../commit/Wakeups.js"
+import { conditionsOf, mostAtOnce, needsOf, startOf } from "../rows/FilterSearch.js"
 import { bulkOperations as table, type RecordRef } from "../rows/Records.js"
-import type { RunRef } from "../rows/RunRows.js"
+import type { ClaimDetails, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
 import type { Reading } from "../rows/StoreReads.js"
-import * as BulkActions from "./BulkActions.js"
-import * as BulkSeeds from "./BulkSeeds.js"
-import * as BulkTargets from "./BulkTargets.js"
+import * as BulkRules from "../rules/BulkRules.js"
+import * as LabelRules from "../rules/LabelRules.js"
+import { type RunState, toRun } from "../rules/RunState.js"
+import * as LabelOperation from "./LabelOperation.js"
+import * as LeaseOperations from "./LeaseOperations.js"
+import { maxLength } from "./RecordReads.js"
+import * as Retry from "./Retry.js"
+import * as Submit from "./Submit.js"
+import * as SubmitRequest from "./SubmitRequest.js"
+import { type Seed, unseeded } from "./SubmitRequest.js"
+
+// What the retries of a part of a bulk operation begin with. It is read between two commits: the first finds the runs, the second submits
+// them again.
+//
+// Source: docs/decisions/0122-retry-keeps-records.md
+
+/** What some runs begin with, by the names of their logs. */
+type Seeds = ReadonlyMap<string, Either.Either<Seed, RetryRefused | RunNotFound>>
+
+/** Nothing is read yet. */
+export const none: Seeds = new Map()
+
+/** How many runs are read at once. */
+const atOnce = 8
+
+/** A log that was opened and closed has nothing to begin with. */
+const isBare = ({ latestEventId }: Pick<RunState, "latestEventId">): boolean => latestEventId <= Retry.bareLog
+
+/** Whether what the retry of a run begins with is to be read. */
+const lacksSeed = (seeds: Seeds, state: Pick<RunState, "latestEventId" | "spec">): boolean =>
+  !isBare(state) && !seeds.has(logKey(state.spec))
+
+/** What the retry of a run begins with, where it is not to be read. */
+const seedOf = (
+  seeds: Seeds,
+  { spec }: Pick<RunState, "spec">,
+): Either.Either<Seed, RetryRefused | RunNotFound> => seeds.get(logKey(spec)) ?? Either.right(unseeded)
+
+/** Reads what these runs give their retries: of the first of them, as much as one commit copies. */
+export const read = <X>(
+  reads: Reading<X>,
+  operation: string,
+  runs: ReadonlyArray<RunRef>,
+): Effect.Effect<Seeds, ControlPlaneUnavailable> =>
+  Effect.gen(function* () {
+    const seeds = new Map<string, Either.Either<Seed, RetryRefused | RunNotFound>>()
+    const readOne = (ref: RunRef) =>
+      reads
+        .named(operation, ref, ({ run }, found) => run(found))
+        .pipe(
+          Effect.flatMap((run) => Retry.beginningOf(reads, operation, run)),
+          Effect.map(({ length, seed }) => ({ length, seed: Either.right(seed) })),
+          Effect.catchTags({
+            RetryRefused: (refusal) => Effect.succeed({ length: 0, seed: Either.left(refusal) }),
+            RunNotFound: (refusal) => Effect.succeed({ length: 0, seed: Either.left(refusal) }),
+          }),
+          Effect.map((begun) => ({ ...begun, name: logKey(ref) })),
+        )
+    let length = 0
+    for (const some of Array.chunksOf(runs, atOnce)) {
+      for (const begun of yield* Effect.forEach(some, readOne, { concurrency: "unbounded" })) {
+        length += begun.length
+        if (length > maxLength && seeds.size > 0) return seeds
+        seeds.set(begun.name, begun.seed)
+      }
+    }
+    return seeds
+  })
+
+// The runs of the next part of a bulk operation.
+
+/** A run of a part by the name that has found it. `run` is undefined where no run has that name. */
+interface Target {
+  readonly name: Ids.RunId
+  readonly run: StoredRun | undefined
+}
+
+/** The runs of a part, in the order in which they are changed. They are locked, and in the batch. */
+interface Targets extends Pick<BulkRules.Part, "from" | "to" | "runIds" | "searched" | "ended"> {
+  readonly targets: ReadonlyArray<Target>
+}
+
+/** The keys that are left after the run that was looked at last. */
+const keysAfter = ({ action, from, to }: BulkRules.BulkRecord, last: RunKey | undefined) => {
+  if (last === undefined) return { from, to }
+  return action === "retry" ? { from: last + 1, to } : { from, to: last }
+}
+
+const decodeFilter = Schema.decodeSync(BulkFilter)
+
+const ofFilter = <X>(
+  { add, rows }: RunBatch<X>,
+  record: BulkRules.BulkRecord,
+  most: number,
+): Effect.Effect<Targets, X> =>
+  Effect.gen(function* () {
+    const filter = decodeFilter(record.filter ?? {})
+    const projectId = Ids.ProjectId.make(record.projectId)
+    const whole = {
+      least: record.from,
+      before: record.to,
+      limit: most,
+      // What is submitted again goes in its order. Claims take the oldest runs, and a cancellation stays out of their way.
+      oldestFirst: record.action === "retry",
+    }
+    const start = yield* startOf(rows.filters, projectId, filter, whole)
+    const conditions = conditionsOf(filter, start)
+    const needs = needsOf(filter, start)
+    const limit = conditions.length === 0 ? most : Math.max(most, mostAtOnce(needs))
+    const range = { ...whole, limit }
+    let some: ReadonlyArray<RunKey>
+    let matching: ReadonlyArray<RunKey>
+    if (conditions.length === 0) {
+      some = matching = yield* rows.filters.keys(projectId, start, range)
+    } else {
+      const candidates = yield* rows.filters.candidates(projectId, start, range, needs)
+      some = candidates.map(({ key }) => key)
+      matching = candidates.flatMap((run) => (conditions.every((matches) => matches(run)) ? [run.key] : []))
+    }
+    const searched = matching.length > most ? some.indexOf(matching[most]!) : some.length
+    const keys = matching.slice(0, most)
+    const found = keys.length === 0 ? [] : yield* rows.findKeys(keys)
+    const runs = new Map(found.map((run) => [run.key, add(run)]))
+    return {
+      ...keysAfter(record, some[searched - 1]),
+      runIds: null,
+      searched,
+      ended: searched === some.length && some.length < limit,
+      targets: keys.flatMap((key): ReadonlyArray<Target> => {
+        const run = runs.get(key)
+        // It may have changed since it was looked at, or be gone.
+        return run !== undefined && BulkRules.stillMatches(record.filter, run.state)
+          ? [{ name: run.state.spec.runId, run }]
+          : []
+      }),
+    }
+  })
+
+const ofNames = <X>(
+  { add, flush, rows }: RunBatch<X>,
+  record: BulkRules.BulkRecord,
+  runIds: ReadonlyArray<string>,
+  most: number,
+): Effect.Effect<Targets, X> =>
+  Effect.gen(function* () {
+    const projectId = Ids.ProjectId.make(record.projectId)
+    const names = runIds.slice(0, most).map((runId) => Ids.RunId.make(runId))
+    yield* flush("inputs")
+    const found = yield* rows.findNamed(names.map((runId) => ({ projectId, runId })))
+    const runs = new Map(found.map(({ name, run }) => [name.runId, add(run)]))
+    const left = runIds.slice(most)
+    return {
+      from: record.from,
+      to: record.to,
+      runIds: left,
+      searched: names.length,
+      ended: left.length === 0,
+      targets: names.map((name) => ({ name, run: runs.get(name) })),
+    }
+  })
+
+/** The runs of the next part, at most `most`. */
+export const find = <X>(
+  batch: RunBatch<X>,
+  record: BulkRules.BulkRecord,
+  most: number,
+): Effect.Effect<Targets, X> =>
+  record.runIds === null ? ofFilter(batch, record, most) : ofNames(batch, record, record.runIds, most)
+
+/**
+ * The same without the runs that are too large to go into this part. Those of a filter go from the lowest key on, so what is left out
+ * comes last.
+ */
+const without = (found: Targets, isLeftOut: (target: Target) => boolean): Targets => {
+  const out = found.targets.filter(isLeftOut)
+  const [first] = out
+  if (first === undefined) return found
+  const targets = found.targets.filter((target) => !isLeftOut(target))
+  const later = found.runIds === null ? {} : { runIds: [...out.map(({ name }) => name), ...found.runIds] }
+  return {
+    ...found,
+    ...later,
+    ...(found.runIds === null ? { from: first.run!.key } : {}),
+    searched: found.searched - out.length,
+    ended: false,
+    targets,
+  }
+}
+
+// What a bulk operation does to the runs of one part, which are in the batch.
+
+type Record = BulkRules.BulkRecord
+
+/** The targets that a part has read, and what became of each. `unread`: those that it left, since it does not have what they begin with. */
+interface Done {
+  readonly targets: Targets
+  readonly verdicts: ReadonlyArray<BulkRules.Verdict>
+  readonly unread?: ReadonlyArray<RunRef>
+}
+
+const failure = (
+  runId: Ids.RunId,
+  { _tag, message }: { readonly _tag: string; readonly message: string },
+): BulkRules.Verdict => ({ runId, code: snakeCase(_tag).slice(1), message })
+
+const notFound = (runId: Ids.RunId): BulkRules.Verdict =>
+  failure(runId, { _tag: "RunNotFound", message: `Run ${runId} does not exist` })
+
+/** Why a run is cancelled, where the operation has a reason. */
+const errorOf = ({ reason }: Record): RunError | undefined =>
+  reason === null ? undefined : { code: "bulk_cancelled", message: reason }
+
+const cancel = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Effect.Effect<Done, X> => {
+  const error = errorOf(record)
+  const outcome = { status: "cancelled", ...(error === undefined ? {} : { error }) } as const
+  const cancelOne = ({ name, run }: Target): BulkRules.Verdict => {
+    if (run === undefined) return notFound(name)
+    if (record.dryRun) return BulkRules.isSkipped(record, run.state) ? "skipped" : "done"
+    const ended = LeaseOperations.end(batch, { ref: run.state.spec, outcome, fence: undefined })
+    return Either.match(ended, {
+      onLeft: (refusal) => failure(name, refusal),
+      onRight: (changed) => (changed ? "done" : "skipped"),
+    })
+  }
+  const refs = targets.targets.flatMap(({ run }) => (run === undefined ? [] : [run.state.spec]))
+  return Effect.zipRight(
+    record.dryRun ? Effect.void : LeaseOperations.loadAbove(batch, refs),
+    Effect.map(batch.inTurn(targets.targets, cancelOne), (verdicts) => ({ targets, verdicts })),
+  )
+}
+
+const isSame = (before: object, after: object): boolean => JSON.stringify(before) === JSON.stringify(after)
+
+const label = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Effect.Effect<Done, X> => {
+  const runs = targets.targets.flatMap(({ run }) => run ?? [])
+  return Effect.map(LabelOperation.labelsOf(batch, runs), (labels) => ({
+    targets,
+    verdicts: targets.targets.map(({ name, run }): BulkRules.Verdict => {
+      if (run === undefined) return notFound(name)
+      const before = labels.get(run.key)!
+      const changed = LabelRules.changed(run.state.spec.runId, before, record.labels ?? {})
+      if (Either.isLeft(changed)) return failure(name, changed.left)
+      const after = changed.right
+      if (isSame(before, after)) return "skipped"
+      if (!record.dryRun) {
+        batch.describe(run, { labels: { before, after } })
+        labels.set(run.key, after)
+      }
+      return "done"
+    }),
+  }))
+}
+
+type Refusal = Submit.Refusal | RetryRefused
+
+/** A run that is to be submitted once more. */
+type Submitting = Either.Either<SubmitRequest.Request, Refusal>
+
+/** What a submission of it became. */
+type Submitted = Either.Either<Pick<Submit.Decision, "duplicate">, Refusal>
+
+const requestOf = (
+  record: Record,
+  run: StoredRun,
+  { details, snapshot }: ClaimDetails,
+  seeds: Seeds,
+): Effect.Effect<Submitting> => {
+  const { projectId, runId } = run.state.spec
+  const { fromStart = false } = record
+  const submission = check(again(toRun(run.state, details), snapshot, BulkRules.retryId(record, runId)))
+  const seed = fromStart ? Either.right(Retry.anew(runId)) : seedOf(seeds, run.state)
+  return Either.match(Either.all({ checked: submission, seed }), {
+    onLeft: (refusal) => Effect.succeed(Either.left(refusal)),
+    onRight: ({ checked, seed: begins }) =>
+      Effect.map(
+        SubmitRequest.request(projectId, checked, Retry.textOf(checked, fromStart)),
+        (request): Submitting => Either.right({ ...request, seed: begins }),
+      ),
+  })
+}
+
+const retry = <X>(batch: RunBatch<X>, record: Record, all: Targets, seeds: Seeds): Effect.Effect<Done, X> =>
+  Effect.gen(function* () {
+    const isEnded = ({ run }: Target): boolean => run !== undefined && !BulkRules.isSkipped(record, run.state)
+    const needsSeed = record.fromStart !== true && !record.dryRun
+    const isUnread = (target: Target): boolean =>
+      needsSeed && isEnded(target) && lacksSeed(seeds, target.run!.state)
+    const first = all.targets.findIndex(isUnread)
+    const late = new Set(first < 0 ? [] : all.targets.slice(first))
+    const found = without(all, (target) => late.has(target))
+    const unread = [...late].flatMap((target) => (isUnread(target) ? [target.run!.state.spec] : []))
+    const ended = found.targets.flatMap((target) => (isEnded(target) ? [target.run!] : []))
+    // A run that has ended in this commit is read as it is written.
+    if (ended.length > 0) yield* batch.flush()
+    const requests: ReadonlyMap<RunKey, ClaimDetails> =
+      ended.length === 0 ? new Map() : yield* batch.rows.firstRequests(ended)
+    const targets = without(found, (target) => isEnded(target) && !requests.has(target.run!.key))
+    const submitting = new Map<Target, Submitting>()
+    for (const target of targets.targets.filter(isEnded)) {
+      submitting.set(target, yield* requestOf(record, target.run!, requests.get(target.run!.key)!, seeds))
+    }
+    const accepted = [...submitting.values()].flatMap((request) =>
+      Either.isRight(request) ? [request.right] : [],
+    )
+    const decisions: Array<Submitted> = record.dryRun
+      ? accepted.map(() => Either.right({ duplicate: false }))
+      : [...(yield* Submit.submitAll(accepted, batch, Submit.roots))]
+    const verdicts = targets.targets.map((target): BulkRules.Verdict => {
+      if (target.run === undefined) return notFound(target.name)
+      const request = submitting.get(target)
+      if (request === undefined) return "skipped"
+      const submitted: Submitted = Either.flatMap(request, () => decisions.shift()!)
+      return Either.match(submitted, {
+        onLeft: (refusal) => failure(target.name, refusal),
+        onRight: ({ duplicate }) => (duplicate ? "skipped" : "done"),
+      })
+    })
+    return { targets, verdicts, unread }
+  })
+
+/** Does what the operation says to these runs, or counts what it would do. */
+const act = <X>(
+  batch: RunBatch<X>,
+  record: Record,
+  targets: Targets,
+  seeds: Seeds,
+): Effect.Effect<Done, X> => {
+  switch (record.action) {
+    case "cancel":
+      return cancel(batch, record, targets)
+    case "label":
+      return label(batch, record, targets)
+    case "retry":
+      return retry(batch, record, targets, seeds)
+  }
+}
 
 /** The most runs of a part. A run that is submitted again brings a request with it. */
 const mostOf = { cancel: 256, label: 256, retry: 64 } as const
@@ -45,11 +383,11 @@ const advance = <X>(
   batch: RunBatch<X>,
   record: BulkRules.BulkRecord,
   most: number,
-  seeds: BulkSeeds.Seeds,
+  seeds: Seeds,
 ): Effect.Effect<Advanced, X> =>
   Effect.gen(function* () {
-    const found = yield* BulkTargets.find(batch, record, Math.min(most, mostOf[record.action]))
-    const { targets, unread = [], verdicts } = yield* BulkActions.act(batch, record, found, seeds)
+    const found = yield* find(batch, record, Math.min(most, mostOf[record.action]))
+    const { targets, unread = [], verdicts } = yield* act(batch, record, found, seeds)
     return verdicts.length === 0 && unread.length > 0
       ? { record, unread }
       : { record: BulkRules.advance(record, { ...targets, verdicts }, batch.now), unread }
@@ -88,9 +426,7 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
         if (found !== undefined) return Either.right({ record: found.record, unread: [] })
         const begun = yield* begin(batch, creation)
         const advanced =
-          index === 0
-            ? yield* advance(batch, begun, mostOf.cancel, BulkSeeds.none)
-            : { record: begun, unread: [] }
+          index === 0 ? yield* advance(batch, begun, mostOf.cancel, none) : { record: begun, unread: [] }
         yield* batch.rows.records(table).insert([advanced.record])
         return Either.right(advanced)
       }),
@@ -125,7 +461,7 @@ export const abort = <X>(): RunOperation<
 export interface Work {
   readonly ref?: RecordRef | undefined
   readonly most: number
-  readonly seeds: BulkSeeds.Seeds
+  readonly seeds: Seeds
 }
 
 /** The operation whose last part is the longest ago. */
@@ -164,7 +500,7 @@ export const continuing = <X>(
       const { record, unread } = advanced
       if (unread.length === 0) return advanced
       const ref = { projectId: Ids.ProjectId.make(record.projectId), id: record.id }
-      const seeds = yield* BulkSeeds.read(reads, "BulkOperations.work", unread)
+      const seeds = yield* read(reads, "BulkOperations.work", unread)
       return (yield* workWith({ ref, most: unread.length, seeds })) ?? advanced
     })
 }

@@ -1,38 +1,161 @@
 /** What the holder of a lease does to its runs: it renews, ends, hands back or suspends them. */
 import * as AppendRules from "@runlease/core/AppendRules"
-import { childIdOf } from "@runlease/core/ChildEvent"
+import { childIdOf, type ChildStep, maxChildren } from "@runlease/core/ChildEvent"
+import * as Fairness from "@runlease/core/Fairness"
 import type * as Ids from "@runlease/core/Ids"
-import type {
-  Completed,
-  InboxNotEmpty,
-  Renewal,
-  RenewRequest,
-  ChildSubmission,
-  Leases,
-  SuspensionRefused,
+import {
+  ChildRefused,
+  type ChildSubmission,
+  type Completed,
+  type InboxNotEmpty,
+  type Leases,
+  type Renewal,
+  type RenewRequest,
+  type Spawned,
+  type SuspensionRefused,
 } from "@runlease/core/Leases"
-import { LeaseLost, type LeaseRef, RunNotFound, type Fence, type Run } from "@runlease/core/Run"
+import { type Fence, LeaseLost, type LeaseRef, type Run, RunNotFound } from "@runlease/core/Run"
 import type { CursorMismatch, EventRefused } from "@runlease/core/RunLog"
-import { type Outcome, check, InvalidSubmission, type SubmissionInput } from "@runlease/core/Runs"
-import { DateTime, Duration, Effect, Either, Function, Stream, Struct } from "effect"
-import { type RunState, type RunDetails, toRun } from "../rules/RunState.js"
-import * as RunTransitions from "../rules/RunTransitions.js"
+import { check, InvalidSubmission, type Outcome, type SubmissionInput } from "@runlease/core/Runs"
+import { Data, DateTime, Duration, Effect, Either, Function, Stream, Struct } from "effect"
+import type { RunBatch } from "../commit/RunBatch.js"
+import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
+import type { Wakeups } from "../commit/Wakeups.js"
+import { inOrder } from "../rows/InOrder.js"
+import type { DetailChanges, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
+import type { StoreReads } from "../rows/StoreReads.js"
+import * as ChildTransitions from "../rules/ChildTransitions.js"
 import { mayEnd } from "../rules/InboxTransitions.js"
+import {
+  budgetRootOf,
+  type ChildSpec,
+  lanesOf,
+  type RunDetails,
+  type RunState,
+  toRun,
+} from "../rules/RunState.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
 import { hasTimedOut } from "../rules/TimeRules.js"
-import type { Transition } from "../rules/Transition.js"
+import { holds, type Transition } from "../rules/Transition.js"
+import * as WaitTransitions from "../rules/WaitTransitions.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as Deadlocks from "./Deadlocks.js"
-import { inOrder } from "../rows/InOrder.js"
-import type { RunBatch } from "../commit/RunBatch.js"
-import type { RunOperation, RunCommits } from "../commit/RunCommits.js"
-import type { DetailChanges, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
-import * as WaitTransitions from "../rules/WaitTransitions.js"
 import * as Retry from "./Retry.js"
-import type { Wakeups } from "../commit/Wakeups.js"
-import type { StoreReads } from "../rows/StoreReads.js"
-import * as SpawnOperation from "./SpawnOperation.js"
+import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
+
+/** The submission names its parent, which `lease` is of. */
+interface SpawnRequest extends SubmitRequest.Request {
+  readonly lease: LeaseRef
+  readonly step: ChildStep
+  readonly detached: boolean
+  readonly tellsParent: boolean
+}
+
+/** The parent repeats run `repeats`, and the request does not say what the child has of the child of that run. Nothing was changed. */
+class Unseeded extends Data.TaggedError("Unseeded")<{ readonly repeats: string }> {}
+
+type SpawnRefusal = LeaseLost | RunNotFound | ChildRefused | Unseeded
+
+const parentOf = ({ lease, projectId }: SpawnRequest): RunRef => ({ projectId, runId: lease.runId })
+
+const refuse = (reason: ChildRefused["reason"], message: string) =>
+  Either.left(new ChildRefused({ reason, message }))
+
+/** The place of the next child of the run. A detached one is a root, whatever is above its parent. */
+const positionOf = <X>(
+  batch: RunBatch<X>,
+  request: SpawnRequest,
+): Either.Either<ChildSpec | null, SpawnRefusal> => {
+  const parent = batch.find(parentOf(request))
+  const { lease, submission } = request
+  const { runId } = lease
+  if (parent === undefined) return Either.left(new RunNotFound({ runId }))
+  const { children, spec } = parent.state
+  const depth = (spec.child?.depth ?? 0) + 1
+  const index = children?.count ?? 0
+  // A key with a limit is no lane.
+  const lane = submission.concurrencyLimit === undefined ? (submission.concurrencyKey ?? null) : null
+  return Either.flatMap(holds(parent.state, lease, batch.now), () => {
+    if (request.detached) return Either.right(null)
+    if (depth >= ChildTransitions.maxDepth) {
+      return refuse("depth", `A tree has at most ${ChildTransitions.maxDepth} runs from its root down`)
+    }
+    if (index >= maxChildren) {
+      return refuse("too_many", `Run ${runId} has ${maxChildren} children`)
+    }
+    const lanes = lanesOf(parent.state)
+    if (lane !== null && lanes.includes(lane)) {
+      return refuse("lane", `A run above the child has the lane ${lane}, so the child could never run`)
+    }
+    const budget = budgetRootOf(parent.state)
+    return Either.right({
+      parent: runId,
+      index,
+      depth,
+      ...(lanes.length === 0 ? {} : { lanes }),
+      ...(budget === undefined ? {} : { budget }),
+      ...(request.tellsParent ? { tellsParent: true } : {}),
+    })
+  })
+}
+
+/** A child without a fairness key has that of its parent, since it works for the same. */
+const inKeyOfParent =
+  <X>(batch: RunBatch<X>) =>
+  (request: SpawnRequest): SpawnRequest => {
+    const parent = batch.find(parentOf(request))
+    return parent === undefined || request.submission.fairnessKey !== undefined
+      ? request
+      : {
+          ...request,
+          submission: { ...request.submission, ...Fairness.fieldsOf(parent.state.spec.fairness) },
+        }
+  }
+
+const spawnedOf = ({ spec }: RunState): Spawned =>
+  spec.child === null ? { runId: spec.runId } : { runId: spec.runId, index: spec.child.index }
+
+/** Spawns: a holder submits children of its run. */
+const spawnOperation = <X>(): RunOperation<
+  SpawnRequest,
+  Spawned,
+  Spawned,
+  Submit.Refusal | SpawnRefusal,
+  X
+> => ({
+  name: "Leases.spawn",
+  refs: (request) => [parentOf(request)],
+  decide: (requests, batch) => {
+    const repeats = requests.map((request) =>
+      request.seed === undefined ? batch.find(parentOf(request))?.state.log.repeats : undefined,
+    )
+    const seeded = requests.filter((_, index) => repeats[index] === undefined)
+    return Effect.map(
+      Submit.submitAll(seeded.map(inKeyOfParent(batch)), batch, {
+        // Its parent works already, and could not go on.
+        refusable: false,
+        positionOf: (request) => positionOf(batch, request),
+        accepted: (request, child) => {
+          const parent = batch.find(parentOf(request))!
+          const { runId, step, submission } = request
+          const spawned = { ...step, runId, agentId: submission.agentId, index: child?.index }
+          batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
+        },
+      }),
+      (verdicts) => {
+        let next = 0
+        return repeats.map((repeated) =>
+          repeated === undefined
+            ? Either.map(verdicts[next++]!, ({ state }) => spawnedOf(state))
+            : Either.left(new Unseeded({ repeats: repeated })),
+        )
+      },
+    )
+  },
+  answer: (spawned) => spawned,
+})
 
 // Ending a run of a commit, by its holder or by a trusted caller.
 
@@ -303,7 +426,7 @@ export const make = <X>(
   const release = commits.operation(ofHolder<X, LeaseLost>("Leases.release"))
   const suspend = commits.operation(ofHolder<X, LeaseLost | SuspensionRefused>("Leases.suspend"))
   const { worker } = reads
-  const spawn = commits.operation(SpawnOperation.operation<X>())
+  const spawn = commits.operation(spawnOperation<X>())
   const appendBeside = commits.operation(AppendOperation.unsequenced<X>())
   return (projectId) => ({
     renew: (request) => renew({ projectId, request }),

@@ -1,32 +1,175 @@
 /** The port of runs over a store: what changes runs goes into its commits, and what reads them does not. */
 import * as Ids from "@runlease/core/Ids"
-import * as RunLabels from "@runlease/core/RunLabels"
+import * as OneOrMore from "@runlease/core/OneOrMore"
+import { cursorOf, type Page } from "@runlease/core/Page"
 import {
+  EventId,
+  type LeaseLost,
+  type LeaseRef,
+  type Run,
+  type RunEnded,
+  RunNotFound,
+} from "@runlease/core/Run"
+import * as RunLabels from "@runlease/core/RunLabels"
+import { maxReadBytes } from "@runlease/core/RunLog"
+import {
+  again,
   check,
   checkCount,
+  ForkRefused,
+  type ListRuns,
   maxSubmissions,
   requestText,
   type Runs,
   type Submission,
-  submitChecked,
   type SubmissionInput,
+  submitChecked,
 } from "@runlease/core/Runs"
-import { Array, Effect, Either } from "effect"
-import * as FollowUpRules from "../rules/FollowUpRules.js"
-import type { RunCommits } from "../commit/RunCommits.js"
+import type { SessionRecord, WorkerSession } from "@runlease/core/WorkerSession"
+import { Array, DateTime, Effect, Either, Function } from "effect"
+import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
+import * as FilterSearch from "../rows/FilterSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
+import type { RunKey } from "../rows/RunRows.js"
+import type { RunReads } from "../rows/RunStore.js"
 import type { StoreReads } from "../rows/StoreReads.js"
+import * as FollowUpRules from "../rules/FollowUpRules.js"
+import { checkFence } from "../rules/Transition.js"
 import * as Carried from "./Carried.js"
-import * as LeaseOperations from "./LeaseOperations.js"
-import * as Fork from "./Fork.js"
+import * as CopiedRecords from "./CopiedRecords.js"
 import * as LabelOperation from "./LabelOperation.js"
-import * as RunList from "./RunList.js"
-import * as Retry from "./Retry.js"
+import * as LeaseOperations from "./LeaseOperations.js"
+import * as RecordReads from "./RecordReads.js"
 import * as ResumeOperation from "./ResumeOperation.js"
-import * as SessionOperation from "./SessionOperation.js"
+import * as Retry from "./Retry.js"
 import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
+import type { Seed } from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
+
+// A new run that continues from what another one had recorded by an event.
+
+const forkName = "Runs.fork"
+
+/**
+ * What is read of the run never changes: its request, and its log up to an event. So it is read before the commit that submits the
+ * fork with the beginning of its log.
+ */
+const makeFork = <X>(
+  reads: StoreReads<X>,
+  projectId: Ids.ProjectId,
+  submitWith: (seed: Seed) => Runs["Type"]["submit"],
+): Runs["Type"]["fork"] =>
+  Effect.fnUntraced(function* (name, { after, publicId }) {
+    const run = yield* reads.named(forkName, { projectId, runId: name }, ({ run }, ref) => run(ref))
+    const { runId } = run
+    const ref = { projectId, runId }
+    const refused = (reason: ForkRefused["reason"]) => new ForkRefused({ runId, after, reason })
+    const [last] =
+      after < 1 || after > run.latestEventId
+        ? []
+        : (yield* reads.named(forkName, ref, ({ log }, found) =>
+            log(found, EventId.make(after - 1), { entries: 1, bytes: maxReadBytes }),
+          )).entries
+    if (last === undefined) return yield* refused("no_event")
+
+    const log = RecordReads.make(reads, forkName, ref, after)
+    const records = yield* log.records(refused("too_large"))
+    const copied = CopiedRecords.ofFork(records, last.createdAt)
+    const { events } = yield* log.copy(records, copied, refused("too_large"))
+    const snapshot = yield* reads.named(forkName, ref, ({ firstSnapshot }, found) => firstSnapshot(found))
+    return yield* Effect.catchTags(submitWith({ events })(again(run, snapshot, publicId)), {
+      // Its conversation was deleted with it.
+      ConversationNotFound: () => new RunNotFound({ runId }),
+      // It waits for the other runs of its lane.
+      ConversationBusy: Effect.die,
+      MessageRefused: Effect.die,
+    })
+  })
+
+// The pages of the list of runs.
+
+/** A page of the list. One whose runs are too large ends before the last of those that were found. */
+const pageOfRuns = <X>(
+  { listed, summaries }: RunReads<X>,
+  projectId: Ids.ProjectId,
+  filter: ListRuns,
+  request: FilterSearch.PageOf,
+): Effect.Effect<Page<Run>, X> =>
+  Effect.gen(function* () {
+    const plan = yield* FilterSearch.plan(summaries, projectId, filter, request)
+    const { found, next } = yield* FilterSearch.search(summaries, projectId, plan)
+    const { more, rows } = yield* listed(found)
+    const last = rows.at(-1)
+    return {
+      // A run may have gone on since it was found.
+      items: rows.flatMap(({ run }) => (OneOrMore.isOneOf(filter.status, run.status) ? [run] : [])),
+      next: more && last !== undefined ? cursorOf([last.key]) : next,
+    }
+  })
+
+interface SessionRequest {
+  readonly projectId: Ids.ProjectId
+  readonly lease: LeaseRef
+  readonly record: SessionRecord
+  /** The kind of the worker. */
+  readonly implementationKind: string
+  /** The id of the session, if the run has none yet. */
+  readonly newId: Ids.SessionId
+}
+
+const after = (
+  before: WorkerSession | null,
+  { implementationKind, lease, newId, record }: SessionRequest,
+  at: DateTime.Utc,
+): WorkerSession => {
+  const status = record.status ?? before?.status ?? "active"
+  return {
+    id: before?.id ?? newId,
+    runId: lease.runId,
+    implementationKind,
+    workerId: lease.workerId,
+    sessionKey: record.sessionKey,
+    status,
+    metadata: record.metadata === undefined ? (before?.metadata ?? null) : record.metadata,
+    createdAt: before?.createdAt ?? at,
+    updatedAt: at,
+    endedAt: status === "active" ? null : at,
+  }
+}
+
+/** The session of a run with its worker: one per run, recorded by its holder. */
+const sessionOperation = <X>(): RunOperation<
+  SessionRequest,
+  WorkerSession,
+  WorkerSession,
+  RunNotFound | LeaseLost | RunEnded,
+  X
+> => ({
+  name: "Runs.recordSession",
+  refs: ({ lease: { runId }, projectId }) => [{ projectId, runId }],
+  decide: (requests, batch) =>
+    Effect.gen(function* () {
+      const found = requests.flatMap(
+        ({ lease: { runId }, projectId }) => batch.find({ projectId, runId }) ?? [],
+      )
+      const sessions = new Map<RunKey, WorkerSession | null>()
+      for (const [key, { session }] of yield* batch.rows.details(found)) sessions.set(key, session)
+      const at = DateTime.unsafeMake(batch.now)
+      return requests.map((request): Either.Either<WorkerSession, RunNotFound | LeaseLost | RunEnded> => {
+        const { runId } = request.lease
+        const run = batch.find({ projectId: request.projectId, runId })
+        if (run === undefined) return Either.left(new RunNotFound({ runId }))
+        return Either.map(checkFence(run.state, request.lease, batch.now), () => {
+          const session = after(sessions.get(run.key) ?? null, request, at)
+          sessions.set(run.key, session)
+          batch.describe(run, { session })
+          return session
+        })
+      })
+    }),
+  answer: Function.identity,
+})
 
 export const make = <X>(
   commits: RunCommits<X>,
@@ -39,7 +182,7 @@ export const make = <X>(
   const resume = commits.operation(ResumeOperation.resume<X>())
   const followUp = commits.operation(ResumeOperation.followUp<X>())
   const label = commits.operation(LabelOperation.operation<X>())
-  const recordSession = commits.operation(SessionOperation.operation<X>())
+  const recordSession = commits.operation(sessionOperation<X>())
 
   const requestOf = (projectId: Ids.ProjectId, submission: Submission, textOf = requestText) =>
     // Nothing can be compared with a submission that has no name.
@@ -77,7 +220,7 @@ export const make = <X>(
     retry: Retry.make(reads, projectId, (seed, fromStart) =>
       submitTo(projectId, seed, (submission) => Retry.textOf(submission, fromStart)),
     ),
-    fork: Fork.make(reads, projectId, (seed) => submitTo(projectId, seed)),
+    fork: makeFork(reads, projectId, (seed) => submitTo(projectId, seed)),
 
     get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
 
@@ -92,7 +235,7 @@ export const make = <X>(
 
     list: Effect.fnUntraced(function* (options = {}) {
       const place = yield* KeysetPage.placeOf(options)
-      return yield* reads.read("Runs.list", (rows) => RunList.page(rows, projectId, options, place))
+      return yield* reads.read("Runs.list", (rows) => pageOfRuns(rows, projectId, options, place))
     }),
 
     cancel: (runId) =>

@@ -16,7 +16,6 @@ import type { RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as BulkParts from "./BulkParts.js"
-import * as BulkSeeds from "./BulkSeeds.js"
 import * as TickOperation from "./TickOperation.js"
 
 /** Applies what time has made of these runs, and writes it. Returns how many of them were still due. */
@@ -117,7 +116,7 @@ export const run = <X>(
   /** Does a part of a bulk operation; false where there is none. It is small while others have requests, and those go first. */
   const workOnce = Effect.suspend(() => {
     const before = commits.requestCount()
-    return Effect.flatMap(work({ most: size, seeds: BulkSeeds.none }), (worked) => {
+    return Effect.flatMap(work({ most: size, seeds: BulkParts.none }), (worked) => {
       const others = commits.requestCount() - before > 1
       size = BulkParts.sizeAfter(size, others)
       const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : LoopTurn.next
