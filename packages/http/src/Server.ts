@@ -9,14 +9,14 @@ import { type Access } from "@runlease/core"
 import { type Duration, Effect, Layer, Scope } from "effect"
 import * as Api from "./Api.js"
 import * as AgentForms from "./server/AgentForms.js"
-import { AllowedOrigins } from "./server/AllowedOrigins.js"
+import * as Cors from "./server/Cors.js"
+import { AllowedOrigins } from "./server/Cors.js"
 import * as Middleware from "./server/Middleware.js"
 
 import * as AgUi from "./server/AgUi.js"
 import * as Callers from "./server/Callers.js"
 
 import * as Conversations from "./server/Conversations.js"
-import * as Cors from "./server/Cors.js"
 import type * as Face from "./server/Face.js"
 
 import * as Health from "./server/Health.js"

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { atMost } from "../src/Wire.js"
-import * as InputLists from "../src/Wire/InputLists.js"
+import * as RunAgentInput from "../src/Wire/RunAgentInput.js"
 
 describe("a list of the API", () => {
   it.effect("that is too long is refused before any of its items is read", () =>
@@ -25,12 +25,12 @@ describe("a list of the API", () => {
 
   it("of an AG-UI input has a place that a refusal names", () => {
     const long = Array.from({ length: 20_001 }, () => ({}))
-    expect(InputLists.tooLong({ messages: long })).toEqual({
+    expect(RunAgentInput.tooLong({ messages: long })).toEqual({
       path: ["messages"],
       says: "must hold at most 20000 items",
     })
     const calling = { role: "assistant", toolCalls: Array.from({ length: 1_001 }, () => ({})) }
-    expect(InputLists.tooLong({ messages: [{}, calling] })?.path).toEqual(["messages", 1, "toolCalls"])
-    expect(InputLists.tooLong({ messages: [{}], tools: [], state: long })).toBe(undefined)
+    expect(RunAgentInput.tooLong({ messages: [{}, calling] })?.path).toEqual(["messages", 1, "toolCalls"])
+    expect(RunAgentInput.tooLong({ messages: [{}], tools: [], state: long })).toBe(undefined)
   })
 })

@@ -3,7 +3,7 @@ import type { AgentCapabilitiesSchema } from "@ag-ui/core/schemas"
 import { Schema } from "effect"
 import type { z } from "zod/v4"
 import * as ProtocolSchemas from "../agui/ProtocolSchemas.js"
-import * as LazyJsonSchema from "./LazyJsonSchema.js"
+import * as WholeJsonSchema from "./WholeJsonSchema.js"
 
 export type AgentCapabilities = z.output<typeof AgentCapabilitiesSchema>
 
@@ -18,7 +18,7 @@ export const AgentCapabilities: Schema.Schema<AgentCapabilities> = Schema.declar
   {
     identifier: "AgentCapabilities",
     message: () => "must be AgentCapabilities of AG-UI",
-    jsonSchema: LazyJsonSchema.of(() =>
+    jsonSchema: WholeJsonSchema.lazy(() =>
       ProtocolSchemas.jsonSchemaOf(ProtocolSchemas.AgentCapabilitiesSchema),
     ),
   },

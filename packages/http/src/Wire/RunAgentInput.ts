@@ -1,13 +1,75 @@
 /** The input with which an AG-UI client runs an agent. */
 import type { RunAgentInputSchema } from "@ag-ui/core/schemas"
 import { Ids } from "@runlease/core"
-import { ParseResult, Schema } from "effect"
+import { ParseResult, Predicate, Schema } from "effect"
 import type { z } from "zod/v4"
 import * as Leniency from "../agui/Leniency.js"
 import * as ProtocolSchemas from "../agui/ProtocolSchemas.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
-import * as InputLists from "./InputLists.js"
-import * as LazyJsonSchema from "./LazyJsonSchema.js"
+import { maxMessages, maxParts, maxTools } from "./Submission.js"
+import * as WholeJsonSchema from "./WholeJsonSchema.js"
+
+// The lists of an AG-UI input, whose length the protocol leaves open.
+
+/** A place of an input, and what it must be. */
+interface Problem {
+  readonly path: ReadonlyArray<PropertyKey>
+  readonly says: string
+}
+
+type Lengths = Readonly<Record<string, number>>
+
+type Properties = Readonly<Record<string, unknown>>
+
+/** The most items of each list of an input. */
+const ofInput: Lengths = { messages: maxMessages, tools: maxTools, context: maxTools, resume: maxMessages }
+
+/** The most items of each list of a message. */
+const ofMessage: Lengths = { toolCalls: maxParts, content: maxParts }
+
+const lengths: Lengths = { ...ofInput, ...ofMessage }
+
+const eachOf = (node: Properties, change: (value: unknown, name: string) => unknown): Properties =>
+  Object.fromEntries(Object.entries(node).map(([name, value]) => [name, change(value, name)]))
+
+/** The JSON Schema of an input, with the length of each list. `list` is the name of the property that the schema is for. */
+const withLengths = (schema: Properties, list = ""): Properties => {
+  const inner = eachOf(schema, (value, name) => {
+    if (name === "properties" && Predicate.isRecord(value)) {
+      return eachOf(value, (property, key) =>
+        Predicate.isRecord(property) ? withLengths(property, key) : property,
+      )
+    }
+    if (Array.isArray(value)) {
+      return value.map((each) => (Predicate.isRecord(each) ? withLengths(each, list) : each))
+    }
+    return Predicate.isRecord(value) ? withLengths(value, list) : value
+  })
+  const maxItems = lengths[list]
+  return inner["type"] === "array" && maxItems !== undefined ? { ...inner, maxItems } : inner
+}
+
+const within = (holder: unknown, most: Lengths, path: ReadonlyArray<PropertyKey>): Problem | undefined => {
+  if (!Predicate.isRecord(holder)) return undefined
+  for (const [name, max] of Object.entries(most)) {
+    const list = holder[name]
+    if (Array.isArray(list) && list.length > max) {
+      return { path: [...path, name], says: `must hold at most ${max} items` }
+    }
+  }
+  return undefined
+}
+
+/** The first list of an input that is too long. */
+export const tooLong = (input: unknown): Problem | undefined => {
+  const problem = within(input, ofInput, [])
+  if (problem !== undefined || !Predicate.isRecord(input) || !Array.isArray(input["messages"])) return problem
+  for (const [index, message] of input["messages"].entries()) {
+    const inMessage = within(message, ofMessage, ["messages", index])
+    if (inMessage !== undefined) return inMessage
+  }
+  return undefined
+}
 
 /** `runId` is the public id of the run, so it is one. `warnings` is what our log should say of the input. */
 export type RunAgentInput = z.output<typeof RunAgentInputSchema> & {
@@ -21,7 +83,7 @@ const ownRules = Schema.Struct({ threadId: Ids.text(1024), runId: Ids.NewRunId }
 const problemOf = (
   [issue]: ReadonlyArray<z.core.$ZodIssue>,
   outer: ReadonlyArray<PropertyKey> = [],
-): InputLists.Problem => {
+): Problem => {
   if (issue === undefined) return { path: outer, says: "does not fit AG-UI 1.0" }
   const path = [...outer, ...issue.path]
   if (issue.code !== "invalid_union") return { path, says: issue.message }
@@ -32,7 +94,7 @@ const problemOf = (
 const describe = () => {
   const { required = [], ...jsonSchema } = ProtocolSchemas.jsonSchemaOf(ProtocolSchemas.RunAgentInputSchema)
   return {
-    ...InputLists.withLengths(jsonSchema),
+    ...withLengths(jsonSchema),
     required: required.filter((name) => name !== "threadId"),
   }
 }
@@ -49,15 +111,15 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
   [],
   {
     decode: () => (encoded, options, ast) => {
-      const refuse = ({ path, says }: InputLists.Problem) => {
+      const refuse = ({ path, says }: Problem) => {
         const [first, ...rest] = path
         const issue = new ParseResult.Type(ast, encoded, says)
         return ParseResult.fail(
           first === undefined ? issue : new ParseResult.Pointer([first, ...rest], encoded, issue),
         )
       }
-      const tooLong = InputLists.tooLong(encoded)
-      if (tooLong !== undefined) return refuse(tooLong)
+      const excess = tooLong(encoded)
+      if (excess !== undefined) return refuse(excess)
       const { input: lenient, warnings } = Leniency.of(ThreadNames.named(encoded))
       const parsed = ProtocolSchemas.RunAgentInputSchema.safeParse(lenient)
       if (!parsed.success) return refuse(problemOf(parsed.error.issues))
@@ -72,6 +134,6 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
   },
   {
     identifier: "RunAgentInput",
-    jsonSchema: LazyJsonSchema.of(describe),
+    jsonSchema: WholeJsonSchema.lazy(describe),
   },
 )

@@ -3,7 +3,23 @@
  * in the description of the API.
  */
 import { JSONSchema, Predicate, type Schema } from "effect"
-import * as LazyJsonSchema from "./LazyJsonSchema.js"
+
+// A JSON Schema that is made when it is first read: few processes read any.
+
+/** The result of `make`, as an object that reads like it. */
+export const lazy = (make: () => object): object => {
+  let made: object | undefined
+  const schema = () => (made ??= make())
+  return new Proxy(
+    {},
+    {
+      get: (_, name) => Reflect.get(schema(), name),
+      getOwnPropertyDescriptor: (_, name) => Reflect.getOwnPropertyDescriptor(schema(), name),
+      has: (_, name) => Reflect.has(schema(), name),
+      ownKeys: () => Reflect.ownKeys(schema()),
+    },
+  )
+}
 
 const prefix = "#/$defs/"
 
@@ -29,4 +45,4 @@ const make = <A, I>(schema: Schema.Schema<A, I>): object => {
 export const of = <A, I>(
   schema: Schema.Schema<A, I>,
   limits: Readonly<Record<string, number>> = {},
-): object => LazyJsonSchema.of(() => ({ ...make(schema), ...limits }))
+): object => lazy(() => ({ ...make(schema), ...limits }))

@@ -8,22 +8,285 @@
  * Source: `verifyEvents` of `@ag-ui/client`, whose rules these are.
  */
 import { omitOptionalNulls, PROTOCOL_VERSION } from "@ag-ui/core"
-import { type AgentEvent, ControlEvents, InboxMessage, LogState, StepRecord } from "@runlease/core"
-import { AgUiChunks, AgUiItems } from "@runlease/core/executor"
-import { Either, Predicate } from "effect"
-import * as Children from "./Children.js"
+import { AgentEvent, ControlEvents, InboxMessage, LogState, StepRecord } from "@runlease/core"
+import * as ChildEvent from "@runlease/core/ChildEvent"
+import { AgUiChunks, AgUiItems, AgUiOwners } from "@runlease/core/executor"
+import { Either, Option, Predicate } from "effect"
 import * as KnownFields from "./KnownFields.js"
 import * as OlderForm from "./OlderForm.js"
-import * as Ownership from "./Ownership.js"
-import * as PartEnd from "./PartEnd.js"
 import type { Peer, Viewer } from "./Peer.js"
 import * as PlainDelta from "./PlainDelta.js"
 import * as ProtocolSchemas from "./ProtocolSchemas.js"
 import * as Superseded from "./Superseded.js"
 
-export type { Peer, Viewer }
+// The owner of each item that a client is shown: a field of an event that contradicts an earlier one is left out.
 
 type Event = AgentEvent.LogEvent
+
+interface Ownership {
+  /** The event without what contradicts an earlier one. Undefined when the client may not be shown the event at all. */
+  readonly admit: (event: Event) => Event | undefined
+
+  /** Takes the owners of messages that the input of a run restates. */
+  readonly seed: (event: Event) => void
+
+  /** The same owners now. A later change of one of the two does not change the other. */
+  readonly copy: () => Ownership
+}
+
+const ofOwners = (owners: AgUiOwners.Owners): Ownership => {
+  const admit = (event: Event): Event | undefined => {
+    const contradiction = owners.take(event)
+    if (contradiction === undefined) return event
+    if (contradiction.field === undefined) return undefined
+    const { [contradiction.field]: _, ...rest } = event
+    return admit(rest as Event)
+  }
+  return {
+    admit,
+    seed: ({ input, type }) => {
+      if (type === "RUN_STARTED" && Predicate.isRecord(input)) owners.restate(input["messages"], false)
+    },
+    copy: () => ofOwners(owners.copy()),
+  }
+}
+
+const ownership = (): Ownership => ofOwners(AgUiOwners.make())
+
+type Owners = Pick<Ownership, "admit">
+
+/**
+ * The children of a run, as the subagents that a client of AG-UI is shown.
+ *
+ * A client demands that no subagent is open when a run finishes, and that one which ends has begun in that part of the run. So a part ends
+ * the children that work on as suspended, and one that ends in a later part begins there.
+ *
+ * Source: `verifyEvents` of `@ag-ui/client`, docs/decisions/0060-no-lost-wake-up.md
+ */
+interface Children {
+  /**
+   * What an event of the log says of a child, as the client is shown it: nothing where something else has the id of that child. What is
+   * said between two parts waits for `begin`.
+   */
+  readonly next: (event: Event, owners: Owners | undefined) => ReadonlyArray<Event>
+
+  /** What comes after the RUN_STARTED of a part. */
+  readonly begin: (owners: Owners) => ReadonlyArray<Event>
+
+  /** What comes before the RUN_FINISHED or RUN_ERROR of the log: nothing is open then. */
+  readonly end: (logged: Event) => ReadonlyArray<Event>
+
+  /** The same as they are now: what one of them takes does not change the other. */
+  readonly copy: () => Children
+}
+
+const startedChild = ({ agentId, name, runId }: ChildEvent.ChildEvent): Event => ({
+  type: "SUBAGENT_STARTED",
+  subagentRunId: runId,
+  name: agentId,
+  ...(name === undefined ? {} : { description: name }),
+})
+
+const endedChild = (subagentRunId: string, { error, status }: ChildEvent.Outcome): Event =>
+  status === "completed"
+    ? { type: "SUBAGENT_FINISHED", subagentRunId, outcome: { type: "success" } }
+    : {
+        type: "SUBAGENT_ERROR",
+        subagentRunId,
+        message: error?.message ?? `The run ${status === "failed" ? "failed" : "was cancelled"}`,
+        code: error?.code ?? status,
+      }
+
+const isInterrupt = ({ outcome, type }: Event): boolean =>
+  type === "RUN_FINISHED" && (outcome as { readonly type?: unknown } | undefined)?.type === "interrupt"
+
+const ofChildren = (open: Set<string>, between: Array<ChildEvent.ChildEvent>): Children => {
+  const show = (child: ChildEvent.ChildEvent, owners: Owners): ReadonlyArray<Event> => {
+    const { outcome, runId } = child
+    const end = outcome === undefined ? [] : [endedChild(runId, outcome)]
+    if (open.has(runId)) {
+      if (outcome !== undefined) open.delete(runId)
+      return end
+    }
+    const started = owners.admit(startedChild(child))
+    if (started === undefined) return []
+    if (outcome === undefined) open.add(runId)
+    return [started, ...end]
+  }
+
+  return {
+    next: (event, owners) =>
+      Option.match(ChildEvent.fromEvent(event), {
+        onNone: () => [],
+        onSome: (child) => {
+          if (child.detached) return []
+          if (owners !== undefined) return show(child, owners)
+          between.push(child)
+          return []
+        },
+      }),
+
+    begin: (owners) => between.splice(0).flatMap((child) => show(child, owners)),
+
+    end: (logged) => {
+      const left = [...open]
+      open.clear()
+      return left.map((subagentRunId) =>
+        isInterrupt(logged)
+          ? { type: "SUBAGENT_FINISHED", subagentRunId, outcome: { type: "suspended" } }
+          : endedChild(subagentRunId, { status: "cancelled", error: ControlEvents.parentEnded }),
+      )
+    },
+
+    copy: () => ofChildren(new Set(open), [...between]),
+  }
+}
+
+/** Of a log that has not begun. */
+export const children = (): Children => ofChildren(new Set(), [])
+
+/** A call without a result. `lapsed`: its attempt has ended. */
+interface Call {
+  readonly subagentRunId: unknown
+  readonly lapsed: boolean
+}
+
+type Interrupt = Readonly<Record<string, unknown>>
+
+/**
+ * The end of one part of a run as its client sees it: the calls that the client must answer, without those that only look
+ * like it.
+ *
+ * A tool call without a result is the client's, as AG-UI has it. So a part that waits for tools of its client ends as a
+ * success, and so does a run that has ended with calls without a result: each lists them. A call of the agent's own that a dead attempt
+ * left behind gets a result.
+ *
+ * Source: docs/decisions/0031-the-view-depends-on-its-client.md
+ */
+interface PartEnd {
+  /** Takes each event that the client is shown. */
+  readonly observe: (event: Event) => void
+
+  /** What comes before the end, from the RUN_FINISHED or RUN_ERROR of the log. */
+  readonly before: (logged: Event) => ReadonlyArray<Event>
+
+  /** The end, from the RUN_FINISHED or RUN_ERROR of the log and what AG-UI takes of it. */
+  readonly of: (logged: Event, normalized: Event) => Event
+
+  /** The same as it is now: what one of them takes does not change the other. */
+  readonly copy: () => PartEnd
+}
+
+const interruptsOf = ({ outcome }: Event): ReadonlyArray<Interrupt> =>
+  Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
+    ? outcome["interrupts"].filter(Predicate.isRecord)
+    : []
+
+const ofClientTool = ({ clientTool }: Interrupt): boolean => clientTool === true
+
+const callOf = ({ id, toolCallId }: Interrupt): string => String(toolCallId ?? id)
+
+const typeOf = ({ outcome }: Event): unknown => (Predicate.isRecord(outcome) ? outcome["type"] : undefined)
+
+const noResult = (toolCallId: string, { subagentRunId }: Call): Event => ({
+  ...AgentEvent.toolCallFailure(
+    `runlease-result-${toolCallId}`,
+    toolCallId,
+    "This tool call ended without a result",
+  ),
+  ...(subagentRunId === undefined ? {} : { subagentRunId }),
+})
+
+/** A call that the run waits for, and that no event of it has begun. */
+const begun = (interrupt: Interrupt): ReadonlyArray<Event> => {
+  const toolCallId = callOf(interrupt)
+  const { toolName } = interrupt
+  return [
+    {
+      type: "TOOL_CALL_START",
+      toolCallId,
+      toolCallName: typeof toolName === "string" ? toolName : "unknown",
+    },
+    { type: "TOOL_CALL_END", toolCallId },
+  ]
+}
+
+/** A stop, as an error: an older client takes no outcome for it. */
+const stopped = ({ metadata, usage }: Readonly<Record<string, unknown>>): Event => ({
+  type: "RUN_ERROR",
+  code: "cancelled",
+  message: "The run was cancelled",
+  ...(metadata === undefined ? {} : { metadata }),
+  ...(usage === undefined ? {} : { usage }),
+})
+
+/** Of the durable run, as the log has it. */
+const ofLog: PartEnd = {
+  observe: () => {},
+  before: () => [],
+  of: (_given, normalized) => normalized,
+  copy: () => ofLog,
+}
+
+const ofCalls = (peer: Peer, calls: Map<string, Call>): PartEnd => {
+  const observe: PartEnd["observe"] = (event) => {
+    switch (event.type) {
+      case "RUN_STARTED":
+        return calls.clear()
+      case "TOOL_CALL_START": {
+        const id = String(event["toolCallId"])
+        calls.delete(id)
+        calls.set(id, { subagentRunId: event["subagentRunId"], lapsed: false })
+        return
+      }
+      case "TOOL_CALL_RESULT":
+        calls.delete(String(event["toolCallId"]))
+        return
+      case "CUSTOM":
+        if (!ControlEvents.endsAttempt(event)) return
+        for (const [id, call] of calls) calls.set(id, { ...call, lapsed: true })
+    }
+  }
+
+  const before: PartEnd["before"] = (logged) => {
+    if (typeOf(logged) === "cancelled") return []
+    const interrupts = interruptsOf(logged)
+    const interrupted = new Set(interrupts.map(callOf))
+    const onlyTools = interrupts.length > 0 && interrupts.every(ofClientTool)
+    return [
+      ...[...calls].flatMap(([id, call]) =>
+        !interrupted.has(id) && (onlyTools || call.lapsed) ? [noResult(id, call)] : [],
+      ),
+      ...interrupts.flatMap((interrupt) =>
+        ofClientTool(interrupt) && !calls.has(callOf(interrupt)) ? begun(interrupt) : [],
+      ),
+    ]
+  }
+
+  /** Some older clients take an explicit success for one without calls of theirs. */
+  const pending = (rest: Event): Event =>
+    peer === "older" ? rest : { ...rest, outcome: { type: "success", pendingToolCallIds: [...calls.keys()] } }
+
+  const of: PartEnd["of"] = (logged, normalized) => {
+    const { outcome: _outcome, ...rest } = normalized
+    if (typeOf(logged) === "cancelled") return peer === "older" ? stopped(rest) : normalized
+    if (typeOf(logged) === "success") return calls.size === 0 ? normalized : pending(rest)
+    const tools = interruptsOf(logged).map(ofClientTool)
+    if (!tools.includes(true)) return normalized
+    if (tools.includes(false)) {
+      const interrupts = interruptsOf(normalized).filter((_, index) => !tools[index])
+      return { ...rest, outcome: { type: "interrupt", interrupts } }
+    }
+    return pending(rest)
+  }
+
+  return { observe, before, of, copy: () => ofCalls(peer, new Map(calls)) }
+}
+
+/** Of one part, from its RUN_STARTED on. */
+const partEnd = (peer: Viewer): PartEnd => (peer === "durable" ? ofLog : ofCalls(peer, new Map()))
+
+export type { Peer, Viewer }
 
 /** The run that a log is of, by the names that the client has for it. */
 export interface Subject {
@@ -138,11 +401,11 @@ export interface Fold {
 
 interface State {
   readonly log: LogState.LogState
-  readonly owners: Ownership.Ownership
+  readonly owners: Ownership
   readonly chunks: AgUiChunks.Lanes
-  readonly partEnd: PartEnd.PartEnd
+  readonly partEnd: PartEnd
   readonly superseded: Superseded.Superseded
-  readonly children: Children.Children
+  readonly children: Children
 }
 
 const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: State): Fold => {
@@ -170,7 +433,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
 
   const start = (out: Array<Event>, event: Event): void => {
     if (state.started) return
-    owners = Ownership.make()
+    owners = ownership()
     owners.seed(event)
     show(out, event)
     out.push(...children.begin(owners))
@@ -241,11 +504,11 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
 export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[peer] }: Options = {}): Fold =>
   foldFrom(subject, toEvent, {
     log: LogState.initial,
-    owners: Ownership.make(),
+    owners: ownership(),
     chunks: AgUiChunks.make(),
-    partEnd: PartEnd.make(peer),
+    partEnd: partEnd(peer),
     superseded: Superseded.make(),
-    children: Children.make(),
+    children: children(),
   })
 
 /**

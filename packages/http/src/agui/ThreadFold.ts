@@ -4,19 +4,108 @@
  *
  * Source: `defaultApplyEvents` of `@ag-ui/client`.
  */
+import { mergeMetadata } from "@ag-ui/core"
 import type { AgentEvent } from "@runlease/core"
-import type { AgUiMessages } from "@runlease/core/executor"
 import type * as OpenedItems from "@runlease/core/OpenedItems"
+import type { AgUiMessages } from "@runlease/core/executor"
 import { Predicate } from "effect"
-import * as DroppedItems from "./DroppedItems.js"
 import * as JsonPatch from "./JsonPatch.js"
-import { metadataBytes, withMetadata } from "./MergedMetadata.js"
 import * as ThreadMessages from "./ThreadMessages.js"
-import * as ThreadState from "./ThreadState.js"
+
+// The metadata of messages and calls, to which events add.
 
 type Event = AgentEvent.LogEvent
-type Message = AgUiMessages.Message
+
 type Fields = Readonly<Record<string, unknown>>
+
+/** The most names that the metadata of one message or call has. What would be one more is left out. */
+const maxMetadata = 1_000
+
+/** The item with the metadata of an event merged into its own. */
+const withMetadata = <A extends Fields>(item: A, { metadata }: Event): A => {
+  if (!Predicate.isRecord(metadata)) return item
+  const before = item["metadata"] as Fields | undefined
+  const names = before === undefined ? 0 : Object.keys(before).length
+  return names + Object.keys(metadata).length > maxMetadata
+    ? item
+    : { ...item, metadata: mergeMetadata(before, metadata) }
+}
+
+/** How much larger metadata makes what it belongs to, at most. */
+const metadataBytes = ({ metadata }: Event): number => (metadata == null ? 0 : JsonPatch.sizeOf(metadata))
+
+// The state of a thread, folded from snapshots and patches. A state larger than `maxBytes` is omitted until the next
+// snapshot.
+
+interface ThreadState {
+  readonly set: (value: unknown) => void
+  readonly change: (patch: unknown) => void
+  readonly value: () => unknown
+  readonly omitted: () => boolean
+  readonly bytes: () => number
+}
+
+const threadState = (maxBytes: number): ThreadState => {
+  let state: JsonPatch.Sized | undefined
+  let omitted = false
+  return {
+    set: (value) => {
+      const bytes = JsonPatch.sizeOf(value)
+      omitted = bytes > maxBytes
+      state = omitted ? undefined : { value, bytes }
+    },
+    change: (patch) => {
+      if (omitted) return
+      state = JsonPatch.apply(state ?? { value: {}, bytes: 0 }, patch, maxBytes)
+      omitted = state === undefined
+    },
+    value: () => state?.value,
+    omitted: () => omitted,
+    bytes: () => state?.bytes ?? 0,
+  }
+}
+
+/** What is dropped from the messages of a thread. */
+interface DroppedItems {
+  /** Drops messages, and calls with their results. A message stays while a call in it does. */
+  readonly add: (ids: OpenedItems.ItemIds) => void
+
+  /** Whether a call is dropped, so that a later result of it is dropped too. */
+  readonly has: (toolCallId: string) => boolean
+
+  /** Takes note that a call begins, perhaps once more. */
+  readonly begin: (toolCallId: string) => void
+}
+
+/** Nothing is dropped. */
+const droppedItems = (thread: ThreadMessages.ThreadMessages): DroppedItems => {
+  const dropped = new Set<string>()
+
+  const dropCall = (toolCallId: string): void => {
+    dropped.add(toolCallId)
+    const entry = thread.byCall(toolCallId)
+    thread.removeCall(toolCallId)
+    if (entry?.callCount === 0 && entry.message["content"] === undefined) thread.remove(entry)
+    for (const result of thread.resultsOf(toolCallId)) thread.remove(result)
+  }
+
+  const dropMessage = (id: string): void => {
+    const entry = thread.byId(id)
+    if (entry !== undefined && entry.callCount === 0) thread.remove(entry)
+  }
+
+  return {
+    add: ({ messages, tool_calls }) => {
+      tool_calls.forEach(dropCall)
+      messages.forEach(dropMessage)
+    },
+    has: (toolCallId) => dropped.has(toolCallId),
+    begin: (toolCallId) => void dropped.delete(toolCallId),
+  }
+}
+
+type Message = AgUiMessages.Message
+
 type Entry = ThreadMessages.Entry
 
 /**
@@ -55,8 +144,8 @@ const tagOf = ({ subagentRunId }: Event): Fields => (subagentRunId == null ? {} 
 export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   const thread = ThreadMessages.make(maxBytes)
   const { add, addCall, byCall, byId, changeCall, replace } = thread
-  const state = ThreadState.make(maxStateBytes)
-  const dropped = DroppedItems.make(thread)
+  const state = threadState(maxStateBytes)
+  const dropped = droppedItems(thread)
 
   /** A message that the log begins starts empty, in the place where its client has sent it. */
   const begin = (id: string, fresh: Message): Entry => {

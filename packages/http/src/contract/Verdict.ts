@@ -91,3 +91,7 @@ export interface Verdict<A> {
   /** Absent where no port of a client has the error; undefined where the body does not say enough. */
   readonly decode?: <E>(body: Refusal.Body, about: About<E>) => Effect.Effect<A, E> | undefined
 }
+
+/** A name on the wire as core has it: `starts_at` is `startsAt`. */
+export const camelCase = (name: string): string =>
+  name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())

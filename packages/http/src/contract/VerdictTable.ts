@@ -1,12 +1,22 @@
 /** The table of verdicts: how each error of the ports becomes a refusal, and how a refusal is read as that error. */
-import { type Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import {
+  type Access,
+  BrowserToken,
+  BulkOperations,
+  Conversations,
+  Leases,
+  Limits,
+  Page,
+  Run,
+  RunLog,
+  Runs,
+  Schedules,
+  WorkerRegistry,
+} from "@runlease/core"
+import { snakeCase } from "@runlease/core/SnakeCase"
 import { Effect, Option, Schema } from "effect"
-import { limitVerdicts } from "./LimitVerdicts.js"
 import * as Refusal from "./Refusal.js"
-import { bulkVerdicts } from "./BulkVerdicts.js"
-import { scheduleVerdicts } from "./ScheduleVerdicts.js"
-import { tokenVerdicts } from "./TokenVerdicts.js"
-import type { ErrorOf, Tag, Verdict } from "./Verdict.js"
+import { camelCase, type ErrorOf, type Tag, type Verdict } from "./Verdict.js"
 
 /** Other servers send these texts without a code, and their clients compare them. */
 const details = {
@@ -27,11 +37,103 @@ const endedKey: Omit<Verdict<Access.KeyExpired | Access.KeyRevoked>, "decode"> =
   encode: ({ message }) => ({ error: "unauthorized", detail: message }),
 }
 
+/** A field that is refused has its name on the wire there, and its name in core here. */
+const ofField = <E extends { readonly field: string; readonly message: string }>(
+  code: string,
+  Invalid: new (fields: { readonly field: string; readonly message: string }) => E,
+  onWire: (field: string) => string = snakeCase,
+): Verdict<E> => ({
+  status: 422,
+  codes: [code, "invalid_request"],
+  encode: ({ field, message }) => ({
+    error: code,
+    detail: `${onWire(field)}: ${message}`,
+    field: onWire(field),
+  }),
+  decode: ({ detail, field = "" }) => {
+    const message = detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail
+    return Effect.succeed(new Invalid({ field: camelCase(field), message }))
+  },
+})
+
 export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
-  ...scheduleVerdicts,
-  ...bulkVerdicts,
-  ...limitVerdicts,
-  ...tokenVerdicts,
+  ScheduleNotFound: {
+    status: 404,
+    codes: ["schedule_not_found"],
+    encode: ({ message }) => ({ error: "schedule_not_found", detail: message, field: "schedule_id" }),
+    decode: (_, { scheduleId = "" }) => Effect.succeed(new Schedules.ScheduleNotFound({ scheduleId })),
+  },
+  InvalidSchedule: ofField("invalid_schedule", Schedules.InvalidSchedule),
+  RevisionMismatch: {
+    status: 412,
+    codes: ["revision_mismatch"],
+    encode: ({ message, revision }) => ({ error: "revision_mismatch", detail: message, revision }),
+    decode: ({ revision }, { scheduleId = "" }) =>
+      revision === undefined
+        ? undefined
+        : Effect.succeed(new Schedules.RevisionMismatch({ scheduleId, revision })),
+  },
+  ScheduleOfSource: {
+    status: 409,
+    codes: ["schedule_of_source"],
+    encode: ({ message, source }) => ({ error: "schedule_of_source", detail: message, source }),
+    decode: ({ source = "" }, { scheduleId = "" }) =>
+      Effect.succeed(new Schedules.ScheduleOfSource({ scheduleId, source })),
+  },
+  BulkNotFound: {
+    status: 404,
+    codes: ["bulk_not_found"],
+    encode: ({ message }) => ({ error: "bulk_not_found", detail: message, field: "bulk_id" }),
+    decode: (_, { bulkId = "" }) => Effect.succeed(new BulkOperations.BulkNotFound({ bulkId })),
+  },
+  // Names of labels stay as they are.
+  InvalidBulk: ofField("invalid_bulk", BulkOperations.InvalidBulk, (field) =>
+    field.startsWith("labels.") ? field : snakeCase(field),
+  ),
+  InvalidLimit: {
+    status: 422,
+    codes: ["invalid_limit", "invalid_request"],
+    encode: ({ field, message }) => ({
+      error: "invalid_limit",
+      detail: message.replace(field, snakeCase(field)),
+      field: snakeCase(field),
+    }),
+    decode: ({ detail, field = "" }) => {
+      const name = camelCase(field)
+      return Effect.succeed(new Limits.InvalidLimit({ field: name, message: detail.replace(field, name) }))
+    },
+  },
+  TooManyPending: {
+    status: 429,
+    codes: ["too_many_pending"],
+    headersOf: ({ retryAfterSeconds }) => Refusal.retryAfter(retryAfterSeconds * 1000),
+    encode: ({ key, maxPending, message, name, retryAfterSeconds }) => ({
+      error: "too_many_pending",
+      detail: message,
+      field: `limits.${name}`,
+      limit: { name, key, max_pending: maxPending },
+      retry_after_seconds: retryAfterSeconds,
+    }),
+    // Another refusal of this status is about the caller.
+    decode: ({ limit, retry_after_seconds: retryAfterSeconds }) =>
+      limit === undefined || retryAfterSeconds === undefined
+        ? undefined
+        : Effect.succeed(
+            new Runs.TooManyPending({
+              name: limit.name,
+              key: limit.key,
+              maxPending: limit.max_pending,
+              retryAfterSeconds,
+            }),
+          ),
+  },
+  LimitNotFound: {
+    status: 404,
+    codes: ["limit_not_found"],
+    encode: ({ message }) => ({ error: "limit_not_found", detail: message, field: "limit_name" }),
+    decode: (_, { limitName = "" }) => Effect.succeed(new Limits.LimitNotFound({ name: limitName })),
+  },
+  InvalidBrowserToken: ofField("invalid_token", BrowserToken.InvalidBrowserToken),
   KeyNotFound: {
     status: 404,
     codes: ["key_not_found"],

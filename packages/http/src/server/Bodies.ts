@@ -2,19 +2,65 @@
 import * as Headers from "@effect/platform/Headers"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Scope, Stream, Predicate } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Predicate, type Scope, Stream } from "effect"
 import { JsonBody, maxBytes, maxDepth } from "../contract/Body.js"
 import { CurrentPrincipal, type Share, sharesOf, unknownShare } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import {
-  notJson,
-  notWhole,
-  tooDeep,
-  tooLarge,
-  tooManyValues,
-  tooMuchAtOnce,
-  tooSlow,
-} from "./BodyRefusals.js"
+
+// The refusals of a body that is not read.
+
+const tooLarge = Refusal.make(413, "body_too_large", `The body must be at most ${maxBytes} bytes`, {
+  field: "body",
+})
+
+const tooDeep = Refusal.make(
+  400,
+  "body_too_deep",
+  `The body must not nest arrays and objects more than ${maxDepth} deep`,
+  { field: "body" },
+)
+
+const notJson = Refusal.make(
+  415,
+  "unsupported_media_type",
+  "Send the body as Content-Type: application/json",
+  {
+    field: "content-type",
+  },
+)
+
+export const notWhole = Refusal.make(400, "body_incomplete", "The body ended before it was whole", {
+  field: "body",
+})
+
+export const tooMuchAtOnce = new Refusal.Refusal({
+  httpStatus: 503,
+  body: {
+    error: "body_memory",
+    detail: "The bodies that are being read take all the memory that they may; try again",
+    field: "body",
+  },
+  headers: { "retry-after": "1" },
+})
+
+const tooManyValues = (share: number) =>
+  Refusal.make(
+    413,
+    "body_too_complex",
+    `The body holds too many values: they may take ${share} bytes once they are parsed`,
+    { field: "body" },
+  )
+
+const tooSlow = (within: Duration.Duration) =>
+  new Refusal.Refusal({
+    httpStatus: 408,
+    body: {
+      error: "body_timeout",
+      detail: `The body must arrive within ${Duration.format(within)}`,
+      field: "body",
+    },
+    headers: { connection: "close" },
+  })
 
 // How many bytes the bodies of all requests may take at once, and those of one caller and one project: what is read of them, and what is
 // parsed from it.
@@ -128,7 +174,9 @@ const containerBytes = 64
 const valueBytes = 16
 
 const quote = 0x22
+
 const comma = 0x2c
+
 const backslash = 0x5c
 
 /**

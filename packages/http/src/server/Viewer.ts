@@ -3,8 +3,7 @@
  * the log, which a separate view reads until the ring has the rest.
  */
 import type { EventStream } from "./EventStream.js"
-import type { LogView, Viewer } from "./LogView.js"
-import type { Checkpoint } from "./ViewFold.js"
+import type { LogView, Viewer, Checkpoint } from "./LogView.js"
 import { largeWrite } from "./StreamTurns.js"
 import type { Piece } from "./ViewRing.js"
 

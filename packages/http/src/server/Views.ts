@@ -11,14 +11,13 @@ import * as PlainDelta from "../agui/PlainDelta.js"
 import type { EventStream } from "./EventStream.js"
 import * as LogView from "./LogView.js"
 import * as Viewer from "./Viewer.js"
-import * as ViewFold from "./ViewFold.js"
 
 /**
  * Another form of a log than AG-UI. `key` distinguishes forms. Ends of parts up to `passed` do not end the stream.
  */
 export interface Form {
   readonly key: string
-  readonly fold: (toEvent: (event: AgentEvent.LogEvent) => AgentEvent.LogEvent) => ViewFold.EntryFold
+  readonly fold: (toEvent: (event: AgentEvent.LogEvent) => AgentEvent.LogEvent) => LogView.EntryFold
   readonly json: (shown: AgentEvent.LogEvent) => string
   readonly passed: number
 }
@@ -124,7 +123,7 @@ export const layer: Layer.Layer<Views> = Layer.scoped(
       log: Log,
       { peer, runId }: Shown,
       options: {
-        readonly from: ViewFold.Checkpoint
+        readonly from: LogView.Checkpoint
         readonly isShared: boolean
         readonly onStop: () => void
       },
@@ -167,7 +166,7 @@ export const layer: Layer.Layer<Views> = Layer.scoped(
       const fold =
         form === undefined ? AgUiView.fold(as, { peer, toEvent: toEvent[peer] }) : form.fold(toEvent[peer])
       const view = startView(log, shown, {
-        from: ViewFold.checkpointAt(fold, from, form?.json ?? json, form?.passed),
+        from: LogView.checkpointAt(fold, from, form?.json ?? json, form?.passed),
         isShared: true,
         onStop: () => {
           if (views.get(key) === view) views.delete(key)

@@ -1,14 +1,52 @@
 /** Begins a run for an input, or the next part of a run that waited for its client. */
-import { Run, type Runs } from "@runlease/core"
-import { Effect, Option } from "effect"
-import * as Refusal from "../../contract/Refusal.js"
+import { type Ids, ResumeRules, Run, Runs } from "@runlease/core"
+import { Context, Effect, Option } from "effect"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
+import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPorts.js"
-import * as BusyThread from "./BusyThread.js"
+import * as History from "./History.js"
 import * as Input from "./Input.js"
 import * as Resume from "./Resume.js"
 import * as Submit from "./Submit.js"
 import * as Thread from "./Thread.js"
+
+// A thread whose client takes no second run while one is under way.
+
+const busy = ({ runId, status }: Run.Run) =>
+  Refusal.make(
+    409,
+    "thread_busy",
+    `Run ${runId} of the thread is ${status}; stop it, or wait for its end, or send the input without busy=refuse`,
+    { field: "threadId", status },
+  )
+
+/** Whether the client of the run is to act, so that the run is not under way. */
+const waitsForClient = ({ status, waiting }: Run.Run): boolean =>
+  status === "waiting" && (waiting === null || !ResumeRules.isPaused(waiting))
+
+/**
+ * Accepts a run where no other of the thread is under way, or refuses it. A run that waits for its client is not under
+ * way. Of several that come at once the first is accepted.
+ */
+const unlessBusy = <A extends { readonly runId: Ids.RunId }, E, R>(
+  ports: Ports,
+  thread: Thread.Thread,
+  runId: Ids.RunId,
+  submit: Effect.Effect<A, E, R>,
+) =>
+  Effect.gen(function* () {
+    const runs = Context.get(ports, Runs.Runs)
+    if (yield* Effect.isSuccess(runs.get(runId))) return yield* submit
+    const { current } = yield* History.unfinished(ports, thread)
+    if (current !== undefined && !waitsForClient(current)) return yield* busy(current)
+    const submitted = yield* submit
+    // Another may have come between; the order of submission says which of them was first.
+    const after = yield* History.unfinished(ports, thread)
+    const ahead = after.current
+    if (ahead === undefined || ahead.runId === submitted.runId || waitsForClient(ahead)) return submitted
+    yield* runs.cancel(submitted.runId)
+    return yield* busy(ahead)
+  })
 
 const conflict = ({ publicId }: Runs.SubmissionConflict) =>
   Refusal.make(
@@ -35,7 +73,7 @@ export const begin = Effect.fnUntraced(
     const mayBeRepeated = Input.mayBeRepeated(input)
     const submitted = Submit.submit(ports, thread, input, options)
     const submit = Effect.map(
-      refusesBusy ? BusyThread.unlessBusy(ports, thread, input.runId, submitted) : submitted,
+      refusesBusy ? unlessBusy(ports, thread, input.runId, submitted) : submitted,
       ({ runId }): Resume.Resumed => ({
         runId,
         from: Run.EventId.make(0),

@@ -11,21 +11,44 @@ import {
   RequestSnapshot,
   ResumeRules,
   Run,
+  type RunLog,
   Runs,
 } from "@runlease/core"
-import { Context, Effect, Option, Stream } from "effect"
+import { Context, Effect, Either, Option, Predicate, Stream } from "effect"
 import type { CurrentPrincipal } from "../../contract/Principal.js"
 import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPorts.js"
 import type { StreamTurns } from "../StreamTurns.js"
-import * as Questions from "./Questions.js"
+import * as WrittenLog from "../WrittenLog.js"
 import * as Thread from "./Thread.js"
+
+// The questions with which the parts of a run end.
+
+/** The questions with which a part of a run ended, and the event that has them. */
+interface PartQuestions {
+  readonly at: Run.EventId
+  readonly interrupts: ReadonlyArray<Interrupt.Interrupt>
+}
+
+/** The control plane ends a part; an event of a worker does not. */
+const questionsIn = ({ event, eventId, sequence }: RunLog.LogEntry): ReadonlyArray<PartQuestions> => {
+  const { outcome } = event
+  if (sequence !== null || !Predicate.isRecord(outcome)) return []
+  return Either.match(Interrupt.fromEvent(outcome["interrupts"]), {
+    onLeft: () => [],
+    onRight: (interrupts) => [{ at: eventId, interrupts }],
+  })
+}
+
+/** All questions of a run so far, in the order of its log. */
+export const questions = (ports: Ports, runId: Run.Run["runId"]) =>
+  Stream.mapConcat(WrittenLog.entries(ports, { runId, types: ["RUN_FINISHED"] }), questionsIn)
 
 const refuse = (detail: string) => Refusal.make(409, "not_waiting", detail, { field: "resume" })
 
 /** The last event of a log that requests one of these; 0 when there is none. */
 const askedAt = (ports: Ports, runId: Ids.RunId, ids: ReadonlyArray<string>) =>
-  Stream.runFold(Questions.all(ports, runId), Run.EventId.make(0), (last, { at, interrupts }) =>
+  Stream.runFold(questions(ports, runId), Run.EventId.make(0), (last, { at, interrupts }) =>
     interrupts.some(({ id }) => ids.includes(id)) ? at : last,
   )
 

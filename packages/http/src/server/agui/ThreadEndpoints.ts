@@ -1,27 +1,64 @@
 /**
  * The endpoints of the threads of AG-UI.
  */
+import { PROTOCOL_VERSION } from "@ag-ui/core"
 import type * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
-import { type BrowserToken, Ids, Interrupt, ResumeRules, type Run, RunLog, Runs } from "@runlease/core"
+import {
+  type AgentEvent,
+  type BrowserToken,
+  Ids,
+  Interrupt,
+  ResumeRules,
+  type Run,
+  RunLog,
+  Runs,
+} from "@runlease/core"
 import { Context, Effect, Predicate, Stream } from "effect"
 import type { group } from "../../Api/Threads.js"
-import * as Peer from "../../agui/Peer.js"
+import type { ThreadStatus, ThreadView } from "../../Wire/ThreadView.js"
 import * as AgUiView from "../../agui/AgUiView.js"
+import * as OlderForm from "../../agui/OlderForm.js"
+import * as Peer from "../../agui/Peer.js"
+import type * as ThreadFold from "../../agui/ThreadFold.js"
 import { CurrentPrincipal, sharesOf } from "../../contract/Principal.js"
 import * as Refusal from "../../contract/Refusal.js"
-import type { ThreadStatus, ThreadView } from "../../Wire/ThreadView.js"
 import { BodyBudget } from "../Bodies.js"
-import type { Ports } from "../ProjectPorts.js"
 import * as Caller from "../Caller.js"
 import * as EventStream from "../EventStream.js"
+import type { Ports } from "../ProjectPorts.js"
 import { Rebuilds } from "../Rebuilds.js"
 import * as RunStream from "../RunStream.js"
 import * as StreamTurns from "../StreamTurns.js"
 import * as History from "./History.js"
-import * as Restated from "./Restated.js"
 import * as RunNames from "./RunNames.js"
 import * as Thread from "./Thread.js"
+
+// A thread as one closed run, for a client that comes to it.
+//
+// Source: https://docs.ag-ui.com/concepts/serialization
+
+/**
+ * Snapshots instead of what was streamed: streamed again, a client would append it to what it has. A state that is too
+ * large is not restated.
+ */
+const events = (
+  subject: AgUiView.Subject,
+  peer: AgUiView.Peer,
+  { messages, omittedMessages, state }: ThreadFold.Folded,
+): ReadonlyArray<AgentEvent.LogEvent> => {
+  const restated: AgentEvent.LogEvent = {
+    type: "MESSAGES_SNAPSHOT",
+    messages,
+    ...(omittedMessages === 0 ? {} : { metadata: { "runlease.omittedMessages": omittedMessages } }),
+  }
+  return [
+    { type: "RUN_STARTED", ...subject, protocolVersion: PROTOCOL_VERSION },
+    ...(state === undefined ? [] : [{ type: "STATE_SNAPSHOT", snapshot: state }]),
+    peer === "older" && OlderForm.differs(restated) ? OlderForm.of(restated) : restated,
+    { type: "RUN_FINISHED", ...subject },
+  ]
+}
 
 type Request<Name extends string> = HttpApiEndpoint.HttpApiEndpoint.Request<
   HttpApiEndpoint.HttpApiEndpoint.WithName<HttpApiGroup.HttpApiGroup.Endpoints<typeof group>, Name>
@@ -142,7 +179,7 @@ export const make = Effect.gen(function* () {
           History.beforeCurrent(ports, thread, unfinished),
           (point) => point.folded.bytes,
         )
-        const restated = Restated.events({ threadId: thread.id, runId: yield* Ids.uuidV7 }, peer, folded).map(
+        const restated = events({ threadId: thread.id, runId: yield* Ids.uuidV7 }, peer, folded).map(
           (event) => EventStream.frame(JSON.stringify(event)),
         )
         if (current === undefined) return yield* EventStream.respond(Stream.fromIterable(restated))
