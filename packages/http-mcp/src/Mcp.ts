@@ -15,9 +15,8 @@ import * as Calls from "./internal/Call.js"
 import * as Era from "./internal/Era.js"
 import * as JsonRpc from "./internal/JsonRpc.js"
 import * as RequestHeaders from "./internal/RequestHeaders.js"
-import * as RetryRun from "./internal/RetryRun.js"
-import * as RunAgent from "./internal/RunAgent.js"
 import * as RunTools from "./internal/RunTools.js"
+import * as RunAgent from "./internal/RunAgent.js"
 import * as Subscriptions from "./internal/Subscriptions.js"
 import * as Tasks from "./internal/Tasks.js"
 import type { Tool } from "./internal/Tool.js"
@@ -60,7 +59,7 @@ const discoverTtl = 3_600_000
 
 const none: Reply = { _tag: "None" }
 
-const own: ReadonlyArray<Tool> = [RunAgent.tool, ...RunTools.tools, RetryRun.tool]
+const own: ReadonlyArray<Tool> = [RunAgent.tool, ...RunTools.tools, RunTools.tool]
 const ownNames: ReadonlySet<string> = new Set(own.map(({ name }) => name))
 
 const shown: (tool: Tool) => Omit<Tool, "call"> = Struct.omit("call")

@@ -3,7 +3,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, Ids, RunLog, Runs } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
 import { Chunk, Context, Effect, Exit, Fiber, Layer, Scope, Stream, Supervisor, TestClock } from "effect"
-import * as Deadlines from "../src/internal/Deadlines.js"
+import * as Waits from "../src/internal/Waits.js"
 import * as Mcp from "../src/Mcp.js"
 
 const runId = Ids.RunId.make("run")
@@ -124,7 +124,7 @@ it.live("a server that closes waits for no deadline", () =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     // As a Layer makes it.
-    const deadlines = yield* Effect.uninterruptible(Scope.extend(Deadlines.make, scope))
+    const deadlines = yield* Effect.uninterruptible(Scope.extend(Waits.makeDeadlines, scope))
     yield* Effect.scoped(deadlines.after(300, () => {}))
     const closed = yield* Effect.timeoutOption(Effect.disconnect(Scope.close(scope, Exit.void)), "5 seconds")
     assertTrue(closed._tag === "Some")

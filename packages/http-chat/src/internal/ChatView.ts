@@ -6,21 +6,183 @@
  *
  * Source: `processUIMessageStream` of npm `ai` 7.0.173, docs/decisions/0110-ai-sdk.md
  */
-import { AgentEvent, ControlEvents, InboxMessage, Interrupt, StepRecord } from "@runlease/core"
+import {
+  AgentEvent,
+  ControlEvents,
+  InboxMessage,
+  Interrupt,
+  type RequestSnapshot,
+  RunLog,
+  StepRecord,
+} from "@runlease/core"
 import * as AgUiView from "@runlease/http/AgUiView"
 import * as Log from "@runlease/http/face/Log"
 import { Either, Option, Predicate } from "effect"
 import * as Chunks from "./Chunk.js"
-import type { Chunk } from "./Chunk.js"
-import * as Extras from "./Extras.js"
-import * as Items from "./Items.js"
+import { type Chunk, data, transient } from "./Chunk.js"
 import * as OlderSdk from "./OlderSdk.js"
 import * as Questions from "./Questions.js"
-import * as SharedState from "./SharedState.js"
 import * as Steps from "./Steps.js"
 import * as ToolInputs from "./ToolInputs.js"
 
+// Events of AG-UI for which the AI SDK has no part, as data parts; and messages to a run that works.
+
+const partOf = (part: RequestSnapshot.MessagePart): ReadonlyArray<Chunk> => {
+  const { filename, mediaType, text, type, url } = part
+  if (type === "text" && typeof text === "string") return [{ type, text }]
+  return type === "file" && typeof mediaType === "string" && typeof url === "string"
+    ? [{ type, mediaType, url, ...(typeof filename === "string" ? { filename } : {}) }]
+    : []
+}
+
+/** A message to the run that works: its texts and files. */
+export const steering = ({ id, key, parts }: InboxMessage.InboxMessage): ReadonlyArray<Chunk> => [
+  { type: "steering-message", id: key ?? id, parts: parts.flatMap(partOf) },
+]
+
+/** Whether an event of the view reports a failure: the result of a call, or the end of a step. */
+export const isError = ({ metadata }: Chunk): boolean =>
+  Predicate.isRecord(metadata) && metadata["runlease.isError"] === true
+
+/** Data of the page. A start and an end of reasoning as a whole say nothing that its parts do not. */
+const ofExtra = (event: Chunk): ReadonlyArray<Chunk> => {
+  const { type, ...fields } = event
+  switch (type) {
+    case "REASONING_START":
+    case "REASONING_END":
+      return []
+    case "STEP_STARTED":
+      return [transient("step", { ...fields, status: "started" })]
+    case "STEP_FINISHED":
+      return [transient("step", { ...fields, status: isError(event) ? "failed" : "finished" })]
+    case "SUBAGENT_STARTED":
+      return [data("subagent", { ...fields, status: "started" }, { id: String(fields["subagentRunId"]) })]
+    case "SUBAGENT_FINISHED":
+      return [data("subagent", { ...fields, status: "finished" }, { id: String(fields["subagentRunId"]) })]
+    case "SUBAGENT_ERROR":
+      return [data("subagent", { ...fields, status: "failed" }, { id: String(fields["subagentRunId"]) })]
+    case "ACTIVITY_SNAPSHOT":
+      return [data("activity", fields, { id: String(fields["messageId"]) })]
+    case "REASONING_ENCRYPTED_VALUE":
+      return [data("encrypted", fields, { id: String(fields["entityId"]) })]
+    default:
+      return [transient(type.toLowerCase().replaceAll("_", "-"), fields)]
+  }
+}
+
+// The events of messages, of reasoning and of calls, as the chunks of one part each.
+
 type Event = Chunk
+
+/** A part of the message that streams text. A part that was removed does not continue. */
+const ofText = (kind: Steps.Kind, event: Event, steps: Steps.Steps): ReadonlyArray<Chunk> => {
+  const id = Chunks.text(event["messageId"])
+  const { role, subagentRunId } = event
+  const place = event.type.slice(event.type.lastIndexOf("_") + 1)
+  if (place === "START") {
+    const other = kind === "reasoning" || role === "assistant" ? undefined : role
+    return [
+      ...steps.beginMessage(kind, id),
+      { type: `${kind}-start`, id, ...Chunks.ours({ role: other, subagentRunId }) },
+    ]
+  }
+  if (steps.isRemoved(kind, id)) return []
+  if (place === "CONTENT") return [{ type: `${kind}-delta`, id, delta: Chunks.text(event["delta"]) }]
+  steps.endMessage(kind, id)
+  return [{ type: `${kind}-end`, id }]
+}
+
+const ofCall = (event: Event, steps: Steps.Steps, inputs: ToolInputs.ToolInputs): ReadonlyArray<Chunk> => {
+  const toolCallId = Chunks.text(event["toolCallId"])
+  if (event.type === "TOOL_CALL_START") {
+    const toolName = Chunks.text(event["toolCallName"])
+    const { subagentRunId } = event
+    inputs.start(toolCallId, toolName)
+    return [
+      ...steps.beginCall(toolCallId),
+      { type: "tool-input-start", toolCallId, toolName, ...Chunks.ours({ subagentRunId }) },
+    ]
+  }
+  if (steps.placeOf(toolCallId) === "removed") return []
+  if (event.type === "TOOL_CALL_ARGS") {
+    const inputTextDelta = Chunks.text(event["delta"])
+    inputs.add(toolCallId, inputTextDelta)
+    return [{ type: "tool-input-delta", toolCallId, inputTextDelta }]
+  }
+  steps.endInput(toolCallId)
+  const whole = inputs.end(toolCallId)
+  if (whole.type === "tool-input-error") steps.answered(toolCallId)
+  return [whole]
+}
+
+/** The chunks of an event; undefined where it is of none of these. */
+const ofItem = (
+  event: Event,
+  steps: Steps.Steps,
+  inputs: ToolInputs.ToolInputs,
+): ReadonlyArray<Chunk> | undefined => {
+  switch (event.type) {
+    case "TEXT_MESSAGE_START":
+    case "TEXT_MESSAGE_CONTENT":
+    case "TEXT_MESSAGE_END":
+      return ofText("text", event, steps)
+    case "REASONING_MESSAGE_START":
+    case "REASONING_MESSAGE_CONTENT":
+    case "REASONING_MESSAGE_END":
+      return ofText("reasoning", event, steps)
+    case "TOOL_CALL_START":
+    case "TOOL_CALL_ARGS":
+    case "TOOL_CALL_END":
+      return ofCall(event, steps, inputs)
+    default:
+      return undefined
+  }
+}
+
+/**
+ * The state that an agent shares with its page, as data parts: each patch is shown once, and the whole state is a part of the message.
+ *
+ * The whole state comes with each snapshot and where a step or the stream ends, so that many patches of a large state cost no more than
+ * themselves.
+ */
+interface SharedState {
+  readonly set: (snapshot: unknown) => ReadonlyArray<Chunk>
+  readonly change: (patch: unknown) => ReadonlyArray<Chunk>
+  /** The whole state, if the page has an older one. */
+  readonly whole: () => ReadonlyArray<Chunk>
+  /** The step that may have the part is removed. */
+  readonly reset: () => void
+  readonly copy: () => SharedState
+}
+
+const ofState = (initial: Log.Sized | undefined, changed: boolean): SharedState => {
+  let state = initial
+  let isStale = changed
+  const part = (): ReadonlyArray<Chunk> => {
+    isStale = false
+    return state === undefined ? [] : [data("state", state.value, { id: "state" })]
+  }
+  return {
+    set: (value) => {
+      const bytes = Log.sizeOf(value)
+      state = bytes > RunLog.maxReadBytes ? undefined : { value, bytes }
+      return state === undefined ? [transient("state-snapshot", value)] : part()
+    },
+    change: (patch) => {
+      state = Log.apply(state ?? { value: {}, bytes: 0 }, patch, RunLog.maxReadBytes)
+      isStale = true
+      return [transient("state-delta", patch)]
+    },
+    whole: () => (isStale ? part() : []),
+    reset: () => {
+      isStale = state !== undefined
+    },
+    copy: () => ofState(state, isStale),
+  }
+}
+
+/** No state. */
+const sharedState = (): SharedState => ofState(undefined, false)
 
 /**
  * `messageId`: of the message of the page, the same in each stream of it. `goesOn`: the page has the beginning of the message. `restated`:
@@ -45,7 +207,7 @@ interface State {
   readonly view: AgUiView.Fold
   readonly steps: Steps.Steps
   readonly inputs: ToolInputs.ToolInputs
-  readonly shared: SharedState.SharedState
+  readonly shared: SharedState
   readonly denied: ReadonlySet<string>
   readonly begun: boolean
 }
@@ -95,7 +257,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
           ]
         : []
     steps.answered(toolCallId)
-    const failed = Extras.isError(event)
+    const failed = isError(event)
     const isDenied = failed && denied.has(toolCallId)
     return [...call, ToolInputs.result(toolCallId, event["content"], { isDenied, isError: failed })]
   }
@@ -108,7 +270,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
 
   const ofCustom = (event: Event): ReadonlyArray<Chunk> => {
     const message = Option.getOrUndefined(InboxMessage.fromEvent(event))
-    if (message !== undefined) return Extras.steering(message)
+    if (message !== undefined) return steering(message)
     const name = String(event["name"])
     // Our data about a run is no part of the conversation.
     return [
@@ -187,9 +349,9 @@ const foldFrom = (subject: Subject, from: State): Fold => {
         return ControlEvents.endsAttempt(event) ? ofAttempt(event) : ofCustom(event)
       case "STEP_STARTED":
       case "STEP_FINISHED":
-        return Extras.of(event)
+        return ofExtra(event)
       default:
-        return Items.of(event, steps, inputs) ?? Extras.of(event)
+        return ofItem(event, steps, inputs) ?? ofExtra(event)
     }
   }
 
@@ -217,7 +379,7 @@ export const fold = (subject: Subject, options: Pick<AgUiView.Options, "toEvent"
     view: AgUiView.fold({ runId: subject.runId, threadId: "" }, options),
     steps: Steps.make(subject.goesOn || subject.restated !== undefined),
     inputs: ToolInputs.make(),
-    shared: SharedState.make(),
+    shared: sharedState(),
     denied: new Set(),
     begun: false,
   })

@@ -4,22 +4,162 @@
 import type * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { type Ids, Runs } from "@runlease/core"
-import type { Refusal } from "@runlease/http/Refusal"
+import { type BrowserToken, type Ids, type RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { CurrentPrincipal } from "@runlease/http/Principal"
+import * as Refusal from "@runlease/http/Refusal"
+import * as Caller from "@runlease/http/face/Caller"
+import type { Ports } from "@runlease/http/face/Caller"
 import { lastEventIdHeader } from "@runlease/http/face/Endpoint"
 import * as ErrorBody from "@runlease/http/face/ErrorBody"
+import type { PortError } from "@runlease/http/face/ErrorBody"
+import * as EventStream from "@runlease/http/face/EventStream"
 import type * as Face from "@runlease/http/face/Face"
 import * as RawRequest from "@runlease/http/face/RawRequest"
 import * as Thread from "@runlease/http/face/Thread"
 import { Context, Effect } from "effect"
-import { type ChatStopped, type group, sdkHeader } from "./Group.js"
-import * as Restated from "./Restated.js"
-import * as UiMessages from "./UiMessages.js"
 import * as Begin from "./Begin.js"
-import * as ChatCaller from "./ChatCaller.js"
-import * as ChatStream from "./ChatStream.js"
+import type { Begun } from "./Begin.js"
+import * as ChatView from "./ChatView.js"
+import * as Chunk from "./Chunk.js"
+import { type ChatStopped, type group, sdkHeader } from "./Group.js"
 import * as Input from "./Input.js"
+import type * as OlderSdk from "./OlderSdk.js"
 import * as Part from "./Part.js"
+import * as ToolInputs from "./ToolInputs.js"
+import * as UiMessages from "./UiMessages.js"
+
+// The callers of the routes of a chat: an API key, or a page whose token has the scope, is bound to the conversation, and is for the agent.
+//
+// Source: docs/decisions/0109-tokens-for-browsers.md
+
+/** The chat of an agent, as the path or the body of a request names it in that field. */
+interface Named {
+  readonly agentId: Ids.AgentId
+  readonly chatId: string
+  readonly field: "id" | "chat_id"
+}
+
+/** `mayStop`: whether the caller may stop the runs of the chat. */
+interface Opened {
+  readonly ports: Caller.Ports
+  readonly thread: Thread.Thread
+  readonly mayStop: boolean
+}
+
+const notFound = ({ chatId, field }: Named) =>
+  Refusal.make(404, "chat_not_found", `Chat ${chatId} does not exist for this token, which is for another`, {
+    field,
+  })
+
+const open = (scopes: ReadonlyArray<BrowserToken.Scope>) =>
+  Effect.fnUntraced(function* (
+    named: Named,
+  ): Effect.fn.Return<Opened, Refusal.Refusal | PortError, Face.Requirements> {
+    const { projectId } = yield* CurrentPrincipal
+    const thread = yield* Thread.make(projectId, named.chatId)
+    const ports = yield* Effect.catchTag(
+      Caller.thread(scopes, thread.conversationId),
+      "ConversationNotFound",
+      () => notFound(named),
+    )
+    yield* Caller.agent(named.agentId)
+    return { ports, thread, mayStop: yield* Caller.mayStop }
+  })
+
+/** For `GET /chat/{agent_id}/{chat_id}/stream`. */
+const reader = open(["read"])
+
+/** For `POST /chat/{agent_id}`, which shows what it writes to. */
+const writer = open(["read", "write"])
+
+/** For `POST /chat/{agent_id}/{chat_id}/stop`. */
+const stopper = open(["stop"])
+
+// The UI message stream of a run, as it grows.
+
+/** As `UI_MESSAGE_STREAM_HEADERS` of npm `ai` has it. */
+const headers = { "x-vercel-ai-ui-message-stream": "v1" }
+
+/** `after`: what comes up to this event is not sent. `version`: of the SDK of the page. */
+interface Page {
+  readonly messageId: string
+  readonly after?: number
+  readonly version: OlderSdk.Version | undefined
+}
+
+/** Answers with a part of a run, as the message of that id. */
+const respond = (
+  ports: Ports,
+  { messageId, after = 0, version }: Page,
+  { answered, from, goesOn, passed, restated, runId }: Begun,
+): Face.Answer =>
+  EventStream.respondWithView(
+    Context.get(ports, RunLog.RunLog),
+    {
+      runId,
+      as: { runId, threadId: "" },
+      from,
+      peer: "current",
+      after,
+      form: {
+        key: JSON.stringify(["chat", messageId, goesOn, passed, version]),
+        fold: (toEvent) =>
+          ChatView.fold(
+            { runId, messageId, goesOn, answered, version, ...(restated === undefined ? {} : { restated }) },
+            { toEvent },
+          ),
+        json: Chunk.encode,
+        passed,
+      },
+    },
+    // A page would take the end of a stream for the end of the answer.
+    { headers, cuts: true },
+  )
+
+// The beginning of a message that a run continues with, as its page sent it, for a page that comes later.
+
+type MessagePart = RequestSnapshot.MessagePart
+
+/** Kinds of parts whose chunk is the part. */
+const isChunk = ({ type }: MessagePart): boolean =>
+  ["file", "source-url", "source-document", "reasoning-file", "custom", "steering-message"].includes(type) ||
+  type.startsWith("data-")
+
+const chunksOf = (part: MessagePart, id: string): ReadonlyArray<Chunk.Chunk> => {
+  const { isError, providerMetadata, text, toolCallId, type } = part
+  switch (type) {
+    case "text":
+    case "reasoning": {
+      const own = providerMetadata === undefined ? {} : { providerMetadata }
+      return [
+        { type: `${type}-start`, id, ...own },
+        { type: `${type}-delta`, id, delta: text },
+        { type: `${type}-end`, id },
+      ]
+    }
+    case "tool_call": {
+      const inputs = ToolInputs.make()
+      const call = String(toolCallId)
+      inputs.start(call, String(part["toolName"]))
+      inputs.add(call, String(part["args"]))
+      return [inputs.end(call)]
+    }
+    case "tool_result":
+      return [
+        ToolInputs.result(String(toolCallId), part["result"], { isDenied: false, isError: isError === true }),
+      ]
+    default:
+      return isChunk(part) ? [part] : []
+  }
+}
+
+/** The chunks of these steps. */
+const restated = (steps: ReadonlyArray<ReadonlyArray<MessagePart>>): ReadonlyArray<Chunk.Chunk> =>
+  steps.flatMap((parts, step): ReadonlyArray<Chunk.Chunk> => [
+    { type: "start-step" },
+    ...parts.flatMap((part, index) => chunksOf(part, `${step}.${index}`)),
+    { type: "finish-step" },
+  ])
 
 type Request<Name extends string> = HttpApiEndpoint.HttpApiEndpoint.Request<
   HttpApiEndpoint.HttpApiEndpoint.WithName<HttpApiGroup.HttpApiGroup.Endpoints<typeof group>, Name>
@@ -36,25 +176,25 @@ export const sendMessages = ({
   path,
   payload,
   request,
-}: Request<"sendMessages">): Face.Answer<Refusal> =>
+}: Request<"sendMessages">): Face.Answer<Refusal.Refusal> =>
   Effect.gen(function* () {
-    const { mayStop, ports, thread } = yield* ChatCaller.writer({
+    const { mayStop, ports, thread } = yield* writer({
       agentId: path.agent_id,
       chatId: payload.id,
       field: "id",
     })
     const input = yield* Input.make(thread, path.agent_id, payload, RawRequest.traceContext(request.headers))
     const begun = yield* Begin.begin(ports, thread, { ...input, mayStop })
-    return yield* ChatStream.respond(
-      ports,
-      { messageId: input.messageId, version: headers[sdkHeader] },
-      begun,
-    )
+    return yield* respond(ports, { messageId: input.messageId, version: headers[sdkHeader] }, begun)
   }).pipe(Effect.mapError(ErrorBody.encode))
 
-export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream">): Face.Answer<Refusal> =>
+export const resumeStream = ({
+  headers,
+  path,
+  urlParams,
+}: Request<"resumeStream">): Face.Answer<Refusal.Refusal> =>
   Effect.gen(function* () {
-    const { ports, thread } = yield* ChatCaller.reader(chatOf(path))
+    const { ports, thread } = yield* reader(chatOf(path))
     const { current } = yield* Thread.unfinished(ports, thread)
     if (current === undefined || current.agentId !== path.agent_id) {
       return HttpServerResponse.empty({ status: 204 })
@@ -62,7 +202,7 @@ export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream
     const { runId } = current
     const { messages } = yield* Context.get(ports, Runs.Runs).snapshot(runId)
     const continuedIn = UiMessages.continuedIn(messages)
-    return yield* ChatStream.respond(
+    return yield* respond(
       ports,
       {
         messageId: continuedIn?.id ?? Input.answerId(runId),
@@ -74,7 +214,7 @@ export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream
         runId,
         from: Part.start,
         goesOn: false,
-        ...(continuedIn === undefined ? {} : { restated: Restated.chunks(continuedIn.parts) }),
+        ...(continuedIn === undefined ? {} : { restated: restated(continuedIn.parts) }),
       },
     )
   }).pipe(Effect.mapError(ErrorBody.encode))
@@ -82,9 +222,9 @@ export const resumeStream = ({ headers, path, urlParams }: Request<"resumeStream
 export const stopChat = ({
   path,
   payload,
-}: Request<"stopChat">): Effect.Effect<typeof ChatStopped.Type, Refusal, Face.Requirements> =>
+}: Request<"stopChat">): Effect.Effect<typeof ChatStopped.Type, Refusal.Refusal, Face.Requirements> =>
   Effect.gen(function* () {
-    const { ports, thread } = yield* ChatCaller.stopper(chatOf(path))
+    const { ports, thread } = yield* stopper(chatOf(path))
     const { current, queued } = yield* Thread.unfinished(ports, thread)
     const { activeStreamId = null } = payload
     const isOther = activeStreamId !== null && activeStreamId !== current?.runId

@@ -3,7 +3,7 @@ import { type FollowUp, Ids, type Interrupt, Json, type RequestSnapshot } from "
 import type { Thread } from "@runlease/http/face/Thread"
 import { Effect } from "effect"
 import * as UiMessages from "./UiMessages.js"
-import type { ChatRequest } from "./ChatRequest.js"
+import type { ChatRequest } from "./Group.js"
 
 /** A post of a page. `publicId`: of the run, or of its next part, that the post requests; the same for the same post. */
 export interface Input {

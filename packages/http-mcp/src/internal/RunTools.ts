@@ -3,8 +3,8 @@ import { type AgentEvent, Ids, Interrupt, Run, RunLog, Runs } from "@runlease/co
 import { Context, Effect, Schema } from "effect"
 import type { Call, Outcome } from "./Call.js"
 import * as RunView from "./RunView.js"
+import * as Tasks from "./Tasks.js"
 import * as Tool from "./Tool.js"
-import * as ToolResult from "./ToolResult.js"
 import * as Wait from "./Wait.js"
 
 export const runId = Tool.shownAs(Ids.RunId, { type: "string", description: "The id of the run" })
@@ -30,7 +30,7 @@ export const waitSeconds = (seconds: number) =>
     { default: () => seconds },
   )
 
-const value = (result: object): Outcome<never> => ({ result: Effect.succeed(ToolResult.ofValue(result)) })
+const value = (result: object): Outcome<never> => ({ result: Effect.succeed(Tool.ofValue(result)) })
 
 const runs = ({ ports }: Call) => Context.get(ports, Runs.Runs)
 
@@ -172,3 +172,38 @@ const readLog = Tool.make({
 })
 
 export const tools: ReadonlyArray<Tool.Tool> = [get, list, answer, cancel, readLog]
+
+/** The tool that submits a run again that has ended. */
+export const tool: Tool.Tool = Tool.make({
+  name: "retry_run",
+  description:
+    "Submits a run again that has ended, such as one that has failed, and waits for its end. The new run has what the first one had recorded, and begins with what failed. With from_start it does all of it again, also what was recorded, such as a payment: ask the user before.",
+  input: Schema.Struct({
+    run_id: runId,
+    from_start: Schema.optionalWith(
+      Tool.shownAs(Schema.Boolean, {
+        type: "boolean",
+        description: "Do recorded steps again; false when absent",
+      }),
+      { default: () => false },
+    ),
+    new_run_id: Schema.optional(
+      Tool.shownAs(Ids.NewRunId, {
+        type: "string",
+        description: "An id of your choice for the new run: the same call again finds it",
+      }),
+    ),
+    wait_seconds: waitSeconds(Wait.defaultSeconds),
+  }),
+  output: RunView.RunView,
+  annotations: { title: "Retry a run", destructiveHint: true, openWorldHint: true },
+  call: ({ from_start, new_run_id, run_id, wait_seconds }, call) =>
+    Effect.map(
+      Context.get(call.ports, Runs.Runs).retry(run_id, {
+        publicId: new_run_id ?? call.runId,
+        ...(new_run_id === undefined ? { derived: true } : {}),
+        fromStart: from_start,
+      }),
+      ({ run }) => (call.era.tasks ? Tasks.created(run) : Wait.until(call, run, wait_seconds)),
+    ),
+})

@@ -6,7 +6,21 @@ import * as ErrorBody from "@runlease/http/face/ErrorBody"
 import { Effect, type ParseResult, Predicate, Schema } from "effect"
 import type { Call, Outcome } from "./Call.js"
 import type * as JsonRpc from "./JsonRpc.js"
-import * as ToolResult from "./ToolResult.js"
+
+// The results of tool calls.
+
+/** A value, as a model reads it and as a program does. */
+export const ofValue = (value: object, isError = false): JsonRpc.Params => ({
+  content: [{ type: "text", text: JSON.stringify(value) }],
+  structuredContent: value,
+  isError,
+})
+
+/** A problem that the model may solve by another call. */
+export const problem = (message: string): JsonRpc.Params => ({
+  content: [{ type: "text", text: message }],
+  isError: true,
+})
 
 /** What a tool says of its side effects, for clients that need a confirmation of their user before they call it. */
 export interface Annotations {
@@ -57,12 +71,12 @@ export const answered = <A, E extends ErrorBody.PortError | Refusal.Refusal>(
   Effect.catchAll(effect, (error) => {
     // A client of the control plane reads here what to check, such as its key.
     if (error._tag === "ControlPlaneRefused" || error._tag === "ControlPlaneUnsupported") {
-      return Effect.succeed(onProblem(ToolResult.problem(error.message)))
+      return Effect.succeed(onProblem(problem(error.message)))
     }
     const refusal = ErrorBody.encode(error)
     return refusal.httpStatus === 503
       ? Effect.fail(refusal)
-      : Effect.succeed(onProblem(ToolResult.problem(refusal.body.detail)))
+      : Effect.succeed(onProblem(problem(refusal.body.detail)))
   })
 
 const invalid = (name: string) => (problem: ParseResult.ParseError) =>

@@ -1,12 +1,73 @@
 /** The waits for runs: those for one run share one reader of its log, and one result. */
 import { type AgentEvent, type ControlPlaneError, type Run, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
-import { Context, Deferred, Effect, Equal, Hash, Option, PubSub, RcMap, type Scope } from "effect"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Equal,
+  Hash,
+  Option,
+  PubSub,
+  RcMap,
+  Runtime,
+  type Scope,
+} from "effect"
 import type { Ports } from "./Call.js"
-import * as Deadlines from "./Deadlines.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import * as RunView from "./RunView.js"
-import * as ToolResult from "./ToolResult.js"
+import * as Tool from "./Tool.js"
+
+// The ends of many waits: those that come close together share one sleep.
+
+/** How exact an end is, in milliseconds. It comes late, never early. */
+const step = 100
+
+/** The monotonic clock, in milliseconds. */
+const time = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+
+interface Deadlines {
+  /** Calls `listener` after `seconds`, unless the Scope closes first. */
+  readonly after: (seconds: number, listener: () => void) => Effect.Effect<void, never, Scope.Scope>
+}
+
+export const makeDeadlines: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  // A sleep holds nothing of the request that is its first.
+  const fork = Runtime.runFork(yield* Effect.runtime<never>())
+  const ends = new Map<number, Set<() => void>>()
+
+  const begin = (end: number, millis: number): Set<() => void> => {
+    const listeners = new Set<() => void>()
+    ends.set(end, listeners)
+    const call = Effect.sync(() => {
+      ends.delete(end)
+      for (const listener of listeners) listener()
+    })
+    // A Layer makes this where nothing is interruptible; a server that closes waits for no sleep.
+    fork(Effect.interruptible(Effect.delay(call, Duration.millis(millis))), { scope })
+    return listeners
+  }
+
+  return {
+    after: (seconds, listener) =>
+      Effect.flatMap(time, (now) => {
+        const end = Math.ceil((now + seconds * 1000) / step) * step
+        return Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const listeners = ends.get(end) ?? begin(end, end - now)
+              listeners.add(listener)
+              return listeners
+            }),
+            (listeners) => Effect.sync(() => listeners.delete(listener)),
+          ),
+        )
+      }),
+  }
+})
 
 export type Failure = ControlPlaneError.ControlPlaneError | Run.RunNotFound
 
@@ -47,7 +108,7 @@ export interface Waits {
 /** The result of a run for the tool that began or looks at it. A run that has failed is an error of its tool. */
 export const resultOf = (ports: Ports, run: Run.Run): Result =>
   Effect.map(RunView.whole(ports, run), (view) =>
-    ToolResult.ofValue(view, run.status === "failed" || run.status === "cancelled"),
+    Tool.ofValue(view, run.status === "failed" || run.status === "cancelled"),
   )
 
 /** What an event says of how a run goes; none for those that come often. */
@@ -119,7 +180,7 @@ const follow = ({ ports, run: begun }: Key): Effect.Effect<AwaitedRun, never, Sc
 /** Calls a listener once: with what the run comes to, or with nothing when the time is over. */
 const joinUntil = (
   { listeners, settled }: AwaitedRun,
-  deadlines: Deadlines.Deadlines,
+  deadlines: Deadlines,
   seconds: number,
   listener: Listener,
 ) => {
@@ -142,7 +203,7 @@ const joinUntil = (
 
 export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
   const awaited = yield* RcMap.make({ lookup: follow })
-  const deadlines = yield* Deadlines.make
+  const deadlines = yield* makeDeadlines
   const of: Waits["of"] = (ports, run) => {
     const key = new Key(ports, run)
     return Effect.flatMap(RcMap.get(awaited, key), (shared) =>

@@ -5,14 +5,169 @@
  * one says is not shown. The fold takes the log as `AgUiView` repairs it. A response has the newest items that there is room for; its stream
  * has the deltas of all.
  */
-import { type AgentEvent, Page, type RunLog } from "@runlease/core"
+import { type AgentEvent, Page, type Run, type RunLog } from "@runlease/core"
 import * as AgUiView from "@runlease/http/AgUiView"
 import * as Log from "@runlease/http/face/Log"
-import { type DateTime, Predicate } from "effect"
-import * as ItemEvents from "./ItemEvents.js"
-import { type Item, outputText, type Progress, type Response, type StreamEvent } from "./Protocol.js"
-import { seconds } from "./ResponseObject.js"
-import * as Usage from "./Usage.js"
+import { DateTime, Predicate } from "effect"
+import {
+  type Item,
+  outputText,
+  type Progress,
+  type Response,
+  type Settings,
+  type StreamEvent,
+  type Usage,
+} from "./Protocol.js"
+
+/** The tokens of a response. */
+const zero: Usage = {
+  input_tokens: 0,
+  output_tokens: 0,
+  total_tokens: 0,
+  input_tokens_details: { cached_tokens: 0 },
+  output_tokens_details: { reasoning_tokens: 0 },
+}
+
+const count = (value: unknown): number => (typeof value === "number" ? value : 0)
+
+/** With what the event that ends a part of a run reports. */
+const plus = (before: Usage | null, reported: unknown): Usage | null => {
+  const reports = (Array.isArray(reported) ? reported : [reported]).filter(Predicate.isRecord)
+  return reports.reduce<Usage | null>((sum, report) => {
+    const last = sum ?? zero
+    const input_tokens = last.input_tokens + count(report["inputTokens"])
+    const output_tokens = last.output_tokens + count(report["outputTokens"])
+    const cached = last.input_tokens_details.cached_tokens + count(report["cachedInputTokens"])
+    const reasoning = last.output_tokens_details.reasoning_tokens + count(report["reasoningTokens"])
+    return {
+      input_tokens,
+      output_tokens,
+      total_tokens: input_tokens + output_tokens,
+      input_tokens_details: { cached_tokens: cached },
+      output_tokens_details: { reasoning_tokens: reasoning },
+    }
+  }, before)
+}
+
+// A response before its run has begun.
+
+/** Seconds since 1970. */
+const seconds = (time: DateTime.Utc): number => Math.floor(DateTime.toEpochMillis(time) / 1000)
+
+const toolOf = (tool: unknown): object => ({
+  description: null,
+  parameters: null,
+  strict: true,
+  ...(Predicate.isRecord(tool) ? tool : {}),
+})
+
+/** The response that a run is, by its request. */
+export const of = (
+  { createdAt, runId }: Pick<Run.Run, "createdAt" | "runId">,
+  settings: Settings,
+): Response => ({
+  id: runId,
+  object: "response",
+  created_at: seconds(createdAt),
+  completed_at: null,
+  status: "queued",
+  incomplete_details: null,
+  model: settings.model,
+  previous_response_id: settings.previous_response_id ?? null,
+  instructions: settings.instructions ?? null,
+  output: [],
+  error: null,
+  tools: (settings.tools ?? []).map(toolOf),
+  tool_choice: settings.tool_choice ?? "auto",
+  truncation: settings.truncation ?? "disabled",
+  parallel_tool_calls: settings.parallel_tool_calls ?? true,
+  text: { format: { type: "text" }, ...settings.text },
+  top_p: settings.top_p ?? 1,
+  presence_penalty: settings.presence_penalty ?? 0,
+  frequency_penalty: settings.frequency_penalty ?? 0,
+  top_logprobs: settings.top_logprobs ?? 0,
+  temperature: settings.temperature ?? 1,
+  reasoning: settings.reasoning === undefined ? null : { effort: null, summary: null, ...settings.reasoning },
+  usage: null,
+  max_output_tokens: settings.max_output_tokens ?? null,
+  max_tool_calls: settings.max_tool_calls ?? null,
+  store: settings.store ?? true,
+  background: settings.background ?? false,
+  service_tier: "default",
+  metadata: settings.metadata ?? {},
+  safety_identifier: settings.safety_identifier ?? null,
+  prompt_cache_key: settings.prompt_cache_key ?? null,
+})
+
+// The events of one item in a stream, by the type of the item.
+
+/** An event without its place in the stream. */
+interface Unnumbered {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+const place = (index: number, item: Item) => ({ item_id: item.id, output_index: index })
+
+/** The item with more text, or more of its arguments. */
+const extended = (item: Item, delta: string): Item => {
+  switch (item.type) {
+    case "message":
+      return { ...item, content: item.content.map((part) => ({ ...part, text: part.text + delta })) }
+    case "reasoning":
+      return { ...item, content: item.content.map((part) => ({ ...part, text: part.text + delta })) }
+    case "function_call":
+      return { ...item, arguments: item.arguments + delta }
+    case "function_call_output":
+      return item
+  }
+}
+
+/** An item begins without its part, which a separate event adds. */
+export const begun = (index: number, item: Item): ReadonlyArray<Unnumbered> => {
+  const added = { type: "response.output_item.added", output_index: index }
+  if (item.type !== "message" && item.type !== "reasoning") return [{ ...added, item }]
+  const [part] = item.content
+  return [
+    { ...added, item: { ...item, content: [] } },
+    { type: "response.content_part.added", ...place(index, item), content_index: 0, part },
+  ]
+}
+
+const deltaEvent = (index: number, item: Item, text: string): Unnumbered => {
+  const at = place(index, item)
+  switch (item.type) {
+    case "message":
+      return { type: "response.output_text.delta", ...at, content_index: 0, delta: text, logprobs: [] }
+    case "reasoning":
+      return { type: "response.reasoning_text.delta", ...at, content_index: 0, delta: text }
+    default:
+      return { type: "response.function_call_arguments.delta", ...at, delta: text }
+  }
+}
+
+const contentEnded = (index: number, item: Item): ReadonlyArray<Unnumbered> => {
+  const at = place(index, item)
+  if (item.type === "function_call_output") return []
+  if (item.type === "function_call") {
+    const { arguments: args, name } = item
+    return [{ type: "response.function_call_arguments.done", ...at, name, arguments: args }]
+  }
+  const [part] = item.content
+  const content = { ...at, content_index: 0 }
+  const text = { ...content, text: part?.text ?? "" }
+  return [
+    item.type === "message"
+      ? { type: "response.output_text.done", ...text, logprobs: [] }
+      : { type: "response.reasoning_text.done", ...text },
+    { type: "response.content_part.done", ...content, part },
+  ]
+}
+
+export const ended = (index: number, item: Item): ReadonlyArray<Unnumbered> => [
+  ...contentEnded(index, item),
+  { type: "response.output_item.done", output_index: index, item },
+]
 
 type Event = AgentEvent.LogEvent
 
@@ -93,7 +248,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     }
   }
 
-  const event = ({ type, ...fields }: ItemEvents.Unnumbered): StreamEvent => ({
+  const event = ({ type, ...fields }: Unnumbered): StreamEvent => ({
     type,
     sequence_number: sequence++,
     ...fields,
@@ -109,7 +264,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     else others.add(index)
     open.set(key, { index, begun: item })
     room.add(index, Log.sizeOf(item))
-    return ItemEvents.begun(index, item).map(event)
+    return begun(index, item).map(event)
   }
 
   const end = (key: string, status: "completed" | "incomplete" = "completed"): ReadonlyArray<StreamEvent> => {
@@ -121,7 +276,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     const isWhole = placed !== undefined && !room.isCut(index)
     const item: Item = { ...(placed?.item ?? begun), status: isWhole ? status : "incomplete" }
     if (placed !== undefined) items.set(index, { ...placed, item })
-    return ItemEvents.ended(index, item).map(event)
+    return ended(index, item).map(event)
   }
 
   const add = (key: string, delta: string): ReadonlyArray<StreamEvent> => {
@@ -131,9 +286,9 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
     const fitting = room.extend(index, delta)
     const placed = items.get(index)
     if (placed !== undefined && fitting !== "") {
-      items.set(index, { ...placed, item: ItemEvents.extended(placed.item, fitting) })
+      items.set(index, { ...placed, item: extended(placed.item, fitting) })
     }
-    return [event(ItemEvents.delta(index, begun, delta))]
+    return [event(deltaEvent(index, begun, delta))]
   }
 
   const drop = (id: string): void => {
@@ -150,7 +305,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
       end(key, status === "completed" ? "completed" : "incomplete"),
     )
     const completed_at = status === "completed" ? seconds(at) : null
-    progress = { ...progress, usage: progress.usage ?? Usage.zero, ...more, completed_at, status }
+    progress = { ...progress, usage: progress.usage ?? zero, ...more, completed_at, status }
     // The protocol has no event for a cancelled response.
     return [...ends, whole(status === "cancelled" ? "incomplete" : status)]
   }
@@ -177,7 +332,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
   }
 
   const finish = ({ outcome, result, usage }: Event, at: DateTime.Utc): ReadonlyArray<StreamEvent> => {
-    progress = { ...progress, usage: Usage.plus(progress.usage, usage) }
+    progress = { ...progress, usage: plus(progress.usage, usage) }
     const { pendingToolCallIds, type } = Predicate.isRecord(outcome) ? outcome : {}
     if (type === "cancelled") return settle("cancelled", at)
     if (type === "interrupt") return settle("incomplete", at, { incomplete_details: { reason: "interrupt" } })
@@ -242,7 +397,7 @@ export const make = (first: Response, most = maxBytes): ResponseFold => {
         return [...begin(`o:${callId}`, callId, item), ...end(`o:${callId}`)]
       }
       case "RUN_ERROR": {
-        progress = { ...progress, usage: Usage.plus(progress.usage, shown["usage"]) }
+        progress = { ...progress, usage: plus(progress.usage, shown["usage"]) }
         const code = string(shown["code"]) || "server_error"
         return settle("failed", at, {
           error: { code, message: string(shown["message"]) || "The run failed" },

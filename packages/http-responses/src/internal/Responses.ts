@@ -9,7 +9,6 @@ import { Context, Effect, Either, Predicate, Schema, Stream } from "effect"
 import * as Errors from "./Errors.js"
 import { CreateResponse, decode, type Settings, type StreamEvent } from "./Protocol.js"
 import * as ResponseFold from "./ResponseFold.js"
-import * as ResponseObject from "./ResponseObject.js"
 
 type Failure = Errors.ResponsesError | ControlPlaneError.ControlPlaneError
 
@@ -72,7 +71,7 @@ export const findStored = (ports: Ports, id: string) =>
   )
 
 const foldOf = ({ run, settings }: Found, most?: number) =>
-  ResponseFold.make(ResponseObject.of(run, settings), most)
+  ResponseFold.make(ResponseFold.of(run, settings), most)
 
 const ofLog = <A, R>(
   id: string,
