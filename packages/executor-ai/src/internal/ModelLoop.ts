@@ -1,33 +1,191 @@
 /** The steps of a run: a request to the model, the calls of its answer, and the next request with their results. */
-import type { AiError, LanguageModel, Prompt } from "@effect/ai"
+import { type AiError, type LanguageModel, Prompt, type Tool, type Toolkit } from "@effect/ai"
 import {
   AgentEvent,
+  Budget,
   type ControlPlane,
   ControlPlaneUnavailable,
   Executor,
+  type InboxMessage,
   Interrupt,
   type RequestSnapshot,
   type Run,
+  StepRecord,
 } from "@runlease/core"
-import { PastAttempts, ToolArguments, ToolCalls } from "@runlease/core/executor"
-import { type Duration, Effect, Option, type Scope, Stream } from "effect"
+import { AttemptInbox, PastAttempts, StepLog, ToolArguments, ToolCalls } from "@runlease/core/executor"
+import { Cause, Chunk, type Duration, Effect, Option, type Scope, Stream } from "effect"
 import * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"
-import * as BudgetCheck from "./BudgetCheck.js"
 import * as CallArguments from "./CallArguments.js"
 import * as Failure from "./Failure.js"
 import * as GenAiSpans from "./GenAiSpans.js"
 import * as ModelPrompt from "./ModelPrompt.js"
-import * as ModelRequest from "./ModelRequest.js"
 import * as OfferedTools from "./OfferedTools.js"
 import * as RecordedAnswers from "./RecordedAnswers.js"
 import type { RequestedCall } from "./RequestedCall.js"
-import * as RunMessages from "./RunMessages.js"
 import * as ToolResults from "./ToolResults.js"
 import * as UniqueIds from "./UniqueIds.js"
-import * as UnsupportedFiles from "./UnsupportedFiles.js"
 import * as Usage from "./Usage.js"
 import * as WorkerCalls from "./WorkerCalls.js"
+
+// The budget of a run's tree, before each request to the model.
+
+/** Waits while the budget is spent. An execution without steps has none. */
+const budgetCheck: Effect.Effect<Effect.Effect<void, Executor.ExecutorError, ControlPlane.ProjectPorts>> =
+  Effect.map(
+    Effect.serviceOption(StepLog.StepLog),
+    Option.match({
+      onNone: () => Effect.void,
+      onSome: (log) =>
+        Budget.check.pipe(Effect.provideService(StepLog.StepLog, log), Effect.mapError(Failure.ofBudget)),
+    }),
+  )
+
+/** One request to a model, with the limits on its answer. */
+interface RequestOptions {
+  readonly model: LanguageModel.Service
+  readonly messages: ReadonlyArray<Prompt.Message>
+  readonly toolkit: Toolkit.WithHandler<Record<string, Tool.Any>> | undefined
+  readonly idleTimeout: Duration.Duration
+  readonly spans: GenAiSpans.GenAiSpans
+}
+
+/** Sends the request and streams the events of the answer, which `answer` reads. */
+const send = (
+  { idleTimeout, messages, model, spans, toolkit }: RequestOptions,
+  answer: Answer.Answer,
+): Stream.Stream<AgentEvent.AgentEvent, AiError.AiError | Executor.ExecutorError> => {
+  const prompt = Prompt.fromMessages(messages)
+  const parts =
+    toolkit === undefined
+      ? model.streamText({ prompt })
+      : model.streamText({ prompt, toolkit, disableToolCallResolution: true })
+  return spans.chat(parts).pipe(
+    // The module of a provider dies of some answers that it does not understand.
+    Stream.catchSomeCause((cause) =>
+      Option.map(Cause.dieOption(cause), (defect) => Stream.fail(Failure.ofDefect(defect))),
+    ),
+    Stream.timeoutFail(() => Failure.timedOut(idleTimeout), idleTimeout),
+    Stream.mapChunksEffect((chunk) => {
+      if (Chunk.some(chunk, (part) => "delta" in part && part.delta.length > Failure.maxPart)) {
+        return Effect.fail(Failure.tooLarge)
+      }
+      const events = Chunk.flatMap(chunk, (part) => Chunk.unsafeFromArray([...answer.read(part)]))
+      const error = answer.error()
+      return error === undefined ? Effect.succeed(events) : Effect.fail(Failure.ofErrorPart(error.error))
+    }),
+  )
+}
+
+const stepName = "inbox"
+
+/** Messages, and the event that says that they were consumed. */
+interface TakenMessages {
+  readonly messages: ReadonlyArray<InboxMessage.InboxMessage>
+  readonly record: AgentEvent.AgentEvent
+}
+
+/**
+ * The messages to the run while it works, for the next request to the model.
+ *
+ * Source: docs/decisions/0062-an-inbox.md
+ */
+interface RunMessages {
+  /** Whether there are some that no request has had. */
+  readonly pending: () => boolean
+
+  /** Takes them. Their record comes before the answer to the request that has them. */
+  readonly take: Effect.Effect<TakenMessages, Executor.ExecutorError>
+}
+
+const none: RunMessages = {
+  pending: () => false,
+  take: Effect.dieMessage("No message can reach this run"),
+}
+
+const ofSteps = ({ inbox, issue, messages }: StepLog.AttemptSteps): RunMessages => ({
+  pending: inbox.pending,
+  take: Effect.gen(function* () {
+    const after = inbox.consumed() ?? 0
+    const all = yield* Effect.mapError(messages, Failure.ofControlPlane)
+    const range = { after, to: Math.max(after, all.at(-1)?.number ?? 0) }
+    const step_id = StepRecord.stepIdOf({ within: undefined, name: stepName, key: after })
+    const { event } = yield* issue(StepRecord.inboxEventName, {
+      step_id,
+      name: stepName,
+      key: after,
+      ...range,
+    })
+    inbox.took(range)
+    return { messages: AttemptInbox.inRange(all, range), record: event }
+  }),
+})
+
+/** Those of a run. An attempt begins after what the attempts before it have consumed. */
+const runMessages = (run: Run.ClaimedRun): Effect.Effect<RunMessages, Executor.ExecutorError> =>
+  Effect.flatMap(
+    Effect.serviceOption(StepLog.StepLog),
+    Option.match({
+      onNone: () => Effect.succeed(none),
+      onSome: (log) => {
+        const steps = log.steps()
+        return run.inbox === undefined
+          ? Effect.succeed(ofSteps(steps))
+          : Effect.mapBoth(steps.recorded, {
+              onFailure: Failure.ofControlPlane,
+              onSuccess: () => ofSteps(steps),
+            })
+      },
+    }),
+  )
+
+/** The statuses with which a server refuses the content of a request. */
+const refusals = new Set([400, 413, 415, 422])
+
+/** The refusal of the request's content, with a description if there is one. Undefined for other errors. */
+const refusalOf = (error: AiError.AiError): string | undefined => {
+  if (error._tag === "MalformedInput") return error.description ?? ""
+  return error._tag === "HttpResponseError" && refusals.has(error.response.status) ? "" : undefined
+}
+
+/** Removes files that a model does not accept, so that they do not fail the run. */
+interface Reduction {
+  readonly messages: ReadonlyArray<Prompt.Message>
+  /** Logs the media types of the removed files. */
+  readonly warning: Effect.Effect<void>
+}
+
+/**
+ * The messages without the files that the error is about: those whose media type it names, or all files if it names none.
+ * None when the error is not a refusal or there are no files.
+ */
+const remove = (
+  messages: ReadonlyArray<Prompt.Message>,
+  error: AiError.AiError,
+): Option.Option<Reduction> => {
+  const refusal = refusalOf(error)
+  const files = messages.flatMap((message) =>
+    message.role === "user" ? message.content.filter((part) => part.type === "file") : [],
+  )
+  if (refusal === undefined || files.length === 0) return Option.none()
+  const named = files.filter(({ mediaType }) => refusal.includes(mediaType))
+  const removed = new Set<Prompt.UserMessagePart>(named.length > 0 ? named : files)
+  return Option.some({
+    warning: Effect.logWarning(
+      "The model does not accept these files, so the next request leaves them out",
+    ).pipe(
+      Effect.annotateLogs({
+        left_out: Array.from(removed, (part) => (part.type === "file" ? part.mediaType : part.type)),
+        reason: error.message,
+      }),
+    ),
+    messages: messages.flatMap((message) => {
+      if (message.role !== "user" || !message.content.some((part) => removed.has(part))) return [message]
+      const content = message.content.filter((part) => !removed.has(part))
+      return content.length === 0 ? [] : [Prompt.userMessage({ content, options: message.options })]
+    }),
+  })
+}
 
 /** The options of `AiExecutor`, with their defaults, the model and the handlers. */
 export interface Options {
@@ -63,8 +221,8 @@ export const make = (options: Options) =>
     const counter = ToolCalls.after(attempts)
     const ids = UniqueIds.make(run, attempts)
     const recorder = yield* RecordedAnswers.recorder(attempts)
-    const inbox = yield* RunMessages.make(run)
-    const checkBudget = yield* BudgetCheck.make
+    const inbox = yield* runMessages(run)
+    const checkBudget = yield* budgetCheck
 
     const givenResults = ToolResults.idsIn(run.snapshot.messages)
 
@@ -207,7 +365,7 @@ export const make = (options: Options) =>
       let salvaged = false
       let replaced = false
       const onAiError = (error: AiError.AiError): Events => {
-        const reduced = answer.summary().begun ? Option.none() : UnsupportedFiles.remove(messages, error)
+        const reduced = answer.summary().begun ? Option.none() : remove(messages, error)
         if (Option.isSome(reduced)) {
           messages = reduced.value.messages
           replaced = true
@@ -227,7 +385,7 @@ export const make = (options: Options) =>
         return Stream.fromIterable(events)
       }
       const { idleTimeout, model } = options
-      return ModelRequest.send({ model, messages, toolkit, idleTimeout, spans }, answer).pipe(
+      return send({ model, messages, toolkit, idleTimeout, spans }, answer).pipe(
         Stream.catchAll((error) => (error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error))),
         Stream.concat(Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer, salvaged)))),
       )

@@ -2,12 +2,104 @@
 import { Prompt } from "@effect/ai"
 import { RequestSnapshot } from "@runlease/core"
 import type { PastAttempts } from "@runlease/core/executor"
-import { Effect, Either, Option, Predicate, Schema } from "effect"
+import { Effect, Either, Encoding, Option, Predicate, Schema } from "effect"
 import * as History from "./History.js"
-import * as Media from "./Media.js"
 import * as ProviderOptions from "./ProviderOptions.js"
 import * as RecordedAnswers from "./RecordedAnswers.js"
 import * as RequestedCall from "./RequestedCall.js"
+
+// Converts files and images of a snapshot to parts of a prompt.
+
+const types = new Set(["file", "image", "document", "audio", "video", "binary"])
+
+/** Whether a part holds media, by its type. */
+const isMedia = (part: RequestSnapshot.MessagePart): boolean => types.has(part.type)
+
+const refuse = (part: RequestSnapshot.MessagePart, why: string) =>
+  Either.left(`a part of type ${part.type} that ${why}`)
+
+const firstText = (...values: ReadonlyArray<unknown>): string | undefined =>
+  values.find((value): value is string => typeof value === "string" && value !== "")
+
+const dataUrl = /^data:([^;,]*)(;[^,]*)?,([\s\S]*)$/
+
+/** Every model reads plain text, even one that takes no files. */
+const ofBytes = (mediaType: string, fileName: string | undefined, bytes: Uint8Array) =>
+  mediaType.startsWith("text/") || mediaType === "application/json"
+    ? Prompt.textPart({
+        text: `${fileName === undefined ? "" : `${fileName}:\n`}${new TextDecoder().decode(bytes)}`,
+      })
+    : Prompt.filePart({ mediaType, fileName, data: bytes })
+
+/** The ids of files in the storage of OpenAI. Only the module of OpenAI accepts the id of a file. */
+const isOpenAiFile = /^file-/
+
+/** A file in the storage of a provider, for a model of that provider. */
+const ofHandle = (
+  part: RequestSnapshot.MessagePart,
+  fileId: string,
+  storedBy: string | undefined,
+  provider: string | undefined,
+) => {
+  if (storedBy !== provider || provider !== "openai" || !isOpenAiFile.test(fileId)) {
+    return refuse(part, `names a file of ${storedBy ?? "an unknown provider"}, which this model cannot read`)
+  }
+  const mediaType = firstText(part["mediaType"]) ?? (part.type === "image" ? "image/*" : "application/pdf")
+  return Either.right(Prompt.filePart({ mediaType, data: fileId }))
+}
+
+/**
+ * The media of a part. AG-UI writes `{source: {type: "url" | "data", value, mimeType}}`. Other clients write `url` or
+ * `data` (base64), and `mediaType`, besides `type`. A `data:` URL counts as data. `fileId` names a file in the storage of
+ * `provider`. Fails with the reason why no model can use the part, as the end of a sentence.
+ */
+const ofPart = (
+  part: RequestSnapshot.MessagePart,
+  provider: string | undefined,
+): Either.Either<Prompt.TextPart | Prompt.FilePart, string> => {
+  const source = Predicate.isRecord(part["source"]) ? part["source"] : {}
+  const kind = source["type"]
+  const fileName = firstText(part["filename"], part["fileName"], part["name"])
+  const declared = firstText(
+    source["mimeType"],
+    source["mediaType"],
+    part["mediaType"],
+    part["mimeType"],
+    part["mime_type"],
+  )
+  const mediaType = declared ?? (part.type === "image" ? "image/*" : "application/octet-stream")
+  const data = firstText(kind === "data" ? source["value"] : undefined, part["data"])
+  const url = firstText(kind === "url" ? source["value"] : undefined, part["url"])
+  const fileId = firstText(kind === "file" ? source["value"] : undefined, part["fileId"])
+  const inline = dataUrl.exec(url ?? data ?? "")
+  if (inline !== null) {
+    const [, type, parameters = "", body = ""] = inline
+    const bytes = parameters.endsWith(";base64")
+      ? Encoding.decodeBase64(body)
+      : Either.map(
+          Either.try(() => decodeURIComponent(body)),
+          (text) => new TextEncoder().encode(text),
+        )
+    return Either.match(bytes, {
+      onLeft: () => refuse(part, "holds a data: URL that cannot be decoded"),
+      onRight: (decoded) => Either.right(ofBytes(type || mediaType, fileName, decoded)),
+    })
+  }
+  if (data !== undefined) {
+    return Either.match(Encoding.decodeBase64(data), {
+      onLeft: () => refuse(part, "holds data that is not base64"),
+      onRight: (decoded) => Either.right(ofBytes(mediaType, fileName, decoded)),
+    })
+  }
+  if (url === undefined && fileId !== undefined) {
+    return ofHandle(part, fileId, firstText(source["provider"], part["provider"]), provider)
+  }
+  if (url === undefined) return refuse(part, "holds neither a url nor data")
+  return Option.match(Option.liftThrowable((text: string) => new URL(text))(url), {
+    onNone: () => refuse(part, `holds ${url}, which is not a URL`),
+    onSome: (location) => Either.right(Prompt.filePart({ mediaType, fileName, data: location })),
+  })
+}
 
 /** `dropped`: the types of the parts that the model cannot use. */
 interface ToolContent {
@@ -35,7 +127,7 @@ const isText = (part: Part): boolean => part.type === "text" && typeof part["tex
 const isContent = (result: unknown): result is ReadonlyArray<Part> =>
   Array.isArray(result) &&
   result.every(isPart) &&
-  (result.length === 0 || result.some((part) => isText(part) || (Media.isMedia(part) && "source" in part)))
+  (result.length === 0 || result.some((part) => isText(part) || (isMedia(part) && "source" in part)))
 
 /** `error` marks a failure. The model reads it first, then the rest of the result. */
 const toolContent = ({ error, isError, result }: Part): ToolContent => {
@@ -95,8 +187,8 @@ const userPart = (
 ): ReadonlyArray<Prompt.UserMessagePart> => {
   const text = textOf(part["text"])
   if (part.type === "text") return text === "" ? [] : [Prompt.textPart({ text })]
-  const media = Media.isMedia(part)
-    ? Media.ofPart(part, provider)
+  const media = isMedia(part)
+    ? ofPart(part, provider)
     : Either.left(`a part of the unknown type ${part.type}`)
   return Either.match(media, {
     onLeft: (reason) => {

@@ -1,11 +1,11 @@
 /** The rows of a transaction on a SQL database. */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { RunRows } from "@runlease/store"
+import { LimitRules, RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import * as ClaimQueries from "./ClaimQueries.js"
+import { execute } from "../dialect/ExecuteStatement.js"
+import type { NameRow } from "../rows/RunRow.js"
 import * as ConversationRows from "./ConversationRows.js"
-import * as DebounceQueries from "./DebounceQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as FlowQueries from "./FlowQueries.js"
@@ -18,6 +18,105 @@ import * as RecordQueries from "./RecordQueries.js"
 import * as RunQueries from "./RunQueries.js"
 import * as RunWrites from "./RunWrites.js"
 import * as SummaryQueries from "./SummaryQueries.js"
+
+interface ClaimedRow extends NameRow {
+  readonly claim: number
+}
+
+/** The runs that name each of these claims: one index probe for each. */
+const readClaimedBefore = (
+  { sql }: Database,
+  claims: ReadonlyArray<RunRows.NamedClaim>,
+): Effect.Effect<RunRows.Found["claimedBefore"], SqlError> => {
+  const claimedBefore = claims.map((): Array<RunRows.RunRef> => [])
+  if (claims.length === 0) return Effect.succeed(claimedBefore)
+  const named = claims.map(
+    ({ claimId, workerId }, index) => sql`SELECT ${sql.literal(String(index))} AS claim, run_pk FROM leases
+      WHERE claim_id = ${claimId} AND lease_owner = ${workerId}`,
+  )
+  return Effect.map(
+    execute(sql<ClaimedRow>`SELECT n.claim, r.project_id, r.run_id
+      FROM (${sql.join(" UNION ALL ", false)(named)}) n JOIN runs r ON r.run_pk = n.run_pk`),
+    (rows) => {
+      for (const { claim, project_id, run_id } of rows) {
+        claimedBefore[claim]!.push({ projectId: project_id, runId: run_id })
+      }
+      return claimedBefore
+    },
+  )
+}
+
+const readRunnable = (
+  { dialect }: Database,
+  probes: ReadonlyArray<RunRows.Probe>,
+): Effect.Effect<RunRows.Found["runnable"], SqlError> =>
+  Effect.map(dialect.runnable(probes), (candidates) => {
+    const runnable = probes.map((): Array<RunRows.StoredRun> => [])
+    for (const { probe, run } of candidates) runnable[probe]!.push(run)
+    for (const runs of runnable) runs.sort(RunRows.byPreference)
+    return runnable
+  })
+
+/** The search for the runs that the claims of a commit may take: one search for all of them. */
+export const search = (
+  database: Database,
+  { claims, probes }: RunRows.Search,
+): Effect.Effect<RunRows.Found, SqlError> =>
+  Effect.suspend(() => {
+    const found: { -readonly [K in keyof RunRows.Found]: RunRows.Found[K] } = {
+      due: [],
+      scopedLimits: LimitRules.noScopedLimits,
+      claimedBefore: [],
+      runnable: [],
+    }
+    const reads = [
+      Effect.map(DueQueries.readDue(database), (due) => void Object.assign(found, due)),
+      Effect.map(
+        readClaimedBefore(database, claims),
+        (claimedBefore) => void (found.claimedBefore = claimedBefore),
+      ),
+      Effect.map(readRunnable(database, probes), (runnable) => void (found.runnable = runnable)),
+    ]
+    return Effect.as(database.dialect.together(reads), found)
+  })
+
+// The runs that take later submissions of a key.
+
+const columns = { project_id: "text", agent_id: "text", debounce_key: "text" } as const
+
+/** What the lock of a key is called: no lane has such a name. */
+const lockOf = ({ agentId, key, projectId }: RunRows.Debounced): string =>
+  JSON.stringify(["debounce", projectId, agentId, key])
+
+/** The runs of these keys that no worker has claimed, from the oldest on, and locked. No run of the keys is added until the commit. */
+const read = (
+  database: Database,
+  names: ReadonlyArray<RunRows.Debounced>,
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
+  Effect.gen(function* () {
+    const { dialect, sql } = database
+    yield* dialect.lockNames(names.map(lockOf))
+    const rows = dialect.rows(
+      columns,
+      names.map(({ agentId, key, projectId }) => ({
+        project_id: projectId,
+        agent_id: agentId,
+        debounce_key: key,
+      })),
+    )
+    const keys = yield* execute(
+      sql<{
+        readonly run_pk: number
+      }>`SELECT q.run_pk FROM ${rows} v JOIN queue q ON q.project_id = v.project_id
+        AND q.agent_id = v.agent_id AND q.debounce_key = v.debounce_key AND q.debounce_key IS NOT NULL`,
+    )
+    if (keys.length === 0) return []
+    const found = yield* RunQueries.findUnfinished(
+      database,
+      keys.map(({ run_pk }) => run_pk),
+    )
+    return found.toSorted((a, b) => a.key - b.key)
+  })
 
 export const make = (database: Database): RunRows.RunRows<SqlError> => {
   const { dialect } = database
@@ -36,11 +135,11 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     findKeys: (keys) => RunQueries.findByKey(database, keys),
     findFree: (keys) => RunQueries.findFree(database, keys),
     openChildren: (parents, limit) => RunQueries.findOpenChildren(database, parents, limit),
-    search: (search) => ClaimQueries.search(database, search),
+    search: (wanted) => search(database, wanted),
     due: DueQueries.readDue(database),
     busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),
     laneRuns: (lanes) => LaneQueries.readRuns(database, lanes),
-    debounced: (names) => DebounceQueries.read(database, names),
+    debounced: (names) => read(database, names),
     lanesOfChildren: (lanes) => LaneQueries.readOfChildren(database, lanes),
     waitingRuns: (lanes) => LaneQueries.readRuns(database, lanes, ["waits"]),
     advanceLanes: (lanes, admits) =>
