@@ -8,13 +8,12 @@ import { integer, plural } from "../../format/numbers"
 import { Page } from "../../shell/Page"
 import { Button } from "../../ui/Button"
 import { Empty } from "../../ui/Empty"
-import { Skeleton } from "../../ui/Loading"
+import { Unread } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { Slots } from "../../ui/Slots"
 import { StateWord } from "../../ui/StateWord"
-import { Trouble } from "../../ui/Trouble"
 import { useSteadyOrder } from "../../ui/steadyOrder"
-import { headCell, rightHeadCell } from "../../ui/look"
+import { type Column, TableHead } from "../../ui/TableHead"
 import {
   inOrder,
   limitsQuery,
@@ -129,48 +128,30 @@ const Item = ({ limit }: { readonly limit: Json.Limit }) => (
   </li>
 )
 
+const columns: ReadonlyArray<Column> = [
+  { name: "State", width: "w-[100px]" },
+  { name: "Of" },
+  { name: "Places", width: "w-[168px]" },
+  { name: "Running", width: "w-[92px]", isRight: true, title: "Runs that work, and how many may" },
+  { name: "Open", width: "w-[92px]", isRight: true, title: "Runs that have a place and wait for a worker" },
+  { name: "Waiting", width: "w-[92px]", isRight: true, title: "Runs that wait for a place" },
+  { name: "Rate", width: "w-[168px]", title: "How many runs start in a time" },
+  {
+    name: "Pending",
+    width: "w-[120px]",
+    isRight: true,
+    title: "Runs that no worker has had yet, and how many may be",
+  },
+  { name: "Actions", width: "w-[112px]", isUnnamed: true },
+]
+
 /** The limits: a table, or a list on a phone. Its rows stay where they are while the pointer or the focus is on them. */
 const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Limit> }) => {
   const { hold, rows } = useSteadyOrder(inOrder(limits), nameOf)
   return (
     <div {...hold}>
       <table className="w-full table-fixed border-collapse max-desk:hidden">
-        <colgroup>
-          <col className="w-[100px]" />
-          <col />
-          <col className="w-[168px]" />
-          <col className="w-[92px]" />
-          <col className="w-[92px]" />
-          <col className="w-[92px]" />
-          <col className="w-[168px]" />
-          <col className="w-[120px]" />
-          <col className="w-[112px]" />
-        </colgroup>
-        <thead>
-          <tr>
-            <th className={headCell}>State</th>
-            <th className={headCell}>Of</th>
-            <th className={headCell}>Places</th>
-            <th className={rightHeadCell} title="Runs that work, and how many may">
-              Running
-            </th>
-            <th className={rightHeadCell} title="Runs that have a place and wait for a worker">
-              Open
-            </th>
-            <th className={rightHeadCell} title="Runs that wait for a place">
-              Waiting
-            </th>
-            <th className={headCell} title="How many runs start in a time">
-              Rate
-            </th>
-            <th className={rightHeadCell} title="Runs that no worker has had yet, and how many may be">
-              Pending
-            </th>
-            <th className={headCell}>
-              <span className="sr-only">Actions</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead columns={columns} />
         <tbody>
           {rows.map((limit) => (
             <Row key={nameOf(limit)} limit={limit} />
@@ -203,16 +184,13 @@ const countWords = (limits: ReadonlyArray<Json.Limit>): string => {
 const LimitsPage = () => {
   const { slug } = useSession().project
   useProjectLive({})
-  const { data, error, refetch } = useQuery(limitsQuery(slug))
+  const query = useQuery(limitsQuery(slug))
+  const { data } = query
   return (
     <Page title="Limits">
       <Panel title="Limits" note={data === undefined || data.length === 0 ? undefined : countWords(data)}>
         {data === undefined ? (
-          error === null ? (
-            <Skeleton rows={6} />
-          ) : (
-            <Trouble error={error} retry={() => void refetch()} />
-          )
+          <Unread query={query} rows={6} />
         ) : data.length === 0 ? (
           <Empty command={example}>No limit has runs, and none is paused. A submission sets one:</Empty>
         ) : (

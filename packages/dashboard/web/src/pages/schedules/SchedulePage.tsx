@@ -10,10 +10,9 @@ import { ago, duration, exact, until, when } from "../../format/times"
 import { Page } from "../../shell/Page"
 import { wholeRun } from "../../shell/links"
 import { Copy } from "../../ui/Copy"
-import { Skeleton } from "../../ui/Loading"
+import { Skeleton, Trouble, Unread } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { StateIcon } from "../../ui/State"
-import { Trouble } from "../../ui/Trouble"
 import { useNow } from "../../ui/now"
 import { Fact, FactList, linkClass } from "../run/facts/FactList"
 import { ScheduleHead } from "./ScheduleHead"
@@ -125,7 +124,8 @@ const ScheduleInput = ({ schedule: { config } }: { readonly schedule: Json.Sched
 /** The next ticks of a schedule, in its own zone. */
 const UpcomingPanel = ({ now, schedule }: { readonly schedule: Json.Schedule; readonly now: number }) => {
   const { slug } = useSession().project
-  const { data, error, refetch } = useQuery(upcomingQuery(slug, schedule))
+  const query = useQuery(upcomingQuery(slug, schedule))
+  const { data } = query
   const reader = Intl.DateTimeFormat().resolvedOptions().timeZone
   const zone = hasZone(schedule.schedule) ? schedule.timezone : reader
   const isPaused = schedule.status === "paused"
@@ -134,11 +134,7 @@ const UpcomingPanel = ({ now, schedule }: { readonly schedule: Json.Schedule; re
       {schedule.completed_at !== null ? (
         <p className="px-4 pb-3 text-ink-2 max-desk:px-3">It is complete: no tick comes.</p>
       ) : data === undefined ? (
-        error === null ? (
-          <Skeleton rows={4} height={28} />
-        ) : (
-          <Trouble error={error} retry={() => void refetch()} />
-        )
+        <Unread query={query} rows={4} height={28} />
       ) : (
         <>
           {isPaused ? (

@@ -7,12 +7,11 @@ import { integer } from "../../format/numbers"
 import { exact, when } from "../../format/times"
 import { noRunsSearch, wholeRun } from "../../shell/links"
 import { buttonClass } from "../../ui/Button"
-import { Skeleton } from "../../ui/Loading"
+import { Unread } from "../../ui/Loading"
 import { MiniLane } from "../../ui/MiniLane"
 import { Panel } from "../../ui/Panel"
 import { State, StateIcon, wordOf } from "../../ui/State"
-import { Trouble } from "../../ui/Trouble"
-import { headCell, rightHeadCell } from "../../ui/look"
+import { type Column, TableHead } from "../../ui/TableHead"
 import { Attempt, Cost, Took } from "../runs/figures"
 import { runsText, scheduleRunsQuery } from "./queries"
 
@@ -57,27 +56,19 @@ const Code = ({ run: { error, status } }: { readonly run: Json.RunSummary }) =>
     </code>
   )
 
+const columns: ReadonlyArray<Column> = [
+  { name: "State", width: "w-[124px]" },
+  { name: "Tick" },
+  { name: "Leases", width: "w-[92px]" },
+  { name: "Attempt", width: "w-[72px]", isRight: true },
+  { name: "Took", width: "w-[88px]", isRight: true },
+  { name: "Cost", width: "w-[84px]", isRight: true },
+]
+
 const Rows = ({ now, runs }: { readonly runs: ReadonlyArray<Json.RunSummary>; readonly now: number }) => (
   <>
     <table className="w-full table-fixed border-collapse max-desk:hidden">
-      <colgroup>
-        <col className="w-[124px]" />
-        <col />
-        <col className="w-[92px]" />
-        <col className="w-[72px]" />
-        <col className="w-[88px]" />
-        <col className="w-[84px]" />
-      </colgroup>
-      <thead>
-        <tr>
-          <th className={headCell}>State</th>
-          <th className={headCell}>Tick</th>
-          <th className={headCell}>Leases</th>
-          <th className={rightHeadCell}>Attempt</th>
-          <th className={rightHeadCell}>Took</th>
-          <th className={rightHeadCell}>Cost</th>
-        </tr>
-      </thead>
+      <TableHead columns={columns} />
       <tbody>
         {runs.map((run) => (
           <tr key={run.run_id} className="transition-colors duration-[120ms] hover:bg-hover">
@@ -137,7 +128,8 @@ export const ScheduleRuns = ({
   readonly now: number
 }) => {
   const { slug } = useSession().project
-  const { data, error, refetch } = useQuery(scheduleRunsQuery(slug, schedule))
+  const query = useQuery(scheduleRunsQuery(slug, schedule))
+  const { data } = query
   return (
     <Panel
       title="Runs"
@@ -160,11 +152,7 @@ export const ScheduleRuns = ({
       }
     >
       {data === undefined ? (
-        error === null ? (
-          <Skeleton rows={5} />
-        ) : (
-          <Trouble error={error} retry={() => void refetch()} />
-        )
+        <Unread query={query} rows={5} />
       ) : data.data.length > 0 ? (
         <Rows runs={data.data} now={now} />
       ) : (

@@ -8,10 +8,9 @@ import { plural } from "../../format/numbers"
 import { Page } from "../../shell/Page"
 import { Button } from "../../ui/Button"
 import { Empty } from "../../ui/Empty"
-import { Skeleton } from "../../ui/Loading"
+import { Unread } from "../../ui/Loading"
 import { useNow } from "../../ui/now"
 import { Panel } from "../../ui/Panel"
-import { Trouble } from "../../ui/Trouble"
 import { mostSchedules, schedulesQuery, useSchedulesLive } from "./queries"
 import { inOrder, isTrouble, stateOf } from "./scheduleState"
 import { SchedulesTable } from "./SchedulesTable"
@@ -41,7 +40,8 @@ const countWords = (schedules: ReadonlyArray<Json.Schedule>, now: number): strin
 const SchedulesPage = () => {
   const { slug } = useSession().project
   useSchedulesLive()
-  const { data, error, refetch } = useQuery(schedulesQuery(slug))
+  const query = useQuery(schedulesQuery(slug))
+  const { data } = query
   const now = useNow()
   const [isCreating, setCreating] = useState(false)
   const troubled = inOrder(data ?? [], now)
@@ -64,11 +64,7 @@ const SchedulesPage = () => {
           }
         >
           {data === undefined ? (
-            error === null ? (
-              <Skeleton rows={6} />
-            ) : (
-              <Trouble error={error} retry={() => void refetch()} />
-            )
+            <Unread query={query} rows={6} />
           ) : data.length === 0 ? (
             <Empty command={example}>No schedule begins runs of this project yet.</Empty>
           ) : (

@@ -8,7 +8,7 @@ import { wholeRun } from "../../shell/links"
 import { useRowKeys } from "../../ui/rowKeys"
 import { StateIcon } from "../../ui/State"
 import { useSteadyOrder } from "../../ui/steadyOrder"
-import { headCell, rightHeadCell } from "../../ui/look"
+import { type Column, TableHead } from "../../ui/TableHead"
 import { PauseButton, RunNow, ScheduleState, StateOf, Times } from "./ScheduleParts"
 import { inOrder, isFailing, skippedOf, skippedWords, stateOf } from "./scheduleState"
 
@@ -163,6 +163,24 @@ const Item = ({ now, schedule }: RowProps) => {
   )
 }
 
+const columns: ReadonlyArray<Column> = [
+  { name: "State", width: "w-[100px]" },
+  { name: "Schedule" },
+  { name: "Agent", width: "w-[116px]" },
+  { name: "When", width: "w-[240px]" },
+  { name: "Next", width: "w-[72px]" },
+  { name: "Last", width: "w-[92px]" },
+  { name: "Runs", width: "w-[68px]", isRight: true, className: onlyWide },
+  {
+    name: "Skipped",
+    width: "w-[68px]",
+    isRight: true,
+    title: "Ticks that began no run",
+    className: onlyWide,
+  },
+  { name: "Actions", width: "w-[152px]", isUnnamed: true },
+]
+
 export const SchedulesTable = ({
   now,
   schedules,
@@ -176,34 +194,7 @@ export const SchedulesTable = ({
   return (
     <div {...hold}>
       <table ref={box} className="w-full table-fixed border-collapse max-desk:hidden">
-        <colgroup>
-          <col className="w-[100px]" />
-          <col />
-          <col className="w-[116px]" />
-          <col className="w-[240px]" />
-          <col className="w-[72px]" />
-          <col className="w-[92px]" />
-          <col className={`w-[68px] ${onlyWide}`} />
-          <col className={`w-[68px] ${onlyWide}`} />
-          <col className="w-[152px]" />
-        </colgroup>
-        <thead>
-          <tr>
-            <th className={headCell}>State</th>
-            <th className={headCell}>Schedule</th>
-            <th className={headCell}>Agent</th>
-            <th className={headCell}>When</th>
-            <th className={headCell}>Next</th>
-            <th className={headCell}>Last</th>
-            <th className={`${rightHeadCell} ${onlyWide}`}>Runs</th>
-            <th className={`${rightHeadCell} ${onlyWide}`} title="Ticks that began no run">
-              Skipped
-            </th>
-            <th className={headCell}>
-              <span className="sr-only">Actions</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead columns={columns} />
         <tbody>
           {rows.map((schedule) => (
             <Row key={schedule.id} schedule={schedule} now={now} />

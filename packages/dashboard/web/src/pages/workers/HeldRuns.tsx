@@ -9,8 +9,7 @@ import { integer } from "../../format/numbers"
 import { clock, exact } from "../../format/times"
 import { Button } from "../../ui/Button"
 import { LeaseLeft } from "../../ui/LeaseLeft"
-import { Skeleton } from "../../ui/Loading"
-import { Trouble } from "../../ui/Trouble"
+import { Unread } from "../../ui/Loading"
 import { wholeRun } from "../../shell/links"
 
 const firstRows = 50
@@ -56,7 +55,8 @@ const useHeld = (
   readonly more: ReactNode
   readonly instead: ReactNode
 } => {
-  const { data, error, refetch } = useQuery(heldQuery(worker))
+  const query = useQuery(heldQuery(worker))
+  const { data } = query
   const [isWhole, setWhole] = useState(false)
   const runs = data ?? []
   return {
@@ -69,11 +69,7 @@ const useHeld = (
       ) : null,
     instead:
       data === undefined ? (
-        error === null ? (
-          <Skeleton rows={2} height={32} />
-        ) : (
-          <Trouble error={error} retry={() => void refetch()} />
-        )
+        <Unread query={query} rows={2} height={32} />
       ) : runs.length === 0 ? (
         <p className="py-2 text-ink-2">It holds no runs.</p>
       ) : null,

@@ -8,11 +8,10 @@ import { useSession } from "../../api/session"
 import { integer } from "../../format/numbers"
 import { duration, exact, when } from "../../format/times"
 import { buttonClass } from "../../ui/Button"
-import { Skeleton } from "../../ui/Loading"
+import { Unread } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
-import { Trouble } from "../../ui/Trouble"
 import { nameOf } from "../../ui/workers"
-import { headCell } from "../../ui/look"
+import { type Column, TableHead } from "../../ui/TableHead"
 import { lossesOf, lostAt, takenOverAfter } from "./fleet"
 import { noRunsSearch, wholeRun } from "../../shell/links"
 
@@ -48,31 +47,21 @@ const after = (lost: Json.LostLease): string => {
   return millis === undefined ? "–" : duration(millis)
 }
 
+const columns: ReadonlyArray<Column> = [
+  { name: "Ran out", width: "w-[116px]" },
+  { name: "Worker", width: "w-[120px]" },
+  { name: "Run" },
+  { name: "Agent", width: "w-[126px]" },
+  { name: "Attempt", width: "w-[78px]", isRight: true },
+  { name: "Last renewed", width: "w-[110px]", isRight: true },
+  { name: "Taken over by", width: "w-[180px]" },
+  { name: "After", width: "w-[84px]", isRight: true },
+]
+
 const Rows = ({ leases, now }: { readonly leases: ReadonlyArray<Json.LostLease>; readonly now: number }) => (
   <>
     <table className="w-full table-fixed border-collapse max-desk:hidden">
-      <colgroup>
-        <col className="w-[116px]" />
-        <col className="w-[120px]" />
-        <col />
-        <col className="w-[126px]" />
-        <col className="w-[78px]" />
-        <col className="w-[110px]" />
-        <col className="w-[180px]" />
-        <col className="w-[84px]" />
-      </colgroup>
-      <thead>
-        <tr>
-          <th className={headCell}>Ran out</th>
-          <th className={headCell}>Worker</th>
-          <th className={headCell}>Run</th>
-          <th className={headCell}>Agent</th>
-          <th className={`${headCell} text-right!`}>Attempt</th>
-          <th className={`${headCell} text-right!`}>Last renewed</th>
-          <th className={headCell}>Taken over by</th>
-          <th className={`${headCell} text-right!`}>After</th>
-        </tr>
-      </thead>
+      <TableHead columns={columns} />
       <tbody>
         {leases.map((lost) => {
           const { claim } = lost
@@ -134,7 +123,8 @@ export const LostLeases = ({
   readonly now: number
 }) => {
   const { slug } = useSession().project
-  const { data, error, refetch } = useQuery(lostLeasesQuery(slug))
+  const query = useQuery(lostLeasesQuery(slug))
+  const { data } = query
   const losses = lossesOf(workers)
   const total = Math.max(losses.total, data?.length ?? 0)
   const onOne =
@@ -170,11 +160,7 @@ export const LostLeases = ({
       }
     >
       {data === undefined ? (
-        error === null ? (
-          <Skeleton rows={3} />
-        ) : (
-          <Trouble error={error} retry={() => void refetch()} />
-        )
+        <Unread query={query} rows={3} />
       ) : data.length === 0 ? (
         <p className="px-4 pb-4 text-ink-2 max-desk:px-3">No lease was lost in the last 24 hours.</p>
       ) : (
