@@ -10,7 +10,6 @@ export type { ProjectOptions } from "./Choices.js"
 export { Cancelled, Refusal } from "./Refusal.js"
 export { names as templates } from "./Templates.js"
 
-/** A path as a word of a shell. */
 const word = (path: string): string =>
   /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 

@@ -151,7 +151,6 @@ export const PageInfo = Schema.Struct({
   prev: Schema.Null,
 }).annotations({ identifier: "PageInfo" })
 
-/** A page of a list. */
 export const pageOf = <A, I>(item: Schema.Schema<A, I>) =>
   Schema.Struct({ data: Schema.Array(item), page_info: PageInfo })
 

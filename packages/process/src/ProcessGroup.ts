@@ -45,7 +45,6 @@ export interface ProcessGroup {
   readonly ending: Effect.Effect<Ending>
   /** Writes to stdin and waits until the system has accepted it. Data for a closed stdin is dropped. */
   readonly write: (text: string) => Effect.Effect<void>
-  /** Ends stdin. */
   readonly endInput: Effect.Effect<void>
   /** Ends the processes of the group, as the Scope does, but without waiting for them. */
   readonly end: Effect.Effect<void>

@@ -36,7 +36,6 @@ import * as SqlDialect from "./SqlDialect.js"
 /** Migrations by number and name. */
 export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>>
 
-/** All migrations. */
 export const all: Migrations = {
   "0001_ControlPlane": initial,
   "0002_Counters": counters,

@@ -18,7 +18,6 @@ const command = (url: string, statement: string): Effect.Effect<void> =>
     }
   })
 
-/** The name of the database of a URL. */
 export const nameOf = (url: string): string => new URL(url).pathname.slice(1)
 
 /**

@@ -38,7 +38,6 @@ export type Answer =
   | Stream.Stream<string>
   | { readonly tool: string; readonly arguments: Readonly<Record<string, unknown>> }
 
-/** A model that answers. */
 export class ModelServer extends Context.Tag("@runlease/testkit/ModelServer")<
   ModelServer,
   {

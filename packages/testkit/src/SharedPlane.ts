@@ -38,7 +38,6 @@ export const newProject = Effect.flatMap(Access, (access) =>
   Effect.flatMap(Ids.uuidV7, (id) => access.createProject(`test-${id}`)),
 )
 
-/** The ports of a new project. */
 const ownProject: Layer.Layer<StorePorts, ProjectExists | ControlPlaneError, ControlPlane | Access> =
   Layer.effectContext(
     Effect.gen(function* () {

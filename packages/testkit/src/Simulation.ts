@@ -46,7 +46,6 @@ const maxTries = 500
 export const play = <E>(subject: Subject<E>, plan: Plan): Effect.Effect<HistoryChecker.History, E> =>
   Effect.flatten(Effect.promise(() => World.play(subject, plan)))
 
-/** The plan of a seed. */
 export const planOf: (seed: number) => Plan = PlanGenerator.make
 
 /** Plays the seeds one after the other until one of them breaks an invariant. */

@@ -34,7 +34,6 @@ export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: 
   })
 }
 
-/** The name of a deliberate fault. */
 export type FaultName = keyof typeof DeliberateFaults.all
 
 /** A seed that shows a fault soon, and an invariant that the fault breaks. */

@@ -72,7 +72,6 @@ export const claimOne = (workerId: Ids.WorkerId, options: Partial<ClaimRequest> 
 export const hold = (workerId: Ids.WorkerId, input: Partial<SubmissionInput> = {}) =>
   Effect.zipRight(submit(input), claimOne(workerId))
 
-/** The lease of a claimed run. */
 export const leaseOf = (claimed: ClaimedRun): LeaseRef => ({
   runId: claimed.runId,
   workerId: Ids.WorkerId.make(claimed.leaseOwner ?? ""),

@@ -90,7 +90,6 @@ export interface DevWorker {
 const drainTimeout = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
   args.some((arg) => /^--drain-timeout(=|$)/.test(arg)) ? [] : ["--drain-timeout", "1s"]
 
-/** The line of a worker that waits for runs. */
 const isReady = (line: string): boolean => / {2}Worker .+ waits for runs$/.test(line)
 
 const lineOf = ({ code, signal }: ProcessGroup.Ending, module: string | undefined): string => {

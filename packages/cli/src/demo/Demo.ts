@@ -45,7 +45,6 @@ const runsOf = (worker: Fleet.WorkerProcess) =>
     return items.flatMap(({ lease, runId }) => (lease?.owner === worker.workerId ? [runId] : []))
   })
 
-/** The lines of the ledger. */
 const payments = (ledger: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

@@ -63,7 +63,6 @@ export const startServer = Effect.fn("Fleet.startServer")(function* (options: {
   return url
 })
 
-/** A worker process. */
 export interface WorkerProcess {
   readonly name: string
   readonly workerId: string

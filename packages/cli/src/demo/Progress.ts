@@ -8,7 +8,6 @@ import type { Display, DocumentProgress } from "./Display.js"
 import type { Document } from "./Documents.js"
 import * as Report from "./Report.js"
 
-/** The name of a worker by its id. */
 type NameOf = (workerId: string | undefined) => string
 
 export const documentsText = (count: number): string => (count === 1 ? "1 document" : `${count} documents`)

@@ -41,7 +41,6 @@ export interface StepDone {
   readonly messages: ReadonlyArray<unknown>
 }
 
-/** The step that an event records. */
 export const stepOf = ({ event }: Pick<RunLog.LogEntry, "event">): Option.Option<StepDone> => {
   const value = event["value"]
   if (event["name"] !== StepRecord.stepEventName || !Predicate.isRecord(value)) return Option.none()

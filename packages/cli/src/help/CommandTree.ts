@@ -7,7 +7,6 @@ import * as Doc from "@effect/cli/HelpDoc"
 import type * as Span from "@effect/cli/HelpDoc/Span"
 import { Option } from "effect"
 
-/** A flag of a command. */
 export interface Flag {
   /** The name, with its dashes. */
   readonly name: string
@@ -28,7 +27,6 @@ export interface Flag {
   readonly group: string | undefined
 }
 
-/** An argument of a command. */
 export interface Argument {
   readonly name: string
   readonly description: string
@@ -36,7 +34,6 @@ export interface Argument {
   readonly repeatable: boolean
 }
 
-/** A command with its subcommands. */
 export interface CommandTree {
   readonly name: string
   readonly description: HelpDoc.HelpDoc
@@ -115,7 +112,6 @@ const spanText = (span: Span.Span): string => {
   }
 }
 
-/** The text of a paragraph. */
 export const textOf = (doc: HelpDoc.HelpDoc): string => spanText(Doc.getSpan(doc))
 
 const settingsOf = (node: ConfigNode | undefined): ReadonlyArray<string> => {
@@ -221,6 +217,5 @@ const treeOf = (node: CommandNode): CommandTree => {
   }
 }
 
-/** The tree of a command. */
 export const of = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>): CommandTree =>
   treeOf(command.descriptor as unknown as CommandNode)

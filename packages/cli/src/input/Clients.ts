@@ -24,7 +24,6 @@ interface Connection {
   readonly project: string
 }
 
-/** The ports of the project. */
 export const client = ({ project, token, url }: Connection): Layer.Layer<Ports> =>
   Layer.provide(Client.layerWith({ baseUrl: url, token, project }), NodeHttpClient.layerUndici)
 

@@ -20,7 +20,6 @@ export interface Postgres {
   readonly shown: string
 }
 
-/** The flag. */
 export const option = Options.text("database").pipe(
   Options.withDescription("sqlite:PATH or postgres://USER@HOST/NAME"),
   Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_DATABASE")),

@@ -113,7 +113,6 @@ const parseLimits = (text: string): Option.Option<TreeBudget.Limits> => {
     : Option.none()
 }
 
-/** A flag for the limits of a budget. */
 export const limits = (name: string): Options.Options<TreeBudget.Limits> =>
   checked(
     name,

@@ -6,7 +6,6 @@ import { Ids } from "@runlease/core"
 import { Effect, Schema } from "effect"
 import * as Flag from "./Flag.js"
 
-/** A positional argument of text. */
 export const positionalText = (name: string, description: string): Args.Args<string> =>
   Args.withDescription(Args.text({ name }), description)
 
@@ -24,5 +23,4 @@ export const positional = <A>(
   )
 }
 
-/** The id of a run. */
 export const runId = positional("run-id", Ids.RunId, "The run's id, as submit printed it")

@@ -51,7 +51,6 @@ const toConditions = (pairs: ReadonlyArray<readonly [name: string, value: string
   }
 }
 
-/** The flag. */
 export const where: Options.Options<Conditions> = Options.text("where").pipe(
   Options.withDescription(
     "Only runs with this value, as metadata.customer.plan=gold in the metadata of their outcome, or error.code=TIMEOUT; may be repeated: values of one name are alternatives",
@@ -67,7 +66,6 @@ export const where: Options.Options<Conditions> = Options.text("where").pipe(
 
 const searchText = Ids.visibleText(200)
 
-/** The flags of a list. */
 export const listed = {
   status: Options.choice("status", Run.RunStatus.literals).pipe(
     Options.withDescription("Only runs of this status; may be repeated"),
@@ -97,7 +95,6 @@ export const listed = {
   ),
 }
 
-/** The order of a list. */
 export const order = {
   oldestFirst: Options.boolean("oldest-first").pipe(
     Options.withDescription("List the oldest runs first, instead of the newest"),

@@ -180,7 +180,6 @@ const ofConfig: Partial<globalThis.Record<Clearable, keyof Schedule.ScheduleConf
   "concurrency-limit": "concurrencyLimit",
 }
 
-/** The config without what is cleared. */
 export const withoutCleared = (
   config: Schedule.ScheduleConfig,
   cleared: ReadonlyArray<Clearable>,

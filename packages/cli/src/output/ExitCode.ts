@@ -3,13 +3,11 @@
  */
 import { Data } from "effect"
 
-/** The exit codes. */
 export const ExitCode = {
   /** Success; for a followed run: completed. */
   ok: 0,
   /** Any other failure. */
   error: 1,
-  /** The followed run failed. */
   runFailed: 2,
   /** The followed run was cancelled. */
   runCancelled: 3,

@@ -15,7 +15,6 @@ export const toNamed = Schema.encodeSync(LimitWire.NamedLimit)
 export const rateText = ({ count, periodSeconds }: Limits.Rate): string =>
   `${count}/${Duration.format(Duration.seconds(periodSeconds)).replaceAll(" ", "")}`
 
-/** The columns of what a limit allows. */
 export const allowed = ({ maxPending, maxRunning, paused, rate }: Limits.Limit): ReadonlyArray<string> => [
   paused ? "paused" : (maxRunning?.toString() ?? ""),
   rate === null ? "" : rateText(rate),

@@ -54,6 +54,5 @@ export const failureLine = (
   details: Readonly<Record<string, string | undefined>>,
 ): string => JSON.stringify({ time: time.toISOString(), level: "error", message, ...details })
 
-/** The log in that format. */
 export const layer = (format: Format): Layer.Layer<never> =>
   format === "json" ? Logger.replace(text, json) : Layer.empty

@@ -36,7 +36,6 @@ export const date = (at: DateTime.Utc): string => DateTime.formatIso(at).slice(0
 export const near = (at: DateTime.Utc, reference: DateTime.Utc): string =>
   date(at).slice(0, 10) === date(reference).slice(0, 10) ? clock(at) : date(at)
 
-/** A number with its noun. */
 export const count = (number: number, noun: string, plural = `${noun}s`): string =>
   `${number} ${number === 1 ? noun : plural}`
 

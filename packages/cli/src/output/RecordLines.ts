@@ -14,7 +14,6 @@ import * as RetryEvent from "@runlease/store/RetryEvent"
 import { Option, Schema, Predicate } from "effect"
 import * as Phrases from "./Phrases.js"
 
-/** A step by its name and its key. */
 export const nameOf = ({ key, name }: StepRecord.StepRecord): string =>
   key === undefined ? name : `${name} ${JSON.stringify(key)}`
 

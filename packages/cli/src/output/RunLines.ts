@@ -250,7 +250,6 @@ export const toBranch = (run: Run.Run, paint: Paint): string => {
   )
 }
 
-/** An event as a line. */
 const eventLine = (event: RunLog.LogEntry["event"], paint: Paint): string => {
   const field = (name: string) => (typeof event[name] === "string" ? event[name] : "")
   const record = RecordLines.of(event)

@@ -198,7 +198,6 @@ const textOf = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
   }
 }
 
-/** The event as a line. */
 export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string =>
   Terminal.onOneLine(textOf(event, paint))
 

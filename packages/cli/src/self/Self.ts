@@ -25,7 +25,6 @@ export const invocation = Effect.sync(() => {
   return npm_command?.startsWith("run") === true ? "npx runlease" : "runlease"
 })
 
-/** What to start. */
 export interface Start {
   readonly args: ReadonlyArray<string>
   readonly apiKey: Redacted.Redacted

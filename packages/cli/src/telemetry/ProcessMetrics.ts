@@ -25,7 +25,6 @@ const cpu = Meter.counter({
   description: "CPU time of the process",
 })
 
-/** All of them. */
 export const all: ReadonlyArray<Meter.Meter> = [lag, memory, cpu]
 
 /** How often the process is looked at, and how often its event loop. */

@@ -11,7 +11,6 @@ const runs = Meter.gauge({
   labels: ["project", "status"],
 })
 
-/** All of them. */
 export const all: ReadonlyArray<Meter.Meter> = [runs]
 
 const interval = Duration.seconds(5)
@@ -49,7 +48,6 @@ const limitRuns = Meter.gauge({
   labels: ["project", "kind", "limit", "state"],
 })
 
-/** All of them. */
 export const limitMeters: ReadonlyArray<Meter.Meter> = [limitRuns]
 
 const states = ["running", "open", "waiting"] as const

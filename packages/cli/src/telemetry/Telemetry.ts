@@ -23,7 +23,6 @@ const processMetrics = Layer.unwrapEffect(
   ),
 )
 
-/** The telemetry of a process. */
 export interface Telemetry {
   /** Whether something reads the metrics. */
   readonly measures: boolean

@@ -65,7 +65,6 @@ export const submission = <P, A, E>(
 export const submit = <P, A, E>(parts: Parts<P, A, E>, payload: P, options: SubmitOptions) =>
   Effect.flatMap(Runs, (runs) => Effect.flatMap(submission(parts, payload, options), runs.submit))
 
-/** The entries of the log. */
 const entries = (runId: RunId) => Stream.unwrap(Effect.map(RunLog, (log) => log.follow({ runId })))
 
 /** The value of a run that has ended. */

@@ -97,7 +97,6 @@ export const make = (receivedBefore: number): AttemptInbox => {
   }
 }
 
-/** The messages of a range. */
 export const inRange = (
   messages: ReadonlyArray<InboxMessage>,
   { after, to }: Range,

@@ -87,7 +87,6 @@ export interface LoggedSteps extends AttemptSteps, IssuedRecords {}
 /** The bytes of the results of a run, as JSON. */
 const maxResultBytes = 8 * 1024 * 1024
 
-/** The steps of a run. */
 const maxSteps = 10_000
 
 /** How many steps are recorded. Children that are not detached have a bound of their own. */

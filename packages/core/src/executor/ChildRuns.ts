@@ -17,7 +17,6 @@ import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { failed, type AttemptStep } from "./StepRecording.js"
 import { looking, traced } from "./CurrentStep.js"
 
-/** A child of this run. */
 export interface ChildRef extends Spawned {
   readonly index: number
 }

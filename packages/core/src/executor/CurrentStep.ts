@@ -105,7 +105,6 @@ export const spanOf = ({ id, name, shownAs }: AttemptStep) => ({
   attributes: { "runlease.step_id": id, "runlease.step": shownAs },
 })
 
-/** The effect in the span of its step. */
 export const traced = <A, E, R>(step: AttemptStep, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.tracerWith((tracer) => {
     if (!hasReader(tracer)) return effect

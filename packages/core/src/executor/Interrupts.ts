@@ -128,7 +128,6 @@ export interface TypedQuestion<A> extends Question {
  */
 export type NotAnswered = AwaitAnswers | StepError
 
-/** A question of this attempt. */
 interface PlacedQuestion<A> {
   readonly name: string
   readonly question: Question
@@ -293,5 +292,4 @@ export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQue
 // oxlint-disable-next-line no-explicit-any -- a schema of an unknown type is assignable to no other type
 type AnyQuestion = TypedQuestion<any>
 
-/** The type of the answer to a question. */
 type AnswerOf<Q> = Q extends { readonly schema: Codec<infer A> } ? A : string

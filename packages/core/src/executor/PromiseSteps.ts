@@ -21,7 +21,6 @@ import * as Interrupts from "./Interrupts.js"
 import * as Step from "./Step.js"
 import type { StepLog } from "./StepLog.js"
 
-/** The steps of one attempt. */
 export interface PromiseSteps {
   /**
    * The result of `body`, from the log where an earlier attempt has recorded it. It rejects as `body` does. Its signal is aborted when

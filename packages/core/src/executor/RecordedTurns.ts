@@ -30,7 +30,6 @@ export interface RecordedTurns {
   readonly record: (end: LogEvent) => Effect.Effect<ReadonlyArray<AgentEvent>>
 }
 
-/** The name of the steps. */
 export const stepName = "turn"
 
 /** The bytes that a record of a turn may have. */

@@ -124,7 +124,6 @@ export const problemOf = (event: unknown): string | undefined => {
 export const endsRun = (event: LogEvent): boolean =>
   event.type === "RUN_FINISHED" || event.type === "RUN_ERROR"
 
-/** The event of a type. */
 export type EventOf<T extends EventType> = Extract<AgentEvent, { readonly type: T }>
 
 /**

@@ -58,7 +58,6 @@ export const spawned = ({ agentId, index, key, name, runId, stepId }: Child & Ch
     ...(index === undefined ? { detached: true } : { index }),
   })
 
-/** The event of a child's end. */
 export const ended = ({ agentId, index, runId }: Child, { error, status }: Outcome): LogEvent =>
   custom(childEventName, {
     child_run_id: runId,

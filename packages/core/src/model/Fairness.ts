@@ -5,7 +5,6 @@ import { visibleText } from "./Ids.js"
 /** A fairness key: up to 128 characters. */
 export const FairnessKey = visibleText(128)
 
-/** The bounds of a weight. */
 export const minWeight = 0.1
 export const maxWeight = 100
 
@@ -18,7 +17,6 @@ export interface Fairness {
   readonly weight: number
 }
 
-/** The same as fields. */
 export interface FairnessFields {
   readonly fairnessKey?: string | undefined
   readonly fairnessWeight?: number | undefined

@@ -12,7 +12,6 @@ export const bucketOf = (millis: number): number =>
 /** The middle of a bucket, in milliseconds. */
 const middleOf = (bucket: number): number => (bucket === 0 ? 0 : 2 ** ((bucket - 0.5) / bucketsPerDoubling))
 
-/** The number of durations. */
 export const size = (histogram: Histogram): number => histogram.reduce((total, { count }) => total + count, 0)
 
 /**

@@ -25,7 +25,6 @@ export const InboxMessage = Schema.Struct({
 })
 export type InboxMessage = typeof InboxMessage.Type
 
-/** A message as its event has it. */
 const EventValue = Schema.Struct({
   number: InboxMessage.fields.number,
   message_id: Schema.String,
@@ -33,7 +32,6 @@ const EventValue = Schema.Struct({
   parts: InboxMessage.fields.parts,
 })
 
-/** The event of a message. */
 export const toEvent = ({ id, key, number, parts }: InboxMessage): LogEvent => ({
   type: "CUSTOM",
   name: messageEventName,

@@ -78,7 +78,6 @@ export const ofToolCall = (toolCallId: string, toolName: string, toolArguments?:
   clientTool: true,
 })
 
-/** The result of a tool call, as an answer. */
 export const toolResult = (toolCallId: string, payload: unknown, isError?: boolean): Answer => ({
   interruptId: toolCallId,
   status: "resolved",

@@ -55,7 +55,6 @@ export type LabelChanges = typeof LabelChanges.Type
 /** No labels. */
 export const none: Labels = {}
 
-/** A label: its name and its value. */
 export type Label = readonly [name: string, value: string]
 
 /** The labels in the order of their names. */

@@ -20,7 +20,6 @@ export interface Description {
   readonly name: `runlease_${string}`
   readonly unit: "s" | "By" | `{${string}}`
   readonly description: string
-  /** The names of its labels. */
   readonly labels?: ReadonlyArray<string>
   /** The values of its only label, where they are fixed. */
   readonly values?: ReadonlyArray<string>
@@ -84,7 +83,6 @@ export const seconds: ReadonlyArray<number> = [
 /** Bounds in seconds for what may take hours. */
 export const longSeconds: ReadonlyArray<number> = [...seconds, 900, 3600, 14_400, 86_400]
 
-/** The labels for each value of one label. */
 export const label = (name: string): ((value: string) => Labels) => {
   const tagged = new Map<string, Labels>()
   return (value) => {

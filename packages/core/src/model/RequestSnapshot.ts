@@ -78,14 +78,12 @@ export type RequestSnapshot = typeof RequestSnapshot.Type
 
 export const empty: RequestSnapshot = { messages: [], tools: [], context: [] }
 
-/** The request as an executor gets it. */
 export const forExecutor = (snapshot: RequestSnapshot): RequestSnapshot => {
   if (snapshot.protocol === undefined && snapshot.asOf === undefined) return snapshot
   const { asOf: _asOf, protocol: _protocol, ...rest } = snapshot
   return rest
 }
 
-/** A text part. */
 export const textPart = (text: string): MessagePart => ({ type: "text", text })
 
 /** A snapshot that holds one user message of plain text. */

@@ -242,7 +242,6 @@ export interface Fence {
   readonly epoch: LeaseEpoch | null
 }
 
-/** A fence for one run. */
 export interface LeaseRef extends Fence {
   readonly runId: Ids.RunId
 }

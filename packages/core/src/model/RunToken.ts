@@ -15,7 +15,6 @@ import { LeaseEpoch, type LeaseRef } from "./Run.js"
 import * as SignedToken from "./SignedToken.js"
 import * as Token from "./Token.js"
 
-/** A lease that a token names. */
 export interface NamedLease extends LeaseRef {
   readonly epoch: LeaseEpoch
 }

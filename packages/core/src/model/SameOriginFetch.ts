@@ -14,7 +14,6 @@ export class RedirectRefused extends Schema.TaggedError<RedirectRefused>("@runle
   }
 }
 
-/** The refusal in an error or its causes. */
 export const refusalIn = (error: unknown, depth = 0): RedirectRefused | undefined => {
   if (error instanceof RedirectRefused) return error
   return Predicate.hasProperty(error, "cause") && depth < 5 ? refusalIn(error.cause, depth + 1) : undefined

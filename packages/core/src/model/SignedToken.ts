@@ -26,7 +26,6 @@ export interface Signed {
 const signatureOf = ({ purpose }: Kind, claim: string, key: string): string =>
   bytesToHex(hmac(sha256, hexToBytes(key), utf8ToBytes(`${purpose} ${claim}`)))
 
-/** The token of a claim. */
 export const sign = (kind: Kind, claim: string, key: string): Redacted.Redacted =>
   Redacted.make(`${kind.prefix}${bytesToHex(utf8ToBytes(claim))}${signatureOf(kind, claim, key)}`)
 

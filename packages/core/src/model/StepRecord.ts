@@ -62,7 +62,6 @@ export const StepRecord = Schema.Struct({
   /** Of a record in several events, which have one `record_id`: which one this is, from 1, and how many there are. */
   part: Schema.optional(Schema.NonNegativeInt),
   parts: Schema.optional(Schema.NonNegativeInt),
-  /** The record that this one replaces. */
   replaces: Schema.optional(Schema.String),
   duration_ms: Schema.optional(Schema.NonNegative),
   until: Schema.optional(Schema.DateTimeUtc),
@@ -75,7 +74,6 @@ export const StepRecord = Schema.Struct({
 })
 export type StepRecord = typeof StepRecord.Type
 
-/** A record as its event has it. */
 export type Encoded = typeof StepRecord.Encoded
 
 /** A step by its enclosing step, its name and its key. `key` is a value of JSON. */

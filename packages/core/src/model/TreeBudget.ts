@@ -44,7 +44,6 @@ export const Spent = Schema.Struct({
 })
 export type Spent = typeof Spent.Type
 
-/** The limits of a tree and what it has spent. */
 export const Budget = Schema.Struct({ limits: Limits, spent: Spent })
 export type Budget = typeof Budget.Type
 
@@ -63,7 +62,6 @@ export const spend = ({ limits, spent }: Budget, more: Partial<Spent>): Budget =
   return { limits, spent: sum }
 }
 
-/** The names of the limits that are reached. */
 export const reached = ({ limits, spent }: Budget): ReadonlyArray<keyof Limits> =>
   names.filter((name) => spent[name] >= (limits[name] ?? Number.POSITIVE_INFINITY))
 

@@ -94,7 +94,6 @@ export const encodeBeside = (
 ): Either.Either<ReadonlyArray<string>, EventRefused> =>
   Either.flatMap(encode(events), (texts) => Either.map(unlessOfHolder(events, isOfHolder), () => texts))
 
-/** The position of a log. */
 export interface Position {
   readonly latestEventId: number
   readonly latestSequence: number

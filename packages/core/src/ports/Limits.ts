@@ -56,7 +56,6 @@ export const LimitName = Schema.String.pipe(
   Schema.maxLength(64),
 )
 
-/** A key of a limit with a name. */
 export const LimitKey = Ids.visibleText(128)
 
 /** The most limits with names that a submission has. */

@@ -34,7 +34,6 @@ export const isPaused = ({ interrupts }: Waiting): boolean => interrupts.length 
 
 const noQuestions = { interrupts: [], answers: [], expiresAt: null }
 
-/** The wait without its questions. */
 export const withoutQuestions = (waiting: Waiting): Waiting => ({ ...waiting, ...noQuestions })
 
 /** The wait of a run that is suspended. `expiresAfter` is for interrupts that have no `expiresAt` of their own. */

@@ -13,7 +13,6 @@ import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { backoff } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
 
-/** A lease that rounds renew. */
 export interface RoundLease {
   readonly ref: LeaseRef
 }

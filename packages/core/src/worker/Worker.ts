@@ -75,7 +75,6 @@ export const of = (
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
 export type WorkerError = ControlPlaneError | WorkerNotFound
 
-/** A worker that runs. */
 export class Worker extends Context.Tag("@runlease/core/Worker")<
   Worker,
   {

@@ -87,7 +87,6 @@ export const tokens = Meter.counter({
   labels: ["type", "model"],
 })
 
-/** All of them. */
 export const all: ReadonlyArray<Meter.Meter> = [
   claims,
   claimedRuns,

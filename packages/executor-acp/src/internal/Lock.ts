@@ -26,7 +26,6 @@ const Holder = Schema.parseJson(
 type Holder = typeof Holder.Type
 
 export interface Options {
-  /** The folder of the locks. */
   readonly folder: string
   readonly killAfter: Duration.Duration
   readonly guardPath: string

@@ -54,7 +54,6 @@ export interface Questions {
 /** How long the run waits for further questions after the first. */
 const window = "250 millis"
 
-/** The key of a question with this content. */
 export const keyOf = (content: unknown): string =>
   createHash("sha256").update(Json.canonicalJson(content)).digest("hex").slice(0, 32)
 

@@ -90,7 +90,6 @@ export interface Summary {
 }
 
 export interface Answer {
-  /** The events of a part. */
   readonly read: (part: Part) => Events
   /** The error part that the provider sent, if any. */
   readonly error: () => Response.ErrorPart | undefined

@@ -74,7 +74,6 @@ const withTracer = <A, E, R>(stream: Stream.Stream<A, E, R>, tracer: Tracer.Trac
     Effect.map(Effect.withTracer(Stream.toPull(stream), tracer), (pull) => Effect.withTracer(pull, tracer)),
   )
 
-/** The names of counts in the conventions. */
 const countNames: Readonly<Record<(typeof TokenUsage.counts)[number], string>> = {
   inputTokens: "gen_ai.usage.input_tokens",
   outputTokens: "gen_ai.usage.output_tokens",

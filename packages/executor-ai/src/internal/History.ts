@@ -22,7 +22,6 @@ const callIds = (
     parts.flatMap((part) => (part.type === type ? String(part["toolCallId"]) : [])),
   )
 
-/** The ids of the calls in these messages. */
 export const calledIds = (messages: ReadonlyArray<Message>): ReadonlySet<string> =>
   new Set(callIds(messages, "tool_call"))
 

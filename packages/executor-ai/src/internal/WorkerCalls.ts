@@ -12,7 +12,6 @@ import type { GenAiSpans } from "./GenAiSpans.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
 
-/** The result of a call. */
 export interface Result extends ToolResults.Result {
   /** False when the call cannot be made, such as one with malformed arguments. */
   readonly made: boolean

@@ -307,7 +307,6 @@ const ofRefusal = ({ body, httpStatus }: Refusal): Errors.A2aError => {
   return Errors.make("INVALID_PARAMS", body.detail, rest)
 }
 
-/** An error of anything as one of A2A. */
 export const toA2a = (error: Errors.A2aError | Refusal | PortError): Errors.A2aError =>
   error._tag === "A2aError" ? error : ofRefusal(ErrorBody.encode(error))
 

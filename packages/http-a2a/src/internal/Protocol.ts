@@ -45,7 +45,6 @@ export const Part = Schema.Struct({
 )
 export type Part = typeof Part.Type
 
-/** A message of the client. */
 export const Message = Schema.Struct({
   messageId: name.pipe(Schema.minLength(1)),
   contextId: optional(name),

@@ -46,7 +46,6 @@ export const placeOf = (
       ),
     )
 
-/** The run that is a task of the agent. */
 export const find = ({ agentId, ports }: Agent, taskId: string): Effect.Effect<Run.Run, Failure> =>
   Schema.is(Ids.RunId)(taskId)
     ? Context.get(ports, Runs.Runs)

@@ -41,7 +41,6 @@ const continued = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, from:
   } satisfies Begun
 })
 
-/** All of the run of a post. */
 const whole = Effect.fnUntraced(function* (ports: Ports, run: Run.Run, input: Input.Input) {
   return {
     ...(yield* Part.standing(ports, run)),

@@ -31,7 +31,6 @@ export const ours = (fields: Readonly<Record<string, unknown>>): object => {
   return present.length === 0 ? {} : { providerMetadata: { runlease: Object.fromEntries(present) } }
 }
 
-/** The value of a field that is text. */
 export const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
 /** A value as text, for people. */

@@ -153,7 +153,6 @@ const chunksOf = (part: MessagePart, id: string): ReadonlyArray<Chunk.Chunk> => 
   }
 }
 
-/** The chunks of these steps. */
 const restated = (steps: ReadonlyArray<ReadonlyArray<MessagePart>>): ReadonlyArray<Chunk.Chunk> =>
   steps.flatMap((parts, step): ReadonlyArray<Chunk.Chunk> => [
     { type: "start-step" },

@@ -51,7 +51,6 @@ const UiPart = RequestSnapshot.MessagePart.pipe(
   }),
 )
 
-/** A message of a page. */
 const UiMessage = Schema.Struct({
   id: Ids.text(1024),
   role: Schema.Literal("system", "user", "assistant"),

@@ -19,7 +19,6 @@ export interface Input {
   readonly regenerates: boolean
 }
 
-/** The id of the answer of a run. */
 export const answerId = (runId: string): string => `answer-${runId}`
 
 /** Whether the answer is in a message that the page has the beginning of. */

@@ -16,7 +16,6 @@ import { asText } from "./Chunk.js"
 
 type Part = RequestSnapshot.MessagePart
 
-/** A message of a page. */
 export interface UiMessage {
   readonly id: string
   readonly role: "system" | "user" | "assistant"

@@ -250,7 +250,6 @@ const forTasks =
   (params: JsonRpc.Params, call: Call): Effect.Effect<JsonRpc.Params, E | JsonRpc.RpcFailure> =>
     call.era.tasks ? method(params, call) : Effect.fail(EraOf.tasksRequired)
 
-/** The methods of the extension. */
 export const methods = {
   "tasks/get": forTasks(get),
   "tasks/update": forTasks(update),

@@ -40,7 +40,6 @@ const types: Readonly<Record<number, string>> = {
   429: "too_many_requests",
 }
 
-/** The body of a refusal. */
 export const toBody = ({ code, httpStatus, message, param }: ResponsesError): object => ({
   error: {
     message,

@@ -155,7 +155,6 @@ export interface Response extends Progress {
   readonly [field: string]: unknown
 }
 
-/** An element of a stream. */
 export interface StreamEvent {
   readonly type: string
   readonly sequence_number: number

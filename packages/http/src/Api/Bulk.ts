@@ -17,7 +17,6 @@ const bulkPath = Schema.Struct({ project_reference: Schema.String, bulk_id: Mode
 /** The body of an answer about one operation. */
 export const BulkReply = Schema.Struct({ bulk: Bulk })
 
-/** The body of a list. */
 export const BulkList = pageOf(Bulk)
 
 export const group = HttpApiGroup.make("bulk")

@@ -81,7 +81,6 @@ export const fieldOf = (
   }
 }
 
-/** A token to be made. */
 export const NewToken = as<BrowserTokens.NewToken>()(wire, {
   decode: (token) => ({
     scopes: token.scopes,

@@ -27,7 +27,6 @@ export const Interrupts = Schema.NonEmptyArray(Interrupt).pipe(
   atMost(Core.maxInterrupts),
 )
 
-/** An answer to one of them. */
 export const Answer = renamed({
   interruptId: Schema.NonEmptyString,
   status: Core.Answer.fields.status,

@@ -14,7 +14,6 @@ const RateBody = Schema.Struct({
   burst: Schema.optional(burst.from),
 }).annotations({ identifier: "LimitRate" })
 
-/** A rate as an answer has it. */
 const Rate = renamed({ count, periodSeconds: count, burst: count })
 
 /** What is set of a limit. */
@@ -52,7 +51,6 @@ export const toInput = (
   rate: rate && { count: rate.count, periodSeconds: rate.period_seconds, burst: rate.burst },
 })
 
-/** The request for a limit. */
 export const fromInput = ({ agentIds, keyFrom, maxPending, maxRunning, rate }: Limits.NamedLimitInput) => ({
   agent_ids: agentIds,
   key_from: keyFrom,

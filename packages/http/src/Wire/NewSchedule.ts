@@ -101,7 +101,6 @@ const definitionOf =
   <W extends object, I>(wire: Schema.Schema<W, I>): Schema.Schema<A, I> =>
     as<A>()(wire, { decode: (value) => fold(value) as A, encode: (value) => spread(value) as W })
 
-/** A schedule to be made. */
 export const NewSchedule = definitionOf<Schedules.NewSchedule>()(
   renamed({ ...required, ...options }),
 ).annotations({ identifier: "NewSchedule" })

@@ -70,7 +70,6 @@ export const runtimeTarget = (keys: TargetKeys): Run.Target => ({
   releaseVersion: keys.runtime_target_release_version ?? null,
 })
 
-/** The keys of both targets. */
 export const targetKeys = (run: {
   readonly sourceTarget: Run.Target
   readonly runtimeTarget: Run.Target
@@ -84,7 +83,6 @@ export const targetKeys = (run: {
   runtime_target_branch_id: run.runtimeTarget.branchId,
 })
 
-/** The keys of the runtime target alone. */
 export const runtimeTargetKeys = (target: Run.Target) => ({
   runtime_target_kind: target.kind,
   runtime_target_environment_id: target.environmentId,

@@ -14,7 +14,6 @@ const added = <Key extends string, A, I>(key: Key, schema: Schema.Schema<A, I>, 
 const addedOrNull = <Key extends string, A, I>(key: Key, schema: Schema.Schema<A, I>) =>
   orNull(schema).pipe(Schema.fromKey(key))
 
-/** The agent of a schedule. */
 export const ScheduleTarget = renamed({
   kind: Schema.Literal("agent"),
   id: Ids.NewAgentId,

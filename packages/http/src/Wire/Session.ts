@@ -17,7 +17,6 @@ export const WorkerSession = renamed({
   metadata: Json,
 }).annotations({ identifier: "WorkerSession" })
 
-/** The session that a worker records. */
 export const SessionRecord = renamed({
   sessionKey: Ids.text(512),
   status: Schema.optional(Core.SessionStatus),

@@ -47,7 +47,6 @@ const OnWire = RequestSnapshot.RequestSnapshot.omit("carries")
 
 const { resume: _, ...fields } = OnWire.fields
 
-/** The parts of a message. */
 export const MessageParts = Schema.Array(RequestSnapshot.MessagePart).pipe(atMost(maxParts))
 
 /** The answers of a run are those that it got while it waited. */

@@ -5,7 +5,6 @@ import { absent, Description, Json, nullish, orNull, renamed, Timestamp } from "
 
 const registration = WorkerRegistry.Registration.fields
 
-/** The registration of a worker. */
 export const Registration = renamed({
   implementationKind: registration.implementationKind,
   workerKey: registration.workerKey,
@@ -14,7 +13,6 @@ export const Registration = renamed({
   metadata: absent(Description),
 }).annotations({ identifier: "Registration" })
 
-/** A registered worker. */
 export const Worker = renamed({
   id: Ids.WorkerId,
   projectId: Ids.ProjectId,

@@ -140,7 +140,6 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 
 const tagOf = ({ subagentRunId }: Event): Fields => (subagentRunId == null ? {} : { subagentRunId })
 
-/** An empty thread. */
 export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   const thread = ThreadMessages.make(maxBytes)
   const { add, addCall, byCall, byId, changeCall, replace } = thread

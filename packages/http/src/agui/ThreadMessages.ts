@@ -115,7 +115,6 @@ export interface ThreadMessages {
   readonly byId: (id: string) => Entry | undefined
   /** The message that holds a tool call. */
   readonly byCall: (toolCallId: string) => Entry | undefined
-  /** The messages with a result of a tool call. */
   readonly resultsOf: (toolCallId: string) => ReadonlyArray<Entry>
   readonly all: () => ReadonlyArray<Entry>
   /** About how many bytes they take, and how many messages were left out for that. */
@@ -129,7 +128,6 @@ export interface ThreadMessages {
    * it has grown by, if the caller has counted them.
    */
   readonly replace: (entry: Entry, message: Message, more?: number) => void
-  /** Adds a call to a message. */
   readonly addCall: (entry: Entry, call: Call) => void
   /** Changes a call; `more` as that of `replace`. */
   readonly changeCall: (toolCallId: string, change: (call: Call) => Call, more?: number) => void

@@ -7,7 +7,6 @@ import type { OutputUnit } from "@cfworker/json-schema"
 
 /** What the program is started with. */
 export interface Settings {
-  /** The path of the validator. */
   readonly validator: string
   /** The most errors that an answer has, and the most characters of their places. */
   readonly maxErrors: number

@@ -16,7 +16,6 @@ import type { StreamTurns } from "./StreamTurns.js"
 import type { Views } from "./Views.js"
 
 export { empty as api } from "../Api.js"
-/** The version of the server. */
 export { version } from "../contract/Version.js"
 export { of as lazy } from "./LazyModule.js"
 
@@ -36,7 +35,6 @@ export type Services =
 /** What a handler has, with what the server has. */
 export type Requirements = Services | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Scope.Scope
 
-/** The answer to a request. */
 export type Answer<E = never, R = never> = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   E,

@@ -23,7 +23,6 @@ export const streams = Meter.gauge({
   description: "Event streams that clients have open",
 })
 
-/** All of them. */
 export const all: ReadonlyArray<Meter.Meter> = [requests, requestTime, streams]
 
 export const byStatus = Meter.label("status")

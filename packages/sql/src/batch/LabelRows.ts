@@ -16,7 +16,6 @@ export const columns = {
   run_pk: "integer",
 } as const satisfies Columns
 
-/** A row of the index. */
 export interface LabelRow {
   readonly project_id: string
   readonly name: string
@@ -32,7 +31,6 @@ export const rowsOf = (
 ): ReadonlyArray<LabelRow> =>
   Labels.entries(labels).map(([name, value]) => ({ project_id: projectId, name, value, run_pk: key }))
 
-/** Adds rows. */
 export const insert = (database: Database, rows: ReadonlyArray<LabelRow>): ReadonlyArray<Statement<object>> =>
   rows.length === 0 ? [] : [BulkStatements.insert(database, "run_labels", columns, rows)]
 

@@ -123,7 +123,6 @@ interface Troubles {
   readonly others: ReadonlyArray<{ readonly what: string; readonly repair: string }>
 }
 
-/** The finding of a check of indexes. */
 const indexFindingOf = (
   expected: Expected,
   { indexes, others, tables }: Troubles,

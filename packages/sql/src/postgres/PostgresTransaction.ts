@@ -17,7 +17,6 @@ import { outcomeUnknown } from "./PostgresText.js"
 
 /** The locks of a transaction, and of the one that repeats it. */
 interface Locks {
-  /** The runs that the transaction has named. */
   named: Array<RunNames.RunNames>
   /** Whether the transaction has a lock that another one may wait for. */
   holds: boolean

@@ -43,7 +43,6 @@ export type RowOf<C extends Columns> = {
 
 export type Row = Readonly<Record<string, Value>>
 
-/** The row of these values. */
 export const rowOf = (names: ReadonlyArray<string>, values: ReadonlyArray<Value>): Record<string, Value> => {
   const row: Record<string, Value> = {}
   for (const [index, name] of names.entries()) row[name] = values[index]!

@@ -58,7 +58,6 @@ export const json = <A>(tables: ReadonlyArray<string>, column?: string): Field<A
   decode: fromJson as (value: never) => A | null,
 })
 
-/** The column of a field. */
 export const columnOf = (name: string, { column }: Pick<AnyField, "column">): string =>
   column ?? SnakeCase.snakeCase(name)
 

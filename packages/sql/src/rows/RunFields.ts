@@ -253,7 +253,6 @@ const partsOf = (table: StateTable): ReadonlyArray<Part> => [
   part(table, detailFields, (_state, details) => details),
 ]
 
-/** A value for each state. */
 export const byTable = <A>(of: (table: StateTable) => A): Readonly<Record<StateTable, A>> => ({
   queue: of("queue"),
   leases: of("leases"),
@@ -265,7 +264,6 @@ const parts = byTable(partsOf)
 
 const indexedIn = byTable((table) => indexFields.filter((field) => field.table === table))
 
-/** The table that has a run in this state. */
 export const tableOf = ({ status }: Pick<RunState.RunState, "status">): StateTable =>
   status === "pending"
     ? "queue"
@@ -304,7 +302,6 @@ const allColumnsOf = (table: StateTable): Columns => ({
   ),
 })
 
-/** The columns of each state. */
 export const stateColumns: Readonly<Record<StateTable, Columns>> = {
   queue: allColumnsOf("queue"),
   leases: allColumnsOf("leases"),
@@ -314,7 +311,6 @@ export const stateColumns: Readonly<Record<StateTable, Columns>> = {
 
 const namesIn = byTable((table) => Object.keys(stateColumns[table]))
 
-/** The same as a row. */
 export const stateRow = (key: number, state: RunState.RunState, details: Details): Row =>
   rowOf(namesIn[tableOf(state)], stateValues(key, state, details))
 

@@ -46,7 +46,6 @@ export const seenValues = ({ budget, holder, latestEventId, leaseEpoch, limits }
     toJson(limits),
   ] as const
 
-/** The same as a row. */
 export const seenRow = (state: RunState.RunState) => {
   const values = seenValues(state)
   return {
@@ -250,7 +249,6 @@ export const listedBytes = [
   .map(([alias, column]) => `COALESCE(octet_length(${alias}.${column}), 0)`)
   .join(" + ")
 
-/** The name of a run. */
 export interface NameRow {
   readonly project_id: Ids.ProjectId
   readonly run_id: Ids.RunId
@@ -276,7 +274,6 @@ export const newValues = ({ details, state: { spec }, title }: RunRows.NewRun): 
   return values
 }
 
-/** The same as a row. */
 export const newRow = (run: RunRows.NewRun): Row => rowOf(runNames, newValues(run))
 
 /** Columns of `inputs` that a submission sets. */

@@ -49,7 +49,6 @@ export const sessionOf = (runId: Ids.RunId, row: SessionRow): WorkerSession.Work
         endedAt: row.session_ended_at === null ? null : instant(row.session_ended_at),
       }
 
-/** The columns of a session. */
 export const sessionRow = (session: WorkerSession.WorkerSession): SessionRow => ({
   session_id: session.id,
   session_kind: session.implementationKind,

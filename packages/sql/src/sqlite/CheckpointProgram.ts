@@ -7,7 +7,6 @@
 
 /** What the program is started with. */
 export interface Settings {
-  /** The path of the driver. */
   readonly driver: string
   readonly filename: string
   readonly synchronous: "normal" | "full"

@@ -123,7 +123,6 @@ const byReason = Meter.label("reason")
 export const byState = Meter.label("state")
 const byStatus = Meter.label("status")
 
-/** All of them. */
 export const all: ReadonlyArray<Meter.Meter> = [
   commits,
   commitFailures,
@@ -175,7 +174,6 @@ export interface CommitMeasure {
   readonly claimEnded: (claim: EndedClaim) => void
   /** A run has got its place at a limit, behind which it was for `millis` milliseconds. */
   readonly letIn: (limit: string, millis: number) => void
-  /** Counts it all. */
   readonly publish: Effect.Effect<void>
 }
 

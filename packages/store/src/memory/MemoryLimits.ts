@@ -57,7 +57,6 @@ const placedOf = (state: State.State, ref: LimitRules.LimitRef): Array<StoredRun
 const sinceAt = ({ state: { limits } }: StoredRun, { limit }: LimitRules.LimitRef): number =>
   LimitPlaces.at(limits, limit)?.since ?? 0
 
-/** All limits. */
 export const all = (state: State.State): Iterable<LimitRules.LimitUsage> =>
   Iterable.flatMap(state.projects.values(), ({ limits }) => limits.values())
 

@@ -64,7 +64,6 @@ export interface ProjectState {
   readonly lanes: Map<string, Set<MemoryRun>>
   /** The limits of concurrency, by their names. */
   readonly limits: Map<string, LimitUsage>
-  /** The limits with names. */
   readonly namedLimits: Map<string, NamedSetting>
   /** How far the ranks of each fairness key go, by its name and that of its set. */
   readonly flows: Map<string, Flow>

@@ -55,7 +55,6 @@ const inOrder = <X>(
         return keys.flatMap((key) => byKey.get(key) ?? [])
       })
 
-/** A page of runs. */
 const page = <X>(
   rows: SummaryRows<X>,
   projectId: Ids.ProjectId,

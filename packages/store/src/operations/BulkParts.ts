@@ -434,7 +434,6 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
   answer: Function.identity,
 })
 
-/** Stops operations. */
 export const abort = <X>(): RunOperation<
   RecordRef,
   BulkRules.BulkRecord,

@@ -24,7 +24,6 @@ export interface Request {
 
 type Refusal = RunNotFound | RunEnded | LeaseLost | MessageRefused
 
-/** The name of a message that has a key. */
 const nameOf = <X>(batch: RunBatch<X>, { message, ref }: Request): KeyedMessage | undefined => {
   const run = batch.find(ref)
   if (run === undefined || message.idempotencyKey === undefined) return undefined
@@ -71,7 +70,6 @@ export const operation = <X>(): RunOperation<Request, SentMessage, SentMessage, 
   answer: Function.identity,
 })
 
-/** A message with the id that it gets. */
 export const named = (message: NewMessage): Effect.Effect<Pick<Request, "message" | "newId">> =>
   Effect.map(uuidV7, (id) => ({ message, newId: MessageId.make(id, { disableValidation: true }) }))
 

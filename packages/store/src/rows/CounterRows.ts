@@ -42,7 +42,6 @@ export interface CounterSum {
   readonly counters: Counters.Counters
 }
 
-/** Names a sum. */
 export const keyOf = ({ agentId, projectId, start, step }: Omit<CounterSum, "counters">): string =>
   `${projectId} ${step} ${start} ${agentId}`
 
@@ -78,7 +77,6 @@ export const addUp = (sums: Iterable<CounterSum>): ReadonlyArray<CounterSum> => 
 export interface CommitCounters {
   readonly inserted: (state: RunState) => void
   readonly changed: (before: RunState, after: RunState) => void
-  /** Counts runs in a status that are deleted. */
   readonly deleted: (run: Pick<RunState["spec"], "projectId" | "agentId">, status: RunState["status"]) => void
   /** What was counted since it was read last. */
   readonly take: () => ReadonlyArray<CounterDelta>

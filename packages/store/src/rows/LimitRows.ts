@@ -34,7 +34,6 @@ export interface NamedSetting extends NamedRef, NamedBounds {
   readonly keyFrom: string | null
 }
 
-/** An agent of a project. */
 export interface AgentRef {
   readonly projectId: Ids.ProjectId
   readonly agentId: Ids.AgentId

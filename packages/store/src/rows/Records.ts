@@ -21,7 +21,6 @@ export interface Identified {
 /** A table of records: what a store needs to know of it. A store gives each record a key that grows. */
 export interface RecordTable<R extends Identified> {
   readonly name: string
-  /** The column of its keys. */
   readonly key: string
   /** The columns besides those of the key, the id, the project, `next_at` and the JSON. */
   readonly columns: Readonly<

@@ -105,7 +105,6 @@ export interface ConversationRef {
   readonly messages: boolean
 }
 
-/** A conversation as a request has it. */
 export interface ConversationMessages {
   readonly projectId: Ids.ProjectId
   readonly conversationId: Ids.ConversationId
@@ -149,10 +148,8 @@ type Stored<X> = Effect.Effect<ReadonlyArray<StoredRun>, X>
  * ends, unless it says otherwise.
  */
 export interface RunRows<X> {
-  /** The rows of a table of records. */
   readonly records: <R extends Identified>(table: RecordTable<R>) => RecordRows<R, X>
 
-  /** The limits of concurrency. */
   readonly limits: LimitRows<X>
   readonly flows: FlowRows<X>
 

@@ -111,10 +111,8 @@ export interface RunReads<X> {
   /** What lists show of runs. */
   readonly summaries: SummaryRows<X>
 
-  /** Reads of a table of records. */
   readonly records: <R extends Identified>(table: RecordTable<R>) => RecordReads<R, X>
 
-  /** The limits of concurrency. */
   readonly limits: LimitReads<X>
 
   /**
@@ -124,7 +122,6 @@ export interface RunReads<X> {
   readonly nextDue: Effect.Effect<NextDue, X>
 }
 
-/** A store of runs. */
 export interface RunStore<X> {
   readonly rows: RunRows<X>
 

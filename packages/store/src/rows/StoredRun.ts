@@ -18,7 +18,6 @@ export interface RunRef {
 /** The store's own name of a run. It grows with each submission: of two runs, the older has the lower key. */
 export type RunKey = number
 
-/** A run of the store. */
 export interface StoredRun {
   readonly key: RunKey
   readonly state: RunState

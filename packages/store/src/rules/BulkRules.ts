@@ -31,7 +31,6 @@ export type BulkRecord = typeof BulkOperation.Encoded & {
 /** The most failures that an operation remembers. */
 const maxFailures = 10
 
-/** A checked operation. */
 export type Checked = typeof NewBulk.Type
 
 const validate = Schema.validateEither(NewBulk)

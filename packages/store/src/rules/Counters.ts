@@ -21,7 +21,6 @@ import type { RunState } from "./RunState.js"
 /** Numbers by name; a name that is absent is zero. */
 export type Counters = Readonly<Record<string, number>>
 
-/** Adds to one counter. */
 export type Add = (name: string, by: number) => void
 
 /** The name of the counter of the runs in a status. */

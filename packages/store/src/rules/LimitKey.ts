@@ -15,7 +15,6 @@ const prefixes = { concurrency_key: "key:", agent: "agent:", named: "name:", pro
 /** What the names of the limits of all keys of a limit with a name begin with. Such a name has no colon. */
 export const prefixOf = (name: string): string => `${prefixes.named}${name}:`
 
-/** The name of a limit. */
 export const nameOf = ({ key, kind, name }: LimitSubject): string =>
   (name === null ? prefixes[kind] : prefixOf(name)) + key
 

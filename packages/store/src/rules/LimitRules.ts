@@ -53,7 +53,6 @@ export interface LimitCounts {
   readonly freshOpen: number
 }
 
-/** The counts of a limit without runs. */
 export const noRuns: LimitCounts = {
   running: 0,
   open: 0,
@@ -64,7 +63,6 @@ export const noRuns: LimitCounts = {
   freshOpen: 0,
 }
 
-/** Adds counts to those of a limit. */
 export const plus = <A extends LimitCounts>(usage: A, added: LimitCounts): A => ({
   ...usage,
   running: usage.running + added.running,
@@ -129,7 +127,6 @@ export const governorsOf = ({
   return LimitPlaces.at(limits, limit) === undefined ? [{ limit, projectId }] : nothing
 }
 
-/** The limit of the project of a run. */
 export const projectOf = ({ projectId }: Pick<RunSpec, "projectId">): LimitRef => ({
   projectId,
   limit: LimitKey.ofProject(projectId),

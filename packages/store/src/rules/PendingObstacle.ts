@@ -80,7 +80,6 @@ const runs = (count: number, most: number, verb: readonly [one: string, many: st
       ? `1 run ${verb[0]}`
       : `${count} runs ${verb[1]}`
 
-/** The command that explains a run. */
 export const explainCommand = (runId: string): string => `runlease runs explain ${runId}`
 
 /** The command that starts a worker which claims such runs. */

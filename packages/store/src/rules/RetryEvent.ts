@@ -7,7 +7,6 @@ import { custom, type LogEvent } from "@runlease/core/AgentEvent"
 import { RunId } from "@runlease/core/Ids"
 import { Option, Schema } from "effect"
 
-/** The name of the event. */
 export const retryEventName = "runlease.retry"
 
 /**

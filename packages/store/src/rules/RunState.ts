@@ -173,7 +173,6 @@ export const leaseOf = ({ holder, leaseEpoch, status }: RunState): LeaseRecord |
 export const budgetRootOf = ({ budget, spec }: Pick<RunState, "budget" | "spec">): Ids.RunId | undefined =>
   spec.child?.budget ?? (budget === null ? undefined : spec.runId)
 
-/** The lanes of a run and of those above it. */
 export const lanesOf = ({ spec: { child, lane } }: Pick<RunState, "spec">): ReadonlyArray<string> => {
   const above = child?.lanes ?? []
   return lane === null ? above : [...above, lane]

@@ -129,7 +129,6 @@ export const ofChanges = (
     Either.flatMap((checked) => (changes.config === undefined ? Either.right(checked) : withInput(checked))),
   )
 
-/** The definition of a record. */
 export const pick = (record: Definition): Definition => {
   const values: Readonly<Record<string, unknown>> = { ...record }
   // A record has every field of its definition.

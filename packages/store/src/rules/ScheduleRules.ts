@@ -186,7 +186,6 @@ export const began = (record: ScheduleRecord, runId: string, at: number): Schedu
   openRuns: [...record.openRuns, runId].slice(-maxOpenRuns),
 })
 
-/** The end of a run of the schedule. */
 export interface EndedRun {
   readonly runId: string
   readonly status: TerminalStatus

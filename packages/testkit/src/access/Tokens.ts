@@ -26,7 +26,6 @@ const boundToRun: BrowserToken.Bound = { _tag: "Run", runId: Ids.RunId.make("run
 
 const hexOf = (text: string): string => Buffer.from(text).toString("hex")
 
-/** The claim of a token, and its signature. */
 const partsOf = (token: Redacted.Redacted): readonly [claim: string, signature: string] => {
   const text = Redacted.value(token)
   return [Buffer.from(text.slice(4, -64), "hex").toString(), text.slice(-64)]

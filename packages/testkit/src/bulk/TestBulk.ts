@@ -22,7 +22,6 @@ export const ended = ({ id }: Pick<BulkOperation, "id">) =>
 /** Makes an operation, and returns it once it has ended. */
 export const run = (bulk: NewBulk) => Effect.flatMap(create(bulk), ended)
 
-/** What an operation has counted. */
 export const countsOf = (bulk: BulkOperation) => Struct.pick(bulk, "matched", "done", "skipped", "failed")
 
 /** This number of runs is done, and no others. */

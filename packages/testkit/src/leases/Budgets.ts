@@ -46,7 +46,6 @@ const spawn = (parent: ClaimedRun, name: string, detached = false) =>
     }),
   )
 
-/** Answers the question of the root. */
 const answer = (root: RunId, fields: Partial<Answer>) =>
   Effect.gen(function* () {
     const runs = yield* Runs

@@ -50,7 +50,6 @@ export interface Run {
   readonly steered: ReadonlyArray<{ readonly run: number; readonly submission: string }>
   /** The key whose later submissions the run takes, until its first claim. */
   readonly debounceKey: string | null
-  /** The submissions that it has absorbed. */
   readonly absorbed: ReadonlyArray<{ readonly run: number; readonly submission: string }>
   readonly createdAt: number
   /** How long the run may be claimable before its first claim; null for ever. */

@@ -53,7 +53,6 @@ export interface PendingCall {
   readonly until: number | null
 }
 
-/** The result of a pending call. */
 export interface CallResult {
   readonly call: string
   readonly result: number

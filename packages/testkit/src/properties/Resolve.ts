@@ -5,7 +5,6 @@ import * as ModelRules from "./ModelRules.js"
 import * as ModelState from "./ModelState.js"
 import type { Fence, Request } from "./Request.js"
 
-/** A lease that a claim granted. */
 export interface GrantedLease {
   readonly run: number
   readonly worker: number

@@ -24,7 +24,6 @@ export const submit = (multitask: Multitask, input: Partial<SubmissionInput> = {
 
 const statusOf = (runId: string) => Effect.map(TestRuns.getRun(Ids.RunId.make(runId)), ({ status }) => status)
 
-/** The texts of the messages to a run. */
 export const textsTo = (runId: Ids.RunId) =>
   Effect.map(TestRuns.eventsOf(runId), (events) =>
     events

@@ -340,7 +340,6 @@ const clocksOf = (prng: Prng.Prng, schedules: ReadonlyArray<PlannedSchedule>): R
     ahead: prng.pick([hour, -hour]),
   }))
 
-/** The plan of a seed. */
 export const make = (seed: number): Plan => {
   const prng = Prng.make(Prng.hash("plan", seed))
   const workers = workersOf(prng)

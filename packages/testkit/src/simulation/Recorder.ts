@@ -2,7 +2,6 @@
 import type { Answered, Call, Incident, Refused } from "./History.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
-/** The request of a call by its name. */
 export type RequestOf<Name extends Call["call"]> = Extract<Call, { readonly call: Name }>["request"]
 
 /** What the store answers a call by its name, when it does not refuse it. */

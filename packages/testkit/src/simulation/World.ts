@@ -77,7 +77,6 @@ const scriptsOf = (plan: Plan): ((text: string) => Script) => {
   return (text) => scripts.get(text) ?? []
 }
 
-/** Plays a plan. */
 export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exit<History, E>> => {
   // A search plays hundreds of plans, and the process that runs it has other things to answer.
   await nextTurnOfLoop()

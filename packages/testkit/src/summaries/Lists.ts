@@ -488,7 +488,6 @@ const titlesSearched = (filter: OrderedFilter) =>
 const titlesBy = (filter: OrderedFilter) =>
   Effect.flatMap(Summaries, (summaries) => Effect.map(summaries.runs({ ...filter, limit: 100 }), titlesOf))
 
-/** The titles of each page. */
 const titlesOfPages = (filter: OrderedFilter, limit: number) =>
   Effect.gen(function* () {
     const summaries = yield* Summaries
@@ -504,7 +503,6 @@ const titlesOfPages = (filter: OrderedFilter, limit: number) =>
 
 const agents = (...names: ReadonlyArray<string>) => names.map((name) => Ids.AgentId.make(name))
 
-/** A completed run with this metadata. */
 const completed = (title: string, metadata: Readonly<Record<string, unknown>> | null, agentId = "agent") =>
   Effect.gen(function* () {
     const [runs, worker] = [yield* Runs, yield* TestRuns.register()]

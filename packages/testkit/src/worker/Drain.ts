@@ -463,7 +463,6 @@ export const tests = (test: Declare): void => {
 const drain = (worker: Worker.Worker["Type"], drains: boolean) =>
   Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) => registry.drain(worker.registered.id, drains))
 
-/** The worker as the registry has it. */
 const registered = (worker: Worker.Worker["Type"]) =>
   Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
     Effect.map(registry.list(), ({ items }) => items.find(({ id }) => id === worker.registered.id)!),

@@ -24,7 +24,6 @@ export const fromJson: (exit: unknown) => Effect.Effect<Exit.Exit<unknown, unkno
 /** The exit of what was cancelled. */
 export const interrupted: Exit.Exit<never> = Exit.failCause(Cause.interrupt(FiberId.none))
 
-/** The schema of the exits of a workflow. */
 export const ofWorkflow = ({ errorSchema, successSchema }: Workflow.Any) =>
   Schema.Exit({
     success: codecOf(successSchema),

@@ -26,7 +26,6 @@ const traceContext: Effect.Effect<Pick<RequestSnapshot.RequestSnapshot, "traceCo
   }),
 )
 
-/** The submission of an execution. */
 export const submission = (
   workflow: Workflow.Any,
   executionId: string,

@@ -124,7 +124,6 @@ export const stateDelta = (
   options?: Options<Events.StateDelta, "delta">,
 ): Events.StateDelta => ({ type: "STATE_DELTA", delta, ...options })
 
-/** All messages of the conversation. */
 export const messagesSnapshot = (
   messages: ReadonlyArray<Message>,
   options?: Options<Events.MessagesSnapshot, "messages">,

@@ -16,7 +16,6 @@ type Base<Type extends string> = {
   readonly metadata?: Metadata
 }
 
-/** An event of the run itself. */
 type RunEvent<Type extends string, Fields> = Types.Simplify<Base<Type> & Fields>
 
 /** An event that a subagent may have caused; `subagentRunId` names it. */
@@ -63,7 +62,6 @@ export type JsonPatchOperation =
   | { readonly op: "remove"; readonly path: string }
   | { readonly op: "move" | "copy"; readonly from: string; readonly path: string }
 
-/** The role of a text message. */
 export type TextRole = "developer" | "system" | "assistant" | "user"
 
 export type RunStarted = RunEvent<

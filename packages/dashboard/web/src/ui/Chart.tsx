@@ -4,7 +4,6 @@ import { spreadLabels, type ChartLine } from "./chartScale"
 
 const ChartPlot = lazy(() => import("./ChartPlot"))
 
-/** A figure and its label. */
 export interface ChartFigure {
   readonly figure: string
   readonly note: ReactNode

@@ -13,7 +13,6 @@ export interface Key {
 
 export type Keys = Readonly<Record<string, Key>>
 
-/** The keys of one part. */
 export interface KeyGroup {
   readonly title: string
   keys: Keys

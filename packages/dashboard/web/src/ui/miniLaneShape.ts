@@ -15,7 +15,6 @@ interface MiniLane {
   readonly segments: ReadonlyArray<LaneSegment>
   /** Where leases were lost. */
   readonly losses: ReadonlyArray<number>
-  /** The same in words. */
   readonly words: string
 }
 

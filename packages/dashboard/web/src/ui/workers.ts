@@ -5,7 +5,6 @@ import { duration } from "../format/times"
 
 const instantOf = (instant: string | null): number => (instant === null ? 0 : Date.parse(instant))
 
-/** The name of a worker: its display name, or its key. */
 export const nameOf = ({ worker }: Json.WorkerSummary): string => worker.display_name ?? worker.worker_key
 
 /** The report of a worker in `metadata.runlease`; empty from one without a report. */

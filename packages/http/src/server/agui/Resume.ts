@@ -116,7 +116,6 @@ const admitUnasked = (
     ? Effect.void
     : refuse(`No run of agent ${agentId} in this thread waits for an answer to ${namesOf(resume).join(", ")}`)
 
-/** Offers the input to a run. */
 const offer = (ports: Ports, agentId: Ids.AgentId, run: Run.Run, input: FollowUp.FollowUp) =>
   Context.get(ports, Runs.Runs)
     .followUp(run.runId, input)

@@ -12,7 +12,6 @@ export interface Thread {
   readonly conversationId: Ids.ConversationId
 }
 
-/** The thread of that name. */
 export const make = (projectId: Ids.ProjectId, id: string): Effect.Effect<Thread> =>
   Effect.sync(() => ({ id, conversationId: ThreadName.conversationIdOf(projectId, id) }))
 

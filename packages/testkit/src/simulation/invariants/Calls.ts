@@ -14,7 +14,6 @@ export const named = <Name extends Call["call"]>(
 export const isRefused = (answer: unknown): answer is Refused =>
   typeof answer === "object" && answer !== null && "refused" in answer
 
-/** An accepted execution of a call. */
 export interface Accepted<Name extends Call["call"]> {
   readonly call: Named<Name>
   readonly at: number

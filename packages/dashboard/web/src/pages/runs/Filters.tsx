@@ -186,7 +186,6 @@ interface AddFilterProps {
   readonly onChange: (filter: RunFilter) => void
 }
 
-/** The menu of filters. */
 export const AddFilter = ({ codes, filter, floor, labels, onChange, project }: AddFilterProps) => {
   const agents = useQuery(agentsQuery(project)).data ?? []
   return (

@@ -10,7 +10,6 @@ import { useRowWindow } from "./useRowWindow"
 interface RunRowProps {
   readonly row: Row<typeof features, Json.RunSummary>
   readonly index: number
-  /** The columns that are shown. */
   readonly columnKey: string
   readonly isSelected: boolean
   readonly isCursor: boolean
@@ -76,7 +75,6 @@ export const runHeight = 36
 
 interface BodyProps {
   readonly tableRows: ReadonlyArray<Row<typeof features, Json.RunSummary>>
-  /** The columns that are shown. */
   readonly columnKey: string
   readonly selection: RowSelectionState
   readonly cursor: string | undefined

@@ -105,7 +105,6 @@ const Content = ({ row }: { readonly row: Row }) => {
   }
 }
 
-/** The names of the rows. */
 const LaneLabels = ({ rows }: { readonly rows: ReadonlyArray<Row> }) => (
   <ul className="pt-[22px]" aria-label="Rows">
     {rows.map((row, index) => (

@@ -29,6 +29,5 @@ export const aboutOf = ({ metadata }: Pick<Question, "metadata">): ReadonlyArray
     : [partOf(undefined, about)]
 }
 
-/** The other metadata. */
 export const besideOf = ({ metadata = {} }: Pick<Question, "metadata">): ReadonlyArray<[string, unknown]> =>
   Object.entries(metadata).filter(([name]) => name !== "about")

@@ -37,7 +37,6 @@ export const searchOn = (
   return { entries: found.length === 0 ? from.entries : [...from.entries, ...found], searched: end }
 }
 
-/** An event in a line. */
 export const lineOf = ({ payload }: Entry): string => {
   for (const field of [
     "delta",

@@ -43,7 +43,6 @@ const telling = ["command", "cmd", "path", "file_path", "file", "url", "query", 
 export const argumentsOf = ({ args, question }: Pick<ToolPart, "args" | "question">): string =>
   question?.toolArguments === undefined ? args : JSON.stringify(question.toolArguments)
 
-/** The arguments of a call in a line. */
 export const argumentsLine = (args: string): string => {
   const value = parseJson(args)
   if (value === undefined) return cut(oneLine(args), 400)

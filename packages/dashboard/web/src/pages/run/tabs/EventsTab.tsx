@@ -99,7 +99,6 @@ export const EventsTab = ({
   readonly log: RunLog
   readonly version: number
   readonly runId: string
-  /** The event of the address. */
   readonly event: string | undefined
 }) => {
   const [search, setSearch] = useState<EventSearch>({ text: "", type: "" })
