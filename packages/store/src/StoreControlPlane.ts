@@ -23,8 +23,6 @@ import type { RunStore } from "./rows/RunStore.js"
 
 /**
  * The parts of a store. `X` is the failure of its rows. Project `default` is there from the start.
- *
- * @category models
  */
 export interface Parts<X> extends Pick<ControlPlane.ControlPlane["Type"], "prune" | "ready"> {
   /** The rows of runs. */
@@ -39,8 +37,6 @@ export type Ports = ControlPlane.ControlPlane | Access | ControlPlane.StorePorts
 
 /**
  * The control plane over the parts of a store, whose commits are `commits`. What is due is done as long as the Scope is open.
- *
- * @category constructors
  */
 export const make = Effect.fnUntraced(function* <X>(
   { access, conversations, prune, ready, registry, runs }: Parts<X>,
@@ -67,8 +63,6 @@ export const make = Effect.fnUntraced(function* <X>(
 
 /**
  * A control plane, and the ports of its project `default`.
- *
- * @category layers
  */
 export const layerOf = <E extends ControlPlaneError, R>(
   constructed: Effect.Effect<Context.Context<ControlPlane.ControlPlane | Access>, E, R>,
@@ -80,8 +74,6 @@ export const layerOf = <E extends ControlPlaneError, R>(
 
 /**
  * The control plane of a store, and the ports of its project `default`. `parts` makes the parts, and wakes what waits by `wakeups`.
- *
- * @category layers
  */
 export const layer = <X, E extends ControlPlaneError, R>(
   parts: (wakeups: Wakeups.Wakeups) => Effect.Effect<Parts<X>, E, R>,

@@ -9,7 +9,6 @@ import type { Transport } from "./Transport.js"
 const keyOf = ({ key, name }: Limits.LimitSubject) =>
   name === null ? { concurrency_key: key } : { name, key }
 
-/** @category constructors */
 export const make: Effect.Effect<Limits.Limits["Type"], never, Transport> = Effect.gen(function* () {
   const { call } = yield* Endpoints.of("Limits", Api.group)
 

@@ -144,7 +144,6 @@ export const oneByOne =
   (submit: Runs.Runs["Type"]["submit"]) => (submissions: ReadonlyArray<Runs.SubmissionInput>) =>
     Effect.forEach(submissions, (submission) => verdictOf(submit(submission)), { concurrency: 16 })
 
-/** @category constructors */
 export const makeSubmissions: Effect.Effect<
   Pick<Runs.Runs["Type"], "submit" | "submitMany" | "retry" | "fork">,
   never,

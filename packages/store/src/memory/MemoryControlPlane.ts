@@ -105,8 +105,6 @@ const storeOf = (state: State.State): RunStore<never> => ({
 
 /**
  * A control plane in memory, with one project, `default`. Its time starts at the Clock's, and advances by the monotonic one.
- *
- * @category constructors
  */
 export const make: Effect.Effect<Context.Context<ControlPlane | Access>, never, Scope.Scope> = Effect.gen(
   function* () {
@@ -127,8 +125,6 @@ export const make: Effect.Effect<Context.Context<ControlPlane | Access>, never, 
 
 /**
  * The control plane in memory, and the ports of its project `default`.
- *
- * @category layers
  */
 export const layer: Layer.Layer<StoreControlPlane.Ports> =
   // Memory is never unavailable.
