@@ -2,7 +2,7 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { Ids } from "@runlease/core"
+import { Ids, type LogFilter } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
@@ -16,10 +16,38 @@ import { Snapshot } from "../Wire/Submission.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 import * as Bodies from "./RunBodies.js"
-import * as LogParams from "./LogParams.js"
 import * as RunFilter from "./RunFilter.js"
 
 const runPath = Schema.Struct({ run_id: Ids.RunId })
+
+/** Where a page of a log begins, and how long it may be. */
+const logParams = {
+  after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
+  limit: Schema.optional(integerText(1, 1000)),
+  type: Schema.optional(
+    Schema.String.pipe(
+      Schema.maxLength(1000),
+      Schema.annotations({ description: "Only events of these types, with commas between them" }),
+    ),
+  ),
+  name: Schema.optional(
+    Schema.String.pipe(
+      Schema.maxLength(1000),
+      Schema.annotations({ description: "Only events of this name, as CUSTOM events have one" }),
+    ),
+  ),
+}
+
+interface LogFilterParams {
+  readonly type?: string | undefined
+  readonly name?: string | undefined
+}
+
+/** The same as the ports take it. */
+export const logFilter = ({ name, type }: LogFilterParams): LogFilter.LogFilter => ({
+  types: type?.split(",").filter((one) => one !== ""),
+  name,
+})
 
 export const group = HttpApiGroup.make("runs")
   .add(
@@ -95,7 +123,7 @@ export const group = HttpApiGroup.make("runs")
       .setPath(runPath)
       .setUrlParams(
         Schema.Struct({
-          ...LogParams.params,
+          ...logParams,
           wait_seconds: Schema.optional(integerText(0, 30)),
         }),
       )
@@ -112,7 +140,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.get("steps", "/runs/:run_id/steps")
       .setPath(runPath)
-      .setUrlParams(Schema.Struct(LogParams.params))
+      .setUrlParams(Schema.Struct(logParams))
       .addSuccess(Bodies.LogPage)
       .addError(Refusal.NotFound)
       .annotateContext(

@@ -2,25 +2,118 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { Schedule as Model } from "@runlease/core"
+import { Ids, Schedule as Model } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { NewSchedule, ScheduleChanges } from "../Wire/NewSchedule.js"
+import { integerText, nullish, orEmpty, PageInfo, pageParams, renamed, Timestamp } from "../Wire.js"
+import { DeclaredSchedules, NewSchedule, ScheduleChanges } from "../Wire/NewSchedule.js"
+import { CanonicalRun } from "../Wire/Run.js"
 import { Schedule } from "../Wire/Schedule.js"
-import * as Bodies from "./ScheduleBodies.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
 const schedulePath = Schema.Struct({ project_reference: Schema.String, schedule_id: Model.ScheduleId })
+
+const tag = /^(?:W\/)?"?(\d{1,15})"?$/
+
+/** A revision as an entity tag, such as `"3"`; without its quotes too. */
+const Revision: Schema.Schema<number, string> = Schema.transform(
+  Schema.String.pipe(
+    Schema.pattern(tag, { message: () => `must be a revision of the schedule, such as "3"` }),
+  ),
+  Schema.NonNegativeInt,
+  { strict: true, decode: (text) => Number(tag.exec(text)![1]), encode: (revision) => `"${revision}"` },
+).annotations({ jsonSchema: { type: "string", pattern: tag.source } })
+
+/** (ours) The change is made only while the schedule has this revision. */
+export const Condition = Schema.Struct({ "if-match": Schema.optional(Revision) })
+
+/** Which schedules a list has. */
+export const listParams = Schema.Struct({
+  ...pageParams,
+  status: Schema.optional(Model.ScheduleStatus),
+  stale: Schema.optional(Schema.BooleanFromString),
+  source: Schema.optional(Schema.String.pipe(Schema.maxLength(128))),
+  source_trigger_id: Schema.optional(Schema.String.pipe(Schema.maxLength(128))),
+})
+
+/** `source_schedules` is empty: a schedule of a source is among `schedules`, with its `definition_source`. */
+export const ScheduleList = Schema.Struct({
+  schedules: Schema.Array(Schedule),
+  source_schedules: Schema.Array(Schema.Unknown),
+  page_info: Schema.optional(PageInfo),
+})
+
+export const ScheduleReply = Schema.Struct({ schedule: Schedule })
+
+export const Deleted = Schema.Struct({ deleted: Schema.Boolean })
+
+export const Pause = orEmpty(Schema.Struct({ reason: nullish(Ids.visibleText(500)) }), {})
+
+export const RunNow = orEmpty(
+  Schema.Struct({
+    run_name: nullish(Ids.visibleText(255)).annotations({
+      description: "Clients of the public API send it. A run has no name here, so it has no effect",
+    }),
+    idempotency_key: nullish(Ids.visibleText(128)).annotations({
+      description: "The same key again returns the first run",
+    }),
+  }),
+  {},
+)
+
+export const Begun = Schema.Struct({
+  run_id: Ids.RunId,
+  run_execution_id: Schema.String,
+  schedule_id: Model.ScheduleId,
+  duplicate: Schema.optional(Schema.Boolean),
+  run: Schema.optional(CanonicalRun),
+})
+
+export const Backfill = Schema.Struct({
+  from: Timestamp,
+  to: Timestamp,
+  limit: nullish(Schema.Int.pipe(Schema.between(1, 1000))),
+})
+
+export const Backfilled = Schema.Struct({
+  ticks: Schema.Array(renamed({ nominalAt: Timestamp, runId: Ids.RunId, duplicate: Schema.Boolean })),
+  more: Schema.Boolean,
+})
+
+export const upcomingParams = Schema.Struct({ count: Schema.optional(integerText(1, 100)) })
+
+export const Upcoming = Schema.Struct({
+  ticks: Schema.Array(renamed({ nominalAt: Timestamp, at: Timestamp })),
+})
+
+export const Apply = Schema.Struct({
+  source: Ids.visibleText(128),
+  schedules: DeclaredSchedules,
+  prune: nullish(Schema.Boolean).annotations({
+    description: "Remove the schedules that this source has declared before and does not declare now",
+  }),
+  dry_run: nullish(Schema.Boolean).annotations({ description: "Write nothing, and give the same answer" }),
+})
+
+export const Applied = Schema.Struct({
+  schedules: Schema.Array(
+    renamed({
+      key: Schema.String,
+      action: Schema.Literal("created", "updated", "unchanged", "removed"),
+      scheduleId: Schema.NullOr(Model.ScheduleId),
+    }),
+  ),
+})
 
 export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.post("create", "/projects/:project_reference/schedules")
       .setPath(projectPath)
       .setPayload(strict(NewSchedule))
-      .addSuccess(Bodies.ScheduleReply, { status: 201 })
+      .addSuccess(ScheduleReply, { status: 201 })
       .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
@@ -33,8 +126,8 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.get("list", "/projects/:project_reference/schedules")
       .setPath(projectPath)
-      .setUrlParams(Bodies.listParams)
-      .addSuccess(Bodies.ScheduleList)
+      .setUrlParams(listParams)
+      .addSuccess(ScheduleList)
       .annotateContext(
         OpenApi.annotations({
           summary: "List the schedules of a project",
@@ -46,8 +139,8 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.put("apply", "/projects/:project_reference/schedules")
       .setPath(projectPath)
-      .setPayload(strict(Bodies.Apply))
-      .addSuccess(Bodies.Applied)
+      .setPayload(strict(Apply))
+      .addSuccess(Applied)
       .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
@@ -71,9 +164,9 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.patch("update", "/projects/:project_reference/schedules/:schedule_id")
       .setPath(schedulePath)
-      .setHeaders(Bodies.Condition)
+      .setHeaders(Condition)
       .setPayload(strict(ScheduleChanges))
-      .addSuccess(Bodies.ScheduleReply)
+      .addSuccess(ScheduleReply)
       .addError(Refusal.Conflict)
       .addError(Refusal.PreconditionFailed)
       .addError(Refusal.Unprocessable)
@@ -88,8 +181,8 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.del("remove", "/projects/:project_reference/schedules/:schedule_id")
       .setPath(schedulePath)
-      .setHeaders(Bodies.Condition)
-      .addSuccess(Bodies.Deleted)
+      .setHeaders(Condition)
+      .addSuccess(Deleted)
       .addError(Refusal.Conflict)
       .addError(Refusal.PreconditionFailed)
       .annotateContext(
@@ -99,9 +192,9 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.post("pause", "/projects/:project_reference/schedules/:schedule_id/pause")
       .setPath(schedulePath)
-      .setHeaders(Bodies.Condition)
-      .setPayload(strict(Bodies.Pause))
-      .addSuccess(Bodies.ScheduleReply)
+      .setHeaders(Condition)
+      .setPayload(strict(Pause))
+      .addSuccess(ScheduleReply)
       .addError(Refusal.PreconditionFailed)
       .annotateContext(
         OpenApi.annotations({
@@ -113,8 +206,8 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.post("resume", "/projects/:project_reference/schedules/:schedule_id/resume")
       .setPath(schedulePath)
-      .setHeaders(Bodies.Condition)
-      .addSuccess(Bodies.ScheduleReply)
+      .setHeaders(Condition)
+      .addSuccess(ScheduleReply)
       .addError(Refusal.PreconditionFailed)
       .annotateContext(
         OpenApi.annotations({
@@ -126,8 +219,8 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.post("runNow", "/projects/:project_reference/schedules/:schedule_id/runs")
       .setPath(schedulePath)
-      .setPayload(strict(Bodies.RunNow))
-      .addSuccess(Bodies.Begun, { status: 201 })
+      .setPayload(strict(RunNow))
+      .addSuccess(Begun, { status: 201 })
       .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
@@ -140,8 +233,8 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.post("backfill", "/projects/:project_reference/schedules/:schedule_id/backfill")
       .setPath(schedulePath)
-      .setPayload(strict(Bodies.Backfill))
-      .addSuccess(Bodies.Backfilled)
+      .setPayload(strict(Backfill))
+      .addSuccess(Backfilled)
       .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
@@ -154,8 +247,8 @@ export const group = HttpApiGroup.make("schedules")
   .add(
     HttpApiEndpoint.get("upcoming", "/projects/:project_reference/schedules/:schedule_id/upcoming")
       .setPath(schedulePath)
-      .setUrlParams(Bodies.upcomingParams)
-      .addSuccess(Bodies.Upcoming)
+      .setUrlParams(upcomingParams)
+      .addSuccess(Upcoming)
       .annotateContext(
         OpenApi.annotations({
           summary: "Read the next ticks of a schedule",

@@ -27,7 +27,6 @@ import * as ConversationRequest from "./ConversationRequest.js"
 import * as Conversations from "./Conversations.js"
 import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
-import { missing } from "./Missing.js"
 import type { Options } from "./Ports.js"
 import * as Renewals from "./Renewals.js"
 import * as RunLog from "./RunLog.js"
@@ -37,7 +36,7 @@ import * as Transport from "./Transport.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
 
 /** An operation that this API does not have. */
-const lacking = (operation: string, what: string) => () => missing(operation, what)
+const lacking = (operation: string, what: string) => () => Transport.missing(operation, what)
 
 const workers = Effect.map(WorkerRegistry.make, (registry): WorkerRegistryPort.WorkerRegistry["Type"] => ({
   ...registry,
@@ -51,7 +50,7 @@ const claims = Effect.gen(function* () {
   const readRequest = yield* ConversationRequest.makeRead
   return {
     claim: ({ agentIds = [], leaseDuration, limit, workerId }): ReturnType<typeof claim> => {
-      if (agentIds.length > 0) return missing("Claims.claim", "claim the runs of some agents only")
+      if (agentIds.length > 0) return Transport.missing("Claims.claim", "claim the runs of some agents only")
       if (limit === 0) return Effect.succeed([])
       return Effect.flatMap(claim({ workerId, leaseDuration, limit: 1 }), Effect.forEach(readRequest))
     },
@@ -129,7 +128,7 @@ const makeSubmit = Effect.gen(function* () {
           ? undefined
           : ConversationRequest.messagesOf(snapshot)
       const ours = beyondPublic(submission, messages !== undefined)
-      if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
+      if (ours !== undefined) return yield* Transport.missing("Runs.submit", `take ${ours}`)
       return yield* send(
         messages === undefined
           ? submission
@@ -162,7 +161,7 @@ const runs = Effect.gen(function* () {
     tell: lacking("Runs.tell", "take a message to a run"),
     resume: (runId, answers) =>
       Runs.resumeBody(answers).type === "interrupts"
-        ? missing("Runs.resume", "take anything but the result of one tool call")
+        ? Transport.missing("Runs.resume", "take anything but the result of one tool call")
         : all.resume(runId, answers),
     followUp: lacking("Runs.followUp", "take a later input of a run"),
     inputs: () => Effect.succeed([]),

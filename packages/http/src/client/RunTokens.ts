@@ -2,8 +2,7 @@
 import { type Run, RunToken } from "@runlease/core"
 import { RunTokens } from "@runlease/core/executor"
 import { Effect, Layer } from "effect"
-import { missing } from "./Missing.js"
-import { Credentials } from "./Transport.js"
+import { Credentials, missing } from "./Transport.js"
 
 /** Returns the token of a run that a worker holds. */
 export const make = Effect.gen(function* () {

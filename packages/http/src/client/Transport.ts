@@ -231,6 +231,13 @@ const refuse = (
 export const lacks = (refusal: Refusal.Refusal): boolean =>
   (refusal.httpStatus === 404 || refusal.httpStatus === 405) && refusal.body.error !== "run_not_found"
 
+/** The failure of an operation that a control plane does not have. */
+export const missing = (operation: string, what: string): ControlPlaneError.ControlPlaneUnsupported =>
+  new ControlPlaneError.ControlPlaneUnsupported({
+    operation,
+    message: `This control plane cannot ${what}`,
+  })
+
 /** Reads a successful answer by its schema. */
 export const read = <A, I>(
   operation: string,

@@ -14,7 +14,7 @@ import {
 import * as AppendRules from "@runlease/core/AppendRules"
 import { Chunk, Context, Duration, Effect, Option, Stream, Array, Either, Schema } from "effect"
 import { lastEventIdHeader } from "../Api/EventStream.js"
-import * as LogParams from "../Api/LogParams.js"
+import { logFilter } from "../Api/Runs.js"
 import type * as Bodies from "../Api/RunBodies.js"
 import { NewRun } from "../Api/RunBodies.js"
 import * as RunFilter from "../Api/RunFilter.js"
@@ -219,7 +219,7 @@ export const layer = group("runs", (handlers) =>
           const ports = yield* Caller.run("read", path.run_id)
           const after = Run.EventId.make(urlParams.after_event_id ?? 0)
           const limit = urlParams.limit ?? RunLog.defaultReadLimit
-          const request = { runId: path.run_id, after, limit, ...LogParams.toFilter(urlParams) }
+          const request = { runId: path.run_id, after, limit, ...logFilter(urlParams) }
           const page = yield* urlParams.wait_seconds
             ? unlessRevoked(pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds)))
             : pageAfter(ports, request)
@@ -238,7 +238,7 @@ export const layer = group("runs", (handlers) =>
             after: Run.EventId.make(urlParams.after_event_id ?? 0),
             limit: urlParams.limit ?? RunLog.defaultReadLimit,
             only: "records",
-            ...LogParams.toFilter(urlParams),
+            ...logFilter(urlParams),
           })
           return {
             data: entries,
