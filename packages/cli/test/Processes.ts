@@ -4,6 +4,9 @@
 import { FileSystem, Path } from "@effect/platform"
 import { NodeContext, NodeStream } from "@effect/platform-node"
 import { Context, Deferred, Effect, Layer, Option, Schema, Stream, SubscriptionRef } from "effect"
+// It starts its service in the folder in which it was loaded. A command within the process has a folder that goes with its test, and later
+// files of the process bundle too.
+import "esbuild"
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { pathToFileURL } from "node:url"
