@@ -310,7 +310,7 @@ const toolCallOf = (waiting: Run.Waiting) => {
   }
 }
 
-/** Those from `root_run_id` on, `worker_session` apart, may be missing from another server. */
+/** A key that is optional may be missing from another server. */
 export const ConversationRun = as<Run.Run>()(wire, {
   decode: (run) => ({
     ...shown.decode(run),

@@ -233,11 +233,9 @@ export const Submission = as<Runs.Submission>()(wire, {
 // The batch that runs are submitted in.
 
 /** What a batch says of its runs. */
-export const batchFields = {
-  batch_id: nullish(Ids.visibleText(128)).annotations({
-    description: "`batch_id` of those runs that have none",
-  }),
-}
+export const batchFields = describe(Struct.pick(run.fields, "batch_id"), {
+  batch_id: "`batch_id` of those runs that have none",
+})
 
 const Batch = Schema.Struct(batchFields)
 
