@@ -9,7 +9,7 @@
 import { ControlPlaneError } from "@runlease/core"
 import type { Refusal } from "@runlease/http/Refusal"
 import * as ErrorBody from "@runlease/http/face/ErrorBody"
-import { Effect, Predicate, type Scope, Stream, Struct } from "effect"
+import { Effect, Predicate, Queue, type Scope, Stream, Struct } from "effect"
 import * as AgentTools from "./internal/AgentTools.js"
 import * as Calls from "./internal/Call.js"
 import * as Era from "./internal/Era.js"
@@ -42,9 +42,15 @@ export type Reply =
   | { readonly _tag: "Answer"; readonly status: number; readonly message: JsonRpc.Response }
   | { readonly _tag: "Messages"; readonly messages: Stream.Stream<JsonRpc.Message>; readonly later?: Later }
 
-/** An answer that waits. `begin` begins the wait, which ends with the Scope, and calls `done` once `answer` may be run. */
+/**
+ * An answer that waits. `begin` begins the wait, which ends with the Scope: it calls `notify` with what the client is sent meanwhile, and `done`
+ * once `answer` may be run.
+ */
 export interface Later {
-  readonly begin: (done: () => void) => Effect.Effect<void, never, Scope.Scope>
+  readonly begin: (
+    done: () => void,
+    notify: (message: JsonRpc.Message) => void,
+  ) => Effect.Effect<void, never, Scope.Scope>
   readonly answer: Effect.Effect<JsonRpc.Response>
 }
 
@@ -77,13 +83,23 @@ const ofFailure = (failure: Failure): JsonRpc.RpcFailure =>
 const refused = (answer: Effect.Effect<JsonRpc.Response, Failure>, id: JsonRpc.Id) =>
   Effect.catchAll(answer, (failure) => Effect.succeed(JsonRpc.refusal(id, ofFailure(failure))))
 
-const awaited = ({ answer, begin }: Later): Effect.Effect<JsonRpc.Response> =>
-  Effect.gen(function* () {
-    const latch = yield* Effect.makeLatch()
-    yield* begin(() => latch.unsafeOpen())
-    yield* latch.await
-    return yield* answer
-  }).pipe(Effect.scoped)
+/** How many of the newest notifications a client has that takes them slowly. */
+const capacity = 16
+
+const awaited = ({ answer, begin }: Later): Stream.Stream<JsonRpc.Message> =>
+  Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const queue = yield* Queue.sliding<JsonRpc.Message | undefined>(capacity)
+      yield* begin(
+        () => queue.unsafeOffer(undefined),
+        (message) => queue.unsafeOffer(message),
+      )
+      return Stream.fromQueue(queue).pipe(
+        Stream.takeWhile(Predicate.isNotUndefined),
+        Stream.concat(Stream.fromEffect(answer)),
+      )
+    }),
+  )
 
 const messagesOf = (
   notifications: Calls.Outcome["notifications"],
@@ -98,7 +114,7 @@ const messagesOf = (
     }
   }
   const later: Later = { begin, answer }
-  return { _tag: "Messages", messages: Stream.fromEffect(awaited(later)), later }
+  return { _tag: "Messages", messages: awaited(later), later }
 }
 
 const toFailure = (error: Failure | ControlPlaneError.ControlPlaneError): Failure =>

@@ -57,11 +57,14 @@ export const make = (project: Project, era: Era.Era, incoming: JsonRpc.Incoming)
 }
 
 /**
- * What a request comes to: `result`, after the notifications that belong to it, or after `wait`, which sends nothing. Without either the
- * result is there at once. `wait` begins a wait that ends with the Scope, and calls `done` once it is over.
+ * What a request comes to: `result`, after the notifications that belong to it, or after `wait`. Without either the result is there at once.
+ * `wait` begins a wait that ends with the Scope: it calls `notify` with what its client is sent meanwhile, and `done` once it is over.
  */
 export interface Outcome<E = Refusal> {
   readonly notifications?: Stream.Stream<JsonRpc.Notification>
-  readonly wait?: (done: () => void) => Effect.Effect<void, never, Scope.Scope>
+  readonly wait?: (
+    done: () => void,
+    notify: (notification: JsonRpc.Notification) => void,
+  ) => Effect.Effect<void, never, Scope.Scope>
   readonly result: Effect.Effect<JsonRpc.Params, E>
 }

@@ -43,10 +43,15 @@ const respond = (reply: Mcp.Reply) => {
       return Effect.succeed(HttpServerResponse.empty({ status: 202 }))
     case "Answer":
       return Effect.succeed(HttpServerResponse.unsafeJson(reply.message, { status: reply.status }))
-    case "Messages":
-      return reply.later === undefined
-        ? EventStream.respond(Stream.map(reply.messages, frameOf))
-        : EventStream.respondOnce(reply.later.begin, Effect.map(reply.later.answer, frameOf))
+    case "Messages": {
+      const { later, messages } = reply
+      return later === undefined
+        ? EventStream.respond(Stream.map(messages, frameOf))
+        : EventStream.respondOnce(
+            (done, send) => later.begin(done, (message) => send(frameOf(message))),
+            Effect.map(later.answer, frameOf),
+          )
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** Waits until a run has ended or waits for an answer, and reports its progress to its client. */
 import { type Run, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
-import { Context, Deferred, Effect, PubSub, Stream } from "effect"
+import { Context, Effect } from "effect"
 import type { Call, Outcome, Ports } from "./Call.js"
 import * as JsonRpc from "./JsonRpc.js"
 import * as Waits from "./Waits.js"
@@ -24,64 +24,39 @@ export const resultOf = (call: Pick<Call, "ports">, run: Run.Run) => Waits.resul
 export const until = (call: Call, run: Run.Run, seconds: number): Outcome<Waits.Failure> => {
   if (SettledRun.isSettled(run) || seconds === 0) return { result: resultOf(call, run) }
   const { ports, progressToken, waits } = call
-  return progressToken === undefined
-    ? silently(ports, waits, run, seconds)
-    : telling(ports, waits, run, seconds, progressToken)
+  return waiting(ports, waits, run, seconds, progressToken)
 }
 
 /** The run as it is then. What ends a wait early is a failure of this too. */
 const runNow = (ports: Ports, runId: Run.Run["runId"]) =>
   Effect.flatMap(Context.get(ports, Runs.Runs).get(runId), (now) => Waits.resultOf(ports, now))
 
-/** What the result of a wait holds, for as long as it takes: no part of the call, and of the run its id alone. */
-const later = (ports: Ports, runId: Run.Run["runId"]) => {
+/** A wait holds, for as long as it takes, no part of its call, and of the run its id alone. */
+const waiting = (
+  ports: Ports,
+  waits: Waits.Waits,
+  run: Run.Run,
+  seconds: number,
+  progressToken: JsonRpc.Id | undefined,
+): Outcome<Waits.Failure> => {
+  const { latestEventId, runId } = run
   let settled: ReturnType<typeof resultOf> | undefined
   return {
-    settle: (result: ReturnType<typeof resultOf> | undefined) => {
-      settled = result
-    },
     result: Effect.suspend(() => settled ?? runNow(ports, runId)),
-  }
-}
-
-const silently = (
-  ports: Ports,
-  waits: Waits.Waits,
-  run: Run.Run,
-  seconds: number,
-): Outcome<Waits.Failure> => {
-  const { result, settle } = later(ports, run.runId)
-  return {
-    result,
-    wait: (done) =>
-      waits.listen(ports, run, seconds, (settled) => {
-        settle(settled)
-        done()
+    wait: (done, notify) =>
+      waits.listen(ports, run, seconds, {
+        onEnd: (result) => {
+          settled = result
+          done()
+        },
+        ...(progressToken === undefined
+          ? {}
+          : {
+              onProgress: ({ message, progress }) => {
+                if (progress <= latestEventId) return
+                notify(JsonRpc.notification("notifications/progress", { progressToken, progress, message }))
+              },
+            }),
       }),
   }
-}
-
-const telling = (
-  ports: Ports,
-  waits: Waits.Waits,
-  run: Run.Run,
-  seconds: number,
-  progressToken: JsonRpc.Id,
-): Outcome<Waits.Failure> => {
-  const { result, settle } = later(ports, run.runId)
-  const notifications = Stream.unwrapScoped(
-    Effect.gen(function* () {
-      const shared = yield* waits.of(ports, run)
-      const published = yield* PubSub.subscribe(shared.published)
-      return Stream.fromQueue(published).pipe(
-        Stream.takeWhile(({ message }) => message !== undefined),
-        Stream.filter(({ progress: at }) => at > run.latestEventId),
-        Stream.map(({ message, progress: at }) =>
-          JsonRpc.notification("notifications/progress", { progressToken, progress: at, message }),
-        ),
-        Stream.concat(Stream.execute(Effect.map(Deferred.await(shared.settled), settle))),
-      )
-    }),
-  ).pipe(Stream.interruptAfter(`${seconds} seconds`))
-  return { notifications, result }
 }

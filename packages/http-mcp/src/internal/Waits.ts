@@ -1,20 +1,7 @@
 /** The waits for runs: those for one run share one reader of its log, and one result. */
 import { type AgentEvent, type ControlPlaneError, type Run, Runs } from "@runlease/core"
 import { SettledRun } from "@runlease/core/executor"
-import {
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Equal,
-  Hash,
-  Option,
-  PubSub,
-  RcMap,
-  Runtime,
-  type Scope,
-} from "effect"
+import { Clock, Context, Duration, Effect, Equal, Hash, Option, RcMap, Runtime, type Scope } from "effect"
 import type { Ports } from "./Call.js"
 import type * as JsonRpc from "./JsonRpc.js"
 import * as RunView from "./RunView.js"
@@ -73,29 +60,31 @@ export type Failure = ControlPlaneError.ControlPlaneError | Run.RunNotFound
 
 type Result = Effect.Effect<JsonRpc.Params, Failure>
 
-/** How a run goes: `progress` is the id of the event, and `message` what it says; undefined at the end. */
+/** How a run goes: `progress` is the id of the event, and `message` what it says. */
 export interface Progress {
   readonly progress: number
-  readonly message: string | undefined
+  readonly message: string
 }
 
-/** A run that is waited for. `settled` is done once it has ended or waits for an answer, with its result; undefined where its log cannot be read. */
-export interface AwaitedRun {
-  readonly published: PubSub.PubSub<Progress>
-  readonly settled: Deferred.Deferred<Result | undefined>
-  /** What is called with that result, then. */
+/** What a wait calls: `onProgress` before its end, and `onEnd` once. Both return at once. */
+export interface Listener {
+  readonly onProgress?: (progress: Progress) => void
+  readonly onEnd: (result: Result | undefined) => void
+}
+
+/** A run that is waited for. */
+interface AwaitedRun {
+  /** The newest progress since its first wait has read it. */
+  readonly recent: Array<Progress>
   readonly listeners: Set<Listener>
+  /** Some once it has ended or waits for an answer, with its result; undefined where its log cannot be read. */
+  outcome: Option.Option<Result | undefined>
 }
-
-type Listener = (result: Result | undefined) => void
 
 export interface Waits {
-  /** The run with the reader of its log, which ends with the last Scope that has it. */
-  readonly of: (ports: Ports, run: Run.Run) => Effect.Effect<AwaitedRun, never, Scope.Scope>
-
   /**
-   * Calls `listener` once, when the run has settled or after `seconds`, unless the Scope closes first. The result is undefined where the
-   * run has to be read again. It starts no fiber.
+   * Calls `onEnd` once, when the run has settled or after `seconds`, unless the Scope closes first. The result is undefined where the run has
+   * to be read again, which is so at once where as many calls wait as may. It starts no fiber.
    */
   readonly listen: (
     ports: Ports,
@@ -103,6 +92,37 @@ export interface Waits {
     seconds: number,
     listener: Listener,
   ) => Effect.Effect<void, never, Scope.Scope>
+}
+
+// How many calls wait at once: each holds its connection and the fiber of its request, some 60 KB, and the reader of each run as much again.
+
+export interface Bounds {
+  readonly ofServer: number
+  readonly ofProject: number
+}
+
+export const defaultBounds: Bounds = { ofServer: 2000, ofProject: 1500 }
+
+/** A place among those that wait, until the Scope closes; false where there is none. */
+const makePlaces = ({ ofProject, ofServer }: Bounds) => {
+  let used = 0
+  const byProject = new Map<object, number>()
+  const usedBy = (project: object) => byProject.get(project) ?? 0
+  const add = (project: object, places: number) => {
+    used += places
+    const left = usedBy(project) + places
+    if (left === 0) byProject.delete(project)
+    else byProject.set(project, left)
+  }
+  return (project: object): Effect.Effect<boolean, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const isFree = used < ofServer && usedBy(project) < ofProject
+        if (isFree) add(project, 1)
+        return isFree
+      }),
+      (hasPlace) => Effect.sync(() => hasPlace && add(project, -1)),
+    )
 }
 
 /** The result of a run for the tool that began or looks at it. A run that has failed is an error of its tool. */
@@ -129,7 +149,7 @@ const messageOf = (event: AgentEvent.LogEvent): string | undefined => {
   }
 }
 
-/** The newest messages that a client which takes them slowly is sent. */
+/** How many of the newest messages a wait has that comes later. */
 const capacity = 16
 
 /** A run of a project, which has the same `Runs` in all of its requests. The run is as the first of its waits has read it. */
@@ -151,73 +171,80 @@ class Key implements Equal.Equal {
 
 const follow = ({ ports, run: begun }: Key): Effect.Effect<AwaitedRun, never, Scope.Scope> =>
   Effect.gen(function* () {
-    // A wait that comes later has what the others were sent since it read the run.
-    const published = yield* PubSub.sliding<Progress>({ capacity, replay: capacity })
-    const settled = yield* Deferred.make<Result | undefined>()
-    const listeners = new Set<Listener>()
-    const end = (run: Run.Run | undefined, progress: number) =>
-      Effect.gen(function* () {
-        const result = run && (yield* Effect.cached(resultOf(ports, run)))
-        yield* Deferred.succeed(settled, result)
-        for (const listener of listeners) listener(result)
-        yield* PubSub.publish(published, { progress, message: undefined })
+    const shared: AwaitedRun = { recent: [], listeners: new Set(), outcome: Option.none() }
+    const publish = (progress: Progress) => {
+      shared.recent.push(progress)
+      if (shared.recent.length > capacity) shared.recent.shift()
+      for (const { onProgress } of shared.listeners) onProgress?.(progress)
+    }
+    const end = (run?: Run.Run) =>
+      Effect.map(run === undefined ? Effect.succeed(run) : Effect.cached(resultOf(ports, run)), (result) => {
+        shared.outcome = Option.some(result)
+        for (const { onEnd } of shared.listeners) onEnd(result)
       })
     yield* SettledRun.untilSettled(ports, begun, {
-      take: ({ event, eventId: progress }) => {
-        const message = messageOf(event)
-        return message === undefined ? Effect.void : PubSub.publish(published, { progress, message })
-      },
-    }).pipe(
-      Effect.matchEffect({
-        onSuccess: (run) => end(run, run.latestEventId),
-        onFailure: () => end(undefined, begun.latestEventId),
-      }),
-      Effect.forkScoped,
-    )
-    return { published, settled, listeners }
+      take: ({ event, eventId: progress }) =>
+        Effect.sync(() => {
+          const message = messageOf(event)
+          if (message !== undefined) publish({ progress, message })
+        }),
+    }).pipe(Effect.matchEffect({ onSuccess: end, onFailure: () => end() }), Effect.forkScoped)
+    return shared
   })
 
-/** Calls a listener once: with what the run comes to, or with nothing when the time is over. */
+/** Has a listener among those of a run. It is called once: with what the run comes to, or with nothing when the time is over. */
 const joinUntil = (
-  { listeners, settled }: AwaitedRun,
+  shared: AwaitedRun,
   deadlines: Deadlines,
   seconds: number,
-  listener: Listener,
+  { onEnd, onProgress }: Listener,
 ) => {
-  let isCalled = false
-  const once: Listener = (result) => {
-    if (isCalled) return
-    isCalled = true
-    listener(result)
+  let isEnded = false
+  const listener: Listener = {
+    onEnd: (result) => {
+      if (isEnded) return
+      isEnded = true
+      onEnd(result)
+    },
+    ...(onProgress === undefined ? {} : { onProgress: (progress) => isEnded || onProgress(progress) }),
   }
   return Effect.acquireRelease(
-    Effect.sync(() => listeners.add(once)),
-    () => Effect.sync(() => listeners.delete(once)),
+    // A wait that comes later has what the others were sent since it read the run.
+    Effect.sync(() => {
+      shared.recent.forEach((progress) => listener.onProgress?.(progress))
+      shared.listeners.add(listener)
+    }),
+    () => Effect.sync(() => shared.listeners.delete(listener)),
   ).pipe(
-    Effect.zipRight(deadlines.after(seconds, () => once(undefined))),
+    Effect.zipRight(deadlines.after(seconds, () => listener.onEnd(undefined))),
     // It may have settled before.
-    Effect.zipRight(Deferred.poll(settled)),
-    Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: Effect.map(once) })),
+    Effect.map(() => Option.map(shared.outcome, listener.onEnd)),
+    Effect.asVoid,
   )
 }
 
-export const make: Effect.Effect<Waits, never, Scope.Scope> = Effect.gen(function* () {
-  const awaited = yield* RcMap.make({ lookup: follow })
-  const deadlines = yield* makeDeadlines
-  const of: Waits["of"] = (ports, run) => {
-    const key = new Key(ports, run)
-    return Effect.flatMap(RcMap.get(awaited, key), (shared) =>
-      // A run that asked something may go on, so a later wait reads it anew.
-      Effect.flatMap(Deferred.isDone(shared.settled), (isDone) =>
-        isDone
+export const makeWith = (bounds: Bounds): Effect.Effect<Waits, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const awaited = yield* RcMap.make({ lookup: follow })
+    const deadlines = yield* makeDeadlines
+    const placeOf = makePlaces(bounds)
+    const of = (key: Key) =>
+      Effect.flatMap(RcMap.get(awaited, key), (shared) =>
+        // A run that asked something may go on, so a later wait reads it anew.
+        Option.isSome(shared.outcome)
           ? Effect.zipRight(RcMap.invalidate(awaited, key), RcMap.get(awaited, key))
           : Effect.succeed(shared),
-      ),
-    )
-  }
-  return {
-    of,
-    listen: (ports, run, seconds, listener) =>
-      Effect.flatMap(of(ports, run), (shared) => joinUntil(shared, deadlines, seconds, listener)),
-  }
-})
+      )
+    return {
+      listen: (ports, run, seconds, listener) => {
+        const key = new Key(ports, run)
+        return Effect.flatMap(placeOf(key.runs), (hasPlace) =>
+          hasPlace
+            ? Effect.flatMap(of(key), (shared) => joinUntil(shared, deadlines, seconds, listener))
+            : Effect.sync(() => listener.onEnd(undefined)),
+        )
+      },
+    }
+  })
+
+export const make: Effect.Effect<Waits, never, Scope.Scope> = makeWith(defaultBounds)

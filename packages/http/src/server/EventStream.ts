@@ -120,26 +120,35 @@ const writesOf = (frames: Chunk.Chunk<string>): ReadonlyArray<string> => {
   return text === "" ? writes : [...writes, text]
 }
 
-/** Opens a stream, and has what writes frames to it until they end, and its end. */
-const opened = Effect.gen(function* () {
-  const ready = yield* Effect.makeLatch()
-  const { response, stream } = yield* open(() => ready.unsafeOpen())
-  const write = (text: string) =>
-    Effect.gen(function* () {
-      if (text.length >= StreamTurns.largeWrite) yield* StreamTurns.next
-      yield* ready.await
-      if (!stream.isReady()) return
+/** Opens a stream, and has what writes frames to it until they end, and its end. `onReady` is called each time that its client takes frames. */
+const opened = (onReady: (write: (text: string) => boolean) => void) =>
+  Effect.gen(function* () {
+    const ready = yield* Effect.makeLatch()
+    const { response, stream } = yield* open(() => {
+      ready.unsafeOpen()
+      onReady(writeNow)
+    })
+    /** Writes to a client that takes frames now; false for another. */
+    const writeNow = (text: string): boolean => {
+      if (!stream.isReady()) return false
       stream.write(encoder.encode(text))
       if (!stream.isReady()) ready.unsafeClose()
-    })
-  const writeAll = (chunk: Chunk.Chunk<string>) => Effect.forEach(writesOf(chunk), write, { discard: true })
-  const send = <E, R>(frames: Stream.Stream<string, E, R>) =>
-    Stream.runForEachChunk(frames, writeAll).pipe(
-      Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
-      Effect.ensuring(Effect.sync(stream.end)),
-    )
-  return { response, send }
-})
+      return true
+    }
+    const write = (text: string) =>
+      Effect.gen(function* () {
+        if (text.length >= StreamTurns.largeWrite) yield* StreamTurns.next
+        yield* ready.await
+        writeNow(text)
+      })
+    const writeAll = (chunk: Chunk.Chunk<string>) => Effect.forEach(writesOf(chunk), write, { discard: true })
+    const send = <E, R>(frames: Stream.Stream<string, E, R>) =>
+      Stream.runForEachChunk(frames, writeAll).pipe(
+        Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
+        Effect.ensuring(Effect.sync(stream.end)),
+      )
+    return { response, send, writeNow }
+  })
 
 /**
  * The response that sends frames until they end. A failure on the way ends it: a client that reconnects continues from the
@@ -149,25 +158,42 @@ export const respond = <E, R = never>(
   frames: Stream.Stream<string, E, R>,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services | R> =>
   Effect.gen(function* () {
-    const { response, send } = yield* opened
+    const { response, send } = yield* opened(() => {})
     yield* Effect.forkScoped(send(frames))
     return response
   })
 
-/** The response that sends one frame, once `begin` has called back, and ends. Until then it has no fiber. */
+/** How many of the newest frames a client has that takes them slowly, where frames do not wait for it. */
+const capacity = 16
+
+/**
+ * The response that sends one frame, once `begin` has called `done`, and ends. Until then it has no fiber; what `begin` sends before is small,
+ * and all but the newest is dropped for a client that does not take it.
+ */
 export const respondOnce = (
-  begin: (done: () => void) => Effect.Effect<void, never, Scope.Scope>,
+  begin: (done: () => void, send: (frame: string) => void) => Effect.Effect<void, never, Scope.Scope>,
   frame: Effect.Effect<string>,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services> =>
   Effect.gen(function* () {
-    const { response, send } = yield* opened
+    const left: Array<string> = []
+    const { response, send, writeNow } = yield* opened((write) => {
+      while (left[0] !== undefined && write(left[0])) left.shift()
+    })
     const scope = yield* Effect.scope
     const fork = Runtime.runFork(yield* Effect.runtime<StreamTurns.StreamTurns | CurrentPrincipal>())
-    yield* begin(() => {
-      fork(
-        Effect.suspend(() => send(Stream.fromEffect(frame))),
-        { scope },
-      )
-    })
+    yield* begin(
+      () => {
+        fork(
+          Effect.suspend(() =>
+            send(Stream.concat(Stream.fromIterable(left.splice(0)), Stream.fromEffect(frame))),
+          ),
+          { scope },
+        )
+      },
+      (early) => {
+        if (left.length > 0 || !writeNow(early)) left.push(early)
+        if (left.length > capacity) left.shift()
+      },
+    )
     return response
   })
