@@ -72,6 +72,24 @@ layer(Served.layer, { excludeTestServices: true })("the errors of the command", 
     }),
   )
 
+  it.scoped("name a field of a line that is null", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const lines = [
+        { priority: null },
+        { batch_id: null },
+        { debounce: { key: "k", seconds: 1, max_seconds: null } },
+      ]
+      yield* write(cwd, "runs.jsonl", lines.map((line) => JSON.stringify({ text: "x", ...line })).join("\n"))
+      const env = { RUNLEASE_URL: nowhere, RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      const refused = yield* run(["submit", "--agent", "a", "--jsonl", "runs.jsonl"], { cwd, env })
+      expect(refused.code).toBe(64)
+      for (const field of ["line 1: priority:", "line 2: batch_id:", "line 3: debounce.max_seconds:"]) {
+        expect(refused.stderr).toContain(field)
+      }
+    }),
+  )
+
   it.scoped("name the project of the key when the command names another project", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* Served

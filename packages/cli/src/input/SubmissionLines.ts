@@ -1,7 +1,7 @@
 /**
  * Submissions as JSON lines: one run a line. All lines are checked before the first is sent.
  */
-import { Debounce, Ids, RequestSnapshot, Runs, TimeLimits } from "@runlease/core"
+import { Debounce, Ids, RequestSnapshot, Runs } from "@runlease/core"
 import * as Mirror from "@runlease/http/Mirror"
 import * as Strict from "@runlease/http/Strict"
 import { Either, ParseResult, Schema, Struct } from "effect"
@@ -29,6 +29,8 @@ const further = Mirror.mirror(
   "absent",
 )
 
+const debounce = Mirror.mirror(Debounce.Debounce.fields, "absent")
+
 /** One line. `text` is short for one user message; `input` is the payload of the agent; `agent` defaults to that of the command. */
 const Line = Schema.Struct({
   agent: Schema.optional(Ids.AgentId),
@@ -38,14 +40,8 @@ const Line = Schema.Struct({
   public_id: Schema.optional(Ids.RunId),
   conversation_id: Schema.optional(Ids.ConversationId),
   concurrency_key: Runs.Submission.fields.concurrencyKey,
-  ...further.fields,
-  debounce: Schema.optional(
-    Schema.Struct({
-      key: Debounce.Debounce.fields.key,
-      seconds: TimeLimits.Seconds,
-      max_seconds: Schema.optional(TimeLimits.Seconds),
-    }),
-  ),
+  ...Mirror.withoutNull(further.fields),
+  debounce: Schema.optional(Schema.Struct(Mirror.withoutNull(debounce.fields))),
 })
 
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProperty: "error" })
@@ -74,11 +70,7 @@ const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submis
     publicId: line.public_id,
     conversationId: line.conversation_id,
     concurrencyKey: line.concurrency_key,
-    debounce: line.debounce && {
-      key: line.debounce.key,
-      seconds: line.debounce.seconds,
-      maxSeconds: line.debounce.max_seconds,
-    },
+    debounce: line.debounce && debounce.decode(line.debounce),
     snapshot: snapshotOf(line),
   }),
 })

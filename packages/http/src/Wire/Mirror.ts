@@ -89,6 +89,16 @@ export const mirror = <Fields extends Schema.Struct.Fields>(
   return { names: Struct.keys(fields), fields: wireFields, decode, encode } as unknown as Mirror<Fields>
 }
 
+type WithoutNull<Field> = Field extends Schema.optional<Schema.NullOr<infer Of>> ? Schema.optional<Of> : Field
+
+/** The same fields where those that may be absent may not be null. */
+export const withoutNull = <Fields extends Schema.Struct.Fields>(
+  fields: Fields,
+): { readonly [Name in keyof Fields]: WithoutNull<Fields[Name]> } =>
+  Record.map(fields as Schema.Struct.Fields, (field) =>
+    Schema.isSchema(field) ? field : Schema.optional(partsOf((field as Schema.optional<Plain>).from).schema),
+  ) as never
+
 /** The same fields with what the description of the API says of some of them. */
 export const describe = <Fields extends Schema.Struct.Fields>(
   fields: Fields,

@@ -1,5 +1,5 @@
 /** A run to be submitted and its request, on the wire. */
-import { Debounce, Ids, Interrupt, RequestSnapshot, Run, Runs, TimeLimits } from "@runlease/core"
+import { Debounce, Ids, Interrupt, RequestSnapshot, Run, Runs } from "@runlease/core"
 import { Predicate, Schema, Struct } from "effect"
 import { as, atMost, choice, nullish } from "../Wire.js"
 import * as WireLabels from "./Labels.js"
@@ -78,12 +78,7 @@ export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.d
   jsonSchema: WholeJsonSchema.of(OnWire),
 })
 
-/** As `Debounce` of core. */
-const DebounceBody = Schema.Struct({
-  key: Debounce.Debounce.fields.key,
-  seconds: TimeLimits.Seconds,
-  max_seconds: nullish(TimeLimits.Seconds),
-})
+const debounce = mirror(Debounce.Debounce.fields, "absent")
 
 /** The fields that stand next to `request`. */
 const run = mirror(Struct.pick(Runs.Submission.fields, "publicId", "parentRunId", "batchId"), "absent")
@@ -145,7 +140,7 @@ const wire = Schema.Struct({
     concurrency_key: Schema.optional(Schema.NullOr(Ids.visibleText(256))).annotations({
       description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
     }),
-    debounce: nullish(DebounceBody).annotations({
+    debounce: nullish(Schema.Struct(debounce.fields)).annotations({
       description:
         "(ours) The run waits `seconds` for the next submission of `key` and agent, which becomes its input until a worker claims it; `max_seconds` in all",
     }),
@@ -169,12 +164,6 @@ const wire = Schema.Struct({
   ),
 })
 
-const debounceOf = ({ key, max_seconds: maxSeconds, seconds }: typeof DebounceBody.Type) => ({
-  key,
-  seconds,
-  ...(maxSeconds == null ? {} : { maxSeconds }),
-})
-
 const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
   (target.kind ?? target.environmentId ?? target.branchId ?? target.releaseVersion) === null
     ? undefined
@@ -196,7 +185,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     snapshot: snapshotOf(sent.request),
     concurrencyKey: sent.request.concurrency_key,
     labels: sent.request.labels ?? undefined,
-    debounce: sent.request.debounce == null ? undefined : debounceOf(sent.request.debounce),
+    debounce: sent.request.debounce == null ? undefined : debounce.decode(sent.request.debounce),
   }),
   encode: (submission) => ({
     kind: "agent" as const,
@@ -221,11 +210,7 @@ export const Submission = as<Runs.Submission>()(wire, {
       request_snapshot: submission.snapshot,
       concurrency_key: submission.concurrencyKey,
       labels: submission.labels,
-      debounce: submission.debounce && {
-        key: submission.debounce.key,
-        seconds: submission.debounce.seconds,
-        max_seconds: submission.debounce.maxSeconds,
-      },
+      debounce: submission.debounce && debounce.encode(submission.debounce),
     },
   }),
 }).annotations({ identifier: "Submission" })
