@@ -1,5 +1,4 @@
 /** Runs as UI message streams of the AI SDK, for pages with `useChat`: each agent at its address. */
-import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Face from "@runlease/http/face/Face"
 import { Effect } from "effect"
 import { examples } from "./internal/Examples.js"
@@ -7,7 +6,7 @@ import { group, sdkHeader } from "./internal/Group.js"
 
 const endpoints = Face.lazy(() => import("./internal/Endpoints.js"))
 
-const layer = HttpApiBuilder.group(Face.api.add(group), "chat", (handlers) =>
+const layer = Face.handlers(Face.api.add(group))("chat", (handlers) =>
   handlers
     .handle("sendMessages", (request) =>
       Effect.flatMap(endpoints, ({ sendMessages }) => sendMessages(request)),

@@ -1,4 +1,4 @@
-import { HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpServerResponse, OpenApi } from "@effect/platform"
+import { HttpApiEndpoint, HttpApiGroup, HttpServerResponse, OpenApi } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Conversations, Ids } from "@runlease/core"
@@ -7,7 +7,7 @@ import { Context, Effect, Schema } from "effect"
 import * as Api from "../src/Api.js"
 import { Authorization } from "../src/contract/Principal.js"
 import * as Refusal from "../src/contract/Refusal.js"
-import { Caller, Endpoint, ErrorBody, Face } from "../src/face.js"
+import { Caller, Endpoint, Face } from "../src/face.js"
 import { faces } from "./faces.js"
 import { call } from "./raw.js"
 import { serve } from "./serving.js"
@@ -30,13 +30,13 @@ const names: Face.Face = {
   after: "health",
   examples: { "names.name": { answer: { name: "one" } } },
   headers: ["X-Name"],
-  layer: HttpApiBuilder.group(Face.api.add(group), "names", (handlers) =>
+  layer: Face.handlers(Face.api.add(group))("names", (handlers) =>
     handlers.handleRaw("name", ({ path }) =>
       Effect.gen(function* () {
         const ports = yield* Caller.ports
         const { id } = yield* Context.get(ports, Conversations.Conversations).get(path.conversation_id)
         return HttpServerResponse.unsafeJson({ name: id })
-      }).pipe(Effect.mapError(ErrorBody.encode)),
+      }),
     ),
   ),
 }

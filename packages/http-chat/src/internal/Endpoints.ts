@@ -10,7 +10,6 @@ import * as Refusal from "@runlease/http/Refusal"
 import * as Caller from "@runlease/http/face/Caller"
 import type { Ports } from "@runlease/http/face/Caller"
 import { lastEventIdHeader } from "@runlease/http/face/Endpoint"
-import * as ErrorBody from "@runlease/http/face/ErrorBody"
 import type { PortError } from "@runlease/http/face/ErrorBody"
 import * as EventStream from "@runlease/http/face/EventStream"
 import type * as Face from "@runlease/http/face/Face"
@@ -175,7 +174,7 @@ export const sendMessages = ({
   path,
   payload,
   request,
-}: Request<"sendMessages">): Face.Answer<Refusal.Refusal> =>
+}: Request<"sendMessages">): Face.Answer<Face.Failure> =>
   Effect.gen(function* () {
     const { mayStop, ports, thread } = yield* writer({
       agentId: path.agent_id,
@@ -185,13 +184,13 @@ export const sendMessages = ({
     const input = yield* Input.make(thread, path.agent_id, payload, RawRequest.traceContext(request.headers))
     const begun = yield* Begin.begin(ports, thread, { ...input, mayStop })
     return yield* respond(ports, { messageId: input.messageId, version: headers[sdkHeader] }, begun)
-  }).pipe(Effect.mapError(ErrorBody.encode))
+  })
 
 export const resumeStream = ({
   headers,
   path,
   urlParams,
-}: Request<"resumeStream">): Face.Answer<Refusal.Refusal> =>
+}: Request<"resumeStream">): Face.Answer<Face.Failure> =>
   Effect.gen(function* () {
     const { ports, thread } = yield* reader(chatOf(path))
     const { current } = yield* Thread.unfinished(ports, thread)
@@ -216,12 +215,12 @@ export const resumeStream = ({
         ...(continuedIn === undefined ? {} : { restated: restated(continuedIn.parts) }),
       },
     )
-  }).pipe(Effect.mapError(ErrorBody.encode))
+  })
 
 export const stopChat = ({
   path,
   payload,
-}: Request<"stopChat">): Effect.Effect<typeof ChatStopped.Type, Refusal.Refusal, Face.Requirements> =>
+}: Request<"stopChat">): Effect.Effect<typeof ChatStopped.Type, Face.Failure, Face.Requirements> =>
   Effect.gen(function* () {
     const { ports, thread } = yield* stopper(chatOf(path))
     const { current, queued } = yield* Thread.unfinished(ports, thread)
@@ -236,4 +235,4 @@ export const stopChat = ({
     )
     const runIds = cancelled.flat().toReversed()
     return { success: true, stopped: runIds.length > 0, runIds }
-  }).pipe(Effect.mapError(ErrorBody.encode))
+  })

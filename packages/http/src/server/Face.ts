@@ -17,6 +17,7 @@ import type { Views } from "./Views.js"
 
 export { empty as api } from "../Api.js"
 export { version } from "../contract/Version.js"
+export { type Failure, of as handlers } from "./Group.js"
 export { of as lazy } from "./LazyModule.js"
 
 /** What a server has for the handlers of its faces. */

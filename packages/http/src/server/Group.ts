@@ -7,26 +7,13 @@ import { Api } from "../Api.js"
 import type * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 
-type PartsOf<Of> =
-  Of extends HttpApi.HttpApi<infer Id, infer Groups, infer E, infer R>
-    ? { readonly id: Id; readonly groups: Groups; readonly error: E; readonly context: R }
-    : never
-
-type Parts = PartsOf<typeof Api>
-
-type Failure = Verdicts.PortError | Refusal.Refusal
+/** What a handler may fail with. */
+export type Failure = Verdicts.PortError | Refusal.Refusal
 
 type Widened<Of> =
   Of extends HttpApiBuilder.Handlers<infer E, infer Provides, infer R, infer Endpoints>
     ? HttpApiBuilder.Handlers<E | Failure, Provides, R, Endpoints>
     : never
-
-type HandlersOf<Name extends HttpApiGroup.HttpApiGroup.Name<Parts["groups"]>> =
-  HttpApiBuilder.Handlers.FromGroup<
-    Parts["error"],
-    Parts["context"],
-    HttpApiGroup.HttpApiGroup.WithName<Parts["groups"], Name>
-  >
 
 type Failing = HttpApiBuilder.Handlers<Failure, never, never>
 
@@ -39,20 +26,27 @@ const refusing = (handlers: Failing): Failing =>
     })),
   })
 
-/** As `HttpApiBuilder.group` of the API, where a handler may fail with any error of a port. */
-export const group = <const Name extends HttpApiGroup.HttpApiGroup.Name<Parts["groups"]>, Return>(
-  name: Name,
-  build: (handlers: Widened<HandlersOf<Name>>) => HttpApiBuilder.Handlers.ValidateReturn<Return>,
-) =>
-  HttpApiBuilder.group<Parts["id"], Parts["groups"], Parts["error"], Parts["context"], Name, Return>(
-    Api,
-    name,
-    (handlers) => {
+/** Makes groups of an API as `HttpApiBuilder.group` does, where a handler may fail with any error of a port. */
+export const of =
+  <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+    api: HttpApi.HttpApi<Id, Groups, E, R>,
+  ) =>
+  <const Name extends HttpApiGroup.HttpApiGroup.Name<Groups>, Return>(
+    name: Name,
+    build: (
+      handlers: Widened<
+        HttpApiBuilder.Handlers.FromGroup<E, R, HttpApiGroup.HttpApiGroup.WithName<Groups, Name>>
+      >,
+    ) => HttpApiBuilder.Handlers.ValidateReturn<Return>,
+  ) =>
+    HttpApiBuilder.group<Id, Groups, E, R, Name, Return>(api, name, (handlers) => {
       const built: unknown = build(handlers as never)
       return (
         Effect.isEffect(built)
           ? Effect.map(built as Effect.Effect<never>, refusing)
           : refusing(built as never)
       ) as never
-    },
-  )
+    })
+
+/** A group of the API. */
+export const group = of(Api)
